@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Settings: built-in defaults, then the configuration file, then the environment, then flags.
+ * Tokens come from the environment or from files of the user alone; no flag takes one.
+ */
+#ifndef NCMODEL_CONFIG_H
+#define NCMODEL_CONFIG_H
+
+#include <ncmodel/error.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma GCC visibility push(default)
+
+/* An URL prefix and what stands in for it (configuration key "mirrors"). */
+struct ncm_mirror {
+	char *from;
+	char *to;
+};
+
+/* One store whose folder differs from the layout's (configuration key "stores", flag --store-path). */
+struct ncm_store_override {
+	char *store;
+	char *path;
+};
+
+struct ncm_config {
+	char *root;           /* absolute; the layout's folders lie below it */
+	char *layout;         /* "default", "linux", or the path of a layout file */
+	char *profile;        /* default "noa" */
+	char *registry;       /* path of models.json; NULL: the layout's */
+	char *lock;           /* path of the lock; NULL: ncmodel.lock beside models.json */
+	char *data_dir;       /* shipped manifests, layouts and schemas */
+	char **manifest_dirs; /* of the user's own profiles, in order of precedence */
+	size_t manifest_dir_count;
+	char **manifest_files; /* -f FILE: read these alone */
+	size_t manifest_file_count;
+	char *hf_endpoint;         /* no trailing slash; default https://huggingface.co */
+	char *civitai_endpoint;    /* default https://civitai.com */
+	char *ollama_registry;     /* default https://registry.ollama.ai; stands in for that host alone */
+	char *hf_token;            /* NULL: none. HF_TOKEN, HUGGING_FACE_HUB_TOKEN, HF_TOKEN_PATH, $HF_HOME/token */
+	const char *hf_token_from; /* where it was found, for messages; static */
+	char *civitai_token;       /* NULL: none. CIVITAI_TOKEN, CIVITAI_API_TOKEN, CIVITAI_API_KEY */
+	const char *civitai_token_from;
+	struct ncm_mirror *mirrors;
+	size_t mirror_count;
+	struct ncm_store_override *stores;
+	size_t store_count;
+	char *cacert;        /* CA bundle, or NULL for the system's */
+	uint64_t reserve;    /* bytes to leave free on each file system; default 2 GiB */
+	uint64_t limit_rate; /* bytes per second for the whole run, 0: no limit */
+	unsigned jobs;       /* files at once; default 4 */
+	unsigned timeout;    /* seconds to connect; default 20 */
+	unsigned retries;    /* tries without progress; default NCM_LIMIT_RETRIES */
+	bool allow_private;  /* a public server may redirect to a private address */
+};
+
+/*
+ * Reads the configuration file (`file`, or NCMODEL_CONFIG, or $XDG_CONFIG_HOME/ncmodel/config.json if it is there) and
+ * the environment. Free with ncm_config_free. Errors: MANIFEST for a bad file, USAGE for a bad environment variable,
+ * POLICY for a token file that others can read.
+ */
+struct ncm_config *ncm_config_load(const char *file, struct ncm_error *err);
+void ncm_config_free(struct ncm_config *config);
+
+/* Setters for flags: each replaces what the file and the environment said. The strings are copied. */
+void ncm_config_set(char **field, const char *value);
+int ncm_config_set_root(struct ncm_config *config, const char *path, struct ncm_error *err); /* made absolute */
+void ncm_config_add_manifest_dir(struct ncm_config *config, const char *path); /* goes before those already there */
+void ncm_config_add_manifest_file(struct ncm_config *config, const char *path);
+int ncm_config_set_store(struct ncm_config *config, const char *assignment, struct ncm_error *err); /* "STORE=PATH" */
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* Every bound on what others may send us, in one table. `ncmodel limits` prints it. */
+#ifndef NCMODEL_LIMITS_H
+#define NCMODEL_LIMITS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma GCC visibility push(default)
+
+#define NCM_LIMIT_MANIFEST_BYTES (16u << 20)         /* one manifest, layout, lock or models.json */
+#define NCM_LIMIT_JSON_DEPTH 32u                     /* nesting of any JSON text */
+#define NCM_LIMIT_MODELS 100000u                     /* models in all manifests of a run */
+#define NCM_LIMIT_FILES 100000u                      /* files of one model */
+#define NCM_LIMIT_API_BYTES (32u << 20)              /* one answer of a service's API */
+#define NCM_LIMIT_HEADER_BYTES (64u << 10)           /* all headers of one answer */
+#define NCM_LIMIT_REDIRECTS 10u                      /* hops of one request */
+#define NCM_LIMIT_RETRIES 6u                         /* tries of one request that make no progress */
+#define NCM_LIMIT_RETRY_AFTER_SECONDS 300u           /* longest wait that a server can ask for */
+#define NCM_LIMIT_STALL_SECONDS 30u                  /* without a byte, then reconnect */
+#define NCM_LIMIT_FILE_BYTES (UINT64_C(1) << 40)     /* one file */
+#define NCM_LIMIT_ARCHIVE_ENTRIES 100000u            /* entries of one archive */
+#define NCM_LIMIT_ARCHIVE_BYTES (UINT64_C(64) << 30) /* what one archive unpacks to */
+#define NCM_LIMIT_ARCHIVE_RATIO 200u                 /* unpacked bytes per packed byte, over the first MiB */
+#define NCM_LIMIT_NAME_BYTES 200u                    /* one component of a path */
+#define NCM_LIMIT_PATH_LEVELS 16u                    /* components of a path below its store */
+#define NCM_LIMIT_PATH_BYTES 1024u                   /* a path below its store */
+#define NCM_LIMIT_MESSAGE 256u                       /* foreign bytes shown in one message */
+#define NCM_LIMIT_PARALLEL 16u                       /* files, connections or look-ups at once */
+#define NCM_LIMIT_TOKEN_BYTES 8192u                  /* a token or a token file */
+
+struct ncm_limit {
+	const char *name;
+	uint64_t value;
+	const char *unit;
+	const char *what;
+};
+
+/* The table; *count receives its length. Static storage. */
+const struct ncm_limit *ncm_limits(size_t *count);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* Manifests: what the user wants, as data. The format is manifests/schema/manifest.schema.json. */
+#ifndef NCMODEL_MANIFEST_H
+#define NCMODEL_MANIFEST_H
+
+#include <ncmodel/config.h>
+#include <ncmodel/digest.h>
+#include <ncmodel/error.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma GCC visibility push(default)
+
+struct ncm_strings {
+	char **items;
+	size_t count;
+};
+
+/* Where a file goes: a store, one of its named folders (or NULL: the store's root), a name below that (or NULL: the
+ * source's). */
+struct ncm_target {
+	char *store;
+	char *folder;
+	char *name;
+};
+
+/* One layer of an Ollama model as the manifest pins it. */
+struct ncm_layer_pin {
+	struct ncm_sha256 digest;
+	uint64_t size;
+	char *type; /* "model", "template", "config" … */
+};
+
+/* One file to have, or one Ollama model, or the files of one repository. */
+struct ncm_file_spec {
+	struct ncm_strings from; /* places of the same bytes, in order */
+	struct ncm_target *to;
+	size_t to_count;
+	bool has_size;
+	uint64_t size;
+	bool has_sha256;
+	struct ncm_sha256 sha256;
+	bool has_digest; /* of an Ollama manifest */
+	struct ncm_sha256 digest;
+	struct ncm_layer_pin *layers;
+	size_t layer_count;
+	struct ncm_strings include;
+	struct ncm_strings exclude;
+	char *role; /* never NULL */
+	bool extract;
+	unsigned strip;
+	bool allow_pickle;
+	bool insecure_http;
+};
+
+/* Other bytes of the same model: taken only when chosen. */
+struct ncm_variant {
+	char *name;
+	char *description;
+	char *quantization;
+	char *format;
+	struct ncm_file_spec *files;
+	size_t file_count;
+};
+
+struct ncm_model {
+	char *id;
+	char *name;
+	struct ncm_strings aliases;
+	char *kind;
+	char *description;
+	char *architecture;
+	char *parameters;
+	char *quantization;
+	char *format;
+	uint64_t context_length;   /* tokens; 0: unknown */
+	uint64_t dimensions;       /* of an embedding; 0: none or unknown */
+	double vram_min, vram_max; /* GB as the source document gives it; 0: unknown */
+	char *license;
+	char *license_url;
+	bool gated;
+	char *gate_url;
+	struct ncm_strings use_cases;
+	struct ncm_strings tags;
+	struct ncm_strings capabilities;
+	double performance_score; /* 0..1, negative: unknown */
+	double cost_score;        /* 0..1, negative: unknown */
+	char *privacy_tier;       /* NULL: unknown */
+	struct ncm_strings requires_ids;
+	struct ncm_strings notes;
+	struct ncm_file_spec *files;
+	size_t file_count;
+	struct ncm_variant *variants;
+	size_t variant_count;
+	/* from the manifest that holds it */
+	char *profile;
+	unsigned phase;       /* 1..3; 0: a source spelled out, with no manifest */
+	const char *priority; /* "high", "medium", "low", or NULL when phase is 0; static */
+	/* from the selection */
+	const struct ncm_variant *chosen; /* NULL: the model's own files */
+	bool required_only;               /* selected only because another one requires it */
+};
+
+/* All models that a run knows, in manifest order. */
+struct ncm_catalog {
+	struct ncm_model *models;
+	size_t count;
+};
+
+/*
+ * Reads a profile: the configuration's -f files if there are any, else every phase-*.json of the first folder
+ * <manifest dir>/<profile> that exists (the user's folders, then the shipped one). All faults of all files are
+ * found in one go; *err carries them, one a line, as "FILE:LINE: JSON-PATH: reason". Free with ncm_catalog_free.
+ */
+struct ncm_catalog *ncm_catalog_load(const struct ncm_config *config, struct ncm_error *err);
+void ncm_catalog_free(struct ncm_catalog *catalog);
+/* Checks one manifest file by the schema and the rules beyond it. Returns 0, or -1 with all faults in *err. */
+int ncm_manifest_check(const struct ncm_config *config, const char *file, struct ncm_error *err);
+/* The names of the profiles that can be had. Free the result with ncm_strings_free. */
+int ncm_profiles(const struct ncm_config *config, struct ncm_strings *names, struct ncm_error *err);
+void ncm_strings_free(struct ncm_strings *strings);
+bool ncm_strings_contain(const struct ncm_strings *strings, const char *word);
+
+/* What the user chose. Empty fields choose everything; several kinds must all hold; words of one kind are alternatives.
+ */
+struct ncm_selector {
+	struct ncm_strings names; /* ids, display names, aliases, or sources spelled out */
+	unsigned phases;          /* bit N: phase N */
+	struct ncm_strings priorities;
+	struct ncm_strings use_cases; /* use cases, or tags spelled as one */
+	struct ncm_strings tags;
+	struct ncm_strings sources; /* schemes: ollama hf civitai https */
+	struct ncm_strings stores;
+	const char *variant; /* --variant; NULL: each model's own files */
+};
+
+/*
+ * The models of the catalog that the selector chooses, then what they require. Sources spelled out are added to the
+ * catalog as models of their own (so pointers into catalog->models from before are void). *chosen receives an array of
+ * pointers into the catalog, to be freed by the caller. Errors: USAGE for a name or phase that chooses nothing (with
+ * the nearest names as hint) and for a variant that no chosen model has.
+ */
+int ncm_select(struct ncm_catalog *catalog, const struct ncm_selector *selector, struct ncm_model ***chosen,
+	       size_t *count, struct ncm_error *err);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libncmodel: provisions AI models on a machine and keeps them right.
+ *
+ * The library ends the process when memory runs out (nothing on disk depends on a clean end). It is safe to use from
+ * one thread at a time; it makes threads of its own where that pays.
+ */
+#ifndef NCMODEL_NCMODEL_H
+#define NCMODEL_NCMODEL_H
+
+#include <ncmodel/config.h>
+#include <ncmodel/digest.h>
+#include <ncmodel/error.h>
+#include <ncmodel/event.h>
+#include <ncmodel/limits.h>
+#include <ncmodel/manifest.h>
+#include <ncmodel/provision.h>
+#include <ncmodel/registry.h>
+#include <ncmodel/text.h>
+#include <ncmodel/verify.h>
+
+#pragma GCC visibility push(default)
+
+/* Prepares the process: ignores SIGPIPE and SIGXFSZ, no core files, no TLS key log, starts the libraries. Call once,
+ * first. */
+int ncm_init(struct ncm_error *err);
+void ncm_shutdown(void);
+/* "1.0.0". Static storage. */
+const char *ncm_version(void);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* The one path: resolve → plan → fetch → verify → place → register. */
+#ifndef NCMODEL_PROVISION_H
+#define NCMODEL_PROVISION_H
+
+#include <ncmodel/config.h>
+#include <ncmodel/error.h>
+#include <ncmodel/event.h>
+#include <ncmodel/manifest.h>
+
+#pragma GCC visibility push(default)
+
+struct ncm_provision_options {
+	bool locked;       /* refuse whatever the lock does not pin exactly */
+	bool offline;      /* no network at all: what is not here fails */
+	bool update;       /* look up anew and accept what upstream serves now, where the manifest allows it */
+	bool force;        /* replace foreign files in the way */
+	bool allow_pickle; /* take pickle-based files without a pinned digest */
+	bool no_wait;      /* fail with BUSY instead of waiting for another ncmodel */
+};
+
+enum ncm_step {                 /* what has to happen with one file */
+		NCM_STEP_KEEP,  /* there and right */
+		NCM_STEP_ADOPT, /* there, not registered, and its bytes are right */
+		NCM_STEP_FETCH,
+		NCM_STEP_RESUME,  /* part of it is there */
+		NCM_STEP_LINK,    /* the same bytes are or will be on the same file system */
+		NCM_STEP_COPY,    /* the same bytes are or will be on another file system */
+		NCM_STEP_REPLACE, /* registered, but damaged or outdated: fetch again */
+};
+
+struct ncm_plan_file {
+	char *name; /* as users know it */
+	char *path; /* absolute destination */
+	char *store;
+	char *source; /* the URI it will come from */
+	enum ncm_step step;
+	uint64_t size;    /* 0: unknown */
+	uint64_t present; /* bytes already there */
+	bool first_use;   /* no digest is known beforehand: trusted on first use */
+};
+
+struct ncm_plan_model {
+	const struct ncm_model *model;
+	struct ncm_plan_file *files;
+	size_t file_count;
+	char *source;
+	char *revision;
+	uint64_t size;          /* of all files */
+	uint64_t to_get;        /* bytes that must come over the network */
+	struct ncm_error error; /* why it cannot be planned; code NCM_OK if it can */
+};
+
+struct ncm_plan_disk {
+	char *path;      /* where the file system is seen: the first store on it */
+	uint64_t needed; /* bytes that the plan adds */
+	uint64_t free;   /* bytes free for this user now */
+	uint64_t reserve;
+	bool enough;
+};
+
+struct ncm_plan {
+	struct ncm_plan_model *models;
+	size_t count;
+	struct ncm_plan_disk *disks;
+	size_t disk_count;
+	uint64_t size, to_get;
+	size_t files_to_get;
+	bool enough_space;
+	bool changes;       /* anything but KEEP */
+	bool asked_network; /* whether a source had to be asked */
+	char *fits;         /* when space is short: which phases or models would fit; else NULL */
+	void *impl;
+};
+
+/*
+ * Resolves all chosen models (in parallel) and says what a pull would do. Writes nothing. A model that cannot be
+ * resolved has its error in the plan; the call fails only if nothing can be planned at all. Free with ncm_plan_free.
+ */
+struct ncm_plan *ncm_plan_make(const struct ncm_config *config, struct ncm_model *const *models, size_t count,
+			       const struct ncm_provision_options *options, const struct ncm_sink *sink,
+			       struct ncm_error *err);
+void ncm_plan_free(struct ncm_plan *plan);
+
+enum ncm_outcome {
+	NCM_OUTCOME_PULLED,
+	NCM_OUTCOME_PRESENT,
+	NCM_OUTCOME_FAILED,
+};
+
+struct ncm_result_model {
+	const struct ncm_model *model;
+	enum ncm_outcome outcome;
+	struct ncm_error error;
+	uint64_t fetched; /* bytes that came over the network */
+	uint64_t size;
+	char *served_by; /* the URI that served it, or NULL */
+	bool first_use;  /* a digest was trusted on first use */
+};
+
+struct ncm_result {
+	struct ncm_result_model *models;
+	size_t count;
+	size_t pulled, present, failed;
+	uint64_t fetched;
+	double seconds;
+	struct ncm_plan_disk *disks; /* as they stand afterwards */
+	size_t disk_count;
+};
+
+/*
+ * Carries a plan out: every file is fetched, hashed while it arrives, compared, placed atomically and registered; one
+ * model's failure does not stop the others. Fails as a whole with NO_SPACE before the first byte if the plan does not
+ * fit, with BUSY, and with INTERRUPTED (everything resumable); *result then still tells what was done, if it is not
+ * NULL.
+ */
+int ncm_plan_run(struct ncm_plan *plan, const struct ncm_sink *sink, struct ncm_result **result, struct ncm_error *err);
+void ncm_result_free(struct ncm_result *result);
+/* The class for the exit code: OK, the one class that failed, or OTHER if several did. */
+enum ncm_errc ncm_result_class(const struct ncm_result *result);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * models.json: what is installed. Its readers (the Model Selector, older scripts) have a contract that is kept to the
+ * letter; keys that we do not know survive every rewrite.
+ */
+#ifndef NCMODEL_REGISTRY_H
+#define NCMODEL_REGISTRY_H
+
+#include <ncmodel/config.h>
+#include <ncmodel/digest.h>
+#include <ncmodel/error.h>
+#include <ncmodel/manifest.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#pragma GCC visibility push(default)
+
+/* One file of a registered model. */
+struct ncm_reg_file {
+	char *path;  /* as written: relative to the folder above the registry's, or absolute */
+	char *abs;   /* absolute */
+	char *store; /* store id */
+	char *role;
+	uint64_t size;
+	struct ncm_sha256 sha256;
+	int64_t mtime_ns;
+};
+
+struct ncm_reg_model {
+	char *id;
+	char *display_name;
+	char *profile;
+	unsigned phase;
+	char *priority;
+	char *kind;
+	char *store;
+	char *source;
+	char *revision;
+	char *variant;
+	char *license;
+	char *format;
+	char *architecture;
+	char *quantization;
+	char *parameters;
+	uint64_t context_length;
+	uint64_t dimensions;
+	double vram_gb; /* 0: unknown */
+	double performance_score;
+	double cost_score;
+	char *privacy_tier;
+	struct ncm_strings use_cases;
+	struct ncm_strings tags;
+	struct ncm_strings capabilities;
+	char *trust; /* "manifest", "upstream", "first-use" */
+	char *file_path;
+	char *installed_at;  /* local time */
+	char *verified_at;   /* RFC 3339 UTC, or NULL */
+	char *verify_result; /* or NULL */
+	uint64_t size;       /* bytes of all files; a file that several paths share counts once a path */
+	struct ncm_reg_file *files;
+	size_t file_count;
+};
+
+struct ncm_registry {
+	char *path;
+	struct ncm_reg_model *models;
+	size_t count;
+};
+
+/* Reads models.json (no file: an empty registry). Errors: REGISTRY when it is not what we or its readers could have
+ * written. */
+struct ncm_registry *ncm_registry_load(const struct ncm_config *config, struct ncm_error *err);
+void ncm_registry_free(struct ncm_registry *registry);
+/* The registered model of that id (or file name, or display name), or NULL. */
+const struct ncm_reg_model *ncm_registry_find(const struct ncm_registry *registry, const char *name);
+/* The registered models that a selector chooses. As ncm_select; the pointers live as long as the registry. */
+int ncm_registry_select(const struct ncm_registry *registry, const struct ncm_selector *selector,
+			const struct ncm_reg_model ***chosen, size_t *count, struct ncm_error *err);
+
+#pragma GCC visibility pop
+
+#endif

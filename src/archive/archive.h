@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Unpacks archives that may be hostile. libarchive reads (and is named in this room alone), we write: regular files and
+ * folders only, mode 0644, every name checked, every count and size bounded, nothing outside the folder given.
+ */
+#ifndef NCM_ARCHIVE_ARCHIVE_H
+#define NCM_ARCHIVE_ARCHIVE_H
+
+#include <ncmodel/digest.h>
+#include <ncmodel/error.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ncm_unpacked {
+	char *path; /* below the folder */
+	uint64_t size;
+	struct ncm_sha256 sha256;
+};
+
+/*
+ * Unpacks the archive in fd (tar or zip, with gzip, xz or zstd) into the empty folder dirfd, dropping `strip` leading
+ * path components (entries with fewer are left out), every file synced. *files (freed with ncm_unpacked_free) lists
+ * what was written. Class POLICY for anything we refuse (links, devices, bad or colliding names, too much), CHECKSUM
+ * for a damaged archive. The caller removes the folder after a failure.
+ */
+int ncm_archive_unpack(int fd, int dirfd, unsigned strip, struct ncm_unpacked **files, size_t *count,
+		       struct ncm_error *err);
+void ncm_unpacked_free(struct ncm_unpacked *files, size_t count);
+
+#endif

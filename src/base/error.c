@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include <ncmodel/error.h>
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	int exit;
+	bool retryable;
+} classes[NCM_E_COUNT] = {
+    [NCM_OK] = {"ok", 0, false},
+    [NCM_E_OTHER] = {"other", 1, false},
+    [NCM_E_USAGE] = {"usage", 2, false},
+    [NCM_E_MANIFEST] = {"manifest_invalid", 2, false},
+    [NCM_E_CHANGES] = {"changes_pending", 3, false},
+    [NCM_E_DAMAGED] = {"damaged", 4, false},
+    [NCM_E_NOT_FOUND] = {"not_found", 5, false},
+    [NCM_E_AUTH] = {"auth_required", 6, false},
+    [NCM_E_NETWORK] = {"network", 7, true},
+    [NCM_E_RATE_LIMIT] = {"rate_limited", 8, true},
+    [NCM_E_NO_SPACE] = {"no_space", 9, false},
+    [NCM_E_CHECKSUM] = {"checksum", 10, false},
+    [NCM_E_POLICY] = {"policy", 11, false},
+    [NCM_E_NO_FIT] = {"no_fit", 12, false},
+    [NCM_E_BUSY] = {"busy", 13, true},
+    [NCM_E_RUNTIME] = {"runtime", 14, true},
+    [NCM_E_IO] = {"io", 1, false},
+    [NCM_E_REGISTRY] = {"registry_invalid", 1, false},
+    [NCM_E_PROTOCOL] = {"protocol", 7, false},
+    [NCM_E_INTERRUPTED] = {"interrupted", 130, true},
+};
+
+const char *ncm_errc_name(enum ncm_errc code)
+{
+	return classes[code].name;
+}
+
+int ncm_errc_exit(enum ncm_errc code)
+{
+	return classes[code].exit;
+}
+
+bool ncm_errc_retryable(enum ncm_errc code)
+{
+	return classes[code].retryable;
+}
+
+void ncm_error_clear(struct ncm_error *err)
+{
+	if (!err)
+		return;
+	free(err->message);
+	free(err->hint);
+	*err = (struct ncm_error){0};
+}
+
+int ncm_error_set(struct ncm_error *err, enum ncm_errc code, const char *format, ...)
+{
+	va_list args;
+	char *message;
+
+	if (!err)
+		return -1;
+	va_start(args, format);
+	message = ncm_vasprintf(format, args); /* first: the old message may be one of the arguments */
+	va_end(args);
+	ncm_error_clear(err);
+	err->code = code;
+	err->message = message;
+	return -1;
+}
+
+int ncm_error_errno(struct ncm_error *err, int errnum, const char *format, ...)
+{
+	enum ncm_errc code = errnum == ENOSPC || errnum == EDQUOT ? NCM_E_NO_SPACE : NCM_E_IO;
+	NCM_AUTO_FREE char *context = NULL;
+	va_list args;
+
+	if (!err)
+		return -1;
+	va_start(args, format);
+	context = ncm_vasprintf(format, args);
+	va_end(args);
+	return ncm_error_set(err, code, "%s: %s", context, strerrordesc_np(errnum) ? strerrordesc_np(errnum) : "error");
+}
+
+int ncm_error_hint(struct ncm_error *err, const char *format, ...)
+{
+	va_list args;
+	char *hint;
+
+	if (!err)
+		return -1;
+	va_start(args, format);
+	hint = ncm_vasprintf(format, args);
+	va_end(args);
+	free(err->hint);
+	err->hint = hint;
+	return -1;
+}
+
+int ncm_error_wrap(struct ncm_error *err, const char *format, ...)
+{
+	NCM_AUTO_FREE char *context = NULL;
+	char *message;
+	va_list args;
+
+	if (!err)
+		return -1;
+	va_start(args, format);
+	context = ncm_vasprintf(format, args);
+	va_end(args);
+	message = ncm_asprintf("%s: %s", context, err->message ? err->message : "");
+	free(err->message);
+	err->message = message;
+	return -1;
+}
+
+int ncm_error_move(struct ncm_error *to, struct ncm_error *from)
+{
+	if (to) {
+		ncm_error_clear(to);
+		*to = *from;
+		*from = (struct ncm_error){0};
+	} else {
+		ncm_error_clear(from);
+	}
+	return -1;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Decoding UTF-8, and which characters may not reach a terminal or a file name. */
+#ifndef NCM_BASE_ESCAPE_H
+#define NCM_BASE_ESCAPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Decodes one character of at most `size` bytes. Returns its length, or 0 for invalid UTF-8 (overlong, surrogate, cut).
+ */
+size_t ncm_utf8_decode(const char *text, size_t size, uint32_t *character);
+/* Control characters (C0, DEL, C1), line separators, and format characters that hide or reorder text. */
+bool ncm_char_is_unsafe(uint32_t character);
+
+#endif

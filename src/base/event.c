@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#include <ncmodel/event.h>
+
+#include "base/mem.h"
+
+#include <signal.h>
+
+static volatile sig_atomic_t interrupted;
+
+void ncm_interrupt(void)
+{
+	interrupted = 1;
+}
+
+int ncm_interrupted(void)
+{
+	return interrupted;
+}
+
+void ncm_emit(const struct ncm_sink *sink, const struct ncm_event *event)
+{
+	if (sink && sink->emit)
+		sink->emit(sink->context, event);
+}
+
+void ncm_emit_text(const struct ncm_sink *sink, enum ncm_event_type type, const char *format, ...)
+{
+	NCM_AUTO_FREE char *text = NULL;
+	va_list args;
+
+	if (!sink || !sink->emit)
+		return;
+	va_start(args, format);
+	text = ncm_vasprintf(format, args);
+	va_end(args);
+	ncm_emit(sink, &(struct ncm_event){.type = type, .text = text});
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/file.h"
+
+#include "base/buffer.h"
+#include "base/mem.h"
+#include "base/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+char *ncm_read_fd(int fd, size_t limit, size_t *size)
+{
+	struct ncm_buffer buffer = {0};
+	char chunk[16384];
+	ssize_t got;
+
+	while ((got = read(fd, chunk, sizeof chunk)) != 0) {
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0 || (size_t)got > limit - buffer.size) {
+			int saved = got < 0 ? errno : EFBIG;
+
+			ncm_buffer_free(&buffer);
+			errno = saved;
+			return NULL;
+		}
+		ncm_buffer_add(&buffer, chunk, (size_t)got);
+	}
+	if (size)
+		*size = buffer.size;
+	return ncm_buffer_take(&buffer);
+}
+
+char *ncm_read_file(const char *path, size_t limit, size_t *size)
+{
+	/* O_NONBLOCK: a FIFO in the file's place must not hang us. */
+	NCM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat status;
+
+	if (fd < 0 || fstat(fd, &status) < 0)
+		return NULL;
+	if (!S_ISREG(status.st_mode)) {
+		errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+		return NULL;
+	}
+	return ncm_read_fd(fd, limit, size);
+}
+
+int ncm_pwrite_all(int fd, const void *data, size_t size, uint64_t offset)
+{
+	const char *bytes = data;
+
+	while (size > 0) {
+		ssize_t put = pwrite(fd, bytes, size, (off_t)offset);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put <= 0) {
+			if (put == 0)
+				errno = EIO;
+			return -1;
+		}
+		bytes += put;
+		size -= (size_t)put;
+		offset += (uint64_t)put;
+	}
+	return 0;
+}
+
+int ncm_sync_dir(int dirfd)
+{
+	if (fsync(dirfd) < 0 && errno != EINVAL && errno != EROFS)
+		return -1;
+	return 0;
+}
+
+static int write_and_sync(int fd, const void *data, size_t size, mode_t mode)
+{
+	if (ncm_pwrite_all(fd, data, size, 0) < 0 || fchmod(fd, mode) < 0 || fdatasync(fd) < 0)
+		return -1;
+	return 0;
+}
+
+int ncm_write_atomic(int dirfd, const char *name, const void *data, size_t size, mode_t mode, struct ncm_error *err)
+{
+	char suffix[17];
+	NCM_AUTO_FREE char *temporary = NULL;
+	int fd, failed, saved;
+
+	ncm_random_hex(suffix, sizeof suffix);
+	temporary = ncm_asprintf(".%s.%s.tmp", name, suffix);
+	fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return ncm_error_errno(err, errno, "cannot write %s", name);
+	failed = write_and_sync(fd, data, size, mode);
+	saved = errno;
+	/* Some file systems tell of a full disk only here. */
+	if (close(fd) < 0 && !failed) {
+		failed = -1;
+		saved = errno;
+	}
+	if (!failed && renameat(dirfd, temporary, dirfd, name) < 0) {
+		failed = -1;
+		saved = errno;
+	}
+	if (failed) {
+		unlinkat(dirfd, temporary, 0);
+		return ncm_error_errno(err, saved, "cannot write %s", name);
+	}
+	if (ncm_sync_dir(dirfd) < 0)
+		return ncm_error_errno(err, errno, "cannot sync the folder of %s", name);
+	return 0;
+}
+
+int ncm_lock_beneath(int dirfd, const char *name, const char *what, bool no_wait, const struct ncm_sink *sink,
+		     struct ncm_error *err)
+{
+	const struct timespec pause = {.tv_nsec = 100000000};
+	int fd = ncm_open_beneath(dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW, 0644);
+	bool told = false;
+
+	if (fd < 0)
+		return ncm_error_errno(err, errno, "cannot open the lock file %s", name);
+	/* Polled, not blocked in the kernel: an interrupt must end the wait. */
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		int failure = errno;
+
+		if (failure == EINTR)
+			continue;
+		if (failure == EWOULDBLOCK && !no_wait && !ncm_interrupted()) {
+			if (!told)
+				ncm_emit_text(sink, NCM_EVENT_WAITING, "waiting: another ncmodel is working on %s",
+					      what);
+			told = true;
+			nanosleep(&pause, NULL);
+			continue;
+		}
+		close(fd);
+		if (failure != EWOULDBLOCK)
+			return ncm_error_errno(err, failure, "cannot lock %s", what);
+		if (ncm_interrupted())
+			return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while waiting for %s", what);
+		ncm_error_set(err, NCM_E_BUSY, "another ncmodel is working on %s", what);
+		return ncm_error_hint(err, "wait for it to end, or leave out --no-wait");
+	}
+	return fd;
+}
+
+int64_t ncm_mtime_ns(const struct stat *status)
+{
+	return (int64_t)status->st_mtim.tv_sec * 1000000000 + status->st_mtim.tv_nsec;
+}
+
+double ncm_monotonic(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+char *ncm_time_utc(char buf[32])
+{
+	time_t now = time(NULL);
+	struct tm parts;
+
+	gmtime_r(&now, &parts);
+	strftime(buf, 32, "%Y-%m-%dT%H:%M:%SZ", &parts);
+	return buf;
+}
+
+char *ncm_time_local(char buf[32])
+{
+	time_t now = time(NULL);
+	struct tm parts;
+
+	localtime_r(&now, &parts);
+	strftime(buf, 32, "%Y-%m-%d %H:%M:%S", &parts);
+	return buf;
+}
+
+void ncm_random_hex(char *text, size_t size)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i + 1 < size; i++) {
+		unsigned char byte = 0;
+
+		while (getrandom(&byte, 1, 0) != 1)
+			;
+		text[i] = digits[byte & 15];
+	}
+	text[size - 1] = '\0';
+}

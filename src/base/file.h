@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* Whole-file reads, atomic writes, syncs and locks. */
+#ifndef NCM_BASE_FILE_H
+#define NCM_BASE_FILE_H
+
+#include <ncmodel/error.h>
+#include <ncmodel/event.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+/* Reads a whole file of at most `limit` bytes, NUL added. NULL on error, errno kept (EFBIG over the limit). */
+char *ncm_read_file(const char *path, size_t limit, size_t *size);
+char *ncm_read_fd(int fd, size_t limit, size_t *size);
+/* Writes all bytes at an offset. Returns 0, or -1 with errno. */
+int ncm_pwrite_all(int fd, const void *data, size_t size, uint64_t offset);
+/*
+ * Replaces `name` in dirfd: temporary file in the same folder → fdatasync → rename → fsync of the folder. A crash
+ * leaves the old content or the new. Returns 0, or -1 with *err.
+ */
+int ncm_write_atomic(int dirfd, const char *name, const void *data, size_t size, mode_t mode, struct ncm_error *err);
+int ncm_sync_dir(int dirfd); /* 0, or -1 with errno; a file system that cannot is fine */
+/*
+ * Takes an exclusive advisory lock on `name` in dirfd (made if needed). If another process holds it: fails with BUSY
+ * when no_wait, else sends one WAITING event with `what` and waits, ended by ncm_interrupt. Returns the fd that holds
+ * the lock (close it to let go), or -1.
+ */
+int ncm_lock_beneath(int dirfd, const char *name, const char *what, bool no_wait, const struct ncm_sink *sink,
+		     struct ncm_error *err);
+int64_t ncm_mtime_ns(const struct stat *status);
+/* Seconds of a clock that never jumps. */
+double ncm_monotonic(void);
+/* Now as RFC 3339 UTC ("2026-11-21T06:30:00Z") and as local "YYYY-MM-DD HH:MM:SS". Return buf. */
+char *ncm_time_utc(char buf[32]);
+char *ncm_time_local(char buf[32]);
+/* Fills with random hex digits and a NUL; size counts the NUL. */
+void ncm_random_hex(char *text, size_t size);
+
+#endif

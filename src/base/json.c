@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/json.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/strings.h"
+
+#include <errno.h>
+#include <ncmodel/limits.h>
+#include <ncmodel/text.h>
+#include <string.h>
+
+/* Before the parser sees it: it would recurse as deep as the text says. Brackets in strings do not count. */
+static bool too_deep(const char *text, size_t size)
+{
+	unsigned depth = 0;
+	bool in_string = false;
+
+	for (size_t i = 0; i < size; i++) {
+		if (in_string) {
+			if (text[i] == '\\')
+				i++;
+			else if (text[i] == '"')
+				in_string = false;
+		} else if (text[i] == '"') {
+			in_string = true;
+		} else if (text[i] == '{' || text[i] == '[') {
+			if (++depth > NCM_LIMIT_JSON_DEPTH)
+				return true;
+		} else if ((text[i] == '}' || text[i] == ']') && depth > 0) {
+			depth--;
+		}
+	}
+	return false;
+}
+
+json_t *ncm_json_parse(const char *text, size_t size, const char *what, enum ncm_errc fault, struct ncm_error *err)
+{
+	json_error_t reason;
+	json_t *value;
+
+	if (too_deep(text, size)) {
+		ncm_error_set(err, fault, "%s: nested deeper than %u levels", what, NCM_LIMIT_JSON_DEPTH);
+		return NULL;
+	}
+	value = json_loadb(text, size, JSON_REJECT_DUPLICATES, &reason);
+	if (!value)
+		ncm_error_set(err, fault, "%s:%d: not valid JSON: %s", what, reason.line < 0 ? 1 : reason.line,
+			      reason.text);
+	return value;
+}
+
+json_t *ncm_json_read(const char *path, enum ncm_errc fault, struct ncm_error *err)
+{
+	size_t size = 0;
+	NCM_AUTO_FREE char *text = ncm_read_file(path, NCM_LIMIT_MANIFEST_BYTES, &size);
+	int saved = errno;
+
+	if (!text) {
+		if (saved == EFBIG)
+			ncm_error_set(err, fault, "%s: larger than %u bytes", path, NCM_LIMIT_MANIFEST_BYTES);
+		else
+			ncm_error_errno(err, saved, "cannot read %s", path);
+		errno = saved;
+		return NULL;
+	}
+	return ncm_json_parse(text, size, path, fault, err);
+}
+
+char *ncm_json_dump(const json_t *value)
+{
+	NCM_AUTO_FREE char *text = json_dumps(value, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+
+	return ncm_asprintf("%s\n", text ? text : "null");
+}
+
+const char *ncm_json_string(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+bool ncm_json_u64(const json_t *object, const char *key, uint64_t *value)
+{
+	const json_t *member = json_object_get(object, key);
+
+	if (!json_is_integer(member) || json_integer_value(member) < 0)
+		return false;
+	*value = (uint64_t)json_integer_value(member);
+	return true;
+}
+
+bool ncm_json_number(const json_t *object, const char *key, double *value)
+{
+	const json_t *member = json_object_get(object, key);
+
+	if (!json_is_number(member))
+		return false;
+	*value = json_number_value(member);
+	return true;
+}
+
+bool ncm_json_bool(const json_t *object, const char *key)
+{
+	return json_is_true(json_object_get(object, key));
+}
+
+void ncm_json_strings(const json_t *object, const char *key, struct ncm_strings *strings)
+{
+	const json_t *array = json_object_get(object, key);
+	const json_t *item;
+	size_t i;
+
+	ncm_strings_free(strings);
+	json_array_foreach(array, i, item)
+	{
+		if (json_is_string(item))
+			ncm_strings_add(strings, json_string_value(item));
+	}
+}
+
+/* jansson refuses invalid UTF-8; foreign bytes are then kept in their escaped form. */
+static json_t *string_value(const char *text)
+{
+	json_t *value = json_string(text);
+
+	if (!value) {
+		NCM_AUTO_FREE char *escaped = ncm_escape(text, strlen(text));
+
+		value = json_string(escaped);
+	}
+	return value;
+}
+
+json_t *ncm_json_string_array(const struct ncm_strings *strings)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < strings->count; i++)
+		json_array_append_new(array, string_value(strings->items[i]));
+	return array;
+}
+
+void ncm_json_set_string(json_t *object, const char *key, const char *text)
+{
+	if (text)
+		json_object_set_new(object, key, string_value(text));
+	else
+		json_object_del(object, key);
+}
+
+void ncm_json_set_u64(json_t *object, const char *key, uint64_t value)
+{
+	json_object_set_new(object, key, json_integer((json_int_t)value));
+}

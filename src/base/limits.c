@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#include <ncmodel/limits.h>
+
+static const struct ncm_limit limits[] = {
+    {"manifest", NCM_LIMIT_MANIFEST_BYTES, "bytes", "one manifest, layout, lock or models.json"},
+    {"json-depth", NCM_LIMIT_JSON_DEPTH, "levels", "nesting of any JSON text"},
+    {"models", NCM_LIMIT_MODELS, "", "models in all manifests of a run"},
+    {"files", NCM_LIMIT_FILES, "", "files of one model"},
+    {"api-answer", NCM_LIMIT_API_BYTES, "bytes", "one answer of a service's API"},
+    {"headers", NCM_LIMIT_HEADER_BYTES, "bytes", "all headers of one answer"},
+    {"redirects", NCM_LIMIT_REDIRECTS, "", "hops of one request"},
+    {"retries", NCM_LIMIT_RETRIES, "", "tries of one request that make no progress"},
+    {"retry-after", NCM_LIMIT_RETRY_AFTER_SECONDS, "seconds", "longest wait that a server can ask for"},
+    {"stall", NCM_LIMIT_STALL_SECONDS, "seconds", "without a byte, then reconnect"},
+    {"file", NCM_LIMIT_FILE_BYTES, "bytes", "one file"},
+    {"archive-entries", NCM_LIMIT_ARCHIVE_ENTRIES, "", "entries of one archive"},
+    {"archive", NCM_LIMIT_ARCHIVE_BYTES, "bytes", "what one archive unpacks to"},
+    {"archive-ratio", NCM_LIMIT_ARCHIVE_RATIO, "", "unpacked bytes per packed byte"},
+    {"name", NCM_LIMIT_NAME_BYTES, "bytes", "one component of a path"},
+    {"path-levels", NCM_LIMIT_PATH_LEVELS, "", "components of a path below its store"},
+    {"path", NCM_LIMIT_PATH_BYTES, "bytes", "a path below its store"},
+    {"message", NCM_LIMIT_MESSAGE, "bytes", "foreign bytes shown in one message"},
+    {"parallel", NCM_LIMIT_PARALLEL, "", "files, connections or look-ups at once"},
+    {"token", NCM_LIMIT_TOKEN_BYTES, "bytes", "a token or a token file"},
+};
+
+const struct ncm_limit *ncm_limits(size_t *count)
+{
+	*count = sizeof limits / sizeof *limits;
+	return limits;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory that is there or the process ends; cleanup attributes; growing arrays. */
+#ifndef NCM_BASE_MEM_H
+#define NCM_BASE_MEM_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void *ncm_malloc(size_t size) __attribute__((malloc, returns_nonnull));
+void *ncm_calloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
+void *ncm_realloc_array(void *memory, size_t count, size_t size) __attribute__((returns_nonnull));
+char *ncm_strdup(const char *text) __attribute__((malloc, returns_nonnull, nonnull));
+char *ncm_strdup_null(const char *text); /* NULL stays NULL */
+char *ncm_strndup(const char *text, size_t size) __attribute__((malloc, returns_nonnull, nonnull));
+char *ncm_asprintf(const char *format, ...) __attribute__((format(printf, 1, 2), malloc, returns_nonnull));
+char *ncm_vasprintf(const char *format, va_list args) __attribute__((format(printf, 1, 0), malloc, returns_nonnull));
+
+/* Makes room for one more item in an array that grows by doubling; returns the new slot, zeroed. */
+#define NCM_PUSH(array, count) (ncm_grow((void **)&(array), (count), sizeof *(array)), (count)++, &(array)[(count)-1])
+void ncm_grow(void **array, size_t count, size_t size);
+
+static inline void ncm_cleanup_free(void *pointer)
+{
+	free(*(void **)pointer);
+}
+static inline void ncm_cleanup_close(const int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+}
+#define NCM_AUTO_FREE __attribute__((cleanup(ncm_cleanup_free)))
+#define NCM_AUTO_CLOSE __attribute__((cleanup(ncm_cleanup_close)))
+
+#endif

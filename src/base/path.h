@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Paths below a folder that we were given: checked names, and opens that cannot leave the folder
+ * (openat2 RESOLVE_BENEATH|NO_SYMLINKS|NO_MAGICLINKS; a walk with O_NOFOLLOW where the kernel lacks it).
+ */
+#ifndef NCM_BASE_PATH_H
+#define NCM_BASE_PATH_H
+
+#include <ncmodel/error.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * Whether `relative` is a path that every platform can hold and that stays below its folder: no empty, "." or ".."
+ * component, not absolute, no backslash or <>:"|?*, no control, bidirectional or invalid UTF-8 bytes, no leading '-' or
+ * '~', no trailing dot or space, no Windows device name, none of our own names (".ncmodel", "models.json",
+ * "ncmodel.lock" at any level), within NCM_LIMIT_NAME_BYTES, _PATH_LEVELS and _PATH_BYTES. On false *err (class POLICY)
+ * says which and why.
+ */
+bool ncm_path_check(const char *relative, struct ncm_error *err);
+/* A key that is equal for two names which a case-insensitive file system could fold together. The caller frees it. */
+char *ncm_path_fold(const char *relative);
+/* Makes a server's file name acceptable as one path component: directories stripped, bad bytes to '_', bounded. The
+ * caller frees it. */
+char *ncm_path_safe_name(const char *name);
+/* "dir/name" (or name alone if it is absolute or dir is NULL). The caller frees it. */
+char *ncm_path_join(const char *dir, const char *name);
+/* Absolute, with "." and ".." resolved as text (no file system access). The caller frees it. */
+char *ncm_path_absolute(const char *path);
+const char *ncm_path_base(const char *path);                    /* after the last '/' */
+bool ncm_path_has_suffix(const char *path, const char *suffix); /* ASCII case-insensitive */
+
+/* Opens a folder given by the user (links in it are followed once, here), making it and its parents if `create`.
+ * Returns an fd. */
+int ncm_dir_open(const char *path, bool create, struct ncm_error *err);
+/* Opens below dirfd, confined. Returns an fd, or -1 with errno. O_CLOEXEC is added. */
+int ncm_open_beneath(int dirfd, const char *relative, int flags, mode_t mode);
+/* Makes the folder `relative` (NULL or "": dirfd itself) with its parents below dirfd (0755) and opens it. */
+int ncm_mkdir_beneath(int dirfd, const char *relative, struct ncm_error *err);
+/* As ncm_mkdir_beneath without making anything; -1 with errno ENOENT if it is not there. */
+int ncm_dir_beneath(int dirfd, const char *relative);
+/* Opens the parent folder of `relative` (made if `create`) and points *name at the last component. Returns an fd. */
+int ncm_parent_beneath(int dirfd, const char *relative, bool create, const char **name, struct ncm_error *err);
+/* Removes a tree below dirfd without following links. ENOENT is fine. Returns 0, or -1 with errno. */
+int ncm_remove_beneath(int dirfd, const char *relative);
+
+#endif

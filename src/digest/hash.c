@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "digest/hash.h"
+
+#include "base/mem.h"
+
+#include <ncmodel/event.h>
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { READ_CHUNK = 1 << 20 };
+
+struct ncm_hash {
+	EVP_MD_CTX *context;
+};
+
+/* A hash that OpenSSL cannot make leaves nothing to check bytes with: there is no way on from here. */
+static void must(int result)
+{
+	if (result != 1) {
+		fputs("ncmodel: OpenSSL cannot hash\n", stderr);
+		abort();
+	}
+}
+
+struct ncm_hash *ncm_hash_new(enum ncm_hash_kind kind)
+{
+	struct ncm_hash *hash = ncm_malloc(sizeof *hash);
+
+	hash->context = EVP_MD_CTX_new();
+	must(hash->context != NULL);
+	must(EVP_DigestInit_ex(hash->context, kind == NCM_HASH_SHA256 ? EVP_sha256() : EVP_sha1(), NULL));
+	return hash;
+}
+
+void ncm_hash_update(struct ncm_hash *hash, const void *data, size_t size)
+{
+	must(EVP_DigestUpdate(hash->context, data, size));
+}
+
+void ncm_hash_free(struct ncm_hash *hash)
+{
+	if (!hash)
+		return;
+	EVP_MD_CTX_free(hash->context);
+	free(hash);
+}
+
+void ncm_hash_sha256(struct ncm_hash *hash, struct ncm_sha256 *digest)
+{
+	must(EVP_DigestFinal_ex(hash->context, digest->bytes, NULL));
+	ncm_hash_free(hash);
+}
+
+void ncm_hash_sha1(struct ncm_hash *hash, struct ncm_sha1 *digest)
+{
+	must(EVP_DigestFinal_ex(hash->context, digest->bytes, NULL));
+	ncm_hash_free(hash);
+}
+
+void ncm_sha256_of(const void *data, size_t size, struct ncm_sha256 *digest)
+{
+	struct ncm_hash *hash = ncm_hash_new(NCM_HASH_SHA256);
+
+	ncm_hash_update(hash, data, size);
+	ncm_hash_sha256(hash, digest);
+}
+
+int ncm_sha1_parse(const char *hex, struct ncm_sha1 *digest)
+{
+	char padded[NCM_SHA256_HEX + 1];
+	struct ncm_sha256 wide;
+
+	/* The strict parser of the longer digest does the work; the tail is zeros. */
+	if (!hex || strlen(hex) != 40)
+		return -1;
+	memset(padded, '0', NCM_SHA256_HEX);
+	padded[NCM_SHA256_HEX] = '\0';
+	memcpy(padded, hex, 40);
+	if (ncm_sha256_parse(padded, &wide) < 0)
+		return -1;
+	memcpy(digest->bytes, wide.bytes, sizeof digest->bytes);
+	return 0;
+}
+
+char *ncm_sha1_hex(const struct ncm_sha1 *digest, char hex[41])
+{
+	struct ncm_sha256 wide = {0};
+	char text[NCM_SHA256_HEX + 1];
+
+	memcpy(wide.bytes, digest->bytes, sizeof digest->bytes);
+	memcpy(hex, ncm_sha256_hex(&wide, text), 40);
+	hex[40] = '\0';
+	return hex;
+}
+
+struct ncm_hash *ncm_hash_git_blob(uint64_t size)
+{
+	struct ncm_hash *hash = ncm_hash_new(NCM_HASH_SHA1);
+	char header[32];
+	int length = snprintf(header, sizeof header, "blob %llu", (unsigned long long)size);
+
+	ncm_hash_update(hash, header, (size_t)length + 1);
+	return hash;
+}
+
+int ncm_sha256_fd(int fd, uint64_t size, struct ncm_sha256 *digest, uint64_t *read_bytes,
+		  void (*progress)(void *context, uint64_t bytes), void *context)
+{
+	struct ncm_hash *hash = ncm_hash_new(NCM_HASH_SHA256);
+	NCM_AUTO_FREE unsigned char *chunk = ncm_malloc(READ_CHUNK);
+	uint64_t at = 0;
+
+	while (at < size) {
+		size_t want = size - at < READ_CHUNK ? (size_t)(size - at) : READ_CHUNK;
+		ssize_t got = ncm_interrupted() ? -1 : pread(fd, chunk, want, (off_t)at);
+
+		if (ncm_interrupted())
+			errno = EINTR;
+		else if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0) {
+			int saved = errno;
+
+			ncm_hash_free(hash);
+			errno = saved;
+			return -1;
+		}
+		if (got == 0)
+			break;
+		ncm_hash_update(hash, chunk, (size_t)got);
+		at += (uint64_t)got;
+		if (progress)
+			progress(context, (uint64_t)got);
+	}
+	ncm_hash_sha256(hash, digest);
+	if (read_bytes)
+		*read_bytes = at;
+	return 0;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* The lock: what a resolve found, pinned. One entry a source URI, as the manifest writes it. */
+#ifndef NCM_MANIFEST_LOCK_H
+#define NCM_MANIFEST_LOCK_H
+
+#include <ncmodel/digest.h>
+#include <ncmodel/error.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ncm_lock_file {
+	char *path; /* as the source names it; NULL never */
+	char *role; /* or NULL */
+	char *url;  /* canonical, or NULL where the source can make it anew */
+	uint64_t size;
+	bool has_sha256;
+	struct ncm_sha256 sha256;
+};
+
+struct ncm_lock_entry {
+	char *uri;      /* key */
+	char *pinned;   /* canonical pinned spelling */
+	char *revision; /* or NULL */
+	char *trust;    /* "manifest", "upstream", "first-use" */
+	char *resolved_at;
+	char *ollama_name; /* of an Ollama model, else NULL */
+	struct ncm_lock_file *files;
+	size_t file_count;
+};
+
+struct ncm_lock {
+	char *path;
+	struct ncm_lock_entry *entries;
+	size_t count;
+	void *document; /* the JSON as read, so that unknown keys survive */
+};
+
+/* Reads the lock (no file: an empty one). Class MANIFEST. */
+struct ncm_lock *ncm_lock_load(const char *path, struct ncm_error *err);
+void ncm_lock_free(struct ncm_lock *lock);
+const struct ncm_lock_entry *ncm_lock_find(const struct ncm_lock *lock, const char *uri);
+/* Puts an entry (copied) in place of the one with its URI. In memory alone. */
+void ncm_lock_put(struct ncm_lock *lock, const struct ncm_lock_entry *entry);
+/* Writes the given entries into the lock file: re-read and merged under an advisory lock, atomically, keys sorted. */
+int ncm_lock_save(const struct ncm_lock *lock, const char *const *uris, size_t count, struct ncm_error *err);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* Changing models.json: under an advisory lock, re-read and merged inside it, replaced atomically. */
+#ifndef NCM_REGISTRY_WRITE_H
+#define NCM_REGISTRY_WRITE_H
+
+#include <ncmodel/registry.h>
+
+/*
+ * Adds the model or replaces the one of its id; keys of the old entry that we do not know stay. In `model` these count:
+ * everything but path/abs pairs (files[].abs is given, files[].path is made from it), file_path (made from the first
+ * file whose role is "weights", else "model", else the first), installed_at (kept from the old entry if its files are
+ * the same, else now). Unknown use cases are moved to tags, defaults of the readers' contract are filled in.
+ */
+int ncm_registry_put(const char *path, const struct ncm_reg_model *model, struct ncm_error *err);
+/* Records a verify result (RFC 3339 UTC now) for the models of these ids: results[i] is "ok", "damaged", "missing". */
+int ncm_registry_mark(const char *path, const char *const *ids, const char *const *results, size_t count,
+		      struct ncm_error *err);
+/* Records what stat says now of files whose bytes were proved right (abs, mtime_ns): so that the next pull need not
+ * hash them. */
+int ncm_registry_touch(const char *path, const char *id, const char *abs, int64_t mtime_ns, struct ncm_error *err);
+/* Reads a registry at a path. */
+struct ncm_registry *ncm_registry_read(const char *path, struct ncm_error *err);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A source turns an URI of a manifest into artifacts: files with URLs, sizes and digests. The facts of each service
+ * live in its own file behind this interface and nowhere else. A new source is one file and one line in the table of
+ * source.c.
+ */
+#ifndef NCM_SOURCE_SOURCE_H
+#define NCM_SOURCE_SOURCE_H
+
+#include "digest/hash.h"
+#include "transfer/http.h"
+#include <ncmodel/manifest.h>
+
+enum ncm_artifact_kind {
+	NCM_ARTIFACT_FILE, /* goes to the file spec's targets */
+	NCM_ARTIFACT_BLOB, /* of an Ollama model: goes to blobs/sha256-<hex> */
+};
+
+/* One file to have. */
+struct ncm_artifact {
+	enum ncm_artifact_kind kind;
+	char *name; /* path in the repository, or the server's file name; raw: not checked as a path yet. NULL: not
+		       known before the download */
+	char *role; /* NULL: the file spec's. For blobs: "model", "template", "config" … */
+	char *url;  /* canonical; no token, no signature */
+	bool has_size;
+	uint64_t size;
+	bool size_is_rough; /* good for planning alone (Civitai's sizeKB) */
+	bool has_sha256;
+	struct ncm_sha256 sha256;
+	bool has_git_sha1;
+	struct ncm_sha1 git_sha1;
+	bool expect_binary;
+};
+
+/* What a source found. */
+struct ncm_resolution {
+	char *uri;      /* canonical spelling, pinned ("hf:org/repo/file@<commit>") */
+	char *revision; /* commit, Civitai version id, or Ollama manifest digest; NULL for a plain URL */
+	struct ncm_artifact *artifacts;
+	size_t count;
+	char *page;                        /* where a person reads about it (and accepts a licence), or NULL */
+	struct ncm_credential *credential; /* for the artifacts; owned by the sources; or NULL */
+	const struct ncm_service *service;
+	/* an Ollama model alone */
+	char *ollama_name; /* "registry.ollama.ai/library/llama3.2/3b": its path below manifests/ */
+	char *manifest;    /* exact bytes, or NULL when made from pins without asking */
+	size_t manifest_size;
+	struct ncm_sha256 manifest_digest;
+	/* facts that came along; NULL where not known */
+	char *architecture, *parameters, *quantization, *license;
+};
+void ncm_resolution_free(struct ncm_resolution *resolution);
+
+struct ncm_sources; /* the sources of one run, with their credentials; used from many threads at once */
+
+struct ncm_sources *ncm_sources_new(const struct ncm_config *config, struct ncm_http *http,
+				    const struct ncm_sink *sink);
+void ncm_sources_free(struct ncm_sources *sources);
+
+/*
+ * Checks an URI by its source's grammar and writes its canonical spelling (pasted page URLs, "urn:air:…", default
+ * parts) to *canonical (freed by the caller; may be NULL). `allow_http`: an http:// URL is what the user wants. Class
+ * USAGE. No network.
+ */
+int ncm_source_check(const char *uri, bool allow_http, char **canonical, struct ncm_error *err);
+/* The scheme of an URI that ncm_source_check accepts: "ollama", "hf", "civitai", "https"; NULL if it is no URI but a
+ * name. Static. */
+const char *ncm_source_scheme(const char *uri);
+/* An id for a model made from an URI alone ("llama3.2-3b", "file.gguf"), and its display name. The caller frees both.
+ */
+void ncm_source_names(const char *uri, char **id, char **display);
+
+/*
+ * What a lock or a manifest pins of an URI beforehand, if anything. With a revision, mutable names (branches, tags) are
+ * not asked anew.
+ */
+struct ncm_pin {
+	const char *revision; /* commit, version id, "sha256:…" of an Ollama manifest; or NULL */
+};
+
+/*
+ * Asks the source (may block on the network) what `uri` of the spec is. `pin` may be NULL. Free the result with
+ * ncm_resolution_free. Errors: NOT_FOUND, AUTH, NETWORK, RATE_LIMIT, PROTOCOL, USAGE.
+ */
+struct ncm_resolution *ncm_source_resolve(struct ncm_sources *sources, const char *uri,
+					  const struct ncm_file_spec *spec, const struct ncm_pin *pin,
+					  struct ncm_error *err);
+/*
+ * As ncm_source_resolve without any request: possible when the URI names one immutable file and the spec pins size and
+ * digest (or for a plain URL). NULL without an error if the source has to be asked.
+ */
+struct ncm_resolution *ncm_source_offline(struct ncm_sources *sources, const char *uri,
+					  const struct ncm_file_spec *spec, const struct ncm_pin *pin);
+
+/* One source. resolve and offline get the canonical URI. */
+struct ncm_source {
+	const char *scheme;
+	bool (*claims)(const char *uri); /* is this spelling ours? */
+	int (*check)(const char *uri, bool allow_http, char **canonical, struct ncm_error *err);
+	void (*names)(const char *canonical, char **id, char **display);
+	struct ncm_resolution *(*resolve)(struct ncm_sources *sources, const char *uri,
+					  const struct ncm_file_spec *spec, const struct ncm_pin *pin,
+					  struct ncm_error *err);
+	struct ncm_resolution *(*offline)(struct ncm_sources *sources, const char *uri,
+					  const struct ncm_file_spec *spec, const struct ncm_pin *pin);
+};
+extern const struct ncm_source ncm_source_ollama, ncm_source_huggingface, ncm_source_civitai, ncm_source_url;
+
+/* What the sources share. */
+struct ncm_sources {
+	const struct ncm_config *config;
+	struct ncm_http *http;
+	const struct ncm_sink *sink;
+	struct ncm_credential hf; /* set up by ncm_sources_new from the configuration */
+	struct ncm_credential civitai;
+	struct ncm_credential **ollama; /* one a repository, made by ollama.c under the mutex */
+	size_t ollama_count;
+	void *mutex;
+};
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A store is one application's folder; a layout says where the stores lie. Everything that we add to a store but its
+ * models lies in `.ncmodel/` at its root: staging (partials), locks.
+ */
+#ifndef NCM_STORE_STORE_H
+#define NCM_STORE_STORE_H
+
+#include <ncmodel/config.h>
+#include <ncmodel/digest.h>
+#include <ncmodel/error.h>
+#include <ncmodel/manifest.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum ncm_store_kind {
+	NCM_STORE_FOLDERS, /* files under their names */
+	NCM_STORE_OLLAMA,  /* blobs/ and manifests/ */
+};
+
+struct ncm_store_folder {
+	char *name;
+	char *path; /* below the store */
+};
+
+struct ncm_store {
+	char *id;
+	enum ncm_store_kind kind;
+	char *path; /* absolute */
+	struct ncm_store_folder *folders;
+	size_t folder_count;
+	int dirfd;   /* -1 until ncm_store_open */
+	int staging; /* .ncmodel/staging, -1 until ncm_store_open */
+};
+
+struct ncm_layout {
+	char *name;
+	char *registry; /* absolute path of models.json */
+	struct ncm_store *stores;
+	size_t count;
+};
+
+/*
+ * Reads the layout that the configuration names, applies its root and overrides (and OLLAMA_MODELS through the layout's
+ * "env"). Free with ncm_layout_free. Classes MANIFEST, USAGE (an override of an unknown store).
+ */
+struct ncm_layout *ncm_layout_load(const struct ncm_config *config, struct ncm_error *err);
+void ncm_layout_free(struct ncm_layout *layout);
+struct ncm_store *ncm_layout_find(const struct ncm_layout *layout, const char *store); /* or NULL */
+/* Absolute paths of models.json and of the lock, as configuration and layout say. The caller frees them. */
+char *ncm_layout_registry(const struct ncm_layout *layout, const struct ncm_config *config);
+char *ncm_layout_lock(const struct ncm_layout *layout, const struct ncm_config *config);
+
+/* Makes and opens the store's folder and its staging folder (0700). Class IO or NO_SPACE. */
+int ncm_store_open(struct ncm_store *store, struct ncm_error *err);
+/* Opens the store's folder without making anything. -1 with errno ENOENT if it is not there. */
+int ncm_store_peek(const struct ncm_store *store);
+/*
+ * The path below the store of a file: its folder and name, checked (class POLICY; USAGE for a folder that the layout
+ * lacks). The caller frees it.
+ */
+char *ncm_store_path(const struct ncm_store *store, const char *folder, const char *name, struct ncm_error *err);
+/* Refuses names whose extension is code (".py", ".so", ".exe" …); archives are unpacked elsewhere. Class POLICY. */
+int ncm_store_check_extension(const char *name, struct ncm_error *err);
+/* Whether a file of this name is pickle-based (.ckpt .pt .pth .bin .pkl). ggml-*.bin of whisper.cpp is decided by
+ * content elsewhere. */
+bool ncm_store_is_pickle_name(const char *name);
+
+/*
+ * Gives the staged file its final name: mode 0644, synced, rename, folder synced. With `replace` false an existing file
+ * is a POLICY failure and stays. The final file's status goes to *status (may be NULL).
+ */
+struct stat;
+int ncm_store_commit(struct ncm_store *store, const char *staged, const char *relative, bool replace,
+		     struct stat *status, struct ncm_error *err);
+/* As ncm_store_commit for a folder that was unpacked in staging. An existing folder is moved into staging and removed
+ * after. */
+int ncm_store_commit_dir(struct ncm_store *store, const char *staged, const char *relative, bool replace,
+			 struct ncm_error *err);
+/*
+ * Makes `relative` of `store` the same bytes as the open file fd: reflink, else hard link (same file system), else a
+ * copy that is hashed and compared with *digest. Staged, then committed. *how (may be NULL) receives "reflink", "hard
+ * link" or "copy". `source_path` is fd's absolute path (for the hard link).
+ */
+int ncm_store_duplicate(struct ncm_store *store, const char *relative, int fd, const char *source_path,
+			const struct ncm_sha256 *digest, bool replace, const char **how, struct stat *status,
+			struct ncm_error *err);
+
+/* The Ollama store's own rules (source: ollama/ollama manifest and blob paths). */
+void ncm_ollama_blob_path(const struct ncm_sha256 *digest, char path[80]); /* "blobs/sha256-<hex>" */
+/* Checks "host/namespace/model/tag" and returns "manifests/…". The caller frees it. */
+char *ncm_ollama_manifest_path(const char *name, struct ncm_error *err);
+/* Writes the manifest's exact bytes atomically, staged outside manifests/. Then every blob is looked at again (a
+ * running Ollama prunes what no manifest names): a blob gone meanwhile is an IO failure with retryable advice. */
+int ncm_ollama_commit(struct ncm_store *store, const char *name, const void *manifest, size_t size,
+		      const struct ncm_sha256 *blobs, const uint64_t *sizes, size_t count, struct ncm_error *err);
+/* Parses a manifest: the digests and sizes of its config and layers (config last). Arrays freed by the caller. Class
+ * PROTOCOL. */
+int ncm_ollama_manifest_blobs(const char *text, size_t size, struct ncm_sha256 **blobs, uint64_t **sizes, char ***types,
+			      size_t *count, struct ncm_error *err);
+
+/* Disk space of the file system that holds (or will hold) `path`: the nearest existing parent is asked. */
+struct ncm_space {
+	dev_t device;
+	uint64_t free; /* for this user */
+	uint64_t total;
+};
+int ncm_space_of(const char *path, struct ncm_space *space, struct ncm_error *err);
+
+#endif

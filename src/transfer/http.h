@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * HTTP as this program speaks it. libcurl is named in this room (src/transfer/) alone.
+ *
+ * Redirects are followed by our own loop: each hop is a new request whose headers are built anew, the credential goes
+ * only to the origins that it belongs to, https never becomes http, and a public server cannot send us to a private
+ * address.
+ */
+#ifndef NCM_TRANSFER_HTTP_H
+#define NCM_TRANSFER_HTTP_H
+
+#include <ncmodel/config.h>
+#include <ncmodel/error.h>
+#include <ncmodel/event.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Starts and ends libcurl; called by ncm_init and ncm_shutdown alone. */
+int ncm_http_global_init(struct ncm_error *err);
+void ncm_http_global_cleanup(void);
+
+struct ncm_http; /* settings for all requests of a run; used from many threads at once */
+
+struct ncm_http *ncm_http_new(const struct ncm_config *config, const struct ncm_sink *sink);
+void ncm_http_free(struct ncm_http *http);
+
+/* One answer, or one redirect on the way to it. Header names are looked up without regard to case. */
+struct ncm_reply {
+	long status;
+	char *url;      /* that was asked, without its query */
+	char *location; /* absolute URL of a redirect, else NULL; may hold a signature: never shown or stored */
+	char *headers;  /* "Name: value\n" lines */
+	char *body;     /* NUL-terminated, at most what the caller allowed */
+	size_t body_size;
+};
+/* The value of the first header of that name, or NULL. The caller frees it. */
+char *ncm_reply_header(const struct ncm_reply *reply, const char *name);
+void ncm_reply_clear(struct ncm_reply *reply);
+
+/*
+ * A service's view of its own answers (one static struct a source). Every redirect and every answer that is not
+ * 200 or 206 is shown to `judge` first, which may set *err (class, message, hint) and return -1 to end the request
+ * there, or return 0 for the general rule (redirects are followed, 401/403 is AUTH, 404/410 NOT_FOUND, 429 RATE_LIMIT,
+ * 5xx NETWORK). `what` says what was asked for, in words for people.
+ */
+struct ncm_service {
+	const char *name; /* "Hugging Face" */
+	int (*judge)(const struct ncm_reply *reply, const char *what, bool sent_credential, struct ncm_error *err);
+};
+
+/*
+ * A credential and where it belongs. `renew` (may be NULL) is called on a 401 with its WWW-Authenticate value, from any
+ * thread; it returns 0 if `bearer` was renewed and the request should be made again, or -1.
+ */
+struct ncm_credential {
+	char *bearer; /* the token, or NULL: none yet */
+	char *origin; /* "https://host[:port]" that may see it */
+	int (*renew)(struct ncm_credential *self, struct ncm_http *http, const char *challenge, struct ncm_error *err);
+	void *context; /* of renew */
+};
+/* "https://host:port" of an URL, default ports left out, host in lower case. NULL if it is no http(s) URL. The caller
+ * frees it. */
+char *ncm_url_origin(const char *url);
+/*
+ * Checks an URL by the grammar that we accept: http or https, a host, no user name or password, no control or space
+ * characters. `allow_http` as the user chose. Class USAGE.
+ */
+int ncm_url_check(const char *url, bool allow_http, struct ncm_error *err);
+/* Percent-encodes everything but unreserved characters and, if keep_slash, '/'. The caller frees it. */
+char *ncm_url_encode(const char *text, bool keep_slash);
+/* Resolves a reference against an URL. NULL if it is none. The caller frees it. */
+char *ncm_url_resolve(const char *base, const char *reference);
+/* The URL as it may be shown and stored: user, query and fragment removed. The caller frees it. */
+char *ncm_url_display(const char *url);
+
+struct ncm_request {
+	const char *url;
+	const char *method;                /* NULL: GET; or "HEAD" */
+	const char *accept;                /* NULL: any */
+	struct ncm_credential *credential; /* or NULL */
+	const struct ncm_service *service; /* or NULL */
+	const char *what;                  /* for messages: "model bartowski/Llama-3.2-3B-Instruct-GGUF" */
+	size_t limit;                      /* of the body; 0: NCM_LIMIT_API_BYTES */
+	bool stop_at_foreign_redirect; /* the first redirect to another origin is the answer (its metadata is what is
+					  wanted) */
+	bool any_status;               /* hand over whatever the status is, judge not asked */
+};
+
+/*
+ * Makes one small request, retrying what is worth it (connect errors, 408, 429, 5xx, with back-off, jitter and
+ * Retry-After). Blocks; used from many threads. On success *reply holds the final answer (free with ncm_reply_clear).
+ */
+int ncm_http_get(struct ncm_http *http, const struct ncm_request *request, struct ncm_reply *reply,
+		 struct ncm_error *err);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The transfer engine: many files at once from URLs into partial files, hashed while they arrive. It knows neither
+ * sources nor stores: an item says what is wanted and where the partial lies; the engine says how far it came.
+ */
+#ifndef NCM_TRANSFER_TRANSFER_H
+#define NCM_TRANSFER_TRANSFER_H
+
+#include "digest/hash.h"
+#include "transfer/http.h"
+
+/* What to fetch. All strings and pointers are borrowed for the call. */
+struct ncm_transfer_item {
+	const char *model; /* for events and messages */
+	const char *name;  /* likewise */
+	const char *url;   /* where every try begins: signed URLs come from its redirects and are never kept */
+	struct ncm_credential *credential; /* or NULL */
+	const struct ncm_service *service; /* or NULL */
+	bool has_size;
+	uint64_t size; /* exact; another size is a CHECKSUM failure */
+	bool has_sha256;
+	struct ncm_sha256 sha256;
+	bool has_git_sha1; /* of the git blob with this content */
+	struct ncm_sha1 git_sha1;
+	bool expect_binary; /* weights: an answer of text/html or application/json is a failure (a login page, an error)
+			     */
+	int dirfd;          /* folder of the partial, on the file system of the final name */
+	const char *partial; /* its name there; the journal is "<partial>.json" beside it */
+
+	/* results */
+	bool done;         /* partial is complete, synced, and everything known about it is right */
+	uint64_t received; /* bytes that came over the network in this run */
+	uint64_t final_size;
+	struct ncm_sha256 final_sha256;
+	struct ncm_sha256 bad_sha256; /* when error.code is CHECKSUM and the digest was the reason */
+	char *server_name;            /* file name of the last Content-Disposition, raw, or NULL; freed by the caller */
+	struct ncm_error error;       /* when not done; freed by the caller */
+};
+
+struct ncm_transfer_options {
+	unsigned jobs;       /* files at once */
+	uint64_t limit_rate; /* bytes per second over all, 0: none */
+	unsigned retries;    /* tries without progress before an item fails */
+};
+
+/*
+ * Fetches all items. Resumes a partial whose journal fits (same size or digest or validator), after hashing again what
+ * it holds; a server without ranges gets one stream from the start. Never trusts: 206 with its Content-Range, length
+ * and encoding is checked before the first byte counts; bytes beyond the known size end the request. When a digest is
+ * wrong the partial is removed. One item's failure does not stop the others. Events: STARTED, PROGRESS, RETRY, FETCHED,
+ * FAILED with slot = index. Returns 0 if every item was worked on (see each item's error), or -1 with INTERRUPTED.
+ */
+int ncm_transfer_run(struct ncm_http *http, struct ncm_transfer_item *items, size_t count,
+		     const struct ncm_transfer_options *options, const struct ncm_sink *sink, struct ncm_error *err);
+
+/* How many bytes a later run could keep of a partial (0 if there is none or its journal does not fit this item). */
+uint64_t ncm_transfer_present(const struct ncm_transfer_item *item);
+/* Removes a partial and its journal. */
+void ncm_transfer_discard(int dirfd, const char *partial);
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+#include "check.h"
+
+#include "base/buffer.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/thread.h"
+
+#include <ncmodel/error.h>
+#include <ncmodel/limits.h>
+#include <ncmodel/text.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+
+static void escaped(const char *text, const char *expected)
+{
+	NCM_AUTO_FREE char *out = ncm_escape(text, 0);
+
+	CHECK_STR(out, expected);
+}
+
+static void foreign_bytes_are_escaped(void)
+{
+	escaped("plain text, \xc3\xa9 and \xe2\x82\xac", "plain text, \xc3\xa9 and \xe2\x82\xac");
+	escaped("\x1b[31mred\x1b]52;c;x\x07", "\\x1b[31mred\\x1b]52;c;x\\x07");
+	escaped("line\r\nbreak\ttab\x7f", "line\\x0d\\x0abreak\\x09tab\\x7f");
+	escaped("c1 \xc2\x9b rtl \xe2\x80\xae bom \xef\xbb\xbf", "c1 \\u{9b} rtl \\u{202e} bom \\u{feff}");
+	escaped("overlong \xc0\xaf cut \xe2\x82", "overlong \\xc0\\xaf cut \\xe2\\x82");
+	escaped("surrogate \xed\xa0\x80", "surrogate \\xed\\xa0\\x80");
+}
+
+static void long_foreign_text_is_cut_with_its_length(void)
+{
+	char text[1001];
+	NCM_AUTO_FREE char *out = NULL;
+
+	memset(text, 'a', 1000);
+	text[1000] = '\0';
+	out = ncm_escape(text, 0);
+	CHECK(strlen(out) < NCM_LIMIT_MESSAGE + 32);
+	CHECK(strstr(out, "(1000 bytes)"));
+}
+
+static void sizes_read_and_print(void)
+{
+	char buf[32];
+	uint64_t value;
+
+	CHECK_STR(ncm_format_size(0, buf, sizeof buf), "0 B");
+	CHECK_STR(ncm_format_size(999, buf, sizeof buf), "999 B");
+	CHECK_STR(ncm_format_size(2019377696, buf, sizeof buf), "2.02 GB");
+	CHECK_STR(ncm_format_size(10364416768, buf, sizeof buf), "10.4 GB");
+	CHECK_STR(ncm_format_size(999999, buf, sizeof buf), "1.00 MB");
+	CHECK(ncm_parse_size("2GiB", &value) == 0 && value == UINT64_C(2) << 30);
+	CHECK(ncm_parse_size("1.5M", &value) == 0 && value == 1500000);
+	CHECK(ncm_parse_size("500", &value) == 0 && value == 500);
+	CHECK(ncm_parse_size("-1", &value) < 0);
+	CHECK(ncm_parse_size("", &value) < 0);
+	CHECK(ncm_parse_size("12X", &value) < 0);
+	CHECK(ncm_parse_size("99999999999P", &value) < 0);
+	CHECK(ncm_parse_bandwidth("100M", &value) == 0 && value == 12500000);
+	CHECK(ncm_parse_bandwidth("100Mbit/s", &value) == 0 && value == 12500000);
+	CHECK(ncm_parse_bandwidth("12MB/s", &value) == 0 && value == 12000000);
+	CHECK(ncm_parse_bandwidth("fast", &value) < 0);
+	CHECK_STR(ncm_format_duration(7500, buf, sizeof buf), "2h 5m");
+	CHECK_STR(ncm_format_duration(61, buf, sizeof buf), "1m 1s");
+}
+
+static void errors_carry_context(void)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	CHECK(ncm_error_set(&err, NCM_E_AUTH, "no %s", "token") == -1);
+	ncm_error_wrap(&err, "model %s", "x");
+	ncm_error_hint(&err, "set HF_TOKEN");
+	CHECK_STR(err.message, "model x: no token");
+	CHECK_STR(err.hint, "set HF_TOKEN");
+	CHECK(ncm_errc_exit(err.code) == 6);
+	ncm_error_errno(&err, ENOSPC, "cannot write");
+	CHECK(err.code == NCM_E_NO_SPACE && err.hint == NULL);
+	ncm_error_clear(&err);
+	CHECK(err.code == NCM_OK && err.message == NULL);
+	CHECK(ncm_error_set(NULL, NCM_E_IO, "nobody cares") == -1);
+	for (int code = NCM_OK; code < NCM_E_COUNT; code++)
+		CHECK(ncm_errc_name((enum ncm_errc)code) != NULL);
+}
+
+static void a_file_is_replaced_whole(void)
+{
+	char dir[] = "/tmp/ncm-base-XXXXXX";
+	struct ncm_error err = NCM_ERROR_INIT;
+	NCM_AUTO_FREE char *path = NULL;
+	NCM_AUTO_FREE char *text = NULL;
+	struct stat status;
+	int fd;
+
+	CHECK(mkdtemp(dir));
+	fd = ncm_dir_open(dir, false, &err);
+	CHECK(fd >= 0);
+	CHECK(ncm_write_atomic(fd, "file", "old", 3, 0644, &err) == 0);
+	CHECK(ncm_write_atomic(fd, "file", "newer", 5, 0600, &err) == 0);
+	path = ncm_path_join(dir, "file");
+	text = ncm_read_file(path, 100, NULL);
+	CHECK_STR(text, "newer");
+	CHECK(stat(path, &status) == 0 && (status.st_mode & 0777) == 0600);
+	CHECK(ncm_read_file(path, 4, NULL) == NULL && errno == EFBIG);
+	CHECK(mkfifoat(fd, "fifo", 0600) == 0);
+	free(path);
+	path = ncm_path_join(dir, "fifo");
+	CHECK(ncm_read_file(path, 4, NULL) == NULL); /* does not hang */
+	CHECK(ncm_remove_beneath(fd, "file") == 0 && ncm_remove_beneath(fd, "fifo") == 0);
+	close(fd);
+	CHECK(rmdir(dir) == 0); /* no temporary file was left */
+}
+
+static void a_held_lock_is_busy(void)
+{
+	char dir[] = "/tmp/ncm-base-XXXXXX";
+	struct ncm_error err = NCM_ERROR_INIT;
+	int fd, lock, again;
+
+	CHECK(mkdtemp(dir));
+	fd = ncm_dir_open(dir, false, &err);
+	lock = ncm_lock_beneath(fd, "lock", "the store", true, NULL, &err);
+	CHECK(lock >= 0);
+	again = ncm_lock_beneath(fd, "lock", "the store", true, NULL, &err);
+	CHECK(again == -1 && err.code == NCM_E_BUSY);
+	ncm_error_clear(&err);
+	close(lock);
+	again = ncm_lock_beneath(fd, "lock", "the store", true, NULL, &err);
+	CHECK(again >= 0);
+	close(again);
+	ncm_remove_beneath(fd, "lock");
+	close(fd);
+	rmdir(dir);
+}
+
+static void count_job(void *context, size_t index)
+{
+	atomic_fetch_add((atomic_size_t *)context, index + 1);
+}
+
+static void every_parallel_job_runs_once(void)
+{
+	atomic_size_t sum = 0;
+
+	ncm_parallel(4, 1000, count_job, &sum);
+	CHECK_U64(sum, 500500);
+	ncm_parallel(0, 0, count_job, &sum);
+	CHECK_U64(sum, 500500);
+}
+
+static void arrays_grow(void)
+{
+	uint64_t *items = NULL;
+	size_t count = 0;
+
+	for (uint64_t i = 0; i < 1000; i++) {
+		uint64_t *slot = NCM_PUSH(items, count);
+
+		CHECK_U64(*slot, 0);
+		*slot = i;
+	}
+	for (uint64_t i = 0; i < 1000; i++)
+		CHECK_U64(items[i], i);
+	free(items);
+}
+
+int main(void)
+{
+	RUN(foreign_bytes_are_escaped);
+	RUN(long_foreign_text_is_cut_with_its_length);
+	RUN(sizes_read_and_print);
+	RUN(errors_carry_context);
+	RUN(a_file_is_replaced_whole);
+	RUN(a_held_lock_is_busy);
+	RUN(every_parallel_job_runs_once);
+	RUN(arrays_grow);
+	return 0;
+}
