@@ -42,7 +42,9 @@ void ncm_reply_clear(struct ncm_reply *reply);
  * A service's view of its own answers (one static struct a source). Every redirect and every answer that is not
  * 200 or 206 is shown to `judge` first, which may set *err (class, message, hint) and return -1 to end the request
  * there, or return 0 for the general rule (redirects are followed, 401/403 is AUTH, 404/410 NOT_FOUND, 429 RATE_LIMIT,
- * 5xx NETWORK). `what` says what was asked for, in words for people.
+ * 5xx NETWORK). A 401 that a credential can be renewed for is not shown. An error of a class that may pass (NETWORK,
+ * RATE_LIMIT) for a 408, 425, 429 or 5xx does not end it: it is retried, and the judge's words stand if that does not
+ * help. `what` says what was asked for, in words for people.
  */
 struct ncm_service {
 	const char *name; /* "Hugging Face" */
@@ -52,6 +54,8 @@ struct ncm_service {
 /*
  * A credential and where it belongs. `renew` (may be NULL) is called on a 401 with its WWW-Authenticate value, from any
  * thread; it returns 0 if `bearer` was renewed and the request should be made again, or -1.
+ * `bearer` is read, and renew called, under one lock of the ncm_http: renew may replace the string. A credential is
+ * sent as long as the way of redirects has touched its origin alone.
  */
 struct ncm_credential {
 	char *bearer; /* the token, or NULL: none yet */

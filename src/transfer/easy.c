@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+#include "transfer/easy.h"
+
+#include "base/mem.h"
+
+static const long DEFAULT_CONNECT_SECONDS = 20;
+static const double FIRST_BACKOFF_SECONDS = 0.5;
+static const long CONNECTION_LIFE_SECONDS = 300;
+static const long BUFFER_BYTES = 512 << 10;
+
+struct ncm_http *ncm_http_new(const struct ncm_config *config, const struct ncm_sink *sink)
+{
+	struct ncm_http *http = ncm_calloc(1, sizeof *http);
+	const char *bundle = config->cacert ? config->cacert : getenv("SSL_CERT_FILE");
+	pthread_mutexattr_t recursive;
+
+	if (sink)
+		http->sink = *sink;
+	http->cacert = bundle && *bundle ? ncm_strdup(bundle) : NULL;
+	http->user_agent = ncm_strdup("ncmodel/" NCM_VERSION);
+	http->connect_seconds = config->timeout ? config->timeout : (unsigned)DEFAULT_CONNECT_SECONDS;
+	http->stall_seconds = NCM_LIMIT_STALL_SECONDS;
+	http->retries = config->retries ? config->retries : 1;
+	http->first_backoff = FIRST_BACKOFF_SECONDS;
+	http->allow_private = config->allow_private;
+	pthread_mutex_init(&http->lock, NULL);
+	pthread_mutexattr_init(&recursive);
+	pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&http->credentials_lock, &recursive);
+	pthread_mutexattr_destroy(&recursive);
+	return http;
+}
+
+void ncm_http_free(struct ncm_http *http)
+{
+	if (!http)
+		return;
+	while (http->idle_count > 0)
+		curl_easy_cleanup(http->idle[--http->idle_count]);
+	pthread_mutex_destroy(&http->lock);
+	pthread_mutex_destroy(&http->credentials_lock);
+	free(http->cacert);
+	free(http->user_agent);
+	free(http);
+}
+
+static void set_trust(CURL *easy, const struct ncm_http *http)
+{
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, 1L);
+	curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, 2L);
+	curl_easy_setopt(easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	if (http->cacert) {
+		curl_easy_setopt(easy, CURLOPT_CAINFO, http->cacert);
+		curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, http->cacert);
+	}
+}
+
+/* What could send a secret, or follow a server, without us. Cookies, HSTS and Alt-Svc are off unless asked for. */
+static void set_abstinence(CURL *easy)
+{
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "https");
+	curl_easy_setopt(easy, CURLOPT_UNRESTRICTED_AUTH, 0L);
+	curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+	curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_NONE);
+	curl_easy_setopt(easy, CURLOPT_AUTOREFERER, 0L);
+}
+
+/* What libcurl would decode, or take for a success, on its own. */
+static void set_plainness(CURL *easy)
+{
+	curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
+	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, NULL);
+	curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+}
+
+void ncm_easy_prepare(CURL *easy, const struct ncm_http *http)
+{
+	curl_easy_reset(easy);
+	set_trust(easy, http);
+	set_abstinence(easy);
+	set_plainness(easy);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* an interrupt does not wait for DNS */
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)http->connect_seconds);
+	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)http->stall_seconds);
+	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, CONNECTION_LIFE_SECONDS);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, http->user_agent);
+}
+
+CURL *ncm_easy_new(const struct ncm_http *http)
+{
+	CURL *easy = curl_easy_init();
+
+	if (easy)
+		ncm_easy_prepare(easy, http);
+	return easy;
+}
+
+CURL *ncm_easy_take(struct ncm_http *http)
+{
+	CURL *easy = NULL;
+
+	pthread_mutex_lock(&http->lock);
+	if (http->idle_count > 0)
+		easy = http->idle[--http->idle_count];
+	pthread_mutex_unlock(&http->lock);
+	if (!easy)
+		return ncm_easy_new(http);
+	ncm_easy_prepare(easy, http);
+	return easy;
+}
+
+void ncm_easy_give(struct ncm_http *http, CURL *easy)
+{
+	if (!easy)
+		return;
+	/* Nothing of the request that was made stays in an idle handle, its credential least of all. */
+	curl_easy_reset(easy);
+	pthread_mutex_lock(&http->lock);
+	if (http->idle_count < sizeof http->idle / sizeof *http->idle) {
+		http->idle[http->idle_count++] = easy;
+		easy = NULL;
+	}
+	pthread_mutex_unlock(&http->lock);
+	curl_easy_cleanup(easy);
+}
+
+void ncm_http_tell(struct ncm_http *http, enum ncm_event_type type, const char *text)
+{
+	pthread_mutex_lock(&http->lock);
+	ncm_emit_text(&http->sink, type, "%s", text);
+	pthread_mutex_unlock(&http->lock);
+}

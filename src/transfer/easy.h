@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* The settings of a run, and the one place where a libcurl handle gets its options. */
+#ifndef NCM_TRANSFER_EASY_H
+#define NCM_TRANSFER_EASY_H
+
+#include "transfer/http.h"
+
+#include <curl/curl.h>
+#include <ncmodel/limits.h>
+#include <pthread.h>
+
+struct ncm_http {
+	struct ncm_sink sink;
+	char *cacert; /* or NULL: libcurl's default */
+	char *user_agent;
+	unsigned connect_seconds;
+	unsigned stall_seconds;
+	unsigned retries;
+	double first_backoff; /* seconds */
+	bool allow_private;
+	pthread_mutex_t lock;             /* of what follows and of the sink */
+	pthread_mutex_t credentials_lock; /* recursive: renewing a credential may make requests */
+	CURL *idle[NCM_LIMIT_PARALLEL];   /* handles with open connections */
+	size_t idle_count;
+};
+
+/* A handle with every option that each request of ours must have; NULL when libcurl cannot. */
+CURL *ncm_easy_new(const struct ncm_http *http);
+/* Sets those options anew; connections and TLS sessions stay. */
+void ncm_easy_prepare(CURL *easy, const struct ncm_http *http);
+/* Borrow a handle of the pool and hand it back. */
+CURL *ncm_easy_take(struct ncm_http *http);
+void ncm_easy_give(struct ncm_http *http, CURL *easy);
+
+/* Events of requests that many threads make: one at a time. */
+void ncm_http_tell(struct ncm_http *http, enum ncm_event_type type, const char *text);
+
+#endif

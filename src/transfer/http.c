@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* Small requests: the whole answer in memory, retried where that is worth it. */
+#include "transfer/http.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "transfer/answer.h"
+#include "transfer/exchange.h"
+#include "transfer/retry.h"
+
+#include <string.h>
+#include <time.h>
+
+static const size_t ERROR_BODY_BYTES = 64 << 10; /* of an answer that is no success: enough for its message */
+static const double SILENT_WAIT_SECONDS = 3;
+
+char *ncm_reply_header(const struct ncm_reply *reply, const char *name)
+{
+	return ncm_header_get(reply->headers, name, 0);
+}
+
+void ncm_reply_clear(struct ncm_reply *reply)
+{
+	free(reply->url);
+	free(reply->location);
+	free(reply->headers);
+	free(reply->body);
+	*reply = (struct ncm_reply){0};
+}
+
+/* One call of ncm_http_get. */
+struct small {
+	const struct ncm_request *request;
+	size_t limit;
+	struct ncm_chain chain;
+	struct ncm_exchange exchange;
+	struct ncm_backoff backoff;
+};
+
+static int check_head(struct ncm_exchange *exchange)
+{
+	return ncm_answer_check_framing(exchange->head.data, &exchange->error);
+}
+
+static int collect_body(struct ncm_exchange *exchange, const char *data, size_t size)
+{
+	const struct small *small = exchange->owner;
+	bool success = exchange->status == 200 || exchange->status == 206;
+	size_t limit = success || small->limit < ERROR_BODY_BYTES ? small->limit : ERROR_BODY_BYTES;
+
+	if (size <= limit - exchange->body.size) {
+		ncm_buffer_add(&exchange->body, data, size);
+		return 0;
+	}
+	if (success)
+		return ncm_error_set(&exchange->error, NCM_E_PROTOCOL, "the answer is larger than %zu bytes", limit);
+	exchange->stopped = true;
+	return -1;
+}
+
+static int interruptible_wait(struct small *small, double seconds)
+{
+	double end = ncm_monotonic() + seconds;
+
+	if (seconds > SILENT_WAIT_SECONDS) {
+		NCM_AUTO_FREE char *text = ncm_asprintf("%s: the next try is in %.0f s", small->request->what, seconds);
+
+		ncm_http_tell(small->chain.http, NCM_EVENT_WAITING, text);
+	}
+	while (!ncm_interrupted()) {
+		double left = end - ncm_monotonic();
+		const struct timespec pause = {.tv_nsec = (long)((left < 0.1 ? left : 0.1) * 1e9)};
+
+		if (left <= 0)
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	return -1;
+}
+
+static bool is_foreign_redirect(const struct small *small, const struct ncm_reply *reply)
+{
+	NCM_AUTO_FREE char *origin = NULL;
+
+	if (!ncm_reply_is_redirect(reply) || !reply->location)
+		return false;
+	origin = ncm_url_origin(reply->location);
+	return origin && strcmp(origin, small->chain.first_origin) != 0;
+}
+
+static enum ncm_step judge_reply(struct small *small, const struct ncm_reply *reply, double *wait,
+				 struct ncm_error *err)
+{
+	const struct ncm_request *request = small->request;
+
+	if (request->stop_at_foreign_redirect && is_foreign_redirect(small, reply)) {
+		const struct ncm_service *service = request->any_status ? NULL : request->service;
+
+		if (service && service->judge &&
+		    service->judge(reply, request->what, small->chain.sent != NULL, err) < 0)
+			return NCM_STEP_FAIL;
+		return NCM_STEP_DONE;
+	}
+	return ncm_chain_judge(&small->chain, reply, request->any_status, wait, err);
+}
+
+/* Makes the request of one hop. */
+static enum ncm_step make_hop(struct small *small, struct ncm_reply *reply, double *wait, struct ncm_error *err)
+{
+	const struct ncm_request *request = small->request;
+	const struct ncm_exchange_options options = {
+	    .head = request->method && strcmp(request->method, "HEAD") == 0,
+	    .accept = request->accept,
+	};
+	enum ncm_step step;
+
+	*wait = 0;
+	if (ncm_exchange_begin(&small->exchange, &options, err) < 0)
+		return NCM_STEP_FAIL;
+	switch (ncm_exchange_result(&small->exchange, curl_easy_perform(small->exchange.easy), err)) {
+	case NCM_EXCHANGE_TRANSIENT:
+		return NCM_STEP_RETRY;
+	case NCM_EXCHANGE_FAILED:
+		return NCM_STEP_FAIL;
+	case NCM_EXCHANGE_ANSWERED:
+		break;
+	}
+	ncm_exchange_reply(&small->exchange, reply);
+	step = judge_reply(small, reply, wait, err);
+	if (step == NCM_STEP_RENEW) {
+		NCM_AUTO_FREE char *challenge = ncm_reply_header(reply, "WWW-Authenticate");
+
+		if (ncm_chain_renew(&small->chain, challenge, err) < 0)
+			return NCM_STEP_FAIL;
+	}
+	return step;
+}
+
+/* One try: from the first URL over its redirects to an answer. */
+static enum ncm_step make_try(struct small *small, struct ncm_reply *reply, double *wait, struct ncm_error *err)
+{
+	enum ncm_step step;
+
+	if (ncm_chain_start(&small->chain, small->chain.http, small->request->url, err) < 0)
+		return NCM_STEP_FAIL;
+	do {
+		ncm_reply_clear(reply);
+		step = make_hop(small, reply, wait, err);
+	} while (step == NCM_STEP_NEXT || step == NCM_STEP_RENEW);
+	return step;
+}
+
+/* The last answer of a request that any status satisfies is an answer too. */
+static bool is_answer_after_all(const struct small *small, const struct ncm_reply *reply)
+{
+	return small->request->any_status && reply->status != 0;
+}
+
+static int make_tries(struct small *small, struct ncm_reply *reply, struct ncm_error *err)
+{
+	for (;;) {
+		double wait = 0;
+		enum ncm_step step = make_try(small, reply, &wait, err);
+
+		if (step == NCM_STEP_DONE)
+			return 0;
+		if (step == NCM_STEP_FAIL)
+			return -1;
+		wait = ncm_backoff_next(&small->backoff, wait);
+		if (wait < 0)
+			return is_answer_after_all(small, reply) ? 0 : -1;
+		if (interruptible_wait(small, wait) < 0)
+			return ncm_error_set(err, NCM_E_INTERRUPTED, "%s: interrupted", small->request->what);
+	}
+}
+
+int ncm_http_get(struct ncm_http *http, const struct ncm_request *request, struct ncm_reply *reply,
+		 struct ncm_error *err)
+{
+	struct ncm_request named = *request;
+	struct ncm_error last = NCM_ERROR_INIT;
+	NCM_AUTO_FREE char *shown = ncm_url_display(request->url);
+	struct small small = {.request = &named, .limit = request->limit ? request->limit : NCM_LIMIT_API_BYTES};
+	int result;
+
+	if (!named.what)
+		named.what = shown;
+	small.backoff = (struct ncm_backoff){.limit = http->retries, .first = http->first_backoff};
+	small.chain = (struct ncm_chain){
+	    .http = http, .what = named.what, .credential = request->credential, .service = request->service};
+	small.exchange = (struct ncm_exchange){.easy = ncm_easy_take(http),
+					       .chain = &small.chain,
+					       .owner = &small,
+					       .on_head = check_head,
+					       .on_body = collect_body};
+	*reply = (struct ncm_reply){0};
+	result = make_tries(&small, reply, &last);
+	ncm_exchange_end(&small.exchange);
+	ncm_easy_give(http, small.exchange.easy);
+	ncm_chain_end(&small.chain);
+	if (result < 0) {
+		ncm_reply_clear(reply);
+		return ncm_error_move(err, &last);
+	}
+	ncm_error_clear(&last);
+	return 0;
+}
