@@ -47,19 +47,21 @@ struct ncm_config {
 	size_t mirror_count;
 	struct ncm_store_override *stores;
 	size_t store_count;
-	char *cacert;        /* CA bundle, or NULL for the system's */
-	uint64_t reserve;    /* bytes to leave free on each file system; default 2 GiB */
-	uint64_t limit_rate; /* bytes per second for the whole run, 0: no limit */
-	unsigned jobs;       /* files at once; default 4 */
-	unsigned timeout;    /* seconds to connect; default 20 */
-	unsigned retries;    /* tries without progress; default NCM_LIMIT_RETRIES */
-	bool allow_private;  /* a public server may redirect to a private address */
+	char *cacert;          /* CA bundle, or NULL for the system's */
+	uint64_t reserve;      /* bytes to leave free on each file system; default 2 GiB */
+	uint64_t limit_rate;   /* bytes per second for the whole run, 0: no limit */
+	unsigned jobs;         /* files at once; default 4 */
+	unsigned timeout;      /* seconds to connect; default 20 */
+	unsigned retries;      /* tries without progress; default NCM_LIMIT_RETRIES */
+	bool allow_private;    /* a public server may redirect to a private address */
+	bool hf_token_exposed; /* the token file can be read by others: worth a warning */
 };
 
 /*
  * Reads the configuration file (`file`, or NCMODEL_CONFIG, or $XDG_CONFIG_HOME/ncmodel/config.json if it is there) and
- * the environment. Free with ncm_config_free. Errors: MANIFEST for a bad file, USAGE for a bad environment variable,
- * POLICY for a token file that others can read.
+ * the environment. Free with ncm_config_free. Errors: MANIFEST for a bad file (all faults, one a line), USAGE for a bad
+ * environment variable or a configuration file that was named and is not there, POLICY for a token file that is a link,
+ * no regular file, or somebody else's.
  */
 struct ncm_config *ncm_config_load(const char *file, struct ncm_error *err);
 void ncm_config_free(struct ncm_config *config);

@@ -3,18 +3,19 @@
 
 #include "base/mem.h"
 
-#include <signal.h>
+#include <stdatomic.h>
 
-static volatile sig_atomic_t interrupted;
+/* Set in a signal handler, read by every thread: lock-free, so both are allowed. */
+static atomic_bool interrupted;
 
 void ncm_interrupt(void)
 {
-	interrupted = 1;
+	atomic_store(&interrupted, true);
 }
 
 int ncm_interrupted(void)
 {
-	return interrupted;
+	return atomic_load(&interrupted);
 }
 
 void ncm_emit(const struct ncm_sink *sink, const struct ncm_event *event)

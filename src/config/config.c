@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/parts.h"
+
+#include "base/mem.h"
+#include "base/path.h"
+
+#include <errno.h>
+#include <ncmodel/limits.h>
+#include <string.h>
+
+enum { DEFAULT_JOBS = 4, DEFAULT_TIMEOUT = 20 };
+#define DEFAULT_RESERVE (UINT64_C(2) << 30)
+
+static struct ncm_config *defaults(void)
+{
+	struct ncm_config *config = ncm_calloc(1, sizeof *config);
+
+	config->root = config_home();
+	config->layout = ncm_strdup("default");
+	config->profile = ncm_strdup("noa");
+	config->data_dir = ncm_strdup(NCM_DATADIR);
+	config->hf_endpoint = ncm_strdup("https://huggingface.co");
+	config->civitai_endpoint = ncm_strdup("https://civitai.com");
+	config->ollama_registry = ncm_strdup("https://registry.ollama.ai");
+	config->reserve = DEFAULT_RESERVE;
+	config->jobs = DEFAULT_JOBS;
+	config->timeout = DEFAULT_TIMEOUT;
+	config->retries = NCM_LIMIT_RETRIES;
+	return config;
+}
+
+/* Only the file that nobody named may be missing. */
+static int read_file_if_any(struct ncm_config *config, const char *file, const char *own, struct ncm_error *err)
+{
+	const char *named = file ? file : config_env("NCMODEL_CONFIG");
+	NCM_AUTO_FREE char *standard = ncm_path_join(own, "config.json");
+	NCM_AUTO_FREE char *path = named ? config_path(NULL, named) : ncm_strdup(standard);
+
+	if (access(path, F_OK) < 0 && errno == ENOENT) {
+		if (!named)
+			return 0;
+		ncm_error_set(err, NCM_E_USAGE, "there is no configuration file %s", path);
+		return ncm_error_hint(err, "%s names it", file ? "--config" : "NCMODEL_CONFIG");
+	}
+	return config_read_file(config, path, err);
+}
+
+struct ncm_config *ncm_config_load(const char *file, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *xdg = config_xdg("XDG_CONFIG_HOME", ".config");
+	NCM_AUTO_FREE char *own = ncm_path_join(xdg, "ncmodel");
+	struct ncm_config *config = defaults();
+
+	if (read_file_if_any(config, file, own, err) < 0)
+		goto failed;
+	*NCM_PUSH(config->manifest_dirs, config->manifest_dir_count) = ncm_path_join(own, "manifests");
+	if (config_read_environment(config, err) < 0 || config_find_tokens(config, err) < 0)
+		goto failed;
+	return config;
+failed:
+	ncm_config_free(config);
+	return NULL;
+}
+
+void ncm_config_free(struct ncm_config *config)
+{
+	if (!config)
+		return;
+	config_wipe(config->hf_token);
+	config_wipe(config->civitai_token);
+	for (size_t i = 0; i < config->manifest_dir_count; i++)
+		free(config->manifest_dirs[i]);
+	for (size_t i = 0; i < config->manifest_file_count; i++)
+		free(config->manifest_files[i]);
+	for (size_t i = 0; i < config->mirror_count; i++) {
+		free(config->mirrors[i].from);
+		free(config->mirrors[i].to);
+	}
+	for (size_t i = 0; i < config->store_count; i++) {
+		free(config->stores[i].store);
+		free(config->stores[i].path);
+	}
+	free(config->manifest_dirs);
+	free(config->manifest_files);
+	free(config->mirrors);
+	free(config->stores);
+	free(config->root);
+	free(config->layout);
+	free(config->profile);
+	free(config->registry);
+	free(config->lock);
+	free(config->data_dir);
+	free(config->hf_endpoint);
+	free(config->civitai_endpoint);
+	free(config->ollama_registry);
+	free(config->cacert);
+	free(config);
+}
+
+void ncm_config_set(char **field, const char *value)
+{
+	char *copy = ncm_strdup_null(value);
+
+	free(*field);
+	*field = copy;
+}
+
+int ncm_config_set_root(struct ncm_config *config, const char *path, struct ncm_error *err)
+{
+	if (!*path)
+		return ncm_error_set(err, NCM_E_USAGE, "the root folder has no name");
+	free(config->root);
+	config->root = config_path(NULL, path);
+	return 0;
+}
+
+void ncm_config_add_manifest_dir(struct ncm_config *config, const char *path)
+{
+	char *folder = config_path(NULL, path);
+
+	(void)NCM_PUSH(config->manifest_dirs, config->manifest_dir_count);
+	memmove(config->manifest_dirs + 1, config->manifest_dirs,
+		(config->manifest_dir_count - 1) * sizeof *config->manifest_dirs);
+	config->manifest_dirs[0] = folder;
+}
+
+void ncm_config_add_manifest_file(struct ncm_config *config, const char *path)
+{
+	*NCM_PUSH(config->manifest_files, config->manifest_file_count) = ncm_strdup(path);
+}
+
+int ncm_config_set_store(struct ncm_config *config, const char *assignment, struct ncm_error *err)
+{
+	const char *equals = strchr(assignment, '=');
+	NCM_AUTO_FREE char *store = NULL;
+
+	if (!equals || equals == assignment || equals[1] == '\0') {
+		ncm_error_set(err, NCM_E_USAGE, "\"%s\" is not STORE=PATH", assignment);
+		return ncm_error_hint(err, "for example a1111=/srv/stable-diffusion-webui");
+	}
+	store = ncm_strndup(assignment, (size_t)(equals - assignment));
+	config_put_store(config, store, config_path(NULL, equals + 1));
+	return 0;
+}

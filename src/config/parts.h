@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of this room share. */
+#ifndef NCM_CONFIG_PARTS_H
+#define NCM_CONFIG_PARTS_H
+
+#include <ncmodel/config.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	CONFIG_MAX_TIMEOUT = 3600, /* seconds */
+	CONFIG_MAX_RETRIES = 100,
+};
+
+/* file.c: applies a configuration file. */
+int config_read_file(struct ncm_config *config, const char *file, struct ncm_error *err);
+
+/* environment.c */
+int config_read_environment(struct ncm_config *config, struct ncm_error *err);
+
+/* token.c: finds the tokens of the services. */
+int config_find_tokens(struct ncm_config *config, struct ncm_error *err);
+void config_wipe(char *secret);
+
+/* values.c */
+/* A variable's value; an empty one counts as unset: NULL. */
+const char *config_env(const char *name);
+/* The user's home folder, absolute. The caller frees it. */
+char *config_home(void);
+/* $<variable>, else <home>/<fallback>. The caller frees it. */
+char *config_xdg(const char *variable, const char *fallback);
+/* Absolute; "~/" is the home folder, a relative path lies below `base` (NULL: the working folder). The caller frees it.
+ */
+char *config_path(const char *base, const char *path);
+/* As config_path for a layout, whose plain names stay as they are. */
+char *config_layout(const char *base, const char *layout);
+/* An http(s) URL without user, query and fragment; its trailing slashes are dropped. NULL if it is something else. The
+ * caller frees it. */
+char *config_endpoint(const char *url);
+/* Digits alone, from `least` to `most`. */
+bool config_unsigned(const char *text, unsigned least, unsigned most, unsigned *value);
+/* Replaces or adds the folder of a store. */
+void config_put_store(struct ncm_config *config, const char *store, char *path_to_keep);
+
+#endif

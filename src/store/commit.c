@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/commit.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "digest/hash.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { COPY_CHUNK = 1 << 20 };
+
+int store_in_the_way(const struct ncm_store *store, const char *relative, struct ncm_error *err)
+{
+	ncm_error_set(err, NCM_E_POLICY, "a file that ncmodel did not put there is in the way: %s/%s", store->path,
+		      relative);
+	return ncm_error_hint(err, "move it away, or let --force replace it");
+}
+
+int store_seal(int fd)
+{
+	if (fchmod(fd, 0644) < 0 || futimens(fd, NULL) < 0)
+		return -1;
+	return fsync(fd);
+}
+
+int store_parent(const struct ncm_store *store, const char *relative, const char **name, struct ncm_error *err)
+{
+	struct ncm_error why = NCM_ERROR_INIT;
+	int fd = ncm_parent_beneath(store->dirfd, relative, true, name, &why);
+
+	if (fd >= 0)
+		return fd;
+	ncm_error_wrap(&why, "%s", store->path);
+	if (why.code == NCM_E_POLICY)
+		ncm_error_hint(&why,
+			       "links inside a store are not followed; give the store or the layout the real folder");
+	return ncm_error_move(err, &why);
+}
+
+int store_rename_new(int from_dir, const char *from, int to_dir, const char *to)
+{
+	struct stat there;
+
+	if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	/* This file system cannot do that in one step; link(2) never replaces. */
+	if (linkat(from_dir, from, to_dir, to, 0) == 0)
+		return unlinkat(from_dir, from, 0);
+	if (errno != EPERM && errno != EOPNOTSUPP && errno != EMLINK)
+		return -1;
+	/* Nor has it links, or this is a folder. The store's lock keeps other ncmodels away meanwhile. */
+	if (fstatat(to_dir, to, &there, AT_SYMLINK_NOFOLLOW) == 0) {
+		errno = EEXIST;
+		return -1;
+	}
+	return errno == ENOENT ? renameat(from_dir, from, to_dir, to) : -1;
+}
+
+int store_stage(const struct ncm_store *store, char **staged)
+{
+	char suffix[17];
+
+	ncm_random_hex(suffix, sizeof suffix);
+	*staged = ncm_asprintf("commit-%s", suffix);
+	return openat(store->staging, *staged, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
+/* A disk that is too small says so now, not after an hour of copying. Not every file system can. */
+static int reserve(int fd, off_t size)
+{
+	if (size <= 0 || fallocate(fd, 0, 0, size) == 0)
+		return 0;
+	return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? -1 : 0;
+}
+
+int store_copy(int from, int to, struct ncm_sha256 *digest)
+{
+	NCM_AUTO_FREE char *chunk = ncm_malloc(COPY_CHUNK);
+	struct ncm_hash *hash = ncm_hash_new(NCM_HASH_SHA256);
+	struct ncm_sha256 unused;
+	struct stat status;
+	uint64_t at = 0;
+	ssize_t got = -1;
+	int failed = fstat(from, &status) < 0 ? -1 : reserve(to, status.st_size);
+
+	while (!failed && (got = pread(from, chunk, COPY_CHUNK, (off_t)at)) != 0) {
+		if (ncm_interrupted()) {
+			errno = EINTR;
+			failed = -1;
+		} else if (got > 0) {
+			ncm_hash_update(hash, chunk, (size_t)got);
+			failed = ncm_pwrite_all(to, chunk, (size_t)got, at);
+			at += (uint64_t)got;
+		} else if (errno != EINTR) {
+			failed = -1;
+		}
+	}
+	/* What was reserved and not needed, if the file shrank meanwhile. */
+	if (!failed)
+		failed = ftruncate(to, (off_t)at);
+	if (failed)
+		ncm_hash_free(hash);
+	else
+		ncm_hash_sha256(hash, digest ? digest : &unused);
+	return failed;
+}
+
+static int give_name(int from_dir, const char *from, int to_dir, const char *to, bool replace)
+{
+	return replace ? renameat(from_dir, from, to_dir, to) : store_rename_new(from_dir, from, to_dir, to);
+}
+
+/* The folder is a mount of its own: the bytes go into a hidden temporary there first. Returns 0, or -1 with errno. */
+static int name_across(int fd, int parent, const char *name, bool replace, struct stat *status)
+{
+	char suffix[17];
+	NCM_AUTO_FREE char *temporary = NULL;
+	NCM_AUTO_CLOSE int copy = -1;
+	int saved;
+
+	ncm_random_hex(suffix, sizeof suffix);
+	temporary = ncm_asprintf(".ncmodel-%s.tmp", suffix);
+	copy = openat(parent, temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (copy < 0)
+		return -1;
+	if (store_copy(fd, copy, NULL) == 0 && store_seal(copy) == 0 &&
+	    give_name(parent, temporary, parent, name, replace) == 0)
+		return fstat(copy, status);
+	saved = errno;
+	unlinkat(parent, temporary, 0);
+	errno = saved;
+	return -1;
+}
+
+static int tell_failure(const struct ncm_store *store, const char *relative, int errnum, struct ncm_error *err)
+{
+	if (errnum == EEXIST)
+		return store_in_the_way(store, relative, err);
+	if (errnum == EISDIR)
+		return ncm_error_set(err, NCM_E_POLICY, "a folder is in the way: %s/%s", store->path, relative);
+	if (errnum == EINTR)
+		return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while placing %s/%s", store->path, relative);
+	return ncm_error_errno(err, errnum, "cannot place %s/%s", store->path, relative);
+}
+
+int store_publish(struct ncm_store *store, int fd, const char *staged, const char *relative, struct publish *how,
+		  struct stat *status, struct ncm_error *err)
+{
+	const char *name;
+	NCM_AUTO_CLOSE int parent = store_parent(store, relative, &name, err);
+	struct stat there;
+	int failed;
+
+	if (parent < 0)
+		return -1;
+	if (fstatat(parent, name, &there, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (S_ISDIR(there.st_mode))
+			return tell_failure(store, relative, EISDIR, err);
+		if (!how->replace)
+			return tell_failure(store, relative, EEXIST, err);
+	} else if (errno != ENOENT) {
+		return tell_failure(store, relative, errno, err);
+	}
+	failed = give_name(store->staging, staged, parent, name, how->replace);
+	if (!failed) {
+		failed = fstat(fd, &there);
+	} else if (errno == EXDEV && how->may_copy) {
+		failed = name_across(fd, parent, name, how->replace, &there);
+		how->copied = !failed;
+	}
+	if (failed)
+		return tell_failure(store, relative, errno, err);
+	/* It stays after a copy, and after a rename onto another link of the same file, which does nothing. */
+	unlinkat(store->staging, staged, 0);
+	if (ncm_sync_dir(parent) < 0)
+		return ncm_error_errno(err, errno, "cannot sync the folder of %s/%s", store->path, relative);
+	if (status)
+		*status = there;
+	return 0;
+}
+
+int store_check_relative(const struct ncm_store *store, const char *relative, struct ncm_error *err)
+{
+	struct ncm_sha256 digest;
+
+	if (store->kind == NCM_STORE_FOLDERS)
+		return ncm_path_check(relative, err) ? 0 : -1;
+	if (strncmp(relative, "blobs/sha256-", 13) == 0 && strlen(relative) == 13 + NCM_SHA256_HEX &&
+	    ncm_sha256_parse(relative + 13, &digest) == 0)
+		return 0;
+	return ncm_error_set(err, NCM_E_POLICY, "refused: %s is not a blob of the Ollama store \"%s\"", relative,
+			     store->id);
+}
+
+int ncm_store_commit(struct ncm_store *store, const char *staged, const char *relative, bool replace,
+		     struct stat *status, struct ncm_error *err)
+{
+	struct publish how = {.replace = replace, .may_copy = true};
+	NCM_AUTO_CLOSE int fd = -1;
+	struct stat found;
+
+	if (store_check_relative(store, relative, err) < 0)
+		return -1;
+	fd = ncm_open_beneath(store->staging, staged, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	if (fd < 0 || fstat(fd, &found) < 0)
+		return ncm_error_errno(err, errno, "cannot open what was staged for %s/%s", store->path, relative);
+	if (!S_ISREG(found.st_mode))
+		return ncm_error_set(err, NCM_E_POLICY, "what was staged for %s/%s is not a regular file", store->path,
+				     relative);
+	if (store_seal(fd) < 0)
+		return ncm_error_errno(err, errno, "cannot sync what was staged for %s/%s", store->path, relative);
+	return store_publish(store, fd, staged, relative, &how, status, err);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* The last steps of every way into a store: bytes durable, then the name, then the name durable. */
+#ifndef NCM_STORE_COMMIT_H
+#define NCM_STORE_COMMIT_H
+
+#include "store/store.h"
+
+struct publish {
+	bool replace;  /* a file that is there may go */
+	bool may_copy; /* where the folder is another file system than the store's root: through a temporary there */
+	bool copied;   /* result: it was */
+};
+
+/*
+ * Gives the staged file, open and synced as fd, the name `relative`. On success *status (may be NULL) is the final
+ * file's, and `staged` is gone. Classes POLICY, IO, NO_SPACE.
+ */
+int store_publish(struct ncm_store *store, int fd, const char *staged, const char *relative, struct publish *how,
+		  struct stat *status, struct ncm_error *err);
+/* Names come from checked paths; they are checked again where the harm would be done. Class POLICY. */
+int store_check_relative(const struct ncm_store *store, const char *relative, struct ncm_error *err);
+/* Mode 0644, modified now (Ollama spares young blobs), synced. Returns 0, or -1 with errno. */
+int store_seal(int fd);
+/*
+ * Opens the folder of `relative`, making it. A link on the way is refused, and the refusal says what helps.
+ */
+int store_parent(const struct ncm_store *store, const char *relative, const char **name, struct ncm_error *err);
+/* rename that refuses to replace. Returns 0, or -1 with errno. */
+int store_rename_new(int from_dir, const char *from, int to_dir, const char *to);
+/* POLICY: something that is not ours has this name. */
+int store_in_the_way(const struct ncm_store *store, const char *relative, struct ncm_error *err);
+/* Makes a new file in staging; its random name (freed by the caller) goes to *staged. Returns an fd or -1 with errno.
+ */
+int store_stage(const struct ncm_store *store, char **staged);
+/*
+ * Copies all of `from` to the new file `to`; *digest (may be NULL) receives the SHA-256 of what was copied. Returns 0,
+ * or -1 with errno (EINTR: interrupted by the user).
+ */
+int store_copy(int from, int to, struct ncm_sha256 *digest);
+
+#endif

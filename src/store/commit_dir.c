@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/commit.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+/* The name changes hands in one step; where the file system cannot, the old one steps aside first and returns if the
+ * new one fails. What was there ends up in staging, as `staged` or `old`. Returns 0, or -1 with errno. */
+static int exchange(int staging, const char *staged, int parent, const char *name, const char *old)
+{
+	int saved;
+
+	if (renameat2(staging, staged, parent, name, RENAME_EXCHANGE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	if (renameat(parent, name, staging, old) < 0)
+		return -1;
+	if (store_rename_new(staging, staged, parent, name) == 0)
+		return 0;
+	saved = errno;
+	(void)renameat(staging, old, parent, name);
+	errno = saved;
+	return -1;
+}
+
+static int tell_failure(const struct ncm_store *store, const char *relative, int errnum, struct ncm_error *err)
+{
+	if (errnum == EEXIST || errnum == ENOTEMPTY || errnum == ENOTDIR) {
+		ncm_error_set(err, NCM_E_POLICY, "a folder or file that ncmodel did not put there is in the way: %s/%s",
+			      store->path, relative);
+		return ncm_error_hint(err, "move it away, or let --force replace it");
+	}
+	ncm_error_errno(err, errnum, "cannot place the folder %s/%s", store->path, relative);
+	if (errnum == EXDEV)
+		ncm_error_hint(err, "its parent is on another file system than the store: give the store that folder");
+	return -1;
+}
+
+int ncm_store_commit_dir(struct ncm_store *store, const char *staged, const char *relative, bool replace,
+			 struct ncm_error *err)
+{
+	NCM_AUTO_CLOSE int folder = ncm_dir_beneath(store->staging, staged);
+	NCM_AUTO_FREE char *old = ncm_asprintf("%s.old", staged);
+	NCM_AUTO_CLOSE int parent = -1;
+	const char *name;
+	int failed;
+
+	if (!ncm_path_check(relative, err))
+		return -1;
+	if (folder < 0 || fchmod(folder, 0755) < 0 || ncm_sync_dir(folder) < 0)
+		return ncm_error_errno(err, errno, "cannot use what was unpacked for %s/%s", store->path, relative);
+	if (ncm_remove_beneath(store->staging, old) < 0) /* of a run that was killed */
+		return ncm_error_errno(err, errno, "cannot clear %s/.ncmodel/staging/%s", store->path, old);
+	parent = store_parent(store, relative, &name, err);
+	if (parent < 0)
+		return -1;
+	failed = store_rename_new(store->staging, staged, parent, name);
+	if (failed && errno == EEXIST && replace)
+		failed = exchange(store->staging, staged, parent, name, old);
+	if (failed)
+		return tell_failure(store, relative, errno, err);
+	if (ncm_sync_dir(parent) < 0)
+		return ncm_error_errno(err, errno, "cannot sync the folder of %s/%s", store->path, relative);
+	/* The new one is safe: what stays of the old one is only in nobody's way. */
+	(void)ncm_remove_beneath(store->staging, staged);
+	(void)ncm_remove_beneath(store->staging, old);
+	return 0;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* The same bytes in a second store: shared where the file systems can, copied where they cannot. */
+#include "store/commit.h"
+
+#include "base/mem.h"
+#include "base/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool is_there_already(const struct ncm_store *store, const char *relative, const struct stat *source,
+			     struct stat *status)
+{
+	NCM_AUTO_CLOSE int fd = ncm_open_beneath(store->dirfd, relative, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+
+	return fd >= 0 && fstat(fd, status) == 0 && same_file(status, source);
+}
+
+/* What every way of making the twin has in hand. */
+struct twin {
+	struct ncm_store *store;
+	const char *relative;
+	int source;
+	struct publish how;
+	struct stat *status;
+};
+
+/* 0: done; 1: not possible here; -1: failed with *err. */
+static int by_reflink(struct twin *twin, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *staged = NULL;
+	NCM_AUTO_CLOSE int fd = store_stage(twin->store, &staged);
+	int result = 1;
+
+	if (fd < 0)
+		return ncm_error_errno(err, errno, "cannot stage %s/%s", twin->store->path, twin->relative);
+	if (ioctl(fd, FICLONE, twin->source) == 0) {
+		if (store_seal(fd) < 0)
+			result = ncm_error_errno(err, errno, "cannot sync %s/%s", twin->store->path, twin->relative);
+		else
+			result = store_publish(twin->store, fd, staged, twin->relative, &twin->how, twin->status, err);
+	}
+	if (result != 0)
+		unlinkat(twin->store->staging, staged, 0);
+	return result;
+}
+
+/* The name may lead to another file by now: the link counts only if it is a link of the open file. */
+static int by_hard_link(struct twin *twin, const char *source_path, const struct stat *source, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *staged = NULL;
+	NCM_AUTO_CLOSE int fd = store_stage(twin->store, &staged);
+	struct stat linked;
+	int result = 1;
+
+	if (fd < 0)
+		return ncm_error_errno(err, errno, "cannot stage %s/%s", twin->store->path, twin->relative);
+	unlinkat(twin->store->staging, staged, 0);
+	if (linkat(AT_FDCWD, source_path, twin->store->staging, staged, 0) < 0)
+		return 1;
+	/* No store_seal: mode and times are the other name's too, and models.json knows them. */
+	if (fstatat(twin->store->staging, staged, &linked, AT_SYMLINK_NOFOLLOW) == 0 && same_file(&linked, source)) {
+		if (fsync(twin->source) < 0)
+			result = ncm_error_errno(err, errno, "cannot sync %s", source_path);
+		else
+			result = store_publish(twin->store, twin->source, staged, twin->relative, &twin->how,
+					       twin->status, err);
+	}
+	if (result != 0)
+		unlinkat(twin->store->staging, staged, 0);
+	return result;
+}
+
+static int copy_checked(struct twin *twin, int fd, const char *source_path, const struct ncm_sha256 *digest,
+			struct ncm_error *err)
+{
+	struct ncm_sha256 found;
+	char expected[NCM_SHA256_HEX + 1], hex[NCM_SHA256_HEX + 1];
+
+	if (store_copy(twin->source, fd, &found) < 0) {
+		if (errno == EINTR)
+			return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while copying %s", source_path);
+		return ncm_error_errno(err, errno, "cannot copy %s to %s/%s", source_path, twin->store->path,
+				       twin->relative);
+	}
+	if (!ncm_sha256_equal(&found, digest)) {
+		ncm_error_set(err, NCM_E_CHECKSUM, "%s changed: its sha256 is %s, not %s", source_path,
+			      ncm_sha256_hex(&found, hex), ncm_sha256_hex(digest, expected));
+		return ncm_error_hint(err, "run \"ncmodel verify\" to see what else is damaged");
+	}
+	if (store_seal(fd) < 0)
+		return ncm_error_errno(err, errno, "cannot sync %s/%s", twin->store->path, twin->relative);
+	return 0;
+}
+
+static int by_copy(struct twin *twin, const char *source_path, const struct ncm_sha256 *digest, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *staged = NULL;
+	NCM_AUTO_CLOSE int fd = store_stage(twin->store, &staged);
+
+	if (fd < 0)
+		return ncm_error_errno(err, errno, "cannot stage %s/%s", twin->store->path, twin->relative);
+	if (copy_checked(twin, fd, source_path, digest, err) == 0 &&
+	    store_publish(twin->store, fd, staged, twin->relative, &twin->how, twin->status, err) == 0)
+		return 0;
+	unlinkat(twin->store->staging, staged, 0);
+	return -1;
+}
+
+int ncm_store_duplicate(struct ncm_store *store, const char *relative, int fd, const char *source_path,
+			const struct ncm_sha256 *digest, bool replace, const char **how, struct stat *status,
+			struct ncm_error *err)
+{
+	struct stat source, unused;
+	struct twin twin = {.store = store,
+			    .relative = relative,
+			    .source = fd,
+			    .how = {.replace = replace, .may_copy = true},
+			    .status = status ? status : &unused};
+	const char *way = "reflink";
+	int result;
+
+	if (store_check_relative(store, relative, err) < 0)
+		return -1;
+	if (fstat(fd, &source) < 0 || !S_ISREG(source.st_mode))
+		return ncm_error_set(err, NCM_E_POLICY, "%s is not a regular file", source_path);
+	if (is_there_already(store, relative, &source, twin.status)) {
+		if (how)
+			*how = "hard link";
+		return 0;
+	}
+	result = by_reflink(&twin, err);
+	if (result > 0) {
+		way = "hard link";
+		result = by_hard_link(&twin, source_path, &source, err);
+	}
+	if (result > 0) {
+		way = "copy";
+		result = by_copy(&twin, source_path, digest, err);
+	}
+	if (result == 0 && how)
+		*how = twin.how.copied ? "copy" : way;
+	return result;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/store.h"
+
+#include "base/buffer.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Nobody else may put anything among the files that we are going to rename into the store. */
+static int keep_private(int fd)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		return -1;
+	if ((status.st_mode & 07777) == 0700)
+		return 0;
+	return fchmod(fd, 0700);
+}
+
+static int open_staging(const struct ncm_store *store, struct ncm_error *err)
+{
+	NCM_AUTO_CLOSE int own = ncm_mkdir_beneath(store->dirfd, ".ncmodel", err);
+	int fd;
+
+	if (own < 0)
+		return ncm_error_wrap(err, "%s", store->path);
+	if (mkdirat(own, "staging", 0700) == 0 ? ncm_sync_dir(own) < 0 : errno != EEXIST)
+		return ncm_error_errno(err, errno, "cannot make %s/.ncmodel/staging", store->path);
+	fd = ncm_open_beneath(own, "staging", O_RDONLY | O_DIRECTORY, 0);
+	if (fd >= 0 && keep_private(fd) == 0)
+		return fd;
+	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
+		return ncm_error_set(err, NCM_E_POLICY, "refused: %s/.ncmodel/staging is not a folder", store->path);
+	ncm_error_errno(err, errno, "cannot use %s/.ncmodel/staging", store->path);
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+int ncm_store_open(struct ncm_store *store, struct ncm_error *err)
+{
+	if (store->staging >= 0)
+		return 0;
+	if (store->dirfd < 0)
+		store->dirfd = ncm_dir_open(store->path, true, err);
+	if (store->dirfd >= 0)
+		store->staging = open_staging(store, err);
+	if (store->staging >= 0)
+		return 0;
+	if (err && err->code == NCM_E_IO)
+		ncm_error_hint(err, "the folder of this store can be chosen: --store-path %s=PATH", store->id);
+	return -1;
+}
+
+int ncm_store_peek(const struct ncm_store *store)
+{
+	return open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static const char *find_folder(const struct ncm_store *store, const char *folder)
+{
+	for (size_t i = 0; i < store->folder_count; i++) {
+		if (strcmp(store->folders[i].name, folder) == 0)
+			return store->folders[i].path;
+	}
+	return NULL;
+}
+
+static int no_such_folder(const struct ncm_store *store, const char *folder, struct ncm_error *err)
+{
+	struct ncm_buffer names = {0};
+
+	for (size_t i = 0; i < store->folder_count; i++)
+		ncm_buffer_printf(&names, "%s%s", i ? ", " : "", store->folders[i].name);
+	ncm_error_set(err, NCM_E_USAGE, "store \"%s\" has no folder \"%s\"", store->id, folder);
+	if (names.data)
+		ncm_error_hint(err, "its folders are: %s", names.data);
+	else
+		ncm_error_hint(err, "it has no named folders; leave \"folder\" out");
+	ncm_buffer_free(&names);
+	return -1;
+}
+
+char *ncm_store_path(const struct ncm_store *store, const char *folder, const char *name, struct ncm_error *err)
+{
+	const char *below = NULL;
+	char *path;
+
+	if (store->kind == NCM_STORE_OLLAMA) {
+		ncm_error_set(err, NCM_E_POLICY, "refused to place %s in the Ollama store \"%s\"", name, store->id);
+		ncm_error_hint(err, "Ollama removes files that it does not know; only ollama: sources go there");
+		return NULL;
+	}
+	if (folder && *folder) {
+		below = find_folder(store, folder);
+		if (!below) {
+			no_such_folder(store, folder, err);
+			return NULL;
+		}
+	}
+	if (!ncm_path_check(name, err))
+		return NULL;
+	path = ncm_path_join(below, name);
+	if (ncm_path_check(path, err))
+		return path;
+	free(path);
+	return NULL;
+}
