@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 /* Set in a signal handler, read by every thread: lock-free, so both are allowed. */
 static atomic_bool interrupted;

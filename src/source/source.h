@@ -112,6 +112,9 @@ struct ncm_sources {
 	const struct ncm_config *config;
 	struct ncm_http *http;
 	const struct ncm_sink *sink;
+	/* How every request of the sources goes out: ncm_http_get, unless somebody stands in for the network. */
+	int (*get)(struct ncm_http *http, const struct ncm_request *request, struct ncm_reply *reply,
+		   struct ncm_error *err);
 	struct ncm_credential hf; /* set up by ncm_sources_new from the configuration */
 	struct ncm_credential civitai;
 	struct ncm_credential **ollama; /* one a repository, made by ollama.c under the mutex */

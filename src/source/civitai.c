@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Civitai: files of model versions.
+ *
+ * GET /api/v1/model-versions/<version> lists the files with their digests; GET
+ * /api/download/models/<version>?fileId=<N> redirects to storage. The file's id is always asked for: without it the
+ * server chooses by the preferences of whose key was sent. The key goes to the configured endpoint alone.
+ */
+#include "source/civitai.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+static void cleanup_name(struct civitai_name *name)
+{
+	civitai_name_clear(name);
+}
+#define AUTO_NAME __attribute__((cleanup(cleanup_name)))
+
+static int check(const char *uri, bool allow_http, char **canonical, struct ncm_error *err)
+{
+	AUTO_NAME struct civitai_name name = {0};
+
+	(void)allow_http; /* a pasted http:// page is asked over https all the same */
+	if (civitai_name_parse(uri, &name, err) < 0)
+		return -1;
+	*canonical = civitai_name_spell(&name);
+	return 0;
+}
+
+static void names(const char *canonical, char **id, char **display)
+{
+	*display = ncm_strdup(canonical);
+	(*display)[strcspn(*display, "?")] = '\0';
+	*id = ncm_source_slug(*display);
+}
+
+/* One look-up. */
+struct lookup {
+	struct ncm_sources *sources;
+	struct civitai_name name;
+	char *endpoint;
+	char *what; /* "Civitai version 128713" */
+};
+
+static void clear_lookup(struct lookup *lookup)
+{
+	civitai_name_clear(&lookup->name);
+	free(lookup->endpoint);
+	free(lookup->what);
+}
+#define AUTO_LOOKUP __attribute__((cleanup(clear_lookup)))
+
+static json_t *ask(const struct lookup *lookup, const char *kind, uint64_t id, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *url = ncm_asprintf("%s/api/v1/%s/%llu", lookup->endpoint, kind, (unsigned long long)id);
+	const struct ncm_request request = {
+	    .url = url,
+	    .accept = "application/json",
+	    .credential = &lookup->sources->civitai,
+	    .service = &civitai_service,
+	    .what = lookup->what,
+	};
+
+	return ncm_source_json(lookup->sources, &request, NULL, err);
+}
+
+static void name_version(struct lookup *lookup, uint64_t version)
+{
+	lookup->name.version = version;
+	free(lookup->what);
+	lookup->what = ncm_asprintf("Civitai version %llu", (unsigned long long)version);
+}
+
+/* The version that is meant: given, pinned, or the first that the model's page shows. */
+static int find_version(struct lookup *lookup, const struct ncm_pin *pin, struct ncm_error *err)
+{
+	struct civitai_name *name = &lookup->name;
+	uint64_t version = name->version;
+	NCM_AUTO_JSON json_t *model = NULL;
+
+	if (!version && pin && pin->revision)
+		(void)ncm_source_number(pin->revision, strlen(pin->revision), INT32_MAX, &version);
+	if (!version) {
+		lookup->what = ncm_asprintf("Civitai model %llu", (unsigned long long)name->model);
+		model = ask(lookup, "models", name->model, err);
+		if (!model)
+			return -1;
+		if (!ncm_json_u64(json_array_get(json_object_get(model, "modelVersions"), 0), "id", &version) ||
+		    version == 0 || version > INT32_MAX)
+			return ncm_error_set(err, NCM_E_NOT_FOUND, "%s: has no published version", lookup->what);
+	}
+	name_version(lookup, version);
+	return 0;
+}
+
+/* The version has to be of the model that was named beside it. */
+static int check_model(struct lookup *lookup, const json_t *version, struct ncm_error *err)
+{
+	uint64_t model;
+
+	if (!ncm_json_u64(version, "modelId", &model))
+		return 0;
+	if (lookup->name.model && model != lookup->name.model) {
+		ncm_error_set(err, NCM_E_NOT_FOUND, "%s: is of model %llu, not of model %llu", lookup->what,
+			      (unsigned long long)model, (unsigned long long)lookup->name.model);
+		return ncm_error_hint(err, "check the numbers in the page's address");
+	}
+	lookup->name.model = model;
+	return 0;
+}
+
+static char *page_of(const struct lookup *lookup)
+{
+	const struct civitai_name *name = &lookup->name;
+
+	if (!name->model)
+		return ncm_asprintf("%s/model-versions/%llu", lookup->endpoint, (unsigned long long)name->version);
+	return ncm_asprintf("%s/models/%llu?modelVersionId=%llu", lookup->endpoint, (unsigned long long)name->model,
+			    (unsigned long long)name->version);
+}
+
+/* A resolution with its one artifact, from the ids alone. */
+static struct ncm_resolution *describe(const struct lookup *lookup)
+{
+	const struct civitai_name *name = &lookup->name;
+	/* With the file's id, what else would choose a file is of no use. */
+	const struct civitai_name pinned = {.model = name->model, .version = name->version, .file = name->file};
+	struct ncm_resolution *resolution = ncm_calloc(1, sizeof *resolution);
+
+	resolution->uri = civitai_name_spell(&pinned);
+	resolution->revision = ncm_asprintf("%llu", (unsigned long long)name->version);
+	resolution->page = page_of(lookup);
+	resolution->credential = &lookup->sources->civitai;
+	resolution->service = &civitai_service;
+	ncm_resolution_add(resolution)->url =
+	    ncm_asprintf("%s/api/download/models/%llu?fileId=%llu", lookup->endpoint, (unsigned long long)name->version,
+			 (unsigned long long)name->file);
+	return resolution;
+}
+
+static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *uri, const struct ncm_file_spec *spec,
+				      const struct ncm_pin *pin, struct ncm_error *err)
+{
+	AUTO_LOOKUP struct lookup lookup = {.sources = sources,
+					    .endpoint = ncm_source_endpoint(sources->config->civitai_endpoint)};
+	NCM_AUTO_JSON json_t *version = NULL;
+	struct ncm_resolution *resolution;
+	const json_t *file;
+
+	if (civitai_name_parse(uri, &lookup.name, err) < 0 || find_version(&lookup, pin, err) < 0)
+		return NULL;
+	version = ask(&lookup, "model-versions", lookup.name.version, err);
+	if (!version || check_model(&lookup, version, err) < 0)
+		return NULL;
+	file = civitai_choose(version, &lookup.name, spec, lookup.what, err);
+	if (!file || !ncm_json_u64(file, "id", &lookup.name.file))
+		return NULL;
+	resolution = describe(&lookup);
+	civitai_describe_file(file, resolution->artifacts);
+	resolution->architecture = ncm_strdup_null(ncm_json_string(version, "baseModel"));
+	return resolution;
+}
+
+/* The ids say where the file is; what it has to be, only pins can say. */
+static struct ncm_resolution *offline(struct ncm_sources *sources, const char *uri, const struct ncm_file_spec *spec,
+				      const struct ncm_pin *pin)
+{
+	AUTO_LOOKUP struct lookup lookup = {.sources = sources};
+	struct ncm_resolution *resolution;
+	struct ncm_artifact *artifact;
+
+	(void)pin;
+	if (civitai_name_parse(uri, &lookup.name, NULL) < 0 || !lookup.name.version || !lookup.name.file ||
+	    !spec->has_size || !spec->has_sha256)
+		return NULL;
+	lookup.endpoint = ncm_source_endpoint(sources->config->civitai_endpoint);
+	resolution = describe(&lookup);
+	artifact = resolution->artifacts;
+	artifact->kind = NCM_ARTIFACT_FILE;
+	artifact->name = spec->to_count > 0 ? ncm_strdup_null(spec->to[0].name) : NULL;
+	artifact->has_size = true;
+	artifact->size = spec->size;
+	artifact->has_sha256 = true;
+	artifact->sha256 = spec->sha256;
+	artifact->expect_binary = artifact->name && ncm_source_is_binary_name(artifact->name);
+	return resolution;
+}
+
+const struct ncm_source ncm_source_civitai = {
+    .scheme = "civitai",
+    .claims = civitai_claims,
+    .check = check,
+    .names = names,
+    .resolve = resolve,
+    .offline = offline,
+};

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside of the Hugging Face source: names, what the hub says, listings, and which files of a repository are meant.
+ * Facts: huggingface_hub (names, resolve headers, error headers, split files) and the hub's API documentation.
+ */
+#ifndef NCM_SOURCE_HF_H
+#define NCM_SOURCE_HF_H
+
+#include "source/shared.h"
+
+/*
+ * "hf:REPO[/PATH][@REVISION][#sha256=<hex>]". REPO is "org/name" (a name alone without a PATH: the first models of the
+ * hub). PATH may be a glob ('*' matches '/' too); a PATH that ends in '/' is all below it. A REVISION with a slash is
+ * written with %2F, but for "refs/pr/N" and "refs/convert/NAME". A PATH that holds an '@' needs its revision spelled
+ * out. Pages of huggingface.co and hf.co, with the routes blob, resolve, raw, blame and tree, and "hf://…" with the
+ * revision behind the repository, are spelled so.
+ */
+struct hf_name {
+	char *repo;
+	char *path;     /* or NULL: the whole repository */
+	char *revision; /* decoded; default "main" */
+	bool has_sha256;
+	struct ncm_sha256 sha256;
+};
+int hf_name_parse(const char *uri, struct hf_name *name, struct ncm_error *err);
+void hf_name_clear(struct hf_name *name);
+/* The canonical spelling, at another revision if `revision` is not NULL. The caller frees it. */
+char *hf_name_spell(const struct hf_name *name, const char *revision);
+/* Whether an URI is a page of a model repository, or an URI of ours. */
+bool hf_claims(const char *uri);
+bool hf_is_glob(const char *path);
+
+extern const struct ncm_service hf_service;
+
+struct hf_file {
+	char *path;
+	uint64_t size;
+	bool has_sha256; /* large files: as published for Git LFS or Xet */
+	struct ncm_sha256 sha256;
+	bool has_git_sha1; /* small files: git's own name for the content */
+	struct ncm_sha1 git_sha1;
+};
+
+/* What is known of one repository at one commit. */
+struct hf_tree {
+	const struct ncm_sources *sources;
+	char *endpoint;
+	const char *repo;
+	const char *what; /* for messages: "model org/name" */
+	char *commit;     /* 40 hex digits, or NULL: not known yet */
+	struct hf_file *files;
+	size_t count;
+	struct ncm_strings folders;
+	char *license, *architecture;
+};
+void hf_tree_clear(struct hf_tree *tree);
+/* Asks the hub which commit `revision` is. */
+int hf_tree_find_commit(struct hf_tree *tree, const char *revision, struct ncm_error *err);
+/* Adds the entries of a folder (NULL: the root), with all below it if `recursive`. The commit has to be known. */
+int hf_tree_list(struct hf_tree *tree, const char *folder, bool recursive, struct ncm_error *err);
+/*
+ * Adds one file by asking for itself, for mirrors that have no API: size and digest stand in the headers of the
+ * hub's own answer. Finds the commit too, if `revision` is all that is known.
+ */
+int hf_tree_probe(struct hf_tree *tree, const char *revision, const char *path, struct ncm_error *err);
+const struct hf_file *hf_tree_find(const struct hf_tree *tree, const char *path);
+/* The URL of a file at a revision. The caller frees it. */
+char *hf_tree_url(const struct hf_tree *tree, const char *revision, const char *path);
+
+/* "x-00001-of-00003.gguf" is part of a set: its names (in order) are added to *names. False if `path` is none. */
+bool hf_gguf_shards(const char *path, struct ncm_strings *names);
+/* Whether a path names the index of a model that is split into several files. */
+bool hf_is_index(const char *path);
+/* Reads the index (it is in the tree) and adds the paths of its shards to *names. */
+int hf_index_shards(const struct hf_tree *tree, const char *path, struct ncm_strings *names, struct ncm_error *err);
+
+/*
+ * Which files of the listed tree the name and the spec mean, as paths in *chosen: the path itself, what a glob matches,
+ * or everything but git's own files; then what include lets in and exclude keeps out; then the missing shards of split
+ * GGUF files (not where the spec pins one file's bytes: such a manifest names each shard itself). NOT_FOUND if nothing
+ * matches, or a set is not complete.
+ */
+int hf_select(const struct hf_tree *tree, const struct hf_name *name, const struct ncm_file_spec *spec,
+	      struct ncm_strings *chosen, struct ncm_error *err);
+
+#endif

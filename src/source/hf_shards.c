@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Models split into several files. GGUF: NAME-00001-of-00003.gguf, found by name alone. Safetensors and others:
+ * an index (….index.json) whose "weight_map" says in which file each tensor lies, relative to the index.
+ */
+#include "source/hf.h"
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/strings.h"
+
+#include <ncmodel/limits.h>
+#include <string.h>
+
+enum { DIGITS = 5 };
+
+static bool five_digits(const char *text, unsigned *value)
+{
+	*value = 0;
+	for (size_t i = 0; i < DIGITS; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		*value = *value * 10 + (unsigned)(text[i] - '0');
+	}
+	return true;
+}
+
+bool hf_gguf_shards(const char *path, struct ncm_strings *names)
+{
+	static const char ending[] = ".gguf", between[] = "-of-";
+	const size_t tail = 1 + DIGITS + strlen(between) + DIGITS + strlen(ending);
+	size_t length = strlen(path);
+	const char *mark = path + length - tail;
+	unsigned number, count;
+
+	if (length <= tail || mark[0] != '-' || !five_digits(mark + 1, &number) ||
+	    strncmp(mark + 1 + DIGITS, between, strlen(between)) != 0 ||
+	    !five_digits(mark + 1 + DIGITS + strlen(between), &count) ||
+	    strcmp(path + length - strlen(ending), ending) != 0 || number < 1 || count < 1 || number > count)
+		return false;
+	for (unsigned i = 1; i <= count; i++)
+		*NCM_PUSH(names->items, names->count) =
+		    ncm_asprintf("%.*s-%05u-of-%05u.gguf", (int)(length - tail), path, i, count);
+	return true;
+}
+
+bool hf_is_index(const char *path)
+{
+	return ncm_path_has_suffix(path, ".safetensors.index.json") || ncm_path_has_suffix(path, ".bin.index.json");
+}
+
+static int fetch_index(const struct hf_tree *tree, const struct hf_file *file, struct ncm_reply *reply,
+		       struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *url = hf_tree_url(tree, tree->commit, file->path);
+	const struct ncm_request request = {
+	    .url = url,
+	    .credential = (struct ncm_credential *)&tree->sources->hf,
+	    .service = &hf_service,
+	    .what = file->path,
+	};
+	struct ncm_sha256 sha256;
+	struct ncm_sha1 sha1;
+
+	if (tree->sources->get(tree->sources->http, &request, reply, err) < 0)
+		return -1;
+	if (file->has_sha256) {
+		ncm_sha256_of(reply->body ? reply->body : "", reply->body_size, &sha256);
+		if (ncm_sha256_equal(&sha256, &file->sha256))
+			return 0;
+	} else if (file->has_git_sha1) {
+		struct ncm_hash *hash = ncm_hash_git_blob(reply->body_size);
+
+		ncm_hash_update(hash, reply->body ? reply->body : "", reply->body_size);
+		ncm_hash_sha1(hash, &sha1);
+		if (memcmp(&sha1, &file->git_sha1, sizeof sha1) == 0)
+			return 0;
+	} else {
+		return 0;
+	}
+	return ncm_error_set(err, NCM_E_CHECKSUM, "%s: %s is not the file that the hub publishes", tree->what,
+			     file->path);
+}
+
+static bool stays_below(const char *name)
+{
+	const char *part = name;
+
+	for (;;) {
+		size_t length = strcspn(part, "/");
+
+		if (length == 0 || (length == 1 && part[0] == '.') || (length == 2 && memcmp(part, "..", 2) == 0) ||
+		    memchr(part, '\\', length))
+			return false;
+		if (part[length] == '\0')
+			return true;
+		part += length + 1;
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Thousands of tensors lie in a few files: sorted, then each name once. */
+static int unique_values(const json_t *map, const struct hf_file *index, const char ***names, size_t *count,
+			 struct ncm_error *err)
+{
+	const json_t *value;
+	const char *key;
+	size_t kept = 0;
+
+	*count = 0;
+	*names = ncm_calloc(json_object_size(map), sizeof **names);
+	json_object_foreach((json_t *)map, key, value)
+	{
+		const char *name = json_string_value(value);
+
+		if (!name || !stays_below(name))
+			return ncm_error_set(err, NCM_E_PROTOCOL, "%s: the index names a file that cannot be: %.256s",
+					     index->path, name ? name : "(none)");
+		(*names)[(*count)++] = name;
+	}
+	qsort(*names, *count, sizeof **names, compare);
+	for (size_t i = 0; i < *count; i++) {
+		if (kept == 0 || strcmp((*names)[kept - 1], (*names)[i]) != 0)
+			(*names)[kept++] = (*names)[i];
+	}
+	*count = kept;
+	return 0;
+}
+
+int hf_index_shards(const struct hf_tree *tree, const char *path, struct ncm_strings *names, struct ncm_error *err)
+{
+	const struct hf_file *file = hf_tree_find(tree, path);
+	NCM_AUTO_REPLY struct ncm_reply reply = {0};
+	NCM_AUTO_JSON json_t *index = NULL;
+	NCM_AUTO_FREE const char **values = NULL;
+	const json_t *map;
+	size_t count = 0;
+	int folder = (int)(ncm_path_base(path) - path);
+
+	if (fetch_index(tree, file, &reply, err) < 0)
+		return -1;
+	index = ncm_json_parse(reply.body ? reply.body : "", reply.body_size, path, NCM_E_PROTOCOL, err);
+	if (!index)
+		return -1;
+	map = json_object_get(index, "weight_map");
+	if (!json_is_object(map) || json_object_size(map) == 0)
+		return ncm_error_set(err, NCM_E_PROTOCOL, "%s: the index has no weight_map", path);
+	if (unique_values(map, file, &values, &count, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		*NCM_PUSH(names->items, names->count) = ncm_asprintf("%.*s%s", folder, path, values[i]);
+	return 0;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hugging Face: files of model repositories, at a commit.
+ *
+ * A branch or tag is resolved to its commit first, then everything is asked of that commit. The list of files gives
+ * size and digest of each, so one look-up is enough to plan, to check the disk's space and to verify. Mirrors without
+ * the API are asked for the file itself. Of a whole repository all is taken but .gitattributes and .gitignore.
+ */
+#include "source/hf.h"
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/strings.h"
+
+#include <ncmodel/limits.h>
+#include <string.h>
+
+static void cleanup_name(struct hf_name *name)
+{
+	hf_name_clear(name);
+}
+#define AUTO_NAME __attribute__((cleanup(cleanup_name)))
+
+static void cleanup_tree(struct hf_tree *tree)
+{
+	hf_tree_clear(tree);
+}
+#define AUTO_TREE __attribute__((cleanup(cleanup_tree)))
+
+static void cleanup_strings(struct ncm_strings *strings)
+{
+	ncm_strings_free(strings);
+}
+#define AUTO_STRINGS __attribute__((cleanup(cleanup_strings)))
+
+static int check(const char *uri, bool allow_http, char **canonical, struct ncm_error *err)
+{
+	AUTO_NAME struct hf_name name = {0};
+
+	(void)allow_http; /* a pasted http:// page is asked over https all the same */
+	if (hf_name_parse(uri, &name, err) < 0)
+		return -1;
+	*canonical = hf_name_spell(&name, NULL);
+	return 0;
+}
+
+static void names(const char *canonical, char **id, char **display)
+{
+	AUTO_NAME struct hf_name name = {0};
+	bool one_file;
+
+	if (hf_name_parse(canonical, &name, NULL) < 0) {
+		*id = ncm_source_slug(canonical);
+		*display = ncm_strdup(canonical);
+		return;
+	}
+	one_file = name.path && !hf_is_glob(name.path);
+	*id = ncm_source_slug(ncm_path_base(one_file ? name.path : name.repo));
+	*display = ncm_strdup(one_file ? ncm_path_base(name.path) : name.repo);
+}
+
+static bool is_pinned_file(const struct hf_name *name, const struct ncm_file_spec *spec)
+{
+	return spec->has_sha256 || spec->has_size || name->has_sha256;
+}
+
+static bool is_one_file(const struct hf_name *name)
+{
+	return name->path && !hf_is_glob(name->path);
+}
+
+/* The commit that is known without asking, or NULL. */
+static const char *known_commit(const struct hf_name *name, const struct ncm_pin *pin)
+{
+	if (ncm_source_is_commit(name->revision))
+		return name->revision;
+	return pin && pin->revision && ncm_source_is_commit(pin->revision) ? pin->revision : NULL;
+}
+
+static int list_files(struct hf_tree *tree, const struct hf_name *name, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *folder = NULL;
+	const char *base;
+
+	if (!tree->commit && hf_tree_find_commit(tree, name->revision, err) < 0)
+		return -1;
+	if (!is_one_file(name))
+		return hf_tree_list(tree, NULL, true, err);
+	base = ncm_path_base(name->path);
+	if (base > name->path)
+		folder = ncm_strndup(name->path, (size_t)(base - name->path - 1));
+	/* The shards of an index may lie deeper. */
+	return hf_tree_list(tree, folder, hf_is_index(name->path), err);
+}
+
+/* Without the API: the file, and the other shards of its set. */
+static int probe_files(struct hf_tree *tree, const struct hf_name *name, const struct ncm_file_spec *spec,
+		       struct ncm_error *err)
+{
+	AUTO_STRINGS struct ncm_strings set = {0};
+
+	if (is_pinned_file(name, spec) || !hf_gguf_shards(name->path, &set))
+		ncm_strings_add(&set, name->path);
+	for (size_t i = 0; i < set.count; i++) {
+		if (hf_tree_probe(tree, name->revision, set.items[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int find_files(struct hf_tree *tree, const struct hf_name *name, const struct ncm_file_spec *spec, bool *probed,
+		      struct ncm_error *err)
+{
+	struct ncm_error first = NCM_ERROR_INIT, second = NCM_ERROR_INIT;
+
+	*probed = false;
+	if (list_files(tree, name, &first) == 0)
+		return 0;
+	if (!is_one_file(name) || (first.code != NCM_E_NOT_FOUND && first.code != NCM_E_PROTOCOL))
+		return ncm_error_move(err, &first);
+	if (probe_files(tree, name, spec, &second) == 0) {
+		ncm_error_clear(&first);
+		*probed = true;
+		return 0;
+	}
+	/* For the API a gated repository may just not be there; for the file it is gated. */
+	ncm_error_move(err, second.code == NCM_E_AUTH ? &second : &first);
+	ncm_error_clear(&first);
+	ncm_error_clear(&second);
+	return -1;
+}
+
+static int add_index_shards(struct hf_tree *tree, const struct hf_name *name, bool probed, struct ncm_strings *chosen,
+			    struct ncm_error *err)
+{
+	AUTO_STRINGS struct ncm_strings shards = {0};
+
+	if (hf_index_shards(tree, name->path, &shards, err) < 0)
+		return -1;
+	for (size_t i = 0; i < shards.count; i++) {
+		if (probed && hf_tree_probe(tree, name->revision, shards.items[i], err) < 0)
+			return -1;
+		if (!hf_tree_find(tree, shards.items[i])) {
+			ncm_error_set(err, NCM_E_NOT_FOUND, "%s: %s names %s, which is missing", tree->what, name->path,
+				      shards.items[i]);
+			return ncm_error_hint(err, "its upload may not be finished; choose another file or revision");
+		}
+	}
+	ncm_strings_add_all(chosen, &shards);
+	return 0;
+}
+
+static void add_artifact(struct ncm_resolution *resolution, const struct hf_tree *tree, const struct hf_file *file)
+{
+	struct ncm_artifact *artifact = ncm_resolution_add(resolution);
+
+	artifact->kind = NCM_ARTIFACT_FILE;
+	artifact->name = ncm_strdup(file->path);
+	artifact->url = hf_tree_url(tree, tree->commit, file->path);
+	artifact->has_size = true;
+	artifact->size = file->size;
+	artifact->has_sha256 = file->has_sha256;
+	artifact->sha256 = file->sha256;
+	artifact->has_git_sha1 = file->has_git_sha1;
+	artifact->git_sha1 = file->git_sha1;
+	artifact->expect_binary = ncm_source_is_binary_name(file->path);
+}
+
+/* The digest in the URI's fragment belongs to its one file. */
+static int apply_pin(struct ncm_resolution *resolution, const struct hf_name *name, const char *what,
+		     struct ncm_error *err)
+{
+	struct ncm_artifact *artifact = resolution->artifacts;
+	char pinned[NCM_SHA256_HEX + 1], served[NCM_SHA256_HEX + 1];
+
+	if (!name->has_sha256)
+		return 0;
+	if (resolution->count != 1)
+		return ncm_error_set(err, NCM_E_USAGE, "%s: #sha256= pins one file, and this is %zu", what,
+				     resolution->count);
+	if (artifact->has_sha256 && !ncm_sha256_equal(&artifact->sha256, &name->sha256)) {
+		ncm_error_set(err, NCM_E_CHECKSUM, "%s: %s: pinned sha256 %s, Hugging Face publishes %s", what,
+			      artifact->name, ncm_sha256_hex(&name->sha256, pinned),
+			      ncm_sha256_hex(&artifact->sha256, served));
+		return ncm_error_hint(err, "the file was replaced at its source, or the pin is wrong");
+	}
+	artifact->has_sha256 = true;
+	artifact->sha256 = name->sha256;
+	return 0;
+}
+
+static struct ncm_resolution *describe(struct ncm_sources *sources, const struct hf_name *name, struct hf_tree *tree,
+				       const struct ncm_strings *chosen)
+{
+	struct ncm_resolution *resolution = ncm_calloc(1, sizeof *resolution);
+
+	resolution->uri = hf_name_spell(name, tree->commit);
+	resolution->revision = ncm_strdup(tree->commit);
+	resolution->page = ncm_asprintf("%s/%s", tree->endpoint, name->repo);
+	resolution->credential = &sources->hf;
+	resolution->service = &hf_service;
+	resolution->license = tree->license;
+	resolution->architecture = tree->architecture;
+	tree->license = tree->architecture = NULL;
+	for (size_t i = 0; i < chosen->count; i++)
+		add_artifact(resolution, tree, hf_tree_find(tree, chosen->items[i]));
+	return resolution;
+}
+
+static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *uri, const struct ncm_file_spec *spec,
+				      const struct ncm_pin *pin, struct ncm_error *err)
+{
+	AUTO_NAME struct hf_name name = {0};
+	AUTO_TREE struct hf_tree tree = {.sources = sources};
+	AUTO_STRINGS struct ncm_strings chosen = {0};
+	NCM_AUTO_FREE char *what = NULL;
+	struct ncm_resolution *resolution;
+	bool probed;
+
+	if (hf_name_parse(uri, &name, err) < 0)
+		return NULL;
+	what = ncm_asprintf("model %s", name.repo);
+	tree.endpoint = ncm_source_endpoint(sources->config->hf_endpoint);
+	tree.repo = name.repo;
+	tree.what = what;
+	tree.commit = ncm_strdup_null(known_commit(&name, pin));
+	if (find_files(&tree, &name, spec, &probed, err) < 0 || hf_select(&tree, &name, spec, &chosen, err) < 0)
+		return NULL;
+	if (is_one_file(&name) && hf_is_index(name.path) && !is_pinned_file(&name, spec) &&
+	    add_index_shards(&tree, &name, probed, &chosen, err) < 0)
+		return NULL;
+	resolution = describe(sources, &name, &tree, &chosen);
+	if (apply_pin(resolution, &name, what, err) < 0)
+		return ncm_resolution_drop(resolution);
+	return resolution;
+}
+
+/* One file at a commit, with its size and digest pinned: nothing is left to ask. */
+static struct ncm_resolution *offline(struct ncm_sources *sources, const char *uri, const struct ncm_file_spec *spec,
+				      const struct ncm_pin *pin)
+{
+	AUTO_NAME struct hf_name name = {0};
+	AUTO_TREE struct hf_tree tree = {.sources = sources};
+	AUTO_STRINGS struct ncm_strings chosen = {0};
+	struct ncm_resolution *resolution = NULL;
+	const char *commit;
+
+	if (hf_name_parse(uri, &name, NULL) < 0)
+		return NULL;
+	commit = known_commit(&name, pin);
+	if (commit && is_one_file(&name) && spec->has_size && (spec->has_sha256 || name.has_sha256)) {
+		const struct hf_file file = {.path = name.path,
+					     .size = spec->size,
+					     .has_sha256 = true,
+					     .sha256 = name.has_sha256 ? name.sha256 : spec->sha256};
+
+		tree.endpoint = ncm_source_endpoint(sources->config->hf_endpoint);
+		tree.repo = name.repo;
+		tree.commit = ncm_strdup(commit);
+		resolution = describe(sources, &name, &tree, &chosen);
+		add_artifact(resolution, &tree, &file);
+	}
+	return resolution;
+}
+
+const struct ncm_source ncm_source_huggingface = {
+    .scheme = "hf",
+    .claims = hf_claims,
+    .check = check,
+    .names = names,
+    .resolve = resolve,
+    .offline = offline,
+};

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#include "source/ollama.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+#include <strings.h>
+
+static const char default_host[] = "registry.ollama.ai";
+static const char default_namespace[] = "library";
+static const char default_tag[] = "latest";
+
+enum { LONGEST_HOST = 350, LONGEST_PART = 80 };
+
+static bool is_part(const char *text, const char *more, size_t longest)
+{
+	static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+	size_t length = strlen(text);
+
+	if (length < 1 || length > longest || !strchr(first, text[0]))
+		return false;
+	for (const char *c = text; *c; c++) {
+		if (!strchr(first, *c) && !strchr(more, *c))
+			return false;
+	}
+	return true;
+}
+
+static bool is_host(const char *host)
+{
+	const char *colon = strchr(host, ':');
+	uint64_t port;
+
+	if (!is_part(host, "-.:", LONGEST_HOST) || strstr(host, ".."))
+		return false;
+	return !colon || ncm_source_number(colon + 1, strlen(colon + 1), 65535, &port);
+}
+
+/* Cuts the text at the last `mark` and returns what follows it, or NULL. */
+static char *cut_last(char *text, char mark)
+{
+	char *at = strrchr(text, mark);
+
+	if (!at)
+		return NULL;
+	*at = '\0';
+	return at + 1;
+}
+
+static int refuse(struct ncm_error *err, const char *uri, const char *why)
+{
+	ncm_error_set(err, NCM_E_USAGE, "%.*s: %s", ncm_source_shown(uri), uri, why);
+	return ncm_error_hint(err, "an Ollama model is written ollama:[HOST/][NAMESPACE/]MODEL[:TAG][@sha256:DIGEST]");
+}
+
+static int parse_parts(char *text, struct ollama_name *name, const char *uri, struct ncm_error *err)
+{
+	char *colon = strrchr(text, ':');
+	char *slash = strrchr(text, '/');
+	char *tag = colon && (!slash || colon > slash) ? cut_last(text, ':') : NULL;
+	char *model = cut_last(text, '/');
+	char *namespace = model ? cut_last(text, '/') : NULL;
+	char *host = namespace ? text : NULL;
+
+	if (!model) {
+		model = text;
+	} else if (!namespace) {
+		namespace = text;
+	}
+	name->host = ncm_strdup(host ? host : default_host);
+	name->namespace = ncm_strdup(namespace ? namespace : default_namespace);
+	name->model = ncm_strdup(model);
+	name->tag = ncm_strdup(tag ? tag : default_tag);
+	for (char *c = name->host; *c; c++) {
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c - 'A' + 'a');
+	}
+	if (!is_host(name->host))
+		return refuse(err, uri, "its host is not valid");
+	if (!is_part(name->namespace, "-", LONGEST_PART))
+		return refuse(err, uri, "its namespace is not valid");
+	if (!is_part(name->model, "-.", LONGEST_PART))
+		return refuse(err, uri, "its model name is not valid");
+	if (!is_part(name->tag, "-.", LONGEST_PART))
+		return refuse(err, uri, "its tag is not valid");
+	return 0;
+}
+
+int ollama_name_parse(const char *uri, struct ollama_name *name, struct ncm_error *err)
+{
+	static const char scheme[] = "ollama:";
+	NCM_AUTO_FREE char *text = NULL;
+	char *digest;
+
+	*name = (struct ollama_name){0};
+	if (strncasecmp(uri, scheme, strlen(scheme)) != 0)
+		return refuse(err, uri, "not an Ollama model");
+	text = ncm_strdup(uri + strlen(scheme));
+	digest = strchr(text, '@');
+	if (digest) {
+		*digest++ = '\0';
+		if (strncmp(digest, "sha256:", 7) != 0 || ncm_sha256_parse(digest, &name->digest) < 0)
+			return refuse(err, uri, "its digest is not \"sha256:\" and 64 lower-case hex digits");
+		name->has_digest = true;
+	}
+	if (parse_parts(text, name, uri, err) < 0) {
+		ollama_name_clear(name);
+		return -1;
+	}
+	return 0;
+}
+
+void ollama_name_clear(struct ollama_name *name)
+{
+	free(name->host);
+	free(name->namespace);
+	free(name->model);
+	free(name->tag);
+	*name = (struct ollama_name){0};
+}
+
+bool ollama_name_is_default_host(const struct ollama_name *name)
+{
+	return strcmp(name->host, default_host) == 0;
+}
+
+bool ollama_name_is_huggingface(const struct ollama_name *name)
+{
+	return strcmp(name->host, "hf.co") == 0 || strcmp(name->host, "huggingface.co") == 0;
+}
+
+char *ollama_name_short(const struct ollama_name *name)
+{
+	if (!ollama_name_is_default_host(name))
+		return ncm_asprintf("%s/%s/%s:%s", name->host, name->namespace, name->model, name->tag);
+	if (strcmp(name->namespace, default_namespace) != 0)
+		return ncm_asprintf("%s/%s:%s", name->namespace, name->model, name->tag);
+	return ncm_asprintf("%s:%s", name->model, name->tag);
+}
+
+/* Numbers alone, so that 127.evil.example is not taken for an address of this machine. */
+static bool is_this_machine(const char *host)
+{
+	size_t length = strcspn(host, ":");
+
+	if (length == strlen("localhost") && strncmp(host, "localhost", length) == 0)
+		return true;
+	return strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == length;
+}
+
+char *ollama_name_base(const struct ollama_name *name, const struct ncm_config *config, bool insecure_http)
+{
+	if (ollama_name_is_default_host(name) && config->ollama_registry)
+		return ncm_source_endpoint(config->ollama_registry);
+	return ncm_asprintf("%s://%s", insecure_http || is_this_machine(name->host) ? "http" : "https", name->host);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* What the sources share among themselves. */
+#ifndef NCM_SOURCE_SHARED_H
+#define NCM_SOURCE_SHARED_H
+
+#include "base/json.h"
+#include "source/source.h"
+
+/* Adds an artifact, zeroed. */
+struct ncm_artifact *ncm_resolution_add(struct ncm_resolution *resolution);
+/* Frees what it could not hand over: `return ncm_resolution_drop(resolution)` fails. Always returns NULL. */
+struct ncm_resolution *ncm_resolution_drop(struct ncm_resolution *resolution);
+
+static inline void ncm_cleanup_reply(struct ncm_reply *reply)
+{
+	ncm_reply_clear(reply);
+}
+#define NCM_AUTO_REPLY __attribute__((cleanup(ncm_cleanup_reply)))
+
+/*
+ * Makes a request and parses its answer as JSON. A page where data should be (a login, a captive portal, a firewall) is
+ * told as such. *reply (may be NULL) receives the answer, to be cleared by the caller. New reference, or NULL with
+ * *err.
+ */
+json_t *ncm_source_json(const struct ncm_sources *sources, const struct ncm_request *request, struct ncm_reply *reply,
+			struct ncm_error *err);
+/*
+ * What an error answer says for people: its JSON member "message", "error" (a string, or an array of strings) or
+ * "errors" (an array of objects with a message); NULL if there is none. The caller frees it.
+ */
+char *ncm_source_complaint(const struct ncm_reply *reply);
+/* An integer header (Content-Length), digits alone. */
+bool ncm_source_header_u64(const struct ncm_reply *reply, const char *name, uint64_t *value);
+
+/* An id made of any text: lower case, ^[a-z0-9][a-z0-9._-]{0,95}$. The caller frees it. */
+char *ncm_source_slug(const char *text);
+/* Undoes percent-encoding. NULL for a broken escape or a control character. The caller frees it. */
+char *ncm_source_decode(const char *text, size_t size);
+/* Whether a file of that name holds binary data, so that a text answer in its place is a failure. */
+bool ncm_source_is_binary_name(const char *name);
+/* Whether text is a full git commit: 40 lower-case hex digits. */
+bool ncm_source_is_commit(const char *text);
+/*
+ * Cuts "#sha256=<hex>" off the end of an URI and reads it; any other fragment stays. Returns 0, or -1 with *err
+ * (USAGE) if it is no digest.
+ */
+int ncm_source_cut_pin(char *uri, bool *has_sha256, struct ncm_sha256 *sha256, struct ncm_error *err);
+/* A decimal number from 1 to `most` without a sign or leading zeros. */
+bool ncm_source_number(const char *text, size_t size, uint64_t most, uint64_t *value);
+/*
+ * If url is http(s)://HOST/… or HOST/… for one of the hosts (up to a NULL; compared whole, without regard to case),
+ * points *path behind the host's slash (or at the end).
+ */
+bool ncm_source_is_at(const char *url, const char *const *hosts, const char **path);
+
+/* How many bytes of an URI a message may show: no query (it may hold a token), and not without bound. For "%.*s". */
+int ncm_source_shown(const char *uri);
+/* The address of a service as configured, without slashes at its end. The caller frees it. */
+char *ncm_source_endpoint(const char *configured);
+
+/* Whether a glob matches the whole text: '*' (which matches '/' too), '?' and "[set]"; nothing is quoted. */
+bool ncm_source_glob(const char *pattern, const char *text);
+/* Names of the list that are spelled nearly as `wanted` ("a, b, c"), or NULL if none is. The caller frees it. */
+char *ncm_source_near(const struct ncm_strings *names, const char *wanted);
+
+#endif

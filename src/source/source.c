@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of sources, and what goes to whom. */
+#include "source/source.h"
+
+#include "base/mem.h"
+#include "source/ollama.h"
+#include "source/shared.h"
+
+#include <pthread.h>
+#include <string.h>
+
+/* In order of precedence: pages of a known service are better asked there than fetched as plain URLs. */
+static const struct ncm_source *const table[] = {
+    &ncm_source_ollama,
+    &ncm_source_huggingface,
+    &ncm_source_civitai,
+    &ncm_source_url,
+};
+
+static const struct ncm_source *source_of(const char *uri)
+{
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		if (table[i]->claims(uri))
+			return table[i];
+	}
+	return NULL;
+}
+
+const char *ncm_source_scheme(const char *uri)
+{
+	const struct ncm_source *source = source_of(uri);
+
+	return source ? source->scheme : NULL;
+}
+
+int ncm_source_check(const char *uri, bool allow_http, char **canonical, struct ncm_error *err)
+{
+	const struct ncm_source *source = source_of(uri);
+	NCM_AUTO_FREE char *spelled = NULL;
+
+	if (!source) {
+		ncm_error_set(err, NCM_E_USAGE, "%.*s: not a source that ncmodel knows", ncm_source_shown(uri), uri);
+		return ncm_error_hint(err, "sources begin with ollama:, hf:, civitai: or https://");
+	}
+	for (const unsigned char *c = (const unsigned char *)uri; *c; c++) {
+		if (*c < ' ' || *c == 0x7f)
+			return ncm_error_set(err, NCM_E_USAGE, "a source holds no control characters");
+	}
+	if (source->check(uri, allow_http, &spelled, err) < 0)
+		return -1;
+	if (canonical) {
+		*canonical = spelled;
+		spelled = NULL;
+	}
+	return 0;
+}
+
+void ncm_source_names(const char *uri, char **id, char **display)
+{
+	NCM_AUTO_FREE char *canonical = NULL;
+
+	if (ncm_source_check(uri, true, &canonical, NULL) < 0) {
+		*id = ncm_source_slug(uri);
+		*display = ncm_strdup(uri);
+		return;
+	}
+	source_of(canonical)->names(canonical, id, display);
+}
+
+struct ncm_resolution *ncm_source_resolve(struct ncm_sources *sources, const char *uri,
+					  const struct ncm_file_spec *spec, const struct ncm_pin *pin,
+					  struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *canonical = NULL;
+
+	if (ncm_source_check(uri, spec->insecure_http, &canonical, err) < 0)
+		return NULL;
+	return source_of(canonical)->resolve(sources, canonical, spec, pin, err);
+}
+
+struct ncm_resolution *ncm_source_offline(struct ncm_sources *sources, const char *uri,
+					  const struct ncm_file_spec *spec, const struct ncm_pin *pin)
+{
+	NCM_AUTO_FREE char *canonical = NULL;
+
+	if (ncm_source_check(uri, spec->insecure_http, &canonical, NULL) < 0)
+		return NULL;
+	return source_of(canonical)->offline(sources, canonical, spec, pin);
+}
+
+struct ncm_artifact *ncm_resolution_add(struct ncm_resolution *resolution)
+{
+	return NCM_PUSH(resolution->artifacts, resolution->count);
+}
+
+void ncm_resolution_free(struct ncm_resolution *resolution)
+{
+	if (!resolution)
+		return;
+	for (size_t i = 0; i < resolution->count; i++) {
+		free(resolution->artifacts[i].name);
+		free(resolution->artifacts[i].role);
+		free(resolution->artifacts[i].url);
+	}
+	free(resolution->artifacts);
+	free(resolution->uri);
+	free(resolution->revision);
+	free(resolution->page);
+	free(resolution->ollama_name);
+	free(resolution->manifest);
+	free(resolution->architecture);
+	free(resolution->parameters);
+	free(resolution->quantization);
+	free(resolution->license);
+	free(resolution);
+}
+
+struct ncm_resolution *ncm_resolution_drop(struct ncm_resolution *resolution)
+{
+	ncm_resolution_free(resolution);
+	return NULL;
+}
+
+/* The token of a service goes to the service's own origin and nowhere else. */
+static void set_credential(struct ncm_credential *credential, const char *token, const char *endpoint)
+{
+	credential->bearer = ncm_strdup_null(token);
+	credential->origin = endpoint ? ncm_url_origin(endpoint) : NULL;
+}
+
+static void clear_credential(struct ncm_credential *credential)
+{
+	if (credential->bearer)
+		explicit_bzero(credential->bearer, strlen(credential->bearer));
+	free(credential->bearer);
+	free(credential->origin);
+}
+
+struct ncm_sources *ncm_sources_new(const struct ncm_config *config, struct ncm_http *http, const struct ncm_sink *sink)
+{
+	struct ncm_sources *sources = ncm_calloc(1, sizeof *sources);
+
+	sources->config = config;
+	sources->http = http;
+	sources->sink = sink;
+	sources->get = ncm_http_get;
+	set_credential(&sources->hf, config->hf_token, config->hf_endpoint);
+	set_credential(&sources->civitai, config->civitai_token, config->civitai_endpoint);
+	sources->mutex = ncm_malloc(sizeof(pthread_mutex_t));
+	pthread_mutex_init(sources->mutex, NULL);
+	return sources;
+}
+
+void ncm_sources_free(struct ncm_sources *sources)
+{
+	if (!sources)
+		return;
+	clear_credential(&sources->hf);
+	clear_credential(&sources->civitai);
+	for (size_t i = 0; i < sources->ollama_count; i++) {
+		clear_credential(sources->ollama[i]);
+		ollama_credential_free(sources->ollama[i]);
+	}
+	free(sources->ollama);
+	pthread_mutex_destroy(sources->mutex);
+	free(sources->mutex);
+	free(sources);
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Plain URLs: "https://HOST/PATH[#sha256=<hex>]", http:// where the user allows it. The fragment pins the file's
+ * digest; any other fragment is dropped. The configuration's mirrors stand in for what is asked; the canonical URI
+ * stays the original.
+ */
+#include "source/shared.h"
+
+#include "base/mem.h"
+#include "base/path.h"
+
+#include <string.h>
+#include <strings.h>
+
+struct plain_url {
+	char *url; /* scheme and host in lower case, no fragment */
+	bool has_sha256;
+	struct ncm_sha256 sha256;
+};
+
+static bool claims(const char *uri)
+{
+	return strncasecmp(uri, "https:", 6) == 0 || strncasecmp(uri, "http:", 5) == 0;
+}
+
+static void lower_origin(char *url)
+{
+	char *host = strstr(url, "://");
+	size_t end = host ? (size_t)(host + 3 - url) + strcspn(host + 3, "/?") : 0;
+
+	for (size_t i = 0; i < end; i++) {
+		if (url[i] >= 'A' && url[i] <= 'Z')
+			url[i] = (char)(url[i] - 'A' + 'a');
+	}
+}
+
+static int parse(const char *uri, bool allow_http, struct plain_url *plain, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *url = ncm_strdup(uri);
+
+	if (ncm_source_cut_pin(url, &plain->has_sha256, &plain->sha256, err) < 0)
+		return -1;
+	url[strcspn(url, "#")] = '\0';
+	if (ncm_url_check(url, allow_http, err) < 0)
+		return -1;
+	lower_origin(url);
+	plain->url = url;
+	url = NULL;
+	return 0;
+}
+
+static int check(const char *uri, bool allow_http, char **canonical, struct ncm_error *err)
+{
+	struct plain_url plain = {0};
+	char hex[NCM_SHA256_HEX + 1];
+
+	if (parse(uri, allow_http, &plain, err) < 0)
+		return -1;
+	*canonical = plain.has_sha256 ? ncm_asprintf("%s#sha256=%s", plain.url, ncm_sha256_hex(&plain.sha256, hex))
+				      : ncm_strdup(plain.url);
+	free(plain.url);
+	return 0;
+}
+
+/* The path of an URL without its leading slash and query, split at its slashes. */
+static void split_path(const char *url, struct ncm_strings *parts)
+{
+	const char *path = strstr(url, "://");
+	NCM_AUTO_FREE char *text = NULL;
+	char *rest, *part;
+
+	path = path ? strchr(path + 3, '/') : NULL;
+	if (!path)
+		return;
+	text = ncm_strndup(path, strcspn(path, "?#"));
+	rest = text;
+	while ((part = strsep(&rest, "/")) != NULL) {
+		char *decoded = *part ? ncm_source_decode(part, strlen(part)) : NULL;
+
+		if (*part)
+			*NCM_PUSH(parts->items, parts->count) = decoded ? decoded : ncm_strdup(part);
+	}
+}
+
+/* GitHub names an archive by repository and revision, in a header that comes too late for a plan. */
+static char *github_name(const char *url, const struct ncm_strings *parts)
+{
+	static const char *const codeload[] = {"codeload.github.com", NULL};
+	static const char *const github[] = {"github.com", NULL};
+	const char *path, *last;
+
+	if (parts->count < 4)
+		return NULL;
+	last = ncm_path_base(parts->items[parts->count - 1]);
+	if (ncm_source_is_at(url, codeload, &path))
+		return ncm_asprintf("%s-%s.%s", parts->items[1], last, parts->items[2]);
+	if (ncm_source_is_at(url, github, &path) && strcmp(parts->items[2], "archive") == 0)
+		return ncm_asprintf("%s-%s", parts->items[1], last);
+	return NULL;
+}
+
+/* The name that the URL gives, or NULL. The caller frees it. */
+static char *name_of(const char *url)
+{
+	struct ncm_strings parts = {0};
+	char *name;
+
+	split_path(url, &parts);
+	name = github_name(url, &parts);
+	if (!name && parts.count > 0 && *ncm_path_base(parts.items[parts.count - 1]))
+		name = ncm_strdup(ncm_path_base(parts.items[parts.count - 1]));
+	ncm_strings_free(&parts);
+	return name;
+}
+
+static void names(const char *canonical, char **id, char **display)
+{
+	NCM_AUTO_FREE char *name = name_of(canonical);
+	NCM_AUTO_FREE char *origin = name ? NULL : ncm_url_origin(canonical);
+	const char *text = name ? name : origin ? strstr(origin, "://") + 3 : canonical;
+
+	*id = ncm_source_slug(text);
+	*display = ncm_strdup(text);
+}
+
+/* A prefix ends where a part of the URL ends: "https://a.example" is no prefix of "https://a.example.org/". */
+static size_t mirror_match(const struct ncm_mirror *mirror, const char *url)
+{
+	size_t length = strlen(mirror->from);
+
+	if (length == 0 || strncmp(url, mirror->from, length) != 0)
+		return 0;
+	if (mirror->from[length - 1] == '/' || url[length] == '\0' || strchr("/?", url[length]))
+		return length;
+	return 0;
+}
+
+/* What is asked in place of the URL. The caller frees it. */
+static char *through_mirror(const struct ncm_config *config, const char *url)
+{
+	const struct ncm_mirror *best = NULL;
+	size_t longest = 0;
+
+	for (size_t i = 0; i < config->mirror_count; i++) {
+		size_t length = mirror_match(&config->mirrors[i], url);
+
+		if (length > longest) {
+			longest = length;
+			best = &config->mirrors[i];
+		}
+	}
+	return best ? ncm_asprintf("%s%s", best->to, url + longest) : ncm_strdup(url);
+}
+
+static struct ncm_resolution *make(const struct ncm_sources *sources, const char *uri, const struct ncm_file_spec *spec,
+				   struct ncm_error *err)
+{
+	struct plain_url plain = {0};
+	struct ncm_resolution *resolution;
+	struct ncm_artifact *artifact;
+
+	if (parse(uri, spec->insecure_http, &plain, err) < 0)
+		return NULL;
+	resolution = ncm_calloc(1, sizeof *resolution);
+	resolution->uri = ncm_strdup(uri);
+	artifact = ncm_resolution_add(resolution);
+	artifact->kind = NCM_ARTIFACT_FILE;
+	artifact->name = name_of(plain.url);
+	artifact->url = through_mirror(sources->config, plain.url);
+	artifact->expect_binary = artifact->name && ncm_source_is_binary_name(artifact->name);
+	artifact->has_sha256 = plain.has_sha256 || spec->has_sha256;
+	artifact->sha256 = plain.has_sha256 ? plain.sha256 : spec->sha256;
+	artifact->has_size = spec->has_size;
+	artifact->size = spec->size;
+	free(plain.url);
+	/* What stands in for it is the user's own choice, http too. */
+	if (ncm_url_check(artifact->url, true, err) < 0) {
+		ncm_error_wrap(err, "mirror of %.*s", ncm_source_shown(uri), uri);
+		return ncm_resolution_drop(resolution);
+	}
+	return resolution;
+}
+
+/* A server need not answer HEAD; what it says for sure is that the file is not there, or not for us. */
+static int ask_size(const struct ncm_sources *sources, struct ncm_artifact *artifact, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *what = ncm_asprintf("file %s", artifact->name ? artifact->name : "without a name");
+	const struct ncm_request request = {.url = artifact->url, .method = "HEAD", .what = what};
+	NCM_AUTO_REPLY struct ncm_reply reply = {0};
+	NCM_AUTO_FREE char *encoding = NULL;
+	struct ncm_error refused = NCM_ERROR_INIT;
+
+	if (sources->get(sources->http, &request, &reply, &refused) < 0) {
+		if (refused.code == NCM_E_NOT_FOUND || refused.code == NCM_E_AUTH || refused.code == NCM_E_INTERRUPTED)
+			return ncm_error_move(err, &refused);
+		ncm_error_clear(&refused);
+		return 0;
+	}
+	encoding = ncm_reply_header(&reply, "Content-Encoding");
+	if (!encoding || strcasecmp(encoding, "identity") == 0)
+		artifact->has_size = ncm_source_header_u64(&reply, "Content-Length", &artifact->size);
+	/* For the plan alone: nobody promised that the file stays as it is until it is fetched. */
+	artifact->size_is_rough = artifact->has_size;
+	return 0;
+}
+
+static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *uri, const struct ncm_file_spec *spec,
+				      const struct ncm_pin *pin, struct ncm_error *err)
+{
+	struct ncm_resolution *resolution = make(sources, uri, spec, err);
+
+	(void)pin; /* a plain URL has no revision */
+	if (resolution && !resolution->artifacts[0].has_size && ask_size(sources, resolution->artifacts, err) < 0)
+		return ncm_resolution_drop(resolution);
+	return resolution;
+}
+
+/* Without a size the server is worth asking: the plan and the check of the disk's space need it. */
+static struct ncm_resolution *offline(struct ncm_sources *sources, const char *uri, const struct ncm_file_spec *spec,
+				      const struct ncm_pin *pin)
+{
+	(void)pin;
+	return spec->has_size ? make(sources, uri, spec, NULL) : NULL;
+}
+
+const struct ncm_source ncm_source_url = {
+    .scheme = "https",
+    .claims = claims,
+    .check = check,
+    .names = names,
+    .resolve = resolve,
+    .offline = offline,
+};

@@ -1,0 +1,648 @@
+/* SPDX-License-Identifier: MIT */
+/* Hugging Face: names, listings, split files, refusals. */
+#include "fake_http.h"
+
+#include "source/hf.h"
+
+#define HUB "https://huggingface.co"
+#define API HUB "/api/models/org/repo"
+#define COMMIT "45ce642d3fab2033d167ec09641a159010f7d9d9"
+#define SHA256_A "355f1f30ac3bdad09de420c5d78dd369e2a47d6f4ee3b5da342483f857965daf"
+#define SHA256_B "70b640f8f60b1cf0dcc72f30caf3da9495eb2fb6509da48c53374ad6806e6a9c"
+#define GIT_A "e7223117b4a22a9806853068e5bdbb24c4b4d7aa"
+#define LFS(path, size, sha256)                                                                                        \
+	"{\"type\":\"file\",\"oid\":\"" GIT_A "\",\"size\":" size ",\"path\":\"" path "\",\"lfs\":{\"oid\":\"" sha256  \
+	"\",\"size\":" size ",\"pointerSize\":134},\"xetHash\":\"x\"}"
+#define SMALL(path, size) "{\"type\":\"file\",\"oid\":\"" GIT_A "\",\"size\":" size ",\"path\":\"" path "\"}"
+#define FOLDER(path) "{\"type\":\"directory\",\"oid\":\"" GIT_A "\",\"size\":0,\"path\":\"" path "\"}"
+
+static struct ncm_config config = {.hf_endpoint = (char *)HUB,
+				   .civitai_endpoint = (char *)"https://civitai.com",
+				   .ollama_registry = (char *)"https://registry.ollama.ai"};
+static const struct ncm_file_spec spec = {.role = (char *)"weights"};
+
+static void test_names_good(void)
+{
+	static const char *const pairs[][2] = {
+	    {"hf:org/repo", "hf:org/repo"},
+	    {"HF:org/repo", "hf:org/repo"},
+	    {"hf:gpt2", "hf:gpt2"},
+	    {"hf:gpt2@v1", "hf:gpt2@v1"},
+	    {"hf:org/repo/a/b.gguf", "hf:org/repo/a/b.gguf"},
+	    {"hf:org/repo/a.gguf@main", "hf:org/repo/a.gguf"},
+	    {"hf:org/repo/a.gguf@" COMMIT, "hf:org/repo/a.gguf@" COMMIT},
+	    {"hf:org/repo@" COMMIT, "hf:org/repo@" COMMIT},
+	    {"hf:org/repo@refs/pr/1", "hf:org/repo@refs/pr/1"},
+	    {"hf:org/repo/a@refs/pr/1", "hf:org/repo/a@refs/pr/1"},
+	    {"hf:org/repo/a@feature%2Fx", "hf:org/repo/a@feature%2Fx"},
+	    {"hf:org/repo@v1/a.gguf", "hf:org/repo/a.gguf@v1"},
+	    {"hf:org/repo@refs/pr/1/a.gguf", "hf:org/repo/a.gguf@refs/pr/1"},
+	    {"hf:org/repo/dir@2/a.gguf", "hf:org/repo/dir@2/a.gguf@main"},
+	    {"hf:org/repo/a b#?.gguf", "hf:org/repo/a b#?.gguf"},
+	    {"hf:org/repo/*.Q4_K_M.gguf", "hf:org/repo/*.Q4_K_M.gguf"},
+	    {"hf:org/repo/sub/", "hf:org/repo/sub/*"},
+	    {"hf://org/repo", "hf:org/repo"},
+	    {"hf://models/org/repo@v1/a.gguf", "hf:org/repo/a.gguf@v1"},
+	    {"https://huggingface.co/org/repo", "hf:org/repo"},
+	    {"https://huggingface.co/org/repo/", "hf:org/repo"},
+	    {"http://huggingface.co/org/repo", "hf:org/repo"},
+	    {"huggingface.co/org/repo/resolve/main/x?download=true", "hf:org/repo/x"},
+	    {"https://hf.co/org/repo/blob/main/a/b.gguf", "hf:org/repo/a/b.gguf"},
+	    {"https://huggingface.co/org/repo/raw/v1/a.json#L3", "hf:org/repo/a.json@v1"},
+	    {"https://HuggingFace.co/org/repo/tree/main", "hf:org/repo"},
+	    {"https://huggingface.co/org/repo/tree/v1/sub/dir", "hf:org/repo/sub/dir/*@v1"},
+	    {"https://huggingface.co/org/repo/blob/refs%2Fpr%2F1/x", "hf:org/repo/x@refs/pr/1"},
+	    {"https://huggingface.co/org/repo/resolve/main/a%20b.gguf", "hf:org/repo/a b.gguf"},
+	    {"https://huggingface.co/org/repo/resolve/main/a@2x.png", "hf:org/repo/a@2x.png@main"},
+	    {"https://huggingface.co/gpt2", "hf:gpt2"},
+	    {"https://huggingface.co/gpt2/resolve/main/config.json", "hf:gpt2/config.json"},
+	    {"https://huggingface.co/org/repo/resolve/main/x#sha256=" SHA256_A, "hf:org/repo/x#sha256=" SHA256_A},
+	    {"hf:org/repo/x@v1#sha256=" SHA256_A, "hf:org/repo/x@v1#sha256=" SHA256_A},
+	};
+
+	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+		CHECK_STR(canonical_of(pairs[i][0], false), pairs[i][1]);
+		CHECK_STR(ncm_source_scheme(pairs[i][0]), "hf");
+	}
+}
+
+static void test_names_hostile(void)
+{
+	static const char *const bad[] = {
+	    "hf:",
+	    "hf:/",
+	    "hf:org/",
+	    "hf:/repo",
+	    "hf:-opt",
+	    "hf:-opt/repo",
+	    "hf:org/-opt",
+	    "hf:--upload-pack/x",
+	    "hf:org/repo-",
+	    "hf:org/.repo",
+	    "hf:org/repo.",
+	    "hf:org/re--po",
+	    "hf:org/re..po",
+	    "hf:org/repo.git",
+	    "hf:org/re po",
+	    "hf:org/re%2fpo",
+	    "hf:../x",
+	    "hf:a/../../x",
+	    "hf:org/repo/../x",
+	    "hf:org/repo/a/../../x",
+	    "hf:org/repo/./x",
+	    "hf:org/repo//x",
+	    "hf:org/repo/a\\b",
+	    "hf:org/repo/a\r\nX: y",
+	    "hf:org/repo@",
+	    "hf:org/repo/a@",
+	    "hf:org/repo@-opt",
+	    "hf:org/repo@a..b",
+	    "hf:org/repo@a?b",
+	    "hf:org/repo@a#b",
+	    "hf:org/repo@a%0db",
+	    "hf:org/repo@%2e%2e",
+	    "hf:org/repo@refs/pr/",
+	    "hf:datasets/org/repo",
+	    "hf://datasets/org/repo",
+	    "hf://spaces/org/repo",
+	    "https://huggingface.co/org/repo/discussions/1",
+	    "https://huggingface.co/org/repo/resolve/main",
+	    "https://huggingface.co/org/repo/resolve/main/",
+	    "https://huggingface.co/org/repo/resolve/main/%2e%2e/x",
+	    "https://huggingface.co/org/repo/resolve/main/a%0d%0ab",
+	    "https://huggingface.co/org/repo/resolve/main/a%00b",
+	    "https://huggingface.co/org/repo/resolve/main/a%zzb",
+	    "https://huggingface.co/%2e%2e/x",
+	    "https://hf.co/org/repo:Q4_K_M",
+	    "hf:org/repo/x#sha256=1",
+	    "hf:org/repo/x#sha256=" SHA256_A "0",
+	    "hf:org/repo/x#sha256=355F1f30ac3bdad09de420c5d78dd369e2a47d6f4ee3b5da342483f857965daf",
+	};
+	char longest[160];
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		if (*canonical_of(bad[i], false))
+			fprintf(stderr, "accepted: %s\n", bad[i]);
+		CHECK_STR(canonical_of(bad[i], false), "");
+	}
+	snprintf(longest, sizeof longest, "hf:org/a%091d", 0);
+	CHECK(*canonical_of(longest, false));
+	snprintf(longest, sizeof longest, "hf:org/a%092d", 0);
+	CHECK_STR(canonical_of(longest, false), "");
+}
+
+static void test_other_hosts(void)
+{
+	CHECK_STR(ncm_source_scheme("https://huggingface.co.evil.example/org/repo"), "https");
+	CHECK_STR(ncm_source_scheme("https://evilhuggingface.co/org/repo"), "https");
+	CHECK_STR(ncm_source_scheme("https://huggingface.co@evil.example/org/repo"), "https");
+	CHECK_STR(ncm_source_scheme("https://huggingface.co:443/org/repo"), "https");
+	CHECK_STR(ncm_source_scheme("https://huggingface.co/datasets/org/repo/resolve/main/x"), "https");
+	CHECK_STR(ncm_source_scheme("https://huggingface.co/api/models/org/repo"), "https");
+}
+
+static void test_ids(void)
+{
+	check_names("hf:org/repo/sub/File-Q4_K_M.gguf@v1", "file-q4_k_m.gguf", "File-Q4_K_M.gguf");
+	check_names("hf:org/Repo-GGUF", "repo-gguf", "org/Repo-GGUF");
+	check_names("hf:org/Repo/*.gguf", "repo", "org/Repo");
+	check_names("https://huggingface.co/org/repo/blob/main/a.safetensors", "a.safetensors", "a.safetensors");
+}
+
+static void serve_commit(void)
+{
+	fake_on(API "/revision/main", 200, NULL,
+		"{\"sha\":\"" COMMIT
+		"\",\"tags\":[\"gguf\",\"license:apache-2.0\"],\"gguf\":{\"architecture\":\"llama\"}}");
+}
+
+static void test_one_file(void)
+{
+	struct ncm_config with_token = config;
+	struct ncm_sources *sources;
+	struct ncm_resolution *resolution;
+	const struct ncm_artifact *artifact;
+
+	with_token.hf_token = (char *)"hf_secret";
+	sources = fake_sources(&with_token);
+	serve_commit();
+	fake_on(
+	    API "/tree/" COMMIT "/sub%20dir?recursive=false", 200, NULL,
+	    "[" FOLDER("sub dir/x") "," LFS("sub dir/a.gguf", "105467232", SHA256_A) "," SMALL("sub dir/b", "1") "]");
+	resolution = check_resolves(sources, "hf:org/repo/sub dir/a.gguf", &spec, NULL);
+	CHECK_STR(resolution->uri, "hf:org/repo/sub dir/a.gguf@" COMMIT);
+	CHECK_STR(resolution->revision, COMMIT);
+	CHECK_STR(resolution->page, HUB "/org/repo");
+	CHECK_STR(resolution->license, "apache-2.0");
+	CHECK_STR(resolution->architecture, "llama");
+	CHECK(resolution->credential == &sources->hf && resolution->service == &hf_service);
+	CHECK_U64(resolution->count, 1);
+	artifact = &resolution->artifacts[0];
+	CHECK_STR(artifact->name, "sub dir/a.gguf");
+	CHECK_STR(artifact->url, HUB "/org/repo/resolve/" COMMIT "/sub%20dir/a.gguf");
+	CHECK(artifact->has_size && artifact->has_sha256 && !artifact->has_git_sha1 && artifact->expect_binary);
+	CHECK_U64(artifact->size, 105467232);
+	CHECK_U64(artifact->sha256.bytes[0], 0x35);
+	CHECK_U64(fake_request_count, 2);
+	CHECK_STR(fake_requests[0].bearer, "hf_secret");
+	CHECK_STR(fake_requests[1].bearer, "hf_secret");
+	ncm_resolution_free(resolution);
+	ncm_sources_free(sources);
+}
+
+static void test_small_file_at_commit(void)
+{
+	struct ncm_sources *sources = fake_sources(&config);
+	struct ncm_resolution *resolution;
+	const struct ncm_pin pin = {COMMIT};
+
+	fake_on(API "/tree/" COMMIT "?recursive=false", 200, NULL, "[" SMALL("config.json", "570") "]");
+	resolution = check_resolves(sources, "hf:org/repo/config.json@" COMMIT, &spec, NULL);
+	CHECK(resolution->artifacts[0].has_git_sha1 && !resolution->artifacts[0].has_sha256);
+	CHECK(!resolution->artifacts[0].expect_binary && resolution->artifacts[0].git_sha1.bytes[0] == 0xe7);
+	ncm_resolution_free(resolution);
+	/* A pinned branch is not asked anew. */
+	resolution = check_resolves(sources, "hf:org/repo/config.json", &spec, &pin);
+	CHECK_STR(resolution->revision, COMMIT);
+	ncm_resolution_free(resolution);
+	CHECK_U64(fake_request_count, 2);
+	ncm_sources_free(sources);
+}
+
+static void test_revision_is_encoded(void)
+{
+	struct ncm_sources *sources = fake_sources(&config);
+
+	fake_on(API "/revision/refs%2Fpr%2F1", 200, NULL, "{\"sha\":\"" COMMIT "\"}");
+	fake_on(API "/tree/" COMMIT "?recursive=true", 200, NULL, "[" SMALL("a", "1") "]");
+	ncm_resolution_free(check_resolves(sources, "hf:org/repo@refs/pr/1", &spec, NULL));
+	ncm_sources_free(sources);
+}
+
+/* The next page's URL names the hub even behind a mirror, and a renamed repository by its new name. */
+static void test_pages(void)
+{
+	struct ncm_config mirror = config;
+	struct ncm_sources *sources;
+	struct ncm_resolution *resolution;
+
+	mirror.hf_endpoint = (char *)"https://mirror.example/hub/";
+	sources = fake_sources(&mirror);
+	fake_on("https://mirror.example/hub/api/models/org/repo/tree/" COMMIT "?recursive=true", 200,
+		"Link: <" API "/tree/" COMMIT "?recursive=true>; rel=\"prev\", <" HUB
+		"/api/models/org/new-name/tree/" COMMIT "?recursive=true&cursor=ZXlK>; rel=\"next\"\n",
+		"[" SMALL("b", "1") "," SMALL(".gitattributes", "1") "]");
+	fake_on("https://mirror.example/hub/api/models/org/new-name/tree/" COMMIT "?recursive=true&cursor=ZXlK", 200,
+		NULL, "[" SMALL("a", "1") "]");
+	resolution = check_resolves(sources, "hf:org/repo@" COMMIT, &spec, NULL);
+	CHECK_U64(resolution->count, 2);
+	CHECK_STR(resolution->artifacts[0].name, "a");
+	CHECK_STR(resolution->artifacts[1].name, "b");
+	CHECK_STR(resolution->artifacts[0].url, "https://mirror.example/hub/org/repo/resolve/" COMMIT "/a");
+	ncm_resolution_free(resolution);
+	ncm_sources_free(sources);
+}
+
+static void test_bad_pages(void)
+{
+	static const char *const links[] = {
+	    "Link: <https://evil.example/next>; rel=\"next\"\n",
+	    "Link: <" HUB "/api/datasets/org/repo/tree/main?cursor=1>; rel=\"next\"\n",
+	};
+	struct ncm_sources *sources;
+
+	for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
+		sources = fake_sources(&config);
+		fake_on(API "/tree/" COMMIT "?recursive=true", 200, links[i], "[" SMALL("a", "1") "]");
+		check_fails(sources, "hf:org/repo@" COMMIT, &spec, NULL, NCM_E_PROTOCOL, "nowhere", NULL);
+		ncm_sources_free(sources);
+	}
+	/* For ever the same page: its files come twice. */
+	sources = fake_sources(&config);
+	fake_on(API "/tree/" COMMIT "?recursive=true", 200,
+		"Link: <" API "/tree/" COMMIT "?recursive=true&cursor=2>; rel=\"next\"\n", "[" SMALL("a", "1") "]");
+	fake_on(API "/tree/" COMMIT "?recursive=true&cursor=2", 200, NULL, "[" SMALL("a", "1") "]");
+	check_fails(sources, "hf:org/repo@" COMMIT, &spec, NULL, NCM_E_PROTOCOL, "twice", NULL);
+	fake_reset();
+	fake_on(API "/tree/" COMMIT "?recursive=true", 200,
+		"Link: <" API "/tree/" COMMIT "?recursive=true>; rel=\"next\"\n", "[]");
+	check_fails(sources, "hf:org/repo@" COMMIT, &spec, NULL, NCM_E_PROTOCOL, "nowhere", NULL);
+	ncm_sources_free(sources);
+}
+
+static void test_bad_listings(void)
+{
+	static const char *const bad[] = {
+	    "",
+	    "{}",
+	    "<!doctype html>",
+	    "[1]",
+	    "[{\"type\":\"file\",\"size\":1,\"oid\":\"" GIT_A "\"}]",
+	    "[" SMALL("a", "-1") "]",
+	    "[" SMALL("a", "1.5") "]",
+	    "[" SMALL("a", "\"1\"") "]",
+	    "[" SMALL("a", "9223372036854775807") "]",
+	    "[" SMALL("a", "9223372036854775808") "]",
+	    "[{\"type\":\"file\",\"oid\":\"zz\",\"size\":1,\"path\":\"a\"}]",
+	    "[" LFS("a", "1", "355f") "]",
+	    "[" LFS("a", "1", "355F1f30ac3bdad09de420c5d78dd369e2a47d6f4ee3b5da342483f857965daf") "]",
+	};
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct ncm_sources *sources = fake_sources(&config);
+
+		fake_on(API "/tree/" COMMIT "?recursive=true", 200, NULL, bad[i]);
+		check_fails(sources, "hf:org/repo@" COMMIT, &spec, NULL, NCM_E_PROTOCOL, "org/repo", NULL);
+		fake_reset();
+		fake_on(API "/revision/main", 200, NULL, "{\"sha\":\"main\"}");
+		check_fails(sources, "hf:org/repo", &spec, NULL, NCM_E_PROTOCOL, "no commit", NULL);
+		ncm_sources_free(sources);
+	}
+}
+
+static void serve_quants(void)
+{
+	fake_on(API "/tree/" COMMIT "?recursive=true", 200, NULL,
+		"[" FOLDER("Q4") "," SMALL(".gitattributes", "1") "," SMALL("README.md", "2") "," LFS(
+		    "Q4/m-Q4-00001-of-00002.gguf", "3",
+		    SHA256_A) "," LFS("Q4/m-Q4-00002-of-00002.gguf", "4",
+				      SHA256_B) "," LFS("m-Q8.gguf", "5", SHA256_A) "," LFS("m-Q5-00002-of-00003.gguf",
+											    "5", SHA256_A) "]");
+}
+
+static size_t count_of(const char *uri, struct ncm_strings include, struct ncm_strings exclude)
+{
+	struct ncm_sources *sources = fake_sources(&config);
+	struct ncm_file_spec chosen = spec;
+	struct ncm_resolution *resolution;
+	size_t count;
+
+	chosen.include = include;
+	chosen.exclude = exclude;
+	serve_quants();
+	resolution = check_resolves(sources, uri, &chosen, NULL);
+	count = resolution->count;
+	ncm_resolution_free(resolution);
+	ncm_sources_free(sources);
+	return count;
+}
+
+static void test_globs(void)
+{
+	char *gguf[] = {(char *)"*.gguf"}, *folder[] = {(char *)"Q4/"}, *both[] = {(char *)"*Q4*", (char *)"*.md"};
+	const struct ncm_strings none = {0}, only_gguf = {gguf, 1}, in_folder = {folder, 1}, two = {both, 2};
+
+	CHECK_U64(count_of("hf:org/repo@" COMMIT, none, none), 5);
+	CHECK_U64(count_of("hf:org/repo@" COMMIT, only_gguf, none), 4);
+	CHECK_U64(count_of("hf:org/repo@" COMMIT, none, only_gguf), 1);
+	CHECK_U64(count_of("hf:org/repo@" COMMIT, only_gguf, in_folder), 2);
+	CHECK_U64(count_of("hf:org/repo@" COMMIT, two, none), 3);
+	CHECK_U64(count_of("hf:org/repo/*Q8*@" COMMIT, none, none), 1);
+	CHECK_U64(count_of("hf:org/repo/Q4/@" COMMIT, none, none), 2);
+	CHECK_U64(count_of("hf:org/repo/Q4/*00002*@" COMMIT, none, none), 2); /* the set comes whole */
+}
+
+static void test_nothing_matches(void)
+{
+	struct ncm_sources *sources = fake_sources(&config);
+
+	serve_quants();
+	fake_on(API "/tree/" COMMIT "?recursive=false", 200, NULL,
+		"[" FOLDER("Q4") "," LFS("m-Q8.gguf", "5", SHA256_A) "]");
+	check_fails(sources, "hf:org/repo/*.onnx@" COMMIT, &spec, NULL, NCM_E_NOT_FOUND,
+		    "pattern matched no file: *.onnx", HUB "/org/repo/tree/" COMMIT);
+	check_fails(sources, "hf:org/repo/*-q8.gguf@" COMMIT, &spec, NULL, NCM_E_NOT_FOUND, "matched no file",
+		    "m-Q8.gguf");
+	check_fails(sources, "hf:org/repo/m-q8.gguf@" COMMIT, &spec, NULL, NCM_E_NOT_FOUND, "no file m-q8.gguf",
+		    "m-Q8.gguf");
+	check_fails(sources, "hf:org/repo/Q4@" COMMIT, &spec, NULL, NCM_E_NOT_FOUND, "Q4 is a folder",
+		    "hf:org/repo/Q4/");
+	check_fails(sources, "hf:org/repo/*Q5*@" COMMIT, &spec, NULL, NCM_E_NOT_FOUND,
+		    "m-Q5-00001-of-00003.gguf is missing", "upload");
+	ncm_sources_free(sources);
+}
+
+static void test_shard_names(void)
+{
+	static const char *const none[] = {
+	    "x.gguf",
+	    "x-00001-of-00002.safetensors",
+	    "x-0001-of-00002.gguf",
+	    "x-00000-of-00002.gguf",
+	    "x-00003-of-00002.gguf",
+	    "x-00001-of-00000.gguf",
+	    "-00001-of-00002.gguf",
+	    "x-00001-of-00002.gguf.part",
+	    "x-00001_of_00002.gguf",
+	    "x-0000a-of-00002.gguf",
+	    "00001-of-00002.gguf",
+	};
+	struct ncm_strings names = {0};
+
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+		CHECK(!hf_gguf_shards(none[i], &names) && names.count == 0);
+	CHECK(hf_gguf_shards("a/x-00002-of-00003.gguf", &names));
+	CHECK_U64(names.count, 3);
+	CHECK_STR(names.items[0], "a/x-00001-of-00003.gguf");
+	CHECK_STR(names.items[2], "a/x-00003-of-00003.gguf");
+	ncm_strings_free(&names);
+}
+
+static void test_gguf_shards(void)
+{
+	struct ncm_sources *sources = fake_sources(&config);
+	struct ncm_file_spec pinned = {.has_size = true, .size = 4, .role = (char *)"weights"};
+	struct ncm_resolution *resolution;
+
+	fake_on(API "/tree/" COMMIT "/Q4?recursive=false", 200, NULL,
+		"[" LFS("Q4/m-Q4-00001-of-00002.gguf", "3", SHA256_A) "," LFS("Q4/m-Q4-00002-of-00002.gguf", "4",
+									      SHA256_B) "]");
+	resolution = check_resolves(sources, "hf:org/repo/Q4/m-Q4-00002-of-00002.gguf@" COMMIT, &spec, NULL);
+	CHECK_U64(resolution->count, 2);
+	CHECK_STR(resolution->artifacts[0].name, "Q4/m-Q4-00001-of-00002.gguf");
+	ncm_resolution_free(resolution);
+	/* A manifest that pins a shard names each itself. */
+	resolution = check_resolves(sources, "hf:org/repo/Q4/m-Q4-00002-of-00002.gguf@" COMMIT, &pinned, NULL);
+	CHECK_U64(resolution->count, 1);
+	ncm_resolution_free(resolution);
+	ncm_sources_free(sources);
+}
+
+#define INDEX "t/model.safetensors.index.json"
+#define INDEX_URL HUB "/org/repo/resolve/" COMMIT "/" INDEX
+
+/* {"type":"file",…} of the index with the right git id for `text`, and two shards. */
+static void serve_index(const char *text, const char *claimed)
+{
+	static char listing[1024];
+	struct ncm_hash *hash = ncm_hash_git_blob(strlen(claimed));
+	struct ncm_sha1 sha1;
+	char hex[41];
+
+	ncm_hash_update(hash, claimed, strlen(claimed));
+	ncm_hash_sha1(hash, &sha1);
+	snprintf(listing, sizeof listing,
+		 "[{\"type\":\"file\",\"oid\":\"%s\",\"size\":%zu,\"path\":\"" INDEX
+		 "\"}," LFS("t/model-00001-of-00002.safetensors", "7", SHA256_A) "," LFS(
+		     "t/model-00002-of-00002.safetensors", "8", SHA256_B) "," SMALL("t/x", "1") "]",
+		 ncm_sha1_hex(&sha1, hex), strlen(claimed));
+	fake_on(API "/tree/" COMMIT "/t?recursive=true", 200, NULL, listing);
+	fake_on(INDEX_URL, 200, NULL, text);
+}
+
+static void check_index(const char *text, enum ncm_errc code, const char *message)
+{
+	struct ncm_sources *sources = fake_sources(&config);
+
+	serve_index(text, text);
+	check_fails(sources, "hf:org/repo/" INDEX "@" COMMIT, &spec, NULL, code, message, NULL);
+	ncm_sources_free(sources);
+}
+
+static void test_safetensors_index(void)
+{
+	static const char good[] =
+	    "{\"weight_map\":{\"a\":\"model-00002-of-00002.safetensors\","
+	    "\"b\":\"model-00001-of-00002.safetensors\",\"c\":\"model-00001-of-00002.safetensors\"}}";
+	struct ncm_sources *sources = fake_sources(&config);
+	struct ncm_resolution *resolution;
+
+	serve_index(good, good);
+	resolution = check_resolves(sources, "hf:org/repo/" INDEX "@" COMMIT, &spec, NULL);
+	CHECK_U64(resolution->count, 3);
+	CHECK(artifact_named(resolution, INDEX) && artifact_named(resolution, "t/model-00002-of-00002.safetensors"));
+	ncm_resolution_free(resolution);
+	fake_reset();
+	serve_index(good, "something else");
+	check_fails(sources, "hf:org/repo/" INDEX "@" COMMIT, &spec, NULL, NCM_E_CHECKSUM, INDEX, NULL);
+	ncm_sources_free(sources);
+	check_index("{\"weight_map\":{\"a\":\"missing.safetensors\"}}", NCM_E_NOT_FOUND, "missing.safetensors");
+	check_index("{\"weight_map\":{\"a\":\"../x\"}}", NCM_E_PROTOCOL, "../x");
+	check_index("{\"weight_map\":{\"a\":\"/etc/passwd\"}}", NCM_E_PROTOCOL, "/etc/passwd");
+	check_index("{\"weight_map\":{\"a\":\"\"}}", NCM_E_PROTOCOL, NULL);
+	check_index("{\"weight_map\":{\"a\":1}}", NCM_E_PROTOCOL, NULL);
+	check_index("{\"weight_map\":{}}", NCM_E_PROTOCOL, "weight_map");
+	check_index("{}", NCM_E_PROTOCOL, "weight_map");
+	check_index("x", NCM_E_PROTOCOL, INDEX);
+}
+
+/* Mirrors without the API: size and digest stand in the headers of the redirect, never in those behind it. */
+static void test_probe(void)
+{
+	struct ncm_sources *sources = fake_sources(&config);
+	struct ncm_resolution *resolution;
+
+	fake_on(HUB "/org/repo/resolve/main/a.gguf", 302,
+		"Location: https://cdn.example/x?Signature=1\nContent-Length: 913\nX-Linked-Size: 105467232\n"
+		"X-Linked-Etag: \"" SHA256_A "\"\nX-Repo-Commit: " COMMIT "\nETag: \"" SHA256_B "\"\n",
+		NULL);
+	resolution = check_resolves(sources, "hf:org/repo/a.gguf", &spec, NULL);
+	CHECK_STR(resolution->revision, COMMIT);
+	CHECK_U64(resolution->artifacts[0].size, 105467232);
+	CHECK(resolution->artifacts[0].has_sha256 && resolution->artifacts[0].sha256.bytes[0] == 0x35);
+	CHECK_STR(resolution->artifacts[0].url, HUB "/org/repo/resolve/" COMMIT "/a.gguf");
+	CHECK_STR(fake_requests[fake_request_count - 1].method, "HEAD");
+	CHECK_U64(fake_asked("https://cdn.example/x?Signature=1"), 0);
+	ncm_resolution_free(resolution);
+
+	fake_on(HUB "/org/repo/resolve/main/config.json", 307,
+		"Location: /api/resolve-cache/models/org/repo/x/config.json\nX-Repo-Commit: " COMMIT "\n", NULL);
+	fake_on(HUB "/api/resolve-cache/models/org/repo/x/config.json", 200,
+		"Content-Length: 570\nETag: W/\"" GIT_A "\"\nX-Repo-Commit: " COMMIT "\n", NULL);
+	resolution = check_resolves(sources, "hf:org/repo/config.json", &spec, NULL);
+	CHECK_U64(resolution->artifacts[0].size, 570);
+	CHECK(resolution->artifacts[0].has_git_sha1 && !resolution->artifacts[0].has_sha256);
+	ncm_resolution_free(resolution);
+
+	/* A redirect's own length is not the file's; no commit means no Hugging Face. */
+	fake_on(HUB "/org/repo/resolve/main/nosize", 302,
+		"Location: https://cdn.example/x\nContent-Length: 913\nX-Repo-Commit: " COMMIT "\n", NULL);
+	check_fails(sources, "hf:org/repo/nosize", &spec, NULL, NCM_E_NOT_FOUND, NULL, NULL);
+	fake_on(HUB "/org/repo/resolve/main/portal", 200, "Content-Length: 913\n", NULL);
+	check_fails(sources, "hf:org/repo/portal", &spec, NULL, NCM_E_NOT_FOUND, NULL, NULL);
+	ncm_sources_free(sources);
+}
+
+static void test_probe_shards(void)
+{
+	struct ncm_sources *sources = fake_sources(&config);
+	struct ncm_resolution *resolution;
+
+	fake_on(API "/revision/main", 200, NULL, "<html>mirror</html>");
+	fake_on(HUB "/org/repo/resolve/main/m-00001-of-00002.gguf", 200,
+		"Content-Length: 3\nX-Repo-Commit: " COMMIT "\n", NULL);
+	fake_on(HUB "/org/repo/resolve/" COMMIT "/m-00002-of-00002.gguf", 200, "Content-Length: 4\n", NULL);
+	resolution = check_resolves(sources, "hf:org/repo/m-00002-of-00002.gguf", &spec, NULL);
+	CHECK_U64(resolution->count, 2);
+	ncm_resolution_free(resolution);
+	check_fails(sources, "hf:org/repo/*", &spec, NULL, NCM_E_PROTOCOL, "web page", "browser");
+	ncm_sources_free(sources);
+}
+
+static void check_refusal(const char *token, long status, const char *headers, const char *body, enum ncm_errc code,
+			  const char *message, const char *hint)
+{
+	struct ncm_config here = config;
+	struct ncm_sources *sources;
+
+	here.hf_token = (char *)token;
+	sources = fake_sources(&here);
+	fake_on(API "/revision/main", status, headers, body);
+	check_fails(sources, "hf:org/repo", &spec, NULL, code, message, hint);
+	ncm_sources_free(sources);
+}
+
+static void test_refusals(void)
+{
+	static const char gated[] = "X-Error-Code: GatedRepo\n", missing[] = "X-Error-Code: RepoNotFound\n"
+									     "X-Error-Message: Repository not found\n";
+
+	check_refusal(NULL, 401, gated, "", NCM_E_AUTH, "no token was sent",
+		      "accept the licence at " HUB "/org/repo, make a token at " HUB
+		      "/settings/tokens, and set HF_TOKEN");
+	check_refusal("hf_x", 403, gated, "", NCM_E_AUTH, "has not been granted access", HUB "/org/repo");
+	check_refusal("hf_x", 401, "X-Error-Message: Invalid credentials in Authorization header\n", "", NCM_E_AUTH,
+		      "rejected the token", "HF_TOKEN");
+	check_refusal("hf_x", 401, NULL, "", NCM_E_AUTH, "rejected the token", "HF_TOKEN");
+	check_refusal(NULL, 401, NULL, "", NCM_E_AUTH, "wants a token", "HF_TOKEN");
+	check_refusal(NULL, 401, missing, "{\"error\":\"Invalid username or password.\"}", NCM_E_NOT_FOUND,
+		      "does not exist, or is private or gated, and no token was sent", HUB "/org/repo");
+	check_refusal("hf_x", 401, missing, "", NCM_E_NOT_FOUND, "does not exist", NULL);
+	check_refusal("hf_x", 403, NULL, "", NCM_E_AUTH, "lacks the permission", "fine-grained");
+	check_refusal(NULL, 403, NULL, "", NCM_E_AUTH, "no token was sent", "HF_TOKEN");
+	check_refusal(NULL, 403, "X-Error-Message: Access to this resource is disabled.\n", "", NCM_E_NOT_FOUND,
+		      "taken down", NULL);
+	check_refusal("hf_x", 404, missing, "", NCM_E_NOT_FOUND, "no such repository", HUB "/org/repo");
+	check_refusal(NULL, 404, "X-Error-Code: RevisionNotFound\n", "", NCM_E_NOT_FOUND, "no such revision",
+		      "/tree/main");
+	check_refusal(NULL, 404, "X-Error-Code: EntryNotFound\n", "", NCM_E_NOT_FOUND, "no such file", "/tree/main");
+	check_refusal(NULL, 451, NULL, "", NCM_E_NOT_FOUND, "legal", NULL);
+	check_refusal(NULL, 429, "RateLimit: \"api\";r=0;t=55\n", "", NCM_E_RATE_LIMIT, NULL, NULL);
+	check_refusal(NULL, 500, NULL, "", NCM_E_NETWORK, NULL, NULL);
+}
+
+/* The hub lists a gated repository's files to all; the file itself says what it needs. */
+static void test_gated_file(void)
+{
+	struct ncm_sources *sources = fake_sources(&config);
+	struct ncm_reply reply = {.status = 403,
+				  .url = (char *)HUB "/org/repo/resolve/" COMMIT "/a.gguf",
+				  .headers = (char *)"X-Error-Code: GatedRepo\n"};
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	CHECK(hf_service.judge(&reply, "a.gguf", true, &err) < 0);
+	CHECK(err.code == NCM_E_AUTH && strstr(err.hint, HUB "/org/repo "));
+	ncm_error_clear(&err);
+	reply.url = (char *)"https://cdn.example/xet-bridge/x";
+	CHECK(hf_service.judge(&reply, "a.gguf", false, &err) == 0 && err.code == NCM_OK);
+	fake_on(HUB "/org/repo/resolve/main/a.gguf", 401, "X-Error-Code: GatedRepo\n", "");
+	check_fails(sources, "hf:org/repo/a.gguf", &spec, NULL, NCM_E_AUTH, "licence", HUB "/org/repo");
+	ncm_sources_free(sources);
+}
+
+static void test_pinned_by_fragment(void)
+{
+	struct ncm_sources *sources = fake_sources(&config);
+	struct ncm_resolution *resolution;
+
+	fake_on(API "/tree/" COMMIT "?recursive=false", 200, NULL,
+		"[" LFS("a.gguf", "5", SHA256_A) "," SMALL("b", "1") "]");
+	fake_on(API "/tree/" COMMIT "?recursive=true", 200, NULL, "[" SMALL("a", "1") "," SMALL("b", "1") "]");
+	ncm_resolution_free(
+	    check_resolves(sources, HUB "/org/repo/resolve/" COMMIT "/a.gguf#sha256=" SHA256_A, &spec, NULL));
+	check_fails(sources, HUB "/org/repo/resolve/" COMMIT "/a.gguf#sha256=" SHA256_B, &spec, NULL, NCM_E_CHECKSUM,
+		    SHA256_A, NULL);
+	resolution = check_resolves(sources, "hf:org/repo/b@" COMMIT "#sha256=" SHA256_B, &spec, NULL);
+	CHECK(resolution->artifacts[0].has_sha256 && resolution->artifacts[0].sha256.bytes[0] == 0x70);
+	ncm_resolution_free(resolution);
+	check_fails(sources, "hf:org/repo/*@" COMMIT "#sha256=" SHA256_B, &spec, NULL, NCM_E_USAGE, "one file", NULL);
+	ncm_sources_free(sources);
+}
+
+static void test_offline(void)
+{
+	struct ncm_sources *sources = fake_sources(&config);
+	struct ncm_file_spec pinned = {.has_size = true, .size = 5, .has_sha256 = true, .role = (char *)"weights"};
+	const struct ncm_pin pin = {COMMIT};
+	struct ncm_resolution *resolution = ncm_source_offline(sources, "hf:org/repo/a.gguf@" COMMIT, &pinned, NULL);
+
+	CHECK(resolution && resolution->count == 1 && resolution->artifacts[0].size == 5);
+	CHECK_STR(resolution->artifacts[0].url, HUB "/org/repo/resolve/" COMMIT "/a.gguf");
+	ncm_resolution_free(resolution);
+	resolution = ncm_source_offline(sources, "hf:org/repo/a.gguf", &pinned, &pin);
+	CHECK(resolution != NULL);
+	ncm_resolution_free(resolution);
+	CHECK(!ncm_source_offline(sources, "hf:org/repo/a.gguf", &pinned, NULL));
+	CHECK(!ncm_source_offline(sources, "hf:org/repo/*.gguf@" COMMIT, &pinned, NULL));
+	CHECK(!ncm_source_offline(sources, "hf:org/repo@" COMMIT, &pinned, NULL));
+	CHECK(!ncm_source_offline(sources, "hf:org/repo/a.gguf@" COMMIT, &spec, NULL));
+	CHECK_U64(fake_request_count, 0);
+	ncm_sources_free(sources);
+}
+
+int main(void)
+{
+	RUN(test_names_good);
+	RUN(test_names_hostile);
+	RUN(test_other_hosts);
+	RUN(test_ids);
+	RUN(test_one_file);
+	RUN(test_small_file_at_commit);
+	RUN(test_revision_is_encoded);
+	RUN(test_pages);
+	RUN(test_bad_pages);
+	RUN(test_bad_listings);
+	RUN(test_globs);
+	RUN(test_nothing_matches);
+	RUN(test_shard_names);
+	RUN(test_gguf_shards);
+	RUN(test_safetensors_index);
+	RUN(test_probe);
+	RUN(test_probe_shards);
+	RUN(test_refusals);
+	RUN(test_gated_file);
+	RUN(test_pinned_by_fragment);
+	RUN(test_offline);
+	fake_reset();
+	return 0;
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/* Plain URLs, and what belongs to no single source: the table, globs, near names. */
+#include "fake_http.h"
+
+#include "base/strings.h"
+#include "source/shared.h"
+
+#define HEX "f6c4a5e1d2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d"
+
+static const struct ncm_file_spec plain_spec = {.role = (char *)"weights"};
+
+static struct ncm_config config_of(void)
+{
+	return (struct ncm_config){.hf_endpoint = (char *)"https://huggingface.co",
+				   .civitai_endpoint = (char *)"https://civitai.com",
+				   .ollama_registry = (char *)"https://registry.ollama.ai"};
+}
+
+static void test_scheme(void)
+{
+	CHECK_STR(ncm_source_scheme("ollama:llama3.2"), "ollama");
+	CHECK_STR(ncm_source_scheme("hf:org/repo"), "hf");
+	CHECK_STR(ncm_source_scheme("https://huggingface.co/org/repo"), "hf");
+	CHECK_STR(ncm_source_scheme("civitai:1"), "civitai");
+	CHECK_STR(ncm_source_scheme("https://example.org/x"), "https");
+	CHECK_STR(ncm_source_scheme("http://example.org/x"), "https");
+	CHECK(ncm_source_scheme("llama3.2:3b") == NULL);
+	CHECK(ncm_source_scheme("mistral") == NULL);
+	CHECK(ncm_source_scheme("") == NULL);
+	CHECK(ncm_source_scheme("ftp://example.org/x") == NULL);
+	CHECK(ncm_source_scheme("file:///etc/passwd") == NULL);
+}
+
+static void test_check_good(void)
+{
+	CHECK_STR(canonical_of("https://example.org/dir/x.zip", false), "https://example.org/dir/x.zip");
+	CHECK_STR(canonical_of("HTTPS://Example.ORG/Dir/X.zip", false), "https://example.org/Dir/X.zip");
+	CHECK_STR(canonical_of("https://example.org/x?v=1", false), "https://example.org/x?v=1");
+	CHECK_STR(canonical_of("https://example.org/x#frag", false), "https://example.org/x");
+	CHECK_STR(canonical_of("https://example.org/x#sha256=" HEX, false), "https://example.org/x#sha256=" HEX);
+	CHECK_STR(canonical_of("http://example.org/x", true), "http://example.org/x");
+	CHECK_STR(canonical_of("https://huggingface.co/datasets/a/b/resolve/main/x.zip", false),
+		  "https://huggingface.co/datasets/a/b/resolve/main/x.zip");
+}
+
+static void test_check_hostile(void)
+{
+	static const char *const bad[] = {
+	    "http://example.org/x", /* not allowed here */
+	    "https://",
+	    "https:example.org/x",
+	    "https:\\\\example.org\\x",
+	    "https:///x",
+	    "https://user:secret@example.org/x",
+	    "https://user@example.org/x",
+	    "https://example.org/a b",
+	    "https://example.org/a\tb",
+	    "https://example.org/a\r\nHost: evil",
+	    "https://example.org:0/x",
+	    "https://example.org:65536/x",
+	    "https://[fe80::1%25eth0]/x",
+	    "https://exa%2Fmple.org/x",
+	    "ftp://example.org/x",
+	    "file:///etc/passwd",
+	    "data:text/plain,x",
+	    "//example.org/x",
+	    "gopher://example.org/",
+	    "https://example.org/x#sha256=",
+	    "https://example.org/x#sha256=F6C4A5E1D2B3C4D5E6F708192A3B4C5D6E7F8091A2B3C4D5E6F708192A3B4C5D",
+	    "https://example.org/x#sha256=" HEX "0",
+	    "https://example.org/x#sha256=f6c4a5e1d2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5",
+	    ("https://example.org/x#sha256=sha256:" HEX),
+	};
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		if (*canonical_of(bad[i], false))
+			fprintf(stderr, "accepted: %s\n", bad[i]);
+		CHECK_STR(canonical_of(bad[i], false), "");
+	}
+}
+
+static void test_errors_hold_no_secret(void)
+{
+	static const char *const bad[] = {"https://example.org/x y?token=SECRET",
+					  "ftp://example.org/x?token=SECRET",
+					  "https://user:SECRET@example.org/x",
+					  "https://example.org/?t=SECRET#sha256=1",
+					  "https://huggingface.co/a--b/c?token=SECRET",
+					  "https://civitai.com/x?token=SECRET",
+					  "civitai:x?token=SECRET"};
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct ncm_error err = NCM_ERROR_INIT;
+
+		CHECK(ncm_source_check(bad[i], false, NULL, &err) < 0);
+		CHECK(strstr(err.message, "SECRET") == NULL);
+		ncm_error_clear(&err);
+	}
+}
+
+static void check_name(const char *uri, const char *name)
+{
+	struct ncm_config config = config_of();
+	struct ncm_sources *sources = fake_sources(&config);
+	const struct ncm_file_spec spec = {.has_size = true, .size = 5, .role = (char *)"weights"};
+	struct ncm_resolution *resolution = ncm_source_offline(sources, uri, &spec, NULL);
+
+	CHECK(resolution && resolution->count == 1);
+	if (name)
+		CHECK_STR(resolution->artifacts[0].name, name);
+	else
+		CHECK(resolution->artifacts[0].name == NULL);
+	ncm_resolution_free(resolution);
+	ncm_sources_free(sources);
+}
+
+static void test_artifact_names(void)
+{
+	check_name("https://example.org/a/model.safetensors?x=/y.bin", "model.safetensors");
+	check_name("https://example.org/a/my%20model.gguf", "my model.gguf");
+	check_name("https://example.org/a/%2e%2e%2fpasswd", "passwd");
+	check_name("https://example.org/a/bad%zz", "bad%zz");
+	check_name("https://example.org/a/nul%00x", "nul%00x");
+	check_name("https://example.org/a/", "a");
+	check_name("https://example.org", NULL);
+	check_name("https://codeload.github.com/ggml-org/whisper.cpp/tar.gz/v1.7.4", "whisper.cpp-v1.7.4.tar.gz");
+	check_name("https://codeload.github.com/o/r/tar.gz/refs/tags/v1", "r-v1.tar.gz");
+	check_name("https://codeload.github.com/o/r/zip/0123abc", "r-0123abc.zip");
+	check_name("https://github.com/o/r/archive/refs/tags/v1.zip", "r-v1.zip");
+	check_name("https://codeload.github.com.evil.example/o/r/tar.gz/v1", "v1");
+}
+
+static void test_names(void)
+{
+	check_names("https://example.org/a/Big Model.gguf", "https-example.org-a-big-model.gguf",
+		    "https://example.org/a/Big Model.gguf"); /* refused: named after its text */
+	check_names("https://example.org/a/Big_Model.GGUF", "big_model.gguf", "Big_Model.GGUF");
+	check_names("https://example.org/", "example.org", "example.org");
+	check_names("https://codeload.github.com/o/Repo/tar.gz/v1", "repo-v1.tar.gz", "Repo-v1.tar.gz");
+}
+
+static void test_resolve(void)
+{
+	struct ncm_config config = config_of();
+	struct ncm_sources *sources = fake_sources(&config);
+	struct ncm_resolution *resolution;
+
+	fake_on("https://example.org/a.safetensors", 200, "Content-Length: 1234\n", NULL);
+	resolution = check_resolves(sources, "https://example.org/a.safetensors#sha256=" HEX, &plain_spec, NULL);
+	CHECK_STR(resolution->uri, "https://example.org/a.safetensors#sha256=" HEX);
+	CHECK(resolution->revision == NULL && resolution->credential == NULL && resolution->count == 1);
+	CHECK_STR(resolution->artifacts[0].url, "https://example.org/a.safetensors");
+	CHECK(resolution->artifacts[0].has_size && resolution->artifacts[0].size_is_rough);
+	CHECK_U64(resolution->artifacts[0].size, 1234);
+	CHECK(resolution->artifacts[0].has_sha256 && resolution->artifacts[0].sha256.bytes[0] == 0xf6);
+	CHECK(resolution->artifacts[0].expect_binary);
+	CHECK_U64(fake_request_count, 1);
+	CHECK_STR(fake_requests[0].method, "HEAD");
+	ncm_resolution_free(resolution);
+	ncm_sources_free(sources);
+}
+
+static void test_resolve_sizes(void)
+{
+	struct ncm_config config = config_of();
+	struct ncm_sources *sources = fake_sources(&config);
+	const struct ncm_file_spec sized = {.has_size = true, .size = 99, .role = (char *)"weights"};
+	struct ncm_resolution *resolution;
+
+	fake_on("https://example.org/coded", 200, "Content-Length: 10\nContent-Encoding: gzip\n", NULL);
+	fake_on("https://example.org/odd", 200, "Content-Length: 10x\n", NULL);
+	fake_on("https://example.org/huge", 200, "Content-Length: 18446744073709551616\n", NULL);
+	fake_on("https://example.org/405", 405, NULL, NULL);
+	fake_on("https://example.org/500", 500, NULL, NULL);
+	const char *const unknown[] = {"https://example.org/coded", "https://example.org/odd",
+				       "https://example.org/huge", "https://example.org/405",
+				       "https://example.org/500"};
+
+	for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+		resolution = check_resolves(sources, unknown[i], &plain_spec, NULL);
+		CHECK(!resolution->artifacts[0].has_size);
+		ncm_resolution_free(resolution);
+	}
+	fake_reset();
+	resolution = check_resolves(sources, "https://example.org/known", &sized, NULL);
+	CHECK_U64(resolution->artifacts[0].size, 99);
+	CHECK(!resolution->artifacts[0].size_is_rough);
+	CHECK_U64(fake_request_count, 0);
+	ncm_resolution_free(resolution);
+	ncm_sources_free(sources);
+}
+
+static void test_resolve_errors(void)
+{
+	struct ncm_config config = config_of();
+	struct ncm_sources *sources = fake_sources(&config);
+
+	fake_on("https://example.org/401", 401, NULL, NULL);
+	fake_on("https://example.org/403", 403, NULL, NULL);
+	check_fails(sources, "https://example.org/404", &plain_spec, NULL, NCM_E_NOT_FOUND, "404", NULL);
+	check_fails(sources, "https://example.org/401", &plain_spec, NULL, NCM_E_AUTH, "401", NULL);
+	check_fails(sources, "https://example.org/403", &plain_spec, NULL, NCM_E_AUTH, "403", NULL);
+	check_fails(sources, "http://example.org/x", &plain_spec, NULL, NCM_E_USAGE, "http", NULL);
+	check_fails(sources, "mistral", &plain_spec, NULL, NCM_E_USAGE, "mistral", "ollama:");
+	ncm_sources_free(sources);
+}
+
+static void test_offline(void)
+{
+	struct ncm_config config = config_of();
+	struct ncm_sources *sources = fake_sources(&config);
+	struct ncm_file_spec spec = {.has_size = true, .size = 7, .has_sha256 = true, .role = (char *)"weights"};
+	struct ncm_resolution *resolution = ncm_source_offline(sources, "https://example.org/x", &spec, NULL);
+
+	CHECK(resolution && resolution->artifacts[0].has_sha256 && resolution->artifacts[0].size == 7);
+	ncm_resolution_free(resolution);
+	CHECK(ncm_source_offline(sources, "http://example.org/x", &spec, NULL) == NULL);
+	spec.insecure_http = true;
+	resolution = ncm_source_offline(sources, "http://example.org/x", &spec, NULL);
+	CHECK(resolution != NULL);
+	ncm_resolution_free(resolution);
+	CHECK(ncm_source_offline(sources, "https://example.org/x", &plain_spec, NULL) == NULL);
+	CHECK_U64(fake_request_count, 0);
+	ncm_sources_free(sources);
+}
+
+static void check_mirror(const char *url, const char *asked)
+{
+	struct ncm_mirror mirrors[] = {{(char *)"https://example.org", (char *)"http://10.0.0.5/example"},
+				       {(char *)"https://example.org/deep/", (char *)"https://mirror.lan/d/"},
+				       {(char *)"https://broken.example", (char *)"nowhere"}};
+	struct ncm_config config = config_of();
+	const struct ncm_file_spec spec = {.has_size = true, .size = 1, .role = (char *)"weights"};
+	struct ncm_sources *sources;
+	struct ncm_resolution *resolution;
+
+	config.mirrors = mirrors;
+	config.mirror_count = sizeof mirrors / sizeof *mirrors;
+	sources = fake_sources(&config);
+	resolution = ncm_source_offline(sources, url, &spec, NULL);
+	if (asked) {
+		CHECK_STR(resolution->uri, url);
+		CHECK_STR(resolution->artifacts[0].url, asked);
+	} else {
+		CHECK(resolution == NULL);
+	}
+	ncm_resolution_free(resolution);
+	ncm_sources_free(sources);
+}
+
+static void test_mirrors(void)
+{
+	check_mirror("https://example.org/a/b", "http://10.0.0.5/example/a/b");
+	check_mirror("https://example.org/deep/b", "https://mirror.lan/d/b");
+	check_mirror("https://example.org.evil.net/a", "https://example.org.evil.net/a");
+	check_mirror("https://other.org/a", "https://other.org/a");
+	check_mirror("https://broken.example/a", NULL);
+}
+
+static void test_glob(void)
+{
+	CHECK(ncm_source_glob("*.gguf", "x.gguf") && ncm_source_glob("*.gguf", "dir/sub/x.gguf"));
+	CHECK(!ncm_source_glob("*.gguf", "x.gguf2") && !ncm_source_glob("*.gguf", "xgguf"));
+	CHECK(ncm_source_glob("a*b*c", "a-b-b-c") && !ncm_source_glob("a*b*c", "a-b-b"));
+	CHECK(ncm_source_glob("?.x", "a.x") && !ncm_source_glob("?.x", ".x"));
+	CHECK(ncm_source_glob("*Q[4-6]_K*", "m-Q5_K_M.gguf") && !ncm_source_glob("*Q[4-6]_K*", "m-Q8_K.gguf"));
+	CHECK(ncm_source_glob("[!a]x", "bx") && !ncm_source_glob("[!a]x", "ax"));
+	CHECK(ncm_source_glob("[]]x", "]x") && ncm_source_glob("[ab", "[ab") && ncm_source_glob("[a-]", "-"));
+	CHECK(ncm_source_glob("*", "") && ncm_source_glob("", "") && !ncm_source_glob("", "a"));
+	CHECK(ncm_source_glob("a\\*", "a\\b") && !ncm_source_glob("a\\*", "a*"));
+}
+
+static void test_near(void)
+{
+	struct ncm_strings names = {0};
+	char *near;
+
+	ncm_strings_add(&names, "model-Q4_K_M.gguf");
+	ncm_strings_add(&names, "model-Q4_K_S.gguf");
+	ncm_strings_add(&names, "README.md");
+	near = ncm_source_near(&names, "model-q4_k_m.gguf");
+	CHECK_STR(near, "model-Q4_K_M.gguf, model-Q4_K_S.gguf");
+	free(near);
+	CHECK(ncm_source_near(&names, "zzzzzzzz") == NULL);
+	ncm_strings_free(&names);
+}
+
+int main(void)
+{
+	RUN(test_scheme);
+	RUN(test_check_good);
+	RUN(test_check_hostile);
+	RUN(test_errors_hold_no_secret);
+	RUN(test_artifact_names);
+	RUN(test_names);
+	RUN(test_resolve);
+	RUN(test_resolve_sizes);
+	RUN(test_resolve_errors);
+	RUN(test_offline);
+	RUN(test_mirrors);
+	RUN(test_glob);
+	RUN(test_near);
+	fake_reset();
+	return 0;
+}
