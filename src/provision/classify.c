@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is on disk already. Existence is never proof: a file counts as right when models.json recorded its digest
+ * together with the size and mtime that it still has, or when it is hashed now.
+ */
+#include "provision/run.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+static const struct ncm_reg_file *registered_file(const struct run *run, const char *path,
+						  const struct ncm_reg_model **of)
+{
+	for (size_t i = 0; i < run->registry->count; i++) {
+		const struct ncm_reg_model *model = &run->registry->models[i];
+
+		for (size_t k = 0; k < model->file_count; k++) {
+			if (strcmp(model->files[k].abs, path) == 0) {
+				*of = model;
+				return &model->files[k];
+			}
+		}
+	}
+	return NULL;
+}
+
+static bool unchanged(const struct ncm_reg_file *file, const struct stat *status)
+{
+	return S_ISREG(status->st_mode) && (uint64_t)status->st_size == file->size &&
+	       ncm_mtime_ns(status) == file->mtime_ns;
+}
+
+/* The digest of an open file, from this run's memory or from its bytes. */
+static int hash_file(struct run *run, int fd, const struct stat *status, const char *path, struct ncm_sha256 *digest)
+{
+	struct hashed *entry;
+
+	for (size_t i = 0; i < run->hashed_count; i++) {
+		entry = &run->hashed[i];
+		if (entry->device == status->st_dev && entry->inode == status->st_ino &&
+		    entry->size == (uint64_t)status->st_size && entry->mtime_ns == ncm_mtime_ns(status)) {
+			*digest = entry->sha256;
+			return 0;
+		}
+	}
+	ncm_emit_text(&run->sink, NCM_EVENT_NOTE, "checking %s, which is there already", path);
+	if (ncm_sha256_fd(fd, UINT64_MAX, digest, NULL, NULL, NULL) < 0)
+		return -1;
+	entry = NCM_PUSH(run->hashed, run->hashed_count);
+	*entry =
+	    (struct hashed){status->st_dev, status->st_ino, (uint64_t)status->st_size, ncm_mtime_ns(status), *digest};
+	return 0;
+}
+
+static void classify_file(struct run *run, const struct item *item, struct dest *dest)
+{
+	const struct ncm_reg_model *of = NULL;
+	const struct ncm_reg_file *file = registered_file(run, dest->path, &of);
+	NCM_AUTO_CLOSE int dirfd = ncm_store_peek(dest->store);
+	NCM_AUTO_CLOSE int fd = -1;
+	struct ncm_sha256 digest;
+
+	dest->ours = file != NULL;
+	if (dirfd < 0)
+		return;
+	fd = ncm_open_beneath(dirfd, dest->relative, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	if (fd < 0) {
+		dest->in_way = errno != ENOENT;
+		return;
+	}
+	if (fstat(fd, &dest->status) < 0 || !S_ISREG(dest->status.st_mode)) {
+		dest->in_way = true;
+		return;
+	}
+	if (file && unchanged(file, &dest->status) &&
+	    (!item->has_sha256 || ncm_sha256_equal(&file->sha256, &item->sha256))) {
+		dest->right = true;
+		return;
+	}
+	/* Only bytes that could be right are worth reading. An unpinned file that we did not put there proves nothing.
+	 */
+	if (item->has_sha256 && (!item->has_size || (uint64_t)dest->status.st_size == item->size) &&
+	    hash_file(run, fd, &dest->status, dest->path, &digest) == 0 && ncm_sha256_equal(&digest, &item->sha256)) {
+		dest->right = true;
+		dest->adopted = true;
+		return;
+	}
+	dest->in_way = !dest->ours;
+}
+
+static bool is_below(const char *path, const char *folder)
+{
+	size_t size = strlen(folder);
+
+	return strncmp(path, folder, size) == 0 && path[size] == '/';
+}
+
+/* An unpacked archive is right when models.json has its files, from this very source, and none has changed. */
+static void classify_folder(const struct run *run, const struct item *item, struct dest *dest)
+{
+	const struct ncm_reg_model *model = ncm_registry_find(run->registry, model_id(run, &run->wanted[dest->wanted]));
+	struct stat status;
+	size_t found = 0;
+
+	dest->in_way = lstat(dest->path, &status) == 0;
+	if (!model)
+		return;
+	for (size_t i = 0; i < model->file_count; i++) {
+		if (!is_below(model->files[i].abs, dest->path))
+			continue;
+		dest->ours = true;
+		dest->in_way = false;
+		if (lstat(model->files[i].abs, &status) < 0 || !unchanged(&model->files[i], &status))
+			return;
+		found++;
+	}
+	dest->right = found > 0 && model->source && strcmp(model->source, item->resolution->uri) == 0;
+}
+
+/* The same bytes somewhere else on this machine, where models.json knows them. */
+static char *find_local(const struct run *run, const struct item *item)
+{
+	for (size_t i = 0; item->has_sha256 && !item->is_manifest && i < run->registry->count; i++) {
+		const struct ncm_reg_model *model = &run->registry->models[i];
+
+		for (size_t k = 0; k < model->file_count; k++) {
+			struct stat status;
+
+			if (ncm_sha256_equal(&model->files[k].sha256, &item->sha256) &&
+			    lstat(model->files[k].abs, &status) == 0 && unchanged(&model->files[k], &status))
+				return ncm_strdup(model->files[k].abs);
+		}
+	}
+	return NULL;
+}
+
+static uint64_t partial_bytes(const struct run *run, const struct item *item)
+{
+	struct ncm_transfer_item transfer;
+	NCM_AUTO_CLOSE int dirfd = ncm_store_peek(item->dests[0].store);
+	NCM_AUTO_CLOSE int staging = dirfd < 0 ? -1 : ncm_dir_beneath(dirfd, ".ncmodel/staging");
+
+	if (staging < 0 || !item->partial)
+		return 0;
+	item_transfer(run, item, &transfer);
+	transfer.dirfd = staging;
+	return ncm_transfer_present(&transfer);
+}
+
+void items_classify(struct run *run)
+{
+	for (size_t i = 0; i < run->item_count && !ncm_interrupted(); i++) {
+		struct item *item = &run->items[i];
+		const bool extract = !item->is_manifest && run->wanted[item->wanted].spec->extract;
+
+		for (size_t k = 0; k < item->dest_count; k++) {
+			struct dest *dest = &item->dests[k];
+
+			dest->ours = dest->right = dest->adopted = dest->in_way = false;
+			if (extract)
+				classify_folder(run, item, dest);
+			else
+				classify_file(run, item, dest);
+		}
+		free(item->local);
+		item->local = extract ? NULL : find_local(run, item);
+		item->present = item_needs_network(item) ? partial_bytes(run, item) : 0;
+	}
+}
+
+bool item_is_right(const struct item *item)
+{
+	for (size_t i = 0; i < item->dest_count; i++) {
+		if (!item->dests[i].right)
+			return false;
+	}
+	return true;
+}
+
+const char *item_ready_path(const struct item *item)
+{
+	for (size_t i = 0; i < item->dest_count; i++) {
+		if (item->dests[i].right)
+			return item->dests[i].path;
+	}
+	return item->local;
+}
+
+bool item_needs_network(const struct item *item)
+{
+	return !item->is_manifest && !item_ready_path(item);
+}
+
+uint64_t item_to_get(const struct item *item)
+{
+	if (!item_needs_network(item) || item->present >= item->size)
+		return 0;
+	return item->size - item->present;
+}
+
+static bool same_device(const char *ready, const struct dest *dest)
+{
+	struct ncm_space here, there;
+
+	return ncm_space_of(ready, &here, NULL) == 0 && ncm_space_of(dest->store->path, &there, NULL) == 0 &&
+	       here.device == there.device;
+}
+
+enum ncm_step item_step(const struct item *item, const struct dest *dest)
+{
+	const char *ready = item_ready_path(item);
+
+	if (dest->right)
+		return dest->adopted ? NCM_STEP_ADOPT : NCM_STEP_KEEP;
+	if (item->is_manifest)
+		return NCM_STEP_FETCH;
+	if (ready)
+		return same_device(ready, dest) ? NCM_STEP_LINK : NCM_STEP_COPY;
+	if (dest != &item->dests[0])
+		return same_device(item->dests[0].store->path, dest) ? NCM_STEP_LINK : NCM_STEP_COPY;
+	if (item->present > 0)
+		return NCM_STEP_RESUME;
+	return dest->ours ? NCM_STEP_REPLACE : NCM_STEP_FETCH;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* What making a plan and running it share. */
+#ifndef NCM_PROVISION_PLAN_H
+#define NCM_PROVISION_PLAN_H
+
+#include "provision/run.h"
+
+/* Gives a POLICY error to each model whose destination holds a foreign file (unless options.force). */
+void refuse_foreign(struct run *run);
+/* Copies why a model failed; where another form of it can be chosen, the hint says so. */
+void model_error_copy(struct ncm_error *out, const struct chosen_model *model);
+void plan_disks_free(struct ncm_plan_disk *disks, size_t count);
+
+#endif

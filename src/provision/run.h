@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What travels through the one path. A run holds the models chosen; each file spec of a model is a `wanted`, which a
+ * source resolves; each piece of content to have is an `item`, fetched once however many models and stores want it;
+ * each place that it goes to is a `dest`.
+ */
+#ifndef NCM_PROVISION_RUN_H
+#define NCM_PROVISION_RUN_H
+
+#include "archive/archive.h"
+#include "manifest/lock.h"
+#include "source/source.h"
+#include "store/store.h"
+#include "transfer/transfer.h"
+
+#include <ncmodel/provision.h>
+#include <ncmodel/registry.h>
+
+#include <pthread.h>
+#include <sys/stat.h>
+
+/* One file spec of one chosen model. */
+struct wanted {
+	size_t model; /* index into run->models */
+	const struct ncm_file_spec *spec;
+	struct ncm_resolution *resolution; /* NULL until resolved */
+	const char *uri;                   /* the one of spec->from that was resolved */
+	bool from_lock;                    /* made from the lock: good to see that all is there, not to fetch */
+	bool settled;                      /* from the lock, and all of it is there: the source need not be asked */
+	const char *trust;                 /* "manifest", "upstream", "first-use" */
+	struct ncm_error error;
+};
+
+struct dest {
+	struct ncm_store *store;
+	char *relative; /* below the store; of an archive: the folder */
+	char *path;     /* the same, absolute */
+	size_t wanted;  /* who wants it there */
+	const char *role;
+	bool ours;          /* registered as ours: may be replaced */
+	bool right;         /* the right bytes are there */
+	bool adopted;       /* right, but models.json does not say so */
+	bool in_way;        /* a foreign file is there, with other bytes */
+	struct stat status; /* of the file that is right */
+};
+
+enum item_state {
+	ITEM_OPEN,
+	ITEM_FETCHED, /* the partial is complete */
+	ITEM_PLACED,
+	ITEM_FAILED,
+};
+
+/* One piece of content. */
+struct item {
+	char *name;    /* as users know it */
+	size_t wanted; /* the first that wants it: its source serves it */
+	const struct ncm_artifact *artifact;
+	const struct ncm_resolution *resolution;
+	size_t alternate;           /* index into the spec's `from` that is in use */
+	struct ncm_resolution *own; /* when an alternate was resolved for this item alone */
+	bool is_manifest;           /* an Ollama manifest: its bytes are in the resolution */
+	bool has_size, has_sha256;
+	uint64_t size;
+	struct ncm_sha256 sha256;
+	bool first_use; /* no digest was known beforehand */
+	struct dest *dests;
+	size_t dest_count;
+	char *local;      /* a registered file with the same bytes, absolute; or NULL */
+	char *partial;    /* name in the first destination's staging folder */
+	uint64_t present; /* bytes of the partial */
+	struct ncm_unpacked *unpacked;
+	size_t unpacked_count;
+	enum item_state state;
+	uint64_t received;
+	const char *served_by; /* URI */
+	char *server_name;
+	struct ncm_error error;
+};
+
+struct chosen_model {
+	const struct ncm_model *model;
+	const struct ncm_file_spec *files;
+	size_t file_count;
+	struct ncm_error error;
+	bool registered; /* in this run */
+	bool changed;    /* something about it had to be done */
+};
+
+/* A file whose bytes were hashed in this run, so that planning twice does not read it twice. */
+struct hashed {
+	dev_t device;
+	ino_t inode;
+	uint64_t size;
+	int64_t mtime_ns;
+	struct ncm_sha256 sha256;
+};
+
+struct run {
+	const struct ncm_config *config;
+	struct ncm_provision_options options;
+	struct ncm_sink user_sink;
+	struct ncm_sink sink; /* the user's, one thread at a time */
+	pthread_mutex_t mutex;
+	struct ncm_layout *layout;
+	char *registry_path;
+	struct ncm_registry *registry;
+	struct ncm_lock *lock;
+	struct ncm_http *http;
+	struct ncm_sources *sources;
+	struct chosen_model *models;
+	size_t model_count;
+	struct wanted *wanted;
+	size_t wanted_count;
+	struct item *items;
+	size_t item_count;
+	struct hashed *hashed;
+	size_t hashed_count;
+	size_t resolved, to_resolve; /* for the RESOLVED events */
+	bool asked_network;
+};
+
+/* wanted.c: what each file spec is, from the lock, the manifest's pins or the source. */
+void wanted_resolve_locally(struct run *run);
+void wanted_resolve_by_network(struct run *run);
+/* Asks for the item's next alternate. Returns 0 when item->artifact is that alternate's, or -1 when there is none
+ * (left). */
+int wanted_next_alternate(struct run *run, struct item *item);
+/* What the lock pins of this spec, or NULL. */
+const struct ncm_lock_entry *wanted_lock_entry(const struct run *run, const struct wanted *wanted);
+
+/* items.c: the content and the destinations of what was resolved. */
+void items_build(struct run *run);
+void items_free(struct run *run);
+
+/* classify.c: what is on disk already. Sets dests' right, adopted, in_way, ours and items' present and local. */
+void items_classify(struct run *run);
+enum ncm_step item_step(const struct item *item, const struct dest *dest);
+bool item_is_right(const struct item *item); /* at every destination */
+/* Bytes that must come over the network (an unknown size counts 0). */
+uint64_t item_to_get(const struct item *item);
+bool item_needs_network(const struct item *item);
+const char *item_ready_path(const struct item *item); /* of a right destination or the local twin, or NULL */
+
+/* space.c: needed and free bytes of each file system. */
+void space_measure(const struct run *run, struct ncm_plan_disk **disks, size_t *count, bool *enough);
+char *space_fits(const struct run *run);
+int space_check(const struct run *run, struct ncm_error *err);
+
+/* fetch.c: rounds of transfers; each finished item is handed to `placed` at once. */
+int items_fetch(struct run *run, struct ncm_error *err);
+void item_transfer(const struct run *run, const struct item *item, struct ncm_transfer_item *transfer);
+
+/* place.c: final names for what was fetched or is elsewhere on this machine. */
+void item_place(struct run *run, struct item *item);
+
+/* record.c: the lock and models.json. */
+void model_finish(struct run *run, size_t model);
+
+/* sniff.c: is a file what its name says? Class POLICY. */
+int sniff_check(int fd, const char *name, struct ncm_error *err);
+
+const char *model_id(const struct run *run, const struct wanted *wanted);
+
+#endif
