@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* A command is data and one function. Help, the man page and the completions are made from the same table. */
+#ifndef CMD_COMMAND_H
+#define CMD_COMMAND_H
+
+#include "ui/session.h"
+
+enum command_operands {
+	OPERANDS_NONE,
+	OPERANDS_MODELS,
+	OPERANDS_FILES, /* the rest of a manifest command */
+	OPERANDS_WORDS,
+};
+
+struct command {
+	const char *name;
+	const char *alias;     /* another name, or NULL */
+	const char *summary;   /* one line, no final stop */
+	const char *arguments; /* as the usage line shows them, or "" */
+	const char *words;     /* what the first operand may be, for completions; or NULL */
+	enum command_operands operands;
+	bool stops_in_order;                  /* long work: signals end it in order */
+	const struct option_group *groups[4]; /* beside the global options; ends with NULL */
+	const char *description;              /* paragraphs with an empty line between */
+	const char *const *examples;          /* pairs of a command line and what it does; ends with NULL */
+	int (*run)(struct session *session);  /* the exit code; errors have been reported */
+};
+
+/* All commands, in the order of the help; ends with NULL. */
+extern const struct command *const commands[];
+
+extern const struct command command_pull, command_plan, command_verify, command_list, command_show, command_manifest,
+    command_profiles, command_limits, command_completion, command_help, command_version;
+
+/* The command of that name or alias, or NULL with USAGE and the nearest name. */
+const struct command *command_find(const char *name, struct ncm_error *err);
+
+/* One row of a table that help and the man page share; the last has a NULL term. */
+struct topic {
+	const char *term;
+	const char *text;
+};
+
+extern const struct topic topics_exit[];
+extern const struct topic topics_environment[];
+extern const struct topic topics_files[];
+
+/* The man page, in man(7). */
+void man_print(FILE *out);
+/* What `ncmodel help` and `ncmodel help COMMAND` print. */
+void help_overview(FILE *out);
+void help_command(const struct command *command, FILE *out);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#include "command.h"
+
+#include "entry.h"
+#include "model_json.h"
+#include "ui/text.h"
+
+static int choose_grouping(const struct settings *settings, enum grouping *grouping, struct ncm_error *err)
+{
+	if (settings->by_use_case + settings->by_phase + settings->by_store + settings->by_source > 1) {
+		ncm_error_set(err, NCM_E_USAGE, "list can be grouped in one way at a time");
+		return ncm_error_hint(err, "choose one of --by-usecase, --by-phase, --by-store, --by-source");
+	}
+	*grouping = settings->by_use_case ? GROUP_USE_CASE
+		    : settings->by_phase  ? GROUP_PHASE
+		    : settings->by_store  ? GROUP_STORE
+		    : settings->by_source ? GROUP_SOURCE
+					  : GROUP_NONE;
+	return 0;
+}
+
+static int collect_installed(struct session *session, const struct ncm_registry *registry, struct entries *entries,
+			     json_t *models, struct ncm_error *err)
+{
+	const struct ncm_reg_model **chosen = NULL;
+	size_t count = 0;
+
+	if (registry->count == 0 && session->settings.operands.count == 0) {
+		report_note(&session->report,
+			    "Nothing is installed yet. `ncmodel list --available` shows what there is, "
+			    "`ncmodel plan` what a pull would fetch.");
+		return 0;
+	}
+	if (ncm_registry_select(registry, &session->settings.selector, &chosen, &count, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		entries_add_registered(entries, chosen[i]);
+		json_push(models, registered_json(chosen[i]));
+	}
+	free(chosen);
+	return 0;
+}
+
+static int collect_available(struct session *session, const struct ncm_registry *registry, struct entries *entries,
+			     json_t *models, struct ncm_error *err)
+{
+	struct ncm_model **chosen = NULL;
+	size_t count = 0;
+
+	if (session_catalog(session, err) < 0 ||
+	    ncm_select(session->catalog, &session->settings.selector, &chosen, &count, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		const bool installed = ncm_registry_find(registry, chosen[i]->id) != NULL;
+
+		if (chosen[i]->required_only)
+			continue;
+		entries_add_offered(entries, chosen[i], installed);
+		json_push(models, model_json(chosen[i], installed));
+	}
+	free(chosen);
+	return 0;
+}
+
+static void print_ids(const struct entries *entries)
+{
+	for (size_t i = 0; i < entries->count; i++) {
+		AUTO_FREE char *id = text_safe(entries->items[i].id);
+
+		puts(id);
+	}
+}
+
+static int run(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	const struct settings *settings = &session->settings;
+	struct ncm_registry *registry = NULL;
+	struct entries entries = {0};
+	json_t *models = json_array();
+	enum grouping grouping = GROUP_NONE;
+	int failed;
+
+	session->report.data = json_object();
+	json_put(session->report.data, "models", models);
+	if (choose_grouping(settings, &grouping, &err) < 0 || session_selector(session, &err) < 0 ||
+	    session_config(session, &err) < 0)
+		return session_fail(session, &err);
+	registry = ncm_registry_load(session->config, &err);
+	if (!registry)
+		return session_fail(session, &err);
+	failed = settings->available ? collect_available(session, registry, &entries, models, &err)
+				     : collect_installed(session, registry, &entries, models, &err);
+	if (!failed && !session->report.json) {
+		if (settings->quiet)
+			print_ids(&entries);
+		else if (entries.count > 0)
+			entries_print(&entries, grouping, settings->available, stdout);
+	}
+	entries_free(&entries);
+	ncm_registry_free(registry);
+	return failed ? session_fail(session, &err) : 0;
+}
+
+#define AT(field) offsetof(struct settings, field)
+
+static const struct option own[] = {
+    {0, "by-usecase", OPTION_FLAG, AT(by_use_case), .help = "a group for each use case; a model is in several"},
+    {0, "by-phase", OPTION_FLAG, AT(by_phase), .help = "a group for each phase"},
+    {0, "by-store", OPTION_FLAG, AT(by_store), .help = "a group for each store"},
+    {0, "by-source", OPTION_FLAG, AT(by_source), .help = "a group for each source"},
+    {0, "available", OPTION_FLAG, AT(available), .help = "what the manifests offer, installed or not"},
+    {.name = NULL},
+};
+static const struct option_group own_group = {"Options", own};
+
+static const char *const examples[] = {
+    "ncmodel list --by-usecase",
+    "what is installed, for what",
+    "ncmodel list --available --usecase CodeGeneration",
+    "what the profile offers for writing code",
+    "ncmodel list -q",
+    "ids alone, for scripts",
+    NULL,
+};
+
+const struct command command_list = {
+    .name = "list",
+    .alias = "ls",
+    .summary = "List what is installed, or what the manifests offer",
+    .arguments = "[MODEL...]",
+    .operands = OPERANDS_MODELS,
+    .groups = {&own_group, &options_selection},
+    .description = "Lists the models of models.json. VRAM and SCORE are what the manifests say.",
+    .examples = examples,
+    .run = run,
+};

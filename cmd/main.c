@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* ncmodel: reads the command line, runs one command, ends with its exit code. */
+#include "command.h"
+
+#include "ui/interrupt.h"
+#include "ui/style.h"
+#include "ui/text.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Wrong usage must be told in the form that was asked for, wherever on the line that stands. */
+static bool asked_for(char *const *argv, const char *option)
+{
+	for (int i = 1; argv[i] && strcmp(argv[i], "--") != 0; i++) {
+		if (strcmp(argv[i], option) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_option(const char *argument)
+{
+	return argument[0] == '-' && argument[1] != '\0';
+}
+
+/* An option that some command knows, given before any command. */
+static bool some_command_takes(char *const *argv)
+{
+	for (const struct command *const *command = commands; *command; command++) {
+		struct settings ignored = {0};
+		int at = 0;
+		const bool takes = options_take((*command)->groups, &ignored, argv, &at, NULL) == 0;
+
+		settings_free(&ignored);
+		if (takes)
+			return true;
+	}
+	return false;
+}
+
+static int take_option(struct session *session, char *const *argv, int *at, struct ncm_error *err)
+{
+	const struct option_group *groups[6] = {&options_global};
+	const int first = *at;
+
+	for (size_t i = 0; session->command && session->command->groups[i]; i++)
+		groups[i + 1] = session->command->groups[i];
+	if (options_take(groups, &session->settings, argv, at, err) == 0)
+		return 0;
+	if (session->command) {
+		if (!err->hint)
+			ncm_error_hint(err, "`ncmodel help %s` lists its options", session->command->name);
+	} else if (some_command_takes(argv + first)) {
+		ncm_error_hint(err, "options of a command come after it: ncmodel COMMAND %s", argv[first]);
+	} else if (!err->hint) {
+		ncm_error_hint(err, "`ncmodel help` lists the commands");
+	}
+	return -1;
+}
+
+static int read_arguments(struct session *session, char *const *argv, struct ncm_error *err)
+{
+	bool options_end = false;
+
+	for (int i = 1; argv[i];) {
+		if (!options_end && strcmp(argv[i], "--") == 0) {
+			options_end = true;
+			i++;
+		} else if (!options_end && is_option(argv[i])) {
+			if (take_option(session, argv, &i, err) < 0)
+				return -1;
+		} else if (!session->command) {
+			session->command = command_find(argv[i++], err);
+			if (!session->command)
+				return -1;
+		} else {
+			words_add(&session->settings.operands, argv[i++]);
+		}
+	}
+	return 0;
+}
+
+static int check_operands(const struct session *session, struct ncm_error *err)
+{
+	if (session->command->operands != OPERANDS_NONE || session->settings.operands.count == 0)
+		return 0;
+	ncm_error_set(err, NCM_E_USAGE, "%s takes no argument, but \"%s\" was given", session->command->name,
+		      session->settings.operands.items[0]);
+	return ncm_error_hint(err, "`ncmodel help %s` explains it", session->command->name);
+}
+
+static int run(struct session *session, char *const *argv)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	const struct settings *settings = &session->settings;
+
+	if (read_arguments(session, argv, &err) < 0)
+		return session_fail(session, &err);
+	style_setup(settings->no_color);
+	session->report.quiet = settings->quiet;
+	session->report.events = settings->progress && strcmp(settings->progress, "json") == 0;
+	if (settings->version && !settings->help)
+		session->command = &command_version;
+	if (settings->help || !session->command) {
+		if (session->command && session->command != &command_help) {
+			ncm_strings_free(&session->settings.operands);
+			words_add(&session->settings.operands, session->command->name);
+		}
+		session->command = &command_help;
+	}
+	if (check_operands(session, &err) < 0 || ncm_init(&err) < 0)
+		return session_fail(session, &err);
+	if (session->command->stops_in_order)
+		interrupt_install();
+	return session->command->run(session);
+}
+
+static bool reader_is_gone(int fd)
+{
+	struct pollfd pipe_end = {.fd = fd, .events = POLLOUT};
+
+	return poll(&pipe_end, 1, 0) > 0 && (pipe_end.revents & POLLERR);
+}
+
+/* A reader that has seen enough (`| head`) is no failure; a full disk is. */
+static int close_output(int exit_code)
+{
+	const int failed = fflush(stdout);
+	const int why = errno;
+
+	if ((!failed && !ferror(stdout)) || (failed && why == EPIPE) || reader_is_gone(STDOUT_FILENO))
+		return exit_code;
+	fprintf(stderr, "ncmodel: cannot write to standard output%s%s\n", failed ? ": " : "",
+		failed ? strerrordesc_np(why) : "");
+	return exit_code ? exit_code : 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct session session = {0};
+	int exit_code;
+
+	if (argc < 1)
+		return 2;
+	session.report.json = asked_for(argv, "--json");
+	style_setup(asked_for(argv, "--no-color"));
+	report_start(&session.report);
+	exit_code = run(&session, argv);
+	session_quieten(&session);
+	report_finish(&session.report, session.command ? session.command->name : NULL, exit_code);
+	session_free(&session);
+	ncm_shutdown();
+	return close_output(exit_code);
+}

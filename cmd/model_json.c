@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+#include "model_json.h"
+
+static void put_known(json_t *object, const char *key, const char *text)
+{
+	if (text && *text)
+		json_put_text(object, key, text);
+}
+
+static void put_known_number(json_t *object, const char *key, uint64_t number)
+{
+	if (number)
+		json_put_number(object, key, number);
+}
+
+static json_t *targets_json(const struct ncm_file_spec *spec)
+{
+	json_t *targets = json_array();
+
+	for (size_t i = 0; i < spec->to_count; i++) {
+		json_t *target = json_object();
+
+		json_put_text(target, "store", spec->to[i].store);
+		put_known(target, "folder", spec->to[i].folder);
+		put_known(target, "name", spec->to[i].name);
+		json_push(targets, target);
+	}
+	return targets;
+}
+
+static json_t *specs_json(const struct ncm_file_spec *specs, size_t count)
+{
+	json_t *files = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		json_t *file = json_object();
+
+		json_put(file, "from", json_words(&specs[i].from));
+		json_put(file, "to", targets_json(&specs[i]));
+		if (specs[i].has_size)
+			json_put_number(file, "size", specs[i].size);
+		if (specs[i].has_sha256)
+			json_put(file, "sha256", json_digest(&specs[i].sha256));
+		if (specs[i].has_digest)
+			json_put(file, "digest", json_digest(&specs[i].digest));
+		json_put_text(file, "role", specs[i].role);
+		json_push(files, file);
+	}
+	return files;
+}
+
+static json_t *variants_json(const struct ncm_model *model)
+{
+	json_t *variants = json_array();
+
+	for (size_t i = 0; i < model->variant_count; i++) {
+		const struct ncm_variant *variant = &model->variants[i];
+		json_t *object = json_object();
+
+		json_put_text(object, "name", variant->name);
+		put_known(object, "description", variant->description);
+		put_known(object, "quantization", variant->quantization);
+		put_known(object, "format", variant->format);
+		json_put(object, "files", specs_json(variant->files, variant->file_count));
+		json_push(variants, object);
+	}
+	return variants;
+}
+
+static void put_facts(json_t *object, const struct ncm_model *model)
+{
+	put_known(object, "description", model->description);
+	put_known(object, "architecture", model->architecture);
+	put_known(object, "parameters", model->parameters);
+	put_known(object, "quantization", model->quantization);
+	put_known(object, "format", model->format);
+	put_known_number(object, "context_length", model->context_length);
+	put_known_number(object, "dimensions", model->dimensions);
+	if (model->vram_max > 0) {
+		json_put(object, "vram_gb_min", json_real(model->vram_min));
+		json_put(object, "vram_gb", json_real(model->vram_max));
+	}
+	put_known(object, "license", model->license);
+	put_known(object, "license_url", model->license_url);
+	json_put_flag(object, "gated", model->gated);
+	put_known(object, "gate_url", model->gate_url);
+	if (model->performance_score >= 0)
+		json_put(object, "performance_score", json_real(model->performance_score));
+	if (model->cost_score >= 0)
+		json_put(object, "cost_score", json_real(model->cost_score));
+	put_known(object, "privacy_tier", model->privacy_tier);
+}
+
+json_t *model_json(const struct ncm_model *model, bool installed)
+{
+	json_t *object = json_object();
+
+	json_put_text(object, "id", model->id);
+	json_put_text(object, "name", model->name);
+	json_put_flag(object, "installed", installed);
+	json_put(object, "aliases", json_words(&model->aliases));
+	json_put_text(object, "kind", model->kind);
+	json_put_text(object, "profile", model->profile);
+	json_put_number(object, "phase", model->phase);
+	json_put_text(object, "priority", model->priority);
+	put_facts(object, model);
+	json_put(object, "use_cases", json_words(&model->use_cases));
+	json_put(object, "tags", json_words(&model->tags));
+	json_put(object, "capabilities", json_words(&model->capabilities));
+	json_put(object, "requires", json_words(&model->requires_ids));
+	json_put(object, "files", specs_json(model->files, model->file_count));
+	json_put(object, "variants", variants_json(model));
+	json_put(object, "notes", json_words(&model->notes));
+	return object;
+}
+
+static json_t *registered_files_json(const struct ncm_reg_model *model)
+{
+	json_t *files = json_array();
+
+	for (size_t i = 0; i < model->file_count; i++) {
+		const struct ncm_reg_file *file = &model->files[i];
+		json_t *object = json_object();
+
+		json_put_text(object, "path", file->abs);
+		json_put_text(object, "store", file->store);
+		json_put_text(object, "role", file->role);
+		json_put_number(object, "size", file->size);
+		json_put(object, "sha256", json_digest(&file->sha256));
+		json_push(files, object);
+	}
+	return files;
+}
+
+json_t *registered_json(const struct ncm_reg_model *model)
+{
+	json_t *object = json_object();
+
+	json_put_text(object, "id", model->id);
+	json_put_text(object, "name", model->display_name);
+	json_put_flag(object, "installed", true);
+	json_put_text(object, "kind", model->kind);
+	json_put_text(object, "profile", model->profile);
+	json_put_number(object, "phase", model->phase);
+	json_put_text(object, "priority", model->priority);
+	json_put_text(object, "store", model->store);
+	json_put_text(object, "source", model->source);
+	json_put_text(object, "revision", model->revision);
+	put_known(object, "variant", model->variant);
+	json_put_text(object, "license", model->license);
+	put_known(object, "format", model->format);
+	put_known(object, "architecture", model->architecture);
+	put_known(object, "quantization", model->quantization);
+	put_known(object, "parameters", model->parameters);
+	put_known_number(object, "context_length", model->context_length);
+	put_known_number(object, "dimensions", model->dimensions);
+	if (model->vram_gb > 0)
+		json_put(object, "vram_gb", json_real(model->vram_gb));
+	json_put(object, "performance_score", json_real(model->performance_score));
+	json_put(object, "cost_score", json_real(model->cost_score));
+	json_put_text(object, "privacy_tier", model->privacy_tier);
+	json_put(object, "use_cases", json_words(&model->use_cases));
+	json_put(object, "tags", json_words(&model->tags));
+	json_put(object, "capabilities", json_words(&model->capabilities));
+	json_put_text(object, "trust", model->trust);
+	json_put_text(object, "file_path", model->file_path);
+	json_put_number(object, "size", model->size);
+	json_put_text(object, "installed_at", model->installed_at);
+	json_put_text(object, "verified_at", model->verified_at);
+	json_put_text(object, "verify_result", model->verify_result);
+	json_put(object, "files", registered_files_json(model));
+	return object;
+}

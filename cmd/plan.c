@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "command.h"
+
+#include "plan_view.h"
+
+#include <stdio.h>
+
+static int run(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	struct ncm_plan *plan = plan_make(session, &err);
+	int exit_code;
+
+	if (!plan)
+		return session_fail(session, &err);
+	session->report.data = plan_json(plan);
+	if (!session->report.json && !session->settings.quiet)
+		plan_print(session, plan, stdout);
+	exit_code = plan_report(session, plan);
+	if (exit_code == 0 && session->settings.exit_code && plan->changes)
+		exit_code = report_silently(&session->report, NCM_E_CHANGES, "a pull would change something", NULL);
+	ncm_plan_free(plan);
+	return exit_code;
+}
+
+static const struct option own[] = {
+    {0, "exit-code", OPTION_FLAG, offsetof(struct settings, exit_code),
+     .help = "end with 3 if a pull would change something"},
+    {.name = NULL},
+};
+static const struct option_group own_group = {"Options", own};
+
+static const char *const examples[] = {
+    "ncmodel plan --phase 1",
+    "what the first phase would fetch, and does it fit the disk",
+    "ncmodel plan --all --bandwidth 250M",
+    "how long everything takes on a link of 250 Mbit/s",
+    "ncmodel plan --exit-code -q",
+    "is this machine as the manifests say? 0 yes, 3 no",
+    NULL,
+};
+
+const struct command command_plan = {
+    .name = "plan",
+    .summary = "Show what a pull would fetch, from where, and whether it fits",
+    .arguments = "[MODEL...]",
+    .operands = OPERANDS_MODELS,
+    .stops_in_order = true,
+    .groups = {&own_group, &options_planning, &options_selection},
+    .description = "Looks every chosen model up at its source and shows what a pull would do; it writes nothing.\n\n"
+		   "Marks: + fetch, = already there, ~ resume or replace, > place without fetching, ! cannot be "
+		   "planned. Without a selector all models of the profile are chosen.",
+    .examples = examples,
+    .run = run,
+};

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#include "plan_view.h"
+
+static const char *step_name(enum ncm_step step)
+{
+	static const char *const names[] = {
+	    [NCM_STEP_KEEP] = "keep",       [NCM_STEP_ADOPT] = "adopt", [NCM_STEP_FETCH] = "fetch",
+	    [NCM_STEP_RESUME] = "resume",   [NCM_STEP_LINK] = "link",   [NCM_STEP_COPY] = "copy",
+	    [NCM_STEP_REPLACE] = "replace",
+	};
+
+	return names[step];
+}
+
+static json_t *files_json(const struct ncm_plan_model *planned)
+{
+	json_t *files = json_array();
+
+	for (size_t i = 0; i < planned->file_count; i++) {
+		const struct ncm_plan_file *file = &planned->files[i];
+		json_t *object = json_object();
+
+		json_put_text(object, "name", file->name);
+		json_put_text(object, "path", file->path);
+		json_put_text(object, "store", file->store);
+		json_put_text(object, "source", file->source);
+		json_put_text(object, "step", step_name(file->step));
+		json_put_number(object, "size", file->size);
+		json_put_number(object, "present", file->present);
+		json_put_flag(object, "first_use", file->first_use);
+		json_push(files, object);
+	}
+	return files;
+}
+
+json_t *plan_disks_json(const struct ncm_plan_disk *disks, size_t count)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		json_t *object = json_object();
+
+		json_put_text(object, "path", disks[i].path);
+		json_put_number(object, "needed", disks[i].needed);
+		json_put_number(object, "free", disks[i].free);
+		json_put_number(object, "reserve", disks[i].reserve);
+		json_put_flag(object, "enough", disks[i].enough);
+		json_push(array, object);
+	}
+	return array;
+}
+
+static json_t *planned_json(const struct ncm_plan_model *planned)
+{
+	const struct ncm_model *model = planned->model;
+	json_t *object = json_object();
+
+	json_put_text(object, "id", model->id);
+	json_put_text(object, "name", model->name);
+	json_put_number(object, "phase", model->phase);
+	json_put_text(object, "priority", model->priority);
+	json_put_text(object, "variant", model->chosen ? model->chosen->name : NULL);
+	json_put_flag(object, "required_only", model->required_only);
+	json_put_text(object, "license", model->license);
+	json_put_flag(object, "gated", model->gated);
+	json_put_text(object, "source", planned->source);
+	json_put_text(object, "revision", planned->revision);
+	json_put_number(object, "size", planned->size);
+	json_put_number(object, "to_get", planned->to_get);
+	json_put_text(object, "error", planned->error.code != NCM_OK ? ncm_errc_name(planned->error.code) : NULL);
+	json_put(object, "files", files_json(planned));
+	return object;
+}
+
+json_t *plan_json(const struct ncm_plan *plan)
+{
+	json_t *object = json_object();
+	json_t *models = json_array();
+
+	for (size_t i = 0; i < plan->count; i++)
+		json_push(models, planned_json(&plan->models[i]));
+	json_put_flag(object, "changes", plan->changes);
+	json_put_flag(object, "enough_space", plan->enough_space);
+	json_put_text(object, "fits", plan->fits);
+	json_put_number(object, "size", plan->size);
+	json_put_number(object, "to_get", plan->to_get);
+	json_put_number(object, "files_to_get", plan->files_to_get);
+	json_put(object, "models", models);
+	json_put(object, "disks", plan_disks_json(plan->disks, plan->disk_count));
+	return object;
+}

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+#include "plan_view.h"
+
+#include "ui/progress.h"
+#include "ui/table.h"
+#include "ui/text.h"
+
+#include <ncmodel/text.h>
+
+#include <string.h>
+
+enum {
+	LONGEST_PATH = 1024,
+};
+
+struct ncm_plan *plan_make(struct session *session, struct ncm_error *err)
+{
+	const struct settings *settings = &session->settings;
+	struct ncm_model **chosen = NULL;
+	struct ncm_plan *plan;
+	size_t count = 0;
+
+	if (session_selector(session, err) < 0 || session_catalog(session, err) < 0 ||
+	    ncm_select(session->catalog, &settings->selector, &chosen, &count, err) < 0)
+		return NULL;
+	session_progress(session);
+	plan = ncm_plan_make(session->config, chosen, count, &settings->provision, &session->sink, err);
+	session_quieten(session);
+	free(chosen);
+	return plan;
+}
+
+static unsigned steps_of(const struct ncm_plan_model *model)
+{
+	unsigned steps = 0;
+
+	for (size_t i = 0; i < model->file_count; i++)
+		steps |= 1u << model->files[i].step;
+	return steps;
+}
+
+static const char *mark_of(unsigned steps)
+{
+	if (steps & (1u << NCM_STEP_REPLACE | 1u << NCM_STEP_RESUME))
+		return "~";
+	if (steps & 1u << NCM_STEP_FETCH)
+		return "+";
+	if (steps & (1u << NCM_STEP_LINK | 1u << NCM_STEP_COPY | 1u << NCM_STEP_ADOPT))
+		return ">";
+	return "=";
+}
+
+static enum style style_of(const char *mark)
+{
+	return *mark == '+' ? STYLE_GOOD : *mark == '~' ? STYLE_WARN : *mark == '!' ? STYLE_BAD : STYLE_NONE;
+}
+
+/* "llama-cpp, comfyui/loras": as the manifest says it, else where the files go. The caller frees it. */
+static char *where(const struct ncm_plan_model *planned)
+{
+	const struct ncm_model *model = planned->model;
+	const struct ncm_file_spec *specs = model->chosen ? model->chosen->files : model->files;
+	const size_t count = model->chosen ? model->chosen->file_count : model->file_count;
+	struct ncm_strings places = {0};
+	char *joined;
+
+	for (size_t i = 0; i < count; i++) {
+		for (size_t k = 0; k < specs[i].to_count; k++) {
+			const struct ncm_target *to = &specs[i].to[k];
+			AUTO_FREE char *place =
+			    text_format("%s%s%s", to->store, to->folder ? "/" : "", to->folder ? to->folder : "");
+
+			words_add_new(&places, place);
+		}
+	}
+	for (size_t i = 0; places.count == 0 && i < planned->file_count; i++) {
+		if (planned->files[i].store)
+			words_add(&places, planned->files[i].store);
+	}
+	joined = words_join(&places, ", ");
+	ncm_strings_free(&places);
+	return joined;
+}
+
+static void add_required_by(const struct ncm_plan *plan, const struct ncm_model *model, struct ncm_strings *notes)
+{
+	for (size_t i = 0; model->required_only && i < plan->count; i++) {
+		if (ncm_strings_contain(&plan->models[i].model->requires_ids, model->id)) {
+			AUTO_FREE char *note = text_format("required by %s", plan->models[i].model->id);
+
+			words_add(notes, note);
+			return;
+		}
+	}
+}
+
+static bool first_use(const struct ncm_plan_model *planned)
+{
+	for (size_t i = 0; i < planned->file_count; i++) {
+		if (planned->files[i].first_use && planned->files[i].step != NCM_STEP_KEEP)
+			return true;
+	}
+	return false;
+}
+
+/* The caller frees it. */
+static char *notes_of(const struct ncm_plan *plan, const struct ncm_plan_model *planned)
+{
+	const struct ncm_model *model = planned->model;
+	const unsigned steps = steps_of(planned);
+	struct ncm_strings notes = {0};
+	char *joined;
+
+	if (planned->error.code != NCM_OK) {
+		AUTO_FREE char *note = text_format("cannot be planned: %s", ncm_errc_name(planned->error.code));
+
+		words_add(&notes, note);
+	}
+	if (model->chosen) {
+		AUTO_FREE char *note = text_format("variant %s", model->chosen->name);
+
+		words_add(&notes, note);
+	}
+	if (planned->to_get > 0 && planned->to_get < planned->size) {
+		char left[32];
+		AUTO_FREE char *note = text_format("%s to fetch", ncm_format_size(planned->to_get, left, sizeof left));
+
+		words_add(&notes, note);
+	}
+	if (steps & 1u << NCM_STEP_REPLACE)
+		words_add(&notes, "replaces what is damaged or outdated");
+	if (steps & 1u << NCM_STEP_ADOPT)
+		words_add(&notes, "there already, will be registered");
+	if (steps & 1u << NCM_STEP_COPY)
+		words_add(&notes, "copied to another file system");
+	if (model->gated)
+		words_add(&notes, "gated");
+	if (first_use(planned))
+		words_add(&notes, "trusted on first use");
+	add_required_by(plan, model, &notes);
+	joined = words_join(&notes, ", ");
+	ncm_strings_free(&notes);
+	return joined;
+}
+
+static char *scheme_of(const char *source)
+{
+	const char *colon = source ? strchr(source, ':') : NULL;
+	AUTO_FREE char *scheme = colon ? text_format("%.*s", (int)(colon - source), source) : text_copy("");
+
+	return text_safe(scheme);
+}
+
+static void print_files(const struct ncm_plan_model *planned, struct table *table)
+{
+	for (size_t i = 0; i < planned->file_count; i++) {
+		const struct ncm_plan_file *file = &planned->files[i];
+		AUTO_FREE char *path = text_safe_long(file->path ? file->path : file->name, LONGEST_PATH);
+		char size[32];
+
+		table_line(table,
+			   text_format("       %s %s  %s", mark_of(1u << file->step), path,
+				       file->size ? ncm_format_size(file->size, size, sizeof size) : ""),
+			   STYLE_DIM);
+	}
+}
+
+static char *phase_title(const struct ncm_plan *plan, unsigned phase)
+{
+	const char *priority = NULL;
+	uint64_t to_get = 0;
+	size_t models = 0;
+	char size[32];
+
+	for (size_t i = 0; i < plan->count; i++) {
+		if (plan->models[i].model->phase != phase)
+			continue;
+		priority = plan->models[i].model->priority;
+		to_get += plan->models[i].to_get;
+		models++;
+	}
+	ncm_format_size(to_get, size, sizeof size);
+	if (phase == 0)
+		return text_format("Sources spelled out: %zu %s, %s to fetch", models,
+				   text_plural(models, "model", "models"), size);
+	return text_format("Phase %u (%s): %zu %s, %s to fetch", phase, priority ? priority : "?", models,
+			   text_plural(models, "model", "models"), size);
+}
+
+static void add_model(const struct session *session, const struct ncm_plan *plan, const struct ncm_plan_model *planned,
+		      struct table *table)
+{
+	const char *mark = planned->error.code != NCM_OK ? "!" : mark_of(steps_of(planned));
+	char size[32];
+
+	table_styled(table, text_copy(mark), style_of(mark));
+	table_foreign(table, planned->model->name);
+	table_cell(table, text_copy(planned->size ? ncm_format_size(planned->size, size, sizeof size) : "?"));
+	table_cell(table, scheme_of(planned->source));
+	table_cell(table, where(planned));
+	table_foreign(table, planned->model->license);
+	table_cell(table, notes_of(plan, planned));
+	if (session->settings.verbose)
+		print_files(planned, table);
+}
+
+static void print_models(const struct session *session, const struct ncm_plan *plan, FILE *out)
+{
+	struct table *table = table_new(2);
+
+	table_column(table, "", 0);
+	table_column(table, "", COLUMN_SHRINK);
+	table_column(table, "", COLUMN_RIGHT);
+	table_column(table, "", 0);
+	table_column(table, "", COLUMN_SHRINK);
+	table_column(table, "", COLUMN_SHRINK);
+	table_column(table, "", COLUMN_SHRINK);
+	for (size_t i = 0; i < plan->count; i++) {
+		const unsigned phase = plan->models[i].model->phase;
+		bool seen = false;
+
+		for (size_t k = 0; k < i; k++)
+			seen = seen || plan->models[k].model->phase == phase;
+		if (seen)
+			continue;
+		table_line(table, phase_title(plan, phase), STYLE_BOLD);
+		for (size_t k = i; k < plan->count; k++) {
+			if (plan->models[k].model->phase == phase)
+				add_model(session, plan, &plan->models[k], table);
+		}
+	}
+	table_print(table, out);
+	table_free(table);
+}
+
+static void print_disks(const struct ncm_plan_disk *disks, size_t count, FILE *out)
+{
+	struct table *table = table_new(0);
+
+	table_column(table, "", 0);
+	table_column(table, "", COLUMN_SHRINK);
+	table_column(table, "", 0);
+	table_column(table, "", 0);
+	table_column(table, "", 0);
+	for (size_t i = 0; i < count; i++) {
+		char need[32], free_now[32], reserve[32];
+
+		table_cell(table, text_copy("Disk"));
+		table_cell(table, text_safe_long(disks[i].path, LONGEST_PATH));
+		table_cell(table,
+			   text_format("needs %s + %s reserve", ncm_format_size(disks[i].needed, need, sizeof need),
+				       ncm_format_size(disks[i].reserve, reserve, sizeof reserve)));
+		table_cell(table, text_format("free %s", ncm_format_size(disks[i].free, free_now, sizeof free_now)));
+		table_styled(table, text_copy(disks[i].enough ? "ok" : "NOT ENOUGH"),
+			     disks[i].enough ? STYLE_GOOD : STYLE_BAD);
+	}
+	table_print(table, out);
+	table_free(table);
+}
+
+static void print_times(const struct session *session, const struct ncm_plan *plan, FILE *out)
+{
+	static const unsigned links[] = {25, 50, 100}; /* Mbit/s */
+	const struct option_number *bandwidth = &session->settings.bandwidth;
+	char time[32], rate[32];
+
+	if (plan->to_get == 0)
+		return;
+	if (bandwidth->given) {
+		fprintf(out, "Time at %s/s: %s\n", ncm_format_size(bandwidth->value, rate, sizeof rate),
+			ncm_format_duration((double)plan->to_get / (double)bandwidth->value, time, sizeof time));
+		return;
+	}
+	fputs("Time", out);
+	for (size_t i = 0; i < sizeof links / sizeof *links; i++)
+		fprintf(out, "%s at %u Mbit/s: %s", i > 0 ? "," : "", links[i],
+			ncm_format_duration((double)plan->to_get / (links[i] * 125000.0), time, sizeof time));
+	fputc('\n', out);
+}
+
+static void print_total(const struct ncm_plan *plan, FILE *out)
+{
+	size_t fetch = 0, link = 0, there = 0, failed = 0;
+	char size[32];
+
+	for (size_t i = 0; i < plan->count; i++) {
+		const char *mark = mark_of(steps_of(&plan->models[i]));
+
+		if (plan->models[i].error.code != NCM_OK)
+			failed++;
+		else if (*mark == '=')
+			there++;
+		else if (*mark == '>')
+			link++;
+		else
+			fetch++;
+	}
+	fprintf(out, "Plan: %zu to fetch (%s), ", fetch, ncm_format_size(plan->to_get, size, sizeof size));
+	if (link > 0)
+		fprintf(out, "%zu to place without fetching, ", link);
+	fprintf(out, "%zu already there, %zu cannot be planned.\n", there, failed);
+}
+
+char *plan_in_place(size_t models, uint64_t size)
+{
+	char text[32];
+
+	ncm_format_size(size, text, sizeof text);
+	if (models == 1)
+		return text_format("The model is in place (%s).", text);
+	return text_format("All %zu models are in place (%s).", models, text);
+}
+
+static bool all_planned(const struct ncm_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		if (plan->models[i].error.code != NCM_OK)
+			return false;
+	}
+	return true;
+}
+
+void plan_print(const struct session *session, const struct ncm_plan *plan, FILE *out)
+{
+	if (plan->changes || !all_planned(plan) || session->settings.verbose) {
+		print_models(session, plan, out);
+		print_disks(plan->disks, plan->disk_count, out);
+		print_times(session, plan, out);
+	}
+	if (plan->changes || !all_planned(plan)) {
+		print_total(plan, out);
+	} else {
+		AUTO_FREE char *line = plan_in_place(plan->count, plan->size);
+
+		fprintf(out, "%s\n", line);
+	}
+}
+
+int plan_join_codes(int before, int code)
+{
+	if (before == 0 || before == code)
+		return code ? code : before;
+	return code ? 1 : before;
+}
+
+static int report_space(struct session *session, const struct ncm_plan *plan)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	char need[32], free_now[32], reserve[32];
+
+	for (size_t i = 0; i < plan->disk_count && err.code == NCM_OK; i++) {
+		const struct ncm_plan_disk *disk = &plan->disks[i];
+
+		if (!disk->enough)
+			ncm_error_set(&err, NCM_E_NO_SPACE,
+				      "not enough disk space at %s: %s needed and %s reserve, %s free", disk->path,
+				      ncm_format_size(disk->needed, need, sizeof need),
+				      ncm_format_size(disk->reserve, reserve, sizeof reserve),
+				      ncm_format_size(disk->free, free_now, sizeof free_now));
+	}
+	if (err.code == NCM_OK)
+		ncm_error_set(&err, NCM_E_NO_SPACE, "not enough disk space");
+	ncm_error_hint(&err, "%s%sfree some space, choose fewer models, or lower --reserve",
+		       plan->fits ? plan->fits : "", plan->fits ? "; else " : "");
+	return session_fail(session, &err);
+}
+
+int plan_report(struct session *session, const struct ncm_plan *plan)
+{
+	int exit_code = 0;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct ncm_plan_model *planned = &plan->models[i];
+
+		if (planned->error.code != NCM_OK)
+			exit_code = plan_join_codes(
+			    exit_code, report_error(&session->report, &planned->error, planned->model->id));
+	}
+	return plan->enough_space ? exit_code : report_space(session, plan);
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+#include "command.h"
+
+#include "plan_view.h"
+#include "ui/interrupt.h"
+#include "ui/progress.h"
+#include "ui/table.h"
+#include "ui/text.h"
+
+#include <ncmodel/text.h>
+
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	LONGEST_URI = 512,
+};
+
+/* 1: go on, 0: no, -1: interrupted. */
+static int confirm(void)
+{
+	char answer[64];
+	ssize_t length;
+
+	fputs("Continue? [Y/n] ", stderr);
+	length = interrupt_wait_readable(STDIN_FILENO) < 0 ? -1 : read(STDIN_FILENO, answer, sizeof answer);
+	if (length <= 0) {
+		fputc('\n', stderr);
+		return ncm_interrupted() ? -1 : 0;
+	}
+	return answer[0] == '\n' || answer[0] == 'y' || answer[0] == 'Y';
+}
+
+static bool must_ask(const struct session *session, const struct ncm_plan *plan)
+{
+	return !session->settings.yes && !session->report.json && plan->to_get > 0 && isatty(STDIN_FILENO) &&
+	       isatty(STDERR_FILENO);
+}
+
+static const char *outcome_name(enum ncm_outcome outcome)
+{
+	static const char *const names[] = {
+	    [NCM_OUTCOME_PULLED] = "pulled", [NCM_OUTCOME_PRESENT] = "present", [NCM_OUTCOME_FAILED] = "failed"};
+
+	return names[outcome];
+}
+
+static json_t *result_model_json(const struct ncm_result_model *model)
+{
+	json_t *object = json_object();
+
+	json_put_text(object, "id", model->model->id);
+	json_put_text(object, "name", model->model->name);
+	json_put_text(object, "outcome", outcome_name(model->outcome));
+	json_put_number(object, "size", model->size);
+	json_put_number(object, "fetched", model->fetched);
+	json_put_text(object, "served_by", model->served_by);
+	json_put_flag(object, "first_use", model->first_use);
+	return object;
+}
+
+static json_t *result_json(const struct ncm_result *result)
+{
+	json_t *object = json_object();
+	json_t *models = json_array();
+
+	for (size_t i = 0; i < result->count; i++)
+		json_push(models, result_model_json(&result->models[i]));
+	json_put(object, "models", models);
+	json_put_number(object, "pulled", result->pulled);
+	json_put_number(object, "present", result->present);
+	json_put_number(object, "failed", result->failed);
+	json_put_number(object, "fetched", result->fetched);
+	json_put(object, "seconds", json_real(result->seconds));
+	json_put(object, "disks", plan_disks_json(result->disks, result->disk_count));
+	return object;
+}
+
+static void add_result_model(const struct ncm_result_model *model, struct table *table)
+{
+	static const enum style styles[] = {
+	    [NCM_OUTCOME_PULLED] = STYLE_GOOD, [NCM_OUTCOME_PRESENT] = STYLE_NONE, [NCM_OUTCOME_FAILED] = STYLE_BAD};
+	const bool stopped = model->error.code == NCM_E_INTERRUPTED;
+	AUTO_FREE char *uri = text_safe_long(model->served_by, LONGEST_URI);
+	char size[32];
+
+	table_styled(table, text_copy(stopped ? "unfinished" : outcome_name(model->outcome)),
+		     stopped ? STYLE_WARN : styles[model->outcome]);
+	table_foreign(table, model->model->name);
+	table_cell(table, text_copy(model->size ? ncm_format_size(model->size, size, sizeof size) : ""));
+	if (model->outcome == NCM_OUTCOME_FAILED)
+		table_cell(table, text_copy(stopped ? "" : ncm_errc_name(model->error.code)));
+	else
+		table_cell(table, model->fetched > 0 && *uri ? text_format("from %s", uri) : text_copy(""));
+}
+
+static void print_result_models(const struct ncm_result *result)
+{
+	struct table *table = table_new(0);
+
+	table_column(table, "", 0);
+	table_column(table, "", COLUMN_SHRINK_LAST);
+	table_column(table, "", COLUMN_RIGHT);
+	table_column(table, "", COLUMN_SHRINK);
+	for (size_t i = 0; i < result->count; i++)
+		add_result_model(&result->models[i], table);
+	table_print(table, stdout);
+	table_free(table);
+}
+
+static void print_first_use(const struct ncm_result *result)
+{
+	for (size_t i = 0; i < result->count; i++) {
+		if (result->models[i].first_use) {
+			AUTO_FREE char *id = text_safe(result->models[i].model->id);
+
+			printf("Trusted on first use: %s; its digest is in the lock now.\n", id);
+		}
+	}
+}
+
+static void print_disks(const struct ncm_result *result)
+{
+	for (size_t i = 0; i < result->disk_count; i++) {
+		AUTO_FREE char *path = text_safe_long(result->disks[i].path, LONGEST_URI);
+		char free_now[32];
+
+		printf("Disk %s: %s free.\n", path, ncm_format_size(result->disks[i].free, free_now, sizeof free_now));
+	}
+}
+
+static void print_total(const struct ncm_result *result)
+{
+	char size[32], time[32], rate[32];
+	size_t unfinished = 0;
+
+	for (size_t i = 0; i < result->count; i++)
+		unfinished += result->models[i].error.code == NCM_E_INTERRUPTED;
+	printf("Pulled %zu (%s in %s", result->pulled, ncm_format_size(result->fetched, size, sizeof size),
+	       ncm_format_duration(result->seconds, time, sizeof time));
+	if (result->seconds > 0.1 && result->fetched > 0)
+		printf(", %s/s",
+		       ncm_format_size((uint64_t)((double)result->fetched / result->seconds), rate, sizeof rate));
+	printf("), %zu already there, %zu failed", result->present, result->failed - unfinished);
+	if (unfinished > 0)
+		printf(", %zu unfinished", unfinished);
+	printf(".\n");
+}
+
+static void print_result(const struct session *session, const struct ncm_result *result)
+{
+	uint64_t size = 0;
+
+	if (session->report.json || session->settings.quiet)
+		return;
+	for (size_t i = 0; i < result->count; i++)
+		size += result->models[i].size;
+	if (result->failed == 0 && result->pulled == 0) {
+		AUTO_FREE char *line = plan_in_place(result->count, size);
+
+		printf("%s\n", line);
+		return;
+	}
+	print_result_models(result);
+	print_first_use(result);
+	print_disks(result);
+	print_total(result);
+}
+
+static int interrupted(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	ncm_error_set(&err, NCM_E_INTERRUPTED,
+		      "Interrupted. Everything fetched so far is kept; run the same command to go on.");
+	return session_fail(session, &err);
+}
+
+/* Other bytes of the same model may be had where its own cannot. */
+static void offer_variants(const struct ncm_model *model, struct ncm_error *err)
+{
+	struct ncm_strings offers = {0};
+	AUTO_FREE char *joined = NULL;
+	AUTO_FREE char *hint = err->hint ? text_copy(err->hint) : NULL;
+
+	if (model->chosen || model->variant_count == 0)
+		return;
+	for (size_t i = 0; i < model->variant_count; i++) {
+		AUTO_FREE char *offer = text_format("--variant %s", model->variants[i].name);
+
+		words_add(&offers, offer);
+	}
+	joined = words_join(&offers, " or ");
+	ncm_error_hint(err, "%s%sother bytes of this model can be had with %s", hint ? hint : "", hint ? "; " : "",
+		       joined);
+	ncm_strings_free(&offers);
+}
+
+/* Reports what failed; an interruption is told once, not for every model that it stopped. */
+static int report_failures(struct session *session, struct ncm_result *result)
+{
+	const enum ncm_errc class = ncm_result_class(result);
+
+	for (size_t i = 0; i < result->count; i++) {
+		struct ncm_result_model *model = &result->models[i];
+
+		if (model->outcome != NCM_OUTCOME_FAILED || model->error.code == NCM_E_INTERRUPTED)
+			continue;
+		if (model->error.code == NCM_E_NOT_FOUND || model->error.code == NCM_E_AUTH ||
+		    model->error.code == NCM_E_CHECKSUM)
+			offer_variants(model->model, &model->error);
+		report_error(&session->report, &model->error, model->model->id);
+	}
+	return report_exit_code(class);
+}
+
+static int carry_out(struct session *session, struct ncm_plan *plan)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	struct ncm_result *result = NULL;
+	int failed, exit_code = 0;
+
+	session_progress(session);
+	if (plan->files_to_get > 0)
+		progress_expect(session->progress, plan->files_to_get, plan->to_get);
+	failed = ncm_plan_run(plan, &session->sink, &result, &err);
+	session_quieten(session);
+	if (result) {
+		json_put(session->report.data, "result", result_json(result));
+		print_result(session, result);
+		exit_code = report_failures(session, result);
+	}
+	if (failed ? err.code == NCM_E_INTERRUPTED : result && ncm_result_class(result) == NCM_E_INTERRUPTED)
+		exit_code = interrupted(session);
+	else if (failed)
+		exit_code = session_fail(session, &err);
+	ncm_error_clear(&err);
+	ncm_result_free(result);
+	return exit_code;
+}
+
+static int dry_run(struct session *session, const struct ncm_plan *plan)
+{
+	if (!session->report.json && !session->settings.quiet)
+		plan_print(session, plan, stdout);
+	return plan_report(session, plan);
+}
+
+static int pull(struct session *session, struct ncm_plan *plan)
+{
+	if (session->settings.dry_run)
+		return dry_run(session, plan);
+	if ((plan->changes || session->settings.verbose) && !session->settings.quiet && !session->report.events)
+		plan_print(session, plan, stderr);
+	if (!plan->enough_space)
+		return plan_report(session, plan);
+	if (must_ask(session, plan)) {
+		const int answer = confirm();
+
+		if (answer < 0)
+			return interrupted(session);
+		if (answer == 0) {
+			report_note(&session->report, "Nothing was done.");
+			return 0;
+		}
+	}
+	return carry_out(session, plan);
+}
+
+static int run(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	struct ncm_plan *plan = plan_make(session, &err);
+	int exit_code;
+
+	if (!plan && err.code == NCM_E_INTERRUPTED) {
+		ncm_error_clear(&err);
+		return interrupted(session);
+	}
+	if (!plan)
+		return session_fail(session, &err);
+	session->report.data = json_object();
+	json_put(session->report.data, "plan", plan_json(plan));
+	exit_code = pull(session, plan);
+	ncm_plan_free(plan);
+	return exit_code;
+}
+
+static const struct option own[] = {
+    {'n', "dry-run", OPTION_FLAG, offsetof(struct settings, dry_run), .help = "print the plan and stop"},
+    {'y', "yes", OPTION_FLAG, offsetof(struct settings, yes), .help = "do not ask"},
+    {0, "no-wait", OPTION_FLAG, offsetof(struct settings, provision.no_wait),
+     .help = "fail instead of waiting for another ncmodel"},
+    {'j', "jobs", OPTION_NUMBER, offsetof(struct settings, jobs), .argument = "N", .help = "files at once", .least = 1,
+     .most = NCM_LIMIT_PARALLEL},
+    {0, "limit-rate", OPTION_SIZE, offsetof(struct settings, limit_rate), .argument = "SIZE",
+     .help = "at most this many bytes a second for the whole run: 20M"},
+    {.name = NULL},
+};
+static const struct option_group own_group = {"Options", own};
+
+static const char *const examples[] = {
+    "ncmodel pull --phase 1",
+    "fetch, check, place and register the first phase",
+    "ncmodel pull ollama:llama3.2:3b",
+    "a source spelled out, with no manifest",
+    "ncmodel pull civitai:128713 --to a1111/checkpoints",
+    "a checkpoint from Civitai, for stable-diffusion-webui",
+    "ncmodel pull -y --json --progress json >result.json 2>events.ndjson",
+    "for a program: one document, and one event a line",
+    NULL,
+};
+
+const struct command command_pull = {
+    .name = "pull",
+    .summary = "Fetch, check, place and register models",
+    .arguments = "[MODEL...]",
+    .operands = OPERANDS_MODELS,
+    .stops_in_order = true,
+    .groups = {&own_group, &options_planning, &options_selection},
+    .description =
+	"Makes the chosen models present: plans, asks on a terminal, fetches what is missing, compares every "
+	"digest, places files atomically and records them in models.json. Without a selector all models of "
+	"the profile are chosen.\n\n"
+	"One model's failure does not stop the others. After an interruption the same command goes on from "
+	"what is on disk.",
+    .examples = examples,
+    .run = run,
+};

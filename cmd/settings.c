@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#include "settings.h"
+
+#define AT(field) offsetof(struct settings, field)
+
+static const struct option global[] = {
+    {0, "root", OPTION_TEXT, AT(root), .argument = "DIR",
+     .help = "the folder below which the applications' folders lie", .completes = COMPLETES_FOLDER},
+    {0, "config", OPTION_TEXT, AT(config), .argument = "FILE", .help = "the configuration file to read",
+     .completes = COMPLETES_FILE},
+    {0, "profile", OPTION_TEXT, AT(profile), .argument = "NAME", .help = "the set of manifests to work with",
+     .completes = COMPLETES_PROFILE},
+    {0, "manifest-dir", OPTION_LIST, AT(manifest_dirs), .argument = "DIR",
+     .help = "look for profiles here first; can be repeated", .completes = COMPLETES_FOLDER},
+    {'f', "manifest", OPTION_LIST, AT(manifest_files), .argument = "FILE",
+     .help = "read these manifests and no profile; can be repeated", .completes = COMPLETES_FILE},
+    {0, "lock", OPTION_TEXT, AT(lock), .argument = "FILE", .help = "the lock file with the pins",
+     .completes = COMPLETES_FILE},
+    {0, "layout", OPTION_TEXT, AT(layout), .argument = "NAME",
+     .help = "where the stores lie: default, linux, or a layout file", .completes = COMPLETES_FILE},
+    {0, "store-path", OPTION_LIST, AT(store_paths), .argument = "STORE=PATH",
+     .help = "the folder of one store; can be repeated"},
+    {0, "cacert", OPTION_TEXT, AT(cacert), .argument = "FILE", .help = "trust the certificates in this file",
+     .completes = COMPLETES_FILE},
+    {0, "json", OPTION_FLAG, AT(json), .help = "print one JSON document instead of text"},
+    {0, "progress", OPTION_TEXT, AT(progress), .argument = "MODE",
+     .help = "how progress is shown on standard error: auto, bar, plain, json (one event a line) or none",
+     .words = "auto bar plain json none"},
+    {'q', "quiet", OPTION_FLAG, AT(quiet), .help = "print errors only; list prints ids only"},
+    {'v', "verbose", OPTION_COUNT, AT(verbose), .help = "print more: files, and details of what is done"},
+    {0, "no-color", OPTION_FLAG, AT(no_color), .help = "no colour"},
+    {'h', "help", OPTION_FLAG, AT(help), .help = "explain the command"},
+    {0, "version", OPTION_FLAG, AT(version), .help = "print the version"},
+    {.name = NULL},
+};
+
+static const struct option selection[] = {
+    {0, "phase", OPTION_PHASES, AT(selector.phases), .argument = "N[,N]", .help = "models of these phases",
+     .words = "1 2 3"},
+    {0, "priority", OPTION_WORDS, AT(selector.priorities), .argument = "P[,P]", .help = "models of these priorities",
+     .words = "high medium low"},
+    {0, "usecase", OPTION_WORDS, AT(selector.use_cases), .argument = "WORD", .help = "models for this use case"},
+    {0, "tag", OPTION_WORDS, AT(selector.tags), .argument = "TAG", .help = "models with this tag"},
+    {0, "source", OPTION_WORDS, AT(selector.sources), .argument = "SCHEME", .help = "models from this source",
+     .words = "ollama hf civitai https"},
+    {0, "store", OPTION_WORDS, AT(selector.stores), .argument = "STORE", .help = "models that go to this store"},
+    {0, "all", OPTION_FLAG, AT(all), .help = "every model of the profile; the default"},
+    {0, "variant", OPTION_TEXT, AT(selector.variant), .argument = "NAME", .help = "this variant of the models"},
+    {0, "to", OPTION_TEXT, AT(selector.to), .argument = "STORE[/FOLDER]",
+     .help = "where the sources spelled out go; a file name may follow"},
+    {.name = NULL},
+};
+
+static const struct option planning[] = {
+    {0, "locked", OPTION_FLAG, AT(provision.locked), .help = "refuse whatever the lock does not pin exactly"},
+    {0, "offline", OPTION_FLAG, AT(provision.offline), .help = "no network at all"},
+    {0, "update", OPTION_FLAG, AT(provision.update), .help = "look up anew instead of following the lock"},
+    {0, "force", OPTION_FLAG, AT(provision.force), .help = "replace files in the way that ncmodel did not put there"},
+    {0, "allow-pickle", OPTION_FLAG, AT(provision.allow_pickle),
+     .help = "take pickle-based files that no digest pins; loading one can run code"},
+    {0, "reserve", OPTION_SIZE, AT(reserve), .argument = "SIZE",
+     .help = "disk space to leave free on each file system"},
+    {0, "bandwidth", OPTION_RATE, AT(bandwidth), .argument = "RATE",
+     .help = "estimate the time for this link: 100M is 100 Mbit/s"},
+    {0, "retries", OPTION_NUMBER, AT(retries), .argument = "N", .help = "tries of one request that make no progress",
+     .least = 1, .most = 100},
+    {0, "timeout", OPTION_NUMBER, AT(timeout), .argument = "SECONDS", .help = "time to connect", .least = 1,
+     .most = 3600},
+    {.name = NULL},
+};
+
+const struct option_group options_global = {"Global options", global};
+const struct option_group options_selection = {"Selectors", selection};
+const struct option_group options_planning = {"Planning", planning};
+
+void settings_free(struct settings *settings)
+{
+	ncm_strings_free(&settings->manifest_dirs);
+	ncm_strings_free(&settings->manifest_files);
+	ncm_strings_free(&settings->store_paths);
+	ncm_strings_free(&settings->operands);
+	ncm_strings_free(&settings->selector.names);
+	ncm_strings_free(&settings->selector.priorities);
+	ncm_strings_free(&settings->selector.use_cases);
+	ncm_strings_free(&settings->selector.tags);
+	ncm_strings_free(&settings->selector.sources);
+	ncm_strings_free(&settings->selector.stores);
+}

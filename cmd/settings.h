@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* What the command line said. One structure for all commands; the option tables point into it. */
+#ifndef CMD_SETTINGS_H
+#define CMD_SETTINGS_H
+
+#include "ui/options.h"
+
+#include <ncmodel/ncmodel.h>
+
+struct settings {
+	/* every command */
+	const char *root, *config, *profile, *lock, *layout, *cacert, *progress;
+	struct ncm_strings manifest_dirs, manifest_files, store_paths;
+	bool json, quiet, no_color, help, version;
+	unsigned verbose;
+
+	struct ncm_strings operands;
+
+	/* commands that choose models */
+	struct ncm_selector selector;
+	bool all;
+
+	/* plan and pull */
+	struct ncm_provision_options provision;
+	bool dry_run, yes, exit_code;
+	struct option_number jobs, limit_rate, retries, timeout, reserve, bandwidth;
+
+	bool quick;                                                 /* verify */
+	bool by_use_case, by_phase, by_store, by_source, available; /* list */
+	bool man;                                                   /* help */
+};
+
+extern const struct option_group options_global;
+extern const struct option_group options_selection;
+extern const struct option_group options_planning;
+
+void settings_free(struct settings *settings);
+
+#endif

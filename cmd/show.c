@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+#include "command.h"
+
+#include "model_json.h"
+#include "ui/style.h"
+#include "ui/text.h"
+
+#include <ncmodel/text.h>
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	LABEL_WIDTH = 16,
+	LONGEST_VALUE = 1024,
+};
+
+/* Takes the value, which must be safe; an empty one is left out. */
+static void fact(const char *label, char *value)
+{
+	if (*value)
+		printf("  %-*s%s\n", LABEL_WIDTH, label, value);
+	free(value);
+}
+
+static void foreign_fact(const char *label, const char *value)
+{
+	fact(label, text_safe_long(value, LONGEST_VALUE));
+}
+
+static void number_fact(const char *label, uint64_t number)
+{
+	fact(label, number ? text_format("%llu", (unsigned long long)number) : text_copy(""));
+}
+
+static void list_fact(const char *label, const struct ncm_strings *words)
+{
+	fact(label, words_join(words, ", "));
+}
+
+static void size_fact(const char *label, uint64_t size)
+{
+	char text[32];
+
+	fact(label,
+	     size ? text_format("%s (%llu bytes)", ncm_format_size(size, text, sizeof text), (unsigned long long)size)
+		  : text_copy(""));
+}
+
+static void title(const char *name)
+{
+	AUTO_FREE char *safe = text_safe(name);
+
+	printf("%s%s%s\n", style_begin(stdout, STYLE_BOLD), safe, style_end(stdout, STYLE_BOLD));
+}
+
+/* "sha256:…": an older script's entry has none. */
+static void print_digest(const struct ncm_sha256 *digest)
+{
+	static const struct ncm_sha256 unknown;
+	char hex[NCM_SHA256_HEX + 1];
+
+	if (ncm_sha256_equal(digest, &unknown))
+		puts("  digest not recorded");
+	else
+		printf("  sha256:%s\n", ncm_sha256_hex(digest, hex));
+}
+
+static void print_registered_files(const struct ncm_reg_model *model)
+{
+	for (size_t i = 0; i < model->file_count; i++) {
+		const struct ncm_reg_file *file = &model->files[i];
+		AUTO_FREE char *path = text_safe_long(file->abs, LONGEST_VALUE);
+		AUTO_FREE char *role = text_safe(file->role);
+		char size[32];
+
+		printf("  %-*s%s\n", LABEL_WIDTH, i == 0 ? "files" : "", path);
+		printf("  %-*s%s  %s", LABEL_WIDTH, "", role, ncm_format_size(file->size, size, sizeof size));
+		print_digest(&file->sha256);
+	}
+}
+
+static void print_registered(const struct ncm_reg_model *model)
+{
+	AUTO_FREE char *verified = text_safe(model->verified_at);
+	AUTO_FREE char *verdict = text_safe(model->verify_result);
+
+	foreign_fact("installed", model->installed_at);
+	fact("verified",
+	     *verified ? text_format("%s %s", verified, verdict) : text_copy("not yet since it was pulled"));
+	foreign_fact("came from", model->source);
+	foreign_fact("revision", model->revision);
+	foreign_fact("variant taken", model->variant);
+	foreign_fact("trust", model->trust);
+	foreign_fact("store", model->store);
+	size_fact("size on disk", model->size);
+	print_registered_files(model);
+}
+
+/* What only the registry knows when no manifest offers the model. */
+static void print_registered_facts(const struct ncm_reg_model *model)
+{
+	foreign_fact("kind", model->kind);
+	foreign_fact("profile", model->profile);
+	number_fact("phase", model->phase);
+	foreign_fact("priority", model->priority);
+	foreign_fact("architecture", model->architecture);
+	foreign_fact("parameters", model->parameters);
+	foreign_fact("quantization", model->quantization);
+	foreign_fact("format", model->format);
+	number_fact("context", model->context_length);
+	number_fact("dimensions", model->dimensions);
+	fact("vram", model->vram_gb > 0 ? text_format("%g GB", model->vram_gb) : text_copy(""));
+	foreign_fact("licence", model->license);
+	list_fact("use cases", &model->use_cases);
+	list_fact("tags", &model->tags);
+	list_fact("capabilities", &model->capabilities);
+	fact("scores", text_format("performance %.2f, cost %.2f", model->performance_score, model->cost_score));
+	foreign_fact("privacy", model->privacy_tier);
+}
+
+static void print_spec(const char *label, const struct ncm_file_spec *spec)
+{
+	char hex[NCM_SHA256_HEX + 1];
+
+	for (size_t i = 0; i < spec->from.count; i++)
+		foreign_fact(i == 0 ? label : "  or", spec->from.items[i]);
+	for (size_t i = 0; i < spec->to_count; i++) {
+		const struct ncm_target *to = &spec->to[i];
+		AUTO_FREE char *place =
+		    text_format("%s%s%s%s%s", to->store, to->folder ? "/" : "", to->folder ? to->folder : "",
+				to->name ? ": " : "", to->name ? to->name : "");
+
+		foreign_fact("  to", place);
+	}
+	if (spec->has_size)
+		size_fact("  size", spec->size);
+	if (spec->has_sha256)
+		fact("  sha256", text_copy(ncm_sha256_hex(&spec->sha256, hex)));
+	if (spec->has_digest)
+		fact("  manifest", text_format("sha256:%s", ncm_sha256_hex(&spec->digest, hex)));
+}
+
+static void print_variants(const struct ncm_model *model)
+{
+	for (size_t i = 0; i < model->variant_count; i++) {
+		const struct ncm_variant *variant = &model->variants[i];
+		AUTO_FREE char *text =
+		    text_format("%s%s%s%s%s", variant->name, variant->quantization ? ", " : "",
+				variant->quantization ? variant->quantization : "", variant->description ? ": " : "",
+				variant->description ? variant->description : "");
+
+		foreign_fact("variant", text);
+		for (size_t k = 0; k < variant->file_count; k++)
+			print_spec("  from", &variant->files[k]);
+	}
+}
+
+static void print_scores(const struct ncm_model *model)
+{
+	if (model->performance_score >= 0)
+		fact("performance", text_format("%.2f", model->performance_score));
+	if (model->cost_score >= 0)
+		fact("cost", text_format("%.2f", model->cost_score));
+	foreign_fact("privacy", model->privacy_tier);
+}
+
+static void print_vram(const struct ncm_model *model)
+{
+	if (model->vram_min > 0 && model->vram_min < model->vram_max)
+		fact("vram", text_format("%g-%g GB", model->vram_min, model->vram_max));
+	else if (model->vram_max > 0)
+		fact("vram", text_format("%g GB", model->vram_max));
+}
+
+static void print_offered(const struct ncm_model *model)
+{
+	foreign_fact("description", model->description);
+	list_fact("also called", &model->aliases);
+	foreign_fact("kind", model->kind);
+	foreign_fact("profile", model->profile);
+	number_fact("phase", model->phase);
+	foreign_fact("priority", model->priority);
+	foreign_fact("architecture", model->architecture);
+	foreign_fact("parameters", model->parameters);
+	foreign_fact("quantization", model->quantization);
+	foreign_fact("format", model->format);
+	number_fact("context", model->context_length);
+	number_fact("dimensions", model->dimensions);
+	print_vram(model);
+	foreign_fact("licence", model->license);
+	foreign_fact("licence text", model->license_url);
+	if (model->gated)
+		foreign_fact("gated", model->gate_url ? model->gate_url : "yes: its licence must be accepted first");
+	list_fact("use cases", &model->use_cases);
+	list_fact("tags", &model->tags);
+	list_fact("capabilities", &model->capabilities);
+	print_scores(model);
+	list_fact("requires", &model->requires_ids);
+	for (size_t i = 0; i < model->file_count; i++)
+		print_spec("from", &model->files[i]);
+	print_variants(model);
+	for (size_t i = 0; i < model->notes.count; i++)
+		foreign_fact("note", model->notes.items[i]);
+}
+
+static void print_model(const char *id, const char *name, const struct ncm_model *offered,
+			const struct ncm_reg_model *registered)
+{
+	title(name ? name : id);
+	foreign_fact("id", id);
+	if (registered)
+		print_registered(registered);
+	else
+		fact("installed", text_copy("no"));
+	if (offered)
+		print_offered(offered);
+	else
+		print_registered_facts(registered);
+}
+
+/* The model of the catalog that a name chooses, not what it requires; NULL with *err. */
+static const struct ncm_model *find_offered(struct session *session, const char *name, struct ncm_error *err)
+{
+	struct ncm_selector selector = {0};
+	struct ncm_model **chosen = NULL;
+	const struct ncm_model *found = NULL;
+	size_t count = 0;
+
+	if (!session->catalog)
+		return NULL;
+	words_add(&selector.names, name);
+	if (ncm_select(session->catalog, &selector, &chosen, &count, err) == 0) {
+		for (size_t i = count; i > 0; i--) {
+			if (!chosen[i - 1]->required_only)
+				found = chosen[i - 1];
+		}
+	}
+	free(chosen);
+	ncm_strings_free(&selector.names);
+	return found;
+}
+
+static int show(struct session *session, const struct ncm_registry *registry, const char *name, json_t *models)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	const struct ncm_model *offered = find_offered(session, name, &err);
+	const struct ncm_reg_model *registered = ncm_registry_find(registry, offered ? offered->id : name);
+	json_t *object;
+
+	if (!offered && !registered) {
+		if (err.code == NCM_OK)
+			ncm_error_set(&err, NCM_E_USAGE, "no model is called \"%s\"", name);
+		return session_fail(session, &err);
+	}
+	ncm_error_clear(&err);
+	object = json_object();
+	json_put(object, "registered", registered ? registered_json(registered) : json_null());
+	json_put(object, "manifest", offered ? model_json(offered, registered != NULL) : json_null());
+	json_push(models, object);
+	if (!session->report.json)
+		print_model(offered ? offered->id : registered->id, offered ? offered->name : registered->display_name,
+			    offered, registered);
+	return 0;
+}
+
+/* A bad manifest does not keep anyone from looking at what is installed. */
+static int load_catalog(struct session *session, const struct ncm_registry *registry, struct ncm_error *err)
+{
+	const struct ncm_strings *names = &session->settings.operands;
+
+	if (session_catalog(session, err) == 0)
+		return 0;
+	for (size_t i = 0; i < names->count; i++) {
+		if (!ncm_registry_find(registry, names->items[i]))
+			return -1;
+	}
+	report_warning(&session->report, "the manifests cannot be read; `ncmodel list --available` says why");
+	ncm_error_clear(err);
+	return 0;
+}
+
+static int run(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	const struct ncm_strings *names = &session->settings.operands;
+	struct ncm_registry *registry = NULL;
+	json_t *models = json_array();
+	int exit_code = 0;
+
+	session->report.data = json_object();
+	json_put(session->report.data, "models", models);
+	if (names->count == 0) {
+		ncm_error_set(&err, NCM_E_USAGE, "show: which model?");
+		ncm_error_hint(&err,
+			       "`ncmodel list` names what is installed, `ncmodel list --available` what there is");
+		return session_fail(session, &err);
+	}
+	if (session_config(session, &err) < 0 || !(registry = ncm_registry_load(session->config, &err)) ||
+	    load_catalog(session, registry, &err) < 0) {
+		ncm_registry_free(registry);
+		return session_fail(session, &err);
+	}
+	for (size_t i = 0; i < names->count; i++) {
+		const int code = show(session, registry, names->items[i], models);
+
+		exit_code = code ? code : exit_code;
+	}
+	ncm_registry_free(registry);
+	return exit_code;
+}
+
+static const char *const examples[] = {
+    "ncmodel show deepseek-coder-v2",
+    "paths, digests, licence, sources, variants and scores of one model",
+    NULL,
+};
+
+const struct command command_show = {
+    .name = "show",
+    .summary = "Tell everything that is known of a model",
+    .arguments = "MODEL...",
+    .operands = OPERANDS_MODELS,
+    .description = "Shows what models.json records of a model and what the manifests say of it: files with their paths "
+		   "and digests, licence, sources, variants, scores and notes.",
+    .examples = examples,
+    .run = run,
+};

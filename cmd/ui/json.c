@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include "ui/json.h"
+
+#include "ui/text.h"
+
+#include <string.h>
+
+json_t *json_text(const char *text)
+{
+	AUTO_FREE char *valid = NULL;
+	json_t *value = text ? json_string(text) : json_null();
+	size_t length = 0;
+
+	if (value)
+		return value;
+	valid = memory_grow(NULL, 3 * strlen(text) + 1, 1);
+	for (size_t size; *text; text += size) {
+		uint32_t character;
+
+		size = text_decode(text, &character);
+		value = json_stringn(text, size);
+		if (value) {
+			memcpy(valid + length, text, size);
+			length += size;
+			json_decref(value);
+		} else {
+			memcpy(valid + length, "\xef\xbf\xbd", 3);
+			length += 3;
+			size = 1;
+		}
+	}
+	return json_stringn(valid, length);
+}
+
+json_t *json_words(const struct ncm_strings *words)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < words->count; i++)
+		json_push(array, json_text(words->items[i]));
+	return array;
+}
+
+json_t *json_number(uint64_t number)
+{
+	return json_integer(number > INT64_MAX ? INT64_MAX : (json_int_t)number);
+}
+
+json_t *json_digest(const struct ncm_sha256 *digest)
+{
+	static const struct ncm_sha256 unknown;
+	char hex[NCM_SHA256_HEX + 1];
+
+	if (ncm_sha256_equal(digest, &unknown))
+		return json_null();
+	return json_sprintf("sha256:%s", ncm_sha256_hex(digest, hex));
+}
+
+void json_put(json_t *object, const char *key, json_t *value)
+{
+	json_object_set_new_nocheck(object, key, value);
+}
+
+void json_put_text(json_t *object, const char *key, const char *text)
+{
+	json_put(object, key, json_text(text));
+}
+
+void json_put_number(json_t *object, const char *key, uint64_t number)
+{
+	json_put(object, key, json_number(number));
+}
+
+void json_put_flag(json_t *object, const char *key, bool flag)
+{
+	json_put(object, key, json_boolean(flag));
+}
+
+void json_push(json_t *array, json_t *value)
+{
+	json_array_append_new(array, value);
+}
+
+/* DEL is the one control character that jansson leaves as it is. */
+static int write_without_del(const char *bytes, size_t size, void *context)
+{
+	FILE *out = context;
+
+	for (size_t i = 0; i < size; i++) {
+		if (bytes[i] == 0x7f)
+			fputs("\\u007f", out);
+		else
+			fputc(bytes[i], out);
+	}
+	return 0;
+}
+
+void json_print(const json_t *value, bool one_line, FILE *out)
+{
+	const size_t layout = one_line ? JSON_COMPACT : JSON_INDENT(2);
+
+	json_dump_callback(value, write_without_del, out, layout | JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
+	fputc('\n', out);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tells on standard error what the library does. Four voices of the same events: bars that are drawn over again (on a
+ * terminal), plain lines (at most one a file every ten seconds), one JSON event a line, or warnings alone.
+ */
+#ifndef CMD_UI_PROGRESS_H
+#define CMD_UI_PROGRESS_H
+
+#include "settings.h"
+
+struct progress;
+
+/* Sets *sink to one that tells. Free with progress_free, which removes the bars. */
+struct progress *progress_new(const struct settings *settings, struct ncm_sink *sink);
+/* Says how much is to come, for the total. `progress` may be NULL. */
+void progress_expect(struct progress *progress, size_t files, uint64_t bytes);
+void progress_free(struct progress *progress);
+
+/* One event as a line of JSON. */
+void event_print(const struct ncm_event *event);
+const char *event_name(enum ncm_event_type type);
+
+#endif

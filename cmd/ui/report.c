@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include "ui/report.h"
+
+#include "ui/interrupt.h"
+#include "ui/style.h"
+#include "ui/text.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+enum {
+	LONGEST_LINE = 2048, /* of one message: paths are long */
+};
+
+void report_start(struct report *report)
+{
+	report->errors = json_array();
+}
+
+int report_exit_code(enum ncm_errc code)
+{
+	return code == NCM_E_INTERRUPTED ? interrupt_exit_code() : ncm_errc_exit(code);
+}
+
+static const char *next_step(enum ncm_errc code)
+{
+	switch (code) {
+	case NCM_E_NETWORK:
+	case NCM_E_PROTOCOL:
+		return "run the same command again: it goes on from what was fetched";
+	case NCM_E_RATE_LIMIT:
+		return "wait a while, then run the same command again";
+	case NCM_E_BUSY:
+		return "wait for the other ncmodel, or leave out --no-wait";
+	case NCM_E_DAMAGED:
+		return "`ncmodel pull MODEL` fetches what is damaged again";
+	default:
+		return NULL;
+	}
+}
+
+/* A manifest's faults come one a line. */
+static void print_lines(const char *text, const char *first, const char *next)
+{
+	const char *prefix = first;
+
+	while (*text) {
+		const size_t length = strcspn(text, "\n");
+		AUTO_FREE char *line = text_format("%.*s", (int)length, text);
+		AUTO_FREE char *safe = text_safe_long(line, LONGEST_LINE);
+
+		if (length > 0) {
+			fprintf(stderr, "%s%s\n", prefix, safe);
+			prefix = next;
+		}
+		text += length + (text[length] == '\n');
+	}
+}
+
+static json_t *describe(enum ncm_errc code, const char *message, const char *hint, const char *model)
+{
+	json_t *error = json_object();
+
+	json_put_text(error, "code", ncm_errc_name(code));
+	json_put_text(error, "message", message);
+	json_put_text(error, "hint", hint);
+	json_put_text(error, "model", model);
+	json_put_flag(error, "retryable", ncm_errc_retryable(code));
+	return error;
+}
+
+int report_error(struct report *report, const struct ncm_error *err, const char *model)
+{
+	const char *message = err->message ? err->message : ncm_errc_name(err->code);
+	const char *hint = err->hint ? err->hint : next_step(err->code);
+	json_t *error = describe(err->code, message, hint, model);
+
+	fflush(stdout);
+	if (report->events) {
+		json_t *event = json_deep_copy(error);
+
+		json_put_text(event, "event", "error");
+		json_print(event, true, stderr);
+		json_decref(event);
+	} else {
+		AUTO_FREE char *first =
+		    text_format("%sncmodel:%s ", style_begin(stderr, STYLE_BAD), style_end(stderr, STYLE_BAD));
+
+		print_lines(message, first, "  ");
+		if (hint)
+			print_lines(hint, "  hint: ", "        ");
+	}
+	json_push(report->errors, error);
+	return report_exit_code(err->code);
+}
+
+int report_silently(struct report *report, enum ncm_errc code, const char *message, const char *model)
+{
+	json_push(report->errors, describe(code, message, next_step(code), model));
+	return report_exit_code(code);
+}
+
+void report_warning(const struct report *report, const char *text)
+{
+	if (report->events) {
+		json_t *event = json_object();
+
+		json_put_text(event, "event", "warning");
+		json_put_text(event, "text", text);
+		json_print(event, true, stderr);
+		json_decref(event);
+	} else {
+		AUTO_FREE char *safe = text_safe_long(text, LONGEST_LINE);
+
+		fprintf(stderr, "%sncmodel: warning:%s %s\n", style_begin(stderr, STYLE_WARN),
+			style_end(stderr, STYLE_WARN), safe);
+	}
+}
+
+void report_note(const struct report *report, const char *format, ...)
+{
+	va_list args;
+
+	if (report->quiet || report->events)
+		return;
+	fflush(stdout);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+void report_finish(struct report *report, const char *command, int exit_code)
+{
+	if (report->json) {
+		json_t *document = json_object();
+
+		json_put_text(document, "schema", "ncmodel/1");
+		json_put_text(document, "command", command);
+		json_put_flag(document, "ok", exit_code == 0);
+		json_put_number(document, "exit_code", (uint64_t)exit_code);
+		json_put(document, "data", report->data ? json_incref(report->data) : json_object());
+		json_put(document, "errors", json_incref(report->errors));
+		json_print(document, false, stdout);
+		json_decref(document);
+	}
+	json_decref(report->data);
+	json_decref(report->errors);
+	report->data = report->errors = NULL;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* One run of the program: what was asked, the configuration that follows from it, and who tells what happens. */
+#ifndef CMD_UI_SESSION_H
+#define CMD_UI_SESSION_H
+
+#include "settings.h"
+#include "ui/report.h"
+
+struct command;
+struct progress;
+
+struct session {
+	const struct command *command;
+	struct settings settings;
+	struct report report;
+	struct ncm_config *config;
+	struct ncm_catalog *catalog;
+	struct progress *progress;
+	struct ncm_sink sink;
+};
+
+/* Load the configuration and apply the flags; then the catalog too. Return 0, or -1 with *err. */
+int session_config(struct session *session, struct ncm_error *err);
+int session_catalog(struct session *session, struct ncm_error *err);
+/* Makes the operands the names to choose; --all with another selector is USAGE. */
+int session_selector(struct session *session, struct ncm_error *err);
+/* Whether any selector was given. */
+bool session_selects(const struct session *session);
+/* Starts telling what happens through session->sink; session_quieten ends it (bars are removed). */
+void session_progress(struct session *session);
+void session_quieten(struct session *session);
+/* Tells the error, clears it and returns its exit code: `return session_fail(session, &err)`. */
+int session_fail(struct session *session, struct ncm_error *err);
+void session_free(struct session *session);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+#include "ui/text.h"
+
+#include <ncmodel/text.h>
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void text_free_variable(void *variable)
+{
+	free(*(void **)variable);
+}
+
+static void *need(void *memory)
+{
+	if (!memory) {
+		fputs("ncmodel: out of memory\n", stderr);
+		abort();
+	}
+	return memory;
+}
+
+void *memory_grow(void *memory, size_t count, size_t size)
+{
+	char *grown = need(reallocarray(memory, count, size));
+
+	memset(grown + (count - 1) * size, 0, size);
+	return grown;
+}
+
+char *text_copy(const char *text)
+{
+	return need(strdup(text));
+}
+
+char *text_format(const char *format, ...)
+{
+	char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		text = NULL;
+	va_end(args);
+	return need(text);
+}
+
+/* A CI system trims spaces before it looks for "::" and finds "##[" anywhere in a line. */
+static char *disarm(char *text)
+{
+	char *out = text;
+	char *at;
+
+	while ((at = strstr(out, "##["))) {
+		char *changed = text_format("%.*s\\x23%s", (int)(at - out), out, at + 1);
+
+		free(out);
+		out = changed;
+	}
+	at = strstr(out, "::");
+	if (at) {
+		const char *before = out;
+
+		while (before < at && !isalnum((unsigned char)*before))
+			before++;
+		if (before == at) {
+			char *changed = text_format("%.*s\\x3a%s", (int)(at - out), out, at + 1);
+
+			free(out);
+			out = changed;
+		}
+	}
+	return out;
+}
+
+char *text_safe_long(const char *foreign, size_t max)
+{
+	return disarm(need(ncm_escape(foreign ? foreign : "", max)));
+}
+
+char *text_safe(const char *foreign)
+{
+	return text_safe_long(foreign, 0);
+}
+
+size_t text_decode(const char *text, uint32_t *character)
+{
+	const unsigned char *bytes = (const unsigned char *)text;
+	size_t length = bytes[0] < 0xc2 ? 1 : bytes[0] < 0xe0 ? 2 : bytes[0] < 0xf0 ? 3 : bytes[0] < 0xf5 ? 4 : 1;
+	uint32_t value = length == 1 ? bytes[0] : bytes[0] & (0xffu >> (length + 1));
+
+	if (bytes[0] == 0)
+		return 0;
+	for (size_t i = 1; i < length; i++) {
+		if ((bytes[i] & 0xc0) != 0x80) {
+			*character = bytes[0];
+			return 1;
+		}
+		value = value << 6 | (bytes[i] & 0x3fu);
+	}
+	*character = value;
+	return length;
+}
+
+/* Locale-independent: combining marks take no column; East Asian wide characters and emoji take two (UAX #11). */
+static size_t character_width(uint32_t c)
+{
+	static const uint32_t none[][2] = {{0x300, 0x36f},   {0x483, 0x489},   {0x591, 0x5bd},
+					   {0x64b, 0x65f},   {0x1ab0, 0x1aff}, {0x1dc0, 0x1dff},
+					   {0x20d0, 0x20f0}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}};
+	static const uint32_t wide[][2] = {{0x1100, 0x115f},   {0x2e80, 0x303e},  {0x3041, 0xa4cf}, {0xac00, 0xd7a3},
+					   {0xf900, 0xfaff},   {0xfe30, 0xfe6f},  {0xff00, 0xff60}, {0xffe0, 0xffe6},
+					   {0x1f300, 0x1faff}, {0x20000, 0x3fffd}};
+
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+		if (c >= none[i][0] && c <= none[i][1])
+			return 0;
+	}
+	for (size_t i = 0; i < sizeof wide / sizeof *wide; i++) {
+		if (c >= wide[i][0] && c <= wide[i][1])
+			return 2;
+	}
+	return 1;
+}
+
+size_t text_width(const char *text)
+{
+	size_t width = 0, length;
+	uint32_t character;
+
+	for (; (length = text_decode(text, &character)) > 0; text += length)
+		width += character_width(character);
+	return width;
+}
+
+/* Bytes of the longest beginning of the text that takes at most `width` columns. */
+static size_t prefix_bytes(const char *text, size_t width)
+{
+	const char *at = text;
+	uint32_t character;
+	size_t length;
+
+	while ((length = text_decode(at, &character)) > 0 && character_width(character) <= width) {
+		width -= character_width(character);
+		at += length;
+	}
+	return (size_t)(at - text);
+}
+
+char *text_shorten(const char *text, size_t width)
+{
+	const size_t whole = text_width(text);
+	size_t head, tail;
+
+	if (whole <= width)
+		return text_copy(text);
+	if (width < 2)
+		return text_copy(width ? "…" : "");
+	head = prefix_bytes(text, width / 2);
+	tail = prefix_bytes(text, whole - (width - 1 - width / 2));
+	if (text_width(text + tail) > width - 1 - width / 2) { /* a wide character straddles the cut */
+		uint32_t character;
+
+		tail += text_decode(text + tail, &character);
+	}
+	return text_format("%.*s…%s", (int)head, text, text + tail);
+}
+
+const char *text_plural(uint64_t count, const char *one, const char *many)
+{
+	return count == 1 ? one : many;
+}
+
+void words_add(struct ncm_strings *words, const char *word)
+{
+	words->items = memory_grow(words->items, words->count + 1, sizeof *words->items);
+	words->items[words->count++] = text_copy(word);
+}
+
+void words_add_new(struct ncm_strings *words, const char *word)
+{
+	for (size_t i = 0; i < words->count; i++) {
+		if (strcmp(words->items[i], word) == 0)
+			return;
+	}
+	words_add(words, word);
+}
+
+char *words_join(const struct ncm_strings *words, const char *separator)
+{
+	char *joined = text_copy("");
+
+	for (size_t i = 0; i < words->count; i++) {
+		AUTO_FREE char *before = joined;
+		AUTO_FREE char *word = text_safe(words->items[i]);
+
+		joined = text_format("%s%s%s", before, i > 0 ? separator : "", word);
+	}
+	return joined;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* Text and memory of the command line. The process ends when memory runs out. */
+#ifndef CMD_UI_TEXT_H
+#define CMD_UI_TEXT_H
+
+#include <ncmodel/manifest.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+/* Frees a pointer variable when it goes out of scope. */
+#define AUTO_FREE __attribute__((cleanup(text_free_variable)))
+void text_free_variable(void *variable);
+
+/* The caller frees what these return. */
+void *memory_grow(void *memory, size_t count, size_t size); /* room for `count` things, the new one zeroed */
+char *text_copy(const char *text);
+char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Foreign text made fit to print: ncm_escape, and nothing in it can be read as a command by a CI system that watches
+ * the log ("::set-output", "##[group]"). NULL gives "". The caller frees the result.
+ */
+char *text_safe(const char *foreign);
+/* As text_safe for a name that may be long (a path): at most `max` bytes are shown. */
+char *text_safe_long(const char *foreign, size_t max);
+
+/* Decodes one UTF-8 character; an invalid byte is one character of its own. Returns its length in bytes, 0 at the end.
+ */
+size_t text_decode(const char *text, uint32_t *character);
+/* Columns that the text takes on a terminal. */
+size_t text_width(const char *text);
+/* The text in at most `width` columns, its middle replaced by "…" when it is wider. The caller frees the result. */
+char *text_shorten(const char *text, size_t width);
+
+/* "model" or "models". */
+const char *text_plural(uint64_t count, const char *one, const char *many);
+
+void words_add(struct ncm_strings *words, const char *word);
+/* Adds a word that is not there yet. */
+void words_add_new(struct ncm_strings *words, const char *word);
+/* The words, each made safe, with `separator` between. The caller frees the result. */
+char *words_join(const struct ncm_strings *words, const char *separator);
+
+#endif

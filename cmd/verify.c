@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+#include "command.h"
+
+#include "ui/table.h"
+#include "ui/text.h"
+
+#include <ncmodel/text.h>
+
+#include <ctype.h>
+#include <string.h>
+
+enum {
+	LONGEST_PATH = 1024,
+};
+
+/* The graver of two verdicts; OK is the least. */
+static enum ncm_verdict worse(enum ncm_verdict a, enum ncm_verdict b)
+{
+	static const unsigned gravity[] = {
+	    [NCM_VERDICT_OK] = 0,   [NCM_VERDICT_CHANGED] = 1, [NCM_VERDICT_UNREADABLE] = 2,
+	    [NCM_VERDICT_SIZE] = 3, [NCM_VERDICT_DAMAGED] = 4, [NCM_VERDICT_MISSING] = 5,
+	};
+
+	return gravity[a] >= gravity[b] ? a : b;
+}
+
+/* "DAMAGED": the caller frees it. */
+static char *verdict_text(enum ncm_verdict verdict)
+{
+	char *text = text_copy(ncm_verdict_name(verdict));
+
+	for (char *at = text; *at; at++)
+		*at = (char)toupper((unsigned char)*at);
+	return text;
+}
+
+static enum style verdict_style(enum ncm_verdict verdict)
+{
+	return verdict == NCM_VERDICT_OK ? STYLE_GOOD : verdict == NCM_VERDICT_CHANGED ? STYLE_WARN : STYLE_BAD;
+}
+
+static void add_file(struct table *table, const struct ncm_verify_file *file)
+{
+	AUTO_FREE char *verdict = verdict_text(file->verdict);
+	AUTO_FREE char *path = text_safe_long(file->file->abs, LONGEST_PATH);
+	AUTO_FREE char *detail = text_safe(file->detail);
+
+	table_line(table, text_format("    %s  %s%s%s", verdict, path, *detail ? ": " : "", detail),
+		   file->verdict == NCM_VERDICT_OK ? STYLE_DIM : STYLE_NONE);
+}
+
+/* The verdict on the model of the file at `first`, over all its files. */
+static enum ncm_verdict add_model(const struct ncm_verify_report *report, size_t first, bool verbose,
+				  struct table *table)
+{
+	const struct ncm_reg_model *model = report->files[first].model;
+	enum ncm_verdict verdict = NCM_VERDICT_OK;
+	char size[32];
+	size_t files = 0;
+
+	for (size_t i = first; i < report->count; i++) {
+		if (report->files[i].model == model) {
+			verdict = worse(verdict, report->files[i].verdict);
+			files++;
+		}
+	}
+	table_styled(table, verdict_text(verdict), verdict_style(verdict));
+	table_foreign(table, model->id);
+	table_cell(table, text_format("%zu %s", files, text_plural(files, "file", "files")));
+	table_cell(table, text_copy(ncm_format_size(model->size, size, sizeof size)));
+	for (size_t i = first; i < report->count; i++) {
+		if (report->files[i].model == model && (verbose || report->files[i].verdict != NCM_VERDICT_OK))
+			add_file(table, &report->files[i]);
+	}
+	return verdict;
+}
+
+static bool is_first_of_model(const struct ncm_verify_report *report, size_t index)
+{
+	for (size_t i = 0; i < index; i++) {
+		if (report->files[i].model == report->files[index].model)
+			return false;
+	}
+	return true;
+}
+
+static void print_extra(const struct ncm_verify_report *report)
+{
+	if (report->extra.count == 0)
+		return;
+	printf("%zu extra %s that no model names:\n", report->extra.count,
+	       text_plural(report->extra.count, "file", "files"));
+	for (size_t i = 0; i < report->extra.count; i++) {
+		AUTO_FREE char *path = text_safe_long(report->extra.items[i], LONGEST_PATH);
+
+		printf("    %s\n", path);
+	}
+}
+
+static void print_total(const struct ncm_verify_report *report, const struct ncm_strings *bad)
+{
+	char size[32], rate[32], time[32];
+
+	if (bad->count > 0) {
+		AUTO_FREE char *ids = words_join(bad, " ");
+
+		printf("To repair: ncmodel pull %s\n", ids);
+	}
+	printf("%zu of %zu %s ok", report->models_ok, report->models, text_plural(report->models, "model", "models"));
+	if (report->quick) {
+		printf(". Quick: size and mtime only, no content was read.\n");
+		return;
+	}
+	printf(", %s hashed in %s", ncm_format_size(report->bytes, size, sizeof size),
+	       ncm_format_duration(report->seconds, time, sizeof time));
+	if (report->seconds > 0.01)
+		printf(" (%s/s)",
+		       ncm_format_size((uint64_t)((double)report->bytes / report->seconds), rate, sizeof rate));
+	printf(".\n");
+}
+
+static void print_report(const struct session *session, const struct ncm_verify_report *report)
+{
+	struct table *table = table_new(0);
+	struct ncm_strings bad = {0};
+
+	table_column(table, "", 0);
+	table_column(table, "", COLUMN_SHRINK_LAST);
+	table_column(table, "", COLUMN_RIGHT);
+	table_column(table, "", COLUMN_RIGHT);
+	for (size_t i = 0; i < report->count; i++) {
+		if (is_first_of_model(report, i) &&
+		    add_model(report, i, session->settings.verbose > 0, table) != NCM_VERDICT_OK)
+			words_add(&bad, report->files[i].model->id);
+	}
+	table_print(table, stdout);
+	print_extra(report);
+	print_total(report, &bad);
+	table_free(table);
+	ncm_strings_free(&bad);
+}
+
+static json_t *file_json(const struct ncm_verify_file *file)
+{
+	json_t *object = json_object();
+
+	json_put_text(object, "model", file->model->id);
+	json_put_text(object, "path", file->file->abs);
+	json_put_text(object, "verdict", ncm_verdict_name(file->verdict));
+	json_put_number(object, "size", file->file->size);
+	json_put(object, "sha256", json_digest(&file->file->sha256));
+	if (file->verdict == NCM_VERDICT_SIZE)
+		json_put_number(object, "size_found", file->size_found);
+	if (file->verdict == NCM_VERDICT_DAMAGED)
+		json_put(object, "sha256_found", json_digest(&file->sha256_found));
+	json_put_text(object, "detail", file->detail);
+	return object;
+}
+
+static json_t *report_json(const struct ncm_verify_report *report)
+{
+	json_t *object = json_object();
+	json_t *files = json_array();
+
+	for (size_t i = 0; i < report->count; i++)
+		json_push(files, file_json(&report->files[i]));
+	json_put_flag(object, "quick", report->quick);
+	json_put_number(object, "models", report->models);
+	json_put_number(object, "models_ok", report->models_ok);
+	json_put_number(object, "bytes", report->bytes);
+	json_put(object, "seconds", json_real(report->seconds));
+	json_put(object, "files", files);
+	json_put(object, "extra", json_words(&report->extra));
+	return object;
+}
+
+/* The table says it on standard output; the document gets an error for each file. */
+static int record_damage(struct session *session, const struct ncm_verify_report *report)
+{
+	int exit_code = 0;
+
+	for (size_t i = 0; i < report->count; i++) {
+		const struct ncm_verify_file *file = &report->files[i];
+		AUTO_FREE char *message = NULL;
+
+		if (file->verdict == NCM_VERDICT_OK)
+			continue;
+		message =
+		    text_format("%s: %s is %s", file->model->id, file->file->abs, ncm_verdict_name(file->verdict));
+		exit_code = report_silently(&session->report, NCM_E_DAMAGED, message, file->model->id);
+	}
+	return exit_code;
+}
+
+static int run(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	struct ncm_verify_report *report;
+	int exit_code;
+
+	if (session_config(session, &err) < 0 || session_selector(session, &err) < 0)
+		return session_fail(session, &err);
+	session_progress(session);
+	report =
+	    ncm_verify(session->config, &session->settings.selector, session->settings.quick, &session->sink, &err);
+	session_quieten(session);
+	if (!report)
+		return session_fail(session, &err);
+	session->report.data = report_json(report);
+	exit_code = record_damage(session, report);
+	if (report->registry->count == 0)
+		report_note(&session->report,
+			    "Nothing is installed yet. `ncmodel plan` shows what a pull would fetch.");
+	else if (!session->report.json && !(session->settings.quiet && exit_code == 0))
+		print_report(session, report);
+	ncm_verify_free(report);
+	return exit_code;
+}
+
+static const struct option own[] = {
+    {0, "quick", OPTION_FLAG, offsetof(struct settings, quick), .help = "compare size and mtime only, read no content"},
+    {.name = NULL},
+};
+static const struct option_group own_group = {"Options", own};
+
+static const char *const examples[] = {
+    "ncmodel verify",
+    "every file of every model, full SHA-256, on all cores",
+    "ncmodel verify --quick",
+    "size and mtime only: seconds instead of minutes",
+    NULL,
+};
+
+const struct command command_verify = {
+    .name = "verify",
+    .summary = "Check that everything registered is there, byte for byte",
+    .arguments = "[MODEL...]",
+    .operands = OPERANDS_MODELS,
+    .stops_in_order = true,
+    .groups = {&own_group, &options_selection},
+    .description = "Hashes every file that models.json names and compares it with what was recorded. Files are listed "
+		   "when they are not ok, or with -v. Files in the models' folders that no model names are listed as "
+		   "extra. Ends with 4 on damage or when something is missing.",
+    .examples = examples,
+    .run = run,
+};

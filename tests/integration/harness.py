@@ -1,0 +1,147 @@
+"""A machine for one test: a fresh root, a fresh home, the real binary, and an oracle that looks at what is on disk.
+
+The oracle shares no code with the program: it reads models.json and the stores with Python alone.
+"""
+import hashlib
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from hub import Hub, sha256
+
+SOURCE = os.environ.get("NCM_TEST_SOURCE") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BINARY = os.environ.get("NCMODEL") or os.path.join(SOURCE, "build", "cmd", "ncmodel")
+sys.path.insert(0, os.path.join(SOURCE, "tests", "data"))
+TOKENS = {"HF_TOKEN": "hf_canaryCanaryCanary0001", "CIVITAI_TOKEN": "civ0canary0canary0canary00000002"}
+
+
+def gguf(seed, size):
+    """The smallest thing that is a GGUF file: magic, version 3, no tensors, no metadata, then filling."""
+    head = b"GGUF" + struct.pack("<IQQ", 3, 0, 0)
+    return head + filling(seed, size - len(head))
+
+
+def safetensors(seed, size):
+    header = json.dumps({"t": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
+    return struct.pack("<Q", len(header)) + header + filling(seed, size)
+
+
+def filling(seed, size):
+    size = max(size, 0)
+    block = b"".join(hashlib.sha256(f"{seed}/{i}".encode()).digest() for i in range(min(size // 32 + 1, 4096)))
+    return (block * (size // len(block) + 1))[:size]
+
+
+class Machine:
+    def __init__(self):
+        self.home = tempfile.mkdtemp(prefix="ncmodel-test-")
+        self.root = os.path.join(self.home, "root")
+        self.manifests = os.path.join(self.home, "manifests")
+        os.makedirs(self.root)
+        self.hub = Hub()
+        self.env = {
+            "HOME": self.home, "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "NCMODEL_ROOT": self.root,
+            "XDG_CONFIG_HOME": os.path.join(self.home, ".config"),
+            "NCMODEL_DATADIR": os.path.join(SOURCE, "manifests"), "NCMODEL_PROFILE": "test",
+            "NCMODEL_MANIFEST_DIR": self.manifests, "NCMODEL_RESERVE": "0", "HF_ENDPOINT": self.hub.service.url,
+            "NCMODEL_CIVITAI_ENDPOINT": self.hub.service.url, "NCMODEL_OLLAMA_REGISTRY": self.hub.service.url,
+            "NO_PROXY": "127.0.0.1",
+        }
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
+            if name in os.environ:
+                self.env[name] = os.environ[name]
+        self.manifest([])
+
+    def close(self):
+        self.hub.close()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def store(self, *parts):
+        return os.path.join(self.root, "server/ai/llama-cpp/models", *parts)
+
+    def manifest(self, models, phase=1):
+        """Writes one phase of the profile "test". Short entries are filled up."""
+        folder = os.path.join(self.manifests, "test")
+        os.makedirs(folder, exist_ok=True)
+        path = os.path.join(folder, f"phase-{phase}-{['', 'high', 'medium', 'low'][phase]}.json")
+        if not models:
+            models = [{"id": "unused", "files": [{"from": ["https://unused.invalid/x.gguf"],
+                                                  "to": [{"store": "llama-cpp"}]}]}]
+        full = [{"name": m["id"], "kind": "llm", "use_cases": ["General"], **m} for m in models]
+        with open(path, "w") as out:
+            json.dump({"schema_version": 1, "profile": "test", "phase": phase,
+                       "priority": ["", "high", "medium", "low"][phase], "models": full}, out, indent=2)
+        return path
+
+    def simple(self, name, data, pinned=True, **extra):
+        """A model of one plain URL."""
+        url = self.hub.url(f"/files/{name}", data)
+        spec = {"from": [url], "insecure_http": True, "to": [{"store": "llama-cpp", "name": name}],
+                **({"sha256": sha256(data), "size": len(data)} if pinned else {}), **extra}
+        return {"id": name.split(".")[0], "files": [spec]}
+
+    def start(self, *arguments, env=None, **options):
+        return subprocess.Popen([BINARY, *arguments], env={**self.env, **(env or {})}, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.home, **options)
+
+    def run(self, *arguments, env=None, timeout=120):
+        process = self.start(*arguments, env=env)
+        try:
+            process.out, process.err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            raise
+        if "Sanitizer" in process.err or "runtime error:" in process.err:
+            raise AssertionError(process.err)
+        return process
+
+    # the oracle
+
+    def registry(self):
+        with open(self.store("models.json")) as file:
+            return json.load(file)
+
+    def snapshot(self):
+        """Every file below the root but our own locks and staging, with its digest."""
+        found = {}
+        for folder, folders, files in os.walk(self.root):
+            folders[:] = [f for f in folders if f != ".ncmodel"]
+            for name in files:
+                path = os.path.join(folder, name)
+                with open(path, "rb") as file:
+                    found[os.path.relpath(path, self.root)] = sha256(file.read())
+        return found
+
+    def registered_path(self, path):
+        return path if os.path.isabs(path) else os.path.join(os.path.dirname(self.store()), path)
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.machine = Machine()
+        self.hub = self.machine.hub
+        self.addCleanup(self.machine.close)
+
+    def pull(self, *arguments, code=0, env=None):
+        result = self.machine.run("pull", "-y", *arguments, env=env)
+        self.assertEqual(result.returncode, code, result.err + result.out)
+        return result
+
+    def check_registry(self):
+        """models.json keeps its readers' contract, and every entry is true."""
+        import selector_check
+        with open(self.machine.store("models.json"), encoding="utf-8") as file:
+            self.assertEqual(list(selector_check.check(file.read())), [])
+        for model in self.machine.registry()["models"]:
+            for file in model["files"]:
+                with open(self.machine.registered_path(file["path"]), "rb") as content:
+                    data = content.read()
+                self.assertEqual(len(data), file["size"], file["path"])
+                self.assertEqual(sha256(data), file["sha256"], file["path"])
