@@ -1,0 +1,58 @@
+"""`list` and `show` over the shipped profile `noa`, its weights stood in for by small files."""
+import glob
+import json
+import os
+import re
+import unittest
+
+from harness import SOURCE, Case, gguf, sha256
+
+
+class ListTest(Case):
+    def setUp(self):
+        super().setUp()
+        m = self.machine
+        m.env["NCMODEL_PROFILE"] = "noa"
+        folder = os.path.join(m.manifests, "noa")
+        os.makedirs(folder)
+        for path in glob.glob(os.path.join(SOURCE, "manifests/noa/phase-*.json")):
+            with open(path) as file:
+                document = json.load(file)
+            for model in document["models"]:
+                model.pop("variants", None)
+                for number, spec in enumerate(model["files"]):
+                    name = f"{model['id']}-{number}.gguf"
+                    data = gguf(name, 2_000)
+                    spec.update({"from": [self.hub.url("/noa/" + name, data)], "insecure_http": True,
+                                 "sha256": sha256(data), "size": len(data)})
+                    for key in ("include", "exclude", "layers", "digest"):
+                        spec.pop(key, None)
+            with open(os.path.join(folder, os.path.basename(path)), "w") as file:
+                json.dump(document, file)
+
+    def test_use_cases_of_noa(self):
+        self.pull()
+        self.check_registry()
+        result = self.machine.run("list", "--by-usecase")
+        self.assertEqual(result.returncode, 0, result.err)
+        for word, count in (("CodeGeneration", 4), ("Reasoning", 6), ("General", 10), ("AgentTask", 5),
+                            ("FunctionCalling", 2), ("Vision", 1)):
+            self.assertRegex(result.out, re.compile(rf"^{word}\s+{count}\b", re.MULTILINE))
+        self.assertEqual(self.machine.registry()["total_models"], 15)
+        answer = json.loads(self.machine.run("list", "--json").out)
+        self.assertTrue(answer["ok"])
+
+    def test_available_marks_what_is_installed(self):
+        self.pull("--phase", "3")
+        text = self.machine.run("list", "--available").out
+        self.assertGreaterEqual(len(text.splitlines()), 15)
+        for how in ("--by-phase", "--by-store", "--by-source"):
+            self.assertEqual(self.machine.run("list", how).returncode, 0)
+        name = self.machine.registry()["models"][0]["id"]
+        shown = self.machine.run("show", name)
+        self.assertEqual(shown.returncode, 0, shown.err)
+        self.assertIn(self.machine.registry()["models"][0]["files"][0]["sha256"], shown.out)
+
+
+if __name__ == "__main__":
+    unittest.main()
