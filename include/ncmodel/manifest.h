@@ -133,6 +133,7 @@ struct ncm_selector {
 	struct ncm_strings sources; /* schemes: ollama hf civitai https */
 	struct ncm_strings stores;
 	const char *variant; /* --variant; NULL: each model's own files */
+	const char *to;      /* --to "STORE[/FOLDER[/NAME]]" of sources spelled out; NULL: by what they are */
 };
 
 /*

@@ -22,7 +22,7 @@ struct ncm_reg_file {
 	char *store; /* store id */
 	char *role;
 	uint64_t size;
-	struct ncm_sha256 sha256;
+	struct ncm_sha256 sha256; /* all zero: the entry is an older script's; then size and mtime_ns are unknown too */
 	int64_t mtime_ns;
 };
 

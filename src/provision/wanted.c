@@ -147,8 +147,11 @@ static struct ncm_resolution *ask(struct run *run, const struct wanted *wanted, 
 	struct ncm_pin pin = {entry && from == 0 ? entry->revision : NULL};
 	struct ncm_resolution *found = ncm_source_offline(run->sources, uri, wanted->spec, &pin);
 
-	if (!found)
+	if (!found) {
 		found = ncm_source_resolve(run->sources, uri, wanted->spec, &pin, err);
+		if (!found)
+			ncm_error_wrap(err, "%s", model_id(run, wanted));
+	}
 	if (found && check_against_lock(run, wanted, found, err) < 0) {
 		ncm_resolution_free(found);
 		found = NULL;

@@ -9,7 +9,9 @@
  * Adds the model or replaces the one of its id; keys of the old entry that we do not know stay. In `model` these count:
  * everything but path/abs pairs (files[].abs is given, files[].path is made from it), file_path (made from the first
  * file whose role is "weights", else "model", else the first), installed_at (kept from the old entry if its files are
- * the same, else now). Unknown use cases are moved to tags, defaults of the readers' contract are filled in.
+ * the same, else now). Without verified_at the entry counts as verified now, unless the old one was so and its files
+ * are the same: who puts a model has hashed its files. Unknown use cases are moved to tags, defaults of the readers'
+ * contract are filled in.
  */
 int ncm_registry_put(const char *path, const struct ncm_reg_model *model, struct ncm_error *err);
 /* Records a verify result (RFC 3339 UTC now) for the models of these ids: results[i] is "ok", "damaged", "missing". */

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* Faults are gathered, so that whoever writes a manifest sees all of them at once. */
+#include "manifest/load.h"
+
+#include "base/buffer.h"
+#include "base/mem.h"
+#include "manifest/line.h"
+
+#include <ncmodel/text.h>
+#include <string.h>
+
+enum { SHOWN_BYTES = 600 };
+
+static size_t line_of(const struct manifest_file *file, const char *path)
+{
+	return file->json ? ncm_json_nearest_line(file->text, file->size, path) : 1;
+}
+
+char *manifest_place(const struct manifest_file *file, const char *path)
+{
+	return ncm_asprintf("%s:%zu", file->path, line_of(file, path));
+}
+
+void manifest_fault(struct manifest_set *set, size_t file, const char *path, const char *format, ...)
+{
+	NCM_AUTO_FREE char *reason = NULL, *text = NULL;
+	struct manifest_fault *fault;
+	va_list args;
+
+	if (set->files[file].context)
+		return;
+	if (set->fault_count++ >= MANIFEST_FAULTS_TOLD)
+		return;
+	va_start(args, format);
+	reason = ncm_vasprintf(format, args);
+	va_end(args);
+	text = ncm_asprintf("%s: %s", path, reason);
+	fault = &set->faults[set->fault_count - 1];
+	/* A line break in a key would make one fault look like two. */
+	*fault = (struct manifest_fault){file, line_of(&set->files[file], path), ncm_escape(text, SHOWN_BYTES)};
+}
+
+void manifest_json_fault(struct manifest_set *set, size_t file, const char *message)
+{
+	NCM_AUTO_FREE char *text = NULL;
+	char *rest;
+	unsigned long line = strtoul(*message == ':' ? message + 1 : message, &rest, 10);
+
+	if (set->files[file].context || set->fault_count++ >= MANIFEST_FAULTS_TOLD)
+		return;
+	text = ncm_asprintf("$: %s", rest + strspn(rest, ": "));
+	set->faults[set->fault_count - 1] =
+	    (struct manifest_fault){file, line ? line : 1, ncm_escape(text, SHOWN_BYTES)};
+}
+
+static int compare_faults(const void *a, const void *b)
+{
+	const struct manifest_fault *x = a, *y = b;
+
+	if (x->file != y->file)
+		return x->file < y->file ? -1 : 1;
+	if (x->line != y->line)
+		return x->line < y->line ? -1 : 1;
+	return strcmp(x->text, y->text);
+}
+
+int manifest_tell_faults(const struct manifest_set *set, struct ncm_error *err)
+{
+	const size_t told = set->fault_count < MANIFEST_FAULTS_TOLD ? set->fault_count : MANIFEST_FAULTS_TOLD;
+	struct manifest_fault sorted[MANIFEST_FAULTS_TOLD];
+	struct ncm_buffer message = {0};
+
+	if (set->fault_count == 0)
+		return 0;
+	memcpy(sorted, set->faults, told * sizeof *sorted);
+	qsort(sorted, told, sizeof *sorted, compare_faults);
+	for (size_t i = 0; i < told; i++) {
+		ncm_buffer_printf(&message, "%s%s:%zu: %s", i > 0 ? "\n" : "", set->files[sorted[i].file].path,
+				  sorted[i].line, sorted[i].text);
+	}
+	if (told < set->fault_count)
+		ncm_buffer_printf(&message, "\nand %zu more", set->fault_count - told);
+	ncm_error_set(err, NCM_E_MANIFEST, "%s", message.data);
+	ncm_buffer_free(&message);
+	return -1;
+}

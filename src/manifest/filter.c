@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#include "manifest/filter.h"
+
+#include "base/buffer.h"
+#include "base/mem.h"
+#include "manifest/nearest.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum { PHASE_BITS = 32 };
+
+bool ncm_traits_named(const struct ncm_traits *traits, const char *word)
+{
+	return strcasecmp(traits->id, word) == 0 || (traits->name && strcasecmp(traits->name, word) == 0) ||
+	       ncm_strings_contain(&traits->others, word);
+}
+
+static int unknown_name(const char *word, const struct ncm_traits *traits, size_t count, const char *which,
+			struct ncm_error *err)
+{
+	struct ncm_nearest nearest = {.to = word};
+	NCM_AUTO_FREE char *list = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		ncm_nearest_offer(&nearest, traits[i].id);
+		if (traits[i].name)
+			ncm_nearest_offer(&nearest, traits[i].name);
+		for (size_t k = 0; k < traits[i].others.count; k++)
+			ncm_nearest_offer(&nearest, traits[i].others.items[k]);
+	}
+	list = ncm_nearest_list(&nearest);
+	ncm_error_set(err, NCM_E_USAGE, "no %smodel is called \"%s\"", which, word);
+	return list ? ncm_error_hint(err, "did you mean %s?", list) : -1;
+}
+
+static int keep_named(const struct ncm_strings *names, struct ncm_traits *traits, size_t count, const char *which,
+		      struct ncm_error *err)
+{
+	for (size_t i = 0; i < count; i++)
+		traits[i].kept = names->count == 0;
+	for (size_t k = 0; k < names->count; k++) {
+		const char *word = names->items[k];
+		bool by_id = false, found = false;
+
+		for (size_t i = 0; i < count && !by_id; i++)
+			by_id = strcasecmp(traits[i].id, word) == 0;
+		for (size_t i = 0; i < count; i++) {
+			/* An id is meant before another model's alias is. */
+			if (by_id ? strcasecmp(traits[i].id, word) == 0 : ncm_traits_named(&traits[i], word))
+				traits[i].kept = found = true;
+		}
+		if (!found)
+			return unknown_name(word, traits, count, which, err);
+	}
+	return 0;
+}
+
+static int check_phases(unsigned phases, const struct ncm_traits *traits, size_t count, const char *which,
+			struct ncm_error *err)
+{
+	unsigned known = 0;
+
+	for (size_t i = 0; i < count; i++)
+		known |= traits[i].phase > 0 && traits[i].phase < PHASE_BITS ? 1u << traits[i].phase : 0;
+	for (unsigned phase = 0; phase < PHASE_BITS; phase++) {
+		if ((phases >> phase & 1) && !(known >> phase & 1)) {
+			ncm_error_set(err, NCM_E_USAGE, "no %smodel is of phase %u", which, phase);
+			return ncm_error_hint(err, "phases are 1 (high), 2 (medium) and 3 (low)");
+		}
+	}
+	return 0;
+}
+
+/* People call the same service by several names. */
+static const char *scheme_word(const char *word)
+{
+	static const char *const synonyms[][2] = {
+	    {"url", "https"}, {"http", "https"}, {"huggingface", "hf"}, {"hugging-face", "hf"}};
+
+	for (size_t i = 0; i < sizeof synonyms / sizeof *synonyms; i++) {
+		if (strcasecmp(word, synonyms[i][0]) == 0)
+			return synonyms[i][1];
+	}
+	return word;
+}
+
+static bool has_priority(const struct ncm_traits *traits, const char *word)
+{
+	return traits->priority && strcasecmp(traits->priority, word) == 0;
+}
+
+static bool has_use_case(const struct ncm_traits *traits, const char *word)
+{
+	return ncm_strings_contain(traits->use_cases, word) || ncm_strings_contain(traits->tags, word);
+}
+
+static bool has_tag(const struct ncm_traits *traits, const char *word)
+{
+	return ncm_strings_contain(traits->tags, word);
+}
+
+static bool has_scheme(const struct ncm_traits *traits, const char *word)
+{
+	return ncm_strings_contain(&traits->schemes, scheme_word(word));
+}
+
+static bool has_store(const struct ncm_traits *traits, const char *word)
+{
+	return ncm_strings_contain(&traits->stores, word);
+}
+
+static void offer_all(struct ncm_nearest *nearest, const struct ncm_strings *words)
+{
+	for (size_t i = 0; i < words->count; i++)
+		ncm_nearest_offer(nearest, words->items[i]);
+}
+
+/* Says which filter left nothing, and words near to it that the models do have. */
+static int left_nothing(const char *flag, const struct ncm_strings *words, const struct ncm_traits *traits,
+			size_t count, const char *which, struct ncm_error *err)
+{
+	struct ncm_buffer list = {0};
+	struct ncm_nearest nearest = {.to = words->items[0]};
+	NCM_AUTO_FREE char *near = NULL;
+
+	for (size_t i = 0; i < words->count; i++)
+		ncm_buffer_printf(&list, "%s%s", i > 0 ? "," : "", words->items[i]);
+	ncm_error_set(err, NCM_E_USAGE, "%s %s leaves no %smodel", flag, list.data, which);
+	ncm_buffer_free(&list);
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(flag, "--usecase") == 0)
+			offer_all(&nearest, traits[i].use_cases);
+		if (strcmp(flag, "--usecase") == 0 || strcmp(flag, "--tag") == 0)
+			offer_all(&nearest, traits[i].tags);
+		if (strcmp(flag, "--source") == 0)
+			offer_all(&nearest, &traits[i].schemes);
+		if (strcmp(flag, "--store") == 0)
+			offer_all(&nearest, &traits[i].stores);
+	}
+	near = ncm_nearest_list(&nearest);
+	if (near && strcasecmp(nearest.words[0], nearest.to) != 0)
+		ncm_error_hint(err, "did you mean %s?", near);
+	return -1;
+}
+
+static size_t count_kept(const struct ncm_traits *traits, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++)
+		kept += traits[i].kept;
+	return kept;
+}
+
+static int keep_phases(unsigned phases, struct ncm_traits *traits, size_t count, const char *which,
+		       struct ncm_error *err)
+{
+	if (phases == 0)
+		return 0;
+	if (check_phases(phases, traits, count, which, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		traits[i].kept = traits[i].kept && traits[i].phase < PHASE_BITS && (phases >> traits[i].phase & 1);
+	if (count_kept(traits, count) > 0)
+		return 0;
+	return ncm_error_set(err, NCM_E_USAGE, "--phase leaves no %smodel", which);
+}
+
+int ncm_filter(const struct ncm_selector *selector, struct ncm_traits *traits, size_t count, const char *which,
+	       struct ncm_error *err)
+{
+	const struct {
+		const char *flag;
+		const struct ncm_strings *words;
+		bool (*fits)(const struct ncm_traits *traits, const char *word);
+	} filters[] = {
+	    {"--priority", &selector->priorities, has_priority},
+	    {"--usecase", &selector->use_cases, has_use_case},
+	    {"--tag", &selector->tags, has_tag},
+	    {"--source", &selector->sources, has_scheme},
+	    {"--store", &selector->stores, has_store},
+	};
+
+	if (keep_named(&selector->names, traits, count, which, err) < 0 ||
+	    keep_phases(selector->phases, traits, count, which, err) < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
+		const struct ncm_strings *words = filters[i].words;
+
+		for (size_t k = 0; k < count && words->count > 0; k++) {
+			bool fits = false;
+
+			for (size_t w = 0; w < words->count && traits[k].kept && !fits; w++)
+				fits = filters[i].fits(&traits[k], words->items[w]);
+			traits[k].kept = fits;
+		}
+		if (words->count > 0 && count_kept(traits, count) == 0)
+			return left_nothing(filters[i].flag, words, traits, count, which, err);
+	}
+	return 0;
+}
+
+void ncm_traits_free(struct ncm_traits *traits, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		ncm_strings_free(&traits[i].others);
+		ncm_strings_free(&traits[i].schemes);
+		ncm_strings_free(&traits[i].stores);
+	}
+	free(traits);
+}

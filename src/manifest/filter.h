@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* What selectors do, for models of manifests and of models.json alike. */
+#ifndef NCM_MANIFEST_FILTER_H
+#define NCM_MANIFEST_FILTER_H
+
+#include <ncmodel/manifest.h>
+
+/* What a model shows to the filters. Borrowed from the model unless said otherwise. */
+struct ncm_traits {
+	const char *id;
+	const char *name;
+	struct ncm_strings others; /* owned: aliases, file names … */
+	unsigned phase;
+	const char *priority; /* or NULL */
+	const struct ncm_strings *use_cases;
+	const struct ncm_strings *tags;
+	struct ncm_strings schemes; /* owned */
+	struct ncm_strings stores;  /* owned */
+	bool kept;
+};
+
+/* Whether a word is one of the model's names. */
+bool ncm_traits_named(const struct ncm_traits *traits, const char *word);
+/* Sets `kept` of each. `which` goes before "model" in messages ("" or "installed "). Class USAGE if nothing is kept, or
+ * a name or phase fits nothing; the variant is not looked at. */
+int ncm_filter(const struct ncm_selector *selector, struct ncm_traits *traits, size_t count, const char *which,
+	       struct ncm_error *err);
+void ncm_traits_free(struct ncm_traits *traits, size_t count);
+
+#endif

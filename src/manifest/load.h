@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of loading a profile share: the files, and the faults found in them. */
+#ifndef NCM_MANIFEST_LOAD_H
+#define NCM_MANIFEST_LOAD_H
+
+#include <jansson.h>
+#include <ncmodel/manifest.h>
+
+struct manifest_file {
+	char *path;
+	char *text;
+	size_t size;
+	json_t *json; /* NULL if it is not JSON */
+	bool context; /* read for the ids in it; its own faults are not told */
+	bool sound;   /* the schema has nothing against it, and its models are in the catalog */
+	size_t first; /* its models in the catalog */
+	size_t count;
+};
+
+enum { MANIFEST_FAULTS_TOLD = 50 };
+
+struct manifest_fault {
+	size_t file; /* index */
+	size_t line;
+	char *text; /* "$.json.path: reason" */
+};
+
+struct manifest_set {
+	struct manifest_file *files;
+	size_t count;
+	bool complete; /* all files of a profile are there: an id that is in none of them does not exist */
+	struct ncm_catalog *catalog;
+	struct manifest_fault faults[MANIFEST_FAULTS_TOLD];
+	size_t fault_count; /* all that were found, told or not */
+};
+
+/* faults.c */
+void manifest_fault(struct manifest_set *set, size_t file, const char *path, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* A fault from what ncm_json_parse says of a text without a name (":LINE: reason"). */
+void manifest_json_fault(struct manifest_set *set, size_t file, const char *message);
+/* Makes one MANIFEST error of all faults. Returns 0 if there is none, else -1. */
+int manifest_tell_faults(const struct manifest_set *set, struct ncm_error *err);
+/* "FILE:LINE" of a JSON path. The caller frees it. */
+char *manifest_place(const struct manifest_file *file, const char *path);
+
+/* parse.c: appends the models of a file that the schema has passed. */
+void manifest_parse(const json_t *json, struct ncm_catalog *catalog);
+void manifest_model_clear(struct ncm_model *model);
+bool manifest_is_ollama(const char *uri);
+
+/* rules.c: what the schema cannot say of one file. */
+void manifest_check_file(struct manifest_set *set, size_t file);
+/* requires.c: ids, over all files. */
+void manifest_check_ids(struct manifest_set *set);
+/* conflicts.c: two files in one place, over all files. */
+void manifest_check_places(struct manifest_set *set);
+
+/* profiles.c */
+/* The phase files of a profile, in order. Class USAGE if there is no such profile. */
+int manifest_profile_files(const struct ncm_config *config, const char *profile, struct ncm_strings *paths,
+			   struct ncm_error *err);
+/* The phase files in a folder, sorted. */
+void manifest_files_in(const char *folder, struct ncm_strings *paths);
+bool manifest_is_phase_file(const char *name);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include "manifest/lock.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "manifest/lock_json.h"
+
+#include <string.h>
+
+enum { SCHEMA_VERSION = 1 };
+
+static int compare_entries(const void *a, const void *b)
+{
+	return strcmp(((const struct ncm_lock_entry *)a)->uri, ((const struct ncm_lock_entry *)b)->uri);
+}
+
+static int load_entries(struct ncm_lock *lock, const json_t *document, struct ncm_error *err)
+{
+	json_t *entries = json_object_get(document, "entries");
+	const char *uri;
+	json_t *json;
+
+	if (entries && !json_is_object(entries))
+		return ncm_error_set(err, NCM_E_MANIFEST, "%s: $.entries: must be an object", lock->path);
+	json_object_foreach(entries, uri, json)
+	{
+		struct ncm_lock_entry entry;
+		NCM_AUTO_FREE char *reason = NULL;
+
+		if (lock_entry_parse(uri, json, &entry, &reason) < 0)
+			return ncm_error_set(err, NCM_E_MANIFEST, "%s: the entry of %s%s", lock->path, uri, reason);
+		*NCM_PUSH(lock->entries, lock->count) = entry;
+	}
+	/* Sorted, so that a look-up among many is quick. */
+	if (lock->count > 1)
+		qsort(lock->entries, lock->count, sizeof *lock->entries, compare_entries);
+	return 0;
+}
+
+struct ncm_lock *ncm_lock_load(const char *path, struct ncm_error *err)
+{
+	json_t *document = lock_read(path, err);
+	struct ncm_lock *lock;
+
+	if (!document)
+		return NULL;
+	lock = ncm_calloc(1, sizeof *lock);
+	lock->path = ncm_strdup(path);
+	lock->document = document;
+	if (load_entries(lock, document, err) == 0)
+		return lock;
+	ncm_lock_free(lock);
+	return NULL;
+}
+
+void ncm_lock_free(struct ncm_lock *lock)
+{
+	if (!lock)
+		return;
+	for (size_t i = 0; i < lock->count; i++)
+		lock_entry_clear(&lock->entries[i]);
+	json_decref(lock->document);
+	free(lock->entries);
+	free(lock->path);
+	free(lock);
+}
+
+const struct ncm_lock_entry *ncm_lock_find(const struct ncm_lock *lock, const char *uri)
+{
+	const struct ncm_lock_entry key = {.uri = (char *)uri};
+
+	if (lock->count == 0)
+		return NULL;
+	return bsearch(&key, lock->entries, lock->count, sizeof *lock->entries, compare_entries);
+}
+
+void ncm_lock_put(struct ncm_lock *lock, const struct ncm_lock_entry *entry)
+{
+	struct ncm_lock_entry copy;
+	size_t at = 0;
+
+	lock_entry_copy(&copy, entry);
+	while (at < lock->count && strcmp(lock->entries[at].uri, copy.uri) < 0)
+		at++;
+	if (at < lock->count && strcmp(lock->entries[at].uri, copy.uri) == 0) {
+		lock_entry_clear(&lock->entries[at]);
+	} else {
+		(void)NCM_PUSH(lock->entries, lock->count);
+		memmove(&lock->entries[at + 1], &lock->entries[at], (lock->count - 1 - at) * sizeof copy);
+	}
+	lock->entries[at] = copy;
+}
+
+static int write_document(int dirfd, const char *path, const json_t *document, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *text = json_dumps(document, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+	NCM_AUTO_FREE char *line = text ? ncm_asprintf("%s\n", text) : NULL;
+
+	if (!line)
+		return ncm_error_set(err, NCM_E_MANIFEST, "%s: cannot be written as JSON", path);
+	if (ncm_write_atomic(dirfd, ncm_path_base(path), line, strlen(line), 0644, err) < 0)
+		return ncm_error_wrap(err, "%s", path);
+	return 0;
+}
+
+int ncm_lock_save(const struct ncm_lock *lock, const char *const *uris, size_t count, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *path = ncm_path_absolute(lock->path);
+	NCM_AUTO_FREE char *folder = ncm_strndup(path, (size_t)(ncm_path_base(path) - path));
+	NCM_AUTO_CLOSE int dirfd = ncm_dir_open(folder, true, err);
+	NCM_AUTO_CLOSE int ours = dirfd < 0 ? -1 : ncm_mkdir_beneath(dirfd, ".ncmodel", err);
+	NCM_AUTO_CLOSE int held = ours < 0 ? -1 : ncm_lock_beneath(ours, "lock-file.lock", path, false, NULL, err);
+	NCM_AUTO_JSON json_t *document = held < 0 ? NULL : lock_read(path, err);
+	json_t *entries;
+
+	if (!document)
+		return -1;
+	entries = json_object_get(document, "entries");
+	if (entries && !json_is_object(entries))
+		return ncm_error_set(err, NCM_E_MANIFEST, "%s: $.entries: must be an object", path);
+	if (!entries) {
+		entries = json_object();
+		json_object_set_new(document, "entries", entries);
+	}
+	json_object_set_new(document, "schema_version", json_integer(SCHEMA_VERSION));
+	for (size_t i = 0; i < count; i++) {
+		const struct ncm_lock_entry *entry = ncm_lock_find(lock, uris[i]);
+		json_t *json = json_object_get(entries, uris[i]);
+
+		if (!entry)
+			continue;
+		if (!json_is_object(json)) {
+			json = json_object();
+			if (json_object_set_new(entries, uris[i], json) < 0)
+				return ncm_error_set(err, NCM_E_MANIFEST, "%s: \"%s\" is not valid UTF-8", path,
+						     uris[i]);
+		}
+		lock_entry_write(entry, json);
+	}
+	return write_document(dirfd, path, document, err);
+}

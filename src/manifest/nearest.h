@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* "Did you mean": the words closest to what was typed. */
+#ifndef NCM_MANIFEST_NEAREST_H
+#define NCM_MANIFEST_NEAREST_H
+
+#include <stddef.h>
+
+/* The letters to insert, drop, change or swap to get from one word to the other; ASCII case does not count. Words are
+ * compared by their first 128 bytes. */
+size_t ncm_edit_distance(const char *a, const char *b);
+
+/* Keeps the nearest of the words that it is offered. The words are borrowed. */
+enum { NCM_NEAREST = 3 };
+struct ncm_nearest {
+	const char *to;
+	const char *words[NCM_NEAREST];
+	size_t distances[NCM_NEAREST];
+	size_t count;
+};
+void ncm_nearest_offer(struct ncm_nearest *nearest, const char *word);
+/* The best word if it is so close that it was probably meant, else NULL. */
+const char *ncm_nearest_close(const struct ncm_nearest *nearest);
+/* "a, b or c", or NULL if nothing was offered. The caller frees it. */
+char *ncm_nearest_list(const struct ncm_nearest *nearest);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* Profiles are folders: the user's own, then the shipped ones. */
+#include "manifest/load.h"
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/strings.h"
+#include "manifest/nearest.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <string.h>
+#include <sys/stat.h>
+
+bool manifest_is_phase_file(const char *name)
+{
+	return strncmp(name, "phase-", 6) == 0 && ncm_path_has_suffix(name, ".json");
+}
+
+static int compare_words(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void sort_words(struct ncm_strings *words)
+{
+	if (words->count > 1)
+		qsort(words->items, words->count, sizeof *words->items, compare_words);
+}
+
+void manifest_files_in(const char *folder, struct ncm_strings *paths)
+{
+	DIR *dir = opendir(folder);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		NCM_AUTO_FREE char *path = ncm_path_join(folder, entry->d_name);
+
+		if (manifest_is_phase_file(entry->d_name))
+			ncm_strings_add(paths, path);
+	}
+	if (dir)
+		closedir(dir);
+	sort_words(paths);
+}
+
+/* As the schema has it. */
+static bool is_profile_name(const char *name)
+{
+	size_t size = strlen(name);
+
+	if (size == 0 || size > 64 || !isalnum((unsigned char)name[0]))
+		return false;
+	return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == size;
+}
+
+static const char *folder_at(const struct ncm_config *config, size_t i)
+{
+	return i < config->manifest_dir_count ? config->manifest_dirs[i] : config->data_dir;
+}
+
+static int unknown_profile(const struct ncm_config *config, const char *profile, struct ncm_error *err)
+{
+	struct ncm_strings names = {0};
+	struct ncm_nearest nearest = {.to = profile};
+	NCM_AUTO_FREE char *list = NULL;
+
+	(void)ncm_profiles(config, &names, NULL);
+	for (size_t i = 0; i < names.count; i++)
+		ncm_nearest_offer(&nearest, names.items[i]);
+	list = ncm_nearest_list(&nearest);
+	ncm_error_set(err, NCM_E_USAGE, "there is no profile \"%s\"", profile);
+	if (list)
+		ncm_error_hint(err, "did you mean %s?", list);
+	else
+		ncm_error_hint(err, "no profile was found below %s", config->data_dir ? config->data_dir : "(nowhere)");
+	ncm_strings_free(&names);
+	return -1;
+}
+
+int manifest_profile_files(const struct ncm_config *config, const char *profile, struct ncm_strings *paths,
+			   struct ncm_error *err)
+{
+	if (!is_profile_name(profile))
+		return unknown_profile(config, profile, err);
+	for (size_t i = 0; i <= config->manifest_dir_count; i++) {
+		NCM_AUTO_FREE char *folder = NULL;
+
+		if (!folder_at(config, i))
+			continue;
+		folder = ncm_path_join(folder_at(config, i), profile);
+		manifest_files_in(folder, paths);
+		if (paths->count > 0)
+			return 0;
+	}
+	return unknown_profile(config, profile, err);
+}
+
+static void add_profiles(const char *folder, struct ncm_strings *names)
+{
+	DIR *dir = opendir(folder);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		struct ncm_strings files = {0};
+		NCM_AUTO_FREE char *path = ncm_path_join(folder, entry->d_name);
+
+		if (!is_profile_name(entry->d_name) || ncm_strings_contain(names, entry->d_name))
+			continue;
+		manifest_files_in(path, &files);
+		if (files.count > 0)
+			ncm_strings_add(names, entry->d_name);
+		ncm_strings_free(&files);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+int ncm_profiles(const struct ncm_config *config, struct ncm_strings *names, struct ncm_error *err)
+{
+	(void)err;
+	ncm_strings_free(names);
+	for (size_t i = 0; i <= config->manifest_dir_count; i++) {
+		if (folder_at(config, i))
+			add_profiles(folder_at(config, i), names);
+	}
+	sort_words(names);
+	return 0;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* What the schema cannot say: rules between the values of one file. The JSON is walked beside the structures, so that a
+ * fault has its path and digests that were not understood are seen. */
+#include "manifest/load.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "digest/hash.h"
+#include "source/source.h"
+
+#include <ncmodel/limits.h>
+#include <string.h>
+
+/* Where in which file a rule looks. */
+struct place {
+	struct manifest_set *set;
+	size_t file;
+	const char *path;
+};
+
+__attribute__((format(printf, 3, 4))) static void fault(const struct place *place, const char *below,
+							const char *format, ...)
+{
+	NCM_AUTO_FREE char *path = ncm_asprintf("%s%s", place->path, below);
+	NCM_AUTO_FREE char *reason = NULL;
+	va_list args;
+
+	va_start(args, format);
+	reason = ncm_vasprintf(format, args);
+	va_end(args);
+	manifest_fault(place->set, place->file, path, "%s", reason);
+}
+
+static void check_digest(const struct place *place, const json_t *json, const char *key, bool prefixed)
+{
+	const char *text = ncm_json_string(json, key);
+	struct ncm_sha256 digest;
+	const bool has_prefix = text && strncmp(text, "sha256:", 7) == 0;
+	NCM_AUTO_FREE char *below = ncm_asprintf(".%s", key);
+
+	if (text && (has_prefix != prefixed || ncm_sha256_parse(text, &digest) < 0))
+		fault(place, below, "\"%s\" is not %s64 lower-case hex digits", text,
+		      prefixed ? "\"sha256:\" and " : "");
+}
+
+static void check_size(const struct place *place, const struct ncm_file_spec *spec)
+{
+	struct ncm_sha256 empty;
+
+	if (!spec->has_size)
+		return;
+	ncm_sha256_of("", 0, &empty);
+	if (spec->size > NCM_LIMIT_FILE_BYTES)
+		fault(place, ".size", "is %llu, more than the %llu bytes that one file may have",
+		      (unsigned long long)spec->size, (unsigned long long)NCM_LIMIT_FILE_BYTES);
+	if (spec->size == 0 && spec->has_sha256 && !ncm_sha256_equal(&spec->sha256, &empty))
+		fault(place, ".size", "is 0, but the sha256 is not that of an empty file");
+}
+
+static void check_layers(const struct place *place, const json_t *json, const struct ncm_file_spec *spec)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < spec->layer_count; i++) {
+		const struct ncm_layer_pin *pin = &spec->layers[i];
+		NCM_AUTO_FREE char *at = ncm_asprintf("%s.layers[%zu]", place->path, i);
+		const struct place layer = {place->set, place->file, at};
+
+		check_digest(&layer, json_array_get(json_object_get(json, "layers"), i), "digest", true);
+		if (pin->size > NCM_LIMIT_FILE_BYTES || __builtin_add_overflow(sum, pin->size, &sum))
+			fault(&layer, ".size", "is too large");
+		for (size_t k = 0; k < i; k++) {
+			if (ncm_sha256_equal(&spec->layers[k].digest, &pin->digest) &&
+			    spec->layers[k].size != pin->size)
+				fault(&layer, ".size", "is %llu, but layer %zu has the same digest and %llu bytes",
+				      (unsigned long long)pin->size, k, (unsigned long long)spec->layers[k].size);
+		}
+	}
+}
+
+static void check_sources(const struct place *place, const struct ncm_file_spec *spec, bool ollama)
+{
+	for (size_t i = 0; i < spec->from.count; i++) {
+		struct ncm_error err = NCM_ERROR_INIT;
+		NCM_AUTO_FREE char *below = ncm_asprintf(".from[%zu]", i);
+
+		if (ncm_source_check(spec->from.items[i], spec->insecure_http, NULL, &err) < 0)
+			fault(place, below, "%s", err.message);
+		else if (manifest_is_ollama(spec->from.items[i]) != ollama)
+			fault(place, below,
+			      "an Ollama model and a file are not the same bytes: give them entries of "
+			      "their own");
+		ncm_error_clear(&err);
+	}
+}
+
+static void check_targets(const struct place *place, const struct ncm_file_spec *spec, bool ollama)
+{
+	if (spec->to_count == 0)
+		fault(place, "", "the key \"to\" is missing: only Ollama models go without saying where");
+	for (size_t i = 0; i < spec->to_count; i++) {
+		const struct ncm_target *target = &spec->to[i];
+		struct ncm_error err = NCM_ERROR_INIT;
+		NCM_AUTO_FREE char *below = ncm_asprintf(".to[%zu].name", i);
+
+		if (ollama && (target->folder || target->name))
+			fault(place, below, "an Ollama store names its files itself");
+		else if (target->name && !ncm_path_check(target->name, &err))
+			fault(place, below, "%s", err.message);
+		ncm_error_clear(&err);
+	}
+}
+
+static void check_ollama(const struct place *place, const json_t *json, const struct ncm_file_spec *spec)
+{
+	static const char *const of_files[] = {"sha256", "extract", "include", "exclude"};
+
+	for (size_t i = 0; i < sizeof of_files / sizeof *of_files; i++) {
+		NCM_AUTO_FREE char *below = ncm_asprintf(".%s", of_files[i]);
+
+		if (json_object_get(json, of_files[i]))
+			fault(place, below, "means nothing for an Ollama model%s",
+			      i == 0 ? ": its manifest is pinned by \"digest\"" : "");
+	}
+	check_layers(place, json, spec);
+}
+
+static void check_plain(const struct place *place, const json_t *json, const struct ncm_file_spec *spec)
+{
+	if (json_object_get(json, "digest"))
+		fault(place, ".digest", "is of an Ollama manifest; a file is pinned by \"sha256\"");
+	if (json_object_get(json, "layers"))
+		fault(place, ".layers", "only an Ollama model has layers");
+	if (spec->extract && spec->to_count > 1)
+		fault(place, ".extract", "an archive is unpacked into one folder, but there are %zu targets",
+		      spec->to_count);
+}
+
+static void check_spec(const struct place *place, const json_t *json, const struct ncm_file_spec *spec)
+{
+	const bool ollama = manifest_is_ollama(spec->from.items[0]);
+
+	check_digest(place, json, "sha256", false);
+	check_digest(place, json, "digest", true);
+	check_size(place, spec);
+	check_sources(place, spec, ollama);
+	check_targets(place, spec, ollama);
+	if (ollama)
+		check_ollama(place, json, spec);
+	else
+		check_plain(place, json, spec);
+}
+
+static void check_specs(const struct place *place, const json_t *json, const struct ncm_file_spec *files, size_t count)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		NCM_AUTO_FREE char *at = ncm_asprintf("%s.files[%zu]", place->path, i);
+		const struct place spec = {place->set, place->file, at};
+
+		check_spec(&spec, json_array_get(json_object_get(json, "files"), i), &files[i]);
+		if (files[i].has_size && __builtin_add_overflow(sum, files[i].size, &sum))
+			fault(&spec, ".size", "the sum of the sizes is too large");
+	}
+}
+
+static void check_variants(const struct place *place, const json_t *json, const struct ncm_model *model)
+{
+	for (size_t i = 0; i < model->variant_count; i++) {
+		const struct ncm_variant *variant = &model->variants[i];
+		NCM_AUTO_FREE char *at = ncm_asprintf("%s.variants[%zu]", place->path, i);
+		const struct place here = {place->set, place->file, at};
+
+		check_specs(&here, json_array_get(json_object_get(json, "variants"), i), variant->files,
+			    variant->file_count);
+		for (size_t k = 0; k < i; k++) {
+			if (strcmp(model->variants[k].name, variant->name) == 0)
+				fault(&here, ".name", "variant %zu is called \"%s\" too", k, variant->name);
+		}
+	}
+}
+
+static void check_model(const struct place *place, const json_t *json, const struct ncm_model *model)
+{
+	if (model->vram_min > model->vram_max && model->vram_max > 0)
+		fault(place, ".vram_gb", "the least is more than the most");
+	check_specs(place, json, model->files, model->file_count);
+	check_variants(place, json, model);
+}
+
+static void check_phase(const struct place *place, const json_t *json)
+{
+	static const char *const of_phase[] = {"high", "medium", "low"};
+	const char *priority = ncm_json_string(json, "priority");
+	uint64_t phase = 0;
+
+	if (ncm_json_u64(json, "phase", &phase) && phase >= 1 && phase <= 3 && priority &&
+	    strcmp(priority, of_phase[phase - 1]) != 0)
+		fault(place, ".priority", "is \"%s\", but phase %llu has the priority \"%s\"", priority,
+		      (unsigned long long)phase, of_phase[phase - 1]);
+}
+
+void manifest_check_file(struct manifest_set *set, size_t index)
+{
+	const struct manifest_file *file = &set->files[index];
+	const struct place top = {set, index, "$"};
+
+	check_phase(&top, file->json);
+	for (size_t i = 0; i < file->count; i++) {
+		NCM_AUTO_FREE char *at = ncm_asprintf("$.models[%zu]", i);
+		const struct place place = {set, index, at};
+
+		check_model(&place, json_array_get(json_object_get(file->json, "models"), i),
+			    &set->catalog->models[file->first + i]);
+	}
+}

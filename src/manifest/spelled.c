@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+#include "manifest/spelled.h"
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/strings.h"
+#include "manifest/load.h"
+#include "source/source.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* Where a file goes that no manifest places, by what it is. */
+struct habit {
+	const char *kind;
+	const char *format; /* or NULL */
+	const char *store;
+	const char *folder; /* or NULL */
+};
+
+/* The part of a canonical URI that ends with the file's name. The caller frees it. */
+static char *without_tail(const char *canonical)
+{
+	return ncm_strndup(canonical, strcspn(canonical, strncmp(canonical, "hf:", 3) == 0 ? "@#" : "?#"));
+}
+
+static struct habit habit_of(const char *canonical, const char *scheme)
+{
+	NCM_AUTO_FREE char *file = without_tail(canonical);
+
+	if (strcmp(scheme, "ollama") == 0)
+		return (struct habit){"llm", "ollama", "ollama", NULL};
+	if (strcmp(scheme, "civitai") == 0)
+		return (struct habit){"checkpoint", NULL, "a1111", "checkpoints"};
+	if (ncm_path_has_suffix(file, ".gguf"))
+		return (struct habit){"llm", "gguf", "llama-cpp", NULL};
+	if (ncm_path_has_suffix(file, ".safetensors"))
+		return (struct habit){"checkpoint", "safetensors", "comfyui", "checkpoints"};
+	return (struct habit){NULL, NULL, NULL, NULL};
+}
+
+/* What lies in a folder, by the names that applications give their folders. */
+static const char *kind_in(const char *folder)
+{
+	static const char *const kinds[][2] = {
+	    {"lora", "lora"},
+	    {"vae", "vae"},
+	    {"text_enc", "text-encoder"},
+	    {"clip", "text-encoder"},
+	    {"unet", "diffusion"},
+	    {"diff", "diffusion"},
+	    {"animatediff", "motion-module"},
+	    {"custom_nodes", "custom-node"},
+	};
+
+	for (size_t i = 0; folder && i < sizeof kinds / sizeof *kinds; i++) {
+		if (strncasecmp(folder, kinds[i][0], strlen(kinds[i][0])) == 0)
+			return kinds[i][1];
+	}
+	return NULL;
+}
+
+/* "STORE[/FOLDER[/NAME]]" */
+static int parse_to(const char *to, bool ollama, struct ncm_target *target, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *text = ncm_strdup(to);
+	char *rest = text;
+	const char *store = strsep(&rest, "/");
+	const char *folder = strsep(&rest, "/");
+
+	if (!*store || (folder && !*folder) || (rest && !*rest)) {
+		ncm_error_set(err, NCM_E_USAGE, "--to %s: not of the form STORE[/FOLDER[/NAME]]", to);
+		return ncm_error_hint(err, "for example --to comfyui/loras");
+	}
+	if (ollama && folder)
+		return ncm_error_set(err, NCM_E_USAGE,
+				     "--to %s: an Ollama model goes to a store, not to a folder in it", to);
+	if (rest && !ncm_path_check(rest, err))
+		return ncm_error_wrap(err, "--to %s", to);
+	target->store = ncm_strdup(store);
+	target->folder = ncm_strdup_null(folder);
+	target->name = ncm_strdup_null(rest);
+	return 0;
+}
+
+static int set_pin(const char *uri, struct ncm_file_spec *spec, struct ncm_error *err)
+{
+	const char *pin = strstr(uri, "#sha256=");
+
+	if (!pin)
+		return 0;
+	if (ncm_sha256_parse_any_case(pin + strlen("#sha256="), &spec->sha256) < 0)
+		return ncm_error_set(err, NCM_E_USAGE, "%s: the digest behind #sha256= is not 64 hex digits", uri);
+	spec->has_sha256 = true;
+	return 0;
+}
+
+static bool id_is_taken(const struct ncm_catalog *catalog, const char *id)
+{
+	for (size_t i = 0; i < catalog->count; i++) {
+		if (strcasecmp(catalog->models[i].id, id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* An id of its own: models.json has one entry an id. */
+static char *free_id(const struct ncm_catalog *catalog, const char *id)
+{
+	char *own = ncm_strdup(id);
+
+	for (unsigned number = 2; id_is_taken(catalog, own); number++) {
+		free(own);
+		own = ncm_asprintf("%s-%u", id, number);
+	}
+	return own;
+}
+
+static bool is_just(const struct ncm_model *model, const char *canonical)
+{
+	NCM_AUTO_FREE char *own = NULL;
+
+	if (model->file_count != 1 || model->files[0].from.count == 0)
+		return false;
+	return ncm_source_check(model->files[0].from.items[0], true, &own, NULL) == 0 && strcmp(own, canonical) == 0;
+}
+
+static int make(struct ncm_catalog *catalog, const char *uri, const char *canonical, const char *to,
+		struct ncm_model *model, struct ncm_error *err)
+{
+	const char *scheme = ncm_source_scheme(canonical);
+	const struct habit habit = habit_of(canonical, scheme);
+	struct ncm_file_spec *spec = NCM_PUSH(model->files, model->file_count);
+	struct ncm_target *target = NCM_PUSH(spec->to, spec->to_count);
+	NCM_AUTO_FREE char *id = NULL;
+	const char *kind;
+
+	spec->role = ncm_strdup("weights");
+	ncm_strings_add(&spec->from, canonical);
+	spec->insecure_http = strncasecmp(canonical, "http://", 7) == 0;
+	if (set_pin(uri, spec, err) < 0 || (to && parse_to(to, strcmp(scheme, "ollama") == 0, target, err) < 0))
+		return -1;
+	if (!to && !habit.store) {
+		ncm_error_set(err, NCM_E_USAGE, "%s: where it goes cannot be told from its name", uri);
+		return ncm_error_hint(err, "say --to STORE[/FOLDER], for example --to llama-cpp or --to comfyui/loras");
+	}
+	if (!to) {
+		target->store = ncm_strdup(habit.store);
+		target->folder = ncm_strdup_null(habit.folder);
+	}
+	kind = kind_in(target->folder);
+	kind = kind ? kind : habit.kind;
+	ncm_source_names(canonical, &id, &model->name);
+	model->id = free_id(catalog, id);
+	model->kind = ncm_strdup(kind ? kind : strcmp(target->store, "llama-cpp") == 0 ? "llm" : "checkpoint");
+	model->format = ncm_strdup_null(habit.format);
+	model->performance_score = model->cost_score = -1;
+	return 0;
+}
+
+int manifest_spelled(struct ncm_catalog *catalog, const char *uri, const char *to, size_t *index, struct ncm_error *err)
+{
+	/* Whoever spells out http:// and pins the bytes needs no TLS to get them right. */
+	const bool pinned = strstr(uri, "#sha256=") != NULL;
+	NCM_AUTO_FREE char *canonical = NULL;
+	struct ncm_model model = {0};
+
+	if (ncm_source_check(uri, pinned, &canonical, err) < 0) {
+		if (!pinned && strncasecmp(uri, "http://", 7) == 0)
+			ncm_error_hint(err, "use https://, or pin the bytes: %s#sha256=HEX", uri);
+		return -1;
+	}
+	for (size_t i = 0; i < catalog->count; i++) {
+		const struct ncm_model *known = &catalog->models[i];
+
+		if ((!to || known->phase == 0) && is_just(known, canonical)) {
+			*index = i;
+			return 0;
+		}
+	}
+	if (make(catalog, uri, canonical, to, &model, err) < 0) {
+		manifest_model_clear(&model);
+		return -1;
+	}
+	*index = catalog->count;
+	*NCM_PUSH(catalog->models, catalog->count) = model;
+	return 0;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* A source spelled out on the command line becomes a model of its own. */
+#ifndef NCM_MANIFEST_SPELLED_H
+#define NCM_MANIFEST_SPELLED_H
+
+#include <ncmodel/manifest.h>
+
+/*
+ * Finds or makes the model of an URI in the catalog; *index is its place there. `to` is the flag --to or NULL. A model
+ * of a manifest that is just this one source is taken as it stands, unless `to` says otherwise. Class USAGE.
+ */
+int manifest_spelled(struct ncm_catalog *catalog, const char *uri, const char *to, size_t *index,
+		     struct ncm_error *err);
+
+#endif

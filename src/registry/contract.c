@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* The words and defaults that the Model Selector can read; one word of another kind and it reads nothing at all. */
+#include "registry/document.h"
+
+#include "base/strings.h"
+
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *const use_case_words[] = {"CodeGeneration",  "CodeAnalysis", "Reasoning",     "QuestionAnswering",
+					     "Documentation",   "Translation",  "Summarization", "AgentTask",
+					     "FunctionCalling", "Vision",       "General"};
+static const char *const privacy_words[] = {"Public", "Internal", "Confidential", "Restricted"};
+
+static const char *canonical_word(const char *word, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcasecmp(word, words[i]) == 0)
+			return words[i];
+	}
+	return NULL;
+}
+
+static void add_once(struct ncm_strings *words, const char *word)
+{
+	if (!ncm_strings_contain(words, word))
+		ncm_strings_add(words, word);
+}
+
+void registry_split_use_cases(const struct ncm_reg_model *model, struct ncm_strings *use_cases,
+			      struct ncm_strings *tags)
+{
+	const bool is_text = model->kind && (strcmp(model->kind, "llm") == 0 || strcmp(model->kind, "vlm") == 0);
+
+	for (size_t i = 0; i < model->tags.count; i++)
+		add_once(tags, model->tags.items[i]);
+	for (size_t i = 0; i < model->use_cases.count; i++) {
+		const char *word = canonical_word(model->use_cases.items[i], use_case_words,
+						  sizeof use_case_words / sizeof *use_case_words);
+
+		add_once(word ? use_cases : tags, word ? word : model->use_cases.items[i]);
+	}
+	/* Empty otherwise, so that a text selector never picks an image model. */
+	if (model->use_cases.count == 0 && is_text)
+		ncm_strings_add(use_cases, "General");
+}
+
+double registry_score(double score)
+{
+	return isfinite(score) && score >= 0 && score <= 1 ? score : 0.75;
+}
+
+const char *registry_privacy(const char *tier)
+{
+	const char *word =
+	    tier ? canonical_word(tier, privacy_words, sizeof privacy_words / sizeof *privacy_words) : NULL;
+
+	return word ? word : "Internal";
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/entry.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/strings.h"
+#include "registry/document.h"
+
+#include <math.h>
+#include <string.h>
+
+static const struct ncm_sha256 no_digest;
+
+static void set_text(json_t *json, const char *key, const char *text)
+{
+	if (text)
+		ncm_json_set_string(json, key, text);
+	else
+		json_object_set_new(json, key, json_null());
+}
+
+static void set_count(json_t *json, const char *key, uint64_t value)
+{
+	json_object_set_new(json, key, value > 0 && value <= INT64_MAX ? json_integer((json_int_t)value) : json_null());
+}
+
+static void set_number(json_t *json, const char *key, double value)
+{
+	json_object_set_new(json, key, isfinite(value) && value > 0 ? json_real(value) : json_null());
+}
+
+/* Relative to the folder that holds the store's folder when inside that tree, else absolute. Borrowed. */
+static const char *written_path(const char *base, const char *abs)
+{
+	size_t size = strlen(base);
+
+	if (size > 1 && strncmp(abs, base, size) == 0 && abs[size] == '/')
+		return abs + size + 1;
+	return size == 1 && *abs == '/' ? abs + 1 : abs;
+}
+
+static const struct ncm_reg_file *main_file(const struct ncm_reg_model *model)
+{
+	static const char *const roles[] = {"weights", "model"};
+
+	for (size_t r = 0; r < sizeof roles / sizeof *roles; r++) {
+		for (size_t i = 0; i < model->file_count; i++) {
+			if (model->files[i].role && strcmp(model->files[i].role, roles[r]) == 0)
+				return &model->files[i];
+		}
+	}
+	return model->file_count > 0 ? &model->files[0] : NULL;
+}
+
+/* The same bytes in two stores are one copy on disk, or are meant to be: they count once. */
+static uint64_t size_of(const struct ncm_reg_model *model)
+{
+	NCM_AUTO_JSON json_t *seen = json_object();
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < model->file_count; i++) {
+		const struct ncm_reg_file *file = &model->files[i];
+		char hex[NCM_SHA256_HEX + 1];
+		const char *key =
+		    ncm_sha256_equal(&file->sha256, &no_digest) ? file->abs : ncm_sha256_hex(&file->sha256, hex);
+
+		if (json_object_get(seen, key))
+			continue;
+		json_object_set_new(seen, key, json_true());
+		if (__builtin_add_overflow(size, file->size, &size))
+			return UINT64_MAX;
+	}
+	return size;
+}
+
+static json_t *find_file(const json_t *files, const char *path)
+{
+	json_t *file;
+	size_t i;
+
+	json_array_foreach(files, i, file)
+	{
+		const char *old = ncm_json_string(file, "path");
+
+		if (old && strcmp(old, path) == 0)
+			return file;
+	}
+	return NULL;
+}
+
+static json_t *write_file(const struct ncm_reg_file *file, const char *path, const json_t *old)
+{
+	json_t *json = old ? json_deep_copy(old) : json_object();
+	char hex[NCM_SHA256_HEX + 1];
+
+	ncm_json_set_string(json, "path", path);
+	ncm_json_set_u64(json, "size", file->size <= INT64_MAX ? file->size : INT64_MAX);
+	set_text(json, "sha256",
+		 ncm_sha256_equal(&file->sha256, &no_digest) ? NULL : ncm_sha256_hex(&file->sha256, hex));
+	json_object_set_new(json, "mtime_ns", json_integer(file->mtime_ns));
+	set_text(json, "role", file->role);
+	set_text(json, "store", file->store);
+	return json;
+}
+
+/* Replaces the files. Returns whether they are what they were: same paths, same bytes. */
+static bool write_files(const struct ncm_reg_model *model, const char *base, json_t *entry)
+{
+	const json_t *old = json_object_get(entry, "files");
+	json_t *files = json_array();
+	bool same = json_array_size(old) == model->file_count && model->file_count > 0;
+
+	for (size_t i = 0; i < model->file_count; i++) {
+		const char *path = written_path(base, model->files[i].abs);
+		const json_t *before = find_file(old, path);
+		json_t *file = write_file(&model->files[i], path, before);
+
+		same = same && before && json_equal(json_object_get(before, "sha256"), json_object_get(file, "sha256"));
+		json_array_append_new(files, file);
+	}
+	json_object_set_new(entry, "files", files);
+	return same;
+}
+
+static void write_times(const struct ncm_reg_model *model, bool same, json_t *entry)
+{
+	const char *result = ncm_json_string(entry, "verify_result");
+	const bool stands = same && result && strcmp(result, "ok") == 0 && ncm_json_string(entry, "verified_at");
+	char now[32];
+
+	if (!same || !ncm_json_string(entry, "installed_at"))
+		ncm_json_set_string(entry, "installed_at", ncm_time_local(now));
+	/* New bytes were hashed as they were written, or there would be no entry. */
+	if (model->verified_at || !stands) {
+		ncm_json_set_string(entry, "verified_at", model->verified_at ? model->verified_at : ncm_time_utc(now));
+		ncm_json_set_string(entry, "verify_result", model->verify_result ? model->verify_result : "ok");
+	}
+}
+
+static void write_contract(const struct ncm_reg_model *model, const char *base, json_t *entry)
+{
+	enum { MIB = 1 << 20 };
+	const struct ncm_reg_file *main = main_file(model);
+	const uint64_t size = size_of(model);
+	struct ncm_strings use_cases = {0}, tags = {0};
+
+	registry_split_use_cases(model, &use_cases, &tags);
+	ncm_json_set_string(entry, "name", model->id);
+	ncm_json_set_string(entry, "display_name", model->display_name ? model->display_name : model->id);
+	ncm_json_set_string(entry, "file_path", main ? written_path(base, main->abs) : "");
+	ncm_json_set_u64(entry, "size_mb", size / MIB + (size % MIB >= MIB / 2));
+	json_object_set_new(entry, "capabilities", ncm_json_string_array(&model->capabilities));
+	json_object_set_new(entry, "performance_score", json_real(registry_score(model->performance_score)));
+	json_object_set_new(entry, "cost_score", json_real(registry_score(model->cost_score)));
+	ncm_json_set_string(entry, "privacy_tier", registry_privacy(model->privacy_tier));
+	json_object_set_new(entry, "use_cases", ncm_json_string_array(&use_cases));
+	json_object_set_new(entry, "tags", ncm_json_string_array(&tags));
+	ncm_strings_free(&use_cases);
+	ncm_strings_free(&tags);
+}
+
+void registry_entry_write(const struct ncm_reg_model *model, const char *base, json_t *entry)
+{
+	write_contract(model, base, entry);
+	ncm_json_set_string(entry, "id", model->id);
+	set_text(entry, "kind", model->kind);
+	set_text(entry, "profile", model->profile);
+	ncm_json_set_u64(entry, "phase", model->phase);
+	set_text(entry, "priority", model->priority);
+	set_text(entry, "store", model->store);
+	set_text(entry, "source", model->source);
+	set_text(entry, "revision", model->revision);
+	set_text(entry, "variant", model->variant);
+	set_text(entry, "trust", model->trust);
+	set_text(entry, "license", model->license);
+	set_text(entry, "format", model->format);
+	set_text(entry, "architecture", model->architecture);
+	set_text(entry, "quantization", model->quantization);
+	set_text(entry, "parameters", model->parameters);
+	set_count(entry, "context_length", model->context_length);
+	set_count(entry, "dimensions", model->dimensions);
+	set_number(entry, "vram_gb", model->vram_gb);
+	write_times(model, write_files(model, base, entry), entry);
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files that nobody registered, where only registered ones should be: a folder below one of the layout's own that holds
+ * the files of one model alone (an unpacked archive, a whole repository), and blobs that no Ollama manifest names.
+ */
+#include "verify/check.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/strings.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <ncmodel/limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { LEVELS = 32, MANIFEST_BYTES = 4 << 20 };
+
+/* Called for each file below a folder. `path` is relative to where the walk began. */
+typedef void (*found_file)(void *context, int dirfd, const char *name, const char *path);
+
+static void walk(int dirfd, const char *relative, const char *below, unsigned level, found_file found, void *context)
+{
+	int fd = ncm_dir_beneath(dirfd, relative);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (fd >= 0 && !dir)
+		close(fd);
+	while (dir && (entry = readdir(dir))) {
+		NCM_AUTO_FREE char *path = *below ? ncm_path_join(below, entry->d_name) : ncm_strdup(entry->d_name);
+		struct stat status;
+
+		/* Ours, and what Python leaves behind when an extension is loaded. */
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    strcmp(entry->d_name, ".ncmodel") == 0 || strcmp(entry->d_name, "__pycache__") == 0)
+			continue;
+		if (fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		if (!S_ISDIR(status.st_mode))
+			found(context, fd, entry->d_name, path);
+		else if (level < LEVELS)
+			walk(fd, entry->d_name, path, level + 1, found, context);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* The part of a path below a folder, or NULL. Borrowed. */
+static const char *below(const char *path, const char *folder)
+{
+	size_t size = strlen(folder);
+
+	if (size == 0)
+		return path;
+	return strncmp(path, folder, size) == 0 && path[size] == '/' ? path + size + 1 : NULL;
+}
+
+/* The layout's own folder that a path below the store lies in: the longest that fits, else the store itself (""). */
+static const char *home_of(const struct ncm_store *store, const char *relative)
+{
+	const char *home = "";
+
+	for (size_t i = 0; i < store->folder_count; i++) {
+		const char *folder = store->folders[i].path;
+
+		if (strlen(folder) > strlen(home) && below(relative, folder))
+			home = folder;
+	}
+	return home;
+}
+
+/* Cuts `common` down to the folders that it shares with `path`. */
+static void keep_common(char *common, const char *path)
+{
+	size_t cut = 0;
+
+	for (size_t i = 0;; i++) {
+		bool end = common[i] == '\0' || common[i] == '/';
+
+		if (end && (path[i] == '/' || path[i] == '\0'))
+			cut = i;
+		if (common[i] == '\0' || common[i] != path[i])
+			break;
+	}
+	common[cut] = '\0';
+}
+
+/* The deepest folder that holds all files that the model has in this home, below the store. NULL: none of its own. */
+static char *own_folder(const struct ncm_store *store, const char *home, const struct ncm_reg_model *model)
+{
+	char *common = NULL;
+
+	for (size_t i = 0; i < model->file_count; i++) {
+		const char *relative = below(model->files[i].abs, store->path);
+		NCM_AUTO_FREE char *folder = NULL;
+
+		if (!relative || strcmp(home_of(store, relative), home) != 0)
+			continue;
+		folder = ncm_strndup(relative, strlen(relative) - strlen(ncm_path_base(relative)));
+		if (*folder)
+			folder[strlen(folder) - 1] = '\0';
+		if (!common)
+			common = ncm_strdup(folder);
+		else
+			keep_common(common, folder);
+	}
+	if (common && (!*common || strcmp(common, home) == 0 || !below(common, home))) {
+		free(common);
+		common = NULL;
+	}
+	return common;
+}
+
+/* Whether nothing else has a place in the folder: another model's file, or one of the layout's folders. */
+static bool is_wholly(const struct ncm_store *store, const char *folder, const struct ncm_registry *registry,
+		      const struct ncm_reg_model *model)
+{
+	NCM_AUTO_FREE char *absolute = ncm_path_join(store->path, folder);
+
+	for (size_t i = 0; i < store->folder_count; i++) {
+		if (below(store->folders[i].path, folder) || strcmp(store->folders[i].path, folder) == 0)
+			return false;
+	}
+	for (size_t i = 0; i < registry->count; i++) {
+		const struct ncm_reg_model *other = &registry->models[i];
+
+		for (size_t k = 0; other != model && k < other->file_count; k++) {
+			if (below(other->files[k].abs, absolute))
+				return false;
+		}
+	}
+	return true;
+}
+
+struct finding {
+	const char *folder; /* absolute */
+	const json_t *known;
+	struct ncm_strings *extra;
+};
+
+static void find_unknown(void *context, int dirfd, const char *name, const char *path)
+{
+	const struct finding *finding = context;
+	NCM_AUTO_FREE char *absolute = ncm_path_join(finding->folder, path);
+
+	(void)dirfd;
+	(void)name;
+	if (!json_object_get(finding->known, absolute) && finding->extra->count < NCM_LIMIT_FILES)
+		ncm_strings_add(finding->extra, absolute);
+}
+
+static void look_in_home(const struct ncm_store *store, const char *home, const struct ncm_registry *registry,
+			 const struct ncm_reg_model *model, const json_t *known, struct ncm_strings *extra)
+{
+	NCM_AUTO_FREE char *folder = own_folder(store, home, model);
+	NCM_AUTO_FREE char *absolute = folder ? ncm_path_join(store->path, folder) : NULL;
+	NCM_AUTO_CLOSE int dirfd = -1;
+
+	if (!folder || !is_wholly(store, folder, registry, model))
+		return;
+	dirfd = ncm_store_peek(store);
+	if (dirfd >= 0)
+		walk(dirfd, folder, "", 0, find_unknown, &(struct finding){absolute, known, extra});
+}
+
+struct naming {
+	json_t *named; /* digests in hex */
+	bool failed;
+};
+
+static void read_manifest(void *context, int dirfd, const char *name, const char *path)
+{
+	struct naming *naming = context;
+	NCM_AUTO_CLOSE int fd = ncm_open_beneath(dirfd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	size_t size = 0, count = 0;
+	NCM_AUTO_FREE char *text = fd < 0 ? NULL : ncm_read_fd(fd, MANIFEST_BYTES, &size);
+	NCM_AUTO_FREE struct ncm_sha256 *blobs = NULL;
+	NCM_AUTO_FREE uint64_t *sizes = NULL;
+	char **types = NULL;
+
+	(void)path;
+	if (!text || ncm_ollama_manifest_blobs(text, size, &blobs, &sizes, &types, &count, NULL) < 0) {
+		naming->failed = true;
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		char hex[NCM_SHA256_HEX + 1];
+
+		json_object_set_new_nocheck(naming->named, ncm_sha256_hex(&blobs[i], hex), json_true());
+		free(types[i]);
+	}
+	free(types);
+}
+
+struct unnamed {
+	const struct ncm_store *store;
+	const json_t *named;
+	const json_t *known;
+	struct ncm_strings *extra;
+};
+
+static void find_unnamed(void *context, int dirfd, const char *name, const char *path)
+{
+	const struct unnamed *unnamed = context;
+	NCM_AUTO_FREE char *relative = ncm_path_join("blobs", path);
+	NCM_AUTO_FREE char *absolute = ncm_path_join(unnamed->store->path, relative);
+	struct ncm_sha256 digest;
+
+	(void)dirfd;
+	/* Ollama's own unfinished downloads have longer names. */
+	if (strncmp(name, "sha256-", 7) != 0 || strlen(name) != 7 + NCM_SHA256_HEX ||
+	    ncm_sha256_parse(name + 7, &digest) < 0)
+		return;
+	if (!json_object_get(unnamed->named, name + 7) && !json_object_get(unnamed->known, absolute))
+		ncm_strings_add(unnamed->extra, absolute);
+}
+
+static void look_for_blobs(const struct ncm_store *store, const json_t *known, struct ncm_strings *extra)
+{
+	NCM_AUTO_JSON json_t *named = json_object();
+	struct naming naming = {.named = named};
+	NCM_AUTO_CLOSE int dirfd = ncm_store_peek(store);
+
+	if (dirfd < 0)
+		return;
+	walk(dirfd, "manifests", "", 0, read_manifest, &naming);
+	/* A manifest that we cannot read may name any of them. */
+	if (!naming.failed)
+		walk(dirfd, "blobs", "", 0, find_unnamed, &(struct unnamed){store, named, known, extra});
+}
+
+static bool has_files_in(const struct ncm_store *store, const struct ncm_reg_model *const *models, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		for (size_t k = 0; k < models[i]->file_count; k++) {
+			if (below(models[i]->files[k].abs, store->path))
+				return true;
+		}
+	}
+	return false;
+}
+
+static int compare_words(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void verify_find_extra(const struct ncm_layout *layout, const struct ncm_registry *registry,
+		       const struct ncm_reg_model *const *models, size_t count, struct ncm_strings *extra)
+{
+	NCM_AUTO_JSON json_t *known = json_object();
+
+	for (size_t i = 0; i < registry->count; i++) {
+		for (size_t k = 0; k < registry->models[i].file_count; k++)
+			json_object_set_new_nocheck(known, registry->models[i].files[k].abs, json_true());
+	}
+	for (size_t s = 0; s < layout->count; s++) {
+		const struct ncm_store *store = &layout->stores[s];
+
+		if (!has_files_in(store, models, count))
+			continue;
+		if (store->kind == NCM_STORE_OLLAMA)
+			look_for_blobs(store, known, extra);
+		for (size_t i = 0; store->kind == NCM_STORE_FOLDERS && i < count && !ncm_interrupted(); i++) {
+			look_in_home(store, "", registry, models[i], known, extra);
+			for (size_t f = 0; f < store->folder_count; f++)
+				look_in_home(store, store->folders[f].path, registry, models[i], known, extra);
+		}
+	}
+	if (extra->count > 1)
+		qsort(extra->items, extra->count, sizeof *extra->items, compare_words);
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+#include "verify/check.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "registry/write.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const struct ncm_sha256 no_digest;
+
+const char *ncm_verdict_name(enum ncm_verdict verdict)
+{
+	static const char *const names[] = {
+	    [NCM_VERDICT_OK] = "ok",           [NCM_VERDICT_MISSING] = "missing",
+	    [NCM_VERDICT_SIZE] = "size",       [NCM_VERDICT_DAMAGED] = "damaged",
+	    [NCM_VERDICT_CHANGED] = "changed", [NCM_VERDICT_UNREADABLE] = "unreadable",
+	};
+
+	return names[verdict];
+}
+
+/* One verify under way. */
+struct verify {
+	struct ncm_verify_report *report;
+	const struct ncm_reg_model **models; /* chosen */
+	size_t model_count;
+	struct check *checks;
+	size_t check_count;
+	size_t *check_of; /* of each file of the report */
+};
+
+static bool has_digest(const struct ncm_reg_file *file)
+{
+	return !ncm_sha256_equal(&file->sha256, &no_digest);
+}
+
+/* A path that several models name is one check. */
+static void add_file(struct verify *verify, json_t *seen, const struct ncm_reg_model *model,
+		     const struct ncm_reg_file *file)
+{
+	const json_t *place = json_object_get(seen, file->abs);
+	const size_t index = place ? (size_t)json_integer_value(place) : verify->check_count;
+	struct ncm_verify_file *out;
+	size_t files = verify->report->count;
+
+	if (!place) {
+		struct check *check = NCM_PUSH(verify->checks, verify->check_count);
+
+		check->path = file->abs;
+		check->model = model->id;
+		check->twin = index;
+		json_object_set_new_nocheck(seen, file->abs, json_integer((json_int_t)index));
+	}
+	*NCM_PUSH(verify->check_of, files) = index;
+	out = NCM_PUSH(verify->report->files, verify->report->count);
+	out->model = model;
+	out->file = file;
+}
+
+static void collect(struct verify *verify)
+{
+	NCM_AUTO_JSON json_t *seen = json_object();
+
+	for (size_t i = 0; i < verify->model_count; i++) {
+		const struct ncm_reg_model *model = verify->models[i];
+
+		for (size_t k = 0; k < model->file_count; k++)
+			add_file(verify, seen, model, &model->files[k]);
+	}
+}
+
+/* Hard links of one file are read once. */
+static void find_twins(struct verify *verify)
+{
+	NCM_AUTO_JSON json_t *seen = json_object();
+
+	for (size_t i = 0; i < verify->check_count; i++) {
+		struct check *check = &verify->checks[i];
+		NCM_AUTO_FREE char *key =
+		    ncm_asprintf("%llx:%llx", (unsigned long long)check->device, (unsigned long long)check->inode);
+		const json_t *twin;
+
+		if (!check->to_hash)
+			continue;
+		twin = json_object_get(seen, key);
+		if (twin)
+			check->twin = (size_t)json_integer_value(twin);
+		else
+			json_object_set_new(seen, key, json_integer((json_int_t)i));
+	}
+}
+
+/* Only bytes that could be right are worth reading. */
+static void look(struct verify *verify, bool quick)
+{
+	for (size_t i = 0; i < verify->check_count; i++)
+		check_look(&verify->checks[i]);
+	for (size_t i = 0; i < verify->report->count && !quick; i++) {
+		const struct ncm_reg_file *file = verify->report->files[i].file;
+		struct check *check = &verify->checks[verify->check_of[i]];
+
+		if (!check->failure && check->regular && has_digest(file) && check->size == file->size)
+			check->to_hash = true;
+	}
+	find_twins(verify);
+}
+
+static enum ncm_verdict verdict(struct ncm_verify_file *out, enum ncm_verdict is, char *detail)
+{
+	out->detail = detail;
+	return is;
+}
+
+static enum ncm_verdict judge(const struct check *check, bool quick, struct ncm_verify_file *out)
+{
+	const struct ncm_reg_file *file = out->file;
+	char is[NCM_SHA256_HEX + 1], was[NCM_SHA256_HEX + 1];
+
+	if (check->failure == ENOENT || check->failure == ENOTDIR)
+		return verdict(out, NCM_VERDICT_MISSING, ncm_strdup("is not there"));
+	if (check->failure)
+		return verdict(out, NCM_VERDICT_UNREADABLE,
+			       ncm_strdup(strerrordesc_np(check->failure) ? strerrordesc_np(check->failure) : "error"));
+	if (!check->regular)
+		return verdict(out, NCM_VERDICT_UNREADABLE, ncm_strdup("is not a regular file"));
+	if (!has_digest(file))
+		return verdict(out, NCM_VERDICT_OK, ncm_strdup("is there; models.json has no digest of it"));
+	if (check->size != file->size)
+		return verdict(out, NCM_VERDICT_SIZE,
+			       ncm_asprintf("has %llu bytes, models.json says %llu", (unsigned long long)check->size,
+					    (unsigned long long)file->size));
+	if (quick && file->mtime_ns != 0 && check->mtime_ns != file->mtime_ns)
+		return verdict(out, NCM_VERDICT_CHANGED,
+			       ncm_strdup("was written to after it was recorded; its size is right"));
+	if (!quick && !ncm_sha256_equal(&check->sha256, &file->sha256))
+		return verdict(out, NCM_VERDICT_DAMAGED,
+			       ncm_asprintf("has sha256 %s, models.json says %s", ncm_sha256_hex(&check->sha256, is),
+					    ncm_sha256_hex(&file->sha256, was)));
+	return NCM_VERDICT_OK;
+}
+
+static void judge_all(struct verify *verify)
+{
+	struct ncm_verify_report *report = verify->report;
+	size_t at = 0;
+
+	report->models = verify->model_count;
+	for (size_t i = 0; i < verify->model_count; i++) {
+		bool ok = true;
+
+		for (; at < report->count && report->files[at].model == verify->models[i]; at++) {
+			const struct check *check = &verify->checks[verify->check_of[at]];
+			struct ncm_verify_file *out = &report->files[at];
+
+			out->size_found = check->regular ? check->size : 0;
+			if (check->hashed)
+				out->sha256_found = check->sha256;
+			out->verdict = judge(check, report->quick, out);
+			ok = ok && out->verdict == NCM_VERDICT_OK;
+		}
+		report->models_ok += ok;
+	}
+}
+
+/* Damage outweighs absence. NULL: a file without a digest was not proved to be anything. */
+static const char *result_of(const struct ncm_verify_report *report, const struct ncm_reg_model *model)
+{
+	const char *result = "ok";
+
+	for (size_t i = 0; i < report->count; i++) {
+		const struct ncm_verify_file *file = &report->files[i];
+
+		if (file->model != model || strcmp(result, "damaged") == 0)
+			continue;
+		if (file->verdict == NCM_VERDICT_MISSING)
+			result = "missing";
+		else if (file->verdict != NCM_VERDICT_OK)
+			result = "damaged";
+		else if (!has_digest(file->file) && strcmp(result, "ok") == 0)
+			return NULL;
+	}
+	return result;
+}
+
+/* What was read and found right need not be read again by the next pull, though its mtime is another. */
+static int touch_right(const struct verify *verify, struct ncm_error *err)
+{
+	const struct ncm_verify_report *report = verify->report;
+
+	for (size_t i = 0; i < report->count; i++) {
+		const struct ncm_verify_file *file = &report->files[i];
+		const struct check *check = &verify->checks[verify->check_of[i]];
+
+		if (file->verdict == NCM_VERDICT_OK && check->hashed && file->file->mtime_ns != check->mtime_ns &&
+		    ncm_registry_touch(report->registry->path, file->model->id, file->file->abs, check->mtime_ns, err) <
+			0)
+			return -1;
+	}
+	return 0;
+}
+
+/* That the results cannot be written does not make them less true: a warning. */
+static void write_back(const struct verify *verify, const struct ncm_sink *sink)
+{
+	NCM_AUTO_FREE const char **ids = ncm_calloc(verify->model_count + 1, sizeof *ids);
+	NCM_AUTO_FREE const char **results = ncm_calloc(verify->model_count + 1, sizeof *results);
+	const char *path = verify->report->registry->path;
+	struct ncm_error err = NCM_ERROR_INIT;
+	size_t count = 0;
+
+	for (size_t i = 0; i < verify->model_count; i++) {
+		const char *result = result_of(verify->report, verify->models[i]);
+
+		if (!result)
+			continue;
+		ids[count] = verify->models[i]->id;
+		results[count++] = result;
+	}
+	if (count > 0 && (ncm_registry_mark(path, ids, results, count, &err) < 0 || touch_right(verify, &err) < 0))
+		ncm_emit_text(sink, NCM_EVENT_WARNING, "the results are not recorded: %s", err.message);
+	ncm_error_clear(&err);
+}
+
+static int run(struct verify *verify, const struct ncm_config *config, const struct ncm_sink *sink,
+	       struct ncm_error *err)
+{
+	struct ncm_verify_report *report = verify->report;
+	struct ncm_layout *layout;
+
+	for (size_t i = 0; i < verify->model_count; i++)
+		verify_add_blobs(&report->registry->models[verify->models[i] - report->registry->models]);
+	collect(verify);
+	look(verify, report->quick);
+	report->bytes = checks_hash(verify->checks, verify->check_count, sink);
+	if (ncm_interrupted())
+		return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted: not all files were checked");
+	judge_all(verify);
+	if (!report->quick)
+		write_back(verify, sink);
+	layout = ncm_layout_load(config, err);
+	if (!layout)
+		return -1;
+	verify_find_extra(layout, report->registry, verify->models, verify->model_count, &report->extra);
+	ncm_layout_free(layout);
+	return 0;
+}
+
+struct ncm_verify_report *ncm_verify(const struct ncm_config *config, const struct ncm_selector *selector, bool quick,
+				     const struct ncm_sink *sink, struct ncm_error *err)
+{
+	const double start = ncm_monotonic();
+	struct ncm_verify_report *report = ncm_calloc(1, sizeof *report);
+	struct verify verify = {.report = report};
+	int failed = -1;
+
+	report->quick = quick;
+	report->registry = ncm_registry_load(config, err);
+	if (report->registry)
+		failed = ncm_registry_select(report->registry, selector, &verify.models, &verify.model_count, err);
+	if (!failed)
+		failed = run(&verify, config, sink, err);
+	free(verify.models);
+	free(verify.checks);
+	free(verify.check_of);
+	report->seconds = ncm_monotonic() - start;
+	if (failed) {
+		ncm_verify_free(report);
+		return NULL;
+	}
+	return report;
+}
+
+void ncm_verify_free(struct ncm_verify_report *report)
+{
+	if (!report)
+		return;
+	for (size_t i = 0; i < report->count; i++)
+		free(report->files[i].detail);
+	free(report->files);
+	ncm_strings_free(&report->extra);
+	ncm_registry_free(report->registry);
+	free(report);
+}

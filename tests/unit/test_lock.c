@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/json.h"
+#include "check.h"
+#include "manifest/lock.h"
+#include "temp.h"
+
+#include <sys/wait.h>
+
+#define DIGEST "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+static struct ncm_lock_entry entry(const char *uri, struct ncm_lock_file *file)
+{
+	file->path = (char *)"a.gguf";
+	file->role = (char *)"weights";
+	file->size = 12;
+	file->has_sha256 = ncm_sha256_parse(DIGEST, &file->sha256) == 0;
+	return (struct ncm_lock_entry){.uri = (char *)uri,
+				       .pinned = (char *)"hf:o/r/a.gguf@0123",
+				       .revision = (char *)"0123",
+				       .trust = (char *)"upstream",
+				       .resolved_at = (char *)"2026-11-21T06:30:00Z",
+				       .files = file,
+				       .file_count = 1};
+}
+
+static int save(const char *path, const char *uri, const char *url)
+{
+	struct ncm_lock *lock = ncm_lock_load(path, NULL);
+	struct ncm_lock_file file = {.url = (char *)url};
+	const struct ncm_lock_entry made = entry(uri, &file);
+	int failed;
+
+	if (!lock)
+		return -1;
+	ncm_lock_put(lock, &made);
+	failed = ncm_lock_save(lock, &uri, 1, NULL);
+	ncm_lock_free(lock);
+	return failed;
+}
+
+static void what_is_saved_is_loaded(void)
+{
+	char *folder = temp_folder();
+	NCM_AUTO_FREE char *path = ncm_path_join(folder, "below/ncmodel.lock");
+	struct ncm_lock *lock;
+	const struct ncm_lock_entry *found;
+
+	CHECK(save(path, "hf:o/r/b.gguf", "https://e.org/a.gguf") == 0);
+	CHECK(save(path, "hf:o/r/a.gguf", NULL) == 0);
+	lock = ncm_lock_load(path, NULL);
+	CHECK_U64(lock->count, 2);
+	CHECK(!ncm_lock_find(lock, "hf:o/r/c.gguf"));
+	found = ncm_lock_find(lock, "hf:o/r/b.gguf");
+	CHECK(found);
+	CHECK_STR(found->pinned, "hf:o/r/a.gguf@0123");
+	CHECK_STR(found->revision, "0123");
+	CHECK_STR(found->trust, "upstream");
+	CHECK(!found->ollama_name);
+	CHECK_STR(found->files[0].path, "a.gguf");
+	CHECK_STR(found->files[0].role, "weights");
+	CHECK_STR(found->files[0].url, "https://e.org/a.gguf");
+	CHECK_U64(found->files[0].size, 12);
+	CHECK(found->files[0].has_sha256 && found->files[0].sha256.bytes[31] == 0xaa);
+	CHECK(!ncm_lock_find(lock, "hf:o/r/a.gguf")->files[0].url);
+	ncm_lock_free(lock);
+	temp_remove(folder);
+}
+
+static void no_file_is_an_empty_lock(void)
+{
+	struct ncm_lock *lock = ncm_lock_load("/nonexistent/ncmodel.lock", NULL);
+
+	CHECK(lock && lock->count == 0);
+	CHECK(!ncm_lock_find(lock, "hf:o/r/a"));
+	ncm_lock_free(lock);
+}
+
+static void put_replaces(void)
+{
+	struct ncm_lock *lock = ncm_lock_load("/nonexistent/ncmodel.lock", NULL);
+	struct ncm_lock_file file = {0};
+	struct ncm_lock_entry made = entry("b", &file);
+
+	ncm_lock_put(lock, &made);
+	made.uri = (char *)"a";
+	ncm_lock_put(lock, &made);
+	made.uri = (char *)"b";
+	made.revision = (char *)"4567";
+	ncm_lock_put(lock, &made);
+	CHECK_U64(lock->count, 2);
+	CHECK_STR(ncm_lock_find(lock, "b")->revision, "4567");
+	CHECK_STR(ncm_lock_find(lock, "a")->revision, "0123");
+	ncm_lock_free(lock);
+}
+
+static void other_keys_and_entries_stay(void)
+{
+	char *folder = temp_folder();
+	NCM_AUTO_FREE char *path = ncm_path_join(folder, "ncmodel.lock");
+	NCM_AUTO_FREE char *text = NULL;
+	const char *places[5];
+
+	temp_write(folder, "ncmodel.lock",
+		   "{\"z-mine\": {\"n\": 0.5}, \"schema_version\": 1, \"entries\": {"
+		   "\"hf:o/r/x\": {\"trust\": \"manifest\", \"files\": [], \"note\": \"keep\"},"
+		   "\"hf:o/r/a.gguf\": {\"trust\": \"manifest\", \"digest\": null, \"files\": "
+		   "[{\"path\": \"a.gguf\", \"size\": null, \"git_sha1\": \"cafe\"}]}}}");
+	CHECK(save(path, "hf:o/r/a.gguf", NULL) == 0);
+	text = temp_read(folder, "ncmodel.lock");
+	CHECK(strstr(text, "\"note\": \"keep\"") && strstr(text, "\"git_sha1\": \"cafe\"") &&
+	      strstr(text, "\"n\": 0.5"));
+	CHECK(strstr(text, "\"trust\": \"upstream\"") && strstr(text, "\"trust\": \"manifest\""));
+	/* Sorted keys: the same lock is the same text. */
+	places[0] = strstr(text, "\"entries\"");
+	places[1] = strstr(text, "\"hf:o/r/a.gguf\"");
+	places[2] = strstr(text, "\"hf:o/r/x\"");
+	places[3] = strstr(text, "\"schema_version\"");
+	places[4] = strstr(text, "\"z-mine\"");
+	for (size_t i = 0; i < 5; i++)
+		CHECK(places[i] && (i == 0 || places[i - 1] < places[i]));
+	CHECK(text[strlen(text) - 1] == '\n');
+	temp_remove(folder);
+}
+
+static void urls_lose_their_secrets(void)
+{
+	static const char *const secret[] = {
+	    "https://e.org/a?token=SECRET", "https://e.org/a?type=Model&X-Amz-Signature=SECRET",
+	    "https://u:SECRET@e.org/a", "https://e.org/a?SECRET", "https://e.org/a?format=x&sig=SECRET#y"};
+	static const char *const plain[] = {"https://e.org/a", "https://e.org/@x/a",
+					    "https://civitai.com/api/download/models/1?type=Model&format=SafeTensor"};
+	char *folder = temp_folder();
+	NCM_AUTO_FREE char *path = ncm_path_join(folder, "ncmodel.lock");
+
+	for (size_t i = 0; i < sizeof secret / sizeof *secret; i++) {
+		NCM_AUTO_FREE char *text = NULL;
+
+		CHECK(save(path, "hf:o/r/a.gguf", secret[i]) == 0);
+		text = temp_read(folder, "ncmodel.lock");
+		CHECK(!strstr(text, "SECRET"));
+	}
+	for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+		NCM_AUTO_FREE char *text = NULL;
+
+		CHECK(save(path, "hf:o/r/a.gguf", plain[i]) == 0);
+		text = temp_read(folder, "ncmodel.lock");
+		CHECK(strstr(text, plain[i]));
+	}
+	temp_remove(folder);
+}
+
+static void broken_locks_are_refused_and_stay(void)
+{
+	static const char *const broken[] = {
+	    "{",
+	    "[]",
+	    "{\"schema_version\": 2, \"entries\": {}}",
+	    "{\"entries\": []}",
+	    "{\"entries\": {\"a\": 1}}",
+	    "{\"entries\": {\"a\": {\"trust\": \"me\", \"files\": []}}}",
+	    "{\"entries\": {\"a\": {\"trust\": \"manifest\"}}}",
+	    "{\"entries\": {\"a\": {\"trust\": \"manifest\", \"files\": [{\"size\": 1}]}}}",
+	    "{\"entries\": {\"a\": {\"trust\": \"manifest\", \"files\": [{\"path\": \"a\", \"size\": -1}]}}}",
+	    "{\"entries\": {\"a\": {\"trust\": \"manifest\", \"files\": [{\"path\": \"a\", \"sha256\": \"AA\"}]}}}",
+	};
+	char *folder = temp_folder();
+	NCM_AUTO_FREE char *path = ncm_path_join(folder, "ncmodel.lock");
+
+	for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+		struct ncm_error err = NCM_ERROR_INIT;
+		NCM_AUTO_FREE char *text = NULL;
+
+		temp_write(folder, "ncmodel.lock", broken[i]);
+		CHECK(!ncm_lock_load(path, &err));
+		CHECK(err.code == NCM_E_MANIFEST && strstr(err.message, path));
+		ncm_error_clear(&err);
+		text = temp_read(folder, "ncmodel.lock");
+		CHECK_STR(text, broken[i]);
+	}
+	temp_remove(folder);
+}
+
+static void many_writers_lose_nothing(void)
+{
+	enum { WRITERS = 6, ENTRIES = 20 };
+	char *folder = temp_folder();
+	NCM_AUTO_FREE char *path = ncm_path_join(folder, "ncmodel.lock");
+	struct ncm_lock *lock;
+
+	for (unsigned w = 0; w < WRITERS; w++) {
+		pid_t pid = fork();
+
+		CHECK(pid >= 0);
+		for (unsigned i = 0; pid == 0 && i < ENTRIES; i++) {
+			NCM_AUTO_FREE char *uri = ncm_asprintf("hf:o/r/%u-%u", w, i);
+
+			if (save(path, uri, NULL) < 0)
+				_exit(1);
+		}
+		if (pid == 0)
+			_exit(0);
+	}
+	for (unsigned w = 0; w < WRITERS; w++) {
+		int status = 1;
+
+		CHECK(wait(&status) > 0 && status == 0);
+	}
+	lock = ncm_lock_load(path, NULL);
+	CHECK_U64(lock->count, WRITERS * ENTRIES);
+	ncm_lock_free(lock);
+	temp_remove(folder);
+}
+
+int main(void)
+{
+	RUN(what_is_saved_is_loaded);
+	RUN(no_file_is_an_empty_lock);
+	RUN(put_replaces);
+	RUN(other_keys_and_entries_stay);
+	RUN(urls_lose_their_secrets);
+	RUN(broken_locks_are_refused_and_stay);
+	RUN(many_writers_lose_nothing);
+	return 0;
+}
