@@ -42,7 +42,7 @@ static void tar_header(char block[512], const char *name, char type, const char 
 	snprintf(block + 100, 8, "%07o", 06777u);
 	snprintf(block + 108, 8, "%07o", 0u);
 	snprintf(block + 116, 8, "%07o", 0u);
-	snprintf(block + 124, 12, "%011lo", size);
+	snprintf(block + 124, 12, "%011lo", size & 077777777777);
 	snprintf(block + 136, 12, "%011o", 0u);
 	block[156] = type;
 	if (link)
