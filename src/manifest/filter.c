@@ -16,19 +16,28 @@ bool ncm_traits_named(const struct ncm_traits *traits, const char *word)
 	       ncm_strings_contain(&traits->others, word);
 }
 
+/* How near the nearest of a model's names is. */
+static size_t distance_to(const struct ncm_traits *traits, const char *word)
+{
+	size_t best = ncm_name_distance(word, traits->id);
+
+	for (size_t i = 0; i <= traits->others.count; i++) {
+		const char *name = i < traits->others.count ? traits->others.items[i] : traits->name;
+		size_t distance = name ? ncm_name_distance(word, name) : best;
+
+		best = distance < best ? distance : best;
+	}
+	return best;
+}
+
 static int unknown_name(const char *word, const struct ncm_traits *traits, size_t count, const char *which,
 			struct ncm_error *err)
 {
 	struct ncm_nearest nearest = {.to = word};
 	NCM_AUTO_FREE char *list = NULL;
 
-	for (size_t i = 0; i < count; i++) {
-		ncm_nearest_offer(&nearest, traits[i].id);
-		if (traits[i].name)
-			ncm_nearest_offer(&nearest, traits[i].name);
-		for (size_t k = 0; k < traits[i].others.count; k++)
-			ncm_nearest_offer(&nearest, traits[i].others.items[k]);
-	}
+	for (size_t i = 0; i < count; i++)
+		ncm_nearest_offer_at(&nearest, traits[i].id, distance_to(&traits[i], word));
 	list = ncm_nearest_list(&nearest);
 	ncm_error_set(err, NCM_E_USAGE, "no %smodel is called \"%s\"", which, word);
 	return list ? ncm_error_hint(err, "did you mean %s?", list) : -1;

@@ -43,9 +43,32 @@ size_t ncm_edit_distance(const char *a, const char *b)
 	return rows[na % 3][nb];
 }
 
+size_t ncm_name_distance(const char *typed, const char *name)
+{
+	size_t best = ncm_edit_distance(typed, name);
+
+	for (const char *at = name; *at;) {
+		char part[COMPARED + 1];
+		size_t size = strcspn(at, "-_.: ");
+
+		if (size > 0 && size < sizeof part) {
+			memcpy(part, at, size);
+			part[size] = '\0';
+			best = smaller(best, ncm_edit_distance(typed, part) + 1);
+		}
+		at += size;
+		at += *at != '\0';
+	}
+	return best;
+}
+
 void ncm_nearest_offer(struct ncm_nearest *nearest, const char *word)
 {
-	size_t distance = ncm_edit_distance(nearest->to, word);
+	ncm_nearest_offer_at(nearest, word, ncm_edit_distance(nearest->to, word));
+}
+
+void ncm_nearest_offer_at(struct ncm_nearest *nearest, const char *word, size_t distance)
+{
 	size_t at = nearest->count;
 
 	for (size_t i = 0; i < nearest->count; i++) {

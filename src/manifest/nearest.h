@@ -18,6 +18,10 @@ struct ncm_nearest {
 	size_t count;
 };
 void ncm_nearest_offer(struct ncm_nearest *nearest, const char *word);
+/* Offers a word whose distance is known. */
+void ncm_nearest_offer_at(struct ncm_nearest *nearest, const char *word, size_t distance);
+/* As ncm_edit_distance to a name, or, a little farther, to one of its parts: "codr" is near "deepseek-coder-v2". */
+size_t ncm_name_distance(const char *typed, const char *name);
 /* The best word if it is so close that it was probably meant, else NULL. */
 const char *ncm_nearest_close(const struct ncm_nearest *nearest);
 /* "a, b or c", or NULL if nothing was offered. The caller frees it. */

@@ -177,6 +177,8 @@ static void nearest_words(void)
 	CHECK_U64(ncm_edit_distance("size", "siez"), 1);
 	CHECK_U64(ncm_edit_distance("", "abc"), 3);
 	CHECK_U64(ncm_edit_distance("ABC", "abd"), 1);
+	CHECK_U64(ncm_name_distance("codr", "deepseek-coder-v2"), 2);
+	CHECK_U64(ncm_name_distance("phi4", "phi4"), 0);
 	ncm_nearest_offer(&nearest, "llama3.2-3b");
 	ncm_nearest_offer(&nearest, "phi-4-mini");
 	ncm_nearest_offer(&nearest, "phi3-mini");

@@ -23,7 +23,8 @@ static const char *const phase_2 =
     "{\"id\":\"base\",\"name\":\"Base\",\"kind\":\"vae\",\"use_cases\":[],\"tags\":[\"VAE\"],\"requires\":[\"root\"],"
     "\"files\":[{\"from\":[\"https://e.org/base.safetensors\"],\"to\":[{\"store\":\"comfyui\",\"folder\":\"vae\"}]}]},"
     "{\"id\":\"root\",\"name\":\"Root\",\"kind\":\"vae\",\"use_cases\":[],"
-    "\"files\":[{\"from\":[\"civitai:12\"],\"to\":[{\"store\":\"a1111\",\"folder\":\"vae\"}]}]}]}";
+    "\"files\":[{\"from\":[\"civitai:12\"],\"to\":[{\"store\":\"a1111\",\"folder\":\"vae\"}]}],"
+    "\"variants\":[{\"name\":\"small\",\"files\":[{\"from\":[\"civitai:13\"],\"to\":[{\"store\":\"a1111\"}]}]}]}]}";
 
 static void load(void)
 {
@@ -134,18 +135,22 @@ static void filters(void)
 static void variants(void)
 {
 	struct ncm_model **models = NULL;
-	const char *ollama = "ollama";
+	const char *ollama = "ollama", *base = "base";
 	size_t count = 0;
 
 	load();
 	CHECK(ncm_select(catalog, &(struct ncm_selector){.variant = "SMALL"}, &models, &count, NULL) == 0);
 	CHECK_U64(count, 4);
+	CHECK(models[3]->chosen);
 	CHECK(models[0]->chosen == &models[0]->variants[0] && !models[1]->chosen);
 	free(models);
 	/* The source that counts is the chosen form's; a later selection forgets an earlier one. */
 	CHECK(ncm_select(catalog, &(struct ncm_selector){.variant = "small", .sources = word(&ollama)}, &models, &count,
 			 NULL) == 0);
 	CHECK_STR(models[0]->id, "coder");
+	/* What is only required comes in its own form. */
+	CHECK_STR(models[3]->id, "root");
+	CHECK(models[3]->required_only && !models[3]->chosen);
 	free(models);
 	CHECK(ncm_select(catalog, &(struct ncm_selector){.sources = word(&ollama)}, &models, &count, NULL) == 0);
 	CHECK_U64(count, 1);
@@ -154,7 +159,7 @@ static void variants(void)
 	free(models);
 	ncm_catalog_free(catalog);
 	expect((struct ncm_selector){.variant = "large"}, "!no chosen model has a variant \"large\"");
-	expect((struct ncm_selector){.variant = "small", .phases = 1u << 2},
+	expect((struct ncm_selector){.variant = "small", .names = word(&base)},
 	       "!no chosen model has a variant \"small\"");
 }
 

@@ -246,7 +246,8 @@ static char *manifest_of(const char *config_text, const char *weights)
 static void an_ollama_manifest_names_what_must_be_there(void)
 {
 	static const char manifest_name[] = "ollama/manifests/registry.ollama.ai/library/m/latest";
-	NCM_AUTO_FREE char *manifest = manifest_of("{}", "weights"), *weights = blob_name("weights");
+	NCM_AUTO_FREE char *manifest = manifest_of("{}", "weights"), *other = manifest_of("{}", "WEIGHTS");
+	NCM_AUTO_FREE char *weights = blob_name("weights");
 	NCM_AUTO_FREE char *config_blob = blob_name("{}"), *stray = blob_name("stray"), *path = NULL;
 	struct ncm_verify_report *report;
 
@@ -288,6 +289,11 @@ static void an_ollama_manifest_names_what_must_be_there(void)
 	report = verify(false);
 	CHECK_U64(report->count, 2);
 	CHECK(file_of(report, "m", "latest")->verdict == NCM_VERDICT_SIZE);
+	ncm_verify_free(report);
+	temp_write(folder, manifest_name, other);
+	report = verify(false);
+	CHECK_U64(report->count, 2);
+	CHECK(file_of(report, "m", "latest")->verdict == NCM_VERDICT_DAMAGED);
 	ncm_verify_free(report);
 	stop();
 }
