@@ -3,12 +3,11 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 
 #include <errno.h>
 #include <ncmodel/limits.h>
 #include <string.h>
-
-enum { LONGEST_WORD = 64, NEAR = 3 };
 
 json_t *ncm_faults_read(struct ncm_faults *faults, const char *file, struct ncm_error *err)
 {
@@ -45,48 +44,16 @@ void ncm_fault(struct ncm_faults *faults, const char *path, const char *format, 
 		ncm_buffer_printf(&faults->lines, "%s: %s: %s", faults->file, path, reason);
 }
 
-/* Levenshtein: how many letters to add, drop or change. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[LONGEST_WORD + 1], rows = strlen(a), columns = strlen(b);
-
-	if (rows > LONGEST_WORD || columns > LONGEST_WORD)
-		return LONGEST_WORD;
-	for (size_t k = 0; k <= columns; k++)
-		row[k] = k;
-	for (size_t i = 1; i <= rows; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t k = 1; k <= columns; k++) {
-			size_t best = diagonal + (a[i - 1] != b[k - 1]);
-
-			if (row[k] + 1 < best)
-				best = row[k] + 1;
-			if (row[k - 1] + 1 < best)
-				best = row[k - 1] + 1;
-			diagonal = row[k];
-			row[k] = best;
-		}
-	}
-	return row[columns];
-}
-
 void ncm_fault_unknown(struct ncm_faults *faults, const char *path, const char *key, const char *const *known)
 {
-	const char *nearest = NULL;
-	size_t least = NEAR;
+	struct ncm_nearest nearest = {.to = key};
+	const char *meant;
 
-	for (; *known; known++) {
-		size_t there = distance(key, *known);
-
-		if (there < least) {
-			least = there;
-			nearest = *known;
-		}
-	}
-	if (nearest)
-		ncm_fault(faults, path, "unknown key; did you mean \"%s\"?", nearest);
+	for (; *known; known++)
+		ncm_nearest_offer(&nearest, *known);
+	meant = ncm_nearest_close(&nearest);
+	if (meant)
+		ncm_fault(faults, path, "unknown key; did you mean \"%s\"?", meant);
 	else
 		ncm_fault(faults, path, "unknown key");
 }

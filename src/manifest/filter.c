@@ -3,7 +3,7 @@
 
 #include "base/buffer.h"
 #include "base/mem.h"
-#include "manifest/nearest.h"
+#include "base/nearest.h"
 
 #include <string.h>
 #include <strings.h>

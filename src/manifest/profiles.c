@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
-#include "manifest/nearest.h"
+#include "base/nearest.h"
 
 #include <ctype.h>
 #include <dirent.h>

@@ -5,7 +5,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "manifest/nearest.h"
+#include "base/nearest.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "manifest/nearest.h"
+#include "base/nearest.h"
 #include "manifest/schema_self.h"
 
 #include <regex.h>

@@ -2,6 +2,7 @@
 #include "source/hf.h"
 
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/path.h"
 #include "base/strings.h"
 
@@ -58,7 +59,7 @@ static bool is_folder(const struct hf_tree *tree, const char *path)
 
 static int nothing_matched(const struct hf_tree *tree, const struct hf_name *name, struct ncm_error *err)
 {
-	struct ncm_strings paths = {0};
+	struct ncm_nearest nearest = {.to = name->path};
 	NCM_AUTO_FREE char *near = NULL;
 
 	if (name->path && is_folder(tree, name->path)) {
@@ -72,10 +73,9 @@ static int nothing_matched(const struct hf_tree *tree, const struct hf_name *nam
 	else
 		ncm_error_set(err, NCM_E_NOT_FOUND, "%s: there is no file %s at revision %s", tree->what, name->path,
 			      name->revision);
-	for (size_t i = 0; i < tree->count; i++)
-		ncm_strings_add(&paths, tree->files[i].path);
-	near = name->path ? ncm_source_near(&paths, name->path) : NULL;
-	ncm_strings_free(&paths);
+	for (size_t i = 0; name->path && i < tree->count; i++)
+		ncm_nearest_offer_similar(&nearest, tree->files[i].path);
+	near = ncm_nearest_list(&nearest);
 	if (near)
 		return ncm_error_hint(err, "there is: %s", near);
 	return ncm_error_hint(err, "see its files at %s/%s/tree/%s", tree->endpoint, name->repo, tree->commit);

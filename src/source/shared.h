@@ -60,7 +60,5 @@ char *ncm_source_endpoint(const char *configured);
 
 /* Whether a glob matches the whole text: '*' (which matches '/' too), '?' and "[set]"; nothing is quoted. */
 bool ncm_source_glob(const char *pattern, const char *text);
-/* Names of the list that are spelled nearly as `wanted` ("a, b, c"), or NULL if none is. The caller frees it. */
-char *ncm_source_near(const struct ncm_strings *names, const char *wanted);
 
 #endif

@@ -2,8 +2,8 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "check.h"
-#include "manifest/nearest.h"
 #include "manifest/schema.h"
 
 static void gather(void *context, const char *path, const char *reason)
@@ -189,6 +189,19 @@ static void nearest_words(void)
 	CHECK(strncmp(list, "phi-4-mini, phi3-mini or ", 25) == 0);
 }
 
+static void similar_words(void)
+{
+	struct ncm_nearest nearest = {.to = "model-q4_k_m.gguf"};
+	NCM_AUTO_FREE char *list = NULL;
+
+	ncm_nearest_offer_similar(&nearest, "README.md");
+	CHECK(ncm_nearest_list(&nearest) == NULL);
+	ncm_nearest_offer_similar(&nearest, "model-Q4_K_S.gguf");
+	ncm_nearest_offer_similar(&nearest, "model-Q4_K_M.gguf");
+	list = ncm_nearest_list(&nearest);
+	CHECK_STR(list, "model-Q4_K_M.gguf or model-Q4_K_S.gguf");
+}
+
 int main(void)
 {
 	RUN(types_are_told_in_words);
@@ -202,5 +215,6 @@ int main(void)
 	RUN(a_faulty_schema_is_told);
 	RUN(the_shipped_schemas_are_understood);
 	RUN(nearest_words);
+	RUN(similar_words);
 	return 0;
 }

@@ -270,21 +270,6 @@ static void test_glob(void)
 	CHECK(ncm_source_glob("a\\*", "a\\b") && !ncm_source_glob("a\\*", "a*"));
 }
 
-static void test_near(void)
-{
-	struct ncm_strings names = {0};
-	char *near;
-
-	ncm_strings_add(&names, "model-Q4_K_M.gguf");
-	ncm_strings_add(&names, "model-Q4_K_S.gguf");
-	ncm_strings_add(&names, "README.md");
-	near = ncm_source_near(&names, "model-q4_k_m.gguf");
-	CHECK_STR(near, "model-Q4_K_M.gguf, model-Q4_K_S.gguf");
-	free(near);
-	CHECK(ncm_source_near(&names, "zzzzzzzz") == NULL);
-	ncm_strings_free(&names);
-}
-
 int main(void)
 {
 	RUN(test_scheme);
@@ -299,7 +284,6 @@ int main(void)
 	RUN(test_offline);
 	RUN(test_mirrors);
 	RUN(test_glob);
-	RUN(test_near);
 	fake_reset();
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "manifest/nearest.h"
+#include "base/nearest.h"
 
 #include "base/buffer.h"
 
@@ -65,6 +65,14 @@ size_t ncm_name_distance(const char *typed, const char *name)
 void ncm_nearest_offer(struct ncm_nearest *nearest, const char *word)
 {
 	ncm_nearest_offer_at(nearest, word, ncm_edit_distance(nearest->to, word));
+}
+
+void ncm_nearest_offer_similar(struct ncm_nearest *nearest, const char *word)
+{
+	size_t distance = ncm_edit_distance(nearest->to, word);
+
+	if (distance * 2 <= strlen(nearest->to) + 2)
+		ncm_nearest_offer_at(nearest, word, distance);
 }
 
 void ncm_nearest_offer_at(struct ncm_nearest *nearest, const char *word, size_t distance)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* "Did you mean": the words closest to what was typed. */
-#ifndef NCM_MANIFEST_NEAREST_H
-#define NCM_MANIFEST_NEAREST_H
+#ifndef NCM_BASE_NEAREST_H
+#define NCM_BASE_NEAREST_H
 
 #include <stddef.h>
 
@@ -20,6 +20,8 @@ struct ncm_nearest {
 void ncm_nearest_offer(struct ncm_nearest *nearest, const char *word);
 /* Offers a word whose distance is known. */
 void ncm_nearest_offer_at(struct ncm_nearest *nearest, const char *word, size_t distance);
+/* Offers a word unless more than half of it would be another text: such a name was not meant. */
+void ncm_nearest_offer_similar(struct ncm_nearest *nearest, const char *word);
 /* As ncm_edit_distance to a name, or, a little farther, to one of its parts: "codr" is near "deepseek-coder-v2". */
 size_t ncm_name_distance(const char *typed, const char *name);
 /* The best word if it is so close that it was probably meant, else NULL. */
