@@ -293,6 +293,8 @@ static const struct option own[] = {
      .help = "fail instead of waiting for another ncmodel"},
     {'j', "jobs", OPTION_NUMBER, offsetof(struct settings, jobs), .argument = "N", .help = "files at once", .least = 1,
      .most = NCM_LIMIT_PARALLEL},
+    {'x', "connections", OPTION_NUMBER, offsetof(struct settings, connections), .argument = "N",
+     .help = "connections to one host at once, at most", .least = 1, .most = NCM_LIMIT_PARALLEL},
     {0, "limit-rate", OPTION_SIZE, offsetof(struct settings, limit_rate), .argument = "SIZE",
      .help = "at most this many bytes a second for the whole run: 20M"},
     {.name = NULL},

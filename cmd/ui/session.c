@@ -33,6 +33,8 @@ static void set_layout(struct ncm_config *config, const char *layout)
 
 static void set_numbers(struct ncm_config *config, const struct settings *settings)
 {
+	if (settings->connections.given)
+		config->connections = (unsigned)settings->connections.value;
 	if (settings->jobs.given)
 		config->jobs = (unsigned)settings->jobs.value;
 	if (settings->retries.given)

@@ -51,6 +51,7 @@ struct ncm_config {
 	uint64_t reserve;      /* bytes to leave free on each file system; default 2 GiB */
 	uint64_t limit_rate;   /* bytes per second for the whole run, 0: no limit */
 	unsigned jobs;         /* files at once; default 4 */
+	unsigned connections;  /* to one host at once, at most; default NCM_LIMIT_PARALLEL */
 	unsigned timeout;      /* seconds to connect; default 20 */
 	unsigned retries;      /* tries without progress; default NCM_LIMIT_RETRIES */
 	bool allow_private;    /* a public server may redirect to a private address */

@@ -26,6 +26,11 @@ void *ncm_calloc(size_t count, size_t size)
 	return checked(calloc(count ? count : 1, size ? size : 1));
 }
 
+void *ncm_aligned_alloc(size_t alignment, size_t size)
+{
+	return checked(aligned_alloc(alignment, size));
+}
+
 void *ncm_realloc_array(void *memory, size_t count, size_t size)
 {
 	return checked(reallocarray(memory, count ? count : 1, size ? size : 1));

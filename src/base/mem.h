@@ -11,6 +11,8 @@
 
 void *ncm_malloc(size_t size) __attribute__((malloc, returns_nonnull));
 void *ncm_calloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
+/* Memory at a multiple of `alignment` (a power of two that `size` is a multiple of); free() frees it. */
+void *ncm_aligned_alloc(size_t alignment, size_t size) __attribute__((malloc, returns_nonnull));
 void *ncm_realloc_array(void *memory, size_t count, size_t size) __attribute__((returns_nonnull));
 char *ncm_strdup(const char *text) __attribute__((malloc, returns_nonnull, nonnull));
 char *ncm_strdup_null(const char *text); /* NULL stays NULL */

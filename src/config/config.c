@@ -24,6 +24,7 @@ static struct ncm_config *defaults(void)
 	config->ollama_registry = ncm_strdup("https://registry.ollama.ai");
 	config->reserve = DEFAULT_RESERVE;
 	config->jobs = DEFAULT_JOBS;
+	config->connections = NCM_LIMIT_PARALLEL;
 	config->timeout = DEFAULT_TIMEOUT;
 	config->retries = NCM_LIMIT_RETRIES;
 	return config;

@@ -69,6 +69,7 @@ int config_read_environment(struct ncm_config *config, struct ncm_error *err)
 	const char *profile = config_env("NCMODEL_PROFILE");
 	const char *manifests = config_env("NCMODEL_MANIFEST_DIR");
 	const char *jobs = config_env("NCMODEL_JOBS");
+	const char *connections = config_env("NCMODEL_CONNECTIONS");
 	NCM_AUTO_FREE char *path = NULL;
 
 	take_path("NCMODEL_ROOT", &config->root);
@@ -87,6 +88,9 @@ int config_read_environment(struct ncm_config *config, struct ncm_error *err)
 	if (jobs && !config_unsigned(jobs, 1, NCM_LIMIT_PARALLEL, &config->jobs))
 		return ncm_error_set(err, NCM_E_USAGE, "NCMODEL_JOBS is \"%s\": not a number from 1 to %u", jobs,
 				     NCM_LIMIT_PARALLEL);
+	if (connections && !config_unsigned(connections, 1, NCM_LIMIT_PARALLEL, &config->connections))
+		return ncm_error_set(err, NCM_E_USAGE, "NCMODEL_CONNECTIONS is \"%s\": not a number from 1 to %u",
+				     connections, NCM_LIMIT_PARALLEL);
 	take_stores(config);
 	if (take_size("NCMODEL_LIMIT_RATE", &config->limit_rate, err) < 0 ||
 	    take_size("NCMODEL_RESERVE", &config->reserve, err) < 0 ||

@@ -241,6 +241,7 @@ static const struct key top_keys[] = {
     {"reserve", read_bytes, offsetof(struct ncm_config, reserve), 0, 0},
     {"limit_rate", read_bytes, offsetof(struct ncm_config, limit_rate), 0, 0},
     {"jobs", read_unsigned, offsetof(struct ncm_config, jobs), 1, NCM_LIMIT_PARALLEL},
+    {"connections", read_unsigned, offsetof(struct ncm_config, connections), 1, NCM_LIMIT_PARALLEL},
     {"timeout", read_unsigned, offsetof(struct ncm_config, timeout), 1, CONFIG_MAX_TIMEOUT},
     {"retries", read_unsigned, offsetof(struct ncm_config, retries), 1, CONFIG_MAX_RETRIES},
     {"allow_private", read_bool, offsetof(struct ncm_config, allow_private), 0, 0},

@@ -83,6 +83,9 @@ static void take_result(struct item *item, struct ncm_transfer_item *transfer)
 	free(item->server_name);
 	item->server_name = transfer->server_name;
 	transfer->server_name = NULL;
+	ncm_checkpoints_clear(&item->checkpoints);
+	item->checkpoints = transfer->checkpoints;
+	transfer->checkpoints = (struct ncm_checkpoints){0};
 	if (transfer->done) {
 		item->state = ITEM_FETCHED;
 		item->served_by = item->resolution->uri;
@@ -136,8 +139,10 @@ static void on_event(void *context, const struct ncm_event *event)
 static int run_round(struct round *round, struct ncm_error *err)
 {
 	const struct ncm_config *config = round->run->config;
-	const struct ncm_transfer_options options = {
-	    .jobs = config->jobs, .limit_rate = config->limit_rate, .retries = config->retries};
+	const struct ncm_transfer_options options = {.jobs = config->jobs,
+						     .connections = config->connections,
+						     .limit_rate = config->limit_rate,
+						     .retries = config->retries};
 	const struct ncm_sink sink = {on_event, round};
 	pthread_t thread;
 	int result;

@@ -18,6 +18,7 @@ static void item_clear(struct item *item)
 	free(item->local);
 	free(item->partial);
 	free(item->server_name);
+	ncm_checkpoints_clear(&item->checkpoints);
 	ncm_unpacked_free(item->unpacked, item->unpacked_count);
 	ncm_resolution_free(item->own);
 	ncm_error_clear(&item->error);
@@ -190,6 +191,44 @@ static int add_targets(struct run *run, size_t index, struct item *item, struct 
 		add_dest(item, store, relative, index, role);
 		if (check_pickle(run, wanted, name, err) < 0)
 			return -1;
+	}
+	return 0;
+}
+
+/* Another last component for a path below the store. */
+static int rename_dest(struct dest *dest, const char *name, struct ncm_error *err)
+{
+	size_t folder = (size_t)(ncm_path_base(dest->relative) - dest->relative);
+	NCM_AUTO_FREE char *relative = ncm_asprintf("%.*s%s", (int)folder, dest->relative, name);
+
+	if (!ncm_path_check(relative, err))
+		return -1;
+	free(dest->relative);
+	free(dest->path);
+	dest->relative = ncm_strdup(relative);
+	dest->path = ncm_path_join(dest->store->path, relative);
+	return 0;
+}
+
+int item_take_server_name(struct run *run, struct item *item)
+{
+	struct wanted *wanted = &run->wanted[item->wanted];
+	const struct ncm_file_spec *spec = wanted->spec;
+	NCM_AUTO_FREE char *name = NULL;
+
+	if (item->artifact->name || !item->server_name || spec->extract || item->resolution != wanted->resolution)
+		return 0;
+	name = ncm_path_safe_name(item->server_name);
+	if (ncm_store_check_extension(name, &item->error) < 0 || check_pickle(run, wanted, name, &item->error) < 0)
+		return -1;
+	for (size_t i = 0; i < item->dest_count && i < spec->to_count; i++) {
+		if (!spec->to[i].name && rename_dest(&item->dests[i], name, &item->error) < 0)
+			return -1;
+	}
+	/* The lock is to know it: a later run looks there. */
+	for (size_t i = 0; i < wanted->resolution->count; i++) {
+		if (&wanted->resolution->artifacts[i] == item->artifact)
+			wanted->resolution->artifacts[i].name = ncm_strdup(name);
 	}
 	return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "digest/checkpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,6 +58,8 @@ static int place_fetched(struct run *run, struct item *item)
 
 	if (fd < 0)
 		return ncm_error_errno(&item->error, errno, "cannot open what was fetched of %s", item->name);
+	if (item_take_server_name(run, item) < 0)
+		return -1;
 	if (sniff_check(fd, ncm_path_base(dest->relative), &item->error) < 0) {
 		ncm_transfer_discard(dest->store->staging, item->partial);
 		return -1;
@@ -115,6 +118,13 @@ static int place_manifest(struct item *item, struct dest *dest)
 	return 0;
 }
 
+/* Each store can prove its own files. Without them a verify has more to do, nothing worse. */
+static void keep_checkpoints(const struct item *item)
+{
+	for (size_t i = 0; i < item->dest_count; i++)
+		(void)ncm_checkpoints_write(item->dests[i].store->dirfd, &item->checkpoints, NULL);
+}
+
 static int place_all(struct run *run, struct item *item)
 {
 	const bool extract = !item->is_manifest && run->wanted[item->wanted].spec->extract;
@@ -136,6 +146,8 @@ static int place_all(struct run *run, struct item *item)
 		if (failed)
 			return -1;
 	}
+	if (!extract)
+		keep_checkpoints(item);
 	if (item->state == ITEM_FETCHED)
 		ncm_transfer_discard(item->dests[0].store->staging, item->partial);
 	return 0;

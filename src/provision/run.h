@@ -73,7 +73,8 @@ struct item {
 	size_t unpacked_count;
 	enum item_state state;
 	uint64_t received;
-	const char *served_by; /* URI */
+	struct ncm_checkpoints checkpoints; /* of what was fetched */
+	const char *served_by;              /* URI */
 	char *server_name;
 	struct ncm_error error;
 };
@@ -140,6 +141,9 @@ bool item_is_right(const struct item *item); /* at every destination */
 /* Bytes that must come over the network (an unknown size counts 0). */
 uint64_t item_to_get(const struct item *item);
 bool item_needs_network(const struct item *item);
+/* Gives a file whose name only the server's answer told (Content-Disposition) its destinations' names: made safe, and
+ * held against what names may be. Class POLICY. */
+int item_take_server_name(struct run *run, struct item *item);
 const char *item_ready_path(const struct item *item); /* of a right destination or the local twin, or NULL */
 
 /* space.c: needed and free bytes of each file system. */

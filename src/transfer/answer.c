@@ -159,12 +159,13 @@ int ncm_answer_unsatisfied_size(const char *headers, uint64_t *size)
 static enum ncm_verdict_of_answer judge_range(const char *headers, const struct ncm_question *question,
 					      struct ncm_answer *answer)
 {
-	uint64_t start, end, total, length;
+	uint64_t start, end, total, length, last;
 
 	if (ncm_answer_check_framing(headers, NULL) < 0 || has_type(headers, "multipart/") ||
 	    !content_range(headers, &start, &end, &total))
 		return NCM_ANSWER_RESTART;
-	if (start != question->offset || end < start || end != total - 1 ||
+	last = question->end > 0 && question->end < total ? question->end - 1 : total - 1;
+	if (start != question->offset || end < start || end >= total || end != last ||
 	    (question->has_size && total != question->size))
 		return NCM_ANSWER_RESTART;
 	if (!is_chunked(headers) && content_length(headers, &length) && length != end - start + 1)
@@ -172,6 +173,7 @@ static enum ncm_verdict_of_answer judge_range(const char *headers, const struct 
 	if (question->etag && answer->etag && strcmp(question->etag, answer->etag) != 0)
 		return NCM_ANSWER_RESTART;
 	answer->offset = start;
+	answer->end = end + 1;
 	answer->has_total = true;
 	answer->total = total;
 	return NCM_ANSWER_TAKE;
@@ -198,7 +200,7 @@ static enum ncm_verdict_of_answer judge_whole(int http_major, const char *header
 	}
 	if (!chunked && content_length(headers, &length)) {
 		answer->has_total = true;
-		answer->total = length;
+		answer->total = answer->end = length;
 	}
 	if (question->has_size && answer->has_total && answer->total != question->size) {
 		if (question->expect_binary && answer->total < SMALL)
@@ -222,7 +224,7 @@ enum ncm_verdict_of_answer ncm_answer_judge(long status, int http_major, const c
 	if (question->expect_binary && (has_type(headers, "text/html") || has_type(headers, "application/json")) &&
 	    ncm_answer_check_framing(headers, NULL) == 0)
 		return NCM_ANSWER_EXPLAIN;
-	if (status == 206 && question->offset > 0)
+	if (status == 206 && question->ranged)
 		return judge_range(headers, question, answer);
 	if (status == 206) {
 		ncm_error_set(err, NCM_E_PROTOCOL, "the server sends a part although the whole was asked for");

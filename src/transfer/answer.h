@@ -22,8 +22,10 @@ int ncm_answer_check_framing(const char *headers, struct ncm_error *err);
 
 /* What was asked for. */
 struct ncm_question {
-	uint64_t offset; /* first byte; above 0 a range was asked for */
-	bool has_size;   /* the whole file's, as pinned or learned */
+	bool ranged;     /* a range was asked for: from `offset` to before `end`, or to the file's end (0) */
+	uint64_t offset; /* first byte */
+	uint64_t end;
+	bool has_size; /* the whole file's, as pinned or learned */
 	uint64_t size;
 	const char *etag;   /* strong validator of the bytes that we hold, or NULL */
 	bool expect_binary; /* a web page or JSON cannot be it */
@@ -31,15 +33,16 @@ struct ncm_question {
 };
 
 enum ncm_verdict_of_answer {
-	NCM_ANSWER_TAKE,    /* the body is the file from `offset` on */
+	NCM_ANSWER_TAKE,    /* the body is the file's, from `offset` to before `end` */
 	NCM_ANSWER_RESTART, /* the range cannot be believed: ask again without one */
 	NCM_ANSWER_EXPLAIN, /* not the file; the body's beginning tells what it is */
 	NCM_ANSWER_REFUSE,  /* *err is set */
 };
 
 struct ncm_answer {
-	uint64_t offset;
-	bool has_total; /* the whole file's size, as the server says */
+	uint64_t offset; /* the body begins there … */
+	uint64_t end;    /* … and ends before there; 0: not told */
+	bool has_total;  /* the whole file's size, as the server says */
 	uint64_t total;
 	char *etag; /* strong, as sent, or NULL; freed by the caller */
 };

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "transfer/answer.h"
+#include "transfer/peer.h"
 
 #include <string.h>
 
@@ -111,9 +112,12 @@ static int build_headers(struct ncm_exchange *exchange, const struct ncm_exchang
 	add_header(exchange, ncm_strdup("Accept-Encoding: identity"));
 	if (options->accept)
 		add_header(exchange, ncm_asprintf("Accept: %s", options->accept));
-	if (options->offset > 0)
+	if (options->ranged && options->end > 0)
+		add_header(exchange, ncm_asprintf("Range: bytes=%llu-%llu", (unsigned long long)options->offset,
+						  (unsigned long long)options->end - 1));
+	else if (options->ranged)
 		add_header(exchange, ncm_asprintf("Range: bytes=%llu-", (unsigned long long)options->offset));
-	if (options->offset > 0 && options->if_range)
+	if (options->ranged && options->if_range)
 		add_header(exchange, ncm_asprintf("If-Range: %s", options->if_range));
 	if (exchange->chain->sent)
 		add_header(exchange, ncm_asprintf("Authorization: Bearer %s", exchange->chain->sent));
@@ -177,6 +181,19 @@ void ncm_exchange_end(struct ncm_exchange *exchange)
 	exchange->detail[0] = '\0';
 }
 
+/* A proxy is where the connection goes to then. libcurl's words may quote its URL, with the password. */
+static enum ncm_exchange_result proxy_trouble(struct ncm_exchange *exchange, struct ncm_error *err)
+{
+	const char *variable = strncmp(exchange->chain->origin, "https:", 6) == 0 ? "https_proxy" : "http_proxy";
+	bool may_quote = strstr(exchange->detail, "roxy") != NULL;
+
+	ncm_error_set(err, NCM_E_NETWORK, "%s: no connection to the proxy that %s or all_proxy names%s%s%s",
+		      exchange->chain->origin, variable, may_quote ? "" : " (", may_quote ? "" : exchange->detail,
+		      may_quote ? "" : ")");
+	ncm_error_hint(err, "correct the variable, or name this host in no_proxy");
+	return NCM_EXCHANGE_TRANSIENT;
+}
+
 static enum ncm_exchange_result transient(struct ncm_exchange *exchange, const char *trouble, struct ncm_error *err)
 {
 	ncm_error_set(err, NCM_E_NETWORK, "%s: %s%s%s%s", exchange->chain->origin, trouble,
@@ -204,8 +221,10 @@ static enum ncm_exchange_result explain(struct ncm_exchange *exchange, CURLcode 
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return transient(exchange, "the host's address cannot be found", err);
 	case CURLE_COULDNT_RESOLVE_PROXY:
-		return transient(exchange, "the proxy's address cannot be found", err);
+		return proxy_trouble(exchange, err);
 	case CURLE_COULDNT_CONNECT:
+		if (ncm_peer_is_proxied(exchange->chain->origin))
+			return proxy_trouble(exchange, err);
 		return transient(exchange, "no connection", err);
 	case CURLE_OPERATION_TIMEDOUT:
 		return transient(exchange, "nothing came for too long", err);

@@ -32,7 +32,9 @@ struct ncm_exchange {
 struct ncm_exchange_options {
 	bool head; /* HEAD instead of GET */
 	const char *accept;
-	uint64_t offset;      /* above 0: from this byte on */
+	bool ranged; /* ask for bytes `offset` to before `end` (0: to the file's end) */
+	uint64_t offset;
+	uint64_t end;
 	const char *if_range; /* with this validator, or NULL */
 	bool limited;         /* small reads, for a rate that is to be held */
 	bool http1;           /* one connection of its own that is not multiplexed */

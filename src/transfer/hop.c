@@ -50,6 +50,17 @@ void ncm_chain_end(struct ncm_chain *chain)
 	chain->url = chain->origin = chain->first_origin = NULL;
 }
 
+void ncm_chain_copy(struct ncm_chain *to, const struct ncm_chain *from)
+{
+	ncm_chain_end(to);
+	*to = *from;
+	to->url = ncm_strdup(from->url);
+	to->origin = ncm_strdup(from->origin);
+	to->first_origin = ncm_strdup(from->first_origin);
+	to->sent = NULL;
+	to->renewed = false;
+}
+
 int ncm_chain_arm(struct ncm_chain *chain, struct ncm_error *err)
 {
 	forget_bearer(chain);

@@ -26,6 +26,8 @@ struct ncm_chain {
 /* Starts at an URL that ncm_url_check would accept. Class USAGE otherwise. */
 int ncm_chain_start(struct ncm_chain *chain, struct ncm_http *http, const char *url, struct ncm_error *err);
 void ncm_chain_end(struct ncm_chain *chain);
+/* Stands where another chain of the same file has come to: its redirects need not be followed again. */
+void ncm_chain_copy(struct ncm_chain *to, const struct ncm_chain *from);
 
 /* The bearer for this hop's request, or NULL if it goes without: kept in chain->sent. Class AUTH if it cannot be sent.
  */

@@ -1,118 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 #include "transfer/journal.h"
 
+#include "base/buffer.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 
-enum { JOURNAL_MAX = 64 << 10 };
+enum { JOURNAL_MAX = 64 << 20 }; /* a line is some 20 bytes and speaks for up to a MiB */
+static const char first_line[] = "ncmodel partial 1\n";
 
 static char *name_of(const char *partial)
 {
-	return ncm_asprintf("%s.json", partial);
+	return ncm_asprintf("%s.journal", partial);
 }
 
-static json_t *parse(int dirfd, const char *partial)
-{
-	NCM_AUTO_FREE char *name = name_of(partial);
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-	NCM_AUTO_FREE char *text = NULL;
-	size_t size = 0;
-
-	if (fd < 0 || !(text = ncm_read_fd(fd, JOURNAL_MAX, &size)))
-		return NULL;
-	return ncm_json_parse(text, size, name, NCM_E_IO, NULL);
-}
-
-int ncm_journal_read(int dirfd, const char *partial, struct ncm_journal *journal)
-{
-	NCM_AUTO_JSON json_t *value = parse(dirfd, partial);
-	const char *sha256 = ncm_json_string(value, "sha256");
-	const char *boot_id = ncm_json_string(value, "boot_id");
-
-	*journal = (struct ncm_journal){0};
-	if (!value || (sha256 && ncm_sha256_parse(sha256, &journal->sha256) < 0) ||
-	    !ncm_json_u64(value, "synced", &journal->synced))
-		return -1;
-	journal->has_sha256 = sha256 != NULL;
-	journal->has_size = ncm_json_u64(value, "size", &journal->size);
-	journal->url = ncm_strdup_null(ncm_json_string(value, "url"));
-	journal->etag = ncm_strdup_null(ncm_json_string(value, "etag"));
-	if (boot_id && strlen(boot_id) < sizeof journal->boot_id)
-		memcpy(journal->boot_id, boot_id, strlen(boot_id) + 1);
-	return 0;
-}
-
-int ncm_journal_write(int dirfd, const char *partial, const struct ncm_journal *journal, struct ncm_error *err)
-{
-	NCM_AUTO_JSON json_t *value = json_object();
-	NCM_AUTO_FREE char *name = name_of(partial);
-	NCM_AUTO_FREE char *text = NULL;
-	char hex[NCM_SHA256_HEX + 1];
-
-	ncm_json_set_string(value, "url", journal->url);
-	ncm_json_set_string(value, "etag", journal->etag);
-	if (journal->has_size)
-		ncm_json_set_u64(value, "size", journal->size);
-	if (journal->has_sha256)
-		ncm_json_set_string(value, "sha256", ncm_sha256_hex(&journal->sha256, hex));
-	ncm_json_set_u64(value, "synced", journal->synced);
-	ncm_json_set_string(value, "boot_id", journal->boot_id);
-	text = ncm_json_dump(value);
-	return ncm_write_atomic(dirfd, name, text, strlen(text), 0600, err);
-}
-
-void ncm_journal_clear(struct ncm_journal *journal)
-{
-	free(journal->url);
-	free(journal->etag);
-	*journal = (struct ncm_journal){0};
-}
-
-void ncm_journal_copy(struct ncm_journal *to, const struct ncm_journal *from)
-{
-	ncm_journal_clear(to);
-	*to = *from;
-	to->url = ncm_strdup_null(from->url);
-	to->etag = ncm_strdup_null(from->etag);
-}
-
-void ncm_journal_remove(int dirfd, const char *partial)
-{
-	NCM_AUTO_FREE char *name = name_of(partial);
-
-	(void)unlinkat(dirfd, name, 0);
-}
-
-bool ncm_journal_fits(const struct ncm_journal *journal, const struct ncm_transfer_item *item)
-{
-	NCM_AUTO_FREE char *shown = NULL;
-
-	if (item->has_size && journal->has_size && item->size != journal->size)
-		return false;
-	if (item->has_sha256)
-		return journal->has_sha256 && ncm_sha256_equal(&item->sha256, &journal->sha256);
-	/* Without a digest only the server can say whether it is the same file: by a validator that it gave for this
-	 * URL. */
-	shown = ncm_url_display(item->url);
-	return journal->etag && journal->url && strcmp(journal->url, shown) == 0;
-}
-
-uint64_t ncm_journal_trusted(const struct ncm_journal *journal, uint64_t length)
-{
-	char boot_id[40];
-
-	ncm_boot_id(boot_id);
-	if (*boot_id && strcmp(boot_id, journal->boot_id) == 0)
-		return length;
-	return journal->synced < length ? journal->synced : length;
-}
-
-void ncm_boot_id(char boot_id[40])
+/* This boot of the kernel; "" if unknown. */
+static void read_boot_id(char boot_id[40])
 {
 	NCM_AUTO_FREE char *text = ncm_read_file("/proc/sys/kernel/random/boot_id", 256, NULL);
 	size_t length = text ? strcspn(text, "\n") : 0;
@@ -122,4 +31,199 @@ void ncm_boot_id(char boot_id[40])
 	if (length > 0)
 		memcpy(boot_id, text, length);
 	boot_id[length] = '\0';
+}
+
+void ncm_identity_clear(struct ncm_identity *identity)
+{
+	free(identity->url);
+	free(identity->etag);
+	*identity = (struct ncm_identity){0};
+}
+
+bool ncm_identity_fits(const struct ncm_identity *identity, const struct ncm_transfer_item *item)
+{
+	NCM_AUTO_FREE char *shown = NULL;
+
+	if (item->has_size && identity->has_size && item->size != identity->size)
+		return false;
+	if (item->has_sha256)
+		return identity->has_sha256 && ncm_sha256_equal(&item->sha256, &identity->sha256);
+	/* Without a digest only the server can say whether it is the same file: by a validator that it gave for this
+	 * URL. */
+	shown = ncm_url_display(item->url);
+	return identity->etag && identity->url && strcmp(identity->url, shown) == 0;
+}
+
+/* The second line. *same_boot: whether the kernel has run ever since. */
+static int read_identity(char *line, struct ncm_identity *identity, bool *same_boot)
+{
+	NCM_AUTO_JSON json_t *value = ncm_json_parse(line, strlen(line), "journal", NCM_E_IO, NULL);
+	const char *sha256 = ncm_json_string(value, "sha256");
+	const char *boot_id = ncm_json_string(value, "boot_id");
+	char now[40];
+
+	if (!value || (sha256 && ncm_sha256_parse(sha256, &identity->sha256) < 0))
+		return -1;
+	identity->has_sha256 = sha256 != NULL;
+	identity->has_size = ncm_json_u64(value, "size", &identity->size);
+	identity->url = ncm_strdup_null(ncm_json_string(value, "url"));
+	identity->etag = ncm_strdup_null(ncm_json_string(value, "etag"));
+	read_boot_id(now);
+	*same_boot = *now && boot_id && strcmp(boot_id, now) == 0;
+	return 0;
+}
+
+/* One whole line at *text, its end made a NUL; *text moves on. NULL at the end or where a line was torn. */
+static char *take_line(char **text, const char *end)
+{
+	char *line = *text;
+	char *stop = line < end ? memchr(line, '\n', (size_t)(end - line)) : NULL;
+
+	if (!stop || memchr(line, '\0', (size_t)(stop - line)))
+		return NULL;
+	*stop = '\0';
+	*text = stop + 1;
+	return line;
+}
+
+static bool take_number(char **text, uint64_t *number)
+{
+	char *end;
+
+	if (**text != ' ' || (*text)[1] < '0' || (*text)[1] > '9')
+		return false;
+	errno = 0;
+	*number = strtoull(*text + 1, &end, 10);
+	*text = end;
+	return errno == 0;
+}
+
+static void read_ranges(char *text, const char *end, bool same_boot, struct ncm_extents *trusted)
+{
+	NCM_AUTO_FREE struct ncm_range *ranges = NULL;
+	size_t count = 0;
+	uint64_t synced = 0;
+	char *line;
+
+	while ((line = take_line(&text, end))) {
+		struct ncm_range range;
+		char *at = line + 1;
+		uint64_t lines;
+
+		if (*line == '+' && take_number(&at, &range.start) && take_number(&at, &range.end) && *at == '\0' &&
+		    range.start < range.end)
+			*NCM_PUSH(ranges, count) = range;
+		else if (*line == '=' && take_number(&at, &lines) && *at == '\0' && lines <= count)
+			synced = lines;
+		else
+			break;
+	}
+	for (size_t i = 0; i < (same_boot ? count : synced); i++)
+		ncm_extents_add(trusted, ranges[i].start, ranges[i].end);
+}
+
+int ncm_journal_read(int dirfd, const char *partial, struct ncm_identity *identity, struct ncm_extents *trusted)
+{
+	NCM_AUTO_FREE char *name = name_of(partial);
+	NCM_AUTO_CLOSE int fd = ncm_open_beneath(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	NCM_AUTO_FREE char *text = NULL;
+	char *at, *line;
+	size_t size = 0;
+	bool same_boot;
+
+	*identity = (struct ncm_identity){0};
+	if (fd < 0 || !(text = ncm_read_fd(fd, JOURNAL_MAX, &size)))
+		return -1;
+	at = text;
+	if (size < sizeof first_line - 1 || memcmp(text, first_line, sizeof first_line - 1) != 0)
+		return -1;
+	at += sizeof first_line - 1;
+	line = take_line(&at, text + size);
+	if (!line || read_identity(line, identity, &same_boot) < 0) {
+		ncm_identity_clear(identity);
+		return -1;
+	}
+	read_ranges(at, text + size, same_boot, trusted);
+	return 0;
+}
+
+static char *identity_text(const struct ncm_identity *identity)
+{
+	NCM_AUTO_JSON json_t *value = json_object();
+	char hex[NCM_SHA256_HEX + 1], boot_id[40];
+
+	read_boot_id(boot_id);
+	ncm_json_set_string(value, "url", identity->url);
+	ncm_json_set_string(value, "etag", identity->etag);
+	if (identity->has_size)
+		ncm_json_set_u64(value, "size", identity->size);
+	if (identity->has_sha256)
+		ncm_json_set_string(value, "sha256", ncm_sha256_hex(&identity->sha256, hex));
+	ncm_json_set_string(value, "boot_id", boot_id);
+	return json_dumps(value, JSON_COMPACT);
+}
+
+static int write_all(int fd, const char *text, size_t size)
+{
+	ssize_t put;
+
+	do {
+		put = write(fd, text, size);
+	} while (put < 0 && errno == EINTR);
+	if (put >= 0 && (size_t)put < size)
+		errno = ENOSPC;
+	return put == (ssize_t)size ? 0 : -1;
+}
+
+int ncm_journal_begin(int dirfd, const char *partial, const struct ncm_identity *identity,
+		      const struct ncm_extents *there, bool synced, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *name = name_of(partial);
+	NCM_AUTO_FREE char *fresh = ncm_asprintf("%s.new", name);
+	NCM_AUTO_FREE char *line = identity_text(identity);
+	struct ncm_buffer text = {0};
+	int fd, failed;
+
+	ncm_buffer_printf(&text, "%s%s\n", first_line, line);
+	for (size_t i = 0; i < there->count; i++)
+		ncm_buffer_printf(&text, "+ %" PRIu64 " %" PRIu64 "\n", there->ranges[i].start, there->ranges[i].end);
+	synced = synced && there->count > 0;
+	if (synced)
+		ncm_buffer_printf(&text, "= %zu\n", there->count);
+	(void)unlinkat(dirfd, fresh, 0);
+	fd = openat(dirfd, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_APPEND, 0600);
+	failed = fd < 0 || write_all(fd, text.data, text.size) < 0 || (synced && fdatasync(fd) < 0) ||
+		 renameat(dirfd, fresh, dirfd, name) < 0;
+	if (failed) {
+		ncm_error_errno(err, errno, "cannot write %s", name);
+		(void)unlinkat(dirfd, fresh, 0);
+		if (fd >= 0)
+			close(fd);
+		fd = -1;
+	}
+	ncm_buffer_free(&text);
+	return fd;
+}
+
+int ncm_journal_written(int fd, const struct ncm_range *range)
+{
+	char line[64];
+	int size = snprintf(line, sizeof line, "+ %" PRIu64 " %" PRIu64 "\n", range->start, range->end);
+
+	return write_all(fd, line, (size_t)size);
+}
+
+int ncm_journal_synced(int fd, uint64_t lines)
+{
+	char line[32];
+	int size = snprintf(line, sizeof line, "= %" PRIu64 "\n", lines);
+
+	return write_all(fd, line, (size_t)size) < 0 || fdatasync(fd) < 0 ? -1 : 0;
+}
+
+void ncm_journal_remove(int dirfd, const char *partial)
+{
+	NCM_AUTO_FREE char *name = name_of(partial);
+
+	(void)unlinkat(dirfd, name, 0);
 }

@@ -1,37 +1,49 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The journal beside a partial file, "<partial>.json": which file its bytes are of, and how many of them are proved to
- * be on disk. It is there before the first byte, so that a kill at any moment can be resumed from.
+ * The journal beside a partial file, "<partial>.journal": which file its bytes are of, and which of them are there. It
+ * is text that only grows, and each line holds as long as all lines before it are whole:
+ *
+ *   ncmodel partial 1
+ *   {"url": …, "etag": …, "size": …, "sha256": …, "boot_id": …}
+ *   + 0 1048576      bytes 0 to before 1048576 were written
+ *   = 1              the data behind the first 1 of the "+" lines was synced before this line was written
+ *
+ * So it needs no sync to be safe, only to be useful: after a kill all lines count, because a process that ends takes
+ * nothing back from the kernel; after the machine went down only what a "=" line vouches for does. A line that was torn
+ * or lost ends what is read.
  */
 #ifndef NCM_TRANSFER_JOURNAL_H
 #define NCM_TRANSFER_JOURNAL_H
 
+#include "transfer/extents.h"
 #include "transfer/transfer.h"
 
-struct ncm_journal {
+/* Which file the bytes are of. */
+struct ncm_identity {
 	char *url;  /* the item's, as it may be shown */
 	char *etag; /* strong, of the server's answer, or NULL */
 	bool has_size;
 	uint64_t size;
 	bool has_sha256; /* as pinned */
 	struct ncm_sha256 sha256;
-	uint64_t synced;  /* bytes from the start that were synced before this was written */
-	char boot_id[40]; /* of the kernel that ran then; "" if unknown */
 };
 
-/* Reads the journal of a partial. Returns 0, or -1 if there is none that can be read. */
-int ncm_journal_read(int dirfd, const char *partial, struct ncm_journal *journal);
-int ncm_journal_write(int dirfd, const char *partial, const struct ncm_journal *journal, struct ncm_error *err);
-void ncm_journal_clear(struct ncm_journal *journal);
-void ncm_journal_copy(struct ncm_journal *to, const struct ncm_journal *from);
-void ncm_journal_remove(int dirfd, const char *partial);
+void ncm_identity_clear(struct ncm_identity *identity);
+/* Whether the bytes of that identity can be of this item. */
+bool ncm_identity_fits(const struct ncm_identity *identity, const struct ncm_transfer_item *item);
 
-/* Whether the bytes that it speaks of can be the beginning of this item. */
-bool ncm_journal_fits(const struct ncm_journal *journal, const struct ncm_transfer_item *item);
-/* How many bytes of a partial of `length` bytes are there for sure. While the machine has not been booted since, a
- * killed process has lost nothing that it wrote; else only what was synced counts. */
-uint64_t ncm_journal_trusted(const struct ncm_journal *journal, uint64_t length);
-/* Writes this boot's id. */
-void ncm_boot_id(char boot_id[40]);
+/* Reads the journal of a partial: *trusted are the bytes that are there. Returns 0, or -1 if there is none that can be
+ * read. */
+int ncm_journal_read(int dirfd, const char *partial, struct ncm_identity *identity, struct ncm_extents *trusted);
+/*
+ * Writes a new journal in place of an old one and keeps it open. `there` are the bytes to begin with; `synced`
+ * vouches for them (then it is synced itself, too). Returns an fd for the functions below, or -1.
+ */
+int ncm_journal_begin(int dirfd, const char *partial, const struct ncm_identity *identity,
+		      const struct ncm_extents *there, bool synced, struct ncm_error *err);
+/* One line each. Return 0, or -1 with errno. */
+int ncm_journal_written(int fd, const struct ncm_range *range);
+int ncm_journal_synced(int fd, uint64_t lines);
+void ncm_journal_remove(int dirfd, const char *partial);
 
 #endif

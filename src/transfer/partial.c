@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "transfer/answer.h"
+#include "transfer/block.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,11 @@
 #include <time.h>
 
 enum { READ_CHUNK = 1 << 20 };
+
+/* The page cache is for files that are small enough to be used soon, and for file systems that refuse direct writes. */
+static const uint64_t DIRECT_WORTH_BYTES = 8 << 20;
+/* Of what went through it, this much stays; fewer pages that are used again are faster than many fresh ones. */
+static const uint64_t CACHE_WINDOW_BYTES = 8 << 20;
 
 /* Below this size fetching again costs less than a journal's syncs. */
 static const uint64_t JOURNAL_WORTH_BYTES = 64 << 10;
@@ -90,183 +96,308 @@ static int open_locked(const struct ncm_transfer_item *item, atomic_bool *waitin
 
 /* Bytes that may be kept, from the journal and the file's length. A file as long as the pinned one is looked at even
  * without a journal: its digest alone decides. */
-static uint64_t bytes_to_keep(const struct ncm_transfer_item *item, uint64_t length, struct ncm_journal *journal)
+static void find_kept(const struct ncm_transfer_item *item, uint64_t length, struct ncm_identity *identity,
+		      struct ncm_extents *kept)
 {
-	bool fits = ncm_journal_read(item->dirfd, item->partial, journal) == 0 && ncm_journal_fits(journal, item);
-	uint64_t keep = fits ? ncm_journal_trusted(journal, length) : 0;
+	bool fits =
+	    ncm_journal_read(item->dirfd, item->partial, identity, kept) == 0 && ncm_identity_fits(identity, item);
 
-	if (!fits)
-		ncm_journal_clear(journal);
-	if (!fits && item->has_sha256 && item->has_size && item->size == length)
-		keep = length;
-	if ((item->has_size && length > item->size) || (journal->has_size && length > journal->size))
-		keep = 0;
-	return keep;
-}
-
-static int hash_kept(struct ncm_partial *partial, uint64_t keep)
-{
-	NCM_AUTO_FREE unsigned char *chunk = ncm_malloc(READ_CHUNK);
-
-	while (partial->length < keep) {
-		uint64_t left = keep - partial->length;
-		ssize_t got =
-		    pread(partial->fd, chunk, left < READ_CHUNK ? (size_t)left : READ_CHUNK, (off_t)partial->length);
-
-		if (got < 0 && errno == EINTR && !ncm_interrupted())
-			continue;
-		if (ncm_interrupted())
-			errno = EINTR;
-		if (got < 0 || ncm_interrupted())
-			return -1;
-		if (got == 0)
-			return 0;
-		ncm_hash_update(partial->hash, chunk, (size_t)got);
-		partial->length += (uint64_t)got;
+	if (!fits) {
+		ncm_identity_clear(identity);
+		ncm_extents_clear(kept);
+		if (item->has_sha256 && item->has_size && item->size == length)
+			ncm_extents_add(kept, 0, length);
 	}
-	return 0;
-}
-
-int ncm_partial_restart(struct ncm_partial *partial, struct ncm_error *err)
-{
-	ncm_hash_free(partial->hash);
-	partial->hash = ncm_hash_new(NCM_HASH_SHA256);
-	partial->length = 0;
-	partial->reserved = 0;
-	partial->journal.synced = 0;
-	partial->journaled = false;
-	/* First of all: it must not speak for the bytes that come next. */
-	ncm_journal_remove(partial->item->dirfd, partial->item->partial);
-	free(partial->journal.etag);
-	partial->journal.etag = NULL;
-	if (ftruncate(partial->fd, 0) < 0)
-		return ncm_error_errno(err, errno, "cannot empty the partial file %s", partial->item->partial);
-	return 0;
+	/* We write nothing behind a file's end: longer, it is another's. */
+	if ((identity->has_size && length > identity->size) || (item->has_size && length > item->size))
+		length = 0;
+	ncm_extents_remove(kept, length, UINT64_MAX);
 }
 
 /* What is known of the file before anybody is asked. */
 static void describe(struct ncm_partial *partial)
 {
 	const struct ncm_transfer_item *item = partial->item;
-	struct ncm_journal *journal = &partial->journal;
+	struct ncm_identity *identity = &partial->identity;
 	char *shown = ncm_url_display(item->url);
 
 	/* A validator is worth something for the URL that gave it alone. */
-	if (!journal->url || strcmp(journal->url, shown) != 0) {
-		free(journal->etag);
-		journal->etag = NULL;
+	if (!identity->url || strcmp(identity->url, shown) != 0) {
+		free(identity->etag);
+		identity->etag = NULL;
 	}
-	free(journal->url);
-	journal->url = shown;
+	free(identity->url);
+	identity->url = shown;
 	if (item->has_size) {
-		journal->has_size = true;
-		journal->size = item->size;
+		identity->has_size = true;
+		identity->size = item->size;
 	}
-	journal->has_sha256 = item->has_sha256;
-	journal->sha256 = item->sha256;
+	identity->has_sha256 = item->has_sha256;
+	identity->sha256 = item->sha256;
+}
+
+/* Past the page cache, if the file system can and the file is worth it. */
+static int open_direct(const struct ncm_partial *partial)
+{
+	struct stat here, there;
+	int fd;
+
+	if (!partial->identity.has_size || partial->identity.size < DIRECT_WORTH_BYTES)
+		return -1;
+	fd = ncm_open_beneath(partial->item->dirfd, partial->item->partial, O_RDWR | O_DIRECT | O_NOFOLLOW, 0);
+	if (fd >= 0 && fstat(fd, &there) == 0 && fstat(partial->fd, &here) == 0 && here.st_ino == there.st_ino &&
+	    here.st_dev == there.st_dev)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static int begin_journal(struct ncm_partial *partial, struct ncm_error *err)
+{
+	const struct ncm_transfer_item *item = partial->item;
+	int fd;
+
+	pthread_mutex_lock(&partial->mutex);
+	fd = ncm_journal_begin(item->dirfd, item->partial, &partial->identity, &partial->on_disk,
+			       partial->written == partial->synced, err);
+	if (fd >= 0) {
+		if (partial->journal_fd >= 0)
+			close(partial->journal_fd);
+		partial->journal_fd = fd;
+		partial->lines = partial->on_disk.count;
+	}
+	pthread_mutex_unlock(&partial->mutex);
+	return fd < 0 ? -1 : 0;
+}
+
+/* What an earlier run left is made to last, so that the new journal can vouch for it. */
+static int keep(struct ncm_partial *partial, struct ncm_error *err)
+{
+	if (fdatasync(partial->fd) < 0)
+		return ncm_error_errno(err, errno, "cannot sync the partial file %s", partial->item->partial);
+	return begin_journal(partial, err);
 }
 
 int ncm_partial_open(struct ncm_partial *partial, const struct ncm_transfer_item *item, atomic_bool *waiting,
 		     struct ncm_error *err)
 {
 	struct stat status;
-	uint64_t keep;
 
-	*partial = (struct ncm_partial){.item = item, .fd = open_locked(item, waiting, err)};
+	*partial = (struct ncm_partial){.item = item, .direct_fd = -1, .journal_fd = -1};
+	pthread_mutex_init(&partial->mutex, NULL);
+	partial->fd = open_locked(item, waiting, err);
 	if (partial->fd < 0)
 		return -1;
 	if (fstat(partial->fd, &status) < 0)
 		return ncm_error_errno(err, errno, "cannot look at the partial file %s", item->partial);
-	partial->hash = ncm_hash_new(NCM_HASH_SHA256);
-	keep = bytes_to_keep(item, (uint64_t)status.st_size, &partial->journal);
-	if (hash_kept(partial, keep) < 0)
-		return errno == EINTR ? ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted")
-				      : ncm_error_errno(err, errno, "cannot read the partial file %s", item->partial);
+	find_kept(item, (uint64_t)status.st_size, &partial->identity, &partial->on_disk);
 	describe(partial);
-	if (partial->journal.synced > partial->length)
-		partial->journal.synced = partial->length;
-	if ((uint64_t)status.st_size > partial->length && ftruncate(partial->fd, (off_t)partial->length) < 0)
-		return ncm_error_errno(err, errno, "cannot cut the partial file %s", item->partial);
+	partial->inherited = partial->on_disk.count > 0;
+	if (partial->inherited)
+		return keep(partial, err);
+	return status.st_size > 0 ? ncm_partial_restart(partial, err) : 0;
+}
+
+int ncm_partial_restart(struct ncm_partial *partial, struct ncm_error *err)
+{
+	const struct ncm_transfer_item *item = partial->item;
+
+	ncm_extents_clear(&partial->on_disk);
+	partial->reserved = 0;
+	partial->inherited = false;
+	if (partial->journal_fd >= 0)
+		close(partial->journal_fd);
+	partial->journal_fd = -1;
+	free(partial->identity.etag);
+	partial->identity.etag = NULL;
+	/* First of all, and for good: it must not speak for the bytes that come next. */
+	ncm_journal_remove(item->dirfd, item->partial);
+	if (ncm_sync_dir(item->dirfd) < 0 || ftruncate(partial->fd, 0) < 0)
+		return ncm_error_errno(err, errno, "cannot empty the partial file %s", item->partial);
 	return 0;
 }
 
 static int reserve(struct ncm_partial *partial, uint64_t size, struct ncm_error *err)
 {
+	uint64_t there;
 	char text[32];
 	int failure;
 
-	if (size <= partial->length || size <= partial->reserved)
+	pthread_mutex_lock(&partial->mutex);
+	there = ncm_extents_end_of(&partial->on_disk, 0);
+	pthread_mutex_unlock(&partial->mutex);
+	if (size <= there || size <= partial->reserved)
 		return 0;
 	do {
-		failure = fallocate(partial->fd, FALLOC_FL_KEEP_SIZE, (off_t)partial->length,
-				    (off_t)(size - partial->length)) < 0
-			      ? errno
-			      : 0;
+		failure =
+		    fallocate(partial->fd, FALLOC_FL_KEEP_SIZE, (off_t)there, (off_t)(size - there)) < 0 ? errno : 0;
 	} while (failure == EINTR);
 	partial->reserved = size;
 	/* Other failures: the file system cannot reserve; the write will tell. */
 	if (failure != ENOSPC && failure != EDQUOT && failure != EFBIG)
 		return 0;
 	return ncm_error_errno(err, failure, "no room for the %s still to come",
-			       ncm_format_size(size - partial->length, text, sizeof text));
+			       ncm_format_size(size - there, text, sizeof text));
 }
 
 int ncm_partial_begin(struct ncm_partial *partial, const char *etag, bool has_size, uint64_t size,
 		      struct ncm_error *err)
 {
-	struct ncm_journal *journal = &partial->journal;
-	bool changed = (etag != NULL) != (journal->etag != NULL) || (etag && strcmp(etag, journal->etag) != 0) ||
-		       has_size != journal->has_size || (has_size && size != journal->size);
+	struct ncm_identity *identity = &partial->identity;
+	bool changed = (etag != NULL) != (identity->etag != NULL) || (etag && strcmp(etag, identity->etag) != 0) ||
+		       has_size != identity->has_size || (has_size && size != identity->size);
 
 	if (changed) {
 		char *copy = ncm_strdup_null(etag);
 
-		free(journal->etag);
-		journal->etag = copy;
-		journal->has_size = has_size;
-		journal->size = size;
+		free(identity->etag);
+		identity->etag = copy;
+		identity->has_size = has_size;
+		identity->size = size;
 	}
 	if (has_size && reserve(partial, size, err) < 0)
 		return -1;
-	if ((!changed && partial->journaled) || (has_size && size < JOURNAL_WORTH_BYTES))
+	if (!partial->begun) { /* before any byte: the crew reads these */
+		partial->begun = true;
+		partial->direct_fd = open_direct(partial);
+		partial->drained = partial->direct_fd < 0 && has_size && size >= DIRECT_WORTH_BYTES;
+	}
+	if ((!changed && partial->journal_fd >= 0) || (has_size && size < JOURNAL_WORTH_BYTES))
 		return 0;
-	ncm_boot_id(journal->boot_id);
-	if (ncm_journal_write(partial->item->dirfd, partial->item->partial, journal, err) < 0)
-		return -1;
-	partial->journaled = true;
-	return 0;
+	return begin_journal(partial, err);
 }
 
-int ncm_partial_add(struct ncm_partial *partial, const void *data, size_t size, struct ncm_error *err)
+static bool is_aligned(uint64_t number)
 {
-	if (ncm_pwrite_all(partial->fd, data, size, partial->length) < 0)
+	return number % NCM_BLOCK_ALIGN == 0;
+}
+
+/* What is aligned goes past the page cache, if that is possible; the rest is less than two pages. */
+static int write_bytes(const struct ncm_partial *partial, uint64_t offset, const unsigned char *data, size_t size)
+{
+	size_t whole = size - size % NCM_BLOCK_ALIGN;
+
+	if (partial->direct_fd >= 0 && is_aligned(offset) && is_aligned((uintptr_t)data) && whole > 0) {
+		if (ncm_pwrite_all(partial->direct_fd, data, whole, offset) == 0) {
+			offset += whole;
+			data += whole;
+			size -= whole;
+		} else if (errno != EINVAL) {
+			return -1;
+		}
+	}
+	return size > 0 ? ncm_pwrite_all(partial->fd, data, size, offset) : 0;
+}
+
+/* Without direct writes: begins to write out what has come, and drops what came a window before. */
+static void drain_cache(struct ncm_partial *partial, uint64_t offset, size_t size)
+{
+	(void)sync_file_range(partial->fd, (off_t)offset, (off_t)size, SYNC_FILE_RANGE_WRITE);
+	if (offset < CACHE_WINDOW_BYTES)
+		return;
+	offset -= CACHE_WINDOW_BYTES;
+	(void)sync_file_range(partial->fd, (off_t)offset, (off_t)size,
+			      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+	(void)posix_fadvise(partial->fd, (off_t)offset, (off_t)size, POSIX_FADV_DONTNEED);
+}
+
+int ncm_partial_write(struct ncm_partial *partial, uint64_t offset, const unsigned char *data, size_t size,
+		      struct ncm_error *err)
+{
+	const struct ncm_range range = {offset, offset + size};
+	int failed = 0;
+
+	if (write_bytes(partial, offset, data, size) < 0)
 		return ncm_error_errno(err, errno, "cannot write the partial file %s", partial->item->partial);
-	ncm_hash_update(partial->hash, data, size);
-	partial->length += size;
+	if (partial->drained)
+		drain_cache(partial, offset, size);
+	pthread_mutex_lock(&partial->mutex);
+	ncm_extents_add(&partial->on_disk, range.start, range.end);
+	partial->written += size;
+	if (partial->journal_fd >= 0) {
+		failed = ncm_journal_written(partial->journal_fd, &range);
+		partial->lines++;
+	}
+	pthread_mutex_unlock(&partial->mutex);
+	if (failed)
+		return ncm_error_errno(err, errno, "cannot write the journal of %s", partial->item->partial);
 	return 0;
 }
 
-int ncm_partial_sync(const struct ncm_partial *partial, struct ncm_error *err)
-{
-	if (fdatasync(partial->fd) < 0)
-		return ncm_error_errno(err, errno, "cannot sync the partial file %s", partial->item->partial);
-	return 0;
-}
-
-int ncm_partial_note(const struct ncm_partial *partial, struct ncm_journal *journal, uint64_t synced,
+int ncm_partial_read(const struct ncm_partial *partial, uint64_t offset, unsigned char *data, size_t size,
 		     struct ncm_error *err)
 {
-	journal->synced = synced;
-	ncm_boot_id(journal->boot_id);
-	return ncm_journal_write(partial->item->dirfd, partial->item->partial, journal, err);
+	bool direct = partial->direct_fd >= 0 && is_aligned(offset);
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t got;
+
+		/* A direct read may end at any page; what it left over comes through the cache. */
+		if (direct && is_aligned(done))
+			got = pread(partial->direct_fd, data + done, NCM_BLOCK_BYTES - done, (off_t)(offset + done));
+		else
+			got = pread(partial->fd, data + done, size - done, (off_t)(offset + done));
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0 && direct) {
+			direct = false;
+			continue;
+		}
+		if (got == 0)
+			errno = EIO;
+		if (got <= 0)
+			return ncm_error_errno(err, errno, "cannot read the partial file %s", partial->item->partial);
+		done += (size_t)got;
+	}
+	return 0;
 }
 
-static int check_sha256(struct ncm_partial *partial, struct ncm_transfer_item *item, struct ncm_error *err)
+void ncm_partial_look(struct ncm_partial *partial, struct ncm_extents *on_disk)
+{
+	pthread_mutex_lock(&partial->mutex);
+	ncm_extents_copy(on_disk, &partial->on_disk);
+	pthread_mutex_unlock(&partial->mutex);
+}
+
+uint64_t ncm_partial_unsynced(struct ncm_partial *partial)
+{
+	uint64_t unsynced;
+
+	pthread_mutex_lock(&partial->mutex);
+	unsynced = partial->written - partial->synced;
+	pthread_mutex_unlock(&partial->mutex);
+	return unsynced;
+}
+
+int ncm_partial_sync(struct ncm_partial *partial, struct ncm_error *err)
+{
+	uint64_t lines, written;
+	int failed = 0;
+
+	pthread_mutex_lock(&partial->mutex);
+	lines = partial->lines;
+	written = partial->written;
+	pthread_mutex_unlock(&partial->mutex);
+	if (fdatasync(partial->fd) < 0)
+		return ncm_error_errno(err, errno, "cannot sync the partial file %s", partial->item->partial);
+	pthread_mutex_lock(&partial->mutex);
+	partial->synced = written;
+	if (partial->journal_fd >= 0 && lines > 0)
+		failed = ncm_journal_synced(partial->journal_fd, lines);
+	pthread_mutex_unlock(&partial->mutex);
+	if (failed)
+		return ncm_error_errno(err, errno, "cannot write the journal of %s", partial->item->partial);
+	(void)ncm_sync_dir(partial->item->dirfd);
+	return 0;
+}
+
+static int check_sha256(struct ncm_transfer_item *item, const struct ncm_sha256 *hashed, struct ncm_error *err)
 {
 	char expected[NCM_SHA256_HEX + 1], got[NCM_SHA256_HEX + 1];
 
-	ncm_hash_sha256(partial->hash, &item->final_sha256);
-	partial->hash = NULL;
+	item->final_sha256 = *hashed;
 	if (!item->has_sha256 || ncm_sha256_equal(&item->sha256, &item->final_sha256))
 		return 0;
 	item->bad_sha256 = item->final_sha256;
@@ -278,10 +409,10 @@ static int check_sha256(struct ncm_partial *partial, struct ncm_transfer_item *i
 static int git_sha1_of(const struct ncm_partial *partial, struct ncm_sha1 *digest)
 {
 	NCM_AUTO_FREE unsigned char *chunk = ncm_malloc(READ_CHUNK);
-	struct ncm_hash *hash = ncm_hash_git_blob(partial->length);
+	struct ncm_hash *hash = ncm_hash_git_blob(partial->identity.size);
 	uint64_t at = 0;
 
-	while (at < partial->length) {
+	while (at < partial->identity.size) {
 		ssize_t got = pread(partial->fd, chunk, READ_CHUNK, (off_t)at);
 
 		if (got < 0 && errno == EINTR)
@@ -328,42 +459,62 @@ static int check_content(const struct ncm_partial *partial, const struct ncm_tra
 	return -1;
 }
 
-int ncm_partial_finish(struct ncm_partial *partial, struct ncm_transfer_item *item, struct ncm_error *err)
+static int close_file(struct ncm_partial *partial, struct ncm_error *err)
 {
 	int fd = partial->fd;
 
-	if (check_sha256(partial, item, err) < 0 || check_git_sha1(partial, item, err) < 0 ||
-	    check_content(partial, item, err) < 0 || ncm_partial_sync(partial, err) < 0)
-		return -1;
+	if (partial->direct_fd >= 0)
+		close(partial->direct_fd);
+	partial->fd = partial->direct_fd = -1;
 	/* Some file systems tell of a failed write only here. */
-	partial->fd = -1;
 	if (close(fd) < 0)
-		return ncm_error_errno(err, errno, "cannot write the partial file %s", item->partial);
+		return ncm_error_errno(err, errno, "cannot write the partial file %s", partial->item->partial);
 	return 0;
+}
+
+int ncm_partial_finish(struct ncm_partial *partial, const struct ncm_sha256 *hashed, struct ncm_transfer_item *item,
+		       struct ncm_error *err)
+{
+	if (hashed && (check_sha256(item, hashed, err) < 0 || check_git_sha1(partial, item, err) < 0 ||
+		       check_content(partial, item, err) < 0))
+		return -1;
+	/* An earlier run may have left it longer, or with nothing but holes behind the last bytes. */
+	if (ftruncate(partial->fd, (off_t)partial->identity.size) < 0)
+		return ncm_error_errno(err, errno, "cannot cut the partial file %s", item->partial);
+	if (fdatasync(partial->fd) < 0)
+		return ncm_error_errno(err, errno, "cannot sync the partial file %s", item->partial);
+	return close_file(partial, err);
 }
 
 void ncm_partial_close(struct ncm_partial *partial, bool discard)
 {
+	if (!partial->item)
+		return;
 	if (discard) /* while the lock is held */
 		ncm_transfer_discard(partial->item->dirfd, partial->item->partial);
 	if (partial->fd >= 0)
-		close(partial->fd);
-	partial->fd = -1;
-	ncm_hash_free(partial->hash);
-	partial->hash = NULL;
-	ncm_journal_clear(&partial->journal);
+		(void)close_file(partial, NULL);
+	if (partial->journal_fd >= 0)
+		close(partial->journal_fd);
+	ncm_extents_clear(&partial->on_disk);
+	ncm_identity_clear(&partial->identity);
+	pthread_mutex_destroy(&partial->mutex);
+	*partial = (struct ncm_partial){.fd = -1, .direct_fd = -1, .journal_fd = -1};
 }
 
 uint64_t ncm_transfer_present(const struct ncm_transfer_item *item)
 {
-	struct ncm_journal journal = {0};
+	struct ncm_identity identity = {0};
+	struct ncm_extents kept = {0};
 	struct stat status;
-	uint64_t keep = 0;
+	uint64_t sum;
 
 	if (fstatat(item->dirfd, item->partial, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode))
-		keep = bytes_to_keep(item, (uint64_t)status.st_size, &journal);
-	ncm_journal_clear(&journal);
-	return keep;
+		find_kept(item, (uint64_t)status.st_size, &identity, &kept);
+	sum = ncm_extents_sum(&kept);
+	ncm_extents_clear(&kept);
+	ncm_identity_clear(&identity);
+	return sum;
 }
 
 void ncm_transfer_discard(int dirfd, const char *partial)

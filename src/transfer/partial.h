@@ -1,48 +1,64 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A file that is not complete yet: its bytes from the start without a gap, their hash, and its journal. Whoever has it
- * open holds its lock.
+ * A file that is not complete yet: which of its bytes are on disk, and its journal. Whoever has it open holds its lock.
+ * Bytes may come in any order.
  */
 #ifndef NCM_TRANSFER_PARTIAL_H
 #define NCM_TRANSFER_PARTIAL_H
 
 #include "transfer/journal.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 struct ncm_partial {
 	const struct ncm_transfer_item *item; /* borrowed: dirfd, name, what is known beforehand */
-	int fd;
-	uint64_t length;            /* bytes there, all of them in `hash` */
-	struct ncm_hash *hash;      /* SHA-256 of them */
-	struct ncm_journal journal; /* of these bytes */
-	bool journaled;             /* it is on disk */
-	uint64_t reserved;          /* file space is reserved up to here */
+	int fd;                               /* -1: not open */
+	int direct_fd;                        /* the same file past the page cache, or -1 */
+	struct ncm_identity identity;         /* of these bytes */
+	uint64_t reserved;                    /* file space is reserved up to here */
+	bool inherited;                       /* an earlier run left bytes */
+	bool begun;                           /* direct_fd and `drained` are settled */
+	bool drained;                         /* what goes through the page cache is soon dropped from it */
+
+	pthread_mutex_t mutex; /* of what follows */
+	struct ncm_extents on_disk;
+	int journal_fd;           /* or -1: none yet */
+	uint64_t lines;           /* "+" lines in it */
+	uint64_t written, synced; /* bytes, as they were counted in this run: the difference is not synced */
 };
 
 /*
  * Opens the item's partial (made if needed), waits for its lock (*waiting is set meanwhile; ended by ncm_interrupt),
- * and hashes what it holds; bytes that do not fit the item or are not there for sure are cut off. Blocks; any thread.
+ * and finds which bytes of it are there for sure. That they are right is for their digest to say. Blocks; any thread.
  */
 int ncm_partial_open(struct ncm_partial *partial, const struct ncm_transfer_item *item, atomic_bool *waiting,
 		     struct ncm_error *err);
-/* Back to no bytes: other content is to come. */
+/* Back to no bytes: other content is to come. Nobody else may be using it. */
 int ncm_partial_restart(struct ncm_partial *partial, struct ncm_error *err);
-/* Notes what the server says of the file, reserves room for it, and sees to it that the journal is on disk. */
+/* Notes what the server says of the file, reserves room for it, and sees to it that there is a journal. */
 int ncm_partial_begin(struct ncm_partial *partial, const char *etag, bool has_size, uint64_t size,
 		      struct ncm_error *err);
-/* Appends bytes. */
-int ncm_partial_add(struct ncm_partial *partial, const void *data, size_t size, struct ncm_error *err);
-/* Syncs the data. After a failure the bytes cannot be trusted any more, whatever later reads show. Any thread. */
-int ncm_partial_sync(const struct ncm_partial *partial, struct ncm_error *err);
-/* Writes the journal (the partial's, or a copy of it): that many bytes are synced. Any thread. */
-int ncm_partial_note(const struct ncm_partial *partial, struct ncm_journal *journal, uint64_t synced,
+/* Writes bytes and notes them in the journal. `data` is aligned as `offset` is. Any thread. */
+int ncm_partial_write(struct ncm_partial *partial, uint64_t offset, const unsigned char *data, size_t size,
+		      struct ncm_error *err);
+/* Reads bytes that are on disk, `size` at most NCM_BLOCK_BYTES, into aligned memory. Any thread. */
+int ncm_partial_read(const struct ncm_partial *partial, uint64_t offset, unsigned char *data, size_t size,
 		     struct ncm_error *err);
+/* A copy of which bytes are on disk; free with ncm_extents_clear. Any thread. */
+void ncm_partial_look(struct ncm_partial *partial, struct ncm_extents *on_disk);
+/* Bytes written since the last sync. Any thread. */
+uint64_t ncm_partial_unsynced(struct ncm_partial *partial);
+/* Syncs the data, then notes it in the journal. After a failure the bytes cannot be trusted any more, whatever later
+ * reads show. Any thread. */
+int ncm_partial_sync(struct ncm_partial *partial, struct ncm_error *err);
 /*
- * Ends the hash and compares it (and the git blob hash, if the item has one) with what the item expects, then syncs
- * and closes. Class CHECKSUM, with item->bad_sha256. Blocks; any thread.
+ * Compares what was hashed (and the git blob hash, if the item has one) with what the item expects, cuts the file to
+ * its size, syncs and closes. `hashed` may be NULL if only some ranges were wanted. Class CHECKSUM, with
+ * item->bad_sha256. Blocks; any thread.
  */
-int ncm_partial_finish(struct ncm_partial *partial, struct ncm_transfer_item *item, struct ncm_error *err);
+int ncm_partial_finish(struct ncm_partial *partial, const struct ncm_sha256 *hashed, struct ncm_transfer_item *item,
+		       struct ncm_error *err);
 /* Closes it if it is open; `discard` removes it and its journal. Frees what it holds. */
 void ncm_partial_close(struct ncm_partial *partial, bool discard);
 

@@ -77,6 +77,34 @@ static const char *environment(const char *lower, const char *upper)
 	return value && *value ? value : NULL;
 }
 
+/* Whether the first `bits` bits are the same. */
+static bool same_network(const uint8_t *a, const uint8_t *b, unsigned long bits)
+{
+	if (memcmp(a, b, bits / 8) != 0)
+		return false;
+	return bits % 8 == 0 || ((a[bits / 8] ^ b[bits / 8]) >> (8 - bits % 8)) == 0;
+}
+
+/* "10.0.0.0/8" or "fd00::/8", as libcurl has read it since 7.86. */
+static bool in_network(const char *host, const char *entry, size_t length)
+{
+	NCM_AUTO_FREE char *network = ncm_strndup(entry, length);
+	char *slash = strchr(network, '/'), *end;
+	uint8_t a[16], b[16];
+	unsigned long bits;
+
+	if (!slash)
+		return false;
+	*slash = '\0';
+	bits = strtoul(slash + 1, &end, 10);
+	if (end == slash + 1 || *end)
+		return false;
+	if (inet_pton(AF_INET, host, a) == 1 && inet_pton(AF_INET, network, b) == 1)
+		return bits <= 32 && same_network(a, b, bits);
+	return inet_pton(AF_INET6, host, a) == 1 && inet_pton(AF_INET6, network, b) == 1 && bits <= 128 &&
+	       same_network(a, b, bits);
+}
+
 /* As libcurl reads no_proxy: names match themselves and what is below them; "*" is everything. */
 static bool exempt(const char *host, const char *list)
 {
@@ -89,6 +117,8 @@ static bool exempt(const char *host, const char *list)
 
 		list += strspn(list, ", .");
 		length = strcspn(list, ", ");
+		if (in_network(host, list, length))
+			return true;
 		if (length > 0 && length <= host_length &&
 		    strncasecmp(host + host_length - length, list, length) == 0 &&
 		    (length == host_length || host[host_length - length - 1] == '.'))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "transfer/stream.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "transfer/answer.h"
 
@@ -26,33 +27,59 @@ static bool has_digest(const struct ncm_transfer_item *item)
 	return item->has_sha256 || item->has_git_sha1;
 }
 
-/* The answer is the file: make the partial ready for its first byte. */
+static int refuse(struct ncm_stream *stream, enum ncm_refusal refusal)
+{
+	stream->refusal = refusal;
+	stream->exchange.stopped = true;
+	return -1;
+}
+
+/* Several answers make one file only if something tells that they are of the same. */
+static bool can_join(const struct ncm_stream *stream, const struct ncm_answer *answer)
+{
+	bool is_all = answer->offset == 0 && answer->has_total && answer->end == answer->total;
+
+	return has_digest(stream->item) || is_all || stream->exchange.status == 200 || answer->etag ||
+	       stream->partial->identity.etag;
+}
+
+/* The answer is the file's: make ready for its first byte. */
 static int begin_file(struct ncm_stream *stream, const struct ncm_answer *answer)
 {
 	const struct ncm_transfer_item *item = stream->item;
 	struct ncm_partial *partial = stream->partial;
 	struct ncm_error *err = &stream->exchange.error;
 	bool has_size = item->has_size || answer->has_total;
-	const char *etag = answer->etag || answer->offset == 0 ? answer->etag : partial->journal.etag;
+	uint64_t size = item->has_size ? item->size : answer->total;
+	const char *etag = answer->etag ? answer->etag : stream->exchange.status == 206 ? partial->identity.etag : NULL;
 
-	if (answer->offset == 0 && partial->length > 0 && ncm_partial_restart(partial, err) < 0)
-		return -1;
+	if (answer->offset != stream->offset)
+		return refuse(stream, NCM_REFUSAL_RANGE);
 	if (answer->has_total && answer->total > NCM_LIMIT_FILE_BYTES)
 		return ncm_error_set(err, NCM_E_POLICY,
 				     "the server says that it has %" PRIu64 " bytes: more than one file may have",
 				     answer->total);
+	if (!can_join(stream, answer))
+		return refuse(stream, NCM_REFUSAL_JOIN);
 	stream->body = NCM_BODY_FILE;
-	return ncm_partial_begin(partial, etag, has_size, item->has_size ? item->size : answer->total, err);
+	stream->latency = ncm_monotonic() - stream->asked_at;
+	stream->answer_end = answer->end ? answer->end : has_size ? size : NCM_LIMIT_FILE_BYTES;
+	/* A range may be shorter than asked for; the whole file came if none was, or none is served. */
+	if (stream->exchange.status == 200 || stream->end > stream->answer_end)
+		stream->end = stream->answer_end;
+	return ncm_partial_begin(partial, etag, has_size, size, err);
 }
 
 static int judge_file(struct ncm_stream *stream)
 {
 	struct ncm_exchange *exchange = &stream->exchange;
 	const struct ncm_transfer_item *item = stream->item;
-	const struct ncm_journal *known = &stream->partial->journal;
+	const struct ncm_identity *known = &stream->partial->identity;
 	bool ranged = exchange->status == 206;
 	const struct ncm_question question = {
+	    .ranged = stream->ranged,
 	    .offset = stream->offset,
+	    .end = stream->end == UINT64_MAX ? 0 : stream->end,
 	    /* A size that a server told before binds its ranges, but not a new answer with the whole. */
 	    .has_size = ranged ? known->has_size : item->has_size,
 	    .size = ranged ? known->size : item->size,
@@ -69,8 +96,7 @@ static int judge_file(struct ncm_stream *stream)
 		result = begin_file(stream, &answer);
 		break;
 	case NCM_ANSWER_RESTART:
-		stream->restart = true;
-		exchange->stopped = true;
+		result = refuse(stream, NCM_REFUSAL_RANGE);
 		break;
 	case NCM_ANSWER_EXPLAIN:
 		stream->body = NCM_BODY_EXPLAIN;
@@ -116,42 +142,55 @@ static int refuse_excess(struct ncm_stream *stream)
 			     "the server sends more bytes than it said, or than one file may have");
 }
 
+/* Bytes of the file, as far as they are wanted: another stream may have taken over what lies behind `end`. */
+static int take_bytes(struct ncm_stream *stream, const char *data, size_t size)
+{
+	bool surplus = size > stream->end - stream->at;
+
+	if (surplus && stream->at + size > stream->answer_end)
+		return refuse_excess(stream);
+	if (surplus)
+		size = (size_t)(stream->end - stream->at);
+	stream->paused = size > 0 && (!ncm_intake_has_room(stream->intake, stream->filling, stream->at, size) ||
+				      !ncm_rate_take(stream->rate, size));
+	if (stream->paused)
+		return 1;
+	ncm_intake_put(stream->intake, &stream->filling, stream->at, data, size);
+	stream->at += size;
+	stream->item->received += size;
+	stream->on_bytes(stream->context, size);
+	stream->exchange.stopped = surplus;
+	return surplus ? -1 : 0;
+}
+
 static int on_body(struct ncm_exchange *exchange, const char *data, size_t size)
 {
 	struct ncm_stream *stream = exchange->owner;
-	struct ncm_partial *partial = stream->partial;
-	uint64_t limit = partial->journal.has_size ? partial->journal.size : NCM_LIMIT_FILE_BYTES;
 
 	if (stream->body == NCM_BODY_COLLECT)
 		return collect(exchange, data, size, ERROR_BODY_BYTES);
 	if (stream->body == NCM_BODY_EXPLAIN)
 		return collect(exchange, data, size, EXPLAIN_BODY_BYTES);
-	if (size > limit - partial->length)
-		return refuse_excess(stream);
-	stream->paused = !ncm_rate_take(stream->rate, size);
-	if (stream->paused)
-		return 1;
-	if (ncm_partial_add(partial, data, size, &exchange->error) < 0)
-		return -1;
-	stream->item->received += size;
-	stream->on_bytes(stream->context);
-	return 0;
+	return take_bytes(stream, data, size);
 }
 
 int ncm_stream_request(struct ncm_stream *stream, struct ncm_error *err)
 {
 	struct ncm_exchange *exchange = &stream->exchange;
 	const struct ncm_exchange_options options = {
-	    .offset = stream->whole ? 0 : stream->partial->length,
-	    .if_range = stream->partial->journal.etag,
+	    .ranged = stream->ranged,
+	    .offset = stream->offset,
+	    .end = stream->end == UINT64_MAX ? 0 : stream->end,
+	    .if_range = stream->partial->identity.etag,
 	    .limited = stream->rate->limit > 0,
 	    .http1 = true,
 	};
 
-	stream->offset = options.offset;
+	stream->at = stream->offset;
 	stream->body = NCM_BODY_COLLECT;
-	stream->restart = false;
+	stream->refusal = NCM_REFUSAL_NONE;
 	stream->paused = false;
+	stream->asked_at = ncm_monotonic();
 	exchange->chain = &stream->chain;
 	exchange->owner = stream;
 	exchange->on_head = on_head;
@@ -168,8 +207,12 @@ int ncm_stream_request(struct ncm_stream *stream, struct ncm_error *err)
 
 void ncm_stream_detach(struct ncm_stream *stream)
 {
+	double now = ncm_monotonic();
+
 	if (stream->attached)
 		curl_multi_remove_handle(stream->multi, stream->exchange.easy);
+	if (stream->attached && stream->at > stream->offset && now > stream->asked_at)
+		stream->speed = (double)(stream->at - stream->offset) / (now - stream->asked_at);
 	stream->attached = false;
 }
 

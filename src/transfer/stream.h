@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A connection that brings a file's bytes from an offset on. A fetch has one; several over the same file would be
- * several of these, each with its own chain of redirects.
- */
+/* A connection that brings one range of a file's bytes after another, with its own chain of redirects. */
 #ifndef NCM_TRANSFER_STREAM_H
 #define NCM_TRANSFER_STREAM_H
 
 #include "transfer/exchange.h"
-#include "transfer/partial.h"
+#include "transfer/intake.h"
 #include "transfer/rate.h"
 
 enum ncm_body {
@@ -16,24 +13,41 @@ enum ncm_body {
 	NCM_BODY_EXPLAIN, /* not the file: its beginning is for the message */
 };
 
+/* Why an answer that was no failure cannot be used. */
+enum ncm_refusal {
+	NCM_REFUSAL_NONE,
+	NCM_REFUSAL_RANGE, /* the range that came cannot be believed, or the whole file came instead */
+	NCM_REFUSAL_JOIN,  /* nothing would tell whether further ranges are of the same file */
+};
+
 struct ncm_stream {
 	struct ncm_transfer_item *item;
 	struct ncm_partial *partial;
+	struct ncm_intake *intake;
 	CURLM *multi;
 	bool attached; /* in the multi loop */
 	struct ncm_chain chain;
 	struct ncm_exchange exchange;
 	struct ncm_rate *rate; /* of the run */
-	bool paused;           /* until the rate allows more */
-	bool whole;            /* ask for the file from its start; what is here goes when the answer is taken */
-	uint64_t offset;       /* asked for */
+	bool paused;           /* until the rate or the memory allows more */
+	bool ranged;           /* its request names the range; else it asks for the whole file */
+	uint64_t offset;       /* its range: from here … */
+	uint64_t at;           /* (bytes before this one have come) */
+	uint64_t end;          /* … to before here; may be lowered while it runs; UINT64_MAX: to the file's end */
+	uint64_t claimed_end;  /* what others leave to it ends there */
+	uint64_t answer_end;   /* where the answer's body ends; beyond `end` if that was lowered */
+	struct ncm_block *filling;
 	enum ncm_body body;
-	bool restart;                    /* the range that came cannot be believed: once more, without one */
-	void (*on_bytes)(void *context); /* after bytes were written */
+	enum ncm_refusal refusal;
+	bool reused;                                  /* the chain's redirects were followed for an earlier request */
+	double asked_at;                              /* monotonic seconds */
+	double latency;                               /* from the request to the answer's head, of the last */
+	double speed;                                 /* bytes per second, of the last range */
+	void (*on_bytes)(void *context, size_t size); /* after bytes were taken */
 	void *context;
 };
 
-/* Makes the request of the chain's hop, from partial->length on (or from the start: `whole`). */
+/* Makes the request of the chain's hop, for its range. */
 int ncm_stream_request(struct ncm_stream *stream, struct ncm_error *err);
 /* Takes it out of the loop; what was collected stays. */
 void ncm_stream_detach(struct ncm_stream *stream);

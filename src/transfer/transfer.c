@@ -6,54 +6,65 @@
 #include "base/mem.h"
 #include "transfer/fetch.h"
 
+#include <string.h>
+
 static const int LONGEST_POLL_MS = 100; /* an interrupt and the end of a wait are noticed within this */
 static const int PAUSED_POLL_MS = 10;
 
 struct engine {
-	struct ncm_http *http;
-	CURLM *multi;
+	struct ncm_run run;
 	struct ncm_transfer_item *items;
 	size_t count;
 	size_t next; /* item to start */
-	const struct ncm_transfer_options *options;
 	unsigned jobs;
-	const struct ncm_sink *sink;
+	unsigned connections;
 	struct ncm_fetch **fetches; /* begun and not ended */
 	size_t fetch_count;
-	struct ncm_rate rate;
+	struct ncm_pace **paces; /* one a host */
+	size_t pace_count;
 	size_t turn;
 };
 
-/* A file that waits to be asked for again leaves its place to another. */
-static unsigned busy_count(const struct engine *engine)
+static struct ncm_pace *pace_of(struct engine *engine, const char *url)
+{
+	NCM_AUTO_FREE char *origin = ncm_url_origin(url);
+	struct ncm_pace *pace;
+
+	for (size_t i = 0; i < engine->pace_count; i++) {
+		if (strcmp(engine->paces[i]->origin, origin) == 0)
+			return engine->paces[i];
+	}
+	pace = ncm_calloc(1, sizeof *pace);
+	ncm_pace_begin(pace, origin, engine->connections, ncm_monotonic());
+	return *NCM_PUSH(engine->paces, engine->pace_count) = pace;
+}
+
+/* A file that waits to be asked for again leaves its place to another; so does one that has all its bytes. */
+static unsigned busy_count(const struct engine *engine, double now)
 {
 	unsigned busy = 0;
 
-	for (size_t i = 0; i < engine->fetch_count; i++)
-		busy += engine->fetches[i]->stage != NCM_STAGE_BACKOFF;
+	for (size_t i = 0; i < engine->fetch_count; i++) {
+		const struct ncm_fetch *fetch = engine->fetches[i];
+
+		busy += fetch->stage != NCM_STAGE_FINISH && !ncm_fetch_is_idle(fetch, now);
+	}
 	return busy;
 }
 
-static void start_more(struct engine *engine)
+static void start_more(struct engine *engine, double now)
 {
-	unsigned busy = busy_count(engine);
-	double now = ncm_monotonic();
+	unsigned busy = busy_count(engine, now);
 
-	for (size_t i = 0; i < engine->fetch_count && busy < engine->jobs; i++) {
-		if (ncm_fetch_is_due(engine->fetches[i], now)) {
-			ncm_fetch_try(engine->fetches[i]);
-			busy++;
-		}
-	}
 	/* Waiting files hold a descriptor each, and a service that refuses many needs no more requests. */
 	while (busy < engine->jobs && engine->next < engine->count &&
 	       engine->fetch_count < engine->jobs + NCM_LIMIT_PARALLEL) {
 		struct ncm_transfer_item *item = &engine->items[engine->next];
+		struct ncm_fetch *fetch =
+		    ncm_fetch_new(&engine->run, pace_of(engine, item->url), item, (unsigned)engine->next);
 
-		engine->fetches[engine->fetch_count++] =
-		    ncm_fetch_new(engine->http, engine->multi, &engine->rate, item, (unsigned)engine->next,
-				  engine->options->retries ? engine->options->retries : 1, engine->sink);
-		ncm_fetch_tick(engine->fetches[engine->fetch_count - 1]);
+		engine->fetches[engine->fetch_count++] = fetch;
+		ncm_fetch_tick(fetch);
 		engine->next++;
 		busy++;
 	}
@@ -63,6 +74,7 @@ static void tick_all(struct engine *engine)
 {
 	size_t kept = 0;
 
+	ncm_crew_collect(engine->run.crew);
 	for (size_t i = 0; i < engine->fetch_count; i++) {
 		struct ncm_fetch *fetch = engine->fetches[i];
 
@@ -75,13 +87,33 @@ static void tick_all(struct engine *engine)
 	engine->fetch_count = kept;
 }
 
-static struct ncm_fetch *fetch_of(const struct engine *engine, const CURL *easy)
+/* The fetch of a host that wants a stream and has the fewest. */
+static struct ncm_fetch *neediest(const struct engine *engine, const struct ncm_pace *pace, double now)
 {
+	struct ncm_fetch *found = NULL;
+
 	for (size_t i = 0; i < engine->fetch_count; i++) {
-		if (engine->fetches[i]->stream.exchange.easy == easy)
-			return engine->fetches[i];
+		struct ncm_fetch *fetch = engine->fetches[i];
+
+		if (fetch->pace == pace && (!found || fetch->stream_count < found->stream_count) &&
+		    ncm_fetch_wants_stream(fetch, now))
+			found = fetch;
 	}
-	return NULL;
+	return found;
+}
+
+static void add_streams(struct engine *engine, double now)
+{
+	for (size_t i = 0; i < engine->pace_count; i++) {
+		struct ncm_pace *pace = engine->paces[i];
+		struct ncm_fetch *fetch = neediest(engine, pace, now);
+
+		ncm_pace_tick(pace, fetch != NULL, now);
+		for (unsigned tries = 0; fetch && pace->active < pace->allowed && tries < NCM_LIMIT_PARALLEL; tries++) {
+			ncm_fetch_add_stream(fetch);
+			fetch = neediest(engine, pace, now);
+		}
+	}
 }
 
 /* Lets paused streams go on, each in turn first. Returns whether one is still paused. */
@@ -89,22 +121,37 @@ static bool continue_paused(struct engine *engine)
 {
 	bool paused = false;
 
-	ncm_rate_refill(&engine->rate, ncm_monotonic());
+	ncm_rate_refill(&engine->run.rate, ncm_monotonic());
 	engine->turn++;
 	for (size_t i = 0; i < engine->fetch_count; i++) {
 		struct ncm_fetch *fetch = engine->fetches[(i + engine->turn) % engine->fetch_count];
-		CURLcode code = CURLE_OK;
 
-		if (!fetch->stream.attached || !fetch->stream.paused)
-			continue;
-		if (engine->rate.allowed > 0)
-			code = curl_easy_pause(fetch->stream.exchange.easy, CURLPAUSE_CONT);
-		/* What fails in here is not told again by the loop. */
-		if (code != CURLE_OK)
-			ncm_fetch_answered(fetch, code);
-		paused = paused || fetch->stream.paused;
+		for (unsigned k = 0; k < fetch->stream_count; k++) {
+			struct ncm_stream *stream = fetch->streams[k];
+			CURLcode code = CURLE_OK;
+
+			if (!stream->attached || !stream->paused)
+				continue;
+			if (engine->run.rate.limit == 0 || engine->run.rate.allowed > 0)
+				code = curl_easy_pause(stream->exchange.easy, CURLPAUSE_CONT);
+			paused = paused || stream->paused;
+			/* What fails in here is not told again by the loop. The streams may be others after that. */
+			if (code != CURLE_OK) {
+				ncm_fetch_answered(fetch, stream, code);
+				break;
+			}
+		}
 	}
 	return paused;
+}
+
+static struct ncm_fetch *fetch_of(const struct engine *engine, const struct ncm_stream *stream)
+{
+	for (size_t i = 0; i < engine->fetch_count; i++) {
+		if (engine->fetches[i] == stream->context)
+			return engine->fetches[i];
+	}
+	return NULL;
 }
 
 /* Returns whether there were any. */
@@ -114,12 +161,15 @@ static bool take_messages(struct engine *engine)
 	bool any = false;
 	int left;
 
-	while ((message = curl_multi_info_read(engine->multi, &left))) {
-		struct ncm_fetch *fetch = message->msg == CURLMSG_DONE ? fetch_of(engine, message->easy_handle) : NULL;
+	while ((message = curl_multi_info_read(engine->run.multi, &left))) {
+		struct ncm_stream *stream = NULL;
 
-		if (fetch)
-			ncm_fetch_answered(fetch, message->data.result);
 		any = true;
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&stream);
+		if (stream && fetch_of(engine, stream))
+			ncm_fetch_answered(fetch_of(engine, stream), stream, message->data.result);
 	}
 	return any;
 }
@@ -127,17 +177,24 @@ static bool take_messages(struct engine *engine)
 static void run(struct engine *engine)
 {
 	while (!ncm_interrupted()) {
-		int running;
 		bool moved, paused;
+		double now;
+		int running;
 
 		tick_all(engine);
-		start_more(engine);
+		now = ncm_monotonic();
+		start_more(engine, now);
 		if (engine->fetch_count == 0 && engine->next == engine->count)
 			return;
+		add_streams(engine, now);
 		paused = continue_paused(engine);
-		curl_multi_perform(engine->multi, &running);
+		curl_multi_perform(engine->run.multi, &running);
 		moved = take_messages(engine);
-		curl_multi_poll(engine->multi, NULL, 0, moved ? 0 : paused ? PAUSED_POLL_MS : LONGEST_POLL_MS, NULL);
+		curl_multi_poll(engine->run.multi, NULL, 0,
+				moved    ? 0
+				: paused ? PAUSED_POLL_MS
+					 : LONGEST_POLL_MS,
+				NULL);
 	}
 }
 
@@ -149,7 +206,7 @@ static void wind_up(struct engine *engine)
 			ncm_fetch_interrupt(engine->fetches[i]);
 		tick_all(engine);
 		if (engine->fetch_count > 0)
-			curl_multi_poll(engine->multi, NULL, 0, LONGEST_POLL_MS, NULL);
+			curl_multi_poll(engine->run.multi, NULL, 0, LONGEST_POLL_MS, NULL);
 	}
 	for (; engine->next < engine->count; engine->next++) {
 		const struct ncm_transfer_item *item = &engine->items[engine->next];
@@ -165,28 +222,54 @@ static void clear_results(struct ncm_transfer_item *item)
 	item->done = false;
 	item->received = 0;
 	item->final_size = 0;
+	item->checkpoints = (struct ncm_checkpoints){0};
 	item->server_name = NULL;
 	item->error = (struct ncm_error)NCM_ERROR_INIT;
+}
+
+static unsigned bounded(unsigned wanted, unsigned otherwise)
+{
+	return wanted == 0 ? otherwise : wanted > NCM_LIMIT_PARALLEL ? NCM_LIMIT_PARALLEL : wanted;
+}
+
+static void end(struct engine *engine)
+{
+	ncm_crew_stop(engine->run.crew);
+	ncm_pool_end(&engine->run.pool);
+	curl_multi_cleanup(engine->run.multi);
+	for (size_t i = 0; i < engine->pace_count; i++) {
+		ncm_pace_end(engine->paces[i]);
+		free(engine->paces[i]);
+	}
+	free(engine->paces);
+	free(engine->fetches);
 }
 
 int ncm_transfer_run(struct ncm_http *http, struct ncm_transfer_item *items, size_t count,
 		     const struct ncm_transfer_options *options, const struct ncm_sink *sink, struct ncm_error *err)
 {
 	struct engine engine = {
-	    .http = http, .multi = curl_multi_init(), .items = items, .count = count, .options = options, .sink = sink};
+	    .run = {.http = http,
+		    .multi = curl_multi_init(),
+		    .rate = {.limit = options->limit_rate, .filled_at = ncm_monotonic()},
+		    .sink = sink,
+		    .retries = options->retries ? options->retries : 1},
+	    .items = items,
+	    .count = count,
+	    .jobs = bounded(options->jobs, 1),
+	    .connections = bounded(options->connections, NCM_LIMIT_PARALLEL),
+	};
 
-	if (!engine.multi)
+	if (!engine.run.multi)
 		return ncm_error_set(err, NCM_E_OTHER, "libcurl cannot make a loop");
-	engine.jobs = options->jobs == 0 ? 1 : options->jobs > NCM_LIMIT_PARALLEL ? NCM_LIMIT_PARALLEL : options->jobs;
-	engine.fetches = ncm_calloc(engine.jobs + NCM_LIMIT_PARALLEL, sizeof *engine.fetches);
-	engine.rate = (struct ncm_rate){.limit = options->limit_rate, .filled_at = ncm_monotonic()};
-	curl_multi_setopt(engine.multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+	engine.run.crew = ncm_crew_start(engine.run.multi);
+	engine.fetches = ncm_calloc(engine.jobs + NCM_LIMIT_PARALLEL, sizeof(struct ncm_fetch *));
+	curl_multi_setopt(engine.run.multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
 	for (size_t i = 0; i < count; i++)
 		clear_results(&items[i]);
 	run(&engine);
 	wind_up(&engine);
-	curl_multi_cleanup(engine.multi);
-	free(engine.fetches);
+	end(&engine);
 	for (size_t i = 0; i < count; i++) {
 		if (items[i].error.code == NCM_E_INTERRUPTED)
 			return ncm_error_set(err, NCM_E_INTERRUPTED,

@@ -7,6 +7,8 @@
 #define NCM_TRANSFER_TRANSFER_H
 
 #include "digest/hash.h"
+#include "digest/tally.h"
+#include "transfer/extents.h"
 #include "transfer/http.h"
 
 /* What to fetch. All strings and pointers are borrowed for the call. */
@@ -25,27 +27,36 @@ struct ncm_transfer_item {
 	bool expect_binary; /* weights: an answer of text/html or application/json is a failure (a login page, an error)
 			     */
 	int dirfd;          /* folder of the partial, on the file system of the final name */
-	const char *partial; /* its name there; the journal is "<partial>.json" beside it */
+	const char *partial; /* its name there; the journal is "<partial>.journal" beside it */
+	/*
+	 * The bytes that are wanted, if not all: the partial then is a file of that size with holes, and the digest is
+	 * not looked at. Needs has_size.
+	 */
+	const struct ncm_range *ranges;
+	size_t range_count;
 
 	/* results */
 	bool done;         /* partial is complete, synced, and everything known about it is right */
 	uint64_t received; /* bytes that came over the network in this run */
 	uint64_t final_size;
 	struct ncm_sha256 final_sha256;
-	struct ncm_sha256 bad_sha256; /* when error.code is CHECKSUM and the digest was the reason */
-	char *server_name;            /* file name of the last Content-Disposition, raw, or NULL; freed by the caller */
-	struct ncm_error error;       /* when not done; freed by the caller */
+	struct ncm_checkpoints checkpoints; /* of a file that is done; ncm_checkpoints_clear is for the caller */
+	struct ncm_sha256 bad_sha256;       /* when error.code is CHECKSUM and the digest was the reason */
+	char *server_name;      /* file name of the last Content-Disposition, raw, or NULL; freed by the caller */
+	struct ncm_error error; /* when not done; freed by the caller */
 };
 
 struct ncm_transfer_options {
-	unsigned jobs;       /* files at once */
-	uint64_t limit_rate; /* bytes per second over all, 0: none */
-	unsigned retries;    /* tries without progress before an item fails */
+	unsigned jobs;        /* files at once */
+	unsigned connections; /* to one host at once, at most; 0: NCM_LIMIT_PARALLEL */
+	uint64_t limit_rate;  /* bytes per second over all, 0: none */
+	unsigned retries;     /* tries without progress before an item fails */
 };
 
 /*
- * Fetches all items. Resumes a partial whose journal fits (same size or digest or validator), after hashing again what
- * it holds; a server without ranges gets one stream from the start. Never trusts: 206 with its Content-Range, length
+ * Fetches all items, a large one over several connections as long as more of them bring more. Resumes a partial whose
+ * journal fits (same size or digest or validator), and hashes again what it holds; a server without ranges gets one
+ * stream from the start. Never trusts: 206 with its Content-Range, length
  * and encoding is checked before the first byte counts; bytes beyond the known size end the request. When a digest is
  * wrong the partial is removed. One item's failure does not stop the others. Events: STARTED, PROGRESS, RETRY, FETCHED,
  * FAILED with slot = index. Returns 0 if every item was worked on (see each item's error), or -1 with INTERRUPTED.

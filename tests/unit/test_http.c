@@ -168,6 +168,13 @@ static void proxies_are_known(void)
 	CHECK(!ncm_peer_is_proxied("https://example.com:8443"));
 	CHECK(!ncm_peer_is_proxied("https://[::1]"));
 	CHECK(ncm_peer_is_proxied("https://badexample.com"));
+	setenv("no_proxy", "10.0.0.0/8,192.168.4.0/23,fd00::/8", 1);
+	CHECK(!ncm_peer_is_proxied("https://10.1.2.3"));
+	CHECK(!ncm_peer_is_proxied("https://192.168.5.9:443"));
+	CHECK(!ncm_peer_is_proxied("https://[fd12::1]"));
+	CHECK(ncm_peer_is_proxied("https://11.1.2.3"));
+	CHECK(ncm_peer_is_proxied("https://192.168.6.1"));
+	CHECK(ncm_peer_is_proxied("https://[fe00::1]"));
 	setenv("no_proxy", "*", 1);
 	CHECK(!ncm_peer_is_proxied("https://h"));
 	unsetenv("HTTPS_PROXY");

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading a file once, to hash it, as if nobody had been there: what the page cache has is taken from it; what it has
+ * not is read past it (O_DIRECT) in large pieces, and where a file system cannot do that, dropped from it afterwards.
+ * Whatever somebody had in memory stays there.
+ */
+#ifndef NCM_DIGEST_READER_H
+#define NCM_DIGEST_READER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One file, read by any number of threads. */
+struct ncm_reader {
+	int fd;              /* borrowed */
+	int direct;          /* the same file past the page cache, or -1 */
+	bool knows_cache;    /* the kernel tells us what the page cache has; if not, nothing is dropped either */
+	atomic_bool refused; /* reads of `direct` do not work here after all */
+};
+
+/* Takes bytes that were read, in order. */
+typedef void (*ncm_reader_take)(void *context, const void *data, size_t size);
+
+/* What one thread reads with; see ncm_reader_buffer. */
+enum { NCM_READER_LARGEST = 2 << 20, NCM_READER_SMALLEST = 256 << 10 };
+
+/* For an open file, whose read-ahead is switched off. End with ncm_reader_close, which leaves fd open. */
+void ncm_reader_open(struct ncm_reader *reader, int fd);
+void ncm_reader_close(struct ncm_reader *reader);
+/* A buffer of `size` bytes (a power of two from SMALLEST to LARGEST), aligned as direct reads want it; free() it. */
+void *ncm_reader_buffer(size_t size);
+/*
+ * Hands the bytes from `start` to `end` (or to the end of the file, if that is nearer) to `take`. Returns 0, or -1 with
+ * errno: of a read, or EINTR when the user interrupted.
+ */
+int ncm_reader_range(struct ncm_reader *reader, uint64_t start, uint64_t end, void *buffer, size_t size,
+		     ncm_reader_take take, void *context);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The memory that a run has for bytes on their way to the disk: so many aligned blocks, however large the files are.
+ * Used by the loop's thread alone; the crew sees the blocks that it is handed.
+ */
+#ifndef NCM_TRANSFER_BLOCK_H
+#define NCM_TRANSFER_BLOCK_H
+
+#include "transfer/crew.h"
+
+#include <ncmodel/error.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	NCM_BLOCK_BYTES = 1 << 20,
+	NCM_BLOCK_ALIGN = 4096, /* what direct writes want of memory, offset and length */
+	NCM_POOL_BLOCKS = 36,
+};
+
+/* Bytes `from` to before `to` of the NCM_BLOCK_BYTES of a file that begin at `at`, a multiple of them. */
+struct ncm_block {
+	struct ncm_task task;
+	struct ncm_intake *intake; /* whose bytes these are; NULL: free */
+	unsigned char *data;
+	uint64_t at;
+	size_t from, to;
+	double began; /* monotonic seconds: its first byte came */
+	bool filling; /* a stream adds to it */
+	bool writing; /* the crew has it */
+	bool hashing; /* likewise */
+	bool written;
+	struct ncm_error error; /* of the write */
+};
+
+struct ncm_pool {
+	struct ncm_block *blocks[NCM_POOL_BLOCKS];
+	size_t count;
+};
+
+/*
+ * A free block, or NULL when all are in use. Blocks that are on disk and only wait for their turn to be hashed are
+ * given up first, those farthest from it before others: they can be read again.
+ */
+struct ncm_block *ncm_pool_take(struct ncm_pool *pool);
+/* How many ncm_pool_take would give now. */
+size_t ncm_pool_free_count(const struct ncm_pool *pool);
+void ncm_pool_give(struct ncm_block *block);
+void ncm_pool_end(struct ncm_pool *pool);
+
+#endif
