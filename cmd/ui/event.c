@@ -44,7 +44,7 @@ static bool concerns_file(enum ncm_event_type type)
 	       type == NCM_EVENT_FETCHED || type == NCM_EVENT_FAILED;
 }
 
-void event_print(const struct ncm_event *event)
+void event_print(const struct ncm_event *event, const struct meter *meter)
 {
 	json_t *object = json_object();
 
@@ -61,6 +61,14 @@ void event_print(const struct ncm_event *event)
 	if (event->total || event->done) {
 		json_put_number(object, "done", event->done);
 		json_put_number(object, "total", event->total);
+	}
+	if (event->stage)
+		json_put_text(object, "stage", event->stage);
+	if (event->type == NCM_EVENT_PROGRESS) {
+		json_put_number(object, "connections", event->connections);
+		json_put_number(object, "rate", (uint64_t)meter->rate);
+		if (meter_left(meter) >= 0)
+			json_put_number(object, "eta", (uint64_t)(meter_left(meter) + 0.5));
 	}
 	json_print(object, true, stderr);
 	json_decref(object);

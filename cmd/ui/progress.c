@@ -320,14 +320,22 @@ static void emit_work(struct progress *progress, const struct ncm_event *event, 
 
 static void emit_json(struct progress *progress, const struct ncm_event *event, double now)
 {
+	struct meter *meter = NULL;
+
 	if (event->type == NCM_EVENT_DEBUG && !progress->verbose)
 		return;
+	if (event->type == NCM_EVENT_STARTED)
+		meter_start(&find(progress, event, now)->meter, event->done, event->total, now);
+	if (event->type == NCM_EVENT_PROGRESS) {
+		meter = &find(progress, event, now)->meter;
+		meter_update(meter, event->done, event->total, now);
+	}
 	if (event->type == NCM_EVENT_PROGRESS && !due(&find(progress, event, now)->told, now, EVENT_SECONDS))
 		return;
 	if (event->type == NCM_EVENT_VERIFIED && event->done < event->total &&
 	    !due(&progress->total_told, now, EVENT_SECONDS))
 		return;
-	event_print(event);
+	event_print(event, meter);
 	if (event->type == NCM_EVENT_FETCHED || event->type == NCM_EVENT_FAILED)
 		drop(progress, find(progress, event, now));
 }

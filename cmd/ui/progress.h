@@ -7,6 +7,7 @@
 #define CMD_UI_PROGRESS_H
 
 #include "settings.h"
+#include "ui/meter.h"
 
 struct progress;
 
@@ -16,8 +17,8 @@ struct progress *progress_new(const struct settings *settings, struct ncm_sink *
 void progress_expect(struct progress *progress, size_t files, uint64_t bytes);
 void progress_free(struct progress *progress);
 
-/* One event as a line of JSON. */
-void event_print(const struct ncm_event *event);
+/* One event as a line of JSON; with `meter`, how fast a file goes and how long it will take. */
+void event_print(const struct ncm_event *event, const struct meter *meter);
 const char *event_name(enum ncm_event_type type);
 
 #endif

@@ -32,6 +32,8 @@ struct ncm_event {
 	const char *text;  /* or NULL */
 	uint64_t done;
 	uint64_t total;
+	unsigned connections; /* that bring `file` now */
+	const char *stage;    /* of `file`: "waiting", "fetching", "hashing", "placing", "done"; or NULL */
 };
 
 /* Called from one thread at a time. `emit` may be NULL. */

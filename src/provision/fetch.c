@@ -6,6 +6,7 @@
 #include "provision/run.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 #include <string.h>
 
@@ -32,6 +33,8 @@ void item_transfer(const struct run *run, const struct item *item, struct ncm_tr
 	    .url = artifact->url,
 	    .credential = item->resolution->credential,
 	    .service = item->resolution->service,
+	    .mirrors = item->places,
+	    .mirror_count = item->mirror_count,
 	    .has_size = item->has_size,
 	    .size = item->has_size ? item->size : 0,
 	    .has_sha256 = item->has_sha256,
@@ -88,7 +91,8 @@ static void take_result(struct item *item, struct ncm_transfer_item *transfer)
 	transfer->checkpoints = (struct ncm_checkpoints){0};
 	if (transfer->done) {
 		item->state = ITEM_FETCHED;
-		item->served_by = item->resolution->uri;
+		item->served_by =
+		    transfer->served_by == 0 ? item->resolution->uri : item->mirrors[transfer->served_by - 1]->uri;
 		item->has_size = true;
 		item->size = transfer->final_size;
 		item->sha256 = transfer->final_sha256;
@@ -237,6 +241,13 @@ static size_t gather(struct run *run, bool first, struct item **chosen)
 	return count;
 }
 
+static void find_mirrors(void *context, size_t index)
+{
+	struct round *round = context;
+
+	wanted_find_mirrors(round->run, round->items[index]);
+}
+
 static int fetch_round(struct run *run, struct item **chosen, size_t count, struct ncm_error *err)
 {
 	struct round round = {.run = run, .items = chosen, .count = count};
@@ -246,6 +257,7 @@ static int fetch_round(struct run *run, struct item **chosen, size_t count, stru
 	round.queue = ncm_calloc(count, sizeof *round.queue);
 	pthread_mutex_init(&round.mutex, NULL);
 	pthread_cond_init(&round.filled, NULL);
+	ncm_parallel(RESOLVE_THREADS, count, find_mirrors, &round);
 	for (size_t i = 0; i < count; i++)
 		item_transfer(run, chosen[i], &round.transfers[i]);
 	result = run_round(&round, err);

@@ -21,6 +21,10 @@ static void item_clear(struct item *item)
 	ncm_checkpoints_clear(&item->checkpoints);
 	ncm_unpacked_free(item->unpacked, item->unpacked_count);
 	ncm_resolution_free(item->own);
+	for (size_t i = 0; i < item->mirror_count; i++)
+		ncm_resolution_free(item->mirrors[i]);
+	free(item->mirrors);
+	free(item->places);
 	ncm_error_clear(&item->error);
 }
 

@@ -20,6 +20,7 @@ static void told(struct run *run, const struct item *item, const struct dest *de
 						 .model = model_id(run, &run->wanted[dest->wanted]),
 						 .file = item->name,
 						 .text = how,
+						 .stage = "placing",
 						 .done = item->size,
 						 .total = item->size});
 }

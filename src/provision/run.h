@@ -31,6 +31,8 @@ struct wanted {
 	struct ncm_error error;
 };
 
+enum { RESOLVE_THREADS = 8 }; /* services are asked about so many things at once */
+
 struct dest {
 	struct ncm_store *store;
 	char *relative; /* below the store; of an archive: the folder */
@@ -74,7 +76,10 @@ struct item {
 	enum item_state state;
 	uint64_t received;
 	struct ncm_checkpoints checkpoints; /* of what was fetched */
-	const char *served_by;              /* URI */
+	struct ncm_resolution **mirrors;    /* of the other places with the same digest … */
+	struct ncm_place *places;           /* … and where it is there */
+	size_t mirror_count;
+	const char *served_by; /* URI */
 	char *server_name;
 	struct ncm_error error;
 };
@@ -127,6 +132,8 @@ void wanted_resolve_by_network(struct run *run);
 /* Asks for the item's next alternate. Returns 0 when item->artifact is that alternate's, or -1 when there is none
  * (left). */
 int wanted_next_alternate(struct run *run, struct item *item);
+/* Asks the other places of a large item with a known digest whether they have the same: then they serve it together. */
+void wanted_find_mirrors(struct run *run, struct item *item);
 /* What the lock pins of this spec, or NULL. */
 const struct ncm_lock_entry *wanted_lock_entry(const struct run *run, const struct wanted *wanted);
 

@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-enum { RESOLVE_THREADS = 8 };
+/* Below this a second place costs more to ask than it brings. */
+static const uint64_t MIRRORS_WORTH_BYTES = 16 << 20;
 
 const char *model_id(const struct run *run, const struct wanted *wanted)
 {
@@ -251,4 +252,26 @@ int wanted_next_alternate(struct run *run, struct item *item)
 		ncm_resolution_free(found);
 	}
 	return -1;
+}
+
+void wanted_find_mirrors(struct run *run, struct item *item)
+{
+	const struct wanted *wanted = &run->wanted[item->wanted];
+	size_t room = wanted->spec->from.count;
+
+	if (!item->has_sha256 || !item->has_size || item->size < MIRRORS_WORTH_BYTES || item->mirror_count > 0)
+		return;
+	item->mirrors = ncm_calloc(room, sizeof(struct ncm_resolution *));
+	item->places = ncm_calloc(room, sizeof *item->places);
+	for (size_t i = item->alternate + 1; i < room && !ncm_interrupted(); i++) {
+		struct ncm_resolution *found = ask(run, wanted, i, NULL);
+		const struct ncm_artifact *artifact = found ? same_artifact(found, item) : NULL;
+
+		if (!artifact || !artifact->has_sha256 || !ncm_sha256_equal(&artifact->sha256, &item->sha256)) {
+			ncm_resolution_free(found);
+			continue;
+		}
+		item->places[item->mirror_count] = (struct ncm_place){artifact->url, found->credential, found->service};
+		item->mirrors[item->mirror_count++] = found;
+	}
 }

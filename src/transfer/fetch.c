@@ -7,6 +7,7 @@
 #include <string.h>
 
 static const double SLOW_SECONDS = 0.5;
+static const double STALLED_SECONDS = 5;
 
 static bool has_digest(const struct ncm_transfer_item *item)
 {
@@ -26,6 +27,23 @@ uint64_t ncm_fetch_bytes_here(const struct ncm_fetch *fetch)
 	return sum;
 }
 
+static const char *stage_name(const struct ncm_fetch *fetch)
+{
+	switch (fetch->stage) {
+	case NCM_STAGE_PREPARE:
+		return "waiting";
+	case NCM_STAGE_RECEIVE:
+	case NCM_STAGE_RESTART:
+		return fetch->stream_count == 0 && ncm_fetch_has_all(fetch) ? "hashing"
+		       : fetch->stream_count == 0                           ? "waiting"
+									    : "fetching";
+	case NCM_STAGE_FINISH:
+		return "hashing";
+	default:
+		return fetch->item->done ? "done" : NULL;
+	}
+}
+
 void ncm_fetch_emit(const struct ncm_fetch *fetch, enum ncm_event_type type, const char *text)
 {
 	const struct ncm_identity *identity = &fetch->partial.identity;
@@ -38,6 +56,8 @@ void ncm_fetch_emit(const struct ncm_fetch *fetch, enum ncm_event_type type, con
 				       .text = text,
 				       .done = ncm_fetch_bytes_here(fetch),
 				       .total = identity->has_size ? identity->size : 0,
+				       .connections = fetch->stream_count,
+				       .stage = stage_name(fetch),
 				   });
 }
 
@@ -125,14 +145,17 @@ static void start_job(struct ncm_fetch *fetch, void (*run)(void *))
 	ncm_job_start(&fetch->job, run, fetch, fetch->run->multi);
 }
 
-struct ncm_fetch *ncm_fetch_new(struct ncm_run *run, struct ncm_pace *pace, struct ncm_transfer_item *item,
-				unsigned slot)
+struct ncm_fetch *ncm_fetch_new(struct ncm_run *run, struct ncm_transfer_item *item, unsigned slot)
 {
 	struct ncm_fetch *fetch = ncm_calloc(1, sizeof *fetch);
 
 	fetch->run = run;
-	fetch->pace = pace;
 	fetch->item = item;
+	fetch->site_count = 1 + (item->has_sha256 ? item->mirror_count : 0);
+	fetch->sites = ncm_calloc(fetch->site_count, sizeof *fetch->sites);
+	for (size_t i = 0; i < fetch->site_count; i++)
+		fetch->sites[i].place =
+		    i > 0 ? item->mirrors[i - 1] : (struct ncm_place){item->url, item->credential, item->service};
 	fetch->slot = slot;
 	fetch->what =
 	    ncm_asprintf("%s: %s", item->model ? item->model : "(no model)", item->name ? item->name : item->partial);
@@ -148,15 +171,22 @@ void ncm_fetch_free(struct ncm_fetch *fetch)
 	ncm_partial_close(&fetch->partial, false);
 	ncm_extents_clear(&fetch->claimed);
 	ncm_error_clear(&fetch->job_error);
+	ncm_error_clear(&fetch->site_error);
 	free(fetch->challenge);
+	free(fetch->sites);
 	free(fetch->what);
 	free(fetch);
 }
 
 bool ncm_fetch_is_idle(const struct ncm_fetch *fetch, double now)
 {
-	return fetch->stage == NCM_STAGE_RECEIVE && fetch->stream_count == 0 && fetch->wake_at > now &&
-	       !fetch->intake.hash.running;
+	if (fetch->stage != NCM_STAGE_RECEIVE || fetch->stream_count > 0 || fetch->intake.hash.running)
+		return false;
+	for (size_t i = 0; i < fetch->site_count; i++) {
+		if (!fetch->sites[i].dead && fetch->sites[i].wake_at <= now)
+			return false;
+	}
+	return true;
 }
 
 static void prepared(struct ncm_fetch *fetch)
@@ -214,6 +244,10 @@ static void finished(struct ncm_fetch *fetch)
 
 	if (fetch->job_result == 0) {
 		item->final_size = fetch->partial.identity.size;
+		for (size_t i = 1; i < fetch->site_count; i++) {
+			if (fetch->sites[i].received > fetch->sites[item->served_by].received)
+				item->served_by = i;
+		}
 		item->done = true;
 		fetch->stage = NCM_STAGE_ENDED;
 		ncm_fetch_emit(fetch, NCM_EVENT_FETCHED, NULL);
@@ -264,15 +298,29 @@ static void end_job(struct ncm_fetch *fetch)
 }
 
 /* What a slow connection has brought does not wait in memory until its block is full: a kill would lose it. */
-static void write_slow_bytes(struct ncm_fetch *fetch)
+static void write_slow_bytes(struct ncm_fetch *fetch, struct ncm_stream *stream, double now)
+{
+	if (stream->filling && now - stream->filling->began > SLOW_SECONDS)
+		ncm_intake_flush(&fetch->intake, &stream->filling);
+}
+
+/* A connection can die without a word. A new one costs little, when this one has brought something. */
+static bool has_stalled(const struct ncm_stream *stream, double now)
+{
+	return stream->attached && !stream->paused && stream->body == NCM_BODY_FILE && stream->at > stream->offset &&
+	       now - stream->brought_at > STALLED_SECONDS;
+}
+
+static void watch_streams(struct ncm_fetch *fetch)
 {
 	double now = ncm_monotonic();
 
-	for (unsigned i = 0; i < fetch->stream_count; i++) {
-		struct ncm_stream *stream = fetch->streams[i];
+	for (unsigned i = fetch->stream_count; i > 0; i--) {
+		struct ncm_stream *stream = fetch->streams[i - 1];
 
-		if (stream->filling && now - stream->filling->began > SLOW_SECONDS)
-			ncm_intake_flush(&fetch->intake, &stream->filling);
+		write_slow_bytes(fetch, stream, now);
+		if (has_stalled(stream, now))
+			ncm_fetch_reconnect(fetch, stream);
 	}
 }
 
@@ -291,7 +339,7 @@ static void receive(struct ncm_fetch *fetch)
 		ncm_fetch_fail(fetch, &err);
 		return;
 	}
-	write_slow_bytes(fetch);
+	watch_streams(fetch);
 	ncm_intake_tick(intake);
 	if (fetch->renewing && !fetch->job.running)
 		start_job(fetch, run_renew);

@@ -28,10 +28,24 @@ struct ncm_run {
 	unsigned retries;
 };
 
+/* A place of an item, as far as this run knows it. */
+struct ncm_site {
+	struct ncm_place place;
+	struct ncm_pace *pace; /* of its host */
+	bool ranges_work;      /* it has answered with a range */
+	bool dead;             /* it does not have the file, or not for us */
+	unsigned distrusted;   /* answers with the wrong range, after right ones */
+	double wake_at;        /* no new stream before, monotonic seconds */
+	double latency;        /* seconds that it takes to answer */
+	double speed;          /* bytes per second of one stream */
+	uint64_t received;
+};
+
 struct ncm_fetch {
 	struct ncm_run *run;
 	struct ncm_transfer_item *item;
-	struct ncm_pace *pace; /* of the item's host */
+	struct ncm_site *sites; /* 1 + item->mirror_count */
+	size_t site_count;
 	unsigned slot;
 	char *what; /* for messages: "model: file" */
 	enum ncm_stage stage;
@@ -42,20 +56,16 @@ struct ncm_fetch {
 	unsigned stream_count;
 	struct ncm_stream *renewing; /* waits for its credential */
 	struct ncm_backoff backoff;
-	uint64_t most;       /* bytes that were ever there: more than that is progress */
-	double wake_at;      /* no new stream before, monotonic seconds */
-	double told_at;      /* of the last PROGRESS */
-	double latency;      /* seconds that the host takes to answer */
-	double speed;        /* bytes per second of one stream */
-	unsigned distrusted; /* answers with the wrong range, after right ones */
-	bool ranges_work;    /* the host has answered with a range in this run */
-	bool whole;          /* ask for the file from its start, in one piece */
-	bool resumed;        /* bytes are here whose answer broke off, or which an earlier run left */
-	bool refetched;      /* the one fetch from zero after a wrong digest was begun */
-	bool prepared;       /* the partial is open and ours */
-	bool discard;        /* STOP removes the partial */
-	char *challenge;     /* of the 401 that `renewing` got */
-	atomic_bool waiting; /* for another process's lock */
+	uint64_t most;               /* bytes that were ever there: more than that is progress */
+	double told_at;              /* of the last PROGRESS */
+	bool whole;                  /* ask for the file from its start, in one piece */
+	bool resumed;                /* bytes are here whose answer broke off, or which an earlier run left */
+	bool refetched;              /* the one fetch from zero after a wrong digest was begun */
+	bool prepared;               /* the partial is open and ours */
+	bool discard;                /* STOP removes the partial */
+	struct ncm_error site_error; /* why the first place was given up */
+	char *challenge;             /* of the 401 that `renewing` got */
+	atomic_bool waiting;         /* for another process's lock */
 	bool told_waiting;
 
 	struct ncm_job job;       /* one at a time */
@@ -65,8 +75,7 @@ struct ncm_fetch {
 };
 
 /* fetch.c */
-struct ncm_fetch *ncm_fetch_new(struct ncm_run *run, struct ncm_pace *pace, struct ncm_transfer_item *item,
-				unsigned slot);
+struct ncm_fetch *ncm_fetch_new(struct ncm_run *run, struct ncm_transfer_item *item, unsigned slot);
 void ncm_fetch_free(struct ncm_fetch *fetch);
 /* Starts and ends jobs as the stage wants. */
 void ncm_fetch_tick(struct ncm_fetch *fetch);
@@ -85,16 +94,27 @@ void ncm_fetch_fail(struct ncm_fetch *fetch, struct ncm_error *err);
 void ncm_fetch_start_over(struct ncm_fetch *fetch);
 
 /* lanes.c: the streams of a fetch */
-/* Whether a further stream would have something to do. */
-bool ncm_fetch_wants_stream(const struct ncm_fetch *fetch, double now);
-void ncm_fetch_add_stream(struct ncm_fetch *fetch);
+/* Whether a further stream to a host would have something to do; if so, the site for ncm_fetch_add_stream, else NULL.
+ */
+struct ncm_site *ncm_fetch_wants_stream(const struct ncm_fetch *fetch, const struct ncm_pace *pace, double now);
+void ncm_fetch_add_stream(struct ncm_fetch *fetch, struct ncm_site *site);
 /* libcurl has ended the stream's transfer. */
 void ncm_fetch_answered(struct ncm_fetch *fetch, struct ncm_stream *stream, CURLcode code);
 /* The credential has been renewed, or not (*err, which is taken). */
 void ncm_fetch_renewed(struct ncm_fetch *fetch, struct ncm_error *err);
+/* Gives a stream's range to a new connection. */
+void ncm_fetch_reconnect(struct ncm_fetch *fetch, struct ncm_stream *stream);
 /* Ends all streams; with `keep`, what they have in memory is written. */
 void ncm_fetch_end_streams(struct ncm_fetch *fetch, bool keep);
-/* Whether all bytes that are wanted have come. */
+
+/* windows.c: which bytes a stream brings */
+/* Whether all bytes that are wanted have come or are on their way. */
 bool ncm_fetch_has_all(const struct ncm_fetch *fetch);
+/* Whether there are bytes for a further stream. */
+bool ncm_fetch_has_work(const struct ncm_fetch *fetch);
+/* Gives the stream its next range. False if there is none. */
+bool ncm_fetch_claim(struct ncm_fetch *fetch, struct ncm_stream *stream);
+/* The stream brings no more of its range: what has come is here if it is kept, the rest is for others to bring. */
+void ncm_fetch_settle(struct ncm_fetch *fetch, struct ncm_stream *stream, bool keep);
 
 #endif

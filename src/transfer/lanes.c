@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The streams of a fetch: which bytes each brings, and what its answers mean for the whole.
- *
- * A stream gets a window at the front of what is missing, not a large part of the file: so the bytes come nearly in
- * the order in which they are hashed, and few of them have to be read again. A window lasts for several round trips,
- * else asking would cost more than the bytes. At the end of the file, where no window is left, a further stream takes
- * half of what the slowest one has before it.
- */
+/* The streams of a fetch: where each asks, and what its answers mean for the whole. */
 #include "transfer/fetch.h"
 
 #include "base/file.h"
@@ -16,141 +9,63 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const uint64_t SMALLEST_WINDOW = 2 << 20;
-static const uint64_t LARGEST_SHARE = 8 << 20; /* of the run's memory, that one window takes */
-static const uint64_t LARGEST_WINDOW = 64 << 20;
-static const double ROUND_TRIPS = 4;
-static const double WORTH_STEALING_SECONDS = 0.5; /* what is left takes longer than this */
-static const uint64_t WORTH_STEALING_BYTES = 2 << 20;
 static const double PROGRESS_EVERY_SECONDS = 0.1;
 static const double RENEWAL_SECONDS = 0.2;
 static const unsigned MOST_DISTRUSTED = 4; /* wrong ranges after right ones, before all is asked for anew */
 
-static uint64_t window_of(const struct ncm_fetch *fetch)
+static bool any_ranges(const struct ncm_fetch *fetch)
 {
-	uint64_t window = (uint64_t)NCM_POOL_BLOCKS * NCM_BLOCK_BYTES / 2 / fetch->pace->allowed;
-	double busy = fetch->latency * fetch->speed * ROUND_TRIPS;
-
-	if (window > LARGEST_SHARE)
-		window = LARGEST_SHARE;
-	if (window < SMALLEST_WINDOW)
-		window = SMALLEST_WINDOW;
-	if (busy > (double)LARGEST_WINDOW)
-		busy = (double)LARGEST_WINDOW;
-	if (busy > (double)window)
-		window = (uint64_t)busy;
-	return window - window % NCM_BLOCK_BYTES;
-}
-
-static uint64_t known_size(const struct ncm_fetch *fetch)
-{
-	return fetch->partial.identity.has_size ? fetch->partial.identity.size : UINT64_MAX;
-}
-
-bool ncm_fetch_has_all(const struct ncm_fetch *fetch)
-{
-	struct ncm_range gap;
-
-	return fetch->partial.identity.has_size && !ncm_extents_gap(&fetch->claimed, known_size(fetch), &gap);
-}
-
-/* The running stream that has the longest way before it, if it is worth to share. */
-static struct ncm_stream *slowest(const struct ncm_fetch *fetch)
-{
-	double now = ncm_monotonic(), longest = WORTH_STEALING_SECONDS;
-	struct ncm_stream *found = NULL;
-
-	for (unsigned i = 0; i < fetch->stream_count; i++) {
-		struct ncm_stream *stream = fetch->streams[i];
-		double seconds = now - stream->asked_at;
-		double left, speed;
-
-		if (stream->body != NCM_BODY_FILE || !stream->ranged || stream->end - stream->at < WORTH_STEALING_BYTES)
-			continue;
-		left = (double)(stream->end - stream->at);
-		speed = (double)(stream->at - stream->offset + 1) / (seconds > 0 ? seconds : 1);
-		if (left / speed <= longest)
-			continue;
-		longest = left / speed;
-		found = stream;
+	for (size_t i = 0; i < fetch->site_count; i++) {
+		if (fetch->sites[i].ranges_work)
+			return true;
 	}
-	return found;
+	return false;
 }
 
-static bool has_work(const struct ncm_fetch *fetch)
+static unsigned streams_at(const struct ncm_fetch *fetch, const struct ncm_site *site)
 {
-	struct ncm_range gap;
+	unsigned count = 0;
 
-	return ncm_extents_gap(&fetch->claimed, known_size(fetch), &gap) || slowest(fetch);
+	for (unsigned i = 0; i < fetch->stream_count; i++)
+		count += fetch->streams[i]->site == site;
+	return count;
 }
 
-bool ncm_fetch_wants_stream(const struct ncm_fetch *fetch, double now)
+/* One stream alone shows whether a place serves ranges; the first of all shows it before another begins. */
+static bool may_join(const struct ncm_fetch *fetch, const struct ncm_site *site)
 {
-	if (fetch->stage != NCM_STAGE_RECEIVE || fetch->wake_at > now || fetch->stream_count == NCM_LIMIT_PARALLEL ||
-	    fetch->intake.error.code != NCM_OK)
-		return false;
 	if (fetch->stream_count == 0)
 		return !ncm_fetch_has_all(fetch);
-	return fetch->ranges_work && !fetch->whole && has_work(fetch);
-}
-
-static void take(struct ncm_fetch *fetch, struct ncm_stream *stream, uint64_t start, uint64_t end)
-{
-	stream->offset = stream->at = start;
-	stream->end = stream->claimed_end = end;
-	ncm_extents_add(&fetch->claimed, start, end);
-}
-
-/* What the stream has brought is here; what it has not is for others to bring. */
-static void settle(struct ncm_fetch *fetch, struct ncm_stream *stream, bool keep)
-{
-	if (!keep)
-		stream->at = stream->offset;
-	ncm_extents_remove(&fetch->claimed, stream->at, stream->claimed_end);
-	ncm_extents_add(&fetch->claimed, stream->offset, stream->at);
-	stream->offset = stream->end = stream->claimed_end = stream->at;
-}
-
-/* Gives the stream its next range. False if there is none. */
-static bool claim(struct ncm_fetch *fetch, struct ncm_stream *stream)
-{
-	struct ncm_stream *other;
-	struct ncm_range gap;
-	uint64_t half;
-
-	stream->ranged = !fetch->whole;
-	if (fetch->whole) {
-		take(fetch, stream, 0, UINT64_MAX);
-		return true;
-	}
-	if (ncm_extents_gap(&fetch->claimed, known_size(fetch), &gap)) {
-		uint64_t end = gap.start - gap.start % NCM_BLOCK_BYTES + window_of(fetch);
-
-		/* A rest that is not worth a request of its own. */
-		if (end < gap.end && gap.end - end >= SMALLEST_WINDOW)
-			gap.end = end;
-		take(fetch, stream, gap.start, gap.end);
-		stream->ranged = gap.start > 0 || gap.end != known_size(fetch);
-		return true;
-	}
-	other = slowest(fetch);
-	if (!other)
+	if (fetch->whole || !any_ranges(fetch) || (!site->ranges_work && streams_at(fetch, site) > 0))
 		return false;
-	half = other->at + (other->end - other->at) / 2;
-	half -= half % NCM_BLOCK_BYTES;
-	if (half <= other->at)
-		return false;
-	take(fetch, stream, half, other->end);
-	other->end = other->claimed_end = half;
-	return true;
+	return ncm_fetch_has_work(fetch);
 }
 
-static void after_bytes(void *context, size_t size)
+struct ncm_site *ncm_fetch_wants_stream(const struct ncm_fetch *fetch, const struct ncm_pace *pace, double now)
 {
-	struct ncm_fetch *fetch = context;
+	if (fetch->stage != NCM_STAGE_RECEIVE || fetch->stream_count == NCM_LIMIT_PARALLEL ||
+	    fetch->intake.error.code != NCM_OK)
+		return NULL;
+	for (size_t i = 0; i < fetch->site_count; i++) {
+		struct ncm_site *site = &fetch->sites[i];
+
+		if (site->dead || site->wake_at > now)
+			continue;
+		if (site->pace == pace && may_join(fetch, site))
+			return site;
+		if (fetch->stream_count == 0) /* the first place that is left is the one to begin with */
+			return NULL;
+	}
+	return NULL;
+}
+
+static void after_bytes(struct ncm_stream *stream, size_t size)
+{
+	struct ncm_fetch *fetch = stream->fetch;
 	double now = ncm_monotonic();
 
-	fetch->pace->bytes += size;
+	stream->site->pace->bytes += size;
+	stream->site->received += size;
 	if (now - fetch->told_at >= PROGRESS_EVERY_SECONDS) {
 		fetch->told_at = now;
 		ncm_fetch_emit(fetch, NCM_EVENT_PROGRESS, NULL);
@@ -169,12 +84,12 @@ static void drop(struct ncm_fetch *fetch, struct ncm_stream *stream, bool keep)
 	/* It has begun: what follows may be asked for by range. */
 	if (stream->body == NCM_BODY_FILE && keep)
 		fetch->whole = false;
-	settle(fetch, stream, keep);
+	ncm_fetch_settle(fetch, stream, keep);
 	for (unsigned i = 0; i < fetch->stream_count; i++) {
 		if (fetch->streams[i] == stream)
 			fetch->streams[i] = fetch->streams[--fetch->stream_count];
 	}
-	fetch->pace->active--;
+	stream->site->pace->active--;
 	if (fetch->renewing == stream && !fetch->job.running)
 		fetch->renewing = NULL;
 	/* A credential is being renewed for it in another thread. */
@@ -190,26 +105,61 @@ void ncm_fetch_end_streams(struct ncm_fetch *fetch, bool keep)
 		drop(fetch, fetch->streams[0], keep);
 }
 
+static void keep_reason(struct ncm_error *reason, const struct ncm_error *err)
+{
+	ncm_error_set(reason, err->code, "%s", err->message);
+	if (err->hint)
+		ncm_error_hint(reason, "%s", err->hint);
+}
+
+/* The place does not have the file, or not for us. While there are others the fetch goes on with them. */
+static void give_up_site(struct ncm_fetch *fetch, struct ncm_stream *stream, struct ncm_error *err)
+{
+	bool ours = err->code == NCM_E_IO || err->code == NCM_E_NO_SPACE || err->code == NCM_E_INTERRUPTED;
+	NCM_AUTO_FREE char *text = NULL;
+
+	stream->site->dead = true;
+	/* The first place's reason is the one to act on. */
+	if (fetch->site_error.code == NCM_OK && !ours)
+		keep_reason(&fetch->site_error, err);
+	for (size_t i = 0; i < fetch->site_count && !ours; i++) {
+		if (fetch->sites[i].dead)
+			continue;
+		drop(fetch, stream, true);
+		fetch->resumed = true;
+		fetch->backoff.failures = 0;
+		text = ncm_asprintf("%s; going on from another place", err->message);
+		ncm_fetch_emit(fetch, NCM_EVENT_RETRY, text);
+		ncm_error_clear(err);
+		return;
+	}
+	if (!ours && fetch->site_error.code != NCM_OK) {
+		ncm_error_clear(err);
+		ncm_error_move(err, &fetch->site_error);
+	}
+	ncm_fetch_fail(fetch, err);
+}
+
 /* Another try after a wait, if the budget allows; else *err is the end. */
 static void retry(struct ncm_fetch *fetch, struct ncm_stream *stream, double asked, struct ncm_error *err)
 {
+	uint64_t here = ncm_fetch_bytes_here(fetch);
+	struct ncm_site *site = stream->site;
 	NCM_AUTO_FREE char *text = NULL;
-	uint64_t here;
 	unsigned tries;
 	double wait;
 
-	drop(fetch, stream, true);
 	fetch->resumed = true;
-	here = ncm_fetch_bytes_here(fetch);
 	if (here > fetch->most) {
 		fetch->most = here;
 		ncm_backoff_progress(&fetch->backoff);
 	}
 	wait = ncm_backoff_next(&fetch->backoff, asked);
 	tries = fetch->backoff.failures;
-	if (wait < 0 && fetch->stream_count > 0) { /* the others go on */
+	if (wait < 0 && fetch->stream_count > 1) { /* the others go on */
 		fetch->backoff.failures--;
-		fetch->wake_at = ncm_monotonic() + 1;
+		site->wake_at = ncm_monotonic() + 1;
+		drop(fetch, stream, true);
 		ncm_error_clear(err);
 		return;
 	}
@@ -220,19 +170,28 @@ static void retry(struct ncm_fetch *fetch, struct ncm_stream *stream, double ask
 			err->message = text;
 			text = NULL;
 		}
-		ncm_fetch_fail(fetch, err);
+		give_up_site(fetch, stream, err);
 		return;
 	}
+	drop(fetch, stream, true);
 	text = ncm_asprintf("%s; again in %.1f s", err->message, wait);
 	ncm_fetch_emit(fetch, NCM_EVENT_RETRY, text);
 	ncm_error_clear(err);
-	fetch->wake_at = ncm_monotonic() + wait;
+	site->wake_at = ncm_monotonic() + wait;
+}
+
+void ncm_fetch_reconnect(struct ncm_fetch *fetch, struct ncm_stream *stream)
+{
+	drop(fetch, stream, true);
+	fetch->resumed = true;
+	ncm_fetch_emit(fetch, NCM_EVENT_RETRY, "a connection brings nothing any more; its part is asked for again");
 }
 
 static void request(struct ncm_fetch *fetch, struct ncm_stream *stream)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 
+	stream->alone = fetch->stream_count == 1 && !any_ranges(fetch);
 	if (ncm_stream_request(stream, &err) < 0)
 		ncm_fetch_fail(fetch, &err);
 }
@@ -242,9 +201,9 @@ static void ask_from_the_start(struct ncm_fetch *fetch, struct ncm_stream *strea
 	struct ncm_error err = NCM_ERROR_INIT;
 
 	stream->reused = false;
-	if (ncm_chain_start(&stream->chain, fetch->run->http, fetch->item->url, &err) < 0) {
+	if (ncm_chain_start(&stream->chain, fetch->run->http, stream->site->place.url, &err) < 0) {
 		ncm_error_wrap(&err, "%s", fetch->what);
-		ncm_fetch_fail(fetch, &err);
+		give_up_site(fetch, stream, &err);
 		return;
 	}
 	request(fetch, stream);
@@ -254,15 +213,16 @@ static void ask_from_the_start(struct ncm_fetch *fetch, struct ncm_stream *strea
 static const struct ncm_stream *find_sibling(const struct ncm_fetch *fetch, const struct ncm_stream *stream)
 {
 	for (unsigned i = 0; i < fetch->stream_count; i++) {
-		if (fetch->streams[i] != stream && fetch->streams[i]->body == NCM_BODY_FILE)
-			return fetch->streams[i];
+		const struct ncm_stream *other = fetch->streams[i];
+
+		if (other != stream && other->site == stream->site && other->body == NCM_BODY_FILE)
+			return other;
 	}
 	return NULL;
 }
 
-void ncm_fetch_add_stream(struct ncm_fetch *fetch)
+void ncm_fetch_add_stream(struct ncm_fetch *fetch, struct ncm_site *site)
 {
-	const struct ncm_transfer_item *item = fetch->item;
 	struct ncm_stream *stream = ncm_calloc(1, sizeof *stream);
 	const struct ncm_stream *sibling;
 
@@ -273,21 +233,23 @@ void ncm_fetch_add_stream(struct ncm_fetch *fetch)
 		return;
 	}
 	*stream = (struct ncm_stream){
+	    .fetch = fetch,
 	    .item = fetch->item,
+	    .site = site,
+	    .is_mirror = site != fetch->sites,
 	    .partial = &fetch->partial,
 	    .intake = &fetch->intake,
 	    .multi = fetch->run->multi,
 	    .rate = &fetch->run->rate,
-	    .chain = {.what = fetch->what, .credential = item->credential, .service = item->service},
+	    .chain = {.what = fetch->what, .credential = site->place.credential, .service = site->place.service},
 	    .on_bytes = after_bytes,
-	    .context = fetch,
 	};
-	if (!claim(fetch, stream)) {
+	if (!ncm_fetch_claim(fetch, stream)) {
 		free(stream);
 		return;
 	}
 	fetch->streams[fetch->stream_count++] = stream;
-	fetch->pace->active++;
+	site->pace->active++;
 	sibling = find_sibling(fetch, stream);
 	if (!sibling) {
 		ask_from_the_start(fetch, stream);
@@ -301,14 +263,16 @@ void ncm_fetch_add_stream(struct ncm_fetch *fetch)
 /* A range was brought: the next one over the same connection, unless the host is to have fewer of them. */
 static void go_on(struct ncm_fetch *fetch, struct ncm_stream *stream)
 {
+	struct ncm_site *site = stream->site;
+
 	if (stream->exchange.status == 206)
-		fetch->ranges_work = true;
-	fetch->latency = stream->latency;
-	fetch->speed = stream->speed;
+		site->ranges_work = true;
+	site->latency = stream->latency;
+	site->speed = stream->speed;
 	ncm_intake_flush(&fetch->intake, &stream->filling);
-	settle(fetch, stream, true);
-	if (fetch->ranges_work && fetch->pace->active <= fetch->pace->allowed && !ncm_fetch_has_all(fetch) &&
-	    claim(fetch, stream)) {
+	ncm_fetch_settle(fetch, stream, true);
+	if (site->ranges_work && site->pace->active <= site->pace->allowed && !ncm_fetch_has_all(fetch) &&
+	    ncm_fetch_claim(fetch, stream)) {
 		stream->reused = true;
 		request(fetch, stream);
 		return;
@@ -340,14 +304,20 @@ static void received(struct ncm_fetch *fetch, struct ncm_stream *stream)
 static void distrust(struct ncm_fetch *fetch, struct ncm_stream *stream)
 {
 	bool changed = stream->refusal == NCM_REFUSAL_JOIN || !fetch->item->has_sha256;
+	struct ncm_site *site = stream->site;
 
-	if (fetch->ranges_work && !changed && fetch->distrusted++ < MOST_DISTRUSTED) {
-		drop(fetch, stream, true);
-		ncm_fetch_emit(fetch, NCM_EVENT_RETRY, "the server sent another range than was asked for");
-		fetch->wake_at = ncm_monotonic() + fetch->backoff.first * fetch->distrusted;
+	if (changed || !any_ranges(fetch) || site->distrusted == MOST_DISTRUSTED) {
+		ncm_fetch_start_over(fetch);
 		return;
 	}
-	ncm_fetch_start_over(fetch);
+	drop(fetch, stream, true);
+	fetch->resumed = true;
+	if (!site->ranges_work) { /* others do */
+		site->dead = true;
+		return;
+	}
+	site->wake_at = ncm_monotonic() + fetch->backoff.first * ++site->distrusted;
+	ncm_fetch_emit(fetch, NCM_EVENT_RETRY, "the server sent another range than was asked for");
 }
 
 /* 416: there is nothing from our offset on. That is right if the offset is the file's end. */
@@ -369,8 +339,8 @@ static void unsatisfied(struct ncm_fetch *fetch, struct ncm_stream *stream)
 static void renew(struct ncm_fetch *fetch, struct ncm_stream *stream, const struct ncm_reply *reply)
 {
 	if (fetch->renewing) { /* for another stream */
+		stream->site->wake_at = ncm_monotonic() + RENEWAL_SECONDS;
 		drop(fetch, stream, true);
-		fetch->wake_at = ncm_monotonic() + RENEWAL_SECONDS;
 		return;
 	}
 	free(fetch->challenge);
@@ -413,7 +383,7 @@ static void judge(struct ncm_fetch *fetch, struct ncm_stream *stream)
 		break;
 	case NCM_STEP_RETRY:
 		if (reply.status == 429 || reply.status == 503)
-			ncm_pace_refused(fetch->pace, ncm_monotonic());
+			ncm_pace_refused(stream->site->pace, ncm_monotonic());
 		retry(fetch, stream, wait, &err);
 		break;
 	case NCM_STEP_DONE: /* only 200 and 206 are, and those are files */
@@ -422,7 +392,7 @@ static void judge(struct ncm_fetch *fetch, struct ncm_stream *stream)
 			ncm_error_clear(&err);
 			ask_from_the_start(fetch, stream);
 		} else {
-			ncm_fetch_fail(fetch, &err);
+			give_up_site(fetch, stream, &err);
 		}
 		break;
 	}
@@ -442,7 +412,7 @@ static void explain(struct ncm_fetch *fetch, struct ncm_stream *stream)
 	ncm_answer_explain(exchange->head.data, exchange->body.data ? exchange->body.data : "", exchange->body.size,
 			   &question, &err);
 	ncm_error_wrap(&err, "%s", fetch->what);
-	ncm_fetch_fail(fetch, &err);
+	give_up_site(fetch, stream, &err);
 }
 
 static void answered(struct ncm_fetch *fetch, struct ncm_stream *stream)
@@ -486,14 +456,16 @@ void ncm_fetch_answered(struct ncm_fetch *fetch, struct ncm_stream *stream, CURL
 			break;
 		}
 		if (is_refused(code))
-			ncm_pace_refused(fetch->pace, ncm_monotonic());
+			ncm_pace_refused(stream->site->pace, ncm_monotonic());
 		retry(fetch, stream, 0, &err);
 		break;
 	case NCM_EXCHANGE_FAILED:
 		/* Wrong bytes are no beginning of the right ones; a wrong size that was only announced says nothing of
 		 * ours. */
-		fetch->discard = fetch->discard || (err.code == NCM_E_CHECKSUM && stream->body == NCM_BODY_FILE);
-		ncm_fetch_fail(fetch, &err);
+		if (fetch->site_count == 1)
+			fetch->discard =
+			    fetch->discard || (err.code == NCM_E_CHECKSUM && stream->body == NCM_BODY_FILE);
+		give_up_site(fetch, stream, &err);
 		break;
 	}
 }

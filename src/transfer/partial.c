@@ -171,6 +171,16 @@ static int begin_journal(struct ncm_partial *partial, struct ncm_error *err)
 	return fd < 0 ? -1 : 0;
 }
 
+/* How its bytes go to the disk and come back. Before any of them do: the crew's threads read what is set here. */
+static void choose_way(struct ncm_partial *partial)
+{
+	const struct ncm_identity *identity = &partial->identity;
+
+	partial->begun = true;
+	partial->direct_fd = open_direct(partial);
+	partial->drained = partial->direct_fd < 0 && identity->has_size && identity->size >= DIRECT_WORTH_BYTES;
+}
+
 /* What an earlier run left is made to last, so that the new journal can vouch for it. */
 static int keep(struct ncm_partial *partial, struct ncm_error *err)
 {
@@ -194,8 +204,10 @@ int ncm_partial_open(struct ncm_partial *partial, const struct ncm_transfer_item
 	find_kept(item, (uint64_t)status.st_size, &partial->identity, &partial->on_disk);
 	describe(partial);
 	partial->inherited = partial->on_disk.count > 0;
-	if (partial->inherited)
+	if (partial->inherited) {
+		choose_way(partial);
 		return keep(partial, err);
+	}
 	return status.st_size > 0 ? ncm_partial_restart(partial, err) : 0;
 }
 
@@ -258,11 +270,8 @@ int ncm_partial_begin(struct ncm_partial *partial, const char *etag, bool has_si
 	}
 	if (has_size && reserve(partial, size, err) < 0)
 		return -1;
-	if (!partial->begun) { /* before any byte: the crew reads these */
-		partial->begun = true;
-		partial->direct_fd = open_direct(partial);
-		partial->drained = partial->direct_fd < 0 && has_size && size >= DIRECT_WORTH_BYTES;
-	}
+	if (!partial->begun)
+		choose_way(partial);
 	if ((!changed && partial->journal_fd >= 0) || (has_size && size < JOURNAL_WORTH_BYTES))
 		return 0;
 	return begin_journal(partial, err);

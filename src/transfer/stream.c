@@ -51,9 +51,12 @@ static int begin_file(struct ncm_stream *stream, const struct ncm_answer *answer
 	struct ncm_error *err = &stream->exchange.error;
 	bool has_size = item->has_size || answer->has_total;
 	uint64_t size = item->has_size ? item->size : answer->total;
-	const char *etag = answer->etag ? answer->etag : stream->exchange.status == 206 ? partial->identity.etag : NULL;
+	const char *etag = stream->is_mirror                ? partial->identity.etag
+			   : answer->etag                   ? answer->etag
+			   : stream->exchange.status == 206 ? partial->identity.etag
+							    : NULL;
 
-	if (answer->offset != stream->offset)
+	if (answer->offset != stream->offset || (stream->exchange.status == 200 && stream->ranged && !stream->alone))
 		return refuse(stream, NCM_REFUSAL_RANGE);
 	if (answer->has_total && answer->total > NCM_LIMIT_FILE_BYTES)
 		return ncm_error_set(err, NCM_E_POLICY,
@@ -83,7 +86,7 @@ static int judge_file(struct ncm_stream *stream)
 	    /* A size that a server told before binds its ranges, but not a new answer with the whole. */
 	    .has_size = ranged ? known->has_size : item->has_size,
 	    .size = ranged ? known->size : item->size,
-	    .etag = known->etag,
+	    .etag = stream->is_mirror ? NULL : known->etag,
 	    .expect_binary = item->expect_binary,
 	    .provable = item->has_size || has_digest(item),
 	};
@@ -153,12 +156,13 @@ static int take_bytes(struct ncm_stream *stream, const char *data, size_t size)
 		size = (size_t)(stream->end - stream->at);
 	stream->paused = size > 0 && (!ncm_intake_has_room(stream->intake, stream->filling, stream->at, size) ||
 				      !ncm_rate_take(stream->rate, size));
+	stream->brought_at = ncm_monotonic();
 	if (stream->paused)
 		return 1;
 	ncm_intake_put(stream->intake, &stream->filling, stream->at, data, size);
 	stream->at += size;
 	stream->item->received += size;
-	stream->on_bytes(stream->context, size);
+	stream->on_bytes(stream, size);
 	stream->exchange.stopped = surplus;
 	return surplus ? -1 : 0;
 }
@@ -181,7 +185,7 @@ int ncm_stream_request(struct ncm_stream *stream, struct ncm_error *err)
 	    .ranged = stream->ranged,
 	    .offset = stream->offset,
 	    .end = stream->end == UINT64_MAX ? 0 : stream->end,
-	    .if_range = stream->partial->identity.etag,
+	    .if_range = stream->is_mirror ? NULL : stream->partial->identity.etag,
 	    .limited = stream->rate->limit > 0,
 	    .http1 = true,
 	};

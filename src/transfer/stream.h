@@ -20,8 +20,14 @@ enum ncm_refusal {
 	NCM_REFUSAL_JOIN,  /* nothing would tell whether further ranges are of the same file */
 };
 
+struct ncm_fetch;
+struct ncm_site;
+
 struct ncm_stream {
+	struct ncm_fetch *fetch; /* whose it is; nothing in stream.c knows more of it */
 	struct ncm_transfer_item *item;
+	struct ncm_site *site; /* where from */
+	bool is_mirror;        /* the item's validator is not this place's */
 	struct ncm_partial *partial;
 	struct ncm_intake *intake;
 	CURLM *multi;
@@ -30,6 +36,7 @@ struct ncm_stream {
 	struct ncm_exchange exchange;
 	struct ncm_rate *rate; /* of the run */
 	bool paused;           /* until the rate or the memory allows more */
+	bool alone;            /* it may bring the whole file if no range is served */
 	bool ranged;           /* its request names the range; else it asks for the whole file */
 	uint64_t offset;       /* its range: from here … */
 	uint64_t at;           /* (bytes before this one have come) */
@@ -39,12 +46,12 @@ struct ncm_stream {
 	struct ncm_block *filling;
 	enum ncm_body body;
 	enum ncm_refusal refusal;
-	bool reused;                                  /* the chain's redirects were followed for an earlier request */
-	double asked_at;                              /* monotonic seconds */
-	double latency;                               /* from the request to the answer's head, of the last */
-	double speed;                                 /* bytes per second, of the last range */
-	void (*on_bytes)(void *context, size_t size); /* after bytes were taken */
-	void *context;
+	bool reused;       /* the chain's redirects were followed for an earlier request */
+	double brought_at; /* monotonic seconds: of its last bytes */
+	double asked_at;   /* monotonic seconds */
+	double latency;    /* from the request to the answer's head, of the last */
+	double speed;      /* bytes per second, of the last range */
+	void (*on_bytes)(struct ncm_stream *stream, size_t size); /* after bytes were taken */
 };
 
 /* Makes the request of the chain's hop, for its range. */

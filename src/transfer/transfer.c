@@ -60,9 +60,10 @@ static void start_more(struct engine *engine, double now)
 	while (busy < engine->jobs && engine->next < engine->count &&
 	       engine->fetch_count < engine->jobs + NCM_LIMIT_PARALLEL) {
 		struct ncm_transfer_item *item = &engine->items[engine->next];
-		struct ncm_fetch *fetch =
-		    ncm_fetch_new(&engine->run, pace_of(engine, item->url), item, (unsigned)engine->next);
+		struct ncm_fetch *fetch = ncm_fetch_new(&engine->run, item, (unsigned)engine->next);
 
+		for (size_t i = 0; i < fetch->site_count; i++)
+			fetch->sites[i].pace = pace_of(engine, fetch->sites[i].place.url);
 		engine->fetches[engine->fetch_count++] = fetch;
 		ncm_fetch_tick(fetch);
 		engine->next++;
@@ -88,16 +89,22 @@ static void tick_all(struct engine *engine)
 }
 
 /* The fetch of a host that wants a stream and has the fewest. */
-static struct ncm_fetch *neediest(const struct engine *engine, const struct ncm_pace *pace, double now)
+static struct ncm_fetch *neediest(const struct engine *engine, const struct ncm_pace *pace, double now,
+				  struct ncm_site **site)
 {
 	struct ncm_fetch *found = NULL;
 
 	for (size_t i = 0; i < engine->fetch_count; i++) {
 		struct ncm_fetch *fetch = engine->fetches[i];
+		struct ncm_site *wanted;
 
-		if (fetch->pace == pace && (!found || fetch->stream_count < found->stream_count) &&
-		    ncm_fetch_wants_stream(fetch, now))
-			found = fetch;
+		if (found && fetch->stream_count >= found->stream_count)
+			continue;
+		wanted = ncm_fetch_wants_stream(fetch, pace, now);
+		if (!wanted)
+			continue;
+		*site = wanted;
+		found = fetch;
 	}
 	return found;
 }
@@ -106,12 +113,13 @@ static void add_streams(struct engine *engine, double now)
 {
 	for (size_t i = 0; i < engine->pace_count; i++) {
 		struct ncm_pace *pace = engine->paces[i];
-		struct ncm_fetch *fetch = neediest(engine, pace, now);
+		struct ncm_site *site = NULL;
+		struct ncm_fetch *fetch = neediest(engine, pace, now, &site);
 
 		ncm_pace_tick(pace, fetch != NULL, now);
 		for (unsigned tries = 0; fetch && pace->active < pace->allowed && tries < NCM_LIMIT_PARALLEL; tries++) {
-			ncm_fetch_add_stream(fetch);
-			fetch = neediest(engine, pace, now);
+			ncm_fetch_add_stream(fetch, site);
+			fetch = neediest(engine, pace, now, &site);
 		}
 	}
 }
@@ -148,7 +156,7 @@ static bool continue_paused(struct engine *engine)
 static struct ncm_fetch *fetch_of(const struct engine *engine, const struct ncm_stream *stream)
 {
 	for (size_t i = 0; i < engine->fetch_count; i++) {
-		if (engine->fetches[i] == stream->context)
+		if (engine->fetches[i] == stream->fetch)
 			return engine->fetches[i];
 	}
 	return NULL;
@@ -222,6 +230,7 @@ static void clear_results(struct ncm_transfer_item *item)
 	item->done = false;
 	item->received = 0;
 	item->final_size = 0;
+	item->served_by = 0;
 	item->checkpoints = (struct ncm_checkpoints){0};
 	item->server_name = NULL;
 	item->error = (struct ncm_error)NCM_ERROR_INIT;

@@ -11,13 +11,23 @@
 #include "transfer/extents.h"
 #include "transfer/http.h"
 
+/* Another place that serves the same content. */
+struct ncm_place {
+	const char *url; /* where every try begins: signed URLs come from its redirects and are never kept */
+	struct ncm_credential *credential; /* or NULL */
+	const struct ncm_service *service; /* or NULL */
+};
+
 /* What to fetch. All strings and pointers are borrowed for the call. */
 struct ncm_transfer_item {
 	const char *model; /* for events and messages */
 	const char *name;  /* likewise */
-	const char *url;   /* where every try begins: signed URLs come from its redirects and are never kept */
-	struct ncm_credential *credential; /* or NULL */
-	const struct ncm_service *service; /* or NULL */
+	const char *url;   /* as in struct ncm_place */
+	struct ncm_credential *credential;
+	const struct ncm_service *service;
+	/* Others of the same digest (has_sha256): used at the same time, and when one fails. */
+	const struct ncm_place *mirrors;
+	size_t mirror_count;
 	bool has_size;
 	uint64_t size; /* exact; another size is a CHECKSUM failure */
 	bool has_sha256;
@@ -38,6 +48,7 @@ struct ncm_transfer_item {
 	/* results */
 	bool done;         /* partial is complete, synced, and everything known about it is right */
 	uint64_t received; /* bytes that came over the network in this run */
+	size_t served_by;  /* the place that most of them came from: 0, or 1 + the mirror's index */
 	uint64_t final_size;
 	struct ncm_sha256 final_sha256;
 	struct ncm_checkpoints checkpoints; /* of a file that is done; ncm_checkpoints_clear is for the caller */

@@ -27,6 +27,7 @@ class Fault:
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
+    gone = False  # has lost all its files, also those that it is sending
 
     def __init__(self, hub, name):
         self.hub, self.label = hub, name
@@ -84,6 +85,9 @@ class Handler(BaseHTTPRequestHandler):
         view = memoryview(data)
         step = max(1024, rate // 50) if rate else 1 << 16
         while view:
+            if self.server.gone:
+                self.close_connection = True
+                raise ConnectionResetError
             self.wfile.write(view[:step])
             self.sent += min(step, len(view))
             view = view[step:]
@@ -92,6 +96,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, hub, path, fault):
         kind = fault.kind if fault else None
+        if self.server.gone:
+            return self.start(404, {"Content-Length": 0})
         if kind == "status":
             return self.reply(fault.options["status"], fault.options.get("body", "no"),
                               fault.options.get("headers"), fault.options.get("type", "text/plain"))

@@ -3,6 +3,7 @@ import io
 import json
 import os
 import tarfile
+import time
 import unittest
 import zipfile
 
@@ -122,6 +123,39 @@ class PullTest(Case):
         result = self.pull()
         self.assertIn("/good.gguf", result.out + result.err, "the summary names who served it")
         self.assertEqual(m.snapshot()["server/ai/llama-cpp/models/alt.gguf"], sha256(data))
+        self.check_registry()
+
+    def mirrored(self, data):
+        """A model that two hosts serve: the service's and the CDN's, which answer alike."""
+        url = self.hub.url("/files/big.gguf", data)
+        self.hub.blobs["cdn"]["/files/big.gguf"] = data
+        self.machine.manifest([{"id": "big", "files": [{
+            "from": [url, url.replace(self.hub.service.url, self.hub.cdn.url)], "insecure_http": True,
+            "sha256": sha256(data), "size": len(data), "to": [{"store": "llama-cpp", "name": "big.gguf"}]}]}])
+
+    def test_two_places_of_one_digest_serve_it_together(self):
+        data = gguf("mirrored", 24 << 20)
+        self.mirrored(data)
+        self.hub.rate = 20_000_000
+        self.pull()
+        sent = {name: sum(r["sent"] for r in self.hub.asked("/files/big.gguf", name)) for name in ("service", "cdn")}
+        self.assertGreater(min(sent.values()), 1 << 20, sent)
+        # What was on its way when a range's second half went to another connection is all that comes twice.
+        self.assertLess(sum(sent.values()), len(data) + (2 << 20))
+        self.assertEqual(self.machine.snapshot()["server/ai/llama-cpp/models/big.gguf"], sha256(data))
+
+    def test_a_place_that_fails_in_the_middle_is_left_for_the_other(self):
+        data = gguf("half-mirrored", 24 << 20)
+        self.mirrored(data)
+        self.hub.rate = 20_000_000
+        puller = self.machine.start("pull", "-y")
+        while not sum(r["sent"] for r in self.hub.asked("/files/big.gguf", "service")) > 0:
+            time.sleep(0.02)
+        self.hub.service.gone = True
+        out, err = puller.communicate(timeout=60)
+        self.assertEqual(puller.returncode, 0, err)
+        self.assertIn("another place", err)
+        self.assertEqual(self.machine.snapshot()["server/ai/llama-cpp/models/big.gguf"], sha256(data))
         self.check_registry()
 
     def test_a_variant_is_taken_only_when_chosen(self):
