@@ -5,7 +5,8 @@
 
 static bool is_spare(const struct ncm_block *block)
 {
-	return !block->intake || (block->written && !block->filling && !block->writing && !block->hashing);
+	return !block->intake ||
+	       (block->written && block->ahead && !block->filling && !block->writing && !block->hashing);
 }
 
 static struct ncm_block *make(struct ncm_pool *pool)
@@ -48,7 +49,7 @@ void ncm_pool_give(struct ncm_block *block)
 {
 	ncm_error_clear(&block->error);
 	block->intake = NULL;
-	block->filling = block->writing = block->hashing = block->written = false;
+	block->filling = block->writing = block->hashing = block->written = block->ahead = false;
 }
 
 void ncm_pool_end(struct ncm_pool *pool)

@@ -16,7 +16,7 @@
 enum {
 	NCM_BLOCK_BYTES = 1 << 20,
 	NCM_BLOCK_ALIGN = 4096, /* what direct writes want of memory, offset and length */
-	NCM_POOL_BLOCKS = 36,
+	NCM_POOL_BLOCKS = 34,
 };
 
 /* Bytes `from` to before `to` of the NCM_BLOCK_BYTES of a file that begin at `at`, a multiple of them. */
@@ -31,6 +31,7 @@ struct ncm_block {
 	bool writing; /* the crew has it */
 	bool hashing; /* likewise */
 	bool written;
+	bool ahead;             /* bytes before it are missing: the hash cannot get there soon */
 	struct ncm_error error; /* of the write */
 };
 
@@ -40,8 +41,9 @@ struct ncm_pool {
 };
 
 /*
- * A free block, or NULL when all are in use. Blocks that are on disk and only wait for their turn to be hashed are
- * given up first, those farthest from it before others: they can be read again.
+ * A free block, or NULL when all are in use. Blocks that are on disk and ahead of bytes that are missing are given up
+ * for it, the farthest first: they can be read again. Those that the hash is about to reach are not: to wait for it
+ * costs less.
  */
 struct ncm_block *ncm_pool_take(struct ncm_pool *pool);
 /* How many ncm_pool_take would give now. */

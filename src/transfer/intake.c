@@ -215,6 +215,28 @@ static void find_on_disk(struct ncm_intake *intake)
 	}
 }
 
+/* Tells the blocks that the hash can reach from those behind a gap. */
+static void mark_ahead(struct ncm_intake *intake)
+{
+	uint64_t reach = intake->hashed;
+	struct ncm_block *block;
+	uint64_t end;
+
+	do {
+		end = reach;
+		while ((block = find_block(intake, reach)))
+			reach = block->at + block->to;
+		pthread_mutex_lock(&intake->partial->mutex);
+		reach = ncm_extents_end_of(&intake->partial->on_disk, reach);
+		pthread_mutex_unlock(&intake->partial->mutex);
+	} while (reach > end);
+	for (size_t i = 0; i < intake->pool->count; i++) {
+		block = intake->pool->blocks[i];
+		if (is_mine(intake, block))
+			block->ahead = block->at + block->from > reach;
+	}
+}
+
 static void hash_more(struct ncm_intake *intake)
 {
 	uint64_t at = intake->hashed;
@@ -257,6 +279,8 @@ void ncm_intake_tick(struct ncm_intake *intake)
 {
 	if (intake->error.code != NCM_OK || ncm_interrupted())
 		return;
+	if (intake->tally)
+		mark_ahead(intake);
 	if (intake->tally && !intake->hash.running)
 		hash_more(intake);
 	if (!intake->sync.running && ncm_partial_unsynced(intake->partial) >= SYNC_EVERY_BYTES) {

@@ -398,7 +398,8 @@ int ncm_partial_sync(struct ncm_partial *partial, struct ncm_error *err)
 	pthread_mutex_unlock(&partial->mutex);
 	if (failed)
 		return ncm_error_errno(err, errno, "cannot write the journal of %s", partial->item->partial);
-	(void)ncm_sync_dir(partial->item->dirfd);
+	if (!partial->named)
+		partial->named = ncm_sync_dir(partial->item->dirfd) == 0;
 	return 0;
 }
 

@@ -18,6 +18,7 @@ struct ncm_partial {
 	struct ncm_identity identity;         /* of these bytes */
 	uint64_t reserved;                    /* file space is reserved up to here */
 	bool inherited;                       /* an earlier run left bytes */
+	bool named;                           /* the folder was synced since it was opened */
 	bool begun;                           /* direct_fd and `drained` are settled */
 	bool drained;                         /* what goes through the page cache is soon dropped from it */
 
