@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -115,40 +114,6 @@ int ncm_write_atomic(int dirfd, const char *name, const void *data, size_t size,
 	if (ncm_sync_dir(dirfd) < 0)
 		return ncm_error_errno(err, errno, "cannot sync the folder of %s", name);
 	return 0;
-}
-
-int ncm_lock_beneath(int dirfd, const char *name, const char *what, bool no_wait, const struct ncm_sink *sink,
-		     struct ncm_error *err)
-{
-	const struct timespec pause = {.tv_nsec = 100000000};
-	int fd = ncm_open_beneath(dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW, 0644);
-	bool told = false;
-
-	if (fd < 0)
-		return ncm_error_errno(err, errno, "cannot open the lock file %s", name);
-	/* Polled, not blocked in the kernel: an interrupt must end the wait. */
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		int failure = errno;
-
-		if (failure == EINTR)
-			continue;
-		if (failure == EWOULDBLOCK && !no_wait && !ncm_interrupted()) {
-			if (!told)
-				ncm_emit_text(sink, NCM_EVENT_WAITING, "waiting: another ncmodel is working on %s",
-					      what);
-			told = true;
-			nanosleep(&pause, NULL);
-			continue;
-		}
-		close(fd);
-		if (failure != EWOULDBLOCK)
-			return ncm_error_errno(err, failure, "cannot lock %s", what);
-		if (ncm_interrupted())
-			return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while waiting for %s", what);
-		ncm_error_set(err, NCM_E_BUSY, "another ncmodel is working on %s", what);
-		return ncm_error_hint(err, "wait for it to end, or leave out --no-wait");
-	}
-	return fd;
 }
 
 int64_t ncm_mtime_ns(const struct stat *status)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whole-file reads, atomic writes, syncs and locks. */
+/* Whole-file reads, atomic writes, syncs and clocks. */
 #ifndef NCM_BASE_FILE_H
 #define NCM_BASE_FILE_H
 
@@ -21,13 +21,6 @@ int ncm_pwrite_all(int fd, const void *data, size_t size, uint64_t offset);
  */
 int ncm_write_atomic(int dirfd, const char *name, const void *data, size_t size, mode_t mode, struct ncm_error *err);
 int ncm_sync_dir(int dirfd); /* 0, or -1 with errno; a file system that cannot is fine */
-/*
- * Takes an exclusive advisory lock on `name` in dirfd (made if needed). If another process holds it: fails with BUSY
- * when no_wait, else sends one WAITING event with `what` and waits, ended by ncm_interrupt. Returns the fd that holds
- * the lock (close it to let go), or -1.
- */
-int ncm_lock_beneath(int dirfd, const char *name, const char *what, bool no_wait, const struct ncm_sink *sink,
-		     struct ncm_error *err);
 int64_t ncm_mtime_ns(const struct stat *status);
 /* Seconds of a clock that never jumps. */
 double ncm_monotonic(void);

@@ -2,6 +2,7 @@
 #include "manifest/lock.h"
 
 #include "base/file.h"
+#include "base/lock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -111,7 +112,7 @@ int ncm_lock_save(const struct ncm_lock *lock, const char *const *uris, size_t c
 	NCM_AUTO_FREE char *folder = ncm_strndup(path, (size_t)(ncm_path_base(path) - path));
 	NCM_AUTO_CLOSE int dirfd = ncm_dir_open(folder, true, err);
 	NCM_AUTO_CLOSE int ours = dirfd < 0 ? -1 : ncm_mkdir_beneath(dirfd, ".ncmodel", err);
-	NCM_AUTO_CLOSE int held = ours < 0 ? -1 : ncm_lock_beneath(ours, "lock-file.lock", path, false, NULL, err);
+	NCM_AUTO_LOCK int held = ours < 0 ? -1 : ncm_lock_beneath(ours, "lock-file.lock", path, false, NULL, err);
 	NCM_AUTO_JSON json_t *document = held < 0 ? NULL : lock_read(path, err);
 	json_t *entries;
 

@@ -3,6 +3,7 @@
 #include "provision/plan.h"
 
 #include "base/file.h"
+#include "base/lock.h"
 #include "base/mem.h"
 #include "base/strings.h"
 
@@ -215,10 +216,8 @@ static int work(struct run *run, struct ncm_error *err)
 		failed = look_again(run, err);
 	if (!failed)
 		failed = items_fetch(run, err);
-	for (size_t i = 0; i < count; i++) {
-		if (locks[i] >= 0)
-			close(locks[i]);
-	}
+	for (size_t i = 0; i < count; i++)
+		ncm_lock_release(locks[i]);
 	return failed;
 }
 

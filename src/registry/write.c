@@ -2,6 +2,7 @@
 #include "registry/write.h"
 
 #include "base/file.h"
+#include "base/lock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -90,7 +91,7 @@ static int change(const char *given, bool create, bool (*edit)(json_t *document,
 	NCM_AUTO_FREE char *base = registry_base(path);
 	NCM_AUTO_CLOSE int dirfd = ncm_dir_open(folder, create, err);
 	NCM_AUTO_CLOSE int ours = dirfd < 0 ? -1 : ncm_mkdir_beneath(dirfd, ".ncmodel", err);
-	NCM_AUTO_CLOSE int held = ours < 0 ? -1 : ncm_lock_beneath(ours, "registry.lock", path, false, NULL, err);
+	NCM_AUTO_LOCK int held = ours < 0 ? -1 : ncm_lock_beneath(ours, "registry.lock", path, false, NULL, err);
 	bool missing = false;
 	NCM_AUTO_JSON json_t *document = held < 0 ? NULL : registry_document(path, &missing, err);
 

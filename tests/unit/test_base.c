@@ -3,6 +3,7 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
+#include "base/lock.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/thread.h"

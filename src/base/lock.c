@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/lock.h"
+
+#include "base/claim.h"
+#include "base/mem.h"
+#include "base/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <time.h>
+
+/* Whether a second descriptor of the same file is kept out, as it must be while we hold the lock. */
+static bool flock_works(int dirfd, const char *name)
+{
+	NCM_AUTO_CLOSE int second = ncm_open_beneath(dirfd, name, O_RDWR | O_NOFOLLOW, 0);
+
+	return second >= 0 && flock(second, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+/* Returns an fd that holds the lock, or -1 with errno: EWOULDBLOCK if another process does. */
+static int try(int dirfd, const char *name)
+{
+	int fd = ncm_open_beneath(dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW, 0644);
+	int failed, saved;
+
+	if (fd < 0)
+		return -1;
+	do {
+		failed = flock(fd, LOCK_EX | LOCK_NB);
+	} while (failed < 0 && errno == EINTR);
+	if (!failed && flock_works(dirfd, name))
+		return fd;
+	saved = failed < 0 ? errno : 0;
+	close(fd);
+	errno = saved;
+	return saved == EWOULDBLOCK ? -1 : ncm_claim_take(dirfd, name);
+}
+
+int ncm_lock_beneath(int dirfd, const char *name, const char *what, bool no_wait, const struct ncm_sink *sink,
+		     struct ncm_error *err)
+{
+	const struct timespec pause = {.tv_nsec = 80000000 + (long)getpid() % 64 * 1000000};
+	bool told = false;
+
+	/* Polled, not blocked in the kernel: an interrupt must end the wait. */
+	for (;;) {
+		int fd = try(dirfd, name);
+
+		if (fd >= 0)
+			return fd;
+		if (errno != EWOULDBLOCK)
+			return ncm_error_errno(err, errno, "cannot lock %s", what);
+		if (ncm_interrupted())
+			return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while waiting for %s", what);
+		if (no_wait) {
+			ncm_error_set(err, NCM_E_BUSY, "another ncmodel is working on %s", what);
+			return ncm_error_hint(err, "wait for it to end, or leave out --no-wait");
+		}
+		if (!told)
+			ncm_emit_text(sink, NCM_EVENT_WAITING, "waiting: another ncmodel is working on %s", what);
+		told = true;
+		nanosleep(&pause, NULL);
+	}
+}
+
+void ncm_lock_release(int fd)
+{
+	if (fd < 0)
+		return;
+	ncm_claim_drop(fd);
+	close(fd);
+}
