@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+/* Sets of byte ranges, and how many connections a host gets: both without files, threads or a clock. */
+#include "check.h"
+
+#include "transfer/extents.h"
+#include "transfer/pace.h"
+
+enum { SPACE = 200, STEPS = 20000 };
+
+static void check_ranges(const struct ncm_extents *extents, const struct ncm_range *expected, size_t count)
+{
+	CHECK_U64(extents->count, count);
+	for (size_t i = 0; i < count; i++) {
+		CHECK_U64(extents->ranges[i].start, expected[i].start);
+		CHECK_U64(extents->ranges[i].end, expected[i].end);
+	}
+}
+
+/* Checks the set against a list of range bounds. */
+#define CHECK_SET(extents, ...)                                                                                        \
+	do {                                                                                                           \
+		static const struct ncm_range expected_[] = {__VA_ARGS__};                                             \
+		check_ranges(&(extents), expected_, sizeof expected_ / sizeof *expected_);                             \
+	} while (0)
+
+static void ranges_that_touch_become_one(void)
+{
+	struct ncm_extents set = {0};
+
+	ncm_extents_add(&set, 10, 20);
+	ncm_extents_add(&set, 30, 40);
+	CHECK_SET(set, {10, 20}, {30, 40});
+	ncm_extents_add(&set, 20, 25);
+	CHECK_SET(set, {10, 25}, {30, 40});
+	ncm_extents_add(&set, 26, 30);
+	CHECK_SET(set, {10, 25}, {26, 40});
+	ncm_extents_add(&set, 25, 26);
+	CHECK_SET(set, {10, 40});
+	ncm_extents_add(&set, 0, 5);
+	ncm_extents_add(&set, 50, 60);
+	ncm_extents_add(&set, 70, 80);
+	CHECK_SET(set, {0, 5}, {10, 40}, {50, 60}, {70, 80});
+	ncm_extents_add(&set, 4, 71);
+	CHECK_SET(set, {0, 80});
+	ncm_extents_add(&set, 7, 7); /* no bytes */
+	ncm_extents_add(&set, 90, 80);
+	CHECK_SET(set, {0, 80});
+	CHECK_U64(ncm_extents_sum(&set), 80);
+	ncm_extents_clear(&set);
+	CHECK(set.count == 0 && set.ranges == NULL);
+}
+
+static void what_is_removed_leaves_its_sides(void)
+{
+	struct ncm_extents set = {0};
+
+	ncm_extents_remove(&set, 0, 10); /* of nothing */
+	CHECK_U64(set.count, 0);
+	ncm_extents_add(&set, 0, 100);
+	ncm_extents_remove(&set, 40, 60);
+	CHECK_SET(set, {0, 40}, {60, 100});
+	ncm_extents_remove(&set, 40, 60);
+	ncm_extents_remove(&set, 50, 50);
+	CHECK_SET(set, {0, 40}, {60, 100});
+	ncm_extents_remove(&set, 0, 1);
+	ncm_extents_remove(&set, 99, 200);
+	CHECK_SET(set, {1, 40}, {60, 99});
+	ncm_extents_remove(&set, 30, 70);
+	CHECK_SET(set, {1, 30}, {70, 99});
+	ncm_extents_add(&set, 40, 50);
+	ncm_extents_remove(&set, 30, 99); /* several whole ones */
+	CHECK_SET(set, {1, 30});
+	ncm_extents_remove(&set, 0, UINT64_MAX);
+	CHECK_U64(set.count, 0);
+	CHECK_U64(ncm_extents_sum(&set), 0);
+	ncm_extents_clear(&set);
+}
+
+static void a_file_to_its_unknown_end_is_a_range_too(void)
+{
+	struct ncm_extents set = {0};
+
+	ncm_extents_add(&set, 0, UINT64_MAX);
+	CHECK_U64(ncm_extents_sum(&set), UINT64_MAX);
+	CHECK_U64(ncm_extents_end_of(&set, UINT64_C(1) << 50), UINT64_MAX);
+	ncm_extents_remove(&set, 123456, UINT64_MAX);
+	CHECK_SET(set, {0, 123456});
+	ncm_extents_add(&set, UINT64_MAX - 1, UINT64_MAX);
+	CHECK_U64(ncm_extents_end_of(&set, UINT64_MAX - 1), UINT64_MAX);
+	CHECK_U64(ncm_extents_end_of(&set, UINT64_MAX - 2), UINT64_MAX - 2);
+	ncm_extents_clear(&set);
+}
+
+static void the_first_gap_is_found(void)
+{
+	struct ncm_extents set = {0};
+	struct ncm_range gap;
+
+	CHECK(!ncm_extents_gap(&set, 0, &gap));
+	CHECK(ncm_extents_gap(&set, 50, &gap) && gap.start == 0 && gap.end == 50);
+	ncm_extents_add(&set, 10, 20);
+	CHECK(ncm_extents_gap(&set, 50, &gap) && gap.start == 0 && gap.end == 10);
+	CHECK(ncm_extents_gap(&set, 5, &gap) && gap.start == 0 && gap.end == 5);
+	ncm_extents_add(&set, 0, 10);
+	CHECK(ncm_extents_gap(&set, 50, &gap) && gap.start == 20 && gap.end == 50);
+	CHECK(!ncm_extents_gap(&set, 20, &gap));
+	ncm_extents_add(&set, 30, 60);
+	CHECK(ncm_extents_gap(&set, 50, &gap) && gap.start == 20 && gap.end == 30);
+	CHECK(ncm_extents_gap(&set, UINT64_MAX, &gap) && gap.start == 20 && gap.end == 30);
+	ncm_extents_add(&set, 20, 30);
+	CHECK(!ncm_extents_gap(&set, 60, &gap));
+	CHECK(ncm_extents_gap(&set, 61, &gap) && gap.start == 60 && gap.end == 61);
+	ncm_extents_clear(&set);
+}
+
+static uint32_t random_below(uint32_t *state, uint32_t limit)
+{
+	*state = *state * 1664525 + 1013904223;
+	return (uint32_t)(((uint64_t)*state * limit) >> 32);
+}
+
+/* The set must say of each byte what a plain array of bytes says, in as few ranges as that needs. */
+static void check_against(const struct ncm_extents *set, const unsigned char *bytes)
+{
+	size_t runs = 0, sum = 0;
+	bool gap_seen = false;
+	struct ncm_range gap;
+
+	for (size_t at = 0; at < SPACE; at++) {
+		uint64_t end = at;
+
+		while (end < SPACE && bytes[end])
+			end++;
+		CHECK_U64(ncm_extents_end_of(set, at), end);
+		if (!bytes[at] && !gap_seen) {
+			gap_seen = true;
+			CHECK(ncm_extents_gap(set, SPACE, &gap));
+			CHECK_U64(gap.start, at);
+			for (end = at; end < SPACE && !bytes[end]; end++)
+				;
+			CHECK_U64(gap.end, end);
+		}
+		runs += bytes[at] && (at == 0 || !bytes[at - 1]);
+		sum += bytes[at];
+	}
+	CHECK(gap_seen || !ncm_extents_gap(set, SPACE, &gap));
+	CHECK_U64(set->count, runs);
+	CHECK_U64(ncm_extents_sum(set), sum);
+}
+
+static void random_steps_agree_with_a_plain_array(void)
+{
+	const char *given = getenv("NCM_TEST_SEED");
+	uint32_t state = given ? (uint32_t)strtoul(given, NULL, 10) : 20260101;
+	unsigned char bytes[SPACE] = {0};
+	struct ncm_extents set = {0}, copy = {0};
+
+	printf("seed %" PRIu32 " (NCM_TEST_SEED)\n", state);
+	for (unsigned i = 0; i < STEPS; i++) {
+		uint32_t start = random_below(&state, SPACE), end = start + random_below(&state, 40);
+		bool add = random_below(&state, 2);
+
+		end = end > SPACE ? SPACE : end;
+		memset(bytes + start, add, end - start);
+		if (add)
+			ncm_extents_add(&set, start, end);
+		else
+			ncm_extents_remove(&set, start, end);
+		check_against(&set, bytes);
+	}
+	ncm_extents_copy(&copy, &set);
+	check_against(&copy, bytes);
+	ncm_extents_add(&set, 0, SPACE); /* a copy is its own */
+	check_against(&copy, bytes);
+	ncm_extents_clear(&set);
+	ncm_extents_clear(&copy);
+}
+
+/* A host that gives each connection `each` bytes per second, and all together at most `all`. */
+static double rate_of(const struct ncm_pace *pace, double each, double all)
+{
+	double rate = each * pace->allowed;
+
+	return rate > all ? all : rate;
+}
+
+/* Lets half a second pass in which all connections that are allowed were used. */
+static void pass(struct ncm_pace *pace, double each, double all, double *now)
+{
+	pace->active = pace->allowed;
+	pace->bytes += (uint64_t)(rate_of(pace, each, all) / 2);
+	*now += 0.5;
+	ncm_pace_tick(pace, true, *now);
+}
+
+static void connections_double_while_that_brings_more(void)
+{
+	struct ncm_pace pace;
+	double now = 1000;
+
+	ncm_pace_begin(&pace, "http://h", 16, now);
+	CHECK_STR(pace.origin, "http://h");
+	CHECK_U64(pace.allowed, 2);
+	for (unsigned expected = 4; expected <= 16; expected *= 2) {
+		pass(&pace, 1e6, 1e9, &now);
+		CHECK_U64(pace.allowed, expected);
+	}
+	for (int i = 0; i < 20; i++)
+		pass(&pace, 1e6, 1e9, &now);
+	CHECK_U64(pace.allowed, 16); /* the user's bound */
+	ncm_pace_end(&pace);
+	CHECK(pace.origin == NULL);
+}
+
+static void connections_that_bring_nothing_are_given_up(void)
+{
+	struct ncm_pace pace;
+	double now = 1000;
+	unsigned tries = 0;
+
+	ncm_pace_begin(&pace, "http://h", 16, now);
+	pass(&pace, 1e6, 3e6, &now);
+	CHECK_U64(pace.allowed, 4); /* 2 brought 2e6: try */
+	pass(&pace, 1e6, 3e6, &now);
+	CHECK_U64(pace.allowed, 8); /* 4 brought half as much more */
+	pass(&pace, 1e6, 3e6, &now);
+	CHECK_U64(pace.allowed, 4); /* 8 brought no more */
+	for (int i = 0; i < 100; i++) {
+		pass(&pace, 1e6, 3e6, &now);
+		CHECK(pace.allowed == 4 || pace.allowed == 8);
+		tries += pace.allowed == 8;
+	}
+	CHECK(tries > 0 && tries <= 10); /* now and then it looks again, and comes back */
+	/* The host has become faster. */
+	for (int i = 0; i < 40; i++)
+		pass(&pace, 1e6, 1e9, &now);
+	CHECK_U64(pace.allowed, 16);
+	ncm_pace_end(&pace);
+}
+
+static void what_says_nothing_changes_nothing(void)
+{
+	struct ncm_pace pace;
+	double now = 1000;
+
+	ncm_pace_begin(&pace, "http://h", 16, now);
+	pace.active = 2;
+	pace.bytes = 1000;
+	ncm_pace_tick(&pace, true, now + 0.1); /* too soon */
+	CHECK_U64(pace.allowed, 2);
+	CHECK_U64(pace.bytes, 1000);
+	ncm_pace_tick(&pace, false, now += 1); /* no work for more */
+	CHECK_U64(pace.allowed, 2);
+	CHECK_U64(pace.bytes, 0);             /* and it began to count anew */
+	ncm_pace_tick(&pace, true, now += 1); /* nothing came */
+	CHECK_U64(pace.allowed, 2);
+	pace.active = 1;
+	pace.bytes = 1000;
+	ncm_pace_tick(&pace, true, now += 1); /* those that it may have are not there yet */
+	CHECK_U64(pace.allowed, 2);
+	/* Likewise while it waits to see whether more of them helped. */
+	pass(&pace, 1e6, 1e9, &now);
+	CHECK_U64(pace.allowed, 4);
+	pace.active = 3;
+	pace.bytes = 10;
+	ncm_pace_tick(&pace, true, now += 1);
+	CHECK_U64(pace.allowed, 4);
+	ncm_pace_end(&pace);
+}
+
+static void a_host_that_refuses_gets_fewer(void)
+{
+	struct ncm_pace pace;
+	double now = 1000;
+
+	ncm_pace_begin(&pace, "http://h", 16, now);
+	for (int i = 0; i < 5; i++)
+		pass(&pace, 1e6, 1e9, &now);
+	CHECK_U64(pace.allowed, 16);
+	ncm_pace_refused(&pace, now);
+	CHECK_U64(pace.allowed, 8);
+	for (int i = 0; i < 5; i++)
+		ncm_pace_refused(&pace, now);
+	CHECK_U64(pace.allowed, 1);  /* never none */
+	for (int i = 0; i < 30; i++) /* not for 15 seconds */
+		pass(&pace, 1e6, 1e9, &now);
+	CHECK_U64(pace.allowed, 1);
+	for (int i = 0; i < 30; i++)
+		pass(&pace, 1e6, 1e9, &now);
+	CHECK_U64(pace.allowed, 16);
+	ncm_pace_end(&pace);
+}
+
+static void the_users_bound_holds_from_the_start(void)
+{
+	static const unsigned bounds[] = {1, 2, 3, 5};
+
+	for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
+		struct ncm_pace pace;
+		double now = 1000;
+
+		ncm_pace_begin(&pace, "http://h", bounds[i], now);
+		for (int k = 0; k < 20; k++) {
+			CHECK(pace.allowed <= bounds[i]);
+			pass(&pace, 1e6, 1e9, &now);
+		}
+		CHECK_U64(pace.allowed, bounds[i]);
+		ncm_pace_end(&pace);
+	}
+}
+
+int main(void)
+{
+	RUN(ranges_that_touch_become_one);
+	RUN(what_is_removed_leaves_its_sides);
+	RUN(a_file_to_its_unknown_end_is_a_range_too);
+	RUN(the_first_gap_is_found);
+	RUN(random_steps_agree_with_a_plain_array);
+	RUN(connections_double_while_that_brings_more);
+	RUN(connections_that_bring_nothing_are_given_up);
+	RUN(what_says_nothing_changes_nothing);
+	RUN(a_host_that_refuses_gets_fewer);
+	RUN(the_users_bound_holds_from_the_start);
+	return 0;
+}
