@@ -62,6 +62,8 @@ static const struct option planning[] = {
      .help = "disk space to leave free on each file system"},
     {0, "bandwidth", OPTION_RATE, AT(bandwidth), .argument = "RATE",
      .help = "estimate the time for this link: 100M is 100 Mbit/s"},
+    {0, "retry", OPTION_NUMBER, AT(retry), .argument = "N", .help = "retries without progress, as curl counts them",
+     .least = 0, .most = 99},
     {0, "retries", OPTION_NUMBER, AT(retries), .argument = "N", .help = "tries of one request that make no progress",
      .least = 1, .most = 100},
     {0, "timeout", OPTION_NUMBER, AT(timeout), .argument = "SECONDS", .help = "time to connect", .least = 1,

@@ -23,9 +23,9 @@ struct settings {
 	/* plan and pull */
 	struct ncm_provision_options provision;
 	bool dry_run, yes, exit_code;
-	struct option_number jobs, connections, limit_rate, retries, timeout, reserve, bandwidth;
+	struct option_number jobs, connections, limit_rate, retry, retries, timeout, reserve, bandwidth;
 
-	bool quick;                                                 /* verify */
+	bool quick, repair;                                         /* verify */
 	bool by_use_case, by_phase, by_store, by_source, available; /* list */
 	bool man;                                                   /* help */
 };

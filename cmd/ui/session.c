@@ -37,6 +37,8 @@ static void set_numbers(struct ncm_config *config, const struct settings *settin
 		config->connections = (unsigned)settings->connections.value;
 	if (settings->jobs.given)
 		config->jobs = (unsigned)settings->jobs.value;
+	if (settings->retry.given)
+		config->retries = (unsigned)settings->retry.value + 1;
 	if (settings->retries.given)
 		config->retries = (unsigned)settings->retries.value;
 	if (settings->timeout.given)

@@ -8,6 +8,7 @@
 
 static const double SLOW_SECONDS = 0.5;
 static const double STALLED_SECONDS = 5;
+static const double CRAWLING = 16; /* times slower than the last range of its place */
 
 static bool has_digest(const struct ncm_transfer_item *item)
 {
@@ -304,11 +305,18 @@ static void write_slow_bytes(struct ncm_fetch *fetch, struct ncm_stream *stream,
 		ncm_intake_flush(&fetch->intake, &stream->filling);
 }
 
-/* A connection can die without a word. A new one costs little, when this one has brought something. */
+/* A connection can die without a word, or crawl beside others that run. A new one costs little, when this one has
+ * brought something. */
 static bool has_stalled(const struct ncm_stream *stream, double now)
 {
-	return stream->attached && !stream->paused && stream->body == NCM_BODY_FILE && stream->at > stream->offset &&
-	       now - stream->brought_at > STALLED_SECONDS;
+	double seconds = now - stream->asked_at;
+
+	if (!stream->attached || stream->paused || stream->body != NCM_BODY_FILE || stream->at == stream->offset ||
+	    seconds <= STALLED_SECONDS)
+		return false;
+	return now - stream->brought_at > STALLED_SECONDS ||
+	       (stream->rate->limit == 0 &&
+		(double)(stream->at - stream->offset) / seconds < stream->site->speed / CRAWLING);
 }
 
 static void watch_streams(struct ncm_fetch *fetch)

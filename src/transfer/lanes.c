@@ -182,9 +182,11 @@ static void retry(struct ncm_fetch *fetch, struct ncm_stream *stream, double ask
 
 void ncm_fetch_reconnect(struct ncm_fetch *fetch, struct ncm_stream *stream)
 {
+	/* Should all of them have become slow, this one was as good as the others. */
+	stream->site->speed /= 2;
 	drop(fetch, stream, true);
 	fetch->resumed = true;
-	ncm_fetch_emit(fetch, NCM_EVENT_RETRY, "a connection brings nothing any more; its part is asked for again");
+	ncm_fetch_emit(fetch, NCM_EVENT_RETRY, "a connection has all but stopped; its part is asked for again");
 }
 
 static void request(struct ncm_fetch *fetch, struct ncm_stream *stream)
@@ -327,7 +329,7 @@ static void unsatisfied(struct ncm_fetch *fetch, struct ncm_stream *stream)
 	uint64_t size;
 
 	if (ncm_answer_unsatisfied_size(stream->exchange.head.data, &size) < 0 || size != stream->offset ||
-	    (fetch->item->has_size && fetch->item->size != size) || fetch->stream_count > 1 || size == 0) {
+	    (identity->has_size && identity->size != size) || fetch->stream_count > 1 || size == 0) {
 		ncm_fetch_start_over(fetch);
 		return;
 	}
