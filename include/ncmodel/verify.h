@@ -18,6 +18,12 @@ enum ncm_verdict {
 	NCM_VERDICT_UNREADABLE,
 };
 
+/* Bytes of a file: from `start`, up to but without `end`. */
+struct ncm_verify_range {
+	uint64_t start;
+	uint64_t end;
+};
+
 struct ncm_verify_file {
 	const struct ncm_reg_model *model;
 	const struct ncm_reg_file *file;
@@ -25,6 +31,9 @@ struct ncm_verify_file {
 	uint64_t size_found;
 	struct ncm_sha256 sha256_found;
 	char *detail; /* why, when not OK; or NULL */
+	/* When DAMAGED: where, to 16 MiB, in order, apart. None if no checkpoints tell. */
+	struct ncm_verify_range *damaged;
+	size_t damaged_count;
 };
 
 struct ncm_verify_report {
@@ -39,9 +48,11 @@ struct ncm_verify_report {
 };
 
 /*
- * Checks every file of every chosen registered model: all cores, big files first. An Ollama model's manifest is read,
- * and every blob that it names is checked. Results are written back (verified_at, verify_result) unless quick. Free the
- * report with ncm_verify_free. Fails only if the check could not be made; damage is in the report.
+ * Checks every file of every chosen registered model: all cores, big files first. A file whose SHA-256 checkpoints the
+ * store has is read by all cores at once, and damage is found to 16 MiB; one that has none is hashed from start to end,
+ * and gets them. What the page cache holds is read from it, everything else past it. An Ollama model's manifest is
+ * read, and every blob that it names is checked. Results are written back (verified_at, verify_result) unless quick.
+ * Free the report with ncm_verify_free. Fails only if the check could not be made; damage is in the report.
  */
 struct ncm_verify_report *ncm_verify(const struct ncm_config *config, const struct ncm_selector *selector, bool quick,
 				     const struct ncm_sink *sink, struct ncm_error *err);

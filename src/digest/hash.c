@@ -2,15 +2,10 @@
 #include "digest/hash.h"
 
 #include "base/mem.h"
+#include "digest/tally.h"
 
-#include <ncmodel/event.h>
-
-#include <errno.h>
 #include <openssl/evp.h>
 #include <string.h>
-#include <unistd.h>
-
-enum { READ_CHUNK = 1 << 20 };
 
 struct ncm_hash {
 	EVP_MD_CTX *context;
@@ -109,34 +104,12 @@ struct ncm_hash *ncm_hash_git_blob(uint64_t size)
 int ncm_sha256_fd(int fd, uint64_t size, struct ncm_sha256 *digest, uint64_t *read_bytes,
 		  void (*progress)(void *context, uint64_t bytes), void *context)
 {
-	struct ncm_hash *hash = ncm_hash_new(NCM_HASH_SHA256);
-	NCM_AUTO_FREE unsigned char *chunk = ncm_malloc(READ_CHUNK);
-	uint64_t at = 0;
+	struct ncm_checkpoints checkpoints;
 
-	while (at < size) {
-		size_t want = size - at < READ_CHUNK ? (size_t)(size - at) : READ_CHUNK;
-		ssize_t got = ncm_interrupted() ? -1 : pread(fd, chunk, want, (off_t)at);
-
-		if (ncm_interrupted())
-			errno = EINTR;
-		else if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0) {
-			int saved = errno;
-
-			ncm_hash_free(hash);
-			errno = saved;
-			return -1;
-		}
-		if (got == 0)
-			break;
-		ncm_hash_update(hash, chunk, (size_t)got);
-		at += (uint64_t)got;
-		if (progress)
-			progress(context, (uint64_t)got);
-	}
-	ncm_hash_sha256(hash, digest);
+	if (ncm_tally_fd(fd, size, digest, &checkpoints, progress, context) < 0)
+		return -1;
 	if (read_bytes)
-		*read_bytes = at;
+		*read_bytes = checkpoints.size;
+	ncm_checkpoints_clear(&checkpoints);
 	return 0;
 }

@@ -31,10 +31,7 @@ char *ncm_sha1_hex(const struct ncm_sha1 *digest, char hex[41]);
 /* What git calls a file of this content: SHA-1 over "blob <size>\0" and the bytes. The header is fed first. */
 struct ncm_hash *ncm_hash_git_blob(uint64_t size);
 
-/*
- * Hashes `size` bytes of fd from offset 0 (UINT64_MAX: to the end), telling progress (may be NULL) after each
- * chunk. *read_bytes receives how many there were. Returns 0, or -1 with errno (EINTR when interrupted by the user).
- */
+/* As ncm_tally_fd, without checkpoints. *read_bytes (may be NULL) receives how many bytes there were. */
 int ncm_sha256_fd(int fd, uint64_t size, struct ncm_sha256 *digest, uint64_t *read_bytes,
 		  void (*progress)(void *context, uint64_t bytes), void *context);
 

@@ -6,13 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ncmodel/event.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
 	BLOCK = 4096,                      /* direct reads begin and end at multiples of it, on disk and in memory */
-	PIECE = 128 << 10,                 /* from the page cache: small enough to be hashed from the CPU's own cache */
 	PAGES = NCM_READER_LARGEST / 4096, /* at most: pages may be larger */
 };
 
@@ -52,8 +53,8 @@ void *ncm_reader_buffer(size_t size)
 {
 	void *buffer = aligned_alloc(BLOCK, size);
 
-	/* As ncm_malloc, which cannot align. */
-	return buffer ? buffer : ncm_malloc(SIZE_MAX);
+	/* Memory that is not aligned only costs the direct reads. */
+	return buffer ? buffer : ncm_malloc(size);
 }
 
 /* Which pages of a stretch of the file are in the page cache. */
@@ -72,14 +73,35 @@ static size_t pages_of(size_t size)
 	return (size + page_size() - 1) / page_size();
 }
 
-static void look(const struct ncm_reader *reader, uint64_t at, size_t size, struct presence *presence)
-{
-	void *map;
+/* cachestat(2), of Linux 6.5, which the C library does not know yet. Its number is the same on these machines. */
+#if !defined(SYS_cachestat) && (defined(__x86_64__) || defined(__aarch64__) || defined(__riscv))
+#define SYS_cachestat 451
+#endif
 
-	presence->known = presence->all = false;
-	if (!reader->knows_cache)
-		return;
-	map = mmap(NULL, size, PROT_READ, MAP_SHARED, reader->fd, (off_t)at);
+/* How many pages of a stretch the page cache has, or -1 if the kernel does not count them. */
+static ssize_t count_pages(int fd, uint64_t at, size_t size)
+{
+#ifdef SYS_cachestat
+	const struct {
+		uint64_t offset, length;
+	} range = {at, size};
+	struct {
+		uint64_t cached, dirty, writeback, evicted, recently_evicted;
+	} counts;
+
+	if (syscall(SYS_cachestat, fd, &range, &counts, 0) == 0)
+		return (ssize_t)counts.cached;
+#else
+	(void)fd, (void)at, (void)size;
+#endif
+	return -1;
+}
+
+/* Page by page, which takes eight times as long as counting them. */
+static void look_at_each(int fd, uint64_t at, size_t size, struct presence *presence)
+{
+	void *map = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, (off_t)at);
+
 	if (map == MAP_FAILED)
 		return;
 	presence->known = mincore(map, size, presence->pages) == 0;
@@ -87,6 +109,24 @@ static void look(const struct ncm_reader *reader, uint64_t at, size_t size, stru
 	presence->all = presence->known;
 	for (size_t i = 0, pages = pages_of(size); presence->all && i < pages; i++)
 		presence->all = presence->pages[i] & 1;
+}
+
+static void look(const struct ncm_reader *reader, uint64_t at, size_t size, struct presence *presence)
+{
+	ssize_t count;
+
+	presence->known = presence->all = false;
+	if (!reader->knows_cache)
+		return;
+	count = count_pages(reader->fd, at, size);
+	if (count == (ssize_t)pages_of(size)) {
+		presence->known = presence->all = true;
+	} else if (count == 0) {
+		presence->known = true;
+		memset(presence->pages, 0, sizeof presence->pages);
+	} else {
+		look_at_each(reader->fd, at, size, presence);
+	}
 }
 
 /* Drops what was not there before, and nothing else. After an honest direct read there is nothing to drop. */
@@ -119,91 +159,55 @@ static ssize_t read_past_cache(struct ncm_reader *reader, void *buffer, size_t s
 	return pread(reader->fd, buffer, size, (off_t)at);
 }
 
-struct reading {
-	struct ncm_reader *reader;
-	void *buffer;
-	ncm_reader_take take;
-	void *context;
-};
-
-static ssize_t read_once(const struct reading *reading, uint64_t at, size_t size, bool cached)
+ssize_t ncm_reader_fill(struct ncm_reader *reader, uint64_t at, uint64_t end, void *buffer, size_t size,
+			const void **data)
 {
+	/* Whole pages are looked at, read past the cache and dropped. */
+	const size_t before = (size_t)(at % page_size());
+	const uint64_t start = at - before;
+	const size_t room = size - (size_t)(start % size);
+	const size_t want = end - start < room ? (size_t)(end - start) : room;
+	struct presence presence;
 	ssize_t got;
 
+	look(reader, start, want, &presence);
 	do {
 		if (ncm_interrupted()) {
 			errno = EINTR;
 			return -1;
 		}
-		got = cached ? pread(reading->reader->fd, reading->buffer, size, (off_t)at)
-			     : read_past_cache(reading->reader, reading->buffer, size, at);
+		got = presence.all ? pread(reader->fd, buffer, want, (off_t)start)
+				   : read_past_cache(reader, buffer, want, start);
 	} while (got < 0 && errno == EINTR);
-	return got;
-}
-
-/* Hands over all that the page cache holds of a stretch, in small pieces. Returns how many bytes, or -1. */
-static ssize_t take_cached(const struct reading *reading, uint64_t at, size_t size)
-{
-	size_t done = 0;
-
-	while (done < size) {
-		const size_t want = size - done < PIECE ? size - done : PIECE;
-		const ssize_t got = read_once(reading, at + done, want, true);
-
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			break;
-		reading->take(reading->context, reading->buffer, (size_t)got);
-		done += (size_t)got;
-	}
-	return (ssize_t)done;
-}
-
-/*
- * Hands over a stretch that lies within one bufferful of the file, or less at the file's end or where the kernel gives
- * less. Returns how many bytes, or -1.
- */
-static ssize_t take_stretch(const struct reading *reading, uint64_t at, size_t size)
-{
-	/* Whole pages are looked at, read past the cache and dropped. */
-	const size_t before = (size_t)(at % page_size());
-	struct presence presence;
-	ssize_t got;
-
-	look(reading->reader, at - before, before + size, &presence);
-	if (presence.all)
-		return take_cached(reading, at, size);
-	got = read_once(reading, at - before, before + size, false);
-	drop(reading->reader->fd, at - before, before + size, &presence);
 	if (got < 0)
 		return -1;
-	if ((size_t)got <= before)
-		return 0;
-	reading->take(reading->context, (const char *)reading->buffer + before, (size_t)got - before);
-	return got - (ssize_t)before;
+	if (!presence.all)
+		drop(reader->fd, start, want, &presence);
+	*data = (const char *)buffer + before;
+	return (size_t)got > before ? got - (ssize_t)before : 0;
+}
+
+uint64_t ncm_reader_end(const struct ncm_reader *reader, uint64_t end)
+{
+	struct stat status;
+
+	if (fstat(reader->fd, &status) < 0 || end < (uint64_t)status.st_size)
+		return end;
+	return (uint64_t)status.st_size;
 }
 
 int ncm_reader_range(struct ncm_reader *reader, uint64_t start, uint64_t end, void *buffer, size_t size,
 		     ncm_reader_take take, void *context)
 {
-	const struct reading reading = {reader, buffer, take, context};
-	struct stat status;
+	const uint64_t stop = ncm_reader_end(reader, end);
+	const void *data;
+	ssize_t got = 0;
 
-	if (fstat(reader->fd, &status) < 0)
-		return -1;
-	if (end > (uint64_t)status.st_size)
-		end = (uint64_t)status.st_size;
-	for (uint64_t at = start; at < end;) {
-		/* From one multiple of the buffer's size to the next, so that pages before `at` have room too. */
-		const uint64_t room = size - at % size;
-		const ssize_t got = take_stretch(&reading, at, (size_t)(end - at < room ? end - at : room));
-
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			break;
-		at += (uint64_t)got;
+	for (uint64_t at = start; at < stop; at += (uint64_t)got) {
+		got = ncm_reader_fill(reader, at, stop, buffer, size, &data);
+		if (got <= 0)
+			return (int)got;
+		take(context, data, (size_t)got);
 	}
 	return 0;
 }

@@ -99,7 +99,7 @@ int ncm_tally_fd(int fd, uint64_t size, struct ncm_sha256 *digest, struct ncm_ch
 	int failed, saved;
 
 	ncm_reader_open(&reader, fd);
-	failed = ncm_reader_range(&reader, 0, size, buffer, NCM_READER_LARGEST, take, &tallying);
+	failed = ncm_reader_ahead(&reader, 0, size, buffer, NCM_READER_LARGEST, take, &tallying);
 	saved = errno;
 	ncm_reader_close(&reader);
 	if (!failed) {

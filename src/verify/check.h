@@ -11,9 +11,11 @@
 
 /* One path on disk, however many models name it. */
 struct check {
-	const char *path;  /* absolute; borrowed from the registry */
-	const char *model; /* the first that names it */
-	int failure;       /* errno of looking at it or reading it; 0 if that went well */
+	const char *path;                  /* absolute; borrowed from the registry */
+	const char *model;                 /* the first that names it */
+	const struct ncm_sha256 *expected; /* the digest that the first recorded; borrowed; NULL: none */
+	int store_dirfd;                   /* folder of the store that it lies in, borrowed; -1: outside every store */
+	int failure;                       /* errno of looking at it or reading it; 0 if that went well */
 	bool regular;
 	dev_t device;
 	ino_t inode;
@@ -23,11 +25,18 @@ struct check {
 	bool hashed;
 	size_t twin; /* the check of the same inode that is hashed for both, or its own index */
 	struct ncm_sha256 sha256;
+	struct ncm_verify_range *damaged; /* as far as checkpoints tell; freed with checks_free */
+	size_t damaged_count;
 };
 
 /* check.c */
 void check_look(struct check *check);
-/* Hashes what is to be hashed, on all cores, big files first. Returns the bytes read. */
+void checks_free(struct check *checks, size_t count);
+
+/*
+ * queue.c: hashes what is to be hashed, on all cores: big files first, a file that has checkpoints by many threads at
+ * once. Returns the bytes read.
+ */
 uint64_t checks_hash(struct check *checks, size_t count, const struct ncm_sink *sink);
 
 /* ollama.c: adds to an Ollama model of the (in-memory) registry the blobs that its manifest names and models.json does

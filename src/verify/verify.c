@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "verify/check.h"
 
+#include "base/buffer.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -102,10 +103,37 @@ static void look(struct verify *verify, bool quick)
 		const struct ncm_reg_file *file = verify->report->files[i].file;
 		struct check *check = &verify->checks[verify->check_of[i]];
 
-		if (!check->failure && check->regular && has_digest(file) && check->size == file->size)
-			check->to_hash = true;
+		if (check->failure || !check->regular || !has_digest(file) || check->size != file->size)
+			continue;
+		check->to_hash = true;
+		if (!check->expected)
+			check->expected = &file->sha256;
 	}
 	find_twins(verify);
+}
+
+/* ", damaged: bytes 0-16777215, 33554432-50331647"; nothing if nothing tells where. */
+static void add_ranges(const struct ncm_verify_range *ranges, size_t count, struct ncm_buffer *text)
+{
+	enum { MOST = 8 };
+	const size_t named = count > MOST ? MOST - 1 : count;
+
+	for (size_t i = 0; i < named; i++)
+		ncm_buffer_printf(text, "%s%llu-%llu", i ? ", " : ", damaged: bytes ",
+				  (unsigned long long)ranges[i].start, (unsigned long long)ranges[i].end - 1);
+	if (count > named)
+		ncm_buffer_printf(text, " and %zu more ranges", count - named);
+}
+
+static char *damage_text(const struct check *check, const struct ncm_reg_file *file)
+{
+	char is[NCM_SHA256_HEX + 1], was[NCM_SHA256_HEX + 1];
+	struct ncm_buffer text = {0};
+
+	ncm_buffer_printf(&text, "has sha256 %s, models.json says %s", ncm_sha256_hex(&check->sha256, is),
+			  ncm_sha256_hex(&file->sha256, was));
+	add_ranges(check->damaged, check->damaged_count, &text);
+	return ncm_buffer_take(&text);
 }
 
 static enum ncm_verdict verdict(struct ncm_verify_file *out, enum ncm_verdict is, char *detail)
@@ -117,7 +145,6 @@ static enum ncm_verdict verdict(struct ncm_verify_file *out, enum ncm_verdict is
 static enum ncm_verdict judge(const struct check *check, bool quick, struct ncm_verify_file *out)
 {
 	const struct ncm_reg_file *file = out->file;
-	char is[NCM_SHA256_HEX + 1], was[NCM_SHA256_HEX + 1];
 
 	if (check->failure == ENOENT || check->failure == ENOTDIR)
 		return verdict(out, NCM_VERDICT_MISSING, ncm_strdup("is not there"));
@@ -135,10 +162,11 @@ static enum ncm_verdict judge(const struct check *check, bool quick, struct ncm_
 	if (quick && file->mtime_ns != 0 && check->mtime_ns != file->mtime_ns)
 		return verdict(out, NCM_VERDICT_CHANGED,
 			       ncm_strdup("was written to after it was recorded; its size is right"));
-	if (!quick && !ncm_sha256_equal(&check->sha256, &file->sha256))
-		return verdict(out, NCM_VERDICT_DAMAGED,
-			       ncm_asprintf("has sha256 %s, models.json says %s", ncm_sha256_hex(&check->sha256, is),
-					    ncm_sha256_hex(&file->sha256, was)));
+	if (!quick && !ncm_sha256_equal(&check->sha256, &file->sha256)) {
+		for (size_t i = 0; i < check->damaged_count; i++)
+			*NCM_PUSH(out->damaged, out->damaged_count) = check->damaged[i];
+		return verdict(out, NCM_VERDICT_DAMAGED, damage_text(check, file));
+	}
 	return NCM_VERDICT_OK;
 }
 
@@ -224,28 +252,69 @@ static void write_back(const struct verify *verify, const struct ncm_sink *sink)
 	ncm_error_clear(&err);
 }
 
-static int run(struct verify *verify, const struct ncm_config *config, const struct ncm_sink *sink,
-	       struct ncm_error *err)
+/* The folder of the store whose path is the longest that `path` lies below, or -1. */
+static int store_of(const struct ncm_layout *layout, const int *dirfds, const char *path)
+{
+	size_t longest = 0;
+	int dirfd = -1;
+
+	for (size_t i = 0; i < layout->count; i++) {
+		const size_t size = strlen(layout->stores[i].path);
+
+		if (size > longest && strncmp(path, layout->stores[i].path, size) == 0 && path[size] == '/') {
+			longest = size;
+			dirfd = dirfds[i];
+		}
+	}
+	return dirfd;
+}
+
+static void hash(struct verify *verify, const struct ncm_layout *layout, const struct ncm_sink *sink)
+{
+	NCM_AUTO_FREE int *dirfds = ncm_calloc(layout->count + 1, sizeof *dirfds);
+
+	for (size_t i = 0; i < layout->count; i++)
+		dirfds[i] = ncm_store_peek(&layout->stores[i]);
+	for (size_t i = 0; i < verify->check_count; i++)
+		verify->checks[i].store_dirfd = store_of(layout, dirfds, verify->checks[i].path);
+	verify->report->bytes = checks_hash(verify->checks, verify->check_count, sink);
+	for (size_t i = 0; i < layout->count; i++) {
+		if (dirfds[i] >= 0)
+			close(dirfds[i]);
+	}
+}
+
+static int check_all(struct verify *verify, const struct ncm_layout *layout, const struct ncm_sink *sink,
+		     struct ncm_error *err)
 {
 	struct ncm_verify_report *report = verify->report;
-	struct ncm_layout *layout;
 
 	for (size_t i = 0; i < verify->model_count; i++)
 		verify_add_blobs(&report->registry->models[verify->models[i] - report->registry->models]);
 	collect(verify);
 	look(verify, report->quick);
-	report->bytes = checks_hash(verify->checks, verify->check_count, sink);
+	if (!report->quick)
+		hash(verify, layout, sink);
 	if (ncm_interrupted())
 		return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted: not all files were checked");
 	judge_all(verify);
 	if (!report->quick)
 		write_back(verify, sink);
-	layout = ncm_layout_load(config, err);
+	verify_find_extra(layout, report->registry, verify->models, verify->model_count, &report->extra);
+	return 0;
+}
+
+static int run(struct verify *verify, const struct ncm_config *config, const struct ncm_sink *sink,
+	       struct ncm_error *err)
+{
+	struct ncm_layout *layout = ncm_layout_load(config, err);
+	int failed;
+
 	if (!layout)
 		return -1;
-	verify_find_extra(layout, report->registry, verify->models, verify->model_count, &report->extra);
+	failed = check_all(verify, layout, sink, err);
 	ncm_layout_free(layout);
-	return 0;
+	return failed;
 }
 
 struct ncm_verify_report *ncm_verify(const struct ncm_config *config, const struct ncm_selector *selector, bool quick,
@@ -263,7 +332,7 @@ struct ncm_verify_report *ncm_verify(const struct ncm_config *config, const stru
 	if (!failed)
 		failed = run(&verify, config, sink, err);
 	free(verify.models);
-	free(verify.checks);
+	checks_free(verify.checks, verify.check_count);
 	free(verify.check_of);
 	report->seconds = ncm_monotonic() - start;
 	if (failed) {
@@ -277,8 +346,10 @@ void ncm_verify_free(struct ncm_verify_report *report)
 {
 	if (!report)
 		return;
-	for (size_t i = 0; i < report->count; i++)
+	for (size_t i = 0; i < report->count; i++) {
 		free(report->files[i].detail);
+		free(report->files[i].damaged);
+	}
 	free(report->files);
 	ncm_strings_free(&report->extra);
 	ncm_registry_free(report->registry);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "verify/repair.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "digest/checkpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+static int open_damaged(const struct ncm_repair *repair, struct ncm_error *err)
+{
+	const int flags = O_RDWR | O_NONBLOCK | O_NOCTTY;
+	int fd = ncm_open_beneath(repair->store_dirfd, repair->relative, flags, 0);
+	struct stat status;
+
+	if (fd < 0)
+		return ncm_error_errno(err, errno, "cannot repair %s in its place", repair->relative);
+	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (uint64_t)status.st_size == repair->size)
+		return fd;
+	close(fd);
+	return ncm_error_set(err, NCM_E_DAMAGED, "%s was changed while it was to be repaired", repair->relative);
+}
+
+/* Returns how many bytes there are, or -1. */
+static ssize_t read_span(int fd, uint8_t *bytes, size_t size, uint64_t start)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		const ssize_t got =
+		    ncm_interrupted() ? -1 : pread(fd, bytes + done, size - done, (off_t)(start + done));
+
+		if (ncm_interrupted())
+			errno = EINTR;
+		else if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		done += (size_t)got;
+	}
+	return (ssize_t)done;
+}
+
+static int repair_span(const struct ncm_repair *repair, const struct ncm_checkpoints *checkpoints, size_t span, int fd,
+		       uint8_t *bytes, struct ncm_error *err)
+{
+	const uint64_t start = ncm_span_start(span), end = ncm_span_end(checkpoints, span);
+	const ssize_t size = read_span(repair->partial_fd, bytes, (size_t)(end - start), start);
+	struct ncm_span_proof proof;
+
+	if (size < 0) {
+		if (ncm_interrupted())
+			return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while %s was repaired",
+					     repair->relative);
+		return ncm_error_errno(err, errno, "cannot read what was fetched of %s", repair->relative);
+	}
+	ncm_span_begin(&proof, checkpoints, span);
+	ncm_span_update(&proof, bytes, (size_t)size);
+	if (!ncm_span_holds(&proof))
+		return ncm_error_set(err, NCM_E_CHECKSUM,
+				     "%s: bytes %llu-%llu that were fetched are not the right ones", repair->relative,
+				     (unsigned long long)start, (unsigned long long)end - 1);
+	if (ncm_pwrite_all(fd, bytes, (size_t)size, start) < 0 || fdatasync(fd) < 0)
+		return ncm_error_errno(err, errno, "cannot write to %s", repair->relative);
+	return 0;
+}
+
+static int repair_ranges(const struct ncm_repair *repair, const struct ncm_checkpoints *checkpoints, int fd,
+			 struct ncm_error *err)
+{
+	NCM_AUTO_FREE uint8_t *bytes = ncm_malloc(NCM_CHECKPOINT_SPAN);
+
+	for (size_t i = 0; i < repair->count; i++) {
+		size_t span = (size_t)(repair->ranges[i].start / NCM_CHECKPOINT_SPAN);
+
+		for (; span < ncm_span_count(checkpoints) && ncm_span_start(span) < repair->ranges[i].end; span++) {
+			if (repair_span(repair, checkpoints, span, fd, bytes, err) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+int ncm_repair_in_place(const struct ncm_repair *repair, struct stat *status, struct ncm_error *err)
+{
+	NCM_AUTO_CLOSE int fd = open_damaged(repair, err);
+	struct ncm_checkpoints checkpoints;
+	int failed;
+
+	if (fd < 0)
+		return -1;
+	if (repair->count == 0 ||
+	    ncm_checkpoints_read(repair->store_dirfd, repair->sha256, repair->size, &checkpoints) < 0)
+		return ncm_error_set(err, NCM_E_CHECKSUM, "nothing says which part of %s is damaged", repair->relative);
+	failed = repair_ranges(repair, &checkpoints, fd, err);
+	ncm_checkpoints_clear(&checkpoints);
+	if (!failed && fstat(fd, status) < 0)
+		return ncm_error_errno(err, errno, "cannot see %s", repair->relative);
+	return failed;
+}
