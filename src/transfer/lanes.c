@@ -369,6 +369,11 @@ void ncm_fetch_renewed(struct ncm_fetch *fetch, struct ncm_error *err)
 	}
 }
 
+static bool is_elsewhere(const struct ncm_chain *chain)
+{
+	return strcmp(chain->origin, chain->first_origin) != 0;
+}
+
 static void judge(struct ncm_fetch *fetch, struct ncm_stream *stream)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
@@ -393,6 +398,9 @@ static void judge(struct ncm_fetch *fetch, struct ncm_stream *stream)
 		if (stream->reused) { /* a signed URL has had its day */
 			ncm_error_clear(&err);
 			ask_from_the_start(fetch, stream);
+		} else if (err.code == NCM_E_AUTH &&
+			   is_elsewhere(&stream->chain)) { /* the next link may be a good one */
+			retry(fetch, stream, 0, &err);
 		} else {
 			give_up_site(fetch, stream, &err);
 		}

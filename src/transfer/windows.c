@@ -16,7 +16,7 @@ static const uint64_t LARGEST_SHARE = 8 << 20; /* of the run's memory, that one 
 static const uint64_t LARGEST_WINDOW = 64 << 20;
 static const double ROUND_TRIPS = 4;
 static const double WORTH_STEALING_SECONDS = 1; /* what is left takes longer than this */
-static const uint64_t WORTH_STEALING_BYTES = 2 << 20;
+static const uint64_t WORTH_STEALING_BYTES = 64 << 10;
 
 static uint64_t window_of(const struct ncm_site *site)
 {
@@ -117,7 +117,7 @@ bool ncm_fetch_claim(struct ncm_fetch *fetch, struct ncm_stream *stream)
 	if (!other)
 		return false;
 	half = other->at + (other->end - other->at) / 2;
-	half -= half % NCM_BLOCK_BYTES;
+	half -= half % (other->end - other->at < 4 * NCM_BLOCK_BYTES ? NCM_BLOCK_ALIGN : NCM_BLOCK_BYTES);
 	if (half <= other->at)
 		return false;
 	take(fetch, stream, half, other->end);

@@ -1,108 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""The ways in which an answer goes wrong: one method a fault. faultserver.py decides which request meets which."""
+"""The ways in which an answer goes wrong: one method a fault. schedule.py decides which request meets which."""
 import gzip
 import hashlib
-import random
-import socket
-import ssl
-import struct
 import time
-import urllib.parse
 
-REASONS = {200: "OK", 204: "No Content", 206: "Partial Content", 301: "Moved Permanently", 302: "Found", 303: "See Other",
-           304: "Not Modified", 307: "Temporary Redirect", 308: "Permanent Redirect", 400: "Bad Request", 401: "Unauthorized",
-           403: "Forbidden", 404: "Not Found", 410: "Gone", 416: "Range Not Satisfiable", 429: "Too Many Requests",
-           500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
+from heads import COMMIT, HeadFaults
+from wire import Answer, Hangup, Wire, content  # noqa: F401
+
 ENDLESS = 1 << 34  # even a client that never stops is stopped
 HTML = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in to download.</body></html>\n"
-COMMIT = "45ce642d3fab2033d167ec09641a159010f7d9d9"
 
 
-class Hangup(Exception):
-    """Ends the connection; the text goes to the log."""
-
-
-def content(name, size):
-    """The good bytes of a generated file."""
-    return random.Random("%s/%d" % (name, size)).randbytes(size)
-
-
-class Answer:
-    """A good answer, which a fault then spoils."""
-
-    def __init__(self, status, headers, body):
-        self.status, self.headers, self.body = status, list(headers), body
-
-    def get(self, name):
-        for key, value in self.headers:
-            if key.lower() == name.lower():
-                return value
-        return None
-
-    def remove(self, name):
-        self.headers = [(k, v) for k, v in self.headers if k.lower() != name.lower()]
-
-    def set(self, name, value):
-        self.remove(name)
-        self.headers.append((name, str(value)))
-
-
-class Wire:
-    """Counts what goes out, and slows it down."""
-
-    def __init__(self, connection, stopped, headless):
-        self._connection, self._stopped, self._headless = connection, stopped, headless
-        self.status, self.sent, self.rate = None, 0, 0
-
-    def raw(self, data):
-        self._connection.sendall(data)
-
-    def head(self, status, headers, version="HTTP/1.1"):
-        self.status = status
-        lines = ["%s %d %s" % (version, status, REASONS.get(status, "Status"))] + ["%s: %s" % (n, v) for n, v in headers]
-        self.raw(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace"))
-
-    def body(self, data, rate=None):
-        if self._headless:
-            return
-        rate = self.rate if rate is None else rate
-        step = max(1, min(65536, int(rate / 20))) if rate else 65536
-        start, sent = time.monotonic(), 0
-        view = memoryview(data)
-        while sent < len(view):
-            part = view[sent : sent + step]
-            self.raw(part)
-            sent += len(part)
-            self.sent += len(part)
-            if rate:
-                self.wait(start + sent / rate - time.monotonic())
-
-    def wait(self, seconds):
-        """Sleeps, but not beyond the server's stop or the client's leaving."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if self._stopped.wait(min(0.2, max(0, end - time.monotonic()))):
-                raise Hangup("server stopped")
-            if self._left():
-                raise Hangup("client left")
-
-    def _left(self):
-        if isinstance(self._connection, ssl.SSLSocket):
-            return False
-        self._connection.setblocking(False)
-        try:
-            return self._connection.recv(1, socket.MSG_PEEK) == b""
-        except BlockingIOError:
-            return False
-        finally:
-            self._connection.settimeout(120)
-
-    def reset(self):
-        """The next close sends RST instead of FIN."""
-        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-class Faults:
+class Faults(HeadFaults):
     """One method a fault. Each sends the whole (spoilt) answer; True: the connection stays usable."""
 
     def __init__(self, server, wire, request, answer, port, secure):
@@ -111,11 +20,11 @@ class Faults:
     def run(self, parameters):
         self.p = parameters
         self.wire.rate = parameters.whole("rate", self.server.rate)
+        for name in parameters.all("remove"):
+            self.answer.remove(name)
         for header in parameters.all("header"):
             name, _, value = header.partition(":")
             self.answer.headers.append((name.strip(), value.strip()))
-        for name in parameters.all("remove"):
-            self.answer.remove(name)
         if parameters.text("lfs") is not None:
             self._as_large_file()
         name = (parameters.text("fault") or "none").replace("-", "_")
@@ -141,6 +50,10 @@ class Faults:
         """The full body, whatever part was asked for."""
         return getattr(self.answer, "whole", self.answer.body)
 
+    def _place(self, default):
+        """Where in this answer's body; "random" leaves it to the dice."""
+        return self.p.place("at", len(self.answer.body), default)
+
     def _head(self, **headers):
         for name, value in headers.items():
             self.answer.set(name.replace("_", "-"), value)
@@ -152,10 +65,13 @@ class Faults:
         raise Hangup(text)
 
     def _as_large_file(self):
-        body = self._whole()
-        for name, value in (("X-Repo-Commit", COMMIT), ("X-Linked-Size", len(body)),
-                            ("X-Linked-Etag", '"%s"' % hashlib.sha256(body).hexdigest())):
+        for name, value in (("X-Repo-Commit", COMMIT), ("X-Linked-Size", len(self._whole())),
+                            ("X-Linked-Etag", '"%s"' % self._sha256())):
             self.answer.set(name, value)
+
+    def _sha256(self):
+        served = getattr(self.answer, "served", None)
+        return served.sha256 if served else hashlib.sha256(self._whole()).hexdigest()
 
     def _error(self, status, code, message, body, kind="application/json"):
         headers = [("Content-Type", kind), ("X-Request-Id", "Root=1-test")]
@@ -170,31 +86,41 @@ class Faults:
         self._send(self.answer)
 
     def fault_close(self):
-        """Full Content-Length, closed after at= body bytes (default half); rst=1 resets instead."""
+        """Full Content-Length, closed after at= body bytes (default half, or random); rst=1 resets instead."""
+        at = self._place(len(self.answer.body) // 2)
         self._head(Content_Length=len(self.answer.body))
-        self.wire.body(self.answer.body[: self.p.whole("at", len(self.answer.body) // 2)])
+        self.wire.body(self.answer.body[:at])
         self._cut("closed early")
 
     def fault_stall(self):
-        """Sends at= bytes (default half), then nothing for seconds= (default 3600)."""
-        at = self.p.whole("at", len(self.answer.body) // 2)
+        """Sends at= bytes (default half, or random), then nothing for seconds= (default 3600), then the rest, or then=close."""
+        at = self._place(len(self.answer.body) // 2)
         self._head(Content_Length=len(self.answer.body))
         self.wire.body(self.answer.body[:at])
         self.wire.wait(self.p.number("seconds", 3600))
+        self._or_close("closed after a stall")
         self.wire.body(self.answer.body[at:])
 
+    def _or_close(self, text):
+        if self.p.text("then") == "close":
+            self._cut(text)
+
     def fault_drip(self):
-        """bytes= (default 1) every= seconds (default 1)."""
+        """bytes= (default 1) every= seconds (default 1); after seconds= of it the rest at once, or then=close."""
         self._head(Content_Length=len(self.answer.body))
-        step = self.p.whole("bytes", 1)
-        for start in range(0, len(self.answer.body), step):
-            self.wire.body(self.answer.body[start : start + step], rate=0)
+        step, sent = self.p.whole("bytes", 1), 0
+        end = time.monotonic() + self.p.number("seconds", 1e9)
+        while sent < len(self.answer.body) and time.monotonic() < end:
+            self.wire.body(self.answer.body[sent : sent + step], rate=0)
+            sent += step
             self.wire.wait(self.p.number("every", 1))
+        self._or_close("closed after a drip")
+        self.wire.body(self.answer.body[sent:], rate=0)
 
     def fault_flip(self):
-        """One bit of the byte at= (of the whole file; default 0) is wrong."""
+        """One bit of the byte at= (of the whole file; default 0) is wrong; at=random: somewhere in this answer."""
         first = getattr(self.answer, "first", 0)
-        at = self.p.whole("at", 0) - first
+        at = self._place(0) if self.p.text("at") == "random" else self.p.whole("at", 0) - first
         if 0 <= at < len(self.answer.body):
             body = bytearray(self.answer.body)
             body[at] ^= 1
@@ -219,11 +145,11 @@ class Faults:
         """A Git LFS pointer in place of the file."""
         body = self._whole()
         self._send(Answer(200, [("Content-Type", "text/plain")], b"version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize %d\n"
-                          % (hashlib.sha256(body).hexdigest().encode(), len(body))))
+                          % (self._sha256().encode(), len(body))))
 
     def fault_gzip(self):
         """Content-Encoding: gzip, though identity was asked for."""
-        self.answer.body = gzip.compress(self.answer.body)
+        self.answer.body = gzip.compress(self.answer.body, 1)
         self.answer.set("Content-Encoding", "gzip")
         self._send(self.answer)
 
@@ -274,17 +200,24 @@ class Faults:
         self._cut("cut without length")
 
     def _chunk(self, data):
+        if self.request.method == "HEAD":
+            return
         self.wire.raw(b"%x\r\n" % len(data))
         self.wire.body(data)
         self.wire.raw(b"\r\n")
+
+    def _last_chunk(self):
+        if self.request.method != "HEAD":
+            self.wire.raw(b"0\r\n\r\n")
 
     def fault_chunked(self):
         """A good body in chunks."""
         self.answer.remove("Content-Length")
         self._head(Transfer_Encoding="chunked")
-        for start in range(0, len(self.answer.body), 8192):
-            self._chunk(self.answer.body[start : start + 8192])
-        self.wire.raw(b"0\r\n\r\n")
+        step = max(8192, len(self.answer.body) // 64)
+        for start in range(0, len(self.answer.body), step):
+            self._chunk(self.answer.body[start : start + step])
+        self._last_chunk()
 
     def fault_chunked_cut(self):
         """Chunks, closed before the last one."""
@@ -298,7 +231,7 @@ class Faults:
         self.answer.remove("Content-Length")
         self._head(Transfer_Encoding="gzip, chunked")
         self._chunk(gzip.compress(bytes(50_000_000)))
-        self.wire.raw(b"0\r\n\r\n")
+        self._last_chunk()
 
     def fault_endless(self):
         """No Content-Length and no end. With chunked=1 in chunks; length=1 says the right length and sends on."""
@@ -319,8 +252,10 @@ class Faults:
     # -- ranges
     def fault_ignore_range(self):
         """200 and the whole file for a range."""
-        self.answer.remove("Content-Range")
-        self._send(Answer(200, self.answer.headers, self._whole()))
+        if self.answer.status == 206:  # not a 403 or 416, which would be given out as the file
+            self.answer.remove("Content-Range")
+            self.answer = Answer(200, self.answer.headers, self._whole())
+        self._send(self.answer)
 
     def fault_no_content_range(self):
         """206 without Content-Range."""
@@ -328,8 +263,10 @@ class Faults:
         self._send(self.answer)
 
     def fault_wrong_range(self):
-        """206 whose Content-Range is value= (default one that starts at 0), the body unchanged."""
-        total = len(self._whole())
+        """206 whose Content-Range is value= (default one that starts at 0), or by= bytes off; the body unchanged."""
+        total, by = len(self._whole()), self.p.whole("by", 0)
+        if by and hasattr(self.answer, "first"):
+            self.p.values["value"] = ["bytes %d-%d/%d" % (self.answer.first + by, self.answer.last + by, total)]
         self.answer.set("Content-Range", self.p.text("value", "bytes 0-%d/%d" % (len(self.answer.body) - 1, total)))
         self._send(self.answer)
 
@@ -337,6 +274,23 @@ class Faults:
         """206 whose total is total= (default 99999)."""
         if hasattr(self.answer, "first"):
             self.answer.set("Content-Range", "bytes %d-%d/%s" % (self.answer.first, self.answer.last, self.p.text("total", "99999")))
+        self._send(self.answer)
+
+    def fault_other_range(self):
+        """206 that starts by= bytes (default 1000) later than asked (or earlier, below zero), with headers that say so."""
+        if hasattr(self.answer, "first"):
+            whole, last = self._whole(), self.answer.last
+            first = min(max(0, self.answer.first + self.p.whole("by", 1000)), last)
+            self.answer.body = whole[first : last + 1]
+            self.answer.set("Content-Range", "bytes %d-%d/%d" % (first, last, len(whole)))
+        self._send(self.answer)
+
+    def fault_short_range(self):
+        """206 with only the first part of what was asked for, and headers that say so: a server may."""
+        if hasattr(self.answer, "first"):
+            self.answer.body = self.answer.body[: max(1, len(self.answer.body) // 2)]
+            last = self.answer.first + len(self.answer.body) - 1
+            self.answer.set("Content-Range", "bytes %d-%d/%d" % (self.answer.first, last, len(self._whole())))
         self._send(self.answer)
 
     def fault_range_from_zero(self):
@@ -355,8 +309,10 @@ class Faults:
         self._send(self.answer)
 
     def fault_416(self):
-        """416 with Content-Range bytes */total= (default the true size); total=none: without the header."""
+        """416 with Content-Range bytes */total= (default the true size); none: without the header; asked: where the range began."""
         total = self.p.text("total", str(len(self._whole())))
+        if total == "asked":
+            total = str(getattr(self.answer, "first", 0))
         headers = [] if total == "none" else [("Content-Range", "bytes */%s" % total)]
         self._send(Answer(416, headers, b""))
 
@@ -366,9 +322,31 @@ class Faults:
         self.answer.set("Content-Range", "bytes 0-%d/%d" % (len(half) - 1, len(self.answer.body)))
         self._send(Answer(206, self.answer.headers, half))
 
-    # -- validators
+    # -- versions and validators
+    def fault_change(self):
+        """From now on the file is its next version (see put); this answer is the old one's, cut after at= bytes if told."""
+        if hasattr(self.answer, "name"):
+            self.server.change(self.answer.name)
+        return self.fault_close() if self.p.text("at") else self._send(self.answer)
+
+    def fault_no_if_range(self):
+        """If-Range counts for nothing: a range of what is there now, whatever was there before."""
+        self.request.headers = [(n, v) for n, v in self.request.headers if n.lower() != "if-range"]
+        if hasattr(self.answer, "name"):
+            self.answer = self.server.file_answer(self.request, self.answer.name)
+            for name in self.p.all("remove"):
+                self.answer.remove(name)
+        self._send(self.answer)
+
+    def fault_wrong_etag(self):
+        """The right bytes under another ETag."""
+        self.answer.set("ETag", '"another-%s"' % self._sha256())
+        self._send(self.answer)
+
     def fault_etag_changes(self):
         """Another ETag at each try; with bytes=1 other bytes too, so that a spliced file is wrong. If-Range is honoured: 200."""
+        if self.answer.status not in (200, 206):
+            return self._send(self.answer)
         with self.server._lock:
             turn = self.server._counters["etag"] = self.server._counters.get("etag", 0) + 1
         whole = self._whole()
@@ -402,164 +380,3 @@ class Faults:
         """An ETag of bytes= (default a million)."""
         self.answer.set("ETag", '"%s"' % ("x" * self.p.whole("bytes", 1_000_000)))
         self._send(self.answer)
-
-    # -- status
-    def fault_status(self):
-        """code= (default 500), retry-after= (seconds or a date), text= body; type= of the body."""
-        headers = [("Content-Type", self.p.text("type", "text/plain"))]
-        if self.p.text("retry-after") is not None:
-            headers.append(("Retry-After", self.p.text("retry-after")))
-        if self.p.text("ratelimit") is not None:
-            headers.append(("RateLimit", '"resolvers";r=0;t=%s' % self.p.text("ratelimit")))
-        headers += [(n.partition(":")[0].strip(), n.partition(":")[2].strip()) for n in self.p.all("header")]
-        code = self.p.whole("code", 500)
-        self._send(Answer(code, headers, b"" if code in (204, 304) else self.p.text("text", "status %d\n" % code).encode()))
-
-    def fault_flaky(self):
-        """Fails chance= percent (default 50) of all requests with 500, 408, 429 or a cut."""
-        if random.random() * 100 < self.p.number("chance", 50):
-            code = random.choice((500, 408, 429, 0))
-            if code == 0:
-                return self.fault_close()
-            return self._send(Answer(code, [("Retry-After", "0")], b"flaky\n"))
-        self._send(self.answer)
-
-    def fault_hf_gated_401(self):
-        """As Hugging Face: gated, no token."""
-        self._error(401, "GatedRepo", "Access to model org/gated is restricted. You must be authenticated to access it.",
-                    b'{"error":"Access to model org/gated is restricted."}')
-
-    def fault_hf_gated_403(self):
-        """As Hugging Face: gated, the token has no access."""
-        self._error(403, "GatedRepo", "Access to model org/gated is restricted and you are not in the authorized list. "
-                    "Visit https://huggingface.co/org/gated to ask for access.", b'{"error":"restricted"}')
-
-    def fault_hf_bad_token(self):
-        """As Hugging Face: the token is wrong."""
-        self._error(401, None, "Invalid credentials in Authorization header", b'{"error":"Invalid credentials in Authorization header"}')
-
-    def fault_hf_repo_missing(self):
-        """As Hugging Face: missing or private."""
-        self._error(401, "RepoNotFound", "Repository not found", b'{"error":"Invalid username or password."}')
-
-    def fault_hf_revision_missing(self):
-        """As Hugging Face: no such revision."""
-        self._error(404, "RevisionNotFound", "Invalid rev id: foo", b'{"error":"Invalid rev id: foo"}')
-
-    def fault_hf_entry_missing(self):
-        """As Hugging Face: no such file."""
-        self.p.values.setdefault("header", []).append("X-Repo-Commit: " + COMMIT)
-        self._error(404, "EntryNotFound", "Entry not found", b"Entry not found", "text/plain; charset=utf-8")
-
-    # -- redirects
-    def _query(self, **change):
-        """This request's query with some values replaced; None drops one."""
-        pairs = [(k, v) for k, vs in self.request.arguments.items() for v in vs if k not in change]
-        pairs += [(k, v) for k, v in change.items() if v is not None]
-        return self.request.path + "?" + urllib.parse.urlencode(pairs)
-
-    def _clean(self):
-        gone = dict.fromkeys(("fault", "times", "code", "to", "lfs"))
-        return self._query(**gone)
-
-    def _redirect(self, location):
-        self.answer.headers = [(n, v) for n, v in self.answer.headers if n.lower().startswith("x-")]
-        self.answer.set("Location", location)
-        self._send(Answer(self.p.whole("code", 302), self.answer.headers, b"moved\n"))
-
-    def fault_redirect(self):
-        """To to= literally, such as file:///etc/passwd, ftp://127.0.0.1/, http://user:password@127.0.0.1:1/, //host/x."""
-        self._redirect(self.p.text("to", "/"))
-
-    def fault_redirect_same(self):
-        """To the good file, same origin, relative."""
-        self._redirect(self._clean())
-
-    def fault_redirect_port(self):
-        """To the good file on another port (another origin). lfs=1 adds Hugging Face's headers."""
-        other = self.server.ports[1] if self.port != self.server.ports[1] else self.server.ports[0]
-        self._redirect("http://127.0.0.1:%d%s" % (other, self._clean()))
-
-    def fault_redirect_host(self):
-        """To the good file under the name localhost (another host)."""
-        self._redirect("http://localhost:%d%s" % (self.port, self._clean()))
-
-    def fault_redirect_tls(self):
-        """From http to the good file over https."""
-        self._redirect("https://127.0.0.1:%d%s" % (self.server.tls_port, self._clean()))
-
-    def fault_redirect_plain(self):
-        """To the good file over http: a downgrade when asked over https."""
-        self._redirect("http://127.0.0.1:%d%s" % (self.server.ports[0], self._clean()))
-
-    def fault_redirect_loop(self):
-        """To itself, for ever."""
-        hop = self.request.arguments.get("hop", ["0"])[0]
-        self._redirect(self._query(hop=str(int(hop) + 1 if hop.isdigit() else 1)))
-
-    def fault_redirect_bounce(self):
-        """To another port, and from there back to the good file here."""
-        other = self.server.ports[1] if self.port != self.server.ports[1] else self.server.ports[0]
-        self._redirect("http://127.0.0.1:%d%s" % (other, self._query(fault="redirect-port")))
-
-    def fault_login(self):
-        """As Civitai for browsers: to /login with reason=download-auth."""
-        self._redirect("/login?returnUrl=%2Fmodel-versions%2F1&reason=download-auth")
-
-    # -- headers
-    def fault_slow_header(self):
-        """The status line, then one header byte every= seconds (default 1)."""
-        self.wire.raw(b"HTTP/1.1 200 OK\r\n")
-        for byte in b"X-Slow: " + b"x" * 100000:
-            self.wire.raw(bytes([byte]))
-            self.wire.wait(self.p.number("every", 1))
-
-    def fault_silence(self):
-        """No answer at all for seconds= (default 3600)."""
-        self.wire.wait(self.p.number("seconds", 3600))
-        raise Hangup("silent")
-
-    def fault_drop(self):
-        """Closes before any answer; rst=1 resets."""
-        self._cut("dropped")
-
-    def fault_many_headers(self):
-        """count= headers (default a million)."""
-        self.wire.raw(b"HTTP/1.1 200 OK\r\n")
-        for start in range(0, self.p.whole("count", 1_000_000), 1000):
-            self.wire.raw(b"".join(b"X-%d: 0123456789012345678901234567\r\n" % n for n in range(start, start + 1000)))
-        self.wire.raw(b"Content-Length: 0\r\n\r\n")
-
-    def fault_long_header(self):
-        """One header of bytes= (default 2 MB)."""
-        self.answer.set("X-Long", "x" * self.p.whole("bytes", 2_000_000))
-        self._send(self.answer)
-
-    def fault_nul_header(self):
-        """A NUL byte in a header."""
-        self.answer.set("X-Nul", "a\0b")
-        self._send(self.answer)
-
-    def fault_escape_header(self):
-        """Terminal escapes in the status text, the file name and the error message."""
-        self.answer.set("Content-Disposition", 'attachment; filename="\x1b[2J\x1b]0;owned\x07.gguf"')
-        self.answer.set("X-Error-Message", "\x1b[31mred\x1b[0m")
-        self.answer.status = self.p.whole("code", 200)
-        self._send(self.answer)
-
-    def fault_disposition(self):
-        """Content-Disposition: attachment; filename="value="."""
-        self.answer.set("Content-Disposition", 'attachment; filename="%s"' % self.p.text("value", "../../evil.gguf"))
-        self._send(self.answer)
-
-    def fault_interim(self):
-        """count= 103 answers (default 10000) before the real one."""
-        for _ in range(self.p.whole("count", 10000)):
-            self.wire.raw(b"HTTP/1.1 103 Early Hints\r\nX-Pad: " + b"x" * 80 + b"\r\n\r\n")
-        self._send(self.answer)
-
-    def fault_http09(self):
-        """Bytes without any header."""
-        self.wire.status = 0
-        self.wire.body(self.answer.body)
-        raise Hangup("no header")

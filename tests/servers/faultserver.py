@@ -7,22 +7,25 @@ What goes wrong is said by the request itself or by rules set beforehand; no res
   GET /f/NAME?size=65536                      good answer: seeded bytes, CL, ETag, Range, If-Range
   GET /f/NAME?fault=close&at=1000             the same, cut after 1000 body bytes
   GET /f/NAME?fault=status&code=500&times=2   fails twice, then is good
+  GET /signed/TOKEN/NAME                      the same under an address that expires (fault redirect-signed)
   POST /_rules  [{"match": "^/v2/.*/blobs/", "fault": "close", "at": "1000", "times": "1"}]
-                                              regular expressions over path?query; first match wins
+                                              rules, with a schedule or with dice; see schedule.py
   POST /_reset                                forgets rules and counters (the log stays)
   GET  /_sha256/NAME?size=N                   the digest of the good bytes
 
-Bodies come from --dir (NAME is a file there), else from seeded noise of `size` bytes. With --upstream URL everything outside
+Bodies come from put(), from --dir (NAME is a file there), else from seeded noise of `size` bytes. With --upstream URL everything outside
 /f/ is fetched from a real server and passed on, rules applied: put it before any of the loopback servers.
 
 Parameters of every fault: times=N (only the first N requests of this path and query, or of this rule), skip=N (not the first
-N), key=TEXT (a counter of its own), only=range|full (only requests with, without a Range header), rate=BYTES (per second),
-header=Name:Value (added), remove=Name (dropped). Faults are listed by `faultserver.py --list`.
+N), key=TEXT (a counter of its own), only=range|full|get|head (only requests with, without a Range header, of that method; with
+commas: all of it), rate=BYTES (per second), header=Name:Value (added), remove=Name (dropped). Faults are listed by `faultserver.py --list`.
 
 Every request is one JSON line in the log when it starts ("event":"begin") and when it ends ("event":"end", with the status,
 the body bytes sent and how it ended).
 """
 import argparse
+import email.utils
+import functools
 import hashlib
 import http.client
 import json
@@ -39,6 +42,7 @@ import urllib.parse
 sys.dont_write_bytecode = True  # the sources stay as they are, whoever runs this
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from faults import Answer, Faults, Hangup, Wire, content  # noqa: E402
+from schedule import Parameters, Schedule  # noqa: E402
 
 
 class Request:
@@ -55,23 +59,37 @@ class Request:
         return None
 
 
-class Parameters:
-    """A fault and its settings, from a query or from a rule; every value is text."""
+class Served:
+    """A file's bytes with what is said of them, made once: files of tens of megabytes are asked for in many pieces."""
 
-    def __init__(self, values):
-        self.values = {k: v if isinstance(v, list) else [str(v)] for k, v in values.items()}
+    def __init__(self, data):
+        self.data = data
+        self.sha256 = hashlib.sha256(data).hexdigest()
+        self.etag = '"%s"' % self.sha256
+        self.modified = email.utils.formatdate(1704067200 + int(self.sha256[:6], 16), usegmt=True)
 
-    def text(self, name, default=None):
-        return self.values.get(name, [default])[0]
 
-    def number(self, name, default=0):
-        return float(self.text(name, default))
+@functools.lru_cache(maxsize=32)
+def noise(name, size):
+    return Served(content(name, size))
 
-    def whole(self, name, default=0):
-        return int(self.text(name, default))
 
-    def all(self, name):
-        return self.values.get(name, [])
+class Signed:
+    """A signed address: works for so many requests, so many bytes, so many seconds."""
+
+    def __init__(self, name, parameters):
+        self.name = name
+        self.requests = parameters.whole("requests", 1 << 30)
+        self.bytes = parameters.whole("bytes", 1 << 62)
+        self.end = time.monotonic() + parameters.number("seconds", 1e9)
+
+    def expired(self):
+        return self.requests <= 0 or self.bytes <= 0 or time.monotonic() > self.end
+
+    def spend(self, size):
+        """Counts bytes that were sent; says whether there are no more to have."""
+        self.bytes -= size
+        return self.bytes <= 0
 
 
 class FaultServer:
@@ -80,7 +98,8 @@ class FaultServer:
     def __init__(self, ports=2, tls=None, log=None, directory=None, upstream=None, rate=0):
         self.directory, self.upstream, self.rate = directory, upstream, rate
         self._tls, self._count, self._log_path = tls, ports, log
-        self._rules, self._counters, self._requests = [], {}, []
+        self._schedule, self._counters, self._requests = Schedule(), {}, []
+        self._files, self._signed = {}, {}
         self._lock, self._stopped, self._serial, self._since = threading.Lock(), threading.Event(), 0, 0
         self._listeners, self._connections = [], set()
         self.ports, self.tls_port = [], None
@@ -92,7 +111,7 @@ class FaultServer:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*self._tls)
         for number in range(self._count + (1 if context else 0)):
-            listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+            listener = socket.create_server(("127.0.0.1", 0), backlog=256)
             secure = context if number == self._count else None
             port = listener.getsockname()[1]
             if secure:
@@ -141,14 +160,33 @@ class FaultServer:
 
     # -- for tests -------------------------------------------------------------------------------------------------
     def rules(self, rules):
-        """Replaces the rules: dicts with "match" and a fault's parameters, or "body"/"status"/"headers" for an answer."""
-        with self._lock:
-            self._rules = [(re.compile(r["match"]), r) for r in rules]
-            self._counters = {k: v for k, v in self._counters.items() if not k.startswith("rule ")}
+        """Replaces the rules; see schedule.py."""
+        self._schedule.set(rules)
 
     def reset(self):
+        self._schedule.reset()
         with self._lock:
-            self._rules, self._counters, self._requests, self._since = [], {}, [], self._serial
+            self._counters, self._signed, self._requests, self._since = {}, {}, [], self._serial
+
+    def put(self, name, *versions):
+        """Serves bytes (or Served) as /f/NAME. With several versions the first stands until a fault `change` is met."""
+        served = [data if isinstance(data, Served) else Served(data) for data in versions]
+        with self._lock:
+            self._files[name] = served
+        return self.url + "/f/" + name
+
+    def change(self, name):
+        """The file's next version is the one from now on. There is no next one to the last."""
+        with self._lock:
+            if len(self._files.get(name, ())) > 1:
+                self._files[name] = self._files[name][1:]
+
+    def sign(self, name, parameters):
+        """A fresh signed path of a file; see Signed."""
+        with self._lock:
+            token = "%08x" % (len(self._signed) + 1)
+            self._signed[token] = Signed(name, parameters)
+        return "/signed/%s/%s" % (token, name)
 
     def requests(self, path=None, event="end", wait=1.0):
         """What was asked so far, oldest first. An answer ends a moment after its client has it: those get `wait` seconds to end."""
@@ -159,7 +197,8 @@ class FaultServer:
                     break
             time.sleep(0.01)
         with self._lock:
-            return [r for r in self._requests if r["event"] == event and (path is None or r["path"] == path)]
+            wanted = [r for r in self._requests if r["event"] == event and (path is None or r["path"] == path)]
+        return sorted(wanted, key=lambda r: r["n"])
 
     def sent(self, path=None):
         """Body bytes sent for a path (or for all)."""
@@ -237,8 +276,9 @@ class FaultServer:
         outcome, keep = "complete", True
         fault = None
         try:
-            fault = self._choose(request)
-            answer = self._good(request, fault)
+            fault = self._schedule.choose(request)
+            answer = self.answer(request, fault)
+            wire.signed = getattr(answer, "signed", None)
             keep = Faults(self, wire, request, answer, port, secure).run(fault)
         except Hangup as end:
             outcome, keep = str(end), False
@@ -250,52 +290,41 @@ class FaultServer:
         return keep and (request.header("Connection") or "").lower() != "close"
 
     # -- what to answer --------------------------------------------------------------------------------------------
-    def _due(self, key, parameters):
-        """Counts a request of `key` and says whether its fault is due."""
+    def served(self, name, size):
         with self._lock:
-            seen = self._counters.get(key, 0)
-            self._counters[key] = seen + 1
-        skip = parameters.whole("skip", 0)
-        times = parameters.whole("times", 1 << 30)
-        return skip <= seen < skip + times
-
-    def _choose(self, request):
-        with self._lock:
-            rules = list(self._rules)
-        for number, (pattern, rule) in enumerate(rules):
-            if pattern.search(request.path + ("?" + request.query if request.query else "")):
-                chosen = Parameters({k: v for k, v in rule.items() if k != "match"})
-                key = "rule %d" % number
-                if self._applies(request, chosen) and self._due(key, chosen):
-                    return chosen
-        chosen = Parameters(request.arguments)
-        if not self._applies(request, chosen) or not self._due(chosen.text("key", request.target), chosen):
-            # over: the same address is good now, and its seeded bytes are the same
-            return Parameters({k: v for k, v in chosen.values.items() if k in ("size", "rate", "lfs")})
-        return chosen
-
-    @staticmethod
-    def _applies(request, parameters):
-        only = parameters.text("only")
-        ranged = request.header("Range") is not None
-        return only is None or (only == "range") == ranged
-
-    def body_of(self, name, size):
+            if name in self._files:
+                return self._files[name][0]
         if self.directory:
             path = os.path.realpath(os.path.join(self.directory, name))
             if path.startswith(os.path.realpath(self.directory) + os.sep) and os.path.isfile(path):
                 with open(path, "rb") as file:
-                    return file.read()
-        return content(name, size)
+                    return Served(file.read())
+        return noise(name, size)
 
-    def _good(self, request, parameters):
+    def answer(self, request, parameters):
         if parameters.text("body") is not None or parameters.text("body_file") is not None:
             return self._told(parameters)
         if request.path.startswith("/f/"):
-            return self._file(request, parameters)
+            return self.file_answer(request, request.path[3:])
+        if request.path.startswith("/signed/"):
+            return self._signed_file(request)
         if self.upstream:
             return self._passed_on(request)
         return Answer(404, [("Content-Type", "text/plain")], b"nothing here\n")
+
+    def _signed_file(self, request):
+        token, _, name = request.path[len("/signed/") :].partition("/")
+        with self._lock:
+            signed = self._signed.get(token)
+            good = signed is not None and signed.name == name and not signed.expired()
+            if good:
+                signed.requests -= 1
+        if not good:  # as S3 says it
+            return Answer(403, [("Content-Type", "application/xml")],
+                          b"<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>")
+        answer = self.file_answer(request, name)
+        answer.signed = signed
+        return answer
 
     @staticmethod
     def _told(parameters):
@@ -305,20 +334,24 @@ class FaultServer:
                 body = file.read()
         return Answer(parameters.whole("status", 200), [("Content-Type", parameters.text("type", "application/octet-stream"))], body)
 
-    def _file(self, request, parameters):
-        body = self.body_of(request.path[3:], int(Parameters(request.arguments).whole("size", 65536)))
-        etag = '"%s"' % hashlib.sha256(body).hexdigest()
+    def file_answer(self, request, name):
+        """The good answer about a file: the whole, a range, 416."""
+        served = self.served(name, Parameters(request.arguments).whole("size", 65536))
+        body, etag = memoryview(served.data), served.etag
         headers = [("Content-Type", "application/octet-stream"), ("ETag", etag), ("Accept-Ranges", "bytes"),
-                   ("Last-Modified", "Mon, 01 Jan 2024 00:00:00 GMT")]
+                   ("Last-Modified", served.modified)]
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", request.header("Range") or "")
         condition = request.header("If-Range")
-        if not asked or (condition and condition != etag):
-            return Answer(200, headers, body)
+        if not asked or (condition and condition not in (etag, served.modified)):
+            answer = Answer(200, headers, body)
+            answer.name, answer.served = name, served
+            return answer
         first = int(asked.group(1))
         last = min(int(asked.group(2) or len(body) - 1), len(body) - 1)
         if first >= len(body) or last < first:
             return Answer(416, headers + [("Content-Range", "bytes */%d" % len(body))], b"")
         answer = Answer(206, headers + [("Content-Range", "bytes %d-%d/%d" % (first, last, len(body)))], body[first : last + 1])
+        answer.name, answer.served = name, served
         answer.whole, answer.first, answer.last = body, first, last
         return answer
 
@@ -353,7 +386,7 @@ class FaultServer:
                 self.reset()
             elif request.path.startswith("/_sha256/"):
                 size = Parameters(request.arguments).whole("size", 65536)
-                body = hashlib.sha256(self.body_of(request.path[9:], size)).hexdigest().encode() + b"\n"
+                body = self.served(request.path[9:], size).sha256.encode() + b"\n"
             elif request.path == "/_log":
                 with self._lock:
                     body = json.dumps(self._requests).encode()
