@@ -3,6 +3,7 @@
 
 #include "ui/table.h"
 #include "ui/text.h"
+#include "verify_view.h"
 
 #include <ncmodel/text.h>
 
@@ -11,6 +12,7 @@
 
 enum {
 	LONGEST_PATH = 1024,
+	LONGEST_DETAIL = 1024,
 };
 
 /* The graver of two verdicts; OK is the least. */
@@ -43,7 +45,7 @@ static void add_file(struct table *table, const struct ncm_verify_file *file)
 {
 	AUTO_FREE char *verdict = verdict_text(file->verdict);
 	AUTO_FREE char *path = text_safe_long(file->file->abs, LONGEST_PATH);
-	AUTO_FREE char *detail = text_safe(file->detail);
+	AUTO_FREE char *detail = text_safe_long(file->detail, LONGEST_DETAIL);
 
 	table_line(table, text_format("    %s  %s%s%s", verdict, path, *detail ? ": " : "", detail),
 		   file->verdict == NCM_VERDICT_OK ? STYLE_DIM : STYLE_NONE);
@@ -97,14 +99,14 @@ static void print_extra(const struct ncm_verify_report *report)
 	}
 }
 
-static void print_total(const struct ncm_verify_report *report, const struct ncm_strings *bad)
+static void print_total(const struct ncm_verify_report *report, const struct ncm_strings *bad, bool repairing)
 {
 	char size[32], rate[32], time[32];
 
-	if (bad->count > 0) {
+	if (bad->count > 0 && !repairing) {
 		AUTO_FREE char *ids = words_join(bad, " ");
 
-		printf("To repair: ncmodel pull %s\n", ids);
+		printf("To repair: ncmodel verify --repair %s\n", ids);
 	}
 	printf("%zu of %zu %s ok", report->models_ok, report->models, text_plural(report->models, "model", "models"));
 	if (report->quick) {
@@ -119,7 +121,7 @@ static void print_total(const struct ncm_verify_report *report, const struct ncm
 	printf(".\n");
 }
 
-static void print_report(const struct session *session, const struct ncm_verify_report *report)
+void verify_print(const struct session *session, const struct ncm_verify_report *report)
 {
 	struct table *table = table_new(0);
 	struct ncm_strings bad = {0};
@@ -135,9 +137,24 @@ static void print_report(const struct session *session, const struct ncm_verify_
 	}
 	table_print(table, stdout);
 	print_extra(report);
-	print_total(report, &bad);
+	print_total(report, &bad, session->settings.repair);
 	table_free(table);
 	ncm_strings_free(&bad);
+}
+
+/* As the text spells them: the first byte and the last. */
+static json_t *ranges_json(const struct ncm_verify_range *ranges, size_t count)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		json_t *range = json_object();
+
+		json_put_number(range, "first", ranges[i].start);
+		json_put_number(range, "last", ranges[i].end - 1);
+		json_push(array, range);
+	}
+	return array;
 }
 
 static json_t *file_json(const struct ncm_verify_file *file)
@@ -154,10 +171,12 @@ static json_t *file_json(const struct ncm_verify_file *file)
 	if (file->verdict == NCM_VERDICT_DAMAGED)
 		json_put(object, "sha256_found", json_digest(&file->sha256_found));
 	json_put_text(object, "detail", file->detail);
+	if (file->verdict == NCM_VERDICT_DAMAGED)
+		json_put(object, "damaged", ranges_json(file->damaged, file->damaged_count));
 	return object;
 }
 
-static json_t *report_json(const struct ncm_verify_report *report)
+json_t *verify_json(const struct ncm_verify_report *report)
 {
 	json_t *object = json_object();
 	json_t *files = json_array();
@@ -175,7 +194,7 @@ static json_t *report_json(const struct ncm_verify_report *report)
 }
 
 /* The table says it on standard output; the document gets an error for each file. */
-static int record_damage(struct session *session, const struct ncm_verify_report *report)
+int verify_record_damage(struct session *session, const struct ncm_verify_report *report)
 {
 	int exit_code = 0;
 
@@ -192,13 +211,26 @@ static int record_damage(struct session *session, const struct ncm_verify_report
 	return exit_code;
 }
 
+static int check_options(const struct settings *settings, struct ncm_error *err)
+{
+	if (settings->repair && settings->quick) {
+		ncm_error_set(err, NCM_E_USAGE, "--repair and --quick contradict each other");
+		return ncm_error_hint(err, "only a full check tells what has to be repaired: leave out --quick");
+	}
+	if (settings->dry_run && !settings->repair)
+		return ncm_error_set(err, NCM_E_USAGE, "--dry-run goes with --repair: a verify alone changes nothing");
+	return 0;
+}
+
 static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct ncm_verify_report *report;
-	int exit_code;
+	bool mend;
+	int exit_code = 0;
 
-	if (session_config(session, &err) < 0 || session_selector(session, &err) < 0)
+	if (check_options(&session->settings, &err) < 0 || session_config(session, &err) < 0 ||
+	    session_selector(session, &err) < 0)
 		return session_fail(session, &err);
 	session_progress(session);
 	report =
@@ -206,13 +238,17 @@ static int run(struct session *session)
 	session_quieten(session);
 	if (!report)
 		return session_fail(session, &err);
-	session->report.data = report_json(report);
-	exit_code = record_damage(session, report);
+	session->report.data = verify_json(report);
+	mend = session->settings.repair && report->models_ok < report->models;
+	if (!mend)
+		exit_code = verify_record_damage(session, report);
 	if (report->registry->count == 0)
 		report_note(&session->report,
 			    "Nothing is installed yet. `ncmodel plan` shows what a pull would fetch.");
 	else if (!session->report.json && !(session->settings.quiet && exit_code == 0))
-		print_report(session, report);
+		verify_print(session, report);
+	if (mend)
+		exit_code = verify_repair(session, report);
 	ncm_verify_free(report);
 	return exit_code;
 }
@@ -223,11 +259,37 @@ static const struct option own[] = {
 };
 static const struct option_group own_group = {"Options", own};
 
+static const struct option repairing[] = {
+    {0, "repair", OPTION_FLAG, offsetof(struct settings, repair),
+     .help = "fetch what is damaged or missing, and nothing else; the other options here go with it"},
+    {'n', "dry-run", OPTION_FLAG, offsetof(struct settings, dry_run), .help = "say what would be fetched and stop"},
+    {0, "offline", OPTION_FLAG, offsetof(struct settings, provision.offline),
+     .help = "no network at all: mend from other copies on this machine"},
+    {0, "no-wait", OPTION_FLAG, offsetof(struct settings, provision.no_wait),
+     .help = "fail instead of waiting for another ncmodel"},
+    {'j', "jobs", OPTION_NUMBER, offsetof(struct settings, jobs), .argument = "N", .help = "files at once", .least = 1,
+     .most = NCM_LIMIT_PARALLEL},
+    {'x', "connections", OPTION_NUMBER, offsetof(struct settings, connections), .argument = "N",
+     .help = "connections to one host at once, at most", .least = 1, .most = NCM_LIMIT_PARALLEL},
+    {0, "limit-rate", OPTION_SIZE, offsetof(struct settings, limit_rate), .argument = "SIZE",
+     .help = "at most this many bytes a second for the whole run: 20M"},
+    {0, "reserve", OPTION_SIZE, offsetof(struct settings, reserve), .argument = "SIZE",
+     .help = "disk space to leave free on each file system"},
+    {0, "retries", OPTION_NUMBER, offsetof(struct settings, retries), .argument = "N",
+     .help = "tries of one request that make no progress", .least = 1, .most = 100},
+    {0, "timeout", OPTION_NUMBER, offsetof(struct settings, timeout), .argument = "SECONDS", .help = "time to connect",
+     .least = 1, .most = 3600},
+    {.name = NULL},
+};
+static const struct option_group repair_group = {"Repairing", repairing};
+
 static const char *const examples[] = {
     "ncmodel verify",
     "every file of every model, full SHA-256, on all cores",
     "ncmodel verify --quick",
     "size and mtime only: seconds instead of minutes",
+    "ncmodel verify --repair",
+    "put right what is damaged or missing",
     NULL,
 };
 
@@ -237,10 +299,15 @@ const struct command command_verify = {
     .arguments = "[MODEL...]",
     .operands = OPERANDS_MODELS,
     .stops_in_order = true,
-    .groups = {&own_group, &options_selection},
-    .description = "Hashes every file that models.json names and compares it with what was recorded. Files are listed "
-		   "when they are not ok, or with -v. Files in the models' folders that no model names are listed as "
-		   "extra. Ends with 4 on damage or when something is missing.",
+    .groups = {&own_group, &repair_group, &options_selection},
+    .description =
+	"Hashes every file that models.json names and compares it with what was recorded. A large "
+	"file that was downloaded by ncmodel or verified before is hashed by all cores at once, and damage in "
+	"it is named to 16 MiB. Files are listed when they are not ok, or with -v. Files in the models' "
+	"folders that no model names are listed as extra. Ends with 4 on damage or when something is missing.\n\n"
+	"With --repair the damaged 16 MiB parts are fetched again from where the model came from, proved, and "
+	"written in their place; a file that is missing, has another size, or whose damage cannot be told apart "
+	"is fetched as a whole. Everything repaired is verified once more. Ends with 0 if all is right then.",
     .examples = examples,
     .run = run,
 };

@@ -7,6 +7,7 @@
 #include <ncmodel/error.h>
 #include <ncmodel/event.h>
 #include <ncmodel/manifest.h>
+#include <ncmodel/verify.h>
 
 #pragma GCC visibility push(default)
 
@@ -37,6 +38,7 @@ struct ncm_plan_file {
 	enum ncm_step step;
 	uint64_t size;    /* 0: unknown */
 	uint64_t present; /* bytes already there */
+	uint64_t to_get;  /* bytes that must come over the network for it */
 	bool first_use;   /* no digest is known beforehand: trusted on first use */
 };
 
@@ -80,6 +82,17 @@ struct ncm_plan {
 struct ncm_plan *ncm_plan_make(const struct ncm_config *config, struct ncm_model *const *models, size_t count,
 			       const struct ncm_provision_options *options, const struct ncm_sink *sink,
 			       struct ncm_error *err);
+/*
+ * Plans the mending of what a (not quick) verify found, and of nothing else: the bytes that models.json recorded, never
+ * newer ones. Of a file whose damaged ranges the report names only these are fetched, proved, and written in their
+ * place; the rest is fetched as in a pull. Models come from the catalog (may be NULL) by id and variant, else from what
+ * models.json and the lock say of their sources; one of which that cannot be told has its error in the plan. After
+ * ncm_plan_run the registry is as it was: verify again, which records what is right. Report and catalog are borrowed
+ * until the plan is freed.
+ */
+struct ncm_plan *ncm_plan_repair(const struct ncm_config *config, struct ncm_catalog *catalog,
+				 const struct ncm_verify_report *report, const struct ncm_provision_options *options,
+				 const struct ncm_sink *sink, struct ncm_error *err);
 void ncm_plan_free(struct ncm_plan *plan);
 
 enum ncm_outcome {

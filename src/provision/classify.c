@@ -65,19 +65,22 @@ static void classify_file(struct run *run, const struct item *item, struct dest 
 	NCM_AUTO_CLOSE int fd = -1;
 	struct ncm_sha256 digest;
 
-	dest->ours = file != NULL;
+	dest->ours = file || dest->damage;
 	if (dirfd < 0)
 		return;
 	fd = ncm_open_beneath(dirfd, dest->relative, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd < 0) {
-		dest->in_way = errno != ENOENT;
+		/* What we cannot read we can still replace. */
+		dest->in_way = errno != ENOENT && !(dest->damage && errno == EACCES);
 		return;
 	}
 	if (fstat(fd, &dest->status) < 0 || !S_ISREG(dest->status.st_mode)) {
 		dest->in_way = true;
 		return;
 	}
-	if (file && unchanged(file, &dest->status) &&
+	if (dest->damage && mend_is_as_verified(dest->damage, &dest->status))
+		return;
+	if (file && !dest->damage && unchanged(file, &dest->status) &&
 	    (!item->has_sha256 || ncm_sha256_equal(&file->sha256, &item->sha256))) {
 		dest->right = true;
 		return;
@@ -119,11 +122,30 @@ static void classify_folder(const struct run *run, const struct item *item, stru
 			return;
 		found++;
 	}
-	dest->right = found > 0 && model->source && strcmp(model->source, item->resolution->uri) == 0;
+	dest->right = found > 0 && !dest->damage && model->source && strcmp(model->source, item->resolution->uri) == 0;
+}
+
+/* Damage that the disk made leaves size and mtime as they were: when mending, a file's word is not enough. */
+static bool may_be_believed(struct run *run, const struct ncm_reg_file *file, const struct stat *status)
+{
+	NCM_AUTO_CLOSE int fd = -1;
+	struct ncm_sha256 digest;
+
+	switch (run->verified ? mend_word_on(run, file->abs, status) : MEND_RIGHT) {
+	case MEND_RIGHT:
+		return true;
+	case MEND_DAMAGED:
+		return false;
+	case MEND_UNKNOWN:
+		break;
+	}
+	fd = open(file->abs, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	return fd >= 0 && hash_file(run, fd, status, file->abs, &digest) == 0 &&
+	       ncm_sha256_equal(&digest, &file->sha256);
 }
 
 /* The same bytes somewhere else on this machine, where models.json knows them. */
-static char *find_local(const struct run *run, const struct item *item)
+static char *find_local(struct run *run, const struct item *item)
 {
 	for (size_t i = 0; item->has_sha256 && !item->is_manifest && i < run->registry->count; i++) {
 		const struct ncm_reg_model *model = &run->registry->models[i];
@@ -132,7 +154,8 @@ static char *find_local(const struct run *run, const struct item *item)
 			struct stat status;
 
 			if (ncm_sha256_equal(&model->files[k].sha256, &item->sha256) &&
-			    lstat(model->files[k].abs, &status) == 0 && unchanged(&model->files[k], &status))
+			    lstat(model->files[k].abs, &status) == 0 && unchanged(&model->files[k], &status) &&
+			    may_be_believed(run, &model->files[k], &status))
 				return ncm_strdup(model->files[k].abs);
 		}
 	}
@@ -145,7 +168,7 @@ static uint64_t partial_bytes(const struct run *run, const struct item *item)
 	NCM_AUTO_CLOSE int dirfd = ncm_store_peek(item->dests[0].store);
 	NCM_AUTO_CLOSE int staging = dirfd < 0 ? -1 : ncm_dir_beneath(dirfd, ".ncmodel/staging");
 
-	if (staging < 0 || !item->partial)
+	if (staging < 0 || !item_partial(item))
 		return 0;
 	item_transfer(run, item, &transfer);
 	transfer.dirfd = staging;
@@ -162,6 +185,7 @@ void items_classify(struct run *run)
 			struct dest *dest = &item->dests[k];
 
 			dest->ours = dest->right = dest->adopted = dest->in_way = false;
+			dest->status = (struct stat){0};
 			if (extract)
 				classify_folder(run, item, dest);
 			else
@@ -169,6 +193,8 @@ void items_classify(struct run *run)
 		}
 		free(item->local);
 		item->local = extract ? NULL : find_local(run, item);
+		if (run->verified && !extract)
+			mend_pick_ranges(item);
 		item->present = item_needs_network(item) ? partial_bytes(run, item) : 0;
 	}
 }
@@ -198,9 +224,11 @@ bool item_needs_network(const struct item *item)
 
 uint64_t item_to_get(const struct item *item)
 {
-	if (!item_needs_network(item) || item->present >= item->size)
+	const uint64_t size = item_fetch_size(item);
+
+	if (!item_needs_network(item) || item->present >= size)
 		return 0;
-	return item->size - item->present;
+	return size - item->present;
 }
 
 static bool same_device(const char *ready, const struct dest *dest)

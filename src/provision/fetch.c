@@ -43,7 +43,9 @@ void item_transfer(const struct run *run, const struct item *item, struct ncm_tr
 	    .git_sha1 = artifact->git_sha1,
 	    .expect_binary = artifact->expect_binary,
 	    .dirfd = item->dests[0].store->staging,
-	    .partial = item->partial,
+	    .partial = item_partial(item),
+	    .ranges = item->ranges,
+	    .range_count = item->range_count,
 	};
 }
 
@@ -83,6 +85,7 @@ static void finish_ready_models(struct run *run, const struct item *item)
 static void take_result(struct item *item, struct ncm_transfer_item *transfer)
 {
 	item->received += transfer->received;
+	item->range_received += item->range_count > 0 ? transfer->received : 0;
 	free(item->server_name);
 	item->server_name = transfer->server_name;
 	transfer->server_name = NULL;
@@ -93,9 +96,11 @@ static void take_result(struct item *item, struct ncm_transfer_item *transfer)
 		item->state = ITEM_FETCHED;
 		item->served_by =
 		    transfer->served_by == 0 ? item->resolution->uri : item->mirrors[transfer->served_by - 1]->uri;
-		item->has_size = true;
-		item->size = transfer->final_size;
-		item->sha256 = transfer->final_sha256;
+		if (item->range_count == 0) {
+			item->has_size = true;
+			item->size = transfer->final_size;
+			item->sha256 = transfer->final_sha256;
+		}
 		ncm_error_clear(&item->error);
 		return;
 	}
@@ -217,6 +222,15 @@ static void fail_models(struct run *run, const struct item *item)
 	}
 }
 
+/* A file that could not be mended in its place is fetched whole, which the plan's space did not count. */
+static bool try_again(const struct run *run, struct item *item)
+{
+	const bool again = item->again;
+
+	item->again = false;
+	return again && space_check(run, &item->error) == 0;
+}
+
 static size_t gather(struct run *run, bool first, struct item **chosen)
 {
 	size_t count = 0;
@@ -227,7 +241,7 @@ static size_t gather(struct run *run, bool first, struct item **chosen)
 		if (item->state != ITEM_OPEN || !item_needs_network(item) || !is_wanted_still(run, item) ||
 		    !pick_staging(item))
 			continue;
-		if (first) {
+		if (first || try_again(run, item)) {
 			chosen[count++] = item;
 		} else if (worth_an_alternate(item) && wanted_next_alternate(run, item) == 0) {
 			ncm_emit_text(&run->sink, NCM_EVENT_NOTE, "%s: %s; trying %s", item->name, item->error.message,

@@ -18,6 +18,8 @@ static void item_clear(struct item *item)
 	free(item->local);
 	free(item->partial);
 	free(item->server_name);
+	mend_forget_ranges(item);
+	free(item->range_partial);
 	ncm_checkpoints_clear(&item->checkpoints);
 	ncm_unpacked_free(item->unpacked, item->unpacked_count);
 	ncm_resolution_free(item->own);
@@ -220,7 +222,8 @@ int item_take_server_name(struct run *run, struct item *item)
 	const struct ncm_file_spec *spec = wanted->spec;
 	NCM_AUTO_FREE char *name = NULL;
 
-	if (item->artifact->name || !item->server_name || spec->extract || item->resolution != wanted->resolution)
+	if (item->artifact->name || !item->server_name || spec->extract || item->resolution != wanted->resolution ||
+	    run->verified)
 		return 0;
 	name = ncm_path_safe_name(item->server_name);
 	if (ncm_store_check_extension(name, &item->error) < 0 || check_pickle(run, wanted, name, &item->error) < 0)
@@ -262,6 +265,17 @@ static void merge_into(struct item *twin, struct item *item)
 	item_clear(item);
 }
 
+static int add_dests(struct run *run, size_t index, struct item *item, struct ncm_error *err)
+{
+	if (run->verified && mend_by_digest(run, index, item))
+		return 0;
+	if (add_targets(run, index, item, err) < 0)
+		return -1;
+	if (run->verified)
+		mend_by_place(run, index, item);
+	return 0;
+}
+
 static int add_artifact(struct run *run, size_t index, const struct ncm_artifact *artifact, struct ncm_error *err)
 {
 	struct wanted *wanted = &run->wanted[index];
@@ -276,9 +290,13 @@ static int add_artifact(struct run *run, size_t index, const struct ncm_artifact
 		item.alternate++;
 	fill_from_artifact(&item, wanted->spec, only_one);
 	item.name = ncm_strdup(artifact->name ? artifact->name : wanted->uri);
-	if (add_targets(run, index, &item, err) < 0) {
+	if (add_dests(run, index, &item, err) < 0) {
 		item_clear(&item);
 		return -1;
+	}
+	if (run->verified && item.dest_count == 0) {
+		item_clear(&item);
+		return 0;
 	}
 	twin = find_twin(run, &item);
 	if (twin) {
@@ -301,7 +319,9 @@ static int add_ollama_manifest(struct run *run, size_t index, struct ncm_error *
 	item.sha256 = wanted->resolution->manifest_digest;
 	item.has_size = wanted->resolution->manifest != NULL;
 	item.size = wanted->resolution->manifest_size;
-	for (size_t i = 0; i < wanted->spec->to_count; i++) {
+	if (run->verified)
+		(void)mend_by_digest(run, index, &item);
+	for (size_t i = 0; !run->verified && i < wanted->spec->to_count; i++) {
 		struct ncm_store *store = ncm_layout_find(run->layout, wanted->spec->to[i].store);
 		char *path = ncm_ollama_manifest_path(wanted->resolution->ollama_name, err);
 
@@ -310,6 +330,10 @@ static int add_ollama_manifest(struct run *run, size_t index, struct ncm_error *
 			return -1;
 		}
 		add_dest(&item, store, path, index, "manifest");
+	}
+	if (item.dest_count == 0) {
+		item_clear(&item);
+		return 0;
 	}
 	*NCM_PUSH(run->items, run->item_count) = item;
 	return 0;
@@ -340,7 +364,8 @@ static void drop_failed(struct run *run)
 	for (size_t i = 0; i < run->wanted_count; i++) {
 		struct chosen_model *model = &run->models[run->wanted[i].model];
 
-		if (run->wanted[i].error.code != NCM_OK && model->error.code == NCM_OK)
+		/* A source that nothing damaged comes from need not answer. */
+		if (run->wanted[i].error.code != NCM_OK && model->error.code == NCM_OK && !run->verified)
 			ncm_error_move(&model->error, &run->wanted[i].error);
 	}
 	for (size_t i = 0; i < run->item_count; i++) {

@@ -73,6 +73,16 @@ static int place_fetched(struct run *run, struct item *item)
 	return 0;
 }
 
+/* As mend_in_place. */
+static int place_ranges(struct run *run, struct item *item)
+{
+	const int result = mend_in_place(run, item);
+
+	if (result == 0)
+		told(run, item, &item->dests[0], "mended");
+	return result;
+}
+
 static int duplicate(struct run *run, struct item *item, const char *ready, struct dest *dest)
 {
 	NCM_AUTO_CLOSE int fd = open(ready, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -130,11 +140,14 @@ static int place_all(struct run *run, struct item *item)
 {
 	const bool extract = !item->is_manifest && run->wanted[item->wanted].spec->extract;
 
-	if (!item->is_manifest && !extract && !item_ready_path(item) && place_fetched(run, item) < 0)
-		return -1;
+	int failed = 0;
+
+	if (!item->is_manifest && !extract && !item_ready_path(item))
+		failed = item->range_count > 0 ? place_ranges(run, item) : place_fetched(run, item);
+	if (failed)
+		return failed;
 	for (size_t i = 0; i < item->dest_count; i++) {
 		struct dest *dest = &item->dests[i];
-		int failed = 0;
 
 		if (dest->right)
 			continue;
@@ -150,13 +163,16 @@ static int place_all(struct run *run, struct item *item)
 	if (!extract)
 		keep_checkpoints(item);
 	if (item->state == ITEM_FETCHED)
-		ncm_transfer_discard(item->dests[0].store->staging, item->partial);
+		ncm_transfer_discard(item->dests[0].store->staging, item_partial(item));
 	return 0;
 }
 
 void item_place(struct run *run, struct item *item)
 {
+	int failed;
+
 	if (item->state == ITEM_PLACED || item->state == ITEM_FAILED)
 		return;
-	item->state = place_all(run, item) < 0 ? ITEM_FAILED : ITEM_PLACED;
+	failed = place_all(run, item);
+	item->state = failed < 0 ? ITEM_FAILED : failed > 0 ? ITEM_OPEN : ITEM_PLACED;
 }

@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "base/mem.h"
+#include "manifest/load.h"
 
 #include <string.h>
 
@@ -31,6 +32,10 @@ static void run_free(struct run *run)
 	free(run->wanted);
 	free(run->models);
 	free(run->hashed);
+	free(run->damages);
+	for (size_t i = 0; i < run->own_count; i++)
+		manifest_model_clear(&run->own_models[i]);
+	free(run->own_models);
 	free(run->registry_path);
 	ncm_sources_free(run->sources);
 	ncm_http_free(run->http);
@@ -97,11 +102,12 @@ static void settle_present(struct run *run)
 	NCM_AUTO_FREE bool *missing = ncm_calloc(run->wanted_count, sizeof *missing);
 
 	for (size_t i = 0; i < run->item_count; i++) {
-		for (size_t k = 0; k < run->items[i].dest_count; k++) {
-			const struct dest *dest = &run->items[i].dests[k];
+		const struct item *item = &run->items[i];
+		/* To mend from another copy on this machine no source is needed either. */
+		const bool here = run->verified && !item->is_manifest && item_ready_path(item);
 
-			missing[dest->wanted] |= !dest->right;
-		}
+		for (size_t k = 0; k < item->dest_count; k++)
+			missing[item->dests[k].wanted] |= !item->dests[k].right && !here;
 	}
 	for (size_t i = 0; i < run->wanted_count; i++) {
 		struct wanted *wanted = &run->wanted[i];
@@ -139,6 +145,8 @@ static void look_at_everything(struct run *run)
 	wanted_resolve_by_network(run);
 	items_build(run);
 	items_classify(run);
+	if (run->verified)
+		mend_refuse_lost(run);
 	refuse_foreign(run);
 }
 
@@ -207,6 +215,7 @@ static void describe_model(const struct run *run, size_t index, struct ncm_plan_
 			file->step = item_step(item, dest);
 			file->size = item->size;
 			file->present = dest->right ? item->size : item->present;
+			file->to_get = dest == &item->dests[0] ? item_to_get(item) : 0;
 			file->first_use = item->first_use && !item->is_manifest && !dest->right;
 			if (!counted) {
 				out->size += item->size;
@@ -239,16 +248,11 @@ static void sum_up(struct ncm_plan *plan, const struct run *run)
 		plan->files_to_get += !item_is_right(&run->items[i]) && item_needs_network(&run->items[i]);
 }
 
-struct ncm_plan *ncm_plan_make(const struct ncm_config *config, struct ncm_model *const *models, size_t count,
-			       const struct ncm_provision_options *options, const struct ncm_sink *sink,
-			       struct ncm_error *err)
+/* Takes the run, also when it fails. */
+static struct ncm_plan *plan_of(struct run *run, struct ncm_error *err)
 {
-	struct run *run = run_new(config, options, sink, err);
 	struct ncm_plan *plan;
 
-	if (!run)
-		return NULL;
-	take_models(run, models, count);
 	look_at_everything(run);
 	if (ncm_interrupted()) {
 		run_free(run);
@@ -257,16 +261,76 @@ struct ncm_plan *ncm_plan_make(const struct ncm_config *config, struct ncm_model
 	}
 	plan = ncm_calloc(1, sizeof *plan);
 	plan->impl = run;
-	plan->models = ncm_calloc(count, sizeof *plan->models);
-	plan->count = count;
+	plan->models = ncm_calloc(run->model_count, sizeof *plan->models);
+	plan->count = run->model_count;
 	plan->asked_network = run->asked_network;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < run->model_count; i++)
 		describe_model(run, i, &plan->models[i]);
 	sum_up(plan, run);
 	space_measure(run, &plan->disks, &plan->disk_count, &plan->enough_space);
 	if (!plan->enough_space)
 		plan->fits = space_fits(run);
 	return plan;
+}
+
+struct ncm_plan *ncm_plan_make(const struct ncm_config *config, struct ncm_model *const *models, size_t count,
+			       const struct ncm_provision_options *options, const struct ncm_sink *sink,
+			       struct ncm_error *err)
+{
+	struct run *run = run_new(config, options, sink, err);
+
+	if (!run)
+		return NULL;
+	take_models(run, models, count);
+	return plan_of(run, err);
+}
+
+static void take_damage(struct run *run, const struct ncm_verify_report *report)
+{
+	run->verified = report;
+	for (size_t i = 0; i < report->count; i++) {
+		if (report->files[i].verdict != NCM_VERDICT_OK)
+			NCM_PUSH(run->damages, run->damage_count)->file = &report->files[i];
+	}
+}
+
+/* The models with damage, each once. The array is the caller's. */
+static struct ncm_model **damaged_models(struct run *run, struct ncm_catalog *catalog, size_t *count)
+{
+	struct ncm_model **models = ncm_calloc(run->damage_count + 1, sizeof *models);
+
+	run->own_models = ncm_calloc(run->damage_count + 1, sizeof *run->own_models);
+	*count = 0;
+	for (size_t i = 0; i < run->damage_count; i++) {
+		const struct ncm_reg_model *entry = run->damages[i].file->model;
+		struct ncm_model *model;
+
+		if (i > 0 && run->damages[i - 1].file->model == entry) /* a report tells a model's files together */
+			continue;
+		model = known_in_catalog(catalog, entry);
+		if (!model) {
+			model = &run->own_models[run->own_count++];
+			known_from_registry(run, entry, model);
+		}
+		models[(*count)++] = model;
+	}
+	return models;
+}
+
+struct ncm_plan *ncm_plan_repair(const struct ncm_config *config, struct ncm_catalog *catalog,
+				 const struct ncm_verify_report *report, const struct ncm_provision_options *options,
+				 const struct ncm_sink *sink, struct ncm_error *err)
+{
+	struct run *run = run_new(config, options, sink, err);
+	NCM_AUTO_FREE struct ncm_model **models = NULL;
+	size_t count;
+
+	if (!run)
+		return NULL;
+	take_damage(run, report);
+	models = damaged_models(run, catalog, &count);
+	take_models(run, models, count);
+	return plan_of(run, err);
 }
 
 void plan_disks_free(struct ncm_plan_disk *disks, size_t count)

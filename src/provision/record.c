@@ -224,6 +224,7 @@ static bool belongs(const struct run *run, const struct item *item, size_t model
 	return false;
 }
 
+/* Returns 0, -1, or 1 when an item has to be fetched once more. */
 static int place_items(struct run *run, size_t model, bool manifests, struct ncm_error *err)
 {
 	for (size_t i = 0; i < run->item_count; i++) {
@@ -234,6 +235,8 @@ static int place_items(struct run *run, size_t model, bool manifests, struct ncm
 		if (!item_is_right(item))
 			run->models[model].changed = true;
 		item_place(run, item);
+		if (item->state == ITEM_OPEN)
+			return 1;
 		if (item->state == ITEM_FAILED) {
 			ncm_error_set(err, item->error.code, "%s", item->error.message);
 			if (item->error.hint)
@@ -268,8 +271,11 @@ void model_finish(struct run *run, size_t index)
 
 	if (!failed)
 		failed = place_items(run, index, true, &model->error);
-	model->changed = model->changed || needs_record(run, index);
-	if (failed || !model->changed) {
+	if (failed > 0)
+		return;
+	/* Mending changes no record: the verify that follows writes down what it sees. */
+	model->changed = model->changed || (!run->verified && needs_record(run, index));
+	if (failed || !model->changed || run->verified) {
 		model->registered = !failed;
 		return;
 	}

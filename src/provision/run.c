@@ -236,7 +236,8 @@ int ncm_plan_run(struct ncm_plan *plan, const struct ncm_sink *sink, struct ncm_
 				      plan->fits ? plan->fits : "");
 	if (anything_to_do(run)) {
 		failed = work(run, err);
-		verify_pulled(run);
+		if (!run->verified)
+			verify_pulled(run);
 	} else {
 		for (size_t i = 0; i < run->model_count; i++)
 			run->models[i].registered = run->models[i].error.code == NCM_OK;

@@ -15,6 +15,7 @@
 
 #include <ncmodel/provision.h>
 #include <ncmodel/registry.h>
+#include <ncmodel/verify.h>
 
 #include <pthread.h>
 #include <sys/stat.h>
@@ -33,17 +34,25 @@ struct wanted {
 
 enum { RESOLVE_THREADS = 8 }; /* services are asked about so many things at once */
 
+/* One file that a verify found to be not right. */
+struct damage {
+	const struct ncm_verify_file *file;
+	bool looked;
+	struct stat seen; /* when first looked at: what the verdict is about */
+};
+
 struct dest {
 	struct ncm_store *store;
 	char *relative; /* below the store; of an archive: the folder */
 	char *path;     /* the same, absolute */
 	size_t wanted;  /* who wants it there */
 	const char *role;
-	bool ours;          /* registered as ours: may be replaced */
-	bool right;         /* the right bytes are there */
-	bool adopted;       /* right, but models.json does not say so */
-	bool in_way;        /* a foreign file is there, with other bytes */
-	struct stat status; /* of the file that is right */
+	bool ours;             /* registered as ours: may be replaced */
+	bool right;            /* the right bytes are there */
+	bool adopted;          /* right, but models.json does not say so */
+	bool in_way;           /* a foreign file is there, with other bytes */
+	struct stat status;    /* of the file that is there */
+	struct damage *damage; /* when mending: what is to be mended (of an archive: one file of it) */
 };
 
 enum item_state {
@@ -75,6 +84,14 @@ struct item {
 	size_t unpacked_count;
 	enum item_state state;
 	uint64_t received;
+	/* When mending: the damaged spans of the first destination. None: the whole file is fetched. */
+	struct ncm_range *ranges;
+	size_t range_count;
+	char *range_partial;                /* name of the partial with them */
+	uint64_t range_received;            /* in this run */
+	bool ranges_tried;                  /* what came of them did not hold once */
+	bool whole;                         /* mending in place failed */
+	bool again;                         /* to be fetched once more from the same place */
 	struct ncm_checkpoints checkpoints; /* of what was fetched */
 	struct ncm_resolution **mirrors;    /* of the other places with the same digest … */
 	struct ncm_place *places;           /* … and where it is there */
@@ -124,6 +141,12 @@ struct run {
 	size_t hashed_count;
 	size_t resolved, to_resolve; /* for the RESOLVED events */
 	bool asked_network;
+	/* When mending: what a verify found (borrowed), and models that no manifest has. */
+	const struct ncm_verify_report *verified;
+	struct damage *damages;
+	size_t damage_count;
+	struct ncm_model *own_models;
+	size_t own_count;
 };
 
 /* wanted.c: what each file spec is, from the lock, the manifest's pins or the source. */
@@ -152,6 +175,33 @@ bool item_needs_network(const struct item *item);
  * held against what names may be. Class POLICY. */
 int item_take_server_name(struct run *run, struct item *item);
 const char *item_ready_path(const struct item *item); /* of a right destination or the local twin, or NULL */
+
+/* mend.c: only what a verify found damaged (run->verified). */
+/* Gives an item the damaged files of the model with its digest as destinations. False if that cannot be told: the
+ * caller adds the spec's targets then, and mend_by_place keeps those that are damaged. */
+bool mend_by_digest(struct run *run, size_t wanted, struct item *item);
+void mend_by_place(struct run *run, size_t wanted, struct item *item);
+/* Gives an error to each model of which some damage is no item's. */
+void mend_refuse_lost(struct run *run);
+/* Whether a file is still the one whose bytes were found damaged. */
+bool mend_is_as_verified(struct damage *damage, const struct stat *status);
+/* What the verify says of another file. */
+enum mend_word { MEND_UNKNOWN, MEND_RIGHT, MEND_DAMAGED };
+enum mend_word mend_word_on(const struct run *run, const char *path, const struct stat *status);
+/* Sets the ranges of an item of which only these have to be fetched, and makes its destination the first. */
+void mend_pick_ranges(struct item *item);
+void mend_forget_ranges(struct item *item);
+/* Returns 0 when the first destination is right, 1 when the item is to be fetched again (as a whole), or -1. */
+int mend_in_place(struct run *run, struct item *item);
+uint64_t item_fetch_size(const struct item *item); /* of what is fetched: the ranges, or everything */
+const char *item_partial(const struct item *item); /* the name of the partial for that */
+
+/* known.c: where a registered model came from. */
+/* The catalog's model, with the registered variant chosen; or NULL. */
+struct ncm_model *known_in_catalog(struct ncm_catalog *catalog, const struct ncm_reg_model *entry);
+/* Makes a model of what models.json and the lock know; without files if that is nothing. manifest_model_clear is for
+ * the caller. */
+void known_from_registry(const struct run *run, const struct ncm_reg_model *entry, struct ncm_model *model);
 
 /* space.c: needed and free bytes of each file system. */
 void space_measure(const struct run *run, struct ncm_plan_disk **disks, size_t *count, bool *enough);

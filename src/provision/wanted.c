@@ -259,7 +259,7 @@ void wanted_find_mirrors(struct run *run, struct item *item)
 	const struct wanted *wanted = &run->wanted[item->wanted];
 	size_t room = wanted->spec->from.count;
 
-	if (!item->has_sha256 || !item->has_size || item->size < MIRRORS_WORTH_BYTES || item->mirror_count > 0)
+	if (!item->has_sha256 || !item->has_size || item->size < MIRRORS_WORTH_BYTES || item->mirrors)
 		return;
 	item->mirrors = ncm_calloc(room, sizeof(struct ncm_resolution *));
 	item->places = ncm_calloc(room, sizeof *item->places);

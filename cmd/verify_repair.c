@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+#include "command.h"
+
+#include "plan_view.h"
+#include "ui/progress.h"
+#include "ui/text.h"
+#include "verify_view.h"
+
+#include <ncmodel/text.h>
+
+#include <string.h>
+
+enum { LONGEST_PATH = 1024, LONGEST_URI = 512 };
+
+/* One repair under way. */
+struct repair {
+	struct session *session;
+	const struct ncm_verify_report *found;
+	struct ncm_plan *plan;
+	struct ncm_result *result;       /* NULL: nothing was done */
+	struct ncm_verify_report *after; /* of the models that were repaired; or NULL */
+};
+
+static bool speaks(const struct session *session)
+{
+	return !session->report.json && !session->settings.quiet;
+}
+
+/* What a file has become: by the second verify, else by the first. */
+static enum ncm_verdict verdict_now(const struct repair *repair, const struct ncm_verify_file *file)
+{
+	for (size_t i = 0; repair->after && i < repair->after->count; i++) {
+		const struct ncm_verify_file *now = &repair->after->files[i];
+
+		if (strcmp(now->model->id, file->model->id) == 0 && strcmp(now->file->abs, file->file->abs) == 0)
+			return now->verdict;
+	}
+	return file->verdict;
+}
+
+static const struct ncm_plan_file *planned_file(const struct repair *repair, const struct ncm_verify_file *file)
+{
+	for (size_t i = 0; i < repair->plan->count; i++) {
+		const struct ncm_plan_model *model = &repair->plan->models[i];
+
+		for (size_t k = 0; strcmp(model->model->id, file->model->id) == 0 && k < model->file_count; k++) {
+			if (strcmp(model->files[k].path, file->file->abs) == 0)
+				return &model->files[k];
+		}
+	}
+	return NULL;
+}
+
+static json_t *files_json(const struct repair *repair)
+{
+	json_t *files = json_array();
+
+	for (size_t i = 0; i < repair->found->count; i++) {
+		const struct ncm_verify_file *file = &repair->found->files[i];
+		const struct ncm_plan_file *planned = planned_file(repair, file);
+		json_t *object;
+
+		if (file->verdict == NCM_VERDICT_OK)
+			continue;
+		object = json_object();
+		json_put_text(object, "model", file->model->id);
+		json_put_text(object, "path", file->file->abs);
+		json_put_text(object, "source", planned ? planned->source : NULL);
+		json_put_number(object, "to_get", planned ? planned->to_get : 0);
+		json_put_text(object, "verdict", ncm_verdict_name(verdict_now(repair, file)));
+		json_push(files, object);
+	}
+	return files;
+}
+
+static bool was_repaired(const struct ncm_result_model *model)
+{
+	return model->outcome != NCM_OUTCOME_FAILED;
+}
+
+static json_t *models_json(const struct ncm_result *result)
+{
+	json_t *models = json_array();
+
+	for (size_t i = 0; result && i < result->count; i++) {
+		const struct ncm_result_model *model = &result->models[i];
+		json_t *object = json_object();
+
+		json_put_text(object, "id", model->model->id);
+		json_put_text(object, "outcome", was_repaired(model) ? "repaired" : "failed");
+		json_put_number(object, "fetched", model->fetched);
+		json_put_text(object, "served_by", model->served_by);
+		json_push(models, object);
+	}
+	return models;
+}
+
+static size_t damaged_models(const struct ncm_verify_report *report)
+{
+	return report->models - report->models_ok;
+}
+
+static json_t *repair_json(const struct repair *repair)
+{
+	json_t *object = json_object();
+
+	json_put_flag(object, "dry_run", repair->session->settings.dry_run);
+	json_put_number(object, "to_get", repair->plan->to_get);
+	json_put_number(object, "fetched", repair->result ? repair->result->fetched : 0);
+	json_put_number(object, "models_ok", repair->found->models_ok + (repair->after ? repair->after->models_ok : 0));
+	json_put(object, "models", models_json(repair->result));
+	json_put(object, "files", files_json(repair));
+	return object;
+}
+
+/* "  12.0 MiB of 4.1 GB  /models/x.gguf" */
+static void print_plan(const struct repair *repair, FILE *out)
+{
+	char get[32], size[32];
+
+	fprintf(out, "To repair: %s from the network.\n", ncm_format_size(repair->plan->to_get, get, sizeof get));
+	for (size_t i = 0; i < repair->found->count; i++) {
+		const struct ncm_verify_file *file = &repair->found->files[i];
+		const struct ncm_plan_file *planned = planned_file(repair, file);
+		AUTO_FREE char *path = text_safe_long(file->file->abs, LONGEST_PATH);
+		AUTO_FREE char *source = text_safe_long(planned ? planned->source : NULL, LONGEST_URI);
+
+		if (!planned || file->verdict == NCM_VERDICT_OK)
+			continue;
+		if (planned->to_get > 0)
+			fprintf(out, "    %s of %s from %s  %s\n", ncm_format_size(planned->to_get, get, sizeof get),
+				ncm_format_size(file->file->size, size, sizeof size), source, path);
+		else
+			fprintf(out, "    from what is on this machine  %s\n", path);
+	}
+}
+
+static int run_plan(struct repair *repair, struct ncm_error *err)
+{
+	struct session *session = repair->session;
+	int failed;
+
+	session_progress(session);
+	if (repair->plan->files_to_get > 0)
+		progress_expect(session->progress, repair->plan->files_to_get, repair->plan->to_get);
+	failed = ncm_plan_run(repair->plan, &session->sink, &repair->result, err);
+	session_quieten(session);
+	return failed;
+}
+
+/* Only a full look tells that a repair worked, and it records that. */
+static int verify_repaired(struct repair *repair, struct ncm_error *err)
+{
+	struct session *session = repair->session;
+	struct ncm_selector selector = {0};
+
+	for (size_t i = 0; i < repair->result->count; i++) {
+		if (was_repaired(&repair->result->models[i]))
+			words_add(&selector.names, repair->result->models[i].model->id);
+	}
+	if (selector.names.count == 0)
+		return 0;
+	session_progress(session);
+	repair->after = ncm_verify(session->config, &selector, false, &session->sink, err);
+	session_quieten(session);
+	ncm_strings_free(&selector.names);
+	return repair->after ? 0 : -1;
+}
+
+static int report_failures(const struct repair *repair)
+{
+	int exit_code = 0;
+
+	for (size_t i = 0; i < repair->result->count; i++) {
+		const struct ncm_result_model *model = &repair->result->models[i];
+
+		if (!was_repaired(model) && model->error.code != NCM_E_INTERRUPTED)
+			exit_code = plan_join_codes(
+			    exit_code, report_error(&repair->session->report, &model->error, model->model->id));
+	}
+	return exit_code;
+}
+
+static void print_result(const struct repair *repair)
+{
+	const size_t damaged = damaged_models(repair->found);
+	const size_t ok = repair->after ? repair->after->models_ok : 0;
+	char size[32];
+
+	for (size_t i = 0; repair->after && i < repair->after->count; i++) {
+		const struct ncm_verify_file *file = &repair->after->files[i];
+		AUTO_FREE char *path = text_safe_long(file->file->abs, LONGEST_PATH);
+
+		if (file->verdict != NCM_VERDICT_OK)
+			printf("    still %s  %s\n", ncm_verdict_name(file->verdict), path);
+	}
+	printf("Repaired %zu of %zu %s, %s fetched.\n", ok, damaged, text_plural(damaged, "model", "models"),
+	       ncm_format_size(repair->result->fetched, size, sizeof size));
+}
+
+static int interrupted(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	ncm_error_set(&err, NCM_E_INTERRUPTED, "Interrupted. What was fetched is kept; run the same command to go on.");
+	return session_fail(session, &err);
+}
+
+static int carry_out(struct repair *repair)
+{
+	struct session *session = repair->session;
+	struct ncm_error err = NCM_ERROR_INIT;
+	int exit_code = 0;
+
+	if (run_plan(repair, &err) < 0 && err.code != NCM_E_INTERRUPTED)
+		exit_code = session_fail(session, &err);
+	ncm_error_clear(&err);
+	if (!repair->result)
+		return exit_code ? exit_code : interrupted(session);
+	exit_code = exit_code ? exit_code : report_failures(repair);
+	if (ncm_interrupted())
+		return interrupted(session);
+	if (verify_repaired(repair, &err) < 0)
+		return err.code == NCM_E_INTERRUPTED ? (ncm_error_clear(&err), interrupted(session))
+						     : session_fail(session, &err);
+	if (speaks(session))
+		print_result(repair);
+	if (repair->after)
+		exit_code = plan_join_codes(exit_code, verify_record_damage(session, repair->after));
+	return exit_code;
+}
+
+/* Nothing is mended: the damage stays, and the reasons are told. */
+static int dry_run(struct repair *repair)
+{
+	if (speaks(repair->session))
+		print_plan(repair, stdout);
+	(void)plan_report(repair->session, repair->plan);
+	return verify_record_damage(repair->session, repair->found);
+}
+
+/* A repair does not need the manifests: without them models.json and the lock say where things came from. */
+static struct ncm_plan *plan_repair(struct session *session, const struct ncm_verify_report *report,
+				    struct ncm_error *err)
+{
+	struct ncm_error why = NCM_ERROR_INIT;
+	struct ncm_plan *plan;
+
+	if (session_catalog(session, &why) < 0) {
+		AUTO_FREE char *first = text_safe_long(why.message, LONGEST_PATH);
+		AUTO_FREE char *text = text_format("the manifests cannot be read, models.json must do: %s", first);
+
+		report_warning(&session->report, text);
+	}
+	ncm_error_clear(&why);
+	session_progress(session);
+	plan = ncm_plan_repair(session->config, session->catalog, report, &session->settings.provision, &session->sink,
+			       err);
+	session_quieten(session);
+	return plan;
+}
+
+int verify_repair(struct session *session, const struct ncm_verify_report *report)
+{
+	struct repair repair = {.session = session, .found = report};
+	struct ncm_error err = NCM_ERROR_INIT;
+	int exit_code;
+
+	repair.plan = plan_repair(session, report, &err);
+	if (!repair.plan) {
+		if (err.code != NCM_E_INTERRUPTED)
+			return session_fail(session, &err);
+		ncm_error_clear(&err);
+		return interrupted(session);
+	}
+	if (session->settings.dry_run) {
+		exit_code = dry_run(&repair);
+	} else {
+		if (!session->settings.quiet && !session->report.events && !session->report.json)
+			print_plan(&repair, stderr);
+		exit_code = carry_out(&repair);
+	}
+	json_put(session->report.data, "repair", repair_json(&repair));
+	ncm_verify_free(repair.after);
+	ncm_result_free(repair.result);
+	ncm_plan_free(repair.plan);
+	return exit_code;
+}
