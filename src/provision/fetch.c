@@ -74,12 +74,16 @@ static bool model_is_ready(const struct run *run, size_t model)
 	return true;
 }
 
-static void finish_ready_models(struct run *run, const struct item *item)
+static void finish_ready_models(struct run *run)
 {
+	NCM_AUTO_FREE size_t *ready = ncm_calloc(run->model_count, sizeof *ready);
+	size_t count = 0;
+
 	for (size_t m = 0; m < run->model_count; m++) {
-		if ((!item || wants(run, item, m)) && model_is_ready(run, m))
-			model_finish(run, m);
+		if (model_is_ready(run, m))
+			ready[count++] = m;
 	}
+	models_finish(run, ready, count);
 }
 
 static void take_result(struct item *item, struct ncm_transfer_item *transfer)
@@ -115,7 +119,7 @@ static void *finisher(void *argument)
 	struct round *round = argument;
 
 	for (;;) {
-		size_t index;
+		size_t first, last;
 
 		pthread_mutex_lock(&round->mutex);
 		while (round->taken == round->queued && !round->closed)
@@ -124,10 +128,13 @@ static void *finisher(void *argument)
 			pthread_mutex_unlock(&round->mutex);
 			return NULL;
 		}
-		index = round->queue[round->taken++];
+		/* What has piled up meanwhile is finished, and written down, at once. */
+		first = round->taken;
+		last = round->taken = round->queued;
 		pthread_mutex_unlock(&round->mutex);
-		take_result(round->items[index], &round->transfers[index]);
-		finish_ready_models(round->run, round->items[index]);
+		for (size_t i = first; i < last; i++)
+			take_result(round->items[round->queue[i]], &round->transfers[round->queue[i]]);
+		finish_ready_models(round->run);
 	}
 }
 
@@ -287,7 +294,7 @@ int items_fetch(struct run *run, struct ncm_error *err)
 	NCM_AUTO_FREE struct item **chosen = ncm_calloc(run->item_count, sizeof *chosen);
 	size_t count;
 
-	finish_ready_models(run, NULL); /* what needs no network */
+	finish_ready_models(run); /* what needs no network */
 	for (bool first = true; (count = gather(run, first, chosen)) > 0; first = false) {
 		if (run->options.offline) {
 			for (size_t i = 0; i < count; i++) {

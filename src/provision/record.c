@@ -144,22 +144,14 @@ static void describe(const struct run *run, size_t index, struct ncm_reg_model *
 	out->trust = (char *)trust;
 }
 
-static int write_registry(const struct run *run, size_t index, struct ncm_error *err)
+static void entry_clear(struct ncm_reg_model *entry)
 {
-	struct ncm_reg_model entry = {0};
-	int failed = add_files(run, index, &entry, err);
-
-	if (!failed) {
-		describe(run, index, &entry);
-		failed = ncm_registry_put(run->registry_path, &entry, err);
+	for (size_t i = 0; i < entry->file_count; i++) {
+		free(entry->files[i].abs);
+		free(entry->files[i].store);
+		free(entry->files[i].role);
 	}
-	for (size_t i = 0; i < entry.file_count; i++) {
-		free(entry.files[i].abs);
-		free(entry.files[i].store);
-		free(entry.files[i].role);
-	}
-	free(entry.files);
-	return failed;
+	free(entry->files);
 }
 
 static const struct item *item_of(const struct run *run, const struct ncm_artifact *artifact, size_t wanted)
@@ -180,7 +172,8 @@ static const struct item *item_of(const struct run *run, const struct ncm_artifa
 	return NULL;
 }
 
-static int write_lock(struct run *run, const struct wanted *wanted, struct ncm_error *err)
+/* For the lock in memory; see save_lock. */
+static void pin(struct run *run, const struct wanted *wanted)
 {
 	const struct ncm_resolution *resolution = wanted->resolution;
 	const char *uri = wanted->spec->from.items[0];
@@ -212,7 +205,6 @@ static int write_lock(struct run *run, const struct wanted *wanted, struct ncm_e
 			files[i].sha256 = item->sha256;
 	}
 	ncm_lock_put(run->lock, &entry);
-	return ncm_lock_save(run->lock, &uri, 1, err);
 }
 
 static bool belongs(const struct run *run, const struct item *item, size_t model)
@@ -264,7 +256,8 @@ static bool needs_record(const struct run *run, size_t model)
 	return false;
 }
 
-void model_finish(struct run *run, size_t index)
+/* Gives a model's content its final names. Whether it is to be recorded then. */
+static bool place_model(struct run *run, size_t index)
 {
 	struct chosen_model *model = &run->models[index];
 	int failed = place_items(run, index, false, &model->error);
@@ -272,21 +265,83 @@ void model_finish(struct run *run, size_t index)
 	if (!failed)
 		failed = place_items(run, index, true, &model->error);
 	if (failed > 0)
-		return;
+		return false;
 	/* Mending changes no record: the verify that follows writes down what it sees. */
 	model->changed = model->changed || (!run->verified && needs_record(run, index));
-	if (failed || !model->changed || run->verified) {
-		model->registered = !failed;
-		return;
+	if (!failed && model->changed && !run->verified)
+		return true;
+	model->registered = !failed;
+	return false;
+}
+
+static int save_lock(struct run *run, const size_t *models, size_t count, struct ncm_error *err)
+{
+	NCM_AUTO_FREE const char **uris = ncm_calloc(run->wanted_count + 1, sizeof *uris);
+	size_t pinned = 0;
+
+	for (size_t i = 0; i < run->wanted_count && !run->options.locked; i++) {
+		const struct wanted *wanted = &run->wanted[i];
+
+		for (size_t k = 0; k < count && !wanted->from_lock; k++) {
+			if (models[k] != wanted->model)
+				continue;
+			pin(run, wanted);
+			uris[pinned++] = wanted->spec->from.items[0];
+		}
 	}
-	for (size_t i = 0; i < run->wanted_count && !failed && !run->options.locked; i++) {
-		if (run->wanted[i].model == index && !run->wanted[i].from_lock)
-			failed = write_lock(run, &run->wanted[i], &model->error);
+	return pinned > 0 ? ncm_lock_save(run->lock, uris, pinned, err) : 0;
+}
+
+static int save_registry(const struct run *run, const size_t *models, size_t count, struct ncm_error *err)
+{
+	NCM_AUTO_FREE struct ncm_reg_model *entries = ncm_calloc(count, sizeof *entries);
+	int failed = 0;
+
+	for (size_t i = 0; i < count && !failed; i++) {
+		failed = add_files(run, models[i], &entries[i], err);
+		describe(run, models[i], &entries[i]);
 	}
 	if (!failed)
-		failed = write_registry(run, index, &model->error);
-	if (failed)
-		return;
-	model->registered = true;
-	ncm_emit(&run->sink, &(struct ncm_event){.type = NCM_EVENT_REGISTERED, .model = model->model->id});
+		failed = ncm_registry_put_all(run->registry_path, entries, count, err);
+	for (size_t i = 0; i < count; i++)
+		entry_clear(&entries[i]);
+	return failed;
+}
+
+/* Writes down models whose files are in place: one replacement of each file, however many there are. */
+static void record(struct run *run, const size_t *models, size_t count)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	bool failed = save_lock(run, models, count, &err) < 0 || save_registry(run, models, count, &err) < 0;
+
+	/* What one of them cannot have is not to cost the others theirs. */
+	for (size_t i = 0; i < count && failed && count > 1; i++)
+		record(run, &models[i], 1);
+	for (size_t i = 0; i < count && !(failed && count > 1); i++) {
+		struct chosen_model *model = &run->models[models[i]];
+
+		model->registered = !failed;
+		if (!failed) {
+			ncm_emit(&run->sink,
+				 &(struct ncm_event){.type = NCM_EVENT_REGISTERED, .model = model->model->id});
+			continue;
+		}
+		ncm_error_set(&model->error, err.code, "%s", err.message);
+		if (err.hint)
+			ncm_error_hint(&model->error, "%s", err.hint);
+	}
+	ncm_error_clear(&err);
+}
+
+void models_finish(struct run *run, const size_t *models, size_t count)
+{
+	NCM_AUTO_FREE size_t *placed = ncm_calloc(count + 1, sizeof *placed);
+	size_t placed_count = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (place_model(run, models[i]))
+			placed[placed_count++] = models[i];
+	}
+	if (placed_count > 0)
+		record(run, placed, placed_count);
 }

@@ -216,7 +216,7 @@ void item_transfer(const struct run *run, const struct item *item, struct ncm_tr
 void item_place(struct run *run, struct item *item);
 
 /* record.c: the lock and models.json. */
-void model_finish(struct run *run, size_t model);
+void models_finish(struct run *run, const size_t *models, size_t count);
 
 /* sniff.c: is a file what its name says? Class POLICY. */
 int sniff_check(int fd, const char *name, struct ncm_error *err);

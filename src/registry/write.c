@@ -2,8 +2,8 @@
 #include "registry/write.h"
 
 #include "base/file.h"
-#include "base/lock.h"
 #include "base/json.h"
+#include "base/lock.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "registry/document.h"
@@ -120,24 +120,37 @@ static json_t *find_entry(const json_t *document, const char *id)
 	return NULL;
 }
 
+struct additions {
+	const struct ncm_reg_model *models;
+	size_t count;
+};
+
 static bool put(json_t *document, const char *base, void *context)
 {
-	const struct ncm_reg_model *model = context;
-	json_t *entry = find_entry(document, model->id);
+	const struct additions *additions = context;
 	char now[32];
 
-	if (!entry) {
-		entry = json_object();
-		json_array_append_new(json_object_get(document, "models"), entry);
+	for (size_t i = 0; i < additions->count; i++) {
+		json_t *entry = find_entry(document, additions->models[i].id);
+
+		if (!entry) {
+			entry = json_object();
+			json_array_append_new(json_object_get(document, "models"), entry);
+		}
+		registry_entry_write(&additions->models[i], base, entry);
 	}
-	registry_entry_write(model, base, entry);
 	ncm_json_set_string(document, "registered_at", ncm_time_local(now));
-	return true;
+	return additions->count > 0;
+}
+
+int ncm_registry_put_all(const char *path, const struct ncm_reg_model *models, size_t count, struct ncm_error *err)
+{
+	return change(path, true, put, &(struct additions){models, count}, err);
 }
 
 int ncm_registry_put(const char *path, const struct ncm_reg_model *model, struct ncm_error *err)
 {
-	return change(path, true, put, (void *)model, err);
+	return ncm_registry_put_all(path, model, 1, err);
 }
 
 struct marks {

@@ -14,6 +14,8 @@
  * contract are filled in.
  */
 int ncm_registry_put(const char *path, const struct ncm_reg_model *model, struct ncm_error *err);
+/* The same for several models, in one replacement of the file. */
+int ncm_registry_put_all(const char *path, const struct ncm_reg_model *models, size_t count, struct ncm_error *err);
 /* Records a verify result (RFC 3339 UTC now) for the models of these ids: results[i] is "ok", "damaged", "missing". */
 int ncm_registry_mark(const char *path, const char *const *ids, const char *const *results, size_t count,
 		      struct ncm_error *err);
