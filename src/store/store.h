@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A store is one application's folder; a layout says where the stores lie. Everything that we add to a store but its
- * models lies in `.ncmodel/` at its root: staging (partials), locks.
+ * models lies in `.ncmodel/` at its root: staging (partials), checkpoints, locks.
  */
 #ifndef NCM_STORE_STORE_H
 #define NCM_STORE_STORE_H

@@ -6,7 +6,7 @@
 static const long DEFAULT_CONNECT_SECONDS = 20;
 static const double FIRST_BACKOFF_SECONDS = 0.5;
 static const long CONNECTION_LIFE_SECONDS = 300;
-static const long BUFFER_BYTES = 128 << 10;
+static const long BUFFER_BYTES = 256 << 10;
 
 struct ncm_http *ncm_http_new(const struct ncm_config *config, const struct ncm_sink *sink)
 {

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "transfer/fetch.h"
+#include "transfer/load.h"
 
 #include <string.h>
 
@@ -22,6 +23,7 @@ struct engine {
 	size_t fetch_count;
 	struct ncm_pace **paces; /* one a host */
 	size_t pace_count;
+	struct ncm_load load;
 	size_t turn;
 };
 
@@ -111,12 +113,14 @@ static struct ncm_fetch *neediest(const struct engine *engine, const struct ncm_
 
 static void add_streams(struct engine *engine, double now)
 {
+	bool busy = ncm_load_look(&engine->load, now);
+
 	for (size_t i = 0; i < engine->pace_count; i++) {
 		struct ncm_pace *pace = engine->paces[i];
 		struct ncm_site *site = NULL;
 		struct ncm_fetch *fetch = neediest(engine, pace, now, &site);
 
-		ncm_pace_tick(pace, fetch != NULL, now);
+		ncm_pace_tick(pace, fetch && !busy, now);
 		for (unsigned tries = 0; fetch && pace->active < pace->allowed && tries < NCM_LIMIT_PARALLEL; tries++) {
 			ncm_fetch_add_stream(fetch, site);
 			fetch = neediest(engine, pace, now, &site);
