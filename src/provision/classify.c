@@ -57,7 +57,21 @@ static int hash_file(struct run *run, int fd, const struct stat *status, const c
 	return 0;
 }
 
-static void classify_file(struct run *run, const struct item *item, struct dest *dest)
+/* Whether a run of ours gave it its name and was stopped before it could write that down. */
+static bool was_being_placed(struct run *run, struct item *item, const struct dest *dest, int store, int fd)
+{
+	struct ncm_sha256 digest;
+
+	if (item->has_sha256 || !intent_exists(dest, store) ||
+	    hash_file(run, fd, &dest->status, dest->path, &digest) < 0 || !intent_stands(dest, store, &digest))
+		return false;
+	item->has_sha256 = item->has_size = true;
+	item->sha256 = digest;
+	item->size = (uint64_t)dest->status.st_size;
+	return true;
+}
+
+static void classify_file(struct run *run, struct item *item, struct dest *dest)
 {
 	const struct ncm_reg_model *of = NULL;
 	const struct ncm_reg_file *file = registered_file(run, dest->path, &of);
@@ -93,7 +107,8 @@ static void classify_file(struct run *run, const struct item *item, struct dest 
 		dest->adopted = true;
 		return;
 	}
-	dest->in_way = !dest->ours;
+	dest->right = dest->adopted = dest->noted = was_being_placed(run, item, dest, dirfd, fd);
+	dest->in_way = !dest->ours && !dest->right;
 }
 
 static bool is_below(const char *path, const char *folder)
@@ -111,8 +126,13 @@ static void classify_folder(const struct run *run, const struct item *item, stru
 	size_t found = 0;
 
 	dest->in_way = lstat(dest->path, &status) == 0;
-	if (!model)
+	if (!model) {
+		NCM_AUTO_CLOSE int store = ncm_store_peek(dest->store);
+
+		dest->ours = dest->in_way && store >= 0 && intent_stands(dest, store, NULL);
+		dest->in_way = dest->in_way && !dest->ours;
 		return;
+	}
 	for (size_t i = 0; i < model->file_count; i++) {
 		if (!is_below(model->files[i].abs, dest->path))
 			continue;

@@ -43,7 +43,9 @@ static int place_archive(struct run *run, struct item *item, struct dest *dest)
 	item->unpacked_count = 0;
 	if (ncm_archive_unpack(fd, dirfd, run->wanted[dest->wanted].spec->strip, &item->unpacked, &item->unpacked_count,
 			       &item->error) < 0 ||
+	    intent_note(dest, NULL, &item->error) < 0 ||
 	    ncm_store_commit_dir(dest->store, staged, dest->relative, may_replace(run, dest), &item->error) < 0) {
+		intent_forget(dest);
 		ncm_remove_beneath(dest->store->staging, staged);
 		return ncm_error_wrap(&item->error, "%s", item->name);
 	}
@@ -65,9 +67,13 @@ static int place_fetched(struct run *run, struct item *item)
 		ncm_transfer_discard(dest->store->staging, item->partial);
 		return -1;
 	}
-	if (ncm_store_commit(dest->store, item->partial, dest->relative, may_replace(run, dest), &dest->status,
-			     &item->error) < 0)
+	if (!item->has_sha256 && intent_note(dest, &item->sha256, &item->error) < 0)
 		return -1;
+	if (ncm_store_commit(dest->store, item->partial, dest->relative, may_replace(run, dest), &dest->status,
+			     &item->error) < 0) {
+		intent_forget(dest);
+		return -1;
+	}
 	dest->right = true;
 	told(run, item, dest, "placed");
 	return 0;

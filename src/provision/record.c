@@ -309,6 +309,18 @@ static int save_registry(const struct run *run, const size_t *models, size_t cou
 }
 
 /* Writes down models whose files are in place: one replacement of each file, however many there are. */
+static void forget_intents(struct run *run, size_t model)
+{
+	for (size_t i = 0; i < run->item_count; i++) {
+		for (size_t k = 0; k < run->items[i].dest_count; k++) {
+			struct dest *dest = &run->items[i].dests[k];
+
+			if (run->wanted[dest->wanted].model == model)
+				intent_forget(dest);
+		}
+	}
+}
+
 static void record(struct run *run, const size_t *models, size_t count)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
@@ -322,6 +334,7 @@ static void record(struct run *run, const size_t *models, size_t count)
 
 		model->registered = !failed;
 		if (!failed) {
+			forget_intents(run, models[i]);
 			ncm_emit(&run->sink,
 				 &(struct ncm_event){.type = NCM_EVENT_REGISTERED, .model = model->model->id});
 			continue;

@@ -50,6 +50,7 @@ struct dest {
 	bool ours;             /* registered as ours: may be replaced */
 	bool right;            /* the right bytes are there */
 	bool adopted;          /* right, but models.json does not say so */
+	bool noted;            /* an intent stands in staging */
 	bool in_way;           /* a foreign file is there, with other bytes */
 	struct stat status;    /* of the file that is there */
 	struct damage *damage; /* when mending: what is to be mended (of an archive: one file of it) */
@@ -211,6 +212,13 @@ int space_check(const struct run *run, struct ncm_error *err);
 /* fetch.c: rounds of transfers; each finished item is handed to `placed` at once. */
 int items_fetch(struct run *run, struct ncm_error *err);
 void item_transfer(const struct run *run, const struct item *item, struct ncm_transfer_item *transfer);
+
+/* intent.c: what is about to get its final name. `content` is a file's digest; NULL for a folder. */
+int intent_note(struct dest *dest, const struct ncm_sha256 *content, struct ncm_error *err);
+bool intent_exists(const struct dest *dest, int store);
+/* Whether a run that was stopped had noted what is there now. */
+bool intent_stands(const struct dest *dest, int store, const struct ncm_sha256 *content);
+void intent_forget(struct dest *dest);
 
 /* place.c: final names for what was fetched or is elsewhere on this machine. */
 void item_place(struct run *run, struct item *item);

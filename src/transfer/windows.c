@@ -15,8 +15,12 @@ static const uint64_t SMALLEST_WINDOW = 2 << 20;
 static const uint64_t LARGEST_SHARE = 8 << 20; /* of the run's memory, that one window takes */
 static const uint64_t LARGEST_WINDOW = 64 << 20;
 static const double ROUND_TRIPS = 4;
-static const double WORTH_STEALING_SECONDS = 1; /* what is left takes longer than this */
-static const uint64_t WORTH_STEALING_BYTES = 64 << 10;
+/* What is on its way already comes twice when a range is cut: half of it goes to another stream only if it is much, or
+ * is to take long. */
+static const double WORTH_STEALING_SECONDS = 1;
+static const uint64_t WORTH_STEALING_BYTES = 8 << 20;
+static const double LONG_SECONDS = 5;
+static const uint64_t LEAST_STOLEN = 64 << 10;
 
 static uint64_t window_of(const struct ncm_site *site)
 {
@@ -57,11 +61,11 @@ static struct ncm_stream *slowest(const struct ncm_fetch *fetch)
 		double seconds = now - stream->asked_at;
 		double left, speed;
 
-		if (stream->body != NCM_BODY_FILE || !stream->ranged || stream->end - stream->at < WORTH_STEALING_BYTES)
+		if (stream->body != NCM_BODY_FILE || !stream->ranged || stream->end - stream->at < LEAST_STOLEN)
 			continue;
 		left = (double)(stream->end - stream->at);
 		speed = (double)(stream->at - stream->offset + 1) / (seconds > 0 ? seconds : 1);
-		if (left / speed <= longest)
+		if (left / speed <= longest || (left <= (double)WORTH_STEALING_BYTES && left / speed <= LONG_SECONDS))
 			continue;
 		longest = left / speed;
 		found = stream;

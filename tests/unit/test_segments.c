@@ -40,6 +40,7 @@ static void several_connections_bring_each_byte_once(void)
 	}
 }
 
+/* So slowly that this machine has nothing else to wait for. */
 static void answer_slowly_until_there_are_four(struct server_request *request)
 {
 	struct ncm_range range = begin_range(request);
@@ -47,7 +48,7 @@ static void answer_slowly_until_there_are_four(struct server_request *request)
 	while (range.end - range.start > 64 * KIB && !four_are_open()) {
 		const struct ncm_range piece = {range.start, range.start + 64 * KIB};
 
-		send_bytes(request, &piece, 64 * KIB, 5000);
+		send_bytes(request, &piece, 64 * KIB, 10000);
 		range.start = piece.end;
 	}
 	send_and_leave(request, &range, 128 * KIB, 0);

@@ -73,7 +73,7 @@ static void two_places_serve_a_file_together(void)
 	struct ncm_transfer_item item = begin_places(answer_when_the_second_helps, answer_as_second);
 
 	run_places(&item);
-	CHECK(the_second_was_asked());
+	CHECK(second.count > 0);
 	CHECK_U64(item.received, SIZE);
 	CHECK_U64(retries_told, 0);
 }
