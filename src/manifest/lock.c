@@ -2,8 +2,8 @@
 #include "manifest/lock.h"
 
 #include "base/file.h"
-#include "base/lock.h"
 #include "base/json.h"
+#include "base/lock.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "manifest/lock_json.h"

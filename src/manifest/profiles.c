@@ -3,9 +3,9 @@
 #include "manifest/load.h"
 
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/path.h"
 #include "base/strings.h"
-#include "base/nearest.h"
 
 #include <ctype.h>
 #include <dirent.h>
