@@ -71,6 +71,12 @@ static bool was_being_placed(struct run *run, struct item *item, const struct de
 	return true;
 }
 
+/* Damage that the disk made leaves size and mtime as they were. */
+static bool was_found_wrong(const struct ncm_reg_model *model)
+{
+	return model && model->verify_result && strcmp(model->verify_result, "ok") != 0;
+}
+
 static void classify_file(struct run *run, struct item *item, struct dest *dest)
 {
 	const struct ncm_reg_model *of = NULL;
@@ -94,7 +100,7 @@ static void classify_file(struct run *run, struct item *item, struct dest *dest)
 	}
 	if (dest->damage && mend_is_as_verified(dest->damage, &dest->status))
 		return;
-	if (file && !dest->damage && unchanged(file, &dest->status) &&
+	if (file && !dest->damage && !was_found_wrong(of) && unchanged(file, &dest->status) &&
 	    (!item->has_sha256 || ncm_sha256_equal(&file->sha256, &item->sha256))) {
 		dest->right = true;
 		return;

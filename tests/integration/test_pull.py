@@ -2,6 +2,7 @@
 import io
 import json
 import os
+import os
 import tarfile
 import time
 import unittest
@@ -124,6 +125,21 @@ class PullTest(Case):
         self.assertIn("/good.gguf", result.out + result.err, "the summary names who served it")
         self.assertEqual(m.snapshot()["server/ai/llama-cpp/models/alt.gguf"], sha256(data))
         self.check_registry()
+
+    def test_what_verify_found_damaged_is_not_believed_by_its_mtime(self):
+        m, data = self.machine, gguf("rotten", 50_000)
+        m.manifest([m.simple("rotten.gguf", data)])
+        self.pull()
+        path = m.store("rotten.gguf")
+        status = os.stat(path)
+        with open(path, "r+b") as file:
+            file.seek(30_000)
+            file.write(b"\0!")
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        self.assertEqual(m.run("verify").returncode, 4)
+        self.pull()
+        self.assertEqual(m.snapshot()["server/ai/llama-cpp/models/rotten.gguf"], sha256(data))
+        self.assertEqual(m.run("verify").returncode, 0)
 
     def mirrored(self, data):
         """A model that two hosts serve: the service's and the CDN's, which answer alike."""
