@@ -152,12 +152,15 @@ static void classify_folder(const struct run *run, const struct item *item, stru
 }
 
 /* Damage that the disk made leaves size and mtime as they were: when mending, a file's word is not enough. */
-static bool may_be_believed(struct run *run, const struct ncm_reg_file *file, const struct stat *status)
+static bool may_be_believed(struct run *run, const struct ncm_reg_model *model, const struct ncm_reg_file *file,
+			    const struct stat *status)
 {
+	enum mend_word word = was_found_wrong(model) ? MEND_UNKNOWN : MEND_RIGHT;
+
 	NCM_AUTO_CLOSE int fd = -1;
 	struct ncm_sha256 digest;
 
-	switch (run->verified ? mend_word_on(run, file->abs, status) : MEND_RIGHT) {
+	switch (run->verified ? mend_word_on(run, file->abs, status) : word) {
 	case MEND_RIGHT:
 		return true;
 	case MEND_DAMAGED:
@@ -181,7 +184,7 @@ static char *find_local(struct run *run, const struct item *item)
 
 			if (ncm_sha256_equal(&model->files[k].sha256, &item->sha256) &&
 			    lstat(model->files[k].abs, &status) == 0 && unchanged(&model->files[k], &status) &&
-			    may_be_believed(run, &model->files[k], &status))
+			    may_be_believed(run, model, &model->files[k], &status))
 				return ncm_strdup(model->files[k].abs);
 		}
 	}
