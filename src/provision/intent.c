@@ -31,6 +31,8 @@ int intent_note(struct dest *dest, const struct ncm_sha256 *content, struct ncm_
 	char hex[NCM_SHA256_HEX + 1];
 	const char *text = content ? ncm_sha256_hex(content, hex) : folder_note;
 
+	if (dest->ours) /* models.json says so already */
+		return 0;
 	dest->noted = true;
 	return ncm_write_atomic(dest->store->staging, name, text, strlen(text), 0600, err);
 }

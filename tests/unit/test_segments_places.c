@@ -131,7 +131,11 @@ static void a_place_that_vanishes_is_gone_on_from(void)
 	run_places(&item);
 	CHECK_U64(item.received, SIZE);
 	CHECK_U64(item.served_by, 1);
-	CHECK(strncmp(server_header(&second.requests[0], "Range"), "bytes=5242957-", 14) == 0);
+	for (unsigned i = 0; i < second.count; i++) {
+		struct ncm_range range;
+
+		CHECK(range_of(&second.requests[i], &range) && range.start >= 5 * MIB + 77);
+	}
 }
 
 static void answer_403(struct server_request *request)
