@@ -26,7 +26,8 @@ struct ncm_http *ncm_http_new(const struct ncm_config *config, const struct ncm_
 	pthread_mutex_init(&http->lock, NULL);
 	pthread_mutexattr_init(&recursive);
 	pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
-	pthread_mutex_init(&http->credentials_lock, &recursive);
+	pthread_mutex_init(&http->credentials_lock, NULL);
+	pthread_mutex_init(&http->renewal_lock, &recursive);
 	pthread_mutexattr_destroy(&recursive);
 	return http;
 }
@@ -39,6 +40,7 @@ void ncm_http_free(struct ncm_http *http)
 		curl_easy_cleanup(http->idle[--http->idle_count]);
 	pthread_mutex_destroy(&http->lock);
 	pthread_mutex_destroy(&http->credentials_lock);
+	pthread_mutex_destroy(&http->renewal_lock);
 	free(http->cacert);
 	free(http->user_agent);
 	free(http);

@@ -19,7 +19,8 @@ struct ncm_http {
 	double first_backoff; /* seconds */
 	bool allow_private;
 	pthread_mutex_t lock;             /* of what follows and of the sink */
-	pthread_mutex_t credentials_lock; /* recursive: renewing a credential may make requests */
+	pthread_mutex_t credentials_lock; /* of the bearers; held for a moment: the engine's loop takes it */
+	pthread_mutex_t renewal_lock;     /* recursive: renewing a credential may make requests */
 	CURL *idle[NCM_LIMIT_PARALLEL];   /* handles with open connections */
 	size_t idle_count;
 };

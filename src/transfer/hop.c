@@ -164,17 +164,45 @@ enum ncm_step ncm_chain_judge(struct ncm_chain *chain, const struct ncm_reply *r
 	return NCM_STEP_FAIL;
 }
 
+/* A copy, with a bearer of its own. */
+static struct ncm_credential copy_credential(struct ncm_http *http, const struct ncm_credential *credential)
+{
+	struct ncm_credential copy;
+
+	pthread_mutex_lock(&http->credentials_lock);
+	copy = *credential;
+	copy.bearer = ncm_strdup_null(credential->bearer);
+	pthread_mutex_unlock(&http->credentials_lock);
+	return copy;
+}
+
+static void swap_bearers(struct ncm_http *http, struct ncm_credential *a, struct ncm_credential *b)
+{
+	char *bearer;
+
+	pthread_mutex_lock(&http->credentials_lock);
+	bearer = a->bearer;
+	a->bearer = b->bearer;
+	b->bearer = bearer;
+	pthread_mutex_unlock(&http->credentials_lock);
+}
+
 int ncm_chain_renew(struct ncm_chain *chain, const char *challenge, struct ncm_error *err)
 {
-	struct ncm_credential *credential = chain->credential;
-	const char *bearer;
+	struct ncm_credential fresh;
 	int result = 0;
 
 	chain->renewed = true;
-	pthread_mutex_lock(&chain->http->credentials_lock);
-	bearer = credential->bearer;
-	if (!bearer || (chain->sent && strcmp(bearer, chain->sent) == 0))
-		result = credential->renew(credential, chain->http, challenge, err);
-	pthread_mutex_unlock(&chain->http->credentials_lock);
+	pthread_mutex_lock(&chain->http->renewal_lock);
+	fresh = copy_credential(chain->http, chain->credential);
+	if (!fresh.bearer || (chain->sent && strcmp(fresh.bearer, chain->sent) == 0)) {
+		result = fresh.renew(&fresh, chain->http, challenge, err);
+		if (result == 0)
+			swap_bearers(chain->http, chain->credential, &fresh);
+	}
+	pthread_mutex_unlock(&chain->http->renewal_lock);
+	if (fresh.bearer)
+		explicit_bzero(fresh.bearer, strlen(fresh.bearer));
+	free(fresh.bearer);
 	return result;
 }

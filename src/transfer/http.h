@@ -54,8 +54,8 @@ struct ncm_service {
 /*
  * A credential and where it belongs. `renew` (may be NULL) is called on a 401 with its WWW-Authenticate value, from any
  * thread; it returns 0 if `bearer` was renewed and the request should be made again, or -1.
- * `bearer` is read, and renew called, under one lock of the ncm_http: renew may replace the string. A credential is
- * sent as long as the way of redirects has touched its origin alone.
+ * renew is called for one credential at a time, on a copy whose bearer it replaces: requests that are made meanwhile
+ * read the old one. A credential is sent as long as the way of redirects has touched its origin alone.
  */
 struct ncm_credential {
 	char *bearer; /* the token, or NULL: none yet */

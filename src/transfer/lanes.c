@@ -64,6 +64,8 @@ static void after_bytes(struct ncm_stream *stream, size_t size)
 	struct ncm_fetch *fetch = stream->fetch;
 	double now = ncm_monotonic();
 
+	/* Known from its first bytes on: a slow first connection does not keep others from starting. */
+	stream->site->ranges_work = stream->site->ranges_work || stream->exchange.status == 206;
 	stream->site->pace->bytes += size;
 	stream->site->received += size;
 	if (now - fetch->told_at >= PROGRESS_EVERY_SECONDS) {
@@ -193,7 +195,9 @@ static void request(struct ncm_fetch *fetch, struct ncm_stream *stream)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 
-	stream->alone = fetch->stream_count == 1 && !any_ranges(fetch);
+	/* The whole file is no answer where an earlier run's bytes lie behind a gap: they would be hashed with it. */
+	stream->alone = fetch->stream_count == 1 && !any_ranges(fetch) &&
+			ncm_extents_sum(&fetch->claimed) == stream->claimed_end - stream->offset;
 	if (ncm_stream_request(stream, &err) < 0)
 		ncm_fetch_fail(fetch, &err);
 }
@@ -217,10 +221,18 @@ static const struct ncm_stream *find_sibling(const struct ncm_fetch *fetch, cons
 	for (unsigned i = 0; i < fetch->stream_count; i++) {
 		const struct ncm_stream *other = fetch->streams[i];
 
-		if (other != stream && other->site == stream->site && other->body == NCM_BODY_FILE)
+		if (other != stream && other != fetch->renewing && other->site == stream->site &&
+		    (other->reused || other->body == NCM_BODY_FILE))
 			return other;
 	}
 	return NULL;
+}
+
+/* Answers that no validator holds together may be of two versions: a wrong digest is worth a fetch in one piece. */
+static void note_joined(struct ncm_fetch *fetch, const struct ncm_stream *stream)
+{
+	if (stream->offset > 0 && (stream->is_mirror || !fetch->partial.identity.etag))
+		fetch->resumed = true;
 }
 
 void ncm_fetch_add_stream(struct ncm_fetch *fetch, struct ncm_site *site)
@@ -250,6 +262,7 @@ void ncm_fetch_add_stream(struct ncm_fetch *fetch, struct ncm_site *site)
 		free(stream);
 		return;
 	}
+	note_joined(fetch, stream);
 	fetch->streams[fetch->stream_count++] = stream;
 	site->pace->active++;
 	sibling = find_sibling(fetch, stream);
@@ -267,14 +280,13 @@ static void go_on(struct ncm_fetch *fetch, struct ncm_stream *stream)
 {
 	struct ncm_site *site = stream->site;
 
-	if (stream->exchange.status == 206)
-		site->ranges_work = true;
 	site->latency = stream->latency;
 	site->speed = stream->speed;
 	ncm_intake_flush(&fetch->intake, &stream->filling);
 	ncm_fetch_settle(fetch, stream, true);
 	if (site->ranges_work && site->pace->active <= site->pace->allowed && !ncm_fetch_has_all(fetch) &&
 	    ncm_fetch_claim(fetch, stream)) {
+		note_joined(fetch, stream);
 		stream->reused = true;
 		request(fetch, stream);
 		return;
@@ -328,6 +340,10 @@ static void unsatisfied(struct ncm_fetch *fetch, struct ncm_stream *stream)
 	struct ncm_identity *identity = &fetch->partial.identity;
 	uint64_t size;
 
+	if (any_ranges(fetch)) { /* as for a range that cannot be believed */
+		distrust(fetch, stream);
+		return;
+	}
 	if (ncm_answer_unsatisfied_size(stream->exchange.head.data, &size) < 0 || size != stream->offset ||
 	    (identity->has_size && identity->size != size) || fetch->stream_count > 1 || size == 0) {
 		ncm_fetch_start_over(fetch);
@@ -363,7 +379,7 @@ void ncm_fetch_renewed(struct ncm_fetch *fetch, struct ncm_error *err)
 		free(stream);
 		ncm_error_clear(err);
 	} else if (err->code != NCM_OK) {
-		ncm_fetch_fail(fetch, err);
+		give_up_site(fetch, stream, err);
 	} else {
 		request(fetch, stream);
 	}

@@ -105,7 +105,7 @@ static void find_kept(const struct ncm_transfer_item *item, uint64_t length, str
 	if (!fits) {
 		ncm_identity_clear(identity);
 		ncm_extents_clear(kept);
-		if (item->has_sha256 && item->has_size && item->size == length)
+		if (item->has_sha256 && item->has_size && item->size == length && item->range_count == 0)
 			ncm_extents_add(kept, 0, length);
 	}
 	/* We write nothing behind a file's end: longer, it is another's. */
@@ -165,6 +165,7 @@ static int begin_journal(struct ncm_partial *partial, struct ncm_error *err)
 		if (partial->journal_fd >= 0)
 			close(partial->journal_fd);
 		partial->journal_fd = fd;
+		partial->journals++;
 		partial->lines = partial->on_disk.count;
 	}
 	pthread_mutex_unlock(&partial->mutex);
@@ -239,7 +240,8 @@ static int reserve(struct ncm_partial *partial, uint64_t size, struct ncm_error 
 	pthread_mutex_lock(&partial->mutex);
 	there = ncm_extents_end_of(&partial->on_disk, 0);
 	pthread_mutex_unlock(&partial->mutex);
-	if (size <= there || size <= partial->reserved)
+	/* Where only ranges are wanted, holes stay holes. */
+	if (size <= there || size <= partial->reserved || partial->item->range_count > 0)
 		return 0;
 	do {
 		failure =
@@ -383,18 +385,22 @@ uint64_t ncm_partial_unsynced(struct ncm_partial *partial)
 int ncm_partial_sync(struct ncm_partial *partial, struct ncm_error *err)
 {
 	uint64_t lines, written;
+	unsigned journals;
 	int failed = 0;
 
 	pthread_mutex_lock(&partial->mutex);
 	lines = partial->lines;
+	journals = partial->journals;
 	written = partial->written;
 	pthread_mutex_unlock(&partial->mutex);
 	if (fdatasync(partial->fd) < 0)
 		return ncm_error_errno(err, errno, "cannot sync the partial file %s", partial->item->partial);
 	pthread_mutex_lock(&partial->mutex);
-	partial->synced = written;
-	if (partial->journal_fd >= 0 && lines > 0)
-		failed = ncm_journal_synced(partial->journal_fd, lines);
+	/* A journal that was begun meanwhile has other lines: the next sync vouches for them. */
+	if (journals == partial->journals) {
+		partial->synced = written;
+		failed = partial->journal_fd >= 0 && lines > 0 && ncm_journal_synced(partial->journal_fd, lines) < 0;
+	}
 	pthread_mutex_unlock(&partial->mutex);
 	if (failed)
 		return ncm_error_errno(err, errno, "cannot write the journal of %s", partial->item->partial);

@@ -26,6 +26,7 @@ struct ncm_partial {
 	struct ncm_extents on_disk;
 	int journal_fd;           /* or -1: none yet */
 	uint64_t lines;           /* "+" lines in it */
+	unsigned journals;        /* how many were begun */
 	uint64_t written, synced; /* bytes, as they were counted in this run: the difference is not synced */
 };
 

@@ -63,6 +63,9 @@ static struct ncm_stream *slowest(const struct ncm_fetch *fetch)
 
 		if (stream->body != NCM_BODY_FILE || !stream->ranged || stream->end - stream->at < LEAST_STOLEN)
 			continue;
+		/* It has only just begun: of its speed nothing is known yet. */
+		if (seconds < WORTH_STEALING_SECONDS)
+			continue;
 		left = (double)(stream->end - stream->at);
 		speed = (double)(stream->at - stream->offset + 1) / (seconds > 0 ? seconds : 1);
 		if (left / speed <= longest || (left <= (double)WORTH_STEALING_BYTES && left / speed <= LONG_SECONDS))

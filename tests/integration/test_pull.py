@@ -171,7 +171,7 @@ class PullTest(Case):
         self.assertEqual(puller.returncode, 0, err)
         self.assertIn("retry", err)
         served = sum(r["sent"] for r in self.hub.asked("/files/big.gguf", "cdn"))
-        self.assertGreater(served, len(data) // 2, "the other place went on")
+        self.assertGreater(served, len(data) // 4, "the other place went on")
         self.assertEqual(self.machine.snapshot()["server/ai/llama-cpp/models/big.gguf"], sha256(data))
         self.check_registry()
 
