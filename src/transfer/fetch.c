@@ -10,11 +10,6 @@ static const double SLOW_SECONDS = 0.5;
 static const double STALLED_SECONDS = 5;
 static const double CRAWLING = 16; /* times slower than the last range of its place */
 
-static bool has_digest(const struct ncm_transfer_item *item)
-{
-	return item->has_sha256 || item->has_git_sha1;
-}
-
 uint64_t ncm_fetch_bytes_here(const struct ncm_fetch *fetch)
 {
 	uint64_t sum = ncm_extents_sum(&fetch->claimed);
@@ -64,7 +59,7 @@ void ncm_fetch_emit(const struct ncm_fetch *fetch, enum ncm_event_type type, con
 
 bool ncm_fetch_can_join(const struct ncm_fetch *fetch)
 {
-	return has_digest(fetch->item) || fetch->partial.identity.etag;
+	return ncm_item_has_digest(fetch->item) || fetch->partial.identity.etag;
 }
 
 /* Begins with what the partial has. */
@@ -206,7 +201,7 @@ static void prepared(struct ncm_fetch *fetch)
 	fetch->stage = NCM_STAGE_RECEIVE;
 	ncm_fetch_emit(fetch, NCM_EVENT_STARTED, NULL);
 	/* Without a digest only the server can say that it still is the same file: it is asked for the last byte. */
-	if (fetch->resumed && !has_digest(item) && ncm_fetch_has_all(fetch))
+	if (fetch->resumed && !ncm_item_has_digest(item) && ncm_fetch_has_all(fetch))
 		ncm_extents_remove(&fetch->claimed, fetch->partial.identity.size - 1, UINT64_MAX);
 }
 

@@ -461,11 +461,6 @@ static bool is_complete(const struct ncm_fetch *fetch, const struct ncm_stream *
 	return stream->body == NCM_BODY_FILE && fetch->partial.identity.has_size && stream->at == stream->end;
 }
 
-static bool is_refused(CURLcode code)
-{
-	return code == CURLE_COULDNT_CONNECT;
-}
-
 void ncm_fetch_answered(struct ncm_fetch *fetch, struct ncm_stream *stream, CURLcode code)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
@@ -481,7 +476,7 @@ void ncm_fetch_answered(struct ncm_fetch *fetch, struct ncm_stream *stream, CURL
 			received(fetch, stream);
 			break;
 		}
-		if (is_refused(code))
+		if (code == CURLE_COULDNT_CONNECT)
 			ncm_pace_refused(stream->site->pace, ncm_monotonic());
 		retry(fetch, stream, 0, &err);
 		break;

@@ -44,7 +44,8 @@ int ncm_partial_begin(struct ncm_partial *partial, const char *etag, bool has_si
 /* Writes bytes and notes them in the journal. `data` is aligned as `offset` is. Any thread. */
 int ncm_partial_write(struct ncm_partial *partial, uint64_t offset, const unsigned char *data, size_t size,
 		      struct ncm_error *err);
-/* Reads bytes that are on disk, `size` at most NCM_BLOCK_BYTES, into aligned memory. Any thread. */
+/* Reads `size` bytes that are on disk into aligned memory with room for NCM_BLOCK_BYTES, all of which may be written.
+ * Any thread. */
 int ncm_partial_read(const struct ncm_partial *partial, uint64_t offset, unsigned char *data, size_t size,
 		     struct ncm_error *err);
 /* A copy of which bytes are on disk; free with ncm_extents_clear. Any thread. */

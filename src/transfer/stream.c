@@ -22,7 +22,7 @@ static void note_name(struct ncm_stream *stream)
 	stream->item->server_name = name;
 }
 
-static bool has_digest(const struct ncm_transfer_item *item)
+bool ncm_item_has_digest(const struct ncm_transfer_item *item)
 {
 	return item->has_sha256 || item->has_git_sha1;
 }
@@ -39,7 +39,7 @@ static bool can_join(const struct ncm_stream *stream, const struct ncm_answer *a
 {
 	bool is_all = answer->offset == 0 && answer->has_total && answer->end == answer->total;
 
-	return has_digest(stream->item) || is_all || stream->exchange.status == 200 || answer->etag ||
+	return ncm_item_has_digest(stream->item) || is_all || stream->exchange.status == 200 || answer->etag ||
 	       stream->partial->identity.etag;
 }
 
@@ -88,7 +88,7 @@ static int judge_file(struct ncm_stream *stream)
 	    .size = ranged ? known->size : item->size,
 	    .etag = stream->is_mirror ? NULL : known->etag,
 	    .expect_binary = item->expect_binary,
-	    .provable = item->has_size || has_digest(item),
+	    .provable = item->has_size || ncm_item_has_digest(item),
 	};
 	struct ncm_answer answer = {0};
 	int result = -1;

@@ -54,6 +54,9 @@ struct ncm_stream {
 	void (*on_bytes)(struct ncm_stream *stream, size_t size); /* after bytes were taken */
 };
 
+/* Whether a digest will tell at the end whether all bytes were of the right file. */
+bool ncm_item_has_digest(const struct ncm_transfer_item *item);
+
 /* Makes the request of the chain's hop, for its range. */
 int ncm_stream_request(struct ncm_stream *stream, struct ncm_error *err);
 /* Takes it out of the loop; what was collected stays. */
