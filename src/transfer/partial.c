@@ -94,6 +94,14 @@ static int open_locked(const struct ncm_transfer_item *item, atomic_bool *waitin
 	}
 }
 
+/* Whether every byte of the file has been written some time: what is only reserved is a hole. */
+static bool has_no_hole(const struct ncm_transfer_item *item, uint64_t length)
+{
+	NCM_AUTO_CLOSE int fd = ncm_open_beneath(item->dirfd, item->partial, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+
+	return fd >= 0 && lseek(fd, 0, SEEK_HOLE) == (off_t)length;
+}
+
 /* Bytes that may be kept, from the journal and the file's length. A file as long as the pinned one is looked at even
  * without a journal: its digest alone decides. */
 static void find_kept(const struct ncm_transfer_item *item, uint64_t length, struct ncm_identity *identity,
@@ -105,7 +113,8 @@ static void find_kept(const struct ncm_transfer_item *item, uint64_t length, str
 	if (!fits) {
 		ncm_identity_clear(identity);
 		ncm_extents_clear(kept);
-		if (item->has_sha256 && item->has_size && item->size == length && item->range_count == 0)
+		if (item->has_sha256 && item->has_size && item->size == length && item->range_count == 0 &&
+		    has_no_hole(item, length))
 			ncm_extents_add(kept, 0, length);
 	}
 	/* We write nothing behind a file's end: longer, it is another's. */
@@ -243,9 +252,9 @@ static int reserve(struct ncm_partial *partial, uint64_t size, struct ncm_error 
 	/* Where only ranges are wanted, holes stay holes. */
 	if (size <= there || size <= partial->reserved || partial->item->range_count > 0)
 		return 0;
+	/* The file gets its length now: ext4 takes direct writes that lengthen one only one at a time. */
 	do {
-		failure =
-		    fallocate(partial->fd, FALLOC_FL_KEEP_SIZE, (off_t)there, (off_t)(size - there)) < 0 ? errno : 0;
+		failure = fallocate(partial->fd, 0, (off_t)there, (off_t)(size - there)) < 0 ? errno : 0;
 	} while (failure == EINTR);
 	partial->reserved = size;
 	/* Other failures: the file system cannot reserve; the write will tell. */
