@@ -8,7 +8,8 @@
 
 #pragma GCC visibility push(default)
 
-#define NCM_LIMIT_MANIFEST_BYTES (16u << 20)         /* one manifest, layout, lock or models.json */
+#define NCM_LIMIT_MANIFEST_BYTES (16u << 20)         /* one manifest, layout or lock */
+#define NCM_LIMIT_REGISTRY_BYTES (512u << 20)        /* models.json: 100 000 models take some 160 MB */
 #define NCM_LIMIT_JSON_DEPTH 32u                     /* nesting of any JSON text */
 #define NCM_LIMIT_MODELS 100000u                     /* models in all manifests of a run */
 #define NCM_LIMIT_FILES 100000u                      /* files of one model */
@@ -22,6 +23,8 @@
 #define NCM_LIMIT_ARCHIVE_ENTRIES 100000u            /* entries of one archive */
 #define NCM_LIMIT_ARCHIVE_BYTES (UINT64_C(64) << 30) /* what one archive unpacks to */
 #define NCM_LIMIT_ARCHIVE_RATIO 200u                 /* unpacked bytes per packed byte, over the first MiB */
+#define NCM_LIMIT_GGUF_HEADER (128u << 20)           /* all before the tensors of one GGUF file */
+#define NCM_LIMIT_SAFETENSORS_HEADER (16u << 20)     /* one safetensors header; larger ones are not judged */
 #define NCM_LIMIT_NAME_BYTES 200u                    /* one component of a path */
 #define NCM_LIMIT_PATH_LEVELS 16u                    /* components of a path below its store */
 #define NCM_LIMIT_PATH_BYTES 1024u                   /* a path below its store */

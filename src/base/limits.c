@@ -2,7 +2,8 @@
 #include <ncmodel/limits.h>
 
 static const struct ncm_limit limits[] = {
-    {"manifest", NCM_LIMIT_MANIFEST_BYTES, "bytes", "one manifest, layout, lock or models.json"},
+    {"manifest", NCM_LIMIT_MANIFEST_BYTES, "bytes", "one manifest, layout or lock"},
+    {"registry", NCM_LIMIT_REGISTRY_BYTES, "bytes", "one models.json"},
     {"json-depth", NCM_LIMIT_JSON_DEPTH, "levels", "nesting of any JSON text"},
     {"models", NCM_LIMIT_MODELS, "", "models in all manifests of a run"},
     {"files", NCM_LIMIT_FILES, "", "files of one model"},
@@ -16,6 +17,8 @@ static const struct ncm_limit limits[] = {
     {"archive-entries", NCM_LIMIT_ARCHIVE_ENTRIES, "", "entries of one archive"},
     {"archive", NCM_LIMIT_ARCHIVE_BYTES, "bytes", "what one archive unpacks to"},
     {"archive-ratio", NCM_LIMIT_ARCHIVE_RATIO, "", "unpacked bytes per packed byte"},
+    {"gguf-header", NCM_LIMIT_GGUF_HEADER, "bytes", "all before the tensors of one GGUF file"},
+    {"safetensors-header", NCM_LIMIT_SAFETENSORS_HEADER, "bytes", "one safetensors header"},
     {"name", NCM_LIMIT_NAME_BYTES, "bytes", "one component of a path"},
     {"path-levels", NCM_LIMIT_PATH_LEVELS, "", "components of a path below its store"},
     {"path", NCM_LIMIT_PATH_BYTES, "bytes", "a path below its store"},

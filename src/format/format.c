@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#include "format/parts.h"
+
+#include "base/path.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+int ncm_format_read(int fd, struct ncm_facts *facts, struct ncm_error *err)
+{
+	struct header header = {.fd = fd, .facts = facts};
+	unsigned char head[NCM_FORMAT_HEAD];
+	struct stat status;
+
+	*facts = (struct ncm_facts){.soundness = NCM_UNJUDGED};
+	if (fstat(fd, &status) < 0)
+		return ncm_error_errno(err, errno, "cannot look at the model file");
+	header.size = (uint64_t)status.st_size;
+	facts->format = ncm_format_of(head, header_peek(&header, head, sizeof head));
+	if (facts->format == NCM_FORMAT_GGUF)
+		gguf_read(&header);
+	else if (facts->format == NCM_FORMAT_SAFETENSORS)
+		safetensors_read(&header);
+	if (header.error)
+		return ncm_error_errno(err, header.error, "cannot read the model's header");
+	return 0;
+}
+
+const char *ncm_format_name(enum ncm_format format)
+{
+	static const char *const names[] = {
+	    [NCM_FORMAT_GGUF] = "gguf",     [NCM_FORMAT_SAFETENSORS] = "safetensors",
+	    [NCM_FORMAT_PICKLE] = "pickle", [NCM_FORMAT_GGML] = "ggml",
+	    [NCM_FORMAT_ONNX] = "onnx",     [NCM_FORMAT_ZIP] = "zip",
+	};
+
+	return (size_t)format < sizeof names / sizeof *names ? names[format] : NULL;
+}
+
+bool ncm_format_is_model_name(const char *name)
+{
+	static const char *const suffixes[] = {".gguf", ".safetensors", ".sft", ".ckpt",
+					       ".pt",   ".pth",         ".bin", ".onnx"};
+
+	for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+		if (ncm_path_has_suffix(name, suffixes[i]))
+			return true;
+	}
+	return false;
+}
+
+enum ncm_format ncm_format_promised(const char *name)
+{
+	if (ncm_path_has_suffix(name, ".gguf"))
+		return NCM_FORMAT_GGUF;
+	if (ncm_path_has_suffix(name, ".safetensors") || ncm_path_has_suffix(name, ".sft"))
+		return NCM_FORMAT_SAFETENSORS;
+	return NCM_FORMAT_UNKNOWN;
+}
