@@ -21,13 +21,15 @@ static char *scheme_of(const char *source)
 	return colon ? text_format("%.*s", (int)(colon - source), source) : text_copy("");
 }
 
-static char *vram_text(double least, double most)
+static const char *vram_text(double least, double most, char *text, size_t size)
 {
 	if (most <= 0)
-		return text_copy("");
+		return "-";
 	if (least > 0 && least < most)
-		return text_format("%g-%g GB", least, most);
-	return text_format("%g GB", most);
+		snprintf(text, size, "%g-%g GB", least, most);
+	else
+		snprintf(text, size, "%g GB", most);
+	return text;
 }
 
 void entries_add_registered(struct entries *entries, const struct ncm_reg_model *model)
@@ -44,9 +46,9 @@ void entries_add_registered(struct entries *entries, const struct ncm_reg_model 
 	    .use_cases = &model->use_cases,
 	    .tags = &model->tags,
 	    .installed = true,
-	    .vram = vram_text(0, model->vram_gb),
-	    .store = text_copy(model->store ? model->store : ""),
-	    .source = scheme_of(model->source),
+	    .vram_most = model->vram_gb,
+	    .store = model->store ? model->store : "",
+	    .source = model->source,
 	};
 }
 
@@ -73,10 +75,10 @@ void entries_add_offered(struct entries *entries, const struct ncm_model *model,
 {
 	const struct ncm_file_spec *first = model->file_count ? &model->files[0] : NULL;
 	const char *store = first && first->to_count ? first->to[0].store : NULL;
-	char *source = scheme_of(first && first->from.count ? first->from.items[0] : NULL);
+	const char *source = first && first->from.count ? first->from.items[0] : NULL;
 
 	if (!store)
-		store = strcmp(source, "ollama") == 0 ? "ollama" : "";
+		store = source && strncmp(source, "ollama:", strlen("ollama:")) == 0 ? "ollama" : "";
 	*add(entries) = (struct entry){
 	    .id = model->id,
 	    .name = model->name,
@@ -89,19 +91,15 @@ void entries_add_offered(struct entries *entries, const struct ncm_model *model,
 	    .use_cases = &model->use_cases,
 	    .tags = &model->tags,
 	    .installed = installed,
-	    .vram = vram_text(model->vram_min, model->vram_max),
-	    .store = text_copy(store),
+	    .vram_least = model->vram_min,
+	    .vram_most = model->vram_max,
+	    .store = store,
 	    .source = source,
 	};
 }
 
 void entries_free(struct entries *entries)
 {
-	for (size_t i = 0; i < entries->count; i++) {
-		free(entries->items[i].vram);
-		free(entries->items[i].store);
-		free(entries->items[i].source);
-	}
 	free(entries->items);
 	*entries = (struct entries){0};
 }
@@ -127,18 +125,20 @@ static struct table *new_table(size_t indent, bool with_state)
 static void add_row(struct table *table, const struct entry *entry, bool with_state)
 {
 	const struct ncm_strings *words = entry->use_cases->count ? entry->use_cases : entry->tags;
-	char size[32];
+	char text[64];
 
 	table_foreign(table, entry->name);
 	table_foreign(table, entry->id);
 	if (with_state)
 		table_styled(table, text_copy(entry->installed ? "installed" : "-"),
 			     entry->installed ? STYLE_GOOD : STYLE_DIM);
-	table_cell(table, text_copy(entry->size ? ncm_format_size(entry->size, size, sizeof size) : "-"));
+	table_text(table, entry->size ? ncm_format_size(entry->size, text, sizeof text) : "-");
 	table_foreign(table, entry->quantization ? entry->quantization : "-");
-	table_foreign(table, *entry->vram ? entry->vram : "-");
-	table_cell(table, entry->score >= 0 ? text_format("%.2f", entry->score) : text_copy("-"));
-	table_cell(table, entry->phase ? text_format("%u", entry->phase) : text_copy("-"));
+	table_text(table, vram_text(entry->vram_least, entry->vram_most, text, sizeof text));
+	snprintf(text, sizeof text, "%.2f", entry->score);
+	table_text(table, entry->score >= 0 ? text : "-");
+	snprintf(text, sizeof text, "%u", entry->phase);
+	table_text(table, entry->phase ? text : "-");
 	table_foreign(table, entry->store);
 	table_cell(table, words_join(words, ", "));
 }
@@ -148,14 +148,7 @@ static void keys_of(const struct entry *entry, enum grouping grouping, struct nc
 {
 	switch (grouping) {
 	case GROUP_USE_CASE:
-		for (size_t i = 0; i < entry->use_cases->count; i++)
-			words_add_new(keys, entry->use_cases->items[i]);
-		if (entry->use_cases->count == 0) { /* an image or audio model: what its first tag says */
-			const char *tag = entry->tags->count ? entry->tags->items[0] : entry->kind;
-			AUTO_FREE char *word = text_format("%.*s", (int)strcspn(tag ? tag : "", " "), tag ? tag : "");
-
-			words_add_new(keys, *word ? word : "Other");
-		}
+		ncm_purposes(entry->use_cases, entry->tags, entry->kind, keys);
 		break;
 	case GROUP_PHASE: {
 		AUTO_FREE char *key =
@@ -168,9 +161,12 @@ static void keys_of(const struct entry *entry, enum grouping grouping, struct nc
 	case GROUP_STORE:
 		words_add_new(keys, *entry->store ? entry->store : "(none)");
 		break;
-	case GROUP_SOURCE:
-		words_add_new(keys, *entry->source ? entry->source : "(unknown)");
+	case GROUP_SOURCE: {
+		AUTO_FREE char *scheme = scheme_of(entry->source);
+
+		words_add_new(keys, *scheme ? scheme : "(unknown)");
 		break;
+	}
 	case GROUP_NONE:
 		break;
 	}

@@ -7,7 +7,7 @@
 
 #include <ncmodel/registry.h>
 
-/* The strings belong to the model that it was made of; the last three to the entry. */
+/* Its strings belong to the model that it was made of. */
 struct entry {
 	const char *id;
 	const char *name;
@@ -20,9 +20,10 @@ struct entry {
 	const struct ncm_strings *use_cases;
 	const struct ncm_strings *tags;
 	bool installed;
-	char *vram;
-	char *store;
-	char *source;
+	double vram_least; /* GB; 0: unknown */
+	double vram_most;
+	const char *store;  /* or "" */
+	const char *source; /* or NULL */
 };
 
 struct entries {

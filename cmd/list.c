@@ -35,7 +35,8 @@ static int collect_installed(struct session *session, const struct ncm_registry 
 		return -1;
 	for (size_t i = 0; i < count; i++) {
 		entries_add_registered(entries, chosen[i]);
-		json_push(models, registered_json(chosen[i]));
+		if (session->report.json)
+			json_push(models, registered_json(chosen[i]));
 	}
 	free(chosen);
 	return 0;
@@ -56,7 +57,8 @@ static int collect_available(struct session *session, const struct ncm_registry 
 		if (chosen[i]->required_only)
 			continue;
 		entries_add_offered(entries, chosen[i], installed);
-		json_push(models, model_json(chosen[i], installed));
+		if (session->report.json)
+			json_push(models, model_json(chosen[i], installed));
 	}
 	free(chosen);
 	return 0;

@@ -18,9 +18,27 @@ struct column {
 };
 
 struct cell {
-	char *text;
+	const char *text;
+	unsigned size; /* in bytes */
+	unsigned width;
 	enum style style;
 	bool line; /* stands for a whole row */
+};
+
+/* Where the cells' texts lie, close together: a table may have a million of them. */
+struct block {
+	struct block *next;
+	size_t used;
+	size_t room;
+	char text[];
+};
+
+/* A line on its way out. */
+struct row {
+	char *text;
+	size_t size;
+	size_t room;
+	size_t pending; /* spaces owed: written before the next text only, so that no line ends with them */
 };
 
 struct table {
@@ -29,6 +47,8 @@ struct table {
 	size_t column_count;
 	struct cell *cells;
 	size_t cell_count;
+	size_t cell_room;
+	struct block *blocks;
 	size_t in_row; /* cells of the last row */
 };
 
@@ -46,16 +66,44 @@ void table_column(struct table *table, const char *title, unsigned flags)
 	table->columns[table->column_count++] = (struct column){title, flags, 0};
 }
 
-static void add(struct table *table, char *text, enum style style, bool line)
+static const char *keep(struct table *table, const char *text, size_t size)
 {
-	table->cells = memory_grow(table->cells, table->cell_count + 1, sizeof *table->cells);
-	table->cells[table->cell_count++] = (struct cell){text, style, line};
+	enum { BLOCK_BYTES = 32 << 10 };
+	struct block *block = table->blocks;
+	char *kept;
+
+	if (!block || size >= block->room - block->used) {
+		const size_t room = size < BLOCK_BYTES ? BLOCK_BYTES : size + 1;
+
+		block = memory_grow(NULL, 1, sizeof *block + room);
+		block->next = table->blocks;
+		block->room = room;
+		table->blocks = block;
+	}
+	kept = memcpy(block->text + block->used, text, size);
+	kept[size] = '\0';
+	block->used += size + 1;
+	return kept;
+}
+
+static void add(struct table *table, const char *text, size_t width, enum style style, bool line)
+{
+	const size_t size = strlen(text);
+
+	if (table->cell_count == table->cell_room) {
+		table->cell_room = table->cell_room ? table->cell_room * 2 : 64;
+		table->cells = memory_grow(table->cells, table->cell_room, sizeof *table->cells);
+	}
+	table->cells[table->cell_count++] =
+	    (struct cell){keep(table, text, size), (unsigned)size, (unsigned)width, style, line};
+	if (!line)
+		table->in_row = (table->in_row + 1) % table->column_count;
 }
 
 void table_styled(struct table *table, char *text, enum style style)
 {
-	add(table, text, style, false);
-	table->in_row = (table->in_row + 1) % table->column_count;
+	add(table, text, text_width(text), style, false);
+	free(text);
 }
 
 void table_cell(struct table *table, char *text)
@@ -63,14 +111,23 @@ void table_cell(struct table *table, char *text)
 	table_styled(table, text, STYLE_NONE);
 }
 
+void table_text(struct table *table, const char *text)
+{
+	add(table, text, text_width(text), STYLE_NONE, false);
+}
+
 void table_foreign(struct table *table, const char *text)
 {
-	table_cell(table, text_safe(text));
+	if (text && text_is_safe(text))
+		table_text(table, text);
+	else
+		table_cell(table, text_safe(text));
 }
 
 void table_line(struct table *table, char *text, enum style style)
 {
-	add(table, text, style, true);
+	add(table, text, 0, style, true);
+	free(text);
 }
 
 static void measure(struct table *table)
@@ -80,13 +137,10 @@ static void measure(struct table *table)
 	for (size_t i = 0; i < table->column_count; i++)
 		table->columns[i].width = text_width(table->columns[i].title);
 	for (size_t i = 0; i < table->cell_count; i++) {
-		size_t width;
-
 		if (table->cells[i].line)
 			continue;
-		width = text_width(table->cells[i].text);
-		if (width > table->columns[column].width)
-			table->columns[column].width = width;
+		if (table->cells[i].width > table->columns[column].width)
+			table->columns[column].width = table->cells[i].width;
 		column = (column + 1) % table->column_count;
 	}
 }
@@ -135,75 +189,108 @@ static void fit(struct table *table, size_t limit)
 	narrow(table, COLUMN_SHRINK_LAST, NARROWEST, limit);
 }
 
-static void spaces(FILE *out, size_t count)
+static void row_add(struct row *row, const char *text, size_t size)
 {
-	fprintf(out, "%*s", (int)count, "");
+	const size_t need = row->size + row->pending + size;
+
+	if (need >= row->room) {
+		row->room = 2 * need + 1;
+		row->text = memory_grow(row->text, row->room, 1);
+	}
+	memset(row->text + row->size, ' ', row->pending);
+	row->size += row->pending;
+	row->pending = 0;
+	memcpy(row->text + row->size, text, size);
+	row->size += size;
 }
 
-/* `pending` counts the spaces owed: they are written before the next text only, so that no line ends with them. */
-static void print_cell(const struct column *column, const char *text, enum style style, size_t *pending, FILE *out)
+static void row_end(struct row *row, FILE *out)
 {
-	AUTO_FREE char *shown = text_shorten(text, column->width);
-	const size_t padding = column->width - text_width(shown);
+	row->pending = 0;
+	row_add(row, "\n", 1);
+	fwrite(row->text, 1, row->size, out);
+	row->size = 0;
+}
+
+static void print_styled(struct row *row, const char *text, size_t size, enum style style, FILE *out)
+{
+	const char *begin = style_begin(out, style), *end = style_end(out, style);
+
+	row_add(row, begin, strlen(begin));
+	row_add(row, text, size);
+	row_add(row, end, strlen(end));
+}
+
+static void print_cell(struct row *row, const struct column *column, const struct cell *cell, FILE *out)
+{
+	AUTO_FREE char *shortened = cell->width > column->width ? text_shorten(cell->text, column->width) : NULL;
+	const char *shown = shortened ? shortened : cell->text;
+	const size_t padding = column->width - (shortened ? text_width(shortened) : cell->width);
 
 	if (column->flags & COLUMN_RIGHT)
-		*pending += padding;
-	if (*shown) {
-		spaces(out, *pending);
-		*pending = 0;
-		fprintf(out, "%s%s%s", style_begin(out, style), shown, style_end(out, style));
-	}
+		row->pending += padding;
+	if (*shown)
+		print_styled(row, shown, shortened ? strlen(shortened) : cell->size, cell->style, out);
 	if (!(column->flags & COLUMN_RIGHT))
-		*pending += padding;
+		row->pending += padding;
+	row->pending += column->width ? GAP : 0;
 }
 
-static void print_heading(const struct table *table, FILE *out)
+static void print_heading(const struct table *table, struct row *row, FILE *out)
 {
-	size_t pending = table->indent;
 	bool any = false;
 
 	for (size_t i = 0; i < table->column_count; i++)
 		any = any || *table->columns[i].title;
 	if (!any)
 		return;
+	row->pending = table->indent;
 	for (size_t i = 0; i < table->column_count; i++) {
-		print_cell(&table->columns[i], table->columns[i].title, STYLE_BOLD, &pending, out);
-		pending += table->columns[i].width ? GAP : 0;
+		const char *title = table->columns[i].title;
+		const struct cell cell = {title, (unsigned)strlen(title), (unsigned)text_width(title), STYLE_BOLD,
+					  false};
+
+		print_cell(row, &table->columns[i], &cell, out);
 	}
-	fputc('\n', out);
+	row_end(row, out);
 }
 
 void table_print(struct table *table, FILE *out)
 {
 	const size_t terminal = style_columns(out);
-	size_t column = 0, pending = table->indent;
+	struct row row = {0};
+	size_t column = 0;
 
 	measure(table);
 	if (terminal > 0)
 		fit(table, terminal);
-	print_heading(table, out);
+	print_heading(table, &row, out);
 	for (size_t i = 0; i < table->cell_count; i++) {
 		const struct cell *cell = &table->cells[i];
 
 		if (cell->line) {
-			fprintf(out, "%s%s%s\n", style_begin(out, cell->style), cell->text,
-				style_end(out, cell->style));
+			print_styled(&row, cell->text, cell->size, cell->style, out);
+			row_end(&row, out);
 			continue;
 		}
-		print_cell(&table->columns[column], cell->text, cell->style, &pending, out);
-		pending += table->columns[column].width ? GAP : 0;
+		if (column == 0)
+			row.pending = table->indent;
+		print_cell(&row, &table->columns[column], cell, out);
 		column = (column + 1) % table->column_count;
-		if (column == 0) {
-			fputc('\n', out);
-			pending = table->indent;
-		}
+		if (column == 0)
+			row_end(&row, out);
 	}
+	free(row.text);
 }
 
 void table_free(struct table *table)
 {
-	for (size_t i = 0; i < table->cell_count; i++)
-		free(table->cells[i].text);
+	while (table->blocks) {
+		struct block *next = table->blocks->next;
+
+		free(table->blocks);
+		table->blocks = next;
+	}
 	free(table->cells);
 	free(table->columns);
 	free(table);

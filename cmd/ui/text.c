@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ui/text.h"
 
+#include <ncmodel/limits.h>
 #include <ncmodel/text.h>
 
 #include <ctype.h>
@@ -53,6 +54,8 @@ static char *disarm(char *text)
 	char *out = text;
 	char *at;
 
+	if (!strchr(text, '#') && !strchr(text, ':'))
+		return text;
 	while ((at = strstr(out, "##["))) {
 		char *changed = text_format("%.*s\\x23%s", (int)(at - out), out, at + 1);
 
@@ -83,6 +86,15 @@ char *text_safe_long(const char *foreign, size_t max)
 char *text_safe(const char *foreign)
 {
 	return text_safe_long(foreign, 0);
+}
+
+bool text_is_safe(const char *foreign)
+{
+	size_t size = 0;
+
+	while (foreign[size] >= ' ' && foreign[size] <= '~' && foreign[size] != ':' && foreign[size] != '#')
+		size++;
+	return foreign[size] == '\0' && size <= NCM_LIMIT_MESSAGE;
 }
 
 size_t text_decode(const char *text, uint32_t *character)
@@ -130,6 +142,8 @@ size_t text_width(const char *text)
 	size_t width = 0, length;
 	uint32_t character;
 
+	for (; *text && (unsigned char)*text < 0x80; text++) /* mostly all of it */
+		width++;
 	for (; (length = text_decode(text, &character)) > 0; text += length)
 		width += character_width(character);
 	return width;
@@ -191,12 +205,17 @@ void words_add_new(struct ncm_strings *words, const char *word)
 char *words_join(const struct ncm_strings *words, const char *separator)
 {
 	char *joined = text_copy("");
+	size_t size = 0;
 
 	for (size_t i = 0; i < words->count; i++) {
-		AUTO_FREE char *before = joined;
-		AUTO_FREE char *word = text_safe(words->items[i]);
+		AUTO_FREE char *safe = text_is_safe(words->items[i]) ? NULL : text_safe(words->items[i]);
+		const char *word = safe ? safe : words->items[i], *before = i > 0 ? separator : "";
+		const size_t more = strlen(before) + strlen(word);
 
-		joined = text_format("%s%s%s", before, i > 0 ? separator : "", word);
+		joined = memory_grow(joined, size + more + 1, 1);
+		memcpy(joined + size, before, strlen(before));
+		memcpy(joined + size + strlen(before), word, strlen(word) + 1);
+		size += more;
 	}
 	return joined;
 }

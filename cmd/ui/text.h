@@ -4,6 +4,7 @@
 #define CMD_UI_TEXT_H
 
 #include <ncmodel/manifest.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -22,6 +23,8 @@ char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)))
  * the log ("::set-output", "##[group]"). NULL gives "". The caller frees the result.
  */
 char *text_safe(const char *foreign);
+/* Whether text_safe would change nothing in it, for sure: printable ASCII, not long, nothing that a CI system reads. */
+bool text_is_safe(const char *foreign);
 /* As text_safe for a name that may be long (a path): at most `max` bytes are shown. */
 char *text_safe_long(const char *foreign, size_t max);
 

@@ -24,6 +24,7 @@ struct ncm_reg_file {
 	uint64_t size;
 	struct ncm_sha256 sha256; /* all zero: the entry is an older script's; then size and mtime_ns are unknown too */
 	int64_t mtime_ns;
+	struct ncm_sha256 archive; /* that it was unpacked from; all zero: from none, or not recorded */
 };
 
 struct ncm_reg_model {
@@ -76,6 +77,12 @@ const struct ncm_reg_model *ncm_registry_find(const struct ncm_registry *registr
 /* The registered models that a selector chooses. As ncm_select; the pointers live as long as the registry. */
 int ncm_registry_select(const struct ncm_registry *registry, const struct ncm_selector *selector,
 			const struct ncm_reg_model ***chosen, size_t *count, struct ncm_error *err);
+/*
+ * What a model is for, in the words that lists are grouped by, added to *purposes: its use cases, or (an image or audio
+ * model) the first word of its first tag, else its kind.
+ */
+void ncm_purposes(const struct ncm_strings *use_cases, const struct ncm_strings *tags, const char *kind,
+		  struct ncm_strings *purposes);
 
 #pragma GCC visibility pop
 

@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-static void make_room(struct ncm_buffer *buffer, size_t more)
+char *ncm_buffer_reserve(struct ncm_buffer *buffer, size_t more)
 {
 	size_t room = buffer->room ? buffer->room : 64;
 
@@ -16,13 +16,15 @@ static void make_room(struct ncm_buffer *buffer, size_t more)
 		buffer->data = ncm_realloc_array(buffer->data, room, 1);
 		buffer->room = room;
 	}
+	return buffer->data + buffer->size;
 }
 
 void ncm_buffer_add(struct ncm_buffer *buffer, const void *data, size_t size)
 {
-	make_room(buffer, size);
+	char *end = ncm_buffer_reserve(buffer, size);
+
 	if (size)
-		memcpy(buffer->data + buffer->size, data, size);
+		memcpy(end, data, size);
 	buffer->size += size;
 	buffer->data[buffer->size] = '\0';
 }

@@ -12,6 +12,8 @@ struct ncm_buffer {
 };
 
 void ncm_buffer_add(struct ncm_buffer *buffer, const void *data, size_t size);
+/* Makes room for `more` bytes and a NUL behind what is there; returns its start. Who fills it adds to `size`. */
+char *ncm_buffer_reserve(struct ncm_buffer *buffer, size_t more);
 void ncm_buffer_puts(struct ncm_buffer *buffer, const char *text);
 void ncm_buffer_printf(struct ncm_buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The text, never NULL, now owned by the caller; the buffer is empty afterwards. */

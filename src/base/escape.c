@@ -47,6 +47,16 @@ bool ncm_char_is_unsafe(uint32_t c)
 	       (c >= 0xe0000 && c <= 0xe007f); /* BOM, annotations, tags */
 }
 
+/* How much at the start is printable ASCII, which is most of what there is. */
+static size_t plain_size(const char *text, size_t size)
+{
+	size_t plain = 0;
+
+	while (plain < size && text[plain] >= 0x20 && text[plain] < 0x7f)
+		plain++;
+	return plain;
+}
+
 char *ncm_escape(const char *text, size_t max)
 {
 	struct ncm_buffer out = {0};
@@ -57,9 +67,15 @@ char *ncm_escape(const char *text, size_t max)
 	if (shown > size)
 		shown = size;
 	while (at < shown) {
+		const size_t plain = plain_size(text + at, shown - at);
 		uint32_t character = 0;
-		size_t length = ncm_utf8_decode(text + at, size - at, &character);
+		size_t length;
 
+		ncm_buffer_add(&out, text + at, plain);
+		at += plain;
+		if (at == shown)
+			break;
+		length = ncm_utf8_decode(text + at, size - at, &character);
 		if (length == 0 || (length == 1 && ncm_char_is_unsafe(character))) {
 			ncm_buffer_printf(&out, "\\x%02x", (unsigned char)text[at]);
 			at++;

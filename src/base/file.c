@@ -12,13 +12,29 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { READ_BYTES = 16384 };
+
+/* A file is read into memory of its size, so that it is not moved about while it grows there. */
+static size_t expected_size(int fd, size_t limit)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0 || status.st_size < READ_BYTES || (uint64_t)status.st_size > limit)
+		return READ_BYTES;
+	return (size_t)status.st_size;
+}
+
 char *ncm_read_fd(int fd, size_t limit, size_t *size)
 {
 	struct ncm_buffer buffer = {0};
-	char chunk[16384];
-	ssize_t got;
 
-	while ((got = read(fd, chunk, sizeof chunk)) != 0) {
+	ncm_buffer_reserve(&buffer, expected_size(fd, limit));
+	for (;;) {
+		char *end = ncm_buffer_reserve(&buffer, READ_BYTES);
+		const ssize_t got = read(fd, end, buffer.room - buffer.size - 1);
+
+		if (got == 0)
+			break;
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0 || (size_t)got > limit - buffer.size) {
@@ -28,8 +44,9 @@ char *ncm_read_fd(int fd, size_t limit, size_t *size)
 			errno = saved;
 			return NULL;
 		}
-		ncm_buffer_add(&buffer, chunk, (size_t)got);
+		buffer.size += (size_t)got;
 	}
+	buffer.data[buffer.size] = '\0';
 	if (size)
 		*size = buffer.size;
 	return ncm_buffer_take(&buffer);
@@ -45,6 +62,10 @@ char *ncm_read_file(const char *path, size_t limit, size_t *size)
 		return NULL;
 	if (!S_ISREG(status.st_mode)) {
 		errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+		return NULL;
+	}
+	if ((uint64_t)status.st_size > limit) {
+		errno = EFBIG;
 		return NULL;
 	}
 	return ncm_read_fd(fd, limit, size);

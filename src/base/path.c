@@ -59,6 +59,15 @@ const char *ncm_path_base(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+const char *ncm_path_below(const char *path, const char *folder)
+{
+	const size_t size = strlen(folder);
+
+	if (size == 0 || (size == 1 && *folder == '/' && *path == '/'))
+		return path + size;
+	return strncmp(path, folder, size) == 0 && path[size] == '/' ? path + size + 1 : NULL;
+}
+
 bool ncm_path_has_suffix(const char *path, const char *suffix)
 {
 	size_t size = strlen(path), tail = strlen(suffix);

@@ -29,6 +29,8 @@ char *ncm_path_join(const char *dir, const char *name);
 char *ncm_path_absolute(const char *path);
 const char *ncm_path_base(const char *path);                    /* after the last '/' */
 bool ncm_path_has_suffix(const char *path, const char *suffix); /* ASCII case-insensitive */
+/* The part of a path below a folder ("" is above every relative path), or NULL if it is not below it. Borrowed. */
+const char *ncm_path_below(const char *path, const char *folder);
 
 /* Opens a folder given by the user (links in it are followed once, here), making it and its parents if `create`.
  * Returns an fd. */

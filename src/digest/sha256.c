@@ -3,15 +3,15 @@
 
 #include <string.h>
 
+/* A table, because models.json may hold a hundred thousand digests, and no branch foresees a digit of one. */
 static int nibble(char c, bool any_case)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (any_case && c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
+	static const signed char values[UINT8_MAX + 1] = {
+	    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+	    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+	    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16}; /* one more than the value */
+
+	return !any_case && c >= 'A' && c <= 'F' ? -1 : values[(unsigned char)c] - 1;
 }
 
 static int parse(const char *text, struct ncm_sha256 *digest, bool any_case)

@@ -101,6 +101,8 @@ static json_t *write_file(const struct ncm_reg_file *file, const char *path, con
 	json_object_set_new(json, "mtime_ns", json_integer(file->mtime_ns));
 	set_text(json, "role", file->role);
 	set_text(json, "store", file->store);
+	ncm_json_set_string(json, "archive_sha256",
+			    ncm_sha256_equal(&file->archive, &no_digest) ? NULL : ncm_sha256_hex(&file->archive, hex));
 	return json;
 }
 

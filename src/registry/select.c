@@ -92,14 +92,34 @@ static int filter(const struct ncm_registry *registry, const struct ncm_selector
 	return failed ? -1 : keep_variant(registry, selector->variant, traits, err);
 }
 
+static bool chooses_all(const struct ncm_selector *selector)
+{
+	return selector->names.count == 0 && selector->phases == 0 && selector->priorities.count == 0 &&
+	       selector->use_cases.count == 0 && selector->tags.count == 0 && selector->sources.count == 0 &&
+	       selector->stores.count == 0 && !selector->variant;
+}
+
+static void choose_all(const struct ncm_registry *registry, const struct ncm_reg_model ***chosen, size_t *count)
+{
+	*chosen = ncm_calloc(registry->count + 1, sizeof **chosen);
+	*count = registry->count;
+	for (size_t i = 0; i < registry->count; i++)
+		(*chosen)[i] = &registry->models[i];
+}
+
 int ncm_registry_select(const struct ncm_registry *registry, const struct ncm_selector *selector,
 			const struct ncm_reg_model ***chosen, size_t *count, struct ncm_error *err)
 {
-	struct ncm_traits *traits = ncm_calloc(registry->count + 1, sizeof *traits);
+	struct ncm_traits *traits;
 	const struct ncm_reg_model **list;
 	size_t listed = 0;
 	int failed = 0;
 
+	if (chooses_all(selector)) {
+		choose_all(registry, chosen, count);
+		return 0;
+	}
+	traits = ncm_calloc(registry->count + 1, sizeof *traits);
 	for (size_t i = 0; i < registry->count; i++)
 		show_traits(&registry->models[i], &traits[i]);
 	/* Where nothing is installed, a filter is not at fault for finding nothing; a name is. */

@@ -19,9 +19,18 @@ int ncm_registry_put_all(const char *path, const struct ncm_reg_model *models, s
 /* Records a verify result (RFC 3339 UTC now) for the models of these ids: results[i] is "ok", "damaged", "missing". */
 int ncm_registry_mark(const char *path, const char *const *ids, const char *const *results, size_t count,
 		      struct ncm_error *err);
-/* Records what stat says now of files whose bytes were proved right (abs, mtime_ns): so that the next pull need not
- * hash them. */
+/* Records what stat says now of a file whose bytes were proved right (abs, mtime_ns): so that the next pull need not
+ * hash it. */
 int ncm_registry_touch(const char *path, const char *id, const char *abs, int64_t mtime_ns, struct ncm_error *err);
+/* The same for several files, in one replacement of the file. */
+struct ncm_reg_touch {
+	const char *id;
+	const char *abs;
+	int64_t mtime_ns;
+};
+int ncm_registry_touch_all(const char *path, const struct ncm_reg_touch *touches, size_t count, struct ncm_error *err);
+/* Takes the entries of these ids out; one that is not there is fine. Files are not touched. */
+int ncm_registry_remove(const char *path, const char *const *ids, size_t count, struct ncm_error *err);
 /* Reads a registry at a path. */
 struct ncm_registry *ncm_registry_read(const char *path, struct ncm_error *err);
 

@@ -33,6 +33,7 @@ class Case:
         self.key, self.title, self.ours = key, title, ours
         self.runners, self.bars, self.notes = [ours], {}, []
         self.others = []  # bars that are not a row's wall clock
+        self.holds_all = False  # in memory, as it must: no case for the bar on memory
 
     def add(self, runner, limit=None, text=None):
         """A competitor; with `limit` a bar: our wall clock divided by its."""

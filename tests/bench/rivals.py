@@ -6,7 +6,8 @@ import shutil
 import subprocess
 
 PROGRAMS = {"curl": ["--version"], "wget": ["--version"], "aria2c": ["--version"], "axel": ["--version"], "openssl": ["version"],
-            "sha256sum": ["--version"], "dd": ["--version"], "strace": ["--version"], "nginx": ["-v"]}
+            "sha256sum": ["--version"], "dd": ["--version"], "strace": ["--version"], "jq": ["--version"],
+            "nginx": ["-v"]}
 
 
 def missing(*names):

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/model.h"
+
+#include "base/mem.h"
+#include "base/strings.h"
+
+void registry_describe(const struct ncm_model *model, const struct ncm_variant *variant, struct ncm_reg_model *entry)
+{
+	entry->id = model->id;
+	entry->display_name = model->name;
+	entry->profile = model->profile;
+	entry->phase = model->phase;
+	entry->priority = (char *)model->priority;
+	entry->kind = model->kind;
+	entry->variant = variant ? variant->name : NULL;
+	entry->license = model->license;
+	entry->format = variant && variant->format ? variant->format : model->format;
+	entry->architecture = model->architecture;
+	entry->quantization = variant && variant->quantization ? variant->quantization : model->quantization;
+	entry->parameters = model->parameters;
+	entry->context_length = model->context_length;
+	entry->dimensions = model->dimensions;
+	entry->vram_gb = model->vram_max > 0 ? model->vram_max : model->vram_min;
+	entry->performance_score = model->performance_score;
+	entry->cost_score = model->cost_score;
+	entry->privacy_tier = model->privacy_tier;
+	entry->use_cases = model->use_cases;
+	entry->tags = model->tags;
+	entry->capabilities = model->capabilities;
+}
+
+void registry_model_copy(struct ncm_reg_model *to, const struct ncm_reg_model *from)
+{
+	*to = (struct ncm_reg_model){
+	    .id = ncm_strdup(from->id),
+	    .display_name = ncm_strdup_null(from->display_name),
+	    .profile = ncm_strdup_null(from->profile),
+	    .phase = from->phase,
+	    .priority = ncm_strdup_null(from->priority),
+	    .kind = ncm_strdup_null(from->kind),
+	    .store = ncm_strdup_null(from->store),
+	    .source = ncm_strdup_null(from->source),
+	    .revision = ncm_strdup_null(from->revision),
+	    .variant = ncm_strdup_null(from->variant),
+	    .license = ncm_strdup_null(from->license),
+	    .format = ncm_strdup_null(from->format),
+	    .architecture = ncm_strdup_null(from->architecture),
+	    .quantization = ncm_strdup_null(from->quantization),
+	    .parameters = ncm_strdup_null(from->parameters),
+	    .context_length = from->context_length,
+	    .dimensions = from->dimensions,
+	    .vram_gb = from->vram_gb,
+	    .performance_score = from->performance_score,
+	    .cost_score = from->cost_score,
+	    .privacy_tier = ncm_strdup_null(from->privacy_tier),
+	    .trust = ncm_strdup_null(from->trust),
+	};
+	ncm_strings_add_all(&to->use_cases, &from->use_cases);
+	ncm_strings_add_all(&to->tags, &from->tags);
+	ncm_strings_add_all(&to->capabilities, &from->capabilities);
+}
+
+void registry_model_clear(struct ncm_reg_model *entry)
+{
+	char *const texts[] = {entry->id,           entry->display_name, entry->profile,      entry->priority,
+			       entry->kind,         entry->store,        entry->source,       entry->revision,
+			       entry->variant,      entry->license,      entry->format,       entry->architecture,
+			       entry->quantization, entry->parameters,   entry->privacy_tier, entry->trust,
+			       entry->file_path,    entry->installed_at, entry->verified_at,  entry->verify_result};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		free(texts[i]);
+	for (size_t i = 0; i < entry->file_count; i++) {
+		free(entry->files[i].path);
+		free(entry->files[i].abs);
+		free(entry->files[i].store);
+		free(entry->files[i].role);
+	}
+	free(entry->files);
+	ncm_strings_free(&entry->use_cases);
+	ncm_strings_free(&entry->tags);
+	ncm_strings_free(&entry->capabilities);
+	*entry = (struct ncm_reg_model){0};
+}

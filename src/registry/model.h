@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Entries that are not a registry's: made of a manifest's model, or with strings of their own. */
+#ifndef NCM_REGISTRY_MODEL_H
+#define NCM_REGISTRY_MODEL_H
+
+#include <ncmodel/registry.h>
+
+/* What an entry has from its manifest's model, in the form that is chosen (NULL: its own). Everything is borrowed from
+ * the model; files, source, revision and trust are the caller's. */
+void registry_describe(const struct ncm_model *model, const struct ncm_variant *variant, struct ncm_reg_model *entry);
+/* A copy with strings of its own, without files, sizes and times. */
+void registry_model_copy(struct ncm_reg_model *to, const struct ncm_reg_model *from);
+/* Frees an entry whose strings are its own. */
+void registry_model_clear(struct ncm_reg_model *entry);
+
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/* From the pieces of models.json to models. Their strings stay in the text: a closing quote becomes the string's end.
+ */
+#include "registry/write.h"
+
+#include "base/arena.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "registry/document.h"
+#include "registry/scan.h"
+
+#include <string.h>
+
+/* What ncm_registry_read returns; users see the first member. */
+struct loaded {
+	struct ncm_registry registry;
+	char *text;
+	struct ncm_arena arena; /* all that a model points to and the text does not hold */
+};
+
+struct reader {
+	struct loaded *loaded;
+	char *base;
+};
+
+static const struct {
+	enum registry_key key;
+	size_t place;
+} texts[] = {
+    {KEY_DISPLAY_NAME, offsetof(struct ncm_reg_model, display_name)},
+    {KEY_PROFILE, offsetof(struct ncm_reg_model, profile)},
+    {KEY_PRIORITY, offsetof(struct ncm_reg_model, priority)},
+    {KEY_KIND, offsetof(struct ncm_reg_model, kind)},
+    {KEY_STORE, offsetof(struct ncm_reg_model, store)},
+    {KEY_SOURCE, offsetof(struct ncm_reg_model, source)},
+    {KEY_REVISION, offsetof(struct ncm_reg_model, revision)},
+    {KEY_VARIANT, offsetof(struct ncm_reg_model, variant)},
+    {KEY_LICENSE, offsetof(struct ncm_reg_model, license)},
+    {KEY_FORMAT, offsetof(struct ncm_reg_model, format)},
+    {KEY_ARCHITECTURE, offsetof(struct ncm_reg_model, architecture)},
+    {KEY_QUANTIZATION, offsetof(struct ncm_reg_model, quantization)},
+    {KEY_PARAMETERS, offsetof(struct ncm_reg_model, parameters)},
+    {KEY_PRIVACY_TIER, offsetof(struct ncm_reg_model, privacy_tier)},
+    {KEY_TRUST, offsetof(struct ncm_reg_model, trust)},
+    {KEY_FILE_PATH, offsetof(struct ncm_reg_model, file_path)},
+    {KEY_INSTALLED_AT, offsetof(struct ncm_reg_model, installed_at)},
+    {KEY_VERIFIED_AT, offsetof(struct ncm_reg_model, verified_at)},
+    {KEY_VERIFY_RESULT, offsetof(struct ncm_reg_model, verify_result)},
+};
+
+/* A string, or NULL for what is none. */
+static char *text_of(struct reader *reader, const struct ncm_json_part *part)
+{
+	struct loaded *loaded = reader->loaded;
+	char *text;
+
+	if (part->kind != NCM_JSON_STRING)
+		return NULL;
+	if (part->escaped)
+		return ncm_json_part_decode(part, &loaded->arena);
+	text = loaded->text + (part->text - loaded->text);
+	text[part->size] = '\0';
+	return text;
+}
+
+static char *copy(struct reader *reader, const char *text, size_t size)
+{
+	char *copied = ncm_arena_take(&reader->loaded->arena, size + 1);
+
+	memcpy(copied, text, size);
+	copied[size] = '\0';
+	return copied;
+}
+
+/* The index may still compare an id by its piece of the text, which the NUL behind it does not touch. */
+static char *id_of(struct reader *reader, const struct registry_entry_text *entry)
+{
+	const struct ncm_json_part *id = &entry->members[KEY_ID];
+
+	return text_of(reader, id->kind == NCM_JSON_STRING ? id : &entry->members[KEY_NAME]);
+}
+
+/* Whether ncm_path_absolute would change nothing in it. */
+static bool is_clean(const char *path)
+{
+	return *path != '.' && !strstr(path, "/.") && !strstr(path, "//") && path[strlen(path) - 1] != '/';
+}
+
+static char *absolute(struct reader *reader, char *path)
+{
+	const size_t base_size = strlen(reader->base), size = strlen(path);
+	NCM_AUTO_FREE char *joined = NULL;
+	NCM_AUTO_FREE char *whole = NULL;
+	char *out;
+
+	if (size > 0 && is_clean(path) && base_size > 1) {
+		if (*path == '/')
+			return path;
+		out = ncm_arena_take(&reader->loaded->arena, base_size + size + 2);
+		memcpy(out, reader->base, base_size);
+		out[base_size] = '/';
+		memcpy(out + base_size + 1, path, size + 1);
+		return out;
+	}
+	joined = ncm_path_join(reader->base, path);
+	whole = ncm_path_absolute(joined);
+	return copy(reader, whole, strlen(whole));
+}
+
+static void read_words(struct reader *reader, const struct registry_entry_text *entry,
+		       const struct registry_range *range, struct ncm_strings *words)
+{
+	if (range->count == 0)
+		return;
+	words->items = ncm_arena_take(&reader->loaded->arena, range->count * sizeof *words->items);
+	for (; words->count < range->count; words->count++)
+		words->items[words->count] = text_of(reader, &entry->words[range->first + words->count]);
+}
+
+static void read_file(struct reader *reader, const struct registry_file_text *text, struct ncm_reg_file *file)
+{
+	const struct ncm_json_part *mtime = &text->members[FILE_MTIME_NS];
+
+	*file = (struct ncm_reg_file){
+	    .path = text_of(reader, &text->members[FILE_PATH]),
+	    .store = text_of(reader, &text->members[FILE_STORE]),
+	    .role = text_of(reader, &text->members[FILE_ROLE]),
+	    .size = (uint64_t)ncm_json_part_integer(&text->members[FILE_SIZE]),
+	    .sha256 = text->sha256,
+	    .mtime_ns = mtime->kind == NCM_JSON_INTEGER ? ncm_json_part_integer(mtime) : 0,
+	    .archive = text->archive,
+	};
+	file->abs = absolute(reader, file->path);
+}
+
+/* 0 for what is no whole number. */
+static uint64_t count_of(const struct ncm_json_part *part)
+{
+	return part->kind == NCM_JSON_INTEGER ? (uint64_t)ncm_json_part_integer(part) : 0;
+}
+
+static double number_of(const struct ncm_json_part *part, double otherwise)
+{
+	return part->kind == NCM_JSON_INTEGER || part->kind == NCM_JSON_REAL ? ncm_json_part_number(part) : otherwise;
+}
+
+/* An entry of the older scripts knows one path, and neither digest nor exact size. */
+static void make_file(struct reader *reader, const struct registry_entry_text *entry, struct ncm_reg_model *model)
+{
+	enum { MIB = 1 << 20 };
+
+	*model->files = (struct ncm_reg_file){
+	    .path = model->file_path,
+	    .abs = absolute(reader, model->file_path),
+	    .store = model->store,
+	    .role = copy(reader, "weights", strlen("weights")),
+	};
+	if (__builtin_mul_overflow(count_of(&entry->members[KEY_SIZE_MB]), MIB, &model->size))
+		model->size = 0;
+}
+
+static void read_files(struct reader *reader, const struct registry_entry_text *entry, struct ncm_reg_model *model)
+{
+	model->file_count = entry->file_count > 0 ? entry->file_count : 1;
+	model->files = ncm_arena_take(&reader->loaded->arena, model->file_count * sizeof *model->files);
+	if (entry->file_count == 0)
+		make_file(reader, entry, model);
+	for (size_t i = 0; i < entry->file_count; i++) {
+		read_file(reader, &entry->files[i], &model->files[i]);
+		if (__builtin_add_overflow(model->size, model->files[i].size, &model->size))
+			model->size = UINT64_MAX;
+	}
+}
+
+static void read_entry(void *context, const struct registry_entry_text *entry)
+{
+	struct reader *reader = context;
+	struct ncm_registry *registry = &reader->loaded->registry;
+	struct ncm_reg_model *model = NCM_PUSH(registry->models, registry->count);
+	const struct ncm_json_part *members = entry->members;
+	const uint64_t phase = count_of(&members[KEY_PHASE]);
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		char *text = text_of(reader, &members[texts[i].key]);
+
+		memcpy((char *)model + texts[i].place, &text, sizeof text);
+	}
+	model->id = id_of(reader, entry);
+	if (!model->display_name)
+		model->display_name = model->id;
+	model->phase = phase <= 3 ? (unsigned)phase : 0;
+	model->context_length = count_of(&members[KEY_CONTEXT_LENGTH]);
+	model->dimensions = count_of(&members[KEY_DIMENSIONS]);
+	model->vram_gb = number_of(&members[KEY_VRAM_GB], 0);
+	model->performance_score = registry_score(number_of(&members[KEY_PERFORMANCE_SCORE], -1));
+	model->cost_score = registry_score(number_of(&members[KEY_COST_SCORE], -1));
+	read_words(reader, entry, &entry->use_cases, &model->use_cases);
+	read_words(reader, entry, &entry->tags, &model->tags);
+	read_words(reader, entry, &entry->capabilities, &model->capabilities);
+	read_files(reader, entry, model);
+	if (!model->file_path)
+		model->file_path = model->files[0].path;
+}
+
+struct ncm_registry *ncm_registry_read(const char *path, struct ncm_error *err)
+{
+	struct loaded *loaded = ncm_calloc(1, sizeof *loaded);
+	NCM_AUTO_FREE char *base = registry_base(path);
+	struct reader reader = {loaded, base};
+	struct registry_index index = {0};
+	bool missing = false;
+	size_t size = 0;
+	int failed = 0;
+
+	loaded->registry.path = ncm_strdup(path);
+	loaded->text = registry_read_text(path, &size, &missing, err);
+	if (loaded->text)
+		failed = registry_scan(path, loaded->text, size, &(struct registry_sink){&reader, read_entry, NULL},
+				       &index, err);
+	registry_index_free(&index);
+	if (failed || (!loaded->text && !missing)) {
+		ncm_registry_free(&loaded->registry);
+		return NULL;
+	}
+	return &loaded->registry;
+}
+
+void ncm_registry_free(struct ncm_registry *registry)
+{
+	struct loaded *loaded = (struct loaded *)registry;
+
+	if (!loaded)
+		return;
+	ncm_arena_free(&loaded->arena);
+	free(loaded->text);
+	free(registry->models);
+	free(registry->path);
+	free(loaded);
+}
