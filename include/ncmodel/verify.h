@@ -37,7 +37,7 @@ struct ncm_verify_file {
 };
 
 struct ncm_verify_report {
-	struct ncm_registry *registry; /* owned; the files point into it */
+	struct ncm_registry *registry; /* owned; the files point into it. NULL in a survey's report, which has them */
 	struct ncm_verify_file *files;
 	size_t count;
 	struct ncm_strings extra; /* files in the folders of the models that no model names, as absolute paths */
@@ -45,6 +45,7 @@ struct ncm_verify_report {
 	double seconds;
 	bool quick;
 	size_t models, models_ok;
+	void *memory; /* of what models.json does not have */
 };
 
 /*

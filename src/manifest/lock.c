@@ -94,6 +94,17 @@ void ncm_lock_put(struct ncm_lock *lock, const struct ncm_lock_entry *entry)
 	lock->entries[at] = copy;
 }
 
+void ncm_lock_drop(struct ncm_lock *lock, const char *uri)
+{
+	struct ncm_lock_entry *entry = (struct ncm_lock_entry *)ncm_lock_find(lock, uri);
+
+	if (!entry)
+		return;
+	lock_entry_clear(entry);
+	lock->count--;
+	memmove(entry, entry + 1, (size_t)(lock->entries + lock->count - entry) * sizeof *entry);
+}
+
 static int write_document(int dirfd, const char *path, const json_t *document, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *text = json_dumps(document, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
@@ -130,8 +141,10 @@ int ncm_lock_save(const struct ncm_lock *lock, const char *const *uris, size_t c
 		const struct ncm_lock_entry *entry = ncm_lock_find(lock, uris[i]);
 		json_t *json = json_object_get(entries, uris[i]);
 
-		if (!entry)
+		if (!entry) {
+			(void)json_object_del(entries, uris[i]);
 			continue;
+		}
 		if (!json_is_object(json)) {
 			json = json_object();
 			if (json_object_set_new(entries, uris[i], json) < 0)

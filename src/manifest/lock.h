@@ -42,7 +42,12 @@ void ncm_lock_free(struct ncm_lock *lock);
 const struct ncm_lock_entry *ncm_lock_find(const struct ncm_lock *lock, const char *uri);
 /* Puts an entry (copied) in place of the one with its URI. In memory alone. */
 void ncm_lock_put(struct ncm_lock *lock, const struct ncm_lock_entry *entry);
-/* Writes the given entries into the lock file: re-read and merged under an advisory lock, atomically, keys sorted. */
+/* Takes the entry of an URI out. In memory alone. */
+void ncm_lock_drop(struct ncm_lock *lock, const char *uri);
+/*
+ * Writes the entries of these URIs into the lock file, and takes those out that the lock does not have: re-read and
+ * merged under an advisory lock, atomically, keys sorted.
+ */
 int ncm_lock_save(const struct ncm_lock *lock, const char *const *uris, size_t count, struct ncm_error *err);
 
 #endif

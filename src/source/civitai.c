@@ -188,6 +188,16 @@ static struct ncm_resolution *offline(struct ncm_sources *sources, const char *u
 	return resolution;
 }
 
+static char *newest(const char *canonical)
+{
+	AUTO_NAME struct civitai_name name = {0};
+
+	if (civitai_name_parse(canonical, &name, NULL) < 0 || !name.model)
+		return NULL;
+	name.version = name.file = 0;
+	return civitai_name_spell(&name);
+}
+
 const struct ncm_source ncm_source_civitai = {
     .scheme = "civitai",
     .claims = civitai_claims,
@@ -195,4 +205,5 @@ const struct ncm_source ncm_source_civitai = {
     .names = names,
     .resolve = resolve,
     .offline = offline,
+    .newest = newest,
 };

@@ -263,6 +263,17 @@ static struct ncm_resolution *offline(struct ncm_sources *sources, const char *u
 	return resolution;
 }
 
+/* A commit stands still; what moves is the branch that a name without a revision means. */
+static char *newest(const char *canonical)
+{
+	AUTO_NAME struct hf_name name = {0};
+
+	if (hf_name_parse(canonical, &name, NULL) < 0)
+		return NULL;
+	name.has_sha256 = false;
+	return hf_name_spell(&name, ncm_source_is_commit(name.revision) ? "main" : NULL);
+}
+
 const struct ncm_source ncm_source_huggingface = {
     .scheme = "hf",
     .claims = hf_claims,
@@ -270,4 +281,5 @@ const struct ncm_source ncm_source_huggingface = {
     .names = names,
     .resolve = resolve,
     .offline = offline,
+    .newest = newest,
 };

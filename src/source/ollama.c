@@ -310,6 +310,25 @@ static struct ncm_resolution *offline(struct ncm_sources *sources, const char *u
 	return NULL;
 }
 
+static char *newest(const char *canonical)
+{
+	AUTO_NAME struct ollama_name name = {0};
+
+	return ollama_name_parse(canonical, &name, NULL) < 0 ? NULL : spell(&name, NULL);
+}
+
+char *ncm_source_blob_url(const struct ncm_resolution *resolution, const struct ncm_sha256 *digest)
+{
+	static const char mark[] = "/blobs/";
+	const char *known = resolution->ollama_name && resolution->count > 0 ? resolution->artifacts[0].url : NULL;
+	const char *end = known ? strstr(known, mark) : NULL;
+	char hex[NCM_SHA256_HEX + 1];
+
+	if (!end)
+		return NULL;
+	return ncm_asprintf("%.*s%ssha256:%s", (int)(end - known), known, mark, ncm_sha256_hex(digest, hex));
+}
+
 const struct ncm_source ncm_source_ollama = {
     .scheme = "ollama",
     .claims = claims,
@@ -317,4 +336,5 @@ const struct ncm_source ncm_source_ollama = {
     .names = names,
     .resolve = resolve,
     .offline = offline,
+    .newest = newest,
 };

@@ -88,6 +88,15 @@ struct ncm_resolution *ncm_source_offline(struct ncm_sources *sources, const cha
 	return source_of(canonical)->offline(sources, canonical, spec, pin);
 }
 
+char *ncm_source_newest(const char *uri)
+{
+	NCM_AUTO_FREE char *canonical = NULL;
+
+	if (ncm_source_check(uri, true, &canonical, NULL) < 0)
+		return NULL;
+	return source_of(canonical)->newest(canonical);
+}
+
 struct ncm_artifact *ncm_resolution_add(struct ncm_resolution *resolution)
 {
 	return NCM_PUSH(resolution->artifacts, resolution->count);

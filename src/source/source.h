@@ -93,7 +93,17 @@ struct ncm_resolution *ncm_source_resolve(struct ncm_sources *sources, const cha
 struct ncm_resolution *ncm_source_offline(struct ncm_sources *sources, const char *uri,
 					  const struct ncm_file_spec *spec, const struct ncm_pin *pin);
 
-/* One source. resolve and offline get the canonical URI. */
+/*
+ * The spelling of what moves where the URI points: without commit, version, digest or file id. Equal to the canonical
+ * one if that pins nothing. NULL if it cannot be told without asking (a Civitai version names no model) or the URI is
+ * none. The caller frees it.
+ */
+char *ncm_source_newest(const char *uri);
+/* Where the registry of a resolved Ollama model has the blob of a digest, whichever manifest named it. NULL if the
+ * resolution is of another source. The caller frees it. */
+char *ncm_source_blob_url(const struct ncm_resolution *resolution, const struct ncm_sha256 *digest);
+
+/* One source. resolve, offline and newest get the canonical URI. */
 struct ncm_source {
 	const char *scheme;
 	bool (*claims)(const char *uri); /* is this spelling ours? */
@@ -104,6 +114,7 @@ struct ncm_source {
 					  struct ncm_error *err);
 	struct ncm_resolution *(*offline)(struct ncm_sources *sources, const char *uri,
 					  const struct ncm_file_spec *spec, const struct ncm_pin *pin);
+	char *(*newest)(const char *canonical);
 };
 extern const struct ncm_source ncm_source_ollama, ncm_source_huggingface, ncm_source_civitai, ncm_source_url;
 

@@ -223,6 +223,13 @@ static struct ncm_resolution *offline(struct ncm_sources *sources, const char *u
 	return spec->has_size ? make(sources, uri, spec, NULL) : NULL;
 }
 
+static char *newest(const char *canonical)
+{
+	struct plain_url plain = {0};
+
+	return parse(canonical, true, &plain, NULL) < 0 ? NULL : plain.url;
+}
+
 const struct ncm_source ncm_source_url = {
     .scheme = "https",
     .claims = claims,
@@ -230,4 +237,5 @@ const struct ncm_source ncm_source_url = {
     .names = names,
     .resolve = resolve,
     .offline = offline,
+    .newest = newest,
 };

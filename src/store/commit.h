@@ -8,12 +8,13 @@
 struct publish {
 	bool replace;  /* a file that is there may go */
 	bool may_copy; /* where the folder is another file system than the store's root: through a temporary there */
-	bool copied;   /* result: it was */
+	const struct stat *over; /* nothing but this file, and only if nothing happened to it since; or NULL */
+	bool copied;             /* result: it was */
 };
 
 /*
  * Gives the staged file, open and synced as fd, the name `relative`. On success *status (may be NULL) is the final
- * file's, and `staged` is gone. Classes POLICY, IO, NO_SPACE.
+ * file's, and `staged` is gone. Classes POLICY, IO, NO_SPACE, DAMAGED (another file than `over` is there).
  */
 int store_publish(struct ncm_store *store, int fd, const char *staged, const char *relative, struct publish *how,
 		  struct stat *status, struct ncm_error *err);

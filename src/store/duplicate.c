@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "store/share.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,30 +54,20 @@ static int by_reflink(struct twin *twin, struct ncm_error *err)
 	return result;
 }
 
-/* The name may lead to another file by now: the link counts only if it is a link of the open file. */
+/* No store_seal: the times are the other name's too, and models.json knows them. */
 static int by_hard_link(struct twin *twin, const char *source_path, const struct stat *source, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *staged = NULL;
-	NCM_AUTO_CLOSE int fd = store_stage(twin->store, &staged);
-	struct stat linked;
-	int result = 1;
 
-	if (fd < 0)
-		return ncm_error_errno(err, errno, "cannot stage %s/%s", twin->store->path, twin->relative);
-	unlinkat(twin->store->staging, staged, 0);
-	if (linkat(AT_FDCWD, source_path, twin->store->staging, staged, 0) < 0)
+	if (!store_may_gain_name(source_path, source) || !store_is_only_read(twin->relative))
 		return 1;
-	/* No store_seal: mode and times are the other name's too, and models.json knows them. */
-	if (fstatat(twin->store->staging, staged, &linked, AT_SYMLINK_NOFOLLOW) == 0 && same_file(&linked, source)) {
-		if (fsync(twin->source) < 0)
-			result = ncm_error_errno(err, errno, "cannot sync %s", source_path);
-		else
-			result = store_publish(twin->store, twin->source, staged, twin->relative, &twin->how,
-					       twin->status, err);
-	}
-	if (result != 0)
-		unlinkat(twin->store->staging, staged, 0);
-	return result;
+	staged = store_stage_link(twin->store, twin->source, AT_FDCWD, source_path);
+	if (!staged)
+		return 1;
+	if (store_publish(twin->store, twin->source, staged, twin->relative, &twin->how, twin->status, err) == 0)
+		return 0;
+	unlinkat(twin->store->staging, staged, 0);
+	return -1;
 }
 
 static int copy_checked(struct twin *twin, int fd, const char *source_path, const struct ncm_sha256 *digest,

@@ -111,7 +111,8 @@ static void read_folders(struct ncm_faults *faults, const json_t *folders, const
 	if (!folders)
 		return;
 	if (!json_is_object(folders) || store->kind != NCM_STORE_FOLDERS) {
-		ncm_fault(faults, path, json_is_object(folders) ? "an Ollama store has no folders" : "not an object");
+		ncm_fault(faults, path,
+			  json_is_object(folders) ? "only a store of kind folders has folders" : "not an object");
 		return;
 	}
 	json_object_foreach((json_t *)folders, name, value)
@@ -133,20 +134,89 @@ static void read_folders(struct ncm_faults *faults, const json_t *folders, const
 	}
 }
 
-/* Where the store lies: the layout's word, the application's own variable, what the user said of this very store. */
-static char *store_location(const struct ncm_config *config, const char *id, const char *path, const char *variable)
+static const char *variable(const char *name)
 {
-	const char *value = variable ? getenv(variable) : NULL;
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+/* As the applications of Python do it. */
+static char *expand_home(const char *path)
+{
+	const char *home = path[0] == '~' && (path[1] == '/' || path[1] == '\0') ? variable("HOME") : NULL;
+
+	return home ? ncm_asprintf("%s%s", home, path + 1) : ncm_strdup(path);
+}
+
+/* Where huggingface_hub (constants.py) keeps its cache when the environment says so, or NULL. The caller frees it. */
+static char *huggingface_location(void)
+{
+	static const struct {
+		const char *variable, *below;
+	} places[] = {{"HF_HUB_CACHE", ""},
+		      {"HUGGINGFACE_HUB_CACHE", ""},
+		      {"HF_HOME", "/hub"},
+		      {"XDG_CACHE_HOME", "/huggingface/hub"}};
+
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		const char *value = variable(places[i].variable);
+		NCM_AUTO_FREE char *path = value ? expand_home(value) : NULL;
+
+		if (path)
+			return ncm_asprintf("%s%s", path, places[i].below);
+	}
+	return NULL;
+}
+
+/* Where the application itself was told to keep its models, or NULL. The caller frees it. */
+static char *application_location(enum ncm_store_kind kind, const char *name)
+{
+	const char *value = name ? variable(name) : NULL;
+
+	if (value)
+		return ncm_strdup(value);
+	return kind == NCM_STORE_HUGGINGFACE ? huggingface_location() : NULL;
+}
+
+/* Where the store lies: the layout's word, the application's own variable, what the user said of this very store. */
+static char *store_location(const struct ncm_config *config, const char *id, enum ncm_store_kind kind, const char *path,
+			    const char *name)
+{
+	NCM_AUTO_FREE char *own = application_location(kind, name);
 	NCM_AUTO_FREE char *below = NULL;
 
 	for (size_t i = 0; i < config->store_count; i++) {
 		if (strcmp(config->stores[i].store, id) == 0)
 			return ncm_path_absolute(config->stores[i].path);
 	}
-	if (value && *value)
-		return ncm_path_absolute(value);
+	if (own)
+		return ncm_path_absolute(own);
 	below = ncm_path_join(config->root, path);
 	return ncm_path_absolute(below);
+}
+
+static const char *const kinds[] = {
+    [NCM_STORE_FOLDERS] = "folders",
+    [NCM_STORE_OLLAMA] = "ollama",
+    [NCM_STORE_HUGGINGFACE] = "huggingface",
+};
+
+const char *ncm_store_kind_name(enum ncm_store_kind kind)
+{
+	return kinds[kind];
+}
+
+/* An unknown kind is told, and taken for folders to find what else is wrong. */
+static enum ncm_store_kind read_kind(struct ncm_faults *faults, const char *path, const char *kind)
+{
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		if (strcmp(kind, kinds[i]) == 0)
+			return (enum ncm_store_kind)i;
+	}
+	if (*kind)
+		ncm_fault(faults, path, "not \"folders\", \"ollama\" or \"huggingface\"");
+	return NCM_STORE_FOLDERS;
 }
 
 static void read_store(struct ncm_faults *faults, const struct ncm_config *config, struct ncm_layout *layout,
@@ -158,8 +228,9 @@ static void read_store(struct ncm_faults *faults, const struct ncm_config *confi
 	NCM_AUTO_FREE char *env_path = ncm_asprintf("%s.env", path);
 	NCM_AUTO_FREE char *folders_path = ncm_asprintf("%s.folders", path);
 	const json_t *env = json_object_get(value, "env");
+	enum ncm_store_kind kind;
 	struct ncm_store *store;
-	const char *kind, *location;
+	const char *location;
 
 	if (!is_word(id, id_letters))
 		ncm_fault(faults, path, "a store's id is lower-case letters, digits, '.', '_' and '-'");
@@ -168,9 +239,7 @@ static void read_store(struct ncm_faults *faults, const struct ncm_config *confi
 		return;
 	}
 	check_keys(faults, value, path, store_keys);
-	kind = required_string(faults, value, path, "kind");
-	if (*kind && strcmp(kind, "folders") != 0 && strcmp(kind, "ollama") != 0)
-		ncm_fault(faults, kind_path, "not \"folders\" or \"ollama\"");
+	kind = read_kind(faults, kind_path, required_string(faults, value, path, "kind"));
 	location = required_string(faults, value, path, "path");
 	check_path(faults, path_path, location);
 	if (env && !is_variable(json_string_value(env)))
@@ -178,8 +247,8 @@ static void read_store(struct ncm_faults *faults, const struct ncm_config *confi
 	store = NCM_PUSH(layout->stores, layout->count);
 	*store = (struct ncm_store){
 	    .id = ncm_strdup(id),
-	    .kind = strcmp(kind, "ollama") == 0 ? NCM_STORE_OLLAMA : NCM_STORE_FOLDERS,
-	    .path = store_location(config, id, location, json_string_value(env)),
+	    .kind = kind,
+	    .path = store_location(config, id, kind, location, json_string_value(env)),
 	    .dirfd = -1,
 	    .staging = -1,
 	};

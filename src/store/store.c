@@ -3,6 +3,7 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
+#include "base/lock.h"
 #include "base/mem.h"
 #include "base/path.h"
 
@@ -25,19 +26,20 @@ static int keep_private(int fd)
 
 static int open_staging(const struct ncm_store *store, struct ncm_error *err)
 {
-	NCM_AUTO_CLOSE int own = ncm_mkdir_beneath(store->dirfd, ".ncmodel", err);
+	NCM_AUTO_CLOSE int own = ncm_mkdir_beneath(store->dirfd, ncm_store_own(store), err);
 	int fd;
 
 	if (own < 0)
 		return ncm_error_wrap(err, "%s", store->path);
 	if (mkdirat(own, "staging", 0700) == 0 ? ncm_sync_dir(own) < 0 : errno != EEXIST)
-		return ncm_error_errno(err, errno, "cannot make %s/.ncmodel/staging", store->path);
+		return ncm_error_errno(err, errno, "cannot make %s/%s/staging", store->path, ncm_store_own(store));
 	fd = ncm_open_beneath(own, "staging", O_RDONLY | O_DIRECTORY, 0);
 	if (fd >= 0 && keep_private(fd) == 0)
 		return fd;
 	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
-		return ncm_error_set(err, NCM_E_POLICY, "refused: %s/.ncmodel/staging is not a folder", store->path);
-	ncm_error_errno(err, errno, "cannot use %s/.ncmodel/staging", store->path);
+		return ncm_error_set(err, NCM_E_POLICY, "refused: %s/%s/staging is not a folder", store->path,
+				     ncm_store_own(store));
+	ncm_error_errno(err, errno, "cannot use %s/%s/staging", store->path, ncm_store_own(store));
 	if (fd >= 0)
 		close(fd);
 	return -1;
@@ -58,9 +60,28 @@ int ncm_store_open(struct ncm_store *store, struct ncm_error *err)
 	return -1;
 }
 
+int ncm_store_lock(struct ncm_store *store, bool no_wait, const struct ncm_sink *sink, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *name = ncm_asprintf("%s/lock", ncm_store_own(store));
+
+	if (ncm_store_open(store, err) < 0)
+		return -1;
+	return ncm_lock_beneath(store->dirfd, name, store->path, no_wait, sink, err);
+}
+
 int ncm_store_peek(const struct ncm_store *store)
 {
 	return open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+const char *ncm_store_own(const struct ncm_store *store)
+{
+	return store->kind == NCM_STORE_HUGGINGFACE ? ".locks/.ncmodel" : ".ncmodel";
+}
+
+int ncm_store_home(const struct ncm_store *store, int dirfd)
+{
+	return ncm_mkdir_beneath(dirfd, store->kind == NCM_STORE_HUGGINGFACE ? ".locks" : NULL, NULL);
 }
 
 static const char *find_folder(const struct ncm_store *store, const char *folder)
@@ -95,6 +116,13 @@ char *ncm_store_path(const struct ncm_store *store, const char *folder, const ch
 	if (store->kind == NCM_STORE_OLLAMA) {
 		ncm_error_set(err, NCM_E_POLICY, "refused to place %s in the Ollama store \"%s\"", name, store->id);
 		ncm_error_hint(err, "Ollama removes files that it does not know; only ollama: sources go there");
+		return NULL;
+	}
+	if (store->kind == NCM_STORE_HUGGINGFACE) {
+		ncm_error_set(err, NCM_E_POLICY, "refused to place %s in the Hugging Face cache \"%s\"", name,
+			      store->id);
+		ncm_error_hint(err,
+			       "only huggingface_hub itself puts models there: `hf download`; choose another store");
 		return NULL;
 	}
 	if (folder && *folder) {

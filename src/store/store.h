@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A store is one application's folder; a layout says where the stores lie. Everything that we add to a store but its
- * models lies in `.ncmodel/` at its root: staging (partials), checkpoints, locks.
+ * models lies in `.ncmodel/` at its root: staging (partials), checkpoints, locks. In a Hugging Face cache it lies in
+ * `.locks/`, because huggingface_hub takes every other folder there for a repository, and warns of ours.
  */
 #ifndef NCM_STORE_STORE_H
 #define NCM_STORE_STORE_H
@@ -9,14 +10,16 @@
 #include <ncmodel/config.h>
 #include <ncmodel/digest.h>
 #include <ncmodel/error.h>
+#include <ncmodel/event.h>
 #include <ncmodel/manifest.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 enum ncm_store_kind {
-	NCM_STORE_FOLDERS, /* files under their names */
-	NCM_STORE_OLLAMA,  /* blobs/ and manifests/ */
+	NCM_STORE_FOLDERS,     /* files under their names */
+	NCM_STORE_OLLAMA,      /* blobs/ and manifests/ */
+	NCM_STORE_HUGGINGFACE, /* the cache of huggingface_hub: models--ORG--NAME/{blobs,refs,snapshots} */
 };
 
 struct ncm_store_folder {
@@ -48,14 +51,26 @@ struct ncm_layout {
 struct ncm_layout *ncm_layout_load(const struct ncm_config *config, struct ncm_error *err);
 void ncm_layout_free(struct ncm_layout *layout);
 struct ncm_store *ncm_layout_find(const struct ncm_layout *layout, const char *store); /* or NULL */
+/* "folders", "ollama", "huggingface", as layouts spell it. Static. */
+const char *ncm_store_kind_name(enum ncm_store_kind kind);
 /* Absolute paths of models.json and of the lock, as configuration and layout say. The caller frees them. */
 char *ncm_layout_registry(const struct ncm_layout *layout, const struct ncm_config *config);
 char *ncm_layout_lock(const struct ncm_layout *layout, const struct ncm_config *config);
 
 /* Makes and opens the store's folder and its staging folder (0700). Class IO or NO_SPACE. */
 int ncm_store_open(struct ncm_store *store, struct ncm_error *err);
+/*
+ * Opens the store and takes its lock, so that no other ncmodel works in it. Waits for one that does, and says so, or
+ * fails with BUSY when no_wait. Returns an fd for ncm_lock_release (base/lock.h), or -1. Whoever takes several takes
+ * them in the order of their paths, each path once.
+ */
+int ncm_store_lock(struct ncm_store *store, bool no_wait, const struct ncm_sink *sink, struct ncm_error *err);
 /* Opens the store's folder without making anything. -1 with errno ENOENT if it is not there. */
 int ncm_store_peek(const struct ncm_store *store);
+/* What we add to the store, as a path below its folder: ".ncmodel", or ".locks/.ncmodel". Static. */
+const char *ncm_store_own(const struct ncm_store *store);
+/* The folder that holds `.ncmodel`, for checkpoints: opened below the store's, dirfd. -1 if it cannot be. */
+int ncm_store_home(const struct ncm_store *store, int dirfd);
 /*
  * The path below the store of a file: its folder and name, checked (class POLICY; USAGE for a folder that the layout
  * lacks). The caller frees it.
@@ -79,9 +94,10 @@ int ncm_store_commit(struct ncm_store *store, const char *staged, const char *re
 int ncm_store_commit_dir(struct ncm_store *store, const char *staged, const char *relative, bool replace,
 			 struct ncm_error *err);
 /*
- * Makes `relative` of `store` the same bytes as the open file fd: reflink, else hard link (same file system), else a
- * copy that is hashed and compared with *digest. Staged, then committed. *how (may be NULL) receives "reflink", "hard
- * link" or "copy". `source_path` is fd's absolute path (for the hard link).
+ * Makes `relative` of `store` the same bytes as the open file fd: reflink, else hard link (of a file that is only read,
+ * see share.h; it is read-only then), else a copy that is hashed and compared with *digest. Staged, then committed.
+ * *how (may be NULL) receives "reflink", "hard link" or "copy". `source_path` is fd's absolute path (for the hard
+ * link).
  */
 int ncm_store_duplicate(struct ncm_store *store, const char *relative, int fd, const char *source_path,
 			const struct ncm_sha256 *digest, bool replace, const char **how, struct stat *status,

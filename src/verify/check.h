@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What the parts of a verify share. */
+/* Files to be looked at and hashed: what the parts of a verify share, and what a survey hashes with. */
 #ifndef NCM_VERIFY_CHECK_H
 #define NCM_VERIFY_CHECK_H
 
+#include "base/buffer.h"
+#include "digest/hash.h"
 #include "store/store.h"
 
 #include <ncmodel/verify.h>
@@ -11,11 +13,12 @@
 
 /* One path on disk, however many models name it. */
 struct check {
-	const char *path;                  /* absolute; borrowed from the registry */
-	const char *model;                 /* the first that names it */
+	const char *path;                  /* absolute; borrowed */
+	const char *model;                 /* the first that names it; borrowed; NULL: none */
 	const struct ncm_sha256 *expected; /* the digest that the first recorded; borrowed; NULL: none */
-	int store_dirfd;                   /* folder of the store that it lies in, borrowed; -1: outside every store */
-	int failure;                       /* errno of looking at it or reading it; 0 if that went well */
+	bool wants_git_sha1;               /* git's name for its content is to be found too */
+	int store_dirfd; /* ncm_store_home of the store that it lies in, borrowed; -1: outside every store */
+	int failure;     /* errno of looking at it or reading it; 0 if that went well */
 	bool regular;
 	dev_t device;
 	ino_t inode;
@@ -25,13 +28,19 @@ struct check {
 	bool hashed;
 	size_t twin; /* the check of the same inode that is hashed for both, or its own index */
 	struct ncm_sha256 sha256;
+	struct ncm_sha1 git_sha1;         /* if it was wanted */
 	struct ncm_verify_range *damaged; /* as far as checkpoints tell; freed with checks_free */
 	size_t damaged_count;
 };
 
 /* check.c */
 void check_look(struct check *check);
+/* Hard links of one file are read once: sets the twins of what is to be hashed. */
+void checks_find_twins(struct check *checks, size_t count);
 void checks_free(struct check *checks, size_t count);
+
+/* ", damaged: bytes 0-16777215, 33554432-50331647"; nothing if nothing tells where. */
+void checks_tell_ranges(const struct ncm_verify_range *ranges, size_t count, struct ncm_buffer *text);
 
 /*
  * queue.c: hashes what is to be hashed, on all cores: big files first, a file that has checkpoints by many threads at
@@ -39,9 +48,9 @@ void checks_free(struct check *checks, size_t count);
  */
 uint64_t checks_hash(struct check *checks, size_t count, const struct ncm_sink *sink);
 
-/* ollama.c: adds to an Ollama model of the (in-memory) registry the blobs that its manifest names and models.json does
- * not. */
-void verify_add_blobs(struct ncm_reg_model *model);
+/* ollama.c: adds to an Ollama model of the report's (in-memory) registry the blobs that its manifest names and
+ * models.json does not. */
+void verify_add_blobs(struct ncm_verify_report *report, struct ncm_reg_model *model);
 
 /* extra.c: files in folders that belong to one of the models wholly, and blobs that no manifest names. */
 void verify_find_extra(const struct ncm_layout *layout, const struct ncm_registry *registry,

@@ -5,49 +5,15 @@
  */
 #include "verify/check.h"
 
-#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "store/ollama_names.h"
+#include "store/walk.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <ncmodel/limits.h>
 #include <string.h>
-#include <sys/stat.h>
-
-enum { LEVELS = 32, MANIFEST_BYTES = 4 << 20 };
-
-/* Called for each file below a folder. `path` is relative to where the walk began. */
-typedef void (*found_file)(void *context, int dirfd, const char *name, const char *path);
-
-static void walk(int dirfd, const char *relative, const char *below, unsigned level, found_file found, void *context)
-{
-	int fd = ncm_dir_beneath(dirfd, relative);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
-
-	if (fd >= 0 && !dir)
-		close(fd);
-	while (dir && (entry = readdir(dir))) {
-		NCM_AUTO_FREE char *path = *below ? ncm_path_join(below, entry->d_name) : ncm_strdup(entry->d_name);
-		struct stat status;
-
-		/* Ours, and what Python leaves behind when an extension is loaded. */
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-		    strcmp(entry->d_name, ".ncmodel") == 0 || strcmp(entry->d_name, "__pycache__") == 0)
-			continue;
-		if (fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		if (!S_ISDIR(status.st_mode))
-			found(context, fd, entry->d_name, path);
-		else if (level < LEVELS)
-			walk(fd, entry->d_name, path, level + 1, found, context);
-	}
-	if (dir)
-		closedir(dir);
-}
 
 /* The part of a path below a folder, or NULL. Borrowed. */
 static const char *below(const char *path, const char *folder)
@@ -142,13 +108,11 @@ struct finding {
 	struct ncm_strings *extra;
 };
 
-static void find_unknown(void *context, int dirfd, const char *name, const char *path)
+static void find_unknown(void *context, const struct ncm_walk_entry *entry)
 {
 	const struct finding *finding = context;
-	NCM_AUTO_FREE char *absolute = ncm_path_join(finding->folder, path);
+	NCM_AUTO_FREE char *absolute = ncm_path_join(finding->folder, entry->path);
 
-	(void)dirfd;
-	(void)name;
 	if (!json_object_get(finding->known, absolute) && finding->extra->count < NCM_LIMIT_FILES)
 		ncm_strings_add(finding->extra, absolute);
 }
@@ -164,36 +128,7 @@ static void look_in_home(const struct ncm_store *store, const char *home, const 
 		return;
 	dirfd = ncm_store_peek(store);
 	if (dirfd >= 0)
-		walk(dirfd, folder, "", 0, find_unknown, &(struct finding){absolute, known, extra});
-}
-
-struct naming {
-	json_t *named; /* digests in hex */
-	bool failed;
-};
-
-static void read_manifest(void *context, int dirfd, const char *name, const char *path)
-{
-	struct naming *naming = context;
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(dirfd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-	size_t size = 0, count = 0;
-	NCM_AUTO_FREE char *text = fd < 0 ? NULL : ncm_read_fd(fd, MANIFEST_BYTES, &size);
-	NCM_AUTO_FREE struct ncm_sha256 *blobs = NULL;
-	NCM_AUTO_FREE uint64_t *sizes = NULL;
-	char **types = NULL;
-
-	(void)path;
-	if (!text || ncm_ollama_manifest_blobs(text, size, &blobs, &sizes, &types, &count, NULL) < 0) {
-		naming->failed = true;
-		return;
-	}
-	for (size_t i = 0; i < count; i++) {
-		char hex[NCM_SHA256_HEX + 1];
-
-		json_object_set_new_nocheck(naming->named, ncm_sha256_hex(&blobs[i], hex), json_true());
-		free(types[i]);
-	}
-	free(types);
+		ncm_walk(dirfd, folder, find_unknown, &(struct finding){absolute, known, extra});
 }
 
 struct unnamed {
@@ -203,14 +138,14 @@ struct unnamed {
 	struct ncm_strings *extra;
 };
 
-static void find_unnamed(void *context, int dirfd, const char *name, const char *path)
+static void find_unnamed(void *context, const struct ncm_walk_entry *entry)
 {
 	const struct unnamed *unnamed = context;
-	NCM_AUTO_FREE char *relative = ncm_path_join("blobs", path);
+	const char *name = entry->name;
+	NCM_AUTO_FREE char *relative = ncm_path_join("blobs", entry->path);
 	NCM_AUTO_FREE char *absolute = ncm_path_join(unnamed->store->path, relative);
 	struct ncm_sha256 digest;
 
-	(void)dirfd;
 	/* Ollama's own unfinished downloads have longer names. */
 	if (strncmp(name, "sha256-", 7) != 0 || strlen(name) != 7 + NCM_SHA256_HEX ||
 	    ncm_sha256_parse(name + 7, &digest) < 0)
@@ -221,16 +156,13 @@ static void find_unnamed(void *context, int dirfd, const char *name, const char 
 
 static void look_for_blobs(const struct ncm_store *store, const json_t *known, struct ncm_strings *extra)
 {
-	NCM_AUTO_JSON json_t *named = json_object();
-	struct naming naming = {.named = named};
 	NCM_AUTO_CLOSE int dirfd = ncm_store_peek(store);
+	bool complete = false;
+	NCM_AUTO_JSON json_t *named = dirfd < 0 ? NULL : ncm_ollama_named(dirfd, &complete);
 
-	if (dirfd < 0)
-		return;
-	walk(dirfd, "manifests", "", 0, read_manifest, &naming);
 	/* A manifest that we cannot read may name any of them. */
-	if (!naming.failed)
-		walk(dirfd, "blobs", "", 0, find_unnamed, &(struct unnamed){store, named, known, extra});
+	if (complete)
+		ncm_walk(dirfd, "blobs", find_unnamed, &(struct unnamed){store, named, known, extra});
 }
 
 static bool has_files_in(const struct ncm_store *store, const struct ncm_reg_model *const *models, size_t count)

@@ -115,6 +115,7 @@ static void name_damage(const struct job *job)
 
 struct counting {
 	struct ncm_tally *tally;
+	struct ncm_hash *git; /* or NULL */
 	struct job *job;
 	const struct job_tools *tools;
 };
@@ -124,6 +125,8 @@ static void count(void *context, const void *data, size_t size)
 	struct counting *counting = context;
 
 	ncm_tally_update(counting->tally, data, size);
+	if (counting->git)
+		ncm_hash_update(counting->git, data, size);
 	counting->tools->progress(counting->tools->context, counting->job, size);
 }
 
@@ -131,15 +134,23 @@ static void count(void *context, const void *data, size_t size)
 static void hash_from(struct job *job, size_t proved, const struct job_tools *tools)
 {
 	struct check *check = job->check;
-	struct counting counting = {ncm_tally_after(&job->checkpoints, proved), job, tools};
+	struct counting counting = {
+	    .tally = ncm_tally_after(&job->checkpoints, proved),
+	    .git = check->wants_git_sha1 ? ncm_hash_git_blob(check->size) : NULL,
+	    .job = job,
+	    .tools = tools,
+	};
 	struct ncm_checkpoints checkpoints;
 
 	if (ncm_reader_ahead(&job->reader, ncm_span_start(proved), UINT64_MAX, tools->buffer, tools->buffer_size, count,
 			     &counting) < 0) {
 		check->failure = errno;
 		ncm_tally_free(counting.tally);
+		ncm_hash_free(counting.git);
 		return;
 	}
+	if (counting.git)
+		ncm_hash_sha1(counting.git, &check->git_sha1);
 	ncm_tally_end(counting.tally, &check->sha256, &checkpoints);
 	check->hashed = true;
 	check->size = checkpoints.size;

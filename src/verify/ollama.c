@@ -4,6 +4,7 @@
  * be broken while every registered file is right.
  */
 #include "verify/check.h"
+#include "verify/report.h"
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -47,7 +48,17 @@ static bool has_file(const struct ncm_reg_model *model, const char *path)
 	return false;
 }
 
-static void add_blob(struct ncm_reg_model *model, const char *store, const char *store_id,
+/* Room for so many more files than the registry has. */
+static void make_room(struct ncm_verify_report *report, struct ncm_reg_model *model, size_t more)
+{
+	struct ncm_reg_file *files = verify_report_take(report, (model->file_count + more) * sizeof *files);
+
+	for (size_t i = 0; i < model->file_count; i++)
+		files[i] = model->files[i];
+	model->files = files;
+}
+
+static void add_blob(struct ncm_verify_report *report, struct ncm_reg_model *model, const char *store, char *store_id,
 		     const struct ncm_sha256 *digest, uint64_t size)
 {
 	char relative[80];
@@ -58,19 +69,18 @@ static void add_blob(struct ncm_reg_model *model, const char *store, const char 
 	path = ncm_path_join(store, relative);
 	if (has_file(model, path))
 		return;
-	file = NCM_PUSH(model->files, model->file_count);
-	file->path = ncm_strdup(path);
-	file->abs = ncm_strdup(path);
-	file->store = ncm_strdup_null(store_id);
-	file->role = ncm_strdup("blob");
+	file = &model->files[model->file_count++];
+	file->path = file->abs = verify_report_text(report, path);
+	file->store = store_id;
+	file->role = verify_report_text(report, "blob");
 	file->size = size;
 	file->sha256 = *digest;
 }
 
-static void add_blobs_of(struct ncm_reg_model *model, const struct ncm_reg_file *manifest)
+static void add_blobs_of(struct ncm_verify_report *report, struct ncm_reg_model *model,
+			 const struct ncm_reg_file *manifest)
 {
 	NCM_AUTO_FREE char *store = store_of(manifest->abs);
-	NCM_AUTO_FREE char *store_id = ncm_strdup_null(manifest->store);
 	size_t size = 0, count = 0;
 	NCM_AUTO_FREE char *text = store ? ncm_read_file(manifest->abs, MANIFEST_BYTES, &size) : NULL;
 	NCM_AUTO_FREE struct ncm_sha256 *blobs = NULL;
@@ -85,23 +95,24 @@ static void add_blobs_of(struct ncm_reg_model *model, const struct ncm_reg_file 
 	if (!ncm_sha256_equal(&digest, &manifest->sha256) ||
 	    ncm_ollama_manifest_blobs(text, size, &blobs, &sizes, &types, &count, NULL) < 0)
 		return;
+	make_room(report, model, count);
 	for (size_t i = 0; i < count; i++) {
-		add_blob(model, store, store_id, &blobs[i], sizes[i]);
+		add_blob(report, model, store, manifest->store, &blobs[i], sizes[i]);
 		free(types[i]);
 	}
 	free(types);
 }
 
-void verify_add_blobs(struct ncm_reg_model *model)
+void verify_add_blobs(struct ncm_verify_report *report, struct ncm_reg_model *model)
 {
 	const size_t count = model->file_count;
 
 	for (size_t i = 0; i < count; i++) {
 		if (model->files[i].role && strcmp(model->files[i].role, "manifest") == 0) {
-			/* A copy: the array may move while it grows. */
+			/* A copy: the array moves when it grows. */
 			const struct ncm_reg_file manifest = model->files[i];
 
-			add_blobs_of(model, &manifest);
+			add_blobs_of(report, model, &manifest);
 		}
 	}
 }

@@ -145,7 +145,7 @@ static void work(void *context, size_t thread)
 
 static bool is_divisible(const struct check *check)
 {
-	return check->store_dirfd >= 0 && check->expected &&
+	return !check->wants_git_sha1 && check->store_dirfd >= 0 && check->expected &&
 	       ncm_checkpoints_exist(check->store_dirfd, check->expected, check->size);
 }
 
@@ -209,6 +209,7 @@ static void copy_to_twins(struct check *checks, size_t count)
 			continue;
 		checks[i].hashed = twin->hashed;
 		checks[i].sha256 = twin->sha256;
+		checks[i].git_sha1 = twin->git_sha1;
 		checks[i].size = twin->size;
 		checks[i].failure = twin->failure;
 		for (size_t k = 0; k < twin->damaged_count; k++)

@@ -10,12 +10,30 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+/* A file with several names is read-only, for its owner too: until it is open. */
+static int open_read_only(const struct ncm_repair *repair, int flags)
+{
+	NCM_AUTO_CLOSE int fd = ncm_open_beneath(repair->store_dirfd, repair->relative, O_RDONLY | flags, 0);
+	struct stat status;
+	int opened, saved;
+
+	if (fd < 0 || fstat(fd, &status) < 0 || fchmod(fd, (status.st_mode & 07777) | S_IWUSR) < 0)
+		return -1;
+	opened = ncm_open_beneath(repair->store_dirfd, repair->relative, O_RDWR | flags, 0);
+	saved = errno;
+	(void)fchmod(fd, status.st_mode & 07777);
+	errno = saved;
+	return opened;
+}
+
 static int open_damaged(const struct ncm_repair *repair, struct ncm_error *err)
 {
-	const int flags = O_RDWR | O_NONBLOCK | O_NOCTTY;
-	int fd = ncm_open_beneath(repair->store_dirfd, repair->relative, flags, 0);
+	const int flags = O_NONBLOCK | O_NOCTTY;
+	int fd = ncm_open_beneath(repair->store_dirfd, repair->relative, O_RDWR | flags, 0);
 	struct stat status;
 
+	if (fd < 0 && errno == EACCES)
+		fd = open_read_only(repair, flags);
 	if (fd < 0)
 		return ncm_error_errno(err, errno, "cannot repair %s in its place", repair->relative);
 	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (uint64_t)status.st_size == repair->size)
@@ -94,8 +112,7 @@ int ncm_repair_in_place(const struct ncm_repair *repair, struct stat *status, st
 
 	if (fd < 0)
 		return -1;
-	if (repair->count == 0 ||
-	    ncm_checkpoints_read(repair->store_dirfd, repair->sha256, repair->size, &checkpoints) < 0)
+	if (repair->count == 0 || ncm_checkpoints_read(repair->home, repair->sha256, repair->size, &checkpoints) < 0)
 		return ncm_error_set(err, NCM_E_CHECKSUM, "nothing says which part of %s is damaged", repair->relative);
 	failed = repair_ranges(repair, &checkpoints, fd, err);
 	ncm_checkpoints_clear(&checkpoints);

@@ -11,7 +11,8 @@
 #include <sys/stat.h>
 
 struct ncm_repair {
-	int store_dirfd;      /* folder of the store, which has the checkpoints */
+	int store_dirfd;      /* folder of the store */
+	int home;             /* the one with the checkpoints: ncm_store_home */
 	const char *relative; /* the file below it */
 	const struct ncm_sha256 *sha256;
 	uint64_t size;

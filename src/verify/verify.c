@@ -12,17 +12,6 @@
 
 static const struct ncm_sha256 no_digest;
 
-const char *ncm_verdict_name(enum ncm_verdict verdict)
-{
-	static const char *const names[] = {
-	    [NCM_VERDICT_OK] = "ok",           [NCM_VERDICT_MISSING] = "missing",
-	    [NCM_VERDICT_SIZE] = "size",       [NCM_VERDICT_DAMAGED] = "damaged",
-	    [NCM_VERDICT_CHANGED] = "changed", [NCM_VERDICT_UNREADABLE] = "unreadable",
-	};
-
-	return names[verdict];
-}
-
 /* One verify under way. */
 struct verify {
 	struct ncm_verify_report *report;
@@ -73,27 +62,6 @@ static void collect(struct verify *verify)
 	}
 }
 
-/* Hard links of one file are read once. */
-static void find_twins(struct verify *verify)
-{
-	NCM_AUTO_JSON json_t *seen = json_object();
-
-	for (size_t i = 0; i < verify->check_count; i++) {
-		struct check *check = &verify->checks[i];
-		NCM_AUTO_FREE char *key =
-		    ncm_asprintf("%llx:%llx", (unsigned long long)check->device, (unsigned long long)check->inode);
-		const json_t *twin;
-
-		if (!check->to_hash)
-			continue;
-		twin = json_object_get(seen, key);
-		if (twin)
-			check->twin = (size_t)json_integer_value(twin);
-		else
-			json_object_set_new(seen, key, json_integer((json_int_t)i));
-	}
-}
-
 /* Only bytes that could be right are worth reading. */
 static void look(struct verify *verify, bool quick)
 {
@@ -109,20 +77,7 @@ static void look(struct verify *verify, bool quick)
 		if (!check->expected)
 			check->expected = &file->sha256;
 	}
-	find_twins(verify);
-}
-
-/* ", damaged: bytes 0-16777215, 33554432-50331647"; nothing if nothing tells where. */
-static void add_ranges(const struct ncm_verify_range *ranges, size_t count, struct ncm_buffer *text)
-{
-	enum { MOST = 8 };
-	const size_t named = count > MOST ? MOST - 1 : count;
-
-	for (size_t i = 0; i < named; i++)
-		ncm_buffer_printf(text, "%s%llu-%llu", i ? ", " : ", damaged: bytes ",
-				  (unsigned long long)ranges[i].start, (unsigned long long)ranges[i].end - 1);
-	if (count > named)
-		ncm_buffer_printf(text, " and %zu more ranges", count - named);
+	checks_find_twins(verify->checks, verify->check_count);
 }
 
 static char *damage_text(const struct check *check, const struct ncm_reg_file *file)
@@ -132,7 +87,7 @@ static char *damage_text(const struct check *check, const struct ncm_reg_file *f
 
 	ncm_buffer_printf(&text, "has sha256 %s, models.json says %s", ncm_sha256_hex(&check->sha256, is),
 			  ncm_sha256_hex(&file->sha256, was));
-	add_ranges(check->damaged, check->damaged_count, &text);
+	checks_tell_ranges(check->damaged, check->damaged_count, &text);
 	return ncm_buffer_take(&text);
 }
 
@@ -252,7 +207,7 @@ static void write_back(const struct verify *verify, const struct ncm_sink *sink)
 	ncm_error_clear(&err);
 }
 
-/* The folder of the store whose path is the longest that `path` lies below, or -1. */
+/* The home of the store whose path is the longest that `path` lies below, or -1. */
 static int store_of(const struct ncm_layout *layout, const int *dirfds, const char *path)
 {
 	size_t longest = 0;
@@ -269,12 +224,19 @@ static int store_of(const struct ncm_layout *layout, const int *dirfds, const ch
 	return dirfd;
 }
 
+static int home_of(const struct ncm_store *store)
+{
+	NCM_AUTO_CLOSE int dirfd = ncm_store_peek(store);
+
+	return dirfd < 0 ? -1 : ncm_store_home(store, dirfd);
+}
+
 static void hash(struct verify *verify, const struct ncm_layout *layout, const struct ncm_sink *sink)
 {
 	NCM_AUTO_FREE int *dirfds = ncm_calloc(layout->count + 1, sizeof *dirfds);
 
 	for (size_t i = 0; i < layout->count; i++)
-		dirfds[i] = ncm_store_peek(&layout->stores[i]);
+		dirfds[i] = home_of(&layout->stores[i]);
 	for (size_t i = 0; i < verify->check_count; i++)
 		verify->checks[i].store_dirfd = store_of(layout, dirfds, verify->checks[i].path);
 	verify->report->bytes = checks_hash(verify->checks, verify->check_count, sink);
@@ -290,7 +252,7 @@ static int check_all(struct verify *verify, const struct ncm_layout *layout, con
 	struct ncm_verify_report *report = verify->report;
 
 	for (size_t i = 0; i < verify->model_count; i++)
-		verify_add_blobs(&report->registry->models[verify->models[i] - report->registry->models]);
+		verify_add_blobs(report, &report->registry->models[verify->models[i] - report->registry->models]);
 	collect(verify);
 	look(verify, report->quick);
 	if (!report->quick)
@@ -340,18 +302,4 @@ struct ncm_verify_report *ncm_verify(const struct ncm_config *config, const stru
 		return NULL;
 	}
 	return report;
-}
-
-void ncm_verify_free(struct ncm_verify_report *report)
-{
-	if (!report)
-		return;
-	for (size_t i = 0; i < report->count; i++) {
-		free(report->files[i].detail);
-		free(report->files[i].damaged);
-	}
-	free(report->files);
-	ncm_strings_free(&report->extra);
-	ncm_registry_free(report->registry);
-	free(report);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Which stores a layout names, and where they lie. */
+#include "store/commit.h"
 #include "store_case.h"
+#include "temp.h"
 
 static struct ncm_store_override overrides[2];
 
@@ -116,7 +118,8 @@ static void bad_layouts_are_refused(void)
 	    {"{\"stores\": {}}", "$.stores: \"stores\" is not an object with a store in it"},
 	    {"{\"stores\": {\"a\": []}}", "$.stores.a: not an object"},
 	    {"{\"stores\": {\"A b\": {}}}", "$.stores.A b: a store's id"},
-	    {"{\"stores\": {\"a\": {\"kind\": \"s3\"}}}", "$.stores.a.kind: not \"folders\" or \"ollama\""},
+	    {"{\"stores\": {\"a\": {\"kind\": \"s3\"}}}",
+	     "$.stores.a.kind: not \"folders\", \"ollama\" or \"huggingface\""},
 	    {"{\"stores\": {\"a\": {\"kind\": \"folders\"}}}", "$.stores.a: \"path\" is missing"},
 	    {"{\"stores\": {\"a\": {\"path\": \"../x\"}}}", "$.stores.a.path: refused path"},
 	    {"{\"stores\": {\"a\": {\"path\": \"~/x\"}}}", "$.stores.a.path: refused path"},
@@ -127,7 +130,7 @@ static void bad_layouts_are_refused(void)
 	    {"{\"stores\": {\"a\": {\"kind\": \"folders\", \"folders\": {\"x\": 1}}}}", "$.stores.a.folders.x: not"},
 	    {"{\"stores\": {\"a\": {\"kind\": \"folders\", \"folders\": []}}}", "$.stores.a.folders: not an object"},
 	    {"{\"stores\": {\"a\": {\"kind\": \"ollama\", \"folders\": {\"x\": \"y\"}}}}",
-	     "an Ollama store has no folders"},
+	     "only a store of kind folders has folders"},
 	};
 	struct ncm_error err = NCM_ERROR_INIT;
 
@@ -172,6 +175,95 @@ static void shipped_layouts_are_good(void)
 	}
 }
 
+static const char cache_layout[] =
+    "{\"schema_version\": 1, \"layout\": \"test\", \"registry\": \"models.json\", \"stores\": {\"hf\": "
+    "{\"kind\": \"huggingface\", \"path\": \".cache/huggingface/hub\"}}}";
+
+static void check_cache(const char *expected)
+{
+	struct ncm_layout *layout = load();
+
+	CHECK_STR(ncm_layout_find(layout, "hf")->path, expected);
+	ncm_layout_free(layout);
+}
+
+/* From the weakest word to the strongest, as huggingface_hub reads them. */
+static void a_cache_lies_where_its_own_tool_has_it(void)
+{
+	static const struct {
+		const char *name, *value, *expected;
+	} words[] = {{"XDG_CACHE_HOME", "/xdg", "/xdg/huggingface/hub"},
+		     {"HF_HOME", "~/hf", "/home/me/hf/hub"},
+		     {"HUGGINGFACE_HUB_CACHE", "/old", "/old"},
+		     {"HF_HUB_CACHE", "/new/", "/new"}};
+	NCM_AUTO_FREE char *below_root = NULL;
+
+	use_layout(cache_layout);
+	below_root = at("root/.cache/huggingface/hub");
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		CHECK(unsetenv(words[i].name) == 0);
+	check_cache(below_root);
+	CHECK(setenv("HOME", "/home/me", 1) == 0 && setenv("HF_HOME", "", 1) == 0);
+	check_cache(below_root);
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		CHECK(setenv(words[i].name, words[i].value, 1) == 0);
+		check_cache(words[i].expected);
+	}
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		CHECK(unsetenv(words[i].name) == 0);
+}
+
+static void nothing_is_placed_in_a_cache(void)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	struct ncm_layout *layout;
+	const struct ncm_store *cache;
+
+	use_layout(cache_layout);
+	layout = load();
+	cache = ncm_layout_find(layout, "hf");
+	CHECK(cache->kind == NCM_STORE_HUGGINGFACE);
+	CHECK_STR(ncm_store_kind_name(cache->kind), "huggingface");
+	CHECK_STR(ncm_store_own(cache), ".locks/.ncmodel");
+	CHECK(!ncm_store_path(cache, NULL, "x.gguf", &err) && err.code == NCM_E_POLICY);
+	CHECK(strstr(err.message, "Hugging Face cache"));
+	ncm_error_clear(&err);
+	ncm_layout_free(layout);
+}
+
+static void what_a_repair_may_replace_in_a_cache(void)
+{
+	static const char sha256[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+	static const struct {
+		const char *path;
+		bool allowed;
+	} paths[] = {{"models--org--name/blobs/%s", true},
+		     {"models--org--name/blobs/%.40s", true},
+		     {"models--org--name/snapshots/%.40s/a/b.json", true},
+		     {"models--org--name/blobs/%.41s", false},
+		     {"models--org--name/blobs/../%s", false},
+		     {"models--org--name/blobs/%s/x", false},
+		     {"models--org--name/refs/%s", false},
+		     {"models--org--name/snapshots/%.40s", false},
+		     {"models--org--name/snapshots/%.39s/a", false},
+		     {"models--org--name/snapshots/%.40s/../../../%.3s", false},
+		     {"datasets--org--name/blobs/%s", false},
+		     {"blobs/sha256-%s", false}};
+	struct ncm_layout *layout;
+
+	use_layout(cache_layout);
+	layout = load();
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+		NCM_AUTO_FREE char *path = temp_format(paths[i].path, sha256, sha256);
+
+		if ((store_check_relative(ncm_layout_find(layout, "hf"), path, NULL) == 0) == paths[i].allowed)
+			continue;
+		fprintf(stderr, "%s\n", path);
+		CHECK(false);
+	}
+	ncm_layout_free(layout);
+}
+
 int main(void)
 {
 	begin_scratch();
@@ -180,6 +272,9 @@ int main(void)
 	RUN(folders_of_stores_can_be_given);
 	RUN(bad_layouts_are_refused);
 	RUN(shipped_layouts_are_good);
+	RUN(a_cache_lies_where_its_own_tool_has_it);
+	RUN(nothing_is_placed_in_a_cache);
+	RUN(what_a_repair_may_replace_in_a_cache);
 	end_scratch();
 	return 0;
 }

@@ -66,6 +66,7 @@ static bool is_right(void)
 static enum ncm_errc repair(const struct ncm_verify_range *ranges, size_t count, const char *says)
 {
 	const struct ncm_repair job = {.store_dirfd = dirfd,
+				       .home = dirfd,
 				       .relative = "file",
 				       .sha256 = &right.sha256,
 				       .size = SIZE,
