@@ -3,6 +3,7 @@
 
 #include "ui/table.h"
 #include "ui/text.h"
+#include "verify_store.h"
 #include "verify_view.h"
 
 #include <ncmodel/text.h>
@@ -142,8 +143,7 @@ void verify_print(const struct session *session, const struct ncm_verify_report 
 	ncm_strings_free(&bad);
 }
 
-/* As the text spells them: the first byte and the last. */
-static json_t *ranges_json(const struct ncm_verify_range *ranges, size_t count)
+json_t *verify_ranges_json(const struct ncm_verify_range *ranges, size_t count)
 {
 	json_t *array = json_array();
 
@@ -172,7 +172,7 @@ static json_t *file_json(const struct ncm_verify_file *file)
 		json_put(object, "sha256_found", json_digest(&file->sha256_found));
 	json_put_text(object, "detail", file->detail);
 	if (file->verdict == NCM_VERDICT_DAMAGED)
-		json_put(object, "damaged", ranges_json(file->damaged, file->damaged_count));
+		json_put(object, "damaged", verify_ranges_json(file->damaged, file->damaged_count));
 	return object;
 }
 
@@ -222,15 +222,42 @@ static int check_options(const struct settings *settings, struct ncm_error *err)
 	return 0;
 }
 
-static int run(struct session *session)
+/* Only a full look tells that a repair worked, and it records that. */
+static struct ncm_verify_report *look_again(struct session *session, const struct ncm_strings *ids,
+					    struct ncm_error *err)
+{
+	const struct ncm_selector selector = {.names = *ids};
+	struct ncm_verify_report *report;
+
+	session_progress(session);
+	report = ncm_verify(session->config, &selector, false, &session->sink, err);
+	session_quieten(session);
+	return report;
+}
+
+/* A repair does not need the manifests: without them models.json and the lock say where things came from. */
+static int repair(struct session *session, const struct ncm_verify_report *report)
+{
+	struct ncm_error why = NCM_ERROR_INIT;
+
+	if (session_catalog(session, &why) < 0) {
+		AUTO_FREE char *first = text_safe_long(why.message, LONGEST_PATH);
+		AUTO_FREE char *text = text_format("the manifests cannot be read, models.json must do: %s", first);
+
+		report_warning(&session->report, text);
+	}
+	ncm_error_clear(&why);
+	return verify_repair(session, report, session->catalog, look_again);
+}
+
+static int verify_registered(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct ncm_verify_report *report;
 	bool mend;
 	int exit_code = 0;
 
-	if (check_options(&session->settings, &err) < 0 || session_config(session, &err) < 0 ||
-	    session_selector(session, &err) < 0)
+	if (session_config(session, &err) < 0 || session_selector(session, &err) < 0)
 		return session_fail(session, &err);
 	session_progress(session);
 	report =
@@ -248,13 +275,25 @@ static int run(struct session *session)
 	else if (!session->report.json && !(session->settings.quiet && exit_code == 0))
 		verify_print(session, report);
 	if (mend)
-		exit_code = verify_repair(session, report);
+		exit_code = repair(session, report);
 	ncm_verify_free(report);
 	return exit_code;
 }
 
+static int run(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	if (check_options(&session->settings, &err) < 0)
+		return session_fail(session, &err);
+	return session->settings.selector.stores.count > 0 ? verify_stores(session) : verify_registered(session);
+}
+
 static const struct option own[] = {
-    {0, "quick", OPTION_FLAG, offsetof(struct settings, quick), .help = "compare size and mtime only, read no content"},
+    {0, "quick", OPTION_FLAG, offsetof(struct settings, quick),
+     .help = "compare size and mtime only, read no content; with --store: names, sizes and headers"},
+    {0, "store", OPTION_WORDS, offsetof(struct settings, selector.stores), .argument = "STORE[,STORE]",
+     .help = "check whatever lies in these stores, registered or not; a word behind it says where that store lies"},
     {.name = NULL},
 };
 static const struct option_group own_group = {"Options", own};
@@ -290,16 +329,20 @@ static const char *const examples[] = {
     "size and mtime only: seconds instead of minutes",
     "ncmodel verify --repair",
     "put right what is damaged or missing",
+    "ncmodel verify --store ollama",
+    "Ollama's own store, with no manifest and no models.json",
+    "ncmodel verify --store a1111 ~/webui --repair",
+    "a web UI elsewhere; what Civitai's sidecars tell the source of is fetched again",
     NULL,
 };
 
 const struct command command_verify = {
     .name = "verify",
-    .summary = "Check that everything registered is there, byte for byte",
-    .arguments = "[MODEL...]",
+    .summary = "Check that what is registered, or lies in a store, is whole, byte for byte",
+    .arguments = "[MODEL...] | --store STORE [PATH]",
     .operands = OPERANDS_MODELS,
     .stops_in_order = true,
-    .groups = {&own_group, &repair_group, &options_selection},
+    .groups = {&own_group, &repair_group, &options_selection_registered},
     .description =
 	"Hashes every file that models.json names and compares it with what was recorded. A large "
 	"file that was downloaded by ncmodel or verified before is hashed by all cores at once, and damage in "
@@ -307,7 +350,17 @@ const struct command command_verify = {
 	"folders that no model names are listed as extra. Ends with 4 on damage or when something is missing.\n\n"
 	"With --repair the damaged 16 MiB parts are fetched again from where the model came from, proved, and "
 	"written in their place; a file that is missing, has another size, or whose damage cannot be told apart "
-	"is fetched as a whole. Everything repaired is verified once more. Ends with 0 if all is right then.",
+	"is fetched as a whole. Everything repaired is verified once more. Ends with 0 if all is right then.\n\n"
+	"With --store it needs neither a manifest nor models.json, and looks at what other tools put there: an Ollama "
+	"blob's name is its digest, and so is that of a blob in the cache of Hugging Face (store hf); beside the files "
+	"of the web UIs lie .sha256, .civitai.info, .metadata.json and cache.json; GGUF and safetensors files have a "
+	"header that can be held against their size. Damaged, truncated and missing files are told, and what is left "
+	"over: blobs that nothing names, sidecars without a model, unfinished downloads. A model is unproved when "
+	"nothing tells its digest. Ends with 4 if anything is damaged, truncated, missing or unreadable; leftovers "
+	"alone "
+	"are no failure. --repair then fetches from where the Ollama manifest, the Hugging Face repository and commit, "
+	"or "
+	"Civitai's version say.",
     .examples = examples,
     .run = run,
 };

@@ -17,8 +17,9 @@ struct repair {
 	struct session *session;
 	const struct ncm_verify_report *found;
 	struct ncm_plan *plan;
-	struct ncm_result *result;       /* NULL: nothing was done */
-	struct ncm_verify_report *after; /* of the models that were repaired; or NULL */
+	struct ncm_result *result; /* NULL: nothing was done */
+	verify_again *again;
+	struct ncm_verify_report *after; /* of the models that were repaired at least; or NULL */
 };
 
 static bool speaks(const struct session *session)
@@ -100,6 +101,34 @@ static size_t damaged_models(const struct ncm_verify_report *report)
 	return report->models - report->models_ok;
 }
 
+size_t verify_damaged_files(const struct ncm_verify_report *report)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < report->count; i++)
+		count += report->files[i].verdict != NCM_VERDICT_OK;
+	return count;
+}
+
+/* Models with damage of which all is right now. A report tells a model's files together. */
+static size_t mended_models(const struct repair *repair)
+{
+	const struct ncm_verify_report *found = repair->found;
+	size_t mended = 0;
+
+	for (size_t i = 0; i < found->count;) {
+		const struct ncm_reg_model *model = found->files[i].model;
+		bool was_bad = false, is_bad = false;
+
+		for (; i < found->count && found->files[i].model == model; i++) {
+			was_bad = was_bad || found->files[i].verdict != NCM_VERDICT_OK;
+			is_bad = is_bad || verdict_now(repair, &found->files[i]) != NCM_VERDICT_OK;
+		}
+		mended += was_bad && !is_bad;
+	}
+	return mended;
+}
+
 static json_t *repair_json(const struct repair *repair)
 {
 	json_t *object = json_object();
@@ -107,7 +136,7 @@ static json_t *repair_json(const struct repair *repair)
 	json_put_flag(object, "dry_run", repair->session->settings.dry_run);
 	json_put_number(object, "to_get", repair->plan->to_get);
 	json_put_number(object, "fetched", repair->result ? repair->result->fetched : 0);
-	json_put_number(object, "models_ok", repair->found->models_ok + (repair->after ? repair->after->models_ok : 0));
+	json_put_number(object, "models_ok", repair->found->models_ok + mended_models(repair));
 	json_put(object, "models", models_json(repair->result));
 	json_put(object, "files", files_json(repair));
 	return object;
@@ -129,7 +158,7 @@ static void print_plan(const struct repair *repair, FILE *out)
 			continue;
 		if (planned->to_get > 0)
 			fprintf(out, "    %s of %s from %s  %s\n", ncm_format_size(planned->to_get, get, sizeof get),
-				ncm_format_size(file->file->size, size, sizeof size), source, path);
+				ncm_format_size(planned->size, size, sizeof size), source, path);
 		else
 			fprintf(out, "    from what is on this machine  %s\n", path);
 	}
@@ -148,22 +177,18 @@ static int run_plan(struct repair *repair, struct ncm_error *err)
 	return failed;
 }
 
-/* Only a full look tells that a repair worked, and it records that. */
-static int verify_repaired(struct repair *repair, struct ncm_error *err)
+static int look_again(struct repair *repair, struct ncm_error *err)
 {
-	struct session *session = repair->session;
-	struct ncm_selector selector = {0};
+	struct ncm_strings ids = {0};
 
 	for (size_t i = 0; i < repair->result->count; i++) {
 		if (was_repaired(&repair->result->models[i]))
-			words_add(&selector.names, repair->result->models[i].model->id);
+			words_add(&ids, repair->result->models[i].model->id);
 	}
-	if (selector.names.count == 0)
+	if (ids.count == 0)
 		return 0;
-	session_progress(session);
-	repair->after = ncm_verify(session->config, &selector, false, &session->sink, err);
-	session_quieten(session);
-	ncm_strings_free(&selector.names);
+	repair->after = repair->again(repair->session, &ids, err);
+	ncm_strings_free(&ids);
 	return repair->after ? 0 : -1;
 }
 
@@ -184,7 +209,7 @@ static int report_failures(const struct repair *repair)
 static void print_result(const struct repair *repair)
 {
 	const size_t damaged = damaged_models(repair->found);
-	const size_t ok = repair->after ? repair->after->models_ok : 0;
+	const size_t ok = mended_models(repair);
 	char size[32];
 
 	for (size_t i = 0; repair->after && i < repair->after->count; i++) {
@@ -220,7 +245,7 @@ static int carry_out(struct repair *repair)
 	exit_code = exit_code ? exit_code : report_failures(repair);
 	if (ncm_interrupted())
 		return interrupted(session);
-	if (verify_repaired(repair, &err) < 0)
+	if (look_again(repair, &err) < 0)
 		return err.code == NCM_E_INTERRUPTED ? (ncm_error_clear(&err), interrupted(session))
 						     : session_fail(session, &err);
 	if (speaks(session))
@@ -239,34 +264,17 @@ static int dry_run(struct repair *repair)
 	return verify_record_damage(repair->session, repair->found);
 }
 
-/* A repair does not need the manifests: without them models.json and the lock say where things came from. */
-static struct ncm_plan *plan_repair(struct session *session, const struct ncm_verify_report *report,
-				    struct ncm_error *err)
+int verify_repair(struct session *session, const struct ncm_verify_report *report, struct ncm_catalog *catalog,
+		  verify_again *again)
 {
-	struct ncm_error why = NCM_ERROR_INIT;
-	struct ncm_plan *plan;
-
-	if (session_catalog(session, &why) < 0) {
-		AUTO_FREE char *first = text_safe_long(why.message, LONGEST_PATH);
-		AUTO_FREE char *text = text_format("the manifests cannot be read, models.json must do: %s", first);
-
-		report_warning(&session->report, text);
-	}
-	ncm_error_clear(&why);
-	session_progress(session);
-	plan = ncm_plan_repair(session->config, session->catalog, report, &session->settings.provision, &session->sink,
-			       err);
-	session_quieten(session);
-	return plan;
-}
-
-int verify_repair(struct session *session, const struct ncm_verify_report *report)
-{
-	struct repair repair = {.session = session, .found = report};
+	struct repair repair = {.session = session, .found = report, .again = again};
 	struct ncm_error err = NCM_ERROR_INIT;
 	int exit_code;
 
-	repair.plan = plan_repair(session, report, &err);
+	session_progress(session);
+	repair.plan =
+	    ncm_plan_repair(session->config, catalog, report, &session->settings.provision, &session->sink, &err);
+	session_quieten(session);
 	if (!repair.plan) {
 		if (err.code != NCM_E_INTERRUPTED)
 			return session_fail(session, &err);

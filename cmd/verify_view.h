@@ -12,8 +12,19 @@ json_t *verify_json(const struct ncm_verify_report *report);
 /* Records an error for each file that is not right; the table says it already. Returns the exit code. */
 int verify_record_damage(struct session *session, const struct ncm_verify_report *report);
 
-/* Mends what the report has of damage, and tells it. The result goes into the document as "repair". Returns the exit
- * code. */
-int verify_repair(struct session *session, const struct ncm_verify_report *report);
+/* As the text spells them: the first byte and the last. A new reference. */
+json_t *verify_ranges_json(const struct ncm_verify_range *ranges, size_t count);
+
+/* How many files of the report are not right. */
+size_t verify_damaged_files(const struct ncm_verify_report *report);
+/* Looks again at the models of these ids (it may look at others too). NULL with *err. */
+typedef struct ncm_verify_report *verify_again(struct session *session, const struct ncm_strings *ids,
+					       struct ncm_error *err);
+/*
+ * Mends what the report has of damage, looks again, and tells it. `catalog` may be NULL. The result goes into the
+ * document as "repair". Returns the exit code.
+ */
+int verify_repair(struct session *session, const struct ncm_verify_report *report, struct ncm_catalog *catalog,
+		  verify_again *again);
 
 #endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* `verify --store`: what lies in a store, for people and for programs. */
+#ifndef CMD_VERIFY_STORE_H
+#define CMD_VERIFY_STORE_H
+
+#include "ui/session.h"
+
+/* Surveys the stores that the command line names. Returns the exit code. */
+int verify_stores(struct session *session);
+
+/* What people read: tables of the models, lists of what is no model's, a summary. With `repairing` no advice. */
+void survey_print(const struct session *session, const struct ncm_survey *survey, bool repairing);
+/* A new reference. */
+json_t *survey_json(const struct ncm_survey *survey, bool quick);
+/* Whether a state is damage: it makes the command end with 4. */
+bool survey_is_bad(enum ncm_survey_state state);
+
+#endif

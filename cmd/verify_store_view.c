@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+#include "verify_store.h"
+
+#include "ui/table.h"
+#include "ui/text.h"
+
+#include <ncmodel/text.h>
+
+#include <ctype.h>
+#include <string.h>
+
+enum {
+	LONGEST_PATH = 1024,
+	LONGEST_DETAIL = 1024,
+	LISTED = 10, /* of what is no model's, unless everything is asked for */
+};
+
+bool survey_is_bad(enum ncm_survey_state state)
+{
+	return state == NCM_SURVEY_DAMAGED || state == NCM_SURVEY_TRUNCATED || state == NCM_SURVEY_MISSING ||
+	       state == NCM_SURVEY_UNREADABLE;
+}
+
+static bool is_sound(enum ncm_survey_state state)
+{
+	return state == NCM_SURVEY_OK || state == NCM_SURVEY_UNPROVED;
+}
+
+static char *state_text(enum ncm_survey_state state)
+{
+	char *text = text_copy(ncm_survey_state_name(state));
+
+	for (char *at = text; *at; at++)
+		*at = (char)toupper((unsigned char)*at);
+	return text;
+}
+
+static enum style state_style(enum ncm_survey_state state)
+{
+	if (state == NCM_SURVEY_OK)
+		return STYLE_GOOD;
+	return survey_is_bad(state) ? STYLE_BAD : STYLE_NONE;
+}
+
+static void add_file(struct table *table, const struct ncm_survey_file *file)
+{
+	AUTO_FREE char *state = state_text(file->state);
+	AUTO_FREE char *path = text_safe_long(file->path, LONGEST_PATH);
+	AUTO_FREE char *detail = text_safe_long(file->detail, LONGEST_DETAIL);
+
+	table_line(table, text_format("    %s  %s%s%s", state, path, *detail ? ": " : "", detail),
+		   is_sound(file->state) ? STYLE_DIM : STYLE_NONE);
+}
+
+static void add_model(struct table *table, const struct ncm_survey *survey, const struct ncm_survey_model *model,
+		      bool verbose)
+{
+	char size[32];
+
+	table_styled(table, state_text(model->state), state_style(model->state));
+	table_foreign(table, model->entry.id);
+	table_cell(table, text_format("%zu %s", model->file_count, text_plural(model->file_count, "file", "files")));
+	table_cell(table, text_copy(ncm_format_size(model->entry.size, size, sizeof size)));
+	for (size_t i = 0; i < model->file_count; i++) {
+		const struct ncm_survey_file *file = &survey->files[model->files[i]];
+
+		if (verbose || !is_sound(file->state))
+			add_file(table, file);
+	}
+}
+
+static void print_store(const struct session *session, const struct ncm_survey *survey,
+			const struct ncm_survey_store *store)
+{
+	struct table *table = table_new(0);
+	AUTO_FREE char *path = text_safe_long(store->path, LONGEST_PATH);
+	char size[32];
+
+	table_column(table, "", 0);
+	table_column(table, "", COLUMN_SHRINK_LAST);
+	table_column(table, "", COLUMN_RIGHT);
+	table_column(table, "", COLUMN_RIGHT);
+	if (!store->there)
+		printf("%s  %s: not there\n", store->id, path);
+	else
+		printf("%s  %s: %zu %s, %s\n", store->id, path, store->models,
+		       text_plural(store->models, "model", "models"), ncm_format_size(store->bytes, size, sizeof size));
+	for (size_t i = 0; i < survey->model_count; i++) {
+		if (strcmp(survey->models[i].entry.store, store->id) == 0)
+			add_model(table, survey, &survey->models[i], session->settings.verbose > 0);
+	}
+	table_print(table, stdout);
+	table_free(table);
+}
+
+/* Files of one state, with their bytes. */
+static size_t count_files(const struct ncm_survey *survey, enum ncm_survey_state state, uint64_t *bytes)
+{
+	size_t count = 0;
+
+	*bytes = 0;
+	for (size_t i = 0; i < survey->file_count; i++) {
+		if (survey->files[i].state != state)
+			continue;
+		count++;
+		*bytes += survey->files[i].size;
+	}
+	return count;
+}
+
+static void print_list(const struct session *session, const struct ncm_survey *survey, enum ncm_survey_state state,
+		       const char *one, const char *many)
+{
+	uint64_t bytes;
+	const size_t count = count_files(survey, state, &bytes);
+	size_t listed = 0;
+	char size[32];
+
+	if (count == 0)
+		return;
+	printf("%zu %s, %s:\n", count, text_plural(count, one, many), ncm_format_size(bytes, size, sizeof size));
+	for (size_t i = 0; i < survey->file_count; i++) {
+		const struct ncm_survey_file *file = &survey->files[i];
+		AUTO_FREE char *path = text_safe_long(file->path, LONGEST_PATH);
+		AUTO_FREE char *detail = text_safe_long(file->detail, LONGEST_DETAIL);
+
+		if (file->state == state && (listed++ < LISTED || session->settings.verbose > 0))
+			printf("    %s%s%s\n", path, *detail ? ": " : "", detail);
+	}
+	if (listed > LISTED && session->settings.verbose == 0)
+		printf("    and %zu more (-v lists them)\n", listed - LISTED);
+}
+
+static size_t count_models(const struct ncm_survey *survey, enum ncm_survey_state state)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < survey->model_count; i++)
+		count += survey->models[i].state == state;
+	return count;
+}
+
+/* "; 1 damaged: llama3.2-3b" */
+static void print_bad(const struct ncm_survey *survey, enum ncm_survey_state state)
+{
+	struct ncm_strings ids = {0};
+
+	for (size_t i = 0; i < survey->model_count; i++) {
+		if (survey->models[i].state == state)
+			words_add(&ids, survey->models[i].entry.id);
+	}
+	if (ids.count > 0) {
+		AUTO_FREE char *list = words_join(&ids, ", ");
+
+		printf("; %zu %s: %s", ids.count, ncm_survey_state_name(state), list);
+	}
+	ncm_strings_free(&ids);
+}
+
+static void print_summary(const struct session *session, const struct ncm_survey *survey)
+{
+	const size_t ok = count_models(survey, NCM_SURVEY_OK), unproved = count_models(survey, NCM_SURVEY_UNPROVED);
+	char size[32], rate[32], time[32];
+
+	printf("%zu %s, %zu ok", survey->model_count, text_plural(survey->model_count, "model", "models"), ok);
+	if (unproved > 0)
+		printf(", %zu unproved", unproved);
+	for (enum ncm_survey_state state = NCM_SURVEY_DAMAGED; state <= NCM_SURVEY_UNREADABLE; state++) {
+		if (survey_is_bad(state))
+			print_bad(survey, state);
+	}
+	if (session->settings.quick) {
+		printf(". Quick: names, sizes and headers only, no content was hashed.\n");
+		return;
+	}
+	if (survey->hashed == 0) {
+		printf(". There was nothing to hash.\n");
+		return;
+	}
+	printf(". %s hashed in %s", ncm_format_size(survey->hashed, size, sizeof size),
+	       ncm_format_duration(survey->seconds, time, sizeof time));
+	if (survey->seconds > 0.01)
+		printf(" (%s/s)",
+		       ncm_format_size((uint64_t)((double)survey->hashed / survey->seconds), rate, sizeof rate));
+	printf(".\n");
+}
+
+static bool is_in_ollama(const struct ncm_survey *survey, const struct ncm_survey_file *file)
+{
+	for (size_t i = 0; i < survey->store_count; i++) {
+		if (strcmp(survey->stores[i].id, file->store) == 0)
+			return strcmp(survey->stores[i].kind, "ollama") == 0;
+	}
+	return false;
+}
+
+/* What to do next. */
+static void print_advice(const struct session *session, const struct ncm_survey *survey)
+{
+	uint64_t bytes = 0;
+	bool has_source = false;
+	char size[32];
+
+	for (size_t i = 0; i < survey->file_count; i++) {
+		if (survey->files[i].state == NCM_SURVEY_UNREFERENCED && is_in_ollama(survey, &survey->files[i]))
+			bytes += survey->files[i].size;
+	}
+	for (size_t i = 0; i < survey->model_count; i++)
+		has_source = has_source || (survey->models[i].entry.source && survey_is_bad(survey->models[i].state));
+	if (has_source) {
+		AUTO_FREE char *stores = words_join(&session->settings.selector.stores, ",");
+		AUTO_FREE char *path =
+		    session->settings.operands.count > 0 ? text_safe(session->settings.operands.items[0]) : NULL;
+
+		printf("To repair: ncmodel verify --repair --store %s%s%s\n", stores, path ? " " : "",
+		       path ? path : "");
+	}
+	if (bytes > 0)
+		printf("`ncmodel gc` gives back %s that no Ollama manifest names.\n",
+		       ncm_format_size(bytes, size, sizeof size));
+	if (count_models(survey, NCM_SURVEY_UNPROVED) > 0 && !session->settings.quick)
+		printf("Unproved: nothing beside these files tells their digests; what can be told from their headers "
+		       "holds.\n");
+}
+
+void survey_print(const struct session *session, const struct ncm_survey *survey, bool repairing)
+{
+	for (size_t i = 0; i < survey->store_count; i++)
+		print_store(session, survey, &survey->stores[i]);
+	print_list(session, survey, NCM_SURVEY_UNREFERENCED, "file that nothing names", "files that nothing names");
+	print_list(session, survey, NCM_SURVEY_ORPHANED, "orphaned file", "orphaned files");
+	print_list(session, survey, NCM_SURVEY_PARTIAL, "unfinished download", "unfinished downloads");
+	if (!repairing)
+		print_advice(session, survey);
+	print_summary(session, survey);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading what was put down: headers, and bytes by verify's queue. */
+#include "survey/work.h"
+
+#include "base/mem.h"
+#include "base/thread.h"
+#include "verify/check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+static const char *path_of(const struct ncm_survey_file *file)
+{
+	return file->real ? file->real : file->path;
+}
+
+static void read_header(void *context, size_t index)
+{
+	struct work *work = context;
+	struct clue *clue = &work->clues[index];
+	NCM_AUTO_CLOSE int fd = -1;
+
+	if (!clue->is_model || clue->settled || ncm_interrupted())
+		return;
+	fd = open(path_of(&work->survey->files[index]), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+	clue->failure = fd < 0 ? errno : 0;
+	if (fd < 0 || ncm_format_read(fd, &clue->facts, NULL) < 0)
+		clue->facts.soundness = NCM_UNJUDGED;
+}
+
+void survey_read_headers(struct work *work)
+{
+	ncm_parallel(0, work->survey->file_count, read_header, work);
+}
+
+/* Only bytes that could be right are worth reading. */
+static bool is_worth_hashing(const struct work *work, size_t index)
+{
+	const struct ncm_survey_file *file = &work->survey->files[index];
+	const struct clue *clue = &work->clues[index];
+
+	if (clue->settled || clue->judged || (file->has_expected_size && file->expected_size != file->size))
+		return false;
+	return file->told_by || (clue->is_model && work->depth >= NCM_SURVEY_DIGESTS);
+}
+
+static void prepare(const struct work *work, size_t index, struct check *check)
+{
+	const struct ncm_survey_file *file = &work->survey->files[index];
+	const struct clue *clue = &work->clues[index];
+
+	check->path = path_of(file);
+	check->store_dirfd = work->homes[clue->store];
+	check->model = clue->model == NO_MODEL ? NULL : work->survey->models[clue->model].entry.id;
+	check->expected = file->has_expected ? &file->expected : NULL;
+	check->wants_git_sha1 = clue->has_git_sha1;
+	check->twin = index;
+	check->to_hash = is_worth_hashing(work, index);
+	if (check->to_hash)
+		check_look(check);
+	check->to_hash = check->to_hash && check->regular;
+}
+
+static void take(struct work *work, size_t index, struct check *check)
+{
+	struct ncm_survey_file *file = &work->survey->files[index];
+	struct clue *clue = &work->clues[index];
+
+	if (check->failure)
+		clue->failure = check->failure;
+	if (!check->hashed)
+		return;
+	clue->hashed = file->has_sha256 = true;
+	file->sha256 = check->sha256;
+	file->size = check->size;
+	clue->git_differs =
+	    clue->has_git_sha1 && memcmp(clue->git_sha1.bytes, check->git_sha1.bytes, sizeof clue->git_sha1.bytes) != 0;
+	file->damaged = check->damaged;
+	file->damaged_count = check->damaged_count;
+	check->damaged = NULL;
+	check->damaged_count = 0;
+}
+
+void survey_hash(struct work *work)
+{
+	const size_t count = work->survey->file_count;
+	struct check *checks = ncm_calloc(count + 1, sizeof *checks);
+
+	for (size_t i = 0; i < count; i++)
+		prepare(work, i, &checks[i]);
+	checks_find_twins(checks, count);
+	work->survey->hashed = checks_hash(checks, count, work->sink);
+	for (size_t i = 0; i < count; i++)
+		take(work, i, &checks[i]);
+	checks_free(checks, count);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stores of plain files: Automatic1111, ComfyUI, llama.cpp and others. A model is one file, or the shards of one set
+ * ("x-00001-of-00003.gguf").
+ */
+#include "survey/work.h"
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "store/walk.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SHARD_DIGITS = 5, MOST_SHARDS = 1000 };
+
+struct finding {
+	struct work *work;
+	struct sidecars *sidecars;
+	const struct ncm_store_folder *folder; /* NULL: the store as a whole */
+	json_t *sets;                          /* sets of shards that are put down */
+};
+
+/* What the applications' own folders hold, for files that do not say it themselves. */
+static const char *kind_of_folder(const struct ncm_store_folder *folder)
+{
+	static const struct {
+		const char *folder, *kind;
+	} kinds[] = {
+	    {"checkpoints", "checkpoint"},
+	    {"diffusion_models", "diffusion"},
+	    {"unet", "diffusion"},
+	    {"loras", "lora"},
+	    {"lycoris", "lora"},
+	    {"vae", "vae"},
+	    {"text_encoders", "text-encoder"},
+	    {"clip", "text-encoder"},
+	    {"embeddings", "textual-inversion"},
+	    {"controlnet", "controlnet"},
+	    {"upscale_models", "upscaler"},
+	    {"animatediff_models", "motion-module"},
+	};
+
+	for (size_t i = 0; folder && i < sizeof kinds / sizeof *kinds; i++) {
+		if (strcmp(folder->name, kinds[i].folder) == 0)
+			return kinds[i].kind;
+	}
+	return NULL;
+}
+
+/* Browsers, aria2, huggingface_hub and the tools of the applications call unfinished files so. */
+static bool is_partial_name(const char *name)
+{
+	static const char *const endings[] = {".part", ".partial", ".crdownload", ".aria2", ".incomplete", ".download"};
+
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+		if (ncm_path_has_suffix(name, endings[i]))
+			return true;
+	}
+	return false;
+}
+
+/* aria2 writes into the file itself, and keeps a note beside it until it is done. */
+static bool is_being_fetched(const struct ncm_walk_entry *entry)
+{
+	NCM_AUTO_FREE char *note = ncm_asprintf("%s.aria2", entry->name);
+
+	return faccessat(entry->dirfd, note, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static bool five_digits(const char *text, unsigned *value)
+{
+	*value = 0;
+	for (size_t i = 0; i < SHARD_DIGITS; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		*value = *value * 10 + (unsigned)(text[i] - '0');
+	}
+	return true;
+}
+
+/* Of "a/x-00002-of-00003.gguf" the length of "a/x", and 3; 0 for a file that is whole. */
+static size_t shard_prefix(const char *relative, unsigned *count)
+{
+	const char *dot = strrchr(relative, '.');
+	const size_t tail = strlen("-NNNNN-of-NNNNN");
+	const char *mark = dot && (size_t)(dot - relative) > tail ? dot - tail : NULL;
+	unsigned number;
+
+	if (!mark || mark[0] != '-' || !five_digits(mark + 1, &number) || strncmp(mark + 6, "-of-", 4) != 0 ||
+	    !five_digits(mark + 10, count) || number < 1 || number > *count || *count > MOST_SHARDS)
+		return 0;
+	return (size_t)(mark - relative);
+}
+
+/* "model.bin" says less than the folder that it lies in. The caller frees the result. */
+static char *name_of(const char *relative, size_t length)
+{
+	static const char *const general[] = {"model", "pytorch_model", "diffusion_pytorch_model", "adapter_model",
+					      "consolidated"};
+	NCM_AUTO_FREE char *path = ncm_strndup(relative, length);
+	char *slash = strrchr(path, '/');
+
+	for (size_t i = 0; slash && i < sizeof general / sizeof *general; i++) {
+		if (strcmp(slash + 1, general[i]) == 0) {
+			*slash = '\0';
+			break;
+		}
+	}
+	return ncm_strdup(ncm_path_base(path));
+}
+
+static size_t add_weights(const struct finding *finding, size_t model, const char *relative)
+{
+	struct work *work = finding->work;
+	const size_t file = survey_add(work, relative, "weights");
+
+	work->clues[file].is_model = true;
+	work->clues[file].folder_kind = kind_of_folder(finding->folder);
+	survey_join(work, model, file);
+	return file;
+}
+
+/* All shards of the set belong to it, those that are not there too. */
+static void add_set(struct finding *finding, const char *relative, size_t prefix, unsigned count)
+{
+	NCM_AUTO_FREE char *key = ncm_asprintf("%.*s/%u%s", (int)prefix, relative, count, strrchr(relative, '.'));
+	NCM_AUTO_FREE char *name = name_of(relative, prefix);
+	size_t model;
+
+	if (json_object_get(finding->sets, key))
+		return;
+	json_object_set_new_nocheck(finding->sets, key, json_true());
+	model = survey_add_model(finding->work, NULL, name, "name");
+	for (unsigned i = 1; i <= count; i++) {
+		NCM_AUTO_FREE char *shard =
+		    ncm_asprintf("%.*s-%05u-of-%05u%s", (int)prefix, relative, i, count, strrchr(relative, '.'));
+
+		add_weights(finding, model, shard);
+	}
+}
+
+static void add_model(struct finding *finding, const char *relative)
+{
+	unsigned count;
+	const size_t prefix = shard_prefix(relative, &count);
+	NCM_AUTO_FREE char *name = name_of(relative, (size_t)(strrchr(relative, '.') - relative));
+	size_t file;
+
+	if (survey_has(finding->work, relative, &file))
+		return;
+	if (prefix > 0)
+		add_set(finding, relative, prefix, count);
+	else
+		add_weights(finding, survey_add_model(finding->work, NULL, name, "name"), relative);
+}
+
+static void find(void *context, const struct ncm_walk_entry *entry)
+{
+	struct finding *finding = context;
+	struct work *work = finding->work;
+	NCM_AUTO_FREE char *relative =
+	    finding->folder ? ncm_path_join(finding->folder->path, entry->path) : ncm_strdup(entry->path);
+
+	if (is_partial_name(entry->name) || (ncm_format_is_model_name(entry->name) && is_being_fetched(entry)))
+		survey_settle(work, survey_add(work, relative, "partial"), NCM_SURVEY_PARTIAL,
+			      ncm_strdup("an unfinished download of another tool"));
+	else if (entry->name[0] != '.' && ncm_format_is_model_name(entry->name))
+		add_model(finding, relative);
+	else
+		sidecars_offer(finding->sidecars, relative);
+}
+
+/* The layout's folders may be links: users point one application at the models of another so. */
+static bool look_in_folder(struct finding *finding, const struct ncm_store_folder *folder)
+{
+	NCM_AUTO_CLOSE int fd =
+	    openat(finding->work->dirfd, folder ? folder->path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	finding->folder = folder;
+	if (fd >= 0)
+		ncm_walk(fd, "", find, finding);
+	return fd >= 0;
+}
+
+void survey_folders(struct work *work)
+{
+	struct finding finding = {.work = work, .sidecars = sidecars_new(work), .sets = json_object()};
+	bool any = false;
+
+	for (size_t i = 0; i < work->store->folder_count && !ncm_interrupted(); i++)
+		any = look_in_folder(&finding, &work->store->folders[i]) || any;
+	/* Without folders of its own, or of another shape than the layout knows: everything. */
+	if (!any)
+		(void)look_in_folder(&finding, NULL);
+	sidecars_match(finding.sidecars);
+	sidecars_free(finding.sidecars);
+	json_decref(finding.sets);
+}
