@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+#include "link/work.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "store/share.h"
+#include "store/walk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+static const uint64_t LEAST = 1 << 20;
+
+/* One path, before it is known which of them are one file. */
+struct sighting {
+	struct stat status;
+	struct name name;
+};
+
+struct search {
+	struct work *work;
+	const struct source *source;
+	struct sighting *found;
+	size_t count;
+};
+
+static void add(struct search *search, const char *path, const struct stat *status)
+{
+	struct sighting *sighting = NCM_PUSH(search->found, search->count);
+	size_t relative_at;
+
+	sighting->status = *status;
+	sighting->name.place = places_locate(search->work, search->source, path, &sighting->name.path, &relative_at);
+	sighting->name.relative = sighting->name.path + relative_at;
+}
+
+static bool is_large_enough(const struct work *work, const struct stat *status)
+{
+	const uint64_t least = work->options->least ? work->options->least : LEAST;
+
+	return S_ISREG(status->st_mode) && (uint64_t)status->st_size >= least;
+}
+
+/* Unfinished downloads, databases and pictures have other names. A file that the user named is meant, whatever it is
+ * called. */
+static void look_at(void *context, const struct ncm_walk_entry *entry)
+{
+	struct search *search = context;
+	NCM_AUTO_FREE char *path = ncm_path_join(search->source->relative, entry->path);
+
+	if (is_large_enough(search->work, entry->status) && store_is_only_read(path))
+		add(search, entry->path, entry->status);
+}
+
+static void look_in(struct search *search, const struct source *source)
+{
+	const int dirfd = search->work->places[source->place].store->dirfd;
+	struct stat status;
+	NCM_AUTO_CLOSE int fd = -1;
+
+	search->source = source;
+	if (!source->is_file) {
+		ncm_walk(dirfd, source->relative, look_at, search);
+		return;
+	}
+	fd = ncm_open_beneath(dirfd, source->relative, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	if (fd >= 0 && fstat(fd, &status) == 0 && is_large_enough(search->work, &status))
+		add(search, "", &status);
+}
+
+static int by_inode_then_path(const void *a, const void *b)
+{
+	const struct sighting *x = a, *y = b;
+
+	if (x->status.st_dev != y->status.st_dev)
+		return x->status.st_dev < y->status.st_dev ? -1 : 1;
+	if (x->status.st_ino != y->status.st_ino)
+		return x->status.st_ino < y->status.st_ino ? -1 : 1;
+	return strcmp(x->name.path, y->name.path);
+}
+
+static bool is_same_file(const struct sighting *a, const struct sighting *b)
+{
+	return a->status.st_dev == b->status.st_dev && a->status.st_ino == b->status.st_ino;
+}
+
+/* Makes files of what was seen, in the order of their inodes. */
+static void collect(struct work *work, struct search *search)
+{
+	work->files = ncm_calloc(search->count + 1, sizeof *work->files);
+	work->names = ncm_calloc(search->count + 1, sizeof *work->names);
+	for (size_t i = 0; i < search->count; i++) {
+		struct sighting *sighting = &search->found[i];
+		const bool again = i > 0 && is_same_file(&search->found[i - 1], sighting);
+		struct file *file;
+
+		if (again && strcmp(work->names[work->name_count - 1].path, sighting->name.path) == 0) {
+			free(sighting->name.path);
+			continue;
+		}
+		file = again ? &work->files[work->file_count - 1] : &work->files[work->file_count++];
+		if (!again) {
+			file->status = sighting->status;
+			file->names = &work->names[work->name_count];
+			file->twin = work->file_count - 1;
+		}
+		sighting->name.file = work->file_count - 1;
+		work->names[work->name_count++] = sighting->name;
+		file->name_count++;
+	}
+}
+
+void files_find(struct work *work)
+{
+	struct search search = {.work = work};
+
+	for (size_t i = 0; i < work->source_count && !ncm_interrupted(); i++)
+		look_in(&search, &work->sources[i]);
+	if (search.count > 1)
+		qsort(search.found, search.count, sizeof *search.found, by_inode_then_path);
+	collect(work, &search);
+	free(search.found);
+}
+
+void files_free(struct work *work)
+{
+	for (size_t i = 0; i < work->name_count; i++) {
+		free(work->names[i].path);
+		free(work->names[i].detail);
+	}
+	free(work->names);
+	free(work->files);
+}
+
+int file_open(const struct work *work, const struct file *file, const struct name *name)
+{
+	const int dirfd = work->places[name->place].store->dirfd;
+	const int fd = ncm_open_beneath(dirfd, name->relative, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	struct stat now;
+
+	if (fd < 0 || (fstat(fd, &now) == 0 && store_is_unchanged(&file->status, &now)))
+		return fd;
+	close(fd);
+	errno = ESTALE;
+	return -1;
+}
+
+void file_tell(struct file *file, enum ncm_link_state state, const char *detail)
+{
+	for (size_t i = 0; i < file->name_count; i++) {
+		free(file->names[i].detail);
+		file->names[i].state = state;
+		file->names[i].detail = ncm_strdup_null(detail);
+	}
+}
+
+uint64_t file_room(const struct file *file)
+{
+	const uint64_t blocks = (uint64_t)file->status.st_blocks * 512, size = (uint64_t)file->status.st_size;
+
+	return blocks < size ? blocks : size;
+}
+
+void file_refresh(struct file *file, int fd)
+{
+	struct stat now;
+
+	if (fstat(fd, &now) == 0 && now.st_size == file->status.st_size &&
+	    ncm_mtime_ns(&now) == ncm_mtime_ns(&file->status))
+		file->status = now;
+}
+
+bool files_share_blocks(const struct file *a, const struct file *b)
+{
+	return a->status.st_dev == b->status.st_dev && a->has_extents && b->has_extents &&
+	       ncm_sha256_equal(&a->extents, &b->extents);
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One copy of equal files. Where the file system can share blocks the kernel does it, in place: every file stays one of
+ * its own, and can be written to. Elsewhere the names of the others become names of the one that is kept, each by a
+ * rename over it; then they are read-only.
+ */
+#include "link/work.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "store/commit.h"
+#include "store/share.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <ncmodel/text.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/vfs.h>
+
+/* Two equal files, open. */
+struct pair {
+	struct work *work;
+	struct file *kept, *other;
+	int kept_fd, other_fd;
+	char *why; /* they cannot be joined */
+};
+
+static bool is_ours(const struct file *file)
+{
+	return geteuid() == 0 || file->status.st_uid == geteuid();
+}
+
+static bool is_blob(const struct file *file)
+{
+	struct ncm_sha256 digest;
+
+	return store_blob_digest(file->names[0].path, &digest);
+}
+
+/*
+ * Which to keep: what we could not replace anyway; what has the most names, which is the least to do; a blob rather
+ * than a file that people move about. Programs that have one of the others open are not disturbed: they keep what they
+ * opened.
+ */
+static int by_worth(const void *a, const void *b)
+{
+	const struct file *x = *(struct file *const *)a, *y = *(struct file *const *)b;
+
+	if (is_ours(x) != is_ours(y))
+		return is_ours(x) - is_ours(y);
+	if (x->status.st_nlink != y->status.st_nlink)
+		return x->status.st_nlink > y->status.st_nlink ? -1 : 1;
+	if (is_blob(x) != is_blob(y))
+		return is_blob(y) - is_blob(x);
+	return strcmp(x->names[0].path, y->names[0].path);
+}
+
+/* NFS and SMB refuse a lease for reasons of their own. */
+static bool is_remote(int fd)
+{
+	struct statfs system;
+
+	if (fstatfs(fd, &system) < 0)
+		return false;
+	switch ((uint32_t)system.f_type) {
+	case NFS_SUPER_MAGIC:
+	case CIFS_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* A lease is not given on a file that somebody has open for writing. Where leases do not exist this tells nothing. */
+static bool is_being_written(int fd)
+{
+	bool busy;
+
+	/* Who opens the file meanwhile has us told; not by SIGIO, which would end the process. */
+	if (is_remote(fd) || fcntl(fd, F_SETSIG, SIGURG) < 0)
+		return false;
+	busy = fcntl(fd, F_SETLEASE, F_RDLCK) < 0 && errno == EAGAIN;
+	if (!busy)
+		fcntl(fd, F_SETLEASE, F_UNLCK);
+	return busy;
+}
+
+static bool has_foreign_names(const struct file *file)
+{
+	return file->status.st_nlink > file->name_count;
+}
+
+static bool are_only_read(const struct file *file)
+{
+	for (size_t i = 0; i < file->name_count; i++) {
+		if (!store_is_only_read(file->names[i].path))
+			return false;
+	}
+	return true;
+}
+
+/* Everybody who could read one of them can read the other, and both are ours to change. */
+static bool have_same_readers(const struct file *a, const struct file *b)
+{
+	const bool same_owner = a->status.st_uid == b->status.st_uid && a->status.st_gid == b->status.st_gid;
+	const bool public = (a->status.st_mode & b->status.st_mode & 0444) == 0444;
+
+	return is_ours(a) && is_ours(b) && (same_owner || public);
+}
+
+/* Why the two cannot be one file, or NULL. The caller frees it. */
+static char *objection(const struct pair *pair)
+{
+	const struct file *kept = pair->kept, *other = pair->other;
+	char size[32];
+
+	if (kept->status.st_dev != other->status.st_dev)
+		return ncm_asprintf("on another file system than %s; on the same one it would save %s",
+				    kept->names[0].path, ncm_format_size(file_room(other), size, sizeof size));
+	/* Nothing but bytes that were read is replaced. */
+	if (!pair->work->options->dry_run && !(kept->has_sha256 && other->has_sha256))
+		return ncm_strdup("not compared");
+	if (has_foreign_names(other))
+		return ncm_asprintf("%lu more names of it, outside of what was looked through, would keep its bytes",
+				    (unsigned long)(other->status.st_nlink - other->name_count));
+	if (!are_only_read(kept) || !are_only_read(other))
+		return ncm_strdup("a file of this name may be written to, and as one file both would change");
+	if (!have_same_readers(kept, other))
+		return ncm_asprintf("it and %s belong to different users", kept->names[0].path);
+	if (is_being_written(pair->kept_fd) || is_being_written(pair->other_fd))
+		return ncm_strdup("in use: a program has it open for writing");
+	return NULL;
+}
+
+static const char *refusal(const struct pair *pair)
+{
+	for (size_t i = 0; i < pair->other->name_count; i++) {
+		const char *why = pair->work->places[pair->other->names[i].place].refusal;
+
+		if (why)
+			return why;
+	}
+	return NULL;
+}
+
+static char *reason(int errnum)
+{
+	const char *text = strerrordesc_np(errnum);
+
+	switch (errnum) {
+	case ESTALE:
+		return ncm_strdup("changed meanwhile");
+	case EXDEV:
+		return ncm_strdup("on another mount");
+	case EPERM:
+	case EOPNOTSUPP:
+		return ncm_strdup("the file system has no hard links, or forbids this one");
+	default:
+		return ncm_strdup(text ? text : "error");
+	}
+}
+
+static void tell_linked(const struct pair *pair, const struct name *name, const char *how)
+{
+	ncm_emit(pair->work->sink, &(struct ncm_event){.type = NCM_EVENT_PLACED,
+						       .file = name->path,
+						       .text = how,
+						       .done = (uint64_t)pair->other->status.st_size,
+						       .total = (uint64_t)pair->other->status.st_size});
+}
+
+/* Gives one name of the other file to the kept one. Returns 0, or -1 with pair->why and the state that says how bad. */
+static int replace_name(struct pair *pair, struct name *name, enum ncm_link_state *state)
+{
+	const struct name *kept = &pair->kept->names[0];
+	struct ncm_store *store = pair->work->places[name->place].store;
+	struct publish how = {.replace = true, .over = &pair->other->status};
+	struct ncm_error err = NCM_ERROR_INIT;
+	const char *base;
+	NCM_AUTO_CLOSE int folder =
+	    ncm_parent_beneath(pair->work->places[kept->place].store->dirfd, kept->relative, false, &base, NULL);
+	NCM_AUTO_FREE char *staged = folder < 0 ? NULL : store_stage_link(store, pair->kept_fd, folder, base);
+
+	if (!staged) {
+		pair->why = folder < 0 ? ncm_strdup("the folder of the kept file is gone") : reason(errno);
+		*state = errno == EIO ? NCM_LINK_FAILED : NCM_LINK_SKIPPED;
+		return -1;
+	}
+	if (store_publish(store, pair->kept_fd, staged, name->relative, &how, NULL, &err) == 0) {
+		file_refresh(pair->kept, pair->kept_fd);
+		file_refresh(pair->other, pair->other_fd);
+		return 0;
+	}
+	unlinkat(store->staging, staged, 0);
+	*state = err.code == NCM_E_DAMAGED ? NCM_LINK_SKIPPED : NCM_LINK_FAILED;
+	pair->why = ncm_strdup(err.code == NCM_E_DAMAGED ? "changed meanwhile" : err.message);
+	ncm_error_clear(&err);
+	return -1;
+}
+
+/* Who could read the one or the other can read the file that they are now; nobody can write to it. */
+static int open_to_readers(struct pair *pair)
+{
+	const mode_t now = pair->kept->status.st_mode & 07777;
+	const mode_t mode = (now | (pair->other->status.st_mode & 0777)) & 07555;
+
+	if (mode != now && fchmod(pair->kept_fd, mode) < 0)
+		return -1;
+	file_refresh(pair->kept, pair->kept_fd);
+	return 0;
+}
+
+static enum ncm_link_state hard_link(struct pair *pair)
+{
+	struct file *other = pair->other;
+	const mode_t before = pair->kept->status.st_mode & 07777;
+	const bool alone = pair->kept->status.st_nlink == 1;
+	enum ncm_link_state state = NCM_LINK_HARDLINK;
+
+	if (open_to_readers(pair) < 0) {
+		pair->why = reason(errno);
+		return NCM_LINK_SKIPPED;
+	}
+	for (size_t i = 0; i < other->name_count; i++) {
+		struct name *name = &other->names[i];
+
+		if (replace_name(pair, name, &state) < 0)
+			break;
+		name->state = NCM_LINK_HARDLINK;
+		free(name->detail);
+		name->detail = NULL;
+		claims_note_mtime(pair->work, name, &other->sha256, ncm_mtime_ns(&pair->kept->status));
+		tell_linked(pair, name, "hard link");
+	}
+	if (alone && pair->kept->status.st_nlink == 1 && fchmod(pair->kept_fd, before) == 0)
+		file_refresh(pair->kept, pair->kept_fd);
+	return state;
+}
+
+/* Without a reason when this file system cannot do it after all: XFS tells only now whether it was made to. */
+static enum ncm_link_state share_blocks(struct pair *pair)
+{
+	if (dedupe(pair->kept_fd, pair->other_fd, (uint64_t)pair->other->status.st_size) == 0) {
+		tell_linked(pair, &pair->other->names[0], "reflink");
+		return NCM_LINK_REFLINK;
+	}
+	if (errno == ESTALE || errno == EINTR || errno == EIO)
+		pair->why = reason(errno);
+	return errno == EIO ? NCM_LINK_FAILED : NCM_LINK_SKIPPED;
+}
+
+static enum ncm_link_state join_open(struct pair *pair)
+{
+	const bool dry_run = pair->work->options->dry_run;
+	enum ncm_link_state state;
+
+	if (!dry_run && refusal(pair)) {
+		pair->why = ncm_strdup(refusal(pair));
+		return NCM_LINK_FAILED;
+	}
+	if (dedupe_is_possible(pair->kept_fd, pair->other_fd)) {
+		state = dry_run ? NCM_LINK_TO_LINK : share_blocks(pair);
+		if (state != NCM_LINK_SKIPPED || pair->why)
+			return state;
+	}
+	pair->why = objection(pair);
+	if (pair->why)
+		return NCM_LINK_SKIPPED;
+	return dry_run ? NCM_LINK_TO_LINK : hard_link(pair);
+}
+
+static void tell(const struct pair *pair, enum ncm_link_state state)
+{
+	for (size_t i = 0; i < pair->other->name_count; i++) {
+		struct name *name = &pair->other->names[i];
+
+		if (name->state == NCM_LINK_HARDLINK)
+			continue;
+		name->state = state;
+		free(name->detail);
+		name->detail = ncm_strdup_null(pair->why);
+	}
+}
+
+/* Whether the other file shares the kept one's bytes then (or would). */
+static bool join(struct work *work, struct group *group, struct file *kept, struct file *other)
+{
+	NCM_AUTO_CLOSE int kept_fd = file_open(work, kept, &kept->names[0]);
+	NCM_AUTO_CLOSE int other_fd = kept_fd < 0 ? -1 : file_open(work, other, &other->names[0]);
+	struct pair pair = {work, kept, other, kept_fd, other_fd, NULL};
+	enum ncm_link_state state = NCM_LINK_SKIPPED;
+
+	if (files_share_blocks(kept, other))
+		state = NCM_LINK_LINKED;
+	else if (other_fd < 0)
+		pair.why = reason(errno);
+	else
+		state = join_open(&pair);
+	tell(&pair, state);
+	free(pair.why);
+	if (state == NCM_LINK_SKIPPED || state == NCM_LINK_FAILED)
+		return false;
+	if (state != NCM_LINK_LINKED && &work->files[other->twin] == other)
+		group->gain += file_room(other);
+	return true;
+}
+
+/* Why it is not joined with what was kept before stays told. */
+static void tell_kept(struct file *file)
+{
+	for (size_t i = 0; i < file->name_count; i++)
+		file->names[i].state = i == 0 ? NCM_LINK_KEPT : NCM_LINK_LINKED;
+}
+
+/* Others made links before us, and a run of ours may have been stopped before it did this. */
+static void protect(const struct work *work, struct file *file)
+{
+	NCM_AUTO_CLOSE int fd = -1;
+
+	if (file->name_count < 2 || (file->status.st_mode & 0222) == 0 || !are_only_read(file) || !is_ours(file))
+		return;
+	fd = file_open(work, file, &file->names[0]);
+	if (fd >= 0 && store_make_read_only(fd) == 0)
+		file_refresh(file, fd);
+}
+
+/*
+ * What cannot be joined with the file that is kept may be so with another: each round keeps the best of those that are
+ * left.
+ */
+void group_join(struct work *work, struct group *group)
+{
+	NCM_AUTO_FREE struct file **left = ncm_calloc(group->count, sizeof *left);
+	size_t count = group->count;
+
+	if (count > 1)
+		qsort(group->files, count, sizeof *group->files, by_worth);
+	memcpy(left, group->files, count * sizeof *left);
+	while (count > 0 && !ncm_interrupted()) {
+		struct file *kept = left[0];
+		const bool first = count == group->count;
+		size_t others = 0;
+
+		for (size_t i = 1; i < count; i++) {
+			if (ncm_interrupted() || !join(work, group, kept, left[i]))
+				left[others++] = left[i];
+		}
+		if (first || others + 1 < count)
+			tell_kept(kept);
+		count = others;
+	}
+	for (size_t i = 0; i < group->count && !work->options->dry_run; i++)
+		protect(work, group->files[i]);
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+#include "link/work.h"
+
+#include "base/buffer.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "base/path.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+/* The innermost place that has this path (without links), or place_count. */
+static size_t place_of(const struct work *work, const char *real, const char **relative)
+{
+	size_t found = work->place_count, longest = 0;
+
+	for (size_t i = 0; i < work->place_count; i++) {
+		const char *folder = work->places[i].real;
+		const char *rest = strcmp(real, folder) == 0 ? "" : ncm_path_below(real, folder);
+
+		if (rest && strlen(folder) > longest) {
+			longest = strlen(folder);
+			found = i;
+			*relative = rest;
+		}
+	}
+	return found;
+}
+
+static void add_source(struct work *work, size_t place, const char *relative, bool is_file)
+{
+	*NCM_PUSH(work->sources, work->source_count) = (struct source){place, ncm_strdup(relative), is_file};
+}
+
+static bool is_chosen(const struct work *work, const char *id)
+{
+	for (size_t i = 0; i < work->options->store_count; i++) {
+		if (strcmp(work->options->stores[i], id) == 0)
+			return true;
+	}
+	return work->options->store_count == 0;
+}
+
+/* Several ids may name one folder. A store that is not looked through is a place all the same: a file that was named
+ * may lie in it. */
+static void add_store(struct work *work, struct ncm_store *store)
+{
+	NCM_AUTO_FREE char *real = realpath(store->path, NULL);
+	size_t at = 0;
+
+	while (real && at < work->place_count && strcmp(work->places[at].real, real) != 0)
+		at++;
+	if (!real)
+		return;
+	if (at == work->place_count) {
+		store->dirfd = ncm_store_peek(store);
+		if (store->dirfd < 0)
+			return;
+		*NCM_PUSH(work->places, work->place_count) = (struct place){.store = store, .lock = -1};
+		work->places[at].real = ncm_strdup(real);
+	}
+	if (is_chosen(work, store->id))
+		add_source(work, at, "", false);
+}
+
+static int check_stores(const struct work *work, struct ncm_error *err)
+{
+	struct ncm_buffer ids = {0};
+
+	for (size_t i = 0; i < work->options->store_count; i++) {
+		if (ncm_layout_find(work->layout, work->options->stores[i]))
+			continue;
+		for (size_t k = 0; k < work->layout->count; k++)
+			ncm_buffer_printf(&ids, "%s%s", k ? ", " : "", work->layout->stores[k].id);
+		ncm_error_set(err, NCM_E_USAGE, "the layout \"%s\" has no store \"%s\"", work->layout->name,
+			      work->options->stores[i]);
+		ncm_error_hint(err, "its stores are: %s", ids.data);
+		ncm_buffer_free(&ids);
+		return -1;
+	}
+	return 0;
+}
+
+/* huggingface_hub complains of a folder of ours at the root of its cache. */
+static bool is_hub_cache(int dirfd)
+{
+	DIR *dir = fdopendir(dup(dirfd));
+	const struct dirent *entry;
+	bool found = false;
+
+	while (dir && !found && (entry = readdir(dir)))
+		found = strncmp(entry->d_name, "models--", 8) == 0;
+	if (dir) {
+		rewinddir(dir);
+		closedir(dir);
+	}
+	return found;
+}
+
+static int add_folder(struct work *work, const char *real, struct ncm_error *err)
+{
+	struct place *place;
+	const int dirfd = open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dirfd < 0)
+		return ncm_error_errno(err, errno, "cannot look into %s", real);
+	place = NCM_PUSH(work->places, work->place_count);
+	place->real = ncm_strdup(real);
+	place->lock = -1;
+	place->own = (struct ncm_store){
+	    .kind = is_hub_cache(dirfd) ? NCM_STORE_HUGGINGFACE : NCM_STORE_FOLDERS,
+	    .path = ncm_strdup(real),
+	    .dirfd = dirfd,
+	    .staging = -1,
+	};
+	return 0;
+}
+
+/* What the user named: a folder or a file, in a store or anywhere. */
+static int add_path(struct work *work, const char *path, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *real = realpath(path, NULL);
+	const char *relative = "";
+	struct stat status;
+	size_t place;
+
+	if (!real || stat(real, &status) < 0) {
+		const int saved = errno;
+
+		return saved == ENOENT ? ncm_error_set(err, NCM_E_USAGE, "there is no %s", path)
+				       : ncm_error_errno(err, saved, "cannot look at %s", path);
+	}
+	if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode))
+		return ncm_error_set(err, NCM_E_USAGE, "%s is neither a folder nor a file", path);
+	place = place_of(work, real, &relative);
+	if (place == work->place_count) {
+		const size_t size = S_ISDIR(status.st_mode) ? strlen(real) : (size_t)(ncm_path_base(real) - real);
+		/* Without the slash, unless it is all there is. */
+		NCM_AUTO_FREE char *folder = ncm_strndup(real, size > 1 && real[size - 1] == '/' ? size - 1 : size);
+
+		if (add_folder(work, folder, err) < 0)
+			return -1;
+		relative = S_ISDIR(status.st_mode) ? "" : ncm_path_base(real);
+	}
+	add_source(work, place, relative, S_ISREG(status.st_mode));
+	return 0;
+}
+
+int places_find(struct work *work, struct ncm_error *err)
+{
+	if (check_stores(work, err) < 0)
+		return -1;
+	for (size_t i = 0; i < work->layout->count; i++)
+		add_store(work, &work->layout->stores[i]);
+	for (size_t i = 0; i < work->options->path_count; i++) {
+		if (add_path(work, work->options->paths[i], err) < 0)
+			return -1;
+	}
+	/* The array does not grow any more. */
+	for (size_t i = 0; i < work->place_count; i++) {
+		if (!work->places[i].store)
+			work->places[i].store = &work->places[i].own;
+	}
+	return 0;
+}
+
+size_t places_locate(const struct work *work, const struct source *source, const char *path, char **absolute,
+		     size_t *relative_at)
+{
+	NCM_AUTO_FREE char *from = ncm_path_join(work->places[source->place].real, source->relative);
+	NCM_AUTO_FREE char *joined = *path ? ncm_path_join(from, path) : ncm_strdup(from);
+	NCM_AUTO_FREE char *real = ncm_path_absolute(joined);
+	const char *relative = "";
+	const size_t place = place_of(work, real, &relative);
+
+	*absolute = ncm_path_join(work->places[place].store->path, relative);
+	*relative_at = strlen(*absolute) - strlen(relative);
+	return place;
+}
+
+/* Who was stopped while linking left another name of a file there. With the store's lock held it is nobody's. */
+static void clear_staging(const struct ncm_store *store)
+{
+	NCM_AUTO_FREE char *staging = ncm_asprintf("%s/staging", ncm_store_own(store));
+	const int fd = ncm_dir_beneath(store->dirfd, staging);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "commit-", 7) == 0)
+			unlinkat(fd, entry->d_name, 0);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+void places_clear(const struct work *work)
+{
+	for (size_t i = 0; i < work->place_count; i++) {
+		const struct ncm_store *store = work->places[i].store;
+		NCM_AUTO_FREE char *lock = ncm_asprintf("%s/lock", ncm_store_own(store));
+		NCM_AUTO_CLOSE int exists = ncm_open_beneath(store->dirfd, lock, O_RDONLY | O_NONBLOCK, 0);
+		NCM_AUTO_LOCK int held =
+		    exists < 0 ? -1 : ncm_lock_beneath(store->dirfd, lock, store->path, true, NULL, NULL);
+
+		if (held >= 0)
+			clear_staging(store);
+	}
+}
+
+static int by_path(const void *a, const void *b)
+{
+	const struct place *const *left = a, *const *right = b;
+
+	return strcmp((*left)->store->path, (*right)->store->path);
+}
+
+int places_lock(struct work *work, struct ncm_error *err)
+{
+	NCM_AUTO_FREE struct place **order = ncm_calloc(work->place_count + 1, sizeof *order);
+
+	for (size_t i = 0; i < work->place_count; i++)
+		order[i] = &work->places[i];
+	qsort(order, work->place_count, sizeof *order, by_path);
+	for (size_t i = 0; i < work->place_count; i++) {
+		struct ncm_error why = NCM_ERROR_INIT;
+
+		if (!order[i]->needed)
+			continue;
+		order[i]->lock = ncm_store_lock(order[i]->store, work->options->no_wait, work->sink, &why);
+		if (why.code == NCM_E_BUSY || why.code == NCM_E_INTERRUPTED)
+			return ncm_error_move(err, &why);
+		if (why.code != NCM_OK)
+			order[i]->refusal = ncm_strdup(why.message);
+		ncm_error_clear(&why);
+	}
+	return 0;
+}
+
+void places_free(struct work *work)
+{
+	for (size_t i = 0; i < work->place_count; i++) {
+		struct place *place = &work->places[i];
+
+		ncm_lock_release(place->lock);
+		if (place->store == &place->own || !place->store) {
+			close(place->own.dirfd);
+			if (place->own.staging >= 0)
+				close(place->own.staging);
+		}
+		free(place->own.path);
+		free(place->real);
+		free(place->refusal);
+	}
+	free(work->places);
+	for (size_t i = 0; i < work->source_count; i++)
+		free(work->sources[i].relative);
+	free(work->sources);
+}
