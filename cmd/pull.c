@@ -2,39 +2,20 @@
 #include "command.h"
 
 #include "plan_view.h"
-#include "ui/interrupt.h"
+#include "ui/ask.h"
 #include "ui/progress.h"
 #include "ui/table.h"
 #include "ui/text.h"
 
 #include <ncmodel/text.h>
 
-#include <string.h>
-#include <unistd.h>
-
 enum {
 	LONGEST_URI = 512,
 };
 
-/* 1: go on, 0: no, -1: interrupted. */
-static int confirm(void)
-{
-	char answer[64];
-	ssize_t length;
-
-	fputs("Continue? [Y/n] ", stderr);
-	length = interrupt_wait_readable(STDIN_FILENO) < 0 ? -1 : read(STDIN_FILENO, answer, sizeof answer);
-	if (length <= 0) {
-		fputc('\n', stderr);
-		return ncm_interrupted() ? -1 : 0;
-	}
-	return answer[0] == '\n' || answer[0] == 'y' || answer[0] == 'Y';
-}
-
 static bool must_ask(const struct session *session, const struct ncm_plan *plan)
 {
-	return !session->settings.yes && !session->report.json && plan->to_get > 0 && isatty(STDIN_FILENO) &&
-	       isatty(STDERR_FILENO);
+	return !session->settings.yes && !session->report.json && plan->to_get > 0 && ask_possible();
 }
 
 static const char *outcome_name(enum ncm_outcome outcome)
@@ -255,11 +236,11 @@ static int pull(struct session *session, struct ncm_plan *plan)
 	if (!plan->enough_space)
 		return plan_report(session, plan);
 	if (must_ask(session, plan)) {
-		const int answer = confirm();
+		const enum answer answer = ask("Continue?", ANSWER_YES);
 
-		if (answer < 0)
+		if (answer == ANSWER_INTERRUPTED)
 			return interrupted(session);
-		if (answer == 0) {
+		if (answer == ANSWER_NO) {
 			report_note(&session->report, "Nothing was done.");
 			return 0;
 		}

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import os
+import shutil
 import signal
 import tarfile
 
@@ -259,6 +260,41 @@ class Long(Case):
 
     def build(self):
         self.url("long.gguf", pages("long", 276 * MIB), folders=("f", "g"))
+
+
+class Link(Case):
+    """Four copies of one file become one."""
+    steps = [(["link"], 0)]
+    again = [["link"]]
+    copies = "ComfyUI_windows_portable/ComfyUI/models/checkpoints/twin.gguf", "stable-diffusion-webui/models/Stable-diffusion/twin.gguf"
+
+    def build(self):
+        data = pages("twin", 1300000)
+        self.url("twin.gguf", data, to=[{"store": "llama-cpp", "name": "twin.gguf"}, *(
+            {"store": store, "folder": "checkpoints", "name": "twin.gguf"} for store in ("comfyui", "a1111"))],
+                 paths=[f"{MODELS}/twin.gguf", *self.copies])
+        self.ollama("tiny", [("model", data), ("template", b"{{ .Prompt }}")])
+
+    def prepare(self, run):
+        """A pull would link them at once: each gets bytes of its own, and the same times."""
+        run("pull", "-y")
+        for path in self.final:
+            path = os.path.join(self.recorded_root, path)
+            if os.stat(path).st_nlink > 1:
+                shutil.copy2(path, path + ".copy")
+                os.chmod(path + ".copy", 0o644)
+                os.rename(path + ".copy", path)
+            os.chmod(path, 0o644)
+
+
+class Unlink(Link):
+    """And they get bytes of their own again."""
+    steps = [(["link", "--unlink"], 0)]
+    again = [["link", "--unlink"]]
+
+    def prepare(self, run):
+        super().prepare(run)
+        run("link")
 
 
 class Repair(Case):

@@ -63,7 +63,8 @@ class Left:
                 os.link(made[file.number], target)
             else:
                 made[file.number] = target
-                if is_journal(path) or os.path.basename(path).lstrip(".").startswith(("models.json", "ncmodel.lock")):
+                if is_journal(path) or os.path.basename(path).lstrip(".").startswith(
+                        ("models.json", "ncmodel.lock", "removing-")):
                     with open(target, "wb") as out:
                         out.write(self.bytes(path).replace(old_root.encode(), root.encode()))
                 else:

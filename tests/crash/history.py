@@ -128,9 +128,13 @@ class History:
         self.files, self.ops, self.names = [], [], []
         self.contents, self.trees = {}, {}
         self.whole_syncs = []
-        self.first = {path: self.add(what[3] is None, *what[1:]) for path, what in initial.items()}
+        by_inode, self.first = {}, {}
+        for path, (inode, mode, mtime, base) in initial.items():
+            if inode not in by_inode:
+                by_inode[inode] = self.add(base is None, mode, mtime, base)
+            self.first[path] = by_inode[inode]
         self.read(log)
-        self.resolve({what[0]: self.first[path] for path, what in initial.items()})
+        self.resolve(by_inode)
 
     def add(self, folder, mode=0o644, mtime=0, base=None):
         self.files.append(File(len(self.files), folder, mode, mtime, base or b""))

@@ -24,6 +24,7 @@ SOURCE = os.environ["NCM_TEST_SOURCE"]
 sys.path[:0] = [os.path.join(SOURCE, "tests", "crash"), os.path.join(SOURCE, "tests", "data")]
 
 import cases  # noqa: E402
+import cases_upkeep  # noqa: E402
 import crash  # noqa: E402
 import history  # noqa: E402
 import selector_check  # noqa: E402
@@ -127,7 +128,7 @@ def in_turn(states):
 
 
 class CrashTest(unittest.TestCase):
-    shares = 9.0
+    shares = 11.0
 
     @classmethod
     def setUpClass(cls):
@@ -144,7 +145,7 @@ class CrashTest(unittest.TestCase):
 
     def crash(self, case):
         past = record(case, BINARY, self.recorder, os.path.join(self.folders[0], "recorded"))
-        PLAN.case, PLAN.past, PLAN.oracle, PLAN.folder = case, past, Oracle(case), self.folders[-1]
+        PLAN.case, PLAN.past, PLAN.oracle, PLAN.folder = case, past, getattr(case, "Oracle", Oracle)(case), self.folders[-1]
         PLAN.deadline = None
         with multiprocessing.get_context("fork").Pool(WORKERS) as pool:
             states = self.look_at_all(pool, points_of(past, 1 if ALL else case.thin))
@@ -213,6 +214,18 @@ class CrashTest(unittest.TestCase):
         if shutil.disk_usage(self.folders[0]).free < ROOM:
             self.skipTest("no room for files of some hundred MiB")
         self.crash(cases.Long())
+
+    def test_remove(self):
+        self.crash(cases_upkeep.Remove())
+
+    def test_collect(self):
+        self.crash(cases_upkeep.Collect())
+
+    def test_link(self):
+        self.crash(cases.Link())
+
+    def test_unlink(self):
+        self.crash(cases.Unlink())
 
     def test_repair(self):
         text = subprocess.run([BINARY, "verify", "--help"], capture_output=True, text=True, check=True).stdout

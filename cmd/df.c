@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "command.h"
+
+#include "ui/table.h"
+#include "ui/text.h"
+
+#include <ncmodel/text.h>
+
+enum {
+	LONGEST_PATH = 1024,
+	DAY = 86400,
+};
+
+static json_t *table_json(const struct ncm_usage_table *table)
+{
+	json_t *lines = json_array();
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct ncm_usage_line *line = &table->lines[i];
+		json_t *object = json_object();
+
+		json_put_text(object, "name", line->name);
+		if (line->path) {
+			json_put_text(object, "path", line->path);
+			json_put_number(object, "freeable", line->freeable);
+		}
+		json_put_number(object, "models", line->models);
+		json_put_number(object, "bytes", line->bytes);
+		json_put_number(object, "on_disk", line->on_disk);
+		json_push(lines, object);
+	}
+	return lines;
+}
+
+static json_t *usage_json(const struct ncm_usage *usage)
+{
+	json_t *object = json_object();
+	json_t *disks = json_array();
+
+	for (size_t i = 0; i < usage->disk_count; i++) {
+		json_t *disk = json_object();
+
+		json_put_text(disk, "path", usage->disks[i].path);
+		json_put_number(disk, "total", usage->disks[i].total);
+		json_put_number(disk, "free", usage->disks[i].free);
+		json_put_number(disk, "stores", usage->disks[i].stores);
+		json_push(disks, disk);
+	}
+	json_put(object, "stores", table_json(&usage->by_store));
+	json_put(object, "phases", table_json(&usage->by_phase));
+	json_put(object, "use_cases", table_json(&usage->by_use_case));
+	json_put(object, "disks", disks);
+	json_put_number(object, "models", usage->models);
+	json_put_number(object, "bytes", usage->bytes);
+	json_put_number(object, "on_disk", usage->on_disk);
+	json_put_number(object, "saved_by_links", usage->saved_by_links);
+	json_put_number(object, "freeable", usage->freeable);
+	json_put_number(object, "partial", usage->partial);
+	return object;
+}
+
+static void add_size(struct table *table, uint64_t bytes)
+{
+	char size[32];
+
+	table_cell(table, text_copy(ncm_format_size(bytes, size, sizeof size)));
+}
+
+static void print_table(const struct ncm_usage_table *usage, const char *title, bool with_path)
+{
+	struct table *table = table_new(0);
+
+	table_column(table, title, COLUMN_SHRINK_LAST);
+	table_column(table, "MODELS", COLUMN_RIGHT);
+	table_column(table, "SIZE", COLUMN_RIGHT);
+	table_column(table, "ON DISK", COLUMN_RIGHT);
+	if (with_path)
+		table_column(table, "FOLDER", COLUMN_SHRINK | COLUMN_DROP);
+	for (size_t i = 0; i < usage->count; i++) {
+		table_foreign(table, usage->lines[i].name);
+		table_cell(table, text_format("%zu", usage->lines[i].models));
+		add_size(table, usage->lines[i].bytes);
+		add_size(table, usage->lines[i].on_disk);
+		if (with_path)
+			table_foreign(table, usage->lines[i].path);
+	}
+	table_print(table, stdout);
+	table_free(table);
+	fputc('\n', stdout);
+}
+
+static void print_disks(const struct ncm_usage *usage)
+{
+	char free_now[32], total[32], stores[32];
+
+	for (size_t i = 0; i < usage->disk_count; i++) {
+		const struct ncm_usage_disk *disk = &usage->disks[i];
+		AUTO_FREE char *path = text_safe_long(disk->path, LONGEST_PATH);
+
+		printf("Disk of %s: %s free of %s, %s in stores.\n", path,
+		       ncm_format_size(disk->free, free_now, sizeof free_now),
+		       ncm_format_size(disk->total, total, sizeof total),
+		       ncm_format_size(disk->stores, stores, sizeof stores));
+	}
+}
+
+static void print_usage(const struct ncm_usage *usage)
+{
+	char size[32], disk[32];
+
+	print_table(&usage->by_store, "STORE", true);
+	if (usage->models > 0) {
+		print_table(&usage->by_phase, "PHASE", false);
+		print_table(&usage->by_use_case, "USE CASE", false);
+	}
+	print_disks(usage);
+	if (usage->saved_by_links > 0)
+		printf("Hard links save %s.\n", ncm_format_size(usage->saved_by_links, size, sizeof size));
+	if (usage->partial > 0)
+		printf("Partial downloads take %s.\n", ncm_format_size(usage->partial, size, sizeof size));
+	if (usage->freeable > 0)
+		printf("`ncmodel gc` would give back %s.\n", ncm_format_size(usage->freeable, size, sizeof size));
+	printf("Total: %zu %s, %s, %s on disk.\n", usage->models, text_plural(usage->models, "model", "models"),
+	       ncm_format_size(usage->bytes, size, sizeof size), ncm_format_size(usage->on_disk, disk, sizeof disk));
+}
+
+static int run(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	struct ncm_usage *usage;
+
+	if (session_config(session, &err) < 0)
+		return session_fail(session, &err);
+	usage = ncm_usage_make(session->config, &(struct ncm_gc_options){.min_age = DAY}, &err);
+	if (!usage)
+		return session_fail(session, &err);
+	session->report.data = usage_json(usage);
+	if (!session->report.json)
+		print_usage(usage);
+	ncm_usage_free(usage);
+	return 0;
+}
+
+static const char *const examples[] = {
+    "ncmodel df",
+    "where the space went, and how much `ncmodel gc` gives back",
+    "ncmodel df --json | jq '.data.stores[] | {name, on_disk}'",
+    "for a script: bytes of each store",
+    NULL,
+};
+
+const struct command command_df = {
+    .name = "df",
+    .summary = "Show where the disk space went",
+    .arguments = "",
+    .operands = OPERANDS_NONE,
+    .stops_in_order = true,
+    .description =
+	"Space by store, by phase and by use case; a model is in several use cases. SIZE is what the files add up "
+	"to, ON DISK what they take, each file once however many names it has. The first table counts all that lies "
+	"in the stores' folders for models, registered or not; the others count registered models. Bytes that "
+	"reflinks share count for each copy: no file system tells. Only names and sizes are looked at.",
+    .examples = examples,
+    .run = run,
+};

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#include "command.h"
+
+#include "removal_view.h"
+
+enum {
+	HOUR = 3600,
+	USUAL_HOURS = 24,
+	MOST_HOURS = 100000,
+};
+
+static int run(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	const struct settings *settings = &session->settings;
+	const struct ncm_gc_options options = {
+	    .min_age = (settings->min_age.given ? settings->min_age.value : USUAL_HOURS) * HOUR,
+	    .keep_partial = settings->keep_partial,
+	    .all_partial = settings->all,
+	};
+	struct ncm_removal *removal;
+
+	if (settings->keep_partial && settings->all) {
+		ncm_error_set(&err, NCM_E_USAGE, "--keep-partial and --all contradict each other");
+		return session_fail(session, &err);
+	}
+	if (session_config(session, &err) < 0)
+		return session_fail(session, &err);
+	removal = ncm_gc_plan(session->config, &options, &err);
+	return removal ? removal_carry_out(session, removal) : session_fail(session, &err);
+}
+
+#define AT(field) offsetof(struct settings, field)
+
+static const struct option own[] = {
+    {0, "min-age", OPTION_NUMBER, AT(min_age), .argument = "HOURS",
+     .help = "leave downloads and other tools' files alone that changed less than so long ago: 24", .least = 0,
+     .most = MOST_HOURS},
+    {0, "keep-partial", OPTION_FLAG, AT(keep_partial), .help = "leave every partial download"},
+    {0, "all", OPTION_FLAG, AT(all), .help = "partial downloads that the profile or the lock still wants, too"},
+    {.name = NULL},
+};
+static const struct option_group own_group = {"Options", own};
+
+static const char *const examples[] = {
+    "ncmodel gc --dry-run",
+    "what could be removed, and how much that gives back",
+    "ncmodel gc -y",
+    "remove it without asking",
+    "ncmodel gc --min-age 0 --all",
+    "everything that nothing uses at this moment",
+    NULL,
+};
+
+const struct command command_gc = {
+    .name = "gc",
+    .summary = "Delete what nothing uses any more",
+    .arguments = "",
+    .operands = OPERANDS_NONE,
+    .stops_in_order = true,
+    .groups = {&own_group, &options_removal},
+    .description =
+	"Looks through all stores of the layout: what killed runs left behind, removals that were cut short, "
+	"partial downloads of a day ago that neither the profile nor the lock wants, checkpoints of content that is "
+	"not there any more, blobs that no Ollama manifest and no Hugging Face snapshot names, and unfinished "
+	"downloads of those tools. If a manifest cannot be read, no blob of its store is removed. Files in the "
+	"applications' folders that are nobody's are left alone.\n\n"
+	"Asks on a terminal; elsewhere -y is needed, unless there is nothing to remove.",
+    .examples = examples,
+    .run = run,
+};

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#include "command.h"
+
+#include "removal_view.h"
+
+static int run(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	const struct ncm_strings *names = &session->settings.operands;
+	const struct ncm_remove_options options = {
+	    .names = (const char *const *)names->items,
+	    .count = names->count,
+	    .force = session->settings.provision.force,
+	};
+	struct ncm_removal *removal;
+
+	if (session_config(session, &err) < 0)
+		return session_fail(session, &err);
+	removal = ncm_remove_plan(session->config, &options, &err);
+	return removal ? removal_carry_out(session, removal) : session_fail(session, &err);
+}
+
+static const struct option own[] = {
+    {0, "force", OPTION_FLAG, offsetof(struct settings, provision.force),
+     .help = "files that changed since they were registered, too"},
+    {.name = NULL},
+};
+static const struct option_group own_group = {"Options", own};
+
+static const char *const examples[] = {
+    "ncmodel rm llama3.2-3b",
+    "show what goes, ask, and remove the model",
+    "ncmodel rm -y old-model other-model",
+    "two models, without asking",
+    "ncmodel rm -n llama3.2-3b",
+    "how much that would give back",
+    NULL,
+};
+
+const struct command command_rm = {
+    .name = "rm",
+    .summary = "Remove installed models",
+    .arguments = "MODEL...",
+    .operands = OPERANDS_MODELS,
+    .stops_in_order = true,
+    .groups = {&own_group, &options_removal},
+    .description =
+	"Takes the models out of models.json and deletes their files. A file that another registered model, an "
+	"Ollama manifest or a Hugging Face snapshot uses stays, and so does one that changed since it was "
+	"registered (--force). Folders that become empty go too; what the lock file pins stays pinned, so that a "
+	"pull brings the same bytes back.\n\n"
+	"Asks on a terminal; elsewhere -y is needed. Bytes count as given back when the last name of a file goes. A "
+	"removal that was killed is ended by `ncmodel gc`. Ends with 2 if a model is not installed: nothing is "
+	"removed then.",
+    .examples = examples,
+    .run = run,
+};

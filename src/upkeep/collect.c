@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* What nobody uses: what cut-short removals left, our own leftovers, and what other tools left in their stores. */
+#include "upkeep/upkeep.h"
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "store/share.h"
+#include "store/walk.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+bool upkeep_is_old(const struct stat *status, uint64_t seconds)
+{
+	/* A file keeps its mtime when it is moved; that it was is seen from its ctime. */
+	const time_t changed =
+	    status->st_mtim.tv_sec > status->st_ctim.tv_sec ? status->st_mtim.tv_sec : status->st_ctim.tv_sec;
+	const time_t now = time(NULL);
+
+	return now >= changed && (uint64_t)(now - changed) >= seconds;
+}
+
+/* "sha256-<hex>-partial", and "-partial-<n>" for its parts (ollama/ollama server/download.go). */
+static bool is_ollama_partial(const char *relative)
+{
+	static const char prefix[] = "blobs/sha256-";
+	const size_t digest = sizeof prefix - 1 + NCM_SHA256_HEX;
+
+	return strncmp(relative, prefix, sizeof prefix - 1) == 0 && strlen(relative) > digest &&
+	       strncmp(relative + digest, "-partial", strlen("-partial")) == 0;
+}
+
+static bool is_incomplete(const struct ncm_store *store, const char *relative)
+{
+	if (store->kind == NCM_STORE_OLLAMA)
+		return is_ollama_partial(relative);
+	return upkeep_is_cache_blob(relative) && ncm_path_has_suffix(relative, ".incomplete");
+}
+
+struct search {
+	struct upkeep *upkeep;
+	size_t store;
+	const char *folder; /* that is walked */
+	bool shared;        /* the blobs that all repositories of a cache share */
+};
+
+static void consider_blob(void *context, const struct ncm_walk_entry *entry)
+{
+	const struct search *search = context;
+	struct upkeep *upkeep = search->upkeep;
+	const struct ncm_store *store = &upkeep->layout->stores[search->store];
+	NCM_AUTO_FREE char *relative =
+	    *search->folder ? ncm_path_join(search->folder, entry->path) : ncm_strdup(entry->path);
+	NCM_AUTO_FREE char *path = ncm_path_join(store->path, relative);
+	const bool incomplete = is_incomplete(store, relative);
+	const char *key = incomplete ? NULL : upkeep_blob_key(store, relative);
+	const bool is_link = S_ISLNK(entry->status->st_mode) && store->kind == NCM_STORE_HUGGINGFACE;
+	struct ncm_sha256 digest;
+
+	if ((!incomplete && !key) || (!S_ISREG(entry->status->st_mode) && !is_link) ||
+	    store_is_shared_blob(relative) != search->shared ||
+	    !upkeep_is_old(entry->status, upkeep->request.gc.min_age))
+		return;
+	if (upkeep_consider(upkeep,
+			    &(struct candidate){
+				.kind = incomplete ? NCM_REMOVAL_INCOMPLETE
+					: is_link  ? NCM_REMOVAL_LINK
+						   : NCM_REMOVAL_BLOB,
+				.path = path,
+				.store = store->id,
+				.foreign = true,
+				.quiet = true,
+			    }) &&
+	    key && ncm_sha256_parse(ncm_path_base(key), &digest) == 0)
+		upkeep_consider_checkpoints(upkeep, search->store, &digest, NULL);
+}
+
+static void collect_blobs(struct upkeep *upkeep, size_t store)
+{
+	const struct ncm_store *in = &upkeep->layout->stores[store];
+	struct search search = {upkeep, store, in->kind == NCM_STORE_OLLAMA ? "blobs" : "", false};
+
+	upkeep_learn_names(upkeep, store, false);
+	if (!upkeep->facts[store].complete)
+		upkeep_warn(upkeep, "%s: no blob is removed, because %s cannot be read", in->path,
+			    in->kind == NCM_STORE_OLLAMA ? "a manifest" : "a snapshot");
+	(void)ncm_walk_all(upkeep->facts[store].dirfd, search.folder, consider_blob, &search);
+	/* Afterwards: which links to them go is known then. Without the mark the folder is not huggingface_hub's. */
+	search.folder = "blobs";
+	search.shared = true;
+	if (in->kind == NCM_STORE_HUGGINGFACE &&
+	    faccessat(upkeep->facts[store].dirfd, "blobs/.huggingface-shared-blobs", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		(void)ncm_walk_all(upkeep->facts[store].dirfd, search.folder, consider_blob, &search);
+}
+
+int upkeep_plan_collection(struct upkeep *upkeep, struct ncm_error *err)
+{
+	(void)err;
+	upkeep_learn_users(upkeep);
+	upkeep_collect_noted(upkeep);
+	for (size_t i = 0; i < upkeep->layout->count; i++) {
+		if (upkeep->facts[i].dirfd < 0 || upkeep->facts[i].twin)
+			continue;
+		if (upkeep->layout->stores[i].kind != NCM_STORE_FOLDERS)
+			collect_blobs(upkeep, i);
+		upkeep_collect_own(upkeep, i);
+	}
+	upkeep_collect_beside_registry(upkeep);
+	return 0;
+}
+
+struct ncm_removal *ncm_gc_plan(const struct ncm_config *config, const struct ncm_gc_options *options,
+				struct ncm_error *err)
+{
+	const struct request request = {.config = config, .collect = true, .gc = *options};
+	struct upkeep *upkeep = upkeep_plan(&request, err);
+
+	return upkeep ? upkeep->removal : NULL;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* What is so at the moment: the stores, what models.json names, what names a blob. */
+#include "upkeep/upkeep.h"
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "store/ollama_names.h"
+#include "store/share.h"
+
+#include <string.h>
+
+static char *inode_key(const struct stat *status)
+{
+	return ncm_asprintf("%llx:%llx", (unsigned long long)status->st_dev, (unsigned long long)status->st_ino);
+}
+
+/* by_path: absolute path → id. by_inode: inode → paths that lead to it, through links too. by_digest: in hex. */
+static void learn_user(struct upkeep *upkeep, const char *id, const struct ncm_reg_file *file)
+{
+	static const struct ncm_sha256 unknown;
+	char hex[NCM_SHA256_HEX + 1];
+	struct stat status;
+
+	json_object_set_new_nocheck(upkeep->by_path, file->abs, json_string_nocheck(id));
+	if (!ncm_sha256_equal(&file->sha256, &unknown))
+		json_object_set_new_nocheck(upkeep->by_digest, ncm_sha256_hex(&file->sha256, hex), json_true());
+	if (stat(file->abs, &status) == 0) {
+		NCM_AUTO_FREE char *key = inode_key(&status);
+		json_t *paths = json_object_get(upkeep->by_inode, key);
+
+		if (!paths) {
+			paths = json_array();
+			json_object_set_new_nocheck(upkeep->by_inode, key, paths);
+		}
+		json_array_append_new(paths, json_string_nocheck(file->abs));
+	}
+}
+
+void upkeep_learn_users(struct upkeep *upkeep)
+{
+	for (size_t i = 0; i < upkeep->registry->count; i++) {
+		const struct ncm_reg_model *model = &upkeep->registry->models[i];
+
+		for (size_t k = 0; k < model->file_count && !json_object_get(upkeep->leaving, model->id); k++)
+			learn_user(upkeep, model->id, &model->files[k]);
+	}
+}
+
+/* Two paths can lead to one name of a file: through links. Two names of one file are no hindrance to each other. */
+const char *upkeep_user(const struct upkeep *upkeep, const char *path, const struct stat *seen)
+{
+	const char *id = json_string_value(json_object_get(upkeep->by_path, path));
+	NCM_AUTO_FREE char *key = inode_key(seen);
+	const json_t *paths = json_object_get(upkeep->by_inode, key);
+	NCM_AUTO_FREE char *real = id || !paths || S_ISLNK(seen->st_mode) ? NULL : realpath(path, NULL);
+	const json_t *other;
+	size_t i;
+
+	if (id || !real)
+		return id;
+	json_array_foreach(paths, i, other)
+	{
+		NCM_AUTO_FREE char *leads_to = realpath(json_string_value(other), NULL);
+
+		if (leads_to && strcmp(leads_to, real) == 0)
+			return json_string_value(json_object_get(upkeep->by_path, json_string_value(other)));
+	}
+	return NULL;
+}
+
+/* Stores of one folder are one store here: the first of them. */
+static size_t first_twin(const struct ncm_layout *layout, size_t store)
+{
+	size_t first = 0;
+
+	while (store != NOWHERE && strcmp(layout->stores[first].path, layout->stores[store].path) != 0)
+		first++;
+	return store == NOWHERE ? NOWHERE : first;
+}
+
+size_t upkeep_store_of(const struct upkeep *upkeep, const char *path, const char *id)
+{
+	const struct ncm_layout *layout = upkeep->layout;
+	size_t found = NOWHERE;
+
+	for (size_t i = 0; i < layout->count; i++) {
+		const struct ncm_store *store = &layout->stores[i];
+
+		if (!ncm_path_below(path, store->path))
+			continue;
+		if (id && strcmp(store->id, id) == 0)
+			return first_twin(layout, i);
+		if (found == NOWHERE || strlen(store->path) > strlen(layout->stores[found].path))
+			found = i;
+	}
+	return first_twin(layout, found);
+}
+
+const char *upkeep_blob_key(const struct ncm_store *store, const char *relative)
+{
+	static const char prefix[] = "blobs/sha256-";
+	struct ncm_sha256 digest;
+
+	if (store->kind == NCM_STORE_HUGGINGFACE)
+		return upkeep_is_cache_blob(relative) || store_is_shared_blob(relative) ? relative : NULL;
+	if (store->kind != NCM_STORE_OLLAMA || strncmp(relative, prefix, sizeof prefix - 1) != 0 ||
+	    strlen(relative) != sizeof prefix - 1 + NCM_SHA256_HEX)
+		return NULL;
+	relative += sizeof prefix - 1;
+	return ncm_sha256_parse(relative, &digest) == 0 ? relative : NULL;
+}
+
+void upkeep_learn_names(struct upkeep *upkeep, size_t store, bool anew)
+{
+	struct store_facts *facts = &upkeep->facts[store];
+
+	if (facts->dirfd < 0 || (facts->named && !anew))
+		return;
+	json_decref(facts->named);
+	facts->named = upkeep->layout->stores[store].kind == NCM_STORE_HUGGINGFACE
+			   ? upkeep_cache_links(&upkeep->layout->stores[store], facts->dirfd, &facts->complete)
+			   : ncm_ollama_named(facts->dirfd, &facts->complete);
+}
+
+const char *upkeep_named_by(const struct upkeep *upkeep, size_t store, const char *key)
+{
+	const struct store_facts *facts = &upkeep->facts[store];
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach(json_object_get(facts->named, key), i, name)
+	{
+		if (!json_object_get(facts->leaving, json_string_value(name)))
+			return json_string_value(name);
+	}
+	return NULL;
+}
+
+char *upkeep_own_path(const struct ncm_store *store, const char *below)
+{
+	return ncm_path_join(ncm_store_own(store), below);
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The cache of huggingface_hub. Source: its docs, "Understand caching" (hub-docs local-cache.md): a repository's folder
+ * "models--ORG--NAME" has blobs/<etag>, snapshots/<commit>/<path> (links to blobs; files where links cannot be made),
+ * refs/<name> (text: the commit; one without a snapshot makes the repository count as corrupted), trees/<commit>.json
+ * and .no_exist/<commit>/<path>. A repository's blob may be a link to one that all repositories share (store/share.h).
+ */
+#include "upkeep/upkeep.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "store/share.h"
+#include "store/walk.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { COMMIT = 40 /* hex digits */ };
+
+/* "models--ORG--NAME/<folder>/<rest>": the rest, or NULL. Borrowed. */
+static const char *rest_of(const char *relative, const char *folder)
+{
+	const size_t size = strcspn(relative, "/");
+
+	if (!memmem(relative, size, "--", 2) || relative[size] == '\0')
+		return NULL;
+	return ncm_path_below(relative + size + 1, folder);
+}
+
+bool upkeep_is_cache_blob(const char *relative)
+{
+	const char *rest = rest_of(relative, "blobs");
+
+	return rest && !strchr(rest, '/');
+}
+
+struct linking {
+	const struct ncm_store *store;
+	json_t *named;
+};
+
+/* What a link leads to, below the store, or NULL. The caller frees it. */
+static char *follow(const struct linking *linking, const struct ncm_walk_entry *entry)
+{
+	const size_t folder = strlen(entry->path) - strlen(entry->name);
+	char target[PATH_MAX];
+	const ssize_t size = readlinkat(entry->dirfd, entry->name, target, sizeof target - 1);
+	NCM_AUTO_FREE char *joined = NULL;
+	NCM_AUTO_FREE char *absolute = NULL;
+	const char *below;
+
+	if (size <= 0)
+		return NULL;
+	target[size] = '\0';
+	joined = *target == '/' ? ncm_strdup(target)
+				: ncm_asprintf("%s/%.*s%s", linking->store->path, (int)folder, entry->path, target);
+	absolute = ncm_path_absolute(joined);
+	below = ncm_path_below(absolute, linking->store->path);
+	return below ? ncm_strdup(below) : NULL;
+}
+
+static void add_link(void *context, const struct ncm_walk_entry *entry)
+{
+	const struct linking *linking = context;
+	const bool is_blob = upkeep_is_cache_blob(entry->path);
+	NCM_AUTO_FREE char *blob = NULL;
+	json_t *names;
+
+	if (!S_ISLNK(entry->status->st_mode) || (!is_blob && !rest_of(entry->path, "snapshots")))
+		return;
+	blob = follow(linking, entry);
+	if (!blob || !(is_blob ? store_is_shared_blob(blob) : upkeep_is_cache_blob(blob)))
+		return;
+	names = json_object_get(linking->named, blob);
+	if (!names) {
+		names = json_array();
+		json_object_set_new_nocheck(linking->named, blob, names);
+	}
+	json_array_append_new(names, json_string_nocheck(entry->path));
+}
+
+json_t *upkeep_cache_links(const struct ncm_store *store, int dirfd, bool *complete)
+{
+	struct linking linking = {store, json_object()};
+
+	*complete = ncm_walk_all(dirfd, "", add_link, &linking) == 0;
+	return linking.named;
+}
+
+/* A snapshot that goes as a whole. */
+struct snapshot {
+	struct upkeep *upkeep;
+	size_t store;
+	const char *model;
+	char *folder; /* that is walked, below the store */
+	char commit[COMMIT + 1];
+	enum ncm_removal_kind kind; /* of what is not a link */
+};
+
+static void consider(const struct snapshot *snapshot, const char *relative, enum ncm_removal_kind kind)
+{
+	const struct ncm_store *in = &snapshot->upkeep->layout->stores[snapshot->store];
+	NCM_AUTO_FREE char *path = ncm_path_join(in->path, relative);
+
+	upkeep_consider(snapshot->upkeep,
+			&(struct candidate){
+			    .kind = kind, .path = path, .store = in->id, .model = snapshot->model, .foreign = true});
+}
+
+static void consider_entry(void *context, const struct ncm_walk_entry *entry)
+{
+	const struct snapshot *snapshot = context;
+	NCM_AUTO_FREE char *relative = ncm_path_join(snapshot->folder, entry->path);
+
+	consider(snapshot, relative, S_ISLNK(entry->status->st_mode) ? NCM_REMOVAL_LINK : snapshot->kind);
+}
+
+static void consider_ref(void *context, const struct ncm_walk_entry *entry)
+{
+	const struct snapshot *snapshot = context;
+	NCM_AUTO_CLOSE int fd = ncm_open_beneath(entry->dirfd, entry->name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	NCM_AUTO_FREE char *text = fd < 0 ? NULL : ncm_read_fd(fd, 2 * COMMIT, NULL);
+	NCM_AUTO_FREE char *relative = ncm_path_join(snapshot->folder, entry->path);
+
+	if (text && strcmp(text, snapshot->commit) == 0)
+		consider(snapshot, relative, NCM_REMOVAL_MANIFEST);
+}
+
+/* Everything below a folder of the repository; `format` has the folder and the commit. */
+static void consider_below(struct snapshot *snapshot, char *folder, enum ncm_removal_kind kind,
+			   void (*found)(void *context, const struct ncm_walk_entry *entry))
+{
+	snapshot->folder = folder;
+	snapshot->kind = kind;
+	(void)ncm_walk_all(snapshot->upkeep->facts[snapshot->store].dirfd, folder, found, snapshot);
+	free(folder);
+}
+
+/* Whether a model that stays was registered by blobs of this cache, and is of the commit. */
+static bool has_commit(const struct upkeep *upkeep, size_t store, const char *commit)
+{
+	for (size_t i = 0; i < upkeep->registry->count; i++) {
+		const struct ncm_reg_model *model = &upkeep->registry->models[i];
+
+		if (model->file_count > 0 && model->revision && strcmp(model->revision, commit) == 0 &&
+		    !json_object_get(upkeep->leaving, model->id) &&
+		    upkeep_store_of(upkeep, model->files[0].abs, model->files[0].store) == store)
+			return true;
+	}
+	return false;
+}
+
+/* Whether a model that stays has a file in the folder (absolute). */
+static bool is_needed(const struct upkeep *upkeep, const char *folder)
+{
+	const char *path;
+	json_t *id;
+
+	json_object_foreach(upkeep->by_path, path, id)
+	{
+		if (ncm_path_below(path, folder))
+			return true;
+	}
+	return false;
+}
+
+void upkeep_consider_snapshot(struct upkeep *upkeep, size_t store, const char *relative, const char *model)
+{
+	const struct ncm_store *in = &upkeep->layout->stores[store];
+	const char *rest = rest_of(relative, "snapshots");
+	const int repository = (int)strcspn(relative, "/");
+	struct snapshot snapshot = {.upkeep = upkeep, .store = store, .model = model};
+	NCM_AUTO_FREE char *folder = NULL;
+	NCM_AUTO_FREE char *tree = NULL;
+
+	if (!rest || strcspn(rest, "/") != COMMIT)
+		return;
+	memcpy(snapshot.commit, rest, COMMIT);
+	folder = ncm_asprintf("%s/%.*s/snapshots/%s", in->path, repository, relative, snapshot.commit);
+	if (json_object_get(upkeep->listed, folder) || is_needed(upkeep, folder) ||
+	    has_commit(upkeep, store, snapshot.commit))
+		return;
+	json_object_set_new_nocheck(upkeep->listed, folder, json_true());
+	tree = ncm_asprintf("%.*s/trees/%s.json", repository, relative, snapshot.commit);
+	consider(&snapshot, tree, NCM_REMOVAL_MANIFEST);
+	consider_below(&snapshot, ncm_asprintf("%.*s/refs", repository, relative), NCM_REMOVAL_MANIFEST, consider_ref);
+	consider_below(&snapshot, ncm_asprintf("%.*s/.no_exist/%s", repository, relative, snapshot.commit),
+		       NCM_REMOVAL_MANIFEST, consider_entry);
+	consider_below(&snapshot, ncm_asprintf("%.*s/snapshots/%s", repository, relative, snapshot.commit),
+		       NCM_REMOVAL_FILE, consider_entry);
+}
+
+static bool is_of_commit(const char *link, const char *commit)
+{
+	const char *rest = rest_of(link, "snapshots");
+
+	return rest && commit && strlen(commit) == COMMIT && strncmp(rest, commit, COMMIT) == 0 && rest[COMMIT] == '/';
+}
+
+static void consider_names(struct upkeep *upkeep, size_t store, const char *blob, const struct ncm_reg_model *model,
+			   bool is_free)
+{
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach(json_object_get(upkeep->facts[store].named, blob), i, name)
+	{
+		const char *link = json_string_value(name);
+		struct snapshot snapshot = {.upkeep = upkeep, .store = store, .model = model->id};
+
+		if (upkeep_is_cache_blob(link))
+			consider_names(upkeep, store, link, model, is_free);
+		if (!is_of_commit(link, model->revision))
+			continue;
+		upkeep_consider_snapshot(upkeep, store, link, model->id);
+		if (is_free)
+			consider(&snapshot, link, NCM_REMOVAL_LINK);
+	}
+}
+
+void upkeep_consider_commit(struct upkeep *upkeep, size_t store, const char *blob, const struct ncm_reg_model *model)
+{
+	NCM_AUTO_FREE char *path = ncm_path_join(upkeep->layout->stores[store].path, blob);
+
+	upkeep_learn_names(upkeep, store, false);
+	consider_names(upkeep, store, blob, model, !json_object_get(upkeep->by_path, path));
+}

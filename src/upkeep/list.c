@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* The list of what goes and what is kept, and how much that gives back. */
+#include "upkeep/tally.h"
+#include "upkeep/upkeep.h"
+
+#include "base/mem.h"
+#include "base/strings.h"
+#include "store/walk.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+
+const char *ncm_removal_kind_name(enum ncm_removal_kind kind)
+{
+	static const char *const names[] = {
+	    [NCM_REMOVAL_MANIFEST] = "manifest", [NCM_REMOVAL_LINK] = "link",
+	    [NCM_REMOVAL_FILE] = "file",         [NCM_REMOVAL_BLOB] = "blob",
+	    [NCM_REMOVAL_PARTIAL] = "partial",   [NCM_REMOVAL_INCOMPLETE] = "incomplete",
+	    [NCM_REMOVAL_LEFTOVER] = "leftover", [NCM_REMOVAL_CHECKPOINTS] = "checkpoints",
+	    [NCM_REMOVAL_NOTE] = "note",
+	};
+
+	return names[kind];
+}
+
+const char *ncm_removal_state_name(enum ncm_removal_state state)
+{
+	static const char *const names[] = {
+	    [NCM_REMOVAL_GOES] = "goes",
+	    [NCM_REMOVAL_KEPT] = "kept",
+	    [NCM_REMOVAL_REMOVED] = "removed",
+	    [NCM_REMOVAL_FAILED] = "failed",
+	};
+
+	return names[state];
+}
+
+struct ncm_removal_file *upkeep_list(struct upkeep *upkeep, const struct candidate *candidate, struct target *target,
+				     char *why)
+{
+	struct ncm_removal *removal = upkeep->removal;
+	struct ncm_removal_file *file;
+
+	json_object_set_new_nocheck(upkeep->listed, candidate->path, json_true());
+	/* Two arrays of one length: both grow before either counts. */
+	ncm_grow((void **)&upkeep->targets, removal->count, sizeof *upkeep->targets);
+	upkeep->targets[removal->count] = *target;
+	file = NCM_PUSH(removal->files, removal->count);
+	*file = (struct ncm_removal_file){
+	    .kind = candidate->kind,
+	    .state = why ? NCM_REMOVAL_KEPT : NCM_REMOVAL_GOES,
+	    .path = ncm_strdup(candidate->path),
+	    .model = ncm_strdup_null(candidate->model),
+	    .store = target->store == NOWHERE ? NULL : ncm_strdup(upkeep->layout->stores[target->store].id),
+	    .foreign = candidate->foreign,
+	    .size = S_ISREG(target->seen.st_mode) ? (uint64_t)target->seen.st_size : 0,
+	    .why = why,
+	};
+	return file;
+}
+
+void upkeep_warn(struct upkeep *upkeep, const char *format, ...)
+{
+	NCM_AUTO_FREE char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	text = ncm_vasprintf(format, args);
+	va_end(args);
+	ncm_strings_add(&upkeep->removal->warnings, text);
+}
+
+struct tree {
+	uint64_t size, freed;
+};
+
+static void add_to_tree(void *context, const struct ncm_walk_entry *entry)
+{
+	struct tree *tree = context;
+
+	if (!S_ISREG(entry->status->st_mode))
+		return;
+	tree->size += (uint64_t)entry->status->st_size;
+	if (entry->status->st_nlink == 1)
+		tree->freed += tally_blocks(entry->status);
+}
+
+static char *inode_of(const struct target *target)
+{
+	return ncm_asprintf("%llx:%llx", (unsigned long long)target->seen.st_dev,
+			    (unsigned long long)target->seen.st_ino);
+}
+
+/* How many names of each inode go. */
+static json_t *count_names(const struct upkeep *upkeep)
+{
+	json_t *names = json_object();
+
+	for (size_t i = 0; i < upkeep->removal->count; i++) {
+		NCM_AUTO_FREE char *key = inode_of(&upkeep->targets[i]);
+
+		if (upkeep->removal->files[i].state == NCM_REMOVAL_GOES)
+			json_object_set_new(names, key,
+					    json_integer(json_integer_value(json_object_get(names, key)) + 1));
+	}
+	return names;
+}
+
+/* A file's bytes come back with the last of its names: the first of them on the list stands for that. */
+static void count_file(const struct upkeep *upkeep, size_t index, json_t *names)
+{
+	struct ncm_removal_file *file = &upkeep->removal->files[index];
+	const struct target *target = &upkeep->targets[index];
+	NCM_AUTO_FREE char *key = inode_of(target);
+	const nlink_t going = (nlink_t)json_integer_value(json_object_get(names, key));
+	struct tree tree = {0, 0};
+
+	if (S_ISDIR(target->seen.st_mode)) {
+		(void)ncm_walk(upkeep->facts[target->store].dirfd, target->relative, add_to_tree, &tree);
+		file->size = tree.size;
+		file->freed = tree.freed;
+	} else if (S_ISREG(target->seen.st_mode) && going > 0 && going < target->seen.st_nlink) {
+		file->why = ncm_strdup("its bytes stay: they have another name");
+	} else if (S_ISREG(target->seen.st_mode) && going > 0) {
+		file->freed = tally_blocks(&target->seen);
+		json_object_set_new(names, key, json_integer(0));
+	}
+}
+
+void upkeep_count(struct upkeep *upkeep)
+{
+	struct ncm_removal *removal = upkeep->removal;
+	json_t *names = count_names(upkeep);
+
+	for (size_t i = 0; i < removal->count; i++) {
+		if (removal->files[i].state == NCM_REMOVAL_GOES)
+			count_file(upkeep, i, names);
+	}
+	json_decref(names);
+	upkeep_sum(removal);
+}
+
+void upkeep_sum(struct ncm_removal *removal)
+{
+	removal->freed = 0;
+	removal->going = removal->removed = removal->kept = removal->failed = removal->foreign = 0;
+	for (size_t i = 0; i < removal->count; i++) {
+		const struct ncm_removal_file *file = &removal->files[i];
+		const bool goes = file->state == NCM_REMOVAL_GOES || file->state == NCM_REMOVAL_REMOVED;
+
+		removal->going += file->state == NCM_REMOVAL_GOES;
+		removal->removed += file->state == NCM_REMOVAL_REMOVED;
+		removal->kept += file->state == NCM_REMOVAL_KEPT;
+		removal->failed += file->state == NCM_REMOVAL_FAILED;
+		removal->foreign += goes && file->foreign;
+		removal->freed += file->freed;
+	}
+}

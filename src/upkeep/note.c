@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Notes of removals, ".ncmodel/removing-<random>" beside models.json: JSON with the files that go, each as it was. A
+ * removal that is cut short leaves its note, and gc ends it: models.json does not name the files any more then, and in
+ * an application's folder nothing else would tell that they are garbage. A note gives no right to delete: each file is
+ * judged as always, and must not have changed.
+ */
+#include "upkeep/upkeep.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/path.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ncmodel/limits.h>
+#include <string.h>
+
+static const char prefix[] = "removing-";
+
+static char *notes_folder(const struct upkeep *upkeep)
+{
+	const char *registry = upkeep->registry->path;
+
+	return ncm_asprintf("%.*s.ncmodel", (int)(ncm_path_base(registry) - registry), registry);
+}
+
+int upkeep_notes_open(const struct upkeep *upkeep, bool create, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *folder = notes_folder(upkeep);
+	struct ncm_error why = NCM_ERROR_INIT;
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0 && errno == ENOENT && create)
+		fd = ncm_dir_open(folder, true, &why);
+	else if (fd < 0 && errno != ENOENT)
+		ncm_error_errno(&why, errno, "cannot open %s", folder);
+	if (why.code != NCM_OK)
+		ncm_error_move(err, &why);
+	return fd;
+}
+
+static json_t *describe(const struct ncm_removal_file *file, const struct target *target)
+{
+	json_t *object = json_object();
+
+	ncm_json_set_string(object, "path", file->path);
+	ncm_json_set_string(object, "kind", ncm_removal_kind_name(file->kind));
+	ncm_json_set_string(object, "store", file->store);
+	ncm_json_set_u64(object, "size", (uint64_t)target->seen.st_size);
+	json_object_set_new(object, "mtime_ns", json_integer(ncm_mtime_ns(&target->seen)));
+	return object;
+}
+
+int upkeep_note(const struct upkeep *upkeep, int notes, char **name, struct ncm_error *err)
+{
+	NCM_AUTO_JSON json_t *note = json_object();
+	NCM_AUTO_FREE char *text = NULL;
+	json_t *files = json_array();
+	char suffix[17];
+
+	ncm_json_set_u64(note, "ncmodel_removal", 1);
+	json_object_set_new(note, "models", ncm_json_string_array(&upkeep->removal->models));
+	json_object_set_new(note, "files", files);
+	for (size_t i = 0; i < upkeep->removal->count; i++) {
+		if (upkeep->removal->files[i].state == NCM_REMOVAL_GOES)
+			json_array_append_new(files, describe(&upkeep->removal->files[i], &upkeep->targets[i]));
+	}
+	ncm_random_hex(suffix, sizeof suffix);
+	*name = ncm_asprintf("%s%s", prefix, suffix);
+	text = ncm_json_dump(note);
+	return ncm_write_atomic(notes, *name, text, strlen(text), 0600, err);
+}
+
+static bool read_kind(const char *name, enum ncm_removal_kind *kind)
+{
+	static const enum ncm_removal_kind kinds[] = {NCM_REMOVAL_MANIFEST, NCM_REMOVAL_LINK, NCM_REMOVAL_FILE,
+						      NCM_REMOVAL_BLOB, NCM_REMOVAL_CHECKPOINTS};
+
+	for (size_t i = 0; name && i < sizeof kinds / sizeof *kinds; i++) {
+		*kind = kinds[i];
+		if (strcmp(name, ncm_removal_kind_name(*kind)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void consider_noted(struct upkeep *upkeep, const json_t *file)
+{
+	const char *path = ncm_json_string(file, "path");
+	NCM_AUTO_FREE char *absolute = path ? ncm_path_absolute(path) : NULL;
+	struct candidate candidate = {
+	    .path = path,
+	    .store = ncm_json_string(file, "store"),
+	    .recorded = true,
+	    .mtime_ns = json_integer_value(json_object_get(file, "mtime_ns")),
+	    .quiet = true,
+	    .noted = true,
+	};
+
+	if (path && strcmp(path, absolute) == 0 && ncm_json_u64(file, "size", &candidate.size) &&
+	    read_kind(ncm_json_string(file, "kind"), &candidate.kind))
+		upkeep_consider(upkeep, &candidate);
+}
+
+static void collect_note(struct upkeep *upkeep, int notes, const char *name)
+{
+	NCM_AUTO_FREE char *folder = notes_folder(upkeep);
+	NCM_AUTO_FREE char *path = ncm_path_join(folder, name);
+	NCM_AUTO_CLOSE int fd = ncm_open_beneath(notes, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	size_t size = 0;
+	NCM_AUTO_FREE char *text = fd < 0 ? NULL : ncm_read_fd(fd, NCM_LIMIT_MANIFEST_BYTES, &size);
+	NCM_AUTO_JSON json_t *note = text ? ncm_json_parse(text, size, name, NCM_E_OTHER, NULL) : NULL;
+	const json_t *file;
+	size_t i;
+
+	json_array_foreach(json_object_get(note, "files"), i, file) consider_noted(upkeep, file);
+	upkeep_consider(upkeep, &(struct candidate){.kind = NCM_REMOVAL_NOTE, .path = path});
+}
+
+void upkeep_collect_noted(struct upkeep *upkeep)
+{
+	const int notes = upkeep_notes_open(upkeep, false, NULL);
+	DIR *entries = notes < 0 ? NULL : fdopendir(notes);
+	const struct dirent *entry;
+
+	if (notes >= 0 && !entries)
+		close(notes);
+	while (entries && (entry = readdir(entries))) {
+		if (strncmp(entry->d_name, prefix, sizeof prefix - 1) == 0)
+			collect_note(upkeep, notes, entry->d_name);
+	}
+	if (entries)
+		closedir(entries);
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/* What removing registered models means. */
+#include "upkeep/upkeep.h"
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/strings.h"
+
+#include <string.h>
+
+static const struct ncm_sha256 unknown;
+
+static bool is_registered(const struct upkeep *upkeep, const char *id)
+{
+	for (size_t i = 0; i < upkeep->registry->count; i++) {
+		if (strcmp(upkeep->registry->models[i].id, id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Models that are not there any more when the plan is made again have been removed by somebody else. */
+static void drop_absent(const struct upkeep *upkeep, struct ncm_strings *names)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < names->count; i++) {
+		if (is_registered(upkeep, names->items[i]))
+			names->items[kept++] = names->items[i];
+		else
+			free(names->items[i]);
+	}
+	names->count = kept;
+}
+
+static int choose(struct upkeep *upkeep, const struct ncm_reg_model ***chosen, size_t *count, struct ncm_error *err)
+{
+	struct ncm_selector selector;
+
+	if (upkeep->request.again)
+		drop_absent(upkeep, &upkeep->request.names);
+	selector = (struct ncm_selector){.names = upkeep->request.names};
+	if (selector.names.count == 0 && upkeep->request.again)
+		return 0;
+	if (selector.names.count == 0) {
+		ncm_error_set(err, NCM_E_USAGE, "which models are to be removed?");
+		return ncm_error_hint(err, "name them; `ncmodel list` shows what is installed");
+	}
+	return ncm_registry_select(upkeep->registry, &selector, chosen, count, err);
+}
+
+static bool is_manifest(const struct upkeep *upkeep, const struct ncm_reg_file *file)
+{
+	const size_t store = upkeep_store_of(upkeep, file->abs, file->store);
+	const struct ncm_store *in = store == NOWHERE ? NULL : &upkeep->layout->stores[store];
+
+	return in && in->kind == NCM_STORE_OLLAMA &&
+	       strncmp(ncm_path_below(file->abs, in->path), "manifests/", strlen("manifests/")) == 0;
+}
+
+static bool is_link(const char *path)
+{
+	struct stat status;
+
+	return lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
+}
+
+static enum ncm_removal_kind kind_of(const struct upkeep *upkeep, const struct ncm_reg_file *file)
+{
+	const size_t store = upkeep_store_of(upkeep, file->abs, file->store);
+
+	if (is_manifest(upkeep, file))
+		return NCM_REMOVAL_MANIFEST;
+	if (store == NOWHERE)
+		return NCM_REMOVAL_FILE;
+	if (upkeep_blob_key(&upkeep->layout->stores[store],
+			    ncm_path_below(file->abs, upkeep->layout->stores[store].path)))
+		return NCM_REMOVAL_BLOB;
+	return is_link(file->abs) ? NCM_REMOVAL_LINK : NCM_REMOVAL_FILE;
+}
+
+static void consider_file(struct upkeep *upkeep, const struct ncm_reg_model *model, const struct ncm_reg_file *file)
+{
+	const size_t store = upkeep_store_of(upkeep, file->abs, file->store);
+	const bool known = !ncm_sha256_equal(&file->sha256, &unknown);
+	const enum ncm_removal_kind kind = kind_of(upkeep, file);
+	/* Nothing of ours is ever put there. */
+	const bool foreign = store == NOWHERE || upkeep->layout->stores[store].kind == NCM_STORE_HUGGINGFACE;
+	const bool goes = upkeep_consider(upkeep, &(struct candidate){.kind = kind,
+								      .path = file->abs,
+								      .store = file->store,
+								      .model = model->id,
+								      .foreign = foreign,
+								      .recorded = known,
+								      .size = file->size,
+								      .mtime_ns = file->mtime_ns});
+
+	if (store == NOWHERE)
+		return;
+	if (goes && known && kind != NCM_REMOVAL_LINK)
+		upkeep_consider_checkpoints(upkeep, store, &file->sha256, model->id);
+	if (upkeep->layout->stores[store].kind == NCM_STORE_HUGGINGFACE)
+		upkeep_consider_snapshot(upkeep, store, ncm_path_below(file->abs, upkeep->layout->stores[store].path),
+					 model->id);
+}
+
+/* The first of the names that goes, or NULL. */
+static const json_t *first_leaving(const struct store_facts *facts, const json_t *names)
+{
+	const json_t *name, *leaving = NULL;
+	size_t i;
+
+	json_array_foreach(names, i, name)
+	{
+		leaving = leaving ? leaving : json_object_get(facts->leaving, json_string_value(name));
+	}
+	return leaving;
+}
+
+/* Blobs that something which goes has named, whether models.json lists them or not. */
+static void consider_named(struct upkeep *upkeep, size_t store)
+{
+	const struct ncm_store *in = &upkeep->layout->stores[store];
+	const char *key;
+	json_t *names;
+
+	upkeep_learn_names(upkeep, store, false);
+	json_object_foreach(upkeep->facts[store].named, key, names)
+	{
+		const json_t *leaving = first_leaving(&upkeep->facts[store], names);
+		NCM_AUTO_FREE char *path = in->kind == NCM_STORE_OLLAMA
+					       ? ncm_asprintf("%s/blobs/sha256-%s", in->path, key)
+					       : ncm_path_join(in->path, key);
+		const struct candidate blob = {
+		    .kind = is_link(path) ? NCM_REMOVAL_LINK : NCM_REMOVAL_BLOB,
+		    .path = path,
+		    .store = in->id,
+		    .model = json_string_value(leaving),
+		    .foreign = in->kind == NCM_STORE_HUGGINGFACE,
+		};
+		struct ncm_sha256 digest;
+
+		if (leaving && upkeep_consider(upkeep, &blob) && ncm_sha256_parse(ncm_path_base(key), &digest) == 0)
+			upkeep_consider_checkpoints(upkeep, store, &digest, blob.model);
+	}
+}
+
+void upkeep_consider_checkpoints(struct upkeep *upkeep, size_t store, const struct ncm_sha256 *digest,
+				 const char *model)
+{
+	const struct ncm_store *in = &upkeep->layout->stores[store];
+	char hex[NCM_SHA256_HEX + 1];
+	NCM_AUTO_FREE char *below = ncm_asprintf("checkpoints/%s", ncm_sha256_hex(digest, hex));
+	NCM_AUTO_FREE char *own = upkeep_own_path(in, below);
+	NCM_AUTO_FREE char *path = ncm_path_join(in->path, own);
+
+	if (!json_object_get(upkeep->by_digest, hex))
+		upkeep_consider(
+		    upkeep,
+		    &(struct candidate){
+			.kind = NCM_REMOVAL_CHECKPOINTS, .path = path, .store = in->id, .model = model, .quiet = true});
+}
+
+/* Models of a Hugging Face cache that were registered by their blobs: what links these goes first. */
+static void consider_commits(struct upkeep *upkeep, const struct ncm_reg_model *model)
+{
+	for (size_t i = 0; i < model->file_count; i++) {
+		const size_t store = upkeep_store_of(upkeep, model->files[i].abs, model->files[i].store);
+		const struct ncm_store *in = store == NOWHERE ? NULL : &upkeep->layout->stores[store];
+
+		if (in && in->kind == NCM_STORE_HUGGINGFACE)
+			upkeep_consider_commit(upkeep, store, ncm_path_below(model->files[i].abs, in->path), model);
+	}
+}
+
+static void consider_models(struct upkeep *upkeep, const struct ncm_reg_model *const *models, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		consider_commits(upkeep, models[i]);
+	/* Twice: a repository's blob may be a link to one that others share. */
+	for (size_t i = 0; i < 2 * upkeep->layout->count; i++) {
+		if (json_object_size(upkeep->facts[i / 2].leaving) > 0)
+			consider_named(upkeep, i / 2);
+	}
+	/* Manifests first: what else names a blob is known then. */
+	for (int manifests = 1; manifests >= 0; manifests--) {
+		for (size_t i = 0; i < count; i++) {
+			for (size_t k = 0; k < models[i]->file_count; k++) {
+				if (is_manifest(upkeep, &models[i]->files[k]) == (manifests == 1))
+					consider_file(upkeep, models[i], &models[i]->files[k]);
+			}
+		}
+	}
+	for (size_t i = 0; i < upkeep->layout->count; i++) {
+		if (json_object_size(upkeep->facts[i].leaving) > 0)
+			consider_named(upkeep, i);
+	}
+}
+
+int upkeep_plan_removal(struct upkeep *upkeep, struct ncm_error *err)
+{
+	const struct ncm_reg_model **models = NULL;
+	size_t count = 0;
+
+	if (choose(upkeep, &models, &count, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		json_object_set_new_nocheck(upkeep->leaving, models[i]->id, json_true());
+		ncm_strings_add(&upkeep->removal->models, models[i]->id);
+	}
+	upkeep_learn_users(upkeep);
+	consider_models(upkeep, models, count);
+	free(models);
+	return upkeep->error.code == NCM_OK ? 0 : ncm_error_move(err, &upkeep->error);
+}
+
+struct ncm_removal *ncm_remove_plan(const struct ncm_config *config, const struct ncm_remove_options *options,
+				    struct ncm_error *err)
+{
+	struct request request = {.config = config, .force = options->force};
+	struct upkeep *upkeep;
+
+	for (size_t i = 0; i < options->count; i++)
+		ncm_strings_add(&request.names, options->names[i]);
+	upkeep = upkeep_plan(&request, err);
+	ncm_strings_free(&request.names);
+	return upkeep ? upkeep->removal : NULL;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Adds up files: as their sizes say, and as the disk has them, where several names can be one file. */
+#ifndef NCM_UPKEEP_TALLY_H
+#define NCM_UPKEEP_TALLY_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+struct tally {
+	struct tally_name {
+		dev_t device;
+		ino_t inode;
+		nlink_t links;
+		uint64_t blocks; /* bytes */
+	} * names;
+	size_t count;
+	uint64_t bytes; /* apparent */
+};
+
+uint64_t tally_blocks(const struct stat *status); /* bytes that it takes on disk */
+void tally_add(struct tally *tally, const struct stat *status);
+/* Adds all of `from`. */
+void tally_add_all(struct tally *tally, const struct tally *from);
+/* Bytes on disk, each inode once; *saved (may be NULL) is what copies instead of links would take more. */
+uint64_t tally_on_disk(struct tally *tally, uint64_t *saved);
+void tally_clear(struct tally *tally);
+
+#endif

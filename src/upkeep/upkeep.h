@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What rm and gc share. A plan is made of facts as they are at one moment (facts.c, huggingface.c), and of files that
+ * are held against them one by one (judge.c). carry_out.c makes the same plan again under the stores' locks and deletes
+ * what it says then.
+ */
+#ifndef NCM_UPKEEP_UPKEEP_H
+#define NCM_UPKEEP_UPKEEP_H
+
+#include "store/store.h"
+
+#include <jansson.h>
+#include <ncmodel/upkeep.h>
+#include <sys/stat.h>
+
+/* What is known of one store of the layout. */
+struct store_facts {
+	int dirfd;       /* -1: not there, or cannot be opened */
+	int failure;     /* errno then */
+	bool twin;       /* another store of the layout has the same folder, and comes first */
+	json_t *named;   /* blob (upkeep_blob_key) → what names it: manifests, links. NULL until asked for */
+	bool complete;   /* `named` tells of all of them */
+	json_t *leaving; /* what names blobs and goes, as `named` spells it */
+};
+
+/* Where a file of the plan lies, and what it was when it was judged. */
+struct target {
+	size_t store;   /* index into the layout's stores; NOWHERE: outside all of them */
+	char *relative; /* below the store; outside: the absolute path */
+	struct stat seen;
+};
+#define NOWHERE SIZE_MAX
+
+/* What the plan was asked for. */
+struct request {
+	const struct ncm_config *config;
+	bool collect; /* gc */
+	struct ncm_gc_options gc;
+	struct ncm_strings names; /* rm */
+	bool force;
+	bool again; /* the names are ids that were there when the plan was made first */
+};
+
+struct upkeep {
+	struct request request;
+	struct ncm_layout *layout;
+	struct ncm_registry *registry;
+	struct store_facts *facts;  /* one for each store */
+	json_t *leaving;            /* ids of the models that go */
+	json_t *by_path, *by_inode; /* files of the models that stay: see facts.c */
+	json_t *by_digest;          /* their digests */
+	json_t *listed;             /* paths that have been judged */
+	struct ncm_removal *removal;
+	struct target *targets; /* one for each of removal->files */
+	struct target *absent;  /* noted files that went already; folders may be left of them */
+	size_t absent_count;
+	json_t *wanted;         /* see wanted.c; NULL until asked for */
+	bool has_intents;       /* the store that is looked at has notes of what was to be placed */
+	struct ncm_error error; /* what forbids the whole plan */
+};
+
+/* facts.c */
+
+/* Learns what the models that are not leaving use. */
+void upkeep_learn_users(struct upkeep *upkeep);
+/* The model that uses a file, or NULL. Borrowed. */
+const char *upkeep_user(const struct upkeep *upkeep, const char *path, const struct stat *seen);
+/* The store that a file lies in: that of the id if it does, else the innermost; or NOWHERE. */
+size_t upkeep_store_of(const struct upkeep *upkeep, const char *path, const char *id);
+/*
+ * The blob that a path below a store is, as store_facts.named has it: of an Ollama store its digest in hex, of a
+ * Hugging Face cache the path. NULL: it is none. Borrowed.
+ */
+const char *upkeep_blob_key(const struct ncm_store *store, const char *relative);
+/* Learns what names the blobs of a store, if that is not known yet, or anew. */
+void upkeep_learn_names(struct upkeep *upkeep, size_t store, bool anew);
+/* What names the blob besides what goes, or NULL. Borrowed. */
+const char *upkeep_named_by(const struct upkeep *upkeep, size_t store, const char *key);
+/* "<store>/.ncmodel/<below>" without the store's own path. The caller frees it. */
+char *upkeep_own_path(const struct ncm_store *store, const char *below);
+
+/* huggingface.c: the cache of huggingface_hub. */
+
+/*
+ * As ncm_ollama_named: which links lead to a blob, those of snapshots to a repository's, and those of repositories to
+ * the ones that they share. New reference.
+ */
+json_t *upkeep_cache_links(const struct ncm_store *store, int dirfd, bool *complete);
+bool upkeep_is_cache_blob(const char *relative);
+/* Considers all of a snapshot that a registered file (below the store) lies in, if no model that stays needs it. */
+void upkeep_consider_snapshot(struct upkeep *upkeep, size_t store, const char *relative, const char *model);
+/*
+ * The same for a model that was registered by its blobs, as adopt does: considers the snapshot of the model's own
+ * commit that links the blob (below the store); if a model that stays needs that, the link alone.
+ */
+void upkeep_consider_commit(struct upkeep *upkeep, size_t store, const char *blob, const struct ncm_reg_model *model);
+
+/* judge.c */
+
+struct candidate {
+	enum ncm_removal_kind kind;
+	const char *path;  /* absolute */
+	const char *store; /* id, as models.json says it; or NULL */
+	const char *model;
+	bool foreign;
+	bool recorded; /* size and mtime_ns say what it was */
+	uint64_t size;
+	int64_t mtime_ns;
+	const char *keep; /* why it is to stay, if that is known already */
+	bool quiet;       /* if it has to stay, that is nothing to tell */
+	bool noted;       /* a removal that was cut short would delete it */
+};
+/* Puts the file on the list, to go or to be kept; one that is not there is passed by. Returns whether it goes. */
+bool upkeep_consider(struct upkeep *upkeep, const struct candidate *candidate);
+/* Why a file on the list has to stay as things are now, or NULL. The caller frees it. */
+char *upkeep_reason_to_stay(const struct upkeep *upkeep, size_t index);
+/* Opens the folder that holds a target, confined to its store, and points *name at the last part. -1 with errno. */
+int upkeep_open_folder(const struct upkeep *upkeep, const struct target *target, const char **name);
+/* As upkeep_open_folder, and looks at the target: *status. Returns the folder's fd, or -1 with errno. */
+int upkeep_look(const struct upkeep *upkeep, const struct target *target, const char **name, struct stat *status);
+bool upkeep_is_same(const struct stat *a, const struct stat *b);
+
+/* list.c */
+
+/* Appends a file; `why` is taken. */
+struct ncm_removal_file *upkeep_list(struct upkeep *upkeep, const struct candidate *candidate, struct target *target,
+				     char *why);
+void upkeep_warn(struct upkeep *upkeep, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Fills in `freed` of each file and the totals. */
+void upkeep_count(struct upkeep *upkeep);
+/* The totals alone. */
+void upkeep_sum(struct ncm_removal *removal);
+
+/* plan.c */
+
+/* Plans what is asked for. NULL with *err; free with upkeep_free. */
+struct upkeep *upkeep_plan(const struct request *request, struct ncm_error *err);
+void upkeep_free(struct upkeep *upkeep);
+
+/* remove.c, collect.c: fill the list. Return 0, or -1 with *err. */
+int upkeep_plan_removal(struct upkeep *upkeep, struct ncm_error *err);
+int upkeep_plan_collection(struct upkeep *upkeep, struct ncm_error *err);
+/* The checkpoints of a content that goes, unless a model that stays has the same. */
+void upkeep_consider_checkpoints(struct upkeep *upkeep, size_t store, const struct ncm_sha256 *digest,
+				 const char *model);
+/* Whether a file did not change for so long. */
+bool upkeep_is_old(const struct stat *status, uint64_t seconds);
+
+/* collect_own.c: what lies in `.ncmodel`, and our temporaries. */
+void upkeep_collect_own(struct upkeep *upkeep, size_t store);
+void upkeep_collect_beside_registry(struct upkeep *upkeep);
+/* wanted.c: whether the profile or the lock asks for what a partial (its name) is of. */
+bool upkeep_is_wanted(struct upkeep *upkeep, const char *partial);
+
+/* note.c: a removal under way is noted beside models.json before anything is removed, and forgotten after it. */
+
+/* Opens `.ncmodel` beside models.json, made if `create`. -1 with *err, or without one if it is not there. */
+int upkeep_notes_open(const struct upkeep *upkeep, bool create, struct ncm_error *err);
+/* Writes down all that goes; *name is freed by the caller. Class IO, NO_SPACE. */
+int upkeep_note(const struct upkeep *upkeep, int notes, char **name, struct ncm_error *err);
+/* Considers what the notes of removals that were cut short name, and the notes. */
+void upkeep_collect_noted(struct upkeep *upkeep);
+
+/* delete.c */
+
+/* In this order, each durable before the next: what names bytes, then these, then the notes of them. */
+enum rank { RANK_NAMES, RANK_LINKS, RANK_BLOB_LINKS, RANK_BYTES, RANK_NOTES };
+struct deletion {
+	struct upkeep *upkeep;
+	const struct ncm_sink *sink;
+	bool *stopped; /* for each store: something that names bytes is still there, so the bytes stay */
+	bool failed;   /* something is still there that should not be */
+};
+/* `why` is taken; nothing is freed by it so far. */
+void upkeep_settle(struct ncm_removal_file *file, enum ncm_removal_state state, char *why);
+void upkeep_delete_rank(struct deletion *deletion, enum rank rank);
+/* Folders that have become empty, up to those of the layout. */
+void upkeep_delete_empty_folders(const struct upkeep *upkeep);
+
+#endif
