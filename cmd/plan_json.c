@@ -24,6 +24,7 @@ static json_t *files_json(const struct ncm_plan_model *planned)
 		json_put_text(object, "path", file->path);
 		json_put_text(object, "store", file->store);
 		json_put_text(object, "source", file->source);
+		json_put_text(object, "from", file->from);
 		json_put_text(object, "step", step_name(file->step));
 		json_put_number(object, "size", file->size);
 		json_put_number(object, "present", file->present);

@@ -103,6 +103,26 @@ static bool first_use(const struct ncm_plan_model *planned)
 	return false;
 }
 
+/* Where the bytes are that need not be fetched. */
+static void add_from(const struct ncm_plan_model *planned, struct ncm_strings *notes)
+{
+	for (size_t i = 0; i < planned->file_count; i++) {
+		const struct ncm_plan_file *file = &planned->files[i];
+		AUTO_FREE char *note = NULL;
+
+		if (file->step != NCM_STEP_LINK && file->step != NCM_STEP_COPY)
+			continue;
+		if (file->from)
+			note = text_format("%s from %s", file->step == NCM_STEP_LINK ? "linked" : "copied", file->from);
+		else if (file->step == NCM_STEP_COPY)
+			note = text_copy("copied to another file system");
+		else
+			continue;
+		words_add(notes, note);
+		return;
+	}
+}
+
 /* The caller frees it. */
 static char *notes_of(const struct ncm_plan *plan, const struct ncm_plan_model *planned)
 {
@@ -131,8 +151,7 @@ static char *notes_of(const struct ncm_plan *plan, const struct ncm_plan_model *
 		words_add(&notes, "replaces what is damaged or outdated");
 	if (steps & 1u << NCM_STEP_ADOPT)
 		words_add(&notes, "there already, will be registered");
-	if (steps & 1u << NCM_STEP_COPY)
-		words_add(&notes, "copied to another file system");
+	add_from(planned, &notes);
 	if (model->gated)
 		words_add(&notes, "gated");
 	if (first_use(planned))
@@ -158,9 +177,12 @@ static void print_files(const struct ncm_plan_model *planned, struct table *tabl
 		AUTO_FREE char *path = text_safe_long(file->path ? file->path : file->name, LONGEST_PATH);
 		char size[32];
 
+		AUTO_FREE char *from = text_safe_long(file->from, LONGEST_PATH);
+
 		table_line(table,
-			   text_format("       %s %s  %s", mark_of(1u << file->step), path,
-				       file->size ? ncm_format_size(file->size, size, sizeof size) : ""),
+			   text_format("       %s %s  %s%s%s", mark_of(1u << file->step), path,
+				       file->size ? ncm_format_size(file->size, size, sizeof size) : "",
+				       *from ? "  from " : "", from),
 			   STYLE_DIM);
 	}
 }

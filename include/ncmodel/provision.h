@@ -35,6 +35,7 @@ struct ncm_plan_file {
 	char *path; /* absolute destination */
 	char *store;
 	char *source; /* the URI it will come from */
+	char *from;   /* LINK and COPY: the file on this machine that has its bytes, if it is there; or NULL */
 	enum ncm_step step;
 	uint64_t size;    /* 0: unknown */
 	uint64_t present; /* bytes already there */

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "store/share.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -124,7 +125,17 @@ static bool is_below(const char *path, const char *folder)
 	return strncmp(path, folder, size) == 0 && path[size] == '/';
 }
 
-/* An unpacked archive is right when models.json has its files, from this very source, and none has changed. */
+/* Another archive may lie at the same URL. Entries of older versions know the URL alone. */
+static bool is_from(const struct item *item, const struct ncm_reg_model *model, const struct ncm_reg_file *file)
+{
+	static const struct ncm_sha256 not_recorded;
+
+	if (item->has_sha256 && !ncm_sha256_equal(&file->archive, &not_recorded))
+		return ncm_sha256_equal(&file->archive, &item->sha256);
+	return model->source && strcmp(model->source, item->resolution->uri) == 0;
+}
+
+/* An unpacked archive is right when models.json has its files, from this very archive, and none has changed. */
 static void classify_folder(const struct run *run, const struct item *item, struct dest *dest)
 {
 	const struct ncm_reg_model *model = ncm_registry_find(run->registry, model_id(run, &run->wanted[dest->wanted]));
@@ -144,11 +155,12 @@ static void classify_folder(const struct run *run, const struct item *item, stru
 			continue;
 		dest->ours = true;
 		dest->in_way = false;
-		if (lstat(model->files[i].abs, &status) < 0 || !unchanged(&model->files[i], &status))
+		if (lstat(model->files[i].abs, &status) < 0 || !unchanged(&model->files[i], &status) ||
+		    !is_from(item, model, &model->files[i]))
 			return;
 		found++;
 	}
-	dest->right = found > 0 && !dest->damage && model->source && strcmp(model->source, item->resolution->uri) == 0;
+	dest->right = found > 0 && !dest->damage;
 }
 
 /* Damage that the disk made leaves size and mtime as they were: when mending, a file's word is not enough. */
@@ -174,7 +186,7 @@ static bool may_be_believed(struct run *run, const struct ncm_reg_model *model, 
 }
 
 /* The same bytes somewhere else on this machine, where models.json knows them. */
-static char *find_local(struct run *run, const struct item *item)
+static char *find_registered(struct run *run, struct item *item)
 {
 	for (size_t i = 0; item->has_sha256 && !item->is_manifest && i < run->registry->count; i++) {
 		const struct ncm_reg_model *model = &run->registry->models[i];
@@ -184,18 +196,51 @@ static char *find_local(struct run *run, const struct item *item)
 
 			if (ncm_sha256_equal(&model->files[k].sha256, &item->sha256) &&
 			    lstat(model->files[k].abs, &status) == 0 && unchanged(&model->files[k], &status) &&
-			    may_be_believed(run, model, &model->files[k], &status))
+			    may_be_believed(run, model, &model->files[k], &status)) {
+				item->local_status = status;
 				return ncm_strdup(model->files[k].abs);
+			}
 		}
 	}
 	return NULL;
+}
+
+bool item_has_bytes(struct run *run, struct item *item, int dirfd, const char *relative, const char *path)
+{
+	NCM_AUTO_CLOSE int fd = ncm_open_beneath(dirfd, relative, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	const struct ncm_reg_model *of = NULL;
+	const struct ncm_reg_file *file;
+	struct ncm_sha256 digest;
+	struct stat status;
+
+	if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) ||
+	    (item->has_size && (uint64_t)status.st_size != item->size) ||
+	    (run->verified && mend_word_on(run, path, &status) == MEND_DAMAGED))
+		return false;
+	/* What models.json knows to be something else need not be read. */
+	file = registered_file(run, path, &of);
+	if (file && unchanged(file, &status) && !ncm_sha256_equal(&file->sha256, &item->sha256))
+		return false;
+	if (hash_file(run, fd, &status, path, &digest) < 0 || !ncm_sha256_equal(&digest, &item->sha256))
+		return false;
+	item->local_status = status;
+	return true;
+}
+
+/* Nothing is looked for that is there already. */
+static char *find_local(struct run *run, struct item *item)
+{
+	char *found = find_registered(run, item);
+
+	return found || item_ready_path(item) ? found : elsewhere_find(run, item);
 }
 
 static uint64_t partial_bytes(const struct run *run, const struct item *item)
 {
 	struct ncm_transfer_item transfer;
 	NCM_AUTO_CLOSE int dirfd = ncm_store_peek(item->dests[0].store);
-	NCM_AUTO_CLOSE int staging = dirfd < 0 ? -1 : ncm_dir_beneath(dirfd, ".ncmodel/staging");
+	NCM_AUTO_FREE char *name = ncm_asprintf("%s/staging", ncm_store_own(item->dests[0].store));
+	NCM_AUTO_CLOSE int staging = dirfd < 0 ? -1 : ncm_dir_beneath(dirfd, name);
 
 	if (staging < 0 || !item_partial(item))
 		return 0;
@@ -221,6 +266,7 @@ void items_classify(struct run *run)
 				classify_file(run, item, dest);
 		}
 		free(item->local);
+		item->local = NULL;
 		item->local = extract ? NULL : find_local(run, item);
 		if (run->verified && !extract)
 			mend_pick_ranges(item);
@@ -268,6 +314,15 @@ static bool same_device(const char *ready, const struct dest *dest)
 	       here.device == there.device;
 }
 
+/* A file system that can share blocks needs no hard link, but which one can is known only when it is tried: then the
+ * plan counts too much space, not too little. */
+static bool can_be_one(const char *ready, const struct dest *dest)
+{
+	struct stat status;
+
+	return lstat(ready, &status) == 0 && store_may_gain_name(ready, &status) && store_is_only_read(dest->relative);
+}
+
 enum ncm_step item_step(const struct item *item, const struct dest *dest)
 {
 	const char *ready = item_ready_path(item);
@@ -277,9 +332,11 @@ enum ncm_step item_step(const struct item *item, const struct dest *dest)
 	if (item->is_manifest)
 		return NCM_STEP_FETCH;
 	if (ready)
-		return same_device(ready, dest) ? NCM_STEP_LINK : NCM_STEP_COPY;
+		return same_device(ready, dest) && can_be_one(ready, dest) ? NCM_STEP_LINK : NCM_STEP_COPY;
 	if (dest != &item->dests[0])
-		return same_device(item->dests[0].store->path, dest) ? NCM_STEP_LINK : NCM_STEP_COPY;
+		return same_device(item->dests[0].store->path, dest) && store_is_only_read(dest->relative)
+			   ? NCM_STEP_LINK
+			   : NCM_STEP_COPY;
 	if (item->present > 0)
 		return NCM_STEP_RESUME;
 	return dest->ours ? NCM_STEP_REPLACE : NCM_STEP_FETCH;

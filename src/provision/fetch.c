@@ -248,7 +248,13 @@ static size_t gather(struct run *run, bool first, struct item **chosen)
 		if (item->state != ITEM_OPEN || !item_needs_network(item) || !is_wanted_still(run, item) ||
 		    !pick_staging(item))
 			continue;
-		if (first || try_again(run, item)) {
+		if (!item->artifact->url) {
+			/* The lock told its digest alone: it was here, and is gone since the plan was made. */
+			ncm_error_set(&item->error, NCM_E_IO, "%s was here and is gone now", item->name);
+			ncm_error_hint(&item->error, "pull again: then it is fetched");
+			item->state = ITEM_FAILED;
+			fail_models(run, item);
+		} else if (first || try_again(run, item)) {
 			chosen[count++] = item;
 		} else if (worth_an_alternate(item) && wanted_next_alternate(run, item) == 0) {
 			ncm_emit_text(&run->sink, NCM_EVENT_NOTE, "%s: %s; trying %s", item->name, item->error.message,

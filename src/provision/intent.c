@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "store/intent.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -16,18 +17,9 @@
 enum { NOTE_BYTES = 256 };
 static const char folder_note[] = "folder";
 
-static char *name_of(const struct dest *dest)
-{
-	struct ncm_sha256 digest;
-	char hex[NCM_SHA256_HEX + 1];
-
-	ncm_sha256_of(dest->relative, strlen(dest->relative), &digest);
-	return ncm_asprintf("placing-%.32s", ncm_sha256_hex(&digest, hex));
-}
-
 int intent_note(struct dest *dest, const struct ncm_sha256 *content, struct ncm_error *err)
 {
-	NCM_AUTO_FREE char *name = name_of(dest);
+	NCM_AUTO_FREE char *name = ncm_store_intent_name(dest->relative);
 	char hex[NCM_SHA256_HEX + 1];
 	const char *text = content ? ncm_sha256_hex(content, hex) : folder_note;
 
@@ -39,7 +31,7 @@ int intent_note(struct dest *dest, const struct ncm_sha256 *content, struct ncm_
 
 bool intent_exists(const struct dest *dest, int store)
 {
-	NCM_AUTO_FREE char *name = name_of(dest);
+	NCM_AUTO_FREE char *name = ncm_store_intent_name(dest->relative);
 	NCM_AUTO_FREE char *path = ncm_asprintf(".ncmodel/staging/%s", name);
 
 	return faccessat(store, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
@@ -47,7 +39,7 @@ bool intent_exists(const struct dest *dest, int store)
 
 bool intent_stands(const struct dest *dest, int store, const struct ncm_sha256 *content)
 {
-	NCM_AUTO_FREE char *name = name_of(dest);
+	NCM_AUTO_FREE char *name = ncm_store_intent_name(dest->relative);
 	NCM_AUTO_FREE char *path = ncm_asprintf(".ncmodel/staging/%s", name);
 	NCM_AUTO_CLOSE int fd = ncm_open_beneath(store, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	NCM_AUTO_FREE char *text = fd < 0 ? NULL : ncm_read_fd(fd, NOTE_BYTES, NULL);
@@ -58,7 +50,7 @@ bool intent_stands(const struct dest *dest, int store, const struct ncm_sha256 *
 
 void intent_forget(struct dest *dest)
 {
-	NCM_AUTO_FREE char *name = name_of(dest);
+	NCM_AUTO_FREE char *name = ncm_store_intent_name(dest->relative);
 
 	if (dest->noted)
 		(void)unlinkat(dest->store->staging, name, 0);

@@ -391,20 +391,24 @@ static void drop_failed(struct run *run)
 	run->item_count = kept;
 }
 
+int items_add(struct run *run, size_t index)
+{
+	struct wanted *wanted = &run->wanted[index];
+
+	wanted->trust = trust_of(run, wanted);
+	for (size_t i = 0; i < wanted->resolution->count; i++) {
+		if (add_artifact(run, index, &wanted->resolution->artifacts[i], &wanted->error) < 0)
+			return -1;
+	}
+	return wanted->resolution->ollama_name ? add_ollama_manifest(run, index, &wanted->error) : 0;
+}
+
 void items_build(struct run *run)
 {
 	items_free(run);
 	for (size_t i = 0; i < run->wanted_count; i++) {
-		struct wanted *wanted = &run->wanted[i];
-		int failed = 0;
-
-		if (wanted->error.code != NCM_OK || !wanted->resolution)
-			continue;
-		wanted->trust = trust_of(run, wanted);
-		for (size_t k = 0; k < wanted->resolution->count && !failed; k++)
-			failed = add_artifact(run, i, &wanted->resolution->artifacts[k], &wanted->error);
-		if (!failed && wanted->resolution->ollama_name)
-			failed = add_ollama_manifest(run, i, &wanted->error);
+		if (run->wanted[i].error.code == NCM_OK && run->wanted[i].resolution)
+			(void)items_add(run, i);
 	}
 	drop_failed(run);
 }

@@ -66,6 +66,8 @@ static const struct ncm_lock_entry *locked_entry(const struct ncm_lock *lock, co
 	return found;
 }
 
+static const struct ncm_sha256 not_recorded; /* a survey may not know it */
+
 static bool has_source(const struct ncm_model *model, const char *uri)
 {
 	for (size_t i = 0; i < model->file_count; i++) {
@@ -90,7 +92,8 @@ static void add_source(struct ncm_model *model, const char *uri, const struct nc
 	spec->insecure_http = strncasecmp(uri, "http://", 7) == 0;
 	spec->allow_pickle = true; /* as above */
 	if (only && strcmp(scheme, "ollama") != 0) {
-		spec->has_sha256 = spec->has_size = true;
+		spec->has_sha256 = !ncm_sha256_equal(&only->sha256, &not_recorded);
+		spec->has_size = only->size > 0;
 		spec->sha256 = only->sha256;
 		spec->size = only->size;
 	}

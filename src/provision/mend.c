@@ -61,22 +61,37 @@ static void add_dest(const struct run *run, size_t wanted, struct item *item, st
 	dest->damage = damage;
 }
 
-/* A source that publishes no digests names its files at least. */
-static bool has_name(const struct ncm_reg_file *file, const char *name)
+/* A source that publishes no digests names its files at least; a Hugging Face cache calls them by git's sha1. */
+static bool is_meant(const struct ncm_reg_file *file, const struct ncm_artifact *artifact)
 {
+	const char *name = artifact->name;
 	const size_t size = strlen(file->abs), length = name ? strlen(name) : 0;
+	char hex[41];
 
+	if (artifact->has_git_sha1 &&
+	    strcmp(ncm_path_base(file->abs), ncm_sha1_hex(&artifact->git_sha1, hex)) == 0)
+		return true;
 	return length > 0 && size > length && file->abs[size - length - 1] == '/' &&
 	       strcmp(file->abs + size - length, name) == 0;
 }
 
-/* What the source does not tell, models.json does: those bytes and no others are wanted. */
+/*
+ * What the source does not tell, models.json does: those bytes and no others are wanted. A survey may know neither
+ * size nor sha256, but git's sha1, which the source tells too.
+ */
 static void take_digest(struct item *item, const struct ncm_reg_file *file)
 {
-	item->has_sha256 = item->has_size = true;
-	item->sha256 = file->sha256;
-	item->size = file->size;
+	static const struct ncm_sha256 not_recorded;
+
 	item->first_use = false;
+	if (!ncm_sha256_equal(&file->sha256, &not_recorded)) {
+		item->has_sha256 = true;
+		item->sha256 = file->sha256;
+	}
+	if (file->size > 0) {
+		item->has_size = true;
+		item->size = file->size;
+	}
 }
 
 bool mend_by_digest(struct run *run, size_t wanted, struct item *item)
@@ -130,7 +145,7 @@ void mend_by_place(struct run *run, size_t wanted, struct item *item)
 	}
 	item->dest_count = kept;
 	for (size_t i = 0; !extract && kept == 0 && i < run->damage_count; i++) {
-		if (is_of(&run->damages[i], id) && has_name(run->damages[i].file->file, item->artifact->name)) {
+		if (is_of(&run->damages[i], id) && is_meant(run->damages[i].file->file, item->artifact)) {
 			add_dest(run, wanted, item, &run->damages[i]);
 			break;
 		}
@@ -302,8 +317,10 @@ int mend_in_place(struct run *run, struct item *item)
 {
 	struct dest *dest = &item->dests[0];
 	NCM_AUTO_CLOSE int fd = ncm_open_beneath(dest->store->staging, item->range_partial, O_RDONLY, 0);
+	NCM_AUTO_CLOSE int home = ncm_store_home(dest->store, dest->store->dirfd);
 	const struct ncm_repair repair = {
 	    .store_dirfd = dest->store->dirfd,
+	    .home = home,
 	    .relative = dest->relative,
 	    .sha256 = &item->sha256,
 	    .size = item->size,

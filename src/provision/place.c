@@ -2,6 +2,7 @@
 /* Final names. Each file is complete, checked and synced before it gets one. */
 #include "provision/run.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/checkpoint.h"
@@ -89,6 +90,15 @@ static int place_ranges(struct run *run, struct item *item)
 	return result;
 }
 
+/* Links change its ctime, ours too; what is written changes its mtime. */
+static bool is_as_believed(int fd, const struct stat *then)
+{
+	struct stat now;
+
+	return fstat(fd, &now) == 0 && now.st_dev == then->st_dev && now.st_ino == then->st_ino &&
+	       now.st_size == then->st_size && ncm_mtime_ns(&now) == ncm_mtime_ns(then);
+}
+
 static int duplicate(struct run *run, struct item *item, const char *ready, struct dest *dest)
 {
 	NCM_AUTO_CLOSE int fd = open(ready, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -96,6 +106,10 @@ static int duplicate(struct run *run, struct item *item, const char *ready, stru
 
 	if (fd < 0)
 		return ncm_error_errno(&item->error, errno, "cannot open %s", ready);
+	if (ready == item->local && !is_as_believed(fd, &item->local_status)) {
+		ncm_error_set(&item->error, NCM_E_CHECKSUM, "%s was changed after it was checked", ready);
+		return ncm_error_hint(&item->error, "pull again: what is there is looked at anew");
+	}
 	if (ncm_store_duplicate(dest->store, dest->relative, fd, ready, &item->sha256, may_replace(run, dest), &how,
 				&dest->status, &item->error) < 0)
 		return -1;
@@ -138,8 +152,12 @@ static int place_manifest(struct item *item, struct dest *dest)
 /* Each store can prove its own files. Without them a verify has more to do, nothing worse. */
 static void keep_checkpoints(const struct item *item)
 {
-	for (size_t i = 0; i < item->dest_count; i++)
-		(void)ncm_checkpoints_write(item->dests[i].store->dirfd, &item->checkpoints, NULL);
+	for (size_t i = 0; i < item->dest_count; i++) {
+		const struct ncm_store *store = item->dests[i].store;
+		NCM_AUTO_CLOSE int home = ncm_store_home(store, store->dirfd);
+
+		(void)ncm_checkpoints_write(home, &item->checkpoints, NULL);
+	}
 }
 
 static int place_all(struct run *run, struct item *item)

@@ -18,7 +18,7 @@ static void emit_locked(void *context, const struct ncm_event *event)
 	pthread_mutex_unlock(&run->mutex);
 }
 
-static void run_free(struct run *run)
+void run_free(struct run *run)
 {
 	if (!run)
 		return;
@@ -32,6 +32,7 @@ static void run_free(struct run *run)
 	free(run->wanted);
 	free(run->models);
 	free(run->hashed);
+	elsewhere_free(run);
 	free(run->damages);
 	for (size_t i = 0; i < run->own_count; i++)
 		manifest_model_clear(&run->own_models[i]);
@@ -46,7 +47,7 @@ static void run_free(struct run *run)
 	free(run);
 }
 
-static void take_models(struct run *run, struct ncm_model *const *models, size_t count)
+void run_take_models(struct run *run, struct ncm_model *const *models, size_t count)
 {
 	run->models = ncm_calloc(count, sizeof *run->models);
 	run->model_count = count;
@@ -65,8 +66,8 @@ static void take_models(struct run *run, struct ncm_model *const *models, size_t
 	}
 }
 
-static struct run *run_new(const struct ncm_config *config, const struct ncm_provision_options *options,
-			   const struct ncm_sink *sink, struct ncm_error *err)
+struct run *run_new(const struct ncm_config *config, const struct ncm_provision_options *options,
+		    const struct ncm_sink *sink, struct ncm_error *err)
 {
 	struct run *run = ncm_calloc(1, sizeof *run);
 	NCM_AUTO_FREE char *lock_path = NULL;
@@ -96,6 +97,11 @@ failed:
 	return NULL;
 }
 
+static bool item_is_file(const struct run *run, const struct item *item)
+{
+	return !item->is_manifest && !run->wanted[item->wanted].spec->extract;
+}
+
 /* What the lock knew and the disk has needs no source; the rest does. */
 static void settle_present(struct run *run)
 {
@@ -103,8 +109,8 @@ static void settle_present(struct run *run)
 
 	for (size_t i = 0; i < run->item_count; i++) {
 		const struct item *item = &run->items[i];
-		/* To mend from another copy on this machine no source is needed either. */
-		const bool here = run->verified && !item->is_manifest && item_ready_path(item);
+		/* What another copy on this machine is linked to needs no source either. */
+		const bool here = item_is_file(run, item) && item_ready_path(item);
 
 		for (size_t k = 0; k < item->dest_count; k++)
 			missing[item->dests[k].wanted] |= !item->dests[k].right && !here;
@@ -213,6 +219,8 @@ static void describe_model(const struct run *run, size_t index, struct ncm_plan_
 			file->store = ncm_strdup(dest->store->id);
 			file->source = ncm_strdup(item->resolution->uri);
 			file->step = item_step(item, dest);
+			if (file->step == NCM_STEP_LINK || file->step == NCM_STEP_COPY)
+				file->from = ncm_strdup_null(item_ready_path(item));
 			file->size = item->size;
 			file->present = dest->right ? item->size : item->present;
 			file->to_get = dest == &item->dests[0] ? item_to_get(item) : 0;
@@ -281,7 +289,7 @@ struct ncm_plan *ncm_plan_make(const struct ncm_config *config, struct ncm_model
 
 	if (!run)
 		return NULL;
-	take_models(run, models, count);
+	run_take_models(run, models, count);
 	return plan_of(run, err);
 }
 
@@ -329,7 +337,7 @@ struct ncm_plan *ncm_plan_repair(const struct ncm_config *config, struct ncm_cat
 		return NULL;
 	take_damage(run, report);
 	models = damaged_models(run, catalog, &count);
-	take_models(run, models, count);
+	run_take_models(run, models, count);
 	return plan_of(run, err);
 }
 
@@ -352,6 +360,7 @@ void ncm_plan_free(struct ncm_plan *plan)
 			free(model->files[k].path);
 			free(model->files[k].store);
 			free(model->files[k].source);
+			free(model->files[k].from);
 		}
 		free(model->files);
 		free(model->source);

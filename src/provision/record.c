@@ -7,13 +7,14 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "registry/model.h"
 #include "registry/write.h"
 
 #include <errno.h>
 #include <string.h>
 
-static void add_file(struct ncm_reg_model *out, const struct dest *dest, const char *path, uint64_t size,
-		     const struct ncm_sha256 *sha256, int64_t mtime_ns)
+static struct ncm_reg_file *add_file(struct ncm_reg_model *out, const struct dest *dest, const char *path,
+				     uint64_t size, const struct ncm_sha256 *sha256, int64_t mtime_ns)
 {
 	struct ncm_reg_file *file = NCM_PUSH(out->files, out->file_count);
 
@@ -24,6 +25,7 @@ static void add_file(struct ncm_reg_model *out, const struct dest *dest, const c
 	file->sha256 = *sha256;
 	file->mtime_ns = mtime_ns;
 	out->size += size;
+	return file;
 }
 
 static int add_unpacked(const struct item *item, const struct dest *dest, struct ncm_reg_model *out,
@@ -36,7 +38,7 @@ static int add_unpacked(const struct item *item, const struct dest *dest, struct
 
 		if (lstat(path, &status) < 0)
 			return ncm_error_errno(err, errno, "cannot see %s", path);
-		add_file(out, dest, path, file->size, &file->sha256, ncm_mtime_ns(&status));
+		add_file(out, dest, path, file->size, &file->sha256, ncm_mtime_ns(&status))->archive = item->sha256;
 	}
 	return 0;
 }
@@ -51,7 +53,8 @@ static size_t add_known(const struct run *run, const char *id, const struct dest
 		const struct ncm_reg_file *file = &old->files[i];
 
 		if (strncmp(file->abs, dest->path, size) == 0 && (file->abs[size] == '/' || file->abs[size] == '\0')) {
-			add_file(out, dest, file->abs, file->size, &file->sha256, file->mtime_ns);
+			add_file(out, dest, file->abs, file->size, &file->sha256, file->mtime_ns)->archive =
+			    file->archive;
 			found++;
 		}
 	}
@@ -115,32 +118,14 @@ static void describe(const struct run *run, size_t index, struct ncm_reg_model *
 		first = first ? first : wanted->resolution;
 		trust = weaker(trust, wanted->trust);
 	}
-	out->id = model->id;
-	out->display_name = model->name;
-	out->profile = model->profile;
-	out->phase = model->phase;
-	out->priority = (char *)model->priority;
-	out->kind = model->kind;
+	registry_describe(model, variant, out);
 	out->store = out->file_count > 0 ? out->files[0].store : NULL;
 	out->source = first ? first->uri : NULL;
 	out->revision = first ? first->revision : NULL;
-	out->variant = variant ? variant->name : NULL;
-	out->license = (char *)first_of(model->license, first ? first->license : NULL);
-	out->format = variant && variant->format ? variant->format : model->format;
-	out->architecture = (char *)first_of(model->architecture, first ? first->architecture : NULL);
-	out->quantization = (char *)(variant && variant->quantization
-					 ? variant->quantization
-					 : first_of(model->quantization, first ? first->quantization : NULL));
-	out->parameters = (char *)first_of(model->parameters, first ? first->parameters : NULL);
-	out->context_length = model->context_length;
-	out->dimensions = model->dimensions;
-	out->vram_gb = model->vram_max > 0 ? model->vram_max : model->vram_min;
-	out->performance_score = model->performance_score;
-	out->cost_score = model->cost_score;
-	out->privacy_tier = model->privacy_tier;
-	out->use_cases = model->use_cases;
-	out->tags = model->tags;
-	out->capabilities = model->capabilities;
+	out->license = (char *)first_of(out->license, first ? first->license : NULL);
+	out->architecture = (char *)first_of(out->architecture, first ? first->architecture : NULL);
+	out->quantization = (char *)first_of(out->quantization, first ? first->quantization : NULL);
+	out->parameters = (char *)first_of(out->parameters, first ? first->parameters : NULL);
 	out->trust = (char *)trust;
 }
 
@@ -172,8 +157,7 @@ static const struct item *item_of(const struct run *run, const struct ncm_artifa
 	return NULL;
 }
 
-/* For the lock in memory; see save_lock. */
-static void pin(struct run *run, const struct wanted *wanted)
+void wanted_pin(struct run *run, const struct wanted *wanted)
 {
 	const struct ncm_resolution *resolution = wanted->resolution;
 	const char *uri = wanted->spec->from.items[0];
@@ -285,7 +269,7 @@ static int save_lock(struct run *run, const size_t *models, size_t count, struct
 		for (size_t k = 0; k < count && !wanted->from_lock; k++) {
 			if (models[k] != wanted->model)
 				continue;
-			pin(run, wanted);
+			wanted_pin(run, wanted);
 			uris[pinned++] = wanted->spec->from.items[0];
 		}
 	}

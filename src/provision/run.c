@@ -62,9 +62,7 @@ static int lock_stores(struct run *run, struct ncm_store **stores, size_t count,
 	for (size_t i = 0; i < count; i++) {
 		struct ncm_error why = NCM_ERROR_INIT;
 
-		if (ncm_store_open(stores[i], &why) == 0)
-			locks[i] = ncm_lock_beneath(stores[i]->dirfd, ".ncmodel/lock", stores[i]->path,
-						    run->options.no_wait, &run->sink, &why);
+		locks[i] = ncm_store_lock(stores[i], run->options.no_wait, &run->sink, &why);
 		if (why.code == NCM_E_BUSY || why.code == NCM_E_INTERRUPTED)
 			return ncm_error_move(err, &why);
 		if (why.code != NCM_OK)

@@ -78,7 +78,7 @@ struct item {
 	bool first_use; /* no digest was known beforehand */
 	struct dest *dests;
 	size_t dest_count;
-	char *local;      /* a registered file with the same bytes, absolute; or NULL */
+	char *local;      /* another file on this machine with the same bytes, absolute; or NULL */
 	char *partial;    /* name in the first destination's staging folder */
 	uint64_t present; /* bytes of the partial */
 	struct ncm_unpacked *unpacked;
@@ -100,6 +100,7 @@ struct item {
 	const char *served_by; /* URI */
 	char *server_name;
 	struct ncm_error error;
+	struct stat local_status; /* of `local` when its bytes were believed */
 };
 
 struct chosen_model {
@@ -140,6 +141,7 @@ struct run {
 	size_t item_count;
 	struct hashed *hashed;
 	size_t hashed_count;
+	struct elsewhere *elsewhere; /* elsewhere.c's; NULL until something is looked for */
 	size_t resolved, to_resolve; /* for the RESOLVED events */
 	bool asked_network;
 	/* When mending: what a verify found (borrowed), and models that no manifest has. */
@@ -153,6 +155,10 @@ struct run {
 /* wanted.c: what each file spec is, from the lock, the manifest's pins or the source. */
 void wanted_resolve_locally(struct run *run);
 void wanted_resolve_by_network(struct run *run);
+/* The same for one of them; from any thread. */
+void wanted_ask(struct run *run, struct wanted *wanted);
+/* Tells that one more of run->to_resolve was looked up. */
+void wanted_tell(struct run *run, const struct wanted *wanted);
 /* Asks for the item's next alternate. Returns 0 when item->artifact is that alternate's, or -1 when there is none
  * (left). */
 int wanted_next_alternate(struct run *run, struct item *item);
@@ -163,6 +169,8 @@ const struct ncm_lock_entry *wanted_lock_entry(const struct run *run, const stru
 
 /* items.c: the content and the destinations of what was resolved. */
 void items_build(struct run *run);
+/* Adds those of one resolved wanted. Returns 0, or -1 with its error when names, pins or policy are against it. */
+int items_add(struct run *run, size_t wanted);
 void items_free(struct run *run);
 
 /* classify.c: what is on disk already. Sets dests' right, adopted, in_way, ours and items' present and local. */
@@ -176,6 +184,14 @@ bool item_needs_network(const struct item *item);
  * held against what names may be. Class POLICY. */
 int item_take_server_name(struct run *run, struct item *item);
 const char *item_ready_path(const struct item *item); /* of a right destination or the local twin, or NULL */
+/* Whether the file below a store's folder has the item's bytes; `path` is the same, absolute. Hashes it if need be, and
+ * sets local_status. */
+bool item_has_bytes(struct run *run, struct item *item, int dirfd, const char *relative, const char *path);
+
+/* elsewhere.c: a file with the item's bytes in any store of the layout, registered or not: its absolute path, which the
+ * caller frees; or NULL. */
+char *elsewhere_find(struct run *run, struct item *item);
+void elsewhere_free(struct run *run);
 
 /* mend.c: only what a verify found damaged (run->verified). */
 /* Gives an item the damaged files of the model with its digest as destinations. False if that cannot be told: the
@@ -225,6 +241,8 @@ void item_place(struct run *run, struct item *item);
 
 /* record.c: the lock and models.json. */
 void models_finish(struct run *run, const size_t *models, size_t count);
+/* Pins what was resolved (and has its items) in the lock in memory. */
+void wanted_pin(struct run *run, const struct wanted *wanted);
 
 /* sniff.c: is a file what its name says? Class POLICY. */
 int sniff_check(int fd, const char *name, struct ncm_error *err);

@@ -51,7 +51,8 @@ static int check_lock_agrees(const struct run *run, const struct wanted *wanted,
 		return 0;
 	ncm_error_set(err, NCM_E_POLICY, "%s: the manifest and the lock pin different bytes for %s",
 		      model_id(run, wanted), spec->from.items[0]);
-	return ncm_error_hint(err, "if the manifest is right, run the pull with --update and keep the new lock");
+	return ncm_error_hint(err, "if the manifest is right, take its pin with `ncmodel lock --update %s`",
+			      model_id(run, wanted));
 }
 
 static struct ncm_resolution *resolution_from_lock(const struct wanted *wanted, const struct ncm_lock_entry *entry)
@@ -165,11 +166,8 @@ static bool must_ask(const struct wanted *wanted)
 	return wanted->error.code == NCM_OK && (!wanted->resolution || (wanted->from_lock && !wanted->settled));
 }
 
-static void resolve_by_network(void *context, size_t index)
+void wanted_ask(struct run *run, struct wanted *wanted)
 {
-	struct run *run = context;
-	struct wanted *wanted = &run->wanted[index];
-
 	if (!must_ask(wanted))
 		return;
 	if (run->options.offline) {
@@ -194,6 +192,10 @@ static void resolve_by_network(void *context, size_t index)
 		ncm_error_clear(&wanted->error);
 	else if (wanted->error.code == NCM_OK)
 		ncm_error_set(&wanted->error, NCM_E_INTERRUPTED, "%s: interrupted", model_id(run, wanted));
+}
+
+void wanted_tell(struct run *run, const struct wanted *wanted)
+{
 	pthread_mutex_lock(&run->mutex);
 	run->resolved++;
 	pthread_mutex_unlock(&run->mutex);
@@ -201,6 +203,17 @@ static void resolve_by_network(void *context, size_t index)
 						 .model = model_id(run, wanted),
 						 .done = run->resolved,
 						 .total = run->to_resolve});
+}
+
+static void resolve_by_network(void *context, size_t index)
+{
+	struct run *run = context;
+	struct wanted *wanted = &run->wanted[index];
+	const bool asks = must_ask(wanted);
+
+	wanted_ask(run, wanted);
+	if (asks && !run->options.offline)
+		wanted_tell(run, wanted);
 }
 
 void wanted_resolve_by_network(struct run *run)
