@@ -1,104 +1,83 @@
 /* SPDX-License-Identifier: MIT */
+#include "manifest.h"
+
 #include "command.h"
 
-#include "ui/text.h"
-
-#include <stdio.h>
 #include <string.h>
 
-enum {
-	LONGEST_PATH = 1024,
+static const struct {
+	const char *name;
+	int (*run)(struct session *session);
+} actions[] = {
+    {"check", manifest_check},
+    {"dump", manifest_dump},
+    {"import", manifest_import},
+    {"init", manifest_init},
 };
-
-static json_t *faults_of(const struct ncm_error *err)
-{
-	json_t *faults = json_array();
-
-	for (const char *at = err->message ? err->message : ""; *at;) {
-		const size_t length = strcspn(at, "\n");
-		AUTO_FREE char *line = text_format("%.*s", (int)length, at);
-
-		if (length > 0)
-			json_push(faults, json_text(line));
-		at += length + (at[length] == '\n');
-	}
-	return faults;
-}
-
-/* Tells one file's verdict; returns its class. */
-static enum ncm_errc check(struct session *session, const char *path, json_t *files)
-{
-	struct ncm_error err = NCM_ERROR_INIT;
-	json_t *file = json_object();
-	enum ncm_errc class = NCM_OK;
-
-	json_put_text(file, "file", path);
-	if (ncm_manifest_check(session->config, path, &err) < 0) {
-		class = err.code;
-		json_put(file, "faults", faults_of(&err));
-		report_error(&session->report, &err, NULL);
-	} else {
-		AUTO_FREE char *safe = text_safe_long(path, LONGEST_PATH);
-
-		json_put(file, "faults", json_array());
-		if (!session->report.json && !session->settings.quiet)
-			printf("ok  %s\n", safe);
-	}
-	json_put_flag(file, "ok", class == NCM_OK);
-	json_push(files, file);
-	ncm_error_clear(&err);
-	return class;
-}
-
-static int usage(struct session *session)
-{
-	struct ncm_error err = NCM_ERROR_INIT;
-	const struct ncm_strings *operands = &session->settings.operands;
-
-	if (operands->count > 0 && strcmp(operands->items[0], "check") != 0)
-		ncm_error_set(&err, NCM_E_USAGE, "manifest: \"%s\" is not something to do with a manifest",
-			      operands->items[0]);
-	else
-		ncm_error_set(&err, NCM_E_USAGE, "manifest: which file?");
-	ncm_error_hint(&err, "usage: ncmodel manifest %s", session->command->arguments);
-	return session_fail(session, &err);
-}
 
 static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 	const struct ncm_strings *operands = &session->settings.operands;
-	json_t *files = json_array();
-	int exit_code = 0;
 
-	session->report.data = json_object();
-	json_put(session->report.data, "files", files);
-	if (operands->count < 2 || strcmp(operands->items[0], "check") != 0)
-		return usage(session);
-	if (session_config(session, &err) < 0)
-		return session_fail(session, &err);
-	for (size_t i = 1; i < operands->count; i++) {
-		const int code = report_exit_code(check(session, operands->items[i], files));
-
-		exit_code = exit_code == 0 || exit_code == code ? (code ? code : exit_code) : code ? 1 : exit_code;
+	for (size_t i = 0; operands->count > 0 && i < sizeof actions / sizeof *actions; i++) {
+		if (strcmp(actions[i].name, operands->items[0]) == 0)
+			return actions[i].run(session);
 	}
-	return exit_code;
+	if (operands->count > 0)
+		ncm_error_set(&err, NCM_E_USAGE, "manifest: \"%s\" is not something to do with a manifest",
+			      operands->items[0]);
+	else
+		ncm_error_set(&err, NCM_E_USAGE, "manifest: what is to be done?");
+	ncm_error_hint(&err, "usage: ncmodel manifest %s", session->command->arguments);
+	return session_fail(session, &err);
 }
+
+static const struct option own[] = {
+    {'o', "output", OPTION_TEXT, offsetof(struct settings, output), .argument = "FILE",
+     .help = "write the manifest to this file instead of standard output", .completes = COMPLETES_FILE},
+    {0, "as-profile", OPTION_TEXT, offsetof(struct settings, as_profile), .argument = "NAME",
+     .help = "the profile that the manifest is of; without -o it becomes a phase of that profile of your own"},
+    {0, "format", OPTION_TEXT, offsetof(struct settings, import_format), .argument = "FORMAT",
+     .help = "what an imported list is, when it cannot be told: ollama, comfyui or urls",
+     .words = "ollama comfyui urls"},
+    {.name = NULL},
+};
+static const struct option_group own_group = {"Options", own};
 
 static const char *const examples[] = {
     "ncmodel manifest check phase-1-high.json",
     "every fault, with its line and JSON path",
+    "ncmodel manifest dump -o my-models.json",
+    "everything that is installed, pinned, to be pulled on another machine",
+    "ncmodel manifest import pull-models.sh --as-profile mine",
+    "a profile from a script of `ollama pull` lines",
+    "ncmodel manifest import urls.txt --to comfyui/loras",
+    "addresses, one a line, for one folder",
+    "ncmodel manifest init mine",
+    "a profile of your own from what is installed, or a small one to begin with",
     NULL,
 };
 
 const struct command command_manifest = {
     .name = "manifest",
-    .summary = "Check manifests of your own",
-    .arguments = "check FILE...",
-    .words = "check",
+    .summary = "Check manifests, or make them from what is there",
+    .arguments = "check FILE... | dump [MODEL...] | import FILE | init NAME",
+    .words = "check dump import init",
     .operands = OPERANDS_FILES,
-    .description = "Checks manifest files by the schema and by the rules beyond it, and tells all faults of all files "
-		   "in one go, each as FILE:LINE: JSON path: reason.",
+    .groups = {&own_group, &options_selection},
+    .description =
+	"check: tells all faults of all files in one go, each as FILE:LINE: JSON path: reason.\n\n"
+	"dump: prints a manifest of what models.json has, every file pinned by size and SHA-256. Models are chosen "
+	"as for list. One whose source nothing tells is left out with a warning.\n\n"
+	"import: makes a manifest of a shell script with `ollama pull` lines, of bare Ollama names or what `ollama "
+	"list` prints, of ComfyUI-Manager's model-list.json, or of addresses, one a line (aria2's out= and checksum= "
+	"are understood). FILE may be - for standard input. What cannot be taken is told with its line and left out; "
+	"the exit code is 2 then, and the rest is written all the same. Nothing is looked up: `ncmodel lock` pins "
+	"what has no digest.\n\n"
+	"init: writes the first manifest of a profile of your own, of what is installed, or of one example. Nothing "
+	"is ever overwritten.\n\n"
+	"--phase chooses models for dump; for import and init it is the phase of the manifest.",
     .examples = examples,
     .run = run,
 };

@@ -40,25 +40,24 @@ static bool is_newer(struct manifest_set *set, size_t index)
 	return true;
 }
 
-static void read_file(struct manifest_set *set, const json_t *schema, const char *path, bool context)
+static struct manifest_file *add_file(struct manifest_set *set, const char *path, bool context)
 {
-	const size_t index = set->count;
-	struct telling telling = {set, index};
-	struct ncm_error err = NCM_ERROR_INIT;
 	struct manifest_file *file = NCM_PUSH(set->files, set->count);
 
 	file->path = ncm_strdup(path);
 	file->context = context;
 	file->first = set->catalog->count;
-	file->text = ncm_read_file(path, NCM_LIMIT_MANIFEST_BYTES, &file->size);
-	if (!file->text) {
-		if (errno == EFBIG)
-			manifest_fault(set, index, "$", "the file is larger than %u bytes", NCM_LIMIT_MANIFEST_BYTES);
-		else
-			manifest_fault(set, index, "$", "cannot be read: %s",
-				       strerrordesc_np(errno) ? strerrordesc_np(errno) : "error");
-		return;
-	}
+	return file;
+}
+
+/* Parses and checks the text of the file that was added last. */
+static void take_text(struct manifest_set *set, const json_t *schema)
+{
+	const size_t index = set->count - 1;
+	struct manifest_file *file = &set->files[index];
+	struct telling telling = {set, index};
+	struct ncm_error err = NCM_ERROR_INIT;
+
 	/* An empty name leaves ":LINE: reason", from which the fault takes both. */
 	file->json = ncm_json_parse(file->text, file->size, "", NCM_E_MANIFEST, &err);
 	if (!file->json) {
@@ -75,7 +74,21 @@ static void read_file(struct manifest_set *set, const json_t *schema, const char
 	file->count = set->catalog->count - file->first;
 }
 
-static json_t *read_schema(const struct ncm_config *config, struct ncm_error *err)
+static void read_file(struct manifest_set *set, const json_t *schema, const char *path, bool context)
+{
+	struct manifest_file *file = add_file(set, path, context);
+
+	file->text = ncm_read_file(path, NCM_LIMIT_MANIFEST_BYTES, &file->size);
+	if (file->text)
+		take_text(set, schema);
+	else if (errno == EFBIG)
+		manifest_fault(set, set->count - 1, "$", "the file is larger than %u bytes", NCM_LIMIT_MANIFEST_BYTES);
+	else
+		manifest_fault(set, set->count - 1, "$", "cannot be read: %s",
+			       strerrordesc_np(errno) ? strerrordesc_np(errno) : "error");
+}
+
+json_t *manifest_schema(const struct ncm_config *config, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *path =
 	    ncm_path_join(config->data_dir ? config->data_dir : ".", "schema/manifest.schema.json");
@@ -154,7 +167,7 @@ static struct ncm_catalog *set_finish(struct manifest_set *set, struct ncm_error
 struct ncm_catalog *ncm_catalog_load(const struct ncm_config *config, struct ncm_error *err)
 {
 	const bool spelled = config->manifest_file_count > 0;
-	NCM_AUTO_JSON json_t *schema = read_schema(config, err);
+	NCM_AUTO_JSON json_t *schema = manifest_schema(config, err);
 	struct ncm_strings paths = {0};
 	struct manifest_set *set;
 
@@ -176,34 +189,49 @@ struct ncm_catalog *ncm_catalog_load(const struct ncm_config *config, struct ncm
 	return set_finish(set, err);
 }
 
-int ncm_manifest_check(const struct ncm_config *config, const char *file, struct ncm_error *err)
+/* The other phases of the profile that the file is of, for the ids in them. */
+static void read_siblings(struct manifest_set *set, const json_t *schema, const char *file)
 {
-	NCM_AUTO_JSON json_t *schema = read_schema(config, err);
 	NCM_AUTO_FREE char *path = ncm_path_absolute(file);
+	NCM_AUTO_FREE char *folder = ncm_strndup(path, (size_t)(ncm_path_base(path) - path));
 	struct ncm_strings siblings = {0};
-	struct manifest_set *set;
-	struct ncm_catalog *catalog;
 
-	if (!schema)
-		return -1;
-	set = set_new();
-	set->complete = true;
-	/* The other phases of the profile, for the ids in them. */
-	if (manifest_is_phase_file(ncm_path_base(path))) {
-		NCM_AUTO_FREE char *folder = ncm_strndup(path, (size_t)(ncm_path_base(path) - path));
-
+	if (manifest_is_phase_file(ncm_path_base(path)))
 		manifest_files_in(folder, &siblings);
-	}
 	for (size_t i = 0; i < siblings.count; i++) {
 		if (strcmp(siblings.items[i], path) != 0)
 			read_file(set, schema, siblings.items[i], true);
 	}
-	read_file(set, schema, file, false);
-	check_rules(set);
 	ncm_strings_free(&siblings);
+}
+
+int manifest_check_text(const json_t *schema, const char *file, const char *text, struct ncm_error *err)
+{
+	struct manifest_set *set = set_new();
+	struct ncm_catalog *catalog;
+
+	set->complete = true;
+	read_siblings(set, schema, file);
+	if (text) {
+		struct manifest_file *given = add_file(set, file, false);
+
+		given->text = ncm_strdup(text);
+		given->size = strlen(text);
+		take_text(set, schema);
+	} else {
+		read_file(set, schema, file, false);
+	}
+	check_rules(set);
 	catalog = set_finish(set, err);
 	ncm_catalog_free(catalog);
 	return catalog ? 0 : -1;
+}
+
+int ncm_manifest_check(const struct ncm_config *config, const char *file, struct ncm_error *err)
+{
+	NCM_AUTO_JSON json_t *schema = manifest_schema(config, err);
+
+	return schema ? manifest_check_text(schema, file, NULL, err) : -1;
 }
 
 void ncm_catalog_free(struct ncm_catalog *catalog)

@@ -44,6 +44,13 @@ int manifest_tell_faults(const struct manifest_set *set, struct ncm_error *err);
 /* "FILE:LINE" of a JSON path. The caller frees it. */
 char *manifest_place(const struct manifest_file *file, const char *path);
 
+/* catalog.c */
+/* The shipped schema of manifests. New reference. */
+json_t *manifest_schema(const struct ncm_config *config, struct ncm_error *err);
+/* Checks the text as if it stood in `file`, whose neighbours are looked at; NULL: what stands there. As
+ * ncm_manifest_check. */
+int manifest_check_text(const json_t *schema, const char *file, const char *text, struct ncm_error *err);
+
 /* parse.c: appends the models of a file that the schema has passed. */
 void manifest_parse(const json_t *json, struct ncm_catalog *catalog);
 void manifest_model_clear(struct ncm_model *model);
