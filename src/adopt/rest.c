@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/* What is registered already, and what nothing pins. */
+#include "adopt/adopt.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+static const struct ncm_sha256 not_recorded;
+
+bool found_is_read(const struct found *found)
+{
+	for (size_t i = 0; i < found->file_count; i++) {
+		if (!found->files[i].has_sha256)
+			return false;
+	}
+	return true;
+}
+
+static const struct ncm_reg_file *recorded_file(const struct ncm_reg_model *entry, const struct found_file *file)
+{
+	for (size_t i = 0; i < entry->file_count; i++) {
+		if (strcmp(entry->files[i].abs, file->path) == 0)
+			return &entry->files[i];
+	}
+	return NULL;
+}
+
+/* Every digest that was recorded is that of the file still. Older scripts recorded none. */
+static bool has_recorded_bytes(const struct found *found)
+{
+	for (size_t i = 0; i < found->file_count; i++) {
+		const struct ncm_reg_file *recorded = recorded_file(found->registered, &found->files[i]);
+
+		if (recorded && !ncm_sha256_equal(&recorded->sha256, &not_recorded) &&
+		    !ncm_sha256_equal(&recorded->sha256, &found->files[i].sha256))
+			return false;
+	}
+	return true;
+}
+
+/* A file of the entry as it was recorded. */
+static void keep_file(struct ncm_reg_model *entry, const struct ncm_reg_file *recorded)
+{
+	struct ncm_reg_file *out = NCM_PUSH(entry->files, entry->file_count);
+
+	*out = *recorded;
+	out->path = ncm_strdup(recorded->path);
+	out->abs = ncm_strdup(recorded->abs);
+	out->store = ncm_strdup_null(recorded->store);
+	out->role = ncm_strdup_null(recorded->role);
+}
+
+/* Whether it is to be brought up to date in the entry that it has. */
+static bool keeps_entry(const struct found *found, const struct ncm_reg_model *entry)
+{
+	return found->registered == entry && !found->known && !found->taken && !found->refused &&
+	       found_is_read(found) && has_recorded_bytes(found);
+}
+
+static const struct found_file *found_file(const struct adopt *adopt, const struct ncm_reg_model *entry,
+					   const struct ncm_reg_file *recorded)
+{
+	for (size_t i = 0; i < adopt->found_count; i++) {
+		const struct found *found = &adopt->found[i];
+
+		for (size_t k = 0; keeps_entry(found, entry) && k < found->file_count; k++) {
+			if (strcmp(found->files[k].path, recorded->abs) == 0)
+				return &found->files[k];
+		}
+	}
+	return NULL;
+}
+
+/* A shard or a file of the repository that came later. A manifest's model has what the manifest says, and no more. */
+static void add_later_files(struct adopt *adopt, const struct ncm_reg_model *old, struct ncm_reg_model *entry)
+{
+	for (size_t i = 0; i < adopt->found_count; i++) {
+		struct found *found = &adopt->found[i];
+
+		if (!keeps_entry(found, old))
+			continue;
+		for (size_t k = 0; k < found->file_count && !old->profile; k++)
+			entry_add_file(entry, &found->files[k], NULL);
+		found->taken = true;
+	}
+}
+
+static void keep_entry(struct adopt *adopt, const struct ncm_reg_model *old, const char *known_by)
+{
+	struct ncm_reg_model entry;
+
+	registry_model_copy(&entry, old);
+	for (size_t i = 0; i < old->file_count; i++) {
+		const struct found_file *file = found_file(adopt, old, &old->files[i]);
+
+		if (file)
+			entry_add_file(&entry, file, old->files[i].role);
+		else
+			keep_file(&entry, &old->files[i]);
+	}
+	add_later_files(adopt, old, &entry);
+	adopt_put(adopt, &entry, NCM_ADOPT_CHANGED, known_by, NULL);
+}
+
+/* Whether it has weights that the entry of a manifest's model does not name, and nothing of that entry has changed. */
+static bool is_more_than_registered(const struct found *found)
+{
+	bool more = false;
+
+	for (size_t i = 0; i < found->file_count; i++) {
+		const struct found_file *file = &found->files[i];
+		const struct ncm_reg_file *recorded = recorded_file(found->registered, file);
+
+		more = more || (!recorded && strcmp(file->role, "weights") == 0);
+		if (recorded && recorded->mtime_ns != file->mtime_ns)
+			return false;
+	}
+	return more && found->registered->profile;
+}
+
+/* Once for each entry, however many of the models found are its. */
+static void tell_known(struct adopt *adopt, const struct found *found)
+{
+	struct ncm_reg_model entry;
+
+	for (size_t i = 0; i < adopt->adoption->count; i++) {
+		const struct ncm_adoption_model *model = &adopt->adoption->models[i];
+
+		if (model->verdict != NCM_ADOPT_REFUSED && strcmp(model->entry.id, found->registered->id) == 0)
+			return;
+	}
+	registry_model_copy(&entry, found->registered);
+	for (size_t i = 0; i < found->registered->file_count; i++)
+		keep_file(&entry, &found->registered->files[i]);
+	adopt_put(adopt, &entry, NCM_ADOPT_KNOWN, found->seen->known_by, NULL);
+}
+
+/* What of it is not registered is a model of its own. */
+static void split_off(struct adopt *adopt, struct found *found)
+{
+	struct ncm_reg_model entry;
+
+	registry_model_copy(&entry, &found->seen->entry);
+	for (size_t i = 0; i < found->file_count; i++) {
+		if (!recorded_file(found->registered, &found->files[i]))
+			entry_add_file(&entry, &found->files[i], NULL);
+	}
+	found->taken = true;
+	adopt_put(adopt, &entry, NCM_ADOPT_NEW, found->seen->known_by, NULL);
+	tell_known(adopt, found);
+}
+
+void adopt_registered(struct adopt *adopt)
+{
+	for (size_t i = 0; i < adopt->found_count; i++) {
+		struct found *found = &adopt->found[i];
+
+		if (!found->registered || !keeps_entry(found, found->registered))
+			continue;
+		if (is_more_than_registered(found))
+			split_off(adopt, found);
+		else
+			keep_entry(adopt, found->registered, found->seen->known_by);
+	}
+}
+
+static void take_source(struct adopt *adopt, const struct found *found, struct ncm_reg_model *entry)
+{
+	const struct ncm_reg_model *seen = &found->seen->entry;
+
+	if (strcmp(found->seen->known_by, "ollama") != 0 || !seen->source || !seen->revision)
+		return;
+	free(entry->source);
+	entry->source = ncm_asprintf("%s@%s", seen->source, seen->revision);
+	adopt_pin_ollama(adopt, found, seen->source, "upstream");
+}
+
+/* Whether the names and listings of its own application told what it is to be. */
+static bool is_told(const struct found *found)
+{
+	return strcmp(found->seen->known_by, "ollama") == 0 || strcmp(found->seen->known_by, "hf") == 0;
+}
+
+static void take(struct adopt *adopt, struct found *found)
+{
+	const struct ncm_reg_model *old = found->registered;
+	struct ncm_reg_model entry;
+
+	registry_model_copy(&entry, &found->seen->entry);
+	for (size_t i = 0; i < found->file_count; i++)
+		entry_add_file(&entry, &found->files[i], NULL);
+	free(entry.store);
+	entry.store = ncm_strdup_null(found->files[0].store);
+	entry.trust = ncm_strdup(is_told(found) ? "upstream" : "first-use");
+	take_source(adopt, found, &entry);
+	if (old) {
+		free(entry.id);
+		entry.id = ncm_strdup(old->id);
+	}
+	found->taken = true;
+	adopt_put(adopt, &entry, old ? NCM_ADOPT_CHANGED : NCM_ADOPT_NEW, found->seen->known_by, NULL);
+}
+
+static char *take_doubt(struct found *found)
+{
+	char *doubt = found->doubt;
+
+	found->doubt = NULL;
+	return doubt;
+}
+
+void adopt_rest(struct adopt *adopt)
+{
+	for (size_t i = 0; i < adopt->found_count; i++) {
+		struct found *found = &adopt->found[i];
+
+		if (found->known)
+			tell_known(adopt, found);
+		else if (!found->taken && !found->refused && found->doubt)
+			adopt_refuse(adopt, found, take_doubt(found));
+		else if (!found->taken && !found->refused && found_is_read(found))
+			take(adopt, found);
+	}
+}
