@@ -121,17 +121,18 @@ def _die_with_parent():
 
 class Peer:
     def __init__(self, binary, store, prune):
+        self.binary = binary
         self.home = tempfile.mkdtemp(prefix="ollama-peer-")  # its keys and history stay out of the user's home
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.url = "http://127.0.0.1:%d" % port
-        environment = dict(os.environ, HOME=self.home, OLLAMA_HOST="127.0.0.1:%d" % port, OLLAMA_MODELS=os.path.abspath(store),
-                           OLLAMA_NO_CLOUD="1", OLLAMA_CONTEXT_LENGTH="256", OLLAMA_LLM_LIBRARY="cpu")
+        self.environment = dict(os.environ, HOME=self.home, OLLAMA_HOST="127.0.0.1:%d" % port, OLLAMA_MODELS=os.path.abspath(store),
+                                OLLAMA_NO_CLOUD="1", OLLAMA_CONTEXT_LENGTH="256", OLLAMA_LLM_LIBRARY="cpu")
         if not prune:
-            environment["OLLAMA_NOPRUNE"] = "1"
+            self.environment["OLLAMA_NOPRUNE"] = "1"
         self.log = open(os.path.join(self.home, "log"), "wb")
-        self.process = subprocess.Popen([binary, "serve"], env=environment, stdin=subprocess.DEVNULL, stdout=self.log,
+        self.process = subprocess.Popen([binary, "serve"], env=self.environment, stdin=subprocess.DEVNULL, stdout=self.log,
                                         stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)
 
     def __enter__(self):
@@ -165,6 +166,41 @@ class Peer:
         with opener.open(urllib.request.Request(self.url + path, data), timeout=timeout) as answer:
             return json.loads(answer.read())
 
+    def command(self, *arguments):
+        """Runs `ollama ARGUMENT...` against the server, as a user does."""
+        done = subprocess.run([self.binary, *arguments], env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=120, cwd=self.home)
+        if done.returncode:
+            raise Rejected("ollama %s: %s\n%s" % (" ".join(arguments), done.stderr.strip(), self.tail()))
+        return done.stdout
+
+    def create(self, name, *lines):
+        """`ollama create` from a Modelfile with these lines."""
+        modelfile = os.path.join(self.home, "Modelfile")
+        with open(modelfile, "w", encoding="utf-8") as out:
+            out.write("\n".join(lines) + "\n")
+        self.command("create", name, "-f", modelfile)
+
+    def listed(self):
+        """What it lists, by name."""
+        return {m["name"]: m for m in self.ask("/api/tags")["models"]}
+
+    def show(self, name):
+        try:
+            return self.ask("/api/show", {"model": name})
+        except urllib.error.HTTPError as error:
+            raise Rejected("Ollama cannot show %s: %s" % (name, error.read().decode(errors="replace"))) from None
+
+    def generate(self, name):
+        """Loads the model and has it produce a few tokens."""
+        try:
+            told = self.ask("/api/generate", {"model": name, "prompt": "a", "raw": True, "stream": False,
+                                              "options": {"num_predict": 4, "seed": 1}})
+        except urllib.error.HTTPError as error:
+            raise Rejected("Ollama cannot run %s: %s\n%s" % (name, error.read().decode(errors="replace"), self.tail())) from None
+        if not told.get("eval_count"):
+            raise Rejected("Ollama produced nothing with %s" % name)
+
 
 def expect(what, got, wanted):
     if wanted is not None and str(got) != str(wanted):
@@ -175,7 +211,7 @@ def check(binary, store, model=None, size=None, digest=None, family=None, quanti
     """Raises Rejected unless the server lists and opens the model. Returns lines that say what it saw."""
     seen = []
     with Peer(binary, store, prune) as peer:
-        listed = {m["name"]: m for m in peer.ask("/api/tags")["models"]}
+        listed = peer.listed()
         wanted = [model if ":" in model else model + ":latest"] if model else sorted(listed)
         if not wanted:
             raise Rejected("Ollama lists no model")
@@ -188,10 +224,7 @@ def check(binary, store, model=None, size=None, digest=None, family=None, quanti
             expect("family", details["family"], family)
             expect("quantization", details["quantization_level"], quantization)
             expect("parameter size", details["parameter_size"], parameters)
-            try:
-                shown = peer.ask("/api/show", {"model": name})
-            except urllib.error.HTTPError as error:
-                raise Rejected("Ollama cannot show %s: %s" % (name, error.read().decode(errors="replace"))) from None
+            shown = peer.show(name)
             expect("family in /api/show", shown["details"]["family"], family)
             # what it read out of the model file itself
             expect("general.architecture", shown["model_info"].get("general.architecture"), details["family"])
@@ -200,13 +233,7 @@ def check(binary, store, model=None, size=None, digest=None, family=None, quanti
             line = "%s %s %d bytes %s %s %s, %d tensors" % (name, entry["digest"][:12], entry["size"], details["family"],
                                                           details["parameter_size"], details["quantization_level"], len(shown["tensors"]))
             if generate:
-                try:
-                    told = peer.ask("/api/generate", {"model": name, "prompt": "a", "raw": True, "stream": False,
-                                                      "options": {"num_predict": 4, "seed": 1}})
-                except urllib.error.HTTPError as error:
-                    raise Rejected("Ollama cannot run %s: %s\n%s" % (name, error.read().decode(errors="replace"), peer.tail())) from None
-                if not told.get("eval_count"):
-                    raise Rejected("Ollama produced nothing with %s" % name)
+                peer.generate(name)
                 line += ", ran"
             seen.append(line)
     return seen

@@ -29,10 +29,21 @@ COMMON = ["add_header RateLimit '\"resolvers\";r=2999;t=124' always;",
 
 
 class Repo:
-    def __init__(self, name, files, gated=False, private=False, pages=1, old_name=None):
+    """`older`: the files of an earlier commit, which then has the tag v1.0."""
+
+    def __init__(self, name, files, gated=False, private=False, pages=1, old_name=None, older=None):
         self.name, self.files, self.gated, self.private, self.pages, self.old_name = name, files, gated, private, pages, old_name
         self.commit = hashlib.sha1(name.encode()).hexdigest()
         self.revisions = ["main", self.commit, "v1.0", "refs/pr/1"]
+        self.older = None
+        if older:
+            self.older = Repo(name, older, gated, private)
+            self.older.commit = hashlib.sha1(name.encode() + b" v1.0").hexdigest()
+            self.revisions.remove("v1.0")
+            self.older.revisions = [self.older.commit, "v1.0"]
+
+    def commits(self):
+        return [self, self.older] if self.older else [self]
 
 
 def make_repos(files):
@@ -57,6 +68,13 @@ def make_repos(files):
         # names that must be percent-encoded, and a listing in two pages
         Repo("demo/tiny-paged", {"a b/with space #1.txt": b"space\n", "na\u00efve.txt": b"naive\n", "100%.txt": b"percent\n",
                                  "c.json": b'{"a":1}\n', "tiny.gguf": one("gguf/tiny-chat-f16.gguf")}, pages=2),
+        # two commits that share a large and a small file, and of which each has both kinds of its own
+        Repo("demo/tiny-history",
+             {"tiny-chat-q4_k_m.gguf": one("gguf/tiny-chat-q4_k_m.gguf"), "README.md": readme,
+              "tiny-chat-f16.gguf": one("gguf/tiny-chat-f16.gguf"), "config.json": b'{"model_type":"llama","revision":2}\n'},
+             older={"tiny-chat-q4_k_m.gguf": one("gguf/tiny-chat-q4_k_m.gguf"), "README.md": readme,
+                    "old/tiny-lora.safetensors": one("safetensors/tiny-lora.safetensors"),
+                    "config.json": b'{"model_type":"llama","revision":1}\n'}),
     ]
 
 
@@ -126,14 +144,23 @@ class Site:
                 "siblings": [{"rfilename": p} for p in sorted(repo.files)]}
 
     def _api(self, repo):
-        key, tree, guard = "hf/" + repo.name, _tree(repo), self._guard(repo, False)
+        guard, key = self._guard(repo, False), "hf/" + repo.name
         parts = [nginx.location("/api/models/" + repo.name, *guard, *COMMON, *self._json(key + "/info", self._info(repo)))]
-        flat = [e for e in tree if "/" not in e["path"]]
-        parts.append(nginx.location("/_/flat/" + repo.name, "internal;", *COMMON, *self._json(key + "/flat", flat)))
+        for commit in repo.commits():
+            parts += self._api_commit(commit)
+        message = '{"error":"Invalid rev id"}'
+        parts.append(nginx.location("~ ^/api/models/%s/(revision|tree)/" % repo.name, *guard, *COMMON, nginx.header("X-Error-Code", "RevisionNotFound"),
+                                    nginx.header("X-Error-Message", "Invalid rev id"), *nginx.answer(404, message), exact=False))
+        return parts
+
+    def _api_commit(self, repo):
+        key, tree, guard, parts = "hf/%s/%s" % (repo.name, repo.commit), _tree(repo), self._guard(repo, False), []
+        flat, flat_at = [e for e in tree if "/" not in e["path"]], "/_/flat/%s/%s" % (repo.name, repo.commit)
+        parts.append(nginx.location(flat_at, "internal;", *COMMON, *self._json(key + "/flat", flat)))
         for revision in repo.revisions:
             base = "/api/models/%s/" % repo.name
             parts.append(nginx.location(base + "revision/" + revision, *guard, *COMMON, *self._json(key + "/info", self._info(repo))))
-            top = guard + ['if ($arg_recursive !~* "^(true|1)$") { rewrite ^ "/_/flat/%s" last; }' % repo.name]
+            top = guard + ['if ($arg_recursive !~* "^(true|1)$") { rewrite ^ "%s" last; }' % flat_at]
             if repo.pages == 1:
                 parts.append(nginx.location(base + "tree/" + revision, *top, *COMMON, *self._json(key + "/tree", tree)))
             else:
@@ -147,12 +174,18 @@ class Site:
                 parts.append(nginx.location(base + "tree/" + revision + "/" + folder, *guard, *COMMON, *self._json(key + "/in-" + folder, below)))
         if repo.pages > 1:
             parts.append(nginx.location("/_/page2/" + repo.name, "internal;", *COMMON, *self._json(key + "/page2", tree[3:])))
-        message = '{"error":"Invalid rev id"}'
-        parts.append(nginx.location("~ ^/api/models/%s/(revision|tree)/" % repo.name, *guard, *COMMON, nginx.header("X-Error-Code", "RevisionNotFound"),
-                                    nginx.header("X-Error-Message", "Invalid rev id"), *nginx.answer(404, message), exact=False))
         return parts
 
     def _resolve(self, repo):
+        parts = [part for commit in repo.commits() for part in self._resolve_commit(commit)]
+        parts.append(nginx.location("~ ^/%s/resolve/" % repo.name, *self._guard(repo, True), *COMMON, nginx.header("X-Error-Code", "RevisionNotFound"),
+                                    nginx.header("X-Error-Message", "Invalid rev id"), *nginx.answer(404, '{"error":"Invalid rev id"}'), exact=False))
+        if repo.old_name:
+            parts.append(nginx.location("~ ^/%s/(.*)$" % repo.old_name, *COMMON, 'return 307 "/%s/$1$is_args$args";' % repo.name, exact=False))
+            parts.append(nginx.location("~ ^/api/models/%s(.*)$" % repo.old_name, *COMMON, 'return 307 "/api/models/%s$1$is_args$args";' % repo.name, exact=False))
+        return parts
+
+    def _resolve_commit(self, repo):
         parts, guard = [], self._guard(repo, True)
         commit = nginx.header("X-Repo-Commit", repo.commit)
         for path, data in repo.files.items():
@@ -182,11 +215,6 @@ class Site:
         known = "|".join(r.replace(".", "\\.") for r in repo.revisions)
         parts.append(nginx.location("~ ^/%s/resolve/(%s)/" % (repo.name, known), *guard, *COMMON, commit, nginx.header("X-Error-Code", "EntryNotFound"),
                                     nginx.header("X-Error-Message", "Entry not found"), *nginx.answer(404, "Entry not found", "text/plain; charset=utf-8"), exact=False))
-        parts.append(nginx.location("~ ^/%s/resolve/" % repo.name, *guard, *COMMON, nginx.header("X-Error-Code", "RevisionNotFound"),
-                                    nginx.header("X-Error-Message", "Invalid rev id"), *nginx.answer(404, '{"error":"Invalid rev id"}'), exact=False))
-        if repo.old_name:
-            parts.append(nginx.location("~ ^/%s/(.*)$" % repo.old_name, *COMMON, 'return 307 "/%s/$1$is_args$args";' % repo.name, exact=False))
-            parts.append(nginx.location("~ ^/api/models/%s(.*)$" % repo.old_name, *COMMON, 'return 307 "/api/models/%s$1$is_args$args";' % repo.name, exact=False))
         return parts
 
     def servers(self, hub_ports, cdn_ports, certificate):
