@@ -6,8 +6,10 @@
 #include <string.h>
 
 const struct command *const commands[] = {
-    &command_plan,     &command_pull,   &command_verify,     &command_list, &command_show,    &command_manifest,
-    &command_profiles, &command_limits, &command_completion, &command_help, &command_version, NULL,
+    &command_plan,   &command_pull,       &command_verify,   &command_list,     &command_show,
+    &command_adopt,  &command_link,       &command_rm,       &command_gc,       &command_df,
+    &command_lock,   &command_diff,       &command_outdated, &command_manifest, &command_profiles,
+    &command_limits, &command_completion, &command_help,     &command_version,  NULL,
 };
 
 const struct command *command_find(const char *name, struct ncm_error *err)
@@ -31,8 +33,8 @@ const struct topic topics_exit[] = {
     {"0", "Done; everything asked for is present, verified and registered."},
     {"1", "Another failure, or failures of several classes."},
     {"2", "Wrong usage, an unknown model, or a bad manifest or configuration."},
-    {"3", "Changes are pending (plan --exit-code)."},
-    {"4", "Verify found damage or something missing."},
+    {"3", "Changes are pending: plan and diff with --exit-code, lock --check, outdated."},
+    {"4", "Verify found damage or something missing; adopt refused such files."},
     {"5", "The source does not have it."},
     {"6", "A token is missing or rejected, or a licence is not accepted."},
     {"7", "The network failed, after all tries."},
@@ -55,7 +57,7 @@ const struct topic topics_environment[] = {
     {"NCMODEL_JOBS, NCMODEL_CONNECTIONS, NCMODEL_LIMIT_RATE, NCMODEL_RESERVE",
      "Files at once, connections to a host, bytes a second, disk space to leave free."},
     {"NCMODEL_DATADIR", "The folder of the manifests and layouts that come with ncmodel."},
-    {"HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_ENDPOINT", "As the tools of Hugging Face use them."},
+    {"HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_HUB_CACHE, HF_ENDPOINT", "As the tools of Hugging Face use them."},
     {"CIVITAI_TOKEN, CIVITAI_API_TOKEN, NCMODEL_CIVITAI_ENDPOINT", "Civitai's token and what stands in for it."},
     {"OLLAMA_MODELS, NCMODEL_OLLAMA_REGISTRY", "Ollama's store, and what stands in for registry.ollama.ai."},
     {"https_proxy, http_proxy, all_proxy, no_proxy, SSL_CERT_FILE", "The proxy and the trusted certificates."},

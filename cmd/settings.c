@@ -35,6 +35,7 @@ static const struct option global[] = {
 };
 
 static const struct option selection[] = {
+    {0, "store", OPTION_WORDS, AT(selector.stores), .argument = "STORE", .help = "models that go to this store"},
     {0, "phase", OPTION_PHASES, AT(selector.phases), .argument = "N[,N]", .help = "models of these phases",
      .words = "1 2 3"},
     {0, "priority", OPTION_WORDS, AT(selector.priorities), .argument = "P[,P]", .help = "models of these priorities",
@@ -43,7 +44,6 @@ static const struct option selection[] = {
     {0, "tag", OPTION_WORDS, AT(selector.tags), .argument = "TAG", .help = "models with this tag"},
     {0, "source", OPTION_WORDS, AT(selector.sources), .argument = "SCHEME", .help = "models from this source",
      .words = "ollama hf civitai https"},
-    {0, "store", OPTION_WORDS, AT(selector.stores), .argument = "STORE", .help = "models that go to this store"},
     {0, "all", OPTION_FLAG, AT(all), .help = "every model of the profile; the default"},
     {0, "variant", OPTION_TEXT, AT(selector.variant), .argument = "NAME", .help = "this variant of the models"},
     {0, "to", OPTION_TEXT, AT(selector.to), .argument = "STORE[/FOLDER]",
@@ -73,6 +73,8 @@ static const struct option planning[] = {
 
 const struct option_group options_global = {"Global options", global};
 const struct option_group options_selection = {"Selectors", selection};
+/* Without the first, which `verify` takes otherwise. */
+const struct option_group options_selection_registered = {"Selectors", selection + 1};
 const struct option_group options_planning = {"Planning", planning};
 
 void settings_free(struct settings *settings)

@@ -28,10 +28,17 @@ struct settings {
 	bool quick, repair;                                         /* verify */
 	bool by_use_case, by_phase, by_store, by_source, available; /* list */
 	bool man;                                                   /* help */
+	bool no_wait;                                               /* adopt, link, rm, gc */
+	bool unlink;                                                /* link */
+	bool keep_partial;                                          /* gc */
+	struct option_number least, min_age;                        /* link; gc */
+	bool lock_update, lock_check, lock_prune;                   /* lock */
+	const char *output, *as_profile, *import_format;            /* manifest */
 };
 
 extern const struct option_group options_global;
 extern const struct option_group options_selection;
+extern const struct option_group options_selection_registered; /* without --store */
 extern const struct option_group options_planning;
 
 void settings_free(struct settings *settings);

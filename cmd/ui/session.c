@@ -101,6 +101,19 @@ int session_catalog(struct session *session, struct ncm_error *err)
 	return session->catalog ? 0 : -1;
 }
 
+void session_catalog_if_any(struct session *session, const char *lost)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	if (session_catalog(session, &err) < 0) {
+		AUTO_FREE char *text = text_format("%s, because the profile cannot be read: %.*s", lost,
+						   (int)strcspn(err.message, "\n"), err.message);
+
+		report_warning(&session->report, text);
+	}
+	ncm_error_clear(&err);
+}
+
 bool session_selects(const struct session *session)
 {
 	const struct ncm_selector *selector = &session->settings.selector;

@@ -22,6 +22,8 @@ struct session {
 /* Load the configuration and apply the flags; then the catalog too. Return 0, or -1 with *err. */
 int session_config(struct session *session, struct ncm_error *err);
 int session_catalog(struct session *session, struct ncm_error *err);
+/* Loads the catalog if it can be had; if not, a warning says why, and `lost` what that costs. */
+void session_catalog_if_any(struct session *session, const char *lost);
 /* Makes the operands the names to choose; --all with another selector is USAGE. */
 int session_selector(struct session *session, struct ncm_error *err);
 /* Whether any selector was given. */

@@ -20,7 +20,9 @@ void table_column(struct table *table, const char *title, unsigned flags);
 /* Adds a cell to the last row, or the first of a new row when that is full. Takes the text, which must be safe. */
 void table_cell(struct table *table, char *text);
 void table_styled(struct table *table, char *text, enum style style);
-/* As table_cell for text that others wrote (or NULL). */
+/* As table_cell for a safe text that stays the caller's. */
+void table_text(struct table *table, const char *text);
+/* As table_text for text that others wrote (or NULL). */
 void table_foreign(struct table *table, const char *text);
 /* A line of its own between the rows. Takes the text, which must be safe. */
 void table_line(struct table *table, char *text, enum style style);

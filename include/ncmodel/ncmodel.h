@@ -8,15 +8,21 @@
 #ifndef NCMODEL_NCMODEL_H
 #define NCMODEL_NCMODEL_H
 
+#include <ncmodel/adopt.h>
 #include <ncmodel/config.h>
 #include <ncmodel/digest.h>
+#include <ncmodel/draft.h>
+#include <ncmodel/drift.h>
 #include <ncmodel/error.h>
 #include <ncmodel/event.h>
 #include <ncmodel/limits.h>
+#include <ncmodel/link.h>
 #include <ncmodel/manifest.h>
 #include <ncmodel/provision.h>
 #include <ncmodel/registry.h>
+#include <ncmodel/survey.h>
 #include <ncmodel/text.h>
+#include <ncmodel/upkeep.h>
 #include <ncmodel/verify.h>
 
 #pragma GCC visibility push(default)

@@ -25,7 +25,7 @@ enum ncm_survey_depth {
 
 /* Append only: the names are part of the JSON interface. */
 enum ncm_survey_state {
-	NCM_SURVEY_OK,        /* "ok": its content was hashed and is what is told of it; of a manifest: it is well made */
+	NCM_SURVEY_OK, /* "ok": its content was hashed and is what is told of it; of a manifest: it is well made */
 	NCM_SURVEY_UNPROVED,  /* "unproved": nothing tells its digest (or it was not hashed), and nothing is wrong with
 				 it */
 	NCM_SURVEY_DAMAGED,   /* "damaged": another digest than told, or a structure that does not hold */

@@ -68,8 +68,7 @@ static bool is_meant(const struct ncm_reg_file *file, const struct ncm_artifact 
 	const size_t size = strlen(file->abs), length = name ? strlen(name) : 0;
 	char hex[41];
 
-	if (artifact->has_git_sha1 &&
-	    strcmp(ncm_path_base(file->abs), ncm_sha1_hex(&artifact->git_sha1, hex)) == 0)
+	if (artifact->has_git_sha1 && strcmp(ncm_path_base(file->abs), ncm_sha1_hex(&artifact->git_sha1, hex)) == 0)
 		return true;
 	return length > 0 && size > length && file->abs[size - length - 1] == '/' &&
 	       strcmp(file->abs + size - length, name) == 0;

@@ -136,7 +136,7 @@ class CompletionTest(CliCase):
         self.assertEqual(self.complete("pull", "--progress", "b"), ["bar"])
         self.assertEqual(self.complete("pull", "--profile", "te"), ["test"])
         self.assertEqual(self.complete("ls", "--by-p"), ["--by-phase"])
-        self.assertEqual(self.complete("manifest", ""), ["check"])
+        self.assertEqual(sorted(self.complete("manifest", "")), ["check", "dump", "import", "init"])
 
     def test_names_are_never_run(self):
         m = self.machine
@@ -201,7 +201,9 @@ class JsonTest(CliCase):
         path = m.manifest([m.simple("a.gguf", gguf("a", 1_000))])
         for arguments in (["list"], ["list", "--available"], ["plan"], ["pull"], ["verify"], ["verify", "--quick"],
                           ["show", "a"], ["manifest", "check", path], ["profiles"], ["limits"], ["completion", "bash"],
-                          ["help"], ["version"], ["plan", "--help"]):
+                          ["help"], ["version"], ["plan", "--help"], ["verify", "--store", "llama-cpp"], ["adopt"], ["link"],
+                          ["link", "--unlink"], ["gc"], ["df"], ["lock"], ["lock", "--check"], ["diff"], ["outdated"],
+                          ["manifest", "dump"], ["rm", "-n", "a"]):
             answer = self.document(*arguments, "--json")
             self.assertTrue(answer["command"])
         self.assertEqual(self.document("list", "--json")["data"]["models"][0]["id"], "a")
