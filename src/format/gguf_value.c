@@ -62,11 +62,12 @@ bool gguf_take_name(struct gguf_stream *stream, char name[GGUF_KEY])
 
 bool gguf_take_fact(struct gguf_stream *stream, char **fact)
 {
-	char text[FACT_BYTES + 4]; /* a character more, so that the cut falls between two */
+	char text[FACT_BYTES + 5]; /* a character more, so that the cut falls between two */
 	size_t size;
 
-	if (!take_text(stream, text, sizeof text, &size))
+	if (!take_text(stream, text, sizeof text - 1, &size))
 		return false;
+	text[size] = '\0';
 	facts_set(fact, text, size);
 	return true;
 }
