@@ -99,14 +99,25 @@ int ncm_sync_dir(int dirfd)
 	return 0;
 }
 
-static int write_and_sync(int fd, const void *data, size_t size, mode_t mode)
+static int write_and_sync(int fd, const struct ncm_piece *pieces, size_t count, mode_t mode)
 {
-	if (ncm_pwrite_all(fd, data, size, 0) < 0 || fchmod(fd, mode) < 0 || fdatasync(fd) < 0)
-		return -1;
-	return 0;
+	uint64_t at = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (ncm_pwrite_all(fd, pieces[i].data, pieces[i].size, at) < 0)
+			return -1;
+		at += pieces[i].size;
+	}
+	return fchmod(fd, mode) < 0 || fdatasync(fd) < 0 ? -1 : 0;
 }
 
 int ncm_write_atomic(int dirfd, const char *name, const void *data, size_t size, mode_t mode, struct ncm_error *err)
+{
+	return ncm_write_atomic_pieces(dirfd, name, &(struct ncm_piece){data, size}, 1, mode, err);
+}
+
+int ncm_write_atomic_pieces(int dirfd, const char *name, const struct ncm_piece *pieces, size_t count, mode_t mode,
+			    struct ncm_error *err)
 {
 	char suffix[17];
 	NCM_AUTO_FREE char *temporary = NULL;
@@ -117,7 +128,7 @@ int ncm_write_atomic(int dirfd, const char *name, const void *data, size_t size,
 	fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return ncm_error_errno(err, errno, "cannot write %s", name);
-	failed = write_and_sync(fd, data, size, mode);
+	failed = write_and_sync(fd, pieces, count, mode);
 	saved = errno;
 	/* Some file systems tell of a full disk only here. */
 	if (close(fd) < 0 && !failed) {

@@ -20,6 +20,13 @@ int ncm_pwrite_all(int fd, const void *data, size_t size, uint64_t offset);
  * leaves the old content or the new. Returns 0, or -1 with *err.
  */
 int ncm_write_atomic(int dirfd, const char *name, const void *data, size_t size, mode_t mode, struct ncm_error *err);
+/* The same for content that lies in several places, in order. */
+struct ncm_piece {
+	const void *data;
+	size_t size;
+};
+int ncm_write_atomic_pieces(int dirfd, const char *name, const struct ncm_piece *pieces, size_t count, mode_t mode,
+			    struct ncm_error *err);
 int ncm_sync_dir(int dirfd); /* 0, or -1 with errno; a file system that cannot is fine */
 int64_t ncm_mtime_ns(const struct stat *status);
 /* Seconds of a clock that never jumps. */

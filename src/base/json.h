@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The one door for JSON text: duplicate keys and deep nesting are refused, sizes are bounded, and what the parser
- * says is told with a line. Values travel as jansson's json_t.
+ * says is told with a line. Values travel as jansson's json_t; for texts too large for that there is json_scan.h.
  */
 #ifndef NCM_BASE_JSON_H
 #define NCM_BASE_JSON_H

@@ -179,20 +179,44 @@ static size_t digits_needed(const json_t *value)
 	return digits;
 }
 
+/* The new file: what is made, and between it pieces of the old text, which is not copied for that. */
+struct output {
+	struct ncm_buffer made;
+	struct ncm_piece *pieces; /* without data: of `made`, in order */
+	size_t count;
+	size_t noted; /* bytes of `made` that the pieces have */
+	size_t size;
+	bool failed; /* a value could not be made into text */
+};
+
+static void add_piece(struct output *out, const char *data, size_t size)
+{
+	if (size > 0)
+		*NCM_PUSH(out->pieces, out->count) = (struct ncm_piece){data, size};
+	out->size += size;
+}
+
+static void note_made(struct output *out)
+{
+	add_piece(out, NULL, out->made.size - out->noted);
+	out->noted = out->made.size;
+}
+
 /* Adds a value, its lines but the first moved in by `indent`: line breaks in strings are written as escapes. */
-static void add_tree(struct ncm_buffer *out, const json_t *value, const char *indent)
+static void add_tree(struct output *out, const json_t *value, const char *indent)
 {
 	NCM_AUTO_FREE char *text =
 	    json_dumps(value, JSON_ENCODE_ANY | JSON_INDENT(2) | JSON_REAL_PRECISION(digits_needed(value)));
 
-	for (const char *at = text; *at;) {
+	out->failed = out->failed || !text;
+	for (const char *at = text; at && *at;) {
 		const size_t line = strcspn(at, "\n");
 
-		ncm_buffer_add(out, at, line);
+		ncm_buffer_add(&out->made, at, line);
 		at += line;
 		if (*at == '\n') {
-			ncm_buffer_puts(out, "\n");
-			ncm_buffer_puts(out, indent);
+			ncm_buffer_puts(&out->made, "\n");
+			ncm_buffer_puts(&out->made, indent);
 			at++;
 		}
 	}
@@ -203,18 +227,18 @@ static bool is_untouched(const struct entry *entry)
 	return !entry->tree && !entry->removed;
 }
 
-/* Untouched neighbours are copied in one piece, with what stands between them. */
-static void add_entries(struct ncm_buffer *out, const struct registry_change *change)
+/* Untouched neighbours are one piece, with what stands between them. */
+static void add_entries(struct output *out, const struct registry_change *change)
 {
 	const char *separator = "\n    ";
 
-	ncm_buffer_puts(out, "[");
+	ncm_buffer_puts(&out->made, "[");
 	for (size_t i = 0; i < change->count; i++) {
 		const struct entry *entry = &change->entries[i];
 
 		if (entry->removed)
 			continue;
-		ncm_buffer_puts(out, separator);
+		ncm_buffer_puts(&out->made, separator);
 		separator = ",\n    ";
 		if (entry->tree) {
 			add_tree(out, entry->tree, "    ");
@@ -222,13 +246,13 @@ static void add_entries(struct ncm_buffer *out, const struct registry_change *ch
 		}
 		while (i + 1 < change->count && is_untouched(&change->entries[i + 1]))
 			i++;
-		ncm_buffer_add(out, entry->text,
-			       (size_t)(change->entries[i].text + change->entries[i].size - entry->text));
+		note_made(out);
+		add_piece(out, entry->text, (size_t)(change->entries[i].text + change->entries[i].size - entry->text));
 	}
-	ncm_buffer_puts(out, *separator == ',' ? "\n  ]" : "]");
+	ncm_buffer_puts(&out->made, *separator == ',' ? "\n  ]" : "]");
 }
 
-static void add_document(struct ncm_buffer *out, const struct registry_change *change)
+static void add_document(struct output *out, const struct registry_change *change)
 {
 	const char *separator = "{\n  ";
 	const char *key;
@@ -238,30 +262,48 @@ static void add_document(struct ncm_buffer *out, const struct registry_change *c
 	{
 		NCM_AUTO_JSON json_t *name = json_string(key);
 
-		ncm_buffer_puts(out, separator);
+		ncm_buffer_puts(&out->made, separator);
 		separator = ",\n  ";
 		add_tree(out, name, "");
-		ncm_buffer_puts(out, ": ");
+		ncm_buffer_puts(&out->made, ": ");
 		if (strcmp(key, "models") == 0)
 			add_entries(out, change);
 		else
 			add_tree(out, member, "  ");
 	}
-	ncm_buffer_puts(out, "\n}\n");
+	ncm_buffer_puts(&out->made, "\n}\n");
+	note_made(out);
+}
+
+/* Where `made` lies is known when it is whole. */
+static void find_made(struct output *out)
+{
+	const char *made = out->made.data;
+
+	for (size_t i = 0; i < out->count; i++) {
+		if (out->pieces[i].data)
+			continue;
+		out->pieces[i].data = made;
+		made += out->pieces[i].size;
+	}
 }
 
 static int write_registry(const struct registry_change *change, int dirfd, const char *path, struct ncm_error *err)
 {
-	struct ncm_buffer out = {0};
+	struct output out = {0};
 	int failed;
 
 	add_document(&out, change);
-	if (out.size > NCM_LIMIT_REGISTRY_BYTES)
+	find_made(&out);
+	if (out.failed)
+		failed = ncm_error_set(err, NCM_E_REGISTRY, "%s: cannot be written as JSON", path);
+	else if (out.size > NCM_LIMIT_REGISTRY_BYTES)
 		failed = ncm_error_set(err, NCM_E_REGISTRY, "%s: would be larger than %u bytes", path,
 				       NCM_LIMIT_REGISTRY_BYTES);
-	else if ((failed = ncm_write_atomic(dirfd, ncm_path_base(path), out.data, out.size, 0644, err)) < 0)
+	else if ((failed = ncm_write_atomic_pieces(dirfd, ncm_path_base(path), out.pieces, out.count, 0644, err)) < 0)
 		ncm_error_wrap(err, "%s", path);
-	ncm_buffer_free(&out);
+	ncm_buffer_free(&out.made);
+	free(out.pieces);
 	return failed;
 }
 

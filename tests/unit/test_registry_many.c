@@ -97,18 +97,25 @@ static void check_entries(const char *text, unsigned from, unsigned to)
 static void what_is_not_touched_stays_byte_for_byte(void)
 {
 	enum { COUNT = 300 };
-	NCM_AUTO_FREE char *text = NULL;
+	NCM_AUTO_FREE char *text = NULL, *before = NULL, *run = NULL;
 	NCM_AUTO_JSON json_t *document = NULL;
 
 	start();
 	write_many(COUNT);
+	before = read_text();
 	CHECK(put_one("new", NULL) == 0);
 	CHECK(put_one("m0", NULL) == 0);
-	CHECK(ncm_registry_mark(path, &(const char *){"m150"}, &(const char *){"ok"}, 1, NULL) == 0);
+	CHECK(ncm_registry_mark(path, (const char *[]){"m150", "m1"}, (const char *[]){"ok", "damaged"}, 2, NULL) == 0);
 	CHECK(ncm_registry_remove(path, (const char *[]){"m299", "other 2", "nobody"}, 3, NULL) == 0);
 	text = read_text();
 	check_entries(text, 3, 150);
 	check_entries(text, 151, 299);
+	/* With what stands between them. */
+	run = ncm_strndup(strstr(before, "{\"name\":\"m3\""),
+			  (size_t)(strstr(before, "\"name\":\"m147\"") - strstr(before, "{\"name\":\"m3\"")));
+	CHECK(strstr(text, run));
+	CHECK(strstr(text, ",\n    {\n      \"name\": \"new\",\n"));
+	CHECK(strstr(text, "\"verify_result\": \"ok\"") && strstr(text, "\"verify_result\": \"damaged\""));
 	document = ncm_json_parse(text, strlen(text), "it", NCM_E_REGISTRY, NULL);
 	CHECK(document);
 	CHECK_U64(json_array_size(json_object_get(document, "models")), COUNT - 1);
@@ -138,8 +145,36 @@ static void entries_are_read_as_they_are_meant(void)
 	out = ncm_asprintf("%s.gguf", "/tmp/out");
 	CHECK_STR(model->files[0].abs, out);
 	CHECK_STR(model->display_name, "m2");
+	CHECK_STR(model->file_path, "../out.gguf");
 	CHECK_U64(model->size, 9);
 	CHECK(ncm_registry_find(registry, "m0")->size == UINT64_C(1) << 30);
+	ncm_registry_free(registry);
+	stop();
+}
+
+static void words_and_numbers_of_any_order(void)
+{
+	struct ncm_registry *registry;
+	const struct ncm_reg_model *model;
+
+	start();
+	write_text(
+	    "{\"models\": [{\"tags\": [\"a\", \"b\", \"\\u0063\"], \"phase\": 4, \"use_cases\": [], \"name\": \"x\","
+	    " \"capabilities\": [\"d\"], \"file_path\": \"/x\", \"cost_score\": 2, \"context_length\": 1.5,"
+	    " \"vram_gb\": 1e1},\n{\"file_path\": \"/y\", \"use_cases\": [\"e\", \"f\"], \"name\": \"y\", \"phase\": "
+	    "3}]}");
+	registry = ncm_registry_read(path, NULL);
+	model = &registry->models[0];
+	CHECK_U64(model->tags.count, 3);
+	CHECK_STR(model->tags.items[1], "b");
+	CHECK_STR(model->tags.items[2], "c");
+	CHECK_U64(model->use_cases.count, 0);
+	CHECK_U64(model->capabilities.count, 1);
+	CHECK_STR(model->capabilities.items[0], "d");
+	CHECK(model->phase == 0 && model->context_length == 0 && model->cost_score == 0.75 && model->vram_gb == 10);
+	model = &registry->models[1];
+	CHECK(model->use_cases.count == 2 && model->tags.count == 0 && model->phase == 3);
+	CHECK_STR(model->use_cases.items[1], "f");
 	ncm_registry_free(registry);
 	stop();
 }
@@ -349,6 +384,7 @@ int main(void)
 {
 	RUN(what_is_not_touched_stays_byte_for_byte);
 	RUN(entries_are_read_as_they_are_meant);
+	RUN(words_and_numbers_of_any_order);
 	RUN(edits_see_their_own_changes);
 	RUN(touching_many_files_at_once);
 	RUN(names_are_compared_as_they_are_read);
