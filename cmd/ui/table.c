@@ -49,7 +49,6 @@ struct table {
 	size_t cell_count;
 	size_t cell_room;
 	struct block *blocks;
-	size_t in_row; /* cells of the last row */
 };
 
 struct table *table_new(size_t indent)
@@ -96,8 +95,6 @@ static void add(struct table *table, const char *text, size_t width, enum style 
 	}
 	table->cells[table->cell_count++] =
 	    (struct cell){keep(table, text, size), (unsigned)size, (unsigned)width, style, line};
-	if (!line)
-		table->in_row = (table->in_row + 1) % table->column_count;
 }
 
 void table_styled(struct table *table, char *text, enum style style)

@@ -19,26 +19,18 @@ static bool is_of(const struct damage *damage, const char *id)
 	return strcmp(damage->file->model->id, id) == 0;
 }
 
-/* The part of a path below a folder, or NULL. */
-static const char *below(const char *path, const char *folder)
-{
-	const size_t size = strlen(folder);
-
-	return strncmp(path, folder, size) == 0 && path[size] == '/' ? path + size + 1 : NULL;
-}
-
 /* The store that models.json names, if the file still lies in it; else the innermost that it lies in. */
 static struct ncm_store *store_of(const struct run *run, const struct ncm_reg_file *file)
 {
 	struct ncm_store *found = file->store ? ncm_layout_find(run->layout, file->store) : NULL;
 
-	if (found && below(file->abs, found->path))
+	if (found && ncm_path_below(file->abs, found->path))
 		return found;
 	found = NULL;
 	for (size_t i = 0; i < run->layout->count; i++) {
 		struct ncm_store *store = &run->layout->stores[i];
 
-		if (below(file->abs, store->path) && (!found || strlen(store->path) > strlen(found->path)))
+		if (ncm_path_below(file->abs, store->path) && (!found || strlen(store->path) > strlen(found->path)))
 			found = store;
 	}
 	return found;
@@ -54,7 +46,7 @@ static void add_dest(const struct run *run, size_t wanted, struct item *item, st
 		return;
 	dest = NCM_PUSH(item->dests, item->dest_count);
 	dest->store = store;
-	dest->relative = ncm_strdup(below(file->abs, store->path));
+	dest->relative = ncm_strdup(ncm_path_below(file->abs, store->path));
 	dest->path = ncm_strdup(file->abs);
 	dest->wanted = wanted;
 	dest->role = file->role;
@@ -120,7 +112,7 @@ static struct damage *damage_at(const struct run *run, const char *id, const cha
 	for (size_t i = 0; i < run->damage_count; i++) {
 		struct damage *damage = &run->damages[i];
 
-		if (is_of(damage, id) && (extract ? below(damage->file->file->abs, path) != NULL
+		if (is_of(damage, id) && (extract ? ncm_path_below(damage->file->file->abs, path) != NULL
 						  : strcmp(damage->file->file->abs, path) == 0))
 			return damage;
 	}
@@ -160,7 +152,7 @@ static bool is_covered(const struct run *run, const struct damage *damage)
 			const struct dest *dest = &run->items[i].dests[k];
 
 			if (dest->damage && is_of(damage, model_id(run, &run->wanted[dest->wanted])) &&
-			    (dest->damage == damage || below(damage->file->file->abs, dest->path)))
+			    (dest->damage == damage || ncm_path_below(damage->file->file->abs, dest->path)))
 				return true;
 		}
 	}

@@ -5,7 +5,7 @@
 
 enum { FIRST = 2 };
 
-static const double MEASURE_SECONDS = 0.25;
+static const double MEASURE_SECONDS = 0.15;
 static const double WORTH_IT = 1.15;       /* more connections stay if they bring this much more */
 static const double TRY_AGAIN_SECONDS = 5; /* networks change */
 static const double REFUSED_SECONDS = 20;

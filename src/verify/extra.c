@@ -15,16 +15,6 @@
 #include <ncmodel/limits.h>
 #include <string.h>
 
-/* The part of a path below a folder, or NULL. Borrowed. */
-static const char *below(const char *path, const char *folder)
-{
-	size_t size = strlen(folder);
-
-	if (size == 0)
-		return path;
-	return strncmp(path, folder, size) == 0 && path[size] == '/' ? path + size + 1 : NULL;
-}
-
 /* The layout's own folder that a path below the store lies in: the longest that fits, else the store itself (""). */
 static const char *home_of(const struct ncm_store *store, const char *relative)
 {
@@ -33,7 +23,7 @@ static const char *home_of(const struct ncm_store *store, const char *relative)
 	for (size_t i = 0; i < store->folder_count; i++) {
 		const char *folder = store->folders[i].path;
 
-		if (strlen(folder) > strlen(home) && below(relative, folder))
+		if (strlen(folder) > strlen(home) && ncm_path_below(relative, folder))
 			home = folder;
 	}
 	return home;
@@ -61,7 +51,7 @@ static char *own_folder(const struct ncm_store *store, const char *home, const s
 	char *common = NULL;
 
 	for (size_t i = 0; i < model->file_count; i++) {
-		const char *relative = below(model->files[i].abs, store->path);
+		const char *relative = ncm_path_below(model->files[i].abs, store->path);
 		NCM_AUTO_FREE char *folder = NULL;
 
 		if (!relative || strcmp(home_of(store, relative), home) != 0)
@@ -74,7 +64,7 @@ static char *own_folder(const struct ncm_store *store, const char *home, const s
 		else
 			keep_common(common, folder);
 	}
-	if (common && (!*common || strcmp(common, home) == 0 || !below(common, home))) {
+	if (common && (!*common || strcmp(common, home) == 0 || !ncm_path_below(common, home))) {
 		free(common);
 		common = NULL;
 	}
@@ -88,14 +78,14 @@ static bool is_wholly(const struct ncm_store *store, const char *folder, const s
 	NCM_AUTO_FREE char *absolute = ncm_path_join(store->path, folder);
 
 	for (size_t i = 0; i < store->folder_count; i++) {
-		if (below(store->folders[i].path, folder) || strcmp(store->folders[i].path, folder) == 0)
+		if (ncm_path_below(store->folders[i].path, folder) || strcmp(store->folders[i].path, folder) == 0)
 			return false;
 	}
 	for (size_t i = 0; i < registry->count; i++) {
 		const struct ncm_reg_model *other = &registry->models[i];
 
 		for (size_t k = 0; other != model && k < other->file_count; k++) {
-			if (below(other->files[k].abs, absolute))
+			if (ncm_path_below(other->files[k].abs, absolute))
 				return false;
 		}
 	}
@@ -169,7 +159,7 @@ static bool has_files_in(const struct ncm_store *store, const struct ncm_reg_mod
 {
 	for (size_t i = 0; i < count; i++) {
 		for (size_t k = 0; k < models[i]->file_count; k++) {
-			if (below(models[i]->files[k].abs, store->path))
+			if (ncm_path_below(models[i]->files[k].abs, store->path))
 				return true;
 		}
 	}

@@ -176,6 +176,7 @@ def read_options():
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background, and that is handed on
     options = read_options()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(143))  # so that what was started is stopped, and what was written removed
