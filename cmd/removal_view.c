@@ -224,13 +224,15 @@ static int report_failures(struct session *session, const struct ncm_removal *re
 	return exit_code;
 }
 
-static void print_result(const struct session *session, const struct ncm_removal *removal, const char *verb)
+/* `shown`: the table stands above the question already. */
+static void print_result(const struct session *session, const struct ncm_removal *removal, const char *verb, bool shown)
 {
 	AUTO_FREE char *what = summary(removal);
 
 	if (session->report.json || session->settings.quiet)
 		return;
-	print_table(session, removal, stdout);
+	if (!shown || style_columns(stdout) == 0)
+		print_table(session, removal, stdout);
 	printf("%s %s.\n", verb, what);
 }
 
@@ -247,7 +249,7 @@ static int run(struct session *session, struct ncm_removal *removal)
 		return 0;
 	}
 	if (session->settings.dry_run) {
-		print_result(session, removal, "Would remove");
+		print_result(session, removal, "Would remove", false);
 		return 0;
 	}
 	if (!confirm(session, removal, &exit_code))
@@ -259,7 +261,7 @@ static int run(struct session *session, struct ncm_removal *removal)
 	session->report.data = removal_json(removal);
 	if (failed)
 		return session_fail(session, &err);
-	print_result(session, removal, "Removed");
+	print_result(session, removal, "Removed", !session->settings.yes);
 	return report_failures(session, removal);
 }
 
