@@ -61,18 +61,16 @@ static enum ncm_verdict add_model(const struct ncm_verify_report *report, size_t
 	char size[32];
 	size_t files = 0;
 
-	for (size_t i = first; i < report->count; i++) {
-		if (report->files[i].model == model) {
-			verdict = worse(verdict, report->files[i].verdict);
-			files++;
-		}
+	for (size_t i = first; i < report->count && report->files[i].model == model; i++) {
+		verdict = worse(verdict, report->files[i].verdict);
+		files++;
 	}
 	table_styled(table, verdict_text(verdict), verdict_style(verdict));
 	table_foreign(table, model->id);
 	table_cell(table, text_format("%zu %s", files, text_plural(files, "file", "files")));
 	table_cell(table, text_copy(ncm_format_size(model->size, size, sizeof size)));
-	for (size_t i = first; i < report->count; i++) {
-		if (report->files[i].model == model && (verbose || report->files[i].verdict != NCM_VERDICT_OK))
+	for (size_t i = first; i < first + files; i++) {
+		if (verbose || report->files[i].verdict != NCM_VERDICT_OK)
 			add_file(table, &report->files[i]);
 	}
 	return verdict;
@@ -80,11 +78,7 @@ static enum ncm_verdict add_model(const struct ncm_verify_report *report, size_t
 
 static bool is_first_of_model(const struct ncm_verify_report *report, size_t index)
 {
-	for (size_t i = 0; i < index; i++) {
-		if (report->files[i].model == report->files[index].model)
-			return false;
-	}
-	return true;
+	return index == 0 || report->files[index - 1].model != report->files[index].model;
 }
 
 static void print_extra(const struct ncm_verify_report *report)

@@ -38,7 +38,7 @@ struct ncm_verify_file {
 
 struct ncm_verify_report {
 	struct ncm_registry *registry; /* owned; the files point into it. NULL in a survey's report, which has them */
-	struct ncm_verify_file *files;
+	struct ncm_verify_file *files; /* a model's stand together */
 	size_t count;
 	struct ncm_strings extra; /* files in the folders of the models that no model names, as absolute paths */
 	uint64_t bytes;           /* hashed */

@@ -111,8 +111,3 @@ int ncm_registry_touch_all(const char *path, const struct ncm_reg_touch *touches
 {
 	return registry_change(path, false, touch, &(struct touches){touches, count}, err);
 }
-
-int ncm_registry_touch(const char *path, const char *id, const char *abs, int64_t mtime_ns, struct ncm_error *err)
-{
-	return ncm_registry_touch_all(path, &(struct ncm_reg_touch){id, abs, mtime_ns}, 1, err);
-}

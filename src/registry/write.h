@@ -19,10 +19,8 @@ int ncm_registry_put_all(const char *path, const struct ncm_reg_model *models, s
 /* Records a verify result (RFC 3339 UTC now) for the models of these ids: results[i] is "ok", "damaged", "missing". */
 int ncm_registry_mark(const char *path, const char *const *ids, const char *const *results, size_t count,
 		      struct ncm_error *err);
-/* Records what stat says now of a file whose bytes were proved right (abs, mtime_ns): so that the next pull need not
- * hash it. */
-int ncm_registry_touch(const char *path, const char *id, const char *abs, int64_t mtime_ns, struct ncm_error *err);
-/* The same for several files, in one replacement of the file. */
+/* Records what stat says now of files whose bytes were proved right (abs, mtime_ns), in one replacement of models.json:
+ * so that the next pull need not hash them. */
 struct ncm_reg_touch {
 	const char *id;
 	const char *abs;

@@ -148,16 +148,14 @@ static void judge_all(struct verify *verify)
 	}
 }
 
-/* Damage outweighs absence. NULL: a file without a digest was not proved to be anything. */
-static const char *result_of(const struct ncm_verify_report *report, const struct ncm_reg_model *model)
+/* Of one model's files. Damage outweighs absence. NULL: a file without a digest was not proved to be anything. */
+static const char *result_of(const struct ncm_verify_report *report, size_t first, size_t end)
 {
 	const char *result = "ok";
 
-	for (size_t i = 0; i < report->count; i++) {
+	for (size_t i = first; i < end && strcmp(result, "damaged") != 0; i++) {
 		const struct ncm_verify_file *file = &report->files[i];
 
-		if (file->model != model || strcmp(result, "damaged") == 0)
-			continue;
 		if (file->verdict == NCM_VERDICT_MISSING)
 			result = "missing";
 		else if (file->verdict != NCM_VERDICT_OK)
@@ -172,17 +170,18 @@ static const char *result_of(const struct ncm_verify_report *report, const struc
 static int touch_right(const struct verify *verify, struct ncm_error *err)
 {
 	const struct ncm_verify_report *report = verify->report;
+	NCM_AUTO_FREE struct ncm_reg_touch *touches = NULL;
+	size_t count = 0;
 
 	for (size_t i = 0; i < report->count; i++) {
 		const struct ncm_verify_file *file = &report->files[i];
 		const struct check *check = &verify->checks[verify->check_of[i]];
 
-		if (file->verdict == NCM_VERDICT_OK && check->hashed && file->file->mtime_ns != check->mtime_ns &&
-		    ncm_registry_touch(report->registry->path, file->model->id, file->file->abs, check->mtime_ns, err) <
-			0)
-			return -1;
+		if (file->verdict == NCM_VERDICT_OK && check->hashed && file->file->mtime_ns != check->mtime_ns)
+			*NCM_PUSH(touches, count) =
+			    (struct ncm_reg_touch){file->model->id, file->file->abs, check->mtime_ns};
 	}
-	return 0;
+	return count > 0 ? ncm_registry_touch_all(report->registry->path, touches, count, err) : 0;
 }
 
 /* That the results cannot be written does not make them less true: a warning. */
@@ -192,11 +191,15 @@ static void write_back(const struct verify *verify, const struct ncm_sink *sink)
 	NCM_AUTO_FREE const char **results = ncm_calloc(verify->model_count + 1, sizeof *results);
 	const char *path = verify->report->registry->path;
 	struct ncm_error err = NCM_ERROR_INIT;
-	size_t count = 0;
+	size_t count = 0, end = 0;
 
 	for (size_t i = 0; i < verify->model_count; i++) {
-		const char *result = result_of(verify->report, verify->models[i]);
+		const size_t first = end;
+		const char *result;
 
+		while (end < verify->report->count && verify->report->files[end].model == verify->models[i])
+			end++;
+		result = result_of(verify->report, first, end);
 		if (!result)
 			continue;
 		ids[count] = verify->models[i]->id;

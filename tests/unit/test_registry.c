@@ -12,6 +12,11 @@ static char *folder;
 static char *path; /* of models.json, in <folder>/llama-cpp/models */
 static char *stores;
 
+static int touch_one(const char *registry, const char *id, const char *abs, int64_t mtime_ns, struct ncm_error *err)
+{
+	return ncm_registry_touch_all(registry, &(struct ncm_reg_touch){id, abs, mtime_ns}, 1, err);
+}
+
 static void start(void)
 {
 	folder = temp_folder();
@@ -301,11 +306,11 @@ static void touch_and_mark(void)
 	NCM_AUTO_FREE char *abs = NULL;
 
 	start();
-	CHECK(ncm_registry_touch(path, "a", "/x", 5, NULL) < 0); /* there is no such folder */
+	CHECK(touch_one(path, "a", "/x", 5, NULL) < 0); /* there is no such folder */
 	CHECK(put_one("a", 5, 1) == 0);
 	abs = ncm_path_join(stores, "a.gguf");
-	CHECK(ncm_registry_touch(path, "a", abs, 42, NULL) == 0);
-	CHECK(ncm_registry_touch(path, "a", "/x", 43, NULL) == 0);
+	CHECK(touch_one(path, "a", abs, 42, NULL) == 0);
+	CHECK(touch_one(path, "a", "/x", 43, NULL) == 0);
 	CHECK(ncm_registry_mark(path, &(const char *){"gone"}, &(const char *){"ok"}, 1, NULL) == 0);
 	registry = ncm_registry_read(path, NULL);
 	CHECK(registry->models[0].files[0].mtime_ns == 42);
@@ -399,7 +404,7 @@ static void a_broken_registry_stays_untouched(void)
 		CHECK(ncm_registry_mark(path, &(const char *){"a"}, &(const char *){"ok"}, 1, &err) < 0);
 		CHECK(err.code == NCM_E_REGISTRY);
 		ncm_error_clear(&err);
-		CHECK(ncm_registry_touch(path, "a", "/x", 1, &err) < 0 && err.code == NCM_E_REGISTRY);
+		CHECK(touch_one(path, "a", "/x", 1, &err) < 0 && err.code == NCM_E_REGISTRY);
 		ncm_error_clear(&err);
 		text = temp_read(stores, "models.json");
 		CHECK_STR(text, broken[i][0]);
