@@ -86,18 +86,10 @@ static bool is_among(const struct adopt *adopt, const struct ncm_store *store)
 	return options->store_count == 0 && options->path_count == 0;
 }
 
-static int by_path(const void *a, const void *b)
-{
-	struct ncm_store *const *left = a, *const *right = b;
-
-	return strcmp((*left)->path, (*right)->path);
-}
-
 /* The stores that are looked at, each folder once, in the order in which everybody takes their locks. */
 static struct ncm_store **stores_to_lock(const struct adopt *adopt, size_t *count)
 {
 	struct ncm_store **stores = NULL;
-	size_t kept = 0;
 
 	*count = 0;
 	for (size_t i = 0; i < adopt->layout->count; i++) {
@@ -107,13 +99,7 @@ static struct ncm_store **stores_to_lock(const struct adopt *adopt, size_t *coun
 		if (is_among(adopt, store) && stat(store->path, &status) == 0)
 			*NCM_PUSH(stores, *count) = store;
 	}
-	if (*count > 1)
-		qsort(stores, *count, sizeof *stores, by_path);
-	for (size_t i = 0; i < *count; i++) {
-		if (kept == 0 || strcmp(stores[kept - 1]->path, stores[i]->path) != 0)
-			stores[kept++] = stores[i];
-	}
-	*count = kept;
+	ncm_stores_order(stores, count);
 	return stores;
 }
 

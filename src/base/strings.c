@@ -10,6 +10,12 @@ void ncm_strings_add(struct ncm_strings *strings, const char *text)
 	*NCM_PUSH(strings->items, strings->count) = ncm_strdup(text);
 }
 
+void ncm_strings_add_new(struct ncm_strings *strings, const char *word)
+{
+	if (word && !ncm_strings_contain(strings, word))
+		ncm_strings_add(strings, word);
+}
+
 void ncm_strings_add_all(struct ncm_strings *strings, const struct ncm_strings *from)
 {
 	for (size_t i = 0; i < from->count; i++)

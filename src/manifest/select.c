@@ -19,12 +19,6 @@ static const struct ncm_variant *variant_of(const struct ncm_model *model, const
 	return NULL;
 }
 
-static void add_once(struct ncm_strings *words, const char *word)
-{
-	if (word && !ncm_strings_contain(words, word))
-		ncm_strings_add(words, word);
-}
-
 static void show_traits(const struct ncm_model *model, struct ncm_traits *traits)
 {
 	const struct ncm_file_spec *files = model->chosen ? model->chosen->files : model->files;
@@ -38,9 +32,9 @@ static void show_traits(const struct ncm_model *model, struct ncm_traits *traits
 	traits->use_cases = &model->use_cases;
 	traits->tags = &model->tags;
 	for (size_t i = 0; i < count; i++) {
-		add_once(&traits->schemes, ncm_source_scheme(files[i].from.items[0]));
+		ncm_strings_add_new(&traits->schemes, ncm_source_scheme(files[i].from.items[0]));
 		for (size_t k = 0; k < files[i].to_count; k++)
-			add_once(&traits->stores, files[i].to[k].store);
+			ncm_strings_add_new(&traits->stores, files[i].to[k].store);
 	}
 }
 

@@ -14,31 +14,16 @@
 #include <unistd.h>
 
 /* The stores that this run writes to, each once, in an order that is the same in every process. */
-static int by_path(const void *a, const void *b)
-{
-	struct ncm_store *const *left = a, *const *right = b;
-
-	return strcmp((*left)->path, (*right)->path);
-}
-
 static struct ncm_store **stores_used(const struct run *run, size_t *count)
 {
 	struct ncm_store **stores = NULL;
 
 	*count = 0;
 	for (size_t i = 0; i < run->item_count; i++) {
-		for (size_t k = 0; k < run->items[i].dest_count; k++) {
-			struct ncm_store *store = run->items[i].dests[k].store;
-			size_t at = 0;
-
-			while (at < *count && strcmp(stores[at]->path, store->path) != 0)
-				at++;
-			if (at == *count)
-				*NCM_PUSH(stores, *count) = store;
-		}
+		for (size_t k = 0; k < run->items[i].dest_count; k++)
+			*NCM_PUSH(stores, *count) = run->items[i].dests[k].store;
 	}
-	if (*count > 1)
-		qsort(stores, *count, sizeof *stores, by_path);
+	ncm_stores_order(stores, count);
 	return stores;
 }
 

@@ -22,24 +22,18 @@ static const char *canonical_word(const char *word, const char *const *words, si
 	return NULL;
 }
 
-static void add_once(struct ncm_strings *words, const char *word)
-{
-	if (!ncm_strings_contain(words, word))
-		ncm_strings_add(words, word);
-}
-
 void registry_split_use_cases(const struct ncm_reg_model *model, struct ncm_strings *use_cases,
 			      struct ncm_strings *tags)
 {
 	const bool is_text = model->kind && (strcmp(model->kind, "llm") == 0 || strcmp(model->kind, "vlm") == 0);
 
 	for (size_t i = 0; i < model->tags.count; i++)
-		add_once(tags, model->tags.items[i]);
+		ncm_strings_add_new(tags, model->tags.items[i]);
 	for (size_t i = 0; i < model->use_cases.count; i++) {
 		const char *word = canonical_word(model->use_cases.items[i], use_case_words,
 						  sizeof use_case_words / sizeof *use_case_words);
 
-		add_once(word ? use_cases : tags, word ? word : model->use_cases.items[i]);
+		ncm_strings_add_new(word ? use_cases : tags, word ? word : model->use_cases.items[i]);
 	}
 	/* Empty otherwise, so that a text selector never picks an image model. */
 	if (model->use_cases.count == 0 && is_text)

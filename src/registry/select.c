@@ -11,26 +11,20 @@
 #include <string.h>
 #include <strings.h>
 
-static void add_once(struct ncm_strings *words, const char *word)
-{
-	if (word && !ncm_strings_contain(words, word))
-		ncm_strings_add(words, word);
-}
-
 static void show_traits(const struct ncm_reg_model *model, struct ncm_traits *traits)
 {
 	traits->id = model->id;
 	traits->name = model->display_name;
-	add_once(&traits->others, ncm_path_base(model->file_path));
+	ncm_strings_add_new(&traits->others, ncm_path_base(model->file_path));
 	traits->phase = model->phase;
 	traits->priority = model->priority;
 	traits->use_cases = &model->use_cases;
 	traits->tags = &model->tags;
 	if (model->source)
-		add_once(&traits->schemes, ncm_source_scheme(model->source));
-	add_once(&traits->stores, model->store);
+		ncm_strings_add_new(&traits->schemes, ncm_source_scheme(model->source));
+	ncm_strings_add_new(&traits->stores, model->store);
 	for (size_t i = 0; i < model->file_count; i++)
-		add_once(&traits->stores, model->files[i].store);
+		ncm_strings_add_new(&traits->stores, model->files[i].store);
 }
 
 /* "hf:org/repo/file" is what "hf:org/repo/file@<commit>" was pulled from. */

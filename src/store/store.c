@@ -60,6 +60,26 @@ int ncm_store_open(struct ncm_store *store, struct ncm_error *err)
 	return -1;
 }
 
+static int by_path(const void *a, const void *b)
+{
+	struct ncm_store *const *left = a, *const *right = b;
+
+	return strcmp((*left)->path, (*right)->path);
+}
+
+void ncm_stores_order(struct ncm_store **stores, size_t *count)
+{
+	size_t kept = 0;
+
+	if (*count > 1)
+		qsort(stores, *count, sizeof(struct ncm_store *), by_path);
+	for (size_t i = 0; i < *count; i++) {
+		if (kept == 0 || strcmp(stores[kept - 1]->path, stores[i]->path) != 0)
+			stores[kept++] = stores[i];
+	}
+	*count = kept;
+}
+
 int ncm_store_lock(struct ncm_store *store, bool no_wait, const struct ncm_sink *sink, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *name = ncm_asprintf("%s/lock", ncm_store_own(store));

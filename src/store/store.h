@@ -59,6 +59,8 @@ char *ncm_layout_lock(const struct ncm_layout *layout, const struct ncm_config *
 
 /* Makes and opens the store's folder and its staging folder (0700). Class IO or NO_SPACE. */
 int ncm_store_open(struct ncm_store *store, struct ncm_error *err);
+/* Puts stores in the order in which everybody takes their locks; of those that share a folder one stays. */
+void ncm_stores_order(struct ncm_store **stores, size_t *count);
 /*
  * Opens the store and takes its lock, so that no other ncmodel works in it. Waits for one that does, and says so, or
  * fails with BUSY when no_wait. Returns an fd for ncm_lock_release (base/lock.h), or -1. Whoever takes several takes

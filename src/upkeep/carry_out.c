@@ -18,13 +18,6 @@ struct locks {
 	int notes;      /* `.ncmodel` beside models.json, or -1 */
 };
 
-static int by_path(const void *a, const void *b)
-{
-	struct ncm_store *const *left = a, *const *right = b;
-
-	return strcmp((*left)->path, (*right)->path);
-}
-
 static struct ncm_store **stores_used(const struct upkeep *upkeep, size_t *count)
 {
 	bool *used = ncm_calloc(upkeep->layout->count, sizeof *used);
@@ -42,8 +35,7 @@ static struct ncm_store **stores_used(const struct upkeep *upkeep, size_t *count
 			*NCM_PUSH(stores, *count) = &upkeep->layout->stores[i];
 	}
 	free(used);
-	if (*count > 1)
-		qsort(stores, *count, sizeof *stores, by_path);
+	ncm_stores_order(stores, count);
 	return stores;
 }
 
