@@ -17,6 +17,7 @@ enum {
 	NCM_BLOCK_BYTES = 1 << 20,
 	NCM_BLOCK_ALIGN = 4096, /* what direct writes want of memory, offset and length */
 	NCM_POOL_BLOCKS = 34,
+	NCM_POOL_PIECE = 2 << 20, /* memory is got in huge pages, of two blocks each */
 };
 
 /* Bytes `from` to before `to` of the NCM_BLOCK_BYTES of a file that begin at `at`, a multiple of them. */
@@ -31,7 +32,7 @@ struct ncm_block {
 	bool writing; /* the crew has it */
 	bool hashing; /* likewise */
 	bool written;
-	bool ahead;             /* bytes before it are missing: the hash cannot get there soon */
+	bool ahead;             /* bytes before it are missing, and the hash waits for them */
 	struct ncm_error error; /* of the write */
 };
 

@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <stdbool.h>
 
-enum { LEAST_THREADS = 2, MOST_THREADS = 4 };
+enum { LEAST_THREADS = 3, MOST_THREADS = 4 };
 
 struct queue {
 	struct ncm_task *first, **end;

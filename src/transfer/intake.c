@@ -105,11 +105,16 @@ bool ncm_intake_has_room(const struct ncm_intake *intake, const struct ncm_block
 
 	if (filling)
 		blocks--;
+	/* What is so far ahead of a hash that is busy would push out what the hash has yet to get to. */
+	if (intake->fed && at + size > intake->hashed + (uint64_t)NCM_POOL_BLOCKS * NCM_BLOCK_BYTES)
+		return false;
 	return blocks == 0 || ncm_pool_free_count(intake->pool) >= blocks;
 }
 
 void ncm_intake_put(struct ncm_intake *intake, struct ncm_block **filling, uint64_t at, const char *data, size_t size)
 {
+	bool completed = false;
+
 	while (size > 0) {
 		struct ncm_block *block = *filling;
 		size_t room;
@@ -130,8 +135,15 @@ void ncm_intake_put(struct ncm_intake *intake, struct ncm_block **filling, uint6
 		data += room;
 		at += room;
 		size -= room;
-		if (block->to == NCM_BLOCK_BYTES)
+		if (block->to == NCM_BLOCK_BYTES) {
 			ncm_intake_flush(intake, filling);
+			completed = true;
+		}
+	}
+	/* A fast connection keeps the loop busy for many blocks: the hash must not wait until it comes around. */
+	if (completed) {
+		ncm_crew_collect(intake->crew);
+		ncm_intake_tick(intake);
 	}
 }
 
@@ -215,7 +227,10 @@ static void find_on_disk(struct ncm_intake *intake)
 	}
 }
 
-/* Tells the blocks that the hash can reach from those behind a gap. */
+/*
+ * Tells the blocks that the hash can reach from those behind a gap. While it has any to do, soon one will be free:
+ * none is given up to be read again.
+ */
 static void mark_ahead(struct ncm_intake *intake)
 {
 	uint64_t reach = intake->hashed;
@@ -230,10 +245,11 @@ static void mark_ahead(struct ncm_intake *intake)
 		reach = ncm_extents_end_of(&intake->partial->on_disk, reach);
 		pthread_mutex_unlock(&intake->partial->mutex);
 	} while (reach > end);
+	intake->fed = find_block(intake, intake->hashed) != NULL;
 	for (size_t i = 0; i < intake->pool->count; i++) {
 		block = intake->pool->blocks[i];
 		if (is_mine(intake, block))
-			block->ahead = block->at + block->from > reach;
+			block->ahead = !intake->fed && block->at + block->from > reach;
 	}
 }
 

@@ -23,6 +23,7 @@ struct ncm_intake {
 
 	struct ncm_tally *tally; /* of the file's beginning; NULL: nothing is hashed */
 	uint64_t hashed;         /* bytes in it, as far as the loop knows */
+	bool fed;                /* the next of them are in memory: the hash does not wait for the network */
 	struct {
 		struct ncm_task task;
 		bool running;
@@ -47,7 +48,10 @@ void ncm_intake_end(struct ncm_intake *intake);
 
 /* Whether there is memory for `size` bytes at that offset, behind those of *filling (which may be NULL). */
 bool ncm_intake_has_room(const struct ncm_intake *intake, const struct ncm_block *filling, uint64_t at, size_t size);
-/* Takes bytes, after ncm_intake_has_room has said yes. *filling is the caller's unfinished block. */
+/*
+ * Takes bytes, after ncm_intake_has_room has said yes. *filling is the caller's unfinished block. Complete blocks are
+ * handed to the crew, and what the crew has done meanwhile is taken note of.
+ */
 void ncm_intake_put(struct ncm_intake *intake, struct ncm_block **filling, uint64_t at, const char *data, size_t size);
 /* Hands over what is in an unfinished block. */
 void ncm_intake_flush(struct ncm_intake *intake, struct ncm_block **filling);
