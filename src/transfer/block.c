@@ -22,7 +22,8 @@ static struct ncm_block *make(struct ncm_pool *pool)
 
 	if (begins_piece(pool->count)) {
 		block->data = ncm_aligned_alloc(NCM_POOL_PIECE, NCM_POOL_PIECE);
-		/* Every byte is copied in, written from and hashed by another thread: each of them walks fewer pages. */
+		/* Every byte is copied in, written from and hashed by another thread: each of them walks fewer pages.
+		 */
 		(void)madvise(block->data, NCM_POOL_PIECE, MADV_HUGEPAGE);
 	} else {
 		block->data = pool->blocks[pool->count - 1]->data + NCM_BLOCK_BYTES;
@@ -62,7 +63,7 @@ void ncm_pool_give(struct ncm_block *block)
 {
 	ncm_error_clear(&block->error);
 	block->intake = NULL;
-	block->filling = block->writing = block->hashing = block->written = block->ahead = false;
+	block->filling = block->writing = block->reading = block->hashing = block->written = block->ahead = false;
 }
 
 void ncm_pool_end(struct ncm_pool *pool)

@@ -30,9 +30,10 @@ struct ncm_block {
 	double began; /* monotonic seconds: its first byte came */
 	bool filling; /* a stream adds to it */
 	bool writing; /* the crew has it */
+	bool reading; /* likewise */
 	bool hashing; /* likewise */
 	bool written;
-	bool ahead;             /* bytes before it are missing, and the hash waits for them */
+	bool ahead;             /* bytes before it are missing: the hash cannot get there soon */
 	struct ncm_error error; /* of the write */
 };
 

@@ -6,7 +6,8 @@
 static const long DEFAULT_CONNECT_SECONDS = 20;
 static const double FIRST_BACKOFF_SECONDS = 0.5;
 static const long CONNECTION_LIFE_SECONDS = 300;
-static const long BUFFER_BYTES = 64 << 10; /* more of it is copied when a stream pauses, and is fresh memory each time */
+static const long BUFFER_BYTES =
+    64 << 10; /* more of it is copied when a stream pauses, and is fresh memory each time */
 
 struct ncm_http *ncm_http_new(const struct ncm_config *config, const struct ncm_sink *sink)
 {

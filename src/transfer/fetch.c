@@ -176,7 +176,7 @@ void ncm_fetch_free(struct ncm_fetch *fetch)
 
 bool ncm_fetch_is_idle(const struct ncm_fetch *fetch, double now)
 {
-	if (fetch->stage != NCM_STAGE_RECEIVE || fetch->stream_count > 0 || fetch->intake.hash.running)
+	if (fetch->stage != NCM_STAGE_RECEIVE || fetch->stream_count > 0 || ncm_intake_busy(&fetch->intake))
 		return false;
 	for (size_t i = 0; i < fetch->site_count; i++) {
 		if (!fetch->sites[i].dead && fetch->sites[i].wake_at <= now)

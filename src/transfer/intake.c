@@ -9,8 +9,8 @@
 
 /* Bounds what a power cut costs. */
 static const uint64_t SYNC_EVERY_BYTES = 256 << 20;
-/* One task reads back so much at most, so that an interrupt need not wait and the writes get their turn. */
-static const uint64_t READ_BACK_BYTES = 16 << 20;
+/* The hash has so much before it, in memory or on the way there: what it works on, and as much again. */
+static const uint64_t READ_AHEAD_BYTES = 2 * (uint64_t)NCM_HASH_BATCH * NCM_BLOCK_BYTES;
 
 #define OWNER(task, type, member) ((type *)(void *)((char *)(task)-offsetof(type, member)))
 
@@ -33,9 +33,7 @@ void ncm_intake_end(struct ncm_intake *intake)
 			ncm_pool_give(intake->pool->blocks[i]);
 	}
 	ncm_tally_free(intake->tally);
-	free(intake->hash.scratch);
 	ncm_error_clear(&intake->error);
-	ncm_error_clear(&intake->hash.error);
 	ncm_error_clear(&intake->sync.error);
 	*intake = (struct ncm_intake){0};
 }
@@ -51,7 +49,7 @@ static void release_if_done(struct ncm_intake *intake, struct ncm_block *block)
 {
 	bool needed = intake->tally && intake->error.code == NCM_OK && block->at + block->to > intake->hashed;
 
-	if (!block->writing && !block->hashing && !needed)
+	if (!block->writing && !block->reading && !block->hashing && !needed)
 		ncm_pool_give(block);
 }
 
@@ -105,8 +103,8 @@ bool ncm_intake_has_room(const struct ncm_intake *intake, const struct ncm_block
 
 	if (filling)
 		blocks--;
-	/* What is so far ahead of a hash that is busy would push out what the hash has yet to get to. */
-	if (intake->fed && at + size > intake->hashed + (uint64_t)NCM_POOL_BLOCKS * NCM_BLOCK_BYTES)
+	/* What is so far ahead would push out what the hash is soon to get to. */
+	if (intake->crowded && at + size > intake->hashed + (uint64_t)NCM_POOL_BLOCKS * NCM_BLOCK_BYTES)
 		return false;
 	return blocks == 0 || ncm_pool_free_count(intake->pool) >= blocks;
 }
@@ -147,31 +145,10 @@ void ncm_intake_put(struct ncm_intake *intake, struct ncm_block **filling, uint6
 	}
 }
 
-static void hash_from_disk(struct ncm_intake *intake)
-{
-	uint64_t at = intake->hash.range.start, end = intake->hash.range.end;
-
-	if (!intake->hash.scratch)
-		intake->hash.scratch = ncm_aligned_alloc(NCM_BLOCK_ALIGN, NCM_BLOCK_BYTES);
-	while (at < end && !ncm_interrupted()) {
-		/* Aligned after the first, so that it can go past the page cache. */
-		size_t size = (size_t)(NCM_BLOCK_BYTES - at % NCM_BLOCK_BYTES);
-
-		if (size > end - at)
-			size = (size_t)(end - at);
-		if (ncm_partial_read(intake->partial, at, intake->hash.scratch, size, &intake->hash.error) < 0)
-			return;
-		ncm_tally_update(intake->tally, intake->hash.scratch, size);
-		at += size;
-	}
-}
-
 static void hash_bytes(struct ncm_task *task)
 {
 	struct ncm_intake *intake = OWNER(task, struct ncm_intake, hash.task);
 
-	if (intake->hash.count == 0)
-		hash_from_disk(intake);
 	for (size_t i = 0; i < intake->hash.count; i++) {
 		const struct ncm_block *block = intake->hash.blocks[i];
 		size_t from = (size_t)(ncm_tally_length(intake->tally) - block->at);
@@ -186,8 +163,6 @@ static void hashed_bytes(struct ncm_task *task)
 
 	intake->hash.running = false;
 	intake->hashed = ncm_tally_length(intake->tally);
-	if (intake->hash.error.code != NCM_OK)
-		note_error(intake, &intake->hash.error);
 	for (size_t i = 0; i < intake->hash.count; i++) {
 		intake->hash.blocks[i]->hashing = false;
 		release_if_done(intake, intake->hash.blocks[i]);
@@ -208,32 +183,86 @@ static struct ncm_block *find_block(const struct ncm_intake *intake, uint64_t at
 	return NULL;
 }
 
-/* Bytes on disk from `hashed` on, up to the next that are in memory. */
-static void find_on_disk(struct ncm_intake *intake)
+/* Bytes on disk from there on, as far as one block goes and they are not in memory. */
+static struct ncm_range find_on_disk(struct ncm_intake *intake, uint64_t at)
 {
-	struct ncm_range *range = &intake->hash.range;
+	struct ncm_range range = {at, at - at % NCM_BLOCK_BYTES + NCM_BLOCK_BYTES};
+	uint64_t end;
 
 	pthread_mutex_lock(&intake->partial->mutex);
-	*range = (struct ncm_range){intake->hashed, ncm_extents_end_of(&intake->partial->on_disk, intake->hashed)};
+	end = ncm_extents_end_of(&intake->partial->on_disk, at);
 	pthread_mutex_unlock(&intake->partial->mutex);
-	if (range->end > range->start + READ_BACK_BYTES)
-		range->end = range->start + READ_BACK_BYTES;
+	if (range.end > end)
+		range.end = end;
 	for (size_t i = 0; i < intake->pool->count; i++) {
 		const struct ncm_block *block = intake->pool->blocks[i];
 		uint64_t start = block->at + block->from;
 
-		if (is_mine(intake, block) && !block->filling && start > range->start && start < range->end)
-			range->end = start;
+		if (is_mine(intake, block) && !block->filling && start > range.start && start < range.end)
+			range.end = start;
+	}
+	return range;
+}
+
+static void read_block(struct ncm_task *task)
+{
+	struct ncm_block *block = OWNER(task, struct ncm_block, task);
+
+	(void)ncm_partial_read(block->intake->partial, block->at + block->from, block->data + block->from,
+			       block->to - block->from, &block->error);
+}
+
+static void have_read_block(struct ncm_task *task)
+{
+	struct ncm_block *block = OWNER(task, struct ncm_block, task);
+	struct ncm_intake *intake = block->intake;
+
+	intake->reading--;
+	block->reading = false;
+	block->written = true;
+	if (block->error.code != NCM_OK)
+		note_error(intake, &block->error);
+	release_if_done(intake, block);
+}
+
+/* What left memory comes back before the hash gets to it, so that it does not wait for the disk. */
+static void read_back(struct ncm_intake *intake)
+{
+	const uint64_t limit = intake->hashed + READ_AHEAD_BYTES;
+	uint64_t at = intake->hashed;
+
+	while (at < limit) {
+		struct ncm_block *block = find_block(intake, at);
+		struct ncm_range range;
+
+		if (block) {
+			at = block->at + block->to;
+			continue;
+		}
+		range = find_on_disk(intake, at);
+		block = range.end > range.start ? ncm_pool_take(intake->pool) : NULL;
+		if (!block)
+			return;
+		block->intake = intake;
+		block->from = (size_t)(at % NCM_BLOCK_BYTES);
+		block->at = at - block->from;
+		block->to = (size_t)(range.end - block->at);
+		block->reading = true;
+		block->task = (struct ncm_task){.work = read_block, .done = have_read_block};
+		intake->reading++;
+		ncm_crew_add(intake->crew, &block->task);
+		at = range.end;
 	}
 }
 
 /*
- * Tells the blocks that the hash can reach from those behind a gap. While it has any to do, soon one will be free:
- * none is given up to be read again.
+ * Tells the blocks that the hash can reach from those behind a gap. When it is the hash that is slow, most are of the
+ * first kind: then one will be free soon, and none is given up to be read again.
  */
 static void mark_ahead(struct ncm_intake *intake)
 {
 	uint64_t reach = intake->hashed;
+	size_t mine = 0, reached = 0;
 	struct ncm_block *block;
 	uint64_t end;
 
@@ -245,11 +274,18 @@ static void mark_ahead(struct ncm_intake *intake)
 		reach = ncm_extents_end_of(&intake->partial->on_disk, reach);
 		pthread_mutex_unlock(&intake->partial->mutex);
 	} while (reach > end);
-	intake->fed = find_block(intake, intake->hashed) != NULL;
 	for (size_t i = 0; i < intake->pool->count; i++) {
 		block = intake->pool->blocks[i];
-		if (is_mine(intake, block))
-			block->ahead = !intake->fed && block->at + block->from > reach;
+		if (!is_mine(intake, block))
+			continue;
+		block->ahead = block->at + block->from > reach;
+		reached += !block->ahead;
+		mine++;
+	}
+	intake->crowded = reached > mine / 2;
+	for (size_t i = 0; intake->crowded && i < intake->pool->count; i++) {
+		block = intake->pool->blocks[i];
+		block->ahead = block->ahead && !is_mine(intake, block);
 	}
 }
 
@@ -259,16 +295,13 @@ static void hash_more(struct ncm_intake *intake)
 	struct ncm_block *block;
 
 	intake->hash.count = 0;
-	while (intake->hash.count < NCM_HASH_BATCH && (block = find_block(intake, at))) {
+	while (intake->hash.count < NCM_HASH_BATCH && (block = find_block(intake, at)) && !block->reading) {
 		intake->hash.blocks[intake->hash.count++] = block;
 		block->hashing = true;
 		at = block->at + block->to;
 	}
-	if (intake->hash.count == 0) {
-		find_on_disk(intake);
-		if (intake->hash.range.start == intake->hash.range.end)
-			return;
-	}
+	if (intake->hash.count == 0)
+		return;
 	intake->hash.running = true;
 	intake->hash.task = (struct ncm_task){.work = hash_bytes, .done = hashed_bytes};
 	ncm_crew_add(intake->crew, &intake->hash.task);
@@ -295,8 +328,10 @@ void ncm_intake_tick(struct ncm_intake *intake)
 {
 	if (intake->error.code != NCM_OK || ncm_interrupted())
 		return;
-	if (intake->tally)
+	if (intake->tally) {
 		mark_ahead(intake);
+		read_back(intake);
+	}
 	if (intake->tally && !intake->hash.running)
 		hash_more(intake);
 	if (!intake->sync.running && ncm_partial_unsynced(intake->partial) >= SYNC_EVERY_BYTES) {
@@ -308,5 +343,5 @@ void ncm_intake_tick(struct ncm_intake *intake)
 
 bool ncm_intake_busy(const struct ncm_intake *intake)
 {
-	return intake->writing > 0 || intake->hash.running || intake->sync.running;
+	return intake->writing > 0 || intake->reading > 0 || intake->hash.running || intake->sync.running;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The way of one file's bytes from the network to the disk and into the hash. Blocks are written as soon as they are
- * full, in any order; the hash takes them in the file's order, from memory if they are still there, else it reads them
- * again. The network waits for neither until the run's memory is full.
+ * full, in any order; the hash takes them in the file's order, from memory; those that had to leave it are read again
+ * before. The network waits for neither until the run's memory is full.
  */
 #ifndef NCM_TRANSFER_INTAKE_H
 #define NCM_TRANSFER_INTAKE_H
@@ -11,27 +11,25 @@
 #include "transfer/block.h"
 #include "transfer/partial.h"
 
-enum { NCM_HASH_BATCH = 8 };
+enum { NCM_HASH_BATCH = 6 };
 
 struct ncm_intake {
 	struct ncm_partial *partial;
 	struct ncm_pool *pool;
 	struct ncm_crew *crew;
 	unsigned writing;       /* blocks that the crew has to write */
+	unsigned reading;       /* likewise, for the hash */
 	struct ncm_error error; /* the first that failed: nothing further is begun */
 	bool lost;              /* a sync failed: the bytes are dead, whatever later reads show */
 
 	struct ncm_tally *tally; /* of the file's beginning; NULL: nothing is hashed */
 	uint64_t hashed;         /* bytes in it, as far as the loop knows */
-	bool fed;                /* the next of them are in memory: the hash does not wait for the network */
+	bool crowded;            /* most of its blocks wait for the hash alone */
 	struct {
 		struct ncm_task task;
 		bool running;
-		struct ncm_block *blocks[NCM_HASH_BATCH]; /* from memory … */
+		struct ncm_block *blocks[NCM_HASH_BATCH];
 		size_t count;
-		struct ncm_range range; /* … or, without any, from the disk */
-		unsigned char *scratch; /* to read into */
-		struct ncm_error error;
 	} hash;
 	struct {
 		struct ncm_task task;

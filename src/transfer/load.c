@@ -5,7 +5,7 @@
 
 #include <time.h>
 
-static const double MEASURE_SECONDS = 0.1;
+static const double MEASURE_SECONDS = 0.05;
 static const double BUSY_LOOP = 0.8;    /* of one core */
 static const double BUSY_PROCESS = 0.6; /* of all cores: the server of a loopback or the disk's interrupts need some */
 

@@ -5,9 +5,10 @@
 
 enum { FIRST = 2 };
 
-static const double MEASURE_SECONDS = 0.15;
-static const double WORTH_IT = 1.15;       /* more connections stay if they bring this much more */
-static const double TRY_AGAIN_SECONDS = 5; /* networks change */
+static const double LOOK_SECONDS = 0.05;    /* what has grown by then may grow again */
+static const double MEASURE_SECONDS = 0.15; /* what has not by then will not */
+static const double WORTH_IT = 1.15;        /* more connections stay if they bring this much more */
+static const double TRY_AGAIN_SECONDS = 5;  /* networks change */
 static const double REFUSED_SECONDS = 20;
 
 void ncm_pace_begin(struct ncm_pace *pace, const char *origin, unsigned most, double now)
@@ -31,9 +32,11 @@ void ncm_pace_tick(struct ncm_pace *pace, bool wanted, double now)
 	double seconds = now - pace->measured_at;
 	double rate;
 
-	if (seconds < MEASURE_SECONDS)
+	if (seconds < LOOK_SECONDS)
 		return;
 	rate = (double)pace->bytes / seconds;
+	if (pace->growing && rate < pace->before * WORTH_IT && seconds < MEASURE_SECONDS)
+		return;
 	pace->bytes = 0;
 	pace->measured_at = now;
 	/* Connections that are not there, or bring nothing yet, say nothing. */

@@ -293,6 +293,11 @@ static bool is_aligned(uint64_t number)
 	return number % NCM_BLOCK_ALIGN == 0;
 }
 
+static size_t align_up(size_t size)
+{
+	return (size + NCM_BLOCK_ALIGN - 1) / NCM_BLOCK_ALIGN * NCM_BLOCK_ALIGN;
+}
+
 /* What is aligned goes past the page cache, if that is possible; the rest is less than two pages. */
 static int write_bytes(const struct ncm_partial *partial, uint64_t offset, const unsigned char *data, size_t size)
 {
@@ -356,7 +361,7 @@ int ncm_partial_read(const struct ncm_partial *partial, uint64_t offset, unsigne
 
 		/* A direct read may end at any page; what it left over comes through the cache. */
 		if (direct && is_aligned(done))
-			got = pread(partial->direct_fd, data + done, NCM_BLOCK_BYTES - done, (off_t)(offset + done));
+			got = pread(partial->direct_fd, data + done, align_up(size - done), (off_t)(offset + done));
 		else
 			got = pread(partial->fd, data + done, size - done, (off_t)(offset + done));
 		if (got < 0 && errno == EINTR)

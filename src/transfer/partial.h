@@ -44,8 +44,8 @@ int ncm_partial_begin(struct ncm_partial *partial, const char *etag, bool has_si
 /* Writes bytes and notes them in the journal. `data` is aligned as `offset` is. Any thread. */
 int ncm_partial_write(struct ncm_partial *partial, uint64_t offset, const unsigned char *data, size_t size,
 		      struct ncm_error *err);
-/* Reads `size` bytes that are on disk into aligned memory with room for NCM_BLOCK_BYTES, all of which may be written.
- * Any thread. */
+/* Reads `size` bytes that are on disk. `data` is aligned as `offset` is, and has room up to the next multiple of
+ * NCM_BLOCK_ALIGN, which may be written. Any thread. */
 int ncm_partial_read(const struct ncm_partial *partial, uint64_t offset, unsigned char *data, size_t size,
 		     struct ncm_error *err);
 /* A copy of which bytes are on disk; free with ncm_extents_clear. Any thread. */

@@ -24,6 +24,7 @@ struct engine {
 	struct ncm_pace **paces; /* one a host */
 	size_t pace_count;
 	struct ncm_load load;
+	bool paused; /* a stream is, for want of memory or by the rate limit */
 	size_t turn;
 };
 
@@ -113,7 +114,7 @@ static struct ncm_fetch *neediest(const struct engine *engine, const struct ncm_
 
 static void add_streams(struct engine *engine, double now)
 {
-	bool busy = ncm_load_look(&engine->load, now);
+	bool busy = ncm_load_look(&engine->load, now) || engine->paused;
 
 	for (size_t i = 0; i < engine->pace_count; i++) {
 		struct ncm_pace *pace = engine->paces[i];
@@ -128,11 +129,10 @@ static void add_streams(struct engine *engine, double now)
 	}
 }
 
-/* Lets paused streams go on, each in turn first. Returns whether one is still paused. */
-static bool continue_paused(struct engine *engine)
+/* Lets paused streams go on, each in turn first. */
+static void continue_paused(struct engine *engine)
 {
-	bool paused = false;
-
+	engine->paused = false;
 	ncm_rate_refill(&engine->run.rate, ncm_monotonic());
 	engine->turn++;
 	for (size_t i = 0; i < engine->fetch_count; i++) {
@@ -146,7 +146,7 @@ static bool continue_paused(struct engine *engine)
 				continue;
 			if (engine->run.rate.limit == 0 || engine->run.rate.allowed > 0)
 				code = curl_easy_pause(stream->exchange.easy, CURLPAUSE_CONT);
-			paused = paused || stream->paused;
+			engine->paused = engine->paused || stream->paused;
 			/* What fails in here is not told again by the loop. The streams may be others after that. */
 			if (code != CURLE_OK) {
 				ncm_fetch_answered(fetch, stream, code);
@@ -154,7 +154,6 @@ static bool continue_paused(struct engine *engine)
 			}
 		}
 	}
-	return paused;
 }
 
 static struct ncm_fetch *fetch_of(const struct engine *engine, const struct ncm_stream *stream)
@@ -189,7 +188,7 @@ static bool take_messages(struct engine *engine)
 static void run(struct engine *engine)
 {
 	while (!ncm_interrupted()) {
-		bool moved, paused;
+		bool moved;
 		double now;
 		int running;
 
@@ -199,13 +198,13 @@ static void run(struct engine *engine)
 		if (engine->fetch_count == 0 && engine->next == engine->count)
 			return;
 		add_streams(engine, now);
-		paused = continue_paused(engine);
+		continue_paused(engine);
 		curl_multi_perform(engine->run.multi, &running);
 		moved = take_messages(engine);
 		curl_multi_poll(engine->run.multi, NULL, 0,
-				moved    ? 0
-				: paused ? PAUSED_POLL_MS
-					 : LONGEST_POLL_MS,
+				moved            ? 0
+				: engine->paused ? PAUSED_POLL_MS
+						 : LONGEST_POLL_MS,
 				NULL);
 	}
 }
