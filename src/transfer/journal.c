@@ -98,7 +98,14 @@ static bool take_number(char **text, uint64_t *number)
 	return errno == 0;
 }
 
-static void read_ranges(char *text, const char *end, bool same_boot, struct ncm_extents *trusted)
+static bool take_range(char **text, struct ncm_range *range)
+{
+	return take_number(text, &range->start) && take_number(text, &range->end) && **text == '\0' &&
+	       range->start < range->end;
+}
+
+static void read_ranges(char *text, const char *end, bool same_boot, struct ncm_extents *trusted,
+			struct ncm_extents *begun)
 {
 	NCM_AUTO_FREE struct ncm_range *ranges = NULL;
 	size_t count = 0;
@@ -110,9 +117,10 @@ static void read_ranges(char *text, const char *end, bool same_boot, struct ncm_
 		char *at = line + 1;
 		uint64_t lines;
 
-		if (*line == '+' && take_number(&at, &range.start) && take_number(&at, &range.end) && *at == '\0' &&
-		    range.start < range.end)
+		if (*line == '+' && take_range(&at, &range))
 			*NCM_PUSH(ranges, count) = range;
+		else if (*line == '~' && take_range(&at, &range))
+			ncm_extents_add(begun, range.start, range.end);
 		else if (*line == '=' && take_number(&at, &lines) && *at == '\0' && lines <= count)
 			synced = lines;
 		else
@@ -120,9 +128,12 @@ static void read_ranges(char *text, const char *end, bool same_boot, struct ncm_
 	}
 	for (size_t i = 0; i < (same_boot ? count : synced); i++)
 		ncm_extents_add(trusted, ranges[i].start, ranges[i].end);
+	if (!same_boot)
+		ncm_extents_clear(begun);
 }
 
-int ncm_journal_read(int dirfd, const char *partial, struct ncm_identity *identity, struct ncm_extents *trusted)
+int ncm_journal_read(int dirfd, const char *partial, struct ncm_identity *identity, struct ncm_extents *trusted,
+		     struct ncm_extents *begun)
 {
 	NCM_AUTO_FREE char *name = name_of(partial);
 	NCM_AUTO_CLOSE int fd = ncm_open_beneath(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
@@ -143,7 +154,7 @@ int ncm_journal_read(int dirfd, const char *partial, struct ncm_identity *identi
 		ncm_identity_clear(identity);
 		return -1;
 	}
-	read_ranges(at, text + size, same_boot, trusted);
+	read_ranges(at, text + size, same_boot, trusted, begun);
 	return 0;
 }
 
@@ -205,12 +216,22 @@ int ncm_journal_begin(int dirfd, const char *partial, const struct ncm_identity 
 	return fd;
 }
 
-int ncm_journal_written(int fd, const struct ncm_range *range)
+static int write_range(int fd, char kind, const struct ncm_range *range)
 {
 	char line[64];
-	int size = snprintf(line, sizeof line, "+ %" PRIu64 " %" PRIu64 "\n", range->start, range->end);
+	int size = snprintf(line, sizeof line, "%c %" PRIu64 " %" PRIu64 "\n", kind, range->start, range->end);
 
 	return write_all(fd, line, (size_t)size);
+}
+
+int ncm_journal_begun(int fd, const struct ncm_range *range)
+{
+	return write_range(fd, '~', range);
+}
+
+int ncm_journal_written(int fd, const struct ncm_range *range)
+{
+	return write_range(fd, '+', range);
 }
 
 int ncm_journal_synced(int fd, uint64_t lines)

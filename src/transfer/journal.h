@@ -5,12 +5,14 @@
  *
  *   ncmodel partial 1
  *   {"url": …, "etag": …, "size": …, "sha256": …, "boot_id": …}
- *   + 0 1048576      bytes 0 to before 1048576 were written
+ *   ~ 0 1048576      bytes 0 to before 1048576, which the file system calls a hole, are being written
+ *   + 0 1048576      they were written
  *   = 1              the data behind the first 1 of the "+" lines was synced before this line was written
  *
  * So it needs no sync to be safe, only to be useful: after a kill all lines count, because a process that ends takes
  * nothing back from the kernel; after the machine went down only what a "=" line vouches for does. A line that was torn
- * or lost ends what is read.
+ * or lost ends what is read. A kill between a write and its "+" costs nothing either where the file system tells what
+ * is a hole no longer.
  */
 #ifndef NCM_TRANSFER_JOURNAL_H
 #define NCM_TRANSFER_JOURNAL_H
@@ -32,9 +34,12 @@ void ncm_identity_clear(struct ncm_identity *identity);
 /* Whether the bytes of that identity can be of this item. */
 bool ncm_identity_fits(const struct ncm_identity *identity, const struct ncm_transfer_item *item);
 
-/* Reads the journal of a partial: *trusted are the bytes that are there. Returns 0, or -1 if there is none that can be
- * read. */
-int ncm_journal_read(int dirfd, const char *partial, struct ncm_identity *identity, struct ncm_extents *trusted);
+/*
+ * Reads the journal of a partial: *trusted are the bytes that are there, *begun those that are if the file has no hole
+ * there any more, whole blocks both times. Returns 0, or -1 if there is none that can be read.
+ */
+int ncm_journal_read(int dirfd, const char *partial, struct ncm_identity *identity, struct ncm_extents *trusted,
+		     struct ncm_extents *begun);
 /*
  * Writes a new journal in place of an old one and keeps it open. `there` are the bytes to begin with; `synced`
  * vouches for them (then it is synced itself, too). Returns an fd for the functions below, or -1.
@@ -42,6 +47,7 @@ int ncm_journal_read(int dirfd, const char *partial, struct ncm_identity *identi
 int ncm_journal_begin(int dirfd, const char *partial, const struct ncm_identity *identity,
 		      const struct ncm_extents *there, bool synced, struct ncm_error *err);
 /* One line each. Return 0, or -1 with errno. */
+int ncm_journal_begun(int fd, const struct ncm_range *range);
 int ncm_journal_written(int fd, const struct ncm_range *range);
 int ncm_journal_synced(int fd, uint64_t lines);
 void ncm_journal_remove(int dirfd, const char *partial);

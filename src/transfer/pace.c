@@ -35,7 +35,7 @@ void ncm_pace_tick(struct ncm_pace *pace, bool wanted, double now)
 	if (seconds < LOOK_SECONDS)
 		return;
 	rate = (double)pace->bytes / seconds;
-	if (pace->growing && rate < pace->before * WORTH_IT && seconds < MEASURE_SECONDS)
+	if (seconds < MEASURE_SECONDS && !(pace->growing && rate >= pace->before * WORTH_IT))
 		return;
 	pace->bytes = 0;
 	pace->measured_at = now;

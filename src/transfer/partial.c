@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "transfer/answer.h"
 #include "transfer/block.h"
+#include "transfer/holes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -94,12 +95,19 @@ static int open_locked(const struct ncm_transfer_item *item, atomic_bool *waitin
 	}
 }
 
-/* Whether every byte of the file has been written some time: what is only reserved is a hole. */
-static bool has_no_hole(const struct ncm_transfer_item *item, uint64_t length)
+/* What was being written when a process was killed is there if it was a hole before and is none now. */
+static void add_written(int fd, struct ncm_extents *begun, uint64_t length, struct ncm_extents *kept)
 {
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(item->dirfd, item->partial, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	ncm_extents_remove(begun, length, UINT64_MAX);
+	for (size_t i = 0; i < begun->count; i++) {
+		struct ncm_range block = begun->ranges[i];
 
-	return fd >= 0 && lseek(fd, 0, SEEK_HOLE) == (off_t)length;
+		for (; block.start < begun->ranges[i].end; block.start = block.end) {
+			block.end = block.start + NCM_BLOCK_BYTES;
+			if (ncm_has_no_hole(fd, &block))
+				ncm_extents_add(kept, block.start, block.end);
+		}
+	}
 }
 
 /* Bytes that may be kept, from the journal and the file's length. A file as long as the pinned one is looked at even
@@ -107,16 +115,21 @@ static bool has_no_hole(const struct ncm_transfer_item *item, uint64_t length)
 static void find_kept(const struct ncm_transfer_item *item, uint64_t length, struct ncm_identity *identity,
 		      struct ncm_extents *kept)
 {
-	bool fits =
-	    ncm_journal_read(item->dirfd, item->partial, identity, kept) == 0 && ncm_identity_fits(identity, item);
+	NCM_AUTO_CLOSE int fd = ncm_open_beneath(item->dirfd, item->partial, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	const struct ncm_range whole = {0, length};
+	struct ncm_extents begun = {0};
 
-	if (!fits) {
+	if (ncm_journal_read(item->dirfd, item->partial, identity, kept, &begun) == 0 &&
+	    ncm_identity_fits(identity, item)) {
+		add_written(fd, &begun, length, kept);
+	} else {
 		ncm_identity_clear(identity);
 		ncm_extents_clear(kept);
 		if (item->has_sha256 && item->has_size && item->size == length && item->range_count == 0 &&
-		    has_no_hole(item, length))
+		    ncm_has_no_hole(fd, &whole))
 			ncm_extents_add(kept, 0, length);
 	}
+	ncm_extents_clear(&begun);
 	/* We write nothing behind a file's end: longer, it is another's. */
 	if ((identity->has_size && length > identity->size) || (item->has_size && length > item->size))
 		length = 0;
@@ -327,12 +340,24 @@ static void drain_cache(struct ncm_partial *partial, uint64_t offset, size_t siz
 	(void)posix_fadvise(partial->fd, (off_t)offset, (off_t)size, POSIX_FADV_DONTNEED);
 }
 
+/* Whether a kill after the write would leave a trace of it in the file: a whole block that was a hole. */
+static bool leaves_trace(const struct ncm_partial *partial, const struct ncm_range *range)
+{
+	return partial->direct_fd >= 0 && partial->journal_fd >= 0 && range->start % NCM_BLOCK_BYTES == 0 &&
+	       range->end - range->start == NCM_BLOCK_BYTES && ncm_is_hole(partial->fd, range);
+}
+
 int ncm_partial_write(struct ncm_partial *partial, uint64_t offset, const unsigned char *data, size_t size,
 		      struct ncm_error *err)
 {
 	const struct ncm_range range = {offset, offset + size};
 	int failed = 0;
 
+	pthread_mutex_lock(&partial->mutex);
+	failed = leaves_trace(partial, &range) && ncm_journal_begun(partial->journal_fd, &range) < 0;
+	pthread_mutex_unlock(&partial->mutex);
+	if (failed)
+		return ncm_error_errno(err, errno, "cannot write the journal of %s", partial->item->partial);
 	if (write_bytes(partial, offset, data, size) < 0)
 		return ncm_error_errno(err, errno, "cannot write the partial file %s", partial->item->partial);
 	if (partial->drained)

@@ -246,12 +246,12 @@ static inline void run_and_count(struct ncm_transfer_item *item)
  */
 static inline void check_the_rest_alone_comes(void)
 {
-	struct ncm_extents there = {0}, missing = {0};
+	struct ncm_extents there = {0}, begun = {0}, missing = {0};
 	struct ncm_transfer_item item;
 	struct ncm_identity identity;
 	uint64_t here;
 
-	CHECK(ncm_journal_read(folder_fd, "file.part", &identity, &there) == 0);
+	CHECK(ncm_journal_read(folder_fd, "file.part", &identity, &there, &begun) == 0);
 	ncm_identity_clear(&identity);
 	here = ncm_extents_sum(&there);
 	ncm_extents_add(&missing, 0, SIZE);
@@ -264,6 +264,7 @@ static inline void check_the_rest_alone_comes(void)
 	CHECK_U64(item.received, SIZE - here);
 	check_served(&missing);
 	ncm_extents_clear(&there);
+	ncm_extents_clear(&begun);
 	ncm_extents_clear(&missing);
 }
 

@@ -21,7 +21,7 @@ static int read_text(const char *text, size_t size, struct ncm_extents *trusted)
 	int result;
 
 	put(JOURNAL, text, size);
-	result = ncm_journal_read(folder_fd, PARTIAL, &identity, trusted);
+	result = read_trusted(&identity, trusted);
 	if (result == 0) {
 		CHECK_STR(identity.url, URL);
 		CHECK_STR(identity.etag, "\"one\"");
@@ -73,7 +73,7 @@ static void what_is_written_is_read(void)
 	CHECK(ncm_journal_written(fd, &(struct ncm_range){1000, 2000}) == 0);
 	close(fd);
 
-	CHECK(ncm_journal_read(folder_fd, PARTIAL, &read, &trusted) == 0);
+	CHECK(read_trusted(&read, &trusted) == 0);
 	CHECK_STR(read.url, URL);
 	CHECK_STR(read.etag, identity.etag);
 	CHECK(read.has_size && read.size == 5000 && read.has_sha256);
@@ -239,6 +239,8 @@ static void what_vouches_for_lines_that_are_not_there_ends_it(void)
 	check_lines("+ 0 10\n= 1\n+ 10 20\n", 20, 10);
 	check_lines("+ 0 10\n= 2\n+ 10 20\n= 2\n", 10, 0); /* a "+" line was lost before it */
 	check_lines("= 1\n+ 0 10\n", 0, 0);
+	check_lines("~ 0 10\n+ 10 20\n= 1\n~ 20 30\n+ 30 40\n", 20, 10); /* what was begun is not counted */
+	check_lines("~ 10 10\n+ 10 20\n", 0, 0);
 	check_lines("= 0\n+ 0 10\n", 10, 0);
 	check_lines("+ 0 10\n+ 10 20\n= 2\n= 3\n+ 20 30\n", 20, 20);
 	check_lines("+ 0 10\n= 18446744073709551615\n+ 10 20\n", 10, 0);
@@ -310,9 +312,9 @@ static void a_head_that_is_not_right_says_nothing(void)
 		struct ncm_extents trusted = {0};
 
 		put(JOURNAL, bad[i], strlen(bad[i]));
-		if (ncm_journal_read(folder_fd, PARTIAL, &identity, &trusted) == 0)
+		if (read_trusted(&identity, &trusted) == 0)
 			fprintf(stderr, "was read: %s\n", bad[i]);
-		CHECK(ncm_journal_read(folder_fd, PARTIAL, &identity, &trusted) == -1);
+		CHECK(read_trusted(&identity, &trusted) == -1);
 		CHECK(trusted.count == 0 && !identity.url && !identity.etag);
 	}
 }
@@ -330,7 +332,7 @@ static void odd_types_in_the_head_are_nothing(void)
 		struct ncm_extents trusted = {0};
 
 		put(JOURNAL, text, strlen(text));
-		if (ncm_journal_read(folder_fd, PARTIAL, &identity, &trusted) < 0)
+		if (read_trusted(&identity, &trusted) < 0)
 			continue;
 		CHECK(!identity.url && !identity.etag && !identity.has_size && !identity.has_sha256);
 		CHECK(!ncm_identity_fits(&identity, &item));
@@ -353,7 +355,7 @@ static void any_byte_may_be_another(void)
 
 			text[at] = others[i];
 			put(JOURNAL, text, strlen(text) + (others[i] == '\0'));
-			(void)ncm_journal_read(folder_fd, PARTIAL, &identity, &trusted);
+			(void)read_trusted(&identity, &trusted);
 			ncm_identity_clear(&identity);
 			ncm_extents_clear(&trusted);
 			text[at] = before;
@@ -415,10 +417,10 @@ static void what_is_in_the_journals_place_is_not_followed(void)
 
 	put("victim", text, strlen(text));
 	CHECK(unlinkat(folder_fd, JOURNAL, 0) == 0);
-	CHECK(ncm_journal_read(folder_fd, PARTIAL, &read, &trusted) == -1); /* not there */
+	CHECK(read_trusted(&read, &trusted) == -1); /* not there */
 	CHECK(symlinkat("victim", folder_fd, JOURNAL) == 0);
 	CHECK(symlinkat("victim", folder_fd, JOURNAL ".new") == 0);
-	CHECK(ncm_journal_read(folder_fd, PARTIAL, &read, &trusted) == -1);
+	CHECK(read_trusted(&read, &trusted) == -1);
 	fd = ncm_journal_begin(folder_fd, PARTIAL, &identity, &nothing, false, NULL);
 	CHECK(fd >= 0 && ncm_journal_written(fd, &(struct ncm_range){0, 5}) == 0 && close(fd) == 0);
 	check_text("victim", text);
@@ -433,11 +435,11 @@ static void what_is_in_the_journals_place_is_not_followed(void)
 	ncm_journal_remove(folder_fd, PARTIAL);
 	/* A pipe: nobody writes into it. */
 	CHECK(mkfifoat(folder_fd, JOURNAL, 0600) == 0);
-	CHECK(ncm_journal_read(folder_fd, PARTIAL, &read, &trusted) == -1);
+	CHECK(read_trusted(&read, &trusted) == -1);
 	ncm_journal_remove(folder_fd, PARTIAL);
 	/* A folder: told, and nothing is left beside it. */
 	CHECK(mkdirat(folder_fd, JOURNAL, 0700) == 0);
-	CHECK(ncm_journal_read(folder_fd, PARTIAL, &read, &trusted) == -1);
+	CHECK(read_trusted(&read, &trusted) == -1);
 	CHECK(ncm_journal_begin(folder_fd, PARTIAL, &identity, &nothing, false, &err) == -1);
 	CHECK(err.code == NCM_E_IO && strstr(err.message, JOURNAL));
 	ncm_error_clear(&err);
@@ -456,7 +458,7 @@ static void a_journal_without_end_is_not_read(void)
 	put(JOURNAL, text, strlen(text));
 	fd = openat(folder_fd, JOURNAL, O_WRONLY);
 	CHECK(ftruncate(fd, (64 << 20) + 1) == 0);
-	CHECK(ncm_journal_read(folder_fd, PARTIAL, &identity, &trusted) == -1);
+	CHECK(read_trusted(&identity, &trusted) == -1);
 	CHECK_U64(trusted.count, 0);
 	ncm_journal_remove(folder_fd, PARTIAL);
 }

@@ -4,6 +4,7 @@
 #include "partial_case.h"
 
 #include "transfer/block.h"
+#include "transfer/holes.h"
 #include "transfer/partial.h"
 
 #include <sys/vfs.h>
@@ -250,6 +251,45 @@ static void synced_bytes_survive_a_reboot(void)
 	discard(&partial);
 }
 
+/* Leaves a journal with these lines alone. */
+static void put_lines(const char *lines)
+{
+	NCM_AUTO_FREE char *text = get(JOURNAL, NULL);
+	char *body = strchr(strchr(text, '\n') + 1, '\n') + 1;
+	NCM_AUTO_FREE char *cut = ncm_asprintf("%.*s%s", (int)(body - text), text, lines);
+
+	put(JOURNAL, cut, strlen(cut));
+}
+
+/* The file itself shows that the bytes are there, where a hole is not to be taken for a block of zeros. */
+static void a_kill_between_a_write_and_its_line_costs_nothing(void)
+{
+	static const char as_written[] = "~ 0 1048576\n+ 0 1048576\n+ 0 1048576\n~ 2097152 3145728\n"
+					 "+ 2097152 3145728\n+ 3145728 3149824\n";
+	struct ncm_transfer_item item = make_pinned(9 * MIB);
+	const struct ncm_range first = {0, MIB};
+	struct ncm_partial partial;
+	NCM_AUTO_FREE char *text = NULL;
+	bool tells;
+
+	begin_partial(&partial, &item, NULL, 9 * MIB);
+	tells = partial.direct_fd >= 0 && ncm_is_hole(partial.fd, &first);
+	write_range(&partial, 0, MIB);
+	write_range(&partial, 0, MIB); /* no hole any more */
+	write_range(&partial, 2 * MIB, 3 * MIB);
+	write_range(&partial, 3 * MIB, 3 * MIB + 4096); /* no whole block */
+	ncm_partial_close(&partial, false);
+	text = get(JOURNAL, NULL);
+	CHECK((strstr(text, as_written) != NULL) == tells);
+	put_lines("~ 0 1048576\n~ 1048576 2097152\n~ 2097152 3145728\n~ 3145728 4194304\n");
+	CHECK_U64(ncm_transfer_present(&item), 2 * MIB);
+	put_lines("~ 0 1048576\n+ 3145728 3149824\n~ 5242880 18446744073709551615\n");
+	CHECK_U64(ncm_transfer_present(&item), MIB + 4096);
+	pretend_reboot();
+	CHECK_U64(ncm_transfer_present(&item), 0);
+	ncm_transfer_discard(folder_fd, PARTIAL);
+}
+
 /* The answer says something new of the file: a new journal, which vouches for no more than the old one. */
 static void a_new_validator_makes_a_new_journal(void)
 {
@@ -262,7 +302,7 @@ static void a_new_validator_makes_a_new_journal(void)
 	write_range(&partial, 0, MIB);
 	CHECK(ncm_partial_begin(&partial, "\"one\"", true, 9 * MIB, NULL) == 0);
 	write_range(&partial, MIB, 2 * MIB);
-	CHECK(ncm_journal_read(folder_fd, PARTIAL, &identity, &trusted) == 0);
+	CHECK(read_trusted(&identity, &trusted) == 0);
 	CHECK_STR(identity.etag, "\"one\"");
 	CHECK_U64(identity.size, 9 * MIB);
 	CHECK_U64(ncm_extents_sum(&trusted), 2 * MIB);
@@ -500,6 +540,7 @@ static void run_all(void)
 	RUN(large_files_go_past_the_page_cache_if_they_can);
 	RUN(what_is_not_there_cannot_be_read);
 	RUN(synced_bytes_survive_a_reboot);
+	RUN(a_kill_between_a_write_and_its_line_costs_nothing);
 	RUN(a_new_validator_makes_a_new_journal);
 	RUN(only_what_fits_is_inherited);
 	RUN(the_files_length_bounds_what_the_journal_says);
