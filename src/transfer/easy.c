@@ -6,8 +6,8 @@
 static const long DEFAULT_CONNECT_SECONDS = 20;
 static const double FIRST_BACKOFF_SECONDS = 0.5;
 static const long CONNECTION_LIFE_SECONDS = 300;
-static const long BUFFER_BYTES =
-    64 << 10; /* more of it is copied when a stream pauses, and is fresh memory each time */
+/* libcurl copies what is left of it when a stream pauses; a larger one is fresh memory for each request. */
+static const long BUFFER_BYTES = 64 << 10;
 
 struct ncm_http *ncm_http_new(const struct ncm_config *config, const struct ncm_sink *sink)
 {
