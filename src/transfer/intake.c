@@ -9,6 +9,8 @@
 
 /* Bounds what a power cut costs. */
 static const uint64_t SYNC_EVERY_BYTES = 256 << 20;
+/* Fewer blocks than these wait for no slow hash: the network is about to bring more. */
+static const size_t CROWD = NCM_POOL_BLOCKS / 4;
 /* The hash has so much before it, in memory or on the way there: what it works on, and as much again. */
 static const uint64_t READ_AHEAD_BYTES = 2 * (uint64_t)NCM_HASH_BATCH * NCM_BLOCK_BYTES;
 
@@ -256,8 +258,8 @@ static void read_back(struct ncm_intake *intake)
 }
 
 /*
- * Tells the blocks that the hash can reach from those behind a gap. When it is the hash that is slow, most are of the
- * first kind: then one will be free soon, and none is given up to be read again.
+ * Tells the blocks that the hash can reach from those behind a gap. When it is the hash that is slow, most of the
+ * complete ones are of the first kind: then one will be free soon, and none is given up to be read again.
  */
 static void mark_ahead(struct ncm_intake *intake)
 {
@@ -279,10 +281,10 @@ static void mark_ahead(struct ncm_intake *intake)
 		if (!is_mine(intake, block))
 			continue;
 		block->ahead = block->at + block->from > reach;
-		reached += !block->ahead;
+		reached += !block->ahead && !block->filling;
 		mine++;
 	}
-	intake->crowded = reached > mine / 2;
+	intake->crowded = reached >= CROWD && reached > mine / 2;
 	for (size_t i = 0; intake->crowded && i < intake->pool->count; i++) {
 		block = intake->pool->blocks[i];
 		block->ahead = block->ahead && !is_mine(intake, block);

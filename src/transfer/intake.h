@@ -24,7 +24,7 @@ struct ncm_intake {
 
 	struct ncm_tally *tally; /* of the file's beginning; NULL: nothing is hashed */
 	uint64_t hashed;         /* bytes in it, as far as the loop knows */
-	bool crowded;            /* most of its blocks wait for the hash alone */
+	bool crowded;            /* most of its blocks wait for the hash alone, and they are many */
 	struct {
 		struct ncm_task task;
 		bool running;

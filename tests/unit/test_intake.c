@@ -330,7 +330,10 @@ static void what_a_slow_hash_needs_next_stays_in_memory(void)
 	CHECK(ncm_partial_begin(&partial, NULL, true, SIZE, NULL) == 0);
 	ncm_intake_begin(&intake, &partial, &pool, crew, true);
 	atomic_store(&hash_waits, true);
-	give_blocks(&intake, 0, 16);
+	/* A few that wait hold nobody up, however far away. */
+	give_blocks(&intake, 0, 4);
+	CHECK(ncm_intake_has_room(&intake, NULL, SIZE - 1, 1));
+	give_blocks(&intake, 4, 12);
 	give_blocks(&intake, 20, 10);
 	CHECK_U64(intake.hashed, 0);
 	CHECK_U64(ncm_pool_free_count(&pool), NCM_POOL_BLOCKS - 16 - 10);
