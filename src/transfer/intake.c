@@ -63,25 +63,32 @@ static void write_block(struct ncm_task *task)
 				block->to - block->from, &block->error);
 }
 
-static void wrote_block(struct ncm_task *task)
+static void read_block(struct ncm_task *task)
+{
+	struct ncm_block *block = OWNER(task, struct ncm_block, task);
+
+	(void)ncm_partial_read(block->intake->partial, block->at + block->from, block->data + block->from,
+			       block->to - block->from, &block->error);
+}
+
+/* It is in memory and on disk now, whichever it was before. */
+static void moved_block(struct ncm_task *task)
 {
 	struct ncm_block *block = OWNER(task, struct ncm_block, task);
 	struct ncm_intake *intake = block->intake;
 
-	intake->writing--;
-	block->writing = false;
+	intake->moving--;
+	block->writing = block->reading = false;
 	block->written = true;
 	if (block->error.code != NCM_OK)
 		note_error(intake, &block->error);
 	release_if_done(intake, block);
 }
 
-static void submit(struct ncm_intake *intake, struct ncm_block *block)
+static void move_block(struct ncm_intake *intake, struct ncm_block *block, void (*work)(struct ncm_task *task))
 {
-	block->filling = false;
-	block->writing = true;
-	block->task = (struct ncm_task){.work = write_block, .done = wrote_block};
-	intake->writing++;
+	block->task = (struct ncm_task){.work = work, .done = moved_block};
+	intake->moving++;
 	ncm_crew_add(intake->crew, &block->task);
 }
 
@@ -92,10 +99,13 @@ void ncm_intake_flush(struct ncm_intake *intake, struct ncm_block **filling)
 	*filling = NULL;
 	if (!block)
 		return;
-	if (block->to > block->from)
-		submit(intake, block);
-	else
+	if (block->to == block->from) {
 		ncm_pool_give(block);
+		return;
+	}
+	block->filling = false;
+	block->writing = true;
+	move_block(intake, block, write_block);
 }
 
 bool ncm_intake_has_room(const struct ncm_intake *intake, const struct ncm_block *filling, uint64_t at, size_t size)
@@ -185,15 +195,23 @@ static struct ncm_block *find_block(const struct ncm_intake *intake, uint64_t at
 	return NULL;
 }
 
-/* Bytes on disk from there on, as far as one block goes and they are not in memory. */
-static struct ncm_range find_on_disk(struct ncm_intake *intake, uint64_t at)
+/* Where the bytes end that are on disk from there on. */
+static uint64_t end_on_disk(const struct ncm_intake *intake, uint64_t at)
 {
-	struct ncm_range range = {at, at - at % NCM_BLOCK_BYTES + NCM_BLOCK_BYTES};
 	uint64_t end;
 
 	pthread_mutex_lock(&intake->partial->mutex);
 	end = ncm_extents_end_of(&intake->partial->on_disk, at);
 	pthread_mutex_unlock(&intake->partial->mutex);
+	return end;
+}
+
+/* Bytes on disk from there on, as far as one block goes and they are not in memory. */
+static struct ncm_range find_on_disk(const struct ncm_intake *intake, uint64_t at)
+{
+	struct ncm_range range = {at, at - at % NCM_BLOCK_BYTES + NCM_BLOCK_BYTES};
+	const uint64_t end = end_on_disk(intake, at);
+
 	if (range.end > end)
 		range.end = end;
 	for (size_t i = 0; i < intake->pool->count; i++) {
@@ -204,27 +222,6 @@ static struct ncm_range find_on_disk(struct ncm_intake *intake, uint64_t at)
 			range.end = start;
 	}
 	return range;
-}
-
-static void read_block(struct ncm_task *task)
-{
-	struct ncm_block *block = OWNER(task, struct ncm_block, task);
-
-	(void)ncm_partial_read(block->intake->partial, block->at + block->from, block->data + block->from,
-			       block->to - block->from, &block->error);
-}
-
-static void have_read_block(struct ncm_task *task)
-{
-	struct ncm_block *block = OWNER(task, struct ncm_block, task);
-	struct ncm_intake *intake = block->intake;
-
-	intake->reading--;
-	block->reading = false;
-	block->written = true;
-	if (block->error.code != NCM_OK)
-		note_error(intake, &block->error);
-	release_if_done(intake, block);
 }
 
 /* What left memory comes back before the hash gets to it, so that it does not wait for the disk. */
@@ -250,9 +247,7 @@ static void read_back(struct ncm_intake *intake)
 		block->at = at - block->from;
 		block->to = (size_t)(range.end - block->at);
 		block->reading = true;
-		block->task = (struct ncm_task){.work = read_block, .done = have_read_block};
-		intake->reading++;
-		ncm_crew_add(intake->crew, &block->task);
+		move_block(intake, block, read_block);
 		at = range.end;
 	}
 }
@@ -272,9 +267,7 @@ static void mark_ahead(struct ncm_intake *intake)
 		end = reach;
 		while ((block = find_block(intake, reach)))
 			reach = block->at + block->to;
-		pthread_mutex_lock(&intake->partial->mutex);
-		reach = ncm_extents_end_of(&intake->partial->on_disk, reach);
-		pthread_mutex_unlock(&intake->partial->mutex);
+		reach = end_on_disk(intake, reach);
 	} while (reach > end);
 	for (size_t i = 0; i < intake->pool->count; i++) {
 		block = intake->pool->blocks[i];
@@ -345,5 +338,5 @@ void ncm_intake_tick(struct ncm_intake *intake)
 
 bool ncm_intake_busy(const struct ncm_intake *intake)
 {
-	return intake->writing > 0 || intake->reading > 0 || intake->hash.running || intake->sync.running;
+	return intake->moving > 0 || intake->hash.running || intake->sync.running;
 }

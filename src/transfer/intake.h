@@ -17,8 +17,7 @@ struct ncm_intake {
 	struct ncm_partial *partial;
 	struct ncm_pool *pool;
 	struct ncm_crew *crew;
-	unsigned writing;       /* blocks that the crew has to write */
-	unsigned reading;       /* likewise, for the hash */
+	unsigned moving;        /* blocks that the crew has to write, or to read for the hash */
 	struct ncm_error error; /* the first that failed: nothing further is begun */
 	bool lost;              /* a sync failed: the bytes are dead, whatever later reads show */
 

@@ -175,7 +175,6 @@ static void random_steps_agree_with_a_plain_array(void)
 	ncm_extents_clear(&copy);
 }
 
-/* A host that gives each connection `each` bytes per second, and all together at most `all`. */
 int main(void)
 {
 	RUN(ranges_that_touch_become_one);

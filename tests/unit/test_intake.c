@@ -234,51 +234,69 @@ static bool feed(struct ncm_intake *intake, struct feeder *feeder, struct ncm_ex
 	return true;
 }
 
-static void bytes_in_any_order_are_hashed_in_the_files(void)
-{
-	struct ncm_transfer_item item = make_pinned("https://h.example/x");
+/* One file's way, without a network. */
+struct way {
+	struct ncm_transfer_item item;
 	struct ncm_partial partial;
 	struct ncm_intake intake;
-	struct ncm_pool pool = {0};
-	CURLM *multi = curl_multi_init();
-	struct ncm_crew *crew = ncm_crew_start(multi);
+	struct ncm_pool pool;
+	struct ncm_crew *crew;
+	CURLM *multi;
+};
+
+static void begin_way(struct way *way)
+{
+	atomic_bool waiting = false;
+
+	*way = (struct way){.item = make_pinned("https://h.example/x"), .multi = curl_multi_init()};
+	way->crew = ncm_crew_start(way->multi);
+	CHECK(ncm_partial_open(&way->partial, &way->item, &waiting, NULL) == 0);
+	CHECK(ncm_partial_begin(&way->partial, NULL, true, SIZE, NULL) == 0);
+	ncm_intake_begin(&way->intake, &way->partial, &way->pool, way->crew, true);
+}
+
+static void end_way(struct way *way, bool discard)
+{
+	ncm_partial_close(&way->partial, discard);
+	ncm_intake_end(&way->intake);
+	ncm_crew_stop(way->crew);
+	ncm_pool_end(&way->pool);
+	curl_multi_cleanup(way->multi);
+}
+
+static void bytes_in_any_order_are_hashed_in_the_files(void)
+{
+	struct way way;
 	struct ncm_extents missing = {0};
 	struct feeder feeders[5] = {0};
 	struct ncm_sha256 digest;
-	atomic_bool waiting = false;
 	unsigned busy = 5;
 
 	ncm_extents_add(&missing, 0, SIZE);
-	CHECK(ncm_partial_open(&partial, &item, &waiting, NULL) == 0);
-	CHECK(ncm_partial_begin(&partial, NULL, true, SIZE, NULL) == 0);
-	ncm_intake_begin(&intake, &partial, &pool, crew, true);
-	while (busy > 0 || ncm_intake_busy(&intake) || intake.hashed < SIZE) {
+	begin_way(&way);
+	while (busy > 0 || ncm_intake_busy(&way.intake) || way.intake.hashed < SIZE) {
 		busy = 0;
 		for (unsigned i = 0; i < 5; i++)
-			busy += feed(&intake, &feeders[i], &missing);
-		ncm_crew_collect(crew);
-		ncm_intake_tick(&intake);
-		CHECK(intake.error.code == NCM_OK);
+			busy += feed(&way.intake, &feeders[i], &missing);
+		ncm_crew_collect(way.crew);
+		ncm_intake_tick(&way.intake);
+		CHECK(way.intake.error.code == NCM_OK);
 		if (busy == 0)
-			curl_multi_poll(multi, NULL, 0, 10, NULL);
+			curl_multi_poll(way.multi, NULL, 0, 10, NULL);
 	}
 	ncm_extents_clear(&missing);
-	CHECK(pool.count <= NCM_POOL_BLOCKS);
-	CHECK_U64(ncm_pool_free_count(&pool), NCM_POOL_BLOCKS);
-	ncm_tally_end(intake.tally, &digest, &item.checkpoints);
-	intake.tally = NULL;
+	CHECK(way.pool.count <= NCM_POOL_BLOCKS);
+	CHECK_U64(ncm_pool_free_count(&way.pool), NCM_POOL_BLOCKS);
+	ncm_tally_end(way.intake.tally, &digest, &way.item.checkpoints);
+	way.intake.tally = NULL;
 	CHECK(ncm_sha256_equal(&digest, &content_sha256));
-	check_checkpoints(&item);
-	ncm_checkpoints_clear(&item.checkpoints);
-	CHECK(ncm_partial_finish(&partial, &digest, &item, NULL) == 0);
-	ncm_partial_close(&partial, false);
-	ncm_intake_end(&intake);
-	ncm_crew_stop(crew);
-	ncm_pool_end(&pool);
-	curl_multi_cleanup(multi);
-	item.done = true;
-	item.final_size = SIZE;
-	check_done(&item);
+	check_checkpoints(&way.item);
+	ncm_checkpoints_clear(&way.item.checkpoints);
+	CHECK(ncm_partial_finish(&way.partial, &digest, &way.item, NULL) == 0);
+	end_way(&way, false);
+	way.item.done = true;
+	way.item.final_size = SIZE;
+	check_done(&way.item);
 }
 
 static bool memory_is_used_up(void)
@@ -307,7 +325,7 @@ static void give_blocks(struct ncm_intake *intake, uint64_t first, uint64_t coun
 
 	for (uint64_t at = first * NCM_BLOCK_BYTES; at < (first + count) * NCM_BLOCK_BYTES; at += NCM_BLOCK_BYTES)
 		ncm_intake_put(intake, &filling, at, (const char *)content + at, NCM_BLOCK_BYTES);
-	while (intake->writing > 0) {
+	while (intake->moving > 0) {
 		ncm_crew_collect(intake->crew);
 		usleep(100);
 	}
@@ -317,42 +335,30 @@ static void give_blocks(struct ncm_intake *intake, uint64_t first, uint64_t coun
 /* What comes ahead of others waits in memory, not on the disk, when it is the hash that all wait for. */
 static void what_a_slow_hash_needs_next_stays_in_memory(void)
 {
-	struct ncm_transfer_item item = make_pinned("https://h.example/x");
 	const uint64_t pool_bytes = (uint64_t)NCM_POOL_BLOCKS * NCM_BLOCK_BYTES;
-	struct ncm_pool pool = {0};
-	CURLM *multi = curl_multi_init();
-	struct ncm_crew *crew = ncm_crew_start(multi);
-	atomic_bool waiting = false;
-	struct ncm_partial partial;
-	struct ncm_intake intake;
+	struct way way;
 
-	CHECK(ncm_partial_open(&partial, &item, &waiting, NULL) == 0);
-	CHECK(ncm_partial_begin(&partial, NULL, true, SIZE, NULL) == 0);
-	ncm_intake_begin(&intake, &partial, &pool, crew, true);
+	begin_way(&way);
 	atomic_store(&hash_waits, true);
 	/* A few that wait hold nobody up, however far away. */
-	give_blocks(&intake, 0, 4);
-	CHECK(ncm_intake_has_room(&intake, NULL, SIZE - 1, 1));
-	give_blocks(&intake, 4, 12);
-	give_blocks(&intake, 20, 10);
-	CHECK_U64(intake.hashed, 0);
-	CHECK_U64(ncm_pool_free_count(&pool), NCM_POOL_BLOCKS - 16 - 10);
-	CHECK(ncm_intake_has_room(&intake, NULL, pool_bytes - 1, 1));
-	CHECK(!ncm_intake_has_room(&intake, NULL, pool_bytes, 1));
+	give_blocks(&way.intake, 0, 4);
+	CHECK(ncm_intake_has_room(&way.intake, NULL, SIZE - 1, 1));
+	give_blocks(&way.intake, 4, 12);
+	give_blocks(&way.intake, 20, 10);
+	CHECK_U64(way.intake.hashed, 0);
+	CHECK_U64(ncm_pool_free_count(&way.pool), NCM_POOL_BLOCKS - 16 - 10);
+	CHECK(ncm_intake_has_room(&way.intake, NULL, pool_bytes - 1, 1));
+	CHECK(!ncm_intake_has_room(&way.intake, NULL, pool_bytes, 1));
 	atomic_store(&hash_waits, false);
-	while (ncm_intake_busy(&intake)) {
-		ncm_crew_collect(crew);
+	while (ncm_intake_busy(&way.intake)) {
+		ncm_crew_collect(way.crew);
 		usleep(100);
 	}
-	CHECK_U64(intake.hashed, 16 * MIB);
+	CHECK_U64(way.intake.hashed, 16 * MIB);
 	/* Now the hash waits for what is missing; what is behind that can be read again. */
-	CHECK_U64(ncm_pool_free_count(&pool), NCM_POOL_BLOCKS);
-	CHECK(ncm_intake_has_room(&intake, NULL, pool_bytes + 16 * MIB, 1));
-	ncm_partial_close(&partial, true);
-	ncm_intake_end(&intake);
-	ncm_crew_stop(crew);
-	ncm_pool_end(&pool);
-	curl_multi_cleanup(multi);
+	CHECK_U64(ncm_pool_free_count(&way.pool), NCM_POOL_BLOCKS);
+	CHECK(ncm_intake_has_room(&way.intake, NULL, pool_bytes + 16 * MIB, 1));
+	end_way(&way, true);
 }
 
 static void a_write_that_fails_ends_it_and_keeps_the_others(void)

@@ -4,6 +4,7 @@
 
 #include "transfer/pace.h"
 
+/* A host that gives each connection `each` bytes per second, and all together at most `all`. */
 static double rate_of(const struct ncm_pace *pace, double each, double all)
 {
 	double rate = each * pace->allowed;
