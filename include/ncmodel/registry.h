@@ -15,6 +15,15 @@
 
 #pragma GCC visibility push(default)
 
+/* How a file came to its place. Append only: the names are in models.json. */
+enum ncm_origin {
+	NCM_ORIGIN_UNKNOWN, /* the entry is an older version's, which did not say */
+	NCM_ORIGIN_FETCHED, /* "fetched": ncmodel wrote it, from its source */
+	NCM_ORIGIN_LINKED,  /* "linked": ncmodel made it of bytes that were on this machine already */
+	NCM_ORIGIN_ADOPTED, /* "adopted": it lay there, and ncmodel only recorded it */
+};
+const char *ncm_origin_name(enum ncm_origin origin); /* NULL for UNKNOWN. Static */
+
 /* One file of a registered model. */
 struct ncm_reg_file {
 	char *path;  /* as written: relative to the folder above the registry's, or absolute */
@@ -25,12 +34,17 @@ struct ncm_reg_file {
 	struct ncm_sha256 sha256; /* all zero: the entry is an older script's; then size and mtime_ns are unknown too */
 	int64_t mtime_ns;
 	struct ncm_sha256 archive; /* that it was unpacked from; all zero: from none, or not recorded */
+	enum ncm_origin origin;
+	char *source;   /* canonical spelling, pinned, of what gives these very bytes; NULL: nothing is known to */
+	char *revision; /* of that source; or NULL */
+	char *target;   /* abs is a symbolic link: the regular file that it led to (absolute); else NULL */
 };
 
 struct ncm_reg_model {
 	char *id;
 	char *display_name;
-	char *profile;
+	char *profile;               /* the first that asked for it; or NULL */
+	struct ncm_strings profiles; /* all that asked for it */
 	unsigned phase;
 	char *priority;
 	char *kind;

@@ -42,13 +42,7 @@ static bool has_recorded_bytes(const struct found *found)
 /* A file of the entry as it was recorded. */
 static void keep_file(struct ncm_reg_model *entry, const struct ncm_reg_file *recorded)
 {
-	struct ncm_reg_file *out = NCM_PUSH(entry->files, entry->file_count);
-
-	*out = *recorded;
-	out->path = ncm_strdup(recorded->path);
-	out->abs = ncm_strdup(recorded->abs);
-	out->store = ncm_strdup_null(recorded->store);
-	out->role = ncm_strdup_null(recorded->role);
+	registry_file_copy(NCM_PUSH(entry->files, entry->file_count), recorded);
 }
 
 /* Whether it is to be brought up to date in the entry that it has. */

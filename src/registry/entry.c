@@ -103,6 +103,10 @@ static json_t *write_file(const struct ncm_reg_file *file, const char *path, con
 	set_text(json, "store", file->store);
 	ncm_json_set_string(json, "archive_sha256",
 			    ncm_sha256_equal(&file->archive, &no_digest) ? NULL : ncm_sha256_hex(&file->archive, hex));
+	ncm_json_set_string(json, "origin", ncm_origin_name(file->origin));
+	ncm_json_set_string(json, "source", file->source);
+	ncm_json_set_string(json, "revision", file->revision);
+	ncm_json_set_string(json, "target", file->target);
 	return json;
 }
 
@@ -168,6 +172,7 @@ void registry_entry_write(const struct ncm_reg_model *model, const char *base, j
 	ncm_json_set_string(entry, "id", model->id);
 	set_text(entry, "kind", model->kind);
 	set_text(entry, "profile", model->profile);
+	json_object_set_new(entry, "profiles", ncm_json_string_array(&model->profiles));
 	ncm_json_set_u64(entry, "phase", model->phase);
 	set_text(entry, "priority", model->priority);
 	set_text(entry, "store", model->store);

@@ -58,6 +58,30 @@ void registry_model_copy(struct ncm_reg_model *to, const struct ncm_reg_model *f
 	ncm_strings_add_all(&to->use_cases, &from->use_cases);
 	ncm_strings_add_all(&to->tags, &from->tags);
 	ncm_strings_add_all(&to->capabilities, &from->capabilities);
+	ncm_strings_add_all(&to->profiles, &from->profiles);
+}
+
+void registry_file_copy(struct ncm_reg_file *to, const struct ncm_reg_file *from)
+{
+	*to = *from;
+	to->path = ncm_strdup_null(from->path);
+	to->abs = ncm_strdup_null(from->abs);
+	to->store = ncm_strdup_null(from->store);
+	to->role = ncm_strdup_null(from->role);
+	to->source = ncm_strdup_null(from->source);
+	to->revision = ncm_strdup_null(from->revision);
+	to->target = ncm_strdup_null(from->target);
+}
+
+void registry_file_clear(struct ncm_reg_file *file)
+{
+	free(file->path);
+	free(file->abs);
+	free(file->store);
+	free(file->role);
+	free(file->source);
+	free(file->revision);
+	free(file->target);
 }
 
 void registry_model_clear(struct ncm_reg_model *entry)
@@ -70,15 +94,12 @@ void registry_model_clear(struct ncm_reg_model *entry)
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		free(texts[i]);
-	for (size_t i = 0; i < entry->file_count; i++) {
-		free(entry->files[i].path);
-		free(entry->files[i].abs);
-		free(entry->files[i].store);
-		free(entry->files[i].role);
-	}
+	for (size_t i = 0; i < entry->file_count; i++)
+		registry_file_clear(&entry->files[i]);
 	free(entry->files);
 	ncm_strings_free(&entry->use_cases);
 	ncm_strings_free(&entry->tags);
 	ncm_strings_free(&entry->capabilities);
+	ncm_strings_free(&entry->profiles);
 	*entry = (struct ncm_reg_model){0};
 }

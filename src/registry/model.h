@@ -10,6 +10,9 @@
 void registry_describe(const struct ncm_model *model, const struct ncm_variant *variant, struct ncm_reg_model *entry);
 /* A copy with strings of its own, without files, sizes and times. */
 void registry_model_copy(struct ncm_reg_model *to, const struct ncm_reg_model *from);
+/* A copy with strings of its own; and its end. */
+void registry_file_copy(struct ncm_reg_file *to, const struct ncm_reg_file *from);
+void registry_file_clear(struct ncm_reg_file *file);
 /* Frees an entry whose strings are its own. */
 void registry_model_clear(struct ncm_reg_model *entry);
 

@@ -117,6 +117,15 @@ static void read_words(struct reader *reader, const struct registry_entry_text *
 		words->items[words->count] = text_of(reader, &entry->words[range->first + words->count]);
 }
 
+static enum ncm_origin origin_of(const struct ncm_json_part *part)
+{
+	for (enum ncm_origin origin = NCM_ORIGIN_ADOPTED; origin > NCM_ORIGIN_UNKNOWN; origin--) {
+		if (part->kind == NCM_JSON_STRING && ncm_json_part_is(part, ncm_origin_name(origin)))
+			return origin;
+	}
+	return NCM_ORIGIN_UNKNOWN;
+}
+
 static void read_file(struct reader *reader, const struct registry_file_text *text, struct ncm_reg_file *file)
 {
 	const struct ncm_json_part *mtime = &text->members[FILE_MTIME_NS];
@@ -129,6 +138,10 @@ static void read_file(struct reader *reader, const struct registry_file_text *te
 	    .sha256 = text->sha256,
 	    .mtime_ns = mtime->kind == NCM_JSON_INTEGER ? ncm_json_part_integer(mtime) : 0,
 	    .archive = text->archive,
+	    .origin = origin_of(&text->members[FILE_ORIGIN]),
+	    .source = text_of(reader, &text->members[FILE_SOURCE]),
+	    .revision = text_of(reader, &text->members[FILE_REVISION]),
+	    .target = text_of(reader, &text->members[FILE_TARGET]),
 	};
 	file->abs = absolute(reader, file->path);
 }
@@ -197,6 +210,11 @@ static void read_entry(void *context, const struct registry_entry_text *entry)
 	read_words(reader, entry, &entry->use_cases, &model->use_cases);
 	read_words(reader, entry, &entry->tags, &model->tags);
 	read_words(reader, entry, &entry->capabilities, &model->capabilities);
+	read_words(reader, entry, &entry->profiles, &model->profiles);
+	if (model->profiles.count == 0 && model->profile) { /* of an older version */
+		model->profiles.items = ncm_arena_take(&reader->loaded->arena, sizeof *model->profiles.items);
+		model->profiles.items[model->profiles.count++] = model->profile;
+	}
 	read_files(reader, entry, model);
 	if (!model->file_path)
 		model->file_path = model->files[0].path;

@@ -34,6 +34,13 @@ struct ncm_registry *ncm_registry_load(const struct ncm_config *config, struct n
 	return path ? ncm_registry_read(path, err) : NULL;
 }
 
+const char *ncm_origin_name(enum ncm_origin origin)
+{
+	static const char *const names[] = {NULL, "fetched", "linked", "adopted"};
+
+	return names[origin];
+}
+
 static bool has_file_name(const struct ncm_reg_model *model, const char *name)
 {
 	if (strcasecmp(ncm_path_base(model->file_path), name) == 0)

@@ -41,6 +41,7 @@ static const struct known_key entry_keys[REGISTRY_KEYS] = {
     [KEY_ID] = {"id", TEXT},
     [KEY_KIND] = {"kind", TEXT},
     [KEY_PROFILE] = {"profile", TEXT},
+    [KEY_PROFILES] = {"profiles", WORDS},
     [KEY_PHASE] = {"phase", NUMBER},
     [KEY_PRIORITY] = {"priority", TEXT},
     [KEY_STORE] = {"store", TEXT},
@@ -70,6 +71,10 @@ static const struct known_key file_keys[REGISTRY_FILE_KEYS] = {
     [FILE_ROLE] = {"role", TEXT},
     [FILE_STORE] = {"store", TEXT},
     [FILE_ARCHIVE_SHA256] = {"archive_sha256", TEXT},
+    [FILE_ORIGIN] = {"origin", TEXT},
+    [FILE_SOURCE] = {"source", TEXT},
+    [FILE_REVISION] = {"revision", TEXT},
+    [FILE_TARGET] = {"target", TEXT},
 };
 
 static const char hint[] = "repair the file or move it away, then pull again: what is on disk is found";
@@ -251,6 +256,7 @@ static int read_member(struct scan *scan, size_t number)
 		return read_words(scan, key->name,
 				  number == KEY_CAPABILITIES ? &entry->capabilities
 				  : number == KEY_USE_CASES  ? &entry->use_cases
+				  : number == KEY_PROFILES   ? &entry->profiles
 							     : &entry->tags);
 	case TEXT:
 	case NUMBER:

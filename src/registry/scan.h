@@ -31,6 +31,7 @@ enum registry_key {
 	KEY_ID,
 	KEY_KIND,
 	KEY_PROFILE,
+	KEY_PROFILES,
 	KEY_PHASE,
 	KEY_PRIORITY,
 	KEY_STORE,
@@ -61,6 +62,10 @@ enum registry_file_key {
 	FILE_ROLE,
 	FILE_STORE,
 	FILE_ARCHIVE_SHA256,
+	FILE_ORIGIN,
+	FILE_SOURCE,
+	FILE_REVISION,
+	FILE_TARGET,
 	REGISTRY_FILE_KEYS
 };
 
@@ -86,6 +91,7 @@ struct registry_entry_text {
 	struct registry_range capabilities;
 	struct registry_range use_cases;
 	struct registry_range tags;
+	struct registry_range profiles;
 	struct registry_file_text *files;
 	size_t file_count;
 };
