@@ -26,6 +26,8 @@ struct ncm_adoption {
 	struct ncm_adoption_model *models;
 	size_t count;
 	size_t known, added, changed, refused;
+	struct ncm_unread *unread;
+	size_t unread_count;
 	uint64_t bytes;  /* of the models that are new */
 	uint64_t hashed; /* bytes read */
 	double seconds;
@@ -43,8 +45,10 @@ struct ncm_adopt_options {
 /*
  * Finds model files, recognises them (by digest against the catalog's pins and the lock, by Ollama manifest, by the
  * structure of a Hugging Face cache, by sidecar, else by header), and registers them; unknown ones get the readers'
- * defaults. `catalog` may be NULL. A second run changes nothing. Classes USAGE, IO, REGISTRY, BUSY, INTERRUPTED. Free
- * with ncm_adoption_free.
+ * defaults. A file that a link leads to at its own name is registered as the link. What lies where models.json does not
+ * have it and has the digest of a file that is gone is that file, moved: its entry follows. Files keep how they came;
+ * what is new is adopted, with a source where one is known to have these bytes. `catalog` may be NULL. A second run
+ * changes nothing. Classes USAGE, IO, REGISTRY, BUSY, INTERRUPTED. Free with ncm_adoption_free.
  */
 struct ncm_adoption *ncm_adopt(const struct ncm_config *config, const struct ncm_catalog *catalog,
 			       const struct ncm_adopt_options *options, const struct ncm_sink *sink,

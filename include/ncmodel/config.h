@@ -28,7 +28,9 @@ struct ncm_store_override {
 struct ncm_config {
 	char *root;           /* absolute; the layout's folders lie below it */
 	char *layout;         /* "default", "linux", or the path of a layout file */
-	char *profile;        /* default "noa" */
+	char *profile;        /* the first one; default "noa" */
+	char **more_profiles; /* those after it, no one twice: all are one catalog */
+	size_t more_profile_count;
 	char *registry;       /* path of models.json; NULL: the layout's */
 	char *lock;           /* path of the lock; NULL: ncmodel.lock beside models.json */
 	char *data_dir;       /* shipped manifests, layouts and schemas */
@@ -70,6 +72,11 @@ void ncm_config_free(struct ncm_config *config);
 /* Setters for flags: each replaces what the file and the environment said. The strings are copied. */
 void ncm_config_set(char **field, const char *value);
 int ncm_config_set_root(struct ncm_config *config, const char *path, struct ncm_error *err); /* made absolute */
+/* "noa" or "noa,nexus": takes the place of all profiles that were there. Error: USAGE for a list with an empty name. */
+int ncm_config_set_profiles(struct ncm_config *config, const char *names, struct ncm_error *err);
+/* One more after those that are there already; one of them changes nothing. */
+void ncm_config_add_profile(struct ncm_config *config, const char *name);
+bool ncm_config_has_profile(const struct ncm_config *config, const char *name);
 void ncm_config_add_manifest_dir(struct ncm_config *config, const char *path); /* goes before those already there */
 void ncm_config_add_manifest_file(struct ncm_config *config, const char *path);
 int ncm_config_set_store(struct ncm_config *config, const char *assignment, struct ncm_error *err); /* "STORE=PATH" */

@@ -22,6 +22,8 @@ int ncm_sha256_parse_any_case(const char *text, struct ncm_sha256 *digest);
 /* Writes 64 lower-case hex digits and a NUL. Returns hex. */
 char *ncm_sha256_hex(const struct ncm_sha256 *digest, char hex[NCM_SHA256_HEX + 1]);
 bool ncm_sha256_equal(const struct ncm_sha256 *a, const struct ncm_sha256 *b);
+/* All zero is no digest of anything: it stands where none is known. */
+bool ncm_sha256_is_zero(const struct ncm_sha256 *digest);
 
 #pragma GCC visibility pop
 

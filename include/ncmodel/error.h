@@ -12,6 +12,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #pragma GCC visibility push(default)
 
@@ -72,6 +73,13 @@ const char *ncm_errc_name(enum ncm_errc code);
 int ncm_errc_exit(enum ncm_errc code);
 /* Whether the same command may well succeed later with nothing changed here. */
 bool ncm_errc_retryable(enum ncm_errc code);
+
+/* A store, folder or file that could not be read: what lies there is not known, and so not absent. */
+struct ncm_unread {
+	char *path;
+	char *detail;
+};
+void ncm_unread_free(struct ncm_unread *unread, size_t count);
 
 #pragma GCC visibility pop
 

@@ -45,6 +45,8 @@ struct ncm_link_report {
 	struct ncm_link_group *groups; /* greatest gain first */
 	size_t count;
 	uint64_t gain;
+	struct ncm_unread *unread;
+	size_t unread_count;
 	size_t linked, failed;
 	uint64_t hashed; /* bytes read for whole digests */
 	double seconds;
@@ -64,8 +66,8 @@ struct ncm_link_options {
 /*
  * Finds equal content (size, then samples, then the whole SHA-256) and replaces copies, one atomic rename each: a crash
  * leaves a file as it was or linked, never lost. models.json is told of changed mtimes. Files that share one inode are
- * made read-only where their applications allow it. One file's failure is in the report. Classes USAGE, IO, NO_SPACE
- * (unlink), BUSY, INTERRUPTED. Free with ncm_link_free.
+ * made read-only where their applications allow it. One file's failure is in the report, and what could not be read.
+ * Classes USAGE, IO, NO_SPACE (unlink), BUSY, INTERRUPTED. Free with ncm_link_free.
  */
 struct ncm_link_report *ncm_link(const struct ncm_config *config, const struct ncm_link_options *options,
 				 const struct ncm_sink *sink, struct ncm_error *err);

@@ -12,9 +12,14 @@
 
 #pragma GCC visibility push(default)
 
+/*
+ * A list of strings. It grows by ncm_strings_add alone. Who makes one of his own items (from malloc, if the list is to
+ * be added to or freed) leaves `room` 0, and the items are moved before the list grows.
+ */
 struct ncm_strings {
 	char **items;
 	size_t count;
+	size_t room; /* items that there is memory for, as far as ncm_strings_add knows */
 };
 
 /* Where a file goes: a store, one of its named folders (or NULL: the store's root), a name below that (or NULL: the
@@ -102,16 +107,17 @@ struct ncm_model {
 	bool required_only;               /* selected only because another one requires it */
 };
 
-/* All models that a run knows, in manifest order. */
+/* All models that a run knows, in manifest order: those of one profile, or of several, which may have ids in common. */
 struct ncm_catalog {
 	struct ncm_model *models;
 	size_t count;
 };
 
 /*
- * Reads a profile: the configuration's -f files if there are any, else every phase-*.json of the first folder
- * <manifest dir>/<profile> that exists (the user's folders, then the shipped one). All faults of all files are
- * found in one go; *err carries them, one a line, as "FILE:LINE: JSON-PATH: reason". Free with ncm_catalog_free.
+ * Reads profiles: the configuration's -f files if there are any, else for each of its profiles every phase-*.json of
+ * the first folder <manifest dir>/<profile> that exists (the user's folders, then the shipped one). An id is a model's
+ * own within its profile; what a model requires is looked for there first. All faults of all files are found in one go;
+ * *err carries them, one a line, as "FILE:LINE: JSON-PATH: reason". Free with ncm_catalog_free.
  */
 struct ncm_catalog *ncm_catalog_load(const struct ncm_config *config, struct ncm_error *err);
 void ncm_catalog_free(struct ncm_catalog *catalog);
@@ -119,21 +125,25 @@ void ncm_catalog_free(struct ncm_catalog *catalog);
 int ncm_manifest_check(const struct ncm_config *config, const char *file, struct ncm_error *err);
 /* The names of the profiles that can be had. Free the result with ncm_strings_free. */
 int ncm_profiles(const struct ncm_config *config, struct ncm_strings *names, struct ncm_error *err);
-void ncm_strings_free(struct ncm_strings *strings);
+/* Appends a copy. */
+void ncm_strings_add(struct ncm_strings *strings, const char *text);
+void ncm_strings_free(struct ncm_strings *strings); /* the list is empty afterwards */
 bool ncm_strings_contain(const struct ncm_strings *strings, const char *word);
 
 /* What the user chose. Empty fields choose everything; several kinds must all hold; words of one kind are alternatives.
  */
 struct ncm_selector {
-	struct ncm_strings names; /* ids, display names, aliases, or sources spelled out */
-	unsigned phases;          /* bit N: phase N */
+	struct ncm_strings names;    /* ids, display names, aliases, or sources spelled out */
+	unsigned phases;             /* bit N: phase N */
+	struct ncm_strings profiles; /* of installed models; what a catalog has was chosen when it was loaded */
 	struct ncm_strings priorities;
 	struct ncm_strings use_cases; /* use cases, or tags spelled as one */
 	struct ncm_strings tags;
 	struct ncm_strings sources; /* schemes: ollama hf civitai https */
 	struct ncm_strings stores;
 	const char *variant; /* --variant; NULL: each model's own files */
-	const char *to;      /* --to "STORE[/FOLDER[/NAME]]" of sources spelled out; NULL: by what they are */
+	const char
+	    *to; /* --to "STORE[/FOLDER[/NAME]]" or "STORE//NAME" of sources spelled out; NULL: by what they are */
 };
 
 /*

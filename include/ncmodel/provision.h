@@ -41,6 +41,8 @@ struct ncm_plan_file {
 	uint64_t present; /* bytes already there */
 	uint64_t to_get;  /* bytes that must come over the network for it */
 	bool first_use;   /* no digest is known beforehand: trusted on first use */
+	bool unconfirmed; /* in place as it was trusted on first use; whether the source still serves it is not known */
+	bool sets_aside;  /* what is there now is kept in the store's `replaced` folder until `gc --replaced` */
 };
 
 struct ncm_plan_model {

@@ -45,6 +45,7 @@ struct ncm_reg_model {
 	char *display_name;
 	char *profile;               /* the first that asked for it; or NULL */
 	struct ncm_strings profiles; /* all that asked for it */
+	struct ncm_strings aliases;  /* other ids that it is known by: of manifests that pulled it under another one */
 	unsigned phase;
 	char *priority;
 	char *kind;
@@ -80,15 +81,28 @@ struct ncm_registry {
 	char *path;
 	struct ncm_reg_model *models;
 	size_t count;
+	struct registry_names *names; /* what the look-ups below are made with; private */
 };
 
 /* Reads models.json (no file: an empty registry). Errors: REGISTRY when it is not what we or its readers could have
  * written. */
 struct ncm_registry *ncm_registry_load(const struct ncm_config *config, struct ncm_error *err);
 void ncm_registry_free(struct ncm_registry *registry);
-/* The registered model of that id (or file name, or display name), or NULL. */
+/*
+ * The registered model of that id, else of that display or file name, all in any case; NULL if there is none, or more
+ * than one has the name. From any thread, as all look-ups.
+ */
 const struct ncm_reg_model *ncm_registry_find(const struct ncm_registry *registry, const char *name);
-/* The registered models that a selector chooses. As ncm_select; the pointers live as long as the registry. */
+/* As ncm_registry_find, with the reason for NULL in *err: class USAGE, with the ids of those that have the name. */
+const struct ncm_reg_model *ncm_registry_get(const struct ncm_registry *registry, const char *name,
+					     struct ncm_error *err);
+/* The entry that is this model of a manifest, or of a source spelled out; NULL if it is not registered. An id that
+ * another model has is no sign of it. */
+const struct ncm_reg_model *ncm_registry_same(const struct ncm_registry *registry, const struct ncm_model *model);
+/*
+ * The registered models that a selector chooses. As ncm_select; the pointers live as long as the registry. A name that
+ * several models have chooses none of them: USAGE, with their ids.
+ */
 int ncm_registry_select(const struct ncm_registry *registry, const struct ncm_selector *selector,
 			const struct ncm_reg_model ***chosen, size_t *count, struct ncm_error *err);
 /*

@@ -34,9 +34,24 @@ enum ncm_survey_state {
 	NCM_SURVEY_ORPHANED,  /* "orphaned": a sidecar, ref or link whose model is not there */
 	NCM_SURVEY_UNREFERENCED, /* "unreferenced": a blob that nothing names */
 	NCM_SURVEY_PARTIAL,      /* "partial": somebody's unfinished download */
-	NCM_SURVEY_UNREADABLE,   /* "unreadable" */
+	NCM_SURVEY_UNREADABLE,   /* "unreadable"; of a folder (role "folder"): what lies in it is not known */
+	NCM_SURVEY_DIFFERS, /* "differs": nothing is wrong with it but that sidecars or cache.json tell other digests */
 };
 const char *ncm_survey_state_name(enum ncm_survey_state state);
+
+/*
+ * What another tool wrote down of a file beside it: hearsay, for files are edited and replaced and sidecars stay. Of a
+ * version with several files there is one of each, the likeliest first.
+ */
+struct ncm_survey_claim {
+	struct ncm_sha256 sha256;
+	const char *told_by; /* "sidecar", "cache.json". Static */
+	char *which;         /* "file 2 (fp32)" of several; or NULL */
+	uint64_t size;       /* to 1 KiB; 0: not told */
+	char *source;        /* canonical, of what has these bytes; or NULL */
+	char *revision;      /* of it; or NULL */
+	char tensors[65];    /* hex: how the SHA-256 of all after a safetensors header begins; "": not told */
+};
 
 struct ncm_survey_file {
 	char *path; /* absolute, as the application opens it */
@@ -47,6 +62,10 @@ struct ncm_survey_file {
 	enum ncm_survey_state state;
 	char *detail;  /* why, when there is something to say; or NULL */
 	uint64_t size; /* found */
+	struct ncm_survey_claim *claims;
+	size_t claim_count;
+	bool claim_is_open; /* it meets none of several claims, and nothing tells of which of them it is a damaged copy
+			     */
 	uint64_t device, inode;
 	int64_t mtime_ns;
 	bool has_expected_size;
@@ -63,6 +82,7 @@ struct ncm_survey_file {
 	struct ncm_sha256 sha256;
 	struct ncm_verify_range *damaged; /* to 16 MiB, as far as checkpoints tell */
 	size_t damaged_count;
+	bool is_beside; /* its model's, but not part of what is registered of it: other children of an Ollama list */
 };
 
 /* Files that are one model: an Ollama manifest with its blobs, a commit of a repository, one file with its sidecars. */
@@ -78,13 +98,15 @@ struct ncm_survey_model {
 	size_t *files;        /* indexes into the survey's files */
 	size_t file_count;
 	enum ncm_survey_state state; /* the gravest of its files */
+	bool source_is_hearsay;      /* a sidecar tells the source, and no digest proved it */
 };
 
 struct ncm_survey_store {
 	char *id;
 	const char *kind; /* "folders", "ollama", "huggingface". Static */
 	char *path;
-	bool there; /* the folder exists */
+	bool there;    /* the folder exists */
+	bool readable; /* and all of it could be looked through; else the files have what could not */
 	size_t models, files;
 	uint64_t bytes; /* of regular files, each inode once */
 };
@@ -109,20 +131,22 @@ struct ncm_survey_options {
 };
 
 /*
- * Looks at the stores. Damage is in the survey; the call fails only if it could not look (USAGE for a store that the
- * layout lacks or a path that is not there, IO, INTERRUPTED). Writes nothing but checkpoints. Free with
- * ncm_survey_free.
+ * Looks at the stores. Damage is in the survey, and so is what cannot be read, folders and whole stores too; the call
+ * fails only if it could not look (USAGE for a store that the layout lacks or a path that is not there, IO,
+ * INTERRUPTED). Writes nothing but checkpoints. Free with ncm_survey_free.
  */
 struct ncm_survey *ncm_survey_make(const struct ncm_config *config, const struct ncm_survey_options *options,
 				   const struct ncm_sink *sink, struct ncm_error *err);
 void ncm_survey_free(struct ncm_survey *survey);
 /*
  * The surveyed models as a verify would report them if models.json had recorded them when they were right: what
- * ncm_plan_repair wants. Damaged, truncated and missing files of which no source or no digest is told are left out, and
- * counted in *hopeless (may be NULL). The report has no registry and does not need the survey any more. Free with
- * ncm_verify_free.
+ * ncm_plan_repair wants. Damaged, truncated and missing files of which no source or no digest is told, or several, are
+ * left out, and counted in *hopeless (may be NULL). With `named` (ids; NULL or empty: none) these models alone are in
+ * it, and those of their files that differ from what is told count as damaged; otherwise such files are right. The
+ * report has no registry and does not need the survey any more. Free with ncm_verify_free.
  */
-struct ncm_verify_report *ncm_survey_report(const struct ncm_survey *survey, size_t *hopeless);
+struct ncm_verify_report *ncm_survey_report(const struct ncm_survey *survey, const struct ncm_strings *named,
+					    size_t *hopeless);
 
 #pragma GCC visibility pop
 

@@ -20,6 +20,7 @@ enum ncm_removal_kind {
 	NCM_REMOVAL_LEFTOVER,    /* "leftover": what a run of ours that was killed left behind */
 	NCM_REMOVAL_CHECKPOINTS, /* "checkpoints": of content that is not there any more */
 	NCM_REMOVAL_NOTE,        /* "note": of a removal that was cut short */
+	NCM_REMOVAL_REPLACED,    /* "replaced": what --force or a repair put aside */
 };
 const char *ncm_removal_kind_name(enum ncm_removal_kind kind);
 
@@ -38,17 +39,26 @@ struct ncm_removal_file {
 	char *model;    /* id of the model that it was a file of (rm); or NULL */
 	char *store;    /* store id; NULL: it lies outside every store */
 	bool foreign;   /* another tool put it there */
+	bool adopted;   /* it lay there, and ncmodel only recorded it */
+	bool lost;      /* no source that ncmodel knows can bring it back */
 	uint64_t size;  /* as ls shows it; of a folder: of all in it */
 	uint64_t freed; /* bytes on disk that deleting it gives back: 0 if other names hold them */
 	char *why;      /* or NULL */
+	char *target;   /* of a link: what it leads to, which stays; else NULL */
+	char *real;     /* where its bytes lie, if a link to a folder leads out of the store on the way; else NULL */
+	char *was;      /* of what was replaced: the path that it had, absolute; else NULL */
+	char *since;    /* of what was replaced: when (RFC 3339 UTC); else NULL */
 };
 
 struct ncm_removal {
 	struct ncm_removal_file *files;
 	size_t count;
 	struct ncm_strings models;   /* ids whose entries go (rm) */
-	struct ncm_strings warnings; /* what could not be looked at, and so stays */
-	uint64_t freed;              /* bytes: planned, and after ncm_removal_run those that were given back */
+	struct ncm_strings warnings; /* what could not be judged, and so stays */
+	/* What could not be read, so that the list is not all there is; and what could not be made durable. Whoever
+	 * tells of the result tells of these as errors. */
+	struct ncm_strings failures;
+	uint64_t freed; /* bytes: planned, and after ncm_removal_run those that were given back */
 	size_t going, removed, kept, failed;
 	size_t foreign; /* of those that go (or went): files of other tools; models that were adopted (rm) */
 	void *impl;
@@ -61,9 +71,11 @@ struct ncm_remove_options {
 };
 /*
  * What removing these registered models deletes: their files that no other registered model and no Ollama manifest or
- * Hugging Face snapshot uses. Folders that become empty go with them; the layout's own stay. What the lock file pins
- * stays pinned. `config` is borrowed until ncm_removal_free. Writes nothing. Classes USAGE (a name that no installed
- * model has, with the nearest), REGISTRY, MANIFEST, IO (a file that this user may not delete).
+ * Hugging Face snapshot uses. What was registered as a link is the link. What lies outside every store stays, and so
+ * does what the owner of models.json could not remove himself: its paths are claims. Folders that become empty go with
+ * them; the layout's own stay. What the lock file pins stays pinned. `config` is borrowed until ncm_removal_free.
+ * Writes nothing. Classes USAGE (a name that no installed model has, with the nearest), REGISTRY, MANIFEST, IO (a file
+ * that this user may not delete, a cache that cannot be read).
  */
 struct ncm_removal *ncm_remove_plan(const struct ncm_config *config, const struct ncm_remove_options *options,
 				    struct ncm_error *err);
@@ -76,11 +88,13 @@ struct ncm_gc_options {
 	uint64_t min_age;
 	bool keep_partial; /* leave partial downloads of ours */
 	bool all_partial;  /* those too that the profile or the lock still wants */
+	bool replaced;     /* what --force and repairs put aside, and nothing else */
 };
 /*
  * What nothing uses: what killed runs of ours left, old partial downloads that neither the profile nor the lock wants,
  * blobs that no Ollama manifest and no Hugging Face snapshot names, unfinished downloads of those tools, checkpoints of
- * content that is not there, and the rest of removals that were cut short. `config` as above. Writes nothing.
+ * content that is not there, and the rest of removals that were cut short. Never what was replaced, unless that is
+ * asked for (`replaced`). `config` as above. Writes nothing.
  */
 struct ncm_removal *ncm_gc_plan(const struct ncm_config *config, const struct ncm_gc_options *options,
 				struct ncm_error *err);
@@ -101,6 +115,7 @@ struct ncm_usage_line {
 	uint64_t bytes;    /* apparent: as the sizes of the files add up */
 	uint64_t on_disk;  /* blocks, each inode once */
 	uint64_t freeable; /* of a store: what gc would give back */
+	bool unread;       /* not all of it could be read: the numbers are too small */
 };
 
 struct ncm_usage_table {
@@ -128,6 +143,8 @@ struct ncm_usage {
 	uint64_t saved_by_links; /* bytes that more copies in place of hard links would take; reflinks cannot be seen */
 	uint64_t freeable;       /* what `gc` would give back now */
 	uint64_t partial;        /* unfinished downloads of ours, whether gc would take them or not */
+	uint64_t replaced;       /* what --force and repairs put aside: `gc --replaced` gives it back */
+	struct ncm_strings failures; /* what could not be read: the numbers are of the rest */
 };
 
 /* Looks at names and sizes alone. Classes REGISTRY, MANIFEST, INTERRUPTED. Free with ncm_usage_free. */

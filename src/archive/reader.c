@@ -2,6 +2,7 @@
 #include "archive/reader.h"
 
 #include "archive/names.h"
+#include "base/file.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -10,6 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { HEAD_BYTES = 512 }; /* of a tar: its first header */
 
 /* libarchive turns names into the locale's characters; only UTF-8 has them all. Of this thread alone. */
 static void use_utf8(struct reader *reader)
@@ -20,26 +23,20 @@ static void use_utf8(struct reader *reader)
 }
 
 /* What starts like an archive and cannot be read is damaged; the rest is none that we read. */
-static bool looks_like_zip(int fd)
+static bool looks_like_zip(const unsigned char *head)
 {
-	unsigned char head[4] = {0};
-
-	return pread(fd, head, sizeof head, 0) == (ssize_t)sizeof head &&
-	       (memcmp(head, "PK\3\4", 4) == 0 || memcmp(head, "PK\5\6", 4) == 0);
+	return memcmp(head, "PK\3\4", 4) == 0 || memcmp(head, "PK\5\6", 4) == 0;
 }
 
-static bool looks_like_tar(int fd)
+static bool looks_like_tar(const unsigned char *head)
 {
-	unsigned char head[512] = {0};
-
-	return pread(fd, head, sizeof head, 0) > 0 &&
-	       (memcmp(head, "\x1f\x8b", 2) == 0 ||
-		memcmp(head,
-		       "\xfd"
-		       "7zXZ",
-		       5) == 0 ||
-		memcmp(head, "\x28\xb5\x2f\xfd", 4) == 0 || memcmp(head + 257, "ustar", 5) == 0 ||
-		(head[0] != '\0' && head[156] <= '7' && head[148] >= ' ' && head[148] <= '7'));
+	return memcmp(head, "\x1f\x8b", 2) == 0 ||
+	       memcmp(head,
+		      "\xfd"
+		      "7zXZ",
+		      5) == 0 ||
+	       memcmp(head, "\x28\xb5\x2f\xfd", 4) == 0 || memcmp(head + 257, "ustar", 5) == 0 ||
+	       (head[0] != '\0' && head[156] <= '7' && head[148] >= ' ' && head[148] <= '7');
 }
 
 static int open_zip(struct reader *reader, int fd, struct ncm_error *err)
@@ -73,13 +70,16 @@ static int open_tar(struct reader *reader, int fd, uint64_t size, struct ncm_err
 
 int reader_open(struct reader *reader, int fd, struct ncm_error *err)
 {
+	unsigned char head[HEAD_BYTES] = {0};
 	struct stat status;
 
 	memset(reader, 0, sizeof *reader);
 	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
 		return ncm_error_set(err, NCM_E_POLICY, "refused archive: it is not a regular file");
-	reader->zip = looks_like_zip(fd);
-	if (!reader->zip && !looks_like_tar(fd)) {
+	if (ncm_pread_all(fd, head, sizeof head, 0) < 0)
+		return ncm_error_errno(err, errno, "cannot read the archive");
+	reader->zip = looks_like_zip(head);
+	if (!reader->zip && !looks_like_tar(head)) {
 		ncm_error_set(err, NCM_E_POLICY, "refused archive: it is neither a zip nor a tar");
 		return ncm_error_hint(err, "tar with gzip, xz or zstd, and zip, can be unpacked");
 	}

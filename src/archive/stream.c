@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "archive/stream.h"
 
+#include "base/file.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <ncmodel/event.h>
@@ -133,7 +135,7 @@ static bool gzip_end_fits(const struct stream *stream)
 	unsigned char end[8];
 
 	return stream->packed >= sizeof end &&
-	       pread(stream->fd, end, sizeof end, (off_t)(stream->packed - sizeof end)) == (ssize_t)sizeof end &&
+	       ncm_pread_all(stream->fd, end, sizeof end, stream->packed - sizeof end) == (ssize_t)sizeof end &&
 	       little_endian(end) == stream->crc && little_endian(end + 4) == (uint32_t)stream->unpacked;
 }
 

@@ -130,3 +130,12 @@ int ncm_error_move(struct ncm_error *to, struct ncm_error *from)
 	}
 	return -1;
 }
+
+void ncm_unread_free(struct ncm_unread *unread, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(unread[i].path);
+		free(unread[i].detail);
+	}
+	free(unread);
+}

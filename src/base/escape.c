@@ -91,3 +91,14 @@ char *ncm_escape(const char *text, size_t max)
 		ncm_buffer_printf(&out, "…(%zu bytes)", size);
 	return ncm_buffer_take(&out);
 }
+
+size_t ncm_utf8_fit(const char *text, size_t most)
+{
+	const size_t size = strnlen(text, most + 1);
+
+	if (size <= most)
+		return size;
+	while (most > 0 && ((unsigned char)text[most] & 0xc0) == 0x80)
+		most--;
+	return most;
+}

@@ -2,11 +2,13 @@
 #include "base/file.h"
 
 #include "base/buffer.h"
+#include "base/escape.h"
 #include "base/mem.h"
 #include "base/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -71,6 +73,25 @@ char *ncm_read_file(const char *path, size_t limit, size_t *size)
 	return ncm_read_fd(fd, limit, size);
 }
 
+ssize_t ncm_pread_all(int fd, void *data, size_t size, uint64_t offset)
+{
+	char *bytes = data;
+	size_t done = 0;
+
+	while (done < size) {
+		const ssize_t got = pread(fd, bytes + done, size - done, (off_t)(offset + done));
+
+		if (got < 0 && errno == EINTR && !ncm_interrupted())
+			continue;
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		done += (size_t)got;
+	}
+	return (ssize_t)done;
+}
+
 int ncm_pwrite_all(int fd, const void *data, size_t size, uint64_t offset)
 {
 	const char *bytes = data;
@@ -111,23 +132,29 @@ static int write_and_sync(int fd, const struct ncm_piece *pieces, size_t count, 
 	return fchmod(fd, mode) < 0 || fdatasync(fd) < 0 ? -1 : 0;
 }
 
+/* Tells whose it is as far as there is room; it is one of its kind by its random digits. */
+static char *temporary_name(const char *name)
+{
+	char suffix[17];
+	const size_t room = NAME_MAX - strlen("...tmp") - (sizeof suffix - 1);
+
+	ncm_random_hex(suffix, sizeof suffix);
+	return ncm_asprintf(".%.*s.%s.tmp", (int)ncm_utf8_fit(name, room), name, suffix);
+}
+
 int ncm_write_atomic(int dirfd, const char *name, const void *data, size_t size, mode_t mode, struct ncm_error *err)
 {
 	return ncm_write_atomic_pieces(dirfd, name, &(struct ncm_piece){data, size}, 1, mode, err);
 }
 
-int ncm_write_atomic_pieces(int dirfd, const char *name, const struct ncm_piece *pieces, size_t count, mode_t mode,
-			    struct ncm_error *err)
+static int write_once(int dirfd, const char *name, const struct ncm_piece *pieces, size_t count, mode_t mode)
 {
-	char suffix[17];
-	NCM_AUTO_FREE char *temporary = NULL;
+	NCM_AUTO_FREE char *temporary = temporary_name(name);
 	int fd, failed, saved;
 
-	ncm_random_hex(suffix, sizeof suffix);
-	temporary = ncm_asprintf(".%s.%s.tmp", name, suffix);
 	fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return ncm_error_errno(err, errno, "cannot write %s", name);
+		return -1;
 	failed = write_and_sync(fd, pieces, count, mode);
 	saved = errno;
 	/* Some file systems tell of a full disk only here. */
@@ -139,10 +166,24 @@ int ncm_write_atomic_pieces(int dirfd, const char *name, const struct ncm_piece 
 		failed = -1;
 		saved = errno;
 	}
-	if (failed) {
-		unlinkat(dirfd, temporary, 0);
-		return ncm_error_errno(err, saved, "cannot write %s", name);
-	}
+	if (!failed)
+		return 0;
+	unlinkat(dirfd, temporary, 0);
+	errno = saved;
+	return -1;
+}
+
+int ncm_write_atomic_pieces(int dirfd, const char *name, const struct ncm_piece *pieces, size_t count, mode_t mode,
+			    struct ncm_error *err)
+{
+	int failed = write_once(dirfd, name, pieces, count, mode);
+
+	/* `gc --min-age 0` of another process takes what is being written for a leftover: written again, it is there.
+	 */
+	for (int tries = 0; failed && errno == ENOENT && tries < 4; tries++)
+		failed = write_once(dirfd, name, pieces, count, mode);
+	if (failed)
+		return ncm_error_errno(err, errno, "cannot write %s", name);
 	if (ncm_sync_dir(dirfd) < 0)
 		return ncm_error_errno(err, errno, "cannot sync the folder of %s", name);
 	return 0;

@@ -9,10 +9,17 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 /* Reads a whole file of at most `limit` bytes, NUL added. NULL on error, errno kept (EFBIG over the limit). */
 char *ncm_read_file(const char *path, size_t limit, size_t *size);
 char *ncm_read_fd(int fd, size_t limit, size_t *size);
+/*
+ * Reads `size` bytes at an offset. A read may stop short of them on a network or FUSE mount and after a signal: it goes
+ * on until they are all there or the file really ends. Returns how many bytes, fewer than `size` only at the end of the
+ * file, or -1 with errno: of a read, or EINTR when the user interrupted.
+ */
+ssize_t ncm_pread_all(int fd, void *data, size_t size, uint64_t offset);
 /* Writes all bytes at an offset. Returns 0, or -1 with errno. */
 int ncm_pwrite_all(int fd, const void *data, size_t size, uint64_t offset);
 /*

@@ -2,6 +2,7 @@
 #include "base/json.h"
 
 #include "base/file.h"
+#include "base/json_scan.h"
 #include "base/mem.h"
 #include "base/strings.h"
 
@@ -34,11 +35,27 @@ static bool too_deep(const char *text, size_t size)
 	return false;
 }
 
+/* The line of a byte that no JSON text has and that jansson passes over behind a number, or 0. */
+static size_t line_of_nul(const char *text, size_t size)
+{
+	const char *nul = memchr(text, '\0', size);
+	size_t line = 1;
+
+	for (const char *at = text; nul && at < nul; at++)
+		line += *at == '\n';
+	return nul ? line : 0;
+}
+
 json_t *ncm_json_parse(const char *text, size_t size, const char *what, enum ncm_errc fault, struct ncm_error *err)
 {
+	const size_t nul = line_of_nul(text, size);
 	json_error_t reason;
 	json_t *value;
 
+	if (nul > 0) {
+		ncm_error_set(err, fault, "%s:%zu: not valid JSON: it holds a NUL byte", what, nul);
+		return NULL;
+	}
 	if (too_deep(text, size)) {
 		ncm_error_set(err, fault, "%s: nested deeper than %u levels", what, NCM_LIMIT_JSON_DEPTH);
 		return NULL;
@@ -48,6 +65,20 @@ json_t *ncm_json_parse(const char *text, size_t size, const char *what, enum ncm
 		ncm_error_set(err, fault, "%s:%d: not valid JSON: %s", what, reason.line < 0 ? 1 : reason.line,
 			      reason.text);
 	return value;
+}
+
+json_t *ncm_json_parse_text(const char *text, size_t size, const char *what, enum ncm_errc fault, struct ncm_error *err)
+{
+	struct ncm_json_scan *scan = ncm_json_scan_new(text, size);
+	json_t *value = ncm_json_scan_tree(scan);
+	const bool whole = ncm_json_scan_end(scan) && (json_is_object(value) || json_is_array(value));
+
+	ncm_json_scan_free(scan);
+	if (whole)
+		return value;
+	/* What is wrong with it, the parser tells. */
+	json_decref(value);
+	return ncm_json_parse(text, size, what, fault, err);
 }
 
 json_t *ncm_json_read(const char *path, enum ncm_errc fault, struct ncm_error *err)
@@ -64,7 +95,7 @@ json_t *ncm_json_read(const char *path, enum ncm_errc fault, struct ncm_error *e
 		errno = saved;
 		return NULL;
 	}
-	return ncm_json_parse(text, size, path, fault, err);
+	return ncm_json_parse_text(text, size, path, fault, err);
 }
 
 char *ncm_json_dump(const json_t *value)

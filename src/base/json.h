@@ -21,6 +21,9 @@ static inline void ncm_cleanup_json(json_t **value)
 /* Parses a text. `what` names it in errors ("FILE" gives "FILE:LINE: reason"). The class of a fault is `fault`. New
  * reference. */
 json_t *ncm_json_parse(const char *text, size_t size, const char *what, enum ncm_errc fault, struct ncm_error *err);
+/* The same of a text that a NUL follows: several times as fast. */
+json_t *ncm_json_parse_text(const char *text, size_t size, const char *what, enum ncm_errc fault,
+			    struct ncm_error *err);
 /* Reads and parses a file of at most NCM_LIMIT_MANIFEST_BYTES. NULL with errno ENOENT and an IO error if it is not
  * there. */
 json_t *ncm_json_read(const char *path, enum ncm_errc fault, struct ncm_error *err);

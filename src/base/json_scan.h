@@ -61,6 +61,8 @@ unsigned *ncm_json_scan_note(struct ncm_json_scan *scan);
 bool ncm_json_scan_item(struct ncm_json_scan *scan);
 /* Reads a whole value, whatever it holds. */
 bool ncm_json_scan_value(struct ncm_json_scan *scan, struct ncm_json_part *value);
+/* Reads a whole value as a tree; what comes behind a fault is not in it. New reference; NULL if a fault is all. */
+json_t *ncm_json_scan_tree(struct ncm_json_scan *scan);
 /* Checks that nothing follows the document. */
 bool ncm_json_scan_end(struct ncm_json_scan *scan);
 

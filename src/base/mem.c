@@ -71,8 +71,8 @@ char *ncm_asprintf(const char *format, ...)
 
 void ncm_grow(void **array, size_t count, size_t size)
 {
-	/* Powers of two from 8: room is gone exactly when count is 0, 8, 16, 32 … */
-	if (count == 0 || (count >= 8 && (count & (count - 1)) == 0))
-		*array = ncm_realloc_array(*array, count ? count * 2 : 8, size);
+	/* Powers of two: room is gone exactly when count is 0, 1, 2, 4, 8 … Most lists of a model hold one thing. */
+	if ((count & (count - 1)) == 0)
+		*array = ncm_realloc_array(*array, count ? count * 2 : 1, size);
 	memset((char *)*array + count * size, 0, size);
 }

@@ -20,8 +20,10 @@ char *ncm_path_join(const char *dir, const char *name)
 {
 	size_t size = dir ? strlen(dir) : 0;
 
-	if (!dir || *name == '/')
+	if (size == 0 || *name == '/')
 		return ncm_strdup(name);
+	if (!*name)
+		return ncm_strdup(dir);
 	return ncm_asprintf("%s%s%s", dir, size > 0 && dir[size - 1] == '/' ? "" : "/", name);
 }
 
@@ -57,6 +59,11 @@ const char *ncm_path_base(const char *path)
 	const char *slash = strrchr(path, '/');
 
 	return slash ? slash + 1 : path;
+}
+
+char *ncm_path_folder(const char *path)
+{
+	return ncm_strndup(path, (size_t)(ncm_path_base(path) - path));
 }
 
 const char *ncm_path_below(const char *path, const char *folder)

@@ -20,14 +20,16 @@
 bool ncm_path_check(const char *relative, struct ncm_error *err);
 /* A key that is equal for two names which a case-insensitive file system could fold together. The caller frees it. */
 char *ncm_path_fold(const char *relative);
-/* Makes a server's file name acceptable as one path component: directories stripped, bad bytes to '_', bounded. The
- * caller frees it. */
-char *ncm_path_safe_name(const char *name);
-/* "dir/name" (or name alone if it is absolute or dir is NULL). The caller frees it. */
+/* What digest/name.h makes of a server's file name: its last component by either slash (borrowed), and that with no bad
+ * bytes, of whatever length (the caller frees it). */
+const char *ncm_path_last_component(const char *name);
+char *ncm_path_clean_component(const char *name);
+/* "dir/name" (or name alone if it is absolute, or dir is NULL or ""; dir alone if name is ""). The caller frees it. */
 char *ncm_path_join(const char *dir, const char *name);
 /* Absolute, with "." and ".." resolved as text (no file system access). The caller frees it. */
 char *ncm_path_absolute(const char *path);
 const char *ncm_path_base(const char *path);                    /* after the last '/' */
+char *ncm_path_folder(const char *path);                        /* what is before that; the caller frees it */
 bool ncm_path_has_suffix(const char *path, const char *suffix); /* ASCII case-insensitive */
 /* The part of a path below a folder ("" is above every relative path), or NULL if it is not below it. Borrowed. */
 const char *ncm_path_below(const char *path, const char *folder);

@@ -168,21 +168,27 @@ char *ncm_path_fold(const char *relative)
 	return ncm_buffer_take(&out);
 }
 
-char *ncm_path_safe_name(const char *name)
+const char *ncm_path_last_component(const char *name)
 {
-	struct ncm_buffer out = {0};
 	const char *slash = strrchr(name, '/');
 	const char *backslash = strrchr(name, '\\');
-	size_t size;
 
 	if (slash && slash + 1 > name)
 		name = slash + 1;
 	if (backslash && backslash >= name)
 		name = backslash + 1;
+	return name;
+}
+
+char *ncm_path_clean_component(const char *name)
+{
+	struct ncm_buffer out = {0};
+	size_t size;
+
 	while (*name == '.' || *name == ' ' || *name == '-' || *name == '~')
 		name++;
 	size = strlen(name);
-	for (size_t at = 0; at < size && out.size < NCM_LIMIT_NAME_BYTES - 4;) {
+	for (size_t at = 0; at < size;) {
 		uint32_t character = 0;
 		size_t length = ncm_utf8_decode(name + at, size - at, &character);
 
@@ -197,11 +203,5 @@ char *ncm_path_safe_name(const char *name)
 		out.data[--out.size] = '\0';
 	if (out.size == 0)
 		ncm_buffer_puts(&out, "download");
-	if (!ncm_path_check(out.data, NULL)) {
-		char *safe = ncm_asprintf("_%s", out.data);
-
-		ncm_buffer_free(&out);
-		return safe;
-	}
 	return ncm_buffer_take(&out);
 }

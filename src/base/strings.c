@@ -3,11 +3,37 @@
 
 #include "base/mem.h"
 
+#include <string.h>
 #include <strings.h>
+
+bool ncm_same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+char *ncm_lower(const char *text)
+{
+	char *lower = ncm_strdup(text);
+
+	for (char *at = lower; *at; at++) {
+		if (*at >= 'A' && *at <= 'Z')
+			*at = (char)(*at - 'A' + 'a');
+	}
+	return lower;
+}
+
+void ncm_strings_take(struct ncm_strings *strings, char *text)
+{
+	if (strings->count >= strings->room) {
+		strings->room = strings->count ? strings->count * 2 : 1;
+		strings->items = ncm_realloc_array(strings->items, strings->room, sizeof *strings->items);
+	}
+	strings->items[strings->count++] = text;
+}
 
 void ncm_strings_add(struct ncm_strings *strings, const char *text)
 {
-	*NCM_PUSH(strings->items, strings->count) = ncm_strdup(text);
+	ncm_strings_take(strings, ncm_strdup(text));
 }
 
 void ncm_strings_add_new(struct ncm_strings *strings, const char *word)

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Lists of strings. ncm_strings_free and ncm_strings_contain are public (manifest.h). */
+/* Strings, and lists of them. ncm_strings_add, ncm_strings_free and ncm_strings_contain are public (manifest.h). */
 #ifndef NCM_BASE_STRINGS_H
 #define NCM_BASE_STRINGS_H
 
 #include <ncmodel/manifest.h>
 
-/* Appends a copy. */
-void ncm_strings_add(struct ncm_strings *strings, const char *text);
+/* The same text, or both NULL. */
+bool ncm_same_text(const char *a, const char *b);
+/* With ASCII letters in lower case. The caller frees it. */
+char *ncm_lower(const char *text);
+/* Appends a string and becomes its owner. */
+void ncm_strings_take(struct ncm_strings *strings, char *text);
 /* Appends a copy of a word (or NULL) that is not there yet. */
 void ncm_strings_add_new(struct ncm_strings *strings, const char *word);
 /* Appends copies of all of `from`. */

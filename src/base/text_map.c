@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include <sys/random.h>
+#include <sys/types.h>
 
 enum { FIRST_ROOM = 64 };
 
@@ -16,26 +17,55 @@ struct ncm_text_slot {
 	uint32_t round;
 };
 
-/* Multiplication and a fold for each eight bytes; the factor is 2^64 divided by the golden ratio. */
-static uint64_t mix(uint64_t hash, uint64_t word)
+static uint64_t rotate(uint64_t word, unsigned bits)
 {
-	hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-	return hash ^ hash >> 32;
+	return word << bits | word >> (64 - bits);
 }
 
+static void sip_round(uint64_t v[4])
+{
+	v[0] += v[1];
+	v[1] = rotate(v[1], 13) ^ v[0];
+	v[0] = rotate(v[0], 32);
+	v[2] += v[3];
+	v[3] = rotate(v[3], 16) ^ v[2];
+	v[0] += v[3];
+	v[3] = rotate(v[3], 21) ^ v[0];
+	v[2] += v[1];
+	v[1] = rotate(v[1], 17) ^ v[2];
+	v[2] = rotate(v[2], 32);
+}
+
+static void sip_take(uint64_t v[4], uint64_t word)
+{
+	v[3] ^= word;
+	sip_round(v);
+	v[0] ^= word;
+}
+
+/*
+ * SipHash-1-3 (Aumasson and Bernstein, 2012), which Rust and Python take for their tables too. Nobody who does not know
+ * the key can choose texts that fall together; plain multiplication lets differences cancel whatever the key is.
+ */
 static uint32_t hash_of(const struct ncm_text_map *map, const char *text, size_t size)
 {
-	uint64_t hash = map->seed ^ size;
-	uint64_t word = 0;
+	uint64_t v[4] = {map->key[0] ^ UINT64_C(0x736f6d6570736575), map->key[1] ^ UINT64_C(0x646f72616e646f6d),
+			 map->key[0] ^ UINT64_C(0x6c7967656e657261), map->key[1] ^ UINT64_C(0x7465646279746573)};
+	uint64_t last = (uint64_t)size << 56;
+	uint64_t word;
 
 	for (; size >= sizeof word; text += sizeof word, size -= sizeof word) {
 		memcpy(&word, text, sizeof word);
-		hash = mix(hash, word);
+		sip_take(v, word);
 	}
-	word = 0;
 	for (size_t i = 0; i < size; i++)
-		word = word << 8 | (unsigned char)text[i];
-	return (uint32_t)mix(mix(hash, word), map->seed);
+		last |= (uint64_t)(unsigned char)text[i] << (8 * i);
+	sip_take(v, last);
+	v[2] ^= 0xff;
+	for (unsigned i = 0; i < 3; i++)
+		sip_round(v);
+	word = v[0] ^ v[1] ^ v[2] ^ v[3];
+	return (uint32_t)(word ^ word >> 32);
 }
 
 /* The text's slot, or the free one that it would get. */
@@ -53,14 +83,14 @@ static struct ncm_text_slot *slot_of(const struct ncm_text_map *map, const char 
 	}
 }
 
-static void grow(struct ncm_text_map *map)
+static void resize(struct ncm_text_map *map, size_t room)
 {
 	struct ncm_text_map old = *map;
 
-	map->room = old.room ? old.room * 2 : FIRST_ROOM;
+	map->room = room;
 	map->slots = ncm_calloc(map->room, sizeof *map->slots);
 	map->round = 1;
-	while (map->seed == 0 && getrandom(&map->seed, sizeof map->seed, 0) < 0)
+	while (!old.slots && getrandom(map->key, sizeof map->key, 0) != (ssize_t)sizeof map->key)
 		;
 	for (size_t i = 0; i < old.room; i++) {
 		const struct ncm_text_slot *slot = &old.slots[i];
@@ -81,7 +111,7 @@ bool ncm_text_map_add(struct ncm_text_map *map, const char *text, size_t size, s
 	uint32_t hash;
 
 	if (map->count >= map->room / 4 * 3)
-		grow(map);
+		resize(map, map->room ? map->room * 2 : FIRST_ROOM);
 	hash = hash_of(map, text, size);
 	slot = slot_of(map, text, size, hash);
 	if (slot->round == map->round)
@@ -89,6 +119,16 @@ bool ncm_text_map_add(struct ncm_text_map *map, const char *text, size_t size, s
 	*slot = (struct ncm_text_slot){text, (uint32_t)size, (uint32_t)number, hash, map->round};
 	map->count++;
 	return true;
+}
+
+void ncm_text_map_reserve(struct ncm_text_map *map, size_t count)
+{
+	size_t room = map->room ? map->room : FIRST_ROOM;
+
+	while (count >= room / 4 * 3)
+		room *= 2;
+	if (room > map->room)
+		resize(map, room);
 }
 
 const uint32_t *ncm_text_map_find(const struct ncm_text_map *map, const char *text, size_t size)

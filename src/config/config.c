@@ -63,6 +63,17 @@ failed:
 	return NULL;
 }
 
+static void drop_profiles(struct ncm_config *config)
+{
+	for (size_t i = 0; i < config->more_profile_count; i++)
+		free(config->more_profiles[i]);
+	free(config->more_profiles);
+	free(config->profile);
+	config->profile = NULL;
+	config->more_profiles = NULL;
+	config->more_profile_count = 0;
+}
+
 void ncm_config_free(struct ncm_config *config)
 {
 	if (!config)
@@ -81,13 +92,13 @@ void ncm_config_free(struct ncm_config *config)
 		free(config->stores[i].store);
 		free(config->stores[i].path);
 	}
+	drop_profiles(config);
 	free(config->manifest_dirs);
 	free(config->manifest_files);
 	free(config->mirrors);
 	free(config->stores);
 	free(config->root);
 	free(config->layout);
-	free(config->profile);
 	free(config->registry);
 	free(config->lock);
 	free(config->data_dir);
@@ -96,6 +107,46 @@ void ncm_config_free(struct ncm_config *config)
 	free(config->ollama_registry);
 	free(config->cacert);
 	free(config);
+}
+
+bool ncm_config_has_profile(const struct ncm_config *config, const char *name)
+{
+	bool found = config->profile && strcmp(config->profile, name) == 0;
+
+	for (size_t i = 0; i < config->more_profile_count && !found; i++)
+		found = strcmp(config->more_profiles[i], name) == 0;
+	return found;
+}
+
+void ncm_config_add_profile(struct ncm_config *config, const char *name)
+{
+	if (!config->profile)
+		config->profile = ncm_strdup(name);
+	else if (!ncm_config_has_profile(config, name))
+		*NCM_PUSH(config->more_profiles, config->more_profile_count) = ncm_strdup(name);
+}
+
+static bool has_empty_word(const char *words)
+{
+	const size_t size = strlen(words);
+
+	return size == 0 || *words == ',' || words[size - 1] == ',' || strstr(words, ",,");
+}
+
+int ncm_config_set_profiles(struct ncm_config *config, const char *names, struct ncm_error *err)
+{
+	if (has_empty_word(names)) {
+		ncm_error_set(err, NCM_E_USAGE, "\"%s\" is not a list of profiles", names);
+		return ncm_error_hint(err, "several have commas between, as noa,nexus");
+	}
+	drop_profiles(config);
+	for (const char *at = names; *at; at += *at == ',') {
+		NCM_AUTO_FREE char *name = ncm_strndup(at, strcspn(at, ","));
+
+		ncm_config_add_profile(config, name);
+		at += strlen(name);
+	}
+	return 0;
 }
 
 void ncm_config_set(char **field, const char *value)

@@ -81,8 +81,8 @@ int config_read_environment(struct ncm_config *config, struct ncm_error *err)
 		path = config_layout(NULL, layout);
 		ncm_config_set(&config->layout, path);
 	}
-	if (profile)
-		ncm_config_set(&config->profile, profile);
+	if (profile && ncm_config_set_profiles(config, profile, err) < 0)
+		return ncm_error_wrap(err, "NCMODEL_PROFILE");
 	if (manifests)
 		ncm_config_add_manifest_dir(config, manifests);
 	if (jobs && !config_unsigned(jobs, 1, NCM_LIMIT_PARALLEL, &config->jobs))

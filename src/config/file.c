@@ -41,12 +41,31 @@ static const char *text_of(struct reading *reading, const json_t *value, const c
 	return text;
 }
 
-static void read_string(struct reading *reading, const struct key *key, const json_t *value, const char *path)
+/* One profile, or an array of them. */
+static void read_profiles(struct reading *reading, const struct key *key, const json_t *value, const char *path)
 {
-	const char *text = text_of(reading, value, path);
+	const json_t *item;
+	size_t i;
 
-	if (text)
-		ncm_config_set(field_of(reading, key), text);
+	if (!json_is_array(value)) {
+		const char *text = text_of(reading, value, path);
+
+		if (text)
+			ncm_config_set(field_of(reading, key), text);
+		return;
+	}
+	if (json_array_size(value) == 0)
+		ncm_fault(&reading->faults, path, "not a profile, or an array with one in it");
+	json_array_foreach(value, i, item)
+	{
+		NCM_AUTO_FREE char *member = ncm_asprintf("%s[%zu]", path, i);
+		const char *text = text_of(reading, item, member);
+
+		if (text && i == 0)
+			ncm_config_set(field_of(reading, key), text);
+		else if (text)
+			ncm_config_add_profile(reading->config, text);
+	}
 }
 
 static void read_path(struct reading *reading, const struct key *key, const json_t *value, const char *path)
@@ -230,7 +249,7 @@ static void read_stores(struct reading *reading, const struct key *key, const js
 static const struct key top_keys[] = {
     {"root", read_path, offsetof(struct ncm_config, root), 0, 0},
     {"layout", read_layout, offsetof(struct ncm_config, layout), 0, 0},
-    {"profile", read_string, offsetof(struct ncm_config, profile), 0, 0},
+    {"profile", read_profiles, offsetof(struct ncm_config, profile), 0, 0},
     {"registry", read_path, offsetof(struct ncm_config, registry), 0, 0},
     {"lock", read_path, offsetof(struct ncm_config, lock), 0, 0},
     {"manifest_dirs", read_manifest_dirs, 0, 0, 0},

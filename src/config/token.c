@@ -5,6 +5,7 @@
  */
 #include "config/parts.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
 
@@ -103,7 +104,6 @@ static int take_file(const char *path, struct ncm_config *config, struct ncm_err
 	NCM_AUTO_FREE char *where = ncm_asprintf("the file %s", path);
 	NCM_AUTO_CLOSE int fd = -1;
 	struct stat status;
-	size_t size = 0;
 	ssize_t got;
 	int failed;
 
@@ -112,11 +112,10 @@ static int take_file(const char *path, struct ncm_config *config, struct ncm_err
 	fd = open_token_file(path, &status, err);
 	if (fd < 0)
 		return -1;
-	while ((got = read(fd, text + size, sizeof text - 1 - size)) > 0)
-		size += (size_t)got;
+	got = ncm_pread_all(fd, text, sizeof text - 1, 0);
 	if (got < 0)
 		return ncm_error_errno(err, errno, "cannot read the token file %s", path);
-	text[size] = '\0';
+	text[got] = '\0';
 	failed = take_token(text, where, &config->hf_token, err);
 	explicit_bzero(text, sizeof text);
 	if (!failed && config->hf_token)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "digest/reader.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -142,6 +143,14 @@ static void drop(int fd, uint64_t at, size_t size, const struct presence *before
 	}
 }
 
+/* A direct read may stop where the next could not begin: what it left over comes through the cache. */
+static ssize_t read_rest(const struct ncm_reader *reader, void *buffer, size_t done, size_t size, uint64_t at)
+{
+	const ssize_t rest = ncm_pread_all(reader->fd, (char *)buffer + done, size - done, at + done);
+
+	return rest < 0 ? -1 : (ssize_t)done + rest;
+}
+
 static ssize_t read_past_cache(struct ncm_reader *reader, void *buffer, size_t size, uint64_t at)
 {
 	const size_t aligned = (size + BLOCK - 1) / BLOCK * BLOCK;
@@ -150,13 +159,13 @@ static ssize_t read_past_cache(struct ncm_reader *reader, void *buffer, size_t s
 	if (reader->direct >= 0 && !atomic_load_explicit(&reader->refused, memory_order_relaxed)) {
 		got = pread(reader->direct, buffer, aligned, (off_t)at);
 		if (got >= 0)
-			return (size_t)got < size ? got : (ssize_t)size;
+			return (size_t)got < size ? read_rest(reader, buffer, (size_t)got, size, at) : (ssize_t)size;
 		if (errno == EINTR)
 			return -1;
 		/* Larger blocks than a page, or a file system that only opens so. A real error comes again below. */
 		atomic_store_explicit(&reader->refused, true, memory_order_relaxed);
 	}
-	return pread(reader->fd, buffer, size, (off_t)at);
+	return ncm_pread_all(reader->fd, buffer, size, at);
 }
 
 ssize_t ncm_reader_fill(struct ncm_reader *reader, uint64_t at, uint64_t end, void *buffer, size_t size,
@@ -176,7 +185,7 @@ ssize_t ncm_reader_fill(struct ncm_reader *reader, uint64_t at, uint64_t end, vo
 			errno = EINTR;
 			return -1;
 		}
-		got = presence.all ? pread(reader->fd, buffer, want, (off_t)start)
+		got = presence.all ? ncm_pread_all(reader->fd, buffer, want, start)
 				   : read_past_cache(reader, buffer, want, start);
 	} while (got < 0 && errno == EINTR);
 	if (got < 0)

@@ -54,7 +54,7 @@ int ncm_reader_ahead(struct ncm_reader *reader, uint64_t start, uint64_t end, vo
 uint64_t ncm_reader_end(const struct ncm_reader *reader, uint64_t end);
 /*
  * One read: what lies between `at` and `end`, up to the next multiple of `size`. *data points at the first byte, in the
- * buffer. Returns how many bytes, 0 at the end of the file, or -1 with errno.
+ * buffer. Returns how many bytes, fewer than there could be only at the end of the file, or -1 with errno.
  */
 ssize_t ncm_reader_fill(struct ncm_reader *reader, uint64_t at, uint64_t end, void *buffer, size_t size,
 			const void **data);

@@ -62,3 +62,10 @@ bool ncm_sha256_equal(const struct ncm_sha256 *a, const struct ncm_sha256 *b)
 {
 	return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
+
+bool ncm_sha256_is_zero(const struct ncm_sha256 *digest)
+{
+	static const struct ncm_sha256 zero;
+
+	return ncm_sha256_equal(digest, &zero);
+}

@@ -221,7 +221,8 @@ enum ncm_verdict_of_answer ncm_answer_judge(long status, int http_major, const c
 					    struct ncm_error *err)
 {
 	*answer = (struct ncm_answer){.etag = strong_etag(headers)};
-	if (question->expect_binary && (has_type(headers, "text/html") || has_type(headers, "application/json")) &&
+	if (question->expect_binary && !question->has_digest &&
+	    (has_type(headers, "text/html") || has_type(headers, "application/json")) &&
 	    ncm_answer_check_framing(headers, NULL) == 0)
 		return NCM_ANSWER_EXPLAIN;
 	if (status == 206 && question->ranged)

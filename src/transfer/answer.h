@@ -29,6 +29,7 @@ struct ncm_question {
 	uint64_t size;
 	const char *etag;   /* strong validator of the bytes that we hold, or NULL */
 	bool expect_binary; /* a web page or JSON cannot be it */
+	bool has_digest;    /* a digest will tell what it is, whatever the server calls it */
 	bool provable;      /* a digest or a size will tell a cut body from a whole one */
 };
 

@@ -468,10 +468,8 @@ static int git_sha1_of(const struct ncm_partial *partial, struct ncm_sha1 *diges
 	uint64_t at = 0;
 
 	while (at < partial->identity.size) {
-		ssize_t got = pread(partial->fd, chunk, READ_CHUNK, (off_t)at);
+		const ssize_t got = ncm_pread_all(partial->fd, chunk, READ_CHUNK, at);
 
-		if (got < 0 && errno == EINTR)
-			continue;
 		if (got <= 0) {
 			errno = got < 0 ? errno : EIO;
 			ncm_hash_free(hash);
@@ -507,8 +505,10 @@ static int check_content(const struct ncm_partial *partial, const struct ncm_tra
 
 	if (!item->expect_binary || item->has_sha256)
 		return 0;
-	got = pread(partial->fd, start, sizeof start, 0);
-	if (got <= 0 || !ncm_answer_is_lfs_pointer(start, (size_t)got))
+	got = ncm_pread_all(partial->fd, start, sizeof start, 0);
+	if (got < 0)
+		return ncm_error_errno(err, errno, "cannot read the partial file %s", item->partial);
+	if (!ncm_answer_is_lfs_pointer(start, (size_t)got))
 		return 0;
 	ncm_answer_explain("", start, (size_t)got, NULL, err);
 	return -1;

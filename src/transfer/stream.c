@@ -88,6 +88,7 @@ static int judge_file(struct ncm_stream *stream)
 	    .size = ranged ? known->size : item->size,
 	    .etag = stream->is_mirror ? NULL : known->etag,
 	    .expect_binary = item->expect_binary,
+	    .has_digest = ncm_item_has_digest(item),
 	    .provable = item->has_size || ncm_item_has_digest(item),
 	};
 	struct ncm_answer answer = {0};

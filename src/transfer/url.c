@@ -154,14 +154,17 @@ char *ncm_url_display(const char *url)
 
 char *ncm_url_encode(const char *text, bool keep_slash)
 {
-	static const char unreserved[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+	/* Behind the slash. */
+	static const char unreserved[] = "/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
 	struct ncm_buffer out = {0};
 
-	for (const char *c = text; *c; c++) {
-		if (strchr(unreserved, *c) || (keep_slash && *c == '/'))
-			ncm_buffer_add(&out, c, 1);
-		else
-			ncm_buffer_printf(&out, "%%%02X", (unsigned char)*c);
+	while (*text) {
+		const size_t plain = strspn(text, unreserved + !keep_slash);
+
+		ncm_buffer_add(&out, text, plain);
+		text += plain;
+		if (*text)
+			ncm_buffer_printf(&out, "%%%02X", (unsigned char)*text++);
 	}
 	return ncm_buffer_take(&out);
 }

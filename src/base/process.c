@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <ncmodel/ncmodel.h>
+#include "base/process.h"
 
-#include "transfer/http.h"
+#include <ncmodel/ncmodel.h>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -29,7 +29,7 @@ static int reopen_standard_fds(void)
 	return fd < 0 ? -1 : 0;
 }
 
-int ncm_init(struct ncm_error *err)
+int ncm_process_prepare(struct ncm_error *err)
 {
 	const struct rlimit no_core = {0, 0};
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -44,10 +44,5 @@ int ncm_init(struct ncm_error *err)
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	unsetenv("SSLKEYLOGFILE");
 	umask(022);
-	return ncm_http_global_init(err);
-}
-
-void ncm_shutdown(void)
-{
-	ncm_http_global_cleanup();
+	return 0;
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/* What is done once for the whole process; libcurl is the only library that asks for it. */
+#include "base/process.h"
 #include "transfer/http.h"
 
 #include <curl/curl.h>
+#include <ncmodel/ncmodel.h>
 
 int ncm_http_global_init(struct ncm_error *err)
 {
@@ -19,4 +22,14 @@ int ncm_http_global_init(struct ncm_error *err)
 void ncm_http_global_cleanup(void)
 {
 	curl_global_cleanup();
+}
+
+int ncm_init(struct ncm_error *err)
+{
+	return ncm_process_prepare(err) < 0 ? -1 : ncm_http_global_init(err);
+}
+
+void ncm_shutdown(void)
+{
+	ncm_http_global_cleanup();
 }
