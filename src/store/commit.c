@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/commit.h"
+#include "store/inside.h"
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/hash.h"
 #include "store/share.h"
+#include "store/staging.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,12 +37,17 @@ int store_parent(const struct ncm_store *store, const char *relative, const char
 	struct ncm_error why = NCM_ERROR_INIT;
 	int fd = ncm_parent_beneath(store->dirfd, relative, true, name, &why);
 
-	if (fd >= 0)
+	if (fd < 0 && why.code == NCM_E_POLICY)
+		fd = store_make_parent_inside(store, store->dirfd, relative, name);
+	if (fd >= 0) {
+		ncm_error_clear(&why);
 		return fd;
+	}
 	ncm_error_wrap(&why, "%s", store->path);
 	if (why.code == NCM_E_POLICY)
-		ncm_error_hint(&why,
-			       "links inside a store are not followed; give the store or the layout the real folder");
+		ncm_error_hint(
+		    &why, "links inside a store are not followed, but for those that root or the store's owner put "
+			  "in place of a layout's folder; give the store or the layout the real folder");
 	return ncm_error_move(err, &why);
 }
 
@@ -67,10 +74,7 @@ int store_rename_new(int from_dir, const char *from, int to_dir, const char *to)
 
 int store_stage(const struct ncm_store *store, char **staged)
 {
-	char suffix[17];
-
-	ncm_random_hex(suffix, sizeof suffix);
-	*staged = ncm_asprintf("commit-%s", suffix);
+	*staged = staging_commit_name();
 	return openat(store->staging, *staged, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
 
@@ -147,8 +151,10 @@ static int tell_failure(const struct ncm_store *store, const char *relative, int
 		return store_in_the_way(store, relative, err);
 	if (errnum == EISDIR)
 		return ncm_error_set(err, NCM_E_POLICY, "a folder is in the way: %s/%s", store->path, relative);
-	if (errnum == ESTALE)
-		return ncm_error_set(err, NCM_E_DAMAGED, "%s/%s was changed meanwhile", store->path, relative);
+	if (errnum == ESTALE) {
+		ncm_error_set(err, NCM_E_DAMAGED, "%s/%s was changed meanwhile", store->path, relative);
+		return ncm_error_hint(err, "run the same command again: what is there is looked at anew");
+	}
 	if (errnum == EINTR)
 		return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while placing %s/%s", store->path, relative);
 	return ncm_error_errno(err, errnum, "cannot place %s/%s", store->path, relative);
@@ -167,18 +173,21 @@ int store_publish(struct ncm_store *store, int fd, const char *staged, const cha
 	if (fstatat(parent, name, &there, AT_SYMLINK_NOFOLLOW) == 0) {
 		if (S_ISDIR(there.st_mode))
 			return tell_failure(store, relative, EISDIR, err);
-		if (!how->replace)
+		if (how->replace == NCM_KEEP_OUT)
 			return tell_failure(store, relative, EEXIST, err);
 		if (how->over && !store_is_unchanged(how->over, &there))
 			return tell_failure(store, relative, ESTALE, err);
 	} else if (errno != ENOENT || how->over) {
 		return tell_failure(store, relative, how->over && errno == ENOENT ? ESTALE : errno, err);
 	}
-	failed = give_name(store->staging, staged, parent, name, how->replace);
+	if (how->replace == NCM_SET_ASIDE && fstatat(parent, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    store_set_aside(store, parent, name, relative, &how->kept, err) < 0)
+		return -1;
+	failed = give_name(store->staging, staged, parent, name, how->replace != NCM_KEEP_OUT);
 	if (!failed) {
 		failed = fstat(fd, &there);
 	} else if (errno == EXDEV && how->may_copy) {
-		failed = name_across(fd, parent, name, how->replace, &there);
+		failed = name_across(fd, parent, name, how->replace != NCM_KEEP_OUT, &there);
 		how->copied = !failed;
 	}
 	if (failed)
@@ -235,10 +244,23 @@ int store_check_relative(const struct ncm_store *store, const char *relative, st
 			     store->id);
 }
 
-int ncm_store_commit(struct ncm_store *store, const char *staged, const char *relative, bool replace,
-		     struct stat *status, struct ncm_error *err)
+int store_publish_kept(struct ncm_store *store, int fd, const char *staged, const char *relative, struct publish *how,
+		       struct stat *status, char **kept, struct ncm_error *err)
 {
-	struct publish how = {.replace = replace, .may_copy = true};
+	const int failed = store_publish(store, fd, staged, relative, how, status, err);
+
+	if (kept)
+		*kept = how->kept;
+	else
+		free(how->kept);
+	how->kept = NULL;
+	return failed;
+}
+
+int ncm_store_commit(struct ncm_store *store, const char *staged, const char *relative, enum ncm_replacing replace,
+		     const struct stat *over, struct stat *status, char **kept, struct ncm_error *err)
+{
+	struct publish how = {.replace = replace, .may_copy = true, .over = over};
 	NCM_AUTO_CLOSE int fd = -1;
 	struct stat found;
 
@@ -252,5 +274,5 @@ int ncm_store_commit(struct ncm_store *store, const char *staged, const char *re
 				     relative);
 	if (store_seal(fd) < 0)
 		return ncm_error_errno(err, errno, "cannot sync what was staged for %s/%s", store->path, relative);
-	return store_publish(store, fd, staged, relative, &how, status, err);
+	return store_publish_kept(store, fd, staged, relative, &how, status, kept, err);
 }

@@ -6,10 +6,11 @@
 #include "store/store.h"
 
 struct publish {
-	bool replace;  /* a file that is there may go */
+	enum ncm_replacing replace;
 	bool may_copy; /* where the folder is another file system than the store's root: through a temporary there */
 	const struct stat *over; /* nothing but this file, and only if nothing happened to it since; or NULL */
 	bool copied;             /* result: it was */
+	char *kept; /* result of SET_ASIDE: where the old file is, absolute; or NULL. The caller frees it */
 };
 
 /*
@@ -18,6 +19,9 @@ struct publish {
  */
 int store_publish(struct ncm_store *store, int fd, const char *staged, const char *relative, struct publish *how,
 		  struct stat *status, struct ncm_error *err);
+/* The same, and hands on where the old file is kept (`kept` may be NULL: to nobody). */
+int store_publish_kept(struct ncm_store *store, int fd, const char *staged, const char *relative, struct publish *how,
+		       struct stat *status, char **kept, struct ncm_error *err);
 /* Names come from checked paths; they are checked again where the harm would be done. Class POLICY. */
 int store_check_relative(const struct ncm_store *store, const char *relative, struct ncm_error *err);
 /* Mode 0644, modified now (Ollama spares young blobs), synced. Returns 0, or -1 with errno. */
@@ -28,6 +32,18 @@ int store_seal(int fd);
 int store_parent(const struct ncm_store *store, const char *relative, const char **name, struct ncm_error *err);
 /* rename that refuses to replace. Returns 0, or -1 with errno. */
 int store_rename_new(int from_dir, const char *from, int to_dir, const char *to);
+/*
+ * Keeps the file or folder `name` of the folder `parent`, which is `relative` below the store: see aside.c. *kept (may
+ * be NULL; NULL or freed) receives where it is. Returns 0, or -1 with *err.
+ */
+int store_set_aside(const struct ncm_store *store, int parent, const char *name, const char *relative, char **kept,
+		    struct ncm_error *err);
+/*
+ * Keeps the bytes of a file from `start` to before `end`, which are about to be written over, as `relative` with
+ * ".START-END" behind it. Returns 0, or -1 with *err.
+ */
+int store_keep_range(const struct ncm_store *store, const char *relative, uint64_t start, uint64_t end,
+		     struct ncm_error *err);
 /* POLICY: something that is not ours has this name. */
 int store_in_the_way(const struct ncm_store *store, const char *relative, struct ncm_error *err);
 /* Makes a new file in staging; its random name (freed by the caller) goes to *staged. Returns an fd or -1 with errno.

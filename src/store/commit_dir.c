@@ -43,8 +43,20 @@ static int tell_failure(const struct ncm_store *store, const char *relative, int
 	return -1;
 }
 
-int ncm_store_commit_dir(struct ncm_store *store, const char *staged, const char *relative, bool replace,
-			 struct ncm_error *err)
+/* Two steps: a crash between them leaves no folder of that name, and the old one whole where it is kept. */
+static int replace_aside(struct ncm_store *store, const char *staged, int parent, const char *name,
+			 const char *relative, char **kept, struct ncm_error *err)
+{
+	if (store_set_aside(store, parent, name, relative, kept, err) < 0)
+		return -1;
+	if (store_rename_new(store->staging, staged, parent, name) == 0)
+		return 0;
+	tell_failure(store, relative, errno, err);
+	return ncm_error_hint(err, "what was there is kept in %s/%s/replaced", store->path, ncm_store_own(store));
+}
+
+int ncm_store_commit_dir(struct ncm_store *store, const char *staged, const char *relative, enum ncm_replacing replace,
+			 char **kept, struct ncm_error *err)
 {
 	NCM_AUTO_CLOSE int folder = ncm_dir_beneath(store->staging, staged);
 	NCM_AUTO_FREE char *old = ncm_asprintf("%s.old", staged);
@@ -62,8 +74,13 @@ int ncm_store_commit_dir(struct ncm_store *store, const char *staged, const char
 	if (parent < 0)
 		return -1;
 	failed = store_rename_new(store->staging, staged, parent, name);
-	if (failed && errno == EEXIST && replace)
+	if (failed && errno == EEXIST && replace == NCM_SET_ASIDE) {
+		if (replace_aside(store, staged, parent, name, relative, kept, err) < 0)
+			return -1;
+		failed = 0;
+	} else if (failed && errno == EEXIST && replace == NCM_REPLACE) {
 		failed = exchange(store->staging, staged, parent, name, old);
+	}
 	if (failed)
 		return tell_failure(store, relative, errno, err);
 	if (ncm_sync_dir(parent) < 0)

@@ -107,14 +107,14 @@ static int by_copy(struct twin *twin, const char *source_path, const struct ncm_
 }
 
 int ncm_store_duplicate(struct ncm_store *store, const char *relative, int fd, const char *source_path,
-			const struct ncm_sha256 *digest, bool replace, const char **how, struct stat *status,
-			struct ncm_error *err)
+			const struct ncm_sha256 *digest, enum ncm_replacing replace, const struct stat *over,
+			const char **how, struct stat *status, char **kept, struct ncm_error *err)
 {
 	struct stat source, unused;
 	struct twin twin = {.store = store,
 			    .relative = relative,
 			    .source = fd,
-			    .how = {.replace = replace, .may_copy = true},
+			    .how = {.replace = replace, .may_copy = true, .over = over},
 			    .status = status ? status : &unused};
 	const char *way = "reflink";
 	int result;
@@ -139,5 +139,9 @@ int ncm_store_duplicate(struct ncm_store *store, const char *relative, int fd, c
 	}
 	if (result == 0 && how)
 		*how = twin.how.copied ? "copy" : way;
+	if (kept)
+		*kept = twin.how.kept;
+	else
+		free(twin.how.kept);
 	return result;
 }

@@ -1,16 +1,63 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/intent.h"
 
+#include "base/file.h"
 #include "base/mem.h"
-#include "digest/hash.h"
+#include "base/path.h"
+#include "store/staging.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
-char *ncm_store_intent_name(const char *relative)
+enum { NOTE_BYTES = 16 << 10 };
+
+/* What the note says. The caller frees it. */
+static char *note_text(const struct ncm_sha256 *content, const char *source)
 {
-	struct ncm_sha256 digest;
 	char hex[NCM_SHA256_HEX + 1];
 
-	ncm_sha256_of(relative, strlen(relative), &digest);
-	return ncm_asprintf("placing-%.32s", ncm_sha256_hex(&digest, hex));
+	return ncm_asprintf("%s\n%s\n", content ? ncm_sha256_hex(content, hex) : "folder", source);
+}
+
+/* Its path below the store's folder. The caller frees it. */
+static char *note_path(const struct ncm_store *store, const char *relative)
+{
+	NCM_AUTO_FREE char *name = ncm_store_intent_name(relative);
+
+	return ncm_asprintf("%s/staging/%s", ncm_store_own(store), name);
+}
+
+int store_intent_note(const struct ncm_store *store, const char *relative, const struct ncm_sha256 *content,
+		      const char *source, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *name = ncm_store_intent_name(relative);
+	NCM_AUTO_FREE char *text = note_text(content, source);
+
+	return ncm_write_atomic(store->staging, name, text, strlen(text), 0600, err);
+}
+
+bool store_intent_exists(const struct ncm_store *store, int dirfd, const char *relative)
+{
+	NCM_AUTO_FREE char *path = note_path(store, relative);
+
+	return faccessat(dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+bool store_intent_stands(const struct ncm_store *store, int dirfd, const char *relative,
+			 const struct ncm_sha256 *content, const char *source)
+{
+	NCM_AUTO_FREE char *path = note_path(store, relative);
+	NCM_AUTO_CLOSE int fd = ncm_open_beneath(dirfd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	NCM_AUTO_FREE char *found = fd < 0 ? NULL : ncm_read_fd(fd, NOTE_BYTES, NULL);
+	NCM_AUTO_FREE char *text = note_text(content, source);
+
+	return found && strcmp(found, text) == 0;
+}
+
+void store_intent_forget(const struct ncm_store *store, const char *relative)
+{
+	NCM_AUTO_FREE char *name = ncm_store_intent_name(relative);
+
+	(void)unlinkat(store->staging, name, 0);
 }

@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "digest/hash.h"
 #include "format/format.h"
+#include "store/staging.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -91,12 +92,9 @@ static int check_link(const struct ncm_store *store, int fd, const char *staged)
 
 char *store_stage_link(const struct ncm_store *store, int fd, int dirfd, const char *name)
 {
-	char suffix[17];
-	char *staged;
+	char *staged = staging_commit_name();
 	int saved;
 
-	ncm_random_hex(suffix, sizeof suffix);
-	staged = ncm_asprintf("commit-%s", suffix);
 	if (linkat(dirfd, name, store->staging, staged, 0) == 0) {
 		if (check_link(store, fd, staged) == 0 && store_make_read_only(fd) == 0 && fsync(fd) == 0)
 			return staged;

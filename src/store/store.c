@@ -24,9 +24,30 @@ static int keep_private(int fd)
 	return fchmod(fd, 0700);
 }
 
+/* What is renamed into the store is looked up by name: whoever owns the folder of these names chooses what gets placed.
+ * The store's owner could do so in the store itself. */
+static bool is_of_owner(const struct ncm_store *store, int fd, uid_t *owner)
+{
+	struct stat status, root;
+
+	if (fstat(fd, &status) < 0 || fstat(store->dirfd, &root) < 0)
+		return false;
+	*owner = status.st_uid;
+	return status.st_uid == 0 || status.st_uid == geteuid() || status.st_uid == root.st_uid;
+}
+
+static int refuse_owner(const struct ncm_store *store, uid_t owner, struct ncm_error *err)
+{
+	ncm_error_set(err, NCM_E_POLICY, "refused: %s/%s belongs to the user %u, who does not own the store",
+		      store->path, ncm_store_own(store), (unsigned)owner);
+	return ncm_error_hint(err, "look into it; to take it over: chown -R %u %s/%s", (unsigned)geteuid(), store->path,
+			      ncm_store_own(store));
+}
+
 static int open_staging(const struct ncm_store *store, struct ncm_error *err)
 {
 	NCM_AUTO_CLOSE int own = ncm_mkdir_beneath(store->dirfd, ncm_store_own(store), err);
+	uid_t owner = 0;
 	int fd;
 
 	if (own < 0)
@@ -34,6 +55,10 @@ static int open_staging(const struct ncm_store *store, struct ncm_error *err)
 	if (mkdirat(own, "staging", 0700) == 0 ? ncm_sync_dir(own) < 0 : errno != EEXIST)
 		return ncm_error_errno(err, errno, "cannot make %s/%s/staging", store->path, ncm_store_own(store));
 	fd = ncm_open_beneath(own, "staging", O_RDONLY | O_DIRECTORY, 0);
+	if (fd >= 0 && (!is_of_owner(store, own, &owner) || !is_of_owner(store, fd, &owner))) {
+		close(fd);
+		return refuse_owner(store, owner, err);
+	}
 	if (fd >= 0 && keep_private(fd) == 0)
 		return fd;
 	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
@@ -56,7 +81,10 @@ int ncm_store_open(struct ncm_store *store, struct ncm_error *err)
 	if (store->staging >= 0)
 		return 0;
 	if (err && err->code == NCM_E_IO)
-		ncm_error_hint(err, "the folder of this store can be chosen: --store-path %s=PATH", store->id);
+		ncm_error_hint(err,
+			       "run it as a user who may write there (what is being fetched is its owner's alone), or "
+			       "give this store another folder: --store-path %s=PATH",
+			       store->id);
 	return -1;
 }
 
@@ -123,7 +151,7 @@ static int no_such_folder(const struct ncm_store *store, const char *folder, str
 	if (names.data)
 		ncm_error_hint(err, "its folders are: %s", names.data);
 	else
-		ncm_error_hint(err, "it has no named folders; leave \"folder\" out");
+		ncm_error_hint(err, "it has no named folders; leave \"folder\" out, as in --to %s//NAME", store->id);
 	ncm_buffer_free(&names);
 	return -1;
 }

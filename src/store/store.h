@@ -84,39 +84,48 @@ int ncm_store_check_extension(const char *name, struct ncm_error *err);
  * content elsewhere. */
 bool ncm_store_is_pickle_name(const char *name);
 
-/*
- * Gives the staged file its final name: mode 0644, synced, rename, folder synced. With `replace` false an existing file
- * is a POLICY failure and stays. The final file's status goes to *status (may be NULL).
- */
+/* What becomes of a file or folder that has the name already. */
+enum ncm_replacing {
+	NCM_KEEP_OUT,  /* it stays: a POLICY failure */
+	NCM_REPLACE,   /* it goes: its bytes can be had again */
+	NCM_SET_ASIDE, /* it is kept in the store's own folder until `gc --replaced` (aside.c) */
+};
+
 struct stat;
-int ncm_store_commit(struct ncm_store *store, const char *staged, const char *relative, bool replace,
-		     struct stat *status, struct ncm_error *err);
-/* As ncm_store_commit for a folder that was unpacked in staging. An existing folder is moved into staging and removed
- * after. */
-int ncm_store_commit_dir(struct ncm_store *store, const char *staged, const char *relative, bool replace,
-			 struct ncm_error *err);
+
+/*
+ * Gives the staged file its final name: mode 0644, synced, rename, folder synced. The final file's status goes to
+ * *status (may be NULL), where the old one is kept (freed by the caller) to *kept (may be NULL). `over` (may be NULL):
+ * the file that is to be replaced; another one, and one that was written to, is a DAMAGED failure.
+ */
+int ncm_store_commit(struct ncm_store *store, const char *staged, const char *relative, enum ncm_replacing replace,
+		     const struct stat *over, struct stat *status, char **kept, struct ncm_error *err);
+/* As ncm_store_commit for a folder that was unpacked in staging. With NCM_REPLACE the old one is moved into staging and
+ * removed after. */
+int ncm_store_commit_dir(struct ncm_store *store, const char *staged, const char *relative, enum ncm_replacing replace,
+			 char **kept, struct ncm_error *err);
 /*
  * Makes `relative` of `store` the same bytes as the open file fd: reflink, else hard link (of a file that is only read,
  * see share.h; it is read-only then), else a copy that is hashed and compared with *digest. Staged, then committed.
  * *how (may be NULL) receives "reflink", "hard link" or "copy". `source_path` is fd's absolute path (for the hard
- * link).
+ * link). `over` as above.
  */
 int ncm_store_duplicate(struct ncm_store *store, const char *relative, int fd, const char *source_path,
-			const struct ncm_sha256 *digest, bool replace, const char **how, struct stat *status,
-			struct ncm_error *err);
+			const struct ncm_sha256 *digest, enum ncm_replacing replace, const struct stat *over,
+			const char **how, struct stat *status, char **kept, struct ncm_error *err);
 
 /* The Ollama store's own rules (source: ollama/ollama manifest and blob paths). */
 void ncm_ollama_blob_path(const struct ncm_sha256 *digest, char path[80]); /* "blobs/sha256-<hex>" */
 /* Checks "host/namespace/model/tag" and returns "manifests/…". The caller frees it. */
 char *ncm_ollama_manifest_path(const char *name, struct ncm_error *err);
-/* Writes the manifest's exact bytes atomically, staged outside manifests/. Then every blob is looked at again (a
- * running Ollama prunes what no manifest names): a blob gone meanwhile is an IO failure with retryable advice. */
-int ncm_ollama_commit(struct ncm_store *store, const char *name, const void *manifest, size_t size,
-		      const struct ncm_sha256 *blobs, const uint64_t *sizes, size_t count, struct ncm_error *err);
-/* Parses a manifest: the digests and sizes of its config and layers (config last). Arrays freed by the caller. Class
- * PROTOCOL. */
-int ncm_ollama_manifest_blobs(const char *text, size_t size, struct ncm_sha256 **blobs, uint64_t **sizes, char ***types,
-			      size_t *count, struct ncm_error *err);
+/*
+ * Gives the manifest (exact bytes) its tag's name in both folders of manifests, as far as the store has them, staged
+ * outside of them; see ollama_commit.c. `aside`: what had the name is no model's that a source could bring back, and is
+ * kept in `.ncmodel/replaced`. Every blob is looked at before and after (a running Ollama prunes what no manifest
+ * names): one that is gone is an IO failure with retryable advice. Class PROTOCOL for what is no manifest.
+ */
+int ncm_ollama_commit(struct ncm_store *store, const char *name, const void *manifest, size_t size, bool aside,
+		      struct ncm_error *err);
 
 /* Disk space of the file system that holds (or will hold) `path`: the nearest existing parent is asked. */
 struct ncm_space {

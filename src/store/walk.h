@@ -3,6 +3,7 @@
 #ifndef NCM_STORE_WALK_H
 #define NCM_STORE_WALK_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 struct ncm_walk_entry {
@@ -19,6 +20,13 @@ struct ncm_walk_entry {
  */
 int ncm_walk(int dirfd, const char *relative, void (*found)(void *context, const struct ncm_walk_entry *entry),
 	     void *context);
+/*
+ * The same with every folder and entry that could not be seen told to `unseen`: its path from where the walk began ("":
+ * that folder itself), and errno. With `all` nothing is passed by.
+ */
+int ncm_walk_tell(int dirfd, const char *relative, bool all,
+		  void (*found)(void *context, const struct ncm_walk_entry *entry),
+		  void (*unseen)(void *context, const char *path, int errnum), void *context);
 /* As ncm_walk, and nothing is passed by: for what must not be missed. */
 int ncm_walk_all(int dirfd, const char *relative, void (*found)(void *context, const struct ncm_walk_entry *entry),
 		 void *context);

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/staging.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "digest/hash.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	HALF_DIGITS = 16, /* of a hash, for each of a source and a path */
+	INTENT_DIGITS = 32,
+	RANDOM_DIGITS = 16,
+};
+
+static const char partial_ending[] = ".part";
+static const char repair_ending[] = ".repair.part";
+static const char journal_ending[] = ".journal";
+static const char source_start[] = "url-";
+static const char commit_start[] = "commit-";
+static const char intent_start[] = "placing-";
+
+/* Whether the first `size` bytes are lowercase hex digits. */
+static bool is_hex(const char *text, size_t size)
+{
+	return strspn(text, "0123456789abcdef") >= size;
+}
+
+/* The part of a name before its ending, if it has that: its length, else 0. */
+static size_t before(const char *name, const char *ending)
+{
+	const size_t size = strlen(name), tail = strlen(ending);
+
+	return size > tail && strcmp(name + size - tail, ending) == 0 ? size - tail : 0;
+}
+
+static bool is_numbered(const char *name, const char *start, size_t digits)
+{
+	const size_t size = strlen(start);
+
+	return strncmp(name, start, size) == 0 && strlen(name) == size + digits && is_hex(name + size, digits);
+}
+
+static bool is_repair(const char *name)
+{
+	return before(name, repair_ending) == NCM_SHA256_HEX && is_hex(name, NCM_SHA256_HEX);
+}
+
+static bool is_partial(const char *name)
+{
+	const size_t size = before(name, partial_ending), start = strlen(source_start);
+
+	if (size == NCM_SHA256_HEX)
+		return is_hex(name, NCM_SHA256_HEX);
+	return size == start + 2 * HALF_DIGITS && strncmp(name, source_start, start) == 0 &&
+	       is_hex(name + start, 2 * HALF_DIGITS);
+}
+
+/* A partial with something behind its name. */
+static bool is_partial_with(const char *name, const char *ending)
+{
+	const size_t size = before(name, ending);
+	NCM_AUTO_FREE char *partial = ncm_strndup(name, size);
+
+	return is_partial(partial) || is_repair(partial);
+}
+
+/* ".<name>.<random>.tmp", as ncm_write_atomic writes. */
+static bool is_temporary(const char *name)
+{
+	const size_t size = before(name, ".tmp");
+
+	return *name == '.' && size > RANDOM_DIGITS + 2 && name[size - RANDOM_DIGITS - 1] == '.' &&
+	       is_hex(name + size - RANDOM_DIGITS, RANDOM_DIGITS);
+}
+
+enum staging_kind staging_kind_of(const char *name)
+{
+	if (is_partial(name))
+		return STAGING_PARTIAL;
+	if (is_repair(name))
+		return STAGING_REPAIR;
+	if (is_partial_with(name, journal_ending))
+		return STAGING_JOURNAL;
+	if (is_partial_with(name, ".dir") || is_partial_with(name, ".dir.old"))
+		return STAGING_UNPACKED;
+	if (is_numbered(name, commit_start, RANDOM_DIGITS))
+		return STAGING_COMMIT;
+	if (is_numbered(name, intent_start, INTENT_DIGITS))
+		return STAGING_INTENT;
+	return is_temporary(name) || is_partial_with(name, ".journal.new") ? STAGING_TEMPORARY : STAGING_UNKNOWN;
+}
+
+static void hash_text(const char *text, char hex[NCM_SHA256_HEX + 1])
+{
+	struct ncm_sha256 digest;
+
+	ncm_sha256_of(text, strlen(text), &digest);
+	ncm_sha256_hex(&digest, hex);
+}
+
+char *staging_content_of_source(const char *source)
+{
+	char hex[NCM_SHA256_HEX + 1];
+
+	hash_text(source, hex);
+	return ncm_asprintf("%s%.*s", source_start, HALF_DIGITS, hex);
+}
+
+char *staging_partial_name(const struct ncm_sha256 *sha256, const char *source, const char *revision, const char *path)
+{
+	NCM_AUTO_FREE char *content = NULL;
+	NCM_AUTO_FREE char *file = NULL;
+	char hex[NCM_SHA256_HEX + 1];
+
+	if (sha256)
+		return ncm_asprintf("%s%s", ncm_sha256_hex(sha256, hex), partial_ending);
+	content = staging_content_of_source(source);
+	file = ncm_asprintf("%s\n%s", revision ? revision : "", path ? path : "");
+	hash_text(file, hex);
+	return ncm_asprintf("%s%.*s%s", content, HALF_DIGITS, hex, partial_ending);
+}
+
+char *staging_repair_name(const struct ncm_sha256 *sha256)
+{
+	char hex[NCM_SHA256_HEX + 1];
+
+	return ncm_asprintf("%s%s", ncm_sha256_hex(sha256, hex), repair_ending);
+}
+
+char *staging_unpacked_name(const char *partial)
+{
+	return ncm_asprintf("%s.dir", partial);
+}
+
+char *staging_commit_name(void)
+{
+	char suffix[RANDOM_DIGITS + 1];
+
+	ncm_random_hex(suffix, sizeof suffix);
+	return ncm_asprintf("%s%s", commit_start, suffix);
+}
+
+char *ncm_store_intent_name(const char *relative)
+{
+	char hex[NCM_SHA256_HEX + 1];
+
+	hash_text(relative, hex);
+	return ncm_asprintf("%s%.*s", intent_start, INTENT_DIGITS, hex);
+}
+
+char *staging_content_of(const char *partial)
+{
+	const size_t start = strlen(source_start);
+
+	return strncmp(partial, source_start, start) == 0 ? ncm_strndup(partial, start + HALF_DIGITS)
+							  : ncm_strndup(partial, NCM_SHA256_HEX);
+}
+
+char *staging_partial_of(const char *journal)
+{
+	return ncm_strndup(journal, before(journal, journal_ending));
+}
+
+int staging_list(int fd, void (*found)(void *context, int fd, const char *name, enum staging_kind kind), void *context)
+{
+	const int copy = ncm_dir_beneath(fd, NULL);
+	DIR *entries = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *entry;
+	int failure;
+
+	if (!entries) {
+		failure = errno;
+		if (copy >= 0)
+			close(copy);
+		errno = failure;
+		return -1;
+	}
+	while (errno = 0, (entry = readdir(entries))) {
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			found(context, fd, entry->d_name, staging_kind_of(entry->d_name));
+	}
+	failure = errno;
+	closedir(entries);
+	errno = failure;
+	return failure ? -1 : 0;
+}
+
+static void forget_commit(void *context, int fd, const char *name, enum staging_kind kind)
+{
+	int *failure = context;
+
+	if (kind == STAGING_COMMIT && unlinkat(fd, name, 0) < 0 && errno != ENOENT)
+		*failure = errno;
+}
+
+int staging_forget_commits(int fd)
+{
+	int failure = 0;
+
+	if (staging_list(fd, forget_commit, &failure) < 0)
+		return -1;
+	errno = failure;
+	return failure ? -1 : 0;
+}
