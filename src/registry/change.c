@@ -321,7 +321,7 @@ static void clear(struct registry_change *change)
 int registry_change(const char *given, bool create, registry_edit *edit, void *context, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *path = ncm_path_absolute(given);
-	NCM_AUTO_FREE char *folder = ncm_strndup(path, (size_t)(ncm_path_base(path) - path));
+	NCM_AUTO_FREE char *folder = ncm_path_folder(path);
 	NCM_AUTO_CLOSE int dirfd = ncm_dir_open(folder, create, err);
 	NCM_AUTO_CLOSE int ours = dirfd < 0 ? -1 : ncm_mkdir_beneath(dirfd, ".ncmodel", err);
 	NCM_AUTO_LOCK int held = ours < 0 ? -1 : ncm_lock_beneath(ours, "registry.lock", path, false, NULL, err);

@@ -10,8 +10,6 @@
 #include <math.h>
 #include <string.h>
 
-static const struct ncm_sha256 no_digest;
-
 static void set_text(json_t *json, const char *key, const char *text)
 {
 	if (text)
@@ -53,27 +51,6 @@ static const struct ncm_reg_file *main_file(const struct ncm_reg_model *model)
 	return model->file_count > 0 ? &model->files[0] : NULL;
 }
 
-/* The same bytes in two stores are one copy on disk, or are meant to be: they count once. */
-static uint64_t size_of(const struct ncm_reg_model *model)
-{
-	NCM_AUTO_JSON json_t *seen = json_object();
-	uint64_t size = 0;
-
-	for (size_t i = 0; i < model->file_count; i++) {
-		const struct ncm_reg_file *file = &model->files[i];
-		char hex[NCM_SHA256_HEX + 1];
-		const char *key =
-		    ncm_sha256_equal(&file->sha256, &no_digest) ? file->abs : ncm_sha256_hex(&file->sha256, hex);
-
-		if (json_object_get(seen, key))
-			continue;
-		json_object_set_new(seen, key, json_true());
-		if (__builtin_add_overflow(size, file->size, &size))
-			return UINT64_MAX;
-	}
-	return size;
-}
-
 static json_t *find_file(const json_t *files, const char *path)
 {
 	json_t *file;
@@ -96,13 +73,12 @@ static json_t *write_file(const struct ncm_reg_file *file, const char *path, con
 
 	ncm_json_set_string(json, "path", path);
 	ncm_json_set_u64(json, "size", file->size <= INT64_MAX ? file->size : INT64_MAX);
-	set_text(json, "sha256",
-		 ncm_sha256_equal(&file->sha256, &no_digest) ? NULL : ncm_sha256_hex(&file->sha256, hex));
+	set_text(json, "sha256", ncm_sha256_is_zero(&file->sha256) ? NULL : ncm_sha256_hex(&file->sha256, hex));
 	json_object_set_new(json, "mtime_ns", json_integer(file->mtime_ns));
 	set_text(json, "role", file->role);
 	set_text(json, "store", file->store);
 	ncm_json_set_string(json, "archive_sha256",
-			    ncm_sha256_equal(&file->archive, &no_digest) ? NULL : ncm_sha256_hex(&file->archive, hex));
+			    ncm_sha256_is_zero(&file->archive) ? NULL : ncm_sha256_hex(&file->archive, hex));
 	ncm_json_set_string(json, "origin", ncm_origin_name(file->origin));
 	ncm_json_set_string(json, "source", file->source);
 	ncm_json_set_string(json, "revision", file->revision);
@@ -129,6 +105,29 @@ static bool write_files(const struct ncm_reg_model *model, const char *base, jso
 	return same;
 }
 
+void registry_entry_write_size(json_t *entry)
+{
+	enum { MIB = 1 << 20 };
+	NCM_AUTO_JSON json_t *seen = json_object();
+	uint64_t size = 0;
+	json_t *file;
+	size_t i;
+
+	json_array_foreach(json_object_get(entry, "files"), i, file)
+	{
+		const char *hex = ncm_json_string(file, "sha256");
+		const char *key = hex ? hex : ncm_json_string(file, "path");
+		const json_int_t bytes = json_integer_value(json_object_get(file, "size"));
+
+		if (json_object_get(seen, key))
+			continue;
+		json_object_set_new_nocheck(seen, key, json_true());
+		if (__builtin_add_overflow(size, bytes > 0 ? (uint64_t)bytes : 0, &size))
+			size = UINT64_MAX;
+	}
+	ncm_json_set_u64(entry, "size_mb", size / MIB + (size % MIB >= MIB / 2));
+}
+
 static void write_times(const struct ncm_reg_model *model, bool same, json_t *entry)
 {
 	const char *result = ncm_json_string(entry, "verify_result");
@@ -146,16 +145,13 @@ static void write_times(const struct ncm_reg_model *model, bool same, json_t *en
 
 static void write_contract(const struct ncm_reg_model *model, const char *base, json_t *entry)
 {
-	enum { MIB = 1 << 20 };
 	const struct ncm_reg_file *main = main_file(model);
-	const uint64_t size = size_of(model);
 	struct ncm_strings use_cases = {0}, tags = {0};
 
 	registry_split_use_cases(model, &use_cases, &tags);
 	ncm_json_set_string(entry, "name", model->id);
 	ncm_json_set_string(entry, "display_name", model->display_name ? model->display_name : model->id);
 	ncm_json_set_string(entry, "file_path", main ? written_path(base, main->abs) : "");
-	ncm_json_set_u64(entry, "size_mb", size / MIB + (size % MIB >= MIB / 2));
 	json_object_set_new(entry, "capabilities", ncm_json_string_array(&model->capabilities));
 	json_object_set_new(entry, "performance_score", json_real(registry_score(model->performance_score)));
 	json_object_set_new(entry, "cost_score", json_real(registry_score(model->cost_score)));
@@ -166,13 +162,29 @@ static void write_contract(const struct ncm_reg_model *model, const char *base, 
 	ncm_strings_free(&tags);
 }
 
+/* The one that asked first is one of all. */
+static void write_profiles(const struct ncm_reg_model *model, json_t *entry)
+{
+	struct ncm_strings profiles = {0};
+
+	ncm_strings_add_new(&profiles, model->profile);
+	for (size_t i = 0; i < model->profiles.count; i++)
+		ncm_strings_add_new(&profiles, model->profiles.items[i]);
+	set_text(entry, "profile", profiles.count > 0 ? profiles.items[0] : NULL);
+	json_object_set_new(entry, "profiles", ncm_json_string_array(&profiles));
+	ncm_strings_free(&profiles);
+}
+
 void registry_entry_write(const struct ncm_reg_model *model, const char *base, json_t *entry)
 {
+	bool same;
+
 	write_contract(model, base, entry);
 	ncm_json_set_string(entry, "id", model->id);
 	set_text(entry, "kind", model->kind);
-	set_text(entry, "profile", model->profile);
-	json_object_set_new(entry, "profiles", ncm_json_string_array(&model->profiles));
+	write_profiles(model, entry);
+	if (model->aliases.count > 0)
+		json_object_set_new(entry, "aliases", ncm_json_string_array(&model->aliases));
 	ncm_json_set_u64(entry, "phase", model->phase);
 	set_text(entry, "priority", model->priority);
 	set_text(entry, "store", model->store);
@@ -188,5 +200,7 @@ void registry_entry_write(const struct ncm_reg_model *model, const char *base, j
 	set_count(entry, "context_length", model->context_length);
 	set_count(entry, "dimensions", model->dimensions);
 	set_number(entry, "vram_gb", model->vram_gb);
-	write_times(model, write_files(model, base, entry), entry);
+	same = write_files(model, base, entry);
+	registry_entry_write_size(entry);
+	write_times(model, same, entry);
 }

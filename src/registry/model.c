@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "base/strings.h"
 
+#include <string.h>
+
 void registry_describe(const struct ncm_model *model, const struct ncm_variant *variant, struct ncm_reg_model *entry)
 {
 	entry->id = model->id;
@@ -59,6 +61,16 @@ void registry_model_copy(struct ncm_reg_model *to, const struct ncm_reg_model *f
 	ncm_strings_add_all(&to->tags, &from->tags);
 	ncm_strings_add_all(&to->capabilities, &from->capabilities);
 	ncm_strings_add_all(&to->profiles, &from->profiles);
+	ncm_strings_add_all(&to->aliases, &from->aliases);
+}
+
+const struct ncm_reg_file *registry_file_at(const struct ncm_reg_model *entry, const char *abs)
+{
+	for (size_t i = 0; i < entry->file_count; i++) {
+		if (strcmp(entry->files[i].abs, abs) == 0)
+			return &entry->files[i];
+	}
+	return NULL;
 }
 
 void registry_file_copy(struct ncm_reg_file *to, const struct ncm_reg_file *from)
@@ -101,5 +113,6 @@ void registry_model_clear(struct ncm_reg_model *entry)
 	ncm_strings_free(&entry->tags);
 	ncm_strings_free(&entry->capabilities);
 	ncm_strings_free(&entry->profiles);
+	ncm_strings_free(&entry->aliases);
 	*entry = (struct ncm_reg_model){0};
 }

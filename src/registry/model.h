@@ -10,6 +10,8 @@
 void registry_describe(const struct ncm_model *model, const struct ncm_variant *variant, struct ncm_reg_model *entry);
 /* A copy with strings of its own, without files, sizes and times. */
 void registry_model_copy(struct ncm_reg_model *to, const struct ncm_reg_model *from);
+/* The entry's file of this absolute path, or NULL. Borrowed. */
+const struct ncm_reg_file *registry_file_at(const struct ncm_reg_model *entry, const char *abs);
 /* A copy with strings of its own; and its end. */
 void registry_file_copy(struct ncm_reg_file *to, const struct ncm_reg_file *from);
 void registry_file_clear(struct ncm_reg_file *file);

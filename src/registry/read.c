@@ -6,7 +6,9 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/stamp.h"
 #include "registry/document.h"
+#include "registry/names.h"
 #include "registry/scan.h"
 
 #include <string.h>
@@ -14,6 +16,7 @@
 /* What ncm_registry_read returns; users see the first member. */
 struct loaded {
 	struct ncm_registry registry;
+	struct ncm_stamp stamp;
 	char *text;
 	struct ncm_arena arena; /* all that a model points to and the text does not hold */
 };
@@ -211,6 +214,7 @@ static void read_entry(void *context, const struct registry_entry_text *entry)
 	read_words(reader, entry, &entry->tags, &model->tags);
 	read_words(reader, entry, &entry->capabilities, &model->capabilities);
 	read_words(reader, entry, &entry->profiles, &model->profiles);
+	read_words(reader, entry, &entry->aliases, &model->aliases);
 	if (model->profiles.count == 0 && model->profile) { /* of an older version */
 		model->profiles.items = ncm_arena_take(&reader->loaded->arena, sizeof *model->profiles.items);
 		model->profiles.items[model->profiles.count++] = model->profile;
@@ -231,6 +235,8 @@ struct ncm_registry *ncm_registry_read(const char *path, struct ncm_error *err)
 	int failed = 0;
 
 	loaded->registry.path = ncm_strdup(path);
+	loaded->registry.names = registry_names_new();
+	loaded->stamp = ncm_stamp_take(path);
 	loaded->text = registry_read_text(path, &size, &missing, err);
 	if (loaded->text)
 		failed = registry_scan(path, loaded->text, size, &(struct registry_sink){&reader, read_entry, NULL},
@@ -243,12 +249,18 @@ struct ncm_registry *ncm_registry_read(const char *path, struct ncm_error *err)
 	return &loaded->registry;
 }
 
+bool ncm_registry_is_current(const struct ncm_registry *registry)
+{
+	return ncm_stamp_holds(&((const struct loaded *)registry)->stamp, registry->path);
+}
+
 void ncm_registry_free(struct ncm_registry *registry)
 {
 	struct loaded *loaded = (struct loaded *)registry;
 
 	if (!loaded)
 		return;
+	registry_names_free(registry->names);
 	ncm_arena_free(&loaded->arena);
 	free(loaded->text);
 	free(registry->models);

@@ -42,6 +42,7 @@ static const struct known_key entry_keys[REGISTRY_KEYS] = {
     [KEY_KIND] = {"kind", TEXT},
     [KEY_PROFILE] = {"profile", TEXT},
     [KEY_PROFILES] = {"profiles", WORDS},
+    [KEY_ALIASES] = {"aliases", WORDS},
     [KEY_PHASE] = {"phase", NUMBER},
     [KEY_PRIORITY] = {"priority", TEXT},
     [KEY_STORE] = {"store", TEXT},
@@ -257,6 +258,7 @@ static int read_member(struct scan *scan, size_t number)
 				  number == KEY_CAPABILITIES ? &entry->capabilities
 				  : number == KEY_USE_CASES  ? &entry->use_cases
 				  : number == KEY_PROFILES   ? &entry->profiles
+				  : number == KEY_ALIASES    ? &entry->aliases
 							     : &entry->tags);
 	case TEXT:
 	case NUMBER:

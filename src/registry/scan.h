@@ -32,6 +32,7 @@ enum registry_key {
 	KEY_KIND,
 	KEY_PROFILE,
 	KEY_PROFILES,
+	KEY_ALIASES,
 	KEY_PHASE,
 	KEY_PRIORITY,
 	KEY_STORE,
@@ -92,6 +93,7 @@ struct registry_entry_text {
 	struct registry_range use_cases;
 	struct registry_range tags;
 	struct registry_range profiles;
+	struct registry_range aliases;
 	struct registry_file_text *files;
 	size_t file_count;
 };

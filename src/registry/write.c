@@ -10,32 +10,81 @@
 
 #include <string.h>
 
-struct additions {
+struct puts {
 	const struct ncm_reg_model *models;
 	size_t count;
 };
 
+struct additions {
+	const struct registry_addition *items;
+	size_t count;
+};
+
+/* What we wrote, we hashed: an entry without a digest would vouch for bytes that nobody knows. */
+static int check_digests(const struct ncm_reg_model *models, size_t count, struct ncm_error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		for (size_t k = 0; k < models[i].file_count; k++) {
+			const struct ncm_reg_file *file = &models[i].files[k];
+			const bool is_ours = file->origin == NCM_ORIGIN_FETCHED || file->origin == NCM_ORIGIN_LINKED;
+
+			if (is_ours && ncm_sha256_is_zero(&file->sha256)) {
+				ncm_error_set(err, NCM_E_REGISTRY, "%s: %s was to be recorded without its SHA-256",
+					      models[i].id, file->abs);
+				return ncm_error_hint(err, "nothing was recorded; pull the model again");
+			}
+		}
+	}
+	return 0;
+}
+
 static bool put(struct registry_change *change, void *context)
 {
-	const struct additions *additions = context;
+	const struct puts *puts = context;
 
-	for (size_t i = 0; i < additions->count; i++) {
-		const struct ncm_reg_model *model = &additions->models[i];
+	for (size_t i = 0; i < puts->count; i++) {
+		const struct ncm_reg_model *model = &puts->models[i];
 
 		registry_entry_write(model, registry_change_base(change), registry_change_make(change, model->id));
 	}
 	registry_change_stamp(change);
-	return additions->count > 0;
+	return puts->count > 0;
 }
 
 int ncm_registry_put_all(const char *path, const struct ncm_reg_model *models, size_t count, struct ncm_error *err)
 {
-	return registry_change(path, true, put, &(struct additions){models, count}, err);
+	if (check_digests(models, count, err) < 0)
+		return -1;
+	return registry_change(path, true, put, &(struct puts){models, count}, err);
 }
 
 int ncm_registry_put(const char *path, const struct ncm_reg_model *model, struct ncm_error *err)
 {
 	return ncm_registry_put_all(path, model, 1, err);
+}
+
+static bool add(struct registry_change *change, void *context)
+{
+	const struct additions *additions = context;
+
+	for (size_t i = 0; i < additions->count; i++) {
+		const struct registry_addition *addition = &additions->items[i];
+
+		registry_entry_add(addition, registry_change_base(change),
+				   registry_change_make(change, addition->model->id));
+	}
+	registry_change_stamp(change);
+	return additions->count > 0;
+}
+
+int ncm_registry_add_all(const char *path, const struct registry_addition *additions, size_t count,
+			 struct ncm_error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (check_digests(additions[i].model, 1, err) < 0)
+			return -1;
+	}
+	return registry_change(path, true, add, &(struct additions){additions, count}, err);
 }
 
 struct marks {

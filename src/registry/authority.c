@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whose word is it that a file is ours to delete, or to be replaced by a repair? models.json and the notes of removals
+ * name files by their paths, and whoever may write these can name any file. So what they say is a claim, and it counts
+ * for no more than its author:
+ *
+ * A claim is believed of a file only if who made it could remove that file himself: root and the user who runs this;
+ * who owns the file, or the folder that holds it; who may write that folder by one of his groups, unless it is sticky.
+ *
+ * What anybody may write has no author: neither it nor what lies in a folder that anybody may write is believed of any
+ * file. models.json is rewritten by everybody who pulls, and keeps what others put there; so the owner of its folder,
+ * who could have put it there, counts as one of its authors, and so does each member of a group that may write the file
+ * or the folder: such a group is believed where all of it may remove files. A note is written by one run alone: its
+ * owner is its author, if nobody else may write it and it has no other name.
+ */
+#include "registry/authority.h"
+
+#include "base/mem.h"
+#include "base/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+
+enum {
+	PASSWD_BYTES = 65536,
+	MOST_GROUPS = 65536,
+};
+
+static bool has_group(uid_t user, gid_t group)
+{
+	NCM_AUTO_FREE char *room = ncm_malloc(PASSWD_BYTES);
+	NCM_AUTO_FREE gid_t *groups = ncm_calloc(MOST_GROUPS, sizeof *groups);
+	struct passwd entry, *found = NULL;
+	int count = MOST_GROUPS;
+
+	if (getpwuid_r(user, &entry, room, PASSWD_BYTES, &found) != 0 || !found ||
+	    getgrouplist(found->pw_name, found->pw_gid, groups, &count) < 0)
+		return false;
+	for (int i = 0; i < count; i++) {
+		if (groups[i] == group)
+			return true;
+	}
+	return false;
+}
+
+static bool could_remove(uid_t user, const struct stat *folder, const struct stat *file)
+{
+	const mode_t by_group = S_IWGRP | S_IXGRP;
+
+	if (user == 0 || user == geteuid() || user == file->st_uid || user == folder->st_uid)
+		return true;
+	return (folder->st_mode & by_group) == by_group && !(folder->st_mode & S_ISVTX) &&
+	       has_group(user, folder->st_gid);
+}
+
+static bool group_may_remove(gid_t group, const struct stat *folder)
+{
+	const mode_t by_group = S_IWGRP | S_IXGRP;
+
+	return folder->st_gid == group && (folder->st_mode & by_group) == by_group && !(folder->st_mode & S_ISVTX);
+}
+
+bool authority_is_believed(const struct authority *authority, const struct stat *folder, const struct stat *file)
+{
+	if (authority->anybody)
+		return false;
+	for (size_t i = 0; i < authority->count; i++) {
+		if (!could_remove(authority->users[i], folder, file))
+			return false;
+	}
+	for (size_t i = 0; i < authority->group_count; i++) {
+		if (!group_may_remove(authority->groups[i], folder))
+			return false;
+	}
+	return true;
+}
+
+/* The deepest folder on the way to a path that is there. */
+static bool nearest_folder(const char *path, struct stat *status)
+{
+	NCM_AUTO_FREE char *folder = ncm_strdup(path);
+	char *slash;
+
+	while ((slash = strrchr(folder, '/'))) {
+		slash[slash == folder] = '\0';
+		if (stat(folder, status) == 0)
+			return true;
+		if (errno != ENOENT || slash == folder)
+			return false;
+	}
+	return false;
+}
+
+bool authority_is_believed_of(const struct authority *authority, const char *path)
+{
+	struct stat folder, file;
+
+	if (!nearest_folder(path, &folder))
+		return false;
+	if (lstat(path, &file) < 0) {
+		if (errno != ENOENT)
+			return false;
+		file.st_uid = folder.st_uid;
+	}
+	/* Who may write what says so may write the folder too. */
+	if (authority->anybody && (folder.st_mode & S_IWOTH) && !(folder.st_mode & S_ISVTX))
+		return true;
+	return authority_is_believed(authority, &folder, &file);
+}
+
+/* A group of its own that a user has by convention, so that what he makes may be writable by it. */
+static bool is_alone(gid_t group, uid_t user)
+{
+	NCM_AUTO_FREE char *room = ncm_malloc(PASSWD_BYTES);
+	NCM_AUTO_FREE char *names = ncm_malloc(PASSWD_BYTES);
+	struct passwd owner, *found_owner = NULL;
+	struct group entry, *found = NULL;
+
+	if (getgrgid_r(group, &entry, room, PASSWD_BYTES, &found) != 0 || !found ||
+	    getpwuid_r(user, &owner, names, PASSWD_BYTES, &found_owner) != 0 || !found_owner)
+		return false;
+	for (char **member = found->gr_mem; *member; member++) {
+		if (strcmp(*member, found_owner->pw_name) != 0)
+			return false;
+	}
+	return strcmp(found->gr_name, found_owner->pw_name) == 0;
+}
+
+static void add_group(struct authority *authority, const struct stat *status)
+{
+	if ((status->st_mode & S_IWGRP) && !is_alone(status->st_gid, status->st_uid))
+		authority->groups[authority->group_count++] = status->st_gid;
+}
+
+/* Whether anybody may put a file of his own in the place of one there. */
+static bool is_open_to_all(int folder, const char *relative, struct stat *status)
+{
+	return fstatat(folder, relative, status, 0) < 0 || (status->st_mode & S_IWOTH) != 0;
+}
+
+struct authority authority_of_registry(const char *path)
+{
+	NCM_AUTO_FREE char *name = ncm_strndup(path, (size_t)(ncm_path_base(path) - path));
+	struct authority authority = {.count = 0};
+	struct stat folder = {0}, file;
+
+	/* Where there is none it says nothing. */
+	if (stat(path, &file) < 0) {
+		authority.anybody = errno != ENOENT;
+		return authority;
+	}
+	authority.anybody = is_open_to_all(AT_FDCWD, name, &folder) || (file.st_mode & S_IWOTH) != 0;
+	authority.users[authority.count++] = file.st_uid;
+	authority.users[authority.count++] = folder.st_uid;
+	add_group(&authority, &file);
+	add_group(&authority, &folder);
+	return authority;
+}
+
+struct authority authority_of_note(int notes, int note)
+{
+	struct authority authority = {.count = 0};
+	struct stat folder, beside, file;
+
+	authority.anybody = fstat(note, &file) < 0 || is_open_to_all(notes, ".", &folder) ||
+			    is_open_to_all(notes, "..", &beside) || !S_ISREG(file.st_mode) || file.st_nlink != 1 ||
+			    (file.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+	if (!authority.anybody)
+		authority.users[authority.count++] = file.st_uid;
+	return authority;
+}

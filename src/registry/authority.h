@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Whose word it is that a file is ours: see authority.c. */
+#ifndef NCM_REGISTRY_AUTHORITY_H
+#define NCM_REGISTRY_AUTHORITY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+struct authority {
+	bool anybody; /* it cannot be told who says so */
+	uid_t users[2];
+	size_t count;
+	gid_t groups[2]; /* each of their members */
+	size_t group_count;
+};
+
+/* Of models.json. */
+struct authority authority_of_registry(const char *path);
+/* Of an open note in the open folder of notes. */
+struct authority authority_of_note(int notes, int note);
+/* Whether all who may have said it could remove the file from its folder themselves. */
+bool authority_is_believed(const struct authority *authority, const struct stat *folder, const struct stat *file);
+/*
+ * The same of a path where nothing is deleted for good: in a folder that anybody may write, anybody is believed; and
+ * where no file is, they have to be able to make one.
+ */
+bool authority_is_believed_of(const struct authority *authority, const char *path);
+
+#endif
