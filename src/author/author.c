@@ -34,7 +34,7 @@ int author_start(struct author *author, const struct ncm_config *config, const s
 	author->schema = manifest_schema(config, err);
 	author->layout = author->schema ? ncm_layout_load(config, err) : NULL;
 	if (!author->layout) {
-		json_decref(author->schema);
+		ncm_schema_free(author->schema);
 		return -1;
 	}
 	author->models = json_array();
@@ -58,15 +58,23 @@ void author_leave_out(struct author *author, size_t line, const char *what, cons
 	va_end(args);
 }
 
-/* "deepseek-r1:8b" is no id, "deepseek-r1-8b" is; a second of that id is "deepseek-r1-8b-2". */
-static char *free_id(const struct author *author, const char *wanted)
+/*
+ * "deepseek-r1:8b" is no id, "deepseek-r1-8b-" and digits of its digest is: a manifest's id names the model in every
+ * profile, so that two models may not get one id in two manifests either. A second model of one name is told by its
+ * source, a third by its place in the list.
+ */
+static char *free_id(const struct author *author, const struct ncm_model *model)
 {
-	NCM_AUTO_FREE char *slug = ncm_source_slug(wanted);
-	char *id = ncm_strdup(slug);
+	char *id = ncm_source_manifest_id(model->id);
+	const char *source =
+	    model->file_count > 0 && model->files[0].from.count > 0 ? model->files[0].from.items[0] : model->id;
 
-	for (unsigned number = 2; json_object_get(author->ids, id); number++) {
+	for (size_t place = 0; json_object_get(author->ids, id); place++) {
+		NCM_AUTO_FREE char *named_by = place == 0 ? ncm_strdup(source) : ncm_asprintf("%s %zu", source, place);
+		char *apart = ncm_source_id_apart(id, named_by, NCM_MANIFEST_ID_LONGEST);
+
 		free(id);
-		id = ncm_asprintf("%.80s-%u", slug, number);
+		id = apart;
 	}
 	return id;
 }
@@ -166,7 +174,7 @@ static bool claim_places(struct author *author, const struct ncm_model *model, s
 
 bool author_take(struct author *author, const struct ncm_model *model, size_t line, const char *what)
 {
-	NCM_AUTO_FREE char *id = free_id(author, model->id);
+	NCM_AUTO_FREE char *id = free_id(author, model);
 	NCM_AUTO_JSON json_t *json = author_model_json(model);
 
 	if (json_array_size(author->models) >= MOST_MODELS) {
@@ -232,7 +240,7 @@ struct ncm_draft *author_finish(struct author *author, const char *title, const 
 struct ncm_draft *author_drop(struct author *author)
 {
 	ncm_layout_free(author->layout);
-	json_decref(author->schema);
+	ncm_schema_free(author->schema);
 	json_decref(author->models);
 	json_decref(author->ids);
 	json_decref(author->places);

@@ -11,7 +11,7 @@
 struct author {
 	const struct ncm_config *config;
 	struct ncm_layout *layout;
-	json_t *schema;
+	struct ncm_schema *schema;
 	json_t *models;  /* array */
 	json_t *ids;     /* taken */
 	json_t *places;  /* taken: folded place → what is there, as a digest or source */

@@ -11,8 +11,6 @@
 #include <string.h>
 #include <strings.h>
 
-static const struct ncm_sha256 no_digest;
-
 /* The store that the file was registered for if it lies there, else the innermost around it. */
 static const struct ncm_store *store_around(const struct ncm_layout *layout, const struct ncm_reg_file *file)
 {
@@ -241,13 +239,13 @@ static int add_file(const struct provenance *provenance, const struct ncm_layout
 		lacking = "lies in no store of the layout";
 	else if (store->kind == NCM_STORE_HUGGINGFACE)
 		lacking = "lies in the cache of huggingface_hub, which alone puts models there: `hf download` does";
-	else if (ncm_sha256_equal(&file->sha256, &no_digest))
+	else if (ncm_sha256_is_zero(&file->sha256))
 		lacking = "has no digest in models.json";
 	if (lacking) {
 		*why = ncm_asprintf("%s %s", file->abs, lacking);
 		return -1;
 	}
-	if (!ncm_sha256_equal(&file->archive, &no_digest))
+	if (!ncm_sha256_is_zero(&file->archive))
 		return add_archive(provenance, entry, file, model, why);
 	if (store->kind != NCM_STORE_OLLAMA)
 		return add_plain(provenance, store, entry, file, model, why);

@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "base/strings.h"
 #include "manifest/lock.h"
+#include "ollama/name.h"
 #include "source/source.h"
 
 #include <ncmodel/registry.h>
@@ -128,14 +129,13 @@ void dump_sources(const struct provenance *provenance, const struct ncm_reg_mode
 
 char *dump_ollama_source(const struct provenance *provenance, const char *relative, const struct ncm_sha256 *digest)
 {
-	static const char prefix[] = "manifests/";
-	const char *name = strncmp(relative, prefix, strlen(prefix)) == 0 ? relative + strlen(prefix) : "";
-	const char *tag = strrchr(name, '/');
+	NCM_AUTO_FREE char *name = ollama_name_at(relative, NULL);
+	const char *tag = name ? strrchr(name, '/') : NULL;
 	NCM_AUTO_FREE char *uri = NULL;
 	struct ncm_sha256 revision;
 	char *canonical = NULL;
 
-	for (size_t i = 0; i < provenance->lock->count; i++) {
+	for (size_t i = 0; name && i < provenance->lock->count; i++) {
 		const struct ncm_lock_entry *locked = &provenance->lock->entries[i];
 
 		if (locked->ollama_name && strcmp(locked->ollama_name, name) == 0 && locked->revision &&
@@ -157,14 +157,19 @@ static const struct ncm_variant *variant_of(const struct ncm_model *model, const
 	return NULL;
 }
 
+static bool is_asked_for_by(const struct ncm_reg_model *entry, const char *profile)
+{
+	return profile && ((entry->profile && strcmp(entry->profile, profile) == 0) ||
+			   ncm_strings_contain(&entry->profiles, profile));
+}
+
 const struct ncm_model *dump_known_model(const struct ncm_catalog *catalog, const struct ncm_reg_model *entry,
 					 const struct ncm_variant **variant)
 {
 	for (size_t i = 0; catalog && i < catalog->count; i++) {
 		const struct ncm_model *model = &catalog->models[i];
 
-		if (strcmp(model->id, entry->id) != 0 || !entry->profile || !model->profile ||
-		    strcmp(model->profile, entry->profile) != 0)
+		if (strcmp(model->id, entry->id) != 0 || !is_asked_for_by(entry, model->profile))
 			continue;
 		*variant = entry->variant ? variant_of(model, entry->variant) : NULL;
 		return entry->variant && !*variant ? NULL : model;

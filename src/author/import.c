@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "digest/name.h"
 #include "manifest/load.h"
 #include "manifest/spelled.h"
 #include "source/source.h"

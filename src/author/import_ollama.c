@@ -64,7 +64,7 @@ static const char *next_statement(const char *text, struct ncm_strings *words)
 			open = true;
 		} else if (!quote && (strchr(" \t;&|", *text) || (*text == '#' && !open))) {
 			if (open)
-				*NCM_PUSH(words->items, words->count) = ncm_buffer_take(&word);
+				ncm_strings_take(words, ncm_buffer_take(&word));
 			open = false;
 			if (*text == '#')
 				text += strlen(text) - 1;
@@ -78,7 +78,7 @@ static const char *next_statement(const char *text, struct ncm_strings *words)
 		}
 	}
 	if (open)
-		*NCM_PUSH(words->items, words->count) = ncm_buffer_take(&word);
+		ncm_strings_take(words, ncm_buffer_take(&word));
 	ncm_buffer_free(&word);
 	return text;
 }

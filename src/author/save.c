@@ -13,7 +13,7 @@
 static int write_text(const struct ncm_draft *draft, const char *path, bool make, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *absolute = ncm_path_absolute(path);
-	NCM_AUTO_FREE char *folder = ncm_strndup(absolute, (size_t)(ncm_path_base(absolute) - absolute));
+	NCM_AUTO_FREE char *folder = ncm_path_folder(absolute);
 	NCM_AUTO_CLOSE int dirfd = ncm_dir_open(folder, make, err);
 
 	if (dirfd < 0)
@@ -49,7 +49,7 @@ int ncm_draft_save_profile(const struct ncm_config *config, const struct ncm_dra
 			   struct ncm_error *err)
 {
 	static const char *const priorities[] = {NULL, "high", "medium", "low"};
-	NCM_AUTO_JSON json_t *schema = manifest_schema(config, err);
+	NCM_AUTO_SCHEMA struct ncm_schema *schema = manifest_schema(config, err);
 	NCM_AUTO_FREE char *folder = NULL;
 	NCM_AUTO_FREE char *file = NULL;
 

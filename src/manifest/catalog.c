@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
-#include "manifest/schema.h"
 
 #include <errno.h>
 #include <ncmodel/limits.h>
@@ -50,8 +49,8 @@ static struct manifest_file *add_file(struct manifest_set *set, const char *path
 	return file;
 }
 
-/* Parses and checks the text of the file that was added last. */
-static void take_text(struct manifest_set *set, const json_t *schema)
+/* Parses and checks the text of the file that was added last, as far as it can be checked alone. */
+static void take_text(struct manifest_set *set, const struct ncm_schema *schema)
 {
 	const size_t index = set->count - 1;
 	struct manifest_file *file = &set->files[index];
@@ -59,12 +58,14 @@ static void take_text(struct manifest_set *set, const json_t *schema)
 	struct ncm_error err = NCM_ERROR_INIT;
 
 	/* An empty name leaves ":LINE: reason", from which the fault takes both. */
-	file->json = ncm_json_parse(file->text, file->size, "", NCM_E_MANIFEST, &err);
+	file->json = ncm_json_parse_text(file->text, file->size, "", NCM_E_MANIFEST, &err);
 	if (!file->json) {
 		manifest_json_fault(set, index, err.message);
 		ncm_error_clear(&err);
 		return;
 	}
+	file->is_json = true;
+	file->profile = ncm_strdup_null(ncm_json_string(file->json, "profile"));
 	if (is_newer(set, index))
 		return;
 	file->sound = ncm_schema_check(schema, file->json, tell_schema_fault, &telling);
@@ -72,9 +73,13 @@ static void take_text(struct manifest_set *set, const json_t *schema)
 		return;
 	manifest_parse(file->json, set->catalog);
 	file->count = set->catalog->count - file->first;
+	manifest_check_file(set, index);
+	/* Trees of all files at once would be most of the memory of a large catalog. */
+	json_decref(file->json);
+	file->json = NULL;
 }
 
-static void read_file(struct manifest_set *set, const json_t *schema, const char *path, bool context)
+static void read_file(struct manifest_set *set, const struct ncm_schema *schema, const char *path, bool context)
 {
 	struct manifest_file *file = add_file(set, path, context);
 
@@ -88,26 +93,33 @@ static void read_file(struct manifest_set *set, const json_t *schema, const char
 			       strerrordesc_np(errno) ? strerrordesc_np(errno) : "error");
 }
 
-json_t *manifest_schema(const struct ncm_config *config, struct ncm_error *err)
+struct ncm_schema *manifest_schema(const struct ncm_config *config, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *path =
 	    ncm_path_join(config->data_dir ? config->data_dir : ".", "schema/manifest.schema.json");
-	json_t *schema = ncm_json_read(path, NCM_E_MANIFEST, err);
+	NCM_AUTO_JSON json_t *json = ncm_json_read(path, NCM_E_MANIFEST, err);
+	NCM_AUTO_FREE char *wrong = NULL;
+	struct ncm_schema *schema;
 
-	if (!schema)
+	if (!json) {
 		ncm_error_hint(err, "the shipped data is not at %s: set NCMODEL_DATADIR to where it is",
 			       config->data_dir ? config->data_dir : "(unset)");
+		return NULL;
+	}
+	schema = ncm_schema_compile(json, &wrong);
+	if (!schema)
+		ncm_error_set(err, NCM_E_MANIFEST, "%s: %s", path, wrong);
 	return schema;
 }
 
-static void check_profile_name(struct manifest_set *set, const char *profile)
+static void check_profile_names(struct manifest_set *set, const struct ncm_strings *profiles)
 {
-	for (size_t i = 0; i < set->count; i++) {
-		const char *named = set->files[i].sound ? ncm_json_string(set->files[i].json, "profile") : NULL;
+	for (size_t i = 0; i < set->count && i < profiles->count; i++) {
+		const char *named = set->files[i].sound ? set->files[i].profile : NULL;
 
-		if (named && strcmp(named, profile) != 0)
+		if (named && strcmp(named, profiles->items[i]) != 0)
 			manifest_fault(set, i, "$.profile", "is \"%s\", but the file is in the folder of \"%s\"", named,
-				       profile);
+				       profiles->items[i]);
 	}
 }
 
@@ -116,8 +128,6 @@ static void check_rules(struct manifest_set *set)
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < set->count; i++) {
-		if (set->files[i].sound)
-			manifest_check_file(set, i);
 		if (set->catalog->count > NCM_LIMIT_MODELS)
 			manifest_fault(set, i, "$.models", "more than %u models in all", NCM_LIMIT_MODELS);
 	}
@@ -155,6 +165,7 @@ static struct ncm_catalog *set_finish(struct manifest_set *set, struct ncm_error
 	for (size_t i = 0; i < set->count; i++) {
 		free(set->files[i].path);
 		free(set->files[i].text);
+		free(set->files[i].profile);
 		json_decref(set->files[i].json);
 	}
 	for (size_t i = 0; i < MANIFEST_FAULTS_TOLD; i++)
@@ -164,33 +175,60 @@ static struct ncm_catalog *set_finish(struct manifest_set *set, struct ncm_error
 	return catalog;
 }
 
+/* The files of a profile, and for each the profile's name. */
+static int find_files(const struct ncm_config *config, const char *profile, struct ncm_strings *paths,
+		      struct ncm_strings *profiles, struct ncm_error *err)
+{
+	struct ncm_strings found = {0};
+	int failed = manifest_profile_files(config, profile, &found, err);
+
+	for (size_t i = 0; i < found.count && !failed; i++) {
+		ncm_strings_add(paths, found.items[i]);
+		ncm_strings_add(profiles, profile);
+	}
+	ncm_strings_free(&found);
+	return failed;
+}
+
+static int find_all_files(const struct ncm_config *config, struct ncm_strings *paths, struct ncm_strings *profiles,
+			  struct ncm_error *err)
+{
+	int failed;
+
+	for (size_t i = 0; i < config->manifest_file_count; i++)
+		ncm_strings_add(paths, config->manifest_files[i]);
+	if (config->manifest_file_count > 0)
+		return 0;
+	failed = find_files(config, config->profile ? config->profile : "noa", paths, profiles, err);
+	for (size_t i = 0; i < config->more_profile_count && !failed; i++)
+		failed = find_files(config, config->more_profiles[i], paths, profiles, err);
+	return failed;
+}
+
 struct ncm_catalog *ncm_catalog_load(const struct ncm_config *config, struct ncm_error *err)
 {
-	const bool spelled = config->manifest_file_count > 0;
-	NCM_AUTO_JSON json_t *schema = manifest_schema(config, err);
-	struct ncm_strings paths = {0};
-	struct manifest_set *set;
+	NCM_AUTO_SCHEMA struct ncm_schema *schema = manifest_schema(config, err);
+	struct ncm_strings paths = {0}, profiles = {0};
+	struct ncm_catalog *catalog = NULL;
 
-	if (!schema)
-		return NULL;
-	if (!spelled && manifest_profile_files(config, config->profile ? config->profile : "noa", &paths, err) < 0)
-		return NULL;
-	for (size_t i = 0; i < config->manifest_file_count; i++)
-		ncm_strings_add(&paths, config->manifest_files[i]);
-	set = set_new();
-	/* Of files picked by hand, what they require may be in another file. */
-	set->complete = !spelled;
-	for (size_t i = 0; i < paths.count; i++)
-		read_file(set, schema, paths.items[i], false);
-	if (!spelled)
-		check_profile_name(set, config->profile ? config->profile : "noa");
-	check_rules(set);
+	if (schema && find_all_files(config, &paths, &profiles, err) == 0) {
+		struct manifest_set *set = set_new();
+
+		/* Of files picked by hand, what they require may be in another file. */
+		set->complete = config->manifest_file_count == 0;
+		for (size_t i = 0; i < paths.count; i++)
+			read_file(set, schema, paths.items[i], false);
+		check_profile_names(set, &profiles);
+		check_rules(set);
+		catalog = set_finish(set, err);
+	}
 	ncm_strings_free(&paths);
-	return set_finish(set, err);
+	ncm_strings_free(&profiles);
+	return catalog;
 }
 
 /* The other phases of the profile that the file is of, for the ids in them. */
-static void read_siblings(struct manifest_set *set, const json_t *schema, const char *file)
+static void read_siblings(struct manifest_set *set, const struct ncm_schema *schema, const char *file)
 {
 	NCM_AUTO_FREE char *path = ncm_path_absolute(file);
 	NCM_AUTO_FREE char *folder = ncm_strndup(path, (size_t)(ncm_path_base(path) - path));
@@ -205,7 +243,7 @@ static void read_siblings(struct manifest_set *set, const json_t *schema, const 
 	ncm_strings_free(&siblings);
 }
 
-int manifest_check_text(const json_t *schema, const char *file, const char *text, struct ncm_error *err)
+int manifest_check_text(const struct ncm_schema *schema, const char *file, const char *text, struct ncm_error *err)
 {
 	struct manifest_set *set = set_new();
 	struct ncm_catalog *catalog;
@@ -229,7 +267,7 @@ int manifest_check_text(const json_t *schema, const char *file, const char *text
 
 int ncm_manifest_check(const struct ncm_config *config, const char *file, struct ncm_error *err)
 {
-	NCM_AUTO_JSON json_t *schema = manifest_schema(config, err);
+	NCM_AUTO_SCHEMA struct ncm_schema *schema = manifest_schema(config, err);
 
 	return schema ? manifest_check_text(schema, file, NULL, err) : -1;
 }

@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two files that would have the same name in the same folder of a store are a fault unless they are the same bytes. A
- * variant's files stand in for its model's own, so those two may share a place.
+ * Two files that would have the same name in the same folder of a store are a fault unless they are the same bytes, and
+ * so is a file where another needs a folder. A variant's files stand in for its model's own, so those two may share a
+ * place. Each profile is good or bad on its own: what several want together, the plan looks at.
  */
 #include "manifest/load.h"
 
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/places.h"
+#include "digest/name.h"
 #include "source/source.h"
 
+#include <ctype.h>
 #include <string.h>
 
 struct claim {
-	char *key; /* store, folder and folded name */
+	char *root; /* profile, store and folder */
+	char *name;
+	bool is_folder;
 	const struct ncm_file_spec *spec;
 	size_t file;    /* of the manifest */
 	size_t model;   /* in the catalog */
@@ -56,32 +62,53 @@ static char *source_name(const char *uri)
 	return ncm_path_safe_name(display);
 }
 
-static char *claim_key(const struct ncm_file_spec *spec, const struct ncm_target *target)
+/* "model-00001-of-00003.gguf": then all of them are meant, and a name is their folder's. */
+static bool is_shard(const char *uri)
 {
-	NCM_AUTO_FREE char *from_source = source_name(spec->from.items[0]);
-	NCM_AUTO_FREE char *folded = NULL;
-	const char *name = target->name ? target->name : from_source;
+	for (const char *at = uri; (at = strstr(at, "-of-")); at++) {
+		size_t before = 0, after = 0;
 
-	if (!name || manifest_is_ollama(spec->from.items[0]) || is_many(spec->from.items[0]))
-		return NULL;
-	folded = ncm_path_fold(name);
-	return ncm_asprintf("%s/%s/%s", target->store, target->folder ? target->folder : "", folded);
+		while (at - before > uri && isdigit((unsigned char)at[-1 - (ptrdiff_t)before]))
+			before++;
+		while (isdigit((unsigned char)at[4 + after]))
+			after++;
+		if (before == 5 && after == 5 && at[4 + after] == '.')
+			return true;
+	}
+	return false;
 }
 
-static void claim_files(struct claims *claims, const struct claim *of, const struct ncm_file_spec *files, size_t count)
+/* Fills in where the file goes. False: nobody can tell before its source is asked. */
+static bool claim_place(const struct ncm_model *model, const struct ncm_file_spec *spec,
+			const struct ncm_target *target, struct claim *claim)
+{
+	const char *uri = spec->from.items[0];
+	const bool many = is_many(uri) || (strncmp(uri, "hf:", 3) == 0 && is_shard(uri));
+	char *name = target->name ? ncm_strdup(target->name) : many ? NULL : source_name(uri);
+
+	if (!name || manifest_is_ollama(uri)) {
+		free(name);
+		return false;
+	}
+	claim->root = ncm_asprintf("%s/%s/%s", model->profile ? model->profile : "", target->store,
+				   target->folder ? target->folder : "");
+	claim->name = name;
+	claim->is_folder = many;
+	return true;
+}
+
+static void claim_files(struct claims *claims, const struct claim *of, const struct ncm_model *model,
+			const struct ncm_file_spec *files, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		for (size_t k = 0; k < files[i].to_count; k++) {
-			char *key = claim_key(&files[i], &files[i].to[k]);
-			struct claim *claim;
+			struct claim claim = *of;
 
-			if (!key)
+			if (!claim_place(model, &files[i], &files[i].to[k], &claim))
 				continue;
-			claim = NCM_PUSH(claims->items, claims->count);
-			*claim = *of;
-			claim->key = key;
-			claim->spec = &files[i];
-			claim->path = ncm_asprintf("%s.files[%zu].to[%zu]", of->path, i, k);
+			claim.spec = &files[i];
+			claim.path = ncm_asprintf("%s.files[%zu].to[%zu]", of->path, i, k);
+			*NCM_PUSH(claims->items, claims->count) = claim;
 		}
 	}
 }
@@ -90,12 +117,12 @@ static void claim_model(struct claims *claims, size_t file, size_t index, size_t
 {
 	NCM_AUTO_FREE char *path = ncm_asprintf("$.models[%zu]", index);
 
-	claim_files(claims, &(struct claim){.file = file, .model = number, .path = path}, model->files,
+	claim_files(claims, &(struct claim){.file = file, .model = number, .path = path}, model, model->files,
 		    model->file_count);
 	for (size_t i = 0; i < model->variant_count; i++) {
 		NCM_AUTO_FREE char *at = ncm_asprintf("%s.variants[%zu]", path, i);
 
-		claim_files(claims, &(struct claim){.file = file, .model = number, .variant = i + 1, .path = at},
+		claim_files(claims, &(struct claim){.file = file, .model = number, .variant = i + 1, .path = at}, model,
 			    model->variants[i].files, model->variants[i].file_count);
 	}
 }
@@ -109,39 +136,54 @@ static bool same_bytes(const struct ncm_file_spec *a, const struct ncm_file_spec
 	return strcmp(a->from.items[0], b->from.items[0]) == 0;
 }
 
-/* By key; within a key in the order of the files. */
-static int compare_claims(const void *a, const void *b)
-{
-	const struct claim *x = a, *y = b;
-	int order = strcmp(x->key, y->key);
+struct telling {
+	struct manifest_set *set;
+	const struct claims *claims;
+};
 
-	if (order != 0)
-		return order;
-	if (x->model != y->model)
-		return x->model < y->model ? -1 : 1;
-	if (x->variant != y->variant)
-		return x->variant < y->variant ? -1 : 1;
-	return strcmp(x->path, y->path);
-}
-
-static bool clash(struct manifest_set *set, const struct claim *earlier, const struct claim *claim)
+static bool clash(void *context, const struct ncm_spot *upper, const struct ncm_spot *lower, bool below)
 {
+	const struct telling *telling = context;
+	struct manifest_set *set = telling->set;
+	const bool later = lower->number > upper->number;
+	const struct claim *earlier = &telling->claims->items[later ? upper->number : lower->number];
+	const struct claim *claim = &telling->claims->items[later ? lower->number : upper->number];
 	NCM_AUTO_FREE char *at = NULL;
 
 	if (earlier->model == claim->model && earlier->variant != claim->variant)
 		return false;
-	if (same_bytes(earlier->spec, claim->spec))
+	if (!below && same_bytes(earlier->spec, claim->spec))
 		return false;
-	at = manifest_place(&set->files[earlier->file], earlier->path);
-	manifest_fault(set, claim->file, claim->path,
-		       "the same place as at %s, for bytes that are not known to be the same", at);
+	/* A line is looked for in the whole text: not for faults that are counted alone. */
+	at = set->fault_count < MANIFEST_FAULTS_TOLD ? manifest_place(&set->files[earlier->file], earlier->path)
+						     : ncm_strdup("");
+	if (!below)
+		manifest_fault(set, claim->file, claim->path,
+			       "the same place as at %s, for bytes that are not known to be the same", at);
+	else if (later)
+		manifest_fault(set, claim->file, claim->path, "a folder is needed in the place of the file at %s", at);
+	else
+		manifest_fault(set, claim->file, claim->path, "a file in the place of the folder that is needed at %s",
+			       at);
 	return true;
+}
+
+static void check_claims(struct manifest_set *set, const struct claims *claims)
+{
+	NCM_AUTO_FREE struct ncm_spot *places = ncm_calloc(claims->count, sizeof *places);
+	struct telling telling = {set, claims};
+
+	for (size_t i = 0; i < claims->count; i++) {
+		const struct claim *claim = &claims->items[i];
+
+		places[i] = (struct ncm_spot){claim->root, claim->name, claim->is_folder, i};
+	}
+	ncm_places_check(places, claims->count, clash, &telling);
 }
 
 void manifest_check_places(struct manifest_set *set)
 {
 	struct claims claims = {0};
-	size_t first = 0;
 
 	for (size_t i = 0; i < set->count; i++) {
 		const struct manifest_file *file = &set->files[i];
@@ -149,19 +191,10 @@ void manifest_check_places(struct manifest_set *set)
 		for (size_t k = 0; k < file->count; k++)
 			claim_model(&claims, i, k, file->first + k, &set->catalog->models[file->first + k]);
 	}
-	if (claims.count > 0)
-		qsort(claims.items, claims.count, sizeof *claims.items, compare_claims);
+	check_claims(set, &claims);
 	for (size_t i = 0; i < claims.count; i++) {
-		const struct claim *claim = &claims.items[i];
-
-		if (strcmp(claims.items[first].key, claim->key) != 0)
-			first = i;
-		/* Equal bytes are equal to the first's, unless the first is another form of the same model. */
-		if (first != i && !clash(set, &claims.items[first], claim))
-			(void)clash(set, &claims.items[i - 1], claim);
-	}
-	for (size_t i = 0; i < claims.count; i++) {
-		free(claims.items[i].key);
+		free(claims.items[i].root);
+		free(claims.items[i].name);
 		free(claims.items[i].path);
 	}
 	free(claims.items);

@@ -13,7 +13,7 @@ enum { SHOWN_BYTES = 600 };
 
 static size_t line_of(const struct manifest_file *file, const char *path)
 {
-	return file->json ? ncm_json_nearest_line(file->text, file->size, path) : 1;
+	return file->is_json ? ncm_json_nearest_line(file->text, file->size, path) : 1;
 }
 
 char *manifest_place(const struct manifest_file *file, const char *path)

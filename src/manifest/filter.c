@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "manifest/words.h"
 
 #include <string.h>
 #include <strings.h>
@@ -43,26 +44,53 @@ static int unknown_name(const char *word, const struct ncm_traits *traits, size_
 	return list ? ncm_error_hint(err, "did you mean %s?", list) : -1;
 }
 
+/* By ids, and by all names; hashed, for a script may name thousands. */
+struct naming {
+	struct ncm_word_index ids, all;
+};
+
+static void learn_names(struct naming *naming, const struct ncm_traits *traits, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		ncm_word_index_add(&naming->ids, traits[i].id, i);
+		ncm_word_index_add(&naming->all, traits[i].id, i);
+		if (traits[i].name)
+			ncm_word_index_add(&naming->all, traits[i].name, i);
+		for (size_t k = 0; k < traits[i].others.count; k++)
+			ncm_word_index_add(&naming->all, traits[i].others.items[k], i);
+	}
+}
+
+/* Of several profiles, each model with that id is meant. */
+static bool keep_word(const struct naming *naming, const char *word, struct ncm_traits *traits)
+{
+	/* An id is meant before another model's alias is. */
+	const struct ncm_word_hit *by_id = ncm_word_index_find(&naming->ids, word);
+	const struct ncm_word_hit *hit = by_id ? by_id : ncm_word_index_find(&naming->all, word);
+	const bool found = hit != NULL;
+
+	for (; hit; hit = hit->next)
+		traits[hit->number].kept = true;
+	return found;
+}
+
 static int keep_named(const struct ncm_strings *names, struct ncm_traits *traits, size_t count, const char *which,
 		      struct ncm_error *err)
 {
+	struct naming naming = {0};
+	int failed = 0;
+
 	for (size_t i = 0; i < count; i++)
 		traits[i].kept = names->count == 0;
-	for (size_t k = 0; k < names->count; k++) {
-		const char *word = names->items[k];
-		bool by_id = false, found = false;
-
-		for (size_t i = 0; i < count && !by_id; i++)
-			by_id = strcasecmp(traits[i].id, word) == 0;
-		for (size_t i = 0; i < count; i++) {
-			/* An id is meant before another model's alias is. */
-			if (by_id ? strcasecmp(traits[i].id, word) == 0 : ncm_traits_named(&traits[i], word))
-				traits[i].kept = found = true;
-		}
-		if (!found)
-			return unknown_name(word, traits, count, which, err);
+	if (names->count > 0)
+		learn_names(&naming, traits, count);
+	for (size_t k = 0; k < names->count && !failed; k++) {
+		if (!keep_word(&naming, names->items[k], traits))
+			failed = unknown_name(names->items[k], traits, count, which, err);
 	}
-	return 0;
+	ncm_word_index_free(&naming.ids);
+	ncm_word_index_free(&naming.all);
+	return failed;
 }
 
 static int check_phases(unsigned phases, const struct ncm_traits *traits, size_t count, const char *which,
@@ -97,6 +125,11 @@ static const char *scheme_word(const char *word)
 static bool has_priority(const struct ncm_traits *traits, const char *word)
 {
 	return traits->priority && strcasecmp(traits->priority, word) == 0;
+}
+
+static bool has_profile(const struct ncm_traits *traits, const char *word)
+{
+	return !traits->profiles || ncm_strings_contain(traits->profiles, word);
 }
 
 static bool has_use_case(const struct ncm_traits *traits, const char *word)
@@ -138,6 +171,8 @@ static int left_nothing(const char *flag, const struct ncm_strings *words, const
 	ncm_error_set(err, NCM_E_USAGE, "%s %s leaves no %smodel", flag, list.data, which);
 	ncm_buffer_free(&list);
 	for (size_t i = 0; i < count; i++) {
+		if (strcmp(flag, "--profile") == 0)
+			offer_all(&nearest, traits[i].profiles);
 		if (strcmp(flag, "--usecase") == 0)
 			offer_all(&nearest, traits[i].use_cases);
 		if (strcmp(flag, "--usecase") == 0 || strcmp(flag, "--tag") == 0)
@@ -179,20 +214,25 @@ static int keep_phases(unsigned phases, struct ncm_traits *traits, size_t count,
 int ncm_filter(const struct ncm_selector *selector, struct ncm_traits *traits, size_t count, const char *which,
 	       struct ncm_error *err)
 {
+	return keep_named(&selector->names, traits, count, which, err) < 0
+		   ? -1
+		   : ncm_filter_kept(selector, traits, count, which, err);
+}
+
+int ncm_filter_kept(const struct ncm_selector *selector, struct ncm_traits *traits, size_t count, const char *which,
+		    struct ncm_error *err)
+{
 	const struct {
 		const char *flag;
 		const struct ncm_strings *words;
 		bool (*fits)(const struct ncm_traits *traits, const char *word);
 	} filters[] = {
-	    {"--priority", &selector->priorities, has_priority},
-	    {"--usecase", &selector->use_cases, has_use_case},
-	    {"--tag", &selector->tags, has_tag},
-	    {"--source", &selector->sources, has_scheme},
-	    {"--store", &selector->stores, has_store},
+	    {"--profile", &selector->profiles, has_profile},   {"--priority", &selector->priorities, has_priority},
+	    {"--usecase", &selector->use_cases, has_use_case}, {"--tag", &selector->tags, has_tag},
+	    {"--source", &selector->sources, has_scheme},      {"--store", &selector->stores, has_store},
 	};
 
-	if (keep_named(&selector->names, traits, count, which, err) < 0 ||
-	    keep_phases(selector->phases, traits, count, which, err) < 0)
+	if (keep_phases(selector->phases, traits, count, which, err) < 0)
 		return -1;
 	for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
 		const struct ncm_strings *words = filters[i].words;

@@ -11,7 +11,8 @@ struct ncm_traits {
 	const char *name;
 	struct ncm_strings others; /* owned: aliases, file names … */
 	unsigned phase;
-	const char *priority; /* or NULL */
+	const struct ncm_strings *profiles; /* or NULL: no matter */
+	const char *priority;               /* or NULL */
 	const struct ncm_strings *use_cases;
 	const struct ncm_strings *tags;
 	struct ncm_strings schemes; /* owned */
@@ -25,6 +26,9 @@ bool ncm_traits_named(const struct ncm_traits *traits, const char *word);
  * a name or phase fits nothing; the variant is not looked at. */
 int ncm_filter(const struct ncm_selector *selector, struct ncm_traits *traits, size_t count, const char *which,
 	       struct ncm_error *err);
+/* The same of those that are kept already, whatever the selector's names. */
+int ncm_filter_kept(const struct ncm_selector *selector, struct ncm_traits *traits, size_t count, const char *which,
+		    struct ncm_error *err);
 void ncm_traits_free(struct ncm_traits *traits, size_t count);
 
 #endif

@@ -3,6 +3,8 @@
 #ifndef NCM_MANIFEST_LOAD_H
 #define NCM_MANIFEST_LOAD_H
 
+#include "manifest/schema.h"
+
 #include <jansson.h>
 #include <ncmodel/manifest.h>
 
@@ -10,10 +12,12 @@ struct manifest_file {
 	char *path;
 	char *text;
 	size_t size;
-	json_t *json; /* NULL if it is not JSON */
-	bool context; /* read for the ids in it; its own faults are not told */
-	bool sound;   /* the schema has nothing against it, and its models are in the catalog */
-	size_t first; /* its models in the catalog */
+	bool is_json;
+	json_t *json;  /* of a file with faults; what is sound is in the catalog */
+	char *profile; /* or NULL */
+	bool context;  /* read for the ids in it; its own faults are not told */
+	bool sound;    /* the schema has nothing against it, and its models are in the catalog */
+	size_t first;  /* its models in the catalog */
 	size_t count;
 };
 
@@ -45,20 +49,20 @@ int manifest_tell_faults(const struct manifest_set *set, struct ncm_error *err);
 char *manifest_place(const struct manifest_file *file, const char *path);
 
 /* catalog.c */
-/* The shipped schema of manifests. New reference. */
-json_t *manifest_schema(const struct ncm_config *config, struct ncm_error *err);
+/* The shipped schema of manifests, for the caller to free. */
+struct ncm_schema *manifest_schema(const struct ncm_config *config, struct ncm_error *err);
 /* Checks the text as if it stood in `file`, whose neighbours are looked at; NULL: what stands there. As
  * ncm_manifest_check. */
-int manifest_check_text(const json_t *schema, const char *file, const char *text, struct ncm_error *err);
+int manifest_check_text(const struct ncm_schema *schema, const char *file, const char *text, struct ncm_error *err);
 
 /* parse.c: appends the models of a file that the schema has passed. */
 void manifest_parse(const json_t *json, struct ncm_catalog *catalog);
 void manifest_model_clear(struct ncm_model *model);
 bool manifest_is_ollama(const char *uri);
 
-/* rules.c: what the schema cannot say of one file. */
+/* rules.c: what the schema cannot say of one sound file, whose JSON is still there. */
 void manifest_check_file(struct manifest_set *set, size_t file);
-/* requires.c: ids, over all files. */
+/* requires.c: ids, over all files of each profile. */
 void manifest_check_ids(struct manifest_set *set);
 /* conflicts.c: two files in one place, over all files. */
 void manifest_check_places(struct manifest_set *set);

@@ -32,7 +32,10 @@ static int load_entries(struct ncm_lock *lock, const json_t *document, struct nc
 
 		if (lock_entry_parse(uri, json, &entry, &reason) < 0)
 			return ncm_error_set(err, NCM_E_MANIFEST, "%s: the entry of %s%s", lock->path, uri, reason);
-		*NCM_PUSH(lock->entries, lock->count) = entry;
+		if (entry.file_count > 0)
+			*NCM_PUSH(lock->entries, lock->count) = entry;
+		else
+			lock_entry_clear(&entry);
 	}
 	/* Sorted, so that a look-up among many is quick. */
 	if (lock->count > 1)
@@ -68,24 +71,44 @@ void ncm_lock_free(struct ncm_lock *lock)
 	free(lock);
 }
 
+/* Where an URI's entry is, or belongs; *found tells which. */
+static size_t place_of(const struct ncm_lock *lock, const char *uri, bool *found)
+{
+	size_t first = 0, end = lock->count;
+
+	*found = false;
+	while (first < end) {
+		const size_t middle = first + (end - first) / 2;
+		const int order = strcmp(lock->entries[middle].uri, uri);
+
+		*found = *found || order == 0;
+		if (order < 0)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	return first;
+}
+
 const struct ncm_lock_entry *ncm_lock_find(const struct ncm_lock *lock, const char *uri)
 {
-	const struct ncm_lock_entry key = {.uri = (char *)uri};
+	bool found;
+	const size_t at = place_of(lock, uri, &found);
 
-	if (lock->count == 0)
-		return NULL;
-	return bsearch(&key, lock->entries, lock->count, sizeof *lock->entries, compare_entries);
+	return found ? &lock->entries[at] : NULL;
 }
 
 void ncm_lock_put(struct ncm_lock *lock, const struct ncm_lock_entry *entry)
 {
 	struct ncm_lock_entry copy;
-	size_t at = 0;
+	bool found;
+	size_t at;
 
+	if (entry->file_count == 0)
+		return;
 	lock_entry_copy(&copy, entry);
-	while (at < lock->count && strcmp(lock->entries[at].uri, copy.uri) < 0)
-		at++;
-	if (at < lock->count && strcmp(lock->entries[at].uri, copy.uri) == 0) {
+	at = place_of(lock, copy.uri, &found);
+	if (found) {
 		lock_entry_clear(&lock->entries[at]);
 	} else {
 		(void)NCM_PUSH(lock->entries, lock->count);

@@ -3,6 +3,8 @@
 #ifndef NCM_MANIFEST_LOCK_H
 #define NCM_MANIFEST_LOCK_H
 
+#include "digest/hash.h"
+
 #include <ncmodel/digest.h>
 #include <ncmodel/error.h>
 #include <stdbool.h>
@@ -13,9 +15,12 @@ struct ncm_lock_file {
 	char *path; /* as the source names it; NULL never */
 	char *role; /* or NULL */
 	char *url;  /* canonical, or NULL where the source can make it anew */
-	uint64_t size;
+	bool has_size;
+	uint64_t size; /* 0 where it is not known */
 	bool has_sha256;
 	struct ncm_sha256 sha256;
+	bool has_git_sha1; /* of the content as a git blob: what the Hub tells of its small files */
+	struct ncm_sha1 git_sha1;
 };
 
 struct ncm_lock_entry {
@@ -36,11 +41,14 @@ struct ncm_lock {
 	void *document; /* the JSON as read, so that unknown keys survive */
 };
 
-/* Reads the lock (no file: an empty one). Class MANIFEST. */
+/*
+ * Reads the lock (no file: an empty one). An entry without files pins nothing: it is not there. Nor is a digest of
+ * zeros, or a size of 0 without a digest, which older versions wrote for what they did not know. Class MANIFEST.
+ */
 struct ncm_lock *ncm_lock_load(const char *path, struct ncm_error *err);
 void ncm_lock_free(struct ncm_lock *lock);
 const struct ncm_lock_entry *ncm_lock_find(const struct ncm_lock *lock, const char *uri);
-/* Puts an entry (copied) in place of the one with its URI. In memory alone. */
+/* Puts an entry (copied) in place of the one with its URI; one without files is not put. In memory alone. */
 void ncm_lock_put(struct ncm_lock *lock, const struct ncm_lock_entry *entry);
 /* Takes the entry of an URI out. In memory alone. */
 void ncm_lock_drop(struct ncm_lock *lock, const char *uri);

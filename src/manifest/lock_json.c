@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "digest/hash.h"
 
 #include <errno.h>
 #include <string.h>
@@ -82,10 +83,49 @@ static bool take_text(const json_t *json, const char *key, char **text)
 	return !member || json_is_null(member) || json_is_string(member);
 }
 
+static bool is_zero(const struct ncm_sha256 *digest)
+{
+	static const struct ncm_sha256 zero;
+
+	return ncm_sha256_equal(digest, &zero);
+}
+
+static char *parse_digests(const json_t *json, struct ncm_lock_file *file)
+{
+	const json_t *sha256 = json_object_get(json, "sha256"), *git_sha1 = json_object_get(json, "git_sha1");
+	const char *hex = json_string_value(sha256);
+
+	if (sha256 && !json_is_null(sha256)) {
+		if (!hex || strlen(hex) != NCM_SHA256_HEX || ncm_sha256_parse(hex, &file->sha256) < 0)
+			return ncm_strdup(".sha256: must be 64 lower-case hex digits");
+		file->has_sha256 = !is_zero(&file->sha256);
+	}
+	if (git_sha1 && !json_is_null(git_sha1)) {
+		if (ncm_sha1_parse(json_string_value(git_sha1), &file->git_sha1) < 0)
+			return ncm_strdup(".git_sha1: must be 40 lower-case hex digits");
+		file->has_git_sha1 = true;
+	}
+	return NULL;
+}
+
+static char *parse_size(const json_t *json, struct ncm_lock_file *file)
+{
+	const json_t *size = json_object_get(json, "size");
+	struct ncm_sha256 empty;
+
+	if (!size || json_is_null(size))
+		return NULL;
+	if (!ncm_json_u64(json, "size", &file->size))
+		return ncm_strdup(".size: must be an integer, 0 or more");
+	ncm_sha256_of("", 0, &empty);
+	file->has_size =
+	    file->size > 0 || file->has_git_sha1 || (file->has_sha256 && ncm_sha256_equal(&file->sha256, &empty));
+	return NULL;
+}
+
 static char *parse_file(const json_t *json, struct ncm_lock_file *file)
 {
-	const json_t *sha256 = json_object_get(json, "sha256");
-	const char *hex = json_string_value(sha256);
+	char *reason;
 
 	if (!take_text(json, "path", &file->path) || !file->path)
 		return ncm_strdup(".path: must be a string");
@@ -93,15 +133,8 @@ static char *parse_file(const json_t *json, struct ncm_lock_file *file)
 		return ncm_strdup(".role: must be a string");
 	if (!take_text(json, "url", &file->url))
 		return ncm_strdup(".url: must be a string");
-	if (json_object_get(json, "size") && !json_is_null(json_object_get(json, "size")) &&
-	    !ncm_json_u64(json, "size", &file->size))
-		return ncm_strdup(".size: must be an integer, 0 or more");
-	if (!sha256 || json_is_null(sha256))
-		return NULL;
-	if (!hex || strlen(hex) != NCM_SHA256_HEX || ncm_sha256_parse(hex, &file->sha256) < 0)
-		return ncm_strdup(".sha256: must be 64 lower-case hex digits");
-	file->has_sha256 = true;
-	return NULL;
+	reason = parse_digests(json, file);
+	return reason ? reason : parse_size(json, file);
 }
 
 static bool is_trust(const char *word)
@@ -182,13 +215,15 @@ static void set_or_null(json_t *json, const char *key, const char *text)
 
 static void write_file(const struct ncm_lock_file *file, json_t *json)
 {
+	const bool has_sha256 = file->has_sha256 && !is_zero(&file->sha256);
 	char hex[NCM_SHA256_HEX + 1];
 
 	ncm_json_set_string(json, "path", file->path);
 	ncm_json_set_string(json, "role", file->role);
 	ncm_json_set_string(json, "url", file->url && is_shareable(file->url) ? file->url : NULL);
-	ncm_json_set_u64(json, "size", file->size);
-	set_or_null(json, "sha256", file->has_sha256 ? ncm_sha256_hex(&file->sha256, hex) : NULL);
+	json_object_set_new(json, "size", file->has_size ? json_integer((json_int_t)file->size) : json_null());
+	ncm_json_set_string(json, "git_sha1", file->has_git_sha1 ? ncm_sha1_hex(&file->git_sha1, hex) : NULL);
+	set_or_null(json, "sha256", has_sha256 ? ncm_sha256_hex(&file->sha256, hex) : NULL);
 }
 
 /* The object that the file of this path had. New reference. */

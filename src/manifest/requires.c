@@ -1,62 +1,98 @@
 /* SPDX-License-Identifier: MIT */
-/* Ids over all files of a run: each once, each that is required there, no model requiring itself over others. */
+/* Ids over all files of a run: each once in its profile, each that is required there, no model requiring itself over
+ * others. */
 #include "manifest/load.h"
 
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "manifest/ids.h"
 
 #include <string.h>
 
-/* Where the model of an id is: [file, index in the file, index in the catalog or -1]. */
-static json_t *where(size_t file, size_t index, json_int_t model)
+/* Where the model of an id is. */
+struct where {
+	size_t file;
+	size_t index; /* in the file */
+	size_t model; /* in the catalog; SIZE_MAX: the file has faults */
+};
+
+struct known_ids {
+	struct manifest_ids *ids; /* to numbers of `wheres` */
+	struct where *wheres;
+	size_t count;
+};
+
+static bool told_enough(const struct manifest_set *set)
 {
-	return json_pack("[I,I,I]", (json_int_t)file, (json_int_t)index, model);
+	return set->fault_count >= MANIFEST_FAULTS_TOLD;
 }
 
-static size_t part(const json_t *place, size_t i)
+static void tell_double(struct manifest_set *set, size_t file, size_t index, const char *id, const struct where *other)
 {
-	return (size_t)json_integer_value(json_array_get(place, i));
+	NCM_AUTO_FREE char *path = ncm_asprintf("$.models[%zu].id", index);
+	NCM_AUTO_FREE char *other_path = ncm_asprintf("$.models[%zu].id", other->index);
+	/* A line is looked for in the whole text: not for faults that are counted alone. */
+	NCM_AUTO_FREE char *at = told_enough(set) ? NULL : manifest_place(&set->files[other->file], other_path);
+
+	manifest_fault(set, file, path, "\"%s\" is the id of another model too (%s)", id, at ? at : "");
 }
 
-/* Ids are read from the JSON, so that a file with faults elsewhere does not make its ids unknown. */
-static void collect_ids(struct manifest_set *set, size_t index, json_t *ids)
+static void collect_id(struct manifest_set *set, const struct where *where, const char *id, struct known_ids *known)
+{
+	const char *profile = set->files[where->file].profile;
+	size_t other;
+
+	if (manifest_ids_add(known->ids, profile, id, known->count))
+		*NCM_PUSH(known->wheres, known->count) = *where;
+	else if (manifest_ids_own(known->ids, profile, id, &other))
+		tell_double(set, where->file, where->index, id, &known->wheres[other]);
+}
+
+/* A file with faults elsewhere does not make its ids unknown. */
+static void collect_ids(struct manifest_set *set, size_t index, struct known_ids *known)
 {
 	const struct manifest_file *file = &set->files[index];
 	const json_t *model;
 	size_t i;
 
+	for (i = 0; i < file->count; i++)
+		collect_id(set, &(struct where){index, i, file->first + i}, set->catalog->models[file->first + i].id,
+			   known);
 	json_array_foreach(json_object_get(file->json, "models"), i, model)
 	{
 		const char *id = ncm_json_string(model, "id");
-		const json_t *other = id ? json_object_get(ids, id) : NULL;
-		NCM_AUTO_FREE char *path = ncm_asprintf("$.models[%zu].id", i);
 
-		if (other) {
-			NCM_AUTO_FREE char *other_path = ncm_asprintf("$.models[%zu].id", part(other, 1));
-			NCM_AUTO_FREE char *at = manifest_place(&set->files[part(other, 0)], other_path);
-
-			manifest_fault(set, index, path, "\"%s\" is the id of another model too (%s)", id, at);
-		} else if (id) {
-			json_object_set_new(ids, id, where(index, i, file->sound ? (json_int_t)(file->first + i) : -1));
-		}
+		if (id)
+			collect_id(set, &(struct where){index, i, SIZE_MAX}, id, known);
 	}
 }
 
-static void check_known(struct manifest_set *set, size_t file, size_t index, const json_t *ids)
+static void offer_ids(const struct manifest_set *set, const char *profile, struct ncm_nearest *nearest)
+{
+	for (size_t i = 0; i < set->catalog->count; i++) {
+		const struct ncm_model *model = &set->catalog->models[i];
+
+		if (!model->profile || !profile || strcmp(model->profile, profile) == 0)
+			ncm_nearest_offer(nearest, model->id);
+	}
+}
+
+static void check_known(struct manifest_set *set, size_t file, size_t index, const struct known_ids *known)
 {
 	const struct ncm_model *model = &set->catalog->models[set->files[file].first + index];
 
 	for (size_t i = 0; i < model->requires_ids.count; i++) {
 		struct ncm_nearest nearest = {.to = model->requires_ids.items[i]};
 		NCM_AUTO_FREE char *path = ncm_asprintf("$.models[%zu].requires[%zu]", index, i);
-		const char *id, *meant;
-		json_t *ignored;
+		const char *meant;
+		size_t number;
 
-		if (json_object_get(ids, nearest.to))
+		if (manifest_ids_meant(known->ids, model->profile, nearest.to, &number))
 			continue;
-		json_object_foreach((json_t *)ids, id, ignored) ncm_nearest_offer(&nearest, id);
+		if (!told_enough(set))
+			offer_ids(set, model->profile, &nearest);
 		meant = ncm_nearest_close(&nearest);
 		if (meant)
 			manifest_fault(set, file, path, "no model has the id \"%s\" (did you mean \"%s\"?)", nearest.to,
@@ -69,27 +105,39 @@ static void check_known(struct manifest_set *set, size_t file, size_t index, con
 /* A walk along `requires` that does not recurse: a chain may be as long as there are models. */
 struct walk {
 	struct manifest_set *set;
-	const json_t *ids;
+	const struct known_ids *known;
 	unsigned char *state; /* of each model of the catalog: 0 not seen, 1 on the chain, 2 done */
 	size_t *chain;
 	size_t *next; /* which of its requirements comes next, for each model on the chain */
 	size_t depth;
 };
 
-static void tell_cycle(const struct walk *walk, const json_t *back)
+static void tell_cycle(const struct walk *walk, const struct where *back)
 {
 	const struct ncm_model *models = walk->set->catalog->models;
-	const size_t target = part(back, 2);
 	struct ncm_buffer names = {0};
-	NCM_AUTO_FREE char *path = ncm_asprintf("$.models[%zu].requires", part(back, 1));
+	NCM_AUTO_FREE char *path = ncm_asprintf("$.models[%zu].requires", back->index);
 	size_t from = walk->depth;
 
-	while (from > 0 && walk->chain[--from] != target)
+	while (from > 0 && walk->chain[--from] != back->model)
 		;
-	for (size_t i = from; i < walk->depth; i++)
+	for (size_t i = from; i < walk->depth && !told_enough(walk->set); i++)
 		ncm_buffer_printf(&names, "%s requires ", models[walk->chain[i]].id);
-	manifest_fault(walk->set, part(back, 0), path, "a circle: %s%s", names.data, models[target].id);
+	manifest_fault(walk->set, back->file, path, "a circle: %s%s", names.data ? names.data : "",
+		       models[back->model].id);
 	ncm_buffer_free(&names);
+}
+
+/* The model that the next requirement of the chain's last one means, or NULL. */
+static const struct where *next_required(const struct walk *walk)
+{
+	const struct ncm_model *model = &walk->set->catalog->models[walk->chain[walk->depth - 1]];
+	const char *id = model->requires_ids.items[walk->next[walk->depth - 1]++];
+	size_t number;
+
+	if (!manifest_ids_meant(walk->known->ids, model->profile, id, &number))
+		return NULL;
+	return walk->known->wheres[number].model == SIZE_MAX ? NULL : &walk->known->wheres[number];
 }
 
 static void walk_from(struct walk *walk, size_t start)
@@ -102,36 +150,33 @@ static void walk_from(struct walk *walk, size_t start)
 	walk->depth = 1;
 	while (walk->depth > 0) {
 		const size_t at = walk->chain[walk->depth - 1];
-		const struct ncm_strings *requires = &models[at].requires_ids;
-		const json_t *place;
-		size_t model;
+		const struct where *required;
 
-		if (walk->next[walk->depth - 1] == requires->count) {
+		if (walk->next[walk->depth - 1] == models[at].requires_ids.count) {
 			walk->state[at] = 2;
 			walk->depth--;
 			continue;
 		}
-		place = json_object_get(walk->ids, requires->items[walk->next[walk->depth - 1]++]);
-		model = place ? part(place, 2) : SIZE_MAX;
-		if (model == SIZE_MAX || walk->state[model] == 2)
+		required = next_required(walk);
+		if (!required || walk->state[required->model] == 2)
 			continue;
-		if (walk->state[model] == 1) {
-			tell_cycle(walk, place);
+		if (walk->state[required->model] == 1) {
+			tell_cycle(walk, required);
 			continue;
 		}
-		walk->state[model] = 1;
-		walk->chain[walk->depth] = model;
+		walk->state[required->model] = 1;
+		walk->chain[walk->depth] = required->model;
 		walk->next[walk->depth++] = 0;
 	}
 }
 
-static void check_cycles(struct manifest_set *set, const json_t *ids)
+static void check_cycles(struct manifest_set *set, const struct known_ids *known)
 {
 	const size_t count = set->catalog->count;
 	NCM_AUTO_FREE unsigned char *state = ncm_calloc(count + 1, sizeof *state);
 	NCM_AUTO_FREE size_t *chain = ncm_calloc(count + 1, sizeof *chain);
 	NCM_AUTO_FREE size_t *next = ncm_calloc(count + 1, sizeof *next);
-	struct walk walk = {.set = set, .ids = ids, .state = state, .chain = chain, .next = next};
+	struct walk walk = {.set = set, .known = known, .state = state, .chain = chain, .next = next};
 
 	for (size_t i = 0; i < count; i++) {
 		if (state[i] == 0)
@@ -141,13 +186,15 @@ static void check_cycles(struct manifest_set *set, const json_t *ids)
 
 void manifest_check_ids(struct manifest_set *set)
 {
-	NCM_AUTO_JSON json_t *ids = json_object();
+	struct known_ids known = {.ids = manifest_ids_new()};
 
 	for (size_t i = 0; i < set->count; i++)
-		collect_ids(set, i, ids);
+		collect_ids(set, i, &known);
 	for (size_t i = 0; i < set->count && set->complete; i++) {
 		for (size_t k = 0; k < set->files[i].count; k++)
-			check_known(set, i, k, ids);
+			check_known(set, i, k, &known);
 	}
-	check_cycles(set, ids);
+	check_cycles(set, &known);
+	manifest_ids_free(known.ids);
+	free(known.wheres);
 }

@@ -3,29 +3,56 @@
  * fault has its path and digests that were not understood are seen. */
 #include "manifest/load.h"
 
+#include "base/buffer.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/text_map.h"
 #include "digest/hash.h"
 #include "source/source.h"
 
 #include <ncmodel/limits.h>
 #include <string.h>
 
-/* Where in which file a rule looks. */
+/* Where in which file a rule looks. Made into a path only for a fault. */
 struct place {
 	struct manifest_set *set;
 	size_t file;
-	const char *path;
+	const struct place *above; /* NULL: the whole file */
+	const char *key;
+	size_t index; /* in the array of that key; NO_INDEX: the key's own value */
 };
 
-__attribute__((format(printf, 3, 4))) static void fault(const struct place *place, const char *below,
-							const char *format, ...)
+enum { NO_INDEX = -1 };
+
+static struct place below(const struct place *above, const char *key, size_t index)
 {
-	NCM_AUTO_FREE char *path = ncm_asprintf("%s%s", place->path, below);
-	NCM_AUTO_FREE char *reason = NULL;
+	return (struct place){above->set, above->file, above, key, index};
+}
+
+static void add_path(const struct place *place, struct ncm_buffer *path)
+{
+	if (!place->above) {
+		ncm_buffer_puts(path, "$");
+		return;
+	}
+	add_path(place->above, path);
+	ncm_buffer_printf(path, ".%s", place->key);
+	if (place->index != (size_t)NO_INDEX)
+		ncm_buffer_printf(path, "[%zu]", place->index);
+}
+
+/* Of what is at a place, or of a key's value there (NULL: the place itself). */
+__attribute__((format(printf, 3, 4))) static void fault(const struct place *place, const char *key, const char *format,
+							...)
+{
+	const struct place at = key ? below(place, key, (size_t)NO_INDEX) : *place;
+	NCM_AUTO_FREE char *path = NULL, *reason = NULL;
+	struct ncm_buffer text = {0};
 	va_list args;
 
+	add_path(&at, &text);
+	path = ncm_buffer_take(&text);
 	va_start(args, format);
 	reason = ncm_vasprintf(format, args);
 	va_end(args);
@@ -37,58 +64,73 @@ static void check_digest(const struct place *place, const json_t *json, const ch
 	const char *text = ncm_json_string(json, key);
 	struct ncm_sha256 digest;
 	const bool has_prefix = text && strncmp(text, "sha256:", 7) == 0;
-	NCM_AUTO_FREE char *below = ncm_asprintf(".%s", key);
 
 	if (text && (has_prefix != prefixed || ncm_sha256_parse(text, &digest) < 0))
-		fault(place, below, "\"%s\" is not %s64 lower-case hex digits", text,
-		      prefixed ? "\"sha256:\" and " : "");
+		fault(place, key, "\"%s\" is not %s64 lower-case hex digits", text, prefixed ? "\"sha256:\" and " : "");
+}
+
+static bool is_of_nothing(const struct ncm_sha256 *digest)
+{
+	struct ncm_sha256 empty;
+
+	ncm_sha256_of("", 0, &empty);
+	return ncm_sha256_equal(digest, &empty);
 }
 
 static void check_size(const struct place *place, const struct ncm_file_spec *spec)
 {
-	struct ncm_sha256 empty;
-
 	if (!spec->has_size)
 		return;
-	ncm_sha256_of("", 0, &empty);
 	if (spec->size > NCM_LIMIT_FILE_BYTES)
-		fault(place, ".size", "is %llu, more than the %llu bytes that one file may have",
+		fault(place, "size", "is %llu, more than the %llu bytes that one file may have",
 		      (unsigned long long)spec->size, (unsigned long long)NCM_LIMIT_FILE_BYTES);
-	if (spec->size == 0 && spec->has_sha256 && !ncm_sha256_equal(&spec->sha256, &empty))
-		fault(place, ".size", "is 0, but the sha256 is not that of an empty file");
+	if (spec->size == 0 && spec->has_sha256 && !is_of_nothing(&spec->sha256))
+		fault(place, "size", "is 0, but the sha256 is not that of an empty file");
+}
+
+/* Whether a layer before this one has its digest and another size; `seen` learns of this one. */
+static void check_twin_layer(const struct place *layer, const struct ncm_file_spec *spec, size_t index,
+			     struct ncm_text_map *seen)
+{
+	const struct ncm_layer_pin *pin = &spec->layers[index];
+	const char *digest = (const char *)pin->digest.bytes;
+	const uint32_t *twin;
+
+	if (ncm_text_map_add(seen, digest, sizeof pin->digest.bytes, index))
+		return;
+	twin = ncm_text_map_find(seen, digest, sizeof pin->digest.bytes);
+	if (spec->layers[*twin].size != pin->size)
+		fault(layer, "size", "is %llu, but layer %u has the same digest and %llu bytes",
+		      (unsigned long long)pin->size, *twin, (unsigned long long)spec->layers[*twin].size);
 }
 
 static void check_layers(const struct place *place, const json_t *json, const struct ncm_file_spec *spec)
 {
+	struct ncm_text_map seen = {0};
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < spec->layer_count; i++) {
 		const struct ncm_layer_pin *pin = &spec->layers[i];
-		NCM_AUTO_FREE char *at = ncm_asprintf("%s.layers[%zu]", place->path, i);
-		const struct place layer = {place->set, place->file, at};
+		const struct place layer = below(place, "layers", i);
 
 		check_digest(&layer, json_array_get(json_object_get(json, "layers"), i), "digest", true);
 		if (pin->size > NCM_LIMIT_FILE_BYTES || __builtin_add_overflow(sum, pin->size, &sum))
-			fault(&layer, ".size", "is too large");
-		for (size_t k = 0; k < i; k++) {
-			if (ncm_sha256_equal(&spec->layers[k].digest, &pin->digest) &&
-			    spec->layers[k].size != pin->size)
-				fault(&layer, ".size", "is %llu, but layer %zu has the same digest and %llu bytes",
-				      (unsigned long long)pin->size, k, (unsigned long long)spec->layers[k].size);
-		}
+			fault(&layer, "size", "is too large");
+		check_twin_layer(&layer, spec, i, &seen);
 	}
+	ncm_text_map_free(&seen);
 }
 
 static void check_sources(const struct place *place, const struct ncm_file_spec *spec, bool ollama)
 {
 	for (size_t i = 0; i < spec->from.count; i++) {
 		struct ncm_error err = NCM_ERROR_INIT;
-		NCM_AUTO_FREE char *below = ncm_asprintf(".from[%zu]", i);
+		const struct place source = below(place, "from", i);
 
 		if (ncm_source_check(spec->from.items[i], spec->insecure_http, NULL, &err) < 0)
-			fault(place, below, "%s", err.message);
+			fault(&source, NULL, "%s", err.message);
 		else if (manifest_is_ollama(spec->from.items[i]) != ollama)
-			fault(place, below,
+			fault(&source, NULL,
 			      "an Ollama model and a file are not the same bytes: give them entries of "
 			      "their own");
 		ncm_error_clear(&err);
@@ -98,16 +140,16 @@ static void check_sources(const struct place *place, const struct ncm_file_spec 
 static void check_targets(const struct place *place, const struct ncm_file_spec *spec, bool ollama)
 {
 	if (spec->to_count == 0)
-		fault(place, "", "the key \"to\" is missing: only Ollama models go without saying where");
+		fault(place, NULL, "the key \"to\" is missing: only Ollama models go without saying where");
 	for (size_t i = 0; i < spec->to_count; i++) {
 		const struct ncm_target *target = &spec->to[i];
 		struct ncm_error err = NCM_ERROR_INIT;
-		NCM_AUTO_FREE char *below = ncm_asprintf(".to[%zu].name", i);
+		const struct place here = below(place, "to", i);
 
 		if (ollama && (target->folder || target->name))
-			fault(place, below, "an Ollama store names its files itself");
+			fault(&here, "name", "an Ollama store names its files itself");
 		else if (target->name && !ncm_path_check(target->name, &err))
-			fault(place, below, "%s", err.message);
+			fault(&here, "name", "%s", err.message);
 		ncm_error_clear(&err);
 	}
 }
@@ -117,10 +159,8 @@ static void check_ollama(const struct place *place, const json_t *json, const st
 	static const char *const of_files[] = {"sha256", "extract", "include", "exclude"};
 
 	for (size_t i = 0; i < sizeof of_files / sizeof *of_files; i++) {
-		NCM_AUTO_FREE char *below = ncm_asprintf(".%s", of_files[i]);
-
 		if (json_object_get(json, of_files[i]))
-			fault(place, below, "means nothing for an Ollama model%s",
+			fault(place, of_files[i], "means nothing for an Ollama model%s",
 			      i == 0 ? ": its manifest is pinned by \"digest\"" : "");
 	}
 	check_layers(place, json, spec);
@@ -129,11 +169,11 @@ static void check_ollama(const struct place *place, const json_t *json, const st
 static void check_plain(const struct place *place, const json_t *json, const struct ncm_file_spec *spec)
 {
 	if (json_object_get(json, "digest"))
-		fault(place, ".digest", "is of an Ollama manifest; a file is pinned by \"sha256\"");
+		fault(place, "digest", "is of an Ollama manifest; a file is pinned by \"sha256\"");
 	if (json_object_get(json, "layers"))
-		fault(place, ".layers", "only an Ollama model has layers");
+		fault(place, "layers", "only an Ollama model has layers");
 	if (spec->extract && spec->to_count > 1)
-		fault(place, ".extract", "an archive is unpacked into one folder, but there are %zu targets",
+		fault(place, "extract", "an archive is unpacked into one folder, but there are %zu targets",
 		      spec->to_count);
 }
 
@@ -157,35 +197,35 @@ static void check_specs(const struct place *place, const json_t *json, const str
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		NCM_AUTO_FREE char *at = ncm_asprintf("%s.files[%zu]", place->path, i);
-		const struct place spec = {place->set, place->file, at};
+		const struct place spec = below(place, "files", i);
 
 		check_spec(&spec, json_array_get(json_object_get(json, "files"), i), &files[i]);
 		if (files[i].has_size && __builtin_add_overflow(sum, files[i].size, &sum))
-			fault(&spec, ".size", "the sum of the sizes is too large");
+			fault(&spec, "size", "the sum of the sizes is too large");
 	}
 }
 
 static void check_variants(const struct place *place, const json_t *json, const struct ncm_model *model)
 {
+	struct ncm_text_map names = {0};
+
 	for (size_t i = 0; i < model->variant_count; i++) {
 		const struct ncm_variant *variant = &model->variants[i];
-		NCM_AUTO_FREE char *at = ncm_asprintf("%s.variants[%zu]", place->path, i);
-		const struct place here = {place->set, place->file, at};
+		const struct place here = below(place, "variants", i);
 
 		check_specs(&here, json_array_get(json_object_get(json, "variants"), i), variant->files,
 			    variant->file_count);
-		for (size_t k = 0; k < i; k++) {
-			if (strcmp(model->variants[k].name, variant->name) == 0)
-				fault(&here, ".name", "variant %zu is called \"%s\" too", k, variant->name);
-		}
+		if (!ncm_text_map_add(&names, variant->name, strlen(variant->name), i))
+			fault(&here, "name", "variant %u is called \"%s\" too",
+			      *ncm_text_map_find(&names, variant->name, strlen(variant->name)), variant->name);
 	}
+	ncm_text_map_free(&names);
 }
 
 static void check_model(const struct place *place, const json_t *json, const struct ncm_model *model)
 {
 	if (model->vram_min > model->vram_max && model->vram_max > 0)
-		fault(place, ".vram_gb", "the least is more than the most");
+		fault(place, "vram_gb", "the least is more than the most");
 	check_specs(place, json, model->files, model->file_count);
 	check_variants(place, json, model);
 }
@@ -198,19 +238,18 @@ static void check_phase(const struct place *place, const json_t *json)
 
 	if (ncm_json_u64(json, "phase", &phase) && phase >= 1 && phase <= 3 && priority &&
 	    strcmp(priority, of_phase[phase - 1]) != 0)
-		fault(place, ".priority", "is \"%s\", but phase %llu has the priority \"%s\"", priority,
+		fault(place, "priority", "is \"%s\", but phase %llu has the priority \"%s\"", priority,
 		      (unsigned long long)phase, of_phase[phase - 1]);
 }
 
 void manifest_check_file(struct manifest_set *set, size_t index)
 {
 	const struct manifest_file *file = &set->files[index];
-	const struct place top = {set, index, "$"};
+	const struct place top = {.set = set, .file = index};
 
 	check_phase(&top, file->json);
 	for (size_t i = 0; i < file->count; i++) {
-		NCM_AUTO_FREE char *at = ncm_asprintf("$.models[%zu]", i);
-		const struct place place = {set, index, at};
+		const struct place place = below(&top, "models", i);
 
 		check_model(&place, json_array_get(json_object_get(file->json, "models"), i),
 			    &set->catalog->models[file->first + i]);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* From what the user chose to models: names and sources spelled out, then filters, then what the chosen require. */
-#include "base/json.h"
 #include "base/mem.h"
 #include "base/strings.h"
 #include "manifest/filter.h"
+#include "manifest/ids.h"
 #include "manifest/spelled.h"
+#include "manifest/words.h"
 #include "source/source.h"
 
 #include <string.h>
@@ -47,78 +48,74 @@ static struct ncm_traits *traits_of(const struct ncm_catalog *catalog)
 	return traits;
 }
 
-static bool is_name(const struct ncm_catalog *catalog, const char *word)
+/* Of the models that the manifests have. */
+static void learn_names(const struct ncm_catalog *catalog, struct ncm_word_index *names)
 {
 	for (size_t i = 0; i < catalog->count; i++) {
 		const struct ncm_model *model = &catalog->models[i];
 
-		if (strcasecmp(model->id, word) == 0 || strcasecmp(model->name, word) == 0 ||
-		    ncm_strings_contain(&model->aliases, word))
-			return true;
+		ncm_word_index_add(names, model->id, i);
+		ncm_word_index_add(names, model->name, i);
+		for (size_t k = 0; k < model->aliases.count; k++)
+			ncm_word_index_add(names, model->aliases.items[k], i);
 	}
-	return false;
 }
 
 /* Sources become models, and in *names their ids; other names stay. */
 static int resolve_names(struct ncm_catalog *catalog, const struct ncm_selector *selector, struct ncm_strings *names,
 			 struct ncm_error *err)
 {
+	struct ncm_word_index known = {0};
 	bool spelled = false;
+	int failed = 0;
 
-	for (size_t i = 0; i < selector->names.count; i++) {
+	/* A source is spelled with a colon, as hardly any name is: only then it has to be told from names. */
+	for (size_t i = 0; i < selector->names.count && !failed; i++) {
 		const char *word = selector->names.items[i];
 		size_t index;
 
-		if (is_name(catalog, word) || !ncm_source_scheme(word)) {
+		if (ncm_source_scheme(word) && known.count == 0)
+			learn_names(catalog, &known);
+		if (!ncm_source_scheme(word) || ncm_word_index_find(&known, word)) {
 			ncm_strings_add(names, word);
 			continue;
 		}
-		if (manifest_spelled(catalog, word, selector->to, &index, err) < 0)
-			return -1;
-		ncm_strings_add(names, catalog->models[index].id);
+		failed = manifest_spelled(catalog, word, selector->to, &index, err);
+		if (!failed)
+			ncm_strings_add(names, catalog->models[index].id);
 		spelled = true;
 	}
+	ncm_word_index_free(&known);
+	if (failed)
+		return -1;
 	if (!selector->to || spelled)
 		return 0;
 	ncm_error_set(err, NCM_E_USAGE, "--to %s: only a source spelled out goes where you say", selector->to);
 	return ncm_error_hint(err, "name one, for example hf:ORG/REPO/FILE; a model of a manifest has its place");
 }
 
-/* Ids over the catalog, so that a closure over many models stays linear. */
-static json_t *index_ids(const struct ncm_catalog *catalog)
-{
-	json_t *ids = json_object();
-
-	for (size_t i = 0; i < catalog->count; i++) {
-		const char *profile = catalog->models[i].profile;
-		NCM_AUTO_FREE char *key = ncm_asprintf("%s/%s", profile ? profile : "", catalog->models[i].id);
-
-		json_object_set_new(ids, key, json_integer((json_int_t)i));
-	}
-	return ids;
-}
-
 /* What is appended is looked at too, so that the closure is whole; `taken` ends circles. */
 static void add_required(const struct ncm_catalog *catalog, bool *taken, struct ncm_model **chosen, size_t *count)
 {
-	NCM_AUTO_JSON json_t *ids = index_ids(catalog);
+	struct manifest_ids *ids = manifest_ids_new();
 
+	for (size_t i = 0; i < catalog->count; i++)
+		(void)manifest_ids_add(ids, catalog->models[i].profile, catalog->models[i].id, i);
 	for (size_t i = 0; i < *count; i++) {
 		const struct ncm_model *model = chosen[i];
 
 		for (size_t k = 0; k < model->requires_ids.count; k++) {
-			NCM_AUTO_FREE char *key =
-			    ncm_asprintf("%s/%s", model->profile ? model->profile : "", model->requires_ids.items[k]);
-			const json_t *place = json_object_get(ids, key);
-			size_t index = (size_t)json_integer_value(place);
+			size_t index;
 
-			if (!place || taken[index])
+			if (!manifest_ids_meant(ids, model->profile, model->requires_ids.items[k], &index) ||
+			    taken[index])
 				continue;
 			taken[index] = true;
 			catalog->models[index].required_only = true;
 			chosen[(*count)++] = &catalog->models[index];
 		}
 	}
+	manifest_ids_free(ids);
 }
 
 static int take(struct ncm_catalog *catalog, const struct ncm_selector *selector, const struct ncm_traits *traits,

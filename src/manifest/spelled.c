@@ -60,7 +60,7 @@ static const char *kind_in(const char *folder)
 	return NULL;
 }
 
-/* "STORE[/FOLDER[/NAME]]" */
+/* "STORE[/FOLDER[/NAME]]", and "STORE//NAME" for what lies in the store's own folder. */
 static int parse_to(const char *to, bool ollama, struct ncm_target *target, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *text = ncm_strdup(to);
@@ -68,7 +68,7 @@ static int parse_to(const char *to, bool ollama, struct ncm_target *target, stru
 	const char *store = strsep(&rest, "/");
 	const char *folder = strsep(&rest, "/");
 
-	if (!*store || (folder && !*folder) || (rest && !*rest)) {
+	if (!*store || (folder && !*folder && !rest) || (rest && !*rest)) {
 		ncm_error_set(err, NCM_E_USAGE, "--to %s: not of the form STORE[/FOLDER[/NAME]]", to);
 		return ncm_error_hint(err, "for example --to comfyui/loras");
 	}
@@ -78,7 +78,7 @@ static int parse_to(const char *to, bool ollama, struct ncm_target *target, stru
 	if (rest && !ncm_path_check(rest, err))
 		return ncm_error_wrap(err, "--to %s", to);
 	target->store = ncm_strdup(store);
-	target->folder = ncm_strdup_null(folder);
+	target->folder = folder && *folder ? ncm_strdup(folder) : NULL;
 	target->name = ncm_strdup_null(rest);
 	return 0;
 }
@@ -104,16 +104,19 @@ static bool id_is_taken(const struct ncm_catalog *catalog, const char *id)
 	return false;
 }
 
-/* An id of its own: models.json has one entry an id. */
-static char *free_id(const struct ncm_catalog *catalog, const char *id)
+/*
+ * An id of its own, the same in every run: what a source is called may not hang on how many were spelled out before it.
+ * The second of two revisions of one source is told by its revision.
+ */
+static char *free_id(const struct ncm_catalog *catalog, const char *id, const char *canonical)
 {
-	char *own = ncm_strdup(id);
+	NCM_AUTO_FREE char *key = ncm_source_key(canonical);
+	NCM_AUTO_FREE char *apart = ncm_source_id_apart(id, key ? key : canonical, NCM_SOURCE_ID_LONGEST);
 
-	for (unsigned number = 2; id_is_taken(catalog, own); number++) {
-		free(own);
-		own = ncm_asprintf("%s-%u", id, number);
-	}
-	return own;
+	if (!id_is_taken(catalog, id))
+		return ncm_strdup(id);
+	return id_is_taken(catalog, apart) ? ncm_source_id_apart(id, canonical, NCM_SOURCE_ID_LONGEST)
+					   : ncm_strdup(apart);
 }
 
 static bool is_just(const struct ncm_model *model, const char *canonical)
@@ -151,7 +154,7 @@ static int make(struct ncm_catalog *catalog, const char *uri, const char *canoni
 	kind = kind_in(target->folder);
 	kind = kind ? kind : habit.kind;
 	ncm_source_names(canonical, &id, &model->name);
-	model->id = free_id(catalog, id);
+	model->id = free_id(catalog, id, canonical);
 	model->kind = ncm_strdup(kind ? kind : strcmp(target->store, "llama-cpp") == 0 ? "llm" : "checkpoint");
 	model->format = ncm_strdup_null(habit.format);
 	model->performance_score = model->cost_score = -1;
