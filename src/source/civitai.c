@@ -33,7 +33,7 @@ static void names(const char *canonical, char **id, char **display)
 {
 	*display = ncm_strdup(canonical);
 	(*display)[strcspn(*display, "?")] = '\0';
-	*id = ncm_source_slug(*display);
+	*id = ncm_source_shown_id(canonical, true, canonical);
 }
 
 /* One look-up. */
@@ -198,6 +198,36 @@ static char *newest(const char *canonical)
 	return civitai_name_spell(&name);
 }
 
+/* A version is of one model, which need not be spelled. */
+static char *key(const char *canonical)
+{
+	AUTO_NAME struct civitai_name name = {0};
+
+	if (civitai_name_parse(canonical, &name, NULL) < 0)
+		return NULL;
+	if (name.version)
+		name.model = 0;
+	return civitai_name_spell(&name);
+}
+
+static bool chooses_file(const struct civitai_name *name)
+{
+	return name->file || name->filter.type || name->filter.format || name->filter.size || name->filter.fp;
+}
+
+/* A model whose latest version is meant has had all the others; a version has its files. */
+static bool holds(const char *canonical, const char *other)
+{
+	AUTO_NAME struct civitai_name name = {0};
+	AUTO_NAME struct civitai_name version = {0};
+
+	if (civitai_name_parse(canonical, &name, NULL) < 0 || civitai_name_parse(other, &version, NULL) < 0)
+		return false;
+	if (!name.version)
+		return name.model && name.model == version.model;
+	return name.version == version.version && !chooses_file(&name);
+}
+
 const struct ncm_source ncm_source_civitai = {
     .scheme = "civitai",
     .claims = civitai_claims,
@@ -206,4 +236,6 @@ const struct ncm_source ncm_source_civitai = {
     .resolve = resolve,
     .offline = offline,
     .newest = newest,
+    .key = key,
+    .holds = holds,
 };

@@ -314,11 +314,14 @@ static void add_revision(struct ncm_buffer *out, const char *revision)
 		ncm_buffer_puts(out, revision);
 		return;
 	}
-	for (const char *c = revision; *c; c++) {
-		if (*c == '/')
-			ncm_buffer_puts(out, "%2F");
-		else
-			ncm_buffer_add(out, c, 1);
+	for (;;) {
+		const size_t plain = strcspn(revision, "/");
+
+		ncm_buffer_add(out, revision, plain);
+		if (revision[plain] == '\0')
+			return;
+		ncm_buffer_puts(out, "%2F");
+		revision += plain + 1;
 	}
 }
 

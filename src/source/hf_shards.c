@@ -39,8 +39,7 @@ bool hf_gguf_shards(const char *path, struct ncm_strings *names)
 	    strcmp(path + length - strlen(ending), ending) != 0 || number < 1 || count < 1 || number > count)
 		return false;
 	for (unsigned i = 1; i <= count; i++)
-		*NCM_PUSH(names->items, names->count) =
-		    ncm_asprintf("%.*s-%05u-of-%05u.gguf", (int)(length - tail), path, i, count);
+		ncm_strings_take(names, ncm_asprintf("%.*s-%05u-of-%05u.gguf", (int)(length - tail), path, i, count));
 	return true;
 }
 
@@ -152,6 +151,6 @@ int hf_index_shards(const struct hf_tree *tree, const char *path, struct ncm_str
 	if (unique_values(map, file, &values, &count, err) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++)
-		*NCM_PUSH(names->items, names->count) = ncm_asprintf("%.*s%s", folder, path, values[i]);
+		ncm_strings_take(names, ncm_asprintf("%.*s%s", folder, path, values[i]));
 	return 0;
 }

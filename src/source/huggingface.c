@@ -44,9 +44,22 @@ static int check(const char *uri, bool allow_http, char **canonical, struct ncm_
 	return 0;
 }
 
+/* Branches and tags are revisions as commits are: which one a file was pulled at, its entry tells as a commit alone. */
+static char *key(const char *canonical)
+{
+	AUTO_NAME struct hf_name name = {0};
+
+	if (hf_name_parse(canonical, &name, NULL) < 0)
+		return NULL;
+	name.has_sha256 = false;
+	return hf_name_spell(&name, "main");
+}
+
 static void names(const char *canonical, char **id, char **display)
 {
 	AUTO_NAME struct hf_name name = {0};
+	NCM_AUTO_FREE char *text = NULL;
+	NCM_AUTO_FREE char *spelled = NULL;
 	bool one_file;
 
 	if (hf_name_parse(canonical, &name, NULL) < 0) {
@@ -55,7 +68,11 @@ static void names(const char *canonical, char **id, char **display)
 		return;
 	}
 	one_file = name.path && !hf_is_glob(name.path);
-	*id = ncm_source_slug(ncm_path_base(one_file ? name.path : name.repo));
+	text = ncm_asprintf("%s%s%s", name.repo, name.path ? "/" : "", name.path ? name.path : "");
+	spelled = key(canonical);
+	/* What could be a host, or a tag of Ollama's, is not to be taken for one. */
+	*id = ncm_source_shown_id(text, !memchr(text, '.', strcspn(text, "/")) && !strchr(ncm_path_base(text), ':'),
+				  spelled);
 	*display = ncm_strdup(one_file ? ncm_path_base(name.path) : name.repo);
 }
 
@@ -274,6 +291,18 @@ static char *newest(const char *canonical)
 	return hf_name_spell(&name, ncm_source_is_commit(name.revision) ? "main" : NULL);
 }
 
+/* A repository, or what a glob matches in it, holds the files. */
+static bool holds(const char *canonical, const char *other)
+{
+	AUTO_NAME struct hf_name name = {0};
+	AUTO_NAME struct hf_name file = {0};
+
+	if (hf_name_parse(canonical, &name, NULL) < 0 || hf_name_parse(other, &file, NULL) < 0 ||
+	    strcmp(name.repo, file.repo) != 0 || !file.path)
+		return false;
+	return !name.path || (hf_is_glob(name.path) && ncm_source_glob(name.path, file.path));
+}
+
 const struct ncm_source ncm_source_huggingface = {
     .scheme = "hf",
     .claims = hf_claims,
@@ -282,4 +311,6 @@ const struct ncm_source ncm_source_huggingface = {
     .resolve = resolve,
     .offline = offline,
     .newest = newest,
+    .key = key,
+    .holds = holds,
 };

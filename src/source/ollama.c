@@ -9,14 +9,13 @@
 #include "source/ollama.h"
 
 #include "base/mem.h"
+#include "ollama/manifest.h"
 
 #include <ncmodel/limits.h>
 #include <string.h>
 #include <strings.h>
 
 enum { LARGEST_CONFIG = 1 << 20 };
-
-static const char manifest_type[] = "application/vnd.docker.distribution.manifest.v2+json";
 
 static int judge(const struct ncm_reply *reply, const char *what, bool sent_credential, struct ncm_error *err)
 {
@@ -94,6 +93,7 @@ static int check(const char *uri, bool allow_http, char **canonical, struct ncm_
 static void names(const char *canonical, char **id, char **display)
 {
 	AUTO_NAME struct ollama_name name = {0};
+	NCM_AUTO_FREE char *key = NULL;
 
 	if (ollama_name_parse(canonical, &name, NULL) < 0) {
 		*id = ncm_source_slug(canonical);
@@ -101,7 +101,8 @@ static void names(const char *canonical, char **id, char **display)
 		return;
 	}
 	*display = ollama_name_short(&name);
-	*id = ncm_source_slug(*display);
+	key = spell(&name, NULL);
+	*id = ncm_source_shown_id(*display, strncmp(*display, "civitai:", strlen("civitai:")) != 0, key);
 }
 
 /* One look-up of a model: what is asked, where and for whom. */
@@ -147,7 +148,7 @@ static int get_manifest(const struct lookup *lookup, const char *reference, stru
 	NCM_AUTO_FREE char *url = ncm_asprintf("%s/manifests/%s", lookup->repository, reference);
 	const struct ncm_request request = {
 	    .url = url,
-	    .accept = manifest_type,
+	    .accept = OLLAMA_MANIFEST_TYPE, /* with the list's type it may be a list */
 	    .credential = lookup->credential,
 	    .service = service_of(&lookup->name),
 	    .what = lookup->what,
@@ -294,6 +295,10 @@ static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *u
 				 resolution, err) < 0 ||
 	    ollama_manifest_check_pins(resolution, spec, lookup.what, err) < 0)
 		return ncm_resolution_drop(resolution);
+	if (resolution->runner)
+		ncm_emit_text(sources->sink, NCM_EVENT_NOTE,
+			      "%s: of several manifests the registry gave the one for the runner \"%.64s\"",
+			      lookup.what, resolution->runner);
 	describe(&lookup, &reply, &digest, resolution);
 	read_config(&lookup, resolution);
 	return resolution;

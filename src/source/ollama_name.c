@@ -2,36 +2,21 @@
 #include "source/ollama.h"
 
 #include "base/mem.h"
+#include "ollama/name.h"
 
 #include <string.h>
 #include <strings.h>
 
-static const char default_host[] = "registry.ollama.ai";
+static const char default_host[] = OLLAMA_DEFAULT_HOST;
 static const char default_namespace[] = "library";
 static const char default_tag[] = "latest";
-
-enum { LONGEST_HOST = 350, LONGEST_PART = 80 };
-
-static bool is_part(const char *text, const char *more, size_t longest)
-{
-	static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
-	size_t length = strlen(text);
-
-	if (length < 1 || length > longest || !strchr(first, text[0]))
-		return false;
-	for (const char *c = text; *c; c++) {
-		if (!strchr(first, *c) && !strchr(more, *c))
-			return false;
-	}
-	return true;
-}
 
 static bool is_host(const char *host)
 {
 	const char *colon = strchr(host, ':');
 	uint64_t port;
 
-	if (!is_part(host, "-.:", LONGEST_HOST) || strstr(host, ".."))
+	if (!ollama_is_part(OLLAMA_HOST, host, strlen(host)) || strstr(host, ".."))
 		return false;
 	return !colon || ncm_source_number(colon + 1, strlen(colon + 1), 65535, &port);
 }
@@ -75,13 +60,18 @@ static int parse_parts(char *text, struct ollama_name *name, const char *uri, st
 		if (*c >= 'A' && *c <= 'Z')
 			*c = (char)(*c - 'A' + 'a');
 	}
+	/* The public registry has two names; stores of Ollama 0.40 have its other one. */
+	if (ollama_is_default_host(name->host, strlen(name->host))) {
+		free(name->host);
+		name->host = ncm_strdup(default_host);
+	}
 	if (!is_host(name->host))
 		return refuse(err, uri, "its host is not valid");
-	if (!is_part(name->namespace, "-", LONGEST_PART))
+	if (!ollama_is_part(OLLAMA_NAMESPACE, name->namespace, strlen(name->namespace)))
 		return refuse(err, uri, "its namespace is not valid");
-	if (!is_part(name->model, "-.", LONGEST_PART))
+	if (!ollama_is_part(OLLAMA_MODEL, name->model, strlen(name->model)))
 		return refuse(err, uri, "its model name is not valid");
-	if (!is_part(name->tag, "-.", LONGEST_PART))
+	if (!ollama_is_part(OLLAMA_TAG, name->tag, strlen(name->tag)))
 		return refuse(err, uri, "its tag is not valid");
 	return 0;
 }

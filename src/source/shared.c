@@ -118,29 +118,29 @@ static int hex_value(char c)
 
 char *ncm_source_decode(const char *text, size_t size)
 {
-	struct ncm_buffer out = {0};
+	char *out = ncm_malloc(size + 1); /* it does not grow */
+	size_t count = 0;
 
 	for (size_t i = 0; i < size; i++) {
 		unsigned char byte = (unsigned char)text[i];
+		bool wrong = false;
 
 		if (byte == '%') {
 			int high = i + 2 < size ? hex_value(text[i + 1]) : -1;
 			int low = high >= 0 ? hex_value(text[i + 2]) : -1;
 
-			if (low < 0) {
-				ncm_buffer_free(&out);
-				return NULL;
-			}
+			wrong = low < 0;
 			byte = (unsigned char)(high * 16 + low);
 			i += 2;
 		}
-		if (byte < ' ' || byte == 0x7f) {
-			ncm_buffer_free(&out);
+		if (wrong || byte < ' ' || byte == 0x7f) {
+			free(out);
 			return NULL;
 		}
-		ncm_buffer_add(&out, &byte, 1);
+		out[count++] = (char)byte;
 	}
-	return ncm_buffer_take(&out);
+	out[count] = '\0';
+	return out;
 }
 
 bool ncm_source_is_binary_name(const char *name)

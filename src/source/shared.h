@@ -34,6 +34,11 @@ bool ncm_source_header_u64(const struct ncm_reply *reply, const char *name, uint
 
 /* An id made of any text: lower case, ^[a-z0-9][a-z0-9._-]{0,95}$. The caller frees it. */
 char *ncm_source_slug(const char *text);
+/*
+ * An id made of a text that says all of a source's key, or if not `whole` a part of it: then, and if the id cannot hold
+ * all of the text, with digits of the key's digest. The caller frees it.
+ */
+char *ncm_source_shown_id(const char *text, bool whole, const char *key);
 /* Undoes percent-encoding. NULL for a broken escape or a control character. The caller frees it. */
 char *ncm_source_decode(const char *text, size_t size);
 /* Whether a file of that name holds binary data, so that a text answer in its place is a failure. */

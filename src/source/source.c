@@ -97,6 +97,65 @@ char *ncm_source_newest(const char *uri)
 	return source_of(canonical)->newest(canonical);
 }
 
+char *ncm_source_key(const char *uri)
+{
+	NCM_AUTO_FREE char *canonical = NULL;
+	const struct ncm_source *source;
+
+	if (ncm_source_check(uri, true, &canonical, NULL) < 0)
+		return NULL;
+	source = source_of(canonical);
+	return source->key ? source->key(canonical) : source->newest(canonical);
+}
+
+bool ncm_source_holds(const char *uri, const char *other)
+{
+	NCM_AUTO_FREE char *key = ncm_source_key(uri);
+	NCM_AUTO_FREE char *others = ncm_source_key(other);
+	NCM_AUTO_FREE char *canonical = NULL;
+	NCM_AUTO_FREE char *canonical_other = NULL;
+	const struct ncm_source *source = key ? source_of(key) : NULL;
+
+	if (!key || !others)
+		return false;
+	if (strcmp(key, others) == 0)
+		return true;
+	return source->holds && source == source_of(others) && ncm_source_check(uri, true, &canonical, NULL) == 0 &&
+	       ncm_source_check(other, true, &canonical_other, NULL) == 0 && source->holds(canonical, canonical_other);
+}
+
+/* The version where there is one: how its model is spelled, a key does not say. */
+static const char *civitai_stem(const char *uri, size_t *size)
+{
+	const char *text = uri + strlen("civitai:");
+	const char *at = text + strspn(text, "0123456789");
+	const char *start = *at == '@' && strncmp(at + 1, "latest", 6) != 0 ? at + 1 : text;
+
+	*size = strcspn(start, "?");
+	return *size > 0 ? start : NULL;
+}
+
+const char *ncm_source_stem(const char *uri, size_t *size)
+{
+	if (strncmp(uri, "civitai:", 8) == 0)
+		return civitai_stem(uri, size);
+	if (strncmp(uri, "hf:", 3) == 0 && uri[3] != '/') {
+		*size = strcspn(uri, "@#");
+		return uri[*size - 1] == '/' ? NULL : uri;
+	}
+	if (strncmp(uri, "ollama:", 7) == 0) {
+		const char *slash = strrchr(uri, '/');
+		const char *name = slash ? slash : uri + 7;
+
+		*size = strcspn(uri, "@");
+		return memchr(name, ':', strcspn(name, "@")) ? uri : NULL;
+	}
+	*size = strcspn(uri, "#");
+	if (strncmp(uri, "https://", 8) != 0 && strncmp(uri, "http://", 7) != 0)
+		return NULL;
+	return source_of(uri) == &ncm_source_url ? uri : NULL;
+}
+
 struct ncm_artifact *ncm_resolution_add(struct ncm_resolution *resolution)
 {
 	return NCM_PUSH(resolution->artifacts, resolution->count);
@@ -117,6 +176,7 @@ void ncm_resolution_free(struct ncm_resolution *resolution)
 	free(resolution->page);
 	free(resolution->ollama_name);
 	free(resolution->manifest);
+	free(resolution->runner);
 	free(resolution->architecture);
 	free(resolution->parameters);
 	free(resolution->quantization);

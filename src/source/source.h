@@ -21,8 +21,9 @@ struct ncm_artifact {
 	enum ncm_artifact_kind kind;
 	char *name; /* path in the repository, or the server's file name; raw: not checked as a path yet. NULL: not
 		       known before the download */
-	char *role; /* NULL: the file spec's. For blobs: "model", "template", "config" … */
-	char *url;  /* canonical; no token, no signature */
+	bool name_is_rough; /* only what the address ends in ("download"): a name that the server gives is the file's */
+	char *role;         /* NULL: the file spec's. For blobs: "model", "template", "config" … */
+	char *url;          /* canonical; no token, no signature */
 	bool has_size;
 	uint64_t size;
 	bool size_is_rough; /* good for planning alone (Civitai's sizeKB) */
@@ -47,6 +48,7 @@ struct ncm_resolution {
 	char *manifest;    /* exact bytes, or NULL when made from pins without asking */
 	size_t manifest_size;
 	struct ncm_sha256 manifest_digest;
+	char *runner; /* the one of several manifests of the tag that the registry gave is for this; or NULL */
 	/* facts that came along; NULL where not known */
 	char *architecture, *parameters, *quantization, *license;
 };
@@ -67,9 +69,23 @@ int ncm_source_check(const char *uri, bool allow_http, char **canonical, struct 
 /* The scheme of an URI that ncm_source_check accepts: "ollama", "hf", "civitai", "https"; NULL if it is no URI but a
  * name. Static. */
 const char *ncm_source_scheme(const char *uri);
-/* An id for a model made from an URI alone ("llama3.2-3b", "file.gguf"), and its display name. The caller frees both.
+enum {
+	NCM_SOURCE_ID_LONGEST = 120,  /* bytes of an id made of a source */
+	NCM_MANIFEST_ID_LONGEST = 96, /* and of one that a manifest may have */
+};
+/*
+ * An id for a model made from an URI alone, and its display name. Ids of URIs with different keys (ncm_source_key)
+ * differ: "org/repo/path/file.gguf", "llama3.2:3b", "civitai:4384@128713", "host/path/file.gguf", of at most
+ * NCM_SOURCE_ID_LONGEST bytes of [A-Za-z0-9._/:@+=,-]. What that leaves out, a query above all, which may be a secret,
+ * stands in it as digits of the key's SHA-256. The caller frees both.
  */
 void ncm_source_names(const char *uri, char **id, char **display);
+/* An id with digits of the SHA-256 of what names the model behind it, cut to `longest` bytes; one that has them already
+ * stays. The caller frees it. */
+char *ncm_source_id_apart(const char *id, const char *named_by, size_t longest);
+/* An id that a manifest may have (^[a-z0-9][a-z0-9._-]{0,95}$): `id` itself, or what can be kept of it with digits of
+ * its SHA-256. The caller frees it. */
+char *ncm_source_manifest_id(const char *id);
 
 /*
  * What a lock or a manifest pins of an URI beforehand, if anything. With a revision, mutable names (branches, tags) are
@@ -99,6 +115,21 @@ struct ncm_resolution *ncm_source_offline(struct ncm_sources *sources, const cha
  * none. The caller frees it.
  */
 char *ncm_source_newest(const char *uri);
+/*
+ * What the URI names, whatever revision it is at: equal for two URIs that mean the same file, repository, model of
+ * Ollama or version at Civitai. A commit, branch or tag, a digest and the model that a version at Civitai is of are
+ * left out; service, owner, repository, path, version, file and query are in it. NULL for what is no URI. The caller
+ * frees it.
+ */
+char *ncm_source_key(const char *uri);
+/*
+ * The part of an URI that all URIs of the same key share, to find them by; *size is its length. Borrowed from `uri`.
+ * NULL if the URI is not in its canonical spelling: its key then has one.
+ */
+const char *ncm_source_stem(const char *uri, size_t *size);
+/* Whether what `uri` names has in it what `other` names, at whatever revisions: the same key, a file of a repository,
+ * or a version of the model at Civitai whose latest is meant. */
+bool ncm_source_holds(const char *uri, const char *other);
 /* Where the registry of a resolved Ollama model has the blob of a digest, whichever manifest named it. NULL if the
  * resolution is of another source. The caller frees it. */
 char *ncm_source_blob_url(const struct ncm_resolution *resolution, const struct ncm_sha256 *digest);
@@ -115,6 +146,9 @@ struct ncm_source {
 	struct ncm_resolution *(*offline)(struct ncm_sources *sources, const char *uri,
 					  const struct ncm_file_spec *spec, const struct ncm_pin *pin);
 	char *(*newest)(const char *canonical);
+	/* As ncm_source_key and, for keys that differ, ncm_source_holds. NULL: it is `newest`; never. */
+	char *(*key)(const char *canonical);
+	bool (*holds)(const char *canonical, const char *other);
 };
 extern const struct ncm_source ncm_source_ollama, ncm_source_huggingface, ncm_source_civitai, ncm_source_url;
 

@@ -8,6 +8,8 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/strings.h"
+#include "transfer/answer.h"
 
 #include <string.h>
 #include <strings.h>
@@ -78,7 +80,7 @@ static void split_path(const char *url, struct ncm_strings *parts)
 		char *decoded = *part ? ncm_source_decode(part, strlen(part)) : NULL;
 
 		if (*part)
-			*NCM_PUSH(parts->items, parts->count) = decoded ? decoded : ncm_strdup(part);
+			ncm_strings_take(parts, decoded ? decoded : ncm_strdup(part));
 	}
 }
 
@@ -113,14 +115,65 @@ static char *name_of(const char *url)
 	return name;
 }
 
+/* "download?id=3" says what the server does, not what it sends. */
+static bool names_file(const char *url, const char *name)
+{
+	const char *path = strstr(url, "://") + 3;
+	const size_t size = strcspn(path, "?#");
+
+	return size > 0 && path[size - 1] != '/' && strchr(name + 1, '.');
+}
+
+static bool is_script(const char *name)
+{
+	static const char *const endings[] = {".php", ".asp", ".aspx", ".cgi", ".jsp", ".pl", ".py", ".do"};
+
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+		if (ncm_path_has_suffix(name, endings[i]))
+			return true;
+	}
+	return false;
+}
+
+/* The artifact's name as far as the URL tells it. */
+static void take_name(const char *url, struct ncm_artifact *artifact)
+{
+	artifact->name = name_of(url);
+	if (artifact->name && strchr(url, '?') && is_script(artifact->name)) {
+		free(artifact->name);
+		artifact->name = NULL;
+	}
+	artifact->name_is_rough = artifact->name && !names_file(url, artifact->name);
+}
+
+/* Host and path; a query is in no id as it is, because it may be a secret. */
+static char *id_of(const char *canonical)
+{
+	struct plain_url plain = {0};
+	NCM_AUTO_FREE char *text = NULL;
+	bool whole;
+	char *id;
+
+	if (parse(canonical, true, &plain, NULL) < 0)
+		return ncm_source_slug(canonical);
+	text = ncm_strdup(strstr(plain.url, "://") + 3);
+	/* A host without a dot could be an organization of Hugging Face; what ends in a tag, a model of Ollama's. */
+	whole = strncmp(plain.url, "https:", 6) == 0 && strcspn(text, ".:") < strcspn(text, "/?") &&
+		!strchr(text, '?') && !strchr(ncm_path_base(text), ':');
+	text[strcspn(text, "?")] = '\0';
+	id = ncm_source_shown_id(text, whole, plain.url);
+	free(plain.url);
+	return id;
+}
+
 static void names(const char *canonical, char **id, char **display)
 {
 	NCM_AUTO_FREE char *name = name_of(canonical);
 	NCM_AUTO_FREE char *origin = name ? NULL : ncm_url_origin(canonical);
 	const char *text = name ? name : origin ? strstr(origin, "://") + 3 : canonical;
 
-	*id = ncm_source_slug(text);
 	*display = ncm_strdup(text);
+	*id = id_of(canonical);
 }
 
 /* A prefix ends where a part of the URL ends: "https://a.example" is no prefix of "https://a.example.org/". */
@@ -165,7 +218,7 @@ static struct ncm_resolution *make(const struct ncm_sources *sources, const char
 	resolution->uri = ncm_strdup(uri);
 	artifact = ncm_resolution_add(resolution);
 	artifact->kind = NCM_ARTIFACT_FILE;
-	artifact->name = name_of(plain.url);
+	take_name(plain.url, artifact);
 	artifact->url = through_mirror(sources->config, plain.url);
 	artifact->expect_binary = artifact->name && ncm_source_is_binary_name(artifact->name);
 	artifact->has_sha256 = plain.has_sha256 || spec->has_sha256;
@@ -181,8 +234,27 @@ static struct ncm_resolution *make(const struct ncm_sources *sources, const char
 	return resolution;
 }
 
+static bool is_named(const struct ncm_artifact *artifact)
+{
+	return artifact->name && !artifact->name_is_rough;
+}
+
+static void take_server_name(const struct ncm_reply *reply, struct ncm_artifact *artifact)
+{
+	NCM_AUTO_FREE char *value = ncm_reply_header(reply, "Content-Disposition");
+	NCM_AUTO_FREE char *told = value ? ncm_disposition_name(value) : NULL;
+
+	if (!told || is_named(artifact))
+		return;
+	free(artifact->name);
+	artifact->name = told;
+	told = NULL;
+	artifact->name_is_rough = false;
+	artifact->expect_binary = ncm_source_is_binary_name(artifact->name);
+}
+
 /* A server need not answer HEAD; what it says for sure is that the file is not there, or not for us. */
-static int ask_size(const struct ncm_sources *sources, struct ncm_artifact *artifact, struct ncm_error *err)
+static int ask_head(const struct ncm_sources *sources, struct ncm_artifact *artifact, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *what = ncm_asprintf("file %s", artifact->name ? artifact->name : "without a name");
 	const struct ncm_request request = {.url = artifact->url, .method = "HEAD", .what = what};
@@ -196,12 +268,21 @@ static int ask_size(const struct ncm_sources *sources, struct ncm_artifact *arti
 		ncm_error_clear(&refused);
 		return 0;
 	}
+	take_server_name(&reply, artifact);
 	encoding = ncm_reply_header(&reply, "Content-Encoding");
-	if (!encoding || strcasecmp(encoding, "identity") == 0)
+	if (!artifact->has_size && (!encoding || strcasecmp(encoding, "identity") == 0))
 		artifact->has_size = ncm_source_header_u64(&reply, "Content-Length", &artifact->size);
-	/* For the plan alone: nobody promised that the file stays as it is until it is fetched. */
-	artifact->size_is_rough = artifact->has_size;
 	return 0;
+}
+
+/* Whether what the server calls it does not matter. */
+static bool names_all(const struct ncm_file_spec *spec)
+{
+	for (size_t i = 0; i < spec->to_count; i++) {
+		if (!spec->to[i].name)
+			return spec->extract;
+	}
+	return true;
 }
 
 static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *uri, const struct ncm_file_spec *spec,
@@ -210,17 +291,28 @@ static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *u
 	struct ncm_resolution *resolution = make(sources, uri, spec, err);
 
 	(void)pin; /* a plain URL has no revision */
-	if (resolution && !resolution->artifacts[0].has_size && ask_size(sources, resolution->artifacts, err) < 0)
+	if (!resolution || (spec->has_size && (is_named(resolution->artifacts) || names_all(spec))))
+		return resolution;
+	if (ask_head(sources, resolution->artifacts, err) < 0)
 		return ncm_resolution_drop(resolution);
+	/* For the plan alone: nobody promised that the file stays as it is until it is fetched. */
+	resolution->artifacts[0].size_is_rough = resolution->artifacts[0].has_size && !spec->has_size;
 	return resolution;
 }
 
-/* Without a size the server is worth asking: the plan and the check of the disk's space need it. */
+/* Without a size the server is worth asking: the plan and the check of the disk's space need it. So does the plan a
+ * name. */
 static struct ncm_resolution *offline(struct ncm_sources *sources, const char *uri, const struct ncm_file_spec *spec,
 				      const struct ncm_pin *pin)
 {
+	struct ncm_resolution *resolution = spec->has_size ? make(sources, uri, spec, NULL) : NULL;
+
 	(void)pin;
-	return spec->has_size ? make(sources, uri, spec, NULL) : NULL;
+	if (resolution && !is_named(resolution->artifacts) && !names_all(spec)) {
+		ncm_resolution_free(resolution);
+		return NULL;
+	}
+	return resolution;
 }
 
 static char *newest(const char *canonical)
