@@ -6,7 +6,8 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-int ncm_format_read(int fd, struct ncm_facts *facts, struct ncm_error *err)
+/* `name`: what the file is called, to be compared with what it is; or NULL. */
+static int read_facts(int fd, const char *name, struct ncm_facts *facts, struct ncm_error *err)
 {
 	struct header header = {.fd = fd, .facts = facts};
 	unsigned char head[NCM_FORMAT_HEAD];
@@ -21,9 +22,23 @@ int ncm_format_read(int fd, struct ncm_facts *facts, struct ncm_error *err)
 		gguf_read(&header);
 	else if (facts->format == NCM_FORMAT_SAFETENSORS)
 		safetensors_read(&header);
+	else if (head[0] == 'P' && (facts->format == NCM_FORMAT_PICKLE || facts->format == NCM_FORMAT_ZIP))
+		zip_read(&header);
+	if (name && !header.error)
+		format_compare_name(&header, name);
 	if (header.error)
 		return ncm_error_errno(err, header.error, "cannot read the model's header");
 	return 0;
+}
+
+int ncm_format_read(int fd, struct ncm_facts *facts, struct ncm_error *err)
+{
+	return read_facts(fd, NULL, facts, err);
+}
+
+int ncm_format_judge(int fd, const char *name, struct ncm_facts *facts, struct ncm_error *err)
+{
+	return read_facts(fd, name, facts, err);
 }
 
 const char *ncm_format_name(enum ncm_format format)

@@ -28,6 +28,7 @@ enum ncm_soundness {
 	NCM_TRUNCATED, /* as far as it goes the header is well made, and it speaks of more bytes than there are */
 	NCM_BROKEN,    /* the header contradicts itself or the format */
 	NCM_UNJUDGED,  /* a format whose structure is not checked; with a fault: one that this program cannot judge */
+	NCM_FOREIGN,   /* ncm_format_judge alone: no file of this name is such a thing: a page, a pointer, nothing */
 };
 
 struct ncm_facts {
@@ -57,13 +58,28 @@ struct ncm_facts {
  * read; a bad header is in facts->soundness. Free with ncm_facts_clear, also after -1.
  */
 int ncm_format_read(int fd, struct ncm_facts *facts, struct ncm_error *err);
+/*
+ * The same, and holds what the file is against its name (a path will do). A name that promises a format (.gguf,
+ * .safetensors) is kept to it; one that promises a text (.json, .txt, README) may be one; under every other name, and
+ * without any ending, a web page, a JSON text, a Git LFS pointer and an empty file are no model: NCM_FOREIGN, with a
+ * fault that quotes it ("is not a GGUF file but a web page: \"Sign in\"").
+ */
+int ncm_format_judge(int fd, const char *name, struct ncm_facts *facts, struct ncm_error *err);
 void ncm_facts_clear(struct ncm_facts *facts);
+
+/*
+ * Whether an open file may be taken for what its name says when no digest proves its bytes. Returns 0, or -1 with
+ * POLICY (it is something else), CHECKSUM (truncated or broken by its own header, GGUF, safetensors and the zips of
+ * torch) or IO (it cannot be read). `name` stands in the message, and the hint says what to do about the source.
+ */
+int ncm_format_check(int fd, const char *name, struct ncm_error *err);
 
 /* So many of a file's first bytes are enough for the next two. */
 enum { NCM_FORMAT_HEAD = 512 };
 /* The format that a file with these first bytes has. */
 enum ncm_format ncm_format_of(const void *head, size_t size);
-/* The same in words, and more: "a GGUF file", "a web page", "a Git LFS pointer", "something else". Static. */
+/* The same in words, and more: "a GGUF file", "a web page", "a JSON text", "a Git LFS pointer", "something else".
+ * Static. */
 const char *ncm_format_describe(const void *head, size_t size);
 
 /* "gguf", "safetensors", "pickle", "ggml", "onnx", "zip"; NULL for UNKNOWN. Static. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "format/parts.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 static bool has_room(struct header *header, uint64_t size)
 {
@@ -18,11 +19,8 @@ static bool has_room(struct header *header, uint64_t size)
 
 static ssize_t read_at(struct header *header, void *to, size_t size, uint64_t at)
 {
-	ssize_t got;
+	const ssize_t got = ncm_pread_all(header->fd, to, size, at);
 
-	do
-		got = pread(header->fd, to, size, (off_t)at);
-	while (got < 0 && errno == EINTR);
 	if (got < 0)
 		header->error = errno;
 	return got;
@@ -72,9 +70,27 @@ bool header_skip(struct header *header, uint64_t size)
 	return true;
 }
 
+/* A read may give less than there is, on network and FUSE mounts: only nothing is the end. */
+static size_t read_up_to(struct header *header, void *to, size_t size, uint64_t at)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		const ssize_t got = read_at(header, (char *)to + done, size - done, at + done);
+
+		if (got <= 0)
+			break;
+		done += (size_t)got;
+	}
+	return done;
+}
+
 size_t header_peek(struct header *header, void *to, size_t size)
 {
-	const ssize_t got = read_at(header, to, size, 0);
+	return read_up_to(header, to, size, 0);
+}
 
-	return got < 0 ? 0 : (size_t)got;
+bool header_read_at(struct header *header, void *to, size_t size, uint64_t at)
+{
+	return at <= header->size && size <= header->size - at && read_up_to(header, to, size, at) == size;
 }

@@ -96,18 +96,9 @@ const char *ncm_format_describe(const void *data, size_t size)
 	    [NCM_FORMAT_PICKLE] = "a Python pickle", [NCM_FORMAT_GGML] = "a GGML file",
 	    [NCM_FORMAT_ONNX] = "an ONNX file",      [NCM_FORMAT_ZIP] = "a zip file",
 	};
-	const unsigned char *head = data;
 	const enum ncm_format format = ncm_format_of(data, size);
 
 	if (format != NCM_FORMAT_UNKNOWN)
 		return formats[format];
-	if (size == 0)
-		return "empty";
-	if (starts(head, size, "\177ELF", 4))
-		return "a program";
-	if (head[0] == '<')
-		return "a web page";
-	if (starts(head, size, "version https://git-lfs", 23))
-		return "a Git LFS pointer";
-	return "something else";
+	return foreign_words(foreign_of(data, size));
 }

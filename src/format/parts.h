@@ -39,10 +39,14 @@ bool header_take(struct header *header, void *to, uint64_t size);
 bool header_skip(struct header *header, uint64_t size);
 /* The first bytes, as many as there are of `size`, without passing them. */
 size_t header_peek(struct header *header, void *to, size_t size);
+/* Bytes from anywhere, without passing them. False if there are not so many there, or they cannot be read. */
+bool header_read_at(struct header *header, void *to, size_t size, uint64_t at);
 
 /* gguf.c, safetensors.c: everything that facts can hold. A fault is in the facts, an error in the header. */
 void gguf_read(struct header *header);
 void safetensors_read(struct header *header);
+/* zip.c: only a fault. */
+void zip_read(struct header *header);
 
 /* metadata.c: name, license, kind and architecture by a safetensors file's __metadata__ (may be NULL). */
 void metadata_tell(const json_t *metadata, struct ncm_facts *facts);
@@ -71,5 +75,25 @@ struct traits {
 void traits_note(struct traits *traits, const char *name, uint64_t row);
 /* Tells kind, architecture and dimensions, as far as they follow and nothing told them before. */
 void traits_tell(const struct traits *traits, struct ncm_facts *facts);
+
+/* foreign.c */
+enum foreign {
+	FOREIGN_NONE, /* it may be anything */
+	FOREIGN_EMPTY,
+	FOREIGN_PAGE, /* HTML or XML */
+	FOREIGN_JSON,
+	FOREIGN_POINTER, /* Git LFS has the file elsewhere */
+	FOREIGN_PROGRAM,
+};
+/* By the first bytes (NCM_FORMAT_HEAD of them) of a file whose format is not known. */
+enum foreign foreign_of(const void *head, size_t size);
+/* "a web page", "empty" … Static. */
+const char *foreign_words(enum foreign foreign);
+/* What it says to people, a short line: a page's title, the message of an error. `text` has a NUL behind it. NULL if it
+ * says nothing. The caller frees it. */
+char *foreign_quote(enum foreign foreign, const char *text, size_t size);
+
+/* check.c: makes the soundness FOREIGN if a file of this name cannot be what it was found to be. */
+void format_compare_name(struct header *header, const char *name);
 
 #endif

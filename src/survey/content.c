@@ -3,6 +3,7 @@
 #include "survey/work.h"
 
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/thread.h"
 #include "verify/check.h"
 
@@ -15,18 +16,28 @@ static const char *path_of(const struct ncm_survey_file *file)
 	return file->real ? file->real : file->path;
 }
 
+/* A blob's name promises nothing; what it is has to be a model all the same. */
+static const char *name_of(const struct work *work, size_t index)
+{
+	return ncm_path_base(work->survey->files[index].path);
+}
+
 static void read_header(void *context, size_t index)
 {
 	struct work *work = context;
 	struct clue *clue = &work->clues[index];
+	struct ncm_error why = NCM_ERROR_INIT;
 	NCM_AUTO_CLOSE int fd = -1;
 
 	if (!clue->is_model || clue->settled || ncm_interrupted())
 		return;
 	fd = open(path_of(&work->survey->files[index]), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
 	clue->failure = fd < 0 ? errno : 0;
-	if (fd < 0 || ncm_format_read(fd, &clue->facts, NULL) < 0)
+	if (fd < 0)
 		clue->facts.soundness = NCM_UNJUDGED;
+	else if (ncm_format_judge(fd, name_of(work, index), &clue->facts, &why) < 0)
+		clue->failure = EIO;
+	ncm_error_clear(&why);
 }
 
 void survey_read_headers(struct work *work)

@@ -63,8 +63,11 @@ static void take_files(const struct work *work, struct ncm_survey_model *model)
 
 	for (size_t i = 0; i < model->file_count; i++) {
 		const struct ncm_survey_file *file = &work->survey->files[model->files[i]];
-		struct ncm_reg_file *out = NCM_PUSH(entry->files, entry->file_count);
+		struct ncm_reg_file *out;
 
+		if (file->is_beside)
+			continue;
+		out = NCM_PUSH(entry->files, entry->file_count);
 		out->abs = ncm_strdup(file->real ? file->real : file->path);
 		out->path = ncm_strdup(out->abs);
 		out->store = ncm_strdup(file->store);

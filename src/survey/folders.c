@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "store/walk.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -160,8 +161,7 @@ static void find(void *context, const struct ncm_walk_entry *entry)
 {
 	struct finding *finding = context;
 	struct work *work = finding->work;
-	NCM_AUTO_FREE char *relative =
-	    finding->folder ? ncm_path_join(finding->folder->path, entry->path) : ncm_strdup(entry->path);
+	NCM_AUTO_FREE char *relative = ncm_path_join(finding->folder ? finding->folder->path : NULL, entry->path);
 
 	if (is_partial_name(entry->name) || (ncm_format_is_model_name(entry->name) && is_being_fetched(entry)))
 		survey_settle(work, survey_add(work, relative, "partial"), NCM_SURVEY_PARTIAL,
@@ -175,13 +175,17 @@ static void find(void *context, const struct ncm_walk_entry *entry)
 /* The layout's folders may be links: users point one application at the models of another so. */
 static bool look_in_folder(struct finding *finding, const struct ncm_store_folder *folder)
 {
-	NCM_AUTO_CLOSE int fd =
-	    openat(finding->work->dirfd, folder ? folder->path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const char *path = folder ? folder->path : "";
+	NCM_AUTO_CLOSE int fd = openat(finding->work->dirfd, folder ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	finding->folder = folder;
 	if (fd >= 0)
-		ncm_walk(fd, "", find, finding);
-	return fd >= 0;
+		survey_walk(finding->work, fd, "", path, false, find, finding);
+	else if (errno != ENOENT && errno != ENOTDIR)
+		survey_tell_unreadable(finding->work, path, "folder", errno);
+	else
+		return false;
+	return true;
 }
 
 void survey_folders(struct work *work)

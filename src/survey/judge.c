@@ -64,20 +64,83 @@ static void judge_size(struct work *work, size_t index)
 
 static void judge_structure(struct work *work, size_t index)
 {
-	const char *path = work->survey->files[index].path;
-	const enum ncm_format promised = ncm_format_promised(path);
 	const struct ncm_facts *facts = &work->clues[index].facts;
 
 	if (work->depth < NCM_SURVEY_HEADERS || !work->clues[index].is_model)
 		return;
-	/* A login page or an error in JSON that somebody saved under a model's name. */
-	if (promised != NCM_FORMAT_UNKNOWN && promised != facts->format)
-		survey_settle(work, index, NCM_SURVEY_DAMAGED,
-			      ncm_asprintf("is no %s file, whatever its name says", strrchr(path, '.') + 1));
-	else if (facts->soundness == NCM_TRUNCATED)
+	if (facts->soundness == NCM_TRUNCATED)
 		survey_settle(work, index, NCM_SURVEY_TRUNCATED, ncm_strdup_null(facts->fault));
-	else if (facts->soundness == NCM_BROKEN)
+	else if (facts->soundness == NCM_BROKEN || facts->soundness == NCM_FOREIGN)
 		survey_settle(work, index, NCM_SURVEY_DAMAGED, ncm_strdup_null(facts->fault));
+}
+
+/* The source is that of the file which it is compared with; it is proved by the digest that is met, and by nothing
+ * else. */
+static void settle_source(struct work *work, size_t index, const struct ncm_survey_claim *claim, bool met)
+{
+	struct ncm_survey_model *model = &work->survey->models[work->clues[index].model];
+	struct ncm_reg_model *entry = &model->entry;
+
+	if (!model->source_is_hearsay || model->file_count != 1)
+		return;
+	model->source_is_hearsay = !met;
+	if (!claim->source)
+		return;
+	free(entry->source);
+	free(entry->revision);
+	entry->source = ncm_strdup(claim->source);
+	entry->revision = ncm_strdup_null(claim->revision);
+}
+
+/* What it is compared with from here on. */
+static void settle_claim(struct work *work, size_t index, const struct ncm_survey_claim *claim, bool met)
+{
+	struct ncm_survey_file *file = &work->survey->files[index];
+
+	file->expected = claim->sha256;
+	file->has_expected = true;
+	file->told_by = claim->told_by;
+	if (work->clues[index].model != NO_MODEL)
+		settle_source(work, index, claim, met);
+	if (met && claim->which && !file->detail)
+		file->detail = ncm_asprintf("as %s in its sidecar", claim->which);
+}
+
+/* Sidecars stay behind when a file is edited or replaced: against a sound file their word is not damage. */
+static void judge_hearsay(struct work *work, size_t index)
+{
+	struct ncm_survey_file *file = &work->survey->files[index];
+
+	settle_claim(work, index, claim_nearest(file, &work->clues[index].facts, &file->claim_is_open), false);
+	judge_structure(work, index);
+	if (file->state != NCM_SURVEY_OK)
+		return;
+	survey_settle(work, index, NCM_SURVEY_DIFFERS, claim_difference(file, &work->clues[index].facts));
+}
+
+/* A digest that is met beats every other sign, but for one that was taken of whatever was there. */
+static void judge_digest(struct work *work, size_t index)
+{
+	struct ncm_survey_file *file = &work->survey->files[index];
+	const struct clue *clue = &work->clues[index];
+	const struct ncm_survey_claim *met = claim_met(file);
+
+	file->state = NCM_SURVEY_OK;
+	if (met) {
+		settle_claim(work, index, met, true);
+		/* A tool may have taken its digest of what was cut already. */
+		judge_structure(work, index);
+		return;
+	}
+	if (file->claim_count > 0 && claim_is_all(file)) {
+		judge_hearsay(work, index);
+		return;
+	}
+	if (is_digest_right(file, clue) && !clue->first_use)
+		return;
+	judge_structure(work, index);
+	if (file->state == NCM_SURVEY_OK && !is_digest_right(file, clue))
+		survey_settle(work, index, NCM_SURVEY_DAMAGED, digest_text(file, clue));
 }
 
 static void judge(struct work *work, size_t index)
@@ -95,12 +158,7 @@ static void judge(struct work *work, size_t index)
 	} else if (clue->judged && (!file->told_by || is_digest_right(file, clue))) {
 		file->state = NCM_SURVEY_OK;
 	} else if ((clue->hashed || clue->judged) && file->told_by) {
-		file->state = NCM_SURVEY_OK;
-		if (is_digest_right(file, clue))
-			return;
-		judge_structure(work, index);
-		if (file->state == NCM_SURVEY_OK)
-			survey_settle(work, index, NCM_SURVEY_DAMAGED, digest_text(file, clue));
+		judge_digest(work, index);
 	} else {
 		judge_structure(work, index);
 	}
@@ -109,9 +167,10 @@ static void judge(struct work *work, size_t index)
 static unsigned gravity(enum ncm_survey_state state)
 {
 	static const unsigned gravities[] = {
-	    [NCM_SURVEY_OK] = 0,        [NCM_SURVEY_UNREFERENCED] = 1, [NCM_SURVEY_ORPHANED] = 2,
-	    [NCM_SURVEY_UNPROVED] = 3,  [NCM_SURVEY_PARTIAL] = 4,      [NCM_SURVEY_UNREADABLE] = 5,
-	    [NCM_SURVEY_TRUNCATED] = 6, [NCM_SURVEY_DAMAGED] = 7,      [NCM_SURVEY_MISSING] = 8,
+	    [NCM_SURVEY_OK] = 0,         [NCM_SURVEY_UNREFERENCED] = 1, [NCM_SURVEY_ORPHANED] = 2,
+	    [NCM_SURVEY_UNPROVED] = 3,   [NCM_SURVEY_DIFFERS] = 4,      [NCM_SURVEY_PARTIAL] = 5,
+	    [NCM_SURVEY_UNREADABLE] = 6, [NCM_SURVEY_TRUNCATED] = 7,    [NCM_SURVEY_DAMAGED] = 8,
+	    [NCM_SURVEY_MISSING] = 9,
 	};
 
 	return gravities[state];

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An Ollama store: manifests/HOST/NAMESPACE/MODEL/TAG name the blobs of a model; a blob's name is its digest. Its own
- * unfinished downloads are "sha256-<hex>-partial" and, one for each part, "…-partial-N" (ollama/ollama
- * server/download.go).
+ * An Ollama store: what has a tag's name in one of its two folders of manifests (store/ollama.h) names the blobs of a
+ * model; a blob's name is its digest. One tag is one model, in whatever forms it is there; what Ollama runs on this
+ * machine is what has to be right. Its own unfinished downloads are "sha256-<hex>-partial" and, one for each part,
+ * "…-partial-N" (ollama/ollama server/download.go).
  */
 #include "survey/work.h"
 
@@ -10,33 +11,23 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/strings.h"
+#include "registry/ollama.h"
 #include "source/source.h"
 #include "store/walk.h"
 
 #include <fcntl.h>
 #include <string.h>
+#include <strings.h>
 
-enum { MANIFEST_BYTES = 4 << 20, CONFIG_BYTES = 1 << 20 };
+enum { CONFIG_BYTES = 1 << 20 };
 
-/* A manifest that was read: what it says of its blobs, in its own order, the configuration last. */
-struct manifest {
-	char *text;
-	size_t size;
-	struct ncm_sha256 *blobs;
-	uint64_t *sizes;
-	char **types;
-	size_t count;
+/* One entry, read. */
+struct form {
+	const struct ollama_entry *entry; /* NULL: there is none */
+	enum ollama_found found;
+	struct ollama_held held;
 };
-
-static void manifest_clear(struct manifest *manifest)
-{
-	for (size_t i = 0; i < manifest->count; i++)
-		free(manifest->types[i]);
-	free(manifest->types);
-	free(manifest->sizes);
-	free(manifest->blobs);
-	free(manifest->text);
-}
 
 /* "registry.ollama.ai/library/llama3.2/3b" is "ollama:llama3.2:3b". NULL for what a source cannot be. The caller frees
  * it. */
@@ -48,12 +39,6 @@ static char *source_of(const char *name)
 
 	(void)ncm_source_check(uri, true, &canonical, NULL);
 	return canonical;
-}
-
-/* What the runtime hands to its engine. */
-static bool is_weights(const char *type)
-{
-	return strcmp(type, "model") == 0 || strcmp(type, "projector") == 0 || strcmp(type, "adapter") == 0;
 }
 
 static void read_config(struct work *work, const char *relative, struct ncm_reg_model *entry)
@@ -69,74 +54,297 @@ static void read_config(struct work *work, const char *relative, struct ncm_reg_
 	survey_say(&entry->format, ncm_json_string(config, "model_format"));
 }
 
-static void add_blob(struct work *work, size_t model, const struct manifest *manifest, size_t blob)
+/* A blob that a manifest names, as part of a model or of none (NO_MODEL). */
+static void add_blob(struct work *work, size_t model, const struct ollama_layer *layer, const char *role)
 {
-	const char *type = manifest->types[blob];
 	char relative[80];
 	size_t file;
 
-	ncm_ollama_blob_path(&manifest->blobs[blob], relative);
-	file = survey_add(work, relative, *type ? type : "blob");
-	survey_tell_sha256(work, file, &manifest->blobs[blob], "name");
-	survey_tell_size(work, file, manifest->sizes[blob]);
-	work->clues[file].is_model = work->clues[file].is_model || is_weights(type);
+	ncm_ollama_blob_path(&layer->digest, relative);
+	file = survey_add(work, relative, role);
+	survey_tell_sha256(work, file, &layer->digest, "name");
+	survey_tell_size(work, file, layer->size);
+	work->clues[file].is_model = work->clues[file].is_model || ollama_role_is_weights(role);
+	if (model == NO_MODEL)
+		return;
+	work->survey->files[file].is_beside = false;
 	survey_join(work, model, file);
-	if (strcmp(type, "config") == 0 && work->depth >= NCM_SURVEY_HEADERS)
+	if (strcmp(role, "config") == 0 && work->depth >= NCM_SURVEY_HEADERS)
 		read_config(work, relative, &work->survey->models[model].entry);
 }
 
-static void take_manifest(struct work *work, size_t model, size_t file, const struct manifest *manifest)
+static void add_layers(struct work *work, size_t model, const struct ollama_manifest *manifest)
 {
+	for (size_t i = 0; i < manifest->count; i++) {
+		NCM_AUTO_FREE char *role = ollama_layer_role(&manifest->layers[i]);
+
+		if (!ollama_layer_is_manifest(&manifest->layers[i]))
+			add_blob(work, model, &manifest->layers[i], role);
+	}
+	if (manifest->has_config)
+		add_blob(work, model, &manifest->config, "config");
+}
+
+struct reaching {
+	struct work *work;
+	size_t model;
+};
+
+/* What else is named need not be there: children of a list that were never pulled, and what they name. */
+static void add_reached(void *context, const struct ncm_sha256 *digest, const struct ollama_layer *layer)
+{
+	const struct reaching *reaching = context;
+	struct work *work = reaching->work;
+	NCM_AUTO_FREE char *role = layer ? ollama_layer_role(layer) : ncm_strdup("manifest-blob");
+	char relative[80];
+	size_t file;
+
+	ncm_ollama_blob_path(digest, relative);
+	if (survey_has(work, relative, &file) || faccessat(work->dirfd, relative, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	file = survey_add(work, relative, role);
+	survey_tell_sha256(work, file, digest, "name");
+	if (layer)
+		survey_tell_size(work, file, layer->size);
+	if (reaching->model == NO_MODEL)
+		return;
+	work->survey->files[file].is_beside = true;
+	survey_join(work, reaching->model, file);
+}
+
+static void add_all_reached(struct work *work, size_t model, const struct ollama_held *held)
+{
+	(void)ollama_reach(work->dirfd, held, add_reached, &(struct reaching){work, model});
+}
+
+/* The file that has the name; what is wrong with it is its state. Returns its index. */
+static size_t add_form(struct work *work, const struct form *form)
+{
+	const size_t file = survey_add(work, form->entry->path, "manifest");
 	struct ncm_survey_file *out = &work->survey->files[file];
+
+	if (work->clues[file].settled)
+		return file;
+	if (form->found == OLLAMA_READ) {
+		out->sha256 = form->held.digest;
+		out->has_sha256 = work->clues[file].judged = true;
+	} else if (form->found == OLLAMA_BROKEN) {
+		survey_settle(work, file, NCM_SURVEY_DAMAGED, ncm_strdup_null(form->held.why));
+	} else {
+		survey_settle(work, file, NCM_SURVEY_UNREADABLE, ncm_strdup("is a manifest that cannot be read"));
+	}
+	return file;
+}
+
+/* A manifest that is no model of its own: what it names is beside a model's, or (NO_MODEL) of none. */
+static void add_quietly(struct work *work, size_t model, const struct form *form)
+{
+	if (!form->entry)
+		return;
+	add_form(work, form);
+	if (form->found == OLLAMA_READ)
+		add_all_reached(work, model, &form->held);
+}
+
+static bool has_manifest_layers(const struct ollama_manifest *manifest)
+{
+	for (size_t i = 0; i < manifest->count; i++) {
+		if (ollama_layer_is_manifest(&manifest->layers[i]))
+			return true;
+	}
+	return false;
+}
+
+/* The manifest that a file in the old folder is a form of: of an anchor what Ollama was given. */
+static void digest_of(const struct form *legacy, const struct form *v2, struct ncm_sha256 *digest, uint64_t *size)
+{
+	*digest = legacy->held.digest;
+	*size = legacy->held.size;
+	if (v2->found == OLLAMA_READ && !v2->held.manifest.is_list) {
+		*digest = v2->held.digest;
+		*size = v2->held.size;
+	} else if (has_manifest_layers(&legacy->held.manifest)) {
+		ollama_manifest_plain(&legacy->held.manifest, digest, size);
+	}
+}
+
+static bool is_form(const struct work *work, const struct ollama_held *held, const struct ncm_sha256 *digest)
+{
+	return ollama_held_compare(work->dirfd, held, &(struct ollama_known){.digest = *digest}, NULL) ==
+	       OLLAMA_HOLDS_IT;
+}
+
+/* Whether both generations of Ollama run the same: then the file in the old folder stands for the tag, as it did before
+ * there was another. */
+static bool is_same_tag(const struct work *work, const struct form *v2, const struct form *legacy)
+{
+	struct ncm_sha256 digest;
+	uint64_t size;
+
+	if (v2->found != OLLAMA_READ || legacy->found != OLLAMA_READ || legacy->held.manifest.is_list)
+		return false;
+	if (is_form(work, &legacy->held, &v2->held.digest))
+		return true;
+	ollama_manifest_plain(&legacy->held.manifest, &digest, &size);
+	return is_form(work, &v2->held, &digest) || is_form(work, &v2->held, &legacy->held.digest);
+}
+
+static void set_revision(struct work *work, size_t model, const struct ncm_sha256 *digest)
+{
+	struct ncm_reg_model *entry = &work->survey->models[model].entry;
 	char hex[NCM_SHA256_HEX + 1];
 
-	ncm_sha256_of(manifest->text, manifest->size, &out->sha256);
-	out->has_sha256 = true;
-	work->clues[file].judged = true;
-	work->survey->models[model].entry.revision = ncm_asprintf("sha256:%s", ncm_sha256_hex(&out->sha256, hex));
-	for (size_t i = 0; i < manifest->count; i++)
-		add_blob(work, model, manifest, i);
+	free(entry->revision);
+	entry->revision = ncm_asprintf("sha256:%s", ncm_sha256_hex(digest, hex));
 }
 
-static void read_manifest(struct work *work, size_t model, size_t file, const char *relative)
+static size_t add_model(struct work *work, const struct form *form, const struct form *v2)
 {
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(work->dirfd, relative, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-	struct ncm_error why = NCM_ERROR_INIT;
-	struct manifest manifest = {0};
+	OLLAMA_AUTO_HELD struct ollama_held child = {0};
+	NCM_AUTO_FREE char *source = source_of(form->entry->name);
+	const struct ollama_manifest *plain = NULL;
+	const size_t file = add_form(work, form);
+	const size_t model = survey_add_model(work, source, form->entry->name, "ollama");
+	struct ncm_survey_file *out = &work->survey->files[file];
 
-	manifest.text = fd < 0 ? NULL : ncm_read_fd(fd, MANIFEST_BYTES, &manifest.size);
-	if (!manifest.text)
-		survey_settle(work, file, NCM_SURVEY_UNREADABLE, ncm_strdup("is a manifest that cannot be read"));
-	else if (ncm_ollama_manifest_blobs(manifest.text, manifest.size, &manifest.blobs, &manifest.sizes,
-					   &manifest.types, &manifest.count, &why) < 0)
-		survey_settle(work, file, NCM_SURVEY_DAMAGED, ncm_strdup(why.message));
-	else
-		take_manifest(work, model, file, &manifest);
-	ncm_error_clear(&why);
-	manifest_clear(&manifest);
+	if (work->clues[file].judged) {
+		/* What is recorded of a model is its manifest, not the form that a store has it in. */
+		if (!form->entry->is_v2)
+			digest_of(form, v2, &out->sha256, &out->size);
+		set_revision(work, model, &out->sha256);
+		plain = ollama_plain_of(work->dirfd, &form->held, NULL, &child);
+		if (plain)
+			add_layers(work, model, plain);
+		else
+			survey_settle(work, file, NCM_SURVEY_MISSING,
+				      ncm_strdup("is a list, and none of the manifests that it lists is there"));
+		add_all_reached(work, model, &form->held);
+	}
+	survey_join(work, model, file);
+	return model;
 }
 
-static void find_manifest(void *context, const struct ncm_walk_entry *entry)
+static void add_tag(struct work *work, const struct form *v2, const struct form *legacy)
 {
-	struct work *work = context;
-	NCM_AUTO_FREE char *relative = ncm_path_join("manifests", entry->path);
-	NCM_AUTO_FREE char *name = ncm_ollama_manifest_path(entry->path, NULL);
-	NCM_AUTO_FREE char *source = name ? source_of(entry->path) : NULL;
-	const size_t file = survey_add(work, relative, "manifest");
-	size_t model;
+	if (v2->entry && v2->found == OLLAMA_ABSENT && legacy->entry) {
+		const size_t file = survey_add(work, v2->entry->path, "manifest");
 
-	if (!name) {
-		survey_settle(work, file, NCM_SURVEY_ORPHANED, ncm_strdup("is no name that Ollama gives a manifest"));
+		survey_settle(work, file, NCM_SURVEY_ORPHANED,
+			      ncm_asprintf("leads to nothing; Ollama takes %s", legacy->entry->path));
+		add_model(work, legacy, v2);
+	} else if (!v2->entry || is_same_tag(work, v2, legacy)) {
+		add_quietly(work, add_model(work, legacy, v2), v2);
+	} else {
+		add_model(work, v2, v2);
+		add_quietly(work, NO_MODEL, legacy);
+	}
+}
+
+static struct form read_entry(const struct work *work, const struct ollama_entry *entry)
+{
+	struct form form = {.entry = entry, .found = OLLAMA_ABSENT};
+
+	if (entry)
+		form.found = ollama_read_at(work->dirfd, entry->path, &form.held);
+	return form;
+}
+
+static void form_clear(struct form *form)
+{
+	ollama_held_clear(&form->held);
+}
+#define AUTO_FORM __attribute__((cleanup(form_clear)))
+
+static void add_nameless(struct work *work, const struct ollama_entry *entry)
+{
+	survey_settle(work, survey_add(work, entry->path, "manifest"), NCM_SURVEY_ORPHANED,
+		      ncm_strdup("is no name that Ollama gives a manifest"));
+}
+
+/* canonical name without regard to case, as Ollama compares → index of the first entry in manifests/. New reference. */
+static json_t *index_legacy(const struct ollama_entries *entries)
+{
+	json_t *index = json_object();
+
+	for (size_t i = 0; i < entries->count; i++) {
+		const struct ollama_entry *entry = &entries->items[i];
+		NCM_AUTO_FREE char *key = entry->name && !entry->is_v2 ? ncm_lower(entry->name) : NULL;
+
+		if (key && !json_object_get(index, key))
+			json_object_set_new_nocheck(index, key, json_integer((json_int_t)i));
+	}
+	return index;
+}
+
+/* Of several spellings of one tag Ollama lists the first. */
+static void add_entry(struct work *work, const struct ollama_entries *entries, size_t index, const json_t *legacies,
+		      json_t *seen)
+{
+	const struct ollama_entry *entry = &entries->items[index];
+	NCM_AUTO_FREE char *key = ncm_lower(entry->name);
+	const json_t *other = entry->is_v2 ? json_object_get(legacies, key) : NULL;
+	const size_t legacy = other ? (size_t)json_integer_value(other) : index;
+	AUTO_FORM struct form form = read_entry(work, entry);
+	AUTO_FORM struct form old = read_entry(work, legacy == index ? NULL : &entries->items[legacy]);
+	const struct form none = {.found = OLLAMA_ABSENT};
+
+	if (entry->is_shadow || json_object_get(seen, key)) {
+		size_t unused;
+
+		if (!survey_has(work, entry->path, &unused))
+			add_quietly(work, NO_MODEL, &form);
 		return;
 	}
-	model = survey_add_model(work, source, entry->path, "ollama");
-	if (!work->clues[file].settled)
-		read_manifest(work, model, file, relative);
-	survey_join(work, model, file);
+	json_object_set_new_nocheck(seen, key, json_true());
+	add_tag(work, entry->is_v2 ? &form : &none, entry->is_v2 ? &old : &form);
+}
+
+static void add_tags(struct work *work, bool *complete)
+{
+	struct ollama_entries entries;
+	NCM_AUTO_JSON json_t *seen = json_object();
+	NCM_AUTO_JSON json_t *legacies = NULL;
+
+	ollama_entries_read(work->dirfd, &entries);
+	legacies = index_legacy(&entries);
+	for (size_t i = 0; i < entries.count; i++) {
+		if (entries.items[i].name)
+			add_entry(work, &entries, i, legacies, seen);
+		else
+			add_nameless(work, &entries.items[i]);
+	}
+	if (entries.unseen)
+		survey_settle(work, survey_add(work, entries.unseen, "folder"), NCM_SURVEY_UNREADABLE,
+			      ncm_strdup("cannot be seen whole: there may be more models"));
+	*complete = entries.complete;
+	ollama_entries_clear(&entries);
+}
+
+bool survey_is_form_of(const struct work *work, size_t file, const struct ncm_reg_model *model,
+		       const struct ncm_reg_file *recorded)
+{
+	const struct ncm_survey_file *found = &work->survey->files[file];
+	const struct ncm_survey_store *store = &work->survey->stores[work->clues[file].store];
+	const char *relative = ncm_path_below(found->path, store->path);
+	bool is_v2;
+	NCM_AUTO_FREE char *name =
+	    relative && strcmp(found->role, "manifest") == 0 ? ollama_name_at(relative, &is_v2) : NULL;
+	NCM_AUTO_CLOSE int dirfd =
+	    name && work->clues[file].judged ? open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	struct ollama_known known;
+	struct ollama_tag tag;
+
+	if (dirfd < 0)
+		return false;
+	registry_known_manifest(model, recorded, &known);
+	ollama_tag_look(dirfd, name, &known, &tag);
+	free(known.blobs);
+	return (is_v2 ? tag.v2 : tag.legacy) == OLLAMA_HOLDS_IT;
 }
 
 struct blobs {
 	struct work *work;
+	json_t *named;
 	bool complete;
 };
 
@@ -153,6 +361,12 @@ static void settle_unnamed(const struct blobs *blobs, const char *relative, bool
 	else
 		survey_settle(work, file, NCM_SURVEY_UNPROVED,
 			      ncm_strdup("no manifest that can be read names it; one that cannot may do so"));
+}
+
+/* Something names it that is no model: what was replaced, a tag in an old form. */
+static void add_named(struct work *work, const char *relative, const struct ncm_sha256 *digest)
+{
+	survey_tell_sha256(work, survey_add(work, relative, "blob"), digest, "name");
 }
 
 static void find_blob(void *context, const struct ncm_walk_entry *entry)
@@ -173,32 +387,27 @@ static void find_blob(void *context, const struct ncm_walk_entry *entry)
 			      ncm_strdup("a download of Ollama's: the same pull goes on with it"));
 		return;
 	}
-	settle_unnamed(blobs, relative,
-		       has_prefix && strlen(hex) == NCM_SHA256_HEX && ncm_sha256_parse(hex, &digest) == 0);
-}
-
-static bool all_manifests_are_read(const struct work *work)
-{
-	for (size_t i = 0; i < work->survey->file_count; i++) {
-		const struct ncm_survey_file *file = &work->survey->files[i];
-
-		if (work->clues[i].store == work->store_index && strcmp(file->role, "manifest") == 0 &&
-		    !work->clues[i].judged)
-			return false;
-	}
-	return true;
+	if (has_prefix && json_object_get(blobs->named, hex) && ncm_sha256_parse(hex, &digest) == 0)
+		add_named(blobs->work, relative, &digest);
+	else
+		settle_unnamed(blobs, relative,
+			       has_prefix && strlen(hex) == NCM_SHA256_HEX && ncm_sha256_parse(hex, &digest) == 0);
 }
 
 void survey_ollama(struct work *work)
 {
 	struct blobs blobs = {.work = work};
+	bool all_seen;
 
-	if (faccessat(work->dirfd, "manifests", F_OK, 0) < 0 && faccessat(work->dirfd, "blobs", F_OK, 0) < 0)
+	if (faccessat(work->dirfd, OLLAMA_MANIFESTS, F_OK, 0) < 0 &&
+	    faccessat(work->dirfd, OLLAMA_MANIFESTS_V2, F_OK, 0) < 0 && faccessat(work->dirfd, "blobs", F_OK, 0) < 0)
 		ncm_emit_text(work->sink, NCM_EVENT_WARNING,
 			      "%s has neither manifests/ nor blobs/: an Ollama store is the folder \"models\" that has "
 			      "both",
 			      work->store->path);
-	ncm_walk_all(work->dirfd, "manifests", find_manifest, work);
-	blobs.complete = all_manifests_are_read(work);
+	add_tags(work, &all_seen);
+	blobs.named = ncm_ollama_named(work->dirfd, &blobs.complete);
+	blobs.complete = blobs.complete && all_seen;
 	ncm_walk(work->dirfd, "blobs", find_blob, &blobs);
+	json_decref(blobs.named);
 }

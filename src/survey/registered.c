@@ -3,48 +3,46 @@
 #include "survey/work.h"
 
 #include "base/mem.h"
+#include "registry/identity.h"
 
 #include <string.h>
 
-static const struct ncm_sha256 not_recorded;
-
-struct registered {
-	const struct ncm_reg_model *model;
-	const struct ncm_reg_file *file;
-};
-
-/* path → index into *list, of every file with a recorded digest. New reference. */
-static json_t *index_files(const struct ncm_registry *registry, struct registered **list)
+/* The last that recorded a digest of the file at this path; or NULL. */
+static const struct registry_ref *recorded_at(const struct registry_lookup *lookup, const char *path)
 {
-	json_t *index = json_object();
-	size_t count = 0;
+	size_t count;
+	const struct registry_ref *refs = registry_at(lookup, path, &count);
 
-	for (size_t i = 0; i < registry->count; i++) {
-		const struct ncm_reg_model *model = &registry->models[i];
+	while (count > 0 && ncm_sha256_is_zero(&refs[count - 1].file->sha256))
+		count--;
+	return count > 0 ? &refs[count - 1] : NULL;
+}
 
-		for (size_t k = 0; k < model->file_count; k++) {
-			if (ncm_sha256_equal(&model->files[k].sha256, &not_recorded))
-				continue;
-			json_object_set_new_nocheck(index, model->files[k].abs, json_integer((json_int_t)count));
-			*NCM_PUSH(*list, count) = (struct registered){model, &model->files[k]};
-		}
-	}
-	return index;
+/* Whether the digest was somebody's word before the bytes came; else it is of what came, whole or not. */
+static bool is_published(const char *trust)
+{
+	return trust && (strcmp(trust, "manifest") == 0 || strcmp(trust, "upstream") == 0);
 }
 
 /* A sidecar may be newer than what we recorded, but not if the file is still what we saw. */
-static void take_digest(struct work *work, size_t index, const struct ncm_reg_file *recorded)
+static void take_digest(struct work *work, size_t index, const struct registry_ref *registered)
 {
+	const struct ncm_reg_file *recorded = registered->file;
 	struct ncm_survey_file *file = &work->survey->files[index];
 	const bool is_as_seen = file->size == recorded->size && file->mtime_ns == recorded->mtime_ns;
-	const bool is_hearsay =
-	    file->told_by && (strcmp(file->told_by, "sidecar") == 0 || strcmp(file->told_by, "cache.json") == 0);
 
-	if (is_hearsay && is_as_seen)
+	if (is_as_seen && claim_is_all(file))
 		file->told_by = NULL;
-	if (!file->told_by)
-		survey_tell_size(work, index, recorded->size);
+	/* The manifest itself was recorded, and the store may have it in another form. */
+	if (survey_is_form_of(work, index, registered->model, recorded)) {
+		file->sha256 = recorded->sha256;
+		file->size = recorded->size;
+	}
+	if (file->told_by)
+		return;
+	survey_tell_size(work, index, recorded->size);
 	survey_tell_sha256(work, index, &recorded->sha256, "models.json");
+	work->clues[index].first_use = !is_published(registered->model->trust);
 }
 
 static void take_source(struct work *work, size_t index, const struct ncm_reg_model *recorded)
@@ -64,26 +62,24 @@ void survey_consult_registry(struct work *work, const struct ncm_config *config)
 {
 	struct ncm_error why = NCM_ERROR_INIT;
 	struct ncm_registry *registry = ncm_registry_load(config, &why);
-	NCM_AUTO_FREE struct registered *list = NULL;
-	json_t *index;
+	const struct registry_lookup *lookup;
 
 	if (!registry) {
 		ncm_emit_text(work->sink, NCM_EVENT_WARNING, "surveyed without models.json: %s", why.message);
 		ncm_error_clear(&why);
 		return;
 	}
-	index = index_files(registry, &list);
+	lookup = registry_lookup_of(registry);
 	for (size_t i = 0; i < work->survey->file_count; i++) {
 		const struct ncm_survey_file *file = &work->survey->files[i];
-		const json_t *known = json_object_get(index, file->real ? file->real : file->path);
+		const struct registry_ref *known = file->real ? recorded_at(lookup, file->real) : NULL;
 
 		if (!known)
-			known = json_object_get(index, file->path);
+			known = recorded_at(lookup, file->path);
 		if (!known)
 			continue;
-		take_digest(work, i, list[json_integer_value(known)].file);
-		take_source(work, i, list[json_integer_value(known)].model);
+		take_digest(work, i, known);
+		take_source(work, i, known->model);
 	}
-	json_decref(index);
 	ncm_registry_free(registry);
 }

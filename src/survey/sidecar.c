@@ -10,15 +10,15 @@
  *
  * STEM is the model's name without its ending. None of them is changed or taken for more than somebody's word.
  */
-#include "survey/work.h"
+#include "survey/sidecar.h"
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
-#include "source/source.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <strings.h>
@@ -34,130 +34,15 @@ struct sidecars {
 static const char *const endings[] = {"",     ".safetensors", ".ckpt", ".pt",   ".pth",
 				      ".bin", ".gguf",        ".sft",  ".onnx", ".pkl"};
 
-struct told {
-	bool has_sha256;
-	struct ncm_sha256 sha256;
-	uint64_t model, version, file; /* Civitai's; 0: not told */
-	const char *name, *kind;       /* borrowed; or NULL */
-};
-
-static char *read_text(const struct work *work, const char *relative, size_t limit, size_t *size)
+/* A sidecar that is there and cannot be read is told of: without it nothing is known of its model. */
+static char *read_text(struct work *work, const char *relative, size_t limit, size_t *size)
 {
 	NCM_AUTO_CLOSE int fd = ncm_open_beneath(work->dirfd, relative, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	char *text = fd < 0 ? NULL : ncm_read_fd(fd, limit, size);
 
-	return fd < 0 ? NULL : ncm_read_fd(fd, limit, size);
-}
-
-/* One line of sha256sum: the digest, and the name that it is said of ("" if there is none). */
-static bool read_line(char *line, struct ncm_sha256 *sha256, const char **name)
-{
-	const size_t size = strspn(line, "0123456789abcdefABCDEF");
-	char *rest = line + size + strspn(line + size, " \t*");
-
-	rest[strcspn(rest, "\r")] = '\0';
-	*name = ncm_path_base(rest);
-	line[size] = '\0';
-	return size == NCM_SHA256_HEX && ncm_sha256_parse_any_case(line, sha256) == 0;
-}
-
-/* The line of the file's name; of a text with one line, that. */
-static void read_sum(char *text, const char *file, struct told *told)
-{
-	struct ncm_sha256 sha256;
-	const char *name;
-	size_t lines = 0;
-
-	for (char *line; (line = strsep(&text, "\n")) != NULL;) {
-		bool is_first;
-
-		if (*line == '\0')
-			continue;
-		is_first = ++lines == 1;
-		if (!read_line(line, &sha256, &name))
-			continue;
-		if (is_first || strcmp(name, file) == 0) {
-			told->has_sha256 = true;
-			told->sha256 = sha256;
-		}
-		if (strcmp(name, file) == 0)
-			return;
-	}
-	if (lines > 1)
-		told->has_sha256 = false;
-}
-
-static void take_digest(struct told *told, const char *hex)
-{
-	if (hex && ncm_sha256_parse_any_case(hex, &told->sha256) == 0)
-		told->has_sha256 = true;
-}
-
-/* Of a version's files the one of this name, else the primary one, else the only one. */
-static const json_t *file_of(const json_t *version, const char *name)
-{
-	const json_t *files = json_object_get(version, "files");
-	const json_t *file, *primary = json_array_size(files) == 1 ? json_array_get(files, 0) : NULL;
-	size_t i;
-
-	json_array_foreach(files, i, file)
-	{
-		const char *its = ncm_json_string(file, "name");
-
-		if (its && strcmp(its, name) == 0)
-			return file;
-		if (ncm_json_bool(file, "primary") && !primary)
-			primary = file;
-	}
-	return primary;
-}
-
-/* A version as Civitai's API gives it. */
-static void read_version(const json_t *version, const char *name, struct told *told)
-{
-	const json_t *file = file_of(version, name);
-	const json_t *model = json_object_get(version, "model");
-
-	(void)ncm_json_u64(version, "id", &told->version);
-	(void)ncm_json_u64(version, "modelId", &told->model);
-	(void)ncm_json_u64(file, "id", &told->file);
-	told->name = ncm_json_string(model, "name");
-	told->kind = ncm_json_string(model, "type");
-	take_digest(told, ncm_json_string(json_object_get(file, "hashes"), "SHA256"));
-}
-
-static void read_lora_manager(const json_t *info, const char *name, struct told *told)
-{
-	read_version(json_object_get(info, "civitai"), name, told);
-	take_digest(told, ncm_json_string(info, "sha256"));
-}
-
-static void read_stability_matrix(const json_t *info, const char *name, struct told *told)
-{
-	(void)name;
-	(void)ncm_json_u64(info, "ModelId", &told->model);
-	(void)ncm_json_u64(info, "VersionId", &told->version);
-	told->name = ncm_json_string(info, "ModelName");
-	told->kind = ncm_json_string(info, "ModelType");
-	take_digest(told, ncm_json_string(json_object_get(info, "Hashes"), "SHA256"));
-}
-
-static const struct kind {
-	const char *ending;
-	void (*read)(const json_t *info, const char *name, struct told *told); /* NULL: a text of sha256sum */
-} kinds[] = {
-    {".sha256", NULL},
-    {".civitai.info", read_version},
-    {".metadata.json", read_lora_manager},
-    {".cm-info.json", read_stability_matrix},
-};
-
-static const struct kind *kind_of(const char *name)
-{
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-		if (ncm_path_has_suffix(name, kinds[i].ending) && strlen(name) > strlen(kinds[i].ending))
-			return &kinds[i];
-	}
-	return NULL;
+	if (!text && errno != ENOENT && errno != ENOTDIR)
+		survey_tell_unreadable(work, relative, "sidecar", errno);
+	return text;
 }
 
 /* As ncmodel's manifests call what Civitai calls so. */
@@ -184,27 +69,25 @@ static const char *kind_word(const char *type)
 
 static void take_source(struct ncm_survey_model *model, const struct told *told)
 {
-	NCM_AUTO_FREE char *uri = NULL;
-	NCM_AUTO_FREE char *of = told->model ? ncm_asprintf("%llu@", (unsigned long long)told->model) : ncm_strdup("");
-	NCM_AUTO_FREE char *file =
-	    told->file ? ncm_asprintf("?fileId=%llu", (unsigned long long)told->file) : ncm_strdup("");
 	struct ncm_reg_model *entry = &model->entry;
+	char *source = entry->source ? NULL : told_source(told, told->file);
 
-	if (!told->version || entry->source)
+	if (!source)
 		return;
-	uri = ncm_asprintf("civitai:%s%llu%s", of, (unsigned long long)told->version, file);
-	if (ncm_source_check(uri, false, &entry->source, NULL) < 0)
-		return;
+	entry->source = source;
 	entry->revision = ncm_asprintf("%llu", (unsigned long long)told->version);
+	model->source_is_hearsay = true;
 	model->known_by = "civitai";
 }
 
-static void take_word(struct work *work, size_t file, const struct told *told)
+static void take_word(struct work *work, size_t file, struct told *told)
 {
 	struct ncm_survey_model *model = &work->survey->models[work->clues[file].model];
 
-	if (told->has_sha256)
-		survey_tell_sha256(work, file, &told->sha256, "sidecar");
+	for (size_t i = 0; i < told->claim_count; i++) {
+		survey_claim(work, file, &told->claims[i]);
+		told->claims[i] = (struct ncm_survey_claim){0};
+	}
 	if (model->file_count != 1) /* of a set of shards it speaks of one alone */
 		return;
 	take_source(model, told);
@@ -227,26 +110,35 @@ static bool find_model(const struct work *work, const char *stem, size_t *file)
 	return false;
 }
 
-static void match(struct work *work, const char *relative)
+static void read_word(struct work *work, const char *relative, size_t file)
 {
-	const struct kind *kind = kind_of(relative);
-	NCM_AUTO_FREE char *stem = ncm_strndup(relative, strlen(relative) - strlen(kind->ending));
-	size_t size = 0, file;
+	const struct sidecar_kind *kind = sidecar_kind_of(relative);
+	const char *name = ncm_path_base(work->survey->files[file].path);
+	size_t size = 0;
 	NCM_AUTO_FREE char *text = read_text(work, relative, kind->read ? INFO_BYTES : SUM_BYTES, &size);
 	NCM_AUTO_JSON json_t *info =
 	    text && kind->read ? ncm_json_parse(text, size, relative, NCM_E_OTHER, NULL) : NULL;
-	struct told told = {.has_sha256 = false};
+	struct told told = {.claim_count = 0};
 
-	if (!find_model(work, stem, &file)) {
+	if (info)
+		kind->read(info, name, &told);
+	else if (text && !kind->read)
+		sidecar_read_sum(text, name, &told);
+	take_word(work, file, &told);
+	told_clear(&told);
+}
+
+static void match(struct work *work, const char *relative)
+{
+	const struct sidecar_kind *kind = sidecar_kind_of(relative);
+	NCM_AUTO_FREE char *stem = ncm_strndup(relative, strlen(relative) - strlen(kind->ending));
+	size_t file;
+
+	if (find_model(work, stem, &file))
+		read_word(work, relative, file);
+	else
 		survey_settle(work, survey_add(work, relative, "sidecar"), NCM_SURVEY_ORPHANED,
 			      ncm_strdup("the model that it is about is not there"));
-		return;
-	}
-	if (info)
-		kind->read(info, ncm_path_base(work->survey->files[file].path), &told);
-	else if (text && !kind->read)
-		read_sum(text, ncm_path_base(work->survey->files[file].path), &told);
-	take_word(work, file, &told);
 }
 
 /* Automatic1111's titles begin with the kind and go on with the path below that kind's folder. */
@@ -283,7 +175,7 @@ static void take_cached(struct work *work, const char *title, const json_t *cach
 	if (relative && hex && ncm_sha256_parse_any_case(hex, &sha256) == 0 &&
 	    ncm_json_number(cached, "mtime", &mtime) && find_model(work, relative, &file) &&
 	    (double)work->survey->files[file].mtime_ns / 1e9 <= mtime + newer)
-		survey_tell_sha256(work, file, &sha256, "cache.json");
+		survey_claim(work, file, &(struct ncm_survey_claim){.sha256 = sha256, .told_by = "cache.json"});
 }
 
 static void read_cache(struct work *work)
@@ -313,7 +205,7 @@ void sidecars_free(struct sidecars *sidecars)
 
 void sidecars_offer(struct sidecars *sidecars, const char *relative)
 {
-	if (kind_of(relative))
+	if (sidecar_kind_of(relative))
 		ncm_strings_add(&sidecars->names, relative);
 }
 

@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "registry/model.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,9 +26,15 @@ const char *ncm_survey_state_name(enum ncm_survey_state state)
 	    [NCM_SURVEY_UNREFERENCED] = "unreferenced",
 	    [NCM_SURVEY_PARTIAL] = "partial",
 	    [NCM_SURVEY_UNREADABLE] = "unreadable",
+	    [NCM_SURVEY_DIFFERS] = "differs",
 	};
 
 	return names[state];
+}
+
+static bool is_absent(int errnum)
+{
+	return errnum == ENOENT || errnum == ENOTDIR;
 }
 
 static void look_through(struct work *work, const struct ncm_store *store)
@@ -38,6 +45,7 @@ static void look_through(struct work *work, const struct ncm_store *store)
 	    [NCM_STORE_HUGGINGFACE] = survey_huggingface,
 	};
 	NCM_AUTO_CLOSE int dirfd = ncm_store_peek(store);
+	const int failure = dirfd < 0 ? errno : 0;
 	struct ncm_survey_store *out;
 
 	ncm_grow((void **)&work->homes, work->survey->store_count, sizeof *work->homes);
@@ -48,13 +56,16 @@ static void look_through(struct work *work, const struct ncm_store *store)
 	    .id = ncm_strdup(store->id),
 	    .kind = ncm_store_kind_name(store->kind),
 	    .path = ncm_strdup(store->path),
-	    .there = dirfd >= 0,
+	    .there = dirfd >= 0 || !is_absent(failure),
+	    .readable = dirfd >= 0,
 	};
+	work->store = store;
+	work->dirfd = dirfd;
+	if (dirfd < 0 && !is_absent(failure))
+		survey_tell_unreadable(work, "", "folder", failure);
 	if (dirfd < 0)
 		return;
 	work->homes[work->store_index] = ncm_store_home(store, dirfd);
-	work->store = store;
-	work->dirfd = dirfd;
 	surveys[store->kind](work);
 	survey_staging(work);
 }
@@ -88,7 +99,8 @@ static int check_options(const struct ncm_layout *layout, const struct ncm_surve
 		return ncm_error_hint(err, "name one store, or leave out the path");
 	}
 	if (stat(options->path, &status) < 0)
-		return ncm_error_set(err, NCM_E_USAGE, "there is no folder %s", options->path);
+		return is_absent(errno) ? ncm_error_set(err, NCM_E_USAGE, "there is no folder %s", options->path)
+					: ncm_error_errno(err, errno, "cannot look at %s", options->path);
 	if (!S_ISDIR(status.st_mode))
 		return ncm_error_set(err, NCM_E_USAGE, "%s is not a folder", options->path);
 	return 0;
@@ -105,7 +117,7 @@ static void look_at_stores(struct work *work, struct ncm_layout *layout, const s
 	for (size_t i = 0; i < options->store_count && !ncm_interrupted(); i++)
 		look_through(work, ncm_layout_find(layout, options->stores[i]));
 	for (size_t i = 0; options->store_count == 0 && i < layout->count && !ncm_interrupted(); i++) {
-		if (access(layout->stores[i].path, F_OK) == 0)
+		if (access(layout->stores[i].path, F_OK) == 0 || !is_absent(errno))
 			look_through(work, &layout->stores[i]);
 	}
 }
@@ -183,6 +195,7 @@ void ncm_survey_free(struct ncm_survey *survey)
 		free(survey->files[i].role);
 		free(survey->files[i].detail);
 		free(survey->files[i].damaged);
+		claims_clear(&survey->files[i]);
 	}
 	for (size_t i = 0; i < survey->store_count; i++) {
 		free(survey->stores[i].id);

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "source/shared.h"
+#include "store/staging.h"
 #include "store/walk.h"
 
 #include <errno.h>
@@ -40,6 +41,13 @@ static void settle_absent(struct work *work, size_t file, int errnum)
 			      ncm_strdup(strerrordesc_np(errnum) ? strerrordesc_np(errnum) : "error"));
 }
 
+/* Whoever made a link learns nothing through us of a file that is not his and not everybody's to read. */
+static bool leads_to_private(const struct stat *link, const struct stat *file)
+{
+	return !(file->st_mode & S_IROTH) && link->st_uid != 0 && link->st_uid != geteuid() &&
+	       link->st_uid != file->st_uid;
+}
+
 /* Applications follow links among their models, so a survey does; only a regular file is taken for one. */
 static void look(struct work *work, size_t index, const char *relative)
 {
@@ -52,6 +60,7 @@ static void look(struct work *work, size_t index, const char *relative)
 	}
 	if (S_ISLNK(status.st_mode)) {
 		NCM_AUTO_FREE char *link = ncm_path_join(work->store->path, relative);
+		const struct stat of_link = status;
 
 		free(file->real);
 		file->real = realpath(link, NULL);
@@ -60,6 +69,12 @@ static void look(struct work *work, size_t index, const char *relative)
 			if (file->state == NCM_SURVEY_MISSING)
 				survey_settle(work, index, NCM_SURVEY_MISSING,
 					      ncm_strdup("is a link to something that is not there"));
+			return;
+		}
+		if (S_ISREG(status.st_mode) && leads_to_private(&of_link, &status)) {
+			survey_settle(work, index, NCM_SURVEY_UNREADABLE,
+				      ncm_strdup("is somebody's link to a file of somebody else, which not everybody "
+						 "may read"));
 			return;
 		}
 	}
@@ -120,6 +135,38 @@ void survey_tell_sha256(struct work *work, size_t index, const struct ncm_sha256
 	file->has_expected = true;
 	file->expected = *sha256;
 	file->told_by = told_by;
+}
+
+/* Who tells the same again may know more of it. */
+static void claim_join(struct ncm_survey_claim *to, struct ncm_survey_claim *from)
+{
+	if (!to->source && from->source) {
+		to->source = from->source;
+		to->revision = from->revision;
+		from->source = from->revision = NULL;
+	}
+	if (!to->which) {
+		to->which = from->which;
+		from->which = NULL;
+	}
+	if (!*to->tensors)
+		memcpy(to->tensors, from->tensors, sizeof to->tensors);
+	to->size = to->size ? to->size : from->size;
+	claim_clear(from);
+}
+
+void survey_claim(struct work *work, size_t index, struct ncm_survey_claim *claim)
+{
+	struct ncm_survey_file *file = &work->survey->files[index];
+
+	survey_tell_sha256(work, index, &claim->sha256, claim->told_by);
+	for (size_t i = 0; i < file->claim_count; i++) {
+		if (ncm_sha256_equal(&file->claims[i].sha256, &claim->sha256)) {
+			claim_join(&file->claims[i], claim);
+			return;
+		}
+	}
+	*NCM_PUSH(file->claims, file->claim_count) = *claim;
 }
 
 void survey_tell_git_sha1(struct work *work, size_t index, const struct ncm_sha1 *git_sha1, const char *told_by)
@@ -184,9 +231,10 @@ void survey_say(char **field, const char *text)
 static void find_partial(void *context, const struct ncm_walk_entry *entry)
 {
 	struct work *work = context;
+	const enum staging_kind kind = staging_kind_of(entry->name);
 	NCM_AUTO_FREE char *relative = NULL;
 
-	if (!ncm_path_has_suffix(entry->name, ".part"))
+	if (kind != STAGING_PARTIAL && kind != STAGING_REPAIR)
 		return;
 	relative = ncm_asprintf("%s/staging/%s", ncm_store_own(work->store), entry->path);
 	survey_settle(work, survey_add(work, relative, "partial"), NCM_SURVEY_PARTIAL,
@@ -197,5 +245,49 @@ void survey_staging(struct work *work)
 {
 	NCM_AUTO_FREE char *staging = ncm_asprintf("%s/staging", ncm_store_own(work->store));
 
-	ncm_walk(work->dirfd, staging, find_partial, work);
+	survey_walk(work, work->dirfd, staging, staging, false, find_partial, work);
+}
+
+static const char *reason(int errnum)
+{
+	const char *text = strerrordesc_np(errnum);
+
+	return errnum == ELOOP ? "is a link, and links to folders are not followed here" : text ? text : "error";
+}
+
+void survey_tell_unreadable(struct work *work, const char *relative, const char *role, int errnum)
+{
+	survey_settle(work, survey_add(work, relative, role), NCM_SURVEY_UNREADABLE, ncm_strdup(reason(errnum)));
+	work->survey->stores[work->store_index].readable = false;
+}
+
+struct walking {
+	struct work *work;
+	const char *below;
+	void (*found)(void *context, const struct ncm_walk_entry *entry);
+	void *context;
+};
+
+static void tell_found(void *context, const struct ncm_walk_entry *entry)
+{
+	const struct walking *walking = context;
+
+	walking->found(walking->context, entry);
+}
+
+static void tell_unseen(void *context, const char *path, int errnum)
+{
+	const struct walking *walking = context;
+	NCM_AUTO_FREE char *relative = ncm_path_join(walking->below, path);
+
+	if (errnum != ENOENT && (*path || errnum != ENOTDIR))
+		survey_tell_unreadable(walking->work, relative, "folder", errnum);
+}
+
+void survey_walk(struct work *work, int dirfd, const char *relative, const char *below, bool all,
+		 void (*found)(void *context, const struct ncm_walk_entry *entry), void *context)
+{
+	struct walking walking = {work, below, found, context};
+
+	(void)ncm_walk_tell(dirfd, relative, all, tell_found, tell_unseen, &walking);
 }

@@ -22,6 +22,7 @@ struct clue {
 	bool has_git_sha1; /* told by its name, or by a listing beside it */
 	struct ncm_sha1 git_sha1;
 	bool git_differs; /* found by hashing */
+	bool first_use;   /* models.json has the digest of the first bytes that came, and nothing more */
 	bool hashed;
 	int failure;             /* errno of reading it */
 	const char *folder_kind; /* static; or NULL */
@@ -45,7 +46,10 @@ struct work {
 };
 
 /* One kind of store each: puts down everything in work->store. */
-void survey_ollama(struct work *work);      /* ollama.c */
+void survey_ollama(struct work *work); /* ollama.c */
+/* Whether the file is a form of the Ollama manifest that was recorded (false for any other file); also ollama.c. */
+bool survey_is_form_of(const struct work *work, size_t file, const struct ncm_reg_model *model,
+		       const struct ncm_reg_file *recorded);
 void survey_huggingface(struct work *work); /* huggingface.c */
 void survey_folders(struct work *work);     /* folders.c */
 
@@ -64,6 +68,8 @@ bool survey_has(const struct work *work, const char *relative, size_t *file);
 void survey_settle(struct work *work, size_t file, enum ncm_survey_state state, char *detail);
 /* What something tells of a file. Who tells first is believed. `told_by` is static. */
 void survey_tell_sha256(struct work *work, size_t file, const struct ncm_sha256 *sha256, const char *told_by);
+/* Adds what a sidecar tells; takes the claim's strings. Where nobody told a digest yet the first claim does. */
+void survey_claim(struct work *work, size_t file, struct ncm_survey_claim *claim);
 void survey_tell_git_sha1(struct work *work, size_t file, const struct ncm_sha1 *git_sha1, const char *told_by);
 void survey_tell_size(struct work *work, size_t file, uint64_t size);
 /*
@@ -77,6 +83,15 @@ void survey_join(struct work *work, size_t model, size_t file);
 void survey_say(char **field, const char *text);
 /* Our own partial downloads, in the staging folder of any store. */
 void survey_staging(struct work *work);
+/* That a folder or file at a path below the store cannot be read. */
+void survey_tell_unreadable(struct work *work, const char *relative, const char *role, int errnum);
+/*
+ * Walks the folder `relative` below dirfd ("": dirfd itself), which is `below` in the store, as ncm_walk_tell; what
+ * cannot be seen becomes unreadable, but that the folder is not there.
+ */
+struct ncm_walk_entry;
+void survey_walk(struct work *work, int dirfd, const char *relative, const char *below, bool all,
+		 void (*found)(void *context, const struct ncm_walk_entry *entry), void *context);
 
 /* sidecar.c: what lies beside the model files of a folder store. */
 struct sidecars;
@@ -96,6 +111,21 @@ void survey_hash(struct work *work);
 
 /* judge.c: the state of each file and model. */
 void survey_judge(struct work *work);
+
+/* claims.c: the claim that a hashed file meets, or NULL. */
+const struct ncm_survey_claim *claim_met(const struct ncm_survey_file *file);
+/*
+ * The claim that a file which meets none of its claims is compared with: the one of its size (of a truncated file that
+ * which its header says), else the first, and *open: which it is nothing tells.
+ */
+const struct ncm_survey_claim *claim_nearest(const struct ncm_survey_file *file, const struct ncm_facts *facts,
+					     bool *open);
+/* How a sound file that meets none of its claims differs from them. The caller frees it. */
+char *claim_difference(const struct ncm_survey_file *file, const struct ncm_facts *facts);
+/* Whether nothing but claims tells what the file is to be: files beside a model stay behind when it is replaced. */
+bool claim_is_all(const struct ncm_survey_file *file);
+void claim_clear(struct ncm_survey_claim *claim);
+void claims_clear(struct ncm_survey_file *file);
 
 /* entry.c: the models as models.json could have them; afterwards files are sorted, and clues of no more use. */
 void survey_describe(struct work *work);

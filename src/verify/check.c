@@ -11,6 +11,7 @@
 void check_take_status(struct check *check, const struct stat *status)
 {
 	check->regular = S_ISREG(status->st_mode);
+	check->link = S_ISLNK(status->st_mode);
 	check->device = status->st_dev;
 	check->inode = status->st_ino;
 	check->size = (uint64_t)status->st_size;
@@ -21,7 +22,7 @@ void check_look(struct check *check)
 {
 	struct stat status;
 
-	if (lstat(check->path, &status) < 0)
+	if ((check->follow ? stat(check->path, &status) : lstat(check->path, &status)) < 0)
 		check->failure = errno;
 	else
 		check_take_status(check, &status);

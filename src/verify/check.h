@@ -19,7 +19,9 @@ struct check {
 	bool wants_git_sha1;               /* git's name for its content is to be found too */
 	int store_dirfd; /* ncm_store_home of the store that it lies in, borrowed; -1: outside every store */
 	int failure;     /* errno of looking at it or reading it; 0 if that went well */
+	bool follow;     /* it was registered as a link: what it leads to now is looked at */
 	bool regular;
+	bool link;
 	dev_t device;
 	ino_t inode;
 	uint64_t size;
@@ -51,6 +53,17 @@ uint64_t checks_hash(struct check *checks, size_t count, const struct ncm_sink *
 /* ollama.c: adds to an Ollama model of the report's (in-memory) registry the blobs that its manifest names and
  * models.json does not. */
 void verify_add_blobs(struct ncm_verify_report *report, struct ncm_reg_model *model);
+
+/* verify.c: what a quick verify says of one file of a model: it is looked at, its bytes are not read. An Ollama
+ * manifest is, in whatever form it is there. */
+enum ncm_verdict verify_look(const struct ncm_reg_model *model, const struct ncm_reg_file *file);
+
+/*
+ * Whether an Ollama store holds a registered manifest in one of its forms, so that the model is what was registered
+ * although the file's own bytes may not be. False for any other file. *detail says what there is to say; the caller
+ * frees it.
+ */
+bool verify_manifest_is_held(const struct ncm_reg_model *model, const struct ncm_reg_file *file, char **detail);
 
 /* extra.c: files in folders that belong to one of the models wholly, and blobs that no manifest names. */
 void verify_find_extra(const struct ncm_layout *layout, const struct ncm_registry *registry,

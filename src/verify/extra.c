@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
-#include "store/ollama_names.h"
+#include "store/ollama.h"
 #include "store/walk.h"
 
 #include <ncmodel/limits.h>

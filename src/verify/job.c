@@ -10,8 +10,9 @@
 
 static int open_regular(struct check *check)
 {
-	/* No link, no FIFO that hangs: what was looked at before may have been replaced. */
-	int fd = open(check->path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+	/* No link that was none, no FIFO that hangs: what was looked at before may have been replaced. */
+	const int links = check->follow ? 0 : O_NOFOLLOW;
+	int fd = open(check->path, O_RDONLY | O_NONBLOCK | links | O_NOCTTY | O_CLOEXEC);
 	struct stat status;
 
 	if (fd >= 0 && fstat(fd, &status) == 0) {

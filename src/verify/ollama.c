@@ -1,42 +1,42 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an Ollama model consists of is said by its manifest. If models.json names fewer files than that, the model can
- * be broken while every registered file is right.
+ * What an Ollama model consists of is said by its manifest, which a store may hold in several forms (store/ollama.h):
+ * whichever holds it, the model is sound if its configuration and layers are there. If models.json names fewer files
+ * than the manifest, the model can be broken while every registered file is right.
  */
 #include "verify/check.h"
 #include "verify/report.h"
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "digest/hash.h"
+#include "registry/ollama.h"
 
+#include <fcntl.h>
 #include <string.h>
 
-enum { MANIFEST_BYTES = 4 << 20, NAME_LEVELS = 4 /* host/namespace/model/tag */ };
+/* Where a registered manifest lies. */
+struct place {
+	char *store; /* absolute */
+	int dirfd;   /* of it */
+	char *name;  /* canonical */
+};
 
-/* The store's folder, from "<store>/manifests/<host>/<namespace>/<model>/<tag>". The caller frees it. */
-static char *store_of(const char *manifest)
+static void clear_place(struct place *place)
 {
-	NCM_AUTO_FREE char *path = ncm_strdup(manifest);
-	const char marker[] = "/manifests";
-	char *store;
-	size_t size;
+	free(place->store);
+	free(place->name);
+	if (place->dirfd >= 0)
+		close(place->dirfd);
+}
+#define AUTO_PLACE __attribute__((cleanup(clear_place)))
 
-	for (unsigned level = 0; level < NAME_LEVELS; level++) {
-		char *slash = strrchr(path, '/');
-
-		if (!slash)
-			return NULL;
-		*slash = '\0';
-	}
-	size = strlen(path);
-	if (size < sizeof marker || strcmp(path + size + 1 - sizeof marker, marker) != 0)
-		return NULL;
-	path[size + 1 - sizeof marker] = '\0';
-	store = path;
-	path = NULL;
-	return store;
+static bool find_place(const struct ncm_reg_file *file, struct place *place)
+{
+	*place = (struct place){.dirfd = -1};
+	if (!registry_manifest_place(file, &place->store, &place->name))
+		return false;
+	place->dirfd = open(place->store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return place->dirfd >= 0;
 }
 
 static bool has_file(const struct ncm_reg_model *model, const char *path)
@@ -59,13 +59,13 @@ static void make_room(struct ncm_verify_report *report, struct ncm_reg_model *mo
 }
 
 static void add_blob(struct ncm_verify_report *report, struct ncm_reg_model *model, const char *store, char *store_id,
-		     const struct ncm_sha256 *digest, uint64_t size)
+		     const struct ollama_layer *layer)
 {
 	char relative[80];
 	NCM_AUTO_FREE char *path = NULL;
 	struct ncm_reg_file *file;
 
-	ncm_ollama_blob_path(digest, relative);
+	ncm_ollama_blob_path(&layer->digest, relative);
 	path = ncm_path_join(store, relative);
 	if (has_file(model, path))
 		return;
@@ -73,34 +73,53 @@ static void add_blob(struct ncm_verify_report *report, struct ncm_reg_model *mod
 	file->path = file->abs = verify_report_text(report, path);
 	file->store = store_id;
 	file->role = verify_report_text(report, "blob");
-	file->size = size;
-	file->sha256 = *digest;
+	file->size = layer->size;
+	file->sha256 = layer->digest;
 }
 
-static void add_blobs_of(struct ncm_verify_report *report, struct ncm_reg_model *model,
-			 const struct ncm_reg_file *manifest)
+/* Reads what the tag holds of the registered manifest, wherever. A damaged manifest is told as such; what it names now
+ * means nothing. */
+static bool read_form(const struct place *place, const struct ollama_known *known, struct ollama_held *held)
 {
-	NCM_AUTO_FREE char *store = store_of(manifest->abs);
-	size_t size = 0, count = 0;
-	NCM_AUTO_FREE char *text = store ? ncm_read_file(manifest->abs, MANIFEST_BYTES, &size) : NULL;
-	NCM_AUTO_FREE struct ncm_sha256 *blobs = NULL;
-	NCM_AUTO_FREE uint64_t *sizes = NULL;
-	struct ncm_sha256 digest;
-	char **types = NULL;
+	for (int v2 = 0; v2 < 2; v2++) {
+		char *paths[2];
+		const size_t count = ollama_name_paths(place->name, v2 == 1, paths);
+		bool found = false;
 
-	if (!text)
-		return;
-	/* A damaged manifest is told as such; what it names now means nothing. */
-	ncm_sha256_of(text, size, &digest);
-	if (!ncm_sha256_equal(&digest, &manifest->sha256) ||
-	    ncm_ollama_manifest_blobs(text, size, &blobs, &sizes, &types, &count, NULL) < 0)
-		return;
-	make_room(report, model, count);
-	for (size_t i = 0; i < count; i++) {
-		add_blob(report, model, store, manifest->store, &blobs[i], sizes[i]);
-		free(types[i]);
+		for (size_t i = 0; i < count; i++) {
+			if (!found) {
+				ollama_held_clear(held);
+				found = ollama_read_at(place->dirfd, paths[i], held) == OLLAMA_READ &&
+					ollama_held_compare(place->dirfd, held, known, NULL) == OLLAMA_HOLDS_IT;
+			}
+			free(paths[i]);
+		}
+		if (found)
+			return true;
 	}
-	free(types);
+	return false;
+}
+
+static void add_blobs_of(struct ncm_verify_report *report, struct ncm_reg_model *model, const struct ncm_reg_file *file)
+{
+	OLLAMA_AUTO_HELD struct ollama_held held = {0}, child = {0};
+	const struct ollama_manifest *manifest = NULL;
+	AUTO_PLACE struct place place;
+	struct ollama_known known;
+
+	registry_known_manifest(model, file, &known);
+	if (find_place(file, &place) && read_form(&place, &known, &held))
+		manifest = ollama_plain_of(place.dirfd, &held, &known, &child);
+	free(known.blobs);
+	if (!manifest)
+		return;
+	make_room(report, model, manifest->count + 1);
+	for (size_t i = 0; i < manifest->count; i++) {
+		if (!ollama_layer_is_manifest(&manifest->layers[i]))
+			add_blob(report, model, place.store, file->store, &manifest->layers[i]);
+	}
+	if (manifest->has_config)
+		add_blob(report, model, place.store, file->store, &manifest->config);
 }
 
 void verify_add_blobs(struct ncm_verify_report *report, struct ncm_reg_model *model)
@@ -108,11 +127,31 @@ void verify_add_blobs(struct ncm_verify_report *report, struct ncm_reg_model *mo
 	const size_t count = model->file_count;
 
 	for (size_t i = 0; i < count; i++) {
-		if (model->files[i].role && strcmp(model->files[i].role, "manifest") == 0) {
-			/* A copy: the array moves when it grows. */
-			const struct ncm_reg_file manifest = model->files[i];
+		/* A copy: the array moves when it grows. */
+		const struct ncm_reg_file file = model->files[i];
 
-			add_blobs_of(report, model, &manifest);
-		}
+		add_blobs_of(report, model, &file);
 	}
+}
+
+bool verify_manifest_is_held(const struct ncm_reg_model *model, const struct ncm_reg_file *file, char **detail)
+{
+	AUTO_PLACE struct place place;
+	struct ollama_known known;
+	struct ollama_tag tag;
+
+	*detail = NULL;
+	if (!find_place(file, &place))
+		return false;
+	registry_known_manifest(model, file, &known);
+	ollama_tag_look(place.dirfd, place.name, &known, &tag);
+	free(known.blobs);
+	if (tag.v2 == OLLAMA_HOLDS_ANOTHER)
+		*detail =
+		    ncm_strdup("Ollama 0.40 and newer run another manifest of this name, from " OLLAMA_MANIFESTS_V2);
+	else if (tag.v2 == OLLAMA_HOLDS_UNKNOWN)
+		*detail = ncm_strdup("what Ollama 0.40 and newer run under this name cannot be read");
+	else if (tag.legacy != OLLAMA_HOLDS_IT)
+		*detail = ncm_strdup("is there in a form of Ollama 0.40");
+	return tag.v2 == OLLAMA_HOLDS_IT || tag.legacy == OLLAMA_HOLDS_IT;
 }

@@ -42,33 +42,11 @@ static int open_damaged(const struct ncm_repair *repair, struct ncm_error *err)
 	return ncm_error_set(err, NCM_E_DAMAGED, "%s was changed while it was to be repaired", repair->relative);
 }
 
-/* Returns how many bytes there are, or -1. */
-static ssize_t read_span(int fd, uint8_t *bytes, size_t size, uint64_t start)
-{
-	size_t done = 0;
-
-	while (done < size) {
-		const ssize_t got =
-		    ncm_interrupted() ? -1 : pread(fd, bytes + done, size - done, (off_t)(start + done));
-
-		if (ncm_interrupted())
-			errno = EINTR;
-		else if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			break;
-		done += (size_t)got;
-	}
-	return (ssize_t)done;
-}
-
 static int repair_span(const struct ncm_repair *repair, const struct ncm_checkpoints *checkpoints, size_t span, int fd,
 		       uint8_t *bytes, struct ncm_error *err)
 {
 	const uint64_t start = ncm_span_start(span), end = ncm_span_end(checkpoints, span);
-	const ssize_t size = read_span(repair->partial_fd, bytes, (size_t)(end - start), start);
+	const ssize_t size = ncm_pread_all(repair->partial_fd, bytes, (size_t)(end - start), start);
 	struct ncm_span_proof proof;
 
 	if (size < 0) {

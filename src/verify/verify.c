@@ -10,8 +10,6 @@
 #include <errno.h>
 #include <string.h>
 
-static const struct ncm_sha256 no_digest;
-
 /* One verify under way. */
 struct verify {
 	struct ncm_verify_report *report;
@@ -24,7 +22,7 @@ struct verify {
 
 static bool has_digest(const struct ncm_reg_file *file)
 {
-	return !ncm_sha256_equal(&file->sha256, &no_digest);
+	return !ncm_sha256_is_zero(&file->sha256);
 }
 
 /* A path that several models name is one check. */
@@ -40,6 +38,7 @@ static void add_file(struct verify *verify, json_t *seen, const struct ncm_reg_m
 		struct check *check = NCM_PUSH(verify->checks, verify->check_count);
 
 		check->path = file->abs;
+		check->follow = file->target != NULL;
 		check->model = model->id;
 		check->twin = index;
 		json_object_set_new_nocheck(seen, file->abs, json_integer((json_int_t)index));
@@ -97,15 +96,19 @@ static enum ncm_verdict verdict(struct ncm_verify_file *out, enum ncm_verdict is
 	return is;
 }
 
-static enum ncm_verdict judge(const struct check *check, bool quick, struct ncm_verify_file *out)
+static enum ncm_verdict judge_bytes(const struct check *check, bool quick, struct ncm_verify_file *out)
 {
 	const struct ncm_reg_file *file = out->file;
 
 	if (check->failure == ENOENT || check->failure == ENOTDIR)
-		return verdict(out, NCM_VERDICT_MISSING, ncm_strdup("is not there"));
+		return verdict(out, NCM_VERDICT_MISSING,
+			       ncm_strdup(check->follow ? "is not there, or leads to nothing" : "is not there"));
 	if (check->failure)
 		return verdict(out, NCM_VERDICT_UNREADABLE,
 			       ncm_strdup(strerrordesc_np(check->failure) ? strerrordesc_np(check->failure) : "error"));
+	if (check->link)
+		return verdict(out, NCM_VERDICT_UNREADABLE,
+			       ncm_strdup("is not a regular file but a link now: `ncmodel adopt` records it as one"));
 	if (!check->regular)
 		return verdict(out, NCM_VERDICT_UNREADABLE, ncm_strdup("is not a regular file"));
 	if (!has_digest(file))
@@ -123,6 +126,36 @@ static enum ncm_verdict judge(const struct check *check, bool quick, struct ncm_
 		return verdict(out, NCM_VERDICT_DAMAGED, damage_text(check, file));
 	}
 	return NCM_VERDICT_OK;
+}
+
+/* A manifest of Ollama's may be there in another form. */
+static enum ncm_verdict judge(const struct check *check, bool quick, struct ncm_verify_file *out)
+{
+	const enum ncm_verdict bytes = judge_bytes(check, quick, out);
+	char *detail = NULL;
+
+	if (!has_digest(out->file) || !verify_manifest_is_held(out->model, out->file, &detail) ||
+	    (bytes == NCM_VERDICT_OK && !detail)) {
+		free(detail);
+		return bytes;
+	}
+	free(out->detail);
+	free(out->damaged);
+	out->damaged = NULL;
+	out->damaged_count = 0;
+	return verdict(out, NCM_VERDICT_OK, detail);
+}
+
+enum ncm_verdict verify_look(const struct ncm_reg_model *model, const struct ncm_reg_file *file)
+{
+	struct check check = {.path = file->abs, .follow = file->target != NULL};
+	struct ncm_verify_file out = {.model = model, .file = file};
+	enum ncm_verdict verdict;
+
+	check_look(&check);
+	verdict = judge(&check, true, &out);
+	free(out.detail);
+	return verdict;
 }
 
 static void judge_all(struct verify *verify)
@@ -148,22 +181,23 @@ static void judge_all(struct verify *verify)
 	}
 }
 
-/* Of one model's files. Damage outweighs absence. NULL: a file without a digest was not proved to be anything. */
+/* Of one model's files. Damage outweighs absence. NULL: a file without a digest, or one that cannot be read, was not
+ * proved to be anything. */
 static const char *result_of(const struct ncm_verify_report *report, size_t first, size_t end)
 {
-	const char *result = "ok";
+	bool damaged = false, missing = false, unknown = false;
 
-	for (size_t i = first; i < end && strcmp(result, "damaged") != 0; i++) {
+	for (size_t i = first; i < end; i++) {
 		const struct ncm_verify_file *file = &report->files[i];
 
 		if (file->verdict == NCM_VERDICT_MISSING)
-			result = "missing";
-		else if (file->verdict != NCM_VERDICT_OK)
-			result = "damaged";
-		else if (!has_digest(file->file) && strcmp(result, "ok") == 0)
-			return NULL;
+			missing = true;
+		else if (file->verdict == NCM_VERDICT_UNREADABLE || !has_digest(file->file))
+			unknown = true;
+		else
+			damaged = damaged || file->verdict != NCM_VERDICT_OK;
 	}
-	return result;
+	return damaged ? "damaged" : missing ? "missing" : unknown ? NULL : "ok";
 }
 
 /* What was read and found right need not be read again by the next pull, though its mtime is another. */
@@ -177,7 +211,8 @@ static int touch_right(const struct verify *verify, struct ncm_error *err)
 		const struct ncm_verify_file *file = &report->files[i];
 		const struct check *check = &verify->checks[verify->check_of[i]];
 
-		if (file->verdict == NCM_VERDICT_OK && check->hashed && file->file->mtime_ns != check->mtime_ns)
+		if (file->verdict == NCM_VERDICT_OK && check->hashed &&
+		    ncm_sha256_equal(&check->sha256, &file->file->sha256) && file->file->mtime_ns != check->mtime_ns)
 			*NCM_PUSH(touches, count) =
 			    (struct ncm_reg_touch){file->model->id, file->file->abs, check->mtime_ns};
 	}
