@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+#include "carry/carry.h"
+
+#include "base/file.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "verify/check.h"
+
+#include <string.h>
+
+/* The stores that this run writes to, each once, in an order that is the same in every process. */
+static struct ncm_store **stores_used(const struct planned *planned, size_t *count)
+{
+	const struct ncm_layout *layout = planned->run->layout;
+	NCM_AUTO_FREE bool *used = ncm_calloc(layout->count + 1, sizeof *used);
+	struct ncm_store **stores = NULL;
+
+	*count = 0;
+	for (size_t i = 0; i < planned->contents.count; i++) {
+		const struct content *content = &planned->contents.items[i];
+
+		for (size_t k = 0; k < content->place_count; k++)
+			used[content->places[k].store - layout->stores] = true;
+	}
+	for (size_t i = 0; i < layout->count; i++) {
+		if (used[i])
+			*NCM_PUSH(stores, *count) = &layout->stores[i];
+	}
+	ncm_stores_order(stores, count);
+	return stores;
+}
+
+static void fail_users_of(const struct planned *planned, const struct ncm_store *store, const struct ncm_error *why)
+{
+	for (size_t i = 0; i < planned->contents.count; i++) {
+		const struct content *content = &planned->contents.items[i];
+
+		for (size_t k = 0; k < content->place_count; k++) {
+			struct chosen_model *model = model_of(planned->run, content->places[k].wanted);
+
+			if (model->error.code != NCM_OK || strcmp(content->places[k].store->path, store->path) != 0)
+				continue;
+			ncm_error_set(&model->error, why->code, "%s: %s", model->model->id, why->message);
+			if (why->hint)
+				ncm_error_hint(&model->error, "%s", why->hint);
+		}
+	}
+}
+
+/* Opens every store and takes its lock, so that no other run works in it. locks[i] is -1 for a store that cannot be
+ * used. */
+static int lock_stores(struct planned *planned, struct ncm_store **stores, size_t count, int *locks,
+		       struct ncm_error *err)
+{
+	struct run *run = planned->run;
+
+	for (size_t i = 0; i < count; i++) {
+		struct ncm_error why = NCM_ERROR_INIT;
+
+		locks[i] = ncm_store_lock(stores[i], run->options.no_wait, &run->sink, &why);
+		if (why.code == NCM_E_BUSY || why.code == NCM_E_INTERRUPTED)
+			return ncm_error_move(err, &why);
+		if (why.code != NCM_OK)
+			fail_users_of(planned, stores[i], &why);
+		ncm_error_clear(&why);
+	}
+	/* Several ids may name one folder: they share what was opened. */
+	for (size_t i = 0; i < run->layout->count; i++) {
+		struct ncm_store *store = &run->layout->stores[i];
+
+		for (size_t k = 0; k < count; k++) {
+			if (store != stores[k] && store->dirfd < 0 && strcmp(store->path, stores[k]->path) == 0)
+				(void)ncm_store_open(store, NULL);
+		}
+	}
+	return 0;
+}
+
+static bool anything_to_do(const struct carry *carry)
+{
+	const struct planned *planned = carry->planned;
+
+	for (size_t i = 0; i < planned->contents.count; i++) {
+		if (planned->contents.items[i].place_count > 0 && !item_is_right(&planned->items[i]))
+			return true;
+	}
+	for (size_t i = 0; i < carry->run->model_count && !planned->repairs; i++) {
+		if (carry->run->models[i].error.code == NCM_OK && carry_needs_record(carry, i))
+			return true;
+	}
+	return false;
+}
+
+/* Another run may have done part of the work while this one waited for the locks. */
+static int look_again(struct planned *planned, struct ncm_error *err)
+{
+	if (run_reload_registry(planned->run, err) < 0)
+		return -1;
+	plan_judge(planned);
+	/* What was not judged again may speak of entries that are gone. */
+	if (ncm_interrupted())
+		return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted; nothing was changed");
+	plan_refuse(planned);
+	return space_check(planned, err);
+}
+
+static void look_at_model(struct chosen_model *model, const struct outcome *outcome)
+{
+	const struct ncm_reg_model entry = {
+	    .id = model->id, .files = outcome->files, .file_count = outcome->file_count};
+
+	for (size_t i = 0; i < entry.file_count && model->error.code == NCM_OK; i++) {
+		const enum ncm_verdict verdict = verify_look(&entry, &entry.files[i]);
+
+		if (verdict != NCM_VERDICT_OK)
+			ncm_error_set(&model->error, NCM_E_DAMAGED, "%s: %s is %s right after the pull",
+				      model->model->id, entry.files[i].abs, ncm_verdict_name(verdict));
+	}
+}
+
+/*
+ * The last look over what was pulled, and nothing else: its bytes were hashed as they were written, so the files'
+ * presence, size and mtime and the Ollama manifests are checked here, not every byte again: `ncmodel verify` does that.
+ */
+static void look_at_pulled(const struct carry *carry)
+{
+	const struct run *run = carry->run;
+	size_t models = 0, files = 0;
+
+	for (size_t i = 0; i < run->model_count; i++) {
+		const struct outcome *outcome = &carry->outcomes[i];
+
+		if (!outcome->registered || !outcome->changed)
+			continue;
+		look_at_model(&run->models[i], outcome);
+		files += outcome->file_count;
+		models++;
+	}
+	if (models > 0)
+		ncm_emit_text(&run->sink, NCM_EVENT_NOTE,
+			      "checked %zu files of %zu models: there, with the size and digest they were fetched with",
+			      files, models);
+}
+
+static int work(struct carry *carry, struct ncm_error *err)
+{
+	size_t count;
+	NCM_AUTO_FREE struct ncm_store **stores = stores_used(carry->planned, &count);
+	NCM_AUTO_FREE int *locks = ncm_calloc(count + 1, sizeof *locks);
+	int failed;
+
+	for (size_t i = 0; i < count; i++)
+		locks[i] = -1;
+	failed = lock_stores(carry->planned, stores, count, locks, err);
+	if (!failed)
+		failed = look_again(carry->planned, err);
+	if (!failed)
+		failed = carry_fetch(carry, err);
+	for (size_t i = 0; i < count; i++)
+		ncm_lock_release(locks[i]);
+	return failed;
+}
+
+static void carry_begin(struct carry *carry, struct planned *planned)
+{
+	const struct run *run = planned->run;
+
+	*carry = (struct carry){.planned = planned,
+				.run = planned->run,
+				.tasks = ncm_calloc(planned->contents.count + 1, sizeof *carry->tasks),
+				.outcomes = ncm_calloc(run->model_count + 1, sizeof *carry->outcomes)};
+	for (size_t i = 0; i < planned->contents.count; i++) {
+		struct task *task = &carry->tasks[i];
+		const struct content *content = &planned->contents.items[i];
+		const struct wanted *wanted = &run->wanted[content->wanted];
+
+		task->item = &planned->items[i];
+		task->unpinned = !content->has_sha256;
+		task->origins = ncm_calloc(content->place_count + 1, sizeof *task->origins);
+		while (task->alternate + 1 < wanted->spec->from.count &&
+		       strcmp(wanted->spec->from.items[task->alternate], wanted->uri) != 0)
+			task->alternate++;
+	}
+}
+
+static void carry_end(struct carry *carry)
+{
+	for (size_t i = 0; i < carry->planned->contents.count; i++) {
+		struct task *task = &carry->tasks[i];
+
+		free(task->partial);
+		free(task->origins);
+		ncm_resolution_free(task->own);
+		for (size_t k = 0; k < task->mirror_count; k++)
+			ncm_resolution_free(task->mirrors[k]);
+		free(task->mirrors);
+		free(task->places);
+		free(task->server_name);
+		ncm_checkpoints_clear(&task->checkpoints);
+		ncm_unpacked_free(task->unpacked, task->unpacked_count);
+		ncm_error_clear(&task->error);
+	}
+	for (size_t i = 0; i < carry->run->model_count; i++)
+		outcome_clear(&carry->outcomes[i]);
+	free(carry->tasks);
+	free(carry->outcomes);
+	free(carry->ready);
+}
+
+int ncm_plan_run(struct ncm_plan *plan, const struct ncm_sink *sink, struct ncm_result **result, struct ncm_error *err)
+{
+	struct planned *planned = plan->impl;
+	struct run *run = planned->run;
+	const double started = ncm_monotonic();
+	struct carry carry;
+	int failed = 0;
+
+	if (result)
+		*result = NULL;
+	if (sink)
+		run->user_sink = *sink;
+	if (space_check(planned, err) < 0)
+		return ncm_error_hint(err, "%s; or free some space, or lower the reserve",
+				      plan->fits ? plan->fits : "");
+	carry_begin(&carry, planned);
+	if (anything_to_do(&carry)) {
+		failed = work(&carry, err);
+		if (!planned->repairs)
+			look_at_pulled(&carry);
+	} else {
+		for (size_t i = 0; i < run->model_count; i++)
+			carry.outcomes[i].registered = run->models[i].error.code == NCM_OK;
+	}
+	if (result)
+		*result = carry_result(&carry, started);
+	carry_end(&carry);
+	return failed;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Carrying a plan out: each content is fetched, checked, placed; each model whose content is complete is recorded. A
+ * repair is carried out by the same steps, and records nothing.
+ */
+#ifndef NCM_CARRY_CARRY_H
+#define NCM_CARRY_CARRY_H
+
+#include "archive/archive.h"
+#include "plan/plan.h"
+
+enum task_state {
+	TASK_OPEN,
+	TASK_FETCHED, /* the partial is complete */
+	TASK_PLACED,
+	TASK_FAILED,
+};
+
+/* One content under way. */
+struct task {
+	struct plan_item *item;
+	enum task_state state;
+	bool settled;             /* nobody waits for it; as it was counted last */
+	char *partial;            /* its name in the first place's staging folder */
+	bool unpinned;            /* its SHA-256 was not known beforehand */
+	enum ncm_origin *origins; /* of each place: how it came there in this run; UNKNOWN: it was there */
+	uint64_t received;
+	/* Mirror fail-over: the place that is in use, and others that serve the same digest at the same time. */
+	size_t alternate;           /* index into the spec's `from` */
+	struct ncm_resolution *own; /* when an alternate was resolved for this content alone */
+	struct ncm_resolution **mirrors;
+	struct ncm_place *places; /* where it is there */
+	size_t mirror_count;
+	const char *served_by; /* URI */
+	char *server_name;
+	/* results of the transfer */
+	struct ncm_checkpoints checkpoints;
+	struct ncm_unpacked *unpacked;
+	size_t unpacked_count;
+	/* Of a file of which only ranges are fetched: */
+	uint64_t range_received; /* in this run */
+	bool ranges_tried;       /* what came of them did not hold once */
+	bool again;              /* to be fetched once more from the same place */
+	struct ncm_error error;
+};
+
+/* What becomes of one model. */
+struct outcome {
+	bool registered; /* it is whole, and models.json says so */
+	bool changed;    /* something about it had to be done */
+	size_t awaited;  /* contents that it still waits for */
+	size_t recount;  /* that it was counted in last */
+	/* What was recorded of it in this run. */
+	struct ncm_reg_file *files;
+	size_t file_count;
+};
+
+struct carry {
+	struct planned *planned;
+	struct run *run;
+	struct task *tasks;       /* one for each content */
+	struct outcome *outcomes; /* one for each model */
+	size_t *ready;            /* models whose content is complete, to be finished */
+	size_t ready_count;
+	size_t recounts;
+};
+
+/* fetch.c: rounds of transfers; each content that is complete is handed on at once. */
+int carry_fetch(struct carry *carry, struct ncm_error *err);
+
+/* ready.c */
+/* Counts what each model waits for, and lists those that wait for nothing. */
+void carry_count(struct carry *carry);
+/* The same for those that want a content, after its state has changed. */
+void task_recount(struct carry *carry, struct task *task);
+/* Finishes the models that are listed. */
+void carry_finish_ready(struct carry *carry);
+
+/* mirrors.c */
+/* Asks for the task's next alternate. Returns 0 when its content is that alternate's, or -1 when there is none left. */
+int task_next_alternate(struct carry *carry, struct task *task);
+/* Asks the other places of a large content with a known digest whether they have the same: then they serve it together.
+ */
+void task_find_mirrors(struct carry *carry, struct task *task);
+
+/* place.c: final names for what was fetched or is elsewhere on this machine. */
+void task_place(struct carry *carry, struct task *task);
+/* A place counts if the model that wants it can still be had. */
+bool place_counts(const struct carry *carry, const struct place *place);
+void task_told(const struct carry *carry, const struct task *task, size_t place, const char *how);
+
+/* mend.c: the ranges of a damaged file, put where it lies. Returns 0 when the first place is right, 1 when it is to be
+ * fetched again (as a whole), or -1. */
+int task_mend(struct carry *carry, struct task *task);
+
+/* record.c: models whose content is complete get their places, and then the lock and models.json name them. */
+void carry_finish(struct carry *carry, const size_t *models, size_t count);
+void outcome_clear(struct outcome *outcome);
+/* Whether models.json is to be written for this model. */
+bool carry_needs_record(const struct carry *carry, size_t model);
+
+/* result.c */
+struct ncm_result *carry_result(const struct carry *carry, double started);
+
+#endif

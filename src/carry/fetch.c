@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rounds of transfers. While the engine fetches, another thread finishes the models whose content is complete. What
+ * failed at one place is tried at the next in a further round (mirror fail-over).
+ */
+#include "carry/carry.h"
+
+#include "base/mem.h"
+#include "base/thread.h"
+
+#include <string.h>
+
+struct round {
+	struct carry *carry;
+	struct task **tasks;
+	struct ncm_transfer_item *transfers;
+	size_t count;
+	/* The queue to the finisher: indices of completed transfers. */
+	pthread_mutex_t mutex;
+	pthread_cond_t filled;
+	size_t *queue;
+	size_t queued, taken;
+	bool closed;
+};
+
+static void take_bytes(struct task *task, const struct ncm_transfer_item *transfer)
+{
+	struct content *content = task->item->content;
+
+	task->state = TASK_FETCHED;
+	task->served_by =
+	    transfer->served_by == 0 ? content->resolution->uri : task->mirrors[transfer->served_by - 1]->uri;
+	if (task->item->mend.count == 0) {
+		content->has_size = content->has_sha256 = true;
+		content->size = transfer->final_size;
+		content->sha256 = transfer->final_sha256;
+	}
+	ncm_error_clear(&task->error);
+}
+
+static void take_result(struct carry *carry, struct task *task, struct ncm_transfer_item *transfer)
+{
+	task->received += transfer->received;
+	task->range_received += task->item->mend.count > 0 ? transfer->received : 0;
+	free(task->server_name);
+	task->server_name = transfer->server_name;
+	transfer->server_name = NULL;
+	ncm_checkpoints_clear(&task->checkpoints);
+	task->checkpoints = transfer->checkpoints;
+	transfer->checkpoints = (struct ncm_checkpoints){0};
+	if (transfer->done) {
+		take_bytes(task, transfer);
+		task_recount(carry, task);
+		return;
+	}
+	/* The first place's reason is the one to act on. */
+	if (task->error.code == NCM_OK)
+		ncm_error_move(&task->error, &transfer->error);
+	ncm_error_clear(&transfer->error);
+}
+
+static void *finisher(void *argument)
+{
+	struct round *round = argument;
+
+	for (;;) {
+		size_t first, last;
+
+		pthread_mutex_lock(&round->mutex);
+		while (round->taken == round->queued && !round->closed)
+			pthread_cond_wait(&round->filled, &round->mutex);
+		if (round->taken == round->queued) {
+			pthread_mutex_unlock(&round->mutex);
+			return NULL;
+		}
+		/* What has piled up meanwhile is finished, and written down, at once. */
+		first = round->taken;
+		last = round->taken = round->queued;
+		pthread_mutex_unlock(&round->mutex);
+		for (size_t i = first; i < last; i++)
+			take_result(round->carry, round->tasks[round->queue[i]], &round->transfers[round->queue[i]]);
+		carry_finish_ready(round->carry);
+	}
+}
+
+/* The engine tells of a complete file by its FETCHED event; the result is in the transfer by then. */
+static void on_event(void *context, const struct ncm_event *event)
+{
+	struct round *round = context;
+
+	ncm_emit(&round->carry->run->sink, event);
+	if (event->type != NCM_EVENT_FETCHED)
+		return;
+	pthread_mutex_lock(&round->mutex);
+	round->queue[round->queued++] = event->slot;
+	pthread_cond_signal(&round->filled);
+	pthread_mutex_unlock(&round->mutex);
+}
+
+static int run_round(struct round *round, struct ncm_error *err)
+{
+	const struct ncm_config *config = round->carry->run->config;
+	const struct ncm_transfer_options options = {.jobs = config->jobs,
+						     .connections = config->connections,
+						     .limit_rate = config->limit_rate,
+						     .retries = config->retries};
+	const struct ncm_sink sink = {on_event, round};
+	pthread_t thread;
+	int result;
+
+	if (pthread_create(&thread, NULL, finisher, round) != 0)
+		return ncm_error_set(err, NCM_E_OTHER, "cannot start a thread");
+	result = ncm_transfer_run(round->carry->run->http, round->transfers, round->count, &options, &sink, err);
+	pthread_mutex_lock(&round->mutex);
+	round->closed = true;
+	pthread_cond_signal(&round->filled);
+	pthread_mutex_unlock(&round->mutex);
+	pthread_join(thread, NULL);
+	for (size_t i = 0; i < round->count; i++) {
+		if (!round->transfers[i].done)
+			take_result(round->carry, round->tasks[i], &round->transfers[i]);
+	}
+	return result;
+}
+
+/* Another place may have what this one could not give; it cannot mend our disk or a missing consent. */
+static bool worth_an_alternate(const struct task *task)
+{
+	switch (task->error.code) {
+	case NCM_E_NO_SPACE:
+	case NCM_E_IO:
+	case NCM_E_POLICY:
+	case NCM_E_INTERRUPTED:
+		return false;
+	default:
+		return task->state == TASK_OPEN;
+	}
+}
+
+bool place_counts(const struct carry *carry, const struct place *place)
+{
+	return model_of(carry->run, place->wanted)->error.code == NCM_OK;
+}
+
+/* Fetches go to the first place that still counts and whose store could be opened; that becomes the first of all. */
+static bool pick_staging(const struct carry *carry, struct task *task)
+{
+	struct content *content = task->item->content;
+
+	for (size_t i = 0; i < content->place_count; i++) {
+		const struct place place = content->places[i];
+		const struct step step = task->item->steps[i];
+
+		if (place.store->staging < 0 || !place_counts(carry, &place))
+			continue;
+		content->places[i] = content->places[0];
+		content->places[0] = place;
+		task->item->steps[i] = task->item->steps[0];
+		task->item->steps[0] = step;
+		if (i > 0)
+			task->item->mend.count = 0; /* they are another place's */
+		return true;
+	}
+	return false;
+}
+
+static void fail_models(const struct carry *carry, const struct task *task)
+{
+	const struct content *content = task->item->content;
+
+	for (size_t i = 0; i < content->place_count; i++)
+		model_fail(model_of(carry->run, content->places[i].wanted), &task->error);
+}
+
+/* Other bytes than were pinned: who pinned them can take others. */
+static void hint_at_pin(const struct carry *carry, struct task *task)
+{
+	const struct wanted *wanted = &carry->run->wanted[task->item->content->wanted];
+
+	if (task->error.code != NCM_E_CHECKSUM || task->error.hint)
+		return;
+	if (wanted->spec->has_sha256)
+		ncm_error_hint(&task->error,
+			       "the manifest pins other bytes than are served: correct it, or the source");
+	else if (wanted_lock_entry(carry->run, wanted))
+		ncm_error_hint(&task->error,
+			       "the lock pins other bytes than are served; to take what is served now: "
+			       "ncmodel pull --update %s",
+			       model_id(carry->run, wanted));
+}
+
+static void give_up(const struct carry *carry, struct task *task)
+{
+	hint_at_pin(carry, task);
+	task->state = TASK_FAILED;
+	fail_models(carry, task);
+}
+
+/* A file that could not be mended in its place is fetched whole, which the plan's space did not count. */
+static bool try_again(const struct carry *carry, struct task *task)
+{
+	const bool again = task->again;
+
+	task->again = false;
+	return again && space_check(carry->planned, &task->error) == 0;
+}
+
+static bool is_to_fetch(struct carry *carry, struct task *task, bool first)
+{
+	const struct content *content = task->item->content;
+
+	if (!content->artifact->url) {
+		/* The lock told its digest alone: it was here, and is gone since the plan was made. */
+		ncm_error_set(&task->error, NCM_E_IO, "%s was here and is gone now", content->name);
+		ncm_error_hint(&task->error, "pull again: then it is fetched");
+		return false;
+	}
+	if (first || try_again(carry, task))
+		return true;
+	if (!worth_an_alternate(task) || task_next_alternate(carry, task) < 0)
+		return false;
+	ncm_emit_text(&carry->run->sink, NCM_EVENT_NOTE, "%s: %s; trying %s", content->name, task->error.message,
+		      content->resolution->uri);
+	return true;
+}
+
+static size_t gather(struct carry *carry, bool first, struct task **chosen)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < carry->planned->contents.count; i++) {
+		struct task *task = &carry->tasks[i];
+
+		if (task->state != TASK_OPEN || task->item->content->place_count == 0 ||
+		    !item_needs_network(task->item) || !pick_staging(carry, task))
+			continue;
+		if (is_to_fetch(carry, task, first))
+			chosen[count++] = task;
+		else
+			give_up(carry, task);
+	}
+	return count;
+}
+
+static void find_mirrors(void *context, size_t index)
+{
+	struct round *round = context;
+
+	task_find_mirrors(round->carry, round->tasks[index]);
+}
+
+static void describe_transfer(const struct carry *carry, struct task *task, struct ncm_transfer_item *transfer)
+{
+	free(task->partial);
+	task->partial = item_partial(task->item);
+	item_transfer(carry->run, task->item, task->partial, transfer);
+	transfer->mirrors = task->places;
+	transfer->mirror_count = task->mirror_count;
+}
+
+static int fetch_round(struct carry *carry, struct task **chosen, size_t count, struct ncm_error *err)
+{
+	struct round round = {.carry = carry, .tasks = chosen, .count = count};
+	int result;
+
+	round.transfers = ncm_calloc(count, sizeof *round.transfers);
+	round.queue = ncm_calloc(count, sizeof *round.queue);
+	pthread_mutex_init(&round.mutex, NULL);
+	pthread_cond_init(&round.filled, NULL);
+	ncm_parallel(RESOLVE_THREADS, count, find_mirrors, &round);
+	for (size_t i = 0; i < count; i++)
+		describe_transfer(carry, chosen[i], &round.transfers[i]);
+	result = run_round(&round, err);
+	pthread_cond_destroy(&round.filled);
+	pthread_mutex_destroy(&round.mutex);
+	free(round.queue);
+	free(round.transfers);
+	return result;
+}
+
+static void refuse_offline(const struct carry *carry, struct task **chosen, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		ncm_error_set(&chosen[i]->error, NCM_E_NETWORK, "%s is not here, and --offline forbids to fetch it",
+			      chosen[i]->item->content->name);
+		ncm_error_hint(&chosen[i]->error, "without --offline it is fetched");
+		give_up(carry, chosen[i]);
+	}
+}
+
+int carry_fetch(struct carry *carry, struct ncm_error *err)
+{
+	NCM_AUTO_FREE struct task **chosen = ncm_calloc(carry->planned->contents.count + 1, sizeof *chosen);
+	size_t count;
+
+	carry_count(carry);
+	carry_finish_ready(carry); /* what needs no network */
+	for (bool first = true; (count = gather(carry, first, chosen)) > 0; first = false) {
+		if (carry->run->options.offline)
+			refuse_offline(carry, chosen, count);
+		else if (fetch_round(carry, chosen, count, err) < 0)
+			return -1;
+	}
+	return 0;
+}

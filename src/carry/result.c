@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "carry/carry.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+
+/* What one content brought for a model. */
+static void add_content(const struct carry *carry, const struct task *task, size_t model, struct ncm_result_model *out)
+{
+	const struct content *content = task->item->content;
+
+	out->size += content->size;
+	if (carry->run->wanted[content->places[0].wanted].model == model)
+		out->fetched += task->received;
+	out->first_use = out->first_use || (content->first_use && task->state == TASK_PLACED && task->received > 0);
+	if (!out->served_by && task->served_by)
+		out->served_by = ncm_strdup(task->served_by);
+}
+
+static void describe(const struct carry *carry, size_t index, struct ncm_result *result)
+{
+	const struct contents *contents = &carry->planned->contents;
+	const struct chosen_model *model = &carry->run->models[index];
+	const struct outcome *outcome = &carry->outcomes[index];
+	struct ncm_result_model *out = &result->models[index];
+
+	out->model = model->model;
+	for (size_t i = contents->first[index]; i < contents->first[index + 1]; i++)
+		add_content(carry, &carry->tasks[contents->of_models[i]], index, out);
+	result->fetched += out->fetched;
+	if (model->error.code != NCM_OK) {
+		out->outcome = NCM_OUTCOME_FAILED;
+		model_error_copy(&out->error, model);
+	} else if (!outcome->registered) {
+		out->outcome = NCM_OUTCOME_FAILED;
+		ncm_error_set(&out->error, NCM_E_INTERRUPTED, "%s: interrupted; what was fetched is kept",
+			      model->model->id);
+	} else {
+		out->outcome = outcome->changed ? NCM_OUTCOME_PULLED : NCM_OUTCOME_PRESENT;
+	}
+	result->failed += out->outcome == NCM_OUTCOME_FAILED;
+	result->pulled += out->outcome == NCM_OUTCOME_PULLED;
+	result->present += out->outcome == NCM_OUTCOME_PRESENT;
+}
+
+struct ncm_result *carry_result(const struct carry *carry, double started)
+{
+	struct ncm_result *result = ncm_calloc(1, sizeof *result);
+	bool enough;
+
+	result->count = carry->run->model_count;
+	result->models = ncm_calloc(result->count + 1, sizeof *result->models);
+	for (size_t i = 0; i < result->count; i++)
+		describe(carry, i, result);
+	result->seconds = ncm_monotonic() - started;
+	space_measure(carry->planned, &result->disks, &result->disk_count, &enough);
+	return result;
+}
+
+void ncm_result_free(struct ncm_result *result)
+{
+	if (!result)
+		return;
+	for (size_t i = 0; i < result->count; i++) {
+		ncm_error_clear(&result->models[i].error);
+		free(result->models[i].served_by);
+	}
+	free(result->models);
+	plan_disks_free(result->disks, result->disk_count);
+	free(result);
+}
+
+enum ncm_errc ncm_result_class(const struct ncm_result *result)
+{
+	enum ncm_errc class = NCM_OK;
+
+	for (size_t i = 0; i < result->count; i++) {
+		enum ncm_errc code = result->models[i].error.code;
+
+		if (code == NCM_OK)
+			continue;
+		if (class != NCM_OK && ncm_errc_exit(class) != ncm_errc_exit(code))
+			return NCM_E_OTHER;
+		class = code;
+	}
+	return class;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* A plan as its readers see it. */
+#include "plan/plan.h"
+
+#include "base/mem.h"
+
+static void describe_file(const struct plan_item *item, size_t number, struct ncm_plan_model *out)
+{
+	const struct content *content = item->content;
+	const struct place *place = &content->places[number];
+	const struct step *step = &item->steps[number];
+	struct ncm_plan_file *file = NCM_PUSH(out->files, out->file_count);
+
+	file->name = ncm_strdup(content->name);
+	file->path = ncm_strdup(place->path);
+	file->store = ncm_strdup(place->store->id);
+	file->source = ncm_strdup(content->resolution->uri);
+	file->step = item_step(item, number);
+	if (file->step == NCM_STEP_LINK || file->step == NCM_STEP_COPY)
+		file->from = ncm_strdup_null(item_ready_path(item));
+	file->size = content->size;
+	file->present = step_is_done(step) ? content->size : item->present;
+	file->to_get = number == 0 ? item_to_get(item) : 0;
+	file->first_use = content->first_use && content->kind != CONTENT_MANIFEST && !step_is_done(step);
+	file->unconfirmed = step->unconfirmed;
+	file->sets_aside = step->state == PLACE_OURS && step->replace == NCM_SET_ASIDE &&
+			   (number > 0 || item->mend.count == 0); /* ranges are mended where the file lies */
+}
+
+/* Its places of this model. Shared content is counted with the first model that wants it. */
+static void describe_item(const struct run *run, const struct plan_item *item, size_t model, struct ncm_plan_model *out)
+{
+	const struct content *content = item->content;
+
+	for (size_t i = 0; i < content->place_count; i++) {
+		if (run->wanted[content->places[i].wanted].model == model)
+			describe_file(item, i, out);
+	}
+	out->size += content->size;
+	if (run->wanted[content->places[0].wanted].model == model)
+		out->to_get += item_to_get(item);
+}
+
+static void describe_source(const struct wanted *wanted, struct ncm_plan_model *out)
+{
+	const struct ncm_resolution *resolution = wanted->resolution;
+
+	if (out->source)
+		return;
+	out->source = ncm_strdup(resolution ? resolution->uri : wanted->spec->from.items[0]);
+	out->revision = ncm_strdup_null(resolution ? resolution->revision : NULL);
+}
+
+static void describe_model(const struct planned *planned, size_t index, struct ncm_plan_model *out)
+{
+	const struct contents *contents = &planned->contents;
+	const struct chosen_model *model = &planned->run->models[index];
+
+	out->model = model->model;
+	if (model->error.code != NCM_OK) {
+		model_error_copy(&out->error, model);
+		return;
+	}
+	for (size_t i = contents->first[index]; i < contents->first[index + 1]; i++)
+		describe_item(planned->run, &planned->items[contents->of_models[i]], index, out);
+}
+
+static void sum_up(struct ncm_plan *plan, const struct planned *planned)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct ncm_plan_model *model = &plan->models[i];
+
+		plan->size += model->size;
+		plan->to_get += model->to_get;
+		plan->changes = plan->changes || model->error.code != NCM_OK;
+		for (size_t k = 0; k < model->file_count; k++)
+			plan->changes = plan->changes || model->files[k].step != NCM_STEP_KEEP;
+	}
+	for (size_t i = 0; i < planned->contents.count; i++) {
+		const struct plan_item *item = &planned->items[i];
+
+		plan->files_to_get += item->content->place_count > 0 && item_needs_network(item);
+	}
+}
+
+struct ncm_plan *plan_of(struct planned *planned, struct ncm_error *err)
+{
+	const struct run *run = planned->run;
+	struct ncm_plan *plan;
+
+	if (ncm_interrupted()) {
+		planned_free(planned);
+		ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while planning; nothing was changed");
+		return NULL;
+	}
+	plan = ncm_calloc(1, sizeof *plan);
+	plan->impl = planned;
+	plan->models = ncm_calloc(run->model_count, sizeof *plan->models);
+	plan->count = run->model_count;
+	plan->asked_network = run->asked_network;
+	for (size_t i = 0; i < run->wanted_count; i++)
+		describe_source(&run->wanted[i], &plan->models[run->wanted[i].model]);
+	for (size_t i = 0; i < run->model_count; i++)
+		describe_model(planned, i, &plan->models[i]);
+	sum_up(plan, planned);
+	space_measure(planned, &plan->disks, &plan->disk_count, &plan->enough_space);
+	if (!plan->enough_space)
+		plan->fits = space_fits(planned);
+	return plan;
+}
+
+static void free_model(struct ncm_plan_model *model)
+{
+	for (size_t i = 0; i < model->file_count; i++) {
+		free(model->files[i].name);
+		free(model->files[i].path);
+		free(model->files[i].store);
+		free(model->files[i].source);
+		free(model->files[i].from);
+	}
+	free(model->files);
+	free(model->source);
+	free(model->revision);
+	ncm_error_clear(&model->error);
+}
+
+void ncm_plan_free(struct ncm_plan *plan)
+{
+	if (!plan)
+		return;
+	for (size_t i = 0; i < plan->count; i++)
+		free_model(&plan->models[i]);
+	free(plan->models);
+	plan_disks_free(plan->disks, plan->disk_count);
+	free(plan->fits);
+	planned_free(plan->impl);
+	free(plan);
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Deduplication over all stores: content that lies in some store of the layout already, whoever put it there, is linked
+ * or copied, not fetched. A blob is found by its name, a file by its size; either is believed when it was hashed.
+ */
+#include "plan/plan.h"
+
+#include "base/arena.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/text_map.h"
+#include "store/share.h"
+#include "store/walk.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+static const uint64_t LEAST = 1 << 20; /* smaller files are fetched sooner than found */
+
+/* A file whose name says nothing of its content, or a blob of a Hugging Face cache. */
+struct stray {
+	const struct ncm_store *store;
+	char *relative;
+	uint64_t size;
+};
+
+/* All folders are read once a run, when the first file is missing. */
+struct elsewhere {
+	struct stray *strays; /* by size */
+	size_t count;
+	struct stray *blobs;
+	size_t blob_count;
+	struct ncm_text_map by_name; /* of the blobs: the first of each name */
+};
+
+struct search {
+	struct elsewhere *elsewhere;
+	const struct ncm_store *store;
+};
+
+static void add_stray(void *context, const struct ncm_walk_entry *entry)
+{
+	const struct search *search = context;
+	struct elsewhere *elsewhere = search->elsewhere;
+
+	if (S_ISREG(entry->status->st_mode) && (uint64_t)entry->status->st_size >= LEAST)
+		*NCM_PUSH(elsewhere->strays, elsewhere->count) =
+		    (struct stray){search->store, ncm_strdup(entry->path), (uint64_t)entry->status->st_size};
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const struct stray *x = a, *y = b;
+
+	return (x->size > y->size) - (x->size < y->size);
+}
+
+/* "REPOSITORY/blobs/<64 digits>" */
+static void add_blob(struct elsewhere *elsewhere, const struct ncm_store *store, const char *repository,
+		     const char *name)
+{
+	struct stray *blob;
+
+	if (strspn(name, "0123456789abcdef") != NCM_SHA256_HEX || name[NCM_SHA256_HEX] != '\0')
+		return;
+	blob = NCM_PUSH(elsewhere->blobs, elsewhere->blob_count);
+	*blob = (struct stray){store, ncm_asprintf("%s/blobs/%s", repository, name), 0};
+	ncm_text_map_add(&elsewhere->by_name, ncm_path_base(blob->relative), NCM_SHA256_HEX, elsewhere->blob_count - 1);
+}
+
+static DIR *open_folder(int dirfd, const char *relative)
+{
+	const int fd = ncm_dir_beneath(dirfd, relative);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir && fd >= 0)
+		close(fd);
+	return dir;
+}
+
+/* Each repository of the cache has blobs of its own. */
+static void add_cache(struct elsewhere *elsewhere, const struct ncm_store *store, int dirfd)
+{
+	DIR *repositories = open_folder(dirfd, "");
+	const struct dirent *repository, *blob;
+
+	while (repositories && (repository = readdir(repositories))) {
+		NCM_AUTO_FREE char *folder = ncm_asprintf("%s/blobs", repository->d_name);
+		DIR *blobs = strstr(repository->d_name, "--") ? open_folder(dirfd, folder) : NULL;
+
+		while (blobs && (blob = readdir(blobs)))
+			add_blob(elsewhere, store, repository->d_name, blob->d_name);
+		if (blobs)
+			closedir(blobs);
+	}
+	if (repositories)
+		closedir(repositories);
+}
+
+static const struct elsewhere *all_elsewhere(struct look *look)
+{
+	const struct ncm_layout *layout = look->run->layout;
+
+	if (look->elsewhere)
+		return look->elsewhere;
+	look->elsewhere = ncm_calloc(1, sizeof *look->elsewhere);
+	for (size_t i = 0; i < layout->count; i++) {
+		const struct ncm_store *store = &layout->stores[i];
+		const int dirfd = look_at_store(look, store);
+
+		if (dirfd < 0)
+			continue;
+		if (store->kind == NCM_STORE_FOLDERS)
+			(void)ncm_walk(dirfd, "", add_stray, &(struct search){look->elsewhere, store});
+		else if (store->kind == NCM_STORE_HUGGINGFACE)
+			add_cache(look->elsewhere, store, dirfd);
+	}
+	if (look->elsewhere->count > 1)
+		qsort(look->elsewhere->strays, look->elsewhere->count, sizeof(struct stray), by_size);
+	return look->elsewhere;
+}
+
+static void free_strays(struct stray *strays, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(strays[i].relative);
+	free(strays);
+}
+
+void elsewhere_free(struct elsewhere *elsewhere)
+{
+	if (!elsewhere)
+		return;
+	free_strays(elsewhere->strays, elsewhere->count);
+	free_strays(elsewhere->blobs, elsewhere->blob_count);
+	ncm_text_map_free(&elsewhere->by_name);
+	free(elsewhere);
+}
+
+static bool is_place(const struct content *content, const char *path)
+{
+	for (size_t i = 0; i < content->place_count; i++) {
+		if (strcmp(content->places[i].path, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What we write everybody may read. */
+static bool is_private(int fd)
+{
+	struct stat status;
+
+	return fd >= 0 && fstat(fd, &status) == 0 && !(status.st_mode & S_IROTH) &&
+	       (geteuid() == 0 || status.st_uid != geteuid());
+}
+
+/* The file's absolute path if it has the content's bytes, else NULL. */
+static char *try(struct look *look, const struct content *content, const struct ncm_store *store, const char *relative,
+		 struct stat *status)
+{
+	const int dirfd = look_at_store(look, store);
+	NCM_AUTO_CLOSE int fd = dirfd < 0 ? -1 : ncm_open_beneath(dirfd, relative, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	char *path = ncm_path_join(store->path, relative);
+
+	if (!is_place(content, path) && !is_private(fd) && has_bytes(look, content, fd, path, status))
+		return path;
+	free(path);
+	return NULL;
+}
+
+static char *find_ollama_blob(struct look *look, const struct content *content, struct stat *status)
+{
+	const struct ncm_layout *layout = look->run->layout;
+	char *found = NULL;
+	char blob[80];
+
+	ncm_ollama_blob_path(&content->sha256, blob);
+	for (size_t i = 0; i < layout->count && !found; i++) {
+		if (layout->stores[i].kind == NCM_STORE_OLLAMA)
+			found = try(look, content, &layout->stores[i], blob, status);
+	}
+	return found;
+}
+
+/* The blob that all repositories share, if this one of a repository is a link to it. The caller frees it. */
+static char *shared_blob(int dirfd, const char *blob)
+{
+	char target[256];
+	const ssize_t size = readlinkat(dirfd, blob, target, sizeof target - 1);
+	const char *at;
+
+	target[size > 0 ? size : 0] = '\0';
+	at = strstr(target, "blobs/");
+	return at && store_is_shared_blob(at) ? ncm_strdup(at) : NULL;
+}
+
+static char *find_hub_blob(struct look *look, const struct content *content, struct stat *status)
+{
+	const struct elsewhere *elsewhere = all_elsewhere(look);
+	char hex[NCM_SHA256_HEX + 1];
+	const uint32_t *number =
+	    ncm_text_map_find(&elsewhere->by_name, ncm_sha256_hex(&content->sha256, hex), NCM_SHA256_HEX);
+	const struct stray *blob = number ? &elsewhere->blobs[*number] : NULL;
+	NCM_AUTO_FREE char *shared = NULL;
+
+	if (!blob)
+		return NULL;
+	shared = shared_blob(look_at_store(look, blob->store), blob->relative);
+	return try(look, content, blob->store, shared ? shared : blob->relative, status);
+}
+
+/* The first stray of at least that size. */
+static size_t first_of_size(const struct elsewhere *elsewhere, uint64_t size)
+{
+	size_t low = 0, high = elsewhere->count;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (elsewhere->strays[middle].size < size)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static char *find_stray(struct look *look, const struct content *content, struct stat *status)
+{
+	const struct elsewhere *elsewhere = all_elsewhere(look);
+	char *found = NULL;
+
+	for (size_t i = first_of_size(elsewhere, content->size); !found && i < elsewhere->count && !ncm_interrupted();
+	     i++) {
+		const struct stray *stray = &elsewhere->strays[i];
+
+		if (stray->size != content->size)
+			break;
+		found = try(look, content, stray->store, stray->relative, status);
+	}
+	return found;
+}
+
+/* Where models.json knows the same bytes to be. */
+static char *find_registered(struct look *look, const struct content *content, struct stat *status)
+{
+	size_t count;
+	const struct registry_ref *refs = registry_having(look->run->lookup, &content->sha256, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const char *path = refs[i].file->abs;
+		NCM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+
+		/* A record may name any file, and may be believed without reading it. */
+		if (!is_place(content, path) && !is_private(fd) && authority_is_believed_of(&look->said, path) &&
+		    has_bytes(look, content, fd, path, status))
+			return ncm_strdup(path);
+	}
+	return NULL;
+}
+
+char *elsewhere_find(struct look *look, const struct content *content, struct stat *status)
+{
+	char *found;
+
+	if (!content->has_sha256 || ncm_sha256_is_zero(&content->sha256))
+		return NULL;
+	found = find_registered(look, content, status);
+	if (!found)
+		found = find_ollama_blob(look, content, status);
+	if (!found)
+		found = find_hub_blob(look, content, status);
+	if (!found && content->has_size && content->size >= LEAST)
+		found = find_stray(look, content, status);
+	return found;
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/* Making a plan: resolve, look at the disk, say what a pull would do. Nothing is written. */
+#include "plan/plan.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void free_items(struct planned *planned)
+{
+	for (size_t i = 0; planned->items && i < planned->contents.count; i++) {
+		free(planned->items[i].steps);
+		free(planned->items[i].local);
+		free(planned->items[i].mend.ranges);
+	}
+	free(planned->items);
+	planned->items = NULL;
+}
+
+struct planned *planned_new(struct run *run)
+{
+	struct planned *planned = ncm_calloc(1, sizeof *planned);
+
+	planned->run = run;
+	planned->look = look_new(run);
+	return planned;
+}
+
+void planned_free(struct planned *planned)
+{
+	if (!planned)
+		return;
+	free_items(planned);
+	contents_free(planned->run, &planned->contents);
+	look_free(planned->look);
+	run_free(planned->run);
+	free(planned);
+}
+
+static uint64_t partial_bytes(const struct planned *planned, const struct plan_item *item)
+{
+	const struct ncm_store *store = item->content->places[0].store;
+	const int dirfd = look_at_store(planned->look, store);
+	NCM_AUTO_FREE char *name = ncm_asprintf("%s/staging", ncm_store_own(store));
+	NCM_AUTO_CLOSE int staging = dirfd < 0 ? -1 : ncm_dir_beneath(dirfd, name);
+	NCM_AUTO_FREE char *partial = staging < 0 ? NULL : item_partial(item);
+	struct ncm_transfer_item transfer;
+
+	if (!partial)
+		return 0;
+	item_transfer(planned->run, item, partial, &transfer);
+	transfer.dirfd = staging;
+	return ncm_transfer_present(&transfer);
+}
+
+static void judge_item(const struct planned *planned, struct plan_item *item)
+{
+	struct content *content = item->content;
+
+	for (size_t i = 0; i < content->place_count; i++)
+		judge_place(planned, content, &content->places[i], &item->steps[i]);
+	free(item->local);
+	item->local = NULL;
+	item->present = 0;
+	if (content->place_count == 0)
+		return;
+	if ((content->kind == CONTENT_FILE || content->kind == CONTENT_BLOB) && !item_ready_path(item))
+		item->local = elsewhere_find(planned->look, content, &item->local_status);
+	if (item_needs_network(item))
+		item->present = partial_bytes(planned, item);
+}
+
+void plan_count_partials(struct planned *planned)
+{
+	for (size_t i = 0; i < planned->contents.count; i++) {
+		struct plan_item *item = &planned->items[i];
+
+		if (item->content->place_count > 0 && item_needs_network(item))
+			item->present = partial_bytes(planned, item);
+	}
+}
+
+void plan_judge(struct planned *planned)
+{
+	look_anew(planned->look);
+	for (size_t i = 0; i < planned->contents.count && !ncm_interrupted(); i++)
+		judge_item(planned, &planned->items[i]);
+}
+
+void plan_items(struct planned *planned)
+{
+	planned->items = ncm_calloc(planned->contents.count + 1, sizeof *planned->items);
+	for (size_t i = 0; i < planned->contents.count; i++) {
+		struct plan_item *item = &planned->items[i];
+
+		item->content = &planned->contents.items[i];
+		item->steps = ncm_calloc(item->content->place_count + 1, sizeof *item->steps);
+	}
+	plan_judge(planned);
+}
+
+/* What the lock knew and the disk has needs no source; the rest does. */
+static void settle_present(struct planned *planned)
+{
+	struct run *run = planned->run;
+	NCM_AUTO_FREE bool *missing = ncm_calloc(run->wanted_count + 1, sizeof *missing);
+
+	for (size_t i = 0; i < planned->contents.count; i++) {
+		const struct plan_item *item = &planned->items[i];
+		const struct content *content = item->content;
+		/* What another copy on this machine is linked to needs no source either. */
+		const bool here =
+		    content->kind != CONTENT_MANIFEST && content->kind != CONTENT_ARCHIVE && item_ready_path(item);
+
+		for (size_t k = 0; k < content->place_count; k++)
+			missing[content->places[k].wanted] |= !step_is_done(&item->steps[k]) && !here;
+	}
+	for (size_t i = 0; i < run->wanted_count; i++) {
+		struct wanted *wanted = &run->wanted[i];
+
+		if (wanted->from_lock && !missing[i])
+			wanted->settled = true;
+	}
+}
+
+/* How the user gets both: another name for this one. */
+static void hint_other_place(const struct run *run, const struct place *place, struct ncm_error *err, const char *also)
+{
+	NCM_AUTO_FREE char *other_name = wanted_other_name(run, &run->wanted[place->wanted]);
+
+	if (place->store->kind == NCM_STORE_OLLAMA)
+		ncm_error_hint(err, "%s", also);
+	else
+		ncm_error_hint(err, "%s; %s", other_name, also);
+}
+
+/* What is the model's own, and yet not to be replaced. */
+static void tell_own(const struct run *run, const struct place *place, const struct step *step, struct ncm_error *err)
+{
+	const char *id = model_id(run, &run->wanted[place->wanted]);
+
+	if (!step->is_edited) {
+		ncm_error_set(err, NCM_E_POLICY, "%s: %s is in the way: it did not come from this source", id,
+			      place->path);
+		hint_other_place(run, place, err, "or replace it with --force, which keeps it aside");
+		return;
+	}
+	ncm_error_set(err, NCM_E_POLICY, "%s: %s was changed since ncmodel recorded it, and stays", id, place->path);
+	ncm_error_hint(err,
+		       "to have the recorded bytes again: ncmodel verify --repair %s; to take what is served now: "
+		       "--force; both keep what is there aside",
+		       step->owner);
+}
+
+static void tell_others(const struct run *run, const struct place *place, const struct step *step,
+			struct ncm_error *err)
+{
+	const char *id = model_id(run, &run->wanted[place->wanted]);
+	NCM_AUTO_FREE char *also =
+	    ncm_asprintf("%sor remove the other: ncmodel rm %s",
+			 step->is_missing ? "if it was moved, `ncmodel adopt` finds it; " : "", step->owner);
+
+	ncm_error_set(err, NCM_E_POLICY, "%s: %s is a file of %s%s", id, place->path, step->owner,
+		      step->is_missing ? ", though it is not there now" : "");
+	hint_other_place(run, place, err, also);
+}
+
+/* Something of another shape than a file. */
+static void tell_shape(const struct run *run, const struct place *place, const struct step *step, struct ncm_error *err)
+{
+	const bool may_force = step->is_folder && run->wanted[place->wanted].spec->extract;
+
+	ncm_error_set(err, NCM_E_POLICY, "%s: a %s%s%s is in the way: %s", model_id(run, &run->wanted[place->wanted]),
+		      step->is_link     ? "symbolic link"
+		      : step->is_folder ? "folder"
+					: "file where a folder is needed",
+		      step->owner ? " of " : "", step->owner ? step->owner : "", place->path);
+	hint_other_place(run, place, err,
+			 may_force ? "or move that away; or replace it with --force, which keeps it aside"
+				   : "or move that away");
+}
+
+static void tell_in_way(const struct run *run, const struct place *place, const struct step *step,
+			struct ncm_error *err)
+{
+	const char *id = model_id(run, &run->wanted[place->wanted]);
+
+	if (step->is_newer_tag) {
+		ncm_error_set(err, NCM_E_POLICY,
+			      "%s: Ollama 0.40 and newer run another model under this name, from manifests-v2 in %s",
+			      id, place->store->path);
+		ncm_error_hint(err, "give that one a name of its own with `ollama cp`, and replace it with --force, "
+				    "which keeps what it names");
+	} else if (step->is_taken) {
+		ncm_error_set(err, NCM_E_POLICY, "%s: %s is a file of %s, and sound", id, place->path, step->owner);
+		ncm_error_hint(err, "ncmodel rm %s forgets that it was this one's, and leaves it there", id);
+	} else if (step->is_link || step->is_folder || step->is_above) {
+		tell_shape(run, place, step, err);
+	} else if (step->owner && strcmp(step->owner, model_of(run, place->wanted)->id) == 0) {
+		tell_own(run, place, step, err);
+	} else if (step->owner) {
+		tell_others(run, place, step, err);
+	} else {
+		ncm_error_set(err, NCM_E_POLICY,
+			      "%s: something that ncmodel did not put there, with other bytes, is in the way: %s", id,
+			      place->path);
+		hint_other_place(run, place, err, "or move it away; or replace it with --force, which keeps it aside");
+	}
+}
+
+void place_tell(const struct run *run, const struct place *place, const struct step *step, struct ncm_error *err)
+{
+	if (step->state == PLACE_IN_WAY) {
+		tell_in_way(run, place, step, err);
+	} else if (step->state == PLACE_UNREADABLE) {
+		ncm_error_errno(err, step->failure, "%s: cannot tell what is at %s",
+				model_id(run, &run->wanted[place->wanted]), place->path);
+		ncm_error_hint(err, "nothing was changed there; run it as a user who may read that");
+	}
+}
+
+/* A place that is another's, or that cannot be read, is told before anything is fetched, not after. */
+void plan_refuse(struct planned *planned)
+{
+	for (size_t i = 0; i < planned->contents.count; i++) {
+		const struct content *content = planned->items[i].content;
+
+		for (size_t k = 0; k < content->place_count; k++) {
+			struct ncm_error why = NCM_ERROR_INIT;
+
+			place_tell(planned->run, &content->places[k], &planned->items[i].steps[k], &why);
+			if (why.code != NCM_OK)
+				model_fail(model_of(planned->run, content->places[k].wanted), &why);
+			ncm_error_clear(&why);
+		}
+	}
+}
+
+static void look_at_everything(struct planned *planned)
+{
+	struct run *run = planned->run;
+
+	wanted_resolve_locally(run);
+	contents_build(run, content_targets, NULL, &planned->contents);
+	plan_items(planned);
+	settle_present(planned);
+	wanted_resolve_by_network(run);
+	if (run->to_resolve > 0) {
+		free_items(planned);
+		contents_build(run, content_targets, NULL, &planned->contents);
+		plan_items(planned);
+	}
+	plan_refuse(planned);
+}
+
+struct ncm_plan *ncm_plan_make(const struct ncm_config *config, struct ncm_model *const *models, size_t count,
+			       const struct ncm_provision_options *options, const struct ncm_sink *sink,
+			       struct ncm_error *err)
+{
+	struct run *run = run_new(config, options, sink, err);
+	struct planned *planned;
+
+	if (!run)
+		return NULL;
+	planned = planned_new(run);
+	run_take_models(run, models, count);
+	look_at_everything(planned);
+	return plan_of(planned, err);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From contents and one look at the disk to steps: what a pull would do at each place, and why. Nothing is written.
+ */
+#ifndef NCM_PLAN_PLAN_H
+#define NCM_PLAN_PLAN_H
+
+#include "plan/look.h"
+#include "resolve/content.h"
+#include "transfer/transfer.h"
+
+/* What is at a place, as far as the content that is to go there is concerned. */
+enum place_state {
+	PLACE_EMPTY,
+	PLACE_RIGHT,      /* the content, and models.json says so */
+	PLACE_UNRECORDED, /* the content, and models.json does not say so of this model */
+	PLACE_OURS,       /* other bytes of this model: they may be replaced */
+	PLACE_IN_WAY,     /* another's: they stay */
+	PLACE_UNREADABLE, /* it cannot be told */
+};
+
+/* What is to happen at one place. */
+struct step {
+	enum place_state state;
+	struct stat status; /* of the file that is there */
+	int failure;        /* errno, of UNREADABLE */
+	const char *owner;  /* IN_WAY: the id of the model whose file it is; NULL: nobody's that we know. Borrowed */
+	bool is_link;       /* IN_WAY: it is a symbolic link, or lies behind one */
+	bool is_folder;     /* IN_WAY: a file is to go where there is a folder */
+	bool is_above;      /* IN_WAY: a file has the name of a folder that is needed */
+	bool is_missing;    /* IN_WAY: another model registered the place, and its file is not there */
+	bool is_taken;      /* IN_WAY of a repair: both claim it, and it is sound for its owner */
+	bool is_edited;     /* IN_WAY: it is the model's own, and was written to since it was recorded */
+	bool is_newer_tag;  /* IN_WAY: what Ollama 0.40 and newer run under the name of a manifest */
+	bool unconfirmed;   /* RIGHT as far as was recorded; the source was not asked, and could not tell */
+	bool noted;         /* an intent stands in staging (store/intent.h) */
+	enum ncm_replacing replace; /* what becomes of what is there */
+};
+
+/* Bytes of a damaged file that alone are to be fetched: a repair's. */
+struct mend {
+	const struct ncm_verify_file *file; /* as it was found */
+	struct ncm_range *ranges;           /* of it; none: the whole file */
+	size_t count;
+};
+
+struct plan_item {
+	struct content *content;
+	struct step *steps; /* one for each place */
+	char *local;        /* another file on this machine with the same bytes, absolute; or NULL */
+	struct stat local_status;
+	uint64_t present; /* bytes of the partial */
+	struct mend mend; /* of the first place */
+};
+
+/* What a struct ncm_plan is made of. */
+struct planned {
+	struct run *run;
+	struct contents contents;
+	struct plan_item *items; /* one for each content */
+	struct look *look;
+	bool repairs; /* only what was recorded, and nothing is recorded */
+};
+
+/* The public plan of what a run has resolved; takes the run. NULL with INTERRUPTED. */
+struct ncm_plan *plan_of(struct planned *planned, struct ncm_error *err);
+/* With nothing wanted yet; takes the run. */
+struct planned *planned_new(struct run *run);
+void planned_free(struct planned *planned);
+/* Makes the items anew for the contents as they are, and judges them. */
+void plan_items(struct planned *planned);
+/* Judges all again: the disk or models.json may have changed. */
+void plan_judge(struct planned *planned);
+/* Looks at the partials again: what is to be fetched has changed. */
+void plan_count_partials(struct planned *planned);
+/* Gives an error to each model of which a place is in the way or cannot be read. */
+void plan_refuse(struct planned *planned);
+
+/* Why a model cannot have this place: IN_WAY and UNREADABLE. Else *err stays as it is. */
+void place_tell(const struct run *run, const struct place *place, const struct step *step, struct ncm_error *err);
+
+/* evidence.c */
+void judge_place(const struct planned *planned, struct content *content, const struct place *place, struct step *step);
+/* Whether an open file (-1: none) has the content's bytes, whose SHA-256 is known. Hashes it if need be; *status is the
+ * file's. */
+bool has_bytes(struct look *look, const struct content *content, int fd, const char *path, struct stat *status);
+
+/* elsewhere.c: a file with the content's bytes in any store of the layout, registered or not: its absolute path, which
+ * the caller frees; or NULL. */
+char *elsewhere_find(struct look *look, const struct content *content, struct stat *status);
+
+/* steps.c: pure. */
+bool step_is_done(const struct step *step);                /* the right bytes are there */
+bool item_is_right(const struct plan_item *item);          /* at every place */
+const char *item_ready_path(const struct plan_item *item); /* of a right place or the local twin, or NULL */
+bool item_needs_network(const struct plan_item *item);
+uint64_t item_fetch_size(const struct plan_item *item); /* of what is fetched: the ranges, or everything */
+/* Bytes that must come over the network (an unknown size counts 0). */
+uint64_t item_to_get(const struct plan_item *item);
+enum ncm_step item_step(const struct plan_item *item, size_t place);
+/* The name of its partial in the first place's staging folder, which the caller frees; NULL: nothing is fetched. */
+char *item_partial(const struct plan_item *item);
+/* What the transfer engine is told. `partial` and the item are borrowed. */
+void item_transfer(const struct run *run, const struct plan_item *item, const char *partial,
+		   struct ncm_transfer_item *transfer);
+
+/* space.c: needed and free bytes of each file system. */
+void space_measure(const struct planned *planned, struct ncm_plan_disk **disks, size_t *count, bool *enough);
+char *space_fits(const struct planned *planned);
+int space_check(const struct planned *planned, struct ncm_error *err);
+void plan_disks_free(struct ncm_plan_disk *disks, size_t count);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "resolve/run.h"
+
+#include "base/buffer.h"
+#include "base/mem.h"
+#include "manifest/load.h"
+#include "registry/write.h"
+
+/* Events come from several threads; the user's sink sees one at a time. */
+static void emit_locked(void *context, const struct ncm_event *event)
+{
+	struct run *run = context;
+
+	pthread_mutex_lock(&run->mutex);
+	ncm_emit(&run->user_sink, event);
+	pthread_mutex_unlock(&run->mutex);
+}
+
+void run_free(struct run *run)
+{
+	if (!run)
+		return;
+	for (size_t i = 0; i < run->wanted_count; i++) {
+		ncm_resolution_free(run->wanted[i].resolution);
+		free(run->wanted[i].contents);
+		ncm_error_clear(&run->wanted[i].error);
+	}
+	for (size_t i = 0; i < run->model_count; i++) {
+		free(run->models[i].id);
+		free(run->models[i].alias);
+		ncm_error_clear(&run->models[i].error);
+	}
+	for (size_t i = 0; i < run->own_count; i++)
+		manifest_model_clear(&run->own_models[i]);
+	free(run->own_models);
+	free(run->wanted);
+	free(run->models);
+	free(run->registry_path);
+	ncm_sources_free(run->sources);
+	ncm_http_free(run->http);
+	ncm_lock_free(run->lock);
+	ncm_registry_free(run->registry);
+	ncm_layout_free(run->layout);
+	pthread_mutex_destroy(&run->mutex);
+	free(run);
+}
+
+static void identify(struct run *run, struct chosen_model *chosen)
+{
+	free(chosen->id);
+	free(chosen->alias);
+	chosen->id = registry_id_for(run->lookup, chosen->model);
+	chosen->alias = registry_alias_for(run->lookup, chosen->model);
+	chosen->known = registry_same(run->lookup, chosen->model);
+}
+
+void run_take_models(struct run *run, struct ncm_model *const *models, size_t count)
+{
+	run->models = ncm_calloc(count, sizeof *run->models);
+	run->model_count = count;
+	for (size_t i = 0; i < count; i++) {
+		struct chosen_model *chosen = &run->models[i];
+		const struct ncm_variant *variant = models[i]->chosen;
+
+		chosen->model = models[i];
+		chosen->files = variant ? variant->files : models[i]->files;
+		chosen->file_count = variant ? variant->file_count : models[i]->file_count;
+		chosen->first_wanted = run->wanted_count;
+		identify(run, chosen);
+		for (size_t k = 0; k < chosen->file_count; k++) {
+			struct wanted *wanted = NCM_PUSH(run->wanted, run->wanted_count);
+
+			wanted->model = i;
+			wanted->spec = &chosen->files[k];
+		}
+	}
+}
+
+static int read_registry(struct run *run, struct ncm_error *err)
+{
+	struct ncm_registry *fresh = ncm_registry_load(run->config, err);
+
+	if (!fresh)
+		return -1;
+	ncm_registry_free(run->registry);
+	run->registry = fresh;
+	run->lookup = registry_lookup_of(fresh);
+	return 0;
+}
+
+int run_reload_registry(struct run *run, struct ncm_error *err)
+{
+	if (ncm_registry_is_current(run->registry))
+		return 0;
+	if (read_registry(run, err) < 0)
+		return -1;
+	for (size_t i = 0; i < run->model_count; i++)
+		identify(run, &run->models[i]);
+	return 0;
+}
+
+struct run *run_new(const struct ncm_config *config, const struct ncm_provision_options *options,
+		    const struct ncm_sink *sink, struct ncm_error *err)
+{
+	struct run *run = ncm_calloc(1, sizeof *run);
+	NCM_AUTO_FREE char *lock_path = NULL;
+
+	pthread_mutex_init(&run->mutex, NULL);
+	run->config = config;
+	run->options = *options;
+	if (sink)
+		run->user_sink = *sink;
+	run->sink = (struct ncm_sink){emit_locked, run};
+	run->layout = ncm_layout_load(config, err);
+	if (!run->layout || read_registry(run, err) < 0)
+		goto failed;
+	run->registry_path = ncm_layout_registry(run->layout, config);
+	lock_path = ncm_layout_lock(run->layout, config);
+	run->lock = ncm_lock_load(lock_path, err);
+	if (!run->lock)
+		goto failed;
+	run->http = ncm_http_new(config, &run->sink);
+	run->sources = ncm_sources_new(config, run->http, &run->sink);
+	return run;
+failed:
+	run_free(run);
+	return NULL;
+}
+
+const char *model_id(const struct run *run, const struct wanted *wanted)
+{
+	return run->models[wanted->model].model->id;
+}
+
+struct chosen_model *model_of(const struct run *run, size_t wanted)
+{
+	return &run->models[run->wanted[wanted].model];
+}
+
+void model_fail(struct chosen_model *model, const struct ncm_error *why)
+{
+	if (model->error.code != NCM_OK)
+		return;
+	ncm_error_set(&model->error, why->code, "%s", why->message);
+	if (why->hint)
+		ncm_error_hint(&model->error, "%s", why->hint);
+}
+
+/* A variant is other bytes: offered when the first form cannot be had, never taken unasked. */
+static void offer_variants(struct ncm_error *out, const struct ncm_model *model)
+{
+	struct ncm_buffer text = {0};
+	NCM_AUTO_FREE char *offer = NULL;
+
+	if (model->chosen || model->variant_count == 0 || out->code == NCM_E_INTERRUPTED || out->code == NCM_E_IO)
+		return;
+	for (size_t i = 0; i < model->variant_count; i++)
+		ncm_buffer_printf(&text, "%s--variant %s", i > 0 ? " or " : "", model->variants[i].name);
+	offer = ncm_buffer_take(&text);
+	if (out->hint)
+		ncm_error_hint(out, "%s; another form of this model: %s", out->hint, offer);
+	else
+		ncm_error_hint(out, "another form of this model: %s", offer);
+}
+
+void model_error_copy(struct ncm_error *out, const struct chosen_model *model)
+{
+	ncm_error_set(out, model->error.code, "%s", model->error.message);
+	if (model->error.hint)
+		ncm_error_hint(out, "%s", model->error.hint);
+	offer_variants(out, model->model);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a run wants: the models chosen, and for each file that they want what the lock, the manifest's own pins or its
+ * source say that it is. Everything later (plan, carry, repair, drift) stands on this.
+ */
+#ifndef NCM_RESOLVE_RUN_H
+#define NCM_RESOLVE_RUN_H
+
+#include "manifest/lock.h"
+#include "registry/identity.h"
+#include "source/source.h"
+#include "store/store.h"
+
+#include <ncmodel/provision.h>
+#include <ncmodel/registry.h>
+
+#include <pthread.h>
+
+enum { RESOLVE_THREADS = 8 }; /* services are asked about so many things at once */
+
+/* One file spec of one chosen model. */
+struct wanted {
+	size_t model; /* index into run->models */
+	const struct ncm_file_spec *spec;
+	struct ncm_resolution *resolution; /* NULL until resolved */
+	const char *uri;                   /* the one of spec->from that was resolved */
+	bool from_lock;                    /* made from the lock: good to see that all is there, not to fetch */
+	bool settled;                      /* from the lock, and all of it is there: the source need not be asked */
+	const char *trust;                 /* "manifest", "upstream", "first-use"; once it has its contents */
+	size_t *contents;                  /* of each artifact the index of its content; NULL before (content.h) */
+	struct ncm_error error;
+};
+
+struct chosen_model {
+	const struct ncm_model *model;
+	const struct ncm_file_spec *files;
+	size_t file_count;
+	size_t first_wanted;               /* of run->wanted: the one of its first file */
+	char *id;                          /* that models.json has, or is to have */
+	char *alias;                       /* by which its entry is to be known besides; or NULL */
+	const struct ncm_reg_model *known; /* its entry there, or NULL */
+	struct ncm_error error;            /* why it cannot be had */
+};
+
+struct run {
+	const struct ncm_config *config;
+	struct ncm_provision_options options;
+	struct ncm_sink user_sink;
+	struct ncm_sink sink; /* the user's, one thread at a time */
+	pthread_mutex_t mutex;
+	struct ncm_layout *layout;
+	char *registry_path;
+	struct ncm_registry *registry;
+	const struct registry_lookup *lookup; /* the registry's own */
+	struct ncm_lock *lock;
+	struct ncm_http *http;
+	struct ncm_sources *sources;
+	struct chosen_model *models;
+	size_t model_count;
+	struct wanted *wanted; /* a model's stand together */
+	size_t wanted_count;
+	struct ncm_model *own_models; /* models that no manifest has, made by known.c or drift */
+	size_t own_count;
+	size_t resolved, to_resolve; /* for the RESOLVED events */
+	bool asked_network;
+};
+
+/* run.c */
+
+/* A run with the registry and the lock read and nothing chosen yet. NULL with *err. */
+struct run *run_new(const struct ncm_config *config, const struct ncm_provision_options *options,
+		    const struct ncm_sink *sink, struct ncm_error *err);
+void run_free(struct run *run);
+/* Chooses these models (borrowed): each file spec of theirs is a wanted. Once a run. */
+void run_take_models(struct run *run, struct ncm_model *const *models, size_t count);
+/* Reads models.json anew if another run may have changed it. Returns 0, or -1 with *err and all as it was. */
+int run_reload_registry(struct run *run, struct ncm_error *err);
+/* As users know the model. */
+const char *model_id(const struct run *run, const struct wanted *wanted);
+struct chosen_model *model_of(const struct run *run, size_t wanted);
+/* Why a model failed, unless it has failed before. */
+void model_fail(struct chosen_model *model, const struct ncm_error *why);
+/* Copies why a model failed; where another form of it can be chosen, the hint says so. */
+void model_error_copy(struct ncm_error *out, const struct chosen_model *model);
+
+/* wanted.c */
+
+void wanted_resolve_locally(struct run *run);
+void wanted_resolve_by_network(struct run *run);
+/* The same for one of them; from any thread. */
+void wanted_ask(struct run *run, struct wanted *wanted);
+/* Tells that one more of run->to_resolve was looked up. */
+void wanted_tell(struct run *run, const struct wanted *wanted);
+/* What the lock pins of this spec, or NULL (also when all is to be looked up anew). */
+const struct ncm_lock_entry *wanted_lock_entry(const struct run *run, const struct wanted *wanted);
+/* Asks the spec's place number `from`, and holds the answer against the lock. NULL with *err. */
+struct ncm_resolution *wanted_ask_place(struct run *run, const struct wanted *wanted, size_t from,
+					struct ncm_error *err);
+
+/* known.c: where a registered model came from. */
+
+/* A catalog's models by their ids. The catalog is borrowed; NULL has none. */
+struct known_catalog;
+struct known_catalog *known_catalog_new(struct ncm_catalog *catalog);
+void known_catalog_free(struct known_catalog *known);
+/* The catalog's model, with the registered variant chosen; or NULL. */
+struct ncm_model *known_in_catalog(const struct known_catalog *known, const struct ncm_reg_model *entry);
+/*
+ * Makes a model without targets of what models.json and the lock know of these of its files; without files if that is
+ * nothing. manifest_model_clear is for the caller.
+ */
+void known_from_registry(const struct run *run, const struct ncm_reg_model *entry,
+			 const struct ncm_reg_file *const *files, size_t count, struct ncm_model *model);
+
+#endif

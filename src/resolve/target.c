@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* The places that a manifest names for a content: where, under which name, and whether that may be. */
+#include "resolve/content.h"
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "digest/name.h"
+
+#include <string.h>
+
+/* Pickle-based files run code when they are loaded. */
+static int check_pickle(const struct run *run, const struct wanted *wanted, const char *name, struct ncm_error *err)
+{
+	if (!ncm_store_is_pickle_name(name))
+		return 0;
+	/* A digest that the source publishes says what it serves, not that anybody looked at it. */
+	if (!wanted->spec->has_sha256 && !wanted_lock_entry(run, wanted) && !wanted->spec->allow_pickle &&
+	    !run->options.allow_pickle) {
+		ncm_error_set(err, NCM_E_POLICY,
+			      "%s: %s is pickle-based, which can run code when loaded, and neither manifest nor lock "
+			      "pins its digest",
+			      model_id(run, wanted), name);
+		return ncm_error_hint(err, "prefer a .safetensors file, pin its sha256, or say --allow-pickle");
+	}
+	ncm_emit_text(&run->sink, NCM_EVENT_DEBUG, "%s: %s is pickle-based: loading it can run code",
+		      model_id(run, wanted), name);
+	return 0;
+}
+
+/* The name below its target's folder. The caller frees it. */
+static char *target_name(const struct ncm_file_spec *spec, const struct ncm_target *target,
+			 const struct ncm_resolution *resolution, const struct ncm_artifact *artifact)
+{
+	NCM_AUTO_FREE char *own = NULL;
+
+	if (resolution->count > 1)
+		return target->name ? ncm_path_join(target->name, artifact->name) : ncm_strdup(artifact->name);
+	if (target->name)
+		return ncm_strdup(target->name);
+	own = ncm_path_safe_name(artifact->name ? artifact->name : "download");
+	if (spec->extract) { /* the archive's stem names the folder */
+		static const char *const endings[] = {".zip", ".tar.gz", ".tgz", ".tar.xz", ".tar.zst", ".tar"};
+
+		for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+			if (ncm_path_has_suffix(own, endings[i])) {
+				own[strlen(own) - strlen(endings[i])] = '\0';
+				break;
+			}
+		}
+	}
+	return ncm_strdup(own);
+}
+
+struct place *content_add_place(struct content *content, struct ncm_store *store, char *relative, size_t wanted,
+				const char *role)
+{
+	struct place *place = NCM_PUSH(content->places, content->place_count);
+
+	*place = (struct place){
+	    .store = store,
+	    .relative = relative,
+	    .path = ncm_path_join(store->path, relative),
+	    .wanted = wanted,
+	    .role = role,
+	};
+	return place;
+}
+
+static bool is_named(const struct ncm_artifact *artifact)
+{
+	return artifact->name && !artifact->name_is_rough;
+}
+
+static int add_target(struct run *run, size_t index, const struct ncm_target *target, struct content *content,
+		      struct ncm_error *err)
+{
+	const struct wanted *wanted = &run->wanted[index];
+	const struct ncm_file_spec *spec = wanted->spec;
+	const char *role = content->artifact && content->artifact->role ? content->artifact->role : spec->role;
+	struct ncm_store *store = ncm_layout_find(run->layout, target->store);
+	NCM_AUTO_FREE char *name = NULL;
+	char *relative;
+	char blob[80];
+
+	if (!store)
+		return ncm_error_set(err, NCM_E_USAGE, "%s: the layout \"%s\" has no store \"%s\"",
+				     model_id(run, wanted), run->layout->name, target->store);
+	if (content->kind == CONTENT_BLOB || content->kind == CONTENT_MANIFEST) {
+		if (store->kind != NCM_STORE_OLLAMA)
+			return ncm_error_set(err, NCM_E_USAGE, "%s: store \"%s\" is not an Ollama store",
+					     model_id(run, wanted), store->id);
+		if (content->kind == CONTENT_MANIFEST) {
+			relative = ncm_ollama_manifest_path(wanted->resolution->ollama_name, err);
+			role = "manifest";
+		} else {
+			ncm_ollama_blob_path(&content->sha256, blob);
+			relative = ncm_strdup(blob);
+		}
+		return relative && content_add_place(content, store, relative, index, role) ? 0 : -1;
+	}
+	name = target_name(spec, target, wanted->resolution, content->artifact);
+	if ((!spec->extract && ncm_store_check_extension(name, err) < 0) ||
+	    !(relative = ncm_store_path(store, target->folder, name, err)))
+		return ncm_error_wrap(err, "%s", model_id(run, wanted));
+	content_add_place(content, store, relative, index, role)->unnamed =
+	    !target->name && content->kind == CONTENT_FILE && !is_named(content->artifact);
+	return check_pickle(run, wanted, name, err);
+}
+
+int content_targets(struct run *run, size_t wanted, struct content *content, void *context, struct ncm_error *err)
+{
+	const struct ncm_file_spec *spec = run->wanted[wanted].spec;
+
+	(void)context;
+	for (size_t i = 0; i < spec->to_count; i++) {
+		if (add_target(run, wanted, &spec->to[i], content, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Another last component for a path below the store. */
+static int rename_place(struct place *place, const char *name, struct ncm_error *err)
+{
+	size_t folder = (size_t)(ncm_path_base(place->relative) - place->relative);
+	NCM_AUTO_FREE char *relative = ncm_asprintf("%.*s%s", (int)folder, place->relative, name);
+
+	if (!ncm_path_check(relative, err))
+		return -1;
+	place_clear(place);
+	place->relative = ncm_strdup(relative);
+	place->path = ncm_path_join(place->store->path, relative);
+	return 0;
+}
+
+/* The lock is to know the name: a later run looks there. */
+static void keep_name(struct wanted *wanted, const char *name)
+{
+	for (size_t i = 0; i < wanted->resolution->count; i++) {
+		struct ncm_artifact *artifact = &wanted->resolution->artifacts[i];
+
+		if (is_named(artifact))
+			continue;
+		free(artifact->name);
+		artifact->name = ncm_strdup(name);
+		artifact->name_is_rough = false;
+	}
+}
+
+int content_take_server_name(struct run *run, struct content *content, const char *server_name, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *name = server_name ? ncm_path_safe_name(server_name) : NULL;
+	int changed = 0;
+
+	/* What another place calls its copy says nothing of this one. */
+	if (content->resolution != run->wanted[content->wanted].resolution)
+		return 0;
+	for (size_t i = 0; i < content->place_count && name; i++) {
+		struct place *place = &content->places[i];
+		struct wanted *wanted = &run->wanted[place->wanted];
+
+		if (!place->unnamed)
+			continue;
+		if (ncm_store_check_extension(name, err) < 0 || check_pickle(run, wanted, name, err) < 0 ||
+		    rename_place(place, name, err) < 0)
+			return -1;
+		place->unnamed = false;
+		keep_name(wanted, name);
+		changed = 1;
+	}
+	return changed;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/* What each file spec is: from the lock, from the manifest's own pins, or from its source. */
+#include "resolve/run.h"
+
+#include "base/mem.h"
+#include "base/thread.h"
+
+#include <string.h>
+
+const struct ncm_lock_entry *wanted_lock_entry(const struct run *run, const struct wanted *wanted)
+{
+	return run->options.update ? NULL : ncm_lock_find(run->lock, wanted->spec->from.items[0]);
+}
+
+static bool is_ollama(const struct wanted *wanted)
+{
+	const char *scheme = ncm_source_scheme(wanted->spec->from.items[0]);
+
+	return scheme && strcmp(scheme, "ollama") == 0;
+}
+
+/* The manifest itself says everything that makes the bytes certain. */
+static bool is_pinned(const struct wanted *wanted)
+{
+	const struct ncm_file_spec *spec = wanted->spec;
+
+	return spec->has_sha256 || (spec->has_digest && is_ollama(wanted));
+}
+
+/* The lock may not say otherwise than the manifest. */
+static int check_lock_agrees(const struct run *run, const struct wanted *wanted, const struct ncm_lock_entry *entry,
+			     struct ncm_error *err)
+{
+	const struct ncm_file_spec *spec = wanted->spec;
+	struct ncm_sha256 digest;
+	bool differs = false;
+
+	if (spec->has_sha256 && entry->file_count == 1 && entry->files[0].has_sha256)
+		differs = !ncm_sha256_equal(&spec->sha256, &entry->files[0].sha256);
+	if (spec->has_digest && entry->revision && ncm_sha256_parse(entry->revision, &digest) == 0)
+		differs = differs || !ncm_sha256_equal(&spec->digest, &digest);
+	if (!differs)
+		return 0;
+	ncm_error_set(err, NCM_E_POLICY, "%s: the manifest and the lock pin different bytes for %s",
+		      model_id(run, wanted), spec->from.items[0]);
+	return ncm_error_hint(err, "if the manifest is right, take its pin with `ncmodel lock --update %s`",
+			      model_id(run, wanted));
+}
+
+static struct ncm_resolution *resolution_from_lock(const struct wanted *wanted, const struct ncm_lock_entry *entry)
+{
+	struct ncm_resolution *resolution = ncm_calloc(1, sizeof *resolution);
+
+	resolution->uri = ncm_strdup(entry->pinned ? entry->pinned : entry->uri);
+	resolution->revision = ncm_strdup_null(entry->revision);
+	resolution->ollama_name = ncm_strdup_null(entry->ollama_name);
+	if (resolution->ollama_name && entry->revision)
+		(void)ncm_sha256_parse(entry->revision, &resolution->manifest_digest);
+	resolution->artifacts = ncm_calloc(entry->file_count, sizeof *resolution->artifacts);
+	resolution->count = entry->file_count;
+	for (size_t i = 0; i < entry->file_count; i++) {
+		const struct ncm_lock_file *file = &entry->files[i];
+		struct ncm_artifact *artifact = &resolution->artifacts[i];
+
+		artifact->kind = is_ollama(wanted) ? NCM_ARTIFACT_BLOB : NCM_ARTIFACT_FILE;
+		/* What had no name was called by its address. */
+		artifact->name = strcmp(file->path, entry->uri) == 0 ? NULL : ncm_strdup(file->path);
+		artifact->role = ncm_strdup_null(file->role);
+		artifact->url = ncm_strdup_null(file->url);
+		artifact->has_size = file->has_size;
+		artifact->size = file->size;
+		artifact->has_sha256 = file->has_sha256;
+		artifact->sha256 = file->sha256;
+		artifact->has_git_sha1 = file->has_git_sha1;
+		artifact->git_sha1 = file->git_sha1;
+	}
+	return resolution;
+}
+
+static int refuse_unlocked(const struct run *run, struct wanted *wanted)
+{
+	ncm_error_set(&wanted->error, NCM_E_POLICY, "%s: %s is not pinned by the lock, and --locked takes nothing else",
+		      model_id(run, wanted), wanted->spec->from.items[0]);
+	return ncm_error_hint(&wanted->error, "pull once without --locked and keep the lock file that it writes");
+}
+
+static void resolve_locally(struct run *run, struct wanted *wanted)
+{
+	const struct ncm_lock_entry *entry = wanted_lock_entry(run, wanted);
+	struct ncm_pin pin = {entry ? entry->revision : NULL};
+
+	if (entry && check_lock_agrees(run, wanted, entry, &wanted->error) < 0)
+		return;
+	if (run->options.locked && !entry && !is_pinned(wanted)) {
+		refuse_unlocked(run, wanted);
+		return;
+	}
+	wanted->uri = wanted->spec->from.items[0];
+	wanted->resolution = ncm_source_offline(run->sources, wanted->uri, wanted->spec, &pin);
+	if (wanted->resolution || !entry)
+		return;
+	wanted->resolution = resolution_from_lock(wanted, entry);
+	wanted->from_lock = true;
+}
+
+void wanted_resolve_locally(struct run *run)
+{
+	for (size_t i = 0; i < run->wanted_count; i++)
+		resolve_locally(run, &run->wanted[i]);
+}
+
+/* What the lock pins of this artifact; NULL: nothing. One file is that file, whatever it is called today. */
+static const struct ncm_lock_file *pinned_as(const struct ncm_lock_entry *entry, const struct ncm_resolution *found,
+					     const struct ncm_artifact *artifact)
+{
+	if (found->count == 1 && entry->file_count == 1)
+		return &entry->files[0];
+	for (size_t k = 0; artifact->name && k < entry->file_count; k++) {
+		if (strcmp(entry->files[k].path, artifact->name) == 0)
+			return &entry->files[k];
+	}
+	return NULL;
+}
+
+/* A name that the first answer told, if this one tells none. */
+static void take_pinned_name(const struct ncm_lock_entry *entry, const struct ncm_lock_file *pinned,
+			     struct ncm_artifact *artifact)
+{
+	if ((artifact->name && !artifact->name_is_rough) || strcmp(pinned->path, entry->uri) == 0)
+		return;
+	free(artifact->name);
+	artifact->name = ncm_strdup(pinned->path);
+	artifact->name_is_rough = false;
+}
+
+/* What the lock pins must be what the source says now. */
+static int check_against_lock(const struct run *run, const struct wanted *wanted, const struct ncm_resolution *found,
+			      struct ncm_error *err)
+{
+	const struct ncm_lock_entry *entry = wanted_lock_entry(run, wanted);
+
+	for (size_t i = 0; entry && i < found->count; i++) {
+		struct ncm_artifact *artifact = &found->artifacts[i];
+		const struct ncm_lock_file *pinned = pinned_as(entry, found, artifact);
+
+		if (pinned)
+			take_pinned_name(entry, pinned, artifact);
+		if (!pinned || !pinned->has_sha256)
+			continue;
+		if (artifact->has_sha256 && !ncm_sha256_equal(&pinned->sha256, &artifact->sha256)) {
+			ncm_error_set(err, NCM_E_CHECKSUM, "%s: %s is no longer what the lock pins",
+				      model_id(run, wanted), artifact->name);
+			return ncm_error_hint(err, "take what is served now with --update, or keep what you have");
+		}
+		artifact->has_sha256 = true;
+		artifact->sha256 = pinned->sha256;
+	}
+	return 0;
+}
+
+struct ncm_resolution *wanted_ask_place(struct run *run, const struct wanted *wanted, size_t from,
+					struct ncm_error *err)
+{
+	const struct ncm_lock_entry *entry = wanted_lock_entry(run, wanted);
+	const char *uri = wanted->spec->from.items[from];
+	/* A revision of the first place means nothing at another. */
+	struct ncm_pin pin = {entry && from == 0 ? entry->revision : NULL};
+	struct ncm_resolution *found = ncm_source_offline(run->sources, uri, wanted->spec, &pin);
+
+	if (!found) {
+		found = ncm_source_resolve(run->sources, uri, wanted->spec, &pin, err);
+		if (!found)
+			ncm_error_wrap(err, "%s", model_id(run, wanted));
+	}
+	if (found && check_against_lock(run, wanted, found, err) < 0) {
+		ncm_resolution_free(found);
+		found = NULL;
+	}
+	return found;
+}
+
+static bool must_ask(const struct wanted *wanted)
+{
+	return wanted->error.code == NCM_OK && (!wanted->resolution || (wanted->from_lock && !wanted->settled));
+}
+
+void wanted_ask(struct run *run, struct wanted *wanted)
+{
+	if (!must_ask(wanted))
+		return;
+	if (run->options.offline) {
+		ncm_error_set(&wanted->error, NCM_E_NETWORK, "%s: %s is not here, and --offline forbids to ask for it",
+			      model_id(run, wanted), wanted->spec->from.items[0]);
+		ncm_error_hint(&wanted->error, "without --offline it is asked for");
+		return;
+	}
+	ncm_resolution_free(wanted->resolution);
+	wanted->resolution = NULL;
+	wanted->from_lock = false;
+	for (size_t i = 0; i < wanted->spec->from.count && !wanted->resolution && !ncm_interrupted(); i++) {
+		struct ncm_error err = NCM_ERROR_INIT;
+
+		wanted->uri = wanted->spec->from.items[i];
+		wanted->resolution = wanted_ask_place(run, wanted, i, &err);
+		/* The first place's reason is the one to act on. */
+		if (!wanted->resolution && wanted->error.code == NCM_OK)
+			ncm_error_move(&wanted->error, &err);
+		ncm_error_clear(&err);
+	}
+	if (wanted->resolution)
+		ncm_error_clear(&wanted->error);
+	else if (wanted->error.code == NCM_OK)
+		ncm_error_set(&wanted->error, NCM_E_INTERRUPTED, "%s: interrupted", model_id(run, wanted));
+}
+
+void wanted_tell(struct run *run, const struct wanted *wanted)
+{
+	size_t done;
+
+	pthread_mutex_lock(&run->mutex);
+	done = ++run->resolved;
+	pthread_mutex_unlock(&run->mutex);
+	ncm_emit(&run->sink, &(struct ncm_event){.type = NCM_EVENT_RESOLVED,
+						 .model = model_id(run, wanted),
+						 .done = done,
+						 .total = run->to_resolve});
+}
+
+static void resolve_by_network(void *context, size_t index)
+{
+	struct run *run = context;
+	struct wanted *wanted = &run->wanted[index];
+	const bool asks = must_ask(wanted);
+
+	wanted_ask(run, wanted);
+	if (asks && !run->options.offline)
+		wanted_tell(run, wanted);
+}
+
+void wanted_resolve_by_network(struct run *run)
+{
+	run->resolved = run->to_resolve = 0;
+	for (size_t i = 0; i < run->wanted_count; i++) {
+		if (must_ask(&run->wanted[i]))
+			run->to_resolve++;
+	}
+	run->asked_network = run->to_resolve > 0 && !run->options.offline;
+	if (run->to_resolve > 0)
+		ncm_parallel(RESOLVE_THREADS, run->wanted_count, resolve_by_network, run);
+}
