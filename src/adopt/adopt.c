@@ -33,10 +33,11 @@ static void load_other_catalogs(struct adopt *adopt)
 		struct ncm_config config = *adopt->config;
 		struct ncm_catalog *catalog;
 
-		if (adopt->catalogs && config.manifest_file_count == 0 && config.profile &&
-		    strcmp(profiles.items[i], config.profile) == 0)
+		if (adopt->catalogs && config.manifest_file_count == 0 &&
+		    ncm_config_has_profile(&config, profiles.items[i]))
 			continue;
 		config.profile = profiles.items[i];
+		config.more_profile_count = 0;
 		config.manifest_file_count = 0;
 		catalog = ncm_catalog_load(&config, NULL);
 		if (catalog)
@@ -78,7 +79,7 @@ static bool is_among(const struct adopt *adopt, const struct ncm_store *store)
 	}
 	for (size_t i = 0; i < options->path_count; i++) {
 		const struct ncm_store *around;
-		NCM_AUTO_FREE char *path = adopt_canonical(adopt, options->paths[i], &around);
+		NCM_AUTO_FREE char *path = adopt_named(adopt, options->paths[i], &around);
 
 		if (around == store || ncm_path_below(store->path, path))
 			return true;
@@ -149,6 +150,7 @@ static int look_and_record(struct adopt *adopt, struct ncm_error *err)
 		adopt_use_id(adopt, adopt->registry->models[i].id);
 	adopt_compare(adopt);
 	adopt_read(adopt);
+	adopt_find_moved(adopt);
 	adopt_registered(adopt);
 	adopt_match_manifests(adopt);
 	adopt_match_lock(adopt);
@@ -214,6 +216,7 @@ void ncm_adoption_free(struct ncm_adoption *adoption)
 		registry_model_clear(&adoption->models[i].entry);
 		free(adoption->models[i].detail);
 	}
+	ncm_unread_free(adoption->unread, adoption->unread_count);
 	free(adoption->models);
 	free(adoption);
 }

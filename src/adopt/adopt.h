@@ -17,13 +17,17 @@
 /* One file that may be registered. Strings are the survey's but for the path. */
 struct found_file {
 	const struct ncm_survey_file *seen;
-	char *path;        /* of the regular file, as adopt_canonical spells it; its own */
+	char *path;        /* of the regular file or the link to it, as adopt_canonical spells it; its own */
+	char *target;      /* that is a link: the regular file that it leads to; its own. Else NULL */
 	const char *store; /* NULL: outside every store */
 	const char *role;
 	uint64_t size;
 	int64_t mtime_ns;
 	bool has_sha256; /* of its bytes as they are now */
 	struct ncm_sha256 sha256;
+	const struct ncm_reg_file *record; /* of models.json, at this path or where it was moved from; or NULL */
+	bool moved;
+	char *doubt; /* its structure does not hold, or sidecars tell other digests: counts unless a digest is met */
 };
 
 /* One model that a survey found. */
@@ -36,7 +40,6 @@ struct found {
 	bool to_read;                           /* its bytes are to be looked at */
 	bool taken;                             /* what it has went into an entry */
 	bool refused;
-	char *doubt; /* a sidecar tells another digest, which counts unless a manifest or the lock knows the bytes */
 };
 
 struct adopt {
@@ -68,6 +71,10 @@ void adopt_find_roots(struct adopt *adopt);
  * one file has one name however it was come by. *store is the innermost around it, or NULL. The caller frees it.
  */
 char *adopt_canonical(const struct adopt *adopt, const char *path, const struct ncm_store **store);
+/* The same of a link itself: links above it are followed, it is not. */
+char *adopt_canonical_link(const struct adopt *adopt, const char *path, const struct ncm_store **store);
+/* What the user named: the link if it is one to a file, else adopt_canonical. */
+char *adopt_named(const struct adopt *adopt, const char *given, const struct ncm_store **store);
 /* Surveys the stores and paths, and takes over their models. */
 int adopt_gather(struct adopt *adopt, struct ncm_error *err);
 void adopt_free_found(struct adopt *adopt);
@@ -76,6 +83,22 @@ void adopt_free_found(struct adopt *adopt);
 void adopt_compare(struct adopt *adopt);
 /* Refuses a model; takes `detail`. */
 void adopt_refuse(struct adopt *adopt, struct found *found, char *detail);
+
+/* Whether nothing is at a registered path any more; false where that cannot be told. */
+bool adopt_is_gone(const struct ncm_reg_file *file);
+
+/* moved.c: what was read and has no entry, but the digest of a registered file: that one moved, or another copy of it.
+ */
+void adopt_find_moved(struct adopt *adopt);
+
+/* Whether the names and listings of its own application tell what model it is. */
+bool found_is_told(const struct found *found);
+/* Whether this file says what model it is. Tags share blobs, and commits share files beside the weights. */
+bool found_decides(const struct found *found, const struct found_file *file);
+/* An Ollama model's manifest, or NULL. Borrowed. */
+const struct found_file *found_manifest(const struct found *found);
+/* The first doubt about any of its files, or NULL. Borrowed. */
+const char *found_doubt(const struct found *found);
 
 /* content.c: reads what is to be read, refuses what is not what it should be, and fills by_digest. */
 void adopt_read(struct adopt *adopt);
@@ -101,6 +124,7 @@ struct piece {
 	struct found *found; /* NULL: no model's name, found beside the others where the manifest has it */
 	struct found_file *file;
 	const char *role; /* the spec's; NULL: the file's own */
+	const struct ncm_file_spec *spec;
 };
 struct match {
 	struct piece *pieces;
@@ -124,8 +148,27 @@ void adopt_rest(struct adopt *adopt);
 /* Whether all that was to be read of it was read: not so after an interruption. */
 bool found_is_read(const struct found *found);
 
-/* entry.c: entries of models.json, with strings of their own. */
-void entry_add_file(struct ncm_reg_model *entry, const struct found_file *file, const char *role);
+/* origin.c: what is known to bring a file's bytes back. */
+struct origin {
+	char *source; /* canonical, pinned; or NULL */
+	char *revision;
+};
+/* The claim whose digest the file has, or NULL. Borrowed. */
+const struct ncm_survey_claim *origin_claim(const struct found_file *file);
+/* By the sidecar, listing or manifest of another tool whose digest the file has. Free with origin_clear. */
+struct origin origin_of(const struct found *found, const struct found_file *file);
+/* By a manifest's file spec, or the lock's word on it. */
+struct origin origin_of_spec(const struct adopt *adopt, const struct ncm_file_spec *spec);
+void origin_clear(struct origin *origin);
+/* What the survey tells of the model, with no source but what its digest proves. */
+void origin_describe(const struct found *found, struct ncm_reg_model *entry);
+
+/* entry.c: entries of models.json, with strings of their own. `origin` may be NULL: nothing is known. */
+void entry_add_file(struct ncm_reg_model *entry, const struct found_file *file, const char *role,
+		    const struct origin *origin);
+/* A file of the found model, with what is known of its origin. */
+void entry_add_found(struct ncm_reg_model *entry, const struct found *found, const struct found_file *file,
+		     const char *role);
 /* Whether nobody had the id; it is in use from now on. */
 bool adopt_use_id(const struct adopt *adopt, const char *id);
 /* Weights first, sizes summed up, kind and tags where nothing told them. */

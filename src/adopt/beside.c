@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/hash.h"
+#include "digest/name.h"
 #include "format/format.h"
 
 #include <fcntl.h>

@@ -2,79 +2,76 @@
 /* What is registered already, and what can be refused without reading it. */
 #include "adopt/adopt.h"
 
+#include "base/escape.h"
 #include "base/mem.h"
+#include "base/strings.h"
 #include "format/format.h"
+#include "registry/identity.h"
 
 #include <fcntl.h>
 #include <string.h>
 
-static const struct ncm_sha256 not_recorded;
-
-struct record {
-	const struct ncm_reg_model *model;
-	const struct ncm_reg_file *file;
-};
-
-/* path → index into *records. New reference. */
-static json_t *index_registry(const struct ncm_registry *registry, struct record **records)
+/* Older versions registered a link as the file that it leads to: outside every store nothing else comes into
+ * models.json so but what the user named. */
+static bool is_older_link(const struct found_file *file, const struct ncm_reg_file *recorded)
 {
-	json_t *index = json_object();
-	size_t count = 0;
-
-	for (size_t i = 0; i < registry->count; i++) {
-		for (size_t k = 0; k < registry->models[i].file_count; k++) {
-			const struct ncm_reg_file *file = &registry->models[i].files[k];
-
-			json_object_set_new_nocheck(index, file->abs, json_integer((json_int_t)count));
-			*NCM_PUSH(*records, count) = (struct record){&registry->models[i], file};
-		}
-	}
-	return index;
+	return file->target && strcmp(recorded->abs, file->target) == 0 && recorded->origin == NCM_ORIGIN_UNKNOWN &&
+	       !recorded->store;
 }
 
-static const struct record *record_of(const json_t *index, const struct record *records, const struct found_file *file)
+/* The last that registered this path; or NULL. */
+static const struct registry_ref *ref_at(const struct registry_lookup *lookup, const char *path)
 {
-	const json_t *place = json_object_get(index, file->path);
+	size_t count;
+	const struct registry_ref *refs = registry_at(lookup, path, &count);
 
-	if (!place) /* registered by the link that leads to it */
-		place = json_object_get(index, file->seen->path);
-	return place ? &records[json_integer_value(place)] : NULL;
+	return count > 0 ? &refs[count - 1] : NULL;
+}
+
+static const struct registry_ref *ref_of(const struct registry_lookup *lookup, struct found_file *file)
+{
+	const struct registry_ref *ref = ref_at(lookup, file->path);
+	const struct registry_ref *behind = ref || !file->target ? NULL : ref_at(lookup, file->target);
+
+	if (behind && is_older_link(file, behind->file)) {
+		file->moved = true;
+		return behind;
+	}
+	/* Registered by the link that leads to it. */
+	return ref || file->target ? ref : ref_at(lookup, file->seen->path);
 }
 
 static bool is_unchanged(const struct found_file *file, const struct ncm_reg_file *recorded)
 {
-	return file->seen->state != NCM_SURVEY_MISSING && file->size == recorded->size &&
-	       file->mtime_ns == recorded->mtime_ns && !ncm_sha256_equal(&recorded->sha256, &not_recorded);
+	/* Manifests are read by a survey, and may be there in another form than was recorded. */
+	if (strcmp(file->role, "manifest") == 0 && file->seen->has_sha256)
+		return ncm_sha256_equal(&file->seen->sha256, &recorded->sha256);
+	return !file->moved && ncm_same_text(file->target, recorded->target) &&
+	       file->seen->state != NCM_SURVEY_MISSING && file->size == recorded->size &&
+	       file->mtime_ns == recorded->mtime_ns && !ncm_sha256_is_zero(&recorded->sha256);
 }
 
-/* Which file says what model it is. Tags share blobs, and commits share files beside the weights. */
-static bool decides(const struct found *found, const struct found_file *file)
-{
-	const char *role = strcmp(found->seen->known_by, "ollama") == 0 ? "manifest" : "weights";
-
-	return strcmp(file->role, role) == 0;
-}
-
-static void compare(struct found *found, const json_t *index, const struct record *records)
+static void compare(struct found *found, const struct registry_lookup *lookup)
 {
 	size_t deciding = 0, unchanged = 0, changed = 0;
 
 	for (size_t i = 0; i < found->file_count; i++) {
 		struct found_file *file = &found->files[i];
-		const struct record *record = record_of(index, records, file);
+		const struct registry_ref *ref = ref_of(lookup, file);
 
-		deciding += decides(found, file);
-		if (!record)
+		deciding += found_decides(found, file);
+		if (!ref)
 			continue;
-		if (decides(found, file) && !found->registered)
-			found->registered = record->model;
-		if (!is_unchanged(file, record->file)) {
+		file->record = ref->file;
+		if (found_decides(found, file) && !found->registered)
+			found->registered = ref->model;
+		if (!is_unchanged(file, ref->file)) {
 			changed++;
 			continue;
 		}
 		file->has_sha256 = true;
-		file->sha256 = record->file->sha256;
-		unchanged += decides(found, file);
+		file->sha256 = ref->file->sha256;
+		unchanged += found_decides(found, file);
 	}
 	found->known = deciding > 0 && unchanged == deciding && changed == 0;
 }
@@ -96,11 +93,45 @@ static bool is_replaced(const struct ncm_survey_file *seen)
 	return sound;
 }
 
+/* A digest that is met may yet speak for a file whose header seems wrong; for one of another size than told, none can.
+ */
+static bool is_structural(const struct ncm_survey_file *seen)
+{
+	return (seen->state == NCM_SURVEY_DAMAGED || seen->state == NCM_SURVEY_TRUNCATED) &&
+	       !(seen->has_expected_size && seen->expected_size != seen->size) && strcmp(seen->role, "manifest") != 0;
+}
+
+static bool is_utf8(const char *text)
+{
+	uint32_t character;
+
+	for (size_t left = strlen(text), length; left > 0; text += length, left -= length) {
+		length = ncm_utf8_decode(text, left, &character);
+		if (length == 0)
+			return false;
+	}
+	return true;
+}
+
+/* models.json is JSON, which has no such names: registered under another one the file would not be found again. */
+static char *bad_name_of(const struct found *found)
+{
+	for (size_t i = 0; i < found->file_count; i++) {
+		const struct found_file *file = &found->files[i];
+
+		if (!is_utf8(file->path) || (file->target && !is_utf8(file->target)))
+			return ncm_asprintf("%s: its name is not UTF-8, and models.json cannot hold it: rename it",
+					    file->seen->path);
+	}
+	return NULL;
+}
+
 /* Why the model cannot be taken as it is, or NULL. The caller frees it. */
-static char *fault_of(const struct found *found)
+static char *fault_of(struct found *found)
 {
 	for (size_t i = 0; i < found->file_count; i++) {
 		const struct ncm_survey_file *seen = found->files[i].seen;
+		char *fault;
 		const bool wrong = seen->state == NCM_SURVEY_DAMAGED || seen->state == NCM_SURVEY_TRUNCATED;
 
 		if (!wrong && seen->state != NCM_SURVEY_MISSING && seen->state != NCM_SURVEY_UNREADABLE &&
@@ -108,8 +139,40 @@ static char *fault_of(const struct found *found)
 			continue;
 		if (wrong && is_replaced(seen))
 			continue;
-		return ncm_asprintf("%s is %s: %s", seen->path, ncm_survey_state_name(seen->state),
-				    seen->detail ? seen->detail : "no more is known");
+		fault = ncm_asprintf("%s is %s: %s", seen->path, ncm_survey_state_name(seen->state),
+				     seen->detail ? seen->detail : "no more is known");
+		if (!is_structural(seen))
+			return fault;
+		free(found->files[i].doubt);
+		found->files[i].doubt = fault;
+	}
+	return bad_name_of(found);
+}
+
+bool found_is_told(const struct found *found)
+{
+	return strcmp(found->seen->known_by, "ollama") == 0 || strcmp(found->seen->known_by, "hf") == 0;
+}
+
+bool found_decides(const struct found *found, const struct found_file *file)
+{
+	return strcmp(file->role, strcmp(found->seen->known_by, "ollama") == 0 ? "manifest" : "weights") == 0;
+}
+
+const struct found_file *found_manifest(const struct found *found)
+{
+	for (size_t i = 0; i < found->file_count; i++) {
+		if (strcmp(found->files[i].role, "manifest") == 0)
+			return &found->files[i];
+	}
+	return NULL;
+}
+
+const char *found_doubt(const struct found *found)
+{
+	for (size_t i = 0; i < found->file_count; i++) {
+		if (found->files[i].doubt)
+			return found->files[i].doubt;
 	}
 	return NULL;
 }
@@ -118,9 +181,9 @@ void adopt_refuse(struct adopt *adopt, struct found *found, char *detail)
 {
 	struct ncm_reg_model entry;
 
-	registry_model_copy(&entry, &found->seen->entry);
+	origin_describe(found, &entry);
 	for (size_t i = 0; i < found->file_count; i++)
-		entry_add_file(&entry, &found->files[i], NULL);
+		entry_add_found(&entry, found, &found->files[i], NULL);
 	found->refused = true;
 	found->to_read = false;
 	adopt_put(adopt, &entry, NCM_ADOPT_REFUSED, found->seen->known_by, detail);
@@ -128,14 +191,13 @@ void adopt_refuse(struct adopt *adopt, struct found *found, char *detail)
 
 void adopt_compare(struct adopt *adopt)
 {
-	NCM_AUTO_FREE struct record *records = NULL;
-	NCM_AUTO_JSON json_t *index = index_registry(adopt->registry, &records);
+	const struct registry_lookup *lookup = registry_lookup_of(adopt->registry);
 
 	for (size_t i = 0; i < adopt->found_count; i++) {
 		struct found *found = &adopt->found[i];
 		char *fault;
 
-		compare(found, index, records);
+		compare(found, lookup);
 		fault = found->known ? NULL : fault_of(found);
 		found->to_read = !found->known && !fault;
 		if (fault)

@@ -36,17 +36,34 @@ static void open_homes(const struct adopt *adopt, int *homes)
 	}
 }
 
+/* A survey reads a manifest whole, and says what the model's own is where the store has another form of it. */
+static bool is_read_manifest(const struct found_file *file)
+{
+	return strcmp(file->role, "manifest") == 0 && file->seen->has_sha256;
+}
+
 static void prepare(const struct found *found, struct found_file *file, int home, struct check *check)
 {
 	struct ncm_sha1 git_sha1;
 
-	check->path = file->path;
+	check->path = file->target ? file->target : file->path;
 	check->model = found->seen->entry.id;
 	check->store_dirfd = home;
 	check->expected = file->seen->has_expected ? &file->seen->expected : NULL;
 	check->wants_git_sha1 = git_name(file, &git_sha1);
 	check_look(check);
-	check->to_hash = !check->failure && check->regular;
+	check->to_hash = !check->failure && check->regular && !is_read_manifest(file);
+}
+
+static char *difference_text(const struct found_file *file)
+{
+	char is[NCM_SHA256_HEX + 1], was[NCM_SHA256_HEX + 1];
+
+	return ncm_asprintf(
+	    "%s differs from what its %s says: it has sha256 %s, and not %s; if that is as it should be, "
+	    "move the %s away",
+	    file->seen->path, file->seen->told_by, ncm_sha256_hex(&file->sha256, is),
+	    ncm_sha256_hex(&file->seen->expected, was), file->seen->told_by);
 }
 
 static char *damage_text(const struct found_file *file, const struct check *check)
@@ -73,11 +90,37 @@ static bool is_other_than_told(const struct found_file *file)
 	       !ncm_sha256_equal(&seen->expected, &file->sha256);
 }
 
+static bool meets_a_claim(const struct found_file *file)
+{
+	const struct ncm_survey_file *seen = file->seen;
+
+	return origin_claim(file) || (seen->has_expected && strcmp(seen->told_by, "models.json") != 0 &&
+				      ncm_sha256_equal(&seen->expected, &file->sha256));
+}
+
+/* A digest that is met beats every other sign; what says otherwise stays a doubt until a manifest or the lock speaks.
+ */
+static void weigh(struct found_file *file, bool met)
+{
+	if (met || meets_a_claim(file)) {
+		free(file->doubt);
+		file->doubt = NULL;
+	} else if (file->seen->claim_count > 0 && is_hearsay(file->seen) && !file->doubt) {
+		file->doubt = difference_text(file);
+	}
+}
+
 /* Takes what was read over, and returns what is wrong with it, or NULL. The caller frees it. */
-static char *take(struct found *found, struct found_file *file, const struct check *check)
+static char *take(struct found_file *file, const struct check *check)
 {
 	struct ncm_sha1 git_sha1;
+	bool is_git;
 
+	if (is_read_manifest(file)) {
+		file->has_sha256 = true;
+		file->sha256 = file->seen->sha256;
+		return NULL;
+	}
 	if (check->failure || !check->regular)
 		return ncm_asprintf("%s cannot be read: %s", file->seen->path,
 				    check->failure && strerrordesc_np(check->failure) ? strerrordesc_np(check->failure)
@@ -88,15 +131,11 @@ static char *take(struct found *found, struct found_file *file, const struct che
 	file->mtime_ns = check->mtime_ns;
 	if (!check->hashed)
 		return NULL;
-	if (git_name(file, &git_sha1) && memcmp(git_sha1.bytes, check->git_sha1.bytes, sizeof git_sha1.bytes) != 0)
+	is_git = git_name(file, &git_sha1);
+	if (is_git && memcmp(git_sha1.bytes, check->git_sha1.bytes, sizeof git_sha1.bytes) != 0)
 		return ncm_asprintf("%s is damaged: its content has another git sha1 than its name", file->seen->path);
-	if (!is_other_than_told(file))
-		return NULL;
-	if (!is_hearsay(file->seen))
-		return damage_text(file, check);
-	free(found->doubt);
-	found->doubt = damage_text(file, check);
-	return NULL;
+	weigh(file, is_git);
+	return is_other_than_told(file) && !is_hearsay(file->seen) ? damage_text(file, check) : NULL;
 }
 
 static void index_digests(struct adopt *adopt)
@@ -146,7 +185,7 @@ static void take_all(struct adopt *adopt, const struct check *checks)
 		char *fault = NULL;
 
 		for (size_t k = 0; k < files; k++) {
-			char *wrong = take(found, &found->files[k], checks++);
+			char *wrong = take(&found->files[k], checks++);
 
 			if (fault)
 				free(wrong);

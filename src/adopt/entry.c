@@ -7,14 +7,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-void entry_add_file(struct ncm_reg_model *entry, const struct found_file *file, const char *role)
+/* The bytes are those that were recorded: how they came is known as well as it was then. */
+static bool is_as_recorded(const struct found_file *file)
+{
+	return file->record && ncm_sha256_equal(&file->record->sha256, &file->sha256);
+}
+
+static void set_origin(struct ncm_reg_file *out, const struct found_file *file, const struct origin *origin)
+{
+	const struct ncm_reg_file *record = is_as_recorded(file) ? file->record : NULL;
+
+	out->origin = record ? record->origin : NCM_ORIGIN_ADOPTED;
+	if (record && record->source) {
+		out->source = ncm_strdup(record->source);
+		out->revision = ncm_strdup_null(record->revision);
+	} else if (origin && out->origin != NCM_ORIGIN_UNKNOWN) {
+		out->source = ncm_strdup_null(origin->source);
+		out->revision = ncm_strdup_null(origin->revision);
+	}
+	if (record)
+		out->archive = record->archive;
+}
+
+void entry_add_file(struct ncm_reg_model *entry, const struct found_file *file, const char *role,
+		    const struct origin *origin)
 {
 	struct ncm_reg_file *out;
 
-	for (size_t i = 0; i < entry->file_count; i++) {
-		if (strcmp(entry->files[i].abs, file->path) == 0)
-			return;
-	}
+	if (registry_file_at(entry, file->path))
+		return;
 	out = NCM_PUSH(entry->files, entry->file_count);
 	out->path = ncm_strdup(file->path);
 	out->abs = ncm_strdup(file->path);
@@ -23,6 +44,17 @@ void entry_add_file(struct ncm_reg_model *entry, const struct found_file *file, 
 	out->size = file->size;
 	out->sha256 = file->sha256;
 	out->mtime_ns = file->mtime_ns;
+	out->target = ncm_strdup_null(file->target);
+	set_origin(out, file, origin);
+}
+
+void entry_add_found(struct ncm_reg_model *entry, const struct found *found, const struct found_file *file,
+		     const char *role)
+{
+	struct origin origin = origin_of(found, file);
+
+	entry_add_file(entry, file, role, &origin);
+	origin_clear(&origin);
 }
 
 static bool is_main(const struct ncm_reg_file *file)
@@ -102,19 +134,10 @@ void entry_complete(struct ncm_reg_model *entry)
 	entry->file_path = ncm_strdup(entry->file_count > 0 ? entry->files[0].abs : "");
 }
 
-/* Readers find a model by its id in any case. The caller frees it. */
-static char *folded(const char *id)
-{
-	char *lower = ncm_strdup(id);
-
-	for (char *at = lower; *at; at++)
-		*at = (char)(*at >= 'A' && *at <= 'Z' ? *at - 'A' + 'a' : *at);
-	return lower;
-}
-
 bool adopt_use_id(const struct adopt *adopt, const char *id)
 {
-	NCM_AUTO_FREE char *key = folded(id);
+	/* Readers find a model by its id in any case. */
+	NCM_AUTO_FREE char *key = ncm_lower(id);
 
 	if (json_object_get(adopt->ids, key))
 		return false;

@@ -57,13 +57,14 @@ static unsigned closeness(const struct adopt *adopt, const struct ncm_target *ta
 	return target->folder && path && strncmp(path, below, (size_t)(ncm_path_base(path) - path)) == 0 ? 2 : 1;
 }
 
-static void add_piece(struct match *match, struct found *found, struct found_file *file, const char *role)
+static void add_piece(struct match *match, struct found *found, struct found_file *file, const char *role,
+		      const struct ncm_file_spec *spec)
 {
 	for (size_t i = 0; i < match->count; i++) {
 		if (match->pieces[i].file == file)
 			return;
 	}
-	*NCM_PUSH(match->pieces, match->count) = (struct piece){found, file, role};
+	*NCM_PUSH(match->pieces, match->count) = (struct piece){found, file, role, spec};
 }
 
 /* Something that nobody refused has these bytes. */
@@ -83,7 +84,7 @@ static bool next_with(const struct adopt *adopt, const json_t *list, size_t *at,
 
 /* The copy that lies where the target says, or nearest to it. False if there is none in its store. */
 static bool add_nearest(const struct adopt *adopt, const struct ncm_target *target, const json_t *list,
-			const char *role, struct match *match)
+			const struct ncm_file_spec *spec, struct match *match)
 {
 	struct found *found, *best = NULL;
 	struct found_file *file, *best_file = NULL;
@@ -99,7 +100,7 @@ static bool add_nearest(const struct adopt *adopt, const struct ncm_target *targ
 		best_file = file;
 	}
 	if (best)
-		add_piece(match, best, best_file, role);
+		add_piece(match, best, best_file, spec->role, spec);
 	return best != NULL;
 }
 
@@ -111,7 +112,7 @@ static bool add_beside(const struct adopt *adopt, const struct ncm_file_spec *sp
 	if (!file)
 		return false;
 	*NCM_PUSH(match->beside, match->beside_count) = file;
-	add_piece(match, NULL, file, spec->role);
+	add_piece(match, NULL, file, spec->role, spec);
 	return true;
 }
 
@@ -136,11 +137,11 @@ static void match_content(const struct adopt *adopt, const struct ncm_file_spec 
 
 	match->wanted++;
 	for (size_t i = 0; i < spec->to_count; i++)
-		near = add_nearest(adopt, &spec->to[i], list, spec->role, match) ||
+		near = add_nearest(adopt, &spec->to[i], list, spec, match) ||
 		       add_beside(adopt, spec, &spec->to[i], sha256, match) || near;
 	/* In none of the places that the manifest names, but there. */
 	if (!near && next_with(adopt, list, &at, &found, &file)) {
-		add_piece(match, found, file, spec->role);
+		add_piece(match, found, file, spec->role, spec);
 		near = true;
 	}
 	match->had += near;
@@ -160,15 +161,6 @@ static void match_plain(const struct adopt *adopt, const struct ncm_file_spec *s
 		match_content(adopt, spec, &entry->files[i].sha256, entry->files[i].path, entry->files[i].size, match);
 }
 
-static const struct found_file *manifest_of(const struct found *found)
-{
-	for (size_t i = 0; i < found->file_count; i++) {
-		if (strcmp(found->files[i].role, "manifest") == 0 && found->files[i].has_sha256)
-			return &found->files[i];
-	}
-	return NULL;
-}
-
 static bool has_layers(const struct found *found, const struct ncm_file_spec *spec)
 {
 	for (size_t i = 0; i < spec->layer_count; i++) {
@@ -186,9 +178,9 @@ static bool has_layers(const struct found *found, const struct ncm_file_spec *sp
 /* By the digest of its manifest; where that is not pinned, by its name and the layers that are. */
 static bool is_ollama_model(const struct found *found, const struct ncm_file_spec *spec, const char *canonical)
 {
-	const struct found_file *manifest = manifest_of(found);
+	const struct found_file *manifest = found_manifest(found);
 
-	if (found->refused || !manifest || strcmp(found->seen->known_by, "ollama") != 0)
+	if (found->refused || !manifest || !manifest->has_sha256 || strcmp(found->seen->known_by, "ollama") != 0)
 		return false;
 	if (spec->has_digest)
 		return ncm_sha256_equal(&manifest->sha256, &spec->digest);
@@ -223,7 +215,7 @@ static void match_ollama(const struct adopt *adopt, const struct ncm_file_spec *
 				continue;
 			near = true;
 			for (size_t k = 0; k < found->file_count; k++)
-				add_piece(match, found, &found->files[k], NULL);
+				add_piece(match, found, &found->files[k], NULL, NULL);
 		}
 	}
 	match->had += near;

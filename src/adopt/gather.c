@@ -17,14 +17,14 @@ void adopt_find_roots(struct adopt *adopt)
 		adopt->roots[i] = realpath(adopt->layout->stores[i].path, NULL);
 }
 
-char *adopt_canonical(const struct adopt *adopt, const char *path, const struct ncm_store **store)
+/* A path without links, spelled as the layout spells the store around it. */
+static char *spell(const struct adopt *adopt, const char *real, const struct ncm_store **store)
 {
-	NCM_AUTO_FREE char *real = realpath(path, NULL);
 	const char *below = NULL;
 	size_t longest = 0;
 
 	*store = NULL;
-	for (size_t i = 0; real && i < adopt->layout->count; i++) {
+	for (size_t i = 0; i < adopt->layout->count; i++) {
 		const char *root = adopt->roots[i];
 
 		if (!root || strlen(root) <= longest || (strcmp(real, root) != 0 && !ncm_path_below(real, root)))
@@ -34,8 +34,36 @@ char *adopt_canonical(const struct adopt *adopt, const char *path, const struct 
 		below = real + longest + (real[longest] == '/');
 	}
 	if (!*store)
-		return ncm_strdup(real ? real : path);
-	return *below ? ncm_path_join((*store)->path, below) : ncm_strdup((*store)->path);
+		return ncm_strdup(real);
+	return ncm_path_join((*store)->path, below);
+}
+
+char *adopt_canonical(const struct adopt *adopt, const char *path, const struct ncm_store **store)
+{
+	NCM_AUTO_FREE char *real = realpath(path, NULL);
+
+	*store = NULL;
+	return real ? spell(adopt, real, store) : ncm_strdup(path);
+}
+
+char *adopt_canonical_link(const struct adopt *adopt, const char *path, const struct ncm_store **store)
+{
+	NCM_AUTO_FREE char *absolute = ncm_path_absolute(path);
+	NCM_AUTO_FREE char *above = ncm_path_folder(absolute);
+	NCM_AUTO_FREE char *folder = realpath(above, NULL);
+	NCM_AUTO_FREE char *real = folder ? ncm_path_join(folder, ncm_path_base(absolute)) : NULL;
+
+	*store = NULL;
+	return real ? spell(adopt, real, store) : ncm_strdup(path);
+}
+
+/* What is a link at its own name is registered as the link; a snapshot of the Hub's is links by its nature. */
+static bool is_link(const struct found *found, const struct ncm_survey_file *seen)
+{
+	struct stat status;
+
+	return seen->real && strcmp(found->seen->known_by, "hf") != 0 && lstat(seen->path, &status) == 0 &&
+	       S_ISLNK(status.st_mode);
 }
 
 /*
@@ -60,16 +88,37 @@ static bool is_found_already(const struct adopt *adopt, const char *key)
 	return false;
 }
 
+/*
+ * A manifest of Ollama's may be a link to its blob: the link is what has the model's name. Of other files the one
+ * behind the link is meant.
+ */
+static char *place_of(const struct adopt *adopt, const struct ncm_survey_file *seen, const struct ncm_store **store)
+{
+	NCM_AUTO_FREE char *folder = NULL;
+	NCM_AUTO_FREE char *canonical = NULL;
+
+	if (strcmp(seen->role, "manifest") != 0 || !seen->real)
+		return adopt_canonical(adopt, seen->real ? seen->real : seen->path, store);
+	folder = ncm_path_folder(seen->path);
+	canonical = adopt_canonical(adopt, folder, store);
+	return ncm_path_join(canonical, ncm_path_base(seen->path));
+}
+
 static void add_files(const struct adopt *adopt, const struct ncm_survey *survey, struct found *found)
 {
 	for (size_t i = 0; i < found->seen->file_count; i++) {
 		const struct ncm_survey_file *seen = &survey->files[found->seen->files[i]];
-		struct found_file *file = NCM_PUSH(found->files, found->file_count);
+		const bool link = is_link(found, seen);
+		struct found_file *file;
 		const struct ncm_store *store;
 
+		if (seen->is_beside)
+			continue;
+		file = NCM_PUSH(found->files, found->file_count);
 		*file = (struct found_file){
 		    .seen = seen,
-		    .path = adopt_canonical(adopt, seen->real ? seen->real : seen->path, &store),
+		    .path = link ? adopt_canonical_link(adopt, seen->path, &store) : place_of(adopt, seen, &store),
+		    .target = link ? ncm_strdup(seen->real) : NULL,
 		    .role = seen->role,
 		    .size = seen->size,
 		    .mtime_ns = seen->mtime_ns,
@@ -80,10 +129,12 @@ static void add_files(const struct adopt *adopt, const struct ncm_survey *survey
 
 static void found_free(struct found *found)
 {
-	for (size_t i = 0; i < found->file_count; i++)
+	for (size_t i = 0; i < found->file_count; i++) {
 		free(found->files[i].path);
+		free(found->files[i].target);
+		free(found->files[i].doubt);
+	}
 	free(found->files);
-	free(found->doubt);
 }
 
 void adopt_free_found(struct adopt *adopt)
@@ -126,6 +177,30 @@ static void take_model(struct adopt *adopt, const struct ncm_survey *survey, con
 		found_free(&found);
 }
 
+static bool is_of_a_model(const struct ncm_survey *survey, size_t index)
+{
+	for (size_t i = 0; i < survey->model_count; i++) {
+		for (size_t k = 0; k < survey->models[i].file_count; k++) {
+			if (survey->models[i].files[k] == index)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* What cannot be read may hold what was asked for. */
+static void take_unread(struct adopt *adopt, const struct ncm_survey *survey, const char *wanted)
+{
+	for (size_t i = 0; i < survey->file_count; i++) {
+		const struct ncm_survey_file *file = &survey->files[i];
+
+		if (file->state == NCM_SURVEY_UNREADABLE && !is_of_a_model(survey, i) &&
+		    (is_within(file->path, wanted) || is_within(wanted, file->path)))
+			*NCM_PUSH(adopt->adoption->unread, adopt->adoption->unread_count) =
+			    (struct ncm_unread){ncm_strdup(file->path), ncm_strdup_null(file->detail)};
+	}
+}
+
 /* Surveys one store (`path`: a folder in its place) and takes what lies within `wanted` (NULL: everything). */
 static int survey(struct adopt *adopt, const char *store, const char *path, const char *wanted, struct ncm_error *err)
 {
@@ -138,6 +213,7 @@ static int survey(struct adopt *adopt, const char *store, const char *path, cons
 	*NCM_PUSH(adopt->surveys, adopt->survey_count) = found;
 	for (size_t i = 0; i < found->model_count; i++)
 		take_model(adopt, found, &found->models[i], wanted);
+	take_unread(adopt, found, wanted);
 	return 0;
 }
 
@@ -168,7 +244,7 @@ static const char *store_like(const struct ncm_layout *layout, const char *path)
 {
 	enum ncm_store_kind kind = NCM_STORE_FOLDERS;
 
-	if (has_folder(path, "manifests") && has_folder(path, "blobs"))
+	if ((has_folder(path, "manifests") || has_folder(path, "manifests-v2")) && has_folder(path, "blobs"))
 		kind = NCM_STORE_OLLAMA;
 	else if (has_repositories(path))
 		kind = NCM_STORE_HUGGINGFACE;
@@ -180,22 +256,37 @@ static const char *store_like(const struct ncm_layout *layout, const char *path)
 	return layout->count > 0 ? layout->stores[0].id : NULL;
 }
 
+/* A file that the user named by a link is the link; a folder so named is that folder. */
+char *adopt_named(const struct adopt *adopt, const char *given, const struct ncm_store **store)
+{
+	struct stat link, status;
+
+	if (lstat(given, &link) == 0 && S_ISLNK(link.st_mode) && stat(given, &status) == 0 && S_ISREG(status.st_mode))
+		return adopt_canonical_link(adopt, given, store);
+	return adopt_canonical(adopt, given, store);
+}
+
+static bool is_absent(int errnum)
+{
+	return errnum == ENOENT || errnum == ENOTDIR;
+}
+
 static int look_at_path(struct adopt *adopt, const char *given, struct ncm_error *err)
 {
 	const struct ncm_store *store;
-	NCM_AUTO_FREE char *path = adopt_canonical(adopt, given, &store);
+	NCM_AUTO_FREE char *path = adopt_named(adopt, given, &store);
 	NCM_AUTO_FREE char *folder = NULL;
-	const size_t before = adopt->found_count;
+	const size_t before = adopt->found_count, unread = adopt->adoption->unread_count;
 	struct stat status;
 	int failed;
 
 	if (stat(path, &status) < 0)
-		return ncm_error_set(err, NCM_E_USAGE, "there is nothing at %s: %s", given,
-				     strerrordesc_np(errno) ? strerrordesc_np(errno) : "error");
-	folder = S_ISDIR(status.st_mode) ? ncm_strdup(path) : ncm_strndup(path, (size_t)(ncm_path_base(path) - path));
+		return is_absent(errno) ? ncm_error_set(err, NCM_E_USAGE, "there is nothing at %s", given)
+					: ncm_error_errno(err, errno, "cannot look at %s", given);
+	folder = S_ISDIR(status.st_mode) ? ncm_strdup(path) : ncm_path_folder(path);
 	failed = store ? survey(adopt, store->id, NULL, path, err)
 		       : survey(adopt, store_like(adopt->layout, folder), folder, path, err);
-	if (!failed && adopt->found_count == before)
+	if (!failed && adopt->found_count == before && adopt->adoption->unread_count == unread)
 		ncm_emit_text(adopt->sink, NCM_EVENT_WARNING, "there is no model file in %s", given);
 	return failed;
 }
@@ -216,7 +307,7 @@ int adopt_gather(struct adopt *adopt, struct ncm_error *err)
 	for (size_t i = 0; everywhere && i < adopt->layout->count; i++) {
 		struct stat status;
 
-		if (stat(adopt->layout->stores[i].path, &status) == 0 &&
+		if ((stat(adopt->layout->stores[i].path, &status) == 0 || !is_absent(errno)) &&
 		    survey(adopt, adopt->layout->stores[i].id, NULL, NULL, err) < 0)
 			return -1;
 	}

@@ -38,10 +38,19 @@ static const struct ncm_reg_model *older_entry(const struct adopt *adopt, const 
 	return registered_as(adopt, id);
 }
 
-static void take_pieces(struct match *match, struct ncm_reg_model *entry)
+/* Its digest is what the spec or the lock pins, so what the spec names can bring it back. */
+static void add_piece_file(const struct adopt *adopt, const struct piece *piece, struct ncm_reg_model *entry)
+{
+	struct origin origin = piece->spec ? origin_of_spec(adopt, piece->spec) : origin_of(piece->found, piece->file);
+
+	entry_add_file(entry, piece->file, piece->role, &origin);
+	origin_clear(&origin);
+}
+
+static void take_pieces(const struct adopt *adopt, struct match *match, struct ncm_reg_model *entry)
 {
 	for (size_t i = 0; i < match->count; i++) {
-		entry_add_file(entry, match->pieces[i].file, match->pieces[i].role);
+		add_piece_file(adopt, &match->pieces[i], entry);
 		if (match->pieces[i].found)
 			match->pieces[i].found->taken = true;
 	}
@@ -53,21 +62,17 @@ static void set_source(struct adopt *adopt, const struct ncm_file_spec *spec, co
 		       struct ncm_reg_model *entry)
 {
 	const char *uri = spec->from.items[0];
-	const struct ncm_lock_entry *locked = ncm_lock_find(adopt->lock, uri);
 	const struct found *found = match->pieces[0].found;
 
 	if (found && strcmp(found->seen->known_by, "ollama") == 0) {
 		entry->source = ncm_asprintf("%s@%s", found->seen->entry.source, found->seen->entry.revision);
 		entry->revision = ncm_strdup(found->seen->entry.revision);
 		adopt_pin_ollama(adopt, found, uri, spec->has_digest ? "manifest" : "upstream");
-	} else if (locked && locked->pinned) {
-		entry->source = ncm_strdup(locked->pinned);
-		entry->revision = ncm_strdup_null(locked->revision);
 	} else {
-		const char *at = strncmp(uri, "hf:", 3) == 0 ? strrchr(uri, '@') : NULL;
+		const struct origin origin = origin_of_spec(adopt, spec);
 
-		(void)ncm_source_check(uri, true, &entry->source, NULL);
-		entry->revision = at ? ncm_strdup(at + 1) : NULL;
+		entry->source = origin.source;
+		entry->revision = origin.revision;
 	}
 }
 
@@ -80,7 +85,7 @@ static void take_form(struct adopt *adopt, const struct form *form, struct match
 	registry_describe(form->model, form->variant, &borrowed);
 	borrowed.trust = (char *)(spec->has_sha256 || spec->has_digest ? "manifest" : "upstream");
 	registry_model_copy(&entry, &borrowed);
-	take_pieces(match, &entry);
+	take_pieces(adopt, match, &entry);
 	set_source(adopt, spec, match, &entry);
 	if (old) {
 		free(entry.id);
@@ -125,7 +130,7 @@ static void refuse_form(struct adopt *adopt, const struct form *form, struct mat
 
 		if (found && !found->taken && !found->known)
 			found->refused = true;
-		entry_add_file(&entry, match->pieces[i].file, match->pieces[i].role);
+		add_piece_file(adopt, &match->pieces[i], &entry);
 	}
 	entry.store = ncm_strdup_null(entry.files[0].store);
 	adopt_put(
@@ -177,7 +182,7 @@ static void take_locked(struct adopt *adopt, const struct ncm_lock_entry *locked
 	borrowed.revision = locked->revision;
 	borrowed.trust = locked->trust;
 	registry_model_copy(&entry, &borrowed);
-	take_pieces(match, &entry);
+	take_pieces(adopt, match, &entry);
 	adopt_put(adopt, &entry, NCM_ADOPT_NEW, "lock", NULL);
 }
 

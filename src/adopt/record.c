@@ -9,31 +9,10 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "registry/ollama.h"
 #include "registry/write.h"
 
 #include <string.h>
-
-static const struct found_file *manifest_of(const struct found *found)
-{
-	for (size_t i = 0; i < found->file_count; i++) {
-		if (strcmp(found->files[i].role, "manifest") == 0)
-			return &found->files[i];
-	}
-	return NULL;
-}
-
-/* "host/namespace/model/tag", from "…/manifests/host/namespace/model/tag". NULL if it is none. Borrowed. */
-static const char *ollama_name(const char *path)
-{
-	enum { PARTS = 4 };
-	const char *at = path + strlen(path);
-
-	for (unsigned parts = 0; at > path; at--) {
-		if (at[-1] == '/' && ++parts == PARTS)
-			return at;
-	}
-	return NULL;
-}
 
 /* As a pull names the blobs in the lock. */
 static size_t list_blobs(const struct found *found, struct ncm_lock_file *files)
@@ -49,6 +28,7 @@ static size_t list_blobs(const struct found *found, struct ncm_lock_file *files)
 		files[count++] = (struct ncm_lock_file){
 		    .path = ncm_asprintf("%s-%.12s", file->role, ncm_sha256_hex(&file->sha256, hex)),
 		    .role = (char *)file->role,
+		    .has_size = true,
 		    .size = file->size,
 		    .has_sha256 = true,
 		    .sha256 = file->sha256,
@@ -59,8 +39,9 @@ static size_t list_blobs(const struct found *found, struct ncm_lock_file *files)
 
 void adopt_pin_ollama(struct adopt *adopt, const struct found *found, const char *uri, const char *trust)
 {
-	const struct found_file *manifest = manifest_of(found);
-	const char *name = manifest ? ollama_name(manifest->path) : NULL;
+	const struct found_file *manifest = found_manifest(found);
+	NCM_AUTO_FREE char *store = NULL;
+	NCM_AUTO_FREE char *name = NULL;
 	NCM_AUTO_FREE struct ncm_lock_file *files = ncm_calloc(found->file_count, sizeof *files);
 	NCM_AUTO_FREE char *pinned = ncm_asprintf("%s@%s", found->seen->entry.source, found->seen->entry.revision);
 	char now[32];
@@ -70,12 +51,16 @@ void adopt_pin_ollama(struct adopt *adopt, const struct found *found, const char
 	    .revision = found->seen->entry.revision,
 	    .trust = (char *)trust,
 	    .resolved_at = ncm_time_utc(now),
-	    .ollama_name = (char *)name,
 	    .files = files,
 	};
 
+	if (!manifest ||
+	    !registry_manifest_place(&(struct ncm_reg_file){.abs = manifest->path, .role = (char *)manifest->role},
+				     &store, &name))
+		return;
+	entry.ollama_name = name;
 	/* What is pinned already was pinned on purpose. */
-	if (!name || ncm_lock_find(adopt->lock, uri))
+	if (ncm_lock_find(adopt->lock, uri))
 		return;
 	entry.file_count = list_blobs(found, files);
 	ncm_lock_put(adopt->lock, &entry);

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-static const struct ncm_sha256 not_recorded;
-
 bool found_is_read(const struct found *found)
 {
 	for (size_t i = 0; i < found->file_count; i++) {
@@ -17,22 +15,13 @@ bool found_is_read(const struct found *found)
 	return true;
 }
 
-static const struct ncm_reg_file *recorded_file(const struct ncm_reg_model *entry, const struct found_file *file)
-{
-	for (size_t i = 0; i < entry->file_count; i++) {
-		if (strcmp(entry->files[i].abs, file->path) == 0)
-			return &entry->files[i];
-	}
-	return NULL;
-}
-
 /* Every digest that was recorded is that of the file still. Older scripts recorded none. */
 static bool has_recorded_bytes(const struct found *found)
 {
 	for (size_t i = 0; i < found->file_count; i++) {
-		const struct ncm_reg_file *recorded = recorded_file(found->registered, &found->files[i]);
+		const struct ncm_reg_file *recorded = registry_file_at(found->registered, found->files[i].path);
 
-		if (recorded && !ncm_sha256_equal(&recorded->sha256, &not_recorded) &&
+		if (recorded && !ncm_sha256_is_zero(&recorded->sha256) &&
 		    !ncm_sha256_equal(&recorded->sha256, &found->files[i].sha256))
 			return false;
 	}
@@ -52,15 +41,18 @@ static bool keeps_entry(const struct found *found, const struct ncm_reg_model *e
 	       found_is_read(found) && has_recorded_bytes(found);
 }
 
+/* *of: the model that it was found in. */
 static const struct found_file *found_file(const struct adopt *adopt, const struct ncm_reg_model *entry,
-					   const struct ncm_reg_file *recorded)
+					   const struct ncm_reg_file *recorded, const struct found **of)
 {
 	for (size_t i = 0; i < adopt->found_count; i++) {
 		const struct found *found = &adopt->found[i];
 
 		for (size_t k = 0; keeps_entry(found, entry) && k < found->file_count; k++) {
-			if (strcmp(found->files[k].path, recorded->abs) == 0)
+			if (found->files[k].record == recorded || strcmp(found->files[k].path, recorded->abs) == 0) {
+				*of = found;
 				return &found->files[k];
+			}
 		}
 	}
 	return NULL;
@@ -75,7 +67,7 @@ static void add_later_files(struct adopt *adopt, const struct ncm_reg_model *old
 		if (!keeps_entry(found, old))
 			continue;
 		for (size_t k = 0; k < found->file_count && !old->profile; k++)
-			entry_add_file(entry, &found->files[k], NULL);
+			entry_add_found(entry, found, &found->files[k], NULL);
 		found->taken = true;
 	}
 }
@@ -83,17 +75,24 @@ static void add_later_files(struct adopt *adopt, const struct ncm_reg_model *old
 static void keep_entry(struct adopt *adopt, const struct ncm_reg_model *old, const char *known_by)
 {
 	struct ncm_reg_model entry;
+	bool moved = false;
 
 	registry_model_copy(&entry, old);
 	for (size_t i = 0; i < old->file_count; i++) {
-		const struct found_file *file = found_file(adopt, old, &old->files[i]);
+		const struct found *of;
+		const struct found_file *file = found_file(adopt, old, &old->files[i], &of);
 
 		if (file)
-			entry_add_file(&entry, file, old->files[i].role);
+			entry_add_found(&entry, of, file, old->files[i].role);
 		else
 			keep_file(&entry, &old->files[i]);
+		moved = moved || (file && file->moved);
 	}
 	add_later_files(adopt, old, &entry);
+	if (moved) {
+		free(entry.store);
+		entry.store = ncm_strdup_null(entry.files[0].store);
+	}
 	adopt_put(adopt, &entry, NCM_ADOPT_CHANGED, known_by, NULL);
 }
 
@@ -104,9 +103,9 @@ static bool is_more_than_registered(const struct found *found)
 
 	for (size_t i = 0; i < found->file_count; i++) {
 		const struct found_file *file = &found->files[i];
-		const struct ncm_reg_file *recorded = recorded_file(found->registered, file);
+		const struct ncm_reg_file *recorded = registry_file_at(found->registered, file->path);
 
-		more = more || (!recorded && strcmp(file->role, "weights") == 0);
+		more = more || (!recorded && !file->record && strcmp(file->role, "weights") == 0);
 		if (recorded && recorded->mtime_ns != file->mtime_ns)
 			return false;
 	}
@@ -135,10 +134,10 @@ static void split_off(struct adopt *adopt, struct found *found)
 {
 	struct ncm_reg_model entry;
 
-	registry_model_copy(&entry, &found->seen->entry);
+	origin_describe(found, &entry);
 	for (size_t i = 0; i < found->file_count; i++) {
-		if (!recorded_file(found->registered, &found->files[i]))
-			entry_add_file(&entry, &found->files[i], NULL);
+		if (!registry_file_at(found->registered, found->files[i].path))
+			entry_add_found(&entry, found, &found->files[i], NULL);
 	}
 	found->taken = true;
 	adopt_put(adopt, &entry, NCM_ADOPT_NEW, found->seen->known_by, NULL);
@@ -170,38 +169,42 @@ static void take_source(struct adopt *adopt, const struct found *found, struct n
 	adopt_pin_ollama(adopt, found, seen->source, "upstream");
 }
 
-/* Whether the names and listings of its own application told what it is to be. */
-static bool is_told(const struct found *found)
-{
-	return strcmp(found->seen->known_by, "ollama") == 0 || strcmp(found->seen->known_by, "hf") == 0;
-}
-
-static void take(struct adopt *adopt, struct found *found)
+/* Other bytes than were recorded: the entry keeps all else that it says, and its other files. */
+static void take_again(struct adopt *adopt, struct found *found)
 {
 	const struct ncm_reg_model *old = found->registered;
 	struct ncm_reg_model entry;
 
-	registry_model_copy(&entry, &found->seen->entry);
-	for (size_t i = 0; i < found->file_count; i++)
-		entry_add_file(&entry, &found->files[i], NULL);
-	free(entry.store);
-	entry.store = ncm_strdup_null(found->files[0].store);
-	entry.trust = ncm_strdup(is_told(found) ? "upstream" : "first-use");
-	take_source(adopt, found, &entry);
-	if (old) {
-		free(entry.id);
-		entry.id = ncm_strdup(old->id);
+	registry_model_copy(&entry, old);
+	for (size_t i = 0; i < found->file_count; i++) {
+		const struct ncm_reg_file *recorded = registry_file_at(old, found->files[i].path);
+
+		entry_add_found(&entry, found, &found->files[i], recorded ? recorded->role : NULL);
 	}
+	for (size_t i = 0; i < old->file_count; i++) {
+		if (!registry_file_at(&entry, old->files[i].abs))
+			keep_file(&entry, &old->files[i]);
+	}
+	free(entry.trust);
+	entry.trust = ncm_strdup(found_is_told(found) ? "upstream" : "first-use");
+	take_source(adopt, found, &entry);
 	found->taken = true;
-	adopt_put(adopt, &entry, old ? NCM_ADOPT_CHANGED : NCM_ADOPT_NEW, found->seen->known_by, NULL);
+	adopt_put(adopt, &entry, NCM_ADOPT_CHANGED, found->seen->known_by, NULL);
 }
 
-static char *take_doubt(struct found *found)
+static void take(struct adopt *adopt, struct found *found)
 {
-	char *doubt = found->doubt;
+	struct ncm_reg_model entry;
 
-	found->doubt = NULL;
-	return doubt;
+	origin_describe(found, &entry);
+	for (size_t i = 0; i < found->file_count; i++)
+		entry_add_found(&entry, found, &found->files[i], NULL);
+	free(entry.store);
+	entry.store = ncm_strdup_null(found->files[0].store);
+	entry.trust = ncm_strdup(found_is_told(found) ? "upstream" : "first-use");
+	take_source(adopt, found, &entry);
+	found->taken = true;
+	adopt_put(adopt, &entry, NCM_ADOPT_NEW, found->seen->known_by, NULL);
 }
 
 void adopt_rest(struct adopt *adopt)
@@ -211,9 +214,9 @@ void adopt_rest(struct adopt *adopt)
 
 		if (found->known)
 			tell_known(adopt, found);
-		else if (!found->taken && !found->refused && found->doubt)
-			adopt_refuse(adopt, found, take_doubt(found));
+		else if (!found->taken && !found->refused && found_doubt(found))
+			adopt_refuse(adopt, found, ncm_strdup(found_doubt(found)));
 		else if (!found->taken && !found->refused && found_is_read(found))
-			take(adopt, found);
+			(found->registered ? take_again : take)(adopt, found);
 	}
 }
