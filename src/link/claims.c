@@ -11,9 +11,9 @@
 
 #include <string.h>
 
-/* A registered file, found by its path. */
+/* A registered file, found by its path: its own, or that of the file that it is a link to. */
 struct entry {
-	const struct ncm_reg_model *model;
+	const char *path;
 	const struct ncm_reg_file *file;
 };
 
@@ -21,7 +21,7 @@ static int by_path(const void *a, const void *b)
 {
 	const struct entry *x = a, *y = b;
 
-	return strcmp(x->file->abs, y->file->abs);
+	return strcmp(x->path, y->path);
 }
 
 static struct entry *sorted_entries(const struct ncm_registry *registry, size_t *count)
@@ -30,9 +30,11 @@ static struct entry *sorted_entries(const struct ncm_registry *registry, size_t 
 
 	*count = 0;
 	for (size_t i = 0; i < registry->count; i++) {
-		for (size_t k = 0; k < registry->models[i].file_count; k++)
-			*NCM_PUSH(entries, *count) =
-			    (struct entry){&registry->models[i], &registry->models[i].files[k]};
+		for (size_t k = 0; k < registry->models[i].file_count; k++) {
+			const struct ncm_reg_file *file = &registry->models[i].files[k];
+
+			*NCM_PUSH(entries, *count) = (struct entry){file->target ? file->target : file->abs, file};
+		}
 	}
 	if (*count > 1)
 		qsort(entries, *count, sizeof *entries, by_path);
@@ -47,7 +49,7 @@ static size_t find(const struct entry *entries, size_t count, const char *path)
 	while (low < high) {
 		const size_t middle = low + (high - low) / 2;
 
-		if (strcmp(entries[middle].file->abs, path) < 0)
+		if (strcmp(entries[middle].path, path) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -57,9 +59,7 @@ static size_t find(const struct entry *entries, size_t count, const char *path)
 
 static bool is_recorded(const struct ncm_reg_file *recorded)
 {
-	static const struct ncm_sha256 no_digest;
-
-	return !ncm_sha256_equal(&recorded->sha256, &no_digest);
+	return !ncm_sha256_is_zero(&recorded->sha256);
 }
 
 static void take_claim(struct file *file, const struct entry *entries, size_t count)
@@ -67,7 +67,7 @@ static void take_claim(struct file *file, const struct entry *entries, size_t co
 	for (size_t i = 0; i < file->name_count && !file->has_claim; i++) {
 		const char *path = file->names[i].path;
 
-		for (size_t k = find(entries, count, path); k < count && strcmp(entries[k].file->abs, path) == 0; k++) {
+		for (size_t k = find(entries, count, path); k < count && strcmp(entries[k].path, path) == 0; k++) {
 			const struct ncm_reg_file *recorded = entries[k].file;
 
 			if (!is_recorded(recorded) || recorded->size != (uint64_t)file->status.st_size ||
@@ -95,10 +95,12 @@ void claims_note_mtime(struct work *work, const struct name *name, const struct 
 		const struct ncm_reg_model *model = &work->registry->models[i];
 
 		for (size_t k = 0; k < model->file_count; k++) {
-			if (strcmp(model->files[k].abs, name->path) == 0 &&
-			    ncm_sha256_equal(&model->files[k].sha256, sha256))
+			const struct ncm_reg_file *file = &model->files[k];
+
+			if (strcmp(file->target ? file->target : file->abs, name->path) == 0 &&
+			    ncm_sha256_equal(&file->sha256, sha256))
 				*NCM_PUSH(work->touches, work->touch_count) =
-				    (struct ncm_reg_touch){model->id, name->path, mtime_ns};
+				    (struct ncm_reg_touch){model->id, file->abs, mtime_ns};
 		}
 	}
 }

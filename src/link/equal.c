@@ -112,11 +112,14 @@ static size_t keep_good(struct file **files, size_t count)
 	return kept;
 }
 
-static void leave_out(const struct work *work, struct file *file, int errnum)
+/* What is gone or changes meanwhile is somebody's work in progress; what cannot be read is told. */
+static void leave_out(struct work *work, struct file *file, int errnum)
 {
 	const char *reason = strerrordesc_np(errnum);
 
 	file->left_out = true;
+	if (errnum != ESTALE && errnum != ENOENT && errnum != EINTR)
+		files_tell_unread(work, file->names[0].path, errnum);
 	ncm_emit_text(work->sink, NCM_EVENT_DEBUG, "%s is left out: %s", file->names[0].path,
 		      reason ? reason : "error");
 }
@@ -129,7 +132,7 @@ static int read_samples(int fd, const struct stat *status, struct ncm_sha256 *di
 	int failure = 0;
 
 	for (off_t i = 0; i < SAMPLES && !failure; i++) {
-		const ssize_t got = pread(fd, block, sizeof block, last * i / (SAMPLES - 1));
+		const ssize_t got = ncm_pread_all(fd, block, sizeof block, (uint64_t)(last * i / (SAMPLES - 1)));
 
 		if (got < 0)
 			failure = errno;
@@ -141,7 +144,7 @@ static int read_samples(int fd, const struct stat *status, struct ncm_sha256 *di
 	return failure ? -1 : 0;
 }
 
-static void sample(const struct work *work, struct file *file)
+static void sample(struct work *work, struct file *file)
 {
 	NCM_AUTO_CLOSE int fd = file_open(work, file, &file->names[0]);
 
@@ -223,7 +226,7 @@ static void add_buckets(struct search *search, struct file **files, size_t count
 	}
 }
 
-static void take_hash(const struct work *work, struct file *file, const struct check *check)
+static void take_hash(struct work *work, struct file *file, const struct check *check)
 {
 	const struct stat *seen = &file->status;
 

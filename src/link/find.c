@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "ollama/name.h"
 #include "store/share.h"
 #include "store/walk.h"
 
@@ -43,6 +44,11 @@ static bool is_large_enough(const struct work *work, const struct stat *status)
 	return S_ISREG(status->st_mode) && (uint64_t)status->st_size >= least;
 }
 
+static bool is_ollama(const struct search *search)
+{
+	return search->work->places[search->source->place].store->kind == NCM_STORE_OLLAMA;
+}
+
 /* Unfinished downloads, databases and pictures have other names. A file that the user named is meant, whatever it is
  * called. */
 static void look_at(void *context, const struct ncm_walk_entry *entry)
@@ -50,8 +56,36 @@ static void look_at(void *context, const struct ncm_walk_entry *entry)
 	struct search *search = context;
 	NCM_AUTO_FREE char *path = ncm_path_join(search->source->relative, entry->path);
 
+	/* Ollama writes into its manifests, whatever a tag is called. */
+	if (is_ollama(search) && ollama_is_manifest_path(path))
+		return;
 	if (is_large_enough(search->work, entry->status) && store_is_only_read(path))
 		add(search, entry->path, entry->status);
+}
+
+void files_tell_unread(struct work *work, const char *path, int errnum)
+{
+	const char *reason = strerrordesc_np(errnum);
+
+	/* One folder may be looked through as a part of several. */
+	for (size_t i = 0; i < work->unread_count; i++) {
+		if (strcmp(work->unread[i].path, path) == 0)
+			return;
+	}
+	*NCM_PUSH(work->unread, work->unread_count) =
+	    (struct ncm_unread){ncm_strdup(path), ncm_strdup(reason ? reason : "error")};
+}
+
+static void tell_unseen(void *context, const char *path, int errnum)
+{
+	struct search *search = context;
+	NCM_AUTO_FREE char *absolute = NULL;
+	size_t relative_at;
+
+	if (errnum == ENOENT)
+		return;
+	places_locate(search->work, search->source, path, &absolute, &relative_at);
+	files_tell_unread(search->work, absolute, errnum);
 }
 
 static void look_in(struct search *search, const struct source *source)
@@ -62,11 +96,13 @@ static void look_in(struct search *search, const struct source *source)
 
 	search->source = source;
 	if (!source->is_file) {
-		ncm_walk(dirfd, source->relative, look_at, search);
+		(void)ncm_walk_tell(dirfd, source->relative, false, look_at, tell_unseen, search);
 		return;
 	}
 	fd = ncm_open_beneath(dirfd, source->relative, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-	if (fd >= 0 && fstat(fd, &status) == 0 && is_large_enough(search->work, &status))
+	if (fd < 0)
+		tell_unseen(search, "", errno);
+	else if (fstat(fd, &status) == 0 && is_large_enough(search->work, &status))
 		add(search, "", &status);
 }
 
@@ -132,6 +168,7 @@ void files_free(struct work *work)
 	}
 	free(work->names);
 	free(work->files);
+	ncm_unread_free(work->unread, work->unread_count);
 }
 
 int file_open(const struct work *work, const struct file *file, const struct name *name)

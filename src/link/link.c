@@ -150,7 +150,7 @@ static int by_gain(const void *a, const void *b)
 	return strcmp(x->files[0].path, y->files[0].path);
 }
 
-static struct ncm_link_report *make_report(const struct work *work)
+static struct ncm_link_report *make_report(struct work *work)
 {
 	struct ncm_link_report *report = ncm_calloc(1, sizeof *report);
 
@@ -159,6 +159,10 @@ static struct ncm_link_report *make_report(const struct work *work)
 	if (report->count > 1)
 		qsort(report->groups, report->count, sizeof *report->groups, by_gain);
 	report->hashed = work->hashed;
+	report->unread = work->unread;
+	report->unread_count = work->unread_count;
+	work->unread = NULL;
+	work->unread_count = 0;
 	return report;
 }
 
@@ -192,5 +196,6 @@ void ncm_link_free(struct ncm_link_report *report)
 		free(group->files);
 	}
 	free(report->groups);
+	ncm_unread_free(report->unread, report->unread_count);
 	free(report);
 }

@@ -5,6 +5,7 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "store/staging.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -43,6 +44,13 @@ static bool is_chosen(const struct work *work, const char *id)
 	return work->options->store_count == 0;
 }
 
+/* A store that is not there is no matter; one that cannot be looked into is. */
+static void tell_unread(struct work *work, const struct ncm_store *store, int errnum)
+{
+	if (errnum != ENOENT && errnum != ENOTDIR && is_chosen(work, store->id))
+		files_tell_unread(work, store->path, errnum);
+}
+
 /* Several ids may name one folder. A store that is not looked through is a place all the same: a file that was named
  * may lie in it. */
 static void add_store(struct work *work, struct ncm_store *store)
@@ -50,14 +58,18 @@ static void add_store(struct work *work, struct ncm_store *store)
 	NCM_AUTO_FREE char *real = realpath(store->path, NULL);
 	size_t at = 0;
 
+	if (!real)
+		tell_unread(work, store, errno);
 	while (real && at < work->place_count && strcmp(work->places[at].real, real) != 0)
 		at++;
 	if (!real)
 		return;
 	if (at == work->place_count) {
 		store->dirfd = ncm_store_peek(store);
-		if (store->dirfd < 0)
+		if (store->dirfd < 0) {
+			tell_unread(work, store, errno);
 			return;
+		}
 		*NCM_PUSH(work->places, work->place_count) = (struct place){.store = store, .lock = -1};
 		work->places[at].real = ncm_strdup(real);
 	}
@@ -170,7 +182,7 @@ size_t places_locate(const struct work *work, const struct source *source, const
 		     size_t *relative_at)
 {
 	NCM_AUTO_FREE char *from = ncm_path_join(work->places[source->place].real, source->relative);
-	NCM_AUTO_FREE char *joined = *path ? ncm_path_join(from, path) : ncm_strdup(from);
+	NCM_AUTO_FREE char *joined = ncm_path_join(from, path);
 	NCM_AUTO_FREE char *real = ncm_path_absolute(joined);
 	const char *relative = "";
 	const size_t place = place_of(work, real, &relative);
@@ -184,16 +196,10 @@ size_t places_locate(const struct work *work, const struct source *source, const
 static void clear_staging(const struct ncm_store *store)
 {
 	NCM_AUTO_FREE char *staging = ncm_asprintf("%s/staging", ncm_store_own(store));
-	const int fd = ncm_dir_beneath(store->dirfd, staging);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
+	NCM_AUTO_CLOSE int fd = ncm_dir_beneath(store->dirfd, staging);
 
-	while (dir && (entry = readdir(dir))) {
-		if (strncmp(entry->d_name, "commit-", 7) == 0)
-			unlinkat(fd, entry->d_name, 0);
-	}
-	if (dir)
-		closedir(dir);
+	if (fd >= 0)
+		(void)staging_forget_commits(fd); /* gc tells what stays */
 }
 
 void places_clear(const struct work *work)

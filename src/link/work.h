@@ -80,6 +80,8 @@ struct work {
 	size_t group_count;
 	struct ncm_reg_touch *touches; /* of what was replaced; the strings are borrowed */
 	size_t touch_count;
+	struct ncm_unread *unread;
+	size_t unread_count;
 	uint64_t hashed; /* bytes */
 };
 
@@ -101,6 +103,8 @@ void places_free(struct work *work);
 /* find.c: what lies in them. */
 void files_find(struct work *work);
 void files_free(struct work *work);
+/* Takes note of what cannot be read. */
+void files_tell_unread(struct work *work, const char *path, int errnum);
 /* Opens a file by one of its names, for reading. -1 with errno: ESTALE if it is not the one that was seen. */
 int file_open(const struct work *work, const struct file *file, const struct name *name);
 /* Takes note of what this run itself did to the open file: its links, its mode. Bytes that changed are not accepted. */

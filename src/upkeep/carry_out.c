@@ -2,11 +2,15 @@
 /* Carrying a plan out. */
 #include "upkeep/upkeep.h"
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/lock.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "registry/write.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -134,7 +138,11 @@ static int plan_again(struct ncm_removal *removal, const struct locks *locks, st
 	return fresh ? 0 : -1;
 }
 
-/* From here on the bytes are nobody's, and the note says so. */
+/*
+ * From here on the bytes are nobody's, and the note says so. It stays if models.json cannot be written: an error may
+ * come after the new one has its name. Where the old one is still there, the note names files that are somebody's, and
+ * gives no right to anything.
+ */
 static int forget_models(const struct upkeep *upkeep, const struct locks *locks, char **note, struct ncm_error *err)
 {
 	const struct ncm_strings *models = &upkeep->removal->models;
@@ -145,9 +153,22 @@ static int forget_models(const struct upkeep *upkeep, const struct locks *locks,
 		return -1;
 	if (ncm_registry_remove(upkeep->registry->path, (const char *const *)models->items, models->count, err) == 0)
 		return 0;
-	if (*note)
-		unlinkat(locks->notes, *note, 0);
+	ncm_error_hint(err,
+		       "run the same command again; if a model is not installed any more, `ncmodel gc` removes its "
+		       "files");
 	return -1;
+}
+
+/* Bytes are nobody's only when the models.json that does not name them is there to stay. */
+static int sync_registry(const struct upkeep *upkeep, struct ncm_error *err)
+{
+	const char *path = upkeep->registry->path;
+	NCM_AUTO_FREE char *folder = ncm_path_folder(path);
+	NCM_AUTO_CLOSE int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0 ? ncm_sync_dir(fd) == 0 : errno == ENOENT)
+		return 0;
+	return ncm_error_errno(err, errno, "nothing was removed: cannot sync %s", folder);
 }
 
 static int delete_all(struct upkeep *upkeep, const struct locks *locks, const struct ncm_sink *sink,
@@ -157,11 +178,11 @@ static int delete_all(struct upkeep *upkeep, const struct locks *locks, const st
 	struct deletion deletion = {.upkeep = upkeep, .sink = sink, .stopped = stopped};
 	NCM_AUTO_FREE char *note = NULL;
 
-	if (forget_models(upkeep, locks, &note, err) < 0)
+	if (forget_models(upkeep, locks, &note, err) < 0 || (upkeep->request.collect && sync_registry(upkeep, err) < 0))
 		return -1;
 	for (enum rank rank = RANK_NAMES; rank <= RANK_BYTES; rank++)
 		upkeep_delete_rank(&deletion, rank);
-	upkeep_delete_empty_folders(upkeep);
+	upkeep_delete_empty_folders(&deletion);
 	if (!deletion.failed)
 		upkeep_delete_rank(&deletion, RANK_NOTES);
 	if (note && !deletion.failed && !ncm_interrupted())

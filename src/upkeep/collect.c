@@ -7,6 +7,7 @@
 #include "store/share.h"
 #include "store/walk.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <time.h>
@@ -51,8 +52,7 @@ static void consider_blob(void *context, const struct ncm_walk_entry *entry)
 	const struct search *search = context;
 	struct upkeep *upkeep = search->upkeep;
 	const struct ncm_store *store = &upkeep->layout->stores[search->store];
-	NCM_AUTO_FREE char *relative =
-	    *search->folder ? ncm_path_join(search->folder, entry->path) : ncm_strdup(entry->path);
+	NCM_AUTO_FREE char *relative = ncm_path_join(search->folder, entry->path);
 	NCM_AUTO_FREE char *path = ncm_path_join(store->path, relative);
 	const bool incomplete = is_incomplete(store, relative);
 	const char *key = incomplete ? NULL : upkeep_blob_key(store, relative);
@@ -77,37 +77,81 @@ static void consider_blob(void *context, const struct ncm_walk_entry *entry)
 		upkeep_consider_checkpoints(upkeep, search->store, &digest, NULL);
 }
 
+static void pass_by(void *context, const struct ncm_walk_entry *entry)
+{
+	(void)context;
+	(void)entry;
+}
+
+/* A manifest that can be read and is none is a warning; what cannot be read at all is said by the walk. */
+static void warn_of_names(struct upkeep *upkeep, size_t store)
+{
+	const struct ncm_store *in = &upkeep->layout->stores[store];
+	const char *repository;
+	json_t *why;
+
+	if (upkeep->facts[store].complete)
+		return;
+	json_object_foreach(upkeep->facts[store].unread, repository, why)
+	{
+		upkeep_warn(upkeep, "no blob of %s is removed: %s", in->path, json_string_value(why));
+	}
+	if (in->kind != NCM_STORE_OLLAMA)
+		return;
+	(void)upkeep_walk(upkeep, store, "manifests", true, pass_by, NULL);
+	(void)upkeep_walk(upkeep, store, "manifests-v2", true, pass_by, NULL);
+	upkeep_warn(upkeep, "%s: no blob is removed, because a manifest cannot be read", in->path);
+}
+
 static void collect_blobs(struct upkeep *upkeep, size_t store)
 {
 	const struct ncm_store *in = &upkeep->layout->stores[store];
 	struct search search = {upkeep, store, in->kind == NCM_STORE_OLLAMA ? "blobs" : "", false};
 
 	upkeep_learn_names(upkeep, store, false);
-	if (!upkeep->facts[store].complete)
-		upkeep_warn(upkeep, "%s: no blob is removed, because %s cannot be read", in->path,
-			    in->kind == NCM_STORE_OLLAMA ? "a manifest" : "a snapshot");
-	(void)ncm_walk_all(upkeep->facts[store].dirfd, search.folder, consider_blob, &search);
+	warn_of_names(upkeep, store);
+	(void)upkeep_walk(upkeep, store, search.folder, true, consider_blob, &search);
 	/* Afterwards: which links to them go is known then. Without the mark the folder is not huggingface_hub's. */
 	search.folder = "blobs";
 	search.shared = true;
 	if (in->kind == NCM_STORE_HUGGINGFACE &&
 	    faccessat(upkeep->facts[store].dirfd, "blobs/.huggingface-shared-blobs", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		(void)ncm_walk_all(upkeep->facts[store].dirfd, search.folder, consider_blob, &search);
+		(void)upkeep_walk(upkeep, store, search.folder, true, consider_blob, &search);
+}
+
+/* A store that is not there holds nothing; one that cannot be opened may hold anything. */
+static bool can_be_seen(struct upkeep *upkeep, size_t store)
+{
+	const struct store_facts *facts = &upkeep->facts[store];
+
+	if (facts->dirfd < 0 && facts->failure != ENOENT && !facts->twin)
+		upkeep_cannot_read(upkeep, upkeep->layout->stores[store].path, facts->failure);
+	return facts->dirfd >= 0 && !facts->twin;
+}
+
+static void collect_store(struct upkeep *upkeep, size_t store)
+{
+	if (upkeep->request.gc.replaced) {
+		upkeep_collect_replaced(upkeep, store);
+		return;
+	}
+	if (upkeep->layout->stores[store].kind != NCM_STORE_FOLDERS)
+		collect_blobs(upkeep, store);
+	upkeep_collect_own(upkeep, store);
 }
 
 int upkeep_plan_collection(struct upkeep *upkeep, struct ncm_error *err)
 {
 	(void)err;
 	upkeep_learn_users(upkeep);
-	upkeep_collect_noted(upkeep);
+	if (!upkeep->request.gc.replaced)
+		upkeep_collect_noted(upkeep);
 	for (size_t i = 0; i < upkeep->layout->count; i++) {
-		if (upkeep->facts[i].dirfd < 0 || upkeep->facts[i].twin)
-			continue;
-		if (upkeep->layout->stores[i].kind != NCM_STORE_FOLDERS)
-			collect_blobs(upkeep, i);
-		upkeep_collect_own(upkeep, i);
+		if (can_be_seen(upkeep, i))
+			collect_store(upkeep, i);
 	}
-	upkeep_collect_beside_registry(upkeep);
+	if (!upkeep->request.gc.replaced)
+		upkeep_collect_beside_registry(upkeep);
 	return 0;
 }
 

@@ -9,8 +9,8 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/checkpoint.h"
+#include "store/staging.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <string.h>
@@ -24,42 +24,12 @@ static bool is_unwritten(const struct upkeep *upkeep, const struct stat *status)
 	return upkeep_is_old(status, age < hour ? age : hour);
 }
 
-static bool matches(const char *name, const char *const *patterns, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (fnmatch(patterns[i], name, 0) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void consider(struct upkeep *upkeep, const char *folder, const char *name, enum ncm_removal_kind kind,
 		     const char *keep)
 {
 	NCM_AUTO_FREE char *path = ncm_path_join(folder, name);
 
 	upkeep_consider(upkeep, &(struct candidate){.kind = kind, .path = path, .keep = keep});
-}
-
-/* Calls `found` with each name in a folder of `.ncmodel`. */
-static void each_name(const struct content *content, const char *below,
-		      void (*found)(const struct content *content, const char *folder, int fd, const char *name))
-{
-	const struct ncm_store *store = &content->upkeep->layout->stores[content->store];
-	NCM_AUTO_FREE char *own = upkeep_own_path(store, below);
-	NCM_AUTO_FREE char *folder = ncm_path_join(store->path, own);
-	const int fd = ncm_dir_beneath(content->upkeep->facts[content->store].dirfd, own);
-	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
-
-	if (fd >= 0 && !entries)
-		close(fd);
-	while (entries && (entry = readdir(entries))) {
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			found(content, folder, fd, entry->d_name);
-	}
-	if (entries)
-		closedir(entries);
 }
 
 /* Why a partial download is kept, or NULL. */
@@ -80,37 +50,47 @@ static const char *reason_to_keep(struct upkeep *upkeep, int fd, const char *nam
 	return NULL;
 }
 
-/* The download that a journal is of, if that is there; or NULL. The caller frees it. */
-static char *download_of(int fd, const char *journal)
+/* Of use with its download alone, as long as that is kept. */
+static bool is_stray_journal(struct upkeep *upkeep, int fd, const char *journal)
 {
-	char *name = ncm_strndup(journal, strlen(journal) - strlen(".journal"));
+	NCM_AUTO_FREE char *download = staging_partial_of(journal);
 	struct stat status;
 
-	if (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
-		return name;
-	free(name);
-	return NULL;
+	return fstatat(fd, download, &status, AT_SYMLINK_NOFOLLOW) < 0 || !reason_to_keep(upkeep, fd, download);
 }
 
-static void find_staged(const struct content *content, const char *folder, int fd, const char *name)
+/* Of use as long as what it tells of is there and models.json does not know. */
+static bool is_stray_intent(const struct content *content, const char *name)
 {
-	static const char *const garbage[] = {"commit-????????????????", "*.part.journal.new", "*.part.dir",
-					      "*.part.dir.old", ".*.????????????????.tmp"};
-	struct upkeep *upkeep = content->upkeep;
-	NCM_AUTO_FREE char *download = NULL;
+	return json_object_get(content->registered, name) ||
+	       (content->complete && !json_object_get(content->there, name));
+}
 
-	if (matches(name, garbage, sizeof garbage / sizeof *garbage)) {
-		consider(upkeep, folder, name, NCM_REMOVAL_LEFTOVER, NULL);
-	} else if (ncm_path_has_suffix(name, ".part")) {
+static void find_staged(void *context, int fd, const char *folder, const char *name)
+{
+	const struct content *content = context;
+	struct upkeep *upkeep = content->upkeep;
+
+	switch (staging_kind_of(name)) {
+	case STAGING_PARTIAL:
+	case STAGING_REPAIR:
 		consider(upkeep, folder, name, NCM_REMOVAL_PARTIAL, reason_to_keep(upkeep, fd, name));
-	} else if (ncm_path_has_suffix(name, ".part.journal")) {
-		download = download_of(fd, name);
-		if (!download || !reason_to_keep(upkeep, fd, download))
+		return;
+	case STAGING_JOURNAL:
+		if (is_stray_journal(upkeep, fd, name))
 			consider(upkeep, folder, name, NCM_REMOVAL_LEFTOVER, NULL);
-	} else if (fnmatch("placing-????????????????????????????????", name, 0) == 0) {
-		/* Of use as long as what it tells of is there and models.json does not know. */
-		if (json_object_get(content->registered, name) || !json_object_get(content->there, name))
+		return;
+	case STAGING_INTENT:
+		if (is_stray_intent(content, name))
 			consider(upkeep, folder, name, NCM_REMOVAL_LEFTOVER, NULL);
+		return;
+	case STAGING_UNPACKED:
+	case STAGING_COMMIT:
+	case STAGING_TEMPORARY:
+		consider(upkeep, folder, name, NCM_REMOVAL_LEFTOVER, NULL);
+		return;
+	case STAGING_UNKNOWN:
+		return;
 	}
 }
 
@@ -130,25 +110,28 @@ static bool may_prove_something(const struct content *content, const struct ncm_
 }
 
 /* Nothing tells which unregistered file has this digest; one whose size fits may. */
-static void find_checkpoints(const struct content *content, const char *folder, int fd, const char *name)
+static void find_checkpoints(void *context, int fd, const char *folder, const char *name)
 {
+	const struct content *content = context;
 	struct ncm_sha256 digest;
 	struct stat status;
 
 	if (fnmatch(".*.????????????????.tmp", name, 0) == 0) {
 		if (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && is_unwritten(content->upkeep, &status))
 			consider(content->upkeep, folder, name, NCM_REMOVAL_LEFTOVER, NULL);
-	} else if (strlen(name) == NCM_SHA256_HEX && ncm_sha256_parse(name, &digest) == 0 &&
+	} else if (strlen(name) == NCM_SHA256_HEX && ncm_sha256_parse(name, &digest) == 0 && content->complete &&
 		   !json_object_get(content->upkeep->by_digest, name) && !may_prove_something(content, &digest)) {
 		consider(content->upkeep, folder, name, NCM_REMOVAL_CHECKPOINTS, NULL);
 	}
 }
 
-static void find_intents(const struct content *content, const char *folder, int fd, const char *name)
+static void find_intents(void *context, int fd, const char *folder, const char *name)
 {
+	const struct content *content = context;
+
 	(void)folder;
 	(void)fd;
-	if (strncmp(name, "placing-", strlen("placing-")) == 0)
+	if (staging_kind_of(name) == STAGING_INTENT)
 		content->upkeep->has_intents = true;
 }
 
@@ -157,11 +140,11 @@ void upkeep_collect_own(struct upkeep *upkeep, size_t store)
 	struct content content = {.upkeep = upkeep, .store = store};
 
 	upkeep->has_intents = false;
-	each_name(&content, "staging", find_intents);
+	(void)upkeep_list_own(upkeep, store, "staging", find_intents, &content);
 	content.with_intents = upkeep->has_intents;
 	content_learn(&content);
-	each_name(&content, "staging", find_staged);
-	each_name(&content, "checkpoints", find_checkpoints);
+	(void)upkeep_list_own(upkeep, store, "staging", find_staged, &content);
+	(void)upkeep_list_own(upkeep, store, "checkpoints", find_checkpoints, &content);
 	content_clear(&content);
 }
 
@@ -172,34 +155,37 @@ static bool is_temporary_of(const char *name, const char *stem)
 	       fnmatch(".*.????????????????.tmp", name, 0) == 0;
 }
 
+struct beside {
+	struct upkeep *upkeep;
+	const char *stem;
+};
+
+static void find_temporary(void *context, int fd, const char *folder, const char *name)
+{
+	const struct beside *beside = context;
+	struct stat status;
+
+	if (is_temporary_of(name, beside->stem) && fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    is_unwritten(beside->upkeep, &status))
+		consider(beside->upkeep, folder, name, NCM_REMOVAL_LEFTOVER, NULL);
+}
+
 /* Temporaries of files that are replaced atomically: of one, or of all whose names begin so. */
 static void collect_beside(struct upkeep *upkeep, const char *path)
 {
-	NCM_AUTO_FREE char *folder = ncm_strndup(path, (size_t)(ncm_path_base(path) - path));
-	const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
-	struct stat status;
+	const char *stem = ncm_path_base(path);
+	NCM_AUTO_FREE char *folder = ncm_path_folder(path);
 
-	if (fd >= 0 && !entries)
-		close(fd);
-	while (entries && (entry = readdir(entries))) {
-		if (is_temporary_of(entry->d_name, ncm_path_base(path)) &&
-		    fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && is_unwritten(upkeep, &status))
-			consider(upkeep, folder, entry->d_name, NCM_REMOVAL_LEFTOVER, NULL);
-	}
-	if (entries)
-		closedir(entries);
+	(void)upkeep_list_folder(upkeep, folder, find_temporary, &(struct beside){upkeep, stem});
 }
 
 void upkeep_collect_beside_registry(struct upkeep *upkeep)
 {
-	const char *registry = upkeep->registry->path;
 	NCM_AUTO_FREE char *lock = ncm_layout_lock(upkeep->layout, upkeep->request.config);
-	NCM_AUTO_FREE char *notes =
-	    ncm_asprintf("%.*s.ncmodel/removing-", (int)(ncm_path_base(registry) - registry), registry);
+	NCM_AUTO_FREE char *folder = upkeep_notes_folder(upkeep);
+	NCM_AUTO_FREE char *notes = ncm_path_join(folder, "removing-");
 
-	collect_beside(upkeep, registry);
+	collect_beside(upkeep, upkeep->registry->path);
 	collect_beside(upkeep, lock);
 	collect_beside(upkeep, notes);
 }

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/checkpoint.h"
-#include "store/intent.h"
+#include "store/staging.h"
 
 #include <fnmatch.h>
 #include <string.h>
@@ -27,8 +27,7 @@ static void look_at(void *context, const struct ncm_walk_entry *entry)
 {
 	struct content *content = context;
 	const struct ncm_store *store = &content->upkeep->layout->stores[content->store];
-	NCM_AUTO_FREE char *relative =
-	    *content->folder ? ncm_path_join(content->folder, entry->path) : ncm_strdup(entry->path);
+	NCM_AUTO_FREE char *relative = ncm_path_join(content->folder, entry->path);
 	NCM_AUTO_FREE char *path = ncm_path_join(store->path, relative);
 	NCM_AUTO_FREE char *size = ncm_asprintf("%lld", (long long)entry->status->st_size);
 
@@ -41,14 +40,15 @@ static void look_at(void *context, const struct ncm_walk_entry *entry)
 		add_intents(content->there, relative);
 }
 
-void upkeep_walk_models(const struct upkeep *upkeep, size_t store, const char **folder,
-			void (*found)(void *context, const struct ncm_walk_entry *entry), void *context)
+int upkeep_walk_models(struct upkeep *upkeep, size_t store, const char **folder,
+		       void (*found)(void *context, const struct ncm_walk_entry *entry), void *context)
 {
 	const struct ncm_store *in = &upkeep->layout->stores[store];
+	int failed = 0;
 
 	*folder = "";
 	if (in->folder_count == 0)
-		(void)ncm_walk(upkeep->facts[store].dirfd, "", found, context);
+		failed = upkeep_walk(upkeep, store, "", false, found, context);
 	for (size_t i = 0; i < in->folder_count; i++) {
 		bool known = false;
 
@@ -56,9 +56,10 @@ void upkeep_walk_models(const struct upkeep *upkeep, size_t store, const char **
 		for (size_t k = 0; k < in->folder_count; k++)
 			known = known || ncm_path_below(*folder, in->folders[k].path) ||
 				(k < i && strcmp(*folder, in->folders[k].path) == 0);
-		if (!known)
-			(void)ncm_walk(upkeep->facts[store].dirfd, *folder, found, context);
+		if (!known && upkeep_walk(upkeep, store, *folder, false, found, context) < 0)
+			failed = -1;
 	}
+	return failed;
 }
 
 void content_learn(struct content *content)
@@ -70,7 +71,8 @@ void content_learn(struct content *content)
 	content->sizes = json_object();
 	content->there = json_object();
 	content->registered = json_object();
-	upkeep_walk_models(content->upkeep, content->store, &content->folder, look_at, content);
+	content->complete =
+	    upkeep_walk_models(content->upkeep, content->store, &content->folder, look_at, content) == 0;
 	json_object_foreach(content->upkeep->by_path, path, id)
 	{
 		const char *relative = ncm_path_below(path, store->path);

@@ -7,6 +7,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/strings.h"
+#include "store/inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -97,9 +99,15 @@ static void look_at_names_again(struct upkeep *upkeep)
 	free(wanted);
 }
 
-static char *folder_of(const struct ncm_removal_file *file)
+/* errno says why. What was removed may come back when the machine goes down: the note stays, and tells gc. */
+static void cannot_sync(struct deletion *deletion, const char *path)
 {
-	return ncm_strndup(file->path, (size_t)(ncm_path_base(file->path) - file->path));
+	NCM_AUTO_FREE char *text = ncm_asprintf("what was removed from the folder of %s may come back if the machine "
+						"goes down: %s",
+						path, strerrordesc_np(errno));
+
+	ncm_strings_add_new(&deletion->upkeep->removal->failures, text);
+	deletion->failed = true;
 }
 
 /* Makes the rank's deletions durable. */
@@ -111,7 +119,7 @@ static void sync_folders(struct deletion *deletion, enum rank rank)
 	for (size_t i = 0; i < upkeep->removal->count; i++) {
 		const struct ncm_removal_file *file = &upkeep->removal->files[i];
 		const struct target *target = &upkeep->targets[i];
-		NCM_AUTO_FREE char *path = folder_of(file);
+		NCM_AUTO_FREE char *path = ncm_path_folder(file->path);
 		const char *name;
 		NCM_AUTO_CLOSE int folder = -1;
 
@@ -121,7 +129,7 @@ static void sync_folders(struct deletion *deletion, enum rank rank)
 		folder = upkeep_open_folder(upkeep, target, &name);
 		if (folder >= 0 && ncm_sync_dir(folder) == 0)
 			continue;
-		deletion->failed = true;
+		cannot_sync(deletion, file->path);
 		if (target->store != NOWHERE && rank < RANK_BYTES)
 			deletion->stopped[target->store] = true;
 	}
@@ -151,15 +159,25 @@ void upkeep_delete_rank(struct deletion *deletion, enum rank rank)
 	sync_folders(deletion, rank);
 }
 
+/* What was replaced lies in folders that go with it. */
+static bool is_of_replaced(const char *own, const char *folder)
+{
+	const char *rest = ncm_path_below(folder, own);
+
+	return rest && ncm_path_below(rest, "replaced");
+}
+
 /* The layout's own folders, what leads to them, and ours. */
 static bool is_to_stay(const struct ncm_store *store, const char *folder)
 {
 	const char *own = ncm_store_own(store);
 
+	if (is_of_replaced(own, folder))
+		return false;
 	if (strcmp(folder, own) == 0 || ncm_path_below(folder, own) || ncm_path_below(own, folder))
 		return true;
 	if (store->kind == NCM_STORE_OLLAMA)
-		return strcmp(folder, "blobs") == 0 || strcmp(folder, "manifests") == 0;
+		return !strchr(folder, '/');
 	for (size_t i = 0; i < store->folder_count; i++) {
 		const char *kept = store->folders[i].path;
 
@@ -170,36 +188,43 @@ static bool is_to_stay(const struct ncm_store *store, const char *folder)
 }
 
 /* Durable at once: when the note is forgotten nothing tells of an empty folder any more. */
-static int delete_folder(int dirfd, const char *relative)
+static int delete_folder(struct deletion *deletion, size_t store, const char *relative)
 {
+	const struct ncm_store *in = &deletion->upkeep->layout->stores[store];
 	const char *name;
-	NCM_AUTO_CLOSE int parent = ncm_parent_beneath(dirfd, relative, false, &name, NULL);
+	NCM_AUTO_CLOSE int parent = store_parent_inside(in, deletion->upkeep->facts[store].dirfd, relative, &name);
 
 	if (parent < 0 || unlinkat(parent, name, AT_REMOVEDIR) < 0)
 		return -1;
-	(void)ncm_sync_dir(parent);
+	if (ncm_sync_dir(parent) < 0) {
+		NCM_AUTO_FREE char *path = ncm_path_join(in->path, relative);
+
+		cannot_sync(deletion, path);
+	}
 	return 0;
 }
 
-static void delete_folders_of(const struct upkeep *upkeep, const struct target *target)
+static void delete_folders_of(struct deletion *deletion, const struct target *target)
 {
 	NCM_AUTO_FREE char *folder = ncm_strdup(target->relative);
 	char *slash;
 
 	while ((slash = strrchr(folder, '/'))) {
 		*slash = '\0';
-		if (is_to_stay(&upkeep->layout->stores[target->store], folder) ||
-		    (delete_folder(upkeep->facts[target->store].dirfd, folder) < 0 && errno != ENOENT))
+		if (is_to_stay(&deletion->upkeep->layout->stores[target->store], folder) ||
+		    (delete_folder(deletion, target->store, folder) < 0 && errno != ENOENT))
 			break;
 	}
 }
 
-void upkeep_delete_empty_folders(const struct upkeep *upkeep)
+void upkeep_delete_empty_folders(struct deletion *deletion)
 {
+	const struct upkeep *upkeep = deletion->upkeep;
+
 	for (size_t i = 0; i < upkeep->removal->count; i++) {
 		if (upkeep->removal->files[i].state == NCM_REMOVAL_REMOVED && upkeep->targets[i].store != NOWHERE)
-			delete_folders_of(upkeep, &upkeep->targets[i]);
+			delete_folders_of(deletion, &upkeep->targets[i]);
 	}
 	for (size_t i = 0; i < upkeep->absent_count; i++)
-		delete_folders_of(upkeep, &upkeep->absent[i]);
+		delete_folders_of(deletion, &upkeep->absent[i]);
 }

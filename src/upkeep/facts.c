@@ -4,12 +4,13 @@
 
 #include "base/mem.h"
 #include "base/path.h"
-#include "store/ollama_names.h"
+#include "store/ollama.h"
 #include "store/share.h"
 
+#include <errno.h>
 #include <string.h>
 
-static char *inode_key(const struct stat *status)
+char *upkeep_inode_key(const struct stat *status)
 {
 	return ncm_asprintf("%llx:%llx", (unsigned long long)status->st_dev, (unsigned long long)status->st_ino);
 }
@@ -17,15 +18,19 @@ static char *inode_key(const struct stat *status)
 /* by_path: absolute path → id. by_inode: inode → paths that lead to it, through links too. by_digest: in hex. */
 static void learn_user(struct upkeep *upkeep, const char *id, const struct ncm_reg_file *file)
 {
-	static const struct ncm_sha256 unknown;
 	char hex[NCM_SHA256_HEX + 1];
 	struct stat status;
 
 	json_object_set_new_nocheck(upkeep->by_path, file->abs, json_string_nocheck(id));
-	if (!ncm_sha256_equal(&file->sha256, &unknown))
+	if (!ncm_sha256_is_zero(&file->sha256))
 		json_object_set_new_nocheck(upkeep->by_digest, ncm_sha256_hex(&file->sha256, hex), json_true());
-	if (stat(file->abs, &status) == 0) {
-		NCM_AUTO_FREE char *key = inode_key(&status);
+	if (stat(file->abs, &status) < 0) {
+		/* Where it leads to is not known, and it may lead anywhere. */
+		if (errno != ENOENT && errno != ENOTDIR)
+			*NCM_PUSH(upkeep->unseen, upkeep->unseen_count) =
+			    (struct unseen){file->abs, file->size, !ncm_sha256_is_zero(&file->sha256)};
+	} else {
+		NCM_AUTO_FREE char *key = upkeep_inode_key(&status);
 		json_t *paths = json_object_get(upkeep->by_inode, key);
 
 		if (!paths) {
@@ -50,7 +55,7 @@ void upkeep_learn_users(struct upkeep *upkeep)
 const char *upkeep_user(const struct upkeep *upkeep, const char *path, const struct stat *seen)
 {
 	const char *id = json_string_value(json_object_get(upkeep->by_path, path));
-	NCM_AUTO_FREE char *key = inode_key(seen);
+	NCM_AUTO_FREE char *key = upkeep_inode_key(seen);
 	const json_t *paths = json_object_get(upkeep->by_inode, key);
 	NCM_AUTO_FREE char *real = id || !paths || S_ISLNK(seen->st_mode) ? NULL : realpath(path, NULL);
 	const json_t *other;
@@ -117,9 +122,11 @@ void upkeep_learn_names(struct upkeep *upkeep, size_t store, bool anew)
 	if (facts->dirfd < 0 || (facts->named && !anew))
 		return;
 	json_decref(facts->named);
-	facts->named = upkeep->layout->stores[store].kind == NCM_STORE_HUGGINGFACE
-			   ? upkeep_cache_links(&upkeep->layout->stores[store], facts->dirfd, &facts->complete)
-			   : ncm_ollama_named(facts->dirfd, &facts->complete);
+	facts->named = NULL;
+	if (upkeep->layout->stores[store].kind == NCM_STORE_HUGGINGFACE)
+		upkeep_learn_cache(upkeep, store);
+	else
+		facts->named = ncm_ollama_named(facts->dirfd, &facts->complete);
 }
 
 const char *upkeep_named_by(const struct upkeep *upkeep, size_t store, const char *key)

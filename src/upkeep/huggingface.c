@@ -8,21 +8,18 @@
 #include "upkeep/upkeep.h"
 
 #include "base/file.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "store/share.h"
 #include "store/walk.h"
 
+#include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { COMMIT = 40 /* hex digits */ };
 
-/* "models--ORG--NAME/<folder>/<rest>": the rest, or NULL. Borrowed. */
-static const char *rest_of(const char *relative, const char *folder)
+const char *upkeep_rest_of(const char *relative, const char *folder)
 {
 	const size_t size = strcspn(relative, "/");
 
@@ -33,62 +30,9 @@ static const char *rest_of(const char *relative, const char *folder)
 
 bool upkeep_is_cache_blob(const char *relative)
 {
-	const char *rest = rest_of(relative, "blobs");
+	const char *rest = upkeep_rest_of(relative, "blobs");
 
 	return rest && !strchr(rest, '/');
-}
-
-struct linking {
-	const struct ncm_store *store;
-	json_t *named;
-};
-
-/* What a link leads to, below the store, or NULL. The caller frees it. */
-static char *follow(const struct linking *linking, const struct ncm_walk_entry *entry)
-{
-	const size_t folder = strlen(entry->path) - strlen(entry->name);
-	char target[PATH_MAX];
-	const ssize_t size = readlinkat(entry->dirfd, entry->name, target, sizeof target - 1);
-	NCM_AUTO_FREE char *joined = NULL;
-	NCM_AUTO_FREE char *absolute = NULL;
-	const char *below;
-
-	if (size <= 0)
-		return NULL;
-	target[size] = '\0';
-	joined = *target == '/' ? ncm_strdup(target)
-				: ncm_asprintf("%s/%.*s%s", linking->store->path, (int)folder, entry->path, target);
-	absolute = ncm_path_absolute(joined);
-	below = ncm_path_below(absolute, linking->store->path);
-	return below ? ncm_strdup(below) : NULL;
-}
-
-static void add_link(void *context, const struct ncm_walk_entry *entry)
-{
-	const struct linking *linking = context;
-	const bool is_blob = upkeep_is_cache_blob(entry->path);
-	NCM_AUTO_FREE char *blob = NULL;
-	json_t *names;
-
-	if (!S_ISLNK(entry->status->st_mode) || (!is_blob && !rest_of(entry->path, "snapshots")))
-		return;
-	blob = follow(linking, entry);
-	if (!blob || !(is_blob ? store_is_shared_blob(blob) : upkeep_is_cache_blob(blob)))
-		return;
-	names = json_object_get(linking->named, blob);
-	if (!names) {
-		names = json_array();
-		json_object_set_new_nocheck(linking->named, blob, names);
-	}
-	json_array_append_new(names, json_string_nocheck(entry->path));
-}
-
-json_t *upkeep_cache_links(const struct ncm_store *store, int dirfd, bool *complete)
-{
-	struct linking linking = {store, json_object()};
-
-	*complete = ncm_walk_all(dirfd, "", add_link, &linking) == 0;
-	return linking.named;
 }
 
 /* A snapshot that goes as a whole. */
@@ -125,18 +69,28 @@ static void consider_ref(void *context, const struct ncm_walk_entry *entry)
 	NCM_AUTO_CLOSE int fd = ncm_open_beneath(entry->dirfd, entry->name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	NCM_AUTO_FREE char *text = fd < 0 ? NULL : ncm_read_fd(fd, 2 * COMMIT, NULL);
 	NCM_AUTO_FREE char *relative = ncm_path_join(snapshot->folder, entry->path);
+	NCM_AUTO_FREE char *path = ncm_path_join(snapshot->upkeep->layout->stores[snapshot->store].path, relative);
 
 	if (text && strcmp(text, snapshot->commit) == 0)
 		consider(snapshot, relative, NCM_REMOVAL_MANIFEST);
+	else if (!text && snapshot->upkeep->error.code == NCM_OK)
+		ncm_error_errno(&snapshot->upkeep->error, errno, "nothing was removed: cannot read %s", path);
 }
 
-/* Everything below a folder of the repository; `format` has the folder and the commit. */
+/* Everything below a folder of the repository, which is taken. */
 static void consider_below(struct snapshot *snapshot, char *folder, enum ncm_removal_kind kind,
 			   void (*found)(void *context, const struct ncm_walk_entry *entry))
 {
+	struct upkeep *upkeep = snapshot->upkeep;
+
 	snapshot->folder = folder;
 	snapshot->kind = kind;
-	(void)ncm_walk_all(snapshot->upkeep->facts[snapshot->store].dirfd, folder, found, snapshot);
+	/* Nothing is to be half removed. */
+	if (upkeep_walk(upkeep, snapshot->store, folder, true, found, snapshot) < 0 && upkeep->error.code == NCM_OK) {
+		ncm_error_set(&upkeep->error, NCM_E_IO, "cannot read all of %s/%s",
+			      upkeep->layout->stores[snapshot->store].path, folder);
+		ncm_error_hint(&upkeep->error, "nothing was removed");
+	}
 	free(folder);
 }
 
@@ -171,7 +125,7 @@ static bool is_needed(const struct upkeep *upkeep, const char *folder)
 void upkeep_consider_snapshot(struct upkeep *upkeep, size_t store, const char *relative, const char *model)
 {
 	const struct ncm_store *in = &upkeep->layout->stores[store];
-	const char *rest = rest_of(relative, "snapshots");
+	const char *rest = upkeep_rest_of(relative, "snapshots");
 	const int repository = (int)strcspn(relative, "/");
 	struct snapshot snapshot = {.upkeep = upkeep, .store = store, .model = model};
 	NCM_AUTO_FREE char *folder = NULL;
@@ -196,7 +150,7 @@ void upkeep_consider_snapshot(struct upkeep *upkeep, size_t store, const char *r
 
 static bool is_of_commit(const char *link, const char *commit)
 {
-	const char *rest = rest_of(link, "snapshots");
+	const char *rest = upkeep_rest_of(link, "snapshots");
 
 	return rest && commit && strlen(commit) == COMMIT && strncmp(rest, commit, COMMIT) == 0 && rest[COMMIT] == '/';
 }

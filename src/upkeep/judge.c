@@ -5,13 +5,14 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "store/inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Below a store no link is followed on the way; outside, the path is the user's own. */
+/* Below a store no link is followed on the way but those that are part of it. */
 int upkeep_open_folder(const struct upkeep *upkeep, const struct target *target, const char **name)
 {
 	NCM_AUTO_FREE char *folder = NULL;
@@ -20,10 +21,12 @@ int upkeep_open_folder(const struct upkeep *upkeep, const struct target *target,
 		const struct store_facts *facts = &upkeep->facts[target->store];
 
 		errno = facts->failure;
-		return facts->dirfd < 0 ? -1 : ncm_parent_beneath(facts->dirfd, target->relative, false, name, NULL);
+		return facts->dirfd < 0 ? -1
+					: store_parent_inside(&upkeep->layout->stores[target->store], facts->dirfd,
+							      target->relative, name);
 	}
 	*name = ncm_path_base(target->relative);
-	folder = ncm_strndup(target->relative, (size_t)(*name - target->relative));
+	folder = ncm_path_folder(target->relative);
 	return open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
@@ -54,22 +57,52 @@ static bool has_changed(const struct candidate *candidate, const struct stat *se
 }
 
 /* Links are wanted where an application keeps them: what they lead to is another's business. */
-static const char *wrong_type(enum ncm_removal_kind kind, size_t store, mode_t mode)
+static const char *wrong_type(const struct upkeep *upkeep, enum ncm_removal_kind kind, const struct target *target)
 {
-	if (S_ISREG(mode) || (kind == NCM_REMOVAL_LINK && S_ISLNK(mode) && store != NOWHERE) ||
-	    (kind == NCM_REMOVAL_LEFTOVER && S_ISDIR(mode)))
+	const mode_t mode = target->seen.st_mode;
+	const bool may_be_link =
+	    ((kind == NCM_REMOVAL_LINK || kind == NCM_REMOVAL_REPLACED) && target->store != NOWHERE) ||
+	    (kind == NCM_REMOVAL_MANIFEST && upkeep_is_tag(upkeep, target->store, target->relative));
+
+	if (S_ISREG(mode) || (may_be_link && S_ISLNK(mode)) || (kind == NCM_REMOVAL_LEFTOVER && S_ISDIR(mode)))
 		return NULL;
 	return S_ISLNK(mode) ? "is a link" : "is not a regular file";
 }
 
-static char *kept_for_others(const struct upkeep *upkeep, const char *path, const struct target *target)
+/* Whether models.json or a manifest may use it: of our own things nobody does. */
+static bool is_of_models(enum ncm_removal_kind kind)
+{
+	return kind == NCM_REMOVAL_FILE || kind == NCM_REMOVAL_BLOB || kind == NCM_REMOVAL_LINK ||
+	       kind == NCM_REMOVAL_MANIFEST;
+}
+
+/* A registered file that cannot be looked at, and that this may be the bytes of; or NULL. Another size is another file.
+ */
+static const char *may_be_of(const struct upkeep *upkeep, enum ncm_removal_kind kind, const struct stat *seen)
+{
+	for (size_t i = 0; i < upkeep->unseen_count && is_of_models(kind) && S_ISREG(seen->st_mode); i++) {
+		const struct unseen *unseen = &upkeep->unseen[i];
+
+		if (!unseen->recorded || unseen->size == (uint64_t)seen->st_size)
+			return unseen->path;
+	}
+	return NULL;
+}
+
+static const char outside[] = "stays: outside every store, where ncmodel removes nothing";
+
+static char *kept_for_others(const struct upkeep *upkeep, enum ncm_removal_kind kind, const char *path,
+			     const struct target *target)
 {
 	const struct ncm_store *store = target->store == NOWHERE ? NULL : &upkeep->layout->stores[target->store];
 	const char *key = store ? upkeep_blob_key(store, target->relative) : NULL;
-	const char *user = upkeep_user(upkeep, path, &target->seen), *name;
+	const char *user = upkeep_user(upkeep, path, &target->seen), *unseen, *name;
 
 	if (user)
 		return ncm_asprintf("used by %s", user);
+	unseen = may_be_of(upkeep, kind, &target->seen);
+	if (unseen)
+		return ncm_asprintf("%s of models.json cannot be looked at, and may lead here", unseen);
 	name = key ? upkeep_named_by(upkeep, target->store, key) : NULL;
 	if (name)
 		return ncm_asprintf("named by %s", name);
@@ -82,13 +115,15 @@ static char *kept_for_others(const struct upkeep *upkeep, const char *path, cons
 
 char *upkeep_reason_to_stay(const struct upkeep *upkeep, size_t index)
 {
-	return kept_for_others(upkeep, upkeep->removal->files[index].path, &upkeep->targets[index]);
+	const struct ncm_removal_file *file = &upkeep->removal->files[index];
+
+	return kept_for_others(upkeep, file->kind, file->path, &upkeep->targets[index]);
 }
 
 /* What rm may not delete forbids all of it: nothing is to be half removed. gc says so once for each folder. */
 static void cannot_delete(struct upkeep *upkeep, const char *path, int errnum)
 {
-	NCM_AUTO_FREE char *folder = ncm_strndup(path, (size_t)(ncm_path_base(path) - path));
+	NCM_AUTO_FREE char *folder = ncm_path_folder(path);
 
 	if (upkeep->request.collect && !json_object_get(upkeep->listed, folder)) {
 		upkeep_warn(upkeep, "%s: what is there stays: %s", folder, strerrordesc_np(errnum));
@@ -99,22 +134,126 @@ static void cannot_delete(struct upkeep *upkeep, const char *path, int errnum)
 	}
 }
 
+/* Nothing lies there but what we keep for ourselves; a path that leads there is no model's. */
+static bool is_own(const char *relative)
+{
+	static const char folder[] = ".ncmodel/";
+	const char *base = ncm_path_base(relative);
+
+	for (const char *own = relative; (own = strstr(own, folder)); own++) {
+		if (own == relative || own[-1] == '/')
+			return true;
+	}
+	return strcmp(base, "models.json") == 0 || strcmp(base, "ncmodel.lock") == 0;
+}
+
+/* Where a folder of the layout is a link into another application's store, that one's rules would be passed by. */
+static char *in_other_store(const struct upkeep *upkeep, const struct target *target)
+{
+	NCM_AUTO_FREE char *real = upkeep_real_path(upkeep, target);
+
+	for (size_t i = 0; real && i < upkeep->layout->count; i++) {
+		const struct ncm_store *store = &upkeep->layout->stores[i];
+		NCM_AUTO_FREE char *root = store->kind == NCM_STORE_FOLDERS ? NULL : realpath(store->path, NULL);
+
+		if (root && ncm_path_below(real, root))
+			return ncm_asprintf("lies in the store %s (%s)", store->id, real);
+	}
+	return NULL;
+}
+
+static bool leads_to(const char *link, const char *target)
+{
+	NCM_AUTO_FREE char *now = realpath(link, NULL);
+	NCM_AUTO_FREE char *then = realpath(target, NULL);
+
+	/* If what it led to is gone, the link is nobody's any more. */
+	return now ? strcmp(now, then ? then : target) == 0 : !then;
+}
+
+/* Why the file is another one than was registered, or NULL. */
+static const char *changed(const struct candidate *candidate, const struct stat *seen)
+{
+	if (candidate->target && !S_ISLNK(seen->st_mode))
+		return "was a link when it was registered; --force removes it";
+	if (candidate->target && !leads_to(candidate->path, candidate->target))
+		return "leads elsewhere since it was registered; --force removes it";
+	/* A note has what it was itself, models.json what it leads to. */
+	if ((!S_ISLNK(seen->st_mode) || candidate->noted) && has_changed(candidate, seen))
+		return "changed since it was registered; --force removes it";
+	return NULL;
+}
+
+/* Why the word of who named the file is not enough, or NULL. The caller frees it. */
+static char *doubt(const struct upkeep *upkeep, const struct candidate *candidate, const struct stat *file, int folder)
+{
+	const struct authority *by = candidate->by || upkeep->request.collect ? candidate->by : &upkeep->said;
+	struct stat status;
+
+	if (!by || (fstat(folder, &status) == 0 && authority_is_believed(by, &status, file)))
+		return NULL;
+	if (by->anybody)
+		return ncm_strdup(
+		    "anybody may write what says that it is ours, so that is not believed; if it is yours, "
+		    "remove it yourself");
+	return ncm_strdup(
+	    "not all who may have written that it is ours could remove it themselves, so that is not believed; "
+	    "if it is yours, remove it yourself");
+}
+
+/* rm may not leave half of a repository, so it does nothing then. */
+static char *in_unread_repository(struct upkeep *upkeep, const struct candidate *candidate, const struct target *target)
+{
+	const char *unread;
+
+	upkeep_learn_names(upkeep, target->store, false);
+	unread = upkeep_unread_repository(upkeep, target->store, target->relative);
+	if (!unread)
+		return NULL;
+	if (!upkeep->request.collect && upkeep->error.code == NCM_OK) {
+		ncm_error_set(&upkeep->error, NCM_E_IO, "cannot remove %s: %s", candidate->path, unread);
+		ncm_error_hint(&upkeep->error, "nothing was removed; what names the files of a repository has to be "
+					       "readable, and no link");
+	}
+	return ncm_asprintf("nothing of its repository is removed: %s", unread);
+}
+
+/* Why the file is not this run's to remove at all, or NULL. The caller frees it. */
+static char *not_ours(struct upkeep *upkeep, const struct candidate *candidate, const struct target *target, int folder)
+{
+	char *why = NULL;
+
+	if (!is_of_models(candidate->kind))
+		return doubt(upkeep, candidate, &target->seen, folder);
+	if (target->store == NOWHERE)
+		return ncm_strdup(outside);
+	if (is_own(target->relative))
+		return ncm_strdup("is no model's file");
+	if (upkeep->layout->stores[target->store].kind == NCM_STORE_HUGGINGFACE)
+		why = in_unread_repository(upkeep, candidate, target);
+	else
+		why = in_other_store(upkeep, target);
+	return why ? why : doubt(upkeep, candidate, &target->seen, folder);
+}
+
 static char *judge(struct upkeep *upkeep, const struct candidate *candidate, const struct target *target, int folder)
 {
-	const char *wrong = wrong_type(candidate->kind, target->store, target->seen.st_mode);
+	const char *wrong = wrong_type(upkeep, candidate->kind, target), *other;
 	const bool is_blob =
 	    target->store != NOWHERE && upkeep_blob_key(&upkeep->layout->stores[target->store], target->relative);
 	char *why = NULL;
 
 	if (is_blob)
 		upkeep_learn_names(upkeep, target->store, false);
-	why = candidate->keep ? ncm_strdup(candidate->keep) : kept_for_others(upkeep, candidate->path, target);
+	why = candidate->keep ? ncm_strdup(candidate->keep) : not_ours(upkeep, candidate, target, folder);
+	if (!why)
+		why = kept_for_others(upkeep, candidate->kind, candidate->path, target);
 	if (!why && wrong)
 		why = ncm_strdup(wrong);
 	/* A blob's name says what it is, whoever put it there anew. */
-	if (!why && !is_blob && !upkeep->request.force && !S_ISLNK(target->seen.st_mode) &&
-	    has_changed(candidate, &target->seen))
-		why = ncm_strdup("changed since it was registered; --force removes it");
+	other = !why && !is_blob && !upkeep->request.force ? changed(candidate, &target->seen) : NULL;
+	if (other)
+		why = ncm_strdup(other);
 	if (!why && faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) < 0) {
 		cannot_delete(upkeep, candidate->path, errno);
 		why = ncm_strdup("you may not delete from its folder");
@@ -140,18 +279,22 @@ static void add_leaving(struct upkeep *upkeep, const struct target *target, cons
 /* errno says why. Takes the target. */
 static void cannot_see(struct upkeep *upkeep, const struct candidate *candidate, struct target *target)
 {
-	const bool absent = errno == ENOENT || errno == ENOTDIR;
+	const bool absent = errno == ENOENT || errno == ENOTDIR, link = errno == ELOOP || errno == EXDEV;
 
 	if (absent && candidate->noted && target->store != NOWHERE) {
 		*NCM_PUSH(upkeep->absent, upkeep->absent_count) = *target;
 		return;
 	}
-	free(target->relative);
-	if (absent)
+	if (link && !candidate->quiet) {
+		upkeep_list(upkeep, candidate, target, ncm_strdup("leads through a link out of its store, and stays"));
 		return;
-	if (errno == ELOOP || errno == EXDEV)
-		upkeep_warn(upkeep, "%s: leads through a link, and stays", candidate->path);
-	else
+	}
+	if (!absent && target->store == NOWHERE && is_of_models(candidate->kind)) {
+		upkeep_list(upkeep, candidate, target, ncm_strdup(outside));
+		return;
+	}
+	free(target->relative);
+	if (!absent && !link)
 		cannot_delete(upkeep, candidate->path, errno);
 }
 

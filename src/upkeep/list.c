@@ -8,6 +8,7 @@
 #include "store/walk.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 
 const char *ncm_removal_kind_name(enum ncm_removal_kind kind)
@@ -17,7 +18,7 @@ const char *ncm_removal_kind_name(enum ncm_removal_kind kind)
 	    [NCM_REMOVAL_FILE] = "file",         [NCM_REMOVAL_BLOB] = "blob",
 	    [NCM_REMOVAL_PARTIAL] = "partial",   [NCM_REMOVAL_INCOMPLETE] = "incomplete",
 	    [NCM_REMOVAL_LEFTOVER] = "leftover", [NCM_REMOVAL_CHECKPOINTS] = "checkpoints",
-	    [NCM_REMOVAL_NOTE] = "note",
+	    [NCM_REMOVAL_NOTE] = "note",         [NCM_REMOVAL_REPLACED] = "replaced",
 	};
 
 	return names[kind];
@@ -33,6 +34,16 @@ const char *ncm_removal_state_name(enum ncm_removal_state state)
 	};
 
 	return names[state];
+}
+
+/* What a link leads to: the file if it is there, else what the link says. The caller frees it. */
+static char *leads_to(const char *link)
+{
+	char *real = realpath(link, NULL);
+	char text[PATH_MAX];
+	const ssize_t size = real ? 0 : readlink(link, text, sizeof text - 1);
+
+	return real ? real : size > 0 ? ncm_strndup(text, (size_t)size) : NULL;
 }
 
 struct ncm_removal_file *upkeep_list(struct upkeep *upkeep, const struct candidate *candidate, struct target *target,
@@ -53,6 +64,10 @@ struct ncm_removal_file *upkeep_list(struct upkeep *upkeep, const struct candida
 	    .model = ncm_strdup_null(candidate->model),
 	    .store = target->store == NOWHERE ? NULL : ncm_strdup(upkeep->layout->stores[target->store].id),
 	    .foreign = candidate->foreign,
+	    .adopted = candidate->adopted,
+	    .lost = candidate->lost,
+	    .target = S_ISLNK(target->seen.st_mode) ? leads_to(candidate->path) : NULL,
+	    .real = upkeep_real_path(upkeep, target),
 	    .size = S_ISREG(target->seen.st_mode) ? (uint64_t)target->seen.st_size : 0,
 	    .why = why,
 	};
@@ -85,10 +100,13 @@ static void add_to_tree(void *context, const struct ncm_walk_entry *entry)
 		tree->freed += tally_blocks(entry->status);
 }
 
-static char *inode_of(const struct target *target)
+/* Whether a name of the file at this path goes. */
+static bool is_going(const char *path, const json_t *names)
 {
-	return ncm_asprintf("%llx:%llx", (unsigned long long)target->seen.st_dev,
-			    (unsigned long long)target->seen.st_ino);
+	struct stat status;
+	NCM_AUTO_FREE char *key = stat(path, &status) == 0 ? upkeep_inode_key(&status) : NULL;
+
+	return key && json_object_get(names, key);
 }
 
 /* How many names of each inode go. */
@@ -97,7 +115,7 @@ static json_t *count_names(const struct upkeep *upkeep)
 	json_t *names = json_object();
 
 	for (size_t i = 0; i < upkeep->removal->count; i++) {
-		NCM_AUTO_FREE char *key = inode_of(&upkeep->targets[i]);
+		NCM_AUTO_FREE char *key = upkeep_inode_key(&upkeep->targets[i].seen);
 
 		if (upkeep->removal->files[i].state == NCM_REMOVAL_GOES)
 			json_object_set_new(names, key,
@@ -107,16 +125,20 @@ static json_t *count_names(const struct upkeep *upkeep)
 }
 
 /* A file's bytes come back with the last of its names: the first of them on the list stands for that. */
-static void count_file(const struct upkeep *upkeep, size_t index, json_t *names)
+static void count_file(struct upkeep *upkeep, size_t index, json_t *names)
 {
 	struct ncm_removal_file *file = &upkeep->removal->files[index];
 	const struct target *target = &upkeep->targets[index];
-	NCM_AUTO_FREE char *key = inode_of(target);
+	NCM_AUTO_FREE char *key = upkeep_inode_key(&target->seen);
 	const nlink_t going = (nlink_t)json_integer_value(json_object_get(names, key));
 	struct tree tree = {0, 0};
 
+	if (file->target && is_going(file->target, names)) {
+		free(file->target);
+		file->target = NULL;
+	}
 	if (S_ISDIR(target->seen.st_mode)) {
-		(void)ncm_walk(upkeep->facts[target->store].dirfd, target->relative, add_to_tree, &tree);
+		(void)upkeep_walk(upkeep, target->store, target->relative, true, add_to_tree, &tree);
 		file->size = tree.size;
 		file->freed = tree.freed;
 	} else if (S_ISREG(target->seen.st_mode) && going > 0 && going < target->seen.st_nlink) {

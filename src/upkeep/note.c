@@ -3,7 +3,9 @@
  * Notes of removals, ".ncmodel/removing-<random>" beside models.json: JSON with the files that go, each as it was. A
  * removal that is cut short leaves its note, and gc ends it: models.json does not name the files any more then, and in
  * an application's folder nothing else would tell that they are garbage. A note gives no right to delete: each file is
- * judged as always, and must not have changed.
+ * judged as always, must not have changed, and must be one that the note's owner could remove himself
+ * (registry/authority.c). A note that is not understood or not believed in all that it says stays, and is told: it may
+ * be all that is known.
  */
 #include "upkeep/upkeep.h"
 
@@ -12,7 +14,6 @@
 #include "base/mem.h"
 #include "base/path.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ncmodel/limits.h>
@@ -20,7 +21,7 @@
 
 static const char prefix[] = "removing-";
 
-static char *notes_folder(const struct upkeep *upkeep)
+char *upkeep_notes_folder(const struct upkeep *upkeep)
 {
 	const char *registry = upkeep->registry->path;
 
@@ -29,7 +30,7 @@ static char *notes_folder(const struct upkeep *upkeep)
 
 int upkeep_notes_open(const struct upkeep *upkeep, bool create, struct ncm_error *err)
 {
-	NCM_AUTO_FREE char *folder = notes_folder(upkeep);
+	NCM_AUTO_FREE char *folder = upkeep_notes_folder(upkeep);
 	struct ncm_error why = NCM_ERROR_INIT;
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
@@ -87,51 +88,88 @@ static bool read_kind(const char *name, enum ncm_removal_kind *kind)
 	return false;
 }
 
-static void consider_noted(struct upkeep *upkeep, const json_t *file)
+/* Whether the note is believed in what it says of the file: one that is not there needs no belief. */
+static bool is_believed(const struct authority *by, const char *path)
+{
+	NCM_AUTO_FREE char *name = ncm_path_folder(path);
+	struct stat folder, file;
+
+	if (lstat(path, &file) < 0 || stat(name, &folder) < 0)
+		return errno == ENOENT || errno == ENOTDIR;
+	return authority_is_believed(by, &folder, &file);
+}
+
+/* Returns whether the note is done with that. */
+static bool consider_noted(struct upkeep *upkeep, const json_t *file, const struct authority *by)
 {
 	const char *path = ncm_json_string(file, "path");
 	NCM_AUTO_FREE char *absolute = path ? ncm_path_absolute(path) : NULL;
 	struct candidate candidate = {
 	    .path = path,
 	    .store = ncm_json_string(file, "store"),
+	    .by = by,
 	    .recorded = true,
 	    .mtime_ns = json_integer_value(json_object_get(file, "mtime_ns")),
 	    .quiet = true,
 	    .noted = true,
 	};
 
-	if (path && strcmp(path, absolute) == 0 && ncm_json_u64(file, "size", &candidate.size) &&
-	    read_kind(ncm_json_string(file, "kind"), &candidate.kind))
-		upkeep_consider(upkeep, &candidate);
+	if (!path || strcmp(path, absolute) != 0 || !ncm_json_u64(file, "size", &candidate.size) ||
+	    !read_kind(ncm_json_string(file, "kind"), &candidate.kind))
+		return false;
+	upkeep_consider(upkeep, &candidate);
+	return is_believed(by, path);
 }
 
-static void collect_note(struct upkeep *upkeep, int notes, const char *name)
+static bool consider_files(struct upkeep *upkeep, const json_t *note, const struct authority *by)
 {
-	NCM_AUTO_FREE char *folder = notes_folder(upkeep);
-	NCM_AUTO_FREE char *path = ncm_path_join(folder, name);
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(notes, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-	size_t size = 0;
-	NCM_AUTO_FREE char *text = fd < 0 ? NULL : ncm_read_fd(fd, NCM_LIMIT_MANIFEST_BYTES, &size);
-	NCM_AUTO_JSON json_t *note = text ? ncm_json_parse(text, size, name, NCM_E_OTHER, NULL) : NULL;
-	const json_t *file;
+	const json_t *files = json_object_get(note, "files"), *file;
+	bool done = json_is_array(files) && !by->anybody;
 	size_t i;
 
-	json_array_foreach(json_object_get(note, "files"), i, file) consider_noted(upkeep, file);
-	upkeep_consider(upkeep, &(struct candidate){.kind = NCM_REMOVAL_NOTE, .path = path});
+	json_array_foreach(by->anybody ? NULL : files, i, file)
+	{
+		done = consider_noted(upkeep, file, by) && done;
+	}
+	return done;
+}
+
+/* A note that cannot be read is not one that says nothing. */
+static json_t *read_note(struct upkeep *upkeep, int fd, const char *path)
+{
+	size_t size = 0;
+	NCM_AUTO_FREE char *text = fd < 0 ? NULL : ncm_read_fd(fd, NCM_LIMIT_MANIFEST_BYTES, &size);
+
+	if (!text)
+		upkeep_cannot_read(upkeep, path, errno);
+	return text ? ncm_json_parse(text, size, path, NCM_E_OTHER, NULL) : NULL;
+}
+
+static void collect_note(struct upkeep *upkeep, int notes, const char *folder, const char *name)
+{
+	NCM_AUTO_FREE char *path = ncm_path_join(folder, name);
+	NCM_AUTO_CLOSE int fd = ncm_open_beneath(notes, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	NCM_AUTO_JSON json_t *note = read_note(upkeep, fd, path);
+	const struct authority by = authority_of_note(notes, fd);
+
+	if (consider_files(upkeep, note, &by))
+		upkeep_consider(upkeep, &(struct candidate){.kind = NCM_REMOVAL_NOTE, .path = path});
+	else
+		upkeep_warn(upkeep,
+			    "%s stays: what it says of a removal that was cut short is not believed, because it may be "
+			    "somebody else's; look at it, and remove it",
+			    path);
+}
+
+static void find_note(void *context, int fd, const char *folder, const char *name)
+{
+	if (strncmp(name, prefix, sizeof prefix - 1) == 0)
+		collect_note(context, fd, folder, name);
 }
 
 void upkeep_collect_noted(struct upkeep *upkeep)
 {
-	const int notes = upkeep_notes_open(upkeep, false, NULL);
-	DIR *entries = notes < 0 ? NULL : fdopendir(notes);
-	const struct dirent *entry;
+	NCM_AUTO_FREE char *folder = upkeep_notes_folder(upkeep);
 
-	if (notes >= 0 && !entries)
-		close(notes);
-	while (entries && (entry = readdir(entries))) {
-		if (strncmp(entry->d_name, prefix, sizeof prefix - 1) == 0)
-			collect_note(upkeep, notes, entry->d_name);
-	}
-	if (entries)
-		closedir(entries);
+	(void)upkeep_list_folder(upkeep, folder, find_note, upkeep);
 }

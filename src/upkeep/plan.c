@@ -13,6 +13,7 @@
 static void open_stores(struct upkeep *upkeep)
 {
 	const struct ncm_layout *layout = upkeep->layout;
+	struct stat status;
 
 	upkeep->facts = ncm_calloc(layout->count, sizeof *upkeep->facts);
 	for (size_t i = 0; i < layout->count; i++) {
@@ -20,7 +21,11 @@ static void open_stores(struct upkeep *upkeep)
 
 		facts->dirfd = ncm_store_peek(&layout->stores[i]);
 		facts->failure = facts->dirfd < 0 ? errno : 0;
+		/* A link to a disk that is not there just now is not a store that is not there. */
+		if (facts->failure == ENOENT && lstat(layout->stores[i].path, &status) == 0)
+			facts->failure = ENOTDIR;
 		facts->leaving = json_object();
+		facts->unread = json_object();
 		for (size_t k = 0; k < i; k++)
 			facts->twin = facts->twin || strcmp(layout->stores[k].path, layout->stores[i].path) == 0;
 	}
@@ -55,6 +60,7 @@ static struct upkeep *open_upkeep(const struct request *request, struct ncm_erro
 	upkeep->listed = json_object();
 	upkeep->removal = ncm_calloc(1, sizeof *upkeep->removal);
 	upkeep->removal->impl = upkeep;
+	upkeep->said = authority_of_registry(path);
 	open_stores(upkeep);
 	return upkeep;
 }
@@ -68,6 +74,10 @@ static void free_list(struct upkeep *upkeep)
 		free(removal->files[i].model);
 		free(removal->files[i].store);
 		free(removal->files[i].why);
+		free(removal->files[i].target);
+		free(removal->files[i].real);
+		free(removal->files[i].was);
+		free(removal->files[i].since);
 		free(upkeep->targets[i].relative);
 	}
 	for (size_t i = 0; i < upkeep->absent_count; i++)
@@ -77,6 +87,7 @@ static void free_list(struct upkeep *upkeep)
 	free(upkeep->absent);
 	ncm_strings_free(&removal->models);
 	ncm_strings_free(&removal->warnings);
+	ncm_strings_free(&removal->failures);
 	free(removal);
 }
 
@@ -90,6 +101,7 @@ void upkeep_free(struct upkeep *upkeep)
 			close(upkeep->facts[i].dirfd);
 		json_decref(upkeep->facts[i].named);
 		json_decref(upkeep->facts[i].leaving);
+		json_decref(upkeep->facts[i].unread);
 	}
 	free(upkeep->facts);
 	json_decref(upkeep->leaving);
@@ -98,6 +110,7 @@ void upkeep_free(struct upkeep *upkeep)
 	json_decref(upkeep->by_digest);
 	json_decref(upkeep->listed);
 	json_decref(upkeep->wanted);
+	free(upkeep->unseen);
 	ncm_registry_free(upkeep->registry);
 	ncm_layout_free(upkeep->layout);
 	ncm_strings_free(&upkeep->request.names);

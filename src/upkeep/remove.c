@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-static const struct ncm_sha256 unknown;
-
 static bool is_registered(const struct upkeep *upkeep, const char *id)
 {
 	for (size_t i = 0; i < upkeep->registry->count; i++) {
@@ -52,10 +50,9 @@ static int choose(struct upkeep *upkeep, const struct ncm_reg_model ***chosen, s
 static bool is_manifest(const struct upkeep *upkeep, const struct ncm_reg_file *file)
 {
 	const size_t store = upkeep_store_of(upkeep, file->abs, file->store);
-	const struct ncm_store *in = store == NOWHERE ? NULL : &upkeep->layout->stores[store];
 
-	return in && in->kind == NCM_STORE_OLLAMA &&
-	       strncmp(ncm_path_below(file->abs, in->path), "manifests/", strlen("manifests/")) == 0;
+	return store != NOWHERE &&
+	       upkeep_is_tag(upkeep, store, ncm_path_below(file->abs, upkeep->layout->stores[store].path));
 }
 
 static bool is_link(const char *path)
@@ -76,32 +73,53 @@ static enum ncm_removal_kind kind_of(const struct upkeep *upkeep, const struct n
 	if (upkeep_blob_key(&upkeep->layout->stores[store],
 			    ncm_path_below(file->abs, upkeep->layout->stores[store].path)))
 		return NCM_REMOVAL_BLOB;
-	return is_link(file->abs) ? NCM_REMOVAL_LINK : NCM_REMOVAL_FILE;
+	return file->target || is_link(file->abs) ? NCM_REMOVAL_LINK : NCM_REMOVAL_FILE;
+}
+
+/* Whether something is known to bring these very bytes back. An older entry says so of the whole model alone. */
+static bool has_source(const struct ncm_reg_model *model, const struct ncm_reg_file *file)
+{
+	const bool known = !ncm_sha256_is_zero(&file->sha256);
+
+	return file->source || (file->origin != NCM_ORIGIN_ADOPTED && known && model->source);
+}
+
+static bool was_adopted(const struct ncm_reg_model *model, const struct ncm_reg_file *file)
+{
+	return file->origin == NCM_ORIGIN_ADOPTED || (file->origin == NCM_ORIGIN_UNKNOWN && !has_source(model, file));
 }
 
 static void consider_file(struct upkeep *upkeep, const struct ncm_reg_model *model, const struct ncm_reg_file *file)
 {
 	const size_t store = upkeep_store_of(upkeep, file->abs, file->store);
-	const bool known = !ncm_sha256_equal(&file->sha256, &unknown);
+	const bool known = !ncm_sha256_is_zero(&file->sha256);
 	const enum ncm_removal_kind kind = kind_of(upkeep, file);
+	const char *relative = store == NOWHERE ? NULL : ncm_path_below(file->abs, upkeep->layout->stores[store].path);
 	/* Nothing of ours is ever put there. */
 	const bool foreign = store == NOWHERE || upkeep->layout->stores[store].kind == NCM_STORE_HUGGINGFACE;
-	const bool goes = upkeep_consider(upkeep, &(struct candidate){.kind = kind,
-								      .path = file->abs,
-								      .store = file->store,
-								      .model = model->id,
-								      .foreign = foreign,
-								      .recorded = known,
-								      .size = file->size,
-								      .mtime_ns = file->mtime_ns});
+	bool goes;
+
+	/* It may be there in another form than was recorded, which is no change of the model. */
+	if (known && relative && upkeep_is_tag(upkeep, store, relative))
+		upkeep_consider_tag(upkeep, store, relative, model, file);
+	goes = upkeep_consider(upkeep, &(struct candidate){.kind = kind,
+							   .target = file->target,
+							   .adopted = was_adopted(model, file),
+							   .lost = !has_source(model, file),
+							   .path = file->abs,
+							   .store = file->store,
+							   .model = model->id,
+							   .foreign = foreign || file->origin == NCM_ORIGIN_ADOPTED,
+							   .recorded = known,
+							   .size = file->size,
+							   .mtime_ns = file->mtime_ns});
 
 	if (store == NOWHERE)
 		return;
 	if (goes && known && kind != NCM_REMOVAL_LINK)
 		upkeep_consider_checkpoints(upkeep, store, &file->sha256, model->id);
 	if (upkeep->layout->stores[store].kind == NCM_STORE_HUGGINGFACE)
-		upkeep_consider_snapshot(upkeep, store, ncm_path_below(file->abs, upkeep->layout->stores[store].path),
-					 model->id);
+		upkeep_consider_snapshot(upkeep, store, relative, model->id);
 }
 
 /* The first of the names that goes, or NULL. */

@@ -7,7 +7,10 @@
 #ifndef NCM_UPKEEP_UPKEEP_H
 #define NCM_UPKEEP_UPKEEP_H
 
+#include "registry/authority.h"
 #include "store/store.h"
+#include "store/walk.h"
+#include "upkeep/tally.h"
 
 #include <jansson.h>
 #include <ncmodel/upkeep.h>
@@ -16,11 +19,12 @@
 /* What is known of one store of the layout. */
 struct store_facts {
 	int dirfd;       /* -1: not there, or cannot be opened */
-	int failure;     /* errno then */
+	int failure;     /* errno then; ENOENT: there is no such store */
 	bool twin;       /* another store of the layout has the same folder, and comes first */
 	json_t *named;   /* blob (upkeep_blob_key) → what names it: manifests, links. NULL until asked for */
 	bool complete;   /* `named` tells of all of them */
 	json_t *leaving; /* what names blobs and goes, as `named` spells it */
+	json_t *unread;  /* of a Hugging Face cache: repository → what of it is not known */
 };
 
 /* Where a file of the plan lies, and what it was when it was judged. */
@@ -49,7 +53,14 @@ struct upkeep {
 	json_t *leaving;            /* ids of the models that go */
 	json_t *by_path, *by_inode; /* files of the models that stay: see facts.c */
 	json_t *by_digest;          /* their digests */
-	json_t *listed;             /* paths that have been judged */
+	struct unseen {             /* files of theirs that cannot be looked at */
+		const char *path;
+		uint64_t size; /* as recorded */
+		bool recorded;
+	} * unseen;
+	size_t unseen_count;
+	struct authority said; /* who wrote models.json */
+	json_t *listed;        /* paths that have been judged */
 	struct ncm_removal *removal;
 	struct target *targets; /* one for each of removal->files */
 	struct target *absent;  /* noted files that went already; folders may be left of them */
@@ -63,6 +74,8 @@ struct upkeep {
 
 /* Learns what the models that are not leaving use. */
 void upkeep_learn_users(struct upkeep *upkeep);
+/* A file whatever its names. The caller frees it. */
+char *upkeep_inode_key(const struct stat *status);
 /* The model that uses a file, or NULL. Borrowed. */
 const char *upkeep_user(const struct upkeep *upkeep, const char *path, const struct stat *seen);
 /* The store that a file lies in: that of the id if it does, else the innermost; or NOWHERE. */
@@ -76,17 +89,38 @@ const char *upkeep_blob_key(const struct ncm_store *store, const char *relative)
 void upkeep_learn_names(struct upkeep *upkeep, size_t store, bool anew);
 /* What names the blob besides what goes, or NULL. Borrowed. */
 const char *upkeep_named_by(const struct upkeep *upkeep, size_t store, const char *key);
+/* look.c: what cannot be read is said once, and the result is a part. */
+
+void upkeep_cannot_read(struct upkeep *upkeep, const char *path, int errnum);
+/*
+ * Walks a folder of a store as ncm_walk does, or (`all`) as ncm_walk_all, and says what cannot be read. A folder that
+ * is not there is empty. Returns 0, or -1 if not all could be seen.
+ */
+int upkeep_walk(struct upkeep *upkeep, size_t store, const char *relative, bool all,
+		void (*found)(void *context, const struct ncm_walk_entry *entry), void *context);
+/* Calls `found` with each name in a folder of `.ncmodel`. As upkeep_walk. */
+int upkeep_list_own(struct upkeep *upkeep, size_t store, const char *below,
+		    void (*found)(void *context, int fd, const char *folder, const char *name), void *context);
+/* The same for a folder anywhere. */
+int upkeep_list_folder(struct upkeep *upkeep, const char *folder,
+		       void (*found)(void *context, int fd, const char *folder, const char *name), void *context);
+
 /* "<store>/.ncmodel/<below>" without the store's own path. The caller frees it. */
 char *upkeep_own_path(const struct ncm_store *store, const char *below);
 
-/* huggingface.c: the cache of huggingface_hub. */
+/* cache.c, huggingface.c: the cache of huggingface_hub. */
 
 /*
- * As ncm_ollama_named: which links lead to a blob, those of snapshots to a repository's, and those of repositories to
- * the ones that they share. New reference.
+ * Which links lead to a blob, those of snapshots to a repository's, and those of repositories to the ones that they
+ * share, as ncm_ollama_named tells it of manifests. What may name blobs and cannot be read, or is a link that nobody
+ * follows, makes it incomplete, and `unread` of the store's facts tells of which repositories.
  */
-json_t *upkeep_cache_links(const struct ncm_store *store, int dirfd, bool *complete);
+void upkeep_learn_cache(struct upkeep *upkeep, size_t store);
+/* What of the repository that a path below the store lies in is not known; or NULL. Borrowed. */
+const char *upkeep_unread_repository(const struct upkeep *upkeep, size_t store, const char *relative);
 bool upkeep_is_cache_blob(const char *relative);
+/* "models--ORG--NAME/<folder>/<rest>": the rest, or NULL. Borrowed. */
+const char *upkeep_rest_of(const char *relative, const char *folder);
 /* Considers all of a snapshot that a registered file (below the store) lies in, if no model that stays needs it. */
 void upkeep_consider_snapshot(struct upkeep *upkeep, size_t store, const char *relative, const char *model);
 /*
@@ -95,6 +129,19 @@ void upkeep_consider_snapshot(struct upkeep *upkeep, size_t store, const char *r
  */
 void upkeep_consider_commit(struct upkeep *upkeep, size_t store, const char *blob, const struct ncm_reg_model *model);
 
+/* ollama.c: tags of an Ollama store. */
+
+/* Whether a path below a store has the name of a tag. */
+bool upkeep_is_tag(const struct upkeep *upkeep, size_t store, const char *relative);
+/*
+ * Considers what a tag is besides the manifest that was registered (at `relative`): its name in both
+ * folders and in all spellings, and the shadow tags that Ollama made of it. What names another model stays.
+ */
+void upkeep_consider_tag(struct upkeep *upkeep, size_t store, const char *relative, const struct ncm_reg_model *model,
+			 const struct ncm_reg_file *manifest);
+/* Adds blobs that the model's tags reach and models.json does not have: lists, children, what Ollama converted. */
+void upkeep_tally_tags(const struct upkeep *upkeep, const struct ncm_reg_model *model, struct tally *tally);
+
 /* judge.c */
 
 struct candidate {
@@ -102,7 +149,11 @@ struct candidate {
 	const char *path;  /* absolute */
 	const char *store; /* id, as models.json says it; or NULL */
 	const char *model;
+	const struct authority *by; /* who says that it is ours; NULL: models.json (rm), nobody need say it (gc) */
+	const char *target;         /* the file that it led to when it was registered as a link; or NULL */
 	bool foreign;
+	bool adopted;
+	bool lost;     /* no source can bring it back */
 	bool recorded; /* size and mtime_ns say what it was */
 	uint64_t size;
 	int64_t mtime_ns;
@@ -119,6 +170,8 @@ int upkeep_open_folder(const struct upkeep *upkeep, const struct target *target,
 /* As upkeep_open_folder, and looks at the target: *status. Returns the folder's fd, or -1 with errno. */
 int upkeep_look(const struct upkeep *upkeep, const struct target *target, const char **name, struct stat *status);
 bool upkeep_is_same(const struct stat *a, const struct stat *b);
+/* Where a target really lies, if a link on the way leads out of its store; else NULL. The caller frees it. */
+char *upkeep_real_path(const struct upkeep *upkeep, const struct target *target);
 
 /* list.c */
 
@@ -146,6 +199,9 @@ void upkeep_consider_checkpoints(struct upkeep *upkeep, size_t store, const stru
 /* Whether a file did not change for so long. */
 bool upkeep_is_old(const struct stat *status, uint64_t seconds);
 
+/* replaced.c: what --force and repairs put aside. */
+void upkeep_collect_replaced(struct upkeep *upkeep, size_t store);
+
 /* collect_own.c: what lies in `.ncmodel`, and our temporaries. */
 void upkeep_collect_own(struct upkeep *upkeep, size_t store);
 void upkeep_collect_beside_registry(struct upkeep *upkeep);
@@ -156,6 +212,7 @@ bool upkeep_is_wanted(struct upkeep *upkeep, const char *partial);
 
 /* Opens `.ncmodel` beside models.json, made if `create`. -1 with *err, or without one if it is not there. */
 int upkeep_notes_open(const struct upkeep *upkeep, bool create, struct ncm_error *err);
+char *upkeep_notes_folder(const struct upkeep *upkeep); /* the caller frees it */
 /* Writes down all that goes; *name is freed by the caller. Class IO, NO_SPACE. */
 int upkeep_note(const struct upkeep *upkeep, int notes, char **name, struct ncm_error *err);
 /* Considers what the notes of removals that were cut short name, and the notes. */
@@ -175,6 +232,6 @@ struct deletion {
 void upkeep_settle(struct ncm_removal_file *file, enum ncm_removal_state state, char *why);
 void upkeep_delete_rank(struct deletion *deletion, enum rank rank);
 /* Folders that have become empty, up to those of the layout. */
-void upkeep_delete_empty_folders(const struct upkeep *upkeep);
+void upkeep_delete_empty_folders(struct deletion *deletion);
 
 #endif

@@ -5,7 +5,10 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/strings.h"
+#include "store/staging.h"
 
+#include <errno.h>
 #include <string.h>
 
 struct disk {
@@ -36,12 +39,23 @@ static void add_found(void *context, const struct ncm_walk_entry *entry)
 		tally_add(&looking->tally, entry->status);
 }
 
+static bool is_partial(const char *name)
+{
+	const enum staging_kind kind = staging_kind_of(name);
+
+	return kind == STAGING_PARTIAL || kind == STAGING_REPAIR;
+}
+
 static void add_own(void *context, const struct ncm_walk_entry *entry)
 {
 	struct looking *looking = context;
 
 	add_found(context, entry);
-	if (S_ISREG(entry->status->st_mode) && ncm_path_has_suffix(entry->name, ".part"))
+	if (!S_ISREG(entry->status->st_mode))
+		return;
+	if (ncm_path_below(entry->path, "replaced"))
+		looking->usage->out->replaced += tally_blocks(entry->status);
+	else if (ncm_path_below(entry->path, "staging") && is_partial(entry->name))
 		looking->usage->out->partial += tally_blocks(entry->status);
 }
 
@@ -74,8 +88,12 @@ static size_t add_registered(struct looking *looking)
 			if (upkeep_store_of(upkeep, file->abs, file->store) != looking->store)
 				continue;
 			here = true;
-			if (!is_walked(upkeep, looking, file->abs) && stat(file->abs, &status) == 0)
+			if (is_walked(upkeep, looking, file->abs))
+				continue;
+			if (stat(file->abs, &status) == 0)
 				tally_add(&looking->tally, &status);
+			else if (errno != ENOENT && errno != ENOTDIR)
+				upkeep_cannot_read(looking->usage->upkeep, file->abs, errno);
 		}
 		models += here;
 	}
@@ -98,8 +116,10 @@ static void add_to_disk(struct usage *usage, const struct ncm_store *store, cons
 	struct ncm_space space;
 	size_t at = 0;
 
-	if (ncm_space_of(store->path, &space, NULL) < 0)
+	if (ncm_space_of(store->path, &space, NULL) < 0) {
+		upkeep_cannot_read(usage->upkeep, store->path, errno);
 		return;
+	}
 	while (at < out->disk_count && usage->disks[at].device != space.device)
 		at++;
 	if (at == out->disk_count) {
@@ -118,15 +138,28 @@ static void look_at_store(struct usage *usage, size_t store)
 	struct looking looking = {.usage = usage, .store = store};
 	const size_t models = add_registered(&looking);
 	struct ncm_usage_line *line;
+	bool unread;
 
-	upkeep_walk_models(usage->upkeep, store, &looking.folder, add_found, &looking);
-	(void)ncm_walk(usage->upkeep->facts[store].dirfd, ncm_store_own(in), add_own, &looking);
+	unread = upkeep_walk_models(usage->upkeep, store, &looking.folder, add_found, &looking) < 0;
+	unread = upkeep_walk(usage->upkeep, store, ncm_store_own(in), false, add_own, &looking) < 0 || unread;
 	line = add_line(&usage->out->by_store, in->id, &looking.tally);
+	line->unread = unread;
 	line->path = ncm_strdup(in->path);
 	line->models = models;
 	add_to_disk(usage, in, &looking.tally);
 	tally_add_all(&usage->all, &looking.tally);
 	tally_clear(&looking.tally);
+}
+
+/* The plan has said why it cannot be opened. */
+static void miss_store(struct usage *usage, size_t store)
+{
+	const struct ncm_store *in = &usage->upkeep->layout->stores[store];
+	struct tally nothing = {0};
+	struct ncm_usage_line *line = add_line(&usage->out->by_store, in->id, &nothing);
+
+	line->path = ncm_strdup(in->path);
+	line->unread = true;
 }
 
 static void look_elsewhere(struct usage *usage)
@@ -190,7 +223,8 @@ static void take_groups(struct ncm_usage_table *table, struct groups *groups)
 	sort_lines(table);
 }
 
-static void add_model(const struct ncm_reg_model *model, struct groups *phases, struct groups *use_cases)
+static void add_model(const struct upkeep *upkeep, const struct ncm_reg_model *model, struct groups *phases,
+		      struct groups *use_cases)
 {
 	NCM_AUTO_FREE char *phase = model->phase == 0 ? ncm_strdup("No phase")
 				    : model->priority ? ncm_asprintf("Phase %u (%s)", model->phase, model->priority)
@@ -203,6 +237,7 @@ static void add_model(const struct ncm_reg_model *model, struct groups *phases, 
 		if (stat(model->files[i].abs, &status) == 0 && S_ISREG(status.st_mode))
 			tally_add(&tally, &status);
 	}
+	upkeep_tally_tags(upkeep, model, &tally);
 	add_to_group(phases, phase, &tally);
 	ncm_purposes(&model->use_cases, &model->tags, model->kind, &purposes);
 	for (size_t i = 0; i < purposes.count; i++)
@@ -216,7 +251,7 @@ static void group_models(struct usage *usage)
 	struct groups phases = {0}, use_cases = {0};
 
 	for (size_t i = 0; i < usage->upkeep->registry->count; i++)
-		add_model(&usage->upkeep->registry->models[i], &phases, &use_cases);
+		add_model(usage->upkeep, &usage->upkeep->registry->models[i], &phases, &use_cases);
 	take_groups(&usage->out->by_phase, &phases);
 	take_groups(&usage->out->by_use_case, &use_cases);
 }
@@ -241,6 +276,7 @@ static void finish(struct usage *usage)
 	struct ncm_usage *out = usage->out;
 
 	out->models = usage->upkeep->registry->count;
+	ncm_strings_add_all(&out->failures, &usage->upkeep->removal->failures);
 	out->bytes = usage->all.bytes;
 	out->on_disk = tally_on_disk(&usage->all, &out->saved_by_links);
 	for (size_t i = 0; i < out->disk_count; i++) {
@@ -262,8 +298,12 @@ struct ncm_usage *ncm_usage_make(const struct ncm_config *config, const struct n
 		return NULL;
 	usage.out = ncm_calloc(1, sizeof *usage.out);
 	for (size_t i = 0; i < usage.upkeep->layout->count; i++) {
-		if (usage.upkeep->facts[i].dirfd >= 0 && !usage.upkeep->facts[i].twin)
+		if (usage.upkeep->facts[i].twin)
+			continue;
+		if (usage.upkeep->facts[i].dirfd >= 0)
 			look_at_store(&usage, i);
+		else if (usage.upkeep->facts[i].failure != ENOENT)
+			miss_store(&usage, i);
 	}
 	look_elsewhere(&usage);
 	group_models(&usage);
@@ -292,5 +332,6 @@ void ncm_usage_free(struct ncm_usage *usage)
 	for (size_t i = 0; i < usage->disk_count; i++)
 		free(usage->disks[i].path);
 	free(usage->disks);
+	ncm_strings_free(&usage->failures);
 	free(usage);
 }

@@ -4,12 +4,11 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "digest/hash.h"
 #include "manifest/lock.h"
+#include "source/source.h"
+#include "store/staging.h"
 
 #include <string.h>
-
-enum { URL_DIGITS = 32 }; /* as provision/items.c names a partial whose digest nobody knows: "url-<hex>.part" */
 
 static void want_digest(json_t *wanted, const struct ncm_sha256 *digest)
 {
@@ -18,15 +17,13 @@ static void want_digest(json_t *wanted, const struct ncm_sha256 *digest)
 	json_object_set_new(wanted, ncm_sha256_hex(digest, hex), json_true());
 }
 
-static void want_url(json_t *wanted, const char *url)
+static void want_source(json_t *wanted, const char *uri)
 {
-	struct ncm_sha256 digest;
-	char hex[NCM_SHA256_HEX + 1];
-	NCM_AUTO_FREE char *name = NULL;
+	NCM_AUTO_FREE char *source = ncm_source_key(uri);
+	NCM_AUTO_FREE char *content = source ? staging_content_of_source(source) : NULL;
 
-	ncm_sha256_of(url, strcspn(url, "#"), &digest);
-	name = ncm_asprintf("url-%.*s", URL_DIGITS, ncm_sha256_hex(&digest, hex));
-	json_object_set_new(wanted, name, json_true());
+	if (content)
+		json_object_set_new(wanted, content, json_true());
 }
 
 static void want_files(json_t *wanted, const struct ncm_file_spec *files, size_t count)
@@ -39,7 +36,7 @@ static void want_files(json_t *wanted, const struct ncm_file_spec *files, size_t
 		for (size_t k = 0; k < file->layer_count; k++)
 			want_digest(wanted, &file->layers[k].digest);
 		for (size_t k = 0; k < file->from.count; k++)
-			want_url(wanted, file->from.items[k]);
+			want_source(wanted, file->from.items[k]);
 	}
 }
 
@@ -57,13 +54,10 @@ static void want_catalog(json_t *wanted, const struct ncm_catalog *catalog)
 static void want_lock(json_t *wanted, const struct ncm_lock *lock)
 {
 	for (size_t i = 0; i < lock->count; i++) {
+		want_source(wanted, lock->entries[i].pinned);
 		for (size_t k = 0; k < lock->entries[i].file_count; k++) {
-			const struct ncm_lock_file *file = &lock->entries[i].files[k];
-
-			if (file->has_sha256)
-				want_digest(wanted, &file->sha256);
-			if (file->url)
-				want_url(wanted, file->url);
+			if (lock->entries[i].files[k].has_sha256)
+				want_digest(wanted, &lock->entries[i].files[k].sha256);
 		}
 	}
 }
@@ -93,9 +87,9 @@ static json_t *learn(struct upkeep *upkeep)
 
 bool upkeep_is_wanted(struct upkeep *upkeep, const char *partial)
 {
-	NCM_AUTO_FREE char *name = ncm_strndup(partial, strcspn(partial, "."));
+	NCM_AUTO_FREE char *content = staging_content_of(partial);
 
 	if (!upkeep->wanted)
 		upkeep->wanted = learn(upkeep);
-	return !json_is_object(upkeep->wanted) || json_object_get(upkeep->wanted, name);
+	return !json_is_object(upkeep->wanted) || json_object_get(upkeep->wanted, content);
 }
