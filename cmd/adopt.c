@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
 
+#include "plan_view.h"
+
 #include "ui/table.h"
 #include "ui/text.h"
+#include "ui/unread.h"
 
 #include <ncmodel/text.h>
 
@@ -140,6 +143,7 @@ static json_t *adoption_json(const struct ncm_adoption *adoption, bool dry_run)
 	json_put_number(object, "hashed", adoption->hashed);
 	json_put(object, "seconds", json_real(adoption->seconds));
 	json_put(object, "models", models);
+	json_put(object, "unreadable", unread_json(adoption->unread, adoption->unread_count));
 	return object;
 }
 
@@ -191,9 +195,11 @@ static int run(struct session *session)
 	if (!adoption)
 		return session_fail(session, &err);
 	session->report.data = adoption_json(adoption, session->settings.dry_run);
-	exit_code = record_refusals(session, adoption);
+	exit_code = plan_join_codes(record_refusals(session, adoption),
+				    unread_record(&session->report, adoption->unread, adoption->unread_count));
 	if (!session->report.json && !(session->settings.quiet && exit_code == 0)) {
 		print_models(session, adoption);
+		unread_print(adoption->unread, adoption->unread_count);
 		print_total(session, adoption);
 	}
 	if (session->settings.dry_run && adoption->added + adoption->changed > 0)
@@ -239,8 +245,11 @@ const struct command command_adopt = {
 	"digest and gets its id, name and scores; other models are known by Ollama's manifest, by their place in "
 	"Hugging Face's cache, by a sidecar of Civitai's, or by their own header. What is registered already and has "
 	"not changed is not read.\n\n"
-	"What is damaged, truncated or not complete is refused and named; the exit code is 4 then. The rest is "
-	"registered all the same. After an interruption the same command goes on with what it had not read yet.",
+	"A file that was moved or renamed since it was registered is found again by its digest, and its entry follows; "
+	"a link is registered as the link, so that rm takes that and not what it leads to.\n\n"
+	"What is damaged, truncated, no model or not complete is refused and named; the exit code is 4 then. A folder "
+	"that cannot be read is named too; the exit code is 1 then. The rest is registered all the same. After an "
+	"interruption the same command goes on with what it had not read yet.",
     .examples = examples,
     .run = run,
 };

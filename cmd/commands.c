@@ -51,7 +51,7 @@ const struct topic topics_exit[] = {
 
 const struct topic topics_environment[] = {
     {"NCMODEL_ROOT, NCMODEL_PROFILE, NCMODEL_LAYOUT, NCMODEL_CONFIG, NCMODEL_LOCK, NCMODEL_MANIFEST_DIR",
-     "As the options of the same names."},
+     "As the options of the same names. NCMODEL_PROFILE may name several: noa,nexus."},
     {"NCMODEL_REGISTRY", "The path of models.json."},
     {"NCMODEL_STORE_<STORE>", "The folder of one store; a dash of its name is spelled as an underscore."},
     {"NCMODEL_JOBS, NCMODEL_CONNECTIONS, NCMODEL_LIMIT_RATE, NCMODEL_RESERVE",

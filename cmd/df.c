@@ -27,6 +27,7 @@ static json_t *table_json(const struct ncm_usage_table *table)
 		json_put_number(object, "models", line->models);
 		json_put_number(object, "bytes", line->bytes);
 		json_put_number(object, "on_disk", line->on_disk);
+		json_put_flag(object, "unread", line->unread);
 		json_push(lines, object);
 	}
 	return lines;
@@ -56,14 +57,17 @@ static json_t *usage_json(const struct ncm_usage *usage)
 	json_put_number(object, "saved_by_links", usage->saved_by_links);
 	json_put_number(object, "freeable", usage->freeable);
 	json_put_number(object, "partial", usage->partial);
+	json_put_number(object, "replaced", usage->replaced);
+	json_put(object, "failures", json_words(&usage->failures));
 	return object;
 }
 
-static void add_size(struct table *table, uint64_t bytes)
+/* "> 2.1 GB" if that is not all. */
+static void add_size(struct table *table, uint64_t bytes, bool unread)
 {
 	char size[32];
 
-	table_cell(table, text_copy(ncm_format_size(bytes, size, sizeof size)));
+	table_cell(table, text_format("%s%s", unread ? "> " : "", ncm_format_size(bytes, size, sizeof size)));
 }
 
 static void print_table(const struct ncm_usage_table *usage, const char *title, bool with_path)
@@ -79,8 +83,8 @@ static void print_table(const struct ncm_usage_table *usage, const char *title, 
 	for (size_t i = 0; i < usage->count; i++) {
 		table_foreign(table, usage->lines[i].name);
 		table_cell(table, text_format("%zu", usage->lines[i].models));
-		add_size(table, usage->lines[i].bytes);
-		add_size(table, usage->lines[i].on_disk);
+		add_size(table, usage->lines[i].bytes, usage->lines[i].unread);
+		add_size(table, usage->lines[i].on_disk, usage->lines[i].unread);
 		if (with_path)
 			table_foreign(table, usage->lines[i].path);
 	}
@@ -118,16 +122,36 @@ static void print_usage(const struct ncm_usage *usage)
 		printf("Hard links save %s.\n", ncm_format_size(usage->saved_by_links, size, sizeof size));
 	if (usage->partial > 0)
 		printf("Partial downloads take %s.\n", ncm_format_size(usage->partial, size, sizeof size));
+	if (usage->replaced > 0)
+		printf("What was replaced takes %s; `ncmodel gc --replaced` names it and gives it back.\n",
+		       ncm_format_size(usage->replaced, size, sizeof size));
 	if (usage->freeable > 0)
 		printf("`ncmodel gc` would give back %s.\n", ncm_format_size(usage->freeable, size, sizeof size));
 	printf("Total: %zu %s, %s, %s on disk.\n", usage->models, text_plural(usage->models, "model", "models"),
 	       ncm_format_size(usage->bytes, size, sizeof size), ncm_format_size(usage->on_disk, disk, sizeof disk));
 }
 
+/* The numbers are of what could be read, and do not pass for all. */
+static int report_failures(struct session *session, const struct ncm_usage *usage)
+{
+	int exit_code = 0;
+
+	for (size_t i = 0; i < usage->failures.count; i++) {
+		struct ncm_error err = NCM_ERROR_INIT;
+
+		ncm_error_set(&err, NCM_E_IO, "%s", usage->failures.items[i]);
+		ncm_error_hint(&err, "what lies there is not counted");
+		exit_code = report_error(&session->report, &err, NULL);
+		ncm_error_clear(&err);
+	}
+	return exit_code;
+}
+
 static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct ncm_usage *usage;
+	int exit_code;
 
 	if (session_config(session, &err) < 0)
 		return session_fail(session, &err);
@@ -137,8 +161,9 @@ static int run(struct session *session)
 	session->report.data = usage_json(usage);
 	if (!session->report.json)
 		print_usage(usage);
+	exit_code = report_failures(session, usage);
 	ncm_usage_free(usage);
-	return 0;
+	return exit_code;
 }
 
 static const char *const examples[] = {
@@ -159,7 +184,8 @@ const struct command command_df = {
 	"Space by store, by phase and by use case; a model is in several use cases. SIZE is what the files add up "
 	"to, ON DISK what they take, each file once however many names it has. The first table counts all that lies "
 	"in the stores' folders for models, registered or not; the others count registered models. Bytes that "
-	"reflinks share count for each copy: no file system tells. Only names and sizes are looked at.",
+	"reflinks share count for each copy: no file system tells. Only names and sizes are looked at. Ends with 1 if "
+	"something could not be read; \">\" stands before numbers that it is missing from.",
     .examples = examples,
     .run = run,
 };

@@ -130,8 +130,9 @@ static int run(struct session *session)
 	free(models);
 	if (!drift)
 		return session_fail(session, &err);
-	session->report.data = drift_json(drift);
-	if (!session->report.json && !session->settings.quiet)
+	if (session->report.json)
+		session->report.data = drift_json(drift);
+	else if (!session->settings.quiet)
 		print(session, drift);
 	exit_code = session->settings.exit_code ? drift_report_changes(session, drift, "manifest, lock and disk differ")
 						: drift_report(session, drift, true);

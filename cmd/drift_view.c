@@ -153,12 +153,11 @@ static char *size_text(const struct ncm_drift_entry *entry, bool to_get)
 
 static char *file_side_text(uint64_t size, const struct ncm_sha256 *sha256)
 {
-	static const struct ncm_sha256 unknown;
 	char hex[NCM_SHA256_HEX + 1], text[32];
 
 	ncm_sha256_hex(sha256, hex);
 	ncm_format_size(size, text, sizeof text);
-	if (ncm_sha256_equal(sha256, &unknown))
+	if (ncm_sha256_is_zero(sha256))
 		return text_copy(size > 0 ? text : "–");
 	return size > 0 ? text_format("%.*s (%s)", SHORT_REVISION, hex, text)
 			: text_format("%.*s", SHORT_REVISION, hex);

@@ -32,8 +32,18 @@ static const char *vram_text(double least, double most, char *text, size_t size)
 	return text;
 }
 
+static bool of_other_profiles(const struct entry *first, const struct ncm_strings *profiles)
+{
+	if (profiles->count > 1 || first->profiles->count != profiles->count)
+		return true;
+	return profiles->count > 0 && strcmp(first->profiles->items[0], profiles->items[0]) != 0;
+}
+
 void entries_add_registered(struct entries *entries, const struct ncm_reg_model *model)
 {
+	if (entries->count > 0 || model->profiles.count > 1)
+		entries->of_several_profiles |=
+		    entries->count == 0 || of_other_profiles(&entries->items[0], &model->profiles);
 	*add(entries) = (struct entry){
 	    .id = model->id,
 	    .name = model->display_name ? model->display_name : model->id,
@@ -45,6 +55,7 @@ void entries_add_registered(struct entries *entries, const struct ncm_reg_model 
 	    .size = model->size,
 	    .use_cases = &model->use_cases,
 	    .tags = &model->tags,
+	    .profiles = &model->profiles,
 	    .installed = true,
 	    .vram_most = model->vram_gb,
 	    .store = model->store ? model->store : "",
@@ -79,9 +90,12 @@ void entries_add_offered(struct entries *entries, const struct ncm_model *model,
 
 	if (!store)
 		store = source && strncmp(source, "ollama:", strlen("ollama:")) == 0 ? "ollama" : "";
+	if (entries->count > 0 && model->profile && entries->items[0].profile)
+		entries->of_several_profiles |= strcmp(entries->items[0].profile, model->profile) != 0;
 	*add(entries) = (struct entry){
 	    .id = model->id,
 	    .name = model->name,
+	    .profile = model->profile,
 	    .kind = model->kind,
 	    .quantization = model->quantization,
 	    .priority = model->priority,
@@ -104,7 +118,17 @@ void entries_free(struct entries *entries)
 	*entries = (struct entries){0};
 }
 
-static struct table *new_table(size_t indent, bool with_state)
+bool entry_is_first(const struct entries *entries, const struct entry *entry, json_t *seen)
+{
+	if (!entries->of_several_profiles)
+		return true;
+	if (json_object_get(seen, entry->id))
+		return false;
+	json_object_set_new(seen, entry->id, json_true());
+	return true;
+}
+
+static struct table *new_table(size_t indent, bool with_state, bool with_profiles)
 {
 	struct table *table = table_new(indent);
 
@@ -118,11 +142,13 @@ static struct table *new_table(size_t indent, bool with_state)
 	table_column(table, "SCORE", COLUMN_RIGHT | COLUMN_DROP);
 	table_column(table, "PHASE", COLUMN_RIGHT | COLUMN_DROP);
 	table_column(table, "STORE", COLUMN_SHRINK | COLUMN_DROP);
+	if (with_profiles)
+		table_column(table, "PROFILES", COLUMN_SHRINK | COLUMN_DROP);
 	table_column(table, "USE CASES", COLUMN_SHRINK | COLUMN_DROP);
 	return table;
 }
 
-static void add_row(struct table *table, const struct entry *entry, bool with_state)
+static void add_row(struct table *table, const struct entry *entry, bool with_state, bool with_profiles)
 {
 	const struct ncm_strings *words = entry->use_cases->count ? entry->use_cases : entry->tags;
 	char text[64];
@@ -140,6 +166,10 @@ static void add_row(struct table *table, const struct entry *entry, bool with_st
 	snprintf(text, sizeof text, "%u", entry->phase);
 	table_text(table, entry->phase ? text : "-");
 	table_foreign(table, entry->store);
+	if (with_profiles && entry->profiles && entry->profiles->count > 0)
+		table_cell(table, words_join(entry->profiles, ", "));
+	else if (with_profiles)
+		table_foreign(table, entry->profile ? entry->profile : "-");
 	table_cell(table, words_join(words, ", "));
 }
 
@@ -172,94 +202,141 @@ static void keys_of(const struct entry *entry, enum grouping grouping, struct nc
 	}
 }
 
+/* An entry in one of its groups. */
+struct member {
+	char *key;
+	const struct entry *entry;
+};
+
+struct members {
+	struct member *items;
+	size_t count;
+};
+
 static int by_key(const void *a, const void *b)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	const struct member *one = a, *other = b;
+	const int order = strcmp(one->key, other->key);
+
+	return order ? order : (one->entry > other->entry) - (one->entry < other->entry);
 }
 
-/* All groups: use cases in their usual order first, the others by name. */
-static void all_keys(const struct entries *entries, enum grouping grouping, struct ncm_strings *keys)
+/* Each entry in each of its groups: the groups by name, in them the entries as they came. */
+static void sort_into_groups(const struct entries *entries, enum grouping grouping, struct members *members)
 {
-	static const char *const usual[] = {"CodeGeneration",  "CodeAnalysis", "Reasoning",     "QuestionAnswering",
-					    "Documentation",   "Translation",  "Summarization", "AgentTask",
-					    "FunctionCalling", "Vision",       "General"};
-	struct ncm_strings found = {0};
+	for (size_t i = 0; i < entries->count; i++) {
+		struct ncm_strings keys = {0};
 
-	for (size_t i = 0; i < entries->count; i++)
-		keys_of(&entries->items[i], grouping, &found);
-	if (found.count > 1)
-		qsort(found.items, found.count, sizeof *found.items, by_key);
-	for (size_t i = 0; grouping == GROUP_USE_CASE && i < sizeof usual / sizeof *usual; i++) {
-		for (size_t k = 0; k < found.count; k++) {
-			if (strcmp(found.items[k], usual[i]) == 0)
-				words_add(keys, usual[i]);
+		keys_of(&entries->items[i], grouping, &keys);
+		for (size_t k = 0; k < keys.count; k++) {
+			members->items = memory_grow(members->items, members->count + 1, sizeof *members->items);
+			members->items[members->count++] =
+			    (struct member){text_copy(keys.items[k]), &entries->items[i]};
 		}
+		ncm_strings_free(&keys);
 	}
-	for (size_t k = 0; k < found.count; k++)
-		words_add_new(keys, found.items[k]);
-	ncm_strings_free(&found);
+	if (members->count > 1)
+		qsort(members->items, members->count, sizeof *members->items, by_key);
 }
 
-static bool belongs(const struct entry *entry, enum grouping grouping, const char *key)
+static size_t group_size(const struct members *members, size_t first)
 {
-	struct ncm_strings keys = {0};
-	bool found = false;
+	size_t end = first + 1;
 
-	keys_of(entry, grouping, &keys);
-	for (size_t i = 0; i < keys.count; i++)
-		found = found || strcmp(keys.items[i], key) == 0;
-	ncm_strings_free(&keys);
-	return found;
+	while (end < members->count && strcmp(members->items[end].key, members->items[first].key) == 0)
+		end++;
+	return end - first;
 }
 
-static void print_group(const struct entries *entries, enum grouping grouping, const char *key, bool with_state,
+static void print_group(const struct entries *entries, const struct member *members, size_t count, bool with_state,
 			FILE *out)
 {
-	struct table *table = new_table(2, with_state);
-	AUTO_FREE char *title = text_safe(key);
+	struct table *table = new_table(2, with_state, entries->of_several_profiles);
+	AUTO_FREE char *title = text_safe(members[0].key);
+	json_t *seen = json_object();
 	uint64_t size = 0;
-	size_t count = 0;
+	size_t models = 0;
 	char size_text[32];
 
-	for (size_t i = 0; i < entries->count; i++) {
-		if (!belongs(&entries->items[i], grouping, key))
+	for (size_t i = 0; i < count; i++) {
+		add_row(table, members[i].entry, with_state, entries->of_several_profiles);
+		if (!entry_is_first(entries, members[i].entry, seen))
 			continue;
-		add_row(table, &entries->items[i], with_state);
-		size += entries->items[i].size;
-		count++;
+		size += members[i].entry->size;
+		models++;
 	}
+	json_decref(seen);
 	ncm_format_size(size, size_text, sizeof size_text);
 	fprintf(out, "%s%s%s%*s%4zu   %s\n", style_begin(out, STYLE_BOLD), title, style_end(out, STYLE_BOLD),
-		text_width(title) < 18 ? (int)(18 - text_width(title)) : 1, "", count, size_text);
+		text_width(title) < 18 ? (int)(18 - text_width(title)) : 1, "", models, size_text);
 	table_print(table, out);
 	fputc('\n', out);
 	table_free(table);
 }
 
+static bool is_usual(const char *key, const char *const *usual)
+{
+	while (*usual && strcmp(*usual, key) != 0)
+		usual++;
+	return *usual != NULL;
+}
+
+/* Use cases in their usual order first, the others by name. */
+static void print_groups(const struct entries *entries, const struct members *members, enum grouping grouping,
+			 bool with_state, FILE *out)
+{
+	static const char *const usual[] = {"CodeGeneration",  "CodeAnalysis", "Reasoning",     "QuestionAnswering",
+					    "Documentation",   "Translation",  "Summarization", "AgentTask",
+					    "FunctionCalling", "Vision",       "General",       NULL};
+	static const char *const none[] = {NULL};
+	const char *const *first = grouping == GROUP_USE_CASE ? usual : none;
+
+	for (const char *const *word = first; *word; word++) {
+		for (size_t at = 0, size; at < members->count; at += size) {
+			size = group_size(members, at);
+			if (strcmp(members->items[at].key, *word) == 0)
+				print_group(entries, &members->items[at], size, with_state, out);
+		}
+	}
+	for (size_t at = 0, size; at < members->count; at += size) {
+		size = group_size(members, at);
+		if (!is_usual(members->items[at].key, first))
+			print_group(entries, &members->items[at], size, with_state, out);
+	}
+}
+
 static void print_total(const struct entries *entries, bool overlap, FILE *out)
 {
+	json_t *seen = json_object();
 	uint64_t size = 0;
+	size_t count = 0;
 	char text[32];
 
-	for (size_t i = 0; i < entries->count; i++)
+	for (size_t i = 0; i < entries->count; i++) {
+		if (!entry_is_first(entries, &entries->items[i], seen))
+			continue;
 		size += entries->items[i].size;
-	fprintf(out, "Total: %zu %s, %s%s\n", entries->count, text_plural(entries->count, "model", "models"),
+		count++;
+	}
+	json_decref(seen);
+	fprintf(out, "Total: %zu %s, %s%s\n", count, text_plural(count, "model", "models"),
 		ncm_format_size(size, text, sizeof text), overlap ? " (counts overlap)" : "");
 }
 
 void entries_print(const struct entries *entries, enum grouping grouping, bool with_state, FILE *out)
 {
-	struct ncm_strings keys = {0};
+	struct members members = {0};
 	struct table *table;
 
-	all_keys(entries, grouping, &keys);
-	for (size_t i = 0; i < keys.count; i++)
-		print_group(entries, grouping, keys.items[i], with_state, out);
-	ncm_strings_free(&keys);
+	sort_into_groups(entries, grouping, &members);
+	print_groups(entries, &members, grouping, with_state, out);
+	for (size_t i = 0; i < members.count; i++)
+		free(members.items[i].key);
+	free(members.items);
 	if (grouping == GROUP_NONE) {
-		table = new_table(0, with_state);
+		table = new_table(0, with_state, entries->of_several_profiles);
 		for (size_t i = 0; i < entries->count; i++)
-			add_row(table, &entries->items[i], with_state);
+			add_row(table, &entries->items[i], with_state, entries->of_several_profiles);
 		table_print(table, out);
 		table_free(table);
 	}

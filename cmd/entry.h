@@ -5,6 +5,7 @@
 
 #include "ui/table.h"
 
+#include <jansson.h>
 #include <ncmodel/registry.h>
 
 /* Its strings belong to the model that it was made of. */
@@ -19,6 +20,8 @@ struct entry {
 	uint64_t size;
 	const struct ncm_strings *use_cases;
 	const struct ncm_strings *tags;
+	const struct ncm_strings *profiles; /* or NULL: `profile` alone */
+	const char *profile;                /* or NULL */
 	bool installed;
 	double vram_least; /* GB; 0: unknown */
 	double vram_most;
@@ -29,11 +32,16 @@ struct entry {
 struct entries {
 	struct entry *items;
 	size_t count;
+	bool of_several_profiles; /* then each tells its own */
 };
 
+/* An id that several profiles offer is an entry a profile: its phase, uses and files are the profile's. */
 void entries_add_registered(struct entries *entries, const struct ncm_reg_model *model);
 void entries_add_offered(struct entries *entries, const struct ncm_model *model, bool installed);
 void entries_free(struct entries *entries);
+/* Whether no entry with this id was asked for before: models of several profiles count once. `seen` begins as an empty
+ * object. */
+bool entry_is_first(const struct entries *entries, const struct entry *entry, json_t *seen);
 
 enum grouping {
 	GROUP_NONE,

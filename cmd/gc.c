@@ -17,11 +17,17 @@ static int run(struct session *session)
 	    .min_age = (settings->min_age.given ? settings->min_age.value : USUAL_HOURS) * HOUR,
 	    .keep_partial = settings->keep_partial,
 	    .all_partial = settings->all,
+	    .replaced = settings->replaced,
 	};
 	struct ncm_removal *removal;
 
 	if (settings->keep_partial && settings->all) {
 		ncm_error_set(&err, NCM_E_USAGE, "--keep-partial and --all contradict each other");
+		return session_fail(session, &err);
+	}
+	if (settings->replaced && (settings->keep_partial || settings->all || settings->min_age.given)) {
+		ncm_error_set(&err, NCM_E_USAGE,
+			      "--replaced removes what was replaced and nothing else: it goes alone");
 		return session_fail(session, &err);
 	}
 	if (session_config(session, &err) < 0)
@@ -38,6 +44,8 @@ static const struct option own[] = {
      .most = MOST_HOURS},
     {0, "keep-partial", OPTION_FLAG, AT(keep_partial), .help = "leave every partial download"},
     {0, "all", OPTION_FLAG, AT(all), .help = "partial downloads that the profile or the lock still wants, too"},
+    {0, "replaced", OPTION_FLAG, AT(replaced),
+     .help = "what --force and repairs put aside, and nothing else: nothing may be able to bring it back"},
     {.name = NULL},
 };
 static const struct option_group own_group = {"Options", own};
@@ -49,6 +57,8 @@ static const char *const examples[] = {
     "remove it without asking",
     "ncmodel gc --min-age 0 --all",
     "everything that nothing uses at this moment",
+    "ncmodel gc --replaced",
+    "name the files that were replaced, ask, and remove them",
     NULL,
 };
 
@@ -63,8 +73,11 @@ const struct command command_gc = {
 	"Looks through all stores of the layout: what killed runs left behind, removals that were cut short, "
 	"partial downloads of a day ago that neither the profile nor the lock wants, checkpoints of content that is "
 	"not there any more, blobs that no Ollama manifest and no Hugging Face snapshot names, and unfinished "
-	"downloads of those tools. If a manifest cannot be read, no blob of its store is removed. Files in the "
-	"applications' folders that are nobody's are left alone.\n\n"
+	"downloads of those tools. If a manifest cannot be read, no blob of its store is removed; the same holds for "
+	"a snapshot, or a link in its place. Files in the applications' folders that are nobody's are left alone, and "
+	"so is what --force and repairs replaced: that goes with --replaced alone.\n\n"
+	"A note of a removal that was cut short is believed only of files that its owner could remove himself, and "
+	"what lies outside every store is never removed. Ends with 1 if something could not be read.\n\n"
 	"Asks on a terminal; elsewhere -y is needed, unless there is nothing to remove.",
     .examples = examples,
     .run = run,

@@ -3,6 +3,7 @@
 
 #include "ui/table.h"
 #include "ui/text.h"
+#include "ui/unread.h"
 
 #include <ncmodel/text.h>
 
@@ -148,6 +149,7 @@ static json_t *report_json(const struct settings *settings, const struct ncm_lin
 	json_put_flag(object, "unlink", settings->unlink);
 	json_put_flag(object, "dry_run", settings->dry_run);
 	json_put(object, "groups", groups);
+	json_put(object, "unreadable", unread_json(report->unread, report->unread_count));
 	json_put_number(object, "linked", report->linked);
 	json_put_number(object, "failed", report->failed);
 	json_put_number(object, "gain", report->gain);
@@ -172,7 +174,8 @@ static int report_failures(struct session *session, const struct ncm_link_report
 			exit_code = report_silently(&session->report, NCM_E_IO, message, NULL);
 		}
 	}
-	return exit_code;
+	return report->unread_count > 0 ? unread_record(&session->report, report->unread, report->unread_count)
+					: exit_code;
 }
 
 static int run(struct session *session)
@@ -203,6 +206,7 @@ static int run(struct session *session)
 	exit_code = report_failures(session, report);
 	if (!session->report.json && !(settings->quiet && exit_code == 0)) {
 		print_groups(session, report);
+		unread_print(report->unread, report->unread_count);
 		print_total(settings, report);
 	}
 	ncm_link_free(report);
@@ -246,7 +250,8 @@ const struct command command_link = {
 	"several names, which is read-only then: programs that replace it still can, one that writes into it cannot "
 	"change it for the others.\n\n"
 	"A file that is open for writing, changes meanwhile, lies on another file system or belongs to somebody "
-	"else is skipped. A crash leaves each file as it was or linked. link does not ask: nothing is lost by it, "
+	"else is skipped; what cannot be read is named, and ends it with 1. A crash leaves each file as it was or "
+	"linked. link does not ask: nothing is lost by it, "
 	"and --unlink undoes it.",
     .examples = examples,
     .run = run,

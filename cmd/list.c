@@ -52,7 +52,7 @@ static int collect_available(struct session *session, const struct ncm_registry 
 	    ncm_select(session->catalog, &session->settings.selector, &chosen, &count, err) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++) {
-		const bool installed = ncm_registry_find(registry, chosen[i]->id) != NULL;
+		const bool installed = ncm_registry_same(registry, chosen[i]) != NULL;
 
 		if (chosen[i]->required_only)
 			continue;
@@ -66,11 +66,15 @@ static int collect_available(struct session *session, const struct ncm_registry 
 
 static void print_ids(const struct entries *entries)
 {
+	json_t *seen = json_object();
+
 	for (size_t i = 0; i < entries->count; i++) {
 		AUTO_FREE char *id = text_safe(entries->items[i].id);
 
-		puts(id);
+		if (entry_is_first(entries, &entries->items[i], seen))
+			puts(id);
 	}
+	json_decref(seen);
 }
 
 static int run(struct session *session)
@@ -133,7 +137,9 @@ const struct command command_list = {
     .arguments = "[MODEL...]",
     .operands = OPERANDS_MODELS,
     .groups = {&own_group, &options_selection},
-    .description = "Lists the models of models.json. VRAM and SCORE are what the manifests say.",
+    .description =
+	"Lists the models of models.json. Of several profiles, --available lists what each offers; a model of "
+	"two counts once. VRAM and SCORE are what the manifests say.",
     .examples = examples,
     .run = run,
 };

@@ -181,6 +181,7 @@ void man_print(FILE *out)
 	      "A model is named by its id, its display name, an alias, or a source\n"
 	      "spelled out (\\fBollama:\\fINAME\\fR, \\fBhf:\\fIORG/REPO/FILE\\fR,\n"
 	      "\\fBcivitai:\\fIVERSION\\fR, an https URL).\n"
+	      "A name that several installed models have chooses none of them.\n"
 	      "Selectors of several kinds must all hold; words of one kind are alternatives.\n",
 	      out);
 	put_options(&options_selection, out);

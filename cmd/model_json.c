@@ -127,6 +127,10 @@ static json_t *registered_files_json(const struct ncm_reg_model *model)
 		json_put_text(object, "role", file->role);
 		json_put_number(object, "size", file->size);
 		json_put(object, "sha256", json_digest(&file->sha256));
+		json_put_text(object, "origin", ncm_origin_name(file->origin));
+		json_put_text(object, "source", file->source);
+		json_put_text(object, "revision", file->revision);
+		put_known(object, "target", file->target);
 		json_push(files, object);
 	}
 	return files;
@@ -141,6 +145,7 @@ json_t *registered_json(const struct ncm_reg_model *model)
 	json_put_flag(object, "installed", true);
 	json_put_text(object, "kind", model->kind);
 	json_put_text(object, "profile", model->profile);
+	json_put(object, "profiles", json_words(&model->profiles));
 	json_put_number(object, "phase", model->phase);
 	json_put_text(object, "priority", model->priority);
 	json_put_text(object, "store", model->store);

@@ -13,8 +13,9 @@ static int run(struct session *session)
 
 	if (!plan)
 		return session_fail(session, &err);
-	session->report.data = plan_json(plan);
-	if (!session->report.json && !session->settings.quiet)
+	if (session->report.json)
+		session->report.data = plan_json(plan);
+	else if (!session->settings.quiet)
 		plan_print(session, plan, stdout);
 	exit_code = plan_report(session, plan);
 	if (exit_code == 0 && session->settings.exit_code && plan->changes)

@@ -29,6 +29,8 @@ static json_t *files_json(const struct ncm_plan_model *planned)
 		json_put_number(object, "size", file->size);
 		json_put_number(object, "present", file->present);
 		json_put_flag(object, "first_use", file->first_use);
+		json_put_flag(object, "unconfirmed", file->unconfirmed);
+		json_put_flag(object, "sets_aside", file->sets_aside);
 		json_push(files, object);
 	}
 	return files;

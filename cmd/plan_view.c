@@ -103,6 +103,24 @@ static bool first_use(const struct ncm_plan_model *planned)
 	return false;
 }
 
+static bool is_unconfirmed(const struct ncm_plan_model *planned)
+{
+	for (size_t i = 0; i < planned->file_count; i++) {
+		if (planned->files[i].unconfirmed)
+			return true;
+	}
+	return false;
+}
+
+static bool sets_aside(const struct ncm_plan_model *planned)
+{
+	for (size_t i = 0; i < planned->file_count; i++) {
+		if (planned->files[i].sets_aside)
+			return true;
+	}
+	return false;
+}
+
 /* Where the bytes are that need not be fetched. */
 static void add_from(const struct ncm_plan_model *planned, struct ncm_strings *notes)
 {
@@ -152,6 +170,10 @@ static char *notes_of(const struct ncm_plan *plan, const struct ncm_plan_model *
 	if (steps & 1u << NCM_STEP_ADOPT)
 		words_add(&notes, "there already, will be registered");
 	add_from(planned, &notes);
+	if (sets_aside(planned))
+		words_add(&notes, "keeps aside what is there now");
+	if (is_unconfirmed(planned))
+		words_add(&notes, "as trusted on first use, source not asked");
 	if (model->gated)
 		words_add(&notes, "gated");
 	if (first_use(planned))
@@ -180,9 +202,11 @@ static void print_files(const struct ncm_plan_model *planned, struct table *tabl
 		AUTO_FREE char *from = text_safe_long(file->from, LONGEST_PATH);
 
 		table_line(table,
-			   text_format("       %s %s  %s%s%s", mark_of(1u << file->step), path,
+			   text_format("       %s %s  %s%s%s%s%s", mark_of(1u << file->step), path,
 				       file->size ? ncm_format_size(file->size, size, sizeof size) : "",
-				       *from ? "  from " : "", from),
+				       *from ? "  from " : "", from,
+				       file->sets_aside ? "  (what is there is kept aside)" : "",
+				       file->unconfirmed ? "  (source not asked)" : ""),
 			   STYLE_DIM);
 	}
 }
@@ -333,6 +357,32 @@ char *plan_in_place(size_t models, uint64_t size)
 	return text_format("All %zu models are in place (%s).", models, text);
 }
 
+void plan_print_unconfirmed(const struct ncm_plan *plan, FILE *out)
+{
+	const struct ncm_plan_model *first = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		if (!is_unconfirmed(&plan->models[i]))
+			continue;
+		first = first ? first : &plan->models[i];
+		count++;
+	}
+	if (count == 1) {
+		AUTO_FREE char *id = text_safe(first->model->id);
+
+		fprintf(out,
+			"%s is as it was trusted on first use; whether its source still serves that was not asked "
+			"(--update fetches it again).\n",
+			id);
+	} else if (count > 1) {
+		fprintf(out,
+			"%zu models are as they were trusted on first use; whether their sources still serve that was "
+			"not asked (--update fetches them again).\n",
+			count);
+	}
+}
+
 static bool all_planned(const struct ncm_plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++) {
@@ -356,6 +406,7 @@ void plan_print(const struct session *session, const struct ncm_plan *plan, FILE
 
 		fprintf(out, "%s\n", line);
 	}
+	plan_print_unconfirmed(plan, out);
 }
 
 int plan_join_codes(int before, int code)

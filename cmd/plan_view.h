@@ -13,6 +13,8 @@ json_t *plan_json(const struct ncm_plan *plan);
 json_t *plan_disks_json(const struct ncm_plan_disk *disks, size_t count);
 /* Tells why models cannot be planned, and of space that does not suffice. Returns the exit code: 0 if all is well. */
 int plan_report(struct session *session, const struct ncm_plan *plan);
+/* Of which models it is not known whether their sources still serve what is there; nothing if there are none. */
+void plan_print_unconfirmed(const struct ncm_plan *plan, FILE *out);
 /* "All 12 models are in place (41.0 GB)." The caller frees it. */
 char *plan_in_place(size_t models, uint64_t size);
 /* The exit code of failures seen so far (0: none) together with one more: several classes give 1. */

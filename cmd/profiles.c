@@ -14,7 +14,7 @@ static int run(struct session *session)
 	if (session_config(session, &err) < 0 || ncm_profiles(session->config, &names, &err) < 0)
 		return session_fail(session, &err);
 	for (size_t i = 0; i < names.count && !session->report.json; i++) {
-		const bool current = strcmp(names.items[i], session->config->profile) == 0;
+		const bool current = ncm_config_has_profile(session->config, names.items[i]);
 		AUTO_FREE char *name = text_safe(names.items[i]);
 
 		printf("%s%s\n", name, current && !session->settings.quiet ? " (in use)" : "");
@@ -31,6 +31,8 @@ static const char *const examples[] = {
     "the profiles that can be chosen",
     "ncmodel --profile nexus plan",
     "what one of them would fetch",
+    "ncmodel --profile noa,nexus list --available",
+    "what two of them offer",
     NULL,
 };
 
@@ -39,7 +41,7 @@ const struct command command_profiles = {
     .summary = "List the sets of manifests that can be chosen",
     .arguments = "",
     .description = "Lists the profiles: those of your own folders and those that come with ncmodel. --profile or the "
-		   "configuration chooses one. With -q the names alone are printed.",
+		   "configuration chooses one or several. With -q the names alone are printed.",
     .examples = examples,
     .run = run,
 };

@@ -128,7 +128,7 @@ static void print_total(const struct ncm_result *result)
 	printf(".\n");
 }
 
-static void print_result(const struct session *session, const struct ncm_result *result)
+static void print_result(const struct session *session, const struct ncm_plan *plan, const struct ncm_result *result)
 {
 	uint64_t size = 0;
 
@@ -140,6 +140,7 @@ static void print_result(const struct session *session, const struct ncm_result 
 		AUTO_FREE char *line = plan_in_place(result->count, size);
 
 		printf("%s\n", line);
+		plan_print_unconfirmed(plan, stdout);
 		return;
 	}
 	print_result_models(result);
@@ -207,8 +208,9 @@ static int carry_out(struct session *session, struct ncm_plan *plan)
 	failed = ncm_plan_run(plan, &session->sink, &result, &err);
 	session_quieten(session);
 	if (result) {
-		json_put(session->report.data, "result", result_json(result));
-		print_result(session, result);
+		if (session->report.json)
+			json_put(session->report.data, "result", result_json(result));
+		print_result(session, plan, result);
 		exit_code = report_failures(session, result);
 	}
 	if (failed ? err.code == NCM_E_INTERRUPTED : result && ncm_result_class(result) == NCM_E_INTERRUPTED)
@@ -260,8 +262,10 @@ static int run(struct session *session)
 	}
 	if (!plan)
 		return session_fail(session, &err);
-	session->report.data = json_object();
-	json_put(session->report.data, "plan", plan_json(plan));
+	if (session->report.json) {
+		session->report.data = json_object();
+		json_put(session->report.data, "plan", plan_json(plan));
+	}
 	exit_code = pull(session, plan);
 	ncm_plan_free(plan);
 	return exit_code;

@@ -24,9 +24,15 @@ static json_t *file_json(const struct ncm_removal_file *file)
 	json_put_text(object, "model", file->model);
 	json_put_text(object, "store", file->store);
 	json_put_flag(object, "foreign", file->foreign);
+	json_put_flag(object, "adopted", file->adopted);
+	json_put_flag(object, "lost", file->lost);
 	json_put_number(object, "size", file->size);
 	json_put_number(object, "freed", file->freed);
 	json_put_text(object, "why", file->why);
+	json_put_text(object, "target", file->target);
+	json_put_text(object, "real_path", file->real);
+	json_put_text(object, "was", file->was);
+	json_put_text(object, "since", file->since);
 	return object;
 }
 
@@ -45,6 +51,7 @@ static json_t *removal_json(const struct ncm_removal *removal)
 	json_put_number(object, "failed", removal->failed);
 	json_put_number(object, "freed", removal->freed);
 	json_put(object, "warnings", json_words(&removal->warnings));
+	json_put(object, "failures", json_words(&removal->failures));
 	return object;
 }
 
@@ -79,6 +86,7 @@ static char *describe(const struct ncm_removal_file *file, size_t count)
 	    [NCM_REMOVAL_LEFTOVER] = {"leftover of a killed run", "leftovers of killed runs"},
 	    [NCM_REMOVAL_CHECKPOINTS] = {"set of stale checkpoints", "sets of stale checkpoints"},
 	    [NCM_REMOVAL_NOTE] = {"note of an unfinished removal", "notes of unfinished removals"},
+	    [NCM_REMOVAL_REPLACED] = {"replaced file", "replaced files"},
 	};
 
 	if (file->model)
@@ -86,19 +94,45 @@ static char *describe(const struct ncm_removal_file *file, size_t count)
 	return text_format("%zu %s", count, names[file->kind][count != 1]);
 }
 
+/* What a person has to know of a file that goes, before it does; "" for most. The caller frees it. */
+static char *remarks(const struct ncm_removal_file *file)
+{
+	AUTO_FREE char *target = text_safe_long(file->target, LONGEST_PATH);
+	AUTO_FREE char *real = text_safe_long(file->real, LONGEST_PATH);
+	AUTO_FREE char *was = text_safe_long(file->was, LONGEST_PATH);
+	AUTO_FREE char *since = text_safe_long(file->since, LONGEST_PATH);
+	char size[32];
+
+	if (file->was)
+		return text_format(": was %s until %s, %s", was, since, ncm_format_size(file->size, size, sizeof size));
+	if (!goes(file))
+		return text_copy("");
+	return text_format("%s%s%s%s%s%s", *target ? ": the link alone, not " : "", target,
+			   *real ? ": lies outside the store, at " : "", real, file->adopted ? ": adopted" : "",
+			   file->adopted && file->lost ? "; no source can bring it back" : "");
+}
+
+static bool is_remarkable(const struct ncm_removal_file *file)
+{
+	return !goes(file) || file->adopted || file->target || file->real || file->was;
+}
+
 static void add_file(const struct ncm_removal_file *file, struct table *table)
 {
 	AUTO_FREE char *path = text_safe_long(file->path, LONGEST_PATH);
 	AUTO_FREE char *why = text_safe_long(file->why, LONGEST_PATH);
+	AUTO_FREE char *more = remarks(file);
 
-	table_line(table,
-		   text_format("    %s  %s%s%s", ncm_removal_state_name(file->state), path, *why ? ": " : "", why),
-		   goes(file)                          ? STYLE_DIM
-		   : file->state == NCM_REMOVAL_FAILED ? STYLE_BAD
-						       : STYLE_WARN);
+	table_line(
+	    table,
+	    text_format("    %s  %s%s%s%s", ncm_removal_state_name(file->state), path, more, *why ? ": " : "", why),
+	    goes(file) && !is_remarkable(file)  ? STYLE_DIM
+	    : file->state == NCM_REMOVAL_FAILED ? STYLE_BAD
+						: STYLE_WARN);
 }
 
-/* The row of the file at `first` and of all that share it. What is kept is told, what goes with -v. */
+/* The row of the file at `first` and of all that share it. What is kept is told, and what goes and cannot be had again;
+ * the rest with -v. */
 static void add_row(const struct session *session, const struct ncm_removal *removal, size_t first, struct table *table)
 {
 	const struct ncm_removal_file *file = &removal->files[first];
@@ -118,7 +152,8 @@ static void add_row(const struct session *session, const struct ncm_removal *rem
 		table_cell(table, text_copy(ncm_format_size(freed, size, sizeof size)));
 	}
 	for (size_t i = first; i < removal->count; i++) {
-		if (share_row(file, &removal->files[i]) && (!goes(&removal->files[i]) || session->settings.verbose))
+		if (share_row(file, &removal->files[i]) &&
+		    (is_remarkable(&removal->files[i]) || session->settings.verbose))
 			add_file(&removal->files[i], table);
 	}
 }
@@ -198,7 +233,7 @@ static bool confirm(struct session *session, const struct ncm_removal *removal, 
 	}
 	print_table(session, removal, stderr);
 	if (removal->foreign > 0)
-		report_note(&session->report, "%zu of the files were put there by other tools.", removal->foreign);
+		report_note(&session->report, "%zu of the files were not put there by ncmodel.", removal->foreign);
 	answer = ask(question, ANSWER_NO);
 	if (answer == ANSWER_INTERRUPTED)
 		*exit_code = interrupted(session);
@@ -207,7 +242,7 @@ static bool confirm(struct session *session, const struct ncm_removal *removal, 
 	return answer == ANSWER_YES;
 }
 
-static int report_failures(struct session *session, const struct ncm_removal *removal)
+static int report_files(struct session *session, const struct ncm_removal *removal)
 {
 	int exit_code = 0;
 
@@ -219,6 +254,22 @@ static int report_failures(struct session *session, const struct ncm_removal *re
 		ncm_error_set(&err, NCM_E_IO, "cannot delete %s: %s", removal->files[i].path, removal->files[i].why);
 		ncm_error_hint(&err, "`ncmodel gc` tries again");
 		exit_code = report_error(&session->report, &err, removal->files[i].model);
+		ncm_error_clear(&err);
+	}
+	return exit_code;
+}
+
+/* What is told is a part then, and does not end as if it were all. */
+static int report_failures(struct session *session, const struct ncm_removal *removal, int exit_code)
+{
+	for (size_t i = 0; i < removal->failures.count; i++) {
+		struct ncm_error err = NCM_ERROR_INIT;
+		int code;
+
+		ncm_error_set(&err, NCM_E_IO, "%s", removal->failures.items[i]);
+		ncm_error_hint(&err, "`ncmodel gc` looks again, once that is mended");
+		code = report_error(&session->report, &err, NULL);
+		exit_code = exit_code ? exit_code : code;
 		ncm_error_clear(&err);
 	}
 	return exit_code;
@@ -262,7 +313,7 @@ static int run(struct session *session, struct ncm_removal *removal)
 	if (failed)
 		return session_fail(session, &err);
 	print_result(session, removal, "Removed", !session->settings.yes);
-	return report_failures(session, removal);
+	return report_files(session, removal);
 }
 
 int removal_carry_out(struct session *session, struct ncm_removal *removal)
@@ -272,6 +323,7 @@ int removal_carry_out(struct session *session, struct ncm_removal *removal)
 	session->report.data = removal_json(removal);
 	warn(session, removal);
 	exit_code = run(session, removal);
+	exit_code = report_failures(session, removal, exit_code);
 	ncm_removal_free(removal);
 	return exit_code;
 }

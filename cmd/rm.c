@@ -47,8 +47,10 @@ const struct command command_rm = {
     .description =
 	"Takes the models out of models.json and deletes their files. A file that another registered model, an "
 	"Ollama manifest or a Hugging Face snapshot uses stays, and so does one that changed since it was "
-	"registered (--force). Folders that become empty go too; what the lock file pins stays pinned, so that a "
-	"pull brings the same bytes back.\n\n"
+	"registered (--force). Of what was registered as a link the link goes, and what it leads to stays. What lies "
+	"outside every store stays, and so does a file that the owner of models.json could not remove himself. What "
+	"was adopted is named in the question. Folders that become empty go too; what the lock file pins stays "
+	"pinned, so that a pull brings the same bytes back.\n\n"
 	"Asks on a terminal; elsewhere -y is needed. Bytes count as given back when the last name of a file goes. A "
 	"removal that was killed is ended by `ncmodel gc`. Ends with 2 if a model is not installed: nothing is "
 	"removed then.",

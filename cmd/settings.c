@@ -8,7 +8,8 @@ static const struct option global[] = {
      .help = "the folder below which the applications' folders lie", .completes = COMPLETES_FOLDER},
     {0, "config", OPTION_TEXT, AT(config), .argument = "FILE", .help = "the configuration file to read",
      .completes = COMPLETES_FILE},
-    {0, "profile", OPTION_TEXT, AT(profile), .argument = "NAME", .help = "the set of manifests to work with",
+    {0, "profile", OPTION_WORDS, AT(profiles), .argument = "NAME[,NAME]",
+     .help = "the set of manifests to work with; several are one, and it can be repeated",
      .completes = COMPLETES_PROFILE},
     {0, "manifest-dir", OPTION_LIST, AT(manifest_dirs), .argument = "DIR",
      .help = "look for profiles here first; can be repeated", .completes = COMPLETES_FOLDER},
@@ -47,7 +48,7 @@ static const struct option selection[] = {
     {0, "all", OPTION_FLAG, AT(all), .help = "every model of the profile; the default"},
     {0, "variant", OPTION_TEXT, AT(selector.variant), .argument = "NAME", .help = "this variant of the models"},
     {0, "to", OPTION_TEXT, AT(selector.to), .argument = "STORE[/FOLDER]",
-     .help = "where the sources spelled out go; a file name may follow"},
+     .help = "where the sources spelled out go; a file name may follow, without a folder as STORE//NAME"},
     {.name = NULL},
 };
 
@@ -55,7 +56,8 @@ static const struct option planning[] = {
     {0, "locked", OPTION_FLAG, AT(provision.locked), .help = "refuse whatever the lock does not pin exactly"},
     {0, "offline", OPTION_FLAG, AT(provision.offline), .help = "no network at all"},
     {0, "update", OPTION_FLAG, AT(provision.update), .help = "look up anew instead of following the lock"},
-    {0, "force", OPTION_FLAG, AT(provision.force), .help = "replace files in the way that ncmodel did not put there"},
+    {0, "force", OPTION_FLAG, AT(provision.force),
+     .help = "replace what is in the way; it is kept until `gc --replaced`"},
     {0, "allow-pickle", OPTION_FLAG, AT(provision.allow_pickle),
      .help = "take pickle-based files that no digest pins; loading one can run code"},
     {0, "reserve", OPTION_SIZE, AT(reserve), .argument = "SIZE",
@@ -79,11 +81,13 @@ const struct option_group options_planning = {"Planning", planning};
 
 void settings_free(struct settings *settings)
 {
+	ncm_strings_free(&settings->profiles);
 	ncm_strings_free(&settings->manifest_dirs);
 	ncm_strings_free(&settings->manifest_files);
 	ncm_strings_free(&settings->store_paths);
 	ncm_strings_free(&settings->operands);
 	ncm_strings_free(&settings->selector.names);
+	ncm_strings_free(&settings->selector.profiles);
 	ncm_strings_free(&settings->selector.priorities);
 	ncm_strings_free(&settings->selector.use_cases);
 	ncm_strings_free(&settings->selector.tags);

@@ -9,8 +9,8 @@
 
 struct settings {
 	/* every command */
-	const char *root, *config, *profile, *lock, *layout, *cacert, *progress;
-	struct ncm_strings manifest_dirs, manifest_files, store_paths;
+	const char *root, *config, *lock, *layout, *cacert, *progress;
+	struct ncm_strings profiles, manifest_dirs, manifest_files, store_paths;
 	bool json, quiet, no_color, help, version;
 	unsigned verbose;
 
@@ -30,6 +30,7 @@ struct settings {
 	bool man;                                                   /* help */
 	bool no_wait;                                               /* adopt, link, rm, gc */
 	bool unlink;                                                /* link */
+	bool replaced;                                              /* gc */
 	bool keep_partial;                                          /* gc */
 	struct option_number least, min_age;                        /* link; gc */
 	bool lock_update, lock_check, lock_prune;                   /* lock */

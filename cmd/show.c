@@ -57,13 +57,34 @@ static void title(const char *name)
 /* "sha256:…": an older script's entry has none. */
 static void print_digest(const struct ncm_sha256 *digest)
 {
-	static const struct ncm_sha256 unknown;
 	char hex[NCM_SHA256_HEX + 1];
 
-	if (ncm_sha256_equal(digest, &unknown))
+	if (ncm_sha256_is_zero(digest))
 		puts("  digest not recorded");
 	else
 		printf("  sha256:%s\n", ncm_sha256_hex(digest, hex));
+}
+
+/* Where the file came from, as far as that was written down. */
+static void print_origin(const struct ncm_reg_file *file)
+{
+	const char *origin = ncm_origin_name(file->origin);
+	AUTO_FREE char *source = text_safe_long(file->source, LONGEST_VALUE);
+	AUTO_FREE char *revision = text_safe(file->revision);
+	AUTO_FREE char *target = text_safe_long(file->target, LONGEST_VALUE);
+
+	if (file->target)
+		printf("  %-*sa link to %s\n", LABEL_WIDTH, "", target);
+	if (!origin && !file->source)
+		return;
+	printf("  %-*s%s", LABEL_WIDTH, "", origin ? origin : "came");
+	if (file->source)
+		printf("%s %s", file->origin == NCM_ORIGIN_ADOPTED ? ", can be fetched from" : " from", source);
+	else
+		printf(", no source is known to have it");
+	if (file->revision && !(file->source && strstr(file->source, file->revision)))
+		printf(" at %s", revision);
+	putchar('\n');
 }
 
 static void print_registered_files(const struct ncm_reg_model *model)
@@ -77,6 +98,7 @@ static void print_registered_files(const struct ncm_reg_model *model)
 		printf("  %-*s%s\n", LABEL_WIDTH, i == 0 ? "files" : "", path);
 		printf("  %-*s%s  %s", LABEL_WIDTH, "", role, ncm_format_size(file->size, size, sizeof size));
 		print_digest(&file->sha256);
+		print_origin(file);
 	}
 }
 
@@ -92,6 +114,7 @@ static void print_registered(const struct ncm_reg_model *model)
 	foreign_fact("revision", model->revision);
 	foreign_fact("variant taken", model->variant);
 	foreign_fact("trust", model->trust);
+	list_fact("profiles", &model->profiles);
 	foreign_fact("store", model->store);
 	size_fact("size on disk", model->size);
 	print_registered_files(model);
@@ -101,7 +124,6 @@ static void print_registered(const struct ncm_reg_model *model)
 static void print_registered_facts(const struct ncm_reg_model *model)
 {
 	foreign_fact("kind", model->kind);
-	foreign_fact("profile", model->profile);
 	number_fact("phase", model->phase);
 	foreign_fact("priority", model->priority);
 	foreign_fact("architecture", model->architecture);
@@ -241,26 +263,39 @@ static const struct ncm_model *find_offered(struct session *session, const char 
 	return found;
 }
 
-static int show(struct session *session, const struct ncm_registry *registry, const char *name, json_t *models)
+static void add_shown(const struct session *session, const struct ncm_model *offered,
+		      const struct ncm_reg_model *registered, json_t *models)
 {
-	struct ncm_error err = NCM_ERROR_INIT;
-	const struct ncm_model *offered = find_offered(session, name, &err);
-	const struct ncm_reg_model *registered = ncm_registry_find(registry, offered ? offered->id : name);
-	json_t *object;
+	json_t *object = json_object();
 
-	if (!offered && !registered) {
-		if (err.code == NCM_OK)
-			ncm_error_set(&err, NCM_E_USAGE, "no model is called \"%s\"", name);
-		return session_fail(session, &err);
-	}
-	ncm_error_clear(&err);
-	object = json_object();
 	json_put(object, "registered", registered ? registered_json(registered) : json_null());
 	json_put(object, "manifest", offered ? model_json(offered, registered != NULL) : json_null());
 	json_push(models, object);
 	if (!session->report.json)
 		print_model(offered ? offered->id : registered->id, offered ? offered->name : registered->display_name,
 			    offered, registered);
+}
+
+/* A name may be that of a model which a manifest offers, and of another one that is installed: both are shown. */
+static int show(struct session *session, const struct ncm_registry *registry, const char *name, json_t *models)
+{
+	struct ncm_error not_offered = NCM_ERROR_INIT, not_found = NCM_ERROR_INIT;
+	const struct ncm_model *offered = find_offered(session, name, &not_offered);
+	const struct ncm_reg_model *same = offered ? ncm_registry_same(registry, offered) : NULL;
+	const struct ncm_reg_model *named = same ? NULL : ncm_registry_get(registry, name, &not_found);
+	/* Only a name of several models comes with a hint; for another, the manifests know what is called nearly so. */
+	struct ncm_error *why = not_offered.code == NCM_OK || not_found.hint ? &not_found : &not_offered;
+
+	if (!offered && !named) {
+		ncm_error_clear(why == &not_found ? &not_offered : &not_found);
+		return session_fail(session, why);
+	}
+	ncm_error_clear(&not_offered);
+	ncm_error_clear(&not_found);
+	if (offered)
+		add_shown(session, offered, same, models);
+	if (named)
+		add_shown(session, NULL, named, models);
 	return 0;
 }
 

@@ -241,7 +241,7 @@ static int repair(struct session *session, const struct ncm_verify_report *repor
 		report_warning(&session->report, text);
 	}
 	ncm_error_clear(&why);
-	return verify_repair(session, report, session->catalog, look_again);
+	return verify_repair(session, report, session->catalog, false, look_again);
 }
 
 static int verify_registered(struct session *session)
@@ -296,6 +296,7 @@ static const struct option repairing[] = {
     {0, "repair", OPTION_FLAG, offsetof(struct settings, repair),
      .help = "fetch what is damaged or missing, and nothing else; the other options here go with it"},
     {'n', "dry-run", OPTION_FLAG, offsetof(struct settings, dry_run), .help = "say what would be fetched and stop"},
+    {'y', "yes", OPTION_FLAG, offsetof(struct settings, yes), .help = "replace files without asking"},
     {0, "offline", OPTION_FLAG, offsetof(struct settings, provision.offline),
      .help = "no network at all: mend from other copies on this machine"},
     {0, "no-wait", OPTION_FLAG, offsetof(struct settings, provision.no_wait),
@@ -327,13 +328,15 @@ static const char *const examples[] = {
     "Ollama's own store, with no manifest and no models.json",
     "ncmodel verify --store a1111 ~/webui --repair",
     "a web UI elsewhere; what Civitai's sidecars tell the source of is fetched again",
+    "ncmodel verify --store a1111 --repair my-lora",
+    "replace a file that differs from its sidecar, after a question",
     NULL,
 };
 
 const struct command command_verify = {
     .name = "verify",
     .summary = "Check that what is registered, or lies in a store, is whole, byte for byte",
-    .arguments = "[MODEL...] | --store STORE [PATH]",
+    .arguments = "[MODEL...] | --store STORE [PATH] [MODEL...]",
     .operands = OPERANDS_MODELS,
     .stops_in_order = true,
     .groups = {&own_group, &repair_group, &options_selection_registered},
@@ -344,17 +347,24 @@ const struct command command_verify = {
 	"folders that no model names are listed as extra. Ends with 4 on damage or when something is missing.\n\n"
 	"With --repair the damaged 16 MiB parts are fetched again from where the model came from, proved, and "
 	"written in their place; a file that is missing, has another size, or whose damage cannot be told apart "
-	"is fetched as a whole. Everything repaired is verified once more. Ends with 0 if all is right then.\n\n"
+	"is fetched as a whole. On a terminal it asks before it replaces a file whole (-y does not ask). Everything "
+	"repaired is verified once more. Ends with 0 if all is right then.\n\n"
 	"With --store it needs neither a manifest nor models.json, and looks at what other tools put there: an Ollama "
 	"blob's name is its digest, and so is that of a blob in the cache of Hugging Face (store hf); beside the files "
 	"of the web UIs lie .sha256, .civitai.info, .metadata.json and cache.json; GGUF and safetensors files have a "
 	"header that can be held against their size. Damaged, truncated and missing files are told, and what is left "
 	"over: blobs that nothing names, sidecars without a model, unfinished downloads. A model is unproved when "
-	"nothing tells its digest. Ends with 4 if anything is damaged, truncated, missing or unreadable; leftovers "
-	"alone "
-	"are no failure. --repair then fetches from where the Ollama manifest, the Hugging Face repository and commit, "
-	"or "
-	"Civitai's version say.",
+	"nothing tells its digest. A file is ok if it is any of the files that its sidecar lists; one that is whole "
+	"and "
+	"none of them differs: it may be another version, or edited, and that is told and is no failure. Ends with 4 "
+	"if "
+	"anything is damaged, truncated, missing or unreadable, with 1 if a folder or a sidecar cannot be read; "
+	"leftovers "
+	"alone are no failure.\n\n"
+	"--repair then fetches from where the Ollama manifest, the Hugging Face repository and commit, or Civitai's "
+	"version say. With models named (by the ids that --store shows) it mends these alone, and replaces what "
+	"differs by "
+	"what the sidecar says: after a question, or with -y.",
     .examples = examples,
     .run = run,
 };

@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include "plan_view.h"
+#include "ui/ask.h"
 #include "ui/progress.h"
 #include "ui/text.h"
 #include "verify_view.h"
@@ -255,6 +256,70 @@ static int carry_out(struct repair *repair)
 	return exit_code;
 }
 
+/* A file that is there and goes as it is. Of a file of ours the damaged parts were proved wrong; with `sound` they were
+ * not. */
+static bool is_replaced(const struct repair *repair, bool sound, const struct ncm_verify_file *file)
+{
+	return file->verdict != NCM_VERDICT_OK && file->verdict != NCM_VERDICT_MISSING &&
+	       (sound || file->damaged_count == 0) && planned_file(repair, file);
+}
+
+static size_t count_replaced(const struct repair *repair, bool sound)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < repair->found->count; i++)
+		count += is_replaced(repair, sound, &repair->found->files[i]);
+	return count;
+}
+
+static void list_replaced(const struct repair *repair, bool sound)
+{
+	fprintf(stderr, "Replaced:\n");
+	for (size_t i = 0; i < repair->found->count; i++) {
+		AUTO_FREE char *path = text_safe_long(repair->found->files[i].file->abs, LONGEST_PATH);
+
+		if (is_replaced(repair, sound, &repair->found->files[i]))
+			fprintf(stderr, "    %s\n", path);
+	}
+}
+
+static int nobody_to_ask(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	ncm_error_set(&err, NCM_E_USAGE,
+		      "verify asks before it replaces a file that is not known to be damaged, and there "
+		      "is nobody to ask");
+	ncm_error_hint(&err, "-y replaces it without asking, --dry-run says what would be fetched");
+	return session_fail(session, &err);
+}
+
+/* Whether to go on; if not, *exit_code is the command's. `sound`: see verify_repair. */
+static bool confirm(const struct repair *repair, bool sound, int *exit_code)
+{
+	struct session *session = repair->session;
+	const size_t count = count_replaced(repair, sound);
+	AUTO_FREE char *question = text_format("Replace %zu %s?", count, text_plural(count, "file", "files"));
+	enum answer answer;
+
+	if (session->settings.yes || count == 0)
+		return true;
+	if (session->report.json || session->report.events || !ask_possible()) {
+		*exit_code = sound ? nobody_to_ask(session) : 0;
+		return !sound;
+	}
+	list_replaced(repair, sound);
+	answer = ask(question, ANSWER_NO);
+	if (answer == ANSWER_YES)
+		return true;
+	report_note(&session->report, "Nothing was replaced.");
+	*exit_code = answer == ANSWER_INTERRUPTED ? interrupted(session)
+		     : sound                      ? 0
+						  : verify_record_damage(session, repair->found);
+	return false;
+}
+
 /* Nothing is mended: the damage stays, and the reasons are told. */
 static int dry_run(struct repair *repair)
 {
@@ -265,7 +330,7 @@ static int dry_run(struct repair *repair)
 }
 
 int verify_repair(struct session *session, const struct ncm_verify_report *report, struct ncm_catalog *catalog,
-		  verify_again *again)
+		  bool sound, verify_again *again)
 {
 	struct repair repair = {.session = session, .found = report, .again = again};
 	struct ncm_error err = NCM_ERROR_INIT;
@@ -286,7 +351,8 @@ int verify_repair(struct session *session, const struct ncm_verify_report *repor
 	} else {
 		if (!session->settings.quiet && !session->report.events && !session->report.json)
 			print_plan(&repair, stderr);
-		exit_code = carry_out(&repair);
+		if (confirm(&repair, sound, &exit_code))
+			exit_code = carry_out(&repair);
 	}
 	json_put(session->report.data, "repair", repair_json(&repair));
 	ncm_verify_free(repair.after);

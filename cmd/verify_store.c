@@ -4,9 +4,11 @@
 
 #include "plan_view.h"
 #include "ui/text.h"
+#include "ui/unread.h"
 #include "verify_view.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 enum { LONGEST_PATH = 1024 };
 
@@ -22,8 +24,46 @@ static int check_arguments(const struct session *session, struct ncm_error *err)
 			      "registered");
 		return ncm_error_hint(err, "leave out one of them");
 	}
-	if (settings->operands.count > 1)
-		return ncm_error_set(err, NCM_E_USAGE, "with --store at most one word follows: where that store lies");
+	if (!settings->repair && settings->operands.count > (verify_store_path(settings) ? 1 : 0)) {
+		ncm_error_set(err, NCM_E_USAGE,
+			      "with --store one folder that is there may follow: where that store lies");
+		return ncm_error_hint(err, "models are named with --repair alone: for what is to be replaced");
+	}
+	return 0;
+}
+
+/* The first word, if it is a folder or can be nothing else: ids may have slashes, but none in front. */
+const char *verify_store_path(const struct settings *settings)
+{
+	const char *word = settings->operands.count > 0 ? settings->operands.items[0] : NULL;
+	struct stat status;
+
+	if (!word)
+		return NULL;
+	return word[0] == '/' || word[0] == '.' || (stat(word, &status) == 0 && S_ISDIR(status.st_mode)) ? word : NULL;
+}
+
+/* The other words. Borrowed. */
+static struct ncm_strings named_models(const struct settings *settings)
+{
+	const size_t first = verify_store_path(settings) ? 1 : 0;
+
+	return (struct ncm_strings){.items = settings->operands.items + first,
+				    .count = settings->operands.count - first};
+}
+
+static int check_named(const struct ncm_survey *survey, const struct ncm_strings *named, struct ncm_error *err)
+{
+	for (size_t i = 0; i < named->count; i++) {
+		size_t k = 0;
+
+		while (k < survey->model_count && strcmp(survey->models[k].entry.id, named->items[i]) != 0)
+			k++;
+		if (k < survey->model_count)
+			continue;
+		ncm_error_set(err, NCM_E_USAGE, "there is no model %s in what was looked through", named->items[i]);
+		return ncm_error_hint(err, "the same command without --repair and model lists them by their ids");
+	}
 	return 0;
 }
 
@@ -33,9 +73,9 @@ static int take_path(struct session *session, struct ncm_error *err)
 	const struct settings *settings = &session->settings;
 	AUTO_FREE char *assignment = NULL;
 
-	if (settings->operands.count == 0)
+	if (!verify_store_path(settings))
 		return 0;
-	assignment = text_format("%s=%s", settings->selector.stores.items[0], settings->operands.items[0]);
+	assignment = text_format("%s=%s", settings->selector.stores.items[0], verify_store_path(settings));
 	return ncm_config_set_store(session->config, assignment, err);
 }
 
@@ -45,7 +85,7 @@ static struct ncm_survey *survey_again(struct session *session, struct ncm_error
 	const struct ncm_survey_options options = {
 	    .stores = (const char *const *)settings->selector.stores.items,
 	    .store_count = settings->selector.stores.count,
-	    .path = settings->operands.count > 0 ? settings->operands.items[0] : NULL,
+	    .path = verify_store_path(settings),
 	    .depth = settings->quick ? NCM_SURVEY_HEADERS : NCM_SURVEY_CONTENT,
 	};
 	struct ncm_survey *survey;
@@ -54,6 +94,33 @@ static struct ncm_survey *survey_again(struct session *session, struct ncm_error
 	survey = ncm_survey_make(session->config, &options, &session->sink, err);
 	session_quieten(session);
 	return survey;
+}
+
+bool survey_is_unread(const struct ncm_survey *survey, size_t index)
+{
+	if (survey->files[index].state != NCM_SURVEY_UNREADABLE)
+		return false;
+	for (size_t i = 0; i < survey->model_count; i++) {
+		for (size_t k = 0; k < survey->models[i].file_count; k++) {
+			if (survey->models[i].files[k] == index)
+				return false;
+		}
+	}
+	return true;
+}
+
+/* Nobody knows what lies there: neither that all is well nor that anything is wrong. */
+static int record_unread(struct session *session, const struct ncm_survey *survey)
+{
+	int exit_code = 0;
+
+	for (size_t i = 0; i < survey->file_count; i++) {
+		const struct ncm_unread unread = {survey->files[i].path, survey->files[i].detail};
+
+		if (survey_is_unread(survey, i))
+			exit_code = unread_record(&session->report, &unread, 1);
+	}
+	return exit_code;
 }
 
 /* The table says it on standard output; the document gets an error for each file. */
@@ -75,7 +142,7 @@ static int record_damage(struct session *session, const struct ncm_survey *surve
 			exit_code = report_silently(&session->report, NCM_E_DAMAGED, message, model->entry.id);
 		}
 	}
-	return exit_code;
+	return plan_join_codes(exit_code, record_unread(session, survey));
 }
 
 static bool is_reported(const struct ncm_verify_report *report, const char *model, const char *path)
@@ -100,7 +167,17 @@ static int tell_hopeless(struct session *session, const struct ncm_survey_model 
 	return report_silently(&session->report, NCM_E_DAMAGED, message, model->entry.id);
 }
 
-static int tell_all_hopeless(struct session *session, const struct ncm_survey *survey,
+/* What differs is mended when it is named alone. */
+static bool is_to_mend(const struct ncm_survey_model *model, const struct ncm_survey_file *file,
+		       const struct ncm_strings *named)
+{
+	if (named->count == 0)
+		return survey_is_bad(file->state);
+	return ncm_strings_contain(named, model->entry.id) &&
+	       (survey_is_bad(file->state) || file->state == NCM_SURVEY_DIFFERS);
+}
+
+static int tell_all_hopeless(struct session *session, const struct ncm_survey *survey, const struct ncm_strings *named,
 			     const struct ncm_verify_report *report)
 {
 	int exit_code = 0;
@@ -111,7 +188,7 @@ static int tell_all_hopeless(struct session *session, const struct ncm_survey *s
 		for (size_t k = 0; k < model->file_count; k++) {
 			const struct ncm_survey_file *file = &survey->files[model->files[k]];
 
-			if (survey_is_bad(file->state) &&
+			if (is_to_mend(model, file, named) &&
 			    !is_reported(report, model->entry.id, file->real ? file->real : file->path))
 				exit_code = tell_hopeless(session, model, file);
 		}
@@ -123,20 +200,37 @@ static struct ncm_verify_report *look_again(struct session *session, const struc
 					    struct ncm_error *err)
 {
 	struct ncm_survey *survey = survey_again(session, err);
-	struct ncm_verify_report *report = survey ? ncm_survey_report(survey, NULL) : NULL;
+	const struct ncm_strings named = named_models(&session->settings);
+	struct ncm_verify_report *report = survey ? ncm_survey_report(survey, &named, NULL) : NULL;
 
 	(void)repaired;
 	ncm_survey_free(survey);
 	return report;
 }
 
+static bool has_sound_files(const struct ncm_survey *survey, const struct ncm_strings *named)
+{
+	for (size_t i = 0; i < survey->model_count; i++) {
+		const struct ncm_survey_model *model = &survey->models[i];
+
+		for (size_t k = 0; k < model->file_count && ncm_strings_contain(named, model->entry.id); k++) {
+			if (survey->files[model->files[k]].state == NCM_SURVEY_DIFFERS)
+				return true;
+		}
+	}
+	return false;
+}
+
 static int repair(struct session *session, const struct ncm_survey *survey)
 {
-	struct ncm_verify_report *report = ncm_survey_report(survey, NULL);
-	int exit_code = tell_all_hopeless(session, survey, report);
+	const struct ncm_strings named = named_models(&session->settings);
+	struct ncm_verify_report *report = ncm_survey_report(survey, &named, NULL);
+	int exit_code =
+	    plan_join_codes(tell_all_hopeless(session, survey, &named, report), record_unread(session, survey));
 
 	if (verify_damaged_files(report) > 0)
-		exit_code = plan_join_codes(exit_code, verify_repair(session, report, NULL, look_again));
+		exit_code = plan_join_codes(
+		    exit_code, verify_repair(session, report, NULL, has_sound_files(survey, &named), look_again));
 	ncm_verify_free(report);
 	return exit_code;
 }
@@ -153,11 +247,14 @@ static bool is_all_well(const struct ncm_survey *survey)
 static int run(struct session *session, struct ncm_error *err)
 {
 	struct ncm_survey *survey = survey_again(session, err);
-	const bool mend = survey && session->settings.repair && !is_all_well(survey);
+	const struct ncm_strings named = named_models(&session->settings);
+	const bool mend = survey && session->settings.repair && (named.count > 0 || !is_all_well(survey));
 	int exit_code = 0;
 
-	if (!survey)
+	if (!survey || check_named(survey, &named, err) < 0) {
+		ncm_survey_free(survey);
 		return session_fail(session, err);
+	}
 	session->report.data = survey_json(survey, session->settings.quick);
 	if (!mend)
 		exit_code = record_damage(session, survey);

@@ -5,6 +5,8 @@
 
 #include "ui/session.h"
 
+/* The folder that was named for the store, or NULL. */
+const char *verify_store_path(const struct settings *settings);
 /* Surveys the stores that the command line names. Returns the exit code. */
 int verify_stores(struct session *session);
 
@@ -14,5 +16,7 @@ void survey_print(const struct session *session, const struct ncm_survey *survey
 json_t *survey_json(const struct ncm_survey *survey, bool quick);
 /* Whether a state is damage: it makes the command end with 4. */
 bool survey_is_bad(enum ncm_survey_state state);
+/* Whether it is what no model has and cannot be read: a folder, a sidecar. */
+bool survey_is_unread(const struct ncm_survey *survey, size_t file);
 
 #endif

@@ -15,6 +15,7 @@ static json_t *stores_json(const struct ncm_survey *survey)
 		json_put_text(object, "kind", store->kind);
 		json_put_text(object, "path", store->path);
 		json_put_flag(object, "there", store->there);
+		json_put_flag(object, "readable", store->readable);
 		json_put_number(object, "models", store->models);
 		json_put_number(object, "files", store->files);
 		json_put_number(object, "bytes", store->bytes);
@@ -73,7 +74,7 @@ static json_t *counts_json(const struct ncm_survey *survey)
 							  NCM_SURVEY_PARTIAL};
 	json_t *counts = json_object();
 
-	for (enum ncm_survey_state state = NCM_SURVEY_OK; state <= NCM_SURVEY_UNREADABLE; state++) {
+	for (enum ncm_survey_state state = NCM_SURVEY_OK; state <= NCM_SURVEY_DIFFERS; state++) {
 		size_t count = 0;
 
 		for (size_t i = 0; i < survey->model_count; i++)

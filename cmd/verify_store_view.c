@@ -3,6 +3,7 @@
 
 #include "ui/table.h"
 #include "ui/text.h"
+#include "ui/unread.h"
 
 #include <ncmodel/text.h>
 
@@ -83,8 +84,9 @@ static void print_store(const struct session *session, const struct ncm_survey *
 	if (!store->there)
 		printf("%s  %s: not there\n", store->id, path);
 	else
-		printf("%s  %s: %zu %s, %s\n", store->id, path, store->models,
-		       text_plural(store->models, "model", "models"), ncm_format_size(store->bytes, size, sizeof size));
+		printf("%s  %s: %zu %s, %s%s\n", store->id, path, store->models,
+		       text_plural(store->models, "model", "models"), ncm_format_size(store->bytes, size, sizeof size),
+		       store->readable ? "" : "; not all of it could be read");
 	for (size_t i = 0; i < survey->model_count; i++) {
 		if (strcmp(survey->models[i].entry.store, store->id) == 0)
 			add_model(table, survey, &survey->models[i], session->settings.verbose > 0);
@@ -131,6 +133,14 @@ static void print_list(const struct session *session, const struct ncm_survey *s
 		printf("    and %zu more (-v lists them)\n", listed - LISTED);
 }
 
+static void print_unread(const struct ncm_survey *survey)
+{
+	for (size_t i = 0; i < survey->file_count; i++) {
+		if (survey_is_unread(survey, i))
+			unread_print(&(struct ncm_unread){survey->files[i].path, survey->files[i].detail}, 1);
+	}
+}
+
 static size_t count_models(const struct ncm_survey *survey, enum ncm_survey_state state)
 {
 	size_t count = 0;
@@ -165,8 +175,8 @@ static void print_summary(const struct session *session, const struct ncm_survey
 	printf("%zu %s, %zu ok", survey->model_count, text_plural(survey->model_count, "model", "models"), ok);
 	if (unproved > 0)
 		printf(", %zu unproved", unproved);
-	for (enum ncm_survey_state state = NCM_SURVEY_DAMAGED; state <= NCM_SURVEY_UNREADABLE; state++) {
-		if (survey_is_bad(state))
+	for (enum ncm_survey_state state = NCM_SURVEY_DAMAGED; state <= NCM_SURVEY_DIFFERS; state++) {
+		if (survey_is_bad(state) || state == NCM_SURVEY_DIFFERS)
 			print_bad(survey, state);
 	}
 	if (session->settings.quick) {
@@ -210,11 +220,14 @@ static void print_advice(const struct session *session, const struct ncm_survey 
 	if (has_source) {
 		AUTO_FREE char *stores = words_join(&session->settings.selector.stores, ",");
 		AUTO_FREE char *path =
-		    session->settings.operands.count > 0 ? text_safe(session->settings.operands.items[0]) : NULL;
+		    verify_store_path(&session->settings) ? text_safe(verify_store_path(&session->settings)) : NULL;
 
 		printf("To repair: ncmodel verify --repair --store %s%s%s\n", stores, path ? " " : "",
 		       path ? path : "");
 	}
+	if (count_models(survey, NCM_SURVEY_DIFFERS) > 0)
+		printf(
+		    "What differs is whole, and left as it is; `verify --store STORE --repair MODEL` replaces it.\n");
 	if (bytes > 0)
 		printf("`ncmodel gc` gives back %s that no Ollama manifest names.\n",
 		       ncm_format_size(bytes, size, sizeof size));
@@ -230,6 +243,7 @@ void survey_print(const struct session *session, const struct ncm_survey *survey
 	print_list(session, survey, NCM_SURVEY_UNREFERENCED, "file that nothing names", "files that nothing names");
 	print_list(session, survey, NCM_SURVEY_ORPHANED, "orphaned file", "orphaned files");
 	print_list(session, survey, NCM_SURVEY_PARTIAL, "unfinished download", "unfinished downloads");
+	print_unread(survey);
 	if (!repairing)
 		print_advice(session, survey);
 	print_summary(session, survey);

@@ -21,10 +21,12 @@ size_t verify_damaged_files(const struct ncm_verify_report *report);
 typedef struct ncm_verify_report *verify_again(struct session *session, const struct ncm_strings *ids,
 					       struct ncm_error *err);
 /*
- * Mends what the report has of damage, looks again, and tells it. `catalog` may be NULL. The result goes into the
- * document as "repair". Returns the exit code.
+ * Mends what the report has of damage, looks again, and tells it. On a terminal it asks before a file that is there is
+ * replaced whole. With `sound` there are files among it that are not known to be damaged: without anybody to ask, and
+ * without -y, nothing is done then. `catalog` may be NULL. The result goes into the document as "repair". Returns the
+ * exit code.
  */
 int verify_repair(struct session *session, const struct ncm_verify_report *report, struct ncm_catalog *catalog,
-		  verify_again *again);
+		  bool sound, verify_again *again);
 
 #endif

@@ -48,10 +48,9 @@ json_t *json_number(uint64_t number)
 
 json_t *json_digest(const struct ncm_sha256 *digest)
 {
-	static const struct ncm_sha256 unknown;
 	char hex[NCM_SHA256_HEX + 1];
 
-	if (ncm_sha256_equal(digest, &unknown))
+	if (ncm_sha256_is_zero(digest))
 		return json_null();
 	return json_sprintf("sha256:%s", ncm_sha256_hex(digest, hex));
 }

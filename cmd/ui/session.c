@@ -61,8 +61,14 @@ static int apply(struct ncm_config *config, const struct settings *settings, str
 		if (ncm_config_set_store(config, settings->store_paths.items[i], err) < 0)
 			return -1;
 	}
-	if (settings->profile)
-		ncm_config_set(&config->profile, settings->profile);
+	for (size_t i = 0; i < settings->profiles.count; i++) {
+		const char *name = settings->profiles.items[i];
+
+		if (i > 0)
+			ncm_config_add_profile(config, name);
+		else if (ncm_config_set_profiles(config, name, err) < 0)
+			return -1;
+	}
 	if (settings->layout)
 		set_layout(config, settings->layout);
 	set_path(&config->lock, settings->lock);
@@ -135,6 +141,8 @@ int session_selector(struct session *session, struct ncm_error *err)
 			return ncm_error_set(err, NCM_E_USAGE, "a model's name is empty");
 		words_add(&settings->selector.names, settings->operands.items[i]);
 	}
+	for (size_t i = 0; i < settings->profiles.count; i++)
+		words_add_new(&settings->selector.profiles, settings->profiles.items[i]);
 	return 0;
 }
 

@@ -189,8 +189,7 @@ const char *text_plural(uint64_t count, const char *one, const char *many)
 
 void words_add(struct ncm_strings *words, const char *word)
 {
-	words->items = memory_grow(words->items, words->count + 1, sizeof *words->items);
-	words->items[words->count++] = text_copy(word);
+	ncm_strings_add(words, word);
 }
 
 void words_add_new(struct ncm_strings *words, const char *word)
