@@ -22,6 +22,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import cases_again  # noqa: E402
 import cases_fetch  # noqa: E402
+import cases_plan  # noqa: E402
 import cases_registry  # noqa: E402
 import cases_services  # noqa: E402
 import cases_verify  # noqa: E402
@@ -34,7 +35,7 @@ from material import make, warm  # noqa: E402
 
 MEMORY = 64  # MiB that ncmodel may hold in any case
 CASES = {}
-for module in (cases_fetch, cases_verify, cases_again, cases_services, cases_registry):
+for module in (cases_fetch, cases_verify, cases_again, cases_services, cases_registry, cases_plan):
     module.register(CASES)
 
 

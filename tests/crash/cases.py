@@ -128,8 +128,9 @@ class Case:
 
     def url_of(self, partial):
         for url, data in self.served.items():
-            if partial.replace(".repair.", ".") in (f"{self.sha(data)}.part",
-                                                    f"url-{sha256((ORIGIN + url).encode())[:32]}.part"):
+            # a plain URL has no revision, and its file the name that the URL ends with
+            unpinned = f"url-{sha256((ORIGIN + url).encode())[:16]}{sha256(chr(10).encode() + url.rsplit('/')[-1].encode())[:16]}"
+            if partial.replace(".repair.", ".") in (f"{self.sha(data)}.part", f"{unpinned}.part"):
                 return url
         return None
 

@@ -150,13 +150,13 @@ class AdoptTest(Case):
         self.ollama(".ollama-large/models", 2, "other", "7b")
         result = self.adopt()
         self.assertEqual(self.verdicts(result), {name: "new" for name in (
-            "tiny-chat-latest", "tiny-chat-latest-ollama-large", "other-7b")})
+            "tiny-chat:latest", "tiny-chat:latest-ollama-large", "other:7b")})
         self.assertEqual({x["known_by"] for x in result.models.values()}, {"ollama"})
         for entry in self.entries().values():
             self.assertEqual((entry["use_cases"], entry["privacy_tier"], entry["cost_score"]), (["General"], "Internal", 0.75))
             self.assertEqual({f["store"] for f in entry["files"]}, {entry["store"]})
             self.assertEqual(entry["files"][0]["role"], "model")
-        one = self.entries()["tiny-chat-latest-ollama-large"]
+        one = self.entries()["tiny-chat:latest-ollama-large"]
         self.assertEqual(one["store"], "ollama-large")
         self.assertEqual(one["source"], f"ollama:tiny-chat:latest@sha256:{small.digest.removeprefix('sha256:')}")
         self.check_again()
@@ -173,9 +173,9 @@ class AdoptTest(Case):
             "from": ["ollama:tiny-chat"], "digest": "sha256:" + image.digest.removeprefix("sha256:"),
             "to": [{"store": "ollama-small"}, {"store": "ollama-large"}]}]}])
         result = self.adopt()
-        self.assertEqual(self.verdicts(result), {"pair": "new", "tiny-chat-latest": "new"})
+        self.assertEqual(self.verdicts(result), {"pair": "new", "tiny-chat:latest": "new"})
         self.assertEqual({f["store"] for f in self.entries()["pair"]["files"]}, {"ollama-small", "ollama-large"})
-        self.assertEqual(self.entries()["tiny-chat-latest"]["store"], "ollama")
+        self.assertEqual(self.entries()["tiny-chat:latest"]["store"], "ollama")
         self.assertEqual(self.machine.run("plan", "--offline", "--exit-code").returncode, 0)
         self.check_again()
 
@@ -359,7 +359,7 @@ class AdoptTest(Case):
         os.makedirs(os.path.join(m.root, ".ollama"))
         os.symlink(elsewhere, os.path.join(m.root, ".ollama/models"))
         self.assertEqual(sorted(self.verdicts(self.adopt(elsewhere)).values()), ["new"])
-        files = self.entries()["tiny-chat-latest"]["files"]
+        files = self.entries()["tiny-chat:latest"]["files"]
         self.assertEqual({f["store"] for f in files}, {"ollama"})
         self.assertTrue(all("/.ollama/models/" in m.registered_path(f["path"]) for f in files), files)
         self.check_again()
@@ -401,7 +401,11 @@ class AdoptTest(Case):
         result = self.adopt()
         self.assertEqual({n: x["known_by"] for n, x in result.models.items()},
                          {"lone": "manifest", "tiny": "manifest", list(before)[2]: "lock"})
+        came = ("origin", "source", "revision")  # what was fetched has been found now
         for name, entry in self.entries().items():
+            self.assertEqual({f["origin"] for f in entry["files"]}, {"adopted"})
+            for one in (entry, before[name]):
+                one["files"] = [{k: v for k, v in f.items() if k not in came} for f in one["files"]]
             for key in ("source", "revision", "files", "use_cases", "store", "kind"):
                 self.assertEqual(entry[key], before[name][key], (name, key))
         self.check_again()

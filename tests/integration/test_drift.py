@@ -307,9 +307,9 @@ class CheckTest(DriftCase):
     def test_a_source_spelled_out_can_be_locked_and_checked(self):
         self.hub.ollama("library/other", [("model", gguf("o", 3_000))])
         _, states = self.ask("lock", "ollama:other")
-        self.assertEqual(states, {"other-latest": "new"})
+        self.assertEqual(states, {"other:latest": "new"})
         _, states = self.ask("lock", "--check", "ollama:other")
-        self.assertEqual(states, {"other-latest": "same"})
+        self.assertEqual(states, {"other:latest": "same"})
         self.pull("--locked", "ollama:other")
 
     def test_what_is_not_in_the_lock(self):

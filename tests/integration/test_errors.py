@@ -297,5 +297,35 @@ class ErrorTest(Case):
         self.assertLess(sum(r["sent"] for r in self.hub.asked(path)), 600_000, "what was there was kept")
 
 
+class LockWithoutFilesTest(Case):
+    """An entry that names no file pins nothing: it is no reason to call anything there."""
+
+    def lock(self, uri, **more):
+        path = os.path.join(self.machine.home, "empty.lock")
+        with open(path, "w") as out:
+            json.dump({"schema_version": 1, "entries": {uri: {"files": [], "trust": "upstream", "pinned": uri, **more}}}, out)
+        return path
+
+    def test_an_unknown_store(self):
+        lock = self.lock("ollama:tiny:1b", ollama_name="registry.ollama.ai/library/tiny/1b", revision="a" * 64)
+        self.hub.ollama("library/tiny", [("model", gguf("tiny", 5_000))], tag="1b")
+        for command in (["plan"], ["pull", "-y"]):
+            result = self.machine.run("--lock", lock, *command, "ollama:tiny:1b", "--to", "nowhere")
+            self.assertEqual(result.returncode, 2, result.err)
+            self.assertIn('no store "nowhere"', result.err)
+
+    def test_the_file_is_fetched(self):
+        data, uri = gguf("plain", 5_000), "hf:org/one/plain.gguf"
+        self.hub.hf("org/one", {"plain.gguf": data})
+        lock = self.lock(uri)
+        offline = self.machine.run("--lock", lock, "plan", "--offline", uri)
+        self.assertEqual(offline.returncode, 7, offline.out)
+        self.pull("--lock", lock, uri)
+        with open(self.machine.store("plain.gguf"), "rb") as file:
+            self.assertEqual(file.read(), data)
+        with open(lock) as file:
+            self.assertEqual([f["sha256"] for f in json.load(file)["entries"][uri]["files"]], [sha256(data)])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -53,6 +53,41 @@ class ListTest(Case):
         self.assertEqual(shown.returncode, 0, shown.err)
         self.assertIn(self.machine.registry()["models"][0]["files"][0]["sha256"], shown.out)
 
+    def test_a_name_of_two_models_removes_neither(self):
+        m = self.machine
+        models = []
+        for owner in ("A/x", "B/y"):
+            data = gguf(owner, 3_000)
+            path = m.store(owner.replace("/", "-") + "/mmproj-F16.gguf")
+            os.makedirs(os.path.dirname(path))
+            with open(path, "wb") as file:
+                file.write(data)
+            models.append({
+                "name": f"{owner}/mmproj-F16.gguf", "id": f"{owner}/mmproj-F16.gguf", "display_name": "mmproj-F16.gguf",
+                "file_path": path, "size_mb": 0, "source": f"hf:{owner}/mmproj-F16.gguf@{'0' * 40}",
+                "profiles": ["noa", "nexus"], "files": [{
+                    "path": path, "size": len(data), "sha256": sha256(data), "mtime_ns": os.stat(path).st_mtime_ns,
+                    "role": "weights", "store": "llama-cpp", "origin": "fetched",
+                    "source": f"hf:{owner}/mmproj-F16.gguf@{'0' * 40}"}]})
+        with open(m.store("models.json"), "w") as file:
+            json.dump({"models": models}, file)
+        refused = m.run("rm", "-y", "mmproj-F16.gguf")
+        self.assertEqual(refused.returncode, 2, refused.err)
+        for model in models:
+            self.assertIn(model["id"], refused.err)
+            self.assertTrue(os.path.exists(model["file_path"]))
+        self.assertEqual(m.run("show", "mmproj-F16.gguf").returncode, 2)
+        shown = m.run("show", models[0]["id"]).out
+        self.assertIn("noa, nexus", shown)
+        self.assertIn("fetched from " + models[0]["source"], shown)
+        listed = json.loads(m.run("show", "--json", models[0]["id"]).out)["data"]["models"][0]["registered"]
+        self.assertEqual((listed["profiles"], listed["files"][0]["origin"]), (["noa", "nexus"], "fetched"))
+        # The hint, followed; and the source, spelled out.
+        self.assertEqual(m.run("rm", "-y", models[0]["id"]).returncode, 0)
+        self.assertFalse(os.path.exists(models[0]["file_path"]))
+        self.assertEqual(m.run("rm", "-y", "hf:B/y/mmproj-F16.gguf").returncode, 0)
+        self.assertEqual(m.registry()["models"], [])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,5 +1,6 @@
 """`outdated` over the stand-ins: what upstream has newer than what is installed."""
 import json
+import re
 import unittest
 
 from drift_case import NEW, OLD, DriftCase
@@ -25,7 +26,9 @@ class OutdatedTest(DriftCase):
         self.assertEqual([f["name"] for f in self.entry(data, "tag")["files"]], ["config", "model"])
         shown = self.machine.run("outdated")
         self.assertIn("4 outdated, 0 gone, 0 up to date", shown.out)
-        self.assertIn("ncmodel lock --update hf tag civitai && ncmodel pull hf tag civitai", shown.out)
+        follow = re.search(r"ncmodel lock --update (.+) && ncmodel pull (.+)", shown.out)
+        self.assertEqual(follow[1], follow[2])
+        self.assertEqual(sorted(follow[1].split()), ["civitai", "hf", "tag"], "in the order in which they were complete")
         self.assertEqual(self.machine.run("lock", "--update", "hf", "tag", "civitai").returncode, 0)
         _, states = self.ask("outdated", "hf", code=3)
         self.assertEqual(states, {"hf": "moved"}, "it is what is installed that counts, not the lock")
@@ -114,8 +117,8 @@ class OutdatedTest(DriftCase):
             json.dump(registry, file)
         self.publish(2)
         data, states = self.ask("outdated", code=3)
-        self.assertEqual(states, {"tiny-1b": "moved", "civitai-101": "pinned", "old": "unknown"})
-        self.assertIn("pinned by its source", self.entry(data, "civitai-101")["detail"])
+        self.assertEqual(states, {"tiny:1b": "moved", "civitai:101": "pinned", "old": "unknown"})
+        self.assertIn("pinned by its source", self.entry(data, "civitai:101")["detail"])
 
     def test_nothing_is_installed(self):
         result = self.machine.run("outdated")

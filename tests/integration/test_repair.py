@@ -407,6 +407,8 @@ class RepairTest(Case):
         for model in document["models"]:
             if model["id"] == "lost":
                 model["source"] = "somewhere"
+                for file in model["files"]:
+                    file.pop("source", None)
         with open(m.store("models.json"), "w") as out:
             json.dump(document, out)
         os.unlink(m.store("ncmodel.lock"))

@@ -134,7 +134,7 @@ static void pin(struct pinned *pinned, const char *id, const char *file)
 {
 	*pinned = (struct pinned){.from = {(char *)"hf:org/repo/x.gguf@0123456789012345678901234567890123456789"},
 				  .to = {.store = (char *)"llama-cpp", .name = (char *)"x.gguf"}};
-	pinned->spec = (struct ncm_file_spec){.from = {pinned->from, 1},
+	pinned->spec = (struct ncm_file_spec){.from = {.items = pinned->from, .count = 1},
 					      .to = &pinned->to,
 					      .to_count = 1,
 					      .has_sha256 = true,

@@ -6,7 +6,11 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/stamp.h"
+#include "base/strings.h"
+#include "base/text_map.h"
 #include "base/thread.h"
+#include "temp.h"
 
 #include <ncmodel/error.h>
 #include <ncmodel/limits.h>
@@ -14,6 +18,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
 
@@ -118,6 +123,23 @@ static void a_file_is_replaced_whole(void)
 	CHECK(rmdir(dir) == 0); /* no temporary file was left */
 }
 
+/* The temporary name has to fit too. */
+static void a_file_of_the_longest_name_is_replaced(void)
+{
+	char folder[] = "/tmp/ncm-base-XXXXXX", name[NAME_MAX + 1];
+	NCM_AUTO_CLOSE int dirfd = open(mkdtemp(folder), O_RDONLY | O_DIRECTORY);
+
+	for (size_t size = NAME_MAX - 24; size <= NAME_MAX; size++) {
+		memset(name, 0, sizeof name);
+		for (size_t i = 0; i + 1 < size; i += 2)
+			memcpy(name + i, "\xc3\xa9", 2);
+		CHECK(ncm_write_atomic(dirfd, name, "x", 1, 0644, NULL) == 0);
+		CHECK(ncm_write_atomic(dirfd, name, "y", 1, 0644, NULL) == 0);
+		CHECK(unlinkat(dirfd, name, 0) == 0);
+	}
+	CHECK(rmdir(folder) == 0); /* nothing is left over */
+}
+
 static void a_held_lock_is_busy(void)
 {
 	char dir[] = "/tmp/ncm-base-XXXXXX";
@@ -171,6 +193,109 @@ static void arrays_grow(void)
 	free(items);
 }
 
+/* A list that somebody else made has room for what is in it and no more. */
+static void a_list_of_others_grows(void)
+{
+	for (size_t count = 0; count < 40; count++) {
+		struct ncm_strings list = {.items = count > 0 ? ncm_malloc(count * sizeof(char *)) : NULL,
+					   .count = count};
+
+		for (size_t i = 0; i < count; i++)
+			list.items[i] = ncm_strdup("theirs");
+		for (size_t i = 0; i < 20; i++)
+			ncm_strings_add(&list, "ours");
+		CHECK_U64(list.count, count + 20);
+		CHECK(count == 0 || strcmp(list.items[count - 1], "theirs") == 0);
+		CHECK_STR(list.items[count + 19], "ours");
+		ncm_strings_free(&list);
+	}
+}
+
+enum { TEXTS = 1 << 15, TEXT_BYTES = 16 * 15 };
+
+static double seconds_to_add(const char *texts)
+{
+	struct ncm_text_map map = {0};
+	const double start = ncm_monotonic();
+
+	for (size_t i = 0; i < TEXTS; i++)
+		CHECK(ncm_text_map_add(&map, texts + i * TEXT_BYTES, TEXT_BYTES, i));
+	for (size_t i = 0; i < TEXTS; i++)
+		CHECK_U64(*ncm_text_map_find(&map, texts + i * TEXT_BYTES, TEXT_BYTES), i);
+	ncm_text_map_free(&map);
+	return ncm_monotonic() - start;
+}
+
+/*
+ * Texts whose differences cancel in a chain of "xor, multiply by an odd number, fold by half" whatever it starts with:
+ * the top bit of a word survives the multiplication alone, and the next word takes back what it and its fold changed.
+ */
+static void hostile_texts_do_not_fall_together(void)
+{
+	NCM_AUTO_FREE char *hostile = ncm_calloc(TEXTS, TEXT_BYTES);
+	NCM_AUTO_FREE char *harmless = ncm_calloc(TEXTS, TEXT_BYTES);
+	double usual, worst;
+
+	for (size_t i = 0; i < TEXTS; i++) {
+		for (size_t pair = 0; pair < TEXT_BYTES / 16; pair++) {
+			const uint64_t change = i >> pair & 1;
+			const uint64_t words[2] = {change << 63, change << 63 ^ change << 31};
+
+			memcpy(hostile + i * TEXT_BYTES + pair * 16, words, sizeof words);
+		}
+		memcpy(harmless + i * TEXT_BYTES, &i, sizeof i);
+	}
+	usual = seconds_to_add(harmless);
+	worst = seconds_to_add(hostile);
+	CHECK(worst < 20 * usual + 0.2);
+}
+
+static bool is_soon_unsettled(const char *path)
+{
+	enum { TRIES = 100 };
+	NCM_AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool held = true;
+
+	for (unsigned i = 0; i < TRIES && held; i++) {
+		struct ncm_stamp stamp;
+
+		CHECK(fd >= 0 && ncm_pwrite_all(fd, "one", 3, 0) == 0);
+		stamp = ncm_stamp_take(path);
+		held = ncm_stamp_holds(&stamp, path);
+	}
+	return !held;
+}
+
+static void a_stamp_holds_while_the_file_is_the_same(void)
+{
+	char *folder = temp_folder();
+	NCM_AUTO_FREE char *path = ncm_path_join(folder, "file");
+	NCM_AUTO_FREE char *below = ncm_path_join(path, "below");
+	struct ncm_stamp stamp = ncm_stamp_take(path);
+
+	CHECK(ncm_stamp_holds(&stamp, path));
+	temp_write_bytes(folder, "file", "one", 3);
+	CHECK(!ncm_stamp_holds(&stamp, path));
+	/* Another write may leave the same times; on a busy machine the first one may be long ago all the same. */
+	CHECK(is_soon_unsettled(path));
+	usleep(200000);
+	stamp = ncm_stamp_take(path);
+	CHECK(ncm_stamp_holds(&stamp, path));
+	/* Other bytes, written in place and given the times of the old ones. */
+	{
+		const struct timespec times[2] = {{stamp.mtime_ns / 1000000000, stamp.mtime_ns % 1000000000},
+						  {stamp.mtime_ns / 1000000000, stamp.mtime_ns % 1000000000}};
+		NCM_AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+		CHECK(fd >= 0 && ncm_pwrite_all(fd, "two", 3, 0) == 0 && futimens(fd, times) == 0);
+	}
+	CHECK(!ncm_stamp_holds(&stamp, path));
+	/* A file in the place of its folder: not known, and so not the same. */
+	stamp = ncm_stamp_take(below);
+	CHECK(!ncm_stamp_holds(&stamp, below));
+	temp_remove(folder);
+}
+
 int main(void)
 {
 	RUN(foreign_bytes_are_escaped);
@@ -178,8 +303,12 @@ int main(void)
 	RUN(sizes_read_and_print);
 	RUN(errors_carry_context);
 	RUN(a_file_is_replaced_whole);
+	RUN(a_file_of_the_longest_name_is_replaced);
 	RUN(a_held_lock_is_busy);
 	RUN(every_parallel_job_runs_once);
 	RUN(arrays_grow);
+	RUN(a_list_of_others_grows);
+	RUN(a_stamp_holds_while_the_file_is_the_same);
+	RUN(hostile_texts_do_not_fall_together);
 	return 0;
 }

@@ -171,6 +171,46 @@ static void the_file_is_read(void)
 	ncm_config_free(config);
 }
 
+static void several_profiles_have_an_order(void)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	struct ncm_config *config;
+
+	fresh_environment();
+	put_file("home/.config/ncmodel/config.json", "{\"profile\": [\"noa\", \"nexus\", \"noa\"]}", 0644);
+	config = load(NULL);
+	CHECK_STR(config->profile, "noa");
+	CHECK_U64(config->more_profile_count, 1);
+	CHECK_STR(config->more_profiles[0], "nexus");
+	ncm_config_free(config);
+
+	setenv("NCMODEL_PROFILE", "mine,theirs,noa", 1);
+	config = load(NULL);
+	CHECK_STR(config->profile, "mine");
+	CHECK_U64(config->more_profile_count, 2);
+	CHECK(ncm_config_has_profile(config, "mine") && ncm_config_has_profile(config, "noa"));
+	CHECK(!ncm_config_has_profile(config, "nexus"));
+	CHECK(ncm_config_set_profiles(config, "flag", &err) == 0);
+	CHECK_STR(config->profile, "flag");
+	CHECK_U64(config->more_profile_count, 0);
+	ncm_config_add_profile(config, "flag");
+	ncm_config_add_profile(config, "other");
+	CHECK_U64(config->more_profile_count, 1);
+	CHECK(ncm_config_set_profiles(config, "a,,b", &err) < 0 && err.code == NCM_E_USAGE);
+	CHECK_STR(config->profile, "flag");
+	ncm_error_clear(&err);
+	ncm_config_free(config);
+
+	setenv("NCMODEL_PROFILE", "noa,", 1);
+	load_fails(NULL, NCM_E_USAGE, &err);
+	CHECK(strstr(err.message, "NCMODEL_PROFILE"));
+	ncm_error_clear(&err);
+	unsetenv("NCMODEL_PROFILE");
+	put_file("home/.config/ncmodel/config.json", "{\"profile\": []}", 0644);
+	load_fails(NULL, NCM_E_MANIFEST, &err);
+	ncm_error_clear(&err);
+}
+
 static void the_environment_goes_before_the_file_and_flags_before_it(void)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
@@ -513,6 +553,7 @@ int main(void)
 	RUN(defaults_are_as_documented);
 	RUN(without_home_the_password_file_knows);
 	RUN(the_file_is_read);
+	RUN(several_profiles_have_an_order);
 	RUN(the_environment_goes_before_the_file_and_flags_before_it);
 	RUN(many_manifest_dirs_keep_their_order);
 	RUN(the_named_file_goes_before_the_standard_one);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/json.h"
 #include "check.h"
+#include "drift/drift.h"
 #include "manifest/lock.h"
-#include "provision/drift.h"
 #include "temp.h"
 
 #define COMMIT "0123456789abcdef0123456789abcdef01234567"
@@ -217,9 +217,9 @@ static void what_was_dropped_leaves_the_lock_file(void)
 
 	temp_write(folder, "ncmodel.lock",
 		   "{\"schema_version\": 1, \"entries\": {"
-		   "\"hf:o/r/a\": {\"trust\": \"manifest\", \"files\": []},"
-		   "\"hf:o/r/b\": {\"trust\": \"manifest\", \"files\": []},"
-		   "\"hf:o/r/c\": {\"trust\": \"manifest\", \"files\": [], \"note\": \"keep\"}}}");
+		   "\"hf:o/r/a\": {\"trust\": \"manifest\", \"files\": [{\"path\": \"a\"}]},"
+		   "\"hf:o/r/b\": {\"trust\": \"manifest\", \"files\": [{\"path\": \"b\"}]},"
+		   "\"hf:o/r/c\": {\"trust\": \"manifest\", \"files\": [{\"path\": \"c\"}], \"note\": \"keep\"}}}");
 	lock = ncm_lock_load(path, NULL);
 	CHECK(lock);
 	ncm_lock_drop(lock, dropped[0]);

@@ -162,7 +162,8 @@ static void no_source_for_one_of_two(void)
 static void more_places_of_a_manifest(void)
 {
 	char *places[] = {(char *)"hf:other/repo/a.gguf", (char *)"https://m.example/a.gguf"};
-	struct ncm_file_spec wanted = {.from = {places, 2}, .has_sha256 = true, .role = (char *)"weights"};
+	struct ncm_file_spec wanted = {
+	    .from = {.items = places, .count = 2}, .has_sha256 = true, .role = (char *)"weights"};
 	struct ncm_model known = {.id = (char *)"other", .files = &wanted, .file_count = 1};
 	const struct ncm_catalog catalog = {&known, 1};
 

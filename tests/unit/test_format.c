@@ -3,7 +3,6 @@
 #include "format_case.h"
 
 #include "format/parts.h"
-#include "provision/run.h"
 
 #include <fcntl.h>
 
@@ -73,20 +72,157 @@ static void names_promise_formats(void)
 	CHECK(!ncm_format_name(NCM_FORMAT_UNKNOWN));
 }
 
-static void what_breaks_the_promise_is_not_installed(void)
+/* What the check says of these bytes under a name: its message, NULL if nothing. The caller frees it. */
+static char *said_of(const char *name, const void *data, size_t size, enum ncm_errc *code)
 {
 	struct ncm_error error = NCM_ERROR_INIT;
-	NCM_AUTO_CLOSE int fd = memfd_create("page", MFD_CLOEXEC);
+	NCM_AUTO_CLOSE int fd = memfd_create("file", MFD_CLOEXEC);
+	char *said = NULL;
 
-	CHECK(sniff_check(fd, "m.gguf", &error) == -1 && error.code == NCM_E_POLICY);
-	CHECK_STR(error.message, "m.gguf is not a GGUF file but empty");
-	CHECK(ncm_pwrite_all(fd, BYTES("<html>sign in</html>"), 0) == 0);
-	CHECK(sniff_check(fd, "m.sft", &error) == -1 && error.code == NCM_E_POLICY);
-	CHECK_STR(error.message, "m.sft is not a safetensors file but a web page");
-	CHECK(sniff_check(fd, "m.txt", &error) == 0);
-	CHECK(ncm_pwrite_all(fd, BYTES("GGUF"), 0) == 0);
-	CHECK(sniff_check(fd, "m.gguf", &error) == 0);
+	CHECK(fd >= 0 && ncm_pwrite_all(fd, data, size, 0) == 0);
+	CHECK(ncm_format_check(fd, name, &error) == (error.code ? -1 : 0));
+	*code = error.code;
+	if (error.code) {
+		CHECK(error.hint);
+		said = ncm_strdup(error.message);
+	}
 	ncm_error_clear(&error);
+	return said;
+}
+
+static void what_is_no_model_whatever_it_is_called(void)
+{
+	static const struct {
+		const char *name, *data;
+		size_t size;
+		const char *said; /* NULL: fine */
+	} cases[] = {
+	    {"download", BYTES("<!DOCTYPE html>\n<html><head><title> Sign\n  in </title>"),
+	     "download is no model but a web page: \"Sign in\""},
+	    {"m.bin", BYTES("\xef\xbb\xbf  <html><body><h1>Not found</h1> here</body>"),
+	     "m.bin is no model but a web page: \"Not found here\""},
+	    {"m.pt", BYTES("<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>"),
+	     "m.pt is no model but a web page: \"AccessDenied\""},
+	    {"m.weird", BYTES("{\"error\":{\"message\":\"Invalid\\ttoken\"}}"),
+	     "m.weird is no model but a JSON text: \"Invalid token\""},
+	    {"m.ckpt", BYTES("[1, 2]"), "m.ckpt is no model but a JSON text: \"[1, 2]\""},
+	    {"m.safetensors", BYTES("{\"error\":\"gated\"}"),
+	     "m.safetensors is not a safetensors file but a JSON text: \"gated\""},
+	    {"m.onnx", BYTES(""), "m.onnx is no model but empty"},
+	    {"m.bin", BYTES("version https://git-lfs.github.com/spec/v1\noid sha256:00\n"),
+	     "m.bin is no model but a Git LFS pointer"},
+	    {"tokenizer.json", BYTES("version https://git-lfs.github.com/spec/v1\noid sha256:00\n"),
+	     "tokenizer.json is not what its name says but a Git LFS pointer"},
+	    {"config.json", BYTES("<html><title>502</title>"),
+	     "config.json is not what its name says but a web page: \"502\""},
+	    {"config.json", BYTES(""), "config.json is not what its name says but empty"},
+	    {"config.json", BYTES("{\"a\":1}"), NULL},
+	    {"README.md", BYTES("<h1 align=\"center\">Model</h1>"), NULL},
+	    {"LICENSE", BYTES("{}"), NULL},
+	    {".gitattributes", BYTES(""), NULL},
+	    {"vocab.txt", BYTES("<s>\n<unk>\n"), NULL},
+	    {"dict", BYTES("<unk>\n<pad>\n"), NULL},
+	    {"m.bin", BYTES("<html>\0\1\2\3 numbers may begin so"), NULL},
+	    {"m.bin", BYTES("{\"\0\1\2\3 and so"), NULL},
+	    {"m.pt", BYTES("\x80\x02}q\0."), NULL},
+	    {"run.llamafile", BYTES("\177ELF\2\1\1"), NULL},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		enum ncm_errc code;
+		NCM_AUTO_FREE char *said = said_of(cases[i].name, cases[i].data, cases[i].size, &code);
+
+		if (!cases[i].said && said)
+			fprintf(stderr, "%s\n", said);
+		CHECK((said != NULL) == (cases[i].said != NULL));
+		if (said)
+			CHECK_STR(said, cases[i].said);
+		CHECK(!said || code == NCM_E_POLICY);
+	}
+}
+
+/* A zip of one stored entry, as torch.save writes them. */
+static void put_zip(struct ncm_buffer *zip, bool large)
+{
+	static const char name[] = "m/data.pkl", data[] = "\x80\x02}q\0.";
+	const size_t name_size = sizeof name - 1, data_size = sizeof data - 1;
+	size_t start, end;
+
+	ncm_buffer_add(zip, "PK\3\4\x14\0\0\0\0\0\0\0\0\0\0\0\0\0", 18);
+	put_number(zip, 4, data_size);
+	put_number(zip, 4, data_size);
+	put_number(zip, 4, name_size);
+	ncm_buffer_add(zip, name, name_size);
+	ncm_buffer_add(zip, data, data_size);
+	start = zip->size;
+	ncm_buffer_add(zip, "PK\1\2", 4);
+	put_zeros(zip, 24);
+	put_number(zip, 4, name_size);
+	put_zeros(zip, 14);
+	ncm_buffer_add(zip, name, name_size);
+	end = zip->size;
+	if (large) {
+		ncm_buffer_add(zip, "PK\6\6", 4);
+		put_number(zip, 8, 44);
+		put_zeros(zip, 12);
+		put_number(zip, 8, 1);
+		put_number(zip, 8, 1);
+		put_number(zip, 8, end - start);
+		put_number(zip, 8, start);
+		ncm_buffer_add(zip, "PK\6\7\0\0\0\0", 8);
+		put_number(zip, 8, end);
+		put_number(zip, 4, 1);
+	}
+	ncm_buffer_add(zip, "PK\5\6\0\0\0\0\1\0\1\0", 12);
+	put_number(zip, 4, large ? UINT32_MAX : end - start);
+	put_number(zip, 4, large ? UINT32_MAX : start);
+	put_number(zip, 2, 0);
+}
+
+static void a_zip_ends_with_its_directory(void)
+{
+	for (int large = 0; large < 2; large++) {
+		struct ncm_buffer zip = {0};
+		enum ncm_errc code;
+		char *said;
+
+		put_zip(&zip, large);
+		said = said_of("m.pt", zip.data, zip.size, &code);
+		if (said)
+			fprintf(stderr, "%s\n", said);
+		CHECK(!said);
+		for (size_t size = 60; size < zip.size; size++) {
+			said = said_of("m.ckpt", zip.data, size, &code);
+			CHECK(said && code == NCM_E_CHECKSUM &&
+			      strstr(said, "m.ckpt is truncated: it ends before its zip"));
+			free(said);
+		}
+		/* the directory is said to lie elsewhere */
+		if (large)
+			zip.data[zip.size - 22 - 12] = 1;
+		else
+			zip.data[zip.size - 6] = 1;
+		said = said_of("m.pt", zip.data, zip.size, &code);
+		CHECK(said && code == NCM_E_CHECKSUM && strstr(said, "m.pt is broken"));
+		free(said);
+		ncm_buffer_free(&zip);
+	}
+}
+
+static void a_cut_model_is_refused(void)
+{
+	static const char sound[] = "\x40\0\0\0\0\0\0\0"
+				    "{\"t\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}          1234";
+	enum ncm_errc code;
+	NCM_AUTO_FREE char *said = said_of("m.safetensors", sound, sizeof sound - 2, &code);
+
+	CHECK(said && code == NCM_E_CHECKSUM);
+	CHECK_STR(said, "m.safetensors is truncated: its tensors need 76 bytes, and it has 75");
+	CHECK(!said_of("m.safetensors", BYTES(sound), &code));
+	/* whatever it is called */
+	free(said);
+	said = said_of("m.bin", sound, sizeof sound - 2, &code);
+	CHECK(said && code == NCM_E_CHECKSUM);
 }
 
 static void what_cannot_be_read_is_an_error(void)
@@ -274,7 +410,9 @@ int main(void)
 {
 	RUN(formats_are_told_by_content);
 	RUN(names_promise_formats);
-	RUN(what_breaks_the_promise_is_not_installed);
+	RUN(what_is_no_model_whatever_it_is_called);
+	RUN(a_zip_ends_with_its_directory);
+	RUN(a_cut_model_is_refused);
 	RUN(what_cannot_be_read_is_an_error);
 	RUN(a_file_that_shrinks_is_cut);
 	RUN(models_are_told_by_their_tensors);

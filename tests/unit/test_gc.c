@@ -4,14 +4,14 @@
 
 #include "digest/checkpoint.h"
 #include "digest/tally.h"
-#include "store/intent.h"
+#include "store/staging.h"
 
 #define HEX_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define HEX_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define STAGING "ai/models/.ncmodel/staging/"
 
-static const struct ncm_gc_options at_once = {0, false, false};
-static const struct ncm_gc_options after_a_day = {86400, false, false};
+static const struct ncm_gc_options at_once = {.min_age = 0};
+static const struct ncm_gc_options after_a_day = {.min_age = 86400};
 
 /* A gc that has nothing to do. */
 static void expect_nothing(const struct ncm_gc_options *options)
@@ -100,7 +100,7 @@ static void use_manifest(const char *digest)
 
 static void a_partial_download_stays_while_somebody_may_want_it(void)
 {
-	const struct ncm_gc_options keep = {0, true, false}, all = {0, false, true};
+	const struct ncm_gc_options keep = {.keep_partial = true}, all = {.all_partial = true};
 	struct ncm_removal *removal;
 
 	begin();

@@ -6,14 +6,19 @@
 
 #include <ncmodel/limits.h>
 
-static bool parses(const char *text)
+static bool parses_bytes(const char *text, size_t size)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	NCM_AUTO_JSON json_t *value = ncm_json_parse(text, strlen(text), "test", NCM_E_MANIFEST, &err);
+	NCM_AUTO_JSON json_t *value = ncm_json_parse(text, size, "test", NCM_E_MANIFEST, &err);
 
 	CHECK(value || err.code == NCM_E_MANIFEST);
 	ncm_error_clear(&err);
 	return value != NULL;
+}
+
+static bool parses(const char *text)
+{
+	return parses_bytes(text, strlen(text));
 }
 
 static void hostile_texts_are_refused(void)
@@ -28,6 +33,33 @@ static void hostile_texts_are_refused(void)
 	CHECK(!parses("{\"a\": \"\\u0000\"}"));
 	CHECK(!parses("{} x"));
 	CHECK(!parses(""));
+}
+
+/* jansson passes over one behind a number. */
+static void a_nul_byte_is_refused_wherever_it_stands(void)
+{
+	static const char text[] = "{\"a\": [1\n, 2]}\n";
+	const size_t size = sizeof text - 1;
+
+	CHECK(parses_bytes(text, size));
+	for (size_t at = 0; at <= size; at++) {
+		char changed[sizeof text];
+
+		memcpy(changed, text, at);
+		changed[at] = '\0';
+		memcpy(changed + at + 1, text + at, size - at);
+		CHECK(!parses_bytes(changed, size + 1));
+	}
+}
+
+static void a_nul_byte_is_told_with_its_line(void)
+{
+	static const char text[] = "{\n\"a\": 1\0\n}";
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	CHECK(!ncm_json_parse(text, sizeof text - 1, "test", NCM_E_MANIFEST, &err));
+	CHECK_STR(err.message, "test:2: not valid JSON: it holds a NUL byte");
+	ncm_error_clear(&err);
 }
 
 static void nesting_is_bounded(void)
@@ -100,6 +132,8 @@ static void foreign_bytes_become_valid_json(void)
 int main(void)
 {
 	RUN(hostile_texts_are_refused);
+	RUN(a_nul_byte_is_refused_wherever_it_stands);
+	RUN(a_nul_byte_is_told_with_its_line);
 	RUN(nesting_is_bounded);
 	RUN(members_of_another_type_count_as_absent);
 	RUN(a_path_finds_its_line);

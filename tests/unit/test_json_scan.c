@@ -9,41 +9,6 @@
 #include <ncmodel/limits.h>
 
 /* A value as a tree, made of what the scan hands on. */
-static json_t *tree_of(struct ncm_json_scan *scan)
-{
-	struct ncm_arena arena = {0};
-	struct ncm_json_part part, key;
-	json_t *tree = NULL;
-
-	switch (ncm_json_scan_next(scan)) {
-	case NCM_JSON_OBJECT:
-		tree = json_object();
-		ncm_json_scan_enter(scan);
-		while (ncm_json_scan_key(scan, &key)) {
-			NCM_AUTO_FREE char *name = ncm_strndup(key.text, key.size);
-
-			json_object_set_new(tree, name, tree_of(scan));
-		}
-		break;
-	case NCM_JSON_ARRAY:
-		tree = json_array();
-		ncm_json_scan_enter(scan);
-		while (ncm_json_scan_item(scan))
-			json_array_append_new(tree, tree_of(scan));
-		break;
-	default:
-		if (!ncm_json_scan_value(scan, &part))
-			break;
-		tree = part.kind == NCM_JSON_STRING    ? json_string(ncm_json_part_decode(&part, &arena))
-		       : part.kind == NCM_JSON_INTEGER ? json_integer(ncm_json_part_integer(&part))
-		       : part.kind == NCM_JSON_REAL    ? json_real(ncm_json_part_number(&part))
-		       : part.kind == NCM_JSON_NULL    ? json_null()
-						       : json_boolean(part.kind == NCM_JSON_TRUE);
-	}
-	ncm_arena_free(&arena);
-	return tree;
-}
-
 static json_t *scanned(const char *text, size_t size)
 {
 	/* At the end of its memory, so that a byte read too far is found out. */
@@ -54,7 +19,7 @@ static json_t *scanned(const char *text, size_t size)
 
 	copied[size] = '\0';
 	scan = ncm_json_scan_new(copied, size);
-	tree = tree_of(scan);
+	tree = ncm_json_scan_tree(scan);
 	if (!ncm_json_scan_end(scan)) {
 		CHECK(ncm_json_scan_fault(scan));
 		CHECK(ncm_json_scan_place(scan) >= copied && ncm_json_scan_place(scan) <= copied + size);

@@ -12,6 +12,7 @@ static struct ncm_lock_entry entry(const char *uri, struct ncm_lock_file *file)
 {
 	file->path = (char *)"a.gguf";
 	file->role = (char *)"weights";
+	file->has_size = true;
 	file->size = 12;
 	file->has_sha256 = ncm_sha256_parse(DIGEST, &file->sha256) == 0;
 	return (struct ncm_lock_entry){.uri = (char *)uri,
@@ -104,11 +105,10 @@ static void other_keys_and_entries_stay(void)
 		   "{\"z-mine\": {\"n\": 0.5}, \"schema_version\": 1, \"entries\": {"
 		   "\"hf:o/r/x\": {\"trust\": \"manifest\", \"files\": [], \"note\": \"keep\"},"
 		   "\"hf:o/r/a.gguf\": {\"trust\": \"manifest\", \"digest\": null, \"files\": "
-		   "[{\"path\": \"a.gguf\", \"size\": null, \"git_sha1\": \"cafe\"}]}}}");
+		   "[{\"path\": \"a.gguf\", \"size\": null, \"x-mine\": \"cafe\"}]}}}");
 	CHECK(save(path, "hf:o/r/a.gguf", NULL) == 0);
 	text = temp_read(folder, "ncmodel.lock");
-	CHECK(strstr(text, "\"note\": \"keep\"") && strstr(text, "\"git_sha1\": \"cafe\"") &&
-	      strstr(text, "\"n\": 0.5"));
+	CHECK(strstr(text, "\"note\": \"keep\"") && strstr(text, "\"x-mine\": \"cafe\"") && strstr(text, "\"n\": 0.5"));
 	CHECK(strstr(text, "\"trust\": \"upstream\"") && strstr(text, "\"trust\": \"manifest\""));
 	/* Sorted keys: the same lock is the same text. */
 	places[0] = strstr(text, "\"entries\"");
@@ -119,6 +119,101 @@ static void other_keys_and_entries_stay(void)
 	for (size_t i = 0; i < 5; i++)
 		CHECK(places[i] && (i == 0 || places[i - 1] < places[i]));
 	CHECK(text[strlen(text) - 1] == '\n');
+	temp_remove(folder);
+}
+
+static const struct ncm_lock_file *only_file(const struct ncm_lock *lock, const char *uri)
+{
+	const struct ncm_lock_entry *found = ncm_lock_find(lock, uri);
+
+	CHECK(found && found->file_count == 1);
+	return &found->files[0];
+}
+
+/* Older versions wrote zeros for what they did not know. */
+static void zeros_of_older_versions_are_not_known(void)
+{
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+#define EMPTY "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	char *folder = temp_folder();
+	NCM_AUTO_FREE char *path = ncm_path_join(folder, "ncmodel.lock");
+	struct ncm_lock *lock;
+
+	temp_write(
+	    folder, "ncmodel.lock",
+	    "{\"schema_version\": 1, \"entries\": {"
+	    "\"zero\": {\"trust\": \"upstream\", \"files\": [{\"path\": \"a\", \"size\": 7, \"sha256\": \"" ZEROS
+	    "\"}]},"
+	    "\"size\": {\"trust\": \"upstream\", \"files\": [{\"path\": \"a\", \"size\": 0, \"sha256\": \"" DIGEST
+	    "\"}]},"
+	    "\"empty\": {\"trust\": \"upstream\", \"files\": [{\"path\": \"a\", \"size\": 0, \"sha256\": \"" EMPTY
+	    "\"}]},"
+	    "\"null\": {\"trust\": \"upstream\", \"files\": [{\"path\": \"a\", \"size\": null, \"sha256\": null}]}}}");
+	lock = ncm_lock_load(path, NULL);
+	CHECK(lock && lock->count == 4);
+	CHECK(!only_file(lock, "zero")->has_sha256 && only_file(lock, "zero")->has_size);
+	CHECK(only_file(lock, "size")->has_sha256 && !only_file(lock, "size")->has_size);
+	CHECK(only_file(lock, "empty")->has_sha256 && only_file(lock, "empty")->has_size);
+	CHECK(!only_file(lock, "null")->has_sha256 && !only_file(lock, "null")->has_size);
+	ncm_lock_free(lock);
+	temp_remove(folder);
+}
+
+static void no_zeros_are_written(void)
+{
+	char *folder = temp_folder();
+	NCM_AUTO_FREE char *path = ncm_path_join(folder, "ncmodel.lock"), *text = NULL;
+	struct ncm_lock *lock = ncm_lock_load(path, NULL);
+	struct ncm_lock_file file = {.path = (char *)"a", .has_sha256 = true};
+	const struct ncm_lock_entry made = {
+	    .uri = (char *)"hf:o/r/a", .trust = (char *)"upstream", .files = &file, .file_count = 1};
+
+	ncm_lock_put(lock, &made);
+	CHECK(ncm_lock_save(lock, (const char *const *)&made.uri, 1, NULL) == 0);
+	text = temp_read(folder, "ncmodel.lock");
+	CHECK(strstr(text, "\"sha256\": null") && strstr(text, "\"size\": null") && !strstr(text, "git_sha1"));
+	ncm_lock_free(lock);
+	temp_remove(folder);
+}
+
+/* Of a small file of the Hub it is all that is known beforehand. */
+static void a_git_digest_is_kept(void)
+{
+	char *folder = temp_folder();
+	NCM_AUTO_FREE char *path = ncm_path_join(folder, "ncmodel.lock");
+	struct ncm_lock *lock = ncm_lock_load(path, NULL);
+	struct ncm_lock_file file = {.path = (char *)"a", .has_size = true, .has_git_sha1 = true};
+	const struct ncm_lock_entry made = {
+	    .uri = (char *)"hf:o/r/a", .trust = (char *)"upstream", .files = &file, .file_count = 1};
+
+	CHECK(ncm_sha1_parse("e69de29bb2d1d6434b8b29ae775ad8c2e48c5391", &file.git_sha1) == 0);
+	ncm_lock_put(lock, &made);
+	CHECK(ncm_lock_save(lock, (const char *const *)&made.uri, 1, NULL) == 0);
+	ncm_lock_free(lock);
+	lock = ncm_lock_load(path, NULL);
+	CHECK(lock && only_file(lock, "hf:o/r/a")->has_git_sha1 && only_file(lock, "hf:o/r/a")->has_size);
+	CHECK_U64(only_file(lock, "hf:o/r/a")->git_sha1.bytes[0], 0xe6);
+	ncm_lock_free(lock);
+	temp_write(folder, "ncmodel.lock",
+		   "{\"entries\": {\"a\": {\"trust\": \"upstream\", \"files\": [{\"path\": \"a\", \"git_sha1\": "
+		   "\"cafe\"}]}}}");
+	CHECK(!ncm_lock_load(path, NULL));
+	temp_remove(folder);
+}
+
+static void an_entry_without_files_pins_nothing(void)
+{
+	char *folder = temp_folder();
+	NCM_AUTO_FREE char *path = ncm_path_join(folder, "ncmodel.lock");
+	const struct ncm_lock_entry made = {.uri = (char *)"hf:o/r/b", .trust = (char *)"upstream"};
+	struct ncm_lock *lock;
+
+	temp_write(folder, "ncmodel.lock", "{\"entries\": {\"hf:o/r/a\": {\"trust\": \"upstream\", \"files\": []}}}");
+	lock = ncm_lock_load(path, NULL);
+	CHECK(lock && lock->count == 0);
+	ncm_lock_put(lock, &made);
+	CHECK(lock->count == 0 && !ncm_lock_find(lock, "hf:o/r/b"));
+	ncm_lock_free(lock);
 	temp_remove(folder);
 }
 
@@ -217,6 +312,10 @@ int main(void)
 	RUN(no_file_is_an_empty_lock);
 	RUN(put_replaces);
 	RUN(other_keys_and_entries_stay);
+	RUN(zeros_of_older_versions_are_not_known);
+	RUN(no_zeros_are_written);
+	RUN(a_git_digest_is_kept);
+	RUN(an_entry_without_files_pins_nothing);
 	RUN(urls_lose_their_secrets);
 	RUN(broken_locks_are_refused_and_stay);
 	RUN(many_writers_lose_nothing);

@@ -331,6 +331,7 @@ static void places(void)
 	    {{"hf:o/r/v.safetensors", "hf:o/q/w.safetensors"}, {"", ""}, {pin_a, pin_b}, false},
 	    {{"hf:o/r/v.safetensors", "civitai:12"}, {"", ",\"name\":\"V.safetensors\""}, {pin_a, pin_b}, true},
 	    {{"hf:o/r@main", "hf:o/q@main"}, {",\"name\":\"d\"", ",\"name\":\"d\""}, {"", ""}, false},
+	    {{"hf:o/r@main", "civitai:12"}, {",\"name\":\"d\"", ",\"name\":\"D\""}, {"", ""}, true},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -343,6 +344,46 @@ static void places(void)
 		CHECK((strstr(message, "$.models[1].files[0].to[0]: the same place as at ") != NULL) == cases[i].clash);
 		CHECK(cases[i].clash || !*message);
 	}
+}
+
+/* A file where another needs a folder is told whichever of them comes first. */
+static void a_file_in_the_place_of_a_folder(void)
+{
+	const char *form =
+	    "{\"id\":\"%s\",\"name\":\"A\",\"kind\":\"vae\",\"use_cases\":[],\"files\":[{\"from\":[\"%s\"],"
+	    "\"to\":[{\"store\":\"s\",\"name\":\"%s\"}]}]}";
+	const struct {
+		const char *from[2], *name[2], *fault;
+	} cases[] = {
+	    {{"civitai:1", "civitai:2"}, {"d/x", "d/x/y"}, "a folder is needed in the place of the file at "},
+	    {{"civitai:1", "civitai:2"}, {"d/x/y", "d/x"}, "a file in the place of the folder that is needed at "},
+	    {{"civitai:1", "civitai:2"}, {"D/X", "d/x/y/z"}, "a folder is needed in the place of the file at "},
+	    {{"civitai:1", "civitai:1"}, {"d/x", "d/x/y"}, "a folder is needed in the place of the file at "},
+	    {{"civitai:1", "hf:o/r@main"}, {"d/x", "d/x/y"}, "a folder is needed in the place of the file at "},
+	    {{"civitai:1", "hf:o/r/a-00001-of-00002.gguf"}, {"d/x", "d/x"}, "the same place as at "},
+	    {{"civitai:1", "civitai:2"}, {"d/x", "d/xy"}, NULL},
+	    {{"civitai:1", "civitai:2"}, {"d/x", "d/x.y/z"}, NULL},
+	    {{"hf:o/r@main", "civitai:2"}, {"d/x", "d/x/y"}, NULL},
+	    {{"hf:o/r/a-00001-of-00002.gguf", "civitai:2"}, {"d/x", "d/x/y"}, NULL},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		NCM_AUTO_FREE char *first = temp_format(form, "a", cases[i].from[0], cases[i].name[0]);
+		NCM_AUTO_FREE char *second = temp_format(form, "b", cases[i].from[1], cases[i].name[1]);
+		NCM_AUTO_FREE char *both = ncm_asprintf("%s,\n%s", first, second);
+		NCM_AUTO_FREE char *part = ncm_asprintf("$.models[1].files[0].to[0]: %s", cases[i].fault);
+
+		expect_fault(both, cases[i].fault ? part : "");
+	}
+}
+
+/* Of one model, a file may lie where a variant of it, which is another choice, needs a folder. */
+static void a_variant_may_need_a_folder_where_its_model_has_a_file(void)
+{
+	expect_fault("{\"id\":\"a\",\"name\":\"A\",\"kind\":\"llm\",\"use_cases\":[],\"files\":[{\"from\":["
+		     "\"civitai:1\"],\"to\":[{\"store\":\"s\",\"name\":\"d/x\"}]}],\"variants\":[{\"name\":\"v\","
+		     "\"files\":[{\"from\":[\"civitai:2\"],\"to\":[{\"store\":\"s\",\"name\":\"d/x/y\"}]}]}]}",
+		     "");
 }
 
 static void a_variant_may_share_its_models_place(void)
@@ -416,6 +457,139 @@ static void profiles(void)
 	stop();
 }
 
+enum shape { SOUND, ONE_ID, NOTHING_IS_REQUIRED, ONE_PLACE, A_FOLDER_IN_THE_WAY, SHAPES };
+
+static double seconds_for(enum shape shape, size_t count)
+{
+	struct ncm_buffer text = {0};
+	NCM_AUTO_FREE char *message = NULL;
+	double start;
+
+	for (size_t i = 0; i < count; i++)
+		ncm_buffer_printf(
+		    &text,
+		    "%s{\"id\":\"m%zu\",\"name\":\"A\",\"kind\":\"llm\",\"use_cases\":[],\"requires\":[%s],\n"
+		    "\"files\":[{\"from\":[\"hf:o/r/m%zu.gguf\"],\"to\":[{\"store\":\"s\",\"name\":\"%s%zu%s\"}]}]}",
+		    i > 0 ? "," : "", shape == ONE_ID ? 0 : i, shape == NOTHING_IS_REQUIRED ? "\"none\"" : "", i,
+		    shape == A_FOLDER_IN_THE_WAY ? "d/" : "m",
+		    shape == ONE_PLACE             ? 0
+		    : shape == A_FOLDER_IN_THE_WAY ? i / 2
+						   : i,
+		    shape == A_FOLDER_IN_THE_WAY && i % 2 ? "/x" : "");
+	start = ncm_monotonic();
+	message = load_message(text.data);
+	start = ncm_monotonic() - start;
+	CHECK((*message == '\0') == (shape == SOUND));
+	ncm_buffer_free(&text);
+	return start;
+}
+
+/* Nor do faults beyond those that are told cost a search each. */
+static void many_models_take_no_longer_than_reading_them(void)
+{
+	for (enum shape shape = SOUND; shape < SHAPES; shape++) {
+		const double few = seconds_for(shape, 1000), many = seconds_for(shape, 10000);
+
+		if (many >= 30 * few + 0.5)
+			fprintf(stderr, "shape %d: %.3f s for 1000, %.3f s for 10000\n", (int)shape, few, many);
+		CHECK(many < 30 * few + 0.5);
+	}
+}
+
+static void write_profile(const char *profile, const char *models)
+{
+	NCM_AUTO_FREE char *name = ncm_asprintf("%s/phase-1-high.json", profile);
+	NCM_AUTO_FREE char *text =
+	    ncm_asprintf("{\"schema_version\":1,\"profile\":\"%s\",\"phase\":1,\"priority\":\"high\",\"models\":[%s]}",
+			 profile, models);
+
+	temp_write(folder, name, text);
+}
+
+static struct ncm_catalog *load_two(struct ncm_error *err)
+{
+	char *more[] = {(char *)"theirs"};
+
+	config.more_profiles = more;
+	config.more_profile_count = 1;
+	return ncm_catalog_load(&config, err);
+}
+
+static void an_id_belongs_to_its_profile(void)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	NCM_AUTO_FREE char *a = model("a", "Mine", "", ""), *other = model("a", "Theirs", "", "");
+	NCM_AUTO_FREE char *needs = model("b", "B", "", ",\"requires\":[\"a\"]");
+	NCM_AUTO_FREE char *mine = ncm_asprintf("%s,%s", a, needs);
+	NCM_AUTO_FREE char *circle = model("b", "B", "", ",\"requires\":[\"b\"]");
+	struct ncm_catalog *catalog;
+
+	start();
+	write_profile("mine", mine);
+	write_profile("theirs", other);
+	catalog = load_two(&err);
+	CHECK(catalog && catalog->count == 3);
+	CHECK_STR(catalog->models[0].profile, "mine");
+	CHECK_STR(catalog->models[2].profile, "theirs");
+	CHECK_STR(catalog->models[2].id, "a");
+	ncm_catalog_free(catalog);
+	/* What only the other profile has will do; what neither has will not. */
+	write_profile("mine", needs);
+	catalog = load_two(&err);
+	CHECK(catalog && catalog->count == 2);
+	ncm_catalog_free(catalog);
+	write_profile("theirs", circle);
+	CHECK(!load_two(&err));
+	CHECK(strstr(err.message, "mine/phase-1-high.json"));
+	CHECK(strstr(err.message, "$.models[0].requires[0]: no model has the id \"a\""));
+	CHECK(strstr(err.message, "$.models[0].requires: a circle: b requires b"));
+	ncm_error_clear(&err);
+	stop();
+}
+
+/* Each profile is good on its own; what is wanted together, the plan looks at. */
+static void profiles_may_want_one_place(void)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	NCM_AUTO_FREE char *a = model("a", "A", ",\"sha256\":\"" DIGEST_A "\"", "");
+	NCM_AUTO_FREE char *b = model("a", "A", ",\"sha256\":\"" DIGEST_B "\"", "");
+	struct ncm_catalog *catalog;
+
+	start();
+	write_profile("mine", a);
+	write_profile("theirs", b);
+	catalog = load_two(&err);
+	CHECK(catalog && catalog->count == 2);
+	ncm_catalog_free(catalog);
+	stop();
+}
+
+static void all_shipped_profiles_load_together(void)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	char *others[] = {(char *)"nebula-rtx3060", (char *)"nc-dev-rtx4090", (char *)"nexus", (char *)"vector-weight"};
+	struct ncm_config all = {.data_dir = getenv("NCMODEL_DATADIR"),
+				 .profile = (char *)"noa",
+				 .more_profiles = others,
+				 .more_profile_count = 4};
+	struct ncm_catalog *catalog = ncm_catalog_load(&all, &err);
+	size_t sum = catalog ? catalog->count : 0;
+
+	if (!catalog)
+		fprintf(stderr, "%s\n", err.message);
+	CHECK(catalog);
+	ncm_catalog_free(catalog);
+	for (size_t i = 0; i < 5; i++) {
+		const struct ncm_config one = {.data_dir = all.data_dir, .profile = i < 4 ? others[i] : all.profile};
+
+		catalog = ncm_catalog_load(&one, &err);
+		CHECK(catalog && catalog->count <= sum);
+		sum -= catalog->count;
+		ncm_catalog_free(catalog);
+	}
+	CHECK_U64(sum, 0);
+}
+
 static void the_shipped_profiles_load(void)
 {
 	struct ncm_strings names = {0};
@@ -450,10 +624,16 @@ int main(void)
 	RUN(ids);
 	RUN(ids_over_the_phases);
 	RUN(places);
+	RUN(a_file_in_the_place_of_a_folder);
+	RUN(a_variant_may_need_a_folder_where_its_model_has_a_file);
 	RUN(a_variant_may_share_its_models_place);
 	RUN(archives);
 	RUN(phase_and_profile_agree_with_their_place);
 	RUN(profiles);
+	RUN(many_models_take_no_longer_than_reading_them);
+	RUN(an_id_belongs_to_its_profile);
+	RUN(profiles_may_want_one_place);
+	RUN(all_shipped_profiles_load_together);
 	RUN(the_shipped_profiles_load);
 	return 0;
 }

@@ -3,11 +3,13 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "digest/name.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <ncmodel/limits.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -82,10 +84,10 @@ static void hostile_names_are_refused(void)
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
 		CHECK(ncm_path_check(good[i], NULL));
 	memset(text, 'a', sizeof text);
-	text[200] = '\0';
+	text[NCM_LIMIT_NAME_BYTES] = '\0';
 	CHECK(ncm_path_check(text, NULL));
-	text[200] = 'a';
-	text[201] = '\0';
+	text[NCM_LIMIT_NAME_BYTES] = 'a';
+	text[NCM_LIMIT_NAME_BYTES + 1] = '\0';
 	CHECK(!ncm_path_check(text, NULL));
 	for (size_t i = 0; i < sizeof text; i += 2)
 		memcpy(text + i, "a/", 2);
@@ -133,6 +135,67 @@ static void server_names_are_made_safe(void)
 	safe_name("CON", "_CON");
 	safe_name("a\x1b[1m?.gguf. ", "a_[1m_.gguf");
 	safe_name("models.json", "_models.json");
+}
+
+/* `size` bytes: as many of `letter` (one character of UTF-8) as fit before `ending`. The caller frees it. */
+static char *long_name(const char *letter, size_t size, const char *ending)
+{
+	char *name = ncm_calloc(size + 1, 1);
+	size_t at = 0;
+
+	while (at + strlen(letter) + strlen(ending) <= size)
+		at += strlen(strcpy(name + at, letter));
+	strcpy(name + at, ending);
+	return name;
+}
+
+static void names_that_fit_are_kept_whole(void)
+{
+	for (size_t size = 190; size <= NCM_LIMIT_NAME_BYTES; size++) {
+		NCM_AUTO_FREE char *name = long_name("a", size, ".safetensors");
+
+		safe_name(name, name);
+	}
+}
+
+static void check_shortened(const char *name, const char *ending)
+{
+	NCM_AUTO_FREE char *safe = ncm_path_safe_name(name);
+	NCM_AUTO_FREE char *other_name = ncm_strdup(name);
+	NCM_AUTO_FREE char *other = NULL;
+
+	/* Another name, by a letter in the middle of what goes. */
+	other_name[strlen(name) - strlen(ending) - 2] ^= 1;
+	other = ncm_path_safe_name(other_name);
+	CHECK(ncm_path_check(safe, NULL) && ncm_path_check(other, NULL));
+	CHECK(strlen(safe) <= NCM_LIMIT_NAME_BYTES && strlen(safe) > NCM_LIMIT_NAME_BYTES - 4);
+	CHECK_STR(safe + strlen(safe) - strlen(ending), ending);
+	CHECK_STR(other + strlen(other) - strlen(ending), ending);
+	CHECK(strcmp(safe, other) != 0);
+}
+
+static void longer_names_keep_their_ending_and_stay_two(void)
+{
+	static const char *const letters[] = {"a", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+	static const char *const endings[] = {".safetensors", ".gguf", ".tar.gz", ""};
+
+	for (size_t i = 0; i < 4 * 4; i++) {
+		for (size_t size = 300; size < 305; size++) {
+			NCM_AUTO_FREE char *name = long_name(letters[i / 4], size, endings[i % 4]);
+
+			check_shortened(name, endings[i % 4]);
+		}
+	}
+}
+
+static void what_is_shortened_is_no_name_of_a_device(void)
+{
+	NCM_AUTO_FREE char *tail = long_name("x", 300, ".gguf");
+	NCM_AUTO_FREE char *name = ncm_asprintf("con.%s", tail);
+	NCM_AUTO_FREE char *safe = ncm_path_safe_name(name);
+
+	CHECK(strncmp(safe, "_con.", 5) == 0 && strlen(safe) <= NCM_LIMIT_NAME_BYTES);
+	CHECK(ncm_path_check(safe, NULL));
 }
 
 static void paths_become_absolute(void)
@@ -196,6 +259,9 @@ int main(void)
 	RUN(hostile_names_are_refused);
 	RUN(names_that_fold_together_are_found);
 	RUN(server_names_are_made_safe);
+	RUN(names_that_fit_are_kept_whole);
+	RUN(longer_names_keep_their_ending_and_stay_two);
+	RUN(what_is_shortened_is_no_name_of_a_device);
 	RUN(paths_become_absolute);
 	RUN(nothing_opens_outside);
 	RUN(nothing_opens_outside_without_openat2); /* last: the filter stays */

@@ -121,8 +121,8 @@ static void words_and_numbers_that_readers_cannot_read(void)
 	const json_t *entry;
 
 	start();
-	made.use_cases = (struct ncm_strings){use_cases, 4};
-	made.tags = (struct ncm_strings){tags, 2};
+	made.use_cases = (struct ncm_strings){.items = use_cases, .count = 4};
+	made.tags = (struct ncm_strings){.items = tags, .count = 2};
 	made.performance_score = NAN;
 	made.cost_score = 1.5;
 	made.vram_gb = INFINITY;
@@ -134,7 +134,7 @@ static void words_and_numbers_that_readers_cannot_read(void)
 	CHECK(ncm_registry_put(path, &made, NULL) == 0);
 	made.id = (char *)"image";
 	made.kind = (char *)"llm";
-	made.use_cases = (struct ncm_strings){use_cases, 1};
+	made.use_cases = (struct ncm_strings){.items = use_cases, .count = 1};
 	CHECK(ncm_registry_put(path, &made, NULL) == 0);
 	value = document();
 	entry = entry_of(value, 0);
@@ -339,7 +339,7 @@ static void a_model_is_read_as_it_was_put(void)
 	made.dimensions = 768;
 	made.vram_gb = 6.5;
 	made.trust = (char *)"upstream";
-	made.tags = (struct ncm_strings){tags, 1};
+	made.tags = (struct ncm_strings){.items = tags, .count = 1};
 	CHECK(ncm_registry_put(path, &made, NULL) == 0);
 	registry = ncm_registry_read(path, NULL);
 	got = &registry->models[0];
@@ -457,25 +457,26 @@ static void selection(void)
 	CHECK(ncm_registry_select(registry, &(struct ncm_selector){.phases = 2}, &chosen, &count, NULL) == 0);
 	CHECK_U64(count, 0);
 	free(chosen);
-	CHECK(ncm_registry_select(registry, &(struct ncm_selector){.names = {(char **)&unknown, 1}}, &chosen, &count,
-				  &err) < 0);
+	CHECK(ncm_registry_select(registry, &(struct ncm_selector){.names = {.items = (char **)&unknown, .count = 1}},
+				  &chosen, &count, &err) < 0);
 	ncm_registry_free(registry);
 	made.phase = 1;
 	made.source = (char *)"hf:o/r/w.gguf@0123456789";
 	CHECK(ncm_registry_put(path, &made, NULL) == 0);
 	registry = ncm_registry_read(path, NULL);
-	CHECK(ncm_registry_select(
-		  registry,
-		  &(struct ncm_selector){.names = {(char **)&uri, 1}, .sources = {(char **)&hf, 1}, .phases = 2},
-		  &chosen, &count, NULL) == 0);
+	CHECK(ncm_registry_select(registry,
+				  &(struct ncm_selector){.names = {.items = (char **)&uri, .count = 1},
+							 .sources = {.items = (char **)&hf, .count = 1},
+							 .phases = 2},
+				  &chosen, &count, NULL) == 0);
 	CHECK_U64(count, 1);
 	free(chosen);
-	CHECK(ncm_registry_select(registry, &(struct ncm_selector){.names = {(char **)&file_name, 1}}, &chosen, &count,
-				  NULL) == 0);
+	CHECK(ncm_registry_select(registry, &(struct ncm_selector){.names = {.items = (char **)&file_name, .count = 1}},
+				  &chosen, &count, NULL) == 0);
 	CHECK_U64(count, 1);
 	free(chosen);
-	CHECK(ncm_registry_select(registry, &(struct ncm_selector){.names = {(char **)&unknown, 1}}, &chosen, &count,
-				  &err) < 0);
+	CHECK(ncm_registry_select(registry, &(struct ncm_selector){.names = {.items = (char **)&unknown, .count = 1}},
+				  &chosen, &count, &err) < 0);
 	CHECK(err.code == NCM_E_USAGE);
 	CHECK_STR(err.message, "no installed model is called \"b\"");
 	CHECK(ncm_registry_select(registry, &(struct ncm_selector){.variant = "q8"}, &chosen, &count, &err) < 0);

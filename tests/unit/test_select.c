@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/buffer.h"
+#include "base/file.h"
+#include "base/mem.h"
 #include "base/strings.h"
 #include "check.h"
 #include "temp.h"
@@ -74,7 +76,7 @@ static void expect(struct ncm_selector selector, const char *ids)
 
 static struct ncm_strings words(char **items, size_t count)
 {
-	return (struct ncm_strings){items, count};
+	return (struct ncm_strings){.items = items, .count = count};
 }
 static struct ncm_strings word(const char *const *text)
 {
@@ -263,14 +265,101 @@ static void pins_and_ids_of_spelled_sources(void)
 	ncm_catalog_free(catalog);
 }
 
+static void add_other_profile(char *folder)
+{
+	temp_write(
+	    folder, "other/phase-1-high.json",
+	    "{\"schema_version\":1,\"profile\":\"other\",\"phase\":1,\"priority\":\"high\",\"models\":["
+	    "{\"id\":\"coder\",\"name\":\"Other Coder\",\"kind\":\"llm\",\"use_cases\":[],\"requires\":[\"base\"],"
+	    "\"files\":[{\"from\":[\"ollama:coder:7b\"]}]},"
+	    "{\"id\":\"base\",\"name\":\"Other Base\",\"kind\":\"llm\",\"use_cases\":[],\"requires\":[\"root\"],"
+	    "\"files\":[{\"from\":[\"ollama:base:7b\"]}]}]}");
+}
+
+/* Each requires what its own profile has, and only what it has not from another. */
+static void a_name_means_that_id_in_every_profile(void)
+{
+	char *folder = temp_folder(), *more[] = {(char *)"other"};
+	const char *coder = "coder", *name = "other coder";
+	const struct ncm_config config = {.data_dir = getenv("NCMODEL_DATADIR"),
+					  .profile = (char *)"mine",
+					  .more_profiles = more,
+					  .more_profile_count = 1,
+					  .manifest_dirs = &folder,
+					  .manifest_dir_count = 1};
+	NCM_AUTO_FREE char *both = NULL, *one = NULL;
+	struct ncm_selector selector = {.names = word(&coder)};
+
+	temp_write(folder, "mine/phase-1-high.json", phase_1);
+	temp_write(folder, "mine/phase-2-medium.json", phase_2);
+	add_other_profile(folder);
+	catalog = ncm_catalog_load(&config, NULL);
+	CHECK(catalog);
+	both = chosen(&selector, NULL);
+	CHECK_STR(both, "coder coder +base +base +root");
+	selector.names = word(&name);
+	one = chosen(&selector, NULL);
+	CHECK_STR(one, "coder +base +root");
+	CHECK(!catalog->models[2].required_only && catalog->models[5].required_only);
+	ncm_catalog_free(catalog);
+	temp_remove(folder);
+}
+
+static struct ncm_catalog *many_models(size_t count)
+{
+	struct ncm_catalog *made = ncm_calloc(1, sizeof *made);
+
+	made->models = ncm_calloc(count, sizeof *made->models);
+	made->count = count;
+	for (size_t i = 0; i < count; i++) {
+		struct ncm_model *model = &made->models[i];
+
+		model->id = ncm_asprintf("m-%zu", i);
+		model->name = ncm_asprintf("Model %zu", i);
+		model->files = ncm_calloc(1, sizeof *model->files);
+		model->file_count = 1;
+		ncm_strings_add(&model->files->from, "ollama:x");
+	}
+	return made;
+}
+
+static double seconds_to_choose_all_by_name(size_t count)
+{
+	struct ncm_selector selector = {0};
+	struct ncm_model **models = NULL;
+	size_t chosen_count = 0;
+	double start;
+
+	catalog = many_models(count);
+	for (size_t i = 0; i < count; i++)
+		ncm_strings_add(&selector.names, i % 2 ? catalog->models[i].id : catalog->models[i].name);
+	start = ncm_monotonic();
+	CHECK(ncm_select(catalog, &selector, &models, &chosen_count, NULL) == 0);
+	start = ncm_monotonic() - start;
+	CHECK_U64(chosen_count, count);
+	free(models);
+	ncm_strings_free(&selector.names);
+	ncm_catalog_free(catalog);
+	return start;
+}
+
+static void thousands_may_be_named(void)
+{
+	const double few = seconds_to_choose_all_by_name(3000), many = seconds_to_choose_all_by_name(30000);
+
+	CHECK(many < 30 * few + 0.3);
+}
+
 int main(void)
 {
 	RUN(names);
 	RUN(an_unknown_name_gets_the_nearest);
 	RUN(filters);
+	RUN(a_name_means_that_id_in_every_profile);
 	RUN(variants);
 	RUN(sources_spelled_out);
 	RUN(what_cannot_be_placed_is_refused);
 	RUN(pins_and_ids_of_spelled_sources);
+	RUN(thousands_may_be_named);
 	return 0;
 }

@@ -123,10 +123,10 @@ static void test_other_hosts(void)
 
 static void test_ids(void)
 {
-	check_names("civitai:128713", "civitai-128713", "civitai:128713");
-	check_names("https://civitai.com/models/4384?modelVersionId=128713", "civitai-4384-128713",
+	check_names("civitai:128713", "civitai:128713", "civitai:128713");
+	check_names("https://civitai.com/models/4384?modelVersionId=128713", "civitai:4384@128713",
 		    "civitai:4384@128713");
-	check_names("civitai:1?fileId=7", "civitai-1", "civitai:1");
+	check_names("civitai:1?fileId=7", "civitai:1-fileId=7-1c9c64a0", "civitai:1");
 }
 
 static const char one_file[] =

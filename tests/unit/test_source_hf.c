@@ -124,10 +124,11 @@ static void test_other_hosts(void)
 
 static void test_ids(void)
 {
-	check_names("hf:org/repo/sub/File-Q4_K_M.gguf@v1", "file-q4_k_m.gguf", "File-Q4_K_M.gguf");
-	check_names("hf:org/Repo-GGUF", "repo-gguf", "org/Repo-GGUF");
-	check_names("hf:org/Repo/*.gguf", "repo", "org/Repo");
-	check_names("https://huggingface.co/org/repo/blob/main/a.safetensors", "a.safetensors", "a.safetensors");
+	check_names("hf:org/repo/sub/File-Q4_K_M.gguf@v1", "org/repo/sub/File-Q4_K_M.gguf", "File-Q4_K_M.gguf");
+	check_names("hf:org/Repo-GGUF", "org/Repo-GGUF", "org/Repo-GGUF");
+	check_names("hf:org/Repo/*.gguf", "org/Repo/-.gguf-3ecf4acc", "org/Repo");
+	check_names("https://huggingface.co/org/repo/blob/main/a.safetensors", "org/repo/a.safetensors",
+		    "a.safetensors");
 }
 
 static void test_one_file(void)

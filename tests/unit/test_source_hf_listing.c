@@ -113,7 +113,8 @@ static size_t count_of(const char *uri, struct ncm_strings include, struct ncm_s
 static void test_globs(void)
 {
 	char *gguf[] = {(char *)"*.gguf"}, *folder[] = {(char *)"Q4/"}, *both[] = {(char *)"*Q4*", (char *)"*.md"};
-	const struct ncm_strings none = {0}, only_gguf = {gguf, 1}, in_folder = {folder, 1}, two = {both, 2};
+	const struct ncm_strings none = {0}, only_gguf = {.items = gguf, .count = 1},
+				 in_folder = {.items = folder, .count = 1}, two = {.items = both, .count = 2};
 
 	CHECK_U64(count_of("hf:org/repo@" COMMIT, none, none), 5);
 	CHECK_U64(count_of("hf:org/repo@" COMMIT, only_gguf, none), 4);

@@ -111,10 +111,10 @@ static void test_names_hostile(void)
 
 static void test_ids(void)
 {
-	check_names("ollama:llama3.2:3b", "llama3.2-3b", "llama3.2:3b");
-	check_names("ollama:llama3.2", "llama3.2-latest", "llama3.2:latest");
-	check_names("ollama:mannix/Phi3:x", "mannix-phi3-x", "mannix/Phi3:x");
-	check_names("ollama:hf.co/o/R-GGUF:Q4", "hf.co-o-r-gguf-q4", "hf.co/o/R-GGUF:Q4");
+	check_names("ollama:llama3.2:3b", "llama3.2:3b", "llama3.2:3b");
+	check_names("ollama:llama3.2", "llama3.2:latest", "llama3.2:latest");
+	check_names("ollama:mannix/Phi3:x", "mannix/Phi3:x", "mannix/Phi3:x");
+	check_names("ollama:hf.co/o/R-GGUF:Q4", "hf.co/o/R-GGUF:Q4", "hf.co/o/R-GGUF:Q4");
 }
 
 static void check_base(const char *uri, bool insecure, const char *expected)
@@ -210,6 +210,34 @@ static void test_config_is_not_needed(void)
 	ncm_sources_free(sources);
 }
 
+/* A model without a configuration is one, and a manifest tells which of several it was. */
+static void test_manifest_of_a_list(void)
+{
+	struct ncm_sources *sources = fake_sources(&config);
+	struct ncm_resolution *resolution;
+
+	fake_on(BASE "/manifests/latest", 200, NULL,
+		"{\"schemaVersion\":2,\"runner\":\"llamacpp\",\"format\":\"gguf\",\"layers\":[" LAYER("model", HEX_A,
+												      "1") "]}");
+	resolution = check_resolves(sources, "ollama:tiny", &spec, NULL);
+	CHECK_U64(resolution->count, 1);
+	CHECK_STR(resolution->runner, "llamacpp");
+	ncm_resolution_free(resolution);
+	ncm_sources_free(sources);
+}
+
+static void test_public_registry_by_its_other_name(void)
+{
+	struct ncm_sources *sources = fake_sources(&config);
+	struct ncm_resolution *resolution;
+
+	fake_on(BASE "/manifests/latest", 200, NULL, good);
+	resolution = check_resolves(sources, "ollama:Ollama.com/library/tiny", &spec, NULL);
+	CHECK_STR(resolution->ollama_name, "registry.ollama.ai/library/tiny/latest");
+	ncm_resolution_free(resolution);
+	ncm_sources_free(sources);
+}
+
 static void test_huggingface_host(void)
 {
 	struct ncm_config with_token = config;
@@ -241,7 +269,7 @@ static void test_bad_manifests(void)
 	    "{\"schemaVersion\":\"2\",\"config\":" CONFIG(HEX_C, "10") ",\"layers\":[" LAYER("model", HEX_A, "1") "]}",
 	    "{\"schemaVersion\":2,\"schemaVersion\":2,\"config\":" CONFIG(HEX_C, "10") ",\"layers\":[" LAYER(
 		"model", HEX_A, "1") "]}",
-	    "{\"schemaVersion\":2,\"layers\":[" LAYER("model", HEX_A, "1") "]}",
+	    "{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"sha256:" HEX_A "\"}]}",
 	    MANIFEST(CONFIG(HEX_C, "10"), ""),
 	    MANIFEST(CONFIG(HEX_C, "10"), "1"),
 	    MANIFEST(CONFIG(HEX_C, "10"), LAYER("model", HEX_A, "-1")),
@@ -518,6 +546,8 @@ int main(void)
 	RUN(test_base);
 	RUN(test_resolve);
 	RUN(test_config_is_not_needed);
+	RUN(test_manifest_of_a_list);
+	RUN(test_public_registry_by_its_other_name);
 	RUN(test_huggingface_host);
 	RUN(test_bad_manifests);
 	RUN(test_deep_manifest);

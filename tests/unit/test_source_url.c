@@ -134,9 +134,10 @@ static void test_names(void)
 {
 	check_names("https://example.org/a/Big Model.gguf", "https-example.org-a-big-model.gguf",
 		    "https://example.org/a/Big Model.gguf"); /* refused: named after its text */
-	check_names("https://example.org/a/Big_Model.GGUF", "big_model.gguf", "Big_Model.GGUF");
-	check_names("https://example.org/", "example.org", "example.org");
-	check_names("https://codeload.github.com/o/Repo/tar.gz/v1", "repo-v1.tar.gz", "Repo-v1.tar.gz");
+	check_names("https://example.org/a/Big_Model.GGUF", "example.org/a/Big_Model.GGUF", "Big_Model.GGUF");
+	check_names("https://example.org/", "example.org/", "example.org");
+	check_names("https://codeload.github.com/o/Repo/tar.gz/v1", "codeload.github.com/o/Repo/tar.gz/v1",
+		    "Repo-v1.tar.gz");
 }
 
 static void test_resolve(void)

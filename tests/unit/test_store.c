@@ -131,7 +131,7 @@ static void a_commit_moves_seals_and_tells(void)
 	open_stores();
 	put(store->staging, "part", "bytes");
 	CHECK(utimensat(store->staging, "part", old, 0) == 0);
-	CHECK(ncm_store_commit(store, "part", "models/vae/new/x.safetensors", false, &status, &err) == 0);
+	CHECK(ncm_store_commit(store, "part", "models/vae/new/x.safetensors", false, NULL, &status, NULL, &err) == 0);
 	check_text(store->dirfd, "models/vae/new/x.safetensors", "bytes");
 	CHECK(fstatat(store->dirfd, "models/vae/new/x.safetensors", &final, AT_SYMLINK_NOFOLLOW) == 0);
 	CHECK((final.st_mode & 07777) == 0644 && final.st_mtime > 1000);
@@ -147,12 +147,12 @@ static void foreign_files_stay_unless_replaced(void)
 	open_stores();
 	put(store->dirfd, "x.gguf", "theirs");
 	put(store->staging, "part", "ours");
-	CHECK(ncm_store_commit(store, "part", "x.gguf", false, NULL, &err) < 0);
+	CHECK(ncm_store_commit(store, "part", "x.gguf", false, NULL, NULL, NULL, &err) < 0);
 	CHECK(err.code == NCM_E_POLICY && strstr(err.message, "in the way") && strstr(err.hint, "--force"));
 	ncm_error_clear(&err);
 	check_text(store->dirfd, "x.gguf", "theirs");
 	check_text(store->staging, "part", "ours");
-	CHECK(ncm_store_commit(store, "part", "x.gguf", true, NULL, &err) == 0);
+	CHECK(ncm_store_commit(store, "part", "x.gguf", true, NULL, NULL, NULL, &err) == 0);
 	check_text(store->dirfd, "x.gguf", "ours");
 }
 
@@ -177,9 +177,10 @@ static void what_is_in_the_way_is_never_opened(void)
 		open_stores();
 		make_in_the_way(kind);
 		put(store->staging, "part", "ours");
-		CHECK(ncm_store_commit(store, "part", "way", false, NULL, &err) < 0 && err.code == NCM_E_POLICY);
+		CHECK(ncm_store_commit(store, "part", "way", false, NULL, NULL, NULL, &err) < 0 &&
+		      err.code == NCM_E_POLICY);
 		ncm_error_clear(&err);
-		CHECK(ncm_store_commit(store, "part", "way", true, NULL, &err) == 0);
+		CHECK(ncm_store_commit(store, "part", "way", true, NULL, NULL, NULL, &err) == 0);
 		CHECK(fstatat(store->dirfd, "way", &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode));
 		check_text(store->dirfd, "way", "ours");
 		CHECK(!exists(store->dirfd, "nowhere"));
@@ -194,8 +195,9 @@ static void a_folder_in_the_way_is_always_refused(void)
 	open_stores();
 	CHECK(mkdirat(store->dirfd, "way", 0755) == 0);
 	put(store->staging, "part", "ours");
-	for (int replace = 0; replace < 2; replace++) {
-		CHECK(ncm_store_commit(store, "part", "way", replace, NULL, &err) < 0 && err.code == NCM_E_POLICY);
+	for (enum ncm_replacing replace = NCM_KEEP_OUT; replace <= NCM_SET_ASIDE; replace++) {
+		CHECK(ncm_store_commit(store, "part", "way", replace, NULL, NULL, NULL, &err) < 0 &&
+		      err.code == NCM_E_POLICY);
 		ncm_error_clear(&err);
 	}
 	CHECK_U64(entries(store->dirfd, "way"), 0);
@@ -215,25 +217,43 @@ static void links_inside_a_store_are_not_followed(void)
 	put(store->staging, "part", "ours");
 	put(store->staging, "tree/file", "ours");
 	CHECK(mkdirat(store->dirfd, "models", 0755) == 0);
-	CHECK(symlinkat("../../../decoy/vae", store->dirfd, "models/vae") == 0);
+	CHECK(symlinkat("../../../decoy/vae", store->dirfd, "models/other") == 0);
 	CHECK(symlinkat("/etc", store->dirfd, "etc") == 0);
-	CHECK(ncm_store_commit(store, "part", "models/vae/file", true, NULL, &err) < 0);
+	CHECK(ncm_store_commit(store, "part", "models/other/file", true, NULL, NULL, NULL, &err) < 0);
 	CHECK(err.code == NCM_E_POLICY && err.hint);
-	CHECK(ncm_store_commit(store, "part", "models/vae/deep/file", true, NULL, &err) < 0 &&
+	CHECK(ncm_store_commit(store, "part", "models/other/deep/file", true, NULL, NULL, NULL, &err) < 0 &&
 	      err.code == NCM_E_POLICY);
-	CHECK(ncm_store_commit(store, "part", "etc/file", true, NULL, &err) < 0 && err.code == NCM_E_POLICY);
-	CHECK(ncm_store_commit_dir(store, "tree", "models/vae/tree", true, &err) < 0 && err.code == NCM_E_POLICY);
-	CHECK(ncm_store_duplicate(store, "models/vae/file", fd, source, &digest, true, NULL, NULL, &err) < 0);
+	CHECK(ncm_store_commit(store, "part", "etc/file", true, NULL, NULL, NULL, &err) < 0 &&
+	      err.code == NCM_E_POLICY);
+	CHECK(ncm_store_commit_dir(store, "tree", "models/other/tree", true, NULL, &err) < 0 &&
+	      err.code == NCM_E_POLICY);
+	CHECK(ncm_store_duplicate(store, "models/other/file", fd, source, &digest, true, NULL, NULL, NULL, NULL, &err) <
+	      0);
 	CHECK(err.code == NCM_E_POLICY);
-	CHECK(ncm_store_commit(store, "part", "../x", true, NULL, &err) < 0 && err.code == NCM_E_POLICY);
-	CHECK(ncm_store_commit(store, "part", "/tmp/x", true, NULL, &err) < 0 && err.code == NCM_E_POLICY);
-	CHECK(ncm_store_commit(store, "part", ".ncmodel/lock", true, NULL, &err) < 0 && err.code == NCM_E_POLICY);
-	CHECK(ncm_store_commit_dir(store, "tree", "../tree", true, &err) < 0 && err.code == NCM_E_POLICY);
-	CHECK(ncm_store_commit(ollama, "part", "blobs/x", true, NULL, &err) < 0 && err.code == NCM_E_POLICY);
+	CHECK(ncm_store_commit(store, "part", "../x", true, NULL, NULL, NULL, &err) < 0 && err.code == NCM_E_POLICY);
+	CHECK(ncm_store_commit(store, "part", "/tmp/x", true, NULL, NULL, NULL, &err) < 0 && err.code == NCM_E_POLICY);
+	CHECK(ncm_store_commit(store, "part", ".ncmodel/lock", true, NULL, NULL, NULL, &err) < 0 &&
+	      err.code == NCM_E_POLICY);
+	CHECK(ncm_store_commit_dir(store, "tree", "../tree", true, NULL, &err) < 0 && err.code == NCM_E_POLICY);
+	CHECK(ncm_store_commit(ollama, "part", "blobs/x", true, NULL, NULL, NULL, &err) < 0 &&
+	      err.code == NCM_E_POLICY);
 	ncm_error_clear(&err);
 	close(fd);
 	check_decoy();
 	CHECK_U64(entries(store->dirfd, ".ncmodel/staging"), 2);
+}
+
+/* Who may put a link there moved that folder to another disk. */
+static void a_layout_s_folder_may_be_a_link(void)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	open_stores();
+	put(store->staging, "part", "ours");
+	CHECK(mkdirat(scratch_fd, "root/disk", 0755) == 0 && mkdirat(store->dirfd, "models", 0755) == 0);
+	CHECK(symlinkat("../../disk", store->dirfd, "models/vae") == 0);
+	CHECK(ncm_store_commit(store, "part", "models/vae/new/x", NCM_KEEP_OUT, NULL, NULL, NULL, &err) == 0);
+	CHECK(exists(scratch_fd, "root/disk/new/x"));
 }
 
 static void only_regular_files_are_committed(void)
@@ -243,9 +263,9 @@ static void only_regular_files_are_committed(void)
 	open_stores();
 	CHECK(symlinkat("../../../../decoy/file", store->staging, "link") == 0);
 	CHECK(mkfifoat(store->staging, "fifo", 0600) == 0);
-	CHECK(ncm_store_commit(store, "link", "x", true, NULL, &err) < 0);
-	CHECK(ncm_store_commit(store, "fifo", "x", true, NULL, &err) < 0 && err.code == NCM_E_POLICY);
-	CHECK(ncm_store_commit(store, "nosuch", "x", true, NULL, &err) < 0 && err.code == NCM_E_IO);
+	CHECK(ncm_store_commit(store, "link", "x", true, NULL, NULL, NULL, &err) < 0);
+	CHECK(ncm_store_commit(store, "fifo", "x", true, NULL, NULL, NULL, &err) < 0 && err.code == NCM_E_POLICY);
+	CHECK(ncm_store_commit(store, "nosuch", "x", true, NULL, NULL, NULL, &err) < 0 && err.code == NCM_E_IO);
 	ncm_error_clear(&err);
 	CHECK(!exists(store->dirfd, "x"));
 	check_decoy();
@@ -259,15 +279,16 @@ static void folders_are_committed_whole(void)
 	open_stores();
 	put(store->staging, "tree/a", "1");
 	put(store->staging, "tree/sub/b", "2");
-	CHECK(ncm_store_commit_dir(store, "tree", "custom_nodes/node", false, &err) == 0);
+	CHECK(ncm_store_commit_dir(store, "tree", "custom_nodes/node", false, NULL, &err) == 0);
 	check_text(store->dirfd, "custom_nodes/node/sub/b", "2");
 	CHECK(fstatat(store->dirfd, "custom_nodes/node", &status, 0) == 0 && (status.st_mode & 07777) == 0755);
 
 	put(store->staging, "tree/a", "new");
-	CHECK(ncm_store_commit_dir(store, "tree", "custom_nodes/node", false, &err) < 0 && err.code == NCM_E_POLICY);
+	CHECK(ncm_store_commit_dir(store, "tree", "custom_nodes/node", false, NULL, &err) < 0 &&
+	      err.code == NCM_E_POLICY);
 	ncm_error_clear(&err);
 	check_text(store->dirfd, "custom_nodes/node/a", "1");
-	CHECK(ncm_store_commit_dir(store, "tree", "custom_nodes/node", true, &err) == 0);
+	CHECK(ncm_store_commit_dir(store, "tree", "custom_nodes/node", true, NULL, &err) == 0);
 	check_text(store->dirfd, "custom_nodes/node/a", "new");
 	CHECK(!exists(store->dirfd, "custom_nodes/node/sub"));
 	CHECK_U64(entries(store->dirfd, ".ncmodel/staging"), 0);
@@ -275,12 +296,13 @@ static void folders_are_committed_whole(void)
 	/* A link is replaced, not what it leads to. */
 	CHECK(symlinkat("../../../decoy", store->dirfd, "custom_nodes/link") == 0);
 	put(store->staging, "tree/a", "new");
-	CHECK(ncm_store_commit_dir(store, "tree", "custom_nodes/link", false, &err) < 0 && err.code == NCM_E_POLICY);
+	CHECK(ncm_store_commit_dir(store, "tree", "custom_nodes/link", false, NULL, &err) < 0 &&
+	      err.code == NCM_E_POLICY);
 	ncm_error_clear(&err);
-	CHECK(ncm_store_commit_dir(store, "tree", "custom_nodes/link", true, &err) == 0);
+	CHECK(ncm_store_commit_dir(store, "tree", "custom_nodes/link", true, NULL, &err) == 0);
 	check_text(store->dirfd, "custom_nodes/link/a", "new");
 	check_decoy();
-	CHECK(ncm_store_commit_dir(store, "nosuch", "custom_nodes/x", true, &err) < 0 && err.code == NCM_E_IO);
+	CHECK(ncm_store_commit_dir(store, "nosuch", "custom_nodes/x", true, NULL, &err) < 0 && err.code == NCM_E_IO);
 	ncm_error_clear(&err);
 }
 
@@ -356,16 +378,17 @@ static void mounts_inside_a_store_are_copied_into(void)
 		close(store->staging);
 		store->dirfd = store->staging = -1;
 		CHECK(ncm_store_open(store, &err) == 0);
-		CHECK(ncm_store_commit(store, "part", "mount/x", false, &final, &err) == 0);
+		CHECK(ncm_store_commit(store, "part", "mount/x", false, NULL, &final, NULL, &err) == 0);
 		check_text(store->dirfd, "mount/x", "bytes");
 		CHECK((final.st_mode & 07777) == 0644 && final.st_size == 5);
 		CHECK_U64(entries(store->dirfd, "mount"), 1);
 		CHECK(!exists(store->staging, "part"));
 		put(store->staging, "part", "again");
-		CHECK(ncm_store_commit(store, "part", "mount/x", false, NULL, &err) < 0 && err.code == NCM_E_POLICY);
-		CHECK(ncm_store_commit(store, "part", "mount/x", true, NULL, &err) == 0);
+		CHECK(ncm_store_commit(store, "part", "mount/x", false, NULL, NULL, NULL, &err) < 0 &&
+		      err.code == NCM_E_POLICY);
+		CHECK(ncm_store_commit(store, "part", "mount/x", true, NULL, NULL, NULL, &err) == 0);
 		check_text(store->dirfd, "mount/x", "again");
-		CHECK(ncm_store_commit_dir(store, "tree", "mount/tree", false, &err) < 0 && err.hint);
+		CHECK(ncm_store_commit_dir(store, "tree", "mount/tree", false, NULL, &err) < 0 && err.hint);
 		CHECK(exists(store->staging, "tree/file") && !exists(store->dirfd, "mount/tree"));
 		_exit(0);
 	}
@@ -391,9 +414,10 @@ static void one_file_in_two_stores_is_shared(void)
 	CHECK(ncm_store_open(second, &err) == 0);
 	put(store->staging, "part", "bytes");
 	ncm_sha256_of("bytes", 5, &digest);
-	CHECK(ncm_store_commit(store, "part", "x.gguf", false, &first, &err) == 0);
+	CHECK(ncm_store_commit(store, "part", "x.gguf", false, NULL, &first, NULL, &err) == 0);
 	fd = open(source, O_RDONLY | O_CLOEXEC);
-	CHECK(ncm_store_duplicate(second, "sub/y.gguf", fd, source, &digest, false, &how, &status, &err) == 0);
+	CHECK(ncm_store_duplicate(second, "sub/y.gguf", fd, source, &digest, false, NULL, &how, &status, NULL, &err) ==
+	      0);
 	check_text(second->dirfd, "sub/y.gguf", "bytes");
 	if (strcmp(how, "reflink") != 0) {
 		CHECK_STR(how, "hard link");
@@ -401,14 +425,14 @@ static void one_file_in_two_stores_is_shared(void)
 		CHECK(ncm_mtime_ns(&status) == ncm_mtime_ns(&first)); /* models.json knows it */
 	}
 	/* Again: there already, and nothing is in the way. */
-	CHECK(ncm_store_duplicate(second, "sub/y.gguf", fd, source, &digest, strcmp(how, "reflink") == 0, &how, &status,
-				  &err) == 0);
+	CHECK(ncm_store_duplicate(second, "sub/y.gguf", fd, source, &digest, strcmp(how, "reflink") == 0, NULL, &how,
+				  &status, NULL, &err) == 0);
 	put(second->dirfd, "z.gguf", "theirs");
-	CHECK(ncm_store_duplicate(second, "z.gguf", fd, source, &digest, false, &how, NULL, &err) < 0);
+	CHECK(ncm_store_duplicate(second, "z.gguf", fd, source, &digest, false, NULL, &how, NULL, NULL, &err) < 0);
 	CHECK(err.code == NCM_E_POLICY);
 	ncm_error_clear(&err);
 	check_text(second->dirfd, "z.gguf", "theirs");
-	CHECK(ncm_store_duplicate(second, "z.gguf", fd, source, &digest, true, &how, NULL, &err) == 0);
+	CHECK(ncm_store_duplicate(second, "z.gguf", fd, source, &digest, true, NULL, &how, NULL, NULL, &err) == 0);
 	check_text(second->dirfd, "z.gguf", "bytes");
 	CHECK_U64(entries(second->dirfd, ".ncmodel/staging"), 0);
 	close(fd);
@@ -429,12 +453,12 @@ static void a_swapped_source_is_not_linked(void)
 	fd = open(source, O_RDONLY | O_CLOEXEC);
 	CHECK(unlink(source) == 0);
 	CHECK(symlinkat("../../decoy/file", store->dirfd, "x.gguf") == 0);
-	CHECK(ncm_store_duplicate(store, "y.gguf", fd, source, &digest, false, &how, NULL, &err) == 0);
+	CHECK(ncm_store_duplicate(store, "y.gguf", fd, source, &digest, false, NULL, &how, NULL, NULL, &err) == 0);
 	check_text(store->dirfd, "y.gguf", "bytes");
 	CHECK(strcmp(how, "hard link") != 0);
 	CHECK(unlink(source) == 0);
 	put(store->dirfd, "x.gguf", "other");
-	CHECK(ncm_store_duplicate(store, "z.gguf", fd, source, &digest, false, &how, NULL, &err) == 0);
+	CHECK(ncm_store_duplicate(store, "z.gguf", fd, source, &digest, false, NULL, &how, NULL, NULL, &err) == 0);
 	check_text(store->dirfd, "z.gguf", "bytes");
 	CHECK_U64(entries(store->dirfd, ".ncmodel/staging"), 0);
 	close(fd);
@@ -464,14 +488,16 @@ static void across_file_systems_it_is_copied_and_checked(void)
 	fd = open(source, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	CHECK(fd >= 0 && ncm_pwrite_all(fd, bytes, 3000001, 0) == 0);
 	ncm_sha256_of(bytes, 3000001, &digest);
-	CHECK(ncm_store_duplicate(store, "models/x.gguf", fd, source, &digest, false, &how, &status, &err) == 0);
+	CHECK(ncm_store_duplicate(store, "models/x.gguf", fd, source, &digest, false, NULL, &how, &status, NULL,
+				  &err) == 0);
 	CHECK_STR(how, "copy");
 	CHECK(status.st_size == 3000001 && status.st_dev == here.st_dev && (status.st_mode & 07777) == 0644);
 	close(fd);
 
 	fd = open(source, O_RDWR | O_CLOEXEC);
 	CHECK(pwrite(fd, "!", 1, 2000000) == 1); /* changed since it was checked */
-	CHECK(ncm_store_duplicate(store, "models/y.gguf", fd, source, &digest, false, &how, &status, &err) < 0);
+	CHECK(ncm_store_duplicate(store, "models/y.gguf", fd, source, &digest, false, NULL, &how, &status, NULL, &err) <
+	      0);
 	CHECK(err.code == NCM_E_CHECKSUM);
 	ncm_error_clear(&err);
 	CHECK(!exists(store->dirfd, "models/y.gguf"));
@@ -509,7 +535,7 @@ static void an_interrupt_ends_a_copy(void)
 	fd = open(gone, O_RDONLY | O_CLOEXEC);
 	CHECK(unlink(gone) == 0); /* no link to be had */
 	ncm_interrupt();
-	if (ncm_store_duplicate(store, "y", fd, gone, &digest, false, NULL, NULL, &err) < 0)
+	if (ncm_store_duplicate(store, "y", fd, gone, &digest, false, NULL, NULL, NULL, NULL, &err) < 0)
 		CHECK(err.code == NCM_E_INTERRUPTED && !exists(store->dirfd, "y"));
 	CHECK_U64(entries(store->dirfd, ".ncmodel/staging"), 0);
 	ncm_error_clear(&err);
@@ -528,6 +554,7 @@ int main(void)
 	RUN(what_is_in_the_way_is_never_opened);
 	RUN(a_folder_in_the_way_is_always_refused);
 	RUN(links_inside_a_store_are_not_followed);
+	RUN(a_layout_s_folder_may_be_a_link);
 	RUN(only_regular_files_are_committed);
 	RUN(folders_are_committed_whole);
 	RUN(old_file_systems_do_too);

@@ -3,6 +3,7 @@
 #include "store_case.h"
 
 #include "digest/hash.h"
+#include "store/ollama.h"
 
 #define HEX_A "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" /* "abc" */
 #define HEX_B "3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d" /* "b" */
@@ -61,47 +62,44 @@ static void manifests_are_parsed(void)
 	    "{\"schemaVersion\":2,\"layers\":[{\"digest\":\"sha256:" HEX_A "\",\"size\":1.5}]}",
 	    "{\"schemaVersion\":2,\"config\":{\"digest\":\"x\",\"size\":1},\"layers\":[{\"digest\":\"sha256:" HEX_A
 	    "\",\"size\":3}]}",
+	    "{\"schemaVersion\":2,\"manifests\":[]}",
+	    "{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"sha256:x\"}]}",
+	    "{\"schemaVersion\":2,\"manifests\":[{\"layers\":[]}]}",
+	    "{\"schemaVersion\":2,\"manifests\":[{\"layers\":[],\"manifests\":[]}]}",
 	};
 	static const char bare[] =
 	    "{\"schemaVersion\":2,\"config\":{\"digest\":\"\"},\"layers\":[{\"digest\":\"sha256:" HEX_A
 	    "\",\"size\":3}]}";
 	struct ncm_error err = NCM_ERROR_INIT;
-	struct ncm_sha256 *blobs = NULL;
-	uint64_t *sizes = NULL;
-	char **types = NULL;
-	size_t count = 0;
+	struct ollama_manifest parsed;
 	char hex[NCM_SHA256_HEX + 1];
+	char *role;
 
-	CHECK(ncm_ollama_manifest_blobs(manifest, strlen(manifest), &blobs, &sizes, &types, &count, &err) == 0);
-	CHECK_U64(count, 2);
-	CHECK_STR(ncm_sha256_hex(&blobs[0], hex), HEX_A);
-	CHECK_STR(ncm_sha256_hex(&blobs[1], hex), HEX_B);
-	CHECK(sizes[0] == 3 && sizes[1] == 1);
-	CHECK_STR(types[0], "model");
-	CHECK_STR(types[1], "config");
-	free(types[0]);
-	free(types[1]);
-	free(types);
-	free(sizes);
-	free(blobs);
+	CHECK(ollama_manifest_parse(manifest, strlen(manifest), "it", &parsed, &err) == 0);
+	CHECK(!parsed.is_list && parsed.has_config);
+	CHECK_U64(parsed.count, 1);
+	CHECK_STR(ncm_sha256_hex(&parsed.layers[0].digest, hex), HEX_A);
+	CHECK_STR(ncm_sha256_hex(&parsed.config.digest, hex), HEX_B);
+	CHECK(parsed.layers[0].size == 3 && parsed.config.size == 1);
+	role = ollama_layer_role(&parsed.layers[0]);
+	CHECK_STR(role, "model");
+	free(role);
+	ollama_manifest_clear(&parsed);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		CHECK(ncm_ollama_manifest_blobs(bad[i], strlen(bad[i]), &blobs, &sizes, &types, &count, &err) < 0);
+		CHECK(ollama_manifest_parse(bad[i], strlen(bad[i]), "it", &parsed, &err) < 0);
 		CHECK(err.code == NCM_E_PROTOCOL);
 	}
 	ncm_error_clear(&err);
-	CHECK(ncm_ollama_manifest_blobs(bare, strlen(bare), &blobs, &sizes, &types, &count, &err) == 0);
-	CHECK_U64(count, 1);
-	free(types[0]);
-	free(types);
-	free(sizes);
-	free(blobs);
+	CHECK(ollama_manifest_parse(bare, strlen(bare), "it", &parsed, &err) == 0);
+	CHECK(parsed.count == 1 && !parsed.has_config);
+	ollama_manifest_clear(&parsed);
 }
 
 static void a_model_is_committed_blobs_first(void)
 {
 	static const char name[] = "registry.ollama.ai/library/test/latest";
 	static const char path[] = "manifests/registry.ollama.ai/library/test/latest";
-	const uint64_t sizes[] = {3, 1};
+	static const char other[] = "{\"schemaVersion\":2,\"layers\":[{\"digest\":\"sha256:" HEX_A "\",\"size\":3}]}";
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct ncm_sha256 blobs[2];
 	char blob[80];
@@ -112,24 +110,24 @@ static void a_model_is_committed_blobs_first(void)
 	put(ollama->staging, "one", "abc");
 	ncm_ollama_blob_path(&blobs[0], blob);
 	CHECK_STR(blob, "blobs/sha256-" HEX_A);
-	CHECK(ncm_store_commit(ollama, "one", blob, false, NULL, &err) == 0);
+	CHECK(ncm_store_commit(ollama, "one", blob, false, NULL, NULL, NULL, &err) == 0);
 
 	/* One blob is missing: the manifest is not written. */
-	CHECK(ncm_ollama_commit(ollama, name, manifest, strlen(manifest), blobs, sizes, 2, &err) < 0);
+	CHECK(ncm_ollama_commit(ollama, name, manifest, strlen(manifest), false, &err) < 0);
 	CHECK(err.code == NCM_E_IO && strstr(err.message, HEX_B) && strstr(err.hint, "pull again"));
 	ncm_error_clear(&err);
 	CHECK(!exists(ollama->dirfd, "manifests"));
 
 	put(ollama->staging, "two", "bb");
 	ncm_ollama_blob_path(&blobs[1], blob);
-	CHECK(ncm_store_commit(ollama, "two", blob, false, NULL, &err) == 0);
-	CHECK(ncm_ollama_commit(ollama, name, manifest, strlen(manifest), blobs, sizes, 2, &err) < 0);
+	CHECK(ncm_store_commit(ollama, "two", blob, false, NULL, NULL, NULL, &err) == 0);
+	CHECK(ncm_ollama_commit(ollama, name, manifest, strlen(manifest), false, &err) < 0);
 	CHECK(err.code == NCM_E_IO && strstr(err.message, "size"));
 	ncm_error_clear(&err);
 	put(ollama->staging, "two", "b");
-	CHECK(ncm_store_commit(ollama, "two", blob, true, NULL, &err) == 0);
+	CHECK(ncm_store_commit(ollama, "two", blob, true, NULL, NULL, NULL, &err) == 0);
 
-	CHECK(ncm_ollama_commit(ollama, name, manifest, strlen(manifest), blobs, sizes, 2, &err) == 0);
+	CHECK(ncm_ollama_commit(ollama, name, manifest, strlen(manifest), false, &err) == 0);
 	check_text(ollama->dirfd, path, manifest);
 	CHECK_U64(entries(ollama->dirfd, "manifests/registry.ollama.ai/library/test"), 1);
 	CHECK_U64(entries(ollama->dirfd, "blobs"), 2);
@@ -138,12 +136,12 @@ static void a_model_is_committed_blobs_first(void)
 	/* Tags move; a link in the manifest's place is replaced, never followed. */
 	CHECK(unlinkat(ollama->dirfd, path, 0) == 0);
 	CHECK(symlinkat("../../../../../../../decoy/file", ollama->dirfd, path) == 0);
-	CHECK(ncm_ollama_commit(ollama, name, "{}", 2, blobs, sizes, 2, &err) == 0);
-	check_text(ollama->dirfd, path, "{}");
+	CHECK(ncm_ollama_commit(ollama, name, other, strlen(other), false, &err) == 0);
+	check_text(ollama->dirfd, path, other);
 	CHECK(ncm_remove_beneath(ollama->dirfd, "manifests/registry.ollama.ai/library") == 0);
 	CHECK(symlinkat("../../../../../decoy", ollama->dirfd, "manifests/registry.ollama.ai/library") == 0);
-	CHECK(ncm_ollama_commit(ollama, name, "{}", 2, blobs, sizes, 2, &err) < 0 && err.code == NCM_E_POLICY);
-	CHECK(ncm_ollama_commit(ollama, "a/../b/c", "{}", 2, blobs, sizes, 2, &err) < 0 && err.code == NCM_E_POLICY);
+	CHECK(ncm_ollama_commit(ollama, name, other, strlen(other), false, &err) < 0 && err.code == NCM_E_POLICY);
+	CHECK(ncm_ollama_commit(ollama, "a/../b/c", other, strlen(other), false, &err) < 0 && err.code == NCM_E_POLICY);
 	ncm_error_clear(&err);
 	CHECK_U64(entries(ollama->dirfd, ".ncmodel/staging"), 0);
 	check_decoy();

@@ -5,6 +5,8 @@
 
 #include <sys/wait.h>
 
+#define PARTIAL "abababababababababababababababababababababababababababababababab.part"
+
 static const char config_text[] =
     "{\"model_format\":\"gguf\",\"model_family\":\"llama\",\"model_type\":\"3.2B\",\"file_type\":\"Q4_K_M\"}";
 
@@ -48,14 +50,14 @@ static void a_sound_store(void)
 	ollama("llama3.2/3b", "weights");
 	weights = blob("weights");
 	look(NCM_SURVEY_CONTENT);
-	CHECK_STR(model_state("llama3.2-3b"), "ok");
-	CHECK_STR(model("llama3.2-3b")->entry.source, "ollama:llama3.2:3b");
-	CHECK_STR(model("llama3.2-3b")->entry.architecture, "llama");
-	CHECK_STR(model("llama3.2-3b")->entry.parameters, "3.2B");
-	CHECK_STR(model("llama3.2-3b")->entry.quantization, "Q4_K_M");
-	CHECK_STR(model("llama3.2-3b")->known_by, "ollama");
-	CHECK_U64(model("llama3.2-3b")->file_count, 3);
-	CHECK(strncmp(model("llama3.2-3b")->entry.revision, "sha256:", 7) == 0);
+	CHECK_STR(model_state("llama3.2:3b"), "ok");
+	CHECK_STR(model("llama3.2:3b")->entry.source, "ollama:llama3.2:3b");
+	CHECK_STR(model("llama3.2:3b")->entry.architecture, "llama");
+	CHECK_STR(model("llama3.2:3b")->entry.parameters, "3.2B");
+	CHECK_STR(model("llama3.2:3b")->entry.quantization, "Q4_K_M");
+	CHECK_STR(model("llama3.2:3b")->known_by, "ollama");
+	CHECK_U64(model("llama3.2:3b")->file_count, 3);
+	CHECK(strncmp(model("llama3.2:3b")->entry.revision, "sha256:", 7) == 0);
 	CHECK_STR(found(weights)->told_by, "name");
 	CHECK_STR(found(weights)->role, "model");
 	CHECK(found(weights)->has_sha256 && found(weights)->has_expected_size);
@@ -65,7 +67,7 @@ static void a_sound_store(void)
 	CHECK_U64(survey->stores[0].files, 3);
 	/* Names alone prove nothing, and read nothing. */
 	look(NCM_SURVEY_NAMES);
-	CHECK_STR(model_state("llama3.2-3b"), "unproved");
+	CHECK_STR(model_state("llama3.2:3b"), "unproved");
 	CHECK_U64(survey->hashed, 0);
 	CHECK(!found(weights)->has_sha256);
 	stop();
@@ -82,8 +84,8 @@ static void each_kind_of_damage(void)
 	look(NCM_SURVEY_CONTENT);
 	CHECK_STR(state_of(weights), "damaged");
 	CHECK(strstr(found(weights)->detail, "its name is"));
-	CHECK_STR(model_state("a-latest"), "damaged");
-	CHECK_STR(model_state("b-latest"), "ok");
+	CHECK_STR(model_state("a:latest"), "damaged");
+	CHECK_STR(model_state("b:latest"), "ok");
 	/* Another size is seen without reading. */
 	write_to("weight", ncm_strdup(weights));
 	look(NCM_SURVEY_NAMES);
@@ -96,7 +98,7 @@ static void each_kind_of_damage(void)
 	drop(weights);
 	look(NCM_SURVEY_NAMES);
 	CHECK_STR(state_of(weights), "missing");
-	CHECK_STR(model_state("a-latest"), "missing");
+	CHECK_STR(model_state("a:latest"), "missing");
 	CHECK_STR(state_of(other), "unproved");
 	link_to("nowhere", weights);
 	look(NCM_SURVEY_CONTENT);
@@ -122,7 +124,7 @@ static void what_no_manifest_names(void)
 	half = ncm_asprintf("%s-partial-3", weights);
 	write_to("x", ncm_strdup(half));
 	write_to("x", ncm_strdup("ollama/blobs/notes.txt"));
-	write_to("x", ncm_strdup("ollama/.ncmodel/staging/abc.part"));
+	write_to("x", ncm_strdup("ollama/.ncmodel/staging/" PARTIAL));
 	drop("ollama/manifests/registry.ollama.ai/library/a/latest");
 	look(NCM_SURVEY_CONTENT);
 	CHECK_U64(survey->model_count, 1);
@@ -130,13 +132,13 @@ static void what_no_manifest_names(void)
 	CHECK_STR(state_of(settings), "ok");
 	CHECK_STR(state_of(half), "partial");
 	CHECK_STR(state_of("ollama/blobs/notes.txt"), "unreferenced");
-	CHECK_STR(state_of("ollama/.ncmodel/staging/abc.part"), "partial");
-	CHECK_STR(model_state("b-latest"), "ok");
+	CHECK_STR(state_of("ollama/.ncmodel/staging/" PARTIAL), "partial");
+	CHECK_STR(model_state("b:latest"), "ok");
 	/* What a manifest names that cannot be read is not known. */
 	write_to("{", ncm_strdup("ollama/manifests/registry.ollama.ai/library/c/latest"));
 	look(NCM_SURVEY_CONTENT);
 	CHECK_STR(state_of("ollama/manifests/registry.ollama.ai/library/c/latest"), "damaged");
-	CHECK_STR(model_state("c-latest"), "damaged");
+	CHECK_STR(model_state("c:latest"), "damaged");
 	CHECK_STR(state_of(weights), "unproved");
 	stop();
 }
@@ -182,7 +184,7 @@ static void models_json_tells_what_nothing_else_does(void)
 	free(file.abs);
 	look(NCM_SURVEY_CONTENT);
 	CHECK_STR(found(name)->told_by, "models.json");
-	CHECK_STR(model_state("a-latest"), "ok");
+	CHECK_STR(model_state("a:latest"), "ok");
 	/* A good manifest of other bytes is not the one that was installed. */
 	temp_write(folder, name, other);
 	write_to("WEIGHTS", blob("WEIGHTS"));
@@ -192,7 +194,7 @@ static void models_json_tells_what_nothing_else_does(void)
 	/* One that cannot be read is done without. */
 	temp_write(folder, "ai/models/models.json", "{");
 	look(NCM_SURVEY_CONTENT);
-	CHECK_STR(model_state("a-latest"), "ok");
+	CHECK_STR(model_state("a:latest"), "ok");
 	stop();
 }
 
@@ -237,7 +239,7 @@ static void names_that_are_no_manifests(void)
 	temp_write(folder, "ollama/manifests/registry.ollama.ai/library/a/-tag", "x");
 	look(NCM_SURVEY_CONTENT);
 	CHECK_U64(survey->model_count, 1);
-	CHECK_STR(model_state("a-latest"), "ok");
+	CHECK_STR(model_state("a:latest"), "ok");
 	CHECK_STR(state_of("ollama/manifests/.DS_Store"), "orphaned");
 	CHECK_STR(state_of("ollama/manifests/registry.ollama.ai/library/a/-tag"), "orphaned");
 	stop();
@@ -268,7 +270,7 @@ static void a_report_that_a_repair_can_use(void)
 	drop(other);
 	temp_write(folder, "ollama/manifests/registry.ollama.ai/library/d/latest", "{");
 	look(NCM_SURVEY_CONTENT);
-	report = ncm_survey_report(survey, &hopeless);
+	report = ncm_survey_report(survey, NULL, &hopeless);
 	ncm_survey_free(survey);
 	survey = NULL;
 	/* Of the broken manifest nothing tells what it was. */

@@ -135,6 +135,7 @@ static void what_civitai_says(void)
 	CHECK_STR(model("a")->entry.kind, "checkpoint");
 	CHECK_STR(model("a")->known_by, "civitai");
 	CHECK_STR(model_state("a"), "ok");
+	CHECK(!model("a")->source_is_hearsay);
 	/* Same size, other bytes. */
 	{
 		char other[SOUND];
@@ -144,13 +145,159 @@ static void what_civitai_says(void)
 		temp_write_bytes(folder, LORAS "a.safetensors", other, SOUND);
 	}
 	look(NCM_SURVEY_CONTENT);
-	CHECK_STR(model_state("a"), "damaged");
-	CHECK(strstr(found(LORAS "a.safetensors")->detail, "its sidecar says"));
+	CHECK_STR(model_state("a"), "differs");
+	CHECK(strstr(found(LORAS "a.safetensors")->detail, "its sidecar says of file 2"));
+	CHECK(model("a")->source_is_hearsay);
 	/* Junk tells nothing, and does no harm. */
 	temp_write(folder, LORAS "a.civitai.info", "[{");
 	look(NCM_SURVEY_CONTENT);
 	CHECK_STR(model_state("a"), "unproved");
 	stop();
+}
+
+/* Two precisions under one name: whoever has one of them has what the version has. */
+static void any_file_of_the_version_will_do(void)
+{
+	NCM_AUTO_FREE char *hex = sound_hex(), *info = NULL;
+
+	start();
+	safetensors(LORAS "a.safetensors");
+	info = ncm_asprintf("{\"id\":7,\"modelId\":70,\"files\":[{\"id\":1,\"name\":\"a.safetensors\",\"primary\":true,"
+			    "\"metadata\":{\"fp\":\"fp16\"},\"hashes\":{\"SHA256\":\"%064d\"}},{\"id\":2,\"name\":"
+			    "\"a.safetensors\",\"metadata\":{\"fp\":\"fp32\"},\"hashes\":{\"SHA256\":\"%s\"}}]}",
+			    1, hex);
+	temp_write(folder, LORAS "a.civitai.info", info);
+	look(NCM_SURVEY_CONTENT);
+	CHECK_STR(state_of(LORAS "a.safetensors"), "ok");
+	CHECK_STR(found(LORAS "a.safetensors")->detail, "as file 2 (fp32) in its sidecar");
+	CHECK_STR(model("a")->entry.source, "civitai:70@7?fileId=2");
+	CHECK_U64(found(LORAS "a.safetensors")->claim_count, 2);
+	stop();
+}
+
+/* A truncated file of a version with several: its header tells which of them it was, or nobody does. */
+static void which_file_it_was(void)
+{
+	static const struct {
+		double kib[2];
+		size_t hopeless;
+		const char *source;
+	} cases[] = {
+	    {{99, SOUND / 1024.0}, 0, "civitai:7?fileId=2"},
+	    {{99, 77}, 1, "civitai:7?fileId=1"},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		NCM_AUTO_FREE char *info = ncm_asprintf(
+		    "{\"id\":7,\"files\":[{\"id\":1,\"primary\":true,\"sizeKB\":%f,\"hashes\":{\"SHA256\":\"%064d\"}},"
+		    "{\"id\":2,\"sizeKB\":%f,\"hashes\":{\"SHA256\":\"%064d\"}}]}",
+		    cases[i].kib[0], 1, cases[i].kib[1], 2);
+		struct ncm_verify_report *report;
+		size_t hopeless;
+
+		start();
+		temp_write_bytes(folder, LORAS "a.safetensors", sound, SOUND - 1);
+		temp_write(folder, LORAS "a.civitai.info", info);
+		look(NCM_SURVEY_CONTENT);
+		CHECK_STR(state_of(LORAS "a.safetensors"), "truncated");
+		CHECK_STR(model("a")->entry.source, cases[i].source);
+		report = ncm_survey_report(survey, NULL, &hopeless);
+		CHECK_U64(hopeless, cases[i].hopeless);
+		ncm_verify_free(report);
+		stop();
+	}
+}
+
+/* What the sidecar tells of the tensors, if anything, decides what is said of the rest. */
+static void an_edited_header(void)
+{
+	static const struct {
+		const char *tensors, *says;
+	} cases[] = {
+	    {"%.12s", "(its header alone)"},
+	    {"%.11s-", "(whether in its header alone is not known)"},
+	    {"000000000000", "(its tensors too)"},
+	};
+	NCM_AUTO_FREE char *tensors = sha256_hex("1234");
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		NCM_AUTO_FREE char *auto_v3 = temp_format(cases[i].tensors, tensors);
+		NCM_AUTO_FREE char *info =
+		    ncm_asprintf("{\"id\":7,\"files\":[{\"id\":1,\"hashes\":{\"SHA256\":\"%064d\","
+				 "\"AutoV3\":\"%s\"}}]}",
+				 1, auto_v3);
+
+		start();
+		safetensors(LORAS "a.safetensors");
+		temp_write(folder, LORAS "a.civitai.info", info);
+		look(NCM_SURVEY_CONTENT);
+		CHECK_STR(state_of(LORAS "a.safetensors"), "differs");
+		CHECK(strstr(found(LORAS "a.safetensors")->detail, cases[i].says));
+		stop();
+	}
+}
+
+/* What differs is mended by name alone, and then by what the nearest file of the version is. */
+static void what_differs_is_mended_by_name_alone(void)
+{
+	const struct ncm_strings named = {.items = (char *[]){(char *)"a"}, .count = 1};
+	struct ncm_verify_report *report;
+	size_t hopeless = 9;
+
+	start();
+	safetensors(LORAS "a.safetensors");
+	safetensors(LORAS "b.safetensors");
+	temp_write(folder, LORAS "a.civitai.info",
+		   "{\"id\":7,\"files\":[{\"id\":1,\"hashes\":{\"SHA256\":"
+		   "\"0000000000000000000000000000000000000000000000000000000000000001\"}}]}");
+	look(NCM_SURVEY_CONTENT);
+	report = ncm_survey_report(survey, NULL, &hopeless);
+	CHECK_U64(report->models, 2);
+	CHECK_U64(report->models_ok, 2);
+	CHECK_U64(hopeless, 0);
+	ncm_verify_free(report);
+	report = ncm_survey_report(survey, &named, &hopeless);
+	CHECK_U64(report->count, 1);
+	CHECK_U64(report->models_ok, 0);
+	CHECK(report->files[0].verdict == NCM_VERDICT_DAMAGED && report->files[0].file->sha256.bytes[31] == 1);
+	CHECK_STR(report->files[0].model->source, "civitai:7?fileId=1");
+	ncm_verify_free(report);
+	stop();
+}
+
+/* models.json has the digest of what came; whether that was whole, it does not know. */
+static void first_use_proves_no_structure(void)
+{
+	static const char *const trusts[] = {"first-use", "upstream"};
+	NCM_AUTO_FREE char *registry = NULL;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct ncm_reg_file file = {.store = (char *)"a1111", .role = (char *)"weights", .size = SOUND - 1};
+		const struct ncm_reg_model entry = {.id = (char *)"a",
+						    .source = (char *)"https://h/a.safetensors",
+						    .trust = (char *)trusts[i],
+						    .files = &file,
+						    .file_count = 1};
+		struct ncm_verify_report *report;
+
+		start();
+		temp_write_bytes(folder, LORAS "a.safetensors", sound, SOUND - 1);
+		look(NCM_SURVEY_NAMES);
+		free(registry);
+		registry = ncm_path_join(folder, "ai/models/models.json");
+		file.abs = ncm_path_join(folder, LORAS "a.safetensors");
+		file.mtime_ns = found(LORAS "a.safetensors")->mtime_ns;
+		ncm_sha256_of(sound, SOUND - 1, &file.sha256);
+		CHECK(ncm_registry_put(registry, &entry, NULL) == 0);
+		look(NCM_SURVEY_CONTENT);
+		CHECK_STR(state_of(LORAS "a.safetensors"), i == 0 ? "truncated" : "ok");
+		/* the source has no other bytes of this digest */
+		report = ncm_survey_report(survey, NULL, NULL);
+		CHECK_U64(report->count, i == 0 ? 0 : 1);
+		ncm_verify_free(report);
+		free(file.abs);
+		stop();
+	}
 }
 
 static void automatic1111_remembers(void)
@@ -277,6 +424,11 @@ int main(void)
 	RUN(digests_beside_a_file);
 	RUN(a_list_of_other_files_tells_nothing);
 	RUN(what_civitai_says);
+	RUN(any_file_of_the_version_will_do);
+	RUN(which_file_it_was);
+	RUN(an_edited_header);
+	RUN(what_differs_is_mended_by_name_alone);
+	RUN(first_use_proves_no_structure);
 	RUN(automatic1111_remembers);
 	RUN(models_json_against_a_sidecar);
 	RUN(what_is_left_over);

@@ -56,11 +56,11 @@ static void a_sound_cache(void)
 	temp_write(folder, REPO "/.no_exist/" COMMIT "/none.json", "");
 	look(NCM_SURVEY_CONTENT);
 	CHECK_U64(survey->model_count, 1);
-	CHECK_STR(model_state("tiny"), "ok");
-	CHECK_STR(model("tiny")->known_by, "hf");
-	CHECK_STR(model("tiny")->entry.source, "hf:org/tiny@" COMMIT);
-	CHECK_STR(model("tiny")->entry.revision, COMMIT);
-	CHECK_STR(model("tiny")->entry.display_name, "org/tiny");
+	CHECK_STR(model_state("org/tiny"), "ok");
+	CHECK_STR(model("org/tiny")->known_by, "hf");
+	CHECK_STR(model("org/tiny")->entry.source, "hf:org/tiny@" COMMIT);
+	CHECK_STR(model("org/tiny")->entry.revision, COMMIT);
+	CHECK_STR(model("org/tiny")->entry.display_name, "org/tiny");
 	CHECK_U64(survey->file_count, 2);
 	CHECK_STR(found(SNAPSHOT "/model.safetensors")->role, "weights");
 	CHECK_STR(found(SNAPSHOT "/config.json")->role, "config");
@@ -81,12 +81,12 @@ static void each_kind_of_damage(void)
 	look(NCM_SURVEY_CONTENT);
 	CHECK_STR(state_of(SNAPSHOT "/model.safetensors"), "damaged");
 	CHECK_STR(state_of(SNAPSHOT "/config.json"), "ok");
-	CHECK_STR(model_state("tiny"), "damaged");
+	CHECK_STR(model_state("org/tiny"), "damaged");
 	drop(blob);
 	look(NCM_SURVEY_NAMES);
 	CHECK_STR(state_of(SNAPSHOT "/model.safetensors"), "missing");
 	CHECK(strstr(found(SNAPSHOT "/model.safetensors")->real, large));
-	CHECK_STR(model_state("tiny"), "missing");
+	CHECK_STR(model_state("org/tiny"), "missing");
 	temp_write(folder, blob, "weights");
 	free(blob);
 	blob = ncm_asprintf(REPO "/blobs/%s", small);
@@ -117,7 +117,7 @@ static void a_listing_tells_sizes(void)
 	temp_write(folder, SNAPSHOT "/model.safetensors", "weights");
 	temp_write(folder, SNAPSHOT "/config.json", "{\"a\":1}\n");
 	look(NCM_SURVEY_CONTENT);
-	CHECK_STR(model_state("tiny"), "ok");
+	CHECK_STR(model_state("org/tiny"), "ok");
 	CHECK_STR(found(SNAPSHOT "/model.safetensors")->told_by, "listing");
 	CHECK_STR(state_of(blob), "unreferenced");
 	temp_write(folder, SNAPSHOT "/config.json", "{\"a\":3}\n");
@@ -162,8 +162,8 @@ static void two_commits_share_a_blob(void)
 	link_to(target, link);
 	look(NCM_SURVEY_CONTENT);
 	CHECK_U64(survey->model_count, 2);
-	CHECK_STR(model_state("tiny"), "ok");
-	CHECK_STR(model_state("tiny-hf"), "ok");
+	CHECK_STR(model_state("org/tiny"), "ok");
+	CHECK_STR(model_state("org/tiny-hf"), "ok");
 	CHECK_STR(state_of(link), "ok");
 	CHECK_U64(survey->hashed, strlen("weights") + strlen("{\"a\":1}\n"));
 	stop_cache();
@@ -180,7 +180,7 @@ static void a_hard_link_from_another_store(void)
 	to = ncm_path_join(folder, "ai/models/linked.bin");
 	CHECK(link(from, to) == 0);
 	look(NCM_SURVEY_DIGESTS);
-	CHECK_STR(state_of("ai/models/linked.bin"), "unproved");
+	CHECK_STR(state_of("ai/models/linked.bin"), "damaged"); /* a JSON text is no model */
 	CHECK(found("ai/models/linked.bin")->has_sha256);
 	CHECK_STR(state_of(SNAPSHOT "/config.json"), "ok");
 	CHECK_U64(survey->hashed, strlen("weights") + strlen("{\"a\":1}\n"));
@@ -207,7 +207,7 @@ static void blobs_that_repositories_share(void)
 	loose = ncm_asprintf("hub/blobs/cc/%s4", hash);
 	temp_write(folder, loose, "of nobody");
 	look(NCM_SURVEY_CONTENT);
-	CHECK_STR(model_state("tiny"), "ok");
+	CHECK_STR(model_state("org/tiny"), "ok");
 	CHECK(strstr(found(SNAPSHOT "/model.safetensors")->real, used));
 	CHECK_STR(state_of(loose), "unreferenced");
 	CHECK(!found(other) && !found(foreign));

@@ -317,7 +317,8 @@ static void a_broken_registry_is_no_damage(void)
 	CHECK(err.code == NCM_E_REGISTRY);
 	ncm_error_clear(&err);
 	temp_write(folder, "ai/models/models.json", "{\"models\":[]}");
-	CHECK(!ncm_verify(&config, &(struct ncm_selector){.names = {(char **)&unknown, 1}}, false, NULL, &err));
+	CHECK(!ncm_verify(&config, &(struct ncm_selector){.names = {.items = (char **)&unknown, .count = 1}}, false,
+			  NULL, &err));
 	CHECK(err.code == NCM_E_USAGE);
 	ncm_error_clear(&err);
 	stop();
