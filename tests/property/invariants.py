@@ -348,8 +348,12 @@ def nothing_in_the_way_means_0(oracle, step):
     seen, through = {}, ""
     for want in step.wants:
         if want.key[0] == "ollama":
-            if oracle.unsettled or reach.named(step.before, want.to or "ollama") is None:
+            store = want.to or "ollama"
+            if oracle.unsettled or reach.named(step.before, store) is None:
                 return
+            if step.code == 11 and any("/manifests-v2/" in path and name == reach.logical(*want.key[1:3])
+                                       for name, path, _ in reach.entries(step.before, store)):
+                return  # Ollama's second layout has another model of that name
             continue
         expected = step.expected(want)
         if expected is None or oracle.in_the_way(step, want) or not can_serve(step, want):
