@@ -147,14 +147,15 @@ int ncm_write_atomic(int dirfd, const char *name, const void *data, size_t size,
 	return ncm_write_atomic_pieces(dirfd, name, &(struct ncm_piece){data, size}, 1, mode, err);
 }
 
-static int write_once(int dirfd, const char *name, const struct ncm_piece *pieces, size_t count, mode_t mode)
+int ncm_write_atomic_pieces(int dirfd, const char *name, const struct ncm_piece *pieces, size_t count, mode_t mode,
+			    struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *temporary = temporary_name(name);
 	int fd, failed, saved;
 
 	fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return -1;
+		return ncm_error_errno(err, errno, "cannot write %s", name);
 	failed = write_and_sync(fd, pieces, count, mode);
 	saved = errno;
 	/* Some file systems tell of a full disk only here. */
@@ -166,24 +167,10 @@ static int write_once(int dirfd, const char *name, const struct ncm_piece *piece
 		failed = -1;
 		saved = errno;
 	}
-	if (!failed)
-		return 0;
-	unlinkat(dirfd, temporary, 0);
-	errno = saved;
-	return -1;
-}
-
-int ncm_write_atomic_pieces(int dirfd, const char *name, const struct ncm_piece *pieces, size_t count, mode_t mode,
-			    struct ncm_error *err)
-{
-	int failed = write_once(dirfd, name, pieces, count, mode);
-
-	/* `gc --min-age 0` of another process takes what is being written for a leftover: written again, it is there.
-	 */
-	for (int tries = 0; failed && errno == ENOENT && tries < 4; tries++)
-		failed = write_once(dirfd, name, pieces, count, mode);
-	if (failed)
-		return ncm_error_errno(err, errno, "cannot write %s", name);
+	if (failed) {
+		unlinkat(dirfd, temporary, 0);
+		return ncm_error_errno(err, saved, "cannot write %s", name);
+	}
 	if (ncm_sync_dir(dirfd) < 0)
 		return ncm_error_errno(err, errno, "cannot sync the folder of %s", name);
 	return 0;

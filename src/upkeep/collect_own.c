@@ -2,10 +2,13 @@
 /*
  * What lies in a store's `.ncmodel`, and our temporaries elsewhere. Nobody works in a store whose lock is held, so what
  * a run makes only for itself is garbage then. Models.json, the lock file and checkpoints are written without that
- * lock, in no time: a temporary of theirs is garbage after a while.
+ * lock, in no time: a temporary of theirs is garbage after a while. Who writes models.json or the lock file holds a
+ * lock of its own, without which nothing beside these goes: however young, what is there is then nobody's.
  */
 #include "upkeep/content.h"
 
+#include "base/file.h"
+#include "base/lock.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/checkpoint.h"
@@ -170,12 +173,20 @@ static void find_temporary(void *context, int fd, const char *folder, const char
 		consider(beside->upkeep, folder, name, NCM_REMOVAL_LEFTOVER, NULL);
 }
 
-/* Temporaries of files that are replaced atomically: of one, or of all whose names begin so. */
-static void collect_beside(struct upkeep *upkeep, const char *path)
+/*
+ * Temporaries of files that are replaced atomically: of one, or of all whose names begin so. What is to be deleted now
+ * is listed under the lock of those who write it, if they have one; a later temporary has another name.
+ */
+static void collect_beside(struct upkeep *upkeep, const char *path, const char *lock)
 {
 	const char *stem = ncm_path_base(path);
 	NCM_AUTO_FREE char *folder = ncm_path_folder(path);
+	NCM_AUTO_FREE char *own = ncm_path_join(folder, ".ncmodel");
+	NCM_AUTO_CLOSE int fd = lock && upkeep->request.again ? open(own, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	NCM_AUTO_LOCK int held = fd < 0 ? -1 : ncm_lock_beneath(fd, lock, path, true, NULL, NULL);
 
+	if (fd >= 0 && held < 0)
+		return;
 	(void)upkeep_list_folder(upkeep, folder, find_temporary, &(struct beside){upkeep, stem});
 }
 
@@ -185,7 +196,7 @@ void upkeep_collect_beside_registry(struct upkeep *upkeep)
 	NCM_AUTO_FREE char *folder = upkeep_notes_folder(upkeep);
 	NCM_AUTO_FREE char *notes = ncm_path_join(folder, "removing-");
 
-	collect_beside(upkeep, upkeep->registry->path);
-	collect_beside(upkeep, lock);
-	collect_beside(upkeep, notes);
+	collect_beside(upkeep, upkeep->registry->path, "registry.lock");
+	collect_beside(upkeep, lock, "lock-file.lock");
+	collect_beside(upkeep, notes, NULL); /* upkeep.lock is held */
 }

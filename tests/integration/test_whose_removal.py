@@ -1,4 +1,5 @@
 """rm, gc and df take what is ours, and nothing of what is somebody else's or not known."""
+import fcntl
 import json
 import os
 import signal
@@ -482,6 +483,23 @@ class OwnersTest(WhoseCase):
         self.register("b", self.entry(without, "comfyui"))
         data = self.document("rm", "-n", "a", "b")["data"]
         self.assertEqual([self.told(data, path)["lost"] for path in (with_source, without)], [False, True])
+
+
+class BeingWrittenTest(WhoseCase):
+    """What another process writes just now is no leftover, however young a leftover may be."""
+
+    def test_what_replaces_models_json_and_the_lock_file(self):
+        self.machine.manifest([self.machine.simple("a.gguf", gguf("a", 30_000))])
+        self.pull()
+        for name, lock in (("models.json", "registry.lock"), ("ncmodel.lock", "lock-file.lock")):
+            with self.subTest(name):
+                written = self.write(self.machine.store(f".{name}.0123456789abcdef.tmp"))
+                with open(self.machine.store(".ncmodel", lock), "a") as held:
+                    fcntl.flock(held, fcntl.LOCK_EX)
+                    self.run_ok("gc", "-y", "--min-age", "0", "--all")
+                    self.assertTrue(os.path.exists(written), "its writer holds the lock")
+                self.run_ok("gc", "-y", "--min-age", "0", "--all")
+                self.assertFalse(os.path.exists(written), "nobody writes it")
 
 
 class PartialTest(WhoseCase):
