@@ -69,9 +69,9 @@ class Machine:
     def store(self, *parts):
         return os.path.join(self.root, "server/ai/llama-cpp/models", *parts)
 
-    def manifest(self, models, phase=1):
-        """Writes one phase of the profile "test". Short entries are filled up."""
-        folder = os.path.join(self.manifests, "test")
+    def manifest(self, models, phase=1, profile="test"):
+        """Writes one phase of a profile. Short entries are filled up."""
+        folder = os.path.join(self.manifests, profile)
         os.makedirs(folder, exist_ok=True)
         path = os.path.join(folder, f"phase-{phase}-{['', 'high', 'medium', 'low'][phase]}.json")
         if not models:
@@ -79,7 +79,7 @@ class Machine:
                                                   "to": [{"store": "llama-cpp"}]}]}]
         full = [{"name": m["id"], "kind": "llm", "use_cases": ["General"], **m} for m in models]
         with open(path, "w") as out:
-            json.dump({"schema_version": 1, "profile": "test", "phase": phase,
+            json.dump({"schema_version": 1, "profile": profile, "phase": phase,
                        "priority": ["", "high", "medium", "low"][phase], "models": full}, out, indent=2)
         return path
 
@@ -137,6 +137,21 @@ class Case(unittest.TestCase):
         result = self.machine.run("pull", "-y", *arguments, env=env)
         self.assertEqual(result.returncode, code, result.err + result.out)
         return result
+
+    def write(self, path, data=b"content"):
+        """In its folder, made if needed; a relative path is below the root."""
+        path = os.path.join(self.machine.root, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+    def read(self, path):
+        with open(path, "rb") as file:
+            return file.read()
+
+    def entries(self):
+        return {model["id"]: model for model in self.machine.registry()["models"]}
 
     def check_registry(self):
         """models.json keeps its readers' contract, and every entry is true."""

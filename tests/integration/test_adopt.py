@@ -26,13 +26,6 @@ def lora(seed):
 
 
 class AdoptTest(Case):
-    def write(self, path, data):
-        path = path if os.path.isabs(path) else os.path.join(self.machine.root, path)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as file:
-            file.write(data)
-        return path
-
     def ollama(self, store, seed=1, name="tiny-chat", tag="latest"):
         image = ollama_image.Image("library/" + name, tag, gguf.Model(f"Chat {seed}", "Q4_K_M", 60_000, seed), chat(seed))
         image.write_store(os.path.join(self.machine.root, store))
@@ -60,9 +53,6 @@ class AdoptTest(Case):
 
     def verdicts(self, result):
         return {name: model["verdict"] for name, model in result.models.items()}
-
-    def entries(self):
-        return {m["id"]: m for m in self.machine.registry()["models"]}
 
     def text_of_registry(self):
         with open(self.machine.store("models.json")) as file:

@@ -58,21 +58,8 @@ class ProfilesTest(Case):
         self.data = gguf("shared", 40_000)
         self.shared = self.machine.simple("shared.gguf", self.data)
         self.other = self.machine.simple("other.gguf", gguf("other", 30_000))
-        self.profile("one", [self.shared, self.machine.simple("mine.gguf", gguf("mine", 20_000))])
-        self.profile("two", [self.shared, self.other])
-
-    def profile(self, name, models):
-        """As Machine.manifest, under another name."""
-        written = self.machine.manifest(models)
-        folder = os.path.join(self.machine.manifests, name)
-        os.makedirs(folder, exist_ok=True)
-        with open(written) as file:
-            document = json.load(file)
-        document["profile"] = name
-        path = os.path.join(folder, os.path.basename(written))
-        with open(path, "w") as out:
-            json.dump(document, out, indent=2)
-        return path
+        self.machine.manifest([self.shared, self.machine.simple("mine.gguf", gguf("mine", 20_000))], profile="one")
+        self.machine.manifest([self.shared, self.other], profile="two")
 
     def ids(self, *arguments, env=None):
         result = self.machine.run(*arguments, "-q", env=env)

@@ -87,11 +87,6 @@ class ReadsTest(Case):
         self.run_short("verify", "--repair", "big")
         self.assertEqual(content(path), weights)
 
-    def write(self, path, data):
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as out:
-            out.write(data)
-
     def lay_out(self):
         """A folder, an Ollama store and a Hugging Face cache, all sound."""
         root = self.machine.root

@@ -14,10 +14,6 @@ GROUP = 4242  # nobody is known to be in it
 
 
 class OddCase(Base):
-    def read(self, path):
-        with open(path, "rb") as file:
-            return file.read()
-
     def all_bytes(self):
         """Of every file below the root, ours too."""
         return {self.read(os.path.join(folder, name)) for folder, _, names in os.walk(self.machine.root)

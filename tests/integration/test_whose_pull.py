@@ -22,19 +22,6 @@ class WhoseCase(Case):
         self.loras = os.path.join(self.machine.root, "stable-diffusion-webui/models/Lora")
         self.comfy = os.path.join(self.machine.root, "ComfyUI_windows_portable/ComfyUI/models")
 
-    def write(self, path, data):
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as file:
-            file.write(data)
-        return path
-
-    def read(self, path):
-        with open(path, "rb") as file:
-            return file.read()
-
-    def entries(self):
-        return {model["id"]: model for model in self.machine.registry()["models"]}
-
     def sent(self):
         """Paths of content that went out since forget()."""
         return sorted({r["path"] for r in self.hub.asked() if r["sent"] and r["method"] == "GET" and
@@ -79,17 +66,25 @@ class WhoseCase(Case):
         self.assertEqual(result.returncode, code, result.err)
         return [file for model in json.loads(result.out)["data"]["models"] for file in model["files"]]
 
-    def profile(self, name, models):
-        """A profile of its own, with one manifest."""
-        written = self.machine.manifest(models)
-        folder = os.path.join(self.machine.manifests, name)
-        os.makedirs(folder, exist_ok=True)
-        with open(written) as file:
-            document = json.load(file)
-        path = os.path.join(folder, os.path.basename(written))
-        with open(path, "w") as out:
-            json.dump({**document, "profile": name}, out)
-        self.machine.manifest([])
+    def older(self):
+        """models.json and the lock as an older version wrote them."""
+        with open(self.machine.store("models.json")) as file:
+            registry = json.load(file)
+        for model in registry["models"]:
+            model.pop("profiles", None)
+            for file in model["files"]:
+                for key in ("origin", "source", "revision", "target"):
+                    file.pop(key, None)
+        with open(self.machine.store("ncmodel.lock")) as file:
+            lock = json.load(file)
+        for entry in lock["entries"].values():
+            for file in entry["files"]:
+                file.pop("git_sha1", None)
+        return {"models.json": registry, "ncmodel.lock": lock}
+
+    def put(self, documents):
+        for name, document in documents.items():
+            self.write(self.machine.store(name), json.dumps(document).encode())
 
 
 class NamesakeTest(WhoseCase):
@@ -135,17 +130,17 @@ class NamesakeTest(WhoseCase):
         return {"id": id, "files": [{"from": [f"hf:{org}/vision/mmproj-F16.gguf"], "to": [{"store": "llama-cpp", **to}]}]}
 
     def test_across_manifests(self):
-        self.profile("one", [self.vision("first", "A")])
-        self.profile("two", [self.vision("second", "B")])
+        self.machine.manifest([self.vision("first", "A")], profile="one")
+        self.machine.manifest([self.vision("second", "B")], profile="two")
         self.pull("--profile", "one")
         self.refused("--profile", "two", say=["is a file of first", "another \"name\""])
-        self.profile("two", [self.vision("second", "B", name="mmproj-B.gguf")])
+        self.machine.manifest([self.vision("second", "B", name="mmproj-B.gguf")], profile="two")
         self.pull("--profile", "two")
         self.both("mmproj-B.gguf")
 
     def test_two_profiles_in_one_command(self):
-        self.profile("one", [self.vision("first", "A")])
-        self.profile("two", [self.vision("second", "B")])
+        self.machine.manifest([self.vision("first", "A")], profile="one")
+        self.machine.manifest([self.vision("second", "B")], profile="two")
         result = self.pull("--profile", "one,two", code=11)
         self.assertIn("second: ", result.err)
         self.assertEqual(self.sent(), ["/xet/A/vision/mmproj-F16.gguf"])
@@ -175,8 +170,8 @@ class NamesakeTest(WhoseCase):
                 self.sound()
 
     def test_a_file_and_a_folder_in_one_command(self):
-        self.profile("one", [self.vision("first", "A", name="d/x")])
-        self.profile("two", [self.vision("second", "B", name="d/x/y.gguf")])
+        self.machine.manifest([self.vision("first", "A", name="d/x")], profile="one")
+        self.machine.manifest([self.vision("second", "B", name="d/x/y.gguf")], profile="two")
         result = self.pull("--profile", "one,two", code=11)
         self.assertIn("second: ", result.err)
         self.assertEqual(self.sent(), ["/xet/A/vision/mmproj-F16.gguf"])
@@ -316,24 +311,15 @@ class RepositoryTest(WhoseCase):
         """A new revision whose weights came and whose small files did not: no digest in models.json, zeros in the lock."""
         for name, data in kept.items():
             self.write(self.machine.store("m", name), data)
-        with open(self.machine.store("models.json")) as file:
-            registry = json.load(file)
-        for model in registry["models"]:
-            model.pop("profiles", None)
-            for file in model["files"]:
-                for key in ("origin", "source", "revision", "target"):
-                    file.pop(key, None)
-                if os.path.basename(file["path"]) in kept:
-                    status = os.stat(self.machine.registered_path(file["path"]))
-                    file.update(sha256=None, size=status.st_size, mtime_ns=status.st_mtime_ns)
-        lock = self.lock()
-        for entry in lock["entries"].values():
-            for file in entry["files"]:
-                file.pop("git_sha1", None)
-                if os.path.basename(file["path"]) in kept:
-                    file["sha256"] = "0" * 64
-        for name, document in (("models.json", registry), ("ncmodel.lock", lock)):
-            self.write(self.machine.store(name), json.dumps(document).encode())
+        older = self.older()
+        for file in (f for model in older["models.json"]["models"] for f in model["files"]):
+            if os.path.basename(file["path"]) in kept:
+                status = os.stat(self.machine.registered_path(file["path"]))
+                file.update(sha256=None, size=status.st_size, mtime_ns=status.st_mtime_ns)
+        for file in (f for entry in older["ncmodel.lock"]["entries"].values() for f in entry["files"]):
+            if os.path.basename(file["path"]) in kept:
+                file["sha256"] = "0" * 64
+        self.put(older)
 
     def test_what_an_older_version_left_is_healed(self):
         old = self.publish("A/m", 1, OLD)
@@ -887,8 +873,8 @@ class TogetherTest(WhoseCase):
 
     def test_the_same_model(self):
         data = gguf("same", 30_000)
-        self.profile("one", [self.model("m.gguf", data, use_cases=["CodeGeneration"])])
-        self.profile("two", [self.model("m.gguf", data, use_cases=["Reasoning"])])
+        self.machine.manifest([self.model("m.gguf", data, use_cases=["CodeGeneration"])], profile="one")
+        self.machine.manifest([self.model("m.gguf", data, use_cases=["Reasoning"])], profile="two")
         for steps in (["one,two"], ["one", "two"], ["two", "one"]):
             with self.subTest(steps=steps):
                 self.hub.forget()
@@ -907,8 +893,8 @@ class TogetherTest(WhoseCase):
     def test_other_files_of_it(self):
         """One wants it in one form, the other in another: it is registered whole."""
         one, two = gguf("one", 30_000), gguf("two", 20_000)
-        self.profile("one", [self.model("m-q8.gguf", one, use_cases=["CodeGeneration"])])
-        self.profile("two", [self.model("m-q4.gguf", two, use_cases=["Reasoning"])])
+        self.machine.manifest([self.model("m-q8.gguf", one, use_cases=["CodeGeneration"])], profile="one")
+        self.machine.manifest([self.model("m-q4.gguf", two, use_cases=["Reasoning"])], profile="two")
         for steps in (["one,two"], ["one", "two"]):
             with self.subTest(steps=steps):
                 for profiles in steps:
@@ -927,8 +913,8 @@ class TogetherTest(WhoseCase):
         one, two = gguf("one", 30_000), gguf("two", 20_000)
         first, second = self.model("m.gguf", one), self.model("x.gguf", two)
         second["files"][0]["to"][0]["name"] = "m.gguf"
-        self.profile("one", [first])
-        self.profile("two", [second])
+        self.machine.manifest([first], profile="one")
+        self.machine.manifest([second], profile="two")
         result = self.pull("--profile", "one,two", code=11)
         self.assertEqual(self.sent(), ["/files/m.gguf"])
         self.assertIn("another \"name\"", result.err)
@@ -939,9 +925,9 @@ class TogetherTest(WhoseCase):
     def test_one_pins_it_and_the_other_does_not(self):
         """One address is one content; the digest that one of them knows holds for both."""
         data = gguf("same", 30_000)
-        self.profile("one", [self.model("m.gguf", data, id="m")])
+        self.machine.manifest([self.model("m.gguf", data, id="m")], profile="one")
         loose = self.machine.simple("m.gguf", data, pinned=False)
-        self.profile("two", [{**loose, "id": "n"}])
+        self.machine.manifest([{**loose, "id": "n"}], profile="two")
         for profiles in ("one,two", "two,one"):
             with self.subTest(profiles=profiles):
                 self.hub.forget()
@@ -971,7 +957,7 @@ class TogetherTest(WhoseCase):
             for pinned in ((True, True), (True, False), (False, True), (False, False)):
                 with self.subTest(ids=ids, pinned=pinned):
                     for name, id, pin in zip(("one", "two"), ids, pinned):
-                        self.profile(name, [self.node(id, data, ("comfyui", "custom_nodes"), pinned=pin)])
+                        self.machine.manifest([self.node(id, data, ("comfyui", "custom_nodes"), pinned=pin)], profile=name)
                     self.hub.forget()
                     self.pull("--profile", "one,two")
                     self.assertEqual(sum(r["sent"] for r in self.hub.asked("/files/node.tar.gz") if r["method"] == "GET"), len(data))
@@ -990,8 +976,8 @@ class TogetherTest(WhoseCase):
 
     def test_an_archive_in_two_stores(self):
         data = tarball({"x.py": b"1\n"})
-        self.profile("one", [self.node("node", data, ("comfyui", "custom_nodes"))])
-        self.profile("two", [self.node("node", data, ("a1111", "extensions"))])
+        self.machine.manifest([self.node("node", data, ("comfyui", "custom_nodes"))], profile="one")
+        self.machine.manifest([self.node("node", data, ("a1111", "extensions"))], profile="two")
         self.pull("--profile", "one,two")
         self.assertEqual(self.sent(), ["/files/node.tar.gz"])
         self.sound()
@@ -1000,8 +986,8 @@ class TogetherTest(WhoseCase):
     def test_one_disk_answer(self):
         """Content that two profiles want is counted once."""
         data = gguf("same", 30_000)
-        self.profile("one", [self.model("m.gguf", data)])
-        self.profile("two", [self.model("n.gguf", data, id="n")])
+        self.machine.manifest([self.model("m.gguf", data)], profile="one")
+        self.machine.manifest([self.model("n.gguf", data, id="n")], profile="two")
         result = self.machine.run("plan", "--json", "--profile", "one,two")
         plan = json.loads(result.out)["data"]
         self.assertEqual((plan["to_get"], sum(disk["needed"] for disk in plan["disks"])), (len(data), len(data)))
@@ -1021,23 +1007,7 @@ class OlderEntryTest(WhoseCase):
         self.machine.manifest(self.models)
         self.pull()
         self.pull("hf:A/m/m.gguf", "--to", "comfyui/checkpoints/spelled.gguf")
-        self.strip()
-
-    def strip(self):
-        with open(self.machine.store("models.json")) as file:
-            registry = json.load(file)
-        for model in registry["models"]:
-            model.pop("profiles", None)
-            for file in model["files"]:
-                for key in ("origin", "source", "revision", "target"):
-                    file.pop(key, None)
-        self.write(self.machine.store("models.json"), json.dumps(registry, indent=2).encode())
-        with open(self.machine.store("ncmodel.lock")) as file:
-            lock = json.load(file)
-        for entry in lock["entries"].values():
-            for file in entry["files"]:
-                file.pop("git_sha1", None)
-        self.write(self.machine.store("ncmodel.lock"), json.dumps(lock).encode())
+        self.put(self.older())
 
     def test_a_pull_has_nothing_to_do(self):
         before, listed = self.machine.snapshot(), self.entries()

@@ -24,12 +24,6 @@ class WhoseCase(UpkeepCase):
         super().setUp()
         os.chmod(self.machine.home, 0o755)
 
-    def write(self, path, data=b"content"):
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as out:
-            out.write(data)
-        return path
-
     def elsewhere(self, name, data=b"content"):
         """On another disk, as it were: outside every store."""
         return self.write(os.path.join(self.machine.home, "disk2", name), data)

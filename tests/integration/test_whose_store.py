@@ -44,16 +44,6 @@ class StoreCase(Case):
         self.loras = os.path.join(self.machine.root, "stable-diffusion-webui/models/Lora")
         self.comfy = os.path.join(self.machine.root, "ComfyUI_windows_portable/ComfyUI/models")
 
-    def write(self, path, data):
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as file:
-            file.write(data)
-        return path
-
-    def read(self, path):
-        with open(path, "rb") as file:
-            return file.read()
-
     def unprivileged(self, *arguments):
         """As somebody who may not read everything."""
         options = {}
@@ -69,9 +59,6 @@ class StoreCase(Case):
     def forbid(self, path):
         os.chmod(path, 0)
         self.addCleanup(os.chmod, path, 0o755)
-
-    def entries(self):
-        return {m["id"]: m for m in self.machine.registry()["models"]}
 
     def adopt(self, *arguments, code=0):
         result = self.machine.run("adopt", "--json", *arguments)
