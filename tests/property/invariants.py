@@ -121,16 +121,21 @@ def removed_names_are_gone(_, step):
                         yield "an entry of the removed model is left", path
 
 
+def traces(step, told):
+    """What a command has left that was to leave nothing."""
+    for path, _, new in step.changed():
+        yield f"{told} {'changes' if new else 'removes'} a file", path
+    for path, _ in step.added():
+        yield f"{told} makes a file", path
+    if step.registry.paths() != step.later.paths():
+        yield f"{told} changes what models.json names", ""
+
+
 @invariant
 def reading_changes_nothing(_, step):
     if not step.reads:
         return
-    for path, _, new in step.changed():
-        yield f"{step.name()} {'changes' if new else 'removes'} a file", path
-    for path, _ in step.added():
-        yield f"{step.name()} makes a file", path
-    if step.registry.paths() != step.later.paths():
-        yield f"{step.name()} changes what models.json names", ""
+    yield from traces(step, step.name())
 
 
 @invariant
@@ -300,12 +305,7 @@ def error_leaves_what_was(oracle, step):
     single = step.command == "pull" and len(step.wants) == 1 or step.command == "rm" and step.code == 2 or step.command == "lock"
     if step.code == 0 or step.killed or not single:
         return
-    for path, _, new in step.changed():
-        yield f"{step.name()} ends with {step.code} and {'changes' if new else 'removes'} a file", path
-    for path, _ in step.added():
-        yield f"{step.name()} ends with {step.code} and leaves a file", path
-    if step.registry.paths() != step.later.paths():
-        yield f"{step.name()} ends with {step.code} and changes models.json", ""
+    yield from traces(step, f"{step.name()} ends with {step.code} and")
 
 
 @invariant
