@@ -18,8 +18,14 @@ static int compare(const void *a, const void *b)
 
 static void add_sources(struct ncm_strings *uris, const struct ncm_file_spec *files, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		ncm_strings_add(uris, files[i].from.items[0]);
+	for (size_t i = 0; i < count; i++) {
+		const char *uri = files[i].from.items[0];
+		NCM_AUTO_FREE char *canonical = NULL;
+
+		ncm_strings_add(uris, uri);
+		if (ncm_source_check(uri, true, &canonical, NULL) == 0 && strcmp(canonical, uri) != 0)
+			ncm_strings_add(uris, canonical);
+	}
 }
 
 static int add_catalog(struct census *census, const struct ncm_config *config, struct ncm_error *err)

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "manifest/lock_json.h"
+#include "source/source.h"
 
 #include <string.h>
 
@@ -15,6 +16,26 @@ enum { SCHEMA_VERSION = 1 };
 static int compare_entries(const void *a, const void *b)
 {
 	return strcmp(((const struct ncm_lock_entry *)a)->uri, ((const struct ncm_lock_entry *)b)->uri);
+}
+
+/* The canonical spelling of an URI that has another, or NULL. */
+static char *respelled(const char *uri)
+{
+	char *canonical = NULL;
+	size_t size;
+
+	if (ncm_source_stem(uri, &size) || ncm_source_check(uri, true, &canonical, NULL) < 0)
+		return NULL;
+	if (strcmp(canonical, uri) != 0)
+		return canonical;
+	free(canonical);
+	return NULL;
+}
+
+static void note_spelling(struct ncm_lock *lock, struct ncm_lock_entry *entry)
+{
+	entry->canonical = respelled(entry->uri);
+	lock->respelled += entry->canonical ? 1 : 0;
 }
 
 static int load_entries(struct ncm_lock *lock, const json_t *document, struct ncm_error *err)
@@ -32,10 +53,12 @@ static int load_entries(struct ncm_lock *lock, const json_t *document, struct nc
 
 		if (lock_entry_parse(uri, json, &entry, &reason) < 0)
 			return ncm_error_set(err, NCM_E_MANIFEST, "%s: the entry of %s%s", lock->path, uri, reason);
-		if (entry.file_count > 0)
-			*NCM_PUSH(lock->entries, lock->count) = entry;
-		else
+		if (entry.file_count == 0) {
 			lock_entry_clear(&entry);
+			continue;
+		}
+		note_spelling(lock, &entry);
+		*NCM_PUSH(lock->entries, lock->count) = entry;
 	}
 	/* Sorted, so that a look-up among many is quick. */
 	if (lock->count > 1)
@@ -90,30 +113,54 @@ static size_t place_of(const struct ncm_lock *lock, const char *uri, bool *found
 	return first;
 }
 
+/* The entry of an URI that is not its key. */
+static struct ncm_lock_entry *other_spelling(const struct ncm_lock *lock, const char *uri)
+{
+	NCM_AUTO_FREE char *canonical = respelled(uri);
+	const char *wanted = canonical ? canonical : uri;
+	bool found = false;
+	const size_t at = canonical ? place_of(lock, canonical, &found) : 0;
+
+	if (found)
+		return &lock->entries[at];
+	for (size_t i = 0; lock->respelled > 0 && i < lock->count; i++) {
+		if (lock->entries[i].canonical && strcmp(lock->entries[i].canonical, wanted) == 0)
+			return &lock->entries[i];
+	}
+	return NULL;
+}
+
 const struct ncm_lock_entry *ncm_lock_find(const struct ncm_lock *lock, const char *uri)
 {
 	bool found;
 	const size_t at = place_of(lock, uri, &found);
 
-	return found ? &lock->entries[at] : NULL;
+	return found ? &lock->entries[at] : other_spelling(lock, uri);
 }
 
 void ncm_lock_put(struct ncm_lock *lock, const struct ncm_lock_entry *entry)
 {
-	struct ncm_lock_entry copy;
+	struct ncm_lock_entry *there, copy;
 	bool found;
 	size_t at;
 
 	if (entry->file_count == 0)
 		return;
+	there = (struct ncm_lock_entry *)ncm_lock_find(lock, entry->uri);
 	lock_entry_copy(&copy, entry);
-	at = place_of(lock, copy.uri, &found);
-	if (found) {
-		lock_entry_clear(&lock->entries[at]);
-	} else {
-		(void)NCM_PUSH(lock->entries, lock->count);
-		memmove(&lock->entries[at + 1], &lock->entries[at], (lock->count - 1 - at) * sizeof copy);
+	if (there) { /* under the spelling that it has */
+		free(copy.uri);
+		copy.uri = there->uri;
+		copy.canonical = there->canonical;
+		there->uri = there->canonical = NULL;
+		lock_entry_clear(there);
+		*there = copy;
+		return;
 	}
+	note_spelling(lock, &copy);
+	at = place_of(lock, copy.uri, &found);
+	(void)NCM_PUSH(lock->entries, lock->count);
+	memmove(&lock->entries[at + 1], &lock->entries[at], (lock->count - 1 - at) * sizeof copy);
 	lock->entries[at] = copy;
 }
 
@@ -123,6 +170,7 @@ void ncm_lock_drop(struct ncm_lock *lock, const char *uri)
 
 	if (!entry)
 		return;
+	lock->respelled -= entry->canonical ? 1 : 0;
 	lock_entry_clear(entry);
 	lock->count--;
 	memmove(entry, entry + 1, (size_t)(lock->entries + lock->count - entry) * sizeof *entry);
@@ -162,17 +210,17 @@ int ncm_lock_save(const struct ncm_lock *lock, const char *const *uris, size_t c
 	json_object_set_new(document, "schema_version", json_integer(SCHEMA_VERSION));
 	for (size_t i = 0; i < count; i++) {
 		const struct ncm_lock_entry *entry = ncm_lock_find(lock, uris[i]);
-		json_t *json = json_object_get(entries, uris[i]);
+		const char *key = entry ? entry->uri : uris[i];
+		json_t *json = json_object_get(entries, key);
 
 		if (!entry) {
-			(void)json_object_del(entries, uris[i]);
+			(void)json_object_del(entries, key);
 			continue;
 		}
 		if (!json_is_object(json)) {
 			json = json_object();
-			if (json_object_set_new(entries, uris[i], json) < 0)
-				return ncm_error_set(err, NCM_E_MANIFEST, "%s: \"%s\" is not valid UTF-8", path,
-						     uris[i]);
+			if (json_object_set_new(entries, key, json) < 0)
+				return ncm_error_set(err, NCM_E_MANIFEST, "%s: \"%s\" is not valid UTF-8", path, key);
 		}
 		lock_entry_write(entry, json);
 	}

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The lock: what a resolve found, pinned. One entry a source URI, as the manifest writes it. */
+/*
+ * The lock: what a resolve found, pinned. One entry a source, under the URI that a manifest first wrote; another
+ * spelling of it ("ollama:name" and "ollama:name:latest") finds the same entry.
+ */
 #ifndef NCM_MANIFEST_LOCK_H
 #define NCM_MANIFEST_LOCK_H
 
@@ -24,10 +27,11 @@ struct ncm_lock_file {
 };
 
 struct ncm_lock_entry {
-	char *uri;      /* key */
-	char *pinned;   /* canonical pinned spelling */
-	char *revision; /* or NULL */
-	char *trust;    /* "manifest", "upstream", "first-use" */
+	char *uri;       /* key */
+	char *canonical; /* the key's canonical spelling where that is another, else NULL */
+	char *pinned;    /* canonical pinned spelling */
+	char *revision;  /* or NULL */
+	char *trust;     /* "manifest", "upstream", "first-use" */
 	char *resolved_at;
 	char *ollama_name; /* of an Ollama model, else NULL */
 	struct ncm_lock_file *files;
@@ -38,7 +42,8 @@ struct ncm_lock {
 	char *path;
 	struct ncm_lock_entry *entries;
 	size_t count;
-	void *document; /* the JSON as read, so that unknown keys survive */
+	size_t respelled; /* entries whose key has another canonical spelling */
+	void *document;   /* the JSON as read, so that unknown keys survive */
 };
 
 /*

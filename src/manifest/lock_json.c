@@ -19,6 +19,7 @@ void lock_entry_clear(struct ncm_lock_entry *entry)
 	}
 	free(entry->files);
 	free(entry->uri);
+	free(entry->canonical);
 	free(entry->pinned);
 	free(entry->revision);
 	free(entry->trust);

@@ -79,6 +79,11 @@ struct ollama_known {
  */
 const struct ollama_manifest *ollama_plain_of(int dirfd, const struct ollama_held *held,
 					      const struct ollama_known *known, struct ollama_held *child);
+/*
+ * The digest and size of the manifest that an anchor was made of: of the blob that it names, if that is there, else of
+ * what Ollama would write. Of any other manifest, its own.
+ */
+void ollama_anchored(int dirfd, const struct ollama_held *held, struct ncm_sha256 *digest, uint64_t *size);
 
 /* What a tag holds, compared with one manifest. */
 enum ollama_holds {

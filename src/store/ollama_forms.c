@@ -230,6 +230,45 @@ const struct ollama_manifest *ollama_plain_of(int dirfd, const struct ollama_hel
 	return found;
 }
 
+/* No list names a list. */
+static bool anchored_blob(int dirfd, const struct ollama_manifest *anchor, const struct ncm_sha256 *digest,
+			  bool may_be_list, struct ncm_sha256 *original, uint64_t *size)
+{
+	OLLAMA_AUTO_HELD struct ollama_held held = {0};
+	const struct ollama_manifest *list = &held.manifest;
+	bool found;
+
+	if (ollama_read_blob(dirfd, digest, &held) != OLLAMA_READ)
+		return false;
+	found = ollama_manifest_is_same(anchor, &held.manifest);
+	if (found) {
+		*original = *digest;
+		*size = held.size;
+	}
+	for (size_t i = 0; may_be_list && list->is_list && i < list->child_count && !found; i++) {
+		if (!list->children[i].manifest)
+			found = anchored_blob(dirfd, anchor, &list->children[i].digest, false, original, size);
+	}
+	return found;
+}
+
+void ollama_anchored(int dirfd, const struct ollama_held *held, struct ncm_sha256 *digest, uint64_t *size)
+{
+	const struct ollama_manifest *manifest = &held->manifest;
+	bool is_anchor = false, found = false;
+
+	*digest = held->digest;
+	*size = held->size;
+	for (size_t i = 0; i < manifest->count && !found; i++) {
+		if (!ollama_layer_is_manifest(&manifest->layers[i]))
+			continue;
+		is_anchor = true;
+		found = anchored_blob(dirfd, manifest, &manifest->layers[i].digest, true, digest, size);
+	}
+	if (is_anchor && !found)
+		ollama_manifest_plain(manifest, digest, size);
+}
+
 static enum ollama_holds look_at(int dirfd, const char *path, const struct ollama_known *known, uint64_t *size)
 {
 	OLLAMA_AUTO_HELD struct ollama_held held = {0};

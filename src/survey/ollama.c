@@ -146,25 +146,15 @@ static void add_quietly(struct work *work, size_t model, const struct form *form
 		add_all_reached(work, model, &form->held);
 }
 
-static bool has_manifest_layers(const struct ollama_manifest *manifest)
-{
-	for (size_t i = 0; i < manifest->count; i++) {
-		if (ollama_layer_is_manifest(&manifest->layers[i]))
-			return true;
-	}
-	return false;
-}
-
 /* The manifest that a file in the old folder is a form of: of an anchor what Ollama was given. */
-static void digest_of(const struct form *legacy, const struct form *v2, struct ncm_sha256 *digest, uint64_t *size)
+static void digest_of(const struct work *work, const struct form *legacy, const struct form *v2,
+		      struct ncm_sha256 *digest, uint64_t *size)
 {
-	*digest = legacy->held.digest;
-	*size = legacy->held.size;
 	if (v2->found == OLLAMA_READ && !v2->held.manifest.is_list) {
 		*digest = v2->held.digest;
 		*size = v2->held.size;
-	} else if (has_manifest_layers(&legacy->held.manifest)) {
-		ollama_manifest_plain(&legacy->held.manifest, digest, size);
+	} else {
+		ollama_anchored(work->dirfd, &legacy->held, digest, size);
 	}
 }
 
@@ -210,7 +200,7 @@ static size_t add_model(struct work *work, const struct form *form, const struct
 	if (work->clues[file].judged) {
 		/* What is recorded of a model is its manifest, not the form that a store has it in. */
 		if (!form->entry->is_v2)
-			digest_of(form, v2, &out->sha256, &out->size);
+			digest_of(work, form, v2, &out->sha256, &out->size);
 		set_revision(work, model, &out->sha256);
 		plain = ollama_plain_of(work->dirfd, &form->held, NULL, &child);
 		if (plain)

@@ -175,12 +175,12 @@ static bool leads_to(const char *link, const char *target)
 static const char *changed(const struct candidate *candidate, const struct stat *seen)
 {
 	if (candidate->target && !S_ISLNK(seen->st_mode))
-		return "was a link when it was registered; --force removes it";
+		return "was a link when it was registered; only --force takes it";
 	if (candidate->target && !leads_to(candidate->path, candidate->target))
-		return "leads elsewhere since it was registered; --force removes it";
+		return "leads elsewhere since it was registered; only --force takes it";
 	/* A note has what it was itself, models.json what it leads to. */
 	if ((!S_ISLNK(seen->st_mode) || candidate->noted) && has_changed(candidate, seen))
-		return "changed since it was registered; --force removes it";
+		return "changed since it was registered; only --force takes it";
 	return NULL;
 }
 

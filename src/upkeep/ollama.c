@@ -42,13 +42,14 @@ static const char *reason_to_stay(const struct leaving *leaving, enum ollama_fou
 	if (leaving->upkeep->request.force || found == OLLAMA_ABSENT)
 		return NULL;
 	if (found == OLLAMA_BROKEN)
-		return "changed since it was registered; --force removes it";
+		return "changed since it was registered; only --force takes it";
 	if (found == OLLAMA_READ)
 		holds = ollama_held_compare(dirfd, held, leaving->known, NULL);
 	if (found == OLLAMA_UNREADABLE || holds == OLLAMA_HOLDS_UNKNOWN)
-		return "cannot be read, and may be another model; --force removes it";
-	return holds == OLLAMA_HOLDS_IT ? NULL
-					: "changed since it was registered: it names another model; --force removes it";
+		return "cannot be read, and may be another model; only --force takes it";
+	return holds == OLLAMA_HOLDS_IT
+		   ? NULL
+		   : "changed since it was registered: it names another model; only --force takes it";
 }
 
 static void consider_entry(struct leaving *leaving, const char *relative)

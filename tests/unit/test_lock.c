@@ -94,6 +94,36 @@ static void put_replaces(void)
 	ncm_lock_free(lock);
 }
 
+static void check_one_entry(const char *path, const char *first, const char *second)
+{
+	NCM_AUTO_FREE char *folder = ncm_path_folder(path);
+	NCM_AUTO_FREE char *text = NULL, *key = ncm_asprintf("\"%s\": {", first);
+	struct ncm_lock *lock;
+
+	CHECK(save(path, first, NULL) == 0);
+	CHECK(save(path, second, "https://e.org/a.gguf") == 0);
+	lock = ncm_lock_load(path, NULL);
+	CHECK_U64(lock->count, 1);
+	CHECK(ncm_lock_find(lock, first) && ncm_lock_find(lock, first) == ncm_lock_find(lock, second));
+	CHECK_STR(ncm_lock_find(lock, second)->files[0].url, "https://e.org/a.gguf");
+	ncm_lock_free(lock);
+	text = temp_read(folder, "ncmodel.lock");
+	CHECK(strstr(text, key));
+	CHECK(unlink(path) == 0);
+}
+
+/* The command line spells a source out, a manifest need not. */
+static void two_spellings_are_one_entry(void)
+{
+	char *folder = temp_folder();
+	NCM_AUTO_FREE char *path = ncm_path_join(folder, "ncmodel.lock");
+
+	check_one_entry(path, "ollama:tiny", "ollama:tiny:latest");
+	check_one_entry(path, "ollama:tiny:latest", "ollama:tiny");
+	check_one_entry(path, "ollama:library/tiny", "ollama:tiny");
+	temp_remove(folder);
+}
+
 static void other_keys_and_entries_stay(void)
 {
 	char *folder = temp_folder();
@@ -311,6 +341,7 @@ int main(void)
 	RUN(what_is_saved_is_loaded);
 	RUN(no_file_is_an_empty_lock);
 	RUN(put_replaces);
+	RUN(two_spellings_are_one_entry);
 	RUN(other_keys_and_entries_stay);
 	RUN(zeros_of_older_versions_are_not_known);
 	RUN(no_zeros_are_written);
