@@ -395,8 +395,9 @@ def free(step, want, path, digest):
         return False
     if node is None and not owners or node is not None and sha256(node.data) == digest:
         return True
-    if node is not None and owners and sha256(node.data) != owners[0][1].get("sha256"):
-        return False  # written to since: no source has that
+    if node is not None and owners and (
+            sha256(node.data) != owners[0][1].get("sha256") or sha256(node.data) not in step.here.known):
+        return False  # written to since, whether adopt took it in or not: no source has that
     return len(owners) == 1 and key_of(owners[0][0].get("source")) == want.key and (
         owners[0][0].get("id") == want.id or want.id is None and owners[0][0].get("profile") is None)
 
@@ -440,6 +441,8 @@ def page_is_no_model(oracle, step):
                 continue
             if not path.endswith((".gguf", ".safetensors")) or file.get("sha256") in step.here.known:
                 continue
+            if path in oracle.unsettled:
+                continue  # a sidecar has its digest
             why = contents.no_model(step.after.read(path) or b"x")
             if why:
                 yield f"{step.command} registers a file that is {why}", path
