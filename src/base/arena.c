@@ -5,10 +5,12 @@
 
 #include <stddef.h>
 
-enum { BLOCK_BYTES = 256 << 10 };
+/* A block is twice as large as the one before it: few things are small, many are taken at once. */
+enum { FIRST_BYTES = 256 << 10, MOST_BYTES = 16 << 20 };
 
 struct ncm_arena_block {
 	struct ncm_arena_block *next;
+	size_t size;
 	max_align_t memory[];
 };
 
@@ -17,9 +19,17 @@ static void add_block(struct ncm_arena *arena, size_t size)
 	struct ncm_arena_block *block = ncm_malloc(sizeof *block + size);
 
 	block->next = arena->blocks;
+	block->size = size;
 	arena->blocks = block;
 	arena->at = (char *)block->memory;
 	arena->left = size;
+}
+
+static size_t next_size(const struct ncm_arena *arena)
+{
+	if (!arena->blocks)
+		return FIRST_BYTES;
+	return arena->blocks->size < MOST_BYTES / 2 ? 2 * arena->blocks->size : MOST_BYTES;
 }
 
 void *ncm_arena_take(struct ncm_arena *arena, size_t size)
@@ -27,8 +37,11 @@ void *ncm_arena_take(struct ncm_arena *arena, size_t size)
 	const size_t whole = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
 	void *taken;
 
-	if (whole > arena->left)
-		add_block(arena, whole > BLOCK_BYTES ? whole : BLOCK_BYTES);
+	if (whole > arena->left) {
+		const size_t next = next_size(arena);
+
+		add_block(arena, whole > next ? whole : next);
+	}
 	taken = arena->at;
 	arena->at += whole;
 	arena->left -= whole;
