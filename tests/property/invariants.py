@@ -82,6 +82,8 @@ def no_fetched_byte_lost(oracle, step):
 @invariant
 def ollama_names_stay_whole(oracle, step):
     gone = {key_of(m.get("source")) for m in step.registry.models if m.get("id") in step.ids} if step.command == "rm" else set()
+    if step.command == "gc":  # it ends a removal that was killed
+        gone = oracle.doomed_keys - {key_of(model.get("source")) for model in step.registry.models}
     pulled = {want.key for want in step.wants} if step.command == "pull" else set()
     for store in places.OLLAMA:
         later = reach.names(step.after, store)

@@ -17,6 +17,7 @@ class Oracle:
         self.moved = []  # (id, old path, new path, SHA-256) that the user moved since the last adopt
         self.forged = False  # models.json or notes were made by somebody else
         self.doomed = set()  # files of which a killed rm may have left a note
+        self.doomed_keys = set()  # and the models
         self.unsettled = set()  # sidecars lie there: what differs is not known to be damaged
 
     def user(self, before, after, moves=None):
@@ -39,6 +40,7 @@ class Oracle:
         if step.command == "adopt" and not step.dry and not step.killed and not step.store and step.looked():
             self.moved = []
         if step.command == "rm" and step.killed:
+            self.doomed_keys |= {key_of(m.get("source")) for m in step.registry.models if m.get("id") in step.ids}
             self.doomed |= {path for path, owners in step.registry.owners.items() if {m.get("id") for m, _ in owners} <= step.ids}
 
     # what is whose
