@@ -16,7 +16,7 @@ import unittest
 from hub import Hub, sha256
 
 SOURCE = os.environ.get("NCM_TEST_SOURCE") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BINARY = os.environ.get("NCMODEL") or os.path.join(SOURCE, "build", "cmd", "ncmodel")
+BINARY = os.environ.get("NCMODEL") or os.path.join(SOURCE, "build-plain", "cmd", "ncmodel")
 sys.path.insert(0, os.path.join(SOURCE, "tests", "data"))
 # Whoever runs the tests in the background or under nohup hands on ignored signals, which the program respects.
 signal.signal(signal.SIGINT, signal.default_int_handler)
