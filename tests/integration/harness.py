@@ -138,6 +138,14 @@ class Case(unittest.TestCase):
         self.assertEqual(result.returncode, code, result.err + result.out)
         return result
 
+    def run_with_mounts(self, script, *arguments):
+        """ncmodel with mounts of its own, which the script makes first. A test that cannot have them here is skipped."""
+        result = subprocess.run(["unshare", "-m", "sh", "-c", script + ' && exec "$@"', "sh", BINARY, *arguments],
+                                env=self.machine.env, capture_output=True, text=True)
+        if result.stderr.startswith(("unshare:", "mount:")):
+            self.skipTest("no mounts of one's own here: " + result.stderr)
+        return result
+
     def write(self, path, data=b"content"):
         """In its folder, made if needed; a relative path is below the root."""
         path = os.path.join(self.machine.root, path)
