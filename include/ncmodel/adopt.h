@@ -5,6 +5,10 @@
 
 #include <ncmodel/survey.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #pragma GCC visibility push(default)
 
 enum ncm_adopt_verdict {
@@ -56,5 +60,9 @@ struct ncm_adoption *ncm_adopt(const struct ncm_config *config, const struct ncm
 void ncm_adoption_free(struct ncm_adoption *adoption);
 
 #pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

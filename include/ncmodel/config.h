@@ -11,6 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #pragma GCC visibility push(default)
 
 /* An URL prefix and what stands in for it (configuration key "mirrors"). */
@@ -82,5 +86,9 @@ void ncm_config_add_manifest_file(struct ncm_config *config, const char *path);
 int ncm_config_set_store(struct ncm_config *config, const char *assignment, struct ncm_error *err); /* "STORE=PATH" */
 
 #pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #pragma GCC visibility push(default)
 
 #define NCM_SHA256_HEX 64
@@ -26,5 +30,9 @@ bool ncm_sha256_equal(const struct ncm_sha256 *a, const struct ncm_sha256 *b);
 bool ncm_sha256_is_zero(const struct ncm_sha256 *digest);
 
 #pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

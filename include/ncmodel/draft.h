@@ -6,6 +6,10 @@
 #include <ncmodel/config.h>
 #include <ncmodel/manifest.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #pragma GCC visibility push(default)
 
 /* Something that a draft could not take. */
@@ -72,5 +76,9 @@ int ncm_draft_save_profile(const struct ncm_config *config, const struct ncm_dra
 			   struct ncm_error *err);
 
 #pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

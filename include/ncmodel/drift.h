@@ -6,6 +6,10 @@
 #include <ncmodel/provision.h>
 #include <ncmodel/registry.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #pragma GCC visibility push(default)
 
 /* Append only: the names are part of the JSON interface. */
@@ -93,5 +97,9 @@ struct ncm_drift *ncm_outdated(const struct ncm_config *config, struct ncm_catal
 			       const struct ncm_selector *selector, const struct ncm_sink *sink, struct ncm_error *err);
 
 #pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -14,6 +14,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #pragma GCC visibility push(default)
 
 /* What failed, as a class. Append only: the names are part of the JSON interface. */
@@ -82,5 +86,9 @@ struct ncm_unread {
 void ncm_unread_free(struct ncm_unread *unread, size_t count);
 
 #pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #pragma GCC visibility push(default)
 
 #define NCM_LIMIT_MANIFEST_BYTES (16u << 20)         /* one manifest, layout or lock */
@@ -43,5 +47,9 @@ struct ncm_limit {
 const struct ncm_limit *ncm_limits(size_t *count);
 
 #pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

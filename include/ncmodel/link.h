@@ -10,6 +10,10 @@
 #include <ncmodel/digest.h>
 #include <ncmodel/event.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #pragma GCC visibility push(default)
 
 enum ncm_link_state {
@@ -74,5 +78,9 @@ struct ncm_link_report *ncm_link(const struct ncm_config *config, const struct n
 void ncm_link_free(struct ncm_link_report *report);
 
 #pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

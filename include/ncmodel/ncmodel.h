@@ -25,6 +25,10 @@
 #include <ncmodel/upkeep.h>
 #include <ncmodel/verify.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #pragma GCC visibility push(default)
 
 /* Prepares the process: ignores SIGPIPE and SIGXFSZ, no core files, no TLS key log, starts the libraries. Call once,
@@ -35,5 +39,9 @@ void ncm_shutdown(void);
 const char *ncm_version(void);
 
 #pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

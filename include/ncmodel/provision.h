@@ -9,6 +9,10 @@
 #include <ncmodel/manifest.h>
 #include <ncmodel/verify.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #pragma GCC visibility push(default)
 
 struct ncm_provision_options {
@@ -136,5 +140,9 @@ void ncm_result_free(struct ncm_result *result);
 enum ncm_errc ncm_result_class(const struct ncm_result *result);
 
 #pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -13,6 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #pragma GCC visibility push(default)
 
 /* How a file came to its place. Append only: the names are in models.json. */
@@ -113,5 +117,9 @@ void ncm_purposes(const struct ncm_strings *use_cases, const struct ncm_strings 
 		  struct ncm_strings *purposes);
 
 #pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

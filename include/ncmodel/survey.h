@@ -13,6 +13,10 @@
 #include <ncmodel/registry.h>
 #include <ncmodel/verify.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #pragma GCC visibility push(default)
 
 /* How closely to look. Each depth includes the ones before it. */
@@ -149,5 +153,9 @@ struct ncm_verify_report *ncm_survey_report(const struct ncm_survey *survey, con
 					    size_t *hopeless);
 
 #pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #pragma GCC visibility push(default)
 
 /*
@@ -29,5 +33,9 @@ int ncm_parse_size(const char *text, uint64_t *bytes);
 int ncm_parse_bandwidth(const char *text, uint64_t *bytes_per_second);
 
 #pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 #include <ncmodel/event.h>
 #include <ncmodel/registry.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #pragma GCC visibility push(default)
 
 /* What a file is. Append only: the names are part of the JSON interface. */
@@ -153,5 +157,9 @@ struct ncm_usage *ncm_usage_make(const struct ncm_config *config, const struct n
 void ncm_usage_free(struct ncm_usage *usage);
 
 #pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 #include <ncmodel/event.h>
 #include <ncmodel/registry.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #pragma GCC visibility push(default)
 
 enum ncm_verdict {
@@ -62,5 +66,9 @@ const char *
 ncm_verdict_name(enum ncm_verdict verdict); /* "ok", "missing", "size", "damaged", "changed", "unreadable" */
 
 #pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,7 +5,9 @@
 #include "transfer/answer.h"
 #include "transfer/peer.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static const long LIMITED_BUFFER_BYTES = 16 << 10;
 
@@ -212,6 +214,24 @@ static enum ncm_exchange_result refused(struct ncm_exchange *exchange, enum ncm_
 	return NCM_EXCHANGE_FAILED;
 }
 
+/*
+ * Without a CA bundle nothing can be trusted. The network has no part in it, so it is no class that is worth another
+ * try: a bundle that was named is USAGE, as a configuration file that was named and is not there; the system's is IO.
+ */
+static enum ncm_exchange_result untrusting(struct ncm_exchange *exchange, struct ncm_error *err)
+{
+	const char *named = exchange->chain->http->cacert;
+	const char *bundle = named ? named : curl_version_info(CURLVERSION_NOW)->cainfo;
+	const char *why = access(bundle ? bundle : "", R_OK) < 0 ? strerrordesc_np(errno) : "no certificate in it";
+
+	ncm_error_set(err, named ? NCM_E_USAGE : NCM_E_IO,
+		      "%s: certificates cannot be checked without the CA bundle %s: %s", exchange->chain->origin,
+		      bundle ? bundle : "of the system", why);
+	ncm_error_hint(err, "%sname a bundle with --cacert FILE, the configuration's \"cacert\" or SSL_CERT_FILE",
+		       named ? "" : "install the package ca-certificates, or ");
+	return NCM_EXCHANGE_FAILED;
+}
+
 static enum ncm_exchange_result explain(struct ncm_exchange *exchange, CURLcode code, struct ncm_error *err)
 {
 	switch (code) {
@@ -236,8 +256,7 @@ static enum ncm_exchange_result explain(struct ncm_exchange *exchange, CURLcode 
 		    "if a proxy of your organisation is in between, name its CA bundle with --cacert or SSL_CERT_FILE",
 		    err);
 	case CURLE_SSL_CACERT_BADFILE:
-		return refused(exchange, NCM_E_NETWORK, "the CA bundle cannot be read",
-			       "look at --cacert, the configuration's \"cacert\" and SSL_CERT_FILE", err);
+		return untrusting(exchange, err);
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_BAD_CONTENT_ENCODING:

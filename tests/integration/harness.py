@@ -16,7 +16,7 @@ import unittest
 from hub import Hub, sha256
 
 SOURCE = os.environ.get("NCM_TEST_SOURCE") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BINARY = os.environ.get("NCMODEL") or os.path.join(SOURCE, "build", "cmd", "ncmodel")
+BINARY = os.environ.get("NCMODEL") or os.path.join(SOURCE, "build-plain", "cmd", "ncmodel")
 sys.path.insert(0, os.path.join(SOURCE, "tests", "data"))
 # Whoever runs the tests in the background or under nohup hands on ignored signals, which the program respects.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -136,6 +136,14 @@ class Case(unittest.TestCase):
     def pull(self, *arguments, code=0, env=None):
         result = self.machine.run("pull", "-y", *arguments, env=env)
         self.assertEqual(result.returncode, code, result.err + result.out)
+        return result
+
+    def run_with_mounts(self, script, *arguments):
+        """ncmodel with mounts of its own, which the script makes first. A test that cannot have them here is skipped."""
+        result = subprocess.run(["unshare", "-m", "sh", "-c", script + ' && exec "$@"', "sh", BINARY, *arguments],
+                                env=self.machine.env, capture_output=True, text=True)
+        if result.stderr.startswith(("unshare:", "mount:")):
+            self.skipTest("no mounts of one's own here: " + result.stderr)
         return result
 
     def write(self, path, data=b"content"):

@@ -7,7 +7,7 @@
 A real Ollama server and the real huggingface_hub make the stores, from services on loopback; ncmodel verifies, repairs, adopts,
 links and removes; the applications then say whether they still list, open and run what is left.
 Exit: 0 proved, 1 not, 77 skipped (an application that cannot be had here). --no-build: skip what is not built yet.
-NCMODEL names another binary than build/cmd/ncmodel.
+NCMODEL names another binary than build-plain/cmd/ncmodel.
 """
 import argparse
 import os

@@ -4,7 +4,7 @@ have left it after each step (tests/crash/crash.py says in which ways), and the 
 
 Every such folder is looked at: nothing wrong has a final name, no journal vouches for bytes that are not there. The next run
 is made in as many different ones as fit into NCM_CRASH_SECONDS (default 45); NCM_CRASH_ALL=1: in all.
-The seed is printed; NCM_CRASH_SEED repeats a run. By hand: NCMODEL=build/cmd/ncmodel tests/integration/test_crash.py [Case...]
+The seed is printed; NCM_CRASH_SEED repeats a run. By hand: NCMODEL=build-plain/cmd/ncmodel tests/integration/test_crash.py [Case...]
 """
 import collections
 import multiprocessing
@@ -31,7 +31,7 @@ import selector_check  # noqa: E402
 from oracle import Oracle  # noqa: E402
 from record import record  # noqa: E402
 
-BINARY = os.environ.get("NCMODEL") or os.path.join(SOURCE, "build", "cmd", "ncmodel")
+BINARY = os.environ.get("NCMODEL") or os.path.join(SOURCE, "build-plain", "cmd", "ncmodel")
 SEED = int(os.environ.get("NCM_CRASH_SEED") or random.randrange(1 << 30))
 SECONDS = float(os.environ.get("NCM_CRASH_SECONDS") or 45)
 ALL = os.environ.get("NCM_CRASH_ALL") == "1"

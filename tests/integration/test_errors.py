@@ -2,12 +2,11 @@
 import json
 import os
 import shutil
-import subprocess
 import threading
 import time
 import unittest
 
-from harness import BINARY, Case, gguf, sha256
+from harness import Case, gguf, sha256
 
 
 class ErrorTest(Case):
@@ -221,11 +220,8 @@ class ErrorTest(Case):
         mount = os.path.join(self.machine.home, "small")
         os.makedirs(mount)
         self.wanted(size=4_000_000)
-        script = f"mount -t tmpfs -o size=2m none {mount} && exec {BINARY} pull -y --store-path llama-cpp={mount}/models"
-        result = subprocess.run(["unshare", "-m", "sh", "-c", script + f"; ls -A {mount}"], env=self.machine.env,
-                                capture_output=True, text=True)
-        if "unshare" in result.stderr or "mount:" in result.stderr:
-            self.skipTest("no private mounts here: " + result.stderr)
+        result = self.run_with_mounts(f"mount -t tmpfs -o size=2m none {mount}", "pull", "-y", "--store-path",
+                                      f"llama-cpp={mount}/models")
         self.assertEqual(result.returncode, 9, result.stderr)
         self.assertIn("fit", result.stderr)
         self.assertFalse([r for r in self.hub.asked() if r["path"].startswith("/files/")], "nothing was fetched")
@@ -238,10 +234,7 @@ class ErrorTest(Case):
     def test_read_only_store(self):
         mount = self.machine.store()
         self.wanted()
-        script = f"mount --bind {mount} {mount} && mount -o remount,ro,bind {mount} && exec {BINARY} pull -y"
-        result = subprocess.run(["unshare", "-m", "sh", "-c", script], env=self.machine.env, capture_output=True, text=True)
-        if "mount:" in result.stderr:
-            self.skipTest("no private mounts here: " + result.stderr)
+        result = self.run_with_mounts(f"mount --bind {mount} {mount} && mount -o remount,ro,bind {mount}", "pull", "-y")
         self.assertEqual(result.returncode, 1, result.stderr)
         self.assertIn("read-only", result.stderr.lower())
         self.assertEqual(self.machine.snapshot(), self.before)

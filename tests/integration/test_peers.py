@@ -488,13 +488,25 @@ class ConnectionTest(PeerCase):
             self.assertIn(word, result.err)
         self.nothing()
         absent = os.path.join(self.machine.home, "absent.pem")
-        self.assertIn("absent.pem", self.machine.run("pull", "-y", "--retries", "1", "--cacert", absent).err)
+        result = self.machine.run("pull", "-y", "--cacert", absent)
+        self.assertEqual(result.returncode, 2, result.err)
+        for word in ("CA bundle", absent, "No such file", "--cacert"):
+            self.assertIn(word, result.err)
         self.nothing()
         self.pull("--cacert", self.at["SSL_CERT_FILE"])
         self.arrived()
         self.pull(env={"SSL_CERT_FILE": self.at["SSL_CERT_FILE"]})
         self.arrived()
         self.assertEqual({r["scheme"] for r in self.asked("plain")}, {"https"})
+
+    def test_a_system_without_authorities_is_told_so_and_not_asked_again(self):
+        self.stt(self.at["LOOPBACK_TLS_PLAIN"])
+        # what a Debian without ca-certificates has there
+        result = self.run_with_mounts("mount -t tmpfs none /etc/ssl/certs", "pull", "-y")
+        self.assertEqual(result.returncode, 1, result.stderr)  # 7 would be tried again
+        for word in ("CA bundle", "No such file", "ca-certificates", "SSL_CERT_FILE", "tiny-stt"):
+            self.assertIn(word, result.stderr)
+        self.nothing()
 
     def test_every_service_over_tls(self):
         secure = {"HF_ENDPOINT": self.at["LOOPBACK_TLS_HF"],

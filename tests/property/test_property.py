@@ -43,7 +43,7 @@ def options():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--steps", type=int, default=int(os.environ.get("NCM_PROPERTY_STEPS", "3000")))
     parser.add_argument("--seed", type=int, default=int(os.environ.get("NCM_PROPERTY_SEED", random.randrange(1 << 30))))
-    parser.add_argument("--binary", default=os.environ.get("NCMODEL") or os.path.join(SOURCE, "build", "cmd", "ncmodel"))
+    parser.add_argument("--binary", default=os.environ.get("NCMODEL") or os.path.join(SOURCE, "build-plain", "cmd", "ncmodel"))
     parser.add_argument("--only", action="append", default=[], choices=sorted(invariants.INVARIANTS), metavar="INVARIANT")
     parser.add_argument("--ignore", action="append", default=[], metavar="REGEX")
     parser.add_argument("--all", action="store_true")
