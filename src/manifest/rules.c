@@ -127,8 +127,9 @@ static void check_sources(const struct place *place, const struct ncm_file_spec 
 		struct ncm_error err = NCM_ERROR_INIT;
 		const struct place source = below(place, "from", i);
 
-		if (ncm_source_check(spec->from.items[i], spec->insecure_http, NULL, &err) < 0)
-			fault(&source, NULL, "%s", err.message);
+		if (ncm_source_check(spec->from.items[i], ncm_source_may_use_http(spec, spec->from.items[i]), NULL,
+				     &err) < 0)
+			fault(&source, NULL, "%s%s%s", err.message, err.hint ? ": " : "", err.hint ? err.hint : "");
 		else if (manifest_is_ollama(spec->from.items[i]) != ollama)
 			fault(&source, NULL,
 			      "an Ollama model and a file are not the same bytes: give them entries of "

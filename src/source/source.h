@@ -69,6 +69,9 @@ int ncm_source_check(const char *uri, bool allow_http, char **canonical, struct 
 /* The scheme of an URI that ncm_source_check accepts: "ollama", "hf", "civitai", "https"; NULL if it is no URI but a
  * name. Static. */
 const char *ncm_source_scheme(const char *uri);
+/* Whether a place of the spec may be asked by http: the user allows it, or the bytes are pinned, by the spec or by the
+ * URI itself, and so need no TLS to be right. */
+bool ncm_source_may_use_http(const struct ncm_file_spec *spec, const char *uri);
 enum {
 	NCM_SOURCE_ID_LONGEST = 120,  /* bytes of an id made of a source */
 	NCM_MANIFEST_ID_LONGEST = 96, /* and of one that a manifest may have */

@@ -212,7 +212,7 @@ static struct ncm_resolution *make(const struct ncm_sources *sources, const char
 	struct ncm_resolution *resolution;
 	struct ncm_artifact *artifact;
 
-	if (parse(uri, spec->insecure_http, &plain, err) < 0)
+	if (parse(uri, ncm_source_may_use_http(spec, uri), &plain, err) < 0)
 		return NULL;
 	resolution = ncm_calloc(1, sizeof *resolution);
 	resolution->uri = ncm_strdup(uri);
