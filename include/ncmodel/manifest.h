@@ -121,7 +121,8 @@ struct ncm_catalog {
  */
 struct ncm_catalog *ncm_catalog_load(const struct ncm_config *config, struct ncm_error *err);
 void ncm_catalog_free(struct ncm_catalog *catalog);
-/* Checks one manifest file by the schema and the rules beyond it. Returns 0, or -1 with all faults in *err. */
+/* Checks one manifest file by the schema, the rules beyond it, and the stores and folders of the configured layout.
+ * Returns 0, or -1 with all faults in *err, in the order of the file. */
 int ncm_manifest_check(const struct ncm_config *config, const char *file, struct ncm_error *err);
 /* The names of the profiles that can be had. Free the result with ncm_strings_free. */
 int ncm_profiles(const struct ncm_config *config, struct ncm_strings *names, struct ncm_error *err);
