@@ -161,8 +161,10 @@ json_t *registered_json(const struct ncm_reg_model *model)
 	put_known_number(object, "dimensions", model->dimensions);
 	if (model->vram_gb > 0)
 		json_put(object, "vram_gb", json_real(model->vram_gb));
-	json_put(object, "performance_score", json_real(model->performance_score));
-	json_put(object, "cost_score", json_real(model->cost_score));
+	if (model->performance_score >= 0)
+		json_put(object, "performance_score", json_real(model->performance_score));
+	if (model->cost_score >= 0)
+		json_put(object, "cost_score", json_real(model->cost_score));
 	json_put_text(object, "privacy_tier", model->privacy_tier);
 	json_put(object, "use_cases", json_words(&model->use_cases));
 	json_put(object, "tags", json_words(&model->tags));
