@@ -173,12 +173,32 @@ static void add_row(struct table *table, const struct entry *entry, bool with_st
 	table_cell(table, words_join(words, ", "));
 }
 
+static void add_chosen(const struct ncm_strings *words, const struct ncm_strings *chosen, struct ncm_strings *keys)
+{
+	for (size_t i = 0; i < words->count; i++) {
+		if (ncm_strings_contain(chosen, words->items[i]))
+			words_add_new(keys, words->items[i]);
+	}
+}
+
+/* What it is for; of several words that were chosen, those that it was chosen by. */
+static void add_purposes(const struct entry *entry, const struct ncm_strings *chosen, struct ncm_strings *keys)
+{
+	if (chosen->count == 0) {
+		ncm_purposes(entry->use_cases, entry->tags, entry->kind, keys);
+		return;
+	}
+	add_chosen(entry->use_cases, chosen, keys);
+	add_chosen(entry->tags, chosen, keys);
+}
+
 /* The groups that an entry belongs to, as keys that sort into the order of the output. */
-static void keys_of(const struct entry *entry, enum grouping grouping, struct ncm_strings *keys)
+static void keys_of(const struct entry *entry, enum grouping grouping, const struct ncm_strings *chosen,
+		    struct ncm_strings *keys)
 {
 	switch (grouping) {
 	case GROUP_USE_CASE:
-		ncm_purposes(entry->use_cases, entry->tags, entry->kind, keys);
+		add_purposes(entry, chosen, keys);
 		break;
 	case GROUP_PHASE: {
 		AUTO_FREE char *key =
@@ -221,13 +241,23 @@ static int by_key(const void *a, const void *b)
 	return order ? order : (one->entry > other->entry) - (one->entry < other->entry);
 }
 
-/* Each entry in each of its groups: the groups by name, in them the entries as they came. */
-static void sort_into_groups(const struct entries *entries, enum grouping grouping, struct members *members)
+/* The best first; without a score, last. */
+static int by_score(const void *a, const void *b)
+{
+	const double one = ((const struct member *)a)->entry->score, other = ((const struct member *)b)->entry->score;
+	const int order = strcmp(((const struct member *)a)->key, ((const struct member *)b)->key);
+
+	return order || one == other ? by_key(a, b) : one < other ? 1 : -1;
+}
+
+/* Each entry in each of its groups: the groups by name, in them the entries as they came, or by their score. */
+static void sort_into_groups(const struct entries *entries, enum grouping grouping, const struct ncm_strings *chosen,
+			     struct members *members)
 {
 	for (size_t i = 0; i < entries->count; i++) {
 		struct ncm_strings keys = {0};
 
-		keys_of(&entries->items[i], grouping, &keys);
+		keys_of(&entries->items[i], grouping, chosen, &keys);
 		for (size_t k = 0; k < keys.count; k++) {
 			members->items = memory_grow(members->items, members->count + 1, sizeof *members->items);
 			members->items[members->count++] =
@@ -236,7 +266,8 @@ static void sort_into_groups(const struct entries *entries, enum grouping groupi
 		ncm_strings_free(&keys);
 	}
 	if (members->count > 1)
-		qsort(members->items, members->count, sizeof *members->items, by_key);
+		qsort(members->items, members->count, sizeof *members->items,
+		      grouping == GROUP_USE_CASE ? by_score : by_key);
 }
 
 static size_t group_size(const struct members *members, size_t first)
@@ -323,12 +354,13 @@ static void print_total(const struct entries *entries, bool overlap, FILE *out)
 		ncm_format_size(size, text, sizeof text), overlap ? " (counts overlap)" : "");
 }
 
-void entries_print(const struct entries *entries, enum grouping grouping, bool with_state, FILE *out)
+void entries_print(const struct entries *entries, enum grouping grouping, const struct ncm_strings *chosen,
+		   bool with_state, FILE *out)
 {
 	struct members members = {0};
 	struct table *table;
 
-	sort_into_groups(entries, grouping, &members);
+	sort_into_groups(entries, grouping, chosen, &members);
 	print_groups(entries, &members, grouping, with_state, out);
 	for (size_t i = 0; i < members.count; i++)
 		free(members.items[i].key);

@@ -51,7 +51,12 @@ enum grouping {
 	GROUP_SOURCE,
 };
 
-/* Prints them as a table, or a table a group with a heading and its totals. `with_state` tells which are installed. */
-void entries_print(const struct entries *entries, enum grouping grouping, bool with_state, FILE *out);
+/*
+ * Prints them as a table, or a table a group with a heading and its totals. `with_state` tells which are installed. Of
+ * use cases, only those of `chosen` (if it has any) are groups, and tags that it has; in each, the best score comes
+ * first.
+ */
+void entries_print(const struct entries *entries, enum grouping grouping, const struct ncm_strings *chosen,
+		   bool with_state, FILE *out);
 
 #endif
