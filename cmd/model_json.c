@@ -39,6 +39,10 @@ static json_t *specs_json(const struct ncm_file_spec *specs, size_t count)
 		json_put(file, "to", targets_json(&specs[i]));
 		if (specs[i].has_size)
 			json_put_number(file, "size", specs[i].size);
+		if (specs[i].expected_size > 0) {
+			json_put_number(file, "expected_size", specs[i].expected_size);
+			json_put_text(file, "expected_size_source", specs[i].expected_size_source);
+		}
 		if (specs[i].has_sha256)
 			json_put(file, "sha256", json_digest(&specs[i].sha256));
 		if (specs[i].has_digest)

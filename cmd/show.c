@@ -170,6 +170,13 @@ static void print_spec(const char *label, const struct ncm_file_spec *spec)
 	}
 	if (spec->has_size)
 		size_fact("  size", spec->size);
+	if (spec->expected_size > 0) {
+		char size[32];
+		AUTO_FREE char *expected = text_format(
+		    "~%s, by %s", ncm_format_size(spec->expected_size, size, sizeof size), spec->expected_size_source);
+
+		foreign_fact("  expected size", expected);
+	}
 	if (spec->has_sha256)
 		fact("  sha256", text_copy(ncm_sha256_hex(&spec->sha256, hex)));
 	if (spec->has_digest)

@@ -135,7 +135,9 @@ static void check_rules(struct manifest_set *set)
 		const struct ncm_model *model = &set->catalog->models[i];
 
 		for (size_t k = 0; k < model->file_count; k++) {
-			if (!model->files[k].has_size || !__builtin_add_overflow(sum, model->files[k].size, &sum))
+			const struct ncm_file_spec *spec = &model->files[k];
+
+			if (!__builtin_add_overflow(sum, spec->has_size ? spec->size : spec->expected_size, &sum))
 				continue;
 			manifest_fault(set, 0, "$.models", "the sum of all sizes is too large");
 			sum = 0;

@@ -25,7 +25,7 @@ class ListTest(Case):
                     data = gguf(name, 2_000)
                     spec.update({"from": [self.hub.url("/noa/" + name, data)], "insecure_http": True,
                                  "sha256": sha256(data), "size": len(data)})
-                    for key in ("include", "exclude", "layers", "digest"):
+                    for key in ("include", "exclude", "layers", "digest", "expected_size", "expected_size_source"):
                         spec.pop(key, None)
             with open(os.path.join(folder, os.path.basename(path)), "w") as file:
                 json.dump(document, file)
