@@ -16,8 +16,9 @@ struct entry {
 	const char *quantization;
 	const char *priority;
 	unsigned phase;
-	double score; /* negative: unknown */
-	uint64_t size;
+	double score;           /* negative: unknown */
+	uint64_t size;          /* 0: unknown */
+	struct ncm_doubt doubt; /* of the size; of a model with files of unknown size there is none */
 	const struct ncm_strings *use_cases;
 	const struct ncm_strings *tags;
 	const struct ncm_strings *profiles; /* or NULL: `profile` alone */

@@ -176,6 +176,7 @@ void ncm_resolution_free(struct ncm_resolution *resolution)
 		free(resolution->artifacts[i].url);
 	}
 	free(resolution->artifacts);
+	ncm_error_clear(&resolution->untold);
 	free(resolution->uri);
 	free(resolution->revision);
 	free(resolution->page);

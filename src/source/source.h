@@ -41,6 +41,7 @@ struct ncm_resolution {
 	struct ncm_artifact *artifacts;
 	size_t count;
 	char *page;                        /* where a person reads about it (and accepts a licence), or NULL */
+	struct ncm_error untold;           /* why the look-up left sizes open though the source may well have it */
 	struct ncm_credential *credential; /* for the artifacts; owned by the sources; or NULL */
 	const struct ncm_service *service;
 	/* an Ollama model alone */
@@ -96,6 +97,7 @@ char *ncm_source_manifest_id(const char *id);
  */
 struct ncm_pin {
 	const char *revision; /* commit, version id, "sha256:…" of an Ollama manifest; or NULL */
+	bool for_plan; /* nothing will be fetched by what ncm_source_offline makes: pinned digests are enough for it */
 };
 
 /*
@@ -107,7 +109,9 @@ struct ncm_resolution *ncm_source_resolve(struct ncm_sources *sources, const cha
 					  struct ncm_error *err);
 /*
  * As ncm_source_resolve without any request: possible when the URI names one immutable file and the spec pins size and
- * digest (or for a plain URL). NULL without an error if the source has to be asked.
+ * digest (or for a plain URL). NULL without an error if the source has to be asked. With pin->for_plan the digest is
+ * enough, of an Ollama model that of its manifest together with its layers: what comes out then says what it is, not
+ * under which revision it is served, and has no bytes of an Ollama manifest.
  */
 struct ncm_resolution *ncm_source_offline(struct ncm_sources *sources, const char *uri,
 					  const struct ncm_file_spec *spec, const struct ncm_pin *pin);

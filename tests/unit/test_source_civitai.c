@@ -260,7 +260,7 @@ static void test_no_choice(void)
 static void test_latest(void)
 {
 	struct ncm_sources *sources = fake_sources(&config);
-	const struct ncm_pin pin = {"9"};
+	const struct ncm_pin pin = {.revision = "9"};
 	struct ncm_resolution *resolution;
 
 	fake_on(SITE "/api/v1/models/8", 200, NULL, "{\"id\":8,\"modelVersions\":[{\"id\":9},{\"id\":7}]}");

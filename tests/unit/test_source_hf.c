@@ -169,7 +169,7 @@ static void test_small_file_at_commit(void)
 {
 	struct ncm_sources *sources = fake_sources(&config);
 	struct ncm_resolution *resolution;
-	const struct ncm_pin pin = {COMMIT};
+	const struct ncm_pin pin = {.revision = COMMIT};
 
 	fake_on(API "/tree/" COMMIT "?recursive=false", 200, NULL, "[" SMALL("config.json", "570") "]");
 	resolution = check_resolves(sources, "hf:org/repo/config.json@" COMMIT, &spec, NULL);
@@ -331,7 +331,7 @@ static void test_offline(void)
 {
 	struct ncm_sources *sources = fake_sources(&config);
 	struct ncm_file_spec pinned = {.has_size = true, .size = 5, .has_sha256 = true, .role = (char *)"weights"};
-	const struct ncm_pin pin = {COMMIT};
+	const struct ncm_pin pin = {.revision = COMMIT};
 	struct ncm_resolution *resolution = ncm_source_offline(sources, "hf:org/repo/a.gguf@" COMMIT, &pinned, NULL);
 
 	CHECK(resolution && resolution->count == 1 && resolution->artifacts[0].size == 5);

@@ -320,7 +320,7 @@ static void test_pins(void)
 	struct ncm_sources *sources = fake_sources(&config);
 	struct ncm_resolution *resolution;
 	char hex[NCM_SHA256_HEX + 1], url[256], revision[80];
-	struct ncm_pin pin = {revision};
+	struct ncm_pin pin = {.revision = revision};
 
 	digest_hex(good, hex);
 	snprintf(revision, sizeof revision, "sha256:%s", hex);
@@ -345,7 +345,7 @@ static void test_drift(void)
 	struct ncm_sources *sources = fake_sources(&config);
 	struct ncm_file_spec pinned = spec;
 	char hex[NCM_SHA256_HEX + 1], uri[256], url[256];
-	struct ncm_pin pin = {"sha256:" HEX_A};
+	struct ncm_pin pin = {.revision = "sha256:" HEX_A};
 
 	fake_on(BASE "/manifests/latest", 200, NULL, other);
 	check_fails(
