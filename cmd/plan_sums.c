@@ -12,6 +12,45 @@ enum {
 	LONGEST_PATH = 1024,
 };
 
+/* The models of one phase. */
+struct phase {
+	const char *priority;
+	size_t models, left_out;
+	uint64_t to_get;
+	struct ncm_doubt doubt; /* of to_get */
+};
+
+static struct phase phase_of(const struct ncm_plan *plan, unsigned number)
+{
+	struct phase phase = {0};
+
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct ncm_plan_model *planned = &plan->models[i];
+
+		if (planned->model->phase != number)
+			continue;
+		phase.priority = planned->model->priority;
+		phase.models++;
+		phase.left_out += planned->error.code != NCM_OK;
+		phase.to_get += planned->to_get;
+		ncm_doubt_add(&phase.doubt, &planned->to_get_doubt);
+	}
+	return phase;
+}
+
+char *plan_phase_title(const struct ncm_plan *plan, unsigned number)
+{
+	const struct phase phase = phase_of(plan, number);
+	AUTO_FREE char *size = size_text(phase.to_get, &phase.doubt);
+	AUTO_FREE char *title = number > 0 ? text_format("Phase %u (%s)", number, phase.priority ? phase.priority : "?")
+					   : text_copy("Sources spelled out");
+	AUTO_FREE char *without =
+	    phase.left_out > 0 ? text_format(", without %zu that cannot be planned", phase.left_out) : text_copy("");
+
+	return text_format("%s: %zu %s, %s to fetch%s", title, phase.models,
+			   text_plural(phase.models, "model", "models"), size, without);
+}
+
 static void add_verdict(const struct ncm_plan_disk *disk, struct table *table)
 {
 	if (!disk->enough)

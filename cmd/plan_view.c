@@ -2,7 +2,6 @@
 #include "plan_view.h"
 
 #include "ui/progress.h"
-#include "ui/size.h"
 #include "ui/table.h"
 #include "ui/text.h"
 
@@ -227,30 +226,6 @@ static void print_files(const struct ncm_plan_model *planned, struct table *tabl
 	}
 }
 
-static char *phase_title(const struct ncm_plan *plan, unsigned phase)
-{
-	const char *priority = NULL;
-	struct ncm_doubt doubt = {0};
-	uint64_t to_get = 0;
-	size_t models = 0;
-	AUTO_FREE char *size = NULL;
-
-	for (size_t i = 0; i < plan->count; i++) {
-		if (plan->models[i].model->phase != phase)
-			continue;
-		priority = plan->models[i].model->priority;
-		to_get += plan->models[i].to_get;
-		ncm_doubt_add(&doubt, &plan->models[i].to_get_doubt);
-		models++;
-	}
-	size = size_text(to_get, &doubt);
-	if (phase == 0)
-		return text_format("Sources spelled out: %zu %s, %s to fetch", models,
-				   text_plural(models, "model", "models"), size);
-	return text_format("Phase %u (%s): %zu %s, %s to fetch", phase, priority ? priority : "?", models,
-			   text_plural(models, "model", "models"), size);
-}
-
 /* As far as anybody tells it. The caller frees it. */
 static char *model_size(const struct ncm_plan_model *planned)
 {
@@ -298,7 +273,7 @@ static void print_models(const struct session *session, const struct ncm_plan *p
 			seen = seen || plan->models[k].model->phase == phase;
 		if (seen)
 			continue;
-		table_line(table, phase_title(plan, phase), STYLE_BOLD);
+		table_line(table, plan_phase_title(plan, phase), STYLE_BOLD);
 		for (size_t k = i; k < plan->count; k++) {
 			if (plan->models[k].model->phase == phase)
 				add_model(session, plan, &plan->models[k], table);

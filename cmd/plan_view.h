@@ -21,6 +21,8 @@ char *plan_in_place(size_t models, uint64_t size);
 const char *plan_mark(const struct ncm_plan_model *model);
 
 /* plan_sums.c */
+/* "Phase 1 (high): 4 models, 39.7 GB to fetch". The caller frees it. */
+char *plan_phase_title(const struct ncm_plan *plan, unsigned phase);
 void plan_print_disks(const struct ncm_plan_disk *disks, size_t count, FILE *out);
 void plan_print_times(const struct session *session, const struct ncm_plan *plan, FILE *out);
 void plan_print_total(const struct ncm_plan *plan, FILE *out);

@@ -73,6 +73,7 @@ class LookUpTest(PlanCase):
         result = self.plan(code=5)
         self.assertIn("cannot be planned: not_found", result.out)
         self.assertRegex(self.total(result), r"1 to fetch \(5\.00 kB\).*1 cannot be planned and is in no sum.*7\.00 MB")
+        self.assertIn("2 models, 5.00 kB to fetch, without 1 that cannot be planned", result.out)
         data = self.data(code=5)
         self.assertEqual((data["left_out"], data["left_out_size"], data["to_get"]), (1, 7_000_000, 5_000))
         self.assertIn("gone", data["models"][0]["reason"])
@@ -138,6 +139,56 @@ class SizeTest(PlanCase):
             self.assertIn(reason, result.err)
         path = m.manifest([self.unpinned("m", "https://example.org/m.gguf", **self.EXPECTED)])
         self.assertEqual(m.run("manifest", "check", path).returncode, 0)
+
+
+class SumsTest(PlanCase):
+    """Every sum is what its models are, whatever is known of them: an oracle adds them up by itself."""
+
+    def model(self, random, number):
+        """A model, what counts of it as (to_get, expected, unknown), and whether it can be planned."""
+        name, size, about = f"m{number}", random.randrange(1, 9_000), random.randrange(1, 9_000_000)
+        kind = random.choice(["pinned", "told", "silent", "expected", "gone", "gone-expected", "gone-unknown"])
+        expected = {"expected_size": about, "expected_size_source": "a list"}
+        if kind == "pinned":
+            return self.machine.simple(name + ".gguf", gguf(name, size + 40)), (size + 40, 0, 0), True
+        if kind == "told":
+            return self.unpinned(name, self.hub.url(f"/{name}.gguf", gguf(name, size + 40)),
+                                 **random.choice([{}, expected])), (size + 40, 0, 0), True
+        if kind == "silent":
+            return self.sizeless(name), (0, 0, 1), True
+        if kind == "expected":
+            return self.sizeless(name, **expected), (about, about, 0), True
+        exact = {"size": size, "sha256": sha256(name.encode())}
+        says, counts = {"gone": (exact, (size, 0, 0)), "gone-expected": (expected, (about, about, 0)),
+                        "gone-unknown": ({}, (0, 0, 1))}[kind]
+        return {"id": name, "files": [{"from": [f"hf:org/gone/{name}.gguf"], "to": [{"store": "llama-cpp"}],
+                                       **says}]}, counts, False
+
+    def test_sums(self):
+        import random as randomness
+        for seed in range(8):
+            random = randomness.Random(seed)
+            worlds = {phase: [self.model(random, 100 * seed + 10 * phase + i) for i in range(random.randrange(1, 6))]
+                      for phase in (1, 2, 3)}
+            for phase, models in worlds.items():
+                self.machine.manifest([model for model, _, _ in models], phase=phase)
+            every = [entry for models in worlds.values() for entry in models]
+            sums = {planned: tuple(map(sum, zip(*[(0, 0, 0)] + [counts for _, counts, ok in every if ok == planned])))
+                    for planned in (True, False)}
+            left_out = sum(not ok for _, _, ok in every)
+            result = self.machine.run("plan", "--json")
+            self.assertEqual(result.returncode, 5 if left_out else 0, result.err)
+            data = json.loads(result.out)["data"]
+            with self.subTest(seed=seed):
+                for key in ("to_get", "size"):
+                    self.assertEqual((data[key], data[key + "_expected"], data[key + "_unknown"]), sums[True])
+                self.assertEqual((data["left_out"], data["left_out_size"], data["left_out_size_expected"],
+                                  data["left_out_size_unknown"]), (left_out, *sums[False]))
+                for disk in data["disks"]:
+                    self.assertEqual((disk["needed"], disk["needed_expected"], disk["needed_unknown"]), sums[True])
+                for entry, (_, counts, ok) in zip(data["models"], every):
+                    counted = (entry["to_get"], entry["to_get_expected"], entry["to_get_unknown"])
+                    self.assertEqual(counted, counts if ok else (0, 0, 0))
 
 
 class PinsTest(PlanCase):
