@@ -226,6 +226,14 @@ static void test_offline(void)
 	CHECK(resolution != NULL);
 	ncm_resolution_free(resolution);
 	CHECK(ncm_source_offline(sources, "https://example.org/x", &plain_spec, NULL) == NULL);
+	CHECK(!ncm_source_offline(sources, "https://example.org/x", &plain_spec,
+				  &(const struct ncm_pin){.for_plan = true}));
+	spec = (struct ncm_file_spec){.has_sha256 = true, .role = (char *)"weights"};
+	CHECK(!ncm_source_offline(sources, "https://example.org/x.gguf", &spec, NULL));
+	resolution =
+	    ncm_source_offline(sources, "https://example.org/x.gguf", &spec, &(const struct ncm_pin){.for_plan = true});
+	CHECK(resolution && !resolution->artifacts[0].has_size && resolution->artifacts[0].has_sha256);
+	ncm_resolution_free(resolution);
 	CHECK_U64(fake_request_count, 0);
 	ncm_sources_free(sources);
 }
