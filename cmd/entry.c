@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "entry.h"
 
+#include "ui/size.h"
 #include "ui/text.h"
 
 #include <ncmodel/text.h>
@@ -63,23 +64,14 @@ void entries_add_registered(struct entries *entries, const struct ncm_reg_model 
 	};
 }
 
-/* The bytes of all files, where the manifest says them for every one; else 0. */
-static uint64_t offered_size(const struct ncm_model *model)
+/* Of a model with files of unknown size not even that of the others is told: it would pass for the model's. */
+static void take_stated_size(const struct ncm_model *model, struct entry *entry)
 {
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < model->file_count; i++) {
-		const struct ncm_file_spec *spec = &model->files[i];
-		uint64_t size = spec->has_size ? spec->size : 0;
-
-		for (size_t k = 0; !spec->has_size && k < spec->layer_count; k++) {
-			if (__builtin_add_overflow(size, spec->layers[k].size, &size))
-				return 0;
-		}
-		if (size == 0 || __builtin_add_overflow(sum, size, &sum))
-			return 0;
-	}
-	return sum;
+	entry->size = ncm_size_stated(model->files, model->file_count, &entry->doubt);
+	if (entry->doubt.unknown == 0)
+		return;
+	entry->size = 0;
+	entry->doubt = (struct ncm_doubt){.unknown = 1};
 }
 
 void entries_add_offered(struct entries *entries, const struct ncm_model *model, bool installed)
@@ -101,7 +93,6 @@ void entries_add_offered(struct entries *entries, const struct ncm_model *model,
 	    .priority = model->priority,
 	    .phase = model->phase,
 	    .score = model->performance_score,
-	    .size = offered_size(model),
 	    .use_cases = &model->use_cases,
 	    .tags = &model->tags,
 	    .installed = installed,
@@ -110,6 +101,7 @@ void entries_add_offered(struct entries *entries, const struct ncm_model *model,
 	    .store = store,
 	    .source = source,
 	};
+	take_stated_size(model, &entries->items[entries->count - 1]);
 }
 
 void entries_free(struct entries *entries)
@@ -158,7 +150,7 @@ static void add_row(struct table *table, const struct entry *entry, bool with_st
 	if (with_state)
 		table_styled(table, text_copy(entry->installed ? "installed" : "-"),
 			     entry->installed ? STYLE_GOOD : STYLE_DIM);
-	table_text(table, entry->size ? ncm_format_size(entry->size, text, sizeof text) : "-");
+	table_cell(table, entry->doubt.unknown > 0 ? text_copy("-") : size_text(entry->size, &entry->doubt));
 	table_foreign(table, entry->quantization ? entry->quantization : "-");
 	table_text(table, vram_text(entry->vram_least, entry->vram_most, text, sizeof text));
 	snprintf(text, sizeof text, "%.2f", entry->score);
@@ -173,12 +165,32 @@ static void add_row(struct table *table, const struct entry *entry, bool with_st
 	table_cell(table, words_join(words, ", "));
 }
 
+static void add_chosen(const struct ncm_strings *words, const struct ncm_strings *chosen, struct ncm_strings *keys)
+{
+	for (size_t i = 0; i < words->count; i++) {
+		if (ncm_strings_contain(chosen, words->items[i]))
+			words_add_new(keys, words->items[i]);
+	}
+}
+
+/* What it is for; of several words that were chosen, those that it was chosen by. */
+static void add_purposes(const struct entry *entry, const struct ncm_strings *chosen, struct ncm_strings *keys)
+{
+	if (chosen->count == 0) {
+		ncm_purposes(entry->use_cases, entry->tags, entry->kind, keys);
+		return;
+	}
+	add_chosen(entry->use_cases, chosen, keys);
+	add_chosen(entry->tags, chosen, keys);
+}
+
 /* The groups that an entry belongs to, as keys that sort into the order of the output. */
-static void keys_of(const struct entry *entry, enum grouping grouping, struct ncm_strings *keys)
+static void keys_of(const struct entry *entry, enum grouping grouping, const struct ncm_strings *chosen,
+		    struct ncm_strings *keys)
 {
 	switch (grouping) {
 	case GROUP_USE_CASE:
-		ncm_purposes(entry->use_cases, entry->tags, entry->kind, keys);
+		add_purposes(entry, chosen, keys);
 		break;
 	case GROUP_PHASE: {
 		AUTO_FREE char *key =
@@ -221,13 +233,23 @@ static int by_key(const void *a, const void *b)
 	return order ? order : (one->entry > other->entry) - (one->entry < other->entry);
 }
 
-/* Each entry in each of its groups: the groups by name, in them the entries as they came. */
-static void sort_into_groups(const struct entries *entries, enum grouping grouping, struct members *members)
+/* The best first; without a score, last. */
+static int by_score(const void *a, const void *b)
+{
+	const double one = ((const struct member *)a)->entry->score, other = ((const struct member *)b)->entry->score;
+	const int order = strcmp(((const struct member *)a)->key, ((const struct member *)b)->key);
+
+	return order || one == other ? by_key(a, b) : one < other ? 1 : -1;
+}
+
+/* Each entry in each of its groups: the groups by name, in them the entries as they came, or by their score. */
+static void sort_into_groups(const struct entries *entries, enum grouping grouping, const struct ncm_strings *chosen,
+			     struct members *members)
 {
 	for (size_t i = 0; i < entries->count; i++) {
 		struct ncm_strings keys = {0};
 
-		keys_of(&entries->items[i], grouping, &keys);
+		keys_of(&entries->items[i], grouping, chosen, &keys);
 		for (size_t k = 0; k < keys.count; k++) {
 			members->items = memory_grow(members->items, members->count + 1, sizeof *members->items);
 			members->items[members->count++] =
@@ -236,7 +258,8 @@ static void sort_into_groups(const struct entries *entries, enum grouping groupi
 		ncm_strings_free(&keys);
 	}
 	if (members->count > 1)
-		qsort(members->items, members->count, sizeof *members->items, by_key);
+		qsort(members->items, members->count, sizeof *members->items,
+		      grouping == GROUP_USE_CASE ? by_score : by_key);
 }
 
 static size_t group_size(const struct members *members, size_t first)
@@ -254,21 +277,23 @@ static void print_group(const struct entries *entries, const struct member *memb
 	struct table *table = new_table(2, with_state, entries->of_several_profiles);
 	AUTO_FREE char *title = text_safe(members[0].key);
 	json_t *seen = json_object();
-	uint64_t size = 0;
+	struct ncm_doubt doubt = {0};
+	AUTO_FREE char *size = NULL;
+	uint64_t bytes = 0;
 	size_t models = 0;
-	char size_text[32];
 
 	for (size_t i = 0; i < count; i++) {
 		add_row(table, members[i].entry, with_state, entries->of_several_profiles);
 		if (!entry_is_first(entries, members[i].entry, seen))
 			continue;
-		size += members[i].entry->size;
+		bytes += members[i].entry->size;
+		ncm_doubt_add(&doubt, &members[i].entry->doubt);
 		models++;
 	}
 	json_decref(seen);
-	ncm_format_size(size, size_text, sizeof size_text);
+	size = size_text(bytes, &doubt);
 	fprintf(out, "%s%s%s%*s%4zu   %s\n", style_begin(out, STYLE_BOLD), title, style_end(out, STYLE_BOLD),
-		text_width(title) < 18 ? (int)(18 - text_width(title)) : 1, "", models, size_text);
+		text_width(title) < 18 ? (int)(18 - text_width(title)) : 1, "", models, size);
 	table_print(table, out);
 	fputc('\n', out);
 	table_free(table);
@@ -308,27 +333,31 @@ static void print_groups(const struct entries *entries, const struct members *me
 static void print_total(const struct entries *entries, bool overlap, FILE *out)
 {
 	json_t *seen = json_object();
-	uint64_t size = 0;
+	struct ncm_doubt doubt = {0};
+	AUTO_FREE char *size = NULL;
+	uint64_t bytes = 0;
 	size_t count = 0;
-	char text[32];
 
 	for (size_t i = 0; i < entries->count; i++) {
 		if (!entry_is_first(entries, &entries->items[i], seen))
 			continue;
-		size += entries->items[i].size;
+		bytes += entries->items[i].size;
+		ncm_doubt_add(&doubt, &entries->items[i].doubt);
 		count++;
 	}
 	json_decref(seen);
-	fprintf(out, "Total: %zu %s, %s%s\n", count, text_plural(count, "model", "models"),
-		ncm_format_size(size, text, sizeof text), overlap ? " (counts overlap)" : "");
+	size = size_text(bytes, &doubt);
+	fprintf(out, "Total: %zu %s, %s%s\n", count, text_plural(count, "model", "models"), size,
+		overlap ? " (counts overlap)" : "");
 }
 
-void entries_print(const struct entries *entries, enum grouping grouping, bool with_state, FILE *out)
+void entries_print(const struct entries *entries, enum grouping grouping, const struct ncm_strings *chosen,
+		   bool with_state, FILE *out)
 {
 	struct members members = {0};
 	struct table *table;
 
-	sort_into_groups(entries, grouping, &members);
+	sort_into_groups(entries, grouping, chosen, &members);
 	print_groups(entries, &members, grouping, with_state, out);
 	for (size_t i = 0; i < members.count; i++)
 		free(members.items[i].key);

@@ -16,8 +16,9 @@ struct entry {
 	const char *quantization;
 	const char *priority;
 	unsigned phase;
-	double score; /* negative: unknown */
-	uint64_t size;
+	double score;           /* negative: unknown */
+	uint64_t size;          /* 0: unknown */
+	struct ncm_doubt doubt; /* of the size; of a model with files of unknown size there is none */
 	const struct ncm_strings *use_cases;
 	const struct ncm_strings *tags;
 	const struct ncm_strings *profiles; /* or NULL: `profile` alone */
@@ -51,7 +52,12 @@ enum grouping {
 	GROUP_SOURCE,
 };
 
-/* Prints them as a table, or a table a group with a heading and its totals. `with_state` tells which are installed. */
-void entries_print(const struct entries *entries, enum grouping grouping, bool with_state, FILE *out);
+/*
+ * Prints them as a table, or a table a group with a heading and its totals. `with_state` tells which are installed. Of
+ * use cases, only those of `chosen` (if it has any) are groups, and tags that it has; in each, the best score comes
+ * first.
+ */
+void entries_print(const struct entries *entries, enum grouping grouping, const struct ncm_strings *chosen,
+		   bool with_state, FILE *out);
 
 #endif

@@ -101,7 +101,7 @@ static int run(struct session *session)
 		if (settings->quiet)
 			print_ids(&entries);
 		else if (entries.count > 0)
-			entries_print(&entries, grouping, settings->available, stdout);
+			entries_print(&entries, grouping, &settings->selector.use_cases, settings->available, stdout);
 	}
 	entries_free(&entries);
 	ncm_registry_free(registry);
@@ -139,7 +139,10 @@ const struct command command_list = {
     .groups = {&own_group, &options_selection},
     .description =
 	"Lists the models of models.json. Of several profiles, --available lists what each offers; a model of "
-	"two counts once. VRAM and SCORE are what the manifests say.",
+	"two counts once. VRAM and SCORE are what the manifests say; a SIZE with a ~ before it is one that they "
+	"expect. Each group of --by-usecase begins with the best score; with --usecase there is a group for each of "
+	"its "
+	"words alone.",
     .examples = examples,
     .run = run,
 };

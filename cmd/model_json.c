@@ -39,6 +39,10 @@ static json_t *specs_json(const struct ncm_file_spec *specs, size_t count)
 		json_put(file, "to", targets_json(&specs[i]));
 		if (specs[i].has_size)
 			json_put_number(file, "size", specs[i].size);
+		if (specs[i].expected_size > 0) {
+			json_put_number(file, "expected_size", specs[i].expected_size);
+			json_put_text(file, "expected_size_source", specs[i].expected_size_source);
+		}
 		if (specs[i].has_sha256)
 			json_put(file, "sha256", json_digest(&specs[i].sha256));
 		if (specs[i].has_digest)
@@ -161,8 +165,10 @@ json_t *registered_json(const struct ncm_reg_model *model)
 	put_known_number(object, "dimensions", model->dimensions);
 	if (model->vram_gb > 0)
 		json_put(object, "vram_gb", json_real(model->vram_gb));
-	json_put(object, "performance_score", json_real(model->performance_score));
-	json_put(object, "cost_score", json_real(model->cost_score));
+	if (model->performance_score >= 0)
+		json_put(object, "performance_score", json_real(model->performance_score));
+	if (model->cost_score >= 0)
+		json_put(object, "cost_score", json_real(model->cost_score));
 	json_put_text(object, "privacy_tier", model->privacy_tier);
 	json_put(object, "use_cases", json_words(&model->use_cases));
 	json_put(object, "tags", json_words(&model->tags));

@@ -8,9 +8,11 @@
 static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	struct ncm_plan *plan = plan_make(session, &err);
+	struct ncm_plan *plan;
 	int exit_code;
 
+	session->settings.provision.only_plan = true;
+	plan = plan_make(session, &err);
 	if (!plan)
 		return session_fail(session, &err);
 	if (session->report.json)
@@ -48,9 +50,13 @@ const struct command command_plan = {
     .operands = OPERANDS_MODELS,
     .stops_in_order = true,
     .groups = {&own_group, &options_planning, &options_selection},
-    .description = "Looks every chosen model up at its source and shows what a pull would do; it writes nothing.\n\n"
-		   "Marks: + fetch, = already there, ~ resume or replace, > place without fetching, ! cannot be "
-		   "planned. Without a selector all models of the profile are chosen.",
+    .description =
+	"Looks every chosen model up at its source and shows what a pull would do; it writes nothing.\n\n"
+	"Marks: + fetch, = already there, ~ resume or replace, > place without fetching, ! cannot be "
+	"planned. Without a selector all models of the profile are chosen.\n\n"
+	"A size with a ~ before it is one that a manifest expects; what nobody tells the size of is in no sum, "
+	"and the sums say so. With --offline, what manifest or lock pin (digests, with the layers of an Ollama "
+	"model) is enough for a plan.",
     .examples = examples,
     .run = run,
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "plan_view.h"
 
+#include "ui/text.h"
+
 static const char *step_name(enum ncm_step step)
 {
 	static const char *const names[] = {
@@ -10,6 +12,16 @@ static const char *step_name(enum ncm_step step)
 	};
 
 	return names[step];
+}
+
+/* How far the number of that key is to be believed: the bytes of it that are expected, and the files not in it. */
+static void put_doubt(json_t *object, const char *key, const struct ncm_doubt *doubt)
+{
+	AUTO_FREE char *expected = text_format("%s_expected", key);
+	AUTO_FREE char *unknown = text_format("%s_unknown", key);
+
+	json_put_number(object, expected, doubt->expected);
+	json_put_number(object, unknown, doubt->unknown);
 }
 
 static json_t *files_json(const struct ncm_plan_model *planned)
@@ -27,6 +39,8 @@ static json_t *files_json(const struct ncm_plan_model *planned)
 		json_put_text(object, "from", file->from);
 		json_put_text(object, "step", step_name(file->step));
 		json_put_number(object, "size", file->size);
+		json_put_flag(object, "size_unknown", file->size_unknown);
+		json_put_flag(object, "size_expected", file->size_expected);
 		json_put_number(object, "present", file->present);
 		json_put_flag(object, "first_use", file->first_use);
 		json_put_flag(object, "unconfirmed", file->unconfirmed);
@@ -45,12 +59,25 @@ json_t *plan_disks_json(const struct ncm_plan_disk *disks, size_t count)
 
 		json_put_text(object, "path", disks[i].path);
 		json_put_number(object, "needed", disks[i].needed);
+		put_doubt(object, "needed", &disks[i].doubt);
 		json_put_number(object, "free", disks[i].free);
 		json_put_number(object, "reserve", disks[i].reserve);
 		json_put_flag(object, "enough", disks[i].enough);
 		json_push(array, object);
 	}
 	return array;
+}
+
+/* Of a look-up that left sizes open the model can be planned all the same. */
+static void put_failure(json_t *object, const struct ncm_plan_model *planned)
+{
+	const bool failed = planned->error.code != NCM_OK;
+	const struct ncm_error *why = failed ? &planned->error : &planned->untold;
+
+	json_put_text(object, "error", failed ? ncm_errc_name(planned->error.code) : NULL);
+	json_put_text(object, "lookup_error",
+		      planned->untold.code != NCM_OK ? ncm_errc_name(planned->untold.code) : NULL);
+	json_put_text(object, "reason", why->message);
 }
 
 static json_t *planned_json(const struct ncm_plan_model *planned)
@@ -69,8 +96,10 @@ static json_t *planned_json(const struct ncm_plan_model *planned)
 	json_put_text(object, "source", planned->source);
 	json_put_text(object, "revision", planned->revision);
 	json_put_number(object, "size", planned->size);
+	put_doubt(object, "size", &planned->size_doubt);
 	json_put_number(object, "to_get", planned->to_get);
-	json_put_text(object, "error", planned->error.code != NCM_OK ? ncm_errc_name(planned->error.code) : NULL);
+	put_doubt(object, "to_get", &planned->to_get_doubt);
+	put_failure(object, planned);
 	json_put(object, "files", files_json(planned));
 	return object;
 }
@@ -86,7 +115,12 @@ json_t *plan_json(const struct ncm_plan *plan)
 	json_put_flag(object, "enough_space", plan->enough_space);
 	json_put_text(object, "fits", plan->fits);
 	json_put_number(object, "size", plan->size);
+	put_doubt(object, "size", &plan->size_doubt);
 	json_put_number(object, "to_get", plan->to_get);
+	put_doubt(object, "to_get", &plan->to_get_doubt);
+	json_put_number(object, "left_out", plan->left_out);
+	json_put_number(object, "left_out_size", plan->left_out_size);
+	put_doubt(object, "left_out_size", &plan->left_out_doubt);
 	json_put_number(object, "files_to_get", plan->files_to_get);
 	json_put(object, "models", models);
 	json_put(object, "disks", plan_disks_json(plan->disks, plan->disk_count));

@@ -50,6 +50,11 @@ static const char *mark_of(unsigned steps)
 	return "=";
 }
 
+const char *plan_mark(const struct ncm_plan_model *model)
+{
+	return mark_of(steps_of(model));
+}
+
 static enum style style_of(const char *mark)
 {
 	return *mark == '+' ? STYLE_GOOD : *mark == '~' ? STYLE_WARN : *mark == '!' ? STYLE_BAD : STYLE_NONE;
@@ -159,6 +164,13 @@ static char *notes_of(const struct ncm_plan *plan, const struct ncm_plan_model *
 
 		words_add(&notes, note);
 	}
+	if (planned->untold.code != NCM_OK) {
+		AUTO_FREE char *note = ncm_errc_retryable(planned->untold.code)
+					   ? text_format("look-up failed: %s", ncm_errc_name(planned->untold.code))
+					   : text_copy("size not told by its source");
+
+		words_add(&notes, note);
+	}
 	if (planned->to_get > 0 && planned->to_get < planned->size) {
 		char left[32];
 		AUTO_FREE char *note = text_format("%s to fetch", ncm_format_size(planned->to_get, left, sizeof left));
@@ -202,8 +214,11 @@ static void print_files(const struct ncm_plan_model *planned, struct table *tabl
 		AUTO_FREE char *from = text_safe_long(file->from, LONGEST_PATH);
 
 		table_line(table,
-			   text_format("       %s %s  %s%s%s%s%s", mark_of(1u << file->step), path,
-				       file->size ? ncm_format_size(file->size, size, sizeof size) : "",
+			   text_format("       %s %s  %s%s%s%s%s%s", mark_of(1u << file->step), path,
+				       file->size_expected ? "~" : "",
+				       file->size_unknown ? "?"
+				       : file->size       ? ncm_format_size(file->size, size, sizeof size)
+							  : "",
 				       *from ? "  from " : "", from,
 				       file->sets_aside ? "  (what is there is kept aside)" : "",
 				       file->unconfirmed ? "  (source not asked)" : ""),
@@ -211,37 +226,26 @@ static void print_files(const struct ncm_plan_model *planned, struct table *tabl
 	}
 }
 
-static char *phase_title(const struct ncm_plan *plan, unsigned phase)
+/* As far as anybody tells it. The caller frees it. */
+static char *model_size(const struct ncm_plan_model *planned)
 {
-	const char *priority = NULL;
-	uint64_t to_get = 0;
-	size_t models = 0;
 	char size[32];
 
-	for (size_t i = 0; i < plan->count; i++) {
-		if (plan->models[i].model->phase != phase)
-			continue;
-		priority = plan->models[i].model->priority;
-		to_get += plan->models[i].to_get;
-		models++;
-	}
-	ncm_format_size(to_get, size, sizeof size);
-	if (phase == 0)
-		return text_format("Sources spelled out: %zu %s, %s to fetch", models,
-				   text_plural(models, "model", "models"), size);
-	return text_format("Phase %u (%s): %zu %s, %s to fetch", phase, priority ? priority : "?", models,
-			   text_plural(models, "model", "models"), size);
+	if (planned->size == 0)
+		return text_copy("?");
+	return text_format("%s%s%s", planned->size_doubt.expected > 0 ? "~" : "",
+			   ncm_format_size(planned->size, size, sizeof size),
+			   planned->size_doubt.unknown > 0 ? " + ?" : "");
 }
 
 static void add_model(const struct session *session, const struct ncm_plan *plan, const struct ncm_plan_model *planned,
 		      struct table *table)
 {
-	const char *mark = planned->error.code != NCM_OK ? "!" : mark_of(steps_of(planned));
-	char size[32];
+	const char *mark = planned->error.code != NCM_OK ? "!" : plan_mark(planned);
 
 	table_styled(table, text_copy(mark), style_of(mark));
 	table_foreign(table, planned->model->name);
-	table_cell(table, text_copy(planned->size ? ncm_format_size(planned->size, size, sizeof size) : "?"));
+	table_cell(table, model_size(planned));
 	table_cell(table, scheme_of(planned->source));
 	table_cell(table, where(planned));
 	table_foreign(table, planned->model->license);
@@ -269,7 +273,7 @@ static void print_models(const struct session *session, const struct ncm_plan *p
 			seen = seen || plan->models[k].model->phase == phase;
 		if (seen)
 			continue;
-		table_line(table, phase_title(plan, phase), STYLE_BOLD);
+		table_line(table, plan_phase_title(plan, phase), STYLE_BOLD);
 		for (size_t k = i; k < plan->count; k++) {
 			if (plan->models[k].model->phase == phase)
 				add_model(session, plan, &plan->models[k], table);
@@ -277,74 +281,6 @@ static void print_models(const struct session *session, const struct ncm_plan *p
 	}
 	table_print(table, out);
 	table_free(table);
-}
-
-static void print_disks(const struct ncm_plan_disk *disks, size_t count, FILE *out)
-{
-	struct table *table = table_new(0);
-
-	table_column(table, "", 0);
-	table_column(table, "", COLUMN_SHRINK);
-	table_column(table, "", 0);
-	table_column(table, "", 0);
-	table_column(table, "", 0);
-	for (size_t i = 0; i < count; i++) {
-		char need[32], free_now[32], reserve[32];
-
-		table_cell(table, text_copy("Disk"));
-		table_cell(table, text_safe_long(disks[i].path, LONGEST_PATH));
-		table_cell(table,
-			   text_format("needs %s + %s reserve", ncm_format_size(disks[i].needed, need, sizeof need),
-				       ncm_format_size(disks[i].reserve, reserve, sizeof reserve)));
-		table_cell(table, text_format("free %s", ncm_format_size(disks[i].free, free_now, sizeof free_now)));
-		table_styled(table, text_copy(disks[i].enough ? "ok" : "NOT ENOUGH"),
-			     disks[i].enough ? STYLE_GOOD : STYLE_BAD);
-	}
-	table_print(table, out);
-	table_free(table);
-}
-
-static void print_times(const struct session *session, const struct ncm_plan *plan, FILE *out)
-{
-	static const unsigned links[] = {25, 50, 100}; /* Mbit/s */
-	const struct option_number *bandwidth = &session->settings.bandwidth;
-	char time[32], rate[32];
-
-	if (plan->to_get == 0)
-		return;
-	if (bandwidth->given) {
-		fprintf(out, "Time at %s/s: %s\n", ncm_format_size(bandwidth->value, rate, sizeof rate),
-			ncm_format_duration((double)plan->to_get / (double)bandwidth->value, time, sizeof time));
-		return;
-	}
-	fputs("Time", out);
-	for (size_t i = 0; i < sizeof links / sizeof *links; i++)
-		fprintf(out, "%s at %u Mbit/s: %s", i > 0 ? "," : "", links[i],
-			ncm_format_duration((double)plan->to_get / (links[i] * 125000.0), time, sizeof time));
-	fputc('\n', out);
-}
-
-static void print_total(const struct ncm_plan *plan, FILE *out)
-{
-	size_t fetch = 0, link = 0, there = 0, failed = 0;
-	char size[32];
-
-	for (size_t i = 0; i < plan->count; i++) {
-		const char *mark = mark_of(steps_of(&plan->models[i]));
-
-		if (plan->models[i].error.code != NCM_OK)
-			failed++;
-		else if (*mark == '=')
-			there++;
-		else if (*mark == '>')
-			link++;
-		else
-			fetch++;
-	}
-	fprintf(out, "Plan: %zu to fetch (%s), ", fetch, ncm_format_size(plan->to_get, size, sizeof size));
-	if (link > 0)
-		fprintf(out, "%zu to place without fetching, ", link);
-	fprintf(out, "%zu already there, %zu cannot be planned.\n", there, failed);
 }
 
 char *plan_in_place(size_t models, uint64_t size)
@@ -383,24 +319,15 @@ void plan_print_unconfirmed(const struct ncm_plan *plan, FILE *out)
 	}
 }
 
-static bool all_planned(const struct ncm_plan *plan)
-{
-	for (size_t i = 0; i < plan->count; i++) {
-		if (plan->models[i].error.code != NCM_OK)
-			return false;
-	}
-	return true;
-}
-
 void plan_print(const struct session *session, const struct ncm_plan *plan, FILE *out)
 {
-	if (plan->changes || !all_planned(plan) || session->settings.verbose) {
+	if (plan->changes || plan->left_out > 0 || session->settings.verbose) {
 		print_models(session, plan, out);
-		print_disks(plan->disks, plan->disk_count, out);
-		print_times(session, plan, out);
+		plan_print_disks(plan->disks, plan->disk_count, out);
+		plan_print_times(session, plan, out);
 	}
-	if (plan->changes || !all_planned(plan)) {
-		print_total(plan, out);
+	if (plan->changes || plan->left_out > 0) {
+		plan_print_total(plan, out);
 	} else {
 		AUTO_FREE char *line = plan_in_place(plan->count, plan->size);
 
@@ -426,7 +353,8 @@ static int report_space(struct session *session, const struct ncm_plan *plan)
 
 		if (!disk->enough)
 			ncm_error_set(&err, NCM_E_NO_SPACE,
-				      "not enough disk space at %s: %s needed and %s reserve, %s free", disk->path,
+				      "not enough disk space at %s: %s%s needed and %s reserve, %s free", disk->path,
+				      disk->doubt.expected > 0 ? "~" : "",
 				      ncm_format_size(disk->needed, need, sizeof need),
 				      ncm_format_size(disk->reserve, reserve, sizeof reserve),
 				      ncm_format_size(disk->free, free_now, sizeof free_now));
@@ -448,6 +376,10 @@ int plan_report(struct session *session, const struct ncm_plan *plan)
 		if (planned->error.code != NCM_OK)
 			exit_code = plan_join_codes(
 			    exit_code, report_error(&session->report, &planned->error, planned->model->id));
+		/* Another class says that the server does not tell sizes beforehand, not that it cannot be had. */
+		else if (ncm_errc_retryable(planned->untold.code))
+			exit_code = plan_join_codes(
+			    exit_code, report_error(&session->report, &planned->untold, planned->model->id));
 	}
 	return plan->enough_space ? exit_code : report_space(session, plan);
 }

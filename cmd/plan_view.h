@@ -17,6 +17,16 @@ int plan_report(struct session *session, const struct ncm_plan *plan);
 void plan_print_unconfirmed(const struct ncm_plan *plan, FILE *out);
 /* "All 12 models are in place (41.0 GB)." The caller frees it. */
 char *plan_in_place(size_t models, uint64_t size);
+/* What is to happen with a model, as one character. Static. */
+const char *plan_mark(const struct ncm_plan_model *model);
+
+/* plan_sums.c */
+/* "Phase 1 (high): 4 models, 39.7 GB to fetch". The caller frees it. */
+char *plan_phase_title(const struct ncm_plan *plan, unsigned phase);
+void plan_print_disks(const struct ncm_plan_disk *disks, size_t count, FILE *out);
+void plan_print_times(const struct session *session, const struct ncm_plan *plan, FILE *out);
+void plan_print_total(const struct ncm_plan *plan, FILE *out);
+
 /* The exit code of failures seen so far (0: none) together with one more: several classes give 1. */
 int plan_join_codes(int before, int code);
 

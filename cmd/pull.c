@@ -15,7 +15,8 @@ enum {
 
 static bool must_ask(const struct session *session, const struct ncm_plan *plan)
 {
-	return !session->settings.yes && !session->report.json && plan->to_get > 0 && ask_possible();
+	return !session->settings.yes && !session->report.json &&
+	       (plan->to_get > 0 || plan->to_get_doubt.unknown > 0) && ask_possible();
 }
 
 static const char *outcome_name(enum ncm_outcome outcome)
@@ -253,9 +254,11 @@ static int pull(struct session *session, struct ncm_plan *plan)
 static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	struct ncm_plan *plan = plan_make(session, &err);
+	struct ncm_plan *plan;
 	int exit_code;
 
+	session->settings.provision.only_plan = session->settings.dry_run;
+	plan = plan_make(session, &err);
 	if (!plan && err.code == NCM_E_INTERRUPTED) {
 		ncm_error_clear(&err);
 		return interrupted(session);

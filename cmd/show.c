@@ -120,6 +120,19 @@ static void print_registered(const struct ncm_reg_model *model)
 	print_registered_files(model);
 }
 
+static char *score_text(double score)
+{
+	return score >= 0 ? text_format("%.2f", score) : text_copy("-");
+}
+
+static void print_registered_scores(const struct ncm_reg_model *model)
+{
+	AUTO_FREE char *performance = score_text(model->performance_score);
+	AUTO_FREE char *cost = score_text(model->cost_score);
+
+	fact("scores", text_format("performance %s, cost %s", performance, cost));
+}
+
 /* What only the registry knows when no manifest offers the model. */
 static void print_registered_facts(const struct ncm_reg_model *model)
 {
@@ -137,7 +150,7 @@ static void print_registered_facts(const struct ncm_reg_model *model)
 	list_fact("use cases", &model->use_cases);
 	list_fact("tags", &model->tags);
 	list_fact("capabilities", &model->capabilities);
-	fact("scores", text_format("performance %.2f, cost %.2f", model->performance_score, model->cost_score));
+	print_registered_scores(model);
 	foreign_fact("privacy", model->privacy_tier);
 }
 
@@ -157,6 +170,13 @@ static void print_spec(const char *label, const struct ncm_file_spec *spec)
 	}
 	if (spec->has_size)
 		size_fact("  size", spec->size);
+	if (spec->expected_size > 0) {
+		char size[32];
+		AUTO_FREE char *expected = text_format(
+		    "~%s, by %s", ncm_format_size(spec->expected_size, size, sizeof size), spec->expected_size_source);
+
+		foreign_fact("  expected size", expected);
+	}
 	if (spec->has_sha256)
 		fact("  sha256", text_copy(ncm_sha256_hex(&spec->sha256, hex)));
 	if (spec->has_digest)

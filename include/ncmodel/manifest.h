@@ -48,6 +48,8 @@ struct ncm_file_spec {
 	size_t to_count;
 	bool has_size;
 	uint64_t size;
+	uint64_t expected_size;     /* of all that it brings, where nothing exact is stated; 0: not even that */
+	char *expected_size_source; /* where that figure is from; NULL without it */
 	bool has_sha256;
 	struct ncm_sha256 sha256;
 	bool has_digest; /* of an Ollama manifest */
@@ -62,6 +64,17 @@ struct ncm_file_spec {
 	bool allow_pickle;
 	bool insecure_http;
 };
+
+/* How far a sum of sizes is to be believed. */
+struct ncm_doubt {
+	uint64_t expected; /* so many bytes of it are not known: a manifest expects them */
+	size_t unknown;    /* files whose size nobody tells: they are not in it */
+};
+/* Adds one to the other. */
+void ncm_doubt_add(struct ncm_doubt *sum, const struct ncm_doubt *doubt);
+/* What a manifest itself says of the size of such files, in bytes: exact sizes, those of layers, else expected ones.
+ * What is not known of it is added to *doubt. */
+uint64_t ncm_size_stated(const struct ncm_file_spec *files, size_t count, struct ncm_doubt *doubt);
 
 /* Other bytes of the same model: taken only when chosen. */
 struct ncm_variant {
@@ -125,7 +138,8 @@ struct ncm_catalog {
  */
 struct ncm_catalog *ncm_catalog_load(const struct ncm_config *config, struct ncm_error *err);
 void ncm_catalog_free(struct ncm_catalog *catalog);
-/* Checks one manifest file by the schema and the rules beyond it. Returns 0, or -1 with all faults in *err. */
+/* Checks one manifest file by the schema, the rules beyond it, and the stores and folders of the configured layout.
+ * Returns 0, or -1 with all faults in *err, in the order of the file. */
 int ncm_manifest_check(const struct ncm_config *config, const char *file, struct ncm_error *err);
 /* The names of the profiles that can be had. Free the result with ncm_strings_free. */
 int ncm_profiles(const struct ncm_config *config, struct ncm_strings *names, struct ncm_error *err);

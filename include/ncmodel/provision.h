@@ -22,6 +22,7 @@ struct ncm_provision_options {
 	bool force;        /* replace foreign files in the way */
 	bool allow_pickle; /* take pickle-based files without a pinned digest */
 	bool no_wait;      /* fail with BUSY instead of waiting for another ncmodel */
+	bool only_plan;    /* the plan is not carried out: with `offline`, what manifest or lock pin is enough for it */
 };
 
 enum ncm_step {                 /* what has to happen with one file */
@@ -41,10 +42,12 @@ struct ncm_plan_file {
 	char *source; /* the URI it will come from */
 	char *from;   /* LINK and COPY: the file on this machine that has its bytes, if it is there; or NULL */
 	enum ncm_step step;
-	uint64_t size;    /* 0: unknown */
-	uint64_t present; /* bytes already there */
-	uint64_t to_get;  /* bytes that must come over the network for it */
-	bool first_use;   /* no digest is known beforehand: trusted on first use */
+	uint64_t size;      /* 0: unknown, or of an empty file */
+	bool size_unknown;  /* nobody tells it */
+	bool size_expected; /* only the manifest expects it */
+	uint64_t present;   /* bytes already there */
+	uint64_t to_get;    /* bytes that must come over the network for it */
+	bool first_use;     /* no digest is known beforehand: trusted on first use */
 	bool unconfirmed; /* in place as it was trusted on first use; whether the source still serves it is not known */
 	bool sets_aside;  /* what is there now is kept in the store's `replaced` folder until `gc --replaced` */
 };
@@ -55,9 +58,12 @@ struct ncm_plan_model {
 	size_t file_count;
 	char *source;
 	char *revision;
-	uint64_t size;          /* of all files */
-	uint64_t to_get;        /* bytes that must come over the network */
-	struct ncm_error error; /* why it cannot be planned; code NCM_OK if it can */
+	uint64_t size;   /* of all files */
+	uint64_t to_get; /* bytes that must come over the network */
+	struct ncm_doubt size_doubt, to_get_doubt;
+	struct ncm_error error;  /* why it cannot be planned; code NCM_OK if it can */
+	struct ncm_error untold; /* why its source did not tell the size of what is to be fetched; code NCM_OK if that
+				    did not fail */
 };
 
 struct ncm_plan_disk {
@@ -65,7 +71,8 @@ struct ncm_plan_disk {
 	uint64_t needed; /* bytes that the plan adds */
 	uint64_t free;   /* bytes free for this user now */
 	uint64_t reserve;
-	bool enough;
+	bool enough;            /* for `needed`: what is not in that, nobody knows */
+	struct ncm_doubt doubt; /* of `needed` */
 };
 
 struct ncm_plan {
@@ -73,7 +80,11 @@ struct ncm_plan {
 	size_t count;
 	struct ncm_plan_disk *disks;
 	size_t disk_count;
-	uint64_t size, to_get;
+	uint64_t size, to_get; /* of the models that can be planned */
+	struct ncm_doubt size_doubt, to_get_doubt;
+	size_t left_out;        /* models that cannot be planned: they are in no sum */
+	uint64_t left_out_size; /* what their manifests say that they have */
+	struct ncm_doubt left_out_doubt;
 	size_t files_to_get;
 	bool enough_space;
 	bool changes;       /* anything but KEEP */

@@ -64,8 +64,8 @@ struct ncm_reg_model {
 	char *parameters;
 	uint64_t context_length;
 	uint64_t dimensions;
-	double vram_gb; /* 0: unknown */
-	double performance_score;
+	double vram_gb;           /* 0: unknown */
+	double performance_score; /* 0..1, negative: nobody stated one (models.json has a number all the same) */
 	double cost_score;
 	char *privacy_tier;
 	struct ncm_strings use_cases;

@@ -118,7 +118,7 @@ static bool is_sound(struct author *author, const json_t *json, size_t line, con
 		NCM_AUTO_JSON json_t *document = document_of(author, NULL, NULL, json_pack("[o]", alone));
 		NCM_AUTO_FREE char *text = ncm_json_dump(document);
 
-		sound = manifest_check_text(author->schema, "draft", text, &err) == 0;
+		sound = manifest_check_text(author->schema, NULL, "draft", text, &err) == 0;
 	}
 	if (!sound) {
 		NCM_AUTO_FREE char *reason = first_reason(err.message);
@@ -230,7 +230,7 @@ struct ncm_draft *author_finish(struct author *author, const char *title, const 
 	settle_requirements(author);
 	document = document_of(author, title, description, json_incref(author->models));
 	draft->text = draft->count > 0 ? ncm_json_dump(document) : NULL;
-	if (draft->text && manifest_check_text(author->schema, "draft", draft->text, err) < 0)
+	if (draft->text && manifest_check_text(author->schema, NULL, "draft", draft->text, err) < 0)
 		return author_drop(author);
 	author->draft = NULL;
 	author_drop(author);

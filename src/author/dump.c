@@ -40,8 +40,8 @@ static void describe(const struct ncm_reg_model *entry, struct ncm_model *model)
 	model->license = ncm_strdup_null(entry->license);
 	registry_split_use_cases(entry, &model->use_cases, &model->tags);
 	ncm_strings_add_all(&model->capabilities, &entry->capabilities);
-	model->performance_score = registry_score(entry->performance_score);
-	model->cost_score = registry_score(entry->cost_score);
+	model->performance_score = entry->performance_score;
+	model->cost_score = entry->cost_score;
 	model->privacy_tier = ncm_strdup(registry_privacy(entry->privacy_tier));
 	model->phase = entry->phase;
 }

@@ -183,6 +183,8 @@ static int add_archive(const struct provenance *provenance, const struct ncm_reg
 	spec->sha256 = file->archive;
 	spec->has_size = locked && locked->size > 0;
 	spec->size = spec->has_size ? locked->size : 0;
+	spec->expected_size = known->expected_size;
+	spec->expected_size_source = ncm_strdup_null(known->expected_size_source);
 	for (size_t i = 0; i < known->to_count; i++) {
 		struct ncm_target *target = NCM_PUSH(spec->to, spec->to_count);
 

@@ -158,8 +158,12 @@ static void put_pins(json_t *json, const struct ncm_file_spec *spec)
 {
 	char hex[NCM_SHA256_HEX + 1];
 
-	if (spec->has_size)
+	if (spec->has_size) {
 		ncm_json_set_u64(json, "size", spec->size);
+	} else if (spec->expected_size > 0 && spec->layer_count == 0) {
+		ncm_json_set_u64(json, "expected_size", spec->expected_size);
+		ncm_json_set_string(json, "expected_size_source", spec->expected_size_source);
+	}
 	if (spec->has_sha256)
 		ncm_json_set_string(json, "sha256", ncm_sha256_hex(&spec->sha256, hex));
 	if (spec->has_digest) {

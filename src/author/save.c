@@ -63,8 +63,8 @@ int ncm_draft_save_profile(const struct ncm_config *config, const struct ncm_dra
 		ncm_error_set(err, NCM_E_POLICY, "%s is there already, and stays as it is", file);
 		return ncm_error_hint(err, "choose another name or phase, or move the file away");
 	}
-	if (refuse_hiding(config, draft, folder, err) < 0 || manifest_check_text(schema, file, draft->text, err) < 0 ||
-	    write_text(draft, file, true, err) < 0)
+	if (refuse_hiding(config, draft, folder, err) < 0 ||
+	    manifest_check_text(schema, NULL, file, draft->text, err) < 0 || write_text(draft, file, true, err) < 0)
 		return -1;
 	*path = file;
 	file = NULL;

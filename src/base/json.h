@@ -27,8 +27,9 @@ json_t *ncm_json_parse_text(const char *text, size_t size, const char *what, enu
 /* Reads and parses a file of at most NCM_LIMIT_MANIFEST_BYTES. NULL with errno ENOENT and an IO error if it is not
  * there. */
 json_t *ncm_json_read(const char *path, enum ncm_errc fault, struct ncm_error *err);
-/* The line (from 1) on which the value at a JSON path ("$.models[3].files[0].size") starts in a valid text; 0 if not
- * there. */
+/* Where the value at a JSON path ("$.models[3].files[0].size") starts in a valid text; NULL if not there. */
+const char *ncm_json_find(const char *text, size_t size, const char *path);
+/* The line (from 1) on which it starts; 0 if not there. */
 size_t ncm_json_line(const char *text, size_t size, const char *path);
 /* Text for a file: indented, keys in insertion order, newline at the end. The caller frees it. */
 char *ncm_json_dump(const json_t *value);

@@ -94,10 +94,9 @@ static bool enter_index(struct walk *walk, unsigned long index)
 	return false;
 }
 
-size_t ncm_json_line(const char *text, size_t size, const char *path)
+const char *ncm_json_find(const char *text, size_t size, const char *path)
 {
 	struct walk walk = {text, text + size};
-	size_t line = 1;
 
 	if (*path == '$')
 		path++;
@@ -108,7 +107,7 @@ size_t ncm_json_line(const char *text, size_t size, const char *path)
 			unsigned long index = strtoul(path + 1, &rest, 10);
 
 			if (walk.at >= walk.end || *walk.at != '[' || !enter_index(&walk, index))
-				return 0;
+				return NULL;
 			path = *rest == ']' ? rest + 1 : rest;
 		} else {
 			size_t length;
@@ -116,11 +115,19 @@ size_t ncm_json_line(const char *text, size_t size, const char *path)
 			path += *path == '.';
 			length = strcspn(path, ".[");
 			if (walk.at >= walk.end || *walk.at != '{' || !enter_key(&walk, path, length))
-				return 0;
+				return NULL;
 			path += length;
 		}
 	}
-	for (const char *at = text; at < walk.at; at++)
+	return walk.at;
+}
+
+size_t ncm_json_line(const char *text, size_t size, const char *path)
+{
+	const char *found = ncm_json_find(text, size, path);
+	size_t line = 1;
+
+	for (const char *at = text; found && at < found; at++)
 		line += *at == '\n';
-	return line;
+	return found ? line : 0;
 }

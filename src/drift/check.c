@@ -129,7 +129,7 @@ static int check_access(struct run *run, const struct wanted *wanted, const stru
 static void check_revision(struct run *run, const struct wanted *wanted, const struct ncm_lock_entry *pinned,
 			   struct ncm_drift_entry *entry)
 {
-	const struct ncm_pin pin = {pinned->revision};
+	const struct ncm_pin pin = {.revision = pinned->revision};
 	struct ncm_error why = NCM_ERROR_INIT;
 	struct ncm_resolution *found = compare_with(run, pinned_uri(pinned), wanted->spec, &pin, pinned, entry);
 

@@ -184,7 +184,7 @@ uint64_t sides_to_get(const struct run *run, const struct ncm_drift_entry *entry
 struct ncm_resolution *side_ask_before(struct run *run, const struct wanted *wanted, const char *uri,
 				       const char *revision, const struct ncm_resolution *found)
 {
-	const struct ncm_pin pin = {revision};
+	const struct ncm_pin pin = {.revision = revision};
 	bool needed = false;
 
 	if (!revision || ncm_same_text(revision, found->revision))

@@ -135,7 +135,9 @@ static void check_rules(struct manifest_set *set)
 		const struct ncm_model *model = &set->catalog->models[i];
 
 		for (size_t k = 0; k < model->file_count; k++) {
-			if (!model->files[k].has_size || !__builtin_add_overflow(sum, model->files[k].size, &sum))
+			const struct ncm_file_spec *spec = &model->files[k];
+
+			if (!__builtin_add_overflow(sum, spec->has_size ? spec->size : spec->expected_size, &sum))
 				continue;
 			manifest_fault(set, 0, "$.models", "the sum of all sizes is too large");
 			sum = 0;
@@ -243,7 +245,8 @@ static void read_siblings(struct manifest_set *set, const struct ncm_schema *sch
 	ncm_strings_free(&siblings);
 }
 
-int manifest_check_text(const struct ncm_schema *schema, const char *file, const char *text, struct ncm_error *err)
+int manifest_check_text(const struct ncm_schema *schema, const struct ncm_layout *layout, const char *file,
+			const char *text, struct ncm_error *err)
 {
 	struct manifest_set *set = set_new();
 	struct ncm_catalog *catalog;
@@ -260,6 +263,8 @@ int manifest_check_text(const struct ncm_schema *schema, const char *file, const
 		read_file(set, schema, file, false);
 	}
 	check_rules(set);
+	if (layout)
+		manifest_check_targets(set, layout);
 	catalog = set_finish(set, err);
 	ncm_catalog_free(catalog);
 	return catalog ? 0 : -1;
@@ -268,8 +273,11 @@ int manifest_check_text(const struct ncm_schema *schema, const char *file, const
 int ncm_manifest_check(const struct ncm_config *config, const char *file, struct ncm_error *err)
 {
 	NCM_AUTO_SCHEMA struct ncm_schema *schema = manifest_schema(config, err);
+	struct ncm_layout *layout = schema ? ncm_layout_load(config, err) : NULL;
+	const int failed = layout ? manifest_check_text(schema, layout, file, NULL, err) : -1;
 
-	return schema ? manifest_check_text(schema, file, NULL, err) : -1;
+	ncm_layout_free(layout);
+	return failed;
 }
 
 void ncm_catalog_free(struct ncm_catalog *catalog)

@@ -11,14 +11,19 @@
 
 enum { SHOWN_BYTES = 600 };
 
-static size_t line_of(const struct manifest_file *file, const char *path)
+/* Fills in where in its file a fault is. */
+static void find_place(const struct manifest_file *file, const char *path, struct manifest_fault *fault)
 {
-	return file->is_json ? ncm_json_nearest_line(file->text, file->size, path) : 1;
+	fault->line = 1;
+	fault->offset = file->is_json ? ncm_json_nearest(file->text, file->size, path, &fault->line) : 0;
 }
 
 char *manifest_place(const struct manifest_file *file, const char *path)
 {
-	return ncm_asprintf("%s:%zu", file->path, line_of(file, path));
+	struct manifest_fault here;
+
+	find_place(file, path, &here);
+	return ncm_asprintf("%s:%zu", file->path, here.line);
 }
 
 void manifest_fault(struct manifest_set *set, size_t file, const char *path, const char *format, ...)
@@ -37,7 +42,8 @@ void manifest_fault(struct manifest_set *set, size_t file, const char *path, con
 	text = ncm_asprintf("%s: %s", path, reason);
 	fault = &set->faults[set->fault_count - 1];
 	/* A line break in a key would make one fault look like two. */
-	*fault = (struct manifest_fault){file, line_of(&set->files[file], path), ncm_escape(text, SHOWN_BYTES)};
+	*fault = (struct manifest_fault){.file = file, .text = ncm_escape(text, SHOWN_BYTES)};
+	find_place(&set->files[file], path, fault);
 }
 
 void manifest_json_fault(struct manifest_set *set, size_t file, const char *message)
@@ -50,7 +56,7 @@ void manifest_json_fault(struct manifest_set *set, size_t file, const char *mess
 		return;
 	text = ncm_asprintf("$: %s", rest + strspn(rest, ": "));
 	set->faults[set->fault_count - 1] =
-	    (struct manifest_fault){file, line ? line : 1, ncm_escape(text, SHOWN_BYTES)};
+	    (struct manifest_fault){.file = file, .line = line ? line : 1, .text = ncm_escape(text, SHOWN_BYTES)};
 }
 
 static int compare_faults(const void *a, const void *b)
@@ -59,8 +65,8 @@ static int compare_faults(const void *a, const void *b)
 
 	if (x->file != y->file)
 		return x->file < y->file ? -1 : 1;
-	if (x->line != y->line)
-		return x->line < y->line ? -1 : 1;
+	if (x->offset != y->offset)
+		return x->offset < y->offset ? -1 : 1;
 	return strcmp(x->text, y->text);
 }
 

@@ -6,17 +6,20 @@
 
 #include <string.h>
 
-size_t ncm_json_nearest_line(const char *text, size_t size, const char *path)
+size_t ncm_json_nearest(const char *text, size_t size, const char *path, size_t *line)
 {
-	NCM_AUTO_FREE char *at = ncm_strdup(path);
-	size_t line;
+	NCM_AUTO_FREE char *shorter = ncm_strdup(path);
+	const char *found;
 
-	while ((line = ncm_json_line(text, size, at)) == 0 && *at) {
-		char *end = at + strlen(at);
+	while (!(found = ncm_json_find(text, size, shorter)) && *shorter) {
+		char *end = shorter + strlen(shorter);
 
-		while (end > at && *end != '.' && *end != '[')
+		while (end > shorter && *end != '.' && *end != '[')
 			end--;
 		*end = '\0';
 	}
-	return line ? line : 1;
+	*line = 1;
+	for (const char *at = text; found && at < found; at++)
+		*line += *at == '\n';
+	return found ? (size_t)(found - text) : 0;
 }

@@ -4,6 +4,7 @@
 #define NCM_MANIFEST_LOAD_H
 
 #include "manifest/schema.h"
+#include "store/store.h"
 
 #include <jansson.h>
 #include <ncmodel/manifest.h>
@@ -24,7 +25,8 @@ struct manifest_file {
 enum { MANIFEST_FAULTS_TOLD = 50 };
 
 struct manifest_fault {
-	size_t file; /* index */
+	size_t file;   /* index */
+	size_t offset; /* bytes of the file before what is wrong */
 	size_t line;
 	char *text; /* "$.json.path: reason" */
 };
@@ -52,8 +54,9 @@ char *manifest_place(const struct manifest_file *file, const char *path);
 /* The shipped schema of manifests, for the caller to free. */
 struct ncm_schema *manifest_schema(const struct ncm_config *config, struct ncm_error *err);
 /* Checks the text as if it stood in `file`, whose neighbours are looked at; NULL: what stands there. As
- * ncm_manifest_check. */
-int manifest_check_text(const struct ncm_schema *schema, const char *file, const char *text, struct ncm_error *err);
+ * ncm_manifest_check; without a layout (NULL), its targets may be of any. */
+int manifest_check_text(const struct ncm_schema *schema, const struct ncm_layout *layout, const char *file,
+			const char *text, struct ncm_error *err);
 
 /* parse.c: appends the models of a file that the schema has passed. */
 void manifest_parse(const json_t *json, struct ncm_catalog *catalog);
@@ -66,6 +69,8 @@ void manifest_check_file(struct manifest_set *set, size_t file);
 void manifest_check_ids(struct manifest_set *set);
 /* conflicts.c: two files in one place, over all files. */
 void manifest_check_places(struct manifest_set *set);
+/* targets.c: stores and folders that the layout does not have, in all files. */
+void manifest_check_targets(struct manifest_set *set, const struct ncm_layout *layout);
 
 /* profiles.c */
 /* The phase files of a profile, in order. Class USAGE if there is no such profile. */

@@ -76,6 +76,8 @@ static void parse_file(const json_t *json, struct ncm_file_spec *spec)
 	ncm_json_strings(json, "include", &spec->include);
 	ncm_json_strings(json, "exclude", &spec->exclude);
 	spec->has_size = ncm_json_u64(json, "size", &spec->size);
+	(void)ncm_json_u64(json, "expected_size", &spec->expected_size);
+	spec->expected_size_source = copy(json, "expected_size_source");
 	spec->has_sha256 = ncm_sha256_parse(ncm_json_string(json, "sha256"), &spec->sha256) == 0;
 	spec->has_digest = ncm_sha256_parse(ncm_json_string(json, "digest"), &spec->digest) == 0;
 	spec->role = ncm_strdup(ncm_json_string(json, "role") ? ncm_json_string(json, "role") : "weights");
@@ -196,6 +198,7 @@ static void free_files(struct ncm_file_spec *files, size_t count)
 			free(spec->layers[k].type);
 		free(spec->to);
 		free(spec->layers);
+		free(spec->expected_size_source);
 		free(spec->role);
 		ncm_strings_free(&spec->from);
 		ncm_strings_free(&spec->include);

@@ -88,6 +88,21 @@ static void check_size(const struct place *place, const struct ncm_file_spec *sp
 		fault(place, "size", "is 0, but the sha256 is not that of an empty file");
 }
 
+/* A figure that nobody can check needs its source; beside an exact one it means nothing. */
+static void check_expected_size(const struct place *place, const json_t *json, const struct ncm_file_spec *spec)
+{
+	if (!json_object_get(json, "expected_size")) {
+		if (spec->expected_size_source)
+			fault(place, "expected_size_source", "is the source of an \"expected_size\", which is missing");
+		return;
+	}
+	if (!spec->expected_size_source)
+		fault(place, "expected_size", "needs an \"expected_size_source\" that says where the figure is from");
+	if (spec->has_size || spec->layer_count > 0)
+		fault(place, "expected_size", "means nothing beside \"%s\", which is exact",
+		      spec->has_size ? "size" : "layers");
+}
+
 /* Whether a layer before this one has its digest and another size; `seen` learns of this one. */
 static void check_twin_layer(const struct place *layer, const struct ncm_file_spec *spec, size_t index,
 			     struct ncm_text_map *seen)
@@ -127,8 +142,9 @@ static void check_sources(const struct place *place, const struct ncm_file_spec 
 		struct ncm_error err = NCM_ERROR_INIT;
 		const struct place source = below(place, "from", i);
 
-		if (ncm_source_check(spec->from.items[i], spec->insecure_http, NULL, &err) < 0)
-			fault(&source, NULL, "%s", err.message);
+		if (ncm_source_check(spec->from.items[i], ncm_source_may_use_http(spec, spec->from.items[i]), NULL,
+				     &err) < 0)
+			fault(&source, NULL, "%s%s%s", err.message, err.hint ? ": " : "", err.hint ? err.hint : "");
 		else if (manifest_is_ollama(spec->from.items[i]) != ollama)
 			fault(&source, NULL,
 			      "an Ollama model and a file are not the same bytes: give them entries of "
@@ -184,6 +200,7 @@ static void check_spec(const struct place *place, const json_t *json, const stru
 	check_digest(place, json, "sha256", false);
 	check_digest(place, json, "digest", true);
 	check_size(place, spec);
+	check_expected_size(place, json, spec);
 	check_sources(place, spec, ollama);
 	check_targets(place, spec, ollama);
 	if (ollama)
@@ -200,8 +217,8 @@ static void check_specs(const struct place *place, const json_t *json, const str
 		const struct place spec = below(place, "files", i);
 
 		check_spec(&spec, json_array_get(json_object_get(json, "files"), i), &files[i]);
-		if (files[i].has_size && __builtin_add_overflow(sum, files[i].size, &sum))
-			fault(&spec, "size", "the sum of the sizes is too large");
+		if (__builtin_add_overflow(sum, files[i].has_size ? files[i].size : files[i].expected_size, &sum))
+			fault(&spec, files[i].has_size ? "size" : "expected_size", "the sum of the sizes is too large");
 	}
 }
 

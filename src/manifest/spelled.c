@@ -163,8 +163,7 @@ static int make(struct ncm_catalog *catalog, const char *uri, const char *canoni
 
 int manifest_spelled(struct ncm_catalog *catalog, const char *uri, const char *to, size_t *index, struct ncm_error *err)
 {
-	/* Whoever spells out http:// and pins the bytes needs no TLS to get them right. */
-	const bool pinned = strstr(uri, "#sha256=") != NULL;
+	const bool pinned = ncm_source_may_use_http(&(const struct ncm_file_spec){0}, uri);
 	NCM_AUTO_FREE char *canonical = NULL;
 	struct ncm_model model = {0};
 

@@ -19,12 +19,22 @@ static void describe_file(const struct plan_item *item, size_t number, struct nc
 	if (file->step == NCM_STEP_LINK || file->step == NCM_STEP_COPY)
 		file->from = ncm_strdup_null(item_ready_path(item));
 	file->size = content->size;
+	file->size_unknown = item_doubt(item).unknown > 0;
+	file->size_expected = item_doubt(item).expected > 0;
 	file->present = step_is_done(step) ? content->size : item->present;
 	file->to_get = number == 0 ? item_to_get(item) : 0;
 	file->first_use = content->first_use && content->kind != CONTENT_MANIFEST && !step_is_done(step);
 	file->unconfirmed = step->unconfirmed;
 	file->sets_aside = step->state == PLACE_OURS && step->replace == NCM_SET_ASIDE &&
 			   (number > 0 || item->mend.count == 0); /* ranges are mended where the file lies */
+}
+
+/* Of so many bytes of an item. */
+static void add_doubt(const struct plan_item *item, uint64_t bytes, struct ncm_doubt *sum)
+{
+	const struct ncm_doubt doubt = item_doubt(item);
+
+	ncm_doubt_add(sum, &(const struct ncm_doubt){doubt.expected > 0 ? bytes : 0, doubt.unknown});
 }
 
 /* Its places of this model. Shared content is counted with the first model that wants it. */
@@ -37,8 +47,11 @@ static void describe_item(const struct run *run, const struct plan_item *item, s
 			describe_file(item, i, out);
 	}
 	out->size += content->size;
-	if (run->wanted[content->places[0].wanted].model == model)
-		out->to_get += item_to_get(item);
+	add_doubt(item, content->size, &out->size_doubt);
+	if (run->wanted[content->places[0].wanted].model != model || !item_needs_network(item))
+		return;
+	out->to_get += item_to_get(item);
+	add_doubt(item, item_to_get(item), &out->to_get_doubt);
 }
 
 static void describe_source(const struct wanted *wanted, struct ncm_plan_model *out)
@@ -49,6 +62,24 @@ static void describe_source(const struct wanted *wanted, struct ncm_plan_model *
 		return;
 	out->source = ncm_strdup(resolution ? resolution->uri : wanted->spec->from.items[0]);
 	out->revision = ncm_strdup_null(resolution ? resolution->revision : NULL);
+}
+
+/* What a source did not tell of what is to be fetched. The first reason is enough. */
+static void describe_untold(const struct run *run, const struct chosen_model *model, struct ncm_plan_model *out)
+{
+	const struct ncm_doubt *doubt = &out->to_get_doubt;
+
+	for (size_t i = 0; i < model->file_count && (doubt->unknown > 0 || doubt->expected > 0); i++) {
+		const struct ncm_resolution *resolution = run->wanted[model->first_wanted + i].resolution;
+		const struct ncm_error *why = resolution ? &resolution->untold : NULL;
+
+		if (!why || why->code == NCM_OK || out->untold.code != NCM_OK)
+			continue;
+		ncm_error_set(&out->untold, why->code, "%s: the look-up of its size failed: %s", model->model->id,
+			      why->message);
+		if (why->hint)
+			ncm_error_hint(&out->untold, "%s", why->hint);
+	}
 }
 
 static void describe_model(const struct planned *planned, size_t index, struct ncm_plan_model *out)
@@ -63,6 +94,14 @@ static void describe_model(const struct planned *planned, size_t index, struct n
 	}
 	for (size_t i = contents->first[index]; i < contents->first[index + 1]; i++)
 		describe_item(planned->run, &planned->items[contents->of_models[i]], index, out);
+	describe_untold(planned->run, model, out);
+}
+
+/* What cannot be planned is in no sum: what its manifest says of it is told beside them. */
+static void leave_out(struct ncm_plan *plan, const struct chosen_model *model)
+{
+	plan->left_out++;
+	plan->left_out_size += ncm_size_stated(model->files, model->file_count, &plan->left_out_doubt);
 }
 
 static void sum_up(struct ncm_plan *plan, const struct planned *planned)
@@ -72,6 +111,10 @@ static void sum_up(struct ncm_plan *plan, const struct planned *planned)
 
 		plan->size += model->size;
 		plan->to_get += model->to_get;
+		ncm_doubt_add(&plan->size_doubt, &model->size_doubt);
+		ncm_doubt_add(&plan->to_get_doubt, &model->to_get_doubt);
+		if (model->error.code != NCM_OK)
+			leave_out(plan, &planned->run->models[i]);
 		plan->changes = plan->changes || model->error.code != NCM_OK;
 		for (size_t k = 0; k < model->file_count; k++)
 			plan->changes = plan->changes || model->files[k].step != NCM_STEP_KEEP;
@@ -122,6 +165,7 @@ static void free_model(struct ncm_plan_model *model)
 	free(model->source);
 	free(model->revision);
 	ncm_error_clear(&model->error);
+	ncm_error_clear(&model->untold);
 }
 
 void ncm_plan_free(struct ncm_plan *plan)

@@ -95,8 +95,10 @@ bool item_is_right(const struct plan_item *item);          /* at every place */
 const char *item_ready_path(const struct plan_item *item); /* of a right place or the local twin, or NULL */
 bool item_needs_network(const struct plan_item *item);
 uint64_t item_fetch_size(const struct plan_item *item); /* of what is fetched: the ranges, or everything */
-/* Bytes that must come over the network (an unknown size counts 0). */
+/* Bytes that must come over the network (an unknown size counts 0: see item_doubt). */
 uint64_t item_to_get(const struct plan_item *item);
+/* How far the content's size is to be believed; `expected` is all of it or nothing. */
+struct ncm_doubt item_doubt(const struct plan_item *item);
 enum ncm_step item_step(const struct plan_item *item, size_t place);
 /* The name of its partial in the first place's staging folder, which the caller frees; NULL: nothing is fetched. */
 char *item_partial(const struct plan_item *item);

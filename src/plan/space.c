@@ -58,8 +58,10 @@ static size_t number_of(struct devices *devices, const struct ncm_space *space, 
 	}
 	device = NCM_PUSH(devices->items, devices->count);
 	device->id = space->device;
-	device->disk =
-	    (struct ncm_plan_disk){ncm_strdup(path), 0, space->free, devices->planned->run->config->reserve, true};
+	device->disk = (struct ncm_plan_disk){.path = ncm_strdup(path),
+					      .free = space->free,
+					      .reserve = devices->planned->run->config->reserve,
+					      .enough = true};
 	return devices->count - 1;
 }
 
@@ -76,30 +78,41 @@ static struct device *device_of(struct devices *devices, const struct ncm_store 
 	return &devices->items[*known - 1];
 }
 
+/* Whether a content adds anything at one of its places, even if nobody knows how much. */
+static bool adds_at(const struct plan_item *item, size_t place)
+{
+	const enum ncm_step step = item_step(item, place);
+
+	return step != NCM_STEP_KEEP && step != NCM_STEP_ADOPT && step != NCM_STEP_LINK;
+}
+
 /* What one content adds at one of its places. */
 static uint64_t need_of(const struct plan_item *item, size_t place)
 {
 	const struct content *content = item->content;
 	uint64_t need = 0;
 
-	switch (item_step(item, place)) {
-	case NCM_STEP_KEEP:
-	case NCM_STEP_ADOPT:
-	case NCM_STEP_LINK:
+	if (!adds_at(item, place))
 		return 0;
-	case NCM_STEP_COPY:
+	if (content->kind == CONTENT_MANIFEST || item_step(item, place) == NCM_STEP_COPY)
 		need = content->size;
-		break;
-	case NCM_STEP_FETCH:
-	case NCM_STEP_RESUME:
-	case NCM_STEP_REPLACE:
-		need = content->kind == CONTENT_MANIFEST ? content->size : item_to_get(item);
-		break;
-	}
+	else
+		need = item_to_get(item);
 	if (content->kind == CONTENT_ARCHIVE && need > 0)
 		need =
 		    add(need, content->size > UINT64_MAX / UNPACK_FACTOR ? UINT64_MAX : content->size * UNPACK_FACTOR);
 	return need;
+}
+
+static void add_place(struct ncm_plan_disk *disk, const struct plan_item *item, size_t place)
+{
+	const uint64_t need = need_of(item, place);
+	struct ncm_doubt doubt = item_doubt(item);
+
+	disk->needed = add(disk->needed, need);
+	doubt.expected = doubt.expected > 0 ? need : 0;
+	if (adds_at(item, place))
+		ncm_doubt_add(&disk->doubt, &doubt);
 }
 
 /* Adds what a content needs to its file systems. */
@@ -111,7 +124,7 @@ static void add_item(struct devices *devices, size_t number)
 		struct device *device = device_of(devices, item->content->places[i].store);
 
 		if (device)
-			device->disk.needed = add(device->disk.needed, need_of(item, i));
+			add_place(&device->disk, item, i);
 	}
 }
 
@@ -242,8 +255,9 @@ int space_check(const struct planned *planned, struct ncm_error *err)
 
 		if (disk->enough)
 			continue;
-		ncm_error_set(err, NCM_E_NO_SPACE, "not enough disk space at %s: %s needed and %s reserve, %s free",
-			      disk->path, ncm_format_size(disk->needed, needed, sizeof needed),
+		ncm_error_set(err, NCM_E_NO_SPACE, "not enough disk space at %s: %s%s needed and %s reserve, %s free",
+			      disk->path, disk->doubt.expected > 0 ? "~" : "",
+			      ncm_format_size(disk->needed, needed, sizeof needed),
 			      ncm_format_size(disk->reserve, reserve, sizeof reserve),
 			      ncm_format_size(disk->free, free_now, sizeof free_now));
 		break;

@@ -52,6 +52,16 @@ uint64_t item_to_get(const struct plan_item *item)
 	return size - item->present;
 }
 
+/* What a manifest of Ollama's weighs, some hundred bytes, is no doubt worth telling. */
+struct ncm_doubt item_doubt(const struct plan_item *item)
+{
+	const struct content *content = item->content;
+
+	if (content->has_size || content->kind == CONTENT_MANIFEST)
+		return (struct ncm_doubt){0};
+	return (struct ncm_doubt){.expected = content->is_expected ? content->size : 0, .unknown = content->size == 0};
+}
+
 static bool same_device(const char *ready, const struct place *place)
 {
 	struct ncm_space here, there;

@@ -188,6 +188,14 @@ static void read_files(struct reader *reader, const struct registry_entry_text *
 	}
 }
 
+/* Without a word of who said it, the value that stands for "unknown" is that: its readers need a number. */
+static double score_of(const struct ncm_json_part *score, const struct ncm_json_part *by)
+{
+	const double value = registry_score(number_of(score, -1));
+
+	return by->kind == NCM_JSON_STRING || value < registry_score(-1) || value > registry_score(-1) ? value : -1;
+}
+
 static void read_entry(void *context, const struct registry_entry_text *entry)
 {
 	struct reader *reader = context;
@@ -208,8 +216,8 @@ static void read_entry(void *context, const struct registry_entry_text *entry)
 	model->context_length = count_of(&members[KEY_CONTEXT_LENGTH]);
 	model->dimensions = count_of(&members[KEY_DIMENSIONS]);
 	model->vram_gb = number_of(&members[KEY_VRAM_GB], 0);
-	model->performance_score = registry_score(number_of(&members[KEY_PERFORMANCE_SCORE], -1));
-	model->cost_score = registry_score(number_of(&members[KEY_COST_SCORE], -1));
+	model->performance_score = score_of(&members[KEY_PERFORMANCE_SCORE], &members[KEY_PERFORMANCE_SCORE_BY]);
+	model->cost_score = score_of(&members[KEY_COST_SCORE], &members[KEY_COST_SCORE_BY]);
 	read_words(reader, entry, &entry->use_cases, &model->use_cases);
 	read_words(reader, entry, &entry->tags, &model->tags);
 	read_words(reader, entry, &entry->capabilities, &model->capabilities);

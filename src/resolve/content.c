@@ -111,6 +111,10 @@ static void take_facts(struct content *content, const struct ncm_file_spec *spec
 		content->has_size = true;
 		content->size = spec->size;
 	}
+	if (only_one && content->size == 0 && !content->has_size && spec->expected_size > 0) {
+		content->is_expected = true;
+		content->size = spec->expected_size;
+	}
 	content->first_use = !content->has_sha256 && !content->has_git_sha1;
 }
 
@@ -153,9 +157,10 @@ static void merge_into(struct content *twin, struct content *content)
 		*NCM_PUSH(twin->places, twin->place_count) = content->places[i];
 		content->places[i].relative = content->places[i].path = NULL;
 	}
-	if (!twin->has_size && content->has_size) {
-		twin->has_size = true;
+	if (!twin->has_size && (content->has_size || twin->size == 0)) {
+		twin->has_size = content->has_size;
 		twin->size = content->size;
+		twin->is_expected = content->is_expected;
 	}
 	if (!twin->has_sha256 && content->has_sha256) {
 		twin->has_sha256 = true;

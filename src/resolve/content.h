@@ -35,7 +35,8 @@ struct content {
 	const struct ncm_resolution *resolution;
 	/* Exact where known. What was not known beforehand is filled in when its bytes have been seen. */
 	bool has_size, has_sha256, has_git_sha1;
-	uint64_t size; /* 0, or rough, without has_size */
+	uint64_t size;    /* 0, or rough, without has_size */
+	bool is_expected; /* a rough size is the one that the manifest expects: nobody measured it */
 	struct ncm_sha256 sha256;
 	struct ncm_sha1 git_sha1;
 	bool first_use; /* no digest was known beforehand */

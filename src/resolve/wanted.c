@@ -87,7 +87,7 @@ static int refuse_unlocked(const struct run *run, struct wanted *wanted)
 static void resolve_locally(struct run *run, struct wanted *wanted)
 {
 	const struct ncm_lock_entry *entry = wanted_lock_entry(run, wanted);
-	struct ncm_pin pin = {entry ? entry->revision : NULL};
+	struct ncm_pin pin = {.revision = entry ? entry->revision : NULL};
 
 	if (entry && check_lock_agrees(run, wanted, entry, &wanted->error) < 0)
 		return;
@@ -164,7 +164,7 @@ struct ncm_resolution *wanted_ask_place(struct run *run, const struct wanted *wa
 	const struct ncm_lock_entry *entry = wanted_lock_entry(run, wanted);
 	const char *uri = wanted->spec->from.items[from];
 	/* A revision of the first place means nothing at another. */
-	struct ncm_pin pin = {entry && from == 0 ? entry->revision : NULL};
+	struct ncm_pin pin = {.revision = entry && from == 0 ? entry->revision : NULL};
 	struct ncm_resolution *found = ncm_source_offline(run->sources, uri, wanted->spec, &pin);
 
 	if (!found) {
@@ -184,11 +184,46 @@ static bool must_ask(const struct wanted *wanted)
 	return wanted->error.code == NCM_OK && (!wanted->resolution || (wanted->from_lock && !wanted->settled));
 }
 
+static bool has_all_digests(const struct ncm_resolution *resolution)
+{
+	for (size_t i = 0; i < resolution->count; i++) {
+		if (!resolution->artifacts[i].has_sha256)
+			return false;
+	}
+	return resolution->count > 0;
+}
+
+/* What is only planned may do with what is pinned: by the lock, else by the manifest for any of its places. */
+static bool plan_by_pins(struct run *run, struct wanted *wanted)
+{
+	const struct ncm_lock_entry *entry = wanted_lock_entry(run, wanted);
+	struct ncm_resolution *found = NULL;
+
+	if (!run->options.only_plan)
+		return false;
+	if (wanted->from_lock && has_all_digests(wanted->resolution))
+		return true;
+	for (size_t i = 0; i < wanted->spec->from.count && !found; i++) {
+		const struct ncm_pin pin = {.revision = entry && i == 0 ? entry->revision : NULL, .for_plan = true};
+
+		wanted->uri = wanted->spec->from.items[i];
+		found = ncm_source_offline(run->sources, wanted->uri, wanted->spec, &pin);
+	}
+	if (!found)
+		return false;
+	ncm_resolution_free(wanted->resolution);
+	wanted->resolution = found;
+	wanted->from_lock = false;
+	return true;
+}
+
 void wanted_ask(struct run *run, struct wanted *wanted)
 {
 	if (!must_ask(wanted))
 		return;
 	if (run->options.offline) {
+		if (plan_by_pins(run, wanted))
+			return;
 		ncm_error_set(&wanted->error, NCM_E_NETWORK, "%s: %s is not here, and --offline forbids to ask for it",
 			      model_id(run, wanted), wanted->spec->from.items[0]);
 		ncm_error_hint(&wanted->error, "without --offline it is asked for");

@@ -171,16 +171,17 @@ static struct ncm_resolution *offline(struct ncm_sources *sources, const char *u
 	struct ncm_resolution *resolution;
 	struct ncm_artifact *artifact;
 
-	(void)pin;
-	if (civitai_name_parse(uri, &lookup.name, NULL) < 0 || !lookup.name.version || !lookup.name.file ||
-	    !spec->has_size || !spec->has_sha256)
+	const bool for_plan = pin && pin->for_plan;
+
+	if (civitai_name_parse(uri, &lookup.name, NULL) < 0 || !lookup.name.version || !spec->has_sha256 ||
+	    (!for_plan && (!lookup.name.file || !spec->has_size)))
 		return NULL;
 	lookup.endpoint = ncm_source_endpoint(sources->config->civitai_endpoint);
 	resolution = describe(&lookup);
 	artifact = resolution->artifacts;
 	artifact->kind = NCM_ARTIFACT_FILE;
 	artifact->name = spec->to_count > 0 ? ncm_strdup_null(spec->to[0].name) : NULL;
-	artifact->has_size = true;
+	artifact->has_size = spec->has_size;
 	artifact->size = spec->size;
 	artifact->has_sha256 = true;
 	artifact->sha256 = spec->sha256;

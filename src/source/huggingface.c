@@ -260,12 +260,15 @@ static struct ncm_resolution *offline(struct ncm_sources *sources, const char *u
 	AUTO_TREE struct hf_tree tree = {.sources = sources};
 	AUTO_STRINGS struct ncm_strings chosen = {0};
 	struct ncm_resolution *resolution = NULL;
+	const bool for_plan = pin && pin->for_plan;
 	const char *commit;
 
 	if (hf_name_parse(uri, &name, NULL) < 0)
 		return NULL;
 	commit = known_commit(&name, pin);
-	if (commit && is_one_file(&name) && spec->has_size && (spec->has_sha256 || name.has_sha256)) {
+	if (!commit && for_plan)
+		commit = name.revision ? name.revision : "main";
+	if (commit && is_one_file(&name) && (spec->has_size || for_plan) && (spec->has_sha256 || name.has_sha256)) {
 		const struct hf_file file = {.path = name.path,
 					     .size = spec->size,
 					     .has_sha256 = true,
@@ -276,6 +279,7 @@ static struct ncm_resolution *offline(struct ncm_sources *sources, const char *u
 		tree.commit = ncm_strdup(commit);
 		resolution = describe(sources, &name, &tree, &chosen);
 		add_artifact(resolution, &tree, &file);
+		resolution->artifacts[0].has_size = spec->has_size;
 	}
 	return resolution;
 }

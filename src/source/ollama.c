@@ -304,15 +304,22 @@ static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *u
 	return resolution;
 }
 
-/* The manifest's bytes are part of what is installed, and no pin holds them. */
+/* The manifest's bytes are part of what is installed, and no pin holds them: pins are enough for a plan alone. */
 static struct ncm_resolution *offline(struct ncm_sources *sources, const char *uri, const struct ncm_file_spec *spec,
 				      const struct ncm_pin *pin)
 {
-	(void)sources;
-	(void)uri;
-	(void)spec;
-	(void)pin;
-	return NULL;
+	AUTO_LOOKUP struct lookup lookup = {.sources = sources, .spec = spec};
+	struct ncm_resolution *resolution;
+	struct ncm_reply no_manifest = {0};
+	struct ncm_sha256 digest;
+
+	if (!pin || !pin->for_plan || spec->layer_count == 0 || start_lookup(&lookup, uri, NULL) < 0 ||
+	    !pinned_digest(&lookup, pin, &digest))
+		return NULL;
+	resolution = ncm_calloc(1, sizeof *resolution);
+	ollama_manifest_of_pins(spec, lookup.repository, resolution);
+	describe(&lookup, &no_manifest, &digest, resolution);
+	return resolution;
 }
 
 static char *newest(const char *canonical)

@@ -38,6 +38,9 @@ bool ollama_name_is_huggingface(const struct ollama_name *name);
  */
 int ollama_manifest_read(const char *bytes, size_t size, const char *what, const char *repository_url,
 			 struct ncm_resolution *resolution, struct ncm_error *err);
+/* The artifacts of the layers that the spec pins. */
+void ollama_manifest_of_pins(const struct ncm_file_spec *spec, const char *repository_url,
+			     struct ncm_resolution *resolution);
 /* Whether the artifacts hold every model, projector, adapter and config that the spec pins. CHECKSUM if not. */
 int ollama_manifest_check_pins(const struct ncm_resolution *resolution, const struct ncm_file_spec *spec,
 			       const char *what, struct ncm_error *err);

@@ -58,6 +58,17 @@ int ollama_manifest_read(const char *bytes, size_t size, const char *what, const
 	return 0;
 }
 
+void ollama_manifest_of_pins(const struct ncm_file_spec *spec, const char *repository_url,
+			     struct ncm_resolution *resolution)
+{
+	for (size_t i = 0; i < spec->layer_count; i++) {
+		const struct ncm_layer_pin *pin = &spec->layers[i];
+
+		add_layer(&(const struct ollama_layer){.digest = pin->digest, .size = pin->size}, pin->type,
+			  repository_url, resolution);
+	}
+}
+
 static bool is_decisive(const char *type)
 {
 	return strcmp(type, "model") == 0 || strcmp(type, "projector") == 0 || strcmp(type, "adapter") == 0 ||

@@ -55,6 +55,11 @@ int ncm_source_check(const char *uri, bool allow_http, char **canonical, struct 
 	return 0;
 }
 
+bool ncm_source_may_use_http(const struct ncm_file_spec *spec, const char *uri)
+{
+	return spec->insecure_http || spec->has_sha256 || strstr(uri, "#sha256=");
+}
+
 void ncm_source_names(const char *uri, char **id, char **display)
 {
 	NCM_AUTO_FREE char *canonical = NULL;
@@ -73,7 +78,7 @@ struct ncm_resolution *ncm_source_resolve(struct ncm_sources *sources, const cha
 {
 	NCM_AUTO_FREE char *canonical = NULL;
 
-	if (ncm_source_check(uri, spec->insecure_http, &canonical, err) < 0)
+	if (ncm_source_check(uri, ncm_source_may_use_http(spec, uri), &canonical, err) < 0)
 		return NULL;
 	return source_of(canonical)->resolve(sources, canonical, spec, pin, err);
 }
@@ -83,7 +88,7 @@ struct ncm_resolution *ncm_source_offline(struct ncm_sources *sources, const cha
 {
 	NCM_AUTO_FREE char *canonical = NULL;
 
-	if (ncm_source_check(uri, spec->insecure_http, &canonical, NULL) < 0)
+	if (ncm_source_check(uri, ncm_source_may_use_http(spec, uri), &canonical, NULL) < 0)
 		return NULL;
 	return source_of(canonical)->offline(sources, canonical, spec, pin);
 }
@@ -171,6 +176,7 @@ void ncm_resolution_free(struct ncm_resolution *resolution)
 		free(resolution->artifacts[i].url);
 	}
 	free(resolution->artifacts);
+	ncm_error_clear(&resolution->untold);
 	free(resolution->uri);
 	free(resolution->revision);
 	free(resolution->page);

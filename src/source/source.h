@@ -41,6 +41,7 @@ struct ncm_resolution {
 	struct ncm_artifact *artifacts;
 	size_t count;
 	char *page;                        /* where a person reads about it (and accepts a licence), or NULL */
+	struct ncm_error untold;           /* why the look-up left sizes open though the source may well have it */
 	struct ncm_credential *credential; /* for the artifacts; owned by the sources; or NULL */
 	const struct ncm_service *service;
 	/* an Ollama model alone */
@@ -69,6 +70,9 @@ int ncm_source_check(const char *uri, bool allow_http, char **canonical, struct 
 /* The scheme of an URI that ncm_source_check accepts: "ollama", "hf", "civitai", "https"; NULL if it is no URI but a
  * name. Static. */
 const char *ncm_source_scheme(const char *uri);
+/* Whether a place of the spec may be asked by http: the user allows it, or the bytes are pinned, by the spec or by the
+ * URI itself, and so need no TLS to be right. */
+bool ncm_source_may_use_http(const struct ncm_file_spec *spec, const char *uri);
 enum {
 	NCM_SOURCE_ID_LONGEST = 120,  /* bytes of an id made of a source */
 	NCM_MANIFEST_ID_LONGEST = 96, /* and of one that a manifest may have */
@@ -93,6 +97,7 @@ char *ncm_source_manifest_id(const char *id);
  */
 struct ncm_pin {
 	const char *revision; /* commit, version id, "sha256:…" of an Ollama manifest; or NULL */
+	bool for_plan; /* nothing will be fetched by what ncm_source_offline makes: pinned digests are enough for it */
 };
 
 /*
@@ -104,7 +109,9 @@ struct ncm_resolution *ncm_source_resolve(struct ncm_sources *sources, const cha
 					  struct ncm_error *err);
 /*
  * As ncm_source_resolve without any request: possible when the URI names one immutable file and the spec pins size and
- * digest (or for a plain URL). NULL without an error if the source has to be asked.
+ * digest (or for a plain URL). NULL without an error if the source has to be asked. With pin->for_plan the digest is
+ * enough, of an Ollama model that of its manifest together with its layers: what comes out then says what it is, not
+ * under which revision it is served, and has no bytes of an Ollama manifest.
  */
 struct ncm_resolution *ncm_source_offline(struct ncm_sources *sources, const char *uri,
 					  const struct ncm_file_spec *spec, const struct ncm_pin *pin);

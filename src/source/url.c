@@ -212,7 +212,7 @@ static struct ncm_resolution *make(const struct ncm_sources *sources, const char
 	struct ncm_resolution *resolution;
 	struct ncm_artifact *artifact;
 
-	if (parse(uri, spec->insecure_http, &plain, err) < 0)
+	if (parse(uri, ncm_source_may_use_http(spec, uri), &plain, err) < 0)
 		return NULL;
 	resolution = ncm_calloc(1, sizeof *resolution);
 	resolution->uri = ncm_strdup(uri);
@@ -254,8 +254,9 @@ static void take_server_name(const struct ncm_reply *reply, struct ncm_artifact 
 }
 
 /* A server need not answer HEAD; what it says for sure is that the file is not there, or not for us. */
-static int ask_head(const struct ncm_sources *sources, struct ncm_artifact *artifact, struct ncm_error *err)
+static int ask_head(const struct ncm_sources *sources, struct ncm_resolution *resolution, struct ncm_error *err)
 {
+	struct ncm_artifact *artifact = resolution->artifacts;
 	NCM_AUTO_FREE char *what = ncm_asprintf("file %s", artifact->name ? artifact->name : "without a name");
 	const struct ncm_request request = {.url = artifact->url, .method = "HEAD", .what = what};
 	NCM_AUTO_REPLY struct ncm_reply reply = {0};
@@ -265,7 +266,7 @@ static int ask_head(const struct ncm_sources *sources, struct ncm_artifact *arti
 	if (sources->get(sources->http, &request, &reply, &refused) < 0) {
 		if (refused.code == NCM_E_NOT_FOUND || refused.code == NCM_E_AUTH || refused.code == NCM_E_INTERRUPTED)
 			return ncm_error_move(err, &refused);
-		ncm_error_clear(&refused);
+		ncm_error_move(&resolution->untold, &refused);
 		return 0;
 	}
 	take_server_name(&reply, artifact);
@@ -293,7 +294,7 @@ static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *u
 	(void)pin; /* a plain URL has no revision */
 	if (!resolution || (spec->has_size && (is_named(resolution->artifacts) || names_all(spec))))
 		return resolution;
-	if (ask_head(sources, resolution->artifacts, err) < 0)
+	if (ask_head(sources, resolution, err) < 0)
 		return ncm_resolution_drop(resolution);
 	/* For the plan alone: nobody promised that the file stays as it is until it is fetched. */
 	resolution->artifacts[0].size_is_rough = resolution->artifacts[0].has_size && !spec->has_size;
@@ -305,9 +306,12 @@ static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *u
 static struct ncm_resolution *offline(struct ncm_sources *sources, const char *uri, const struct ncm_file_spec *spec,
 				      const struct ncm_pin *pin)
 {
-	struct ncm_resolution *resolution = spec->has_size ? make(sources, uri, spec, NULL) : NULL;
+	struct ncm_resolution *resolution = make(sources, uri, spec, NULL);
 
-	(void)pin;
+	if (resolution && pin && pin->for_plan && resolution->artifacts[0].has_sha256)
+		return resolution;
+	if (resolution && !spec->has_size)
+		return ncm_resolution_drop(resolution);
 	if (resolution && !is_named(resolution->artifacts) && !names_all(spec)) {
 		ncm_resolution_free(resolution);
 		return NULL;

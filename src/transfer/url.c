@@ -111,7 +111,9 @@ int ncm_url_check(const char *url, bool allow_http, struct ncm_error *err)
 		return ncm_error_set(err, NCM_E_USAGE, "not an URL that can be fetched: %s: %s", shown, fault);
 	if (!allow_http && strncasecmp(url, "http://", 7) == 0) {
 		ncm_error_set(err, NCM_E_USAGE, "plain http is not allowed: %s", shown);
-		return ncm_error_hint(err, "use https, or set \"insecure_http\": true for this file in the manifest");
+		return ncm_error_hint(err,
+				      "use https, pin its sha256, or set \"insecure_http\": true for this file in the "
+				      "manifest");
 	}
 	return 0;
 }

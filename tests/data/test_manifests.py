@@ -375,6 +375,10 @@ def check_digests(shipped):
             faults.append(f"{where}: an Ollama model is pinned by digest and layers")
         if not is_ollama and {"digest", "layers"} & set(file):
             faults.append(f"{where}: only an Ollama model has layers")
+        if ("expected_size" in file) != ("expected_size_source" in file):
+            faults.append(f"{where}: an expected size and its source go together")
+        if "expected_size" in file and {"size", "layers"} & set(file):
+            faults.append(f"{where}: an expected size beside an exact one")
     return faults
 
 
@@ -659,6 +663,8 @@ HOW_TO_SPOIL = {
         lambda s: ollama_file(s).update(sha256="a" * 64),
         lambda s: first(s, NOA1)["files"][0].update(layers=[]),
         lambda s: noa(s, "llama-3.2-3b")["files"][0].update(size=5),
+        lambda s: noa(s, "stable-code-3b")["files"][0].pop("expected_size_source"),
+        lambda s: noa(s, "llama-3.2-3b")["files"][0].update(expected_size=5, expected_size_source="a list"),
     ],
     check_sources: [
         lambda s: first(s, NOA1)["files"][0].update({"from": ["hf:no-repository"]}),

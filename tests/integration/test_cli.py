@@ -13,7 +13,7 @@ import termios
 import time
 import unittest
 
-from harness import BINARY, Case, gguf
+from harness import BINARY, Case, gguf, sha256
 
 COMMANDS = ["plan", "pull", "verify", "list", "show", "manifest", "profiles", "limits", "completion", "help", "version"]
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
@@ -288,6 +288,55 @@ class ManifestTest(CliCase):
         files = self.document("manifest", "check", good, wrong, "--json", code=2)["data"]["files"]
         self.assertEqual([file["ok"] for file in files], [True, False])
         self.assertGreaterEqual(len(files[1]["faults"]), 2)
+
+    def faults(self, *specs, name="m.json", indent=1, code=2):
+        path = os.path.join(self.machine.home, name)
+        with open(path, "w") as out:
+            json.dump({"schema_version": 1, "profile": "x", "phase": 1, "priority": "high", "models": [
+                {"id": f"m{number}", "name": "M", "kind": "llm", "use_cases": [], "files": [
+                    {"from": [f"https://example.org/{number}.gguf"], "to": [{"store": "llama-cpp"}], **spec}]}
+                for number, spec in enumerate(specs)]}, out, indent=indent)
+        return self.document("manifest", "check", path, "--json", code=code)["data"]["files"][0]["faults"]
+
+    def test_stores_and_folders_are_those_of_the_layout(self):
+        cases = (({"store": "comfui", "folder": "loras"}, "to[0].store", '"comfyui"'),
+                 ({"store": "comfyui", "folder": "lora"}, "to[0].folder", '"loras"'),
+                 ({"store": "llama-cpp", "folder": "loras"}, "to[0].folder", "no folders"),
+                 ({"store": "ollama"}, "to[0].store", "takes no files"))
+        for target, place, nearest in cases:
+            faults = self.faults({"to": [target]})
+            self.assertEqual(len(faults), 1, faults)
+            self.assertIn("$.models[0].files[0]." + place, faults[0])
+            self.assertIn(nearest, faults[0])
+        faults = self.faults({"from": ["ollama:tiny:1b"], "to": [{"store": "llama-cpp"}]})
+        self.assertIn("not an Ollama store", faults[0])
+        self.assertEqual(self.faults({"to": [{"store": "comfyui", "folder": "loras"}]}, code=0), [])
+        # Another layout has other stores; what a profile says of them does not keep anyone from the rest of it.
+        m = self.machine
+        m.manifest([m.simple("a.gguf", gguf("a", 100)),
+                    {"id": "b", "files": [{"from": ["https://example.org/b.gguf"], "to": [{"store": "elsewhere"}]}]}])
+        self.assertEqual(m.run("plan", "a").returncode, 0)
+
+    def test_faults_come_in_the_order_of_the_file(self):
+        specs = [{"sha256": "a" * 64, "size": 0} if number % 2 else {"to": [{"store": "nowhere"}]} for number in range(12)]
+        for indent in (1, None):  # each on a line of its own, and all on one
+            faults = self.faults(*specs, indent=indent)
+            self.assertEqual([int(re.search(r"models\[(\d+)\]", fault)[1]) for fault in faults], list(range(12)))
+
+    def test_http_with_a_pinned_digest(self):
+        http = "http://example.org/x.gguf"
+        self.assertIn("sha256", self.faults({"from": [http]})[0])
+        for spec in ({"from": [http], "sha256": "a" * 64}, {"from": [http + "#sha256=" + "a" * 64]},
+                     {"from": [http], "insecure_http": True}):
+            self.assertEqual(self.faults(spec, code=0), [])
+        # And it is fetched, as on the command line.
+        m, data = self.machine, gguf("plain", 2_000)
+        url = self.hub.url("/plain.gguf", data)
+        m.manifest([{"id": "pinned", "files": [{"from": [url], "to": [{"store": "llama-cpp"}], "sha256": sha256(data)}]},
+                    {"id": "marked", "files": [{"from": [url + "#sha256=" + sha256(data)],
+                                                "to": [{"store": "llama-cpp", "name": "other.gguf"}]}]}])
+        self.pull()
+        self.check_registry()
 
 
 class EmptyTest(CliCase):

@@ -25,7 +25,7 @@ class ListTest(Case):
                     data = gguf(name, 2_000)
                     spec.update({"from": [self.hub.url("/noa/" + name, data)], "insecure_http": True,
                                  "sha256": sha256(data), "size": len(data)})
-                    for key in ("include", "exclude", "layers", "digest"):
+                    for key in ("include", "exclude", "layers", "digest", "expected_size", "expected_size_source"):
                         spec.pop(key, None)
             with open(os.path.join(folder, os.path.basename(path)), "w") as file:
                 json.dump(document, file)
@@ -87,6 +87,80 @@ class ListTest(Case):
         self.assertFalse(os.path.exists(models[0]["file_path"]))
         self.assertEqual(m.run("rm", "-y", "hf:B/y/mmproj-F16.gguf").returncode, 0)
         self.assertEqual(m.registry()["models"], [])
+
+
+class UseCaseTest(Case):
+    """Indexed by use case and performance."""
+
+    def setUp(self):
+        super().setUp()
+        self.machine.manifest([
+            {**self.machine.simple(name + ".gguf", gguf(name, 2_000)), "use_cases": use_cases, "tags": tags,
+             **({"performance_score": score} if score is not None else {})}
+            for name, score, use_cases, tags in (
+                ("low", 0.2, ["General", "Vision"], []), ("none", None, ["General"], ["Overseer"]),
+                ("high", 0.9, ["General"], []), ("same", 0.75, ["General", "AgentTask"], ["overseer"]),
+                ("zero", 0, ["General"], []))])
+
+    def groups(self, *arguments):
+        """{group: ids in their order}"""
+        found = {}
+        for line in self.machine.run("list", "--by-usecase", *arguments).out.splitlines():
+            title = re.match(r"(\w+) +\d+   ", line)
+            if title:
+                found[title[1]] = ids = []
+            elif line.startswith("  ") and "NAME" not in line:
+                ids.append(line.split()[1])
+        return found
+
+    def test_the_best_comes_first(self):
+        order = ["high", "same", "low", "zero", "none"]
+        self.assertEqual(self.groups("--available")["General"], order)
+        self.pull()
+        self.assertEqual(self.groups()["General"], order)
+
+    def test_only_the_groups_that_were_chosen(self):
+        self.pull()
+        for more in [], ["--available"]:
+            self.assertEqual(list(self.groups(*more)), ["AgentTask", "Vision", "General"])
+            self.assertEqual(self.groups("--usecase", "vision", *more), {"Vision": ["low"]})
+            self.assertEqual(self.groups("--usecase", "Vision,AgentTask", *more),
+                             {"AgentTask": ["same"], "Vision": ["low"]})
+            # A tag chooses, too: then it is the group.
+            self.assertEqual(sorted(sum(self.groups("--usecase", "overseer", *more).values(), [])), ["none", "same"])
+
+    def test_a_score_that_nobody_stated_is_none(self):
+        self.pull()
+        scores = {model["name"]: model["performance_score"] for model in self.machine.registry()["models"]}
+        self.assertEqual(scores, {"low": 0.2, "none": 0.75, "high": 0.9, "same": 0.75, "zero": 0})
+        for more in [], ["--available"]:
+            lines = {line.split()[0]: line for line in self.machine.run("list", *more).out.splitlines()}
+            self.assertNotIn("0.75", lines["none"])
+            self.assertIn("0.75", lines["same"])
+            self.assertIn("0.00", lines["zero"])
+        registered = {model["id"]: model for model in json.loads(self.machine.run("list", "--json").out)["data"]["models"]}
+        self.assertEqual([registered[name].get("performance_score") for name in ("none", "same", "zero")], [None, 0.75, 0])
+        self.machine.manifest([])  # what models.json alone knows
+        self.assertRegex(self.machine.run("show", "none").out, r"scores +performance -, cost -")
+        self.assertRegex(self.machine.run("show", "same").out, r"scores +performance 0\.75, cost -")
+        # What was not stated is not stated by a dump either; what was, is.
+        dumped = os.path.join(self.machine.home, "dumped.json")
+        self.assertEqual(self.machine.run("manifest", "dump", "-o", dumped).returncode, 0)
+        with open(dumped) as file:
+            dump = {model["id"]: model for model in json.load(file)["models"]}
+        self.assertEqual([dump[name].get("performance_score") for name in ("none", "same", "zero")], [None, 0.75, 0])
+
+    def test_the_score_of_an_older_entry(self):
+        """Before, nothing told a stated 0.75 from the default: it is not known."""
+        self.pull()
+        path = self.machine.store("models.json")
+        with open(path) as file:
+            document = json.load(file)
+        for model in document["models"]:
+            model.pop("performance_score_by", None)
+        with open(path, "w") as file:
+            json.dump(document, file)
+        self.assertEqual(self.groups()["General"], ["high", "low", "zero", "none", "same"])
 
 
 if __name__ == "__main__":

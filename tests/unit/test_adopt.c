@@ -76,7 +76,7 @@ static void unknown_models_get_the_defaults(void)
 		struct ncm_registry *registry = ncm_registry_load(&config, NULL);
 		const struct ncm_reg_model *entry = ncm_registry_find(registry, "a");
 
-		CHECK(entry->performance_score > 0.74 && entry->performance_score < 0.76);
+		CHECK(entry->performance_score < 0); /* nobody stated one, whatever its readers need */
 		CHECK_STR(entry->privacy_tier, "Internal");
 		CHECK_STR(entry->use_cases.items[0], "General");
 		CHECK_STR(entry->verify_result, "ok");

@@ -37,6 +37,8 @@ static void start(void)
 	folder = temp_folder();
 	config = (struct ncm_config){.data_dir = getenv("NCMODEL_DATADIR"),
 				     .profile = (char *)"mine",
+				     .layout = (char *)"default",
+				     .root = folder,
 				     .manifest_dirs = &folder,
 				     .manifest_dir_count = 1};
 }

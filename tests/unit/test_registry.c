@@ -144,6 +144,7 @@ static void words_and_numbers_that_readers_cannot_read(void)
 	CHECK(json_array_size(json_object_get(entry, "tags")) == 3);
 	CHECK(json_number_value(json_object_get(entry, "performance_score")) == 0.75);
 	CHECK(json_number_value(json_object_get(entry, "cost_score")) == 0.75);
+	CHECK(!json_object_get(entry, "performance_score_by") && !json_object_get(entry, "cost_score_by"));
 	CHECK(json_is_null(json_object_get(entry, "vram_gb")));
 	CHECK_STR(ncm_json_string(entry, "privacy_tier"), "Internal");
 	CHECK_STR(ncm_json_string(entry, "file_path"), "/elsewhere/x.safetensors");

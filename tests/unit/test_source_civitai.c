@@ -260,7 +260,7 @@ static void test_no_choice(void)
 static void test_latest(void)
 {
 	struct ncm_sources *sources = fake_sources(&config);
-	const struct ncm_pin pin = {"9"};
+	const struct ncm_pin pin = {.revision = "9"};
 	struct ncm_resolution *resolution;
 
 	fake_on(SITE "/api/v1/models/8", 200, NULL, "{\"id\":8,\"modelVersions\":[{\"id\":9},{\"id\":7}]}");
@@ -397,6 +397,12 @@ static void test_offline(void)
 	CHECK(!ncm_source_offline(sources, "civitai:8@9", &pinned, NULL)); /* the server would choose the file */
 	CHECK(!ncm_source_offline(sources, "civitai:8@latest?fileId=2", &pinned, NULL));
 	CHECK(!ncm_source_offline(sources, "civitai:8@9?fileId=2", &spec, NULL));
+	/* For a plan it need not be told which file: its digest does. */
+	resolution = ncm_source_offline(sources, "civitai:8@9", &pinned, &(const struct ncm_pin){.for_plan = true});
+	CHECK(resolution && resolution->artifacts[0].has_sha256 && resolution->artifacts[0].size == 5);
+	ncm_resolution_free(resolution);
+	CHECK(!ncm_source_offline(sources, "civitai:8@9", &spec, &(const struct ncm_pin){.for_plan = true}));
+	CHECK(!ncm_source_offline(sources, "civitai:8@latest", &pinned, &(const struct ncm_pin){.for_plan = true}));
 	CHECK_U64(fake_request_count, 0);
 	ncm_sources_free(sources);
 }

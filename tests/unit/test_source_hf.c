@@ -169,7 +169,7 @@ static void test_small_file_at_commit(void)
 {
 	struct ncm_sources *sources = fake_sources(&config);
 	struct ncm_resolution *resolution;
-	const struct ncm_pin pin = {COMMIT};
+	const struct ncm_pin pin = {.revision = COMMIT};
 
 	fake_on(API "/tree/" COMMIT "?recursive=false", 200, NULL, "[" SMALL("config.json", "570") "]");
 	resolution = check_resolves(sources, "hf:org/repo/config.json@" COMMIT, &spec, NULL);
@@ -331,7 +331,7 @@ static void test_offline(void)
 {
 	struct ncm_sources *sources = fake_sources(&config);
 	struct ncm_file_spec pinned = {.has_size = true, .size = 5, .has_sha256 = true, .role = (char *)"weights"};
-	const struct ncm_pin pin = {COMMIT};
+	const struct ncm_pin pin = {.revision = COMMIT};
 	struct ncm_resolution *resolution = ncm_source_offline(sources, "hf:org/repo/a.gguf@" COMMIT, &pinned, NULL);
 
 	CHECK(resolution && resolution->count == 1 && resolution->artifacts[0].size == 5);
@@ -344,6 +344,24 @@ static void test_offline(void)
 	CHECK(!ncm_source_offline(sources, "hf:org/repo/*.gguf@" COMMIT, &pinned, NULL));
 	CHECK(!ncm_source_offline(sources, "hf:org/repo@" COMMIT, &pinned, NULL));
 	CHECK(!ncm_source_offline(sources, "hf:org/repo/a.gguf@" COMMIT, &spec, NULL));
+	CHECK_U64(fake_request_count, 0);
+	ncm_sources_free(sources);
+}
+
+/* Digests are enough for what is not carried out. */
+static void test_for_plan(void)
+{
+	struct ncm_sources *sources = fake_sources(&config);
+	struct ncm_file_spec pinned = {.has_sha256 = true, .role = (char *)"weights"};
+	const struct ncm_pin pin = {.for_plan = true};
+	struct ncm_resolution *resolution = ncm_source_offline(sources, "hf:org/repo/a.gguf", &pinned, &pin);
+
+	CHECK(resolution && resolution->count == 1 && resolution->artifacts[0].has_sha256);
+	CHECK(resolution && !resolution->artifacts[0].has_size);
+	ncm_resolution_free(resolution);
+	CHECK(!ncm_source_offline(sources, "hf:org/repo/*.gguf", &pinned, &pin));
+	CHECK(!ncm_source_offline(sources, "hf:org/repo", &pinned, &pin));
+	CHECK(!ncm_source_offline(sources, "hf:org/repo/a.gguf", &spec, &pin));
 	CHECK_U64(fake_request_count, 0);
 	ncm_sources_free(sources);
 }
@@ -363,6 +381,7 @@ int main(void)
 	RUN(test_gated_file);
 	RUN(test_pinned_by_fragment);
 	RUN(test_offline);
+	RUN(test_for_plan);
 	fake_reset();
 	return 0;
 }

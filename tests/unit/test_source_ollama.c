@@ -197,6 +197,35 @@ static void test_resolve(void)
 	ncm_sources_free(sources);
 }
 
+/* Digest and layers say all that a plan needs, and not the manifest's bytes. */
+static void test_for_plan(void)
+{
+	struct ncm_sources *sources = fake_sources(&config);
+	struct ncm_layer_pin layers[] = {{.size = 1000, .type = (char *)"model"},
+					 {.size = 10, .type = (char *)"config"}};
+	struct ncm_file_spec pinned = {.has_digest = true, .layers = layers, .layer_count = 2};
+	const struct ncm_pin pin = {.for_plan = true};
+	struct ncm_resolution *resolution;
+
+	CHECK(ncm_sha256_parse("sha256:" HEX_A, &layers[0].digest) == 0);
+	CHECK(ncm_sha256_parse("sha256:" HEX_C, &layers[1].digest) == 0);
+	CHECK(ncm_sha256_parse("sha256:" HEX_B, &pinned.digest) == 0);
+	CHECK(!ncm_source_offline(sources, "ollama:tiny:1b", &pinned, NULL));
+	resolution = ncm_source_offline(sources, "ollama:tiny:1b", &pinned, &pin);
+	CHECK(resolution && resolution->count == 2 && !resolution->manifest);
+	CHECK_STR(resolution->revision, "sha256:" HEX_B);
+	CHECK_STR(resolution->ollama_name, "registry.ollama.ai/library/tiny/1b");
+	CHECK_STR(resolution->artifacts[0].url, BASE "/blobs/sha256:" HEX_A);
+	CHECK_STR(resolution->artifacts[1].role, "config");
+	ncm_resolution_free(resolution);
+	pinned.has_digest = false; /* layers without the manifest's digest */
+	CHECK(!ncm_source_offline(sources, "ollama:tiny:1b", &pinned, &pin));
+	pinned = (struct ncm_file_spec){.has_digest = true, .digest = layers[0].digest};
+	CHECK(!ncm_source_offline(sources, "ollama:tiny:1b", &pinned, &pin));
+	CHECK_U64(fake_request_count, 0);
+	ncm_sources_free(sources);
+}
+
 static void test_config_is_not_needed(void)
 {
 	struct ncm_sources *sources = fake_sources(&config);
@@ -320,7 +349,7 @@ static void test_pins(void)
 	struct ncm_sources *sources = fake_sources(&config);
 	struct ncm_resolution *resolution;
 	char hex[NCM_SHA256_HEX + 1], url[256], revision[80];
-	struct ncm_pin pin = {revision};
+	struct ncm_pin pin = {.revision = revision};
 
 	digest_hex(good, hex);
 	snprintf(revision, sizeof revision, "sha256:%s", hex);
@@ -345,7 +374,7 @@ static void test_drift(void)
 	struct ncm_sources *sources = fake_sources(&config);
 	struct ncm_file_spec pinned = spec;
 	char hex[NCM_SHA256_HEX + 1], uri[256], url[256];
-	struct ncm_pin pin = {"sha256:" HEX_A};
+	struct ncm_pin pin = {.revision = "sha256:" HEX_A};
 
 	fake_on(BASE "/manifests/latest", 200, NULL, other);
 	check_fails(
@@ -545,6 +574,7 @@ int main(void)
 	RUN(test_ids);
 	RUN(test_base);
 	RUN(test_resolve);
+	RUN(test_for_plan);
 	RUN(test_config_is_not_needed);
 	RUN(test_manifest_of_a_list);
 	RUN(test_public_registry_by_its_other_name);

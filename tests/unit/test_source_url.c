@@ -215,12 +215,25 @@ static void test_offline(void)
 
 	CHECK(resolution && resolution->artifacts[0].has_sha256 && resolution->artifacts[0].size == 7);
 	ncm_resolution_free(resolution);
+	/* Whose bytes are pinned needs no TLS to be right. */
+	resolution = ncm_source_offline(sources, "http://example.org/x", &spec, NULL);
+	CHECK(resolution != NULL);
+	ncm_resolution_free(resolution);
+	spec.has_sha256 = false;
 	CHECK(ncm_source_offline(sources, "http://example.org/x", &spec, NULL) == NULL);
 	spec.insecure_http = true;
 	resolution = ncm_source_offline(sources, "http://example.org/x", &spec, NULL);
 	CHECK(resolution != NULL);
 	ncm_resolution_free(resolution);
 	CHECK(ncm_source_offline(sources, "https://example.org/x", &plain_spec, NULL) == NULL);
+	CHECK(!ncm_source_offline(sources, "https://example.org/x", &plain_spec,
+				  &(const struct ncm_pin){.for_plan = true}));
+	spec = (struct ncm_file_spec){.has_sha256 = true, .role = (char *)"weights"};
+	CHECK(!ncm_source_offline(sources, "https://example.org/x.gguf", &spec, NULL));
+	resolution =
+	    ncm_source_offline(sources, "https://example.org/x.gguf", &spec, &(const struct ncm_pin){.for_plan = true});
+	CHECK(resolution && !resolution->artifacts[0].has_size && resolution->artifacts[0].has_sha256);
+	ncm_resolution_free(resolution);
 	CHECK_U64(fake_request_count, 0);
 	ncm_sources_free(sources);
 }

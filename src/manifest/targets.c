@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* Whether the places of a manifest are places of a layout: of this machine's, so a catalog may well have others. */
+#include "manifest/load.h"
+
+#include "base/mem.h"
+#include "base/nearest.h"
+
+#include <string.h>
+
+/* One target: where it stands in which file, and whose it is. */
+struct spot {
+	struct manifest_set *set;
+	size_t file;
+	const char *path; /* JSON */
+	bool ollama;      /* an Ollama model is to go there */
+};
+
+static void tell_store(const struct spot *spot, const struct ncm_layout *layout, const char *store)
+{
+	NCM_AUTO_FREE char *path = ncm_asprintf("%s.store", spot->path);
+	struct ncm_nearest nearest = {.to = store};
+
+	for (size_t i = 0; i < layout->count; i++)
+		ncm_nearest_offer(&nearest, layout->stores[i].id);
+	if (nearest.count > 0)
+		manifest_fault(spot->set, spot->file, path,
+			       "the layout \"%s\" has no store \"%s\"; the nearest is \"%s\"", layout->name, store,
+			       nearest.words[0]);
+	else
+		manifest_fault(spot->set, spot->file, path, "the layout \"%s\" has no store", layout->name);
+}
+
+static void tell_folder(const struct spot *spot, const struct ncm_store *store, const char *folder)
+{
+	NCM_AUTO_FREE char *path = ncm_asprintf("%s.folder", spot->path);
+	struct ncm_nearest nearest = {.to = folder};
+
+	for (size_t i = 0; i < store->folder_count; i++)
+		ncm_nearest_offer(&nearest, store->folders[i].name);
+	if (nearest.count > 0)
+		manifest_fault(spot->set, spot->file, path, "store \"%s\" has no folder \"%s\"; the nearest is \"%s\"",
+			       store->id, folder, nearest.words[0]);
+	else
+		manifest_fault(spot->set, spot->file, path, "store \"%s\" has no folders with names", store->id);
+}
+
+static void tell_kind(const struct spot *spot, const struct ncm_store *store)
+{
+	NCM_AUTO_FREE char *path = ncm_asprintf("%s.store", spot->path);
+
+	if (spot->ollama)
+		manifest_fault(spot->set, spot->file, path, "store \"%s\" is not an Ollama store", store->id);
+	else
+		manifest_fault(spot->set, spot->file, path, "store \"%s\" takes no files: %s alone puts models there",
+			       store->id, store->kind == NCM_STORE_OLLAMA ? "an ollama: source" : "huggingface_hub");
+}
+
+static bool has_folder(const struct ncm_store *store, const char *folder)
+{
+	for (size_t i = 0; i < store->folder_count; i++) {
+		if (strcmp(store->folders[i].name, folder) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void check_target(const struct spot *spot, const struct ncm_layout *layout, const struct ncm_target *target)
+{
+	const struct ncm_store *store = ncm_layout_find(layout, target->store);
+
+	if (!store)
+		tell_store(spot, layout, target->store);
+	else if (store->kind != (spot->ollama ? NCM_STORE_OLLAMA : NCM_STORE_FOLDERS))
+		tell_kind(spot, store);
+	else if (!spot->ollama && target->folder && !has_folder(store, target->folder))
+		tell_folder(spot, store, target->folder);
+}
+
+static void check_files(const struct spot *of, const struct ncm_layout *layout, const struct ncm_file_spec *files,
+			size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		for (size_t k = 0; k < files[i].to_count; k++) {
+			NCM_AUTO_FREE char *path = ncm_asprintf("%s.files[%zu].to[%zu]", of->path, i, k);
+			const struct spot spot = {of->set, of->file, path, manifest_is_ollama(files[i].from.items[0])};
+
+			check_target(&spot, layout, &files[i].to[k]);
+		}
+	}
+}
+
+static void check_model(const struct spot *of, const struct ncm_layout *layout, const struct ncm_model *model)
+{
+	check_files(of, layout, model->files, model->file_count);
+	for (size_t i = 0; i < model->variant_count; i++) {
+		NCM_AUTO_FREE char *path = ncm_asprintf("%s.variants[%zu]", of->path, i);
+
+		check_files(&(const struct spot){of->set, of->file, path, false}, layout, model->variants[i].files,
+			    model->variants[i].file_count);
+	}
+}
+
+void manifest_check_targets(struct manifest_set *set, const struct ncm_layout *layout)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		const struct manifest_file *file = &set->files[i];
+
+		for (size_t k = 0; k < file->count && !file->context; k++) {
+			NCM_AUTO_FREE char *path = ncm_asprintf("$.models[%zu]", k);
+
+			check_model(&(const struct spot){set, i, path, false}, layout,
+				    &set->catalog->models[file->first + k]);
+		}
+	}
+}
