@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "plan_view.h"
 
+#include "cut_off.h"
+#include "model_name.h"
 #include "ui/progress.h"
 #include "ui/table.h"
 #include "ui/text.h"
@@ -160,10 +162,11 @@ static char *notes_of(const struct ncm_plan *plan, const struct ncm_plan_model *
 		words_add(&notes, note);
 	}
 	if (planned->to_get > 0 && planned->to_get < planned->size) {
-		char left[32];
+		char left[32], size[32];
 		AUTO_FREE char *note = text_format("%s to fetch", ncm_format_size(planned->to_get, left, sizeof left));
 
-		words_add(&notes, note);
+		if (strcmp(left, ncm_format_size(planned->size, size, sizeof size)) != 0)
+			words_add(&notes, note);
 	}
 	if (steps & 1u << NCM_STEP_REPLACE)
 		words_add(&notes, "replaces what is damaged or outdated");
@@ -240,7 +243,7 @@ static void add_model(const struct session *session, const struct ncm_plan *plan
 	char size[32];
 
 	table_styled(table, text_copy(mark), style_of(mark));
-	table_foreign(table, planned->model->name);
+	table_foreign(table, model_name(planned->model));
 	table_cell(table, text_copy(planned->size ? ncm_format_size(planned->size, size, sizeof size) : "?"));
 	table_cell(table, scheme_of(planned->source));
 	table_cell(table, where(planned));
@@ -255,12 +258,12 @@ static void print_models(const struct session *session, const struct ncm_plan *p
 	struct table *table = table_new(2);
 
 	table_column(table, "", 0);
-	table_column(table, "", COLUMN_SHRINK);
+	table_column(table, "", COLUMN_WHOLE);
 	table_column(table, "", COLUMN_RIGHT);
-	table_column(table, "", 0);
-	table_column(table, "", COLUMN_SHRINK);
-	table_column(table, "", COLUMN_SHRINK);
-	table_column(table, "", COLUMN_SHRINK);
+	table_column(table, "", COLUMN_DROP);
+	table_column(table, "", COLUMN_DROP);
+	table_column(table, "", COLUMN_DROP);
+	table_column(table, "", COLUMN_BELOW);
 	for (size_t i = 0; i < plan->count; i++) {
 		const unsigned phase = plan->models[i].model->phase;
 		bool seen = false;
@@ -284,21 +287,20 @@ static void print_disks(const struct ncm_plan_disk *disks, size_t count, FILE *o
 	struct table *table = table_new(0);
 
 	table_column(table, "", 0);
-	table_column(table, "", COLUMN_SHRINK);
-	table_column(table, "", 0);
-	table_column(table, "", 0);
-	table_column(table, "", 0);
+	table_column(table, "", COLUMN_WHOLE);
+	table_column(table, "", COLUMN_BELOW);
 	for (size_t i = 0; i < count; i++) {
 		char need[32], free_now[32], reserve[32];
 
 		table_cell(table, text_copy("Disk"));
 		table_cell(table, text_safe_long(disks[i].path, LONGEST_PATH));
-		table_cell(table,
-			   text_format("needs %s + %s reserve", ncm_format_size(disks[i].needed, need, sizeof need),
-				       ncm_format_size(disks[i].reserve, reserve, sizeof reserve)));
-		table_cell(table, text_format("free %s", ncm_format_size(disks[i].free, free_now, sizeof free_now)));
-		table_styled(table, text_copy(disks[i].enough ? "ok" : "NOT ENOUGH"),
-			     disks[i].enough ? STYLE_GOOD : STYLE_BAD);
+		table_styled(table,
+			     text_format("needs %s + %s reserve  free %s  %s",
+					 ncm_format_size(disks[i].needed, need, sizeof need),
+					 ncm_format_size(disks[i].reserve, reserve, sizeof reserve),
+					 ncm_format_size(disks[i].free, free_now, sizeof free_now),
+					 disks[i].enough ? "ok" : "NOT ENOUGH"),
+			     disks[i].enough ? STYLE_NONE : STYLE_BAD);
 	}
 	table_print(table, out);
 	table_free(table);
@@ -308,25 +310,33 @@ static void print_times(const struct session *session, const struct ncm_plan *pl
 {
 	static const unsigned links[] = {25, 50, 100}; /* Mbit/s */
 	const struct option_number *bandwidth = &session->settings.bandwidth;
+	struct ncm_strings words = {0};
+	AUTO_FREE char *joined = NULL;
 	char time[32], rate[32];
 
 	if (plan->to_get == 0)
 		return;
 	if (bandwidth->given) {
-		fprintf(out, "Time at %s/s: %s\n", ncm_format_size(bandwidth->value, rate, sizeof rate),
-			ncm_format_duration((double)plan->to_get / (double)bandwidth->value, time, sizeof time));
+		print_line(out, "Time at %s/s: %s", ncm_format_size(bandwidth->value, rate, sizeof rate),
+			   ncm_format_duration((double)plan->to_get / (double)bandwidth->value, time, sizeof time));
 		return;
 	}
-	fputs("Time", out);
-	for (size_t i = 0; i < sizeof links / sizeof *links; i++)
-		fprintf(out, "%s at %u Mbit/s: %s", i > 0 ? "," : "", links[i],
-			ncm_format_duration((double)plan->to_get / (links[i] * 125000.0), time, sizeof time));
-	fputc('\n', out);
+	for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
+		AUTO_FREE char *word =
+		    text_format("at %u Mbit/s: %s", links[i],
+				ncm_format_duration((double)plan->to_get / (links[i] * 125000.0), time, sizeof time));
+
+		words_add(&words, word);
+	}
+	joined = words_join(&words, ", ");
+	print_line(out, "Time %s", joined);
+	ncm_strings_free(&words);
 }
 
 static void print_total(const struct ncm_plan *plan, FILE *out)
 {
 	size_t fetch = 0, link = 0, there = 0, failed = 0;
+	AUTO_FREE char *placed = NULL;
 	char size[32];
 
 	for (size_t i = 0; i < plan->count; i++) {
@@ -341,10 +351,9 @@ static void print_total(const struct ncm_plan *plan, FILE *out)
 		else
 			fetch++;
 	}
-	fprintf(out, "Plan: %zu to fetch (%s), ", fetch, ncm_format_size(plan->to_get, size, sizeof size));
-	if (link > 0)
-		fprintf(out, "%zu to place without fetching, ", link);
-	fprintf(out, "%zu already there, %zu cannot be planned.\n", there, failed);
+	placed = link > 0 ? text_format("%zu to place without fetching, ", link) : text_copy("");
+	print_line(out, "Plan: %zu to fetch (%s), %s%zu already there, %zu cannot be planned.", fetch,
+		   ncm_format_size(plan->to_get, size, sizeof size), placed, there, failed);
 }
 
 char *plan_in_place(size_t models, uint64_t size)
@@ -440,14 +449,16 @@ static int report_space(struct session *session, const struct ncm_plan *plan)
 
 int plan_report(struct session *session, const struct ncm_plan *plan)
 {
+	struct cut_off cut_off = {.report = &session->report, .how = plan->unreachable};
 	int exit_code = 0;
 
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct ncm_plan_model *planned = &plan->models[i];
 
-		if (planned->error.code != NCM_OK)
+		if (planned->error.code != NCM_OK && !cut_off_takes(&cut_off, &planned->error, planned->model->id))
 			exit_code = plan_join_codes(
 			    exit_code, report_error(&session->report, &planned->error, planned->model->id));
 	}
+	exit_code = plan_join_codes(exit_code, cut_off_tell(&cut_off));
 	return plan->enough_space ? exit_code : report_space(session, plan);
 }
