@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "ui/progress.h"
 
-#include "ui/meter.h"
-#include "ui/naming.h"
-#include "ui/rows.h"
 #include "ui/screen.h"
 #include "ui/style.h"
 #include "ui/text.h"
+#include "ui/transfers.h"
 
 #include <ncmodel/text.h>
 
@@ -26,25 +24,12 @@ enum voice {
 	VOICE_EVENTS,
 };
 
-struct transfer {
-	unsigned slot;
-	char *model; /* safe, as the next */
-	char *part;
-	bool small;     /* told together with others */
-	bool announced; /* in plain lines */
-	struct meter meter;
-	double told;
-};
-
 struct progress {
 	enum voice voice;
 	bool quiet, verbose;
 	struct screen screen;
-	struct naming *naming;
-	struct transfer *transfers; /* under way */
-	size_t count;
+	struct transfers transfers; /* under way */
 	size_t files, files_done;
-	uint64_t fetched; /* by transfers that have ended */
 	struct meter total;
 	bool counting; /* `total` has been started */
 	double total_told;
@@ -79,56 +64,6 @@ static void say(struct progress *progress, char *line)
 	free(line);
 }
 
-/* "MODEL PART". The caller frees it. */
-static char *label_of(const struct transfer *transfer)
-{
-	return text_format("%s%s%s", transfer->model, *transfer->model && *transfer->part ? " " : "", transfer->part);
-}
-
-static uint64_t fetched_so_far(const struct progress *progress)
-{
-	uint64_t bytes = progress->fetched;
-
-	for (size_t i = 0; i < progress->count; i++) {
-		const struct meter *meter = &progress->transfers[i].meter;
-
-		bytes += meter->done > meter->start ? meter->done - meter->start : 0;
-	}
-	return bytes;
-}
-
-static void add_meter(struct meter *sum, const struct meter *meter)
-{
-	sum->start += meter->start;
-	sum->done += meter->done;
-	sum->total += meter->total;
-	sum->rate += meter->rate;
-}
-
-/* A model's small files are one row. Returns how many rows there are. */
-static size_t collect_rows(const struct progress *progress, struct progress_row *rows, struct meter *sums)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < progress->count; i++) {
-		const struct transfer *transfer = &progress->transfers[i];
-		size_t row = count;
-
-		for (size_t k = 0; transfer->small && k < count; k++) {
-			if (rows[k].meter == &sums[k] && strcmp(rows[k].model, transfer->model) == 0)
-				row = k;
-		}
-		if (row == count)
-			rows[count++] = (struct progress_row){transfer->model, transfer->part, &transfer->meter};
-		if (!transfer->small)
-			continue;
-		rows[row].part = "small files";
-		rows[row].meter = &sums[row];
-		add_meter(&sums[row], &transfer->meter);
-	}
-	return count;
-}
-
 static void draw(struct progress *progress, double now)
 {
 	AUTO_FREE struct progress_row *rows = NULL;
@@ -139,9 +74,8 @@ static void draw(struct progress *progress, double now)
 
 	if (progress->voice != VOICE_BARS || !screen_due(&progress->screen, now))
 		return;
-	rows = memory_grow(NULL, progress->count + 1, sizeof *rows);
-	sums = calloc(progress->count + 1, sizeof *sums);
-	count = sums ? collect_rows(progress, rows, sums) : 0;
+	rows = memory_grow(NULL, progress->transfers.count + 1, sizeof *rows);
+	count = transfers_rows(&progress->transfers, rows, &sums);
 	if (progress->counting) {
 		total = progress->files ? text_format("Total %zu of %zu files", progress->files_done, progress->files)
 					: text_copy("Total");
@@ -171,43 +105,6 @@ static void draw_one_line(struct progress *progress, char *line, double now, boo
 	free(line);
 }
 
-static struct transfer *find(struct progress *progress, const struct ncm_event *event, double now)
-{
-	struct transfer *transfer;
-	size_t at = progress->count;
-
-	for (size_t i = 0; i < progress->count; i++) {
-		if (progress->transfers[i].slot == event->slot)
-			return &progress->transfers[i];
-	}
-	progress->transfers = memory_grow(progress->transfers, progress->count + 1, sizeof *progress->transfers);
-	/* In the order of the plan, so that the files of one model stand together. */
-	for (; at > 0 && progress->transfers[at - 1].slot > event->slot; at--)
-		progress->transfers[at] = progress->transfers[at - 1];
-	progress->count++;
-	transfer = &progress->transfers[at];
-	*transfer = (struct transfer){0};
-	transfer->slot = event->slot;
-	transfer->model = text_safe(event->model);
-	transfer->part = naming_part(progress->naming, event);
-	transfer->small = !progress->verbose && naming_is_small(progress->naming, event);
-	transfer->told = now;
-	meter_start(&transfer->meter, event->done, event->total, now);
-	return transfer;
-}
-
-static void drop(struct progress *progress, struct transfer *transfer)
-{
-	const struct meter *meter = &transfer->meter;
-	const size_t index = (size_t)(transfer - progress->transfers);
-
-	progress->fetched += meter->done > meter->start ? meter->done - meter->start : 0;
-	free(transfer->model);
-	free(transfer->part);
-	memmove(transfer, transfer + 1, (progress->count - index - 1) * sizeof *transfer);
-	progress->count--;
-}
-
 static bool due(double *told, double now, double interval)
 {
 	if (now - *told < interval)
@@ -220,7 +117,7 @@ static bool due(double *told, double now, double interval)
 static void announce(struct progress *progress, struct transfer *transfer)
 {
 	const struct meter *meter = &transfer->meter;
-	AUTO_FREE char *label = label_of(transfer);
+	AUTO_FREE char *label = transfer_label(transfer);
 	char size[32];
 
 	if (transfer->announced || transfer->small || progress->voice != VOICE_PLAIN || meter->done == 0)
@@ -232,7 +129,7 @@ static void announce(struct progress *progress, struct transfer *transfer)
 
 static void on_started(struct progress *progress, const struct ncm_event *event, double now)
 {
-	struct transfer *transfer = find(progress, event, now);
+	struct transfer *transfer = transfers_find(&progress->transfers, event, now);
 
 	meter_start(&transfer->meter, event->done, event->total, now);
 	announce(progress, transfer);
@@ -253,31 +150,31 @@ static char *what_came(const struct meter *meter, uint64_t size, double now)
 
 static void on_fetched(struct progress *progress, const struct ncm_event *event, double now)
 {
-	struct transfer *transfer = find(progress, event, now);
+	struct transfer *transfer = transfers_find(&progress->transfers, event, now);
 
 	if (event->done > transfer->meter.done)
 		meter_update(&transfer->meter, event->done, event->total, now);
 	progress->files_done++;
 	if (transfer->small) {
-		naming_add_small(progress->naming, event);
+		naming_add_small(progress->transfers.naming, event);
 	} else {
-		AUTO_FREE char *label = label_of(transfer);
+		AUTO_FREE char *label = transfer_label(transfer);
 		AUTO_FREE char *came = what_came(&transfer->meter, event->total ? event->total : event->done, now);
 
 		say(progress, text_format("fetched  %s  %s", label, came));
 	}
-	drop(progress, transfer);
+	transfers_drop(&progress->transfers, transfer);
 }
 
 /* Why is told at the end, once, with what to do about it. While nothing has come there is nothing that goes on. */
 static void on_failed(struct progress *progress, const struct ncm_event *event, double now)
 {
-	struct transfer *transfer = find(progress, event, now);
-	AUTO_FREE char *label = label_of(transfer);
+	struct transfer *transfer = transfers_find(&progress->transfers, event, now);
+	AUTO_FREE char *label = transfer_label(transfer);
 
-	if (fetched_so_far(progress) > 0)
+	if (transfers_fetched(&progress->transfers) > 0)
 		say(progress, text_format("failed   %s", label));
-	drop(progress, transfer);
+	transfers_drop(&progress->transfers, transfer);
 }
 
 /* A model's, or of all models. */
@@ -285,7 +182,7 @@ static void tell_small(struct progress *progress, const char *model)
 {
 	char *line;
 
-	while ((line = naming_take_small(progress->naming, model))) {
+	while ((line = naming_take_small(progress->transfers.naming, model))) {
 		if (progress->voice == VOICE_PLAIN || progress->voice == VOICE_BARS)
 			say(progress, text_format("fetched  %s", line));
 		free(line);
@@ -337,16 +234,16 @@ static void on_resolved(struct progress *progress, const struct ncm_event *event
 
 static void on_progress(struct progress *progress, const struct ncm_event *event, double now)
 {
-	struct transfer *transfer = find(progress, event, now);
+	struct transfer *transfer = transfers_find(&progress->transfers, event, now);
 
 	meter_update(&transfer->meter, event->done, event->total, now);
 	if (progress->counting)
-		meter_update(&progress->total, fetched_so_far(progress), 0, now);
+		meter_update(&progress->total, transfers_fetched(&progress->transfers), 0, now);
 	if (progress->voice == VOICE_BARS) {
 		draw(progress, now);
 	} else if (due(&transfer->told, now, PLAIN_SECONDS)) {
 		AUTO_FREE char *numbers = meter_text(&transfer->meter);
-		AUTO_FREE char *label = label_of(transfer);
+		AUTO_FREE char *label = transfer_label(transfer);
 
 		transfer->announced = true;
 		say(progress, text_format("fetch    %s  %s", label, numbers));
@@ -394,7 +291,7 @@ static void emit_work(struct progress *progress, const struct ncm_event *event, 
 		on_progress(progress, event, now);
 		break;
 	case NCM_EVENT_RETRY:
-		meter_update(&find(progress, event, now)->meter, event->done, event->total, now);
+		meter_update(&transfers_find(&progress->transfers, event, now)->meter, event->done, event->total, now);
 		on_text(progress, event, "retry    ");
 		break;
 	case NCM_EVENT_FETCHED:
@@ -425,19 +322,20 @@ static void emit_json(struct progress *progress, const struct ncm_event *event, 
 	if (event->type == NCM_EVENT_DEBUG && !progress->verbose)
 		return;
 	if (event->type == NCM_EVENT_STARTED)
-		meter_start(&find(progress, event, now)->meter, event->done, event->total, now);
+		meter_start(&transfers_find(&progress->transfers, event, now)->meter, event->done, event->total, now);
 	if (event->type == NCM_EVENT_PROGRESS) {
-		meter = &find(progress, event, now)->meter;
+		meter = &transfers_find(&progress->transfers, event, now)->meter;
 		meter_update(meter, event->done, event->total, now);
 	}
-	if (event->type == NCM_EVENT_PROGRESS && !due(&find(progress, event, now)->told, now, EVENT_SECONDS))
+	if (event->type == NCM_EVENT_PROGRESS &&
+	    !due(&transfers_find(&progress->transfers, event, now)->told, now, EVENT_SECONDS))
 		return;
 	if (event->type == NCM_EVENT_VERIFIED && event->done < event->total &&
 	    !due(&progress->total_told, now, EVENT_SECONDS))
 		return;
 	event_print(event, meter);
 	if (event->type == NCM_EVENT_FETCHED || event->type == NCM_EVENT_FAILED)
-		drop(progress, find(progress, event, now));
+		transfers_drop(&progress->transfers, transfers_find(&progress->transfers, event, now));
 }
 
 static void emit(void *context, const struct ncm_event *event)
@@ -461,7 +359,7 @@ struct progress *progress_new(const struct settings *settings, struct ncm_sink *
 	progress->quiet = settings->quiet;
 	progress->verbose = settings->verbose > 0;
 	progress->total_told = meter_now();
-	progress->naming = naming_new();
+	progress->transfers = (struct transfers){.naming = naming_new(), .each = settings->verbose > 0};
 	*sink = (struct ncm_sink){emit, progress};
 	return progress;
 }
@@ -473,7 +371,7 @@ void progress_expect(struct progress *progress, const struct ncm_plan *plan)
 	progress->files = plan->files_to_get;
 	progress->counting = true;
 	meter_start(&progress->total, 0, plan->to_get, meter_now());
-	naming_expect(progress->naming, plan);
+	naming_expect(progress->transfers.naming, plan);
 }
 
 void progress_free(struct progress *progress)
@@ -483,11 +381,6 @@ void progress_free(struct progress *progress)
 	tell_small(progress, NULL);
 	if (progress->voice == VOICE_BARS)
 		screen_clear(&progress->screen);
-	for (size_t i = 0; i < progress->count; i++) {
-		free(progress->transfers[i].model);
-		free(progress->transfers[i].part);
-	}
-	free(progress->transfers);
-	naming_free(progress->naming);
+	transfers_free(&progress->transfers);
 	free(progress);
 }
