@@ -58,7 +58,7 @@ static void print_models(const struct session *session, const struct ncm_adoptio
 	struct table *table = table_new(0);
 
 	table_column(table, "", 0);
-	table_column(table, "MODEL", COLUMN_SHRINK_LAST);
+	table_column(table, "MODEL", COLUMN_WHOLE);
 	table_column(table, "KIND", COLUMN_DROP);
 	table_column(table, "KNOWN", COLUMN_DROP);
 	table_column(table, "SIZE", COLUMN_RIGHT);

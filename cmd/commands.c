@@ -31,13 +31,13 @@ const struct command *command_find(const char *name, struct ncm_error *err)
 
 const struct topic topics_exit[] = {
     {"0", "Done; everything asked for is present, verified and registered."},
-    {"1", "Another failure, or failures of several classes."},
+    {"1", "Another failure, failures of several classes, or standard output could not be written."},
     {"2", "Wrong usage, an unknown model, or a bad manifest or configuration."},
     {"3", "Changes are pending: plan and diff with --exit-code, lock --check, outdated."},
     {"4", "Verify found damage or something missing; adopt refused such files."},
     {"5", "The source does not have it."},
     {"6", "A token is missing or rejected, or a licence is not accepted."},
-    {"7", "The network failed, after all tries."},
+    {"7", "The network failed, after all tries; after three seconds if no server answers at all."},
     {"8", "The server limits the rate."},
     {"9", "Not enough disk space; nothing was written."},
     {"10", "A checksum or size differs from what is pinned or published."},
@@ -61,7 +61,9 @@ const struct topic topics_environment[] = {
     {"CIVITAI_TOKEN, CIVITAI_API_TOKEN, NCMODEL_CIVITAI_ENDPOINT", "Civitai's token and what stands in for it."},
     {"OLLAMA_MODELS, NCMODEL_OLLAMA_REGISTRY", "Ollama's store, and what stands in for registry.ollama.ai."},
     {"https_proxy, http_proxy, all_proxy, no_proxy, SSL_CERT_FILE", "The proxy and the trusted certificates."},
-    {"NO_COLOR, CLICOLOR_FORCE, TERM", "Never colour; colour even off a terminal; no colour when it is \"dumb\"."},
+    {"NO_COLOR, CLICOLOR_FORCE, TERM",
+     "Never colour; colour even off a terminal; no colour and no bars when it is \"dumb\"."},
+    {"LC_ALL, LC_CTYPE, LANG", "The first that is set says whether there are letters beyond ASCII: if it names UTF-8."},
     {"CI", "When set, progress is plain lines."},
     {NULL, NULL},
 };

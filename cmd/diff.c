@@ -78,9 +78,9 @@ static void print_rows(const struct session *session, const struct ncm_drift *dr
 	bool any = false;
 
 	table_column(table, "", 0);
-	table_column(table, "", COLUMN_SHRINK_LAST);
+	table_column(table, "", COLUMN_WHOLE);
 	table_column(table, "", COLUMN_RIGHT);
-	table_column(table, "", COLUMN_SHRINK);
+	table_column(table, "", COLUMN_BELOW);
 	for (size_t i = 0; i < rows->count; i++) {
 		if (rows->items[i].gravest->state == NCM_DRIFT_SAME && !session->settings.verbose)
 			continue;

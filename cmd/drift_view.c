@@ -134,8 +134,13 @@ static char *short_revision(const char *revision)
 	const char *digits = strncmp(safe, prefix, strlen(prefix)) == 0 ? safe + strlen(prefix) : safe;
 
 	if (!revision)
-		return text_copy("–");
+		return text_copy(style_utf8() ? "–" : "-");
 	return text_format("%.*s", strlen(digits) >= 40 ? SHORT_REVISION : (int)strlen(digits), digits);
+}
+
+static const char *arrow(void)
+{
+	return style_utf8() ? "→" : "->";
 }
 
 static char *size_text(const struct ncm_drift_entry *entry, bool to_get)
@@ -146,7 +151,7 @@ static char *size_text(const struct ncm_drift_entry *entry, bool to_get)
 	if (to_get)
 		return text_copy(entry->to_get > 0 ? ncm_format_size(entry->to_get, new, sizeof new) : "");
 	if (before > 0 && after > 0 && before != after)
-		return text_format("%s → %s", ncm_format_size(before, old, sizeof old),
+		return text_format("%s %s %s", ncm_format_size(before, old, sizeof old), arrow(),
 				   ncm_format_size(after, new, sizeof new));
 	return text_copy(before + after > 0 ? ncm_format_size(after > 0 ? after : before, new, sizeof new) : "");
 }
@@ -158,7 +163,7 @@ static char *file_side_text(uint64_t size, const struct ncm_sha256 *sha256)
 	ncm_sha256_hex(sha256, hex);
 	ncm_format_size(size, text, sizeof text);
 	if (ncm_sha256_is_zero(sha256))
-		return text_copy(size > 0 ? text : "–");
+		return text_copy(size > 0 ? text : style_utf8() ? "–" : "-");
 	return size > 0 ? text_format("%.*s (%s)", SHORT_REVISION, hex, text)
 			: text_format("%.*s", SHORT_REVISION, hex);
 }
@@ -184,7 +189,7 @@ void drift_print_files(const struct ncm_drift_entry *entry, struct table *table)
 		AUTO_FREE char *before = file_side_text(file->size_before, &file->before);
 		AUTO_FREE char *after = file_side_text(file->size_after, &file->after);
 
-		table_line(table, text_format("       %s  %s → %s", name, before, after), STYLE_DIM);
+		table_line(table, text_format("       %s  %s %s %s", name, before, arrow(), after), STYLE_DIM);
 	}
 }
 
@@ -218,12 +223,12 @@ void drift_print(const struct session *session, const struct ncm_drift *drift, c
 	bool any = false;
 
 	table_column(table, "", 0);
-	table_column(table, "MODEL", COLUMN_SHRINK_LAST);
+	table_column(table, "MODEL", COLUMN_WHOLE);
 	table_column(table, "STATE", 0);
 	table_column(table, titles->before, 0);
 	table_column(table, titles->after, 0);
 	table_column(table, titles->to_get ? "TO FETCH" : "SIZE", COLUMN_RIGHT);
-	table_column(table, "WHAT IT MEANS", COLUMN_SHRINK);
+	table_column(table, "WHAT IT MEANS", COLUMN_BELOW);
 	for (size_t i = 0; i < drift->count; i++) {
 		const struct ncm_drift_entry *entry = &drift->entries[i];
 

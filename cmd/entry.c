@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "entry.h"
 
+#include "model_json.h"
 #include "ui/size.h"
 #include "ui/text.h"
 
+#include <ncmodel/link.h>
 #include <ncmodel/text.h>
 
 #include <string.h>
@@ -53,15 +55,15 @@ void entries_add_registered(struct entries *entries, const struct ncm_reg_model 
 	    .priority = model->priority,
 	    .phase = model->phase,
 	    .score = model->performance_score,
-	    .size = model->size,
+	    .size = ncm_link_disk_size(model),
 	    .use_cases = &model->use_cases,
 	    .tags = &model->tags,
 	    .profiles = &model->profiles,
 	    .installed = true,
 	    .vram_most = model->vram_gb,
-	    .store = model->store ? model->store : "",
 	    .source = model->source,
 	};
+	registered_stores(model, &entries->items[entries->count - 1].stores);
 }
 
 /* Of a model with files of unknown size not even that of the others is told: it would pass for the model's. */
@@ -74,14 +76,24 @@ static void take_stated_size(const struct ncm_model *model, struct entry *entry)
 	entry->doubt = (struct ncm_doubt){.unknown = 1};
 }
 
+static void add_offered_stores(const struct ncm_model *model, struct ncm_strings *stores)
+{
+	for (size_t i = 0; i < model->file_count; i++) {
+		const struct ncm_file_spec *spec = &model->files[i];
+
+		for (size_t k = 0; k < spec->to_count; k++)
+			words_add_new(stores, spec->to[k].store);
+		if (spec->to_count == 0 && spec->from.count > 0 &&
+		    strncmp(spec->from.items[0], "ollama:", strlen("ollama:")) == 0)
+			words_add_new(stores, "ollama");
+	}
+}
+
 void entries_add_offered(struct entries *entries, const struct ncm_model *model, bool installed)
 {
 	const struct ncm_file_spec *first = model->file_count ? &model->files[0] : NULL;
-	const char *store = first && first->to_count ? first->to[0].store : NULL;
 	const char *source = first && first->from.count ? first->from.items[0] : NULL;
 
-	if (!store)
-		store = source && strncmp(source, "ollama:", strlen("ollama:")) == 0 ? "ollama" : "";
 	if (entries->count > 0 && model->profile && entries->items[0].profile)
 		entries->of_several_profiles |= strcmp(entries->items[0].profile, model->profile) != 0;
 	*add(entries) = (struct entry){
@@ -98,14 +110,16 @@ void entries_add_offered(struct entries *entries, const struct ncm_model *model,
 	    .installed = installed,
 	    .vram_least = model->vram_min,
 	    .vram_most = model->vram_max,
-	    .store = store,
 	    .source = source,
 	};
 	take_stated_size(model, &entries->items[entries->count - 1]);
+	add_offered_stores(model, &entries->items[entries->count - 1].stores);
 }
 
 void entries_free(struct entries *entries)
 {
+	for (size_t i = 0; i < entries->count; i++)
+		ncm_strings_free(&entries->items[i].stores);
 	free(entries->items);
 	*entries = (struct entries){0};
 }
@@ -124,19 +138,19 @@ static struct table *new_table(size_t indent, bool with_state, bool with_profile
 {
 	struct table *table = table_new(indent);
 
-	table_column(table, "NAME", COLUMN_SHRINK);
-	table_column(table, "ID", COLUMN_SHRINK_LAST);
+	table_column(table, "NAME", COLUMN_DROP);
+	table_column(table, "ID", COLUMN_WHOLE);
 	if (with_state)
 		table_column(table, "STATE", 0);
 	table_column(table, "SIZE", COLUMN_RIGHT);
-	table_column(table, "QUANT", COLUMN_SHRINK | COLUMN_DROP);
+	table_column(table, "QUANT", COLUMN_DROP);
 	table_column(table, "VRAM", COLUMN_RIGHT | COLUMN_DROP);
 	table_column(table, "SCORE", COLUMN_RIGHT | COLUMN_DROP);
 	table_column(table, "PHASE", COLUMN_RIGHT | COLUMN_DROP);
-	table_column(table, "STORE", COLUMN_SHRINK | COLUMN_DROP);
+	table_column(table, "STORE", COLUMN_DROP);
 	if (with_profiles)
-		table_column(table, "PROFILES", COLUMN_SHRINK | COLUMN_DROP);
-	table_column(table, "USE CASES", COLUMN_SHRINK | COLUMN_DROP);
+		table_column(table, "PROFILES", COLUMN_DROP);
+	table_column(table, "USE CASES", COLUMN_DROP);
 	return table;
 }
 
@@ -157,7 +171,7 @@ static void add_row(struct table *table, const struct entry *entry, bool with_st
 	table_text(table, entry->score >= 0 ? text : "-");
 	snprintf(text, sizeof text, "%u", entry->phase);
 	table_text(table, entry->phase ? text : "-");
-	table_foreign(table, entry->store);
+	table_cell(table, words_join(&entry->stores, ", "));
 	if (with_profiles && entry->profiles && entry->profiles->count > 0)
 		table_cell(table, words_join(entry->profiles, ", "));
 	else if (with_profiles)
@@ -201,7 +215,10 @@ static void keys_of(const struct entry *entry, enum grouping grouping, const str
 		break;
 	}
 	case GROUP_STORE:
-		words_add_new(keys, *entry->store ? entry->store : "(none)");
+		for (size_t i = 0; i < entry->stores.count; i++)
+			words_add_new(keys, entry->stores.items[i]);
+		if (entry->stores.count == 0)
+			words_add_new(keys, "(none)");
 		break;
 	case GROUP_SOURCE: {
 		AUTO_FREE char *scheme = scheme_of(entry->source);
@@ -272,7 +289,7 @@ static size_t group_size(const struct members *members, size_t first)
 }
 
 static void print_group(const struct entries *entries, const struct member *members, size_t count, bool with_state,
-			FILE *out)
+			struct ncm_strings *left_out, FILE *out)
 {
 	struct table *table = new_table(2, with_state, entries->of_several_profiles);
 	AUTO_FREE char *title = text_safe(members[0].key);
@@ -295,6 +312,7 @@ static void print_group(const struct entries *entries, const struct member *memb
 	fprintf(out, "%s%s%s%*s%4zu   %s\n", style_begin(out, STYLE_BOLD), title, style_end(out, STYLE_BOLD),
 		text_width(title) < 18 ? (int)(18 - text_width(title)) : 1, "", models, size);
 	table_print(table, out);
+	table_left_out(table, left_out);
 	fputc('\n', out);
 	table_free(table);
 }
@@ -308,7 +326,7 @@ static bool is_usual(const char *key, const char *const *usual)
 
 /* Use cases in their usual order first, the others by name. */
 static void print_groups(const struct entries *entries, const struct members *members, enum grouping grouping,
-			 bool with_state, FILE *out)
+			 bool with_state, struct ncm_strings *left_out, FILE *out)
 {
 	static const char *const usual[] = {"CodeGeneration",  "CodeAnalysis", "Reasoning",     "QuestionAnswering",
 					    "Documentation",   "Translation",  "Summarization", "AgentTask",
@@ -320,13 +338,13 @@ static void print_groups(const struct entries *entries, const struct members *me
 		for (size_t at = 0, size; at < members->count; at += size) {
 			size = group_size(members, at);
 			if (strcmp(members->items[at].key, *word) == 0)
-				print_group(entries, &members->items[at], size, with_state, out);
+				print_group(entries, &members->items[at], size, with_state, left_out, out);
 		}
 	}
 	for (size_t at = 0, size; at < members->count; at += size) {
 		size = group_size(members, at);
 		if (!is_usual(members->items[at].key, first))
-			print_group(entries, &members->items[at], size, with_state, out);
+			print_group(entries, &members->items[at], size, with_state, left_out, out);
 	}
 }
 
@@ -351,14 +369,26 @@ static void print_total(const struct entries *entries, bool overlap, FILE *out)
 		overlap ? " (counts overlap)" : "");
 }
 
+static void print_left_out(const struct ncm_strings *titles, FILE *out)
+{
+	AUTO_FREE char *joined = words_join(titles, ", ");
+	AUTO_FREE char *line =
+	    text_format("Not shown for want of room: %s. A wider terminal shows all, and so does --json.", joined);
+	AUTO_FREE char *wrapped = text_wrap(line, style_columns(out), 0);
+
+	if (titles->count > 0)
+		fprintf(out, "%s\n", wrapped);
+}
+
 void entries_print(const struct entries *entries, enum grouping grouping, const struct ncm_strings *chosen,
 		   bool with_state, FILE *out)
 {
 	struct members members = {0};
+	struct ncm_strings left_out = {0};
 	struct table *table;
 
 	sort_into_groups(entries, grouping, chosen, &members);
-	print_groups(entries, &members, grouping, with_state, out);
+	print_groups(entries, &members, grouping, with_state, &left_out, out);
 	for (size_t i = 0; i < members.count; i++)
 		free(members.items[i].key);
 	free(members.items);
@@ -367,7 +397,10 @@ void entries_print(const struct entries *entries, enum grouping grouping, const 
 		for (size_t i = 0; i < entries->count; i++)
 			add_row(table, &entries->items[i], with_state, entries->of_several_profiles);
 		table_print(table, out);
+		table_left_out(table, &left_out);
 		table_free(table);
 	}
-	print_total(entries, grouping == GROUP_USE_CASE, out);
+	print_total(entries, grouping == GROUP_USE_CASE || members.count > entries->count, out);
+	print_left_out(&left_out, out);
+	ncm_strings_free(&left_out);
 }

@@ -8,7 +8,7 @@
 #include <jansson.h>
 #include <ncmodel/registry.h>
 
-/* Its strings belong to the model that it was made of. */
+/* Its strings belong to the model that it was made of, if nothing else is said. */
 struct entry {
 	const char *id;
 	const char *name;
@@ -17,7 +17,7 @@ struct entry {
 	const char *priority;
 	unsigned phase;
 	double score;           /* negative: unknown */
-	uint64_t size;          /* 0: unknown */
+	uint64_t size;          /* on disk; of what is offered that of its files; 0: unknown */
 	struct ncm_doubt doubt; /* of the size; of a model with files of unknown size there is none */
 	const struct ncm_strings *use_cases;
 	const struct ncm_strings *tags;
@@ -26,8 +26,8 @@ struct entry {
 	bool installed;
 	double vram_least; /* GB; 0: unknown */
 	double vram_most;
-	const char *store;  /* or "" */
-	const char *source; /* or NULL */
+	struct ncm_strings stores; /* its own */
+	const char *source;        /* or NULL */
 };
 
 struct entries {

@@ -25,7 +25,7 @@ static int run(struct session *session)
 	table_column(table, "LIMIT", 0);
 	table_column(table, "VALUE", COLUMN_RIGHT);
 	table_column(table, "UNIT", 0);
-	table_column(table, "OF WHAT", COLUMN_SHRINK);
+	table_column(table, "OF WHAT", COLUMN_BELOW);
 	for (size_t i = 0; i < count; i++) {
 		table_cell(table, text_copy(limits[i].name));
 		table_cell(table, text_format("%llu", (unsigned long long)limits[i].value));

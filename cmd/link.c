@@ -54,7 +54,7 @@ static void print_groups(const struct session *session, const struct ncm_link_re
 	table_column(table, "SIZE", COLUMN_RIGHT);
 	table_column(table, "COPIES", COLUMN_RIGHT);
 	table_column(table, session->settings.unlink ? "TAKES" : "GAIN", COLUMN_RIGHT);
-	table_column(table, "KEPT", COLUMN_SHRINK_LAST);
+	table_column(table, "KEPT", COLUMN_WHOLE);
 	for (size_t i = 0; i < report->count; i++) {
 		if (!verbose && !is_worth_a_row(&report->groups[i]))
 			continue;

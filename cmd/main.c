@@ -7,6 +7,7 @@
 #include "ui/text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -151,11 +152,21 @@ static void tune_memory(void)
 #endif
 }
 
+/* A descriptor that is closed would be the next file's that is opened, and be written to. */
+static void hold_standard_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) /* the lowest that is free; for reading: writes fail */
+			(void)open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct session session = {0};
 	int exit_code;
 
+	hold_standard_streams();
 	if (argc < 1)
 		return 2;
 	tune_memory();

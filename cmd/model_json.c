@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "model_json.h"
 
+#include "ui/text.h"
+
+#include <ncmodel/link.h>
+
 static void put_known(json_t *object, const char *key, const char *text)
 {
 	if (text && *text)
@@ -140,6 +144,27 @@ static json_t *registered_files_json(const struct ncm_reg_model *model)
 	return files;
 }
 
+void registered_stores(const struct ncm_reg_model *model, struct ncm_strings *stores)
+{
+	if (model->store)
+		words_add_new(stores, model->store);
+	for (size_t i = 0; i < model->file_count; i++) {
+		if (model->files[i].store)
+			words_add_new(stores, model->files[i].store);
+	}
+}
+
+static json_t *stores_json(const struct ncm_reg_model *model)
+{
+	struct ncm_strings stores = {0};
+	json_t *words;
+
+	registered_stores(model, &stores);
+	words = json_words(&stores);
+	ncm_strings_free(&stores);
+	return words;
+}
+
 json_t *registered_json(const struct ncm_reg_model *model)
 {
 	json_t *object = json_object();
@@ -153,6 +178,7 @@ json_t *registered_json(const struct ncm_reg_model *model)
 	json_put_number(object, "phase", model->phase);
 	json_put_text(object, "priority", model->priority);
 	json_put_text(object, "store", model->store);
+	json_put(object, "stores", stores_json(model));
 	json_put_text(object, "source", model->source);
 	json_put_text(object, "revision", model->revision);
 	put_known(object, "variant", model->variant);
@@ -176,6 +202,7 @@ json_t *registered_json(const struct ncm_reg_model *model)
 	json_put_text(object, "trust", model->trust);
 	json_put_text(object, "file_path", model->file_path);
 	json_put_number(object, "size", model->size);
+	json_put_number(object, "on_disk", ncm_link_disk_size(model));
 	json_put_text(object, "installed_at", model->installed_at);
 	json_put_text(object, "verified_at", model->verified_at);
 	json_put_text(object, "verify_result", model->verify_result);

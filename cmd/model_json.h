@@ -10,5 +10,7 @@
 /* New references. */
 json_t *model_json(const struct ncm_model *model, bool installed);
 json_t *registered_json(const struct ncm_reg_model *model);
+/* All stores that have files of it, the one that its entry names first. */
+void registered_stores(const struct ncm_reg_model *model, struct ncm_strings *stores);
 
 #endif

@@ -51,14 +51,11 @@ char *plan_phase_title(const struct ncm_plan *plan, unsigned number)
 			   text_plural(phase.models, "model", "models"), size, without);
 }
 
-static void add_verdict(const struct ncm_plan_disk *disk, struct table *table)
+static const char *verdict(const struct ncm_plan_disk *disk)
 {
 	if (!disk->enough)
-		table_styled(table, text_copy("NOT ENOUGH"), STYLE_BAD);
-	else if (disk->doubt.unknown > 0)
-		table_styled(table, text_copy("not known"), STYLE_WARN);
-	else
-		table_styled(table, text_copy("ok"), STYLE_GOOD);
+		return "NOT ENOUGH";
+	return disk->doubt.unknown > 0 ? "not known" : "ok";
 }
 
 void plan_print_disks(const struct ncm_plan_disk *disks, size_t count, FILE *out)
@@ -66,20 +63,19 @@ void plan_print_disks(const struct ncm_plan_disk *disks, size_t count, FILE *out
 	struct table *table = table_new(0);
 
 	table_column(table, "", 0);
-	table_column(table, "", COLUMN_SHRINK);
-	table_column(table, "", 0);
-	table_column(table, "", 0);
-	table_column(table, "", 0);
+	table_column(table, "", COLUMN_WHOLE);
+	table_column(table, "", COLUMN_BELOW);
 	for (size_t i = 0; i < count; i++) {
 		AUTO_FREE char *need = size_text(disks[i].needed, &disks[i].doubt);
 		char free_now[32], reserve[32];
 
 		table_cell(table, text_copy("Disk"));
 		table_cell(table, text_safe_long(disks[i].path, LONGEST_PATH));
-		table_cell(table, text_format("needs %s + %s reserve", need,
-					      ncm_format_size(disks[i].reserve, reserve, sizeof reserve)));
-		table_cell(table, text_format("free %s", ncm_format_size(disks[i].free, free_now, sizeof free_now)));
-		add_verdict(&disks[i], table);
+		table_styled(table,
+			     text_format("needs %s + %s reserve  free %s  %s", need,
+					 ncm_format_size(disks[i].reserve, reserve, sizeof reserve),
+					 ncm_format_size(disks[i].free, free_now, sizeof free_now), verdict(&disks[i])),
+			     disks[i].enough ? STYLE_NONE : STYLE_BAD);
 	}
 	table_print(table, out);
 	table_free(table);
@@ -94,52 +90,62 @@ static char *time_at(const struct ncm_plan *plan, double bytes_a_second)
 			   ncm_format_duration((double)plan->to_get / bytes_a_second, time, sizeof time));
 }
 
-/* Links as people have them, unless one is named. */
-static void print_time_at_links(const struct ncm_plan *plan, FILE *out)
+/* Links as people have them. The caller frees it. */
+static char *times_at_links(const struct ncm_plan *plan)
 {
 	static const unsigned links[] = {25, 50, 100}; /* Mbit/s */
+	struct ncm_strings words = {0};
+	char *joined;
 
-	fputs("Time", out);
 	for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
 		AUTO_FREE char *time = time_at(plan, links[i] * 125000.0);
+		AUTO_FREE char *word = text_format("at %u Mbit/s: %s", links[i], time);
 
-		fprintf(out, "%s at %u Mbit/s: %s", i > 0 ? "," : "", links[i], time);
+		words_add(&words, word);
 	}
+	joined = words_join(&words, ", ");
+	ncm_strings_free(&words);
+	return joined;
+}
+
+static char *time_at_rate(const struct ncm_plan *plan, uint64_t bytes_a_second)
+{
+	AUTO_FREE char *time = time_at(plan, (double)bytes_a_second);
+	char rate[32];
+
+	return text_format("at %s/s: %s", ncm_format_size(bytes_a_second, rate, sizeof rate), time);
 }
 
 void plan_print_times(const struct session *session, const struct ncm_plan *plan, FILE *out)
 {
 	const struct option_number *bandwidth = &session->settings.bandwidth;
+	AUTO_FREE char *times = NULL;
 
 	if (plan->to_get == 0)
 		return;
-	if (bandwidth->given) {
-		AUTO_FREE char *time = time_at(plan, (double)bandwidth->value);
-		char rate[32];
-
-		fprintf(out, "Time at %s/s: %s", ncm_format_size(bandwidth->value, rate, sizeof rate), time);
-	} else {
-		print_time_at_links(plan, out);
-	}
+	times = bandwidth->given ? time_at_rate(plan, bandwidth->value) : times_at_links(plan);
 	if (plan->to_get_doubt.unknown > 0)
-		fprintf(out, ", and %zu of unknown size", plan->to_get_doubt.unknown);
-	fputc('\n', out);
+		print_line(out, "Time %s, and %zu of unknown size", times, plan->to_get_doubt.unknown);
+	else
+		print_line(out, "Time %s", times);
 }
 
-/* What is in no sum, and what the manifests say of it. */
-static void print_left_out(const struct ncm_plan *plan, FILE *out)
+/* What is in no sum, and what the manifests say of it. The caller frees it. */
+static char *left_out(const struct ncm_plan *plan)
 {
 	AUTO_FREE char *size = size_text(plan->left_out_size, &plan->left_out_doubt);
 
-	fprintf(out, "%zu cannot be planned", plan->left_out);
-	if (plan->left_out > 0)
-		fprintf(out, " and %s in no sum (by the manifests: %s)", plan->left_out == 1 ? "is" : "are", size);
-	fputs(".\n", out);
+	if (plan->left_out == 0)
+		return text_copy("0 cannot be planned");
+	return text_format("%zu cannot be planned and %s in no sum (by the manifests: %s)", plan->left_out,
+			   plan->left_out == 1 ? "is" : "are", size);
 }
 
 void plan_print_total(const struct ncm_plan *plan, FILE *out)
 {
 	AUTO_FREE char *size = size_text(plan->to_get, &plan->to_get_doubt);
+	AUTO_FREE char *without = left_out(plan);
+	AUTO_FREE char *placed = NULL;
 	size_t fetch = 0, link = 0, there = 0;
 
 	for (size_t i = 0; i < plan->count; i++) {
@@ -149,9 +155,6 @@ void plan_print_total(const struct ncm_plan *plan, FILE *out)
 		link += mark == '>';
 		fetch += mark == '+' || mark == '~';
 	}
-	fprintf(out, "Plan: %zu to fetch (%s), ", fetch, size);
-	if (link > 0)
-		fprintf(out, "%zu to place without fetching, ", link);
-	fprintf(out, "%zu already there, ", there);
-	print_left_out(plan, out);
+	placed = link > 0 ? text_format("%zu to place without fetching, ", link) : text_copy("");
+	print_line(out, "Plan: %zu to fetch (%s), %s%zu already there, %s.", fetch, size, placed, there, without);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "plan_view.h"
 
+#include "cut_off.h"
+#include "model_name.h"
 #include "ui/progress.h"
 #include "ui/table.h"
 #include "ui/text.h"
@@ -172,10 +174,11 @@ static char *notes_of(const struct ncm_plan *plan, const struct ncm_plan_model *
 		words_add(&notes, note);
 	}
 	if (planned->to_get > 0 && planned->to_get < planned->size) {
-		char left[32];
+		char left[32], size[32];
 		AUTO_FREE char *note = text_format("%s to fetch", ncm_format_size(planned->to_get, left, sizeof left));
 
-		words_add(&notes, note);
+		if (strcmp(left, ncm_format_size(planned->size, size, sizeof size)) != 0)
+			words_add(&notes, note);
 	}
 	if (steps & 1u << NCM_STEP_REPLACE)
 		words_add(&notes, "replaces what is damaged or outdated");
@@ -244,7 +247,7 @@ static void add_model(const struct session *session, const struct ncm_plan *plan
 	const char *mark = planned->error.code != NCM_OK ? "!" : plan_mark(planned);
 
 	table_styled(table, text_copy(mark), style_of(mark));
-	table_foreign(table, planned->model->name);
+	table_foreign(table, model_name(planned->model));
 	table_cell(table, model_size(planned));
 	table_cell(table, scheme_of(planned->source));
 	table_cell(table, where(planned));
@@ -259,12 +262,12 @@ static void print_models(const struct session *session, const struct ncm_plan *p
 	struct table *table = table_new(2);
 
 	table_column(table, "", 0);
-	table_column(table, "", COLUMN_SHRINK);
+	table_column(table, "", COLUMN_WHOLE);
 	table_column(table, "", COLUMN_RIGHT);
-	table_column(table, "", 0);
-	table_column(table, "", COLUMN_SHRINK);
-	table_column(table, "", COLUMN_SHRINK);
-	table_column(table, "", COLUMN_SHRINK);
+	table_column(table, "", COLUMN_DROP);
+	table_column(table, "", COLUMN_DROP);
+	table_column(table, "", COLUMN_DROP);
+	table_column(table, "", COLUMN_BELOW);
 	for (size_t i = 0; i < plan->count; i++) {
 		const unsigned phase = plan->models[i].model->phase;
 		bool seen = false;
@@ -368,12 +371,13 @@ static int report_space(struct session *session, const struct ncm_plan *plan)
 
 int plan_report(struct session *session, const struct ncm_plan *plan)
 {
+	struct cut_off cut_off = {.report = &session->report, .how = plan->unreachable};
 	int exit_code = 0;
 
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct ncm_plan_model *planned = &plan->models[i];
 
-		if (planned->error.code != NCM_OK)
+		if (planned->error.code != NCM_OK && !cut_off_takes(&cut_off, &planned->error, planned->model->id))
 			exit_code = plan_join_codes(
 			    exit_code, report_error(&session->report, &planned->error, planned->model->id));
 		/* Another class says that the server does not tell sizes beforehand, not that it cannot be had. */
@@ -381,5 +385,6 @@ int plan_report(struct session *session, const struct ncm_plan *plan)
 			exit_code = plan_join_codes(
 			    exit_code, report_error(&session->report, &planned->untold, planned->model->id));
 	}
+	exit_code = plan_join_codes(exit_code, cut_off_tell(&cut_off));
 	return plan->enough_space ? exit_code : report_space(session, plan);
 }

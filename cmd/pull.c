@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
 
+#include "cut_off.h"
+#include "model_name.h"
 #include "plan_view.h"
 #include "ui/ask.h"
 #include "ui/progress.h"
@@ -68,7 +70,7 @@ static void add_result_model(const struct ncm_result_model *model, struct table 
 
 	table_styled(table, text_copy(stopped ? "unfinished" : outcome_name(model->outcome)),
 		     stopped ? STYLE_WARN : styles[model->outcome]);
-	table_foreign(table, model->model->name);
+	table_foreign(table, model_name(model->model));
 	table_cell(table, text_copy(model->size ? ncm_format_size(model->size, size, sizeof size) : ""));
 	if (model->outcome == NCM_OUTCOME_FAILED)
 		table_cell(table, text_copy(stopped ? "" : ncm_errc_name(model->error.code)));
@@ -81,9 +83,9 @@ static void print_result_models(const struct ncm_result *result)
 	struct table *table = table_new(0);
 
 	table_column(table, "", 0);
-	table_column(table, "", COLUMN_SHRINK_LAST);
+	table_column(table, "", COLUMN_WHOLE);
 	table_column(table, "", COLUMN_RIGHT);
-	table_column(table, "", COLUMN_SHRINK);
+	table_column(table, "", COLUMN_BELOW);
 	for (size_t i = 0; i < result->count; i++)
 		add_result_model(&result->models[i], table);
 	table_print(table, stdout);
@@ -96,7 +98,7 @@ static void print_first_use(const struct ncm_result *result)
 		if (result->models[i].first_use) {
 			AUTO_FREE char *id = text_safe(result->models[i].model->id);
 
-			printf("Trusted on first use: %s; its digest is in the lock now.\n", id);
+			print_line(stdout, "Trusted on first use: %s; its digest is in the lock now.", id);
 		}
 	}
 }
@@ -107,26 +109,29 @@ static void print_disks(const struct ncm_result *result)
 		AUTO_FREE char *path = text_safe_long(result->disks[i].path, LONGEST_URI);
 		char free_now[32];
 
-		printf("Disk %s: %s free.\n", path, ncm_format_size(result->disks[i].free, free_now, sizeof free_now));
+		print_line(stdout, "Disk %s: %s free.", path,
+			   ncm_format_size(result->disks[i].free, free_now, sizeof free_now));
 	}
 }
 
 static void print_total(const struct ncm_result *result)
 {
 	char size[32], time[32], rate[32];
+	AUTO_FREE char *speed = NULL;
+	AUTO_FREE char *rest = NULL;
 	size_t unfinished = 0;
 
 	for (size_t i = 0; i < result->count; i++)
 		unfinished += result->models[i].error.code == NCM_E_INTERRUPTED;
-	printf("Pulled %zu (%s in %s", result->pulled, ncm_format_size(result->fetched, size, sizeof size),
-	       ncm_format_duration(result->seconds, time, sizeof time));
 	if (result->seconds > 0.1 && result->fetched > 0)
-		printf(", %s/s",
-		       ncm_format_size((uint64_t)((double)result->fetched / result->seconds), rate, sizeof rate));
-	printf("), %zu already there, %zu failed", result->present, result->failed - unfinished);
+		speed = text_format(", %s/s", ncm_format_size((uint64_t)((double)result->fetched / result->seconds),
+							      rate, sizeof rate));
 	if (unfinished > 0)
-		printf(", %zu unfinished", unfinished);
-	printf(".\n");
+		rest = text_format(", %zu unfinished", unfinished);
+	print_line(stdout, "Pulled %zu (%s in %s%s), %zu already there, %zu failed%s.", result->pulled,
+		   ncm_format_size(result->fetched, size, sizeof size),
+		   ncm_format_duration(result->seconds, time, sizeof time), speed ? speed : "", result->present,
+		   result->failed - unfinished, rest ? rest : "");
 }
 
 static void print_result(const struct session *session, const struct ncm_plan *plan, const struct ncm_result *result)
@@ -144,7 +149,8 @@ static void print_result(const struct session *session, const struct ncm_plan *p
 		plan_print_unconfirmed(plan, stdout);
 		return;
 	}
-	print_result_models(result);
+	if (!result->unreachable || result->pulled > 0)
+		print_result_models(result);
 	print_first_use(result);
 	print_disks(result);
 	print_total(result);
@@ -183,17 +189,22 @@ static void offer_variants(const struct ncm_model *model, struct ncm_error *err)
 static int report_failures(struct session *session, struct ncm_result *result)
 {
 	const enum ncm_errc class = ncm_result_class(result);
+	struct cut_off cut_off = {.report = &session->report, .how = result->unreachable};
 
 	for (size_t i = 0; i < result->count; i++) {
 		struct ncm_result_model *model = &result->models[i];
 
 		if (model->outcome != NCM_OUTCOME_FAILED || model->error.code == NCM_E_INTERRUPTED)
 			continue;
+		model_name_error(model->model, &model->error);
+		if (cut_off_takes(&cut_off, &model->error, model->model->id))
+			continue;
 		if (model->error.code == NCM_E_NOT_FOUND || model->error.code == NCM_E_AUTH ||
 		    model->error.code == NCM_E_CHECKSUM)
 			offer_variants(model->model, &model->error);
 		report_error(&session->report, &model->error, model->model->id);
 	}
+	cut_off_tell(&cut_off);
 	return report_exit_code(class);
 }
 
@@ -205,7 +216,7 @@ static int carry_out(struct session *session, struct ncm_plan *plan)
 
 	session_progress(session);
 	if (plan->files_to_get > 0)
-		progress_expect(session->progress, plan->files_to_get, plan->to_get);
+		progress_expect(session->progress, plan);
 	failed = ncm_plan_run(plan, &session->sink, &result, &err);
 	session_quieten(session);
 	if (result) {
@@ -230,11 +241,22 @@ static int dry_run(struct session *session, const struct ncm_plan *plan)
 	return plan_report(session, plan);
 }
 
+/* Without a network the first time: there is nothing to show. */
+static bool nothing_known(const struct ncm_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		if (plan->models[i].error.code == NCM_OK)
+			return false;
+	}
+	return plan->unreachable != NULL;
+}
+
 static int pull(struct session *session, struct ncm_plan *plan)
 {
 	if (session->settings.dry_run)
 		return dry_run(session, plan);
-	if ((plan->changes || session->settings.verbose) && !session->settings.quiet && !session->report.events)
+	if ((plan->changes || session->settings.verbose) && !session->settings.quiet && !session->report.events &&
+	    !nothing_known(plan))
 		plan_print(session, plan, stderr);
 	if (!plan->enough_space)
 		return plan_report(session, plan);

@@ -165,7 +165,7 @@ static void print_table(const struct session *session, const struct ncm_removal 
 	if (removal->count == 0)
 		return;
 	table = table_new(0);
-	table_column(table, removal->models.count ? "MODEL" : "STORE", COLUMN_SHRINK_LAST);
+	table_column(table, removal->models.count ? "MODEL" : "STORE", COLUMN_WHOLE);
 	table_column(table, "WHAT", 0);
 	table_column(table, "GIVEN BACK", COLUMN_RIGHT);
 	for (size_t i = 0; i < removal->count; i++) {

@@ -5,6 +5,7 @@
 #include "ui/style.h"
 #include "ui/text.h"
 
+#include <ncmodel/link.h>
 #include <ncmodel/text.h>
 
 #include <stdio.h>
@@ -106,6 +107,7 @@ static void print_registered(const struct ncm_reg_model *model)
 {
 	AUTO_FREE char *verified = text_safe(model->verified_at);
 	AUTO_FREE char *verdict = text_safe(model->verify_result);
+	struct ncm_strings stores = {0};
 
 	foreign_fact("installed", model->installed_at);
 	fact("verified",
@@ -115,8 +117,10 @@ static void print_registered(const struct ncm_reg_model *model)
 	foreign_fact("variant taken", model->variant);
 	foreign_fact("trust", model->trust);
 	list_fact("profiles", &model->profiles);
-	foreign_fact("store", model->store);
-	size_fact("size on disk", model->size);
+	registered_stores(model, &stores);
+	list_fact("store", &stores);
+	ncm_strings_free(&stores);
+	size_fact("size on disk", ncm_link_disk_size(model));
 	print_registered_files(model);
 }
 

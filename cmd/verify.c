@@ -122,7 +122,7 @@ void verify_print(const struct session *session, const struct ncm_verify_report 
 	struct ncm_strings bad = {0};
 
 	table_column(table, "", 0);
-	table_column(table, "", COLUMN_SHRINK_LAST);
+	table_column(table, "", COLUMN_WHOLE);
 	table_column(table, "", COLUMN_RIGHT);
 	table_column(table, "", COLUMN_RIGHT);
 	for (size_t i = 0; i < report->count; i++) {

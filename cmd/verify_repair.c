@@ -172,7 +172,7 @@ static int run_plan(struct repair *repair, struct ncm_error *err)
 
 	session_progress(session);
 	if (repair->plan->files_to_get > 0)
-		progress_expect(session->progress, repair->plan->files_to_get, repair->plan->to_get);
+		progress_expect(session->progress, repair->plan);
 	failed = ncm_plan_run(repair->plan, &session->sink, &repair->result, err);
 	session_quieten(session);
 	return failed;

@@ -78,7 +78,7 @@ static void print_store(const struct session *session, const struct ncm_survey *
 	char size[32];
 
 	table_column(table, "", 0);
-	table_column(table, "", COLUMN_SHRINK_LAST);
+	table_column(table, "", COLUMN_WHOLE);
 	table_column(table, "", COLUMN_RIGHT);
 	table_column(table, "", COLUMN_RIGHT);
 	if (!store->there)

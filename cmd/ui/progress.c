@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "ui/progress.h"
 
-#include "ui/meter.h"
 #include "ui/screen.h"
 #include "ui/style.h"
 #include "ui/text.h"
+#include "ui/transfers.h"
 
 #include <ncmodel/text.h>
 
@@ -13,6 +13,10 @@
 #define PLAIN_SECONDS 10.0 /* between two lines about one file */
 #define EVENT_SECONDS 0.5  /* between two progress events of one file */
 
+enum {
+	WORD_WIDTH = 9, /* of "fetched  " */
+};
+
 enum voice {
 	VOICE_NONE,
 	VOICE_PLAIN,
@@ -20,21 +24,12 @@ enum voice {
 	VOICE_EVENTS,
 };
 
-struct transfer {
-	unsigned slot;
-	char *file; /* safe */
-	struct meter meter;
-	double told;
-};
-
 struct progress {
 	enum voice voice;
 	bool quiet, verbose;
 	struct screen screen;
-	struct transfer *transfers; /* under way */
-	size_t count;
+	struct transfers transfers; /* under way */
 	size_t files, files_done;
-	uint64_t fetched; /* by transfers that have ended */
 	struct meter total;
 	bool counting; /* `total` has been started */
 	double total_told;
@@ -55,70 +50,50 @@ static enum voice choose_voice(const struct settings *settings)
 	return strcmp(mode, "bar") == 0 || !ci || !*ci ? VOICE_BARS : VOICE_PLAIN;
 }
 
-/* Takes the line, which must be safe. */
+/* Takes the line, which must be safe: a word of nine columns, and what it is about. */
 static void say(struct progress *progress, char *line)
 {
-	if (progress->voice == VOICE_BARS)
-		screen_say(&progress->screen, line);
-	else
+	if (progress->voice == VOICE_BARS) {
+		AUTO_FREE char *about = text_wrap(line + strnlen(line, WORD_WIDTH), style_columns(stderr), WORD_WIDTH);
+		AUTO_FREE char *wrapped = text_format("%.*s%s", WORD_WIDTH, line, about);
+
+		screen_say(&progress->screen, wrapped);
+	} else {
 		fprintf(stderr, "%s\n", line);
+	}
 	free(line);
-}
-
-static char *bar_line(const char *name, const struct meter *meter, size_t columns)
-{
-	AUTO_FREE char *numbers = meter_text(meter);
-	const size_t name_width = columns / 3 < 14 ? 14 : columns / 3 > 40 ? 40 : columns / 3;
-	AUTO_FREE char *shown = text_shorten(name, name_width);
-	const size_t padding = name_width - text_width(shown);
-	const size_t used = name_width + text_width(numbers) + 6;
-	const int percent = meter_percent(meter);
-	char bar[32] = "";
-
-	if (percent >= 0 && used + 8 < columns) {
-		const size_t room = columns - used > sizeof bar - 1 ? sizeof bar - 1 : columns - used;
-		const size_t full = room * (size_t)percent / 100;
-
-		memset(bar, '#', full);
-		memset(bar + full, '-', room - full);
-		bar[room] = '\0';
-	}
-	return text_format("%s%*s  %s%s%s%s", shown, (int)padding, "", *bar ? "[" : "", bar, *bar ? "] " : "", numbers);
-}
-
-static uint64_t fetched_so_far(const struct progress *progress)
-{
-	uint64_t bytes = progress->fetched;
-
-	for (size_t i = 0; i < progress->count; i++) {
-		const struct meter *meter = &progress->transfers[i].meter;
-
-		bytes += meter->done > meter->start ? meter->done - meter->start : 0;
-	}
-	return bytes;
 }
 
 static void draw(struct progress *progress, double now)
 {
-	const size_t columns = style_columns(stderr);
-	const size_t room = screen_room();
+	AUTO_FREE struct progress_row *rows = NULL;
+	AUTO_FREE struct meter *sums = NULL;
+	AUTO_FREE char *total = NULL;
 	char *lines[SCREEN_LINES];
-	size_t count = 0;
+	size_t count;
 
 	if (progress->voice != VOICE_BARS || !screen_due(&progress->screen, now))
 		return;
-	for (size_t i = 0; i < progress->count && count + 1 < room; i++)
-		lines[count++] = bar_line(progress->transfers[i].file, &progress->transfers[i].meter, columns);
+	rows = memory_grow(NULL, progress->transfers.count + 1, sizeof *rows);
+	count = transfers_rows(&progress->transfers, rows, &sums);
 	if (progress->counting) {
-		AUTO_FREE char *name = progress->files
-					   ? text_format("Total %zu of %zu", progress->files_done, progress->files)
-					   : text_copy("Total");
-
-		lines[count++] = bar_line(name, &progress->total, columns);
+		total = progress->files ? text_format("Total %zu of %zu files", progress->files_done, progress->files)
+					: text_copy("Total");
+		rows[count++] = (struct progress_row){"", total, &progress->total};
 	}
+	count = rows_format(rows, count, style_columns(stderr) - 1, lines, screen_room());
 	screen_draw(&progress->screen, lines, count, now);
 	for (size_t i = 0; i < count; i++)
 		free(lines[i]);
+}
+
+/* One row alone. The caller frees it. */
+static char *single_row(const char *name, const struct meter *meter)
+{
+	const struct progress_row row = {"", name, meter};
+	char *line = NULL;
+
+	return rows_format(&row, 1, style_columns(stderr) - 1, &line, 1) ? line : text_copy(name);
 }
 
 static void draw_one_line(struct progress *progress, char *line, double now, bool last)
@@ -130,34 +105,6 @@ static void draw_one_line(struct progress *progress, char *line, double now, boo
 	free(line);
 }
 
-static struct transfer *find(struct progress *progress, const struct ncm_event *event, double now)
-{
-	struct transfer *transfer;
-
-	for (size_t i = 0; i < progress->count; i++) {
-		if (progress->transfers[i].slot == event->slot)
-			return &progress->transfers[i];
-	}
-	progress->transfers = memory_grow(progress->transfers, progress->count + 1, sizeof *progress->transfers);
-	transfer = &progress->transfers[progress->count++];
-	transfer->slot = event->slot;
-	transfer->file = text_safe(event->file ? event->file : event->model);
-	transfer->told = now;
-	meter_start(&transfer->meter, event->done, event->total, now);
-	return transfer;
-}
-
-static void drop(struct progress *progress, struct transfer *transfer)
-{
-	const struct meter *meter = &transfer->meter;
-	const size_t index = (size_t)(transfer - progress->transfers);
-
-	progress->fetched += meter->done > meter->start ? meter->done - meter->start : 0;
-	free(transfer->file);
-	memmove(transfer, transfer + 1, (progress->count - index - 1) * sizeof *transfer);
-	progress->count--;
-}
-
 static bool due(double *told, double now, double interval)
 {
 	if (now - *told < interval)
@@ -166,36 +113,80 @@ static bool due(double *told, double now, double interval)
 	return true;
 }
 
-static void on_started(struct progress *progress, const struct ncm_event *event, double now)
+/* Once bytes of it come: of what cannot be had the end tells. */
+static void announce(struct progress *progress, struct transfer *transfer)
 {
-	struct transfer *transfer = find(progress, event, now);
+	const struct meter *meter = &transfer->meter;
+	AUTO_FREE char *label = transfer_label(transfer);
 	char size[32];
 
+	if (transfer->announced || transfer->small || progress->voice != VOICE_PLAIN || meter->done == 0)
+		return;
+	transfer->announced = true;
+	say(progress, text_format("%s %s  %s", meter->start ? "resume  " : "fetch   ", label,
+				  meter->total ? ncm_format_size(meter->total, size, sizeof size) : ""));
+}
+
+static void on_started(struct progress *progress, const struct ncm_event *event, double now)
+{
+	struct transfer *transfer = transfers_find(&progress->transfers, event, now);
+
 	meter_start(&transfer->meter, event->done, event->total, now);
-	if (progress->voice == VOICE_PLAIN)
-		say(progress, text_format("%s %s  %s", event->done ? "resume  " : "fetch   ", transfer->file,
-					  event->total ? ncm_format_size(event->total, size, sizeof size) : ""));
+	announce(progress, transfer);
+}
+
+/* "12.0 GB in 1m 3s (190 MB/s)"; of what came in no time the size alone. The caller frees it. */
+static char *what_came(const struct meter *meter, uint64_t size, double now)
+{
+	const double seconds = now - meter->began, rate = meter_average(meter, now);
+	char size_text[32], rate_text[32], time_text[32];
+
+	ncm_format_size(size, size_text, sizeof size_text);
+	if (seconds < 1 || rate <= 0)
+		return text_copy(size_text);
+	return text_format("%s in %s (%s/s)", size_text, ncm_format_duration(seconds, time_text, sizeof time_text),
+			   ncm_format_size((uint64_t)rate, rate_text, sizeof rate_text));
 }
 
 static void on_fetched(struct progress *progress, const struct ncm_event *event, double now)
 {
-	struct transfer *transfer = find(progress, event, now);
-	const uint64_t size = event->total ? event->total : event->done;
-	char size_text[32], rate_text[32], time_text[32];
-	double rate;
+	struct transfer *transfer = transfers_find(&progress->transfers, event, now);
 
 	if (event->done > transfer->meter.done)
 		meter_update(&transfer->meter, event->done, event->total, now);
-	rate = meter_average(&transfer->meter, now);
 	progress->files_done++;
-	if (progress->voice != VOICE_NONE)
-		say(progress, text_format("fetched  %s  %s in %s%s%s%s", transfer->file,
-					  ncm_format_size(size, size_text, sizeof size_text),
-					  ncm_format_duration(now - transfer->meter.began, time_text, sizeof time_text),
-					  rate > 0 ? " (" : "",
-					  rate > 0 ? ncm_format_size((uint64_t)rate, rate_text, sizeof rate_text) : "",
-					  rate > 0 ? "/s)" : ""));
-	drop(progress, transfer);
+	if (transfer->small) {
+		naming_add_small(progress->transfers.naming, event);
+	} else {
+		AUTO_FREE char *label = transfer_label(transfer);
+		AUTO_FREE char *came = what_came(&transfer->meter, event->total ? event->total : event->done, now);
+
+		say(progress, text_format("fetched  %s  %s", label, came));
+	}
+	transfers_drop(&progress->transfers, transfer);
+}
+
+/* Why is told at the end, once, with what to do about it. While nothing has come there is nothing that goes on. */
+static void on_failed(struct progress *progress, const struct ncm_event *event, double now)
+{
+	struct transfer *transfer = transfers_find(&progress->transfers, event, now);
+	AUTO_FREE char *label = transfer_label(transfer);
+
+	if (transfers_fetched(&progress->transfers) > 0)
+		say(progress, text_format("failed   %s", label));
+	transfers_drop(&progress->transfers, transfer);
+}
+
+/* A model's, or of all models. */
+static void tell_small(struct progress *progress, const char *model)
+{
+	char *line;
+
+	while ((line = naming_take_small(progress->transfers.naming, model))) {
+		if (progress->voice == VOICE_PLAIN || progress->voice == VOICE_BARS)
+			say(progress, text_format("fetched  %s", line));
+		free(line);
+	}
 }
 
 /* A message often names its file already. */
@@ -219,8 +210,7 @@ static void on_verified(struct progress *progress, const struct ncm_event *event
 	}
 	meter_update(&progress->total, event->done, event->total, now);
 	if (progress->voice == VOICE_BARS) {
-		draw_one_line(progress, bar_line("Verifying", &progress->total, style_columns(stderr)), now,
-			      event->done >= event->total);
+		draw_one_line(progress, single_row("Verifying", &progress->total), now, event->done >= event->total);
 	} else if (due(&progress->total_told, now, PLAIN_SECONDS)) {
 		numbers = meter_text(&progress->total);
 		say(progress, text_format("verify   %s", numbers));
@@ -244,17 +234,21 @@ static void on_resolved(struct progress *progress, const struct ncm_event *event
 
 static void on_progress(struct progress *progress, const struct ncm_event *event, double now)
 {
-	struct transfer *transfer = find(progress, event, now);
+	struct transfer *transfer = transfers_find(&progress->transfers, event, now);
 
 	meter_update(&transfer->meter, event->done, event->total, now);
 	if (progress->counting)
-		meter_update(&progress->total, fetched_so_far(progress), 0, now);
+		meter_update(&progress->total, transfers_fetched(&progress->transfers), 0, now);
 	if (progress->voice == VOICE_BARS) {
 		draw(progress, now);
 	} else if (due(&transfer->told, now, PLAIN_SECONDS)) {
 		AUTO_FREE char *numbers = meter_text(&transfer->meter);
+		AUTO_FREE char *label = transfer_label(transfer);
 
-		say(progress, text_format("fetch    %s  %s", transfer->file, numbers));
+		transfer->announced = true;
+		say(progress, text_format("fetch    %s  %s", label, numbers));
+	} else {
+		announce(progress, transfer);
 	}
 }
 
@@ -297,18 +291,21 @@ static void emit_work(struct progress *progress, const struct ncm_event *event, 
 		on_progress(progress, event, now);
 		break;
 	case NCM_EVENT_RETRY:
-		meter_update(&find(progress, event, now)->meter, event->done, event->total, now);
+		meter_update(&transfers_find(&progress->transfers, event, now)->meter, event->done, event->total, now);
 		on_text(progress, event, "retry    ");
 		break;
 	case NCM_EVENT_FETCHED:
 		on_fetched(progress, event, now);
 		break;
 	case NCM_EVENT_FAILED:
-		on_text(progress, event, "failed   ");
-		drop(progress, find(progress, event, now));
+		on_failed(progress, event, now);
 		break;
 	case NCM_EVENT_VERIFIED:
 		on_verified(progress, event, now);
+		break;
+	case NCM_EVENT_REGISTERED:
+		tell_small(progress, event->model);
+		emit_texts(progress, event);
 		break;
 	default:
 		emit_texts(progress, event);
@@ -325,19 +322,20 @@ static void emit_json(struct progress *progress, const struct ncm_event *event, 
 	if (event->type == NCM_EVENT_DEBUG && !progress->verbose)
 		return;
 	if (event->type == NCM_EVENT_STARTED)
-		meter_start(&find(progress, event, now)->meter, event->done, event->total, now);
+		meter_start(&transfers_find(&progress->transfers, event, now)->meter, event->done, event->total, now);
 	if (event->type == NCM_EVENT_PROGRESS) {
-		meter = &find(progress, event, now)->meter;
+		meter = &transfers_find(&progress->transfers, event, now)->meter;
 		meter_update(meter, event->done, event->total, now);
 	}
-	if (event->type == NCM_EVENT_PROGRESS && !due(&find(progress, event, now)->told, now, EVENT_SECONDS))
+	if (event->type == NCM_EVENT_PROGRESS &&
+	    !due(&transfers_find(&progress->transfers, event, now)->told, now, EVENT_SECONDS))
 		return;
 	if (event->type == NCM_EVENT_VERIFIED && event->done < event->total &&
 	    !due(&progress->total_told, now, EVENT_SECONDS))
 		return;
 	event_print(event, meter);
 	if (event->type == NCM_EVENT_FETCHED || event->type == NCM_EVENT_FAILED)
-		drop(progress, find(progress, event, now));
+		transfers_drop(&progress->transfers, transfers_find(&progress->transfers, event, now));
 }
 
 static void emit(void *context, const struct ncm_event *event)
@@ -361,27 +359,28 @@ struct progress *progress_new(const struct settings *settings, struct ncm_sink *
 	progress->quiet = settings->quiet;
 	progress->verbose = settings->verbose > 0;
 	progress->total_told = meter_now();
+	progress->transfers = (struct transfers){.naming = naming_new(), .each = settings->verbose > 0};
 	*sink = (struct ncm_sink){emit, progress};
 	return progress;
 }
 
-void progress_expect(struct progress *progress, size_t files, uint64_t bytes)
+void progress_expect(struct progress *progress, const struct ncm_plan *plan)
 {
 	if (!progress)
 		return;
-	progress->files = files;
+	progress->files = plan->files_to_get;
 	progress->counting = true;
-	meter_start(&progress->total, 0, bytes, meter_now());
+	meter_start(&progress->total, 0, plan->to_get, meter_now());
+	naming_expect(progress->transfers.naming, plan);
 }
 
 void progress_free(struct progress *progress)
 {
 	if (!progress)
 		return;
+	tell_small(progress, NULL);
 	if (progress->voice == VOICE_BARS)
 		screen_clear(&progress->screen);
-	for (size_t i = 0; i < progress->count; i++)
-		free(progress->transfers[i].file);
-	free(progress->transfers);
+	transfers_free(&progress->transfers);
 	free(progress);
 }

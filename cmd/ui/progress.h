@@ -9,12 +9,14 @@
 #include "settings.h"
 #include "ui/meter.h"
 
+#include <ncmodel/provision.h>
+
 struct progress;
 
 /* Sets *sink to one that tells. Free with progress_free, which removes the bars. */
 struct progress *progress_new(const struct settings *settings, struct ncm_sink *sink);
-/* Says how much is to come, for the total. `progress` may be NULL. */
-void progress_expect(struct progress *progress, size_t files, uint64_t bytes);
+/* Says what is to come, for the total and for the names of the rows. `progress` may be NULL. */
+void progress_expect(struct progress *progress, const struct ncm_plan *plan);
 void progress_free(struct progress *progress);
 
 /* One event as a line of JSON; with `meter`, how fast a file goes and how long it will take. */

@@ -39,8 +39,8 @@ static const char *next_step(enum ncm_errc code)
 	}
 }
 
-/* A manifest's faults come one a line. */
-static void print_lines(const char *text, const char *first, const char *next)
+/* A manifest's faults come one a line. `width` is that of the first line's prefix. */
+static void print_lines(const char *text, const char *first, size_t width, const char *next)
 {
 	const char *prefix = first;
 
@@ -48,10 +48,12 @@ static void print_lines(const char *text, const char *first, const char *next)
 		const size_t length = strcspn(text, "\n");
 		AUTO_FREE char *line = text_format("%.*s", (int)length, text);
 		AUTO_FREE char *safe = text_safe_long(line, LONGEST_LINE);
+		AUTO_FREE char *wrapped = text_wrap(safe, style_columns(stderr), width);
 
 		if (length > 0) {
-			fprintf(stderr, "%s%s\n", prefix, safe);
+			fprintf(stderr, "%s%s\n", prefix, wrapped);
 			prefix = next;
+			width = strlen(next);
 		}
 		text += length + (text[length] == '\n');
 	}
@@ -69,28 +71,44 @@ static json_t *describe(enum ncm_errc code, const char *message, const char *hin
 	return error;
 }
 
-int report_error(struct report *report, const struct ncm_error *err, const char *model)
+static const char *message_of(const struct ncm_error *err)
 {
-	const char *message = err->message ? err->message : ncm_errc_name(err->code);
-	const char *hint = err->hint ? err->hint : next_step(err->code);
-	json_t *error = describe(err->code, message, hint, model);
+	return err->message ? err->message : ncm_errc_name(err->code);
+}
+
+static const char *hint_of(const struct ncm_error *err)
+{
+	return err->hint ? err->hint : next_step(err->code);
+}
+
+static void print_event(const struct ncm_error *err, const char *model)
+{
+	json_t *event = describe(err->code, message_of(err), hint_of(err), model);
+
+	json_put_text(event, "event", "error");
+	json_print(event, true, stderr);
+	json_decref(event);
+}
+
+void report_tell(const struct report *report, const struct ncm_error *err, const char *model)
+{
+	AUTO_FREE char *first = NULL;
 
 	fflush(stdout);
 	if (report->events) {
-		json_t *event = json_deep_copy(error);
-
-		json_put_text(event, "event", "error");
-		json_print(event, true, stderr);
-		json_decref(event);
-	} else {
-		AUTO_FREE char *first =
-		    text_format("%sncmodel:%s ", style_begin(stderr, STYLE_BAD), style_end(stderr, STYLE_BAD));
-
-		print_lines(message, first, "  ");
-		if (hint)
-			print_lines(hint, "  hint: ", "        ");
+		print_event(err, model);
+		return;
 	}
-	json_push(report->errors, error);
+	first = text_format("%sncmodel:%s ", style_begin(stderr, STYLE_BAD), style_end(stderr, STYLE_BAD));
+	print_lines(message_of(err), first, strlen("ncmodel: "), "  ");
+	if (hint_of(err))
+		print_lines(hint_of(err), "  hint: ", strlen("  hint: "), "        ");
+}
+
+int report_error(struct report *report, const struct ncm_error *err, const char *model)
+{
+	report_tell(report, err, model);
+	json_push(report->errors, describe(err->code, message_of(err), hint_of(err), model));
 	return report_exit_code(err->code);
 }
 

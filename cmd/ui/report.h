@@ -19,6 +19,8 @@ struct report {
 void report_start(struct report *report);
 /* Tells an error and what to do next, and records it for the document. Returns its exit code. `model` may be NULL. */
 int report_error(struct report *report, const struct ncm_error *err, const char *model);
+/* As report_error, for the eye alone: what the document has of it was recorded by report_silently. */
+void report_tell(const struct report *report, const struct ncm_error *err, const char *model);
 /* Records an error for the document alone: the text of the command says it already. Returns its exit code. */
 int report_silently(struct report *report, enum ncm_errc code, const char *message, const char *model);
 /* "ncmodel: warning: …". The text may hold foreign bytes. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Colour and terminals. Colour is used on a terminal alone, unless CLICOLOR_FORCE asks for it; NO_COLOR wins. */
+/* Colour, characters and terminals. Colour is used on a terminal alone, unless CLICOLOR_FORCE asks for it; NO_COLOR
+ * wins. */
 #ifndef CMD_UI_STYLE_H
 #define CMD_UI_STYLE_H
 
@@ -17,6 +18,8 @@ enum style {
 };
 
 void style_setup(bool no_color);
+/* Whether the locale (LC_ALL, LC_CTYPE, LANG) is one of UTF-8. */
+bool style_utf8(void);
 /* The escape sequence that begins a style on this stream, or "". */
 const char *style_begin(FILE *stream, enum style style);
 const char *style_end(FILE *stream, enum style style);
@@ -25,5 +28,8 @@ bool style_can_redraw(FILE *stream);
 /* Columns and rows of the terminal behind the stream; 0 when it is none. */
 size_t style_columns(FILE *stream);
 size_t style_rows(FILE *stream);
+
+/* Prints a line of safe text, wrapped to the width of the terminal behind the stream if there is one. */
+void print_line(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -7,14 +7,15 @@
 
 enum {
 	GAP = 2,
-	READABLE = 16, /* what a shortened column keeps while others can go */
-	NARROWEST = 6, /* and in the end */
+	NARROWEST = 6,
 };
 
 struct column {
 	const char *title;
 	unsigned flags;
 	size_t width;
+	bool below;    /* its cells stand below their rows */
+	bool left_out; /* for want of room */
 };
 
 struct cell {
@@ -39,6 +40,9 @@ struct row {
 	size_t size;
 	size_t room;
 	size_t pending; /* spaces owed: written before the next text only, so that no line ends with them */
+	size_t limit;   /* columns of the terminal; 0: it is none */
+	size_t at;      /* where the next column begins */
+	bool overflown; /* a cell reaches beyond its column: the next one needs a new line */
 };
 
 struct table {
@@ -62,7 +66,7 @@ struct table *table_new(size_t indent)
 void table_column(struct table *table, const char *title, unsigned flags)
 {
 	table->columns = memory_grow(table->columns, table->column_count + 1, sizeof *table->columns);
-	table->columns[table->column_count++] = (struct column){title, flags, 0};
+	table->columns[table->column_count++] = (struct column){title, flags, 0, false, false};
 }
 
 static const char *keep(struct table *table, const char *text, size_t size)
@@ -148,11 +152,11 @@ static size_t total_width(const struct table *table)
 
 	for (size_t i = 0; i < table->column_count; i++)
 		total += table->columns[i].width ? table->columns[i].width + GAP : 0;
-	return total - GAP;
+	return total > GAP ? total - GAP : total;
 }
 
-/* Takes from the widest column with this flag, over and over, until the table fits or none is wider than `least`. */
-static void narrow(struct table *table, unsigned flag, size_t least, size_t limit)
+/* Takes from the widest of the columns whose cells may reach beyond them, until the table fits. */
+static void narrow(struct table *table, size_t limit)
 {
 	while (total_width(table) > limit) {
 		struct column *widest = NULL;
@@ -160,7 +164,7 @@ static void narrow(struct table *table, unsigned flag, size_t least, size_t limi
 		for (size_t i = 0; i < table->column_count; i++) {
 			struct column *column = &table->columns[i];
 
-			if ((column->flags & flag) && column->width > least &&
+			if ((column->flags & COLUMN_WHOLE) && column->width > NARROWEST &&
 			    (!widest || column->width > widest->width))
 				widest = column;
 		}
@@ -170,20 +174,33 @@ static void narrow(struct table *table, unsigned flag, size_t least, size_t limi
 	}
 }
 
+static void put_below(struct table *table, size_t limit)
+{
+	struct column *last = &table->columns[table->column_count - 1];
+
+	if (!(last->flags & COLUMN_BELOW) || total_width(table) <= limit)
+		return;
+	last->below = true;
+	last->width = 0;
+}
+
 static void drop(struct table *table, size_t limit)
 {
 	for (size_t i = table->column_count; i > 0 && total_width(table) > limit; i--) {
-		if (table->columns[i - 1].flags & COLUMN_DROP)
-			table->columns[i - 1].width = 0;
+		struct column *column = &table->columns[i - 1];
+
+		if (!(column->flags & COLUMN_DROP) || column->width == 0)
+			continue;
+		column->width = 0;
+		column->left_out = true;
 	}
 }
 
 static void fit(struct table *table, size_t limit)
 {
-	narrow(table, COLUMN_SHRINK, READABLE, limit);
+	put_below(table, limit);
 	drop(table, limit);
-	narrow(table, COLUMN_SHRINK, NARROWEST, limit);
-	narrow(table, COLUMN_SHRINK_LAST, NARROWEST, limit);
+	narrow(table, limit);
 }
 
 static void row_add(struct row *row, const char *text, size_t size)
@@ -199,6 +216,12 @@ static void row_add(struct row *row, const char *text, size_t size)
 	row->pending = 0;
 	memcpy(row->text + row->size, text, size);
 	row->size += size;
+}
+
+static void row_begin(const struct table *table, struct row *row)
+{
+	row->at = row->pending = table->indent;
+	row->overflown = false;
 }
 
 static void row_end(struct row *row, FILE *out)
@@ -218,19 +241,73 @@ static void print_styled(struct row *row, const char *text, size_t size, enum st
 	row_add(row, end, strlen(end));
 }
 
-static void print_cell(struct row *row, const struct column *column, const struct cell *cell, FILE *out)
+/* A name that is longer than its column, whole: what follows in its row begins a new line. */
+static void print_whole(struct row *row, const struct cell *cell, FILE *out)
 {
-	AUTO_FREE char *shortened = cell->width > column->width ? text_shorten(cell->text, column->width) : NULL;
-	const char *shown = shortened ? shortened : cell->text;
-	const size_t padding = column->width - (shortened ? text_width(shortened) : cell->width);
+	AUTO_FREE char *lines = text_wrap(cell->text, row->limit, row->at);
 
+	print_styled(row, lines, strlen(lines), cell->style, out);
+	row->overflown = true;
+}
+
+static void print_fitting(struct row *row, const struct column *column, const struct cell *cell, FILE *out)
+{
+	const size_t padding = column->width - cell->width;
+
+	if (cell->size > 0 && row->overflown) {
+		row->pending = 0;
+		row_add(row, "\n", 1);
+		row->pending = row->at;
+		row->overflown = false;
+	}
 	if (column->flags & COLUMN_RIGHT)
 		row->pending += padding;
-	if (*shown)
-		print_styled(row, shown, shortened ? strlen(shortened) : cell->size, cell->style, out);
+	if (cell->size > 0)
+		print_styled(row, cell->text, cell->size, cell->style, out);
 	if (!(column->flags & COLUMN_RIGHT))
 		row->pending += padding;
-	row->pending += column->width ? GAP : 0;
+}
+
+static void print_cell(struct row *row, const struct column *column, const struct cell *cell, FILE *out)
+{
+	if (column->width == 0)
+		return;
+	if (cell->width > column->width)
+		print_whole(row, cell, out);
+	else
+		print_fitting(row, column, cell, out);
+	row->at += column->width + GAP;
+	row->pending += GAP;
+}
+
+/* What has no room in the row, in a line of its own; what has goes on in it. */
+static void print_below(const struct table *table, struct row *row, const struct cell *cell, FILE *out)
+{
+	const size_t indent = table->indent + 2 * GAP;
+	AUTO_FREE char *lines = NULL;
+
+	if (cell->size > 0 && !row->overflown && row->at + cell->width <= row->limit) {
+		print_styled(row, cell->text, cell->size, cell->style, out);
+		row_end(row, out);
+		return;
+	}
+	row_end(row, out);
+	if (cell->size == 0)
+		return;
+	lines = text_wrap(cell->text, row->limit, indent);
+	row->pending = indent;
+	print_styled(row, lines, strlen(lines), cell->style, out);
+	row_end(row, out);
+}
+
+static void print_across(struct row *row, const struct cell *cell, FILE *out)
+{
+	const size_t indent = strspn(cell->text, " ");
+	AUTO_FREE char *lines = text_wrap(cell->text + indent, row->limit, indent);
+
+	row->pending = indent;
+	print_styled(row, lines, strlen(lines), cell->style, out);
+	row_end(row, out);
 }
 
 static void print_heading(const struct table *table, struct row *row, FILE *out)
@@ -241,7 +318,7 @@ static void print_heading(const struct table *table, struct row *row, FILE *out)
 		any = any || *table->columns[i].title;
 	if (!any)
 		return;
-	row->pending = table->indent;
+	row_begin(table, row);
 	for (size_t i = 0; i < table->column_count; i++) {
 		const char *title = table->columns[i].title;
 		const struct cell cell = {title, (unsigned)strlen(title), (unsigned)text_width(title), STYLE_BOLD,
@@ -254,30 +331,40 @@ static void print_heading(const struct table *table, struct row *row, FILE *out)
 
 void table_print(struct table *table, FILE *out)
 {
-	const size_t terminal = style_columns(out);
-	struct row row = {0};
+	struct row row = {.limit = style_columns(out)};
 	size_t column = 0;
 
 	measure(table);
-	if (terminal > 0)
-		fit(table, terminal);
+	if (row.limit > 0)
+		fit(table, row.limit);
 	print_heading(table, &row, out);
 	for (size_t i = 0; i < table->cell_count; i++) {
 		const struct cell *cell = &table->cells[i];
 
 		if (cell->line) {
-			print_styled(&row, cell->text, cell->size, cell->style, out);
-			row_end(&row, out);
+			print_across(&row, cell, out);
 			continue;
 		}
 		if (column == 0)
-			row.pending = table->indent;
+			row_begin(table, &row);
 		print_cell(&row, &table->columns[column], cell, out);
 		column = (column + 1) % table->column_count;
-		if (column == 0)
+		if (column > 0)
+			continue;
+		if (table->columns[table->column_count - 1].below)
+			print_below(table, &row, cell, out);
+		else
 			row_end(&row, out);
 	}
 	free(row.text);
+}
+
+void table_left_out(const struct table *table, struct ncm_strings *titles)
+{
+	for (size_t i = 0; i < table->column_count; i++) {
+		if (table->columns[i].left_out)
+			words_add_new(titles, table->columns[i].title);
+	}
 }
 
 void table_free(struct table *table)

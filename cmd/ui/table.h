@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* Aligned columns. On a terminal a table shrinks to its width; elsewhere nothing is cut. */
+/*
+ * Aligned columns. On a terminal a table is made to fit its width: what can stand below a row does, then columns are
+ * left out as a whole, and names that are to be typed again keep all their letters. Elsewhere nothing is changed.
+ */
 #ifndef CMD_UI_TABLE_H
 #define CMD_UI_TABLE_H
 
 #include "ui/style.h"
 
+#include <ncmodel/manifest.h>
+
 struct table;
 
 enum column_flags {
-	COLUMN_RIGHT = 1,       /* numbers */
-	COLUMN_SHRINK = 2,      /* may be shortened when the terminal is narrow */
-	COLUMN_DROP = 4,        /* may be left out, the last one first */
-	COLUMN_SHRINK_LAST = 8, /* what is to be typed again: shortened when nothing else is left */
+	COLUMN_RIGHT = 1, /* numbers */
+	COLUMN_DROP = 2,  /* may be left out, the last one first */
+	COLUMN_WHOLE = 4, /* ids: where one is too long for its column, its row goes on in the next line */
+	COLUMN_BELOW = 8, /* the last, reasons: in lines of their own below the row when there is no room in it */
 };
 
 /* A column without a title in every column: no heading line. Free with table_free. */
@@ -27,6 +32,8 @@ void table_foreign(struct table *table, const char *text);
 /* A line of its own between the rows. Takes the text, which must be safe. */
 void table_line(struct table *table, char *text, enum style style);
 void table_print(struct table *table, FILE *out);
+/* The titles of the columns that table_print had no room for, added to *titles. */
+void table_left_out(const struct table *table, struct ncm_strings *titles);
 void table_free(struct table *table);
 
 #endif

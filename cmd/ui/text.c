@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "ui/text.h"
 
+#include "ui/style.h"
+
 #include <ncmodel/limits.h>
 #include <ncmodel/text.h>
 
@@ -48,6 +50,22 @@ char *text_format(const char *format, ...)
 	return need(text);
 }
 
+/* Of a sign that this program writes itself; "" for others. */
+static const char *ascii_form(uint32_t character)
+{
+	switch (character) {
+	case 0x2013: /* – */
+	case 0x2014: /* — */
+		return "-";
+	case 0x2026: /* … */
+		return "...";
+	case 0x2192: /* → */
+		return "->";
+	default:
+		return "";
+	}
+}
+
 /* A CI system trims spaces before it looks for "::" and finds "##[" anywhere in a line. */
 static char *disarm(char *text)
 {
@@ -78,9 +96,32 @@ static char *disarm(char *text)
 	return out;
 }
 
+/* Takes and gives a text: what the locale has no signs for as code points. */
+static char *in_locale(char *text)
+{
+	if (style_utf8())
+		return text;
+	for (size_t at = 0; text[at]; at++) {
+		uint32_t character;
+		size_t length;
+		char code[16];
+		char *changed;
+
+		if (!(text[at] & 0x80))
+			continue;
+		length = text_decode(text + at, &character);
+		snprintf(code, sizeof code, "\\u{%x}", (unsigned)character);
+		changed = text_format("%.*s%s%s", (int)at, text, *ascii_form(character) ? ascii_form(character) : code,
+				      text + at + length);
+		free(text);
+		text = changed;
+	}
+	return text;
+}
+
 char *text_safe_long(const char *foreign, size_t max)
 {
-	return disarm(need(ncm_escape(foreign ? foreign : "", max)));
+	return disarm(in_locale(need(ncm_escape(foreign ? foreign : "", max))));
 }
 
 char *text_safe(const char *foreign)
@@ -171,7 +212,7 @@ char *text_shorten(const char *text, size_t width)
 	if (whole <= width)
 		return text_copy(text);
 	if (width < 2)
-		return text_copy(width ? "…" : "");
+		return text_copy(width ? (style_utf8() ? "…" : "~") : "");
 	head = prefix_bytes(text, width / 2);
 	tail = prefix_bytes(text, whole - (width - 1 - width / 2));
 	if (text_width(text + tail) > width - 1 - width / 2) { /* a wide character straddles the cut */
@@ -179,7 +220,52 @@ char *text_shorten(const char *text, size_t width)
 
 		tail += text_decode(text + tail, &character);
 	}
-	return text_format("%.*s…%s", (int)head, text, text + tail);
+	return text_format("%.*s%s%s", (int)head, text, style_utf8() ? "…" : "~", text + tail);
+}
+
+static bool is_url(const char *word)
+{
+	const char *sign = strstr(word, "://");
+
+	return sign && sign < word + strcspn(word, " ");
+}
+
+size_t text_line(const char *text, size_t width)
+{
+	size_t most = prefix_bytes(text, width), at;
+	uint32_t character;
+
+	if (text[most] == '\0' || text[most] == ' ')
+		return most;
+	for (at = most; at > 0 && text[at - 1] != ' '; at--)
+		;
+	for (; at > 0 && text[at - 1] == ' '; at--)
+		;
+	if (at > 0)
+		return at;
+	if (is_url(text))
+		return strcspn(text, " ");
+	for (at = most; at > 1 && !strchr("/-:,.@", text[at - 1]); at--)
+		;
+	return at > 1 ? at : most > 0 ? most : text_decode(text, &character);
+}
+
+char *text_wrap(const char *text, size_t width, size_t indent)
+{
+	const size_t room = width > indent + 8 ? width - indent : 8;
+	size_t length = width > 0 ? text_line(text, room) : strlen(text);
+	char *wrapped = text_format("%.*s", (int)length, text);
+
+	for (text += length; *text; text += length) {
+		char *longer;
+
+		text += strspn(text, " ");
+		length = text_line(text, room);
+		longer = text_format("%s\n%*s%.*s", wrapped, (int)indent, "", (int)length, text);
+		free(wrapped);
+		wrapped = longer;
+	}
+	return wrapped;
 }
 
 const char *text_plural(uint64_t count, const char *one, const char *many)

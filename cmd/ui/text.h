@@ -35,6 +35,17 @@ size_t text_decode(const char *text, uint32_t *character);
 size_t text_width(const char *text);
 /* The text in at most `width` columns, its middle replaced by "…" when it is wider. The caller frees the result. */
 char *text_shorten(const char *text, size_t width);
+/*
+ * Bytes of the first line when the text is wrapped to `width` columns: all of it if it fits, else up to the last space,
+ * else up to behind the last sign that parts a name ("/", "-", …), else as much as fits, at least a character. An URL
+ * stays whole: it is copied from there.
+ */
+size_t text_line(const char *text, size_t width);
+/*
+ * The text wrapped to `width` columns (0: not at all), all lines behind `indent` of them, which the caller fills before
+ * the first line. The caller frees the result.
+ */
+char *text_wrap(const char *text, size_t width, size_t indent);
 
 /* "model" or "models". */
 const char *text_plural(uint64_t count, const char *one, const char *many);

@@ -9,6 +9,7 @@
 #include <ncmodel/config.h>
 #include <ncmodel/digest.h>
 #include <ncmodel/event.h>
+#include <ncmodel/registry.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -76,6 +77,11 @@ struct ncm_link_options {
 struct ncm_link_report *ncm_link(const struct ncm_config *config, const struct ncm_link_options *options,
 				 const struct ncm_sink *sink, struct ncm_error *err);
 void ncm_link_free(struct ncm_link_report *report);
+/*
+ * The bytes of a registered model that are there once, however many names they have: links, and copies that share their
+ * blocks, count once. Looks at the files of equal content alone; what cannot be seen counts as recorded.
+ */
+uint64_t ncm_link_disk_size(const struct ncm_reg_model *model);
 
 #pragma GCC visibility pop
 

@@ -89,6 +89,7 @@ struct ncm_plan {
 	bool enough_space;
 	bool changes;       /* anything but KEEP */
 	bool asked_network; /* whether a source had to be asked */
+	char *unreachable;  /* no server could be reached at all: how it went with the first; else NULL */
 	char *fits;         /* when space is short: which phases or models would fit; else NULL */
 	void *impl;
 };
@@ -125,7 +126,7 @@ struct ncm_result_model {
 	struct ncm_error error;
 	uint64_t fetched; /* bytes that came over the network */
 	uint64_t size;
-	char *served_by; /* the URI that served it, or NULL */
+	char *served_by; /* the URI that served its largest file; if that was here, the largest that came; or NULL */
 	bool first_use;  /* a digest was trusted on first use */
 };
 
@@ -135,6 +136,7 @@ struct ncm_result {
 	size_t pulled, present, failed;
 	uint64_t fetched;
 	double seconds;
+	char *unreachable;           /* as in the plan, of the whole run */
 	struct ncm_plan_disk *disks; /* as they stand afterwards */
 	size_t disk_count;
 };

@@ -13,8 +13,30 @@ static void add_content(const struct carry *carry, const struct task *task, size
 	if (carry->run->wanted[content->places[0].wanted].model == model)
 		out->fetched += task->received;
 	out->first_use = out->first_use || (content->first_use && task->state == TASK_PLACED && task->received > 0);
-	if (!out->served_by && task->served_by)
-		out->served_by = ncm_strdup(task->served_by);
+}
+
+/*
+ * Of a model's weights, which are its largest file. If they were here, what else came for it: not what came for another
+ * model and is shared, as a licence.
+ */
+static const char *served_by(const struct carry *carry, size_t model)
+{
+	const struct contents *contents = &carry->planned->contents;
+	const struct task *weights = NULL, *came = NULL;
+
+	for (size_t i = contents->first[model]; i < contents->first[model + 1]; i++) {
+		const struct task *task = &carry->tasks[contents->of_models[i]];
+		const struct content *content = task->item->content;
+		const bool own = carry->run->wanted[content->places[0].wanted].model == model;
+
+		if (!weights || content->size > weights->item->content->size)
+			weights = task;
+		if (own && task->served_by && (!came || content->size > came->item->content->size))
+			came = task;
+	}
+	if (weights && weights->served_by)
+		return weights->served_by;
+	return came ? came->served_by : NULL;
 }
 
 static void describe(const struct carry *carry, size_t index, struct ncm_result *result)
@@ -27,6 +49,7 @@ static void describe(const struct carry *carry, size_t index, struct ncm_result 
 	out->model = model->model;
 	for (size_t i = contents->first[index]; i < contents->first[index + 1]; i++)
 		add_content(carry, &carry->tasks[contents->of_models[i]], index, out);
+	out->served_by = ncm_strdup_null(served_by(carry, index));
 	result->fetched += out->fetched;
 	if (model->error.code != NCM_OK) {
 		out->outcome = NCM_OUTCOME_FAILED;
@@ -53,6 +76,7 @@ struct ncm_result *carry_result(const struct carry *carry, double started)
 	for (size_t i = 0; i < result->count; i++)
 		describe(carry, i, result);
 	result->seconds = ncm_monotonic() - started;
+	result->unreachable = ncm_http_unreachable(carry->run->http);
 	space_measure(carry->planned, &result->disks, &result->disk_count, &enough);
 	return result;
 }
@@ -66,6 +90,7 @@ void ncm_result_free(struct ncm_result *result)
 		free(result->models[i].served_by);
 	}
 	free(result->models);
+	free(result->unreachable);
 	plan_disks_free(result->disks, result->disk_count);
 	free(result);
 }

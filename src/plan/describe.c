@@ -141,6 +141,7 @@ struct ncm_plan *plan_of(struct planned *planned, struct ncm_error *err)
 	plan->models = ncm_calloc(run->model_count, sizeof *plan->models);
 	plan->count = run->model_count;
 	plan->asked_network = run->asked_network;
+	plan->unreachable = ncm_http_unreachable(run->http);
 	for (size_t i = 0; i < run->wanted_count; i++)
 		describe_source(&run->wanted[i], &plan->models[run->wanted[i].model]);
 	for (size_t i = 0; i < run->model_count; i++)
@@ -177,6 +178,7 @@ void ncm_plan_free(struct ncm_plan *plan)
 	free(plan->models);
 	plan_disks_free(plan->disks, plan->disk_count);
 	free(plan->fits);
+	free(plan->unreachable);
 	planned_free(plan->impl);
 	free(plan);
 }

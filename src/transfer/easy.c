@@ -44,6 +44,7 @@ void ncm_http_free(struct ncm_http *http)
 	pthread_mutex_destroy(&http->renewal_lock);
 	free(http->cacert);
 	free(http->user_agent);
+	free(http->unreached);
 	free(http);
 }
 

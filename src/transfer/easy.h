@@ -23,6 +23,9 @@ struct ncm_http {
 	pthread_mutex_t renewal_lock;     /* recursive: renewing a credential may make requests */
 	CURL *idle[NCM_LIMIT_PARALLEL];   /* handles with open connections */
 	size_t idle_count;
+	_Atomic bool reached; /* some server has answered */
+	char *unreached;      /* how it went with the first that could not be reached; NULL: none */
+	double unreached_at;  /* monotonic seconds */
 };
 
 /* A handle with every option that each request of ours must have; NULL when libcurl cannot. */
@@ -32,6 +35,16 @@ void ncm_easy_prepare(CURL *easy, const struct ncm_http *http);
 /* Borrow a handle of the pool and hand it back. */
 CURL *ncm_easy_take(struct ncm_http *http);
 void ncm_easy_give(struct ncm_http *http, CURL *easy);
+
+/* reach.c */
+/* Note that a server answered, or that none could be reached at all, and how that went. */
+void ncm_http_note_reached(struct ncm_http *http);
+void ncm_http_note_unreached(struct ncm_http *http, const char *how);
+/*
+ * Whether another try after so many seconds is in vain: no server has answered in this run, and not for want of a
+ * little patience. A machine without a network is to say so soon.
+ */
+bool ncm_http_is_cut_off(struct ncm_http *http, double wait);
 
 /* Events of requests that many threads make: one at a time. */
 void ncm_http_tell(struct ncm_http *http, enum ncm_event_type type, const char *text);

@@ -19,6 +19,7 @@ static void begin_answer(struct ncm_exchange *exchange, const char *line, size_t
 
 	exchange->status = space ? strtol(space, NULL, 10) : 0;
 	exchange->http_major = text[5] - '0';
+	ncm_http_note_reached(exchange->chain->http);
 	ncm_buffer_free(&exchange->head);
 }
 
@@ -269,6 +270,16 @@ static enum ncm_exchange_result explain(struct ncm_exchange *exchange, CURLcode 
 	}
 }
 
+static bool never_connected(const struct ncm_exchange *exchange, CURLcode code)
+{
+	curl_off_t connected = 0;
+
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		return curl_easy_getinfo(exchange->easy, CURLINFO_CONNECT_TIME_T, &connected) == CURLE_OK && !connected;
+	return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
+	       code == CURLE_COULDNT_CONNECT;
+}
+
 enum ncm_exchange_result ncm_exchange_result(struct ncm_exchange *exchange, CURLcode code, struct ncm_error *err)
 {
 	const char *what = exchange->chain->what;
@@ -283,6 +294,8 @@ enum ncm_exchange_result ncm_exchange_result(struct ncm_exchange *exchange, CURL
 	if (!*exchange->detail)
 		snprintf(exchange->detail, sizeof exchange->detail, "%s", curl_easy_strerror(code));
 	if (explain(exchange, code, err) == NCM_EXCHANGE_TRANSIENT) {
+		if (never_connected(exchange, code))
+			ncm_http_note_unreached(exchange->chain->http, err->message);
 		ncm_error_wrap(err, "%s", what);
 		return NCM_EXCHANGE_TRANSIENT;
 	}

@@ -8,7 +8,8 @@
 
 static const double SLOW_SECONDS = 0.5;
 static const double STALLED_SECONDS = 5;
-static const double CRAWLING = 16; /* times slower than the last range of its place */
+static const double TELL_SECONDS = 1; /* what stands still is told as such */
+static const double CRAWLING = 16;    /* times slower than the last range of its place */
 
 uint64_t ncm_fetch_bytes_here(const struct ncm_fetch *fetch)
 {
@@ -324,6 +325,10 @@ static void watch_streams(struct ncm_fetch *fetch)
 		write_slow_bytes(fetch, stream, now);
 		if (has_stalled(stream, now))
 			ncm_fetch_reconnect(fetch, stream);
+	}
+	if (fetch->stream_count > 0 && now - fetch->told_at >= TELL_SECONDS) {
+		fetch->told_at = now;
+		ncm_fetch_emit(fetch, NCM_EVENT_PROGRESS, NULL);
 	}
 }
 

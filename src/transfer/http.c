@@ -167,7 +167,7 @@ static int make_tries(struct small *small, struct ncm_reply *reply, struct ncm_e
 		if (step == NCM_STEP_FAIL)
 			return -1;
 		wait = ncm_backoff_next(&small->backoff, wait);
-		if (wait < 0)
+		if (wait < 0 || ncm_http_is_cut_off(small->chain.http, wait))
 			return is_answer_after_all(small, reply) ? 0 : -1;
 		if (interruptible_wait(small, wait) < 0)
 			return ncm_error_set(err, NCM_E_INTERRUPTED, "%s: interrupted", small->request->what);

@@ -25,6 +25,10 @@ struct ncm_http; /* settings for all requests of a run; used from many threads a
 struct ncm_http *ncm_http_new(const struct ncm_config *config, const struct ncm_sink *sink);
 void ncm_http_free(struct ncm_http *http);
 
+/* How it went with the first server that could not be reached, if none has answered anything in this run; else NULL.
+ * The caller frees it. */
+char *ncm_http_unreachable(struct ncm_http *http);
+
 /* One answer, or one redirect on the way to it. Header names are looked up without regard to case. */
 struct ncm_reply {
 	long status;

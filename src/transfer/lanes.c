@@ -157,6 +157,8 @@ static void retry(struct ncm_fetch *fetch, struct ncm_stream *stream, double ask
 		ncm_backoff_progress(&fetch->backoff);
 	}
 	wait = ncm_backoff_next(&fetch->backoff, asked);
+	if (wait >= 0 && ncm_http_is_cut_off(fetch->run->http, wait))
+		wait = -1;
 	tries = fetch->backoff.failures;
 	if (wait < 0 && fetch->stream_count > 1) { /* the others go on */
 		fetch->backoff.failures--;
@@ -177,7 +179,8 @@ static void retry(struct ncm_fetch *fetch, struct ncm_stream *stream, double ask
 	}
 	drop(fetch, stream, true);
 	text = ncm_asprintf("%s; again in %.1f s", err->message, wait);
-	ncm_fetch_emit(fetch, NCM_EVENT_RETRY, text);
+	/* While nobody has answered it is one trouble, not one of every file, and told once in the end. */
+	ncm_fetch_emit(fetch, fetch->run->http->reached ? NCM_EVENT_RETRY : NCM_EVENT_DEBUG, text);
 	ncm_error_clear(err);
 	site->wake_at = ncm_monotonic() + wait;
 }

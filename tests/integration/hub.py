@@ -110,10 +110,10 @@ class Handler(BaseHTTPRequestHandler):
             status, body, headers = hub.routes[self.server.label][path](self)
             return self.reply(status, body, headers)
         if path in hub.blobs[self.server.label]:
-            return self.serve(hub.blobs[self.server.label][path], fault)
+            return self.serve(hub.blobs[self.server.label][path], fault, hub.held.get(path))
         return self.reply(404, "not here")
 
-    def serve(self, data, fault):
+    def serve(self, data, fault, held=None):
         """A file with ranges and an ETag, as nginx serves it, and what can go wrong with that."""
         kind = fault.kind if fault else None
         if kind == "bytes":
@@ -165,6 +165,12 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.close_connection = True
             return self.connection.shutdown(2)
+        if held is not None:
+            ready = max(held - first, 0)
+            self.put(body[:ready])
+            self.wfile.flush()
+            self.server.hub.released.wait(60)
+            body = body[ready:]
         self.put(body, self.server.hub.rate)
 
 
@@ -175,11 +181,13 @@ class Hub:
         self.routes = {"service": {}, "cdn": {}}
         self.blobs = {"service": {}, "cdn": {}}
         self.rate = None  # bytes a second for each connection
+        self.held, self.released = {}, threading.Event()
         self.service, self.cdn = Server(self, "service"), Server(self, "cdn")
         for server in (self.service, self.cdn):
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self):
+        self.released.set()
         for server in (self.service, self.cdn):
             server.shutdown()
             server.server_close()
@@ -203,6 +211,13 @@ class Hub:
         with self.lock:
             return [r for r in self.requests if (path is None or r["path"] == path) and
                     (server is None or r["server"] == server)]
+
+    def hold(self, path, at):
+        """Of this file only so many bytes come until release()."""
+        self.held[path] = at
+
+    def release(self):
+        self.released.set()
 
     def forget(self):
         with self.lock:

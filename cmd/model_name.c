@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#include "model_name.h"
+
+#include "ui/text.h"
+
+#include <string.h>
+
+/* NULL: it has a better name. */
+static const char *source_of(const struct ncm_model *model)
+{
+	static const char *const schemes[] = {"ollama:", "hf:", "civitai:"};
+	const char *source =
+	    model->file_count > 0 && model->files[0].from.count > 0 ? model->files[0].from.items[0] : NULL;
+
+	for (size_t i = 0; source && model->phase == 0 && i < sizeof schemes / sizeof *schemes; i++) {
+		if (strncmp(source, schemes[i], strlen(schemes[i])) == 0)
+			return source;
+	}
+	return NULL;
+}
+
+const char *model_name(const struct ncm_model *model)
+{
+	const char *source = source_of(model);
+
+	return source ? source : model->name;
+}
+
+void model_name_error(const struct ncm_model *model, struct ncm_error *err)
+{
+	const char *source = source_of(model);
+	const size_t size = strlen(model->id);
+	AUTO_FREE char *renamed = NULL;
+	AUTO_FREE char *hint = NULL;
+
+	if (!source || !err->message || strncmp(err->message, model->id, size) != 0 || err->message[size] != ':')
+		return;
+	renamed = text_format("%s%s", source, err->message + size);
+	hint = err->hint ? text_copy(err->hint) : NULL;
+	ncm_error_set(err, err->code, "%s", renamed);
+	if (hint)
+		ncm_error_hint(err, "%s", hint);
+}
