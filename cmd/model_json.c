@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "model_json.h"
 
+#include "ui/clock.h"
+
 static void put_known(json_t *object, const char *key, const char *text)
 {
 	if (text && *text)
@@ -170,7 +172,8 @@ json_t *registered_json(const struct ncm_reg_model *model)
 	json_put_text(object, "trust", model->trust);
 	json_put_text(object, "file_path", model->file_path);
 	json_put_number(object, "size", model->size);
-	json_put_text(object, "installed_at", model->installed_at);
+	json_put(object, "installed_at", json_local_time(model->installed_at));
+	json_put_text(object, "installed_at_local", model->installed_at);
 	json_put_text(object, "verified_at", model->verified_at);
 	json_put_text(object, "verify_result", model->verify_result);
 	json_put(object, "files", registered_files_json(model));

@@ -77,9 +77,11 @@ int report_error(struct report *report, const struct ncm_error *err, const char 
 
 	fflush(stdout);
 	if (report->events) {
-		json_t *event = json_deep_copy(error);
+		json_t *event = json_object();
 
 		json_put_text(event, "event", "error");
+		json_put_now(event);
+		json_object_update(event, error);
 		json_print(event, true, stderr);
 		json_decref(event);
 	} else {
@@ -106,6 +108,7 @@ void report_warning(const struct report *report, const char *text)
 		json_t *event = json_object();
 
 		json_put_text(event, "event", "warning");
+		json_put_now(event);
 		json_put_text(event, "text", text);
 		json_print(event, true, stderr);
 		json_decref(event);
