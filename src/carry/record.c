@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "registry/deed.h"
 #include "registry/model.h"
 #include "registry/write.h"
 #include "store/intent.h"
@@ -218,6 +219,35 @@ bool carry_needs_record(const struct carry *carry, size_t model)
 	return false;
 }
 
+/* Mending records nothing: the files are those that came to their places in this run, or of which ranges did. */
+static void tell_repaired(const struct carry *carry, size_t model)
+{
+	const struct contents *contents = &carry->planned->contents;
+	struct ncm_reg_model entry = {.id = carry->run->models[model].id};
+
+	for (size_t i = contents->first[model]; i < contents->first[model + 1]; i++) {
+		const struct task *task = &carry->tasks[contents->of_models[i]];
+		const struct content *content = task->item->content;
+
+		for (size_t k = 0; k < content->place_count; k++) {
+			struct ncm_reg_file *file;
+
+			if (carry->run->wanted[content->places[k].wanted].model != model ||
+			    (task->origins[k] == NCM_ORIGIN_UNKNOWN && task->item->mend.count == 0))
+				continue;
+			file = add_file(&entry, carry, &content->places[k], content->places[k].path);
+			file->size = content->size;
+			file->sha256 = content->sha256;
+			file->origin = task->origins[k];
+		}
+	}
+	if (entry.file_count > 0)
+		registry_tell_deed(&carry->run->sink, "repaired", &entry);
+	for (size_t i = 0; i < entry.file_count; i++)
+		registry_file_clear(&entry.files[i]);
+	free(entry.files);
+}
+
 /* Gives a model's content its final names. Whether it is to be recorded then. */
 static bool place_model(struct carry *carry, size_t index)
 {
@@ -234,6 +264,8 @@ static bool place_model(struct carry *carry, size_t index)
 	if (!failed && outcome->changed && !carry->planned->repairs)
 		return true;
 	outcome->registered = !failed;
+	if (!failed && carry->planned->repairs)
+		tell_repaired(carry, index);
 	return false;
 }
 
@@ -307,6 +339,17 @@ static int save_registry(const struct carry *carry, const size_t *models, size_t
 	return failed;
 }
 
+static void tell_registered(const struct carry *carry, size_t model)
+{
+	const struct chosen_model *chosen = &carry->run->models[model];
+	const struct outcome *outcome = &carry->outcomes[model];
+	struct ncm_reg_model entry = {.files = outcome->files, .file_count = outcome->file_count};
+
+	describe(carry->run, model, &entry);
+	ncm_emit(&carry->run->sink, &(struct ncm_event){.type = NCM_EVENT_REGISTERED, .model = chosen->model->id});
+	registry_tell_deed(&carry->run->sink, "registered", &entry);
+}
+
 static void forget_intents(const struct carry *carry, size_t model)
 {
 	const struct contents *contents = &carry->planned->contents;
@@ -343,8 +386,7 @@ static void record(struct carry *carry, const size_t *models, size_t count)
 			continue;
 		}
 		forget_intents(carry, models[i]);
-		ncm_emit(&carry->run->sink,
-			 &(struct ncm_event){.type = NCM_EVENT_REGISTERED, .model = model->model->id});
+		tell_registered(carry, models[i]);
 	}
 	ncm_error_clear(&err);
 }
