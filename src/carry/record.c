@@ -219,35 +219,6 @@ bool carry_needs_record(const struct carry *carry, size_t model)
 	return false;
 }
 
-/* Mending records nothing: the files are those that came to their places in this run, or of which ranges did. */
-static void tell_repaired(const struct carry *carry, size_t model)
-{
-	const struct contents *contents = &carry->planned->contents;
-	struct ncm_reg_model entry = {.id = carry->run->models[model].id};
-
-	for (size_t i = contents->first[model]; i < contents->first[model + 1]; i++) {
-		const struct task *task = &carry->tasks[contents->of_models[i]];
-		const struct content *content = task->item->content;
-
-		for (size_t k = 0; k < content->place_count; k++) {
-			struct ncm_reg_file *file;
-
-			if (carry->run->wanted[content->places[k].wanted].model != model ||
-			    (task->origins[k] == NCM_ORIGIN_UNKNOWN && task->item->mend.count == 0))
-				continue;
-			file = add_file(&entry, carry, &content->places[k], content->places[k].path);
-			file->size = content->size;
-			file->sha256 = content->sha256;
-			file->origin = task->origins[k];
-		}
-	}
-	if (entry.file_count > 0)
-		registry_tell_deed(&carry->run->sink, "repaired", &entry);
-	for (size_t i = 0; i < entry.file_count; i++)
-		registry_file_clear(&entry.files[i]);
-	free(entry.files);
-}
-
 /* Gives a model's content its final names. Whether it is to be recorded then. */
 static bool place_model(struct carry *carry, size_t index)
 {
@@ -265,7 +236,7 @@ static bool place_model(struct carry *carry, size_t index)
 		return true;
 	outcome->registered = !failed;
 	if (!failed && carry->planned->repairs)
-		tell_repaired(carry, index);
+		carry_tell_repaired(carry, index);
 	return false;
 }
 
