@@ -91,7 +91,7 @@ static int write_line(const struct ncm_log *log, json_t *object, struct ncm_erro
 	json_decref(object);
 	if (!line)
 		return ncm_error_set(err, NCM_E_OTHER, "a line of the log cannot be made");
-	return log_append(log->config->log, line, strlen(line), NCM_LIMIT_LOG_BYTES, err);
+	return log_append(log->config->log, line, NCM_LIMIT_LOG_BYTES, err);
 }
 
 static void write_deed(struct ncm_log *log, const struct ncm_deed *deed)
