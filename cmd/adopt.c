@@ -237,6 +237,7 @@ const struct command command_adopt = {
     .arguments = "[PATH...]",
     .operands = OPERANDS_FILES,
     .stops_in_order = true,
+    .changes = true,
     .groups = {&own_group},
     .description =
 	"Looks for models in the stores of the layout, or in the files and folders that are named, and registers them "

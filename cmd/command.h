@@ -20,6 +20,7 @@ struct command {
 	const char *words;     /* what the first operand may be, for completions; or NULL */
 	enum command_operands operands;
 	bool stops_in_order;                  /* long work: signals end it in order */
+	bool changes;                         /* something on disk: a failure is told in the log */
 	const struct option_group *groups[4]; /* beside the global options; ends with NULL */
 	const char *description;              /* paragraphs with an empty line between */
 	const char *const *examples;          /* pairs of a command line and what it does; ends with NULL */
@@ -30,8 +31,8 @@ struct command {
 extern const struct command *const commands[];
 
 extern const struct command command_adopt, command_completion, command_df, command_diff, command_gc, command_help,
-    command_limits, command_link, command_list, command_lock, command_manifest, command_outdated, command_plan,
-    command_profiles, command_pull, command_rm, command_show, command_verify, command_version;
+    command_limits, command_link, command_list, command_lock, command_log, command_manifest, command_outdated,
+    command_plan, command_profiles, command_pull, command_rm, command_show, command_verify, command_version;
 
 /* The command of that name or alias, or NULL with USAGE and the nearest name. */
 const struct command *command_find(const char *name, struct ncm_error *err);

@@ -6,10 +6,13 @@
 #include <string.h>
 
 const struct command *const commands[] = {
-    &command_plan,   &command_pull,       &command_verify,   &command_list,     &command_show,
-    &command_adopt,  &command_link,       &command_rm,       &command_gc,       &command_df,
-    &command_lock,   &command_diff,       &command_outdated, &command_manifest, &command_profiles,
-    &command_limits, &command_completion, &command_help,     &command_version,  NULL,
+    &command_plan,     &command_pull,     &command_verify,
+    &command_list,     &command_show,     &command_adopt,
+    &command_link,     &command_rm,       &command_gc,
+    &command_df,       &command_log,      &command_lock,
+    &command_diff,     &command_outdated, &command_manifest,
+    &command_profiles, &command_limits,   &command_completion,
+    &command_help,     &command_version,  NULL,
 };
 
 const struct command *command_find(const char *name, struct ncm_error *err)
@@ -61,6 +64,7 @@ const struct topic topics_environment[] = {
     {"CIVITAI_TOKEN, CIVITAI_API_TOKEN, NCMODEL_CIVITAI_ENDPOINT", "Civitai's token and what stands in for it."},
     {"OLLAMA_MODELS, NCMODEL_OLLAMA_REGISTRY", "Ollama's store, and what stands in for registry.ollama.ai."},
     {"https_proxy, http_proxy, all_proxy, no_proxy, SSL_CERT_FILE", "The proxy and the trusted certificates."},
+    {"XDG_STATE_HOME", "Where ncmodel/log.jsonl lies; ~/.local/state unless set."},
     {"NO_COLOR, CLICOLOR_FORCE, TERM",
      "Never colour; colour even off a terminal; no colour and no bars when it is \"dumb\"."},
     {"LC_ALL, LC_CTYPE, LANG", "The first that is set says whether there are letters beyond ASCII: if it names UTF-8."},
@@ -73,6 +77,8 @@ const struct topic topics_files[] = {
     {"$XDG_CONFIG_HOME/ncmodel/manifests/PROFILE/phase-N-PRIORITY.json", "Manifests of your own."},
     {"models.json", "What is installed; in the folder of the llama.cpp store unless the layout says otherwise."},
     {"ncmodel.lock", "Revisions, sizes and digests that were looked up; beside models.json."},
+    {"$XDG_STATE_HOME/ncmodel/log.jsonl",
+     "What was changed, when and by which command; by default below ~/.local/state. Of 4 MiB, and one older file."},
     {"STORE/.ncmodel/", "Unfinished downloads, SHA-256 checkpoints and the lock of a store."},
     {NULL, NULL},
 };

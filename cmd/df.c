@@ -24,7 +24,7 @@ static json_t *table_json(const struct ncm_usage_table *table)
 			json_put_text(object, "path", line->path);
 			json_put_number(object, "freeable", line->freeable);
 		}
-		json_put_number(object, "models", line->models);
+		json_put_number(object, "model_count", line->models);
 		json_put_number(object, "bytes", line->bytes);
 		json_put_number(object, "on_disk", line->on_disk);
 		json_put_flag(object, "unread", line->unread);
@@ -51,7 +51,7 @@ static json_t *usage_json(const struct ncm_usage *usage)
 	json_put(object, "phases", table_json(&usage->by_phase));
 	json_put(object, "use_cases", table_json(&usage->by_use_case));
 	json_put(object, "disks", disks);
-	json_put_number(object, "models", usage->models);
+	json_put_number(object, "model_count", usage->models);
 	json_put_number(object, "bytes", usage->bytes);
 	json_put_number(object, "on_disk", usage->on_disk);
 	json_put_number(object, "saved_by_links", usage->saved_by_links);

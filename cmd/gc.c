@@ -68,6 +68,7 @@ const struct command command_gc = {
     .arguments = "",
     .operands = OPERANDS_NONE,
     .stops_in_order = true,
+    .changes = true,
     .groups = {&own_group, &options_removal},
     .description =
 	"Looks through all stores of the layout: what killed runs left behind, removals that were cut short, "

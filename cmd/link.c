@@ -242,6 +242,7 @@ const struct command command_link = {
     .arguments = "[PATH...]",
     .operands = OPERANDS_FILES,
     .stops_in_order = true,
+    .changes = true,
     .groups = {&own_group},
     .description =
 	"Finds model files and blobs with the same bytes in the stores of the layout and in the folders and files "

@@ -152,6 +152,7 @@ const struct command command_lock = {
     .arguments = "[MODEL...]",
     .operands = OPERANDS_MODELS,
     .stops_in_order = true,
+    .changes = true,
     .groups = {&own_group, &drift_asking, &options_selection},
     .description =
 	"Looks every chosen model up at its source and writes revisions, sizes and digests into the lock, without "

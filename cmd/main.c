@@ -175,6 +175,7 @@ int main(int argc, char **argv)
 	report_start(&session.report);
 	exit_code = run(&session, argv);
 	session_quieten(&session);
+	session_log_failure(&session, exit_code);
 	report_finish(&session.report, session.command ? session.command->name : NULL, exit_code);
 	session_free(&session);
 	ncm_shutdown();

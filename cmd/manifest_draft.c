@@ -102,7 +102,7 @@ int manifest_hand_out(struct session *session, const struct ncm_draft *draft, co
 	json_put_text(session->report.data, "file", path);
 	json_put_text(session->report.data, "profile", draft->profile);
 	json_put_number(session->report.data, "phase", draft->phase);
-	json_put_number(session->report.data, "models", draft->count);
+	json_put_number(session->report.data, "model_count", draft->count);
 	json_put(session->report.data, "manifest", json_loads(draft->text, 0, NULL));
 	return 0;
 }

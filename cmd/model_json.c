@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model_json.h"
 
+#include "ui/clock.h"
 #include "ui/text.h"
 
 #include <ncmodel/link.h>
@@ -204,6 +205,8 @@ json_t *registered_json(const struct ncm_reg_model *model)
 	json_put_number(object, "size", model->size);
 	json_put_number(object, "on_disk", ncm_link_disk_size(model));
 	json_put_text(object, "installed_at", model->installed_at);
+	json_put(object, "installed_at", json_local_time(model->installed_at));
+	json_put_text(object, "installed_at_local", model->installed_at);
 	json_put_text(object, "verified_at", model->verified_at);
 	json_put_text(object, "verify_result", model->verify_result);
 	json_put(object, "files", registered_files_json(model));

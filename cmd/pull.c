@@ -329,6 +329,7 @@ const struct command command_pull = {
     .arguments = "[MODEL...]",
     .operands = OPERANDS_MODELS,
     .stops_in_order = true,
+    .changes = true,
     .groups = {&own_group, &options_planning, &options_selection},
     .description =
 	"Makes the chosen models present: plans, asks on a terminal, fetches what is missing, compares every "

@@ -43,6 +43,7 @@ const struct command command_rm = {
     .arguments = "MODEL...",
     .operands = OPERANDS_MODELS,
     .stops_in_order = true,
+    .changes = true,
     .groups = {&own_group, &options_removal},
     .description =
 	"Takes the models out of models.json and deletes their files. A file that another registered model, an "

@@ -178,7 +178,7 @@ json_t *verify_json(const struct ncm_verify_report *report)
 	for (size_t i = 0; i < report->count; i++)
 		json_push(files, file_json(&report->files[i]));
 	json_put_flag(object, "quick", report->quick);
-	json_put_number(object, "models", report->models);
+	json_put_number(object, "model_count", report->models);
 	json_put_number(object, "models_ok", report->models_ok);
 	json_put_number(object, "bytes", report->bytes);
 	json_put(object, "seconds", json_real(report->seconds));

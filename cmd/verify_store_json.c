@@ -16,8 +16,8 @@ static json_t *stores_json(const struct ncm_survey *survey)
 		json_put_text(object, "path", store->path);
 		json_put_flag(object, "there", store->there);
 		json_put_flag(object, "readable", store->readable);
-		json_put_number(object, "models", store->models);
-		json_put_number(object, "files", store->files);
+		json_put_number(object, "model_count", store->models);
+		json_put_number(object, "file_count", store->files);
 		json_put_number(object, "bytes", store->bytes);
 		json_push(stores, object);
 	}

@@ -3,8 +3,6 @@
 #include "ui/json.h"
 #include "ui/progress.h"
 
-#include <time.h>
-
 const char *event_name(enum ncm_event_type type)
 {
 	static const char *const names[] = {
@@ -26,18 +24,6 @@ const char *event_name(enum ncm_event_type type)
 	return names[type];
 }
 
-static void put_time(json_t *object)
-{
-	struct timespec now;
-	struct tm utc;
-	char text[32];
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
-	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-	json_put(object, "time", json_sprintf("%s.%03dZ", text, (int)(now.tv_nsec / 1000000)));
-}
-
 static bool concerns_file(enum ncm_event_type type)
 {
 	return type == NCM_EVENT_STARTED || type == NCM_EVENT_PROGRESS || type == NCM_EVENT_RETRY ||
@@ -49,7 +35,7 @@ void event_print(const struct ncm_event *event, const struct meter *meter)
 	json_t *object = json_object();
 
 	json_put_text(object, "event", event_name(event->type));
-	put_time(object);
+	json_put_now(object);
 	if (concerns_file(event->type))
 		json_put_number(object, "slot", event->slot);
 	if (event->model)

@@ -4,6 +4,7 @@
 #include "ui/text.h"
 
 #include <string.h>
+#include <time.h>
 
 json_t *json_text(const char *text)
 {
@@ -78,6 +79,18 @@ void json_put_flag(json_t *object, const char *key, bool flag)
 void json_push(json_t *array, json_t *value)
 {
 	json_array_append_new(array, value);
+}
+
+void json_put_now(json_t *object)
+{
+	struct timespec now;
+	struct tm utc;
+	char text[32];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &utc);
+	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+	json_put(object, "time", json_sprintf("%s.%03dZ", text, (int)(now.tv_nsec / 1000000)));
 }
 
 /* DEL is the one control character that jansson leaves as it is. */

@@ -22,6 +22,9 @@ void json_put_number(json_t *object, const char *key, uint64_t number);
 void json_put_flag(json_t *object, const char *key, bool flag);
 void json_push(json_t *array, json_t *value);
 
+/* Puts "time": now, RFC 3339 UTC with milliseconds. */
+void json_put_now(json_t *object);
+
 /* Writes a value in ASCII and a line break: over several lines, or on one. */
 void json_print(const json_t *value, bool one_line, FILE *out);
 

@@ -83,9 +83,13 @@ static const char *hint_of(const struct ncm_error *err)
 
 static void print_event(const struct ncm_error *err, const char *model)
 {
-	json_t *event = describe(err->code, message_of(err), hint_of(err), model);
+	json_t *error = describe(err->code, message_of(err), hint_of(err), model);
+	json_t *event = json_object();
 
 	json_put_text(event, "event", "error");
+	json_put_now(event);
+	json_object_update(event, error);
+	json_decref(error);
 	json_print(event, true, stderr);
 	json_decref(event);
 }
@@ -124,6 +128,7 @@ void report_warning(const struct report *report, const char *text)
 		json_t *event = json_object();
 
 		json_put_text(event, "event", "warning");
+		json_put_now(event);
 		json_put_text(event, "text", text);
 		json_print(event, true, stderr);
 		json_decref(event);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "ui/session.h"
 
+#include "command.h"
+
 #include "ui/progress.h"
 #include "ui/text.h"
 
@@ -148,7 +150,12 @@ int session_selector(struct session *session, struct ncm_error *err)
 
 void session_progress(struct session *session)
 {
-	session->progress = progress_new(&session->settings, &session->sink);
+	struct ncm_sink shown;
+
+	session->progress = progress_new(&session->settings, &shown);
+	if (!session->log)
+		session->log = ncm_log_new(session->config, session->command->name);
+	session->sink = ncm_log_sink(session->log, &shown);
 }
 
 void session_quieten(struct session *session)
@@ -156,6 +163,41 @@ void session_quieten(struct session *session)
 	progress_free(session->progress);
 	session->progress = NULL;
 	session->sink = (struct ncm_sink){0};
+}
+
+static bool was_to_change(const struct session *session)
+{
+	const struct settings *settings = &session->settings;
+
+	return session->log && (session->command->changes || settings->repair) && !settings->dry_run &&
+	       !settings->lock_check;
+}
+
+static const char *member(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+void session_log_failure(struct session *session, int exit_code)
+{
+	const size_t count = json_array_size(session->report.errors);
+	struct ncm_log_failure *failures;
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	if (exit_code == 0 || !was_to_change(session))
+		return;
+	failures = memory_grow(NULL, count + 1, sizeof *failures);
+	for (size_t i = 0; i < count; i++) {
+		const json_t *error = json_array_get(session->report.errors, i);
+
+		failures[i] = (struct ncm_log_failure){.code = (char *)member(error, "code"),
+						       .message = (char *)member(error, "message"),
+						       .model = (char *)member(error, "model")};
+	}
+	if (ncm_log_fail(session->log, exit_code, failures, count, &err) < 0)
+		report_warning(&session->report, err.message);
+	ncm_error_clear(&err);
+	free(failures);
 }
 
 int session_fail(struct session *session, struct ncm_error *err)
@@ -171,6 +213,7 @@ int session_fail(struct session *session, struct ncm_error *err)
 void session_free(struct session *session)
 {
 	session_quieten(session);
+	ncm_log_free(session->log);
 	ncm_catalog_free(session->catalog);
 	ncm_config_free(session->config);
 	settings_free(&session->settings);

@@ -17,6 +17,7 @@ struct session {
 	struct ncm_catalog *catalog;
 	struct progress *progress;
 	struct ncm_sink sink;
+	struct ncm_log *log; /* NULL: nothing was begun that could change anything */
 };
 
 /* Load the configuration and apply the flags; then the catalog too. Return 0, or -1 with *err. */
@@ -31,6 +32,8 @@ bool session_selects(const struct session *session);
 /* Starts telling what happens through session->sink; session_quieten ends it (bars are removed). */
 void session_progress(struct session *session);
 void session_quieten(struct session *session);
+/* Writes into the log that a command which was to change something failed. */
+void session_log_failure(struct session *session, int exit_code);
 /* Tells the error, clears it and returns its exit code: `return session_fail(session, &err)`. */
 int session_fail(struct session *session, struct ncm_error *err);
 void session_free(struct session *session);

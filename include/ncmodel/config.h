@@ -37,6 +37,7 @@ struct ncm_config {
 	size_t more_profile_count;
 	char *registry;       /* path of models.json; NULL: the layout's */
 	char *lock;           /* path of the lock; NULL: ncmodel.lock beside models.json */
+	char *log;            /* path of the log; $XDG_STATE_HOME/ncmodel/log.jsonl */
 	char *data_dir;       /* shipped manifests, layouts and schemas */
 	char **manifest_dirs; /* of the user's own profiles, in order of precedence */
 	size_t manifest_dir_count;

@@ -25,7 +25,10 @@ enum ncm_event_type {
 	NCM_EVENT_PLACED,     /* `file` has its final name */
 	NCM_EVENT_VERIFIED,   /* `file` was hashed again: done of total bytes of the whole run */
 	NCM_EVENT_REGISTERED, /* `model` is in models.json */
+	NCM_EVENT_DEED, /* `deed`: something was changed for good; for the log (log.h), which keeps it to itself */
 };
+
+struct ncm_deed; /* log.h */
 
 /* Strings live only as long as the call; they may hold foreign bytes. Unknown numbers are 0. */
 struct ncm_event {
@@ -38,6 +41,7 @@ struct ncm_event {
 	uint64_t total;
 	unsigned connections; /* that bring `file` now */
 	const char *stage;    /* of `file`: "waiting", "fetching", "hashing", "placing", "done"; or NULL */
+	const struct ncm_deed *deed;
 };
 
 /* Called from one thread at a time. `emit` may be NULL. */

@@ -17,6 +17,7 @@
 #include <ncmodel/event.h>
 #include <ncmodel/limits.h>
 #include <ncmodel/link.h>
+#include <ncmodel/log.h>
 #include <ncmodel/manifest.h>
 #include <ncmodel/provision.h>
 #include <ncmodel/registry.h>

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "registry/deed.h"
 #include "registry/ollama.h"
 #include "registry/write.h"
 
@@ -85,7 +86,9 @@ int adopt_record(struct adopt *adopt, struct ncm_error *err)
 		return -1;
 	if (count > 0 && ncm_registry_put_all(adopt->registry_path, entries, count, err) < 0)
 		return -1;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		ncm_emit(adopt->sink, &(struct ncm_event){.type = NCM_EVENT_REGISTERED, .model = entries[i].id});
+		registry_tell_deed(adopt->sink, "registered", &entries[i]);
+	}
 	return 0;
 }

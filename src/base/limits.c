@@ -25,6 +25,8 @@ static const struct ncm_limit limits[] = {
     {"message", NCM_LIMIT_MESSAGE, "bytes", "foreign bytes shown in one message"},
     {"parallel", NCM_LIMIT_PARALLEL, "", "files, connections or look-ups at once"},
     {"token", NCM_LIMIT_TOKEN_BYTES, "bytes", "a token or a token file"},
+    {"log", NCM_LIMIT_LOG_BYTES, "bytes", "the log, and the older one that is kept"},
+    {"log-files", NCM_LIMIT_LOG_FILES, "", "files that one line of the log names"},
 };
 
 const struct ncm_limit *ncm_limits(size_t *count)

@@ -99,6 +99,9 @@ void outcome_clear(struct outcome *outcome);
 /* Whether models.json is to be written for this model. */
 bool carry_needs_record(const struct carry *carry, size_t model);
 
+/* deed.c: tells the log what of a model was mended. */
+void carry_tell_repaired(const struct carry *carry, size_t model);
+
 /* result.c */
 struct ncm_result *carry_result(const struct carry *carry, double started);
 

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "registry/deed.h"
 #include "registry/model.h"
 #include "registry/write.h"
 #include "store/intent.h"
@@ -234,6 +235,8 @@ static bool place_model(struct carry *carry, size_t index)
 	if (!failed && outcome->changed && !carry->planned->repairs)
 		return true;
 	outcome->registered = !failed;
+	if (!failed && carry->planned->repairs)
+		carry_tell_repaired(carry, index);
 	return false;
 }
 
@@ -307,6 +310,17 @@ static int save_registry(const struct carry *carry, const size_t *models, size_t
 	return failed;
 }
 
+static void tell_registered(const struct carry *carry, size_t model)
+{
+	const struct chosen_model *chosen = &carry->run->models[model];
+	const struct outcome *outcome = &carry->outcomes[model];
+	struct ncm_reg_model entry = {.files = outcome->files, .file_count = outcome->file_count};
+
+	describe(carry->run, model, &entry);
+	ncm_emit(&carry->run->sink, &(struct ncm_event){.type = NCM_EVENT_REGISTERED, .model = chosen->model->id});
+	registry_tell_deed(&carry->run->sink, "registered", &entry);
+}
+
 static void forget_intents(const struct carry *carry, size_t model)
 {
 	const struct contents *contents = &carry->planned->contents;
@@ -343,8 +357,7 @@ static void record(struct carry *carry, const size_t *models, size_t count)
 			continue;
 		}
 		forget_intents(carry, models[i]);
-		ncm_emit(&carry->run->sink,
-			 &(struct ncm_event){.type = NCM_EVENT_REGISTERED, .model = model->model->id});
+		tell_registered(carry, models[i]);
 	}
 	ncm_error_clear(&err);
 }

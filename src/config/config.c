@@ -50,8 +50,10 @@ struct ncm_config *ncm_config_load(const char *file, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *xdg = config_xdg("XDG_CONFIG_HOME", ".config");
 	NCM_AUTO_FREE char *own = ncm_path_join(xdg, "ncmodel");
+	NCM_AUTO_FREE char *state = config_xdg("XDG_STATE_HOME", ".local/state");
 	struct ncm_config *config = defaults();
 
+	config->log = ncm_path_join(state, "ncmodel/log.jsonl");
 	if (read_file_if_any(config, file, own, err) < 0)
 		goto failed;
 	*NCM_PUSH(config->manifest_dirs, config->manifest_dir_count) = ncm_path_join(own, "manifests");
@@ -101,6 +103,7 @@ void ncm_config_free(struct ncm_config *config)
 	free(config->layout);
 	free(config->registry);
 	free(config->lock);
+	free(config->log);
 	free(config->data_dir);
 	free(config->hf_endpoint);
 	free(config->civitai_endpoint);

@@ -5,13 +5,15 @@
 #include "base/mem.h"
 #include "base/strings.h"
 
+#include <ncmodel/log.h>
 #include <string.h>
 
 struct locking {
 	struct run *run;
 	const struct ncm_lock_options *options;
 	struct ncm_drift *drift;
-	const char **uris; /* of the entries to write or to drop */
+	const char **uris;                      /* of the entries to write or to drop */
+	const struct ncm_drift_entry **entries; /* what each of them is told as */
 	size_t uri_count;
 	struct contents contents;
 };
@@ -129,6 +131,7 @@ static void pin(struct locking *locking, size_t index)
 	}
 	wanted_pin(run, wanted, &locking->contents);
 	if (is_exact(wanted, locked(run, wanted))) {
+		locking->entries[locking->uri_count] = entry;
 		locking->uris[locking->uri_count++] = wanted->spec->from.items[0];
 		return;
 	}
@@ -189,8 +192,31 @@ static void drop_extra(struct locking *locking)
 		if (entry->state != NCM_DRIFT_EXTRA)
 			continue;
 		ncm_lock_drop(locking->run->lock, entry->uri);
+		locking->entries[locking->uri_count] = entry;
 		locking->uris[locking->uri_count++] = entry->uri;
 	}
+}
+
+static void tell_pin(const struct locking *locking, size_t index)
+{
+	const struct ncm_lock_entry *pinned = ncm_lock_find(locking->run->lock, locking->uris[index]);
+	const size_t count = pinned ? pinned->file_count : 0;
+	NCM_AUTO_FREE struct ncm_deed_file *files = ncm_calloc(count + 1, sizeof *files);
+	const struct ncm_deed deed = {.action = pinned ? "pinned" : "unpinned",
+				      .model = locking->entries[index]->model,
+				      .source = pinned ? pinned->pinned : locking->uris[index],
+				      .revision = pinned ? pinned->revision : locking->entries[index]->revision_before,
+				      .files = files,
+				      .file_count = count};
+
+	for (size_t i = 0; i < count; i++) {
+		const struct ncm_lock_file *file = &pinned->files[i];
+
+		files[i] = (struct ncm_deed_file){.path = file->path, .size = file->size};
+		if (file->has_sha256)
+			files[i].sha256 = file->sha256;
+	}
+	ncm_emit(&locking->run->sink, &(struct ncm_event){.type = NCM_EVENT_DEED, .model = deed.model, .deed = &deed});
 }
 
 static int lock_all(struct locking *locking, struct ncm_error *err)
@@ -211,6 +237,8 @@ static int lock_all(struct locking *locking, struct ncm_error *err)
 	if (ncm_lock_save(run->lock, locking->uris, locking->uri_count, err) < 0)
 		return -1;
 	locking->drift->written = true;
+	for (size_t i = 0; i < locking->uri_count; i++)
+		tell_pin(locking, i);
 	return 0;
 }
 
@@ -221,17 +249,21 @@ struct ncm_drift *ncm_lock_update(const struct ncm_config *config, struct ncm_mo
 	const struct ncm_provision_options provision = {.update = options->update,
 							.allow_pickle = options->allow_pickle};
 	struct locking locking = {.options = options, .run = run_new(config, &provision, sink, err)};
+	size_t room;
 
 	if (!locking.run)
 		return NULL;
 	run_take_models(locking.run, models, count);
 	locking.drift = drift_new(locking.run);
-	locking.uris = ncm_calloc(locking.run->wanted_count + locking.run->lock->count + 1, sizeof *locking.uris);
+	room = locking.run->wanted_count + locking.run->lock->count + 1;
+	locking.uris = ncm_calloc(room, sizeof *locking.uris);
+	locking.entries = ncm_calloc(room, sizeof *locking.entries);
 	if (lock_all(&locking, err) < 0) {
 		ncm_drift_free(locking.drift);
 		locking.drift = NULL;
 	}
 	free(locking.uris);
+	free(locking.entries);
 	contents_free(locking.run, &locking.contents);
 	run_free(locking.run);
 	return locking.drift;

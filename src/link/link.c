@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+#include <ncmodel/log.h>
 #include <string.h>
 
 const char *ncm_link_state_name(enum ncm_link_state state)
@@ -55,6 +56,42 @@ static int look(struct work *work, struct ncm_error *err)
 	return ncm_interrupted() ? interrupted(work, err) : 0;
 }
 
+static bool was_done(enum ncm_link_state state)
+{
+	return state == NCM_LINK_REFLINK || state == NCM_LINK_HARDLINK || state == NCM_LINK_COPIED;
+}
+
+static void add_deed_files(const struct work *work, const struct file *file, struct ncm_deed_file **files,
+			   size_t *count)
+{
+	for (size_t i = 0; i < file->name_count; i++) {
+		const struct name *name = &file->names[i];
+
+		*NCM_PUSH(*files, *count) = (struct ncm_deed_file){.path = name->path,
+								   .store = work->places[name->place].store->id,
+								   .how = (char *)ncm_link_state_name(name->state),
+								   .size = (uint64_t)file->status.st_size,
+								   .sha256 = file->sha256};
+	}
+}
+
+/* What became of a group, if anything of it was changed. */
+static void tell_group(const struct work *work, const struct group *group)
+{
+	struct ncm_deed deed = {.action = work->options->unlink ? "unlinked" : "linked"};
+	NCM_AUTO_FREE struct ncm_deed_file *files = NULL;
+	bool changed = false;
+
+	for (size_t i = 0; i < group->count; i++) {
+		add_deed_files(work, group->files[i], &files, &deed.file_count);
+		for (size_t k = 0; k < group->files[i]->name_count; k++)
+			changed = changed || was_done(group->files[i]->names[k].state);
+	}
+	deed.files = files;
+	if (changed)
+		ncm_emit(work->sink, &(struct ncm_event){.type = NCM_EVENT_DEED, .deed = &deed});
+}
+
 static int act(struct work *work, struct ncm_error *err)
 {
 	int failed = 0;
@@ -68,6 +105,8 @@ static int act(struct work *work, struct ncm_error *err)
 		failed = groups_part(work, err);
 	for (size_t i = 0; i < work->group_count && !work->options->unlink && !ncm_interrupted(); i++)
 		group_join(work, &work->groups[i]);
+	for (size_t i = 0; i < work->group_count; i++)
+		tell_group(work, &work->groups[i]);
 	/* Without it models.json claims nothing wrong: files with another mtime are hashed again. */
 	if (claims_save(work, failed ? NULL : err) < 0)
 		return -1;

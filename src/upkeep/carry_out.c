@@ -7,6 +7,8 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/strings.h"
+#include "registry/deed.h"
 #include "registry/write.h"
 
 #include <errno.h>
@@ -138,12 +140,44 @@ static int plan_again(struct ncm_removal *removal, const struct locks *locks, st
 	return fresh ? 0 : -1;
 }
 
+/* With all its digests and sources: this is the last that is known of them. */
+static void tell_removed(const struct upkeep *upkeep, const char *model, const struct ncm_sink *sink)
+{
+	const struct ncm_reg_model *entry = ncm_registry_find(upkeep->registry, model);
+
+	if (entry)
+		registry_tell_deed(sink, "removed", entry);
+}
+
+/* The files that went: of a model, or (NULL) of none. */
+static void tell_deleted(const struct ncm_removal *removal, const char *model, const struct ncm_sink *sink)
+{
+	struct ncm_deed deed = {.action = "deleted", .model = model};
+	struct ncm_deed_file *files = NULL;
+
+	for (size_t i = 0; i < removal->count; i++) {
+		const struct ncm_removal_file *file = &removal->files[i];
+
+		if (file->state == NCM_REMOVAL_REMOVED && ncm_same_text(file->model, model))
+			*NCM_PUSH(files, deed.file_count) =
+			    (struct ncm_deed_file){.path = file->path,
+						   .store = file->store,
+						   .how = (char *)ncm_removal_kind_name(file->kind),
+						   .size = file->size};
+	}
+	deed.files = files;
+	if (deed.file_count > 0)
+		ncm_emit(sink, &(struct ncm_event){.type = NCM_EVENT_DEED, .model = model, .deed = &deed});
+	free(files);
+}
+
 /*
  * From here on the bytes are nobody's, and the note says so. It stays if models.json cannot be written: an error may
  * come after the new one has its name. Where the old one is still there, the note names files that are somebody's, and
  * gives no right to anything.
  */
-static int forget_models(const struct upkeep *upkeep, const struct locks *locks, char **note, struct ncm_error *err)
+static int forget_models(const struct upkeep *upkeep, const struct locks *locks, const struct ncm_sink *sink,
+			 char **note, struct ncm_error *err)
 {
 	const struct ncm_strings *models = &upkeep->removal->models;
 
@@ -151,8 +185,11 @@ static int forget_models(const struct upkeep *upkeep, const struct locks *locks,
 		return 0;
 	if (upkeep->removal->going > 0 && upkeep_note(upkeep, locks->notes, note, err) < 0)
 		return -1;
-	if (ncm_registry_remove(upkeep->registry->path, (const char *const *)models->items, models->count, err) == 0)
+	if (ncm_registry_remove(upkeep->registry->path, (const char *const *)models->items, models->count, err) == 0) {
+		for (size_t i = 0; i < models->count; i++)
+			tell_removed(upkeep, models->items[i], sink);
 		return 0;
+	}
 	ncm_error_hint(err,
 		       "run the same command again; if a model is not installed any more, `ncmodel gc` removes its "
 		       "files");
@@ -178,7 +215,8 @@ static int delete_all(struct upkeep *upkeep, const struct locks *locks, const st
 	struct deletion deletion = {.upkeep = upkeep, .sink = sink, .stopped = stopped};
 	NCM_AUTO_FREE char *note = NULL;
 
-	if (forget_models(upkeep, locks, &note, err) < 0 || (upkeep->request.collect && sync_registry(upkeep, err) < 0))
+	if (forget_models(upkeep, locks, sink, &note, err) < 0 ||
+	    (upkeep->request.collect && sync_registry(upkeep, err) < 0))
 		return -1;
 	for (enum rank rank = RANK_NAMES; rank <= RANK_BYTES; rank++)
 		upkeep_delete_rank(&deletion, rank);
@@ -187,6 +225,9 @@ static int delete_all(struct upkeep *upkeep, const struct locks *locks, const st
 		upkeep_delete_rank(&deletion, RANK_NOTES);
 	if (note && !deletion.failed && !ncm_interrupted())
 		unlinkat(locks->notes, note, 0);
+	for (size_t i = 0; i < upkeep->removal->models.count; i++)
+		tell_deleted(upkeep->removal, upkeep->removal->models.items[i], sink);
+	tell_deleted(upkeep->removal, NULL, sink);
 	upkeep_sum(upkeep->removal);
 	if (!ncm_interrupted())
 		return 0;

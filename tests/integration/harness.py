@@ -13,6 +13,7 @@ import sys
 import tempfile
 import unittest
 
+import schemas
 from hub import Hub, sha256
 
 SOURCE = os.environ.get("NCM_TEST_SOURCE") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -104,6 +105,8 @@ class Machine:
             raise
         if "Sanitizer" in process.err or "runtime error:" in process.err:
             raise AssertionError(process.err)
+        if schemas.AVAILABLE and process.returncode >= 0:
+            schemas.check_run(list(arguments), process.out, process.err)
         return process
 
     # the oracle

@@ -270,7 +270,7 @@ class CollectTest(UpkeepCase):
         usage = self.document("df")["data"]
         stores = {store["name"]: store for store in usage["stores"]}
         self.assertEqual(stores["ollama"]["on_disk"], on_disk(self.ollama_store()))
-        self.assertEqual({phase["name"]: phase["models"] for phase in usage["phases"]}, {"Phase 1 (high)": 2})
+        self.assertEqual({phase["name"]: phase["model_count"] for phase in usage["phases"]}, {"Phase 1 (high)": 2})
         self.assertEqual([case["name"] for case in usage["use_cases"]], ["General"])
         self.assertEqual(usage["freeable"], 0)  # its ctime says that it was put there just now
         before = on_disk(self.ollama_store())

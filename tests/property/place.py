@@ -61,6 +61,7 @@ class Place:
             "NCMODEL_ROOT": self.path(places.ROOT),
             "XDG_CONFIG_HOME": self.path(".config"), "NCMODEL_DATADIR": base.data, "NCMODEL_PROFILE": "mine",
             "NCMODEL_MANIFEST_DIR": os.path.join(base.scratch, "profiles"), "NCMODEL_RESERVE": "0", "HF_ENDPOINT": url,
+            "XDG_STATE_HOME": os.path.join(base.scratch, "state"),  # the log is nobody's model
             "NCMODEL_CIVITAI_ENDPOINT": url, "NCMODEL_OLLAMA_REGISTRY": url, "NO_PROXY": "127.0.0.1",
             "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "detect_leaks=0"),
         }

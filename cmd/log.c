@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+#include "command.h"
+
+#include "ui/clock.h"
+#include "ui/nearest.h"
+#include "ui/table.h"
+#include "ui/text.h"
+
+#include <ncmodel/log.h>
+#include <ncmodel/text.h>
+
+#include <string.h>
+#include <strings.h>
+
+enum {
+	LONGEST_PATH = 1024,
+};
+
+static bool is_about(const struct ncm_log_entry *entry, const char *name)
+{
+	if (entry->model && strcasecmp(entry->model, name) == 0)
+		return true;
+	for (size_t i = 0; i < entry->failure_count; i++) {
+		if (entry->failures[i].model && strcasecmp(entry->failures[i].model, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_chosen(const struct session *session, const struct ncm_log_entry *entry)
+{
+	const struct ncm_strings *names = &session->settings.operands;
+
+	for (size_t i = 0; i < names->count; i++) {
+		if (is_about(entry, names->items[i]))
+			return true;
+	}
+	return names->count == 0;
+}
+
+/* Also of models that are gone: only the log knows them. */
+static int check_name(const struct ncm_log_entries *entries, const char *name, struct ncm_error *err)
+{
+	struct nearest nearest = {.typed = name};
+
+	for (size_t i = 0; i < entries->count; i++) {
+		if (is_about(&entries->items[i], name))
+			return 0;
+		if (entries->items[i].model)
+			nearest_offer(&nearest, entries->items[i].model);
+	}
+	ncm_error_set(err, NCM_E_USAGE, "the log says nothing of \"%s\"", name);
+	if (nearest.best)
+		return ncm_error_hint(err, "did you mean `ncmodel log %s`?", nearest.best);
+	return ncm_error_hint(err, "`ncmodel log` shows all that it has");
+}
+
+static json_t *files_json(const struct ncm_log_entry *entry)
+{
+	json_t *files = json_array();
+
+	for (size_t i = 0; i < entry->file_count; i++) {
+		const struct ncm_deed_file *file = &entry->files[i];
+		json_t *object = json_object();
+
+		json_put_text(object, "path", file->path);
+		json_put_text(object, "store", file->store);
+		json_put_text(object, "how", file->how);
+		json_put_number(object, "size", file->size);
+		json_put(object, "sha256", json_digest(&file->sha256));
+		json_put_text(object, "source", file->source);
+		json_push(files, object);
+	}
+	return files;
+}
+
+static json_t *failures_json(const struct ncm_log_entry *entry)
+{
+	json_t *failures = json_array();
+
+	for (size_t i = 0; i < entry->failure_count; i++) {
+		json_t *object = json_object();
+
+		json_put_text(object, "code", entry->failures[i].code);
+		json_put_text(object, "message", entry->failures[i].message);
+		json_put_text(object, "model", entry->failures[i].model);
+		json_push(failures, object);
+	}
+	return failures;
+}
+
+static json_t *entry_json(const struct ncm_log_entry *entry)
+{
+	json_t *object = json_object();
+
+	json_put_text(object, "time", entry->time);
+	json_put_text(object, "run", entry->run);
+	json_put_text(object, "command", entry->command);
+	json_put_text(object, "action", entry->action);
+	json_put_text(object, "model", entry->model);
+	json_put_text(object, "source", entry->source);
+	json_put_text(object, "revision", entry->revision);
+	json_put_number(object, "exit_code", (uint64_t)entry->exit_code);
+	json_put(object, "files", files_json(entry));
+	json_put_number(object, "files_left_out", entry->left_out);
+	json_put(object, "errors", failures_json(entry));
+	return object;
+}
+
+static json_t *log_json(const struct session *session, const struct ncm_log_entries *entries)
+{
+	json_t *object = json_object();
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < entries->count; i++) {
+		if (is_chosen(session, &entries->items[i]))
+			json_push(array, entry_json(&entries->items[i]));
+	}
+	json_put_text(object, "path", entries->path);
+	json_put_number(object, "unreadable", entries->unreadable);
+	json_put(object, "entries", array);
+	return object;
+}
+
+/* "3 files, 4.1 GB from ollama:llama3.2:3b", or why it failed. The caller frees it. */
+static char *describe(const struct ncm_log_entry *entry)
+{
+	const size_t files = entry->file_count + entry->left_out;
+	const char *source = entry->source;
+	AUTO_FREE char *safe = NULL;
+	uint64_t bytes = 0;
+	char size[32];
+
+	if (entry->failure_count > 0)
+		return text_safe_long(entry->failures[0].message, LONGEST_PATH);
+	if (files == 0)
+		return entry->exit_code ? text_format("exit code %d", entry->exit_code)
+					: text_safe_long(source, LONGEST_PATH);
+	for (size_t i = 0; i < entry->file_count; i++) {
+		bytes += entry->files[i].size;
+		source = source ? source : entry->files[i].source;
+	}
+	safe = text_safe_long(source, LONGEST_PATH);
+	return text_format("%zu %s, %s%s%s%s", files, text_plural(files, "file", "files"), entry->left_out ? "> " : "",
+			   ncm_format_size(bytes, size, sizeof size), *safe ? " from " : "", safe);
+}
+
+static void add_file(const struct ncm_deed_file *file, struct table *table)
+{
+	AUTO_FREE char *path = text_safe_long(file->path, LONGEST_PATH);
+	AUTO_FREE char *how = text_safe(file->how);
+	char hex[NCM_SHA256_HEX + 1];
+	const bool known = !ncm_sha256_is_zero(&file->sha256);
+
+	table_line(table,
+		   text_format("    %s%s%s%s%s", how, *how ? "  " : "", path, known ? "  sha256:" : "",
+			       known ? ncm_sha256_hex(&file->sha256, hex) : ""),
+		   STYLE_DIM);
+}
+
+static void add_failure(const struct ncm_log_failure *failure, struct table *table)
+{
+	AUTO_FREE char *message = text_safe_long(failure->message, LONGEST_PATH);
+
+	table_line(table, text_format("    %s", message), STYLE_DIM);
+}
+
+/* What no model is named of is told by its first file. */
+static const char *subject(const struct ncm_log_entry *entry)
+{
+	if (entry->model)
+		return entry->model;
+	if (entry->failure_count > 0)
+		return entry->failures[0].model ? entry->failures[0].model : "";
+	return entry->file_count > 0 ? entry->files[0].path : "";
+}
+
+static void add_entry(const struct ncm_log_entry *entry, bool verbose, struct table *table)
+{
+	const bool failed = strcmp(entry->action, "failed") == 0;
+
+	table_cell(table, clock_local(entry->time));
+	table_foreign(table, entry->command);
+	table_styled(table, text_safe(entry->action), failed ? STYLE_BAD : STYLE_NONE);
+	table_foreign(table, subject(entry));
+	table_cell(table, describe(entry));
+	for (size_t i = 0; verbose && i < entry->file_count; i++)
+		add_file(&entry->files[i], table);
+	for (size_t i = 1; i < entry->failure_count; i++)
+		add_failure(&entry->failures[i], table);
+}
+
+static void print(const struct session *session, const struct ncm_log_entries *entries)
+{
+	struct table *table = table_new(0);
+
+	table_column(table, "TIME", 0);
+	table_column(table, "COMMAND", 0);
+	table_column(table, "WHAT", 0);
+	table_column(table, "MODEL", COLUMN_WHOLE);
+	table_column(table, "DETAIL", COLUMN_BELOW);
+	for (size_t i = 0; i < entries->count; i++) {
+		if (is_chosen(session, &entries->items[i]))
+			add_entry(&entries->items[i], session->settings.verbose > 0, table);
+	}
+	if (entries->count > 0)
+		table_print(table, stdout);
+	else
+		report_note(&session->report, "The log is empty: nothing was changed yet.");
+	table_free(table);
+}
+
+static void warn_of_unreadable(const struct session *session, const struct ncm_log_entries *entries)
+{
+	AUTO_FREE char *text = NULL;
+
+	if (entries->unreadable == 0)
+		return;
+	text = text_format("%zu %s of %s cannot be read and %s left out", entries->unreadable,
+			   text_plural(entries->unreadable, "line", "lines"), entries->path,
+			   text_plural(entries->unreadable, "is", "are"));
+	report_warning(&session->report, text);
+}
+
+static int run(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	const struct ncm_strings *names = &session->settings.operands;
+	struct ncm_log_entries *entries = NULL;
+	int failed = session_config(session, &err);
+
+	if (!failed)
+		entries = ncm_log_read(session->config, &err);
+	if (!entries)
+		return session_fail(session, &err);
+	for (size_t i = 0; i < names->count && !failed; i++)
+		failed = check_name(entries, names->items[i], &err);
+	warn_of_unreadable(session, entries);
+	if (!failed && session->report.json)
+		session->report.data = log_json(session, entries);
+	else if (!failed)
+		print(session, entries);
+	ncm_log_entries_free(entries);
+	return failed ? session_fail(session, &err) : 0;
+}
+
+static const char *const examples[] = {
+    "ncmodel log",
+    "what was done on this machine, the newest last",
+    "ncmodel log llama3.2-3b -v",
+    "when a model came, from where, its files with their digests",
+    "ncmodel log --json | jq '.data.entries[-1]'",
+    "the last entry, for a program",
+    NULL,
+};
+
+const struct command command_log = {
+    .name = "log",
+    .summary = "Show what was changed, when and by which command",
+    .arguments = "[MODEL...]",
+    .operands = OPERANDS_MODELS,
+    .description =
+	"Every model that pull or adopt registered, that verify --repair mended, that rm took out, every file that rm "
+	"or gc deleted, every group of files that link made one, every pin that lock wrote: with time, digests and "
+	"sources, and why such a command failed. The newest comes last; times are local, in --json RFC 3339 UTC. With "
+	"-v each file is told. Queries of addresses and tokens are never in it.\n\n"
+	"It is $XDG_STATE_HOME/ncmodel/log.jsonl (~/.local/state), one JSON object a line, for its owner alone. At 4 "
+	"MiB it becomes log.jsonl.1, and the one before that goes. That it cannot be written is a warning, and fails "
+	"no command.",
+    .examples = examples,
+    .run = run,
+};
