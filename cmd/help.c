@@ -125,6 +125,7 @@ void help_overview(FILE *out)
 	      "  ncmodel list --by-usecase       what is installed\n",
 	      out);
 	print_group(&options_selection, out);
+	print_group(&options_placing, out);
 	print_group(&options_global, out);
 	heading("Exit codes", out);
 	print_topics(topics_exit, 18, out);

@@ -152,7 +152,7 @@ const struct command command_lock = {
     .arguments = "[MODEL...]",
     .operands = OPERANDS_MODELS,
     .stops_in_order = true,
-    .groups = {&own_group, &drift_asking, &options_selection},
+    .groups = {&own_group, &drift_asking, &options_selection, &options_placing},
     .description =
 	"Looks every chosen model up at its source and writes revisions, sizes and digests into the lock, without "
 	"fetching content. What is pinned already is left alone; with --update it is looked up anew, and what "

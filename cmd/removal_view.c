@@ -180,16 +180,18 @@ static void print_table(const struct session *session, const struct ncm_removal 
 	table_free(table);
 }
 
-/* "2 models, 14.2 GB given back": the caller frees it. */
-static char *summary(const struct ncm_removal *removal)
+/* "2 models (--phase 3), 14.2 GB given back": the caller frees it. */
+static char *summary(const struct session *session, const struct ncm_removal *removal)
 {
 	const size_t files = removal->going + removal->removed;
+	AUTO_FREE char *chosen = session_selectors(session);
 	char size[32];
 
 	ncm_format_size(removal->freed, size, sizeof size);
 	if (removal->models.count > 0)
-		return text_format("%zu %s, %s given back", removal->models.count,
-				   text_plural(removal->models.count, "model", "models"), size);
+		return text_format("%zu %s%s%s%s, %s given back", removal->models.count,
+				   text_plural(removal->models.count, "model", "models"), *chosen ? " (" : "", chosen,
+				   *chosen ? ")" : "", size);
 	return text_format("%zu %s, %s given back", files, text_plural(files, "file", "files"), size);
 }
 
@@ -220,7 +222,7 @@ static int interrupted(struct session *session)
 /* Whether to go on; if not, *exit_code is the command's. */
 static bool confirm(struct session *session, const struct ncm_removal *removal, int *exit_code)
 {
-	AUTO_FREE char *what = summary(removal);
+	AUTO_FREE char *what = summary(session, removal);
 	AUTO_FREE char *question = text_format("Remove %s?", what);
 	enum answer answer;
 
@@ -278,7 +280,7 @@ static int report_failures(struct session *session, const struct ncm_removal *re
 /* `shown`: the table stands above the question already. */
 static void print_result(const struct session *session, const struct ncm_removal *removal, const char *verb, bool shown)
 {
-	AUTO_FREE char *what = summary(removal);
+	AUTO_FREE char *what = summary(session, removal);
 
 	if (session->report.json || session->settings.quiet)
 		return;

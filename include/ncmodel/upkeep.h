@@ -54,7 +54,7 @@ struct ncm_removal {
 	struct ncm_removal_file *files;
 	size_t count;
 	struct ncm_strings models;   /* ids whose entries go (rm) */
-	struct ncm_strings warnings; /* what could not be judged, and so stays */
+	struct ncm_strings warnings; /* what could not be judged, and so stays; what goes and other profiles have */
 	/* What could not be read, so that the list is not all there is; and what could not be made durable. Whoever
 	 * tells of the result tells of these as errors. */
 	struct ncm_strings failures;
@@ -65,17 +65,17 @@ struct ncm_removal {
 };
 
 struct ncm_remove_options {
-	const char *const *names; /* ids, names, or sources spelled out, as ncm_registry_select takes them */
-	size_t count;
+	const struct ncm_selector *selector; /* which models, as ncm_registry_select takes it; borrowed for the call */
+	bool all;   /* a selector that leaves everything open chooses all models; else it is USAGE */
 	bool force; /* files that changed since they were registered, too */
 };
 /*
- * What removing these registered models deletes: their files that no other registered model and no Ollama manifest or
- * Hugging Face snapshot uses. What was registered as a link is the link. What lies outside every store stays, and so
+ * What removing the chosen registered models deletes: their files that no other registered model and no Ollama manifest
+ * or Hugging Face snapshot uses. What was registered as a link is the link. What lies outside every store stays, and so
  * does what the owner of models.json could not remove himself: its paths are claims. Folders that become empty go with
  * them; the layout's own stay. What the lock file pins stays pinned. `config` is borrowed until ncm_removal_free.
- * Writes nothing. Classes USAGE (a name that no installed model has, with the nearest), REGISTRY, MANIFEST, IO (a file
- * that this user may not delete, a cache that cannot be read).
+ * Writes nothing. Classes USAGE (nothing chosen, or what no installed model has, with the nearest), REGISTRY,
+ * MANIFEST, IO (a file that this user may not delete, a cache that cannot be read).
  */
 struct ncm_removal *ncm_remove_plan(const struct ncm_config *config, const struct ncm_remove_options *options,
 				    struct ncm_error *err);

@@ -211,6 +211,18 @@ static int keep_phases(unsigned phases, struct ncm_traits *traits, size_t count,
 	return ncm_error_set(err, NCM_E_USAGE, "--phase leaves no %smodel", which);
 }
 
+bool ncm_selector_filters(const struct ncm_selector *selector)
+{
+	return selector->phases != 0 || selector->profiles.count > 0 || selector->priorities.count > 0 ||
+	       selector->use_cases.count > 0 || selector->tags.count > 0 || selector->sources.count > 0 ||
+	       selector->stores.count > 0;
+}
+
+bool ncm_selector_is_open(const struct ncm_selector *selector)
+{
+	return selector->names.count == 0 && !selector->variant && !ncm_selector_filters(selector);
+}
+
 int ncm_filter(const struct ncm_selector *selector, struct ncm_traits *traits, size_t count, const char *which,
 	       struct ncm_error *err)
 {

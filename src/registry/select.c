@@ -85,13 +85,6 @@ static int unknown_name(const struct ncm_registry *registry, const char *word, s
 	return -1;
 }
 
-static bool has_filters(const struct ncm_selector *selector)
-{
-	return selector->phases != 0 || selector->profiles.count > 0 || selector->priorities.count > 0 ||
-	       selector->use_cases.count > 0 || selector->tags.count > 0 || selector->sources.count > 0 ||
-	       selector->stores.count > 0;
-}
-
 static int filter(const struct ncm_registry *registry, const struct ncm_selector *selector, bool *kept,
 		  struct ncm_error *err)
 {
@@ -117,7 +110,7 @@ static int keep(const struct ncm_registry *registry, const struct ncm_selector *
 		return 0;
 	if (keep_named(registry, &selector->names, kept, &unknown, err) < 0)
 		return unknown ? unknown_name(registry, unknown, err) : -1;
-	if (has_filters(selector) && filter(registry, selector, kept, err) < 0)
+	if (ncm_selector_filters(selector) && filter(registry, selector, kept, err) < 0)
 		return -1;
 	return keep_variant(registry, selector->variant, kept, err);
 }

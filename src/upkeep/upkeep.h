@@ -40,9 +40,11 @@ struct request {
 	const struct ncm_config *config;
 	bool collect; /* gc */
 	struct ncm_gc_options gc;
-	struct ncm_strings names; /* rm */
+	const struct ncm_selector *selector; /* rm; not of a plan that is made again */
+	bool all;                            /* rm: a selector that leaves everything open is meant so */
 	bool force;
-	bool again; /* the names are ids that were there when the plan was made first */
+	bool again;
+	struct ncm_strings names; /* when the plan is made again: the ids that were there at first */
 };
 
 struct upkeep {
