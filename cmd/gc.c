@@ -78,6 +78,7 @@ const struct command command_gc = {
 	"so is what --force and repairs replaced: that goes with --replaced alone.\n\n"
 	"A note of a removal that was cut short is believed only of files that its owner could remove himself, and "
 	"what lies outside every store is never removed. Ends with 1 if something could not be read.\n\n"
+	"What only waits for its age is told: how much, and until when.\n\n"
 	"Asks on a terminal; elsewhere -y is needed, unless there is nothing to remove.",
     .examples = examples,
     .run = run,

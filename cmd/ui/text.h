@@ -36,6 +36,10 @@ size_t text_width(const char *text);
 /* The text in at most `width` columns, its middle replaced by "…" when it is wider. The caller frees the result. */
 char *text_shorten(const char *text, size_t width);
 
+/* Seconds since 1970 as local time, "2026-11-29 14:05", and as RFC 3339 UTC. The caller frees the result. */
+char *text_time(int64_t seconds);
+char *text_time_utc(int64_t seconds);
+
 /* "model" or "models". */
 const char *text_plural(uint64_t count, const char *one, const char *many);
 
