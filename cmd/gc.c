@@ -23,11 +23,13 @@ static int run(struct session *session)
 
 	if (settings->keep_partial && settings->all) {
 		ncm_error_set(&err, NCM_E_USAGE, "--keep-partial and --all contradict each other");
+		ncm_error_hint(&err, "leave out one of them");
 		return session_fail(session, &err);
 	}
 	if (settings->replaced && (settings->keep_partial || settings->all || settings->min_age.given)) {
 		ncm_error_set(&err, NCM_E_USAGE,
 			      "--replaced removes what was replaced and nothing else: it goes alone");
+		ncm_error_hint(&err, "`ncmodel gc --replaced` removes that, `ncmodel gc` without it the rest");
 		return session_fail(session, &err);
 	}
 	if (session_config(session, &err) < 0)

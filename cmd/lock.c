@@ -13,9 +13,11 @@ static int check_options(const struct session *session, struct ncm_error *err)
 {
 	const struct settings *settings = &session->settings;
 
-	if (settings->lock_check && (settings->lock_update || settings->lock_prune || settings->dry_run))
-		return ncm_error_set(err, NCM_E_USAGE,
-				     "--check writes nothing: it goes with none of --update, --prune and --dry-run");
+	if (settings->lock_check && (settings->lock_update || settings->lock_prune || settings->dry_run)) {
+		ncm_error_set(err, NCM_E_USAGE,
+			      "--check writes nothing: it goes with none of --update, --prune and --dry-run");
+		return ncm_error_hint(err, "leave --check out, or the others");
+	}
 	if (settings->lock_prune && session_selects(session)) {
 		ncm_error_set(err, NCM_E_USAGE, "--prune looks at the whole lock, and a selector chooses a part");
 		return ncm_error_hint(err, "leave out one of them");

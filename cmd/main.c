@@ -99,7 +99,7 @@ static int take_option(struct session *session, char *const *argv, int *at, stru
 	} else if (command_with(argv[first])) {
 		ncm_error_hint(err, "options of a command come after it: ncmodel COMMAND %s", argv[first]);
 	} else if (!err->hint) {
-		ncm_error_hint(err, "`ncmodel help` lists the commands");
+		ncm_error_hint(err, "`ncmodel help` lists the commands and the options of all of them");
 	}
 	return -1;
 }

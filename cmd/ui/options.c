@@ -73,7 +73,7 @@ static int check_word(const struct option *option, const char *value, struct ncm
 		if (strlen(value) == length && strncmp(word, value, length) == 0)
 			return 0;
 	}
-	bad_value(option, value, "one of its words", err);
+	bad_value(option, value, "one of the words that it takes", err);
 	return ncm_error_hint(err, "choose from: %s", option->words);
 }
 
@@ -90,7 +90,8 @@ static int take_words(const struct option *option, const char *value, struct ncm
 		words_add(words, word);
 		value += length;
 		if (*value == ',' && *++value == '\0')
-			return bad_value(option, "", "a word after the last comma", err);
+			return ncm_error_set(err, NCM_E_USAGE, "--%s: there is no word after the last comma",
+					     option->name);
 	}
 	return words->count ? 0 : bad_value(option, "", "a word", err);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ui/session.h"
 
+#include "ui/given.h"
 #include "ui/progress.h"
 #include "ui/text.h"
 
@@ -92,6 +93,8 @@ int session_config(struct session *session, struct ncm_error *err)
 {
 	if (session->config)
 		return 0;
+	if (given_check(&session->settings, err) < 0)
+		return -1;
 	session->config = ncm_config_load(session->settings.config, err);
 	if (!session->config)
 		return -1;
@@ -205,8 +208,10 @@ int session_selector_from(struct session *session, size_t first, struct ncm_erro
 		return ncm_error_hint(err, "leave out one of them");
 	}
 	for (size_t i = first; i < settings->operands.count; i++) {
-		if (!*settings->operands.items[i])
-			return ncm_error_set(err, NCM_E_USAGE, "a model's name is empty");
+		if (!*settings->operands.items[i]) {
+			ncm_error_set(err, NCM_E_USAGE, "a model's name is empty");
+			return ncm_error_hint(err, "`ncmodel list -q` and `ncmodel list --available -q` print the ids");
+		}
 		words_add(&settings->selector.names, settings->operands.items[i]);
 	}
 	for (size_t i = 0; i < settings->profiles.count; i++)

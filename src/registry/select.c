@@ -61,7 +61,8 @@ static int keep_variant(const struct ncm_registry *registry, const char *variant
 	}
 	if (!variant || any)
 		return 0;
-	return ncm_error_set(err, NCM_E_USAGE, "--variant %s leaves no installed model", variant);
+	ncm_error_set(err, NCM_E_USAGE, "--variant %s leaves no installed model", variant);
+	return ncm_error_hint(err, "`ncmodel show NAME` tells the variant that was taken");
 }
 
 static struct ncm_traits *all_traits(const struct ncm_registry *registry)

@@ -82,9 +82,10 @@ static int add_target(struct run *run, size_t index, const struct ncm_target *ta
 	char *relative;
 	char blob[80];
 
-	if (!store)
-		return ncm_error_set(err, NCM_E_USAGE, "%s: the layout \"%s\" has no store \"%s\"",
-				     model_id(run, wanted), run->layout->name, target->store);
+	if (!store) {
+		ncm_layout_lacks(run->layout, target->store, err);
+		return ncm_error_wrap(err, "%s", model_id(run, wanted));
+	}
 	if (content->kind == CONTENT_BLOB || content->kind == CONTENT_MANIFEST) {
 		if (store->kind != NCM_STORE_OLLAMA)
 			return ncm_error_set(err, NCM_E_USAGE, "%s: store \"%s\" is not an Ollama store",
