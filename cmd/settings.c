@@ -52,7 +52,8 @@ static const struct option selection[] = {
 
 static const struct option placing[] = {
     {0, "to", OPTION_TEXT, AT(selector.to), .argument = "STORE[/FOLDER]",
-     .help = "where the sources spelled out go; a file name may follow, without a folder as STORE//NAME"},
+     .help = "where the sources spelled out go; a file name may follow (of a whole repository: its folder, else called "
+	     "as the repository), without a folder as STORE//NAME"},
     {.name = NULL},
 };
 
