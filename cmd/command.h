@@ -21,7 +21,7 @@ struct command {
 	enum command_operands operands;
 	bool stops_in_order;                  /* long work: signals end it in order */
 	bool changes;                         /* something on disk: a failure is told in the log */
-	const struct option_group *groups[4]; /* beside the global options; ends with NULL */
+	const struct option_group *groups[5]; /* beside the global options; ends with NULL */
 	const char *description;              /* paragraphs with an empty line between */
 	const char *const *examples;          /* pairs of a command line and what it does; ends with NULL */
 	int (*run)(struct session *session);  /* the exit code; errors have been reported */

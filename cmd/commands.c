@@ -45,9 +45,9 @@ const struct topic topics_exit[] = {
     {"9", "Not enough disk space; nothing was written."},
     {"10", "A checksum or size differs from what is pinned or published."},
     {"11", "Refused by policy: pickle, a foreign file, unpinned with --locked."},
-    {"12", "It does not fit."},
+    {"12", "Reserved for: it does not fit. Nothing ends so yet."},
     {"13", "Another ncmodel holds the store (--no-wait)."},
-    {"14", "The runtime cannot be reached."},
+    {"14", "Reserved for: the runtime cannot be reached. Nothing ends so yet."},
     {"129, 130, 143", "Interrupted by SIGHUP, SIGINT or SIGTERM; the same command goes on."},
     {NULL, NULL},
 };

@@ -300,6 +300,7 @@ static int run(struct session *session)
 		fclose(out);
 	if (failed) {
 		ncm_error_set(&err, NCM_E_USAGE, "completion: name one shell: bash, zsh or fish");
+		ncm_error_hint(&err, "for example `ncmodel completion bash`");
 		return session_fail(session, &err);
 	}
 	session->report.data = json_object();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
 
+#include "removal_view.h"
 #include "ui/table.h"
 #include "ui/text.h"
 
@@ -56,6 +57,10 @@ static json_t *usage_json(const struct ncm_usage *usage)
 	json_put_number(object, "on_disk", usage->on_disk);
 	json_put_number(object, "saved_by_links", usage->saved_by_links);
 	json_put_number(object, "freeable", usage->freeable);
+	json_put(object, "waiting", waiting_json(&usage->waiting));
+	json_put_number(object, "unnamed", usage->unnamed);
+	json_put_number(object, "unnamed_registered", usage->unnamed_registered);
+	json_put(object, "unnamed_models", json_words(&usage->unnamed_models));
 	json_put_number(object, "partial", usage->partial);
 	json_put_number(object, "replaced", usage->replaced);
 	json_put(object, "failures", json_words(&usage->failures));
@@ -108,6 +113,30 @@ static void print_disks(const struct ncm_usage *usage)
 	}
 }
 
+static void print_unnamed(const struct ncm_usage *usage)
+{
+	const struct ncm_strings *models = &usage->unnamed_models;
+	AUTO_FREE char *names = words_join(models, ", ");
+	char size[32];
+
+	if (usage->unnamed > 0)
+		printf("Blobs that no manifest or snapshot names any more, as a tag that moved leaves them, take %s.\n",
+		       ncm_format_size(usage->unnamed, size, sizeof size));
+	if (usage->unnamed_registered > 0)
+		printf("%s of that is still registered for %s: `ncmodel rm` of %s and a new pull give it back.\n",
+		       ncm_format_size(usage->unnamed_registered, size, sizeof size), names,
+		       text_plural(models->count, "it", "them"));
+}
+
+static void print_waiting(const struct ncm_waiting *waiting)
+{
+	AUTO_FREE char *until = waiting_until(waiting);
+	char size[32];
+
+	printf("It leaves %s alone that changed lately: %s.\n", ncm_format_size(waiting->bytes, size, sizeof size),
+	       until);
+}
+
 static void print_usage(const struct ncm_usage *usage)
 {
 	char size[32], disk[32];
@@ -125,8 +154,11 @@ static void print_usage(const struct ncm_usage *usage)
 	if (usage->replaced > 0)
 		printf("What was replaced takes %s; `ncmodel gc --replaced` names it and gives it back.\n",
 		       ncm_format_size(usage->replaced, size, sizeof size));
+	print_unnamed(usage);
 	if (usage->freeable > 0)
 		printf("`ncmodel gc` would give back %s.\n", ncm_format_size(usage->freeable, size, sizeof size));
+	if (usage->waiting.count > 0)
+		print_waiting(&usage->waiting);
 	printf("Total: %zu %s, %s, %s on disk.\n", usage->models, text_plural(usage->models, "model", "models"),
 	       ncm_format_size(usage->bytes, size, sizeof size), ncm_format_size(usage->on_disk, disk, sizeof disk));
 }
@@ -184,7 +216,9 @@ const struct command command_df = {
 	"Space by store, by phase and by use case; a model is in several use cases. SIZE is what the files add up "
 	"to, ON DISK what they take, each file once however many names it has. The first table counts all that lies "
 	"in the stores' folders for models, registered or not; the others count registered models. Bytes that "
-	"reflinks share count for each copy: no file system tells. Only names and sizes are looked at. Ends with 1 if "
+	"reflinks share count for each copy: no file system tells. What a tag that moved left behind, blobs that "
+	"nothing names any more, is told, and what of it `gc` "
+	"would give back now or later. Only names and sizes are looked at. Ends with 1 if "
 	"something could not be read; \">\" stands before numbers that it is missing from.",
     .examples = examples,
     .run = run,

@@ -160,7 +160,7 @@ const struct command command_diff = {
     .arguments = "[MODEL...]",
     .operands = OPERANDS_MODELS,
     .stops_in_order = true,
-    .groups = {&own_group, &options_selection},
+    .groups = {&own_group, &options_selection, &options_placing},
     .description =
 	"Says of each chosen model whether the lock pins what the manifest wants and the disk holds what the lock "
 	"pins. No source is asked: what upstream has, `ncmodel outdated` tells.\n\n"

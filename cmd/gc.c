@@ -23,11 +23,13 @@ static int run(struct session *session)
 
 	if (settings->keep_partial && settings->all) {
 		ncm_error_set(&err, NCM_E_USAGE, "--keep-partial and --all contradict each other");
+		ncm_error_hint(&err, "leave out one of them");
 		return session_fail(session, &err);
 	}
 	if (settings->replaced && (settings->keep_partial || settings->all || settings->min_age.given)) {
 		ncm_error_set(&err, NCM_E_USAGE,
 			      "--replaced removes what was replaced and nothing else: it goes alone");
+		ncm_error_hint(&err, "`ncmodel gc --replaced` removes that, `ncmodel gc` without it the rest");
 		return session_fail(session, &err);
 	}
 	if (session_config(session, &err) < 0)
@@ -79,6 +81,7 @@ const struct command command_gc = {
 	"so is what --force and repairs replaced: that goes with --replaced alone.\n\n"
 	"A note of a removal that was cut short is believed only of files that its owner could remove himself, and "
 	"what lies outside every store is never removed. Ends with 1 if something could not be read.\n\n"
+	"What only waits for its age is told: how much, and until when.\n\n"
 	"Asks on a terminal; elsewhere -y is needed, unless there is nothing to remove.",
     .examples = examples,
     .run = run,

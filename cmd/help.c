@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
 
+#include "ui/nearest.h"
 #include "ui/style.h"
 #include "ui/table.h"
 #include "ui/text.h"
@@ -125,10 +126,32 @@ void help_overview(FILE *out)
 	      "  ncmodel list --by-usecase       what is installed\n",
 	      out);
 	print_group(&options_selection, out);
+	print_group(&options_placing, out);
 	print_group(&options_global, out);
 	heading("Exit codes", out);
 	print_topics(topics_exit, 18, out);
 	fputs("\nMore: ncmodel help COMMAND, ncmodel help environment, ncmodel help files, man ncmodel\n", out);
+}
+
+/* As command_find, with the nearest of what help explains. */
+static const struct command *find_command(const char *name, struct ncm_error *err)
+{
+	static const char *const topics[] = {"exit-codes", "environment", "files"};
+	const struct command *command = command_find(name, err);
+	struct nearest nearest = {.typed = name};
+
+	if (command)
+		return command;
+	for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
+		nearest_offer(&nearest, topics[i]);
+	for (const struct command *const *each = commands; *each; each++)
+		nearest_offer(&nearest, (*each)->name);
+	ncm_error_set(err, NCM_E_USAGE, "there is no command or topic \"%s\"", name);
+	if (nearest.best)
+		ncm_error_hint(err, "did you mean `ncmodel help %s`?", nearest.best);
+	else
+		ncm_error_hint(err, "`ncmodel help` lists the commands");
+	return NULL;
 }
 
 static int print_topic(const char *name, FILE *out, struct ncm_error *err)
@@ -142,7 +165,7 @@ static int print_topic(const char *name, FILE *out, struct ncm_error *err)
 	} else if (strcmp(name, "files") == 0) {
 		print_topics(topics_files, 6, out);
 	} else {
-		command = command_find(name, err);
+		command = find_command(name, err);
 		if (!command)
 			return -1;
 		help_command(command, out);

@@ -13,9 +13,11 @@ static int check_options(const struct session *session, struct ncm_error *err)
 {
 	const struct settings *settings = &session->settings;
 
-	if (settings->lock_check && (settings->lock_update || settings->lock_prune || settings->dry_run))
-		return ncm_error_set(err, NCM_E_USAGE,
-				     "--check writes nothing: it goes with none of --update, --prune and --dry-run");
+	if (settings->lock_check && (settings->lock_update || settings->lock_prune || settings->dry_run)) {
+		ncm_error_set(err, NCM_E_USAGE,
+			      "--check writes nothing: it goes with none of --update, --prune and --dry-run");
+		return ncm_error_hint(err, "leave --check out, or the others");
+	}
 	if (settings->lock_prune && session_selects(session)) {
 		ncm_error_set(err, NCM_E_USAGE, "--prune looks at the whole lock, and a selector chooses a part");
 		return ncm_error_hint(err, "leave out one of them");
@@ -153,7 +155,7 @@ const struct command command_lock = {
     .operands = OPERANDS_MODELS,
     .stops_in_order = true,
     .changes = true,
-    .groups = {&own_group, &drift_asking, &options_selection},
+    .groups = {&own_group, &drift_asking, &options_selection, &options_placing},
     .description =
 	"Looks every chosen model up at its source and writes revisions, sizes and digests into the lock, without "
 	"fetching content. What is pinned already is left alone; with --update it is looked up anew, and what "

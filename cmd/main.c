@@ -31,24 +31,61 @@ static bool is_option(const char *argument)
 	return argument[0] == '-' && argument[1] != '\0';
 }
 
-/* An option that some command knows, given before any command. */
-static bool some_command_takes(char *const *argv)
+static bool groups_know(const struct option_group *const *groups, const char *argument)
 {
-	for (const struct command *const *command = commands; *command; command++) {
-		struct settings ignored = {0};
-		int at = 0;
-		const bool takes = options_take((*command)->groups, &ignored, argv, &at, NULL) == 0;
+	if (argument[1] == '-')
+		return options_find(groups, argument + 2, strcspn(argument + 2, "=")) != NULL;
+	return options_find_letter(groups, argument[1]) != NULL;
+}
 
-		settings_free(&ignored);
-		if (takes)
-			return true;
+/* The first command that knows an option, or NULL. */
+static const struct command *command_with(const char *argument)
+{
+	const struct command *const *command = commands;
+
+	while (*command && !groups_know((*command)->groups, argument))
+		command++;
+	return *command;
+}
+
+/* "plan, pull, …": the commands that take selectors. The caller frees it. */
+static char *choosing_commands(void)
+{
+	struct ncm_strings names = {0};
+	char *list;
+
+	for (const struct command *const *command = commands; *command; command++) {
+		if (groups_know((*command)->groups, "--phase"))
+			words_add(&names, (*command)->name);
 	}
-	return false;
+	list = words_join(&names, ", ");
+	ncm_strings_free(&names);
+	return list;
+}
+
+/* Says of an option that the command does not know which one does. */
+static void say_whose(const struct command *command, const char *argument, struct ncm_error *err)
+{
+	static const struct option_group *const selectors[] = {&options_selection, NULL};
+	const struct command *other = command_with(argument);
+	AUTO_FREE char *commands_that_choose = choosing_commands();
+	const int length = (int)strcspn(argument, "=");
+
+	if (argument[1] == '-' && groups_know(selectors, argument) && !groups_know(command->groups, "--phase")) {
+		ncm_error_set(err, NCM_E_USAGE, "%s chooses no models, so it takes no %.*s", command->name, length,
+			      argument);
+		ncm_error_hint(err, "selectors are for %s", commands_that_choose);
+	} else if (argument[1] == '-' && other) {
+		ncm_error_hint(err, "%.*s is an option of %s; `ncmodel help %s` lists those of %s", length, argument,
+			       other->name, command->name, command->name);
+	} else if (!err->hint) {
+		ncm_error_hint(err, "`ncmodel help %s` lists its options", command->name);
+	}
 }
 
 static int take_option(struct session *session, char *const *argv, int *at, struct ncm_error *err)
 {
-	const struct option_group *groups[6] = {&options_global};
+	const struct option_group *groups[7] = {&options_global};
 	const int first = *at;
 
 	for (size_t i = 0; session->command && session->command->groups[i]; i++)
@@ -56,12 +93,14 @@ static int take_option(struct session *session, char *const *argv, int *at, stru
 	if (options_take(groups, &session->settings, argv, at, err) == 0)
 		return 0;
 	if (session->command) {
-		if (!err->hint)
+		if (!groups_know(groups, argv[first]))
+			say_whose(session->command, argv[first], err);
+		else if (!err->hint)
 			ncm_error_hint(err, "`ncmodel help %s` lists its options", session->command->name);
-	} else if (some_command_takes(argv + first)) {
+	} else if (command_with(argv[first])) {
 		ncm_error_hint(err, "options of a command come after it: ncmodel COMMAND %s", argv[first]);
 	} else if (!err->hint) {
-		ncm_error_hint(err, "`ncmodel help` lists the commands");
+		ncm_error_hint(err, "`ncmodel help` lists the commands and the options of all of them");
 	}
 	return -1;
 }

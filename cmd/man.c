@@ -144,7 +144,7 @@ static void put_command(const struct command *command, FILE *out)
 	for (size_t i = 0; command->groups[i]; i++) {
 		if (command->groups[i] == &options_selection)
 			fputs(".PP\nTakes the selectors below.\n", out);
-		else
+		else if (command->groups[i] != &options_placing)
 			put_options(command->groups[i], out);
 	}
 }
@@ -185,6 +185,7 @@ void man_print(FILE *out)
 	      "Selectors of several kinds must all hold; words of one kind are alternatives.\n",
 	      out);
 	put_options(&options_selection, out);
+	put_options(&options_placing, out);
 	fputs(".SH OPTIONS\nThese stand before or after the command.\n", out);
 	put_options(&options_global, out);
 	fputs(".SH EXIT STATUS\n", out);

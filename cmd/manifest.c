@@ -2,6 +2,7 @@
 #include "manifest.h"
 
 #include "command.h"
+#include "ui/text.h"
 
 #include <string.h>
 
@@ -15,14 +16,29 @@ static const struct {
     {"init", manifest_init},
 };
 
+/* The selectors are dump's; --phase is of the manifest elsewhere, and --profile may say where to look. */
+static int check_selectors(const struct session *session, const char *action, struct ncm_error *err)
+{
+	const bool takes_phase = strcmp(action, "check") != 0;
+	AUTO_FREE char *selectors = session_filters(session, takes_phase);
+
+	if (strcmp(action, "dump") == 0 || !*selectors)
+		return 0;
+	ncm_error_set(err, NCM_E_USAGE, "manifest %s chooses no models, so it takes no %s", action, selectors);
+	return ncm_error_hint(err, "of what can be done with a manifest, selectors are for `ncmodel manifest dump`");
+}
+
 static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 	const struct ncm_strings *operands = &session->settings.operands;
 
 	for (size_t i = 0; operands->count > 0 && i < sizeof actions / sizeof *actions; i++) {
-		if (strcmp(actions[i].name, operands->items[0]) == 0)
-			return actions[i].run(session);
+		if (strcmp(actions[i].name, operands->items[0]) != 0)
+			continue;
+		if (check_selectors(session, actions[i].name, &err) < 0)
+			return session_fail(session, &err);
+		return actions[i].run(session);
 	}
 	if (operands->count > 0)
 		ncm_error_set(&err, NCM_E_USAGE, "manifest: \"%s\" is not something to do with a manifest",
@@ -65,7 +81,7 @@ const struct command command_manifest = {
     .arguments = "check FILE... | dump [MODEL...] | import FILE | init NAME",
     .words = "check dump import init",
     .operands = OPERANDS_FILES,
-    .groups = {&own_group, &options_selection},
+    .groups = {&own_group, &options_selection, &options_placing},
     .description =
 	"check: tells all faults of all files in one go, each as FILE:LINE: JSON path: reason.\n\n"
 	"dump: prints a manifest of what models.json has, every file pinned by size and SHA-256. Models are chosen "

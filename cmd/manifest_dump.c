@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "manifest.h"
 
-#include "ui/text.h"
-
 int manifest_dump(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	struct settings *settings = &session->settings;
 	struct ncm_draft_options options;
 	struct ncm_draft *draft;
 	int exit_code;
 
-	for (size_t i = 1; i < settings->operands.count; i++)
-		words_add(&settings->selector.names, settings->operands.items[i]);
-	if (manifest_draft_options(session, &options, &err) < 0)
+	if (session_selector_from(session, 1, &err) < 0 || manifest_draft_options(session, &options, &err) < 0)
 		return session_fail(session, &err);
 	draft = manifest_draft_installed(session, &options, &err);
 	if (!draft)

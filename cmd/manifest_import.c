@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "manifest.h"
 
+#include "ui/given.h"
 #include "ui/text.h"
 
 #include <errno.h>
@@ -90,6 +91,9 @@ int manifest_import(struct session *session)
 
 	if (settings->operands.count != 2)
 		return manifest_usage(session, "import FILE");
+	if (strcmp(settings->operands.items[1], "-") != 0 &&
+	    given_file("manifest import", settings->operands.items[1], &err) < 0)
+		return session_fail(session, &err);
 	if (session_config(session, &err) < 0 || manifest_draft_options(session, &options, &err) < 0)
 		return session_fail(session, &err);
 	options.to = settings->selector.to;

@@ -49,7 +49,7 @@ const struct command command_plan = {
     .arguments = "[MODEL...]",
     .operands = OPERANDS_MODELS,
     .stops_in_order = true,
-    .groups = {&own_group, &options_planning, &options_selection},
+    .groups = {&own_group, &options_planning, &options_selection, &options_placing},
     .description =
 	"Looks every chosen model up at its source and shows what a pull would do; it writes nothing.\n\n"
 	"Marks: + fetch, = already there, ~ resume or replace, > place without fetching, ! cannot be "

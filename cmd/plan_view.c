@@ -15,6 +15,15 @@ enum {
 	LONGEST_PATH = 1024,
 };
 
+static int check_together(const struct ncm_provision_options *options, struct ncm_error *err)
+{
+	if (!options->update || (!options->locked && !options->offline))
+		return 0;
+	ncm_error_set(err, NCM_E_USAGE, "--update and %s contradict each other",
+		      options->locked ? "--locked" : "--offline");
+	return ncm_error_hint(err, "leave out one of them");
+}
+
 struct ncm_plan *plan_make(struct session *session, struct ncm_error *err)
 {
 	const struct settings *settings = &session->settings;
@@ -22,7 +31,8 @@ struct ncm_plan *plan_make(struct session *session, struct ncm_error *err)
 	struct ncm_plan *plan;
 	size_t count = 0;
 
-	if (session_selector(session, err) < 0 || session_catalog(session, err) < 0 ||
+	if (check_together(&settings->provision, err) < 0 || session_selector(session, err) < 0 ||
+	    session_catalog(session, err) < 0 ||
 	    ncm_select(session->catalog, &settings->selector, &chosen, &count, err) < 0)
 		return NULL;
 	session_progress(session);

@@ -330,7 +330,7 @@ const struct command command_pull = {
     .operands = OPERANDS_MODELS,
     .stops_in_order = true,
     .changes = true,
-    .groups = {&own_group, &options_planning, &options_selection},
+    .groups = {&own_group, &options_planning, &options_selection, &options_placing},
     .description =
 	"Makes the chosen models present: plans, asks on a terminal, fetches what is missing, compares every "
 	"digest, places files atomically and records them in models.json. Without a selector all models of "

@@ -36,6 +36,29 @@ static json_t *file_json(const struct ncm_removal_file *file)
 	return object;
 }
 
+json_t *waiting_json(const struct ncm_waiting *waiting)
+{
+	json_t *object = json_object();
+	AUTO_FREE char *first = waiting->count ? text_time_utc(waiting->first) : NULL;
+	AUTO_FREE char *last = waiting->count ? text_time_utc(waiting->last) : NULL;
+
+	json_put_number(object, "files", waiting->count);
+	json_put_number(object, "bytes", waiting->bytes);
+	json_put_text(object, "first", first);
+	json_put_text(object, "last", last);
+	return object;
+}
+
+char *waiting_until(const struct ncm_waiting *waiting)
+{
+	AUTO_FREE char *first = text_time(waiting->first);
+	AUTO_FREE char *last = text_time(waiting->last);
+
+	if (strcmp(first, last) == 0)
+		return text_format("until %s", last);
+	return text_format("until %s, the first of it until %s", last, first);
+}
+
 static json_t *removal_json(const struct ncm_removal *removal)
 {
 	json_t *object = json_object();
@@ -50,6 +73,7 @@ static json_t *removal_json(const struct ncm_removal *removal)
 	json_put_number(object, "kept", removal->kept);
 	json_put_number(object, "failed", removal->failed);
 	json_put_number(object, "freed", removal->freed);
+	json_put(object, "waiting", waiting_json(&removal->waiting));
 	json_put(object, "warnings", json_words(&removal->warnings));
 	json_put(object, "failures", json_words(&removal->failures));
 	return object;
@@ -180,17 +204,33 @@ static void print_table(const struct session *session, const struct ncm_removal 
 	table_free(table);
 }
 
-/* "2 models, 14.2 GB given back": the caller frees it. */
-static char *summary(const struct ncm_removal *removal)
+/* "2 models (--phase 3), 14.2 GB given back": the caller frees it. */
+static char *summary(const struct session *session, const struct ncm_removal *removal)
 {
 	const size_t files = removal->going + removal->removed;
+	AUTO_FREE char *chosen = session_selectors(session);
 	char size[32];
 
 	ncm_format_size(removal->freed, size, sizeof size);
 	if (removal->models.count > 0)
-		return text_format("%zu %s, %s given back", removal->models.count,
-				   text_plural(removal->models.count, "model", "models"), size);
+		return text_format("%zu %s%s%s%s, %s given back", removal->models.count,
+				   text_plural(removal->models.count, "model", "models"), *chosen ? " (" : "", chosen,
+				   *chosen ? ")" : "", size);
 	return text_format("%zu %s, %s given back", files, text_plural(files, "file", "files"), size);
+}
+
+/* What a later gc takes. */
+static void print_waiting(const struct ncm_removal *removal)
+{
+	const struct ncm_waiting *waiting = &removal->waiting;
+	AUTO_FREE char *until = waiting_until(waiting);
+	char size[32];
+
+	if (waiting->count > 0)
+		printf("%zu %s, %s, changed lately and %s for %s age, %s; `ncmodel gc --min-age 0` does not wait.\n",
+		       waiting->count, text_plural(waiting->count, "file", "files"),
+		       ncm_format_size(waiting->bytes, size, sizeof size), text_plural(waiting->count, "waits", "wait"),
+		       text_plural(waiting->count, "its", "their"), until);
 }
 
 static void warn(const struct session *session, const struct ncm_removal *removal)
@@ -220,7 +260,7 @@ static int interrupted(struct session *session)
 /* Whether to go on; if not, *exit_code is the command's. */
 static bool confirm(struct session *session, const struct ncm_removal *removal, int *exit_code)
 {
-	AUTO_FREE char *what = summary(removal);
+	AUTO_FREE char *what = summary(session, removal);
 	AUTO_FREE char *question = text_format("Remove %s?", what);
 	enum answer answer;
 
@@ -278,13 +318,14 @@ static int report_failures(struct session *session, const struct ncm_removal *re
 /* `shown`: the table stands above the question already. */
 static void print_result(const struct session *session, const struct ncm_removal *removal, const char *verb, bool shown)
 {
-	AUTO_FREE char *what = summary(removal);
+	AUTO_FREE char *what = summary(session, removal);
 
 	if (session->report.json || session->settings.quiet)
 		return;
 	if (!shown || style_columns(stdout) == 0)
 		print_table(session, removal, stdout);
 	printf("%s %s.\n", verb, what);
+	print_waiting(removal);
 }
 
 static int run(struct session *session, struct ncm_removal *removal)
@@ -296,6 +337,7 @@ static int run(struct session *session, struct ncm_removal *removal)
 		if (!session->report.json && !session->settings.quiet) {
 			print_table(session, removal, stdout);
 			printf("Nothing to remove.\n");
+			print_waiting(removal);
 		}
 		return 0;
 	}

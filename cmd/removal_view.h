@@ -13,6 +13,11 @@
  */
 int removal_carry_out(struct session *session, struct ncm_removal *removal);
 
+/* {"files", "bytes", "first", "last"} of what waits for its age. New reference. */
+json_t *waiting_json(const struct ncm_waiting *waiting);
+/* "until 2026-11-29 14:05": when the last of it may go, and the first if that is earlier. The caller frees it. */
+char *waiting_until(const struct ncm_waiting *waiting);
+
 /* -n, -y and --no-wait, for the option tables of both. */
 extern const struct option_group options_removal;
 

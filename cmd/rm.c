@@ -6,15 +6,14 @@
 static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	const struct ncm_strings *names = &session->settings.operands;
 	const struct ncm_remove_options options = {
-	    .names = (const char *const *)names->items,
-	    .count = names->count,
+	    .selector = &session->settings.selector,
+	    .all = session->settings.all,
 	    .force = session->settings.provision.force,
 	};
 	struct ncm_removal *removal;
 
-	if (session_config(session, &err) < 0)
+	if (session_selector(session, &err) < 0 || session_config(session, &err) < 0)
 		return session_fail(session, &err);
 	removal = ncm_remove_plan(session->config, &options, &err);
 	return removal ? removal_carry_out(session, removal) : session_fail(session, &err);
@@ -32,6 +31,8 @@ static const char *const examples[] = {
     "show what goes, ask, and remove the model",
     "ncmodel rm -y old-model other-model",
     "two models, without asking",
+    "ncmodel rm --phase 3 --store ollama",
+    "the models of a phase that lie in one store, after a question",
     "ncmodel rm -n llama3.2-3b",
     "how much that would give back",
     NULL,
@@ -40,11 +41,11 @@ static const char *const examples[] = {
 const struct command command_rm = {
     .name = "rm",
     .summary = "Remove installed models",
-    .arguments = "MODEL...",
+    .arguments = "[MODEL...]",
     .operands = OPERANDS_MODELS,
     .stops_in_order = true,
     .changes = true,
-    .groups = {&own_group, &options_removal},
+    .groups = {&own_group, &options_removal, &options_selection},
     .description =
 	"Takes the models out of models.json and deletes their files. A file that another registered model, an "
 	"Ollama manifest or a Hugging Face snapshot uses stays, and so does one that changed since it was "
@@ -52,6 +53,7 @@ const struct command command_rm = {
 	"outside every store stays, and so does a file that the owner of models.json could not remove himself. What "
 	"was adopted is named in the question. Folders that become empty go too; what the lock file pins stays "
 	"pinned, so that a pull brings the same bytes back.\n\n"
+	"Models are chosen as for list, but not by nothing: to remove all of them takes --all. "
 	"Asks on a terminal; elsewhere -y is needed. Bytes count as given back when the last name of a file goes. A "
 	"removal that was killed is ended by `ncmodel gc`. Ends with 2 if a model is not installed: nothing is "
 	"removed then.",

@@ -45,10 +45,15 @@ static const struct option selection[] = {
     {0, "tag", OPTION_WORDS, AT(selector.tags), .argument = "TAG", .help = "models with this tag"},
     {0, "source", OPTION_WORDS, AT(selector.sources), .argument = "SCHEME", .help = "models from this source",
      .words = "ollama hf civitai https"},
-    {0, "all", OPTION_FLAG, AT(all), .help = "every model of the profile; the default"},
+    {0, "all", OPTION_FLAG, AT(all), .help = "every model; the default, but rm and show want it said"},
     {0, "variant", OPTION_TEXT, AT(selector.variant), .argument = "NAME", .help = "this variant of the models"},
+    {.name = NULL},
+};
+
+static const struct option placing[] = {
     {0, "to", OPTION_TEXT, AT(selector.to), .argument = "STORE[/FOLDER]",
-     .help = "where the sources spelled out go; a file name may follow, without a folder as STORE//NAME"},
+     .help = "where the sources spelled out go; a file name may follow (of a whole repository: its folder, else called "
+	     "as the repository), without a folder as STORE//NAME"},
     {.name = NULL},
 };
 
@@ -77,6 +82,7 @@ const struct option_group options_global = {"Global options", global};
 const struct option_group options_selection = {"Selectors", selection};
 /* Without the first, which `verify` takes otherwise. */
 const struct option_group options_selection_registered = {"Selectors", selection + 1};
+const struct option_group options_placing = {"Sources spelled out", placing};
 const struct option_group options_planning = {"Planning", planning};
 
 void settings_free(struct settings *settings)

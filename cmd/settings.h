@@ -40,6 +40,7 @@ struct settings {
 extern const struct option_group options_global;
 extern const struct option_group options_selection;
 extern const struct option_group options_selection_registered; /* without --store */
+extern const struct option_group options_placing;              /* --to */
 extern const struct option_group options_planning;
 
 void settings_free(struct settings *settings);

@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include "model_json.h"
+#include "show_choice.h"
 #include "ui/style.h"
 #include "ui/text.h"
 
@@ -265,31 +266,10 @@ static void print_model(const char *id, const char *name, const struct ncm_model
 		print_registered_facts(registered);
 }
 
-/* The model of the catalog that a name chooses, not what it requires; NULL with *err. */
-static const struct ncm_model *find_offered(struct session *session, const char *name, struct ncm_error *err)
+static void add_shown(const struct session *session, const struct shown *shown, json_t *models)
 {
-	struct ncm_selector selector = {0};
-	struct ncm_model **chosen = NULL;
-	const struct ncm_model *found = NULL;
-	size_t count = 0;
-
-	if (!session->catalog)
-		return NULL;
-	words_add(&selector.names, name);
-	if (ncm_select(session->catalog, &selector, &chosen, &count, err) == 0) {
-		for (size_t i = count; i > 0; i--) {
-			if (!chosen[i - 1]->required_only)
-				found = chosen[i - 1];
-		}
-	}
-	free(chosen);
-	ncm_strings_free(&selector.names);
-	return found;
-}
-
-static void add_shown(const struct session *session, const struct ncm_model *offered,
-		      const struct ncm_reg_model *registered, json_t *models)
-{
+	const struct ncm_model *offered = shown->offered;
+	const struct ncm_reg_model *registered = shown->registered;
 	json_t *object = json_object();
 
 	json_put(object, "registered", registered ? registered_json(registered) : json_null());
@@ -298,29 +278,6 @@ static void add_shown(const struct session *session, const struct ncm_model *off
 	if (!session->report.json)
 		print_model(offered ? offered->id : registered->id, offered ? offered->name : registered->display_name,
 			    offered, registered);
-}
-
-/* A name may be that of a model which a manifest offers, and of another one that is installed: both are shown. */
-static int show(struct session *session, const struct ncm_registry *registry, const char *name, json_t *models)
-{
-	struct ncm_error not_offered = NCM_ERROR_INIT, not_found = NCM_ERROR_INIT;
-	const struct ncm_model *offered = find_offered(session, name, &not_offered);
-	const struct ncm_reg_model *same = offered ? ncm_registry_same(registry, offered) : NULL;
-	const struct ncm_reg_model *named = same ? NULL : ncm_registry_get(registry, name, &not_found);
-	/* Only a name of several models comes with a hint; for another, the manifests know what is called nearly so. */
-	struct ncm_error *why = not_offered.code == NCM_OK || not_found.hint ? &not_found : &not_offered;
-
-	if (!offered && !named) {
-		ncm_error_clear(why == &not_found ? &not_offered : &not_found);
-		return session_fail(session, why);
-	}
-	ncm_error_clear(&not_offered);
-	ncm_error_clear(&not_found);
-	if (offered)
-		add_shown(session, offered, same, models);
-	if (named)
-		add_shown(session, NULL, named, models);
-	return 0;
 }
 
 /* A bad manifest does not keep anyone from looking at what is installed. */
@@ -342,29 +299,28 @@ static int load_catalog(struct session *session, const struct ncm_registry *regi
 static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	const struct ncm_strings *names = &session->settings.operands;
 	struct ncm_registry *registry = NULL;
+	struct shown_list list = {0};
 	json_t *models = json_array();
-	int exit_code = 0;
+	int exit_code;
 
 	session->report.data = json_object();
 	json_put(session->report.data, "models", models);
-	if (names->count == 0) {
+	if (!session->settings.all && session->settings.profiles.count == 0 && !session_selects(session)) {
 		ncm_error_set(&err, NCM_E_USAGE, "show: which model?");
 		ncm_error_hint(&err,
 			       "`ncmodel list` names what is installed, `ncmodel list --available` what there is");
 		return session_fail(session, &err);
 	}
-	if (session_config(session, &err) < 0 || !(registry = ncm_registry_load(session->config, &err)) ||
-	    load_catalog(session, registry, &err) < 0) {
+	if (session_selector(session, &err) < 0 || session_config(session, &err) < 0 ||
+	    !(registry = ncm_registry_load(session->config, &err)) || load_catalog(session, registry, &err) < 0) {
 		ncm_registry_free(registry);
 		return session_fail(session, &err);
 	}
-	for (size_t i = 0; i < names->count; i++) {
-		const int code = show(session, registry, names->items[i], models);
-
-		exit_code = code ? code : exit_code;
-	}
+	exit_code = show_choose(session, registry, &list);
+	for (size_t i = 0; i < list.count; i++)
+		add_shown(session, &list.items[i], models);
+	free(list.items);
 	ncm_registry_free(registry);
 	return exit_code;
 }
@@ -372,16 +328,20 @@ static int run(struct session *session)
 static const char *const examples[] = {
     "ncmodel show deepseek-coder-v2",
     "paths, digests, licence, sources, variants and scores of one model",
+    "ncmodel show --usecase Vision",
+    "of every model for one use case",
     NULL,
 };
 
 const struct command command_show = {
     .name = "show",
     .summary = "Tell everything that is known of a model",
-    .arguments = "MODEL...",
+    .arguments = "[MODEL...]",
     .operands = OPERANDS_MODELS,
+    .groups = {&options_selection},
     .description = "Shows what models.json records of a model and what the manifests say of it: files with their paths "
-		   "and digests, licence, sources, variants, scores and notes.",
+		   "and digests, licence, sources, variants, scores and notes. The selectors choose among both; "
+		   "something has to be chosen, if only by --all.",
     .examples = examples,
     .run = run,
 };

@@ -211,8 +211,10 @@ static int check_options(const struct settings *settings, struct ncm_error *err)
 		ncm_error_set(err, NCM_E_USAGE, "--repair and --quick contradict each other");
 		return ncm_error_hint(err, "only a full check tells what has to be repaired: leave out --quick");
 	}
-	if (settings->dry_run && !settings->repair)
-		return ncm_error_set(err, NCM_E_USAGE, "--dry-run goes with --repair: a verify alone changes nothing");
+	if (settings->dry_run && !settings->repair) {
+		ncm_error_set(err, NCM_E_USAGE, "--dry-run goes with --repair: a verify alone changes nothing");
+		return ncm_error_hint(err, "leave it out, or add --repair");
+	}
 	return 0;
 }
 

@@ -23,20 +23,18 @@ static bool has_value(const struct option *option)
 	return option->kind != OPTION_FLAG && option->kind != OPTION_COUNT;
 }
 
-static const struct option *find_long(const struct option_group *const *groups, const char *name, size_t length,
-				      struct nearest *nearest)
+const struct option *options_find(const struct option_group *const *groups, const char *name, size_t length)
 {
 	for (; *groups; groups++) {
 		for (const struct option *option = (*groups)->options; option->name; option++) {
 			if (strlen(option->name) == length && strncmp(option->name, name, length) == 0)
 				return option;
-			nearest_offer(nearest, option->name);
 		}
 	}
 	return NULL;
 }
 
-static const struct option *find_short(const struct option_group *const *groups, char letter)
+const struct option *options_find_letter(const struct option_group *const *groups, char letter)
 {
 	for (; *groups; groups++) {
 		for (const struct option *option = (*groups)->options; option->name; option++) {
@@ -45,6 +43,18 @@ static const struct option *find_short(const struct option_group *const *groups,
 		}
 	}
 	return NULL;
+}
+
+static int unknown_long(const struct option_group *const *groups, const char *typed, struct ncm_error *err)
+{
+	struct nearest nearest = {.typed = typed};
+
+	for (; *groups; groups++) {
+		for (const struct option *option = (*groups)->options; option->name; option++)
+			nearest_offer(&nearest, option->name);
+	}
+	ncm_error_set(err, NCM_E_USAGE, "unknown option --%s", typed);
+	return nearest.best ? ncm_error_hint(err, "did you mean --%s?", nearest.best) : -1;
 }
 
 static int bad_value(const struct option *option, const char *value, const char *want, struct ncm_error *err)
@@ -63,7 +73,7 @@ static int check_word(const struct option *option, const char *value, struct ncm
 		if (strlen(value) == length && strncmp(word, value, length) == 0)
 			return 0;
 	}
-	bad_value(option, value, "one of its words", err);
+	bad_value(option, value, "one of the words that it takes", err);
 	return ncm_error_hint(err, "choose from: %s", option->words);
 }
 
@@ -80,7 +90,8 @@ static int take_words(const struct option *option, const char *value, struct ncm
 		words_add(words, word);
 		value += length;
 		if (*value == ',' && *++value == '\0')
-			return bad_value(option, "", "a word after the last comma", err);
+			return ncm_error_set(err, NCM_E_USAGE, "--%s: there is no word after the last comma",
+					     option->name);
 	}
 	return words->count ? 0 : bad_value(option, "", "a word", err);
 }
@@ -162,14 +173,11 @@ static int take_long(const struct option_group *const *groups, void *values, cha
 	const char *name = argv[*at] + 2;
 	const size_t length = strcspn(name, "=");
 	AUTO_FREE char *typed = text_format("%.*s", (int)length, name);
-	struct nearest nearest = {.typed = typed};
-	const struct option *option = find_long(groups, name, length, &nearest);
+	const struct option *option = options_find(groups, name, length);
 	const char *value = name[length] ? name + length + 1 : NULL;
 
-	if (!option) {
-		ncm_error_set(err, NCM_E_USAGE, "unknown option --%s", typed);
-		return nearest.best ? ncm_error_hint(err, "did you mean --%s?", nearest.best) : -1;
-	}
+	if (!option)
+		return unknown_long(groups, typed, err);
 	if (!has_value(option) && value)
 		return ncm_error_set(err, NCM_E_USAGE, "--%s takes no value", option->name);
 	++*at;
@@ -190,7 +198,7 @@ static int take_short(const struct option_group *const *groups, void *values, ch
 
 	++*at;
 	for (; *letters; letters++) {
-		const struct option *option = find_short(groups, *letters);
+		const struct option *option = options_find_letter(groups, *letters);
 		const char *value = letters + 1;
 
 		if (!option)

@@ -60,6 +60,10 @@ struct option_group {
 int options_take(const struct option_group *const *groups, void *values, char *const *argv, int *at,
 		 struct ncm_error *err);
 
+/* The option of that name (so many bytes of it) or letter, or NULL. The groups end with NULL. */
+const struct option *options_find(const struct option_group *const *groups, const char *name, size_t length);
+const struct option *options_find_letter(const struct option_group *const *groups, char letter);
+
 /* The word at *list (words with a space between), moving *list on; its length in *length; NULL at the end. */
 const char *options_next_word(const char **list, size_t *length);
 

@@ -3,6 +3,7 @@
 
 #include "command.h"
 
+#include "ui/given.h"
 #include "ui/progress.h"
 #include "ui/text.h"
 
@@ -94,6 +95,8 @@ int session_config(struct session *session, struct ncm_error *err)
 {
 	if (session->config)
 		return 0;
+	if (given_check(&session->settings, err) < 0)
+		return -1;
 	session->config = ncm_config_load(session->settings.config, err);
 	if (!session->config)
 		return -1;
@@ -122,25 +125,95 @@ void session_catalog_if_any(struct session *session, const char *lost)
 	ncm_error_clear(&err);
 }
 
+static bool selects_by_filter(const struct ncm_selector *selector)
+{
+	return selector->phases || selector->priorities.count || selector->use_cases.count || selector->tags.count ||
+	       selector->sources.count || selector->stores.count;
+}
+
 bool session_selects(const struct session *session)
 {
-	const struct ncm_selector *selector = &session->settings.selector;
+	return session->settings.operands.count || selects_by_filter(&session->settings.selector);
+}
 
-	return session->settings.operands.count || selector->phases || selector->priorities.count ||
-	       selector->use_cases.count || selector->tags.count || selector->sources.count || selector->stores.count;
+static void add_phases(struct ncm_strings *text, unsigned phases)
+{
+	struct ncm_strings numbers = {0};
+	AUTO_FREE char *list = NULL;
+	AUTO_FREE char *word = NULL;
+
+	for (unsigned phase = 1; phase <= 3; phase++) {
+		AUTO_FREE char *number = text_format("%u", phase);
+
+		if (phases & 1u << phase)
+			words_add(&numbers, number);
+	}
+	list = words_join(&numbers, ",");
+	word = text_format("--phase %s", list);
+	if (phases)
+		words_add(text, word);
+	ncm_strings_free(&numbers);
+}
+
+static void add_selector(struct ncm_strings *text, const char *option, const struct ncm_strings *words)
+{
+	AUTO_FREE char *list = words_join(words, ",");
+	AUTO_FREE char *word = text_format("%s %s", option, list);
+
+	if (words->count > 0)
+		words_add(text, word);
+}
+
+char *session_selectors(const struct session *session)
+{
+	AUTO_FREE char *profiles = words_join(&session->settings.profiles, ",");
+	AUTO_FREE char *filters = session_filters(session, true);
+
+	if (!*profiles)
+		return text_copy(filters);
+	return text_format("--profile %s%s%s", profiles, *filters ? " " : "", filters);
+}
+
+char *session_filters(const struct session *session, bool with_phase)
+{
+	const struct ncm_selector *selector = &session->settings.selector;
+	struct ncm_strings text = {0};
+	AUTO_FREE char *variant = selector->variant ? text_format("--variant %s", selector->variant) : NULL;
+	char *all;
+
+	add_phases(&text, with_phase ? selector->phases : 0);
+	add_selector(&text, "--priority", &selector->priorities);
+	add_selector(&text, "--usecase", &selector->use_cases);
+	add_selector(&text, "--tag", &selector->tags);
+	add_selector(&text, "--source", &selector->sources);
+	add_selector(&text, "--store", &selector->stores);
+	if (session->settings.all)
+		words_add(&text, "--all");
+	if (variant)
+		words_add(&text, variant);
+	all = words_join(&text, " ");
+	ncm_strings_free(&text);
+	return all;
 }
 
 int session_selector(struct session *session, struct ncm_error *err)
 {
+	return session_selector_from(session, 0, err);
+}
+
+int session_selector_from(struct session *session, size_t first, struct ncm_error *err)
+{
 	struct settings *settings = &session->settings;
 
-	if (settings->all && session_selects(session)) {
+	if (settings->all && (settings->operands.count > first || selects_by_filter(&settings->selector))) {
 		ncm_error_set(err, NCM_E_USAGE, "--all and another selector contradict each other");
 		return ncm_error_hint(err, "leave out one of them");
 	}
-	for (size_t i = 0; i < settings->operands.count; i++) {
-		if (!*settings->operands.items[i])
-			return ncm_error_set(err, NCM_E_USAGE, "a model's name is empty");
+	for (size_t i = first; i < settings->operands.count; i++) {
+		if (!*settings->operands.items[i]) {
+			ncm_error_set(err, NCM_E_USAGE, "a model's name is empty");
+			return ncm_error_hint(err, "`ncmodel list -q` and `ncmodel list --available -q` print the ids");
+		}
 		words_add(&settings->selector.names, settings->operands.items[i]);
 	}
 	for (size_t i = 0; i < settings->profiles.count; i++)

@@ -25,10 +25,15 @@ int session_config(struct session *session, struct ncm_error *err);
 int session_catalog(struct session *session, struct ncm_error *err);
 /* Loads the catalog if it can be had; if not, a warning says why, and `lost` what that costs. */
 void session_catalog_if_any(struct session *session, const char *lost);
-/* Makes the operands the names to choose; --all with another selector is USAGE. */
+/* Makes the operands the names to choose, or those from `first` on; --all with another selector is USAGE. */
 int session_selector(struct session *session, struct ncm_error *err);
+int session_selector_from(struct session *session, size_t first, struct ncm_error *err);
 /* Whether any selector was given. */
 bool session_selects(const struct session *session);
+/* The selectors besides names as they were given, "--profile noa --phase 1,2"; "" without any. The caller frees it. */
+char *session_selectors(const struct session *session);
+/* The same without --profile, and without --phase unless `with_phase`. The caller frees it. */
+char *session_filters(const struct session *session, bool with_phase);
 /* Starts telling what happens through session->sink; session_quieten ends it (bars are removed). */
 void session_progress(struct session *session);
 void session_quieten(struct session *session);

@@ -54,32 +54,41 @@ struct ncm_removal_file {
 	char *since;    /* of what was replaced: when (RFC 3339 UTC); else NULL */
 };
 
+/* What nothing uses, and gc leaves alone as long as it changed less than its age ago. */
+struct ncm_waiting {
+	size_t count;
+	uint64_t bytes;      /* on disk, that deleting all of it would give back */
+	uint64_t blobs;      /* of these: of blobs that nothing names */
+	int64_t first, last; /* when the first and the last of it may go: seconds since 1970 */
+};
+
 struct ncm_removal {
 	struct ncm_removal_file *files;
 	size_t count;
 	struct ncm_strings models;   /* ids whose entries go (rm) */
-	struct ncm_strings warnings; /* what could not be judged, and so stays */
+	struct ncm_strings warnings; /* what could not be judged, and so stays; what goes and other profiles have */
 	/* What could not be read, so that the list is not all there is; and what could not be made durable. Whoever
 	 * tells of the result tells of these as errors. */
 	struct ncm_strings failures;
-	uint64_t freed; /* bytes: planned, and after ncm_removal_run those that were given back */
+	uint64_t freed;             /* bytes: planned, and after ncm_removal_run those that were given back */
+	struct ncm_waiting waiting; /* gc; not on the list, but for partial downloads, which are kept there */
 	size_t going, removed, kept, failed;
 	size_t foreign; /* of those that go (or went): files of other tools; models that were adopted (rm) */
 	void *impl;
 };
 
 struct ncm_remove_options {
-	const char *const *names; /* ids, names, or sources spelled out, as ncm_registry_select takes them */
-	size_t count;
+	const struct ncm_selector *selector; /* which models, as ncm_registry_select takes it; borrowed for the call */
+	bool all;   /* a selector that leaves everything open chooses all models; else it is USAGE */
 	bool force; /* files that changed since they were registered, too */
 };
 /*
- * What removing these registered models deletes: their files that no other registered model and no Ollama manifest or
- * Hugging Face snapshot uses. What was registered as a link is the link. What lies outside every store stays, and so
+ * What removing the chosen registered models deletes: their files that no other registered model and no Ollama manifest
+ * or Hugging Face snapshot uses. What was registered as a link is the link. What lies outside every store stays, and so
  * does what the owner of models.json could not remove himself: its paths are claims. Folders that become empty go with
  * them; the layout's own stay. What the lock file pins stays pinned. `config` is borrowed until ncm_removal_free.
- * Writes nothing. Classes USAGE (a name that no installed model has, with the nearest), REGISTRY, MANIFEST, IO (a file
- * that this user may not delete, a cache that cannot be read).
+ * Writes nothing. Classes USAGE (nothing chosen, or what no installed model has, with the nearest), REGISTRY,
+ * MANIFEST, IO (a file that this user may not delete, a cache that cannot be read).
  */
 struct ncm_removal *ncm_remove_plan(const struct ncm_config *config, const struct ncm_remove_options *options,
 				    struct ncm_error *err);
@@ -146,8 +155,13 @@ struct ncm_usage {
 	uint64_t bytes, on_disk;
 	uint64_t saved_by_links; /* bytes that more copies in place of hard links would take; reflinks cannot be seen */
 	uint64_t freeable;       /* what `gc` would give back now */
-	uint64_t partial;        /* unfinished downloads of ours, whether gc would take them or not */
-	uint64_t replaced;       /* what --force and repairs put aside: `gc --replaced` gives it back */
+	struct ncm_waiting waiting; /* what it would give back later */
+	/* Blobs that no Ollama manifest and no snapshot names, as a tag that moved leaves them: of those that gc gives
+	 * back now or later, and of those that are still registered, for these models. */
+	uint64_t unnamed, unnamed_registered;
+	struct ncm_strings unnamed_models;
+	uint64_t partial;            /* unfinished downloads of ours, whether gc would take them or not */
+	uint64_t replaced;           /* what --force and repairs put aside: `gc --replaced` gives it back */
 	struct ncm_strings failures; /* what could not be read: the numbers are of the rest */
 };
 

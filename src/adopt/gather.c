@@ -281,7 +281,7 @@ static int look_at_path(struct adopt *adopt, const char *given, struct ncm_error
 	int failed;
 
 	if (stat(path, &status) < 0)
-		return is_absent(errno) ? ncm_error_set(err, NCM_E_USAGE, "there is nothing at %s", given)
+		return is_absent(errno) ? ncm_error_set(err, NCM_E_USAGE, "there is nothing at \"%s\"", given)
 					: ncm_error_errno(err, errno, "cannot look at %s", given);
 	folder = S_ISDIR(status.st_mode) ? ncm_strdup(path) : ncm_path_folder(path);
 	failed = store ? survey(adopt, store->id, NULL, path, err)

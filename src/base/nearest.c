@@ -67,11 +67,21 @@ void ncm_nearest_offer(struct ncm_nearest *nearest, const char *word)
 	ncm_nearest_offer_at(nearest, word, ncm_edit_distance(nearest->to, word));
 }
 
+static bool is_similar(const struct ncm_nearest *nearest, size_t distance)
+{
+	return distance * 2 <= strnlen(nearest->to, COMPARED) + 2;
+}
+
+bool ncm_nearest_is_similar(const struct ncm_nearest *nearest)
+{
+	return nearest->count > 0 && is_similar(nearest, nearest->distances[0]);
+}
+
 void ncm_nearest_offer_similar(struct ncm_nearest *nearest, const char *word)
 {
 	size_t distance = ncm_edit_distance(nearest->to, word);
 
-	if (distance * 2 <= strlen(nearest->to) + 2)
+	if (is_similar(nearest, distance))
 		ncm_nearest_offer_at(nearest, word, distance);
 }
 

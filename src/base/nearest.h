@@ -3,6 +3,7 @@
 #ifndef NCM_BASE_NEAREST_H
 #define NCM_BASE_NEAREST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The letters to insert, drop, change or swap to get from one word to the other; ASCII case does not count. Words are
@@ -26,6 +27,8 @@ void ncm_nearest_offer_similar(struct ncm_nearest *nearest, const char *word);
 size_t ncm_name_distance(const char *typed, const char *name);
 /* The best word if it is so close that it was probably meant, else NULL. */
 const char *ncm_nearest_close(const struct ncm_nearest *nearest);
+/* Whether the best word may have been meant: at most half of it would be another text. */
+bool ncm_nearest_is_similar(const struct ncm_nearest *nearest);
 /* "a, b or c", or NULL if nothing was offered. The caller frees it. */
 char *ncm_nearest_list(const struct ncm_nearest *nearest);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "link/work.h"
 
-#include "base/buffer.h"
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -79,18 +78,9 @@ static void add_store(struct work *work, struct ncm_store *store)
 
 static int check_stores(const struct work *work, struct ncm_error *err)
 {
-	struct ncm_buffer ids = {0};
-
 	for (size_t i = 0; i < work->options->store_count; i++) {
-		if (ncm_layout_find(work->layout, work->options->stores[i]))
-			continue;
-		for (size_t k = 0; k < work->layout->count; k++)
-			ncm_buffer_printf(&ids, "%s%s", k ? ", " : "", work->layout->stores[k].id);
-		ncm_error_set(err, NCM_E_USAGE, "the layout \"%s\" has no store \"%s\"", work->layout->name,
-			      work->options->stores[i]);
-		ncm_error_hint(err, "its stores are: %s", ids.data);
-		ncm_buffer_free(&ids);
-		return -1;
+		if (!ncm_layout_find(work->layout, work->options->stores[i]))
+			return ncm_layout_lacks(work->layout, work->options->stores[i], err);
 	}
 	return 0;
 }
@@ -141,7 +131,7 @@ static int add_path(struct work *work, const char *path, struct ncm_error *err)
 	if (!real || stat(real, &status) < 0) {
 		const int saved = errno;
 
-		return saved == ENOENT ? ncm_error_set(err, NCM_E_USAGE, "there is no %s", path)
+		return saved == ENOENT ? ncm_error_set(err, NCM_E_USAGE, "there is no \"%s\"", path)
 				       : ncm_error_errno(err, saved, "cannot look at %s", path);
 	}
 	if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode))

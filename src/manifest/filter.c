@@ -31,6 +31,22 @@ static size_t distance_to(const struct ncm_traits *traits, const char *word)
 	return best;
 }
 
+/* Where the words that choose something are to be seen. */
+static int hint_list(const char *which, struct ncm_error *err)
+{
+	return ncm_error_hint(err, *which ? "`ncmodel list` shows what is installed"
+					  : "`ncmodel list --available` shows what there is");
+}
+
+/* What is spelled like an address or "word:…" may have been meant as a source. */
+static int hint_unlike_all(const char *word, const char *which, struct ncm_error *err)
+{
+	if (!*which && strchr(word, ':'))
+		return ncm_error_hint(err,
+				      "a source that is spelled out begins with ollama:, hf:, civitai: or https://");
+	return hint_list(which, err);
+}
+
 static int unknown_name(const char *word, const struct ncm_traits *traits, size_t count, const char *which,
 			struct ncm_error *err)
 {
@@ -41,7 +57,9 @@ static int unknown_name(const char *word, const struct ncm_traits *traits, size_
 		ncm_nearest_offer_at(&nearest, traits[i].id, distance_to(&traits[i], word));
 	list = ncm_nearest_list(&nearest);
 	ncm_error_set(err, NCM_E_USAGE, "no %smodel is called \"%s\"", which, word);
-	return list ? ncm_error_hint(err, "did you mean %s?", list) : -1;
+	if (list && ncm_nearest_is_similar(&nearest))
+		return ncm_error_hint(err, "did you mean %s?", list);
+	return hint_unlike_all(word, which, err);
 }
 
 /* By ids, and by all names; hashed, for a script may name thousands. */
@@ -183,9 +201,9 @@ static int left_nothing(const char *flag, const struct ncm_strings *words, const
 			offer_all(&nearest, &traits[i].stores);
 	}
 	near = ncm_nearest_list(&nearest);
-	if (near && strcasecmp(nearest.words[0], nearest.to) != 0)
-		ncm_error_hint(err, "did you mean %s?", near);
-	return -1;
+	if (near && ncm_nearest_is_similar(&nearest) && strcasecmp(nearest.words[0], nearest.to) != 0)
+		return ncm_error_hint(err, "did you mean %s?", near);
+	return hint_list(which, err);
 }
 
 static size_t count_kept(const struct ncm_traits *traits, size_t count)
@@ -208,7 +226,20 @@ static int keep_phases(unsigned phases, struct ncm_traits *traits, size_t count,
 		traits[i].kept = traits[i].kept && traits[i].phase < PHASE_BITS && (phases >> traits[i].phase & 1);
 	if (count_kept(traits, count) > 0)
 		return 0;
-	return ncm_error_set(err, NCM_E_USAGE, "--phase leaves no %smodel", which);
+	ncm_error_set(err, NCM_E_USAGE, "--phase leaves no %smodel", which);
+	return hint_list(which, err);
+}
+
+bool ncm_selector_filters(const struct ncm_selector *selector)
+{
+	return selector->phases != 0 || selector->profiles.count > 0 || selector->priorities.count > 0 ||
+	       selector->use_cases.count > 0 || selector->tags.count > 0 || selector->sources.count > 0 ||
+	       selector->stores.count > 0;
+}
+
+bool ncm_selector_is_open(const struct ncm_selector *selector)
+{
+	return selector->names.count == 0 && !selector->variant && !ncm_selector_filters(selector);
 }
 
 int ncm_filter(const struct ncm_selector *selector, struct ncm_traits *traits, size_t count, const char *which,

@@ -22,6 +22,10 @@ struct ncm_traits {
 
 /* Whether a word is one of the model's names. */
 bool ncm_traits_named(const struct ncm_traits *traits, const char *word);
+/* Whether anything but names and a variant chooses. */
+bool ncm_selector_filters(const struct ncm_selector *selector);
+/* Whether nothing chooses: it means all models, or that somebody forgot something. */
+bool ncm_selector_is_open(const struct ncm_selector *selector);
 /* Sets `kept` of each. `which` goes before "model" in messages ("" or "installed "). Class USAGE if nothing is kept, or
  * a name or phase fits nothing; the variant is not looked at. */
 int ncm_filter(const struct ncm_selector *selector, struct ncm_traits *traits, size_t count, const char *which,

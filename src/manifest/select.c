@@ -138,7 +138,7 @@ static int take(struct ncm_catalog *catalog, const struct ncm_selector *selector
 	}
 	if (selector->variant && with_variant == 0) {
 		ncm_error_set(err, NCM_E_USAGE, "no chosen model has a variant \"%s\"", selector->variant);
-		return ncm_error_hint(err, "ncmodel show NAME lists a model's variants");
+		return ncm_error_hint(err, "`ncmodel show NAME` lists a model's variants");
 	}
 	add_required(catalog, taken, list, &listed);
 	*chosen = list;

@@ -67,16 +67,21 @@ static int parse_to(const char *to, bool ollama, struct ncm_target *target, stru
 	char *rest = text;
 	const char *store = strsep(&rest, "/");
 	const char *folder = strsep(&rest, "/");
+	struct ncm_error why = NCM_ERROR_INIT;
 
 	if (!*store || (folder && !*folder && !rest) || (rest && !*rest)) {
 		ncm_error_set(err, NCM_E_USAGE, "--to %s: not of the form STORE[/FOLDER[/NAME]]", to);
 		return ncm_error_hint(err, "for example --to comfyui/loras");
 	}
-	if (ollama && folder)
-		return ncm_error_set(err, NCM_E_USAGE,
-				     "--to %s: an Ollama model goes to a store, not to a folder in it", to);
-	if (rest && !ncm_path_check(rest, err))
-		return ncm_error_wrap(err, "--to %s", to);
+	if (ollama && folder) {
+		ncm_error_set(err, NCM_E_USAGE, "--to %s: an Ollama model goes to a store, not to a folder in it", to);
+		return ncm_error_hint(err, "for example --to ollama");
+	}
+	if (rest && !ncm_path_check(rest, &why)) {
+		ncm_error_set(err, NCM_E_USAGE, "--to %s: %s", to, why.message);
+		ncm_error_clear(&why);
+		return ncm_error_hint(err, "for example --to comfyui/loras/new-name.safetensors");
+	}
 	target->store = ncm_strdup(store);
 	target->folder = folder && *folder ? ncm_strdup(folder) : NULL;
 	target->name = ncm_strdup_null(rest);
@@ -168,8 +173,13 @@ int manifest_spelled(struct ncm_catalog *catalog, const char *uri, const char *t
 	struct ncm_model model = {0};
 
 	if (ncm_source_check(uri, pinned, &canonical, err) < 0) {
+		/* What follows the numbers may hold a token. */
+		if (strncasecmp(uri, "civitai:", strlen("civitai:")) == 0)
+			ncm_error_wrap(err, "%.*s", (int)strcspn(uri, "?"), uri);
 		if (!pinned && strncasecmp(uri, "http://", 7) == 0)
 			ncm_error_hint(err, "use https://, or pin the bytes: %s#sha256=HEX", uri);
+		else if (err && !err->hint)
+			ncm_error_hint(err, "an address is spelled https://HOST/PATH, and may end with #sha256=HEX");
 		return -1;
 	}
 	for (size_t i = 0; i < catalog->count; i++) {

@@ -61,7 +61,8 @@ static int keep_variant(const struct ncm_registry *registry, const char *variant
 	}
 	if (!variant || any)
 		return 0;
-	return ncm_error_set(err, NCM_E_USAGE, "--variant %s leaves no installed model", variant);
+	ncm_error_set(err, NCM_E_USAGE, "--variant %s leaves no installed model", variant);
+	return ncm_error_hint(err, "`ncmodel show NAME` tells the variant that was taken");
 }
 
 static struct ncm_traits *all_traits(const struct ncm_registry *registry)
@@ -83,13 +84,6 @@ static int unknown_name(const struct ncm_registry *registry, const char *word, s
 		ncm_error_set(err, NCM_E_USAGE, "no installed model is called \"%s\"", word);
 	ncm_traits_free(traits, registry->count);
 	return -1;
-}
-
-static bool has_filters(const struct ncm_selector *selector)
-{
-	return selector->phases != 0 || selector->profiles.count > 0 || selector->priorities.count > 0 ||
-	       selector->use_cases.count > 0 || selector->tags.count > 0 || selector->sources.count > 0 ||
-	       selector->stores.count > 0;
 }
 
 static int filter(const struct ncm_registry *registry, const struct ncm_selector *selector, bool *kept,
@@ -117,7 +111,7 @@ static int keep(const struct ncm_registry *registry, const struct ncm_selector *
 		return 0;
 	if (keep_named(registry, &selector->names, kept, &unknown, err) < 0)
 		return unknown ? unknown_name(registry, unknown, err) : -1;
-	if (has_filters(selector) && filter(registry, selector, kept, err) < 0)
+	if (ncm_selector_filters(selector) && filter(registry, selector, kept, err) < 0)
 		return -1;
 	return keep_variant(registry, selector->variant, kept, err);
 }

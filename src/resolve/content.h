@@ -82,6 +82,13 @@ void contents_refuse_clashes(const struct run *run, const struct contents *conte
 char *wanted_other_name(const struct run *run, const struct wanted *wanted);
 
 /* target.c */
+/* The path below a target's folder of one of the files, as the target has it. The caller frees it. */
+char *target_name(const struct ncm_file_spec *spec, const struct ncm_target *target,
+		  const struct ncm_resolution *resolution, const struct ncm_artifact *artifact);
+/* repository.c: the same of a file of a whole repository, below the folder that it has of its own; NULL: it has none.
+ */
+char *repository_name(const struct run *run, struct wanted *wanted, size_t target, const struct ncm_store *store,
+		      const struct ncm_artifact *artifact);
 struct place *content_add_place(struct content *content, struct ncm_store *store, char *relative, size_t wanted,
 				const char *role);
 /*

@@ -28,6 +28,7 @@ struct wanted {
 	bool settled;                      /* from the lock, and all of it is there: the source need not be asked */
 	const char *trust;                 /* "manifest", "upstream", "first-use"; once it has its contents */
 	size_t *contents;                  /* of each artifact the index of its content; NULL before (content.h) */
+	signed char *flat;                 /* of each target of a whole repository; see repository.c. NULL before */
 	struct ncm_error error;
 };
 

@@ -27,9 +27,8 @@ static int check_pickle(const struct run *run, const struct wanted *wanted, cons
 	return 0;
 }
 
-/* The name below its target's folder. The caller frees it. */
-static char *target_name(const struct ncm_file_spec *spec, const struct ncm_target *target,
-			 const struct ncm_resolution *resolution, const struct ncm_artifact *artifact)
+char *target_name(const struct ncm_file_spec *spec, const struct ncm_target *target,
+		  const struct ncm_resolution *resolution, const struct ncm_artifact *artifact)
 {
 	NCM_AUTO_FREE char *own = NULL;
 
@@ -82,9 +81,10 @@ static int add_target(struct run *run, size_t index, const struct ncm_target *ta
 	char *relative;
 	char blob[80];
 
-	if (!store)
-		return ncm_error_set(err, NCM_E_USAGE, "%s: the layout \"%s\" has no store \"%s\"",
-				     model_id(run, wanted), run->layout->name, target->store);
+	if (!store) {
+		ncm_layout_lacks(run->layout, target->store, err);
+		return ncm_error_wrap(err, "%s", model_id(run, wanted));
+	}
 	if (content->kind == CONTENT_BLOB || content->kind == CONTENT_MANIFEST) {
 		if (store->kind != NCM_STORE_OLLAMA)
 			return ncm_error_set(err, NCM_E_USAGE, "%s: store \"%s\" is not an Ollama store",
@@ -98,7 +98,9 @@ static int add_target(struct run *run, size_t index, const struct ncm_target *ta
 		}
 		return relative && content_add_place(content, store, relative, index, role) ? 0 : -1;
 	}
-	name = target_name(spec, target, wanted->resolution, content->artifact);
+	name = repository_name(run, &run->wanted[index], (size_t)(target - spec->to), store, content->artifact);
+	if (!name)
+		name = target_name(spec, target, wanted->resolution, content->artifact);
 	if ((!spec->extract && ncm_store_check_extension(name, err) < 0) ||
 	    !(relative = ncm_store_path(store, target->folder, name, err)))
 		return ncm_error_wrap(err, "%s", model_id(run, wanted));

@@ -307,6 +307,15 @@ static bool holds(const char *canonical, const char *other)
 	return !name.path || (hf_is_glob(name.path) && ncm_source_glob(name.path, file.path));
 }
 
+static char *repository(const char *canonical)
+{
+	AUTO_NAME struct hf_name name = {0};
+
+	if (hf_name_parse(canonical, &name, NULL) < 0 || name.path)
+		return NULL;
+	return ncm_strdup(ncm_path_base(name.repo));
+}
+
 const struct ncm_source ncm_source_huggingface = {
     .scheme = "hf",
     .claims = hf_claims,
@@ -317,4 +326,5 @@ const struct ncm_source ncm_source_huggingface = {
     .newest = newest,
     .key = key,
     .holds = holds,
+    .repository = repository,
 };

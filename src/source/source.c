@@ -113,6 +113,17 @@ char *ncm_source_key(const char *uri)
 	return source->key ? source->key(canonical) : source->newest(canonical);
 }
 
+char *ncm_source_repository(const char *uri)
+{
+	NCM_AUTO_FREE char *canonical = NULL;
+	const struct ncm_source *source;
+
+	if (ncm_source_check(uri, true, &canonical, NULL) < 0)
+		return NULL;
+	source = source_of(canonical);
+	return source->repository ? source->repository(canonical) : NULL;
+}
+
 bool ncm_source_holds(const char *uri, const char *other)
 {
 	NCM_AUTO_FREE char *key = ncm_source_key(uri);

@@ -134,6 +134,8 @@ char *ncm_source_key(const char *uri);
  * NULL if the URI is not in its canonical spelling: its key then has one.
  */
 const char *ncm_source_stem(const char *uri, size_t *size);
+/* The name of the repository that `uri` means the whole of ("Repo" of "hf:Org/Repo"), or NULL. The caller frees it. */
+char *ncm_source_repository(const char *uri);
 /* Whether what `uri` names has in it what `other` names, at whatever revisions: the same key, a file of a repository,
  * or a version of the model at Civitai whose latest is meant. */
 bool ncm_source_holds(const char *uri, const char *other);
@@ -156,6 +158,7 @@ struct ncm_source {
 	/* As ncm_source_key and, for keys that differ, ncm_source_holds. NULL: it is `newest`; never. */
 	char *(*key)(const char *canonical);
 	bool (*holds)(const char *canonical, const char *other);
+	char *(*repository)(const char *canonical); /* as ncm_source_repository; NULL: never */
 };
 extern const struct ncm_source ncm_source_ollama, ncm_source_huggingface, ncm_source_civitai, ncm_source_url;
 

@@ -3,6 +3,7 @@
 
 #include "base/buffer.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/path.h"
 #include "config/faults.h"
 
@@ -292,20 +293,29 @@ static void read_layout(struct ncm_faults *faults, const struct ncm_config *conf
 	}
 }
 
-static int check_overrides(const struct ncm_config *config, const struct ncm_layout *layout, struct ncm_error *err)
+int ncm_layout_lacks(const struct ncm_layout *layout, const char *store, struct ncm_error *err)
 {
 	struct ncm_buffer ids = {0};
+	struct ncm_nearest nearest = {.to = store};
+	const char *close;
 
+	for (size_t i = 0; i < layout->count; i++) {
+		ncm_buffer_printf(&ids, "%s%s", i ? ", " : "", layout->stores[i].id);
+		ncm_nearest_offer(&nearest, layout->stores[i].id);
+	}
+	close = ncm_nearest_close(&nearest);
+	ncm_error_set(err, NCM_E_USAGE, "the layout \"%s\" has no store \"%s\"", layout->name, store);
+	ncm_error_hint(err, "%s%s%sits stores are: %s", close ? "did you mean " : "", close ? close : "",
+		       close ? "? " : "", ids.data ? ids.data : "none");
+	ncm_buffer_free(&ids);
+	return -1;
+}
+
+static int check_overrides(const struct ncm_config *config, const struct ncm_layout *layout, struct ncm_error *err)
+{
 	for (size_t i = 0; i < config->store_count; i++) {
-		if (ncm_layout_find(layout, config->stores[i].store))
-			continue;
-		for (size_t k = 0; k < layout->count; k++)
-			ncm_buffer_printf(&ids, "%s%s", k ? ", " : "", layout->stores[k].id);
-		ncm_error_set(err, NCM_E_USAGE, "the layout \"%s\" has no store \"%s\" to give another folder",
-			      layout->name, config->stores[i].store);
-		ncm_error_hint(err, "its stores are: %s", ids.data);
-		ncm_buffer_free(&ids);
-		return -1;
+		if (!ncm_layout_find(layout, config->stores[i].store))
+			return ncm_layout_lacks(layout, config->stores[i].store, err);
 	}
 	return 0;
 }

@@ -51,6 +51,8 @@ struct ncm_layout {
 struct ncm_layout *ncm_layout_load(const struct ncm_config *config, struct ncm_error *err);
 void ncm_layout_free(struct ncm_layout *layout);
 struct ncm_store *ncm_layout_find(const struct ncm_layout *layout, const char *store); /* or NULL */
+/* USAGE: there is no such store; the nearest, and all that there are. Returns -1. */
+int ncm_layout_lacks(const struct ncm_layout *layout, const char *store, struct ncm_error *err);
 /* "folders", "ollama", "huggingface", as layouts spell it. Static. */
 const char *ncm_store_kind_name(enum ncm_store_kind kind);
 /* Absolute paths of models.json and of the lock, as configuration and layout say. The caller frees them. */

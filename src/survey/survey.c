@@ -2,7 +2,6 @@
 /* The order of things: look through the stores, ask models.json, read headers, hash, judge, describe. */
 #include "survey/work.h"
 
-#include "base/buffer.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -70,18 +69,6 @@ static void look_through(struct work *work, const struct ncm_store *store)
 	survey_staging(work);
 }
 
-static int no_such_store(const struct ncm_layout *layout, const char *id, struct ncm_error *err)
-{
-	struct ncm_buffer ids = {0};
-
-	for (size_t i = 0; i < layout->count; i++)
-		ncm_buffer_printf(&ids, "%s%s", i ? ", " : "", layout->stores[i].id);
-	ncm_error_set(err, NCM_E_USAGE, "the layout \"%s\" has no store \"%s\"", layout->name, id);
-	ncm_error_hint(err, "its stores are: %s", ids.data);
-	ncm_buffer_free(&ids);
-	return -1;
-}
-
 static int check_options(const struct ncm_layout *layout, const struct ncm_survey_options *options,
 			 struct ncm_error *err)
 {
@@ -89,7 +76,7 @@ static int check_options(const struct ncm_layout *layout, const struct ncm_surve
 
 	for (size_t i = 0; i < options->store_count; i++) {
 		if (!ncm_layout_find(layout, options->stores[i]))
-			return no_such_store(layout, options->stores[i], err);
+			return ncm_layout_lacks(layout, options->stores[i], err);
 	}
 	if (!options->path)
 		return 0;
@@ -99,7 +86,7 @@ static int check_options(const struct ncm_layout *layout, const struct ncm_surve
 		return ncm_error_hint(err, "name one store, or leave out the path");
 	}
 	if (stat(options->path, &status) < 0)
-		return is_absent(errno) ? ncm_error_set(err, NCM_E_USAGE, "there is no folder %s", options->path)
+		return is_absent(errno) ? ncm_error_set(err, NCM_E_USAGE, "there is no folder \"%s\"", options->path)
 					: ncm_error_errno(err, errno, "cannot look at %s", options->path);
 	if (!S_ISDIR(status.st_mode))
 		return ncm_error_set(err, NCM_E_USAGE, "%s is not a folder", options->path);

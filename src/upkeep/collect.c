@@ -13,14 +13,14 @@
 #include <time.h>
 #include <unistd.h>
 
-bool upkeep_is_old(const struct stat *status, uint64_t seconds)
+time_t upkeep_young_until(const struct stat *status, uint64_t seconds)
 {
 	/* A file keeps its mtime when it is moved; that it was is seen from its ctime. */
 	const time_t changed =
 	    status->st_mtim.tv_sec > status->st_ctim.tv_sec ? status->st_mtim.tv_sec : status->st_ctim.tv_sec;
-	const time_t now = time(NULL);
+	const time_t now = time(NULL), until = changed + (time_t)seconds;
 
-	return now >= changed && (uint64_t)(now - changed) >= seconds;
+	return now >= changed && now >= until ? 0 : until;
 }
 
 /* "sha256-<hex>-partial", and "-partial-<n>" for its parts (ollama/ollama server/download.go). */
@@ -60,8 +60,7 @@ static void consider_blob(void *context, const struct ncm_walk_entry *entry)
 	struct ncm_sha256 digest;
 
 	if ((!incomplete && !key) || (!S_ISREG(entry->status->st_mode) && !is_link) ||
-	    store_is_shared_blob(relative) != search->shared ||
-	    !upkeep_is_old(entry->status, upkeep->request.gc.min_age))
+	    store_is_shared_blob(relative) != search->shared)
 		return;
 	if (upkeep_consider(upkeep,
 			    &(struct candidate){
@@ -72,6 +71,7 @@ static void consider_blob(void *context, const struct ncm_walk_entry *entry)
 				.store = store->id,
 				.foreign = true,
 				.quiet = true,
+				.until = upkeep_young_until(entry->status, upkeep->request.gc.min_age),
 			    }) &&
 	    key && ncm_sha256_parse(ncm_path_base(key), &digest) == 0)
 		upkeep_consider_checkpoints(upkeep, search->store, &digest, NULL);

@@ -20,11 +20,11 @@
 #include <unistd.h>
 
 /* After that long nobody is writing it any more. */
-static bool is_unwritten(const struct upkeep *upkeep, const struct stat *status)
+static time_t written_until(const struct upkeep *upkeep, const struct stat *status)
 {
 	const uint64_t hour = 3600, age = upkeep->request.gc.min_age;
 
-	return upkeep_is_old(status, age < hour ? age : hour);
+	return upkeep_young_until(status, age < hour ? age : hour);
 }
 
 static void consider(struct upkeep *upkeep, const char *folder, const char *name, enum ncm_removal_kind kind,
@@ -35,22 +35,59 @@ static void consider(struct upkeep *upkeep, const char *folder, const char *name
 	upkeep_consider(upkeep, &(struct candidate){.kind = kind, .path = path, .keep = keep});
 }
 
+static void consider_temporary(struct upkeep *upkeep, int fd, const char *folder, const char *name)
+{
+	NCM_AUTO_FREE char *path = ncm_path_join(folder, name);
+	struct stat status;
+
+	if (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+		upkeep_consider(upkeep, &(struct candidate){.kind = NCM_REMOVAL_LEFTOVER,
+							    .path = path,
+							    .until = written_until(upkeep, &status)});
+}
+
+static time_t young_until(const struct upkeep *upkeep, int fd, const char *name)
+{
+	struct stat status;
+
+	return fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0
+		   ? 0
+		   : upkeep_young_until(&status, upkeep->request.gc.min_age);
+}
+
+/* It and its journal: each of the two tells of the last run that worked on it. */
+static time_t partial_until(const struct upkeep *upkeep, int fd, const char *name)
+{
+	NCM_AUTO_FREE char *journal = ncm_asprintf("%s.journal", name);
+	const time_t own = young_until(upkeep, fd, name), of_journal = young_until(upkeep, fd, journal);
+
+	return own > of_journal ? own : of_journal;
+}
+
 /* Why a partial download is kept, or NULL. */
 static const char *reason_to_keep(struct upkeep *upkeep, int fd, const char *name)
 {
 	const struct ncm_gc_options *options = &upkeep->request.gc;
-	NCM_AUTO_FREE char *journal = ncm_asprintf("%s.journal", name);
-	struct stat status;
+	const bool young = partial_until(upkeep, fd, name) != 0;
 
 	if (options->keep_partial)
 		return "as --keep-partial says";
-	/* Each of the two tells of the last run that worked on it. */
-	if ((fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && !upkeep_is_old(&status, options->min_age)) ||
-	    (fstatat(fd, journal, &status, AT_SYMLINK_NOFOLLOW) == 0 && !upkeep_is_old(&status, options->min_age)))
-		return "it is young; --min-age 0 removes it";
 	if (!options->all_partial && upkeep_is_wanted(upkeep, name))
-		return "the profile or the lock wants it; --all removes it";
-	return NULL;
+		return young ? "the profile or the lock wants it; --all --min-age 0 removes it"
+			     : "the profile or the lock wants it; --all removes it";
+	return young ? "it is young; --min-age 0 removes it" : NULL;
+}
+
+/* One that nothing but its age keeps waits for that. */
+static void count_waiting(struct upkeep *upkeep, int fd, const char *name)
+{
+	const struct ncm_gc_options *options = &upkeep->request.gc;
+	const time_t until = partial_until(upkeep, fd, name);
+	struct stat status;
+
+	if (until && !options->keep_partial && (options->all_partial || !upkeep_is_wanted(upkeep, name)) &&
+	    fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+		upkeep_list_waiting(upkeep, NCM_REMOVAL_PARTIAL, &status, until);
 }
 
 /* Of use with its download alone, as long as that is kept. */
@@ -78,6 +115,7 @@ static void find_staged(void *context, int fd, const char *folder, const char *n
 	case STAGING_PARTIAL:
 	case STAGING_REPAIR:
 		consider(upkeep, folder, name, NCM_REMOVAL_PARTIAL, reason_to_keep(upkeep, fd, name));
+		count_waiting(upkeep, fd, name);
 		return;
 	case STAGING_JOURNAL:
 		if (is_stray_journal(upkeep, fd, name))
@@ -117,11 +155,9 @@ static void find_checkpoints(void *context, int fd, const char *folder, const ch
 {
 	const struct content *content = context;
 	struct ncm_sha256 digest;
-	struct stat status;
 
 	if (fnmatch(".*.????????????????.tmp", name, 0) == 0) {
-		if (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && is_unwritten(content->upkeep, &status))
-			consider(content->upkeep, folder, name, NCM_REMOVAL_LEFTOVER, NULL);
+		consider_temporary(content->upkeep, fd, folder, name);
 	} else if (strlen(name) == NCM_SHA256_HEX && ncm_sha256_parse(name, &digest) == 0 && content->complete &&
 		   !json_object_get(content->upkeep->by_digest, name) && !may_prove_something(content, &digest)) {
 		consider(content->upkeep, folder, name, NCM_REMOVAL_CHECKPOINTS, NULL);
@@ -166,11 +202,9 @@ struct beside {
 static void find_temporary(void *context, int fd, const char *folder, const char *name)
 {
 	const struct beside *beside = context;
-	struct stat status;
 
-	if (is_temporary_of(name, beside->stem) && fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    is_unwritten(beside->upkeep, &status))
-		consider(beside->upkeep, folder, name, NCM_REMOVAL_LEFTOVER, NULL);
+	if (is_temporary_of(name, beside->stem))
+		consider_temporary(beside->upkeep, fd, folder, name);
 }
 
 /*

@@ -254,7 +254,7 @@ static char *judge(struct upkeep *upkeep, const struct candidate *candidate, con
 	other = !why && !is_blob && !upkeep->request.force ? changed(candidate, &target->seen) : NULL;
 	if (other)
 		why = ncm_strdup(other);
-	if (!why && faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) < 0) {
+	if (!why && !candidate->until && faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) < 0) {
 		cannot_delete(upkeep, candidate->path, errno);
 		why = ncm_strdup("you may not delete from its folder");
 	}
@@ -318,6 +318,11 @@ bool upkeep_consider(struct upkeep *upkeep, const struct candidate *candidate)
 	why = judge(upkeep, candidate, &target, folder);
 	if (why && candidate->quiet) {
 		free(why);
+		free(target.relative);
+		return false;
+	}
+	if (!why && candidate->until) {
+		upkeep_list_waiting(upkeep, candidate->kind, &target.seen, candidate->until);
 		free(target.relative);
 		return false;
 	}

@@ -74,6 +74,20 @@ struct ncm_removal_file *upkeep_list(struct upkeep *upkeep, const struct candida
 	return file;
 }
 
+void upkeep_list_waiting(struct upkeep *upkeep, enum ncm_removal_kind kind, const struct stat *seen, time_t until)
+{
+	struct ncm_waiting *waiting = &upkeep->removal->waiting;
+	const uint64_t bytes = S_ISREG(seen->st_mode) && seen->st_nlink == 1 ? tally_blocks(seen) : 0;
+
+	if (waiting->count == 0 || until < waiting->first)
+		waiting->first = until;
+	if (until > waiting->last)
+		waiting->last = until;
+	waiting->count++;
+	waiting->bytes += bytes;
+	waiting->blobs += kind == NCM_REMOVAL_BLOB ? bytes : 0;
+}
+
 void upkeep_warn(struct upkeep *upkeep, const char *format, ...)
 {
 	NCM_AUTO_FREE char *text = NULL;

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "manifest/filter.h"
 
 #include <string.h>
 
@@ -31,20 +32,37 @@ static void drop_absent(const struct upkeep *upkeep, struct ncm_strings *names)
 	names->count = kept;
 }
 
+static int choose_again(struct upkeep *upkeep, const struct ncm_reg_model ***chosen, size_t *count,
+			struct ncm_error *err)
+{
+	struct ncm_selector selector = {0};
+
+	drop_absent(upkeep, &upkeep->request.names);
+	selector.names = upkeep->request.names;
+	return selector.names.count == 0 ? 0 : ncm_registry_select(upkeep->registry, &selector, chosen, count, err);
+}
+
 static int choose(struct upkeep *upkeep, const struct ncm_reg_model ***chosen, size_t *count, struct ncm_error *err)
 {
-	struct ncm_selector selector;
+	const struct ncm_selector *selector = upkeep->request.selector;
 
-	if (upkeep->request.again)
-		drop_absent(upkeep, &upkeep->request.names);
-	selector = (struct ncm_selector){.names = upkeep->request.names};
-	if (selector.names.count == 0 && upkeep->request.again)
-		return 0;
-	if (selector.names.count == 0) {
+	if (!upkeep->request.all && ncm_selector_is_open(selector)) {
 		ncm_error_set(err, NCM_E_USAGE, "which models are to be removed?");
-		return ncm_error_hint(err, "name them; `ncmodel list` shows what is installed");
+		return ncm_error_hint(err, "name them, or choose some as for `ncmodel list`, which shows what is "
+					   "installed");
 	}
-	return ncm_registry_select(upkeep->registry, &selector, chosen, count, err);
+	return ncm_registry_select(upkeep->registry, selector, chosen, count, err);
+}
+
+/* Who chooses a profile's models need not know of the others that have them. */
+static void warn_of_profiles(struct upkeep *upkeep, const struct ncm_reg_model *model)
+{
+	const struct ncm_strings *chosen = &upkeep->request.selector->profiles;
+
+	for (size_t i = 0; chosen->count > 0 && i < model->profiles.count; i++) {
+		if (!ncm_strings_contain(chosen, model->profiles.items[i]))
+			upkeep_warn(upkeep, "%s is of the profile %s, too", model->id, model->profiles.items[i]);
+	}
 }
 
 static bool is_manifest(const struct upkeep *upkeep, const struct ncm_reg_file *file)
@@ -220,9 +238,11 @@ int upkeep_plan_removal(struct upkeep *upkeep, struct ncm_error *err)
 	const struct ncm_reg_model **models = NULL;
 	size_t count = 0;
 
-	if (choose(upkeep, &models, &count, err) < 0)
+	if ((upkeep->request.again ? choose_again : choose)(upkeep, &models, &count, err) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++) {
+		if (!upkeep->request.again)
+			warn_of_profiles(upkeep, models[i]);
 		json_object_set_new_nocheck(upkeep->leaving, models[i]->id, json_true());
 		ncm_strings_add(&upkeep->removal->models, models[i]->id);
 	}
@@ -235,12 +255,9 @@ int upkeep_plan_removal(struct upkeep *upkeep, struct ncm_error *err)
 struct ncm_removal *ncm_remove_plan(const struct ncm_config *config, const struct ncm_remove_options *options,
 				    struct ncm_error *err)
 {
-	struct request request = {.config = config, .force = options->force};
-	struct upkeep *upkeep;
+	const struct request request = {
+	    .config = config, .selector = options->selector, .all = options->all, .force = options->force};
+	struct upkeep *upkeep = upkeep_plan(&request, err);
 
-	for (size_t i = 0; i < options->count; i++)
-		ncm_strings_add(&request.names, options->names[i]);
-	upkeep = upkeep_plan(&request, err);
-	ncm_strings_free(&request.names);
 	return upkeep ? upkeep->removal : NULL;
 }

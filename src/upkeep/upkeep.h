@@ -40,9 +40,11 @@ struct request {
 	const struct ncm_config *config;
 	bool collect; /* gc */
 	struct ncm_gc_options gc;
-	struct ncm_strings names; /* rm */
+	const struct ncm_selector *selector; /* rm; not of a plan that is made again */
+	bool all;                            /* rm: a selector that leaves everything open is meant so */
 	bool force;
-	bool again; /* the names are ids that were there when the plan was made first */
+	bool again;
+	struct ncm_strings names; /* when the plan is made again: the ids that were there at first */
 };
 
 struct upkeep {
@@ -160,6 +162,7 @@ struct candidate {
 	const char *keep; /* why it is to stay, if that is known already */
 	bool quiet;       /* if it has to stay, that is nothing to tell */
 	bool noted;       /* a removal that was cut short would delete it */
+	time_t until;     /* it is too young to go before that; 0: it is not */
 };
 /* Puts the file on the list, to go or to be kept; one that is not there is passed by. Returns whether it goes. */
 bool upkeep_consider(struct upkeep *upkeep, const struct candidate *candidate);
@@ -178,6 +181,8 @@ char *upkeep_real_path(const struct upkeep *upkeep, const struct target *target)
 /* Appends a file; `why` is taken. */
 struct ncm_removal_file *upkeep_list(struct upkeep *upkeep, const struct candidate *candidate, struct target *target,
 				     char *why);
+/* Counts what waits for its age. */
+void upkeep_list_waiting(struct upkeep *upkeep, enum ncm_removal_kind kind, const struct stat *seen, time_t until);
 void upkeep_warn(struct upkeep *upkeep, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Fills in `freed` of each file and the totals. */
 void upkeep_count(struct upkeep *upkeep);
@@ -196,8 +201,8 @@ int upkeep_plan_collection(struct upkeep *upkeep, struct ncm_error *err);
 /* The checkpoints of a content that goes, unless a model that stays has the same. */
 void upkeep_consider_checkpoints(struct upkeep *upkeep, size_t store, const struct ncm_sha256 *digest,
 				 const char *model);
-/* Whether a file did not change for so long. */
-bool upkeep_is_old(const struct stat *status, uint64_t seconds);
+/* When a file will not have changed for so long; 0: that is so now. */
+time_t upkeep_young_until(const struct stat *status, uint64_t seconds);
 
 /* replaced.c: what --force and repairs put aside. */
 void upkeep_collect_replaced(struct upkeep *upkeep, size_t store);

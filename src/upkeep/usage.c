@@ -256,6 +256,38 @@ static void group_models(struct usage *usage)
 	take_groups(&usage->out->by_use_case, &use_cases);
 }
 
+/* The blob that a registered file is, if nothing names it, and it is known that nothing does. */
+static bool is_unnamed(const struct upkeep *upkeep, const struct ncm_reg_file *file, struct stat *status)
+{
+	const size_t store = upkeep_store_of(upkeep, file->abs, file->store);
+	const struct ncm_store *in = store == NOWHERE ? NULL : &upkeep->layout->stores[store];
+	const char *key = in ? upkeep_blob_key(in, ncm_path_below(file->abs, in->path)) : NULL;
+
+	return key && upkeep->facts[store].named && upkeep->facts[store].complete &&
+	       !upkeep_named_by(upkeep, store, key) && lstat(file->abs, status) == 0 && S_ISREG(status->st_mode);
+}
+
+/* A tag that moved left them; only rm takes them from their model. */
+static void add_unnamed(struct usage *usage)
+{
+	const struct ncm_registry *registry = usage->upkeep->registry;
+	struct ncm_usage *out = usage->out;
+	struct tally tally = {0};
+	struct stat status;
+
+	for (size_t i = 0; i < registry->count; i++) {
+		for (size_t k = 0; k < registry->models[i].file_count; k++) {
+			if (!is_unnamed(usage->upkeep, &registry->models[i].files[k], &status))
+				continue;
+			tally_add(&tally, &status);
+			ncm_strings_add_new(&out->unnamed_models, registry->models[i].id);
+		}
+	}
+	out->unnamed_registered = tally_on_disk(&tally, NULL);
+	out->unnamed += out->unnamed_registered;
+	tally_clear(&tally);
+}
+
 /* What gc says of the same moment; the plan's facts serve for the rest. */
 static void add_freeable(struct usage *usage)
 {
@@ -263,7 +295,11 @@ static void add_freeable(struct usage *usage)
 	struct ncm_usage_table *table = &usage->out->by_store;
 
 	usage->out->freeable = removal->freed;
+	usage->out->waiting = removal->waiting;
+	usage->out->unnamed = removal->waiting.blobs;
 	for (size_t i = 0; i < removal->count; i++) {
+		if (removal->files[i].kind == NCM_REMOVAL_BLOB)
+			usage->out->unnamed += removal->files[i].freed;
 		for (size_t k = 0; removal->files[i].store && k < table->count; k++) {
 			if (strcmp(table->lines[k].name, removal->files[i].store) == 0)
 				table->lines[k].freeable += removal->files[i].freed;
@@ -308,6 +344,7 @@ struct ncm_usage *ncm_usage_make(const struct ncm_config *config, const struct n
 	look_elsewhere(&usage);
 	group_models(&usage);
 	add_freeable(&usage);
+	add_unnamed(&usage);
 	finish(&usage);
 	upkeep_free(usage.upkeep);
 	return usage.out;
@@ -333,5 +370,6 @@ void ncm_usage_free(struct ncm_usage *usage)
 		free(usage->disks[i].path);
 	free(usage->disks);
 	ncm_strings_free(&usage->failures);
+	ncm_strings_free(&usage->unnamed_models);
 	free(usage);
 }

@@ -125,13 +125,13 @@ class RepairTest(Case):
         files = {f"part-{i}.gguf": varied(f"part{i}", 20 * MIB + i) for i in range(2)}
         self.hub.hf("org/all", {**files, "notes/config.json": b'{"a": 1}\n'})
         self.pull("hf:org/all@main", "--to", "llama-cpp")
-        flip(self.machine.store("part-1.gguf"), 9)
-        os.unlink(self.machine.store("notes/config.json"))
+        flip(self.machine.store("all/part-1.gguf"), 9)
+        os.unlink(self.machine.store("all/notes/config.json"))
         self.hub.forget()
         self.repair()
         self.assertEqual(self.sent("/xet/org/all/part-1.gguf"), SPAN)
         self.assertEqual(self.sent("/xet/org/all/part-0.gguf"), 0)
-        self.check(self.machine.store("part-1.gguf"), files["part-1.gguf"])
+        self.check(self.machine.store("all/part-1.gguf"), files["part-1.gguf"])
 
     def test_a_plain_url_spelled_out(self):
         data = varied("spelled-url")

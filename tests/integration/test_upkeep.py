@@ -1,4 +1,5 @@
 """rm, gc and df over the real binary: what is asked, what goes, what is told of it."""
+import calendar
 import json
 import os
 import pty
@@ -278,6 +279,60 @@ class CollectTest(UpkeepCase):
         self.assertEqual(before - on_disk(self.ollama_store()), data["freed"])
         self.assertGreater(data["freed"], 50_000)
         self.run_ok("verify")
+
+    def test_what_a_moved_tag_left_is_told(self):
+        m, hub = self.machine, self.hub
+        m.manifest([{"id": "tag", "files": [{"from": ["ollama:tiny:1b"]}]}])
+        hub.ollama("library/tiny", [("model", gguf("old", 300_000)), ("license", b"MIT")], tag="1b")
+        self.pull()
+        self.assertEqual(self.document("df")["data"]["unnamed"], 0)
+        self.assertNotIn("any more", self.run_ok("df").out)
+        hub.ollama("library/tiny", [("model", gguf("new", 400_000)), ("license", b"MIT")], tag="1b")
+        self.pull("--update")
+        left = os.stat(self.blob(gguf("old", 300_000))).st_blocks * 512
+        usage = self.document("df")["data"]
+        self.assertEqual((usage["unnamed"], usage["unnamed_registered"], usage["unnamed_models"]), (left, left, ["tag"]))
+        out = self.run_ok("df").out
+        self.assertRegex(out, r"Blobs that no manifest .* as a tag that moved leaves them, take \d")
+        self.assertIn("registered for tag: `ncmodel rm` of it and a new pull", out)
+        # as that says
+        self.run_ok("rm", "-y", "tag")
+        self.pull()
+        self.assertEqual(self.document("df")["data"]["unnamed"], 0)
+        self.assertFalse(os.path.exists(self.blob(gguf("old", 300_000))))
+
+    def test_what_waits_for_its_age_is_told(self):
+        self.two_ollama_models()
+        begun = time.time()
+        with open(self.blob(b"orphan" * 50_000), "wb") as out:
+            out.write(b"orphan" * 50_000)
+        left = os.stat(self.blob(b"orphan" * 50_000)).st_blocks * 512
+        usage = self.document("df")["data"]
+        self.assertEqual((usage["freeable"], usage["waiting"]["files"]), (0, 1))
+        self.assertEqual((usage["unnamed"], usage["unnamed_registered"], usage["waiting"]["bytes"]), (left, 0, left))
+        self.assertIn("until ", self.run_ok("df").out)
+        # as long as it is to wait, and not what is to stay
+        waiting = self.document("gc", "-n", "--min-age", "48")["data"]["waiting"]
+        until = calendar.timegm(time.strptime(waiting["last"], "%Y-%m-%dT%H:%M:%SZ"))
+        self.assertTrue(begun + 48 * 3600 - 60 < until <= time.time() + 48 * 3600, waiting)
+        self.assertEqual((waiting["files"], waiting["bytes"], waiting["first"]), (1, left, waiting["last"]))
+        out = self.run_ok("gc", "-n").out
+        self.assertRegex(out, r"Nothing to remove\.\n1 file, 30\d.*, changed lately and waits for its age, until 20\d\d-")
+        self.assertIn("`ncmodel gc --min-age 0`", out)
+        usage = self.document("gc", "-n", "--min-age", "0")["data"]
+        self.assertEqual((usage["going"], usage["waiting"]["files"], usage["freed"]), (1, 0, left))
+        self.run_ok("gc", "-y", "--min-age", "0")
+        self.assertEqual(self.document("df")["data"]["unnamed"], 0)
+        self.run_ok("verify")
+
+    def test_a_partial_waits_unless_it_is_wanted(self):
+        self.killed_pull()
+        waiting = self.document("gc", "-n")["data"]["waiting"]
+        self.assertEqual(waiting["files"], 0)
+        self.assertIn("wants it; --all --min-age 0 removes it", self.run_ok("gc", "-n").out)
+        waiting = self.document("gc", "-n", "--all")["data"]["waiting"]
+        self.assertEqual(waiting["files"], 1)
+        self.assertIn("it is young; --min-age 0 removes it", self.run_ok("gc", "-n", "--all").out)
 
     def test_links_are_told(self):
         m = self.machine

@@ -236,7 +236,7 @@ class RepositoryTest(WhoseCase):
         self.pull("hf:A/m", "--to", "llama-cpp")
         hint = self.refused("hf:B/m", "--to", "llama-cpp", say=["is a file of A/m"])
         self.pull("hf:B/m", *self.other_name(hint, "b"))
-        self.assertEqual(self.folder(), first)
+        self.assertEqual(self.folder("m"), first)
         self.assertEqual(self.folder("b"), second)
         self.assert_lock_is_true("hf:A/m", first, OLD)
         self.assert_lock_is_true("hf:B/m", second, NEW)
@@ -251,7 +251,7 @@ class RepositoryTest(WhoseCase):
         self.sound()
         self.assertEqual(len(self.entries()), 2)
         self.assertEqual(self.machine.run("rm", "-y", "A/m").returncode, 0)
-        self.assertTrue(os.path.exists(self.machine.store("config.json")))
+        self.assertTrue(os.path.exists(self.machine.store("m/config.json")))
         self.sound()
 
     def moved(self, *update):

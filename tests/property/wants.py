@@ -102,7 +102,8 @@ class Want:
             if commit is None:
                 return None
             if self.key[2] is None:
-                return {f"{folder}/{name}": sha256(data) for name, data in commit.files.items()}
+                own = f"{folder}/{self.name or os.path.basename(self.key[1])}"
+                return {f"{own}/{name}": sha256(data) for name, data in commit.files.items()}
             if self.key[2] not in commit.files:
                 return None
             digest = self.pin or sha256(commit.files[self.key[2]])

@@ -91,7 +91,7 @@ static void folders_of_stores_can_be_given(void)
 	overrides[0].store = (char *)(uintptr_t) "olama";
 	CHECK(!ncm_layout_load(&config, &err));
 	CHECK(err.code == NCM_E_USAGE && strstr(err.message, "olama"));
-	CHECK_STR(err.hint, "its stores are: llama, ollama, comfy, system");
+	CHECK_STR(err.hint, "did you mean llama? its stores are: llama, ollama, comfy, system");
 	ncm_error_clear(&err);
 	unsetenv("OLLAMA_MODELS");
 }

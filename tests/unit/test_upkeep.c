@@ -54,7 +54,8 @@ static void nothing_of_ours_is_left(void)
 
 static void names_are_checked_before_anything_goes(void)
 {
-	const char *const names[] = {"first", "secnd"};
+	char first[] = "first", misspelt_name[] = "secnd", *names[] = {first, misspelt_name};
+	const struct ncm_selector misspelt = {.names = {.items = names, .count = 2}}, open = {0};
 	struct ncm_error err = NCM_ERROR_INIT;
 
 	begin();
@@ -62,9 +63,9 @@ static void names_are_checked_before_anything_goes(void)
 	put("first");
 	add("ai/models/second.gguf", "2", "llama-cpp", "weights");
 	put("second");
-	CHECK(!ncm_remove_plan(&config, &(struct ncm_remove_options){names, 2, false}, &err));
+	CHECK(!ncm_remove_plan(&config, &(struct ncm_remove_options){.selector = &misspelt}, &err));
 	CHECK(err.code == NCM_E_USAGE && strstr(err.hint, "second"));
-	CHECK(!ncm_remove_plan(&config, &(struct ncm_remove_options){names, 0, false}, &err));
+	CHECK(!ncm_remove_plan(&config, &(struct ncm_remove_options){.selector = &open}, &err));
 	CHECK(err.code == NCM_E_USAGE); /* no name is not every model */
 	CHECK(is_registered("first") && is_there("ai/models/first.gguf"));
 	ncm_error_clear(&err);
@@ -143,7 +144,7 @@ static void a_store_that_cannot_be_entered_stops_it_too(void)
 	path = ncm_path_join(folder, "comfy");
 	CHECK(chmod(folder, 0755) == 0 && chmod(path, 0) == 0);
 	CHECK(!root || seteuid(65534) == 0);
-	CHECK(!ncm_remove_plan(&config, &(struct ncm_remove_options){&id, 1, false}, &err));
+	CHECK(!try_rm(id, false, &err));
 	CHECK(!root || seteuid(0) == 0);
 	CHECK(err.code == NCM_E_IO && is_registered("a"));
 	CHECK(chmod(path, 0755) == 0);
@@ -328,7 +329,7 @@ static void a_folder_that_cannot_be_written_stops_it_before_it_begins(void)
 	path = ncm_path_join(folder, "comfy/nodes/a");
 	CHECK(chmod(folder, 0755) == 0 && chmod(path, 0555) == 0);
 	CHECK(!root || seteuid(65534) == 0);
-	CHECK(!ncm_remove_plan(&config, &(struct ncm_remove_options){&id, 1, false}, &err));
+	CHECK(!try_rm(id, false, &err));
 	CHECK(!root || seteuid(0) == 0);
 	CHECK(err.code == NCM_E_IO && strstr(err.message, "x.bin"));
 	CHECK(is_registered("a") && is_there("comfy/nodes/a/x.bin"));

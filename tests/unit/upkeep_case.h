@@ -119,10 +119,18 @@ static inline bool is_registered(const char *id)
 	return found;
 }
 
+static inline struct ncm_removal *try_rm(const char *id, bool force, struct ncm_error *err)
+{
+	char *names[] = {(char *)(uintptr_t)id};
+	const struct ncm_selector selector = {.names = {.items = names, .count = 1}};
+
+	return ncm_remove_plan(&config, &(struct ncm_remove_options){.selector = &selector, .force = force}, err);
+}
+
 static inline struct ncm_removal *plan_rm(const char *id, bool force)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	struct ncm_removal *removal = ncm_remove_plan(&config, &(struct ncm_remove_options){&id, 1, force}, &err);
+	struct ncm_removal *removal = try_rm(id, force, &err);
 
 	if (!removal)
 		fprintf(stderr, "%s\n", err.message);
