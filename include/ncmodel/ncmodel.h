@@ -20,6 +20,7 @@
 #include <ncmodel/manifest.h>
 #include <ncmodel/provision.h>
 #include <ncmodel/registry.h>
+#include <ncmodel/stores.h>
 #include <ncmodel/survey.h>
 #include <ncmodel/text.h>
 #include <ncmodel/upkeep.h>

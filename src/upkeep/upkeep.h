@@ -33,7 +33,7 @@ struct target {
 	char *relative; /* below the store; outside: the absolute path */
 	struct stat seen;
 };
-#define NOWHERE SIZE_MAX
+#define NOWHERE NCM_NO_STORE
 
 /* What the plan was asked for. */
 struct request {
