@@ -10,7 +10,7 @@ const struct command *const commands[] = {
     &command_verify,     &command_list,
     &command_show,       &command_adopt,
     &command_link,       &command_rm,
-    &command_gc,
+    &command_mv,         &command_gc,
     &command_df,         &command_stores,
     &command_lock,       &command_diff,
     &command_outdated,   &command_manifest,

@@ -18,6 +18,7 @@
 #include <ncmodel/limits.h>
 #include <ncmodel/link.h>
 #include <ncmodel/manifest.h>
+#include <ncmodel/move.h>
 #include <ncmodel/provision.h>
 #include <ncmodel/registry.h>
 #include <ncmodel/stores.h>

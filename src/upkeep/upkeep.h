@@ -42,6 +42,10 @@ struct request {
 	struct ncm_gc_options gc;
 	struct ncm_strings names; /* rm */
 	bool force;
+	bool is_move; /* what a move left behind: moved.h */
+	const struct upkeep_moved *moved;
+	size_t moved_count;
+	const struct authority *moved_by;
 	bool again; /* the names are ids that were there when the plan was made first */
 };
 
@@ -193,6 +197,7 @@ void upkeep_free(struct upkeep *upkeep);
 /* remove.c, collect.c: fill the list. Return 0, or -1 with *err. */
 int upkeep_plan_removal(struct upkeep *upkeep, struct ncm_error *err);
 int upkeep_plan_collection(struct upkeep *upkeep, struct ncm_error *err);
+int upkeep_plan_moved(struct upkeep *upkeep, struct ncm_error *err); /* moved.c */
 /* The checkpoints of a content that goes, unless a model that stays has the same. */
 void upkeep_consider_checkpoints(struct upkeep *upkeep, size_t store, const struct ncm_sha256 *digest,
 				 const char *model);
