@@ -78,6 +78,7 @@ const struct topic topics_files[] = {
     {"$XDG_CONFIG_HOME/ncmodel/manifests/PROFILE/phase-N-PRIORITY.json", "Manifests of your own."},
     {"models.json", "What is installed; in the folder of the llama.cpp store unless the layout says otherwise."},
     {"ncmodel.lock", "Revisions, sizes and digests that were looked up; beside models.json."},
+    {".ncmodel/ beside models.json", "Locks, and notes of removals and moves that were cut short."},
     {"STORE/.ncmodel/", "Unfinished downloads, SHA-256 checkpoints and the lock of a store."},
     {NULL, NULL},
 };

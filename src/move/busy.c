@@ -79,12 +79,24 @@ static bool has_argument(int process, const char *wanted)
 	return false;
 }
 
-static bool is_root(const struct looking *looking, const char *path)
+static bool is_folder(const struct stat *status, const char *path)
 {
-	NCM_AUTO_FREE char *real = realpath(path, NULL);
+	struct stat other;
 
-	for (size_t i = 0; real && i < looking->count; i++) {
-		if (looking->ollama[i] && strcmp(real, looking->roots[i]) == 0)
+	return stat(path, &other) == 0 && other.st_dev == status->st_dev && other.st_ino == status->st_ino;
+}
+
+/* Whether a path is one of the stores, as the process sees it: in a container it may be another folder, or have another
+ * name. Where that cannot be seen it is taken for what it is here. */
+static bool is_store(const struct looking *looking, int process, const char *path)
+{
+	NCM_AUTO_FREE char *inside = ncm_asprintf("root%s%s", *path == '/' ? "" : "/", path);
+	struct stat status;
+
+	if (fstatat(process, inside, &status, 0) < 0 && (errno != EACCES || stat(path, &status) < 0))
+		return false;
+	for (size_t i = 0; i < looking->count; i++) {
+		if (looking->ollama[i] && is_folder(&status, looking->roots[i]))
 			return true;
 	}
 	return false;
@@ -112,7 +124,7 @@ static int look_at_ollama(struct looking *looking, int process, const char *pid,
 	bool known = false;
 	NCM_AUTO_FREE char *store = ollama_store(process, user, &known);
 
-	if (is_root(looking, store))
+	if (is_store(looking, process, store))
 		return refuse(looking, pid, "ollama", "serves this store");
 	if (!known)
 		ncm_strings_add(&looking->mover->move->warnings,

@@ -12,6 +12,7 @@
 #include "base/strings.h"
 #include "config/save.h"
 #include "registry/relocate.h"
+#include "store/staging.h"
 
 #include <errno.h>
 #include <string.h>
@@ -66,7 +67,11 @@ static int aim_store(struct mover *mover, struct ncm_error *err)
 
 	if (!store)
 		return no_such_store(mover, mover->options.store, err);
-	mover->source = (size_t)(store - mover->layout->stores);
+	/* Of stores that share a folder the first has the files: all of them move. */
+	for (size_t i = mover->layout->count; i > 0; i--) {
+		if (strcmp(mover->layout->stores[i - 1].path, store->path) == 0)
+			mover->source = i - 1;
+	}
 	mover->moved = *store;
 	mover->moved.path = ncm_path_absolute(mover->options.path);
 	mover->target = &mover->moved;
@@ -201,6 +206,7 @@ static int lock_all(struct mover *mover, struct ncm_store **stores, size_t count
 	}
 	if (ncm_store_open(mover->target, err) < 0)
 		return -1;
+	(void)staging_forget_commits(mover->target->staging);
 	own_target(mover, was_there);
 	return 0;
 }
@@ -249,9 +255,15 @@ static int switch_registry(struct mover *mover, struct ncm_error *err)
 
 static int switch_configuration(const struct mover *mover, struct ncm_error *err)
 {
-	if (mover->source == NCM_NO_STORE)
-		return 0;
-	if (ncm_config_save_store(mover->config->file, mover->move->store, mover->move->to, err) == 0)
+	int failed = 0;
+
+	for (size_t i = 0; i < mover->layout->count && mover->source != NCM_NO_STORE && !failed; i++) {
+		const struct ncm_store *store = &mover->layout->stores[i];
+
+		if (strcmp(store->path, mover->move->from) == 0)
+			failed = ncm_config_save_store(mover->config->file, store->id, mover->move->to, err);
+	}
+	if (!failed)
 		return 0;
 	return ncm_error_hint(err,
 			      "models.json has the new places; run the same command again, or write it yourself: "
@@ -309,9 +321,13 @@ static int lock_and_make(struct mover *mover, const struct ncm_sink *sink, json_
 static int finish_pending(struct mover *mover, const struct ncm_sink *sink, struct ncm_error *err)
 {
 	const struct authority self = {.users = {geteuid()}, .count = 1};
+	const size_t unfinished = mover->move->unfinished;
 	const char *name;
 	json_t *note;
 
+	/* Notes of the same move, cut short before models.json was switched, are true by now. */
+	mover_find_pending(mover);
+	mover->move->unfinished = unfinished;
 	json_object_foreach(mover->pending, name, note)
 	{
 		if (mover_finish(mover, note, name, &self, sink, err) < 0)
@@ -339,10 +355,12 @@ int ncm_move_run(struct ncm_move *move, const struct ncm_sink *sink, struct ncm_
 
 	if (!failed)
 		failed = read_registry_again(mover, err);
-	if (!failed)
-		failed = finish_pending(mover, sink, err);
 	if (!failed && note)
 		failed = mover_finish(mover, note, name, NULL, sink, err);
+	if (!failed)
+		failed = finish_pending(mover, sink, err);
 	count_states(move);
+	if (failed && err && !err->hint)
+		ncm_error_hint(err, "what models.json names is whole; the same command goes on");
 	return failed;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A move under way: `plan.c` says which files go where, `belongs.c` what goes with them, `busy.c` who has them in use,
- * `make.c` makes the new ones, `note.c` remembers the move until the old ones are gone, `move.c` has the order of
- * things.
+ * A move under way: `choose.c` says which files go where, `plan.c` whether they may, `belongs.c` what goes with them,
+ * `busy.c` who has them in use, `make.c` makes the new ones, `note.c` remembers the move until the old ones are gone,
+ * `move.c` has the order of things.
  */
 #ifndef NCM_MOVE_WORK_H
 #define NCM_MOVE_WORK_H
@@ -61,10 +61,10 @@ struct mover {
 /* plan.c: fills in the items. The last plan's are gone. */
 int mover_plan(struct mover *mover, struct ncm_error *err);
 void mover_clear(struct mover *mover);
+/* choose.c: the files that were asked for, and what belongs to them. Classes USAGE, IO. */
+int mover_choose(struct mover *mover, struct ncm_error *err);
 /* The item of an absolute path, made if it is new; `relative` is its place below the target. */
 struct item *mover_add(struct mover *mover, const char *path, const char *relative);
-/* Takes over what the items came to. */
-void mover_describe(struct mover *mover);
 
 /* belongs.c: what is no file of models.json and yet part of a model: Ollama's names and what they reach, the links and
  * refs of a Hugging Face cache. Then, if asked for, all the rest of a store. */

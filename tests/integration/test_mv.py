@@ -97,6 +97,27 @@ class StoreTest(MvCase):
         self.world()
         self.move_store("training", "training/models", self.new)
 
+    def test_the_store_that_has_models_json(self):
+        m = self.machine
+        m.manifest([m.simple("a.gguf", gguf("a", 100_000))])
+        self.pull()
+        self.mv("llama-cpp", self.new)
+        self.assertEqual(sorted(self.tree(self.new)), ["a.gguf"])
+        self.assertEqual(self.entries()["a"]["file_path"], os.path.join(self.new, "a.gguf"))
+        self.assertEqual(sorted(self.tree(m.store())), ["models.json", "ncmodel.lock"])
+        self.check_sound()
+
+    def test_two_names_of_one_folder(self):
+        m = self.machine
+        self.world()
+        old = os.path.join(m.root, "training/models")
+        env = {"NCMODEL_STORE_TTS": old}
+        self.mv("training", self.new, env=env)
+        with open(self.config) as file:
+            self.assertEqual(json.load(file)["stores"], {"tts": self.new, "training": self.new})
+        self.assertEqual(self.tree(old), {})
+        self.check_sound()
+
     def test_to_another_file_system(self):
         disk = self.other_disk()
         self.world()
@@ -105,11 +126,7 @@ class StoreTest(MvCase):
             result = self.move_store(store, path, disk + "-" + store)
             self.assertEqual(result.data["to_copy"] > 0, True)
             os.remove(self.config)
-            with open(self.config, "w") as out:
-                json.dump({"jobs": 2}, out)
-            # From the place where it is, said by the environment.
             self.machine.env["NCMODEL_STORE_" + store.upper()] = disk + "-" + store
-            os.remove(self.config)
 
     def test_the_configuration_keeps_what_it_has(self):
         self.world()
@@ -253,7 +270,9 @@ class BusyTest(MvCase):
     def test_an_open_file(self):
         self.world()
         path = os.path.join(self.machine.root, "training/models/a.gguf")
-        with subprocess.Popen(["sleep", "60"], stdin=open(path, "rb")) as program:
+        with open(path, "rb") as file:
+            program = subprocess.Popen(["sleep", "60"], stdin=file)
+        with program:
             try:
                 result = self.mv("training", self.new, code=11)
                 self.assertIn(f"in use: sleep (process {program.pid})", result.err)
