@@ -53,6 +53,9 @@ static json_t *describe(const struct mover *mover, const struct item *item)
 json_t *mover_note(const struct mover *mover, char **name, struct ncm_error *err)
 {
 	NCM_AUTO_CLOSE int notes = open_notes(mover, true, err);
+	/* gc takes what is half written for left behind, unless it is kept out. */
+	NCM_AUTO_LOCK int held =
+	    notes < 0 ? -1 : ncm_lock_beneath(notes, "upkeep.lock", mover->registry->path, false, NULL, err);
 	NCM_AUTO_FREE char *text = NULL;
 	json_t *note = json_object(), *files = json_array();
 	char suffix[17];
@@ -71,7 +74,7 @@ json_t *mover_note(const struct mover *mover, char **name, struct ncm_error *err
 	ncm_random_hex(suffix, sizeof suffix);
 	*name = ncm_asprintf("%s%s", prefix, suffix);
 	text = ncm_json_dump(note);
-	if (notes >= 0 && ncm_write_atomic(notes, *name, text, strlen(text), 0600, err) == 0)
+	if (held >= 0 && ncm_write_atomic(notes, *name, text, strlen(text), 0600, err) == 0)
 		return note;
 	json_decref(note);
 	return NULL;

@@ -60,6 +60,14 @@ static bool is_believed(const struct mover *mover, const struct item *item)
 	return stat(name, &folder) == 0 && authority_is_believed(&mover->said, &folder, &item->seen);
 }
 
+/* Half a model, or a store whose models are elsewhere, is worse than none that moved. */
+static int refuse(const struct item *item, const char *why, struct ncm_error *err)
+{
+	ncm_error_set(err, NCM_E_POLICY, "%s %s", item->from, why);
+	return ncm_error_hint(err, "nothing was moved; `ncmodel show %s` tells what models.json says",
+			      item->model ? item->model : "MODEL");
+}
+
 static int check_removable(const struct item *item, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *folder = ncm_path_folder(item->from);
@@ -79,15 +87,15 @@ static int look_at_source(struct mover *mover, struct item *item, struct ncm_err
 		return 0;
 	}
 	if (!S_ISREG(item->seen.st_mode) && !S_ISLNK(item->seen.st_mode))
-		stay(item, "is not a regular file");
-	else if (item->registered && !is_believed(mover, item))
-		stay(item, "not all who may have written into models.json that it is ours could remove it themselves, "
-			   "so that is not believed");
-	else if (check_removable(item, err) < 0)
+		return refuse(item, "is not a regular file", err);
+	if (item->registered && !is_believed(mover, item))
+		return refuse(item,
+			      "stays: not all who may have written into models.json that it is ours could remove it "
+			      "themselves, so that is not believed",
+			      err);
+	if (check_removable(item, err) < 0)
 		return -1;
-	else if (S_ISLNK(item->seen.st_mode))
-		return read_link(mover, item, err);
-	return 0;
+	return S_ISLNK(item->seen.st_mode) ? read_link(mover, item, err) : 0;
 }
 
 static bool is_this_link(const char *path, const char *link)

@@ -238,8 +238,9 @@ class StoreTest(MvCase):
         m = self.machine
         self.world()
         os.chown(m.store("models.json"), 65534, 65534)
-        result = self.mv("training", self.new)
-        self.assertEqual((result.data["moved"], result.data["staying"]), (0, 2))
+        result = self.mv("training", self.new, code=11)
+        self.assertIn("is not believed", result.err)
+        self.assertFalse(os.path.exists(self.config))
         self.assertEqual(sorted(self.tree(os.path.join(m.root, "training/models"))), ["a.gguf", "spelled.gguf"])
 
     def test_owners_stay(self):
