@@ -31,8 +31,9 @@ struct command {
 extern const struct command *const commands[];
 
 extern const struct command command_adopt, command_completion, command_df, command_diff, command_gc, command_help,
-    command_limits, command_link, command_list, command_lock, command_log, command_manifest, command_outdated,
-    command_plan, command_profiles, command_pull, command_rm, command_show, command_verify, command_version;
+    command_limits, command_link, command_list, command_lock, command_log, command_manifest, command_mv,
+    command_outdated, command_plan, command_profiles, command_pull, command_rm, command_show, command_stores,
+    command_verify, command_version;
 
 /* The command of that name or alias, or NULL with USAGE and the nearest name. */
 const struct command *command_find(const char *name, struct ncm_error *err);

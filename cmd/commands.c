@@ -6,13 +6,29 @@
 #include <string.h>
 
 const struct command *const commands[] = {
-    &command_plan,     &command_pull,     &command_verify,
-    &command_list,     &command_show,     &command_adopt,
-    &command_link,     &command_rm,       &command_gc,
-    &command_df,       &command_log,      &command_lock,
-    &command_diff,     &command_outdated, &command_manifest,
-    &command_profiles, &command_limits,   &command_completion,
-    &command_help,     &command_version,  NULL,
+    &command_plan,
+    &command_pull,
+    &command_verify,
+    &command_list,
+    &command_show,
+    &command_adopt,
+    &command_link,
+    &command_rm,
+    &command_mv,
+    &command_gc,
+    &command_df,
+    &command_stores,
+    &command_log,
+    &command_lock,
+    &command_diff,
+    &command_outdated,
+    &command_manifest,
+    &command_profiles,
+    &command_limits,
+    &command_completion,
+    &command_help,
+    &command_version,
+    NULL,
 };
 
 const struct command *command_find(const char *name, struct ncm_error *err)
@@ -79,6 +95,7 @@ const struct topic topics_files[] = {
     {"ncmodel.lock", "Revisions, sizes and digests that were looked up; beside models.json."},
     {"$XDG_STATE_HOME/ncmodel/log.jsonl",
      "What was changed, when and by which command; by default below ~/.local/state. Of 4 MiB, and one older file."},
+    {".ncmodel/ beside models.json", "Locks, and notes of removals and moves that were cut short."},
     {"STORE/.ncmodel/", "Unfinished downloads, SHA-256 checkpoints and the lock of a store."},
     {NULL, NULL},
 };

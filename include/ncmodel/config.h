@@ -23,13 +23,22 @@ struct ncm_mirror {
 	char *to;
 };
 
+/* Who said something. */
+enum ncm_said_by {
+	NCM_SAID_BY_FILE,        /* the configuration file */
+	NCM_SAID_BY_ENVIRONMENT, /* NCMODEL_STORE_<ID> */
+	NCM_SAID_BY_FLAG,        /* --store-path */
+};
+
 /* One store whose folder differs from the layout's (configuration key "stores", flag --store-path). */
 struct ncm_store_override {
 	char *store;
 	char *path;
+	enum ncm_said_by by;
 };
 
 struct ncm_config {
+	char *file;           /* the configuration file, absolute: that was read, or that would be if it were there */
 	char *root;           /* absolute; the layout's folders lie below it */
 	char *layout;         /* "default", "linux", or the path of a layout file */
 	char *profile;        /* the first one; default "noa" */
@@ -76,6 +85,8 @@ void ncm_config_free(struct ncm_config *config);
 
 /* Setters for flags: each replaces what the file and the environment said. The strings are copied. */
 void ncm_config_set(char **field, const char *value);
+/* Whether the root is the user's own home folder, as it is unless somebody says otherwise. */
+bool ncm_config_root_is_home(const struct ncm_config *config);
 int ncm_config_set_root(struct ncm_config *config, const char *path, struct ncm_error *err); /* made absolute */
 /* "noa" or "noa,nexus": takes the place of all profiles that were there. Error: USAGE for a list with an empty name. */
 int ncm_config_set_profiles(struct ncm_config *config, const char *names, struct ncm_error *err);

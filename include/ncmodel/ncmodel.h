@@ -19,8 +19,10 @@
 #include <ncmodel/link.h>
 #include <ncmodel/log.h>
 #include <ncmodel/manifest.h>
+#include <ncmodel/move.h>
 #include <ncmodel/provision.h>
 #include <ncmodel/registry.h>
+#include <ncmodel/stores.h>
 #include <ncmodel/survey.h>
 #include <ncmodel/text.h>
 #include <ncmodel/upkeep.h>

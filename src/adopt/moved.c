@@ -66,12 +66,20 @@ static bool is_gone(struct candidate *candidate)
 	return candidate->gone;
 }
 
+/* How much of a path the store itself gives it: "host/namespace/model/tag", "blobs/sha256-…", "models--…/blobs/…". */
+static unsigned levels_of(const struct found *found, const struct found_file *file)
+{
+	enum { OLLAMA_TAG = 4, OLLAMA_BLOB = 2, HUB_BLOB = 3 };
+
+	if (strcmp(found->seen->known_by, "ollama") == 0)
+		return strcmp(file->role, "manifest") == 0 ? OLLAMA_TAG : OLLAMA_BLOB;
+	return strcmp(found->seen->known_by, "hf") == 0 ? HUB_BLOB : 0;
+}
+
 /* Other tools' stores name a model by its place in them: only the store as a whole may have moved. */
 static bool is_same_place(const struct found *found, const struct candidate *candidate, const struct found_file *file)
 {
-	const unsigned levels = strcmp(found->seen->known_by, "ollama") == 0 ? 4
-				: strcmp(found->seen->known_by, "hf") == 0   ? 3
-									     : 0;
+	const unsigned levels = levels_of(found, file);
 	size_t a = strlen(file->path), b = strlen(candidate->file->abs);
 
 	for (unsigned passed = 0; passed < levels && a > 0 && b > 0;) {

@@ -3,6 +3,8 @@
 #include "adopt/adopt.h"
 
 #include "base/mem.h"
+#include "base/path.h"
+#include "base/strings.h"
 
 #include <string.h>
 
@@ -32,6 +34,50 @@ static bool has_recorded_bytes(const struct found *found)
 static void keep_file(struct ncm_reg_model *entry, const struct ncm_reg_file *recorded)
 {
 	registry_file_copy(NCM_PUSH(entry->files, entry->file_count), recorded);
+}
+
+static bool is_same_file(const struct ncm_reg_file *file, const struct ncm_reg_file *old)
+{
+	return file != old && ncm_same_text(file->store, old->store) && ncm_sha256_equal(&file->sha256, &old->sha256) &&
+	       strcmp(ncm_path_base(file->abs), ncm_path_base(old->abs)) == 0;
+}
+
+/* What was pulled to a store's new folder before it was found there: the entry has the same file at its old place, too.
+ */
+static bool is_double(const struct adopt *adopt, const struct ncm_reg_model *entry, const struct ncm_reg_file *old)
+{
+	if (ncm_sha256_is_zero(&old->sha256) || !ncm_layout_moved(adopt->layout, old->abs, old->store) ||
+	    !adopt_is_gone(old))
+		return false;
+	for (size_t i = 0; i < entry->file_count; i++) {
+		if (is_same_file(&entry->files[i], old) && !adopt_is_gone(&entry->files[i]))
+			return true;
+	}
+	return false;
+}
+
+/* The file of the new folder is the old one, which came as was recorded first. */
+static void take_history(struct ncm_reg_model *entry, const struct ncm_reg_file *old)
+{
+	for (size_t i = 0; i < entry->file_count; i++) {
+		struct ncm_reg_file *file = &entry->files[i];
+
+		if (!is_same_file(file, old) || file->origin != NCM_ORIGIN_ADOPTED)
+			continue;
+		file->origin = old->origin;
+		free(file->source);
+		free(file->revision);
+		file->source = ncm_strdup_null(old->source);
+		file->revision = ncm_strdup_null(old->revision);
+	}
+}
+
+static void remember_doubles(const struct adopt *adopt, const struct ncm_reg_model *old, struct ncm_reg_model *entry)
+{
+	for (size_t i = 0; i < old->file_count; i++) {
+		if (is_double(adopt, old, &old->files[i]))
+			take_history(entry, &old->files[i]);
+	}
 }
 
 /* Whether it is to be brought up to date in the entry that it has. */
@@ -84,10 +130,11 @@ static void keep_entry(struct adopt *adopt, const struct ncm_reg_model *old, con
 
 		if (file)
 			entry_add_found(&entry, of, file, old->files[i].role);
-		else
+		else if (!is_double(adopt, old, &old->files[i]))
 			keep_file(&entry, &old->files[i]);
 		moved = moved || (file && file->moved);
 	}
+	remember_doubles(adopt, old, &entry);
 	add_later_files(adopt, old, &entry);
 	if (moved) {
 		free(entry.store);
@@ -115,18 +162,23 @@ static bool is_more_than_registered(const struct found *found)
 /* Once for each entry, however many of the models found are its. */
 static void tell_known(struct adopt *adopt, const struct found *found)
 {
+	const struct ncm_reg_model *old = found->registered;
 	struct ncm_reg_model entry;
 
 	for (size_t i = 0; i < adopt->adoption->count; i++) {
 		const struct ncm_adoption_model *model = &adopt->adoption->models[i];
 
-		if (model->verdict != NCM_ADOPT_REFUSED && strcmp(model->entry.id, found->registered->id) == 0)
+		if (model->verdict != NCM_ADOPT_REFUSED && strcmp(model->entry.id, old->id) == 0)
 			return;
 	}
-	registry_model_copy(&entry, found->registered);
-	for (size_t i = 0; i < found->registered->file_count; i++)
-		keep_file(&entry, &found->registered->files[i]);
-	adopt_put(adopt, &entry, NCM_ADOPT_KNOWN, found->seen->known_by, NULL);
+	registry_model_copy(&entry, old);
+	for (size_t i = 0; i < old->file_count; i++) {
+		if (!is_double(adopt, old, &old->files[i]))
+			keep_file(&entry, &old->files[i]);
+	}
+	remember_doubles(adopt, old, &entry);
+	adopt_put(adopt, &entry, entry.file_count < old->file_count ? NCM_ADOPT_CHANGED : NCM_ADOPT_KNOWN,
+		  found->seen->known_by, NULL);
 }
 
 /* What of it is not registered is a model of its own. */

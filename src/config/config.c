@@ -37,6 +37,7 @@ static int read_file_if_any(struct ncm_config *config, const char *file, const c
 	NCM_AUTO_FREE char *standard = ncm_path_join(own, "config.json");
 	NCM_AUTO_FREE char *path = named ? config_path(NULL, named) : ncm_strdup(standard);
 
+	ncm_config_set(&config->file, path);
 	if (access(path, F_OK) < 0 && errno == ENOENT) {
 		if (!named)
 			return 0;
@@ -99,6 +100,7 @@ void ncm_config_free(struct ncm_config *config)
 	free(config->manifest_files);
 	free(config->mirrors);
 	free(config->stores);
+	free(config->file);
 	free(config->root);
 	free(config->layout);
 	free(config->registry);
@@ -169,6 +171,13 @@ int ncm_config_set_root(struct ncm_config *config, const char *path, struct ncm_
 	return 0;
 }
 
+bool ncm_config_root_is_home(const struct ncm_config *config)
+{
+	NCM_AUTO_FREE char *home = config_home();
+
+	return strcmp(config->root, home) == 0;
+}
+
 void ncm_config_add_manifest_dir(struct ncm_config *config, const char *path)
 {
 	char *folder = config_path(NULL, path);
@@ -194,6 +203,6 @@ int ncm_config_set_store(struct ncm_config *config, const char *assignment, stru
 		return ncm_error_hint(err, "for example a1111=/srv/stable-diffusion-webui");
 	}
 	store = ncm_strndup(assignment, (size_t)(equals - assignment));
-	config_put_store(config, store, config_path(NULL, equals + 1));
+	config_put_store(config, store, config_path(NULL, equals + 1), NCM_SAID_BY_FLAG);
 	return 0;
 }

@@ -59,7 +59,7 @@ static void take_stores(struct ncm_config *config)
 		store = ncm_strndup(*entry + sizeof prefix - 1, (size_t)(equals - *entry) - (sizeof prefix - 1));
 		for (char *at = store; *at; at++)
 			*at = (char)(*at == '_' ? '-' : tolower((unsigned char)*at));
-		config_put_store(config, store, config_path(NULL, equals + 1));
+		config_put_store(config, store, config_path(NULL, equals + 1), NCM_SAID_BY_ENVIRONMENT);
 	}
 }
 

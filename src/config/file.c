@@ -242,7 +242,7 @@ static void read_stores(struct reading *reading, const struct key *key, const js
 		const char *text = text_of(reading, folder, member);
 
 		if (text)
-			config_put_store(reading->config, store, config_path(reading->folder, text));
+			config_put_store(reading->config, store, config_path(reading->folder, text), NCM_SAID_BY_FILE);
 	}
 }
 

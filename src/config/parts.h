@@ -41,6 +41,6 @@ char *config_endpoint(const char *url);
 /* Digits alone, from `least` to `most`. */
 bool config_unsigned(const char *text, unsigned least, unsigned most, unsigned *value);
 /* Replaces or adds the folder of a store. */
-void config_put_store(struct ncm_config *config, const char *store, char *path_to_keep);
+void config_put_store(struct ncm_config *config, const char *store, char *path_to_keep, enum ncm_said_by by);
 
 #endif

@@ -101,7 +101,7 @@ bool config_unsigned(const char *text, unsigned least, unsigned most, unsigned *
 	return true;
 }
 
-void config_put_store(struct ncm_config *config, const char *store, char *path_to_keep)
+void config_put_store(struct ncm_config *config, const char *store, char *path_to_keep, enum ncm_said_by by)
 {
 	struct ncm_store_override *override = NULL;
 
@@ -115,4 +115,5 @@ void config_put_store(struct ncm_config *config, const char *store, char *path_t
 	}
 	free(override->path);
 	override->path = path_to_keep;
+	override->by = by;
 }

@@ -239,6 +239,64 @@ void plan_refuse(struct planned *planned)
 	}
 }
 
+/* Whether the step writes there. */
+static bool is_written(const struct plan_item *item, size_t place)
+{
+	const enum ncm_step step = item_step(item, place);
+
+	return step != NCM_STEP_KEEP && step != NCM_STEP_ADOPT;
+}
+
+/* Of each store once, and of the folder that the file is to go into. NULL: it can be written. The caller frees it. */
+static char *barrier_at(const struct planned *planned, char **of_stores, const struct place *place)
+{
+	const size_t number = (size_t)(place->store - planned->run->layout->stores);
+	NCM_AUTO_FREE char *folder = NULL;
+
+	if (!of_stores[number]) {
+		char *barrier = ncm_store_barrier(place->store);
+
+		of_stores[number] = barrier ? barrier : ncm_strdup("");
+	}
+	if (*of_stores[number])
+		return ncm_strdup(of_stores[number]);
+	folder = ncm_path_folder(place->path);
+	return ncm_barrier_of(folder);
+}
+
+static void refuse_place(struct planned *planned, char **of_stores, const struct place *place)
+{
+	struct chosen_model *model = model_of(planned->run, place->wanted);
+	NCM_AUTO_FREE char *barrier = model->error.code == NCM_OK ? barrier_at(planned, of_stores, place) : NULL;
+	struct ncm_error why = NCM_ERROR_INIT;
+
+	if (!barrier)
+		return;
+	ncm_store_refuse(place->store, barrier, &why);
+	ncm_error_wrap(&why, "%s", model_id(planned->run, &planned->run->wanted[place->wanted]));
+	model_fail(model, &why);
+	ncm_error_clear(&why);
+}
+
+/* What could not be placed is not fetched. */
+static void refuse_unwritable(struct planned *planned)
+{
+	const size_t count = planned->run->layout->count;
+	char **of_stores = ncm_calloc(count + 1, sizeof *of_stores);
+
+	for (size_t i = 0; i < planned->contents.count; i++) {
+		const struct plan_item *item = &planned->items[i];
+
+		for (size_t k = 0; k < item->content->place_count; k++) {
+			if (is_written(item, k))
+				refuse_place(planned, of_stores, &item->content->places[k]);
+		}
+	}
+	for (size_t i = 0; i < count; i++)
+		free(of_stores[i]);
+	free(of_stores);
+}
+
 static void look_at_everything(struct planned *planned)
 {
 	struct run *run = planned->run;
@@ -254,6 +312,7 @@ static void look_at_everything(struct planned *planned)
 		plan_items(planned);
 	}
 	plan_refuse(planned);
+	refuse_unwritable(planned);
 }
 
 struct ncm_plan *ncm_plan_make(const struct ncm_config *config, struct ncm_model *const *models, size_t count,

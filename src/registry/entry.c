@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/strings.h"
 #include "registry/document.h"
 
@@ -29,7 +30,7 @@ static void set_number(json_t *json, const char *key, double value)
 }
 
 /* Relative to the folder that holds the store's folder when inside that tree, else absolute. Borrowed. */
-static const char *written_path(const char *base, const char *abs)
+const char *registry_written_path(const char *base, const char *abs)
 {
 	size_t size = strlen(base);
 
@@ -66,6 +67,37 @@ static json_t *find_file(const json_t *files, const char *path)
 	return NULL;
 }
 
+static bool has_path(const struct ncm_reg_model *model, const char *base, const char *path)
+{
+	for (size_t i = 0; i < model->file_count; i++) {
+		if (strcmp(registry_written_path(base, model->files[i].abs), path) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The same file at another place, where the model has none any more. */
+static const json_t *find_moved(const json_t *old, const struct ncm_reg_model *model, const char *base,
+				const struct ncm_reg_file *moved)
+{
+	char hex[NCM_SHA256_HEX + 1];
+	const json_t *file;
+	size_t i;
+
+	if (ncm_sha256_is_zero(&moved->sha256))
+		return NULL;
+	ncm_sha256_hex(&moved->sha256, hex);
+	json_array_foreach(old, i, file)
+	{
+		const char *path = ncm_json_string(file, "path"), *sha256 = ncm_json_string(file, "sha256");
+
+		if (path && sha256 && strcmp(sha256, hex) == 0 &&
+		    strcmp(ncm_path_base(path), ncm_path_base(moved->abs)) == 0 && !has_path(model, base, path))
+			return file;
+	}
+	return NULL;
+}
+
 static json_t *write_file(const struct ncm_reg_file *file, const char *path, const json_t *old)
 {
 	json_t *json = old ? json_deep_copy(old) : json_object();
@@ -86,7 +118,7 @@ static json_t *write_file(const struct ncm_reg_file *file, const char *path, con
 	return json;
 }
 
-/* Replaces the files. Returns whether they are what they were: same paths, same bytes. */
+/* Replaces the files. Returns whether they are what they were: the same bytes, at the same paths or moved. */
 static bool write_files(const struct ncm_reg_model *model, const char *base, json_t *entry)
 {
 	const json_t *old = json_object_get(entry, "files");
@@ -94,9 +126,13 @@ static bool write_files(const struct ncm_reg_model *model, const char *base, jso
 	bool same = json_array_size(old) == model->file_count && model->file_count > 0;
 
 	for (size_t i = 0; i < model->file_count; i++) {
-		const char *path = written_path(base, model->files[i].abs);
+		const char *path = registry_written_path(base, model->files[i].abs);
 		const json_t *before = find_file(old, path);
-		json_t *file = write_file(&model->files[i], path, before);
+		json_t *file;
+
+		if (!before)
+			before = find_moved(old, model, base, &model->files[i]);
+		file = write_file(&model->files[i], path, before);
 
 		same = same && before && json_equal(json_object_get(before, "sha256"), json_object_get(file, "sha256"));
 		json_array_append_new(files, file);
@@ -161,7 +197,7 @@ static void write_contract(const struct ncm_reg_model *model, const char *base, 
 	registry_split_use_cases(model, &use_cases, &tags);
 	ncm_json_set_string(entry, "name", model->id);
 	ncm_json_set_string(entry, "display_name", model->display_name ? model->display_name : model->id);
-	ncm_json_set_string(entry, "file_path", main ? written_path(base, main->abs) : "");
+	ncm_json_set_string(entry, "file_path", main ? registry_written_path(base, main->abs) : "");
 	json_object_set_new(entry, "capabilities", ncm_json_string_array(&model->capabilities));
 	write_score(entry, "performance_score", "performance_score_by", model->performance_score);
 	write_score(entry, "cost_score", "cost_score_by", model->cost_score);

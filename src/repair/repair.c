@@ -242,6 +242,21 @@ static void tell_doubted(const char *id, const char *path, struct ncm_error *err
 			    "nobody else write them");
 }
 
+/* Its store has another folder now: it may lie there, and no source need be asked. */
+static bool tell_moved(const struct run *run, const char *id, const struct damage *damage, struct ncm_error *err)
+{
+	const struct ncm_reg_file *file = damage->file->file;
+	const struct ncm_store *store =
+	    damage->file->verdict == NCM_VERDICT_MISSING ? ncm_layout_moved(run->layout, file->abs, file->store) : NULL;
+
+	if (!store)
+		return false;
+	ncm_error_set(err, NCM_E_DAMAGED, "%s: %s is not there, and the store \"%s\" lies at %s now", id, file->abs,
+		      store->id, store->path);
+	ncm_error_hint(err, "if its files were moved there, `ncmodel adopt` finds them; if not, pull it again");
+	return true;
+}
+
 static void tell_lost(const struct run *run, size_t index, const struct damage *damage, struct ncm_error *err)
 {
 	const char *path = damage->file->file->abs;
@@ -252,6 +267,8 @@ static void tell_lost(const struct run *run, size_t index, const struct damage *
 		tell_doubted(id, path, err);
 		return;
 	}
+	if (tell_moved(run, id, damage, err))
+		return;
 	for (size_t i = 0; i < run->wanted_count; i++) {
 		struct wanted *wanted = &run->wanted[i];
 
@@ -282,6 +299,8 @@ static void refuse_lost(const struct repair *repair, struct run *run)
 
 			if (!damage->covered && run->models[i].error.code == NCM_OK)
 				tell_lost(run, i, damage, &run->models[i].error);
+			else if (!damage->covered)
+				tell_moved(run, run->models[i].model->id, damage, &run->models[i].error);
 		}
 	}
 }

@@ -6,6 +6,7 @@
 #include "base/nearest.h"
 #include "base/path.h"
 #include "config/faults.h"
+#include "store/location.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +14,8 @@
 
 /* manifests/schema/layout.schema.json says the same to editors. */
 static const char *const layout_keys[] = {"schema_version", "layout", "title", "registry", "stores", "$schema", NULL};
-static const char *const store_keys[] = {"kind", "path", "env", "folders", NULL};
+static const char *const store_keys[] = {"kind", "path", "env", "found", "service", "folders", NULL};
+static const char *const service_keys[] = {"user", "path", NULL};
 
 /* A key of the user's own. */
 static bool is_private(const char *key)
@@ -135,68 +137,6 @@ static void read_folders(struct ncm_faults *faults, const json_t *folders, const
 	}
 }
 
-static const char *variable(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && *value ? value : NULL;
-}
-
-/* As the applications of Python do it. */
-static char *expand_home(const char *path)
-{
-	const char *home = path[0] == '~' && (path[1] == '/' || path[1] == '\0') ? variable("HOME") : NULL;
-
-	return home ? ncm_asprintf("%s%s", home, path + 1) : ncm_strdup(path);
-}
-
-/* Where huggingface_hub (constants.py) keeps its cache when the environment says so, or NULL. The caller frees it. */
-static char *huggingface_location(void)
-{
-	static const struct {
-		const char *variable, *below;
-	} places[] = {{"HF_HUB_CACHE", ""},
-		      {"HUGGINGFACE_HUB_CACHE", ""},
-		      {"HF_HOME", "/hub"},
-		      {"XDG_CACHE_HOME", "/huggingface/hub"}};
-
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-		const char *value = variable(places[i].variable);
-		NCM_AUTO_FREE char *path = value ? expand_home(value) : NULL;
-
-		if (path)
-			return ncm_asprintf("%s%s", path, places[i].below);
-	}
-	return NULL;
-}
-
-/* Where the application itself was told to keep its models, or NULL. The caller frees it. */
-static char *application_location(enum ncm_store_kind kind, const char *name)
-{
-	const char *value = name ? variable(name) : NULL;
-
-	if (value)
-		return ncm_strdup(value);
-	return kind == NCM_STORE_HUGGINGFACE ? huggingface_location() : NULL;
-}
-
-/* Where the store lies: the layout's word, the application's own variable, what the user said of this very store. */
-static char *store_location(const struct ncm_config *config, const char *id, enum ncm_store_kind kind, const char *path,
-			    const char *name)
-{
-	NCM_AUTO_FREE char *own = application_location(kind, name);
-	NCM_AUTO_FREE char *below = NULL;
-
-	for (size_t i = 0; i < config->store_count; i++) {
-		if (strcmp(config->stores[i].store, id) == 0)
-			return ncm_path_absolute(config->stores[i].path);
-	}
-	if (own)
-		return ncm_path_absolute(own);
-	below = ncm_path_join(config->root, path);
-	return ncm_path_absolute(below);
-}
-
 static const char *const kinds[] = {
     [NCM_STORE_FOLDERS] = "folders",
     [NCM_STORE_OLLAMA] = "ollama",
@@ -220,6 +160,42 @@ static enum ncm_store_kind read_kind(struct ncm_faults *faults, const char *path
 	return NCM_STORE_FOLDERS;
 }
 
+/* Other places where the store may be found. */
+static void check_found(struct ncm_faults *faults, const json_t *found, const char *path)
+{
+	const json_t *item;
+	size_t i;
+
+	if (found && !json_is_array(found))
+		ncm_fault(faults, path, "not an array of paths");
+	json_array_foreach(found, i, item)
+	{
+		NCM_AUTO_FREE char *member = ncm_asprintf("%s[%zu]", path, i);
+		const char *text = json_string_value(item);
+
+		if (text && *text)
+			check_path(faults, member, text);
+		else
+			ncm_fault(faults, member, "not a string with something in it");
+	}
+}
+
+/* The store of a system service: {"user": …, "path": …}. */
+static void check_service(struct ncm_faults *faults, const json_t *service, const char *path)
+{
+	NCM_AUTO_FREE char *path_path = ncm_asprintf("%s.path", path);
+
+	if (!service)
+		return;
+	if (!json_is_object(service)) {
+		ncm_fault(faults, path, "not an object");
+		return;
+	}
+	check_keys(faults, service, path, service_keys);
+	required_string(faults, service, path, "user");
+	check_path(faults, path_path, required_string(faults, service, path, "path"));
+}
+
 static void read_store(struct ncm_faults *faults, const struct ncm_config *config, struct ncm_layout *layout,
 		       const char *id, const json_t *value)
 {
@@ -229,9 +205,11 @@ static void read_store(struct ncm_faults *faults, const struct ncm_config *confi
 	NCM_AUTO_FREE char *env_path = ncm_asprintf("%s.env", path);
 	NCM_AUTO_FREE char *folders_path = ncm_asprintf("%s.folders", path);
 	const json_t *env = json_object_get(value, "env");
-	enum ncm_store_kind kind;
+	NCM_AUTO_FREE char *found_path = ncm_asprintf("%s.found", path);
+	NCM_AUTO_FREE char *service_path = ncm_asprintf("%s.service", path);
+	struct store_word word = {
+	    .id = id, .found = json_object_get(value, "found"), .service = json_object_get(value, "service")};
 	struct ncm_store *store;
-	const char *location;
 
 	if (!is_word(id, id_letters))
 		ncm_fault(faults, path, "a store's id is lower-case letters, digits, '.', '_' and '-'");
@@ -240,19 +218,23 @@ static void read_store(struct ncm_faults *faults, const struct ncm_config *confi
 		return;
 	}
 	check_keys(faults, value, path, store_keys);
-	kind = read_kind(faults, kind_path, required_string(faults, value, path, "kind"));
-	location = required_string(faults, value, path, "path");
-	check_path(faults, path_path, location);
+	word.kind = read_kind(faults, kind_path, required_string(faults, value, path, "kind"));
+	word.path = required_string(faults, value, path, "path");
+	word.env = json_string_value(env);
+	check_path(faults, path_path, word.path);
+	check_found(faults, word.found, found_path);
+	check_service(faults, word.service, service_path);
 	if (env && !is_variable(json_string_value(env)))
 		ncm_fault(faults, env_path, "not the name of a variable");
 	store = NCM_PUSH(layout->stores, layout->count);
 	*store = (struct ncm_store){
 	    .id = ncm_strdup(id),
-	    .kind = kind,
-	    .path = store_location(config, id, kind, location, json_string_value(env)),
+	    .kind = word.kind,
+	    .env = ncm_strdup_null(word.env),
 	    .dirfd = -1,
 	    .staging = -1,
 	};
+	store->path = store_location(config, &word, &store->why, &store->told_by);
 	read_folders(faults, json_object_get(value, "folders"), folders_path, store);
 }
 
@@ -365,6 +347,8 @@ void ncm_layout_free(struct ncm_layout *layout)
 		free(store->folders);
 		free(store->id);
 		free(store->path);
+		free(store->env);
+		free(store->told_by);
 		if (store->staging >= 0)
 			close(store->staging);
 		if (store->dirfd >= 0)

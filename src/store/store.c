@@ -108,6 +108,39 @@ void ncm_stores_order(struct ncm_store **stores, size_t *count)
 	*count = kept;
 }
 
+static size_t first_twin(const struct ncm_layout *layout, size_t store)
+{
+	size_t first = 0;
+
+	while (store != NCM_NO_STORE && strcmp(layout->stores[first].path, layout->stores[store].path) != 0)
+		first++;
+	return store == NCM_NO_STORE ? NCM_NO_STORE : first;
+}
+
+size_t ncm_layout_store_of(const struct ncm_layout *layout, const char *path, const char *id)
+{
+	size_t found = NCM_NO_STORE;
+
+	for (size_t i = 0; i < layout->count; i++) {
+		const struct ncm_store *store = &layout->stores[i];
+
+		if (!ncm_path_below(path, store->path))
+			continue;
+		if (id && strcmp(store->id, id) == 0)
+			return first_twin(layout, i);
+		if (found == NCM_NO_STORE || strlen(store->path) > strlen(layout->stores[found].path))
+			found = i;
+	}
+	return first_twin(layout, found);
+}
+
+const struct ncm_store *ncm_layout_moved(const struct ncm_layout *layout, const char *path, const char *id)
+{
+	const struct ncm_store *store = id ? ncm_layout_find(layout, id) : NULL;
+
+	return store && !ncm_path_below(path, store->path) ? store : NULL;
+}
+
 int ncm_store_lock(struct ncm_store *store, bool no_wait, const struct ncm_sink *sink, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *name = ncm_asprintf("%s/lock", ncm_store_own(store));

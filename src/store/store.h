@@ -12,6 +12,7 @@
 #include <ncmodel/error.h>
 #include <ncmodel/event.h>
 #include <ncmodel/manifest.h>
+#include <ncmodel/stores.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -31,6 +32,9 @@ struct ncm_store {
 	char *id;
 	enum ncm_store_kind kind;
 	char *path; /* absolute */
+	enum ncm_store_why why;
+	char *told_by; /* who says so, as in struct ncm_store_info */
+	char *env;     /* the application's own variable; or NULL */
 	struct ncm_store_folder *folders;
 	size_t folder_count;
 	int dirfd;   /* -1 until ncm_store_open */
@@ -53,6 +57,15 @@ void ncm_layout_free(struct ncm_layout *layout);
 struct ncm_store *ncm_layout_find(const struct ncm_layout *layout, const char *store); /* or NULL */
 /* USAGE: there is no such store; the nearest, and all that there are. Returns -1. */
 int ncm_layout_lacks(const struct ncm_layout *layout, const char *store, struct ncm_error *err);
+/*
+ * The number of the store that an absolute path lies in: that of the id (may be NULL) if it does, else the innermost;
+ * of stores of one folder the first. NCM_NO_STORE: outside all of them.
+ */
+size_t ncm_layout_store_of(const struct ncm_layout *layout, const char *path, const char *id);
+#define NCM_NO_STORE SIZE_MAX
+/* The store of the id, if the path (absolute) does not lie in it: it has another folder than when that was recorded.
+ * Else NULL, as for an id that is NULL or that the layout does not have. */
+const struct ncm_store *ncm_layout_moved(const struct ncm_layout *layout, const char *path, const char *id);
 /* "folders", "ollama", "huggingface", as layouts spell it. Static. */
 const char *ncm_store_kind_name(enum ncm_store_kind kind);
 /* Absolute paths of models.json and of the lock, as configuration and layout say. The caller frees them. */
@@ -61,6 +74,15 @@ char *ncm_layout_lock(const struct ncm_layout *layout, const struct ncm_config *
 
 /* Makes and opens the store's folder and its staging folder (0700). Class IO or NO_SPACE. */
 int ncm_store_open(struct ncm_store *store, struct ncm_error *err);
+/*
+ * access.c: why this user could not write below a folder (or make it), by what is there now; NULL if he could. The
+ * caller frees it.
+ */
+char *ncm_barrier_of(const char *path);
+/* The same of a store, with what ncm_store_open needs of it. */
+char *ncm_store_barrier(const struct ncm_store *store);
+/* Class IO, with what helps. Returns -1. */
+int ncm_store_refuse(const struct ncm_store *store, const char *barrier, struct ncm_error *err);
 /* Puts stores in the order in which everybody takes their locks; of those that share a folder one stays. */
 void ncm_stores_order(struct ncm_store **stores, size_t *count);
 /*

@@ -229,8 +229,10 @@ void upkeep_collect_beside_registry(struct upkeep *upkeep)
 	NCM_AUTO_FREE char *lock = ncm_layout_lock(upkeep->layout, upkeep->request.config);
 	NCM_AUTO_FREE char *folder = upkeep_notes_folder(upkeep);
 	NCM_AUTO_FREE char *notes = ncm_path_join(folder, "removing-");
+	NCM_AUTO_FREE char *moves = ncm_path_join(folder, "moving-");
 
 	collect_beside(upkeep, upkeep->registry->path, "registry.lock");
 	collect_beside(upkeep, lock, "lock-file.lock");
 	collect_beside(upkeep, notes, NULL); /* upkeep.lock is held */
+	collect_beside(upkeep, moves, NULL);
 }

@@ -73,32 +73,9 @@ const char *upkeep_user(const struct upkeep *upkeep, const char *path, const str
 	return NULL;
 }
 
-/* Stores of one folder are one store here: the first of them. */
-static size_t first_twin(const struct ncm_layout *layout, size_t store)
-{
-	size_t first = 0;
-
-	while (store != NOWHERE && strcmp(layout->stores[first].path, layout->stores[store].path) != 0)
-		first++;
-	return store == NOWHERE ? NOWHERE : first;
-}
-
 size_t upkeep_store_of(const struct upkeep *upkeep, const char *path, const char *id)
 {
-	const struct ncm_layout *layout = upkeep->layout;
-	size_t found = NOWHERE;
-
-	for (size_t i = 0; i < layout->count; i++) {
-		const struct ncm_store *store = &layout->stores[i];
-
-		if (!ncm_path_below(path, store->path))
-			continue;
-		if (id && strcmp(store->id, id) == 0)
-			return first_twin(layout, i);
-		if (found == NOWHERE || strlen(store->path) > strlen(layout->stores[found].path))
-			found = i;
-	}
-	return first_twin(layout, found);
+	return ncm_layout_store_of(upkeep->layout, path, id);
 }
 
 const char *upkeep_blob_key(const struct ncm_store *store, const char *relative)

@@ -125,7 +125,9 @@ struct upkeep *upkeep_plan(const struct request *request, struct ncm_error *err)
 
 	if (!upkeep)
 		return NULL;
-	failed = request->collect ? upkeep_plan_collection(upkeep, err) : upkeep_plan_removal(upkeep, err);
+	failed = request->is_move   ? upkeep_plan_moved(upkeep, err)
+		 : request->collect ? upkeep_plan_collection(upkeep, err)
+				    : upkeep_plan_removal(upkeep, err);
 	upkeep->request.selector = NULL; /* the caller's; a plan that is made again has names */
 	if (!failed && ncm_interrupted())
 		failed = ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted; nothing was removed");

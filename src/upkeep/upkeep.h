@@ -33,7 +33,7 @@ struct target {
 	char *relative; /* below the store; outside: the absolute path */
 	struct stat seen;
 };
-#define NOWHERE SIZE_MAX
+#define NOWHERE NCM_NO_STORE
 
 /* What the plan was asked for. */
 struct request {
@@ -43,6 +43,10 @@ struct request {
 	const struct ncm_selector *selector; /* rm; not of a plan that is made again */
 	bool all;                            /* rm: a selector that leaves everything open is meant so */
 	bool force;
+	bool is_move; /* what a move left behind: moved.h */
+	const struct upkeep_moved *moved;
+	size_t moved_count;
+	const struct authority *moved_by;
 	bool again;
 	struct ncm_strings names; /* when the plan is made again: the ids that were there at first */
 };
@@ -198,6 +202,7 @@ void upkeep_free(struct upkeep *upkeep);
 /* remove.c, collect.c: fill the list. Return 0, or -1 with *err. */
 int upkeep_plan_removal(struct upkeep *upkeep, struct ncm_error *err);
 int upkeep_plan_collection(struct upkeep *upkeep, struct ncm_error *err);
+int upkeep_plan_moved(struct upkeep *upkeep, struct ncm_error *err); /* moved.c */
 /* The checkpoints of a content that goes, unless a model that stays has the same. */
 void upkeep_consider_checkpoints(struct upkeep *upkeep, size_t store, const struct ncm_sha256 *digest,
 				 const char *model);

@@ -158,7 +158,21 @@ enum ncm_verdict verify_look(const struct ncm_reg_model *model, const struct ncm
 	return verdict;
 }
 
-static void judge_all(struct verify *verify)
+/* A store that has another folder now may have been moved with all that is in it. */
+static void tell_moved(const struct ncm_layout *layout, struct ncm_verify_file *out)
+{
+	const struct ncm_store *store =
+	    out->verdict == NCM_VERDICT_MISSING ? ncm_layout_moved(layout, out->file->abs, out->file->store) : NULL;
+
+	if (!store)
+		return;
+	free(out->detail);
+	out->detail =
+	    ncm_asprintf("is not there; the store \"%s\" lies at %s now: if it was moved, `ncmodel adopt` finds it",
+			 store->id, store->path);
+}
+
+static void judge_all(struct verify *verify, const struct ncm_layout *layout)
 {
 	struct ncm_verify_report *report = verify->report;
 	size_t at = 0;
@@ -175,6 +189,7 @@ static void judge_all(struct verify *verify)
 			if (check->hashed)
 				out->sha256_found = check->sha256;
 			out->verdict = judge(check, report->quick, out);
+			tell_moved(layout, out);
 			ok = ok && out->verdict == NCM_VERDICT_OK;
 		}
 		report->models_ok += ok;
@@ -297,7 +312,7 @@ static int check_all(struct verify *verify, const struct ncm_layout *layout, con
 		hash(verify, layout, sink);
 	if (ncm_interrupted())
 		return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted: not all files were checked");
-	judge_all(verify);
+	judge_all(verify, layout);
 	if (!report->quick)
 		write_back(verify, sink);
 	verify_find_extra(layout, report->registry, verify->models, verify->model_count, &report->extra);

@@ -79,7 +79,7 @@ class Case:
             **({"sha256": self.sha(data), "size": len(data)} if pinned else {}), **spec})
 
     def archive(self, name, files, place="f"):
-        folder = "ComfyUI_windows_portable/ComfyUI/custom_nodes/" + name.split(".")[0]
+        folder = "ComfyUI/custom_nodes/" + name.split(".")[0]
         self.url(name, tarball(files), folders=[place], extract={"strip": 1}, paths=[folder],
                  to=[{"store": "comfyui", "folder": "custom_nodes", "name": name.split(".")[0]}])
         self.models[-1].update(kind="custom-node", use_cases=[])
@@ -211,7 +211,7 @@ class Twins(Case):
         data = pages("twin", 300000)
         self.url("twin.gguf", data, to=[{"store": "llama-cpp", "name": "twin.gguf"},
                                         {"store": "comfyui", "folder": "checkpoints", "name": "twin.gguf"}],
-                 paths=[f"{MODELS}/twin.gguf", "ComfyUI_windows_portable/ComfyUI/models/checkpoints/twin.gguf"])
+                 paths=[f"{MODELS}/twin.gguf", "ComfyUI/models/checkpoints/twin.gguf"])
         self.archive("node.tar.gz", NODE)
 
 
@@ -267,7 +267,7 @@ class Link(Case):
     """Four copies of one file become one."""
     steps = [(["link"], 0)]
     again = [["link"]]
-    copies = "ComfyUI_windows_portable/ComfyUI/models/checkpoints/twin.gguf", "stable-diffusion-webui/models/Stable-diffusion/twin.gguf"
+    copies = "ComfyUI/models/checkpoints/twin.gguf", "stable-diffusion-webui/models/Stable-diffusion/twin.gguf"
 
     def build(self):
         data = pages("twin", 1300000)

@@ -7,7 +7,7 @@ import os
 from cases import NODE, Case, pages
 from oracle import MODELS, NEEDED, REGISTRY, Oracle, is_own
 
-NODES = "ComfyUI_windows_portable/ComfyUI/custom_nodes/node"
+NODES = "ComfyUI/custom_nodes/node"
 OLLAMA = ".ollama/models"
 
 

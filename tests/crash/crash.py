@@ -64,7 +64,7 @@ class Left:
             else:
                 made[file.number] = target
                 if is_journal(path) or os.path.basename(path).lstrip(".").startswith(
-                        ("models.json", "ncmodel.lock", "removing-")):
+                        ("models.json", "ncmodel.lock", "removing-", "moving-")):
                     with open(target, "wb") as out:
                         out.write(self.bytes(path).replace(old_root.encode(), root.encode()))
                 else:

@@ -215,9 +215,9 @@ class AdoptTest(Case):
             "id": 77, "modelId": 7, "model": {"name": "Style", "type": "LORA"},
             "files": [{"id": 770, "name": "style.safetensors", "primary": True,
                        "hashes": {"SHA256": sha256(first).upper()}}]}).encode())
-        self.write("ComfyUI_windows_portable/ComfyUI/models/loras/other.safetensors", second)
+        self.write("ComfyUI/models/loras/other.safetensors", second)
         os.link(os.path.join(m.root, path),
-                os.path.join(m.root, "ComfyUI_windows_portable/ComfyUI/models/loras/copy.safetensors"))
+                os.path.join(m.root, "ComfyUI/models/loras/copy.safetensors"))
         result = self.adopt()
         self.assertEqual(sorted(x["known_by"] for x in result.models.values()), ["civitai", "header", "header"])
         for entry in self.entries().values():
@@ -230,7 +230,7 @@ class AdoptTest(Case):
 
     def test_one_content_in_two_stores(self):
         m, data = self.machine, lora(1)
-        for place in ("stable-diffusion-webui/models/Lora/a.safetensors", "ComfyUI_windows_portable/ComfyUI/models/loras/b.safetensors"):
+        for place in ("stable-diffusion-webui/models/Lora/a.safetensors", "ComfyUI/models/loras/b.safetensors"):
             self.write(place, data)
         m.manifest([{"id": "style", "kind": "lora", "use_cases": [], "files": [
             {"from": [f"hf:org/style/x.safetensors@{COMMIT}"], "size": len(data), "sha256": sha256(data),
@@ -338,9 +338,9 @@ class AdoptTest(Case):
     def test_links_between_stores(self):
         m, data = self.machine, lora(1)
         self.write("stable-diffusion-webui/models/Lora/a.safetensors", data)
-        os.makedirs(os.path.join(m.root, "ComfyUI_windows_portable/ComfyUI/models"))
+        os.makedirs(os.path.join(m.root, "ComfyUI/models"))
         os.symlink(os.path.join(m.root, "stable-diffusion-webui/models/Lora"),
-                   os.path.join(m.root, "ComfyUI_windows_portable/ComfyUI/models/loras"))
+                   os.path.join(m.root, "ComfyUI/models/loras"))
         self.assertEqual(list(self.verdicts(self.adopt()).values()), ["new"])
         self.assertEqual(len(self.entries()), 1)
         # A store that lies on another disk keeps its name.

@@ -24,6 +24,7 @@ SOURCE = os.environ["NCM_TEST_SOURCE"]
 sys.path[:0] = [os.path.join(SOURCE, "tests", "crash"), os.path.join(SOURCE, "tests", "data")]
 
 import cases  # noqa: E402
+import cases_move  # noqa: E402
 import cases_upkeep  # noqa: E402
 import crash  # noqa: E402
 import history  # noqa: E402
@@ -220,6 +221,9 @@ class CrashTest(unittest.TestCase):
 
     def test_collect(self):
         self.crash(cases_upkeep.Collect())
+
+    def test_move(self):
+        self.crash(cases_move.Move())
 
     def test_link(self):
         self.crash(cases.Link())

@@ -49,7 +49,7 @@ class LockTest(DriftCase):
         self.ask("lock")
         self.publish(2)
         self.pull("--locked")
-        self.assertEqual(self.machine.snapshot()["ComfyUI_windows_portable/ComfyUI/models/checkpoints/picture.safetensors"],
+        self.assertEqual(self.machine.snapshot()["ComfyUI/models/checkpoints/picture.safetensors"],
                          sha256(old))
 
     def test_update_shows_what_moves_and_follows(self):
@@ -412,7 +412,7 @@ class ArchiveTest(DriftCase):
         _, states = self.ask("diff", "--exit-code", code=3)
         self.assertEqual(states, {"node": "changed"})
         self.pull("--update")
-        disk, folder = m.snapshot(), "ComfyUI_windows_portable/ComfyUI/custom_nodes/node/"
+        disk, folder = m.snapshot(), "ComfyUI/custom_nodes/node/"
         self.assertEqual(disk[folder + "__init__.py"], sha256(b"NEW = 2\n"))
         self.assertNotIn(folder + "gone.py", disk)
         self.check_registry()

@@ -13,7 +13,7 @@ from harness import Case, filling, gguf, sha256
 MIB = 1 << 20
 FIEMAP, SHARED = 0xC020660B, 0x2000
 NOBODY = 65534
-COMFY = "ComfyUI_windows_portable/ComfyUI/models"
+COMFY = "ComfyUI/models"
 
 
 def varied(seed, size=3 * MIB):

@@ -30,7 +30,7 @@ EDGES = 16 * BLOCK  # an orderly stop may lose the begun block of each connectio
 IN_FLIGHT = 4 << 20  # what a kill -9 may cost: on disk, but not yet noted in the journal
 BIG = 16 << 20
 SLOWLY = ("--limit-rate", "4M")  # so that there is a middle to interrupt
-LLAMA, LORAS = "server/ai/llama-cpp/models/", "ComfyUI_windows_portable/ComfyUI/models/loras/"
+LLAMA, LORAS = "server/ai/llama-cpp/models/", "ComfyUI/models/loras/"
 LOGIN = nginx.answer(200, "<!DOCTYPE html><title>Sign in</title>", "text/html")
 
 servers = None

@@ -58,7 +58,7 @@ class PullTest(Case):
         for i in range(3):
             self.assertEqual(disk[f"{models}big/big-{i + 1:05d}-of-00003.gguf"], sha256(shard[i]))
         a1111 = "stable-diffusion-webui/models/Stable-diffusion/dreamshaper_8.safetensors"
-        comfy = "ComfyUI_windows_portable/ComfyUI/models/checkpoints/dreamshaper_8.safetensors"
+        comfy = "ComfyUI/models/checkpoints/dreamshaper_8.safetensors"
         self.assertEqual(disk[a1111], sha256(picture))
         self.assertEqual(disk[comfy], sha256(picture))
         self.assertEqual(len(hub.asked("/storage/128713", "cdn")), 1, "one download for two stores")
@@ -66,7 +66,7 @@ class PullTest(Case):
         for layer in [json.loads(manifest)["config"]] + json.loads(manifest)["layers"]:
             blob = layer["digest"].replace(":", "-")
             self.assertEqual("sha256-" + disk[f".ollama/models/blobs/{blob}"], blob)
-        self.assertIn("ComfyUI_windows_portable/ComfyUI/custom_nodes/node/lib/x.py", disk)
+        self.assertIn("ComfyUI/custom_nodes/node/lib/x.py", disk)
         self.check_registry()
         verify = m.run("verify", "--json")
         self.assertEqual(verify.returncode, 0, verify.err)

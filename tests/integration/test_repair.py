@@ -110,7 +110,7 @@ class RepairTest(Case):
         self.pull()
         self.pull("hf:org/model/other.gguf@main", "--to", "comfyui/loras/renamed.gguf")
         paths = [self.machine.store("big.gguf"),
-                 os.path.join(self.machine.root, "ComfyUI_windows_portable/ComfyUI/models/loras/renamed.gguf")]
+                 os.path.join(self.machine.root, "ComfyUI/models/loras/renamed.gguf")]
         inodes = [os.stat(p).st_ino for p in paths]
         for path in paths:
             flip(path, SPAN + 1)
@@ -434,7 +434,7 @@ class RepairTest(Case):
         m.manifest([m.simple("node.tar.gz", node, extract={"strip": 1},
                              to=[{"store": "comfyui", "folder": "custom_nodes", "name": "node"}])])
         self.pull()
-        path = os.path.join(m.root, "ComfyUI_windows_portable/ComfyUI/custom_nodes/node/lib/x.py")
+        path = os.path.join(m.root, "ComfyUI/custom_nodes/node/lib/x.py")
         flip(path, 0)
         self.repair()
         self.check(path, b"pass\n")

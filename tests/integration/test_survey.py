@@ -406,7 +406,7 @@ class FoldersTest(SurveyCase):
         self.assertEqual(self.states[name], "damaged")
 
     def test_several_stores(self):
-        write(os.path.join(self.machine.root, "ComfyUI_windows_portable/ComfyUI/models/loras/nice.safetensors"),
+        write(os.path.join(self.machine.root, "ComfyUI/models/loras/nice.safetensors"),
               self.data_of["nice"])
         self.verify("a1111", "--store", "comfyui")
         self.assertEqual(self.models, {"sdxl": "ok", "nice": "unproved", "nice-a1111": "ok", "plain": "unproved"})

@@ -20,7 +20,7 @@ class WhoseCase(Case):
     def setUp(self):
         super().setUp()
         self.loras = os.path.join(self.machine.root, "stable-diffusion-webui/models/Lora")
-        self.comfy = os.path.join(self.machine.root, "ComfyUI_windows_portable/ComfyUI/models")
+        self.comfy = os.path.join(self.machine.root, "ComfyUI/models")
 
     def sent(self):
         """Paths of content that went out since forget()."""

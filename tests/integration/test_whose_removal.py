@@ -29,7 +29,7 @@ class WhoseCase(UpkeepCase):
         return self.write(os.path.join(self.machine.home, "disk2", name), data)
 
     def comfy(self, *parts):
-        return os.path.join(self.machine.root, "ComfyUI_windows_portable/ComfyUI", *parts)
+        return os.path.join(self.machine.root, "ComfyUI", *parts)
 
     def hub_cache(self, *parts):
         return os.path.join(self.machine.root, ".cache/huggingface/hub", *parts)

@@ -42,7 +42,7 @@ class StoreCase(Case):
     def setUp(self):
         super().setUp()
         self.loras = os.path.join(self.machine.root, "stable-diffusion-webui/models/Lora")
-        self.comfy = os.path.join(self.machine.root, "ComfyUI_windows_portable/ComfyUI/models")
+        self.comfy = os.path.join(self.machine.root, "ComfyUI/models")
 
     def unprivileged(self, *arguments):
         """As somebody who may not read everything."""

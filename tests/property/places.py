@@ -6,7 +6,7 @@ ROOT = "root"
 STORES = {
     "llama-cpp": ROOT + "/server/ai/llama-cpp/models",
     "a1111": ROOT + "/stable-diffusion-webui",
-    "comfyui": ROOT + "/ComfyUI_windows_portable/ComfyUI",
+    "comfyui": ROOT + "/ComfyUI",
     "ollama": ROOT + "/.ollama/models",
     "ollama-small": ROOT + "/.ollama-small/models",
     "hf": ROOT + "/.cache/huggingface/hub",

@@ -80,8 +80,10 @@ static void folders_of_stores_can_be_given(void)
 
 	/* What is said of this very store goes before Ollama's own variable. */
 	setenv("OLLAMA_MODELS", "/srv/ollama", 1);
-	overrides[0] = (struct ncm_store_override){(char *)(uintptr_t) "ollama", (char *)(uintptr_t) "/mine"};
-	overrides[1] = (struct ncm_store_override){(char *)(uintptr_t) "comfy", (char *)(uintptr_t) "/comfy"};
+	overrides[0] =
+	    (struct ncm_store_override){(char *)(uintptr_t) "ollama", (char *)(uintptr_t) "/mine", NCM_SAID_BY_FLAG};
+	overrides[1] =
+	    (struct ncm_store_override){(char *)(uintptr_t) "comfy", (char *)(uintptr_t) "/comfy", NCM_SAID_BY_FILE};
 	config.stores = overrides;
 	config.store_count = 2;
 	layout = load();
@@ -125,6 +127,12 @@ static void bad_layouts_are_refused(void)
 	    {"{\"stores\": {\"a\": {\"path\": \"~/x\"}}}", "$.stores.a.path: refused path"},
 	    {"{\"stores\": {\"a\": {\"pth\": \"x\"}}}", "$.stores.a.pth: unknown key; did you mean \"path\"?"},
 	    {"{\"stores\": {\"a\": {\"env\": 1}}}", "$.stores.a.env: not the name"},
+	    {"{\"stores\": {\"a\": {\"found\": \"x\"}}}", "$.stores.a.found: not an array of paths"},
+	    {"{\"stores\": {\"a\": {\"found\": [\"../x\"]}}}", "$.stores.a.found[0]: refused path"},
+	    {"{\"stores\": {\"a\": {\"found\": [1]}}}", "$.stores.a.found[0]: not a string"},
+	    {"{\"stores\": {\"a\": {\"service\": 1}}}", "$.stores.a.service: not an object"},
+	    {"{\"stores\": {\"a\": {\"service\": {\"user\": \"x\"}}}}", "$.stores.a.service: \"path\" is missing"},
+	    {"{\"stores\": {\"a\": {\"service\": {\"usr\": \"x\"}}}}", "did you mean \"user\"?"},
 	    {"{\"stores\": {\"a\": {\"kind\": \"folders\", \"folders\": {\"x\": \"/abs\"}}}}",
 	     "$.stores.a.folders.x: refused path"},
 	    {"{\"stores\": {\"a\": {\"kind\": \"folders\", \"folders\": {\"x\": 1}}}}", "$.stores.a.folders.x: not"},

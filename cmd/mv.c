@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+#include "command.h"
+
+#include "ui/ask.h"
+#include "ui/table.h"
+#include "ui/text.h"
+
+#include <ncmodel/text.h>
+
+enum {
+	LONGEST_PATH = 1024,
+};
+
+static json_t *files_json(const struct ncm_move *move)
+{
+	json_t *files = json_array();
+
+	for (size_t i = 0; i < move->count; i++) {
+		const struct ncm_move_file *file = &move->files[i];
+		json_t *object = json_object();
+
+		json_put_text(object, "from", file->from);
+		json_put_text(object, "to", file->to);
+		json_put_text(object, "model", file->model);
+		json_put_number(object, "size", file->size);
+		json_put_flag(object, "copied", file->copied);
+		json_put_text(object, "state", ncm_move_state_name(file->state));
+		json_put_text(object, "why", file->why);
+		json_push(files, object);
+	}
+	return files;
+}
+
+static json_t *move_json(const struct ncm_move *move, bool dry_run)
+{
+	json_t *object = json_object();
+
+	json_put_flag(object, "dry_run", dry_run);
+	json_put_text(object, "store", move->store);
+	json_put_text(object, "from", move->from);
+	json_put_text(object, "to", move->to);
+	json_put_number(object, "going", move->going);
+	json_put_number(object, "moved", move->moved);
+	json_put_number(object, "staying", move->staying);
+	json_put_number(object, "left", move->left);
+	json_put_number(object, "unfinished", move->unfinished);
+	json_put_number(object, "bytes", move->bytes);
+	json_put_number(object, "to_copy", move->to_copy);
+	json_put_flag(object, "sets_configuration", move->sets_configuration);
+	json_put(object, "settings", json_words(&move->settings));
+	json_put(object, "warnings", json_words(&move->warnings));
+	json_put(object, "files", files_json(move));
+	return object;
+}
+
+static void add_file(struct table *table, const struct ncm_move_file *file)
+{
+	static const enum style styles[] = {
+	    [NCM_MOVE_GOES] = STYLE_NONE,
+	    [NCM_MOVE_STAYS] = STYLE_WARN,
+	    [NCM_MOVE_MOVED] = STYLE_GOOD,
+	    [NCM_MOVE_LEFT] = STYLE_WARN,
+	};
+	AUTO_FREE char *to = text_safe_long(file->to, LONGEST_PATH);
+	AUTO_FREE char *why = file->why ? text_safe_long(file->why, LONGEST_PATH) : NULL;
+	char size[32];
+
+	table_styled(table, text_copy(ncm_move_state_name(file->state)), styles[file->state]);
+	table_foreign(table, file->from);
+	table_cell(table, text_copy(ncm_format_size(file->size, size, sizeof size)));
+	table_cell(table, text_copy(file->copied ? "copy" : ""));
+	if (file->state != NCM_MOVE_STAYS)
+		table_line(table, text_format("    to %s", to), STYLE_DIM);
+	if (why)
+		table_line(table, text_format("    %s", why), STYLE_WARN);
+}
+
+static void print_files(const struct ncm_move *move, FILE *out)
+{
+	struct table *table = table_new(0);
+
+	table_column(table, "", 0);
+	table_column(table, "FILE", COLUMN_WHOLE);
+	table_column(table, "SIZE", COLUMN_RIGHT);
+	table_column(table, "", COLUMN_DROP);
+	for (size_t i = 0; i < move->count; i++)
+		add_file(table, &move->files[i]);
+	if (move->count > 0)
+		table_print(table, out);
+	table_free(table);
+}
+
+/* The applications have settings of their own, and are told by nobody else. */
+static void print_settings(const struct ncm_move *move, FILE *out)
+{
+	for (size_t i = 0; i < move->settings.count; i++) {
+		AUTO_FREE char *line = text_safe_long(move->settings.items[i], LONGEST_PATH);
+
+		fprintf(out, "To be told: %s\n", line);
+	}
+}
+
+static char *summary(const struct ncm_move *move, size_t files)
+{
+	char size[32], copied[32];
+
+	if (move->to_copy == 0)
+		return text_format("%zu %s (%s)", files, text_plural(files, "file", "files"),
+				   ncm_format_size(move->bytes, size, sizeof size));
+	return text_format("%zu %s (%s, %s of it to another disk)", files, text_plural(files, "file", "files"),
+			   ncm_format_size(move->bytes, size, sizeof size),
+			   ncm_format_size(move->to_copy, copied, sizeof copied));
+}
+
+static bool is_told(const struct session *session)
+{
+	return !session->report.json && !session->settings.quiet;
+}
+
+static void print_plan(struct session *session, const struct ncm_move *move, FILE *out)
+{
+	print_files(move, out);
+	if (move->unfinished > 0)
+		fprintf(out, "An earlier move is ended: %zu %s.\n", move->unfinished,
+			text_plural(move->unfinished, "file", "files"));
+	for (size_t i = 0; i < move->warnings.count; i++)
+		report_warning(&session->report, move->warnings.items[i]);
+}
+
+/* Whether to go on; if not, *exit_code is the command's. */
+static bool confirm(struct session *session, const struct ncm_move *move, int *exit_code)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	AUTO_FREE char *what = summary(move, move->going);
+	AUTO_FREE char *question = text_format("Move %s?", what);
+	enum answer answer;
+
+	*exit_code = 0;
+	if (session->settings.yes)
+		return true;
+	if (session->report.json || session->report.events || !ask_possible()) {
+		ncm_error_set(&err, NCM_E_USAGE, "mv asks before it moves anything, and there is nobody to ask");
+		ncm_error_hint(&err, "-y moves without asking, --dry-run says what would be moved");
+		*exit_code = session_fail(session, &err);
+		return false;
+	}
+	print_plan(session, move, stderr);
+	answer = ask(question, ANSWER_NO);
+	if (answer == ANSWER_INTERRUPTED)
+		*exit_code = ncm_errc_exit(NCM_E_INTERRUPTED);
+	if (answer != ANSWER_YES)
+		report_note(&session->report, "Nothing was moved.");
+	return answer == ANSWER_YES;
+}
+
+static int carry_out(struct session *session, struct ncm_move *move)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	AUTO_FREE char *what = NULL;
+	int failed;
+
+	session_progress(session);
+	failed = ncm_move_run(move, &session->sink, &err);
+	session_quieten(session);
+	json_decref(session->report.data);
+	session->report.data = move_json(move, false);
+	if (failed)
+		return session_fail(session, &err);
+	if (is_told(session)) {
+		what = summary(move, move->moved + move->left);
+		print_plan(session, move, stdout);
+		printf("Moved %s.\n", what);
+		print_settings(move, stdout);
+	}
+	return 0;
+}
+
+static int run_plan(struct session *session, struct ncm_move *move)
+{
+	AUTO_FREE char *what = summary(move, move->going);
+	int exit_code;
+
+	session->report.data = move_json(move, session->settings.dry_run);
+	if (session->settings.dry_run) {
+		if (is_told(session)) {
+			print_plan(session, move, stdout);
+			printf("Would move %s.\n", what);
+			print_settings(move, stdout);
+		}
+		return 0;
+	}
+	return confirm(session, move, &exit_code) ? carry_out(session, move) : exit_code;
+}
+
+static int usage(struct session *session, const char *message)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	ncm_error_set(&err, NCM_E_USAGE, "%s", message);
+	ncm_error_hint(&err, "`ncmodel mv STORE PATH` moves a store, `ncmodel mv MODEL --to STORE/FOLDER` a model");
+	return session_fail(session, &err);
+}
+
+static int run(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	const struct settings *settings = &session->settings;
+	const struct ncm_strings *operands = &settings->operands;
+	const bool models = settings->selector.to != NULL;
+	struct ncm_move_options options = {.rest = settings->all, .no_wait = settings->no_wait};
+	struct ncm_move *move;
+	int exit_code;
+
+	if (models ? operands->count == 0 : operands->count != 2)
+		return usage(session,
+			     models ? "which models are to be moved?" : "a store and its new folder are needed");
+	if (models && settings->all)
+		return usage(session, "--all is for a store");
+	for (size_t i = 0; i < operands->count; i++) {
+		if (!*operands->items[i])
+			return usage(session, "a name is empty");
+	}
+	options.to = settings->selector.to;
+	options.store = models ? NULL : operands->items[0];
+	options.path = models ? NULL : operands->items[1];
+	options.names = (const char *const *)operands->items;
+	options.count = models ? operands->count : 0;
+	if (session_config(session, &err) < 0)
+		return session_fail(session, &err);
+	move = ncm_move_plan(session->config, &options, &err);
+	if (!move)
+		return session_fail(session, &err);
+	exit_code = run_plan(session, move);
+	ncm_move_free(move);
+	return exit_code;
+}
+
+#define AT(field) offsetof(struct settings, field)
+
+static const struct option own[] = {
+    {0, "to", OPTION_TEXT, AT(selector.to), .argument = "STORE[/FOLDER]",
+     .help = "where models go; without a folder, to the one of the name that they are in"},
+    {0, "all", OPTION_FLAG, AT(all), .help = "of a store: what nobody registered, too"},
+    {'n', "dry-run", OPTION_FLAG, AT(dry_run), .help = "say what would be moved and stop"},
+    {'y', "yes", OPTION_FLAG, AT(yes), .help = "do not ask"},
+    {0, "no-wait", OPTION_FLAG, AT(no_wait), .help = "fail instead of waiting for another ncmodel"},
+    {.name = NULL},
+};
+static const struct option_group own_group = {"Options", own};
+
+static const char *const examples[] = {
+    "ncmodel mv -n ollama /srv/ollama/models",
+    "what moving the store would do, and what Ollama has to be told",
+    "ncmodel mv ollama /srv/ollama/models",
+    "do it, after a question",
+    "ncmodel mv sdxl-base --to comfyui/checkpoints",
+    "one model, to another application's folder",
+    NULL,
+};
+
+const struct command command_mv = {
+    .name = "mv",
+    .summary = "Move a store, or models, to another place",
+    .arguments = "STORE PATH | MODEL... --to STORE[/FOLDER]",
+    .operands = OPERANDS_FILES,
+    .stops_in_order = true,
+    .groups = {&own_group},
+    .description =
+	"Moves registered files alone: of a store (what else lies there goes with --all), or of models. On one file "
+	"system nothing is copied; to another each file is copied, synced and read again, and its SHA-256 has to be "
+	"that of what was read. Only then models.json has the new places, all at once, and the configuration file the "
+	"store's; and only then the old files are removed, by the rules of rm: what another model, an Ollama manifest "
+	"or "
+	"a snapshot uses stays, and so does what lies outside every store. models.json itself stays where it is. What "
+	"is "
+	"in the way is never overwritten.\n\n"
+	"The application is not told: mv prints its own setting, as OLLAMA_MODELS. A store that is known to be in use "
+	"is "
+	"refused: an Ollama that serves it, or a program that has a file of it open; what cannot be known is told.\n\n"
+	"Asks on a terminal; elsewhere -y is needed. Killed at any moment nothing is lost: the old or the new files "
+	"are "
+	"whole and registered, and the same command goes on. What somebody moved by hand is found by `ncmodel adopt`.",
+    .examples = examples,
+    .run = run,
+};

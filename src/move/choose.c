@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* Which files go where. */
+#include "move/work.h"
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/strings.h"
+
+#include <string.h>
+
+struct item *mover_add(struct mover *mover, const char *path, const char *relative)
+{
+	const json_t *known = json_object_get(mover->by_path, path);
+	struct item *item;
+
+	if (known)
+		return &mover->items[json_integer_value(known)];
+	json_object_set_new_nocheck(mover->by_path, path, json_integer((json_int_t)mover->count));
+	item = NCM_PUSH(mover->items, mover->count);
+	item->from = ncm_strdup(path);
+	item->relative = ncm_strdup(relative);
+	item->store = ncm_layout_store_of(mover->layout, path, NULL);
+	return item;
+}
+
+static void add_registered(struct mover *mover, const struct ncm_reg_model *model, const struct ncm_reg_file *file,
+			   const char *relative)
+{
+	struct item *item = mover_add(mover, file->abs, relative);
+
+	item->registered = true;
+	item->store = ncm_layout_store_of(mover->layout, file->abs, file->store);
+	item->is_name = file->role && strcmp(file->role, "manifest") == 0;
+	item->sha256 = file->sha256;
+	if (!item->model)
+		item->model = model->id;
+	*NCM_PUSH(mover->switches, mover->switch_count) =
+	    (struct switching){model->id, file->abs, (size_t)(item - mover->items)};
+}
+
+static void add_store(struct mover *mover)
+{
+	const struct ncm_store *store = &mover->layout->stores[mover->source];
+
+	for (size_t i = 0; i < mover->registry->count; i++) {
+		const struct ncm_reg_model *model = &mover->registry->models[i];
+
+		for (size_t k = 0; k < model->file_count; k++) {
+			const struct ncm_reg_file *file = &model->files[k];
+
+			if (ncm_layout_store_of(mover->layout, file->abs, file->store) == mover->source)
+				add_registered(mover, model, file, ncm_path_below(file->abs, store->path));
+		}
+	}
+}
+
+/* The one store that all files of a model lie in. */
+static int store_of_model(const struct mover *mover, const struct ncm_reg_model *model, size_t *store,
+			  struct ncm_error *err)
+{
+	for (size_t i = 0; i < model->file_count; i++) {
+		const struct ncm_reg_file *file = &model->files[i];
+		const size_t found = ncm_layout_store_of(mover->layout, file->abs, file->store);
+
+		if (i > 0 && found != *store) {
+			ncm_error_set(err, NCM_E_USAGE, "%s has files in more than one store: %s and %s", model->id,
+				      model->files[0].abs, file->abs);
+			return ncm_error_hint(err, "a store can be moved as a whole: ncmodel mv STORE PATH");
+		}
+		*store = found;
+	}
+	return 0;
+}
+
+static enum ncm_store_kind kind_of(const struct mover *mover, size_t store)
+{
+	return store == NCM_NO_STORE ? NCM_STORE_FOLDERS : mover->layout->stores[store].kind;
+}
+
+/* Which folder of the layout a path lies in: the longest that fits, or NULL. */
+static const struct ncm_store_folder *folder_around(const struct ncm_store *store, const char *path)
+{
+	const char *relative = ncm_path_below(path, store->path);
+	const struct ncm_store_folder *found = NULL;
+
+	for (size_t i = 0; relative && i < store->folder_count; i++) {
+		const struct ncm_store_folder *folder = &store->folders[i];
+
+		if (ncm_path_below(relative, folder->path) && (!found || strlen(folder->path) > strlen(found->path)))
+			found = folder;
+	}
+	return found;
+}
+
+/* Where a model of folders goes below the target: what was named, or the folder of the name that it has now. The caller
+ * frees it. */
+static char *folder_for(const struct mover *mover, const struct ncm_reg_model *model, size_t store,
+			struct ncm_error *err)
+{
+	const struct ncm_store_folder *around =
+	    store == NCM_NO_STORE ? NULL : folder_around(&mover->layout->stores[store], model->files[0].abs);
+	NCM_AUTO_FREE char *path = NULL;
+
+	if (*mover->folder || mover->target->folder_count == 0)
+		return ncm_strdup(mover->folder);
+	path = around ? ncm_store_path(mover->target, around->name, "x", NULL) : NULL;
+	if (path)
+		return ncm_path_folder(path);
+	ncm_error_set(err, NCM_E_USAGE, "into which folder of the store \"%s\" is %s to go?", mover->target->id,
+		      model->id);
+	ncm_error_hint(err, "say --to %s/FOLDER, as --to %s/%s", mover->target->id, mover->target->id,
+		       mover->target->folders[0].name);
+	return NULL;
+}
+
+/* How much of the paths of a model's files is the folder that all lie in, with its slash. */
+static size_t common_folder(const struct ncm_reg_model *model)
+{
+	const char *first = model->files[0].abs;
+	size_t size = (size_t)(ncm_path_base(first) - first);
+
+	for (size_t i = 1; i < model->file_count; i++) {
+		while (size > 0 && (strncmp(model->files[i].abs, first, size) != 0 || first[size - 1] != '/'))
+			size--;
+	}
+	return size;
+}
+
+static int add_model(struct mover *mover, const struct ncm_reg_model *model, struct ncm_error *err)
+{
+	size_t store = NCM_NO_STORE, common;
+	NCM_AUTO_FREE char *folder = NULL;
+
+	if (model->file_count == 0)
+		return 0;
+	if (store_of_model(mover, model, &store, err) < 0)
+		return -1;
+	if (kind_of(mover, store) != mover->target->kind) {
+		ncm_error_set(err, NCM_E_USAGE, "%s cannot go from a store of kind %s to one of kind %s", model->id,
+			      ncm_store_kind_name(kind_of(mover, store)), ncm_store_kind_name(mover->target->kind));
+		return ncm_error_hint(err, "`ncmodel stores --json` tells the kinds");
+	}
+	if (mover->target->kind == NCM_STORE_FOLDERS) {
+		folder = folder_for(mover, model, store, err);
+		if (!folder)
+			return -1;
+	}
+	common = folder ? common_folder(model) : strlen(mover->layout->stores[store].path) + 1;
+	for (size_t i = 0; i < model->file_count; i++) {
+		NCM_AUTO_FREE char *relative = ncm_path_join(folder, model->files[i].abs + common);
+		NCM_AUTO_FREE char *place = ncm_path_join(mover->target->path, relative);
+
+		if (strcmp(place, model->files[i].abs) != 0)
+			add_registered(mover, model, &model->files[i], relative);
+	}
+	return 0;
+}
+
+static int add_models(struct mover *mover, struct ncm_error *err)
+{
+	struct ncm_selector selector = {0};
+	const struct ncm_reg_model **chosen = NULL;
+	size_t count = 0;
+	int failed;
+
+	for (size_t i = 0; i < mover->options.count; i++)
+		ncm_strings_add(&selector.names, mover->options.names[i]);
+	failed = ncm_registry_select(mover->registry, &selector, &chosen, &count, err);
+	for (size_t i = 0; i < count && !failed; i++)
+		failed = add_model(mover, chosen[i], err);
+	ncm_strings_free(&selector.names);
+	free(chosen);
+	return failed;
+}
+
+int mover_choose(struct mover *mover, struct ncm_error *err)
+{
+	if (mover->source == NCM_NO_STORE)
+		return add_models(mover, err) < 0 ? -1 : mover_add_belongings(mover, err);
+	if (mover->is_there)
+		return 0;
+	add_store(mover);
+	if (mover_add_belongings(mover, err) < 0)
+		return -1;
+	return mover->options.rest ? mover_add_rest(mover, err) : 0;
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/* Whether the chosen files may go where they are to. */
+#include "move/work.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/strings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <ncmodel/text.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The number of the item that a path leads to, or -1. */
+static json_int_t item_at(const struct mover *mover, const char *path)
+{
+	const json_t *number = json_object_get(mover->by_path, path);
+
+	return number ? json_integer_value(number) : -1;
+}
+
+/* What the new link says. Inside another tool's store links are relative, and go with what they lead to. */
+static int read_link(struct mover *mover, struct item *item, struct ncm_error *err)
+{
+	char text[PATH_MAX];
+	const ssize_t size = readlink(item->from, text, sizeof text - 1);
+	NCM_AUTO_FREE char *folder = ncm_path_folder(item->from);
+	NCM_AUTO_FREE char *joined = NULL, *leads_to = NULL;
+	json_int_t other;
+
+	if (size < 0)
+		return ncm_error_errno(err, errno, "cannot read the link %s", item->from);
+	text[size] = '\0';
+	joined = ncm_path_join(folder, text);
+	leads_to = ncm_path_absolute(joined);
+	other = item_at(mover, leads_to);
+	if (*text != '/' && (mover->target->kind != NCM_STORE_FOLDERS || (other >= 0 && mover->source != NCM_NO_STORE)))
+		item->link = ncm_strdup(text);
+	else
+		item->link =
+		    other < 0 ? ncm_strdup(leads_to) : ncm_path_join(mover->target->path, mover->items[other].relative);
+	return 0;
+}
+
+static void stay(struct item *item, const char *why)
+{
+	free(item->why);
+	item->why = ncm_strdup(why);
+}
+
+/* Who wrote models.json could have named any file. */
+static bool is_believed(const struct mover *mover, const struct item *item)
+{
+	NCM_AUTO_FREE char *name = ncm_path_folder(item->from);
+	struct stat folder;
+
+	return stat(name, &folder) == 0 && authority_is_believed(&mover->said, &folder, &item->seen);
+}
+
+/* Half a model, or a store whose models are elsewhere, is worse than none that moved. */
+static int refuse(const struct item *item, const char *why, struct ncm_error *err)
+{
+	ncm_error_set(err, NCM_E_POLICY, "%s %s", item->from, why);
+	return ncm_error_hint(err, "nothing was moved; `ncmodel show %s` tells what models.json says",
+			      item->model ? item->model : "MODEL");
+}
+
+static int check_removable(const struct item *item, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *folder = ncm_path_folder(item->from);
+
+	if (item->store == NCM_NO_STORE || faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0)
+		return 0;
+	ncm_error_errno(err, errno, "cannot move %s away", item->from);
+	return ncm_error_hint(err, "nothing was moved; run it as a user who may write to that folder");
+}
+
+static int look_at_source(struct mover *mover, struct item *item, struct ncm_error *err)
+{
+	if (lstat(item->from, &item->seen) < 0) {
+		if (errno != ENOENT && errno != ENOTDIR)
+			return ncm_error_errno(err, errno, "cannot look at %s", item->from);
+		stay(item, "is not there");
+		return 0;
+	}
+	if (!S_ISREG(item->seen.st_mode) && !S_ISLNK(item->seen.st_mode))
+		return refuse(item, "is not a regular file", err);
+	if (item->registered && !is_believed(mover, item))
+		return refuse(item,
+			      "stays: not all who may have written into models.json that it is ours could remove it "
+			      "themselves, so that is not believed",
+			      err);
+	if (check_removable(item, err) < 0)
+		return -1;
+	return S_ISLNK(item->seen.st_mode) ? read_link(mover, item, err) : 0;
+}
+
+static bool is_this_link(const char *path, const char *link)
+{
+	char text[PATH_MAX];
+	const ssize_t size = readlink(path, text, sizeof text - 1);
+
+	return size >= 0 && (text[size] = '\0', strcmp(text, link) == 0);
+}
+
+/* Whether what is there may be the same, to be read when the time comes. */
+static bool may_be_same(const struct item *item, const char *path, const struct stat *there)
+{
+	if (item->link)
+		return S_ISLNK(there->st_mode) && is_this_link(path, item->link);
+	return S_ISREG(there->st_mode) && there->st_size == item->seen.st_size;
+}
+
+static int look_at_target(const struct mover *mover, struct item *item, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *path = ncm_path_join(mover->target->path, item->relative);
+	struct stat there;
+
+	if (lstat(path, &there) < 0) {
+		if (errno == ENOENT)
+			return 0;
+		return ncm_error_errno(err, errno, "cannot look at %s", path);
+	}
+	item->there = may_be_same(item, path, &there);
+	if (item->there)
+		return 0;
+	ncm_error_set(err, NCM_E_POLICY, "something else is in the way of %s: %s", item->from, path);
+	return ncm_error_hint(err, "nothing was moved; move that away, or choose another place");
+}
+
+static bool is_copied(const struct item *item, const struct ncm_space *space)
+{
+	return !item->link && !item->there && item->seen.st_dev != space->device;
+}
+
+static int check_space(struct mover *mover, const struct ncm_space *space, struct ncm_error *err)
+{
+	const uint64_t needed = mover->move->to_copy, reserve = mover->config->reserve;
+	char a[32], b[32], c[32];
+
+	if (needed == 0 || (needed <= space->free && space->free - needed >= reserve))
+		return 0;
+	ncm_error_set(err, NCM_E_NO_SPACE, "not enough disk space at %s: %s needed and %s reserve, %s free",
+		      mover->target->path, ncm_format_size(needed, a, sizeof a), ncm_format_size(reserve, b, sizeof b),
+		      ncm_format_size(space->free, c, sizeof c));
+	return ncm_error_hint(err, "nothing was moved; free some space, or move one model at a time");
+}
+
+static int judge(struct mover *mover, struct ncm_error *err)
+{
+	struct ncm_space space;
+
+	if (ncm_space_of(mover->target->path, &space, err) < 0)
+		return -1;
+	for (size_t i = 0; i < mover->count; i++) {
+		struct item *item = &mover->items[i];
+
+		if (look_at_source(mover, item, err) < 0 || (!item->why && look_at_target(mover, item, err) < 0))
+			return -1;
+		if (item->why)
+			continue;
+		mover->move->bytes += (uint64_t)item->seen.st_size;
+		if (is_copied(item, &space))
+			mover->move->to_copy += (uint64_t)item->seen.st_size;
+	}
+	return check_space(mover, &space, err);
+}
+
+static int check_target(struct mover *mover, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *barrier = ncm_store_barrier(mover->target);
+
+	if (!barrier)
+		return 0;
+	ncm_error_set(err, NCM_E_IO, "cannot write to %s: %s", mover->target->path, barrier);
+	return ncm_error_hint(err, "nothing was moved; choose another place, or run it as a user who may write there");
+}
+
+static void describe(struct mover *mover)
+{
+	struct ncm_move *move = mover->move;
+	struct ncm_space space = {0};
+
+	(void)ncm_space_of(mover->target->path, &space, NULL);
+	for (size_t i = 0; i < mover->count; i++) {
+		const struct item *item = &mover->items[i];
+		struct ncm_move_file *file = NCM_PUSH(move->files, move->count);
+
+		*file = (struct ncm_move_file){
+		    .from = ncm_strdup(item->from),
+		    .to = ncm_path_join(mover->target->path, item->relative),
+		    .model = ncm_strdup_null(item->model),
+		    .size = (uint64_t)item->seen.st_size,
+		    .copied = is_copied(item, &space),
+		    .state = item->why ? NCM_MOVE_STAYS : NCM_MOVE_GOES,
+		    .why = ncm_strdup_null(item->why),
+		};
+		move->going += !item->why;
+		move->staying += item->why != NULL;
+	}
+}
+
+static void forget(struct mover *mover)
+{
+	struct ncm_move *move = mover->move;
+
+	for (size_t i = 0; i < mover->count; i++) {
+		free(mover->items[i].from);
+		free(mover->items[i].relative);
+		free(mover->items[i].link);
+		free(mover->items[i].why);
+	}
+	for (size_t i = 0; i < move->count; i++) {
+		free(move->files[i].from);
+		free(move->files[i].to);
+		free(move->files[i].model);
+		free(move->files[i].why);
+	}
+	free(mover->items);
+	free(mover->switches);
+	free(move->files);
+	mover->items = NULL;
+	mover->switches = NULL;
+	move->files = NULL;
+	mover->count = mover->switch_count = move->count = 0;
+	move->going = move->moved = move->staying = move->left = move->unfinished = 0;
+	move->bytes = move->to_copy = 0;
+	json_object_clear(mover->by_path);
+	ncm_strings_free(&move->settings);
+	ncm_strings_free(&move->warnings);
+	ncm_registry_free(mover->registry);
+	mover->registry = NULL;
+}
+
+void mover_clear(struct mover *mover)
+{
+	forget(mover);
+	if (mover->moved.staging >= 0)
+		close(mover->moved.staging);
+	if (mover->moved.dirfd >= 0)
+		close(mover->moved.dirfd);
+	free(mover->moved.path);
+	free(mover->folder);
+	json_decref(mover->by_path);
+	json_decref(mover->pending);
+	ncm_layout_free(mover->layout);
+}
+
+int mover_plan(struct mover *mover, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *path = ncm_layout_registry(mover->layout, mover->config);
+
+	forget(mover);
+	mover->registry = ncm_registry_read(path, err);
+	if (!mover->registry)
+		return -1;
+	mover->said = authority_of_registry(path);
+	mover_find_pending(mover);
+	if (check_target(mover, err) < 0 || mover_choose(mover, err) < 0 || judge(mover, err) < 0)
+		return -1;
+	if (ncm_interrupted())
+		return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted; nothing was moved");
+	describe(mover);
+	if (mover->move->going > 0 && mover_refuse_busy(mover, err) < 0)
+		return -1;
+	mover_tell_settings(mover);
+	return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* The applications' own settings: ours tell them nothing. */
+#include "move/work.h"
+
+#include "base/mem.h"
+#include "base/strings.h"
+
+#include <string.h>
+
+static void say(struct mover *mover, char *line)
+{
+	ncm_strings_take(&mover->move->settings, line);
+}
+
+static void say_ollama(struct mover *mover, const struct ncm_store *store, const char *path)
+{
+	if (store->why == NCM_STORE_BY_SERVICE)
+		say(mover, ncm_asprintf("Ollama's service: `systemctl edit ollama`, [Service], "
+					"Environment=\"OLLAMA_MODELS=%s\"",
+					path));
+	else
+		say(mover, ncm_asprintf("Ollama: OLLAMA_MODELS=%s", path));
+}
+
+static void say_folders(struct mover *mover, const struct ncm_store *store, const char *path)
+{
+	if (strncmp(store->id, "comfyui", 7) == 0)
+		say(mover, ncm_asprintf("ComfyUI: base_path: %s, in its extra_model_paths.yaml", path));
+	else if (strncmp(store->id, "a1111", 5) == 0)
+		say(mover, ncm_asprintf("stable-diffusion-webui: --data-dir %s", path));
+	else
+		say(mover, ncm_asprintf("the programs that read %s: the folder is %s now", store->path, path));
+}
+
+/* A word that goes before the configuration file. */
+static void say_own(struct mover *mover, const struct ncm_store *store, const char *path)
+{
+	if (store->why == NCM_STORE_BY_FLAG)
+		say(mover, ncm_asprintf("ncmodel: --store-path %s=%s in place of the old one", store->id, path));
+	else if (store->why == NCM_STORE_BY_ENVIRONMENT && strncmp(store->told_by, "NCMODEL_", 8) == 0)
+		say(mover, ncm_asprintf("ncmodel: %s=%s", store->told_by, path));
+}
+
+void mover_tell_settings(struct mover *mover)
+{
+	const struct ncm_store *store = mover->source == NCM_NO_STORE ? NULL : &mover->layout->stores[mover->source];
+	const char *path = mover->target->path;
+
+	mover->move->sets_configuration = store != NULL;
+	if (!store)
+		return;
+	say_own(mover, store, path);
+	if (store->kind == NCM_STORE_OLLAMA)
+		say_ollama(mover, store, path);
+	else if (store->kind == NCM_STORE_HUGGINGFACE)
+		say(mover, ncm_asprintf("the tools of Hugging Face: HF_HUB_CACHE=%s", path));
+	else
+		say_folders(mover, store, path);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* May this user write there? Asked before anything is fetched, of what is there now: nothing is made. */
+#include "store/store.h"
+
+#include "base/mem.h"
+#include "base/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* "ollama", or the number of a user without a name. The caller frees it. */
+static char *name_of(uid_t user)
+{
+	const struct passwd *entry = getpwuid(user);
+
+	return entry ? ncm_strdup(entry->pw_name) : ncm_asprintf("the user %u", (unsigned)user);
+}
+
+/* The deepest part of a path that is there; *status is its. NULL with errno. The caller frees it. */
+static char *deepest(const char *path, struct stat *status)
+{
+	char *at = ncm_path_absolute(path);
+
+	while (stat(at, status) < 0) {
+		char *slash = strrchr(at, '/');
+
+		/* A link to what is not there is in the way of a folder. */
+		if (errno != ENOENT || at[1] == '\0' || lstat(at, status) == 0) {
+			const int saved = errno;
+
+			free(at);
+			errno = saved == 0 ? ENOENT : saved;
+			return NULL;
+		}
+		slash[slash == at] = '\0';
+	}
+	return at;
+}
+
+char *ncm_barrier_of(const char *path)
+{
+	struct stat status;
+	NCM_AUTO_FREE char *at = deepest(path, &status);
+	NCM_AUTO_FREE char *owner = NULL;
+	int failure = at ? 0 : errno;
+
+	if (at && !S_ISDIR(status.st_mode))
+		return ncm_asprintf("%s is not a folder", at);
+	if (at && faccessat(AT_FDCWD, at, W_OK | X_OK, AT_EACCESS) == 0)
+		return NULL;
+	if (at)
+		failure = errno;
+	if (!at || failure != EACCES)
+		return ncm_asprintf("%s: %s", at ? at : path, strerrordesc_np(failure));
+	owner = name_of(status.st_uid);
+	return ncm_asprintf("%s belongs to %s, and you may not write there", at, owner);
+}
+
+/* What is being fetched is its owner's alone. */
+static char *barrier_of_own(const struct ncm_store *store)
+{
+	NCM_AUTO_FREE char *folder = ncm_asprintf("%s/%s/staging", store->path, ncm_store_own(store));
+
+	return ncm_barrier_of(folder);
+}
+
+char *ncm_store_barrier(const struct ncm_store *store)
+{
+	struct stat status;
+	char *barrier = ncm_barrier_of(store->path);
+	NCM_AUTO_FREE char *own = ncm_path_join(store->path, ncm_store_own(store));
+
+	/* Where our folder is there already the store's own need not be written to. */
+	if (!barrier || stat(own, &status) < 0)
+		return barrier ? barrier : barrier_of_own(store);
+	free(barrier);
+	return barrier_of_own(store);
+}
+
+int ncm_store_refuse(const struct ncm_store *store, const char *barrier, struct ncm_error *err)
+{
+	ncm_error_set(err, NCM_E_IO, "the store \"%s\" cannot be written: %s", store->id, barrier);
+	return ncm_error_hint(err,
+			      "run it as a user who may write there, or give this store another folder: --store-path "
+			      "%s=PATH; `ncmodel stores` shows them all",
+			      store->id);
+}

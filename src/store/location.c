@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where a store lies: what the user said of this very store, else the application's own variable, else a place of the
+ * layout's. Of several places of the layout the first counts that ncmodel has worked in, else the first that is there,
+ * else the first: so what is there stays in use whatever the layout would choose on a new machine.
+ */
+#include "store/location.h"
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "store/running.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+
+const char *ncm_store_why_name(enum ncm_store_why why)
+{
+	static const char *const names[] = {
+	    [NCM_STORE_BY_LAYOUT] = "layout",
+	    [NCM_STORE_BY_FOUND] = "found",
+	    [NCM_STORE_BY_SERVICE] = "service",
+	    [NCM_STORE_BY_ENVIRONMENT] = "environment",
+	    [NCM_STORE_BY_CONFIGURATION] = "configuration",
+	    [NCM_STORE_BY_FLAG] = "flag",
+	};
+
+	return names[why];
+}
+
+static const char *variable(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+/* As the applications of Python do it. */
+static char *expand_home(const char *path)
+{
+	const char *home = path[0] == '~' && (path[1] == '/' || path[1] == '\0') ? variable("HOME") : NULL;
+
+	return home ? ncm_asprintf("%s%s", home, path + 1) : ncm_strdup(path);
+}
+
+/* Where huggingface_hub (constants.py) keeps its cache when the environment says so, or NULL. The caller frees it. */
+static char *huggingface_location(char **told_by)
+{
+	static const struct {
+		const char *variable, *below;
+	} places[] = {{"HF_HUB_CACHE", ""},
+		      {"HUGGINGFACE_HUB_CACHE", ""},
+		      {"HF_HOME", "/hub"},
+		      {"XDG_CACHE_HOME", "/huggingface/hub"}};
+
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		const char *value = variable(places[i].variable);
+		NCM_AUTO_FREE char *path = value ? expand_home(value) : NULL;
+
+		if (!path)
+			continue;
+		*told_by = ncm_strdup(places[i].variable);
+		return ncm_asprintf("%s%s", path, places[i].below);
+	}
+	return NULL;
+}
+
+/* Where the application itself was told to keep its models, or NULL. The caller frees it. */
+static char *application_location(const struct store_word *word, char **told_by)
+{
+	const char *value = word->env ? variable(word->env) : NULL;
+
+	if (value) {
+		*told_by = ncm_strdup(word->env);
+		return ncm_strdup(value);
+	}
+	return word->kind == NCM_STORE_HUGGINGFACE ? huggingface_location(told_by) : NULL;
+}
+
+/* One place of the layout's. */
+struct place {
+	char *path;
+	enum ncm_store_why why;
+	const char *user; /* of a service */
+	uid_t uid;
+};
+
+struct places {
+	struct place *items;
+	size_t count;
+};
+
+static void add_place(struct places *places, const char *root, const char *path, enum ncm_store_why why)
+{
+	NCM_AUTO_FREE char *joined = ncm_path_join(root, path);
+
+	*NCM_PUSH(places->items, places->count) = (struct place){.path = ncm_path_absolute(joined), .why = why};
+}
+
+/* A service has its place for the whole machine: another root than the home is a machine of its own. */
+static void add_service(struct places *places, const struct ncm_config *config, const json_t *service)
+{
+	const char *user = ncm_json_string(service, "user");
+	const struct passwd *entry = user && ncm_config_root_is_home(config) ? getpwnam(user) : NULL;
+
+	if (!entry)
+		return;
+	add_place(places, config->root, ncm_json_string(service, "path"), NCM_STORE_BY_SERVICE);
+	places->items[places->count - 1].user = user;
+	places->items[places->count - 1].uid = entry->pw_uid;
+}
+
+static void places_free(struct places *places)
+{
+	for (size_t i = 0; i < places->count; i++)
+		free(places->items[i].path);
+	free(places->items);
+}
+
+/* What cannot be looked at is not absent. */
+static bool is_there(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 ? S_ISDIR(status.st_mode) : errno != ENOENT && errno != ENOTDIR;
+}
+
+static bool was_worked_in(enum ncm_store_kind kind, const char *path)
+{
+	NCM_AUTO_FREE char *own = ncm_path_join(path, ncm_store_own(&(struct ncm_store){.kind = kind}));
+	struct stat status;
+
+	return stat(own, &status) == 0;
+}
+
+static const struct place *choose(const struct store_word *word, const struct places *places)
+{
+	const struct place *items = places->items;
+
+	for (size_t i = 0; i < places->count && places->count > 1; i++) {
+		if (was_worked_in(word->kind, items[i].path))
+			return &items[i];
+	}
+	/* Of two that are there, the one that a service has in use. */
+	for (size_t i = 0; i < places->count; i++) {
+		if (items[i].user && is_there(items[i].path) && running_as(word->id, items[i].uid))
+			return &items[i];
+	}
+	for (size_t i = 0; i < places->count; i++) {
+		if (is_there(items[i].path))
+			return &items[i];
+	}
+	/* Nothing is there: a service that is installed makes its own when it first runs. */
+	for (size_t i = 0; i < places->count; i++) {
+		if (items[i].user)
+			return &items[i];
+	}
+	return items;
+}
+
+static char *by_layout(const struct ncm_config *config, const struct store_word *word, enum ncm_store_why *why,
+		       char **told_by)
+{
+	struct places places = {0};
+	const struct place *chosen;
+	const json_t *other;
+	char *path;
+	size_t i;
+
+	add_place(&places, config->root, word->path, NCM_STORE_BY_LAYOUT);
+	json_array_foreach(word->found, i, other)
+	{
+		if (json_is_string(other))
+			add_place(&places, config->root, json_string_value(other), NCM_STORE_BY_FOUND);
+	}
+	if (word->service)
+		add_service(&places, config, word->service);
+	chosen = choose(word, &places);
+	path = ncm_strdup(chosen->path);
+	*why = chosen->why;
+	*told_by = ncm_strdup_null(chosen->user);
+	places_free(&places);
+	return path;
+}
+
+/* The variable that config/environment.c read it from. */
+static char *own_variable(const char *id)
+{
+	char *name = ncm_asprintf("NCMODEL_STORE_%s", id);
+
+	for (char *at = name; *at; at++)
+		*at = (char)(*at == '-' ? '_' : *at >= 'a' && *at <= 'z' ? *at - 'a' + 'A' : *at);
+	return name;
+}
+
+static void tell_override(const struct ncm_config *config, const struct ncm_store_override *override,
+			  enum ncm_store_why *why, char **told_by)
+{
+	switch (override->by) {
+	case NCM_SAID_BY_FILE:
+		*why = NCM_STORE_BY_CONFIGURATION;
+		*told_by = ncm_strdup_null(config->file);
+		break;
+	case NCM_SAID_BY_ENVIRONMENT:
+		*why = NCM_STORE_BY_ENVIRONMENT;
+		*told_by = own_variable(override->store);
+		break;
+	case NCM_SAID_BY_FLAG:
+		*why = NCM_STORE_BY_FLAG;
+		*told_by = ncm_strdup("--store-path");
+		break;
+	}
+}
+
+char *store_location(const struct ncm_config *config, const struct store_word *word, enum ncm_store_why *why,
+		     char **told_by)
+{
+	NCM_AUTO_FREE char *own = NULL;
+
+	*told_by = NULL;
+	for (size_t i = 0; i < config->store_count; i++) {
+		if (strcmp(config->stores[i].store, word->id) != 0)
+			continue;
+		tell_override(config, &config->stores[i], why, told_by);
+		return ncm_path_absolute(config->stores[i].path);
+	}
+	own = application_location(word, told_by);
+	if (!own)
+		return by_layout(config, word, why, told_by);
+	*why = NCM_STORE_BY_ENVIRONMENT;
+	return ncm_path_absolute(own);
+}
