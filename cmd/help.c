@@ -131,22 +131,26 @@ void help_overview(FILE *out)
 	fputs("\nMore: ncmodel help COMMAND, ncmodel help environment, ncmodel help files, man ncmodel\n", out);
 }
 
-static int print_topic(const char *name, FILE *out, struct ncm_error *err)
+const struct help_page help_pages[] = {
+    {"exit-codes", "What each exit code means", topics_exit, 18},
+    {"environment", "The variables that are read", topics_environment, 6},
+    {"files", "The files that are read and written", topics_files, 6},
+    {NULL, NULL, NULL, 0},
+};
+
+static int print_page(const char *name, FILE *out, struct ncm_error *err)
 {
+	const struct help_page *page = help_pages;
 	const struct command *command;
 
-	if (strcmp(name, "exit-codes") == 0) {
-		print_topics(topics_exit, 18, out);
-	} else if (strcmp(name, "environment") == 0) {
-		print_topics(topics_environment, 6, out);
-	} else if (strcmp(name, "files") == 0) {
-		print_topics(topics_files, 6, out);
-	} else {
-		command = command_find(name, err);
-		if (!command)
-			return -1;
-		help_command(command, out);
-	}
+	while (page->name && strcmp(page->name, name) != 0)
+		page++;
+	if (page->name)
+		return print_topics(page->topics, page->indent, out), 0;
+	command = command_find(name, err);
+	if (!command)
+		return -1;
+	help_command(command, out);
 	return 0;
 }
 
@@ -159,7 +163,7 @@ static int print_all(const struct session *session, FILE *out, struct ncm_error 
 	else if (operands->count == 0)
 		help_overview(out);
 	for (size_t i = 0; i < operands->count; i++) {
-		if (print_topic(operands->items[i], out, err) < 0)
+		if (print_page(operands->items[i], out, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -202,8 +206,7 @@ const struct command command_help = {
     .name = "help",
     .summary = "Explain a command, or list them all",
     .arguments = "[COMMAND...]",
-    .words = "plan pull verify list show manifest profiles limits completion version exit-codes environment files",
-    .operands = OPERANDS_WORDS,
+    .operands = OPERANDS_TOPICS,
     .groups = {&own_group},
     .description = "Explains the commands named, or lists all commands, selectors, global options and exit codes.",
     .examples = examples,

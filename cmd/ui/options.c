@@ -213,6 +213,25 @@ static int take_short(const struct option_group *const *groups, void *values, ch
 	return 0;
 }
 
+const struct option *options_waiting(const struct option_group *const *groups, const char *word)
+{
+	struct nearest unused = {.typed = ""};
+	const struct option *option;
+
+	if (word[0] != '-')
+		return NULL;
+	if (word[1] == '-') {
+		option = find_long(groups, word + 2, strlen(word + 2), &unused);
+		return option && has_value(option) ? option : NULL;
+	}
+	for (const char *letter = word + 1; *letter; letter++) {
+		option = find_short(groups, *letter);
+		if (option && has_value(option))
+			return letter[1] ? NULL : option;
+	}
+	return NULL;
+}
+
 int options_take(const struct option_group *const *groups, void *values, char *const *argv, int *at,
 		 struct ncm_error *err)
 {

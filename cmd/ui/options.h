@@ -32,7 +32,14 @@ enum option_completes {
 	COMPLETES_NOTHING,
 	COMPLETES_FILE,
 	COMPLETES_FOLDER,
+	COMPLETES_LAYOUT,
 	COMPLETES_PROFILE,
+	COMPLETES_STORE,
+	COMPLETES_STORE_PATH, /* STORE=PATH */
+	COMPLETES_TARGET,     /* STORE[/FOLDER] */
+	COMPLETES_USE_CASE,
+	COMPLETES_TAG,
+	COMPLETES_VARIANT,
 };
 
 struct option {
@@ -59,6 +66,9 @@ struct option_group {
  */
 int options_take(const struct option_group *const *groups, void *values, char *const *argv, int *at,
 		 struct ncm_error *err);
+
+/* The option that `word` spells, if its value is the word after it; else NULL. */
+const struct option *options_waiting(const struct option_group *const *groups, const char *word);
 
 /* The word at *list (words with a space between), moving *list on; its length in *length; NULL at the end. */
 const char *options_next_word(const char **list, size_t *length);
