@@ -54,11 +54,13 @@ struct help_page {
 
 extern const struct help_page help_pages[];
 extern const struct topic topics_exit[];
+extern const struct topic topics_configuration[];
 extern const struct topic topics_environment[];
 extern const struct topic topics_files[];
 
-/* The man page, in man(7). */
-void man_print(FILE *out);
+/* Man pages, in man(7): ncmodel(1), and ncmodel-COMMAND(1). */
+void man_overview(FILE *out);
+void man_command(const struct command *command, FILE *out);
 /* What `ncmodel help` and `ncmodel help COMMAND` print. */
 void help_overview(FILE *out);
 void help_command(const struct command *command, FILE *out);

@@ -128,29 +128,30 @@ void help_overview(FILE *out)
 	print_group(&options_global, out);
 	heading("Exit codes", out);
 	print_topics(topics_exit, 18, out);
-	fputs("\nMore: ncmodel help COMMAND, ncmodel help environment, ncmodel help files, man ncmodel\n", out);
+	fputs("\nMore: ncmodel help COMMAND, ncmodel help configuration, environment or files, man ncmodel\n", out);
 }
 
 const struct help_page help_pages[] = {
     {"exit-codes", "What each exit code means", topics_exit, 18},
+    {"configuration", "The keys of the configuration file", topics_configuration, 18},
     {"environment", "The variables that are read", topics_environment, 6},
     {"files", "The files that are read and written", topics_files, 6},
     {NULL, NULL, NULL, 0},
 };
 
-static int print_page(const char *name, FILE *out, struct ncm_error *err)
+static int print_page(const struct session *session, const char *name, FILE *out, struct ncm_error *err)
 {
 	const struct help_page *page = help_pages;
 	const struct command *command;
 
 	while (page->name && strcmp(page->name, name) != 0)
 		page++;
-	if (page->name)
+	if (page->name && !session->settings.man)
 		return print_topics(page->topics, page->indent, out), 0;
 	command = command_find(name, err);
 	if (!command)
 		return -1;
-	help_command(command, out);
+	session->settings.man ? man_command(command, out) : help_command(command, out);
 	return 0;
 }
 
@@ -158,12 +159,10 @@ static int print_all(const struct session *session, FILE *out, struct ncm_error 
 {
 	const struct ncm_strings *operands = &session->settings.operands;
 
-	if (session->settings.man)
-		man_print(out);
-	else if (operands->count == 0)
-		help_overview(out);
+	if (operands->count == 0)
+		session->settings.man ? man_overview(out) : help_overview(out);
 	for (size_t i = 0; i < operands->count; i++) {
-		if (print_page(operands->items[i], out, err) < 0)
+		if (print_page(session, operands->items[i], out, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -189,7 +188,8 @@ static int run(struct session *session)
 }
 
 static const struct option own[] = {
-    {0, "man", OPTION_FLAG, offsetof(struct settings, man), .help = "print the man page, ncmodel(1)"},
+    {0, "man", OPTION_FLAG, offsetof(struct settings, man),
+     .help = "print the man page: ncmodel(1), or that of the command"},
     {.name = NULL},
 };
 static const struct option_group own_group = {"Options", own};
@@ -199,6 +199,8 @@ static const char *const examples[] = {
     "all about one command",
     "ncmodel help --man | man -l -",
     "the man page without installing it",
+    "ncmodel help --man pull | man -l -",
+    "that of one command",
     NULL,
 };
 

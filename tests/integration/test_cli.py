@@ -13,7 +13,7 @@ import termios
 import time
 import unittest
 
-from harness import BINARY, Case, gguf
+from harness import BINARY, SOURCE, Case, gguf
 
 COMMANDS = ["plan", "pull", "verify", "list", "show", "manifest", "profiles", "limits", "completion", "help", "version"]
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
@@ -87,16 +87,28 @@ class HelpTest(CliCase):
         self.assertRegex(self.run_cli("--version").out, r"^ncmodel \d+\.\d+\.\d+\n$")
         self.assertEqual(self.run_cli("version").out, self.run_cli("--version").out)
 
-    def test_man_page(self):
+    def test_man_pages(self):
+        """One for the program and one for each command: complete, and without a warning of those who read them."""
         page = self.run_cli("help", "--man").out
-        for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES"):
+        for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "EXIT STATUS", "CONFIGURATION", "ENVIRONMENT", "FILES",
+                        "EXAMPLES", "SEE ALSO"):
             self.assertIn(f".SH {section}\n", page)
-        for command in COMMANDS:
-            self.assertIn(f".SS ncmodel {command}", page)
-        if not shutil.which("mandoc"):
-            self.skipTest("mandoc is not here")
-        lint = subprocess.run(["mandoc", "-T", "lint"], input=page, capture_output=True, text=True)
-        self.assertEqual(lint.stdout + lint.stderr, "")
+        pages = {"ncmodel": page}
+        for command in re.findall(r"(?m)^  (\w+) ", self.run_cli("help").out.split("To begin")[0]):
+            self.assertIn(f".BR ncmodel\\-{command} (1)", page)
+            pages[command] = self.run_cli("help", "--man", command).out
+            self.assertIn(f"\nncmodel\\-{command} \\- ", pages[command])
+            for option in re.findall(r"(?m)^  (?:-\w, |    )--([\w-]+)", self.run_cli("help", command).out):
+                self.assertIn("\\-\\-" + option.replace("-", "\\-") + "\\fR", pages[command], command)
+        with open(os.path.join(SOURCE, "cmd", "meson.build")) as build:
+            installed = re.search(r"foreach name : \[(.*?)\]", build.read(), re.S).group(1)
+        self.assertEqual(sorted(re.findall(r"\w+", installed)), sorted(pages.keys() - {"ncmodel"}))
+        self.run_cli("help", "--man", "nosuch", code=2)
+        for reader in (["mandoc", "-T", "lint"], ["groff", "-man", "-ww", "-Tutf8"]):
+            for name, text in pages.items() if shutil.which(reader[0]) else ():
+                lint = subprocess.run(reader, input=text, capture_output=True, text=True)
+                told = lint.stdout + lint.stderr if reader[0] == "mandoc" else lint.stderr
+                self.assertEqual(told, "", (reader, name))
 
     def test_limits_and_profiles(self):
         self.assertRegex(self.run_cli("limits").out, r"(?m)^redirects +10")
