@@ -7,8 +7,11 @@
 
 enum command_operands {
 	OPERANDS_NONE,
-	OPERANDS_MODELS,
-	OPERANDS_FILES, /* the rest of a manifest command */
+	OPERANDS_MODELS,    /* installed, or of the manifests */
+	OPERANDS_INSTALLED, /* models of models.json */
+	OPERANDS_OFFERED,   /* models of the manifests */
+	OPERANDS_FILES,     /* the rest of a manifest command */
+	OPERANDS_TOPICS,    /* what help explains */
 	OPERANDS_WORDS,
 };
 
@@ -44,12 +47,22 @@ struct topic {
 	const char *text;
 };
 
+/* A page of the help that no command is the name of; the last has no name. */
+struct help_page {
+	const char *name, *title;
+	const struct topic *topics;
+	size_t indent;
+};
+
+extern const struct help_page help_pages[];
 extern const struct topic topics_exit[];
+extern const struct topic topics_configuration[];
 extern const struct topic topics_environment[];
 extern const struct topic topics_files[];
 
-/* The man page, in man(7). */
-void man_print(FILE *out);
+/* Man pages, in man(7): ncmodel(1), and ncmodel-COMMAND(1). */
+void man_overview(FILE *out);
+void man_command(const struct command *command, FILE *out);
 /* What `ncmodel help` and `ncmodel help COMMAND` print. */
 void help_overview(FILE *out);
 void help_command(const struct command *command, FILE *out);

@@ -68,6 +68,28 @@ const struct topic topics_exit[] = {
     {NULL, NULL},
 };
 
+/* Of the configuration file; manifests/schema/config.schema.json says what values may be. */
+const struct topic topics_configuration[] = {
+    {"root", "The folder below which the applications' folders lie; \"~\" is the home folder, and the default."},
+    {"layout", "Where the stores lie: default, linux, or the path of a layout file."},
+    {"profile", "The set of manifests to work with, or an array of several; \"noa\" unless given."},
+    {"registry", "The path of models.json; without it, where the layout says."},
+    {"lock", "The path of the lock; without it, ncmodel.lock beside models.json."},
+    {"manifest_dirs", "An array of folders with profiles of your own, before the usual ones."},
+    {"endpoints", "What stands in for huggingface, civitai and ollama: an object with the URL of each."},
+    {"mirrors", "URL prefixes and what stands in for them, for sources that are plain URLs."},
+    {"stores", "Stores that lie elsewhere: an object with the folder of each."},
+    {"cacert", "A file of certificates to trust instead of the system's."},
+    {"reserve", "Disk space to leave free on each file system: bytes, or a size such as \"2GiB\", the default."},
+    {"limit_rate", "Bytes a second for the whole run, or a size such as \"20M\"; 0, the default, is no limit."},
+    {"jobs", "Files at once, from 1 to 16; 4 unless given."},
+    {"connections", "Connections to one host at once, from 1 to 16; 16 unless given."},
+    {"timeout", "Seconds to connect, from 1 to 3600; 20 unless given."},
+    {"retries", "Tries of one request that make no progress, from 1 to 100; 6 unless given."},
+    {"allow_private", "true lets a public server redirect to a private address; false unless given."},
+    {NULL, NULL},
+};
+
 const struct topic topics_environment[] = {
     {"NCMODEL_ROOT, NCMODEL_PROFILE, NCMODEL_LAYOUT, NCMODEL_CONFIG, NCMODEL_LOCK, NCMODEL_MANIFEST_DIR",
      "As the options of the same names. NCMODEL_PROFILE may name several: noa,nexus."},
@@ -76,10 +98,17 @@ const struct topic topics_environment[] = {
     {"NCMODEL_JOBS, NCMODEL_CONNECTIONS, NCMODEL_LIMIT_RATE, NCMODEL_RESERVE",
      "Files at once, connections to a host, bytes a second, disk space to leave free."},
     {"NCMODEL_DATADIR", "The folder of the manifests and layouts that come with ncmodel."},
-    {"HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_HUB_CACHE, HF_ENDPOINT", "As the tools of Hugging Face use them."},
-    {"CIVITAI_TOKEN, CIVITAI_API_TOKEN, NCMODEL_CIVITAI_ENDPOINT", "Civitai's token and what stands in for it."},
+    {"HF_TOKEN, HUGGING_FACE_HUB_TOKEN, HF_TOKEN_PATH, HF_HUB_DISABLE_IMPLICIT_TOKEN, HF_ENDPOINT",
+     "Hugging Face's token, or its file; whether none is to be sent; what stands in for the service. As its own tools "
+     "use them."},
+    {"HF_HOME, HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE", "Where the tools of Hugging Face keep token and cache."},
+    {"CIVITAI_TOKEN, CIVITAI_API_TOKEN, CIVITAI_API_KEY, NCMODEL_CIVITAI_ENDPOINT",
+     "Civitai's token, the first that is set, and what stands in for the service."},
     {"OLLAMA_MODELS, NCMODEL_OLLAMA_REGISTRY", "Ollama's store, and what stands in for registry.ollama.ai."},
-    {"https_proxy, http_proxy, all_proxy, no_proxy, SSL_CERT_FILE", "The proxy and the trusted certificates."},
+    {"https_proxy, http_proxy, all_proxy, no_proxy, HTTPS_PROXY, ALL_PROXY, NO_PROXY",
+     "The proxy, and the hosts that are reached without one."},
+    {"SSL_CERT_FILE", "A file of certificates to trust instead of the system's."},
+    {"HOME, XDG_CONFIG_HOME, XDG_CACHE_HOME", "The home folder, and where configuration and caches lie if not there."},
     {"XDG_STATE_HOME", "Where ncmodel/log.jsonl lies; ~/.local/state unless set."},
     {"NO_COLOR, CLICOLOR_FORCE, TERM",
      "Never colour; colour even off a terminal; no colour and no bars when it is \"dumb\"."},
@@ -89,7 +118,7 @@ const struct topic topics_environment[] = {
 };
 
 const struct topic topics_files[] = {
-    {"$XDG_CONFIG_HOME/ncmodel/config.json", "The configuration."},
+    {"$XDG_CONFIG_HOME/ncmodel/config.json", "The configuration; `ncmodel help configuration` lists its keys."},
     {"$XDG_CONFIG_HOME/ncmodel/manifests/PROFILE/phase-N-PRIORITY.json", "Manifests of your own."},
     {"models.json", "What is installed; in the folder of the llama.cpp store unless the layout says otherwise."},
     {"ncmodel.lock", "Revisions, sizes and digests that were looked up; beside models.json."},

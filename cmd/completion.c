@@ -1,304 +1,136 @@
 /* SPDX-License-Identifier: MIT */
-/* Completions, generated from the command table. Names of models and profiles are asked for when they are needed. */
+/* Completions: a script for each shell that asks `ncmodel completion --answer` and shows what complete.c answers. */
 #include "command.h"
 
+#include "complete.h"
 #include "ui/text.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Calls `each` for every option that a command knows, the global ones too (command NULL: those alone). */
-static void each_option(const struct command *command, FILE *out,
-			void (*each)(const struct option *option, const struct command *command, FILE *out))
-{
-	for (const struct option *option = options_global.options; option->name; option++)
-		each(option, command, out);
-	for (size_t i = 0; command && command->groups[i]; i++) {
-		for (const struct option *option = command->groups[i]->options; option->name; option++)
-			each(option, command, out);
-	}
-}
-
-static bool has_value(const struct option *option)
-{
-	return option->argument != NULL;
-}
-
-static void put_name(const struct option *option, const struct command *command, FILE *out)
-{
-	(void)command;
-	if (option->letter)
-		fprintf(out, " -%c", option->letter);
-	fprintf(out, " --%s", option->name);
-}
-
-static void put_commands(FILE *out)
-{
-	for (const struct command *const *command = commands; *command; command++)
-		fprintf(out, " %s%s%s", (*command)->name, (*command)->alias ? " " : "",
-			(*command)->alias ? (*command)->alias : "");
-}
-
-/* bash: one case for the values of options, one for what a command takes. Model names are data, never expanded. */
-
-static void bash_value(const struct option *option, const struct command *command, FILE *out)
-{
-	const char *action = option->words                            ? "words"
-			     : option->completes == COMPLETES_FILE    ? "files"
-			     : option->completes == COMPLETES_FOLDER  ? "folders"
-			     : option->completes == COMPLETES_PROFILE ? "profiles"
-								      : "nothing";
-
-	if (!has_value(option))
-		return;
-	fprintf(out, "\t%s:--%s", command ? command->name : "*", option->name);
-	if (option->letter)
-		fprintf(out, "|%s:-%c", command ? command->name : "*", option->letter);
-	fprintf(out, ") _ncmodel_%s", action);
-	if (option->words)
-		fprintf(out, " \"%s\"", option->words);
-	fputs("; return ;;\n", out);
-}
-
-static void bash_case(const struct command *command, FILE *out)
-{
-	fprintf(out, "\t%s)\n\t\toptions=\"", command->name);
-	each_option(command, out, put_name);
-	fputs("\"\n", out);
-	if (command->words)
-		fprintf(out, "\t\twords=\"%s\"\n", command->words);
-	if (command->operands == OPERANDS_MODELS)
-		fputs("\t\toperands=models\n", out);
-	if (command->operands == OPERANDS_FILES)
-		fputs("\t\toperands=files\n", out);
-	fputs("\t\t;;\n", out);
-}
-
-static const char bash_head[] =
+/*
+ * bash breaks words at what COMP_WORDBREAKS holds and replaces the last piece alone, so the words are put together
+ * again to ask, and what stands before that piece is cut from the answers. Words are data: none is ever expanded.
+ */
+static const char bash_script[] =
     "# bash completion for ncmodel, made by `ncmodel completion bash`\n"
-    "_ncmodel_words()\n{\n\tlocal word\n\tfor word in $1; do\n"
-    "\t\t[[ $word == \"$current\"* ]] && COMPREPLY+=(\"$word\")\n\tdone\n}\n"
-    "_ncmodel_lines()\n{\n\tlocal line\n\twhile IFS= read -r line; do\n"
-    "\t\t[[ $line == \"$current\"* ]] && COMPREPLY+=(\"$line\")\n\tdone\n}\n"
-    "_ncmodel_files()\n{\n\tcompopt -o filenames 2>/dev/null\n"
-    "\tmapfile -t COMPREPLY < <(compgen -f -- \"$current\")\n}\n"
-    "_ncmodel_folders()\n{\n\tcompopt -o filenames 2>/dev/null\n"
-    "\tmapfile -t COMPREPLY < <(compgen -d -- \"$current\")\n}\n"
-    "_ncmodel_profiles()\n{\n\t_ncmodel_lines < <(ncmodel profiles -q 2>/dev/null)\n}\n"
-    "_ncmodel_models()\n{\n\t_ncmodel_lines < <({ ncmodel list -q; ncmodel list --available -q; } 2>/dev/null "
-    "| sort -u)\n}\n"
-    "_ncmodel_nothing()\n{\n\t:\n}\n"
     "_ncmodel()\n{\n"
-    "\tlocal current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
-    "\tlocal command=\"\" options=\"\" words=\"\" operands=\"\" word\n"
+    "\tlocal rest=${COMP_LINE:0:COMP_POINT} left word text shown quote=\"\" cut=\"\" breaks i\n"
+    "\tlocal -a words=()\n"
     "\tCOMPREPLY=()\n"
-    "\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-    "\t\tcase \" $_ncmodel_commands \" in *\" $word \"*) command=$word; break ;; esac\n"
-    "\tdone\n";
+    "\tfor ((i = 0; i <= COMP_CWORD; i++)); do\n"
+    "\t\tleft=${rest#\"${rest%%[![:space:]]*}\"}\n"
+    "\t\tword=${COMP_WORDS[i]}\n"
+    "\t\t[[ $i == \"$COMP_CWORD\" ]] && word=$left\n"
+    "\t\tif [[ $i == 0 || $left != \"$rest\" ]]; then words+=(\"$word\"); else words[-1]+=$word; fi\n"
+    "\t\trest=${left#\"$word\"}\n"
+    "\tdone\n"
+    "\t[[ ${words[-1]} == [\\'\\\"]* ]] && quote=${words[-1]:0:1}\n"
+    "\twords=(\"${words[@]//[\\\\\\'\\\"]/}\")\n"
+    "\tlocal current=${words[-1]}\n"
+    "\tbreaks=${COMP_WORDBREAKS//[^:=]/}\n"
+    "\t[[ $breaks && ! $quote ]] && cut=${current%\"${current##*[$breaks]}\"}\n"
+    "\twhile IFS=$'\\t' read -r word text; do\n"
+    "\t\tcase $word in\n"
+    "\t\t:files | :folders)\n"
+    "\t\t\tcompopt -o filenames 2>/dev/null\n"
+    "\t\t\ti=-f; [[ $word == :folders ]] && i=-d\n"
+    "\t\t\twhile IFS= read -r shown; do\n"
+    "\t\t\t\tshown=$text$shown; COMPREPLY+=(\"${shown#\"$cut\"}\")\n"
+    "\t\t\tdone < <(compgen \"$i\" -- \"${current#\"$text\"}\") ;;\n"
+    "\t\t\"$current\"*)\n"
+    "\t\t\tshown=${word#\"$cut\"}\n"
+    "\t\t\t[[ $quote ]] || printf -v shown %q \"$shown\"\n"
+    "\t\t\t[[ $word == *[=/] ]] && compopt -o nospace 2>/dev/null\n"
+    "\t\t\tCOMPREPLY+=(\"$shown\") ;;\n"
+    "\t\tesac\n"
+    "\tdone < <(command ncmodel completion --answer -- \"${words[@]:1}\" 2>/dev/null)\n"
+    "\treturn 0\n}\ncomplete -F _ncmodel ncmodel\n";
 
-static void print_bash(FILE *out)
+static const char zsh_script[] =
+    "#compdef ncmodel\n"
+    "# zsh completion for ncmodel, made by `ncmodel completion zsh`\n"
+    "_ncmodel() {\n"
+    "\tlocal line word text\n"
+    "\tlocal -a given whole open\n"
+    "\tgiven=(\"${(@Q)words[2,CURRENT-1]}\" \"${(Q)PREFIX}\")\n"
+    "\tfor line in \"${(@f)$(command ncmodel completion --answer -- \"${given[@]}\" 2>/dev/null)}\"; do\n"
+    "\t\tword=${line%%$'\\t'*}\n"
+    "\t\ttext=${line#$word}\n"
+    "\t\ttext=${text#$'\\t'}\n"
+    "\t\tcase $word in\n"
+    "\t\t:files) compset -P \"${(b)text}\"; _files ;;\n"
+    "\t\t:folders) compset -P \"${(b)text}\"; _path_files -/ ;;\n"
+    "\t\t*[=/]) open+=(\"${word//:/\\\\:}:$text\") ;;\n"
+    "\t\t?*) whole+=(\"${word//:/\\\\:}${text:+:$text}\") ;;\n"
+    "\t\tesac\n"
+    "\tdone\n"
+    "\t(( $#open )) && _describe -t values value open -S ''\n"
+    "\t(( $#whole )) && _describe -t values value whole\n"
+    "}\n"
+    "if [[ $funcstack[1] == _ncmodel ]]; then\n\t_ncmodel \"$@\"\nelse\n\tcompdef _ncmodel ncmodel\nfi\n";
+
+static const char fish_script[] =
+    "# fish completion for ncmodel, made by `ncmodel completion fish`\n"
+    "function __ncmodel_complete\n"
+    "\tset -l before (commandline -opc)\n"
+    "\tset -e before[1]\n"
+    "\tset -l current (commandline -ct)\n"
+    "\tcommand ncmodel completion --answer -- $before \"$current\" 2>/dev/null | while read -l line\n"
+    "\t\tset -l parts (string split -m 1 \\t -- $line)\n"
+    "\t\tswitch $parts[1]\n"
+    "\t\t\tcase ':files' ':folders'\n"
+    "\t\t\t\tset -l path (string replace -- \"$parts[2]\" '' \"$current\")\n"
+    "\t\t\t\tfor found in (complete -C\"'' $path\")\n"
+    "\t\t\t\t\tif test $parts[1] = ':files'; or string match -qr '^[^\\t]*/(\\t|$)' -- $found\n"
+    "\t\t\t\t\t\tprintf '%s%s\\n' \"$parts[2]\" $found\n"
+    "\t\t\t\t\tend\n"
+    "\t\t\t\tend\n"
+    "\t\t\tcase '*'\n"
+    "\t\t\t\techo -- $line\n"
+    "\t\tend\n"
+    "\tend\n"
+    "end\n"
+    "complete -c ncmodel -f -k -a '(__ncmodel_complete)'\n";
+
+static const struct {
+	const char *name, *script;
+} shells[] = {{"bash", bash_script}, {"zsh", zsh_script}, {"fish", fish_script}};
+
+static const char *script_of(const struct ncm_strings *operands)
 {
-	fputs("_ncmodel_commands=\"", out);
-	put_commands(out);
-	fputs("\"\n", out);
-	fputs(bash_head, out);
-	for (const struct command *const *command = commands; *command; command++) {
-		if ((*command)->alias)
-			fprintf(out, "\t[[ $command == %s ]] && command=%s\n", (*command)->alias, (*command)->name);
+	for (size_t i = 0; operands->count == 1 && i < sizeof shells / sizeof *shells; i++) {
+		if (strcmp(shells[i].name, operands->items[0]) == 0)
+			return shells[i].script;
 	}
-	fputs("\tcase $command:$previous in\n", out);
-	for (const struct option *option = options_global.options; option->name; option++)
-		bash_value(option, NULL, out);
-	for (const struct command *const *command = commands; *command; command++) {
-		for (size_t i = 0; (*command)->groups[i]; i++) {
-			for (const struct option *option = (*command)->groups[i]->options; option->name; option++)
-				bash_value(option, *command, out);
-		}
-	}
-	fputs("\tesac\n\tcase $command in\n", out);
-	for (const struct command *const *command = commands; *command; command++)
-		bash_case(*command, out);
-	fputs("\t*)\n\t\toptions=\"", out);
-	each_option(NULL, out, put_name);
-	fputs("\"\n\t\twords=$_ncmodel_commands\n\t\t;;\n\tesac\n"
-	      "\tif [[ $current == -* ]]; then\n\t\t_ncmodel_words \"$options\"\n\t\treturn\n\tfi\n"
-	      "\t[[ $words && ( $operands != files || $previous == \"$command\" ) ]] && _ncmodel_words \"$words\"\n"
-	      "\t[[ $operands && ! ( $words && $previous == \"$command\" ) ]] && \"_ncmodel_$operands\"\n"
-	      "\treturn 0\n}\ncomplete -F _ncmodel ncmodel\n",
-	      out);
+	return NULL;
 }
 
-/* Text inside a single-quoted word of zsh or fish. */
-static void put_quoted(const char *text, const char *special, FILE *out)
+/* Who presses a key wants words: whatever is wrong, nothing is said. */
+static void print_answer(struct session *session, FILE *out)
 {
-	for (; *text; text++) {
-		if (*text == '\'')
-			fputs("'\\''", out);
-		else if (strchr(special, *text))
-			fprintf(out, "\\%c", *text);
-		else
-			fputc(*text, out);
-	}
-}
-
-static bool can_repeat(const struct option *option)
-{
-	return option->kind == OPTION_LIST || option->kind == OPTION_WORDS || option->kind == OPTION_COUNT;
-}
-
-static void zsh_spelling(const struct option *option, const char *dashes, const char *name, FILE *out)
-{
-	fprintf(out, " \\\n\t\t'%s%s%s%s[", can_repeat(option) ? "*" : "", dashes, name,
-		has_value(option) ? (dashes[1] ? "=" : "+") : "");
-	put_quoted(option->help, "[]:\\", out);
-	fputc(']', out);
-	if (has_value(option)) {
-		fputc(':', out);
-		put_quoted(option->argument, "[]:\\", out);
-		fputc(':', out);
-		if (option->words)
-			fprintf(out, "(%s)", option->words);
-		else if (option->completes == COMPLETES_FILE)
-			fputs("_files", out);
-		else if (option->completes == COMPLETES_FOLDER)
-			fputs("_files -/", out);
-		else if (option->completes == COMPLETES_PROFILE)
-			fputs("_ncmodel_profiles", out);
-	}
-	fputc('\'', out);
-}
-
-static void zsh_option(const struct option *option, const struct command *command, FILE *out)
-{
-	(void)command;
-	if (option->letter)
-		zsh_spelling(option, "-", (char[]){option->letter, '\0'}, out);
-	zsh_spelling(option, "--", option->name, out);
-}
-
-static void zsh_command(const struct command *command, FILE *out)
-{
-	fprintf(out, "\t%s", command->name);
-	if (command->alias)
-		fprintf(out, "|%s", command->alias);
-	fputs(")\n\t\t_arguments -s", out);
-	each_option(command, out, zsh_option);
-	if (command->operands == OPERANDS_MODELS)
-		fputs(" \\\n\t\t'*:model:_ncmodel_models'", out);
-	else if (command->operands == OPERANDS_FILES)
-		fprintf(out, " \\\n\t\t'1:action:(%s)' '*:file:_files'", command->words);
-	else if (command->words)
-		fprintf(out, " \\\n\t\t'*:word:(%s)'", command->words);
-	fputs("\n\t\t;;\n", out);
-}
-
-static void print_zsh(FILE *out)
-{
-	fputs("#compdef ncmodel\n# zsh completion for ncmodel, made by `ncmodel completion zsh`\n"
-	      "_ncmodel_models() {\n\tlocal -a models\n"
-	      "\tmodels=(${(fu)\"$({ ncmodel list -q; ncmodel list --available -q; } 2>/dev/null)\"})\n"
-	      "\tcompadd -a models\n}\n"
-	      "_ncmodel_profiles() {\n\tlocal -a profiles\n"
-	      "\tprofiles=(${(f)\"$(ncmodel profiles -q 2>/dev/null)\"})\n\tcompadd -a profiles\n}\n"
-	      "_ncmodel() {\n\tlocal context state line\n\tlocal -a commands\n\tcommands=(\n",
-	      out);
-	for (const struct command *const *command = commands; *command; command++) {
-		fprintf(out, "\t\t'%s:", (*command)->name);
-		put_quoted((*command)->summary, ":", out);
-		fputs("'\n", out);
-	}
-	fputs("\t)\n\t_arguments -s -C", out);
-	each_option(NULL, out, zsh_option);
-	fputs(" \\\n\t\t'1: :->command' '*:: :->argument'\n"
-	      "\tif [[ $state == command ]]; then\n\t\t_describe command commands\n\t\treturn\n\tfi\n"
-	      "\t[[ $state == argument ]] || return\n\tcase $words[1] in\n",
-	      out);
-	for (const struct command *const *command = commands; *command; command++)
-		zsh_command(*command, out);
-	fputs("\tesac\n}\nif [[ $funcstack[1] == _ncmodel ]]; then\n\t_ncmodel \"$@\"\nelse\n"
-	      "\tcompdef _ncmodel ncmodel\nfi\n",
-	      out);
-}
-
-static void fish_option(const struct option *option, const struct command *command, FILE *out)
-{
-	fputs("complete -c ncmodel", out);
-	if (command)
-		fprintf(out, " -n '__fish_seen_subcommand_from %s%s%s'", command->name, command->alias ? " " : "",
-			command->alias ? command->alias : "");
-	if (option->letter)
-		fprintf(out, " -s %c", option->letter);
-	fprintf(out, " -l %s", option->name);
-	if (has_value(option))
-		fputs(option->completes == COMPLETES_FILE ? " -r -F" : " -x", out);
-	if (option->words)
-		fprintf(out, " -a '%s'", option->words);
-	else if (option->completes == COMPLETES_FOLDER)
-		fputs(" -a '(__fish_complete_directories)'", out);
-	else if (option->completes == COMPLETES_PROFILE)
-		fputs(" -a '(ncmodel profiles -q 2>/dev/null)'", out);
-	fputs(" -d '", out);
-	put_quoted(option->help, "\\", out);
-	fputs("'\n", out);
-}
-
-static void fish_command(const struct command *command, FILE *out)
-{
-	fprintf(out, "complete -c ncmodel -n __fish_use_subcommand -a %s -d '", command->name);
-	put_quoted(command->summary, "\\", out);
-	fputs("'\n", out);
-	if (command->words)
-		fprintf(out, "complete -c ncmodel -n '__fish_seen_subcommand_from %s' -a '%s'\n", command->name,
-			command->words);
-	if (command->operands == OPERANDS_MODELS)
-		fprintf(out,
-			"complete -c ncmodel -n '__fish_seen_subcommand_from %s%s%s' -a '(begin; ncmodel list -q; "
-			"ncmodel list --available -q; end 2>/dev/null | sort -u)'\n",
-			command->name, command->alias ? " " : "", command->alias ? command->alias : "");
-	if (command->operands == OPERANDS_FILES)
-		fprintf(out, "complete -c ncmodel -n '__fish_seen_subcommand_from %s' -F\n", command->name);
-	for (size_t i = 0; command->groups[i]; i++) {
-		for (const struct option *option = command->groups[i]->options; option->name; option++)
-			fish_option(option, command, out);
-	}
-}
-
-static void print_fish(FILE *out)
-{
-	fputs("# fish completion for ncmodel, made by `ncmodel completion fish`\ncomplete -c ncmodel -f\n", out);
-	each_option(NULL, out, fish_option);
-	for (const struct command *const *command = commands; *command; command++)
-		fish_command(*command, out);
-}
-
-static int print_for(const char *shell, FILE *out)
-{
-	if (strcmp(shell, "bash") == 0)
-		print_bash(out);
-	else if (strcmp(shell, "zsh") == 0)
-		print_zsh(out);
-	else if (strcmp(shell, "fish") == 0)
-		print_fish(out);
-	else
-		return -1;
-	return 0;
+	fflush(stderr);
+	if (freopen("/dev/null", "w", stderr))
+		complete_line(&session->settings.operands, out);
 }
 
 static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	const struct ncm_strings *operands = &session->settings.operands;
+	const char *script = session->settings.answer ? NULL : script_of(&session->settings.operands);
 	AUTO_FREE char *text = NULL;
 	size_t size = 0;
 	FILE *out = session->report.json ? open_memstream(&text, &size) : stdout;
-	int failed;
 
 	if (!out)
 		return ncm_error_set(&err, NCM_E_OTHER, "out of memory"), session_fail(session, &err);
-	failed = operands->count != 1 || print_for(operands->items[0], out) < 0;
+	if (session->settings.answer)
+		print_answer(session, out);
+	else if (script)
+		fputs(script, out);
 	if (out != stdout)
 		fclose(out);
-	if (failed) {
+	if (!session->settings.answer && !script) {
 		ncm_error_set(&err, NCM_E_USAGE, "completion: name one shell: bash, zsh or fish");
 		ncm_error_hint(&err, "for example `ncmodel completion bash`");
 		return session_fail(session, &err);
@@ -308,19 +140,36 @@ static int run(struct session *session)
 	return 0;
 }
 
+static const struct option own[] = {
+    {0, "answer", OPTION_FLAG, offsetof(struct settings, answer),
+     .help = "print what may end the command line whose words follow `--`: what the scripts ask"},
+    {.name = NULL},
+};
+static const struct option_group own_group = {"Options", own};
+
 static const char *const examples[] = {
     "ncmodel completion bash > ~/.local/share/bash-completion/completions/ncmodel",
     "completions for bash, for this user",
+    "ncmodel completion zsh > ~/.zfunc/_ncmodel",
+    "for zsh, where ~/.zfunc is in fpath before compinit",
+    "ncmodel completion fish > ~/.config/fish/completions/ncmodel.fish",
+    "for fish",
     NULL,
 };
 
 const struct command command_completion = {
     .name = "completion",
     .summary = "Print completions for bash, zsh or fish",
-    .arguments = "bash|zsh|fish",
+    .arguments = "bash|zsh|fish | --answer -- [WORD...]",
     .words = "bash zsh fish",
     .operands = OPERANDS_WORDS,
-    .description = "Prints a script that completes commands, options, models and profiles in the shell named.",
+    .groups = {&own_group},
+    .description = "Prints a script that completes commands, options, stores, use cases, tags, variants, profiles and "
+		   "models in the shell named.\n\n"
+		   "With --answer it prints what may stand in the place of the last WORD, one a line, with a remark "
+		   "behind a tab; \":files\" and \":folders\" stand for paths. The options among the words count: with "
+		   "--profile or --root it is those models. Nothing is asked of the network, and whatever is wrong, "
+		   "nothing is said.",
     .examples = examples,
     .run = run,
 };

@@ -130,20 +130,27 @@ void help_overview(FILE *out)
 	print_group(&options_global, out);
 	heading("Exit codes", out);
 	print_topics(topics_exit, 18, out);
-	fputs("\nMore: ncmodel help COMMAND, ncmodel help environment, ncmodel help files, man ncmodel\n", out);
+	fputs("\nMore: ncmodel help COMMAND, ncmodel help configuration, environment or files, man ncmodel\n", out);
 }
+
+const struct help_page help_pages[] = {
+    {"exit-codes", "What each exit code means", topics_exit, 18},
+    {"configuration", "The keys of the configuration file", topics_configuration, 18},
+    {"environment", "The variables that are read", topics_environment, 6},
+    {"files", "The files that are read and written", topics_files, 6},
+    {NULL, NULL, NULL, 0},
+};
 
 /* As command_find, with the nearest of what help explains. */
 static const struct command *find_command(const char *name, struct ncm_error *err)
 {
-	static const char *const topics[] = {"exit-codes", "environment", "files"};
 	const struct command *command = command_find(name, err);
 	struct nearest nearest = {.typed = name};
 
 	if (command)
 		return command;
-	for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
-		nearest_offer(&nearest, topics[i]);
+	for (const struct help_page *page = help_pages; page->name; page++)
+		nearest_offer(&nearest, page->name);
 	for (const struct command *const *each = commands; *each; each++)
 		nearest_offer(&nearest, (*each)->name);
 	ncm_error_set(err, NCM_E_USAGE, "there is no command or topic \"%s\"", name);
@@ -154,22 +161,19 @@ static const struct command *find_command(const char *name, struct ncm_error *er
 	return NULL;
 }
 
-static int print_topic(const char *name, FILE *out, struct ncm_error *err)
+static int print_page(const struct session *session, const char *name, FILE *out, struct ncm_error *err)
 {
+	const struct help_page *page = help_pages;
 	const struct command *command;
 
-	if (strcmp(name, "exit-codes") == 0) {
-		print_topics(topics_exit, 18, out);
-	} else if (strcmp(name, "environment") == 0) {
-		print_topics(topics_environment, 6, out);
-	} else if (strcmp(name, "files") == 0) {
-		print_topics(topics_files, 6, out);
-	} else {
-		command = find_command(name, err);
-		if (!command)
-			return -1;
-		help_command(command, out);
-	}
+	while (page->name && strcmp(page->name, name) != 0)
+		page++;
+	if (page->name && !session->settings.man)
+		return print_topics(page->topics, page->indent, out), 0;
+	command = find_command(name, err);
+	if (!command)
+		return -1;
+	session->settings.man ? man_command(command, out) : help_command(command, out);
 	return 0;
 }
 
@@ -177,12 +181,10 @@ static int print_all(const struct session *session, FILE *out, struct ncm_error 
 {
 	const struct ncm_strings *operands = &session->settings.operands;
 
-	if (session->settings.man)
-		man_print(out);
-	else if (operands->count == 0)
-		help_overview(out);
+	if (operands->count == 0)
+		session->settings.man ? man_overview(out) : help_overview(out);
 	for (size_t i = 0; i < operands->count; i++) {
-		if (print_topic(operands->items[i], out, err) < 0)
+		if (print_page(session, operands->items[i], out, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -208,7 +210,8 @@ static int run(struct session *session)
 }
 
 static const struct option own[] = {
-    {0, "man", OPTION_FLAG, offsetof(struct settings, man), .help = "print the man page, ncmodel(1)"},
+    {0, "man", OPTION_FLAG, offsetof(struct settings, man),
+     .help = "print the man page: ncmodel(1), or that of the command"},
     {.name = NULL},
 };
 static const struct option_group own_group = {"Options", own};
@@ -218,6 +221,8 @@ static const char *const examples[] = {
     "all about one command",
     "ncmodel help --man | man -l -",
     "the man page without installing it",
+    "ncmodel help --man pull | man -l -",
+    "that of one command",
     NULL,
 };
 
@@ -225,8 +230,7 @@ const struct command command_help = {
     .name = "help",
     .summary = "Explain a command, or list them all",
     .arguments = "[COMMAND...]",
-    .words = "plan pull verify list show manifest profiles limits completion version exit-codes environment files",
-    .operands = OPERANDS_WORDS,
+    .operands = OPERANDS_TOPICS,
     .groups = {&own_group},
     .description = "Explains the commands named, or lists all commands, selectors, global options and exit codes.",
     .examples = examples,

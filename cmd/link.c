@@ -220,7 +220,7 @@ static const struct option own[] = {
     {0, "unlink", OPTION_FLAG, AT(unlink), .help = "the other way: give files that are one bytes of their own again"},
     {0, "least", OPTION_SIZE, AT(least), .argument = "SIZE", .help = "pass by smaller files; 1 MiB unless given"},
     {0, "store", OPTION_WORDS, AT(selector.stores), .argument = "STORE",
-     .help = "look through these stores alone, and the folders that are named"},
+     .help = "look through these stores alone, and the folders that are named", .completes = COMPLETES_STORE},
     {0, "no-wait", OPTION_FLAG, AT(no_wait), .help = "fail instead of waiting for another ncmodel"},
     {.name = NULL},
 };

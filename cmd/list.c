@@ -135,7 +135,7 @@ const struct command command_list = {
     .alias = "ls",
     .summary = "List what is installed, or what the manifests offer",
     .arguments = "[MODEL...]",
-    .operands = OPERANDS_MODELS,
+    .operands = OPERANDS_INSTALLED,
     .groups = {&own_group, &options_selection},
     .description =
 	"Lists the models of models.json. Of several profiles, --available lists what each offers; a model of "

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ncmodel(1) in man(7), made from the tables that the help is made from. */
+/* ncmodel(1) and a page for each command, in man(7), made from the tables that the help is made from. */
 #include "command.h"
 
 #include "ui/text.h"
@@ -47,6 +47,20 @@ static void request(const char *name, const char *text, FILE *out)
 	fputc('\n', out);
 }
 
+/* As put, to be measured. The caller frees it. */
+static char *escaped(const char *text, bool at_start)
+{
+	char *roff = NULL;
+	size_t size;
+	FILE *memory = open_memstream(&roff, &size);
+
+	if (!memory)
+		return text_copy(text);
+	put(text, at_start, memory);
+	fclose(memory);
+	return roff;
+}
+
 /* Text filled by roff: lines below 80 bytes, and a new one for each sentence, as man pages are written. */
 static void put_prose(const char *text, FILE *out)
 {
@@ -55,15 +69,12 @@ static void put_prose(const char *text, FILE *out)
 	while (*(text += strspn(text, " \n"))) {
 		const size_t length = strcspn(text, " \n");
 		AUTO_FREE char *word = text_format("%.*s", (int)length, text);
+		AUTO_FREE char *inside = escaped(word, false);
+		const bool wraps = at > 0 && at + 1 + strlen(inside) > PROSE_COLUMNS;
+		AUTO_FREE char *roff = escaped(word, at == 0 || wraps);
 
-		if (at > 0 && at + 1 + length > PROSE_COLUMNS) {
-			fputc('\n', out);
-			at = 0;
-		}
-		if (at > 0)
-			fputc(' ', out);
-		put(word, at == 0, out);
-		at += length + 1;
+		fprintf(out, "%s%s", wraps ? "\n" : at > 0 ? " " : "", roff);
+		at = (wraps ? 0 : at + (at > 0)) + strlen(roff);
 		if (word[length - 1] == '.') {
 			fputc('\n', out);
 			at = 0;
@@ -128,55 +139,97 @@ static void put_topics(const struct topic *topics, FILE *out)
 	}
 }
 
-static void put_command(const struct command *command, FILE *out)
+static void put_example(const char *const *example, FILE *out)
 {
-	AUTO_FREE char *usage =
-	    text_format("ncmodel %s%s%s", command->name, *command->arguments ? " " : "", command->arguments);
+	fputs(".TP\n\\fB", out);
+	put(example[0], false, out);
+	fputs("\\fR\n", out);
+	put_sentence(example[1], NULL, out);
+}
 
-	request(".SS", usage, out);
-	put_paragraphs(command->description, out);
-	if (command->alias) {
-		AUTO_FREE char *also = text_format("Also spelled ncmodel %s.", command->alias);
+static bool are_selectors(const struct option_group *group)
+{
+	return group == &options_selection || group == &options_selection_registered || group == &options_placing;
+}
 
-		fputs(".PP\n", out);
-		put_paragraphs(also, out);
-	}
+static void put_groups(const struct command *command, bool selectors, const char *title, FILE *out)
+{
 	for (size_t i = 0; command->groups[i]; i++) {
-		if (command->groups[i] == &options_selection)
-			fputs(".PP\nTakes the selectors below.\n", out);
-		else if (command->groups[i] != &options_placing)
-			put_options(command->groups[i], out);
+		if (are_selectors(command->groups[i]) != selectors)
+			continue;
+		if (title)
+			request(".SH", title, out);
+		title = NULL;
+		put_options(command->groups[i], out);
+	}
+}
+
+static void put_head(const char *name, const char *summary, FILE *out)
+{
+	AUTO_FREE char *title = text_copy(name);
+	AUTO_FREE char *line = text_format("%s - %c%s", name, tolower((unsigned char)summary[0]), summary + 1);
+
+	for (char *at = title; *at; at++)
+		*at = (char)toupper((unsigned char)*at);
+	fputs(".TH ", out);
+	put(title, false, out);
+	fprintf(out, " 1 \"%s\" \"ncmodel %s\" \"User Commands\"\n.SH NAME\n", NCM_RELEASE_DATE, ncm_version());
+	put_prose(line, out);
+	fputs(".SH SYNOPSIS\n", out);
+}
+
+void man_command(const struct command *command, FILE *out)
+{
+	AUTO_FREE char *name = text_format("ncmodel-%s", command->name);
+
+	put_head(name, command->summary, out);
+	fprintf(out, ".B ncmodel %s\n[\\fIOPTION\\fR...]\\&\n", command->name);
+	put_prose(command->arguments, out);
+	fputs(".SH DESCRIPTION\n", out);
+	put_paragraphs(command->description, out);
+	if (command->alias)
+		fprintf(out, ".PP\nAlso spelled\n.BR \"ncmodel %s\" .\n", command->alias);
+	put_groups(command, false, "OPTIONS", out);
+	put_groups(command, true, "SELECTORS", out);
+	fputs(".PP\nThe options of every command are in\n.BR ncmodel (1).\n"
+	      ".SH EXIT STATUS\n0 when all is done; every other code is explained in\n.BR ncmodel (1).\n",
+	      out);
+	if (command->examples)
+		fputs(".SH EXAMPLES\n", out);
+	for (const char *const *example = command->examples; example && *example; example += 2)
+		put_example(example, out);
+	fputs(".SH SEE ALSO\n.BR ncmodel (1)\n", out);
+}
+
+static void put_commands(FILE *out)
+{
+	fputs(".SH COMMANDS\nEach has a page of its own.\n", out);
+	for (const struct command *const *command = commands; *command; command++) {
+		fprintf(out, ".TP\n.BR ncmodel\\-%s (1)\n", (*command)->name);
+		put_sentence((*command)->summary, NULL, out);
 	}
 }
 
 static void put_examples(FILE *out)
 {
+	fputs(".SH EXAMPLES\n", out);
 	for (const struct command *const *command = commands; *command; command++) {
-		for (const char *const *example = (*command)->examples; example && *example; example += 2) {
-			fputs(".TP\n\\fB", out);
-			put(example[0], false, out);
-			fputs("\\fR\n", out);
-			put_sentence(example[1], NULL, out);
-		}
+		if ((*command)->examples)
+			put_example((*command)->examples, out);
 	}
 }
 
-void man_print(FILE *out)
+void man_overview(FILE *out)
 {
-	fprintf(out, ".TH NCMODEL 1 \"%s\" \"ncmodel %s\" \"User Commands\"\n", NCM_RELEASE_DATE, ncm_version());
-	fputs(".SH NAME\nncmodel \\- provision AI models on this machine, and keep them right\n"
-	      ".SH SYNOPSIS\n.B ncmodel\n[\\fIOPTION\\fR...] \\fICOMMAND\\fR [\\fIARGUMENT\\fR...]\n"
-	      ".SH DESCRIPTION\n",
-	      out);
+	put_head("ncmodel", "provision AI models on this machine, and keep them right", out);
+	fputs(".B ncmodel\n[\\fIOPTION\\fR...] \\fICOMMAND\\fR [\\fIARGUMENT\\fR...]\n.SH DESCRIPTION\n", out);
 	put_paragraphs("ncmodel reads phased manifests, pulls models from Ollama's registry, Hugging Face, Civitai and "
 		       "plain URLs into the folders that applications already read, checks every byte, and records "
 		       "what it did in models.json.\n\n"
 		       "Results go to standard output; progress and errors go to standard error. No option takes a "
 		       "token: tokens come from the environment or from files of the user alone.",
 		       out);
-	fputs(".SH COMMANDS\n", out);
-	for (const struct command *const *command = commands; *command; command++)
-		put_command(*command, out);
+	put_commands(out);
 	fputs(".SH SELECTORS\n"
 	      "A model is named by its id, its display name, an alias, or a source\n"
 	      "spelled out (\\fBollama:\\fINAME\\fR, \\fBhf:\\fIORG/REPO/FILE\\fR,\n"
@@ -190,11 +243,15 @@ void man_print(FILE *out)
 	put_options(&options_global, out);
 	fputs(".SH EXIT STATUS\n", out);
 	put_topics(topics_exit, out);
-	fputs(".PP\nThe same command may well succeed later after 7, 8 and 13;\nnever after 10 and 11.\n", out);
+	fputs(".PP\nThe same command may well succeed later after 7, 8 and 13;\nnever after 10 and 11.\n"
+	      ".SH CONFIGURATION\nKeys of the JSON object in the configuration file.\n"
+	      "The environment and options replace what they say;\nkeys that begin with \"x\\-\" are ignored.\n",
+	      out);
+	put_topics(topics_configuration, out);
 	fputs(".SH ENVIRONMENT\n", out);
 	put_topics(topics_environment, out);
 	fputs(".SH FILES\n", out);
 	put_topics(topics_files, out);
-	fputs(".SH EXAMPLES\n", out);
 	put_examples(out);
+	fputs(".SH SEE ALSO\n.BR ncmodel\\-pull (1)\nand the other pages named above.\n", out);
 }

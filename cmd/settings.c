@@ -18,9 +18,9 @@ static const struct option global[] = {
     {0, "lock", OPTION_TEXT, AT(lock), .argument = "FILE", .help = "the lock file with the pins",
      .completes = COMPLETES_FILE},
     {0, "layout", OPTION_TEXT, AT(layout), .argument = "NAME",
-     .help = "where the stores lie: default, linux, or a layout file", .completes = COMPLETES_FILE},
+     .help = "where the stores lie: default, linux, or a layout file", .completes = COMPLETES_LAYOUT},
     {0, "store-path", OPTION_LIST, AT(store_paths), .argument = "STORE=PATH",
-     .help = "the folder of one store; can be repeated"},
+     .help = "the folder of one store; can be repeated", .completes = COMPLETES_STORE_PATH},
     {0, "cacert", OPTION_TEXT, AT(cacert), .argument = "FILE", .help = "trust the certificates in this file",
      .completes = COMPLETES_FILE},
     {0, "json", OPTION_FLAG, AT(json), .help = "print one JSON document instead of text"},
@@ -36,24 +36,29 @@ static const struct option global[] = {
 };
 
 static const struct option selection[] = {
-    {0, "store", OPTION_WORDS, AT(selector.stores), .argument = "STORE", .help = "models that go to this store"},
+    {0, "store", OPTION_WORDS, AT(selector.stores), .argument = "STORE", .help = "models that go to this store",
+     .completes = COMPLETES_STORE},
     {0, "phase", OPTION_PHASES, AT(selector.phases), .argument = "N[,N]", .help = "models of these phases",
      .words = "1 2 3"},
     {0, "priority", OPTION_WORDS, AT(selector.priorities), .argument = "P[,P]", .help = "models of these priorities",
      .words = "high medium low"},
-    {0, "usecase", OPTION_WORDS, AT(selector.use_cases), .argument = "WORD", .help = "models for this use case"},
-    {0, "tag", OPTION_WORDS, AT(selector.tags), .argument = "TAG", .help = "models with this tag"},
+    {0, "usecase", OPTION_WORDS, AT(selector.use_cases), .argument = "WORD", .help = "models for this use case",
+     .completes = COMPLETES_USE_CASE},
+    {0, "tag", OPTION_WORDS, AT(selector.tags), .argument = "TAG", .help = "models with this tag",
+     .completes = COMPLETES_TAG},
     {0, "source", OPTION_WORDS, AT(selector.sources), .argument = "SCHEME", .help = "models from this source",
      .words = "ollama hf civitai https"},
     {0, "all", OPTION_FLAG, AT(all), .help = "every model; the default, but rm and show want it said"},
-    {0, "variant", OPTION_TEXT, AT(selector.variant), .argument = "NAME", .help = "this variant of the models"},
+    {0, "variant", OPTION_TEXT, AT(selector.variant), .argument = "NAME", .help = "this variant of the models",
+     .completes = COMPLETES_VARIANT},
     {.name = NULL},
 };
 
 static const struct option placing[] = {
     {0, "to", OPTION_TEXT, AT(selector.to), .argument = "STORE[/FOLDER]",
      .help = "where the sources spelled out go; a file name may follow (of a whole repository: its folder, else called "
-	     "as the repository), without a folder as STORE//NAME"},
+	     "as the repository), without a folder as STORE//NAME",
+     .completes = COMPLETES_TARGET},
     {.name = NULL},
 };
 

@@ -28,6 +28,7 @@ struct settings {
 	bool quick, repair;                                         /* verify */
 	bool by_use_case, by_phase, by_store, by_source, available; /* list */
 	bool man;                                                   /* help */
+	bool answer;                                                /* completion */
 	bool no_wait;                                               /* adopt, link, rm, gc */
 	bool unlink;                                                /* link */
 	bool replaced;                                              /* gc */

@@ -289,7 +289,8 @@ static const struct option own[] = {
     {0, "quick", OPTION_FLAG, offsetof(struct settings, quick),
      .help = "compare size and mtime only, read no content; with --store: names, sizes and headers"},
     {0, "store", OPTION_WORDS, offsetof(struct settings, selector.stores), .argument = "STORE[,STORE]",
-     .help = "check whatever lies in these stores, registered or not; a word behind it says where that store lies"},
+     .help = "check whatever lies in these stores, registered or not; a word behind it says where that store lies",
+     .completes = COMPLETES_STORE},
     {.name = NULL},
 };
 static const struct option_group own_group = {"Options", own};
@@ -339,7 +340,7 @@ const struct command command_verify = {
     .name = "verify",
     .summary = "Check that what is registered, or lies in a store, is whole, byte for byte",
     .arguments = "[MODEL...] | --store STORE [PATH] [MODEL...]",
-    .operands = OPERANDS_MODELS,
+    .operands = OPERANDS_INSTALLED,
     .stops_in_order = true,
     .groups = {&own_group, &repair_group, &options_selection_registered},
     .description =

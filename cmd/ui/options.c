@@ -221,6 +221,24 @@ static int take_short(const struct option_group *const *groups, void *values, ch
 	return 0;
 }
 
+const struct option *options_waiting(const struct option_group *const *groups, const char *word)
+{
+	const struct option *option;
+
+	if (word[0] != '-')
+		return NULL;
+	if (word[1] == '-') {
+		option = options_find(groups, word + 2, strlen(word + 2));
+		return option && has_value(option) ? option : NULL;
+	}
+	for (const char *letter = word + 1; *letter; letter++) {
+		option = options_find_letter(groups, *letter);
+		if (option && has_value(option))
+			return letter[1] ? NULL : option;
+	}
+	return NULL;
+}
+
 int options_take(const struct option_group *const *groups, void *values, char *const *argv, int *at,
 		 struct ncm_error *err)
 {

@@ -32,7 +32,14 @@ enum option_completes {
 	COMPLETES_NOTHING,
 	COMPLETES_FILE,
 	COMPLETES_FOLDER,
+	COMPLETES_LAYOUT,
 	COMPLETES_PROFILE,
+	COMPLETES_STORE,
+	COMPLETES_STORE_PATH, /* STORE=PATH */
+	COMPLETES_TARGET,     /* STORE[/FOLDER] */
+	COMPLETES_USE_CASE,
+	COMPLETES_TAG,
+	COMPLETES_VARIANT,
 };
 
 struct option {
@@ -63,6 +70,8 @@ int options_take(const struct option_group *const *groups, void *values, char *c
 /* The option of that name (so many bytes of it) or letter, or NULL. The groups end with NULL. */
 const struct option *options_find(const struct option_group *const *groups, const char *name, size_t length);
 const struct option *options_find_letter(const struct option_group *const *groups, char letter);
+/* The option that `word` spells, if its value is the word after it; else NULL. */
+const struct option *options_waiting(const struct option_group *const *groups, const char *word);
 
 /* The word at *list (words with a space between), moving *list on; its length in *length; NULL at the end. */
 const char *options_next_word(const char **list, size_t *length);

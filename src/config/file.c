@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration file: a table of keys, and a reader for each kind of value. */
+/* The configuration file: a table of keys, and a reader for each kind of value. manifests/schema/config.schema.json
+ * says the same to editors. */
 #include "config/faults.h"
 #include "config/parts.h"
 
@@ -266,6 +267,11 @@ static const struct key top_keys[] = {
     {"allow_private", read_bool, offsetof(struct ncm_config, allow_private), 0, 0},
     {NULL, NULL, 0, 0, 0},
 };
+
+const char *config_key(size_t index)
+{
+	return index < sizeof top_keys / sizeof *top_keys ? top_keys[index].name : NULL;
+}
 
 int config_read_file(struct ncm_config *config, const char *file, struct ncm_error *err)
 {

@@ -15,6 +15,8 @@ enum {
 
 /* file.c: applies a configuration file. */
 int config_read_file(struct ncm_config *config, const char *file, struct ncm_error *err);
+/* The keys that it reads, by their number from 0; NULL after the last. */
+const char *config_key(size_t index);
 
 /* environment.c */
 int config_read_environment(struct ncm_config *config, struct ncm_error *err);

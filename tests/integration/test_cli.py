@@ -13,7 +13,7 @@ import termios
 import time
 import unittest
 
-from harness import BINARY, Case, gguf, sha256
+from harness import BINARY, SOURCE, Case, gguf, sha256
 
 COMMANDS = ["plan", "pull", "verify", "list", "show", "manifest", "profiles", "limits", "completion", "help", "version"]
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
@@ -87,16 +87,28 @@ class HelpTest(CliCase):
         self.assertRegex(self.run_cli("--version").out, r"^ncmodel \d+\.\d+\.\d+\n$")
         self.assertEqual(self.run_cli("version").out, self.run_cli("--version").out)
 
-    def test_man_page(self):
+    def test_man_pages(self):
+        """One for the program and one for each command: complete, and without a warning of those who read them."""
         page = self.run_cli("help", "--man").out
-        for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES"):
+        for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "EXIT STATUS", "CONFIGURATION", "ENVIRONMENT", "FILES",
+                        "EXAMPLES", "SEE ALSO"):
             self.assertIn(f".SH {section}\n", page)
-        for command in COMMANDS:
-            self.assertIn(f".SS ncmodel {command}", page)
-        if not shutil.which("mandoc"):
-            self.skipTest("mandoc is not here")
-        lint = subprocess.run(["mandoc", "-T", "lint"], input=page, capture_output=True, text=True)
-        self.assertEqual(lint.stdout + lint.stderr, "")
+        pages = {"ncmodel": page}
+        for command in re.findall(r"(?m)^  (\w+) ", self.run_cli("help").out.split("To begin")[0]):
+            self.assertIn(f".BR ncmodel\\-{command} (1)", page)
+            pages[command] = self.run_cli("help", "--man", command).out
+            self.assertIn(f"\nncmodel\\-{command} \\- ", pages[command])
+            for option in re.findall(r"(?m)^  (?:-\w, |    )--([\w-]+)", self.run_cli("help", command).out):
+                self.assertIn("\\-\\-" + option.replace("-", "\\-") + "\\fR", pages[command], command)
+        with open(os.path.join(SOURCE, "cmd", "meson.build")) as build:
+            installed = re.search(r"foreach name : \[(.*?)\]", build.read(), re.S).group(1)
+        self.assertEqual(sorted(re.findall(r"\w+", installed)), sorted(pages.keys() - {"ncmodel"}))
+        self.run_cli("help", "--man", "nosuch", code=2)
+        for reader in (["mandoc", "-T", "lint"], ["groff", "-man", "-ww", "-Tutf8"]):
+            for name, text in pages.items() if shutil.which(reader[0]) else ():
+                lint = subprocess.run(reader, input=text, capture_output=True, text=True)
+                told = lint.stdout + lint.stderr if reader[0] == "mandoc" else lint.stderr
+                self.assertEqual(told, "", (reader, name))
 
     def test_limits_and_profiles(self):
         self.assertRegex(self.run_cli("limits").out, r"(?m)^redirects +10")
@@ -112,11 +124,15 @@ class CompletionTest(CliCase):
 
     def complete(self, *words):
         """What bash offers for the last word."""
+        folder = os.path.join(self.machine.home, "bin")
+        if not os.path.isdir(folder):
+            os.mkdir(folder)
+            os.symlink(BINARY, os.path.join(folder, "ncmodel"))
         script = f"""source {self.script("bash")}
-            ncmodel() {{ {BINARY} "$@"; }}
-            COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _ncmodel 2>/dev/null; printf '%s\\n' "${{COMPREPLY[@]}}" """
-        result = subprocess.run(["bash", "-c", script, "bash", "ncmodel", *words], env=self.machine.env,
-                                capture_output=True, text=True)
+            COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE=$*; COMP_POINT=${{#COMP_LINE}}
+            _ncmodel 2>/dev/null; printf '%s\\n' "${{COMPREPLY[@]}}" """
+        result = subprocess.run(["bash", "-c", script, "bash", "ncmodel", *words], capture_output=True, text=True,
+                                env={**self.machine.env, "PATH": folder + ":" + self.machine.env["PATH"]})
         return result.stdout.split("\n")[:-1]
 
     def test_syntax(self):
@@ -137,6 +153,45 @@ class CompletionTest(CliCase):
         self.assertEqual(self.complete("pull", "--profile", "te"), ["test"])
         self.assertEqual(self.complete("ls", "--by-p"), ["--by-phase"])
         self.assertEqual(sorted(self.complete("manifest", "")), ["check", "dump", "import", "init"])
+
+    def answer(self, *words, env=None):
+        result = self.run_cli("completion", "--answer", "--", *words, env=env)
+        self.assertEqual(result.err, "")
+        return [line.split("\t")[0] for line in result.out.splitlines()]
+
+    def test_every_option_is_offered_and_its_value_known(self):
+        """The help is the oracle: what it lists can be completed."""
+        everywhere = set(re.findall(r"(?m)^  (?:-\w, |    )(--[\w-]+)", self.run_cli("help").out.split("Global options")[1]))
+        for command in re.findall(r"(?m)^  (\w+) ", self.run_cli("help").out.split("To begin")[0]):
+            text = self.run_cli("help", command).out
+            own = re.findall(r"(?m)^  (?:-\w, |    )(--[\w-]+) ?([A-Z][^ \n]*)?", text)
+            offered = self.answer(command, "--")
+            self.assertEqual(set(offered), everywhere | {name for name, _ in own}, command)
+            for name, value in own:
+                words = self.answer(command, name, "")
+                if value.startswith("STORE"):
+                    self.assertIn("comfyui", words, (command, name))
+                if value.startswith(("FILE", "DIR")):
+                    self.assertIn(words[0], (":files", ":folders"), (command, name))
+
+    def test_an_answer_is_quick_and_never_a_complaint(self):
+        m = self.machine
+        m.manifest([m.simple("alpha.gguf", gguf("a", 100))])
+        self.pull()
+        document = m.registry()
+        document["models"] = [{**document["models"][0], "id": f"m{i}", "name": f"m{i}"} for i in range(5000)]
+        with open(m.store("models.json"), "w") as file:
+            json.dump(document, file)
+        begin = time.monotonic()
+        self.assertEqual(len(self.answer("rm", "")), 5000)
+        self.assertLess(time.monotonic() - begin, 2)  # sanitized, on a busy machine; 0.1 s else
+        for words in ([], ["nosuch", ""], ["pull", "--nosuch", ""], ["pull", "--phase", "9", ""], ["--root"], ["--", ""],
+                      ["-j"], ["pull", "-"], ["pull", "--config", "/none", ""], ["pull", "--layout", "none", "--store", ""],
+                      ["pull", "--to", "none/"], ["-" * 5000], ["pull", "\udcff", ""], ["--=", ""], ["--profile=,", ""]):
+            self.answer(*words)
+        with open(m.store("models.json"), "w") as file:
+            file.write("{")
+        self.assertEqual(self.answer("rm", ""), [])
 
     def test_names_are_never_run(self):
         m = self.machine
