@@ -2,11 +2,13 @@
 
 The oracle shares no code with the program: it reads models.json and the stores with Python alone.
 """
+import atexit
 import hashlib
 import json
 import os
 import shutil
 import signal
+import stat
 import struct
 import subprocess
 import sys
@@ -18,12 +20,27 @@ from hub import Hub, sha256
 
 SOURCE = os.environ.get("NCM_TEST_SOURCE") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.environ.get("NCMODEL") or os.path.join(SOURCE, "build-plain", "cmd", "ncmodel")
+DATA = os.path.join(SOURCE, "manifests")
 sys.path.insert(0, os.path.join(SOURCE, "tests", "data"))
 # Whoever runs the tests in the background or under nohup hands on ignored signals, which the program respects.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
 TOKENS = {"HF_TOKEN": "hf_canaryCanaryCanary0001", "CIVITAI_TOKEN": "civ0canary0canary0canary00000002"}
+
+
+def is_open(path):
+    """Whether everybody may get there."""
+    return path == "/" or (os.stat(path).st_mode & stat.S_IXOTH and is_open(os.path.dirname(path)))
+
+
+# Root's tests run the program as somebody else, too. A checkout below /root is closed to them; a copy is not.
+if os.geteuid() == 0 and os.path.exists(BINARY) and not is_open(os.path.abspath(BINARY)):
+    folder = tempfile.mkdtemp(prefix="ncmodel-program-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.chmod(folder, 0o755)
+    BINARY = shutil.copy(BINARY, folder)
+    DATA = shutil.copytree(DATA, os.path.join(folder, "manifests"))
 
 
 def gguf(seed, size):
@@ -53,7 +70,7 @@ class Machine:
         self.env = {
             "HOME": self.home, "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "NCMODEL_ROOT": self.root,
             "XDG_CONFIG_HOME": os.path.join(self.home, ".config"),
-            "NCMODEL_DATADIR": os.path.join(SOURCE, "manifests"), "NCMODEL_PROFILE": "test",
+            "NCMODEL_DATADIR": DATA, "NCMODEL_PROFILE": "test",
             "NCMODEL_MANIFEST_DIR": self.manifests, "NCMODEL_RESERVE": "0", "HF_ENDPOINT": self.hub.service.url,
             "NCMODEL_CIVITAI_ENDPOINT": self.hub.service.url, "NCMODEL_OLLAMA_REGISTRY": self.hub.service.url,
             "NO_PROXY": "127.0.0.1",
