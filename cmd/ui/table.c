@@ -300,12 +300,11 @@ static void print_below(const struct table *table, struct row *row, const struct
 	row_end(row, out);
 }
 
+/* A title is wrapped; what stands indented are a row's details, with paths to be copied. */
 static void print_across(struct row *row, const struct cell *cell, FILE *out)
 {
-	const size_t indent = strspn(cell->text, " ");
-	AUTO_FREE char *lines = text_wrap(cell->text + indent, row->limit, indent);
+	AUTO_FREE char *lines = text_wrap(cell->text, *cell->text == ' ' ? 0 : row->limit, 0);
 
-	row->pending = indent;
 	print_styled(row, lines, strlen(lines), cell->style, out);
 	row_end(row, out);
 }

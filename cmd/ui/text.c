@@ -224,11 +224,11 @@ char *text_shorten(const char *text, size_t width)
 	return text_format("%.*s%s%s", (int)head, text, style_utf8() ? "…" : "~", text + tail);
 }
 
-static bool is_url(const char *word)
+static bool is_url_or_path(const char *word)
 {
 	const char *sign = strstr(word, "://");
 
-	return sign && sign < word + strcspn(word, " ");
+	return *word == '/' || (sign && sign < word + strcspn(word, " "));
 }
 
 size_t text_line(const char *text, size_t width)
@@ -244,7 +244,7 @@ size_t text_line(const char *text, size_t width)
 		;
 	if (at > 0)
 		return at;
-	if (is_url(text))
+	if (is_url_or_path(text))
 		return strcspn(text, " ");
 	for (at = most; at > 1 && !strchr("/-:,.@", text[at - 1]); at--)
 		;

@@ -38,7 +38,7 @@ char *text_shorten(const char *text, size_t width);
 /*
  * Bytes of the first line when the text is wrapped to `width` columns: all of it if it fits, else up to the last space,
  * else up to behind the last sign that parts a name ("/", "-", …), else as much as fits, at least a character. An URL
- * stays whole: it is copied from there.
+ * or a path stays whole: it is copied from there.
  */
 size_t text_line(const char *text, size_t width);
 /*
