@@ -86,7 +86,8 @@ const struct command command_manifest = {
     .description =
 	"check: tells all faults of all files in one go, each as FILE:LINE: JSON path: reason.\n\n"
 	"dump: prints a manifest of what models.json has, every file pinned by size and SHA-256. Models are chosen "
-	"as for list. One whose source nothing tells is left out with a warning.\n\n"
+	"as for list, but --profile is the profile that the manifest is of. One whose source nothing tells is left out "
+	"with a warning.\n\n"
 	"import: makes a manifest of a shell script with `ollama pull` lines, of bare Ollama names or what `ollama "
 	"list` prints, of ComfyUI-Manager's model-list.json, or of addresses, one a line (aria2's out= and checksum= "
 	"are understood). FILE may be - for standard input. What cannot be taken is told with its line and left out; "

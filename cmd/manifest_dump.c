@@ -8,7 +8,11 @@ int manifest_dump(struct session *session)
 	struct ncm_draft *draft;
 	int exit_code;
 
-	if (session_selector_from(session, 1, &err) < 0 || manifest_draft_options(session, &options, &err) < 0)
+	if (session_selector_from(session, 1, &err) < 0)
+		return session_fail(session, &err);
+	/* It says whose the manifest is to be. */
+	ncm_strings_free(&session->settings.selector.profiles);
+	if (manifest_draft_options(session, &options, &err) < 0)
 		return session_fail(session, &err);
 	draft = manifest_draft_installed(session, &options, &err);
 	if (!draft)
