@@ -204,7 +204,6 @@ json_t *registered_json(const struct ncm_reg_model *model)
 	json_put_text(object, "file_path", model->file_path);
 	json_put_number(object, "size", model->size);
 	json_put_number(object, "on_disk", ncm_link_disk_size(model));
-	json_put_text(object, "installed_at", model->installed_at);
 	json_put(object, "installed_at", json_local_time(model->installed_at));
 	json_put_text(object, "installed_at_local", model->installed_at);
 	json_put_text(object, "verified_at", model->verified_at);
