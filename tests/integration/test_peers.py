@@ -490,7 +490,11 @@ class ConnectionTest(PeerCase):
         absent = os.path.join(self.machine.home, "absent.pem")
         result = self.machine.run("pull", "-y", "--cacert", absent)
         self.assertEqual(result.returncode, 2, result.err)
-        for word in ("CA bundle", absent, "No such file", "--cacert"):
+        for word in (absent, "there is no file", "--cacert"):
+            self.assertIn(word, result.err)
+        result = self.machine.run("pull", "-y", env={"SSL_CERT_FILE": absent})
+        self.assertEqual(result.returncode, 2, result.err)
+        for word in ("CA bundle", absent, "No such file", "SSL_CERT_FILE"):
             self.assertIn(word, result.err)
         self.nothing()
         self.pull("--cacert", self.at["SSL_CERT_FILE"])
