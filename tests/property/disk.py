@@ -102,4 +102,6 @@ def look(top, closed=()):
 
 def ours(path):
     """Our own notes, locks and staging: what a user never looks for."""
-    return ".ncmodel" in path.split("/") or os.path.basename(path) in ("models.json", "ncmodel.lock")
+    name = os.path.basename(path)
+    return ".ncmodel" in path.split("/") or name in ("models.json", "ncmodel.lock") or (
+        name.startswith((".models.json.", ".ncmodel.lock.")) and name.endswith(".tmp"))  # a write that was killed

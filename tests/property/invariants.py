@@ -480,7 +480,8 @@ def verify_is_truth(oracle, step):
         return
     bad, unread = set(), False
     for path, owners in step.registry.owners.items():
-        if any((path + "/").startswith(folder + "/") for folder in step.closed):
+        spelled = {path} | {places.registered(file["path"], step.registry.top) for _, file in owners}
+        if any((way + "/").startswith(folder + "/") for folder in step.closed for way in spelled):
             unread = True
             continue
         data = step.before.read(path)
