@@ -513,11 +513,11 @@ def verify_is_truth(oracle, step):
 
 def anchored(step, path, file, data):
     """The registered manifest in another form: an anchor, or a list that has it."""
-    if "/manifests" not in path:
-        return False
-    served = step.here.manifests.get(file.get("sha256"))
     store = places.store_of(path)
-    return served is not None and store in places.OLLAMA and json_like(data) and bool(runs(step.before, store, served, data))
+    if "/manifests" not in path or store not in places.OLLAMA:
+        return False
+    served = step.here.manifests.get(file.get("sha256")) or step.before.read(reach.blob(store, "sha256-" + str(file.get("sha256"))))
+    return served is not None and json_like(data) and bool(runs(step.before, store, served, data))
 
 
 def json_like(data):
