@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "base/strings.h"
 #include "config/save.h"
+#include "registry/moving.h"
 #include "registry/relocate.h"
 #include "store/staging.h"
 
@@ -79,7 +80,12 @@ static int aim_store(struct mover *mover, struct ncm_error *err)
 	mover->move->store = ncm_strdup(store->id);
 	mover->move->from = ncm_strdup(store->path);
 	mover->move->to = ncm_strdup(mover->moved.path);
-	return mover->is_there ? 0 : check_path(mover, store, mover->moved.path, err);
+	if (mover->is_there)
+		return 0;
+	if (!store->is_moving)
+		return check_path(mover, store, mover->moved.path, err);
+	ncm_error_set(err, NCM_E_POLICY, "a move of the store \"%s\" to %s was cut short", store->id, store->path);
+	return ncm_error_hint(err, "end that first: ncmodel mv %s %s", store->id, store->path);
 }
 
 static int aim_models(struct mover *mover, struct ncm_error *err)
@@ -107,7 +113,7 @@ static int begin(struct mover *mover, struct ncm_error *err)
 	mover->moved = (struct ncm_store){.dirfd = -1, .staging = -1};
 	mover->by_path = json_object();
 	mover->pending = json_object();
-	mover->layout = ncm_layout_load(mover->config, err);
+	mover->layout = moving_layout(mover->config, err);
 	if (!mover->layout)
 		return -1;
 	return mover->options.store ? aim_store(mover, err) : aim_models(mover, err);
