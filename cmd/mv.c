@@ -265,6 +265,7 @@ const struct command command_mv = {
     .arguments = "STORE PATH | MODEL... --to STORE[/FOLDER]",
     .operands = OPERANDS_MOVED,
     .stops_in_order = true,
+    .changes = true,
     .groups = {&own_group},
     .description =
 	"Moves registered files alone: of a store (what else lies there goes with --all), or of models. On one file "

@@ -251,8 +251,8 @@ static int switch_registry(struct mover *mover, struct ncm_error *err)
 			continue;
 		ncm_strings_take(&paths, ncm_path_join(mover->target->path, item->relative));
 		moves[count++] =
-		    (struct registry_move){switching->id,     switching->from, paths.items[paths.count - 1],
-					   mover->target->id, item->mtime_ns,  item->link != NULL};
+		    (struct registry_move){switching->model->id, switching->file->abs, paths.items[paths.count - 1],
+					   mover->target->id,    item->mtime_ns,       item->link != NULL};
 	}
 	failed = registry_relocate(mover->registry->path, moves, count, err);
 	ncm_strings_free(&paths);
@@ -301,6 +301,7 @@ static int make_and_switch(struct mover *mover, const struct ncm_sink *sink, jso
 		*note = mover_note(mover, name, err);
 		if (!*note || make_all(mover, sink, err) < 0 || switch_registry(mover, err) < 0)
 			return -1;
+		mover_tell_deeds(mover, sink);
 	}
 	return switch_configuration(mover, err);
 }
