@@ -55,8 +55,10 @@ static int check_path(const struct mover *mover, const struct ncm_store *store, 
 
 		if (other != store && strcmp(other->path, path) == 0 && strcmp(other->path, store->path) != 0) {
 			ncm_error_set(err, NCM_E_USAGE, "%s is the folder of the store \"%s\"", path, other->id);
-			return ncm_error_hint(err, "choose another; single models: ncmodel mv MODEL --to %s",
-					      other->id);
+			return other->kind == store->kind
+				   ? ncm_error_hint(err, "choose another; single models: ncmodel mv MODEL --to %s",
+						    other->id)
+				   : ncm_error_hint(err, "choose another");
 		}
 	}
 	return 0;
