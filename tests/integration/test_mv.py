@@ -428,12 +428,13 @@ class KillTest(MvCase):
                             for e in self.entries().values() for f in e["files"]))
         return before, old, trees
 
-    def go_on(self, before, old, trees):
-        os.remove(self.config)
+    def go_on(self, before, old, trees, stores=PLACES):
+        if os.path.islink(self.config):
+            os.remove(self.config)
+        for store in stores:
+            self.mv(store, os.path.join(self.machine.home, "place", store))
         for store, path in old.items():
-            new = os.path.join(self.machine.home, "place", store)
-            self.mv(store, new)
-            self.assertEqual((self.tree(path), self.tree(new)), ({}, trees[store]))
+            self.assertEqual((self.tree(path), self.tree(os.path.join(self.machine.home, "place", store))), ({}, trees[store]))
         self.check_registered(before)
         notes = os.listdir(self.machine.store(".ncmodel"))
         self.assertFalse([n for n in notes if n.startswith(("moving-", "removing-"))])
@@ -450,6 +451,15 @@ class KillTest(MvCase):
             self.assertEqual(stores[store], place)
             self.assertIn(f"ncmodel mv {store} {place}", self.mv(store, self.new, code=11).err)
         self.go_on(before, old, trees)
+
+    def test_the_configuration_written_by_hand(self):
+        """As the hint says: then it says where the stores lie, and the same command removes the old files, of all."""
+        before, old, trees = self.between()
+        os.remove(self.config)
+        with open(self.config, "w") as out:
+            json.dump({"stores": {store: os.path.join(self.machine.home, "place", store) for store in old}}, out)
+        self.check_sound()
+        self.go_on(before, old, trees, ["ollama"])
 
     def test_what_else_is_run_between_them_fetches_and_doubles_nothing(self):
         before, old, trees = self.between()
