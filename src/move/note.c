@@ -94,11 +94,21 @@ static bool was_switched(const struct mover *mover, const json_t *note)
 	       moving_is_switched(mover->registry, note);
 }
 
+/* A store whose new place the configuration does not have yet: its own command tells it, and only then ends the move.
+ */
+static bool is_anothers(const struct mover *mover, const json_t *note)
+{
+	const char *id = ncm_json_string(note, "store");
+	const struct ncm_store *store = id ? ncm_layout_find(mover->layout, id) : NULL;
+
+	return store && store->is_moving && !(mover->is_there && strcmp(store->path, mover->moved.path) == 0);
+}
+
 static void consider_note(struct mover *mover, int notes, const char *name)
 {
 	NCM_AUTO_JSON json_t *note = moving_read(notes, name);
 
-	if (!note || !was_switched(mover, note))
+	if (!note || is_anothers(mover, note) || !was_switched(mover, note))
 		return;
 	mover->move->unfinished += json_array_size(json_object_get(note, "files"));
 	json_object_set(mover->pending, name, note);

@@ -433,6 +433,7 @@ class KillTest(MvCase):
             os.remove(self.config)
         for store in stores:
             self.mv(store, os.path.join(self.machine.home, "place", store))
+            self.check_sound()
         for store, path in old.items():
             self.assertEqual((self.tree(path), self.tree(os.path.join(self.machine.home, "place", store))), ({}, trees[store]))
         self.check_registered(before)
