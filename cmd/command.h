@@ -11,6 +11,7 @@ enum command_operands {
 	OPERANDS_INSTALLED, /* models of models.json */
 	OPERANDS_OFFERED,   /* models of the manifests */
 	OPERANDS_FILES,     /* the rest of a manifest command */
+	OPERANDS_MOVED,     /* a store and a folder, or installed models */
 	OPERANDS_TOPICS,    /* what help explains */
 	OPERANDS_WORDS,
 };

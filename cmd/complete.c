@@ -118,6 +118,23 @@ static void answer_models(const struct answer *answer, enum command_operands ope
 		answer_offered(answer);
 }
 
+/* STORE PATH, or models: --to may still follow. */
+static void answer_moved(const struct answer *answer)
+{
+	const struct settings *settings = &answer->session->settings;
+	const size_t count = settings->operands.count;
+	const bool models = settings->selector.to != NULL;
+
+	if (!models && count > 0 && answer_is_store(answer, settings->operands.items[0])) {
+		if (count == 1)
+			answer_paths(answer, "folders");
+		return;
+	}
+	if (!models && count == 0)
+		answer_stores(answer, "");
+	answer_installed(answer);
+}
+
 static void answer_operand(const struct answer *answer)
 {
 	const struct command *command = answer->session->command;
@@ -132,6 +149,9 @@ static void answer_operand(const struct answer *answer)
 		break;
 	case OPERANDS_FILES:
 		answer_files(answer);
+		break;
+	case OPERANDS_MOVED:
+		answer_moved(answer);
 		break;
 	case OPERANDS_TOPICS:
 		answer_topics(answer);

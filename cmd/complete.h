@@ -29,6 +29,8 @@ void answer_list(const struct answer *answer, const char *words); /* a space bet
 void answer_paths(const struct answer *answer, const char *kind); /* "files" or "folders" */
 void answer_installed(const struct answer *answer);
 void answer_offered(const struct answer *answer);
+void answer_stores(const struct answer *answer, const char *ending); /* each with `ending` behind it */
+bool answer_is_store(const struct answer *answer, const char *word);
 /* The values of an option, which needs one. */
 void answer_value(const struct answer *answer, const struct option *option);
 

@@ -157,8 +157,20 @@ static void answer_variants(const struct answer *answer)
 	ncm_strings_free(&names);
 }
 
-/* Stores, each with `ending` behind it. */
-static void answer_stores(const struct answer *answer, const char *ending)
+bool answer_is_store(const struct answer *answer, const char *word)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	struct ncm_strings stores = {0};
+	const bool is_store = config_of(answer) &&
+			      ncm_layout_names(answer->session->config, &stores, NULL, &err) == 0 &&
+			      ncm_strings_contain(&stores, word);
+
+	ncm_strings_free(&stores);
+	ncm_error_clear(&err);
+	return is_store;
+}
+
+void answer_stores(const struct answer *answer, const char *ending)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct ncm_strings stores = {0};

@@ -261,7 +261,8 @@ const struct command command_log = {
     .operands = OPERANDS_MODELS,
     .description =
 	"Every model that pull or adopt registered, that verify --repair mended, that rm took out, every file that rm "
-	"or gc deleted, every group of files that link made one, every pin that lock wrote: with time, digests and "
+	"or gc deleted, every group of files that link made one, every pin that lock wrote, every model that mv moved: "
+	"with time, digests and "
 	"sources, and why such a command failed. The newest comes last; times are local, in --json RFC 3339 UTC. With "
 	"-v each file is told. Queries of addresses and tokens are never in it.\n\n"
 	"It is $XDG_STATE_HOME/ncmodel/log.jsonl (~/.local/state), one JSON object a line, for its owner alone. At 4 "

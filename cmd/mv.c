@@ -239,7 +239,8 @@ static int run(struct session *session)
 
 static const struct option own[] = {
     {0, "to", OPTION_TEXT, AT(selector.to), .argument = "STORE[/FOLDER]",
-     .help = "where models go; without a folder, to the one of the name that they are in"},
+     .help = "where models go; without a folder, to the one of the name that they are in",
+     .completes = COMPLETES_TARGET},
     {0, "all", OPTION_FLAG, AT(all), .help = "of a store: what nobody registered, too"},
     {'n', "dry-run", OPTION_FLAG, AT(dry_run), .help = "say what would be moved and stop"},
     {'y', "yes", OPTION_FLAG, AT(yes), .help = "do not ask"},
@@ -262,8 +263,9 @@ const struct command command_mv = {
     .name = "mv",
     .summary = "Move a store, or models, to another place",
     .arguments = "STORE PATH | MODEL... --to STORE[/FOLDER]",
-    .operands = OPERANDS_FILES,
+    .operands = OPERANDS_MOVED,
     .stops_in_order = true,
+    .changes = true,
     .groups = {&own_group},
     .description =
 	"Moves registered files alone: of a store (what else lies there goes with --all), or of models. On one file "

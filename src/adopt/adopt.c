@@ -6,6 +6,7 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "registry/moving.h"
 #include "registry/write.h"
 
 #include <string.h>
@@ -54,7 +55,7 @@ static int start(struct adopt *adopt, const struct ncm_catalog *catalog, struct 
 	adopt->by_path = json_object();
 	adopt->by_digest = json_object();
 	adopt->ids = json_object();
-	adopt->layout = ncm_layout_load(adopt->config, err);
+	adopt->layout = moving_layout(adopt->config, err);
 	if (!adopt->layout)
 		return -1;
 	adopt_find_roots(adopt);

@@ -10,12 +10,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* People keep their configuration elsewhere, and a link here. */
-static char *real_file(const char *file)
+/* People keep their configuration elsewhere, and a link here; it may not be there just now. */
+static char *real_file(const char *file, struct ncm_error *err)
 {
 	char *real = realpath(file, NULL);
+	struct stat status;
 
-	return real ? real : ncm_strdup(file);
+	if (real)
+		return real;
+	if (lstat(file, &status) < 0 || !S_ISLNK(status.st_mode))
+		return ncm_strdup(file);
+	ncm_error_errno(err, errno, "cannot write to what the link %s leads to", file);
+	return NULL;
 }
 
 static int write_file(const char *file, const json_t *value, struct ncm_error *err)
@@ -33,9 +39,8 @@ static int write_file(const char *file, const json_t *value, struct ncm_error *e
 	return ncm_error_wrap(err, "%s", file);
 }
 
-int ncm_config_save_store(const char *given, const char *store, const char *path, struct ncm_error *err)
+static int save(const char *file, const char *store, const char *path, struct ncm_error *err)
 {
-	NCM_AUTO_FREE char *file = real_file(given);
 	struct ncm_error why = NCM_ERROR_INIT;
 	NCM_AUTO_JSON json_t *value = ncm_json_read(file, NCM_E_MANIFEST, &why);
 	const bool missing = !value && errno == ENOENT;
@@ -53,4 +58,11 @@ int ncm_config_save_store(const char *given, const char *store, const char *path
 	}
 	ncm_json_set_string(stores, store, path);
 	return write_file(file, value, err);
+}
+
+int ncm_config_save_store(const char *given, const char *store, const char *path, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *file = real_file(given, err);
+
+	return file ? save(file, store, path, err) : -1;
 }

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "registry/moving.h"
 
 #include <ncmodel/log.h>
 #include <string.h>
@@ -115,7 +116,7 @@ static int act(struct work *work, struct ncm_error *err)
 
 static int run(struct work *work, struct ncm_error *err)
 {
-	work->layout = ncm_layout_load(work->config, err);
+	work->layout = moving_layout(work->config, err);
 	if (!work->layout)
 		return -1;
 	work->registry = ncm_registry_load(work->config, err);

@@ -35,7 +35,7 @@ static void add_registered(struct mover *mover, const struct ncm_reg_model *mode
 	if (!item->model)
 		item->model = model->id;
 	*NCM_PUSH(mover->switches, mover->switch_count) =
-	    (struct switching){model->id, file->abs, (size_t)(item - mover->items)};
+	    (struct switching){model, file, (size_t)(item - mover->items)};
 }
 
 static void add_store(struct mover *mover)

@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "base/strings.h"
 #include "config/save.h"
+#include "registry/moving.h"
 #include "registry/relocate.h"
 #include "store/staging.h"
 
@@ -54,8 +55,10 @@ static int check_path(const struct mover *mover, const struct ncm_store *store, 
 
 		if (other != store && strcmp(other->path, path) == 0 && strcmp(other->path, store->path) != 0) {
 			ncm_error_set(err, NCM_E_USAGE, "%s is the folder of the store \"%s\"", path, other->id);
-			return ncm_error_hint(err, "choose another; single models: ncmodel mv MODEL --to %s",
-					      other->id);
+			return other->kind == store->kind
+				   ? ncm_error_hint(err, "choose another; single models: ncmodel mv MODEL --to %s",
+						    other->id)
+				   : ncm_error_hint(err, "choose another");
 		}
 	}
 	return 0;
@@ -79,7 +82,12 @@ static int aim_store(struct mover *mover, struct ncm_error *err)
 	mover->move->store = ncm_strdup(store->id);
 	mover->move->from = ncm_strdup(store->path);
 	mover->move->to = ncm_strdup(mover->moved.path);
-	return mover->is_there ? 0 : check_path(mover, store, mover->moved.path, err);
+	if (mover->is_there)
+		return 0;
+	if (!store->is_moving)
+		return check_path(mover, store, mover->moved.path, err);
+	ncm_error_set(err, NCM_E_POLICY, "a move of the store \"%s\" to %s was cut short", store->id, store->path);
+	return ncm_error_hint(err, "end that first: ncmodel mv %s %s", store->id, store->path);
 }
 
 static int aim_models(struct mover *mover, struct ncm_error *err)
@@ -107,7 +115,7 @@ static int begin(struct mover *mover, struct ncm_error *err)
 	mover->moved = (struct ncm_store){.dirfd = -1, .staging = -1};
 	mover->by_path = json_object();
 	mover->pending = json_object();
-	mover->layout = ncm_layout_load(mover->config, err);
+	mover->layout = moving_layout(mover->config, err);
 	if (!mover->layout)
 		return -1;
 	return mover->options.store ? aim_store(mover, err) : aim_models(mover, err);
@@ -245,8 +253,8 @@ static int switch_registry(struct mover *mover, struct ncm_error *err)
 			continue;
 		ncm_strings_take(&paths, ncm_path_join(mover->target->path, item->relative));
 		moves[count++] =
-		    (struct registry_move){switching->id,     switching->from, paths.items[paths.count - 1],
-					   mover->target->id, item->mtime_ns,  item->link != NULL};
+		    (struct registry_move){switching->model->id, switching->file->abs, paths.items[paths.count - 1],
+					   mover->target->id,    item->mtime_ns,       item->link != NULL};
 	}
 	failed = registry_relocate(mover->registry->path, moves, count, err);
 	ncm_strings_free(&paths);
@@ -295,6 +303,7 @@ static int make_and_switch(struct mover *mover, const struct ncm_sink *sink, jso
 		*note = mover_note(mover, name, err);
 		if (!*note || make_all(mover, sink, err) < 0 || switch_registry(mover, err) < 0)
 			return -1;
+		mover_tell_deeds(mover, sink);
 	}
 	return switch_configuration(mover, err);
 }

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/checkpoint.h"
+#include "registry/moving.h"
 #include "upkeep/moved.h"
 
 #include <dirent.h>
@@ -18,8 +19,6 @@
 #include <ncmodel/limits.h>
 #include <string.h>
 #include <unistd.h>
-
-static const char prefix[] = "moving-";
 
 static int open_notes(const struct mover *mover, bool create, struct ncm_error *err)
 {
@@ -72,27 +71,12 @@ json_t *mover_note(const struct mover *mover, char **name, struct ncm_error *err
 			json_array_append_new(files, describe(mover, &mover->items[i]));
 	}
 	ncm_random_hex(suffix, sizeof suffix);
-	*name = ncm_asprintf("%s%s", prefix, suffix);
+	*name = ncm_asprintf(MOVING_PREFIX "%s", suffix);
 	text = ncm_json_dump(note);
 	if (held >= 0 && ncm_write_atomic(notes, *name, text, strlen(text), 0600, err) == 0)
 		return note;
 	json_decref(note);
 	return NULL;
-}
-
-/* Whether models.json has the new file and not the old one, or (it is no file of models.json) the new one is there. */
-static bool is_switched(const struct mover *mover, const json_t *file)
-{
-	const struct registry_lookup *lookup = registry_lookup_of(mover->registry);
-	const char *from = ncm_json_string(file, "from"), *to = ncm_json_string(file, "to");
-	struct stat status;
-	size_t old = 0, new = 0;
-
-	if (!from || !to || *from != '/' || *to != '/' || lstat(to, &status) < 0)
-		return false;
-	(void)registry_at(lookup, from, &old);
-	(void)registry_at(lookup, to, &new);
-	return old == 0 && (new > 0 || !ncm_json_bool(file, "registered"));
 }
 
 static bool lies_at(const struct mover *mover, const char *id, const char *path)
@@ -106,36 +90,28 @@ static bool lies_at(const struct mover *mover, const char *id, const char *path)
  * none, the configuration. */
 static bool was_switched(const struct mover *mover, const json_t *note)
 {
-	const json_t *file;
-	size_t i;
+	return lies_at(mover, ncm_json_string(note, "store"), ncm_json_string(note, "to")) ||
+	       moving_is_switched(mover->registry, note);
+}
 
-	if (lies_at(mover, ncm_json_string(note, "store"), ncm_json_string(note, "to")))
-		return true;
+/* A store whose new place the configuration does not have yet: its own command tells it, and only then ends the move.
+ */
+static bool is_anothers(const struct mover *mover, const json_t *note)
+{
+	const char *id = ncm_json_string(note, "store");
+	const struct ncm_store *store = id ? ncm_layout_find(mover->layout, id) : NULL;
 
-	json_array_foreach(json_object_get(note, "files"), i, file)
-	{
-		if (ncm_json_bool(file, "registered") && is_switched(mover, file))
-			return true;
-	}
-	return false;
+	return store && store->is_moving && !(mover->is_there && strcmp(store->path, mover->moved.path) == 0);
 }
 
 static void consider_note(struct mover *mover, int notes, const char *name)
 {
-	NCM_AUTO_CLOSE int fd = openat(notes, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	const struct authority by = authority_of_note(notes, fd);
-	size_t size = 0;
-	NCM_AUTO_FREE char *text = fd < 0 ? NULL : ncm_read_fd(fd, NCM_LIMIT_REGISTRY_BYTES, &size);
-	NCM_AUTO_JSON json_t *note = text ? ncm_json_parse(text, size, name, NCM_E_OTHER, NULL) : NULL;
+	NCM_AUTO_JSON json_t *note = moving_read(notes, name);
 
-	/* Another user's move is his to end. */
-	if (!json_is_object(note) || by.anybody || by.users[0] != geteuid() ||
-	    !json_is_array(json_object_get(note, "files")))
+	if (!note || is_anothers(mover, note) || !was_switched(mover, note))
 		return;
-	if (was_switched(mover, note)) {
-		mover->move->unfinished += json_array_size(json_object_get(note, "files"));
-		json_object_set(mover->pending, name, note);
-	}
+	mover->move->unfinished += json_array_size(json_object_get(note, "files"));
+	json_object_set(mover->pending, name, note);
 }
 
 void mover_find_pending(struct mover *mover)
@@ -146,7 +122,7 @@ void mover_find_pending(struct mover *mover)
 
 	json_object_clear(mover->pending);
 	while (dir && (entry = readdir(dir))) {
-		if (strncmp(entry->d_name, prefix, sizeof prefix - 1) == 0)
+		if (strncmp(entry->d_name, MOVING_PREFIX, sizeof MOVING_PREFIX - 1) == 0)
 			consider_note(mover, dirfd(dir), entry->d_name);
 	}
 	if (dir)
@@ -207,12 +183,22 @@ static void tell(struct mover *mover, const struct ncm_removal *removal)
 	}
 }
 
-static void forget(const struct mover *mover, const char *name)
+/* A note stays while old files do; where the store lies is the configuration's to say from now on. */
+static void settle(const struct mover *mover, const json_t *note, const char *name, bool done)
 {
 	NCM_AUTO_CLOSE int notes = open_notes(mover, false, NULL);
+	NCM_AUTO_JSON json_t *told = json_copy((json_t *)note);
+	NCM_AUTO_FREE char *text = NULL;
 
-	if (notes >= 0)
+	if (notes < 0)
+		return;
+	if (done) {
 		unlinkat(notes, name, 0);
+		return;
+	}
+	json_object_set_new(told, "configured", json_true());
+	text = ncm_json_dump(told);
+	(void)ncm_write_atomic(notes, name, text, strlen(text), 0600, NULL);
 }
 
 int mover_finish(struct mover *mover, const json_t *note, const char *name, const struct authority *by,
@@ -228,15 +214,14 @@ int mover_finish(struct mover *mover, const json_t *note, const char *name, cons
 
 	json_array_foreach(json_object_get(note, "files"), i, file)
 	{
-		if (is_switched(mover, file))
+		if (moving_has_file(mover->registry, file))
 			add_gone(file, &gone, &count);
 	}
 	removal = upkeep_moved_plan(&config, gone, count, by, err);
 	if (!removal)
 		return -1;
 	failed = ncm_removal_run(removal, mover->options.no_wait, sink, err);
-	if (!failed && removal->failed == 0)
-		forget(mover, name);
+	settle(mover, note, name, !failed && removal->failed == 0);
 	tell(mover, removal);
 	ncm_removal_free(removal);
 	return failed;

@@ -64,8 +64,9 @@ static bool is_believed(const struct mover *mover, const struct item *item)
 static int refuse(const struct item *item, const char *why, struct ncm_error *err)
 {
 	ncm_error_set(err, NCM_E_POLICY, "%s %s", item->from, why);
-	return ncm_error_hint(err, "nothing was moved; `ncmodel show %s` tells what models.json says",
-			      item->model ? item->model : "MODEL");
+	if (!item->model)
+		return ncm_error_hint(err, "nothing was moved; if nothing needs it, remove it");
+	return ncm_error_hint(err, "nothing was moved; `ncmodel show %s` tells what models.json says", item->model);
 }
 
 static int check_removable(const struct item *item, struct ncm_error *err)

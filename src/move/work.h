@@ -2,7 +2,7 @@
 /*
  * A move under way: `choose.c` says which files go where, `plan.c` whether they may, `belongs.c` what goes with them,
  * `busy.c` who has them in use, `make.c` makes the new ones, `note.c` remembers the move until the old ones are gone,
- * `move.c` has the order of things.
+ * `deed.c` tells the log, `move.c` has the order of things.
  */
 #ifndef NCM_MOVE_WORK_H
 #define NCM_MOVE_WORK_H
@@ -34,7 +34,8 @@ struct item {
 
 /* What models.json is to say of one file of one model. Borrowed. */
 struct switching {
-	const char *id, *from;
+	const struct ncm_reg_model *model;
+	const struct ncm_reg_file *file;
 	size_t item;
 };
 
@@ -87,6 +88,9 @@ json_t *mover_note(const struct mover *mover, char **name, struct ncm_error *err
 /* Removes the old files that a note tells of, where the new ones are registered, and then the note. */
 int mover_finish(struct mover *mover, const json_t *note, const char *name, const struct authority *by,
 		 const struct ncm_sink *sink, struct ncm_error *err);
+
+/* deed.c: tells the log of what models.json has at its new place. */
+void mover_tell_deeds(const struct mover *mover, const struct ncm_sink *sink);
 
 /* settings.c: what the applications have to be told. */
 void mover_tell_settings(struct mover *mover);

@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/mem.h"
 #include "manifest/load.h"
+#include "registry/moving.h"
 #include "registry/write.h"
 
 /* Events come from several threads; the user's sink sees one at a time. */
@@ -112,7 +113,7 @@ struct run *run_new(const struct ncm_config *config, const struct ncm_provision_
 	if (sink)
 		run->user_sink = *sink;
 	run->sink = (struct ncm_sink){emit_locked, run};
-	run->layout = ncm_layout_load(config, err);
+	run->layout = moving_layout(config, err);
 	if (!run->layout || read_registry(run, err) < 0)
 		goto failed;
 	run->registry_path = ncm_layout_registry(run->layout, config);

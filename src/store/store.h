@@ -33,8 +33,9 @@ struct ncm_store {
 	enum ncm_store_kind kind;
 	char *path; /* absolute */
 	enum ncm_store_why why;
-	char *told_by; /* who says so, as in struct ncm_store_info */
-	char *env;     /* the application's own variable; or NULL */
+	char *told_by;  /* who says so, as in struct ncm_store_info */
+	bool is_moving; /* it is a note of a move that says so: see registry/moving.h */
+	char *env;      /* the application's own variable; or NULL */
 	struct ncm_store_folder *folders;
 	size_t folder_count;
 	int dirfd;   /* -1 until ncm_store_open */

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "registry/model.h"
+#include "registry/moving.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -143,7 +144,7 @@ struct ncm_survey *ncm_survey_make(const struct ncm_config *config, const struct
 				   const struct ncm_sink *sink, struct ncm_error *err)
 {
 	const double start = ncm_monotonic();
-	struct ncm_layout *layout = ncm_layout_load(config, err);
+	struct ncm_layout *layout = moving_layout(config, err);
 	struct work work = {.depth = options->depth, .sink = sink};
 	int failed = -1;
 

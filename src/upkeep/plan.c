@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/strings.h"
+#include "registry/moving.h"
 #include "registry/write.h"
 
 #include <errno.h>
@@ -40,7 +41,7 @@ static void copy_request(const struct request *request, struct request *copy)
 
 static struct upkeep *open_upkeep(const struct request *request, struct ncm_error *err)
 {
-	struct ncm_layout *layout = ncm_layout_load(request->config, err);
+	struct ncm_layout *layout = moving_layout(request->config, err);
 	NCM_AUTO_FREE char *path = layout ? ncm_layout_registry(layout, request->config) : NULL;
 	struct ncm_registry *registry = path ? ncm_registry_read(path, err) : NULL;
 	struct upkeep *upkeep;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the stores are, and whether they can be worked in. */
 #include "base/mem.h"
+#include "registry/moving.h"
 #include "registry/write.h"
 #include "store/store.h"
 
@@ -69,7 +70,7 @@ static struct ncm_store_list *look(const struct ncm_layout *layout, const struct
 
 struct ncm_store_list *ncm_stores_look(const struct ncm_config *config, struct ncm_error *err)
 {
-	struct ncm_layout *layout = ncm_layout_load(config, err);
+	struct ncm_layout *layout = moving_layout(config, err);
 	NCM_AUTO_FREE char *path = layout ? ncm_layout_registry(layout, config) : NULL;
 	struct ncm_registry *registry = path ? ncm_registry_read(path, err) : NULL;
 	struct ncm_store_list *list = registry ? look(layout, registry) : NULL;

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "registry/moving.h"
 #include "registry/write.h"
 
 #include <errno.h>
@@ -322,7 +323,7 @@ static int check_all(struct verify *verify, const struct ncm_layout *layout, con
 static int run(struct verify *verify, const struct ncm_config *config, const struct ncm_sink *sink,
 	       struct ncm_error *err)
 {
-	struct ncm_layout *layout = ncm_layout_load(config, err);
+	struct ncm_layout *layout = moving_layout(config, err);
 	int failed;
 
 	if (!layout)

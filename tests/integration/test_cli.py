@@ -174,6 +174,20 @@ class CompletionTest(CliCase):
                 if value.startswith(("FILE", "DIR")):
                     self.assertIn(words[0], (":files", ":folders"), (command, name))
 
+    def test_what_mv_moves(self):
+        """A store and then a folder, or installed models; with --to models alone."""
+        m = self.machine
+        m.manifest([m.simple("alpha.gguf", gguf("a", 100)), m.simple("beta.gguf", gguf("b", 100))])
+        self.pull("alpha")
+        self.assertLess({"alpha", "comfyui", "ollama"}, set(self.answer("mv", "")))
+        self.assertNotIn("beta", self.answer("mv", ""))
+        self.assertEqual(self.answer("mv", "-n", "ollama", ""), [":folders"])
+        self.assertEqual(self.answer("mv", "ollama", "/srv", ""), [])
+        self.assertEqual(self.answer("mv", "alpha", ""), ["alpha"])
+        self.assertEqual(self.answer("mv", "--to", "comfyui", ""), ["alpha"])
+        self.assertIn("comfyui/loras", self.answer("mv", "alpha", "--to", "comfyui/"))
+        self.assertEqual(self.answer("stores", ""), [])
+
     def test_an_answer_is_quick_and_never_a_complaint(self):
         m = self.machine
         m.manifest([m.simple("alpha.gguf", gguf("a", 100))])

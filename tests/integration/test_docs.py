@@ -142,7 +142,8 @@ class PageTest(Case):
 
     def test_moving(self):
         result = self.run_page("docs/moving.md", "ncmodel pull --phase 1\n")
-        self.assertEqual(result.stdout.count("3 of 3 models ok"), 4, result.stdout)
+        self.assertEqual(result.stdout.count("3 of 3 models ok"), 5, result.stdout)
+        self.assertEqual(len(re.findall(r"(?m)^Moved [1-9]\d* files?", result.stdout)), 4, result.stdout)
 
     def test_troubleshooting(self):
         self.run_page("docs/troubleshooting.md", "ncmodel pull --phase 1\n")

@@ -129,6 +129,30 @@ class LogTest(Case):
         self.assertEqual(self.told(lines), [("lock", "pinned", "hub"), ("lock", "unpinned", None)])
         self.assertEqual(lines[1]["source"], "hf:org/model/model.gguf")
 
+    def test_mv_tells_each_model_with_its_new_place_and_what_went_from_the_old(self):
+        data, _ = self.two()
+        self.pull()
+        new = os.path.join(self.machine.home, "new")
+        self.assertEqual(self.added("mv", "-n", "llama-cpp", new), [])
+        mine = self.write(self.machine.store("notes.txt"), b"mine")
+        old = {self.machine.store(name) for name in ("a.gguf", "b.gguf")} | {mine}
+        lines = self.added("mv", "-y", "--all", "llama-cpp", new)
+        self.assertEqual(sorted(self.told(lines[:2])), [("mv", "moved", "a"), ("mv", "moved", "b")])
+        source = self.hub.service.url + "/files/a.gguf"
+        self.assertEqual(next(line for line in lines if line.get("model") == "a")["files"], [{
+            "path": os.path.join(new, "a.gguf"), "store": "llama-cpp", "how": "fetched", "size": 3000, "sha256": digest(data),
+            "source": source}])
+        self.assertEqual(self.told(lines[2:]), [("mv", "moved", None), ("mv", "deleted", None)])
+        self.assertLessEqual({os.path.join(new, "notes.txt")}, {f["path"] for f in lines[2]["files"]})
+        self.assertLessEqual(old, {f["path"] for f in lines[3]["files"]})
+        self.assertEqual(self.told(self.added("mv", "-y", "b", "--to", "comfyui/loras"))[0], ("mv", "moved", "b"))
+        out = self.machine.run("log", "b").out
+        self.assertEqual([line.split()[2:5] for line in out.splitlines()[1:]],
+                         [["pull", "registered", "b"], ["mv", "moved", "b"], ["mv", "moved", "b"]])
+        self.write(self.machine.store("a.gguf"), b"x" * len(data))  # seen when it is read
+        lines = self.added("mv", "-y", "llama-cpp", self.machine.store(), code=11)
+        self.assertEqual(self.told(lines), [("mv", "failed", None)])
+
     def test_a_failure_is_told_with_its_reason(self):
         self.two()
         self.hub.fault("/files/a.gguf", "status", times=99, status=404)

@@ -16,6 +16,7 @@ from test_adopt import chat, lora
 from test_moved import MovedTest as Moved
 
 COMMIT = "d" * 40
+PLACES = {"ollama": ".ollama/models", "hf": ".cache/huggingface/hub", "training": "training/models"}
 
 
 class MvCase(Case):
@@ -391,8 +392,6 @@ class KillTest(MvCase):
         self.assertEqual((self.tree(new), self.tree(old)), (tree, {}), f"after {done} kills")
         self.assertFalse([n for n in os.listdir(m.store(".ncmodel")) if n.startswith(("moving-", "removing-"))])
         self.check_sound()
-        os.remove(self.config)
-        m.env["NCMODEL_STORE_" + store.upper()] = new
         return done
 
     def test_at_any_moment(self):
@@ -401,7 +400,7 @@ class KillTest(MvCase):
         dice, kills, place = random.Random(seed), 0, 0
         print(f"seed {seed}", flush=True)
         self.world()
-        places = {"ollama": ".ollama/models", "hf": ".cache/huggingface/hub", "training": "training/models"}
+        places = dict(PLACES)
         disk = "/dev/shm" if os.path.isdir("/dev/shm") else self.machine.home
         folder = tempfile.mkdtemp(prefix="ncmodel-test-", dir=disk)
         self.addCleanup(shutil.rmtree, folder, True)
@@ -412,6 +411,69 @@ class KillTest(MvCase):
                 kills += self.kill_and_go_on(store, places[store], new, dice, kills)
                 places[store] = new
         print(f"{kills} kills", flush=True)
+
+    def between(self):
+        """The moment after models.json was switched and before the configuration is: that cannot be written."""
+        m = self.machine
+        self.world()
+        before, old = self.entries(), {s: os.path.join(m.root, path) for s, path in PLACES.items()}
+        trees = {store: self.tree(path) for store, path in old.items()}
+        os.makedirs(os.path.dirname(self.config))
+        os.symlink("/proc/nowhere/config.json", self.config)
+        for store, path in old.items():
+            new = os.path.join(m.home, "place", store)
+            self.assertIn("models.json has the new places", self.mv(store, new, code=1).err)
+            self.assertEqual((self.tree(path), self.tree(new)), (trees[store], trees[store]))
+        self.assertTrue(all(f["path"].startswith(os.path.join(m.home, "place/"))
+                            for e in self.entries().values() for f in e["files"]))
+        return before, old, trees
+
+    def go_on(self, before, old, trees, stores=PLACES):
+        if os.path.islink(self.config):
+            os.remove(self.config)
+        for store in stores:
+            self.mv(store, os.path.join(self.machine.home, "place", store))
+            self.check_sound()
+        for store, path in old.items():
+            self.assertEqual((self.tree(path), self.tree(os.path.join(self.machine.home, "place", store))), ({}, trees[store]))
+        self.check_registered(before)
+        notes = os.listdir(self.machine.store(".ncmodel"))
+        self.assertFalse([n for n in notes if n.startswith(("moving-", "removing-"))])
+        self.check_sound()
+
+    def test_between_models_json_and_the_configuration(self):
+        """All is whole, and the same command goes on."""
+        before, old, trees = self.between()
+        self.check_registered(before)
+        self.check_sound()
+        stores = {s["id"]: s["path"] for s in json.loads(self.machine.run("stores", "--json").out)["data"]["stores"]}
+        for store in old:
+            place = os.path.join(self.machine.home, "place", store)
+            self.assertEqual(stores[store], place)
+            self.assertIn(f"ncmodel mv {store} {place}", self.mv(store, self.new, code=11).err)
+        self.go_on(before, old, trees)
+
+    def test_the_configuration_written_by_hand(self):
+        """As the hint says: then it says where the stores lie, and the same command removes the old files, of all."""
+        before, old, trees = self.between()
+        os.remove(self.config)
+        with open(self.config, "w") as out:
+            json.dump({"stores": {store: os.path.join(self.machine.home, "place", store) for store in old}}, out)
+        self.check_sound()
+        self.go_on(before, old, trees, ["ollama"])
+
+    def test_what_else_is_run_between_them_fetches_and_doubles_nothing(self):
+        before, old, trees = self.between()
+        m = self.machine
+        self.hub.forget()
+        for command in (["pull", "--offline"], ["verify", "--repair"], ["adopt"], ["gc", "-y", "--min-age", "0"], ["pull"]):
+            result = m.run(*command, *(["-y"] if command[0] == "pull" else []))
+            self.assertEqual(result.returncode, 0, result.out + result.err)
+            self.check_registered(before)
+            for store, path in old.items():
+                self.assertEqual(self.tree(os.path.join(m.home, "place", store)), trees[store], command)
+                self.assertEqual(self.tree(path), trees[store], command)
+        self.go_on(before, old, trees)
 
 
 del Adopting, Moved

@@ -1,4 +1,5 @@
 """Wrong command lines: each has a message to act on and the exit code that is documented; and hints that can be followed."""
+import json
 import os
 import re
 import unittest
@@ -270,6 +271,17 @@ class HintTest(UsageCase):
         "`ncmodel show NAME` tells the variant that was taken": "follow_taken_variant",
         "`ncmodel gc --replaced` removes that, `ncmodel gc` without it the rest": "follow_replaced",
         "for example `ncmodel completion bash`": "follow_completion",
+        "did you mean `ncmodel log %s`?": "follow_near_log",
+        "`ncmodel log` shows all that it has": "follow_log",
+        "`ncmodel mv STORE PATH` moves a store, `ncmodel mv MODEL --to STORE/FOLDER` a model": "follow_mv",
+        "`ncmodel stores --json` tells the kinds": "follow_kinds",
+        "a store can be moved as a whole: ncmodel mv STORE PATH": "follow_whole_store",
+        "choose another; single models: ncmodel mv MODEL --to %s": "follow_single_models",
+        "nothing was moved; `ncmodel show %s` tells what models.json says": "follow_what_is_registered",
+        "end that first: ncmodel mv %s %s": "follow_unended_move",
+        "if its files were moved there, `ncmodel adopt` finds them; if not, pull it again": "follow_moved_by_hand",
+        "run it as a user who may write there, or give this store another folder: --store-path %s=PATH; `ncmodel stores` "
+        "shows them all": "follow_other_folder",
         "the lock pins other bytes than are served; to take what is served now: ncmodel pull --update %s": "follow_moved",
         "if the manifest is right, take its pin with `ncmodel lock --update %s`": "follow_lock_update",
     }
@@ -391,6 +403,107 @@ class HintTest(UsageCase):
 
     def follow_completion(self, hint):
         self.good(self.hinted(hint, "completion", "tcsh")[0], "complete ")
+
+    def follow_near_log(self, hint):
+        self.good(self.hinted(hint, "log", "alpa")[0], "registered +alpha")
+
+    def follow_log(self, hint):
+        self.good(self.hinted(hint, "log", "nothing like it")[0], "(?s)registered +alpha.*registered +gamma")
+
+    def stores(self):
+        return {store["id"]: store for store in json.loads(self.good(["stores", "--json"]).out)["data"]["stores"]}
+
+    def lies_at(self, model):
+        return [self.machine.registered_path(file["path"]) for file in self.entries()[model]["files"]]
+
+    def move_back(self, store, path):
+        self.good(["mv", "-y", store, path])
+        self.good(["verify"], "OK")
+
+    def follow_mv(self, hint):
+        new, old = os.path.join(self.machine.home, "moved"), self.stores()["comfyui"]["path"]
+        self.assertEqual([command[0] for command in self.hinted(hint, "mv", "-y", "comfyui")], ["mv", "mv"])
+        self.good(["mv", "-y", "comfyui", new], "Moved 1 file")
+        self.assertEqual(os.path.commonpath([new, *self.lies_at("gamma")]), new)
+        self.good(["mv", "-y", "gamma", "--to", "comfyui/checkpoints"], "Moved 1 file")
+        self.assertIn("/checkpoints/", self.lies_at("gamma")[0])
+        self.good(["mv", "-y", "gamma", "--to", "comfyui/loras"])
+        self.move_back("comfyui", old)
+
+    def follow_kinds(self, hint):
+        kinds = json.loads(self.good(self.hinted(hint, "mv", "-y", "alpha", "--to", "ollama")[0]).out)["data"]["stores"]
+        fitting = [s["id"] for s in kinds if s["kind"] == "folders" and s["id"] == "training"]
+        self.good(["mv", "-y", "alpha", "--to", fitting[0]], "Moved 1 file")
+        self.good(["mv", "-y", "alpha", "--to", "llama-cpp"])
+
+    def follow_whole_store(self, hint):
+        m = self.machine
+        both = m.simple("left.gguf", gguf("left", 600))["files"] + m.simple("right.gguf", gguf("right", 700))["files"]
+        both[1]["to"] = [{"store": "training", "name": "right.gguf"}]
+        m.manifest([{"id": "both", "files": both}], phase=2)
+        self.pull("both")
+        self.assertRegex(self.run_in(["mv", "-y", "both", "--to", "comfyui/loras"]).err, "hint: " + hint)
+        old = self.stores()["training"]["path"]
+        self.good(["mv", "-y", "training", "~/training"], "Moved 1 file")
+        self.move_back("training", old)
+        self.good(["rm", "-y", "both"])
+        m.manifest([], phase=2)
+
+    def follow_single_models(self, hint):
+        result = self.run_in(["mv", "-y", "comfyui", self.stores()["a1111"]["path"]])
+        self.assertRegex(result.err, "hint: " + hint)
+        command = re.search(r"ncmodel (mv MODEL --to .*)", result.err).group(1).replace("MODEL", "gamma").split()
+        self.good([*command, "-y"], "Moved 1 file")
+        self.good(["mv", "-y", "gamma", "--to", "comfyui"])
+        other = self.run_in(["mv", "-y", "comfyui", self.stores()["ollama"]["path"]])
+        self.assertEqual(other.returncode, 2)
+        self.assertNotIn("single models", other.err, "none of them can go to a store of another kind")
+
+    def follow_what_is_registered(self, hint):
+        path = self.lies_at("alpha")[0]
+        os.rename(path, path + ".kept")
+        os.mkdir(path)
+        show = self.hinted(hint, "mv", "-y", "alpha", "--to", "training", code=11)[0]
+        self.good(show, re.escape(os.path.basename(path)))
+        os.rmdir(path)
+        os.rename(path + ".kept", path)
+        self.good(["verify", "alpha"], "OK")
+
+    def follow_unended_move(self, hint):
+        """The configuration cannot be written, and then it can."""
+        config = os.path.join(self.machine.home, ".config/ncmodel/config.json")
+        old = self.stores()["comfyui"]["path"]
+        os.rename(config, config + ".kept")
+        os.symlink("/proc/nowhere/config.json", config)
+        self.assertEqual(self.run_in(["mv", "-y", "comfyui", "~/one"]).returncode, 1)
+        result = self.run_in(["mv", "-y", "comfyui", "~/two"])
+        self.assertEqual(result.returncode, 11, result.err)
+        self.assertRegex(result.err, "hint: " + hint)
+        os.rename(config + ".kept", config)
+        self.good(["mv", "-y", *re.search(r"ncmodel mv (.*)", result.err).group(1).split()], "An earlier move is ended")
+        self.move_back("comfyui", old)
+
+    def follow_moved_by_hand(self, hint):
+        old, new = self.stores()["comfyui"]["path"], os.path.join(self.machine.home, "by hand")
+        os.rename(old, new)
+        there = ["--store-path", "comfyui=" + new]
+        adopt = self.hinted(hint, *there, "verify", "--repair", code=4)[0]
+        self.good([*there, *adopt])
+        self.good([*there, "verify"], "OK")
+        self.assertEqual(os.path.commonpath([new, *self.lies_at("gamma")]), new)
+        os.rename(new, old)
+        self.good(["adopt"])
+        self.good(["verify"], "OK")
+
+    def follow_other_folder(self, hint):
+        """Root may write anywhere: the folder is a link that leads nowhere."""
+        link = os.path.join(self.machine.home, "unmounted")
+        os.symlink("/proc/nowhere", link)
+        there = ["--store-path", "llama-cpp=" + link]
+        self.assertEqual(self.hinted(hint, *there, "pull", "-y", "beta", code=1), [["stores"]])
+        self.assertRegex(self.good([*there, "stores"]).out, "llama-cpp +no ")
+        self.good(["--store-path", "llama-cpp=~/elsewhere", "pull", "-y", "beta"])
+        self.good(["--store-path", "llama-cpp=~/elsewhere", "rm", "-y", "beta"])
 
     def follow_moved(self, hint):
         """delta, whose bytes nobody pinned, was pulled; then others are served, and its file is gone."""

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry/moving.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "registry/authority.h"
+#include "registry/write.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <ncmodel/limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+json_t *moving_read(int notes, const char *name)
+{
+	NCM_AUTO_CLOSE int fd = openat(notes, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	const struct authority by = authority_of_note(notes, fd);
+	size_t size = 0;
+	NCM_AUTO_FREE char *text = fd < 0 ? NULL : ncm_read_fd(fd, NCM_LIMIT_REGISTRY_BYTES, &size);
+	json_t *note = text ? ncm_json_parse(text, size, name, NCM_E_OTHER, NULL) : NULL;
+
+	if (json_is_object(note) && !by.anybody && by.users[0] == geteuid() &&
+	    json_is_array(json_object_get(note, "files")))
+		return note;
+	json_decref(note);
+	return NULL;
+}
+
+bool moving_has_file(const struct ncm_registry *registry, const json_t *file)
+{
+	const struct registry_lookup *lookup = registry_lookup_of(registry);
+	const char *from = ncm_json_string(file, "from"), *to = ncm_json_string(file, "to");
+	struct stat status;
+	size_t old = 0, new = 0;
+
+	if (!from || !to || *from != '/' || *to != '/' || lstat(to, &status) < 0)
+		return false;
+	(void)registry_at(lookup, from, &old);
+	(void)registry_at(lookup, to, &new);
+	return old == 0 && (new > 0 || !ncm_json_bool(file, "registered"));
+}
+
+bool moving_is_switched(const struct ncm_registry *registry, const json_t *note)
+{
+	const json_t *file;
+	size_t i;
+
+	json_array_foreach(json_object_get(note, "files"), i, file)
+	{
+		if (ncm_json_bool(file, "registered") && moving_has_file(registry, file))
+			return true;
+	}
+	return false;
+}
+
+static bool outranks_configuration(const struct ncm_config *config, const char *id)
+{
+	for (size_t i = 0; i < config->store_count; i++) {
+		if (strcmp(config->stores[i].store, id) == 0)
+			return config->stores[i].by != NCM_SAID_BY_FILE;
+	}
+	return false;
+}
+
+static void lay(const struct ncm_config *config, struct ncm_layout *layout, const json_t *note, const char *note_path)
+{
+	const char *from = ncm_json_string(note, "from"), *to = ncm_json_string(note, "to");
+
+	for (size_t i = 0; i < layout->count; i++) {
+		struct ncm_store *store = &layout->stores[i];
+
+		if (strcmp(store->path, from) != 0 || outranks_configuration(config, store->id))
+			continue;
+		free(store->path);
+		free(store->told_by);
+		store->path = ncm_strdup(to);
+		store->told_by = ncm_strdup(note_path);
+		store->why = NCM_STORE_BY_CONFIGURATION;
+		store->is_moving = true;
+	}
+}
+
+/* Once the configuration was told, it is whoever writes that who says where the store lies. */
+static bool is_of_store(const struct ncm_layout *layout, const json_t *note)
+{
+	const char *id = ncm_json_string(note, "store"), *from = ncm_json_string(note, "from");
+	const char *to = ncm_json_string(note, "to");
+	const struct ncm_store *store = id && from && to && *to == '/' ? ncm_layout_find(layout, id) : NULL;
+
+	return store && strcmp(store->path, from) == 0 && !ncm_json_bool(note, "configured");
+}
+
+static void consider(const struct ncm_config *config, struct ncm_layout *layout, int notes, const char *name)
+{
+	NCM_AUTO_JSON json_t *note = moving_read(notes, name);
+	NCM_AUTO_FREE char *path = NULL, *note_path = NULL;
+	struct ncm_registry *registry;
+
+	if (!note || !is_of_store(layout, note))
+		return;
+	path = ncm_layout_registry(layout, config);
+	registry = ncm_registry_read(path, NULL);
+	if (registry && moving_is_switched(registry, note)) {
+		NCM_AUTO_FREE char *folder = ncm_path_folder(path);
+
+		note_path = ncm_asprintf("%s/.ncmodel/%s", folder, name);
+		lay(config, layout, note, note_path);
+	}
+	ncm_registry_free(registry);
+}
+
+static DIR *open_notes(const struct ncm_layout *layout, const struct ncm_config *config)
+{
+	NCM_AUTO_FREE char *path = ncm_layout_registry(layout, config);
+	NCM_AUTO_FREE char *folder = ncm_path_folder(path);
+	NCM_AUTO_FREE char *notes = ncm_path_join(folder, ".ncmodel");
+	const int fd = open(notes, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir && fd >= 0)
+		close(fd);
+	return dir;
+}
+
+struct ncm_layout *moving_layout(const struct ncm_config *config, struct ncm_error *err)
+{
+	struct ncm_layout *layout = ncm_layout_load(config, err);
+	DIR *dir = layout ? open_notes(layout, config) : NULL;
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, MOVING_PREFIX, sizeof MOVING_PREFIX - 1) == 0)
+			consider(config, layout, dirfd(dir), entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	return layout;
+}
