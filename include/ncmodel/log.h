@@ -13,6 +13,10 @@
 #include <ncmodel/error.h>
 #include <ncmodel/event.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #pragma GCC visibility push(default)
 
 /* A file that something was done to. Strings are borrowed by a deed, and owned by what ncm_log_read returns. */
@@ -84,5 +88,9 @@ struct ncm_log_entries *ncm_log_read(const struct ncm_config *config, struct ncm
 void ncm_log_entries_free(struct ncm_log_entries *entries);
 
 #pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

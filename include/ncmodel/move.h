@@ -11,6 +11,10 @@
 #include <ncmodel/manifest.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #pragma GCC visibility push(default)
 
 /* What becomes of a file. Append only: the names are part of the JSON interface. */
@@ -71,5 +75,9 @@ int ncm_move_run(struct ncm_move *move, const struct ncm_sink *sink, struct ncm_
 void ncm_move_free(struct ncm_move *move);
 
 #pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
