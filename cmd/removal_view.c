@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "ui/ask.h"
+#include "ui/clock.h"
 #include "ui/table.h"
 #include "ui/text.h"
 
@@ -39,8 +40,8 @@ static json_t *file_json(const struct ncm_removal_file *file)
 json_t *waiting_json(const struct ncm_waiting *waiting)
 {
 	json_t *object = json_object();
-	AUTO_FREE char *first = waiting->count ? text_time_utc(waiting->first) : NULL;
-	AUTO_FREE char *last = waiting->count ? text_time_utc(waiting->last) : NULL;
+	AUTO_FREE char *first = waiting->count ? clock_utc(waiting->first) : NULL;
+	AUTO_FREE char *last = waiting->count ? clock_utc(waiting->last) : NULL;
 
 	json_put_number(object, "files", waiting->count);
 	json_put_number(object, "bytes", waiting->bytes);
@@ -51,8 +52,8 @@ json_t *waiting_json(const struct ncm_waiting *waiting)
 
 char *waiting_until(const struct ncm_waiting *waiting)
 {
-	AUTO_FREE char *first = text_time(waiting->first);
-	AUTO_FREE char *last = text_time(waiting->last);
+	AUTO_FREE char *first = clock_minute(waiting->first);
+	AUTO_FREE char *last = clock_minute(waiting->last);
 
 	if (strcmp(first, last) == 0)
 		return text_format("until %s", last);

@@ -10,7 +10,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 void text_free_variable(void *variable)
 {
@@ -267,26 +266,6 @@ char *text_wrap(const char *text, size_t width, size_t indent)
 		wrapped = longer;
 	}
 	return wrapped;
-}
-
-char *text_time(int64_t seconds)
-{
-	const time_t time = (time_t)seconds;
-	struct tm parts;
-	char text[64];
-
-	return text_copy(localtime_r(&time, &parts) && strftime(text, sizeof text, "%Y-%m-%d %H:%M", &parts) ? text
-													     : "?");
-}
-
-char *text_time_utc(int64_t seconds)
-{
-	const time_t time = (time_t)seconds;
-	struct tm parts;
-	char text[64];
-
-	return text_copy(gmtime_r(&time, &parts) && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts) ? text
-													      : "?");
 }
 
 const char *text_plural(uint64_t count, const char *one, const char *many)

@@ -47,10 +47,6 @@ size_t text_line(const char *text, size_t width);
  */
 char *text_wrap(const char *text, size_t width, size_t indent);
 
-/* Seconds since 1970 as local time, "2026-11-29 14:05", and as RFC 3339 UTC. The caller frees the result. */
-char *text_time(int64_t seconds);
-char *text_time_utc(int64_t seconds);
-
 /* "model" or "models". */
 const char *text_plural(uint64_t count, const char *one, const char *many);
 
