@@ -11,6 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
+enum {
+	LONGEST_PATH = 1024, /* bytes shown */
+};
+
 void text_free_variable(void *variable)
 {
 	free(*(void **)variable);
@@ -122,6 +126,11 @@ static char *in_locale(char *text)
 char *text_safe_long(const char *foreign, size_t max)
 {
 	return disarm(in_locale(need(ncm_escape(foreign ? foreign : "", max))));
+}
+
+char *text_safe_path(const char *foreign)
+{
+	return text_safe_long(foreign, LONGEST_PATH);
 }
 
 char *text_safe(const char *foreign)

@@ -25,8 +25,10 @@ char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)))
 char *text_safe(const char *foreign);
 /* Whether text_safe would change nothing in it, for sure: printable ASCII, not long, nothing that a CI system reads. */
 bool text_is_safe(const char *foreign);
-/* As text_safe for a name that may be long (a path): at most `max` bytes are shown. */
+/* As text_safe for what may be long: at most `max` bytes are shown. */
 char *text_safe_long(const char *foreign, size_t max);
+/* As text_safe for a path, or a message that has one in it. */
+char *text_safe_path(const char *foreign);
 
 /* Decodes one UTF-8 character; an invalid byte is one character of its own. Returns its length in bytes, 0 at the end.
  */
