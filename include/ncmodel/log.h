@@ -25,7 +25,7 @@ struct ncm_deed_file {
 	char *store; /* store id, or NULL */
 	char *how;   /* what became of it or what it is: "fetched", "hardlink", "blob" …; or NULL */
 	char *source;
-	uint64_t size;            /* 0: unknown */
+	uint64_t size;            /* bytes; 0: unknown */
 	struct ncm_sha256 sha256; /* all zero: unknown */
 };
 

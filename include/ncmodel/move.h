@@ -29,7 +29,7 @@ const char *ncm_move_state_name(enum ncm_move_state state);
 struct ncm_move_file {
 	char *from, *to; /* absolute */
 	char *model; /* the id of the first that registered it; NULL: it belongs to a model, or is one of the rest */
-	uint64_t size;
+	uint64_t size; /* bytes */
 	bool copied; /* it is on another file system, and has to be copied */
 	enum ncm_move_state state;
 	char *why; /* or NULL */
@@ -49,6 +49,7 @@ struct ncm_move {
 	void *impl;
 };
 
+/* Of a store, or of models: the others are NULL or 0. All is borrowed until ncm_move_free. */
 struct ncm_move_options {
 	const char *store; /* mv STORE PATH; else NULL */
 	const char *path;
@@ -56,7 +57,7 @@ struct ncm_move_options {
 	size_t count;
 	const char *to;
 	bool rest; /* of a store: what nobody registered, too */
-	bool no_wait;
+	bool no_wait; /* fail with BUSY instead of waiting for another ncmodel */
 };
 
 /*
