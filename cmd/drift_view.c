@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { LONGEST_PATH = 1024, SHORT_REVISION = 12 };
+enum { SHORT_REVISION = 12 };
 
 int drift_choose(struct session *session, struct ncm_model ***chosen, size_t *count, struct ncm_error *err)
 {
@@ -174,7 +174,7 @@ static char *uri_text(const char *uri)
 	const bool is_url = uri && strncmp(uri, "http", 4) == 0;
 	AUTO_FREE char *shown = uri ? text_format("%.*s", (int)(is_url ? strcspn(uri, "?") : strlen(uri)), uri) : NULL;
 
-	return text_safe_long(shown, LONGEST_PATH);
+	return text_safe_path(shown);
 }
 
 void drift_print_files(const struct ncm_drift_entry *entry, struct table *table)
@@ -185,7 +185,7 @@ void drift_print_files(const struct ncm_drift_entry *entry, struct table *table)
 		table_line(table, text_format("     %s", uri), STYLE_DIM);
 	for (size_t i = 0; i < entry->file_count; i++) {
 		const struct ncm_drift_file *file = &entry->files[i];
-		AUTO_FREE char *name = text_safe_long(file->name, LONGEST_PATH);
+		AUTO_FREE char *name = text_safe_path(file->name);
 		AUTO_FREE char *before = file_side_text(file->size_before, &file->before);
 		AUTO_FREE char *after = file_side_text(file->size_after, &file->after);
 
@@ -202,7 +202,7 @@ char *drift_detail(const struct ncm_drift_entry *entry, bool gone_fails)
 {
 	if (is_failure(entry, gone_fails))
 		return text_format("failed: %s", ncm_errc_name(entry->error.code));
-	return text_safe_long(entry->detail, LONGEST_PATH);
+	return text_safe_path(entry->detail);
 }
 
 static void add_row(const struct ncm_drift_entry *entry, const struct drift_titles *titles, struct table *table)

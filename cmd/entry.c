@@ -126,12 +126,7 @@ void entries_free(struct entries *entries)
 
 bool entry_is_first(const struct entries *entries, const struct entry *entry, json_t *seen)
 {
-	if (!entries->of_several_profiles)
-		return true;
-	if (json_object_get(seen, entry->id))
-		return false;
-	json_object_set_new(seen, entry->id, json_true());
-	return true;
+	return !entries->of_several_profiles || json_add_new(seen, entry->id);
 }
 
 static struct table *new_table(size_t indent, bool with_state, bool with_profiles)

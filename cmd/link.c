@@ -8,7 +8,6 @@
 #include <ncmodel/text.h>
 
 enum {
-	LONGEST_PATH = 1024,
 	LONGEST_DETAIL = 1024,
 };
 
@@ -23,7 +22,7 @@ static bool is_worth_a_row(const struct ncm_link_group *group)
 
 static void add_file(const struct ncm_link_file *file, struct table *table)
 {
-	AUTO_FREE char *path = text_safe_long(file->path, LONGEST_PATH);
+	AUTO_FREE char *path = text_safe_path(file->path);
 	AUTO_FREE char *detail = text_safe_long(file->detail, LONGEST_DETAIL);
 
 	table_line(table,
@@ -38,7 +37,7 @@ static void add_group(const struct ncm_link_group *group, bool verbose, struct t
 	table_cell(table, text_copy(ncm_format_size(group->size, size, sizeof size)));
 	table_cell(table, text_format("%zu", group->file_count));
 	table_cell(table, text_copy(group->gain > 0 ? ncm_format_size(group->gain, size, sizeof size) : "-"));
-	table_cell(table, text_safe_long(group->files[0].path, LONGEST_PATH));
+	table_cell(table, text_safe_path(group->files[0].path));
 	for (size_t i = 0; i < group->file_count; i++) {
 		if (verbose || group->files[i].detail)
 			add_file(&group->files[i], table);

@@ -6,10 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-	LONGEST_PATH = 1024,
-};
-
 static json_t *faults_of(const struct ncm_error *err)
 {
 	json_t *faults = json_array();
@@ -38,7 +34,7 @@ static enum ncm_errc check(struct session *session, const char *path, json_t *fi
 		json_put(file, "faults", faults_of(&err));
 		report_error(&session->report, &err, NULL);
 	} else {
-		AUTO_FREE char *safe = text_safe_long(path, LONGEST_PATH);
+		AUTO_FREE char *safe = text_safe_path(path);
 
 		json_put(file, "faults", json_array());
 		if (!session->report.json && !session->settings.quiet)

@@ -10,7 +10,6 @@
 
 enum {
 	PIECE = 1 << 16,
-	LONGEST_PATH = 1024,
 };
 
 static enum ncm_draft_format format_of(const char *name)
@@ -66,7 +65,7 @@ static char *read_list(const char *path, size_t *size, struct ncm_error *err)
 static int conclude(struct session *session, const struct ncm_draft *draft, const char *path)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	AUTO_FREE char *shown = text_safe_long(path, LONGEST_PATH);
+	AUTO_FREE char *shown = text_safe_path(path);
 
 	if (!draft->text && draft->gap_count == 0) {
 		ncm_error_set(&err, NCM_E_USAGE, "%s lists nothing", shown);

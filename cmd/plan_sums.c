@@ -8,10 +8,6 @@
 
 #include <ncmodel/text.h>
 
-enum {
-	LONGEST_PATH = 1024,
-};
-
 /* The models of one phase. */
 struct phase {
 	const char *priority;
@@ -70,7 +66,7 @@ void plan_print_disks(const struct ncm_plan_disk *disks, size_t count, FILE *out
 		char free_now[32], reserve[32];
 
 		table_cell(table, text_copy("Disk"));
-		table_cell(table, text_safe_long(disks[i].path, LONGEST_PATH));
+		table_cell(table, text_safe_path(disks[i].path));
 		table_styled(table,
 			     text_format("needs %s + %s reserve  free %s  %s", need,
 					 ncm_format_size(disks[i].reserve, reserve, sizeof reserve),

@@ -3,16 +3,13 @@
 
 #include "command.h"
 #include "ui/ask.h"
+#include "ui/clock.h"
 #include "ui/table.h"
 #include "ui/text.h"
 
 #include <ncmodel/text.h>
 
 #include <string.h>
-
-enum {
-	LONGEST_PATH = 1024,
-};
 
 static json_t *file_json(const struct ncm_removal_file *file)
 {
@@ -39,8 +36,8 @@ static json_t *file_json(const struct ncm_removal_file *file)
 json_t *waiting_json(const struct ncm_waiting *waiting)
 {
 	json_t *object = json_object();
-	AUTO_FREE char *first = waiting->count ? text_time_utc(waiting->first) : NULL;
-	AUTO_FREE char *last = waiting->count ? text_time_utc(waiting->last) : NULL;
+	AUTO_FREE char *first = waiting->count ? clock_utc(waiting->first) : NULL;
+	AUTO_FREE char *last = waiting->count ? clock_utc(waiting->last) : NULL;
 
 	json_put_number(object, "files", waiting->count);
 	json_put_number(object, "bytes", waiting->bytes);
@@ -51,8 +48,8 @@ json_t *waiting_json(const struct ncm_waiting *waiting)
 
 char *waiting_until(const struct ncm_waiting *waiting)
 {
-	AUTO_FREE char *first = text_time(waiting->first);
-	AUTO_FREE char *last = text_time(waiting->last);
+	AUTO_FREE char *first = clock_minute(waiting->first);
+	AUTO_FREE char *last = clock_minute(waiting->last);
 
 	if (strcmp(first, last) == 0)
 		return text_format("until %s", last);
@@ -121,10 +118,10 @@ static char *describe(const struct ncm_removal_file *file, size_t count)
 /* What a person has to know of a file that goes, before it does; "" for most. The caller frees it. */
 static char *remarks(const struct ncm_removal_file *file)
 {
-	AUTO_FREE char *target = text_safe_long(file->target, LONGEST_PATH);
-	AUTO_FREE char *real = text_safe_long(file->real, LONGEST_PATH);
-	AUTO_FREE char *was = text_safe_long(file->was, LONGEST_PATH);
-	AUTO_FREE char *since = text_safe_long(file->since, LONGEST_PATH);
+	AUTO_FREE char *target = text_safe_path(file->target);
+	AUTO_FREE char *real = text_safe_path(file->real);
+	AUTO_FREE char *was = text_safe_path(file->was);
+	AUTO_FREE char *since = text_safe_path(file->since);
 	char size[32];
 
 	if (file->was)
@@ -143,8 +140,8 @@ static bool is_remarkable(const struct ncm_removal_file *file)
 
 static void add_file(const struct ncm_removal_file *file, struct table *table)
 {
-	AUTO_FREE char *path = text_safe_long(file->path, LONGEST_PATH);
-	AUTO_FREE char *why = text_safe_long(file->why, LONGEST_PATH);
+	AUTO_FREE char *path = text_safe_path(file->path);
+	AUTO_FREE char *why = text_safe_path(file->why);
 	AUTO_FREE char *more = remarks(file);
 
 	table_line(

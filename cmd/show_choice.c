@@ -93,24 +93,33 @@ static int choose_named(struct session *session, const struct ncm_registry *regi
 	return 0;
 }
 
-static bool was_shown(const struct ncm_registry *registry, struct ncm_model *const *offered, size_t count,
-		      const struct ncm_reg_model *model)
+/* An id that several profiles offer is shown as the first of them has it. `taken` learns the ids of what is installed.
+ */
+static void add_offered(const struct ncm_registry *registry, struct ncm_model *const *offered, size_t count,
+			json_t *taken, struct shown_list *list)
 {
+	json_t *seen = json_object();
+
 	for (size_t i = 0; i < count; i++) {
-		if (!offered[i]->required_only && ncm_registry_same(registry, offered[i]) == model)
-			return true;
+		const struct ncm_reg_model *same =
+		    offered[i]->required_only ? NULL : ncm_registry_same(registry, offered[i]);
+
+		if (same)
+			json_add_new(taken, same->id);
+		if (json_add_new(seen, offered[i]->id) && !offered[i]->required_only)
+			add(list, offered[i], same);
 	}
-	return false;
+	json_decref(seen);
 }
 
-/* An id that several profiles offer is shown as the first of them has it. */
-static bool is_first(struct ncm_model *const *offered, size_t index)
+/* What is installed, and was not shown with what is offered. */
+static void add_others(const struct ncm_reg_model *const *installed, size_t count, json_t *taken,
+		       struct shown_list *list)
 {
-	for (size_t i = 0; i < index; i++) {
-		if (strcmp(offered[i]->id, offered[index]->id) == 0)
-			return false;
+	for (size_t i = 0; i < count; i++) {
+		if (json_add_new(taken, installed[i]->id))
+			add(list, NULL, installed[i]);
 	}
-	return !offered[index]->required_only;
 }
 
 /* Without names: what the other selectors choose of the manifests, then of what is installed besides. */
@@ -121,18 +130,14 @@ static int choose_all(struct session *session, const struct ncm_registry *regist
 	struct ncm_model **offered = NULL;
 	const struct ncm_reg_model **installed = NULL;
 	size_t offered_count = 0, installed_count = 0;
+	json_t *taken = json_object();
 	bool none =
 	    !session->catalog || ncm_select(session->catalog, selector, &offered, &offered_count, &not_offered) < 0;
 
 	none = ncm_registry_select(registry, selector, &installed, &installed_count, &not_found) < 0 && none;
-	for (size_t i = 0; i < offered_count; i++) {
-		if (is_first(offered, i))
-			add(list, offered[i], ncm_registry_same(registry, offered[i]));
-	}
-	for (size_t i = 0; i < installed_count; i++) {
-		if (!was_shown(registry, offered, offered_count, installed[i]))
-			add(list, NULL, installed[i]);
-	}
+	add_offered(registry, offered, offered_count, taken, list);
+	add_others(installed, installed_count, taken, list);
+	json_decref(taken);
 	free(offered);
 	free(installed);
 	if (none)

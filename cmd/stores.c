@@ -6,10 +6,6 @@
 
 #include <ncmodel/text.h>
 
-enum {
-	LONGEST_PATH = 1024,
-};
-
 static json_t *store_json(const struct ncm_store_info *info)
 {
 	json_t *object = json_object();
@@ -62,8 +58,8 @@ static void add_why(struct table *table, const struct ncm_store_info *info)
 
 static void add_store(struct table *table, const struct ncm_store_info *info)
 {
-	AUTO_FREE char *path = text_safe_long(info->path, LONGEST_PATH);
-	AUTO_FREE char *barrier = info->barrier ? text_safe_long(info->barrier, LONGEST_PATH) : NULL;
+	AUTO_FREE char *path = text_safe_path(info->path);
+	AUTO_FREE char *barrier = info->barrier ? text_safe_path(info->barrier) : NULL;
 	char size[32];
 
 	table_foreign(table, info->id);

@@ -12,7 +12,6 @@
 #include <string.h>
 
 enum {
-	LONGEST_PATH = 1024,
 	LONGEST_DETAIL = 1024,
 };
 
@@ -45,7 +44,7 @@ static enum style verdict_style(enum ncm_verdict verdict)
 static void add_file(struct table *table, const struct ncm_verify_file *file)
 {
 	AUTO_FREE char *verdict = verdict_text(file->verdict);
-	AUTO_FREE char *path = text_safe_long(file->file->abs, LONGEST_PATH);
+	AUTO_FREE char *path = text_safe_path(file->file->abs);
 	AUTO_FREE char *detail = text_safe_long(file->detail, LONGEST_DETAIL);
 
 	table_line(table, text_format("    %s  %s%s%s", verdict, path, *detail ? ": " : "", detail),
@@ -88,7 +87,7 @@ static void print_extra(const struct ncm_verify_report *report)
 	printf("%zu extra %s that no model names:\n", report->extra.count,
 	       text_plural(report->extra.count, "file", "files"));
 	for (size_t i = 0; i < report->extra.count; i++) {
-		AUTO_FREE char *path = text_safe_long(report->extra.items[i], LONGEST_PATH);
+		AUTO_FREE char *path = text_safe_path(report->extra.items[i]);
 
 		printf("    %s\n", path);
 	}
@@ -237,7 +236,7 @@ static int repair(struct session *session, const struct ncm_verify_report *repor
 	struct ncm_error why = NCM_ERROR_INIT;
 
 	if (session_catalog(session, &why) < 0) {
-		AUTO_FREE char *first = text_safe_long(why.message, LONGEST_PATH);
+		AUTO_FREE char *first = text_safe_path(why.message);
 		AUTO_FREE char *text = text_format("the manifests cannot be read, models.json must do: %s", first);
 
 		report_warning(&session->report, text);

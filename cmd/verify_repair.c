@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { LONGEST_PATH = 1024, LONGEST_URI = 512 };
+enum { LONGEST_URI = 512 };
 
 /* One repair under way. */
 struct repair {
@@ -152,7 +152,7 @@ static void print_plan(const struct repair *repair, FILE *out)
 	for (size_t i = 0; i < repair->found->count; i++) {
 		const struct ncm_verify_file *file = &repair->found->files[i];
 		const struct ncm_plan_file *planned = planned_file(repair, file);
-		AUTO_FREE char *path = text_safe_long(file->file->abs, LONGEST_PATH);
+		AUTO_FREE char *path = text_safe_path(file->file->abs);
 		AUTO_FREE char *source = text_safe_long(planned ? planned->source : NULL, LONGEST_URI);
 
 		if (!planned || file->verdict == NCM_VERDICT_OK)
@@ -215,7 +215,7 @@ static void print_result(const struct repair *repair)
 
 	for (size_t i = 0; repair->after && i < repair->after->count; i++) {
 		const struct ncm_verify_file *file = &repair->after->files[i];
-		AUTO_FREE char *path = text_safe_long(file->file->abs, LONGEST_PATH);
+		AUTO_FREE char *path = text_safe_path(file->file->abs);
 
 		if (file->verdict != NCM_VERDICT_OK)
 			printf("    still %s  %s\n", ncm_verdict_name(file->verdict), path);
@@ -277,7 +277,7 @@ static void list_replaced(const struct repair *repair, bool sound)
 {
 	fprintf(stderr, "Replaced:\n");
 	for (size_t i = 0; i < repair->found->count; i++) {
-		AUTO_FREE char *path = text_safe_long(repair->found->files[i].file->abs, LONGEST_PATH);
+		AUTO_FREE char *path = text_safe_path(repair->found->files[i].file->abs);
 
 		if (is_replaced(repair, sound, &repair->found->files[i]))
 			fprintf(stderr, "    %s\n", path);

@@ -10,8 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { LONGEST_PATH = 1024 };
-
 static int check_arguments(const struct session *session, struct ncm_error *err)
 {
 	const struct settings *settings = &session->settings;
@@ -158,7 +156,7 @@ static bool is_reported(const struct ncm_verify_report *report, const char *mode
 static int tell_hopeless(struct session *session, const struct ncm_survey_model *model,
 			 const struct ncm_survey_file *file)
 {
-	AUTO_FREE char *path = text_safe_long(file->path, LONGEST_PATH);
+	AUTO_FREE char *path = text_safe_path(file->path);
 	const char *what = model->entry.source ? "what it should be" : "where it came from";
 	AUTO_FREE char *message = text_format("%s: %s is %s, and nothing tells %s", model->entry.id, file->path,
 					      ncm_survey_state_name(file->state), what);

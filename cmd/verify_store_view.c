@@ -11,7 +11,6 @@
 #include <string.h>
 
 enum {
-	LONGEST_PATH = 1024,
 	LONGEST_DETAIL = 1024,
 	LISTED = 10, /* of what is no model's, unless everything is asked for */
 };
@@ -46,7 +45,7 @@ static enum style state_style(enum ncm_survey_state state)
 static void add_file(struct table *table, const struct ncm_survey_file *file)
 {
 	AUTO_FREE char *state = state_text(file->state);
-	AUTO_FREE char *path = text_safe_long(file->path, LONGEST_PATH);
+	AUTO_FREE char *path = text_safe_path(file->path);
 	AUTO_FREE char *detail = text_safe_long(file->detail, LONGEST_DETAIL);
 
 	table_line(table, text_format("    %s  %s%s%s", state, path, *detail ? ": " : "", detail),
@@ -74,7 +73,7 @@ static void print_store(const struct session *session, const struct ncm_survey *
 			const struct ncm_survey_store *store)
 {
 	struct table *table = table_new(0);
-	AUTO_FREE char *path = text_safe_long(store->path, LONGEST_PATH);
+	AUTO_FREE char *path = text_safe_path(store->path);
 	char size[32];
 
 	table_column(table, "", 0);
@@ -123,7 +122,7 @@ static void print_list(const struct session *session, const struct ncm_survey *s
 	printf("%zu %s, %s:\n", count, text_plural(count, one, many), ncm_format_size(bytes, size, sizeof size));
 	for (size_t i = 0; i < survey->file_count; i++) {
 		const struct ncm_survey_file *file = &survey->files[i];
-		AUTO_FREE char *path = text_safe_long(file->path, LONGEST_PATH);
+		AUTO_FREE char *path = text_safe_path(file->path);
 		AUTO_FREE char *detail = text_safe_long(file->detail, LONGEST_DETAIL);
 
 		if (file->state == state && (listed++ < LISTED || session->settings.verbose > 0))

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #define LOCAL_FORMAT "%Y-%m-%d %H:%M:%S"
+#define MINUTE_FORMAT "%Y-%m-%d %H:%M"
 #define UTC_FORMAT "%Y-%m-%dT%H:%M:%SZ"
 
 json_t *json_local_time(const char *local)
@@ -36,4 +37,22 @@ char *clock_local(const char *utc)
 	if (!localtime_r(&when, &parts) || strftime(text, sizeof text, LOCAL_FORMAT, &parts) == 0)
 		return text_safe(utc);
 	return text_copy(text);
+}
+
+char *clock_minute(int64_t seconds)
+{
+	const time_t time = (time_t)seconds;
+	struct tm parts;
+	char text[64];
+
+	return text_copy(localtime_r(&time, &parts) && strftime(text, sizeof text, MINUTE_FORMAT, &parts) ? text : "?");
+}
+
+char *clock_utc(int64_t seconds)
+{
+	const time_t time = (time_t)seconds;
+	struct tm parts;
+	char text[64];
+
+	return text_copy(gmtime_r(&time, &parts) && strftime(text, sizeof text, UTC_FORMAT, &parts) ? text : "?");
 }

@@ -11,4 +11,9 @@ json_t *json_local_time(const char *local);
  */
 char *clock_local(const char *utc);
 
+/* Seconds since 1970 as local time, "2026-11-29 14:05", and as RFC 3339 UTC; "?" if there is no such time. The caller
+ * frees the result. */
+char *clock_minute(int64_t seconds);
+char *clock_utc(int64_t seconds);
+
 #endif

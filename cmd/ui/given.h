@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Files and folders named on the command line: there, where they have to be, and what they are taken for. */
-#ifndef NCM_CMD_UI_GIVEN_H
-#define NCM_CMD_UI_GIVEN_H
+#ifndef CMD_UI_GIVEN_H
+#define CMD_UI_GIVEN_H
 
 #include "settings.h"
 

@@ -56,6 +56,14 @@ json_t *json_digest(const struct ncm_sha256 *digest)
 	return json_sprintf("sha256:%s", ncm_sha256_hex(digest, hex));
 }
 
+bool json_add_new(json_t *set, const char *text)
+{
+	if (json_object_get(set, text))
+		return false;
+	json_object_set_new_nocheck(set, text, json_true());
+	return true;
+}
+
 void json_put(json_t *object, const char *key, json_t *value)
 {
 	json_object_set_new_nocheck(object, key, value);

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <ncmodel/digest.h>
 #include <ncmodel/manifest.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -14,6 +15,9 @@ json_t *json_text(const char *text);
 json_t *json_words(const struct ncm_strings *words);
 json_t *json_number(uint64_t number);                 /* at most INT64_MAX */
 json_t *json_digest(const struct ncm_sha256 *digest); /* "sha256:…"; null when all zero: not recorded */
+
+/* Adds a text to a set of texts (at first an empty object). False: it is there already. */
+bool json_add_new(json_t *set, const char *text);
 
 /* Put a member into an object; json_put steals the value. */
 void json_put(json_t *object, const char *key, json_t *value);

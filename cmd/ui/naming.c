@@ -165,12 +165,12 @@ static char *part_of(const struct named *named, const char *name)
 char *naming_part(struct naming *naming, const struct ncm_event *event)
 {
 	const struct named *named = find(naming, event->model);
-	const char *name = event->file ? event->file : "";
-	const size_t size = strlen(name), model_size = event->model ? strlen(event->model) : 0;
+	const char *name = event->file ? event->file : "", *model = event->model ? event->model : "";
+	const size_t size = strlen(name), model_size = strlen(model);
 
 	if (named)
 		return part_of(named, name);
-	if (size <= model_size && strcmp(event->model + model_size - size, name) == 0)
+	if (size <= model_size && strcmp(model + model_size - size, name) == 0)
 		return text_copy("");
 	return text_safe(name);
 }

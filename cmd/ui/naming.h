@@ -17,8 +17,6 @@ struct naming *naming_new(void);
 void naming_free(struct naming *naming);
 /* Takes what a plan is going to fetch. */
 void naming_expect(struct naming *naming, const struct ncm_plan *plan);
-/* What the event's model is called. Safe; the caller frees it. */
-char *naming_model(struct naming *naming, const struct ncm_event *event);
 /*
  * The part that tells the file from the model's others: "00001-of-00003"; "" when the model's name says enough; without
  * a plan the file's name. Safe; the caller frees it.

@@ -324,12 +324,13 @@ static void emit_json(struct progress *progress, const struct ncm_event *event, 
 	if (event->type == NCM_EVENT_STARTED)
 		meter_start(&transfers_find(&progress->transfers, event, now)->meter, event->done, event->total, now);
 	if (event->type == NCM_EVENT_PROGRESS) {
-		meter = &transfers_find(&progress->transfers, event, now)->meter;
+		struct transfer *transfer = transfers_find(&progress->transfers, event, now);
+
+		meter = &transfer->meter;
 		meter_update(meter, event->done, event->total, now);
+		if (!due(&transfer->told, now, EVENT_SECONDS))
+			return;
 	}
-	if (event->type == NCM_EVENT_PROGRESS &&
-	    !due(&transfers_find(&progress->transfers, event, now)->told, now, EVENT_SECONDS))
-		return;
 	if (event->type == NCM_EVENT_VERIFIED && event->done < event->total &&
 	    !due(&progress->total_told, now, EVENT_SECONDS))
 		return;

@@ -10,7 +10,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+
+enum {
+	LONGEST_PATH = 1024, /* bytes shown */
+};
 
 void text_free_variable(void *variable)
 {
@@ -123,6 +126,11 @@ static char *in_locale(char *text)
 char *text_safe_long(const char *foreign, size_t max)
 {
 	return disarm(in_locale(need(ncm_escape(foreign ? foreign : "", max))));
+}
+
+char *text_safe_path(const char *foreign)
+{
+	return text_safe_long(foreign, LONGEST_PATH);
 }
 
 char *text_safe(const char *foreign)
@@ -267,26 +275,6 @@ char *text_wrap(const char *text, size_t width, size_t indent)
 		wrapped = longer;
 	}
 	return wrapped;
-}
-
-char *text_time(int64_t seconds)
-{
-	const time_t time = (time_t)seconds;
-	struct tm parts;
-	char text[64];
-
-	return text_copy(localtime_r(&time, &parts) && strftime(text, sizeof text, "%Y-%m-%d %H:%M", &parts) ? text
-													     : "?");
-}
-
-char *text_time_utc(int64_t seconds)
-{
-	const time_t time = (time_t)seconds;
-	struct tm parts;
-	char text[64];
-
-	return text_copy(gmtime_r(&time, &parts) && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts) ? text
-													      : "?");
 }
 
 const char *text_plural(uint64_t count, const char *one, const char *many)

@@ -25,8 +25,10 @@ char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)))
 char *text_safe(const char *foreign);
 /* Whether text_safe would change nothing in it, for sure: printable ASCII, not long, nothing that a CI system reads. */
 bool text_is_safe(const char *foreign);
-/* As text_safe for a name that may be long (a path): at most `max` bytes are shown. */
+/* As text_safe for what may be long: at most `max` bytes are shown. */
 char *text_safe_long(const char *foreign, size_t max);
+/* As text_safe for a path, or a message that has one in it. */
+char *text_safe_path(const char *foreign);
 
 /* Decodes one UTF-8 character; an invalid byte is one character of its own. Returns its length in bytes, 0 at the end.
  */
@@ -46,10 +48,6 @@ size_t text_line(const char *text, size_t width);
  * the first line. The caller frees the result.
  */
 char *text_wrap(const char *text, size_t width, size_t indent);
-
-/* Seconds since 1970 as local time, "2026-11-29 14:05", and as RFC 3339 UTC. The caller frees the result. */
-char *text_time(int64_t seconds);
-char *text_time_utc(int64_t seconds);
 
 /* "model" or "models". */
 const char *text_plural(uint64_t count, const char *one, const char *many);

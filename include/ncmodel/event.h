@@ -52,6 +52,8 @@ struct ncm_sink {
 
 /* Sends one event if the sink wants any. */
 void ncm_emit(const struct ncm_sink *sink, const struct ncm_event *event);
+/* Sends a DEED, with the model that it names. */
+void ncm_emit_deed(const struct ncm_sink *sink, const struct ncm_deed *deed);
 /* Sends a text event of a type. */
 void ncm_emit_text(const struct ncm_sink *sink, enum ncm_event_type type, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

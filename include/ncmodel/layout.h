@@ -6,6 +6,10 @@
 #include <ncmodel/config.h>
 #include <ncmodel/manifest.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #pragma GCC visibility push(default)
 
 /*
@@ -17,5 +21,9 @@ int ncm_layout_names(const struct ncm_config *config, struct ncm_strings *stores
 		     struct ncm_error *err);
 
 #pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -13,6 +13,10 @@
 #include <ncmodel/error.h>
 #include <ncmodel/event.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #pragma GCC visibility push(default)
 
 /* A file that something was done to. Strings are borrowed by a deed, and owned by what ncm_log_read returns. */
@@ -21,7 +25,7 @@ struct ncm_deed_file {
 	char *store; /* store id, or NULL */
 	char *how;   /* what became of it or what it is: "fetched", "hardlink", "blob" …; or NULL */
 	char *source;
-	uint64_t size;            /* 0: unknown */
+	uint64_t size;            /* bytes; 0: unknown */
 	struct ncm_sha256 sha256; /* all zero: unknown */
 };
 
@@ -84,5 +88,9 @@ struct ncm_log_entries *ncm_log_read(const struct ncm_config *config, struct ncm
 void ncm_log_entries_free(struct ncm_log_entries *entries);
 
 #pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

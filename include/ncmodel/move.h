@@ -11,6 +11,10 @@
 #include <ncmodel/manifest.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #pragma GCC visibility push(default)
 
 /* What becomes of a file. Append only: the names are part of the JSON interface. */
@@ -25,7 +29,7 @@ const char *ncm_move_state_name(enum ncm_move_state state);
 struct ncm_move_file {
 	char *from, *to; /* absolute */
 	char *model; /* the id of the first that registered it; NULL: it belongs to a model, or is one of the rest */
-	uint64_t size;
+	uint64_t size; /* bytes */
 	bool copied; /* it is on another file system, and has to be copied */
 	enum ncm_move_state state;
 	char *why; /* or NULL */
@@ -45,6 +49,7 @@ struct ncm_move {
 	void *impl;
 };
 
+/* Of a store, or of models: the others are NULL or 0. All is borrowed until ncm_move_free. */
 struct ncm_move_options {
 	const char *store; /* mv STORE PATH; else NULL */
 	const char *path;
@@ -52,7 +57,7 @@ struct ncm_move_options {
 	size_t count;
 	const char *to;
 	bool rest; /* of a store: what nobody registered, too */
-	bool no_wait;
+	bool no_wait; /* fail with BUSY instead of waiting for another ncmodel */
 };
 
 /*
@@ -71,5 +76,9 @@ int ncm_move_run(struct ncm_move *move, const struct ncm_sink *sink, struct ncm_
 void ncm_move_free(struct ncm_move *move);
 
 #pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

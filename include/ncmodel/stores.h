@@ -7,6 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #pragma GCC visibility push(default)
 
 /* Why a store lies where it does. Append only: the names are part of the JSON interface. */
@@ -47,5 +51,9 @@ struct ncm_store_list *ncm_stores_look(const struct ncm_config *config, struct n
 void ncm_stores_free(struct ncm_store_list *list);
 
 #pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include <ncmodel/event.h>
+#include <ncmodel/log.h>
 
 #include "base/mem.h"
 
@@ -23,6 +23,11 @@ void ncm_emit(const struct ncm_sink *sink, const struct ncm_event *event)
 {
 	if (sink && sink->emit)
 		sink->emit(sink->context, event);
+}
+
+void ncm_emit_deed(const struct ncm_sink *sink, const struct ncm_deed *deed)
+{
+	ncm_emit(sink, &(struct ncm_event){.type = NCM_EVENT_DEED, .model = deed->model, .deed = deed});
 }
 
 void ncm_emit_text(const struct ncm_sink *sink, enum ncm_event_type type, const char *format, ...)

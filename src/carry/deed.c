@@ -44,7 +44,6 @@ void carry_tell_repaired(const struct carry *carry, size_t model)
 	}
 	deed.files = files;
 	if (deed.file_count > 0)
-		ncm_emit(&carry->run->sink,
-			 &(struct ncm_event){.type = NCM_EVENT_DEED, .model = deed.model, .deed = &deed});
+		ncm_emit_deed(&carry->run->sink, &deed);
 	free(files);
 }

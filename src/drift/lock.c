@@ -216,7 +216,7 @@ static void tell_pin(const struct locking *locking, size_t index)
 		if (file->has_sha256)
 			files[i].sha256 = file->sha256;
 	}
-	ncm_emit(&locking->run->sink, &(struct ncm_event){.type = NCM_EVENT_DEED, .model = deed.model, .deed = &deed});
+	ncm_emit_deed(&locking->run->sink, &deed);
 }
 
 static int lock_all(struct locking *locking, struct ncm_error *err)

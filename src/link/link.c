@@ -90,7 +90,7 @@ static void tell_group(const struct work *work, const struct group *group)
 	}
 	deed.files = files;
 	if (changed)
-		ncm_emit(work->sink, &(struct ncm_event){.type = NCM_EVENT_DEED, .deed = &deed});
+		ncm_emit_deed(work->sink, &deed);
 }
 
 static int act(struct work *work, struct ncm_error *err)

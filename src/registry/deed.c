@@ -25,5 +25,5 @@ void registry_tell_deed(const struct ncm_sink *sink, const char *action, const s
 
 	for (size_t i = 0; i < entry->file_count; i++)
 		files[i] = registry_deed_file(&entry->files[i]);
-	ncm_emit(sink, &(struct ncm_event){.type = NCM_EVENT_DEED, .model = entry->id, .deed = &deed});
+	ncm_emit_deed(sink, &deed);
 }

@@ -60,16 +60,17 @@ static bool lies_flat(const struct run *run, const struct wanted *wanted, size_t
 char *repository_name(const struct run *run, struct wanted *wanted, size_t target, const struct ncm_store *store,
 		      const struct ncm_artifact *artifact)
 {
-	enum { UNKNOWN, FLAT, OWN };
 	char *name = name_in_folder(wanted, target, artifact);
+	enum repository_form *form;
 
 	if (!name)
 		return NULL;
-	if (!wanted->flat)
-		wanted->flat = ncm_calloc(wanted->spec->to_count, sizeof *wanted->flat);
-	if (wanted->flat[target] == UNKNOWN)
-		wanted->flat[target] = lies_flat(run, wanted, target, store) ? FLAT : OWN;
-	if (wanted->flat[target] == OWN)
+	if (!wanted->forms)
+		wanted->forms = ncm_calloc(wanted->spec->to_count, sizeof *wanted->forms);
+	form = &wanted->forms[target];
+	if (*form == REPOSITORY_UNKNOWN)
+		*form = lies_flat(run, wanted, target, store) ? REPOSITORY_FLAT : REPOSITORY_OWN;
+	if (*form == REPOSITORY_OWN)
 		return name;
 	free(name);
 	return NULL;

@@ -24,7 +24,7 @@ void run_free(struct run *run)
 	for (size_t i = 0; i < run->wanted_count; i++) {
 		ncm_resolution_free(run->wanted[i].resolution);
 		free(run->wanted[i].contents);
-		free(run->wanted[i].flat);
+		free(run->wanted[i].forms);
 		ncm_error_clear(&run->wanted[i].error);
 	}
 	for (size_t i = 0; i < run->model_count; i++) {

@@ -18,6 +18,13 @@
 
 enum { RESOLVE_THREADS = 8 }; /* services are asked about so many things at once */
 
+/* Where the files of a whole repository go at a target. */
+enum repository_form {
+	REPOSITORY_UNKNOWN, /* nobody has looked yet */
+	REPOSITORY_FLAT,    /* into the target's folder itself, where they are registered */
+	REPOSITORY_OWN,     /* into a folder of its own */
+};
+
 /* One file spec of one chosen model. */
 struct wanted {
 	size_t model; /* index into run->models */
@@ -28,7 +35,7 @@ struct wanted {
 	bool settled;                      /* from the lock, and all of it is there: the source need not be asked */
 	const char *trust;                 /* "manifest", "upstream", "first-use"; once it has its contents */
 	size_t *contents;                  /* of each artifact the index of its content; NULL before (content.h) */
-	signed char *flat;                 /* of each target of a whole repository; see repository.c. NULL before */
+	enum repository_form *forms;       /* of each target of a whole repository; NULL before (repository.c) */
 	struct ncm_error error;
 };
 

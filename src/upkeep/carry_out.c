@@ -149,26 +149,48 @@ static void tell_removed(const struct upkeep *upkeep, const char *model, const s
 		registry_tell_deed(sink, "removed", entry);
 }
 
-/* The files that went: of a model, or (NULL) of none. */
-static void tell_deleted(const struct ncm_removal *removal, const char *model, const struct ncm_sink *sink)
+/* Those of a model together; what went for none comes last. */
+static int by_model(const void *a, const void *b)
 {
-	struct ncm_deed deed = {.action = "deleted", .model = model};
-	struct ncm_deed_file *files = NULL;
+	const struct ncm_removal_file *const *one = a, *const *other = b;
+	const char *x = (*one)->model, *y = (*other)->model;
+	const int order = x && y ? strcmp(x, y) : !x - !y;
+
+	return order ? order : (*one > *other) - (*one < *other);
+}
+
+static struct ncm_deed_file describe(const struct ncm_removal_file *file)
+{
+	return (struct ncm_deed_file){.path = file->path,
+				      .store = file->store,
+				      .how = (char *)ncm_removal_kind_name(file->kind),
+				      .size = file->size};
+}
+
+/* The files that went: one deed for each model, and one for what was no model's. */
+static void tell_deleted(const struct ncm_removal *removal, const struct ncm_sink *sink)
+{
+	NCM_AUTO_FREE const struct ncm_removal_file **gone = ncm_calloc(removal->count + 1, sizeof *gone);
+	NCM_AUTO_FREE struct ncm_deed_file *files = ncm_calloc(removal->count + 1, sizeof *files);
+	size_t count = 0;
 
 	for (size_t i = 0; i < removal->count; i++) {
-		const struct ncm_removal_file *file = &removal->files[i];
-
-		if (file->state == NCM_REMOVAL_REMOVED && ncm_same_text(file->model, model))
-			*NCM_PUSH(files, deed.file_count) =
-			    (struct ncm_deed_file){.path = file->path,
-						   .store = file->store,
-						   .how = (char *)ncm_removal_kind_name(file->kind),
-						   .size = file->size};
+		if (removal->files[i].state == NCM_REMOVAL_REMOVED)
+			gone[count++] = &removal->files[i];
 	}
-	deed.files = files;
-	if (deed.file_count > 0)
-		ncm_emit(sink, &(struct ncm_event){.type = NCM_EVENT_DEED, .model = model, .deed = &deed});
-	free(files);
+	if (count > 1)
+		qsort(gone, count, sizeof *gone, by_model);
+	for (size_t i = 0; i < count; i++)
+		files[i] = describe(gone[i]);
+	for (size_t at = 0, end; at < count; at = end) {
+		const char *model = gone[at]->model;
+
+		for (end = at + 1; end < count && ncm_same_text(gone[end]->model, model);)
+			end++;
+		ncm_emit_deed(sink,
+			      &(const struct ncm_deed){
+				  .action = "deleted", .model = model, .files = &files[at], .file_count = end - at});
+	}
 }
 
 /*
@@ -225,9 +247,7 @@ static int delete_all(struct upkeep *upkeep, const struct locks *locks, const st
 		upkeep_delete_rank(&deletion, RANK_NOTES);
 	if (note && !deletion.failed && !ncm_interrupted())
 		unlinkat(locks->notes, note, 0);
-	for (size_t i = 0; i < upkeep->removal->models.count; i++)
-		tell_deleted(upkeep->removal, upkeep->removal->models.items[i], sink);
-	tell_deleted(upkeep->removal, NULL, sink);
+	tell_deleted(upkeep->removal, sink);
 	upkeep_sum(upkeep->removal);
 	if (!ncm_interrupted())
 		return 0;

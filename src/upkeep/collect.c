@@ -13,13 +13,18 @@
 #include <time.h>
 #include <unistd.h>
 
+static const time_t NEVER = INT64_MAX;
+
 time_t upkeep_young_until(const struct stat *status, uint64_t seconds)
 {
 	/* A file keeps its mtime when it is moved; that it was is seen from its ctime. */
 	const time_t changed =
 	    status->st_mtim.tv_sec > status->st_ctim.tv_sec ? status->st_mtim.tv_sec : status->st_ctim.tv_sec;
-	const time_t now = time(NULL), until = changed + (time_t)seconds;
+	const time_t now = time(NULL);
+	time_t until;
 
+	if (__builtin_add_overflow(changed, seconds, &until))
+		until = NEVER;
 	return now >= changed && now >= until ? 0 : until;
 }
 

@@ -273,6 +273,7 @@ static void add_unnamed(struct usage *usage)
 	const struct ncm_registry *registry = usage->upkeep->registry;
 	struct ncm_usage *out = usage->out;
 	struct tally tally = {0};
+	size_t last = 0; /* number from 1 of the model that was named last */
 	struct stat status;
 
 	for (size_t i = 0; i < registry->count; i++) {
@@ -280,7 +281,9 @@ static void add_unnamed(struct usage *usage)
 			if (!is_unnamed(usage->upkeep, &registry->models[i].files[k], &status))
 				continue;
 			tally_add(&tally, &status);
-			ncm_strings_add_new(&out->unnamed_models, registry->models[i].id);
+			if (last != i + 1)
+				ncm_strings_add(&out->unnamed_models, registry->models[i].id);
+			last = i + 1;
 		}
 	}
 	out->unnamed_registered = tally_on_disk(&tally, NULL);

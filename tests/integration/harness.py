@@ -6,6 +6,8 @@ import atexit
 import hashlib
 import json
 import os
+import pty
+import select
 import shutil
 import signal
 import stat
@@ -13,6 +15,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import schemas
@@ -157,6 +160,26 @@ class Case(unittest.TestCase):
         result = self.machine.run("pull", "-y", *arguments, env=env)
         self.assertEqual(result.returncode, code, result.err + result.out)
         return result
+
+    def answer(self, text, *arguments):
+        """Runs on a terminal and answers its question; what it wrote, and its exit code."""
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execve(BINARY, [BINARY, *arguments], {**self.machine.env, "TERM": "dumb"})
+        out, end = b"", time.monotonic() + 60
+        while time.monotonic() < end:
+            if not select.select([fd], [], [], 0.1)[0]:
+                continue
+            try:
+                data = os.read(fd, 65536)
+            except OSError:
+                break
+            out += data
+            if text is not None and b"[y/N]" in out:
+                os.write(fd, text)
+                text = None
+        os.close(fd)
+        return out.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
     def run_with_mounts(self, script, *arguments):
         """ncmodel with mounts of its own, which the script makes first. A test that cannot have them here is skipped."""

@@ -1,12 +1,9 @@
 """Selectors choose the same models in every command that takes models; the others refuse them."""
 import json
 import os
-import pty
-import select
-import time
 import unittest
 
-from harness import BINARY, Case, gguf
+from harness import Case, gguf
 
 # How each command tells which models it works on, without changing anything.
 COMMANDS = {
@@ -51,26 +48,6 @@ class SelectCase(Case):
         result = self.machine.run(*arguments)
         self.assertEqual(result.returncode, code, f"{arguments}: {result.err}{result.out}")
         return result
-
-    def answer(self, text, *arguments):
-        """Runs on a terminal and answers its question; what it wrote, and its exit code."""
-        pid, fd = pty.fork()
-        if pid == 0:
-            os.execve(BINARY, [BINARY, *arguments], {**self.machine.env, "TERM": "dumb"})
-        out, end = b"", time.monotonic() + 60
-        while time.monotonic() < end:
-            if not select.select([fd], [], [], 0.1)[0]:
-                continue
-            try:
-                data = os.read(fd, 65536)
-            except OSError:
-                break
-            out += data
-            if text is not None and b"[y/N]" in out:
-                os.write(fd, text)
-                text = None
-        os.close(fd)
-        return out.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 class SameEverywhereTest(SelectCase):

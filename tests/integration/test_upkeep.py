@@ -2,13 +2,11 @@
 import calendar
 import json
 import os
-import pty
-import select
 import signal
 import time
 import unittest
 
-from harness import BINARY, Case, gguf
+from harness import Case, gguf
 from hub import sha256
 
 
@@ -37,26 +35,6 @@ class UpkeepCase(Case):
 
     def installed(self):
         return {model["id"] for model in self.machine.registry()["models"]}
-
-    def answer(self, text, *arguments):
-        """Runs on a terminal and answers its question; what it wrote, and its exit code."""
-        pid, fd = pty.fork()
-        if pid == 0:
-            os.execve(BINARY, [BINARY, *arguments], {**self.machine.env, "TERM": "dumb"})
-        out, end = b"", time.monotonic() + 60
-        while time.monotonic() < end:
-            if not select.select([fd], [], [], 0.1)[0]:
-                continue
-            try:
-                data = os.read(fd, 65536)
-            except OSError:
-                break
-            out += data
-            if text is not None and b"[y/N]" in out:
-                os.write(fd, text)
-                text = None
-        os.close(fd)
-        return out.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
     def ollama_store(self, *parts):
         return os.path.join(self.machine.root, ".ollama/models", *parts)

@@ -18,20 +18,30 @@ def exported():
     return [fields[2] for fields in map(str.split, lines) if fields[1] != "A"]
 
 
-def declared():
-    """The functions of the public headers: names before a bracket, outside of comments."""
-    names = set()
+def headers():
+    """The public headers without their comments, by name."""
+    texts = {}
     for header in glob.glob(os.path.join(INCLUDES, "ncmodel", "*.h")):
         with open(header, encoding="utf-8") as file:
-            text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.S)
-        names.update(re.findall(r"\b(ncm_\w+)\(", text))
-    return names
+            texts[os.path.basename(header)] = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.S)
+    return texts
+
+
+def declared():
+    """The functions of the public headers: names before a bracket."""
+    return {name for text in headers().values() for name in re.findall(r"\b(ncm_\w+)\(", text)}
 
 
 class SymbolsTest(unittest.TestCase):
     def test_every_public_function_and_nothing_else(self):
         names = [symbol.split("@")[0] for symbol in exported()]
         self.assertEqual(sorted(names), sorted(declared()))
+
+    def test_every_header_with_functions_says_that_they_are_c(self):
+        for name, text in sorted(headers().items()):
+            if re.search(r"\bncm_\w+\(", text):
+                with self.subTest(header=name):
+                    self.assertIn('extern "C" {', text)
 
     def test_every_symbol_has_a_version(self):
         for symbol in exported():

@@ -179,6 +179,23 @@ static void an_intent_stays_while_it_is_of_use(void)
 	stop();
 }
 
+/* A sum that does not fit is not an age that has passed. */
+static void what_is_to_wait_for_ever_waits(void)
+{
+	static const struct ncm_gc_options never = {.min_age = UINT64_MAX};
+	NCM_AUTO_FREE char *orphan = blob_name("an orphan");
+	struct ncm_removal *removal;
+
+	begin();
+	temp_write(folder, orphan, "an orphan");
+	free(ollama_model("m/latest", "one", "two"));
+	temp_write(folder, STAGING HEX_A ".part", "bytes of a");
+	removal = plan_gc(&never);
+	CHECK(removal->going == 0 && removal->waiting.count == 2);
+	ncm_removal_free(removal);
+	stop();
+}
+
 static void blobs_that_no_manifest_names_go(void)
 {
 	NCM_AUTO_FREE char *manifest = NULL;
@@ -402,6 +419,7 @@ int main(void)
 	RUN(a_partial_download_stays_while_somebody_may_want_it);
 	RUN(what_the_lock_pins_is_wanted);
 	RUN(an_intent_stays_while_it_is_of_use);
+	RUN(what_is_to_wait_for_ever_waits);
 	RUN(blobs_that_no_manifest_names_go);
 	RUN(no_blob_goes_when_a_manifest_cannot_be_read);
 	RUN(checkpoints_go_with_their_content);

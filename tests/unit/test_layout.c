@@ -4,6 +4,8 @@
 #include "store_case.h"
 #include "temp.h"
 
+#include <ncmodel/layout.h>
+
 static struct ncm_store_override overrides[2];
 
 static void check_path(const char *actual, const char *below_scratch)
@@ -272,6 +274,103 @@ static void what_a_repair_may_replace_in_a_cache(void)
 	ncm_layout_free(layout);
 }
 
+static const char two_places[] =
+    "{\"schema_version\": 1, \"layout\": \"test\", \"title\": \"t\", \"registry\": \"models.json\", \"stores\": {\n"
+    "\"app\": {\"kind\": \"folders\", \"path\": \"first\", \"found\": [\"second\"], \"folders\": {}}}}\n";
+
+static void check_app(const char *below_scratch, enum ncm_store_why why)
+{
+	struct ncm_layout *layout = load();
+
+	check_path(layout->stores[0].path, below_scratch);
+	CHECK_STR(ncm_store_why_name(layout->stores[0].why), ncm_store_why_name(why));
+	CHECK(!layout->stores[0].told_by == (why != NCM_STORE_BY_FLAG));
+	ncm_layout_free(layout);
+}
+
+static void of_several_places_one_is_chosen_by_what_is_there(void)
+{
+	use_layout(two_places);
+	check_app("root/first", NCM_STORE_BY_LAYOUT);
+	put(scratch_fd, "root/second/x", "");
+	check_app("root/second", NCM_STORE_BY_FOUND);
+	put(scratch_fd, "root/first/x", "");
+	check_app("root/first", NCM_STORE_BY_LAYOUT);
+	put(scratch_fd, "root/second/.ncmodel/x", "");
+	check_app("root/second", NCM_STORE_BY_FOUND);
+	overrides[0] = (struct ncm_store_override){(char *)(uintptr_t) "app", config.root, NCM_SAID_BY_FLAG};
+	config.stores = overrides;
+	config.store_count = 1;
+	check_app("root", NCM_STORE_BY_FLAG);
+}
+
+static const char nested[] =
+    "{\"schema_version\": 1, \"layout\": \"test\", \"title\": \"t\", \"registry\": \"models.json\", \"stores\": {\n"
+    "\"outer\": {\"kind\": \"folders\", \"path\": \"a\", \"folders\": {\"x\": \"x\", \"y\": \"y\"}},\n"
+    "\"inner\": {\"kind\": \"folders\", \"path\": \"a/b\", \"folders\": {}},\n"
+    "\"twin\": {\"kind\": \"folders\", \"path\": \"a/b\", \"folders\": {\"z\": \"z\"}}}}\n";
+
+static void a_path_lies_in_the_innermost_store_or_in_its_own(void)
+{
+	NCM_AUTO_FREE char *deep = NULL;
+	NCM_AUTO_FREE char *beside = NULL;
+	struct ncm_layout *layout;
+
+	use_layout(nested);
+	layout = load();
+	deep = at("root/a/b/m.gguf");
+	beside = at("root/ab/m.gguf");
+	CHECK_U64(ncm_layout_store_of(layout, deep, NULL), 1);
+	CHECK_U64(ncm_layout_store_of(layout, deep, "outer"), 0);
+	CHECK_U64(ncm_layout_store_of(layout, deep, "twin"), 1); /* of one folder the first */
+	CHECK_U64(ncm_layout_store_of(layout, deep, "nosuch"), 1);
+	CHECK_U64(ncm_layout_store_of(layout, beside, "outer"), NCM_NO_STORE);
+	CHECK_STR(ncm_layout_moved(layout, beside, "outer")->id, "outer");
+	CHECK(!ncm_layout_moved(layout, deep, "outer") && !ncm_layout_moved(layout, beside, NULL) &&
+	      !ncm_layout_moved(layout, beside, "nosuch"));
+	ncm_layout_free(layout);
+}
+
+static void names_come_in_the_order_of_the_layout(void)
+{
+	struct ncm_strings stores = {0}, folders = {0};
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	use_layout(nested);
+	CHECK(ncm_layout_names(&config, &stores, &folders, &err) == 0);
+	CHECK(stores.count == 3 && folders.count == 3);
+	CHECK_STR(stores.items[1], "inner");
+	CHECK_STR(folders.items[1], "outer/y");
+	CHECK_STR(folders.items[2], "twin/z");
+	ncm_strings_free(&stores);
+	ncm_strings_free(&folders);
+	CHECK(ncm_layout_names(&config, NULL, NULL, &err) == 0);
+	config.layout = (char *)(uintptr_t) "nosuch";
+	CHECK(ncm_layout_names(&config, &stores, NULL, &err) < 0 && err.code == NCM_E_USAGE && stores.count == 0);
+	ncm_error_clear(&err);
+}
+
+static void check_barrier(const char *below_scratch, const char *expected)
+{
+	NCM_AUTO_FREE char *path = at(below_scratch);
+	NCM_AUTO_FREE char *barrier = ncm_barrier_of(path);
+
+	CHECK(!barrier == !expected && (!barrier || strstr(barrier, expected)));
+}
+
+/* A user who may not write is told so in tests/integration/test_stores.py: root may. */
+static void what_is_in_the_way_of_a_folder_is_told(void)
+{
+	put(scratch_fd, "root/way/file", "");
+	CHECK(symlinkat("nosuch", scratch_fd, "root/way/link") == 0);
+	check_barrier("root/way", NULL);
+	check_barrier("root/way/new/folder", NULL);
+	CHECK(!exists(scratch_fd, "root/way/new"));
+	check_barrier("root/way/file", "way/file is not a folder");
+	check_barrier("root/way/file/folder", "Not a directory");
+	check_barrier("root/way/link", "No such file or directory");
+}
+
 int main(void)
 {
 	begin_scratch();
@@ -283,6 +382,10 @@ int main(void)
 	RUN(a_cache_lies_where_its_own_tool_has_it);
 	RUN(nothing_is_placed_in_a_cache);
 	RUN(what_a_repair_may_replace_in_a_cache);
+	RUN(of_several_places_one_is_chosen_by_what_is_there);
+	RUN(a_path_lies_in_the_innermost_store_or_in_its_own);
+	RUN(names_come_in_the_order_of_the_layout);
+	RUN(what_is_in_the_way_of_a_folder_is_told);
 	end_scratch();
 	return 0;
 }

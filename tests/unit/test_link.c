@@ -408,6 +408,34 @@ static void an_interrupt_ends_it_between_two_files(void)
 	CHECK_U64(entries(ollama->dirfd, ".ncmodel/staging"), 0);
 }
 
+/* A file of a model, with its digest's first byte. The caller frees its path. */
+static struct ncm_reg_file registered(const char *relative, unsigned char digest)
+{
+	return (struct ncm_reg_file){
+	    .abs = ncm_asprintf("%s/root/%s", scratch, relative), .size = SIZE, .sha256 = {.bytes = {digest}}};
+}
+
+static void names_of_one_copy_count_once(void)
+{
+	struct ncm_reg_file files[4];
+	const struct ncm_reg_model model = {.size = 99, .files = files, .file_count = 4};
+
+	fresh();
+	put_model("server/models/x.gguf", 'a');
+	put_model("Comfy/models/unet/y.gguf", 'a');
+	files[0] = registered("server/models/x.gguf", 1);
+	files[1] = registered("Comfy/models/unet/y.gguf", 1);
+	files[2] = registered("not/there.gguf", 1);
+	files[3] = registered("server/models/x.gguf", 0); /* nobody knows what it is */
+	CHECK_U64(ncm_link_disk_size(&model), 4 * SIZE);
+	ncm_link_free(link_all());
+	CHECK(are_one("server/models/x.gguf", "Comfy/models/unet/y.gguf"));
+	CHECK_U64(ncm_link_disk_size(&model), 3 * SIZE);
+	CHECK_U64(ncm_link_disk_size(&(const struct ncm_reg_model){.size = 99}), 99);
+	for (size_t i = 0; i < 4; i++)
+		free(files[i].abs);
+}
+
 static bool shares_blocks(void)
 {
 	NCM_AUTO_CLOSE int a = open(scratch, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
@@ -439,6 +467,7 @@ int main(void)
 	RUN(what_was_left_is_cleared);
 	RUN(one_at_a_time_in_a_store);
 	RUN(a_twin_is_read_only_too);
+	RUN(names_of_one_copy_count_once);
 	RUN(an_interrupt_ends_it_between_two_files);
 	end_scratch();
 	return 0;

@@ -366,6 +366,27 @@ static void test_for_plan(void)
 	ncm_sources_free(sources);
 }
 
+static void check_repository(const char *uri, const char *expected)
+{
+	NCM_AUTO_FREE char *name = ncm_source_repository(uri);
+
+	if (expected)
+		CHECK_STR(name, expected);
+	else
+		CHECK(!name);
+}
+
+static void test_whole_repositories(void)
+{
+	check_repository("hf:Org/Repo", "Repo");
+	check_repository("hf:Org/Repo@main", "Repo");
+	check_repository("hf:Org/Repo/file.gguf", NULL);
+	check_repository("hf:Org/Repo/*.gguf", NULL);
+	check_repository("ollama:llama3.2:3b", NULL);
+	check_repository("https://h.example/Org/Repo", NULL);
+	check_repository("hf:", NULL);
+}
+
 int main(void)
 {
 	RUN(test_names_good);
@@ -382,6 +403,7 @@ int main(void)
 	RUN(test_pinned_by_fragment);
 	RUN(test_offline);
 	RUN(test_for_plan);
+	RUN(test_whole_repositories);
 	fake_reset();
 	return 0;
 }

@@ -284,6 +284,17 @@ static void test_glob(void)
 	CHECK(ncm_source_glob("a\\*", "a\\b") && !ncm_source_glob("a\\*", "a*"));
 }
 
+static void test_http_where_the_bytes_are_pinned(void)
+{
+	const struct ncm_file_spec nothing = {0}, pinned = {.has_sha256 = true}, allowed = {.insecure_http = true};
+
+	CHECK(!ncm_source_may_use_http(&nothing, "http://h.example/x") &&
+	      !ncm_source_may_use_http(&nothing, "http://h.example/x#sha1=0"));
+	CHECK(ncm_source_may_use_http(&nothing, "http://h.example/x#sha256=0"));
+	CHECK(ncm_source_may_use_http(&pinned, "http://h.example/x") &&
+	      ncm_source_may_use_http(&allowed, "http://h.example/x"));
+}
+
 int main(void)
 {
 	RUN(test_scheme);
@@ -298,6 +309,7 @@ int main(void)
 	RUN(test_offline);
 	RUN(test_mirrors);
 	RUN(test_glob);
+	RUN(test_http_where_the_bytes_are_pinned);
 	fake_reset();
 	return 0;
 }

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The table of rooms in ARCHITECTURE.md: every room is in it, includes nobody but whom it knows (and whom these know), and
+nobody knows himself by a detour. The tool knows the public headers alone."""
+import glob
+import os
+import re
+import unittest
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def table():
+    """What each room knows by its row."""
+    text = read(os.path.join(ROOT, "ARCHITECTURE.md")).split("## The rooms")[1].split("\n## ")[0]
+    rows = dict(re.findall(r"^\| `([a-z]+)` \|.*\| ([^|]*) \|$", text, flags=re.M))
+    return {room: {word for word in re.findall(r"[a-z]+", re.sub(r"\(.*?\)", "", knows)) if word in rows}
+            for room, knows in rows.items()}
+
+
+def closure(knows, room, seen=None):
+    seen = set() if seen is None else seen
+    for other in knows[room] - seen:
+        seen.add(other)
+        closure(knows, other, seen)
+    return seen
+
+
+def sources(folder):
+    return [path for ending in ("c", "h") for path in glob.glob(os.path.join(ROOT, folder, "**", "*." + ending), recursive=True)]
+
+
+class RoomsTest(unittest.TestCase):
+    def test_every_room_has_a_row(self):
+        rooms = {os.path.relpath(path, os.path.join(ROOT, "src")).split(os.sep)[0] for path in sources("src")}
+        self.assertEqual(rooms, set(table()))
+
+    def test_arrows_point_down_only(self):
+        knows = table()
+        for room in knows:
+            self.assertNotIn(room, closure(knows, room))
+
+    def test_rooms_include_whom_they_know(self):
+        knows = table()
+        for path in sources("src"):
+            room = os.path.relpath(path, os.path.join(ROOT, "src")).split(os.sep)[0]
+            others = set(re.findall(r'^#include "([a-z_]+)/', read(path), flags=re.M)) - {room}
+            self.assertLessEqual(others, closure(knows, room), os.path.relpath(path, ROOT))
+
+    def test_the_tool_knows_the_public_headers(self):
+        for path in sources("cmd"):
+            others = set(re.findall(r'^#include "([a-z_]+)/', read(path), flags=re.M))
+            self.assertLessEqual(others, {"ui"}, os.path.relpath(path, ROOT))
+
+
+if __name__ == "__main__":
+    unittest.main()
