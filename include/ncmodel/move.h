@@ -28,9 +28,9 @@ const char *ncm_move_state_name(enum ncm_move_state state);
 
 struct ncm_move_file {
 	char *from, *to; /* absolute */
-	char *model; /* the id of the first that registered it; NULL: it belongs to a model, or is one of the rest */
+	char *model;   /* the id of the first that registered it; NULL: it belongs to a model, or is one of the rest */
 	uint64_t size; /* bytes */
-	bool copied; /* it is on another file system, and has to be copied */
+	bool copied;   /* it is on another file system, and has to be copied */
 	enum ncm_move_state state;
 	char *why; /* or NULL */
 };
@@ -56,7 +56,7 @@ struct ncm_move_options {
 	const char *const *names; /* mv MODEL… --to STORE[/FOLDER] */
 	size_t count;
 	const char *to;
-	bool rest; /* of a store: what nobody registered, too */
+	bool rest;    /* of a store: what nobody registered, too */
 	bool no_wait; /* fail with BUSY instead of waiting for another ncmodel */
 };
 
