@@ -46,6 +46,8 @@ static struct ncm_strings named_models(const struct settings *settings)
 {
 	const size_t first = verify_store_path(settings) ? 1 : 0;
 
+	if (settings->operands.count == 0)
+		return (struct ncm_strings){0};
 	return (struct ncm_strings){.items = settings->operands.items + first,
 				    .count = settings->operands.count - first};
 }

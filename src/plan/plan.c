@@ -239,14 +239,6 @@ void plan_refuse(struct planned *planned)
 	}
 }
 
-/* Whether the step writes there. */
-static bool is_written(const struct plan_item *item, size_t place)
-{
-	const enum ncm_step step = item_step(item, place);
-
-	return step != NCM_STEP_KEEP && step != NCM_STEP_ADOPT;
-}
-
 /* Of each store once, and of the folder that the file is to go into. NULL: it can be written. The caller frees it. */
 static char *barrier_at(const struct planned *planned, char **of_stores, const struct place *place)
 {
@@ -288,7 +280,7 @@ static void refuse_unwritable(struct planned *planned)
 		const struct plan_item *item = &planned->items[i];
 
 		for (size_t k = 0; k < item->content->place_count; k++) {
-			if (is_written(item, k))
+			if (!step_is_done(&item->steps[k]))
 				refuse_place(planned, of_stores, &item->content->places[k]);
 		}
 	}

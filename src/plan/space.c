@@ -78,26 +78,13 @@ static struct device *device_of(struct devices *devices, const struct ncm_store 
 	return &devices->items[*known - 1];
 }
 
-/* Whether a content adds anything at one of its places, even if nobody knows how much. */
-static bool adds_at(const struct plan_item *item, size_t place)
-{
-	const enum ncm_step step = item_step(item, place);
-
-	return step != NCM_STEP_KEEP && step != NCM_STEP_ADOPT && step != NCM_STEP_LINK;
-}
-
-/* What one content adds at one of its places. */
-static uint64_t need_of(const struct plan_item *item, size_t place)
+/* What one content adds at a place where this step is to be taken. */
+static uint64_t need_of(const struct plan_item *item, enum ncm_step step)
 {
 	const struct content *content = item->content;
-	uint64_t need = 0;
+	const bool is_whole = content->kind == CONTENT_MANIFEST || step == NCM_STEP_COPY;
+	uint64_t need = is_whole ? content->size : item_to_get(item);
 
-	if (!adds_at(item, place))
-		return 0;
-	if (content->kind == CONTENT_MANIFEST || item_step(item, place) == NCM_STEP_COPY)
-		need = content->size;
-	else
-		need = item_to_get(item);
 	if (content->kind == CONTENT_ARCHIVE && need > 0)
 		need =
 		    add(need, content->size > UINT64_MAX / UNPACK_FACTOR ? UINT64_MAX : content->size * UNPACK_FACTOR);
@@ -106,13 +93,17 @@ static uint64_t need_of(const struct plan_item *item, size_t place)
 
 static void add_place(struct ncm_plan_disk *disk, const struct plan_item *item, size_t place)
 {
-	const uint64_t need = need_of(item, place);
+	const enum ncm_step step = item_step(item, place);
 	struct ncm_doubt doubt = item_doubt(item);
+	uint64_t need;
 
+	if (step == NCM_STEP_KEEP || step == NCM_STEP_ADOPT || step == NCM_STEP_LINK)
+		return;
+	need = need_of(item, step);
 	disk->needed = add(disk->needed, need);
+	/* Even where nobody knows how much it adds. */
 	doubt.expected = doubt.expected > 0 ? need : 0;
-	if (adds_at(item, place))
-		ncm_doubt_add(&disk->doubt, &doubt);
+	ncm_doubt_add(&disk->doubt, &doubt);
 }
 
 /* Adds what a content needs to its file systems. */
