@@ -138,8 +138,8 @@ static void look_at_pulled(const struct carry *carry)
 	}
 	if (models > 0)
 		ncm_emit_text(&run->sink, NCM_EVENT_NOTE,
-			      "checked %zu files of %zu models: there, with the size and digest they were fetched with",
-			      files, models);
+			      "checked %zu %s of %zu %s: there, with the size and digest they were fetched with", files,
+			      files == 1 ? "file" : "files", models, models == 1 ? "model" : "models");
 }
 
 static int work(struct carry *carry, struct ncm_error *err)

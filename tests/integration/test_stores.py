@@ -46,6 +46,18 @@ class StoresTest(Case):
                          ("../elsewhere", "environment", "OLLAMA_MODELS"))
         self.assertEqual(self.place("hf", env={"HF_HOME": elsewhere}), ("../elsewhere/hub", "environment", "HF_HOME"))
 
+    def test_who_named_a_store_that_is_not_there(self):
+        m = self.machine
+        config = os.path.join(m.home, "config.json")
+        with open(config, "w") as out:
+            json.dump({"stores": {"comfy": "/x"}}, out)
+        for arguments, env, said in ((["--config", config], {}, config + ": $.stores"), (["--store-path", "comfy=/x"], {}, "--store-path"),
+                                     ([], {"NCMODEL_STORE_COMFY": "/x"}, "NCMODEL_STORE_<STORE>")):
+            result = m.run("list", *arguments, env=env)
+            self.assertEqual(result.returncode, 2)
+            self.assertIn(f'ncmodel: {said}: the layout "default" has no store "comfy"', result.err)
+            self.assertIn("did you mean comfyui?", result.err)
+
     def layout(self, user, path):
         with open(os.path.join(SOURCE, "manifests/layouts/default.json")) as file:
             layout = json.load(file)
