@@ -171,9 +171,17 @@ class UnwritableTest(Case):
         pulled = self.run_as_user("pull", "-y", "--store-path", elsewhere)
         self.assertEqual(pulled.returncode, 0, pulled.stderr)
         self.assertEqual(sorted(self.entries()), ["bad", "good"])
-        # What is in place is written nowhere.
+        # What is in place is written nowhere, and does not fail with what is not.
+        late = m.simple("late.gguf", gguf("late", 50_000))
+        late["files"][0]["to"] = [{"store": "training", "name": "late.gguf"}]
+        m.manifest([late], phase=2)
+        os.chmod(os.path.join(m.home, "other/.ncmodel/staging"), 0)
+        pulled = self.run_as_user("pull", "-y", "--json", "--store-path", elsewhere)
+        self.assertEqual({x["id"]: x["outcome"] for x in json.loads(pulled.stdout)["data"]["result"]["models"]},
+                         {"good": "present", "bad": "present", "late": "failed"}, pulled.stderr)
+        os.chmod(os.path.join(m.home, "other/.ncmodel/staging"), 0o755)
         os.chmod(os.path.join(m.home, "other"), 0o555)
-        planned = self.run_as_user("plan", "--exit-code", "--store-path", elsewhere)
+        planned = self.run_as_user("plan", "--exit-code", "--phase", "1", "--store-path", elsewhere)
         self.assertEqual(planned.returncode, 0, planned.stdout + planned.stderr)
         os.chmod(os.path.join(m.home, "other"), 0o755)
 
