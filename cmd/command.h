@@ -53,6 +53,7 @@ struct help_page {
 	const char *name, *title;
 	const struct topic *topics;
 	size_t indent;
+	const char *before; /* said first, as one paragraph; or NULL */
 };
 
 extern const struct help_page help_pages[];

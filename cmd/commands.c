@@ -118,8 +118,9 @@ const struct topic topics_environment[] = {
 };
 
 const struct topic topics_files[] = {
-    {"$XDG_CONFIG_HOME/ncmodel/config.json", "The configuration; `ncmodel help configuration` lists its keys."},
-    {"$XDG_CONFIG_HOME/ncmodel/manifests/PROFILE/phase-N-PRIORITY.json", "Manifests of your own."},
+    {"$XDG_CONFIG_HOME/ncmodel/config.json",
+     "The configuration, by default below ~/.config; `ncmodel help configuration` lists its keys."},
+    {"$XDG_CONFIG_HOME/ncmodel/manifests/PROFILE/phase-N-PRIORITY.json", "Manifests of your own, there too."},
     {"models.json", "What is installed; in the folder of the llama.cpp store unless the layout says otherwise."},
     {"ncmodel.lock", "Revisions, sizes and digests that were looked up; beside models.json."},
     {"$XDG_STATE_HOME/ncmodel/log.jsonl",

@@ -77,14 +77,17 @@ static void add_size(struct table *table, uint64_t bytes, bool unread)
 
 static void print_table(const struct ncm_usage_table *usage, const char *title, bool with_path)
 {
-	struct table *table = table_new(0);
+	struct table *table;
 
+	if (usage->count == 0)
+		return;
+	table = table_new(0);
 	table_column(table, title, COLUMN_WHOLE);
 	table_column(table, "MODELS", COLUMN_RIGHT);
 	table_column(table, "SIZE", COLUMN_RIGHT);
 	table_column(table, "ON DISK", COLUMN_RIGHT);
 	if (with_path)
-		table_column(table, "FOLDER", COLUMN_DROP);
+		table_column(table, "FOLDER", COLUMN_BELOW);
 	for (size_t i = 0; i < usage->count; i++) {
 		table_foreign(table, usage->lines[i].name);
 		table_cell(table, text_format("%zu", usage->lines[i].models));

@@ -284,7 +284,7 @@ static size_t group_size(const struct members *members, size_t first)
 }
 
 static void print_group(const struct entries *entries, const struct member *members, size_t count, bool with_state,
-			struct ncm_strings *left_out, FILE *out)
+			const struct table *whole, FILE *out)
 {
 	struct table *table = new_table(2, with_state, entries->of_several_profiles);
 	AUTO_FREE char *title = text_safe(members[0].key);
@@ -306,8 +306,8 @@ static void print_group(const struct entries *entries, const struct member *memb
 	size = size_text(bytes, &doubt);
 	fprintf(out, "%s%s%s%*s%4zu   %s\n", style_begin(out, STYLE_BOLD), title, style_end(out, STYLE_BOLD),
 		text_width(title) < 18 ? (int)(18 - text_width(title)) : 1, "", models, size);
+	table_leave_out_as(table, whole);
 	table_print(table, out);
-	table_left_out(table, left_out);
 	fputc('\n', out);
 	table_free(table);
 }
@@ -321,7 +321,7 @@ static bool is_usual(const char *key, const char *const *usual)
 
 /* Use cases in their usual order first, the others by name. */
 static void print_groups(const struct entries *entries, const struct members *members, enum grouping grouping,
-			 bool with_state, struct ncm_strings *left_out, FILE *out)
+			 bool with_state, const struct table *whole, FILE *out)
 {
 	static const char *const usual[] = {"CodeGeneration",  "CodeAnalysis", "Reasoning",     "QuestionAnswering",
 					    "Documentation",   "Translation",  "Summarization", "AgentTask",
@@ -333,13 +333,13 @@ static void print_groups(const struct entries *entries, const struct members *me
 		for (size_t at = 0, size; at < members->count; at += size) {
 			size = group_size(members, at);
 			if (strcmp(members->items[at].key, *word) == 0)
-				print_group(entries, &members->items[at], size, with_state, left_out, out);
+				print_group(entries, &members->items[at], size, with_state, whole, out);
 		}
 	}
 	for (size_t at = 0, size; at < members->count; at += size) {
 		size = group_size(members, at);
 		if (!is_usual(members->items[at].key, first))
-			print_group(entries, &members->items[at], size, with_state, left_out, out);
+			print_group(entries, &members->items[at], size, with_state, whole, out);
 	}
 }
 
@@ -383,18 +383,19 @@ void entries_print(const struct entries *entries, enum grouping grouping, const 
 	struct table *table;
 
 	sort_into_groups(entries, grouping, chosen, &members);
-	print_groups(entries, &members, grouping, with_state, &left_out, out);
+	table = new_table(grouping == GROUP_NONE ? 0 : 2, with_state, entries->of_several_profiles);
+	for (size_t i = 0; i < entries->count; i++)
+		add_row(table, &entries->items[i], with_state, entries->of_several_profiles);
+	if (grouping == GROUP_NONE)
+		table_print(table, out);
+	else
+		table_fit(table, out);
+	print_groups(entries, &members, grouping, with_state, table, out);
+	table_left_out(table, &left_out);
+	table_free(table);
 	for (size_t i = 0; i < members.count; i++)
 		free(members.items[i].key);
 	free(members.items);
-	if (grouping == GROUP_NONE) {
-		table = new_table(0, with_state, entries->of_several_profiles);
-		for (size_t i = 0; i < entries->count; i++)
-			add_row(table, &entries->items[i], with_state, entries->of_several_profiles);
-		table_print(table, out);
-		table_left_out(table, &left_out);
-		table_free(table);
-	}
 	print_total(entries, grouping == GROUP_USE_CASE || members.count > entries->count, out);
 	print_left_out(&left_out, out);
 	ncm_strings_free(&left_out);

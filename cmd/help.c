@@ -16,7 +16,7 @@ static size_t help_columns(FILE *out)
 {
 	const size_t columns = style_columns(out);
 
-	return columns > 40 && columns < HELP_COLUMNS ? columns : HELP_COLUMNS;
+	return columns >= 20 && columns < HELP_COLUMNS ? columns : HELP_COLUMNS;
 }
 
 static void heading(const char *title, FILE *out)
@@ -50,9 +50,17 @@ static void print_wrapped(const char *text, size_t indent, size_t at, FILE *out)
 	fputc('\n', out);
 }
 
-static void print_term(const char *term, const char *text, size_t indent, FILE *out)
+/* Beside a column of terms a narrow terminal has no room for what they mean. */
+static size_t help_indent(size_t indent, FILE *out)
 {
-	const size_t width = 2 + text_width(term);
+	enum { NARROW = 60, LEAST_INDENT = 10 };
+
+	return help_columns(out) < NARROW && indent > LEAST_INDENT ? LEAST_INDENT : indent;
+}
+
+static void print_term(const char *term, const char *text, size_t wanted_indent, FILE *out)
+{
+	const size_t width = 2 + text_width(term), indent = help_indent(wanted_indent, out);
 
 	fprintf(out, "  %s", term);
 	if (width + 2 > indent)
@@ -91,8 +99,10 @@ static void print_examples(const struct command *command, FILE *out)
 	if (!command->examples)
 		return;
 	heading("Examples", out);
-	for (const char *const *example = command->examples; *example; example += 2)
-		fprintf(out, "  %s\n      %s\n", example[0], example[1]);
+	for (const char *const *example = command->examples; *example; example += 2) {
+		fprintf(out, "  %s\n      ", example[0]);
+		print_wrapped(example[1], 6, 6, out);
+	}
 }
 
 void help_command(const struct command *command, FILE *out)
@@ -134,11 +144,13 @@ void help_overview(FILE *out)
 }
 
 const struct help_page help_pages[] = {
-    {"exit-codes", "What each exit code means", topics_exit, 18},
-    {"configuration", "The keys of the configuration file", topics_configuration, 18},
-    {"environment", "The variables that are read", topics_environment, 6},
-    {"files", "The files that are read and written", topics_files, 6},
-    {NULL, NULL, NULL, 0},
+    {"exit-codes", "What each exit code means", topics_exit, 18, NULL},
+    {"configuration", "The keys of the configuration file", topics_configuration, 18,
+     "Keys of the JSON object in $XDG_CONFIG_HOME/ncmodel/config.json, by default ~/.config/ncmodel/config.json. The "
+     "environment and options replace what they say."},
+    {"environment", "The variables that are read", topics_environment, 6, NULL},
+    {"files", "The files that are read and written", topics_files, 6, NULL},
+    {NULL, NULL, NULL, 0, NULL},
 };
 
 /* As command_find, with the nearest of what help explains. */
@@ -161,6 +173,15 @@ static const struct command *find_command(const char *name, struct ncm_error *er
 	return NULL;
 }
 
+static void print_topic_page(const struct help_page *page, FILE *out)
+{
+	if (page->before) {
+		print_wrapped(page->before, 0, 0, out);
+		fputc('\n', out);
+	}
+	print_topics(page->topics, page->indent, out);
+}
+
 static int print_page(const struct session *session, const char *name, FILE *out, struct ncm_error *err)
 {
 	const struct help_page *page = help_pages;
@@ -169,7 +190,7 @@ static int print_page(const struct session *session, const char *name, FILE *out
 	while (page->name && strcmp(page->name, name) != 0)
 		page++;
 	if (page->name && !session->settings.man)
-		return print_topics(page->topics, page->indent, out), 0;
+		return print_topic_page(page, out), 0;
 	command = find_command(name, err);
 	if (!command)
 		return -1;

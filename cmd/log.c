@@ -38,6 +38,18 @@ static bool is_chosen(const struct session *session, const struct ncm_log_entry 
 	return names->count == 0;
 }
 
+/* Whether the model is one of those that were asked for; without names all are. */
+static bool is_named(const struct session *session, const char *model)
+{
+	const struct ncm_strings *names = &session->settings.operands;
+
+	for (size_t i = 0; model && i < names->count; i++) {
+		if (strcasecmp(model, names->items[i]) == 0)
+			return true;
+	}
+	return names->count == 0;
+}
+
 /* Also of models that are gone: only the log knows them. */
 static int check_name(const struct ncm_log_entries *entries, const char *name, struct ncm_error *err)
 {
@@ -122,7 +134,7 @@ static json_t *log_json(const struct session *session, const struct ncm_log_entr
 	return object;
 }
 
-/* "3 files, 4.1 GB from ollama:llama3.2:3b", or why it failed. The caller frees it. */
+/* "3 files, 4.1 GB from ollama:llama3.2:3b". The caller frees it. */
 static char *describe(const struct ncm_log_entry *entry)
 {
 	const size_t files = entry->file_count + entry->left_out;
@@ -131,8 +143,6 @@ static char *describe(const struct ncm_log_entry *entry)
 	uint64_t bytes = 0;
 	char size[32];
 
-	if (entry->failure_count > 0)
-		return text_safe_long(entry->failures[0].message, LONGEST_PATH);
 	if (files == 0)
 		return entry->exit_code ? text_format("exit code %d", entry->exit_code)
 					: text_safe_long(source, LONGEST_PATH);
@@ -140,9 +150,16 @@ static char *describe(const struct ncm_log_entry *entry)
 		bytes += entry->files[i].size;
 		source = source ? source : entry->files[i].source;
 	}
+	/* What no model is named of is told by its first file. */
+	if (!entry->model)
+		source = entry->file_count > 0 ? entry->files[0].path : NULL;
 	safe = text_safe_long(source, LONGEST_PATH);
 	return text_format("%zu %s, %s%s%s%s", files, text_plural(files, "file", "files"), entry->left_out ? "> " : "",
-			   ncm_format_size(bytes, size, sizeof size), *safe ? " from " : "", safe);
+			   ncm_format_size(bytes, size, sizeof size),
+			   !*safe         ? ""
+			   : entry->model ? " from "
+					  : ": ",
+			   safe);
 }
 
 static void add_file(const struct ncm_deed_file *file, struct table *table)
@@ -158,36 +175,50 @@ static void add_file(const struct ncm_deed_file *file, struct table *table)
 		   STYLE_DIM);
 }
 
-static void add_failure(const struct ncm_log_failure *failure, struct table *table)
-{
-	AUTO_FREE char *message = text_safe_long(failure->message, LONGEST_PATH);
-
-	table_line(table, text_format("    %s", message), STYLE_DIM);
-}
-
-/* What no model is named of is told by its first file. */
-static const char *subject(const struct ncm_log_entry *entry)
-{
-	if (entry->model)
-		return entry->model;
-	if (entry->failure_count > 0)
-		return entry->failures[0].model ? entry->failures[0].model : "";
-	return entry->file_count > 0 ? entry->files[0].path : "";
-}
-
-static void add_entry(const struct ncm_log_entry *entry, bool verbose, struct table *table)
+static void begin_row(const struct ncm_log_entry *entry, const char *about, struct table *table)
 {
 	const bool failed = strcmp(entry->action, "failed") == 0;
 
 	table_cell(table, clock_local(entry->time));
 	table_foreign(table, entry->command);
 	table_styled(table, text_safe(entry->action), failed ? STYLE_BAD : STYLE_NONE);
-	table_foreign(table, subject(entry));
+	table_foreign(table, about);
+}
+
+/* The model, which the row names, is not told twice. The caller frees it. */
+static char *reason(const struct ncm_log_failure *failure)
+{
+	const char *message = failure->message ? failure->message : "";
+	const size_t length = failure->model ? strlen(failure->model) : 0;
+
+	if (length > 0 && strncmp(message, failure->model, length) == 0 && strncmp(message + length, ": ", 2) == 0)
+		message += length + 2;
+	return text_safe_long(message, LONGEST_PATH);
+}
+
+/* One command may have failed on several models: each has a row. */
+static void add_failures(const struct session *session, const struct ncm_log_entry *entry, struct table *table)
+{
+	for (size_t i = 0; i < entry->failure_count; i++) {
+		const struct ncm_log_failure *failure = &entry->failures[i];
+
+		if (!is_named(session, failure->model) && !is_named(session, entry->model))
+			continue;
+		begin_row(entry, failure->model ? failure->model : "-", table);
+		table_cell(table, reason(failure));
+	}
+}
+
+static void add_entry(const struct session *session, const struct ncm_log_entry *entry, struct table *table)
+{
+	if (entry->failure_count > 0) {
+		add_failures(session, entry, table);
+		return;
+	}
+	begin_row(entry, entry->model ? entry->model : "-", table);
 	table_cell(table, describe(entry));
-	for (size_t i = 0; verbose && i < entry->file_count; i++)
+	for (size_t i = 0; session->settings.verbose && i < entry->file_count; i++)
 		add_file(&entry->files[i], table);
-	for (size_t i = 1; i < entry->failure_count; i++)
-		add_failure(&entry->failures[i], table);
 }
 
 static void print(const struct session *session, const struct ncm_log_entries *entries)
@@ -201,7 +232,7 @@ static void print(const struct session *session, const struct ncm_log_entries *e
 	table_column(table, "DETAIL", COLUMN_BELOW);
 	for (size_t i = 0; i < entries->count; i++) {
 		if (is_chosen(session, &entries->items[i]))
-			add_entry(&entries->items[i], session->settings.verbose > 0, table);
+			add_entry(session, &entries->items[i], table);
 	}
 	if (entries->count > 0)
 		table_print(table, stdout);

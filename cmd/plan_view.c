@@ -158,12 +158,28 @@ static void add_from(const struct ncm_plan_model *planned, struct ncm_strings *n
 	}
 }
 
+/* Of small layers that are here already, as a licence that others have too, nothing is said. */
+static bool is_fetched_in_part(const struct ncm_plan_model *planned)
+{
+	return planned->to_get > 0 && planned->to_get < planned->size - planned->size / 100;
+}
+
+static void add_spared(const struct ncm_plan_model *planned, unsigned steps, bool in_part, struct ncm_strings *notes)
+{
+	if (steps & 1u << NCM_STEP_ADOPT)
+		words_add(notes, in_part ? "a part is there already, will be registered"
+					 : "there already, will be registered");
+	add_from(planned, notes);
+}
+
 /* The caller frees it. */
 static char *notes_of(const struct ncm_plan *plan, const struct ncm_plan_model *planned)
 {
 	const struct ncm_model *model = planned->model;
 	const unsigned steps = steps_of(planned);
+	const bool in_part = is_fetched_in_part(planned);
 	struct ncm_strings notes = {0};
+	char left[32];
 	char *joined;
 
 	if (planned->error.code != NCM_OK) {
@@ -183,18 +199,15 @@ static char *notes_of(const struct ncm_plan *plan, const struct ncm_plan_model *
 
 		words_add(&notes, note);
 	}
-	if (planned->to_get > 0 && planned->to_get < planned->size) {
-		char left[32], size[32];
+	if (in_part) {
 		AUTO_FREE char *note = text_format("%s to fetch", ncm_format_size(planned->to_get, left, sizeof left));
 
-		if (strcmp(left, ncm_format_size(planned->size, size, sizeof size)) != 0)
-			words_add(&notes, note);
+		words_add(&notes, note);
 	}
 	if (steps & 1u << NCM_STEP_REPLACE)
 		words_add(&notes, "replaces what is damaged or outdated");
-	if (steps & 1u << NCM_STEP_ADOPT)
-		words_add(&notes, "there already, will be registered");
-	add_from(planned, &notes);
+	if (in_part || planned->to_get == 0)
+		add_spared(planned, steps, in_part, &notes);
 	if (sets_aside(planned))
 		words_add(&notes, "keeps aside what is there now");
 	if (is_unconfirmed(planned))
@@ -375,7 +388,7 @@ static int report_space(struct session *session, const struct ncm_plan *plan)
 	if (err.code == NCM_OK)
 		ncm_error_set(&err, NCM_E_NO_SPACE, "not enough disk space");
 	ncm_error_hint(&err, "%s%sfree some space, choose fewer models, or lower --reserve",
-		       plan->fits ? plan->fits : "", plan->fits ? "; else " : "");
+		       plan->fits ? plan->fits : "", plan->fits ? "; " : "");
 	return session_fail(session, &err);
 }
 

@@ -152,7 +152,8 @@ static void add_file(const struct ncm_removal_file *file, struct table *table)
 						: STYLE_WARN);
 }
 
-/* The row of the file at `first` and of all that share it. What is kept is told, and what goes and cannot be had again;
+/* The row of the file at `first` and of all that share it; the checkpoints that go with a model are none of its files,
+ * as list and verify count them. What is kept is told, and what goes and cannot be had again;
  * the rest with -v. */
 static void add_row(const struct session *session, const struct ncm_removal *removal, size_t first, struct table *table)
 {
@@ -164,7 +165,7 @@ static void add_row(const struct session *session, const struct ncm_removal *rem
 	for (size_t i = first; i < removal->count; i++) {
 		if (share_row(file, &removal->files[i]) && goes(&removal->files[i])) {
 			freed += removal->files[i].freed;
-			count++;
+			count += !file->model || removal->files[i].kind != NCM_REMOVAL_CHECKPOINTS;
 		}
 	}
 	if (count > 0 || file->model) {

@@ -3,6 +3,7 @@
 
 #include "model_json.h"
 #include "show_choice.h"
+#include "ui/clock.h"
 #include "ui/style.h"
 #include "ui/text.h"
 
@@ -106,7 +107,7 @@ static void print_registered_files(const struct ncm_reg_model *model)
 
 static void print_registered(const struct ncm_reg_model *model)
 {
-	AUTO_FREE char *verified = text_safe(model->verified_at);
+	AUTO_FREE char *verified = clock_local(model->verified_at ? model->verified_at : "");
 	AUTO_FREE char *verdict = text_safe(model->verify_result);
 	struct ncm_strings stores = {0};
 

@@ -15,7 +15,7 @@ struct column {
 	unsigned flags;
 	size_t width;
 	bool below;    /* its cells stand below their rows */
-	bool left_out; /* for want of room */
+	bool left_out; /* for want of room, here or in the tables that are to look like this one */
 };
 
 struct cell {
@@ -196,6 +196,14 @@ static void drop(struct table *table, size_t limit)
 	}
 }
 
+static void leave_out(struct table *table)
+{
+	for (size_t i = 0; i < table->column_count; i++) {
+		if (table->columns[i].left_out)
+			table->columns[i].width = 0;
+	}
+}
+
 static void fit(struct table *table, size_t limit)
 {
 	put_below(table, limit);
@@ -328,14 +336,22 @@ static void print_heading(const struct table *table, struct row *row, FILE *out)
 	row_end(row, out);
 }
 
+void table_fit(struct table *table, FILE *out)
+{
+	const size_t limit = style_columns(out);
+
+	measure(table);
+	leave_out(table);
+	if (limit > 0)
+		fit(table, limit);
+}
+
 void table_print(struct table *table, FILE *out)
 {
 	struct row row = {.limit = style_columns(out)};
 	size_t column = 0;
 
-	measure(table);
-	if (row.limit > 0)
-		fit(table, row.limit);
+	table_fit(table, out);
 	print_heading(table, &row, out);
 	for (size_t i = 0; i < table->cell_count; i++) {
 		const struct cell *cell = &table->cells[i];
@@ -356,6 +372,12 @@ void table_print(struct table *table, FILE *out)
 			row_end(&row, out);
 	}
 	free(row.text);
+}
+
+void table_leave_out_as(struct table *table, const struct table *whole)
+{
+	for (size_t i = 0; i < table->column_count; i++)
+		table->columns[i].left_out = whole->columns[i].left_out;
 }
 
 void table_left_out(const struct table *table, struct ncm_strings *titles)

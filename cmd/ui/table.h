@@ -32,6 +32,10 @@ void table_foreign(struct table *table, const char *text);
 /* A line of its own between the rows. Takes the text, which must be safe. */
 void table_line(struct table *table, char *text, enum style style);
 void table_print(struct table *table, FILE *out);
+/* Decides which columns have room there, as table_print does. */
+void table_fit(struct table *table, FILE *out);
+/* Leaves out the columns that `whole`, which has the same and was made to fit, has no room for. */
+void table_leave_out_as(struct table *table, const struct table *whole);
 /* The titles of the columns that table_print had no room for, added to *titles. */
 void table_left_out(const struct table *table, struct ncm_strings *titles);
 void table_free(struct table *table);

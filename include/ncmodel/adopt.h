@@ -22,7 +22,7 @@ const char *ncm_adopt_verdict_name(enum ncm_adopt_verdict verdict);
 struct ncm_adoption_model {
 	struct ncm_reg_model entry; /* as models.json will have it */
 	enum ncm_adopt_verdict verdict;
-	const char *known_by; /* "manifest", "lock", "ollama", "hf", "civitai", "header", "name". Static */
+	const char *known_by; /* "manifest", "lock", "ollama", "hf", "civitai", "header", "name", "place". Static */
 	char *detail;         /* or NULL */
 };
 

@@ -70,7 +70,7 @@ static int start(struct adopt *adopt, const struct ncm_catalog *catalog, struct 
 	return 0;
 }
 
-static bool is_among(const struct adopt *adopt, const struct ncm_store *store)
+bool adopt_looks_at(const struct adopt *adopt, const struct ncm_store *store)
 {
 	const struct ncm_adopt_options *options = adopt->options;
 
@@ -98,7 +98,7 @@ static struct ncm_store **stores_to_lock(const struct adopt *adopt, size_t *coun
 		struct ncm_store *store = &adopt->layout->stores[i];
 		struct stat status;
 
-		if (is_among(adopt, store) && stat(store->path, &status) == 0)
+		if (adopt_looks_at(adopt, store) && stat(store->path, &status) == 0)
 			*NCM_PUSH(stores, *count) = store;
 	}
 	ncm_stores_order(stores, count);
@@ -156,6 +156,7 @@ static int look_and_record(struct adopt *adopt, struct ncm_error *err)
 	adopt_match_manifests(adopt);
 	adopt_match_lock(adopt);
 	adopt_rest(adopt);
+	adopt_follow(adopt);
 	if (adoption->count > 1)
 		qsort(adoption->models, adoption->count, sizeof *adoption->models, by_verdict_and_id);
 	/* What was read before an interruption need not be read again. */

@@ -91,6 +91,12 @@ bool adopt_is_gone(const struct ncm_reg_file *file);
  */
 void adopt_find_moved(struct adopt *adopt);
 
+/* follow.c: what no survey finds, but lies in the new folder of a store as it lay in the old one. */
+void adopt_follow(struct adopt *adopt);
+
+/* Whether the stores and paths that were asked for have something to do with the store. */
+bool adopt_looks_at(const struct adopt *adopt, const struct ncm_store *store);
+
 /* Whether the names and listings of its own application tell what model it is. */
 bool found_is_told(const struct found *found);
 /* Whether this file says what model it is. Tags share blobs, and commits share files beside the weights. */

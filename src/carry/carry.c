@@ -30,6 +30,7 @@ static struct ncm_store **stores_used(const struct planned *planned, size_t *cou
 	return stores;
 }
 
+/* What is in place needs nothing of its store. */
 static void fail_users_of(const struct planned *planned, const struct ncm_store *store, const struct ncm_error *why)
 {
 	for (size_t i = 0; i < planned->contents.count; i++) {
@@ -38,7 +39,8 @@ static void fail_users_of(const struct planned *planned, const struct ncm_store 
 		for (size_t k = 0; k < content->place_count; k++) {
 			struct chosen_model *model = model_of(planned->run, content->places[k].wanted);
 
-			if (model->error.code != NCM_OK || strcmp(content->places[k].store->path, store->path) != 0)
+			if (model->error.code != NCM_OK || item_step(&planned->items[i], k) == NCM_STEP_KEEP ||
+			    strcmp(content->places[k].store->path, store->path) != 0)
 				continue;
 			ncm_error_set(&model->error, why->code, "%s: %s", model->model->id, why->message);
 			if (why->hint)
@@ -138,8 +140,8 @@ static void look_at_pulled(const struct carry *carry)
 	}
 	if (models > 0)
 		ncm_emit_text(&run->sink, NCM_EVENT_NOTE,
-			      "checked %zu files of %zu models: there, with the size and digest they were fetched with",
-			      files, models);
+			      "checked %zu %s of %zu %s: there, with the size and digest they were fetched with", files,
+			      files == 1 ? "file" : "files", models, models == 1 ? "model" : "models");
 }
 
 static int work(struct carry *carry, struct ncm_error *err)

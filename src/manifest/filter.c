@@ -38,10 +38,15 @@ static int hint_list(const char *which, struct ncm_error *err)
 					  : "`ncmodel list --available` shows what there is");
 }
 
-/* What is spelled like an address or "word:…" may have been meant as a source. */
+/* What is spelled like an address, "word:…" or "org/repo" may have been meant as a source. */
 static int hint_unlike_all(const char *word, const char *which, struct ncm_error *err)
 {
-	if (!*which && strchr(word, ':'))
+	if (!*which && strchr(word, ':') && !strchr(word, '/'))
+		return ncm_error_hint(err,
+				      "Ollama's model of that name is ollama:%s; other sources that are spelled out "
+				      "begin with hf:, civitai: or https://",
+				      word);
+	if (!*which && strpbrk(word, ":/"))
 		return ncm_error_hint(err,
 				      "a source that is spelled out begins with ollama:, hf:, civitai: or https://");
 	return hint_list(which, err);

@@ -293,11 +293,27 @@ int ncm_layout_lacks(const struct ncm_layout *layout, const char *store, struct 
 	return -1;
 }
 
+/* Who named a store that is not there: it need not be this command line. */
+static int tell_who_said(const struct ncm_config *config, const struct ncm_store_override *said, struct ncm_error *err)
+{
+	switch (said->by) {
+	case NCM_SAID_BY_FILE:
+		return ncm_error_wrap(err, "%s: $.stores", config->file);
+	case NCM_SAID_BY_ENVIRONMENT:
+		return ncm_error_wrap(err, "NCMODEL_STORE_<STORE>");
+	default:
+		return ncm_error_wrap(err, "--store-path");
+	}
+}
+
 static int check_overrides(const struct ncm_config *config, const struct ncm_layout *layout, struct ncm_error *err)
 {
 	for (size_t i = 0; i < config->store_count; i++) {
-		if (!ncm_layout_find(layout, config->stores[i].store))
-			return ncm_layout_lacks(layout, config->stores[i].store, err);
+		if (ncm_layout_find(layout, config->stores[i].store))
+			continue;
+		ncm_layout_lacks(layout, config->stores[i].store, err);
+		tell_who_said(config, &config->stores[i], err);
+		return -1;
 	}
 	return 0;
 }

@@ -184,7 +184,7 @@ static int no_such_folder(const struct ncm_store *store, const char *folder, str
 	if (names.data)
 		ncm_error_hint(err, "its folders are: %s", names.data);
 	else
-		ncm_error_hint(err, "it has no named folders; leave \"folder\" out, as in --to %s//NAME", store->id);
+		ncm_error_hint(err, "it has no named folders; leave \"folder\" out, as in --to %s", store->id);
 	ncm_buffer_free(&names);
 	return -1;
 }

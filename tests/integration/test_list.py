@@ -52,6 +52,9 @@ class ListTest(Case):
         shown = self.machine.run("show", name)
         self.assertEqual(shown.returncode, 0, shown.err)
         self.assertIn(self.machine.registry()["models"][0]["files"][0]["sha256"], shown.out)
+        # Times are local, both of them.
+        self.assertRegex(shown.out, r"(?m)^  installed +[-\d]{10} [:\d]{8}$")
+        self.assertRegex(shown.out, r"(?m)^  verified +[-\d]{10} [:\d]{8} ok$")
 
     def test_a_name_of_two_models_removes_neither(self):
         m = self.machine

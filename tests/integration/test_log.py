@@ -163,6 +163,26 @@ class LogTest(Case):
         self.assertEqual([(e["code"], e["model"]) for e in failed["errors"]], [("not_found", "a")])
         self.assertEqual(self.added("pull", "-y", "nosuch", code=2), [], "nothing was begun")
 
+    def test_each_model_that_failed_has_a_row_of_its_own(self):
+        self.two()
+        for name in "ab":
+            self.hub.fault(f"/files/{name}.gguf", "status", times=99, status=404)
+        self.pull("--retries", "1", code=5)
+        rows = self.machine.run("log").out.splitlines()[1:]
+        self.assertEqual([row.split()[2:5] for row in rows], [["pull", "failed", "a"], ["pull", "failed", "b"]])
+        for name, row in zip("ab", rows):
+            self.assertNotIn(f" {name}: ", row, "the model is told once")
+            self.assertEqual(self.machine.run("log", name.upper()).out.splitlines()[1:], [row])
+
+    def test_what_is_nobodys_is_told_by_its_file(self):
+        self.two()
+        self.pull("a")
+        self.machine.run("mv", "llama-cpp", os.path.join(self.machine.home, "other"), "-y")
+        rows = [row for row in self.machine.run("log").out.splitlines() if " deleted " in row]
+        self.assertEqual([row.split()[4] for row in rows], ["-"] * len(rows))
+        for row in rows:
+            self.assertIn("a.gguf", row)
+
     def test_nothing_secret_is_in_it(self):
         data = gguf("a", 3000)
         canary = "CANARYcanaryCANARY"

@@ -1,13 +1,25 @@
 """Roots and stores that somebody moved by hand: what verify, plan and repair say then, and adopt, which mends it."""
+import io
 import json
 import os
+import tarfile
 import unittest
 
-from harness import gguf, sha256
+from harness import gguf, safetensors, sha256
 from test_adopt import AdoptTest as Adopting
 from test_adopt import chat
 
 STORES = {"OLLAMA": ".ollama/models", "HF": ".cache/huggingface/hub", "TRAINING": "training/models"}
+
+
+def packed(files):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo("top/" + name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return out.getvalue()
 
 
 class MovedTest(Adopting):
@@ -102,6 +114,67 @@ class MovedTest(Adopting):
         os.rename(os.path.join(self.machine.root, "training"), os.path.join(self.machine.home, "away"))
         self.adopt()
         self.assertEqual(self.entries(), before)
+
+    def with_small_files(self):
+        """What no application takes for a model: an unpacked archive (with an empty file), a repository's small files."""
+        m = self.machine
+        node = packed({"node.py": b"pass\n", "lib/__init__.py": b"", "README.md": b"# Node\n"})
+        self.hub.hf("org/whole", {"model.safetensors": safetensors("w", 5000), "config.json": b"{}", "tokenizer.json": b"[]"})
+        m.manifest([
+            {"id": "node", "kind": "custom-node", "use_cases": [], "tags": ["CustomNode"], "files": [{
+                "from": [self.hub.url("/files/node.tar.gz", node)], "insecure_http": True, "role": "archive",
+                "sha256": sha256(node), "extract": {"strip": 1},
+                "to": [{"store": "comfyui", "folder": "custom_nodes", "name": "node"}]}]},
+            {"id": "whole", "kind": "training-base", "files": [{"from": ["hf:org/whole"],
+                                                                "to": [{"store": "training", "name": "whole"}]}]}])
+        self.pull()
+        before = self.entries()
+        self.assertEqual([len(before[name]["files"]) for name in ("node", "whole")], [3, 3])
+        return before
+
+    def move_store(self, store, folder):
+        m = self.machine
+        old = next(f["path"] for e in self.entries().values() for f in e["files"] if f["store"] == store)
+        old = m.registered_path(old).partition(folder)[0] + folder
+        new = os.path.join(m.home, "moved", store)
+        os.makedirs(os.path.dirname(new), exist_ok=True)
+        os.rename(old, new)
+        m.env["NCMODEL_STORE_" + store.upper()] = new
+        return new
+
+    def test_small_files_go_with_their_root(self):
+        before = self.with_small_files()
+        self.move_root()
+        self.check_mended(before)
+
+    def test_small_files_go_with_their_store(self):
+        before = self.with_small_files()
+        self.move_store("comfyui", "ComfyUI")
+        self.move_store("training", "training/models")
+        result = self.machine.run("adopt", "--dry-run", "--json")
+        self.assertEqual({x["id"]: x["verdict"] for x in json.loads(result.out)["data"]["models"]},
+                         {"node": "changed", "whole": "changed"})
+        self.assertEqual(self.entries(), before)
+        self.check_mended(before)
+
+    def test_small_files_that_are_not_all_there_are_not_followed(self):
+        before = self.with_small_files()
+        new = os.path.join(self.move_store("comfyui", "ComfyUI"), "custom_nodes/node")
+        self.write(os.path.join(new, "node.py"), b"fail\n")
+        self.adopt()
+        self.assertEqual(self.entries()["node"], before["node"], "other bytes")
+        self.write(os.path.join(self.machine.home, "outside", "node.py"), b"pass\n")
+        os.remove(os.path.join(new, "node.py"))
+        os.symlink(os.path.join(self.machine.home, "outside", "node.py"), os.path.join(new, "node.py"))
+        self.adopt()
+        self.assertEqual(self.entries()["node"], before["node"], "the store does not have them")
+        os.remove(os.path.join(new, "node.py"))
+        self.write(os.path.join(new, "node.py"), b"pass\n")
+        self.adopt("--store", "training")
+        self.assertEqual(self.entries()["node"], before["node"], "nobody asked for that store")
+        self.adopt("--store", "comfyui")
+        self.assertNotEqual(self.entries()["node"], before["node"])
+        self.assertEqual(self.machine.run("verify", "node").returncode, 0)
 
 
 for name in [n for n in dir(Adopting) if n.startswith("test_")]:

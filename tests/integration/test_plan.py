@@ -1,5 +1,6 @@
 """What is known before a pull: failed look-ups, sizes that nobody tells, and what pins alone are enough for."""
 import json
+import os
 import re
 import socket
 import unittest
@@ -139,6 +140,21 @@ class SizeTest(PlanCase):
             self.assertIn(reason, result.err)
         path = m.manifest([self.unpinned("m", "https://example.org/m.gguf", **self.EXPECTED)])
         self.assertEqual(m.run("manifest", "check", path).returncode, 0)
+
+
+class SparedTest(PlanCase):
+    def test_small_layers_that_are_here_do_not_make_it_look_so(self):
+        """Another model brought the licence: this one is not "there already"."""
+        licence = ("license", b"l" * 70)
+        self.hub.ollama("library/small", [("model", gguf("s", 300_000)), licence])
+        self.hub.ollama("library/other", [("model", gguf("o", 300_000)), licence])
+        self.machine.manifest([{"id": name, "files": [{"from": ["ollama:" + name]}]} for name in ("small", "other")])
+        self.pull("small")
+        out = self.machine.run("plan", "other").out
+        self.assertIn("1 to fetch (300 kB)", out)
+        self.assertNotIn("already, will be", out)
+        out = self.machine.run("plan", "other", "--store-path", "ollama=" + os.path.join(self.machine.home, "elsewhere")).out
+        self.assertNotIn("linked from", out)
 
 
 class SumsTest(PlanCase):

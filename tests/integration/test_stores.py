@@ -46,6 +46,18 @@ class StoresTest(Case):
                          ("../elsewhere", "environment", "OLLAMA_MODELS"))
         self.assertEqual(self.place("hf", env={"HF_HOME": elsewhere}), ("../elsewhere/hub", "environment", "HF_HOME"))
 
+    def test_who_named_a_store_that_is_not_there(self):
+        m = self.machine
+        config = os.path.join(m.home, "config.json")
+        with open(config, "w") as out:
+            json.dump({"stores": {"comfy": "/x"}}, out)
+        for arguments, env, said in ((["--config", config], {}, config + ": $.stores"), (["--store-path", "comfy=/x"], {}, "--store-path"),
+                                     ([], {"NCMODEL_STORE_COMFY": "/x"}, "NCMODEL_STORE_<STORE>")):
+            result = m.run("list", *arguments, env=env)
+            self.assertEqual(result.returncode, 2)
+            self.assertIn(f'ncmodel: {said}: the layout "default" has no store "comfy"', result.err)
+            self.assertIn("did you mean comfyui?", result.err)
+
     def layout(self, user, path):
         with open(os.path.join(SOURCE, "manifests/layouts/default.json")) as file:
             layout = json.load(file)
@@ -159,9 +171,17 @@ class UnwritableTest(Case):
         pulled = self.run_as_user("pull", "-y", "--store-path", elsewhere)
         self.assertEqual(pulled.returncode, 0, pulled.stderr)
         self.assertEqual(sorted(self.entries()), ["bad", "good"])
-        # What is in place is written nowhere.
+        # What is in place is written nowhere, and does not fail with what is not.
+        late = m.simple("late.gguf", gguf("late", 50_000))
+        late["files"][0]["to"] = [{"store": "training", "name": "late.gguf"}]
+        m.manifest([late], phase=2)
+        os.chmod(os.path.join(m.home, "other/.ncmodel/staging"), 0)
+        pulled = self.run_as_user("pull", "-y", "--json", "--store-path", elsewhere)
+        self.assertEqual({x["id"]: x["outcome"] for x in json.loads(pulled.stdout)["data"]["result"]["models"]},
+                         {"good": "present", "bad": "present", "late": "failed"}, pulled.stderr)
+        os.chmod(os.path.join(m.home, "other/.ncmodel/staging"), 0o755)
         os.chmod(os.path.join(m.home, "other"), 0o555)
-        planned = self.run_as_user("plan", "--exit-code", "--store-path", elsewhere)
+        planned = self.run_as_user("plan", "--exit-code", "--phase", "1", "--store-path", elsewhere)
         self.assertEqual(planned.returncode, 0, planned.stdout + planned.stderr)
         os.chmod(os.path.join(m.home, "other"), 0o755)
 

@@ -151,6 +151,31 @@ class Golden(Case):
                 self.assertNotEqual(title in heading, title in told, text)
             self.check(f"list-{columns}", text)
 
+    def test_groups_leave_out_the_same_columns(self):
+        """What is said to have no room is in no group: a table of short names could hold more than the next."""
+        models = [self.machine.simple(name + ".gguf", gguf(name, 3000)) for name in ("a", "a-name-of-a-model-that-is-longer")]
+        for model, use_case in zip(models, ("Reasoning", "General")):
+            model["use_cases"] = [use_case]
+        self.machine.manifest(models)
+        self.pull()
+        for columns in WIDTHS:
+            terminal = self.terminal(columns, "list", "--by-usecase")
+            self.assertEqual(terminal.code(), 0)
+            text = terminal.text()
+            headings = {tuple(line.split()) for line in text.splitlines() if line.startswith("  ") and " SIZE" in line}
+            self.assertEqual(len(headings), 1, text)
+            told = re.sub(r"\s+", " ", text.partition("for want of room: ")[2])
+            for title in ("NAME", "QUANT", "VRAM", "SCORE", "PHASE", "STORE"):
+                self.assertNotEqual(title in headings.copy().pop(), title in told, text)
+
+    def test_df_shows_the_folders_however_narrow(self):
+        self.machine.manifest([self.machine.simple("a.gguf", gguf("a", 3000))])
+        self.pull()
+        for columns in WIDTHS:
+            terminal = self.terminal(columns, "df")
+            self.assertEqual(terminal.code(), 0)
+            self.assertIn(self.machine.store().rstrip("/"), terminal.text().replace("\n", "").partition("Disk of")[0])
+
 
 if __name__ == "__main__":
     if not tmux.there():

@@ -83,6 +83,15 @@ class RemoveTest(UpkeepCase):
         self.assertEqual([file["state"] for file in plan["files"]], ["goes"])
         self.assertEqual(self.machine.snapshot(), before)
 
+    def test_files_are_counted_as_everywhere(self):
+        """Checkpoints go with their model, and are none of its files."""
+        model = self.machine.simple("large.gguf", gguf("large", 17 << 20))
+        self.machine.manifest([model])
+        self.pull("large")
+        result = self.run_ok("rm", "-n", "-v", "large").out
+        self.assertIn("/checkpoints/", result)
+        self.assertRegex(result, r"(?m)^large +1 file ")
+
     def test_every_name_is_checked_first(self):
         result = self.run_ok("rm", "-y", "one", "tow", code=2)
         self.assertIn("two", result.err)
