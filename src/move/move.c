@@ -320,7 +320,6 @@ static int lock_and_make(struct mover *mover, const struct ncm_sink *sink, json_
 /* What earlier moves left; the new files of each are registered. */
 static int finish_pending(struct mover *mover, const struct ncm_sink *sink, struct ncm_error *err)
 {
-	const struct authority self = {.users = {geteuid()}, .count = 1};
 	const size_t unfinished = mover->move->unfinished;
 	const char *name;
 	json_t *note;
@@ -330,7 +329,7 @@ static int finish_pending(struct mover *mover, const struct ncm_sink *sink, stru
 	mover->move->unfinished = unfinished;
 	json_object_foreach(mover->pending, name, note)
 	{
-		if (mover_finish(mover, note, name, &self, sink, err) < 0)
+		if (mover_finish(mover, note, name, &mover->noted, sink, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -133,6 +133,7 @@ static void consider_note(struct mover *mover, int notes, const char *name)
 	    !json_is_array(json_object_get(note, "files")))
 		return;
 	if (was_switched(mover, note)) {
+		mover->noted = by;
 		mover->move->unfinished += json_array_size(json_object_get(note, "files"));
 		json_object_set(mover->pending, name, note);
 	}

@@ -55,6 +55,7 @@ struct mover {
 	struct switching *switches;
 	size_t switch_count;
 	json_t *pending; /* notes of moves that were cut short after models.json was switched: see note.c */
+	struct authority noted; /* who may have written these notes: the same of each: they lie in one folder */
 	bool is_there;   /* the store lies there already */
 };
 
