@@ -119,10 +119,10 @@ static bool may_be_same(const struct item *item, const char *path, const struct 
 static bool is_same_name(const struct item *item, const char *path)
 {
 	NCM_AUTO_FREE char *from = ncm_path_folder(item->from), *to = ncm_path_folder(path);
-	struct stat old, new;
+	struct stat old, other;
 
 	return strcmp(ncm_path_base(item->from), ncm_path_base(path)) == 0 && stat(from, &old) == 0 &&
-	       stat(to, &new) == 0 && old.st_dev == new.st_dev && old.st_ino == new.st_ino;
+	       stat(to, &other) == 0 && old.st_dev == other.st_dev && old.st_ino == other.st_ino;
 }
 
 static int look_at_target(const struct mover *mover, struct item *item, struct ncm_error *err)

@@ -10,9 +10,10 @@
  * What anybody may write has no author: neither it nor what lies in a folder that anybody may write is believed of any
  * file. models.json is rewritten by everybody who pulls, and keeps what others put there; so the owner of its folder,
  * who could have put it there, counts as one of its authors, and so does each member of a group that may write the file
- * or the folder: such a group is believed where all of it may remove files. A note is written by one run alone, if nobody
- * else may write it and it has no other name; but who owns the folder of notes, or the one that holds that, could have
- * given that name to any other file of its owner's (what root fetched for him, say), and is one of its authors, too.
+ * or the folder: such a group is believed where all of it may remove files. A note is written by one run alone, if
+ * nobody else may write it and it has no other name; but who owns the folder of notes, or the one that holds that,
+ * could have given that name to any other file of its owner's (what root fetched for him, say), and is one of its
+ * authors, too.
  */
 #include "registry/authority.h"
 

@@ -7,8 +7,8 @@
 #include "registry/lookup.h"
 #include "source/source.h"
 
-#include <pthread.h>
 #include <ncmodel/text.h>
+#include <pthread.h>
 #include <string.h>
 
 struct registry_names {

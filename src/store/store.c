@@ -99,9 +99,8 @@ bool ncm_stores_share(const struct ncm_store *a, const struct ncm_store *b)
 {
 	struct stat one, other;
 
-	return strcmp(a->path, b->path) == 0 ||
-	       (stat(a->path, &one) == 0 && stat(b->path, &other) == 0 && one.st_dev == other.st_dev &&
-		one.st_ino == other.st_ino);
+	return strcmp(a->path, b->path) == 0 || (stat(a->path, &one) == 0 && stat(b->path, &other) == 0 &&
+						 one.st_dev == other.st_dev && one.st_ino == other.st_ino);
 }
 
 void ncm_stores_order(struct ncm_store **stores, size_t *count)
