@@ -80,6 +80,12 @@ static int check_removable(const struct item *item, struct ncm_error *err)
 
 static int look_at_source(struct mover *mover, struct item *item, struct ncm_error *err)
 {
+	NCM_AUTO_JSON json_t *as_text = json_string(item->from);
+
+	if (!as_text) {
+		stay(item, "its name is not valid UTF-8: no note of the move can have it");
+		return 0;
+	}
 	if (lstat(item->from, &item->seen) < 0) {
 		if (errno != ENOENT && errno != ENOTDIR)
 			return ncm_error_errno(err, errno, "cannot look at %s", item->from);

@@ -230,6 +230,18 @@ class StoreTest(MvCase):
         self.assertFalse(os.path.exists(self.config))
         self.assertEqual(m.run("verify").returncode, 0)
 
+    def test_names_that_no_note_can_hold(self):
+        self.world()
+        odd = os.path.join(os.fsencode(self.machine.root), b"training/models/\xff.txt")
+        with open(odd, "wb") as out:
+            out.write(b"mine")
+        self.mv("training", self.new + "\udcff", code=2)
+        result = self.mv("training", self.new, "--all")
+        self.assertEqual([f["state"] for f in result.data["files"] if f["from"].endswith(".txt")], ["stays"])
+        self.assertTrue(os.path.exists(odd))
+        self.assertEqual(sorted(self.tree(self.new)), ["a.gguf", "spelled.gguf"])
+        self.check_sound()
+
     def test_a_note_that_was_put_there(self):
         """Who owns the folder of notes can give their name to a file that root made for him."""
         if os.geteuid() != 0:
