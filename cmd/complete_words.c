@@ -89,8 +89,11 @@ void answer_installed(const struct answer *answer)
 {
 	struct ncm_registry *registry = registry_of(answer);
 
-	for (size_t i = 0; registry && i < registry->count; i++)
-		answer_word(answer, registry->models[i].id, registry->models[i].display_name);
+	for (size_t i = 0; registry && i < registry->count; i++) {
+		/* Others write there, too: in this place it would be an option. */
+		if (*registry->models[i].id != '-')
+			answer_word(answer, registry->models[i].id, registry->models[i].display_name);
+	}
 	ncm_registry_free(registry);
 }
 

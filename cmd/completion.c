@@ -10,7 +10,8 @@
 
 /*
  * bash breaks words at what COMP_WORDBREAKS holds and replaces the last piece alone, so the words are put together
- * again to ask, and what stands before that piece is cut from the answers. Words are data: none is ever expanded.
+ * again to ask, and what stands before that piece is cut from the answers. Words are data: none is ever expanded, in an
+ * open quote neither: what would end it is not offered there, nor "!" where nothing keeps bash from expanding it.
  */
 static const char bash_script[] =
     "# bash completion for ncmodel, made by `ncmodel completion bash`\n"
@@ -40,7 +41,13 @@ static const char bash_script[] =
     "\t\t\tdone < <(compgen \"$i\" -- \"${current#\"$text\"}\") ;;\n"
     "\t\t\"$current\"*)\n"
     "\t\t\tshown=${word#\"$cut\"}\n"
-    "\t\t\t[[ $quote ]] || printf -v shown %q \"$shown\"\n"
+    "\t\t\tcase $quote in\n"
+    "\t\t\t'') printf -v shown %q \"$shown\" ;;\n"
+    "\t\t\t\\') [[ $shown == *\\'* ]] && continue ;;\n"
+    "\t\t\t*)\n"
+    "\t\t\t\t[[ $shown == *[\\\"!]* ]] && continue\n"
+    "\t\t\t\tfor i in \\\\ \\$ \\`; do shown=${shown//\"$i\"/\"\\\\$i\"}; done ;;\n"
+    "\t\t\tesac\n"
     "\t\t\t[[ $word == *[=/] ]] && compopt -o nospace 2>/dev/null\n"
     "\t\t\tCOMPREPLY+=(\"$shown\") ;;\n"
     "\t\tesac\n"

@@ -54,6 +54,7 @@ static bool is_named(const struct session *session, const char *model)
 static int check_name(const struct ncm_log_entries *entries, const char *name, struct ncm_error *err)
 {
 	struct nearest nearest = {.typed = name};
+	AUTO_FREE char *shown = ncm_typed_shown(name);
 
 	for (size_t i = 0; i < entries->count; i++) {
 		if (is_about(&entries->items[i], name))
@@ -61,7 +62,7 @@ static int check_name(const struct ncm_log_entries *entries, const char *name, s
 		if (entries->items[i].model)
 			nearest_offer(&nearest, entries->items[i].model);
 	}
-	ncm_error_set(err, NCM_E_USAGE, "the log says nothing of \"%s\"", name);
+	ncm_error_set(err, NCM_E_USAGE, "the log says nothing of \"%s\"", shown);
 	if (nearest.best)
 		return ncm_error_hint(err, "did you mean `ncmodel log %s`?", nearest.best);
 	return ncm_error_hint(err, "`ncmodel log` shows all that it has");

@@ -140,10 +140,12 @@ static int choose_all(struct session *session, const struct ncm_registry *regist
 	json_decref(taken);
 	free(offered);
 	free(installed);
-	if (none)
-		return session_fail(session, not_offered.code == NCM_OK ? &not_found : &not_offered);
-	ncm_error_clear(&not_offered);
+	if (not_offered.code == NCM_OK)
+		ncm_error_move(&not_offered, &not_found);
 	ncm_error_clear(&not_found);
+	if (none)
+		return session_fail(session, &not_offered);
+	ncm_error_clear(&not_offered);
 	return 0;
 }
 

@@ -79,6 +79,8 @@ static int check_word(const struct option *option, const char *value, struct ncm
 
 static int take_words(const struct option *option, const char *value, struct ncm_strings *words, struct ncm_error *err)
 {
+	if (!*value)
+		return bad_value(option, value, "a word", err);
 	while (*value) {
 		const size_t length = strcspn(value, ",");
 		AUTO_FREE char *word = text_format("%.*s", (int)length, value);
@@ -93,7 +95,7 @@ static int take_words(const struct option *option, const char *value, struct ncm
 			return ncm_error_set(err, NCM_E_USAGE, "--%s: there is no word after the last comma",
 					     option->name);
 	}
-	return words->count ? 0 : bad_value(option, "", "a word", err);
+	return 0;
 }
 
 static int take_phases(const struct option *option, const char *value, unsigned *phases, struct ncm_error *err)

@@ -19,6 +19,11 @@ extern "C" {
  * The caller frees the result.
  */
 char *ncm_escape(const char *text, size_t max);
+/*
+ * What somebody typed as it may be told again: of an address (it has a "://") without user, password, query and
+ * fragment, which may be secrets; anything else as it is. The caller frees the result.
+ */
+char *ncm_typed_shown(const char *typed);
 
 /* "9.5 GB" (SI, as the model hubs print it), "670 MB", "12 B". Writes at most n bytes including the NUL; returns buf.
  */

@@ -2,6 +2,7 @@
 #include "base/escape.h"
 
 #include "base/buffer.h"
+#include "base/mem.h"
 
 #include <ncmodel/limits.h>
 #include <ncmodel/text.h>
@@ -101,4 +102,22 @@ size_t ncm_utf8_fit(const char *text, size_t most)
 	while (most > 0 && ((unsigned char)text[most] & 0xc0) == 0x80)
 		most--;
 	return most;
+}
+
+char *ncm_typed_shown(const char *typed)
+{
+	const char *scheme = strstr(typed, "://"), *host;
+	size_t before;
+
+	if (!scheme)
+		return ncm_strdup(typed);
+	before = (size_t)(scheme - typed) + strlen("://");
+	host = typed + before;
+	for (size_t i = strcspn(host, "/?#"); i > 0; i--) {
+		if (host[i - 1] == '@') {
+			host += i;
+			break;
+		}
+	}
+	return ncm_asprintf("%.*s%.*s", (int)before, typed, (int)strcspn(host, "?#"), host);
 }

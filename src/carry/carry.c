@@ -40,7 +40,7 @@ static void fail_users_of(const struct planned *planned, const struct ncm_store 
 			struct chosen_model *model = model_of(planned->run, content->places[k].wanted);
 
 			if (model->error.code != NCM_OK || item_step(&planned->items[i], k) == NCM_STEP_KEEP ||
-			    strcmp(content->places[k].store->path, store->path) != 0)
+			    !ncm_stores_share(content->places[k].store, store))
 				continue;
 			ncm_error_set(&model->error, why->code, "%s: %s", model->model->id, why->message);
 			if (why->hint)
@@ -71,7 +71,7 @@ static int lock_stores(struct planned *planned, struct ncm_store **stores, size_
 		struct ncm_store *store = &run->layout->stores[i];
 
 		for (size_t k = 0; k < count; k++) {
-			if (store != stores[k] && store->dirfd < 0 && strcmp(store->path, stores[k]->path) == 0)
+			if (store != stores[k] && store->dirfd < 0 && ncm_stores_share(store, stores[k]))
 				(void)ncm_store_open(store, NULL);
 		}
 	}

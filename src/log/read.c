@@ -7,8 +7,13 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ncmodel/limits.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MOST_READ = NCM_LIMIT_MANIFEST_BYTES };
 
 static char *text_of(const json_t *object, const char *key)
 {
@@ -76,10 +81,27 @@ static void read_line(const char *line, size_t size, struct ncm_log_entries *ent
 		entries->unreadable++;
 }
 
+/* Of one that somebody else let grow, the newest. The caller frees it; NULL with errno. */
+static char *read_newest(const char *path, size_t *size, bool *cut)
+{
+	NCM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat status;
+
+	if (fd < 0 || fstat(fd, &status) < 0)
+		return NULL;
+	*cut = status.st_size > MOST_READ;
+	errno = EINVAL;
+	if (!S_ISREG(status.st_mode) || (*cut && lseek(fd, status.st_size - MOST_READ, SEEK_SET) < 0))
+		return NULL;
+	/* It may grow meanwhile. */
+	return ncm_read_fd(fd, 2 * MOST_READ, size);
+}
+
 static int read_lines(const char *path, struct ncm_log_entries *entries, struct ncm_error *err)
 {
 	size_t size;
-	NCM_AUTO_FREE char *text = ncm_read_file(path, NCM_LIMIT_MANIFEST_BYTES, &size);
+	bool cut = false;
+	NCM_AUTO_FREE char *text = read_newest(path, &size, &cut);
 
 	if (!text)
 		return errno == ENOENT ? 0 : ncm_error_errno(err, errno, "cannot read %s", path);
@@ -87,7 +109,9 @@ static int read_lines(const char *path, struct ncm_log_entries *entries, struct 
 		const char *end = memchr(at, '\n', (size_t)(text + size - at));
 		const size_t length = (size_t)((end ? end : text + size) - at);
 
-		if (length > 0)
+		if (cut && at == text)
+			entries->unreadable++; /* with all before it */
+		else if (length > 0)
 			read_line(at, length, entries);
 		at += length + 1;
 	}

@@ -6,6 +6,7 @@
 #include "base/nearest.h"
 #include "manifest/words.h"
 
+#include <ncmodel/text.h>
 #include <string.h>
 #include <strings.h>
 
@@ -56,12 +57,12 @@ static int unknown_name(const char *word, const struct ncm_traits *traits, size_
 			struct ncm_error *err)
 {
 	struct ncm_nearest nearest = {.to = word};
-	NCM_AUTO_FREE char *list = NULL;
+	NCM_AUTO_FREE char *list = NULL, *shown = ncm_typed_shown(word);
 
 	for (size_t i = 0; i < count; i++)
 		ncm_nearest_offer_at(&nearest, traits[i].id, distance_to(&traits[i], word));
 	list = ncm_nearest_list(&nearest);
-	ncm_error_set(err, NCM_E_USAGE, "no %smodel is called \"%s\"", which, word);
+	ncm_error_set(err, NCM_E_USAGE, "no %smodel is called \"%s\"", which, shown);
 	if (list && ncm_nearest_is_similar(&nearest))
 		return ncm_error_hint(err, "did you mean %s?", list);
 	return hint_unlike_all(word, which, err);

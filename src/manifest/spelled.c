@@ -7,6 +7,7 @@
 #include "manifest/load.h"
 #include "source/source.h"
 
+#include <ncmodel/text.h>
 #include <string.h>
 #include <strings.h>
 
@@ -140,7 +141,7 @@ static int make(struct ncm_catalog *catalog, const char *uri, const char *canoni
 	const struct habit habit = habit_of(canonical, scheme);
 	struct ncm_file_spec *spec = NCM_PUSH(model->files, model->file_count);
 	struct ncm_target *target = NCM_PUSH(spec->to, spec->to_count);
-	NCM_AUTO_FREE char *id = NULL;
+	NCM_AUTO_FREE char *id = NULL, *shown = ncm_typed_shown(uri);
 	const char *kind;
 
 	spec->role = ncm_strdup("weights");
@@ -149,7 +150,7 @@ static int make(struct ncm_catalog *catalog, const char *uri, const char *canoni
 	if (set_pin(uri, spec, err) < 0 || (to && parse_to(to, strcmp(scheme, "ollama") == 0, target, err) < 0))
 		return -1;
 	if (!to && !habit.store) {
-		ncm_error_set(err, NCM_E_USAGE, "%s: where it goes cannot be told from its name", uri);
+		ncm_error_set(err, NCM_E_USAGE, "%s: where it goes cannot be told from its name", shown);
 		return ncm_error_hint(err, "say --to STORE[/FOLDER], for example --to llama-cpp or --to comfyui/loras");
 	}
 	if (!to) {
@@ -169,7 +170,7 @@ static int make(struct ncm_catalog *catalog, const char *uri, const char *canoni
 int manifest_spelled(struct ncm_catalog *catalog, const char *uri, const char *to, size_t *index, struct ncm_error *err)
 {
 	const bool pinned = ncm_source_may_use_http(&(const struct ncm_file_spec){0}, uri);
-	NCM_AUTO_FREE char *canonical = NULL;
+	NCM_AUTO_FREE char *canonical = NULL, *shown = ncm_typed_shown(uri);
 	struct ncm_model model = {0};
 
 	if (ncm_source_check(uri, pinned, &canonical, err) < 0) {
@@ -177,7 +178,7 @@ int manifest_spelled(struct ncm_catalog *catalog, const char *uri, const char *t
 		if (strncasecmp(uri, "civitai:", strlen("civitai:")) == 0)
 			ncm_error_wrap(err, "%.*s", (int)strcspn(uri, "?"), uri);
 		if (!pinned && strncasecmp(uri, "http://", 7) == 0)
-			ncm_error_hint(err, "use https://, or pin the bytes: %s#sha256=HEX", uri);
+			ncm_error_hint(err, "use https://, or pin the bytes: %s#sha256=HEX", shown);
 		else if (err && !err->hint)
 			ncm_error_hint(err, "an address is spelled https://HOST/PATH, and may end with #sha256=HEX");
 		return -1;

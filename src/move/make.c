@@ -54,13 +54,15 @@ static bool old_folder(const struct making *making, const char *relative, struct
 	return stat(path, status) == 0;
 }
 
-/* A folder that root made belongs to whom the old one did: its application has to write there. */
+/* A folder that root made belongs to whom the old one did: its application has to write there. Whoever may write around
+ * it could have put a link in its place by now, or on the way: what that leads to was not made here. */
 static void own_folder(const struct making *making, const char *relative)
 {
 	struct stat old, made;
-	NCM_AUTO_CLOSE int fd = store_dir_inside(making->mover->target, making->mover->target->dirfd, relative);
+	NCM_AUTO_CLOSE int fd = ncm_dir_beneath(making->mover->target->dirfd, relative);
 
-	if (fd < 0 || !old_folder(making, relative, &old) || fstat(fd, &made) < 0 || made.st_uid == old.st_uid)
+	if (fd < 0 || !old_folder(making, relative, &old) || fstat(fd, &made) < 0 || made.st_uid != 0 ||
+	    old.st_uid == 0)
 		return;
 	if (fchown(fd, old.st_uid, old.st_gid) == 0)
 		(void)fchmod(fd, old.st_mode & 07777);

@@ -67,9 +67,13 @@ static int check_path(const struct mover *mover, const struct ncm_store *store, 
 static int aim_store(struct mover *mover, struct ncm_error *err)
 {
 	struct ncm_store *store = ncm_layout_find(mover->layout, mover->options.store);
+	NCM_AUTO_JSON json_t *as_text = json_string(mover->options.path);
 
 	if (!store)
 		return no_such_store(mover, mover->options.store, err);
+	if (!as_text)
+		return ncm_error_set(err, NCM_E_USAGE, "%s is not valid UTF-8, which models.json has to hold",
+				     mover->options.path);
 	/* Of stores that share a folder the first has the files: all of them move. */
 	for (size_t i = mover->layout->count; i > 0; i--) {
 		if (strcmp(mover->layout->stores[i - 1].path, store->path) == 0)
@@ -329,7 +333,6 @@ static int lock_and_make(struct mover *mover, const struct ncm_sink *sink, json_
 /* What earlier moves left; the new files of each are registered. */
 static int finish_pending(struct mover *mover, const struct ncm_sink *sink, struct ncm_error *err)
 {
-	const struct authority self = {.users = {geteuid()}, .count = 1};
 	const size_t unfinished = mover->move->unfinished;
 	const char *name;
 	json_t *note;
@@ -339,7 +342,7 @@ static int finish_pending(struct mover *mover, const struct ncm_sink *sink, stru
 	mover->move->unfinished = unfinished;
 	json_object_foreach(mover->pending, name, note)
 	{
-		if (mover_finish(mover, note, name, &self, sink, err) < 0)
+		if (mover_finish(mover, note, name, &mover->noted, sink, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -106,10 +106,12 @@ static bool is_anothers(const struct mover *mover, const json_t *note)
 
 static void consider_note(struct mover *mover, int notes, const char *name)
 {
-	NCM_AUTO_JSON json_t *note = moving_read(notes, name);
+	struct authority by;
+	NCM_AUTO_JSON json_t *note = moving_read(notes, name, &by);
 
 	if (!note || is_anothers(mover, note) || !was_switched(mover, note))
 		return;
+	mover->noted = by;
 	mover->move->unfinished += json_array_size(json_object_get(note, "files"));
 	json_object_set(mover->pending, name, note);
 }

@@ -81,6 +81,12 @@ static int check_removable(const struct item *item, struct ncm_error *err)
 
 static int look_at_source(struct mover *mover, struct item *item, struct ncm_error *err)
 {
+	NCM_AUTO_JSON json_t *as_text = json_string(item->from);
+
+	if (!as_text) {
+		stay(item, "its name is not valid UTF-8: no note of the move can have it");
+		return 0;
+	}
 	if (lstat(item->from, &item->seen) < 0) {
 		if (errno != ENOENT && errno != ENOTDIR)
 			return ncm_error_errno(err, errno, "cannot look at %s", item->from);
@@ -115,6 +121,17 @@ static bool may_be_same(const struct item *item, const char *path, const struct 
 	return S_ISREG(there->st_mode) && there->st_size == item->seen.st_size;
 }
 
+/* Whether a path is the very name that the item has, through a link or a mount: then making the new one is nothing, and
+ * removing the old one would be all. */
+static bool is_same_name(const struct item *item, const char *path)
+{
+	NCM_AUTO_FREE char *from = ncm_path_folder(item->from), *to = ncm_path_folder(path);
+	struct stat old, other;
+
+	return strcmp(ncm_path_base(item->from), ncm_path_base(path)) == 0 && stat(from, &old) == 0 &&
+	       stat(to, &other) == 0 && old.st_dev == other.st_dev && old.st_ino == other.st_ino;
+}
+
 static int look_at_target(const struct mover *mover, struct item *item, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *path = ncm_path_join(mover->target->path, item->relative);
@@ -124,6 +141,11 @@ static int look_at_target(const struct mover *mover, struct item *item, struct n
 		if (errno == ENOENT)
 			return 0;
 		return ncm_error_errno(err, errno, "cannot look at %s", path);
+	}
+	if (is_same_name(item, path)) {
+		ncm_error_set(err, NCM_E_POLICY, "%s lies there already: %s is the same by another name", item->from,
+			      path);
+		return ncm_error_hint(err, "nothing was moved; choose another place");
 	}
 	item->there = may_be_same(item, path, &there);
 	if (item->there)

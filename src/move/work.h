@@ -55,8 +55,9 @@ struct mover {
 	json_t *by_path; /* path → number of the item */
 	struct switching *switches;
 	size_t switch_count;
-	json_t *pending; /* notes of moves that were cut short after models.json was switched: see note.c */
-	bool is_there;   /* the store lies there already */
+	json_t *pending;        /* notes of moves that were cut short after models.json was switched: see note.c */
+	struct authority noted; /* who may have written these notes: the same of each: they lie in one folder */
+	bool is_there;          /* the store lies there already */
 };
 
 /* plan.c: fills in the items. The last plan's are gone. */

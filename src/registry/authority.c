@@ -10,8 +10,10 @@
  * What anybody may write has no author: neither it nor what lies in a folder that anybody may write is believed of any
  * file. models.json is rewritten by everybody who pulls, and keeps what others put there; so the owner of its folder,
  * who could have put it there, counts as one of its authors, and so does each member of a group that may write the file
- * or the folder: such a group is believed where all of it may remove files. A note is written by one run alone: its
- * owner is its author, if nobody else may write it and it has no other name.
+ * or the folder: such a group is believed where all of it may remove files. A note is written by one run alone, if
+ * nobody else may write it and it has no other name; but who owns the folder of notes, or the one that holds that,
+ * could have given that name to any other file of its owner's (what root fetched for him, say), and is one of its
+ * authors, too.
  */
 #include "registry/authority.h"
 
@@ -168,7 +170,15 @@ struct authority authority_of_note(int notes, int note)
 	authority.anybody = fstat(note, &file) < 0 || is_open_to_all(notes, ".", &folder) ||
 			    is_open_to_all(notes, "..", &beside) || !S_ISREG(file.st_mode) || file.st_nlink != 1 ||
 			    (file.st_mode & (S_IWGRP | S_IWOTH)) != 0;
-	if (!authority.anybody)
-		authority.users[authority.count++] = file.st_uid;
+	if (authority.anybody)
+		return authority;
+	authority.users[authority.count++] = file.st_uid;
+	authority.users[authority.count++] = folder.st_uid;
+	authority.users[authority.count++] = beside.st_uid;
+	/* In a sticky folder the group renames nothing but its own. */
+	if (!(folder.st_mode & S_ISVTX))
+		add_group(&authority, &folder);
+	if (!(beside.st_mode & S_ISVTX))
+		add_group(&authority, &beside);
 	return authority;
 }

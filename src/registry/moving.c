@@ -14,15 +14,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-json_t *moving_read(int notes, const char *name)
+json_t *moving_read(int notes, const char *name, struct authority *by)
 {
 	NCM_AUTO_CLOSE int fd = openat(notes, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	const struct authority by = authority_of_note(notes, fd);
 	size_t size = 0;
 	NCM_AUTO_FREE char *text = fd < 0 ? NULL : ncm_read_fd(fd, NCM_LIMIT_REGISTRY_BYTES, &size);
 	json_t *note = text ? ncm_json_parse(text, size, name, NCM_E_OTHER, NULL) : NULL;
 
-	if (json_is_object(note) && !by.anybody && by.users[0] == geteuid() &&
+	*by = authority_of_note(notes, fd);
+	if (json_is_object(note) && !by->anybody && by->users[0] == geteuid() &&
 	    json_is_array(json_object_get(note, "files")))
 		return note;
 	json_decref(note);
@@ -95,7 +95,8 @@ static bool is_of_store(const struct ncm_layout *layout, const json_t *note)
 
 static void consider(const struct ncm_config *config, struct ncm_layout *layout, int notes, const char *name)
 {
-	NCM_AUTO_JSON json_t *note = moving_read(notes, name);
+	struct authority by;
+	NCM_AUTO_JSON json_t *note = moving_read(notes, name, &by);
 	NCM_AUTO_FREE char *path = NULL, *note_path = NULL;
 	struct ncm_registry *registry;
 

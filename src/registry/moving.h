@@ -7,14 +7,15 @@
 #define NCM_REGISTRY_MOVING_H
 
 #include "base/json.h"
+#include "registry/authority.h"
 #include "registry/identity.h"
 #include "store/store.h"
 
 #define MOVING_PREFIX "moving-"
 
-/* What a note in the open folder of notes says; NULL if it is none, or another user's: that is his to end. The caller
- * decrefs it. */
-json_t *moving_read(int notes, const char *name);
+/* What a note in the open folder of notes says, and who may have written it; NULL if it is none, or another user's:
+ * that is his to end. The caller decrefs it. */
+json_t *moving_read(int notes, const char *name, struct authority *by);
 /* Whether models.json has the new file and not the old one, or (it is no file of models.json) the new one is there. */
 bool moving_has_file(const struct ncm_registry *registry, const json_t *file);
 /* Whether models.json has the new places of a note: of all its registered files at once. */

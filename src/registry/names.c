@@ -7,6 +7,7 @@
 #include "registry/lookup.h"
 #include "source/source.h"
 
+#include <ncmodel/text.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -188,12 +189,14 @@ const struct ncm_reg_model *ncm_registry_get(const struct ncm_registry *registry
 	NCM_AUTO_FREE const struct ncm_reg_model **found = NULL;
 	const size_t count = registry_named(registry, name, NAMED_FILE, &found);
 
+	NCM_AUTO_FREE char *shown = ncm_typed_shown(name);
+
 	if (count == 1)
 		return found[0];
 	if (count > 1)
 		registry_ambiguous(name, found, count, err);
 	else
-		ncm_error_set(err, NCM_E_USAGE, "no installed model is called \"%s\"", name);
+		ncm_error_set(err, NCM_E_USAGE, "no installed model is called \"%s\"", shown);
 	return NULL;
 }
 

@@ -9,6 +9,7 @@
 #include "registry/names.h"
 #include "source/source.h"
 
+#include <ncmodel/text.h>
 #include <string.h>
 #include <strings.h>
 
@@ -79,9 +80,10 @@ static int unknown_name(const struct ncm_registry *registry, const char *word, s
 {
 	struct ncm_traits *traits = all_traits(registry);
 	const struct ncm_selector selector = {.names = {.items = (char **)&word, .count = 1}};
+	NCM_AUTO_FREE char *shown = ncm_typed_shown(word);
 
 	if (ncm_filter(&selector, traits, registry->count, "installed ", err) == 0)
-		ncm_error_set(err, NCM_E_USAGE, "no installed model is called \"%s\"", word);
+		ncm_error_set(err, NCM_E_USAGE, "no installed model is called \"%s\"", shown);
 	ncm_traits_free(traits, registry->count);
 	return -1;
 }

@@ -95,6 +95,14 @@ static int by_path(const void *a, const void *b)
 	return strcmp((*left)->path, (*right)->path);
 }
 
+bool ncm_stores_share(const struct ncm_store *a, const struct ncm_store *b)
+{
+	struct stat one, other;
+
+	return strcmp(a->path, b->path) == 0 || (stat(a->path, &one) == 0 && stat(b->path, &other) == 0 &&
+						 one.st_dev == other.st_dev && one.st_ino == other.st_ino);
+}
+
 void ncm_stores_order(struct ncm_store **stores, size_t *count)
 {
 	size_t kept = 0;
@@ -102,7 +110,11 @@ void ncm_stores_order(struct ncm_store **stores, size_t *count)
 	if (*count > 1)
 		qsort(stores, *count, sizeof(struct ncm_store *), by_path);
 	for (size_t i = 0; i < *count; i++) {
-		if (kept == 0 || strcmp(stores[kept - 1]->path, stores[i]->path) != 0)
+		bool shared = false;
+
+		for (size_t k = 0; k < kept && !shared; k++)
+			shared = ncm_stores_share(stores[k], stores[i]);
+		if (!shared)
 			stores[kept++] = stores[i];
 	}
 	*count = kept;

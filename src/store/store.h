@@ -84,6 +84,8 @@ char *ncm_barrier_of(const char *path);
 char *ncm_store_barrier(const struct ncm_store *store);
 /* Class IO, with what helps. Returns -1. */
 int ncm_store_refuse(const struct ncm_store *store, const char *barrier, struct ncm_error *err);
+/* Whether two stores have one folder, by whatever names: a link, a mount. */
+bool ncm_stores_share(const struct ncm_store *a, const struct ncm_store *b);
 /* Puts stores in the order in which everybody takes their locks; of those that share a folder one stays. */
 void ncm_stores_order(struct ncm_store **stores, size_t *count);
 /*

@@ -45,6 +45,15 @@ static struct ncm_store **stores_used(const struct upkeep *upkeep, size_t *count
 	return stores;
 }
 
+/* By whatever names their folder has. */
+static void remember_locked(const struct upkeep *upkeep, const struct ncm_store *locked, struct locks *locks)
+{
+	for (size_t i = 0; i < upkeep->layout->count; i++) {
+		if (ncm_stores_share(&upkeep->layout->stores[i], locked))
+			json_object_set_new_nocheck(locks->stores, upkeep->layout->stores[i].path, json_true());
+	}
+}
+
 /* gc passes by a store that cannot be locked; rm gives up. */
 static int lock_stores(struct upkeep *upkeep, bool no_wait, const struct ncm_sink *sink, struct locks *locks,
 		       struct ncm_error *err)
@@ -58,7 +67,7 @@ static int lock_stores(struct upkeep *upkeep, bool no_wait, const struct ncm_sin
 
 		if (fd >= 0) {
 			*NCM_PUSH(locks->fds, locks->count) = fd;
-			json_object_set_new_nocheck(locks->stores, stores[i]->path, json_true());
+			remember_locked(upkeep, stores[i], locks);
 		} else if (why.code == NCM_E_BUSY || why.code == NCM_E_INTERRUPTED || !upkeep->request.collect) {
 			return ncm_error_move(err, &why);
 		}

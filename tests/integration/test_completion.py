@@ -216,6 +216,25 @@ class PressedTest(Case):
         self.assertEqual(self.press(shell, "ncmodel list --tag z"), ["list", "--tag", "z$(touch${IFS}ran)"])
         self.assertEqual(sorted(os.listdir(self.work)), ["notes.json", "sub folder"])
 
+    def test_a_name_that_would_be_an_option_is_not_offered(self):
+        self.change(lambda models: models.append({**models[0], "id": "--all", "name": "--all"}))
+        answer = self.machine.run("completion", "--answer", "--", "rm", "").out
+        self.assertIn("alpha", answer)
+        self.assertNotIn("--all", answer)
+
+    def test_words_stay_words_in_an_open_quote(self):
+        names = ["x$(touch${IFS}ran)", "y`touch ran`", "u'$(touch ran)", 'v"$(touch ran)', "w\\$(touch ran)"]
+        self.change(lambda models: models[0].update(tags=names))
+        shell = self.shell()
+        for quote in "\"'":
+            for name in names:
+                # bash offers none that would end the quote; zsh's _describe takes a backslash away
+                if (SHELL == "bash" and quote in name) or (SHELL == "zsh" and "\\" in name):
+                    continue
+                with self.subTest(quote + name):
+                    self.assertEqual(self.press(shell, f"ncmodel list --tag {quote}{name[0]}"), ["list", "--tag", name])
+        self.assertEqual(sorted(os.listdir(self.work)), ["notes.json", "sub folder"])
+
     def test_a_failing_program_says_nothing(self):
         shell = self.shell(NCM_BROKEN="1")
         shell.screen = ""

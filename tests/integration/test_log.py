@@ -245,6 +245,20 @@ class LogTest(Case):
         result = self.machine.run("log", "a", "b", "--json")
         self.assertEqual([e["model"] for e in json.loads(result.out)["data"]["entries"]], ["a", "b"], "the newest last")
 
+    def test_of_one_that_others_let_grow_the_newest_is_shown(self):
+        self.two()
+        self.pull("a")
+        os.rename(self.path, self.path + ".2")
+        with open(self.path + ".1", "wb") as older, open(self.path + ".2", "rb") as lines:
+            older.truncate(4 << 30)
+            older.seek(0, os.SEEK_END)
+            older.write(b"\n" + lines.read())
+        self.pull("b")
+        result = self.machine.run("log", "--json")
+        self.assertEqual(result.returncode, 0, result.err)
+        data = json.loads(result.out)["data"]
+        self.assertEqual(([e["model"] for e in data["entries"]], data["unreadable"]), (["a", "b"], 1))
+
     def test_the_command_shows_it(self):
         data, _ = self.two()
         result = self.machine.run("log")

@@ -217,6 +217,55 @@ class StoreTest(MvCase):
         self.mv("training", self.new)
         self.check_sound()
 
+    def test_the_same_folder_by_another_name(self):
+        """There is nothing to move, and the new names are the old ones."""
+        m = self.machine
+        self.world()
+        old, before = os.path.join(m.root, "training/models"), self.entries()
+        os.makedirs(os.path.join(m.root, "tts"))
+        for link, arguments in ((self.new, ["training", self.new]), (os.path.join(m.root, "tts/models"), ["a", "--to", "tts"])):
+            os.symlink(old, link)
+            result = self.mv(*arguments, code=11)
+            self.assertIn("by another name", result.err)
+            self.assertEqual((self.entries(), sorted(self.tree(old))), (before, ["a.gguf", "spelled.gguf"]))
+        self.assertFalse(os.path.exists(self.config))
+        self.assertEqual(m.run("verify").returncode, 0)
+
+    def test_names_that_no_note_can_hold(self):
+        self.world()
+        odd = os.path.join(os.fsencode(self.machine.root), b"training/models/\xff.txt")
+        with open(odd, "wb") as out:
+            out.write(b"mine")
+        self.mv("training", self.new + "\udcff", code=2)
+        result = self.mv("training", self.new, "--all")
+        self.assertEqual([f["state"] for f in result.data["files"] if f["from"].endswith(".txt")], ["stays"])
+        self.assertTrue(os.path.exists(odd))
+        self.assertEqual(sorted(self.tree(self.new)), ["a.gguf", "spelled.gguf"])
+        self.check_sound()
+
+    def test_a_note_that_was_put_there(self):
+        """Who owns the folder of notes can give their name to a file that root made for him."""
+        if os.geteuid() != 0:
+            self.skipTest("not root")
+        m = self.machine
+        self.world()
+        victims = os.path.join(m.home, "victims")
+        victim = self.write(os.path.join(victims, "x"), b"root's")
+        status = os.lstat(victim)
+        os.chown(m.store(".ncmodel"), 1234, 1234)
+        for path in (m.store(), m.store("models.json")):
+            os.chown(path, 1234, 1234)
+        registered = os.path.join(m.root, "training/models/a.gguf")
+        note = m.store(".ncmodel/moving-0123456789abcdef")
+        files = [{"from": "/nowhere", "to": registered, "registered": True, "size": 1, "mtime_ns": 1, "store": "training"},
+                 {"from": victim, "to": registered, "registered": False, "size": status.st_size,
+                  "mtime_ns": status.st_mtime_ns, "store": "tts"}]
+        self.write(note, json.dumps({"ncmodel_move": 1, "store": "tts", "from": victims, "to": "/nowhere",
+                                     "files": files}).encode())
+        os.chmod(note, 0o600)
+        m.run("mv", "-y", "whisper-cpp", self.new)
+        self.assertTrue(os.path.exists(victim))
+
     def test_wrong_wishes(self):
         m = self.machine
         self.world()

@@ -31,6 +31,24 @@ class StoresTest(Case):
         os.makedirs(os.path.join(self.machine.root, PORTABLE, ".ncmodel"))
         self.assertEqual(self.place("comfyui"), (PORTABLE, "found", None))
 
+    def test_two_stores_in_one_folder(self):
+        """By a link: nobody waits for himself."""
+        m = self.machine
+        data = gguf("a", 3000)
+        model = m.simple("a.gguf", data)
+        model["files"][0]["to"] = [{"store": "llama-cpp", "name": "a.gguf"}, {"store": "training", "name": "b.gguf"}]
+        m.manifest([model])
+        os.makedirs(m.store())
+        os.makedirs(os.path.join(m.root, "training"))
+        os.symlink(m.store(), os.path.join(m.root, "training/models"))
+        self.assertEqual(m.run("pull", "-y", timeout=30).returncode, 0)
+        self.assertEqual([self.read(m.store(name)) for name in ("a.gguf", "b.gguf")], [data, data])
+        self.assertEqual(m.run("adopt", timeout=30).returncode, 0)
+        for name in sorted(self.entries()):
+            removed = m.run("rm", "-y", name, timeout=30)
+            self.assertEqual(removed.returncode, 0, removed.err)
+        self.assertEqual([name for name in os.listdir(m.store()) if name.endswith(".gguf")], [])
+
     def test_who_says_so(self):
         m, elsewhere = self.machine, os.path.join(self.machine.home, "elsewhere")
         config = os.path.join(m.home, "config.json")

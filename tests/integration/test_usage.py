@@ -83,7 +83,9 @@ WRONG = {
     ],
     "empty value": [
         (["pull", "--phase="], '"" is not a phase', "help pull"), (["--root", "", "list"], '"" is not a value', "help"),
-        (["pull", "--usecase", ""], '"" is not a word', "help pull"), (["pull", ""], "name is empty", "`ncmodel list -q`"),
+        (["pull", "--usecase", ""], '"" is not a word', "help pull"),
+        (["rm", "--tag", "chat", "--tag", ""], '"" is not a word', "help rm"),
+        (["show", "--tag", "no such"], "--tag no such leaves no", "`ncmodel list"), (["pull", ""], "name is empty", "`ncmodel list -q`"),
         (["rm", "-y", ""], "name is empty", "`ncmodel list -q`"), (["adopt", ""], 'nothing at ""', None),
         (["link", ""], 'no ""', None), (["manifest", "init", ""], '"" is not the name', "lower-case"),
         (["pull", "--priority", "high,"], "no word after the last comma", "help pull"),

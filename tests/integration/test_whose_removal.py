@@ -221,6 +221,18 @@ class ClaimTest(WhoseCase):
             self.assertEqual(os.path.exists(path), not gone, oct(mode))
             self.assertEqual(os.path.exists(note), not gone, oct(mode))
 
+    def test_a_note_is_the_word_of_its_folders_owner_too(self):
+        """He can give that name to any file that root made there."""
+        victim = self.write(self.comfy("models/vae/x"))
+        note = self.note(victim)
+        for folder in (self.machine.store(".ncmodel"), self.machine.store()):
+            os.chown(folder, NOBODY, NOBODY)
+            self.run_ok("gc", "-y")
+            self.assertTrue(os.path.exists(victim), folder)
+            os.chown(folder, 0, 0)
+        self.run_ok("gc", "-y")
+        self.assertFalse(os.path.exists(victim) or os.path.exists(note))
+
     def test_a_note_that_others_may_write_is_none(self):
         victim = self.write(self.comfy("models/vae/x"))
         note = self.note(victim)

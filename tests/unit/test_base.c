@@ -29,6 +29,24 @@ static void escaped(const char *text, const char *expected)
 	CHECK_STR(out, expected);
 }
 
+static void shown(const char *typed, const char *expected)
+{
+	NCM_AUTO_FREE char *out = ncm_typed_shown(typed);
+
+	CHECK_STR(out, expected);
+}
+
+static void an_address_is_told_without_its_secrets(void)
+{
+	shown("llama3.2:3b", "llama3.2:3b");
+	shown("hf:org/repo?x", "hf:org/repo?x");
+	shown("https://host/a/b.gguf", "https://host/a/b.gguf");
+	shown("https://user:pass@host:1/b@c?key=1#sha256=2", "https://host:1/b@c");
+	shown("ftp://a@b@host", "ftp://host");
+	shown("http://host?user@x", "http://host");
+	shown("://", "://");
+}
+
 static void foreign_bytes_are_escaped(void)
 {
 	escaped("plain text, \xc3\xa9 and \xe2\x82\xac", "plain text, \xc3\xa9 and \xe2\x82\xac");
@@ -299,6 +317,7 @@ static void a_stamp_holds_while_the_file_is_the_same(void)
 int main(void)
 {
 	RUN(foreign_bytes_are_escaped);
+	RUN(an_address_is_told_without_its_secrets);
 	RUN(long_foreign_text_is_cut_with_its_length);
 	RUN(sizes_read_and_print);
 	RUN(errors_carry_context);
