@@ -27,6 +27,9 @@ int ncm_pwrite_all(int fd, const void *data, size_t size, uint64_t offset);
  * leaves the old content or the new. Returns 0, or -1 with *err.
  */
 int ncm_write_atomic(int dirfd, const char *name, const void *data, size_t size, mode_t mode, struct ncm_error *err);
+/* The same with the mode of `like` and, for root, its owner: of the file that is replaced, say. */
+int ncm_write_atomic_like(int dirfd, const char *name, const void *data, size_t size, const struct stat *like,
+			  struct ncm_error *err);
 /* The same for content that lies in several places, in order. */
 struct ncm_piece {
 	const void *data;

@@ -7,6 +7,7 @@
 #include "base/path.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -30,13 +31,16 @@ static int write_file(const char *file, const json_t *value, struct ncm_error *e
 	NCM_AUTO_FREE char *text = ncm_json_dump(value);
 	NCM_AUTO_CLOSE int dirfd = ncm_dir_open(folder, true, err);
 	struct stat status;
-	const mode_t mode = stat(file, &status) == 0 ? status.st_mode & 0777 : 0644;
+	int failed;
 
 	if (dirfd < 0)
 		return -1;
-	if (ncm_write_atomic(dirfd, ncm_path_base(file), text, strlen(text), mode, err) == 0)
-		return 0;
-	return ncm_error_wrap(err, "%s", file);
+	/* What root writes for a user stays the user's. */
+	if (fstatat(dirfd, ncm_path_base(file), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode))
+		failed = ncm_write_atomic_like(dirfd, ncm_path_base(file), text, strlen(text), &status, err);
+	else
+		failed = ncm_write_atomic(dirfd, ncm_path_base(file), text, strlen(text), 0644, err);
+	return failed ? ncm_error_wrap(err, "%s", file) : 0;
 }
 
 static int save(const char *file, const char *store, const char *path, struct ncm_error *err)

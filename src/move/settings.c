@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The applications' own settings: ours tell them nothing. */
+/* The applications' own settings, and the manifests: ours tell them nothing. */
 #include "move/work.h"
 
 #include "base/mem.h"
@@ -41,14 +41,34 @@ static void say_own(struct mover *mover, const struct ncm_store *store, const ch
 		say(mover, ncm_asprintf("ncmodel: %s=%s", store->told_by, path));
 }
 
+/* A manifest says where its models go: a pull of it would place them where they were. */
+static void say_manifests(struct mover *mover)
+{
+	const struct ncm_reg_model *told = NULL;
+
+	/* Those of one model follow each other. */
+	for (size_t i = 0; i < mover->switch_count; i++) {
+		const struct ncm_reg_model *model = mover->switches[i].model;
+
+		if (model != told && model->profiles.count > 0)
+			say(mover,
+			    ncm_asprintf("the manifest of %s (profile %s): its new place, in \"to\"; else the next "
+					 "pull places it where it was, too",
+					 model->id, model->profiles.items[0]));
+		told = model;
+	}
+}
+
 void mover_tell_settings(struct mover *mover)
 {
 	const struct ncm_store *store = mover->source == NCM_NO_STORE ? NULL : &mover->layout->stores[mover->source];
 	const char *path = mover->target->path;
 
 	mover->move->sets_configuration = store != NULL;
-	if (!store)
+	if (!store) {
+		say_manifests(mover);
 		return;
+	}
 	say_own(mover, store, path);
 	if (store->kind == NCM_STORE_OLLAMA)
 		say_ollama(mover, store, path);

@@ -301,8 +301,15 @@ class StoreTest(MvCase):
         for folder, folders, files in os.walk(old):
             for name in [".", *folders, *files]:
                 os.lchown(os.path.join(folder, name), 1234, 1235)
+        os.makedirs(os.path.dirname(self.config), exist_ok=True)
+        with open(self.config, "w") as out:
+            out.write("{}")
+        os.chmod(self.config, 0o600)
+        os.chown(self.config, 1234, 1235)
         disk = self.other_disk()
         self.mv("ollama", disk)
+        status = os.stat(self.config)
+        self.assertEqual((status.st_uid, status.st_gid, status.st_mode & 0o777), (1234, 1235, 0o600))
         for folder, folders, files in os.walk(disk):
             folders[:] = [f for f in folders if f != ".ncmodel"]
             for name in [*folders, *files]:
@@ -380,6 +387,15 @@ class ModelTest(MvCase):
         old = os.path.join(self.machine.root, ".ollama/models")
         self.assertEqual([f for f in self.tree(old) if "tiny-chat" in f], [])
         self.check_sound()
+
+    def test_a_model_that_a_manifest_places(self):
+        m = self.machine
+        m.manifest([m.simple("x.gguf", gguf("x", 3000))])
+        self.assertEqual(m.run("pull", "-y").returncode, 0)
+        told = self.mv("x", "--to", "training").data["settings"]
+        self.assertEqual(len(told), 1)
+        self.assertIn("the manifest of x (profile test)", told[0])
+        self.assertEqual(self.mv("x", "--to", "training").data["going"], 0)
 
     def test_what_two_models_share(self):
         """The one that moves has its own file then; the other keeps its."""
