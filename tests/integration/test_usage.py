@@ -411,7 +411,7 @@ class HintTest(UsageCase):
         self.good(self.hinted(hint, "log", "alpa")[0], "registered +alpha")
 
     def follow_log(self, hint):
-        self.good(self.hinted(hint, "log", "nothing like it")[0], "(?s)registered +alpha.*registered +gamma")
+        self.good(self.hinted(hint, "log", "nothing like it")[0], "(?s)(?=.*registered +alpha)(?=.*registered +gamma)")
 
     def stores(self):
         return {store["id"]: store for store in json.loads(self.good(["stores", "--json"]).out)["data"]["stores"]}
