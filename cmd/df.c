@@ -8,7 +8,6 @@
 #include <ncmodel/text.h>
 
 enum {
-	LONGEST_PATH = 1024,
 	DAY = 86400,
 };
 
@@ -107,7 +106,7 @@ static void print_disks(const struct ncm_usage *usage)
 
 	for (size_t i = 0; i < usage->disk_count; i++) {
 		const struct ncm_usage_disk *disk = &usage->disks[i];
-		AUTO_FREE char *path = text_safe_long(disk->path, LONGEST_PATH);
+		AUTO_FREE char *path = text_safe_path(disk->path);
 
 		printf("Disk of %s: %s free of %s, %s in stores.\n", path,
 		       ncm_format_size(disk->free, free_now, sizeof free_now),

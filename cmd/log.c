@@ -12,10 +12,6 @@
 #include <string.h>
 #include <strings.h>
 
-enum {
-	LONGEST_PATH = 1024,
-};
-
 static bool is_about(const struct ncm_log_entry *entry, const char *name)
 {
 	if (entry->model && strcasecmp(entry->model, name) == 0)
@@ -145,8 +141,7 @@ static char *describe(const struct ncm_log_entry *entry)
 	char size[32];
 
 	if (files == 0)
-		return entry->exit_code ? text_format("exit code %d", entry->exit_code)
-					: text_safe_long(source, LONGEST_PATH);
+		return entry->exit_code ? text_format("exit code %d", entry->exit_code) : text_safe_path(source);
 	for (size_t i = 0; i < entry->file_count; i++) {
 		bytes += entry->files[i].size;
 		source = source ? source : entry->files[i].source;
@@ -154,7 +149,7 @@ static char *describe(const struct ncm_log_entry *entry)
 	/* What no model is named of is told by its first file. */
 	if (!entry->model)
 		source = entry->file_count > 0 ? entry->files[0].path : NULL;
-	safe = text_safe_long(source, LONGEST_PATH);
+	safe = text_safe_path(source);
 	return text_format("%zu %s, %s%s%s%s", files, text_plural(files, "file", "files"), entry->left_out ? "> " : "",
 			   ncm_format_size(bytes, size, sizeof size),
 			   !*safe         ? ""
@@ -165,7 +160,7 @@ static char *describe(const struct ncm_log_entry *entry)
 
 static void add_file(const struct ncm_deed_file *file, struct table *table)
 {
-	AUTO_FREE char *path = text_safe_long(file->path, LONGEST_PATH);
+	AUTO_FREE char *path = text_safe_path(file->path);
 	AUTO_FREE char *how = text_safe(file->how);
 	char hex[NCM_SHA256_HEX + 1];
 	const bool known = !ncm_sha256_is_zero(&file->sha256);
@@ -194,7 +189,7 @@ static char *reason(const struct ncm_log_failure *failure)
 
 	if (length > 0 && strncmp(message, failure->model, length) == 0 && strncmp(message + length, ": ", 2) == 0)
 		message += length + 2;
-	return text_safe_long(message, LONGEST_PATH);
+	return text_safe_path(message);
 }
 
 /* One command may have failed on several models: each has a row. */

@@ -7,10 +7,6 @@
 
 #include <ncmodel/text.h>
 
-enum {
-	LONGEST_PATH = 1024,
-};
-
 static json_t *files_json(const struct ncm_move *move)
 {
 	json_t *files = json_array();
@@ -61,8 +57,8 @@ static void add_file(struct table *table, const struct ncm_move_file *file)
 	    [NCM_MOVE_MOVED] = STYLE_GOOD,
 	    [NCM_MOVE_LEFT] = STYLE_WARN,
 	};
-	AUTO_FREE char *to = text_safe_long(file->to, LONGEST_PATH);
-	AUTO_FREE char *why = file->why ? text_safe_long(file->why, LONGEST_PATH) : NULL;
+	AUTO_FREE char *to = text_safe_path(file->to);
+	AUTO_FREE char *why = file->why ? text_safe_path(file->why) : NULL;
 	char size[32];
 
 	table_styled(table, text_copy(ncm_move_state_name(file->state)), styles[file->state]);
@@ -94,7 +90,7 @@ static void print_files(const struct ncm_move *move, FILE *out)
 static void print_settings(const struct ncm_move *move, FILE *out)
 {
 	for (size_t i = 0; i < move->settings.count; i++) {
-		AUTO_FREE char *line = text_safe_long(move->settings.items[i], LONGEST_PATH);
+		AUTO_FREE char *line = text_safe_path(move->settings.items[i]);
 
 		fprintf(out, "To be told: %s\n", line);
 	}

@@ -11,10 +11,6 @@
 
 #include <string.h>
 
-enum {
-	LONGEST_PATH = 1024,
-};
-
 static int check_together(const struct ncm_provision_options *options, struct ncm_error *err)
 {
 	if (!options->update || (!options->locked && !options->offline))
@@ -234,10 +230,10 @@ static void print_files(const struct ncm_plan_model *planned, struct table *tabl
 {
 	for (size_t i = 0; i < planned->file_count; i++) {
 		const struct ncm_plan_file *file = &planned->files[i];
-		AUTO_FREE char *path = text_safe_long(file->path ? file->path : file->name, LONGEST_PATH);
+		AUTO_FREE char *path = text_safe_path(file->path ? file->path : file->name);
 		char size[32];
 
-		AUTO_FREE char *from = text_safe_long(file->from, LONGEST_PATH);
+		AUTO_FREE char *from = text_safe_path(file->from);
 
 		table_line(table,
 			   text_format("       %s %s  %s%s%s%s%s%s", mark_of(1u << file->step), path,

@@ -34,7 +34,7 @@ static void tell(struct telling *telling, const struct ncm_sink *sink)
 				      .file_count = telling->count};
 
 	if (telling->count > 0)
-		ncm_emit(sink, &(struct ncm_event){.type = NCM_EVENT_DEED, .model = deed.model, .deed = &deed});
+		ncm_emit_deed(sink, &deed);
 	for (size_t i = 0; i < telling->count; i++)
 		free(telling->files[i].path);
 	free(telling->files);

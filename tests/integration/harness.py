@@ -3,6 +3,7 @@
 The oracle shares no code with the program: it reads models.json and the stores with Python alone.
 """
 import atexit
+import fcntl
 import hashlib
 import json
 import os
@@ -15,6 +16,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -161,11 +163,13 @@ class Case(unittest.TestCase):
         self.assertEqual(result.returncode, code, result.err + result.out)
         return result
 
-    def answer(self, text, *arguments):
-        """Runs on a terminal and answers its question; what it wrote, and its exit code."""
+    def on_terminal(self, arguments, env, question=b"[y/N]", answer=None, columns=None):
+        """Runs on a terminal and answers its question; returns what it wrote and its exit code."""
         pid, fd = pty.fork()
         if pid == 0:
-            os.execve(BINARY, [BINARY, *arguments], {**self.machine.env, "TERM": "dumb"})
+            if columns:
+                fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+            os.execve(BINARY, [BINARY, *arguments], {**self.machine.env, **env})
         out, end = b"", time.monotonic() + 60
         while time.monotonic() < end:
             if not select.select([fd], [], [], 0.1)[0]:
@@ -174,12 +178,17 @@ class Case(unittest.TestCase):
                 data = os.read(fd, 65536)
             except OSError:
                 break
+            if not data:
+                break
             out += data
-            if text is not None and b"[y/N]" in out:
-                os.write(fd, text)
-                text = None
+            if answer is not None and question in out:
+                os.write(fd, answer)
+                answer = None
         os.close(fd)
         return out.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    def answer(self, text, *arguments):
+        return self.on_terminal(arguments, {"TERM": "dumb"}, answer=text)
 
     def run_with_mounts(self, script, *arguments):
         """ncmodel with mounts of its own, which the script makes first. A test that cannot have them here is skipped."""

@@ -1,15 +1,10 @@
 """The command line itself: help, options, exit codes, the JSON document, terminals, hostile names, signals."""
-import fcntl
 import json
 import os
-import pty
 import re
-import select
 import shutil
 import signal
-import struct
 import subprocess
-import termios
 import time
 import unittest
 
@@ -43,27 +38,7 @@ class CliCase(Case):
         self.assertEqual(bool(answer["errors"]), code != 0)
 
     def terminal(self, *arguments, columns=100, answer=None, env=None):
-        """Runs on a terminal; returns what it wrote and its exit code."""
-        pid, fd = pty.fork()
-        if pid == 0:
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-            os.execve(BINARY, [BINARY, *arguments], {**self.machine.env, "TERM": "xterm", **(env or {})})
-        out, end = b"", time.monotonic() + 60
-        while time.monotonic() < end:
-            if not select.select([fd], [], [], 0.1)[0]:
-                continue
-            try:
-                data = os.read(fd, 65536)
-            except OSError:
-                break
-            if not data:
-                break
-            out += data
-            if answer is not None and b"[Y/n]" in out:
-                os.write(fd, answer)
-                answer = None
-        os.close(fd)
-        return out.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        return self.on_terminal(arguments, {"TERM": "xterm", **(env or {})}, b"[Y/n]", answer, columns)
 
 
 class HelpTest(CliCase):
