@@ -245,13 +245,18 @@ static int by_key(const void *a, const void *b)
 	return order ? order : (one->entry > other->entry) - (one->entry < other->entry);
 }
 
-/* The best first; without a score, last. */
+/* The best first; without a score, last. Equals by their id: in which order downloads ended tells nobody anything. */
 static int by_score(const void *a, const void *b)
 {
-	const double one = ((const struct member *)a)->entry->score, other = ((const struct member *)b)->entry->score;
-	const int order = strcmp(((const struct member *)a)->key, ((const struct member *)b)->key);
+	const struct member *one = a, *other = b;
+	const double score = one->entry->score, other_score = other->entry->score;
+	int order = strcmp(one->key, other->key);
 
-	return order || one == other ? by_key(a, b) : one < other ? 1 : -1;
+	if (order == 0)
+		order = (score < other_score) - (score > other_score);
+	if (order == 0)
+		order = strcmp(one->entry->id, other->entry->id);
+	return order ? order : by_key(a, b);
 }
 
 /* Each entry in each of its groups: the groups by name, in them the entries as they came, or by their score. */
