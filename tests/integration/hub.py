@@ -60,8 +60,6 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(hub, path, fault)
         except (BrokenPipeError, ConnectionResetError):
             pass
-        finally:
-            entry["sent"] = self.sent
 
     do_HEAD = do_GET
 
@@ -90,6 +88,7 @@ class Handler(BaseHTTPRequestHandler):
                 raise ConnectionResetError
             self.wfile.write(view[:step])
             self.sent += min(step, len(view))
+            self.entry["sent"] = self.sent
             view = view[step:]
             if rate:
                 time.sleep(step / rate)
