@@ -93,6 +93,11 @@ static enum ncm_step judge_reply(struct small *small, const struct ncm_reply *re
 {
 	const struct ncm_request *request = small->request;
 
+	if (request->form && ncm_reply_is_redirect(reply)) {
+		ncm_error_set(err, NCM_E_POLICY, "%s: refused to send a form on to where %s redirects", request->what,
+			      small->chain.origin);
+		return NCM_STEP_FAIL;
+	}
 	if (request->stop_at_foreign_redirect && is_foreign_redirect(small, reply)) {
 		const struct ncm_service *service = request->any_status ? NULL : request->service;
 
@@ -110,6 +115,7 @@ static enum ncm_step make_hop(struct small *small, struct ncm_reply *reply, doub
 	const struct ncm_request *request = small->request;
 	const struct ncm_exchange_options options = {
 	    .head = request->method && strcmp(request->method, "HEAD") == 0,
+	    .form = request->form,
 	    .accept = request->accept,
 	};
 	enum ncm_step step;
