@@ -17,8 +17,6 @@
 #include <string.h>
 #include <strings.h>
 
-enum { LARGEST_FILE = 1 << 20 };
-
 /* The public hub of docker, whose sign-in stands under this name whichever of its hosts is asked. */
 static const char hub[] = "https://index.docker.io/v1/";
 
@@ -38,7 +36,7 @@ static int open_file(const char *path, struct file *file, char **text, size_t *s
 		return 0;
 	if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
 		file->owner = status.st_uid;
-		*text = ncm_read_fd(fd, LARGEST_FILE, size);
+		*text = ncm_read_fd(fd, NCM_LIMIT_SIGN_IN_BYTES, size);
 	} else if (fd >= 0) {
 		errno = EINVAL;
 	}

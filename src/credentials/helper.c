@@ -11,11 +11,11 @@
 #include "config/environment.h"
 
 #include <errno.h>
+#include <ncmodel/limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { LARGEST_ANSWER = 64 << 10, LONGEST_NAME = 64 };
-static const double LONGEST_WAIT = 10; /* seconds */
+enum { LONGEST_NAME = 64 };
 
 /* What a user name stands in for when the secret is an identity token. */
 static const char token_user[] = "<token>";
@@ -136,7 +136,7 @@ static int ask(const char *program, const char *host, const char *file, uid_t ow
 	}
 	if (check_trust(program, path, file, owner, err) < 0)
 		return -1;
-	end = program_run(path, "get", host, LARGEST_ANSWER, LONGEST_WAIT, &output);
+	end = program_run(path, "get", host, NCM_LIMIT_HELPER_BYTES, NCM_LIMIT_HELPER_SECONDS, &output);
 	result = judge(end, output, program, host, login, err);
 	credentials_wipe(output);
 	return result;

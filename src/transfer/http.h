@@ -40,6 +40,8 @@ struct ncm_reply {
 };
 /* The value of the first header of that name, or NULL. The caller frees it. */
 char *ncm_reply_header(const struct ncm_reply *reply, const char *name);
+/* All challenges of a 401, however many headers they stand in; NULL if there is none. The caller frees it. */
+char *ncm_reply_challenge(const struct ncm_reply *reply);
 void ncm_reply_clear(struct ncm_reply *reply);
 
 /*

@@ -401,6 +401,18 @@ class PlainTest(RegistryCase):
         self.pull(f"ollama:{servers.image.name}:{servers.image.tag}")
 
 
+    def test_a_real_ollama_lists_what_came_from_a_host_with_a_port(self):
+        host, image = f"localhost:{servers.ports['open']}", servers.image
+        self.pulled("open", host=host)
+        checked = subprocess.run(
+            [sys.executable, os.path.join(SOURCE, "tests/integration/ollama_peer.py"), "check", os.path.join(self.machine.root, ".ollama/models"),
+             "--no-build", "--model", f"{host}/{image.name}:{image.tag}", "--size", str(image.size()), "--digest", image.digest, "--prune"],
+            capture_output=True, text=True, timeout=120)
+        if checked.returncode == 77:
+            self.skipTest(checked.stdout.strip())
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+
+
 class TokenTest(RegistryCase):
     """A realm that hands out tokens, over TLS."""
 
