@@ -15,7 +15,9 @@ import sys
 import tempfile
 import time
 import unittest
+import unittest.mock
 
+import ollama_peer
 from harness import BINARY, SOURCE, Case
 
 sys.path[:0] = [os.path.join(SOURCE, "tests", "servers"), os.path.join(SOURCE, "tests", "fixtures")]
@@ -236,6 +238,13 @@ printf '{{"ServerURL":"%s","Username":"{USER}","Secret":"{PASSWORD}"}}\\n' "$hos
         environment = self.read(folder + "/environment").decode()
         self.assertIn("HOME=", environment)
         self.assertNotIn("secret", environment)
+
+    def test_it_is_asked_once_for_all_models(self):
+        self.helper("#!/bin/sh\necho >>\"$HOME/bin/times\"\n" + self.GOOD.split("\n", 1)[1])
+        absent = [f"ollama:{self.host('basic')}/acme/absent{i}:1" for i in range(3)]
+        result = self.machine.run("plan", self.source("basic"), *absent)
+        self.assertEqual(result.returncode, 5, result.out + result.err)
+        self.assertEqual(self.read(os.path.join(self.machine.home, "bin/times")), b"\n")
 
     def test_a_helper_of_one_registry(self):
         self.helper(self.GOOD)
@@ -484,6 +493,25 @@ class OllamaKeyTest(RegistryCase):
         self.assertAlmostEqual(int(wish["ts"][0]), time.time(), delta=60)
         self.assertEqual(len(wish["nonce"]), 1)
         self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+
+    def test_the_key_and_the_signature_of_a_real_ollama(self):
+        """The stand-in takes what a real Ollama signs, and the key that it made is the one that opens here, too."""
+        binary = ollama_peer.find()
+        if not binary:
+            self.skipTest("no Ollama here; ollama_peer.py build makes one")
+        with unittest.mock.patch.dict(os.environ, SSL_CERT_FILE=servers._path("ca.pem"), NO_PROXY="localhost,127.0.0.1"):
+            with ollama_peer.Peer(binary, os.path.join(self.machine.home, "store"), False) as server:
+                keys = os.path.join(server.home, ".ollama")
+                with open(keys + "/id_ed25519.pub", encoding="ascii") as file:
+                    servers.tokens.keys.add(file.read().split()[1])
+                with self.assertRaises(ollama_peer.Rejected):
+                    server.command("pull", f"localhost:{servers.tokens.port}/acme/x")
+                shutil.copytree(keys, os.path.join(self.machine.home, ".ollama"))
+        self.assertEqual(self.asked(), [("GET", "key")], "the real one's")
+        self.pull(self.SOURCE)
+        self.assertEqual(self.asked(), [("GET", "key")] * 2)
+        theirs, ours = (wish for _, _, wish, _ in servers.tokens.asked)
+        self.assertEqual(set(ours), set(theirs))
 
     def test_without_a_key(self):
         self.refused("own", source=self.SOURCE, code=6, words=("refuses",), hint=("ollama signin",))

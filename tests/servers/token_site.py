@@ -45,6 +45,9 @@ class TokenSite:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
+                if self.path.startswith("/v2/"):
+                    site.challenge(self)
+                    return
                 site.answer(self, urllib.parse.urlsplit(self.path).query)
 
             def do_POST(self):
@@ -64,6 +67,17 @@ class TokenSite:
     def stop(self):
         self.server.shutdown()
         self.server.server_close()
+
+    def challenge(self, request):
+        """A registry at the same address, as Ollama's client wants it; it asks for a token and has nothing."""
+        known = (request.headers["Authorization"] or "").startswith("Bearer ")
+        request.send_response(404 if known else 401)
+        if not known:
+            host = request.headers["Host"]
+            request.send_header("WWW-Authenticate", 'Bearer realm="https://%s/token",service="%s",scope="repository:acme/x:pull"'
+                                % (host, self.service))
+        request.send_header("Content-Length", "0")
+        request.end_headers()
 
     def who(self, request, wish):
         """The account, "" for nobody in particular, None for somebody who is refused."""
