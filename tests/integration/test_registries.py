@@ -52,17 +52,20 @@ class Registries(loopback.Loopback):
                  "own": {"more": token[0], "tls": secure}, "token": {"more": token[1], "tls": secure}}
         self.ports = dict(zip(kinds, loopback.free_ports(len(kinds))))
         for name, kind in kinds.items():
-            with open(self._path(name + ".yml"), "w", encoding="utf-8") as out:
-                out.write(registry_site.configuration(self._path("registry"), self.ports[name], **kind))
-            self._spawn(name + ".log", loopback.program("docker-registry"), "serve", self._path(name + ".yml"))
-        for port in self.ports.values():
-            self.await_port("127.0.0.1", port)
+            self.serve(name, self.ports[name], "127.0.0.1", **kind)
         registry_site.push(self.ports["open"], self.image)
         return self
 
     def stop(self):
         super().stop()
         self.tokens.stop()
+
+    def serve(self, name, port, address, **kind):
+        """One more registry over the same storage."""
+        with open(self._path(name + ".yml"), "w", encoding="utf-8") as out:
+            out.write(registry_site.configuration(self._path("registry"), port, address, **kind))
+        self._spawn(name + ".log", loopback.program("docker-registry"), "serve", self._path(name + ".yml"))
+        self.await_port(address.strip("[]"), port)
 
     def await_port(self, address, port):
         for _ in range(200):
@@ -393,6 +396,22 @@ class PlainTest(RegistryCase):
         self.put(".docker/config.json", {"auths": {f"127.0.0.1:{servers.ports['clear']}": {"auth": SECRETS[2]}}})
         self.pulled("clear", host=f"127.0.0.1:{servers.ports['clear']}")
 
+    def test_another_machine(self):
+        """An address that is not loopback: this machine's own in its network, with a user and a password."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("192.0.2.1", 9))  # nothing is sent
+            except OSError:
+                self.skipTest("no network here")
+            address = probe.getsockname()[0]
+        port = loopback.free_ports(1)[0]
+        host = f"{address}:{port}"
+        servers.serve("lan", port, address, more=registry_site.htpasswd(servers._path("htpasswd")))
+        self.put(".docker/config.json", {"auths": {host: {"auth": SECRETS[2]}}})
+        source = f"ollama:{host}/{servers.image.name}:{servers.image.tag}"
+        self.refused("lan", source=source, code=7, words=("does not speak TLS",), hint=("--insecure-registry " + host,))
+        self.pulled("lan", "--insecure-registry", host, host=host)
+
     def test_this_machine_s_other_address(self):
         port = loopback.free_ports(1)[0]
         with socket.socket(socket.AF_INET6) as six:
@@ -400,10 +419,7 @@ class PlainTest(RegistryCase):
                 six.bind(("::1", 0))
             except OSError:
                 self.skipTest("no ::1 here")
-        with open(servers._path("six.yml"), "w", encoding="utf-8") as out:
-            out.write(registry_site.configuration(servers._path("registry"), port, "[::1]"))
-        servers._spawn("six.log", loopback.program("docker-registry"), "serve", servers._path("six.yml"))
-        servers.await_port("::1", port)
+        servers.serve("six", port, "[::1]")
         self.pulled("open", host=f"[::1]:{port}")
         shutil.rmtree(os.path.join(self.machine.root, ".ollama"))
         self.machine.env["NCMODEL_OLLAMA_REGISTRY"] = f"http://[::1]:{port}"
