@@ -21,6 +21,8 @@ static const struct option global[] = {
      .help = "where the stores lie: default, linux, or a layout file", .completes = COMPLETES_LAYOUT},
     {0, "store-path", OPTION_LIST, AT(store_paths), .argument = "STORE=PATH",
      .help = "the folder of one store; can be repeated", .completes = COMPLETES_STORE_PATH},
+    {0, "insecure-registry", OPTION_LIST, AT(insecure_registries), .argument = "HOST[:PORT]",
+     .help = "speak plain http to this registry; can be repeated"},
     {0, "cacert", OPTION_TEXT, AT(cacert), .argument = "FILE", .help = "trust the certificates in this file",
      .completes = COMPLETES_FILE},
     {0, "json", OPTION_FLAG, AT(json), .help = "print one JSON document instead of text"},
@@ -96,6 +98,7 @@ void settings_free(struct settings *settings)
 	ncm_strings_free(&settings->manifest_dirs);
 	ncm_strings_free(&settings->manifest_files);
 	ncm_strings_free(&settings->store_paths);
+	ncm_strings_free(&settings->insecure_registries);
 	ncm_strings_free(&settings->operands);
 	ncm_strings_free(&settings->selector.names);
 	ncm_strings_free(&settings->selector.profiles);

@@ -63,6 +63,8 @@ struct ncm_config {
 	size_t mirror_count;
 	struct ncm_store_override *stores;
 	size_t store_count;
+	char **insecure_registries; /* "host[:port]", lower case: they are spoken to over plain http */
+	size_t insecure_registry_count;
 	char *cacert;          /* CA bundle, or NULL for the system's */
 	uint64_t reserve;      /* bytes to leave free on each file system; default 2 GiB */
 	uint64_t limit_rate;   /* bytes per second for the whole run, 0: no limit */
@@ -96,6 +98,11 @@ bool ncm_config_has_profile(const struct ncm_config *config, const char *name);
 void ncm_config_add_manifest_dir(struct ncm_config *config, const char *path); /* goes before those already there */
 void ncm_config_add_manifest_file(struct ncm_config *config, const char *path);
 int ncm_config_set_store(struct ncm_config *config, const char *assignment, struct ncm_error *err); /* "STORE=PATH" */
+/* "HOST" (at whatever port) or "HOST:PORT", an IPv6 address in brackets: one more registry that is spoken to over plain
+ * http. Error: USAGE for something else. */
+int ncm_config_add_insecure_registry(struct ncm_config *config, const char *host, struct ncm_error *err);
+/* Whether "host[:port]" is one of them. */
+bool ncm_config_is_insecure_registry(const struct ncm_config *config, const char *host);
 
 #pragma GCC visibility pop
 

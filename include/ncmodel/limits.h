@@ -35,6 +35,9 @@ extern "C" {
 #define NCM_LIMIT_MESSAGE 256u                       /* foreign bytes shown in one message */
 #define NCM_LIMIT_PARALLEL 16u                       /* files, connections or look-ups at once */
 #define NCM_LIMIT_TOKEN_BYTES 8192u                  /* a token or a token file */
+#define NCM_LIMIT_SIGN_IN_BYTES (1u << 20)           /* a file of docker's or podman's sign-ins */
+#define NCM_LIMIT_HELPER_BYTES (64u << 10)           /* what a credential helper answers */
+#define NCM_LIMIT_HELPER_SECONDS 10u                 /* that it may take for it */
 #define NCM_LIMIT_LOG_BYTES (4u << 20)               /* the log; then it is put aside, and the one before is dropped */
 #define NCM_LIMIT_LOG_FILES 64u                      /* files that one line of the log names */
 

@@ -25,6 +25,9 @@ static const struct ncm_limit limits[] = {
     {"message", NCM_LIMIT_MESSAGE, "bytes", "foreign bytes shown in one message"},
     {"parallel", NCM_LIMIT_PARALLEL, "", "files, connections or look-ups at once"},
     {"token", NCM_LIMIT_TOKEN_BYTES, "bytes", "a token or a token file"},
+    {"sign-ins", NCM_LIMIT_SIGN_IN_BYTES, "bytes", "a file of docker's or podman's sign-ins"},
+    {"helper", NCM_LIMIT_HELPER_BYTES, "bytes", "what a credential helper answers"},
+    {"helper-time", NCM_LIMIT_HELPER_SECONDS, "seconds", "that a credential helper may take"},
     {"log", NCM_LIMIT_LOG_BYTES, "bytes", "the log, and the older one that is kept"},
     {"log-files", NCM_LIMIT_LOG_FILES, "", "files that one line of the log names"},
 };

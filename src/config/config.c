@@ -96,6 +96,9 @@ void ncm_config_free(struct ncm_config *config)
 		free(config->stores[i].path);
 	}
 	drop_profiles(config);
+	for (size_t i = 0; i < config->insecure_registry_count; i++)
+		free(config->insecure_registries[i]);
+	free(config->insecure_registries);
 	free(config->manifest_dirs);
 	free(config->manifest_files);
 	free(config->mirrors);

@@ -63,6 +63,20 @@ static void take_stores(struct ncm_config *config)
 	}
 }
 
+static int take_insecure_registries(struct ncm_config *config, struct ncm_error *err)
+{
+	const char *hosts = config_env("NCMODEL_INSECURE_REGISTRY");
+
+	for (const char *at = hosts; at && *at; at += *at == ',') {
+		NCM_AUTO_FREE char *host = ncm_strndup(at, strcspn(at, ","));
+
+		if (ncm_config_add_insecure_registry(config, host, err) < 0)
+			return ncm_error_wrap(err, "NCMODEL_INSECURE_REGISTRY");
+		at += strlen(host);
+	}
+	return 0;
+}
+
 int config_read_environment(struct ncm_config *config, struct ncm_error *err)
 {
 	const char *layout = config_env("NCMODEL_LAYOUT");
@@ -91,6 +105,8 @@ int config_read_environment(struct ncm_config *config, struct ncm_error *err)
 	if (connections && !config_unsigned(connections, 1, NCM_LIMIT_PARALLEL, &config->connections))
 		return ncm_error_set(err, NCM_E_USAGE, "NCMODEL_CONNECTIONS is \"%s\": not a number from 1 to %u",
 				     connections, NCM_LIMIT_PARALLEL);
+	if (take_insecure_registries(config, err) < 0)
+		return -1;
 	take_stores(config);
 	if (take_size("NCMODEL_LIMIT_RATE", &config->limit_rate, err) < 0 ||
 	    take_size("NCMODEL_RESERVE", &config->reserve, err) < 0 ||

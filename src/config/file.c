@@ -247,6 +247,27 @@ static void read_stores(struct reading *reading, const struct key *key, const js
 	}
 }
 
+static void read_insecure_registries(struct reading *reading, const struct key *key, const json_t *value,
+				     const char *path)
+{
+	const json_t *item;
+	size_t i;
+
+	(void)key;
+	if (!json_is_array(value)) {
+		ncm_fault(&reading->faults, path, "not an array of hosts");
+		return;
+	}
+	json_array_foreach(value, i, item)
+	{
+		NCM_AUTO_FREE char *member = ncm_asprintf("%s[%zu]", path, i);
+		const char *host = json_string_value(item);
+
+		if (!host || ncm_config_add_insecure_registry(reading->config, host, NULL) < 0)
+			ncm_fault(&reading->faults, member, "not a host, or a host and its port");
+	}
+}
+
 static const struct key top_keys[] = {
     {"root", read_path, offsetof(struct ncm_config, root), 0, 0},
     {"layout", read_layout, offsetof(struct ncm_config, layout), 0, 0},
@@ -257,6 +278,7 @@ static const struct key top_keys[] = {
     {"endpoints", read_endpoints, 0, 0, 0},
     {"mirrors", read_mirrors, 0, 0, 0},
     {"stores", read_stores, 0, 0, 0},
+    {"insecure_registries", read_insecure_registries, 0, 0, 0},
     {"cacert", read_path, offsetof(struct ncm_config, cacert), 0, 0},
     {"reserve", read_bytes, offsetof(struct ncm_config, reserve), 0, 0},
     {"limit_rate", read_bytes, offsetof(struct ncm_config, limit_rate), 0, 0},

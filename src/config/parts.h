@@ -3,6 +3,8 @@
 #ifndef NCM_CONFIG_PARTS_H
 #define NCM_CONFIG_PARTS_H
 
+#include "config/environment.h"
+
 #include <ncmodel/config.h>
 
 #include <stdbool.h>
@@ -26,12 +28,6 @@ int config_find_tokens(struct ncm_config *config, struct ncm_error *err);
 void config_wipe(char *secret);
 
 /* values.c */
-/* A variable's value; an empty one counts as unset: NULL. */
-const char *config_env(const char *name);
-/* The user's home folder, absolute. The caller frees it. */
-char *config_home(void);
-/* $<variable>, else <home>/<fallback>. The caller frees it. */
-char *config_xdg(const char *variable, const char *fallback);
 /* Absolute; "~/" is the home folder, a relative path lies below `base` (NULL: the working folder). The caller frees it.
  */
 char *config_path(const char *base, const char *path);
@@ -42,6 +38,8 @@ char *config_layout(const char *base, const char *layout);
 char *config_endpoint(const char *url);
 /* Digits alone, from `least` to `most`. */
 bool config_unsigned(const char *text, unsigned least, unsigned most, unsigned *value);
+/* insecure.c: "host[:port]" in lower case, or NULL if it is none. The caller frees it. */
+char *config_registry_host(const char *text);
 /* Replaces or adds the folder of a store. */
 void config_put_store(struct ncm_config *config, const char *store, char *path_to_keep, enum ncm_said_by by);
 

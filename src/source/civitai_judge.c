@@ -116,4 +116,4 @@ static int judge(const struct ncm_reply *reply, const char *what, bool sent_cred
 	return judge_status(reply, what, sent_credential, err);
 }
 
-const struct ncm_service civitai_service = {"Civitai", judge};
+const struct ncm_service civitai_service = {.name = "Civitai", .judge = judge};

@@ -156,4 +156,4 @@ static int judge(const struct ncm_reply *reply, const char *what, bool sent_cred
 			     err);
 }
 
-const struct ncm_service hf_service = {"Hugging Face", judge};
+const struct ncm_service hf_service = {.name = "Hugging Face", .judge = judge};

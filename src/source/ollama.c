@@ -17,7 +17,16 @@
 
 enum { LARGEST_CONFIG = 1 << 20 };
 
-static int judge(const struct ncm_reply *reply, const char *what, bool sent_credential, struct ncm_error *err)
+static const char sign_in_here[] = "check the name; if it is private, sign in with `docker login` or `podman login`: "
+				   "their files are read";
+static const char sign_in_at_ollama[] =
+    "check the name; for a private model, make the key ~/.ollama/id_ed25519 known with "
+    "`ollama signin`";
+static const char sign_in_at_hugging_face[] = "the model is private, gated or misspelled; for private ones use `ollama "
+					      "pull`";
+
+static int judge(const struct ncm_reply *reply, const char *what, bool sent_credential, const char *hint,
+		 struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *complaint = NULL;
 
@@ -35,8 +44,7 @@ static int judge(const struct ncm_reply *reply, const char *what, bool sent_cred
 		ncm_error_set(err, NCM_E_AUTH, "%s: the registry refuses it%s%s%.256s", what,
 			      sent_credential ? ", with a token too" : "", complaint ? ": " : "",
 			      complaint ? complaint : "");
-		return ncm_error_hint(err,
-				      "the model is private, gated or misspelled; for private ones use `ollama pull`");
+		return ncm_error_hint(err, "%s", hint);
 	case 400:
 	case 412: /* Ollama's registry: the model needs a newer Ollama */
 		if (!complaint)
@@ -48,9 +56,26 @@ static int judge(const struct ncm_reply *reply, const char *what, bool sent_cred
 	}
 }
 
-static const struct ncm_service ollama_service = {"the Ollama registry", judge};
-static const struct ncm_service huggingface_service = {"Hugging Face's Ollama registry", judge};
-static const struct ncm_service other_service = {"the registry", judge};
+static int judge_ollama(const struct ncm_reply *reply, const char *what, bool sent_credential, struct ncm_error *err)
+{
+	return judge(reply, what, sent_credential, sign_in_at_ollama, err);
+}
+
+static int judge_huggingface(const struct ncm_reply *reply, const char *what, bool sent_credential,
+			     struct ncm_error *err)
+{
+	return judge(reply, what, sent_credential, sign_in_at_hugging_face, err);
+}
+
+static int judge_other(const struct ncm_reply *reply, const char *what, bool sent_credential, struct ncm_error *err)
+{
+	return judge(reply, what, sent_credential, sign_in_here, err);
+}
+
+static const struct ncm_service ollama_service = {.name = "the Ollama registry", .judge = judge_ollama};
+static const struct ncm_service huggingface_service = {.name = "Hugging Face's Ollama registry",
+						       .judge = judge_huggingface};
+static const struct ncm_service other_service = {.name = "the registry", .judge = judge_other, .is_registry = true};
 
 static const struct ncm_service *service_of(const struct ollama_name *name)
 {

@@ -21,6 +21,23 @@ static bool is_host(const char *host)
 	return !colon || ncm_source_number(colon + 1, strlen(colon + 1), 65535, &port);
 }
 
+/* Ollama's names hold no address in brackets. That of this machine has a name that they do hold. */
+static char *host_that_ollama_takes(const char *host)
+{
+	static const char loopback[] = "[::1]";
+	const size_t size = strlen(loopback);
+
+	if (strncmp(host, loopback, size) == 0 && (host[size] == '\0' || host[size] == ':'))
+		return ncm_asprintf("localhost%s", host + size);
+	return ncm_strdup(host);
+}
+
+/* Whether the first of two parts is a host: it has a port. One that has but a dot may be a user's name, misspelled. */
+static bool has_port(const char *text)
+{
+	return strchr(text, ':') != NULL;
+}
+
 /* Cuts the text at the last `mark` and returns what follows it, or NULL. */
 static char *cut_last(char *text, char mark)
 {
@@ -49,10 +66,12 @@ static int parse_parts(char *text, struct ollama_name *name, const char *uri, st
 
 	if (!model) {
 		model = text;
+	} else if (!namespace && has_port(text)) {
+		host = text;
 	} else if (!namespace) {
 		namespace = text;
 	}
-	name->host = ncm_strdup(host ? host : default_host);
+	name->host = host_that_ollama_takes(host ? host : default_host);
 	name->namespace = ncm_strdup(namespace ? namespace : default_namespace);
 	name->model = ncm_strdup(model);
 	name->tag = ncm_strdup(tag ? tag : default_tag);
@@ -64,6 +83,11 @@ static int parse_parts(char *text, struct ollama_name *name, const char *uri, st
 	if (ollama_is_default_host(name->host, strlen(name->host))) {
 		free(name->host);
 		name->host = ncm_strdup(default_host);
+	}
+	if (*name->host == '[') {
+		refuse(err, uri, "Ollama's names hold no address in brackets");
+		return ncm_error_hint(err, "give the address a name (/etc/hosts), or make it the registry with "
+					   "NCMODEL_OLLAMA_REGISTRY=http://[ADDRESS]:PORT");
 	}
 	if (!is_host(name->host))
 		return refuse(err, uri, "its host is not valid");
@@ -129,10 +153,12 @@ char *ollama_name_short(const struct ollama_name *name)
 }
 
 /* Numbers alone, so that 127.evil.example is not taken for an address of this machine. */
-static bool is_this_machine(const char *host)
+bool ollama_is_this_machine(const char *host)
 {
 	size_t length = strcspn(host, ":");
 
+	if (strncmp(host, "[::1]", 5) == 0 && (host[5] == '\0' || host[5] == ':'))
+		return true;
 	if (length == strlen("localhost") && strncmp(host, "localhost", length) == 0)
 		return true;
 	return strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == length;
@@ -142,5 +168,10 @@ char *ollama_name_base(const struct ollama_name *name, const struct ncm_config *
 {
 	if (ollama_name_is_default_host(name) && config->ollama_registry)
 		return ncm_source_endpoint(config->ollama_registry);
-	return ncm_asprintf("%s://%s", insecure_http || is_this_machine(name->host) ? "http" : "https", name->host);
+	return ncm_asprintf("%s://%s",
+			    insecure_http || ollama_is_this_machine(name->host) ||
+				    ncm_config_is_insecure_registry(config, name->host)
+				? "http"
+				: "https",
+			    name->host);
 }

@@ -1,183 +1,48 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Anonymous pull tokens: a registry that wants one answers 401 with WWW-Authenticate: Bearer realm=…,service=…,scope=…,
- * and the realm hands one out as JSON ("token" or "access_token"). The realm is believed only where it belongs to the
- * registry: any other would let one registry direct us to another host (CVE-2025-51471).
+ * What a registry that answers 401 gets: with WWW-Authenticate: Bearer realm=…,service=…,scope=… a token, which the
+ * realm hands out as JSON ("token" or "access_token") to anybody, to who signed in, or to who signs with Ollama's key;
+ * with Basic, user and password. The realm is believed only where it belongs to the registry: any other would let one
+ * registry direct us to another host (CVE-2025-51471). Passwords and keys go over TLS, to this machine, or to where the
+ * user lets plain http be spoken.
  */
 #include "source/ollama.h"
 
 #include "base/buffer.h"
 #include "base/mem.h"
+#include "credentials/credentials.h"
+#include "source/ollama_realm.h"
 
 #include <ncmodel/limits.h>
 #include <pthread.h>
 #include <string.h>
-#include <strings.h>
 
 enum { LARGEST_TOKEN_ANSWER = 1 << 20 };
 
-/* What a credential's renewal needs to know; lies behind the credential. */
-struct repository {
-	struct ncm_credential credential; /* first: it is the repository's address, too */
-	struct ncm_sources *sources;
-	char *name; /* "library/llama3.2" */
-};
-
-struct challenge {
-	char *realm, *service, *scope;
-};
-
-static void clear_challenge(struct challenge *challenge)
+static void cleanup_challenge(struct ncm_challenge *challenge)
 {
-	free(challenge->realm);
-	free(challenge->service);
-	free(challenge->scope);
+	ncm_challenge_clear(challenge);
 }
-#define AUTO_CHALLENGE __attribute__((cleanup(clear_challenge)))
+#define AUTO_CHALLENGE __attribute__((cleanup(cleanup_challenge)))
 
-/* Reads a token or a quoted string (RFC 9110, 5.6). NULL if it is neither. *at moves behind it. */
-static char *read_value(const char **at)
+static void cleanup_login(struct ncm_login *login)
 {
-	struct ncm_buffer value = {0};
-	const char *c = *at;
+	ncm_login_clear(login);
+}
+#define AUTO_LOGIN __attribute__((cleanup(cleanup_login)))
 
-	if (*c != '"') {
-		size_t length = strcspn(c, ", \t");
-
-		*at = c + length;
-		return ncm_strndup(c, length);
-	}
-	for (c++; *c && *c != '"'; c++) {
-		if (*c == '\\' && c[1])
-			c++;
-		ncm_buffer_add(&value, c, 1);
-	}
-	*at = *c ? c + 1 : c;
-	return ncm_buffer_take(&value);
+static void wipe(char *secret)
+{
+	if (secret)
+		explicit_bzero(secret, strlen(secret));
+	free(secret);
 }
 
-static void take_parameter(struct challenge *challenge, const char *name, size_t length, char *value)
+static void cleanup_secret(char **secret)
 {
-	char **field = NULL;
-
-	if (length == 5 && strncasecmp(name, "realm", length) == 0)
-		field = &challenge->realm;
-	else if (length == 7 && strncasecmp(name, "service", length) == 0)
-		field = &challenge->service;
-	else if (length == 5 && strncasecmp(name, "scope", length) == 0)
-		field = &challenge->scope;
-	if (field && !*field)
-		*field = value;
-	else
-		free(value);
+	wipe(*secret);
 }
-
-/* Reads the first Bearer challenge. Returns 0, or -1 if there is none with a realm. */
-static int parse_challenge(const char *text, struct challenge *challenge)
-{
-	const char *c = text;
-	bool ours = false;
-
-	while (*c) {
-		const char *word;
-		size_t length;
-
-		c += strspn(c, ", \t");
-		word = c;
-		length = strcspn(c, "=, \t");
-		c += length;
-		if (*c == '=') {
-			char *value;
-
-			c++;
-			value = read_value(&c);
-			if (ours)
-				take_parameter(challenge, word, length, value);
-			else
-				free(value);
-		} else if (length > 0) { /* the name of a scheme */
-			if (ours)
-				break;
-			ours = length == 6 && strncasecmp(word, "Bearer", length) == 0;
-		}
-	}
-	return challenge->realm ? 0 : -1;
-}
-
-/* The host of an origin ("https://host:port"). The caller frees it. */
-static char *host_of(const char *origin)
-{
-	const char *host = strstr(origin, "://") + 3;
-
-	return ncm_strndup(host, host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":"));
-}
-
-static bool is_parent_domain(const char *parent, const char *host)
-{
-	size_t parent_length = strlen(parent), host_length = strlen(host);
-
-	return strchr(parent, '.') && host_length > parent_length + 1 && host[host_length - parent_length - 1] == '.' &&
-	       strcmp(host + host_length - parent_length, parent) == 0 && strspn(host, "0123456789.") != host_length;
-}
-
-static bool realm_belongs(const char *realm_origin, const char *registry_origin)
-{
-	static const char *const pairs[][2] = {
-	    {"registry.ollama.ai", "ollama.com"}, /* where Ollama's own registry sends its clients */
-	    {"hf.co", "huggingface.co"},
-	};
-	NCM_AUTO_FREE char *realm = host_of(realm_origin);
-	NCM_AUTO_FREE char *registry = host_of(registry_origin);
-
-	if (strncmp(registry_origin, "https:", 6) == 0 && strncmp(realm_origin, "https:", 6) != 0)
-		return false;
-	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-		if (strcmp(registry, pairs[i][0]) == 0 && strcmp(realm, pairs[i][1]) == 0)
-			return true;
-	}
-	return strcmp(realm, registry) == 0 || is_parent_domain(realm, registry);
-}
-
-static int check_realm(const struct repository *repository, const char *realm, struct ncm_error *err)
-{
-	NCM_AUTO_FREE char *shown = ncm_url_display(realm);
-	NCM_AUTO_FREE char *origin = NULL;
-
-	if (ncm_url_check(realm, true, NULL) == 0 && !strchr(realm, '#'))
-		origin = ncm_url_origin(realm);
-	if (origin && realm_belongs(origin, repository->credential.origin))
-		return 0;
-	ncm_error_set(err, NCM_E_POLICY, "%s at %s: refused to fetch a token from another host: %s", repository->name,
-		      repository->credential.origin, shown);
-	return ncm_error_hint(err, "the registry is set up wrongly, or somebody is in between");
-}
-
-/* The caller frees it. */
-static char *token_url(const struct repository *repository, const struct challenge *challenge)
-{
-	NCM_AUTO_FREE char *scopes =
-	    challenge->scope ? ncm_strdup(challenge->scope) : ncm_asprintf("repository:%s:pull", repository->name);
-	struct ncm_buffer url = {0};
-	char *rest = scopes, *scope;
-	const char *separator = strchr(challenge->realm, '?') ? "&" : "?";
-
-	ncm_buffer_puts(&url, challenge->realm);
-	if (challenge->service) {
-		NCM_AUTO_FREE char *service = ncm_url_encode(challenge->service, false);
-
-		ncm_buffer_printf(&url, "%sservice=%s", separator, service);
-		separator = "&";
-	}
-	while ((scope = strsep(&rest, " ")) != NULL) {
-		NCM_AUTO_FREE char *encoded = ncm_url_encode(scope, false);
-
-		if (!*scope)
-			continue;
-		ncm_buffer_printf(&url, "%sscope=%s", separator, encoded);
-		separator = "&";
-	}
-	return ncm_buffer_take(&url);
-}
+#define AUTO_SECRET __attribute__((cleanup(cleanup_secret)))
 
 /* A token goes into a header: one line of visible characters. */
 static bool is_token(const char *text)
@@ -191,32 +56,218 @@ static bool is_token(const char *text)
 	return length > 0 && length <= NCM_LIMIT_TOKEN_BYTES;
 }
 
+static const char *host_and_port(const char *origin)
+{
+	return strstr(origin, "://") + 3;
+}
+
+/* Whether a secret may be sent there. */
+static bool is_private_way(const struct repository *repository, const char *origin)
+{
+	return strncmp(origin, "https:", 6) == 0 || ollama_is_this_machine(host_and_port(origin)) ||
+	       ncm_config_is_insecure_registry(repository->sources->config, host_and_port(origin));
+}
+
+/* What to do about a refusal. */
+static int hint_at_signing_in(const struct repository *repository, struct ncm_error *err)
+{
+	const char *origin = repository->credential.origin;
+
+	if (!is_private_way(repository, origin))
+		return ncm_error_hint(err,
+				      "check the name; a sign-in goes over https alone, or, if you trust the network "
+				      "between, with --insecure-registry %s",
+				      host_and_port(origin));
+	if (repository->is_own)
+		return ncm_error_hint(
+		    err, "check the name; for a private model, make the key ~/.ollama/id_ed25519 known with "
+			 "`ollama signin`");
+	return ncm_error_hint(err,
+			      "check the name; if it is private, sign in with `docker login %s` or `podman login %s`: "
+			      "their files are read",
+			      host_and_port(origin), host_and_port(origin));
+}
+
 static int refuse_anonymous(const struct repository *repository, struct ncm_error *err)
 {
 	ncm_error_set(err, NCM_E_AUTH, "%s: %s gives no token to somebody who is not signed in", repository->name,
 		      repository->credential.origin);
-	return ncm_error_hint(err, "private models need Ollama's own key: use `ollama pull`; else check the name");
+	return hint_at_signing_in(repository, err);
 }
 
-/* Called with the transfer room's lock on credentials held, which guards `bearer` against its readers. */
-static int renew(struct ncm_credential *self, struct ncm_http *http, const char *challenge_text, struct ncm_error *err)
+static int refused_login(const struct repository *repository, const struct ncm_login *login, struct ncm_error *err)
 {
-	const struct repository *repository = self->context;
-	AUTO_CHALLENGE struct challenge challenge = {0};
+	const char *host = host_and_port(repository->credential.origin);
+
+	ncm_error_set(err, NCM_E_AUTH, "%s: %s refuses the %s of %s", repository->name, repository->credential.origin,
+		      login->user ? "user and password" : "token", login->from);
+	return ncm_error_hint(err, "sign in again with `docker login %s` or `podman login %s`", host, host);
+}
+
+static int refuse_clear(const struct repository *repository, struct ncm_error *err)
+{
+	const char *host = host_and_port(repository->credential.origin);
+
+	ncm_error_set(err, NCM_E_POLICY, "%s: refused to send a password to %s in clear", repository->name,
+		      repository->credential.origin);
+	return ncm_error_hint(err, "if you trust the network between: --insecure-registry %s", host);
+}
+
+static int find_login(const struct repository *repository, struct ncm_login *login, struct ncm_error *err)
+{
+	return ncm_login_find(repository->sources->logins, host_and_port(repository->credential.origin),
+			      repository->name, login, err);
+}
+
+static void set_bearer(struct ncm_credential *self, const char *scheme, const char *bearer)
+{
+	wipe(self->bearer);
+	self->bearer = ncm_strdup(bearer);
+	self->scheme = scheme;
+}
+
+static int renew_basic(struct ncm_credential *self, const struct repository *repository, struct ncm_error *err)
+{
+	AUTO_LOGIN struct ncm_login login = {0};
+	AUTO_SECRET char *basic = NULL;
+	int found;
+
+	if (!is_private_way(repository, repository->credential.origin))
+		return refuse_clear(repository, err);
+	found = find_login(repository, &login, err);
+	if (found < 0)
+		return ncm_error_wrap(err, "%s", repository->name);
+	if (found == 0 || !login.user) {
+		ncm_error_set(err, NCM_E_AUTH, "%s: %s wants a user and a password%s%s", repository->name,
+			      repository->credential.origin, found ? ", and not the token of " : "",
+			      found ? login.from : "");
+		return hint_at_signing_in(repository, err);
+	}
+	basic = ncm_login_basic(&login);
+	if (self->bearer && strcmp(self->bearer, basic) == 0) /* asked again, it would lock the account */
+		return refused_login(repository, &login, err);
+	set_bearer(self, "Basic", basic);
+	return 0;
+}
+
+/* One request to a realm: what it asks with. */
+struct token_request {
+	char *url;
+	char *form;                       /* or NULL */
+	struct ncm_credential credential; /* without a bearer: none */
+};
+
+static void clear_request(struct token_request *request)
+{
+	free(request->url);
+	wipe(request->form);
+	wipe(request->credential.bearer);
+	free(request->credential.origin);
+}
+#define AUTO_REQUEST __attribute__((cleanup(clear_request)))
+
+static void sign_with_login(const struct repository *repository, const struct ncm_challenge *challenge,
+			    const struct ncm_login *login, struct token_request *request)
+{
+	struct ncm_buffer form = {0};
+	AUTO_SECRET char *secret = NULL;
+
+	if (login->user) {
+		request->credential.scheme = "Basic";
+		request->credential.bearer = ncm_login_basic(login);
+		return;
+	}
+	secret = ncm_url_encode(login->secret, false);
+	ncm_buffer_printf(&form, "grant_type=refresh_token&client_id=ncmodel&refresh_token=%s", secret);
+	realm_add_wish(&form, "&", repository, challenge);
+	request->form = ncm_buffer_take(&form);
+	free(request->url);
+	request->url = ncm_strdup(challenge->realm);
+}
+
+/* Returns 1 if it is signed, 0 if there is no key for it, or -1. */
+static int sign_with_key(const struct repository *repository, const struct ncm_challenge *challenge,
+			 struct token_request *request, struct ncm_error *err)
+{
 	NCM_AUTO_FREE char *url = NULL;
+	int found;
+
+	if (!repository->is_own || !realm_takes_key(request->credential.origin, repository->credential.origin))
+		return 0;
+	url = realm_url_to_sign(repository, challenge);
+	found = ncm_ollama_key_header("GET", url, &request->credential.bearer, err);
+	if (found <= 0)
+		return found;
+	request->credential.scheme = "";
+	free(request->url);
+	request->url = url;
+	url = NULL;
+	return 1;
+}
+
+/*
+ * Fills in the request with what there is to sign it. What cannot be used is told, and no end: most models are
+ * everybody's.
+ */
+static void sign_request(const struct repository *repository, const struct ncm_challenge *challenge,
+			 struct token_request *request, struct ncm_login *login)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	int found = 0;
+
+	request->url = realm_url(repository, challenge);
+	request->credential.origin = ncm_url_origin(challenge->realm);
+	if (!is_private_way(repository, repository->credential.origin) ||
+	    !is_private_way(repository, request->credential.origin))
+		return;
+	found = sign_with_key(repository, challenge, request, &err);
+	if (found == 0)
+		found = find_login(repository, login, &err);
+	if (found > 0 && login->secret)
+		sign_with_login(repository, challenge, login, request);
+	if (found < 0)
+		ncm_emit_text(repository->sources->sink, NCM_EVENT_WARNING, "%s: %s%s%s", repository->name, err.message,
+			      err.hint ? "; " : "", err.hint ? err.hint : "");
+	ncm_error_clear(&err);
+}
+
+/* The realm's answer; new reference, or NULL. */
+static json_t *ask_realm(const struct repository *repository, struct token_request *request,
+			 const struct ncm_login *login, struct ncm_error *err)
+{
 	NCM_AUTO_FREE char *what = ncm_asprintf("token for %s", repository->name);
+	struct ncm_error fault = NCM_ERROR_INIT;
+	json_t *answer = ncm_source_json(
+	    repository->sources,
+	    &(const struct ncm_request){.url = request->url,
+					.what = what,
+					.form = request->form,
+					.credential = request->credential.bearer ? &request->credential : NULL,
+					.limit = LARGEST_TOKEN_ANSWER},
+	    NULL, &fault);
+
+	if (!answer && fault.code == NCM_E_AUTH && login->secret)
+		refused_login(repository, login, err);
+	else if (!answer && fault.code == NCM_E_AUTH)
+		refuse_anonymous(repository, err);
+	else if (!answer)
+		return ncm_error_move(err, &fault), NULL;
+	ncm_error_clear(&fault);
+	return answer;
+}
+
+static int renew_bearer(struct ncm_credential *self, const struct repository *repository,
+			const struct ncm_challenge *challenge, struct ncm_error *err)
+{
+	AUTO_LOGIN struct ncm_login login = {0};
+	AUTO_REQUEST struct token_request request = {0};
 	NCM_AUTO_JSON json_t *answer = NULL;
 	const char *token;
 
-	(void)http;
-	if (!challenge_text || parse_challenge(challenge_text, &challenge) < 0)
-		return refuse_anonymous(repository, err);
-	if (check_realm(repository, challenge.realm, err) < 0)
+	if (realm_check(repository, challenge->realm, err) < 0)
 		return -1;
-	url = token_url(repository, &challenge);
-	answer = ncm_source_json(repository->sources,
-				 &(const struct ncm_request){.url = url, .what = what, .limit = LARGEST_TOKEN_ANSWER},
-				 NULL, err);
+	sign_request(repository, challenge, &request, &login);
+	answer = ask_realm(repository, &request, &login, err);
 	if (!answer)
 		return -1;
 	token = ncm_json_string(answer, "token");
@@ -224,11 +275,21 @@ static int renew(struct ncm_credential *self, struct ncm_http *http, const char 
 		token = ncm_json_string(answer, "access_token");
 	if (!token || !is_token(token))
 		return refuse_anonymous(repository, err);
-	if (self->bearer)
-		explicit_bzero(self->bearer, strlen(self->bearer));
-	free(self->bearer);
-	self->bearer = ncm_strdup(token);
+	set_bearer(self, NULL, token);
 	return 0;
+}
+
+/* Called with the transfer room's lock on renewals held, which the logins need, too. */
+static int renew(struct ncm_credential *self, struct ncm_http *http, const char *challenge_text, struct ncm_error *err)
+{
+	const struct repository *repository = self->context;
+	AUTO_CHALLENGE struct ncm_challenge challenge = {0};
+
+	(void)http;
+	ncm_challenge_parse(challenge_text ? challenge_text : "", &challenge);
+	if (challenge.realm)
+		return renew_bearer(self, repository, &challenge, err);
+	return challenge.basic ? renew_basic(self, repository, err) : refuse_anonymous(repository, err);
 }
 
 static struct ncm_credential *find(const struct ncm_sources *sources, const char *origin, const char *name)
@@ -240,6 +301,13 @@ static struct ncm_credential *find(const struct ncm_sources *sources, const char
 			return sources->ollama[i];
 	}
 	return NULL;
+}
+
+static bool is_own(const struct ncm_config *config, const char *origin)
+{
+	NCM_AUTO_FREE char *own = config->ollama_registry ? ncm_url_origin(config->ollama_registry) : NULL;
+
+	return own && strcmp(own, origin) == 0;
 }
 
 struct ncm_credential *ollama_credential(struct ncm_sources *sources, const char *base, const char *repository_name)
@@ -256,6 +324,7 @@ struct ncm_credential *ollama_credential(struct ncm_sources *sources, const char
 		repository = ncm_calloc(1, sizeof *repository);
 		repository->sources = sources;
 		repository->name = ncm_strdup(repository_name);
+		repository->is_own = is_own(sources->config, origin);
 		found = &repository->credential;
 		found->origin = origin;
 		found->renew = renew;

@@ -3,6 +3,7 @@
 #include "source/source.h"
 
 #include "base/mem.h"
+#include "credentials/credentials.h"
 #include "source/ollama.h"
 #include "source/shared.h"
 
@@ -232,6 +233,7 @@ struct ncm_sources *ncm_sources_new(const struct ncm_config *config, struct ncm_
 	sources->get = ncm_http_get;
 	set_credential(&sources->hf, config->hf_token, config->hf_endpoint);
 	set_credential(&sources->civitai, config->civitai_token, config->civitai_endpoint);
+	sources->logins = ncm_logins_new();
 	sources->mutex = ncm_malloc(sizeof(pthread_mutex_t));
 	pthread_mutex_init(sources->mutex, NULL);
 	return sources;
@@ -248,6 +250,7 @@ void ncm_sources_free(struct ncm_sources *sources)
 		ollama_credential_free(sources->ollama[i]);
 	}
 	free(sources->ollama);
+	ncm_logins_free(sources->logins);
 	pthread_mutex_destroy(sources->mutex);
 	free(sources->mutex);
 	free(sources);

@@ -174,6 +174,7 @@ struct ncm_sources {
 	struct ncm_credential civitai;
 	struct ncm_credential **ollama; /* one a repository, made by ollama.c under the mutex */
 	size_t ollama_count;
+	struct ncm_logins *logins; /* to registries; used under the lock of renewals */
 	void *mutex;
 };
 

@@ -122,8 +122,12 @@ static int build_headers(struct ncm_exchange *exchange, const struct ncm_exchang
 		add_header(exchange, ncm_asprintf("Range: bytes=%llu-", (unsigned long long)options->offset));
 	if (options->ranged && options->if_range)
 		add_header(exchange, ncm_asprintf("If-Range: %s", options->if_range));
-	if (exchange->chain->sent)
-		add_header(exchange, ncm_asprintf("Authorization: Bearer %s", exchange->chain->sent));
+	if (exchange->chain->sent) {
+		const char *scheme = exchange->chain->sent_scheme ? exchange->chain->sent_scheme : "Bearer";
+
+		add_header(exchange,
+			   ncm_asprintf("Authorization: %s%s%s", scheme, *scheme ? " " : "", exchange->chain->sent));
+	}
 	return 0;
 }
 
@@ -141,7 +145,9 @@ int ncm_exchange_begin(struct ncm_exchange *exchange, const struct ncm_exchange_
 	if (strncmp(exchange->chain->origin, "https:", 6) == 0)
 		curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exchange->headers);
-	if (options->head)
+	if (options->form)
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, options->form); /* not copied */
+	else if (options->head)
 		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
 	else
 		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
@@ -233,6 +239,19 @@ static enum ncm_exchange_result untrusting(struct ncm_exchange *exchange, struct
 	return NCM_EXCHANGE_FAILED;
 }
 
+/* What answers speaks something else than TLS: plain http, as a rule. */
+static enum ncm_exchange_result without_tls(struct ncm_exchange *exchange, struct ncm_error *err)
+{
+	const struct ncm_service *service = exchange->chain->service;
+	const char *host = exchange->chain->origin + strlen("https://");
+
+	ncm_error_set(err, NCM_E_PROTOCOL, "%s: the server does not speak TLS", exchange->chain->origin);
+	if (service && service->is_registry)
+		ncm_error_hint(
+		    err, "if it serves plain http, and you trust the network between: --insecure-registry %s", host);
+	return NCM_EXCHANGE_FAILED;
+}
+
 static enum ncm_exchange_result explain(struct ncm_exchange *exchange, CURLcode code, struct ncm_error *err)
 {
 	switch (code) {
@@ -256,6 +275,11 @@ static enum ncm_exchange_result explain(struct ncm_exchange *exchange, CURLcode 
 		    exchange, NCM_E_NETWORK, "its certificate is not trusted",
 		    "if a proxy of your organisation is in between, name its CA bundle with --cacert or SSL_CERT_FILE",
 		    err);
+	case CURLE_SSL_CONNECT_ERROR:
+		if (strstr(exchange->detail, "wrong version number") ||
+		    strstr(exchange->detail, "packet length too long"))
+			return without_tls(exchange, err);
+		return transient(exchange, "the connection failed", err);
 	case CURLE_SSL_CACERT_BADFILE:
 		return untrusting(exchange, err);
 	case CURLE_WEIRD_SERVER_REPLY:

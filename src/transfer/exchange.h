@@ -30,7 +30,8 @@ struct ncm_exchange {
 };
 
 struct ncm_exchange_options {
-	bool head; /* HEAD instead of GET */
+	bool head;        /* HEAD instead of GET */
+	const char *form; /* POST with this body, as long as the exchange lasts; or NULL */
 	const char *accept;
 	bool ranged; /* ask for bytes `offset` to before `end` (0: to the file's end) */
 	uint64_t offset;

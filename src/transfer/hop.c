@@ -68,6 +68,7 @@ int ncm_chain_arm(struct ncm_chain *chain, struct ncm_error *err)
 		return 0;
 	pthread_mutex_lock(&chain->http->credentials_lock);
 	chain->sent = ncm_strdup_null(chain->credential->bearer);
+	chain->sent_scheme = chain->credential->scheme;
 	pthread_mutex_unlock(&chain->http->credentials_lock);
 	for (const unsigned char *c = (const unsigned char *)chain->sent; c && *c; c++) {
 		if (*c > ' ' && *c < 0x7f)
@@ -176,6 +177,7 @@ static struct ncm_credential copy_credential(struct ncm_http *http, const struct
 	return copy;
 }
 
+/* *a gets the bearer of *b with its scheme; *b what is to be freed. */
 static void swap_bearers(struct ncm_http *http, struct ncm_credential *a, struct ncm_credential *b)
 {
 	char *bearer;
@@ -183,6 +185,7 @@ static void swap_bearers(struct ncm_http *http, struct ncm_credential *a, struct
 	pthread_mutex_lock(&http->credentials_lock);
 	bearer = a->bearer;
 	a->bearer = b->bearer;
+	a->scheme = b->scheme;
 	b->bearer = bearer;
 	pthread_mutex_unlock(&http->credentials_lock);
 }

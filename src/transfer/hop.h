@@ -16,10 +16,11 @@ struct ncm_chain {
 	char *url; /* of this hop; may hold a signature: never shown or stored */
 	char *origin;
 	char *first_origin;
-	char *sent;       /* the bearer that this hop's request carries, or NULL */
-	unsigned hops;    /* redirects followed */
-	bool strayed;     /* an origin was visited that the credential does not belong to */
-	bool from_public; /* the first hop's peer had a public address */
+	char *sent;              /* the bearer that this hop's request carries, or NULL */
+	const char *sent_scheme; /* that it goes with, as a credential has it */
+	unsigned hops;           /* redirects followed */
+	bool strayed;            /* an origin was visited that the credential does not belong to */
+	bool from_public;        /* the first hop's peer had a public address */
 	bool renewed;
 };
 

@@ -2,6 +2,7 @@
 /* Small requests: the whole answer in memory, retried where that is worth it. */
 #include "transfer/http.h"
 
+#include "base/buffer.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "transfer/answer.h"
@@ -17,6 +18,18 @@ static const double SILENT_WAIT_SECONDS = 3;
 char *ncm_reply_header(const struct ncm_reply *reply, const char *name)
 {
 	return ncm_header_get(reply->headers, name, 0);
+}
+
+char *ncm_reply_challenge(const struct ncm_reply *reply)
+{
+	struct ncm_buffer all = {0};
+	char *one;
+
+	for (size_t i = 0; (one = ncm_header_get(reply->headers, "WWW-Authenticate", i)); i++) {
+		ncm_buffer_printf(&all, "%s%s", i > 0 ? ", " : "", one);
+		free(one);
+	}
+	return all.data;
 }
 
 void ncm_reply_clear(struct ncm_reply *reply)
@@ -93,6 +106,11 @@ static enum ncm_step judge_reply(struct small *small, const struct ncm_reply *re
 {
 	const struct ncm_request *request = small->request;
 
+	if (request->form && ncm_reply_is_redirect(reply)) {
+		ncm_error_set(err, NCM_E_POLICY, "%s: refused to send a form on to where %s redirects", request->what,
+			      small->chain.origin);
+		return NCM_STEP_FAIL;
+	}
 	if (request->stop_at_foreign_redirect && is_foreign_redirect(small, reply)) {
 		const struct ncm_service *service = request->any_status ? NULL : request->service;
 
@@ -110,6 +128,7 @@ static enum ncm_step make_hop(struct small *small, struct ncm_reply *reply, doub
 	const struct ncm_request *request = small->request;
 	const struct ncm_exchange_options options = {
 	    .head = request->method && strcmp(request->method, "HEAD") == 0,
+	    .form = request->form,
 	    .accept = request->accept,
 	};
 	enum ncm_step step;
@@ -128,7 +147,7 @@ static enum ncm_step make_hop(struct small *small, struct ncm_reply *reply, doub
 	ncm_exchange_reply(&small->exchange, reply);
 	step = judge_reply(small, reply, wait, err);
 	if (step == NCM_STEP_RENEW) {
-		NCM_AUTO_FREE char *challenge = ncm_reply_header(reply, "WWW-Authenticate");
+		NCM_AUTO_FREE char *challenge = ncm_reply_challenge(reply);
 
 		if (ncm_chain_renew(&small->chain, challenge, err) < 0)
 			return NCM_STEP_FAIL;

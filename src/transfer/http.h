@@ -40,6 +40,8 @@ struct ncm_reply {
 };
 /* The value of the first header of that name, or NULL. The caller frees it. */
 char *ncm_reply_header(const struct ncm_reply *reply, const char *name);
+/* All challenges of a 401, however many headers they stand in; NULL if there is none. The caller frees it. */
+char *ncm_reply_challenge(const struct ncm_reply *reply);
 void ncm_reply_clear(struct ncm_reply *reply);
 
 /*
@@ -53,17 +55,19 @@ void ncm_reply_clear(struct ncm_reply *reply);
 struct ncm_service {
 	const char *name; /* "Hugging Face" */
 	int (*judge)(const struct ncm_reply *reply, const char *what, bool sent_credential, struct ncm_error *err);
+	bool is_registry; /* of a host that a model's name has: the user may choose plain http for it */
 };
 
 /*
  * A credential and where it belongs. `renew` (may be NULL) is called on a 401 with its WWW-Authenticate value, from any
- * thread; it returns 0 if `bearer` was renewed and the request should be made again, or -1.
+ * thread; it returns 0 if `bearer` (and with it `scheme`) was renewed and the request should be made again, or -1.
  * renew is called for one credential at a time, on a copy whose bearer it replaces: requests that are made meanwhile
  * read the old one. A credential is sent as long as the way of redirects has touched its origin alone.
  */
 struct ncm_credential {
-	char *bearer; /* the token, or NULL: none yet */
-	char *origin; /* "https://host[:port]" that may see it */
+	char *bearer;       /* the token, or NULL: none yet */
+	const char *scheme; /* what goes before it in the Authorization header: NULL is "Bearer", "" nothing; static */
+	char *origin;       /* "https://host[:port]" that may see it */
 	int (*renew)(struct ncm_credential *self, struct ncm_http *http, const char *challenge, struct ncm_error *err);
 	void *context; /* of renew */
 };
@@ -85,6 +89,7 @@ char *ncm_url_display(const char *url);
 struct ncm_request {
 	const char *url;
 	const char *method;                /* NULL: GET; or "HEAD" */
+	const char *form;                  /* NULL; else posted as a form; no redirect is followed then */
 	const char *accept;                /* NULL: any */
 	struct ncm_credential *credential; /* or NULL */
 	const struct ncm_service *service; /* or NULL */

@@ -365,7 +365,7 @@ static void renew(struct ncm_fetch *fetch, struct ncm_stream *stream, const stru
 		return;
 	}
 	free(fetch->challenge);
-	fetch->challenge = ncm_reply_header(reply, "WWW-Authenticate");
+	fetch->challenge = ncm_reply_challenge(reply);
 	fetch->renewing = stream;
 }
 

@@ -118,7 +118,7 @@ class Loopback:
 
     # -- pieces
     def _certificates(self):
-        """An authority of this run, and a certificate for 127.0.0.1 and localhost."""
+        """An authority of this run, and a certificate for 127.0.0.1, localhost and registry.localhost."""
         if os.path.exists(self._path("server.pem")):
             return
 
@@ -132,7 +132,7 @@ class Loopback:
                 "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")
         openssl("req", "-new", *key[:-2], "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=127.0.0.1")
         with open(self._path("server.ext"), "w", encoding="utf-8") as out:
-            out.write("subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth\n")
+            out.write("subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:registry.localhost\nextendedKeyUsage=serverAuth\n")
         openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "7",
                 "-extfile", "server.ext", "-out", "server.pem")
         for name in ("ca.key", "server.csr", "server.ext", "ca.srl"):

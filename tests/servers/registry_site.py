@@ -8,16 +8,31 @@ import nginx_text as nginx
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
-def configuration(folder, port):
+def configuration(folder, port, address="127.0.0.1", more="", tls=""):
+    """`more`: lines at the top level ("auth: …"); `tls`: a line of "http"."""
     return """version: 0.1
-log: {level: warn, accesslog: {disabled: true}}
+log: {level: warn, accesslog: {disabled: %s}}
 storage:
   filesystem: {rootdirectory: "%s"}
   redirect: {disable: true}
 http:
-  addr: 127.0.0.1:%d
+  addr: "%s:%d"
   headers: {X-Content-Type-Options: [nosniff]}
-""" % (folder, port)
+%s%s""" % ("false" if more else "true", folder, address, port, tls, more)
+
+
+def tls(certificate):
+    return "  tls: {certificate: %s, key: %s}\n" % certificate
+
+
+def htpasswd(path):
+    """`path`: a file that htpasswd -B made."""
+    return "auth: {htpasswd: {realm: models, path: %s}}\n" % path
+
+
+def token(realm, service, issuer, bundle):
+    """Tokens of `issuer`, signed with a key whose certificate an authority in `bundle` vouches for, are handed out at `realm`."""
+    return "auth: {token: {realm: '%s', service: %s, issuer: %s, rootcertbundle: %s}}\n" % (realm, service, issuer, bundle)
 
 
 def _ask(port, method, target, body=None, headers=None):

@@ -135,6 +135,68 @@ static void the_token_stays_with_its_origin(void)
 	server_stop(&other);
 }
 
+static void what_goes_before_a_token_is_its_scheme(void)
+{
+	static const struct {
+		const char *scheme, *header;
+	} cases[] = {{NULL, "Bearer canary"}, {"Basic", "Basic canary"}, {"", "canary"}};
+
+	server_start(&server, answer_hops);
+	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct ncm_credential credential = {
+		    .bearer = (char *)"canary", .scheme = cases[i].scheme, .origin = server.url};
+		struct ncm_reply reply;
+
+		CHECK(get("/end", &credential, &reply, NULL) == 0);
+		ncm_reply_clear(&reply);
+		CHECK_STR(server_header(&server.requests[i], "Authorization"), cases[i].header);
+	}
+	server_stop(&server);
+}
+
+static int post(const char *path, struct ncm_reply *reply, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *url = ncm_asprintf("%s%s", server.url, path);
+	struct ncm_http *http = make_http();
+	int result =
+	    ncm_http_get(http, &(const struct ncm_request){.url = url, .what = "form", .form = "a=canary"}, reply, err);
+
+	ncm_http_free(http);
+	return result;
+}
+
+static void a_form_is_posted_and_goes_nowhere_else(void)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	struct ncm_reply reply;
+
+	server_start(&server, answer_bounce);
+	server_start(&other, answer_bounce);
+	CHECK(post("/end", &reply, &err) == 0);
+	ncm_reply_clear(&reply);
+	CHECK_STR(server.requests[0].method, "POST");
+	CHECK_STR(server_header(&server.requests[0], "Content-Type"), "application/x-www-form-urlencoded");
+	CHECK_STR(server_header(&server.requests[0], "Content-Length"), "8");
+	CHECK(post("/start", &reply, &err) < 0);
+	CHECK(err.code == NCM_E_POLICY && !strstr(err.message, "canary"));
+	ncm_error_clear(&err);
+	CHECK_U64(server.count, 2);
+	CHECK_U64(other.count, 0);
+	server_stop(&server);
+	server_stop(&other);
+}
+
+static void challenges_are_read_from_all_headers(void)
+{
+	const struct ncm_reply none = {.headers = (char *)"Server: x\n"};
+	const struct ncm_reply two = {
+	    .headers = (char *)"WWW-Authenticate: Negotiate\nX: y\nwww-authenticate: Basic realm=\"r\"\n"};
+	NCM_AUTO_FREE char *all = ncm_reply_challenge(&two);
+
+	CHECK(!ncm_reply_challenge(&none));
+	CHECK_STR(all, "Negotiate, Basic realm=\"r\"");
+}
+
 static void a_token_cannot_smuggle_headers(void)
 {
 	struct ncm_credential credential = {.bearer = (char *)"canary\r\nX-Evil: 1"};
@@ -551,6 +613,9 @@ int main(void)
 	CHECK(ncm_http_global_init(NULL) == 0);
 	RUN(redirects_are_followed_and_bounded);
 	RUN(the_token_stays_with_its_origin);
+	RUN(what_goes_before_a_token_is_its_scheme);
+	RUN(a_form_is_posted_and_goes_nowhere_else);
+	RUN(challenges_are_read_from_all_headers);
 	RUN(a_token_cannot_smuggle_headers);
 	RUN(requests_are_plain);
 	RUN(passing_trouble_is_retried);

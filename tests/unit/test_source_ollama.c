@@ -39,6 +39,10 @@ static void test_names_good(void)
 		  "ollama:hf.co/bartowski/Llama-3.2-3B-Instruct-GGUF:Q4_K_M");
 	CHECK_STR(canonical_of("ollama:localhost:5000/library/x:1", false), "ollama:localhost:5000/library/x:1");
 	CHECK_STR(canonical_of("ollama:localhost:5000/ns/x", false), "ollama:localhost:5000/ns/x:latest");
+	CHECK_STR(canonical_of("ollama:localhost:5000/x:1", false), "ollama:localhost:5000/library/x:1");
+	CHECK_STR(canonical_of("ollama:r.example:443/x", false), "ollama:r.example:443/library/x:latest");
+	CHECK_STR(canonical_of("ollama:[::1]:5000/ns/x:1", false), "ollama:localhost:5000/ns/x:1");
+	CHECK_STR(canonical_of("ollama:[::1]/x", false), "ollama:localhost/library/x:latest");
 	CHECK_STR(canonical_of("ollama:_a:_b", false), "ollama:_a:_b");
 	CHECK_STR(canonical_of("ollama:x@sha256:" HEX_A, false), "ollama:x:latest@sha256:" HEX_A);
 	CHECK_STR(canonical_of("ollama:x:1@sha256:" HEX_A, false), "ollama:x:1@sha256:" HEX_A);
@@ -64,7 +68,12 @@ static void test_names_hostile(void)
 	    "ollama:-opt",
 	    "ollama:x:-opt",
 	    "ollama:-ns/x",
-	    "ollama:n.s/x", /* a namespace holds no '.' */
+	    "ollama:n.s/x",           /* a namespace holds no '.' */
+	    "ollama:[::2]:5000/ns/x", /* Ollama has no name for it */
+	    "ollama:[::1]x/ns/x",
+	    "ollama:[::1/ns/x",
+	    "ollama:::1/ns/x",
+	    "ollama:n:s/x",
 	    "ollama:.x",
 	    "ollama:x y",
 	    "ollama:x%2e%2e",
@@ -136,6 +145,19 @@ static void test_base(void)
 	check_base("ollama:hf.co/a/b", true, "http://hf.co");
 	check_base("ollama:localhost:5000/a/b", false, "http://localhost:5000");
 	check_base("ollama:127.0.0.1:5000/a/b", false, "http://127.0.0.1:5000");
+	check_base("ollama:[::1]:5000/a/b", false, "http://localhost:5000");
+	check_base("ollama:r.lan:5000/a/b", false, "https://r.lan:5000");
+	CHECK(ncm_config_add_insecure_registry(&config, "R.lan:5000", NULL) == 0);
+	check_base("ollama:r.lan:5000/a/b", false, "http://r.lan:5000");
+	check_base("ollama:r.lan:5001/a/b", false, "https://r.lan:5001");
+	check_base("ollama:s.r.lan:5000/a/b", false, "https://s.r.lan:5000");
+	CHECK(ncm_config_add_insecure_registry(&config, "r.lan", NULL) == 0);
+	check_base("ollama:r.lan:5001/a/b", false, "http://r.lan:5001");
+	check_base("ollama:r.lan.evil/a/b", false, "https://r.lan.evil");
+	while (config.insecure_registry_count > 0)
+		free(config.insecure_registries[--config.insecure_registry_count]);
+	free(config.insecure_registries);
+	config.insecure_registries = NULL;
 	check_base("ollama:127.evil.example/a/b", false, "https://127.evil.example");
 	check_base("ollama:localhost.evil.example/a/b", false, "https://localhost.evil.example");
 	config.ollama_registry = (char *)"http://127.0.0.1:9/";
@@ -548,7 +570,7 @@ static void test_bad_tokens(void)
 		fake_on(BASE "/manifests/latest", 401, "WWW-Authenticate: Bearer realm=\"https://ollama.com/token\"\n",
 			"");
 		fake_on("https://ollama.com/token?scope=repository%3Alibrary%2Ftiny%3Apull", 200, NULL, answers[i]);
-		check_fails(sources, "ollama:tiny", &spec, NULL, NCM_E_AUTH, "signed in", "ollama pull");
+		check_fails(sources, "ollama:tiny", &spec, NULL, NCM_E_AUTH, "signed in", "ollama signin");
 		ncm_sources_free(sources);
 	}
 }

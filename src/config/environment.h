@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* The environment, for whoever finds what others put down there. */
+#ifndef NCM_CONFIG_ENVIRONMENT_H
+#define NCM_CONFIG_ENVIRONMENT_H
+
+/* A variable's value; an empty one counts as unset: NULL. */
+const char *config_env(const char *name);
+/* The user's home folder, absolute. The caller frees it. */
+char *config_home(void);
+/* $<variable>, else <home>/<fallback>. The caller frees it. */
+char *config_xdg(const char *variable, const char *fallback);
+
+#endif

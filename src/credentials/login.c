@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* Where sign-ins lie, and what one is. */
+#include "credentials/parts.h"
+
+#include "base/base64.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "config/environment.h"
+
+#include <string.h>
+
+void credentials_wipe(char *secret)
+{
+	if (secret)
+		explicit_bzero(secret, strlen(secret));
+	free(secret);
+}
+
+void ncm_login_clear(struct ncm_login *login)
+{
+	credentials_wipe(login->user);
+	credentials_wipe(login->secret);
+	free(login->from);
+	*login = (struct ncm_login){0};
+}
+
+char *ncm_login_basic(const struct ncm_login *login)
+{
+	char *pair = ncm_asprintf("%s:%s", login->user ? login->user : "", login->secret);
+	char *basic = ncm_base64(pair, strlen(pair));
+
+	credentials_wipe(pair);
+	return basic;
+}
+
+struct ncm_logins *ncm_logins_new(void)
+{
+	return ncm_calloc(1, sizeof(struct ncm_logins));
+}
+
+void ncm_logins_free(struct ncm_logins *logins)
+{
+	if (!logins)
+		return;
+	for (size_t i = 0; i < logins->count; i++) {
+		free(logins->answers[i].program);
+		free(logins->answers[i].host);
+		ncm_login_clear(&logins->answers[i].login);
+		ncm_error_clear(&logins->answers[i].err);
+	}
+	free(logins->answers);
+	free(logins);
+}
+
+/*
+ * Podman's two files and docker's one, in the order in which podman looks (containers/image pkg/docker/config). Each
+ * may be NULL; the caller frees them.
+ */
+static void find_files(char *files[3])
+{
+	const char *named = config_env("REGISTRY_AUTH_FILE");
+	const char *runtime = config_env("XDG_RUNTIME_DIR");
+	const char *docker = config_env("DOCKER_CONFIG");
+	NCM_AUTO_FREE char *home = config_home();
+
+	files[0] = ncm_strdup_null(named);
+	files[1] = runtime && *runtime == '/' ? ncm_path_join(runtime, "containers/auth.json")
+					      : ncm_asprintf("/run/containers/%u/auth.json", (unsigned)geteuid());
+	files[2] = docker ? ncm_path_join(docker, "config.json") : ncm_path_join(home, ".docker/config.json");
+}
+
+int ncm_login_find(struct ncm_logins *logins, const char *host, const char *repository, struct ncm_login *login,
+		   struct ncm_error *err)
+{
+	char *files[3];
+	int found = 0;
+
+	*login = (struct ncm_login){0};
+	find_files(files);
+	for (size_t i = 0; i < 3; i++) {
+		if (files[i] && found == 0)
+			found = docker_config_find(logins, files[i], host, repository, login, err);
+		free(files[i]);
+	}
+	return found;
+}
