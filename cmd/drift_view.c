@@ -268,6 +268,8 @@ int drift_report_changes(struct session *session, const struct ncm_drift *drift,
 }
 
 static const struct option asking[] = {
+    {0, "allow-http-token", OPTION_FLAG, offsetof(struct settings, allow_http_token),
+     .help = "let a token go over plain http to another machine"},
     {0, "retries", OPTION_NUMBER, offsetof(struct settings, retries), .argument = "N",
      .help = "tries of one request that make no progress", .least = 1, .most = 100},
     {0, "timeout", OPTION_NUMBER, offsetof(struct settings, timeout), .argument = "SECONDS", .help = "time to connect",
