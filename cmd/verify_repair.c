@@ -91,7 +91,7 @@ static json_t *models_json(const struct ncm_result *result)
 		json_put_text(object, "id", model->model->id);
 		json_put_text(object, "outcome", was_repaired(model) ? "repaired" : "failed");
 		json_put_number(object, "fetched", model->fetched);
-		json_put_text(object, "served_by", model->served_by);
+		json_put_source(object, "served_by", model->served_by);
 		json_push(models, object);
 	}
 	return models;

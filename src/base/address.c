@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/mem.h"
 #include "base/secret_names.h"
+#include "base/secret_values.h"
 
 #include <ncmodel/text.h>
 
@@ -252,7 +253,7 @@ static bool may_hold_secret(const char *text)
 
 char *ncm_text_shown(const char *text)
 {
-	return may_hold_secret(text) ? sweep(text, false, 0) : ncm_strdup(text);
+	return ncm_secrets_masked(may_hold_secret(text) ? sweep(text, false, 0) : ncm_strdup(text));
 }
 
 bool ncm_text_has_secret(const char *text)
@@ -264,13 +265,31 @@ bool ncm_text_has_secret(const char *text)
 
 char *ncm_text_swept(char *text)
 {
-	char *swept;
+	char *swept = text ? ncm_text_shown(text) : NULL;
 
-	if (!text || !may_hold_secret(text))
-		return text;
-	swept = sweep(text, false, 0);
 	free(text);
 	return swept;
+}
+
+/* Of the query: user and password are refused before anybody is asked. */
+void ncm_address_note(const char *address)
+{
+	const char *query = strchr(address, '?');
+	const char *at = query ? query + 1 : "";
+
+	while (*at) {
+		const size_t size = strcspn(at, "&;#");
+		const char *equals = memchr(at, '=', size);
+
+		if (equals && is_secret(at, size, PART_QUERY, 0)) {
+			NCM_AUTO_FREE char *value = ncm_strndup(equals + 1, size - (size_t)(equals + 1 - at));
+			NCM_AUTO_FREE char *plain = decoded(value, strlen(value));
+
+			ncm_secret_note(value);
+			ncm_secret_note(plain);
+		}
+		at += size + (at[size] != '\0');
+	}
 }
 
 char *ncm_typed_shown(const char *typed)

@@ -14,10 +14,13 @@
 
 #include <stdbool.h>
 
-/* Whether any text holds something secret, by ncm_text_shown's rule. */
+/* Whether any text holds an address with something secret. */
 bool ncm_text_has_secret(const char *text);
 /* Takes a text and gives it without what is secret. NULL stays NULL. */
 char *ncm_text_swept(char *text);
+
+/* Notes the secrets of an address that is going to be asked (secret_values.h). */
+void ncm_address_note(const char *address);
 
 /* An address without what is secret, with its mark if it has or had a secret. The caller frees it. */
 char *ncm_address_remembered(const char *address);

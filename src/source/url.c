@@ -242,6 +242,7 @@ static struct ncm_resolution *make(const struct ncm_sources *sources, const char
 	artifact->kind = NCM_ARTIFACT_FILE;
 	take_name(plain.url, artifact);
 	artifact->url = through_mirror(sources->config, plain.url);
+	ncm_address_note(artifact->url);
 	artifact->expect_binary = artifact->name && ncm_source_is_binary_name(artifact->name);
 	artifact->has_sha256 = plain.has_sha256 || spec->has_sha256;
 	artifact->sha256 = plain.has_sha256 ? plain.sha256 : spec->sha256;

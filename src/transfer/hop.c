@@ -2,6 +2,7 @@
 #include "transfer/hop.h"
 
 #include "base/mem.h"
+#include "base/secret_values.h"
 #include "transfer/peer.h"
 #include "transfer/retry.h"
 
@@ -94,6 +95,7 @@ int ncm_chain_arm(struct ncm_chain *chain, struct ncm_error *err)
 	pthread_mutex_lock(&chain->http->credentials_lock);
 	chain->sent = ncm_strdup_null(chain->credential->bearer);
 	pthread_mutex_unlock(&chain->http->credentials_lock);
+	ncm_secret_note(chain->sent);
 	if (chain->sent && refuse_clear(chain, err) < 0) {
 		forget_bearer(chain);
 		return -1;

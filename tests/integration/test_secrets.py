@@ -211,6 +211,49 @@ class CanaryTest(SecretsCase):
         self.run_it("-f", given, "pull", "-y", code=0)
         self.check()
 
+    def test_a_server_that_quotes_the_request_is_quoted_without_its_secrets(self):
+        class Everything(dict):
+            def __contains__(self, path):
+                return True
+
+            def __getitem__(self, path):
+                return answer
+
+        def answer(handler):
+            said = f"{handler.headers.get('Authorization')} may not have {handler.path}: {urllib.parse.unquote(handler.path)}"
+            for word in re.findall(r"=([^&]*)", handler.path):
+                said += f" <SignatureProvided>{word}</SignatureProvided>"
+            return status, json.dumps({"error": said, "message": said, "errors": [{"message": said}]}).encode(), {
+                "Content-Type": "application/json", "X-Error-Message": said}
+
+        self.hub.routes["service"] = Everything()
+        url = self.hub.service.url + "/files/a.gguf" + self.query() + "#sha256=" + "0" * 64
+        for status in (400, 401, 403, 404, 409, 412, 429, 500, 200):
+            for source in (url, "hf:org/repo/a.gguf", "hf:org/repo", "civitai:12@34", "ollama:x"):
+                to = [] if source.startswith("ollama") else ["--to", "llama-cpp"]
+                for more in ([], ["--json"]):
+                    self.run_it("pull", "-y", source, *to, *more, "--retries", "1")
+        self.run_it("log")
+        self.assertIn("[secret]", "".join(text for _, text in self.outputs))
+        self.check()
+
+    def test_a_terminal_shows_no_secret(self):
+        data = gguf("terminal", 300_000)
+        given = self.manifest_file([self.model(self.signed("a.gguf", data) + self.query())])
+        for command in (["plan", "-v"], ["pull", "-y", "--limit-rate", "1M"], ["list"], ["show", "a"], ["outdated"], ["rm", "-y", "a"]):
+            out, _ = self.on_terminal(["-f", given, *command], {"TERM": "xterm", **TOKENS}, columns=400)
+            self.outputs.append((("terminal", *command), out))
+        self.check()
+
+    def test_words_that_are_completed_hold_no_secret(self):
+        data = gguf("completed", 30_000)
+        url = self.signed("a.gguf", data)
+        self.run_it("pull", "-y", url + self.query() + "#sha256=" + sha256(data), "--to", "llama-cpp", code=0)
+        for command in ("show", "rm", "pull", "log", "verify"):
+            answer = self.run_it("completion", "--answer", "--", command, "", code=0).out
+            self.assertIn("a.gguf" if command != "pull" else "", answer)
+        self.check()
+
     @staticmethod
     def parent(pid):
         try:
@@ -279,6 +322,39 @@ class SignedTest(SecretsCase):
             self.assertEqual(result.returncode, 6, command)
         self.assertEqual(len(self.hub.requests), before)
         self.assertTrue(entry["id"])
+        self.check()
+
+    def test_what_is_in_place_needs_no_signature(self):
+        data = gguf("unpinned", 40_000)
+        url = self.signed("u.gguf", data)
+        given = self.manifest_file([self.model(url + self.query(), "u.gguf")])
+        self.run_it("-f", given, "pull", "-y", code=0)
+        self.signed("u.gguf", data, right="new")
+        self.assertIn("in place", self.run_it("-f", given, "pull", "-y", code=0).out)
+        given = self.manifest_file([self.model(url + "?id=3&token=new", "u.gguf")])
+        self.assertIn("in place", self.run_it("-f", given, "pull", "-y", code=0).out)
+        os.remove(self.machine.store("u.gguf"))
+        self.run_it("-f", given, "pull", "-y", code=0)
+        self.assertEqual(self.read(self.machine.store("u.gguf")), data)
+        self.assertEqual(len(self.machine.registry()["models"]), 1)
+        self.check()
+
+    def test_a_partial_goes_on_with_a_new_signature(self):
+        data = gguf("partial", 6_000_000)
+        url = self.hub.url("/files/p.gguf", data)
+        process = self.machine.start("pull", "-y", url + "?token=" + canary(0) + "#sha256=" + sha256(data), "--to", "llama-cpp",
+                                     "--limit-rate", "1M")
+        staging = self.machine.store(".ncmodel/staging")
+        for _ in range(200):
+            if os.path.isdir(staging) and any(n for n in os.listdir(staging)):
+                break
+            threading.Event().wait(0.05)
+        threading.Event().wait(2)
+        process.kill()
+        process.communicate()
+        self.run_it("pull", "-y", url + "?token=" + canary(1) + "#sha256=" + sha256(data), "--to", "llama-cpp", code=0)
+        ranges = [r["headers"].get("range") for r in self.hub.requests if canary(1) in r["target"] and r["method"] == "GET"]
+        self.assertTrue(ranges and all(r and not r.startswith("bytes=0-") for r in ranges), ranges)
         self.check()
 
     def test_an_expired_address_says_what_to_do(self):
