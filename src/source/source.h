@@ -23,7 +23,8 @@ struct ncm_artifact {
 		       known before the download */
 	bool name_is_rough; /* only what the address ends in ("download"): a name that the server gives is the file's */
 	char *role;         /* NULL: the file spec's. For blobs: "model", "template", "config" … */
-	char *url;          /* canonical; may hold a signature: to be asked, never shown or stored */
+	char *url; /* canonical; may hold a signature: to be asked, never shown or stored. NULL: not known, or its
+		      signature is not */
 	bool has_size;
 	uint64_t size;
 	bool size_is_rough; /* good for planning alone (Civitai's sizeKB) */

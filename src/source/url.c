@@ -218,12 +218,16 @@ int ncm_source_ask_for_new(const char *uri, struct ncm_error *err)
 	return ncm_error_hint(err, "give a new one: ncmodel pull URL");
 }
 
-/* A mirror may have the file for everybody. */
-static int refuse_signed(const struct plain_url *plain, const struct ncm_artifact *artifact, struct ncm_error *err)
+/* Without its signature nobody is asked, but for a mirror, which may have the file for everybody. */
+static char *asked_url(const struct ncm_config *config, const struct plain_url *plain)
 {
-	if (!plain->was_signed || strcmp(artifact->url, plain->url) != 0)
-		return 0;
-	return ncm_source_ask_for_new(plain->url, err);
+	NCM_AUTO_FREE char *url = through_mirror(config, plain->url);
+	char *taken = url;
+
+	if (plain->was_signed && strcmp(url, plain->url) == 0)
+		return NULL;
+	url = NULL;
+	return taken;
 }
 
 static struct ncm_resolution *make(const struct ncm_sources *sources, const char *uri, const struct ncm_file_spec *spec,
@@ -232,7 +236,6 @@ static struct ncm_resolution *make(const struct ncm_sources *sources, const char
 	struct plain_url plain = {0};
 	struct ncm_resolution *resolution;
 	struct ncm_artifact *artifact;
-	int failed;
 
 	if (parse(uri, ncm_source_may_use_http(spec, uri), &plain, err) < 0)
 		return NULL;
@@ -241,19 +244,22 @@ static struct ncm_resolution *make(const struct ncm_sources *sources, const char
 	artifact = ncm_resolution_add(resolution);
 	artifact->kind = NCM_ARTIFACT_FILE;
 	take_name(plain.url, artifact);
-	artifact->url = through_mirror(sources->config, plain.url);
-	ncm_address_note(artifact->url);
+	artifact->url = asked_url(sources->config, &plain);
 	artifact->expect_binary = artifact->name && ncm_source_is_binary_name(artifact->name);
 	artifact->has_sha256 = plain.has_sha256 || spec->has_sha256;
 	artifact->sha256 = plain.has_sha256 ? plain.sha256 : spec->sha256;
 	artifact->has_size = spec->has_size;
 	artifact->size = spec->size;
-	failed = refuse_signed(&plain, artifact, err);
 	free(plain.url);
+	if (!artifact->url)
+		return resolution;
+	ncm_address_note(artifact->url);
 	/* What stands in for it is the user's own choice, http too. */
-	if (!failed && ncm_url_check(artifact->url, true, err) < 0)
-		failed = ncm_error_wrap(err, "mirror of %.*s", ncm_source_shown(uri), uri);
-	return failed ? ncm_resolution_drop(resolution) : resolution;
+	if (ncm_url_check(artifact->url, true, err) < 0) {
+		ncm_error_wrap(err, "mirror of %.*s", ncm_source_shown(uri), uri);
+		return ncm_resolution_drop(resolution);
+	}
+	return resolution;
 }
 
 static bool is_named(const struct ncm_artifact *artifact)
@@ -314,6 +320,10 @@ static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *u
 	struct ncm_resolution *resolution = make(sources, uri, spec, err);
 
 	(void)pin; /* a plain URL has no revision */
+	if (resolution && !resolution->artifacts[0].url) {
+		ncm_source_ask_for_new(uri, err);
+		return ncm_resolution_drop(resolution);
+	}
 	if (!resolution || (spec->has_size && (is_named(resolution->artifacts) || names_all(spec))))
 		return resolution;
 	if (ask_head(sources, resolution, err) < 0)
@@ -332,7 +342,7 @@ static struct ncm_resolution *offline(struct ncm_sources *sources, const char *u
 
 	if (resolution && pin && pin->for_plan && resolution->artifacts[0].has_sha256)
 		return resolution;
-	if (resolution && !spec->has_size)
+	if (resolution && (!spec->has_size || !resolution->artifacts[0].url))
 		return ncm_resolution_drop(resolution);
 	if (resolution && !is_named(resolution->artifacts) && !names_all(spec)) {
 		ncm_resolution_free(resolution);

@@ -392,6 +392,12 @@ class SignedTest(SecretsCase):
         self.assertIn("signed", result.err)
         self.run_it("manifest", "check", out, code=0)
         self.run_it("-f", out, "pull", "-y", code=0)
+        os.remove(self.machine.store("ncmodel.lock"))
+        self.run_it("-f", out, "plan", code=0)
+        self.assertIn("in place", self.run_it("-f", out, "pull", "-y", code=0).out)
+        os.rename(self.machine.store("a.gguf"), self.machine.store("moved.gguf"))
+        for command in (["plan"], ["pull", "-y"]):
+            self.assertIn("its address was signed", self.run_it("-f", out, *command, code=6).err)
         self.check()
 
     def test_a_list_of_comfyui_manager_too(self):
