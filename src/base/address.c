@@ -12,7 +12,10 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MOST_NESTED = 4 }; /* encoded addresses in a value of an address */
+enum {
+	MOST_NESTED = 4, /* encoded addresses in a value of an address */
+	LONGEST_USER = 512,
+};
 
 static const char mark[] = "#signed";
 static const char pin[] = "#sha256=";
@@ -84,14 +87,15 @@ static bool is_secret(const char *parameter, size_t size, enum part part, unsign
 	return equals && hides_address(value, value_size, nested);
 }
 
-/* Where a list of parameters, a path or a word ends that an address can be. */
-static size_t word_size(const char *text, bool whole)
+/* Where an address ends, or before that at one of the stops. A text's next word begins behind it, unless it is an
+ * address as a whole. */
+static size_t word_size(const char *text, bool whole, const char *stops)
 {
 	size_t size = 0;
 
 	if (whole)
-		return strlen(text);
-	while ((unsigned char)text[size] > ' ' && !strchr("\"<>`", text[size]))
+		return strcspn(text, stops);
+	while ((unsigned char)text[size] > ' ' && !strchr("\"<>`", text[size]) && !strchr(stops, text[size]))
 		size++;
 	while (size > 0 && strchr("')]}.,;:", text[size - 1]))
 		size--;
@@ -204,12 +208,12 @@ static size_t bare_user_size(const char *text, const char *at)
 {
 	static const char *const schemes[] = {
 	    "ollama:", "hf:", "civitai:", "sha256:", "urn:", "mailto:", "http:", "https:"};
-	const size_t name = strcspn(at, " :@/?&\"'()\n"), user = name + strcspn(at + name, " @/?&\"\n");
+	const bool begins = at == text || strchr(" \"'(=[", at[-1]);
+	const size_t size = begins ? strnlen(at, LONGEST_USER) : 0, name = size_to(at, size, " :@/?&\"'()\n");
+	const size_t user = name + size_to(at + name, size - name, " @/?&\"\n");
 
-	if (name == 0 || at[name] != ':' || user <= name + 1 || at[user] != '@' ||
+	if (name == 0 || user == size || at[name] != ':' || user <= name + 1 || at[user] != '@' ||
 	    strncmp(at + user + 1, "sha256:", 7) == 0)
-		return 0;
-	if (at > text && !strchr(" \"'(=[", at[-1]))
 		return 0;
 	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
 		if (strncasecmp(at, schemes[i], strlen(schemes[i])) == 0)
@@ -226,20 +230,15 @@ static char *sweep(const char *text, bool whole, unsigned nested)
 	while (*(at += bare_user_size(text, at))) {
 		const size_t lead = lead_size(text, at);
 		const size_t begin = lead > 0 ? lead : 1;
-		const size_t size = lead > 0 || strchr("?&", *at) ? word_size(at + begin, whole) : 0;
+		const bool is_query = lead == 0 && strchr("?&", *at);
+		const size_t size = lead > 0 || is_query ? word_size(at + begin, whole, is_query ? "#" : "") : 0;
 
-		if (lead > 0) {
-			ncm_buffer_add(&out, at, lead);
-			add_address(&out, at + lead, size, nested);
-		} else if (size > 0) {
-			const size_t query = size_to(at + 1, size, "#");
-
-			add_parameters(&out, *at, at + 1, query, PART_OF_TEXT, nested);
-			at += 1 + query;
-			continue;
-		} else {
-			ncm_buffer_add(&out, at, 1);
-		}
+		if (is_query)
+			add_parameters(&out, *at, at + begin, size, PART_OF_TEXT, nested);
+		else
+			ncm_buffer_add(&out, at, begin);
+		if (lead > 0)
+			add_address(&out, at + begin, size, nested);
 		at += begin + size;
 	}
 	return out.data ? ncm_buffer_take(&out) : ncm_strdup("");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/secret_values.h"
 
+#include "base/buffer.h"
 #include "base/mem.h"
 
 #include <ctype.h>
@@ -71,13 +72,18 @@ void ncm_secrets_forget(void)
 
 static char *masked(char *text, const char *value)
 {
-	for (char *at; (at = strstr(text, value));) {
-		char *changed = ncm_asprintf("%.*s%s%s", (int)(at - text), text, mask, at + strlen(value));
+	struct ncm_buffer out = {0};
+	const char *rest = text;
 
-		free(text);
-		text = changed;
+	for (const char *at; (at = strstr(rest, value)); rest = at + strlen(value)) {
+		ncm_buffer_add(&out, rest, (size_t)(at - rest));
+		ncm_buffer_puts(&out, mask);
 	}
-	return text;
+	if (rest == text)
+		return text;
+	ncm_buffer_puts(&out, rest);
+	free(text);
+	return ncm_buffer_take(&out);
 }
 
 char *ncm_secrets_masked(char *text)

@@ -5,6 +5,7 @@
 #include "base/address.h"
 #include "base/buffer.h"
 #include "base/mem.h"
+#include "base/secret_values.h"
 
 #include <ncmodel/text.h>
 
@@ -174,6 +175,39 @@ static void of_any_bytes(void)
 	}
 }
 
+/* Texts of servers are as long as they like. */
+static void long_texts_take_no_time(void)
+{
+	static const char *const pieces[] = {"?#", "&", "=x:", "//", "://u:", "?a=%253F", ";", "a@", "http:/"};
+	enum { SIZE = 1 << 20 };
+	char *text = ncm_malloc(SIZE + 16);
+
+	for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+		NCM_AUTO_FREE char *shown = NULL;
+
+		text[0] = '\0';
+		for (size_t at = 0; at < SIZE; at += strlen(pieces[i]))
+			strcpy(text + at, pieces[i]);
+		shown = ncm_text_shown(text);
+		CHECK(shown);
+	}
+	free(text);
+}
+
+static void what_is_known_to_be_secret_is_masked(void)
+{
+	NCM_AUTO_FREE char *shown = NULL, *plain = NULL;
+
+	ncm_address_note("https://e.org/f?id=aBc123456&sig=aBc%2B123456#x");
+	ncm_secret_note("short1");
+	ncm_secret_note("download");
+	shown = ncm_text_shown("no aBc%2B123456aBc+123456, short1 download aBc123456");
+	CHECK_STR(shown, "no [secret][secret], short1 download aBc123456");
+	ncm_secrets_forget();
+	plain = ncm_text_shown("aBc%2B123456");
+	CHECK_STR(plain, "aBc%2B123456");
+}
+
 int main(void)
 {
 	RUN(harmless_text_stays);
@@ -181,5 +215,7 @@ int main(void)
 	RUN(a_signed_address_is_marked);
 	RUN(of_any_mixture);
 	RUN(of_any_bytes);
+	RUN(long_texts_take_no_time);
+	RUN(what_is_known_to_be_secret_is_masked);
 	return 0;
 }
