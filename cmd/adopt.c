@@ -119,7 +119,7 @@ static json_t *model_object(const struct ncm_adoption_model *model)
 	json_put_text(object, "kind", model->entry.kind);
 	json_put_text(object, "known_by", model->known_by);
 	json_put_text(object, "store", model->entry.store);
-	json_put_text(object, "source", model->entry.source);
+	json_put_source(object, "source", model->entry.source);
 	json_put_text(object, "revision", model->entry.revision);
 	json_put_number(object, "size", model->entry.size);
 	json_put_text(object, "detail", model->detail);

@@ -87,6 +87,7 @@ const struct topic topics_configuration[] = {
     {"connections", "Connections to one host at once, from 1 to 16; 16 unless given."},
     {"timeout", "Seconds to connect, from 1 to 3600; 20 unless given."},
     {"retries", "Tries of one request that make no progress, from 1 to 100; 6 unless given."},
+    {"allow_http_token", "true lets a token go over plain http to another machine; false unless given."},
     {"allow_private", "true lets a public server redirect to a private address; false unless given."},
     {NULL, NULL},
 };

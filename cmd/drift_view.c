@@ -57,7 +57,7 @@ static json_t *entry_json(const struct ncm_drift_entry *entry)
 	json_t *object = json_object();
 
 	json_put_text(object, "model", entry->model);
-	json_put_text(object, "uri", entry->uri);
+	json_put_source(object, "uri", entry->uri);
 	json_put_text(object, "state", ncm_drift_state_name(entry->state));
 	json_put(object, "before", side_json(entry->revision_before, entry->size_before));
 	json_put(object, "after", side_json(entry->revision_after, entry->size_after));
@@ -168,11 +168,10 @@ static char *file_side_text(uint64_t size, const struct ncm_sha256 *sha256)
 			: text_format("%.*s", SHORT_REVISION, hex);
 }
 
-/* A query may be a key. The caller frees it. */
+/* The caller frees it. */
 static char *uri_text(const char *uri)
 {
-	const bool is_url = uri && strncmp(uri, "http", 4) == 0;
-	AUTO_FREE char *shown = uri ? text_format("%.*s", (int)(is_url ? strcspn(uri, "?") : strlen(uri)), uri) : NULL;
+	AUTO_FREE char *shown = ncm_source_told(uri, NULL);
 
 	return text_safe_path(shown);
 }
@@ -268,6 +267,8 @@ int drift_report_changes(struct session *session, const struct ncm_drift *drift,
 }
 
 static const struct option asking[] = {
+    {0, "allow-http-token", OPTION_FLAG, offsetof(struct settings, allow_http_token),
+     .help = "let a token go over plain http to another machine"},
     {0, "retries", OPTION_NUMBER, offsetof(struct settings, retries), .argument = "N",
      .help = "tries of one request that make no progress", .least = 1, .most = 100},
     {0, "timeout", OPTION_NUMBER, offsetof(struct settings, timeout), .argument = "SECONDS", .help = "time to connect",

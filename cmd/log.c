@@ -77,7 +77,7 @@ static json_t *files_json(const struct ncm_log_entry *entry)
 		json_put_text(object, "how", file->how);
 		json_put_number(object, "size", file->size);
 		json_put(object, "sha256", json_digest(&file->sha256));
-		json_put_text(object, "source", file->source);
+		json_put_source(object, "source", file->source);
 		json_push(files, object);
 	}
 	return files;
@@ -107,7 +107,7 @@ static json_t *entry_json(const struct ncm_log_entry *entry)
 	json_put_text(object, "command", entry->command);
 	json_put_text(object, "action", entry->action);
 	json_put_text(object, "model", entry->model);
-	json_put_text(object, "source", entry->source);
+	json_put_source(object, "source", entry->source);
 	json_put_text(object, "revision", entry->revision);
 	json_put_number(object, "exit_code", (uint64_t)entry->exit_code);
 	json_put(object, "files", files_json(entry));

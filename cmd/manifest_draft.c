@@ -43,6 +43,17 @@ struct ncm_draft *manifest_draft_installed(struct session *session, const struct
 	return ncm_draft_dump(session->config, session->catalog, &session->settings.selector, options, err);
 }
 
+static void tell_signed(const struct session *session, const struct ncm_draft *draft)
+{
+	AUTO_FREE char *text =
+	    text_format("%zu %s a signed address: it is written without the signature, and ends in "
+			"#signed; put a new one in its place",
+			draft->signed_count, text_plural(draft->signed_count, "model has", "models have"));
+
+	if (draft->signed_count > 0)
+		report_warning(&session->report, text);
+}
+
 static void tell_gaps(struct session *session, const struct ncm_draft *draft)
 {
 	json_t *gaps = json_array();
@@ -61,6 +72,7 @@ static void tell_gaps(struct session *session, const struct ncm_draft *draft)
 		json_push(gaps, object);
 	}
 	json_put(session->report.data, "left_out", gaps);
+	tell_signed(session, draft);
 }
 
 static void tell_next(const struct session *session, const struct ncm_draft *draft, const char *file, const char *next)

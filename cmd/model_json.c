@@ -4,6 +4,8 @@
 #include "ui/clock.h"
 #include "ui/text.h"
 
+#include <ncmodel/text.h>
+
 #include <ncmodel/link.h>
 
 static void put_known(json_t *object, const char *key, const char *text)
@@ -123,6 +125,17 @@ json_t *model_json(const struct ncm_model *model, bool installed)
 	return object;
 }
 
+/* Whoever wants the file again needs a new address. */
+static void put_signed(json_t *object, const char *source)
+{
+	AUTO_FREE char *told = NULL;
+	bool is_signed = false;
+
+	told = ncm_source_told(source, &is_signed);
+	if (is_signed)
+		json_put_flag(object, "signed", true);
+}
+
 static json_t *registered_files_json(const struct ncm_reg_model *model)
 {
 	json_t *files = json_array();
@@ -137,7 +150,8 @@ static json_t *registered_files_json(const struct ncm_reg_model *model)
 		json_put_number(object, "size", file->size);
 		json_put(object, "sha256", json_digest(&file->sha256));
 		json_put_text(object, "origin", ncm_origin_name(file->origin));
-		json_put_text(object, "source", file->source);
+		json_put_source(object, "source", file->source);
+		put_signed(object, file->source);
 		json_put_text(object, "revision", file->revision);
 		put_known(object, "target", file->target);
 		json_push(files, object);
@@ -180,7 +194,8 @@ json_t *registered_json(const struct ncm_reg_model *model)
 	json_put_text(object, "priority", model->priority);
 	json_put_text(object, "store", model->store);
 	json_put(object, "stores", stores_json(model));
-	json_put_text(object, "source", model->source);
+	json_put_source(object, "source", model->source);
+	put_signed(object, model->source);
 	json_put_text(object, "revision", model->revision);
 	put_known(object, "variant", model->variant);
 	json_put_text(object, "license", model->license);

@@ -35,7 +35,7 @@ static json_t *files_json(const struct ncm_plan_model *planned)
 		json_put_text(object, "name", file->name);
 		json_put_text(object, "path", file->path);
 		json_put_text(object, "store", file->store);
-		json_put_text(object, "source", file->source);
+		json_put_source(object, "source", file->source);
 		json_put_text(object, "from", file->from);
 		json_put_text(object, "step", step_name(file->step));
 		json_put_number(object, "size", file->size);
@@ -93,7 +93,7 @@ static json_t *planned_json(const struct ncm_plan_model *planned)
 	json_put_flag(object, "required_only", model->required_only);
 	json_put_text(object, "license", model->license);
 	json_put_flag(object, "gated", model->gated);
-	json_put_text(object, "source", planned->source);
+	json_put_source(object, "source", planned->source);
 	json_put_text(object, "revision", planned->revision);
 	json_put_number(object, "size", planned->size);
 	put_doubt(object, "size", &planned->size_doubt);

@@ -38,7 +38,7 @@ static json_t *result_model_json(const struct ncm_result_model *model)
 	json_put_text(object, "outcome", outcome_name(model->outcome));
 	json_put_number(object, "size", model->size);
 	json_put_number(object, "fetched", model->fetched);
-	json_put_text(object, "served_by", model->served_by);
+	json_put_source(object, "served_by", model->served_by);
 	json_put_flag(object, "first_use", model->first_use);
 	return object;
 }
@@ -65,7 +65,8 @@ static void add_result_model(const struct ncm_result_model *model, struct table 
 	static const enum style styles[] = {
 	    [NCM_OUTCOME_PULLED] = STYLE_GOOD, [NCM_OUTCOME_PRESENT] = STYLE_NONE, [NCM_OUTCOME_FAILED] = STYLE_BAD};
 	const bool stopped = model->error.code == NCM_E_INTERRUPTED;
-	AUTO_FREE char *uri = text_safe_long(model->served_by, LONGEST_URI);
+	AUTO_FREE char *told = ncm_source_told(model->served_by, NULL);
+	AUTO_FREE char *uri = text_safe_long(told, LONGEST_URI);
 	char size[32];
 
 	table_styled(table, text_copy(stopped ? "unfinished" : outcome_name(model->outcome)),

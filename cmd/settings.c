@@ -72,6 +72,8 @@ static const struct option planning[] = {
      .help = "replace what is in the way; it is kept until `gc --replaced`"},
     {0, "allow-pickle", OPTION_FLAG, AT(provision.allow_pickle),
      .help = "take pickle-based files that no digest pins; loading one can run code"},
+    {0, "allow-http-token", OPTION_FLAG, AT(allow_http_token),
+     .help = "let a token go over plain http to another machine"},
     {0, "reserve", OPTION_SIZE, AT(reserve), .argument = "SIZE",
      .help = "disk space to leave free on each file system"},
     {0, "bandwidth", OPTION_RATE, AT(bandwidth), .argument = "RATE",

@@ -22,7 +22,7 @@ struct settings {
 
 	/* plan and pull */
 	struct ncm_provision_options provision;
-	bool dry_run, yes, exit_code;
+	bool dry_run, yes, exit_code, allow_http_token;
 	struct option_number jobs, connections, limit_rate, retry, retries, timeout, reserve, bandwidth;
 
 	bool quick, repair;                                         /* verify */

@@ -57,6 +57,16 @@ static void title(const char *name)
 	printf("%s%s%s\n", style_begin(stdout, STYLE_BOLD), safe, style_end(stdout, STYLE_BOLD));
 }
 
+/* The caller frees it. */
+static char *source_text(const char *source)
+{
+	bool is_signed = false;
+	AUTO_FREE char *told = ncm_source_told(source, &is_signed);
+	AUTO_FREE char *safe = text_safe_long(told, LONGEST_VALUE);
+
+	return text_format("%s%s", safe, is_signed ? " (signed: a new address is needed to have it again)" : "");
+}
+
 /* "sha256:…": an older script's entry has none. */
 static void print_digest(const struct ncm_sha256 *digest)
 {
@@ -72,7 +82,7 @@ static void print_digest(const struct ncm_sha256 *digest)
 static void print_origin(const struct ncm_reg_file *file)
 {
 	const char *origin = ncm_origin_name(file->origin);
-	AUTO_FREE char *source = text_safe_long(file->source, LONGEST_VALUE);
+	AUTO_FREE char *source = source_text(file->source);
 	AUTO_FREE char *revision = text_safe(file->revision);
 	AUTO_FREE char *target = text_safe_long(file->target, LONGEST_VALUE);
 
@@ -114,7 +124,7 @@ static void print_registered(const struct ncm_reg_model *model)
 	foreign_fact("installed", model->installed_at);
 	fact("verified",
 	     *verified ? text_format("%s %s", verified, verdict) : text_copy("not yet since it was pulled"));
-	foreign_fact("came from", model->source);
+	fact("came from", source_text(model->source));
 	foreign_fact("revision", model->revision);
 	foreign_fact("variant taken", model->variant);
 	foreign_fact("trust", model->trust);

@@ -301,6 +301,8 @@ static const struct option repairing[] = {
     {'y', "yes", OPTION_FLAG, offsetof(struct settings, yes), .help = "replace files without asking"},
     {0, "offline", OPTION_FLAG, offsetof(struct settings, provision.offline),
      .help = "no network at all: mend from other copies on this machine"},
+    {0, "allow-http-token", OPTION_FLAG, offsetof(struct settings, allow_http_token),
+     .help = "let a token go over plain http to another machine"},
     {0, "no-wait", OPTION_FLAG, offsetof(struct settings, provision.no_wait),
      .help = "fail instead of waiting for another ncmodel"},
     {'j', "jobs", OPTION_NUMBER, offsetof(struct settings, jobs), .argument = "N", .help = "files at once", .least = 1,

@@ -67,7 +67,7 @@ static json_t *files_json(const struct repair *repair)
 		object = json_object();
 		json_put_text(object, "model", file->model->id);
 		json_put_text(object, "path", file->file->abs);
-		json_put_text(object, "source", planned ? planned->source : NULL);
+		json_put_source(object, "source", planned ? planned->source : NULL);
 		json_put_number(object, "to_get", planned ? planned->to_get : 0);
 		json_put_text(object, "verdict", ncm_verdict_name(verdict_now(repair, file)));
 		json_push(files, object);
@@ -91,7 +91,7 @@ static json_t *models_json(const struct ncm_result *result)
 		json_put_text(object, "id", model->model->id);
 		json_put_text(object, "outcome", was_repaired(model) ? "repaired" : "failed");
 		json_put_number(object, "fetched", model->fetched);
-		json_put_text(object, "served_by", model->served_by);
+		json_put_source(object, "served_by", model->served_by);
 		json_push(models, object);
 	}
 	return models;
@@ -153,7 +153,8 @@ static void print_plan(const struct repair *repair, FILE *out)
 		const struct ncm_verify_file *file = &repair->found->files[i];
 		const struct ncm_plan_file *planned = planned_file(repair, file);
 		AUTO_FREE char *path = text_safe_path(file->file->abs);
-		AUTO_FREE char *source = text_safe_long(planned ? planned->source : NULL, LONGEST_URI);
+		AUTO_FREE char *told = ncm_source_told(planned ? planned->source : NULL, NULL);
+		AUTO_FREE char *source = text_safe_long(told, LONGEST_URI);
 
 		if (!planned || file->verdict == NCM_VERDICT_OK)
 			continue;

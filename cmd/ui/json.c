@@ -3,12 +3,16 @@
 
 #include "ui/text.h"
 
+#include <ncmodel/text.h>
+
 #include <string.h>
 #include <time.h>
 
-json_t *json_text(const char *text)
+json_t *json_text(const char *foreign)
 {
+	AUTO_FREE char *shown = foreign ? ncm_text_shown(foreign) : NULL;
 	AUTO_FREE char *valid = NULL;
+	const char *text = shown;
 	json_t *value = text ? json_string(text) : json_null();
 	size_t length = 0;
 
@@ -72,6 +76,13 @@ void json_put(json_t *object, const char *key, json_t *value)
 void json_put_text(json_t *object, const char *key, const char *text)
 {
 	json_put(object, key, json_text(text));
+}
+
+void json_put_source(json_t *object, const char *key, const char *source)
+{
+	AUTO_FREE char *told = ncm_source_told(source, NULL);
+
+	json_put_text(object, key, told);
 }
 
 void json_put_number(json_t *object, const char *key, uint64_t number)

@@ -22,6 +22,8 @@ bool json_add_new(json_t *set, const char *text);
 /* Put a member into an object; json_put steals the value. */
 void json_put(json_t *object, const char *key, json_t *value);
 void json_put_text(json_t *object, const char *key, const char *text);
+/* A source without the mark of one that was signed. */
+void json_put_source(json_t *object, const char *key, const char *source);
 void json_put_number(json_t *object, const char *key, uint64_t number);
 void json_put_flag(json_t *object, const char *key, bool flag);
 void json_push(json_t *array, json_t *value);

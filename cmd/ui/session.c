@@ -81,6 +81,7 @@ static int apply(struct ncm_config *config, const struct settings *settings, str
 	set_path(&config->lock, settings->lock);
 	set_path(&config->cacert, settings->cacert);
 	set_numbers(config, settings);
+	config->allow_http_token = config->allow_http_token || settings->allow_http_token;
 	return 0;
 }
 

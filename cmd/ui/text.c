@@ -142,7 +142,7 @@ bool text_is_safe(const char *foreign)
 {
 	size_t size = 0;
 
-	while (foreign[size] >= ' ' && foreign[size] <= '~' && foreign[size] != ':' && foreign[size] != '#')
+	while (foreign[size] >= ' ' && foreign[size] <= '~' && !strchr(":#?&", foreign[size]))
 		size++;
 	return foreign[size] == '\0' && size <= NCM_LIMIT_MESSAGE;
 }

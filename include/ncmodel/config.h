@@ -73,6 +73,7 @@ struct ncm_config {
 	unsigned timeout;      /* seconds to connect; default 20 */
 	unsigned retries;      /* tries without progress; default NCM_LIMIT_RETRIES */
 	bool allow_private;    /* a public server may redirect to a private address */
+	bool allow_http_token; /* a token may go over plain http to another machine */
 	bool hf_token_exposed; /* the token file can be read by others: worth a warning */
 };
 

@@ -30,7 +30,8 @@ struct ncm_draft {
 	char *text; /* a manifest that ncm_manifest_check has nothing against; NULL: nothing could be taken */
 	char *profile;
 	unsigned phase;
-	size_t count; /* of its models */
+	size_t count;        /* of its models */
+	size_t signed_count; /* of those whose address was signed: they have it without the signature, with "#signed" */
 	enum ncm_draft_format format;
 	struct ncm_draft_gap *gaps;
 	size_t gap_count;

@@ -5,7 +5,7 @@
  * A function that can fail takes `struct ncm_error *err` as its last argument and returns -1 (or NULL),
  * having set *err; on success *err is untouched. err may be NULL when the caller does not care.
  * Messages may hold foreign bytes (server text, file names): whoever prints one escapes it (see text.h).
- * Messages never hold secrets.
+ * Messages never hold secrets: what of an address is one is left out as they are made (ncm_text_shown).
  */
 #ifndef NCMODEL_ERROR_H
 #define NCMODEL_ERROR_H

@@ -3,6 +3,7 @@
 #ifndef NCMODEL_TEXT_H
 #define NCMODEL_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,7 +17,7 @@ extern "C" {
  * Makes foreign bytes safe for a terminal or a log: control characters (C0, DEL, C1), invalid UTF-8,
  * bidirectional and zero-width format characters become \xNN or \u{N}; a backslash stays. The result has
  * no line break. At most `max` bytes of input are shown (0: NCM_LIMIT_MESSAGE), then "…(N bytes)".
- * The caller frees the result.
+ * Secrets in addresses are left out (ncm_text_shown). The caller frees the result.
  */
 char *ncm_escape(const char *text, size_t max);
 /*
@@ -24,6 +25,18 @@ char *ncm_escape(const char *text, size_t max);
  * fragment, which may be secrets; anything else as it is. The caller frees the result.
  */
 char *ncm_typed_shown(const char *typed);
+/*
+ * A text without what is secret in the addresses that it holds: user and password, and those parameters of a query
+ * ("token", "X-Amz-Signature", …) that are keys or signatures. All that leaves the library in a message, and all that
+ * the tool prints, has gone through here. The caller frees the result.
+ */
+char *ncm_text_shown(const char *text);
+/*
+ * A source as this library's structures have it, for people and programs: swept as above, and without "#signed", which
+ * stands behind an address that was signed (its signature is not kept): *was_signed (may be NULL) tells that. NULL for
+ * NULL. The caller frees the result.
+ */
+char *ncm_source_told(const char *source, bool *was_signed);
 
 /* "9.5 GB" (SI, as the model hubs print it), "670 MB", "12 B". Writes at most n bytes including the NUL; returns buf.
  */

@@ -187,6 +187,7 @@ bool author_take(struct author *author, const struct ncm_model *model, size_t li
 	json_object_set_new(author->ids, id, json_true());
 	json_array_append(author->models, json);
 	author->phases |= 1u << model->phase;
+	author->draft->signed_count += author_is_signed(model);
 	return true;
 }
 

@@ -37,6 +37,8 @@ struct ncm_draft *author_drop(struct author *author);
 
 /* model_json.c: a model as a manifest writes it; what the schema would refuse for its length is cut or left out. */
 json_t *author_model_json(const struct ncm_model *model);
+/* Whether a place of it is an address that was signed. */
+bool author_is_signed(const struct ncm_model *model);
 
 /* dump_source.c: where the bytes of a registered file can be had again. */
 struct ncm_lock;

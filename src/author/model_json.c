@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "author/author.h"
 
+#include "base/address.h"
 #include "base/mem.h"
+#include "base/strings.h"
+#include "source/source.h"
+
+#include <ncmodel/text.h>
 
 #include <string.h>
 
@@ -31,7 +36,8 @@ static char *cut(const char *text, size_t longest)
 
 static void put_text(json_t *json, const char *key, const char *text, size_t longest)
 {
-	NCM_AUTO_FREE char *fit = text && *text ? cut(text, longest) : NULL;
+	NCM_AUTO_FREE char *shown = text && *text ? ncm_text_shown(text) : NULL;
+	NCM_AUTO_FREE char *fit = shown ? cut(shown, longest) : NULL;
 
 	if (fit)
 		ncm_json_set_string(json, key, fit);
@@ -42,7 +48,8 @@ static void put_words(json_t *json, const char *key, const struct ncm_strings *w
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < words->count && json_array_size(array) < most; i++) {
-		NCM_AUTO_FREE char *word = cut(words->items[i], longest);
+		NCM_AUTO_FREE char *shown = ncm_text_shown(words->items[i]);
+		NCM_AUTO_FREE char *word = cut(shown, longest);
 		json_t *value = json_string(word);
 		bool known = !value || !*word;
 
@@ -174,11 +181,27 @@ static void put_pins(json_t *json, const struct ncm_file_spec *spec)
 	put_layers(json, spec);
 }
 
+/* A manifest is made to be shared: no signature is in it. */
+static json_t *places_json(const struct ncm_file_spec *spec)
+{
+	struct ncm_strings places = {0};
+	json_t *array;
+
+	for (size_t i = 0; i < spec->from.count; i++) {
+		NCM_AUTO_FREE char *place = ncm_source_remembered(spec->from.items[i]);
+
+		ncm_strings_add_new(&places, place);
+	}
+	array = ncm_json_string_array(&places);
+	ncm_strings_free(&places);
+	return array;
+}
+
 static json_t *spec_json(const struct ncm_file_spec *spec)
 {
 	json_t *json = json_object();
 
-	json_object_set_new(json, "from", ncm_json_string_array(&spec->from));
+	json_object_set_new(json, "from", places_json(spec));
 	json_object_set_new(json, "to", targets_json(spec));
 	put_pins(json, spec);
 	if (spec->include.count > 0)
@@ -216,6 +239,33 @@ static void put_facts(json_t *json, const struct ncm_model *model)
 	put_text(json, "gate_url", model->gate_url, LONGEST_TEXT);
 }
 
+bool author_is_signed(const struct ncm_model *model)
+{
+	for (size_t i = 0; i < model->file_count; i++) {
+		for (size_t k = 0; k < model->files[i].from.count; k++) {
+			NCM_AUTO_FREE char *place = ncm_source_remembered(model->files[i].from.items[k]);
+
+			if (ncm_address_is_signed(place))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void put_notes(json_t *json, const struct ncm_model *model)
+{
+	static const char note[] = "Its address was signed, and the signature is not kept: put a new one in the place "
+				   "of what ends in #signed.";
+	struct ncm_strings notes = {0};
+
+	if (author_is_signed(model))
+		ncm_strings_add(&notes, note);
+	for (size_t i = 0; i < model->notes.count; i++)
+		ncm_strings_add_new(&notes, model->notes.items[i]);
+	put_words(json, "notes", &notes, LONGEST_TEXT, MOST_NOTES);
+	ncm_strings_free(&notes);
+}
+
 json_t *author_model_json(const struct ncm_model *model)
 {
 	json_t *json = json_object();
@@ -233,7 +283,7 @@ json_t *author_model_json(const struct ncm_model *model)
 	put_score(json, "cost_score", model->cost_score);
 	put_text(json, "privacy_tier", model->privacy_tier, LONGEST_NAME);
 	put_words(json, "requires", &model->requires_ids, LONGEST_NAME, MOST_WORDS);
-	put_words(json, "notes", &model->notes, LONGEST_TEXT, MOST_NOTES);
+	put_notes(json, model);
 	for (size_t i = 0; i < model->file_count; i++)
 		json_array_append_new(files, spec_json(&model->files[i]));
 	json_object_set_new(json, "files", files);

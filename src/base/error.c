@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <ncmodel/error.h>
 
+#include "base/address.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -69,7 +70,7 @@ int ncm_error_set(struct ncm_error *err, enum ncm_errc code, const char *format,
 	va_end(args);
 	ncm_error_clear(err);
 	err->code = code;
-	err->message = message;
+	err->message = ncm_text_swept(message);
 	return -1;
 }
 
@@ -98,7 +99,7 @@ int ncm_error_hint(struct ncm_error *err, const char *format, ...)
 	hint = ncm_vasprintf(format, args);
 	va_end(args);
 	free(err->hint);
-	err->hint = hint;
+	err->hint = ncm_text_swept(hint);
 	return -1;
 }
 
@@ -115,7 +116,7 @@ int ncm_error_wrap(struct ncm_error *err, const char *format, ...)
 	va_end(args);
 	message = ncm_asprintf("%s: %s", context, err->message ? err->message : "");
 	free(err->message);
-	err->message = message;
+	err->message = ncm_text_swept(message);
 	return -1;
 }
 

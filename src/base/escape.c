@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/escape.h"
 
+#include "base/address.h"
 #include "base/buffer.h"
 #include "base/mem.h"
 
@@ -58,8 +59,9 @@ static size_t plain_size(const char *text, size_t size)
 	return plain;
 }
 
-char *ncm_escape(const char *text, size_t max)
+char *ncm_escape(const char *foreign, size_t max)
 {
+	NCM_AUTO_FREE char *text = ncm_text_shown(foreign);
 	struct ncm_buffer out = {0};
 	size_t size = strlen(text);
 	size_t shown = max ? max : NCM_LIMIT_MESSAGE;
@@ -102,22 +104,4 @@ size_t ncm_utf8_fit(const char *text, size_t most)
 	while (most > 0 && ((unsigned char)text[most] & 0xc0) == 0x80)
 		most--;
 	return most;
-}
-
-char *ncm_typed_shown(const char *typed)
-{
-	const char *scheme = strstr(typed, "://"), *host;
-	size_t before;
-
-	if (!scheme)
-		return ncm_strdup(typed);
-	before = (size_t)(scheme - typed) + strlen("://");
-	host = typed + before;
-	for (size_t i = strcspn(host, "/?#"); i > 0; i--) {
-		if (host[i - 1] == '@') {
-			host += i;
-			break;
-		}
-	}
-	return ncm_asprintf("%.*s%.*s", (int)before, typed, (int)strcspn(host, "?#"), host);
 }

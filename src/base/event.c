@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <ncmodel/log.h>
 
+#include "base/address.h"
 #include "base/mem.h"
 
 #include <stdatomic.h>
@@ -38,7 +39,7 @@ void ncm_emit_text(const struct ncm_sink *sink, enum ncm_event_type type, const 
 	if (!sink || !sink->emit)
 		return;
 	va_start(args, format);
-	text = ncm_vasprintf(format, args);
+	text = ncm_text_swept(ncm_vasprintf(format, args));
 	va_end(args);
 	ncm_emit(sink, &(struct ncm_event){.type = type, .text = text});
 }

@@ -287,6 +287,7 @@ static const struct key top_keys[] = {
     {"timeout", read_unsigned, offsetof(struct ncm_config, timeout), 1, CONFIG_MAX_TIMEOUT},
     {"retries", read_unsigned, offsetof(struct ncm_config, retries), 1, CONFIG_MAX_RETRIES},
     {"allow_private", read_bool, offsetof(struct ncm_config, allow_private), 0, 0},
+    {"allow_http_token", read_bool, offsetof(struct ncm_config, allow_http_token), 0, 0},
     {NULL, NULL, 0, 0, 0},
 };
 

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/secret_values.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -162,7 +163,10 @@ int config_find_tokens(struct ncm_config *config, struct ncm_error *err)
 {
 	static const char *const names[] = {"CIVITAI_TOKEN", "CIVITAI_API_TOKEN", "CIVITAI_API_KEY"};
 
-	if (find_hf(config, err) < 0)
+	if (find_hf(config, err) < 0 ||
+	    take_variables(names, 3, &config->civitai_token, &config->civitai_token_from, err) < 0)
 		return -1;
-	return take_variables(names, 3, &config->civitai_token, &config->civitai_token_from, err);
+	ncm_secret_note(config->hf_token);
+	ncm_secret_note(config->civitai_token);
+	return 0;
 }

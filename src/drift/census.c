@@ -21,10 +21,14 @@ static void add_sources(struct ncm_strings *uris, const struct ncm_file_spec *fi
 	for (size_t i = 0; i < count; i++) {
 		const char *uri = files[i].from.items[0];
 		NCM_AUTO_FREE char *canonical = NULL;
+		NCM_AUTO_FREE char *kept = NULL;
 
 		ncm_strings_add(uris, uri);
 		if (ncm_source_check(uri, true, &canonical, NULL) == 0 && strcmp(canonical, uri) != 0)
 			ncm_strings_add(uris, canonical);
+		kept = ncm_source_remembered(uri);
+		if (strcmp(kept, uri) != 0)
+			ncm_strings_add(uris, kept);
 	}
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "drift/drift.h"
 
+#include "base/address.h"
 #include "base/mem.h"
 #include "source/shared.h"
 
@@ -26,7 +27,9 @@ static struct ncm_resolution *locate(struct run *run, const struct wanted *wante
 
 	sized.has_size = true;
 	found = ncm_source_offline(run->sources, uri, &sized, NULL);
-	if (!found)
+	if (!found && ncm_address_is_signed(uri))
+		ncm_source_ask_for_new(uri, err);
+	else if (!found)
 		ncm_error_set(err, NCM_E_USAGE, "%.*s: not an address that can be asked", ncm_source_shown(uri), uri);
 	return found;
 }

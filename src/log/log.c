@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "log/log.h"
 
+#include "base/address.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "transfer/http.h"
+#include "source/source.h"
 
 #include <ncmodel/limits.h>
 #include <string.h>
@@ -25,14 +26,13 @@ static void put_text(json_t *object, const char *key, const char *text)
 		ncm_json_set_string(object, key, text);
 }
 
-/* A query may be a key, whatever the scheme. */
 static void put_source(json_t *object, const char *uri)
 {
-	NCM_AUTO_FREE char *shown = NULL;
+	NCM_AUTO_FREE char *kept = uri ? ncm_source_remembered(uri) : NULL;
+	NCM_AUTO_FREE char *shown = ncm_address_unmarked(kept); /* what its digest is, the line says */
 
-	if (!uri)
-		return;
-	shown = strncmp(uri, "http", 4) == 0 ? ncm_url_display(uri) : ncm_strndup(uri, strcspn(uri, "?"));
+	if (shown && strncmp(shown, "http", 4) == 0)
+		shown[strcspn(shown, "#")] = '\0';
 	put_text(object, "source", shown);
 }
 

@@ -21,15 +21,19 @@ static int compare_entries(const void *a, const void *b)
 /* The canonical spelling of an URI that has another, or NULL. */
 static char *respelled(const char *uri)
 {
-	char *canonical = NULL;
+	NCM_AUTO_FREE char *canonical = NULL;
+	NCM_AUTO_FREE char *kept = NULL;
+	char *taken;
 	size_t size;
 
 	if (ncm_source_stem(uri, &size) || ncm_source_check(uri, true, &canonical, NULL) < 0)
 		return NULL;
-	if (strcmp(canonical, uri) != 0)
-		return canonical;
-	free(canonical);
-	return NULL;
+	kept = ncm_source_remembered(canonical);
+	if (strcmp(kept, uri) == 0)
+		return NULL;
+	taken = kept;
+	kept = NULL;
+	return taken;
 }
 
 static void note_spelling(struct ncm_lock *lock, struct ncm_lock_entry *entry)
@@ -207,10 +211,11 @@ int ncm_lock_save(const struct ncm_lock *lock, const char *const *uris, size_t c
 		entries = json_object();
 		json_object_set_new(document, "entries", entries);
 	}
+	lock_clean(entries);
 	json_object_set_new(document, "schema_version", json_integer(SCHEMA_VERSION));
 	for (size_t i = 0; i < count; i++) {
 		const struct ncm_lock_entry *entry = ncm_lock_find(lock, uris[i]);
-		const char *key = entry ? entry->uri : uris[i];
+		NCM_AUTO_FREE char *key = lock_key(entry ? entry->uri : uris[i]);
 		json_t *json = json_object_get(entries, key);
 
 		if (!entry) {

@@ -17,7 +17,7 @@
 struct ncm_lock_file {
 	char *path; /* as the source names it; NULL never */
 	char *role; /* or NULL */
-	char *url;  /* canonical, or NULL where the source can make it anew */
+	char *url;  /* canonical, or NULL where it holds a secret, or the source can make it anew */
 	bool has_size;
 	uint64_t size; /* 0 where it is not known */
 	bool has_sha256;
@@ -27,7 +27,7 @@ struct ncm_lock_file {
 };
 
 struct ncm_lock_entry {
-	char *uri;       /* key */
+	char *uri;       /* key; as may be stored (ncm_source_remembered) */
 	char *canonical; /* the key's canonical spelling where that is another, else NULL */
 	char *pinned;    /* canonical pinned spelling */
 	char *revision;  /* or NULL */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "manifest/lock_json.h"
 
+#include "base/address.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "digest/hash.h"
+#include "source/source.h"
 
 #include <errno.h>
 #include <string.h>
@@ -28,11 +30,24 @@ void lock_entry_clear(struct ncm_lock_entry *entry)
 	*entry = (struct ncm_lock_entry){0};
 }
 
+/* Where a query is a key, the source makes the URL anew. */
+static bool is_shareable(const char *url)
+{
+	return url && !ncm_text_has_secret(url);
+}
+
+char *lock_key(const char *uri)
+{
+	NCM_AUTO_FREE char *kept = ncm_source_remembered(uri);
+
+	return ncm_address_unmarked(kept);
+}
+
 void lock_entry_copy(struct ncm_lock_entry *to, const struct ncm_lock_entry *from)
 {
 	*to = (struct ncm_lock_entry){
-	    .uri = ncm_strdup(from->uri),
-	    .pinned = ncm_strdup_null(from->pinned),
+	    .uri = ncm_source_remembered(from->uri),
+	    .pinned = from->pinned ? ncm_source_remembered(from->pinned) : NULL,
 	    .revision = ncm_strdup_null(from->revision),
 	    .trust = ncm_strdup_null(from->trust),
 	    .resolved_at = ncm_strdup_null(from->resolved_at),
@@ -42,9 +57,11 @@ void lock_entry_copy(struct ncm_lock_entry *to, const struct ncm_lock_entry *fro
 	};
 	for (size_t i = 0; i < from->file_count; i++) {
 		to->files[i] = from->files[i];
-		to->files[i].path = ncm_strdup(from->files[i].path);
+		/* What has no name is called by its address. */
+		to->files[i].path =
+		    ncm_strdup(strcmp(from->files[i].path, from->uri) == 0 ? to->uri : from->files[i].path);
 		to->files[i].role = ncm_strdup_null(from->files[i].role);
-		to->files[i].url = ncm_strdup_null(from->files[i].url);
+		to->files[i].url = is_shareable(from->files[i].url) ? ncm_strdup_null(from->files[i].url) : NULL;
 	}
 }
 
@@ -169,41 +186,37 @@ static char *parse_entry(const json_t *json, struct ncm_lock_entry *entry)
 	return NULL;
 }
 
+/* Of an address that was signed: what is called by it, and where it is pinned. */
+static void mark(const char *uri, struct ncm_lock_entry *entry)
+{
+	char *pinned = entry->pinned ? ncm_address_marked(entry->pinned) : NULL;
+
+	free(entry->pinned);
+	entry->pinned = pinned;
+	for (size_t i = 0; i < entry->file_count; i++) {
+		if (strcmp(entry->files[i].path, uri) != 0)
+			continue;
+		free(entry->files[i].path);
+		entry->files[i].path = ncm_strdup(entry->uri);
+	}
+}
+
 int lock_entry_parse(const char *uri, const json_t *json, struct ncm_lock_entry *entry, char **reason)
 {
-	*entry = (struct ncm_lock_entry){.uri = ncm_strdup(uri)};
-	*reason = parse_entry(json, entry);
+	const bool is_signed = json_is_true(json_object_get(json, "signed"));
+	struct ncm_lock_entry read = {.uri = is_signed ? ncm_address_marked(uri) : ncm_strdup(uri)};
+
+	*entry = (struct ncm_lock_entry){0};
+	*reason = parse_entry(json, &read);
+	if (!*reason && is_signed)
+		mark(uri, &read);
+	if (!*reason)
+		lock_entry_copy(entry, &read); /* what an older version wrote, without its secrets */
+	lock_entry_clear(&read);
 	if (!*reason)
 		return 0;
 	lock_entry_clear(entry);
 	return -1;
-}
-
-/*
- * A query may be a signature or a key, and a lock is made to be shared: only queries of parameters that are known to
- * choose a file are written down. Where one is left out, the source makes the URL anew.
- */
-static bool is_shareable(const char *url)
-{
-	static const char *const harmless[] = {"fileId", "type", "format", "size", "fp", "download"};
-	const char *host = strstr(url, "://");
-	const char *user = host ? strchr(host + 3, '@') : NULL;
-	const char *at = strchr(url, '?');
-
-	if (user && user < host + 3 + strcspn(host + 3, "/?#"))
-		return false;
-	while (at && *at && *at != '#') {
-		const char *name = at + 1;
-		size_t size = strcspn(name, "=&#"), i = 0;
-
-		while (i < sizeof harmless / sizeof *harmless &&
-		       (strlen(harmless[i]) != size || strncmp(harmless[i], name, size) != 0))
-			i++;
-		if (size > 0 && i == sizeof harmless / sizeof *harmless)
-			return false;
-		at = name + strcspn(name, "&#");
-	}
-	return true;
 }
 
 static void set_or_null(json_t *json, const char *key, const char *text)
@@ -214,14 +227,14 @@ static void set_or_null(json_t *json, const char *key, const char *text)
 		json_object_set_new(json, key, json_null());
 }
 
-static void write_file(const struct ncm_lock_file *file, json_t *json)
+static void write_file(const struct ncm_lock_file *file, const char *path, json_t *json)
 {
 	const bool has_sha256 = file->has_sha256 && !is_zero(&file->sha256);
 	char hex[NCM_SHA256_HEX + 1];
 
-	ncm_json_set_string(json, "path", file->path);
+	ncm_json_set_string(json, "path", path);
 	ncm_json_set_string(json, "role", file->role);
-	ncm_json_set_string(json, "url", file->url && is_shareable(file->url) ? file->url : NULL);
+	ncm_json_set_string(json, "url", is_shareable(file->url) ? file->url : NULL);
 	json_object_set_new(json, "size", file->has_size ? json_integer((json_int_t)file->size) : json_null());
 	ncm_json_set_string(json, "git_sha1", file->has_git_sha1 ? ncm_sha1_hex(&file->git_sha1, hex) : NULL);
 	set_or_null(json, "sha256", has_sha256 ? ncm_sha256_hex(&file->sha256, hex) : NULL);
@@ -243,20 +256,74 @@ static json_t *old_file(const json_t *files, const char *path)
 	return json_object();
 }
 
+static void set_signed(json_t *json, bool is_signed)
+{
+	if (is_signed)
+		json_object_set_new(json, "signed", json_true());
+	else
+		json_object_del(json, "signed");
+}
+
 void lock_entry_write(const struct ncm_lock_entry *entry, json_t *json)
 {
+	NCM_AUTO_FREE char *key = lock_key(entry->uri);
+	NCM_AUTO_FREE char *pinned = ncm_address_unmarked(entry->pinned);
 	json_t *files = json_array();
 
 	for (size_t i = 0; i < entry->file_count; i++) {
-		json_t *file = old_file(json_object_get(json, "files"), entry->files[i].path);
+		const char *own = entry->files[i].path;
+		const char *path = strcmp(own, entry->uri) == 0 ? key : own;
+		json_t *file = old_file(json_object_get(json, "files"), path);
 
-		write_file(&entry->files[i], file);
+		write_file(&entry->files[i], path, file);
 		json_array_append_new(files, file);
 	}
 	json_object_set_new(json, "files", files);
-	set_or_null(json, "pinned", entry->pinned);
+	set_or_null(json, "pinned", pinned);
+	set_signed(json, ncm_address_is_signed(entry->uri));
 	set_or_null(json, "revision", entry->revision);
 	set_or_null(json, "trust", entry->trust);
 	set_or_null(json, "resolved_at", entry->resolved_at);
 	ncm_json_set_string(json, "ollama_name", entry->ollama_name);
+}
+
+static bool needs_cleaning(const char *uri, const json_t *json)
+{
+	const char *pinned = ncm_json_string(json, "pinned");
+	bool found = ncm_text_has_secret(uri) || (pinned && ncm_text_has_secret(pinned));
+	const json_t *file;
+	size_t i;
+
+	json_array_foreach(json_object_get(json, "files"), i, file)
+	{
+		const char *url = ncm_json_string(file, "url");
+
+		found = found || (url && ncm_text_has_secret(url));
+	}
+	return found;
+}
+
+void lock_clean(json_t *entries)
+{
+	NCM_AUTO_JSON json_t *old = json_copy(entries);
+	const char *uri;
+	json_t *json;
+
+	json_object_foreach(old, uri, json)
+	{
+		struct ncm_lock_entry entry;
+		NCM_AUTO_FREE char *reason = NULL;
+		NCM_AUTO_FREE char *key = NULL;
+
+		if (!needs_cleaning(uri, json) || lock_entry_parse(uri, json, &entry, &reason) < 0)
+			continue;
+		key = lock_key(uri);
+		lock_entry_write(&entry, json);
+		lock_entry_clear(&entry);
+		if (strcmp(key, uri) == 0)
+			continue;
+		if (!json_object_get(entries, key))
+			json_object_set(entries, key, json);
+		json_object_del(entries, uri);
+	}
 }

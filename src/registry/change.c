@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "registry/document.h"
+#include "registry/entry.h"
 #include "registry/scan.h"
 
 #include <math.h>
@@ -32,6 +33,36 @@ struct registry_change {
 	json_t *document; /* all but the entries; "models" is an empty array, for its place in the order */
 };
 
+static void make_tree(struct entry *entry)
+{
+	entry->tree = ncm_json_part_tree(
+	    &(struct ncm_json_part){.kind = NCM_JSON_OBJECT, .text = entry->text, .size = entry->size});
+	(void)registry_entry_clean(entry->tree);
+}
+
+static bool may_hold_secret(const struct ncm_json_part *source)
+{
+	return source->kind == NCM_JSON_STRING && (source->escaped || memchr(source->text, '?', source->size) ||
+						   memmem(source->text, source->size, "://", 3));
+}
+
+/* Entries of older versions may have secrets in their sources: what is written next is without them. */
+static bool has_secret(const struct registry_entry_text *text)
+{
+	bool found = may_hold_secret(&text->members[KEY_SOURCE]);
+	bool changed = false;
+
+	for (size_t i = 0; i < text->file_count && !found; i++)
+		found = may_hold_secret(&text->files[i].members[FILE_SOURCE]);
+	if (found) {
+		NCM_AUTO_JSON json_t *tree = ncm_json_part_tree(
+		    &(struct ncm_json_part){.kind = NCM_JSON_OBJECT, .text = text->text, .size = text->size});
+
+		changed = registry_entry_clean(tree);
+	}
+	return changed;
+}
+
 static void keep_entry(void *context, const struct registry_entry_text *text)
 {
 	struct registry_change *change = context;
@@ -42,6 +73,8 @@ static void keep_entry(void *context, const struct registry_entry_text *text)
 	entry->size = text->size;
 	if (size_mb->kind == NCM_JSON_INTEGER || size_mb->kind == NCM_JSON_REAL)
 		entry->size_mb = ncm_json_part_number(size_mb);
+	if (has_secret(text))
+		make_tree(entry);
 }
 
 static void keep_member(void *context, const struct ncm_json_part *key, const struct ncm_json_part *value)
@@ -86,8 +119,7 @@ json_t *registry_change_find(struct registry_change *change, const char *id)
 	if (!entry || entry->removed)
 		return NULL;
 	if (!entry->tree)
-		entry->tree = ncm_json_part_tree(
-		    &(struct ncm_json_part){.kind = NCM_JSON_OBJECT, .text = entry->text, .size = entry->size});
+		make_tree(entry);
 	return entry->tree;
 }
 

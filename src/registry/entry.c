@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "registry/entry.h"
 
+#include "base/address.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -17,6 +18,40 @@ static void set_text(json_t *json, const char *key, const char *text)
 		ncm_json_set_string(json, key, text);
 	else
 		json_object_set_new(json, key, json_null());
+}
+
+/* An address that was signed has its mark beside it. */
+static void set_source(json_t *json, const char *source)
+{
+	NCM_AUTO_FREE char *kept = source ? ncm_address_remembered(source) : NULL;
+	NCM_AUTO_FREE char *plain = ncm_address_unmarked(kept);
+
+	set_text(json, "source", plain);
+	if (ncm_address_is_signed(kept))
+		json_object_set_new(json, "signed", json_true());
+	else
+		json_object_del(json, "signed");
+}
+
+static bool clean_source(json_t *json)
+{
+	const char *source = ncm_json_string(json, "source");
+	NCM_AUTO_FREE char *kept = source ? ncm_address_remembered(source) : NULL;
+
+	if (!kept || strcmp(kept, source) == 0)
+		return false;
+	set_source(json, kept);
+	return true;
+}
+
+bool registry_entry_clean(json_t *entry)
+{
+	bool changed = clean_source(entry);
+	json_t *file;
+	size_t i;
+
+	json_array_foreach(json_object_get(entry, "files"), i, file) changed = clean_source(file) || changed;
+	return changed;
 }
 
 static void set_count(json_t *json, const char *key, uint64_t value)
@@ -112,7 +147,8 @@ static json_t *write_file(const struct ncm_reg_file *file, const char *path, con
 	ncm_json_set_string(json, "archive_sha256",
 			    ncm_sha256_is_zero(&file->archive) ? NULL : ncm_sha256_hex(&file->archive, hex));
 	ncm_json_set_string(json, "origin", ncm_origin_name(file->origin));
-	ncm_json_set_string(json, "source", file->source);
+	if (file->source)
+		set_source(json, file->source);
 	ncm_json_set_string(json, "revision", file->revision);
 	ncm_json_set_string(json, "target", file->target);
 	return json;
@@ -234,7 +270,7 @@ void registry_entry_write(const struct ncm_reg_model *model, const char *base, j
 	ncm_json_set_u64(entry, "phase", model->phase);
 	set_text(entry, "priority", model->priority);
 	set_text(entry, "store", model->store);
-	set_text(entry, "source", model->source);
+	set_source(entry, model->source);
 	set_text(entry, "revision", model->revision);
 	set_text(entry, "variant", model->variant);
 	set_text(entry, "trust", model->trust);

@@ -30,8 +30,8 @@ static const char *const description[] = {"display_name",
 					  "vram_gb",
 					  NULL};
 /* What was pulled, and how far it is to be trusted. */
-static const char *const origin[] = {"file_path", "store",        "source", "revision", "variant",
-				     "format",    "quantization", "trust",  NULL};
+static const char *const origin[] = {"file_path", "store",  "source",       "signed", "revision",
+				     "variant",   "format", "quantization", "trust",  NULL};
 static const char *const form[] = {"format", "quantization", NULL};
 static const char *const proof[] = {"verified_at", "verify_result", NULL};
 static const char *const first_time[] = {"installed_at", NULL};

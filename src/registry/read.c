@@ -3,6 +3,7 @@
  */
 #include "registry/write.h"
 
+#include "base/address.h"
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -35,7 +36,6 @@ static const struct {
     {KEY_PRIORITY, offsetof(struct ncm_reg_model, priority)},
     {KEY_KIND, offsetof(struct ncm_reg_model, kind)},
     {KEY_STORE, offsetof(struct ncm_reg_model, store)},
-    {KEY_SOURCE, offsetof(struct ncm_reg_model, source)},
     {KEY_REVISION, offsetof(struct ncm_reg_model, revision)},
     {KEY_VARIANT, offsetof(struct ncm_reg_model, variant)},
     {KEY_LICENSE, offsetof(struct ncm_reg_model, license)},
@@ -73,6 +73,18 @@ static char *copy(struct reader *reader, const char *text, size_t size)
 	memcpy(copied, text, size);
 	copied[size] = '\0';
 	return copied;
+}
+
+/* What an older version wrote with its secrets is read without them. */
+static char *source_of(struct reader *reader, const struct ncm_json_part *part, const struct ncm_json_part *is_signed)
+{
+	char *source = text_of(reader, part);
+	NCM_AUTO_FREE char *kept = NULL;
+
+	if (!source || !strstr(source, "://"))
+		return source;
+	kept = is_signed->kind == NCM_JSON_TRUE ? ncm_address_marked(source) : ncm_address_remembered(source);
+	return strcmp(kept, source) == 0 ? source : copy(reader, kept, strlen(kept));
 }
 
 /* The index may still compare an id by its piece of the text, which the NUL behind it does not touch. */
@@ -142,7 +154,7 @@ static void read_file(struct reader *reader, const struct registry_file_text *te
 	    .mtime_ns = mtime->kind == NCM_JSON_INTEGER ? ncm_json_part_integer(mtime) : 0,
 	    .archive = text->archive,
 	    .origin = origin_of(&text->members[FILE_ORIGIN]),
-	    .source = text_of(reader, &text->members[FILE_SOURCE]),
+	    .source = source_of(reader, &text->members[FILE_SOURCE], &text->members[FILE_SIGNED]),
 	    .revision = text_of(reader, &text->members[FILE_REVISION]),
 	    .target = text_of(reader, &text->members[FILE_TARGET]),
 	};
@@ -210,6 +222,7 @@ static void read_entry(void *context, const struct registry_entry_text *entry)
 		memcpy((char *)model + texts[i].place, &text, sizeof text);
 	}
 	model->id = id_of(reader, entry);
+	model->source = source_of(reader, &members[KEY_SOURCE], &members[KEY_SIGNED]);
 	if (!model->display_name)
 		model->display_name = model->id;
 	model->phase = phase <= 3 ? (unsigned)phase : 0;

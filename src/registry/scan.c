@@ -20,7 +20,7 @@ struct scan {
 	size_t number;                    /* of the entry */
 };
 
-enum rule { TEXT, NUMBER, WORDS, FILES };
+enum rule { TEXT, NUMBER, WORDS, FILES, FLAG };
 
 struct known_key {
 	const char *name;
@@ -49,6 +49,7 @@ static const struct known_key entry_keys[REGISTRY_KEYS] = {
     [KEY_PRIORITY] = {"priority", TEXT},
     [KEY_STORE] = {"store", TEXT},
     [KEY_SOURCE] = {"source", TEXT},
+    [KEY_SIGNED] = {"signed", FLAG},
     [KEY_REVISION] = {"revision", TEXT},
     [KEY_VARIANT] = {"variant", TEXT},
     [KEY_TRUST] = {"trust", TEXT},
@@ -76,6 +77,7 @@ static const struct known_key file_keys[REGISTRY_FILE_KEYS] = {
     [FILE_ARCHIVE_SHA256] = {"archive_sha256", TEXT},
     [FILE_ORIGIN] = {"origin", TEXT},
     [FILE_SOURCE] = {"source", TEXT},
+    [FILE_SIGNED] = {"signed", FLAG},
     [FILE_REVISION] = {"revision", TEXT},
     [FILE_TARGET] = {"target", TEXT},
 };
@@ -264,6 +266,7 @@ static int read_member(struct scan *scan, size_t number)
 							     : &entry->tags);
 	case TEXT:
 	case NUMBER:
+	case FLAG: /* what is no true is false */
 		break;
 	}
 	if (!ncm_json_scan_value(scan->json, value))

@@ -31,11 +31,12 @@ struct wanted {
 	const struct ncm_file_spec *spec;
 	struct ncm_resolution *resolution; /* NULL until resolved */
 	const char *uri;                   /* the one of spec->from that was resolved */
-	bool from_lock;                    /* made from the lock: good to see that all is there, not to fetch */
-	bool settled;                      /* from the lock, and all of it is there: the source need not be asked */
-	const char *trust;                 /* "manifest", "upstream", "first-use"; once it has its contents */
-	size_t *contents;                  /* of each artifact the index of its content; NULL before (content.h) */
-	enum repository_form *forms;       /* of each target of a whole repository; NULL before (repository.c) */
+	bool from_lock;    /* made from the lock, or of an address whose signature is not known: good to see that all
+			      is there, not to fetch */
+	bool settled;      /* from the lock, and all of it is there: the source need not be asked */
+	const char *trust; /* "manifest", "upstream", "first-use"; once it has its contents */
+	size_t *contents;  /* of each artifact the index of its content; NULL before (content.h) */
+	enum repository_form *forms; /* of each target of a whole repository; NULL before (repository.c) */
 	struct ncm_error error;
 };
 

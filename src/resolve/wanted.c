@@ -2,6 +2,7 @@
 /* What each file spec is: from the lock, from the manifest's own pins, or from its source. */
 #include "resolve/run.h"
 
+#include "base/address.h"
 #include "base/mem.h"
 #include "base/thread.h"
 
@@ -97,6 +98,12 @@ static void resolve_locally(struct run *run, struct wanted *wanted)
 	}
 	wanted->uri = wanted->spec->from.items[0];
 	wanted->resolution = ncm_source_offline(run->sources, wanted->uri, wanted->spec, &pin);
+	if (!wanted->resolution && !entry && ncm_address_is_signed(wanted->uri)) {
+		pin.for_plan = true;
+		wanted->resolution = ncm_source_offline(run->sources, wanted->uri, wanted->spec, &pin);
+		wanted->from_lock = wanted->resolution;
+		return;
+	}
 	if (wanted->resolution || !entry)
 		return;
 	wanted->resolution = resolution_from_lock(wanted, entry);

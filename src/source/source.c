@@ -2,6 +2,7 @@
 /* The table of sources, and what goes to whom. */
 #include "source/source.h"
 
+#include "base/address.h"
 #include "base/mem.h"
 #include "credentials/credentials.h"
 #include "source/ollama.h"
@@ -114,6 +115,17 @@ char *ncm_source_key(const char *uri)
 	return source->key ? source->key(canonical) : source->newest(canonical);
 }
 
+char *ncm_source_remembered(const char *uri)
+{
+	NCM_AUTO_FREE char *canonical = NULL;
+
+	if (!ncm_text_has_secret(uri))
+		return ncm_strdup(uri);
+	if (ncm_source_check(uri, true, &canonical, NULL) < 0)
+		return ncm_address_remembered(uri);
+	return ncm_address_remembered(canonical);
+}
+
 char *ncm_source_repository(const char *uri)
 {
 	NCM_AUTO_FREE char *canonical = NULL;
@@ -170,7 +182,7 @@ const char *ncm_source_stem(const char *uri, size_t *size)
 	*size = strcspn(uri, "#");
 	if (strncmp(uri, "https://", 8) != 0 && strncmp(uri, "http://", 7) != 0)
 		return NULL;
-	return source_of(uri) == &ncm_source_url ? uri : NULL;
+	return source_of(uri) == &ncm_source_url && !ncm_text_has_secret(uri) ? uri : NULL;
 }
 
 struct ncm_artifact *ncm_resolution_add(struct ncm_resolution *resolution)

@@ -23,7 +23,8 @@ struct ncm_artifact {
 		       known before the download */
 	bool name_is_rough; /* only what the address ends in ("download"): a name that the server gives is the file's */
 	char *role;         /* NULL: the file spec's. For blobs: "model", "template", "config" … */
-	char *url;          /* canonical; no token, no signature */
+	char *url; /* canonical; may hold a signature: to be asked, never shown or stored. NULL: not known, or its
+		      signature is not */
 	bool has_size;
 	uint64_t size;
 	bool size_is_rough; /* good for planning alone (Civitai's sizeKB) */
@@ -36,7 +37,7 @@ struct ncm_artifact {
 
 /* What a source found. */
 struct ncm_resolution {
-	char *uri;      /* canonical spelling, pinned ("hf:org/repo/file@<commit>") */
+	char *uri;      /* canonical spelling, pinned ("hf:org/repo/file@<commit>"), as it may be written down */
 	char *revision; /* commit, Civitai version id, or Ollama manifest digest; NULL for a plain URL */
 	struct ncm_artifact *artifacts;
 	size_t count;
@@ -131,9 +132,17 @@ char *ncm_source_newest(const char *uri);
 char *ncm_source_key(const char *uri);
 /*
  * The part of an URI that all URIs of the same key share, to find them by; *size is its length. Borrowed from `uri`.
- * NULL if the URI is not in its canonical spelling: its key then has one.
+ * NULL if the URI is not in its canonical spelling, or holds a secret: its key then has one.
  */
 const char *ncm_source_stem(const char *uri, size_t *size);
+/*
+ * An URI as it may be shown and stored: without what is secret, in its canonical spelling if it had that, with
+ * "#signed" behind a plain address that was signed. That asks for a new address when it is resolved; its key is that of
+ * the address however it was signed. The caller frees it.
+ */
+char *ncm_source_remembered(const char *uri);
+/* Fails for an address whose signature was not kept: class AUTH. Always returns -1. */
+int ncm_source_ask_for_new(const char *uri, struct ncm_error *err);
 /* The name of the repository that `uri` means the whole of ("Repo" of "hf:Org/Repo"), or NULL. The caller frees it. */
 char *ncm_source_repository(const char *uri);
 /* Whether what `uri` names has in it what `other` names, at whatever revisions: the same key, a file of a repository,

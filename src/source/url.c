@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Plain URLs: "https://HOST/PATH[#sha256=<hex>]", http:// where the user allows it. The fragment pins the file's
- * digest; any other fragment is dropped. The configuration's mirrors stand in for what is asked; the canonical URI
- * stays the original.
+ * digest; "#signed" says that the address had a signature, which nobody kept; any other fragment is dropped. The
+ * configuration's mirrors stand in for what is asked; the canonical URI stays the original.
  */
 #include "source/shared.h"
 
+#include "base/address.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
 #include "transfer/answer.h"
+
+#include <ncmodel/text.h>
 
 #include <string.h>
 #include <strings.h>
 
 struct plain_url {
 	char *url; /* scheme and host in lower case, no fragment */
+	bool was_signed;
 	bool has_sha256;
 	struct ncm_sha256 sha256;
 };
@@ -42,6 +46,7 @@ static int parse(const char *uri, bool allow_http, struct plain_url *plain, stru
 
 	if (ncm_source_cut_pin(url, &plain->has_sha256, &plain->sha256, err) < 0)
 		return -1;
+	plain->was_signed = ncm_address_is_signed(url);
 	url[strcspn(url, "#")] = '\0';
 	if (ncm_url_check(url, allow_http, err) < 0)
 		return -1;
@@ -58,8 +63,9 @@ static int check(const char *uri, bool allow_http, char **canonical, struct ncm_
 
 	if (parse(uri, allow_http, &plain, err) < 0)
 		return -1;
-	*canonical = plain.has_sha256 ? ncm_asprintf("%s#sha256=%s", plain.url, ncm_sha256_hex(&plain.sha256, hex))
-				      : ncm_strdup(plain.url);
+	*canonical =
+	    ncm_asprintf("%s%s%s%s", plain.url, plain.was_signed ? "#signed" : "", plain.has_sha256 ? "#sha256=" : "",
+			 plain.has_sha256 ? ncm_sha256_hex(&plain.sha256, hex) : "");
 	free(plain.url);
 	return 0;
 }
@@ -149,20 +155,19 @@ static void take_name(const char *url, struct ncm_artifact *artifact)
 /* Host and path; a query is in no id as it is, because it may be a secret. */
 static char *id_of(const char *canonical)
 {
-	struct plain_url plain = {0};
+	NCM_AUTO_FREE char *kept = ncm_source_key(canonical);
 	NCM_AUTO_FREE char *text = NULL;
 	bool whole;
 	char *id;
 
-	if (parse(canonical, true, &plain, NULL) < 0)
+	if (!kept)
 		return ncm_source_slug(canonical);
-	text = ncm_strdup(strstr(plain.url, "://") + 3);
+	text = ncm_strdup(strstr(kept, "://") + 3);
 	/* A host without a dot could be an organization of Hugging Face; what ends in a tag, a model of Ollama's. */
-	whole = strncmp(plain.url, "https:", 6) == 0 && strcspn(text, ".:") < strcspn(text, "/?") &&
-		!strchr(text, '?') && !strchr(ncm_path_base(text), ':');
+	whole = strncmp(kept, "https:", 6) == 0 && strcspn(text, ".:") < strcspn(text, "/?") && !strchr(text, '?') &&
+		!strchr(ncm_path_base(text), ':');
 	text[strcspn(text, "?")] = '\0';
-	id = ncm_source_shown_id(text, whole, plain.url);
-	free(plain.url);
+	id = ncm_source_shown_id(text, whole, kept);
 	return id;
 }
 
@@ -205,6 +210,26 @@ static char *through_mirror(const struct ncm_config *config, const char *url)
 	return best ? ncm_asprintf("%s%s", best->to, url + longest) : ncm_strdup(url);
 }
 
+int ncm_source_ask_for_new(const char *uri, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *told = ncm_source_told(uri, NULL);
+
+	ncm_error_set(err, NCM_E_AUTH, "%s: its address was signed, and the signature was not kept", told);
+	return ncm_error_hint(err, "give a new one: ncmodel pull URL");
+}
+
+/* Without its signature nobody is asked, but for a mirror, which may have the file for everybody. */
+static char *asked_url(const struct ncm_config *config, const struct plain_url *plain)
+{
+	NCM_AUTO_FREE char *url = through_mirror(config, plain->url);
+	char *taken = url;
+
+	if (plain->was_signed && strcmp(url, plain->url) == 0)
+		return NULL;
+	url = NULL;
+	return taken;
+}
+
 static struct ncm_resolution *make(const struct ncm_sources *sources, const char *uri, const struct ncm_file_spec *spec,
 				   struct ncm_error *err)
 {
@@ -215,17 +240,20 @@ static struct ncm_resolution *make(const struct ncm_sources *sources, const char
 	if (parse(uri, ncm_source_may_use_http(spec, uri), &plain, err) < 0)
 		return NULL;
 	resolution = ncm_calloc(1, sizeof *resolution);
-	resolution->uri = ncm_strdup(uri);
+	resolution->uri = ncm_source_remembered(uri);
 	artifact = ncm_resolution_add(resolution);
 	artifact->kind = NCM_ARTIFACT_FILE;
 	take_name(plain.url, artifact);
-	artifact->url = through_mirror(sources->config, plain.url);
+	artifact->url = asked_url(sources->config, &plain);
 	artifact->expect_binary = artifact->name && ncm_source_is_binary_name(artifact->name);
 	artifact->has_sha256 = plain.has_sha256 || spec->has_sha256;
 	artifact->sha256 = plain.has_sha256 ? plain.sha256 : spec->sha256;
 	artifact->has_size = spec->has_size;
 	artifact->size = spec->size;
 	free(plain.url);
+	if (!artifact->url)
+		return resolution;
+	ncm_address_note(artifact->url);
 	/* What stands in for it is the user's own choice, http too. */
 	if (ncm_url_check(artifact->url, true, err) < 0) {
 		ncm_error_wrap(err, "mirror of %.*s", ncm_source_shown(uri), uri);
@@ -292,6 +320,10 @@ static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *u
 	struct ncm_resolution *resolution = make(sources, uri, spec, err);
 
 	(void)pin; /* a plain URL has no revision */
+	if (resolution && !resolution->artifacts[0].url) {
+		ncm_source_ask_for_new(uri, err);
+		return ncm_resolution_drop(resolution);
+	}
 	if (!resolution || (spec->has_size && (is_named(resolution->artifacts) || names_all(spec))))
 		return resolution;
 	if (ask_head(sources, resolution, err) < 0)
@@ -310,7 +342,7 @@ static struct ncm_resolution *offline(struct ncm_sources *sources, const char *u
 
 	if (resolution && pin && pin->for_plan && resolution->artifacts[0].has_sha256)
 		return resolution;
-	if (resolution && !spec->has_size)
+	if (resolution && (!spec->has_size || !resolution->artifacts[0].url))
 		return ncm_resolution_drop(resolution);
 	if (resolution && !is_named(resolution->artifacts) && !names_all(spec)) {
 		ncm_resolution_free(resolution);
@@ -322,8 +354,25 @@ static struct ncm_resolution *offline(struct ncm_sources *sources, const char *u
 static char *newest(const char *canonical)
 {
 	struct plain_url plain = {0};
+	NCM_AUTO_FREE char *url = NULL;
 
-	return parse(canonical, true, &plain, NULL) < 0 ? NULL : plain.url;
+	if (parse(canonical, true, &plain, NULL) < 0)
+		return NULL;
+	url = plain.url;
+	return plain.was_signed ? ncm_address_marked(url) : ncm_strdup(url);
+}
+
+/* However it is signed. */
+static char *key(const char *canonical)
+{
+	struct plain_url plain = {0};
+	NCM_AUTO_FREE char *kept = NULL;
+
+	if (parse(canonical, true, &plain, NULL) < 0)
+		return NULL;
+	kept = ncm_address_remembered(plain.url);
+	free(plain.url);
+	return ncm_address_unmarked(kept);
 }
 
 const struct ncm_source ncm_source_url = {
@@ -334,4 +383,5 @@ const struct ncm_source ncm_source_url = {
     .resolve = resolve,
     .offline = offline,
     .newest = newest,
+    .key = key,
 };

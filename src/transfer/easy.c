@@ -24,6 +24,7 @@ struct ncm_http *ncm_http_new(const struct ncm_config *config, const struct ncm_
 	http->retries = config->retries ? config->retries : 1;
 	http->first_backoff = FIRST_BACKOFF_SECONDS;
 	http->allow_private = config->allow_private;
+	http->allow_http_token = config->allow_http_token;
 	pthread_mutex_init(&http->lock, NULL);
 	pthread_mutexattr_init(&recursive);
 	pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);

@@ -18,6 +18,7 @@ struct ncm_http {
 	unsigned retries;
 	double first_backoff; /* seconds */
 	bool allow_private;
+	bool allow_http_token;
 	pthread_mutex_t lock;             /* of what follows and of the sink */
 	pthread_mutex_t credentials_lock; /* of the bearers; held for a moment: the engine's loop takes it */
 	pthread_mutex_t renewal_lock;     /* recursive: renewing a credential may make requests */

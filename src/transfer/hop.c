@@ -2,6 +2,7 @@
 #include "transfer/hop.h"
 
 #include "base/mem.h"
+#include "base/secret_values.h"
 #include "transfer/peer.h"
 #include "transfer/retry.h"
 
@@ -61,6 +62,31 @@ void ncm_chain_copy(struct ncm_chain *to, const struct ncm_chain *from)
 	to->renewed = false;
 }
 
+/* A name that ends in ".localhost" is this machine by RFC 6761. */
+static bool is_loopback(const char *origin)
+{
+	const char *host = strstr(origin, "://") + 3;
+	NCM_AUTO_FREE char *name = ncm_strndup(host, *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":"));
+	const size_t size = strlen(name);
+
+	if (strcmp(name, "localhost") == 0 || strcmp(name, "[::1]") == 0)
+		return true;
+	if (size > 10 && strcmp(name + size - 10, ".localhost") == 0)
+		return true;
+	return strncmp(name, "127.", 4) == 0 && name[strspn(name, "0123456789.")] == '\0';
+}
+
+/* Whoever is on the way reads what goes over plain http. */
+static int refuse_clear(const struct ncm_chain *chain, struct ncm_error *err)
+{
+	if (strncmp(chain->origin, "http:", 5) != 0 || chain->http->allow_http_token || is_loopback(chain->origin))
+		return 0;
+	ncm_error_set(err, NCM_E_POLICY, "%s: the token would go to %s over plain http, where others can read it",
+		      chain->what, chain->origin);
+	return ncm_error_hint(err, "use https for that server, go without the token, or allow it with "
+				   "--allow-http-token (\"allow_http_token\": true in the configuration)");
+}
+
 int ncm_chain_arm(struct ncm_chain *chain, struct ncm_error *err)
 {
 	forget_bearer(chain);
@@ -70,6 +96,11 @@ int ncm_chain_arm(struct ncm_chain *chain, struct ncm_error *err)
 	chain->sent = ncm_strdup_null(chain->credential->bearer);
 	chain->sent_scheme = chain->credential->scheme;
 	pthread_mutex_unlock(&chain->http->credentials_lock);
+	ncm_secret_note(chain->sent);
+	if (chain->sent && refuse_clear(chain, err) < 0) {
+		forget_bearer(chain);
+		return -1;
+	}
 	for (const unsigned char *c = (const unsigned char *)chain->sent; c && *c; c++) {
 		if (*c > ' ' && *c < 0x7f)
 			continue;

@@ -30,8 +30,8 @@ void ncm_chain_end(struct ncm_chain *chain);
 /* Stands where another chain of the same file has come to: its redirects need not be followed again. */
 void ncm_chain_copy(struct ncm_chain *to, const struct ncm_chain *from);
 
-/* The bearer for this hop's request, or NULL if it goes without: kept in chain->sent. Class AUTH if it cannot be sent.
- */
+/* The bearer for this hop's request, or NULL if it goes without: kept in chain->sent. Class AUTH if it cannot be sent,
+ * POLICY if it would go in clear to another machine. */
 int ncm_chain_arm(struct ncm_chain *chain, struct ncm_error *err);
 /* Whether a connection to this address may be used for this hop. Called for every request, before it is sent. */
 bool ncm_chain_accepts_peer(struct ncm_chain *chain, const char *address);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is done once for the whole process; libcurl is the only library that asks for it. */
 #include "base/process.h"
+#include "base/secret_values.h"
 #include "transfer/http.h"
 
 #include <curl/curl.h>
@@ -32,4 +33,5 @@ int ncm_init(struct ncm_error *err)
 void ncm_shutdown(void)
 {
 	ncm_http_global_cleanup();
+	ncm_secrets_forget();
 }

@@ -2,6 +2,7 @@
 /* What a status means, in words for people. */
 #include "transfer/hop.h"
 
+#include "base/address.h"
 #include "base/mem.h"
 
 #include <string.h>
@@ -74,6 +75,9 @@ void ncm_status_error(const struct ncm_chain *chain, const struct ncm_reply *rep
 		      *meaning.phrase ? " " : "", meaning.phrase);
 	if (meaning.hint)
 		ncm_error_hint(err, "%s", meaning.hint);
+	else if (meaning.code == NCM_E_AUTH && !elsewhere && ncm_text_has_secret(chain->url))
+		ncm_error_hint(err, "its address is signed or has a key, which may have expired: get a new address, "
+				    "and give it: ncmodel pull URL");
 	else if (meaning.code == NCM_E_AUTH)
 		hint_about_token(chain, err);
 }

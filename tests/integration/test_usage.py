@@ -250,6 +250,9 @@ class HintTest(UsageCase):
         "to take what is served now: ncmodel pull --update %s": "other bytes under the revision that models.json records",
         "to have the recorded bytes again: ncmodel verify --repair %s; to take what is served now: --force; both keep what "
         "is there aside": "test_whose_pull follows both ways",
+        "give a new one: ncmodel pull URL": "test_secrets pulls again by an address with a new signature",
+        "its address is signed or has a key, which may have expired: get a new address, and give it: ncmodel pull URL":
+            "test_secrets pulls again by an address with a new signature",
         "`ncmodel pull MODEL` fetches what is damaged again": "damage between a pull's last write and its own check",
     }
     # hint in the source → the method that follows it

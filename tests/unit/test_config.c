@@ -94,7 +94,7 @@ static void defaults_are_as_documented(void)
 	CHECK_U64(config->jobs, 4);
 	CHECK_U64(config->timeout, 20);
 	CHECK_U64(config->retries, NCM_LIMIT_RETRIES);
-	CHECK(!config->allow_private && !config->hf_token_exposed);
+	CHECK(!config->allow_private && !config->allow_http_token && !config->hf_token_exposed);
 	ncm_config_free(config);
 	ncm_config_free(NULL);
 }

@@ -218,6 +218,7 @@ static void defaults_are_true(void)
 	CHECK_U64(config->timeout, json_integer_value(DEFAULT("timeout")));
 	CHECK_U64(config->retries, json_integer_value(DEFAULT("retries")));
 	CHECK(config->allow_private == json_is_true(DEFAULT("allow_private")));
+	CHECK(config->allow_http_token == json_is_true(DEFAULT("allow_http_token")));
 	for (size_t i = 0; i < 3; i++) {
 		const char *const told =
 		    json_string_value(json_object_get(json_object_get(services, endpoints[i]), "default"));

@@ -245,6 +245,9 @@ static void keys_of_sources(void)
 	check_key("civitai:7@70", "civitai:7@70?fileId=1", false);
 	check_key("https://e.org/f#sha256=" DIGEST, "HTTPS://E.org/f", true);
 	check_key("https://e.org/f?a=1", "https://e.org/f?a=2", false);
+	check_key("https://e.org/f?id=3&sig=1", "https://e.org/f?sig=2&id=3", true);
+	check_key("https://e.org/f?id=3&sig=1", "https://e.org/f?id=3#signed", true);
+	check_key("https://e.org/f?id=3&sig=1", "https://e.org/f?id=4&sig=1", false);
 	CHECK(!registry_source_key("f.gguf"));
 }
 
@@ -350,7 +353,8 @@ static void what_an_id_cannot_hold(void)
 	NCM_AUTO_FREE char *dash = ncm_source_manifest_id("llama3.2/3b");
 
 	check_id("https://e.org/a/f.gguf", "e.org/a/f.gguf", true);
-	check_id("https://e.org/a/f.gguf?key=secret", "e.org/a/f.gguf", false);
+	check_id("https://e.org/a/f.gguf?id=3", "e.org/a/f.gguf", false);
+	check_id("https://e.org/a/f.gguf?key=secret", "e.org/a/f.gguf", true);
 	check_id("http://e.org/a/f.gguf", "e.org/a/f.gguf", false);
 	check_id("https://e.org/a%20b", "e.org/a-20b", false);
 	check_id("hf:e.org/a/f.gguf", "e.org/a/f.gguf", false);

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/secret_values.h"
+
+#include "base/buffer.h"
+#include "base/mem.h"
+
+#include <ctype.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <string.h>
+
+enum { MOST_VALUES = 64, SHORTEST = 8 };
+
+static const char mask[] = "[secret]";
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static char *values[MOST_VALUES];
+static size_t count, next;
+
+static bool could_be_word(const char *value)
+{
+	bool digit = false, letter = false;
+
+	for (const unsigned char *c = (const unsigned char *)value; *c; c++) {
+		digit = digit || isdigit(*c);
+		letter = letter || isalpha(*c);
+	}
+	return strlen(value) < SHORTEST || !digit || !letter;
+}
+
+static void wipe(char *value)
+{
+	if (value)
+		explicit_bzero(value, strlen(value));
+	free(value);
+}
+
+static bool is_known(const char *value)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(values[i], value) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The oldest gives way to one more than there is room for: of a long list each address is asked once. */
+void ncm_secret_note(const char *value)
+{
+	if (!value || could_be_word(value))
+		return;
+	pthread_mutex_lock(&lock);
+	if (!is_known(value)) {
+		wipe(values[next]);
+		values[next] = ncm_strdup(value);
+		next = (next + 1) % MOST_VALUES;
+		count += count < MOST_VALUES;
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+void ncm_secrets_forget(void)
+{
+	pthread_mutex_lock(&lock);
+	for (size_t i = 0; i < count; i++) {
+		wipe(values[i]);
+		values[i] = NULL;
+	}
+	count = next = 0;
+	pthread_mutex_unlock(&lock);
+}
+
+static char *masked(char *text, const char *value)
+{
+	struct ncm_buffer out = {0};
+	const char *rest = text;
+
+	for (const char *at; (at = strstr(rest, value)); rest = at + strlen(value)) {
+		ncm_buffer_add(&out, rest, (size_t)(at - rest));
+		ncm_buffer_puts(&out, mask);
+	}
+	if (rest == text)
+		return text;
+	ncm_buffer_puts(&out, rest);
+	free(text);
+	return ncm_buffer_take(&out);
+}
+
+char *ncm_secrets_masked(char *text)
+{
+	pthread_mutex_lock(&lock);
+	for (size_t i = 0; i < count; i++)
+		text = masked(text, values[i]);
+	pthread_mutex_unlock(&lock);
+	return text;
+}
