@@ -119,11 +119,12 @@ static int find_login(const struct repository *repository, struct ncm_login *log
 			      repository->name, login, err);
 }
 
-static void set_bearer(struct ncm_credential *self, const char *scheme, const char *bearer)
+static void set_bearer(struct ncm_credential *self, const char *scheme, const char *bearer, bool in_clear)
 {
 	wipe(self->bearer);
 	self->bearer = ncm_strdup(bearer);
 	self->scheme = scheme;
+	self->in_clear = in_clear;
 }
 
 static int renew_basic(struct ncm_credential *self, const struct repository *repository, struct ncm_error *err)
@@ -146,7 +147,7 @@ static int renew_basic(struct ncm_credential *self, const struct repository *rep
 	basic = ncm_login_basic(&login);
 	if (self->bearer && strcmp(self->bearer, basic) == 0) /* asked again, it would lock the account */
 		return refused_login(repository, &login, err);
-	set_bearer(self, "Basic", basic);
+	set_bearer(self, "Basic", basic, true);
 	return 0;
 }
 
@@ -220,6 +221,7 @@ static void sign_request(const struct repository *repository, const struct ncm_c
 	if (!is_private_way(repository, repository->credential.origin) ||
 	    !is_private_way(repository, request->credential.origin))
 		return;
+	request->credential.in_clear = true;
 	found = sign_with_key(repository, challenge, request, &err);
 	if (found == 0)
 		found = find_login(repository, login, &err);
@@ -275,7 +277,8 @@ static int renew_bearer(struct ncm_credential *self, const struct repository *re
 		token = ncm_json_string(answer, "access_token");
 	if (!token || !is_token(token))
 		return refuse_anonymous(repository, err);
-	set_bearer(self, NULL, token);
+	set_bearer(self, NULL, token,
+		   (!request.credential.bearer && !request.form) || is_private_way(repository, self->origin));
 	return 0;
 }
 

@@ -79,7 +79,8 @@ static bool is_loopback(const char *origin)
 /* Whoever is on the way reads what goes over plain http. */
 static int refuse_clear(const struct ncm_chain *chain, struct ncm_error *err)
 {
-	if (strncmp(chain->origin, "http:", 5) != 0 || chain->http->allow_http_token || is_loopback(chain->origin))
+	if (strncmp(chain->origin, "http:", 5) != 0 || chain->http->allow_http_token || is_loopback(chain->origin) ||
+	    chain->sent_in_clear)
 		return 0;
 	ncm_error_set(err, NCM_E_POLICY, "%s: the token would go to %s over plain http, where others can read it",
 		      chain->what, chain->origin);
@@ -95,6 +96,7 @@ int ncm_chain_arm(struct ncm_chain *chain, struct ncm_error *err)
 	pthread_mutex_lock(&chain->http->credentials_lock);
 	chain->sent = ncm_strdup_null(chain->credential->bearer);
 	chain->sent_scheme = chain->credential->scheme;
+	chain->sent_in_clear = chain->credential->in_clear;
 	pthread_mutex_unlock(&chain->http->credentials_lock);
 	ncm_secret_note(chain->sent);
 	if (chain->sent && refuse_clear(chain, err) < 0) {
@@ -208,7 +210,7 @@ static struct ncm_credential copy_credential(struct ncm_http *http, const struct
 	return copy;
 }
 
-/* *a gets the bearer of *b with its scheme; *b what is to be freed. */
+/* *a gets the bearer of *b and how it may be sent; *b what is to be freed. */
 static void swap_bearers(struct ncm_http *http, struct ncm_credential *a, struct ncm_credential *b)
 {
 	char *bearer;
@@ -217,6 +219,7 @@ static void swap_bearers(struct ncm_http *http, struct ncm_credential *a, struct
 	bearer = a->bearer;
 	a->bearer = b->bearer;
 	a->scheme = b->scheme;
+	a->in_clear = b->in_clear;
 	b->bearer = bearer;
 	pthread_mutex_unlock(&http->credentials_lock);
 }

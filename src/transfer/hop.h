@@ -18,6 +18,7 @@ struct ncm_chain {
 	char *first_origin;
 	char *sent;              /* the bearer that this hop's request carries, or NULL */
 	const char *sent_scheme; /* that it goes with, as a credential has it */
+	bool sent_in_clear;      /* likewise */
 	unsigned hops;           /* redirects followed */
 	bool strayed;            /* an origin was visited that the credential does not belong to */
 	bool from_public;        /* the first hop's peer had a public address */

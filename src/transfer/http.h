@@ -68,6 +68,7 @@ struct ncm_credential {
 	char *bearer;       /* the token, or NULL: none yet */
 	const char *scheme; /* what goes before it in the Authorization header: NULL is "Bearer", "" nothing; static */
 	char *origin;       /* "https://host[:port]" that may see it */
+	bool in_clear;      /* over plain http, too: the user said so, or it is nobody's secret */
 	int (*renew)(struct ncm_credential *self, struct ncm_http *http, const char *challenge, struct ncm_error *err);
 	void *context; /* of renew */
 };
