@@ -80,6 +80,13 @@ static int check_length(const char *headers, struct ncm_error *err)
 	}
 }
 
+static int refuse_coding(const char *coding, struct ncm_error *err)
+{
+	ncm_error_set(err, NCM_E_PROTOCOL, "the server sends it encoded (%s) although it was asked not to", coding);
+	return ncm_error_hint(err, "it, or a proxy in between, compresses what has to come as it is: tell whoever runs "
+				   "it, or take another source");
+}
+
 int ncm_answer_check_framing(const char *headers, struct ncm_error *err)
 {
 	for (size_t n = 0;; n++) {
@@ -98,8 +105,7 @@ int ncm_answer_check_framing(const char *headers, struct ncm_error *err)
 		if (!coding)
 			break;
 		if (*coding && strcasecmp(coding, "identity") != 0)
-			return ncm_error_set(err, NCM_E_PROTOCOL,
-					     "the server sends it encoded (%s) although it was asked not to", coding);
+			return refuse_coding(coding, err);
 	}
 	return check_length(headers, err);
 }
@@ -251,12 +257,12 @@ void ncm_answer_explain(const char *headers, const char *body, size_t size, cons
 	int shown = size > SHOWN_OF_BODY ? SHOWN_OF_BODY : (int)size;
 
 	if (ncm_answer_is_lfs_pointer(body, size)) {
-		ncm_error_set(err, NCM_E_PROTOCOL, "the server sent a Git LFS pointer instead of the file");
+		ncm_error_set(err, NCM_E_NOT_FOUND, "the server sent a Git LFS pointer instead of the file");
 		ncm_error_hint(
 		    err,
 		    "the URL names the raw git content; use the repository's download URL (\"resolve\", not \"raw\")");
 	} else if (kind) {
-		ncm_error_set(err, NCM_E_PROTOCOL, "the server sent %s instead of the file: \"%.*s\"", kind, shown,
+		ncm_error_set(err, NCM_E_NOT_FOUND, "the server sent %s instead of the file: \"%.*s\"", kind, shown,
 			      body);
 		ncm_error_hint(
 		    err,

@@ -15,6 +15,7 @@ struct ncm_http {
 	char *user_agent;
 	unsigned connect_seconds;
 	unsigned stall_seconds;
+	uint64_t speed_limit; /* bytes per second; 0: whatever comes is waited for */
 	unsigned retries;
 	double first_backoff; /* seconds */
 	bool allow_private;
@@ -26,6 +27,13 @@ struct ncm_http {
 	_Atomic bool reached; /* some server has answered */
 	char *unreached;      /* how it went with the first that could not be reached; NULL: none */
 	double unreached_at;  /* monotonic seconds */
+	struct {
+		pthread_mutex_t lock;
+		pthread_cond_t known;
+		bool open;                /* it has passed on a request */
+		bool asked;               /* somebody waits for its first answer */
+		struct ncm_error refusal; /* it wants another user and password, or some at all */
+	} proxy;
 };
 
 /* A handle with every option that each request of ours must have; NULL when libcurl cannot. */
@@ -45,6 +53,9 @@ void ncm_http_note_unreached(struct ncm_http *http, const char *how);
  * little patience. A machine without a network is to say so soon.
  */
 bool ncm_http_is_cut_off(struct ncm_http *http, double wait);
+
+/* In *err: less than the speed limit came for too long. NETWORK. */
+void ncm_slow_error(const struct ncm_http *http, const char *what, struct ncm_error *err);
 
 /* Events of requests that many threads make: one at a time. */
 void ncm_http_tell(struct ncm_http *http, enum ncm_event_type type, const char *text);

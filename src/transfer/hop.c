@@ -98,17 +98,22 @@ int ncm_chain_follow(struct ncm_chain *chain, const char *location, struct ncm_e
 	NCM_AUTO_FREE char *shown = ncm_url_display(location);
 	struct ncm_error fault = NCM_ERROR_INIT;
 
-	if (++chain->hops > NCM_LIMIT_REDIRECTS)
-		return ncm_error_set(err, NCM_E_PROTOCOL, "%s: more than %u redirects, the last to %s", chain->what,
-				     NCM_LIMIT_REDIRECTS, shown);
+	if (++chain->hops > NCM_LIMIT_REDIRECTS) {
+		ncm_error_set(err, NCM_E_PROTOCOL, "%s: more than %u redirects, the last to %s", chain->what,
+			      NCM_LIMIT_REDIRECTS, shown);
+		return ncm_error_hint(err,
+				      "open the address in a browser: the link is broken, or wants a log-in there");
+	}
 	if (ncm_url_check(location, true, &fault) < 0) {
 		ncm_error_set(err, NCM_E_POLICY, "%s: refused a redirect: %s", chain->what, fault.message);
 		ncm_error_clear(&fault);
 		return -1;
 	}
-	if (strncmp(chain->origin, "https:", 6) == 0 && strncmp(location, "https:", 6) != 0)
-		return ncm_error_set(err, NCM_E_POLICY, "%s: refused a redirect from https to plain http: %s",
-				     chain->what, shown);
+	if (strncmp(chain->origin, "https:", 6) == 0 && strncmp(location, "https:", 6) != 0) {
+		ncm_error_set(err, NCM_E_POLICY, "%s: refused a redirect from https to plain http: %s", chain->what,
+			      shown);
+		return ncm_error_hint(err, "take another source, or tell whoever runs the server");
+	}
 	set_url(chain, ncm_strdup(location), ncm_url_origin(location));
 	return 0;
 }

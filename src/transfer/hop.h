@@ -54,6 +54,6 @@ int ncm_chain_renew(struct ncm_chain *chain, const char *challenge, struct ncm_e
 /* Whether an answer redirects. */
 bool ncm_reply_is_redirect(const struct ncm_reply *reply);
 /* The general rule for an answer that is no success: sets *err. */
-void ncm_status_error(const struct ncm_chain *chain, const struct ncm_reply *reply, struct ncm_error *err);
+void ncm_status_error(struct ncm_chain *chain, const struct ncm_reply *reply, struct ncm_error *err);
 
 #endif

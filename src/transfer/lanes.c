@@ -11,6 +11,7 @@
 
 static const double PROGRESS_EVERY_SECONDS = 0.1;
 static const double RENEWAL_SECONDS = 0.2;
+static const unsigned MOST_SLOW = 2;       /* spells below the speed limit: each takes the limit's time */
 static const unsigned MOST_DISTRUSTED = 4; /* wrong ranges after right ones, before all is asked for anew */
 
 static bool any_ranges(const struct ncm_fetch *fetch)
@@ -183,6 +184,27 @@ static void retry(struct ncm_fetch *fetch, struct ncm_stream *stream, double ask
 	ncm_fetch_emit(fetch, fetch->run->http->reached ? NCM_EVENT_RETRY : NCM_EVENT_DEBUG, text);
 	ncm_error_clear(err);
 	site->wake_at = ncm_monotonic() + wait;
+}
+
+/* Bytes came, so it is no progress that is missing: a second slow spell is the place's end. */
+void ncm_fetch_too_slow(struct ncm_fetch *fetch)
+{
+	struct ncm_stream *stream = fetch->streams[0];
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	ncm_slow_error(fetch->run->http, stream->chain.origin, &err);
+	ncm_error_wrap(&err, "%s", fetch->what);
+	if (++fetch->watch.slow < MOST_SLOW && fetch->watch.slow < fetch->backoff.limit) {
+		NCM_AUTO_FREE char *text = ncm_asprintf("%s; its part is asked for again", err.message);
+
+		ncm_fetch_end_streams(fetch, true);
+		fetch->resumed = true;
+		ncm_fetch_emit(fetch, NCM_EVENT_RETRY, text);
+		ncm_error_clear(&err);
+		return;
+	}
+	fetch->watch.slow = 0;
+	give_up_site(fetch, stream, &err);
 }
 
 void ncm_fetch_reconnect(struct ncm_fetch *fetch, struct ncm_stream *stream)

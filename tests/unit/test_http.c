@@ -248,9 +248,12 @@ static void statuses_have_classes(void)
 	check_status("/304", NCM_E_PROTOCOL, "304");
 	check_status("/203", NCM_E_PROTOCOL, "203");
 	check_status("/416", NCM_E_PROTOCOL, "416");
-	CHECK_U64(server.count, 8);
+	check_status("/412", NCM_E_REFUSED, "412 Precondition Failed: \"oops\"");
+	check_status("/501", NCM_E_REFUSED, "501");
+	check_status("/418", NCM_E_REFUSED, "418");
+	CHECK_U64(server.count, 11);
 	check_status("/429", NCM_E_RATE_LIMIT, "429");
-	CHECK_U64(server.count, 12);
+	CHECK_U64(server.count, 15);
 	server_stop(&server);
 }
 
@@ -291,7 +294,7 @@ static void the_service_judges_first(void)
 	CHECK(err.code == NCM_E_NOT_FOUND && strstr(err.message, "has moved to http://127.0.0.1"));
 	request.url = missing = ncm_asprintf("%s/404", server.url);
 	CHECK(ncm_http_get(http, &request, &reply, &err) == -1);
-	CHECK_STR(err.message, "model x: Service says 404 Not Found");
+	CHECK_STR(err.message, "model x: Service says 404 Not Found: \"oops\"");
 	CHECK_U64(server.count, 3);
 	/* Trouble that passes is retried, whoever words it. */
 	request.url = down = ncm_asprintf("%s/503", server.url);
