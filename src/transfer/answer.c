@@ -247,6 +247,22 @@ bool ncm_answer_is_lfs_pointer(const char *data, size_t size)
 	return size >= sizeof start - 1 && memcmp(data, start, sizeof start - 1) == 0;
 }
 
+/* Its words with single spaces between them. The caller frees it. */
+static char *one_line(const char *text, size_t size)
+{
+	char *line = ncm_strndup(text, size);
+	char *end = line;
+
+	for (const char *c = line; *c; c++) {
+		if (!isspace((unsigned char)*c))
+			*end++ = *c;
+		else if (end > line && end[-1] != ' ')
+			*end++ = ' ';
+	}
+	*end = '\0';
+	return line;
+}
+
 void ncm_answer_explain(const char *headers, const char *body, size_t size, const struct ncm_question *question,
 			struct ncm_error *err)
 {
@@ -254,7 +270,7 @@ void ncm_answer_explain(const char *headers, const char *body, size_t size, cons
 			   : has_type(headers, "application/json") ? "a JSON text"
 								   : NULL;
 	uint64_t length = 0;
-	int shown = size > SHOWN_OF_BODY ? SHOWN_OF_BODY : (int)size;
+	NCM_AUTO_FREE char *shown = one_line(body, size > SHOWN_OF_BODY ? SHOWN_OF_BODY : size);
 
 	if (ncm_answer_is_lfs_pointer(body, size)) {
 		ncm_error_set(err, NCM_E_NOT_FOUND, "the server sent a Git LFS pointer instead of the file");
@@ -262,8 +278,7 @@ void ncm_answer_explain(const char *headers, const char *body, size_t size, cons
 		    err,
 		    "the URL names the raw git content; use the repository's download URL (\"resolve\", not \"raw\")");
 	} else if (kind) {
-		ncm_error_set(err, NCM_E_NOT_FOUND, "the server sent %s instead of the file: \"%.*s\"", kind, shown,
-			      body);
+		ncm_error_set(err, NCM_E_NOT_FOUND, "the server sent %s instead of the file: \"%s\"", kind, shown);
 		ncm_error_hint(
 		    err,
 		    "it may want a token or a log-in, or a captive portal is in between; open the URL in a browser");

@@ -94,7 +94,7 @@ void ncm_status_error(struct ncm_chain *chain, const struct ncm_reply *reply, st
 		proxy_error(chain, reply, err);
 		return;
 	}
-	words = ncm_reply_words(reply);
+	words = meaning.code == NCM_E_NOT_FOUND ? NULL : ncm_reply_words(reply); /* they say no more than that */
 	ncm_error_set(err, meaning.code, "%s: %s says %ld%s%s%s%s%s", chain->what, who, reply->status,
 		      *meaning.phrase ? " " : "", meaning.phrase, words ? ": \"" : "", words ? words : "",
 		      words ? "\"" : "");

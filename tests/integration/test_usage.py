@@ -250,6 +250,8 @@ class HintTest(UsageCase):
         "to take what is served now: ncmodel pull --update %s": "other bytes under the revision that models.json records",
         "to have the recorded bytes again: ncmodel verify --repair %s; to take what is served now: --force; both keep what "
         "is there aside": "test_whose_pull follows both ways",
+        "update Ollama and run `ollama pull %s`, then `ncmodel adopt` registers it; or take the model from another source":
+            "a registry that wants a newer Ollama, and that one; test_adopt adopts what a real one pulled",
         "`ncmodel pull MODEL` fetches what is damaged again": "damage between a pull's last write and its own check",
     }
     # hint in the source → the method that follows it
