@@ -43,9 +43,10 @@ struct ncm_site {
 
 /* Whether bytes come below the speed limit: of all places together, and as long as it is not us who hold them up. */
 struct ncm_watch {
-	double since; /* monotonic seconds; 0: not begun */
-	uint64_t received;
-	unsigned slow; /* times in a row that they did */
+	double looked_at;  /* monotonic seconds */
+	double seconds;    /* since it began, while somebody was asked */
+	uint64_t received; /* of the item, when it began */
+	unsigned slow;     /* times in a row that they did */
 };
 
 struct ncm_fetch {
@@ -102,7 +103,7 @@ void ncm_fetch_fail(struct ncm_fetch *fetch, struct ncm_error *err);
 void ncm_fetch_start_over(struct ncm_fetch *fetch);
 
 /* watch.c */
-/* Looks at the speed. True: for as long as the limit's time less came than the limit; then it begins anew. */
+/* Looks at the speed. True: for the limit's time something came, and less than the limit; then it begins anew. */
 bool ncm_fetch_is_too_slow(struct ncm_fetch *fetch, double now);
 
 /* lanes.c: the streams of a fetch */

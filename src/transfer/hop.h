@@ -51,6 +51,8 @@ enum ncm_step ncm_chain_judge(struct ncm_chain *chain, const struct ncm_reply *r
 /* Renews the credential (blocks; any thread), unless somebody else has since the request was sent. */
 int ncm_chain_renew(struct ncm_chain *chain, const char *challenge, struct ncm_error *err);
 
+/* Whether it was the proxy that answered, and not the server. */
+bool ncm_reply_is_proxys(const struct ncm_chain *chain, const struct ncm_reply *reply);
 /* Whether an answer redirects. */
 bool ncm_reply_is_redirect(const struct ncm_reply *reply);
 /* The general rule for an answer that is no success: sets *err. */

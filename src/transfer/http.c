@@ -118,10 +118,13 @@ static bool is_head(const struct small *small)
 	return small->request->method && strcmp(small->request->method, "HEAD") == 0 && !small->first_byte;
 }
 
-static bool is_no_answer(const struct small *small, long status)
+static bool is_no_answer(const struct small *small, const struct ncm_reply *reply)
 {
+	const long status = reply->status;
+
 	return is_head(small) && small->request->head_or_first_byte &&
-	       (status == 400 || status == 401 || status == 403 || status == 404 || status == 405 || status == 501);
+	       (status == 400 || status == 401 || status == 403 || status == 404 || status == 405 || status == 501) &&
+	       !ncm_reply_is_proxys(&small->chain, reply);
 }
 
 /* Of a file all its connections count (watch.c); an answer has one. */
@@ -156,7 +159,7 @@ static enum ncm_step make_hop(struct small *small, struct ncm_reply *reply, doub
 		break;
 	}
 	ncm_exchange_reply(&small->exchange, reply);
-	if (is_no_answer(small, reply->status)) {
+	if (is_no_answer(small, reply)) {
 		small->first_byte = true;
 		return ncm_chain_start(&small->chain, small->chain.http, request->url, err) < 0 ? NCM_STEP_FAIL
 												: NCM_STEP_NEXT;

@@ -153,7 +153,8 @@ static void retry(struct ncm_fetch *fetch, struct ncm_stream *stream, double ask
 	double wait;
 
 	fetch->resumed = true;
-	if (here > fetch->most) {
+	/* A second's worth at the speed limit: what brings less is no better than nothing. */
+	if (here > fetch->most + fetch->run->http->speed_limit) {
 		fetch->most = here;
 		ncm_backoff_progress(&fetch->backoff);
 	}

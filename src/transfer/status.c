@@ -62,8 +62,8 @@ static void hint_about_token(const struct ncm_chain *chain, struct ncm_error *er
 		ncm_error_hint(err, "it may need a token, and none was sent");
 }
 
-/* Squid says by a header that it was not the server who answered. */
-static bool is_proxys(const struct ncm_chain *chain, const struct ncm_reply *reply)
+/* Squid says so by a header. */
+bool ncm_reply_is_proxys(const struct ncm_chain *chain, const struct ncm_reply *reply)
 {
 	NCM_AUTO_FREE char *squid = ncm_reply_header(reply, "X-Squid-Error");
 
@@ -90,7 +90,7 @@ void ncm_status_error(struct ncm_chain *chain, const struct ncm_reply *reply, st
 			      chain->what, who, reply->status);
 		return;
 	}
-	if (is_proxys(chain, reply)) {
+	if (ncm_reply_is_proxys(chain, reply)) {
 		proxy_error(chain, reply, err);
 		return;
 	}

@@ -230,6 +230,18 @@ class SlowTest(FileCase):
         self.assertRegex(asked[1]["range"], "bytes=1048576-")
         self.assertLess(self.server.sent(), 2 << 20 | 1 << 10)
 
+    def test_a_byte_now_and_then_ends(self):
+        """Each connection brings something before it is given up as stalled, so tries without progress there are none."""
+        self.wanted(pinned=True)
+        self.does("drip", bytes="1", every="5.5")
+        self.pull_ends(7, "network", "bytes a second", False, arguments=("--speed-limit", "100", "--speed-time", "6"))
+
+    def test_silence_has_all_its_tries(self):
+        self.wanted(pinned=True)
+        self.does("silence", times="3")
+        self.pull(*self.LIMITS)
+        self.assertEqual(len(self.asked()), 4)
+
     def test_by_variable_and_by_file(self):
         self.slow()
         self.pull_ends(7, "network", "100 bytes a second", False, env={"NCMODEL_SPEED_LIMIT": "100", "NCMODEL_SPEED_TIME": "1"})
@@ -327,9 +339,9 @@ class ProxyTest(OddCase):
         self.assertEqual(len(proxy.asked), 1)
 
     def test_a_host_that_is_not_on_the_list(self):
-        for scheme in ("https", "http"):
+        for scheme, pinned in (("https", True), ("http", True), ("https", False), ("http", False)):
             proxy = self.proxy(403)
-            self.wanted(pinned=True, scheme=scheme)
+            self.wanted(pinned=pinned, scheme=scheme)
             self.pull_ends(15, "server_refused", ["the proxy", "files.example", "403", "no_proxy"], True,
                            env={scheme + "_proxy": proxy.url})
             self.assertEqual(len(proxy.asked), 1)
