@@ -9,6 +9,13 @@
 #include <ncmodel/limits.h>
 #include <pthread.h>
 
+/* What a proxy of the environment is known to say. */
+struct ncm_proxy_state {
+	bool open;                /* it has passed on a request, or did not answer at all */
+	bool asked;               /* somebody waits for its first answer */
+	struct ncm_error refusal; /* it wants another user and password, or some at all */
+};
+
 struct ncm_http {
 	struct ncm_sink sink;
 	char *cacert; /* or NULL: libcurl's default */
@@ -30,9 +37,7 @@ struct ncm_http {
 	struct {
 		pthread_mutex_t lock;
 		pthread_cond_t known;
-		bool open;                /* it has passed on a request */
-		bool asked;               /* somebody waits for its first answer */
-		struct ncm_error refusal; /* it wants another user and password, or some at all */
+		struct ncm_proxy_state of[2]; /* plain http; https */
 	} proxy;
 };
 

@@ -22,7 +22,7 @@ static void begin_answer(struct ncm_exchange *exchange, const char *line, size_t
 		return;
 	ncm_http_note_reached(exchange->chain->http);
 	if (exchange->status != 407)
-		ncm_proxy_note_open(exchange->chain->http);
+		ncm_proxy_note_open(exchange->chain->http, exchange->chain->origin);
 }
 
 static int end_of_head(struct ncm_exchange *exchange)
@@ -92,7 +92,7 @@ static int peer_callback(void *context, char *peer, char *local, int peer_port, 
 	(void)local_port;
 	exchange->asked = true;
 	if (strncmp(exchange->chain->origin, "https:", 6) == 0)
-		ncm_proxy_note_open(exchange->chain->http);
+		ncm_proxy_note_open(exchange->chain->http, exchange->chain->origin);
 	if (ncm_chain_accepts_peer(exchange->chain, peer))
 		return CURL_PREREQFUNC_OK;
 	ncm_error_set(&exchange->error, NCM_E_POLICY,

@@ -132,7 +132,7 @@ bool ncm_reply_is_redirect(const struct ncm_reply *reply)
 	}
 }
 
-static bool may_renew(const struct ncm_chain *chain)
+bool ncm_chain_may_renew(const struct ncm_chain *chain)
 {
 	return chain->credential && chain->credential->renew && !chain->strayed && !chain->renewed;
 }
@@ -151,7 +151,7 @@ enum ncm_step ncm_chain_judge(struct ncm_chain *chain, const struct ncm_reply *r
 	*wait = 0;
 	if (reply->status == 200 || reply->status == 206)
 		return NCM_STEP_DONE;
-	if (reply->status == 401 && may_renew(chain))
+	if (reply->status == 401 && ncm_chain_may_renew(chain))
 		return NCM_STEP_RENEW;
 	*wait = ncm_retry_after(reply, time(NULL));
 	if (!any_status && service && service->judge &&

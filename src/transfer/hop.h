@@ -48,6 +48,8 @@ enum ncm_step {
 /* What to do after an answer. Asks the service's judge first, unless any_status. */
 enum ncm_step ncm_chain_judge(struct ncm_chain *chain, const struct ncm_reply *reply, bool any_status, double *wait,
 			      struct ncm_error *err);
+/* Whether a 401 is worth that. */
+bool ncm_chain_may_renew(const struct ncm_chain *chain);
 /* Renews the credential (blocks; any thread), unless somebody else has since the request was sent. */
 int ncm_chain_renew(struct ncm_chain *chain, const char *challenge, struct ncm_error *err);
 

@@ -122,6 +122,8 @@ static bool is_no_answer(const struct small *small, const struct ncm_reply *repl
 {
 	const long status = reply->status;
 
+	if (status == 401 && ncm_chain_may_renew(&small->chain))
+		return false;
 	return is_head(small) && small->request->head_or_first_byte &&
 	       (status == 400 || status == 401 || status == 403 || status == 404 || status == 405 || status == 501) &&
 	       !ncm_reply_is_proxys(&small->chain, reply);
@@ -177,11 +179,12 @@ static enum ncm_step make_hop(struct small *small, struct ncm_reply *reply, doub
 /* One at a time, as long as nobody knows whether the proxy takes our password. */
 static enum ncm_step make_hop_in_turn(struct small *small, struct ncm_reply *reply, double *wait, struct ncm_error *err)
 {
-	const bool alone = ncm_proxy_enter(small->chain.http, small->chain.origin);
+	NCM_AUTO_FREE char *origin = ncm_strdup(small->chain.origin); /* a redirect changes it */
+	const bool alone = ncm_proxy_enter(small->chain.http, origin);
 	enum ncm_step step = make_hop(small, reply, wait, err);
 
 	if (alone)
-		ncm_proxy_leave(small->chain.http);
+		ncm_proxy_leave(small->chain.http, origin);
 	return step;
 }
 

@@ -225,7 +225,7 @@ static void request(struct ncm_fetch *fetch, struct ncm_stream *stream)
 	stream->alone = fetch->stream_count == 1 && !any_ranges(fetch) &&
 			ncm_extents_sum(&fetch->claimed) == stream->claimed_end - stream->offset;
 	if (ncm_stream_request(stream, &err) < 0)
-		ncm_fetch_fail(fetch, &err);
+		give_up_site(fetch, stream, &err);
 }
 
 static void ask_from_the_start(struct ncm_fetch *fetch, struct ncm_stream *stream)

@@ -18,7 +18,13 @@ void ncm_proxy_end(struct ncm_http *http)
 {
 	pthread_mutex_destroy(&http->proxy.lock);
 	pthread_cond_destroy(&http->proxy.known);
-	ncm_error_clear(&http->proxy.refusal);
+	ncm_error_clear(&http->proxy.of[0].refusal);
+	ncm_error_clear(&http->proxy.of[1].refusal);
+}
+
+static struct ncm_proxy_state *state_of(struct ncm_http *http, const char *origin)
+{
+	return &http->proxy.of[strncmp(origin, "https:", 6) == 0];
 }
 
 const char *ncm_proxy_variable(const char *origin)
@@ -68,11 +74,14 @@ static void want_password(const char *origin, const char *challenge, struct ncm_
 	}
 }
 
-static void keep_refusal(struct ncm_http *http, const struct ncm_error *err)
+static void keep_refusal(struct ncm_chain *chain, const struct ncm_error *err)
 {
+	struct ncm_http *http = chain->http;
+	struct ncm_error *refusal = &state_of(http, chain->origin)->refusal;
+
 	pthread_mutex_lock(&http->proxy.lock);
-	ncm_error_set(&http->proxy.refusal, err->code, "%s", err->message);
-	ncm_error_hint(&http->proxy.refusal, "%s", err->hint);
+	ncm_error_set(refusal, err->code, "%s", err->message);
+	ncm_error_hint(refusal, "%s", err->hint);
 	pthread_mutex_unlock(&http->proxy.lock);
 }
 
@@ -80,7 +89,7 @@ void ncm_proxy_refusal(struct ncm_chain *chain, long status, const char *challen
 {
 	if (status == 407) {
 		want_password(chain->origin, challenge, err);
-		keep_refusal(chain->http, err);
+		keep_refusal(chain, err);
 	} else if (ncm_status_is_transient(status)) {
 		ncm_error_set(err, NCM_E_NETWORK, "%s: the proxy has no connection to it (%ld)", chain->origin, status);
 		ncm_error_hint(err, "check the spelling of the host's name; run the same command again later, what is "
@@ -96,30 +105,33 @@ void ncm_proxy_refusal(struct ncm_chain *chain, long status, const char *challen
 int ncm_proxy_check(const struct ncm_chain *chain, struct ncm_error *err)
 {
 	struct ncm_http *http = chain->http;
+	const struct ncm_error *refusal = &state_of(http, chain->origin)->refusal;
 	int result = 0;
 
 	if (!ncm_peer_is_proxied(chain->origin))
 		return 0;
 	pthread_mutex_lock(&http->proxy.lock);
-	if (http->proxy.refusal.code != NCM_OK) {
-		ncm_error_set(err, http->proxy.refusal.code, "%s: %s", chain->what, http->proxy.refusal.message);
-		result = ncm_error_hint(err, "%s", http->proxy.refusal.hint);
+	if (refusal->code != NCM_OK) {
+		ncm_error_set(err, refusal->code, "%s: %s", chain->what, refusal->message);
+		result = ncm_error_hint(err, "%s", refusal->hint);
 	}
 	pthread_mutex_unlock(&http->proxy.lock);
 	return result;
 }
 
-void ncm_proxy_note_open(struct ncm_http *http)
+void ncm_proxy_note_open(struct ncm_http *http, const char *origin)
 {
+	if (!ncm_proxy_is_untried(http, origin))
+		return;
 	pthread_mutex_lock(&http->proxy.lock);
-	http->proxy.open = true;
+	state_of(http, origin)->open = true;
 	pthread_cond_broadcast(&http->proxy.known);
 	pthread_mutex_unlock(&http->proxy.lock);
 }
 
-static bool is_untried(const struct ncm_http *http)
+static bool is_untried(const struct ncm_proxy_state *state)
 {
-	return !http->proxy.open && http->proxy.refusal.code == NCM_OK;
+	return !state->open && state->refusal.code == NCM_OK;
 }
 
 bool ncm_proxy_is_untried(struct ncm_http *http, const char *origin)
@@ -127,30 +139,31 @@ bool ncm_proxy_is_untried(struct ncm_http *http, const char *origin)
 	bool untried;
 
 	pthread_mutex_lock(&http->proxy.lock);
-	untried = is_untried(http);
+	untried = is_untried(state_of(http, origin));
 	pthread_mutex_unlock(&http->proxy.lock);
 	return untried && ncm_peer_is_proxied(origin);
 }
 
 bool ncm_proxy_enter(struct ncm_http *http, const char *origin)
 {
+	struct ncm_proxy_state *state = state_of(http, origin);
 	bool mine;
 
 	if (!ncm_proxy_is_untried(http, origin))
 		return false;
 	pthread_mutex_lock(&http->proxy.lock);
-	while (is_untried(http) && http->proxy.asked)
+	while (is_untried(state) && state->asked)
 		pthread_cond_wait(&http->proxy.known, &http->proxy.lock);
-	mine = is_untried(http);
-	http->proxy.asked = http->proxy.asked || mine;
+	mine = is_untried(state);
+	state->asked = state->asked || mine;
 	pthread_mutex_unlock(&http->proxy.lock);
 	return mine;
 }
 
-void ncm_proxy_leave(struct ncm_http *http)
+void ncm_proxy_leave(struct ncm_http *http, const char *origin)
 {
 	pthread_mutex_lock(&http->proxy.lock);
-	http->proxy.asked = false;
+	state_of(http, origin)->asked = false;
 	pthread_cond_broadcast(&http->proxy.known);
 	pthread_mutex_unlock(&http->proxy.lock);
 }

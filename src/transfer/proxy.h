@@ -20,12 +20,13 @@ void ncm_proxy_refusal(struct ncm_chain *chain, long status, const char *challen
 
 /* Fails (REFUSED) if the chain's hop goes to a proxy that has refused user and password. */
 int ncm_proxy_check(const struct ncm_chain *chain, struct ncm_error *err);
-/* The proxy has passed on a request. */
-void ncm_proxy_note_open(struct ncm_http *http);
+/* The origin's proxy, if it has one, has passed on a request, or has not answered: it need not be asked one at a time.
+ */
+void ncm_proxy_note_open(struct ncm_http *http, const char *origin);
 /* Whether nobody knows yet what the origin's proxy says: one request at a time goes there until somebody does. */
 bool ncm_proxy_is_untried(struct ncm_http *http, const char *origin);
 /* Waits for its turn at such a proxy. Returns whether ncm_proxy_leave has to follow. */
 bool ncm_proxy_enter(struct ncm_http *http, const char *origin);
-void ncm_proxy_leave(struct ncm_http *http);
+void ncm_proxy_leave(struct ncm_http *http, const char *origin);
 
 #endif

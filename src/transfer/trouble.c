@@ -182,6 +182,8 @@ enum ncm_exchange_result ncm_exchange_result(struct ncm_exchange *exchange, CURL
 		result = no_tunnel(exchange, tunnel, err);
 	else
 		result = explain(exchange, code, err);
+	if (result == NCM_EXCHANGE_TRANSIENT)
+		ncm_proxy_note_open(exchange->chain->http, exchange->chain->origin);
 	if (result == NCM_EXCHANGE_TRANSIENT && never_connected(exchange, code))
 		ncm_http_note_unreached(exchange->chain->http, err->message);
 	ncm_error_wrap(err, "%s", what);
