@@ -247,6 +247,15 @@ static char *unquote(char *tag)
 	return ncm_strndup(text, length);
 }
 
+/* A plain URL needs no size. */
+static int hint_at_address(const struct hf_tree *tree, const char *path, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *url = hf_tree_url(tree, tree->commit, path);
+
+	return ncm_error_hint(
+	    err, "take it by its address, %s; or set HF_ENDPOINT to a mirror that has Hugging Face's API", url);
+}
+
 static int read_probe(struct hf_tree *tree, const struct ncm_reply *reply, const char *path, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *commit = ncm_reply_header(reply, "X-Repo-Commit");
@@ -277,7 +286,7 @@ static int read_probe(struct hf_tree *tree, const struct ncm_reply *reply, const
 		    err, NCM_E_PROTOCOL,
 		    "%s: %s gives no size for %s (X-Linked-Size or Content-Length), and has no API that would",
 		    tree->what, tree->endpoint, path);
-		return hf_hint_at_mirror(tree, err);
+		return hint_at_address(tree, path, err);
 	}
 	if (file.size > NCM_LIMIT_FILE_BYTES)
 		return refuse_entry(tree, path, "no valid size", err);

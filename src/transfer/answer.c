@@ -259,6 +259,7 @@ static char *one_line(const char *text, size_t size)
 		else if (end > line && end[-1] != ' ')
 			*end++ = ' ';
 	}
+	end -= end > line && end[-1] == ' ';
 	*end = '\0';
 	return line;
 }

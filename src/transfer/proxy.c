@@ -37,17 +37,19 @@ char *ncm_proxy_challenge(const char *headers)
 	return ncm_header_get(headers, "Proxy-Authenticate", 0);
 }
 
-static bool holds_password(const char *origin)
+/* How the variable's value has to look, by the scheme that it has. The caller frees it. */
+static char *form_of(const char *address)
 {
-	const char *address = NULL;
+	const char *end = address ? strstr(address, "://") : NULL;
 
-	return ncm_peer_proxy(origin, &address) && address && strchr(address, '@');
+	return ncm_asprintf("%.*s://USER:PASSWORD@HOST:PORT", end ? (int)(end - address) : 4, end ? address : "http");
 }
 
 static void want_password(const char *origin, const char *challenge, struct ncm_error *err)
 {
-	const char *variable = ncm_proxy_variable(origin);
+	const char *address = NULL, *variable = ncm_peer_proxy(origin, &address);
 	const char *says = challenge ? ": " : "", *text = challenge ? challenge : "";
+	NCM_AUTO_FREE char *form = form_of(address);
 
 	if (!variable)
 		variable = "https_proxy";
@@ -58,19 +60,17 @@ static void want_password(const char *origin, const char *challenge, struct ncm_
 		    "Basic is the one way that is spoken here: let a proxy of your own speak the other (cntlm, "
 		    "px), and name it in %s; or name the host in no_proxy",
 		    variable);
-	} else if (holds_password(origin)) {
+	} else if (address && strchr(address, '@')) {
 		ncm_error_set(err, NCM_E_REFUSED, "the proxy rejects the user and password that %s holds%s%.256s",
 			      variable, says, text);
-		ncm_error_hint(
-		    err, "correct them there, as http://USER:PASSWORD@HOST:PORT with %%40 for an @; they were sent "
-			 "once, because some proxies lock an account after a few wrong ones");
+		ncm_error_hint(err,
+			       "correct them there (%s, with %%40 for an @ in them); they were sent once, because some "
+			       "proxies lock an account after a few wrong ones",
+			       form);
 	} else {
 		ncm_error_set(err, NCM_E_REFUSED, "the proxy wants a user and password%s%.256s", says, text);
-		ncm_error_hint(
-		    err,
-		    "put them into %s: http://USER:PASSWORD@HOST:PORT, with %%40 for an @ in them; or name the "
-		    "host in no_proxy",
-		    variable);
+		ncm_error_hint(err, "put them into %s: %s, with %%40 for an @ in them; or name the host in no_proxy",
+			       variable, form);
 	}
 }
 

@@ -58,6 +58,10 @@ static void hint_about_token(const struct ncm_chain *chain, struct ncm_error *er
 			       chain->first_origin);
 	else if (chain->sent)
 		ncm_error_hint(err, "a token was sent: check that it is valid and that its account may read this");
+	else if (strchr(chain->url, '?'))
+		ncm_error_hint(err,
+			       "if the link is signed it may have expired: get a new one; else it may need a token, "
+			       "and none was sent");
 	else
 		ncm_error_hint(err, "it may need a token, and none was sent");
 }

@@ -59,6 +59,19 @@ static enum ncm_exchange_result no_tunnel(struct ncm_exchange *exchange, long st
 	return ncm_errc_retryable(err->code) ? NCM_EXCHANGE_TRANSIENT : NCM_EXCHANGE_FAILED;
 }
 
+/* What a SOCKS proxy says is no status. */
+static enum ncm_exchange_result no_socks(struct ncm_exchange *exchange, struct ncm_error *err)
+{
+	long reason = CURLPX_OK;
+
+	curl_easy_getinfo(exchange->easy, CURLINFO_PROXY_ERROR, &reason);
+	if (reason == CURLPX_USER_REJECTED || reason == CURLPX_NO_AUTH)
+		return no_tunnel(exchange, 407, err);
+	if (reason == CURLPX_REPLY_NOT_ALLOWED)
+		return no_tunnel(exchange, 403, err);
+	return no_tunnel(exchange, 502, err);
+}
+
 static enum ncm_exchange_result too_slow(struct ncm_exchange *exchange, struct ncm_error *err)
 {
 	const struct ncm_http *http = exchange->chain->http;
@@ -126,6 +139,8 @@ static enum ncm_exchange_result explain(struct ncm_exchange *exchange, CURLcode 
 		if (ncm_proxy_variable(exchange->chain->origin))
 			return no_proxy(exchange, err);
 		return transient(exchange, "no connection", err);
+	case CURLE_PROXY:
+		return no_socks(exchange, err);
 	case CURLE_OPERATION_TIMEDOUT:
 		return too_slow(exchange, err);
 	case CURLE_PARTIAL_FILE:

@@ -155,6 +155,9 @@ class LastingTest(FileCase):
         self.does("status", code="403", text=text, type="application/xml")
         error = self.pull_ends(6, "auth_required", ["Request has expired"], True)
         self.assertNotIn("c2VjcmV0", json.dumps(error))
+        self.wanted(pinned=True, url=self.server.url + "/f/odd.gguf?X-Amz-Signature=canary")
+        error = self.pull_ends(6, "auth_required", ["Request has expired", "get a new one"], True)
+        self.assertNotIn("canary", json.dumps(error))
 
     def test_a_page_in_the_place_of_weights(self):
         data = safetensors("odd", 9_000)
@@ -332,6 +335,32 @@ class ProxyTest(OddCase):
             self.assertEqual(len(proxy.asked), 1)
             self.assertIn("proxy-authorization", proxy.asked[0][2])
 
+    def test_a_host_that_needs_none_opens_no_gate(self):
+        proxy, data = self.proxy(407), gguf("near", 5_000)
+        self.wanted(12)
+        path = os.path.join(self.machine.manifests, "test", "phase-1-high.json")
+        with open(path, encoding="utf-8") as file:
+            models = json.load(file)["models"]
+        self.machine.manifest([self.machine.simple("near.gguf", data, pinned=False), *models])
+        result = self.machine.run("pull", "-y", "--json", env={"https_proxy": proxy.url, "http_proxy": proxy.url,
+                                                               "no_proxy": "127.0.0.1"})
+        self.assertEqual(result.returncode, 15, result.err)
+        self.assertEqual(len(proxy.asked), 1)
+        self.assertEqual(self.read(self.machine.store("near.gguf")), data)
+
+    def test_a_socks_proxy(self):
+        for user in ("", "anna:hunter2secret@"):
+            proxy = odd.Socks()
+            self.addCleanup(proxy.close)
+            self.wanted(5)
+            result = self.machine.run("pull", "-y", "--json", env={"all_proxy": f"socks5h://{user}{proxy.address}"})
+            self.assertEqual(result.returncode, 15, result.err)
+            self.assertIn("user and password", result.err)
+            self.assertIn("all_proxy", result.err)
+            self.assertIn("socks5h://USER:PASSWORD@HOST:PORT", result.err)
+            self.assertNotIn("hunter2", result.err + result.out)
+            self.assertEqual(proxy.asked, 1)
+
     def test_a_proxy_that_wants_more_than_a_password(self):
         proxy = self.proxy(407, challenge="Negotiate")
         self.wanted()
@@ -448,7 +477,7 @@ class MirrorTest(OddCase):
 
     def test_no_size(self):
         mirror, env = self.mirror("api", "size")
-        self.pull_ends(15, "protocol", [mirror.address, "no size", "HF_ENDPOINT"], True,
+        self.pull_ends(15, "protocol", [mirror.address, "no size", mirror.url + "/org/one/resolve/" + mirror.COMMIT + "/one.gguf", "HF_ENDPOINT"], True,
                        env=env, arguments=("hf:org/one/one.gguf",))
 
 

@@ -83,6 +83,36 @@ class ProxyHandler(Handler):
     do_HEAD = do_CONNECT = do_GET
 
 
+class Socks:
+    """A SOCKS5 proxy that wants a user and password, and rejects each (RFC 1928, 3; RFC 1929, 2); `ssh -D` and dante do."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.asked = 0
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            self.asked += 1
+            with connection:
+                hello = connection.recv(300)
+                if 2 not in hello[2:]:
+                    connection.sendall(b"\x05\xff")
+                    continue
+                connection.sendall(b"\x05\x02")
+                connection.recv(600)
+                connection.sendall(b"\x01\x01")
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
 class NoTls:
     """A server that answers a TLS 1.2 hello with other bytes, and closes.
 
