@@ -54,8 +54,9 @@ static struct meaning meaning_of(long status)
 static void hint_about_token(const struct ncm_chain *chain, struct ncm_error *err)
 {
 	if (strcmp(chain->origin, chain->first_origin) != 0)
-		ncm_error_hint(err, "%s handed out a link that does not work; run the same command again later",
-			       chain->first_origin);
+		ncm_error_hint(
+		    err, "%s handed out a link that does not work: if it does so tomorrow, too, take another source",
+		    chain->first_origin);
 	else if (chain->sent)
 		ncm_error_hint(err, "a token was sent: check that it is valid and that its account may read this");
 	else if (strchr(chain->url, '?'))

@@ -476,7 +476,8 @@ class MirrorTest(OddCase):
 
     def test_no_size(self):
         mirror, env = self.mirror("api", "size")
-        self.pull_ends(15, "protocol", [mirror.address, "no size", mirror.url + "/org/one/resolve/" + mirror.COMMIT + "/one.gguf", "HF_ENDPOINT"], True,
+        address = f"{mirror.url}/org/one/resolve/{mirror.COMMIT}/one.gguf"
+        self.pull_ends(15, "protocol", [mirror.address, "no size", address, "HF_ENDPOINT"], True,
                        env=env, arguments=("hf:org/one/one.gguf",))
 
 
