@@ -56,7 +56,7 @@ const struct topic topics_exit[] = {
     {"4", "Verify found damage or something missing; adopt refused such files."},
     {"5", "The source does not have it."},
     {"6", "A token is missing or rejected, or a licence is not accepted."},
-    {"7", "The network failed, after all tries; after three seconds if no server answers at all."},
+    {"7", "The network failed, after all tries; after three seconds if no server answers at all. It may pass."},
     {"8", "The server limits the rate."},
     {"9", "Not enough disk space; nothing was written."},
     {"10", "A checksum or size differs from what is pinned or published."},
@@ -64,6 +64,8 @@ const struct topic topics_exit[] = {
     {"12", "Reserved for: it does not fit. Nothing ends so yet."},
     {"13", "Another ncmodel holds the store (--no-wait)."},
     {"14", "Reserved for: the runtime cannot be reached. Nothing ends so yet."},
+    {"15",
+     "A server or a proxy refuses for good, is not trusted, or breaks the protocol: asking again changes nothing."},
     {"129, 130, 143", "Interrupted by SIGHUP, SIGINT or SIGTERM; the same command goes on."},
     {NULL, NULL},
 };
@@ -83,6 +85,10 @@ const struct topic topics_configuration[] = {
     {"cacert", "A file of certificates to trust instead of the system's."},
     {"reserve", "Disk space to leave free on each file system: bytes, or a size such as \"2GiB\", the default."},
     {"limit_rate", "Bytes a second for the whole run, or a size such as \"20M\"; 0, the default, is no limit."},
+    {"speed_limit",
+     "Bytes a second, or a size such as \"2k\"; a file that comes slower is asked for anew, then given up. 100 unless "
+     "given; 0 waits for whatever comes."},
+    {"speed_time", "Seconds that it may be below the speed limit, or bring nothing, from 1 to 3600; 30 unless given."},
     {"jobs", "Files at once, from 1 to 16; 4 unless given."},
     {"connections", "Connections to one host at once, from 1 to 16; 16 unless given."},
     {"timeout", "Seconds to connect, from 1 to 3600; 20 unless given."},
@@ -99,6 +105,7 @@ const struct topic topics_environment[] = {
     {"NCMODEL_STORE_<STORE>", "The folder of one store; a dash of its name is spelled as an underscore."},
     {"NCMODEL_JOBS, NCMODEL_CONNECTIONS, NCMODEL_LIMIT_RATE, NCMODEL_RESERVE",
      "Files at once, connections to a host, bytes a second, disk space to leave free."},
+    {"NCMODEL_SPEED_LIMIT, NCMODEL_SPEED_TIME", "Bytes a second below which a file is given up, and after how long."},
     {"NCMODEL_DATADIR", "The folder of the manifests and layouts that come with ncmodel."},
     {"HF_TOKEN, HUGGING_FACE_HUB_TOKEN, HF_TOKEN_PATH, HF_HUB_DISABLE_IMPLICIT_TOKEN, HF_ENDPOINT",
      "Hugging Face's token, or its file; whether none is to be sent; what stands in for the service. As its own tools "

@@ -273,6 +273,10 @@ static const struct option asking[] = {
      .help = "tries of one request that make no progress", .least = 1, .most = 100},
     {0, "timeout", OPTION_NUMBER, offsetof(struct settings, timeout), .argument = "SECONDS", .help = "time to connect",
      .least = 1, .most = 3600},
+    {0, "speed-limit", OPTION_SIZE, offsetof(struct settings, speed_limit), .argument = "SIZE",
+     .help = "an answer that comes below so many bytes a second is asked for anew, then given up; 0: never"},
+    {0, "speed-time", OPTION_NUMBER, offsetof(struct settings, speed_time), .argument = "SECONDS",
+     .help = "how long it may be below the speed limit, or bring nothing", .least = 1, .most = 3600},
     {.name = NULL},
 };
 const struct option_group drift_asking = {"Asking", asking};

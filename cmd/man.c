@@ -243,7 +243,7 @@ void man_overview(FILE *out)
 	put_options(&options_global, out);
 	fputs(".SH EXIT STATUS\n", out);
 	put_topics(topics_exit, out);
-	fputs(".PP\nThe same command may well succeed later after 7, 8 and 13;\nnever after 10 and 11.\n"
+	fputs(".PP\nThe same command may well succeed later after 7, 8 and 13;\nnever after 10, 11 and 15.\n"
 	      ".SH CONFIGURATION\nKeys of the JSON object in the configuration file.\n"
 	      "The environment and options replace what they say;\nkeys that begin with \"x\\-\" are ignored.\n",
 	      out);

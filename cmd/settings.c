@@ -84,6 +84,10 @@ static const struct option planning[] = {
      .least = 1, .most = 100},
     {0, "timeout", OPTION_NUMBER, AT(timeout), .argument = "SECONDS", .help = "time to connect", .least = 1,
      .most = 3600},
+    {0, "speed-limit", OPTION_SIZE, AT(speed_limit), .argument = "SIZE",
+     .help = "a file that comes below so many bytes a second is asked for anew, then given up; 0: never"},
+    {0, "speed-time", OPTION_NUMBER, AT(speed_time), .argument = "SECONDS",
+     .help = "how long it may be below the speed limit, or bring nothing", .least = 1, .most = 3600},
     {.name = NULL},
 };
 

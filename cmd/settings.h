@@ -23,7 +23,8 @@ struct settings {
 	/* plan and pull */
 	struct ncm_provision_options provision;
 	bool dry_run, yes, exit_code, allow_http_token;
-	struct option_number jobs, connections, limit_rate, retry, retries, timeout, reserve, bandwidth;
+	struct option_number jobs, connections, limit_rate, speed_limit, speed_time, retry, retries, timeout, reserve,
+	    bandwidth;
 
 	bool quick, repair;                                         /* verify */
 	bool by_use_case, by_phase, by_store, by_source, available; /* list */

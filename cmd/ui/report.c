@@ -26,8 +26,12 @@ static const char *next_step(enum ncm_errc code)
 {
 	switch (code) {
 	case NCM_E_NETWORK:
-	case NCM_E_PROTOCOL:
 		return "run the same command again: it goes on from what was fetched";
+	case NCM_E_PROTOCOL:
+	case NCM_E_REFUSED:
+	case NCM_E_UNTRUSTED:
+		return "asking again changes nothing: take another source, or tell whoever runs the server or the "
+		       "proxy in between";
 	case NCM_E_RATE_LIMIT:
 		return "wait a while, then run the same command again";
 	case NCM_E_BUSY:

@@ -48,6 +48,10 @@ static void set_numbers(struct ncm_config *config, const struct settings *settin
 		config->timeout = (unsigned)settings->timeout.value;
 	if (settings->limit_rate.given)
 		config->limit_rate = settings->limit_rate.value;
+	if (settings->speed_limit.given)
+		config->speed_limit = settings->speed_limit.value;
+	if (settings->speed_time.given)
+		config->speed_time = (unsigned)settings->speed_time.value;
 	if (settings->reserve.given)
 		config->reserve = settings->reserve.value;
 }

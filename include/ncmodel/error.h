@@ -40,8 +40,10 @@ enum ncm_errc {
 	NCM_E_RUNTIME,     /* "runtime"          exit 14: Ollama not reachable; reserved, nothing fails so yet */
 	NCM_E_IO,          /* "io"               exit 1: the local file system refused */
 	NCM_E_REGISTRY,    /* "registry_invalid" exit 1: models.json cannot be read */
-	NCM_E_PROTOCOL,    /* "protocol"         exit 7: the server broke its own protocol */
+	NCM_E_PROTOCOL,    /* "protocol"         exit 15: the server broke its own protocol */
 	NCM_E_INTERRUPTED, /* "interrupted"      exit 130 or 143 */
+	NCM_E_REFUSED,     /* "server_refused"   exit 15: a server or a proxy says no, and will again */
+	NCM_E_UNTRUSTED,   /* "untrusted"        exit 15: its certificate is not trusted, or its TLS is too old */
 	NCM_E_COUNT
 };
 

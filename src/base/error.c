@@ -30,8 +30,10 @@ static const struct {
     [NCM_E_RUNTIME] = {"runtime", 14, true},
     [NCM_E_IO] = {"io", 1, false},
     [NCM_E_REGISTRY] = {"registry_invalid", 1, false},
-    [NCM_E_PROTOCOL] = {"protocol", 7, false},
+    [NCM_E_PROTOCOL] = {"protocol", 15, false},
     [NCM_E_INTERRUPTED] = {"interrupted", 130, true},
+    [NCM_E_REFUSED] = {"server_refused", 15, false},
+    [NCM_E_UNTRUSTED] = {"untrusted", 15, false},
 };
 
 const char *ncm_errc_name(enum ncm_errc code)

@@ -8,7 +8,7 @@
 #include <ncmodel/limits.h>
 #include <string.h>
 
-enum { DEFAULT_JOBS = 4, DEFAULT_TIMEOUT = 20 };
+enum { DEFAULT_JOBS = 4, DEFAULT_TIMEOUT = 20, DEFAULT_SPEED_LIMIT = 100 };
 #define DEFAULT_RESERVE (UINT64_C(2) << 30)
 
 static struct ncm_config *defaults(void)
@@ -26,6 +26,8 @@ static struct ncm_config *defaults(void)
 	config->jobs = DEFAULT_JOBS;
 	config->connections = NCM_LIMIT_PARALLEL;
 	config->timeout = DEFAULT_TIMEOUT;
+	config->speed_limit = DEFAULT_SPEED_LIMIT;
+	config->speed_time = NCM_LIMIT_STALL_SECONDS;
 	config->retries = NCM_LIMIT_RETRIES;
 	return config;
 }

@@ -84,6 +84,7 @@ int config_read_environment(struct ncm_config *config, struct ncm_error *err)
 	const char *manifests = config_env("NCMODEL_MANIFEST_DIR");
 	const char *jobs = config_env("NCMODEL_JOBS");
 	const char *connections = config_env("NCMODEL_CONNECTIONS");
+	const char *speed_time = config_env("NCMODEL_SPEED_TIME");
 	NCM_AUTO_FREE char *path = NULL;
 
 	take_path("NCMODEL_ROOT", &config->root);
@@ -107,8 +108,13 @@ int config_read_environment(struct ncm_config *config, struct ncm_error *err)
 				     connections, NCM_LIMIT_PARALLEL);
 	if (take_insecure_registries(config, err) < 0)
 		return -1;
+	if (speed_time && !config_unsigned(speed_time, 1, CONFIG_MAX_TIMEOUT, &config->speed_time))
+		return ncm_error_set(err, NCM_E_USAGE,
+				     "NCMODEL_SPEED_TIME is \"%s\": not a number of seconds from 1 to %u", speed_time,
+				     (unsigned)CONFIG_MAX_TIMEOUT);
 	take_stores(config);
 	if (take_size("NCMODEL_LIMIT_RATE", &config->limit_rate, err) < 0 ||
+	    take_size("NCMODEL_SPEED_LIMIT", &config->speed_limit, err) < 0 ||
 	    take_size("NCMODEL_RESERVE", &config->reserve, err) < 0 ||
 	    take_endpoint("HF_ENDPOINT", &config->hf_endpoint, err) < 0 ||
 	    take_endpoint("NCMODEL_CIVITAI_ENDPOINT", &config->civitai_endpoint, err) < 0 ||

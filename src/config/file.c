@@ -282,6 +282,8 @@ static const struct key top_keys[] = {
     {"cacert", read_path, offsetof(struct ncm_config, cacert), 0, 0},
     {"reserve", read_bytes, offsetof(struct ncm_config, reserve), 0, 0},
     {"limit_rate", read_bytes, offsetof(struct ncm_config, limit_rate), 0, 0},
+    {"speed_limit", read_bytes, offsetof(struct ncm_config, speed_limit), 0, 0},
+    {"speed_time", read_unsigned, offsetof(struct ncm_config, speed_time), 1, CONFIG_MAX_TIMEOUT},
     {"jobs", read_unsigned, offsetof(struct ncm_config, jobs), 1, NCM_LIMIT_PARALLEL},
     {"connections", read_unsigned, offsetof(struct ncm_config, connections), 1, NCM_LIMIT_PARALLEL},
     {"timeout", read_unsigned, offsetof(struct ncm_config, timeout), 1, CONFIG_MAX_TIMEOUT},

@@ -38,7 +38,6 @@ int probe_url(struct run *run, const struct wanted *wanted, const char *uri, uin
 {
 	struct ncm_resolution *found = locate(run, wanted, uri, err);
 	NCM_AUTO_REPLY struct ncm_reply reply = {0};
-	NCM_AUTO_FREE char *encoding = NULL;
 	NCM_AUTO_FREE char *what = ncm_asprintf("file %.*s", ncm_source_shown(uri), uri);
 	int failed;
 
@@ -46,14 +45,14 @@ int probe_url(struct run *run, const struct wanted *wanted, const char *uri, uin
 	if (!found)
 		return -1;
 	failed = ncm_http_get(
-	    run->http, &(const struct ncm_request){.url = found->artifacts[0].url, .method = "HEAD", .what = what},
+	    run->http,
+	    &(const struct ncm_request){
+		.url = found->artifacts[0].url, .method = "HEAD", .what = what, .head_or_first_byte = true},
 	    &reply, err);
 	ncm_resolution_free(found);
 	if (failed)
 		return -1;
-	encoding = ncm_reply_header(&reply, "Content-Encoding");
-	if ((!encoding || strcasecmp(encoding, "identity") == 0) &&
-	    !ncm_source_header_u64(&reply, "Content-Length", size))
+	if (!ncm_source_told_size(&reply, size))
 		*size = 0;
 	return 0;
 }
@@ -70,6 +69,7 @@ int probe_served(struct run *run, const struct wanted *wanted, const struct ncm_
 	    .what = model_id(run, wanted),
 	    /* The link that a service hands out is its yes. */
 	    .stop_at_foreign_redirect = true,
+	    .head_or_first_byte = true,
 	};
 
 	return ncm_http_get(run->http, &request, &reply, err);

@@ -54,6 +54,8 @@ struct hf_tree {
 	char *license, *architecture;
 };
 void hf_tree_clear(struct hf_tree *tree);
+/* What to do where the endpoint knows a part of the hub's API alone. Always returns -1. */
+int hf_hint_at_mirror(const struct hf_tree *tree, struct ncm_error *err);
 /* Asks the hub which commit `revision` is. */
 int hf_tree_find_commit(struct hf_tree *tree, const char *revision, struct ncm_error *err);
 /* Adds the entries of a folder (NULL: the root), with all below it if `recursive`. The commit has to be known. */

@@ -117,7 +117,15 @@ static int judge_404(const struct refusal *refusal, struct ncm_error *err)
 			      refusal->what);
 		return ncm_error_hint(err, "see its files at %s/tree/main", refusal->page);
 	}
-	return 0;
+	if (*refusal->code || strstr(refusal->page, "://huggingface.co/"))
+		return 0;
+	/* The hub says what it misses. */
+	ncm_error_set(
+	    err, NCM_E_NOT_FOUND,
+	    "%s: %s is not there (404): that server does not have it, or knows a part of Hugging Face's API alone",
+	    refusal->what, refusal->reply->url);
+	return ncm_error_hint(err, "check the spelling of the name, the revision and the file; then HF_ENDPOINT (the "
+				   "configuration's \"endpoints\"), which names that server");
 }
 
 static int judge_refusal(const struct refusal *refusal, struct ncm_error *err)

@@ -26,6 +26,15 @@ void hf_tree_clear(struct hf_tree *tree)
 	ncm_strings_free(&tree->folders);
 }
 
+int hf_hint_at_mirror(const struct hf_tree *tree, struct ncm_error *err)
+{
+	return ncm_error_hint(
+	    err,
+	    "unset HF_ENDPOINT (the configuration's \"endpoints\"), or set it to a mirror that has all of "
+	    "Hugging Face's API; one file may be had without: hf:%s/FILE",
+	    tree->repo);
+}
+
 static struct ncm_request request_of(const struct hf_tree *tree, const char *url)
 {
 	return (struct ncm_request){
@@ -64,9 +73,11 @@ int hf_tree_find_commit(struct hf_tree *tree, const char *revision, struct ncm_e
 
 	if (!info)
 		return -1;
-	if (!commit || !ncm_source_is_commit(commit))
-		return ncm_error_set(err, NCM_E_PROTOCOL, "%s: the hub names no commit for revision %.256s", tree->what,
-				     revision);
+	if (!commit || !ncm_source_is_commit(commit)) {
+		ncm_error_set(err, NCM_E_PROTOCOL, "%s: %s names no commit for revision %.256s", tree->what,
+			      tree->endpoint, revision);
+		return hf_hint_at_mirror(tree, err);
+	}
 	tree->commit = ncm_strdup(commit);
 	read_facts(tree, info);
 	return 0;
@@ -236,6 +247,15 @@ static char *unquote(char *tag)
 	return ncm_strndup(text, length);
 }
 
+/* A plain URL needs no size. */
+static int hint_at_address(const struct hf_tree *tree, const char *path, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *url = hf_tree_url(tree, tree->commit, path);
+
+	return ncm_error_hint(
+	    err, "take it by its address, %s; or set HF_ENDPOINT to a mirror that has Hugging Face's API", url);
+}
+
 static int read_probe(struct hf_tree *tree, const struct ncm_reply *reply, const char *path, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *commit = ncm_reply_header(reply, "X-Repo-Commit");
@@ -248,14 +268,26 @@ static int read_probe(struct hf_tree *tree, const struct ncm_reply *reply, const
 	if (commit && ncm_source_is_commit(commit) && !tree->commit)
 		tree->commit = ncm_strdup(commit);
 	if (!tree->commit) {
-		ncm_error_set(err, NCM_E_PROTOCOL, "%s: the server does not speak as Hugging Face does (no commit)",
-			      tree->what);
-		return ncm_error_hint(err, "check HF_ENDPOINT, and that no login page is in between");
+		ncm_error_set(
+		    err, NCM_E_PROTOCOL,
+		    "%s: %s does not speak as Hugging Face does: it names no commit (X-Repo-Commit), and has no "
+		    "API that would",
+		    tree->what, tree->endpoint);
+		return ncm_error_hint(
+		    err,
+		    "name the commit: hf:%s/%s@COMMIT, of 40 digits; or set HF_ENDPOINT to a mirror that "
+		    "has Hugging Face's API",
+		    tree->repo, path);
 	}
 	/* The length of a redirect is that of its own body. */
 	if (!ncm_source_header_u64(reply, "X-Linked-Size", &file.size) &&
-	    (is_redirect || !ncm_source_header_u64(reply, "Content-Length", &file.size)))
-		return ncm_error_set(err, NCM_E_PROTOCOL, "%s: the server gives no size for %s", tree->what, path);
+	    (is_redirect || !ncm_source_told_size(reply, &file.size))) {
+		ncm_error_set(
+		    err, NCM_E_PROTOCOL,
+		    "%s: %s gives no size for %s (X-Linked-Size or Content-Length), and has no API that would",
+		    tree->what, tree->endpoint, path);
+		return hint_at_address(tree, path, err);
+	}
 	if (file.size > NCM_LIMIT_FILE_BYTES)
 		return refuse_entry(tree, path, "no valid size", err);
 	file.has_sha256 = tag && strlen(tag) == NCM_SHA256_HEX && ncm_sha256_parse(tag, &file.sha256) == 0;
@@ -272,6 +304,7 @@ int hf_tree_probe(struct hf_tree *tree, const char *revision, const char *path, 
 	NCM_AUTO_REPLY struct ncm_reply reply = {0};
 
 	request.method = "HEAD";
+	request.head_or_first_byte = true;
 	request.stop_at_foreign_redirect = true;
 	if (tree->sources->get(tree->sources->http, &request, &reply, err) < 0)
 		return -1;

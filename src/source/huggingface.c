@@ -94,15 +94,30 @@ static const char *known_commit(const struct hf_name *name, const struct ncm_pin
 	return pin && pin->revision && ncm_source_is_commit(pin->revision) ? pin->revision : NULL;
 }
 
+/* A commit that the API has just named has files: what is not there is this part of the API. */
+static int list_all(struct hf_tree *tree, bool just_named, struct ncm_error *err)
+{
+	if (hf_tree_list(tree, NULL, true, err) == 0)
+		return 0;
+	if (!just_named || err->code != NCM_E_NOT_FOUND)
+		return -1;
+	ncm_error_set(err, NCM_E_PROTOCOL,
+		      "%s: %s knows a part of Hugging Face's API alone: it names the commit, and has no list of files "
+		      "(/tree/)",
+		      tree->what, tree->endpoint);
+	return hf_hint_at_mirror(tree, err);
+}
+
 static int list_files(struct hf_tree *tree, const struct hf_name *name, struct ncm_error *err)
 {
+	const bool just_named = !tree->commit;
 	NCM_AUTO_FREE char *folder = NULL;
 	const char *base;
 
 	if (!tree->commit && hf_tree_find_commit(tree, name->revision, err) < 0)
 		return -1;
 	if (!is_one_file(name))
-		return hf_tree_list(tree, NULL, true, err);
+		return list_all(tree, just_named, err);
 	base = ncm_path_base(name->path);
 	if (base > name->path)
 		folder = ncm_strndup(name->path, (size_t)(base - name->path - 1));
@@ -140,8 +155,12 @@ static int find_files(struct hf_tree *tree, const struct hf_name *name, const st
 		*probed = true;
 		return 0;
 	}
-	/* For the API a gated repository may just not be there; for the file it is gated. */
-	ncm_error_move(err, second.code == NCM_E_AUTH ? &second : &first);
+	/* For the API a gated repository may just not be there; for the file it is gated. A mirror without the API that
+	 * has the file lacks something else. */
+	ncm_error_move(err,
+		       second.code == NCM_E_AUTH || (second.code == NCM_E_PROTOCOL && first.code == NCM_E_NOT_FOUND)
+			   ? &second
+			   : &first);
 	ncm_error_clear(&first);
 	ncm_error_clear(&second);
 	return -1;

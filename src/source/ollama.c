@@ -25,6 +25,20 @@ static const char sign_in_at_ollama[] =
 static const char sign_in_at_hugging_face[] = "the model is private, gated or misspelled; for private ones use `ollama "
 					      "pull`";
 
+/* Ollama's registry gives some models to an Ollama that is new enough, told by its User-Agent (ollama#16483). */
+static int judge_412(const struct ncm_reply *reply, const char *what, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *words = ncm_reply_words(reply);
+	const char *name = strncmp(what, "model ", 6) == 0 ? what + 6 : "MODEL";
+
+	ncm_error_set(err, NCM_E_REFUSED, "%s: the registry says: %s", what,
+		      words ? words : "412 Precondition Failed: it wants a newer Ollama");
+	return ncm_error_hint(err,
+			      "update Ollama and run `ollama pull %s`, then `ncmodel adopt` registers it; or take the "
+			      "model from another source",
+			      name);
+}
+
 static int judge(const struct ncm_reply *reply, const char *what, bool sent_credential, const char *hint,
 		 struct ncm_error *err)
 {
@@ -46,11 +60,11 @@ static int judge(const struct ncm_reply *reply, const char *what, bool sent_cred
 			      complaint ? complaint : "");
 		return ncm_error_hint(err, "%s", hint);
 	case 400:
-	case 412: /* Ollama's registry: the model needs a newer Ollama */
 		if (!complaint)
 			return 0;
-		return ncm_error_set(err, reply->status == 400 ? NCM_E_NOT_FOUND : NCM_E_POLICY,
-				     "%s: the registry says: %.256s", what, complaint);
+		return ncm_error_set(err, NCM_E_NOT_FOUND, "%s: the registry says: %.256s", what, complaint);
+	case 412:
+		return judge_412(reply, what, err);
 	default:
 		return 0;
 	}

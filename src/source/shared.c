@@ -43,30 +43,9 @@ json_t *ncm_source_json(const struct ncm_sources *sources, const struct ncm_requ
 	return value;
 }
 
-static const char *first_text(const json_t *value)
-{
-	if (json_is_array(value))
-		value = json_array_get(value, 0);
-	if (json_is_object(value))
-		value = json_object_get(value, "message");
-	return json_string_value(value);
-}
-
 char *ncm_source_complaint(const struct ncm_reply *reply)
 {
-	static const char *const members[] = {"message", "error", "errors"};
-	NCM_AUTO_JSON json_t *root = NULL;
-
-	if (!reply->body || looks_like_page(reply))
-		return NULL;
-	root = ncm_json_parse(reply->body, reply->body_size, "answer", NCM_E_PROTOCOL, NULL);
-	for (size_t i = 0; root && i < sizeof members / sizeof *members; i++) {
-		const char *text = first_text(json_object_get(root, members[i]));
-
-		if (text && *text)
-			return ncm_strdup(text);
-	}
-	return NULL;
+	return ncm_reply_complaint(reply);
 }
 
 bool ncm_source_header_u64(const struct ncm_reply *reply, const char *name, uint64_t *value)
@@ -83,6 +62,19 @@ bool ncm_source_header_u64(const struct ncm_reply *reply, const char *name, uint
 	}
 	*value = number;
 	return true;
+}
+
+bool ncm_source_told_size(const struct ncm_reply *reply, uint64_t *size)
+{
+	NCM_AUTO_FREE char *encoding = ncm_reply_header(reply, "Content-Encoding");
+	NCM_AUTO_FREE char *range = ncm_reply_header(reply, "Content-Range");
+	const char *total = range ? strrchr(range, '/') : NULL;
+
+	if (encoding && strcasecmp(encoding, "identity") != 0)
+		return false;
+	if (reply->status == 206)
+		return total && ncm_source_number(total + 1, strlen(total + 1), NCM_LIMIT_FILE_BYTES, size);
+	return ncm_source_header_u64(reply, "Content-Length", size);
 }
 
 char *ncm_source_slug(const char *text)

@@ -24,13 +24,12 @@ static inline void ncm_cleanup_reply(struct ncm_reply *reply)
  */
 json_t *ncm_source_json(const struct ncm_sources *sources, const struct ncm_request *request, struct ncm_reply *reply,
 			struct ncm_error *err);
-/*
- * What an error answer says for people: its JSON member "message", "error" (a string, or an array of strings) or
- * "errors" (an array of objects with a message); NULL if there is none. The caller frees it.
- */
+/* ncm_reply_complaint. */
 char *ncm_source_complaint(const struct ncm_reply *reply);
 /* An integer header (Content-Length), digits alone. */
 bool ncm_source_header_u64(const struct ncm_reply *reply, const char *name, uint64_t *value);
+/* The size of a file that was asked for by HEAD, or by its first byte. False if it is not told, or encoded. */
+bool ncm_source_told_size(const struct ncm_reply *reply, uint64_t *size);
 
 /* An id made of any text: lower case, ^[a-z0-9][a-z0-9._-]{0,95}$. The caller frees it. */
 char *ncm_source_slug(const char *text);

@@ -281,26 +281,32 @@ static void take_server_name(const struct ncm_reply *reply, struct ncm_artifact 
 	artifact->expect_binary = ncm_source_is_binary_name(artifact->name);
 }
 
-/* A server need not answer HEAD; what it says for sure is that the file is not there, or not for us. */
+/* Another try, or the file itself, may tell more. */
+static bool may_be_had(enum ncm_errc code)
+{
+	return code != NCM_E_NOT_FOUND && code != NCM_E_AUTH && code != NCM_E_REFUSED && code != NCM_E_UNTRUSTED &&
+	       code != NCM_E_INTERRUPTED;
+}
+
+/* A server need not tell its size; what it says for sure is that the file is not there, or not for us. */
 static int ask_head(const struct ncm_sources *sources, struct ncm_resolution *resolution, struct ncm_error *err)
 {
 	struct ncm_artifact *artifact = resolution->artifacts;
 	NCM_AUTO_FREE char *what = ncm_asprintf("file %s", artifact->name ? artifact->name : "without a name");
-	const struct ncm_request request = {.url = artifact->url, .method = "HEAD", .what = what};
+	const struct ncm_request request = {
+	    .url = artifact->url, .method = "HEAD", .what = what, .head_or_first_byte = true};
 	NCM_AUTO_REPLY struct ncm_reply reply = {0};
-	NCM_AUTO_FREE char *encoding = NULL;
 	struct ncm_error refused = NCM_ERROR_INIT;
 
 	if (sources->get(sources->http, &request, &reply, &refused) < 0) {
-		if (refused.code == NCM_E_NOT_FOUND || refused.code == NCM_E_AUTH || refused.code == NCM_E_INTERRUPTED)
+		if (!may_be_had(refused.code))
 			return ncm_error_move(err, &refused);
 		ncm_error_move(&resolution->untold, &refused);
 		return 0;
 	}
 	take_server_name(&reply, artifact);
-	encoding = ncm_reply_header(&reply, "Content-Encoding");
-	if (!artifact->has_size && (!encoding || strcasecmp(encoding, "identity") == 0))
-		artifact->has_size = ncm_source_header_u64(&reply, "Content-Length", &artifact->size);
+	if (!artifact->has_size)
+		artifact->has_size = ncm_source_told_size(&reply, &artifact->size);
 	return 0;
 }
 

@@ -80,6 +80,13 @@ static int check_length(const char *headers, struct ncm_error *err)
 	}
 }
 
+static int refuse_coding(const char *coding, struct ncm_error *err)
+{
+	ncm_error_set(err, NCM_E_PROTOCOL, "the server sends it encoded (%s) although it was asked not to", coding);
+	return ncm_error_hint(err, "it, or a proxy in between, compresses what has to come as it is: tell whoever runs "
+				   "it, or take another source");
+}
+
 int ncm_answer_check_framing(const char *headers, struct ncm_error *err)
 {
 	for (size_t n = 0;; n++) {
@@ -98,8 +105,7 @@ int ncm_answer_check_framing(const char *headers, struct ncm_error *err)
 		if (!coding)
 			break;
 		if (*coding && strcasecmp(coding, "identity") != 0)
-			return ncm_error_set(err, NCM_E_PROTOCOL,
-					     "the server sends it encoded (%s) although it was asked not to", coding);
+			return refuse_coding(coding, err);
 	}
 	return check_length(headers, err);
 }
@@ -241,6 +247,23 @@ bool ncm_answer_is_lfs_pointer(const char *data, size_t size)
 	return size >= sizeof start - 1 && memcmp(data, start, sizeof start - 1) == 0;
 }
 
+/* Its words with single spaces between them. The caller frees it. */
+static char *one_line(const char *text, size_t size)
+{
+	char *line = ncm_strndup(text, size);
+	char *end = line;
+
+	for (const char *c = line; *c; c++) {
+		if (!isspace((unsigned char)*c))
+			*end++ = *c;
+		else if (end > line && end[-1] != ' ')
+			*end++ = ' ';
+	}
+	end -= end > line && end[-1] == ' ';
+	*end = '\0';
+	return line;
+}
+
 void ncm_answer_explain(const char *headers, const char *body, size_t size, const struct ncm_question *question,
 			struct ncm_error *err)
 {
@@ -248,16 +271,15 @@ void ncm_answer_explain(const char *headers, const char *body, size_t size, cons
 			   : has_type(headers, "application/json") ? "a JSON text"
 								   : NULL;
 	uint64_t length = 0;
-	int shown = size > SHOWN_OF_BODY ? SHOWN_OF_BODY : (int)size;
+	NCM_AUTO_FREE char *shown = one_line(body, size > SHOWN_OF_BODY ? SHOWN_OF_BODY : size);
 
 	if (ncm_answer_is_lfs_pointer(body, size)) {
-		ncm_error_set(err, NCM_E_PROTOCOL, "the server sent a Git LFS pointer instead of the file");
+		ncm_error_set(err, NCM_E_NOT_FOUND, "the server sent a Git LFS pointer instead of the file");
 		ncm_error_hint(
 		    err,
 		    "the URL names the raw git content; use the repository's download URL (\"resolve\", not \"raw\")");
 	} else if (kind) {
-		ncm_error_set(err, NCM_E_PROTOCOL, "the server sent %s instead of the file: \"%.*s\"", kind, shown,
-			      body);
+		ncm_error_set(err, NCM_E_NOT_FOUND, "the server sent %s instead of the file: \"%s\"", kind, shown);
 		ncm_error_hint(
 		    err,
 		    "it may want a token or a log-in, or a captive portal is in between; open the URL in a browser");

@@ -57,7 +57,7 @@ enum ncm_verdict_of_answer ncm_answer_judge(long status, int http_major, const c
 					    struct ncm_error *err);
 /* The size that a 416 tells ("Content-Range: bytes *" "/N"). Returns 0, or -1. */
 int ncm_answer_unsatisfied_size(const char *headers, uint64_t *size);
-/* Says in *err (class PROTOCOL, or CHECKSUM for a body that is only of the wrong size) what came instead of a file. */
+/* Says in *err (class NOT_FOUND, or CHECKSUM for a body that is only of the wrong size) what came instead of a file. */
 void ncm_answer_explain(const char *headers, const char *body, size_t size, const struct ncm_question *question,
 			struct ncm_error *err);
 /* Whether a file's first bytes are a Git LFS pointer. */

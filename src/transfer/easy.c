@@ -2,6 +2,9 @@
 #include "transfer/easy.h"
 
 #include "base/mem.h"
+#include "transfer/proxy.h"
+
+#include <inttypes.h>
 
 static const long DEFAULT_CONNECT_SECONDS = 20;
 static const double FIRST_BACKOFF_SECONDS = 0.5;
@@ -20,7 +23,8 @@ struct ncm_http *ncm_http_new(const struct ncm_config *config, const struct ncm_
 	http->cacert = bundle && *bundle ? ncm_strdup(bundle) : NULL;
 	http->user_agent = ncm_strdup("ncmodel/" NCM_VERSION);
 	http->connect_seconds = config->timeout ? config->timeout : (unsigned)DEFAULT_CONNECT_SECONDS;
-	http->stall_seconds = NCM_LIMIT_STALL_SECONDS;
+	http->stall_seconds = config->speed_time ? config->speed_time : NCM_LIMIT_STALL_SECONDS;
+	http->speed_limit = config->speed_limit;
 	http->retries = config->retries ? config->retries : 1;
 	http->first_backoff = FIRST_BACKOFF_SECONDS;
 	http->allow_private = config->allow_private;
@@ -31,6 +35,7 @@ struct ncm_http *ncm_http_new(const struct ncm_config *config, const struct ncm_
 	pthread_mutex_init(&http->credentials_lock, NULL);
 	pthread_mutex_init(&http->renewal_lock, &recursive);
 	pthread_mutexattr_destroy(&recursive);
+	ncm_proxy_begin(http);
 	return http;
 }
 
@@ -43,6 +48,7 @@ void ncm_http_free(struct ncm_http *http)
 	pthread_mutex_destroy(&http->lock);
 	pthread_mutex_destroy(&http->credentials_lock);
 	pthread_mutex_destroy(&http->renewal_lock);
+	ncm_proxy_end(http);
 	free(http->cacert);
 	free(http->user_agent);
 	free(http->unreached);
@@ -82,7 +88,6 @@ static void set_plainness(CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
 	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, NULL);
 	curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
-	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 }
 
 void ncm_easy_prepare(CURL *easy, const struct ncm_http *http)
@@ -139,6 +144,14 @@ void ncm_easy_give(struct ncm_http *http, CURL *easy)
 	}
 	pthread_mutex_unlock(&http->lock);
 	curl_easy_cleanup(easy);
+}
+
+void ncm_slow_error(const struct ncm_http *http, const char *what, struct ncm_error *err)
+{
+	ncm_error_set(err, NCM_E_NETWORK, "%s: less than %" PRIu64 " bytes a second for %u s", what, http->speed_limit,
+		      http->stall_seconds);
+	ncm_error_hint(err,
+		       "run the same command again, what is here is kept; --speed-limit 0 waits for whatever comes");
 }
 
 void ncm_http_tell(struct ncm_http *http, enum ncm_event_type type, const char *text)

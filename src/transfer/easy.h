@@ -9,12 +9,20 @@
 #include <ncmodel/limits.h>
 #include <pthread.h>
 
+/* What a proxy of the environment is known to say. */
+struct ncm_proxy_state {
+	bool open;                /* it has passed on a request, or did not answer at all */
+	bool asked;               /* somebody waits for its first answer */
+	struct ncm_error refusal; /* it wants another user and password, or some at all */
+};
+
 struct ncm_http {
 	struct ncm_sink sink;
 	char *cacert; /* or NULL: libcurl's default */
 	char *user_agent;
 	unsigned connect_seconds;
 	unsigned stall_seconds;
+	uint64_t speed_limit; /* bytes per second; 0: whatever comes is waited for */
 	unsigned retries;
 	double first_backoff; /* seconds */
 	bool allow_private;
@@ -27,6 +35,11 @@ struct ncm_http {
 	_Atomic bool reached; /* some server has answered */
 	char *unreached;      /* how it went with the first that could not be reached; NULL: none */
 	double unreached_at;  /* monotonic seconds */
+	struct {
+		pthread_mutex_t lock;
+		pthread_cond_t known;
+		struct ncm_proxy_state of[2]; /* plain http; https */
+	} proxy;
 };
 
 /* A handle with every option that each request of ours must have; NULL when libcurl cannot. */
@@ -46,6 +59,9 @@ void ncm_http_note_unreached(struct ncm_http *http, const char *how);
  * little patience. A machine without a network is to say so soon.
  */
 bool ncm_http_is_cut_off(struct ncm_http *http, double wait);
+
+/* In *err: less than the speed limit came for too long. NETWORK. */
+void ncm_slow_error(const struct ncm_http *http, const char *what, struct ncm_error *err);
 
 /* Events of requests that many threads make: one at a time. */
 void ncm_http_tell(struct ncm_http *http, enum ncm_event_type type, const char *text);

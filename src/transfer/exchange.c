@@ -3,11 +3,9 @@
 
 #include "base/mem.h"
 #include "transfer/answer.h"
-#include "transfer/peer.h"
+#include "transfer/proxy.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 static const long LIMITED_BUFFER_BYTES = 16 << 10;
 
@@ -19,13 +17,17 @@ static void begin_answer(struct ncm_exchange *exchange, const char *line, size_t
 
 	exchange->status = space ? strtol(space, NULL, 10) : 0;
 	exchange->http_major = text[5] - '0';
-	ncm_http_note_reached(exchange->chain->http);
 	ncm_buffer_free(&exchange->head);
+	if (!exchange->asked) /* it is the proxy that answers, to CONNECT */
+		return;
+	ncm_http_note_reached(exchange->chain->http);
+	if (exchange->status != 407)
+		ncm_proxy_note_open(exchange->chain->http, exchange->chain->origin);
 }
 
 static int end_of_head(struct ncm_exchange *exchange)
 {
-	if (exchange->status < 200) /* an interim answer: the real one follows */
+	if (exchange->status < 200 || !exchange->asked) /* an interim answer, or the proxy's: the real one follows */
 		return 0;
 	exchange->head_complete = true;
 	if (!exchange->head.data)
@@ -88,6 +90,9 @@ static int peer_callback(void *context, char *peer, char *local, int peer_port, 
 	(void)local;
 	(void)peer_port;
 	(void)local_port;
+	exchange->asked = true;
+	if (strncmp(exchange->chain->origin, "https:", 6) == 0)
+		ncm_proxy_note_open(exchange->chain->http, exchange->chain->origin);
 	if (ncm_chain_accepts_peer(exchange->chain, peer))
 		return CURL_PREREQFUNC_OK;
 	ncm_error_set(&exchange->error, NCM_E_POLICY,
@@ -138,6 +143,8 @@ int ncm_exchange_begin(struct ncm_exchange *exchange, const struct ncm_exchange_
 	if (!easy)
 		return ncm_error_set(err, NCM_E_OTHER, "libcurl cannot make a handle");
 	ncm_exchange_end(exchange);
+	if (ncm_proxy_check(exchange->chain, err) < 0)
+		return -1;
 	if (build_headers(exchange, options, err) < 0)
 		return -1;
 	ncm_easy_prepare(easy, exchange->chain->http);
@@ -185,146 +192,10 @@ void ncm_exchange_end(struct ncm_exchange *exchange)
 	exchange->status = 0;
 	exchange->http_major = 0;
 	exchange->stopped = false;
+	exchange->asked = false;
 	exchange->head_complete = false;
 	exchange->head_bytes = 0;
 	exchange->detail[0] = '\0';
-}
-
-/* A proxy is where the connection goes to then. libcurl's words may quote its URL, with the password. */
-static enum ncm_exchange_result proxy_trouble(struct ncm_exchange *exchange, struct ncm_error *err)
-{
-	const char *variable = strncmp(exchange->chain->origin, "https:", 6) == 0 ? "https_proxy" : "http_proxy";
-	bool may_quote = strstr(exchange->detail, "roxy") != NULL;
-
-	ncm_error_set(err, NCM_E_NETWORK, "%s: no connection to the proxy that %s or all_proxy names%s%s%s",
-		      exchange->chain->origin, variable, may_quote ? "" : " (", may_quote ? "" : exchange->detail,
-		      may_quote ? "" : ")");
-	ncm_error_hint(err, "correct the variable, or name this host in no_proxy");
-	return NCM_EXCHANGE_TRANSIENT;
-}
-
-static enum ncm_exchange_result transient(struct ncm_exchange *exchange, const char *trouble, struct ncm_error *err)
-{
-	ncm_error_set(err, NCM_E_NETWORK, "%s: %s%s%s%s", exchange->chain->origin, trouble,
-		      *exchange->detail ? " (" : "", exchange->detail, *exchange->detail ? ")" : "");
-	ncm_error_hint(err, "check the network; run the same command again, what is here is kept");
-	return NCM_EXCHANGE_TRANSIENT;
-}
-
-static enum ncm_exchange_result refused(struct ncm_exchange *exchange, enum ncm_errc class, const char *trouble,
-					const char *hint, struct ncm_error *err)
-{
-	ncm_error_set(err, class, "%s: %s%s%s%s", exchange->chain->origin, trouble, *exchange->detail ? " (" : "",
-		      exchange->detail, *exchange->detail ? ")" : "");
-	if (hint)
-		ncm_error_hint(err, "%s", hint);
-	return NCM_EXCHANGE_FAILED;
-}
-
-/*
- * Without a CA bundle nothing can be trusted. The network has no part in it, so it is no class that is worth another
- * try: a bundle that was named is USAGE, as a configuration file that was named and is not there; the system's is IO.
- */
-static enum ncm_exchange_result untrusting(struct ncm_exchange *exchange, struct ncm_error *err)
-{
-	const char *named = exchange->chain->http->cacert;
-	const char *bundle = named ? named : curl_version_info(CURLVERSION_NOW)->cainfo;
-	const char *why = access(bundle ? bundle : "", R_OK) < 0 ? strerrordesc_np(errno) : "no certificate in it";
-
-	ncm_error_set(err, named ? NCM_E_USAGE : NCM_E_IO,
-		      "%s: certificates cannot be checked without the CA bundle %s: %s", exchange->chain->origin,
-		      bundle ? bundle : "of the system", why);
-	ncm_error_hint(err, "%sname a bundle with --cacert FILE, the configuration's \"cacert\" or SSL_CERT_FILE",
-		       named ? "" : "install the package ca-certificates, or ");
-	return NCM_EXCHANGE_FAILED;
-}
-
-/* What answers speaks something else than TLS: plain http, as a rule. */
-static enum ncm_exchange_result without_tls(struct ncm_exchange *exchange, struct ncm_error *err)
-{
-	const struct ncm_service *service = exchange->chain->service;
-	const char *host = exchange->chain->origin + strlen("https://");
-
-	ncm_error_set(err, NCM_E_PROTOCOL, "%s: the server does not speak TLS", exchange->chain->origin);
-	if (service && service->is_registry)
-		ncm_error_hint(
-		    err, "if it serves plain http, and you trust the network between: --insecure-registry %s", host);
-	return NCM_EXCHANGE_FAILED;
-}
-
-static enum ncm_exchange_result explain(struct ncm_exchange *exchange, CURLcode code, struct ncm_error *err)
-{
-	switch (code) {
-	case CURLE_ABORTED_BY_CALLBACK:
-		ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted");
-		return NCM_EXCHANGE_FAILED;
-	case CURLE_COULDNT_RESOLVE_HOST:
-		return transient(exchange, "the host's address cannot be found", err);
-	case CURLE_COULDNT_RESOLVE_PROXY:
-		return proxy_trouble(exchange, err);
-	case CURLE_COULDNT_CONNECT:
-		if (ncm_peer_is_proxied(exchange->chain->origin))
-			return proxy_trouble(exchange, err);
-		return transient(exchange, "no connection", err);
-	case CURLE_OPERATION_TIMEDOUT:
-		return transient(exchange, "nothing came for too long", err);
-	case CURLE_PARTIAL_FILE:
-		return transient(exchange, "the connection was cut before the end", err);
-	case CURLE_PEER_FAILED_VERIFICATION:
-		return refused(
-		    exchange, NCM_E_NETWORK, "its certificate is not trusted",
-		    "if a proxy of your organisation is in between, name its CA bundle with --cacert or SSL_CERT_FILE",
-		    err);
-	case CURLE_SSL_CONNECT_ERROR:
-		if (strstr(exchange->detail, "wrong version number") ||
-		    strstr(exchange->detail, "packet length too long"))
-			return without_tls(exchange, err);
-		return transient(exchange, "the connection failed", err);
-	case CURLE_SSL_CACERT_BADFILE:
-		return untrusting(exchange, err);
-	case CURLE_WEIRD_SERVER_REPLY:
-	case CURLE_UNSUPPORTED_PROTOCOL:
-	case CURLE_BAD_CONTENT_ENCODING:
-	case CURLE_OUT_OF_MEMORY: /* a header line longer than libcurl takes */
-		return refused(exchange, NCM_E_PROTOCOL, "the server's answer is not HTTP as it should be", NULL, err);
-	case CURLE_URL_MALFORMAT:
-		return refused(exchange, NCM_E_PROTOCOL, "the URL cannot be used", NULL, err);
-	default:
-		return transient(exchange, "the connection failed", err);
-	}
-}
-
-static bool never_connected(const struct ncm_exchange *exchange, CURLcode code)
-{
-	curl_off_t connected = 0;
-
-	if (code == CURLE_OPERATION_TIMEDOUT)
-		return curl_easy_getinfo(exchange->easy, CURLINFO_CONNECT_TIME_T, &connected) == CURLE_OK && !connected;
-	return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
-	       code == CURLE_COULDNT_CONNECT;
-}
-
-enum ncm_exchange_result ncm_exchange_result(struct ncm_exchange *exchange, CURLcode code, struct ncm_error *err)
-{
-	const char *what = exchange->chain->what;
-
-	if (exchange->error.code != NCM_OK) {
-		ncm_error_move(err, &exchange->error);
-		ncm_error_wrap(err, "%s", what);
-		return NCM_EXCHANGE_FAILED;
-	}
-	if (exchange->stopped || code == CURLE_OK)
-		return NCM_EXCHANGE_ANSWERED;
-	if (!*exchange->detail)
-		snprintf(exchange->detail, sizeof exchange->detail, "%s", curl_easy_strerror(code));
-	if (explain(exchange, code, err) == NCM_EXCHANGE_TRANSIENT) {
-		if (never_connected(exchange, code))
-			ncm_http_note_unreached(exchange->chain->http, err->message);
-		ncm_error_wrap(err, "%s", what);
-		return NCM_EXCHANGE_TRANSIENT;
-	}
-	ncm_error_wrap(err, "%s", what);
-	return NCM_EXCHANGE_FAILED;
 }
 
 void ncm_exchange_reply(struct ncm_exchange *exchange, struct ncm_reply *reply)

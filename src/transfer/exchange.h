@@ -23,6 +23,8 @@ struct ncm_exchange {
 	struct ncm_error error; /* why a callback ended it */
 	bool stopped;           /* the owner has what it wants: the rest is not read */
 
+	bool asked; /* the connection stands, and the request is sent: what came before was a proxy's answer to CONNECT
+		     */
 	bool head_complete;
 	size_t head_bytes;
 	struct curl_slist *headers;
@@ -51,7 +53,7 @@ enum ncm_exchange_result {
 	NCM_EXCHANGE_TRANSIENT, /* *err; worth another try */
 	NCM_EXCHANGE_FAILED,    /* *err */
 };
-/* What libcurl's end of the transfer means, in words for people. */
+/* trouble.c: what libcurl's end of the transfer means, in words for people. */
 enum ncm_exchange_result ncm_exchange_result(struct ncm_exchange *exchange, CURLcode code, struct ncm_error *err);
 
 /* The answer as callers and judges see it; takes the collected head and body. Free with ncm_reply_clear. */

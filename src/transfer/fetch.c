@@ -326,6 +326,10 @@ static void watch_streams(struct ncm_fetch *fetch)
 		if (has_stalled(stream, now))
 			ncm_fetch_reconnect(fetch, stream);
 	}
+	if (ncm_fetch_is_too_slow(fetch, now)) {
+		ncm_fetch_too_slow(fetch);
+		return;
+	}
 	if (fetch->stream_count > 0 && now - fetch->told_at >= TELL_SECONDS) {
 		fetch->told_at = now;
 		ncm_fetch_emit(fetch, NCM_EVENT_PROGRESS, NULL);
@@ -348,6 +352,8 @@ static void receive(struct ncm_fetch *fetch)
 		return;
 	}
 	watch_streams(fetch);
+	if (fetch->stage != NCM_STAGE_RECEIVE)
+		return;
 	ncm_intake_tick(intake);
 	if (fetch->renewing && !fetch->job.running)
 		start_job(fetch, run_renew);

@@ -41,6 +41,14 @@ struct ncm_site {
 	uint64_t received;
 };
 
+/* Whether bytes come below the speed limit: of all places together, and as long as it is not us who hold them up. */
+struct ncm_watch {
+	double looked_at;  /* monotonic seconds */
+	double seconds;    /* since it began, while somebody was asked */
+	uint64_t received; /* of the item, when it began */
+	unsigned slow;     /* times in a row that they did */
+};
+
 struct ncm_fetch {
 	struct ncm_run *run;
 	struct ncm_transfer_item *item;
@@ -58,6 +66,7 @@ struct ncm_fetch {
 	struct ncm_backoff backoff;
 	uint64_t most;               /* bytes that were ever there: more than that is progress */
 	double told_at;              /* of the last PROGRESS */
+	struct ncm_watch watch;      /* on how fast its bytes come */
 	bool whole;                  /* ask for the file from its start, in one piece */
 	bool resumed;                /* bytes are here whose answer broke off, or which an earlier run left */
 	bool refetched;              /* the one fetch from zero after a wrong digest was begun */
@@ -93,6 +102,10 @@ void ncm_fetch_fail(struct ncm_fetch *fetch, struct ncm_error *err);
 /* What is here is of no use with what came: the next try asks for the whole. */
 void ncm_fetch_start_over(struct ncm_fetch *fetch);
 
+/* watch.c */
+/* Looks at the speed. True: for the limit's time something came, and less than the limit; then it begins anew. */
+bool ncm_fetch_is_too_slow(struct ncm_fetch *fetch, double now);
+
 /* lanes.c: the streams of a fetch */
 /* Whether a further stream to a host would have something to do; if so, the site for ncm_fetch_add_stream, else NULL.
  */
@@ -102,6 +115,8 @@ void ncm_fetch_add_stream(struct ncm_fetch *fetch, struct ncm_site *site);
 void ncm_fetch_answered(struct ncm_fetch *fetch, struct ncm_stream *stream, CURLcode code);
 /* The credential has been renewed, or not (*err, which is taken). */
 void ncm_fetch_renewed(struct ncm_fetch *fetch, struct ncm_error *err);
+/* Its bytes come too slowly: another connection, another place, or the end. */
+void ncm_fetch_too_slow(struct ncm_fetch *fetch);
 /* Gives a stream's range to a new connection. */
 void ncm_fetch_reconnect(struct ncm_fetch *fetch, struct ncm_stream *stream);
 /* Ends all streams; with `keep`, what they have in memory is written. */

@@ -132,17 +132,22 @@ int ncm_chain_follow(struct ncm_chain *chain, const char *location, struct ncm_e
 	NCM_AUTO_FREE char *shown = ncm_url_display(location);
 	struct ncm_error fault = NCM_ERROR_INIT;
 
-	if (++chain->hops > NCM_LIMIT_REDIRECTS)
-		return ncm_error_set(err, NCM_E_PROTOCOL, "%s: more than %u redirects, the last to %s", chain->what,
-				     NCM_LIMIT_REDIRECTS, shown);
+	if (++chain->hops > NCM_LIMIT_REDIRECTS) {
+		ncm_error_set(err, NCM_E_PROTOCOL, "%s: more than %u redirects, the last to %s", chain->what,
+			      NCM_LIMIT_REDIRECTS, shown);
+		return ncm_error_hint(err,
+				      "open the address in a browser: the link is broken, or wants a log-in there");
+	}
 	if (ncm_url_check(location, true, &fault) < 0) {
 		ncm_error_set(err, NCM_E_POLICY, "%s: refused a redirect: %s", chain->what, fault.message);
 		ncm_error_clear(&fault);
 		return -1;
 	}
-	if (strncmp(chain->origin, "https:", 6) == 0 && strncmp(location, "https:", 6) != 0)
-		return ncm_error_set(err, NCM_E_POLICY, "%s: refused a redirect from https to plain http: %s",
-				     chain->what, shown);
+	if (strncmp(chain->origin, "https:", 6) == 0 && strncmp(location, "https:", 6) != 0) {
+		ncm_error_set(err, NCM_E_POLICY, "%s: refused a redirect from https to plain http: %s", chain->what,
+			      shown);
+		return ncm_error_hint(err, "take another source, or tell whoever runs the server");
+	}
 	set_url(chain, ncm_strdup(location), ncm_url_origin(location));
 	return 0;
 }
@@ -161,7 +166,7 @@ bool ncm_reply_is_redirect(const struct ncm_reply *reply)
 	}
 }
 
-static bool may_renew(const struct ncm_chain *chain)
+bool ncm_chain_may_renew(const struct ncm_chain *chain)
 {
 	return chain->credential && chain->credential->renew && !chain->strayed && !chain->renewed;
 }
@@ -180,7 +185,7 @@ enum ncm_step ncm_chain_judge(struct ncm_chain *chain, const struct ncm_reply *r
 	*wait = 0;
 	if (reply->status == 200 || reply->status == 206)
 		return NCM_STEP_DONE;
-	if (reply->status == 401 && may_renew(chain))
+	if (reply->status == 401 && ncm_chain_may_renew(chain))
 		return NCM_STEP_RENEW;
 	*wait = ncm_retry_after(reply, time(NULL));
 	if (!any_status && service && service->judge &&

@@ -50,12 +50,16 @@ enum ncm_step {
 /* What to do after an answer. Asks the service's judge first, unless any_status. */
 enum ncm_step ncm_chain_judge(struct ncm_chain *chain, const struct ncm_reply *reply, bool any_status, double *wait,
 			      struct ncm_error *err);
+/* Whether a 401 is worth that. */
+bool ncm_chain_may_renew(const struct ncm_chain *chain);
 /* Renews the credential (blocks; any thread), unless somebody else has since the request was sent. */
 int ncm_chain_renew(struct ncm_chain *chain, const char *challenge, struct ncm_error *err);
 
+/* Whether it was the proxy that answered, and not the server. */
+bool ncm_reply_is_proxys(const struct ncm_chain *chain, const struct ncm_reply *reply);
 /* Whether an answer redirects. */
 bool ncm_reply_is_redirect(const struct ncm_reply *reply);
 /* The general rule for an answer that is no success: sets *err. */
-void ncm_status_error(const struct ncm_chain *chain, const struct ncm_reply *reply, struct ncm_error *err);
+void ncm_status_error(struct ncm_chain *chain, const struct ncm_reply *reply, struct ncm_error *err);
 
 #endif

@@ -7,8 +7,10 @@
 #include "base/mem.h"
 #include "transfer/answer.h"
 #include "transfer/exchange.h"
+#include "transfer/proxy.h"
 #include "transfer/retry.h"
 
+#include <limits.h>
 #include <string.h>
 #include <time.h>
 
@@ -48,11 +50,18 @@ struct small {
 	struct ncm_chain chain;
 	struct ncm_exchange exchange;
 	struct ncm_backoff backoff;
+	bool first_byte; /* HEAD was no answer */
 };
 
 static int check_head(struct ncm_exchange *exchange)
 {
 	return ncm_answer_check_framing(exchange->head.data, &exchange->error);
+}
+
+/* Of a first byte the head is what is wanted, and the whole file may come. */
+static bool wants_no_body(const struct small *small, bool success, size_t size)
+{
+	return success && small->first_byte && size > 1;
 }
 
 static int collect_body(struct ncm_exchange *exchange, const char *data, size_t size)
@@ -61,11 +70,11 @@ static int collect_body(struct ncm_exchange *exchange, const char *data, size_t 
 	bool success = exchange->status == 200 || exchange->status == 206;
 	size_t limit = success || small->limit < ERROR_BODY_BYTES ? small->limit : ERROR_BODY_BYTES;
 
-	if (size <= limit - exchange->body.size) {
+	if (!wants_no_body(small, success, size) && size <= limit - exchange->body.size) {
 		ncm_buffer_add(&exchange->body, data, size);
 		return 0;
 	}
-	if (success)
+	if (success && !small->first_byte)
 		return ncm_error_set(&exchange->error, NCM_E_PROTOCOL, "the answer is larger than %zu bytes", limit);
 	exchange->stopped = true;
 	return -1;
@@ -122,20 +131,46 @@ static enum ncm_step judge_reply(struct small *small, const struct ncm_reply *re
 	return ncm_chain_judge(&small->chain, reply, request->any_status, wait, err);
 }
 
+static bool is_head(const struct small *small)
+{
+	return small->request->method && strcmp(small->request->method, "HEAD") == 0 && !small->first_byte;
+}
+
+static bool is_no_answer(const struct small *small, const struct ncm_reply *reply)
+{
+	const long status = reply->status;
+
+	if (status == 401 && ncm_chain_may_renew(&small->chain))
+		return false;
+	return is_head(small) && small->request->head_or_first_byte &&
+	       (status == 400 || status == 401 || status == 403 || status == 404 || status == 405 || status == 501) &&
+	       !ncm_reply_is_proxys(&small->chain, reply);
+}
+
+/* Of a file all its connections count (watch.c); an answer has one. */
+static long speed_limit(const struct ncm_http *http)
+{
+	return http->speed_limit < LONG_MAX ? (long)http->speed_limit : LONG_MAX;
+}
+
 /* Makes the request of one hop. */
 static enum ncm_step make_hop(struct small *small, struct ncm_reply *reply, double *wait, struct ncm_error *err)
 {
 	const struct ncm_request *request = small->request;
 	const struct ncm_exchange_options options = {
-	    .head = request->method && strcmp(request->method, "HEAD") == 0,
+	    .head = is_head(small),
 	    .form = request->form,
 	    .accept = request->accept,
+	    .ranged = small->first_byte,
+	    .end = 1,
 	};
 	enum ncm_step step;
 
 	*wait = 0;
 	if (ncm_exchange_begin(&small->exchange, &options, err) < 0)
 		return NCM_STEP_FAIL;
+	if (small->chain.http->speed_limit > 0)
+		curl_easy_setopt(small->exchange.easy, CURLOPT_LOW_SPEED_LIMIT, speed_limit(small->chain.http));
 	switch (ncm_exchange_result(&small->exchange, curl_easy_perform(small->exchange.easy), err)) {
 	case NCM_EXCHANGE_TRANSIENT:
 		return NCM_STEP_RETRY;
@@ -145,6 +180,11 @@ static enum ncm_step make_hop(struct small *small, struct ncm_reply *reply, doub
 		break;
 	}
 	ncm_exchange_reply(&small->exchange, reply);
+	if (is_no_answer(small, reply)) {
+		small->first_byte = true;
+		return ncm_chain_start(&small->chain, small->chain.http, request->url, err) < 0 ? NCM_STEP_FAIL
+												: NCM_STEP_NEXT;
+	}
 	step = judge_reply(small, reply, wait, err);
 	if (step == NCM_STEP_RENEW) {
 		NCM_AUTO_FREE char *challenge = ncm_reply_challenge(reply);
@@ -152,6 +192,18 @@ static enum ncm_step make_hop(struct small *small, struct ncm_reply *reply, doub
 		if (ncm_chain_renew(&small->chain, challenge, err) < 0)
 			return NCM_STEP_FAIL;
 	}
+	return step;
+}
+
+/* One at a time, as long as nobody knows whether the proxy takes our password. */
+static enum ncm_step make_hop_in_turn(struct small *small, struct ncm_reply *reply, double *wait, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *origin = ncm_strdup(small->chain.origin); /* a redirect changes it */
+	const bool alone = ncm_proxy_enter(small->chain.http, origin);
+	enum ncm_step step = make_hop(small, reply, wait, err);
+
+	if (alone)
+		ncm_proxy_leave(small->chain.http, origin);
 	return step;
 }
 
@@ -164,7 +216,7 @@ static enum ncm_step make_try(struct small *small, struct ncm_reply *reply, doub
 		return NCM_STEP_FAIL;
 	do {
 		ncm_reply_clear(reply);
-		step = make_hop(small, reply, wait, err);
+		step = make_hop_in_turn(small, reply, wait, err);
 	} while (step == NCM_STEP_NEXT || step == NCM_STEP_RENEW);
 	return step;
 }

@@ -42,6 +42,14 @@ struct ncm_reply {
 char *ncm_reply_header(const struct ncm_reply *reply, const char *name);
 /* All challenges of a 401, however many headers they stand in; NULL if there is none. The caller frees it. */
 char *ncm_reply_challenge(const struct ncm_reply *reply);
+/*
+ * What an error answer says for people: its JSON member "message", "error" (a string, or an array of strings) or
+ * "errors" (an array of objects with a message); NULL if there is none. The caller frees it.
+ */
+char *ncm_reply_complaint(const struct ncm_reply *reply);
+/* The same, or the message of S3's XML, a page's title, a plain text: one short line. NULL: nothing. The caller frees
+ * it. */
+char *ncm_reply_words(const struct ncm_reply *reply);
 void ncm_reply_clear(struct ncm_reply *reply);
 
 /*
@@ -98,7 +106,12 @@ struct ncm_request {
 	size_t limit;                      /* of the body; 0: NCM_LIMIT_API_BYTES */
 	bool stop_at_foreign_redirect; /* the first redirect to another origin is the answer (its metadata is what is
 					  wanted) */
-	bool any_status;               /* hand over whatever the status is, judge not asked */
+	/*
+	 * Of a HEAD: answered 400, 401, 403, 404, 405 or 501 it is no answer (a link may be signed for GET alone), and
+	 * the first byte is asked for by GET. Then the reply may have a Content-Range; a body is not read.
+	 */
+	bool head_or_first_byte;
+	bool any_status; /* hand over whatever the status is, judge not asked */
 };
 
 /*

@@ -11,6 +11,7 @@
 
 static const double PROGRESS_EVERY_SECONDS = 0.1;
 static const double RENEWAL_SECONDS = 0.2;
+static const unsigned MOST_SLOW = 2;       /* spells below the speed limit: each takes the limit's time */
 static const unsigned MOST_DISTRUSTED = 4; /* wrong ranges after right ones, before all is asked for anew */
 
 static bool any_ranges(const struct ncm_fetch *fetch)
@@ -152,7 +153,8 @@ static void retry(struct ncm_fetch *fetch, struct ncm_stream *stream, double ask
 	double wait;
 
 	fetch->resumed = true;
-	if (here > fetch->most) {
+	/* A second's worth at the speed limit: what brings less is no better than nothing. */
+	if (here > fetch->most + fetch->run->http->speed_limit) {
 		fetch->most = here;
 		ncm_backoff_progress(&fetch->backoff);
 	}
@@ -185,6 +187,27 @@ static void retry(struct ncm_fetch *fetch, struct ncm_stream *stream, double ask
 	site->wake_at = ncm_monotonic() + wait;
 }
 
+/* Bytes came, so it is no progress that is missing: a second slow spell is the place's end. */
+void ncm_fetch_too_slow(struct ncm_fetch *fetch)
+{
+	struct ncm_stream *stream = fetch->streams[0];
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	ncm_slow_error(fetch->run->http, stream->chain.origin, &err);
+	ncm_error_wrap(&err, "%s", fetch->what);
+	if (++fetch->watch.slow < MOST_SLOW && fetch->watch.slow < fetch->backoff.limit) {
+		NCM_AUTO_FREE char *text = ncm_asprintf("%s; its part is asked for again", err.message);
+
+		ncm_fetch_end_streams(fetch, true);
+		fetch->resumed = true;
+		ncm_fetch_emit(fetch, NCM_EVENT_RETRY, text);
+		ncm_error_clear(&err);
+		return;
+	}
+	fetch->watch.slow = 0;
+	give_up_site(fetch, stream, &err);
+}
+
 void ncm_fetch_reconnect(struct ncm_fetch *fetch, struct ncm_stream *stream)
 {
 	/* Should all of them have become slow, this one was as good as the others. */
@@ -202,7 +225,7 @@ static void request(struct ncm_fetch *fetch, struct ncm_stream *stream)
 	stream->alone = fetch->stream_count == 1 && !any_ranges(fetch) &&
 			ncm_extents_sum(&fetch->claimed) == stream->claimed_end - stream->offset;
 	if (ncm_stream_request(stream, &err) < 0)
-		ncm_fetch_fail(fetch, &err);
+		give_up_site(fetch, stream, &err);
 }
 
 static void ask_from_the_start(struct ncm_fetch *fetch, struct ncm_stream *stream)

@@ -68,12 +68,10 @@ bool ncm_peer_is_private(const char *address)
 	return true;
 }
 
-static const char *environment(const char *lower, const char *upper)
+static const char *set_in_environment(const char *name)
 {
-	const char *value = getenv(lower);
+	const char *value = getenv(name);
 
-	if ((!value || !*value) && upper)
-		value = getenv(upper);
 	return value && *value ? value : NULL;
 }
 
@@ -128,23 +126,39 @@ static bool exempt(const char *host, const char *list)
 	return false;
 }
 
-bool ncm_peer_is_proxied(const char *origin)
+static bool is_exempt(const char *origin)
 {
-	bool secure = strncmp(origin, "https://", 8) == 0;
-	const char *start = strstr(origin, "://");
-	const char *list = environment("no_proxy", "NO_PROXY");
+	const char *lower = set_in_environment("no_proxy");
+	const char *list = lower ? lower : set_in_environment("NO_PROXY");
+	const char *start = strstr(origin, "://") + 3;
 	NCM_AUTO_FREE char *host = NULL;
 
-	/* HTTP_PROXY in capitals is not read: CGI programs get it from a request's Proxy header. */
-	if (!environment(secure ? "https_proxy" : "http_proxy", secure ? "HTTPS_PROXY" : NULL) &&
-	    !environment("all_proxy", "ALL_PROXY"))
-		return false;
-	if (!start)
-		return false;
-	start += 3;
 	if (*start == '[')
 		host = ncm_strndup(start + 1, strcspn(start + 1, "]"));
 	else
 		host = ncm_strndup(start, strcspn(start, ":"));
-	return !list || !exempt(host, list);
+	return list && exempt(host, list);
+}
+
+const char *ncm_peer_proxy(const char *origin, const char **address)
+{
+	/* HTTP_PROXY in capitals is not read: CGI programs get it from a request's Proxy header. */
+	static const char *const secure[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", NULL};
+	static const char *const plain[] = {"http_proxy", "all_proxy", "ALL_PROXY", NULL};
+	const char *const *names = strncmp(origin, "https://", 8) == 0 ? secure : plain;
+
+	if (!strstr(origin, "://"))
+		return NULL;
+	while (*names && !set_in_environment(*names))
+		names++;
+	if (!*names || is_exempt(origin))
+		return NULL;
+	if (address)
+		*address = set_in_environment(*names);
+	return *names;
+}
+
+bool ncm_peer_is_proxied(const char *origin)
+{
+	return ncm_peer_proxy(origin, NULL) != NULL;
 }

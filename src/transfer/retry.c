@@ -43,6 +43,9 @@ void ncm_backoff_progress(struct ncm_backoff *backoff)
 
 bool ncm_status_is_transient(long status)
 {
+	/* What a server does not implement it will not in a minute; 511 is a network's log-in page. */
+	if (status == 501 || status == 505 || status == 511)
+		return false;
 	return status == 408 || status == 425 || status == 429 || (status >= 500 && status <= 599);
 }
 

@@ -20,7 +20,7 @@ struct ncm_backoff {
 double ncm_backoff_next(struct ncm_backoff *backoff, double asked);
 void ncm_backoff_progress(struct ncm_backoff *backoff);
 
-/* Whether a status is worth the same request again: 408, 425, 429 and 5xx. */
+/* Whether a status is worth the same request again: 408, 425, 429 and 5xx but 501, 505 and 511. */
 bool ncm_status_is_transient(long status);
 /*
  * Seconds that the server asks us to wait: Retry-After as seconds or as a date (RFC 9110, 10.2.3), or the reset time of

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+static const long WATCH_SECONDS = 2;
 static const size_t ERROR_BODY_BYTES = 64 << 10;
 static const size_t EXPLAIN_BODY_BYTES = 1 << 10;
 
@@ -204,6 +205,10 @@ int ncm_stream_request(struct ncm_stream *stream, struct ncm_error *err)
 		exchange->easy = ncm_easy_new(stream->chain.http);
 	if (ncm_exchange_begin(exchange, &options, err) < 0)
 		return -1;
+	/* What is slow, and not silent, is watch.c's to tell: it is to be the first. */
+	if (stream->chain.http->speed_limit > 0)
+		curl_easy_setopt(exchange->easy, CURLOPT_LOW_SPEED_TIME,
+				 (long)stream->chain.http->stall_seconds + WATCH_SECONDS);
 	if (curl_multi_add_handle(stream->multi, exchange->easy) != CURLM_OK)
 		return ncm_error_set(err, NCM_E_OTHER, "libcurl takes no further transfer");
 	stream->attached = true;

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "transfer/fetch.h"
 #include "transfer/load.h"
+#include "transfer/proxy.h"
 
 #include <string.h>
 
@@ -112,6 +113,18 @@ static struct ncm_fetch *neediest(const struct engine *engine, const struct ncm_
 	return found;
 }
 
+/* A proxy that may not take our password is asked by one stream first. */
+static unsigned most_streams(const struct engine *engine, const struct ncm_pace *pace)
+{
+	unsigned active = 0;
+
+	if (!ncm_proxy_is_untried(engine->run.http, pace->origin))
+		return pace->allowed;
+	for (size_t i = 0; i < engine->pace_count; i++)
+		active += engine->paces[i]->active;
+	return active == 0 ? 1 : 0;
+}
+
 static void add_streams(struct engine *engine, double now)
 {
 	bool busy = ncm_load_look(&engine->load, now) || engine->paused;
@@ -122,7 +135,8 @@ static void add_streams(struct engine *engine, double now)
 		struct ncm_fetch *fetch = neediest(engine, pace, now, &site);
 
 		ncm_pace_tick(pace, fetch && !busy, now);
-		for (unsigned tries = 0; fetch && pace->active < pace->allowed && tries < NCM_LIMIT_PARALLEL; tries++) {
+		for (unsigned tries = 0;
+		     fetch && pace->active < most_streams(engine, pace) && tries < NCM_LIMIT_PARALLEL; tries++) {
 			ncm_fetch_add_stream(fetch, site);
 			fetch = neediest(engine, pace, now, &site);
 		}

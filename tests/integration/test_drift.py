@@ -145,7 +145,7 @@ class LockTest(DriftCase):
         self.assertEqual(states, {"url": "moved"})
         self.assertIn("pull --update", self.entry(data, "url")["detail"])
         self.assertEqual(self.lock_text(), before)
-        self.hub.fault("/files/url.gguf", "status", None, status=405)
+        self.hub.fault("/files/url.gguf", "status", None, status=416)
         _, states = self.ask("lock", "--update")
         self.assertEqual(states, {"url": "unknown"})
 

@@ -205,7 +205,7 @@ class ErrorTest(Case):
     def test_redirect_loops_and_downgrades(self):
         path = self.wanted()
         self.hub.fault(path, "redirect", None, to=path)
-        self.refused("--retries", "1", code=7, says="redirect")
+        self.refused("--retries", "1", code=15, says="redirect")
         self.hub.faults.clear()
         for to in ("file:///etc/passwd", "ftp://127.0.0.1/x", "http://user:pw@127.0.0.1/x"):
             self.hub.fault(path, "redirect", 1, to=to)

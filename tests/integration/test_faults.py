@@ -31,7 +31,8 @@ SECONDS = float(os.environ.get("NCM_FAULT_SECONDS", "20"))
 CASES = re.compile(os.environ.get("NCM_FAULT_CASES", ""))
 HANG = 60  # seconds: a pull that takes longer does not end
 # What a transfer can end with.
-EXITS = {"auth_required": 6, "network": 7, "protocol": 7, "rate_limited": 8, "checksum": 10, "policy": 11}
+EXITS = {"not_found": 5, "auth_required": 6, "network": 7, "rate_limited": 8, "checksum": 10, "policy": 11, "protocol": 15,
+         "server_refused": 15}
 SIZES = {"fresh": 300_000, "resumed": 3 << 20, "unpinned": 3 << 20, "large": 24 << 20}
 
 

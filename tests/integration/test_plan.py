@@ -60,11 +60,14 @@ class LookUpTest(PlanCase):
         result = self.plan()
         self.assertIn("1 to fetch (1 of unknown size)", self.total(result))
         self.assertNotIn("failed", result.out)
-        self.hub.fault("/refuses.gguf", "status", times=None, status=405)
+        self.hub.fault("/refuses.gguf", "status", times=None, status=416)
         self.machine.manifest([self.unpinned("refuses", self.hub.service.url + "/refuses.gguf")])
         result = self.plan()
         self.assertIn("size not told by its source", result.out)
-        self.assertIn("405", self.data()["models"][0]["reason"])
+        self.assertIn("416", self.data()["models"][0]["reason"])
+        self.hub.faults.clear()
+        self.hub.fault("/refuses.gguf", "status", times=None, status=405)  # to GET, too: it is not to be had
+        self.assertIn("cannot be planned: server_refused", self.plan(code=15).out)
 
     def test_what_cannot_be_planned_is_in_no_sum_and_told(self):
         m = self.machine

@@ -352,7 +352,7 @@ class PlainTest(RegistryCase):
     """Plain http, where the user says so."""
 
     def test_it_is_refused_with_a_hint_that_works(self):
-        told = self.refused("open", code=7, words=("does not speak TLS",), hint=("--insecure-registry " + self.host("open"),))
+        told = self.refused("open", code=15, words=("does not speak TLS",), hint=("--insecure-registry " + self.host("open"),))
         option = re.search(r"--insecure-registry \S+", told).group().split()
         self.pulled("open", *option)
 
@@ -366,7 +366,7 @@ class PlainTest(RegistryCase):
             shutil.rmtree(os.path.join(self.machine.root, ".ollama"))
 
     def test_another_port_is_another_registry(self):
-        self.refused("open", "--insecure-registry", self.host("clear"), code=7, words=("does not speak TLS",))
+        self.refused("open", "--insecure-registry", self.host("clear"), code=15, words=("does not speak TLS",))
 
     def test_what_is_no_host(self):
         for text in ("http://registry.lan", "a/b", " ", "a:0", "a:b", "[::1", "u@h"):
@@ -409,7 +409,7 @@ class PlainTest(RegistryCase):
         servers.serve("lan", port, address, more=registry_site.htpasswd(servers._path("htpasswd")))
         self.put(".docker/config.json", {"auths": {host: {"auth": SECRETS[2]}}})
         source = f"ollama:{host}/{servers.image.name}:{servers.image.tag}"
-        self.refused("lan", source=source, code=7, words=("does not speak TLS",), hint=("--insecure-registry " + host,))
+        self.refused("lan", source=source, code=15, words=("does not speak TLS",), hint=("--insecure-registry " + host,))
         self.pulled("lan", "--insecure-registry", host, host=host)
 
     def test_this_machine_s_other_address(self):

@@ -253,6 +253,8 @@ class HintTest(UsageCase):
         "give a new one: ncmodel pull URL": "test_secrets pulls again by an address with a new signature",
         "its address is signed or has a key, which may have expired: get a new address, and give it: ncmodel pull URL":
             "test_secrets pulls again by an address with a new signature",
+        "update Ollama and run `ollama pull %s`, then `ncmodel adopt` registers it; or take the model from another source":
+            "a registry that wants a newer Ollama, and that one; test_adopt adopts what a real one pulled",
         "`ncmodel pull MODEL` fetches what is damaged again": "damage between a pull's last write and its own check",
     }
     # hint in the source → the method that follows it

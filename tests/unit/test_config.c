@@ -91,6 +91,8 @@ static void defaults_are_as_documented(void)
 	CHECK_STR(config->ollama_registry, "https://registry.ollama.ai");
 	CHECK_U64(config->reserve, UINT64_C(2) << 30);
 	CHECK_U64(config->limit_rate, 0);
+	CHECK_U64(config->speed_limit, 100);
+	CHECK_U64(config->speed_time, NCM_LIMIT_STALL_SECONDS);
 	CHECK_U64(config->jobs, 4);
 	CHECK_U64(config->timeout, 20);
 	CHECK_U64(config->retries, NCM_LIMIT_RETRIES);
@@ -128,6 +130,8 @@ static const char whole_file[] = "{\n"
 				 "  \"cacert\": \"ca.pem\",\n"
 				 "  \"reserve\": \"10GiB\",\n"
 				 "  \"limit_rate\": 1000000,\n"
+				 "  \"speed_limit\": \"2k\",\n"
+				 "  \"speed_time\": 9,\n"
 				 "  \"jobs\": 16,\n"
 				 "  \"timeout\": 7,\n"
 				 "  \"retries\": 3,\n"
@@ -164,6 +168,8 @@ static void the_file_is_read(void)
 	check_at(config->cacert, "home/.config/ncmodel/ca.pem");
 	CHECK_U64(config->reserve, UINT64_C(10) << 30);
 	CHECK_U64(config->limit_rate, 1000000);
+	CHECK_U64(config->speed_limit, 2000);
+	CHECK_U64(config->speed_time, 9);
 	CHECK_U64(config->jobs, 16);
 	CHECK_U64(config->timeout, 7);
 	CHECK_U64(config->retries, 3);
@@ -228,6 +234,8 @@ static void the_environment_goes_before_the_file_and_flags_before_it(void)
 	setenv("NCMODEL_JOBS", "2", 1);
 	setenv("NCMODEL_LIMIT_RATE", "20M", 1);
 	setenv("NCMODEL_RESERVE", "0", 1);
+	setenv("NCMODEL_SPEED_LIMIT", "0", 1);
+	setenv("NCMODEL_SPEED_TIME", "60", 1);
 	setenv("NCMODEL_STORE_A1111", "/srv/a1111", 1);
 	setenv("NCMODEL_STORE_LLAMA_CPP", "/srv/llama", 1);
 	setenv("HF_ENDPOINT", "https://mirror.example/", 1);
@@ -245,6 +253,8 @@ static void the_environment_goes_before_the_file_and_flags_before_it(void)
 	CHECK_U64(config->manifest_dir_count, 4);
 	CHECK_U64(config->jobs, 2);
 	CHECK_U64(config->limit_rate, 20000000);
+	CHECK_U64(config->speed_limit, 0);
+	CHECK_U64(config->speed_time, 60);
 	CHECK_U64(config->reserve, 0);
 	CHECK_STR(config->stores[0].path, "/srv/a1111");
 	CHECK_U64(config->store_count, 3);
@@ -389,6 +399,9 @@ static void bad_variables_are_named(void)
 	    {"NCMODEL_JOBS", "-1"},
 	    {"NCMODEL_JOBS", "99999999999999999999"},
 	    {"NCMODEL_LIMIT_RATE", "fast"},
+	    {"NCMODEL_SPEED_LIMIT", "slow"},
+	    {"NCMODEL_SPEED_TIME", "0"},
+	    {"NCMODEL_SPEED_TIME", "3601"},
 	    {"NCMODEL_RESERVE", "-5"},
 	    {"HF_ENDPOINT", "huggingface.co"},
 	    {"HF_ENDPOINT", "ftp://x"},

@@ -213,6 +213,8 @@ static void defaults_are_true(void)
 	CHECK(ncm_parse_size(json_string_value(DEFAULT("reserve")), &reserve) == 0);
 	CHECK_U64(config->reserve, reserve);
 	CHECK_U64(config->limit_rate, json_integer_value(DEFAULT("limit_rate")));
+	CHECK_U64(config->speed_limit, json_integer_value(DEFAULT("speed_limit")));
+	CHECK_U64(config->speed_time, json_integer_value(DEFAULT("speed_time")));
 	CHECK_U64(config->jobs, json_integer_value(DEFAULT("jobs")));
 	CHECK_U64(config->connections, json_integer_value(DEFAULT("connections")));
 	CHECK_U64(config->timeout, json_integer_value(DEFAULT("timeout")));

@@ -310,9 +310,12 @@ static void statuses_have_classes(void)
 	check_status("/304", NCM_E_PROTOCOL, "304");
 	check_status("/203", NCM_E_PROTOCOL, "203");
 	check_status("/416", NCM_E_PROTOCOL, "416");
-	CHECK_U64(server.count, 8);
+	check_status("/412", NCM_E_REFUSED, "412 Precondition Failed: \"oops\"");
+	check_status("/501", NCM_E_REFUSED, "501");
+	check_status("/418", NCM_E_REFUSED, "418");
+	CHECK_U64(server.count, 11);
 	check_status("/429", NCM_E_RATE_LIMIT, "429");
-	CHECK_U64(server.count, 12);
+	CHECK_U64(server.count, 15);
 	server_stop(&server);
 }
 
@@ -333,6 +336,38 @@ static void answer_gated(struct server_request *request)
 		redirect(request, "", "/x");
 	else
 		answer_by_path(request);
+}
+
+static void check_words(const char *body, const char *expected)
+{
+	struct ncm_reply reply = {.status = 403, .body = (char *)body, .body_size = strlen(body)};
+	NCM_AUTO_FREE char *words = ncm_reply_words(&reply);
+
+	CHECK((words == NULL) == (expected == NULL));
+	if (expected)
+		CHECK_STR(words, expected);
+}
+
+static void an_answers_words_are_one_short_line(void)
+{
+	char longest[3000];
+
+	memset(longest, 'x', sizeof longest - 1);
+	longest[sizeof longest - 1] = '\0';
+	check_words("", NULL);
+	check_words(" \r\n\t", NULL);
+	check_words("  needs a newer version\r\n\r\nsee there", "needs a newer version");
+	check_words("{\"error\":[\"first\\nsecond\"]}", "first");
+	check_words("{\"errors\":[{\"message\":\"denied\"}]}", "denied");
+	check_words("{\"detail\":1}", NULL);
+	check_words("{broken", NULL);
+	check_words("<html><head><TITLE>Access denied</TITLE></head>", "Access denied");
+	check_words("<html><body>no title</body>", NULL);
+	check_words("<Error><Code>X</Code><Message>Request has expired</Message><StringToSign>s</StringToSign></Error>",
+		    "Request has expired");
+	check_words("<Message>cut", "cut");
+	check_words("gone: https://h/x?sig=secret and why?", "gone: https://h/x?… and why?");
+	check_words(longest, strndupa(longest, 200));
 }
 
 static void the_service_judges_first(void)
@@ -620,6 +655,7 @@ int main(void)
 	RUN(requests_are_plain);
 	RUN(passing_trouble_is_retried);
 	RUN(statuses_have_classes);
+	RUN(an_answers_words_are_one_short_line);
 	RUN(the_service_judges_first);
 	RUN(a_foreign_redirect_can_be_the_answer);
 	RUN(a_token_is_renewed_once);

@@ -225,9 +225,9 @@ static void test_probe(void)
 	/* A redirect's own length is not the file's; no commit means no Hugging Face. */
 	fake_on(HUB "/org/repo/resolve/main/nosize", 302,
 		"Location: https://cdn.example/x\nContent-Length: 913\nX-Repo-Commit: " COMMIT "\n", NULL);
-	check_fails(sources, "hf:org/repo/nosize", &spec, NULL, NCM_E_NOT_FOUND, NULL, NULL);
+	check_fails(sources, "hf:org/repo/nosize", &spec, NULL, NCM_E_PROTOCOL, "gives no size", "HF_ENDPOINT");
 	fake_on(HUB "/org/repo/resolve/main/portal", 200, "Content-Length: 913\n", NULL);
-	check_fails(sources, "hf:org/repo/portal", &spec, NULL, NCM_E_NOT_FOUND, NULL, NULL);
+	check_fails(sources, "hf:org/repo/portal", &spec, NULL, NCM_E_PROTOCOL, "X-Repo-Commit", "HF_ENDPOINT");
 	ncm_sources_free(sources);
 }
 

@@ -155,11 +155,11 @@ static void hostile_answers_are_refused(void)
 	check_hostile("/short", true, NCM_E_CHECKSUM, "expected 300000 bytes, the server has 2000");
 	check_hostile("/long", true, NCM_E_CHECKSUM, "expected 300000 bytes, the server has 300001");
 	check_hostile("/endless", true, NCM_E_CHECKSUM, "expected 300000 bytes, the server sends more");
-	check_hostile("/page", true, NCM_E_PROTOCOL, "a web page instead of the file: \"<html>please log in</htm\"");
-	check_hostile("/page", false, NCM_E_PROTOCOL, "a web page");
-	check_hostile("/json", false, NCM_E_PROTOCOL, "{\"error\":\"token\"}");
-	check_hostile("/pointer", true, NCM_E_PROTOCOL, "Git LFS pointer");
-	check_hostile("/pointer", false, NCM_E_PROTOCOL, "Git LFS pointer");
+	check_hostile("/page", true, NCM_E_NOT_FOUND, "a web page instead of the file: \"<html>please log in</htm\"");
+	check_hostile("/page", false, NCM_E_NOT_FOUND, "a web page");
+	check_hostile("/json", false, NCM_E_NOT_FOUND, "{\"error\":\"token\"}");
+	check_hostile("/pointer", true, NCM_E_NOT_FOUND, "Git LFS pointer");
+	check_hostile("/pointer", false, NCM_E_NOT_FOUND, "Git LFS pointer");
 	check_hostile("/gzip", true, NCM_E_PROTOCOL, "encoded (gzip)");
 	check_hostile("/coding", true, NCM_E_PROTOCOL, "transfer coding");
 	check_hostile("/two-lengths", true, NCM_E_PROTOCOL, "two lengths");
