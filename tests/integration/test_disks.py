@@ -45,6 +45,18 @@ class DiskCase(Case):
         self.serve(root, "/usr/bin/python3", ODDFS, backing, root, *quirks)
         return backing
 
+    def mount_exfat(self):
+        """The machine's root becomes Debian's exFAT on a loop device."""
+        image, root = os.path.join(self.machine.home, "disk"), self.machine.root
+        with open(image, "wb") as file:
+            file.truncate(256 << 20)
+        subprocess.run(["/usr/sbin/mkfs.exfat", image], check=True, stdout=subprocess.DEVNULL)
+        device = subprocess.run(["/usr/sbin/losetup", "--find", "--show", image], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+        try:
+            self.serve(root, "/usr/sbin/mount.exfat-fuse", "-d", device, root)
+        finally:
+            subprocess.run(["/usr/sbin/losetup", "-d", device], check=True)  # as soon as it is unmounted
+
     def serve(self, root, *command):
         """A file system at root, which ends with the test: libfuse unmounts on SIGTERM."""
         log = tempfile.TemporaryFile("w+")
@@ -110,10 +122,8 @@ def flip(path, offset):
 class LifeTest(DiskCase):
     """A whole life on each disk."""
 
-    def live(self, *quirks):
+    def live(self, behind, has_links):
         m, hub = self.machine, self.hub
-        behind = self.mount(*quirks)
-        self.patient = "stale" in quirks
         big, style = gguf("big", 9 << 20), safetensors("style", 300_000)
         hub.ollama("library/tiny", [("model", gguf("ollama", 120_000)), ("template", b"{{ .Prompt }}")], tag="1b")
         spec = {"from": [hub.url("/files/style.safetensors", style)], "insecure_http": True, "sha256": sha256(style),
@@ -128,7 +138,7 @@ class LifeTest(DiskCase):
         self.ok("plan", "--offline", "--exit-code")
         self.repair(os.path.join(behind, os.path.relpath(m.store("big.gguf"), m.root)), big)
         self.adopt()
-        self.link_and_part({"link", "link-nosys", "link-notsup", "vfat", "smb", "all"}.isdisjoint(quirks))
+        self.link_and_part(has_links)
         self.ok("mv", "-y", "llama-cpp", self.at("elsewhere"))
         self.ok("verify")
         self.ok("rm", "-y", "big", "tiny")
@@ -136,6 +146,14 @@ class LifeTest(DiskCase):
         self.assertFalse(os.path.exists(self.at("elsewhere", "big.gguf")))
         self.assertEqual(self.leftovers(behind), [])
         self.ok("verify")
+
+    def live_with(self, *quirks):
+        self.patient = "stale" in quirks
+        self.live(self.mount(*quirks), {"link", "link-nosys", "link-notsup", "vfat", "smb", "all"}.isdisjoint(quirks))
+
+    def test_life_on_exfat(self):
+        self.mount_exfat()
+        self.live(self.machine.root, has_links=False)
 
     def repair(self, behind, data):
         flip(behind, len(data) // 2)
@@ -167,7 +185,7 @@ class LifeTest(DiskCase):
 
 for quirks in (["chmod"], ["utimens"], ["fsync"], ["link"], ["link-nosys"], ["link-notsup"], ["case"], ["colon"], ["statvfs"], ["flock"],
                ["reads"], ["over"], ["stale"], ["vfat"], ["smb"], ["nfs"], ["all"]):
-    setattr(LifeTest, "test_life_with_" + quirks[0].replace("-", "_"), lambda self, quirks=tuple(quirks): self.live(*quirks))
+    setattr(LifeTest, "test_life_with_" + quirks[0].replace("-", "_"), lambda self, quirks=tuple(quirks): self.live_with(*quirks))
 
 
 class SaidTest(DiskCase):
@@ -313,16 +331,8 @@ class DemonstrationTest(DiskCase):
         self.show(self.machine.root)
 
     def test_on_exfat(self):
-        image, root = os.path.join(self.machine.home, "disk"), self.machine.root
-        with open(image, "wb") as file:
-            file.truncate(256 << 20)
-        subprocess.run(["/usr/sbin/mkfs.exfat", image], check=True, stdout=subprocess.DEVNULL)
-        device = subprocess.run(["/usr/sbin/losetup", "--find", "--show", image], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-        try:
-            self.serve(root, "/usr/sbin/mount.exfat-fuse", "-d", device, root)
-        finally:
-            subprocess.run(["/usr/sbin/losetup", "-d", device], check=True)  # as soon as it is unmounted
-        said = self.show(root).stderr
+        self.mount_exfat()
+        said = self.show(self.machine.root).stderr
         self.assertRegex(said, r"comfyui: this file system keeps no modes.*has no hard links")
 
 
