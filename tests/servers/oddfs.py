@@ -32,7 +32,7 @@ import fusepy
 PROFILES = {
     "vfat": ["chmod", "utimens", "link", "case", "colon", "over"],
     "smb": ["chmod", "fsync", "link-notsup", "case", "colon", "statvfs", "over"],
-    "nfs": ["utimens", "statvfs", "flock", "reads"],
+    "nfs": ["utimens", "statvfs", "flock", "reads", "stale"],
     "all": ["chmod", "utimens", "fsync", "link", "case", "colon", "statvfs", "flock", "reads", "over"],
 }
 FORBIDDEN = set(':"*<>?\\|')
