@@ -3,17 +3,20 @@
 #include "plan/judgement.h"
 
 #include "base/ability.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
 
 #include <string.h>
 
+/* FUSE mounts may number names instead of files. */
 static bool is_same_file(const char *path, int fd)
 {
 	struct stat named, open;
 
 	return lstat(path, &named) == 0 && fstat(fd, &open) == 0 && named.st_dev == open.st_dev &&
-	       named.st_ino == open.st_ino;
+	       (named.st_ino == open.st_ino ||
+		(named.st_size == open.st_size && ncm_mtime_ns(&named) == ncm_mtime_ns(&open)));
 }
 
 static bool is_other_spelling(const struct judgement *judgement, const char *folded, const char *path)
