@@ -42,8 +42,8 @@ static json_t *usage_json(const struct ncm_usage *usage)
 		json_t *disk = json_object();
 
 		json_put_text(disk, "path", usage->disks[i].path);
-		json_put_number(disk, "total", usage->disks[i].total);
-		json_put_number(disk, "free", usage->disks[i].free);
+		json_put(disk, "total", usage->disks[i].has_space ? json_number(usage->disks[i].total) : json_null());
+		json_put(disk, "free", usage->disks[i].has_space ? json_number(usage->disks[i].free) : json_null());
 		json_put_number(disk, "stores", usage->disks[i].stores);
 		json_push(disks, disk);
 	}
@@ -108,10 +108,13 @@ static void print_disks(const struct ncm_usage *usage)
 		const struct ncm_usage_disk *disk = &usage->disks[i];
 		AUTO_FREE char *path = text_safe_path(disk->path);
 
-		printf("Disk of %s: %s free of %s, %s in stores.\n", path,
-		       ncm_format_size(disk->free, free_now, sizeof free_now),
-		       ncm_format_size(disk->total, total, sizeof total),
-		       ncm_format_size(disk->stores, stores, sizeof stores));
+		ncm_format_size(disk->stores, stores, sizeof stores);
+		if (disk->has_space)
+			printf("Disk of %s: %s free of %s, %s in stores.\n", path,
+			       ncm_format_size(disk->free, free_now, sizeof free_now),
+			       ncm_format_size(disk->total, total, sizeof total), stores);
+		else
+			printf("Disk of %s: its free space is not known, %s in stores.\n", path, stores);
 	}
 }
 

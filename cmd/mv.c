@@ -265,7 +265,8 @@ const struct command command_mv = {
     .groups = {&own_group},
     .description =
 	"Moves registered files alone: of a store (what else lies there goes with --all), or of models. On one file "
-	"system nothing is copied; to another each file is copied, synced and read again, and its SHA-256 has to be "
+	"system with hard links nothing is copied; elsewhere each file is copied, synced and read again, and its "
+	"SHA-256 has to be "
 	"that of what was read. Only then models.json has the new places, all at once, and the configuration file the "
 	"store's; and only then the old files are removed, by the rules of rm: what another model, an Ollama manifest "
 	"or "

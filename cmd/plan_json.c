@@ -60,9 +60,9 @@ json_t *plan_disks_json(const struct ncm_plan_disk *disks, size_t count)
 		json_put_text(object, "path", disks[i].path);
 		json_put_number(object, "needed", disks[i].needed);
 		put_doubt(object, "needed", &disks[i].doubt);
-		json_put_number(object, "free", disks[i].free);
+		json_put(object, "free", disks[i].free_known ? json_number(disks[i].free) : json_null());
 		json_put_number(object, "reserve", disks[i].reserve);
-		json_put_flag(object, "enough", disks[i].enough);
+		json_put(object, "enough", disks[i].free_known ? json_boolean(disks[i].enough) : json_null());
 		json_push(array, object);
 	}
 	return array;

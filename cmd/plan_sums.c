@@ -51,7 +51,14 @@ static const char *verdict(const struct ncm_plan_disk *disk)
 {
 	if (!disk->enough)
 		return "NOT ENOUGH";
-	return disk->doubt.unknown > 0 ? "not known" : "ok";
+	return disk->doubt.unknown > 0 || !disk->free_known ? "not known" : "ok";
+}
+
+static char *free_text(const struct ncm_plan_disk *disk)
+{
+	char size[32];
+
+	return text_copy(disk->free_known ? ncm_format_size(disk->free, size, sizeof size) : "?");
 }
 
 void plan_print_disks(const struct ncm_plan_disk *disks, size_t count, FILE *out)
@@ -63,14 +70,15 @@ void plan_print_disks(const struct ncm_plan_disk *disks, size_t count, FILE *out
 	table_column(table, "", COLUMN_BELOW);
 	for (size_t i = 0; i < count; i++) {
 		AUTO_FREE char *need = size_text(disks[i].needed, &disks[i].doubt);
-		char free_now[32], reserve[32];
+		AUTO_FREE char *free_now = free_text(&disks[i]);
+		char reserve[32];
 
 		table_cell(table, text_copy("Disk"));
 		table_cell(table, text_safe_path(disks[i].path));
 		table_styled(table,
 			     text_format("needs %s + %s reserve  free %s  %s", need,
-					 ncm_format_size(disks[i].reserve, reserve, sizeof reserve),
-					 ncm_format_size(disks[i].free, free_now, sizeof free_now), verdict(&disks[i])),
+					 ncm_format_size(disks[i].reserve, reserve, sizeof reserve), free_now,
+					 verdict(&disks[i])),
 			     disks[i].enough ? STYLE_NONE : STYLE_BAD);
 	}
 	table_print(table, out);

@@ -110,8 +110,11 @@ static void print_disks(const struct ncm_result *result)
 		AUTO_FREE char *path = text_safe_long(result->disks[i].path, LONGEST_URI);
 		char free_now[32];
 
-		print_line(stdout, "Disk %s: %s free.", path,
-			   ncm_format_size(result->disks[i].free, free_now, sizeof free_now));
+		if (result->disks[i].free_known)
+			print_line(stdout, "Disk %s: %s free.", path,
+				   ncm_format_size(result->disks[i].free, free_now, sizeof free_now));
+		else
+			print_line(stdout, "Disk %s: its free space is not known.", path);
 	}
 }
 

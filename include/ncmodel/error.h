@@ -44,6 +44,7 @@ enum ncm_errc {
 	NCM_E_INTERRUPTED, /* "interrupted"      exit 130 or 143 */
 	NCM_E_REFUSED,     /* "server_refused"   exit 15: a server or a proxy says no, and will again */
 	NCM_E_UNTRUSTED,   /* "untrusted"        exit 15: its certificate is not trusted, or its TLS is too old */
+	NCM_E_STALE,       /* "stale"            exit 1: a network file system lost track of a file */
 	NCM_E_COUNT
 };
 
@@ -61,8 +62,8 @@ struct ncm_error {
 /* Sets *err, replacing what it held. Always returns -1, so that `return ncm_error_set(...)` fails. */
 int ncm_error_set(struct ncm_error *err, enum ncm_errc code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* As ncm_error_set for errno value `errnum`: the class is NO_SPACE for ENOSPC and EDQUOT, else IO; ": strerror" is
- * appended. */
+/* As ncm_error_set for errno value `errnum`: the class is NO_SPACE for ENOSPC and EDQUOT, STALE (with a hint) for
+ * ESTALE, else IO; ": strerror" is appended. */
 int ncm_error_errno(struct ncm_error *err, int errnum, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Says what to do next. Always returns -1. */
 int ncm_error_hint(struct ncm_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -69,6 +69,7 @@ struct ncm_plan_model {
 struct ncm_plan_disk {
 	char *path;      /* where the file system is seen: the first store on it */
 	uint64_t needed; /* bytes that the plan adds */
+	bool free_known; /* some file systems do not tell; then there is taken to be enough */
 	uint64_t free;   /* bytes free for this user now */
 	uint64_t reserve;
 	bool enough;            /* for `needed`: what is not in that, nobody knows */

@@ -137,7 +137,8 @@ struct ncm_usage_table {
 };
 
 struct ncm_usage_disk {
-	char *path; /* the first store on it */
+	char *path;     /* the first store on it */
+	bool has_space; /* whether the file system tells the next two */
 	uint64_t total, free;
 	uint64_t stores; /* bytes of all stores on it, each inode once */
 };

@@ -7,6 +7,7 @@
 
 #include "archive/names.h"
 #include "archive/reader.h"
+#include "base/ability.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -84,7 +85,7 @@ static int open_folder(int dirfd, const char *relative)
 	if (parent < 0 || mkdirat(parent, name, 0755) < 0)
 		return -1;
 	fd = ncm_open_beneath(parent, name, O_RDONLY | O_DIRECTORY, 0);
-	if (fd >= 0 && fchmod(fd, 0755) == 0) /* whatever the umask is */
+	if (fd >= 0 && ncm_set_mode(fd, 0755) == 0) /* whatever the umask is */
 		return fd;
 	if (fd >= 0)
 		close(fd);
@@ -137,7 +138,7 @@ static int write_file(struct reader *reader, const struct entry *entry, int dirf
 		return ncm_error_errno(err, errno, "cannot write %s", entry->path);
 	hash = ncm_hash_new(NCM_HASH_SHA256);
 	failed = write_data(reader, entry, fd, hash, err);
-	if (!failed && fchmod(fd, 0644) < 0)
+	if (!failed && ncm_set_mode(fd, 0644) < 0)
 		failed = ncm_error_errno(err, errno, "cannot write %s", entry->path);
 	if (close(fd) < 0 && !failed)
 		failed = ncm_error_errno(err, errno, "cannot write %s", entry->path);
@@ -200,7 +201,7 @@ static int write_all(int fd, unsigned strip, const struct listing *listing, int 
 		failed = write_entries(reader, strip, listing, dirfd, files, count, err);
 	reader_close(reader);
 	/* Once for all files and folders: thousands of small ones, each synced by itself, take minutes. */
-	if (!failed && syncfs(dirfd) < 0)
+	if (!failed && ncm_sync_all(dirfd) < 0)
 		failed = ncm_error_errno(err, errno, "cannot sync what was unpacked");
 	return failed;
 }

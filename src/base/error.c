@@ -34,6 +34,7 @@ static const struct {
     [NCM_E_INTERRUPTED] = {"interrupted", 130, true},
     [NCM_E_REFUSED] = {"server_refused", 15, false},
     [NCM_E_UNTRUSTED] = {"untrusted", 15, false},
+    [NCM_E_STALE] = {"stale", 1, true},
 };
 
 const char *ncm_errc_name(enum ncm_errc code)
@@ -76,9 +77,15 @@ int ncm_error_set(struct ncm_error *err, enum ncm_errc code, const char *format,
 	return -1;
 }
 
+static enum ncm_errc class_of(int errnum)
+{
+	if (errnum == ESTALE)
+		return NCM_E_STALE;
+	return errnum == ENOSPC || errnum == EDQUOT ? NCM_E_NO_SPACE : NCM_E_IO;
+}
+
 int ncm_error_errno(struct ncm_error *err, int errnum, const char *format, ...)
 {
-	enum ncm_errc code = errnum == ENOSPC || errnum == EDQUOT ? NCM_E_NO_SPACE : NCM_E_IO;
 	NCM_AUTO_FREE char *context = NULL;
 	va_list args;
 
@@ -87,7 +94,12 @@ int ncm_error_errno(struct ncm_error *err, int errnum, const char *format, ...)
 	va_start(args, format);
 	context = ncm_vasprintf(format, args);
 	va_end(args);
-	return ncm_error_set(err, code, "%s: %s", context, strerrordesc_np(errnum) ? strerrordesc_np(errnum) : "error");
+	ncm_error_set(err, class_of(errnum), "%s: %s", context,
+		      strerrordesc_np(errnum) ? strerrordesc_np(errnum) : "error");
+	if (errnum == ESTALE)
+		ncm_error_hint(err,
+			       "the server of this file system lost track of the file; run the same command again");
+	return -1;
 }
 
 int ncm_error_hint(struct ncm_error *err, const char *format, ...)

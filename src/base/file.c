@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/file.h"
+#include "base/ability.h"
 
 #include "base/buffer.h"
 #include "base/escape.h"
@@ -54,7 +55,7 @@ char *ncm_read_fd(int fd, size_t limit, size_t *size)
 	return ncm_buffer_take(&buffer);
 }
 
-char *ncm_read_file(const char *path, size_t limit, size_t *size)
+static char *read_file(const char *path, size_t limit, size_t *size)
 {
 	/* O_NONBLOCK: a FIFO in the file's place must not hang us. */
 	NCM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -71,6 +72,18 @@ char *ncm_read_file(const char *path, size_t limit, size_t *size)
 		return NULL;
 	}
 	return ncm_read_fd(fd, limit, size);
+}
+
+char *ncm_read_file(const char *path, size_t limit, size_t *size)
+{
+	char *text;
+	unsigned tries = 0;
+
+	/* The server of a network file system may lose an open file; by its name it is found again. */
+	do {
+		text = read_file(path, limit, size);
+	} while (!text && errno == ESTALE && ++tries < 3);
+	return text;
 }
 
 ssize_t ncm_pread_all(int fd, void *data, size_t size, uint64_t offset)
@@ -115,7 +128,7 @@ int ncm_pwrite_all(int fd, const void *data, size_t size, uint64_t offset)
 
 int ncm_sync_dir(int dirfd)
 {
-	if (fsync(dirfd) < 0 && errno != EINVAL && errno != EROFS)
+	if (ncm_sync(dirfd) < 0 && errno != EROFS)
 		return -1;
 	return 0;
 }
@@ -137,9 +150,9 @@ static int write_and_sync(int fd, const struct ncm_piece *pieces, size_t count, 
 			return -1;
 		at += pieces[i].size;
 	}
-	if (looks->has_owner && fchown(fd, looks->uid, looks->gid) < 0)
+	if (looks->has_owner && ncm_set_owner(fd, looks->uid, looks->gid) < 0)
 		return -1;
-	return fchmod(fd, looks->mode) < 0 || fdatasync(fd) < 0 ? -1 : 0;
+	return ncm_set_mode(fd, looks->mode) < 0 || ncm_sync_data(fd) < 0 ? -1 : 0;
 }
 
 /* Tells whose it is as far as there is room; it is one of its kind by its random digits. */

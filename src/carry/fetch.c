@@ -129,6 +129,7 @@ static bool worth_an_alternate(const struct task *task)
 	switch (task->error.code) {
 	case NCM_E_NO_SPACE:
 	case NCM_E_IO:
+	case NCM_E_STALE:
 	case NCM_E_POLICY:
 	case NCM_E_INTERRUPTED:
 		return false;

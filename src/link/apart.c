@@ -2,6 +2,7 @@
 /* The way back: every name of a file that several share gets bytes of its own. */
 #include "link/work.h"
 
+#include "base/ability.h"
 #include "base/mem.h"
 #include "store/commit.h"
 #include "store/share.h"
@@ -107,11 +108,11 @@ static int dress(const struct file *file, int fd)
 {
 	const struct timespec times[2] = {file->status.st_atim, file->status.st_mtim};
 
-	if (geteuid() == 0 && fchown(fd, file->status.st_uid, file->status.st_gid) < 0)
+	if (geteuid() == 0 && ncm_set_owner(fd, file->status.st_uid, file->status.st_gid) < 0)
 		return -1;
-	if (fchmod(fd, (file->status.st_mode & 07777) | S_IWUSR) < 0 || futimens(fd, times) < 0)
+	if (ncm_set_mode(fd, (file->status.st_mode & 07777) | S_IWUSR) < 0 || ncm_set_times(fd, times) < 0)
 		return -1;
-	return fsync(fd);
+	return ncm_sync(fd);
 }
 
 static int fill(const struct file *file, int from, int to)
@@ -175,7 +176,7 @@ static void part_names(struct work *work, struct file *file, int fd)
 static bool make_writable(struct file *file, int fd)
 {
 	if (file->status.st_nlink != file->name_count || (file->status.st_mode & S_IWUSR) ||
-	    fchmod(fd, (file->status.st_mode & 07777) | S_IWUSR) < 0)
+	    ncm_set_mode(fd, (file->status.st_mode & 07777) | S_IWUSR) < 0)
 		return false;
 	file_refresh(file, fd);
 	return true;

@@ -112,13 +112,13 @@ static size_t keep_good(struct file **files, size_t count)
 	return kept;
 }
 
-/* What is gone or changes meanwhile is somebody's work in progress; what cannot be read is told. */
+/* What is gone or changes meanwhile (ECANCELED) is somebody's work in progress; what cannot be read is told. */
 static void leave_out(struct work *work, struct file *file, int errnum)
 {
 	const char *reason = strerrordesc_np(errnum);
 
 	file->left_out = true;
-	if (errnum != ESTALE && errnum != ENOENT && errnum != EINTR)
+	if (errnum != ECANCELED && errnum != ENOENT && errnum != EINTR)
 		files_tell_unread(work, file->names[0].path, errnum);
 	ncm_emit_text(work->sink, NCM_EVENT_DEBUG, "%s is left out: %s", file->names[0].path,
 		      reason ? reason : "error");
@@ -144,14 +144,28 @@ static int read_samples(int fd, const struct stat *status, struct ncm_sha256 *di
 	return failure ? -1 : 0;
 }
 
-static void sample(struct work *work, struct file *file)
+/* Returns 0, or errno. */
+static int look_into(const struct work *work, struct file *file)
 {
 	NCM_AUTO_CLOSE int fd = file_open(work, file, &file->names[0]);
 
-	if (fd < 0 || read_samples(fd, &file->status, &file->samples) < 0)
-		leave_out(work, file, errno);
-	else
-		file->has_extents = extents_read(fd, &file->extents, &file->extents_are_exact);
+	if (fd < 0)
+		return errno == ESTALE ? ECANCELED : errno;
+	if (read_samples(fd, &file->status, &file->samples) < 0)
+		return errno;
+	file->has_extents = extents_read(fd, &file->extents, &file->extents_are_exact);
+	return 0;
+}
+
+static void sample(struct work *work, struct file *file)
+{
+	int failure = look_into(work, file);
+
+	/* The server of a network file system lost the open file; by its name it is found again. */
+	if (failure == ESTALE)
+		failure = look_into(work, file);
+	if (failure)
+		leave_out(work, file, failure);
 }
 
 static bool shares_blocks(const struct file *a, const struct file *b)
@@ -234,7 +248,7 @@ static void take_hash(struct work *work, struct file *file, const struct check *
 		leave_out(work, file, check->failure ? check->failure : EIO);
 	else if (check->device != seen->st_dev || check->inode != seen->st_ino ||
 		 check->size != (uint64_t)seen->st_size || check->mtime_ns != ncm_mtime_ns(seen))
-		leave_out(work, file, ESTALE);
+		leave_out(work, file, ECANCELED);
 	file->has_sha256 = !file->left_out;
 	file->sha256 = check->sha256;
 }

@@ -204,8 +204,8 @@ void file_refresh(struct file *file, int fd)
 {
 	struct stat now;
 
-	if (fstat(fd, &now) == 0 && now.st_size == file->status.st_size &&
-	    ncm_mtime_ns(&now) == ncm_mtime_ns(&file->status))
+	if (fstat(fd, &now) == 0 && now.st_dev == file->status.st_dev && now.st_ino == file->status.st_ino &&
+	    now.st_size == file->status.st_size && ncm_mtime_ns(&now) == ncm_mtime_ns(&file->status))
 		file->status = now;
 }
 

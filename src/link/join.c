@@ -6,6 +6,7 @@
  */
 #include "link/work.h"
 
+#include "base/ability.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -112,6 +113,12 @@ static bool have_same_readers(const struct file *a, const struct file *b)
 	return is_ours(a) && is_ours(b) && (same_owner || public);
 }
 
+/* Where something may be tried: in our own folder, if it is there. */
+static int store_folder(const struct ncm_store *store)
+{
+	return store->staging >= 0 ? store->staging : store->dirfd;
+}
+
 /* Why the two cannot be one file, or NULL. The caller frees it. */
 static char *objection(const struct pair *pair)
 {
@@ -131,6 +138,8 @@ static char *objection(const struct pair *pair)
 		return ncm_strdup("a file of this name may be written to, and as one file both would change");
 	if (!have_same_readers(kept, other))
 		return ncm_asprintf("it and %s belong to different users", kept->names[0].path);
+	if (ncm_lacks_of(store_folder(pair->work->places[kept->names[0].place].store)) & NCM_LACKS_HARD_LINKS)
+		return ncm_strdup("the file system has no hard links");
 	if (is_being_written(pair->kept_fd) || is_being_written(pair->other_fd))
 		return ncm_strdup("in use: a program has it open for writing");
 	return NULL;
@@ -156,10 +165,9 @@ static char *reason(int errnum)
 		return ncm_strdup("changed meanwhile");
 	case EXDEV:
 		return ncm_strdup("on another mount");
-	case EPERM:
-	case EOPNOTSUPP:
-		return ncm_strdup("the file system has no hard links, or forbids this one");
 	default:
+		if (ncm_is_without_links(errnum))
+			return ncm_strdup("the file system has no hard links, or forbids this one");
 		return ncm_strdup(text ? text : "error");
 	}
 }
@@ -192,7 +200,6 @@ static int replace_name(struct pair *pair, struct name *name, enum ncm_link_stat
 	}
 	if (store_publish(store, pair->kept_fd, staged, name->relative, &how, NULL, &err) == 0) {
 		file_refresh(pair->kept, pair->kept_fd);
-		file_refresh(pair->other, pair->other_fd);
 		return 0;
 	}
 	unlinkat(store->staging, staged, 0);
@@ -208,10 +215,27 @@ static int open_to_readers(struct pair *pair)
 	const mode_t now = pair->kept->status.st_mode & 07777;
 	const mode_t mode = (now | (pair->other->status.st_mode & 0777)) & 07555;
 
-	if (mode != now && fchmod(pair->kept_fd, mode) < 0)
+	if (mode != now && ncm_set_mode(pair->kept_fd, mode) < 0)
 		return -1;
 	file_refresh(pair->kept, pair->kept_fd);
 	return 0;
+}
+
+/* The name that is next has been as it was found, but for the names that went. */
+static void refresh_by_name(const struct work *work, struct file *file, const struct name *name)
+{
+	NCM_AUTO_CLOSE int fd =
+	    ncm_open_beneath(work->places[name->place].store->dirfd, name->relative, O_PATH | O_NOFOLLOW, 0);
+
+	if (fd >= 0)
+		file_refresh(file, fd);
+}
+
+/* Not every file system renames over a file that is open. */
+static void close_other(struct pair *pair)
+{
+	close(pair->other_fd);
+	pair->other_fd = -1;
 }
 
 static enum ncm_link_state hard_link(struct pair *pair)
@@ -225,9 +249,12 @@ static enum ncm_link_state hard_link(struct pair *pair)
 		pair->why = reason(errno);
 		return NCM_LINK_SKIPPED;
 	}
+	close_other(pair);
 	for (size_t i = 0; i < other->name_count; i++) {
 		struct name *name = &other->names[i];
 
+		if (i > 0)
+			refresh_by_name(pair->work, other, name);
 		if (replace_name(pair, name, &state) < 0)
 			break;
 		name->state = NCM_LINK_HARDLINK;
@@ -236,7 +263,7 @@ static enum ncm_link_state hard_link(struct pair *pair)
 		claims_note_mtime(pair->work, name, &other->sha256, ncm_mtime_ns(&pair->kept->status));
 		tell_linked(pair, name, "hard link");
 	}
-	if (alone && pair->kept->status.st_nlink == 1 && fchmod(pair->kept_fd, before) == 0)
+	if (alone && pair->kept->status.st_nlink == 1 && ncm_set_mode(pair->kept_fd, before) == 0)
 		file_refresh(pair->kept, pair->kept_fd);
 	return state;
 }
@@ -290,7 +317,7 @@ static void tell(const struct pair *pair, enum ncm_link_state state)
 static bool join(struct work *work, struct group *group, struct file *kept, struct file *other)
 {
 	NCM_AUTO_CLOSE int kept_fd = file_open(work, kept, &kept->names[0]);
-	NCM_AUTO_CLOSE int other_fd = kept_fd < 0 ? -1 : file_open(work, other, &other->names[0]);
+	const int other_fd = kept_fd < 0 ? -1 : file_open(work, other, &other->names[0]);
 	struct pair pair = {work, kept, other, kept_fd, other_fd, NULL};
 	enum ncm_link_state state = NCM_LINK_SKIPPED;
 
@@ -300,6 +327,8 @@ static bool join(struct work *work, struct group *group, struct file *kept, stru
 		pair.why = reason(errno);
 	else
 		state = join_open(&pair);
+	if (pair.other_fd >= 0)
+		close_other(&pair);
 	tell(&pair, state);
 	free(pair.why);
 	if (state == NCM_LINK_SKIPPED || state == NCM_LINK_FAILED)

@@ -5,6 +5,7 @@
  */
 #include "move/work.h"
 
+#include "base/ability.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -65,7 +66,7 @@ static void own_folder(const struct making *making, const char *relative)
 	    old.st_uid == 0)
 		return;
 	if (fchown(fd, old.st_uid, old.st_gid) == 0)
-		(void)fchmod(fd, old.st_mode & 07777);
+		(void)ncm_set_mode(fd, old.st_mode & 07777);
 }
 
 /* Opens the new file's folder, made if need be. */
@@ -109,7 +110,7 @@ static int take_existing(const struct making *making, int parent, const char *na
 	    ncm_sha256_fd(making->fd, UINT64_MAX, &old, NULL, NULL, NULL) < 0)
 		return ncm_error_errno(err, errno, "cannot read %s", making->path);
 	if (ncm_sha256_equal(&old, &new))
-		return fsync(fd) == 0 ? 0 : ncm_error_errno(err, errno, "cannot sync %s", making->path);
+		return ncm_sync(fd) == 0 ? 0 : ncm_error_errno(err, errno, "cannot sync %s", making->path);
 	ncm_error_set(err, NCM_E_POLICY, "something else is in the way of %s: %s", making->item->from, making->path);
 	return ncm_error_hint(err, "what is registered is at its old place; move that away, or choose another place");
 }
@@ -138,7 +139,7 @@ static int by_link(const struct making *making, struct ncm_error *err)
 	if (linkat(making->folder, ncm_path_base(making->item->from), target->staging, staged, 0) < 0)
 		return 1;
 	if (fstatat(target->staging, staged, &linked, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    is_seen(&making->item->seen, &linked) && fsync(making->fd) == 0)
+	    is_seen(&making->item->seen, &linked) && ncm_sync(making->fd) == 0)
 		return publish(making, making->fd, staged, err);
 	unlinkat(target->staging, staged, 0);
 	return changed(making, err);
@@ -165,9 +166,9 @@ static int dress(const struct making *making, int copy)
 	const struct stat *seen = &making->item->seen;
 	const struct timespec times[2] = {seen->st_atim, seen->st_mtim};
 
-	if (geteuid() == 0 && fchown(copy, seen->st_uid, seen->st_gid) < 0)
+	if (geteuid() == 0 && ncm_set_owner(copy, seen->st_uid, seen->st_gid) < 0)
 		return -1;
-	return fchmod(copy, seen->st_mode & 0777) < 0 || futimens(copy, times) < 0 ? -1 : fsync(copy);
+	return ncm_set_mode(copy, seen->st_mode & 0777) < 0 || ncm_set_times(copy, times) < 0 ? -1 : ncm_sync(copy);
 }
 
 static int copy_failed(const struct making *making, int errnum, struct ncm_error *err)

@@ -2,6 +2,7 @@
 /* Whether the chosen files may go where they are to. */
 #include "move/work.h"
 
+#include "base/ability.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -154,9 +155,10 @@ static int look_at_target(const struct mover *mover, struct item *item, struct n
 	return ncm_error_hint(err, "nothing was moved; move that away, or choose another place");
 }
 
-static bool is_copied(const struct item *item, const struct ncm_space *space)
+static bool is_copied(const struct mover *mover, const struct item *item, const struct ncm_space *space)
 {
-	return !item->link && !item->there && item->seen.st_dev != space->device;
+	return !item->link && !item->there &&
+	       (item->seen.st_dev != space->device || ncm_lacks_at(mover->target->path) & NCM_LACKS_HARD_LINKS);
 }
 
 static int check_space(struct mover *mover, const struct ncm_space *space, struct ncm_error *err)
@@ -186,7 +188,7 @@ static int judge(struct mover *mover, struct ncm_error *err)
 		if (item->why)
 			continue;
 		mover->move->bytes += (uint64_t)item->seen.st_size;
-		if (is_copied(item, &space))
+		if (is_copied(mover, item, &space))
 			mover->move->to_copy += (uint64_t)item->seen.st_size;
 	}
 	return check_space(mover, &space, err);
@@ -217,7 +219,7 @@ static void describe(struct mover *mover)
 		    .to = ncm_path_join(mover->target->path, item->relative),
 		    .model = ncm_strdup_null(item->model),
 		    .size = (uint64_t)item->seen.st_size,
-		    .copied = is_copied(item, &space),
+		    .copied = is_copied(mover, item, &space),
 		    .state = item->why ? NCM_MOVE_STAYS : NCM_MOVE_GOES,
 		    .why = ncm_strdup_null(item->why),
 		};

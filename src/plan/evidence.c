@@ -349,6 +349,8 @@ static void judge_file(const struct judgement *judgement)
 	struct judgement here = *judgement;
 
 	here.fd = fd;
+	if (fd >= 0 && judge_spelling(&here))
+		return;
 	if (fd >= 0)
 		judge_open_file(&here, dirfd, fd);
 	else

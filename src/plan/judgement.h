@@ -33,6 +33,11 @@ void judge_no_file(const struct judgement *judgement);
 /* The id of a model whose file lies in the folder (`below`), or has the name of a folder on the way to the place; or
  * NULL. Every entry is looked at: it is seldom asked. */
 const char *judge_owner_near(const struct judgement *judgement, bool below);
+/*
+ * Whether the open file is another model's by another spelling: where case does not count, two names are one place. In
+ * the way, then, whoever forces it: two entries would name one file.
+ */
+bool judge_spelling(const struct judgement *judgement);
 /* A manifest of Ollama's: every generation of Ollama is to run it. */
 void judge_tag(const struct judgement *judgement);
 

@@ -2,6 +2,7 @@
 /* Making a plan: resolve, look at the disk, say what a pull would do. Nothing is written. */
 #include "plan/plan.h"
 
+#include "base/ability.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -194,6 +195,11 @@ static void tell_in_way(const struct run *run, const struct place *place, const 
 			      id, place->store->path);
 		ncm_error_hint(err, "give that one a name of its own with `ollama cp`, and replace it with --force, "
 				    "which keeps what it names");
+	} else if (step->spelled) {
+		ncm_error_set(err, NCM_E_POLICY,
+			      "%s: %s is a file of %s: this file system takes it and %s for one name", id,
+			      step->spelled, step->owner, ncm_path_base(place->path));
+		hint_other_place(run, place, err, "or choose a store on another disk");
 	} else if (step->is_taken) {
 		ncm_error_set(err, NCM_E_POLICY, "%s: %s is a file of %s, and sound", id, place->path, step->owner);
 		ncm_error_hint(err, "ncmodel rm %s forgets that it was this one's, and leaves it there", id);
@@ -218,7 +224,8 @@ void place_tell(const struct run *run, const struct place *place, const struct s
 	} else if (step->state == PLACE_UNREADABLE) {
 		ncm_error_errno(err, step->failure, "%s: cannot tell what is at %s",
 				model_id(run, &run->wanted[place->wanted]), place->path);
-		ncm_error_hint(err, "nothing was changed there; run it as a user who may read that");
+		if (step->failure != ESTALE)
+			ncm_error_hint(err, "nothing was changed there; run it as a user who may read that");
 	}
 }
 
@@ -289,6 +296,34 @@ static void refuse_unwritable(struct planned *planned)
 	free(of_stores);
 }
 
+/* A registry's port is part of the name of a folder of manifests in Ollama's store. */
+static void refuse_name(struct planned *planned, const struct place *place)
+{
+	struct ncm_error why = NCM_ERROR_INIT;
+
+	if (!strchr(place->relative, ':') || !(ncm_lacks_at(place->store->path) & NCM_LACKS_COLON))
+		return;
+	ncm_error_set(&why, NCM_E_POLICY, "%s: the file system of %s has no ':' in names, and Ollama keeps it as %s",
+		      model_id(planned->run, &planned->run->wanted[place->wanted]), place->store->path,
+		      place->relative);
+	ncm_error_hint(&why, "give the store a folder on another disk, or ask the registry by a name without a port");
+	model_fail(model_of(planned->run, place->wanted), &why);
+	ncm_error_clear(&why);
+}
+
+/* What could have no name there is not fetched, either. */
+static void refuse_names(struct planned *planned)
+{
+	for (size_t i = 0; i < planned->contents.count; i++) {
+		const struct plan_item *item = &planned->items[i];
+
+		for (size_t k = 0; k < item->content->place_count; k++) {
+			if (!step_is_done(&item->steps[k]))
+				refuse_name(planned, &item->content->places[k]);
+		}
+	}
+}
+
 static void look_at_everything(struct planned *planned)
 {
 	struct run *run = planned->run;
@@ -303,6 +338,7 @@ static void look_at_everything(struct planned *planned)
 		contents_build(run, content_targets, NULL, &planned->contents);
 		plan_items(planned);
 	}
+	refuse_names(planned);
 	plan_refuse(planned);
 	refuse_unwritable(planned);
 }

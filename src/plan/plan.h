@@ -35,6 +35,9 @@ struct step {
 	bool unconfirmed;   /* RIGHT as far as was recorded; the source was not asked, and could not tell */
 	bool noted;         /* an intent stands in staging (store/intent.h) */
 	enum ncm_replacing replace; /* what becomes of what is there */
+
+	/* IN_WAY: how the owner spells the name, where case does not count; else NULL. Borrowed. */
+	const char *spelled;
 };
 
 /* Bytes of a damaged file that alone are to be fetched: a repair's. */

@@ -59,6 +59,7 @@ static size_t number_of(struct devices *devices, const struct ncm_space *space, 
 	device = NCM_PUSH(devices->items, devices->count);
 	device->id = space->device;
 	device->disk = (struct ncm_plan_disk){.path = ncm_strdup(path),
+					      .free_known = space->known,
 					      .free = space->free,
 					      .reserve = devices->planned->run->config->reserve,
 					      .enough = true};

@@ -2,6 +2,7 @@
 /* What the states of its places mean for a content. */
 #include "plan/plan.h"
 
+#include "base/ability.h"
 #include "base/mem.h"
 #include "store/share.h"
 #include "store/staging.h"
@@ -62,12 +63,13 @@ struct ncm_doubt item_doubt(const struct plan_item *item)
 	return (struct ncm_doubt){.expected = content->is_expected ? content->size : 0, .unknown = content->size == 0};
 }
 
-static bool same_device(const char *ready, const struct place *place)
+/* Whether what is ready can get another name at the place. */
+static bool can_be_linked(const char *ready, const struct place *place)
 {
 	struct ncm_space here, there;
 
 	return ncm_space_of(ready, &here, NULL) == 0 && ncm_space_of(place->store->path, &there, NULL) == 0 &&
-	       here.device == there.device;
+	       here.device == there.device && !(ncm_lacks_at(place->store->path) & NCM_LACKS_HARD_LINKS);
 }
 
 /* A file system that can share blocks needs no hard link, but which one can is known only when it is tried: then the
@@ -90,9 +92,9 @@ enum ncm_step item_step(const struct plan_item *item, size_t number)
 	if (item->content->kind == CONTENT_MANIFEST)
 		return NCM_STEP_FETCH;
 	if (ready)
-		return same_device(ready, place) && can_be_one(ready, place) ? NCM_STEP_LINK : NCM_STEP_COPY;
+		return can_be_linked(ready, place) && can_be_one(ready, place) ? NCM_STEP_LINK : NCM_STEP_COPY;
 	if (number > 0)
-		return same_device(item->content->places[0].store->path, place) && store_is_only_read(place->relative)
+		return can_be_linked(item->content->places[0].store->path, place) && store_is_only_read(place->relative)
 			   ? NCM_STEP_LINK
 			   : NCM_STEP_COPY;
 	if (item->present > 0)

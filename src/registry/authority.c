@@ -8,7 +8,8 @@
  * who owns the file, or the folder that holds it; who may write that folder by one of his groups, unless it is sticky.
  *
  * What anybody may write has no author: neither it nor what lies in a folder that anybody may write is believed of any
- * file. models.json is rewritten by everybody who pulls, and keeps what others put there; so the owner of its folder,
+ * file; but where a file system keeps no modes (exFAT, say) and lets everybody write, everybody may remove its files.
+ * models.json is rewritten by everybody who pulls, and keeps what others put there; so the owner of its folder,
  * who could have put it there, counts as one of its authors, and so does each member of a group that may write the file
  * or the folder: such a group is believed where all of it may remove files. A note is written by one run alone, if
  * nobody else may write it and it has no other name; but who owns the folder of notes, or the one that holds that,
@@ -17,6 +18,7 @@
  */
 #include "registry/authority.h"
 
+#include "base/ability.h"
 #include "base/mem.h"
 #include "base/path.h"
 
@@ -65,10 +67,16 @@ static bool group_may_remove(gid_t group, const struct stat *folder)
 	return folder->st_gid == group && (folder->st_mode & by_group) == by_group && !(folder->st_mode & S_ISVTX);
 }
 
+static bool anybody_may_remove(const struct stat *folder)
+{
+	return (folder->st_mode & S_IWOTH) && !(folder->st_mode & S_ISVTX);
+}
+
 bool authority_is_believed(const struct authority *authority, const struct stat *folder, const struct stat *file)
 {
 	if (authority->anybody)
-		return false;
+		return authority->modeless && folder->st_dev == authority->device &&
+		       file->st_dev == authority->device && anybody_may_remove(folder);
 	for (size_t i = 0; i < authority->count; i++) {
 		if (!could_remove(authority->users[i], folder, file))
 			return false;
@@ -106,9 +114,10 @@ bool authority_is_believed_of(const struct authority *authority, const char *pat
 		if (errno != ENOENT)
 			return false;
 		file.st_uid = folder.st_uid;
+		file.st_dev = folder.st_dev;
 	}
 	/* Who may write what says so may write the folder too. */
-	if (authority->anybody && (folder.st_mode & S_IWOTH) && !(folder.st_mode & S_ISVTX))
+	if (authority->anybody && anybody_may_remove(&folder))
 		return true;
 	return authority_is_believed(authority, &folder, &file);
 }
@@ -143,6 +152,12 @@ static bool is_open_to_all(int folder, const char *relative, struct stat *status
 	return fstatat(folder, relative, status, 0) < 0 || (status->st_mode & S_IWOTH) != 0;
 }
 
+static void set_modeless(struct authority *authority, dev_t device, unsigned lacks)
+{
+	authority->modeless = (lacks & NCM_LACKS_MODES) != 0;
+	authority->device = device;
+}
+
 struct authority authority_of_registry(const char *path)
 {
 	NCM_AUTO_FREE char *name = ncm_strndup(path, (size_t)(ncm_path_base(path) - path));
@@ -155,6 +170,8 @@ struct authority authority_of_registry(const char *path)
 		return authority;
 	}
 	authority.anybody = is_open_to_all(AT_FDCWD, name, &folder) || (file.st_mode & S_IWOTH) != 0;
+	if (authority.anybody && file.st_dev == folder.st_dev)
+		set_modeless(&authority, folder.st_dev, ncm_lacks_at(name));
 	authority.users[authority.count++] = file.st_uid;
 	authority.users[authority.count++] = folder.st_uid;
 	add_group(&authority, &file);
@@ -165,13 +182,16 @@ struct authority authority_of_registry(const char *path)
 struct authority authority_of_note(int notes, int note)
 {
 	struct authority authority = {.count = 0};
-	struct stat folder, beside, file;
+	struct stat folder, beside, file = {0};
 
 	authority.anybody = fstat(note, &file) < 0 || is_open_to_all(notes, ".", &folder) ||
 			    is_open_to_all(notes, "..", &beside) || !S_ISREG(file.st_mode) || file.st_nlink != 1 ||
 			    (file.st_mode & (S_IWGRP | S_IWOTH)) != 0;
-	if (authority.anybody)
+	if (authority.anybody) {
+		if (S_ISREG(file.st_mode))
+			set_modeless(&authority, file.st_dev, ncm_lacks_of(notes));
 		return authority;
+	}
 	authority.users[authority.count++] = file.st_uid;
 	authority.users[authority.count++] = folder.st_uid;
 	authority.users[authority.count++] = beside.st_uid;

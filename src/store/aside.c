@@ -7,6 +7,7 @@
 #include "store/commit.h"
 #include "store/inside.h"
 
+#include "base/ability.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -19,9 +20,10 @@
 
 enum { MOST_A_SECOND = 1000, RANGE_CHUNK = 1 << 20 };
 
+/* Of folders there are none anywhere. */
 static bool has_no_links(int errnum)
 {
-	return errnum == EPERM || errnum == EOPNOTSUPP || errnum == EMLINK || errnum == ENOSYS || errnum == EISDIR;
+	return ncm_is_without_links(errnum) || errnum == EISDIR;
 }
 
 /* The place is on another disk than the store's own folder. */
@@ -34,7 +36,7 @@ static int copy_across(int parent, const char *name, int to, const char *kept)
 
 	if (copy < 0)
 		return -1;
-	if (store_copy(from, copy, NULL) == 0 && fsync(copy) == 0)
+	if (store_copy(from, copy, NULL) == 0 && ncm_sync(copy) == 0)
 		return 0;
 	saved = errno;
 	unlinkat(to, kept, 0);
@@ -117,7 +119,7 @@ static int copy_range(int from, int to, uint64_t start, uint64_t end)
 			break;
 		at += wanted;
 	}
-	return fsync(to);
+	return ncm_sync(to);
 }
 
 int store_keep_range(const struct ncm_store *store, const char *relative, uint64_t start, uint64_t end,

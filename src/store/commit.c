@@ -2,6 +2,7 @@
 #include "store/commit.h"
 #include "store/inside.h"
 
+#include "base/ability.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -27,9 +28,9 @@ int store_in_the_way(const struct ncm_store *store, const char *relative, struct
 
 int store_seal(int fd)
 {
-	if (fchmod(fd, 0644) < 0 || futimens(fd, NULL) < 0)
+	if (ncm_set_mode(fd, 0644) < 0 || ncm_set_times(fd, NULL) < 0)
 		return -1;
-	return fsync(fd);
+	return ncm_sync(fd);
 }
 
 int store_parent(const struct ncm_store *store, const char *relative, const char **name, struct ncm_error *err)
@@ -57,12 +58,12 @@ int store_rename_new(int from_dir, const char *from, int to_dir, const char *to)
 
 	if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
 		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
+	if (!ncm_is_without_flags(errno))
 		return -1;
 	/* This file system cannot do that in one step; link(2) never replaces. */
 	if (linkat(from_dir, from, to_dir, to, 0) == 0)
 		return unlinkat(from_dir, from, 0);
-	if (errno != EPERM && errno != EOPNOTSUPP && errno != EMLINK)
+	if (!ncm_is_without_links(errno))
 		return -1;
 	/* Nor has it links, or this is a folder. The store's lock keeps other ncmodels away meanwhile. */
 	if (fstatat(to_dir, to, &there, AT_SYMLINK_NOFOLLOW) == 0) {
@@ -160,6 +161,14 @@ static int tell_failure(const struct ncm_store *store, const char *relative, int
 	return ncm_error_errno(err, errnum, "cannot place %s/%s", store->path, relative);
 }
 
+/* FUSE mounts may know an open file by the name that it was opened by alone, and that is gone. */
+static int look_at_placed(int fd, int parent, const char *name, struct stat *status)
+{
+	if (fstat(fd, status) == 0)
+		return 0;
+	return errno == ENOENT || errno == ESTALE ? fstatat(parent, name, status, AT_SYMLINK_NOFOLLOW) : -1;
+}
+
 int store_publish(struct ncm_store *store, int fd, const char *staged, const char *relative, struct publish *how,
 		  struct stat *status, struct ncm_error *err)
 {
@@ -185,7 +194,7 @@ int store_publish(struct ncm_store *store, int fd, const char *staged, const cha
 		return -1;
 	failed = give_name(store->staging, staged, parent, name, how->replace != NCM_KEEP_OUT);
 	if (!failed) {
-		failed = fstat(fd, &there);
+		failed = look_at_placed(fd, parent, name, &there);
 	} else if (errno == EXDEV && how->may_copy) {
 		failed = name_across(fd, parent, name, how->replace != NCM_KEEP_OUT, &there);
 		how->copied = !failed;

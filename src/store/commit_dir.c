@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/commit.h"
 
+#include "base/ability.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -18,7 +19,7 @@ static int exchange(int staging, const char *staged, int parent, const char *nam
 
 	if (renameat2(staging, staged, parent, name, RENAME_EXCHANGE) == 0)
 		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
+	if (!ncm_is_without_flags(errno))
 		return -1;
 	if (renameat(parent, name, staging, old) < 0)
 		return -1;
@@ -66,7 +67,7 @@ int ncm_store_commit_dir(struct ncm_store *store, const char *staged, const char
 
 	if (!ncm_path_check(relative, err))
 		return -1;
-	if (folder < 0 || fchmod(folder, 0755) < 0 || ncm_sync_dir(folder) < 0)
+	if (folder < 0 || ncm_set_mode(folder, 0755) < 0 || ncm_sync_dir(folder) < 0)
 		return ncm_error_errno(err, errno, "cannot use what was unpacked for %s/%s", store->path, relative);
 	if (ncm_remove_beneath(store->staging, old) < 0) /* of a run that was killed */
 		return ncm_error_errno(err, errno, "cannot clear %s/.ncmodel/staging/%s", store->path, old);

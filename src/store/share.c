@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/share.h"
 
+#include "base/ability.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -74,7 +75,7 @@ int store_make_read_only(int fd)
 
 	if (fstat(fd, &status) < 0)
 		return -1;
-	return (status.st_mode & 0222) == 0 ? 0 : fchmod(fd, status.st_mode & 07555);
+	return (status.st_mode & 0222) == 0 ? 0 : ncm_set_mode(fd, status.st_mode & 07555);
 }
 
 /* A name may lead to another file than it did. */
@@ -96,7 +97,7 @@ char *store_stage_link(const struct ncm_store *store, int fd, int dirfd, const c
 	int saved;
 
 	if (linkat(dirfd, name, store->staging, staged, 0) == 0) {
-		if (check_link(store, fd, staged) == 0 && store_make_read_only(fd) == 0 && fsync(fd) == 0)
+		if (check_link(store, fd, staged) == 0 && store_make_read_only(fd) == 0 && ncm_sync(fd) == 0)
 			return staged;
 		saved = errno;
 		unlinkat(store->staging, staged, 0);

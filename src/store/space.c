@@ -24,7 +24,9 @@ int ncm_space_of(const char *path, struct ncm_space *space, struct ncm_error *er
 	}
 	if (statvfs(at, &room) < 0)
 		return ncm_error_errno(err, errno, "cannot look at the disk of %s", path);
-	space->device = status.st_dev;
+	*space = (struct ncm_space){.device = status.st_dev, .known = room.f_blocks > 0, .free = UINT64_MAX};
+	if (!space->known)
+		return 0;
 	if (__builtin_mul_overflow((uint64_t)room.f_bavail, (uint64_t)room.f_frsize, &space->free))
 		space->free = UINT64_MAX;
 	if (__builtin_mul_overflow((uint64_t)room.f_blocks, (uint64_t)room.f_frsize, &space->total))

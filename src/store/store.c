@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/store.h"
 
+#include "base/ability.h"
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/lock.h"
@@ -21,7 +22,7 @@ static int keep_private(int fd)
 		return -1;
 	if ((status.st_mode & 07777) == 0700)
 		return 0;
-	return fchmod(fd, 0700);
+	return ncm_set_mode(fd, 0700);
 }
 
 /* What is renamed into the store is looked up by name: whoever owns the folder of these names chooses what gets placed.
@@ -156,10 +157,14 @@ const struct ncm_store *ncm_layout_moved(const struct ncm_layout *layout, const 
 int ncm_store_lock(struct ncm_store *store, bool no_wait, const struct ncm_sink *sink, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *name = ncm_asprintf("%s/lock", ncm_store_own(store));
+	int lock;
 
 	if (ncm_store_open(store, err) < 0)
 		return -1;
-	return ncm_lock_beneath(store->dirfd, name, store->path, no_wait, sink, err);
+	lock = ncm_lock_beneath(store->dirfd, name, store->path, no_wait, sink, err);
+	if (lock >= 0)
+		ncm_store_tell_lacks(store, sink);
+	return lock;
 }
 
 int ncm_store_peek(const struct ncm_store *store)

@@ -94,6 +94,8 @@ void ncm_stores_order(struct ncm_store **stores, size_t *count);
  * them in the order of their paths, each path once.
  */
 int ncm_store_lock(struct ncm_store *store, bool no_wait, const struct ncm_sink *sink, struct ncm_error *err);
+/* lacks.c: what the file system of the open store lacks, as a note, once a run and store. ncm_store_lock does it. */
+void ncm_store_tell_lacks(const struct ncm_store *store, const struct ncm_sink *sink);
 /* Opens the store's folder without making anything. -1 with errno ENOENT if it is not there. */
 int ncm_store_peek(const struct ncm_store *store);
 /* What we add to the store, as a path below its folder: ".ncmodel", or ".locks/.ncmodel". Static. */
@@ -157,6 +159,7 @@ int ncm_ollama_commit(struct ncm_store *store, const char *name, const void *man
 /* Disk space of the file system that holds (or will hold) `path`: the nearest existing parent is asked. */
 struct ncm_space {
 	dev_t device;
+	bool known;    /* some file systems do not tell: then `free` is all there can be, and `total` 0 */
 	uint64_t free; /* for this user */
 	uint64_t total;
 };

@@ -22,22 +22,34 @@ static const char *name_of(const struct work *work, size_t index)
 	return ncm_path_base(work->survey->files[index].path);
 }
 
+/* Returns 0, or errno. */
+static int judge_header(struct work *work, size_t index)
+{
+	struct clue *clue = &work->clues[index];
+	struct ncm_error why = NCM_ERROR_INIT;
+	NCM_AUTO_CLOSE int fd =
+	    open(path_of(&work->survey->files[index]), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+	int failure = fd < 0 ? errno : 0;
+
+	if (fd < 0)
+		clue->facts.soundness = NCM_UNJUDGED;
+	else if (ncm_format_judge(fd, name_of(work, index), &clue->facts, &why) < 0)
+		failure = why.code == NCM_E_STALE ? ESTALE : EIO;
+	ncm_error_clear(&why);
+	return failure;
+}
+
 static void read_header(void *context, size_t index)
 {
 	struct work *work = context;
 	struct clue *clue = &work->clues[index];
-	struct ncm_error why = NCM_ERROR_INIT;
-	NCM_AUTO_CLOSE int fd = -1;
 
 	if (!clue->is_model || clue->settled || ncm_interrupted())
 		return;
-	fd = open(path_of(&work->survey->files[index]), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
-	clue->failure = fd < 0 ? errno : 0;
-	if (fd < 0)
-		clue->facts.soundness = NCM_UNJUDGED;
-	else if (ncm_format_judge(fd, name_of(work, index), &clue->facts, &why) < 0)
-		clue->failure = EIO;
-	ncm_error_clear(&why);
+	clue->failure = judge_header(work, index);
+	/* The server of a network file system lost the open file; by its name it is found again. */
+	if (clue->failure == ESTALE)
+		clue->failure = judge_header(work, index);
 }
 
 void survey_read_headers(struct work *work)

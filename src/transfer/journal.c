@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "transfer/journal.h"
 
+#include "base/ability.h"
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -203,7 +204,7 @@ int ncm_journal_begin(int dirfd, const char *partial, const struct ncm_identity 
 		ncm_buffer_printf(&text, "= %zu\n", there->count);
 	(void)unlinkat(dirfd, fresh, 0);
 	fd = openat(dirfd, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_APPEND, 0600);
-	failed = fd < 0 || write_all(fd, text.data, text.size) < 0 || (synced && fdatasync(fd) < 0) ||
+	failed = fd < 0 || write_all(fd, text.data, text.size) < 0 || (synced && ncm_sync_data(fd) < 0) ||
 		 renameat(dirfd, fresh, dirfd, name) < 0;
 	if (failed) {
 		ncm_error_errno(err, errno, "cannot write %s", name);
@@ -239,7 +240,7 @@ int ncm_journal_synced(int fd, uint64_t lines)
 	char line[32];
 	int size = snprintf(line, sizeof line, "= %" PRIu64 "\n", lines);
 
-	return write_all(fd, line, (size_t)size) < 0 || fdatasync(fd) < 0 ? -1 : 0;
+	return write_all(fd, line, (size_t)size) < 0 || ncm_sync_data(fd) < 0 ? -1 : 0;
 }
 
 void ncm_journal_remove(int dirfd, const char *partial)

@@ -118,7 +118,8 @@ static void keep_reason(struct ncm_error *reason, const struct ncm_error *err)
 /* The place does not have the file, or not for us. While there are others the fetch goes on with them. */
 static void give_up_site(struct ncm_fetch *fetch, struct ncm_stream *stream, struct ncm_error *err)
 {
-	bool ours = err->code == NCM_E_IO || err->code == NCM_E_NO_SPACE || err->code == NCM_E_INTERRUPTED;
+	bool ours = err->code == NCM_E_IO || err->code == NCM_E_STALE || err->code == NCM_E_NO_SPACE ||
+		    err->code == NCM_E_INTERRUPTED;
 	NCM_AUTO_FREE char *text = NULL;
 
 	stream->site->dead = true;

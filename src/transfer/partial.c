@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "transfer/partial.h"
 
+#include "base/ability.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -181,11 +182,13 @@ static int begin_journal(struct ncm_partial *partial, struct ncm_error *err)
 	int fd;
 
 	pthread_mutex_lock(&partial->mutex);
+	/* First: not every file system renames over a file that is open. */
+	if (partial->journal_fd >= 0)
+		close(partial->journal_fd);
+	partial->journal_fd = -1;
 	fd = ncm_journal_begin(item->dirfd, item->partial, &partial->identity, &partial->on_disk,
 			       partial->written == partial->synced, err);
 	if (fd >= 0) {
-		if (partial->journal_fd >= 0)
-			close(partial->journal_fd);
 		partial->journal_fd = fd;
 		partial->journals++;
 		partial->lines = partial->on_disk.count;
@@ -207,7 +210,7 @@ static void choose_way(struct ncm_partial *partial)
 /* What an earlier run left is made to last, so that the new journal can vouch for it. */
 static int keep(struct ncm_partial *partial, struct ncm_error *err)
 {
-	if (fdatasync(partial->fd) < 0)
+	if (ncm_sync_data(partial->fd) < 0)
 		return ncm_error_errno(err, errno, "cannot sync the partial file %s", partial->item->partial);
 	return begin_journal(partial, err);
 }
@@ -432,7 +435,7 @@ int ncm_partial_sync(struct ncm_partial *partial, struct ncm_error *err)
 	journals = partial->journals;
 	written = partial->written;
 	pthread_mutex_unlock(&partial->mutex);
-	if (fdatasync(partial->fd) < 0)
+	if (ncm_sync_data(partial->fd) < 0)
 		return ncm_error_errno(err, errno, "cannot sync the partial file %s", partial->item->partial);
 	pthread_mutex_lock(&partial->mutex);
 	/* A journal that was begun meanwhile has other lines: the next sync vouches for them. */
@@ -536,7 +539,7 @@ int ncm_partial_finish(struct ncm_partial *partial, const struct ncm_sha256 *has
 	/* An earlier run may have left it longer, or with nothing but holes behind the last bytes. */
 	if (ftruncate(partial->fd, (off_t)partial->identity.size) < 0)
 		return ncm_error_errno(err, errno, "cannot cut the partial file %s", item->partial);
-	if (fdatasync(partial->fd) < 0)
+	if (ncm_sync_data(partial->fd) < 0)
 		return ncm_error_errno(err, errno, "cannot sync the partial file %s", item->partial);
 	return close_file(partial, err);
 }

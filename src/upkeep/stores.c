@@ -24,7 +24,7 @@ static void look_at_store(const struct ncm_store *store, struct ncm_store_info *
 	info->there = stat(store->path, &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
 	info->barrier = ncm_store_barrier(store);
 	info->writable = !info->barrier;
-	info->has_space = ncm_space_of(store->path, &space, NULL) == 0;
+	info->has_space = ncm_space_of(store->path, &space, NULL) == 0 && space.known;
 	if (info->has_space) {
 		info->free = space.free;
 		info->total = space.total;

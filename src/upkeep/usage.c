@@ -127,7 +127,7 @@ static void add_to_disk(struct usage *usage, const struct ncm_store *store, cons
 		ncm_grow((void **)&usage->disks, at, sizeof *usage->disks);
 		usage->disks[at] = (struct disk){.device = space.device};
 		*NCM_PUSH(out->disks, out->disk_count) =
-		    (struct ncm_usage_disk){ncm_strdup(store->path), space.total, space.free, 0};
+		    (struct ncm_usage_disk){ncm_strdup(store->path), space.known, space.total, space.free, 0};
 	}
 	tally_add_all(&usage->disks[at].tally, tally);
 }

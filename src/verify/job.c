@@ -163,7 +163,7 @@ static void hash_from(struct job *job, size_t proved, const struct job_tools *to
 	ncm_checkpoints_clear(&checkpoints);
 }
 
-void job_settle(struct job *job, const struct job_tools *tools)
+static void settle_spans(struct job *job, const struct job_tools *tools)
 {
 	struct check *check = job->check;
 	const size_t proved = job_proved(job);
@@ -177,4 +177,21 @@ void job_settle(struct job *job, const struct job_tools *tools)
 		check->sha256 = job->checkpoints.sha256;
 		check->hashed = true;
 	}
+}
+
+/* The server of a network file system lost the open file; by its name it is found again. */
+static bool open_again(struct job *job)
+{
+	job_close(job);
+	job->tried = false;
+	job->spans = 0;
+	job->check->failure = 0;
+	return job_open(job, false);
+}
+
+void job_settle(struct job *job, const struct job_tools *tools)
+{
+	settle_spans(job, tools);
+	if (job->check->failure == ESTALE && open_again(job))
+		hash_from(job, 0, tools);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "verify/repair.h"
 
+#include "base/ability.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -17,11 +18,11 @@ static int open_read_only(const struct ncm_repair *repair, int flags)
 	struct stat status;
 	int opened, saved;
 
-	if (fd < 0 || fstat(fd, &status) < 0 || fchmod(fd, (status.st_mode & 07777) | S_IWUSR) < 0)
+	if (fd < 0 || fstat(fd, &status) < 0 || ncm_set_mode(fd, (status.st_mode & 07777) | S_IWUSR) < 0)
 		return -1;
 	opened = ncm_open_beneath(repair->store_dirfd, repair->relative, O_RDWR | flags, 0);
 	saved = errno;
-	(void)fchmod(fd, status.st_mode & 07777);
+	(void)ncm_set_mode(fd, status.st_mode & 07777);
 	errno = saved;
 	return opened;
 }
@@ -61,7 +62,7 @@ static int repair_span(const struct ncm_repair *repair, const struct ncm_checkpo
 		return ncm_error_set(err, NCM_E_CHECKSUM,
 				     "%s: bytes %llu-%llu that were fetched are not the right ones", repair->relative,
 				     (unsigned long long)start, (unsigned long long)end - 1);
-	if (ncm_pwrite_all(fd, bytes, (size_t)size, start) < 0 || fdatasync(fd) < 0)
+	if (ncm_pwrite_all(fd, bytes, (size_t)size, start) < 0 || ncm_sync_data(fd) < 0)
 		return ncm_error_errno(err, errno, "cannot write to %s", repair->relative);
 	return 0;
 }

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* Asks a file system what it can do: by its kind, and where that does not tell, by trying. */
+#include "base/ability.h"
+
+#include "base/buffer.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+/* A hidden file of the run's own in the folder. */
+struct trial {
+	int dirfd, fd;
+	char name[64];
+};
+
+static void other_name(const struct trial *trial, const char *suffix, char name[64])
+{
+	const size_t stem = strlen(trial->name) - strlen(".tmp");
+
+	snprintf(name, 64, "%.*s%s", (int)stem, trial->name, suffix);
+}
+
+static bool keeps_modes(const struct trial *trial)
+{
+	struct stat status;
+
+	return fchmod(trial->fd, 0640) == 0 && fstat(trial->fd, &status) == 0 && (status.st_mode & 0777) == 0640 &&
+	       fchmod(trial->fd, 0600) == 0 && fstat(trial->fd, &status) == 0 && (status.st_mode & 0777) == 0600;
+}
+
+static bool keeps_times(const struct trial *trial)
+{
+	const struct timespec times[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+	struct stat status;
+
+	return futimens(trial->fd, times) == 0 && fstat(trial->fd, &status) == 0 &&
+	       status.st_mtim.tv_sec == times[1].tv_sec;
+}
+
+static bool has_links(const struct trial *trial)
+{
+	char name[64];
+
+	other_name(trial, ".link", name);
+	if (linkat(trial->dirfd, trial->name, trial->dirfd, name, 0) < 0)
+		return !ncm_is_without_links(errno);
+	(void)unlinkat(trial->dirfd, name, 0);
+	return true;
+}
+
+static bool has_sync(const struct trial *trial)
+{
+	return fsync(trial->fd) == 0 || !ncm_is_without_sync(errno);
+}
+
+static bool has_locks(const struct trial *trial)
+{
+	return flock(trial->fd, LOCK_SH | LOCK_NB) == 0 || errno == EWOULDBLOCK;
+}
+
+static bool tells_space(const struct trial *trial)
+{
+	struct statvfs room;
+
+	return fstatvfs(trial->fd, &room) == 0 && room.f_blocks > 0;
+}
+
+/* By the name's digits nothing else has it. Inodes tell nothing: FUSE mounts may number names. */
+static bool has_case(const struct trial *trial)
+{
+	char name[64];
+	struct stat other;
+
+	strcpy(name, trial->name);
+	for (char *at = name; *at; at++)
+		*at = *at >= 'a' && *at <= 'z' ? (char)(*at - 'a' + 'A') : *at;
+	return fstatat(trial->dirfd, name, &other, AT_SYMLINK_NOFOLLOW) < 0;
+}
+
+static bool has_colon(const struct trial *trial)
+{
+	char name[64];
+	int fd;
+
+	other_name(trial, ":.tmp", name);
+	fd = openat(trial->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return errno != EINVAL && errno != ENOENT && errno != EILSEQ;
+	(void)unlinkat(trial->dirfd, name, 0);
+	close(fd);
+	return true;
+}
+
+static unsigned try_all(const struct trial *trial)
+{
+	static const struct {
+		bool (*has)(const struct trial *trial);
+		unsigned lack;
+	} questions[] = {
+	    {keeps_modes, NCM_LACKS_MODES}, {keeps_times, NCM_LACKS_TIMES}, {has_links, NCM_LACKS_HARD_LINKS},
+	    {has_sync, NCM_LACKS_SYNC},     {has_locks, NCM_LACKS_LOCKS},   {tells_space, NCM_LACKS_SPACE},
+	    {has_case, NCM_LACKS_CASE},     {has_colon, NCM_LACKS_COLON},
+	};
+	unsigned lacks = 0;
+
+	for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
+		lacks |= questions[i].has(trial) ? 0 : questions[i].lack;
+	return lacks;
+}
+
+/* Returns whether it could be tried. */
+static bool try(int dirfd, unsigned *lacks)
+{
+	struct trial trial = {.dirfd = dirfd};
+	char digits[17];
+
+	ncm_random_hex(digits, sizeof digits);
+	snprintf(trial.name, sizeof trial.name, ".ncmodel-%s.tmp", digits);
+	trial.fd = openat(dirfd, trial.name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (trial.fd < 0)
+		return false;
+	*lacks = try_all(&trial);
+	(void)unlinkat(dirfd, trial.name, 0);
+	close(trial.fd);
+	return true;
+}
+
+/* The answers of this run. */
+static struct {
+	pthread_mutex_t mutex;
+	struct answer {
+		dev_t device;
+		unsigned lacks;
+	} * answers;
+	size_t count;
+} known = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static unsigned ask(int dirfd, dev_t device)
+{
+	unsigned lacks = 0;
+
+	for (size_t i = 0; i < known.count; i++) {
+		if (known.answers[i].device == device)
+			return known.answers[i].lacks;
+	}
+	if (ncm_is_unix_disk(dirfd) || try(dirfd, &lacks))
+		*NCM_PUSH(known.answers, known.count) = (struct answer){device, lacks};
+	return lacks;
+}
+
+unsigned ncm_lacks_of(int dirfd)
+{
+	struct stat status;
+	unsigned lacks;
+
+	if (dirfd < 0 || fstat(dirfd, &status) < 0)
+		return 0;
+	pthread_mutex_lock(&known.mutex);
+	lacks = ask(dirfd, status.st_dev);
+	pthread_mutex_unlock(&known.mutex);
+	return lacks;
+}
+
+unsigned ncm_lacks_at(const char *path)
+{
+	NCM_AUTO_FREE char *at = ncm_path_absolute(path);
+
+	for (;;) {
+		NCM_AUTO_CLOSE int fd = open(at, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		char *slash = strrchr(at, '/');
+
+		if (fd >= 0)
+			return ncm_lacks_of(fd);
+		if ((errno != ENOENT && errno != ENOTDIR) || at[1] == '\0')
+			return 0;
+		slash[slash == at] = '\0'; /* the root keeps its slash */
+	}
+}
+
+char *ncm_lacks_text(unsigned lacks)
+{
+	static const struct {
+		unsigned lack;
+		const char *text;
+	} words[] = {
+	    {NCM_LACKS_MODES, "keeps no modes"},
+	    {NCM_LACKS_TIMES, "keeps no times"},
+	    {NCM_LACKS_HARD_LINKS, "has no hard links"},
+	    {NCM_LACKS_SYNC, "cannot sync"},
+	    {NCM_LACKS_LOCKS, "has no locks"},
+	    {NCM_LACKS_SPACE, "does not tell its free space"},
+	    {NCM_LACKS_CASE, "takes names that differ in case alone for one"},
+	};
+	struct ncm_buffer text = {0};
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		if (lacks & words[i].lack)
+			ncm_buffer_printf(&text, "%s%s", text.size > 0 ? ", " : "", words[i].text);
+	}
+	return text.size > 0 ? ncm_buffer_take(&text) : NULL;
+}
