@@ -25,7 +25,8 @@ struct step {
 	struct stat status; /* of the file that is there */
 	int failure;        /* errno, of UNREADABLE */
 	const char *owner;  /* IN_WAY: the id of the model whose file it is; NULL: nobody's that we know. Borrowed */
-	bool is_link;       /* IN_WAY: it is a symbolic link, or lies behind one */
+	bool is_link;       /* IN_WAY: it is a symbolic link */
+	bool is_behind;     /* IN_WAY: a link on the way to it is not part of the store */
 	bool is_folder;     /* IN_WAY: a file is to go where there is a folder */
 	bool is_above;      /* IN_WAY: a file has the name of a folder that is needed */
 	bool is_missing;    /* IN_WAY: another model registered the place, and its file is not there */

@@ -245,14 +245,18 @@ void survey_staging(struct work *work)
 {
 	NCM_AUTO_FREE char *staging = ncm_asprintf("%s/staging", ncm_store_own(work->store));
 
-	survey_walk(work, work->dirfd, staging, staging, false, find_partial, work);
+	survey_walk(work, staging, &(struct ncm_walk_how){.all = false}, find_partial, work);
 }
 
 static const char *reason(int errnum)
 {
 	const char *text = strerrordesc_np(errnum);
 
-	return errnum == ELOOP ? "is a link, and links to folders are not followed here" : text ? text : "error";
+	return errnum == ELOOP
+		   ? "is, or leads through, a link that is not followed: only links to folders of root or of "
+		     "the store's owner are, which one of them made"
+	       : text ? text
+		      : "error";
 }
 
 void survey_tell_unreadable(struct work *work, const char *relative, const char *role, int errnum)
@@ -284,10 +288,10 @@ static void tell_unseen(void *context, const char *path, int errnum)
 		survey_tell_unreadable(walking->work, relative, "folder", errnum);
 }
 
-void survey_walk(struct work *work, int dirfd, const char *relative, const char *below, bool all,
+void survey_walk(struct work *work, const char *relative, const struct ncm_walk_how *how,
 		 void (*found)(void *context, const struct ncm_walk_entry *entry), void *context)
 {
-	struct walking walking = {work, below, found, context};
+	struct walking walking = {work, relative, found, context};
 
-	(void)ncm_walk_tell(dirfd, relative, all, tell_found, tell_unseen, &walking);
+	(void)ncm_walk_store(work->store, work->dirfd, relative, how, tell_found, tell_unseen, &walking);
 }

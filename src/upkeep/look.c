@@ -74,11 +74,13 @@ int upkeep_walk(struct upkeep *upkeep, size_t store, const char *relative, bool 
 	const struct ncm_store *in = &upkeep->layout->stores[store];
 	NCM_AUTO_FREE char *folder = ncm_path_join(in->path, relative);
 	struct looking looking = {upkeep, folder, found, context};
-	NCM_AUTO_CLOSE int fd = store_dir_inside(in, upkeep->facts[store].dirfd, relative);
+	const int dirfd = upkeep->facts[store].dirfd;
+	const struct ncm_walk_how how = {.links = STORE_LINKS_OF_STORE, .all = all};
+	NCM_AUTO_CLOSE int fd = store_dir_inside(in, dirfd, relative);
 	const int failure = errno;
 
 	if (fd >= 0)
-		return ncm_walk_tell(fd, "", all, tell_found, tell_missed, &looking);
+		return ncm_walk_store(in, dirfd, relative, &how, tell_found, tell_missed, &looking);
 	if (is_absent(folder, failure))
 		return 0;
 	upkeep_cannot_read(upkeep, folder, failure);
