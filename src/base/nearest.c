@@ -43,18 +43,28 @@ size_t ncm_edit_distance(const char *a, const char *b)
 	return rows[na % 3][nb];
 }
 
+bool ncm_is_near(size_t distance, size_t length)
+{
+	return distance < length && distance <= (length < 6 ? 1 : length / 3);
+}
+
 size_t ncm_name_distance(const char *typed, const char *name)
 {
-	size_t best = ncm_edit_distance(typed, name);
+	const size_t length = strnlen(typed, COMPARED), whole = ncm_edit_distance(typed, name);
+	size_t best = ncm_is_near(whole, length) ? whole : NCM_NOT_NEAR;
 
 	for (const char *at = name; *at;) {
 		char part[COMPARED + 1];
 		size_t size = strcspn(at, "-_.: ");
 
 		if (size > 0 && size < sizeof part) {
+			size_t distance;
+
 			memcpy(part, at, size);
 			part[size] = '\0';
-			best = smaller(best, ncm_edit_distance(typed, part) + 1);
+			distance = ncm_edit_distance(typed, part);
+			if (ncm_is_near(distance, length))
+				best = smaller(best, distance + 1);
 		}
 		at += size;
 		at += *at != '\0';
@@ -64,24 +74,9 @@ size_t ncm_name_distance(const char *typed, const char *name)
 
 void ncm_nearest_offer(struct ncm_nearest *nearest, const char *word)
 {
-	ncm_nearest_offer_at(nearest, word, ncm_edit_distance(nearest->to, word));
-}
+	const size_t distance = ncm_edit_distance(nearest->to, word);
 
-static bool is_similar(const struct ncm_nearest *nearest, size_t distance)
-{
-	return distance * 2 <= strnlen(nearest->to, COMPARED) + 2;
-}
-
-bool ncm_nearest_is_similar(const struct ncm_nearest *nearest)
-{
-	return nearest->count > 0 && is_similar(nearest, nearest->distances[0]);
-}
-
-void ncm_nearest_offer_similar(struct ncm_nearest *nearest, const char *word)
-{
-	size_t distance = ncm_edit_distance(nearest->to, word);
-
-	if (is_similar(nearest, distance))
+	if (ncm_is_near(distance, strnlen(nearest->to, COMPARED)))
 		ncm_nearest_offer_at(nearest, word, distance);
 }
 
@@ -93,6 +88,8 @@ void ncm_nearest_offer_at(struct ncm_nearest *nearest, const char *word, size_t 
 		if (strcasecmp(nearest->words[i], word) == 0)
 			return;
 	}
+	if (distance == NCM_NOT_NEAR)
+		return;
 	while (at > 0 && nearest->distances[at - 1] > distance)
 		at--;
 	if (at == NCM_NEAREST)
@@ -109,9 +106,7 @@ void ncm_nearest_offer_at(struct ncm_nearest *nearest, const char *word, size_t 
 
 const char *ncm_nearest_close(const struct ncm_nearest *nearest)
 {
-	if (nearest->count == 0 || nearest->distances[0] > 1 + strlen(nearest->to) / 4)
-		return NULL;
-	return nearest->words[0];
+	return nearest->count > 0 ? nearest->words[0] : NULL;
 }
 
 char *ncm_nearest_list(const struct ncm_nearest *nearest)

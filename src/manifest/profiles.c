@@ -2,6 +2,7 @@
 /* Profiles are folders: the user's own, then the shipped ones. */
 #include "manifest/load.h"
 
+#include "base/buffer.h"
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "base/path.h"
@@ -63,17 +64,23 @@ static int unknown_profile(const struct ncm_config *config, const char *profile,
 {
 	struct ncm_strings names = {0};
 	struct ncm_nearest nearest = {.to = profile};
+	struct ncm_buffer all = {0};
 	NCM_AUTO_FREE char *list = NULL;
 
 	(void)ncm_profiles(config, &names, NULL);
-	for (size_t i = 0; i < names.count; i++)
+	for (size_t i = 0; i < names.count; i++) {
 		ncm_nearest_offer(&nearest, names.items[i]);
+		ncm_buffer_printf(&all, "%s%s", i > 0 ? ", " : "", names.items[i]);
+	}
 	list = ncm_nearest_list(&nearest);
 	ncm_error_set(err, NCM_E_USAGE, "there is no profile \"%s\"", profile);
 	if (list)
 		ncm_error_hint(err, "did you mean %s?", list);
+	else if (all.data)
+		ncm_error_hint(err, "the profiles are: %s", all.data);
 	else
 		ncm_error_hint(err, "no profile was found below %s", config->data_dir ? config->data_dir : "(nowhere)");
+	ncm_buffer_free(&all);
 	ncm_strings_free(&names);
 	return -1;
 }
