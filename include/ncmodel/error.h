@@ -42,6 +42,7 @@ enum ncm_errc {
 	NCM_E_REGISTRY,    /* "registry_invalid" exit 1: models.json cannot be read */
 	NCM_E_PROTOCOL,    /* "protocol"         exit 7: the server broke its own protocol */
 	NCM_E_INTERRUPTED, /* "interrupted"      exit 130 or 143 */
+	NCM_E_OFFLINE,     /* "offline"          exit 11: --offline forbids to ask for what is not here */
 	NCM_E_COUNT
 };
 

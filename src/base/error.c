@@ -31,6 +31,7 @@ static const struct {
     [NCM_E_REGISTRY] = {"registry_invalid", 1, false},
     [NCM_E_PROTOCOL] = {"protocol", 7, false},
     [NCM_E_INTERRUPTED] = {"interrupted", 130, true},
+    [NCM_E_OFFLINE] = {"offline", 11, false},
 };
 
 const char *ncm_errc_name(enum ncm_errc code)
