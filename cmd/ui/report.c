@@ -112,6 +112,11 @@ void report_tell(const struct report *report, const struct ncm_error *err, const
 int report_error(struct report *report, const struct ncm_error *err, const char *model)
 {
 	report_tell(report, err, model);
+	return report_record(report, err, model);
+}
+
+int report_record(struct report *report, const struct ncm_error *err, const char *model)
+{
 	json_push(report->errors, describe(err->code, message_of(err), hint_of(err), model));
 	return report_exit_code(err->code);
 }
