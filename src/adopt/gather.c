@@ -241,7 +241,9 @@ static void take_unread(struct adopt *adopt, const struct ncm_survey *survey, co
 	for (size_t i = 0; i < survey->file_count; i++) {
 		const struct ncm_survey_file *file = &survey->files[i];
 
+		/* What is being fetched is nothing to adopt, and its owner's alone. */
 		if (file->state == NCM_SURVEY_UNREADABLE && !is_of_a_model(survey, i) &&
+		    !ncm_path_has_suffix(file->path, "/.ncmodel/staging") &&
 		    (is_within(file->path, wanted) || is_within(wanted, file->path)))
 			*NCM_PUSH(adopt->adoption->unread, adopt->adoption->unread_count) =
 			    (struct ncm_unread){ncm_strdup(file->path), ncm_strdup_null(file->detail)};
@@ -327,9 +329,12 @@ static int look_at_path(struct adopt *adopt, const char *given, struct ncm_error
 	struct stat status;
 	int failed;
 
-	if (stat(path, &status) < 0)
-		return is_absent(errno) ? ncm_error_set(err, NCM_E_USAGE, "there is nothing at \"%s\"", given)
-					: ncm_error_errno(err, errno, "cannot look at %s", given);
+	if (stat(path, &status) < 0) {
+		if (!is_absent(errno))
+			return ncm_error_errno(err, errno, "cannot look at %s", given);
+		ncm_error_set(err, NCM_E_USAGE, "there is nothing at \"%s\"", given);
+		return ncm_error_hint(err, "check its spelling; a relative path begins at the current folder");
+	}
 	folder = S_ISDIR(status.st_mode) ? ncm_strdup(path) : ncm_path_folder(path);
 	failed = store ? survey(adopt, store->id, NULL, path, err)
 		       : survey(adopt, store_like(adopt->layout, folder), folder, path, err);
