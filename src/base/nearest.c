@@ -48,10 +48,19 @@ bool ncm_is_near(size_t distance, size_t length)
 	return distance < length && distance <= (length < 6 ? 1 : length / 3);
 }
 
+/* How far a word is, NCM_NOT_NEAR if it is another one. Its beginning, of three letters or more, is an abbreviation. */
+static size_t near_distance(const char *typed, const char *word)
+{
+	const size_t length = strnlen(typed, COMPARED), distance = ncm_edit_distance(typed, word);
+
+	if (ncm_is_near(distance, length))
+		return distance;
+	return length >= 3 && strncasecmp(word, typed, length) == 0 ? 1 : NCM_NOT_NEAR;
+}
+
 size_t ncm_name_distance(const char *typed, const char *name)
 {
-	const size_t length = strnlen(typed, COMPARED), whole = ncm_edit_distance(typed, name);
-	size_t best = ncm_is_near(whole, length) ? whole : NCM_NOT_NEAR;
+	size_t best = near_distance(typed, name);
 
 	for (const char *at = name; *at;) {
 		char part[COMPARED + 1];
@@ -62,8 +71,8 @@ size_t ncm_name_distance(const char *typed, const char *name)
 
 			memcpy(part, at, size);
 			part[size] = '\0';
-			distance = ncm_edit_distance(typed, part);
-			if (ncm_is_near(distance, length))
+			distance = near_distance(typed, part);
+			if (distance != NCM_NOT_NEAR)
 				best = smaller(best, distance + 1);
 		}
 		at += size;
@@ -74,10 +83,7 @@ size_t ncm_name_distance(const char *typed, const char *name)
 
 void ncm_nearest_offer(struct ncm_nearest *nearest, const char *word)
 {
-	const size_t distance = ncm_edit_distance(nearest->to, word);
-
-	if (ncm_is_near(distance, strnlen(nearest->to, COMPARED)))
-		ncm_nearest_offer_at(nearest, word, distance);
+	ncm_nearest_offer_at(nearest, word, near_distance(nearest->to, word));
 }
 
 void ncm_nearest_offer_at(struct ncm_nearest *nearest, const char *word, size_t distance)

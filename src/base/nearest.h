@@ -14,7 +14,8 @@ size_t ncm_edit_distance(const char *a, const char *b);
 /* Whether so many edits may be typing errors in a word of that length: one in a short word, a third of a longer one. */
 bool ncm_is_near(size_t distance, size_t length);
 
-/* Keeps the nearest of the words that it is offered; what is not near is another word. The words are borrowed. */
+/* Keeps the nearest of the words that it is offered, and those that begin so; what is not near is another word. The
+ * words are borrowed. */
 enum { NCM_NEAREST = 3 };
 struct ncm_nearest {
 	const char *to;

@@ -92,6 +92,15 @@ static size_t count_unpacked(const struct judgement *judgement, const struct ncm
 	return found;
 }
 
+/* A folder gets its name in one step, from the store's staging: only within one file system. */
+static bool is_across(const struct place *place)
+{
+	struct ncm_space store, folder;
+
+	return ncm_space_of(place->store->path, &store, NULL) == 0 && ncm_space_of(place->path, &folder, NULL) == 0 &&
+	       store.device != folder.device;
+}
+
 void judge_folder(const struct judgement *judgement)
 {
 	const struct place *place = judgement->place;
@@ -120,5 +129,9 @@ void judge_folder(const struct judgement *judgement)
 		step->state = PLACE_OURS;
 	} else {
 		judge_no_file(judgement);
+	}
+	if ((step->state == PLACE_EMPTY || step->state == PLACE_OURS) && is_across(place)) {
+		step->state = PLACE_IN_WAY;
+		step->is_across = true;
 	}
 }

@@ -212,6 +212,11 @@ static void tell_in_way(const struct run *run, const struct place *place, const 
 	} else if (step->is_taken) {
 		ncm_error_set(err, NCM_E_POLICY, "%s: %s is a file of %s, and sound", id, place->path, step->owner);
 		ncm_error_hint(err, "ncmodel rm %s forgets that it was this one's, and leaves it there", id);
+	} else if (step->is_across) {
+		ncm_error_set(err, NCM_E_POLICY,
+			      "%s: %s lies on another file system than its store, where nothing is unpacked", id,
+			      place->path);
+		hint_other_place(run, place, err, "or give the store or the layout the folder on that disk");
 	} else if (step->is_behind) {
 		tell_behind(run, place, err);
 	} else if (step->is_link || step->is_folder || step->is_above) {

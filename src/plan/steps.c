@@ -64,10 +64,11 @@ struct ncm_doubt item_doubt(const struct plan_item *item)
 
 static bool same_device(const char *ready, const struct place *place)
 {
-	struct ncm_space here, there;
+	struct ncm_space here, there, folder;
 
 	return ncm_space_of(ready, &here, NULL) == 0 && ncm_space_of(place->store->path, &there, NULL) == 0 &&
-	       here.device == there.device;
+	       ncm_space_of(place->path, &folder, NULL) == 0 && here.device == there.device &&
+	       here.device == folder.device;
 }
 
 /* A file system that can share blocks needs no hard link, but which one can is known only when it is tried: then the

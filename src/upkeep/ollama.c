@@ -233,6 +233,8 @@ static char *unread_manifest(int dirfd)
 		if (found == OLLAMA_BROKEN || found == OLLAMA_UNREADABLE)
 			unread = ncm_asprintf("%s: %s", entries.items[i].path,
 					      held.why ? held.why : strerrordesc_np(failure));
+		else if (found == OLLAMA_ABSENT && held.is_link)
+			unread = ncm_asprintf("%s: leads to a blob that is not there", entries.items[i].path);
 	}
 	ollama_entries_clear(&entries);
 	return unread;

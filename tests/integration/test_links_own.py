@@ -200,6 +200,32 @@ class FollowedTest(LinksCase):
         self.assertEqual(self.read(self.at("training/models/other.safetensors")), data)
 
 
+@as_root
+class OtherDiskTest(LinksCase):
+    """The link leads to another file system: bytes are staged in the store, and the plan counts both disks."""
+
+    def on_two_disks(self, size, *arguments):
+        """With a file system of so many MB behind models/loras."""
+        target = self.lead("ComfyUI/models/loras", self.disk)
+        return self.run_with_mounts(f"mount -t tmpfs -o size={size}m none {target}", *arguments)
+
+    def test_what_does_not_fit_there_is_told_before(self):
+        data = safetensors("big", 3_000_000)
+        self.machine.manifest([self.wanted("style.safetensors", data, "comfyui", "loras")])
+        result = self.on_two_disks(2, "pull", "-y")
+        self.assertEqual(result.returncode, 9, result.stderr)
+        self.assertEqual(self.hub.asked("/files/style.safetensors"), [])
+
+    def test_what_fits_is_placed(self):
+        data = safetensors("big", 3_000_000)
+        self.machine.manifest([self.wanted("style.safetensors", data, "comfyui", "loras")])
+        result = self.on_two_disks(8, "pull", "-y", "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        document = json.loads(result.stdout)["data"]
+        self.assertEqual([d["needed"] for d in document["plan"]["disks"]], [len(data)] * 2)
+        self.assertEqual(self.entries()["style"]["files"][0]["sha256"], sha256(data))
+
+
 class SharedTest(LinksCase):
     """Two ways lead to one folder."""
 
@@ -297,6 +323,19 @@ class ReadTest(LinksCase):
         inode = os.stat(self.real).st_ino
         self.machine.run("link")
         self.assertEqual((os.stat(self.real).st_ino, os.stat(self.real).st_nlink), (inode, 1))
+
+    @as_root
+    def test_blobs_that_others_could_have_chosen_are_not_read(self):
+        self.hub.ollama("library/tiny", [("model", gguf("t", 100_000))])
+        self.pull("ollama:tiny")
+        store = self.at(".ollama/models")
+        os.rename(os.path.join(store, "blobs"), os.path.join(self.disk, "blobs"))
+        os.symlink(os.path.join(self.disk, "blobs"), os.path.join(store, "blobs"))
+        self.assertEqual({f["state"] for f in self.document("verify", "--store", "ollama")["data"]["files"]}, {"ok"})
+        os.chown(os.path.join(self.disk, "blobs"), NOBODY, NOBODY)
+        told = json.loads(self.machine.run("verify", "--store", "ollama", "--json").out)["data"]["files"]
+        self.assertNotIn("ok", {f["state"] for f in told if "/blobs/" in f["path"]})
+        self.assertIn("not followed", json.dumps(told))
 
     def test_a_loop_ends_and_what_was_seen_is_not_seen_again(self):
         own = self.write("ComfyUI/models/loras/own.safetensors", safetensors("own", 1000))
