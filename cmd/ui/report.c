@@ -30,6 +30,8 @@ static const char *next_step(enum ncm_errc code)
 		return "run the same command again: it goes on from what was fetched";
 	case NCM_E_RATE_LIMIT:
 		return "wait a while, then run the same command again";
+	case NCM_E_NO_SPACE:
+		return "free some space on that disk, then run the same command again";
 	case NCM_E_BUSY:
 		return "wait for the other ncmodel, or leave out --no-wait";
 	case NCM_E_DAMAGED:

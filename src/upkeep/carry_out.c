@@ -231,8 +231,9 @@ static int forget_models(const struct upkeep *upkeep, const struct locks *locks,
 		return 0;
 	}
 	ncm_error_hint(err,
-		       "run the same command again; if a model is not installed any more, `ncmodel gc` removes its "
-		       "files");
+		       "%srun the same command again; if a model is not installed any more, `ncmodel gc` removes its "
+		       "files",
+		       err && err->code == NCM_E_NO_SPACE ? "free some space on that disk, then " : "");
 	return -1;
 }
 

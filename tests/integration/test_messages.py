@@ -235,6 +235,21 @@ class ProvokedTest(MessageCase):
             self.assertIn("hint: a folder has its name: move that away", result.err)
 
     @as_root
+    def test_a_profile_that_cannot_be_read_is_not_absent(self):
+        os.chmod(os.path.join(self.machine.manifests, "test"), 0o700)
+        result = self.run_as_user("plan")
+        self.assertEqual(result.returncode, 1, result.err)
+        self.assertRegex(result.err, 'cannot read the profile "test" in .*: Permission denied')
+
+    @as_root
+    def test_a_lock_that_may_not_be_written(self):
+        self.machine.manifest([self.machine.simple(name + ".gguf", gguf(name, 3_000)) for name in ("one", "two")])
+        self.pull("one")
+        result = self.run_as_user("lock", "--update")
+        self.assertEqual(result.returncode, 1, result.err)
+        self.assertRegex(result.err, "(?s)cannot lock .*hint: run it as a user who may write there")
+
+    @as_root
     def test_a_disk_that_is_full(self):
         data = gguf("big", 3_000_000)
         model = self.machine.simple("big.gguf", data, pinned=False)
