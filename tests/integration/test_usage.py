@@ -245,7 +245,7 @@ class HintTest(UsageCase):
     # hint in the source (%s and all) → why it is not followed here
     NOT_PROVOKED = {
         "run \\\"ncmodel verify\\\" to see what else is damaged": "a file that changes while it is copied",
-        "run the same command again; if a model is not installed any more, `ncmodel gc` removes its files":
+        "%srun the same command again; if a model is not installed any more, `ncmodel gc` removes its files":
             "models.json that cannot be written after the plan was made; test_kill and test_faults kill there",
         "`ncmodel gc` removes the rest": "a signal between two deletions; test_kill sends them",
         "`ncmodel gc` tries again": "a file that root cannot delete",
