@@ -249,7 +249,8 @@ const struct command command_adopt = {
 	"not changed is not read.\n\n"
 	"A file that was moved or renamed since it was registered is found again by its digest, and its entry follows; "
 	"what is no model by itself, as an unpacked archive, follows a store that was moved as a whole. A link is "
-	"registered as the link, so that rm takes that and not what it leads to.\n\n"
+	"registered as the link, so that rm takes that and not what it leads to. Links to folders are followed if "
+	"root or the store's owner made them, to a folder of theirs; each folder is looked through once.\n\n"
 	"What is damaged, truncated, no model or not complete is refused and named; the exit code is 4 then. A folder "
 	"that cannot be read is named too; the exit code is 1 then. The rest is registered all the same. After an "
 	"interruption the same command goes on with what it had not read yet.",

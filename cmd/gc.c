@@ -80,7 +80,9 @@ const struct command command_gc = {
 	"a snapshot, or a link in its place. Files in the applications' folders that are nobody's are left alone, and "
 	"so is what --force and repairs replaced: that goes with --replaced alone.\n\n"
 	"A note of a removal that was cut short is believed only of files that its owner could remove himself, and "
-	"what lies outside every store is never removed. Ends with 1 if something could not be read.\n\n"
+	"what lies outside every store is never removed. What is left alone on purpose is no failure; what should have "
+	"gone and could not ends with 1 (permissions, a manifest or folder that cannot be read) or 13 (a lock, with "
+	"--no-wait).\n\n"
 	"What only waits for its age is told: how much, and until when.\n\n"
 	"Asks on a terminal; elsewhere -y is needed, unless there is nothing to remove.",
     .examples = examples,

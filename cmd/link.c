@@ -102,8 +102,8 @@ static void print_total(const struct settings *settings, const struct ncm_link_r
 	else if (settings->unlink)
 		printf("Nothing to take apart: every name is a file of its own");
 	else if (shared > 0)
-		printf("Nothing to link: %zu %s share their bytes with another already", shared,
-		       text_plural(shared, "file", "files"));
+		printf("Nothing to link: %zu %s bytes with another already", shared,
+		       text_plural(shared, "file shares its", "files share their"));
 	else
 		printf("Nothing to link");
 	if (skipped > 0)

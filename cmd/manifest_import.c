@@ -100,6 +100,8 @@ int manifest_import(struct session *session)
 	text = read_list(settings->operands.items[1], &size, &err);
 	if (text)
 		draft = ncm_draft_import(session->config, text, size, &options, &err);
+	if (text && !draft && err.code == NCM_E_MANIFEST)
+		ncm_error_wrap(&err, "%s", settings->operands.items[1]);
 	if (!draft)
 		return session_fail(session, &err);
 	exit_code = manifest_hand_out(session, draft, "lock");

@@ -4,12 +4,32 @@
 #include "drift_view.h"
 #include "ui/text.h"
 
-enum { MOST_NAMED = 3 };
+#include <string.h>
 
 /* What a new pin brings; a plain URL has no revision, and its line says what to do. */
 static bool can_follow(const struct ncm_drift_entry *entry)
 {
 	return entry->state == NCM_DRIFT_MOVED && entry->revision_after;
+}
+
+/* A word that no shell takes apart. */
+static char *shell_word(const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+,=";
+
+	return text[strspn(text, plain)] == '\0' && *text ? text_copy(text)
+	       : strchr(text, '\'')                       ? NULL
+							  : text_format("'%s'", text);
+}
+
+/* What no manifest names is pulled as it was: from its source, to its place. */
+static void print_spelled(const struct ncm_drift_entry *entry)
+{
+	AUTO_FREE char *uri = entry->uri ? shell_word(entry->uri) : NULL;
+	AUTO_FREE char *to = entry->to ? shell_word(entry->to) : NULL;
+
+	if (uri && to)
+		printf("To follow: ncmodel pull --update %s --to %s\n", uri, to);
 }
 
 static void print_hint(const struct ncm_drift *drift)
@@ -18,12 +38,16 @@ static void print_hint(const struct ncm_drift *drift)
 	AUTO_FREE char *joined = NULL;
 
 	for (size_t i = 0; i < drift->count; i++) {
-		if (can_follow(&drift->entries[i]))
+		if (can_follow(&drift->entries[i]) && !drift->entries[i].is_spelled)
 			words_add_new(&ids, drift->entries[i].model);
 	}
-	joined = ids.count > MOST_NAMED ? text_copy("MODEL...") : words_join(&ids, " ");
+	joined = words_join(&ids, " ");
 	if (ids.count > 0)
 		printf("To follow: ncmodel lock --update %s && ncmodel pull %s\n", joined, joined);
+	for (size_t i = 0; i < drift->count; i++) {
+		if (drift->entries[i].state == NCM_DRIFT_MOVED && drift->entries[i].is_spelled)
+			print_spelled(&drift->entries[i]);
+	}
 	ncm_strings_free(&ids);
 }
 

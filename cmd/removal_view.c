@@ -60,7 +60,10 @@ static json_t *removal_json(const struct ncm_removal *removal)
 {
 	json_t *object = json_object();
 	json_t *files = json_array();
+	json_t *failures = json_words(&removal->failures);
 
+	for (size_t i = 0; i < removal->undone.count; i++)
+		json_push(failures, json_text(removal->undone.items[i]));
 	for (size_t i = 0; i < removal->count; i++)
 		json_push(files, file_json(&removal->files[i]));
 	json_put(object, "models", json_words(&removal->models));
@@ -72,7 +75,7 @@ static json_t *removal_json(const struct ncm_removal *removal)
 	json_put_number(object, "freed", removal->freed);
 	json_put(object, "waiting", waiting_json(&removal->waiting));
 	json_put(object, "warnings", json_words(&removal->warnings));
-	json_put(object, "failures", json_words(&removal->failures));
+	json_put(object, "failures", failures);
 	return object;
 }
 
@@ -298,13 +301,13 @@ static int report_files(struct session *session, const struct ncm_removal *remov
 }
 
 /* What is told is a part then, and does not end as if it were all. */
-static int report_failures(struct session *session, const struct ncm_removal *removal, int exit_code)
+static int report_each(struct session *session, const struct ncm_strings *failures, int exit_code)
 {
-	for (size_t i = 0; i < removal->failures.count; i++) {
+	for (size_t i = 0; i < failures->count; i++) {
 		struct ncm_error err = NCM_ERROR_INIT;
 		int code;
 
-		ncm_error_set(&err, NCM_E_IO, "%s", removal->failures.items[i]);
+		ncm_error_set(&err, NCM_E_IO, "%s", failures->items[i]);
 		ncm_error_hint(&err, "`ncmodel gc` looks again, once that is mended");
 		code = report_error(&session->report, &err, NULL);
 		exit_code = exit_code ? exit_code : code;
@@ -363,7 +366,8 @@ int removal_carry_out(struct session *session, struct ncm_removal *removal)
 	session->report.data = removal_json(removal);
 	warn(session, removal);
 	exit_code = run(session, removal);
-	exit_code = report_failures(session, removal, exit_code);
+	exit_code = report_each(session, &removal->failures, exit_code);
+	exit_code = report_each(session, &removal->undone, exit_code);
 	ncm_removal_free(removal);
 	return exit_code;
 }

@@ -55,8 +55,10 @@ const struct command command_rm = {
 	"pinned, so that a pull brings the same bytes back.\n\n"
 	"Models are chosen as for list, but not by nothing: to remove all of them takes --all. "
 	"Asks on a terminal; elsewhere -y is needed. Bytes count as given back when the last name of a file goes. A "
-	"removal that was killed is ended by `ncmodel gc`. Ends with 2 if a model is not installed: nothing is "
-	"removed then.",
+	"removal that was killed is ended by `ncmodel gc`.\n\n"
+	"What is kept on purpose, because it is another model's or your own, is told, and the exit code stays 0. What "
+	"should have gone and could not ends with 1 (permissions, something that cannot be read) or 13 (a lock, with "
+	"--no-wait). Ends with 2 if a model is not installed: nothing is removed then.",
     .examples = examples,
     .run = run,
 };

@@ -48,7 +48,9 @@ void nearest_offer(struct nearest *nearest, const char *known)
 	distance = edits(nearest->typed, typed, known, length);
 	if (typed >= 3 && strncmp(known, nearest->typed, typed) == 0)
 		distance = 1; /* an abbreviation */
-	if (distance > typed / 3 + 1 || distance >= typed || (nearest->best && distance >= nearest->distance))
+	/* One error in a short word, in a longer one a third of it: what differs more is another word. */
+	if (distance > (typed < 6 ? 1 : typed / 3) || distance >= typed ||
+	    (nearest->best && distance >= nearest->distance))
 		return;
 	nearest->best = known;
 	nearest->distance = distance;

@@ -34,6 +34,8 @@ static const char *next_step(enum ncm_errc code)
 		       "proxy in between";
 	case NCM_E_RATE_LIMIT:
 		return "wait a while, then run the same command again";
+	case NCM_E_NO_SPACE:
+		return "free some space on that disk, then run the same command again";
 	case NCM_E_BUSY:
 		return "wait for the other ncmodel, or leave out --no-wait";
 	case NCM_E_DAMAGED:
@@ -116,6 +118,11 @@ void report_tell(const struct report *report, const struct ncm_error *err, const
 int report_error(struct report *report, const struct ncm_error *err, const char *model)
 {
 	report_tell(report, err, model);
+	return report_record(report, err, model);
+}
+
+int report_record(struct report *report, const struct ncm_error *err, const char *model)
+{
 	json_push(report->errors, describe(err->code, message_of(err), hint_of(err), model));
 	return report_exit_code(err->code);
 }

@@ -21,7 +21,9 @@ void report_start(struct report *report);
 int report_error(struct report *report, const struct ncm_error *err, const char *model);
 /* As report_error, for the eye alone: what the document has of it was recorded by report_silently. */
 void report_tell(const struct report *report, const struct ncm_error *err, const char *model);
-/* Records an error for the document alone: the text of the command says it already. Returns its exit code. */
+/* Records an error for the document alone, with what to do next. Returns its exit code. */
+int report_record(struct report *report, const struct ncm_error *err, const char *model);
+/* The same of a message: the text of the command says it already. Returns its exit code. */
 int report_silently(struct report *report, enum ncm_errc code, const char *message, const char *model);
 /* "ncmodel: warning: …". The text may hold foreign bytes. */
 void report_warning(const struct report *report, const char *text);

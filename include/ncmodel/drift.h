@@ -43,8 +43,12 @@ struct ncm_drift_entry {
 	uint64_t size_before, size_after;       /* of all files; 0: unknown or none */
 	struct ncm_drift_file *files;           /* those that differ */
 	size_t file_count;
-	uint64_t to_get;        /* bytes that following it would fetch; 0: none, or unknown */
-	char *detail;           /* what it means, for people; or NULL */
+	uint64_t to_get; /* bytes that following it would fetch; 0: none, or unknown */
+	char *detail;    /* what it means, for people; or NULL */
+	/* ncm_outdated: no manifest that is read has the model; and where it lies, as `pull URI --to` takes it, or NULL
+	 */
+	bool is_spelled;
+	char *to;
 	struct ncm_error error; /* code NCM_OK, or why it is UNKNOWN or GONE */
 };
 

@@ -45,6 +45,7 @@ enum ncm_errc {
 	NCM_E_REFUSED,     /* "server_refused"   exit 15: a server or a proxy says no, and will again */
 	NCM_E_UNTRUSTED,   /* "untrusted"        exit 15: its certificate is not trusted, or its TLS is too old */
 	NCM_E_STALE,       /* "stale"            exit 1: a network file system lost track of a file */
+	NCM_E_OFFLINE,     /* "offline"          exit 11: --offline forbids to ask for what is not here */
 	NCM_E_COUNT
 };
 

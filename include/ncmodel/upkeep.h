@@ -70,6 +70,9 @@ struct ncm_removal {
 	/* What could not be read, so that the list is not all there is; and what could not be made durable. Whoever
 	 * tells of the result tells of these as errors. */
 	struct ncm_strings failures;
+	/* What would go and could not, and why: permissions, a lock, what names it cannot be read. Errors, too. What is
+	 * another model's or the user's own is kept on purpose, and not among these. */
+	struct ncm_strings undone;
 	uint64_t freed;             /* bytes: planned, and after ncm_removal_run those that were given back */
 	struct ncm_waiting waiting; /* gc; not on the list, but for partial downloads, which are kept there */
 	size_t going, removed, kept, failed;

@@ -30,6 +30,13 @@ struct found_file {
 	char *doubt; /* its structure does not hold, or sidecars tell other digests: counts unless a digest is met */
 };
 
+/* Where a store really lies, or a folder of the layout's that is a link out of its store. */
+struct root {
+	char *real;
+	const struct ncm_store *store;
+	const char *below; /* that folder, below the store; "": the store itself. Borrowed */
+};
+
 /* One model that a survey found. */
 struct found {
 	const struct ncm_survey_model *seen;
@@ -52,7 +59,8 @@ struct adopt {
 	struct ncm_lock *lock;
 	const struct ncm_catalog **catalogs; /* the given one first, then those of the other profiles, which are ours */
 	size_t catalog_count;
-	char **roots; /* where each store of the layout really lies; NULL: not there */
+	struct root *roots;
+	size_t root_count;
 	struct ncm_survey **surveys;
 	size_t survey_count;
 	struct found *found;

@@ -8,6 +8,7 @@
 #include "digest/hash.h"
 #include "digest/name.h"
 #include "format/format.h"
+#include "store/inside.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -52,8 +53,7 @@ struct found_file *beside_find(const struct adopt *adopt, const struct ncm_file_
 		return NULL;
 	{
 		NCM_AUTO_CLOSE int dirfd = ncm_store_peek(store);
-		NCM_AUTO_CLOSE int fd =
-		    dirfd < 0 ? -1 : ncm_open_beneath(dirfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+		NCM_AUTO_CLOSE int fd = dirfd < 0 ? -1 : store_open_inside(store, dirfd, path);
 
 		file = ncm_calloc(1, sizeof *file);
 		if (fd < 0 || !has_bytes(fd, spec, sha256, file)) {

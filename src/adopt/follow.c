@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/hash.h"
+#include "store/inside.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -26,9 +27,9 @@ static const struct ncm_store *moved_with(const struct adopt *adopt, const struc
 	return store;
 }
 
-static bool has_bytes(int dirfd, const char *path, const struct ncm_reg_file *file)
+static bool has_bytes(const struct ncm_store *store, int dirfd, const char *path, const struct ncm_reg_file *file)
 {
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(dirfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	NCM_AUTO_CLOSE int fd = store_open_inside(store, dirfd, path);
 	struct ncm_sha256 sha256;
 	struct stat status;
 
@@ -46,7 +47,7 @@ static bool all_lie_there(const struct adopt *adopt, const struct ncm_reg_model 
 		const struct ncm_reg_file *file = &entry->files[i];
 
 		if (moved_with(adopt, file) == store &&
-		    (strncmp(file->abs, old, length) != 0 || !has_bytes(dirfd, file->abs + length, file)))
+		    (strncmp(file->abs, old, length) != 0 || !has_bytes(store, dirfd, file->abs + length, file)))
 			return false;
 	}
 	return true;

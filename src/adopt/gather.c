@@ -4,38 +4,71 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "store/inside.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
+static void add_root(struct adopt *adopt, const struct ncm_store *store, const char *below)
+{
+	NCM_AUTO_FREE char *path = ncm_path_join(store->path, below);
+	char *real = realpath(path, NULL);
+
+	if (real)
+		*NCM_PUSH(adopt->roots, adopt->root_count) = (struct root){real, store, below};
+}
+
+/* What lies behind a link that is part of the store lies in the store. */
+static void add_linked_folders(struct adopt *adopt, const struct ncm_store *store)
+{
+	const struct ncm_store *shape = store->kind == NCM_STORE_OLLAMA ? &store_of_ollama : store;
+	NCM_AUTO_CLOSE int dirfd = ncm_store_peek(store);
+
+	for (size_t i = 0; dirfd >= 0 && i < shape->folder_count; i++) {
+		const char *folder = shape->folders[i].path;
+		NCM_AUTO_CLOSE int plain = ncm_dir_beneath(dirfd, folder);
+		NCM_AUTO_CLOSE int inside = plain < 0 ? store_dir_inside(store, dirfd, folder) : -1;
+
+		if (inside >= 0)
+			add_root(adopt, store, folder);
+	}
+}
+
 void adopt_find_roots(struct adopt *adopt)
 {
-	adopt->roots = ncm_calloc(adopt->layout->count + 1, sizeof *adopt->roots);
 	for (size_t i = 0; i < adopt->layout->count; i++)
-		adopt->roots[i] = realpath(adopt->layout->stores[i].path, NULL);
+		add_root(adopt, &adopt->layout->stores[i], "");
+	for (size_t i = 0; i < adopt->layout->count; i++)
+		add_linked_folders(adopt, &adopt->layout->stores[i]);
+}
+
+/* The innermost of the stores that a path without links lies in, or else of the folders that links lead to. */
+static const struct root *root_of(const struct adopt *adopt, const char *real)
+{
+	const struct root *found = NULL;
+
+	for (size_t i = 0; i < adopt->root_count; i++) {
+		const struct root *root = &adopt->roots[i];
+
+		if (strcmp(real, root->real) != 0 && !ncm_path_below(real, root->real))
+			continue;
+		if (!found || (!*found->below == !*root->below && strlen(root->real) > strlen(found->real)))
+			found = root;
+	}
+	return found;
 }
 
 /* A path without links, spelled as the layout spells the store around it. */
 static char *spell(const struct adopt *adopt, const char *real, const struct ncm_store **store)
 {
-	const char *below = NULL;
-	size_t longest = 0;
+	const struct root *root = root_of(adopt, real);
+	const char *rest = root ? real + strlen(root->real) : real;
+	NCM_AUTO_FREE char *folder = root ? ncm_path_join(root->store->path, root->below) : NULL;
 
-	*store = NULL;
-	for (size_t i = 0; i < adopt->layout->count; i++) {
-		const char *root = adopt->roots[i];
-
-		if (!root || strlen(root) <= longest || (strcmp(real, root) != 0 && !ncm_path_below(real, root)))
-			continue;
-		longest = strlen(root);
-		*store = &adopt->layout->stores[i];
-		below = real + longest + (real[longest] == '/');
-	}
-	if (!*store)
-		return ncm_strdup(real);
-	return ncm_path_join((*store)->path, below);
+	*store = root ? root->store : NULL;
+	return root ? ncm_path_join(folder, rest + (*rest == '/')) : ncm_strdup(real);
 }
 
 char *adopt_canonical(const struct adopt *adopt, const char *path, const struct ncm_store **store)
@@ -80,8 +113,22 @@ static const char *key_of(const struct found *found)
 	return strcmp(found->seen->known_by, "hf") == 0 ? found->files[0].seen->path : found->files[0].path;
 }
 
-static bool is_found_already(const struct adopt *adopt, const char *key)
+/* A name in a folder, whichever way leads there: by other links, by a second mount. The caller frees it. */
+static char *entry_of(const char *path)
 {
+	NCM_AUTO_FREE char *folder = ncm_path_folder(path);
+	struct stat status;
+
+	if (stat(folder, &status) < 0)
+		return ncm_strdup(path);
+	return ncm_asprintf("%llx:%llx/%s", (unsigned long long)status.st_dev, (unsigned long long)status.st_ino,
+			    ncm_path_base(path));
+}
+
+static bool is_found_already(const struct adopt *adopt, const char *path)
+{
+	NCM_AUTO_FREE char *key = entry_of(path);
+
 	if (json_object_get(adopt->by_path, key))
 		return true;
 	json_object_set_new_nocheck(adopt->by_path, key, json_true());
@@ -145,8 +192,8 @@ void adopt_free_found(struct adopt *adopt)
 	for (size_t i = 0; i < adopt->survey_count; i++)
 		ncm_survey_free(adopt->surveys[i]);
 	free(adopt->surveys);
-	for (size_t i = 0; adopt->roots && i < adopt->layout->count; i++)
-		free(adopt->roots[i]);
+	for (size_t i = 0; i < adopt->root_count; i++)
+		free(adopt->roots[i].real);
 	free(adopt->roots);
 }
 
@@ -194,7 +241,9 @@ static void take_unread(struct adopt *adopt, const struct ncm_survey *survey, co
 	for (size_t i = 0; i < survey->file_count; i++) {
 		const struct ncm_survey_file *file = &survey->files[i];
 
+		/* What is being fetched is nothing to adopt, and its owner's alone. */
 		if (file->state == NCM_SURVEY_UNREADABLE && !is_of_a_model(survey, i) &&
+		    !ncm_path_has_suffix(file->path, "/.ncmodel/staging") &&
 		    (is_within(file->path, wanted) || is_within(wanted, file->path)))
 			*NCM_PUSH(adopt->adoption->unread, adopt->adoption->unread_count) =
 			    (struct ncm_unread){ncm_strdup(file->path), ncm_strdup_null(file->detail)};
@@ -280,9 +329,12 @@ static int look_at_path(struct adopt *adopt, const char *given, struct ncm_error
 	struct stat status;
 	int failed;
 
-	if (stat(path, &status) < 0)
-		return is_absent(errno) ? ncm_error_set(err, NCM_E_USAGE, "there is nothing at \"%s\"", given)
-					: ncm_error_errno(err, errno, "cannot look at %s", given);
+	if (stat(path, &status) < 0) {
+		if (!is_absent(errno))
+			return ncm_error_errno(err, errno, "cannot look at %s", given);
+		ncm_error_set(err, NCM_E_USAGE, "there is nothing at \"%s\"", given);
+		return ncm_error_hint(err, "check its spelling; a relative path begins at the current folder");
+	}
 	folder = S_ISDIR(status.st_mode) ? ncm_strdup(path) : ncm_path_folder(path);
 	failed = store ? survey(adopt, store->id, NULL, path, err)
 		       : survey(adopt, store_like(adopt->layout, folder), folder, path, err);

@@ -35,6 +35,7 @@ static const struct {
     [NCM_E_REFUSED] = {"server_refused", 15, false},
     [NCM_E_UNTRUSTED] = {"untrusted", 15, false},
     [NCM_E_STALE] = {"stale", 1, true},
+    [NCM_E_OFFLINE] = {"offline", 11, false},
 };
 
 const char *ncm_errc_name(enum ncm_errc code)

@@ -49,8 +49,12 @@ int ncm_lock_beneath(int dirfd, const char *name, const char *what, bool no_wait
 
 		if (fd >= 0)
 			return fd;
-		if (errno != EWOULDBLOCK)
-			return ncm_error_errno(err, errno, "cannot lock %s", what);
+		if (errno != EWOULDBLOCK) {
+			const bool denied = errno == EACCES || errno == EPERM || errno == EROFS;
+
+			ncm_error_errno(err, errno, "cannot lock %s", what);
+			return denied ? ncm_error_hint(err, "run it as a user who may write there") : -1;
+		}
 		if (ncm_interrupted())
 			return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while waiting for %s", what);
 		if (no_wait) {

@@ -43,18 +43,37 @@ size_t ncm_edit_distance(const char *a, const char *b)
 	return rows[na % 3][nb];
 }
 
+bool ncm_is_near(size_t distance, size_t length)
+{
+	return distance < length && distance <= (length < 6 ? 1 : length / 3);
+}
+
+/* How far a word is, NCM_NOT_NEAR if it is another one. Its beginning, of three letters or more, is an abbreviation. */
+static size_t near_distance(const char *typed, const char *word)
+{
+	const size_t length = strnlen(typed, COMPARED), distance = ncm_edit_distance(typed, word);
+
+	if (ncm_is_near(distance, length))
+		return distance;
+	return length >= 3 && strncasecmp(word, typed, length) == 0 ? 1 : NCM_NOT_NEAR;
+}
+
 size_t ncm_name_distance(const char *typed, const char *name)
 {
-	size_t best = ncm_edit_distance(typed, name);
+	size_t best = near_distance(typed, name);
 
 	for (const char *at = name; *at;) {
 		char part[COMPARED + 1];
 		size_t size = strcspn(at, "-_.: ");
 
 		if (size > 0 && size < sizeof part) {
+			size_t distance;
+
 			memcpy(part, at, size);
 			part[size] = '\0';
-			best = smaller(best, ncm_edit_distance(typed, part) + 1);
+			distance = near_distance(typed, part);
+			if (distance != NCM_NOT_NEAR)
+				best = smaller(best, distance + 1);
 		}
 		at += size;
 		at += *at != '\0';
@@ -64,25 +83,7 @@ size_t ncm_name_distance(const char *typed, const char *name)
 
 void ncm_nearest_offer(struct ncm_nearest *nearest, const char *word)
 {
-	ncm_nearest_offer_at(nearest, word, ncm_edit_distance(nearest->to, word));
-}
-
-static bool is_similar(const struct ncm_nearest *nearest, size_t distance)
-{
-	return distance * 2 <= strnlen(nearest->to, COMPARED) + 2;
-}
-
-bool ncm_nearest_is_similar(const struct ncm_nearest *nearest)
-{
-	return nearest->count > 0 && is_similar(nearest, nearest->distances[0]);
-}
-
-void ncm_nearest_offer_similar(struct ncm_nearest *nearest, const char *word)
-{
-	size_t distance = ncm_edit_distance(nearest->to, word);
-
-	if (is_similar(nearest, distance))
-		ncm_nearest_offer_at(nearest, word, distance);
+	ncm_nearest_offer_at(nearest, word, near_distance(nearest->to, word));
 }
 
 void ncm_nearest_offer_at(struct ncm_nearest *nearest, const char *word, size_t distance)
@@ -93,6 +94,8 @@ void ncm_nearest_offer_at(struct ncm_nearest *nearest, const char *word, size_t 
 		if (strcasecmp(nearest->words[i], word) == 0)
 			return;
 	}
+	if (distance == NCM_NOT_NEAR)
+		return;
 	while (at > 0 && nearest->distances[at - 1] > distance)
 		at--;
 	if (at == NCM_NEAREST)
@@ -109,9 +112,7 @@ void ncm_nearest_offer_at(struct ncm_nearest *nearest, const char *word, size_t 
 
 const char *ncm_nearest_close(const struct ncm_nearest *nearest)
 {
-	if (nearest->count == 0 || nearest->distances[0] > 1 + strlen(nearest->to) / 4)
-		return NULL;
-	return nearest->words[0];
+	return nearest->count > 0 ? nearest->words[0] : NULL;
 }
 
 char *ncm_nearest_list(const struct ncm_nearest *nearest)

@@ -5,12 +5,17 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The letters to insert, drop, change or swap to get from one word to the other; ASCII case does not count. Words are
  * compared by their first 128 bytes. */
 size_t ncm_edit_distance(const char *a, const char *b);
 
-/* Keeps the nearest of the words that it is offered. The words are borrowed. */
+/* Whether so many edits may be typing errors in a word of that length: one in a short word, a third of a longer one. */
+bool ncm_is_near(size_t distance, size_t length);
+
+/* Keeps the nearest of the words that it is offered, and those that begin so; what is not near is another word. The
+ * words are borrowed. */
 enum { NCM_NEAREST = 3 };
 struct ncm_nearest {
 	const char *to;
@@ -19,16 +24,14 @@ struct ncm_nearest {
 	size_t count;
 };
 void ncm_nearest_offer(struct ncm_nearest *nearest, const char *word);
-/* Offers a word whose distance is known. */
+/* Offers a word whose distance (may be NCM_NOT_NEAR) is known. */
 void ncm_nearest_offer_at(struct ncm_nearest *nearest, const char *word, size_t distance);
-/* Offers a word unless more than half of it would be another text: such a name was not meant. */
-void ncm_nearest_offer_similar(struct ncm_nearest *nearest, const char *word);
-/* As ncm_edit_distance to a name, or, a little farther, to one of its parts: "codr" is near "deepseek-coder-v2". */
+#define NCM_NOT_NEAR SIZE_MAX
+/* As ncm_edit_distance to a name, or, a little farther, to one of its parts: "codr" is near "deepseek-coder-v2".
+ * NCM_NOT_NEAR: neither is near. */
 size_t ncm_name_distance(const char *typed, const char *name);
-/* The best word if it is so close that it was probably meant, else NULL. */
+/* The best word, or NULL. */
 const char *ncm_nearest_close(const struct ncm_nearest *nearest);
-/* Whether the best word may have been meant: at most half of it would be another text. */
-bool ncm_nearest_is_similar(const struct ncm_nearest *nearest);
 /* "a, b or c", or NULL if nothing was offered. The caller frees it. */
 char *ncm_nearest_list(const struct ncm_nearest *nearest);
 

@@ -282,7 +282,7 @@ static int fetch_round(struct carry *carry, struct task **chosen, size_t count, 
 static void refuse_offline(const struct carry *carry, struct task **chosen, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		ncm_error_set(&chosen[i]->error, NCM_E_NETWORK, "%s is not here, and --offline forbids to fetch it",
+		ncm_error_set(&chosen[i]->error, NCM_E_OFFLINE, "%s is not here, and --offline forbids to fetch it",
 			      chosen[i]->item->content->name);
 		ncm_error_hint(&chosen[i]->error, "without --offline it is fetched");
 		give_up(carry, chosen[i]);

@@ -37,6 +37,7 @@ int task_mend(struct carry *carry, struct task *task)
 	NCM_AUTO_CLOSE int fd = ncm_open_beneath(place->store->staging, task->partial, O_RDONLY, 0);
 	NCM_AUTO_CLOSE int home = ncm_store_home(place->store, place->store->dirfd);
 	const struct ncm_repair repair = {
+	    .store = place->store,
 	    .store_dirfd = place->store->dirfd,
 	    .home = home,
 	    .relative = place->relative,

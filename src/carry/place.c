@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "digest/checkpoint.h"
 #include "format/format.h"
+#include "store/inside.h"
 #include "store/intent.h"
 #include "store/share.h"
 #include "store/staging.h"
@@ -280,7 +281,7 @@ static int place_manifest(struct task *task, size_t number)
 	if (ncm_ollama_commit(place->store, resolution->ollama_name, resolution->manifest, resolution->manifest_size,
 			      step->replace == NCM_SET_ASIDE, &task->error) < 0)
 		return -1;
-	fd = ncm_open_beneath(place->store->dirfd, place->relative, O_RDONLY, 0);
+	fd = store_open_inside(place->store, place->store->dirfd, place->relative);
 	if (fd < 0 || fstat(fd, &step->status) < 0)
 		return ncm_error_errno(&task->error, errno, "cannot open %s", place->path);
 	/* What is recorded is the manifest, whatever form the store holds it in. */

@@ -28,6 +28,7 @@ static void entry_clear(struct ncm_drift_entry *entry)
 	free(entry->revision_before);
 	free(entry->revision_after);
 	free(entry->detail);
+	free(entry->to);
 	ncm_error_clear(&entry->error);
 }
 

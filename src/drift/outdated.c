@@ -3,6 +3,7 @@
 #include "drift/drift.h"
 
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/strings.h"
 
 #include <string.h>
@@ -171,10 +172,50 @@ static void look_at_url(const struct inquiry *inquiry)
 	} else if (entry->size_after == entry->size_before) {
 		entry->state = NCM_DRIFT_SAME;
 	} else {
-		drift_say(entry, "another size is served; to take it: ncmodel pull --update");
+		if (entry->is_spelled)
+			drift_say(entry, "another size is served");
+		else
+			drift_say(entry, "another size is served; to take it: ncmodel pull --update %s",
+				  inquiry->installed->id);
 		entry->to_get = entry->size_after;
 		tell_newer(inquiry);
 	}
+}
+
+/* The folder of the layout's that a path below the store lies in: the longest; NULL: none. */
+static const struct ncm_store_folder *folder_around(const struct ncm_store *store, const char *relative)
+{
+	const struct ncm_store_folder *found = NULL;
+
+	for (size_t i = 0; i < store->folder_count; i++) {
+		const struct ncm_store_folder *folder = &store->folders[i];
+
+		if (ncm_path_below(relative, folder->path) && (!found || strlen(folder->path) > strlen(found->path)))
+			found = folder;
+	}
+	return found;
+}
+
+/* Where a model of files lies: "STORE/FOLDER/NAME", of a repository NAME is its folder. NULL: it cannot be said so. */
+static char *place_of(const struct inquiry *inquiry)
+{
+	const struct ncm_layout *layout = inquiry->run->layout;
+	const struct ncm_reg_file *file = inquiry->installed->file_count > 0 ? &inquiry->installed->files[0] : NULL;
+	const size_t number = file ? ncm_layout_store_of(layout, file->abs, file->store) : NCM_NO_STORE;
+	const struct ncm_store *store = number == NCM_NO_STORE ? NULL : &layout->stores[number];
+	const char *relative = store ? ncm_path_below(file->abs, store->path) : NULL;
+	const struct ncm_store_folder *folder = relative ? folder_around(store, relative) : NULL;
+	const char *name = folder ? ncm_path_below(relative, folder->path) : relative;
+	const bool is_repository = inquiry->installed->file_count > 1;
+
+	if (!name || store->kind == NCM_STORE_HUGGINGFACE)
+		return NULL;
+	if (store->kind == NCM_STORE_OLLAMA)
+		return ncm_strdup(store->id);
+	if (is_repository && !strchr(name, '/'))
+		return folder ? ncm_asprintf("%s/%s", store->id, folder->name) : ncm_strdup(store->id);
+	return ncm_asprintf("%s/%s/%.*s", store->id, folder ? folder->name : "",
+			    is_repository ? (int)strcspn(name, "/") : (int)strlen(name), name);
 }
 
 /* The first source's revision is the model's; of others only the lock knows. */
@@ -202,6 +243,9 @@ static void look_at(struct run *run, size_t index, struct ncm_drift_entry *entry
 				  .entry = entry};
 
 	set_revision(&inquiry, first);
+	entry->is_spelled = !run->models[wanted->model].model->profile;
+	if (entry->is_spelled)
+		entry->to = place_of(&inquiry);
 	/* A version's number alone does not say which model may have a newer one; what was found does. */
 	if (!inquiry.newest && inquiry.locked && inquiry.locked->pinned)
 		inquiry.newest = ncm_source_newest(inquiry.locked->pinned);

@@ -17,6 +17,8 @@ static const uint64_t LEAST = 1 << 20;
 /* One path, before it is known which of them are one file. */
 struct sighting {
 	struct stat status;
+	dev_t folder_device; /* the folder that has the name */
+	ino_t folder;
 	struct name name;
 };
 
@@ -31,10 +33,18 @@ static void add(struct search *search, const char *path, const struct stat *stat
 {
 	struct sighting *sighting = NCM_PUSH(search->found, search->count);
 	size_t relative_at;
+	struct stat folder = {0};
 
 	sighting->status = *status;
 	sighting->name.place = places_locate(search->work, search->source, path, &sighting->name.path, &relative_at);
 	sighting->name.relative = sighting->name.path + relative_at;
+	{
+		NCM_AUTO_FREE char *above = ncm_path_folder(sighting->name.path);
+
+		(void)stat(above, &folder);
+	}
+	sighting->folder_device = folder.st_dev;
+	sighting->folder = folder.st_ino;
 }
 
 static bool is_large_enough(const struct work *work, const struct stat *status)
@@ -90,16 +100,18 @@ static void tell_unseen(void *context, const char *path, int errnum)
 
 static void look_in(struct search *search, const struct source *source)
 {
-	const int dirfd = search->work->places[source->place].store->dirfd;
+	const struct ncm_store *store = search->work->places[source->place].store;
 	struct stat status;
 	NCM_AUTO_CLOSE int fd = -1;
 
 	search->source = source;
 	if (!source->is_file) {
-		(void)ncm_walk_tell(dirfd, source->relative, false, look_at, tell_unseen, search);
+		(void)ncm_walk_store(store, store->dirfd, source->relative,
+				     &(struct ncm_walk_how){.links = STORE_LINKS_OF_STORE}, look_at, tell_unseen,
+				     search);
 		return;
 	}
-	fd = ncm_open_beneath(dirfd, source->relative, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	fd = store_open_inside(store, store->dirfd, source->relative);
 	if (fd < 0)
 		tell_unseen(search, "", errno);
 	else if (fstat(fd, &status) == 0 && is_large_enough(search->work, &status))
@@ -122,6 +134,23 @@ static bool is_same_file(const struct sighting *a, const struct sighting *b)
 	return a->status.st_dev == b->status.st_dev && a->status.st_ino == b->status.st_ino;
 }
 
+/* One name, to which two ways lead: a link to its folder, a second mount of it. */
+static bool is_same_name(const struct sighting *a, const struct sighting *b)
+{
+	return strcmp(a->name.path, b->name.path) == 0 ||
+	       (a->folder_device == b->folder_device && a->folder == b->folder && is_same_file(a, b) &&
+		strcmp(ncm_path_base(a->name.path), ncm_path_base(b->name.path)) == 0);
+}
+
+static bool was_collected(const struct search *search, size_t index)
+{
+	for (size_t i = index; i > 0 && is_same_file(&search->found[i - 1], &search->found[index]); i--) {
+		if (search->found[i - 1].name.path && is_same_name(&search->found[i - 1], &search->found[index]))
+			return true;
+	}
+	return false;
+}
+
 /* Makes files of what was seen, in the order of their inodes. */
 static void collect(struct work *work, struct search *search)
 {
@@ -132,8 +161,9 @@ static void collect(struct work *work, struct search *search)
 		const bool again = i > 0 && is_same_file(&search->found[i - 1], sighting);
 		struct file *file;
 
-		if (again && strcmp(work->names[work->name_count - 1].path, sighting->name.path) == 0) {
+		if (was_collected(search, i)) {
 			free(sighting->name.path);
+			sighting->name.path = NULL;
 			continue;
 		}
 		file = again ? &work->files[work->file_count - 1] : &work->files[work->file_count++];
@@ -173,8 +203,8 @@ void files_free(struct work *work)
 
 int file_open(const struct work *work, const struct file *file, const struct name *name)
 {
-	const int dirfd = work->places[name->place].store->dirfd;
-	const int fd = ncm_open_beneath(dirfd, name->relative, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	const struct ncm_store *store = work->places[name->place].store;
+	const int fd = store_open_inside(store, store->dirfd, name->relative);
 	struct stat now;
 
 	if (fd < 0 || (fstat(fd, &now) == 0 && store_is_unchanged(&file->status, &now)))

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "store/commit.h"
+#include "store/inside.h"
 #include "store/share.h"
 
 #include <errno.h>
@@ -189,8 +190,8 @@ static int replace_name(struct pair *pair, struct name *name, enum ncm_link_stat
 	struct publish how = {.replace = true, .over = &pair->other->status};
 	struct ncm_error err = NCM_ERROR_INIT;
 	const char *base;
-	NCM_AUTO_CLOSE int folder =
-	    ncm_parent_beneath(pair->work->places[kept->place].store->dirfd, kept->relative, false, &base, NULL);
+	NCM_AUTO_CLOSE int folder = store_parent_inside(
+	    pair->work->places[kept->place].store, pair->work->places[kept->place].store->dirfd, kept->relative, &base);
 	NCM_AUTO_FREE char *staged = folder < 0 ? NULL : store_stage_link(store, pair->kept_fd, folder, base);
 
 	if (!staged) {

@@ -131,8 +131,10 @@ static int add_path(struct work *work, const char *path, struct ncm_error *err)
 	if (!real || stat(real, &status) < 0) {
 		const int saved = errno;
 
-		return saved == ENOENT ? ncm_error_set(err, NCM_E_USAGE, "there is no \"%s\"", path)
-				       : ncm_error_errno(err, saved, "cannot look at %s", path);
+		if (saved != ENOENT)
+			return ncm_error_errno(err, saved, "cannot look at %s", path);
+		ncm_error_set(err, NCM_E_USAGE, "there is no \"%s\"", path);
+		return ncm_error_hint(err, "check its spelling; a relative path begins at the current folder");
 	}
 	if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode))
 		return ncm_error_set(err, NCM_E_USAGE, "%s is neither a folder nor a file", path);

@@ -53,17 +53,51 @@ static int hint_unlike_all(const char *word, const char *which, struct ncm_error
 	return hint_list(which, err);
 }
 
+/* Of "s3://bucket/x" or "foo:bar/baz" the length of "s3"; 0: it is no source's spelling. "host:5000/x" has a port. */
+static size_t scheme_length(const char *word)
+{
+	const size_t length = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
+	const bool begins = (*word >= 'a' && *word <= 'z') || (*word >= 'A' && *word <= 'Z');
+
+	if (!begins || word[length] != ':' || (word[length + 1] >= '0' && word[length + 1] <= '9'))
+		return 0;
+	return length;
+}
+
+/* A source of a kind that does not exist, or that is misspelled. Returns 0 if it is none. */
+static int unknown_source(const char *word, struct ncm_error *err)
+{
+	static const char *const schemes[] = {"ollama", "hf", "civitai", "https", "http"};
+	const size_t length = scheme_length(word);
+	NCM_AUTO_FREE char *scheme = ncm_strndup(word, length), *shown = ncm_typed_shown(word);
+	struct ncm_nearest nearest = {.to = scheme};
+	const char *near;
+
+	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+		ncm_nearest_offer(&nearest, schemes[i]);
+	near = length > 0 ? ncm_nearest_close(&nearest) : NULL;
+	if (length == 0 || (!near && !strchr(word, '/')))
+		return 0;
+	ncm_error_set(err, NCM_E_USAGE, "%s: there is no kind of source \"%s:\"", shown, scheme);
+	if (near)
+		return ncm_error_hint(err, "did you mean %s:? sources begin with ollama:, hf:, civitai: or https://",
+				      near);
+	return ncm_error_hint(err, "sources begin with ollama:, hf:, civitai: or https://");
+}
+
 static int unknown_name(const char *word, const struct ncm_traits *traits, size_t count, const char *which,
 			struct ncm_error *err)
 {
 	struct ncm_nearest nearest = {.to = word};
 	NCM_AUTO_FREE char *list = NULL, *shown = ncm_typed_shown(word);
 
+	if (!*which && unknown_source(word, err) < 0)
+		return -1;
 	for (size_t i = 0; i < count; i++)
 		ncm_nearest_offer_at(&nearest, traits[i].id, distance_to(&traits[i], word));
 	list = ncm_nearest_list(&nearest);
 	ncm_error_set(err, NCM_E_USAGE, "no %smodel is called \"%s\"", which, shown);
-	if (list && ncm_nearest_is_similar(&nearest))
+	if (list)
 		return ncm_error_hint(err, "did you mean %s?", list);
 	return hint_unlike_all(word, which, err);
 }
@@ -207,7 +241,7 @@ static int left_nothing(const char *flag, const struct ncm_strings *words, const
 			offer_all(&nearest, &traits[i].stores);
 	}
 	near = ncm_nearest_list(&nearest);
-	if (near && ncm_nearest_is_similar(&nearest) && strcasecmp(nearest.words[0], nearest.to) != 0)
+	if (near && strcasecmp(nearest.words[0], nearest.to) != 0)
 		return ncm_error_hint(err, "did you mean %s?", near);
 	return hint_list(which, err);
 }

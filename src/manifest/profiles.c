@@ -2,6 +2,7 @@
 /* Profiles are folders: the user's own, then the shipped ones. */
 #include "manifest/load.h"
 
+#include "base/buffer.h"
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "base/path.h"
@@ -9,8 +10,10 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 bool manifest_is_phase_file(const char *name)
 {
@@ -59,21 +62,43 @@ static const char *folder_at(const struct ncm_config *config, size_t i)
 	return i < config->manifest_dir_count ? config->manifest_dirs[i] : config->data_dir;
 }
 
+/* What cannot be read is not known to be absent. Returns 0 if no folder of that name is there. */
+static int unreadable_profile(const struct ncm_config *config, const char *profile, struct ncm_error *err)
+{
+	for (size_t i = 0; i <= config->manifest_dir_count && folder_at(config, i); i++) {
+		NCM_AUTO_FREE char *folder = ncm_path_join(folder_at(config, i), profile);
+
+		if (access(folder, R_OK | X_OK) == 0 || errno == ENOENT || errno == ENOTDIR)
+			continue;
+		ncm_error_errno(err, errno, "cannot read the profile \"%s\" in %s", profile, folder);
+		return ncm_error_hint(err, "run it as a user who may read that folder");
+	}
+	return 0;
+}
+
 static int unknown_profile(const struct ncm_config *config, const char *profile, struct ncm_error *err)
 {
 	struct ncm_strings names = {0};
 	struct ncm_nearest nearest = {.to = profile};
+	struct ncm_buffer all = {0};
 	NCM_AUTO_FREE char *list = NULL;
 
+	if (!strchr(profile, '/') && unreadable_profile(config, profile, err) < 0)
+		return -1;
 	(void)ncm_profiles(config, &names, NULL);
-	for (size_t i = 0; i < names.count; i++)
+	for (size_t i = 0; i < names.count; i++) {
 		ncm_nearest_offer(&nearest, names.items[i]);
+		ncm_buffer_printf(&all, "%s%s", i > 0 ? ", " : "", names.items[i]);
+	}
 	list = ncm_nearest_list(&nearest);
 	ncm_error_set(err, NCM_E_USAGE, "there is no profile \"%s\"", profile);
 	if (list)
 		ncm_error_hint(err, "did you mean %s?", list);
+	else if (all.data)
+		ncm_error_hint(err, "the profiles are: %s", all.data);
 	else
 		ncm_error_hint(err, "no profile was found below %s", config->data_dir ? config->data_dir : "(nowhere)");
+	ncm_buffer_free(&all);
 	ncm_strings_free(&names);
 	return -1;
 }

@@ -2,6 +2,7 @@
 /* Whether the places of a manifest are places of a layout: of this machine's, so a catalog may well have others. */
 #include "manifest/load.h"
 
+#include "base/buffer.h"
 #include "base/mem.h"
 #include "base/nearest.h"
 
@@ -15,33 +16,47 @@ struct spot {
 	bool ollama;      /* an Ollama model is to go there */
 };
 
+/* "; did you mean "x"?", else "; there is: x, y". The caller frees it. */
+static char *what_there_is(const struct ncm_nearest *nearest, const struct ncm_buffer *all)
+{
+	const char *near = ncm_nearest_close(nearest);
+
+	if (near)
+		return ncm_asprintf("; did you mean \"%s\"?", near);
+	return all->data ? ncm_asprintf("; there is: %s", all->data) : ncm_strdup("; it has no folders with names");
+}
+
 static void tell_store(const struct spot *spot, const struct ncm_layout *layout, const char *store)
 {
 	NCM_AUTO_FREE char *path = ncm_asprintf("%s.store", spot->path);
 	struct ncm_nearest nearest = {.to = store};
+	struct ncm_buffer all = {0};
+	NCM_AUTO_FREE char *there_is = NULL;
 
-	for (size_t i = 0; i < layout->count; i++)
+	for (size_t i = 0; i < layout->count; i++) {
 		ncm_nearest_offer(&nearest, layout->stores[i].id);
-	if (nearest.count > 0)
-		manifest_fault(spot->set, spot->file, path,
-			       "the layout \"%s\" has no store \"%s\"; the nearest is \"%s\"", layout->name, store,
-			       nearest.words[0]);
-	else
-		manifest_fault(spot->set, spot->file, path, "the layout \"%s\" has no store", layout->name);
+		ncm_buffer_printf(&all, "%s%s", i > 0 ? ", " : "", layout->stores[i].id);
+	}
+	there_is = what_there_is(&nearest, &all);
+	manifest_fault(spot->set, spot->file, path, "the layout \"%s\" has no store \"%s\"%s", layout->name, store,
+		       there_is);
+	ncm_buffer_free(&all);
 }
 
 static void tell_folder(const struct spot *spot, const struct ncm_store *store, const char *folder)
 {
 	NCM_AUTO_FREE char *path = ncm_asprintf("%s.folder", spot->path);
 	struct ncm_nearest nearest = {.to = folder};
+	struct ncm_buffer all = {0};
+	NCM_AUTO_FREE char *there_is = NULL;
 
-	for (size_t i = 0; i < store->folder_count; i++)
+	for (size_t i = 0; i < store->folder_count; i++) {
 		ncm_nearest_offer(&nearest, store->folders[i].name);
-	if (nearest.count > 0)
-		manifest_fault(spot->set, spot->file, path, "store \"%s\" has no folder \"%s\"; the nearest is \"%s\"",
-			       store->id, folder, nearest.words[0]);
-	else
-		manifest_fault(spot->set, spot->file, path, "store \"%s\" has no folders with names", store->id);
+		ncm_buffer_printf(&all, "%s%s", i > 0 ? ", " : "", store->folders[i].name);
+	}
+	there_is = what_there_is(&nearest, &all);
+	manifest_fault(spot->set, spot->file, path, "store \"%s\" has no folder \"%s\"%s", store->id, folder, there_is);
+	ncm_buffer_free(&all);
 }
 
 static void tell_kind(const struct spot *spot, const struct ncm_store *store)

@@ -227,7 +227,8 @@ int mover_add_rest(struct mover *mover, struct ncm_error *err)
 	leaving.dirfd = dirfd;
 	if (dirfd < 0)
 		return errno == ENOENT ? 0 : ncm_error_errno(err, errno, "cannot open %s", leaving.store->path);
-	if (ncm_walk_all(dirfd, "", find_rest, &leaving) == 0)
+	if (ncm_walk_store(leaving.store, dirfd, "", &(struct ncm_walk_how){.all = true}, find_rest, NULL, &leaving) ==
+	    0)
 		return 0;
 	ncm_error_set(err, NCM_E_IO, "cannot read all of %s", leaving.store->path);
 	return ncm_error_hint(err, "nothing was moved");

@@ -60,7 +60,7 @@ static bool old_folder(const struct making *making, const char *relative, struct
 static void own_folder(const struct making *making, const char *relative)
 {
 	struct stat old, made;
-	NCM_AUTO_CLOSE int fd = ncm_dir_beneath(making->mover->target->dirfd, relative);
+	NCM_AUTO_CLOSE int fd = store_dir_inside(making->mover->target, making->mover->target->dirfd, relative);
 
 	if (fd < 0 || !old_folder(making, relative, &old) || fstat(fd, &made) < 0 || made.st_uid != 0 ||
 	    old.st_uid == 0)

@@ -113,7 +113,8 @@ static const struct elsewhere *all_elsewhere(struct look *look)
 		if (dirfd < 0)
 			continue;
 		if (store->kind == NCM_STORE_FOLDERS)
-			(void)ncm_walk(dirfd, "", add_stray, &(struct search){look->elsewhere, store});
+			(void)ncm_walk_store(store, dirfd, "", &(struct ncm_walk_how){.links = STORE_LINKS_OF_STORE},
+					     add_stray, NULL, &(struct search){look->elsewhere, store});
 		else if (store->kind == NCM_STORE_HUGGINGFACE)
 			add_cache(look->elsewhere, store, dirfd);
 	}
@@ -162,7 +163,7 @@ static char *try(struct look *look, const struct content *content, const struct 
 		 struct stat *status)
 {
 	const int dirfd = look_at_store(look, store);
-	NCM_AUTO_CLOSE int fd = dirfd < 0 ? -1 : ncm_open_beneath(dirfd, relative, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	NCM_AUTO_CLOSE int fd = dirfd < 0 ? -1 : store_open_inside(store, dirfd, relative);
 	char *path = ncm_path_join(store->path, relative);
 
 	if (!is_place(content, path) && !is_private(fd) && has_bytes(look, content, fd, path, status))

@@ -357,6 +357,17 @@ static void judge_file(const struct judgement *judgement)
 		judge_failure(&here, dirfd, errno);
 }
 
+/* What a link leads to that is no part of the store is nobody's to write, whatever lies there. */
+static bool lies_behind_link(const struct judgement *judgement)
+{
+	const struct place *place = judgement->place;
+	const int dirfd = look_at_store(judgement->look, place->store);
+	const char *name;
+	NCM_AUTO_CLOSE int parent = dirfd < 0 ? -1 : store_parent_inside(place->store, dirfd, place->relative, &name);
+
+	return dirfd >= 0 && parent < 0 && (errno == ELOOP || errno == EXDEV);
+}
+
 /* Its digest is what a first use made of it: the lock's word, or models.json's, and not its source's. */
 static bool is_unconfirmed(const struct judgement *judgement)
 {
@@ -379,7 +390,10 @@ void judge_place(const struct planned *planned, struct content *content, const s
 		if (judgement.refs[i].model == known)
 			judgement.own = &judgement.refs[i];
 	}
-	if (content->kind == CONTENT_ARCHIVE)
+	if (lies_behind_link(&judgement)) {
+		step->state = PLACE_IN_WAY;
+		step->is_behind = true;
+	} else if (content->kind == CONTENT_ARCHIVE)
 		judge_folder(&judgement);
 	else if (content->kind == CONTENT_MANIFEST)
 		judge_tag(&judgement);

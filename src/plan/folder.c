@@ -2,8 +2,10 @@
 /* Folders: of unpacked archives, and those that are in a file's way. */
 #include "plan/judgement.h"
 
+#include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "store/inside.h"
 #include "store/intent.h"
 #include "store/walk.h"
 
@@ -59,11 +61,12 @@ static void count_file(void *context, const struct ncm_walk_entry *entry)
 }
 
 /* Whether a folder holds so many files and no more. */
-static bool holds_only(int dirfd, const char *folder, size_t count)
+static bool holds_only(const struct place *place, int dirfd, size_t count)
 {
 	struct counting counting = {0};
+	NCM_AUTO_CLOSE int folder = store_dir_inside(place->store, dirfd, place->relative);
 
-	return ncm_walk_all(dirfd, folder, count_file, &counting) == 0 && counting.files == count;
+	return folder >= 0 && ncm_walk_all(folder, "", count_file, &counting) == 0 && counting.files == count;
 }
 
 /* How many files of the archive are registered below the folder; *untouched: all of them are as they were, *right: and
@@ -89,6 +92,15 @@ static size_t count_unpacked(const struct judgement *judgement, const struct ncm
 	return found;
 }
 
+/* A folder gets its name in one step, from the store's staging: only within one file system. */
+static bool is_across(const struct place *place)
+{
+	struct ncm_space store, folder;
+
+	return ncm_space_of(place->store->path, &store, NULL) == 0 && ncm_space_of(place->path, &folder, NULL) == 0 &&
+	       store.device != folder.device;
+}
+
 void judge_folder(const struct judgement *judgement)
 {
 	const struct place *place = judgement->place;
@@ -109,7 +121,7 @@ void judge_folder(const struct judgement *judgement)
 		step->owner = step->is_above ? judge_owner_near(judgement, false) : NULL;
 	} else if (found > 0) {
 		step->state = right ? PLACE_RIGHT : PLACE_OURS;
-		if (untouched && holds_only(dirfd, place->relative, found))
+		if (untouched && holds_only(place, dirfd, found))
 			step->replace = NCM_REPLACE;
 	} else if (judgement->planned->run->options.force || judgement->planned->repairs ||
 		   store_intent_stands(place->store, dirfd, place->relative, NULL,
@@ -117,5 +129,9 @@ void judge_folder(const struct judgement *judgement)
 		step->state = PLACE_OURS;
 	} else {
 		judge_no_file(judgement);
+	}
+	if ((step->state == PLACE_EMPTY || step->state == PLACE_OURS) && is_across(place)) {
+		step->state = PLACE_IN_WAY;
+		step->is_across = true;
 	}
 }

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "store/inside.h"
 
 #include <errno.h>
 #include <string.h>
@@ -133,7 +134,7 @@ static void hint_other_place(const struct run *run, const struct place *place, s
 	NCM_AUTO_FREE char *other_name = wanted_other_name(run, &run->wanted[place->wanted]);
 
 	if (place->store->kind == NCM_STORE_OLLAMA)
-		ncm_error_hint(err, "%s", also);
+		ncm_error_hint(err, "%s", strncmp(also, "or ", 3) == 0 ? also + 3 : also);
 	else
 		ncm_error_hint(err, "%s; %s", other_name, also);
 }
@@ -184,6 +185,20 @@ static void tell_shape(const struct run *run, const struct place *place, const s
 				   : "or move that away");
 }
 
+static void tell_behind(const struct run *run, const struct place *place, struct ncm_error *err)
+{
+	NCM_AUTO_CLOSE int dirfd = ncm_store_peek(place->store);
+	NCM_AUTO_FREE char *relative = dirfd < 0 ? NULL : store_link_on_the_way(place->store, dirfd, place->relative);
+	NCM_AUTO_FREE char *link = ncm_path_join(place->store->path, relative ? relative : place->relative);
+	NCM_AUTO_FREE char *target = realpath(link, NULL);
+
+	ncm_error_set(err, NCM_E_POLICY, "%s: %s is a link to %s, and is not written through",
+		      model_id(run, &run->wanted[place->wanted]), link, target ? target : "another place");
+	ncm_error_hint(err, "followed are links at or above a folder of the layout, which "
+			    "root or the store's owner made, to a folder of theirs; put a folder in its place, or give "
+			    "the store or the layout the folder that it leads to");
+}
+
 static void tell_in_way(const struct run *run, const struct place *place, const struct step *step,
 			struct ncm_error *err)
 {
@@ -203,6 +218,13 @@ static void tell_in_way(const struct run *run, const struct place *place, const 
 	} else if (step->is_taken) {
 		ncm_error_set(err, NCM_E_POLICY, "%s: %s is a file of %s, and sound", id, place->path, step->owner);
 		ncm_error_hint(err, "ncmodel rm %s forgets that it was this one's, and leaves it there", id);
+	} else if (step->is_across) {
+		ncm_error_set(err, NCM_E_POLICY,
+			      "%s: %s lies on another file system than its store, where nothing is unpacked", id,
+			      place->path);
+		hint_other_place(run, place, err, "or give the store or the layout the folder on that disk");
+	} else if (step->is_behind) {
+		tell_behind(run, place, err);
 	} else if (step->is_link || step->is_folder || step->is_above) {
 		tell_shape(run, place, step, err);
 	} else if (step->owner && strcmp(step->owner, model_of(run, place->wanted)->id) == 0) {

@@ -25,15 +25,17 @@ struct step {
 	struct stat status; /* of the file that is there */
 	int failure;        /* errno, of UNREADABLE */
 	const char *owner;  /* IN_WAY: the id of the model whose file it is; NULL: nobody's that we know. Borrowed */
-	bool is_link;       /* IN_WAY: it is a symbolic link, or lies behind one */
-	bool is_folder;     /* IN_WAY: a file is to go where there is a folder */
-	bool is_above;      /* IN_WAY: a file has the name of a folder that is needed */
-	bool is_missing;    /* IN_WAY: another model registered the place, and its file is not there */
-	bool is_taken;      /* IN_WAY of a repair: both claim it, and it is sound for its owner */
-	bool is_edited;     /* IN_WAY: it is the model's own, and was written to since it was recorded */
-	bool is_newer_tag;  /* IN_WAY: what Ollama 0.40 and newer run under the name of a manifest */
-	bool unconfirmed;   /* RIGHT as far as was recorded; the source was not asked, and could not tell */
-	bool noted;         /* an intent stands in staging (store/intent.h) */
+	bool is_link;       /* IN_WAY: it is a symbolic link */
+	bool is_behind;     /* IN_WAY: a link on the way to it is not part of the store */
+	bool is_across; /* IN_WAY: what is unpacked cannot be moved there: it is another file system than the store's */
+	bool is_folder; /* IN_WAY: a file is to go where there is a folder */
+	bool is_above;  /* IN_WAY: a file has the name of a folder that is needed */
+	bool is_missing;            /* IN_WAY: another model registered the place, and its file is not there */
+	bool is_taken;              /* IN_WAY of a repair: both claim it, and it is sound for its owner */
+	bool is_edited;             /* IN_WAY: it is the model's own, and was written to since it was recorded */
+	bool is_newer_tag;          /* IN_WAY: what Ollama 0.40 and newer run under the name of a manifest */
+	bool unconfirmed;           /* RIGHT as far as was recorded; the source was not asked, and could not tell */
+	bool noted;                 /* an intent stands in staging (store/intent.h) */
 	enum ncm_replacing replace; /* what becomes of what is there */
 
 	/* IN_WAY: how the owner spells the name, where case does not count; else NULL. Borrowed. */

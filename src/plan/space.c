@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "base/mem.h"
+#include "base/path.h"
 
 #include <ncmodel/text.h>
 
@@ -107,6 +108,22 @@ static void add_place(struct ncm_plan_disk *disk, const struct plan_item *item, 
 	ncm_doubt_add(&disk->doubt, &doubt);
 }
 
+/* A folder that a link leads to another disk takes the bytes there, too: they are staged in the store first. */
+static void add_away(struct devices *devices, const struct plan_item *item, size_t number, dev_t staging)
+{
+	const struct place *place = &item->content->places[number];
+	NCM_AUTO_FREE char *folder = ncm_path_folder(place->path);
+	struct ncm_plan_disk *disk;
+	struct ncm_space space;
+	size_t there;
+
+	if (step_is_done(&item->steps[number]) || ncm_space_of(folder, &space, NULL) < 0 || space.device == staging)
+		return;
+	there = number_of(devices, &space, folder);
+	disk = &devices->items[there].disk;
+	disk->needed = add(disk->needed, item->content->size);
+}
+
 /* Adds what a content needs to its file systems. */
 static void add_item(struct devices *devices, size_t number)
 {
@@ -115,8 +132,10 @@ static void add_item(struct devices *devices, size_t number)
 	for (size_t i = 0; i < item->content->place_count; i++) {
 		struct device *device = device_of(devices, item->content->places[i].store);
 
-		if (device)
-			add_place(&device->disk, item, i);
+		if (!device)
+			continue;
+		add_place(&device->disk, item, i);
+		add_away(devices, item, i, device->id);
 	}
 }
 

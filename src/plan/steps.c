@@ -66,10 +66,11 @@ struct ncm_doubt item_doubt(const struct plan_item *item)
 /* Whether what is ready can get another name at the place. */
 static bool can_be_linked(const char *ready, const struct place *place)
 {
-	struct ncm_space here, there;
+	struct ncm_space here, there, folder;
 
 	return ncm_space_of(ready, &here, NULL) == 0 && ncm_space_of(place->store->path, &there, NULL) == 0 &&
-	       here.device == there.device && !(ncm_lacks_at(place->store->path) & NCM_LACKS_HARD_LINKS);
+	       ncm_space_of(place->path, &folder, NULL) == 0 && here.device == there.device &&
+	       here.device == folder.device && !(ncm_lacks_at(place->store->path) & NCM_LACKS_HARD_LINKS);
 }
 
 /* A file system that can share blocks needs no hard link, but which one can is known only when it is tried: then the

@@ -417,10 +417,14 @@ char *registry_read_text(const char *path, size_t *size, bool *missing, struct n
 	const int saved = errno;
 
 	*missing = !text && saved == ENOENT;
-	if (!text && saved == EFBIG)
+	if (!text && saved == EFBIG) {
 		ncm_error_set(err, NCM_E_REGISTRY, "%s: larger than %u bytes", path, NCM_LIMIT_REGISTRY_BYTES);
-	else if (!text && !*missing)
+	} else if (!text && !*missing) {
 		ncm_error_errno(err, saved, "cannot read %s", path);
+		ncm_error_hint(err, saved == EISDIR
+					? "a folder has its name: move that away"
+					: "what is installed stands there: run it as a user who may read it");
+	}
 	return text;
 }
 

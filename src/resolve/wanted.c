@@ -231,7 +231,7 @@ void wanted_ask(struct run *run, struct wanted *wanted)
 	if (run->options.offline) {
 		if (plan_by_pins(run, wanted))
 			return;
-		ncm_error_set(&wanted->error, NCM_E_NETWORK, "%s: %s is not here, and --offline forbids to ask for it",
+		ncm_error_set(&wanted->error, NCM_E_OFFLINE, "%s: %s is not here, and --offline forbids to ask for it",
 			      model_id(run, wanted), wanted->spec->from.items[0]);
 		ncm_error_hint(&wanted->error, "without --offline it is asked for");
 		return;

@@ -74,7 +74,7 @@ static int nothing_matched(const struct hf_tree *tree, const struct hf_name *nam
 		ncm_error_set(err, NCM_E_NOT_FOUND, "%s: there is no file %s at revision %s", tree->what, name->path,
 			      name->revision);
 	for (size_t i = 0; name->path && i < tree->count; i++)
-		ncm_nearest_offer_similar(&nearest, tree->files[i].path);
+		ncm_nearest_offer(&nearest, tree->files[i].path);
 	near = ncm_nearest_list(&nearest);
 	if (near)
 		return ncm_error_hint(err, "there is: %s", near);

@@ -41,13 +41,33 @@ static char *deepest(const char *path, struct stat *status)
 	return at;
 }
 
+/* The link on the way to a path that leads to nothing, or NULL. The caller frees it. */
+static char *dangling(const char *path)
+{
+	char *at = ncm_path_absolute(path);
+	struct stat status;
+
+	while (stat(at, &status) < 0 && errno == ENOENT && at[1] != '\0') {
+		char *slash = strrchr(at, '/');
+
+		if (lstat(at, &status) == 0)
+			return at;
+		slash[slash == at] = '\0';
+	}
+	free(at);
+	return NULL;
+}
+
 char *ncm_barrier_of(const char *path)
 {
 	struct stat status;
 	NCM_AUTO_FREE char *at = deepest(path, &status);
 	NCM_AUTO_FREE char *owner = NULL;
 	int failure = at ? 0 : errno;
+	NCM_AUTO_FREE char *link = at ? NULL : dangling(path);
 
+	if (link)
+		return ncm_asprintf("%s is a link that leads to nothing: is its disk there?", link);
 	if (at && !S_ISDIR(status.st_mode))
 		return ncm_asprintf("%s is not a folder", at);
 	if (at && faccessat(AT_FDCWD, at, W_OK | X_OK, AT_EACCESS) == 0)

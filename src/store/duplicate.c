@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "store/inside.h"
 #include "store/share.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@ static bool same_file(const struct stat *a, const struct stat *b)
 static bool is_there_already(const struct ncm_store *store, const char *relative, const struct stat *source,
 			     struct stat *status)
 {
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(store->dirfd, relative, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	NCM_AUTO_CLOSE int fd = store_open_inside(store, store->dirfd, relative);
 
 	return fd >= 0 && fstat(fd, status) == 0 && same_file(status, source);
 }

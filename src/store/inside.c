@@ -10,6 +10,24 @@
 #include <string.h>
 #include <sys/stat.h>
 
+static struct ncm_store_folder ollama_folders[] = {
+    {.path = (char *)"blobs"}, {.path = (char *)"manifests"}, {.path = (char *)"manifests-v2"}};
+
+const struct ncm_store store_of_ollama = {
+    .kind = NCM_STORE_OLLAMA,
+    .folders = ollama_folders,
+    .folder_count = sizeof ollama_folders / sizeof *ollama_folders,
+    .dirfd = -1,
+    .staging = -1,
+};
+
+/* Links as they are judged on one way down. */
+struct way {
+	const struct ncm_store *store; /* whose folders are the layout's */
+	uid_t owner;                   /* of the store's folder */
+	enum store_links links;
+};
+
 static bool leads_to_layout(const struct ncm_store *store, const char *prefix)
 {
 	for (size_t i = 0; i < store->folder_count; i++) {
@@ -21,45 +39,56 @@ static bool leads_to_layout(const struct ncm_store *store, const char *prefix)
 	return false;
 }
 
-/* errno is ELOOP if it is a link and no part of the store. */
-static bool is_part(const struct ncm_store *store, uid_t owner, const char *prefix, const struct stat *link)
+static bool is_trusted(const struct way *way, const struct stat *status)
 {
-	errno = ELOOP;
-	return leads_to_layout(store, prefix) && (link->st_uid == 0 || link->st_uid == owner);
+	return status->st_uid == 0 || status->st_uid == way->owner;
 }
 
-/* One step down, to the folder `name`, which is `prefix` below the store. What is followed is the link that was judged,
- * whatever has its name by then. */
-static int step(const struct ncm_store *store, uid_t owner, int at, const char *name, const char *prefix)
+/* The folder that a link leads to, if it is followed; ELOOP if not. */
+static int follow(const struct way *way, int at, int link, const char *prefix)
 {
-	NCM_AUTO_CLOSE int link = openat(at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	char target[PATH_MAX];
 	struct stat status;
 	ssize_t size;
+	int folder;
 
-	if (link < 0 || fstat(link, &status) < 0)
-		return -1;
-	if (!S_ISLNK(status.st_mode))
-		return openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (!is_part(store, owner, prefix, &status))
+	errno = ELOOP;
+	if (fstat(link, &status) < 0 || !is_trusted(way, &status) ||
+	    (way->links == STORE_LINKS_OF_STORE && !leads_to_layout(way->store, prefix)))
 		return -1;
 	size = readlinkat(link, "", target, sizeof target - 1);
 	if (size < 0)
 		return -1;
 	target[size] = '\0';
-	return openat(at, target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	folder = openat(at, target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0 || (fstat(folder, &status) == 0 && is_trusted(way, &status)))
+		return folder;
+	close(folder);
+	errno = ELOOP;
+	return -1;
+}
+
+/* One step down, to the folder `name`, which is `prefix` below the store. What is followed is the link that was judged,
+ * whatever has its name by then. */
+static int step(const struct way *way, int at, const char *name, const char *prefix)
+{
+	NCM_AUTO_CLOSE int link = openat(at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat status;
+
+	if (link < 0 || fstat(link, &status) < 0)
+		return -1;
+	if (!S_ISLNK(status.st_mode))
+		return openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return follow(way, at, link, prefix);
 }
 
 /* One part of the path at a time, none of them "..". */
-static int walk_down(const struct ncm_store *store, int dirfd, const char *relative)
+static int walk_down(const struct way *way, int dirfd, const char *relative)
 {
 	NCM_AUTO_FREE char *prefix = ncm_strdup(relative);
 	NCM_AUTO_CLOSE int held = -1;
-	struct stat root;
 	int at = dirfd;
 
-	if (fstat(dirfd, &root) < 0)
-		return -1;
 	for (char *part = prefix; part;) {
 		char *slash = strchr(part, '/');
 		int next;
@@ -67,7 +96,7 @@ static int walk_down(const struct ncm_store *store, int dirfd, const char *relat
 		if (slash)
 			*slash = '\0';
 		errno = EXDEV;
-		next = strcmp(part, "..") == 0 ? -1 : step(store, root.st_uid, at, part, prefix);
+		next = strcmp(part, "..") == 0 ? -1 : step(way, at, part, prefix);
 		if (next < 0 || !slash)
 			return next;
 		if (held >= 0)
@@ -79,13 +108,23 @@ static int walk_down(const struct ncm_store *store, int dirfd, const char *relat
 	return -1;
 }
 
-int store_dir_inside(const struct ncm_store *store, int dirfd, const char *relative)
+int store_dir_by(const struct ncm_store *store, int dirfd, const char *relative, enum store_links links)
 {
+	struct way way = {.store = store->kind == NCM_STORE_OLLAMA ? &store_of_ollama : store, .links = links};
 	const int fd = ncm_dir_beneath(dirfd, relative);
+	struct stat root;
 
 	if (fd >= 0 || (errno != ELOOP && errno != EXDEV && errno != ENOTDIR))
 		return fd;
-	return walk_down(store, dirfd, relative);
+	if (fstat(dirfd, &root) < 0)
+		return -1;
+	way.owner = root.st_uid;
+	return walk_down(&way, dirfd, relative);
+}
+
+int store_dir_inside(const struct ncm_store *store, int dirfd, const char *relative)
+{
+	return store_dir_by(store, dirfd, relative, STORE_LINKS_OF_STORE);
 }
 
 /* The folder above, without a slash behind it; *name is the rest. The caller frees it. */
@@ -127,15 +166,36 @@ int store_make_parent_inside(const struct ncm_store *store, int dirfd, const cha
 	return make_inside(store, dirfd, parent);
 }
 
-int store_open_inside(const struct ncm_store *store, int dirfd, const char *relative)
+int store_open_by(const struct ncm_store *store, int dirfd, const char *relative, enum store_links links, int flags)
 {
-	const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
 	const int fd = ncm_open_beneath(dirfd, relative, flags, 0);
+	NCM_AUTO_FREE char *folder = NULL;
 	const char *name;
 	NCM_AUTO_CLOSE int parent = -1;
 
 	if (fd >= 0 || (errno != ELOOP && errno != EXDEV && errno != ENOTDIR))
 		return fd;
-	parent = store_parent_inside(store, dirfd, relative, &name);
+	folder = parent_of(relative, &name);
+	parent = store_dir_by(store, dirfd, folder, links);
 	return parent < 0 ? -1 : openat(parent, name, flags | O_NOFOLLOW | O_CLOEXEC);
+}
+
+int store_open_inside(const struct ncm_store *store, int dirfd, const char *relative)
+{
+	return store_open_by(store, dirfd, relative, STORE_LINKS_OF_STORE, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+}
+
+char *store_link_on_the_way(const struct ncm_store *store, int dirfd, const char *relative)
+{
+	for (const char *slash = strchr(relative, '/'); slash; slash = strchr(slash + 1, '/')) {
+		char *prefix = ncm_strndup(relative, (size_t)(slash - relative));
+		NCM_AUTO_CLOSE int fd = store_dir_inside(store, dirfd, prefix);
+
+		if (fd < 0 && (errno == ELOOP || errno == EXDEV))
+			return prefix;
+		free(prefix);
+		if (fd < 0)
+			break;
+	}
+	return NULL;
 }

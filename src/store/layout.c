@@ -337,7 +337,11 @@ struct ncm_layout *ncm_layout_load(const struct ncm_config *config, struct ncm_e
 		ncm_faults_end(&faults, NULL);
 		if (saved == ENOENT) {
 			ncm_error_set(err, NCM_E_USAGE, "there is no layout \"%s\": no file %s", config->layout, file);
-			ncm_error_hint(err, "name \"default\", \"linux\", or the path of a layout file");
+			ncm_error_hint(err, access(config->data_dir ? config->data_dir : "", F_OK) == 0
+						? "name \"default\", \"linux\", or the path of a layout file"
+						: "the program's own layouts and manifests are not there: install it, "
+						  "or say where they are "
+						  "with NCMODEL_DATADIR=DIR (in its source the folder manifests)");
 		}
 		return NULL;
 	}

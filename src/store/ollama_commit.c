@@ -6,6 +6,7 @@
  * manifest in `manifests/` names and that are older than an hour).
  */
 #include "store/commit.h"
+#include "store/inside.h"
 #include "store/ollama.h"
 
 #include "base/buffer.h"
@@ -41,7 +42,7 @@ static int check_blob(const struct ncm_store *store, const struct ollama_layer *
 	char path[80];
 
 	ncm_ollama_blob_path(&layer->digest, path);
-	fd = ncm_open_beneath(store->dirfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	fd = store_open_inside(store, store->dirfd, path);
 	if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (uint64_t)status.st_size == layer->size)
 		return 0;
 	if (fd < 0 && errno != ENOENT)
@@ -96,7 +97,7 @@ static int keep_aside(const struct commit *commit, const char *path, struct ncm_
 {
 	const struct ncm_store *store = commit->store;
 	const char *name;
-	NCM_AUTO_CLOSE int folder = ncm_parent_beneath(store->dirfd, path, false, &name, NULL);
+	NCM_AUTO_CLOSE int folder = store_parent_inside(store, store->dirfd, path, &name);
 	struct stat there;
 
 	if (folder < 0 || fstatat(folder, name, &there, AT_SYMLINK_NOFOLLOW) < 0)
@@ -282,7 +283,7 @@ static int put_legacy(const struct commit *commit, const char *path, struct ncm_
 /* Nothing there is for older servers alone: only where Ollama 0.40 made the folder does it have to be kept right. */
 static int has_v2(const struct ncm_store *store, bool *has, struct ncm_error *err)
 {
-	NCM_AUTO_CLOSE int fd = ncm_dir_beneath(store->dirfd, OLLAMA_MANIFESTS_V2);
+	NCM_AUTO_CLOSE int fd = store_dir_inside(store, store->dirfd, OLLAMA_MANIFESTS_V2);
 
 	*has = fd >= 0;
 	if (fd >= 0 || errno == ENOENT)

@@ -47,7 +47,8 @@ static bool list_folder(int dirfd, const char *folder, struct ollama_entries *en
 
 	if (fstatat(dirfd, folder, &status, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
 		return false;
-	if (ncm_walk_all(dirfd, folder, add_entry, &(struct listing){entries, folder}) < 0) {
+	if (ncm_walk_store(&store_of_ollama, dirfd, folder, &(struct ncm_walk_how){.all = true}, add_entry, NULL,
+			   &(struct listing){entries, folder}) < 0) {
 		entries->complete = false;
 		entries->unseen = folder;
 	}
@@ -127,7 +128,7 @@ enum ollama_found ollama_read_blob(int dirfd, const struct ncm_sha256 *digest, s
 	char path[80];
 
 	ncm_ollama_blob_path(digest, path);
-	fd = ncm_open_beneath(dirfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	fd = store_open_inside(&store_of_ollama, dirfd, path);
 	if (fd < 0)
 		return read_failure(held);
 	found = read_open(fd, path, held);
@@ -155,7 +156,7 @@ static bool leads_to(int folder, const char *name, int dirfd, const char *blob)
 static enum ollama_found read_link(int dirfd, const char *path, struct ollama_held *held)
 {
 	const char *name;
-	NCM_AUTO_CLOSE int folder = ncm_parent_beneath(dirfd, path, false, &name, NULL);
+	NCM_AUTO_CLOSE int folder = store_parent_inside(&store_of_ollama, dirfd, path, &name);
 	const bool moved = !ollama_is_manifest_path(path);
 	char blob[80], target[1024];
 	ssize_t size;
@@ -176,7 +177,7 @@ static enum ollama_found read_link(int dirfd, const char *path, struct ollama_he
 
 enum ollama_found ollama_read_at(int dirfd, const char *path, struct ollama_held *held)
 {
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(dirfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	NCM_AUTO_CLOSE int fd = store_open_inside(&store_of_ollama, dirfd, path);
 
 	*held = (struct ollama_held){0};
 	if (fd >= 0)

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/strings.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,14 +14,25 @@
 
 enum { LEVELS = 32 };
 
+struct ncm_walk_folder {
+	dev_t device;
+	ino_t inode;
+};
+
 struct walk {
 	bool all;
+	const struct ncm_store *store; /* NULL: no link is followed */
+	int dirfd;                     /* the store's */
+	const char *begin;             /* where the walk began, below the store */
+	enum store_links links;
+	struct ncm_walk_seen *seen;
+	bool behind_link;
 	void (*found)(void *context, const struct ncm_walk_entry *entry);
 	void (*unseen)(void *context, const char *path, int errnum); /* or NULL */
 	void *context;
 };
 
-static int descend(const struct walk *walk, int dirfd, const char *relative, const char *below, unsigned level);
+static int descend(const struct walk *walk, int fd, const char *below, unsigned level);
 
 static bool is_passed_by(const char *name, bool all)
 {
@@ -40,29 +52,68 @@ static int tell_unseen(const struct walk *walk, const char *path, int errnum)
 	return -1;
 }
 
+/* If not, it is from now on. */
+static bool was_seen(struct ncm_walk_seen *seen, int fd)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		return false;
+	for (size_t i = 0; i < seen->count; i++) {
+		if (seen->folders[i].device == status.st_dev && seen->folders[i].inode == status.st_ino)
+			return true;
+	}
+	*NCM_PUSH(seen->folders, seen->count) = (struct ncm_walk_folder){status.st_dev, status.st_ino};
+	return false;
+}
+
+void ncm_walk_seen_clear(struct ncm_walk_seen *seen)
+{
+	free(seen->folders);
+	ncm_strings_free(&seen->links);
+	*seen = (struct ncm_walk_seen){0};
+}
+
+/* A link to a folder that is followed: it waits for its turn. */
+static bool is_followed(const struct walk *walk, const char *path)
+{
+	NCM_AUTO_FREE char *relative = walk->store ? ncm_path_join(walk->begin, path) : NULL;
+	NCM_AUTO_CLOSE int fd = relative ? store_dir_by(walk->store, walk->dirfd, relative, walk->links) : -1;
+
+	if (fd >= 0)
+		ncm_strings_add(&walk->seen->links, relative);
+	return fd >= 0;
+}
+
 /* One entry. Returns 0, or -1 if it is a folder that could not be seen. */
 static int look_at(const struct walk *walk, int dirfd, const char *name, const char *below, unsigned level)
 {
-	NCM_AUTO_FREE char *path = NULL;
+	NCM_AUTO_FREE char *path = ncm_path_join(below, name);
 	struct stat status;
 
-	path = ncm_path_join(below, name);
 	if (fstatat(dirfd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : tell_unseen(walk, path, errno);
 	if (S_ISDIR(status.st_mode))
-		return level < LEVELS ? descend(walk, dirfd, name, path, level + 1)
+		return level < LEVELS ? descend(walk, ncm_dir_beneath(dirfd, name), path, level + 1)
 				      : tell_unseen(walk, path, ENAMETOOLONG);
-	walk->found(walk->context, &(struct ncm_walk_entry){dirfd, name, path, &status});
+	if (!S_ISLNK(status.st_mode) || !is_followed(walk, path))
+		walk->found(walk->context, &(struct ncm_walk_entry){dirfd, name, path, &status});
 	return 0;
 }
 
-static int descend(const struct walk *walk, int dirfd, const char *relative, const char *below, unsigned level)
+/* Takes the open folder; -1 with errno if it could not be opened. */
+static int descend(const struct walk *walk, int fd, const char *below, unsigned level)
 {
-	int fd = ncm_dir_beneath(dirfd, relative);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	DIR *dir = NULL;
 	const struct dirent *entry;
-	int failed = dir ? 0 : tell_unseen(walk, below, errno);
+	int failed;
 
+	if (fd >= 0 && walk->store && was_seen(walk->seen, fd) && walk->behind_link) {
+		close(fd);
+		return 0;
+	}
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	failed = dir ? 0 : tell_unseen(walk, below, errno);
 	if (fd >= 0 && !dir)
 		close(fd);
 	while (dir && !ncm_interrupted()) {
@@ -80,22 +131,63 @@ static int descend(const struct walk *walk, int dirfd, const char *relative, con
 	return ncm_interrupted() ? -1 : failed;
 }
 
+/* The links that wait, and those that are found behind them. */
+static int walk_links(struct walk *walk)
+{
+	int failed = 0;
+
+	walk->behind_link = true;
+	for (size_t i = 0; i < walk->seen->links.count && !ncm_interrupted(); i++) {
+		NCM_AUTO_FREE char *link = ncm_strdup(walk->seen->links.items[i]);
+		const char *below = ncm_path_below(link, walk->begin);
+
+		if (descend(walk, store_dir_by(walk->store, walk->dirfd, link, walk->links), below, 1) < 0)
+			failed = -1;
+	}
+	return failed;
+}
+
+int ncm_walk_store(const struct ncm_store *store, int dirfd, const char *relative, const struct ncm_walk_how *how,
+		   void (*found)(void *context, const struct ncm_walk_entry *entry),
+		   void (*unseen)(void *context, const char *path, int errnum), void *context)
+{
+	struct ncm_walk_seen own = {0};
+	struct walk walk = {
+	    .all = how->all,
+	    .store = store,
+	    .dirfd = dirfd,
+	    .begin = relative,
+	    .links = how->links,
+	    .seen = how->seen ? how->seen : &own,
+	    .behind_link = how->behind_link,
+	    .found = found,
+	    .unseen = unseen,
+	    .context = context,
+	};
+	const int first = descend(&walk, store_dir_by(store, dirfd, relative, how->links), "", 0);
+	const int others = how->seen ? 0 : walk_links(&walk);
+
+	ncm_walk_seen_clear(&own);
+	return first < 0 || others < 0 ? -1 : 0;
+}
+
 int ncm_walk(int dirfd, const char *relative, void (*found)(void *context, const struct ncm_walk_entry *entry),
 	     void *context)
 {
-	return descend(&(struct walk){.found = found, .context = context}, dirfd, relative, "", 0);
+	return descend(&(struct walk){.found = found, .context = context}, ncm_dir_beneath(dirfd, relative), "", 0);
 }
 
 int ncm_walk_tell(int dirfd, const char *relative, bool all,
 		  void (*found)(void *context, const struct ncm_walk_entry *entry),
 		  void (*unseen)(void *context, const char *path, int errnum), void *context)
 {
-	return descend(&(struct walk){.all = all, .found = found, .unseen = unseen, .context = context}, dirfd,
-		       relative, "", 0);
+	return descend(&(struct walk){.all = all, .found = found, .unseen = unseen, .context = context},
+		       ncm_dir_beneath(dirfd, relative), "", 0);
 }
 
 int ncm_walk_all(int dirfd, const char *relative, void (*found)(void *context, const struct ncm_walk_entry *entry),
 		 void *context)
 {
-	return descend(&(struct walk){.all = true, .found = found, .context = context}, dirfd, relative, "", 0);
+	return descend(&(struct walk){.all = true, .found = found, .context = context},
+		       ncm_dir_beneath(dirfd, relative), "", 0);
 }

@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
-#include "store/walk.h"
+#include "base/strings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,9 @@ struct finding {
 	struct work *work;
 	struct sidecars *sidecars;
 	const struct ncm_store_folder *folder; /* NULL: the store as a whole */
+	const char *below;                     /* what is walked, as a path below the store */
 	json_t *sets;                          /* sets of shards that are put down */
+	struct ncm_walk_seen seen;
 };
 
 /* What the applications' own folders hold, for files that do not say it themselves. */
@@ -157,13 +159,24 @@ static void add_model(struct finding *finding, const char *relative)
 		add_weights(finding, survey_add_model(finding->work, NULL, name, "name"), relative);
 }
 
+/* Of the links to folders only those are told that are not followed. */
+static bool is_link_to_folder(const struct ncm_walk_entry *entry)
+{
+	struct stat status;
+
+	return S_ISLNK(entry->status->st_mode) && fstatat(entry->dirfd, entry->name, &status, 0) == 0 &&
+	       S_ISDIR(status.st_mode);
+}
+
 static void find(void *context, const struct ncm_walk_entry *entry)
 {
 	struct finding *finding = context;
 	struct work *work = finding->work;
-	NCM_AUTO_FREE char *relative = ncm_path_join(finding->folder ? finding->folder->path : NULL, entry->path);
+	NCM_AUTO_FREE char *relative = ncm_path_join(finding->below, entry->path);
 
-	if (is_partial_name(entry->name) || (ncm_format_is_model_name(entry->name) && is_being_fetched(entry)))
+	if (is_link_to_folder(entry))
+		survey_tell_unreadable(work, relative, "folder", ELOOP);
+	else if (is_partial_name(entry->name) || (ncm_format_is_model_name(entry->name) && is_being_fetched(entry)))
 		survey_settle(work, survey_add(work, relative, "partial"), NCM_SURVEY_PARTIAL,
 			      ncm_strdup("an unfinished download of another tool"));
 	else if (entry->name[0] != '.' && ncm_format_is_model_name(entry->name))
@@ -172,20 +185,56 @@ static void find(void *context, const struct ncm_walk_entry *entry)
 		sidecars_offer(finding->sidecars, relative);
 }
 
-/* The layout's folders may be links: users point one application at the models of another so. */
+static void walk(struct finding *finding, const char *below, bool behind_link)
+{
+	const struct ncm_walk_how how = {.links = STORE_LINKS_READ, .seen = &finding->seen, .behind_link = behind_link};
+
+	finding->below = below;
+	survey_walk(finding->work, below, &how, find, finding);
+}
+
+/* One that is a link, or lies behind one, waits until what lies here without was seen. */
 static bool look_in_folder(struct finding *finding, const struct ncm_store_folder *folder)
 {
+	struct work *work = finding->work;
 	const char *path = folder ? folder->path : "";
-	NCM_AUTO_CLOSE int fd = openat(finding->work->dirfd, folder ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	NCM_AUTO_CLOSE int fd = ncm_dir_beneath(work->dirfd, path);
 
 	finding->folder = folder;
 	if (fd >= 0)
-		survey_walk(finding->work, fd, "", path, false, find, finding);
+		walk(finding, path, false);
+	else if (errno == ELOOP || errno == EXDEV)
+		ncm_strings_add_new(&finding->seen.links, path);
 	else if (errno != ENOENT && errno != ENOTDIR)
-		survey_tell_unreadable(finding->work, path, "folder", errno);
+		survey_tell_unreadable(work, path, "folder", errno);
 	else
 		return false;
 	return true;
+}
+
+/* The layout's folder that a path is or lies in: the longest. */
+static const struct ncm_store_folder *folder_of(const struct ncm_store *store, const char *path)
+{
+	const struct ncm_store_folder *found = NULL;
+
+	for (size_t i = 0; i < store->folder_count; i++) {
+		const struct ncm_store_folder *folder = &store->folders[i];
+
+		if ((strcmp(path, folder->path) == 0 || ncm_path_below(path, folder->path)) &&
+		    (!found || strlen(folder->path) > strlen(found->path)))
+			found = folder;
+	}
+	return found;
+}
+
+static void look_behind_links(struct finding *finding)
+{
+	for (size_t i = 0; i < finding->seen.links.count && !ncm_interrupted(); i++) {
+		NCM_AUTO_FREE char *link = ncm_strdup(finding->seen.links.items[i]);
+
+		finding->folder = folder_of(finding->work->store, link);
+		walk(finding, link, true);
+	}
 }
 
 void survey_folders(struct work *work)
@@ -198,7 +247,9 @@ void survey_folders(struct work *work)
 	/* Without folders of its own, or of another shape than the layout knows: everything. */
 	if (!any)
 		(void)look_in_folder(&finding, NULL);
+	look_behind_links(&finding);
 	sidecars_match(finding.sidecars);
 	sidecars_free(finding.sidecars);
 	json_decref(finding.sets);
+	ncm_walk_seen_clear(&finding.seen);
 }

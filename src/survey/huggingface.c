@@ -263,15 +263,15 @@ static void look_through(struct work *work, const char *folder, json_t *shared)
 	NCM_AUTO_FREE char *blobs = ncm_path_join(folder, "blobs");
 
 	if (strstr(folder, "--"))
-		survey_walk(work, work->dirfd, blobs, blobs, false, note_shared, &repository);
+		survey_walk(work, blobs, &(struct ncm_walk_how){.all = false}, note_shared, &repository);
 	if (!repository.name)
 		return;
 	repository.models = json_object();
 	repository.trees = json_object();
 	repository.linked = json_object();
-	survey_walk(work, work->dirfd, snapshots, snapshots, true, find_in_snapshot, &repository);
-	survey_walk(work, work->dirfd, refs, refs, false, find_ref, &repository);
-	survey_walk(work, work->dirfd, blobs, blobs, false, find_blob, &repository);
+	survey_walk(work, snapshots, &(struct ncm_walk_how){.all = true}, find_in_snapshot, &repository);
+	survey_walk(work, refs, &(struct ncm_walk_how){.all = false}, find_ref, &repository);
+	survey_walk(work, blobs, &(struct ncm_walk_how){.all = false}, find_blob, &repository);
 	json_decref(repository.models);
 	json_decref(repository.trees);
 	json_decref(repository.linked);
@@ -304,6 +304,6 @@ void survey_huggingface(struct work *work)
 		look_through(work, entry->d_name, cache.shared);
 	if (dir)
 		closedir(dir);
-	survey_walk(work, work->dirfd, cache.folder, cache.folder, true, find_shared, &cache);
+	survey_walk(work, cache.folder, &(struct ncm_walk_how){.all = true}, find_shared, &cache);
 	json_decref(cache.shared);
 }

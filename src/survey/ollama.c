@@ -43,7 +43,7 @@ static char *source_of(const char *name)
 
 static void read_config(struct work *work, const char *relative, struct ncm_reg_model *entry)
 {
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(work->dirfd, relative, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	NCM_AUTO_CLOSE int fd = store_open_inside(work->store, work->dirfd, relative);
 	size_t size = 0;
 	NCM_AUTO_FREE char *text = fd < 0 ? NULL : ncm_read_fd(fd, CONFIG_BYTES, &size);
 	NCM_AUTO_JSON json_t *config = text ? ncm_json_parse(text, size, "config", NCM_E_PROTOCOL, NULL) : NULL;
@@ -398,6 +398,6 @@ void survey_ollama(struct work *work)
 	add_tags(work, &all_seen);
 	blobs.named = ncm_ollama_named(work->dirfd, &blobs.complete);
 	blobs.complete = blobs.complete && all_seen;
-	ncm_walk(work->dirfd, "blobs", find_blob, &blobs);
+	survey_walk(work, "blobs", &(struct ncm_walk_how){.all = false}, find_blob, &blobs);
 	json_decref(blobs.named);
 }

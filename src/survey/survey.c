@@ -86,9 +86,12 @@ static int check_options(const struct ncm_layout *layout, const struct ncm_surve
 			      options->store_count);
 		return ncm_error_hint(err, "name one store, or leave out the path");
 	}
-	if (stat(options->path, &status) < 0)
-		return is_absent(errno) ? ncm_error_set(err, NCM_E_USAGE, "there is no folder \"%s\"", options->path)
-					: ncm_error_errno(err, errno, "cannot look at %s", options->path);
+	if (stat(options->path, &status) < 0) {
+		if (!is_absent(errno))
+			return ncm_error_errno(err, errno, "cannot look at %s", options->path);
+		ncm_error_set(err, NCM_E_USAGE, "there is no folder \"%s\"", options->path);
+		return ncm_error_hint(err, "check its spelling; a relative path begins at the current folder");
+	}
 	if (!S_ISDIR(status.st_mode))
 		return ncm_error_set(err, NCM_E_USAGE, "%s is not a folder", options->path);
 	return 0;

@@ -32,13 +32,23 @@ static void take_status(struct ncm_survey_file *file, const struct stat *status)
 	file->mtime_ns = ncm_mtime_ns(status);
 }
 
+static const char *reason(int errnum)
+{
+	const char *text = strerrordesc_np(errnum);
+
+	return errnum == ELOOP
+		   ? "is, or leads through, a link that is not followed: only links to folders of root or of "
+		     "the store's owner are, which one of them made"
+	       : text ? text
+		      : "error";
+}
+
 static void settle_absent(struct work *work, size_t file, int errnum)
 {
 	if (errnum == ENOENT || errnum == ENOTDIR)
 		survey_settle(work, file, NCM_SURVEY_MISSING, ncm_strdup("is not there"));
 	else
-		survey_settle(work, file, NCM_SURVEY_UNREADABLE,
-			      ncm_strdup(strerrordesc_np(errnum) ? strerrordesc_np(errnum) : "error"));
+		survey_settle(work, file, NCM_SURVEY_UNREADABLE, ncm_strdup(reason(errnum)));
 }
 
 /* Whoever made a link learns nothing through us of a file that is not his and not everybody's to read. */
@@ -52,9 +62,12 @@ static bool leads_to_private(const struct stat *link, const struct stat *file)
 static void look(struct work *work, size_t index, const char *relative)
 {
 	struct ncm_survey_file *file = &work->survey->files[index];
+	const char *name = ncm_path_base(relative);
+	NCM_AUTO_FREE char *folder = ncm_strndup(relative, name > relative ? (size_t)(name - relative) - 1 : 0);
+	NCM_AUTO_CLOSE int at = store_dir_by(work->store, work->dirfd, folder, STORE_LINKS_READ);
 	struct stat status;
 
-	if (fstatat(work->dirfd, relative, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+	if (at < 0 || fstatat(at, name, &status, AT_SYMLINK_NOFOLLOW) < 0) {
 		settle_absent(work, index, errno);
 		return;
 	}
@@ -245,14 +258,7 @@ void survey_staging(struct work *work)
 {
 	NCM_AUTO_FREE char *staging = ncm_asprintf("%s/staging", ncm_store_own(work->store));
 
-	survey_walk(work, work->dirfd, staging, staging, false, find_partial, work);
-}
-
-static const char *reason(int errnum)
-{
-	const char *text = strerrordesc_np(errnum);
-
-	return errnum == ELOOP ? "is a link, and links to folders are not followed here" : text ? text : "error";
+	survey_walk(work, staging, &(struct ncm_walk_how){.all = false}, find_partial, work);
 }
 
 void survey_tell_unreadable(struct work *work, const char *relative, const char *role, int errnum)
@@ -284,10 +290,10 @@ static void tell_unseen(void *context, const char *path, int errnum)
 		survey_tell_unreadable(walking->work, relative, "folder", errnum);
 }
 
-void survey_walk(struct work *work, int dirfd, const char *relative, const char *below, bool all,
+void survey_walk(struct work *work, const char *relative, const struct ncm_walk_how *how,
 		 void (*found)(void *context, const struct ncm_walk_entry *entry), void *context)
 {
-	struct walking walking = {work, below, found, context};
+	struct walking walking = {work, relative, found, context};
 
-	(void)ncm_walk_tell(dirfd, relative, all, tell_found, tell_unseen, &walking);
+	(void)ncm_walk_store(work->store, work->dirfd, relative, how, tell_found, tell_unseen, &walking);
 }

@@ -9,7 +9,7 @@
 
 #include "digest/hash.h"
 #include "format/format.h"
-#include "store/store.h"
+#include "store/walk.h"
 
 #include <jansson.h>
 #include <ncmodel/survey.h>
@@ -85,12 +85,9 @@ void survey_say(char **field, const char *text);
 void survey_staging(struct work *work);
 /* That a folder or file at a path below the store cannot be read. */
 void survey_tell_unreadable(struct work *work, const char *relative, const char *role, int errnum);
-/*
- * Walks the folder `relative` below dirfd ("": dirfd itself), which is `below` in the store, as ncm_walk_tell; what
- * cannot be seen becomes unreadable, but that the folder is not there.
- */
-struct ncm_walk_entry;
-void survey_walk(struct work *work, int dirfd, const char *relative, const char *below, bool all,
+/* Walks a folder of the store as ncm_walk_store; what cannot be seen becomes unreadable, but that the folder is not
+ * there. */
+void survey_walk(struct work *work, const char *relative, const struct ncm_walk_how *how,
 		 void (*found)(void *context, const struct ncm_walk_entry *entry), void *context);
 
 /* sidecar.c: what lies beside the model files of a folder store. */

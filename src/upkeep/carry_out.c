@@ -20,8 +20,9 @@
 struct locks {
 	int *fds;
 	size_t count;
-	json_t *stores; /* paths of those that are held */
-	int notes;      /* `.ncmodel` beside models.json, or -1 */
+	json_t *stores;             /* paths of those that are held */
+	int notes;                  /* `.ncmodel` beside models.json, or -1 */
+	struct ncm_strings refused; /* gc: what is left undone, because a store cannot be locked */
 };
 
 static struct ncm_store **stores_used(const struct upkeep *upkeep, size_t *count)
@@ -70,6 +71,8 @@ static int lock_stores(struct upkeep *upkeep, bool no_wait, const struct ncm_sin
 			remember_locked(upkeep, stores[i], locks);
 		} else if (why.code == NCM_E_BUSY || why.code == NCM_E_INTERRUPTED || !upkeep->request.collect) {
 			return ncm_error_move(err, &why);
+		} else {
+			ncm_strings_add(&locks->refused, why.message);
 		}
 		ncm_error_clear(&why);
 	}
@@ -85,9 +88,11 @@ static int lock_notes(struct upkeep *upkeep, const struct ncm_sink *sink, struct
 	locks->notes = upkeep_notes_open(upkeep, !upkeep->request.collect, &why);
 	if (locks->notes < 0)
 		return why.code == NCM_OK ? 0 : ncm_error_move(err, &why);
-	fd = ncm_lock_beneath(locks->notes, "upkeep.lock", upkeep->registry->path, false, sink, err);
+	fd = ncm_lock_beneath(locks->notes, "upkeep.lock", upkeep->registry->path, false, sink, &why);
+	if (fd < 0 && why.code == NCM_E_IO)
+		ncm_error_hint(&why, "nothing was removed; run it as a user who may write to that folder");
 	if (fd < 0)
-		return -1;
+		return ncm_error_move(err, &why);
 	*NCM_PUSH(locks->fds, locks->count) = fd;
 	return 0;
 }
@@ -98,6 +103,7 @@ static void unlock(struct locks *locks)
 		ncm_lock_release(locks->fds[i - 1]);
 	free(locks->fds);
 	json_decref(locks->stores);
+	ncm_strings_free(&locks->refused);
 	if (locks->notes >= 0)
 		close(locks->notes);
 }
@@ -145,6 +151,9 @@ static int plan_again(struct ncm_removal *removal, const struct locks *locks, st
 		}
 		upkeep_settle(file, NCM_REMOVAL_KEPT, ncm_strdup("its store cannot be locked"));
 	}
+	for (size_t i = 0; fresh && i < locks->refused.count; i++)
+		upkeep_undone(fresh, "nothing of a store that cannot be locked is removed: %s",
+			      locks->refused.items[i]);
 	*planned = fresh;
 	return fresh ? 0 : -1;
 }
@@ -222,8 +231,9 @@ static int forget_models(const struct upkeep *upkeep, const struct locks *locks,
 		return 0;
 	}
 	ncm_error_hint(err,
-		       "run the same command again; if a model is not installed any more, `ncmodel gc` removes its "
-		       "files");
+		       "%srun the same command again; if a model is not installed any more, `ncmodel gc` removes its "
+		       "files",
+		       err && err->code == NCM_E_NO_SPACE ? "free some space on that disk, then " : "");
 	return -1;
 }
 

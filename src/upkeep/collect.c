@@ -88,7 +88,8 @@ static void pass_by(void *context, const struct ncm_walk_entry *entry)
 	(void)entry;
 }
 
-/* A manifest that can be read and is none is a warning; what cannot be read at all is said by the walk. */
+/* What of a cache lies behind a link is the user's own, and a warning; what cannot be read at all is said by the walk.
+ */
 static void warn_of_names(struct upkeep *upkeep, size_t store)
 {
 	const struct ncm_store *in = &upkeep->layout->stores[store];
@@ -105,7 +106,7 @@ static void warn_of_names(struct upkeep *upkeep, size_t store)
 		return;
 	(void)upkeep_walk(upkeep, store, "manifests", true, pass_by, NULL);
 	(void)upkeep_walk(upkeep, store, "manifests-v2", true, pass_by, NULL);
-	upkeep_warn(upkeep, "%s: no blob is removed, because a manifest cannot be read", in->path);
+	upkeep_tell_names_unread(upkeep, store);
 }
 
 static void collect_blobs(struct upkeep *upkeep, size_t store)

@@ -2,6 +2,7 @@
 /* What is so at the moment: the stores, what models.json names, what names a blob. */
 #include "upkeep/upkeep.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "store/ollama.h"
@@ -92,6 +93,48 @@ const char *upkeep_blob_key(const struct ncm_store *store, const char *relative)
 	return ncm_sha256_parse(relative, &digest) == 0 ? relative : NULL;
 }
 
+static bool have_one_folder_of_blobs(const struct upkeep *upkeep, size_t a, size_t b)
+{
+	struct stat one, other;
+
+	return fstatat(upkeep->facts[a].dirfd, "blobs", &one, 0) == 0 &&
+	       fstatat(upkeep->facts[b].dirfd, "blobs", &other, 0) == 0 && one.st_dev == other.st_dev &&
+	       one.st_ino == other.st_ino;
+}
+
+/* Where links lead two stores to one folder of blobs, each names what lies there. */
+static void learn_names_of_others(struct upkeep *upkeep, size_t store)
+{
+	struct store_facts *facts = &upkeep->facts[store];
+
+	for (size_t i = 0; i < upkeep->layout->count; i++) {
+		const struct ncm_store *other = &upkeep->layout->stores[i];
+		NCM_AUTO_JSON json_t *named = NULL;
+		const char *key;
+		json_t *names;
+		bool complete;
+
+		if (other->kind != NCM_STORE_OLLAMA || upkeep->facts[i].dirfd < 0 ||
+		    ncm_stores_share(other, &upkeep->layout->stores[store]) ||
+		    !have_one_folder_of_blobs(upkeep, store, i))
+			continue;
+		named = ncm_ollama_named(upkeep->facts[i].dirfd, &complete);
+		facts->complete = facts->complete && complete;
+		json_object_foreach(named, key, names)
+		{
+			json_t *all = json_object_get(facts->named, key);
+			NCM_AUTO_FREE char *by =
+			    ncm_asprintf("%s: %s", other->id, json_string_value(json_array_get(names, 0)));
+
+			if (!all) {
+				all = json_array();
+				json_object_set_new_nocheck(facts->named, key, all);
+			}
+			json_array_append_new(all, json_string_nocheck(by));
+		}
+	}
+}
+
 void upkeep_learn_names(struct upkeep *upkeep, size_t store, bool anew)
 {
 	struct store_facts *facts = &upkeep->facts[store];
@@ -104,6 +147,8 @@ void upkeep_learn_names(struct upkeep *upkeep, size_t store, bool anew)
 		upkeep_learn_cache(upkeep, store);
 	else
 		facts->named = ncm_ollama_named(facts->dirfd, &facts->complete);
+	if (upkeep->layout->stores[store].kind == NCM_STORE_OLLAMA)
+		learn_names_of_others(upkeep, store);
 }
 
 const char *upkeep_named_by(const struct upkeep *upkeep, size_t store, const char *key)

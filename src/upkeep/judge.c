@@ -102,12 +102,15 @@ static char *kept_for_others(const struct upkeep *upkeep, enum ncm_removal_kind 
 		return ncm_asprintf("used by %s", user);
 	unseen = may_be_of(upkeep, kind, &target->seen);
 	if (unseen)
+		upkeep_undone(upkeep, "%s of models.json cannot be looked at: what may be its bytes stays", unseen);
+	if (unseen)
 		return ncm_asprintf("%s of models.json cannot be looked at, and may lead here", unseen);
 	name = key ? upkeep_named_by(upkeep, target->store, key) : NULL;
 	if (name)
 		return ncm_asprintf("named by %s", name);
 	if (!key || upkeep->facts[target->store].complete)
 		return NULL;
+	upkeep_tell_names_unread(upkeep, target->store);
 	return ncm_strdup(store->kind == NCM_STORE_OLLAMA
 			      ? "a manifest of this store cannot be read, and may name it"
 			      : "not all snapshots of this cache can be read, and one may need it");
@@ -126,7 +129,7 @@ static void cannot_delete(struct upkeep *upkeep, const char *path, int errnum)
 	NCM_AUTO_FREE char *folder = ncm_path_folder(path);
 
 	if (upkeep->request.collect && !json_object_get(upkeep->listed, folder)) {
-		upkeep_warn(upkeep, "%s: what is there stays: %s", folder, strerrordesc_np(errnum));
+		upkeep_undone(upkeep, "cannot delete from %s: %s", folder, strerrordesc_np(errnum));
 		json_object_set_new_nocheck(upkeep->listed, folder, json_true());
 	} else if (!upkeep->request.collect && upkeep->error.code == NCM_OK) {
 		ncm_error_errno(&upkeep->error, errnum, "cannot delete %s", path);

@@ -99,6 +99,17 @@ void upkeep_warn(struct upkeep *upkeep, const char *format, ...)
 	ncm_strings_add(&upkeep->removal->warnings, text);
 }
 
+void upkeep_undone(const struct upkeep *upkeep, const char *format, ...)
+{
+	NCM_AUTO_FREE char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	text = ncm_vasprintf(format, args);
+	va_end(args);
+	ncm_strings_add_new(&upkeep->removal->undone, text);
+}
+
 struct tree {
 	uint64_t size, freed;
 };

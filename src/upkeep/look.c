@@ -3,6 +3,7 @@
  */
 #include "upkeep/upkeep.h"
 
+#include "base/buffer.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
@@ -14,6 +15,36 @@
 #include <string.h>
 #include <unistd.h>
 
+static const char private_folder[] = "/.ncmodel/staging";
+
+/* What is being fetched is its owner's alone, and so closed in each store of his: that is one message. */
+static bool tell_closed(struct upkeep *upkeep, const char *path, int errnum)
+{
+	static const char begin[] = "cannot read what is being fetched";
+	struct ncm_strings *failures = &upkeep->removal->failures;
+	NCM_AUTO_FREE char *store = NULL;
+	struct ncm_buffer text = {0};
+	size_t at = 0;
+
+	if (errnum != EACCES || !ncm_path_has_suffix(path, private_folder))
+		return false;
+	store = ncm_strndup(path, strlen(path) - strlen(private_folder));
+	ncm_strings_add_new(&upkeep->closed, store);
+	ncm_buffer_printf(&text, "%s (.ncmodel/staging), which is its owner's alone, in ", begin);
+	for (size_t i = 0; i < upkeep->closed.count; i++)
+		ncm_buffer_printf(&text, "%s%s", i > 0 ? ", " : "", upkeep->closed.items[i]);
+	ncm_buffer_printf(&text, ": %s", strerrordesc_np(errnum));
+	while (at < failures->count && strncmp(failures->items[at], begin, strlen(begin)) != 0)
+		at++;
+	if (at == failures->count) {
+		ncm_strings_take(failures, ncm_buffer_take(&text));
+	} else {
+		free(failures->items[at]);
+		failures->items[at] = ncm_buffer_take(&text);
+	}
+	return true;
+}
+
 void upkeep_cannot_read(struct upkeep *upkeep, const char *path, int errnum)
 {
 	NCM_AUTO_FREE char *text =
@@ -21,7 +52,8 @@ void upkeep_cannot_read(struct upkeep *upkeep, const char *path, int errnum)
 		? ncm_asprintf("%s is, or leads through, a link that is no part of its store: it is not followed", path)
 		: ncm_asprintf("cannot read %s: %s", path, strerrordesc_np(errnum));
 
-	ncm_strings_add_new(&upkeep->removal->failures, text);
+	if (!tell_closed(upkeep, path, errnum))
+		ncm_strings_add_new(&upkeep->removal->failures, text);
 }
 
 char *upkeep_real_path(const struct upkeep *upkeep, const struct target *target)
@@ -74,11 +106,13 @@ int upkeep_walk(struct upkeep *upkeep, size_t store, const char *relative, bool 
 	const struct ncm_store *in = &upkeep->layout->stores[store];
 	NCM_AUTO_FREE char *folder = ncm_path_join(in->path, relative);
 	struct looking looking = {upkeep, folder, found, context};
-	NCM_AUTO_CLOSE int fd = store_dir_inside(in, upkeep->facts[store].dirfd, relative);
+	const int dirfd = upkeep->facts[store].dirfd;
+	const struct ncm_walk_how how = {.links = STORE_LINKS_OF_STORE, .all = all};
+	NCM_AUTO_CLOSE int fd = store_dir_inside(in, dirfd, relative);
 	const int failure = errno;
 
 	if (fd >= 0)
-		return ncm_walk_tell(fd, "", all, tell_found, tell_missed, &looking);
+		return ncm_walk_store(in, dirfd, relative, &how, tell_found, tell_missed, &looking);
 	if (is_absent(folder, failure))
 		return 0;
 	upkeep_cannot_read(upkeep, folder, failure);

@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "registry/ollama.h"
 
+#include <errno.h>
 #include <string.h>
 
 bool upkeep_is_tag(const struct upkeep *upkeep, size_t store, const char *relative)
@@ -215,4 +216,39 @@ void upkeep_tally_tags(const struct upkeep *upkeep, const struct ncm_reg_model *
 		if (name && upkeep->facts[store].dirfd >= 0)
 			count_tag(&(struct counting){in, counted, tally}, upkeep->facts[store].dirfd, name);
 	}
+}
+
+/* "manifests/…: why", of the first manifest that cannot be read. NULL: it is a folder. The caller frees it. */
+static char *unread_manifest(int dirfd)
+{
+	struct ollama_entries entries;
+	char *unread = NULL;
+
+	ollama_entries_read(dirfd, &entries);
+	for (size_t i = 0; i < entries.count && !unread; i++) {
+		OLLAMA_AUTO_HELD struct ollama_held held = {0};
+		const enum ollama_found found = ollama_read_at(dirfd, entries.items[i].path, &held);
+		const int failure = errno;
+
+		if (found == OLLAMA_BROKEN || found == OLLAMA_UNREADABLE)
+			unread = ncm_asprintf("%s: %s", entries.items[i].path,
+					      held.why ? held.why : strerrordesc_np(failure));
+		else if (found == OLLAMA_ABSENT && held.is_link)
+			unread = ncm_asprintf("%s: leads to a blob that is not there", entries.items[i].path);
+	}
+	ollama_entries_clear(&entries);
+	return unread;
+}
+
+void upkeep_tell_names_unread(const struct upkeep *upkeep, size_t store)
+{
+	struct store_facts *facts = &upkeep->facts[store];
+	NCM_AUTO_FREE char *unread = NULL;
+
+	if (upkeep->layout->stores[store].kind != NCM_STORE_OLLAMA || facts->told_unread)
+		return;
+	facts->told_unread = true;
+	unread = unread_manifest(facts->dirfd);
+	upkeep_undone(upkeep, "no blob of %s is removed, because not all that names them can be read%s%s",
+		      upkeep->layout->stores[store].path, unread ? ": " : "", unread ? unread : "");
 }

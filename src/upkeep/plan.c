@@ -89,6 +89,7 @@ static void free_list(struct upkeep *upkeep)
 	ncm_strings_free(&removal->models);
 	ncm_strings_free(&removal->warnings);
 	ncm_strings_free(&removal->failures);
+	ncm_strings_free(&removal->undone);
 	free(removal);
 }
 
@@ -115,6 +116,7 @@ void upkeep_free(struct upkeep *upkeep)
 	ncm_registry_free(upkeep->registry);
 	ncm_layout_free(upkeep->layout);
 	ncm_strings_free(&upkeep->request.names);
+	ncm_strings_free(&upkeep->closed);
 	ncm_error_clear(&upkeep->error);
 	free(upkeep);
 }

@@ -18,13 +18,14 @@
 
 /* What is known of one store of the layout. */
 struct store_facts {
-	int dirfd;       /* -1: not there, or cannot be opened */
-	int failure;     /* errno then; ENOENT: there is no such store */
-	bool twin;       /* another store of the layout has the same folder, and comes first */
-	json_t *named;   /* blob (upkeep_blob_key) → what names it: manifests, links. NULL until asked for */
-	bool complete;   /* `named` tells of all of them */
-	json_t *leaving; /* what names blobs and goes, as `named` spells it */
-	json_t *unread;  /* of a Hugging Face cache: repository → what of it is not known */
+	bool told_unread; /* that not all that names its blobs can be read */
+	int dirfd;        /* -1: not there, or cannot be opened */
+	int failure;      /* errno then; ENOENT: there is no such store */
+	bool twin;        /* another store of the layout has the same folder, and comes first */
+	json_t *named;    /* blob (upkeep_blob_key) → what names it: manifests, links. NULL until asked for */
+	bool complete;    /* `named` tells of all of them */
+	json_t *leaving;  /* what names blobs and goes, as `named` spells it */
+	json_t *unread;   /* of a Hugging Face cache: repository → what of it is not known */
 };
 
 /* Where a file of the plan lies, and what it was when it was judged. */
@@ -53,6 +54,7 @@ struct request {
 
 struct upkeep {
 	struct request request;
+	struct ncm_strings closed; /* stores whose staging is another user's alone */
 	struct ncm_layout *layout;
 	struct ncm_registry *registry;
 	struct store_facts *facts;  /* one for each store */
@@ -95,6 +97,8 @@ const char *upkeep_blob_key(const struct ncm_store *store, const char *relative)
 void upkeep_learn_names(struct upkeep *upkeep, size_t store, bool anew);
 /* What names the blob besides what goes, or NULL. Borrowed. */
 const char *upkeep_named_by(const struct upkeep *upkeep, size_t store, const char *key);
+/* That no blob of an Ollama store goes, and which manifest is to blame; once for each store. */
+void upkeep_tell_names_unread(const struct upkeep *upkeep, size_t store);
 /* look.c: what cannot be read is said once, and the result is a part. */
 
 void upkeep_cannot_read(struct upkeep *upkeep, const char *path, int errnum);
@@ -188,6 +192,8 @@ struct ncm_removal_file *upkeep_list(struct upkeep *upkeep, const struct candida
 /* Counts what waits for its age. */
 void upkeep_list_waiting(struct upkeep *upkeep, enum ncm_removal_kind kind, const struct stat *seen, time_t until);
 void upkeep_warn(struct upkeep *upkeep, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What would go and cannot, said once. */
+void upkeep_undone(const struct upkeep *upkeep, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Fills in `freed` of each file and the totals. */
 void upkeep_count(struct upkeep *upkeep);
 /* The totals alone. */

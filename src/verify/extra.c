@@ -118,7 +118,8 @@ static void look_in_home(const struct ncm_store *store, const char *home, const 
 		return;
 	dirfd = ncm_store_peek(store);
 	if (dirfd >= 0)
-		ncm_walk(dirfd, folder, find_unknown, &(struct finding){absolute, known, extra});
+		(void)ncm_walk_store(store, dirfd, folder, &(struct ncm_walk_how){.links = STORE_LINKS_OF_STORE},
+				     find_unknown, NULL, &(struct finding){absolute, known, extra});
 }
 
 struct unnamed {
@@ -152,7 +153,8 @@ static void look_for_blobs(const struct ncm_store *store, const json_t *known, s
 
 	/* A manifest that we cannot read may name any of them. */
 	if (complete)
-		ncm_walk(dirfd, "blobs", find_unnamed, &(struct unnamed){store, named, known, extra});
+		(void)ncm_walk_store(store, dirfd, "blobs", &(struct ncm_walk_how){.links = STORE_LINKS_OF_STORE},
+				     find_unnamed, NULL, &(struct unnamed){store, named, known, extra});
 }
 
 static bool has_files_in(const struct ncm_store *store, const struct ncm_reg_model *const *models, size_t count)

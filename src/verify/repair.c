@@ -6,21 +6,27 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/checkpoint.h"
+#include "store/inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
+static int open_in_store(const struct ncm_repair *repair, int flags)
+{
+	return store_open_by(repair->store, repair->store_dirfd, repair->relative, STORE_LINKS_OF_STORE, flags);
+}
+
 /* A file with several names is read-only, for its owner too: until it is open. */
 static int open_read_only(const struct ncm_repair *repair, int flags)
 {
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(repair->store_dirfd, repair->relative, O_RDONLY | flags, 0);
+	NCM_AUTO_CLOSE int fd = open_in_store(repair, O_RDONLY | flags);
 	struct stat status;
 	int opened, saved;
 
 	if (fd < 0 || fstat(fd, &status) < 0 || ncm_set_mode(fd, (status.st_mode & 07777) | S_IWUSR) < 0)
 		return -1;
-	opened = ncm_open_beneath(repair->store_dirfd, repair->relative, O_RDWR | flags, 0);
+	opened = open_in_store(repair, O_RDWR | flags);
 	saved = errno;
 	(void)ncm_set_mode(fd, status.st_mode & 07777);
 	errno = saved;
@@ -30,7 +36,7 @@ static int open_read_only(const struct ncm_repair *repair, int flags)
 static int open_damaged(const struct ncm_repair *repair, struct ncm_error *err)
 {
 	const int flags = O_NONBLOCK | O_NOCTTY;
-	int fd = ncm_open_beneath(repair->store_dirfd, repair->relative, O_RDWR | flags, 0);
+	int fd = open_in_store(repair, O_RDWR | flags);
 	struct stat status;
 
 	if (fd < 0 && errno == EACCES)

@@ -6,12 +6,15 @@
 #ifndef NCM_VERIFY_REPAIR_H
 #define NCM_VERIFY_REPAIR_H
 
+#include "store/store.h"
+
 #include <ncmodel/verify.h>
 
 #include <sys/stat.h>
 
 struct ncm_repair {
-	int store_dirfd;      /* folder of the store */
+	const struct ncm_store *store;
+	int store_dirfd;      /* its folder */
 	int home;             /* the one with the checkpoints: ncm_store_home */
 	const char *relative; /* the file below it */
 	const struct ncm_sha256 *sha256;

@@ -269,7 +269,7 @@ class CollectTest(OllamaCase):
         os.unlink(self.path(manifest_of(code())))
         os.truncate(self.path(manifest_of(STYLED)), 50)
         before = tree(self.store)
-        self.ncmodel("gc", "-y", "--min-age", "0")
+        self.ncmodel("gc", "-y", "--min-age", "0", code=1)
         self.assertEqual(tree(self.store), before)
 
 

@@ -312,7 +312,7 @@ class LockWithoutFilesTest(Case):
         self.hub.hf("org/one", {"plain.gguf": data})
         lock = self.lock(uri)
         offline = self.machine.run("--lock", lock, "plan", "--offline", uri)
-        self.assertEqual(offline.returncode, 7, offline.out)
+        self.assertEqual(offline.returncode, 11, offline.out)
         self.pull("--lock", lock, uri)
         with open(self.machine.store("plain.gguf"), "rb") as file:
             self.assertEqual(file.read(), data)

@@ -389,7 +389,7 @@ class ElsewhereTest(LinkCase):
         self.check_quick()
 
     def check_fetched(self, data, damaged, name="a.gguf"):
-        self.pull("--offline", code=7)
+        self.pull("--offline", code=11)
         wrong = content(damaged)
         self.pull()
         self.assertTrue(self.hub.asked())

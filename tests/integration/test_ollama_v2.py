@@ -255,7 +255,7 @@ class PullTest(V2Case):
                 path = self.store.v2_path("bad:latest")
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 damage(path)
-                self.ncmodel("gc", "-y", "--min-age", "0")
+                self.assertIn("bad", self.ncmodel("gc", "-y", "--min-age", "0", code=1).err)
                 self.assertTrue(os.path.exists(self.store.blob_path(orphan)))
                 shutil.rmtree(os.path.dirname(path))
         self.ncmodel("gc", "-y", "--min-age", "0")

@@ -74,7 +74,7 @@ class OutputTest(OutputCase):
             "id": "gone", "files": [{"from": [self.hub.service.url + "/files/gone.gguf"], "insecure_http": True,
                                      "to": [{"store": "llama-cpp"}]}]}])
         self.document("plan", code=5)
-        self.document("plan", "hf", "--offline", code=7)
+        self.document("plan", "hf", "--offline", code=11)
         self.document("plan", "hf", "--exit-code", code=3)
         self.document("pull", "--dry-run", "hf")
         self.document("pull", "--reserve", "100000GB", "hf", code=9)

@@ -238,7 +238,7 @@ class PinsTest(PlanCase):
                          [f["path"] for f in online["models"][0]["files"]])
         # Its manifest's bytes are not here: nothing is carried out by pins.
         before, seen = len(self.hub.requests), m.snapshot()
-        self.assertIn("--offline", self.pull("--offline", code=7).err)
+        self.assertIn("--offline", self.pull("--offline", code=11).err)
         self.assertEqual((len(self.hub.requests), m.snapshot()), (before, seen))
         self.pull()
         data = self.data("--offline", "--exit-code")
@@ -255,7 +255,7 @@ class PinsTest(PlanCase):
         model = self.ollama()
         del model["files"][0]["layers"]
         self.machine.manifest([model])
-        self.plan("--offline", code=7)
+        self.plan("--offline", code=11)
 
     def test_files_without_a_revision(self):
         models = [{"id": name, "files": [{"from": [uri], "size": 6_000, "sha256": sha256(name.encode()),
@@ -275,7 +275,7 @@ class PinsTest(PlanCase):
         self.machine.manifest([self.unpinned("a", "https://example.invalid/a.gguf"),
                                {"id": "b", "files": [{"from": ["hf:org/b/b.gguf"], "to": [{"store": "llama-cpp"}],
                                                       "expected_size": 4_000_000, "expected_size_source": "a list"}]}])
-        result = self.plan("--offline", code=7)
+        result = self.plan("--offline", code=11)
         self.assertRegex(self.total(result), r"2 cannot be planned and are in no sum \(by the manifests: "
                                              r"~4\.00 MB and 1 of unknown size\)")
 
@@ -285,7 +285,7 @@ class PinsTest(PlanCase):
         self.assertEqual(m.run("lock", "hf:org/one/one.gguf").returncode, 0)
         data = self.data("--offline", "hf:org/one/one.gguf")
         self.assertEqual((data["to_get"], data["models"][0]["files"][0]["step"]), (5_000, "fetch"))
-        self.assertIn("--offline", self.pull("--offline", "hf:org/one/one.gguf", code=7).err)
+        self.assertIn("--offline", self.pull("--offline", "hf:org/one/one.gguf", code=11).err)
 
     def test_shipped_manifests_can_be_planned(self):
         result = self.plan("--offline", "--profile", "nc-dev-rtx4090", "--phase", "1", "--reserve", "0", "--json",

@@ -395,7 +395,7 @@ class RepairTest(Case):
         _, path = self.plain()
         flip(path, 0)
         damaged = content(path)
-        result = self.repair("--offline", code=7)
+        result = self.repair("--offline", code=11)
         self.assertIn("--offline", result.err)
         self.assertEqual(self.hub.asked(), [])
         self.assertEqual(content(path), damaged)

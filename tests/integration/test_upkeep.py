@@ -199,12 +199,12 @@ class OllamaTest(UpkeepCase):
     def test_an_unreadable_manifest_keeps_the_blobs(self):
         with open(self.ollama_store("manifests/registry.ollama.ai/library/broken"), "w") as out:
             out.write("not JSON")
-        result = self.run_ok("rm", "-y", "tiny")
+        result = self.run_ok("rm", "-y", "tiny", code=1)
         self.assertIn("cannot be read", result.out)
         self.assertTrue(os.path.exists(self.blob(gguf("tiny", 120_000))))
-        result = self.run_ok("gc", "-y", "--min-age", "0")
+        result = self.run_ok("gc", "-y", "--min-age", "0", code=1)
         self.assertIn("Nothing to remove", result.out)
-        self.assertIn("cannot be read", result.err)
+        self.assertIn("can be read: manifests/registry.ollama.ai/library/broken: ", result.err)
         os.unlink(self.ollama_store("manifests/registry.ollama.ai/library/broken"))
         self.run_ok("gc", "-y", "--min-age", "0")
         self.assertFalse(os.path.exists(self.blob(gguf("tiny", 120_000))))

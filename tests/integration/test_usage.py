@@ -60,7 +60,7 @@ WRONG = {
         (["pul"], 'no command "pul"', "did you mean `ncmodel pull`"), (["PULL"], '"PULL"', "`ncmodel pull`"),
         (["xyzzy"], '"xyzzy"', "`ncmodel help` lists"), ([""], 'no command ""', "`ncmodel help` lists"),
         (["\x1b[31mpull"], r"\\x1b\[31mpull", "`ncmodel help`"), ([STRAY], r"\\xff\\xfe", "`ncmodel help`"),
-        ([LONG], "no command", "`ncmodel help`"), (["pull;ls"], "pull;ls", "`ncmodel pull`"), (["-"], '"-"', "help"),
+        ([LONG], "no command", "`ncmodel help`"), (["pull;ls"], "pull;ls", "`ncmodel help` lists"), (["-"], '"-"', "help"),
         (["help", "pul"], "no command or topic", "`ncmodel help pull`"),
         (["help", "exitcodes"], "no command or topic", "`ncmodel help exit-codes`"),
         (["manifest", "chek", "x"], '"chek"', "usage: ncmodel manifest check"), (["manifest"], "what is to be done", "usage"),
@@ -128,7 +128,11 @@ WRONG = {
         (["pull", "http://host/x.gguf"], "plain http is not allowed", "https://, or pin the bytes"),
         (["pull", "https://"], "https://host", "https://HOST/PATH"), (["pull", "https://u:secret@host/x"], "user name", "HOST/PATH"),
         (["pull", "https://host/x.gguf#sha256=xyz"], "64 lower-case hex", "#sha256=HEX"),
-        (["pull", "ftp://host/x"], "no model is called", "begins with ollama:, hf:, civitai: or https://"),
+        (["pull", "ftp://host/x"], 'no kind of source "ftp:"', "begin with ollama:, hf:, civitai: or https://"),
+        (["pull", "s3://bucket/x.gguf"], 'no kind of source "s3:"', "begin with"),
+        (["pull", "foo:bar/baz"], 'no kind of source "foo:"', "^sources begin with"),
+        (["pull", "ollma:llama3.2"], 'no kind of source "ollma:"', "did you mean ollama:[?]"),
+        (["pull", "host:5000/x"], "no model is called", "begins with ollama:, hf:"),
         (["pull", "llama3.2:3b"], "no model is called", "is ollama:llama3.2:3b;"),
         (["pull", "org/repo"], "no model is called", "begins with ollama:, hf:"),
         (["pull", "hf:org/m"], "where it goes cannot be told", "--to STORE"),
@@ -241,7 +245,7 @@ class HintTest(UsageCase):
     # hint in the source (%s and all) → why it is not followed here
     NOT_PROVOKED = {
         "run \\\"ncmodel verify\\\" to see what else is damaged": "a file that changes while it is copied",
-        "run the same command again; if a model is not installed any more, `ncmodel gc` removes its files":
+        "%srun the same command again; if a model is not installed any more, `ncmodel gc` removes its files":
             "models.json that cannot be written after the plan was made; test_kill and test_faults kill there",
         "`ncmodel gc` removes the rest": "a signal between two deletions; test_kill sends them",
         "`ncmodel gc` tries again": "a file that root cannot delete",

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -96,6 +97,61 @@ static void links_of_others_are_not(void)
 	stop();
 }
 
+static void folders_of_others_are_not(void)
+{
+	if (geteuid() != 0)
+		return;
+	begin();
+	lead_away("models/vae", 0);
+	{
+		NCM_AUTO_FREE char *away = ncm_path_join(folder, "away");
+
+		CHECK(chown(away, 65534, 65534) == 0);
+	}
+	CHECK(!opens("models/vae") && errno == ELOOP);
+	CHECK(chown(store.path, 65534, 65534) == 0);
+	CHECK(opens("models/vae/sub"));
+	stop();
+}
+
+static bool is_read(const char *relative)
+{
+	NCM_AUTO_CLOSE int dirfd = open(store.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	NCM_AUTO_CLOSE int fd = store_dir_by(&store, dirfd, relative, STORE_LINKS_READ);
+
+	return fd >= 0;
+}
+
+static void links_below_are_read_and_no_more(void)
+{
+	begin();
+	lead_away("models/vae/mine", geteuid());
+	CHECK(!opens("models/vae/mine") && is_read("models/vae/mine") && is_read("models/vae/mine/sub"));
+	if (geteuid() == 0) {
+		NCM_AUTO_FREE char *link = ncm_path_join(store.path, "models/vae/mine");
+
+		CHECK(lchown(link, 65534, 65534) == 0);
+		CHECK(!is_read("models/vae/mine") && errno == ELOOP);
+	}
+	stop();
+}
+
+static void the_link_on_the_way_is_named(void)
+{
+	begin();
+	lead_away("models/vae", geteuid());
+	lead_away("plain/a/link", geteuid());
+	{
+		NCM_AUTO_CLOSE int dirfd = open(store.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		NCM_AUTO_FREE char *link = store_link_on_the_way(&store, dirfd, "plain/a/link/b/x");
+		NCM_AUTO_FREE char *none = store_link_on_the_way(&store, dirfd, "models/vae/sub/y");
+		NCM_AUTO_FREE char *absent = store_link_on_the_way(&store, dirfd, "plain/not/there");
+
+		CHECK(link && strcmp(link, "plain/a/link") == 0 && !none && !absent);
+	}
+	stop();
+}
+
 static void the_folder_of_a_file_is_found(void)
 {
 	const char *name;
@@ -117,6 +173,9 @@ int main(void)
 	RUN(links_at_or_above_a_layout_s_folder_are);
 	RUN(other_links_are_not);
 	RUN(links_of_others_are_not);
+	RUN(folders_of_others_are_not);
+	RUN(links_below_are_read_and_no_more);
+	RUN(the_link_on_the_way_is_named);
 	RUN(the_folder_of_a_file_is_found);
 	return 0;
 }

@@ -368,7 +368,7 @@ static void what_is_in_the_way_of_a_folder_is_told(void)
 	CHECK(!exists(scratch_fd, "root/way/new"));
 	check_barrier("root/way/file", "way/file is not a folder");
 	check_barrier("root/way/file/folder", "Not a directory");
-	check_barrier("root/way/link", "No such file or directory");
+	check_barrier("root/way/link", "root/way/link is a link that leads to nothing");
 }
 
 int main(void)

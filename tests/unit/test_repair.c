@@ -65,7 +65,8 @@ static bool is_right(void)
 
 static enum ncm_errc repair(const struct ncm_verify_range *ranges, size_t count, const char *says)
 {
-	const struct ncm_repair job = {.store_dirfd = dirfd,
+	const struct ncm_repair job = {.store = &(struct ncm_store){.kind = NCM_STORE_FOLDERS},
+				       .store_dirfd = dirfd,
 				       .home = dirfd,
 				       .relative = "file",
 				       .sha256 = &right.sha256,
