@@ -31,6 +31,7 @@ struct wanted {
 	const struct ncm_file_spec *spec;
 	struct ncm_resolution *resolution; /* NULL until resolved */
 	const char *uri;                   /* the one of spec->from that was resolved */
+	bool respelled;                    /* `from` is as its source told its name */
 	bool from_lock;                    /* made from the lock: good to see that all is there, not to fetch */
 	bool settled;                      /* from the lock, and all of it is there: the source need not be asked */
 	const char *trust;                 /* "manifest", "upstream", "first-use"; once it has its contents */
@@ -81,6 +82,8 @@ struct run *run_new(const struct ncm_config *config, const struct ncm_provision_
 void run_free(struct run *run);
 /* Chooses these models (borrowed): each file spec of theirs is a wanted. Once a run. */
 void run_take_models(struct run *run, struct ncm_model *const *models, size_t count);
+/* Which entry of models.json the model is. */
+void run_identify(const struct run *run, struct chosen_model *chosen);
 /* Reads models.json anew if another run may have changed it. Returns 0, or -1 with *err and all as it was. */
 int run_reload_registry(struct run *run, struct ncm_error *err);
 /* As users know the model. */

@@ -217,6 +217,38 @@ static bool plan_by_pins(struct run *run, struct wanted *wanted)
 	return true;
 }
 
+/*
+ * Who spells a source out means what the service calls so: in its own case of the letters, say. That is the name under
+ * which it is remembered, pinned and found again.
+ */
+static bool respell(const struct run *run, struct wanted *wanted)
+{
+	const struct ncm_model *model = run->models[wanted->model].model;
+	const char *spelled = wanted->resolution ? wanted->resolution->spelled : NULL;
+	char **uri = &wanted->spec->from.items[0];
+
+	if (!spelled || model->phase > 0 || model->profile || wanted->uri != *uri)
+		return false;
+	free(*uri);
+	wanted->uri = *uri = ncm_strdup(spelled);
+	wanted->respelled = true;
+	return true;
+}
+
+static void ask_places(struct run *run, struct wanted *wanted)
+{
+	for (size_t i = 0; i < wanted->spec->from.count && !wanted->resolution && !ncm_interrupted(); i++) {
+		struct ncm_error err = NCM_ERROR_INIT;
+
+		wanted->uri = wanted->spec->from.items[i];
+		wanted->resolution = wanted_ask_place(run, wanted, i, &err);
+		/* The first place's reason is the one to act on. */
+		if (!wanted->resolution && wanted->error.code == NCM_OK)
+			ncm_error_move(&wanted->error, &err);
+		ncm_error_clear(&err);
+	}
+}
+
 void wanted_ask(struct run *run, struct wanted *wanted)
 {
 	if (!must_ask(wanted))
@@ -232,15 +264,12 @@ void wanted_ask(struct run *run, struct wanted *wanted)
 	ncm_resolution_free(wanted->resolution);
 	wanted->resolution = NULL;
 	wanted->from_lock = false;
-	for (size_t i = 0; i < wanted->spec->from.count && !wanted->resolution && !ncm_interrupted(); i++) {
-		struct ncm_error err = NCM_ERROR_INIT;
-
-		wanted->uri = wanted->spec->from.items[i];
-		wanted->resolution = wanted_ask_place(run, wanted, i, &err);
-		/* The first place's reason is the one to act on. */
-		if (!wanted->resolution && wanted->error.code == NCM_OK)
-			ncm_error_move(&wanted->error, &err);
-		ncm_error_clear(&err);
+	ask_places(run, wanted);
+	/* Under its own name it may be pinned. */
+	if (respell(run, wanted) && wanted_lock_entry(run, wanted)) {
+		ncm_resolution_free(wanted->resolution);
+		wanted->resolution = NULL;
+		ask_places(run, wanted);
 	}
 	if (wanted->resolution)
 		ncm_error_clear(&wanted->error);
@@ -282,4 +311,8 @@ void wanted_resolve_by_network(struct run *run)
 	run->asked_network = run->to_resolve > 0 && !run->options.offline;
 	if (run->to_resolve > 0)
 		ncm_parallel(RESOLVE_THREADS, run->wanted_count, resolve_by_network, run);
+	for (size_t i = 0; i < run->wanted_count; i++) {
+		if (run->wanted[i].respelled)
+			run_identify(run, &run->models[run->wanted[i].model]);
+	}
 }

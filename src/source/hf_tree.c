@@ -21,6 +21,7 @@ void hf_tree_clear(struct hf_tree *tree)
 	free(tree->files);
 	free(tree->endpoint);
 	free(tree->commit);
+	free(tree->id);
 	free(tree->license);
 	free(tree->architecture);
 	ncm_strings_free(&tree->folders);
@@ -34,6 +35,14 @@ static struct ncm_request request_of(const struct hf_tree *tree, const char *url
 	    .service = &hf_service,
 	    .what = tree->what,
 	};
+}
+
+/* "gated" is false, or tells how one gets in: "auto", "manual". */
+static enum ncm_gate gate_of(const json_t *info)
+{
+	const json_t *gated = json_object_get(info, "gated");
+
+	return json_is_false(gated) ? NCM_GATE_NONE : gated ? NCM_GATE_SHUT : NCM_GATE_UNKNOWN;
 }
 
 static void read_facts(struct hf_tree *tree, const json_t *info)
@@ -52,6 +61,8 @@ static void read_facts(struct hf_tree *tree, const json_t *info)
 	}
 	if (architecture)
 		tree->architecture = ncm_strdup(architecture);
+	tree->id = ncm_strdup_null(ncm_json_string(info, "id"));
+	tree->gate = gate_of(info);
 }
 
 int hf_tree_find_commit(struct hf_tree *tree, const char *revision, struct ncm_error *err)
