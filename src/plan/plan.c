@@ -305,6 +305,7 @@ static void look_at_everything(struct planned *planned)
 	}
 	plan_refuse(planned);
 	refuse_unwritable(planned);
+	plan_ask_access(planned);
 }
 
 struct ncm_plan *ncm_plan_make(const struct ncm_config *config, struct ncm_model *const *models, size_t count,

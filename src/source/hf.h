@@ -72,7 +72,7 @@ struct hf_tree {
 	char *license, *architecture;
 };
 void hf_tree_clear(struct hf_tree *tree);
-/* Asks the hub which commit `revision` is. */
+/* Asks the hub which commit `revision` is, and how it spells the repository: `repo` is that from then on. */
 int hf_tree_find_commit(struct hf_tree *tree, const char *revision, struct ncm_error *err);
 /* Adds the entries of a folder (NULL: the root), with all below it if `recursive`. The commit has to be known. */
 int hf_tree_list(struct hf_tree *tree, const char *folder, bool recursive, struct ncm_error *err);

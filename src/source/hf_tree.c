@@ -65,6 +65,13 @@ static void read_facts(struct hf_tree *tree, const json_t *info)
 	tree->gate = gate_of(info);
 }
 
+/* The hub knows a repository by one name, and in any case of its letters. */
+static void take_true_name(struct hf_tree *tree)
+{
+	if (tree->id && strcasecmp(tree->id, tree->repo) == 0)
+		tree->repo = tree->id;
+}
+
 int hf_tree_find_commit(struct hf_tree *tree, const char *revision, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *encoded = ncm_url_encode(revision, false);
@@ -80,6 +87,7 @@ int hf_tree_find_commit(struct hf_tree *tree, const char *revision, struct ncm_e
 				     revision);
 	tree->commit = ncm_strdup(commit);
 	read_facts(tree, info);
+	take_true_name(tree);
 	return 0;
 }
 

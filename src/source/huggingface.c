@@ -197,13 +197,12 @@ static struct ncm_resolution *describe(struct ncm_sources *sources, const struct
 	return resolution;
 }
 
-/* The hub knows a repository by one name, and in any case of its letters. */
-static void take_true_name(struct hf_tree *tree, struct hf_name *name)
+static void take_true_name(const struct hf_tree *tree, struct hf_name *name)
 {
-	if (!tree->id || strcmp(tree->id, name->repo) == 0 || strcasecmp(tree->id, name->repo) != 0)
+	if (tree->repo == name->repo)
 		return;
 	free(name->repo);
-	tree->repo = name->repo = ncm_strdup(tree->id);
+	name->repo = ncm_strdup(tree->repo);
 }
 
 static struct ncm_resolution *look_up(struct ncm_sources *sources, struct hf_name *name,

@@ -268,7 +268,7 @@ static void test_true_names(void)
 	check_fails(sources, "hf:gpt2/none.json", &spec, NULL, NCM_E_NOT_FOUND, "gpt2/none.json", NULL);
 	fake_on(HUB "/api/models/ORG/Repo/revision/main", 200, NULL,
 		"{\"id\":\"org/repo\",\"gated\":\"auto\",\"sha\":\"" COMMIT "\"}");
-	fake_on(HUB "/api/models/ORG/Repo/tree/" COMMIT "?recursive=true", 200, NULL, "[" SMALL("a", "1") "]");
+	fake_on(HUB "/api/models/org/repo/tree/" COMMIT "?recursive=true", 200, NULL, "[" SMALL("a", "1") "]");
 	resolution = check_resolves(sources, "hf:ORG/Repo?include=a", &spec, NULL);
 	CHECK_STR(resolution->spelled, "hf:org/repo?include=a");
 	CHECK_STR(resolution->uri, "hf:org/repo@" COMMIT "?include=a");
