@@ -273,6 +273,7 @@ int contents_add(struct run *run, size_t index, content_placer *placer, void *co
 	struct wanted *wanted = &run->wanted[index];
 
 	wanted->trust = trust_of(run, wanted);
+	wanted_forget_odd(wanted);
 	free(wanted->contents);
 	wanted->contents = ncm_calloc(wanted->resolution->count + 1, sizeof *wanted->contents);
 	for (size_t i = 0; i < wanted->resolution->count; i++) {

@@ -27,6 +27,7 @@ void run_free(struct run *run)
 		ncm_resolution_free(run->wanted[i].resolution);
 		free(run->wanted[i].contents);
 		free(run->wanted[i].forms);
+		wanted_forget_odd(&run->wanted[i]);
 		ncm_error_clear(&run->wanted[i].error);
 	}
 	for (size_t i = 0; i < run->model_count; i++) {

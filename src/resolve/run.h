@@ -25,6 +25,12 @@ enum repository_form {
 	REPOSITORY_OWN,     /* into a folder of its own */
 };
 
+/* A file that has another name here, or none. */
+struct odd_name {
+	char *name; /* as its source calls it */
+	char *as;   /* NULL: it is left out */
+};
+
 /* One file spec of one chosen model. */
 struct wanted {
 	size_t model; /* index into run->models */
@@ -37,6 +43,8 @@ struct wanted {
 	const char *trust;                 /* "manifest", "upstream", "first-use"; once it has its contents */
 	size_t *contents;                  /* of each artifact the index of its content; NULL before (content.h) */
 	enum repository_form *forms;       /* of each target of a whole repository; NULL before (repository.c) */
+	struct odd_name *odd;              /* of its files, once it has its contents */
+	size_t odd_count;
 	struct ncm_error error;
 };
 
@@ -95,6 +103,11 @@ void model_fail(struct chosen_model *model, const struct ncm_error *why);
 void model_error_copy(struct ncm_error *out, const struct chosen_model *model);
 
 /* wanted.c */
+
+/* Takes note of a file that is called otherwise here (`as` NULL: that is left out). */
+void wanted_note_odd(struct wanted *wanted, const char *name, const char *as);
+bool wanted_leaves_out(const struct wanted *wanted, const char *name);
+void wanted_forget_odd(struct wanted *wanted);
 
 void wanted_resolve_locally(struct run *run);
 void wanted_resolve_by_network(struct run *run);

@@ -27,13 +27,23 @@ static int check_pickle(const struct run *run, const struct wanted *wanted, cons
 	return 0;
 }
 
+bool name_is_botched(const char *name)
+{
+	NCM_AUTO_FREE char *portable = ncm_path_portable(name);
+
+	return portable && strcmp(portable, name) != 0 && ncm_store_is_pickle_name(name);
+}
+
 char *target_name(const struct ncm_file_spec *spec, const struct ncm_target *target,
 		  const struct ncm_resolution *resolution, const struct ncm_artifact *artifact)
 {
 	NCM_AUTO_FREE char *own = NULL;
 
-	if (resolution->count > 1)
-		return target->name ? ncm_path_join(target->name, artifact->name) : ncm_strdup(artifact->name);
+	if (resolution->count > 1) {
+		/* What leads elsewhere is refused as it stands. */
+		own = ncm_path_portable(artifact->name);
+		return ncm_path_join(target->name, own ? own : artifact->name);
+	}
 	if (target->name)
 		return ncm_strdup(target->name);
 	own = ncm_path_safe_name(artifact->name ? artifact->name : "download");
@@ -70,6 +80,30 @@ static bool is_named(const struct ncm_artifact *artifact)
 	return artifact->name && !artifact->name_is_rough;
 }
 
+static bool is_allowed(const struct run *run, const struct wanted *wanted, const char *name)
+{
+	return ncm_store_check_extension(name, NULL) == 0 &&
+	       (!ncm_store_is_pickle_name(name) || wanted->spec->allow_pickle || run->options.allow_pickle);
+}
+
+/*
+ * One odd name does not keep a model's other files from being had: it is noted what it is called here. What policy
+ * would refuse besides ("*.pt", which no loader finds) is left out. False if so.
+ */
+static bool note_odd_name(const struct run *run, struct wanted *wanted, const char *name, const char *called,
+			  bool one_of_many)
+{
+	const char *tail = one_of_many ? called : ncm_path_last_component(called);
+	const size_t size = strlen(name), own = strlen(tail);
+	bool placed;
+
+	if (size >= own && strcmp(name + size - own, tail) == 0 && (size == own || name[size - own - 1] == '/'))
+		return true;
+	placed = !one_of_many || is_allowed(run, wanted, name);
+	wanted_note_odd(wanted, called, placed ? name : NULL);
+	return placed;
+}
+
 static int add_target(struct run *run, size_t index, const struct ncm_target *target, struct content *content,
 		      struct ncm_error *err)
 {
@@ -78,6 +112,7 @@ static int add_target(struct run *run, size_t index, const struct ncm_target *ta
 	const char *role = content->artifact && content->artifact->role ? content->artifact->role : spec->role;
 	struct ncm_store *store = ncm_layout_find(run->layout, target->store);
 	NCM_AUTO_FREE char *name = NULL;
+	bool one_of_many;
 	char *relative;
 	char blob[80];
 
@@ -99,8 +134,12 @@ static int add_target(struct run *run, size_t index, const struct ncm_target *ta
 		return relative && content_add_place(content, store, relative, index, role) ? 0 : -1;
 	}
 	name = repository_name(run, &run->wanted[index], (size_t)(target - spec->to), store, content->artifact);
+	one_of_many = name || wanted->resolution->count > 1;
 	if (!name)
 		name = target_name(spec, target, wanted->resolution, content->artifact);
+	if (is_named(content->artifact) && !spec->extract && (one_of_many || !target->name) &&
+	    !note_odd_name(run, &run->wanted[index], name, content->artifact->name, one_of_many))
+		return 0;
 	if ((!spec->extract && ncm_store_check_extension(name, err) < 0) ||
 	    !(relative = ncm_store_path(store, target->folder, name, err)))
 		return ncm_error_wrap(err, "%s", model_id(run, wanted));

@@ -12,6 +12,35 @@ const struct ncm_lock_entry *wanted_lock_entry(const struct run *run, const stru
 	return run->options.update ? NULL : ncm_lock_find(run->lock, wanted->spec->from.items[0]);
 }
 
+void wanted_note_odd(struct wanted *wanted, const char *name, const char *as)
+{
+	for (size_t i = 0; i < wanted->odd_count; i++) {
+		if (strcmp(wanted->odd[i].name, name) == 0) /* at another of its places */
+			return;
+	}
+	*NCM_PUSH(wanted->odd, wanted->odd_count) = (struct odd_name){ncm_strdup(name), ncm_strdup_null(as)};
+}
+
+bool wanted_leaves_out(const struct wanted *wanted, const char *name)
+{
+	for (size_t i = 0; name && i < wanted->odd_count; i++) {
+		if (!wanted->odd[i].as && strcmp(wanted->odd[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+void wanted_forget_odd(struct wanted *wanted)
+{
+	for (size_t i = 0; i < wanted->odd_count; i++) {
+		free(wanted->odd[i].name);
+		free(wanted->odd[i].as);
+	}
+	free(wanted->odd);
+	wanted->odd = NULL;
+	wanted->odd_count = 0;
+}
+
 static bool is_ollama(const struct wanted *wanted)
 {
 	const char *scheme = ncm_source_scheme(wanted->spec->from.items[0]);

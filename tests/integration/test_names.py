@@ -227,6 +227,84 @@ class PartTest(NamesCase):
         self.refused("--include", "*", code=2, words=["spelled out"])
 
 
+class OddTest(NamesCase):
+    """One odd name does not keep a repository from being had, and is told."""
+
+    def digits(self, name):
+        return sha256(name.encode())[:16]
+
+    def odd(self, data):
+        return {item["name"]: item["as"] for item in data["data"]["models"][0]["odd_names"]}
+
+    def test_they_are_renamed_or_left_out(self):
+        long, longer = "n" * 250 + ".json", "\u00e4" * 145 + ".json"
+        names = ["aux/x.json", "CON", "x.", "y ", "a:b?.json", "tab\there.json", "models.json", "-opt.json", longer, "\u202ertl.json"]
+        plain = {"config.json": b"{}", "m.gguf": gguf("m", 9_000), long: b"long"}
+        odd = {name: name.encode() for name in names}
+        self.hub.hf("org/Odd", {**plain, **odd, "*.pt": b"\x80\x02" + b"x" * 100}, small=[*names, "config.json", long])
+        data = self.plan("hf:org/Odd", "--to", "training")
+        told = self.odd(data)
+        self.assertEqual(told.keys(), {*odd, "*.pt"})
+        self.assertIsNone(told["*.pt"])
+        self.assertEqual(told["aux/x.json"], f"Odd/aux-{self.digits('aux')}/x.json")
+        self.assertEqual(told["a:b?.json"], f"Odd/a_b_-{self.digits('a:b?.json')}.json")
+        self.assertEqual(told["CON"], f"Odd/CON-{self.digits('CON')}")
+        result = self.pull("hf:org/Odd", "--to", "training")
+        self.assertIn("*.pt is left out", result.err)
+        self.assertIn("aux/x.json is no name for every system", result.err)
+        self.assertEqual(self.training(), {**{f"Odd/{name}": content for name, content in plain.items()},
+                                           **{told[name]: content for name, content in odd.items()}})
+        self.assertLessEqual(max(len(part.encode()) for name in told.values() if name for part in name.split("/")), 255)
+        again = self.pull("hf:org/Odd", "--to", "training")
+        self.assertIn("in place", again.out)
+        self.assertEqual(self.machine.run("verify").returncode, 0)
+        self.assertEqual(self.machine.run("outdated").returncode, 0)
+        checked = self.machine.run("lock", "--check", "hf:org/Odd", "--to", "training")
+        self.assertEqual(checked.returncode, 0, checked.out + checked.err)
+        os.unlink(os.path.join(self.machine.root, self.machine.registered_path(self.entries()["org/Odd"]["files"][0]["path"])))
+        self.pull("hf:org/Odd", "--to", "training")
+        self.assertEqual(len(self.training()), len(plain) + len(odd), "what is pinned is not let in by that")
+        self.check_registry()
+        self.pull("hf:org/Odd", "--to", "training", "--allow-pickle", "--update")
+        self.assertEqual(len(self.training()), len(plain) + len(odd) + 1)
+
+    def test_a_repair_finds_them(self):
+        self.hub.hf("org/Odd", {"aux/x.json": b"odd", "config.json": b"{}"}, small=("aux/x.json", "config.json"))
+        self.pull("hf:org/Odd", "--to", "training")
+        for entry in self.entries()["org/Odd"]["files"]:
+            os.unlink(self.machine.registered_path(entry["path"]))
+        self.assertEqual(self.machine.run("verify", "--repair").returncode, 0)
+        self.assertEqual(self.machine.run("verify").returncode, 0)
+
+    def test_one_of_them(self):
+        self.hub.hf("org/Odd", {"sub/CON.gguf": gguf("con", 9_000)})
+        data = self.plan("hf:org/Odd/sub/CON.gguf")
+        self.assertEqual(self.odd(data).keys(), {"sub/CON.gguf"})
+        self.pull("hf:org/Odd/sub/CON.gguf")
+        self.check_registry()
+
+    def test_what_leads_elsewhere_is_refused(self):
+        for name in ("../x.json", "a/../../x.json", "/etc/x.json", "a//x.json"):
+            self.hub.hf("org/Evil", {name: b"evil", "config.json": b"{}"}, small=(name, "config.json"))
+            self.refused("hf:org/Evil", "--to", "training", code=11)
+
+    def test_long_names_stay_two(self):
+        """220 bytes of UTF-8, 255 and more, of one file each and of a repository."""
+        for size in (110, 125, 200):
+            with self.subTest(size=size):
+                names = ["\u00e4" * size + end + ".gguf" for end in "ab"]
+                self.hub.hf(f"org/Long{size}", {name: gguf(name, 9_000) for name in names})
+                for name in names:
+                    self.pull(f"hf:org/Long{size}/{name}")
+                self.pull(f"hf:org/Long{size}", "--to", "training")
+                self.assertEqual(len(self.training(f"Long{size}")), 2)
+        found = [name for name in os.listdir(self.machine.store()) if name.endswith(".gguf")]
+        self.assertEqual(len(found), 6)
+        self.assertLessEqual(max(len(name.encode()) for name in found), 255)
+        self.assertEqual(self.machine.run("verify").returncode, 0)
+        self.check_registry()
+
+
 class ShardTest(NamesCase):
     """Split models are completed or refused, however they are spelled."""
 
