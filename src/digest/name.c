@@ -68,26 +68,26 @@ static bool leads_elsewhere(const char *component)
 }
 
 /* NULL if it cannot be had under any name. */
-static char *portable_component(const char *component)
+static char *portable_component(const char *component, bool apart)
 {
 	NCM_AUTO_FREE char *clean = NULL;
 
 	if (leads_elsewhere(component))
 		return NULL;
-	if (ncm_path_check(component, NULL))
+	if (!apart && ncm_path_check(component, NULL))
 		return ncm_strdup(component);
 	clean = ncm_path_clean_component(component);
 	return with_digits(clean, component, NCM_LIMIT_NAME_BYTES);
 }
 
-char *ncm_path_portable(const char *path)
+char *ncm_path_portable(const char *path, bool apart)
 {
 	struct ncm_buffer out = {0};
 
 	for (const char *at = path;; at++) {
 		const size_t size = strcspn(at, "/");
 		NCM_AUTO_FREE char *component = ncm_strndup(at, size);
-		NCM_AUTO_FREE char *portable = portable_component(component);
+		NCM_AUTO_FREE char *portable = portable_component(component, apart && !at[size]);
 
 		if (!portable) {
 			ncm_buffer_free(&out);

@@ -20,7 +20,7 @@ static bool is_one_file(const struct wanted *wanted)
 static char *name_in_folder(const struct wanted *wanted, size_t target, const struct ncm_artifact *artifact)
 {
 	const char *given = wanted->spec->to[target].name;
-	NCM_AUTO_FREE char *portable = artifact->name ? ncm_path_portable(artifact->name) : NULL;
+	NCM_AUTO_FREE char *portable = artifact->name ? ncm_path_portable(artifact->name, artifact->has_twin) : NULL;
 	NCM_AUTO_FREE char *repository = ncm_source_repository(wanted->resolution->uri);
 
 	if (!repository || is_one_file(wanted) || !artifact->name)

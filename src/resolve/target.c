@@ -29,7 +29,7 @@ static int check_pickle(const struct run *run, const struct wanted *wanted, cons
 
 bool name_is_botched(const char *name)
 {
-	NCM_AUTO_FREE char *portable = ncm_path_portable(name);
+	NCM_AUTO_FREE char *portable = ncm_path_portable(name, false);
 
 	return portable && strcmp(portable, name) != 0 && ncm_store_is_pickle_name(name);
 }
@@ -41,7 +41,7 @@ char *target_name(const struct ncm_file_spec *spec, const struct ncm_target *tar
 
 	if (resolution->count > 1) {
 		/* What leads elsewhere is refused as it stands. */
-		own = ncm_path_portable(artifact->name);
+		own = ncm_path_portable(artifact->name, artifact->has_twin);
 		return ncm_path_join(target->name, own ? own : artifact->name);
 	}
 	if (target->name)
@@ -104,6 +104,20 @@ static bool note_odd_name(const struct run *run, struct wanted *wanted, const ch
 	return placed;
 }
 
+/* Of a repository spelled out the rest may be had. Returns -1. */
+static int offer_exclude(const struct run *run, const struct wanted *wanted, const char *name, struct ncm_error *err)
+{
+	const struct ncm_model *model = run->models[wanted->model].model;
+	NCM_AUTO_FREE char *repository = ncm_source_repository(wanted->resolution->uri);
+	NCM_AUTO_FREE char *hint = err && err->hint ? ncm_strdup(err->hint) : NULL;
+	const char *ending = strrchr(ncm_path_base(name), '.');
+
+	if (repository && ending && !model->profile && model->phase == 0)
+		ncm_error_hint(err, "%s%sleave such files out with --exclude '*%s'", hint ? hint : "",
+			       hint ? "; or " : "", ending);
+	return -1;
+}
+
 static int add_target(struct run *run, size_t index, const struct ncm_target *target, struct content *content,
 		      struct ncm_error *err)
 {
@@ -140,12 +154,15 @@ static int add_target(struct run *run, size_t index, const struct ncm_target *ta
 	if (is_named(content->artifact) && !spec->extract && (one_of_many || !target->name) &&
 	    !note_odd_name(run, &run->wanted[index], name, content->artifact->name, one_of_many))
 		return 0;
-	if ((!spec->extract && ncm_store_check_extension(name, err) < 0) ||
-	    !(relative = ncm_store_path(store, target->folder, name, err)))
+	if (!spec->extract && ncm_store_check_extension(name, err) < 0) {
+		ncm_error_wrap(err, "%s", model_id(run, wanted));
+		return offer_exclude(run, wanted, name, err);
+	}
+	if (!(relative = ncm_store_path(store, target->folder, name, err)))
 		return ncm_error_wrap(err, "%s", model_id(run, wanted));
 	content_add_place(content, store, relative, index, role)->unnamed =
 	    !target->name && content->kind == CONTENT_FILE && !is_named(content->artifact);
-	return check_pickle(run, wanted, name, err);
+	return check_pickle(run, wanted, name, err) < 0 ? offer_exclude(run, wanted, name, err) : 0;
 }
 
 int content_targets(struct run *run, size_t wanted, struct content *content, void *context, struct ncm_error *err)

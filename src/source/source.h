@@ -19,8 +19,10 @@ enum ncm_artifact_kind {
 /* One file to have. */
 struct ncm_artifact {
 	enum ncm_artifact_kind kind;
-	char *name; /* path in the repository, or the server's file name; raw: not checked as a path yet. NULL: not
-		       known before the download */
+	char *name;    /* path in the repository, or the server's file name; raw: not checked as a path yet. NULL: not
+			  known before the download */
+	bool has_twin; /* another has the same name but for what some file systems do not tell apart; set by those who
+			  place them (resolve/content.c) */
 	bool name_is_rough; /* only what the address ends in ("download"): a name that the server gives is the file's */
 	char *role;         /* NULL: the file spec's. For blobs: "model", "template", "config" … */
 	char *url;          /* canonical; no token, no signature */

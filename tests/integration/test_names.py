@@ -1,9 +1,10 @@
 """What people paste, and what repositories have: gates that are told early, odd and long names, parts, spellings of one thing."""
 import json
 import os
+import re
 import unittest
 
-from harness import TOKENS, Case, gguf, safetensors, sha256
+from harness import SOURCE, TOKENS, Case, gguf, safetensors, sha256
 
 
 class NamesCase(Case):
@@ -177,6 +178,17 @@ class SpellingTest(NamesCase):
             self.assertIn("in place", self.pull(source).out)
 
 
+class DocumentedTest(NamesCase):
+    def test_each_is_understood(self):
+        """The table of docs/sources.md."""
+        with open(os.path.join(SOURCE, "docs/sources.md"), encoding="utf-8") as page:
+            rows = re.findall(r"(?m)^\| `([^`]+)` \|", page.read())
+        self.assertGreater(len(rows), 10)
+        for source in rows:
+            to = () if source.startswith(("ollama", "https://ollama", "hf.co")) else ("--to", "training")
+            self.assertIn(self.machine.run("plan", "--offline", source, *to).returncode, (0, 7), source)
+
+
 class PartTest(NamesCase):
     """--include and --exclude."""
 
@@ -267,6 +279,25 @@ class OddTest(NamesCase):
         self.check_registry()
         self.pull("hf:org/Odd", "--to", "training", "--allow-pickle", "--update")
         self.assertEqual(len(self.training()), len(plain) + len(odd) + 1)
+
+    def test_names_that_differ_in_case_alone(self):
+        files = {"README.md": b"upper", "readme.md": b"lower", "sub/A.json": b"1", "sub/a.json": b"2"}
+        self.hub.hf("org/Twins", files, small=list(files))
+        told = self.odd(self.plan("hf:org/Twins", "--to", "training"))
+        self.assertEqual(told, {name: f"Twins/{name.rsplit('.', 1)[0]}-{self.digits(os.path.basename(name))}.{name.rsplit('.', 1)[1]}"
+                                for name in ("readme.md", "sub/a.json")})
+        self.pull("hf:org/Twins", "--to", "training")
+        self.assertEqual(sorted(self.training().values()), sorted(files.values()))
+        self.assertIn("in place", self.pull("hf:org/Twins", "--to", "training").out)
+        self.check_registry()
+
+    def test_what_policy_refuses_can_be_left_out(self):
+        files = {"modeling.py": b"import os", "pytorch_model.bin": b"\x80\x02" * 99, "config.json": b"{}"}
+        self.hub.hf("org/Code", files, small=("modeling.py", "config.json"))
+        self.refused("hf:org/Code", "--to", "training", code=11, hint=["--exclude '*.py'"])
+        self.refused("hf:org/Code", "--to", "training", "--exclude", "*.py", code=11, hint=["--allow-pickle", "--exclude '*.bin'"])
+        self.pull("hf:org/Code", "--to", "training", "--exclude", "*.py", "--exclude", "*.bin")
+        self.assertEqual(self.training("Code").keys(), {"config.json"})
 
     def test_a_repair_finds_them(self):
         self.hub.hf("org/Odd", {"aux/x.json": b"odd", "config.json": b"{}"}, small=("aux/x.json", "config.json"))
