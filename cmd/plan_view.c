@@ -341,29 +341,6 @@ void plan_print_unconfirmed(const struct ncm_plan *plan, FILE *out)
 	}
 }
 
-/* What is called otherwise here, or left out, is said one by one. */
-static void print_odd(const struct ncm_plan *plan, FILE *out)
-{
-	for (size_t i = 0; i < plan->count; i++) {
-		const struct ncm_plan_model *planned = &plan->models[i];
-
-		for (size_t k = 0; k < planned->odd_count; k++) {
-			const char *model = model_name(planned->model);
-			AUTO_FREE char *id = text_safe(model);
-			AUTO_FREE char *name = text_safe_path(planned->odd[k].name);
-			AUTO_FREE char *as = text_safe_path(planned->odd[k].as);
-
-			if (planned->odd[k].as)
-				fprintf(out, "%s: %s is no name for every system: here it is %s.\n", id, name, as);
-			else
-				fprintf(
-				    out,
-				    "%s: %s is left out: no name for every system, and of a kind that can run code.\n",
-				    id, name);
-		}
-	}
-}
-
 void plan_print(const struct session *session, const struct ncm_plan *plan, FILE *out)
 {
 	if (plan->changes || plan->left_out > 0 || session->settings.verbose) {
@@ -378,7 +355,7 @@ void plan_print(const struct session *session, const struct ncm_plan *plan, FILE
 
 		fprintf(out, "%s\n", line);
 	}
-	print_odd(plan, out);
+	plan_print_odd(plan, out);
 	plan_print_unconfirmed(plan, out);
 }
 

@@ -71,7 +71,7 @@ static void ask(void *context, size_t index)
 
 	if (!ncm_interrupted())
 		(void)ncm_source_ask_access(accesses->run->sources, access->resolution, access->artifact,
-					    access->resolution->page, &access->refusal);
+					    &access->refusal);
 }
 
 /* Each model that wants something of the repository cannot be had. */

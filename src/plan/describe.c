@@ -134,7 +134,8 @@ static void sum_up(struct ncm_plan *plan, const struct planned *planned)
 	for (size_t i = 0; i < planned->contents.count; i++) {
 		const struct plan_item *item = &planned->items[i];
 
-		plan->files_to_get += item->content->place_count > 0 && item_needs_network(item);
+		plan->files_to_get +=
+		    item->content->place_count > 0 && item_needs_network(item) && !item_is_given_up(planned->run, item);
 	}
 }
 

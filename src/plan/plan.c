@@ -222,6 +222,15 @@ void place_tell(const struct run *run, const struct place *place, const struct s
 	}
 }
 
+bool item_is_given_up(const struct run *run, const struct plan_item *item)
+{
+	for (size_t i = 0; i < item->content->place_count; i++) {
+		if (model_of(run, item->content->places[i].wanted)->error.code == NCM_OK)
+			return false;
+	}
+	return true;
+}
+
 /* A place that is another's, or that cannot be read, is told before anything is fetched, not after. */
 void plan_refuse(struct planned *planned)
 {

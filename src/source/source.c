@@ -175,10 +175,12 @@ static int ask_for(const struct ncm_sources *sources, const struct ncm_resolutio
 
 /* That a HEAD is refused says nothing yet: some servers refuse all of them. */
 int ncm_source_ask_access(const struct ncm_sources *sources, const struct ncm_resolution *resolution,
-			  const struct ncm_artifact *artifact, const char *what, struct ncm_error *err)
+			  const struct ncm_artifact *artifact, struct ncm_error *err)
 {
 	struct ncm_error why = NCM_ERROR_INIT;
 	const bool is_civitai = resolution->service == &civitai_service;
+	NCM_AUTO_FREE char *key = ncm_source_key(resolution->uri);
+	const char *what = key ? key : resolution->uri;
 
 	if (is_civitai || ask_for(sources, resolution, "HEAD", artifact->url, what, &why) < 0) {
 		ncm_error_clear(&why);

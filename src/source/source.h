@@ -165,7 +165,7 @@ bool ncm_source_holds(const char *uri, const char *other);
  * told; -1 with *err (class AUTH) if not.
  */
 int ncm_source_ask_access(const struct ncm_sources *sources, const struct ncm_resolution *resolution,
-			  const struct ncm_artifact *artifact, const char *what, struct ncm_error *err);
+			  const struct ncm_artifact *artifact, struct ncm_error *err);
 /* Where the registry of a resolved Ollama model has the blob of a digest, whichever manifest named it. NULL if the
  * resolution is of another source. The caller frees it. */
 char *ncm_source_blob_url(const struct ncm_resolution *resolution, const struct ncm_sha256 *digest);
