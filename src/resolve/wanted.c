@@ -3,6 +3,7 @@
 #include "resolve/run.h"
 
 #include "base/mem.h"
+#include "base/strings.h"
 #include "base/thread.h"
 
 #include <string.h>
@@ -330,6 +331,42 @@ static void resolve_by_network(void *context, size_t index)
 		wanted_tell(run, wanted);
 }
 
+/* Spelled out twice, in two ways, it is one model. */
+static void share_id(struct run *run, const char *uri, const char *id)
+{
+	NCM_AUTO_FREE char *key = ncm_source_key(uri);
+
+	for (size_t i = 0; i < run->model_count; i++) {
+		struct chosen_model *chosen = &run->models[i];
+		struct ncm_model *model = (struct ncm_model *)chosen->model; /* made for this run alone */
+		NCM_AUTO_FREE char *own = NULL;
+
+		if (model->profile || model->phase > 0 || chosen->file_count != 1)
+			continue;
+		own = ncm_source_key(chosen->files[0].from.items[0]);
+		if (!ncm_same_text(own, key))
+			continue;
+		free(model->id);
+		model->id = ncm_strdup(id);
+		run_identify(run, chosen);
+	}
+}
+
+/* What its source calls otherwise than the user is known by that name. */
+static void take_true_names(struct run *run)
+{
+	for (size_t i = 0; i < run->wanted_count; i++) {
+		const struct wanted *wanted = &run->wanted[i];
+		NCM_AUTO_FREE char *id = NULL;
+		NCM_AUTO_FREE char *display = NULL;
+
+		if (!wanted->respelled)
+			continue;
+		ncm_source_names(wanted->spec->from.items[0], &id, &display);
+		share_id(run, wanted->spec->from.items[0], id);
+	}
+}
+
 void wanted_resolve_by_network(struct run *run)
 {
 	run->resolved = run->to_resolve = 0;
@@ -340,8 +377,5 @@ void wanted_resolve_by_network(struct run *run)
 	run->asked_network = run->to_resolve > 0 && !run->options.offline;
 	if (run->to_resolve > 0)
 		ncm_parallel(RESOLVE_THREADS, run->wanted_count, resolve_by_network, run);
-	for (size_t i = 0; i < run->wanted_count; i++) {
-		if (run->wanted[i].respelled)
-			run_identify(run, &run->models[run->wanted[i].model]);
-	}
+	take_true_names(run);
 }

@@ -155,6 +155,16 @@ class SpellingTest(NamesCase):
         self.assertEqual(self.training(), {f"Model/{name}": data for name, data in files.items()})
         self.assertEqual({entry["source"].split("@")[0] for entry in self.entries().values()}, {"hf:org/Model", "hf:org/Model/model.gguf"})
 
+    def test_two_spellings_in_one_command(self):
+        self.hub.hf("org/Model", {"model.gguf": gguf("case", 9_000)}, also=("org/model",))
+        self.hub.hf("gpt2", {"model.json": b"{}"}, small=("model.json",), commit="d" * 40)
+        self.pull("hf:org/model/model.gguf", "hf:org/Model/model.gguf")
+        self.assertEqual(self.entries().keys(), {"org/Model/model.gguf"})
+        self.pull("hf:gpt2/model.json", "https://huggingface.co/gpt2/blob/main/model.json", "--to", "training")
+        self.assertEqual(len(self.entries()), 2)
+        self.assertEqual(self.machine.run("verify").returncode, 0)
+        self.check_registry()
+
     def test_the_lock_holds_in_any_case(self):
         """Whoever spells it otherwise gets what is pinned all the same."""
         self.hub.hf("org/Model", {"model.gguf": gguf("one", 9_000)}, also=("org/model",))
