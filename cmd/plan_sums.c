@@ -9,6 +9,8 @@
 
 #include <ncmodel/text.h>
 
+#include <string.h>
+
 /* The models of one phase. */
 struct phase {
 	const char *priority;
@@ -171,10 +173,10 @@ void plan_print_odd(const struct ncm_plan *plan, FILE *out)
 			if (planned->odd[k].as)
 				fprintf(out, "%s: %s is no name for every system: here it is %s.\n", id, name, as);
 			else
-				fprintf(
-				    out,
-				    "%s: %s is left out: no name for every system, and of a kind that can run code.\n",
-				    id, name);
+				fprintf(out, "%s: %s is left out: %s.\n", id, name,
+					strstr(planned->odd[k].name, "\xef\xbf\xbd")
+					    ? "its name is not valid UTF-8, and so cannot be asked for"
+					    : "no name for every system, and of a kind that can run code");
 		}
 	}
 }

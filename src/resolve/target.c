@@ -27,11 +27,17 @@ static int check_pickle(const struct run *run, const struct wanted *wanted, cons
 	return 0;
 }
 
+/* What was no UTF-8 stands in JSON as U+FFFD: by that name nobody has it. */
+static bool is_lost(const char *name)
+{
+	return strstr(name, "\xef\xbf\xbd") != NULL;
+}
+
 bool name_is_botched(const char *name)
 {
 	NCM_AUTO_FREE char *portable = ncm_path_portable(name, false);
 
-	return portable && strcmp(portable, name) != 0 && ncm_store_is_pickle_name(name);
+	return is_lost(name) || (portable && strcmp(portable, name) != 0 && ncm_store_is_pickle_name(name));
 }
 
 char *target_name(const struct ncm_file_spec *spec, const struct ncm_target *target,
@@ -97,6 +103,10 @@ static bool note_odd_name(const struct run *run, struct wanted *wanted, const ch
 	const size_t size = strlen(name), own = strlen(tail);
 	bool placed;
 
+	if (one_of_many && is_lost(called)) {
+		wanted_note_odd(wanted, called, NULL);
+		return false;
+	}
 	if (size >= own && strcmp(name + size - own, tail) == 0 && (size == own || name[size - own - 1] == '/'))
 		return true;
 	placed = !one_of_many || is_allowed(run, wanted, name);

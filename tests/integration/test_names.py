@@ -304,6 +304,17 @@ class OddTest(NamesCase):
         self.assertIn("in place", self.pull("hf:org/Twins", "--to", "training").out)
         self.check_registry()
 
+    def test_a_name_that_is_no_text(self):
+        """The Hub's JSON has U+FFFD in it, and no file of that name."""
+        self.hub.hf("org/Bytes", {"na\ufffdve.json": b"?", "config.json": b"{}"}, small=("na\ufffdve.json", "config.json"))
+        for route in [r for r in self.hub.routes["service"] if "/resolve/" in r and "\ufffd" in r]:
+            del self.hub.routes["service"][route]
+        result = self.pull("hf:org/Bytes", "--to", "training")
+        self.assertIn("not valid UTF-8", result.err)
+        self.assertEqual(self.training("Bytes").keys(), {"config.json"})
+        self.assertIn("in place", self.pull("hf:org/Bytes", "--to", "training").out)
+        self.assertEqual(self.machine.run("lock", "--check", "hf:org/Bytes", "--to", "training").returncode, 0)
+
     def test_what_policy_refuses_can_be_left_out(self):
         files = {"modeling.py": b"import os", "pytorch_model.bin": b"\x80\x02" * 99, "config.json": b"{}"}
         self.hub.hf("org/Code", files, small=("modeling.py", "config.json"))
