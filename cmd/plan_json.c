@@ -50,6 +50,20 @@ static json_t *files_json(const struct ncm_plan_model *planned)
 	return files;
 }
 
+static json_t *odd_json(const struct ncm_plan_model *planned)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < planned->odd_count; i++) {
+		json_t *object = json_object();
+
+		json_put_text(object, "name", planned->odd[i].name);
+		json_put_text(object, "as", planned->odd[i].as);
+		json_push(array, object);
+	}
+	return array;
+}
+
 json_t *plan_disks_json(const struct ncm_plan_disk *disks, size_t count)
 {
 	json_t *array = json_array();
@@ -100,6 +114,7 @@ static json_t *planned_json(const struct ncm_plan_model *planned)
 	json_put_number(object, "to_get", planned->to_get);
 	put_doubt(object, "to_get", &planned->to_get_doubt);
 	put_failure(object, planned);
+	json_put(object, "odd_names", odd_json(planned));
 	json_put(object, "files", files_json(planned));
 	return object;
 }

@@ -2,11 +2,14 @@
 /* The sums of a plan: disks, times, totals. Each says what is not in it. */
 #include "plan_view.h"
 
+#include "model_name.h"
 #include "ui/size.h"
 #include "ui/table.h"
 #include "ui/text.h"
 
 #include <ncmodel/text.h>
+
+#include <string.h>
 
 /* The models of one phase. */
 struct phase {
@@ -161,4 +164,27 @@ void plan_print_total(const struct ncm_plan *plan, FILE *out)
 	}
 	placed = link > 0 ? text_format("%zu to place without fetching, ", link) : text_copy("");
 	print_line(out, "Plan: %zu to fetch (%s), %s%zu already there, %s.", fetch, size, placed, there, without);
+}
+
+/* What is called otherwise here, or left out, is said one by one. */
+void plan_print_odd(const struct ncm_plan *plan, FILE *out)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct ncm_plan_model *planned = &plan->models[i];
+
+		for (size_t k = 0; k < planned->odd_count; k++) {
+			const char *model = model_name(planned->model);
+			AUTO_FREE char *id = text_safe(model);
+			AUTO_FREE char *name = text_safe_path(planned->odd[k].name);
+			AUTO_FREE char *as = text_safe_path(planned->odd[k].as);
+
+			if (planned->odd[k].as)
+				fprintf(out, "%s: %s is no name for every system: here it is %s.\n", id, name, as);
+			else
+				fprintf(out, "%s: %s is left out: %s.\n", id, name,
+					strstr(planned->odd[k].name, "\xef\xbf\xbd")
+					    ? "its name is not valid UTF-8, and so cannot be asked for"
+					    : "no name for every system, and of a kind that can run code");
+		}
+	}
 }

@@ -355,6 +355,7 @@ void plan_print(const struct session *session, const struct ncm_plan *plan, FILE
 
 		fprintf(out, "%s\n", line);
 	}
+	plan_print_odd(plan, out);
 	plan_print_unconfirmed(plan, out);
 }
 

@@ -15,6 +15,8 @@ json_t *plan_disks_json(const struct ncm_plan_disk *disks, size_t count);
 int plan_report(struct session *session, const struct ncm_plan *plan);
 /* Of which models it is not known whether their sources still serve what is there; nothing if there are none. */
 void plan_print_unconfirmed(const struct ncm_plan *plan, FILE *out);
+/* Which files have other names here, or are left out. */
+void plan_print_odd(const struct ncm_plan *plan, FILE *out);
 /* "All 12 models are in place (41.0 GB)." The caller frees it. */
 char *plan_in_place(size_t models, uint64_t size);
 /* What is to happen with a model, as one character. Static. */

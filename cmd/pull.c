@@ -320,6 +320,10 @@ static const char *const examples[] = {
     "fetch, check, place and register the first phase",
     "ncmodel pull ollama:llama3.2:3b",
     "a source spelled out, with no manifest",
+    "ncmodel pull hf:ORG/REPO:Q4_K_M",
+    "the one GGUF file, or split set, of that quantization",
+    "ncmodel pull hf:ORG/REPO --to training --include '*.safetensors' --include '*.json'",
+    "a part of a repository, which is remembered; its files lie in a folder REPO",
     "ncmodel pull civitai:128713 --to a1111/checkpoints",
     "a checkpoint from Civitai, for stable-diffusion-webui",
     "ncmodel pull -y --json --progress json >result.json 2>events.ndjson",
@@ -339,6 +343,10 @@ const struct command command_pull = {
 	"Makes the chosen models present: plans, asks on a terminal, fetches what is missing, compares every "
 	"digest, places files atomically and records them in models.json. Without a selector all models of "
 	"the profile are chosen.\n\n"
+	"Sources are spelled as ollama:NAME:TAG, hf:ORG/REPO[/PATH][@REVISION], civitai:VERSION, https://..., or "
+	"pasted "
+	"as the addresses of their pages. What has to be accepted or needs a login is told before anything is fetched. "
+	"Files whose names cannot be had on every system get others, and the plan says which.\n\n"
 	"One model's failure does not stop the others. After an interruption the same command goes on from "
 	"what is on disk.",
     .examples = examples,

@@ -61,6 +61,11 @@ static const struct option placing[] = {
      .help = "where the sources spelled out go; a file name may follow (of a whole repository: its folder, else called "
 	     "as the repository), without a folder as STORE//NAME",
      .completes = COMPLETES_TARGET},
+    {0, "include", OPTION_LIST, AT(selector.include), .argument = "GLOB",
+     .help = "of a repository only these files: '*.gguf' (repeatable; '*' crosses folders); remembered until another "
+	     "choice is made"},
+    {0, "exclude", OPTION_LIST, AT(selector.exclude), .argument = "GLOB",
+     .help = "of a repository not these files (repeatable)"},
     {.name = NULL},
 };
 
@@ -113,4 +118,6 @@ void settings_free(struct settings *settings)
 	ncm_strings_free(&settings->selector.tags);
 	ncm_strings_free(&settings->selector.sources);
 	ncm_strings_free(&settings->selector.stores);
+	ncm_strings_free(&settings->selector.include);
+	ncm_strings_free(&settings->selector.exclude);
 }

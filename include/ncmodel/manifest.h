@@ -162,6 +162,8 @@ struct ncm_selector {
 	const char *variant; /* --variant; NULL: each model's own files */
 	const char
 	    *to; /* --to "STORE[/FOLDER[/NAME]]" or "STORE//NAME" of sources spelled out; NULL: by what they are */
+	struct ncm_strings include; /* --include and --exclude: globs that choose among the files of a repository */
+	struct ncm_strings exclude; /* that is spelled out; empty: all of them; none of them */
 };
 
 /*

@@ -52,6 +52,12 @@ struct ncm_plan_file {
 	bool sets_aside;  /* what is there now is kept in the store's `replaced` folder until `gc --replaced` */
 };
 
+/* A file whose name cannot be had everywhere: of a Windows device, say, or too long. */
+struct ncm_plan_odd {
+	char *name; /* as its source calls it */
+	char *as;   /* its path below the target's folder; NULL: it is left out */
+};
+
 struct ncm_plan_model {
 	const struct ncm_model *model;
 	struct ncm_plan_file *files;
@@ -61,6 +67,8 @@ struct ncm_plan_model {
 	uint64_t size;   /* of all files */
 	uint64_t to_get; /* bytes that must come over the network */
 	struct ncm_doubt size_doubt, to_get_doubt;
+	struct ncm_plan_odd *odd;
+	size_t odd_count;
 	struct ncm_error error;  /* why it cannot be planned; code NCM_OK if it can */
 	struct ncm_error untold; /* why its source did not tell the size of what is to be fetched; code NCM_OK if that
 				    did not fail */

@@ -132,7 +132,7 @@ void import_source(struct import *import, size_t line, const char *uri, const ch
 	/* Bytes that a digest pins may come over plain HTTP. */
 	if (sha256 && strncasecmp(uri, "http://", 7) == 0)
 		pinned = ncm_asprintf("%s#sha256=%s", uri, ncm_sha256_hex(sha256, hex));
-	if (manifest_spelled(one, pinned ? pinned : uri, to, &index, &err) == 0 &&
+	if (manifest_spelled(one, pinned ? pinned : uri, &(const struct ncm_selector){.to = to}, &index, &err) == 0 &&
 	    !is_listed(import, &one->models[index]) && complete(&one->models[index], name, sha256, &err) == 0) {
 		add_places(import, line, more, &one->models[index].files[0]);
 		author_take(&import->author, &one->models[index], line, uri);

@@ -193,7 +193,7 @@ char *ncm_path_clean_component(const char *name)
 		size_t length = ncm_utf8_decode(name + at, size - at, &character);
 
 		if (length == 0 || ncm_char_is_unsafe(character) ||
-		    (character < 0x80 && strchr("<>:\"|?*", (int)character)))
+		    (character < 0x80 && strchr("\\<>:\"|?*", (int)character)))
 			ncm_buffer_puts(&out, "_");
 		else
 			ncm_buffer_add(&out, name + at, length);

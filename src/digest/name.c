@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "digest/name.h"
 
+#include "base/buffer.h"
 #include "base/escape.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -25,19 +26,25 @@ static size_t ending_size(const char *name)
 	return size;
 }
 
-char *ncm_name_shorten(const char *name, const char *whole, size_t most)
+/* "<its start>-<digits of `whole`><its ending>" */
+static char *with_digits(const char *name, const char *whole, size_t most)
 {
 	const size_t size = strlen(name), ending = ending_size(name);
+	const size_t room = most - ending - DIGITS - 1;
 	char hex[NCM_SHA256_HEX + 1];
 	struct ncm_sha256 digest;
-	size_t start;
+	size_t start = size - ending;
 
-	if (size <= most)
-		return ncm_strdup(name);
 	ncm_sha256_of(whole, strlen(whole), &digest);
-	start = ncm_utf8_fit(name, most - ending - DIGITS - 1);
+	if (start > room)
+		start = ncm_utf8_fit(name, room);
 	return ncm_asprintf("%.*s-%.*s%s", (int)start, name, DIGITS, ncm_sha256_hex(&digest, hex),
 			    name + size - ending);
+}
+
+char *ncm_name_shorten(const char *name, const char *whole, size_t most)
+{
+	return strlen(name) <= most ? ncm_strdup(name) : with_digits(name, whole, most);
 }
 
 char *ncm_path_safe_name(const char *name)
@@ -53,4 +60,42 @@ char *ncm_path_safe_name(const char *name)
 	free(safe);
 	prefixed = ncm_asprintf("_%s", clean);
 	return ncm_name_shorten(prefixed, whole, NCM_LIMIT_NAME_BYTES);
+}
+
+static bool leads_elsewhere(const char *component)
+{
+	return !*component || strcmp(component, ".") == 0 || strcmp(component, "..") == 0;
+}
+
+/* NULL if it cannot be had under any name. */
+static char *portable_component(const char *component, bool apart)
+{
+	NCM_AUTO_FREE char *clean = NULL;
+
+	if (leads_elsewhere(component))
+		return NULL;
+	if (!apart && ncm_path_check(component, NULL))
+		return ncm_strdup(component);
+	clean = ncm_path_clean_component(component);
+	return with_digits(clean, component, NCM_LIMIT_NAME_BYTES);
+}
+
+char *ncm_path_portable(const char *path, bool apart)
+{
+	struct ncm_buffer out = {0};
+
+	for (const char *at = path;; at++) {
+		const size_t size = strcspn(at, "/");
+		NCM_AUTO_FREE char *component = ncm_strndup(at, size);
+		NCM_AUTO_FREE char *portable = portable_component(component, apart && !at[size]);
+
+		if (!portable) {
+			ncm_buffer_free(&out);
+			return NULL;
+		}
+		ncm_buffer_printf(&out, "%s%s", out.size > 0 ? "/" : "", portable);
+		at += size;
+		if (!*at)
+			return ncm_buffer_take(&out);
+	}
 }

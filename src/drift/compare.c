@@ -11,38 +11,49 @@
 /* More layers than any model has: those of a hostile manifest are not compared each with each. */
 enum { MOST_LAYERS_PAIRED = 64 };
 
+/* What is left out of many is no change. */
+static bool is_no_matter(const char *name, size_t count)
+{
+	return name && count > 1 && name_is_botched(name);
+}
+
 struct side side_of_lock(const struct ncm_lock_entry *entry)
 {
-	struct side side = {.files = ncm_calloc(entry->file_count + 1, sizeof *side.files), .count = entry->file_count};
+	struct side side = {.files = ncm_calloc(entry->file_count + 1, sizeof *side.files)};
 
-	for (size_t i = 0; i < side.count; i++) {
+	for (size_t i = 0; i < entry->file_count; i++) {
 		const struct ncm_lock_file *file = &entry->files[i];
 
-		side.files[i] = (struct side_file){.name = file->path,
-						   .kind = entry->ollama_name ? file->role : NULL,
-						   .size = file->size,
-						   .has_sha256 = file->has_sha256,
-						   .sha256 = file->sha256};
+		if (is_no_matter(file->path, entry->file_count))
+			continue;
+		side.files[side.count++] = (struct side_file){.name = file->path,
+							      .kind = entry->ollama_name ? file->role : NULL,
+							      .size = file->size,
+							      .has_sha256 = file->has_sha256,
+							      .sha256 = file->sha256};
 	}
 	return side;
 }
 
 struct side side_of_resolution(const struct ncm_resolution *resolution)
 {
-	struct side side = {.files = ncm_calloc(resolution->count + 1, sizeof *side.files), .count = resolution->count};
+	struct side side = {.files = ncm_calloc(resolution->count + 1, sizeof *side.files)};
 
-	for (size_t i = 0; i < side.count; i++) {
+	for (size_t i = 0; i < resolution->count; i++) {
 		const struct ncm_artifact *artifact = &resolution->artifacts[i];
 
-		side.files[i] = (struct side_file){.name = artifact->name ? artifact->name : resolution->uri,
-						   .kind = resolution->ollama_name ? artifact->role : NULL,
-						   .size = artifact->has_size ? artifact->size : 0,
-						   /* A plain URL's length is rough for a later fetch, not for now. */
-						   .size_is_rough = artifact->size_is_rough && resolution->revision,
-						   .has_sha256 = artifact->has_sha256,
-						   .sha256 = artifact->sha256,
-						   .has_git_sha1 = artifact->has_git_sha1,
-						   .git_sha1 = artifact->git_sha1};
+		if (is_no_matter(artifact->name, resolution->count))
+			continue;
+		side.files[side.count++] =
+		    (struct side_file){.name = artifact->name ? artifact->name : resolution->uri,
+				       .kind = resolution->ollama_name ? artifact->role : NULL,
+				       .size = artifact->has_size ? artifact->size : 0,
+				       /* A plain URL's length is rough for a later fetch, not for now. */
+				       .size_is_rough = artifact->size_is_rough && resolution->revision,
+				       .has_sha256 = artifact->has_sha256,
+				       .sha256 = artifact->sha256,
+				       .has_git_sha1 = artifact->has_git_sha1,
+				       .git_sha1 = artifact->git_sha1};
 	}
 	return side;
 }

@@ -80,7 +80,7 @@ static int resolve_names(struct ncm_catalog *catalog, const struct ncm_selector 
 			ncm_strings_add(names, word);
 			continue;
 		}
-		failed = manifest_spelled(catalog, word, selector->to, &index, err);
+		failed = manifest_spelled(catalog, word, selector, &index, err);
 		if (!failed)
 			ncm_strings_add(names, catalog->models[index].id);
 		spelled = true;
@@ -88,7 +88,15 @@ static int resolve_names(struct ncm_catalog *catalog, const struct ncm_selector 
 	ncm_word_index_free(&known);
 	if (failed)
 		return -1;
-	if (!selector->to || spelled)
+	if (spelled)
+		return 0;
+	if (selector->include.count + selector->exclude.count > 0) {
+		ncm_error_set(err, NCM_E_USAGE,
+			      "--include and --exclude choose among the files of a repository spelled out");
+		return ncm_error_hint(err,
+				      "name one, for example hf:ORG/REPO; what a model of a manifest has, that says");
+	}
+	if (!selector->to)
 		return 0;
 	ncm_error_set(err, NCM_E_USAGE, "--to %s: only a source spelled out goes where you say", selector->to);
 	return ncm_error_hint(err, "name one, for example hf:ORG/REPO/FILE; a model of a manifest has its place");

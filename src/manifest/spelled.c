@@ -22,7 +22,25 @@ struct habit {
 /* The part of a canonical URI that ends with the file's name. The caller frees it. */
 static char *without_tail(const char *canonical)
 {
-	return ncm_strndup(canonical, strcspn(canonical, strncmp(canonical, "hf:", 3) == 0 ? "@#" : "?#"));
+	static const char branch[] = "@main";
+	char *key;
+
+	if (strncmp(canonical, "hf:", 3) != 0)
+		return ncm_strndup(canonical, strcspn(canonical, "?#"));
+	key = ncm_source_key(canonical);
+	if (key && ncm_path_has_suffix(key, branch))
+		key[strlen(key) - strlen(branch)] = '\0';
+	return key ? key : ncm_strdup(canonical);
+}
+
+/* "hf:org/repo:Q4_K_M" is a GGUF file. */
+static bool is_quantization(const char *canonical)
+{
+	const char *name = strncmp(canonical, "hf:", 3) == 0 ? canonical + 3 : "";
+	const char *slash = strchr(name, '/');
+
+	return name[strcspn(name, ":")] == ':' &&
+	       strcspn(slash ? slash + 1 : name, ":") < strcspn(slash ? slash + 1 : name, "/@");
 }
 
 static struct habit habit_of(const char *canonical, const char *scheme)
@@ -33,7 +51,7 @@ static struct habit habit_of(const char *canonical, const char *scheme)
 		return (struct habit){"llm", "ollama", "ollama", NULL};
 	if (strcmp(scheme, "civitai") == 0)
 		return (struct habit){"checkpoint", NULL, "a1111", "checkpoints"};
-	if (ncm_path_has_suffix(file, ".gguf"))
+	if (ncm_path_has_suffix(file, ".gguf") || is_quantization(canonical))
 		return (struct habit){"llm", "gguf", "llama-cpp", NULL};
 	if (ncm_path_has_suffix(file, ".safetensors"))
 		return (struct habit){"checkpoint", "safetensors", "comfyui", "checkpoints"};
@@ -167,8 +185,24 @@ static int make(struct ncm_catalog *catalog, const char *uri, const char *canoni
 	return 0;
 }
 
-int manifest_spelled(struct ncm_catalog *catalog, const char *uri, const char *to, size_t *index, struct ncm_error *err)
+/* With the choice of files that the user made, if any. */
+static int add_choice(const struct ncm_selector *selector, char **canonical, struct ncm_error *err)
 {
+	char *chosen = NULL;
+
+	if (selector->include.count + selector->exclude.count == 0)
+		return 0;
+	if (ncm_source_choose(*canonical, &selector->include, &selector->exclude, &chosen, err) < 0)
+		return -1;
+	free(*canonical);
+	*canonical = chosen;
+	return 0;
+}
+
+int manifest_spelled(struct ncm_catalog *catalog, const char *uri, const struct ncm_selector *selector, size_t *index,
+		     struct ncm_error *err)
+{
+	const char *to = selector->to;
 	const bool pinned = ncm_source_may_use_http(&(const struct ncm_file_spec){0}, uri);
 	NCM_AUTO_FREE char *canonical = NULL, *shown = ncm_typed_shown(uri);
 	struct ncm_model model = {0};
@@ -183,6 +217,8 @@ int manifest_spelled(struct ncm_catalog *catalog, const char *uri, const char *t
 			ncm_error_hint(err, "an address is spelled https://HOST/PATH, and may end with #sha256=HEX");
 		return -1;
 	}
+	if (add_choice(selector, &canonical, err) < 0)
+		return -1;
 	for (size_t i = 0; i < catalog->count; i++) {
 		const struct ncm_model *known = &catalog->models[i];
 

@@ -6,10 +6,11 @@
 #include <ncmodel/manifest.h>
 
 /*
- * Finds or makes the model of an URI in the catalog; *index is its place there. `to` is the flag --to or NULL. A model
- * of a manifest that is just this one source is taken as it stands, unless `to` says otherwise. Class USAGE.
+ * Finds or makes the model of an URI in the catalog; *index is its place there. Of the selector what it says of sources
+ * spelled out counts: `to`, `include`, `exclude`. A model of a manifest that is just this one source is taken as it
+ * stands, unless `to` says otherwise. Class USAGE.
  */
-int manifest_spelled(struct ncm_catalog *catalog, const char *uri, const char *to, size_t *index,
+int manifest_spelled(struct ncm_catalog *catalog, const char *uri, const struct ncm_selector *selector, size_t *index,
 		     struct ncm_error *err);
 
 #endif

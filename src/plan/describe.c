@@ -82,6 +82,17 @@ static void describe_untold(const struct run *run, const struct chosen_model *mo
 	}
 }
 
+static void describe_odd(const struct run *run, const struct chosen_model *model, struct ncm_plan_model *out)
+{
+	for (size_t i = 0; i < model->file_count; i++) {
+		const struct wanted *wanted = &run->wanted[model->first_wanted + i];
+
+		for (size_t k = 0; k < wanted->odd_count; k++)
+			*NCM_PUSH(out->odd, out->odd_count) =
+			    (struct ncm_plan_odd){ncm_strdup(wanted->odd[k].name), ncm_strdup_null(wanted->odd[k].as)};
+	}
+}
+
 static void describe_model(const struct planned *planned, size_t index, struct ncm_plan_model *out)
 {
 	const struct contents *contents = &planned->contents;
@@ -95,6 +106,7 @@ static void describe_model(const struct planned *planned, size_t index, struct n
 	for (size_t i = contents->first[index]; i < contents->first[index + 1]; i++)
 		describe_item(planned->run, &planned->items[contents->of_models[i]], index, out);
 	describe_untold(planned->run, model, out);
+	describe_odd(planned->run, model, out);
 }
 
 /* What cannot be planned is in no sum: what its manifest says of it is told beside them. */
@@ -122,7 +134,8 @@ static void sum_up(struct ncm_plan *plan, const struct planned *planned)
 	for (size_t i = 0; i < planned->contents.count; i++) {
 		const struct plan_item *item = &planned->items[i];
 
-		plan->files_to_get += item->content->place_count > 0 && item_needs_network(item);
+		plan->files_to_get +=
+		    item->content->place_count > 0 && item_needs_network(item) && !item_is_given_up(planned->run, item);
 	}
 }
 
@@ -162,6 +175,11 @@ static void free_model(struct ncm_plan_model *model)
 		free(model->files[i].source);
 		free(model->files[i].from);
 	}
+	for (size_t i = 0; i < model->odd_count; i++) {
+		free(model->odd[i].name);
+		free(model->odd[i].as);
+	}
+	free(model->odd);
 	free(model->files);
 	free(model->source);
 	free(model->revision);

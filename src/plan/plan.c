@@ -251,6 +251,15 @@ void place_tell(const struct run *run, const struct place *place, const struct s
 	}
 }
 
+bool item_is_given_up(const struct run *run, const struct plan_item *item)
+{
+	for (size_t i = 0; i < item->content->place_count; i++) {
+		if (model_of(run, item->content->places[i].wanted)->error.code == NCM_OK)
+			return false;
+	}
+	return true;
+}
+
 /* A place that is another's, or that cannot be read, is told before anything is fetched, not after. */
 void plan_refuse(struct planned *planned)
 {
@@ -363,6 +372,7 @@ static void look_at_everything(struct planned *planned)
 	refuse_names(planned);
 	plan_refuse(planned);
 	refuse_unwritable(planned);
+	plan_ask_access(planned);
 }
 
 struct ncm_plan *ncm_plan_make(const struct ncm_config *config, struct ncm_model *const *models, size_t count,

@@ -81,6 +81,12 @@ void plan_count_partials(struct planned *planned);
 /* Gives an error to each model of which a place is in the way or cannot be read. */
 void plan_refuse(struct planned *planned);
 
+/* access.c: gives an error to each model that its source would not hand out, before anything is fetched. */
+void plan_ask_access(struct planned *planned);
+
+/* Whether none of the models that want it can be had. */
+bool item_is_given_up(const struct run *run, const struct plan_item *item);
+
 /* Why a model cannot have this place: IN_WAY and UNREADABLE. Else *err stays as it is. */
 void place_tell(const struct run *run, const struct place *place, const struct step *step, struct ncm_error *err);
 

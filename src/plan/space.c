@@ -129,7 +129,7 @@ static void add_item(struct devices *devices, size_t number)
 {
 	const struct plan_item *item = &devices->planned->items[number];
 
-	for (size_t i = 0; i < item->content->place_count; i++) {
+	for (size_t i = 0; i < item->content->place_count && !item_is_given_up(devices->planned->run, item); i++) {
 		struct device *device = device_of(devices, item->content->places[i].store);
 
 		if (!device)

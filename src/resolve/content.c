@@ -268,11 +268,48 @@ static const char *trust_of(const struct run *run, const struct wanted *wanted)
 	return "upstream";
 }
 
+struct folded {
+	char *name;
+	struct ncm_artifact *artifact;
+};
+
+static int compare_folded(const void *a, const void *b)
+{
+	const struct folded *left = a, *right = b;
+	const int order = strcmp(left->name, right->name);
+
+	return order ? order : strcmp(left->artifact->name, right->artifact->name);
+}
+
+/* "README.md" and "readme.md" of one repository: on some file systems one would be the other. The first by its bytes
+ * keeps its name. */
+static void find_twins(struct ncm_resolution *resolution)
+{
+	struct folded *names = ncm_calloc(resolution->count + 1, sizeof *names);
+	size_t count = 0;
+
+	for (size_t i = 0; i < resolution->count; i++) {
+		struct ncm_artifact *artifact = &resolution->artifacts[i];
+
+		if (artifact->kind == NCM_ARTIFACT_FILE && artifact->name)
+			names[count++] = (struct folded){ncm_path_fold(artifact->name), artifact};
+	}
+	qsort(names, count, sizeof *names, compare_folded);
+	for (size_t i = 1; i < count; i++)
+		names[i].artifact->has_twin = strcmp(names[i - 1].name, names[i].name) == 0;
+	for (size_t i = 0; i < count; i++)
+		free(names[i].name);
+	free(names);
+}
+
 int contents_add(struct run *run, size_t index, content_placer *placer, void *context, struct contents *contents)
 {
 	struct wanted *wanted = &run->wanted[index];
 
 	wanted->trust = trust_of(run, wanted);
+	wanted_forget_odd(wanted);
+	if (wanted->resolution->count > 1)
+		find_twins(wanted->resolution);
 	free(wanted->contents);
 	wanted->contents = ncm_calloc(wanted->resolution->count + 1, sizeof *wanted->contents);
 	for (size_t i = 0; i < wanted->resolution->count; i++) {

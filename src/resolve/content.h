@@ -89,6 +89,9 @@ char *target_name(const struct ncm_file_spec *spec, const struct ncm_target *tar
  */
 char *repository_name(const struct run *run, struct wanted *wanted, size_t target, const struct ncm_store *store,
 		      const struct ncm_artifact *artifact);
+/* Whether a repository's file is one that is left out: code may run in it, and its name is a mistake ("*.pt"), or its
+ * name was no UTF-8, and so is not known. */
+bool name_is_botched(const char *name);
 struct place *content_add_place(struct content *content, struct ncm_store *store, char *relative, size_t wanted,
 				const char *role);
 /*

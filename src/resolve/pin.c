@@ -50,10 +50,11 @@ void wanted_pin(struct run *run, const struct wanted *wanted, const struct conte
 	    .resolved_at = ncm_time_utc(now),
 	    .ollama_name = resolution->ollama_name,
 	    .files = files,
-	    .file_count = resolution->count,
 	};
 
-	for (size_t i = 0; i < resolution->count; i++)
-		files[i] = pinned_file(wanted, i, contents);
+	for (size_t i = 0; i < resolution->count; i++) {
+		if (!wanted_leaves_out(wanted, resolution->artifacts[i].name))
+			files[entry.file_count++] = pinned_file(wanted, i, contents);
+	}
 	ncm_lock_put(run->lock, &entry);
 }

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "digest/name.h"
 
 #include <string.h>
 
@@ -19,11 +20,12 @@ static bool is_one_file(const struct wanted *wanted)
 static char *name_in_folder(const struct wanted *wanted, size_t target, const struct ncm_artifact *artifact)
 {
 	const char *given = wanted->spec->to[target].name;
-	NCM_AUTO_FREE char *repository = ncm_source_repository(wanted->spec->from.items[0]);
+	NCM_AUTO_FREE char *portable = artifact->name ? ncm_path_portable(artifact->name, artifact->has_twin) : NULL;
+	NCM_AUTO_FREE char *repository = ncm_source_repository(wanted->resolution->uri);
 
 	if (!repository || is_one_file(wanted) || !artifact->name)
 		return NULL;
-	return ncm_path_join(given ? given : repository, artifact->name);
+	return ncm_path_join(given ? given : repository, portable ? portable : artifact->name);
 }
 
 static bool is_registered(const struct ncm_reg_model *known, const struct ncm_store *store, const char *folder,

@@ -7,6 +7,8 @@
 #include "registry/moving.h"
 #include "registry/write.h"
 
+#include <string.h>
+
 /* Events come from several threads; the user's sink sees one at a time. */
 static void emit_locked(void *context, const struct ncm_event *event)
 {
@@ -25,6 +27,7 @@ void run_free(struct run *run)
 		ncm_resolution_free(run->wanted[i].resolution);
 		free(run->wanted[i].contents);
 		free(run->wanted[i].forms);
+		wanted_forget_odd(&run->wanted[i]);
 		ncm_error_clear(&run->wanted[i].error);
 	}
 	for (size_t i = 0; i < run->model_count; i++) {
@@ -47,13 +50,31 @@ void run_free(struct run *run)
 	free(run);
 }
 
-static void identify(struct run *run, struct chosen_model *chosen)
+void run_identify(const struct run *run, struct chosen_model *chosen)
 {
 	free(chosen->id);
 	free(chosen->alias);
 	chosen->id = registry_id_for(run->lookup, chosen->model);
 	chosen->alias = registry_alias_for(run->lookup, chosen->model);
 	chosen->known = registry_same(run->lookup, chosen->model);
+}
+
+/* Of a repository that was pulled in part, the same part is meant until another is chosen. */
+static void recall_choice(struct run *run, struct ncm_model *model)
+{
+	const struct ncm_reg_model *known = NULL;
+	char *recalled = NULL;
+
+	if (model->phase == 0 && !model->profile && model->file_count == 1 && model->files[0].from.count == 1)
+		known = registry_same(run->lookup, model);
+	if (known && known->source)
+		recalled = ncm_source_recall(model->files[0].from.items[0], known->source);
+	if (!recalled)
+		return;
+	free(model->files[0].from.items[0]);
+	model->files[0].from.items[0] = recalled;
+	ncm_emit_text(&run->sink, NCM_EVENT_NOTE, "%s: as chosen before: %s; all of it: --include '*'", known->id,
+		      strchr(recalled, '?') + 1);
 }
 
 void run_take_models(struct run *run, struct ncm_model *const *models, size_t count)
@@ -64,11 +85,12 @@ void run_take_models(struct run *run, struct ncm_model *const *models, size_t co
 		struct chosen_model *chosen = &run->models[i];
 		const struct ncm_variant *variant = models[i]->chosen;
 
+		recall_choice(run, models[i]);
 		chosen->model = models[i];
 		chosen->files = variant ? variant->files : models[i]->files;
 		chosen->file_count = variant ? variant->file_count : models[i]->file_count;
 		chosen->first_wanted = run->wanted_count;
-		identify(run, chosen);
+		run_identify(run, chosen);
 		for (size_t k = 0; k < chosen->file_count; k++) {
 			struct wanted *wanted = NCM_PUSH(run->wanted, run->wanted_count);
 
@@ -97,7 +119,7 @@ int run_reload_registry(struct run *run, struct ncm_error *err)
 	if (read_registry(run, err) < 0)
 		return -1;
 	for (size_t i = 0; i < run->model_count; i++)
-		identify(run, &run->models[i]);
+		run_identify(run, &run->models[i]);
 	return 0;
 }
 

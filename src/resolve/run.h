@@ -25,18 +25,27 @@ enum repository_form {
 	REPOSITORY_OWN,     /* into a folder of its own */
 };
 
+/* A file that has another name here, or none. */
+struct odd_name {
+	char *name; /* as its source calls it */
+	char *as;   /* NULL: it is left out */
+};
+
 /* One file spec of one chosen model. */
 struct wanted {
 	size_t model; /* index into run->models */
 	const struct ncm_file_spec *spec;
 	struct ncm_resolution *resolution; /* NULL until resolved */
 	const char *uri;                   /* the one of spec->from that was resolved */
+	bool respelled;                    /* `from` is as its source told its name */
 	bool from_lock;    /* made from the lock, or of an address whose signature is not known: good to see that all
 			      is there, not to fetch */
 	bool settled;      /* from the lock, and all of it is there: the source need not be asked */
 	const char *trust; /* "manifest", "upstream", "first-use"; once it has its contents */
 	size_t *contents;  /* of each artifact the index of its content; NULL before (content.h) */
 	enum repository_form *forms; /* of each target of a whole repository; NULL before (repository.c) */
+	struct odd_name *odd;        /* of its files, once it has its contents */
+	size_t odd_count;
 	struct ncm_error error;
 };
 
@@ -82,6 +91,8 @@ struct run *run_new(const struct ncm_config *config, const struct ncm_provision_
 void run_free(struct run *run);
 /* Chooses these models (borrowed): each file spec of theirs is a wanted. Once a run. */
 void run_take_models(struct run *run, struct ncm_model *const *models, size_t count);
+/* Which entry of models.json the model is. */
+void run_identify(const struct run *run, struct chosen_model *chosen);
 /* Reads models.json anew if another run may have changed it. Returns 0, or -1 with *err and all as it was. */
 int run_reload_registry(struct run *run, struct ncm_error *err);
 /* As users know the model. */
@@ -93,6 +104,11 @@ void model_fail(struct chosen_model *model, const struct ncm_error *why);
 void model_error_copy(struct ncm_error *out, const struct chosen_model *model);
 
 /* wanted.c */
+
+/* Takes note of a file that is called otherwise here (`as` NULL: that is left out). */
+void wanted_note_odd(struct wanted *wanted, const char *name, const char *as);
+bool wanted_leaves_out(const struct wanted *wanted, const char *name);
+void wanted_forget_odd(struct wanted *wanted);
 
 void wanted_resolve_locally(struct run *run);
 void wanted_resolve_by_network(struct run *run);

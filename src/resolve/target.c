@@ -27,13 +27,29 @@ static int check_pickle(const struct run *run, const struct wanted *wanted, cons
 	return 0;
 }
 
+/* What was no UTF-8 stands in JSON as U+FFFD: by that name nobody has it. */
+static bool is_lost(const char *name)
+{
+	return strstr(name, "\xef\xbf\xbd") != NULL;
+}
+
+bool name_is_botched(const char *name)
+{
+	NCM_AUTO_FREE char *portable = ncm_path_portable(name, false);
+
+	return is_lost(name) || (portable && strcmp(portable, name) != 0 && ncm_store_is_pickle_name(name));
+}
+
 char *target_name(const struct ncm_file_spec *spec, const struct ncm_target *target,
 		  const struct ncm_resolution *resolution, const struct ncm_artifact *artifact)
 {
 	NCM_AUTO_FREE char *own = NULL;
 
-	if (resolution->count > 1)
-		return target->name ? ncm_path_join(target->name, artifact->name) : ncm_strdup(artifact->name);
+	if (resolution->count > 1) {
+		/* What leads elsewhere is refused as it stands. */
+		own = ncm_path_portable(artifact->name, artifact->has_twin);
+		return ncm_path_join(target->name, own ? own : artifact->name);
+	}
 	if (target->name)
 		return ncm_strdup(target->name);
 	own = ncm_path_safe_name(artifact->name ? artifact->name : "download");
@@ -70,6 +86,48 @@ static bool is_named(const struct ncm_artifact *artifact)
 	return artifact->name && !artifact->name_is_rough;
 }
 
+static bool is_allowed(const struct run *run, const struct wanted *wanted, const char *name)
+{
+	return ncm_store_check_extension(name, NULL) == 0 &&
+	       (!ncm_store_is_pickle_name(name) || wanted->spec->allow_pickle || run->options.allow_pickle);
+}
+
+/*
+ * One odd name does not keep a model's other files from being had: it is noted what it is called here. What policy
+ * would refuse besides ("*.pt", which no loader finds) is left out. False if so.
+ */
+static bool note_odd_name(const struct run *run, struct wanted *wanted, const char *name, const char *called,
+			  bool one_of_many)
+{
+	const char *tail = one_of_many ? called : ncm_path_last_component(called);
+	const size_t size = strlen(name), own = strlen(tail);
+	bool placed;
+
+	if (one_of_many && is_lost(called)) {
+		wanted_note_odd(wanted, called, NULL);
+		return false;
+	}
+	if (size >= own && strcmp(name + size - own, tail) == 0 && (size == own || name[size - own - 1] == '/'))
+		return true;
+	placed = !one_of_many || is_allowed(run, wanted, name);
+	wanted_note_odd(wanted, called, placed ? name : NULL);
+	return placed;
+}
+
+/* Of a repository spelled out the rest may be had. Returns -1. */
+static int offer_exclude(const struct run *run, const struct wanted *wanted, const char *name, struct ncm_error *err)
+{
+	const struct ncm_model *model = run->models[wanted->model].model;
+	NCM_AUTO_FREE char *repository = ncm_source_repository(wanted->resolution->uri);
+	NCM_AUTO_FREE char *hint = err && err->hint ? ncm_strdup(err->hint) : NULL;
+	const char *ending = strrchr(ncm_path_base(name), '.');
+
+	if (repository && ending && !model->profile && model->phase == 0)
+		ncm_error_hint(err, "%s%sleave such files out with --exclude '*%s'", hint ? hint : "",
+			       hint ? "; or " : "", ending);
+	return -1;
+}
+
 static int add_target(struct run *run, size_t index, const struct ncm_target *target, struct content *content,
 		      struct ncm_error *err)
 {
@@ -78,6 +136,7 @@ static int add_target(struct run *run, size_t index, const struct ncm_target *ta
 	const char *role = content->artifact && content->artifact->role ? content->artifact->role : spec->role;
 	struct ncm_store *store = ncm_layout_find(run->layout, target->store);
 	NCM_AUTO_FREE char *name = NULL;
+	bool one_of_many;
 	char *relative;
 	char blob[80];
 
@@ -99,14 +158,21 @@ static int add_target(struct run *run, size_t index, const struct ncm_target *ta
 		return relative && content_add_place(content, store, relative, index, role) ? 0 : -1;
 	}
 	name = repository_name(run, &run->wanted[index], (size_t)(target - spec->to), store, content->artifact);
+	one_of_many = name || wanted->resolution->count > 1;
 	if (!name)
 		name = target_name(spec, target, wanted->resolution, content->artifact);
-	if ((!spec->extract && ncm_store_check_extension(name, err) < 0) ||
-	    !(relative = ncm_store_path(store, target->folder, name, err)))
+	if (is_named(content->artifact) && !spec->extract && (one_of_many || !target->name) &&
+	    !note_odd_name(run, &run->wanted[index], name, content->artifact->name, one_of_many))
+		return 0;
+	if (!spec->extract && ncm_store_check_extension(name, err) < 0) {
+		ncm_error_wrap(err, "%s", model_id(run, wanted));
+		return offer_exclude(run, wanted, name, err);
+	}
+	if (!(relative = ncm_store_path(store, target->folder, name, err)))
 		return ncm_error_wrap(err, "%s", model_id(run, wanted));
 	content_add_place(content, store, relative, index, role)->unnamed =
 	    !target->name && content->kind == CONTENT_FILE && !is_named(content->artifact);
-	return check_pickle(run, wanted, name, err);
+	return check_pickle(run, wanted, name, err) < 0 ? offer_exclude(run, wanted, name, err) : 0;
 }
 
 int content_targets(struct run *run, size_t wanted, struct content *content, void *context, struct ncm_error *err)

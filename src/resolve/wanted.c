@@ -4,6 +4,7 @@
 
 #include "base/address.h"
 #include "base/mem.h"
+#include "base/strings.h"
 #include "base/thread.h"
 
 #include <string.h>
@@ -11,6 +12,35 @@
 const struct ncm_lock_entry *wanted_lock_entry(const struct run *run, const struct wanted *wanted)
 {
 	return run->options.update ? NULL : ncm_lock_find(run->lock, wanted->spec->from.items[0]);
+}
+
+void wanted_note_odd(struct wanted *wanted, const char *name, const char *as)
+{
+	for (size_t i = 0; i < wanted->odd_count; i++) {
+		if (strcmp(wanted->odd[i].name, name) == 0) /* at another of its places */
+			return;
+	}
+	*NCM_PUSH(wanted->odd, wanted->odd_count) = (struct odd_name){ncm_strdup(name), ncm_strdup_null(as)};
+}
+
+bool wanted_leaves_out(const struct wanted *wanted, const char *name)
+{
+	for (size_t i = 0; name && i < wanted->odd_count; i++) {
+		if (!wanted->odd[i].as && strcmp(wanted->odd[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+void wanted_forget_odd(struct wanted *wanted)
+{
+	for (size_t i = 0; i < wanted->odd_count; i++) {
+		free(wanted->odd[i].name);
+		free(wanted->odd[i].as);
+	}
+	free(wanted->odd);
+	wanted->odd = NULL;
+	wanted->odd_count = 0;
 }
 
 static bool is_ollama(const struct wanted *wanted)
@@ -224,6 +254,38 @@ static bool plan_by_pins(struct run *run, struct wanted *wanted)
 	return true;
 }
 
+/*
+ * Who spells a source out means what the service calls so: in its own case of the letters, say. That is the name under
+ * which it is remembered, pinned and found again.
+ */
+static bool respell(const struct run *run, struct wanted *wanted)
+{
+	const struct ncm_model *model = run->models[wanted->model].model;
+	const char *spelled = wanted->resolution ? wanted->resolution->spelled : NULL;
+	char **uri = &wanted->spec->from.items[0];
+
+	if (!spelled || model->phase > 0 || model->profile || wanted->uri != *uri)
+		return false;
+	free(*uri);
+	wanted->uri = *uri = ncm_strdup(spelled);
+	wanted->respelled = true;
+	return true;
+}
+
+static void ask_places(struct run *run, struct wanted *wanted)
+{
+	for (size_t i = 0; i < wanted->spec->from.count && !wanted->resolution && !ncm_interrupted(); i++) {
+		struct ncm_error err = NCM_ERROR_INIT;
+
+		wanted->uri = wanted->spec->from.items[i];
+		wanted->resolution = wanted_ask_place(run, wanted, i, &err);
+		/* The first place's reason is the one to act on. */
+		if (!wanted->resolution && wanted->error.code == NCM_OK)
+			ncm_error_move(&wanted->error, &err);
+		ncm_error_clear(&err);
+	}
+}
+
 void wanted_ask(struct run *run, struct wanted *wanted)
 {
 	if (!must_ask(wanted))
@@ -239,15 +301,12 @@ void wanted_ask(struct run *run, struct wanted *wanted)
 	ncm_resolution_free(wanted->resolution);
 	wanted->resolution = NULL;
 	wanted->from_lock = false;
-	for (size_t i = 0; i < wanted->spec->from.count && !wanted->resolution && !ncm_interrupted(); i++) {
-		struct ncm_error err = NCM_ERROR_INIT;
-
-		wanted->uri = wanted->spec->from.items[i];
-		wanted->resolution = wanted_ask_place(run, wanted, i, &err);
-		/* The first place's reason is the one to act on. */
-		if (!wanted->resolution && wanted->error.code == NCM_OK)
-			ncm_error_move(&wanted->error, &err);
-		ncm_error_clear(&err);
+	ask_places(run, wanted);
+	/* Under its own name it may be pinned. */
+	if (respell(run, wanted) && wanted_lock_entry(run, wanted)) {
+		ncm_resolution_free(wanted->resolution);
+		wanted->resolution = NULL;
+		ask_places(run, wanted);
 	}
 	if (wanted->resolution)
 		ncm_error_clear(&wanted->error);
@@ -279,6 +338,42 @@ static void resolve_by_network(void *context, size_t index)
 		wanted_tell(run, wanted);
 }
 
+/* Spelled out twice, in two ways, it is one model. */
+static void share_id(struct run *run, const char *uri, const char *id)
+{
+	NCM_AUTO_FREE char *key = ncm_source_key(uri);
+
+	for (size_t i = 0; i < run->model_count; i++) {
+		struct chosen_model *chosen = &run->models[i];
+		struct ncm_model *model = (struct ncm_model *)chosen->model; /* made for this run alone */
+		NCM_AUTO_FREE char *own = NULL;
+
+		if (model->profile || model->phase > 0 || chosen->file_count != 1)
+			continue;
+		own = ncm_source_key(chosen->files[0].from.items[0]);
+		if (!ncm_same_text(own, key))
+			continue;
+		free(model->id);
+		model->id = ncm_strdup(id);
+		run_identify(run, chosen);
+	}
+}
+
+/* What its source calls otherwise than the user is known by that name. */
+static void take_true_names(struct run *run)
+{
+	for (size_t i = 0; i < run->wanted_count; i++) {
+		const struct wanted *wanted = &run->wanted[i];
+		NCM_AUTO_FREE char *id = NULL;
+		NCM_AUTO_FREE char *display = NULL;
+
+		if (!wanted->respelled)
+			continue;
+		ncm_source_names(wanted->spec->from.items[0], &id, &display);
+		share_id(run, wanted->spec->from.items[0], id);
+	}
+}
+
 void wanted_resolve_by_network(struct run *run)
 {
 	run->resolved = run->to_resolve = 0;
@@ -289,4 +384,5 @@ void wanted_resolve_by_network(struct run *run)
 	run->asked_network = run->to_resolve > 0 && !run->options.offline;
 	if (run->to_resolve > 0)
 		ncm_parallel(RESOLVE_THREADS, run->wanted_count, resolve_by_network, run);
+	take_true_names(run);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "source/hf.h"
+#include "source/hf_name.h"
 
-#include "base/buffer.h"
 #include "base/mem.h"
+#include "base/path.h"
+#include "base/strings.h"
 
 #include <ncmodel/limits.h>
 #include <string.h>
@@ -11,9 +12,9 @@
 static const char *const hosts[] = {"huggingface.co", "www.huggingface.co", "hf.co", NULL};
 static const char default_revision[] = "main";
 
-enum { LONGEST_REPO = 96, LONGEST_REVISION = 255 };
+enum { LONGEST_REPO = 96, LONGEST_REVISION = 255, LONGEST_TAG = 80 };
 
-static int refuse(struct ncm_error *err, const char *uri, const char *why)
+int hf_refuse(struct ncm_error *err, const char *uri, const char *why)
 {
 	ncm_error_set(err, NCM_E_USAGE, "%.*s: %s", ncm_source_shown(uri), uri, why);
 	return ncm_error_hint(err, "a file of Hugging Face is written hf:ORG/REPO[/PATH][@REVISION]");
@@ -52,11 +53,22 @@ static bool is_revision(const char *text)
 {
 	size_t length = strlen(text);
 
-	if (length == 0 || length > LONGEST_REVISION || strchr("-./", text[0]) || strchr("./", text[length - 1]) ||
+	if (length == 0 || length > LONGEST_REVISION || strchr("-./ ", text[0]) || strchr("./ ", text[length - 1]) ||
 	    strstr(text, "..") || strstr(text, "//"))
 		return false;
 	for (const char *c = text; *c; c++) {
-		if (!is_word(*c) && !strchr("-./+=", *c))
+		if (!is_word(*c) && !(*c & 0x80) && !strchr("-./+=@,() ", *c))
+			return false;
+	}
+	return true;
+}
+
+static bool is_tag(const char *text, size_t length)
+{
+	if (length == 0 || length > LONGEST_TAG || !is_word(text[0]))
+		return false;
+	for (size_t i = 1; i < length; i++) {
+		if (!is_word(text[i]) && text[i] != '-' && text[i] != '.')
 			return false;
 	}
 	return true;
@@ -88,31 +100,52 @@ bool hf_is_glob(const char *path)
 	return path[strcspn(path, "*?[")] != '\0';
 }
 
-/* How far a revision goes at the start of a text: "refs/pr/N" and "refs/convert/NAME" hold slashes. */
-static size_t revision_length(const char *text)
+size_t hf_revision_length(const char *text)
 {
 	size_t prefix = strncmp(text, "refs/pr/", 8) == 0 ? 8 : strncmp(text, "refs/convert/", 13) == 0 ? 13 : 0;
 
 	return prefix + strcspn(text + prefix, "/");
 }
 
-/* The '@' that begins the revision at the end of a path, or NULL. */
+/* What tells a file's name from that of a branch or tag. */
+static bool ends_as_a_file(const char *text)
+{
+	static const char *const endings[] = {".json",  ".txt", ".md",  ".yaml",    ".yml",  ".model",
+					      ".jinja", ".py",  ".png", ".jpg",     ".jpeg", ".webp",
+					      ".gif",   ".svg", ".ot",  ".tiktoken"};
+
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+		if (ncm_path_has_suffix(text, endings[i]))
+			return true;
+	}
+	return ncm_source_is_binary_name(text);
+}
+
+/*
+ * The '@' that begins the revision at the end of a path, or NULL. File names hold an '@', and branches a '/': behind
+ * the name of a file a revision with slashes is one, too, and what ends as a file does is none.
+ */
 static char *find_revision(char *path)
 {
 	char *at = strrchr(path, '@');
+	NCM_AUTO_FREE char *before = at ? ncm_strndup(path, (size_t)(at - path)) : NULL;
 
-	return at && at[1 + revision_length(at + 1)] == '\0' ? at : NULL;
+	if (!at || ends_as_a_file(at))
+		return NULL;
+	if (at[1 + hf_revision_length(at + 1)] == '\0' || ends_as_a_file(before))
+		return at;
+	return NULL;
 }
 
-static int set_revision(struct hf_name *name, const char *text, size_t length, const char *uri, struct ncm_error *err)
+int hf_set_revision(struct hf_name *name, const char *text, size_t length, const char *uri, struct ncm_error *err)
 {
 	name->revision = ncm_source_decode(text, length);
 	if (!name->revision || !is_revision(name->revision))
-		return refuse(err, uri, "its revision is not valid");
+		return hf_refuse(err, uri, "its revision is not valid");
 	return 0;
 }
 
-static int set_path(struct hf_name *name, const char *path, const char *uri, struct ncm_error *err)
+int hf_set_path(struct hf_name *name, const char *path, const char *uri, struct ncm_error *err)
 {
 	size_t length = strlen(path);
 
@@ -120,19 +153,19 @@ static int set_path(struct hf_name *name, const char *path, const char *uri, str
 		return 0;
 	name->path = path[length - 1] == '/' ? ncm_asprintf("%s*", path) : ncm_strdup(path);
 	if (!is_path(name->path))
-		return refuse(err, uri, "its path is not valid");
+		return hf_refuse(err, uri, "its path is not valid");
 	return 0;
 }
 
-static int set_repo(struct hf_name *name, const char *text, size_t length, const char *uri, struct ncm_error *err)
+int hf_set_repo(struct hf_name *name, const char *text, size_t length, const char *uri, struct ncm_error *err)
 {
 	name->repo = ncm_strndup(text, length);
 	if (!is_repo(name->repo))
-		return refuse(err, uri, "its repository is not valid");
+		return hf_refuse(err, uri, "its repository is not valid");
 	return 0;
 }
 
-static bool is_other_kind(const char *text)
+bool hf_is_other_kind(const char *text)
 {
 	static const char *const kinds[] = {"datasets", "spaces", "kernels", "buckets"};
 
@@ -145,121 +178,92 @@ static bool is_other_kind(const char *text)
 	return false;
 }
 
-/* "org/repo[@rev][/path]" or "org/repo/path[@rev]" */
+/* Where the choice of files begins, or the text ends. */
+static size_t before_choice(const char *text)
+{
+	size_t length = strcspn(text, "?");
+
+	while (text[length] && !hf_is_choice(text + length))
+		length += 1 + strcspn(text + length + 1, "?");
+	return length;
+}
+
+static bool is_whole_revision(const char *text, size_t length)
+{
+	NCM_AUTO_FREE char *revision = ncm_strndup(text, length);
+
+	return strncmp(revision, "refs/", 5) == 0 || strcmp(revision, default_revision) == 0 ||
+	       ncm_source_is_commit(revision);
+}
+
+/*
+ * How far the revision behind a repository goes. Its path may follow ("org/repo@rev/path"); a branch with a slash is
+ * all there is if that ends as no file does.
+ */
+static size_t revision_behind_repo(const struct hf_name *name, const char *text)
+{
+	const size_t all = before_choice(text), first = hf_revision_length(text);
+	NCM_AUTO_FREE char *whole = ncm_strndup(text, all);
+
+	if (first >= all || !strchr(name->repo, '/') || is_whole_revision(text, first))
+		return first < all ? first : all;
+	return is_revision(whole) && !ends_as_a_file(whole) ? all : first;
+}
+
+/* ":TAG[@rev]", behind a repository. */
+static int parse_tag(const char *text, const char *uri, struct hf_name *name, struct ncm_error *err)
+{
+	const size_t length = strcspn(text, "@");
+
+	if (!is_tag(text, length))
+		return hf_refuse(err, uri, "what stands behind ':' is not a quantization (Q4_K_M)");
+	name->tag = ncm_strndup(text, length);
+	return text[length] ? hf_set_revision(name, text + length + 1, strlen(text + length + 1), uri, err) : 0;
+}
+
+/* "@rev[/path]" or "@rev[?choice]", behind a repository. */
+static int parse_after_at(const char *text, const char *uri, struct hf_name *name, struct ncm_error *err)
+{
+	const size_t length = revision_behind_repo(name, text);
+
+	if (hf_set_revision(name, text, length, uri, err) < 0)
+		return -1;
+	text += length;
+	if (hf_is_choice(text))
+		return hf_parse_choice(text + 1, uri, name, err);
+	return hf_set_path(name, text + (*text == '/'), uri, err);
+}
+
+/* "org/repo[@rev][/path]", "org/repo/path[@rev]", "org/repo:TAG[@rev]" or "org/repo[@rev]?include=GLOB" */
 static int parse_short(char *text, const char *uri, struct hf_name *name, struct ncm_error *err)
 {
-	size_t length = strcspn(text, "/@");
+	static const char ends[] = "/@:?";
+	size_t length = strcspn(text, ends);
 	char *rest, *at;
 
-	if (is_other_kind(text))
-		return refuse(err, uri, "only model repositories are known, not datasets or spaces");
+	if (hf_is_other_kind(text))
+		return hf_refuse(err, uri, "only model repositories are known, not datasets or spaces");
 	if (text[length] == '/')
-		length += 1 + strcspn(text + length + 1, "/@");
-	if (set_repo(name, text, length, uri, err) < 0)
+		length += 1 + strcspn(text + length + 1, ends);
+	if (hf_set_repo(name, text, length, uri, err) < 0)
 		return -1;
 	rest = text + length;
-	if (*rest == '@') {
-		length = revision_length(rest + 1);
-		if (set_revision(name, rest + 1, length, uri, err) < 0)
-			return -1;
-		rest += 1 + length;
-		return set_path(name, rest + (*rest == '/'), uri, err);
-	}
+	if (*rest == ':')
+		return parse_tag(rest + 1, uri, name, err);
+	if (*rest == '@')
+		return parse_after_at(rest + 1, uri, name, err);
+	if (*rest == '?')
+		return hf_is_choice(rest) ? hf_parse_choice(rest + 1, uri, name, err)
+					  : hf_refuse(err, uri, "its repository is not valid");
 	if (*rest == '\0')
 		return 0;
 	at = find_revision(rest);
 	if (at) {
 		*at = '\0';
-		if (set_revision(name, at + 1, strlen(at + 1), uri, err) < 0)
+		if (hf_set_revision(name, at + 1, strlen(at + 1), uri, err) < 0)
 			return -1;
 	}
-	return set_path(name, rest + 1, uri, err);
-}
-
-static size_t part_length(const char *text)
-{
-	return strcspn(text, "/");
-}
-
-static bool is_route(const char *text, size_t length, bool *is_tree)
-{
-	static const char *const routes[] = {"blob", "resolve", "raw", "blame", "tree"};
-
-	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-		if (strlen(routes[i]) == length && memcmp(text, routes[i], length) == 0) {
-			*is_tree = strcmp(routes[i], "tree") == 0;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* How long the repository at the start of a page's path is; the first models of the hub have no organization. */
-static size_t page_repo_length(const char *text)
-{
-	size_t first = part_length(text);
-	bool is_tree;
-
-	if (text[first] == '\0' || is_route(text + first + 1, part_length(text + first + 1), &is_tree))
-		return first;
-	return first + 1 + part_length(text + first + 1);
-}
-
-/* "rev[/path]" behind the route of a page. */
-static int parse_route(const char *text, bool is_tree, const char *uri, struct hf_name *name, struct ncm_error *err)
-{
-	size_t length = revision_length(text);
-	NCM_AUTO_FREE char *path = NULL;
-	NCM_AUTO_FREE char *folder = NULL;
-
-	if (set_revision(name, text, length, uri, err) < 0)
-		return -1;
-	text += length + strspn(text + length, "/");
-	if (*text == '\0')
-		return is_tree ? 0 : refuse(err, uri, "its path is not valid");
-	path = ncm_source_decode(text, strlen(text));
-	if (!path)
-		return refuse(err, uri, "its path is not valid");
-	if (!is_tree)
-		return set_path(name, path, uri, err);
-	folder = ncm_asprintf("%s%s", path, path[strlen(path) - 1] == '/' ? "" : "/");
-	return set_path(name, folder, uri, err);
-}
-
-/* What stands behind the host of a page: "org/repo[/ROUTE/rev/path]". */
-static int parse_page(const char *text, const char *uri, struct hf_name *name, struct ncm_error *err)
-{
-	size_t length = page_repo_length(text);
-	const char *rest = text + length;
-	bool is_tree;
-
-	if (memchr(text, ':', length)) {
-		refuse(err, uri, "a tag behind a repository is Ollama's spelling");
-		return ncm_error_hint(err, "write ollama:hf.co/ORG/REPO:TAG");
-	}
-	if (set_repo(name, text, length, uri, err) < 0)
-		return -1;
-	rest += strspn(rest, "/");
-	if (*rest == '\0')
-		return 0;
-	length = part_length(rest);
-	if (!is_route(rest, length, &is_tree) || rest[length] != '/')
-		return refuse(err, uri, "not the page of a file, a folder or a repository");
-	return parse_route(rest + length + 1, is_tree, uri, name, err);
-}
-
-/* Pages of models begin with a repository; of what else the hub has, plain URLs are fetched as such. */
-static bool is_model_page(const char *path)
-{
-	static const char *const others[] = {"api", "docs", "blog", "papers", "collections", "models", "settings"};
-
-	if (*path == '\0' || is_other_kind(path))
-		return false;
-	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-		if (strlen(others[i]) == part_length(path) && memcmp(path, others[i], strlen(others[i])) == 0)
-			return false;
-	}
-	return true;
+	return hf_set_path(name, rest + 1, uri, err);
 }
 
 bool hf_claims(const char *uri)
@@ -268,7 +272,7 @@ bool hf_claims(const char *uri)
 
 	if (strncasecmp(uri, "hf:", 3) == 0)
 		return true;
-	return ncm_source_is_at(uri, hosts, &path) && is_model_page(path);
+	return ncm_source_is_at(uri, hosts, &path) && hf_is_model_page(path);
 }
 
 static int parse(char *text, const char *uri, struct hf_name *name, struct ncm_error *err)
@@ -280,9 +284,9 @@ static int parse(char *text, const char *uri, struct hf_name *name, struct ncm_e
 	if (strncasecmp(text, "hf:", 3) == 0)
 		return parse_short(text + 3, uri, name, err);
 	if (!ncm_source_is_at(text, hosts, &path))
-		return refuse(err, uri, "not an address of Hugging Face");
+		return hf_refuse(err, uri, "not an address of Hugging Face");
 	text[strcspn(text, "?#")] = '\0';
-	return parse_page(path, uri, name, err);
+	return hf_parse_page(path, uri, name, err);
 }
 
 int hf_name_parse(const char *uri, struct hf_name *name, struct ncm_error *err)
@@ -304,25 +308,36 @@ void hf_name_clear(struct hf_name *name)
 	free(name->repo);
 	free(name->path);
 	free(name->revision);
+	free(name->tag);
+	ncm_strings_free(&name->include);
+	ncm_strings_free(&name->exclude);
 	*name = (struct hf_name){0};
 }
 
 static void add_revision(struct ncm_buffer *out, const char *revision)
 {
-	ncm_buffer_puts(out, "@");
-	if (strchr(revision, '/') && revision[revision_length(revision)] == '\0') {
-		ncm_buffer_puts(out, revision);
-		return;
-	}
-	for (;;) {
-		const size_t plain = strcspn(revision, "/");
+	const bool verbatim = strchr(revision, '/') && revision[hf_revision_length(revision)] == '\0';
 
-		ncm_buffer_add(out, revision, plain);
-		if (revision[plain] == '\0')
-			return;
-		ncm_buffer_puts(out, "%2F");
-		revision += plain + 1;
-	}
+	/* What ends as a file does is to be read back as a revision. */
+	const size_t point = ends_as_a_file(revision) ? (size_t)(strrchr(revision, '.') - revision) : strlen(revision);
+	NCM_AUTO_FREE char *stem = ncm_strndup(revision, point);
+
+	ncm_buffer_puts(out, "@");
+	hf_add_encoded(out, stem, verbatim ? "/+=" : "+=");
+	if (revision[point])
+		ncm_buffer_printf(out, "%%2E%s", revision + point + 1);
+}
+
+/* Behind a name without an organization a path would be taken for the repository: its revision stands between. */
+static bool has_revision_first(const struct hf_name *name)
+{
+	return name->path && !strchr(name->repo, '/');
+}
+
+/* Whether the path alone would be read back as another, or with another revision. */
+static bool needs_revision(const struct hf_name *name)
+{
+	return has_revision_first(name) || (name->path && strchr(name->path, '@'));
 }
 
 char *hf_name_spell(const struct hf_name *name, const char *revision)
@@ -333,11 +348,37 @@ char *hf_name_spell(const struct hf_name *name, const char *revision)
 	if (!revision)
 		revision = name->revision;
 	ncm_buffer_printf(&out, "hf:%s", name->repo);
-	if (name->path)
+	if (name->tag)
+		ncm_buffer_printf(&out, ":%s", name->tag);
+	if (name->path && !has_revision_first(name))
 		ncm_buffer_printf(&out, "/%s", name->path);
-	if (strcmp(revision, default_revision) != 0 || (name->path && strchr(name->path, '@')))
+	if (strcmp(revision, default_revision) != 0 || needs_revision(name))
 		add_revision(&out, revision);
+	if (has_revision_first(name))
+		ncm_buffer_printf(&out, "/%s", name->path);
+	hf_spell_choice(name, &out);
 	if (name->has_sha256)
 		ncm_buffer_printf(&out, "#sha256=%s", ncm_sha256_hex(&name->sha256, hex));
 	return ncm_buffer_take(&out);
+}
+
+char *hf_name_key(struct hf_name *name)
+{
+	name->has_sha256 = false;
+	ncm_strings_free(&name->include);
+	ncm_strings_free(&name->exclude);
+	return hf_name_spell(name, default_revision);
+}
+
+const char *hf_stem(const char *canonical, size_t *size)
+{
+	const size_t repo = strcspn(canonical, "/") + 1;
+	const size_t choice = strcspn(canonical, "?");
+
+	*size = strcspn(canonical, "@#");
+	/* Of a repository, whichever of its files are wanted. */
+	if (choice < *size && hf_is_choice(canonical + choice) &&
+	    (repo > choice || !memchr(canonical + repo, '/', choice - repo)))
+		*size = choice;
+	return canonical[*size - 1] == '/' ? NULL : canonical;
 }

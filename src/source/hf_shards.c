@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Models split into several files. GGUF: NAME-00001-of-00003.gguf, found by name alone. Safetensors and others:
- * an index (….index.json) whose "weight_map" says in which file each tensor lies, relative to the index.
+ * Models split into several files. NAME-00001-of-00003.gguf, and so of other weights: found by name alone. Safetensors
+ * and others have an index (….index.json), too, whose "weight_map" says in which file each tensor lies, relative to it.
  */
 #include "source/hf.h"
 
@@ -25,22 +25,80 @@ static bool five_digits(const char *text, unsigned *value)
 	return true;
 }
 
-bool hf_gguf_shards(const char *path, struct ncm_strings *names)
+/* Weights alone are known to be numbered from 1. */
+static bool is_of_weights(const char *ending)
 {
-	static const char ending[] = ".gguf", between[] = "-of-";
-	const size_t tail = 1 + DIGITS + strlen(between) + DIGITS + strlen(ending);
-	size_t length = strlen(path);
-	const char *mark = path + length - tail;
-	unsigned number, count;
+	static const char *const endings[] = {".gguf", ".safetensors", ".bin", ".pt", ".pth"};
 
-	if (length <= tail || mark[0] != '-' || !five_digits(mark + 1, &number) ||
-	    strncmp(mark + 1 + DIGITS, between, strlen(between)) != 0 ||
-	    !five_digits(mark + 1 + DIGITS + strlen(between), &count) ||
-	    strcmp(path + length - strlen(ending), ending) != 0 || number < 1 || count < 1 || number > count)
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+		if (ncm_path_has_suffix(ending, endings[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Where "-00001-of-00003" and then a point begin in a file's name, or NULL. */
+static const char *find_number(const char *path, unsigned *number, unsigned *count)
+{
+	static const char between[] = "-of-";
+	const char *name = ncm_path_base(path), *found = NULL;
+
+	for (const char *at = strchr(name, '-'); at; at = strchr(at + 1, '-')) {
+		unsigned first, all;
+
+		if (!five_digits(at + 1, &first) || strncmp(at + 1 + DIGITS, between, strlen(between)) != 0 ||
+		    !five_digits(at + 1 + DIGITS + strlen(between), &all) ||
+		    at[1 + DIGITS + strlen(between) + DIGITS] != '.')
+			continue;
+		found = at;
+		*number = first;
+		*count = all;
+	}
+	return found;
+}
+
+static bool numbered_shards(const char *path, struct ncm_strings *names)
+{
+	unsigned number, count;
+	const char *mark = find_number(path, &number, &count);
+	const char *ending = mark ? strchr(mark, '.') : NULL;
+
+	if (!mark || number < 1 || number > count || count > NCM_LIMIT_FILES || !is_of_weights(ending))
 		return false;
 	for (unsigned i = 1; i <= count; i++)
-		ncm_strings_take(names, ncm_asprintf("%.*s-%05u-of-%05u.gguf", (int)(length - tail), path, i, count));
+		ncm_strings_take(names,
+				 ncm_asprintf("%.*s-%05u-of-%05u%s", (int)(mark - path), path, i, count, ending));
 	return true;
+}
+
+/* "x.gguf.part1of2": cut by hand, to be joined by hand. */
+static bool cut_parts(const char *path, struct ncm_strings *names)
+{
+	static const char part[] = ".part", between[] = "of";
+	const char *name = ncm_path_base(path);
+	const char *mark = strrchr(name, '.');
+	const char *digits = mark ? mark + strlen(part) : NULL;
+	size_t length, more;
+	uint64_t number, count;
+
+	if (!mark || strncmp(mark, part, strlen(part)) != 0)
+		return false;
+	length = strspn(digits, "0123456789");
+	if (strncmp(digits + length, between, strlen(between)) != 0)
+		return false;
+	more = strlen(digits + length + strlen(between));
+	if (!ncm_source_number(digits, length, NCM_LIMIT_FILES, &number) ||
+	    !ncm_source_number(digits + length + strlen(between), more, NCM_LIMIT_FILES, &count) || number > count)
+		return false;
+	for (unsigned i = 1; i <= count; i++)
+		ncm_strings_take(
+		    names, ncm_asprintf("%.*s.part%uof%llu", (int)(mark - path), path, i, (unsigned long long)count));
+	return true;
+}
+
+bool hf_shards(const char *path, struct ncm_strings *names)
+{
+	return numbered_shards(path, names) || cut_parts(path, names);
 }
 
 bool hf_is_index(const char *path)

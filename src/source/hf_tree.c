@@ -21,6 +21,7 @@ void hf_tree_clear(struct hf_tree *tree)
 	free(tree->files);
 	free(tree->endpoint);
 	free(tree->commit);
+	free(tree->id);
 	free(tree->license);
 	free(tree->architecture);
 	ncm_strings_free(&tree->folders);
@@ -45,6 +46,14 @@ static struct ncm_request request_of(const struct hf_tree *tree, const char *url
 	};
 }
 
+/* "gated" is false, or tells how one gets in: "auto", "manual". */
+static enum ncm_gate gate_of(const json_t *info)
+{
+	const json_t *gated = json_object_get(info, "gated");
+
+	return json_is_false(gated) ? NCM_GATE_NONE : gated ? NCM_GATE_SHUT : NCM_GATE_UNKNOWN;
+}
+
 static void read_facts(struct hf_tree *tree, const json_t *info)
 {
 	static const char mark[] = "license:";
@@ -61,6 +70,15 @@ static void read_facts(struct hf_tree *tree, const json_t *info)
 	}
 	if (architecture)
 		tree->architecture = ncm_strdup(architecture);
+	tree->id = ncm_strdup_null(ncm_json_string(info, "id"));
+	tree->gate = gate_of(info);
+}
+
+/* The hub knows a repository by one name, and in any case of its letters. */
+static void take_true_name(struct hf_tree *tree)
+{
+	if (tree->id && strcasecmp(tree->id, tree->repo) == 0)
+		tree->repo = tree->id;
 }
 
 int hf_tree_find_commit(struct hf_tree *tree, const char *revision, struct ncm_error *err)
@@ -80,6 +98,7 @@ int hf_tree_find_commit(struct hf_tree *tree, const char *revision, struct ncm_e
 	}
 	tree->commit = ncm_strdup(commit);
 	read_facts(tree, info);
+	take_true_name(tree);
 	return 0;
 }
 

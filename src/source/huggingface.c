@@ -14,6 +14,7 @@
 
 #include <ncmodel/limits.h>
 #include <string.h>
+#include <strings.h>
 
 static void cleanup_name(struct hf_name *name)
 {
@@ -49,10 +50,7 @@ static char *key(const char *canonical)
 {
 	AUTO_NAME struct hf_name name = {0};
 
-	if (hf_name_parse(canonical, &name, NULL) < 0)
-		return NULL;
-	name.has_sha256 = false;
-	return hf_name_spell(&name, "main");
+	return hf_name_parse(canonical, &name, NULL) < 0 ? NULL : hf_name_key(&name);
 }
 
 static void names(const char *canonical, char **id, char **display)
@@ -68,22 +66,16 @@ static void names(const char *canonical, char **id, char **display)
 		return;
 	}
 	one_file = name.path && !hf_is_glob(name.path);
-	text = ncm_asprintf("%s%s%s", name.repo, name.path ? "/" : "", name.path ? name.path : "");
-	spelled = key(canonical);
-	/* What could be a host, or a tag of Ollama's, is not to be taken for one. */
-	*id = ncm_source_shown_id(text, !memchr(text, '.', strcspn(text, "/")) && !strchr(ncm_path_base(text), ':'),
+	text = ncm_asprintf("%s%s%s%s%s", name.repo, name.tag ? ":" : "", name.tag ? name.tag : "",
+			    name.path ? "/" : "", name.path ? name.path : "");
+	spelled = hf_name_key(&name);
+	/* What could be a host, a tag of Ollama's or an organization is not to be taken for one. */
+	*id = ncm_source_shown_id(text,
+				  !memchr(text, '.', strcspn(text, "/")) && !strchr(ncm_path_base(text), ':') &&
+				      (!name.path || strchr(name.repo, '/')),
 				  spelled);
-	*display = ncm_strdup(one_file ? ncm_path_base(name.path) : name.repo);
-}
-
-static bool is_pinned_file(const struct hf_name *name, const struct ncm_file_spec *spec)
-{
-	return spec->has_sha256 || spec->has_size || name->has_sha256;
-}
-
-static bool is_one_file(const struct hf_name *name)
-{
-	return name->path && !hf_is_glob(name->path);
+	*display = one_file ? ncm_strdup(ncm_path_base(name.path))
+			    : ncm_asprintf("%s%s%s", name.repo, name.tag ? ":" : "", name.tag ? name.tag : "");
 }
 
 /* The commit that is known without asking, or NULL. */
@@ -116,7 +108,7 @@ static int list_files(struct hf_tree *tree, const struct hf_name *name, struct n
 
 	if (!tree->commit && hf_tree_find_commit(tree, name->revision, err) < 0)
 		return -1;
-	if (!is_one_file(name))
+	if (!hf_is_one_file(name))
 		return list_all(tree, just_named, err);
 	base = ncm_path_base(name->path);
 	if (base > name->path)
@@ -131,7 +123,7 @@ static int probe_files(struct hf_tree *tree, const struct hf_name *name, const s
 {
 	AUTO_STRINGS struct ncm_strings set = {0};
 
-	if (is_pinned_file(name, spec) || !hf_gguf_shards(name->path, &set))
+	if (hf_is_pinned_file(name, spec) || !hf_shards(name->path, &set))
 		ncm_strings_add(&set, name->path);
 	for (size_t i = 0; i < set.count; i++) {
 		if (hf_tree_probe(tree, name->revision, set.items[i], err) < 0)
@@ -148,7 +140,7 @@ static int find_files(struct hf_tree *tree, const struct hf_name *name, const st
 	*probed = false;
 	if (list_files(tree, name, &first) == 0)
 		return 0;
-	if (!is_one_file(name) || (first.code != NCM_E_NOT_FOUND && first.code != NCM_E_PROTOCOL))
+	if (!hf_is_one_file(name) || (first.code != NCM_E_NOT_FOUND && first.code != NCM_E_PROTOCOL))
 		return ncm_error_move(err, &first);
 	if (probe_files(tree, name, spec, &second) == 0) {
 		ncm_error_clear(&first);
@@ -164,26 +156,6 @@ static int find_files(struct hf_tree *tree, const struct hf_name *name, const st
 	ncm_error_clear(&first);
 	ncm_error_clear(&second);
 	return -1;
-}
-
-static int add_index_shards(struct hf_tree *tree, const struct hf_name *name, bool probed, struct ncm_strings *chosen,
-			    struct ncm_error *err)
-{
-	AUTO_STRINGS struct ncm_strings shards = {0};
-
-	if (hf_index_shards(tree, name->path, &shards, err) < 0)
-		return -1;
-	for (size_t i = 0; i < shards.count; i++) {
-		if (probed && hf_tree_probe(tree, name->revision, shards.items[i], err) < 0)
-			return -1;
-		if (!hf_tree_find(tree, shards.items[i])) {
-			ncm_error_set(err, NCM_E_NOT_FOUND, "%s: %s names %s, which is missing", tree->what, name->path,
-				      shards.items[i]);
-			return ncm_error_hint(err, "its upload may not be finished; choose another file or revision");
-		}
-	}
-	ncm_strings_add_all(chosen, &shards);
-	return 0;
 }
 
 static void add_artifact(struct ncm_resolution *resolution, const struct hf_tree *tree, const struct hf_file *file)
@@ -233,6 +205,7 @@ static struct ncm_resolution *describe(struct ncm_sources *sources, const struct
 	resolution->uri = hf_name_spell(name, tree->commit);
 	resolution->revision = ncm_strdup(tree->commit);
 	resolution->page = ncm_asprintf("%s/%s", tree->endpoint, name->repo);
+	resolution->gate = tree->gate;
 	resolution->credential = &sources->hf;
 	resolution->service = &hf_service;
 	resolution->license = tree->license;
@@ -243,31 +216,91 @@ static struct ncm_resolution *describe(struct ncm_sources *sources, const struct
 	return resolution;
 }
 
+static void take_true_name(const struct hf_tree *tree, struct hf_name *name)
+{
+	if (tree->repo == name->repo)
+		return;
+	free(name->repo);
+	name->repo = ncm_strdup(tree->repo);
+}
+
+static struct ncm_resolution *look_up(struct ncm_sources *sources, struct hf_name *name,
+				      const struct ncm_file_spec *spec, const struct ncm_pin *pin,
+				      struct ncm_error *err)
+{
+	AUTO_TREE struct hf_tree tree = {.sources = sources, .repo = name->repo};
+	AUTO_STRINGS struct ncm_strings chosen = {0};
+	NCM_AUTO_FREE char *what = ncm_asprintf("model %s", name->repo);
+	struct ncm_resolution *resolution;
+	bool probed;
+
+	tree.endpoint = ncm_source_endpoint(sources->config->hf_endpoint);
+	tree.what = what;
+	tree.commit = ncm_strdup_null(known_commit(name, pin));
+	if (find_files(&tree, name, spec, &probed, err) < 0)
+		return NULL;
+	take_true_name(&tree, name);
+	if (hf_select(&tree, name, spec, &chosen, err) < 0 || hf_complete(&tree, name, spec, probed, &chosen, err) < 0)
+		return NULL;
+	resolution = describe(sources, name, &tree, &chosen);
+	if (apply_pin(resolution, name, what, err) < 0)
+		return ncm_resolution_drop(resolution);
+	return resolution;
+}
+
+/*
+ * The first models of the hub have no organization: "gpt2/config.json" may be a file of gpt2, which only the hub knows.
+ * *alone receives that reading. False if there is none.
+ */
+static bool without_organization(const struct hf_name *name, struct hf_name *alone)
+{
+	const char *slash = strchr(name->repo, '/');
+	NCM_AUTO_FREE char *first = slash ? ncm_strndup(name->repo, (size_t)(slash - name->repo)) : NULL;
+	NCM_AUTO_FREE char *path = NULL;
+	NCM_AUTO_FREE char *uri = NULL;
+
+	if (!slash || name->tag || name->include.count + name->exclude.count > 0)
+		return false;
+	path = ncm_path_join(slash + 1, name->path ? name->path : "");
+	uri = hf_name_spell(&(struct hf_name){.repo = first, .path = path, .revision = name->revision}, NULL);
+	if (hf_name_parse(uri, alone, NULL) < 0)
+		return false;
+	alone->has_sha256 = name->has_sha256;
+	alone->sha256 = name->sha256;
+	return true;
+}
+
+static void tell_spelling(const struct hf_name *found, const char *uri, struct ncm_resolution *resolution)
+{
+	NCM_AUTO_FREE char *spelled = hf_name_spell(found, NULL);
+
+	if (strcmp(spelled, uri) == 0)
+		return;
+	resolution->spelled = spelled;
+	spelled = NULL;
+}
+
 static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *uri, const struct ncm_file_spec *spec,
 				      const struct ncm_pin *pin, struct ncm_error *err)
 {
 	AUTO_NAME struct hf_name name = {0};
-	AUTO_TREE struct hf_tree tree = {.sources = sources};
-	AUTO_STRINGS struct ncm_strings chosen = {0};
-	NCM_AUTO_FREE char *what = NULL;
+	AUTO_NAME struct hf_name alone = {0};
 	struct ncm_resolution *resolution;
-	bool probed;
+	struct ncm_error first = NCM_ERROR_INIT;
+	const struct hf_name *found = &name;
 
 	if (hf_name_parse(uri, &name, err) < 0)
 		return NULL;
-	what = ncm_asprintf("model %s", name.repo);
-	tree.endpoint = ncm_source_endpoint(sources->config->hf_endpoint);
-	tree.repo = name.repo;
-	tree.what = what;
-	tree.commit = ncm_strdup_null(known_commit(&name, pin));
-	if (find_files(&tree, &name, spec, &probed, err) < 0 || hf_select(&tree, &name, spec, &chosen, err) < 0)
-		return NULL;
-	if (is_one_file(&name) && hf_is_index(name.path) && !is_pinned_file(&name, spec) &&
-	    add_index_shards(&tree, &name, probed, &chosen, err) < 0)
-		return NULL;
-	resolution = describe(sources, &name, &tree, &chosen);
-	if (apply_pin(resolution, &name, what, err) < 0)
-		return ncm_resolution_drop(resolution);
+	resolution = look_up(sources, &name, spec, pin, &first);
+	if (!resolution && first.code == NCM_E_NOT_FOUND && without_organization(&name, &alone)) {
+		found = &alone;
+		resolution = look_up(sources, &alone, spec, pin, NULL);
+	}
+	if (!resolution)
+		ncm_error_move(err, &first);
+	ncm_error_clear(&first);
+	if (resolution)
+		tell_spelling(found, uri, resolution);
 	return resolution;
 }
 
@@ -287,7 +320,7 @@ static struct ncm_resolution *offline(struct ncm_sources *sources, const char *u
 	commit = known_commit(&name, pin);
 	if (!commit && for_plan)
 		commit = name.revision ? name.revision : "main";
-	if (commit && is_one_file(&name) && (spec->has_size || for_plan) && (spec->has_sha256 || name.has_sha256)) {
+	if (commit && hf_is_one_file(&name) && (spec->has_size || for_plan) && (spec->has_sha256 || name.has_sha256)) {
 		const struct hf_file file = {.path = name.path,
 					     .size = spec->size,
 					     .has_sha256 = true,
@@ -323,14 +356,16 @@ static bool holds(const char *canonical, const char *other)
 	if (hf_name_parse(canonical, &name, NULL) < 0 || hf_name_parse(other, &file, NULL) < 0 ||
 	    strcmp(name.repo, file.repo) != 0 || !file.path)
 		return false;
-	return !name.path || (hf_is_glob(name.path) && ncm_source_glob(name.path, file.path));
+	if (!name.path)
+		return name.tag ? hf_is_quantization(file.path, name.tag) : hf_is_chosen(&name, file.path);
+	return hf_is_glob(name.path) && ncm_source_glob(name.path, file.path);
 }
 
 static char *repository(const char *canonical)
 {
 	AUTO_NAME struct hf_name name = {0};
 
-	if (hf_name_parse(canonical, &name, NULL) < 0 || name.path)
+	if (hf_name_parse(canonical, &name, NULL) < 0 || name.path || name.tag)
 		return NULL;
 	return ncm_strdup(ncm_path_base(name.repo));
 }
@@ -346,4 +381,6 @@ const struct ncm_source ncm_source_huggingface = {
     .key = key,
     .holds = holds,
     .repository = repository,
+    .choose = hf_choose,
+    .recall = hf_recall,
 };

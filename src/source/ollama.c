@@ -106,7 +106,9 @@ static void cleanup_name(struct ollama_name *name)
 
 static bool claims(const char *uri)
 {
-	return strncasecmp(uri, "ollama:", 7) == 0;
+	NCM_AUTO_FREE char *name = ollama_page_name(uri);
+
+	return name || strncasecmp(uri, "ollama:", 7) == 0;
 }
 
 static char *spell(const struct ollama_name *name, const struct ncm_sha256 *digest)

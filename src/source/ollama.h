@@ -22,6 +22,12 @@ struct ollama_name {
 	struct ncm_sha256 digest;
 };
 
+/*
+ * What an address says as people paste it, as "ollama:…": a model's page at ollama.com ("library/NAME[:TAG]", "NAME",
+ * "USER/NAME", and what lies below these), or a repository at Hugging Face as `ollama run` takes it
+ * ("hf.co/ORG/REPO:TAG"). NULL if it is none. The caller frees it.
+ */
+char *ollama_page_name(const char *uri);
 int ollama_name_parse(const char *uri, struct ollama_name *name, struct ncm_error *err);
 void ollama_name_clear(struct ollama_name *name);
 /* The name as Ollama shows it: default host and namespace left out. The caller frees it. */

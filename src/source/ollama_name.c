@@ -100,16 +100,78 @@ static int parse_parts(char *text, struct ollama_name *name, const char *uri, st
 	return 0;
 }
 
+/* What ollama.com has besides models. */
+static bool is_other_page(const char *path, size_t length)
+{
+	static const char *const others[] = {"api",     "blog",     "cloud",      "connect",  "contact", "discord",
+					     "docs",    "download", "install.sh", "library",  "models",  "pricing",
+					     "privacy", "public",   "search",     "settings", "signin",  "signup",
+					     "team",    "terms",    "turbo",      "upgrade",  "v2"};
+
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		if (strlen(others[i]) == length && strncasecmp(path, others[i], length) == 0)
+			return true;
+	}
+	return length == 0;
+}
+
+/* "library/NAME[:TAG]", "NAME[:TAG]", "USER/NAME[:TAG]", "…/tags": the model's name as it is spelled behind "ollama:".
+ */
+static char *name_of_page(const char *path)
+{
+	static const char library[] = "library/";
+	const size_t all = strcspn(path, "?#");
+	size_t first, length;
+
+	if (strncmp(path, library, strlen(library)) == 0)
+		return path[strlen(library)] && all > strlen(library)
+			   ? ncm_strndup(path + strlen(library), strcspn(path + strlen(library), "/?#"))
+			   : NULL;
+	first = strcspn(path, "/?#");
+	if (is_other_page(path, first))
+		return NULL;
+	length = path[first] == '/' ? first + 1 + strcspn(path + first + 1, "/?#") : first;
+	if (length == first + 1) /* a slash and nothing more */
+		length = first;
+	/* "NAME/tags" and "NAME:TAG/blobs/…" are of a model without a user. */
+	if (memchr(path, ':', first) || strncmp(path + first, "/tags", length - first) == 0)
+		length = first;
+	return ncm_strndup(path, length);
+}
+
+char *ollama_page_name(const char *uri)
+{
+	static const char *const pages[] = {"ollama.com", "www.ollama.com", NULL};
+	static const char *const hubs[] = {"hf.co", "huggingface.co", NULL};
+	NCM_AUTO_FREE char *name = NULL;
+	const char *path;
+	size_t length;
+
+	if (ncm_source_is_at(uri, pages, &path))
+		name = name_of_page(path);
+	if (name)
+		return ncm_asprintf("ollama:%s", name);
+	if (!ncm_source_is_at(uri, hubs, &path))
+		return NULL;
+	length = strcspn(path, "?#");
+	if (!memchr(path, ':', length) || !memchr(path, '/', strcspn(path, ":")) ||
+	    memchr(path + strcspn(path, ":"), '/', length - strcspn(path, ":")))
+		return NULL;
+	return ncm_asprintf("ollama:hf.co/%.*s", (int)length, path);
+}
+
 int ollama_name_parse(const char *uri, struct ollama_name *name, struct ncm_error *err)
 {
 	static const char scheme[] = "ollama:";
+	NCM_AUTO_FREE char *page = NULL;
 	NCM_AUTO_FREE char *text = NULL;
 	char *digest;
 
 	*name = (struct ollama_name){0};
-	if (strncasecmp(uri, scheme, strlen(scheme)) != 0)
+	page = ollama_page_name(uri);
+	if (!page && strncasecmp(uri, scheme, strlen(scheme)) != 0)
 		return refuse(err, uri, "not an Ollama model");
-	text = ncm_strdup(uri + strlen(scheme));
+	text = ncm_strdup((page ? page : uri) + strlen(scheme));
 	digest = strchr(text, '@');
 	if (digest) {
 		*digest++ = '\0';

@@ -5,6 +5,8 @@
 #include "base/address.h"
 #include "base/mem.h"
 #include "credentials/credentials.h"
+#include "source/civitai.h"
+#include "source/hf.h"
 #include "source/ollama.h"
 #include "source/shared.h"
 
@@ -137,6 +139,72 @@ char *ncm_source_repository(const char *uri)
 	return source->repository ? source->repository(canonical) : NULL;
 }
 
+int ncm_source_choose(const char *uri, const struct ncm_strings *include, const struct ncm_strings *exclude,
+		      char **chosen, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *canonical = NULL;
+	const struct ncm_source *source;
+
+	if (ncm_source_check(uri, true, &canonical, err) < 0)
+		return -1;
+	source = source_of(canonical);
+	if (source->choose)
+		return source->choose(canonical, include, exclude, chosen, err);
+	ncm_error_set(err, NCM_E_USAGE, "%.*s: --include and --exclude choose among the files of a whole repository",
+		      ncm_source_shown(uri), uri);
+	return ncm_error_hint(err, "a repository of Hugging Face is written hf:ORG/REPO");
+}
+
+char *ncm_source_recall(const char *uri, const char *known)
+{
+	NCM_AUTO_FREE char *canonical = NULL;
+	const struct ncm_source *source;
+	char *recalled = NULL;
+
+	if (ncm_source_check(uri, true, &canonical, NULL) < 0)
+		return NULL;
+	source = source_of(canonical);
+	return source->recall && source->recall(canonical, known, &recalled) ? recalled : NULL;
+}
+
+/* Asks for the first bytes alone: where a redirect leads elsewhere, and all that is refused, the answer is there
+ * already.
+ */
+static int ask_for(const struct ncm_sources *sources, const struct ncm_resolution *resolution, const char *method,
+		   const char *url, const char *what, struct ncm_error *err)
+{
+	enum { MOST_BYTES = 64 << 10 };
+	const struct ncm_request request = {.url = url,
+					    .method = method,
+					    .credential = resolution->credential,
+					    .service = resolution->service,
+					    .what = what,
+					    .limit = MOST_BYTES,
+					    .stop_at_foreign_redirect = true};
+	NCM_AUTO_REPLY struct ncm_reply reply = {0};
+
+	return sources->get(sources->http, &request, &reply, err);
+}
+
+/* That a HEAD is refused says nothing yet: some servers refuse all of them. */
+int ncm_source_ask_access(const struct ncm_sources *sources, const struct ncm_resolution *resolution,
+			  const struct ncm_artifact *artifact, struct ncm_error *err)
+{
+	struct ncm_error why = NCM_ERROR_INIT;
+	const bool is_civitai = resolution->service == &civitai_service;
+	NCM_AUTO_FREE char *key = ncm_source_key(resolution->uri);
+	const char *what = key ? key : resolution->uri;
+
+	if (is_civitai || ask_for(sources, resolution, "HEAD", artifact->url, what, &why) < 0) {
+		ncm_error_clear(&why);
+		(void)ask_for(sources, resolution, NULL, artifact->url, what, &why);
+	}
+	if (why.code == NCM_E_AUTH)
+		return ncm_error_move(err, &why);
+	ncm_error_clear(&why);
+	return 0;
+}
+
 bool ncm_source_holds(const char *uri, const char *other)
 {
 	NCM_AUTO_FREE char *key = ncm_source_key(uri);
@@ -168,10 +236,8 @@ const char *ncm_source_stem(const char *uri, size_t *size)
 {
 	if (strncmp(uri, "civitai:", 8) == 0)
 		return civitai_stem(uri, size);
-	if (strncmp(uri, "hf:", 3) == 0 && uri[3] != '/') {
-		*size = strcspn(uri, "@#");
-		return uri[*size - 1] == '/' ? NULL : uri;
-	}
+	if (strncmp(uri, "hf:", 3) == 0 && uri[3] != '/')
+		return hf_stem(uri, size);
 	if (strncmp(uri, "ollama:", 7) == 0) {
 		const char *slash = strrchr(uri, '/');
 		const char *name = slash ? slash : uri + 7;
@@ -202,6 +268,7 @@ void ncm_resolution_free(struct ncm_resolution *resolution)
 	free(resolution->artifacts);
 	ncm_error_clear(&resolution->untold);
 	free(resolution->uri);
+	free(resolution->spelled);
 	free(resolution->revision);
 	free(resolution->page);
 	free(resolution->ollama_name);

@@ -19,8 +19,10 @@ enum ncm_artifact_kind {
 /* One file to have. */
 struct ncm_artifact {
 	enum ncm_artifact_kind kind;
-	char *name; /* path in the repository, or the server's file name; raw: not checked as a path yet. NULL: not
-		       known before the download */
+	char *name;    /* path in the repository, or the server's file name; raw: not checked as a path yet. NULL: not
+			  known before the download */
+	bool has_twin; /* another has the same name but for what some file systems do not tell apart; set by those who
+			  place them (resolve/content.c) */
 	bool name_is_rough; /* only what the address ends in ("download"): a name that the server gives is the file's */
 	char *role;         /* NULL: the file spec's. For blobs: "model", "template", "config" … */
 	char *url; /* canonical; may hold a signature: to be asked, never shown or stored. NULL: not known, or its
@@ -35,13 +37,22 @@ struct ncm_artifact {
 	bool expect_binary;
 };
 
+/* Whether files are handed out to those alone who have accepted something, or have been let in. */
+enum ncm_gate {
+	NCM_GATE_UNKNOWN,
+	NCM_GATE_NONE,
+	NCM_GATE_SHUT,
+};
+
 /* What a source found. */
 struct ncm_resolution {
 	char *uri;      /* canonical spelling, pinned ("hf:org/repo/file@<commit>"), as it may be written down */
+	char *spelled;  /* what was asked for as its source spells it, if that is not as it was spelled; or NULL */
 	char *revision; /* commit, Civitai version id, or Ollama manifest digest; NULL for a plain URL */
 	struct ncm_artifact *artifacts;
 	size_t count;
-	char *page;                        /* where a person reads about it (and accepts a licence), or NULL */
+	char *page; /* where a person reads about it (and accepts a licence), or NULL */
+	enum ncm_gate gate;
 	struct ncm_error untold;           /* why the look-up left sizes open though the source may well have it */
 	struct ncm_credential *credential; /* for the artifacts; owned by the sources; or NULL */
 	const struct ncm_service *service;
@@ -131,8 +142,9 @@ char *ncm_source_newest(const char *uri);
  */
 char *ncm_source_key(const char *uri);
 /*
- * The part of an URI that all URIs of the same key share, to find them by; *size is its length. Borrowed from `uri`.
- * NULL if the URI is not in its canonical spelling, or holds a secret: its key then has one.
+ * The part of an URI that all URIs of the same key share but for the case of letters, to find them by; *size is its
+ * length. Borrowed from `uri`. NULL if the URI is not in its canonical spelling, shares none, or holds a secret: its key
+ * then has one.
  */
 const char *ncm_source_stem(const char *uri, size_t *size);
 /*
@@ -143,11 +155,27 @@ const char *ncm_source_stem(const char *uri, size_t *size);
 char *ncm_source_remembered(const char *uri);
 /* Fails for an address whose signature was not kept: class AUTH. Always returns -1. */
 int ncm_source_ask_for_new(const char *uri, struct ncm_error *err);
+/*
+ * The spelling of a whole repository of which only those files are wanted that a glob of `include` (none: all) and none
+ * of `exclude` matches. Returns 0 with *chosen (freed by the caller), or -1 with *err (USAGE) if `uri` is no
+ * repository.
+ */
+int ncm_source_choose(const char *uri, const struct ncm_strings *include, const struct ncm_strings *exclude,
+		      char **chosen, struct ncm_error *err);
+/* If `uri` means the whole of the repository of which `known` means chosen files alone: `uri` with that choice, which
+ * the caller frees; else NULL. */
+char *ncm_source_recall(const char *uri, const char *known);
 /* The name of the repository that `uri` means the whole of ("Repo" of "hf:Org/Repo"), or NULL. The caller frees it. */
 char *ncm_source_repository(const char *uri);
 /* Whether what `uri` names has in it what `other` names, at whatever revisions: the same key, a file of a repository,
  * or a version of the model at Civitai whose latest is meant. */
 bool ncm_source_holds(const char *uri, const char *other);
+/*
+ * Asks in one small request whether the artifact's bytes would be handed out. Returns 0 if so, or if that cannot be
+ * told; -1 with *err (class AUTH) if not.
+ */
+int ncm_source_ask_access(const struct ncm_sources *sources, const struct ncm_resolution *resolution,
+			  const struct ncm_artifact *artifact, struct ncm_error *err);
 /* Where the registry of a resolved Ollama model has the blob of a digest, whichever manifest named it. NULL if the
  * resolution is of another source. The caller frees it. */
 char *ncm_source_blob_url(const struct ncm_resolution *resolution, const struct ncm_sha256 *digest);
@@ -168,6 +196,10 @@ struct ncm_source {
 	char *(*key)(const char *canonical);
 	bool (*holds)(const char *canonical, const char *other);
 	char *(*repository)(const char *canonical); /* as ncm_source_repository; NULL: never */
+	/* As ncm_source_choose, and ncm_source_recall with *uri; NULL: never. */
+	int (*choose)(const char *canonical, const struct ncm_strings *include, const struct ncm_strings *exclude,
+		      char **uri, struct ncm_error *err);
+	bool (*recall)(const char *canonical, const char *known, char **uri);
 };
 extern const struct ncm_source ncm_source_ollama, ncm_source_huggingface, ncm_source_civitai, ncm_source_url;
 

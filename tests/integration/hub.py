@@ -230,9 +230,10 @@ class Hub:
 
     # Hugging Face
 
-    def hf(self, repo, files, commit="c" * 40, gated=False, token=None, small=()):
+    def hf(self, repo, files, commit="c" * 40, gated=False, token=None, small=(), branches=(), also=()):
         """A repository whose LFS files redirect to the CDN, as the Hub does it. Of those called in `small`, which lie in git
-        itself, it tells git's SHA-1 alone."""
+        itself, it tells git's SHA-1 alone. `branches` are other names of the commit; `also` are spellings of the repository that
+        the Hub redirects to its own, as it does for another case of the letters."""
         def allowed(handler):
             return not gated or handler.headers.get("Authorization") == f"Bearer {token}"
 
@@ -263,7 +264,10 @@ class Hub:
             return tree
 
         routes = self.routes["service"]
-        for revision in ("main", commit):
+        for spelling in also:
+            for path in (f"/api/models/{spelling}", *(f"/api/models/{spelling}/revision/{r}" for r in ("main", commit, *branches))):
+                routes[path] = lambda handler, spelling=spelling: (307, b"", {"Location": handler.path.replace(spelling, repo, 1)})
+        for revision in ("main", commit, *branches):
             routes[f"/api/models/{repo}/revision/{revision}"] = info
             folders = {""} | {n[:n.rindex("/") + 1] for n in files if "/" in n}
             for folder in folders:

@@ -79,7 +79,8 @@ class Golden(Case):
         """From the first row of a bar to the last."""
         lines = text.splitlines()
         total = next(i for i, line in enumerate(lines) if line.startswith("Total "))
-        plan = next(i for i in range(total, 0, -1) if lines[i].endswith("planned."))
+        plan = next(i for i in range(total, 0, -1) if lines[i].startswith("Plan:"))
+        plan = next(i for i in range(plan, total) if lines[i].endswith("."))
         return lines[plan + 1:total + 1]
 
     def pulled(self, columns):

@@ -137,6 +137,31 @@ static void server_names_are_made_safe(void)
 	safe_name("models.json", "_models.json");
 }
 
+static void portable(const char *path, const char *expected)
+{
+	NCM_AUTO_FREE char *found = ncm_path_portable(path, false);
+
+	CHECK_STR(found ? found : "", expected);
+	CHECK(!found || ncm_path_check(found, NULL));
+}
+
+static void names_of_repositories_become_portable(void)
+{
+	static const char *const elsewhere[] = {"", "/", "/x", "a//b", "a/", ".", "..", "../x", "a/../x", "a/./x"};
+	NCM_AUTO_FREE char *apart = ncm_path_portable("sub/a.json", true);
+
+	portable("sub/model.safetensors", "sub/model.safetensors");
+	portable("aux/x.json", "aux-321f68140efca2b3/x.json");
+	portable("a/*.pt", "a/_-0924a5ddadd43951.pt");
+	portable("x.", "x-c92f00b196e2fb02");
+	portable("a\\b.gguf", "a_b-777ae279851e299a.gguf");
+	portable("\xff.json", "_-a124b6199a9962f0.json");
+	portable("...", "download-ab5df625bc76dbd4");
+	CHECK_STR(apart, "sub/a-6025a12236ee54ba.json");
+	for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+		portable(elsewhere[i], "");
+}
+
 /* `size` bytes: as many of `letter` (one character of UTF-8) as fit before `ending`. The caller frees it. */
 static char *long_name(const char *letter, size_t size, const char *ending)
 {
@@ -259,6 +284,7 @@ int main(void)
 	RUN(hostile_names_are_refused);
 	RUN(names_that_fold_together_are_found);
 	RUN(server_names_are_made_safe);
+	RUN(names_of_repositories_become_portable);
 	RUN(names_that_fit_are_kept_whole);
 	RUN(longer_names_keep_their_ending_and_stay_two);
 	RUN(what_is_shortened_is_no_name_of_a_device);

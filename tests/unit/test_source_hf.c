@@ -36,7 +36,49 @@ static void test_names_good(void)
 	    {"https://huggingface.co/org/repo/resolve/main/a%20b.gguf", "hf:org/repo/a b.gguf"},
 	    {"https://huggingface.co/org/repo/resolve/main/a@2x.png", "hf:org/repo/a@2x.png@main"},
 	    {"https://huggingface.co/gpt2", "hf:gpt2"},
-	    {"https://huggingface.co/gpt2/resolve/main/config.json", "hf:gpt2/config.json"},
+	    {"https://huggingface.co/gpt2/", "hf:gpt2"},
+	    {"https://huggingface.co/gpt2?library=transformers", "hf:gpt2"},
+	    {"https://huggingface.co/gpt2/tree/main", "hf:gpt2"},
+	    {"https://huggingface.co/gpt2/tree/v1", "hf:gpt2@v1"},
+	    {"https://huggingface.co/gpt2/tree/main/onnx", "hf:gpt2@main/onnx/*"},
+	    {"https://huggingface.co/gpt2/resolve/main/config.json", "hf:gpt2@main/config.json"},
+	    {"https://huggingface.co/gpt2/blob/main/onnx/a.onnx", "hf:gpt2@main/onnx/a.onnx"},
+	    {"https://huggingface.co/gpt2/blob/feature%2Fx/LICENSE", "hf:gpt2@feature%2Fx/LICENSE"},
+	    {"https://huggingface.co/gpt2/resolve/refs%2Fpr%2F1/x", "hf:gpt2@refs/pr/1/x"},
+	    {"hf:gpt2@main/config.json", "hf:gpt2@main/config.json"},
+	    {"hf:gpt2@v1/LICENSE", "hf:gpt2@v1/LICENSE"},
+	    /* branches with a slash, a space, an '@' */
+	    {"hf:org/repo@feature/x", "hf:org/repo@feature%2Fx"},
+	    {"hf:org/repo@release/v1.5", "hf:org/repo@release%2Fv1.5"},
+	    {"hf:org/repo/a.gguf@feature/x", "hf:org/repo/a.gguf@feature%2Fx"},
+	    {"hf:org/repo@feature/x.gguf", "hf:org/repo/x.gguf@feature"},
+	    {"hf:org/repo@main/LICENSE", "hf:org/repo/LICENSE"},
+	    {"hf:org/repo@refs/pr/2/LICENSE", "hf:org/repo/LICENSE@refs/pr/2"},
+	    {"hf:org/repo@v1/sub/", "hf:org/repo/sub/*@v1"},
+	    {"hf:org/repo@v1/a?.gguf", "hf:org/repo/a?.gguf@v1"},
+	    {"hf:org/repo@my branch", "hf:org/repo@my%20branch"},
+	    {"hf:org/repo/x@my%20branch", "hf:org/repo/x@my%20branch"},
+	    {"https://huggingface.co/org/repo/tree/feature%2Fx", "hf:org/repo@feature%2Fx"},
+	    {"https://huggingface.co/org/repo/tree/feature%2Fx/sub", "hf:org/repo/sub/*@feature%2Fx"},
+	    {"https://huggingface.co/org/repo/blob/my%20branch/x.gguf", "hf:org/repo/x.gguf@my%20branch"},
+	    {"https://huggingface.co/org/repo/tree/user%40x", "hf:org/repo@user%40x"},
+	    {"https://huggingface.co/org/repo/blob/v1.json/x", "hf:org/repo/x@v1%2Ejson"},
+	    /* '@' in file names */
+	    {"hf:org/repo/a@2x.png", "hf:org/repo/a@2x.png@main"},
+	    {"hf:org/repo/a@b/c.gguf", "hf:org/repo/a@b/c.gguf@main"},
+	    {"hf:org/repo/a@2x.png@v1", "hf:org/repo/a@2x.png@v1"},
+	    {"hf:org/repo/a@v1.0", "hf:org/repo/a@v1.0"},
+	    /* a quantization */
+	    {"hf:org/repo:Q4_K_M", "hf:org/repo:Q4_K_M"},
+	    {"hf:org/repo:Q4_K_M@v1", "hf:org/repo:Q4_K_M@v1"},
+	    {"hf:org/repo:UD-Q2_K_XL@refs/pr/1", "hf:org/repo:UD-Q2_K_XL@refs/pr/1"},
+	    /* a part of a repository, in one order */
+	    {"hf:org/repo?include=*.gguf", "hf:org/repo?include=*.gguf"},
+	    {"hf:org/repo?exclude=b&include=*.gguf&include=a*&exclude=b",
+	     "hf:org/repo?include=*.gguf&include=a*&exclude=b"},
+	    {"hf:org/repo@v1?include=a%3F%26%40%25%23", "hf:org/repo@v1?include=a%3F%26%40%25%23"},
+	    {"hf:org/repo@feature/x?exclude=*.bin", "hf:org/repo@feature%2Fx?exclude=*.bin"},
+	    {"hf:gpt2?include=onnx/*", "hf:gpt2?include=onnx/*"},
 	    {"https://huggingface.co/org/repo/resolve/main/x#sha256=" SHA256_A, "hf:org/repo/x#sha256=" SHA256_A},
 	    {"hf:org/repo/x@v1#sha256=" SHA256_A, "hf:org/repo/x@v1#sha256=" SHA256_A},
 	};
@@ -94,7 +136,19 @@ static void test_names_hostile(void)
 	    "https://huggingface.co/org/repo/resolve/main/a%00b",
 	    "https://huggingface.co/org/repo/resolve/main/a%zzb",
 	    "https://huggingface.co/%2e%2e/x",
-	    "https://hf.co/org/repo:Q4_K_M",
+	    "hf:org/repo:",
+	    "hf:org/repo:-x",
+	    "hf:org/repo:a/b",
+	    "hf:org/repo:a b",
+	    "hf:org/repo:Q4@",
+	    "hf:org/repo@a~1",
+	    "hf:org/repo@a:b",
+	    "hf:org/repo@a ",
+	    "hf:org/repo?x=1",
+	    "hf:org/repo?include=",
+	    "hf:org/repo?include=a&x=b",
+	    "hf:org/repo?include=%zz",
+	    "hf:org/repo?include=%0a",
 	    "hf:org/repo/x#sha256=1",
 	    "hf:org/repo/x#sha256=" SHA256_A "0",
 	    "hf:org/repo/x#sha256=355F1f30ac3bdad09de420c5d78dd369e2a47d6f4ee3b5da342483f857965daf",
@@ -127,8 +181,101 @@ static void test_ids(void)
 	check_names("hf:org/repo/sub/File-Q4_K_M.gguf@v1", "org/repo/sub/File-Q4_K_M.gguf", "File-Q4_K_M.gguf");
 	check_names("hf:org/Repo-GGUF", "org/Repo-GGUF", "org/Repo-GGUF");
 	check_names("hf:org/Repo/*.gguf", "org/Repo/-.gguf-3ecf4acc", "org/Repo");
+	check_names("hf:org/repo?include=*.gguf", "org/repo", "org/repo");
+	check_names("hf:org/repo:Q4_K_M", "org/repo:Q4_K_M-38d7a2c3", "org/repo:Q4_K_M");
+	check_names("hf:gpt2@main/config.json", "gpt2/config.json-17a15bb9", "config.json");
 	check_names("https://huggingface.co/org/repo/blob/main/a.safetensors", "org/repo/a.safetensors",
 		    "a.safetensors");
+}
+
+static void check_key(const char *uri, const char *key, const char *stem)
+{
+	NCM_AUTO_FREE char *canonical = ncm_strdup(canonical_of(uri, false));
+	NCM_AUTO_FREE char *found = ncm_source_key(uri);
+	size_t size = 0, key_size = 0;
+	const char *own = ncm_source_stem(canonical, &size);
+	const char *of_key = ncm_source_stem(found, &key_size);
+
+	CHECK_STR(found, key);
+	CHECK(own && of_key && size == strlen(stem) && size == key_size);
+	CHECK(memcmp(own, stem, size) == 0 && memcmp(of_key, stem, size) == 0);
+}
+
+/* What is chosen of a repository does not make it another one. */
+static void test_keys(void)
+{
+	check_key("hf:org/repo@v1?include=a", "hf:org/repo", "hf:org/repo");
+	check_key("hf:org/repo?exclude=a", "hf:org/repo", "hf:org/repo");
+	check_key("hf:org/repo@feature/x", "hf:org/repo", "hf:org/repo");
+	check_key("hf:org/repo:Q4@v1", "hf:org/repo:Q4", "hf:org/repo:Q4");
+	check_key("hf:gpt2@v1/a/b", "hf:gpt2@main/a/b", "hf:gpt2");
+	check_key("hf:gpt2?include=a/b", "hf:gpt2", "hf:gpt2");
+	check_key("hf:org/repo/a?include=b@v1", "hf:org/repo/a?include=b", "hf:org/repo/a?include=b");
+	check_key("hf:org/repo/a@2x.png", "hf:org/repo/a@2x.png@main", "hf:org/repo/a");
+}
+
+static void check_newest(const char *uri, const char *newest)
+{
+	NCM_AUTO_FREE char *found = ncm_source_newest(uri);
+
+	CHECK_STR(found, newest);
+}
+
+static void test_choices_are_remembered(void)
+{
+	char *gguf[] = {(char *)"*.gguf", (char *)"a b"}, *bin[] = {(char *)"*.bin"};
+	const struct ncm_strings include = {.items = gguf, .count = 2}, exclude = {.items = bin, .count = 1};
+	const struct ncm_strings none = {0};
+	struct ncm_error err = NCM_ERROR_INIT;
+	char *chosen = NULL, *recalled;
+
+	CHECK(ncm_source_choose("hf:org/repo@v1", &include, &exclude, &chosen, &err) == 0);
+	CHECK_STR(chosen, "hf:org/repo@v1?include=*.gguf&include=a%20b&exclude=*.bin");
+	CHECK(ncm_source_holds(chosen, "hf:org/repo/x/y.gguf") && ncm_source_holds(chosen, "hf:org/repo/a b"));
+	CHECK(!ncm_source_holds(chosen, "hf:org/repo/x.json"));
+	CHECK(ncm_source_holds("hf:org/repo:Q4_K_M", "hf:org/repo/x-q4_k_m.gguf"));
+	CHECK(!ncm_source_holds("hf:org/repo:Q4_K", "hf:org/repo/x-q4_k_m.gguf"));
+	check_newest("hf:org/repo@" COMMIT "?include=a", "hf:org/repo?include=a");
+	check_newest("hf:org/repo:Q4@" COMMIT, "hf:org/repo:Q4");
+	check_newest("hf:gpt2@" COMMIT "/a", "hf:gpt2@main/a");
+	recalled = ncm_source_recall("hf:org/repo@v2", chosen);
+	CHECK_STR(recalled, "hf:org/repo@v2?include=*.gguf&include=a%20b&exclude=*.bin");
+	free(recalled);
+	CHECK(!ncm_source_recall("hf:org/repo@v2?include=*", chosen));
+	CHECK(!ncm_source_recall("hf:org/other", chosen) && !ncm_source_recall("hf:org/repo/a", chosen));
+	CHECK(!ncm_source_recall("hf:org/repo", "hf:org/repo@v1") && !ncm_source_recall("ollama:x", "ollama:x"));
+	free(chosen);
+	chosen = NULL;
+	CHECK(ncm_source_choose("hf:org/repo/a.gguf", &include, &none, &chosen, &err) < 0 && err.code == NCM_E_USAGE);
+	ncm_error_clear(&err);
+	CHECK(ncm_source_choose("ollama:x", &include, &none, &chosen, &err) < 0 && err.code == NCM_E_USAGE);
+	ncm_error_clear(&err);
+}
+
+/* The first models of the hub have no organization, and every repository has one spelling. */
+static void test_true_names(void)
+{
+	struct ncm_sources *sources = fake_sources(&config);
+	struct ncm_resolution *resolution;
+
+	fake_on(HUB "/api/models/gpt2/revision/main", 200, NULL, "{\"id\":\"gpt2\",\"sha\":\"" COMMIT "\"}");
+	fake_on(HUB "/api/models/gpt2/tree/" COMMIT "?recursive=false", 200, NULL, "[" SMALL("config.json", "1") "]");
+	resolution = check_resolves(sources, "hf:gpt2/config.json", &spec, NULL);
+	CHECK_STR(resolution->uri, "hf:gpt2@" COMMIT "/config.json");
+	CHECK_STR(resolution->spelled, "hf:gpt2@main/config.json");
+	CHECK_STR(resolution->artifacts[0].url, HUB "/gpt2/resolve/" COMMIT "/config.json");
+	ncm_resolution_free(resolution);
+	check_fails(sources, "hf:gpt2/none.json", &spec, NULL, NCM_E_NOT_FOUND, "gpt2/none.json", NULL);
+	fake_on(HUB "/api/models/ORG/Repo/revision/main", 200, NULL,
+		"{\"id\":\"org/repo\",\"gated\":\"auto\",\"sha\":\"" COMMIT "\"}");
+	fake_on(HUB "/api/models/org/repo/tree/" COMMIT "?recursive=true", 200, NULL, "[" SMALL("a", "1") "]");
+	resolution = check_resolves(sources, "hf:ORG/Repo?include=a", &spec, NULL);
+	CHECK_STR(resolution->spelled, "hf:org/repo?include=a");
+	CHECK_STR(resolution->uri, "hf:org/repo@" COMMIT "?include=a");
+	CHECK_STR(resolution->artifacts[0].url, HUB "/org/repo/resolve/" COMMIT "/a");
+	CHECK(resolution->gate == NCM_GATE_SHUT);
+	ncm_resolution_free(resolution);
+	ncm_sources_free(sources);
 }
 
 static void test_one_file(void)
@@ -393,6 +540,9 @@ int main(void)
 	RUN(test_names_hostile);
 	RUN(test_other_hosts);
 	RUN(test_ids);
+	RUN(test_keys);
+	RUN(test_choices_are_remembered);
+	RUN(test_true_names);
 	RUN(test_one_file);
 	RUN(test_small_file_at_commit);
 	RUN(test_revision_is_encoded);

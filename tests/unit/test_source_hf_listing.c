@@ -112,15 +112,20 @@ static size_t count_of(const char *uri, struct ncm_strings include, struct ncm_s
 
 static void test_globs(void)
 {
+	char *q5[] = {(char *)"*Q5*", (char *)"Q4/"};
 	char *gguf[] = {(char *)"*.gguf"}, *folder[] = {(char *)"Q4/"}, *both[] = {(char *)"*Q4*", (char *)"*.md"};
 	const struct ncm_strings none = {0}, only_gguf = {.items = gguf, .count = 1},
-				 in_folder = {.items = folder, .count = 1}, two = {.items = both, .count = 2};
+				 in_folder = {.items = folder, .count = 1}, not_q5 = {.items = q5, .count = 1},
+				 not_q5_nor_q4 = {.items = q5, .count = 2}, two = {.items = both, .count = 2};
 
-	CHECK_U64(count_of("hf:org/repo@" COMMIT, none, none), 5);
-	CHECK_U64(count_of("hf:org/repo@" COMMIT, only_gguf, none), 4);
+	CHECK_U64(count_of("hf:org/repo@" COMMIT, none, not_q5), 4);
+	CHECK_U64(count_of("hf:org/repo@" COMMIT, only_gguf, not_q5), 3);
+	CHECK_U64(count_of("hf:org/repo@" COMMIT "?exclude=*Q5*", none, none), 4);
+	CHECK_U64(count_of("hf:org/repo@" COMMIT "?include=*.md&include=Q4/*00002*", none, none), 3);
 	CHECK_U64(count_of("hf:org/repo@" COMMIT, none, only_gguf), 1);
-	CHECK_U64(count_of("hf:org/repo@" COMMIT, only_gguf, in_folder), 2);
+	CHECK_U64(count_of("hf:org/repo@" COMMIT, only_gguf, not_q5_nor_q4), 1);
 	CHECK_U64(count_of("hf:org/repo@" COMMIT, two, none), 3);
+	CHECK_U64(count_of("hf:org/repo@" COMMIT, in_folder, none), 2);
 	CHECK_U64(count_of("hf:org/repo/*Q8*@" COMMIT, none, none), 1);
 	CHECK_U64(count_of("hf:org/repo/Q4/@" COMMIT, none, none), 2);
 	CHECK_U64(count_of("hf:org/repo/Q4/*00002*@" COMMIT, none, none), 2); /* the set comes whole */
@@ -143,6 +148,46 @@ static void test_nothing_matches(void)
 		    "hf:org/repo/Q4/");
 	check_fails(sources, "hf:org/repo/*Q5*@" COMMIT, &spec, NULL, NCM_E_NOT_FOUND,
 		    "m-Q5-00001-of-00003.gguf is missing", "upload");
+	/* The whole repository is no better than that. */
+	check_fails(sources, "hf:org/repo@" COMMIT, &spec, NULL, NCM_E_NOT_FOUND, "m-Q5-00001-of-00003.gguf is missing",
+		    "--exclude");
+	check_fails(sources, "hf:org/repo@" COMMIT "?include=*.onnx", &spec, NULL, NCM_E_NOT_FOUND, "leave no file",
+		    "README.md, m-Q5-00002-of-00003.gguf, m-Q8.gguf");
+	ncm_sources_free(sources);
+}
+
+static void check_tag(const char *tag, const char *first, size_t count)
+{
+	struct ncm_sources *sources = fake_sources(&config);
+	NCM_AUTO_FREE char *uri = ncm_asprintf("hf:org/repo:%s@" COMMIT, tag);
+	struct ncm_resolution *resolution;
+
+	serve_quants();
+	resolution = check_resolves(sources, uri, &spec, NULL);
+	CHECK_U64(resolution->count, count);
+	CHECK_STR(resolution->artifacts[0].name, first);
+	CHECK_STR(resolution->uri, uri);
+	ncm_resolution_free(resolution);
+	ncm_sources_free(sources);
+}
+
+static void test_tags(void)
+{
+	struct ncm_sources *sources = fake_sources(&config);
+
+	check_tag("Q4", "Q4/m-Q4-00001-of-00002.gguf", 2);
+	check_tag("q8", "m-Q8.gguf", 1);
+	serve_quants();
+	check_fails(sources, "hf:org/repo:Q6_K@" COMMIT, &spec, NULL, NCM_E_NOT_FOUND, "Q6_K",
+		    "there is: Q4/m-Q4-00001-of-00002.gguf, m-Q5-00002-of-00003.gguf, m-Q8.gguf");
+	check_fails(sources, "hf:org/repo:Q5@" COMMIT, &spec, NULL, NCM_E_NOT_FOUND, "is missing", NULL);
+	fake_reset();
+	fake_on(API "/tree/" COMMIT "?recursive=true", 200, NULL,
+		"[" LFS("a-Q4_K_M.gguf", "3", SHA256_A) "," LFS("b.Q4_K_M.gguf", "3", SHA256_A) "," LFS(
+		    "mmproj-Q4_K_M.gguf", "3", SHA256_A) "," LFS("a-Q4_K.gguf", "3", SHA256_A) "]");
+	check_fails(sources, "hf:org/repo:Q4_K_M@" COMMIT, &spec, NULL, NCM_E_USAGE, "a-Q4_K_M.gguf, b.Q4_K_M.gguf",
+		    "hf:org/repo/a-Q4_K_M.gguf");
+	ncm_resolution_free(check_resolves(sources, "hf:org/repo:Q4_K@" COMMIT, &spec, NULL));
 	ncm_sources_free(sources);
 }
 
@@ -150,12 +195,15 @@ static void test_shard_names(void)
 {
 	static const char *const none[] = {
 	    "x.gguf",
-	    "x-00001-of-00002.safetensors",
+	    "x-00001-of-00002.parquet",
+	    "x.gguf.part0of2",
+	    "x.gguf.part3of2",
+	    "x.gguf.part1of2x",
+	    "x.part1",
 	    "x-0001-of-00002.gguf",
 	    "x-00000-of-00002.gguf",
 	    "x-00003-of-00002.gguf",
 	    "x-00001-of-00000.gguf",
-	    "-00001-of-00002.gguf",
 	    "x-00001-of-00002.gguf.part",
 	    "x-00001_of_00002.gguf",
 	    "x-0000a-of-00002.gguf",
@@ -164,11 +212,17 @@ static void test_shard_names(void)
 	struct ncm_strings names = {0};
 
 	for (size_t i = 0; i < sizeof none / sizeof *none; i++)
-		CHECK(!hf_gguf_shards(none[i], &names) && names.count == 0);
-	CHECK(hf_gguf_shards("a/x-00002-of-00003.gguf", &names));
+		CHECK(!hf_shards(none[i], &names) && names.count == 0);
+	CHECK(hf_shards("a/x-00002-of-00003.gguf", &names));
 	CHECK_U64(names.count, 3);
 	CHECK_STR(names.items[0], "a/x-00001-of-00003.gguf");
 	CHECK_STR(names.items[2], "a/x-00003-of-00003.gguf");
+	ncm_strings_free(&names);
+	CHECK(hf_shards("a/model-00002-of-00002.fp16.safetensors", &names));
+	CHECK_STR(names.items[0], "a/model-00001-of-00002.fp16.safetensors");
+	ncm_strings_free(&names);
+	CHECK(hf_shards("a/x.gguf.part2of2", &names) && names.count == 2);
+	CHECK_STR(names.items[0], "a/x.gguf.part1of2");
 	ncm_strings_free(&names);
 }
 
@@ -223,6 +277,21 @@ static void check_index(const char *text, enum ncm_errc code, const char *messag
 	ncm_sources_free(sources);
 }
 
+/* A repository of which the choice is to be had, or names what is missing. */
+static void check_whole(const char *choice, const char *text, const char *missing)
+{
+	struct ncm_sources *sources = fake_sources(&config);
+	NCM_AUTO_FREE char *uri = ncm_asprintf("hf:org/repo@" COMMIT "%s", choice);
+
+	serve_index(text, text);
+	fake_on(API "/tree/" COMMIT "?recursive=true", 200, NULL, fake_answers[0].body);
+	if (missing)
+		check_fails(sources, uri, &spec, NULL, NCM_E_NOT_FOUND, missing, "upload");
+	else
+		ncm_resolution_free(check_resolves(sources, uri, &spec, NULL));
+	ncm_sources_free(sources);
+}
+
 static void test_safetensors_index(void)
 {
 	static const char good[] =
@@ -247,6 +316,14 @@ static void test_safetensors_index(void)
 	check_index("{\"weight_map\":{\"a\":1}}", NCM_E_PROTOCOL, NULL);
 	check_index("{\"weight_map\":{}}", NCM_E_PROTOCOL, "weight_map");
 	check_index("{}", NCM_E_PROTOCOL, "weight_map");
+	check_whole("", "{\"weight_map\":{\"a\":\"model-00003-of-00003.safetensors\"}}",
+		    "t/model-00003-of-00003.safetensors");
+	check_whole("?include=*", "{\"weight_map\":{\"a\":\"model-00001-of-00002.safetensors\",\"b\":\"missing\"}}",
+		    "t/missing");
+	check_whole("?include=*.json", "{\"weight_map\":{\"a\":\"missing\"}}", NULL);
+	check_whole("?exclude=*.safetensors", good, NULL);
+	check_whole("", good, NULL);
+	check_whole("", "{}", NULL);
 	check_index("x", NCM_E_PROTOCOL, INDEX);
 }
 
@@ -257,6 +334,7 @@ int main(void)
 	RUN(test_bad_listings);
 	RUN(test_globs);
 	RUN(test_nothing_matches);
+	RUN(test_tags);
 	RUN(test_shard_names);
 	RUN(test_gguf_shards);
 	RUN(test_safetensors_index);

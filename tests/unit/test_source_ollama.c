@@ -48,6 +48,37 @@ static void test_names_good(void)
 	CHECK_STR(canonical_of("ollama:x:1@sha256:" HEX_A, false), "ollama:x:1@sha256:" HEX_A);
 }
 
+/* Addresses as people paste them. */
+static void test_pages(void)
+{
+	static const char *const pairs[][2] = {
+	    {"https://ollama.com/library/llama3.2:3b", "ollama:llama3.2:3b"},
+	    {"https://ollama.com/library/llama3.2", "ollama:llama3.2:latest"},
+	    {"https://ollama.com/library/llama3.2/tags", "ollama:llama3.2:latest"},
+	    {"https://ollama.com/library/llama3.2:3b/blobs/dde5aa3fc5ff", "ollama:llama3.2:3b"},
+	    {"https://ollama.com/llama3.2", "ollama:llama3.2:latest"},
+	    {"https://ollama.com/llama3.2:3b?x=1#readme", "ollama:llama3.2:3b"},
+	    {"https://www.ollama.com/mannix/phi3-mini:q4", "ollama:mannix/phi3-mini:q4"},
+	    {"https://ollama.com/mannix/phi3-mini/tags", "ollama:mannix/phi3-mini:latest"},
+	    {"ollama.com/library/llama3.2", "ollama:llama3.2:latest"},
+	    {"hf.co/org/Repo-GGUF:Q4_K_M", "ollama:hf.co/org/Repo-GGUF:Q4_K_M"},
+	    {"https://huggingface.co/org/repo:Q4_K_M", "ollama:hf.co/org/repo:Q4_K_M"},
+	};
+	static const char *const others[] = {
+	    "https://ollama.com/",           "https://ollama.com/library/",
+	    "https://ollama.com/library",    "https://ollama.com/search?q=x",
+	    "https://ollama.com/blog/x",     "https://ollama.com.evil.example/library/x",
+	    "https://ollama.com/install.sh", "https://ollama.com/download/ollama-linux-amd64.tgz",
+	};
+
+	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+		CHECK_STR(canonical_of(pairs[i][0], false), pairs[i][1]);
+		CHECK_STR(ncm_source_scheme(pairs[i][0]), "ollama");
+	}
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		CHECK_STR(ncm_source_scheme(others[i]), "https");
+}
+
 static void test_names_hostile(void)
 {
 	static const char *const bad[] = {
@@ -594,6 +625,7 @@ static void test_one_credential_a_repository(void)
 int main(void)
 {
 	RUN(test_names_good);
+	RUN(test_pages);
 	RUN(test_names_hostile);
 	RUN(test_ids);
 	RUN(test_base);
