@@ -9,6 +9,7 @@
 
 struct authority {
 	bool anybody; /* it cannot be told who says so */
+	uid_t owner;  /* of the file */
 	uid_t users[3];
 	size_t count;
 	gid_t groups[2]; /* each of their members */
