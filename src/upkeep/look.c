@@ -16,11 +16,15 @@
 
 void upkeep_cannot_read(struct upkeep *upkeep, const char *path, int errnum)
 {
-	NCM_AUTO_FREE char *text =
-	    errnum == ELOOP || errnum == EXDEV
-		? ncm_asprintf("%s is, or leads through, a link that is no part of its store: it is not followed", path)
-		: ncm_asprintf("cannot read %s: %s", path, strerrordesc_np(errnum));
+	NCM_AUTO_FREE char *text = NULL;
 
+	if (ncm_store_is_closed(path, errnum))
+		return;
+	if (errnum == ELOOP || errnum == EXDEV)
+		text = ncm_asprintf("%s is, or leads through, a link that is no part of its store: it is not followed",
+				    path);
+	else
+		text = ncm_asprintf("cannot read %s: %s", path, strerrordesc_np(errnum));
 	ncm_strings_add_new(&upkeep->removal->failures, text);
 }
 
