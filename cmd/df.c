@@ -224,7 +224,8 @@ const struct command command_df = {
 	"reflinks share count for each copy: no file system tells. What a tag that moved left behind, blobs that "
 	"nothing names any more, is told, and what of it `gc` "
 	"would give back now or later. Only names and sizes are looked at. Ends with 1 if "
-	"something could not be read; \">\" stands before numbers that it is missing from.",
+	"something could not be read; \">\" stands before numbers that it is missing from, and where another user "
+	"may be fetching something, which is his alone to see.",
     .examples = examples,
     .run = run,
 };

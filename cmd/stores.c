@@ -18,6 +18,7 @@ static json_t *store_json(const struct ncm_store_info *info)
 	json_put_flag(object, "there", info->there);
 	json_put_flag(object, "writable", info->writable);
 	json_put_text(object, "barrier", info->barrier);
+	json_put_text(object, "open_to_all", info->open_to_all);
 	json_put(object, "free", info->has_space ? json_number(info->free) : json_null());
 	json_put(object, "total", info->has_space ? json_number(info->total) : json_null());
 	json_put_number(object, "model_count", info->models);
@@ -60,6 +61,7 @@ static void add_store(struct table *table, const struct ncm_store_info *info)
 {
 	AUTO_FREE char *path = text_safe_path(info->path);
 	AUTO_FREE char *barrier = info->barrier ? text_safe_path(info->barrier) : NULL;
+	AUTO_FREE char *open = info->open_to_all ? text_safe_path(info->open_to_all) : NULL;
 	char size[32];
 
 	table_foreign(table, info->id);
@@ -71,6 +73,9 @@ static void add_store(struct table *table, const struct ncm_store_info *info)
 	table_line(table, text_format("    %s", path), STYLE_NONE);
 	if (barrier)
 		table_line(table, text_format("    %s", barrier), STYLE_WARN);
+	if (open)
+		table_line(table, text_format("    everybody may write to %s, and so replace what lies here", open),
+			   STYLE_WARN);
 }
 
 static void print_list(const struct ncm_store_list *list)
@@ -120,7 +125,8 @@ const struct command command_stores = {
     .arguments = "",
     .operands = OPERANDS_NONE,
     .description =
-	"Each store of the layout: where it lies and who says so, whether you may write there, what its disk has left, "
+	"Each store of the layout: where it lies and who says so, whether you may write there (and whether everybody "
+	"may), what its disk has left, "
 	"and the registered models that have files in it.\n\n"
 	"Why a store lies there: \"flag\" --store-path; \"environment\" NCMODEL_STORE_<STORE> or the application's own "
 	"variable (as OLLAMA_MODELS); \"configuration\" the configuration file; \"layout\" the "

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Unpacks archives that may be hostile. libarchive reads (and is named in this room alone), we write: regular files and
- * folders only, mode 0644, every name checked, every count and size bounded, nothing outside the folder given.
+ * folders only, no mode of theirs, every name checked, every count and size bounded, nothing outside the folder given.
  */
 #ifndef NCM_ARCHIVE_ARCHIVE_H
 #define NCM_ARCHIVE_ARCHIVE_H

@@ -82,14 +82,9 @@ static int open_folder(int dirfd, const char *relative)
 	if (fd >= 0 || errno != ENOENT)
 		return fd;
 	parent = open_folder(dirfd, above);
-	if (parent < 0 || mkdirat(parent, name, 0755) < 0)
+	if (parent < 0 || ncm_own_mkdir(parent, name, NCM_OWN_FOLDER) < 0)
 		return -1;
-	fd = ncm_open_beneath(parent, name, O_RDONLY | O_DIRECTORY, 0);
-	if (fd >= 0 && ncm_set_mode(fd, 0755) == 0) /* whatever the umask is */
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return -1;
+	return ncm_open_beneath(parent, name, O_RDONLY | O_DIRECTORY, 0);
 }
 
 static int create_file(int dirfd, const char *relative)
@@ -100,7 +95,7 @@ static int create_file(int dirfd, const char *relative)
 
 	if (parent < 0)
 		return -1;
-	return openat(parent, ncm_path_base(relative), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	return ncm_own_create(parent, ncm_path_base(relative), O_WRONLY, NCM_OWN_FILE);
 }
 
 static int write_data(struct reader *reader, const struct entry *entry, int fd, struct ncm_hash *hash,
@@ -138,8 +133,6 @@ static int write_file(struct reader *reader, const struct entry *entry, int dirf
 		return ncm_error_errno(err, errno, "cannot write %s", entry->path);
 	hash = ncm_hash_new(NCM_HASH_SHA256);
 	failed = write_data(reader, entry, fd, hash, err);
-	if (!failed && ncm_set_mode(fd, 0644) < 0)
-		failed = ncm_error_errno(err, errno, "cannot write %s", entry->path);
 	if (close(fd) < 0 && !failed)
 		failed = ncm_error_errno(err, errno, "cannot write %s", entry->path);
 	file->path = ncm_strdup(entry->path);

@@ -18,7 +18,7 @@ static int write_text(const struct ncm_draft *draft, const char *path, bool make
 
 	if (dirfd < 0)
 		return -1;
-	if (ncm_write_atomic(dirfd, ncm_path_base(absolute), draft->text, strlen(draft->text), 0644, err) < 0)
+	if (ncm_write_atomic(dirfd, ncm_path_base(absolute), draft->text, strlen(draft->text), NCM_OWN_FILE, err) < 0)
 		return ncm_error_wrap(err, "%s", path);
 	return 0;
 }

@@ -81,9 +81,9 @@ static bool is_contested(int folder, const char *prefix, const char *own)
 			continue;
 		fd = openat(folder, entry->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 		text = fd < 0 ? NULL : ncm_read_fd(fd, CLAIM_BYTES, NULL);
-		if (!text) /* it has just been dropped */
+		if (!text && errno == ENOENT) /* it has just been dropped */
 			continue;
-		if (is_alive(text))
+		if (!text || is_alive(text))
 			contested = true;
 		else
 			(void)unlinkat(folder, entry->d_name, 0);
@@ -97,7 +97,7 @@ static int put_claim(int folder, const char *name)
 {
 	NCM_AUTO_FREE char *temporary = ncm_asprintf(".%s.tmp", name);
 	NCM_AUTO_FREE char *text = describe_self();
-	int fd = openat(folder, temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = ncm_own_create(folder, temporary, O_RDWR, NCM_OWN_WORD);
 	int saved;
 
 	if (fd < 0)

@@ -133,15 +133,7 @@ int ncm_sync_dir(int dirfd)
 	return 0;
 }
 
-/* What a file is to be beside its content. */
-struct looks {
-	mode_t mode;
-	bool has_owner;
-	uid_t uid;
-	gid_t gid;
-};
-
-static int write_and_sync(int fd, const struct ncm_piece *pieces, size_t count, const struct looks *looks)
+static int write_and_sync(int fd, const struct ncm_piece *pieces, size_t count)
 {
 	uint64_t at = 0;
 
@@ -150,9 +142,7 @@ static int write_and_sync(int fd, const struct ncm_piece *pieces, size_t count, 
 			return -1;
 		at += pieces[i].size;
 	}
-	if (looks->has_owner && ncm_set_owner(fd, looks->uid, looks->gid) < 0)
-		return -1;
-	return ncm_set_mode(fd, looks->mode) < 0 || ncm_sync_data(fd) < 0 ? -1 : 0;
+	return ncm_sync_data(fd);
 }
 
 /* Tells whose it is as far as there is room; it is one of its kind by its random digits. */
@@ -165,21 +155,34 @@ static char *temporary_name(const char *name)
 	return ncm_asprintf(".%.*s.%s.tmp", (int)ncm_utf8_fit(name, room), name, suffix);
 }
 
-int ncm_write_atomic(int dirfd, const char *name, const void *data, size_t size, mode_t mode, struct ncm_error *err)
+int ncm_write_atomic(int dirfd, const char *name, const void *data, size_t size, enum ncm_own_kind kind,
+		     struct ncm_error *err)
 {
-	return ncm_write_atomic_pieces(dirfd, name, &(struct ncm_piece){data, size}, 1, mode, err);
+	return ncm_write_atomic_pieces(dirfd, name, &(struct ncm_piece){data, size}, 1, kind, err);
 }
 
-static int replace(int dirfd, const char *name, const struct ncm_piece *pieces, size_t count, const struct looks *looks,
-		   struct ncm_error *err)
+/* What several people use stays theirs, whoever of them writes it. */
+static int open_successor(int dirfd, const char *name, const char *temporary, enum ncm_own_kind kind)
+{
+	const int fd = ncm_own_create(dirfd, temporary, O_WRONLY, kind);
+	struct stat old;
+
+	if (fd >= 0 && kind == NCM_OWN_FILE && fstatat(dirfd, name, &old, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISREG(old.st_mode))
+		ncm_own_like(fd, &old);
+	return fd;
+}
+
+int ncm_write_atomic_pieces(int dirfd, const char *name, const struct ncm_piece *pieces, size_t count,
+			    enum ncm_own_kind kind, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *temporary = temporary_name(name);
 	int fd, failed, saved;
 
-	fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = open_successor(dirfd, name, temporary, kind);
 	if (fd < 0)
 		return ncm_error_errno(err, errno, "cannot write %s", name);
-	failed = write_and_sync(fd, pieces, count, looks);
+	failed = write_and_sync(fd, pieces, count);
 	saved = errno;
 	/* Some file systems tell of a full disk only here. */
 	if (close(fd) < 0 && !failed) {
@@ -197,20 +200,6 @@ static int replace(int dirfd, const char *name, const struct ncm_piece *pieces, 
 	if (ncm_sync_dir(dirfd) < 0)
 		return ncm_error_errno(err, errno, "cannot sync the folder of %s", name);
 	return 0;
-}
-
-int ncm_write_atomic_pieces(int dirfd, const char *name, const struct ncm_piece *pieces, size_t count, mode_t mode,
-			    struct ncm_error *err)
-{
-	return replace(dirfd, name, pieces, count, &(struct looks){.mode = mode}, err);
-}
-
-int ncm_write_atomic_like(int dirfd, const char *name, const void *data, size_t size, const struct stat *like,
-			  struct ncm_error *err)
-{
-	const struct looks looks = {like->st_mode & 0777, geteuid() == 0, like->st_uid, like->st_gid};
-
-	return replace(dirfd, name, &(struct ncm_piece){data, size}, 1, &looks, err);
 }
 
 int64_t ncm_mtime_ns(const struct stat *status)

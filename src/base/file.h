@@ -3,6 +3,8 @@
 #ifndef NCM_BASE_FILE_H
 #define NCM_BASE_FILE_H
 
+#include "base/own.h"
+
 #include <ncmodel/error.h>
 #include <ncmodel/event.h>
 #include <stdbool.h>
@@ -24,19 +26,18 @@ ssize_t ncm_pread_all(int fd, void *data, size_t size, uint64_t offset);
 int ncm_pwrite_all(int fd, const void *data, size_t size, uint64_t offset);
 /*
  * Replaces `name` in dirfd: temporary file in the same folder → fdatasync → rename → fsync of the folder. A crash
- * leaves the old content or the new. Returns 0, or -1 with *err.
+ * leaves the old content or the new. An NCM_OWN_FILE that replaces another keeps its mode and group, and root leaves it
+ * its owner. Returns 0, or -1 with *err.
  */
-int ncm_write_atomic(int dirfd, const char *name, const void *data, size_t size, mode_t mode, struct ncm_error *err);
-/* The same with the mode of `like` and, for root, its owner: of the file that is replaced, say. */
-int ncm_write_atomic_like(int dirfd, const char *name, const void *data, size_t size, const struct stat *like,
-			  struct ncm_error *err);
+int ncm_write_atomic(int dirfd, const char *name, const void *data, size_t size, enum ncm_own_kind kind,
+		     struct ncm_error *err);
 /* The same for content that lies in several places, in order. */
 struct ncm_piece {
 	const void *data;
 	size_t size;
 };
-int ncm_write_atomic_pieces(int dirfd, const char *name, const struct ncm_piece *pieces, size_t count, mode_t mode,
-			    struct ncm_error *err);
+int ncm_write_atomic_pieces(int dirfd, const char *name, const struct ncm_piece *pieces, size_t count,
+			    enum ncm_own_kind kind, struct ncm_error *err);
 int ncm_sync_dir(int dirfd); /* 0, or -1 with errno; a file system that cannot is fine */
 int64_t ncm_mtime_ns(const struct stat *status);
 /* Seconds of a clock that never jumps. */

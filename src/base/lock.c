@@ -3,6 +3,7 @@
 
 #include "base/claim.h"
 #include "base/mem.h"
+#include "base/own.h"
 #include "base/path.h"
 
 #include <errno.h>
@@ -10,10 +11,18 @@
 #include <sys/file.h>
 #include <time.h>
 
+/* Another user's may be his to write alone: it holds nothing, and to lock it is enough to read it. */
+static int open_lock(int dirfd, const char *name)
+{
+	const int fd = ncm_own_open(dirfd, name, O_RDWR, NCM_OWN_FILE);
+
+	return fd < 0 && errno == EACCES ? ncm_open_beneath(dirfd, name, O_RDONLY | O_NOFOLLOW, 0) : fd;
+}
+
 /* Whether a second descriptor of the same file is kept out, as it must be while we hold the lock. */
 static bool flock_works(int dirfd, const char *name)
 {
-	NCM_AUTO_CLOSE int second = ncm_open_beneath(dirfd, name, O_RDWR | O_NOFOLLOW, 0);
+	NCM_AUTO_CLOSE int second = open_lock(dirfd, name);
 
 	return second >= 0 && flock(second, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
@@ -21,7 +30,7 @@ static bool flock_works(int dirfd, const char *name)
 /* Returns an fd that holds the lock, or -1 with errno: EWOULDBLOCK if another process does. */
 static int try(int dirfd, const char *name)
 {
-	int fd = ncm_open_beneath(dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW, 0644);
+	int fd = open_lock(dirfd, name);
 	int failed, saved;
 
 	if (fd < 0)

@@ -152,7 +152,7 @@ int ncm_dir_open(const char *path, bool create, struct ncm_error *err)
 		up = ncm_dir_open(parent, true, err);
 		if (up < 0)
 			return -1;
-		if (mkdirat(up, slash + 1, 0755) < 0 && errno != EEXIST)
+		if (ncm_own_mkdir(up, slash + 1, NCM_OWN_FOLDER) < 0 && errno != EEXIST)
 			return ncm_error_errno(err, errno, "cannot make the folder %s", path);
 		if (ncm_sync_dir(up) < 0)
 			return ncm_error_errno(err, errno, "cannot sync the folder %s", parent);
@@ -182,7 +182,7 @@ int ncm_mkdir_beneath(int dirfd, const char *relative, struct ncm_error *err)
 		int next = ncm_open_beneath(at, name, O_RDONLY | O_DIRECTORY, 0);
 
 		if (next < 0 && errno == ENOENT) {
-			if (mkdirat(at, name, 0755) == 0 ? ncm_sync_dir(at) == 0 : errno == EEXIST)
+			if (ncm_own_mkdir(at, name, NCM_OWN_FOLDER) == 0 ? ncm_sync_dir(at) == 0 : errno == EEXIST)
 				next = ncm_open_beneath(at, name, O_RDONLY | O_DIRECTORY, 0);
 		}
 		if (next < 0) {

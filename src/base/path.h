@@ -39,7 +39,7 @@ const char *ncm_path_below(const char *path, const char *folder);
 int ncm_dir_open(const char *path, bool create, struct ncm_error *err);
 /* Opens below dirfd, confined. Returns an fd, or -1 with errno. O_CLOEXEC is added. */
 int ncm_open_beneath(int dirfd, const char *relative, int flags, mode_t mode);
-/* Makes the folder `relative` (NULL or "": dirfd itself) with its parents below dirfd (0755) and opens it. */
+/* Makes the folder `relative` (NULL or "": dirfd itself) with its parents below dirfd (see own.h) and opens it. */
 int ncm_mkdir_beneath(int dirfd, const char *relative, struct ncm_error *err);
 /* As ncm_mkdir_beneath without making anything; -1 with errno ENOENT if it is not there. */
 int ncm_dir_beneath(int dirfd, const char *relative);

@@ -43,6 +43,5 @@ int ncm_process_prepare(struct ncm_error *err)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	unsetenv("SSLKEYLOGFILE");
-	umask(022);
 	return 0;
 }

@@ -30,17 +30,12 @@ static int write_file(const char *file, const json_t *value, struct ncm_error *e
 	NCM_AUTO_FREE char *folder = ncm_path_folder(file);
 	NCM_AUTO_FREE char *text = ncm_json_dump(value);
 	NCM_AUTO_CLOSE int dirfd = ncm_dir_open(folder, true, err);
-	struct stat status;
-	int failed;
 
 	if (dirfd < 0)
 		return -1;
-	/* What root writes for a user stays the user's. */
-	if (fstatat(dirfd, ncm_path_base(file), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode))
-		failed = ncm_write_atomic_like(dirfd, ncm_path_base(file), text, strlen(text), &status, err);
-	else
-		failed = ncm_write_atomic(dirfd, ncm_path_base(file), text, strlen(text), 0644, err);
-	return failed ? ncm_error_wrap(err, "%s", file) : 0;
+	if (ncm_write_atomic(dirfd, ncm_path_base(file), text, strlen(text), NCM_OWN_FILE, err) < 0)
+		return ncm_error_wrap(err, "%s", file);
+	return 0;
 }
 
 static int save(const char *file, const char *store, const char *path, struct ncm_error *err)

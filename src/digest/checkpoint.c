@@ -89,7 +89,7 @@ int ncm_checkpoints_write(int store_dirfd, const struct ncm_checkpoints *checkpo
 	memcpy(bytes + HEADER, checkpoints->states, states);
 	ncm_sha256_of(bytes, HEADER + states, &sum);
 	memcpy(bytes + HEADER + states, sum.bytes, SUM);
-	return ncm_write_atomic(dirfd, ncm_sha256_hex(&checkpoints->sha256, hex), bytes, length, 0644, err);
+	return ncm_write_atomic(dirfd, ncm_sha256_hex(&checkpoints->sha256, hex), bytes, length, NCM_OWN_FILE, err);
 }
 
 /* Opens what may be the checkpoints: a regular file of the one right length. */

@@ -7,6 +7,7 @@
 #include "log/log.h"
 
 #include "base/mem.h"
+#include "base/own.h"
 #include "base/path.h"
 
 #include <errno.h>
@@ -25,22 +26,42 @@ char *log_older(const char *path)
 }
 
 /* The base directory specification wants 0700 for folders that are made. */
+static int open_folder(const char *path)
+{
+	NCM_AUTO_FREE char *folder = ncm_path_folder(path);
+
+	return open(*folder ? folder : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int make_folder(const char *path)
+{
+	NCM_AUTO_CLOSE int above = open_folder(path);
+
+	if (above < 0)
+		return -1;
+	return ncm_own_mkdir(above, ncm_path_base(path), NCM_OWN_CLOSED) < 0 && errno != EEXIST ? -1 : 0;
+}
+
 static int make_folders(const char *path)
 {
 	NCM_AUTO_FREE char *folder = ncm_path_folder(path);
 
 	for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+		if (make_folder(folder) < 0)
 			return -1;
 		*slash = '/';
 	}
-	return mkdir(folder, 0700) < 0 && errno != EEXIST ? -1 : 0;
+	return 0;
 }
 
 static int open_once(const char *path)
 {
-	return open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	NCM_AUTO_CLOSE int folder = open_folder(path);
+
+	if (folder < 0)
+		return -1;
+	return ncm_own_open(folder, ncm_path_base(path), O_RDWR | O_APPEND | O_NONBLOCK | O_NOCTTY, NCM_OWN_PRIVATE);
 }
 
 /* A pipe or a device in its place would keep us waiting. */

@@ -187,7 +187,7 @@ static int write_document(int dirfd, const char *path, const json_t *document, s
 
 	if (!line)
 		return ncm_error_set(err, NCM_E_MANIFEST, "%s: cannot be written as JSON", path);
-	if (ncm_write_atomic(dirfd, ncm_path_base(path), line, strlen(line), 0644, err) < 0)
+	if (ncm_write_atomic(dirfd, ncm_path_base(path), line, strlen(line), NCM_OWN_FILE, err) < 0)
 		return ncm_error_wrap(err, "%s", path);
 	return 0;
 }

@@ -55,15 +55,19 @@ static bool old_folder(const struct making *making, const char *relative, struct
 	return stat(path, status) == 0;
 }
 
-/* A folder that root made belongs to whom the old one did: its application has to write there. Whoever may write around
- * it could have put a link in its place by now, or on the way: what that leads to was not made here. */
+/* A folder that root made in one of root's belongs to whom the old one did: its application has to write there. In
+ * another's it is that one's already; and he could have put any other in its place by now. */
 static void own_folder(const struct making *making, const char *relative)
 {
-	struct stat old, made;
-	NCM_AUTO_CLOSE int fd = store_dir_inside(making->mover->target, making->mover->target->dirfd, relative);
+	const char *slash = strrchr(relative, '/');
+	NCM_AUTO_FREE char *prefix = ncm_strndup(relative, slash ? (size_t)(slash - relative) : 0);
+	const struct ncm_store *target = making->mover->target;
+	NCM_AUTO_CLOSE int parent = store_dir_inside(target, target->dirfd, slash ? prefix : ".");
+	NCM_AUTO_CLOSE int fd = parent < 0 ? -1 : ncm_dir_beneath(parent, slash ? slash + 1 : relative);
+	struct stat old, made, above;
 
-	if (fd < 0 || !old_folder(making, relative, &old) || fstat(fd, &made) < 0 || made.st_uid != 0 ||
-	    old.st_uid == 0)
+	if (fd < 0 || !old_folder(making, relative, &old) || fstat(fd, &made) < 0 || fstat(parent, &above) < 0 ||
+	    made.st_uid != 0 || !ncm_own_is_roots(&above) || old.st_uid == 0)
 		return;
 	if (fchown(fd, old.st_uid, old.st_gid) == 0)
 		(void)ncm_set_mode(fd, old.st_mode & 07777);
@@ -75,6 +79,7 @@ static int new_folder(const struct making *making, const char **name, struct ncm
 	const struct ncm_store *target = making->mover->target;
 	const char *relative = making->item->relative;
 	NCM_AUTO_FREE bool *missing = ncm_calloc(strlen(relative) + 1, sizeof *missing);
+	size_t end;
 	int fd;
 
 	for (const char *slash = strchr(relative, '/'); slash; slash = strchr(slash + 1, '/')) {
@@ -84,11 +89,11 @@ static int new_folder(const struct making *making, const char **name, struct ncm
 		missing[slash - relative] = there < 0;
 	}
 	fd = store_parent(target, relative, name, err);
-	for (const char *slash = strchr(relative, '/'); fd >= 0 && geteuid() == 0 && slash;
-	     slash = strchr(slash + 1, '/')) {
-		NCM_AUTO_FREE char *prefix = ncm_strndup(relative, (size_t)(slash - relative));
+	/* The deepest first: those above are root's until then. */
+	for (end = strlen(relative); fd >= 0 && geteuid() == 0 && end > 0; end--) {
+		NCM_AUTO_FREE char *prefix = ncm_strndup(relative, end);
 
-		if (missing[slash - relative])
+		if (missing[end])
 			own_folder(making, prefix);
 	}
 	return fd;
@@ -247,10 +252,7 @@ static int make_link(const struct making *making, int parent, const char *name, 
 	making->item->mtime_ns = ncm_mtime_ns(&making->item->seen);
 	if (making->item->there)
 		return 0;
-	if (symlinkat(making->item->link, parent, name) < 0 ||
-	    (geteuid() == 0 &&
-	     fchownat(parent, name, making->item->seen.st_uid, making->item->seen.st_gid, AT_SYMLINK_NOFOLLOW) < 0) ||
-	    ncm_sync_dir(parent) < 0)
+	if (ncm_own_symlink(making->item->link, parent, name) < 0 || ncm_sync_dir(parent) < 0)
 		return ncm_error_errno(err, errno, "cannot make the link %s", making->path);
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "base/lock.h"
 #include "base/mem.h"
+#include "base/own.h"
 #include "base/path.h"
 #include "base/strings.h"
 #include "config/save.h"
@@ -196,10 +197,14 @@ static void own(int fd, const struct stat *owner)
 static void own_target(const struct mover *mover, bool was_there)
 {
 	const struct ncm_store *target = mover->target;
-	struct stat old;
+	NCM_AUTO_FREE char *above = ncm_asprintf("%s/..", target->path);
+	struct stat old, parent;
 
 	if (was_there || mover->source == NCM_NO_STORE || geteuid() != 0 ||
-	    stat(mover->layout->stores[mover->source].path, &old) < 0)
+	    stat(mover->layout->stores[mover->source].path, &old) < 0 || stat(above, &parent) < 0)
+		return;
+	/* In another's folder it is that one's already, who could have put any other in its place by now. */
+	if (!ncm_own_is_roots(&parent))
 		return;
 	own(ncm_dir_beneath(target->dirfd, NULL), &old);
 	own(ncm_dir_beneath(target->dirfd, ncm_store_own(target)), &old);

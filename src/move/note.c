@@ -73,7 +73,7 @@ json_t *mover_note(const struct mover *mover, char **name, struct ncm_error *err
 	ncm_random_hex(suffix, sizeof suffix);
 	*name = ncm_asprintf(MOVING_PREFIX "%s", suffix);
 	text = ncm_json_dump(note);
-	if (held >= 0 && ncm_write_atomic(notes, *name, text, strlen(text), 0600, err) == 0)
+	if (held >= 0 && ncm_write_atomic(notes, *name, text, strlen(text), NCM_OWN_WORD, err) == 0)
 		return note;
 	json_decref(note);
 	return NULL;
@@ -200,7 +200,7 @@ static void settle(const struct mover *mover, const json_t *note, const char *na
 	}
 	json_object_set_new(told, "configured", json_true());
 	text = ncm_json_dump(told);
-	(void)ncm_write_atomic(notes, name, text, strlen(text), 0600, NULL);
+	(void)ncm_write_atomic(notes, name, text, strlen(text), NCM_OWN_WORD, NULL);
 }
 
 int mover_finish(struct mover *mover, const json_t *note, const char *name, const struct authority *by,

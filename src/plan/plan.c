@@ -355,6 +355,41 @@ static void refuse_names(struct planned *planned)
 	}
 }
 
+/* Several stores may lie in one such folder. */
+static void warn_of_store(const struct run *run, const struct ncm_store *store, char **told)
+{
+	char *folder = ncm_store_exposure(store);
+
+	if (!folder || (*told && strcmp(*told, folder) == 0)) {
+		free(folder);
+		return;
+	}
+	ncm_emit_text(&run->sink, NCM_EVENT_WARNING,
+		      "everybody may write to %s, and so replace what lies in the store \"%s\"; `chmod o-w` ends that",
+		      folder, store->id);
+	free(*told);
+	*told = folder;
+}
+
+/* Of the stores that the plan has to do with. */
+static void warn_of_open_stores(const struct planned *planned)
+{
+	const struct ncm_layout *layout = planned->run->layout;
+	NCM_AUTO_FREE bool *seen = ncm_calloc(layout->count + 1, sizeof *seen);
+	NCM_AUTO_FREE char *told = NULL;
+
+	for (size_t i = 0; i < planned->contents.count; i++) {
+		const struct content *content = planned->items[i].content;
+
+		for (size_t k = 0; k < content->place_count; k++)
+			seen[content->places[k].store - layout->stores] = true;
+	}
+	for (size_t i = 0; i < layout->count; i++) {
+		if (seen[i])
+			warn_of_store(planned->run, &layout->stores[i], &told);
+	}
+}
+
 static void look_at_everything(struct planned *planned)
 {
 	struct run *run = planned->run;
@@ -373,6 +408,7 @@ static void look_at_everything(struct planned *planned)
 	plan_refuse(planned);
 	refuse_unwritable(planned);
 	plan_ask_access(planned);
+	warn_of_open_stores(planned);
 }
 
 struct ncm_plan *ncm_plan_make(const struct ncm_config *config, struct ncm_model *const *models, size_t count,

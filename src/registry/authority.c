@@ -11,15 +11,17 @@
  * file; but where a file system keeps no modes (exFAT, say) and lets everybody write, everybody may remove its files.
  * models.json is rewritten by everybody who pulls, and keeps what others put there; so the owner of its folder,
  * who could have put it there, counts as one of its authors, and so does each member of a group that may write the file
- * or the folder: such a group is believed where all of it may remove files. A note is written by one run alone, if
- * nobody else may write it and it has no other name; but who owns the folder of notes, or the one that holds that,
- * could have given that name to any other file of its owner's (what root fetched for him, say), and is one of its
- * authors, too.
+ * or the folder: such a group is believed where all of it may remove files. (Who has a file in a folder of such a group
+ * could write there, and so is one of them, or somebody for whom one of them put it there.) A note is written by one
+ * run alone, if nobody else may write it and it has no other name; but who owns the folder of notes, or the one that
+ * holds that, could have given that name to any other file of its owner's (what root fetched for him, say), and is one
+ * of its authors, too.
  */
 #include "registry/authority.h"
 
 #include "base/ability.h"
 #include "base/mem.h"
+#include "base/own.h"
 #include "base/path.h"
 
 #include <errno.h>
@@ -146,6 +148,16 @@ static void add_group(struct authority *authority, const struct stat *status)
 		authority->groups[authority->group_count++] = status->st_gid;
 }
 
+/*
+ * A file in a folder of a group, that has the folder's group, was made (or put there) by one of that group, or by the
+ * folder's owner or root: its own user is one of them, whether or not the user database knows him.
+ */
+static void add_writer(struct authority *authority, const struct stat *file, const struct stat *folder)
+{
+	if (!ncm_own_is_groups(folder) || file->st_gid != folder->st_gid || is_alone(folder->st_gid, folder->st_uid))
+		authority->users[authority->count++] = file->st_uid;
+}
+
 /* Whether anybody may put a file of his own in the place of one there. */
 static bool is_open_to_all(int folder, const char *relative, struct stat *status)
 {
@@ -169,10 +181,11 @@ struct authority authority_of_registry(const char *path)
 		authority.anybody = errno != ENOENT;
 		return authority;
 	}
+	authority.owner = file.st_uid;
 	authority.anybody = is_open_to_all(AT_FDCWD, name, &folder) || (file.st_mode & S_IWOTH) != 0;
 	if (authority.anybody && file.st_dev == folder.st_dev)
 		set_modeless(&authority, folder.st_dev, ncm_lacks_at(name));
-	authority.users[authority.count++] = file.st_uid;
+	add_writer(&authority, &file, &folder);
 	authority.users[authority.count++] = folder.st_uid;
 	add_group(&authority, &file);
 	add_group(&authority, &folder);
@@ -192,7 +205,8 @@ struct authority authority_of_note(int notes, int note)
 			set_modeless(&authority, file.st_dev, ncm_lacks_of(notes));
 		return authority;
 	}
-	authority.users[authority.count++] = file.st_uid;
+	authority.owner = file.st_uid;
+	add_writer(&authority, &file, &folder);
 	authority.users[authority.count++] = folder.st_uid;
 	authority.users[authority.count++] = beside.st_uid;
 	/* In a sticky folder the group renames nothing but its own. */

@@ -11,6 +11,7 @@ struct authority {
 	bool anybody;  /* it cannot be told who says so */
 	bool modeless; /* because its file system keeps no modes: whoever says so may remove what is there, too */
 	dev_t device;  /* that one */
+	uid_t owner;   /* of the file */
 	uid_t users[3];
 	size_t count;
 	gid_t groups[2]; /* each of their members */

@@ -332,7 +332,8 @@ static int write_registry(const struct registry_change *change, int dirfd, const
 	else if (out.size > NCM_LIMIT_REGISTRY_BYTES)
 		failed = ncm_error_set(err, NCM_E_REGISTRY, "%s: would be larger than %u bytes", path,
 				       NCM_LIMIT_REGISTRY_BYTES);
-	else if ((failed = ncm_write_atomic_pieces(dirfd, ncm_path_base(path), out.pieces, out.count, 0644, err)) < 0)
+	else if ((failed = ncm_write_atomic_pieces(dirfd, ncm_path_base(path), out.pieces, out.count, NCM_OWN_FILE,
+						   err)) < 0)
 		ncm_error_wrap(err, "%s", path);
 	ncm_buffer_free(&out.made);
 	free(out.pieces);

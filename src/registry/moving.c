@@ -22,7 +22,7 @@ json_t *moving_read(int notes, const char *name, struct authority *by)
 	json_t *note = text ? ncm_json_parse(text, size, name, NCM_E_OTHER, NULL) : NULL;
 
 	*by = authority_of_note(notes, fd);
-	if (json_is_object(note) && !by->anybody && by->users[0] == geteuid() &&
+	if (json_is_object(note) && !by->anybody && by->owner == geteuid() &&
 	    json_is_array(json_object_get(note, "files")))
 		return note;
 	json_decref(note);

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -99,6 +101,45 @@ char *ncm_store_barrier(const struct ncm_store *store)
 		return barrier ? barrier : barrier_of_own(store);
 	free(barrier);
 	return barrier_of_own(store);
+}
+
+bool ncm_store_is_closed(const char *path, int errnum)
+{
+	struct stat status;
+
+	return errnum == EACCES && strcmp(ncm_path_base(path), "staging") == 0 && lstat(path, &status) == 0 &&
+	       S_ISDIR(status.st_mode) && status.st_uid != geteuid() && (status.st_mode & S_IRWXO) == 0;
+}
+
+/* In a sticky folder everybody may make files, but replace none of another's. */
+static bool is_open_to_all(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 && S_ISDIR(status.st_mode) && (status.st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH;
+}
+
+char *ncm_store_exposure(const struct ncm_store *store)
+{
+	NCM_AUTO_FREE char *real = realpath(store->path, NULL);
+	char *at = ncm_path_absolute(real ? real : store->path);
+
+	while (!is_open_to_all(at) && at[1] != '\0') {
+		char *slash = strrchr(at, '/');
+
+		slash[slash == at] = '\0';
+	}
+	if (is_open_to_all(at))
+		return at;
+	free(at);
+	for (size_t i = 0; i < store->folder_count; i++) {
+		char *folder = ncm_path_join(store->path, store->folders[i].path);
+
+		if (is_open_to_all(folder))
+			return folder;
+		free(folder);
+	}
+	return NULL;
 }
 
 int ncm_store_refuse(const struct ncm_store *store, const char *barrier, struct ncm_error *err)

@@ -30,12 +30,14 @@ static bool has_no_links(int errnum)
 static int copy_across(int parent, const char *name, int to, const char *kept)
 {
 	NCM_AUTO_CLOSE int from = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	NCM_AUTO_CLOSE int copy =
-	    from < 0 ? -1 : openat(to, kept, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	NCM_AUTO_CLOSE int copy = from < 0 ? -1 : ncm_own_create(to, kept, O_RDWR, NCM_OWN_FILE);
+	struct stat old;
 	int saved;
 
 	if (copy < 0)
 		return -1;
+	if (fstat(from, &old) == 0)
+		ncm_own_like(copy, &old);
 	if (store_copy(from, copy, NULL) == 0 && ncm_sync(copy) == 0)
 		return 0;
 	saved = errno;

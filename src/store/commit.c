@@ -28,7 +28,7 @@ int store_in_the_way(const struct ncm_store *store, const char *relative, struct
 
 int store_seal(int fd)
 {
-	if (ncm_set_mode(fd, 0644) < 0 || ncm_set_times(fd, NULL) < 0)
+	if (ncm_set_times(fd, NULL) < 0)
 		return -1;
 	return ncm_sync(fd);
 }
@@ -76,7 +76,7 @@ int store_rename_new(int from_dir, const char *from, int to_dir, const char *to)
 int store_stage(const struct ncm_store *store, char **staged)
 {
 	*staged = staging_commit_name();
-	return openat(store->staging, *staged, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return ncm_own_create(store->staging, *staged, O_RDWR, NCM_OWN_FILE);
 }
 
 /* A disk that is too small says so now, not after an hour of copying. Not every file system can. */
@@ -134,7 +134,7 @@ static int name_across(int fd, int parent, const char *name, bool replace, struc
 
 	ncm_random_hex(suffix, sizeof suffix);
 	temporary = ncm_asprintf(".ncmodel-%s.tmp", suffix);
-	copy = openat(parent, temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	copy = ncm_own_create(parent, temporary, O_RDWR, NCM_OWN_FILE);
 	if (copy < 0)
 		return -1;
 	if (store_copy(fd, copy, NULL) == 0 && store_seal(copy) == 0 &&
@@ -143,6 +143,15 @@ static int name_across(int fd, int parent, const char *name, bool replace, struc
 	saved = errno;
 	unlinkat(parent, temporary, 0);
 	errno = saved;
+	return -1;
+}
+
+/* What root found and may not give away goes the way of what lies on another disk. */
+static int fit(int fd, int parent, enum publish_what what)
+{
+	if (what == PUBLISH_AS_IT_IS || ncm_own_fit(fd, parent, what == PUBLISH_MADE))
+		return 0;
+	errno = EXDEV;
 	return -1;
 }
 
@@ -192,7 +201,9 @@ int store_publish(struct ncm_store *store, int fd, const char *staged, const cha
 	if (how->replace == NCM_SET_ASIDE && fstatat(parent, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    store_set_aside(store, parent, name, relative, &how->kept, err) < 0)
 		return -1;
-	failed = give_name(store->staging, staged, parent, name, how->replace != NCM_KEEP_OUT);
+	failed = fit(fd, parent, how->what);
+	if (!failed)
+		failed = give_name(store->staging, staged, parent, name, how->replace != NCM_KEEP_OUT);
 	if (!failed) {
 		failed = look_at_placed(fd, parent, name, &there);
 	} else if (errno == EXDEV && how->may_copy) {
@@ -269,7 +280,7 @@ int store_publish_kept(struct ncm_store *store, int fd, const char *staged, cons
 int ncm_store_commit(struct ncm_store *store, const char *staged, const char *relative, enum ncm_replacing replace,
 		     const struct stat *over, struct stat *status, char **kept, struct ncm_error *err)
 {
-	struct publish how = {.replace = replace, .may_copy = true, .over = over};
+	struct publish how = {.what = PUBLISH_FOUND, .replace = replace, .may_copy = true, .over = over};
 	NCM_AUTO_CLOSE int fd = -1;
 	struct stat found;
 

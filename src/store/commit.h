@@ -5,7 +5,15 @@
 
 #include "store/store.h"
 
+/* What gets a name. */
+enum publish_what {
+	PUBLISH_AS_IT_IS, /* its owner and mode stay */
+	PUBLISH_MADE,     /* this process made it: it becomes what one made at its place would be */
+	PUBLISH_FOUND,    /* it may have been there before; what root may not give away is copied */
+};
+
 struct publish {
+	enum publish_what what;
 	enum ncm_replacing replace;
 	bool may_copy; /* where the folder is another file system than the store's root: through a temporary there */
 	const struct stat *over; /* nothing but this file, and only if nothing happened to it since; or NULL */
@@ -24,7 +32,7 @@ int store_publish_kept(struct ncm_store *store, int fd, const char *staged, cons
 		       struct stat *status, char **kept, struct ncm_error *err);
 /* Names come from checked paths; they are checked again where the harm would be done. Class POLICY. */
 int store_check_relative(const struct ncm_store *store, const char *relative, struct ncm_error *err);
-/* Mode 0644, modified now (Ollama spares young blobs), synced. Returns 0, or -1 with errno. */
+/* Modified now (Ollama spares young blobs), synced. Returns 0, or -1 with errno. */
 int store_seal(int fd);
 /*
  * Opens the folder of `relative`, making it. A link on the way is refused, and the refusal says what helps.

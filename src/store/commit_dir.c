@@ -67,7 +67,7 @@ int ncm_store_commit_dir(struct ncm_store *store, const char *staged, const char
 
 	if (!ncm_path_check(relative, err))
 		return -1;
-	if (folder < 0 || ncm_set_mode(folder, 0755) < 0 || ncm_sync_dir(folder) < 0)
+	if (folder < 0 || ncm_sync_dir(folder) < 0)
 		return ncm_error_errno(err, errno, "cannot use what was unpacked for %s/%s", store->path, relative);
 	if (ncm_remove_beneath(store->staging, old) < 0) /* of a run that was killed */
 		return ncm_error_errno(err, errno, "cannot clear %s/.ncmodel/staging/%s", store->path, old);

@@ -45,6 +45,7 @@ static int by_reflink(struct twin *twin, struct ncm_error *err)
 	if (fd < 0)
 		return ncm_error_errno(err, errno, "cannot stage %s/%s", twin->store->path, twin->relative);
 	if (ioctl(fd, FICLONE, twin->source) == 0) {
+		twin->how.what = PUBLISH_MADE;
 		if (store_seal(fd) < 0)
 			result = ncm_error_errno(err, errno, "cannot sync %s/%s", twin->store->path, twin->relative);
 		else
@@ -100,6 +101,7 @@ static int by_copy(struct twin *twin, const char *source_path, const struct ncm_
 
 	if (fd < 0)
 		return ncm_error_errno(err, errno, "cannot stage %s/%s", twin->store->path, twin->relative);
+	twin->how.what = PUBLISH_MADE;
 	if (copy_checked(twin, fd, source_path, digest, err) == 0 &&
 	    store_publish(twin->store, fd, staged, twin->relative, &twin->how, twin->status, err) == 0)
 		return 0;

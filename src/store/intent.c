@@ -34,7 +34,7 @@ int store_intent_note(const struct ncm_store *store, const char *relative, const
 	NCM_AUTO_FREE char *name = ncm_store_intent_name(relative);
 	NCM_AUTO_FREE char *text = note_text(content, source);
 
-	return ncm_write_atomic(store->staging, name, text, strlen(text), 0600, err);
+	return ncm_write_atomic(store->staging, name, text, strlen(text), NCM_OWN_WORD, err);
 }
 
 bool store_intent_exists(const struct ncm_store *store, int dirfd, const char *relative)

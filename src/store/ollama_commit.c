@@ -80,7 +80,7 @@ static int stage(const struct ncm_store *store, const void *data, size_t size, c
 /* Never through a temporary among the manifests: Ollama would take it for a broken one. */
 static int put_file(const struct commit *commit, const char *path, const void *data, size_t size, struct ncm_error *err)
 {
-	struct publish how = {.replace = NCM_REPLACE, .may_copy = false};
+	struct publish how = {.what = PUBLISH_MADE, .replace = NCM_REPLACE, .may_copy = false};
 	NCM_AUTO_FREE char *staged = NULL;
 	NCM_AUTO_CLOSE int fd = stage(commit->store, data, size, &staged);
 
@@ -128,7 +128,7 @@ static int stage_name(const struct commit *commit, const char *path, char **stag
 
 	ncm_ollama_blob_path(&commit->digest, blob);
 	*staged = staging_commit_name();
-	if (symlinkat(text, store->staging, *staged) == 0 ||
+	if (ncm_own_symlink(text, store->staging, *staged) == 0 ||
 	    linkat(store->dirfd, blob, store->staging, *staged, 0) == 0)
 		return 0;
 	free(*staged);

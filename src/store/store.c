@@ -13,16 +13,41 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Nobody else may put anything among the files that we are going to rename into the store. */
-static int keep_private(int fd)
+/* Who may rename anything in the store may work in our folder there, too. */
+static bool is_of_group(const struct stat *root, const struct stat *folder)
 {
-	struct stat status;
+	return ncm_own_is_groups(root) && folder->st_gid == root->st_gid && (folder->st_mode & S_IWOTH) == 0;
+}
 
-	if (fstat(fd, &status) < 0)
+/* Nobody else may put anything among the files that we are going to rename into the store. */
+static int keep_private(const struct ncm_store *store, int fd)
+{
+	struct stat status, root;
+
+	if (fstat(fd, &status) < 0 || fstat(store->dirfd, &root) < 0)
 		return -1;
-	if ((status.st_mode & 07777) == 0700)
+	if ((status.st_mode & 07777) == 0700 || is_of_group(&root, &status))
 		return 0;
+	/* Root's own folder in another's store may have been put there by that one. */
+	if (geteuid() == 0 && status.st_uid != root.st_uid) {
+		errno = EPERM;
+		return -1;
+	}
 	return ncm_set_mode(fd, 0700);
+}
+
+/* The folders of a user who had the store for himself, when it is shared now. */
+static void share_old(const struct ncm_store *store, int own)
+{
+	static const char *const folders[] = {"staging", "checkpoints", "replaced"};
+
+	(void)ncm_own_share(own, store->dirfd);
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+		NCM_AUTO_CLOSE int fd = ncm_dir_beneath(own, folders[i]);
+
+		if (fd >= 0)
+			(void)ncm_own_share(fd, own);
+	}
 }
 
 /* What is renamed into the store is looked up by name: whoever owns the folder of these names chooses what gets placed.
@@ -34,7 +59,8 @@ static bool is_of_owner(const struct ncm_store *store, int fd, uid_t *owner)
 	if (fstat(fd, &status) < 0 || fstat(store->dirfd, &root) < 0)
 		return false;
 	*owner = status.st_uid;
-	return status.st_uid == 0 || status.st_uid == geteuid() || status.st_uid == root.st_uid;
+	return status.st_uid == 0 || status.st_uid == geteuid() || status.st_uid == root.st_uid ||
+	       is_of_group(&root, &status);
 }
 
 static int refuse_owner(const struct ncm_store *store, uid_t owner, struct ncm_error *err)
@@ -53,14 +79,15 @@ static int open_staging(const struct ncm_store *store, struct ncm_error *err)
 
 	if (own < 0)
 		return ncm_error_wrap(err, "%s", store->path);
-	if (mkdirat(own, "staging", 0700) == 0 ? ncm_sync_dir(own) < 0 : errno != EEXIST)
+	share_old(store, own);
+	if (ncm_own_mkdir(own, "staging", NCM_OWN_CLOSED) == 0 ? ncm_sync_dir(own) < 0 : errno != EEXIST)
 		return ncm_error_errno(err, errno, "cannot make %s/%s/staging", store->path, ncm_store_own(store));
 	fd = ncm_open_beneath(own, "staging", O_RDONLY | O_DIRECTORY, 0);
 	if (fd >= 0 && (!is_of_owner(store, own, &owner) || !is_of_owner(store, fd, &owner))) {
 		close(fd);
 		return refuse_owner(store, owner, err);
 	}
-	if (fd >= 0 && keep_private(fd) == 0)
+	if (fd >= 0 && keep_private(store, fd) == 0)
 		return fd;
 	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
 		return ncm_error_set(err, NCM_E_POLICY, "refused: %s/%s/staging is not a folder", store->path,

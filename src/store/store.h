@@ -73,7 +73,7 @@ const char *ncm_store_kind_name(enum ncm_store_kind kind);
 char *ncm_layout_registry(const struct ncm_layout *layout, const struct ncm_config *config);
 char *ncm_layout_lock(const struct ncm_layout *layout, const struct ncm_config *config);
 
-/* Makes and opens the store's folder and its staging folder (0700). Class IO or NO_SPACE. */
+/* Makes and opens the store's folder and its staging folder. Class IO or NO_SPACE. */
 int ncm_store_open(struct ncm_store *store, struct ncm_error *err);
 /*
  * access.c: why this user could not write below a folder (or make it), by what is there now; NULL if he could. The
@@ -82,6 +82,14 @@ int ncm_store_open(struct ncm_store *store, struct ncm_error *err);
 char *ncm_barrier_of(const char *path);
 /* The same of a store, with what ncm_store_open needs of it. */
 char *ncm_store_barrier(const struct ncm_store *store);
+/* Whether a folder cannot be read (errnum) because it is another user's staging: what he fetches is his alone, and that
+ * is as it should be. */
+bool ncm_store_is_closed(const char *path, int errnum);
+/*
+ * The folder that anybody may put other files into: the store's, one of the layout's in it, or one above (without the
+ * sticky bit); NULL if there is none. The caller frees it.
+ */
+char *ncm_store_exposure(const struct ncm_store *store);
 /* Class IO, with what helps. Returns -1. */
 int ncm_store_refuse(const struct ncm_store *store, const char *barrier, struct ncm_error *err);
 /* Whether two stores have one folder, by whatever names: a link, a mount. */
@@ -123,7 +131,7 @@ enum ncm_replacing {
 struct stat;
 
 /*
- * Gives the staged file its final name: mode 0644, synced, rename, folder synced. The final file's status goes to
+ * Gives the staged file its final name: synced, rename, folder synced. The final file's status goes to
  * *status (may be NULL), where the old one is kept (freed by the caller) to *kept (may be NULL). `over` (may be NULL):
  * the file that is to be replaced; another one, and one that was written to, is a DAMAGED failure.
  */

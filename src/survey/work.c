@@ -257,7 +257,10 @@ static void find_partial(void *context, const struct ncm_walk_entry *entry)
 void survey_staging(struct work *work)
 {
 	NCM_AUTO_FREE char *staging = ncm_asprintf("%s/staging", ncm_store_own(work->store));
+	NCM_AUTO_FREE char *path = ncm_path_join(work->store->path, staging);
 
+	if (access(path, R_OK | X_OK) < 0 && ncm_store_is_closed(path, errno))
+		return;
 	survey_walk(work, staging, &(struct ncm_walk_how){.all = false}, find_partial, work);
 }
 

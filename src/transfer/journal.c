@@ -203,7 +203,7 @@ int ncm_journal_begin(int dirfd, const char *partial, const struct ncm_identity 
 	if (synced)
 		ncm_buffer_printf(&text, "= %zu\n", there->count);
 	(void)unlinkat(dirfd, fresh, 0);
-	fd = openat(dirfd, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_APPEND, 0600);
+	fd = ncm_own_create(dirfd, fresh, O_WRONLY | O_APPEND, NCM_OWN_FILE);
 	failed = fd < 0 || write_all(fd, text.data, text.size) < 0 || (synced && ncm_sync_data(fd) < 0) ||
 		 renameat(dirfd, fresh, dirfd, name) < 0;
 	if (failed) {

@@ -36,17 +36,19 @@ static bool is_ours_alone(int fd)
 
 static int open_file(const struct ncm_transfer_item *item)
 {
-	const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
-	int fd = ncm_open_beneath(item->dirfd, item->partial, flags, 0600);
+	const int flags = O_RDWR | O_NONBLOCK;
+	int fd = ncm_own_open(item->dirfd, item->partial, flags, NCM_OWN_FILE);
 
-	if ((fd >= 0 && is_ours_alone(fd)) || (fd < 0 && errno != ELOOP && errno != ENXIO && errno != EXDEV))
+	if ((fd >= 0 && is_ours_alone(fd)) ||
+	    (fd < 0 && errno != ELOOP && errno != ENXIO && errno != EXDEV && errno != EACCES))
 		return fd;
-	/* A link, a device, or a file that has another name too: never written through. */
+	/* A link, a device, or a file that has another name too: never written through. Nor another user's of his own:
+	 * nobody works at it, for the store is locked. */
 	if (fd >= 0)
 		close(fd);
 	if (unlinkat(item->dirfd, item->partial, 0) < 0)
 		return -1;
-	return ncm_open_beneath(item->dirfd, item->partial, flags | O_EXCL, 0600);
+	return ncm_own_create(item->dirfd, item->partial, flags, NCM_OWN_FILE);
 }
 
 static int lock_file(int fd, atomic_bool *waiting)

@@ -15,45 +15,18 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char private_folder[] = "/.ncmodel/staging";
-
-/* What is being fetched is its owner's alone, and so closed in each store of his: that is one message. */
-static bool tell_closed(struct upkeep *upkeep, const char *path, int errnum)
-{
-	static const char begin[] = "cannot read what is being fetched";
-	struct ncm_strings *failures = &upkeep->removal->failures;
-	NCM_AUTO_FREE char *store = NULL;
-	struct ncm_buffer text = {0};
-	size_t at = 0;
-
-	if (errnum != EACCES || !ncm_path_has_suffix(path, private_folder))
-		return false;
-	store = ncm_strndup(path, strlen(path) - strlen(private_folder));
-	ncm_strings_add_new(&upkeep->closed, store);
-	ncm_buffer_printf(&text, "%s (.ncmodel/staging), which is its owner's alone, in ", begin);
-	for (size_t i = 0; i < upkeep->closed.count; i++)
-		ncm_buffer_printf(&text, "%s%s", i > 0 ? ", " : "", upkeep->closed.items[i]);
-	ncm_buffer_printf(&text, ": %s", strerrordesc_np(errnum));
-	while (at < failures->count && strncmp(failures->items[at], begin, strlen(begin)) != 0)
-		at++;
-	if (at == failures->count) {
-		ncm_strings_take(failures, ncm_buffer_take(&text));
-	} else {
-		free(failures->items[at]);
-		failures->items[at] = ncm_buffer_take(&text);
-	}
-	return true;
-}
-
 void upkeep_cannot_read(struct upkeep *upkeep, const char *path, int errnum)
 {
-	NCM_AUTO_FREE char *text =
-	    errnum == ELOOP || errnum == EXDEV
-		? ncm_asprintf("%s is, or leads through, a link that is no part of its store: it is not followed", path)
-		: ncm_asprintf("cannot read %s: %s", path, strerrordesc_np(errnum));
+	NCM_AUTO_FREE char *text = NULL;
 
-	if (!tell_closed(upkeep, path, errnum))
-		ncm_strings_add_new(&upkeep->removal->failures, text);
+	if (ncm_store_is_closed(path, errnum))
+		return;
+	if (errnum == ELOOP || errnum == EXDEV)
+		text = ncm_asprintf("%s is, or leads through, a link that is no part of its store: it is not followed",
+				    path);
+	else
+		text = ncm_asprintf("cannot read %s: %s", path, strerrordesc_np(errnum));
+	ncm_strings_add_new(&upkeep->removal->failures, text);
 }
 
 char *upkeep_real_path(const struct upkeep *upkeep, const struct target *target)

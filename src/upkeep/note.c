@@ -72,7 +72,7 @@ int upkeep_note(const struct upkeep *upkeep, int notes, char **name, struct ncm_
 	ncm_random_hex(suffix, sizeof suffix);
 	*name = ncm_asprintf("%s%s", prefix, suffix);
 	text = ncm_json_dump(note);
-	return ncm_write_atomic(notes, *name, text, strlen(text), 0600, err);
+	return ncm_write_atomic(notes, *name, text, strlen(text), NCM_OWN_WORD, err);
 }
 
 static bool read_kind(const char *name, enum ncm_removal_kind *kind)

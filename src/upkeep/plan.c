@@ -116,7 +116,6 @@ void upkeep_free(struct upkeep *upkeep)
 	ncm_registry_free(upkeep->registry);
 	ncm_layout_free(upkeep->layout);
 	ncm_strings_free(&upkeep->request.names);
-	ncm_strings_free(&upkeep->closed);
 	ncm_error_clear(&upkeep->error);
 	free(upkeep);
 }

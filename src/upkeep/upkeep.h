@@ -54,7 +54,6 @@ struct request {
 
 struct upkeep {
 	struct request request;
-	struct ncm_strings closed; /* stores whose staging is another user's alone */
 	struct ncm_layout *layout;
 	struct ncm_registry *registry;
 	struct store_facts *facts;  /* one for each store */

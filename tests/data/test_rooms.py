@@ -52,6 +52,15 @@ class RoomsTest(unittest.TestCase):
             others = set(re.findall(r'^#include "([a-z_]+)/', read(path), flags=re.M)) - {room}
             self.assertLessEqual(others, closure(knows, room), os.path.relpath(path, ROOT))
 
+    def test_one_file_makes_files_and_folders(self):
+        """Owners and modes are base/own.c's to say."""
+        makes = re.compile(r"O_CREAT|O_TMPFILE|\b(mkdir|mkdirat|umask|creat|symlink|symlinkat|mkstemp|fchownat|chown|lchown|chmod)\(")
+        for path in sources("src"):
+            name = os.path.relpath(path, os.path.join(ROOT, "src"))
+            if name != "base/own.c":
+                found = [line for line in read(path).splitlines() if makes.search(line) and not re.match(r"\s*(/?\*|how\.|\.mode)", line)]
+                self.assertEqual(found, [], name)
+
     def test_the_tool_knows_the_public_headers(self):
         for path in sources("cmd"):
             others = set(re.findall(r'^#include "([a-z_]+)/', read(path), flags=re.M))

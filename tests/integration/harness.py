@@ -65,6 +65,13 @@ def filling(seed, size):
     return (block * (size // len(block) + 1))[:size]
 
 
+def preload(module):
+    """A sanitizer's library has to be the first."""
+    listed = subprocess.run(["ldd", BINARY], capture_output=True, text=True, check=False).stdout
+    first = [line.split("=>")[1].split()[0] for line in listed.splitlines() if "libasan" in line or "libtsan" in line]
+    return " ".join(first + [module])
+
+
 class Machine:
     def __init__(self):
         self.home = tempfile.mkdtemp(prefix="ncmodel-test-")

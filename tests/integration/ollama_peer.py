@@ -120,8 +120,9 @@ def _die_with_parent():
 
 
 class Peer:
-    def __init__(self, binary, store, prune):
+    def __init__(self, binary, store, prune, user=None):
         self.binary = binary
+        self.user = {"user": user, "group": user, "extra_groups": []} if user else {}
         self.home = tempfile.mkdtemp(prefix="ollama-peer-")  # its keys and history stay out of the user's home
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -131,9 +132,11 @@ class Peer:
                                 OLLAMA_NO_CLOUD="1", OLLAMA_CONTEXT_LENGTH="256", OLLAMA_LLM_LIBRARY="cpu")
         if not prune:
             self.environment["OLLAMA_NOPRUNE"] = "1"
+        if user:
+            os.chown(self.home, user, user)
         self.log = open(os.path.join(self.home, "log"), "wb")
         self.process = subprocess.Popen([binary, "serve"], env=self.environment, stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)
+                                        stderr=subprocess.STDOUT, preexec_fn=_die_with_parent, **self.user)
 
     def __enter__(self):
         for _ in range(300):
@@ -169,7 +172,7 @@ class Peer:
     def command(self, *arguments):
         """Runs `ollama ARGUMENT...` against the server, as a user does."""
         done = subprocess.run([self.binary, *arguments], env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=120, cwd=self.home)
+                              timeout=120, cwd=self.home, **self.user)
         if done.returncode:
             raise Rejected("ollama %s: %s\n%s" % (" ".join(arguments), done.stderr.strip(), self.tail()))
         return done.stdout
@@ -179,6 +182,7 @@ class Peer:
         modelfile = os.path.join(self.home, "Modelfile")
         with open(modelfile, "w", encoding="utf-8") as out:
             out.write("\n".join(lines) + "\n")
+        os.chmod(modelfile, 0o644)
         self.command("create", name, "-f", modelfile)
 
     def listed(self):

@@ -6,7 +6,7 @@ import subprocess
 import tarfile
 import unittest
 
-from harness import BINARY, Case, safetensors, sha256
+from harness import Case, preload, safetensors, sha256
 from test_repair import MIB, SPAN, content, flip, varied
 
 COMMIT = "c" * 40
@@ -21,17 +21,10 @@ def tarball(data):
     return out.getvalue()
 
 
-def preload():
-    """A sanitizer's library has to be the first."""
-    listed = subprocess.run(["ldd", BINARY], capture_output=True, text=True, check=False).stdout
-    first = [line.split("=>")[1].split()[0] for line in listed.splitlines() if "libasan" in line or "libtsan" in line]
-    return " ".join(first + [os.environ["NCM_SHORTENER"]])
-
-
 class ReadsTest(Case):
     def setUp(self):
         super().setUp()
-        self.short = {"LD_PRELOAD": preload(), "NCM_SHORT_ROOT": os.path.realpath(self.machine.home)}
+        self.short = {"LD_PRELOAD": preload(os.environ["NCM_SHORTENER"]), "NCM_SHORT_ROOT": os.path.realpath(self.machine.home)}
 
     def run_short(self, *arguments, code=0):
         result = self.machine.run(*arguments, env=self.short)

@@ -205,7 +205,7 @@ static inline char *out_text(const char *path)
 
 	CHECK(fd >= 0);
 	CHECK(fstat(fd, &status) == 0 && S_ISREG(status.st_mode));
-	CHECK((status.st_mode & 07777) == 0644);
+	CHECK((status.st_mode & 07777) == 0640);
 	return ncm_read_fd(fd, 1 << 20, NULL);
 }
 
@@ -247,7 +247,7 @@ static inline void check_git_tree(void)
 	check_out("data/models.json", "{}\n");
 	check_out("caf\xc3\xa9.txt", "\xc3\xa9\n");
 	check_out("zero", "");
-	CHECK(fstatat(scratch_fd, "out/empty", &status, 0) == 0 && (status.st_mode & 07777) == 0755);
+	CHECK(fstatat(scratch_fd, "out/empty", &status, 0) == 0 && (status.st_mode & 07777) == 0750);
 }
 
 static inline int no_filter(struct archive *archive)
@@ -265,7 +265,7 @@ static inline void begin_scratch(void)
 	snprintf(scratch, sizeof scratch, "/tmp/ncm-archive-XXXXXX");
 	CHECK(mkdtemp(scratch));
 	scratch_fd = open(scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	umask(077); /* modes are ours, not the user's */
+	umask(027); /* modes are the user's, not the archive's */
 }
 
 static inline void end_scratch(void)

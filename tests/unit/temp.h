@@ -35,7 +35,7 @@ static inline void temp_write_bytes(const char *folder, const char *name, const 
 	NCM_AUTO_CLOSE int parent = ncm_parent_beneath(dirfd, name, true, &base, NULL);
 
 	CHECK(parent >= 0);
-	CHECK(ncm_write_atomic(parent, base, data, size, 0644, NULL) == 0);
+	CHECK(ncm_write_atomic(parent, base, data, size, NCM_OWN_FILE, NULL) == 0);
 }
 
 static inline void temp_write(const char *folder, const char *name, const char *text)

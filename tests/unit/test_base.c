@@ -125,8 +125,8 @@ static void a_file_is_replaced_whole(void)
 	CHECK(mkdtemp(dir));
 	fd = ncm_dir_open(dir, false, &err);
 	CHECK(fd >= 0);
-	CHECK(ncm_write_atomic(fd, "file", "old", 3, 0644, &err) == 0);
-	CHECK(ncm_write_atomic(fd, "file", "newer", 5, 0600, &err) == 0);
+	CHECK(ncm_write_atomic(fd, "file", "old", 3, NCM_OWN_FILE, &err) == 0);
+	CHECK(ncm_write_atomic(fd, "file", "newer", 5, NCM_OWN_PRIVATE, &err) == 0);
 	path = ncm_path_join(dir, "file");
 	text = ncm_read_file(path, 100, NULL);
 	CHECK_STR(text, "newer");
@@ -151,8 +151,8 @@ static void a_file_of_the_longest_name_is_replaced(void)
 		memset(name, 0, sizeof name);
 		for (size_t i = 0; i + 1 < size; i += 2)
 			memcpy(name + i, "\xc3\xa9", 2);
-		CHECK(ncm_write_atomic(dirfd, name, "x", 1, 0644, NULL) == 0);
-		CHECK(ncm_write_atomic(dirfd, name, "y", 1, 0644, NULL) == 0);
+		CHECK(ncm_write_atomic(dirfd, name, "x", 1, NCM_OWN_FILE, NULL) == 0);
+		CHECK(ncm_write_atomic(dirfd, name, "y", 1, NCM_OWN_FILE, NULL) == 0);
 		CHECK(unlinkat(dirfd, name, 0) == 0);
 	}
 	CHECK(rmdir(folder) == 0); /* nothing is left over */

@@ -63,7 +63,7 @@ static void count_up(void)
 		text = ncm_read_file(path, 64, NULL);
 		more = ncm_asprintf("%lu", strtoul(text, NULL, 10) + 1);
 		usleep(500);
-		CHECK(ncm_write_atomic(folder_fd, "number", more, strlen(more), 0600, NULL) == 0);
+		CHECK(ncm_write_atomic(folder_fd, "number", more, strlen(more), NCM_OWN_FILE, NULL) == 0);
 		ncm_lock_release(held);
 	}
 }
@@ -74,7 +74,7 @@ static void many_processes_lose_nothing(void)
 	NCM_AUTO_FREE char *text = NULL;
 	int status;
 
-	CHECK(ncm_write_atomic(folder_fd, "number", "0", 1, 0600, NULL) == 0);
+	CHECK(ncm_write_atomic(folder_fd, "number", "0", 1, NCM_OWN_FILE, NULL) == 0);
 	for (unsigned i = 0; i < PROCESSES; i++) {
 		if (fork() == 0) {
 			count_up();
@@ -126,7 +126,7 @@ static void a_killed_process_lets_go(void)
 
 static void lay_claim(const char *text)
 {
-	CHECK(ncm_write_atomic(folder_fd, "lock.claim.0123", text, strlen(text), 0600, NULL) == 0);
+	CHECK(ncm_write_atomic(folder_fd, "lock.claim.0123", text, strlen(text), NCM_OWN_FILE, NULL) == 0);
 }
 
 static void claims_of_elsewhere_and_before(void)

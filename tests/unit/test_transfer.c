@@ -146,7 +146,7 @@ static void after_a_reboot_only_synced_bytes_count(void)
 	text = ncm_asprintf("ncmodel partial 1\n{\"sha256\":\"%s\",\"boot_id\":\"another\"}\n"
 			    "+ 0 50000\n+ 50000 70000\n= 2\n+ 70000 200000\n",
 			    ncm_sha256_hex(&item.sha256, hex));
-	CHECK(ncm_write_atomic(folder_fd, "file.part.journal", text, strlen(text), 0600, NULL) == 0);
+	CHECK(ncm_write_atomic(folder_fd, "file.part.journal", text, strlen(text), NCM_OWN_FILE, NULL) == 0);
 	CHECK_U64(ncm_transfer_present(&item), 70000);
 	run_one(&item);
 	free(item.server_name);
