@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/own.h"
 #include "base/path.h"
 
 #include <errno.h>
@@ -93,7 +94,7 @@ static bool has_colon(const struct trial *trial)
 	int fd;
 
 	other_name(trial, ":.tmp", name);
-	fd = openat(trial->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = ncm_own_create(trial->dirfd, name, O_WRONLY, NCM_OWN_PRIVATE);
 	if (fd < 0)
 		return errno != EINVAL && errno != ENOENT && errno != EILSEQ;
 	(void)unlinkat(trial->dirfd, name, 0);
@@ -126,7 +127,7 @@ static bool try(int dirfd, unsigned *lacks)
 
 	ncm_random_hex(digits, sizeof digits);
 	snprintf(trial.name, sizeof trial.name, ".ncmodel-%s.tmp", digits);
-	trial.fd = openat(dirfd, trial.name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	trial.fd = ncm_own_create(dirfd, trial.name, O_RDWR, NCM_OWN_PRIVATE);
 	if (trial.fd < 0)
 		return false;
 	*lacks = try_all(&trial);

@@ -173,6 +173,14 @@ static int open_successor(int dirfd, const char *name, const char *temporary, en
 	return fd;
 }
 
+static int cannot_write(const char *name, int errnum, struct ncm_error *err)
+{
+	ncm_error_errno(err, errnum, "cannot write %s", name);
+	if (errnum == EACCES || errnum == EPERM || errnum == EROFS)
+		ncm_error_hint(err, "run it as a user who may write there");
+	return -1;
+}
+
 int ncm_write_atomic_pieces(int dirfd, const char *name, const struct ncm_piece *pieces, size_t count,
 			    enum ncm_own_kind kind, struct ncm_error *err)
 {
@@ -181,7 +189,7 @@ int ncm_write_atomic_pieces(int dirfd, const char *name, const struct ncm_piece 
 
 	fd = open_successor(dirfd, name, temporary, kind);
 	if (fd < 0)
-		return ncm_error_errno(err, errno, "cannot write %s", name);
+		return cannot_write(name, errno, err);
 	failed = write_and_sync(fd, pieces, count);
 	saved = errno;
 	/* Some file systems tell of a full disk only here. */
@@ -195,7 +203,7 @@ int ncm_write_atomic_pieces(int dirfd, const char *name, const struct ncm_piece 
 	}
 	if (failed) {
 		unlinkat(dirfd, temporary, 0);
-		return ncm_error_errno(err, saved, "cannot write %s", name);
+		return cannot_write(name, saved, err);
 	}
 	if (ncm_sync_dir(dirfd) < 0)
 		return ncm_error_errno(err, errno, "cannot sync the folder of %s", name);

@@ -284,10 +284,17 @@ static int put_legacy(const struct commit *commit, const char *path, struct ncm_
 static int has_v2(const struct ncm_store *store, bool *has, struct ncm_error *err)
 {
 	NCM_AUTO_CLOSE int fd = store_dir_inside(store, store->dirfd, OLLAMA_MANIFESTS_V2);
+	const int failure = errno;
+	struct stat link;
 
 	*has = fd >= 0;
-	if (fd >= 0 || errno == ENOENT)
+	if (fd >= 0)
 		return 0;
+	/* A link that leads nowhere, to a disk that is away say, is no absent folder. */
+	if (failure == ENOENT && fstatat(store->dirfd, OLLAMA_MANIFESTS_V2, &link, AT_SYMLINK_NOFOLLOW) < 0 &&
+	    errno == ENOENT)
+		return 0;
+	errno = failure;
 	return ncm_error_errno(err, errno, "cannot open %s/%s", store->path, OLLAMA_MANIFESTS_V2);
 }
 

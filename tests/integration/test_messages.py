@@ -105,14 +105,13 @@ class UndoneTest(MessageCase):
         self.orphan = self.write(self.blob(b"orphan"), b"orphan")
 
     def test_each_message_once(self):
-        for arguments in (["gc", "-n", "--min-age", "0"], ["gc", "-y", "--min-age", "0"], ["df"]):
+        """What another user is fetching is his alone, and no failure; what cannot be deleted is one, told once."""
+        for arguments, code in (["gc", "-n", "--min-age", "0"], 0), (["gc", "-y", "--min-age", "0"], 1), (["df"], 0):
             result = self.run_as_user(*arguments)
-            self.assertEqual(result.returncode, 1, result.err)
+            self.assertEqual(result.returncode, code, result.err)
             errors = self.errors(result)
-            self.assertEqual(len([e for e in errors if "staging" in e]), 1, errors)
-            self.assertIn(self.machine.store(), errors[0])
-            self.assertIn(self.ollama_store(), errors[0])
-            self.assertEqual(len(errors), len(set(errors)), errors)
+            self.assertEqual([e for e in errors if "staging" in e], [])
+            self.assertEqual(len(errors), code, errors)
         adopted = self.run_as_user("adopt")
         self.assertEqual((adopted.returncode, self.errors(adopted)), (0, []), adopted.err)
         self.assertNotIn("staging", adopted.out)
@@ -247,7 +246,7 @@ class ProvokedTest(MessageCase):
         self.pull("one")
         result = self.run_as_user("lock", "--update")
         self.assertEqual(result.returncode, 1, result.err)
-        self.assertRegex(result.err, "(?s)cannot lock .*hint: run it as a user who may write there")
+        self.assertRegex(result.err, "(?s)cannot (lock|write) .*hint: run it as a user who may write there")
 
     @as_root
     def test_a_disk_that_is_full(self):

@@ -246,7 +246,7 @@ static void a_manifest_is_committed_to_both_folders(void)
 	check_tag(other, OLLAMA_HOLDS_IT, OLLAMA_HOLDS_IT);
 	/* A folder that is not what it should be is no absent one. */
 	CHECK(ncm_remove_beneath(ollama->dirfd, "manifests-v2") == 0);
-	CHECK(symlinkat("../../../decoy", ollama->dirfd, "manifests-v2") == 0);
+	CHECK(symlinkat("../../../nowhere", ollama->dirfd, "manifests-v2") == 0);
 	CHECK(ncm_ollama_commit(ollama, name, plain, strlen(plain), false, &err) < 0 && err.code == NCM_E_IO);
 	ncm_error_clear(&err);
 	check_decoy();
