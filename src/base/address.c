@@ -138,6 +138,9 @@ static void add_path(struct ncm_buffer *out, const char *text, size_t size, unsi
 		add_parameters(out, ';', semicolon + 1, size - plain - 1, PART_OF_TEXT, nested);
 }
 
+/* What hints write where people are to put theirs. */
+static const char placeholder[] = "USER:PASSWORD@";
+
 /* How much of an address behind its "://" is user and password: to the last '@' of the authority, or, where what
  * should be a port is none, of all that follows: a password may hold any sign by mistake. */
 static size_t user_size(const char *text, size_t size)
@@ -145,6 +148,8 @@ static size_t user_size(const char *text, size_t size)
 	size_t authority = 0, user = 0;
 	const char *colon;
 
+	if (size >= strlen(placeholder) && memcmp(text, placeholder, strlen(placeholder)) == 0)
+		return 0;
 	while (authority < size && !strchr("/\\?#", text[authority]))
 		authority++;
 	for (size_t i = 0; i < authority; i++)

@@ -106,7 +106,7 @@ class UndoneTest(MessageCase):
 
     def test_each_message_once(self):
         """What another user is fetching is his alone, and no failure; what cannot be deleted is one, told once."""
-        for arguments, code in (["gc", "-n", "--min-age", "0"], 0), (["gc", "-y", "--min-age", "0"], 1), (["df"], 0):
+        for arguments, code in (["gc", "-n", "--min-age", "0"], 1), (["gc", "-y", "--min-age", "0"], 1), (["df"], 0):
             result = self.run_as_user(*arguments)
             self.assertEqual(result.returncode, code, result.err)
             errors = self.errors(result)
