@@ -121,7 +121,13 @@ static enum ollama_found read_failure(struct ollama_held *held)
 	return errno == ELOOP || errno == EXDEV ? broken(held, "leads through a link") : OLLAMA_UNREADABLE;
 }
 
-enum ollama_found ollama_read_blob(int dirfd, const struct ncm_sha256 *digest, struct ollama_held *held)
+/* The server of a network file system may lose an open file; by its name it is found again. */
+static bool is_lost(enum ollama_found found, unsigned *tries)
+{
+	return found == OLLAMA_UNREADABLE && errno == ESTALE && ++*tries < 3;
+}
+
+static enum ollama_found read_blob(int dirfd, const struct ncm_sha256 *digest, struct ollama_held *held)
 {
 	NCM_AUTO_CLOSE int fd = -1;
 	enum ollama_found found;
@@ -135,6 +141,17 @@ enum ollama_found ollama_read_blob(int dirfd, const struct ncm_sha256 *digest, s
 	if ((found == OLLAMA_READ || (found == OLLAMA_BROKEN && held->text)) &&
 	    !ncm_sha256_equal(&held->digest, digest))
 		return broken(held, "does not have the digest that its name says");
+	return found;
+}
+
+enum ollama_found ollama_read_blob(int dirfd, const struct ncm_sha256 *digest, struct ollama_held *held)
+{
+	enum ollama_found found;
+	unsigned tries = 0;
+
+	do {
+		found = read_blob(dirfd, digest, held);
+	} while (is_lost(found, &tries));
 	return found;
 }
 
@@ -175,7 +192,7 @@ static enum ollama_found read_link(int dirfd, const char *path, struct ollama_he
 	return ollama_read_blob(dirfd, &held->link, held);
 }
 
-enum ollama_found ollama_read_at(int dirfd, const char *path, struct ollama_held *held)
+static enum ollama_found read_at(int dirfd, const char *path, struct ollama_held *held)
 {
 	NCM_AUTO_CLOSE int fd = store_open_inside(&store_of_ollama, dirfd, path);
 
@@ -183,4 +200,15 @@ enum ollama_found ollama_read_at(int dirfd, const char *path, struct ollama_held
 	if (fd >= 0)
 		return read_open(fd, path, held);
 	return errno == ELOOP ? read_link(dirfd, path, held) : read_failure(held);
+}
+
+enum ollama_found ollama_read_at(int dirfd, const char *path, struct ollama_held *held)
+{
+	enum ollama_found found;
+	unsigned tries = 0;
+
+	do {
+		found = read_at(dirfd, path, held);
+	} while (is_lost(found, &tries));
+	return found;
 }
