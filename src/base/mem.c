@@ -66,7 +66,13 @@ char *ncm_strdup_null(const char *text)
 
 char *ncm_strndup(const char *text, size_t size)
 {
-	return checked(strndup(text, size));
+	const size_t length = strnlen(text, size);
+	char *copy = ncm_malloc(length + 1);
+
+	/* Not strndup: what is copied may have no end behind `size`, and sanitizers that are strict look for one. */
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	return copy;
 }
 
 char *ncm_vasprintf(const char *format, va_list args)
