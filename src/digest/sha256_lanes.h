@@ -24,10 +24,4 @@ void ncm_sha256_lanes_advance(const struct ncm_sha256_lane *lanes, size_t count,
 /* How many messages this machine should hash side by side: 1 to NCM_SHA256_LANES. One where that brings nothing. */
 size_t ncm_sha256_lanes(void);
 
-/*
- * What this machine hashes with: "x86 SHA" or "arm64 SHA2", or "OpenSSL" where the CPU has no such instructions or
- * NCMODEL_SHA256=openssl says so. Static storage.
- */
-const char *ncm_sha256_kernel(void);
-
 #endif
