@@ -107,6 +107,7 @@ const struct topic topics_environment[] = {
      "Files at once, connections to a host, bytes a second, disk space to leave free."},
     {"NCMODEL_SPEED_LIMIT, NCMODEL_SPEED_TIME", "Bytes a second below which a file is given up, and after how long."},
     {"NCMODEL_DATADIR", "The folder of the manifests and layouts that come with ncmodel."},
+    {"NCMODEL_SHA256", "openssl lets OpenSSL compute SHA-256 even where the CPU has instructions for it."},
     {"HF_TOKEN, HUGGING_FACE_HUB_TOKEN, HF_TOKEN_PATH, HF_HUB_DISABLE_IMPLICIT_TOKEN, HF_ENDPOINT",
      "Hugging Face's token, or its file; whether none is to be sent; what stands in for the service. As its own tools "
      "use them."},

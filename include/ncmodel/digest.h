@@ -28,6 +28,11 @@ char *ncm_sha256_hex(const struct ncm_sha256 *digest, char hex[NCM_SHA256_HEX + 
 bool ncm_sha256_equal(const struct ncm_sha256 *a, const struct ncm_sha256 *b);
 /* All zero is no digest of anything: it stands where none is known. */
 bool ncm_sha256_is_zero(const struct ncm_sha256 *digest);
+/*
+ * What this machine hashes with: "x86 SHA" or "arm64 SHA2" (instructions of the CPU, several messages side by side), or
+ * "OpenSSL" where the CPU has none or NCMODEL_SHA256=openssl was set when the first hash began. Static storage.
+ */
+const char *ncm_sha256_kernel(void);
 
 #pragma GCC visibility pop
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Two buffers: while one is worked on, a second thread fills the other. */
+#include "digest/ahead.h"
+
 #include "base/mem.h"
-#include "digest/reader.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -17,25 +17,33 @@ struct slot {
 	bool full;
 };
 
-struct ahead {
+struct ncm_ahead {
 	struct ncm_reader *reader;
 	uint64_t at;
 	uint64_t end;
 	size_t size;
+	size_t turn; /* of who takes */
+	bool stopped;
+	pthread_t thread;
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
 	struct slot slots[BUFFERS];
 };
 
-static void await(struct ahead *ahead, const struct slot *slot, bool full)
+/* False if it was stopped meanwhile. */
+static bool await(struct ncm_ahead *ahead, const struct slot *slot, bool full)
 {
+	bool go_on;
+
 	pthread_mutex_lock(&ahead->mutex);
-	while (slot->full != full)
+	while (slot->full != full && !ahead->stopped)
 		pthread_cond_wait(&ahead->changed, &ahead->mutex);
+	go_on = !ahead->stopped;
 	pthread_mutex_unlock(&ahead->mutex);
+	return go_on;
 }
 
-static void pass(struct ahead *ahead, struct slot *slot, bool full)
+static void pass(struct ncm_ahead *ahead, struct slot *slot, bool full)
 {
 	pthread_mutex_lock(&ahead->mutex);
 	slot->full = full;
@@ -45,13 +53,14 @@ static void pass(struct ahead *ahead, struct slot *slot, bool full)
 
 static void *read_all(void *argument)
 {
-	struct ahead *ahead = argument;
+	struct ncm_ahead *ahead = argument;
 	ssize_t got = 1;
 
 	for (size_t turn = 0; got > 0; turn++) {
 		struct slot *slot = &ahead->slots[turn % BUFFERS];
 
-		await(ahead, slot, false);
+		if (!await(ahead, slot, false))
+			break;
 		got = ahead->at < ahead->end ? ncm_reader_fill(ahead->reader, ahead->at, ahead->end, slot->buffer,
 							       ahead->size, &slot->data)
 					     : 0;
@@ -64,46 +73,76 @@ static void *read_all(void *argument)
 	return NULL;
 }
 
-static int take_all(struct ahead *ahead, ncm_reader_take take, void *context)
+static void free_ahead(struct ncm_ahead *ahead)
 {
-	for (size_t turn = 0;; turn++) {
-		struct slot *slot = &ahead->slots[turn % BUFFERS];
+	pthread_cond_destroy(&ahead->changed);
+	pthread_mutex_destroy(&ahead->mutex);
+	free(ahead);
+}
 
-		await(ahead, slot, true);
-		if (slot->size <= 0) {
-			errno = slot->failure;
-			return (int)slot->size;
-		}
-		take(context, slot->data, (size_t)slot->size);
-		pass(ahead, slot, false);
-	}
+struct ncm_ahead *ncm_ahead_start(struct ncm_reader *reader, uint64_t at, uint64_t end, void *const buffers[2],
+				  size_t size)
+{
+	struct ncm_ahead *ahead = ncm_calloc(1, sizeof *ahead);
+
+	*ahead = (struct ncm_ahead){.reader = reader, .at = at, .end = ncm_reader_end(reader, end), .size = size};
+	for (size_t i = 0; i < BUFFERS; i++)
+		ahead->slots[i].buffer = buffers[i];
+	pthread_mutex_init(&ahead->mutex, NULL);
+	pthread_cond_init(&ahead->changed, NULL);
+	if (pthread_create(&ahead->thread, NULL, read_all, ahead) == 0)
+		return ahead;
+	free_ahead(ahead);
+	return NULL;
+}
+
+ssize_t ncm_ahead_next(struct ncm_ahead *ahead, const void **data)
+{
+	struct slot *slot = &ahead->slots[ahead->turn % BUFFERS];
+
+	if (ahead->turn > 0)
+		pass(ahead, &ahead->slots[(ahead->turn - 1) % BUFFERS], false);
+	await(ahead, slot, true);
+	*data = slot->data;
+	if (slot->size > 0)
+		ahead->turn++;
+	else
+		errno = slot->failure;
+	return slot->size;
+}
+
+void ncm_ahead_stop(struct ncm_ahead *ahead)
+{
+	if (!ahead)
+		return;
+	pthread_mutex_lock(&ahead->mutex);
+	ahead->stopped = true;
+	pthread_cond_signal(&ahead->changed);
+	pthread_mutex_unlock(&ahead->mutex);
+	pthread_join(ahead->thread, NULL);
+	free_ahead(ahead);
 }
 
 int ncm_reader_ahead(struct ncm_reader *reader, uint64_t start, uint64_t end, void *buffer, size_t size,
 		     ncm_reader_take take, void *context)
 {
-	struct ahead ahead = {.reader = reader, .at = start, .end = ncm_reader_end(reader, end), .size = size};
 	NCM_AUTO_FREE void *second = NULL;
-	pthread_t thread;
-	int failed, saved;
+	struct ncm_ahead *ahead = NULL;
+	const void *data;
+	ssize_t got;
+	int saved;
 
-	if (start >= ahead.end || ahead.end - start <= size)
-		return ncm_reader_range(reader, start, end, buffer, size, take, context);
-	second = ncm_reader_buffer(size);
-	ahead.slots[0].buffer = buffer;
-	ahead.slots[1].buffer = second;
-	pthread_mutex_init(&ahead.mutex, NULL);
-	pthread_cond_init(&ahead.changed, NULL);
-	if (pthread_create(&thread, NULL, read_all, &ahead) == 0) {
-		failed = take_all(&ahead, take, context);
-		saved = errno;
-		pthread_join(thread, NULL);
-	} else {
-		failed = ncm_reader_range(reader, start, end, buffer, size, take, context);
-		saved = errno;
+	end = ncm_reader_end(reader, end);
+	if (end > start && end - start > size) {
+		second = ncm_reader_buffer(size);
+		ahead = ncm_ahead_start(reader, start, end, (void *[]){buffer, second}, size);
 	}
-	pthread_cond_destroy(&ahead.changed);
-	pthread_mutex_destroy(&ahead.mutex);
+	if (!ahead)
+		return ncm_reader_range(reader, start, end, buffer, size, take, context);
+	while ((got = ncm_ahead_next(ahead, &data)) > 0)
+		take(context, data, (size_t)got);
+	saved = errno;
+	ncm_ahead_stop(ahead);
 	errno = saved;
-	return failed;
+	return (int)got;
 }

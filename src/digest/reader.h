@@ -29,7 +29,7 @@ struct ncm_reader {
 typedef void (*ncm_reader_take)(void *context, const void *data, size_t size);
 
 /* What one thread reads with; see ncm_reader_buffer. */
-enum { NCM_READER_LARGEST = 1 << 20, NCM_READER_SMALLEST = 256 << 10 };
+enum { NCM_READER_LARGEST = 1 << 20, NCM_READER_SMALLEST = 64 << 10 };
 
 /* For an open file, whose read-ahead is switched off. End with ncm_reader_close, which leaves fd open. */
 void ncm_reader_open(struct ncm_reader *reader, int fd);

@@ -2,6 +2,8 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "digest/sha256_state.h"
 
+#include "digest/sha256_lanes.h"
+
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,8 +42,7 @@ static void store(const SHA256_CTX *context, struct ncm_sha256_state *state)
 	}
 }
 
-/* Goes on from *state over whole blocks. */
-static void advance(struct ncm_sha256_state *state, const void *blocks, size_t size)
+void ncm_sha256_state_advance(struct ncm_sha256_state *state, const void *blocks, size_t size)
 {
 	SHA256_CTX context;
 
@@ -77,30 +78,69 @@ void ncm_sha256_run_from(struct ncm_sha256_run *run, const struct ncm_sha256_sta
 	*run = (struct ncm_sha256_run){.state = *state, .length = length};
 }
 
-void ncm_sha256_run_update(struct ncm_sha256_run *run, const void *data, size_t size)
+/* Takes bytes into the block that waits, at most what it lacks; returns how many. */
+static size_t fill_block(struct ncm_sha256_run *run, const void *data, size_t size)
 {
 	const size_t waiting = (size_t)(run->length % NCM_SHA256_BLOCK);
-	const uint8_t *at = data;
-	size_t whole;
+	const size_t lacking = NCM_SHA256_BLOCK - waiting;
+	const size_t take = size < lacking ? size : lacking;
 
-	run->length += size;
-	if (waiting > 0) {
-		size_t take = NCM_SHA256_BLOCK - waiting;
+	memcpy(run->block + waiting, data, take);
+	run->length += take;
+	if (take == lacking)
+		ncm_sha256_lanes_advance(&(struct ncm_sha256_lane){&run->state, run->block}, 1, 1);
+	return take;
+}
 
-		if (take > size)
-			take = size;
-		memcpy(run->block + waiting, at, take);
-		if (waiting + take < NCM_SHA256_BLOCK)
-			return;
-		advance(&run->state, run->block, NCM_SHA256_BLOCK);
-		at += take;
-		size -= take;
+/* One step over the whole blocks that all have who still have any. False if nobody has. */
+static bool advance_together(struct ncm_sha256_piece *pieces, size_t count)
+{
+	struct ncm_sha256_lane lanes[NCM_SHA256_LANES];
+	struct ncm_sha256_piece *with[NCM_SHA256_LANES];
+	size_t blocks = SIZE_MAX / NCM_SHA256_BLOCK, some = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (pieces[i].size < NCM_SHA256_BLOCK)
+			continue;
+		lanes[some] = (struct ncm_sha256_lane){&pieces[i].run->state, pieces[i].data};
+		with[some++] = &pieces[i];
+		if (pieces[i].size / NCM_SHA256_BLOCK < blocks)
+			blocks = pieces[i].size / NCM_SHA256_BLOCK;
 	}
-	whole = size - size % NCM_SHA256_BLOCK;
-	if (whole > 0)
-		advance(&run->state, at, whole);
-	if (size > whole)
-		memcpy(run->block, at + whole, size - whole);
+	if (some == 0)
+		return false;
+	ncm_sha256_lanes_advance(lanes, some, blocks);
+	for (size_t i = 0; i < some; i++) {
+		with[i]->data = (const uint8_t *)with[i]->data + blocks * NCM_SHA256_BLOCK;
+		with[i]->size -= blocks * NCM_SHA256_BLOCK;
+		with[i]->run->length += blocks * NCM_SHA256_BLOCK;
+	}
+	return true;
+}
+
+void ncm_sha256_runs_update(const struct ncm_sha256_piece *pieces, size_t count)
+{
+	struct ncm_sha256_piece rest[NCM_SHA256_LANES];
+
+	for (size_t i = 0; i < count; i++) {
+		const bool begun = pieces[i].run->length % NCM_SHA256_BLOCK > 0;
+		const size_t taken = begun ? fill_block(pieces[i].run, pieces[i].data, pieces[i].size) : 0;
+
+		rest[i] = pieces[i];
+		rest[i].data = (const uint8_t *)pieces[i].data + taken;
+		rest[i].size -= taken;
+	}
+	while (advance_together(rest, count))
+		;
+	for (size_t i = 0; i < count; i++) {
+		if (rest[i].size > 0)
+			fill_block(rest[i].run, rest[i].data, rest[i].size);
+	}
+}
+
+void ncm_sha256_run_update(struct ncm_sha256_run *run, const void *data, size_t size)
+{
+	ncm_sha256_runs_update(&(struct ncm_sha256_piece){run, data, size}, 1);
 }
 
 void ncm_sha256_run_digest(const struct ncm_sha256_run *run, struct ncm_sha256 *digest)

@@ -18,6 +18,8 @@ struct ncm_sha256_state {
 
 /* The standard's initial value: the state before the first block. */
 void ncm_sha256_initial(struct ncm_sha256_state *state);
+/* Goes on from *state over whole blocks: `size` is a multiple of 64. */
+void ncm_sha256_state_advance(struct ncm_sha256_state *state, const void *blocks, size_t size);
 bool ncm_sha256_state_equal(const struct ncm_sha256_state *a, const struct ncm_sha256_state *b);
 
 /* A hash under way. Plain data: it may be copied, and needs no end. */
@@ -32,6 +34,15 @@ void ncm_sha256_run_start(struct ncm_sha256_run *run);
 void ncm_sha256_run_from(struct ncm_sha256_run *run, const struct ncm_sha256_state *state, uint64_t length);
 /* Takes the next bytes, in pieces of any size. */
 void ncm_sha256_run_update(struct ncm_sha256_run *run, const void *data, size_t size);
+/* The next bytes of a message. */
+struct ncm_sha256_piece {
+	struct ncm_sha256_run *run;
+	const void *data;
+	size_t size;
+};
+
+/* Each run takes its piece, side by side on one core: up to NCM_SHA256_LANES different runs (sha256_lanes.h). */
+void ncm_sha256_runs_update(const struct ncm_sha256_piece *pieces, size_t count);
 /* The digest of a message that ends here. The run stays as it is. */
 void ncm_sha256_run_digest(const struct ncm_sha256_run *run, struct ncm_sha256 *digest);
 

@@ -33,19 +33,27 @@ struct ncm_tally *ncm_tally_after(const struct ncm_checkpoints *checkpoints, siz
 	return tally;
 }
 
+struct ncm_sha256_run *ncm_tally_run(struct ncm_tally *tally, size_t *room)
+{
+	const size_t within = (size_t)(tally->run.length % NCM_CHECKPOINT_SPAN);
+
+	/* Kept only when a byte follows: the end of the file needs no checkpoint, it has the digest. */
+	if (within == 0 && tally->run.length > 0 && tally->count < tally->run.length / NCM_CHECKPOINT_SPAN)
+		*NCM_PUSH(tally->states, tally->count) = tally->run.state;
+	*room = NCM_CHECKPOINT_SPAN - within;
+	return &tally->run;
+}
+
 void ncm_tally_update(struct ncm_tally *tally, const void *data, size_t size)
 {
 	const uint8_t *at = data;
 
 	while (size > 0) {
-		const size_t within = (size_t)(tally->run.length % NCM_CHECKPOINT_SPAN);
-		const size_t room = NCM_CHECKPOINT_SPAN - within;
+		size_t room;
+		struct ncm_sha256_run *run = ncm_tally_run(tally, &room);
 		const size_t take = size < room ? size : room;
 
-		/* Kept only when a byte follows: the end of the file needs no checkpoint, it has the digest. */
-		if (within == 0 && tally->run.length > 0)
-			*NCM_PUSH(tally->states, tally->count) = tally->run.state;
-		ncm_sha256_run_update(&tally->run, at, take);
+		ncm_sha256_run_update(run, at, take);
 		at += take;
 		size -= take;
 	}

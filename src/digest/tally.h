@@ -24,6 +24,11 @@ struct ncm_tally *ncm_tally_new(void);
 /* As if the first `spans` spans (at most checkpoints->count) had been taken, whose steps the caller has proved. */
 struct ncm_tally *ncm_tally_after(const struct ncm_checkpoints *checkpoints, size_t spans);
 void ncm_tally_update(struct ncm_tally *tally, const void *data, size_t size);
+/*
+ * For who feeds several tallies side by side (ncm_sha256_runs_update): the run of this one, ready for at most *room
+ * bytes, up to the next checkpoint.
+ */
+struct ncm_sha256_run *ncm_tally_run(struct ncm_tally *tally, size_t *room);
 /* Bytes so far. */
 uint64_t ncm_tally_length(const struct ncm_tally *tally);
 /* Ends it and frees it. *checkpoints (may be NULL) receives what was kept; free with ncm_checkpoints_clear. */

@@ -59,32 +59,73 @@ void job_close(struct job *job)
 	job->holds = NULL;
 }
 
-struct proving {
-	struct ncm_span_proof proof;
-	struct job *job;
-	const struct job_tools *tools;
-};
+/* Longer stretches are read ahead; shorter ones meet others on the same core, which are hashed meanwhile. */
+enum { READ_AHEAD = NCM_CHECKPOINT_SPAN };
 
-static void prove(void *context, const void *data, size_t size)
+void job_part_begin(struct job_part *part, const struct job_tools *tools, size_t pair)
 {
-	struct proving *proving = context;
+	struct job *job = part->job;
 
-	ncm_span_update(&proving->proof, data, size);
-	proving->tools->progress(proving->tools->context, proving->job, size);
+	part->at = ncm_span_start(part->span);
+	part->buffers = &tools->buffers[2 * pair];
+	part->over = atomic_load_explicit(&job->failure, memory_order_relaxed) != 0;
+	if (!part->to_end) {
+		part->end = ncm_span_end(&job->checkpoints, part->span);
+		ncm_span_begin(&part->proof, &job->checkpoints, part->span);
+		return;
+	}
+	part->end = ncm_reader_end(&job->reader, UINT64_MAX);
+	/* The spans before hold, one after the other from the start: what they lead to need not be hashed again. */
+	part->tally = ncm_tally_after(&job->checkpoints, part->span);
+	part->git = job->check->wants_git_sha1 ? ncm_hash_git_blob(job->check->size) : NULL;
+	if (!part->over && part->end > part->at + READ_AHEAD)
+		part->ahead = ncm_ahead_start(&job->reader, part->at, part->end, part->buffers, tools->buffer_size);
 }
 
-void job_span(struct job *job, size_t span, const struct job_tools *tools)
+/* The next bytes of a part, which end at the next multiple of the buffer's size, and so at a checkpoint at the latest.
+ */
+static ssize_t next_piece(struct job_part *part, const struct job_tools *tools, const void **data)
 {
-	struct proving proving = {.job = job, .tools = tools};
+	if (part->ahead)
+		return ncm_ahead_next(part->ahead, data);
+	if (part->at >= part->end)
+		return 0;
+	return ncm_reader_fill(&part->job->reader, part->at, part->end, part->buffers[0], tools->buffer_size, data);
+}
 
-	if (atomic_load_explicit(&job->failure, memory_order_relaxed))
-		return;
-	ncm_span_begin(&proving.proof, &job->checkpoints, span);
-	if (ncm_reader_range(&job->reader, ncm_span_start(span), ncm_span_end(&job->checkpoints, span), tools->buffer,
-			     tools->buffer_size, prove, &proving) < 0)
-		atomic_store_explicit(&job->failure, errno, memory_order_relaxed);
-	else
-		job->holds[span] = ncm_span_holds(&proving.proof);
+static bool read_piece(struct job_part *part, const struct job_tools *tools, struct ncm_sha256_piece *piece)
+{
+	const ssize_t got = part->over ? 0 : next_piece(part, tools, &piece->data);
+	size_t room;
+
+	part->over = got <= 0;
+	if (got < 0)
+		atomic_store_explicit(&part->job->failure, errno, memory_order_relaxed);
+	if (part->over)
+		return false;
+	piece->size = (size_t)got;
+	piece->run = part->tally ? ncm_tally_run(part->tally, &room) : &part->proof.run;
+	part->at += piece->size;
+	return true;
+}
+
+void job_parts_step(struct job_part *const *parts, size_t count, const struct job_tools *tools)
+{
+	struct ncm_sha256_piece pieces[NCM_SHA256_LANES];
+	struct job_part *with[NCM_SHA256_LANES];
+	size_t some = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (read_piece(parts[i], tools, &pieces[some]))
+			with[some++] = parts[i];
+	}
+	if (some > 0)
+		ncm_sha256_runs_update(pieces, some);
+	for (size_t i = 0; i < some; i++) {
+		if (with[i]->git)
+			ncm_hash_update(with[i]->git, pieces[i].data, pieces[i].size);
+		tools->progress(tools->context, with[i]->job, pieces[i].size);
+	}
 }
 
 size_t job_proved(const struct job *job)
@@ -114,45 +155,16 @@ static void name_damage(const struct job *job)
 	}
 }
 
-struct counting {
-	struct ncm_tally *tally;
-	struct ncm_hash *git; /* or NULL */
-	struct job *job;
-	const struct job_tools *tools;
-};
-
-static void count(void *context, const void *data, size_t size)
+/* The whole file was read: what it is, and which part of it is not what its checkpoints say. */
+static void take_digest(struct job_part *part)
 {
-	struct counting *counting = context;
-
-	ncm_tally_update(counting->tally, data, size);
-	if (counting->git)
-		ncm_hash_update(counting->git, data, size);
-	counting->tools->progress(counting->tools->context, counting->job, size);
-}
-
-/* The spans before `proved` hold, one after the other from the start: what they lead to need not be hashed again. */
-static void hash_from(struct job *job, size_t proved, const struct job_tools *tools)
-{
+	struct job *job = part->job;
 	struct check *check = job->check;
-	struct counting counting = {
-	    .tally = ncm_tally_after(&job->checkpoints, proved),
-	    .git = check->wants_git_sha1 ? ncm_hash_git_blob(check->size) : NULL,
-	    .job = job,
-	    .tools = tools,
-	};
 	struct ncm_checkpoints checkpoints;
 
-	if (ncm_reader_ahead(&job->reader, ncm_span_start(proved), UINT64_MAX, tools->buffer, tools->buffer_size, count,
-			     &counting) < 0) {
-		check->failure = errno;
-		ncm_tally_free(counting.tally);
-		ncm_hash_free(counting.git);
-		return;
-	}
-	if (counting.git)
-		ncm_hash_sha1(counting.git, &check->git_sha1);
-	ncm_tally_end(counting.tally, &check->sha256, &checkpoints);
+	if (part->git)
+		ncm_hash_sha1(part->git, &check->git_sha1);
+	ncm_tally_end(part->tally, &check->sha256, &checkpoints);
 	check->hashed = true;
 	check->size = checkpoints.size;
 	if (!check->expected || !ncm_sha256_equal(&check->sha256, check->expected))
@@ -163,7 +175,35 @@ static void hash_from(struct job *job, size_t proved, const struct job_tools *to
 	ncm_checkpoints_clear(&checkpoints);
 }
 
-static void settle_spans(struct job *job, const struct job_tools *tools)
+void job_part_end(struct job_part *part)
+{
+	struct job *job = part->job;
+	const int failure = atomic_load_explicit(&job->failure, memory_order_relaxed);
+
+	ncm_ahead_stop(part->ahead);
+	if (!part->to_end) {
+		job->holds[part->span] = !failure && ncm_span_holds(&part->proof);
+	} else if (!failure) {
+		take_digest(part);
+	} else {
+		job->check->failure = failure;
+		ncm_tally_free(part->tally);
+		ncm_hash_free(part->git);
+	}
+	*part = (struct job_part){0};
+}
+
+static void hash_from(struct job *job, size_t proved, const struct job_tools *tools, size_t pair)
+{
+	struct job_part part = {.job = job, .span = proved, .to_end = true};
+
+	job_part_begin(&part, tools, pair);
+	while (!part.over)
+		job_parts_step(&(struct job_part *){&part}, 1, tools);
+	job_part_end(&part);
+}
+
+static void settle_spans(struct job *job, const struct job_tools *tools, size_t pair)
 {
 	struct check *check = job->check;
 	const size_t proved = job_proved(job);
@@ -171,8 +211,8 @@ static void settle_spans(struct job *job, const struct job_tools *tools)
 	check->failure = atomic_load_explicit(&job->failure, memory_order_relaxed);
 	if (check->failure)
 		return;
-	if (job->spans == 0 || proved < job->spans) {
-		hash_from(job, proved, tools);
+	if (proved < job->spans) {
+		hash_from(job, proved, tools, pair);
 	} else {
 		check->sha256 = job->checkpoints.sha256;
 		check->hashed = true;
@@ -186,12 +226,14 @@ static bool open_again(struct job *job)
 	job->tried = false;
 	job->spans = 0;
 	job->check->failure = 0;
+	atomic_store_explicit(&job->failure, 0, memory_order_relaxed);
 	return job_open(job, false);
 }
 
-void job_settle(struct job *job, const struct job_tools *tools)
+void job_settle(struct job *job, const struct job_tools *tools, size_t pair)
 {
-	settle_spans(job, tools);
+	if (job->spans > 0)
+		settle_spans(job, tools, pair);
 	if (job->check->failure == ESTALE && open_again(job))
-		hash_from(job, 0, tools);
+		hash_from(job, 0, tools, pair);
 }

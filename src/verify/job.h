@@ -6,7 +6,8 @@
 #ifndef NCM_VERIFY_JOB_H
 #define NCM_VERIFY_JOB_H
 
-#include "digest/reader.h"
+#include "digest/ahead.h"
+#include "digest/sha256_lanes.h"
 #include "digest/span.h"
 #include "verify/check.h"
 
@@ -29,10 +30,25 @@ struct job {
 
 /* What a thread reads with, and whom it tells how much it has read. */
 struct job_tools {
-	void *buffer;
+	void *buffers[2 * NCM_SHA256_LANES];
 	size_t buffer_size;
 	void (*progress)(void *context, struct job *job, uint64_t bytes);
 	void *context;
+};
+
+/* Hashing under way: from one span's start to its end, or to the end of the file. */
+struct job_part {
+	struct job *job;
+	size_t span;
+	bool to_end;
+	/* job.c's */
+	uint64_t at, end;
+	bool over;
+	struct ncm_span_proof proof; /* of a span */
+	struct ncm_tally *tally;     /* else */
+	struct ncm_hash *git;        /* or NULL */
+	struct ncm_ahead *ahead;     /* or NULL */
+	void *const *buffers;        /* two */
 };
 
 /*
@@ -41,16 +57,21 @@ struct job_tools {
  */
 bool job_open(struct job *job, bool checkpoints);
 void job_close(struct job *job);
-/* Proves one span. */
-void job_span(struct job *job, size_t span, const struct job_tools *tools);
+/*
+ * A part is begun, with one of the pairs of buffers (0 to NCM_SHA256_LANES - 1), takes steps, several parts side by
+ * side, until it is over, and then is ended. A span that was read is proved or not; a whole file has its digest.
+ */
+void job_part_begin(struct job_part *part, const struct job_tools *tools, size_t pair);
+void job_parts_step(struct job_part *const *parts, size_t count, const struct job_tools *tools);
+void job_part_end(struct job_part *part);
 /* How many spans hold, from the first on without a gap. */
 size_t job_proved(const struct job *job);
 /*
- * Ends the check when every span was tried. If all hold, the file is what it should be. If not, either it is damaged or
- * its checkpoints are: it is hashed on from the first span that does not hold. Its new checkpoints are kept if the file
- * is right.
+ * Ends the check when every span was tried, or the whole. If all spans hold, the file is what it should be. If not,
+ * either it is damaged or its checkpoints are: it is hashed on from the first span that does not hold. Its new
+ * checkpoints are kept if the file is right. It has a pair of buffers, as a part has.
  */
-void job_settle(struct job *job, const struct job_tools *tools);
+void job_settle(struct job *job, const struct job_tools *tools, size_t pair);
 
 /* check.c */
 void check_take_status(struct check *check, const struct stat *status);

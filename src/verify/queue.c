@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * All files in one queue, taken from by all threads. What cannot be divided comes first, the largest foremost; then the
- * spans of the files that have checkpoints, which fill the cores to the end. While one thread waits for the disk
- * another hashes: there are more threads than cores.
+ * spans of the files that have checkpoints, which fill the cores to the end. Each thread hashes as many side by side as
+ * its core does best (interleaved lanes), and takes the next for each that ends. While one thread waits for the disk
+ * another hashes: there are more threads than cores, as far as there are enough files and spans for their lanes.
  */
 #include "base/file.h"
 #include "base/mem.h"
@@ -27,17 +28,11 @@ struct queue {
 	size_t whole; /* how many have none */
 	size_t next;
 	size_t buffer_size;
+	size_t lanes; /* of each thread */
 	const struct ncm_sink *sink;
 	uint64_t done; /* bytes of all files */
 	uint64_t total;
 	double told; /* when */
-};
-
-/* One job, or one span of it. */
-struct task {
-	struct job *job;
-	size_t span;
-	bool whole;
 };
 
 /* Between two files too, or a large one would look like a hang. Such an event names no file. */
@@ -72,26 +67,36 @@ static void tell_end(struct queue *queue, struct job *job)
 }
 
 /* With the mutex held: opening a file reads its checkpoints, which is short. */
-static bool take(struct queue *queue, struct task *task)
+static bool take_next(struct queue *queue, struct job_part *part)
 {
 	for (; queue->next < queue->count && !ncm_interrupted(); queue->next++) {
 		struct job *job = &queue->jobs[queue->next];
 
-		task->job = job;
-		task->whole = queue->next < queue->whole || !job_open(job, true) || job->spans == 0;
-		if (task->whole) {
+		*part = (struct job_part){.job = job};
+		part->to_end = queue->next < queue->whole || !job_open(job, true) || job->spans == 0;
+		if (part->to_end) {
 			queue->next++;
 			return true;
 		}
 		if (job->next < job->spans) {
-			task->span = job->next++;
+			part->span = job->next++;
 			return true;
 		}
 	}
 	return false;
 }
 
-static void settle(struct queue *queue, struct job *job, const struct job_tools *tools)
+static bool take(struct queue *queue, struct job_part *part)
+{
+	bool more;
+
+	pthread_mutex_lock(&queue->mutex);
+	more = take_next(queue, part);
+	pthread_mutex_unlock(&queue->mutex);
+	return more;
+}
+
+static void settle(struct queue *queue, struct job *job, const struct job_tools *tools, size_t lane)
 {
 	const size_t proved = job_proved(job);
 
@@ -103,44 +108,79 @@ static void settle(struct queue *queue, struct job *job, const struct job_tools 
 		job->unread += again;
 		pthread_mutex_unlock(&queue->mutex);
 	}
-	job_settle(job, tools);
-	job_close(job);
+	job_settle(job, tools, lane);
 }
 
-static void work_on(struct queue *queue, const struct task *task, const struct job_tools *tools)
+static void close_job(struct queue *queue, struct job *job)
 {
-	struct job *job = task->job;
+	job_close(job);
+	tell_end(queue, job);
+}
+
+/* The next part that there is something to read of. */
+static bool begin(struct queue *queue, struct job_part *part, const struct job_tools *tools, size_t lane)
+{
+	while (take(queue, part)) {
+		if (job_open(part->job, false)) {
+			job_part_begin(part, tools, lane);
+			return true;
+		}
+		tell_end(queue, part->job);
+	}
+	*part = (struct job_part){0};
+	return false;
+}
+
+static void end(struct queue *queue, struct job_part *part, const struct job_tools *tools, size_t lane)
+{
+	struct job *job = part->job;
+	const bool whole = part->to_end;
 	bool last = true;
 
-	if (!task->whole) {
-		job_span(job, task->span, tools);
+	job_part_end(part);
+	if (!whole) {
 		pthread_mutex_lock(&queue->mutex);
 		last = --job->left == 0;
 		pthread_mutex_unlock(&queue->mutex);
 	}
 	if (!last)
 		return;
-	if (job_open(job, false))
-		settle(queue, job, tools);
-	tell_end(queue, job);
+	settle(queue, job, tools, lane);
+	close_job(queue, job);
+}
+
+/* One step of all that this thread has under way, after whose lanes were free got the next. False if nothing is left.
+ */
+static bool step(struct queue *queue, struct job_part *parts, const struct job_tools *tools)
+{
+	struct job_part *live[NCM_SHA256_LANES];
+	size_t count = 0;
+
+	for (size_t lane = 0; lane < queue->lanes; lane++) {
+		if (parts[lane].job || begin(queue, &parts[lane], tools, lane))
+			live[count++] = &parts[lane];
+	}
+	job_parts_step(live, count, tools);
+	for (size_t lane = 0; lane < queue->lanes; lane++) {
+		if (parts[lane].job && parts[lane].over)
+			end(queue, &parts[lane], tools, lane);
+	}
+	return count > 0;
 }
 
 static void work(void *context, size_t thread)
 {
 	struct queue *queue = context;
-	NCM_AUTO_FREE void *buffer = ncm_reader_buffer(queue->buffer_size);
-	const struct job_tools tools = {buffer, queue->buffer_size, tell_progress, queue};
-	struct task task;
-	bool more;
+	struct job_tools tools = {.buffer_size = queue->buffer_size, .progress = tell_progress, .context = queue};
+	struct job_part parts[NCM_SHA256_LANES] = {0};
 
 	(void)thread;
-	do {
-		pthread_mutex_lock(&queue->mutex);
-		more = take(queue, &task);
-		pthread_mutex_unlock(&queue->mutex);
-		if (more)
-			work_on(queue, &task, &tools);
-	} while (more);
+	for (size_t i = 0; i < 2 * queue->lanes; i++)
+		tools.buffers[i] = ncm_reader_buffer(queue->buffer_size);
+	while (step(queue, parts, &tools))
+		;
+	for (size_t i = 0; i < 2 * queue->lanes; i++)
+		free(tools.buffers[i]);
 }
 
 static bool is_divisible(const struct check *check)
@@ -184,17 +224,23 @@ static size_t fill(struct queue *queue, struct check *checks, size_t count)
 	return tasks;
 }
 
+static size_t at_most(size_t value, size_t most)
+{
+	return value < most ? value : most;
+}
+
+/* More threads than cores only as far as all their lanes have something to do. */
 static void run(struct queue *queue, size_t tasks)
 {
-	size_t threads = (size_t)ncm_cores() * THREADS_PER_CORE;
+	const size_t most = at_most((size_t)ncm_cores() * THREADS_PER_CORE, MOST_THREADS), lanes = ncm_sha256_lanes();
+	size_t threads = at_most((tasks + lanes - 1) / lanes, most);
 
-	if (threads > MOST_THREADS)
-		threads = MOST_THREADS;
+	if (threads < ncm_cores())
+		threads = at_most(at_most(tasks, ncm_cores()), most);
+	queue->lanes = at_most((tasks + threads - 1) / threads, lanes);
 	queue->buffer_size = NCM_READER_LARGEST;
-	while (queue->buffer_size * threads > MOST_BUFFERS && queue->buffer_size > NCM_READER_SMALLEST)
+	while (queue->buffer_size * threads * queue->lanes > MOST_BUFFERS && queue->buffer_size > NCM_READER_SMALLEST)
 		queue->buffer_size /= 2;
-	if (threads > tasks)
-		threads = tasks;
 	pthread_mutex_init(&queue->mutex, NULL);
 	ncm_parallel((unsigned)threads, threads, work, queue);
 	pthread_mutex_destroy(&queue->mutex);
