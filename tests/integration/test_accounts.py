@@ -184,6 +184,23 @@ class GroupTest(AccountsCase):
     def test_every_command_077(self):
         self.every_command(0o077)
 
+    def test_what_one_pulled_he_removes_and_moves(self):
+        """models.json lies in a folder that the other made. No user database knows either of them, as in a container."""
+        os.chown(self.machine.root, 0, TEAM)
+        os.chmod(self.machine.root, 0o2775)
+        self.machine.manifest([self.model("one.gguf", gguf("one", 30_000))])
+        self.run_as(ANN, "pull", "-y", "one")
+        data = gguf("own", 30_000)
+        source = self.hub.url("/files/own.gguf", data) + "#sha256=" + sha256(data)
+        training = os.path.join(self.machine.root, "training/models/own.gguf")
+        moved = os.path.join(self.machine.root, "moved")
+        for command in (["rm", "-y", source], ["mv", "-y", "training", moved]):
+            with self.subTest(command):
+                self.run_as(BEN, "pull", "-y", source, "--to", "training")
+                self.assertEqual(os.stat(os.path.dirname(training)).st_uid, BEN)
+                self.run_as(BEN, *command)
+                self.assertFalse(os.path.exists(training))
+
     def test_at_once(self):
         self.share()
         self.machine.manifest([self.model(f"m{i}.gguf", gguf(i, 200_000)) for i in range(6)])
