@@ -238,7 +238,35 @@ class SaidTest(DiskCase):
         m.manifest([m.simple("one.gguf", gguf("one", 200_000))])
         result = self.ok("pull", "-y", code=1)
         self.assertIn("Input/output error", result.err)
+        self.assertIn("that disk or its server fails", result.err)
+        self.assertNotIn("run it as", result.err)
         self.assertFalse(os.path.exists(m.store("one.gguf")))
+
+    def test_what_is_read_only_is_not_a_matter_of_users(self):
+        m, mount = self.machine, lambda *how: subprocess.run(["mount", *how, self.machine.root], check=True)
+        mount("-t", "tmpfs", "tmpfs")
+        self.addCleanup(subprocess.run, ["umount", "-l", m.root], check=False)
+        m.manifest([m.simple(name + ".gguf", gguf(name, 20_000)) for name in ("one", "two")])
+        self.ok("pull", "-y", "one")
+        mount("-o", "remount,ro")
+        for arguments in (["pull", "-y"], ["rm", "-y", "one"], ["mv", "-y", "llama-cpp", self.at("new")]):
+            with self.subTest(arguments):
+                said = self.ok(*arguments, code=1).err
+                self.assertIn("Read-only file system", said)
+                self.assertIn("for writing", said)
+                self.assertNotIn("as a user", said)
+
+    def test_what_exfat_cannot_do_is_no_advice(self):
+        self.mount_exfat()
+        m = self.machine
+        m.manifest([m.simple("one.gguf", gguf("one", 20_000))])
+        warned = self.ok("pull", "-y").err
+        self.assertIn("everybody may write", warned)
+        self.assertIn("umask=022", warned)
+        self.assertNotIn("chmod", warned)
+        moved = self.ok("mv", "-y", "llama-cpp", self.at("new"))
+        self.assertEqual(moved.err.count("this file system"), 1, moved.err)
+        self.assertNotIn("another disk", moved.out)
 
     def test_a_stale_handle_is_told_and_worth_another_try(self):
         self.mount("stale-ever")
