@@ -389,35 +389,23 @@ static int report_space(struct session *session, const struct ncm_plan *plan)
 	return session_fail(session, &err);
 }
 
-static int report_planned(struct session *session, const struct ncm_model *model, const struct ncm_error *err)
-{
-	struct ncm_error named = NCM_ERROR_INIT;
-	int exit_code;
-
-	ncm_error_set(&named, err->code, "%s", err->message ? err->message : "");
-	if (err->hint)
-		ncm_error_hint(&named, "%s", err->hint);
-	model_name_error(model, &named);
-	exit_code = report_error(&session->report, &named, model->id);
-	ncm_error_clear(&named);
-	return exit_code;
-}
-
 int plan_report(struct session *session, const struct ncm_plan *plan)
 {
 	struct cut_off cut_off = {.report = &session->report, .how = plan->unreachable};
 	int exit_code = 0;
 
 	for (size_t i = 0; i < plan->count; i++) {
-		const struct ncm_plan_model *planned = &plan->models[i];
+		struct ncm_plan_model *planned = &plan->models[i];
 
+		model_name_error(planned->model, &planned->error);
+		model_name_error(planned->model, &planned->untold);
 		if (planned->error.code != NCM_OK && !cut_off_takes(&cut_off, &planned->error, planned->model->id))
-			exit_code =
-			    plan_join_codes(exit_code, report_planned(session, planned->model, &planned->error));
+			exit_code = plan_join_codes(
+			    exit_code, report_error(&session->report, &planned->error, planned->model->id));
 		/* Another class says that the server does not tell sizes beforehand, not that it cannot be had. */
 		else if (ncm_errc_retryable(planned->untold.code))
-			exit_code =
-			    plan_join_codes(exit_code, report_planned(session, planned->model, &planned->untold));
+			exit_code = plan_join_codes(
+			    exit_code, report_error(&session->report, &planned->untold, planned->model->id));
 	}
 	exit_code = plan_join_codes(exit_code, cut_off_tell(&cut_off));
 	return plan->enough_space ? exit_code : report_space(session, plan);
