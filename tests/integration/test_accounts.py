@@ -508,6 +508,19 @@ class ReaderTest(AccountsCase):
                     self.assertIn("> 21.0 MB", told.out, "what Ann may be fetching is not counted")
 
 
+    def test_nothing_is_fetched_that_cannot_be_registered(self):
+        """His store is his own, models.json another's."""
+        os.chown(self.machine.root, ANN, TEAM)
+        os.chmod(self.machine.root, 0o775)
+        os.makedirs(self.machine.store())
+        source = self.hub.url("/files/own.gguf", gguf("own", 30_000)) + "#sha256=" + sha256(gguf("own", 30_000))
+        told = self.run_as(BEN, "pull", "-y", source, "--to", "training", code=1)
+        self.assertIn("models.json cannot be written", told.err)
+        self.assertEqual([r for r in self.hub.asked("/files/own.gguf") if r["method"] == "GET"], [])
+        home = os.path.join(self.home(BEN), "models.json")
+        self.run_as(BEN, "pull", "-y", source, "--to", "training", env={"NCMODEL_REGISTRY": home})
+
+
 class OpenTest(AccountsCase):
     """A store that everybody may write to."""
 
