@@ -3,6 +3,7 @@
 
 #include "ui/text.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 /* NULL: it has a better name. */
@@ -26,6 +27,14 @@ const char *model_name(const struct ncm_model *model)
 	return source ? source : model->name;
 }
 
+/* Whether what follows an id begins with the source anyway. */
+static bool is_named(const char *rest, const char *source)
+{
+	const size_t size = strlen(source);
+
+	return strncmp(rest, ": ", 2) == 0 && strncmp(rest + 2, source, size) == 0 && strchr(" :", rest[2 + size]);
+}
+
 void model_name_error(const struct ncm_model *model, struct ncm_error *err)
 {
 	const char *source = source_of(model);
@@ -35,7 +44,8 @@ void model_name_error(const struct ncm_model *model, struct ncm_error *err)
 
 	if (!source || !err->message || strncmp(err->message, model->id, size) != 0 || err->message[size] != ':')
 		return;
-	renamed = text_format("%s%s", source, err->message + size);
+	renamed = is_named(err->message + size, source) ? text_copy(err->message + size + strlen(": "))
+							: text_format("%s%s", source, err->message + size);
 	hint = err->hint ? text_copy(err->hint) : NULL;
 	ncm_error_set(err, err->code, "%s", renamed);
 	if (hint)

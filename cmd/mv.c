@@ -103,7 +103,7 @@ static char *summary(const struct ncm_move *move, size_t files)
 	if (move->to_copy == 0)
 		return text_format("%zu %s (%s)", files, text_plural(files, "file", "files"),
 				   ncm_format_size(move->bytes, size, sizeof size));
-	return text_format("%zu %s (%s, %s of it to another disk)", files, text_plural(files, "file", "files"),
+	return text_format("%zu %s (%s, %s of it by copying)", files, text_plural(files, "file", "files"),
 			   ncm_format_size(move->bytes, size, sizeof size),
 			   ncm_format_size(move->to_copy, copied, sizeof copied));
 }

@@ -395,8 +395,10 @@ int plan_report(struct session *session, const struct ncm_plan *plan)
 	int exit_code = 0;
 
 	for (size_t i = 0; i < plan->count; i++) {
-		const struct ncm_plan_model *planned = &plan->models[i];
+		struct ncm_plan_model *planned = &plan->models[i];
 
+		model_name_error(planned->model, &planned->error);
+		model_name_error(planned->model, &planned->untold);
 		if (planned->error.code != NCM_OK && !cut_off_takes(&cut_off, &planned->error, planned->model->id))
 			exit_code = plan_join_codes(
 			    exit_code, report_error(&session->report, &planned->error, planned->model->id));

@@ -169,26 +169,6 @@ static int interrupted(struct session *session)
 	return session_fail(session, &err);
 }
 
-/* Other bytes of the same model may be had where its own cannot. */
-static void offer_variants(const struct ncm_model *model, struct ncm_error *err)
-{
-	struct ncm_strings offers = {0};
-	AUTO_FREE char *joined = NULL;
-	AUTO_FREE char *hint = err->hint ? text_copy(err->hint) : NULL;
-
-	if (model->chosen || model->variant_count == 0)
-		return;
-	for (size_t i = 0; i < model->variant_count; i++) {
-		AUTO_FREE char *offer = text_format("--variant %s", model->variants[i].name);
-
-		words_add(&offers, offer);
-	}
-	joined = words_join(&offers, " or ");
-	ncm_error_hint(err, "%s%sother bytes of this model can be had with %s", hint ? hint : "", hint ? "; " : "",
-		       joined);
-	ncm_strings_free(&offers);
-}
-
 /* Reports what failed; an interruption is told once, not for every model that it stopped. */
 static int report_failures(struct session *session, struct ncm_result *result)
 {
@@ -203,9 +183,6 @@ static int report_failures(struct session *session, struct ncm_result *result)
 		model_name_error(model->model, &model->error);
 		if (cut_off_takes(&cut_off, &model->error, model->model->id))
 			continue;
-		if (model->error.code == NCM_E_NOT_FOUND || model->error.code == NCM_E_AUTH ||
-		    model->error.code == NCM_E_CHECKSUM)
-			offer_variants(model->model, &model->error);
 		report_error(&session->report, &model->error, model->model->id);
 	}
 	cut_off_tell(&cut_off);

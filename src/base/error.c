@@ -118,6 +118,22 @@ int ncm_error_hint(struct ncm_error *err, const char *format, ...)
 	return -1;
 }
 
+/* What the message says behind the name that is about to stand before it: nobody reads one twice. */
+static const char *without_name(const char *message, const char *name)
+{
+	static const char *const kinds[] = {"", "model ", "hf:"};
+	const size_t size = strlen(name);
+
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		const size_t kind = strlen(kinds[i]);
+
+		if (strncmp(message, kinds[i], kind) == 0 && strncmp(message + kind, name, size) == 0 &&
+		    strncmp(message + kind + size, ": ", 2) == 0)
+			return message + kind + size + 2;
+	}
+	return message;
+}
+
 int ncm_error_wrap(struct ncm_error *err, const char *format, ...)
 {
 	NCM_AUTO_FREE char *context = NULL;
@@ -129,7 +145,7 @@ int ncm_error_wrap(struct ncm_error *err, const char *format, ...)
 	va_start(args, format);
 	context = ncm_vasprintf(format, args);
 	va_end(args);
-	message = ncm_asprintf("%s: %s", context, err->message ? err->message : "");
+	message = ncm_asprintf("%s: %s", context, err->message ? without_name(err->message, context) : "");
 	free(err->message);
 	err->message = ncm_text_swept(message);
 	return -1;

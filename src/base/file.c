@@ -173,11 +173,28 @@ static int open_successor(int dirfd, const char *name, const char *temporary, en
 	return fd;
 }
 
+int ncm_hint_refused(struct ncm_error *err, int errnum, const char *before, const char *denied)
+{
+	switch (errnum) {
+	case ESTALE: /* has a hint of its own */
+		return -1;
+	case EROFS:
+		return ncm_error_hint(err, "%sthat disk is mounted read-only: mount it for writing first", before);
+	case ENOSPC:
+	case EDQUOT:
+		return ncm_error_hint(err, "%sfree some space on that disk, then run the same command again", before);
+	case EIO:
+		return ncm_error_hint(err, "%sthat disk or its server fails: the system's log may say more", before);
+	default:
+		return ncm_error_hint(err, "%s%s", before, denied);
+	}
+}
+
 static int cannot_write(const char *name, int errnum, struct ncm_error *err)
 {
 	ncm_error_errno(err, errnum, "cannot write %s", name);
 	if (errnum == EACCES || errnum == EPERM || errnum == EROFS)
-		ncm_error_hint(err, "run it as a user who may write there");
+		return ncm_hint_refused(err, errnum, "", "run it as a user who may write there");
 	return -1;
 }
 

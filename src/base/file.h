@@ -38,6 +38,11 @@ struct ncm_piece {
 };
 int ncm_write_atomic_pieces(int dirfd, const char *name, const struct ncm_piece *pieces, size_t count,
 			    enum ncm_own_kind kind, struct ncm_error *err);
+/*
+ * The hint where something could not be written or deleted: `denied` is what helps against permissions, and nothing
+ * against a disk that is read-only, full or failing. `before` is said first, whatever it is. Returns -1.
+ */
+int ncm_hint_refused(struct ncm_error *err, int errnum, const char *before, const char *denied);
 int ncm_sync_dir(int dirfd); /* 0, or -1 with errno; a file system that cannot is fine */
 int64_t ncm_mtime_ns(const struct stat *status);
 /* Seconds of a clock that never jumps. */

@@ -2,6 +2,7 @@
 #include "base/lock.h"
 
 #include "base/claim.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/own.h"
 #include "base/path.h"
@@ -59,10 +60,12 @@ int ncm_lock_beneath(int dirfd, const char *name, const char *what, bool no_wait
 		if (fd >= 0)
 			return fd;
 		if (errno != EWOULDBLOCK) {
-			const bool denied = errno == EACCES || errno == EPERM || errno == EROFS;
+			const int why = errno;
 
-			ncm_error_errno(err, errno, "cannot lock %s", what);
-			return denied ? ncm_error_hint(err, "run it as a user who may write there") : -1;
+			ncm_error_errno(err, why, "cannot lock %s", what);
+			return why == EACCES || why == EPERM || why == EROFS
+				   ? ncm_hint_refused(err, why, "", "run it as a user who may write there")
+				   : -1;
 		}
 		if (ncm_interrupted())
 			return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while waiting for %s", what);

@@ -4,8 +4,10 @@
 #include "base/file.h"
 #include "base/lock.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "verify/check.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* The stores that this run writes to, each once, in an order that is the same in every process. */
@@ -42,7 +44,8 @@ static void fail_users_of(const struct planned *planned, const struct ncm_store 
 			if (model->error.code != NCM_OK || item_step(&planned->items[i], k) == NCM_STEP_KEEP ||
 			    !ncm_stores_share(content->places[k].store, store))
 				continue;
-			ncm_error_set(&model->error, why->code, "%s: %s", model->model->id, why->message);
+			ncm_error_set(&model->error, why->code, "%s", why->message);
+			ncm_error_wrap(&model->error, "%s", model->model->id);
 			if (why->hint)
 				ncm_error_hint(&model->error, "%s", why->hint);
 		}
@@ -144,6 +147,20 @@ static void look_at_pulled(const struct carry *carry)
 			      files == 1 ? "file" : "files", models, models == 1 ? "model" : "models");
 }
 
+/* What models.json cannot take is fetched in vain, so that is asked before the first byte. */
+static int check_registry(const struct run *run, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *folder = ncm_path_folder(run->registry_path);
+	NCM_AUTO_FREE char *barrier = ncm_barrier_of(folder);
+
+	if (!barrier)
+		return 0;
+	ncm_error_set(err, NCM_E_IO, "%s cannot be written: %s", run->registry_path, barrier);
+	return ncm_hint_refused(
+	    err, ncm_is_read_only(folder) ? EROFS : EACCES, "nothing was fetched; ",
+	    "run it as a user who may write there, or name a models.json of your own with NCMODEL_REGISTRY");
+}
+
 static int work(struct carry *carry, struct ncm_error *err)
 {
 	size_t count;
@@ -153,7 +170,9 @@ static int work(struct carry *carry, struct ncm_error *err)
 
 	for (size_t i = 0; i < count; i++)
 		locks[i] = -1;
-	failed = lock_stores(carry->planned, stores, count, locks, err);
+	failed = carry->planned->repairs ? 0 : check_registry(carry->run, err);
+	if (!failed)
+		failed = lock_stores(carry->planned, stores, count, locks, err);
 	if (!failed)
 		failed = look_again(carry->planned, err);
 	if (!failed)

@@ -56,6 +56,9 @@ static void take_result(struct carry *carry, struct task *task, struct ncm_trans
 	/* The first place's reason is the one to act on. */
 	if (task->error.code == NCM_OK)
 		ncm_error_move(&task->error, &transfer->error);
+	if (task->error.code == NCM_E_NO_SPACE && task->item->content->place_count > 0)
+		ncm_error_hint(&task->error, "free some space on the disk of %s, then run the same command again",
+			       task->item->content->places[0].store->path);
 	ncm_error_clear(&transfer->error);
 }
 

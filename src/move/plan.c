@@ -73,11 +73,13 @@ static int refuse(const struct item *item, const char *why, struct ncm_error *er
 static int check_removable(const struct item *item, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *folder = ncm_path_folder(item->from);
+	int why;
 
 	if (item->store == NCM_NO_STORE || faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0)
 		return 0;
-	ncm_error_errno(err, errno, "cannot move %s away", item->from);
-	return ncm_error_hint(err, "nothing was moved; run it as a user who may write to that folder");
+	why = errno;
+	ncm_error_errno(err, why, "cannot move %s away", item->from);
+	return ncm_hint_refused(err, why, "nothing was moved; ", "run it as a user who may write to that folder");
 }
 
 static int look_at_source(struct mover *mover, struct item *item, struct ncm_error *err)
@@ -201,7 +203,8 @@ static int check_target(struct mover *mover, struct ncm_error *err)
 	if (!barrier)
 		return 0;
 	ncm_error_set(err, NCM_E_IO, "cannot write to %s: %s", mover->target->path, barrier);
-	return ncm_error_hint(err, "nothing was moved; choose another place, or run it as a user who may write there");
+	return ncm_hint_refused(err, ncm_is_read_only(mover->target->path) ? EROFS : EACCES, "nothing was moved; ",
+				"choose another place, or run it as a user who may write there");
 }
 
 static void describe(struct mover *mover)

@@ -81,8 +81,8 @@ static void refuse(const struct planned *planned, const struct plan_item *item, 
 		const size_t wanted = item->content->places[i].wanted;
 		struct ncm_error why = NCM_ERROR_INIT;
 
-		ncm_error_set(&why, refusal->code, "%s: %s", model_id(planned->run, &planned->run->wanted[wanted]),
-			      refusal->message);
+		ncm_error_set(&why, refusal->code, "%s", refusal->message);
+		ncm_error_wrap(&why, "%s", model_id(planned->run, &planned->run->wanted[wanted]));
 		if (refusal->hint)
 			ncm_error_hint(&why, "%s", refusal->hint);
 		model_fail(model_of(planned->run, wanted), &why);

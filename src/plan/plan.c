@@ -365,8 +365,10 @@ static void warn_of_store(const struct run *run, const struct ncm_store *store, 
 		return;
 	}
 	ncm_emit_text(&run->sink, NCM_EVENT_WARNING,
-		      "everybody may write to %s, and so replace what lies in the store \"%s\"; `chmod o-w` ends that",
-		      folder, store->id);
+		      "everybody may write to %s, and so replace what lies in the store \"%s\"; %s ends that", folder,
+		      store->id,
+		      ncm_lacks_at(folder) & NCM_LACKS_MODES ? "mounting that disk with umask=022 (and uid=, gid=)"
+							     : "`chmod o-w`");
 	free(*told);
 	*told = folder;
 }

@@ -230,6 +230,14 @@ static unsigned phases_that_fit(const struct planned *planned, unsigned last)
 	return phase;
 }
 
+/* What chooses it again: of a source spelled out the source, for nothing has its id yet. */
+static const char *name_to_say(const struct ncm_model *model)
+{
+	const bool spelled = model->phase == 0 && model->file_count > 0 && model->files[0].from.count > 0;
+
+	return spelled ? model->files[0].from.items[0] : model->id;
+}
+
 static char *models_that_fit(const struct planned *planned)
 {
 	struct fitting fitting = fitting_new(planned);
@@ -237,7 +245,8 @@ static char *models_that_fit(const struct planned *planned)
 	struct ncm_buffer text = {0};
 
 	for (size_t i = 0; i < run->model_count && fits_with(&fitting, i); i++)
-		ncm_buffer_printf(&text, "%s %s", text.size == 0 ? "these would fit:" : "", run->models[i].model->id);
+		ncm_buffer_printf(&text, "%s %s", text.size == 0 ? "these would fit:" : "",
+				  name_to_say(run->models[i].model));
 	fitting_end(&fitting);
 	return text.size > 0 ? ncm_buffer_take(&text) : ncm_strdup("not even the first model would fit");
 }

@@ -11,11 +11,11 @@
  * file; but where a file system keeps no modes (exFAT, say) and lets everybody write, everybody may remove its files.
  * models.json is rewritten by everybody who pulls, and keeps what others put there; so the owner of its folder,
  * who could have put it there, counts as one of its authors, and so does each member of a group that may write the file
- * or the folder: such a group is believed where all of it may remove files. (Who has a file in a folder of such a group
- * could write there, and so is one of them, or somebody for whom one of them put it there.) A note is written by one
- * run alone, if nobody else may write it and it has no other name; but who owns the folder of notes, or the one that
- * holds that, could have given that name to any other file of its owner's (what root fetched for him, say), and is one
- * of its authors, too.
+ * or the folder: such a group is believed where all of it may remove files. (Who has a file or a folder in a folder of
+ * such a group could write there, and so is one of them, or somebody for whom one of them put it there.) A note is
+ * written by one run alone, if nobody else may write it and it has no other name; but who owns the folder of notes, or
+ * the one that holds that, could have given that name to any other file of its owner's (what root fetched for him,
+ * say), and is one of its authors, too.
  */
 #include "registry/authority.h"
 
@@ -149,13 +149,38 @@ static void add_group(struct authority *authority, const struct stat *status)
 }
 
 /*
- * A file in a folder of a group, that has the folder's group, was made (or put there) by one of that group, or by the
+ * What lies in a folder of a group, and has the folder's group, was made (or put there) by one of that group, or by the
  * folder's owner or root: its own user is one of them, whether or not the user database knows him.
  */
+static bool is_by_group(const struct stat *made, const struct stat *folder)
+{
+	return ncm_own_is_groups(folder) && made->st_gid == folder->st_gid && !is_alone(folder->st_gid, folder->st_uid);
+}
+
 static void add_writer(struct authority *authority, const struct stat *file, const struct stat *folder)
 {
-	if (!ncm_own_is_groups(folder) || file->st_gid != folder->st_gid || is_alone(folder->st_gid, folder->st_uid))
+	if (!is_by_group(file, folder))
 		authority->users[authority->count++] = file->st_uid;
+}
+
+static bool is_same(const struct stat *one, const struct stat *other)
+{
+	return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
+}
+
+/* The owner of a folder, unless that lies in a folder of its group that somebody else shares: then he is of the group.
+ */
+static void add_owner(struct authority *authority, int at, const char *path, const struct stat *status)
+{
+	NCM_AUTO_FREE char *above = ncm_asprintf("%s/..", path);
+	struct stat folder;
+
+	if (fstatat(at, above, &folder, 0) == 0 && !is_same(&folder, status) && is_by_group(status, &folder)) {
+		if (folder.st_uid == status->st_uid)
+			add_owner(authority, at, above, &folder);
+		return;
+	}
+	authority->users[authority->count++] = status->st_uid;
 }
 
 /* Whether anybody may put a file of his own in the place of one there. */
@@ -186,7 +211,7 @@ struct authority authority_of_registry(const char *path)
 	if (authority.anybody && file.st_dev == folder.st_dev)
 		set_modeless(&authority, folder.st_dev, ncm_lacks_at(name));
 	add_writer(&authority, &file, &folder);
-	authority.users[authority.count++] = folder.st_uid;
+	add_owner(&authority, AT_FDCWD, name, &folder);
 	add_group(&authority, &file);
 	add_group(&authority, &folder);
 	return authority;
@@ -207,8 +232,8 @@ struct authority authority_of_note(int notes, int note)
 	}
 	authority.owner = file.st_uid;
 	add_writer(&authority, &file, &folder);
-	authority.users[authority.count++] = folder.st_uid;
-	authority.users[authority.count++] = beside.st_uid;
+	add_owner(&authority, notes, ".", &folder);
+	add_owner(&authority, notes, "..", &beside);
 	/* In a sticky folder the group renames nothing but its own. */
 	if (!(folder.st_mode & S_ISVTX))
 		add_group(&authority, &folder);

@@ -73,6 +73,8 @@ static void recall_choice(struct run *run, struct ncm_model *model)
 		return;
 	free(model->files[0].from.items[0]);
 	model->files[0].from.items[0] = recalled;
+	if (strcmp(strchr(recalled, '?'), "?include=*") == 0)
+		return; /* all of it */
 	ncm_emit_text(&run->sink, NCM_EVENT_NOTE, "%s: as chosen before: %s; all of it: --include '*'", known->id,
 		      strchr(recalled, '?') + 1);
 }

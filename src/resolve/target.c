@@ -128,6 +128,18 @@ static int offer_exclude(const struct run *run, const struct wanted *wanted, con
 	return -1;
 }
 
+static int refuse_store(const struct run *run, const struct wanted *wanted, const struct ncm_store *store,
+			struct ncm_error *err)
+{
+	ncm_error_set(err, NCM_E_USAGE, "%s: store \"%s\" is not an Ollama store", model_id(run, wanted), store->id);
+	for (size_t i = 0; i < run->layout->count; i++) {
+		if (run->layout->stores[i].kind == NCM_STORE_OLLAMA)
+			return ncm_error_hint(err, "choose one with --to, for example --to %s",
+					      run->layout->stores[i].id);
+	}
+	return -1;
+}
+
 static int add_target(struct run *run, size_t index, const struct ncm_target *target, struct content *content,
 		      struct ncm_error *err)
 {
@@ -146,8 +158,7 @@ static int add_target(struct run *run, size_t index, const struct ncm_target *ta
 	}
 	if (content->kind == CONTENT_BLOB || content->kind == CONTENT_MANIFEST) {
 		if (store->kind != NCM_STORE_OLLAMA)
-			return ncm_error_set(err, NCM_E_USAGE, "%s: store \"%s\" is not an Ollama store",
-					     model_id(run, wanted), store->id);
+			return refuse_store(run, wanted, store, err);
 		if (content->kind == CONTENT_MANIFEST) {
 			relative = ncm_ollama_manifest_path(wanted->resolution->ollama_name, err);
 			role = "manifest";

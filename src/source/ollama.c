@@ -56,7 +56,7 @@ static int judge(const struct ncm_reply *reply, const char *what, bool sent_cred
 	case 401:
 	case 403:
 		ncm_error_set(err, NCM_E_AUTH, "%s: the registry refuses it%s%s%.256s", what,
-			      sent_credential ? ", with a token too" : "", complaint ? ": " : "",
+			      sent_credential ? ", with a token or password too" : "", complaint ? ": " : "",
 			      complaint ? complaint : "");
 		return ncm_error_hint(err, "%s", hint);
 	case 400:

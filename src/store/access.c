@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 /* "ollama", or the number of a user without a name. The caller frees it. */
@@ -142,11 +143,20 @@ char *ncm_store_exposure(const struct ncm_store *store)
 	return NULL;
 }
 
+bool ncm_is_read_only(const char *path)
+{
+	struct stat status;
+	struct statvfs disk;
+	NCM_AUTO_FREE char *at = deepest(path, &status);
+
+	return at && statvfs(at, &disk) == 0 && (disk.f_flag & ST_RDONLY);
+}
+
 int ncm_store_refuse(const struct ncm_store *store, const char *barrier, struct ncm_error *err)
 {
 	ncm_error_set(err, NCM_E_IO, "the store \"%s\" cannot be written: %s", store->id, barrier);
-	return ncm_error_hint(err,
-			      "run it as a user who may write there, or give this store another folder: --store-path "
-			      "%s=PATH; `ncmodel stores` shows them all",
-			      store->id);
+	return ncm_error_hint(
+	    err, "%s, or give this store another folder: --store-path %s=PATH; `ncmodel stores` shows them all",
+	    ncm_is_read_only(store->path) ? "mount that disk for writing" : "run it as a user who may write there",
+	    store->id);
 }

@@ -29,11 +29,14 @@ static bool is_first(const char *path)
 void ncm_store_tell_lacks(const struct ncm_store *store, const struct ncm_sink *sink)
 {
 	NCM_AUTO_FREE char *lacks = NULL;
+	NCM_AUTO_FREE char *text = NULL;
 
-	if (!sink || !sink->emit || !is_first(store->path))
+	if (!sink || !sink->emit)
 		return;
 	lacks = ncm_lacks_text(ncm_lacks_of(store->staging));
-	if (lacks)
-		ncm_emit_text(sink, NCM_EVENT_NOTE, "%s: this file system %s", store->id ? store->id : store->path,
-			      lacks);
+	if (!lacks)
+		return;
+	text = ncm_asprintf("%s: this file system %s", store->id ? store->id : store->path, lacks);
+	if (is_first(text))
+		ncm_emit_text(sink, NCM_EVENT_NOTE, "%s", text);
 }

@@ -100,20 +100,23 @@ static int open_staging(const struct ncm_store *store, struct ncm_error *err)
 
 int ncm_store_open(struct ncm_store *store, struct ncm_error *err)
 {
+	NCM_AUTO_FREE char *denied = NULL;
+
 	if (store->staging >= 0)
 		return 0;
+	errno = 0;
 	if (store->dirfd < 0)
 		store->dirfd = ncm_dir_open(store->path, true, err);
 	if (store->dirfd >= 0)
 		store->staging = open_staging(store, err);
 	if (store->staging >= 0)
 		return 0;
-	if (err && err->code == NCM_E_IO)
-		ncm_error_hint(err,
-			       "run it as a user who may write there (what is being fetched is its owner's alone), or "
-			       "give this store another folder: --store-path %s=PATH",
-			       store->id);
-	return -1;
+	if (!err || err->code != NCM_E_IO)
+		return -1;
+	denied = ncm_asprintf("run it as a user who may write there (what is being fetched is its owner's alone), or "
+			      "give this store another folder: --store-path %s=PATH",
+			      store->id);
+	return ncm_hint_refused(err, errno, "", denied);
 }
 
 static int by_path(const void *a, const void *b)

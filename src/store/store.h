@@ -90,6 +90,8 @@ bool ncm_store_is_closed(const char *path, int errnum);
  * sticky bit); NULL if there is none. The caller frees it.
  */
 char *ncm_store_exposure(const struct ncm_store *store);
+/* Whether the file system of the nearest folder above a path that is there is mounted read-only. */
+bool ncm_is_read_only(const char *path);
 /* Class IO, with what helps. Returns -1. */
 int ncm_store_refuse(const struct ncm_store *store, const char *barrier, struct ncm_error *err);
 /* Whether two stores have one folder, by whatever names: a link, a mount. */

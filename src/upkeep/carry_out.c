@@ -90,7 +90,8 @@ static int lock_notes(struct upkeep *upkeep, const struct ncm_sink *sink, struct
 		return why.code == NCM_OK ? 0 : ncm_error_move(err, &why);
 	fd = ncm_lock_beneath(locks->notes, "upkeep.lock", upkeep->registry->path, false, sink, &why);
 	if (fd < 0 && why.code == NCM_E_IO)
-		ncm_error_hint(&why, "nothing was removed; run it as a user who may write to that folder");
+		ncm_hint_refused(&why, ncm_is_read_only(upkeep->registry->path) ? EROFS : EACCES,
+				 "nothing was removed; ", "run it as a user who may write to that folder");
 	if (fd < 0)
 		return ncm_error_move(err, &why);
 	*NCM_PUSH(locks->fds, locks->count) = fd;

@@ -133,7 +133,8 @@ static void cannot_delete(struct upkeep *upkeep, const char *path, int errnum)
 		json_object_set_new_nocheck(upkeep->listed, folder, json_true());
 	} else if (!upkeep->request.collect && upkeep->error.code == NCM_OK) {
 		ncm_error_errno(&upkeep->error, errnum, "cannot delete %s", path);
-		ncm_error_hint(&upkeep->error, "nothing was removed; run it as a user who may write to that folder");
+		ncm_hint_refused(&upkeep->error, errnum, "nothing was removed; ",
+				 "run it as a user who may write to that folder");
 	}
 }
 

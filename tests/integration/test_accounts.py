@@ -184,6 +184,23 @@ class GroupTest(AccountsCase):
     def test_every_command_077(self):
         self.every_command(0o077)
 
+    def test_what_one_pulled_he_removes_and_moves(self):
+        """models.json lies in a folder that the other made. No user database knows either of them, as in a container."""
+        os.chown(self.machine.root, 0, TEAM)
+        os.chmod(self.machine.root, 0o2775)
+        self.machine.manifest([self.model("one.gguf", gguf("one", 30_000))])
+        self.run_as(ANN, "pull", "-y", "one")
+        data = gguf("own", 30_000)
+        source = self.hub.url("/files/own.gguf", data) + "#sha256=" + sha256(data)
+        training = os.path.join(self.machine.root, "training/models/own.gguf")
+        moved = os.path.join(self.machine.root, "moved")
+        for command in (["rm", "-y", source], ["mv", "-y", "training", moved]):
+            with self.subTest(command):
+                self.run_as(BEN, "pull", "-y", source, "--to", "training")
+                self.assertEqual(os.stat(os.path.dirname(training)).st_uid, BEN)
+                self.run_as(BEN, *command)
+                self.assertFalse(os.path.exists(training))
+
     def test_at_once(self):
         self.share()
         self.machine.manifest([self.model(f"m{i}.gguf", gguf(i, 200_000)) for i in range(6)])
@@ -489,6 +506,19 @@ class ReaderTest(AccountsCase):
                     self.assertNotIn("staging", told.err + told.out)
                 if command == ["df"]:
                     self.assertIn("> 21.0 MB", told.out, "what Ann may be fetching is not counted")
+
+
+    def test_nothing_is_fetched_that_cannot_be_registered(self):
+        """His store is his own, models.json another's."""
+        os.chown(self.machine.root, ANN, TEAM)
+        os.chmod(self.machine.root, 0o775)
+        os.makedirs(self.machine.store())
+        source = self.hub.url("/files/own.gguf", gguf("own", 30_000)) + "#sha256=" + sha256(gguf("own", 30_000))
+        told = self.run_as(BEN, "pull", "-y", source, "--to", "training", code=1)
+        self.assertIn("models.json cannot be written", told.err)
+        self.assertEqual([r for r in self.hub.asked("/files/own.gguf") if r["method"] == "GET"], [])
+        home = os.path.join(self.home(BEN), "models.json")
+        self.run_as(BEN, "pull", "-y", source, "--to", "training", env={"NCMODEL_REGISTRY": home})
 
 
 class OpenTest(AccountsCase):

@@ -6,6 +6,7 @@ with /dev/fuse nothing is skipped; a package that is missing then is a failure (
 import ctypes
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -238,7 +239,56 @@ class SaidTest(DiskCase):
         m.manifest([m.simple("one.gguf", gguf("one", 200_000))])
         result = self.ok("pull", "-y", code=1)
         self.assertIn("Input/output error", result.err)
+        self.assertIn("that disk or its server fails", result.err)
+        self.assertNotIn("run it as", result.err)
         self.assertFalse(os.path.exists(m.store("one.gguf")))
+
+    def memory(self, size):
+        """The machine's root becomes a disk of that size."""
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", self.machine.root], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", self.machine.root], check=False)
+
+    def test_what_would_fit_can_be_pulled(self):
+        self.memory(5 << 20)
+        self.hub.hf("org/some", {f"{name}.gguf": gguf(name, 3 << 20) for name in ("one", "two")})
+        said = self.ok("pull", "-y", "hf:org/some/one.gguf", "hf:org/some/two.gguf", code=9).err
+        fitting = re.search("these would fit: ([^;]*);", said).group(1).split()
+        self.ok("pull", "-y", *fitting)
+
+    def test_the_disk_that_is_full_is_named(self):
+        self.memory(5 << 20)
+        with open(self.at("filling"), "wb") as file:
+            file.write(bytes(3 << 20))
+        m = self.machine
+        m.manifest([m.simple("one.gguf", gguf("one", 2 << 20))])
+        said = self.ok("pull", "-y", code=9).err
+        self.assertIn("No space left", said)
+        self.assertIn("the disk of " + os.path.dirname(m.store("one.gguf")), said)
+
+    def test_what_is_read_only_is_not_a_matter_of_users(self):
+        m, mount = self.machine, lambda *how: subprocess.run(["mount", *how, self.machine.root], check=True)
+        self.memory("10m")
+        m.manifest([m.simple(name + ".gguf", gguf(name, 20_000)) for name in ("one", "two")])
+        self.ok("pull", "-y", "one")
+        mount("-o", "remount,ro")
+        for arguments in (["pull", "-y"], ["rm", "-y", "one"], ["mv", "-y", "llama-cpp", self.at("new")]):
+            with self.subTest(arguments):
+                said = self.ok(*arguments, code=1).err
+                self.assertIn("Read-only file system", said)
+                self.assertIn("for writing", said)
+                self.assertNotIn("as a user", said)
+
+    def test_what_exfat_cannot_do_is_no_advice(self):
+        self.mount_exfat()
+        m = self.machine
+        m.manifest([m.simple("one.gguf", gguf("one", 20_000))])
+        warned = self.ok("pull", "-y").err
+        self.assertIn("everybody may write", warned)
+        self.assertIn("umask=022", warned)
+        self.assertNotIn("chmod", warned)
+        moved = self.ok("mv", "-y", "llama-cpp", self.at("new"))
+        self.assertEqual(moved.err.count("this file system"), 1, moved.err)
+        self.assertNotIn("another disk", moved.out)
 
     def test_a_stale_handle_is_told_and_worth_another_try(self):
         self.mount("stale-ever")

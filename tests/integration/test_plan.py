@@ -160,6 +160,44 @@ class SparedTest(PlanCase):
         self.assertNotIn("linked from", out)
 
 
+class NameTest(PlanCase):
+    """An error names the model as its user does, in plan and pull alike, and once."""
+
+    def test_a_source_spelled_out(self):
+        self.hub.hf("org/gated", {"x.gguf": gguf("x", 5_000)}, gated=True, token="hf_other")
+        self.hub.hf("org/some", {"x-Q8_0.gguf": gguf("x", 5_000)})
+        for source, arguments, code in (("hf:org/gated", ["--to", "training"], 6), ("hf:org/some:Q4_0", [], 5),
+                                        ("ollama:missing:1b", [], 5), ("ollama:localhost:1/a/b:1b", ["--retries", "1"], 7),
+                                        ("ollama:missing:1b", ["--offline"], 11)):
+            said = [self.machine.run(*command, source, *arguments) for command in (["plan"], ["pull", "-y"])]
+            told = [[line for line in result.err.splitlines() if line.startswith("ncmodel: ")] for result in said]
+            self.assertEqual(told[0], told[1])
+            self.assertEqual([result.returncode for result in said], [code, code])
+            self.assertTrue(told[0][0].startswith("ncmodel: " + source), told)
+            self.assertEqual(told[0][0].count(source.partition(":")[2]), 1, told)
+
+
+class HintTest(PlanCase):
+    def test_variants_are_offered_once(self):
+        model = self.machine.simple("one.gguf", gguf("one", 5_000))
+        self.hub.blobs["service"].clear()
+        self.machine.manifest([{**model, "variants": [{"name": "other", "files": [
+            {**model["files"][0], "from": [self.hub.url("/files/other.gguf", gguf("two", 5_000))], "sha256": sha256(gguf("two", 5_000))}]}]}])
+        self.assertEqual(self.pull("one", code=5).err.count("--variant other"), 1)
+
+    def test_a_store_of_the_wrong_kind(self):
+        self.hub.ollama("library/small", [("model", gguf("small", 5_000))])
+        self.assertRegex(self.plan("ollama:small", "--to", "llama-cpp", code=2).err, "--to ollama")
+        self.assertEqual(self.plan("ollama:small", "--to", "ollama").returncode, 0)
+
+    def test_all_of_a_repository_is_no_part(self):
+        self.hub.hf("org/one", {"one.gguf": gguf("one", 5_000), "two.gguf": gguf("two", 5_000)})
+        self.pull("hf:org/one", "--to", "training", "--include", "one*")
+        self.assertIn("as chosen before", self.pull("hf:org/one", "--to", "training").err)
+        self.pull("hf:org/one", "--to", "training", "--include", "*")
+        self.assertNotIn("as chosen before", self.pull("hf:org/one", "--to", "training").err)
+
+
 class SumsTest(PlanCase):
     """Every sum is what its models are, whatever is known of them: an oracle adds them up by itself."""
 

@@ -434,7 +434,7 @@ class RegistryTest(OddCase):
                 self.hub.faults.clear()
                 self.hub.forget()
                 self.hub.fault(path, "status", None, status=412, body=body, type=kind)
-                self.pull_ends(15, "server_refused", ["model new", "requires a newer version of Ollama", "ollama pull new"], True,
+                self.pull_ends(15, "server_refused", ["new:latest: ", "requires a newer version of Ollama", "ollama pull new"], True,
                                arguments=("ollama:new",))
                 self.assertEqual(len(self.hub.asked(path)), 1)
 

@@ -102,6 +102,10 @@ static void errors_carry_context(void)
 	ncm_error_wrap(&err, "model %s", "x");
 	ncm_error_hint(&err, "set HF_TOKEN");
 	CHECK_STR(err.message, "model x: no token");
+	ncm_error_wrap(&err, "x");
+	CHECK_STR(err.message, "x: no token");
+	ncm_error_wrap(&err, "x");
+	CHECK_STR(err.message, "x: no token");
 	CHECK_STR(err.hint, "set HF_TOKEN");
 	CHECK(ncm_errc_exit(err.code) == 6);
 	ncm_error_errno(&err, ENOSPC, "cannot write");
