@@ -195,8 +195,9 @@ static void tell_behind(const struct run *run, const struct place *place, struct
 	ncm_error_set(err, NCM_E_POLICY, "%s: %s is a link to %s, and is not written through",
 		      model_id(run, &run->wanted[place->wanted]), link, target ? target : "another place");
 	ncm_error_hint(err, "followed are links at or above a folder of the layout, which "
-			    "root or the store's owner made, to a folder of theirs; put a folder in its place, or give "
-			    "the store or the layout the folder that it leads to");
+			    "root or the store's owner made, to a folder of theirs (his to one of root's only if he "
+			    "may write there); put a folder in its place, or give the store or the layout the folder "
+			    "that it leads to");
 }
 
 static void tell_in_way(const struct run *run, const struct place *place, const struct step *step,
