@@ -242,7 +242,13 @@ static void tell_in_way(const struct run *run, const struct place *place, const 
 
 void place_tell(const struct run *run, const struct place *place, const struct step *step, struct ncm_error *err)
 {
-	if (step->state == PLACE_IN_WAY) {
+	NCM_AUTO_FREE char *link = step->state == PLACE_UNREADABLE ? ncm_store_stray_link(place->store->path) : NULL;
+
+	if (link) {
+		NCM_AUTO_FREE char *barrier = ncm_store_barrier(place->store);
+
+		ncm_store_refuse(place->store, barrier, err);
+	} else if (step->state == PLACE_IN_WAY) {
 		tell_in_way(run, place, step, err);
 	} else if (step->state == PLACE_UNREADABLE) {
 		ncm_error_errno(err, step->failure, "%s: cannot tell what is at %s",

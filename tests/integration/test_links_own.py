@@ -438,6 +438,24 @@ class RefusedTest(LinksCase):
         self.assertIn("style.safetensors", os.listdir(target))
 
     @as_root
+    def test_a_store_s_folder_is_no_link_to_where_its_maker_could_not_write(self):
+        data = safetensors("s", 100_000)
+        self.machine.manifest([self.wanted("style.safetensors", data, "comfyui", "loras")])
+        target = self.lead("ComfyUI")
+        secret = self.write(os.path.join(target, "models/loras/secret.safetensors"), safetensors("secret", 1000))
+        os.lchown(self.at("ComfyUI"), NOBODY, NOBODY)
+        for arguments in (["pull", "-y"], ["pull", "-y", "--force"]):
+            told = self.machine.run(*arguments)
+            self.assertEqual(told.returncode, 1, told.err)
+            self.assertIn(self.at("ComfyUI") + " is a link", told.err)
+        self.assertNotIn("secret", self.machine.run("verify", "--store", "comfyui", "--json").out)
+        self.assertEqual(os.listdir(os.path.dirname(secret)), ["secret.safetensors"])
+        self.assertEqual(os.listdir(target), ["models"])
+        os.chown(target, NOBODY, NOBODY)
+        os.chown(os.path.join(target, "models/loras"), NOBODY, NOBODY)
+        self.pull()
+
+    @as_root
     def test_gc_takes_no_blobs_of_roots_behind_the_owners_link(self):
         target = self.lead(".ollama/models/blobs")
         blob = self.write(os.path.join(target, "sha256-" + sha256(b"x")), b"x")
