@@ -157,7 +157,7 @@ class LastingTest(FileCase):
         error = self.pull_ends(6, "auth_required", ["Request has expired"], True)
         self.assertNotIn("c2VjcmV0", json.dumps(error))
         self.wanted(pinned=True, url=self.server.url + "/f/odd.gguf?X-Amz-Signature=canary")
-        error = self.pull_ends(6, "auth_required", ["Request has expired", "get a new one"], True)
+        error = self.pull_ends(6, "auth_required", ["Request has expired", "get a new address"], True)
         self.assertNotIn("canary", json.dumps(error))
 
     def test_a_page_in_the_place_of_weights(self):
