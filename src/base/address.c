@@ -19,8 +19,6 @@ enum {
 
 static const char mark[] = "#signed";
 static const char pin[] = "#sha256=";
-/* What hints have in the place of a user and password. */
-static const char example[] = "USER:PASSWORD@";
 
 /* Where a parameter stands. */
 enum part { PART_QUERY, PART_FRAGMENT, PART_OF_TEXT };
@@ -147,8 +145,6 @@ static size_t user_size(const char *text, size_t size)
 	size_t authority = 0, user = 0;
 	const char *colon;
 
-	if (strncmp(text, example, strlen(example)) == 0)
-		return 0;
 	while (authority < size && !strchr("/\\?#", text[authority]))
 		authority++;
 	for (size_t i = 0; i < authority; i++)
