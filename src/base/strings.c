@@ -64,3 +64,28 @@ bool ncm_strings_contain(const struct ncm_strings *strings, const char *word)
 	}
 	return false;
 }
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void ncm_strings_unite(struct ncm_strings *strings)
+{
+	size_t kept = 0;
+
+	if (strings->count > 1)
+		qsort(strings->items, strings->count, sizeof *strings->items, compare);
+	for (size_t i = 0; i < strings->count; i++) {
+		if (kept > 0 && strcmp(strings->items[kept - 1], strings->items[i]) == 0)
+			free(strings->items[i]);
+		else
+			strings->items[kept++] = strings->items[i];
+	}
+	strings->count = kept;
+}
+
+bool ncm_strings_hold(const struct ncm_strings *sorted, const char *word)
+{
+	return sorted->count > 0 && bsearch(&word, sorted->items, sorted->count, sizeof *sorted->items, compare);
+}

@@ -15,5 +15,9 @@ void ncm_strings_take(struct ncm_strings *strings, char *text);
 void ncm_strings_add_new(struct ncm_strings *strings, const char *word);
 /* Appends copies of all of `from`. */
 void ncm_strings_add_all(struct ncm_strings *strings, const struct ncm_strings *from);
+/* Sorts them, and drops those that are there twice. */
+void ncm_strings_unite(struct ncm_strings *strings);
+/* Whether a list that was united holds the word. */
+bool ncm_strings_hold(const struct ncm_strings *sorted, const char *word);
 
 #endif

@@ -61,18 +61,29 @@ static int refuse(const char *program, const char *why, const char *whose, struc
 	return ncm_error_hint(err, "do it as that user, or name a file of your own with REGISTRY_AUTH_FILE");
 }
 
+/* Nor that of who could put another program in its place. */
+static bool is_changeable(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 && (is_foreign(status.st_uid) || (status.st_mode & S_IWOTH));
+}
+
 /* Root with somebody else's home or configuration would run what that user says, on that user's data. */
 static int check_trust(const char *program, const char *path, const char *file, uid_t owner, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *home = config_home();
+	NCM_AUTO_FREE char *folder = ncm_path_folder(path);
 	struct stat status;
 
 	if (is_foreign(owner))
 		return refuse(program, "belongs to another user", file, err);
 	if (geteuid() == 0 && stat(home, &status) == 0 && status.st_uid != 0)
 		return refuse(program, "is another user's home folder", home, err);
-	if (stat(path, &status) == 0 && (is_foreign(status.st_uid) || (status.st_mode & S_IWOTH)))
+	if (is_changeable(path))
 		return refuse(program, "can be changed by other users", path, err);
+	if (is_changeable(folder))
+		return refuse(program, "is a folder of PATH that other users can write", folder, err);
 	return 0;
 }
 

@@ -195,8 +195,9 @@ static void tell_behind(const struct run *run, const struct place *place, struct
 	ncm_error_set(err, NCM_E_POLICY, "%s: %s is a link to %s, and is not written through",
 		      model_id(run, &run->wanted[place->wanted]), link, target ? target : "another place");
 	ncm_error_hint(err, "followed are links at or above a folder of the layout, which "
-			    "root or the store's owner made, to a folder of theirs; put a folder in its place, or give "
-			    "the store or the layout the folder that it leads to");
+			    "root or the store's owner made, to a folder of theirs (his to one of root's only if he "
+			    "may write there); put a folder in its place, or give the store or the layout the folder "
+			    "that it leads to");
 }
 
 static void tell_in_way(const struct run *run, const struct place *place, const struct step *step,
@@ -241,7 +242,13 @@ static void tell_in_way(const struct run *run, const struct place *place, const 
 
 void place_tell(const struct run *run, const struct place *place, const struct step *step, struct ncm_error *err)
 {
-	if (step->state == PLACE_IN_WAY) {
+	NCM_AUTO_FREE char *link = step->state == PLACE_UNREADABLE ? ncm_store_stray_link(place->store->path) : NULL;
+
+	if (link) {
+		NCM_AUTO_FREE char *barrier = ncm_store_barrier(place->store);
+
+		ncm_store_refuse(place->store, barrier, err);
+	} else if (step->state == PLACE_IN_WAY) {
 		tell_in_way(run, place, step, err);
 	} else if (step->state == PLACE_UNREADABLE) {
 		ncm_error_errno(err, step->failure, "%s: cannot tell what is at %s",

@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "base/own.h"
 #include "base/path.h"
+#include "base/user.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,25 +33,7 @@
 
 enum {
 	PASSWD_BYTES = 65536,
-	MOST_GROUPS = 65536,
 };
-
-static bool has_group(uid_t user, gid_t group)
-{
-	NCM_AUTO_FREE char *room = ncm_malloc(PASSWD_BYTES);
-	NCM_AUTO_FREE gid_t *groups = ncm_calloc(MOST_GROUPS, sizeof *groups);
-	struct passwd entry, *found = NULL;
-	int count = MOST_GROUPS;
-
-	if (getpwuid_r(user, &entry, room, PASSWD_BYTES, &found) != 0 || !found ||
-	    getgrouplist(found->pw_name, found->pw_gid, groups, &count) < 0)
-		return false;
-	for (int i = 0; i < count; i++) {
-		if (groups[i] == group)
-			return true;
-	}
-	return false;
-}
 
 static bool could_remove(uid_t user, const struct stat *folder, const struct stat *file)
 {
@@ -59,7 +42,7 @@ static bool could_remove(uid_t user, const struct stat *folder, const struct sta
 	if (user == 0 || user == geteuid() || user == file->st_uid || user == folder->st_uid)
 		return true;
 	return (folder->st_mode & by_group) == by_group && !(folder->st_mode & S_ISVTX) &&
-	       has_group(user, folder->st_gid);
+	       ncm_user_has_group(user, folder->st_gid);
 }
 
 static bool group_may_remove(gid_t group, const struct stat *folder)

@@ -92,6 +92,9 @@ char *hf_tree_url(const struct hf_tree *tree, const char *revision, const char *
  * are added to *names. False if `path` is none.
  */
 bool hf_shards(const char *path, struct ncm_strings *names);
+/* What all numbered shards of a set are alike in; NULL if `path` is none. Without their names, which can be very many.
+ * The caller frees it. */
+char *hf_shard_set(const char *path);
 /* Whether a path names the index of a model that is split into several files. */
 bool hf_is_index(const char *path);
 /* Reads the index (it is in the tree) and adds the paths of its shards to *names. */

@@ -55,18 +55,18 @@ static bool chooses(const struct hf_name *name, const struct ncm_file_spec *spec
 	return name->path || spec->include.count + spec->exclude.count + name->include.count + name->exclude.count > 0;
 }
 
-static bool shares(const struct ncm_strings *a, const struct ncm_strings *b)
+static bool shares(const struct ncm_strings *a, const struct ncm_strings *sorted)
 {
 	for (size_t i = 0; i < a->count; i++) {
-		if (ncm_strings_contain(b, a->items[i]))
+		if (ncm_strings_hold(sorted, a->items[i]))
 			return true;
 	}
 	return false;
 }
 
 /* Of what an index among many files names, all has to be there; who wants none of its shards is spared them. */
-static int complete_by_index(struct hf_tree *tree, const char *index, bool of_all, struct ncm_strings *chosen,
-			     struct ncm_error *err)
+static int complete_by_index(struct hf_tree *tree, const char *index, bool of_all, const struct ncm_strings *chosen,
+			     struct ncm_strings *more, struct ncm_error *err)
 {
 	AUTO_STRINGS struct ncm_strings shards = {0};
 	struct ncm_error why = NCM_ERROR_INIT;
@@ -81,21 +81,24 @@ static int complete_by_index(struct hf_tree *tree, const char *index, bool of_al
 		return 0;
 	if (check_index(tree, index, &shards, err) < 0)
 		return -1;
-	for (size_t i = 0; i < shards.count; i++)
-		ncm_strings_add_new(chosen, shards.items[i]);
+	ncm_strings_add_all(more, &shards);
+	ncm_strings_unite(more);
 	return 0;
 }
 
 static int complete_by_indexes(struct hf_tree *tree, const struct hf_name *name, const struct ncm_file_spec *spec,
 			       struct ncm_strings *chosen, struct ncm_error *err)
 {
-	const size_t count = chosen->count;
+	AUTO_STRINGS struct ncm_strings more = {0};
 
-	for (size_t i = 0; i < count; i++) {
+	ncm_strings_unite(chosen);
+	for (size_t i = 0; i < chosen->count; i++) {
 		if (hf_is_index(chosen->items[i]) &&
-		    complete_by_index(tree, chosen->items[i], !chooses(name, spec), chosen, err) < 0)
+		    complete_by_index(tree, chosen->items[i], !chooses(name, spec), chosen, &more, err) < 0)
 			return -1;
 	}
+	ncm_strings_add_all(chosen, &more);
+	ncm_strings_unite(chosen);
 	return 0;
 }
 

@@ -131,30 +131,6 @@ static int nothing_matched(const struct hf_tree *tree, const struct hf_name *nam
 	return hint_at(tree, near, err);
 }
 
-static int compare(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static void sort_and_unite(struct ncm_strings *names)
-{
-	size_t kept = 0;
-
-	qsort(names->items, names->count, sizeof *names->items, compare);
-	for (size_t i = 0; i < names->count; i++) {
-		if (kept > 0 && strcmp(names->items[kept - 1], names->items[i]) == 0)
-			free(names->items[i]);
-		else
-			names->items[kept++] = names->items[i];
-	}
-	names->count = kept;
-}
-
-static bool holds(const struct ncm_strings *sorted, const char *name)
-{
-	return sorted->count > 0 && bsearch(&name, sorted->items, sorted->count, sizeof *sorted->items, compare);
-}
-
 static int check_set(const struct hf_tree *tree, const struct ncm_strings *set, const char *one, bool whole,
 		     struct ncm_error *err)
 {
@@ -178,7 +154,7 @@ static int complete_sets(const struct hf_tree *tree, bool whole, struct ncm_stri
 
 	for (size_t i = 0; i < count && result == 0; i++) {
 		/* Neighbours are mostly of one set: no need to spell it out for each. */
-		if (holds(&set, chosen->items[i]))
+		if (ncm_strings_hold(&set, chosen->items[i]))
 			continue;
 		ncm_strings_free(&set);
 		if (!hf_shards(chosen->items[i], &set))
@@ -191,7 +167,7 @@ static int complete_sets(const struct hf_tree *tree, bool whole, struct ncm_stri
 			ncm_strings_add_all(chosen, &set);
 	}
 	ncm_strings_free(&set);
-	sort_and_unite(chosen);
+	ncm_strings_unite(chosen);
 	return result;
 }
 
@@ -212,19 +188,20 @@ bool hf_is_quantization(const char *path, const char *tag)
 /* The first of each split set, and what is whole, of the GGUF files that have the tag (NULL: of all). */
 static void list_sets(const struct hf_tree *tree, const char *tag, struct ncm_strings *firsts)
 {
-	struct ncm_strings seen = {0};
+	NCM_AUTO_FREE char *seen = NULL;
 
 	for (size_t i = 0; i < tree->count; i++) {
 		const char *path = tree->files[i].path;
+		char *set;
 
-		if (!(tag ? hf_is_quantization(path, tag) : ncm_path_has_suffix(path, ".gguf")) ||
-		    ncm_strings_contain(&seen, path))
+		if (!(tag ? hf_is_quantization(path, tag) : ncm_path_has_suffix(path, ".gguf")))
 			continue;
-		ncm_strings_free(&seen);
-		(void)hf_shards(path, &seen);
-		ncm_strings_add(firsts, path);
+		set = hf_shard_set(path);
+		if (!set || !seen || strcmp(set, seen) != 0)
+			ncm_strings_add(firsts, path);
+		free(seen);
+		seen = set;
 	}
-	ncm_strings_free(&seen);
 }
 
 static int refuse_tag(const struct hf_tree *tree, const struct hf_name *name, const struct ncm_strings *found,

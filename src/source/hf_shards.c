@@ -71,6 +71,16 @@ static bool numbered_shards(const char *path, struct ncm_strings *names)
 	return true;
 }
 
+char *hf_shard_set(const char *path)
+{
+	unsigned number, count;
+	const char *mark = find_number(path, &number, &count);
+
+	if (!mark || number < 1 || number > count || !is_of_weights(strchr(mark, '.')))
+		return NULL;
+	return ncm_asprintf("%.*s%s", (int)(mark - path), path, mark + 1 + DIGITS);
+}
+
 /* "x.gguf.part1of2": cut by hand, to be joined by hand. */
 static bool cut_parts(const char *path, struct ncm_strings *names)
 {

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/user.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -91,12 +92,34 @@ static char *barrier_of_own(const struct ncm_store *store)
 	return ncm_barrier_of(folder);
 }
 
+char *ncm_store_stray_link(const char *path)
+{
+	NCM_AUTO_FREE char *way = ncm_path_absolute(path);
+	struct stat folder, link;
+
+	for (char *slash = strchr(way + 1, '/'); geteuid() == 0; slash = strchr(slash + 1, '/')) {
+		if (slash)
+			*slash = '\0';
+		if (lstat(way, &link) < 0 || stat(way, &folder) < 0)
+			break;
+		if (S_ISLNK(link.st_mode) && S_ISDIR(folder.st_mode) && !ncm_user_rules(link.st_uid, &folder))
+			return ncm_strdup(way);
+		if (!slash)
+			break;
+		*slash = '/';
+	}
+	return NULL;
+}
+
 char *ncm_store_barrier(const struct ncm_store *store)
 {
 	struct stat status;
-	char *barrier = ncm_barrier_of(store->path);
+	NCM_AUTO_FREE char *link = ncm_store_stray_link(store->path);
+	char *barrier = link ? NULL : ncm_barrier_of(store->path);
 	NCM_AUTO_FREE char *own = ncm_path_join(store->path, ncm_store_own(store));
 
+	if (link)
+		return ncm_asprintf("%s is a link, and who made it may not write where it leads", link);
 	/* Where our folder is there already the store's own need not be written to. */
 	if (!barrier || stat(own, &status) < 0)
 		return barrier ? barrier : barrier_of_own(store);

@@ -3,12 +3,14 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/user.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static struct ncm_store_folder ollama_folders[] = {
     {.path = (char *)"blobs"}, {.path = (char *)"manifests"}, {.path = (char *)"manifests-v2"}};
@@ -39,9 +41,16 @@ static bool leads_to_layout(const struct ncm_store *store, const char *prefix)
 	return false;
 }
 
-static bool is_trusted(const struct way *way, const struct stat *status)
+static bool is_trusted(const struct way *way, uid_t user)
 {
-	return status->st_uid == 0 || status->st_uid == way->owner;
+	return user == 0 || user == way->owner;
+}
+
+/* Who runs this has no rights of somebody else's: the owner of the store is to come no further by a link of his than
+ * by his own hands. */
+static bool is_for(const struct way *way, uid_t maker, const struct stat *folder)
+{
+	return is_trusted(way, folder->st_uid) && (maker == geteuid() || ncm_user_rules(maker, folder));
 }
 
 /* The folder that a link leads to, if it is followed; ELOOP if not. */
@@ -50,18 +59,20 @@ static int follow(const struct way *way, int at, int link, const char *prefix)
 	char target[PATH_MAX];
 	struct stat status;
 	ssize_t size;
+	uid_t maker;
 	int folder;
 
 	errno = ELOOP;
-	if (fstat(link, &status) < 0 || !is_trusted(way, &status) ||
+	if (fstat(link, &status) < 0 || !is_trusted(way, status.st_uid) ||
 	    (way->links == STORE_LINKS_OF_STORE && !leads_to_layout(way->store, prefix)))
 		return -1;
 	size = readlinkat(link, "", target, sizeof target - 1);
 	if (size < 0)
 		return -1;
 	target[size] = '\0';
+	maker = status.st_uid;
 	folder = openat(at, target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (folder < 0 || (fstat(folder, &status) == 0 && is_trusted(way, &status)))
+	if (folder < 0 || (fstat(folder, &status) == 0 && is_for(way, maker, &status)))
 		return folder;
 	close(folder);
 	errno = ELOOP;

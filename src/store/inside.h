@@ -3,7 +3,9 @@
  * Which links are followed in a store: the one rule, for whoever writes, reads or deletes there.
  *
  * Links in a store lead out of it. Followed is a link to a folder that root or the store's owner made, and that leads
- * to a folder of root's or of the store's owner: nobody else could have chosen what lies there. It is
+ * to a folder of root's or of the store's owner: nobody else could have chosen what lies there. Nor does the owner lead
+ * others (root, say) where he could not do as he likes himself: a link of his is followed to a folder of root's only if
+ * he may write that, or if he runs this. It is
  *   - part of the store, if it stands at or above one of the layout's folders: whoever made it moved a folder of the
  *     layout to another disk, as he could have done by naming that place in the layout. What lies below is inside the
  *     store, for every command; the link itself is nobody's to remove.

@@ -98,12 +98,22 @@ static int open_staging(const struct ncm_store *store, struct ncm_error *err)
 	return -1;
 }
 
+static int refuse_link(const struct ncm_store *store, const char *link, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *barrier = ncm_asprintf("%s is a link, and who made it may not write where it leads", link);
+
+	return ncm_store_refuse(store, barrier, err);
+}
+
 int ncm_store_open(struct ncm_store *store, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *denied = NULL;
+	NCM_AUTO_FREE char *link = NULL;
 
 	if (store->staging >= 0)
 		return 0;
+	if (store->dirfd < 0 && (link = ncm_store_stray_link(store->path)))
+		return refuse_link(store, link, err);
 	errno = 0;
 	if (store->dirfd < 0)
 		store->dirfd = ncm_dir_open(store->path, true, err);
@@ -199,7 +209,10 @@ int ncm_store_lock(struct ncm_store *store, bool no_wait, const struct ncm_sink 
 
 int ncm_store_peek(const struct ncm_store *store)
 {
-	return open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	NCM_AUTO_FREE char *link = ncm_store_stray_link(store->path);
+
+	errno = EACCES;
+	return link ? -1 : open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 const char *ncm_store_own(const struct ncm_store *store)

@@ -82,6 +82,11 @@ int ncm_store_open(struct ncm_store *store, struct ncm_error *err);
 char *ncm_barrier_of(const char *path);
 /* The same of a store, with what ncm_store_open needs of it. */
 char *ncm_store_barrier(const struct ncm_store *store);
+/*
+ * Root alone: the link at or above a store's folder by which somebody else leads where he may not write himself, or
+ * NULL. Such a store is not opened. The caller frees it.
+ */
+char *ncm_store_stray_link(const char *path);
 /* Whether a folder cannot be read (errnum) because it is another user's staging: what he fetches is his alone, and that
  * is as it should be. */
 bool ncm_store_is_closed(const char *path, int errnum);

@@ -38,7 +38,7 @@ static const char *reason(int errnum)
 
 	return errnum == ELOOP
 		   ? "is, or leads through, a link that is not followed: only links to folders of root or of "
-		     "the store's owner are, which one of them made"
+		     "the store's owner are, which one of them made, and that its maker may write"
 	       : text ? text
 		      : "error";
 }

@@ -51,9 +51,15 @@ static void want_password(const char *origin, const char *challenge, struct ncm_
 	const char *says = challenge ? ": " : "", *text = challenge ? challenge : "";
 	NCM_AUTO_FREE char *form = form_of(address);
 
-	if (!variable)
-		variable = "https_proxy";
-	if (challenge && !strcasestr(challenge, "basic")) {
+	if (!variable) {
+		ncm_error_set(err, NCM_E_REFUSED,
+			      "%s asks for a proxy's password, and no proxy is named for it%s%.256s", origin, says,
+			      text);
+		ncm_error_hint(err,
+			       "something in between takes the connection, or the server is set up wrongly: ask "
+			       "whoever runs it; a proxy is named in %s_proxy",
+			       strncmp(origin, "https:", 6) == 0 ? "https" : "http");
+	} else if (challenge && !strcasestr(challenge, "basic")) {
 		ncm_error_set(err, NCM_E_REFUSED, "the proxy wants a user and password%s%.256s", says, text);
 		ncm_error_hint(
 		    err,

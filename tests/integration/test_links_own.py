@@ -419,6 +419,54 @@ class RefusedTest(LinksCase):
         self.assertEqual(os.listdir(target), ["style.safetensors"])
 
     @as_root
+    def test_the_owner_leads_root_nowhere_where_he_could_not_write(self):
+        """His link to a folder of root's: nothing is written there, and nothing of it read or deleted."""
+        data = safetensors("s", 100_000)
+        target = self.lead("ComfyUI/models/loras")
+        secret = self.write(os.path.join(target, "secret.safetensors"), safetensors("secret", 1000))
+        self.machine.manifest([self.wanted("style.safetensors", data, "comfyui", "loras")])
+        for path in ("ComfyUI", "ComfyUI/models", "ComfyUI/models/loras"):
+            os.lchown(self.at(path), NOBODY, NOBODY)
+        self.refuse("written through", self.at("ComfyUI/models/loras"))
+        for arguments in (["verify", "--store", "comfyui"], ["adopt"]):
+            told = self.machine.run(*arguments, "--json")
+            self.assertNotIn("secret", told.out)
+            self.assertIn("not followed", told.out)
+        self.assertEqual(os.listdir(target), [os.path.basename(secret)])
+        os.chmod(target, 0o777)
+        self.pull()
+        self.assertIn("style.safetensors", os.listdir(target))
+
+    @as_root
+    def test_a_store_s_folder_is_no_link_to_where_its_maker_could_not_write(self):
+        data = safetensors("s", 100_000)
+        self.machine.manifest([self.wanted("style.safetensors", data, "comfyui", "loras")])
+        target = self.lead("ComfyUI")
+        secret = self.write(os.path.join(target, "models/loras/secret.safetensors"), safetensors("secret", 1000))
+        os.lchown(self.at("ComfyUI"), NOBODY, NOBODY)
+        for arguments in (["pull", "-y"], ["pull", "-y", "--force"]):
+            told = self.machine.run(*arguments)
+            self.assertEqual(told.returncode, 1, told.err)
+            self.assertIn(self.at("ComfyUI") + " is a link", told.err)
+        self.assertNotIn("secret", self.machine.run("verify", "--store", "comfyui", "--json").out)
+        self.assertEqual(os.listdir(os.path.dirname(secret)), ["secret.safetensors"])
+        self.assertEqual(os.listdir(target), ["models"])
+        os.chown(target, NOBODY, NOBODY)
+        os.chown(os.path.join(target, "models/loras"), NOBODY, NOBODY)
+        self.pull()
+
+    @as_root
+    def test_gc_takes_no_blobs_of_roots_behind_the_owners_link(self):
+        target = self.lead(".ollama/models/blobs")
+        blob = self.write(os.path.join(target, "sha256-" + sha256(b"x")), b"x")
+        os.makedirs(self.at(".ollama/models/manifests"), exist_ok=True)
+        for path in (".ollama", ".ollama/models", ".ollama/models/manifests", ".ollama/models/blobs"):
+            os.lchown(self.at(path), NOBODY, NOBODY)
+        self.machine.run("gc", "-y", "--min-age", "0", "--all")
+        self.machine.run("gc", "-y", "--min-age", "0")
+        self.assertEqual(self.read(blob), b"x")
+
+    @as_root
     def test_ollamas_folders_of_another(self):
         self.hub.ollama("library/tiny", [("model", gguf("t", 100_000))])
         for folder in ("blobs", "manifests"):

@@ -333,6 +333,16 @@ printf '{{"ServerURL":"%s","Username":"{USER}","Secret":"{PASSWORD}"}}\\n' "$hos
         self.refused("basic", code=11, words=("refused to run", program))
         self.assertFalse(os.path.exists(os.path.join(self.machine.home, "bin/asked")))
         os.chmod(program, 0o755)
+        # in a folder that others may write, its name is anybody's: a link to another program of root's, say
+        folder = os.path.dirname(program)
+        for mode in (0o777, 0o1777):
+            os.chmod(folder, mode)
+            self.refused("basic", code=11, words=("refused to run", "folder of PATH", folder))
+        os.chmod(folder, 0o755)
+        os.chown(folder, 5003, 5003)
+        self.refused("basic", code=11, words=("refused to run", "folder of PATH", folder))
+        self.assertFalse(os.path.exists(os.path.join(folder, "asked")))
+        os.chown(folder, 0, 0)
         self.pulled("basic")
 
     @unittest.skipUnless(os.geteuid() == 0, "becomes another user")

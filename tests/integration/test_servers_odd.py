@@ -308,6 +308,15 @@ class ProxyTest(OddCase):
             "from": [f"{scheme}://files.example/odd{i}.gguf"], "insecure_http": True, **(pins if i == 0 or not pinned else {
                 "sha256": sha256(b"%d" % i), "size": len(data)}), "to": [{"store": "llama-cpp"}]}]} for i in range(count)])
 
+    def test_a_server_that_is_no_proxy_gets_no_proxy_s_password(self):
+        """407 is a proxy's word alone (RFC 9110, 15.5.8); a server that says it is not to be taken for one."""
+        server = self.proxy(407)
+        self.machine.manifest([{"id": "odd", "files": [{"from": [server.url + "/odd.gguf"], "insecure_http": True,
+                                                        "to": [{"store": "llama-cpp"}]}]}])
+        error = self.pull_ends(15, "server_refused", ["no proxy is named", server.url, "http_proxy"], True)
+        self.assertNotIn("https_proxy", error["hint"])
+        self.assertNotIn("PASSWORD", error["hint"])
+
     def test_407_is_asked_once(self):
         for pinned in (False, True):
             for scheme in ("https", "http"):

@@ -84,6 +84,13 @@ static void other_links_are_not(void)
 	stop();
 }
 
+static bool chmod_away(mode_t mode)
+{
+	NCM_AUTO_FREE char *away = ncm_path_join(folder, "away");
+
+	return chmod(away, mode) == 0;
+}
+
 static void links_of_others_are_not(void)
 {
 	if (geteuid() != 0)
@@ -91,9 +98,11 @@ static void links_of_others_are_not(void)
 	begin();
 	lead_away("models/vae", 65534);
 	CHECK(!opens("models/vae") && errno == ELOOP);
-	/* Of the store's owner they are. */
+	/* Of the store's owner they are, but not to where he could not write himself. */
 	CHECK(chown(store.path, 65534, 65534) == 0);
-	CHECK(opens("models/vae/sub"));
+	CHECK(!opens("models/vae/sub") && errno == ELOOP);
+	CHECK(chmod_away(01777) && !opens("models/vae"));
+	CHECK(chmod_away(0777) && opens("models/vae/sub"));
 	stop();
 }
 

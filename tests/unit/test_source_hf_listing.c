@@ -191,6 +191,24 @@ static void test_tags(void)
 	ncm_sources_free(sources);
 }
 
+/* As many sets as a listing has room for, each of as many shards as a name can say. */
+static void test_sets_are_told_apart_without_their_names(void)
+{
+	const char *const same[] = {"a-00001-of-99999.gguf", "a-00007-of-99999.gguf"};
+	const char *const others[] = {"b-00001-of-99999.gguf", "a-00001-of-99998.gguf", "a-00001-of-99999.bin"};
+	NCM_AUTO_FREE char *set = hf_shard_set(same[0]);
+	NCM_AUTO_FREE char *set_too = hf_shard_set(same[1]);
+
+	CHECK(set && set_too && strcmp(set, set_too) == 0);
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		NCM_AUTO_FREE char *other = hf_shard_set(others[i]);
+
+		CHECK(other && strcmp(set, other) != 0);
+	}
+	CHECK(!hf_shard_set("a.gguf") && !hf_shard_set("a-00000-of-00002.gguf") &&
+	      !hf_shard_set("a-00003-of-00002.gguf"));
+}
+
 static void test_shard_names(void)
 {
 	static const char *const none[] = {
@@ -335,6 +353,7 @@ int main(void)
 	RUN(test_globs);
 	RUN(test_nothing_matches);
 	RUN(test_tags);
+	RUN(test_sets_are_told_apart_without_their_names);
 	RUN(test_shard_names);
 	RUN(test_gguf_shards);
 	RUN(test_safetensors_index);
