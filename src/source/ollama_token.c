@@ -113,10 +113,17 @@ static int refuse_clear(const struct repository *repository, struct ncm_error *e
 	return ncm_error_hint(err, "if you trust the network between: --insecure-registry %s", host);
 }
 
+/* Who spells out the port that https has anyhow has signed in to it with that. */
 static int find_login(const struct repository *repository, struct ncm_login *login, struct ncm_error *err)
 {
-	return ncm_login_find(repository->sources->logins, host_and_port(repository->credential.origin),
-			      repository->name, login, err);
+	const char *origin = repository->credential.origin, *host = host_and_port(origin);
+	const char *port = strchr(*host == '[' ? strcspn(host, "]") + host : host, ':');
+	NCM_AUTO_FREE char *usual = strncmp(origin, "https:", 6) == 0 && !port ? ncm_asprintf("%s:443", host) : NULL;
+	int found = ncm_login_find(repository->sources->logins, host, repository->name, login, err);
+
+	if (found == 0 && usual)
+		found = ncm_login_find(repository->sources->logins, usual, repository->name, login, err);
+	return found;
 }
 
 static void set_bearer(struct ncm_credential *self, const char *scheme, const char *bearer, bool in_clear)
