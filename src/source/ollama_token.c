@@ -64,7 +64,7 @@ static const char *host_and_port(const char *origin)
 /* Whether a secret may be sent there. */
 static bool is_private_way(const struct repository *repository, const char *origin)
 {
-	return strncmp(origin, "https:", 6) == 0 || ollama_is_this_machine(host_and_port(origin)) ||
+	return strncmp(origin, "https:", 6) == 0 || ncm_host_is_loopback(host_and_port(origin)) ||
 	       ncm_config_is_insecure_registry(repository->sources->config, host_and_port(origin));
 }
 
