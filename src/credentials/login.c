@@ -12,17 +12,10 @@
 #include <fcntl.h>
 #include <string.h>
 
-void credentials_wipe(char *secret)
-{
-	if (secret)
-		explicit_bzero(secret, strlen(secret));
-	free(secret);
-}
-
 void ncm_login_clear(struct ncm_login *login)
 {
-	credentials_wipe(login->user);
-	credentials_wipe(login->secret);
+	ncm_wipe(login->user);
+	ncm_wipe(login->secret);
 	free(login->from);
 	*login = (struct ncm_login){0};
 }
@@ -32,7 +25,7 @@ char *ncm_login_basic(const struct ncm_login *login)
 	char *pair = ncm_asprintf("%s:%s", login->user ? login->user : "", login->secret);
 	char *basic = ncm_base64(pair, strlen(pair));
 
-	credentials_wipe(pair);
+	ncm_wipe(pair);
 	return basic;
 }
 

@@ -31,16 +31,9 @@ static void cleanup_login(struct ncm_login *login)
 }
 #define AUTO_LOGIN __attribute__((cleanup(cleanup_login)))
 
-static void wipe(char *secret)
-{
-	if (secret)
-		explicit_bzero(secret, strlen(secret));
-	free(secret);
-}
-
 static void cleanup_secret(char **secret)
 {
-	wipe(*secret);
+	ncm_wipe(*secret);
 }
 #define AUTO_SECRET __attribute__((cleanup(cleanup_secret)))
 
@@ -128,7 +121,7 @@ static int find_login(const struct repository *repository, struct ncm_login *log
 
 static void set_bearer(struct ncm_credential *self, const char *scheme, const char *bearer, bool in_clear)
 {
-	wipe(self->bearer);
+	ncm_wipe(self->bearer);
 	self->bearer = ncm_strdup(bearer);
 	self->scheme = scheme;
 	self->in_clear = in_clear;
@@ -168,8 +161,8 @@ struct token_request {
 static void clear_request(struct token_request *request)
 {
 	free(request->url);
-	wipe(request->form);
-	wipe(request->credential.bearer);
+	ncm_wipe(request->form);
+	ncm_wipe(request->credential.bearer);
 	free(request->credential.origin);
 }
 #define AUTO_REQUEST __attribute__((cleanup(clear_request)))

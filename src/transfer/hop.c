@@ -36,9 +36,7 @@ int ncm_chain_start(struct ncm_chain *chain, struct ncm_http *http, const char *
 
 static void forget_bearer(struct ncm_chain *chain)
 {
-	if (chain->sent)
-		explicit_bzero(chain->sent, strlen(chain->sent));
-	free(chain->sent);
+	ncm_wipe(chain->sent);
 	chain->sent = NULL;
 }
 
@@ -239,8 +237,6 @@ int ncm_chain_renew(struct ncm_chain *chain, const char *challenge, struct ncm_e
 			swap_bearers(chain->http, chain->credential, &fresh);
 	}
 	pthread_mutex_unlock(&chain->http->renewal_lock);
-	if (fresh.bearer)
-		explicit_bzero(fresh.bearer, strlen(fresh.bearer));
-	free(fresh.bearer);
+	ncm_wipe(fresh.bearer);
 	return result;
 }
