@@ -164,7 +164,7 @@ static void another_s_session_is_passed_by(void)
 	temp_write(folder, ".docker/config.json", "{}");
 	CHECK(chmod(docker, 0777) == 0 && seteuid(4001) == 0);
 	CHECK_STR(user_of("{\"auths\":{\"v.example\":" ENTRY_A "}}", "v.example", "a/b"), "A");
-	CHECK(seteuid(0) == 0 && unlink(file) == 0);
+	CHECK(seteuid(0) == 0 && unlink(file) == 0 && chmod(docker, 0700) == 0 && chmod(folder, 0700) == 0);
 	setenv("XDG_RUNTIME_DIR", folder, 1);
 }
 
