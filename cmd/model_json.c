@@ -4,9 +4,8 @@
 #include "ui/clock.h"
 #include "ui/text.h"
 
-#include <ncmodel/text.h>
-
 #include <ncmodel/link.h>
+#include <ncmodel/text.h>
 
 static void put_known(json_t *object, const char *key, const char *text)
 {

@@ -35,8 +35,8 @@ extern "C" {
 
 #pragma GCC visibility push(default)
 
-/* Prepares the process: ignores SIGPIPE and SIGXFSZ, no core files, no TLS key log, starts the libraries. Call once,
- * first. */
+/* Prepares the process: ignores SIGPIPE and SIGXFSZ, sets SIGCHLD to its default, no core files, no TLS key log, starts
+ * the libraries. Call once, first. */
 int ncm_init(struct ncm_error *err);
 void ncm_shutdown(void);
 /* "1.0.0". Static storage. */

@@ -93,6 +93,13 @@ char *ncm_asprintf(const char *format, ...)
 	return text;
 }
 
+void ncm_wipe(char *secret)
+{
+	if (secret)
+		explicit_bzero(secret, strlen(secret));
+	free(secret);
+}
+
 void ncm_grow(void **array, size_t count, size_t size)
 {
 	/* Powers of two: room is gone exactly when count is 0, 1, 2, 4, 8 … Most lists of a model hold one thing. */

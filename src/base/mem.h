@@ -20,6 +20,9 @@ char *ncm_strndup(const char *text, size_t size) __attribute__((malloc, returns_
 char *ncm_asprintf(const char *format, ...) __attribute__((format(printf, 1, 2), malloc, returns_nonnull));
 char *ncm_vasprintf(const char *format, va_list args) __attribute__((format(printf, 1, 0), malloc, returns_nonnull));
 
+/* Overwrites a secret text and frees it; NULL is none. */
+void ncm_wipe(char *secret);
+
 /* Makes room for one more item in an array that grows by doubling; returns the new slot, zeroed. */
 #define NCM_PUSH(array, count) (ncm_grow((void **)&(array), (count), sizeof *(array)), (count)++, &(array)[(count)-1])
 void ncm_grow(void **array, size_t count, size_t size);

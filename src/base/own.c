@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/own.h"
 
+#include "base/ability.h"
 #include "base/escape.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -66,9 +67,14 @@ static int set_mode(int fd, const struct stat *made, mode_t mode)
 /* fd is of what we have just made, and it has no other name. Where there are no owners it is as it is. */
 static void dress(int fd, const struct stat *made, const struct stat *folder, enum ncm_own_kind kind)
 {
-	if (is_foreign(folder) && kind != NCM_OWN_WORD && fchown(fd, folder->st_uid, folder->st_gid) < 0)
-		return;
-	(void)set_mode(fd, made, mode_for(made, folder, kind));
+	struct stat given = *made;
+
+	if (is_foreign(folder) && kind != NCM_OWN_WORD) {
+		if (fchown(fd, folder->st_uid, folder->st_gid) < 0)
+			return;
+		given.st_gid = folder->st_gid;
+	}
+	(void)set_mode(fd, made, mode_for(&given, folder, kind));
 }
 
 int ncm_own_create(int folder, const char *name, int flags, enum ncm_own_kind kind)
@@ -140,17 +146,18 @@ static char *passing_name(const char *name)
 
 static int give_name(int folder, const char *from, const char *to)
 {
-	int saved;
+	struct stat there;
 
 	if (renameat2(folder, from, folder, to, RENAME_NOREPLACE) == 0)
 		return 0;
+	if (!ncm_is_without_flags(errno))
+		return -1;
 	/* Without that flag a folder still replaces nothing but an empty one, and a link no folder. */
-	if ((errno == EINVAL || errno == ENOSYS) && faccessat(folder, to, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
-	    errno == ENOENT && renameat(folder, from, folder, to) == 0)
-		return 0;
-	saved = errno == 0 ? EEXIST : errno;
-	errno = saved;
-	return -1;
+	if (fstatat(folder, to, &there, AT_SYMLINK_NOFOLLOW) == 0) {
+		errno = EEXIST;
+		return -1;
+	}
+	return errno == ENOENT ? renameat(folder, from, folder, to) : -1;
 }
 
 /* Under a passing name until it is whose it is to be. */

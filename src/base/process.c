@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 const char *ncm_version(void)
@@ -32,12 +31,14 @@ static int reopen_standard_fds(void)
 int ncm_process_prepare(struct ncm_error *err)
 {
 	const struct rlimit no_core = {0, 0};
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	const struct sigaction ignore = {.sa_handler = SIG_IGN}, usual = {.sa_handler = SIG_DFL};
 
 	if (reopen_standard_fds() < 0)
 		return ncm_error_set(err, NCM_E_IO, "cannot open /dev/null");
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGXFSZ, &ignore, NULL);
+	/* Who started us may ignore it: then nobody could tell how a credential helper ended. */
+	sigaction(SIGCHLD, &usual, NULL);
 	/* Tokens are in memory: no core file, no debugger of other users, no TLS keys in a file. */
 	setrlimit(RLIMIT_CORE, &no_core);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

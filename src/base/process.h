@@ -5,7 +5,8 @@
 
 #include <ncmodel/error.h>
 
-/* Descriptors 0 to 2 are open, SIGPIPE and SIGXFSZ ignored; no core file, no debugger of others, no TLS key log. */
+/* Descriptors 0 to 2 are open, SIGPIPE and SIGXFSZ ignored, SIGCHLD is not; no core file, no debugger of others, no TLS
+ * key log. */
 int ncm_process_prepare(struct ncm_error *err);
 
 #endif

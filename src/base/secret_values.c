@@ -28,13 +28,6 @@ static bool could_be_word(const char *value)
 	return strlen(value) < SHORTEST || !digit || !letter;
 }
 
-static void wipe(char *value)
-{
-	if (value)
-		explicit_bzero(value, strlen(value));
-	free(value);
-}
-
 static bool is_known(const char *value)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -51,7 +44,7 @@ void ncm_secret_note(const char *value)
 		return;
 	pthread_mutex_lock(&lock);
 	if (!is_known(value)) {
-		wipe(values[next]);
+		ncm_wipe(values[next]);
 		values[next] = ncm_strdup(value);
 		next = (next + 1) % MOST_VALUES;
 		count += count < MOST_VALUES;
@@ -63,7 +56,7 @@ void ncm_secrets_forget(void)
 {
 	pthread_mutex_lock(&lock);
 	for (size_t i = 0; i < count; i++) {
-		wipe(values[i]);
+		ncm_wipe(values[i]);
 		values[i] = NULL;
 	}
 	count = next = 0;

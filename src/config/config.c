@@ -83,8 +83,8 @@ void ncm_config_free(struct ncm_config *config)
 {
 	if (!config)
 		return;
-	config_wipe(config->hf_token);
-	config_wipe(config->civitai_token);
+	ncm_wipe(config->hf_token);
+	ncm_wipe(config->civitai_token);
 	for (size_t i = 0; i < config->manifest_dir_count; i++)
 		free(config->manifest_dirs[i]);
 	for (size_t i = 0; i < config->manifest_file_count; i++)

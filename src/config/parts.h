@@ -25,7 +25,6 @@ int config_read_environment(struct ncm_config *config, struct ncm_error *err);
 
 /* token.c: finds the tokens of the services. */
 int config_find_tokens(struct ncm_config *config, struct ncm_error *err);
-void config_wipe(char *secret);
 
 /* values.c */
 /* Absolute; "~/" is the home folder, a relative path lies below `base` (NULL: the working folder). The caller frees it.

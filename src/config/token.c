@@ -19,13 +19,6 @@
 
 static const char trimmed[] = " \t\r\n";
 
-void config_wipe(char *secret)
-{
-	if (secret)
-		explicit_bzero(secret, strlen(secret));
-	free(secret);
-}
-
 /* Takes the token in `text` (changed in place). Leaves *token alone if there is none. */
 static int take_token(char *text, const char *where, char **token, struct ncm_error *err)
 {
@@ -62,7 +55,7 @@ static int take_variables(const char *const *names, size_t count, char **token, 
 			continue;
 		copy = ncm_strdup(value);
 		failed = take_token(copy, names[i], token, err);
-		config_wipe(copy);
+		ncm_wipe(copy);
 		if (failed)
 			return -1;
 		*from = names[i];

@@ -29,10 +29,10 @@ void ncm_logins_free(struct ncm_logins *logins);
 
 /*
  * Looks for a sign-in to `host` ("host[:port]", lower case) and `repository` ("namespace/model") in
- * $REGISTRY_AUTH_FILE, $XDG_RUNTIME_DIR/containers/auth.json and $DOCKER_CONFIG/config.json (~/.docker), the first that
- * has one. Returns 1 with *login (clear with ncm_login_clear), 0 if there is none, or -1: MANIFEST for a file that
- * cannot be read, POLICY for a program that is not run because of whose word it would be run on, AUTH for one that
- * gives nothing, INTERRUPTED. May run a program for up to ten seconds.
+ * $REGISTRY_AUTH_FILE, $XDG_RUNTIME_DIR/containers/auth.json, $XDG_CONFIG_HOME/containers/auth.json (~/.config) and
+ * $DOCKER_CONFIG/config.json (~/.docker), the first that has one. Returns 1 with *login (clear with ncm_login_clear), 0
+ * if there is none, or -1: MANIFEST for a file that cannot be read, POLICY for a program that is not run because of
+ * whose word it would be run on, AUTH for one that gives nothing, INTERRUPTED. May run a program for up to ten seconds.
  */
 int ncm_login_find(struct ncm_logins *logins, const char *host, const char *repository, struct ncm_login *login,
 		   struct ncm_error *err);

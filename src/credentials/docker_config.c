@@ -141,7 +141,7 @@ static int take_pair(const char *text, struct ncm_login *login)
 		login->secret = ncm_strdup(colon + 1);
 		found = 1;
 	}
-	credentials_wipe(pair);
+	ncm_wipe(pair);
 	return found;
 }
 

@@ -149,7 +149,7 @@ static int ask(const char *program, const char *host, const char *file, uid_t ow
 		return -1;
 	end = program_run(path, "get", host, NCM_LIMIT_HELPER_BYTES, NCM_LIMIT_HELPER_SECONDS, &output);
 	result = judge(end, output, program, host, login, err);
-	credentials_wipe(output);
+	ncm_wipe(output);
 	return result;
 }
 

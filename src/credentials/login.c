@@ -5,21 +5,17 @@
 #include "base/base64.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/secret_values.h"
 #include "config/environment.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
-
-void credentials_wipe(char *secret)
-{
-	if (secret)
-		explicit_bzero(secret, strlen(secret));
-	free(secret);
-}
 
 void ncm_login_clear(struct ncm_login *login)
 {
-	credentials_wipe(login->user);
-	credentials_wipe(login->secret);
+	ncm_wipe(login->user);
+	ncm_wipe(login->secret);
 	free(login->from);
 	*login = (struct ncm_login){0};
 }
@@ -29,7 +25,7 @@ char *ncm_login_basic(const struct ncm_login *login)
 	char *pair = ncm_asprintf("%s:%s", login->user ? login->user : "", login->secret);
 	char *basic = ncm_base64(pair, strlen(pair));
 
-	credentials_wipe(pair);
+	ncm_wipe(pair);
 	return basic;
 }
 
@@ -52,35 +48,52 @@ void ncm_logins_free(struct ncm_logins *logins)
 	free(logins);
 }
 
-/*
- * Podman's two files and docker's one, in the order in which podman looks (containers/image pkg/docker/config). Each
- * may be NULL; the caller frees them.
- */
-static void find_files(char *files[3])
+enum { MOST_FILES = 4 };
+
+/* Podman's file of this session; NULL if it is another user's session, which `su` leaves the variable of. The caller
+ * frees it. */
+static char *session_file(void)
 {
-	const char *named = config_env("REGISTRY_AUTH_FILE");
 	const char *runtime = config_env("XDG_RUNTIME_DIR");
+	NCM_AUTO_FREE char *folder = runtime && *runtime == '/'
+					 ? ncm_path_join(runtime, "containers")
+					 : ncm_asprintf("/run/containers/%u", (unsigned)geteuid());
+
+	if (faccessat(AT_FDCWD, folder, X_OK, AT_EACCESS) < 0 && errno == EACCES)
+		return NULL;
+	return ncm_path_join(folder, "auth.json");
+}
+
+/*
+ * What the user names, podman's two files and docker's one, in the order in which podman looks (containers/image
+ * docs/containers-auth.json.5.md). Each may be NULL; the caller frees them.
+ */
+static void find_files(char *files[MOST_FILES])
+{
 	const char *docker = config_env("DOCKER_CONFIG");
 	NCM_AUTO_FREE char *home = config_home();
+	NCM_AUTO_FREE char *config = config_xdg("XDG_CONFIG_HOME", ".config");
 
-	files[0] = ncm_strdup_null(named);
-	files[1] = runtime && *runtime == '/' ? ncm_path_join(runtime, "containers/auth.json")
-					      : ncm_asprintf("/run/containers/%u/auth.json", (unsigned)geteuid());
-	files[2] = docker ? ncm_path_join(docker, "config.json") : ncm_path_join(home, ".docker/config.json");
+	files[0] = ncm_strdup_null(config_env("REGISTRY_AUTH_FILE"));
+	files[1] = session_file();
+	files[2] = ncm_path_join(config, "containers/auth.json");
+	files[3] = docker ? ncm_path_join(docker, "config.json") : ncm_path_join(home, ".docker/config.json");
 }
 
 int ncm_login_find(struct ncm_logins *logins, const char *host, const char *repository, struct ncm_login *login,
 		   struct ncm_error *err)
 {
-	char *files[3];
+	char *files[MOST_FILES];
 	int found = 0;
 
 	*login = (struct ncm_login){0};
 	find_files(files);
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < MOST_FILES; i++) {
 		if (files[i] && found == 0)
 			found = docker_config_find(logins, files[i], host, repository, login, err);
 		free(files[i]);
 	}
+	/* A server may quote it. */
+	ncm_secret_note(login->secret);
 	return found;
 }

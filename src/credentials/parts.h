@@ -22,8 +22,6 @@ struct ncm_logins {
 	size_t count;
 };
 
-void credentials_wipe(char *secret); /* and frees it */
-
 /*
  * helper.c: asks docker-credential-<name> for a host, as `file`, which belongs to `owner`, says. As ncm_login_find.
  */

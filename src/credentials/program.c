@@ -132,6 +132,9 @@ static enum program_end await_end(struct running *running)
 	while (running->text.size <= running->limit && !is_over(running)) {
 		const pid_t ended = waitpid(running->pid, &status, WNOHANG);
 
+		if (ended < 0 &&
+		    errno == ECHILD) /* whoever has this process ignores its children: how it ended is lost */
+			return PROGRAM_FAILED;
 		if (ended == running->pid)
 			return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? PROGRAM_DONE : PROGRAM_FAILED;
 		nanosleep(&pause, NULL);

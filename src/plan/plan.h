@@ -78,8 +78,13 @@ void plan_items(struct planned *planned);
 void plan_judge(struct planned *planned);
 /* Looks at the partials again: what is to be fetched has changed. */
 void plan_count_partials(struct planned *planned);
-/* Gives an error to each model of which a place is in the way or cannot be read. */
+/*
+ * refuse.c: each gives an error to each model that cannot have one of its places: because something is in the way there
+ * or cannot be read, because this user may not write there, or because the file system has no such names.
+ */
 void plan_refuse(struct planned *planned);
+void plan_refuse_unwritable(struct planned *planned);
+void plan_refuse_names(struct planned *planned);
 
 /* access.c: gives an error to each model that its source would not hand out, before anything is fetched. */
 void plan_ask_access(struct planned *planned);

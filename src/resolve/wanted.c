@@ -286,16 +286,28 @@ static void ask_places(struct run *run, struct wanted *wanted)
 	}
 }
 
+/* Without the signature that it had nobody could be asked, either. */
+static void tell_offline(const struct run *run, struct wanted *wanted)
+{
+	const struct ncm_strings *from = &wanted->spec->from;
+
+	if (from->count == 1 && ncm_address_is_signed(from->items[0])) {
+		ncm_source_ask_for_new(from->items[0], &wanted->error);
+		ncm_error_wrap(&wanted->error, "%s", model_id(run, wanted));
+		return;
+	}
+	ncm_error_set(&wanted->error, NCM_E_OFFLINE, "%s: %s is not here, and --offline forbids to ask for it",
+		      model_id(run, wanted), from->items[0]);
+	ncm_error_hint(&wanted->error, "without --offline it is asked for");
+}
+
 void wanted_ask(struct run *run, struct wanted *wanted)
 {
 	if (!must_ask(wanted))
 		return;
 	if (run->options.offline) {
-		if (plan_by_pins(run, wanted))
-			return;
-		ncm_error_set(&wanted->error, NCM_E_OFFLINE, "%s: %s is not here, and --offline forbids to ask for it",
-			      model_id(run, wanted), wanted->spec->from.items[0]);
-		ncm_error_hint(&wanted->error, "without --offline it is asked for");
+		if (!plan_by_pins(run, wanted))
+			tell_offline(run, wanted);
 		return;
 	}
 	ncm_resolution_free(wanted->resolution);

@@ -35,8 +35,6 @@ char *ollama_name_short(const struct ollama_name *name);
 /* "https://HOST" that serves the name: the configured registry stands in for the default host alone; plain http for
  * hosts of this machine, or where the user allows it. The caller frees it. */
 char *ollama_name_base(const struct ollama_name *name, const struct ncm_config *config, bool insecure_http);
-/* Whether "host[:port]" is this machine, by a name or an address that can be nothing else. */
-bool ollama_is_this_machine(const char *host);
 bool ollama_name_is_default_host(const struct ollama_name *name);
 bool ollama_name_is_huggingface(const struct ollama_name *name);
 

@@ -214,24 +214,12 @@ char *ollama_name_short(const struct ollama_name *name)
 	return ncm_asprintf("%s:%s", name->model, name->tag);
 }
 
-/* Numbers alone, so that 127.evil.example is not taken for an address of this machine. */
-bool ollama_is_this_machine(const char *host)
-{
-	size_t length = strcspn(host, ":");
-
-	if (strncmp(host, "[::1]", 5) == 0 && (host[5] == '\0' || host[5] == ':'))
-		return true;
-	if (length == strlen("localhost") && strncmp(host, "localhost", length) == 0)
-		return true;
-	return strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == length;
-}
-
 char *ollama_name_base(const struct ollama_name *name, const struct ncm_config *config, bool insecure_http)
 {
 	if (ollama_name_is_default_host(name) && config->ollama_registry)
 		return ncm_source_endpoint(config->ollama_registry);
 	return ncm_asprintf("%s://%s",
-			    insecure_http || ollama_is_this_machine(name->host) ||
+			    insecure_http || ncm_host_is_loopback(name->host) ||
 				    ncm_config_is_insecure_registry(config, name->host)
 				? "http"
 				: "https",

@@ -31,16 +31,9 @@ static void cleanup_login(struct ncm_login *login)
 }
 #define AUTO_LOGIN __attribute__((cleanup(cleanup_login)))
 
-static void wipe(char *secret)
-{
-	if (secret)
-		explicit_bzero(secret, strlen(secret));
-	free(secret);
-}
-
 static void cleanup_secret(char **secret)
 {
-	wipe(*secret);
+	ncm_wipe(*secret);
 }
 #define AUTO_SECRET __attribute__((cleanup(cleanup_secret)))
 
@@ -64,7 +57,7 @@ static const char *host_and_port(const char *origin)
 /* Whether a secret may be sent there. */
 static bool is_private_way(const struct repository *repository, const char *origin)
 {
-	return strncmp(origin, "https:", 6) == 0 || ollama_is_this_machine(host_and_port(origin)) ||
+	return strncmp(origin, "https:", 6) == 0 || ncm_host_is_loopback(host_and_port(origin)) ||
 	       ncm_config_is_insecure_registry(repository->sources->config, host_and_port(origin));
 }
 
@@ -113,15 +106,22 @@ static int refuse_clear(const struct repository *repository, struct ncm_error *e
 	return ncm_error_hint(err, "if you trust the network between: --insecure-registry %s", host);
 }
 
+/* Who spells out the port that https has anyhow has signed in to it with that. */
 static int find_login(const struct repository *repository, struct ncm_login *login, struct ncm_error *err)
 {
-	return ncm_login_find(repository->sources->logins, host_and_port(repository->credential.origin),
-			      repository->name, login, err);
+	const char *origin = repository->credential.origin, *host = host_and_port(origin);
+	const char *port = strchr(*host == '[' ? strcspn(host, "]") + host : host, ':');
+	NCM_AUTO_FREE char *usual = strncmp(origin, "https:", 6) == 0 && !port ? ncm_asprintf("%s:443", host) : NULL;
+	int found = ncm_login_find(repository->sources->logins, host, repository->name, login, err);
+
+	if (found == 0 && usual)
+		found = ncm_login_find(repository->sources->logins, usual, repository->name, login, err);
+	return found;
 }
 
 static void set_bearer(struct ncm_credential *self, const char *scheme, const char *bearer, bool in_clear)
 {
-	wipe(self->bearer);
+	ncm_wipe(self->bearer);
 	self->bearer = ncm_strdup(bearer);
 	self->scheme = scheme;
 	self->in_clear = in_clear;
@@ -161,8 +161,8 @@ struct token_request {
 static void clear_request(struct token_request *request)
 {
 	free(request->url);
-	wipe(request->form);
-	wipe(request->credential.bearer);
+	ncm_wipe(request->form);
+	ncm_wipe(request->credential.bearer);
 	free(request->credential.origin);
 }
 #define AUTO_REQUEST __attribute__((cleanup(clear_request)))

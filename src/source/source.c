@@ -296,9 +296,7 @@ static void set_credential(struct ncm_credential *credential, const char *token,
 
 static void clear_credential(struct ncm_credential *credential)
 {
-	if (credential->bearer)
-		explicit_bzero(credential->bearer, strlen(credential->bearer));
-	free(credential->bearer);
+	ncm_wipe(credential->bearer);
 	free(credential->origin);
 }
 

@@ -143,8 +143,8 @@ char *ncm_source_newest(const char *uri);
 char *ncm_source_key(const char *uri);
 /*
  * The part of an URI that all URIs of the same key share but for the case of letters, to find them by; *size is its
- * length. Borrowed from `uri`. NULL if the URI is not in its canonical spelling, shares none, or holds a secret: its key
- * then has one.
+ * length. Borrowed from `uri`. NULL if the URI is not in its canonical spelling, shares none, or holds a secret: its
+ * key then has one.
  */
 const char *ncm_source_stem(const char *uri, size_t *size);
 /*

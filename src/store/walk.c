@@ -52,14 +52,15 @@ static int tell_unseen(const struct walk *walk, const char *path, int errnum)
 	return -1;
 }
 
-/* If not, it is from now on. */
-static bool was_seen(struct ncm_walk_seen *seen, int fd)
+/* Whether a link led to what was seen before; if not, it is from now on. Without a link there is one way to each. */
+static bool was_seen(const struct walk *walk, int fd)
 {
+	struct ncm_walk_seen *seen = walk->seen;
 	struct stat status;
 
 	if (fstat(fd, &status) < 0)
 		return false;
-	for (size_t i = 0; i < seen->count; i++) {
+	for (size_t i = 0; walk->behind_link && i < seen->count; i++) {
 		if (seen->folders[i].device == status.st_dev && seen->folders[i].inode == status.st_ino)
 			return true;
 	}
@@ -108,7 +109,7 @@ static int descend(const struct walk *walk, int fd, const char *below, unsigned 
 	const struct dirent *entry;
 	int failed;
 
-	if (fd >= 0 && walk->store && was_seen(walk->seen, fd) && walk->behind_link) {
+	if (fd >= 0 && walk->store && was_seen(walk, fd)) {
 		close(fd);
 		return 0;
 	}

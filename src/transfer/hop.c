@@ -36,9 +36,7 @@ int ncm_chain_start(struct ncm_chain *chain, struct ncm_http *http, const char *
 
 static void forget_bearer(struct ncm_chain *chain)
 {
-	if (chain->sent)
-		explicit_bzero(chain->sent, strlen(chain->sent));
-	free(chain->sent);
+	ncm_wipe(chain->sent);
 	chain->sent = NULL;
 }
 
@@ -62,24 +60,20 @@ void ncm_chain_copy(struct ncm_chain *to, const struct ncm_chain *from)
 	to->renewed = false;
 }
 
-/* A name that ends in ".localhost" is this machine by RFC 6761. */
-static bool is_loopback(const char *origin)
+/* A name that ends in ".localhost" leads to this machine by RFC 6761, too. */
+static bool stays_here(const char *origin)
 {
+	static const char ending[] = ".localhost";
 	const char *host = strstr(origin, "://") + 3;
-	NCM_AUTO_FREE char *name = ncm_strndup(host, *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":"));
-	const size_t size = strlen(name);
+	const size_t size = strcspn(host, ":"), end = strlen(ending);
 
-	if (strcmp(name, "localhost") == 0 || strcmp(name, "[::1]") == 0)
-		return true;
-	if (size > 10 && strcmp(name + size - 10, ".localhost") == 0)
-		return true;
-	return strncmp(name, "127.", 4) == 0 && name[strspn(name, "0123456789.")] == '\0';
+	return ncm_host_is_loopback(host) || (size > end && strncmp(host + size - end, ending, end) == 0);
 }
 
 /* Whoever is on the way reads what goes over plain http. */
 static int refuse_clear(const struct ncm_chain *chain, struct ncm_error *err)
 {
-	if (strncmp(chain->origin, "http:", 5) != 0 || chain->http->allow_http_token || is_loopback(chain->origin) ||
+	if (strncmp(chain->origin, "http:", 5) != 0 || chain->http->allow_http_token || stays_here(chain->origin) ||
 	    chain->sent_in_clear)
 		return 0;
 	ncm_error_set(err, NCM_E_POLICY, "%s: the token would go to %s over plain http, where others can read it",
@@ -243,8 +237,6 @@ int ncm_chain_renew(struct ncm_chain *chain, const char *challenge, struct ncm_e
 			swap_bearers(chain->http, chain->credential, &fresh);
 	}
 	pthread_mutex_unlock(&chain->http->renewal_lock);
-	if (fresh.bearer)
-		explicit_bzero(fresh.bearer, strlen(fresh.bearer));
-	free(fresh.bearer);
+	ncm_wipe(fresh.bearer);
 	return result;
 }

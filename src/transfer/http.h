@@ -83,6 +83,9 @@ struct ncm_credential {
 /* "https://host:port" of an URL, default ports left out, host in lower case. NULL if it is no http(s) URL. The caller
  * frees it. */
 char *ncm_url_origin(const char *url);
+/* Whether "host[:port]" in lower case is this machine, by a name or an address that can be nothing else: localhost,
+ * 127.*, [::1]. */
+bool ncm_host_is_loopback(const char *host);
 /*
  * Checks an URL by the grammar that we accept: http or https, a host, no user name or password, no control or space
  * characters. `allow_http` as the user chose. Class USAGE.

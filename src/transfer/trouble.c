@@ -105,10 +105,9 @@ static enum ncm_exchange_result untrusting(struct ncm_exchange *exchange, struct
 /* Whether a handshake failed over what both sides can, by OpenSSL's words: all else may be the connection's end. */
 static bool has_no_common_tls(const char *detail)
 {
-	static const char *const reasons[] = {"unsupported protocol",   "wrong version number",
-					      "alert protocol version", "alert handshake failure",
-					      "no shared cipher",       "http request",
-					      "packet length too long"};
+	static const char *const reasons[] = {
+	    "unsupported protocol", "wrong version number", "alert protocol version", "alert handshake failure",
+	    "no shared cipher",     "http request",         "packet length too long"};
 
 	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
 		if (strstr(detail, reasons[i]))
@@ -127,7 +126,8 @@ static enum ncm_exchange_result no_handshake(struct ncm_exchange *exchange, stru
 		      "check scheme and port of the address; older TLS is not spoken, because it keeps nothing secret",
 		      err);
 	if (service && service->is_registry)
-		ncm_error_hint(err, "if it serves plain http, and you trust the network between: --insecure-registry %s",
+		ncm_error_hint(err,
+			       "if it serves plain http, and you trust the network between: --insecure-registry %s",
 			       exchange->chain->origin + strlen("https://"));
 	return NCM_EXCHANGE_FAILED;
 }

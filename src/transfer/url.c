@@ -140,6 +140,18 @@ char *ncm_url_origin(const char *url)
 	return parsed ? origin_of(parsed) : NULL;
 }
 
+bool ncm_host_is_loopback(const char *host)
+{
+	const size_t length = strcspn(host, ":");
+
+	if (strncmp(host, "[::1]", 5) == 0 && (host[5] == '\0' || host[5] == ':'))
+		return true;
+	if (length == strlen("localhost") && strncmp(host, "localhost", length) == 0)
+		return true;
+	/* Numbers alone, so that 127.evil.example is not taken for an address of this machine. */
+	return strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == length;
+}
+
 char *ncm_url_display(const char *url)
 {
 	AUTO_URL CURLU *parsed = curl_url();

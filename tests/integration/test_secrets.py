@@ -324,6 +324,13 @@ class SignedTest(SecretsCase):
         self.assertTrue(entry["id"])
         self.check()
 
+    def test_offline_does_not_promise_what_the_network_cannot_bring(self):
+        result = self.run_it("pull", "-y", "--offline", "https://h.example/x.gguf#signed", "--to", "llama-cpp", code=6)
+        self.assertIn("its address was signed", result.err)
+        self.assertIn("ncmodel pull URL", result.err)
+        self.assertNotIn("without --offline", result.err)
+        self.assertNotIn("#signed", result.err + result.out)
+
     def test_what_is_in_place_needs_no_signature(self):
         data = gguf("unpinned", 40_000)
         url = self.signed("u.gguf", data)

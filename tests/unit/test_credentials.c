@@ -3,7 +3,10 @@
 #include "temp.h"
 
 #include "base/base64.h"
+#include "base/process.h"
 #include "credentials/credentials.h"
+
+#include <signal.h>
 
 static char *folder;
 
@@ -132,6 +135,53 @@ static void podman_goes_first(void)
 	setenv("XDG_RUNTIME_DIR", folder, 1);
 }
 
+/* Where podman finds what is to outlive a session: behind its own file, before docker's. */
+static void what_lasts_is_found(void)
+{
+	NCM_AUTO_FREE char *config = ncm_path_join(folder, "config");
+
+	temp_write(folder, ".config/containers/auth.json", "{\"auths\":{\"t.example\":" ENTRY_B "}}");
+	CHECK_STR(user_of("{\"auths\":{\"t.example\":" ENTRY_A "}}", "t.example", "a/b"), "B");
+	temp_write(folder, "config/containers/auth.json", "{\"auths\":{\"u.example\":" ENTRY_B "}}");
+	setenv("XDG_CONFIG_HOME", config, 1);
+	CHECK_STR(user_of("{\"auths\":{\"t.example\":" ENTRY_A "}}", "t.example", "a/b"), "A");
+	CHECK_STR(user_of("{}", "u.example", "a/b"), "B");
+	unsetenv("XDG_CONFIG_HOME");
+}
+
+/* `su` leaves the variable of another user's session: what lies there is nothing of ours. */
+static void another_s_session_is_passed_by(void)
+{
+	NCM_AUTO_FREE char *other = ncm_path_join(folder, "other");
+	NCM_AUTO_FREE char *docker = ncm_path_join(folder, ".docker");
+	NCM_AUTO_FREE char *file = ncm_path_join(docker, "config.json");
+
+	if (geteuid() != 0)
+		return;
+	temp_write(folder, "other/containers/auth.json", "{\"auths\":{\"v.example\":" ENTRY_B "}}");
+	CHECK(chmod(other, 0700) == 0 && chmod(folder, 0777) == 0);
+	setenv("XDG_RUNTIME_DIR", other, 1);
+	temp_write(folder, ".docker/config.json", "{}");
+	CHECK(chmod(docker, 0777) == 0 && seteuid(4001) == 0);
+	CHECK_STR(user_of("{\"auths\":{\"v.example\":" ENTRY_A "}}", "v.example", "a/b"), "A");
+	CHECK(seteuid(0) == 0 && unlink(file) == 0 && chmod(docker, 0700) == 0 && chmod(folder, 0700) == 0);
+	setenv("XDG_RUNTIME_DIR", folder, 1);
+}
+
+/* Whoever starts us may have chosen not to hear of children: ours are awaited all the same. */
+static void a_helper_is_awaited(void)
+{
+	static const char program[] = "#!/bin/sh\necho '{\"Username\":\"H\",\"Secret\":\"s\"}'\n";
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
+	NCM_AUTO_FREE char *path = ncm_path_join(folder, "docker-credential-unit");
+
+	temp_write(folder, "docker-credential-unit", program);
+	CHECK(chmod(path, 0755) == 0 && setenv("PATH", folder, 1) == 0);
+	CHECK(sigaction(SIGCHLD, &ignore, NULL) == 0 && ncm_process_prepare(NULL) == 0);
+	CHECK_STR(user_of("{\"credsStore\":\"unit\"}", "w.example", "a/b"), "H");
+	unsetenv("PATH");
+}
+
 /* Made with ssh-keygen for this test; what it signs was signed with openssl. */
 static const char key[] = "-----BEGIN OPENSSH PRIVATE KEY-----\n"
 			  "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW\n"
@@ -193,6 +243,9 @@ int main(void)
 	RUN(the_nearest_entry_counts);
 	RUN(entries_of_every_kind);
 	RUN(podman_goes_first);
+	RUN(what_lasts_is_found);
+	RUN(another_s_session_is_passed_by);
+	RUN(a_helper_is_awaited);
 	RUN(ollama_s_key_signs);
 	RUN(broken_keys_are_refused);
 	temp_remove(folder);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 static char folder[] = "/tmp/ncm-own-XXXXXX";
 static int folder_fd;
@@ -17,6 +18,21 @@ static const uid_t owners[] = {0, 4001};
 static const gid_t group = 4002;
 static const mode_t folder_modes[] = {0700, 0755, 0775, 0777, 01777, 02755, 02775, 02770, 03775};
 static const mode_t masks[] = {0, 002, 022, 027, 077};
+
+/* A file system that knows no flags of a rename: with this errno, and with what another process makes meanwhile. */
+static int refusal;
+static bool is_raced;
+
+int renameat2(int from, const char *old, int to, const char *new, unsigned flags)
+{
+	if (refusal && flags != 0) {
+		if (is_raced)
+			CHECK(mkdirat(to, new, 0700) == 0);
+		errno = refusal;
+		return -1;
+	}
+	return (int)syscall(SYS_renameat2, from, old, to, new, flags);
+}
 
 /* As the header says it, in other words. */
 static mode_t expected(enum ncm_own_kind kind, mode_t above, mode_t mask, bool same_group)
@@ -59,7 +75,7 @@ static void check_made(enum ncm_own_kind kind, const struct stat *above, mode_t 
 		CHECK(ncm_own_create(folder_fd, "made", O_RDWR, kind) < 0 && errno == EEXIST);
 	}
 	CHECK(fstatat(folder_fd, "made", &made, AT_SYMLINK_NOFOLLOW) == 0);
-	CHECK_U64(made.st_mode & 07777, expected(kind, above->st_mode, mask, above->st_gid == getegid()));
+	CHECK_U64(made.st_mode & 07777, expected(kind, above->st_mode, mask, foreign || above->st_gid == getegid()));
 	CHECK_U64(made.st_uid, foreign ? above->st_uid : geteuid());
 	CHECK_U64(made.st_gid, gets_group ? above->st_gid : getegid());
 	CHECK(unlinkat(folder_fd, "made", is_folder ? AT_REMOVEDIR : 0) == 0);
@@ -105,6 +121,24 @@ static void what_was_there_stays(void)
 	CHECK(unlinkat(folder_fd, "old/file", 0) == 0 && unlinkat(folder_fd, "old", AT_REMOVEDIR) == 0);
 }
 
+/* Where a rename has no flags a folder is made all the same, and one that another process makes first is there. */
+static void without_flags(void)
+{
+	static const int refusals[] = {EINVAL, ENOSYS, EOPNOTSUPP};
+
+	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+		refusal = refusals[i];
+		is_raced = false;
+		CHECK(ncm_own_mkdir(folder_fd, "made", NCM_OWN_CLOSED) == 0);
+		CHECK(unlinkat(folder_fd, "made", AT_REMOVEDIR) == 0);
+		is_raced = true;
+		CHECK(ncm_own_mkdir(folder_fd, "made", NCM_OWN_CLOSED) < 0);
+		CHECK_U64(errno, EEXIST);
+		CHECK(unlinkat(folder_fd, "made", AT_REMOVEDIR) == 0);
+	}
+	refusal = 0;
+}
+
 /* What another folder's user gets of root: what root made, and nothing that has a second name or was there. */
 static void given_away(void)
 {
@@ -140,6 +174,7 @@ int main(void)
 	CHECK(folder_fd >= 0);
 	RUN(every_folder);
 	RUN(what_was_there_stays);
+	RUN(without_flags);
 	RUN(given_away);
 	close(folder_fd);
 	CHECK(rmdir(folder) == 0);

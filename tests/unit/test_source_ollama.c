@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Ollama's registry: names, manifests, pins and drift, tokens. */
 #include "fake_http.h"
+#include "temp.h"
 
 #include "source/ollama.h"
 
@@ -563,6 +564,29 @@ static void test_challenge(void)
 			"http://127.0.0.1:10/t?service=s&scope=repository%3Alibrary%2Ftiny%3Apull", token);
 }
 
+/* As docker keeps it for whoever spells the port that https has anyhow. */
+static void test_sign_in_with_the_usual_port(void)
+{
+	static const char *const hosts[] = {"r.example", "r.example:443"};
+	char *folder = temp_folder();
+
+	setenv("HOME", folder, 1);
+	for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+		NCM_AUTO_FREE char *file = ncm_asprintf("{\"auths\":{\"%s\":{\"auth\":\"QTpwYXNz\"}}}", hosts[i]);
+		struct ncm_sources *sources = fake_sources(&config);
+
+		temp_write(folder, ".docker/config.json", file);
+		fake_on("https://r.example:443/v2/a/b/manifests/latest", 401, "WWW-Authenticate: Basic realm=\"x\"\n",
+			"");
+		fake_on("https://r.example:443/v2/a/b/manifests/latest", 200, NULL, good);
+		ncm_resolution_free(check_resolves(sources, "ollama:r.example:443/a/b", &spec, NULL));
+		CHECK_STR(fake_requests[1].bearer, "QTpwYXNz");
+		ncm_sources_free(sources);
+	}
+	setenv("HOME", "/nonexistent", 1);
+	temp_remove(folder);
+}
+
 static void test_challenge_elsewhere(void)
 {
 	static const char *const realms[] = {
@@ -624,6 +648,9 @@ static void test_one_credential_a_repository(void)
 
 int main(void)
 {
+	/* Whoever runs this may have signed in somewhere. */
+	clearenv();
+	setenv("HOME", "/nonexistent", 1);
 	RUN(test_names_good);
 	RUN(test_pages);
 	RUN(test_names_hostile);
@@ -642,6 +669,7 @@ int main(void)
 	RUN(test_layer_pins);
 	RUN(test_errors);
 	RUN(test_challenge);
+	RUN(test_sign_in_with_the_usual_port);
 	RUN(test_challenge_elsewhere);
 	RUN(test_bad_tokens);
 	RUN(test_one_credential_a_repository);

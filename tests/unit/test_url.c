@@ -66,6 +66,20 @@ static void urls_are_checked(void)
 	CHECK(ncm_url_check("https://[::1]:8443/", false, &err) == 0);
 }
 
+static void this_machine_is_known(void)
+{
+	static const char *const here[] = {"localhost", "localhost:5000", "127.0.0.1",
+					   "127.1:80",  "[::1]",          "[::1]:5000"};
+	static const char *const elsewhere[] = {"",           "localhost.example", "a.localhost", "127.evil.example",
+						"127",        "[::1].example",     "[::2]",       "10.0.0.1",
+						"[127.0.0.1]"};
+
+	for (size_t i = 0; i < sizeof here / sizeof *here; i++)
+		CHECK(ncm_host_is_loopback(here[i]));
+	for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+		CHECK(!ncm_host_is_loopback(elsewhere[i]));
+}
+
 static void urls_are_taken_apart(void)
 {
 	check_text(ncm_url_origin("HTTPS://Host.Example:443/x"), "https://host.example");
@@ -250,6 +264,7 @@ int main(void)
 	CHECK(ncm_http_global_init(NULL) == 0);
 	RUN(urls_are_checked);
 	RUN(urls_are_taken_apart);
+	RUN(this_machine_is_known);
 	RUN(private_addresses_are_known);
 	RUN(proxies_are_known);
 	RUN(a_public_server_cannot_send_us_inside);
