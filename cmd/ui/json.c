@@ -8,9 +8,15 @@
 #include <string.h>
 #include <time.h>
 
+/* A path of this machine is data, and no address that could hold a secret: a file may be called "a?token=b.gguf". */
+static bool is_path(const char *text)
+{
+	return text[0] == '/' && text[1] != '/' && !strstr(text, "://");
+}
+
 json_t *json_text(const char *foreign)
 {
-	AUTO_FREE char *shown = foreign ? ncm_text_shown(foreign) : NULL;
+	AUTO_FREE char *shown = !foreign ? NULL : is_path(foreign) ? text_copy(foreign) : ncm_text_shown(foreign);
 	AUTO_FREE char *valid = NULL;
 	const char *text = shown;
 	json_t *value = text ? json_string(text) : json_null();

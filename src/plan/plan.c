@@ -2,6 +2,7 @@
 /* Making a plan: resolve, look at the disk, say what a pull would do. Nothing is written. */
 #include "plan/plan.h"
 
+#include "base/ability.h"
 #include "base/mem.h"
 #include "base/path.h"
 

@@ -297,6 +297,20 @@ class SignedTest(SecretsCase):
         self.assertEqual(list(self.locked()), [url])
         self.assertNotIn("signed", self.locked()[url])
 
+    def test_a_path_of_this_machine_is_no_address(self):
+        names = ["a?token=abc123def456.gguf", "b&key=Zm9vYmFyYmF6.gguf", "lora:v1@2.gguf"]
+        for name in names:
+            path = self.machine.store(name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(gguf(name, 5_000))
+        self.assertEqual(self.run_it("adopt").returncode, 0)
+        paths = sorted(self.machine.registered_path(m["file_path"]) for m in self.machine.registry()["models"])
+        self.assertEqual(paths, sorted(map(self.machine.store, names)))
+        listed = json.loads(self.run_it("list", "--json").out)["data"]["models"]
+        self.assertEqual(sorted(f["path"] for m in listed for f in m["files"]), paths)
+        self.assertEqual(self.run_it("verify").returncode, 0)
+
     def test_a_new_signature_is_the_same_model(self):
         entry = self.pulled()
         again = self.url + "?token=" + canary(0) + "&id=3&X-Amz-Date=later#sha256=" + sha256(self.data)
