@@ -292,8 +292,7 @@ class HintTest(UsageCase):
         "nothing was moved; `ncmodel show %s` tells what models.json says": "follow_what_is_registered",
         "end that first: ncmodel mv %s %s": "follow_unended_move",
         "if its files were moved there, `ncmodel adopt` finds them; if not, pull it again": "follow_moved_by_hand",
-        "run it as a user who may write there, or give this store another folder: --store-path %s=PATH; `ncmodel stores` "
-        "shows them all": "follow_other_folder",
+        "%s, or give this store another folder: --store-path %s=PATH; `ncmodel stores` shows them all": "follow_other_folder",
         "the lock pins other bytes than are served; to take what is served now: ncmodel pull --update %s": "follow_moved",
         "if the manifest is right, take its pin with `ncmodel lock --update %s`": "follow_lock_update",
     }
