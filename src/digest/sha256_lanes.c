@@ -30,16 +30,12 @@ static const uint32_t constants[64] __attribute__((aligned(16))) = {
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
 
-/* Sixteen times four rounds, written out: the message's words keep their registers only by names known beforehand. */
-#define SIXTEEN(step)                                                                                                  \
-	step(0) step(1) step(2) step(3) step(4) step(5) step(6) step(7) /* */                                          \
-	    step(8) step(9) step(10) step(11) step(12) step(13) step(14) step(15)
 #endif
 
 #if defined(__x86_64__)
 
-#define ON_X86 __attribute__((target("sha,sse4.1,ssse3")))
-#define INLINE_ON_X86 static inline __attribute__((always_inline, target("sha,sse4.1,ssse3")))
+#define ON_CPU __attribute__((target("sha,sse4.1,ssse3")))
+#define INLINE static inline __attribute__((always_inline, target("sha,sse4.1,ssse3")))
 
 /* The state as the instructions want it (ABEF, CDGH), as it was before the block, and the block's words. */
 struct chain {
@@ -49,12 +45,12 @@ struct chain {
 };
 
 /* The bytes of each 32-bit word turned round. */
-INLINE_ON_X86 __m128i turned(__m128i words)
+INLINE __m128i turned(__m128i words)
 {
 	return _mm_shuffle_epi8(words, _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203));
 }
 
-INLINE_ON_X86 void open_chain(struct chain *chain, const struct ncm_sha256_state *state)
+INLINE void open_chain(struct chain *chain, const struct ncm_sha256_state *state)
 {
 	const __m128i abcd = turned(_mm_loadu_si128((const __m128i *)(const void *)state->bytes));
 	const __m128i efgh = turned(_mm_loadu_si128((const __m128i *)(const void *)(state->bytes + 16)));
@@ -64,7 +60,7 @@ INLINE_ON_X86 void open_chain(struct chain *chain, const struct ncm_sha256_state
 	chain->cdgh = _mm_blend_epi16(hgfe, badc, 0xf0);
 }
 
-INLINE_ON_X86 void close_chain(const struct chain *chain, struct ncm_sha256_state *state)
+INLINE void close_chain(const struct chain *chain, struct ncm_sha256_state *state)
 {
 	const __m128i feba = _mm_shuffle_epi32(chain->abef, 0x1b), dchg = _mm_shuffle_epi32(chain->cdgh, 0xb1);
 	const __m128i dcba = _mm_blend_epi16(feba, dchg, 0xf0), hgfe = _mm_alignr_epi8(dchg, feba, 8);
@@ -73,7 +69,7 @@ INLINE_ON_X86 void close_chain(const struct chain *chain, struct ncm_sha256_stat
 	_mm_storeu_si128((__m128i *)(void *)(state->bytes + 16), turned(hgfe));
 }
 
-INLINE_ON_X86 void open_block(struct chain *chain, const uint8_t *block)
+INLINE void open_block(struct chain *chain, const uint8_t *block)
 {
 	for (int i = 0; i < 4; i++)
 		chain->words[i] = turned(_mm_loadu_si128((const __m128i *)(const void *)(block + 16 * i)));
@@ -81,14 +77,14 @@ INLINE_ON_X86 void open_block(struct chain *chain, const uint8_t *block)
 	chain->cdgh_before = chain->cdgh;
 }
 
-INLINE_ON_X86 void close_block(struct chain *chain)
+INLINE void close_block(struct chain *chain)
 {
 	chain->abef = _mm_add_epi32(chain->abef, chain->abef_before);
 	chain->cdgh = _mm_add_epi32(chain->cdgh, chain->cdgh_before);
 }
 
 /* Rounds 4 * i to 4 * i + 3, and what later rounds need of the message. */
-INLINE_ON_X86 void four_rounds(struct chain *chain, const int i)
+INLINE void four_rounds(struct chain *chain, const int i)
 {
 	const __m128i now = chain->words[i % 4];
 	__m128i *const next = &chain->words[(i + 1) % 4], *const last = &chain->words[(i + 3) % 4];
@@ -102,7 +98,91 @@ INLINE_ON_X86 void four_rounds(struct chain *chain, const int i)
 		*last = _mm_sha256msg1_epu32(*last, now);
 }
 
-INLINE_ON_X86 void on_x86(const struct ncm_sha256_lane *lanes, const size_t count, size_t blocks)
+static const char name[] = "x86 SHA";
+
+/* CPUID leaf 7: EBX bit 29 is SHA; leaf 1: ECX bit 19 is SSE4.1, bit 9 SSSE3. */
+static bool has_instructions(void)
+{
+	const unsigned sha = 1u << 29, sse = 1u << 19 | 1u << 9;
+	unsigned a, b, c, d;
+
+	if (!__get_cpuid(1, &a, &b, &c, &d) || (c & sse) != sse)
+		return false;
+	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & sha);
+}
+
+#elif defined(__aarch64__) && defined(__linux__)
+
+#define ON_CPU __attribute__((target("+crypto")))
+#define INLINE static inline __attribute__((always_inline, target("+crypto")))
+
+struct chain {
+	uint32x4_t abcd, efgh;
+	uint32x4_t abcd_before, efgh_before;
+	uint32x4_t words[4];
+};
+
+INLINE uint32x4_t load(const uint8_t *at)
+{
+	return vreinterpretq_u32_u8(vrev32q_u8(vld1q_u8(at)));
+}
+
+INLINE void open_block(struct chain *chain, const uint8_t *block)
+{
+	for (int i = 0; i < 4; i++)
+		chain->words[i] = load(block + 16 * i);
+	chain->abcd_before = chain->abcd;
+	chain->efgh_before = chain->efgh;
+}
+
+INLINE void close_block(struct chain *chain)
+{
+	chain->abcd = vaddq_u32(chain->abcd, chain->abcd_before);
+	chain->efgh = vaddq_u32(chain->efgh, chain->efgh_before);
+}
+
+/* Rounds 4 * i to 4 * i + 3, and the words for the four rounds that need this place again. */
+INLINE void four_rounds(struct chain *chain, const int i)
+{
+	uint32x4_t *const now = &chain->words[i % 4];
+	const uint32x4_t sum = vaddq_u32(*now, vld1q_u32(&constants[4 * i])), abcd = chain->abcd;
+
+	if (i < 12)
+		*now = vsha256su1q_u32(vsha256su0q_u32(*now, chain->words[(i + 1) % 4]), chain->words[(i + 2) % 4],
+				       chain->words[(i + 3) % 4]);
+	chain->abcd = vsha256hq_u32(abcd, chain->efgh, sum);
+	chain->efgh = vsha256h2q_u32(chain->efgh, abcd, sum);
+}
+
+INLINE void open_chain(struct chain *chain, const struct ncm_sha256_state *state)
+{
+	chain->abcd = load(state->bytes);
+	chain->efgh = load(state->bytes + 16);
+}
+
+INLINE void close_chain(const struct chain *chain, struct ncm_sha256_state *state)
+{
+	vst1q_u8(state->bytes, vrev32q_u8(vreinterpretq_u8_u32(chain->abcd)));
+	vst1q_u8(state->bytes + 16, vrev32q_u8(vreinterpretq_u8_u32(chain->efgh)));
+}
+
+static const char name[] = "arm64 SHA2";
+
+static bool has_instructions(void)
+{
+	return getauxval(AT_HWCAP) & HWCAP_SHA2;
+}
+
+#endif
+
+#ifdef ON_CPU
+
+/* Sixteen times four rounds, written out: the message's words keep their registers only by names known beforehand. */
+#define SIXTEEN(step)                                                                                                  \
+	step(0) step(1) step(2) step(3) step(4) step(5) step(6) step(7) /* */                                          \
+	    step(8) step(9) step(10) step(11) step(12) step(13) step(14) step(15)
+
+INLINE void hash_side_by_side(const struct ncm_sha256_lane *lanes, const size_t count, size_t blocks)
 {
 	struct chain chains[NCM_SHA256_LANES];
 
@@ -126,128 +206,22 @@ INLINE_ON_X86 void on_x86(const struct ncm_sha256_lane *lanes, const size_t coun
 		close_chain(&chains[k], lanes[k].state);
 }
 
-ON_X86 static void one_on_x86(const struct ncm_sha256_lane *lanes, size_t blocks)
+ON_CPU static void hash_one(const struct ncm_sha256_lane *lanes, size_t blocks)
 {
-	on_x86(lanes, 1, blocks);
+	hash_side_by_side(lanes, 1, blocks);
 }
 
-ON_X86 static void two_on_x86(const struct ncm_sha256_lane *lanes, size_t blocks)
+ON_CPU static void hash_two(const struct ncm_sha256_lane *lanes, size_t blocks)
 {
-	on_x86(lanes, 2, blocks);
+	hash_side_by_side(lanes, 2, blocks);
 }
 
-ON_X86 static void three_on_x86(const struct ncm_sha256_lane *lanes, size_t blocks)
+ON_CPU static void hash_three(const struct ncm_sha256_lane *lanes, size_t blocks)
 {
-	on_x86(lanes, 3, blocks);
+	hash_side_by_side(lanes, 3, blocks);
 }
 
-static kernel *const kernels[NCM_SHA256_LANES] = {one_on_x86, two_on_x86, three_on_x86};
-static const char name[] = "x86 SHA";
-
-/* CPUID leaf 7: EBX bit 29 is SHA; leaf 1: ECX bit 19 is SSE4.1, bit 9 SSSE3. */
-static bool has_instructions(void)
-{
-	const unsigned sha = 1u << 29, sse = 1u << 19 | 1u << 9;
-	unsigned a, b, c, d;
-
-	if (!__get_cpuid(1, &a, &b, &c, &d) || (c & sse) != sse)
-		return false;
-	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & sha);
-}
-
-#elif defined(__aarch64__) && defined(__linux__)
-
-#define ON_ARM __attribute__((target("+crypto")))
-#define INLINE_ON_ARM static inline __attribute__((always_inline, target("+crypto")))
-
-struct chain {
-	uint32x4_t abcd, efgh;
-	uint32x4_t abcd_before, efgh_before;
-	uint32x4_t words[4];
-};
-
-INLINE_ON_ARM uint32x4_t load(const uint8_t *at)
-{
-	return vreinterpretq_u32_u8(vrev32q_u8(vld1q_u8(at)));
-}
-
-INLINE_ON_ARM void open_block(struct chain *chain, const uint8_t *block)
-{
-	for (int i = 0; i < 4; i++)
-		chain->words[i] = load(block + 16 * i);
-	chain->abcd_before = chain->abcd;
-	chain->efgh_before = chain->efgh;
-}
-
-INLINE_ON_ARM void close_block(struct chain *chain)
-{
-	chain->abcd = vaddq_u32(chain->abcd, chain->abcd_before);
-	chain->efgh = vaddq_u32(chain->efgh, chain->efgh_before);
-}
-
-/* Rounds 4 * i to 4 * i + 3, and the words for the four rounds that need this place again. */
-INLINE_ON_ARM void four_rounds(struct chain *chain, const int i)
-{
-	uint32x4_t *const now = &chain->words[i % 4];
-	const uint32x4_t sum = vaddq_u32(*now, vld1q_u32(&constants[4 * i])), abcd = chain->abcd;
-
-	if (i < 12)
-		*now = vsha256su1q_u32(vsha256su0q_u32(*now, chain->words[(i + 1) % 4]), chain->words[(i + 2) % 4],
-				       chain->words[(i + 3) % 4]);
-	chain->abcd = vsha256hq_u32(abcd, chain->efgh, sum);
-	chain->efgh = vsha256h2q_u32(chain->efgh, abcd, sum);
-}
-
-INLINE_ON_ARM void on_arm(const struct ncm_sha256_lane *lanes, const size_t count, size_t blocks)
-{
-	struct chain chains[NCM_SHA256_LANES];
-
-	for (size_t k = 0; k < count; k++) {
-		chains[k].abcd = load(lanes[k].state->bytes);
-		chains[k].efgh = load(lanes[k].state->bytes + 16);
-	}
-	for (size_t at = 0; at < blocks * NCM_SHA256_BLOCK; at += NCM_SHA256_BLOCK) {
-		for (size_t k = 0; k < count; k++)
-			open_block(&chains[k], lanes[k].blocks + at);
-#define STEP(i)                                                                                                        \
-	four_rounds(&chains[0], i);                                                                                    \
-	if (count > 1)                                                                                                 \
-		four_rounds(&chains[1], i);                                                                            \
-	if (count > 2)                                                                                                 \
-		four_rounds(&chains[2], i);
-		SIXTEEN(STEP)
-#undef STEP
-		for (size_t k = 0; k < count; k++)
-			close_block(&chains[k]);
-	}
-	for (size_t k = 0; k < count; k++) {
-		vst1q_u8(lanes[k].state->bytes, vrev32q_u8(vreinterpretq_u8_u32(chains[k].abcd)));
-		vst1q_u8(lanes[k].state->bytes + 16, vrev32q_u8(vreinterpretq_u8_u32(chains[k].efgh)));
-	}
-}
-
-ON_ARM static void one_on_arm(const struct ncm_sha256_lane *lanes, size_t blocks)
-{
-	on_arm(lanes, 1, blocks);
-}
-
-ON_ARM static void two_on_arm(const struct ncm_sha256_lane *lanes, size_t blocks)
-{
-	on_arm(lanes, 2, blocks);
-}
-
-ON_ARM static void three_on_arm(const struct ncm_sha256_lane *lanes, size_t blocks)
-{
-	on_arm(lanes, 3, blocks);
-}
-
-static kernel *const kernels[NCM_SHA256_LANES] = {one_on_arm, two_on_arm, three_on_arm};
-static const char name[] = "arm64 SHA2";
-
-static bool has_instructions(void)
-{
-	return getauxval(AT_HWCAP) & HWCAP_SHA2;
-}
+static kernel *const kernels[NCM_SHA256_LANES] = {hash_one, hash_two, hash_three};
 
 #else
 
