@@ -20,6 +20,43 @@ def canary(number):
     return f"cAnArY{number:03d}x"
 
 
+class Watch(threading.Thread):
+    """Looks at the command line of every process that we have started, over and over, for canaries that nobody typed there."""
+
+    def __init__(self, canaries):
+        super().__init__(daemon=True)
+        self.canaries = [c.encode() for c in canaries]
+        self.typed, self.seen, self.looks, self.ended = set(), [], 0, threading.Event()
+        self.start()
+
+    def children_of(self, thread, process="self"):
+        """All that came from a thread."""
+        try:
+            with open(f"/proc/{process}/task/{thread}/children") as file:
+                children = file.read().split()
+            for child in children:
+                yield child
+                for one in os.listdir(f"/proc/{child}/task"):
+                    yield from self.children_of(one, child)
+        except OSError:
+            return
+
+    def run(self):
+        while not self.ended.wait(0.002):
+            for number in {n for thread in os.listdir("/proc/self/task") for n in self.children_of(thread)}:
+                try:
+                    with open(f"/proc/{number}/cmdline", "rb") as file:
+                        words = file.read().split(b"\0")
+                except OSError:
+                    continue
+                self.seen += [(words, c) for c in self.canaries for w in words if c in w and w not in self.typed]
+                self.looks += 1
+
+    def end(self):
+        self.ended.set()
+        self.join()
+
+
 class SecretsCase(Case):
     """`ncmodel` runs whose every output is kept; check() finds no canary in them, nor in any file."""
 
@@ -31,6 +68,11 @@ class SecretsCase(Case):
         self.machine.env["TMPDIR"] = self.tmp
         self.inputs = set()
         self.canaries = [canary(i) for i in range(len(NAMES))] + [USER, "canaryPassword", *TOKENS.values()]
+        self.watch = Watch(self.canaries)
+        self.addCleanup(self.watch.end)
+        start = self.machine.start
+        self.machine.start = lambda *arguments, **options: self.watch.typed.update(map(str.encode, arguments)) or start(
+            *arguments, **options)
 
     def run_it(self, *arguments, code=None, env=None):
         result = self.machine.run(*arguments, env={**TOKENS, **(env or {})})
@@ -68,6 +110,9 @@ class SecretsCase(Case):
 
     def check(self):
         self.assertEqual(self.found(), [])
+        self.watch.end()
+        self.assertEqual(self.watch.seen, [])
+        self.assertGreater(self.watch.looks, 0)
 
     def signed(self, name, data, right=None):
         """A file that is served to whoever has the signature alone: 403 for others."""
