@@ -52,7 +52,7 @@ class EarlyTest(NamesCase):
         self.assertEqual((gated["error"], there["error"]), ("auth_required", None))
         self.assertIn("no token was sent", gated["reason"])
         self.assertIn("HF_TOKEN", data["errors"][0]["hint"])
-        self.assertIn("hf:org/Gated/model.gguf: its licence", gated["reason"])
+        self.assertIn("org/Gated/model.gguf: its licence", gated["reason"])
         self.assertEqual(data["data"]["to_get"], 30_000)
         self.assertEqual([disk["needed"] for disk in data["data"]["disks"]], [30_000], "what is not fetched needs no space")
         self.assertEqual(data["data"]["files_to_get"], 1)
