@@ -78,6 +78,8 @@ static int check_trust(const char *program, const char *path, const char *file, 
 
 	if (is_foreign(owner))
 		return refuse(program, "belongs to another user", file, err);
+	if (is_changeable(file))
+		return refuse(program, "can be changed by other users", file, err);
 	if (geteuid() == 0 && stat(home, &status) == 0 && status.st_uid != 0)
 		return refuse(program, "is another user's home folder", home, err);
 	if (is_changeable(path))

@@ -2,6 +2,7 @@
 /* May this user write there? Asked before anything is fetched, of what is there now: nothing is made. */
 #include "store/store.h"
 
+#include "base/links.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/user.h"
@@ -94,21 +95,12 @@ static char *barrier_of_own(const struct ncm_store *store)
 
 char *ncm_store_stray_link(const char *path)
 {
-	NCM_AUTO_FREE char *way = ncm_path_absolute(path);
-	struct stat folder, link;
+	char *stray = NULL;
+	const int fd = ncm_dir_by_links(path, &stray);
 
-	for (char *slash = strchr(way + 1, '/'); geteuid() == 0; slash = strchr(slash + 1, '/')) {
-		if (slash)
-			*slash = '\0';
-		if (lstat(way, &link) < 0 || stat(way, &folder) < 0)
-			break;
-		if (S_ISLNK(link.st_mode) && S_ISDIR(folder.st_mode) && !ncm_user_rules(link.st_uid, &folder))
-			return ncm_strdup(way);
-		if (!slash)
-			break;
-		*slash = '/';
-	}
-	return NULL;
+	if (fd >= 0)
+		close(fd);
+	return stray;
 }
 
 char *ncm_store_barrier(const struct ncm_store *store)

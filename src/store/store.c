@@ -4,6 +4,7 @@
 #include "base/ability.h"
 #include "base/buffer.h"
 #include "base/file.h"
+#include "base/links.h"
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -105,18 +106,32 @@ static int refuse_link(const struct ncm_store *store, const char *link, struct n
 	return ncm_store_refuse(store, barrier, err);
 }
 
+/* Made if need be. */
+static int open_folder(const struct ncm_store *store, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *link = NULL;
+	int fd = ncm_dir_by_links(store->path, &link);
+
+	if (fd < 0 && errno == ENOENT && !link) {
+		fd = ncm_dir_open(store->path, true, err);
+		if (fd < 0)
+			return -1;
+		close(fd);
+		fd = ncm_dir_by_links(store->path, &link);
+	}
+	if (link)
+		return refuse_link(store, link, err);
+	return fd < 0 ? ncm_error_errno(err, errno, "cannot open the folder %s", store->path) : fd;
+}
+
 int ncm_store_open(struct ncm_store *store, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *denied = NULL;
-	NCM_AUTO_FREE char *link = NULL;
 
 	if (store->staging >= 0)
 		return 0;
-	if (store->dirfd < 0 && (link = ncm_store_stray_link(store->path)))
-		return refuse_link(store, link, err);
-	errno = 0;
 	if (store->dirfd < 0)
-		store->dirfd = ncm_dir_open(store->path, true, err);
+		store->dirfd = open_folder(store, err);
 	if (store->dirfd >= 0)
 		store->staging = open_staging(store, err);
 	if (store->staging >= 0)
@@ -209,10 +224,7 @@ int ncm_store_lock(struct ncm_store *store, bool no_wait, const struct ncm_sink 
 
 int ncm_store_peek(const struct ncm_store *store)
 {
-	NCM_AUTO_FREE char *link = ncm_store_stray_link(store->path);
-
-	errno = EACCES;
-	return link ? -1 : open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return ncm_dir_by_links(store->path, NULL);
 }
 
 const char *ncm_store_own(const struct ncm_store *store)
