@@ -1,6 +1,7 @@
 """The shipped schemas of what ncmodel prints for programs. Without python3-jsonschema nothing can be checked (AVAILABLE)."""
 import json
 import os
+import threading
 
 try:
     import jsonschema
@@ -26,6 +27,7 @@ def load():
 
 STORE = load()
 VALIDATORS = {}
+LOCK = threading.Lock()  # a resolver remembers where it stands: two threads would lead each other astray
 
 
 def validator(name):
@@ -51,7 +53,8 @@ def leaves(error):
 
 def faults(name, value):
     """Why a value is not what output/NAME.schema.json says; none: it is."""
-    return [leaf for error in validator(name).iter_errors(value) for leaf in leaves(error)]
+    with LOCK:
+        return [leaf for error in validator(name).iter_errors(value) for leaf in leaves(error)]
 
 
 def check_run(arguments, out, err):
