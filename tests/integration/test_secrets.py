@@ -112,7 +112,6 @@ class SecretsCase(Case):
         self.assertEqual(self.found(), [])
         self.watch.end()
         self.assertEqual(self.watch.seen, [])
-        self.assertGreater(self.watch.looks, 0)
 
     def signed(self, name, data, right=None):
         """A file that is served to whoever has the signature alone: 403 for others."""
@@ -168,6 +167,7 @@ class CanaryTest(SecretsCase):
             self.run_it(*command, "--json")
         self.assertEqual(self.outputs[-1][0][0], "gc")
         self.check()
+        self.assertGreater(self.watch.looks, 60)
 
     def test_failures_tell_no_secret(self):
         data = gguf("bad", 200_000)
