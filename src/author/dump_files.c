@@ -29,24 +29,11 @@ static const struct ncm_store *store_around(const struct ncm_layout *layout, con
 	return found;
 }
 
-static const struct ncm_store_folder *folder_around(const struct ncm_store *store, const char *relative)
-{
-	const struct ncm_store_folder *found = NULL;
-
-	for (size_t i = 0; i < store->folder_count; i++) {
-		const struct ncm_store_folder *folder = &store->folders[i];
-
-		if (ncm_path_below(relative, folder->path) && (!found || strlen(folder->path) > strlen(found->path)))
-			found = folder;
-	}
-	return found;
-}
-
 static void add_target(const struct ncm_store *store, const struct ncm_reg_file *file, struct ncm_file_spec *spec)
 {
 	struct ncm_target *target = NCM_PUSH(spec->to, spec->to_count);
 	const char *relative = ncm_path_below(file->abs, store->path);
-	const struct ncm_store_folder *folder = folder_around(store, relative);
+	const struct ncm_store_folder *folder = ncm_store_folder_around(store, relative);
 
 	target->store = ncm_strdup(store->id);
 	if (store->kind == NCM_STORE_OLLAMA)

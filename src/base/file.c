@@ -190,12 +190,17 @@ int ncm_hint_refused(struct ncm_error *err, int errnum, const char *before, cons
 	}
 }
 
-static int cannot_write(const char *name, int errnum, struct ncm_error *err)
+int ncm_hint_denied(struct ncm_error *err, int errnum)
 {
-	ncm_error_errno(err, errnum, "cannot write %s", name);
 	if (errnum == EACCES || errnum == EPERM || errnum == EROFS)
 		return ncm_hint_refused(err, errnum, "", "run it as a user who may write there");
 	return -1;
+}
+
+static int cannot_write(const char *name, int errnum, struct ncm_error *err)
+{
+	ncm_error_errno(err, errnum, "cannot write %s", name);
+	return ncm_hint_denied(err, errnum);
 }
 
 int ncm_write_atomic_pieces(int dirfd, const char *name, const struct ncm_piece *pieces, size_t count,

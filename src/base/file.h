@@ -43,6 +43,8 @@ int ncm_write_atomic_pieces(int dirfd, const char *name, const struct ncm_piece 
  * against a disk that is read-only, full or failing. `before` is said first, whatever it is. Returns -1.
  */
 int ncm_hint_refused(struct ncm_error *err, int errnum, const char *before, const char *denied);
+/* The same where the system refused for want of rights; else there is nothing to say. Always returns -1. */
+int ncm_hint_denied(struct ncm_error *err, int errnum);
 int ncm_sync_dir(int dirfd); /* 0, or -1 with errno; a file system that cannot is fine */
 int64_t ncm_mtime_ns(const struct stat *status);
 /* Seconds of a clock that never jumps. */

@@ -63,9 +63,7 @@ int ncm_lock_beneath(int dirfd, const char *name, const char *what, bool no_wait
 			const int why = errno;
 
 			ncm_error_errno(err, why, "cannot lock %s", what);
-			return why == EACCES || why == EPERM || why == EROFS
-				   ? ncm_hint_refused(err, why, "", "run it as a user who may write there")
-				   : -1;
+			return ncm_hint_denied(err, why);
 		}
 		if (ncm_interrupted())
 			return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while waiting for %s", what);

@@ -182,20 +182,6 @@ static void look_at_url(const struct inquiry *inquiry)
 	}
 }
 
-/* The folder of the layout's that a path below the store lies in: the longest; NULL: none. */
-static const struct ncm_store_folder *folder_around(const struct ncm_store *store, const char *relative)
-{
-	const struct ncm_store_folder *found = NULL;
-
-	for (size_t i = 0; i < store->folder_count; i++) {
-		const struct ncm_store_folder *folder = &store->folders[i];
-
-		if (ncm_path_below(relative, folder->path) && (!found || strlen(folder->path) > strlen(found->path)))
-			found = folder;
-	}
-	return found;
-}
-
 /* Where a model of files lies: "STORE/FOLDER/NAME", of a repository NAME is its folder. NULL: it cannot be said so. */
 static char *place_of(const struct inquiry *inquiry)
 {
@@ -204,7 +190,7 @@ static char *place_of(const struct inquiry *inquiry)
 	const size_t number = file ? ncm_layout_store_of(layout, file->abs, file->store) : NCM_NO_STORE;
 	const struct ncm_store *store = number == NCM_NO_STORE ? NULL : &layout->stores[number];
 	const char *relative = store ? ncm_path_below(file->abs, store->path) : NULL;
-	const struct ncm_store_folder *folder = relative ? folder_around(store, relative) : NULL;
+	const struct ncm_store_folder *folder = relative ? ncm_store_folder_around(store, relative) : NULL;
 	const char *name = folder ? ncm_path_below(relative, folder->path) : relative;
 	const bool is_repository = inquiry->installed->file_count > 1;
 

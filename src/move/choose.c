@@ -77,28 +77,14 @@ static enum ncm_store_kind kind_of(const struct mover *mover, size_t store)
 	return store == NCM_NO_STORE ? NCM_STORE_FOLDERS : mover->layout->stores[store].kind;
 }
 
-/* Which folder of the layout a path lies in: the longest that fits, or NULL. */
-static const struct ncm_store_folder *folder_around(const struct ncm_store *store, const char *path)
-{
-	const char *relative = ncm_path_below(path, store->path);
-	const struct ncm_store_folder *found = NULL;
-
-	for (size_t i = 0; relative && i < store->folder_count; i++) {
-		const struct ncm_store_folder *folder = &store->folders[i];
-
-		if (ncm_path_below(relative, folder->path) && (!found || strlen(folder->path) > strlen(found->path)))
-			found = folder;
-	}
-	return found;
-}
-
 /* Where a model of folders goes below the target: what was named, or the folder of the name that it has now. The caller
  * frees it. */
 static char *folder_for(const struct mover *mover, const struct ncm_reg_model *model, size_t store,
 			struct ncm_error *err)
 {
-	const struct ncm_store_folder *around =
-	    store == NCM_NO_STORE ? NULL : folder_around(&mover->layout->stores[store], model->files[0].abs);
+	const struct ncm_store *from = store == NCM_NO_STORE ? NULL : &mover->layout->stores[store];
+	const char *relative = from ? ncm_path_below(model->files[0].abs, from->path) : NULL;
+	const struct ncm_store_folder *around = relative ? ncm_store_folder_around(from, relative) : NULL;
 	NCM_AUTO_FREE char *path = NULL;
 
 	if (*mover->folder || mover->target->folder_count == 0)

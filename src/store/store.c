@@ -237,6 +237,19 @@ int ncm_store_home(const struct ncm_store *store, int dirfd)
 	return ncm_mkdir_beneath(dirfd, store->kind == NCM_STORE_HUGGINGFACE ? ".locks" : NULL, NULL);
 }
 
+const struct ncm_store_folder *ncm_store_folder_around(const struct ncm_store *store, const char *relative)
+{
+	const struct ncm_store_folder *found = NULL;
+
+	for (size_t i = 0; i < store->folder_count; i++) {
+		const struct ncm_store_folder *folder = &store->folders[i];
+
+		if (ncm_path_below(relative, folder->path) && (!found || strlen(folder->path) > strlen(found->path)))
+			found = folder;
+	}
+	return found;
+}
+
 static const char *find_folder(const struct ncm_store *store, const char *folder)
 {
 	for (size_t i = 0; i < store->folder_count; i++) {
