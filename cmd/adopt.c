@@ -5,7 +5,6 @@
 
 #include "ui/table.h"
 #include "ui/text.h"
-#include "ui/unread.h"
 
 #include <ncmodel/text.h>
 

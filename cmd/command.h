@@ -3,7 +3,7 @@
 #ifndef CMD_COMMAND_H
 #define CMD_COMMAND_H
 
-#include "ui/session.h"
+#include "session.h"
 
 enum command_operands {
 	OPERANDS_NONE,
@@ -23,21 +23,29 @@ struct command {
 	const char *arguments; /* as the usage line shows them, or "" */
 	const char *words;     /* what the first operand may be, for completions; or NULL */
 	enum command_operands operands;
-	bool stops_in_order;                  /* long work: signals end it in order */
-	bool changes;                         /* something on disk: a failure is told in the log */
+	const bool *offers;  /* when it is true, models are those of the manifests, for completions; or NULL */
+	bool stops_in_order; /* long work: signals end it in order */
+	bool changes;        /* something on disk: a failure is told in the log */
 	const struct option_group *groups[5]; /* beside the global options; ends with NULL */
 	const char *description;              /* paragraphs with an empty line between */
 	const char *const *examples;          /* pairs of a command line and what it does; ends with NULL */
 	int (*run)(struct session *session);  /* the exit code; errors have been reported */
 };
 
-/* All commands, in the order of the help; ends with NULL. */
-extern const struct command *const commands[];
+/* All commands, in the order of the help. */
+/* clang-format off */
+#define COMMANDS(X) \
+	X(plan) X(pull) X(verify) X(list) X(show) X(adopt) X(link) X(rm) \
+	X(mv) X(gc) X(df) X(stores) X(log) X(lock) X(diff) X(outdated) \
+	X(manifest) X(profiles) X(limits) X(completion) X(help) X(version)
+/* clang-format on */
 
-extern const struct command command_adopt, command_completion, command_df, command_diff, command_gc, command_help,
-    command_limits, command_link, command_list, command_lock, command_log, command_manifest, command_mv,
-    command_outdated, command_plan, command_profiles, command_pull, command_rm, command_show, command_stores,
-    command_verify, command_version;
+#define DECLARE(name) extern const struct command command_##name;
+COMMANDS(DECLARE)
+#undef DECLARE
+
+/* The same as a table; ends with NULL. */
+extern const struct command *const commands[];
 
 /* The command of that name or alias, or NULL with USAGE and the nearest name. */
 const struct command *command_find(const char *name, struct ncm_error *err);

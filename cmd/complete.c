@@ -107,14 +107,16 @@ static void answer_files(const struct answer *answer)
 static void answer_models(const struct answer *answer, enum command_operands operands)
 {
 	const struct settings *settings = &answer->session->settings;
+	const struct command *command = answer->session->command;
+	const bool offers = command->offers && *command->offers;
 
-	if (answer->session->command == &command_verify && settings->selector.stores.count > 0) {
+	if (command == &command_verify && settings->selector.stores.count > 0) {
 		answer_paths(answer, "folders");
 		return;
 	}
-	if (operands != OPERANDS_OFFERED && !settings->available)
+	if (operands != OPERANDS_OFFERED && !offers)
 		answer_installed(answer);
-	if (operands != OPERANDS_INSTALLED || settings->available)
+	if (operands != OPERANDS_INSTALLED || offers)
 		answer_offered(answer);
 }
 

@@ -113,6 +113,10 @@ static const char *script_of(const struct ncm_strings *operands)
 	return NULL;
 }
 
+static struct {
+	bool answer;
+} given;
+
 /* Who presses a key wants words: whatever is wrong, nothing is said. */
 static void print_answer(struct session *session, FILE *out)
 {
@@ -124,20 +128,20 @@ static void print_answer(struct session *session, FILE *out)
 static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	const char *script = session->settings.answer ? NULL : script_of(&session->settings.operands);
+	const char *script = given.answer ? NULL : script_of(&session->settings.operands);
 	AUTO_FREE char *text = NULL;
 	size_t size = 0;
 	FILE *out = session->report.json ? open_memstream(&text, &size) : stdout;
 
 	if (!out)
 		return ncm_error_set(&err, NCM_E_OTHER, "out of memory"), session_fail(session, &err);
-	if (session->settings.answer)
+	if (given.answer)
 		print_answer(session, out);
 	else if (script)
 		fputs(script, out);
 	if (out != stdout)
 		fclose(out);
-	if (!session->settings.answer && !script) {
+	if (!given.answer && !script) {
 		ncm_error_set(&err, NCM_E_USAGE, "completion: name one shell: bash, zsh or fish");
 		ncm_error_hint(&err, "for example `ncmodel completion bash`");
 		return session_fail(session, &err);
@@ -148,7 +152,7 @@ static int run(struct session *session)
 }
 
 static const struct option own[] = {
-    {0, "answer", OPTION_FLAG, offsetof(struct settings, answer),
+    {0, "answer", OPTION_FLAG, .value = &given.answer,
      .help = "print what may end the command line whose words follow `--`: what the scripts ask"},
     {.name = NULL},
 };

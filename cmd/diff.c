@@ -114,6 +114,8 @@ static void print(const struct session *session, const struct ncm_drift *drift)
 	free(rows.items);
 }
 
+static bool ends_with_3;
+
 static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
@@ -134,14 +136,14 @@ static int run(struct session *session)
 		session->report.data = drift_json(drift);
 	else if (!session->settings.quiet)
 		print(session, drift);
-	exit_code = session->settings.exit_code ? drift_report_changes(session, drift, "manifest, lock and disk differ")
-						: drift_report(session, drift, true);
+	exit_code = ends_with_3 ? drift_report_changes(session, drift, "manifest, lock and disk differ")
+				: drift_report(session, drift, true);
 	ncm_drift_free(drift);
 	return exit_code;
 }
 
 static const struct option own[] = {
-    {0, "exit-code", OPTION_FLAG, offsetof(struct settings, exit_code), .help = "end with 3 if there are differences"},
+    {0, "exit-code", OPTION_FLAG, .value = &ends_with_3, .help = "end with 3 if there are differences"},
     {.name = NULL},
 };
 static const struct option_group own_group = {"Options", own};

@@ -3,7 +3,7 @@
 #ifndef CMD_DRIFT_VIEW_H
 #define CMD_DRIFT_VIEW_H
 
-#include "ui/session.h"
+#include "session.h"
 #include "ui/table.h"
 
 /* Loads the catalog and chooses what the session asks for. The array is the caller's to free. */

@@ -2,7 +2,6 @@
 #include "entry.h"
 
 #include "model_json.h"
-#include "ui/size.h"
 #include "ui/text.h"
 
 #include <ncmodel/link.h>
@@ -159,7 +158,7 @@ static void add_row(struct table *table, const struct entry *entry, bool with_st
 	if (with_state)
 		table_styled(table, text_copy(entry->installed ? "installed" : "-"),
 			     entry->installed ? STYLE_GOOD : STYLE_DIM);
-	table_cell(table, entry->doubt.unknown > 0 ? text_copy("-") : size_text(entry->size, &entry->doubt));
+	table_cell(table, entry->doubt.unknown > 0 ? text_copy("-") : text_size(entry->size, &entry->doubt));
 	table_foreign(table, entry->quantization ? entry->quantization : "-");
 	table_text(table, vram_text(entry->vram_least, entry->vram_most, text, sizeof text));
 	snprintf(text, sizeof text, "%.2f", entry->score);
@@ -308,7 +307,7 @@ static void print_group(const struct entries *entries, const struct member *memb
 		models++;
 	}
 	json_decref(seen);
-	size = size_text(bytes, &doubt);
+	size = text_size(bytes, &doubt);
 	fprintf(out, "%s%s%s%*s%4zu   %s\n", style_begin(out, STYLE_BOLD), title, style_end(out, STYLE_BOLD),
 		text_width(title) < 18 ? (int)(18 - text_width(title)) : 1, "", models, size);
 	table_leave_out_as(table, whole);
@@ -364,7 +363,7 @@ static void print_total(const struct entries *entries, bool overlap, FILE *out)
 		count++;
 	}
 	json_decref(seen);
-	size = size_text(bytes, &doubt);
+	size = text_size(bytes, &doubt);
 	fprintf(out, "Total: %zu %s, %s%s\n", count, text_plural(count, "model", "models"), size,
 		overlap ? " (counts overlap)" : "");
 }

@@ -9,24 +9,28 @@ enum {
 	MOST_HOURS = 100000,
 };
 
+static struct {
+	struct option_number min_age;
+	bool keep_partial, all, replaced;
+} given;
+
 static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	const struct settings *settings = &session->settings;
 	const struct ncm_gc_options options = {
-	    .min_age = (settings->min_age.given ? settings->min_age.value : USUAL_HOURS) * HOUR,
-	    .keep_partial = settings->keep_partial,
-	    .all_partial = settings->all,
-	    .replaced = settings->replaced,
+	    .min_age = (given.min_age.given ? given.min_age.value : USUAL_HOURS) * HOUR,
+	    .keep_partial = given.keep_partial,
+	    .all_partial = given.all,
+	    .replaced = given.replaced,
 	};
 	struct ncm_removal *removal;
 
-	if (settings->keep_partial && settings->all) {
+	if (given.keep_partial && given.all) {
 		ncm_error_set(&err, NCM_E_USAGE, "--keep-partial and --all contradict each other");
 		ncm_error_hint(&err, "leave out one of them");
 		return session_fail(session, &err);
 	}
-	if (settings->replaced && (settings->keep_partial || settings->all || settings->min_age.given)) {
+	if (given.replaced && (given.keep_partial || given.all || given.min_age.given)) {
 		ncm_error_set(&err, NCM_E_USAGE,
 			      "--replaced removes what was replaced and nothing else: it goes alone");
 		ncm_error_hint(&err, "`ncmodel gc --replaced` removes that, `ncmodel gc` without it the rest");
@@ -38,15 +42,14 @@ static int run(struct session *session)
 	return removal ? removal_carry_out(session, removal) : session_fail(session, &err);
 }
 
-#define AT(field) offsetof(struct settings, field)
-
 static const struct option own[] = {
-    {0, "min-age", OPTION_NUMBER, AT(min_age), .argument = "HOURS",
+    {0, "min-age", OPTION_NUMBER, .value = &given.min_age, .argument = "HOURS",
      .help = "leave downloads and other tools' files alone that changed less than so long ago: 24", .least = 0,
      .most = MOST_HOURS},
-    {0, "keep-partial", OPTION_FLAG, AT(keep_partial), .help = "leave every partial download"},
-    {0, "all", OPTION_FLAG, AT(all), .help = "partial downloads that the profile or the lock still wants, too"},
-    {0, "replaced", OPTION_FLAG, AT(replaced),
+    {0, "keep-partial", OPTION_FLAG, .value = &given.keep_partial, .help = "leave every partial download"},
+    {0, "all", OPTION_FLAG, .value = &given.all,
+     .help = "partial downloads that the profile or the lock still wants, too"},
+    {0, "replaced", OPTION_FLAG, .value = &given.replaced,
      .help = "what --force and repairs put aside, and nothing else: nothing may be able to bring it back"},
     {.name = NULL},
 };

@@ -173,6 +173,10 @@ static const struct command *find_command(const char *name, struct ncm_error *er
 	return NULL;
 }
 
+static struct {
+	bool man;
+} given;
+
 static void print_topic_page(const struct help_page *page, FILE *out)
 {
 	if (page->before) {
@@ -182,19 +186,19 @@ static void print_topic_page(const struct help_page *page, FILE *out)
 	print_topics(page->topics, page->indent, out);
 }
 
-static int print_page(const struct session *session, const char *name, FILE *out, struct ncm_error *err)
+static int print_page(const char *name, FILE *out, struct ncm_error *err)
 {
 	const struct help_page *page = help_pages;
 	const struct command *command;
 
 	while (page->name && strcmp(page->name, name) != 0)
 		page++;
-	if (page->name && !session->settings.man)
+	if (page->name && !given.man)
 		return print_topic_page(page, out), 0;
 	command = find_command(name, err);
 	if (!command)
 		return -1;
-	session->settings.man ? man_command(command, out) : help_command(command, out);
+	given.man ? man_command(command, out) : help_command(command, out);
 	return 0;
 }
 
@@ -203,9 +207,9 @@ static int print_all(const struct session *session, FILE *out, struct ncm_error 
 	const struct ncm_strings *operands = &session->settings.operands;
 
 	if (operands->count == 0)
-		session->settings.man ? man_overview(out) : help_overview(out);
+		given.man ? man_overview(out) : help_overview(out);
 	for (size_t i = 0; i < operands->count; i++) {
-		if (print_page(session, operands->items[i], out, err) < 0)
+		if (print_page(operands->items[i], out, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -231,8 +235,7 @@ static int run(struct session *session)
 }
 
 static const struct option own[] = {
-    {0, "man", OPTION_FLAG, offsetof(struct settings, man),
-     .help = "print the man page: ncmodel(1), or that of the command"},
+    {0, "man", OPTION_FLAG, .value = &given.man, .help = "print the man page: ncmodel(1), or that of the command"},
     {.name = NULL},
 };
 static const struct option_group own_group = {"Options", own};

@@ -3,13 +3,17 @@
 
 #include "ui/table.h"
 #include "ui/text.h"
-#include "ui/unread.h"
 
 #include <ncmodel/text.h>
 
 enum {
 	LONGEST_DETAIL = 1024,
 };
+
+static struct {
+	bool unlink;
+	struct option_number least;
+} given;
 
 static bool is_worth_a_row(const struct ncm_link_group *group)
 {
@@ -52,7 +56,7 @@ static void print_groups(const struct session *session, const struct ncm_link_re
 
 	table_column(table, "SIZE", COLUMN_RIGHT);
 	table_column(table, "COPIES", COLUMN_RIGHT);
-	table_column(table, session->settings.unlink ? "TAKES" : "GAIN", COLUMN_RIGHT);
+	table_column(table, given.unlink ? "TAKES" : "GAIN", COLUMN_RIGHT);
 	table_column(table, "KEPT", COLUMN_WHOLE);
 	for (size_t i = 0; i < report->count; i++) {
 		if (!verbose && !is_worth_a_row(&report->groups[i]))
@@ -83,7 +87,7 @@ static void print_done(const struct settings *settings, const struct ncm_link_re
 	char size[32];
 
 	ncm_format_size(report->gain, size, sizeof size);
-	if (settings->unlink)
+	if (given.unlink)
 		printf("%zu %s %s of %s own%s, %s taken", report->linked, text_plural(report->linked, "file", "files"),
 		       settings->dry_run ? "would get bytes" : "got bytes", text_plural(report->linked, "its", "their"),
 		       settings->dry_run ? "" : " again", size);
@@ -99,7 +103,7 @@ static void print_total(const struct settings *settings, const struct ncm_link_r
 
 	if (report->linked > 0)
 		print_done(settings, report);
-	else if (settings->unlink)
+	else if (given.unlink)
 		printf("Nothing to take apart: every name is a file of its own");
 	else if (shared > 0)
 		printf("Nothing to link: %zu %s bytes with another already", shared,
@@ -145,7 +149,7 @@ static json_t *report_json(const struct settings *settings, const struct ncm_lin
 		json_put(out, "files", files);
 		json_push(groups, out);
 	}
-	json_put_flag(object, "unlink", settings->unlink);
+	json_put_flag(object, "unlink", given.unlink);
 	json_put_flag(object, "dry_run", settings->dry_run);
 	json_put(object, "groups", groups);
 	json_put(object, "unreadable", unread_json(report->unread, report->unread_count));
@@ -185,8 +189,8 @@ static int run(struct session *session)
 	    .store_count = settings->selector.stores.count,
 	    .paths = (const char *const *)settings->operands.items,
 	    .path_count = settings->operands.count,
-	    .least = settings->least.given && settings->least.value == 0 ? 1 : settings->least.value,
-	    .unlink = settings->unlink,
+	    .least = given.least.given && given.least.value == 0 ? 1 : given.least.value,
+	    .unlink = given.unlink,
 	    .dry_run = settings->dry_run,
 	    .no_wait = settings->no_wait,
 	};
@@ -216,8 +220,10 @@ static int run(struct session *session)
 
 static const struct option own[] = {
     {'n', "dry-run", OPTION_FLAG, AT(dry_run), .help = "say what would be gained and change nothing"},
-    {0, "unlink", OPTION_FLAG, AT(unlink), .help = "the other way: give files that are one bytes of their own again"},
-    {0, "least", OPTION_SIZE, AT(least), .argument = "SIZE", .help = "pass by smaller files; 1 MiB unless given"},
+    {0, "unlink", OPTION_FLAG, .value = &given.unlink,
+     .help = "the other way: give files that are one bytes of their own again"},
+    {0, "least", OPTION_SIZE, .value = &given.least, .argument = "SIZE",
+     .help = "pass by smaller files; 1 MiB unless given"},
     {0, "store", OPTION_WORDS, AT(selector.stores), .argument = "STORE",
      .help = "look through these stores alone, and the folders that are named", .completes = COMPLETES_STORE},
     {0, "no-wait", OPTION_FLAG, AT(no_wait), .help = "fail instead of waiting for another ncmodel"},

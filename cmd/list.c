@@ -5,17 +5,21 @@
 #include "model_json.h"
 #include "ui/text.h"
 
-static int choose_grouping(const struct settings *settings, enum grouping *grouping, struct ncm_error *err)
+static struct {
+	bool by_use_case, by_phase, by_store, by_source, available;
+} given;
+
+static int choose_grouping(enum grouping *grouping, struct ncm_error *err)
 {
-	if (settings->by_use_case + settings->by_phase + settings->by_store + settings->by_source > 1) {
+	if (given.by_use_case + given.by_phase + given.by_store + given.by_source > 1) {
 		ncm_error_set(err, NCM_E_USAGE, "list can be grouped in one way at a time");
 		return ncm_error_hint(err, "choose one of --by-usecase, --by-phase, --by-store, --by-source");
 	}
-	*grouping = settings->by_use_case ? GROUP_USE_CASE
-		    : settings->by_phase  ? GROUP_PHASE
-		    : settings->by_store  ? GROUP_STORE
-		    : settings->by_source ? GROUP_SOURCE
-					  : GROUP_NONE;
+	*grouping = given.by_use_case ? GROUP_USE_CASE
+		    : given.by_phase  ? GROUP_PHASE
+		    : given.by_store  ? GROUP_STORE
+		    : given.by_source ? GROUP_SOURCE
+				      : GROUP_NONE;
 	return 0;
 }
 
@@ -89,33 +93,32 @@ static int run(struct session *session)
 
 	session->report.data = json_object();
 	json_put(session->report.data, "models", models);
-	if (choose_grouping(settings, &grouping, &err) < 0 || session_selector(session, &err) < 0 ||
+	if (choose_grouping(&grouping, &err) < 0 || session_selector(session, &err) < 0 ||
 	    session_config(session, &err) < 0)
 		return session_fail(session, &err);
 	registry = ncm_registry_load(session->config, &err);
 	if (!registry)
 		return session_fail(session, &err);
-	failed = settings->available ? collect_available(session, registry, &entries, models, &err)
-				     : collect_installed(session, registry, &entries, models, &err);
+	failed = given.available ? collect_available(session, registry, &entries, models, &err)
+				 : collect_installed(session, registry, &entries, models, &err);
 	if (!failed && !session->report.json) {
 		if (settings->quiet)
 			print_ids(&entries);
 		else if (entries.count > 0)
-			entries_print(&entries, grouping, &settings->selector.use_cases, settings->available, stdout);
+			entries_print(&entries, grouping, &settings->selector.use_cases, given.available, stdout);
 	}
 	entries_free(&entries);
 	ncm_registry_free(registry);
 	return failed ? session_fail(session, &err) : 0;
 }
 
-#define AT(field) offsetof(struct settings, field)
-
 static const struct option own[] = {
-    {0, "by-usecase", OPTION_FLAG, AT(by_use_case), .help = "a group for each use case; a model is in several"},
-    {0, "by-phase", OPTION_FLAG, AT(by_phase), .help = "a group for each phase"},
-    {0, "by-store", OPTION_FLAG, AT(by_store), .help = "a group for each store"},
-    {0, "by-source", OPTION_FLAG, AT(by_source), .help = "a group for each source"},
-    {0, "available", OPTION_FLAG, AT(available), .help = "what the manifests offer, installed or not"},
+    {0, "by-usecase", OPTION_FLAG, .value = &given.by_use_case,
+     .help = "a group for each use case; a model is in several"},
+    {0, "by-phase", OPTION_FLAG, .value = &given.by_phase, .help = "a group for each phase"},
+    {0, "by-store", OPTION_FLAG, .value = &given.by_store, .help = "a group for each store"},
+    {0, "by-source", OPTION_FLAG, .value = &given.by_source, .help = "a group for each source"},
+    {0, "available", OPTION_FLAG, .value = &given.available, .help = "what the manifests offer, installed or not"},
     {.name = NULL},
 };
 static const struct option_group own_group = {"Options", own};
@@ -136,6 +139,7 @@ const struct command command_list = {
     .summary = "List what is installed, or what the manifests offer",
     .arguments = "[MODEL...]",
     .operands = OPERANDS_INSTALLED,
+    .offers = &given.available,
     .groups = {&own_group, &options_selection},
     .description =
 	"Lists the models of models.json. Of several profiles, --available lists what each offers; a model of "

@@ -9,16 +9,18 @@ static bool speaks(const struct session *session)
 	return !session->report.json && !session->settings.quiet;
 }
 
+static struct {
+	bool update, check, prune;
+} given;
+
 static int check_options(const struct session *session, struct ncm_error *err)
 {
-	const struct settings *settings = &session->settings;
-
-	if (settings->lock_check && (settings->lock_update || settings->lock_prune || settings->dry_run)) {
+	if (given.check && (given.update || given.prune || session->settings.dry_run)) {
 		ncm_error_set(err, NCM_E_USAGE,
 			      "--check writes nothing: it goes with none of --update, --prune and --dry-run");
 		return ncm_error_hint(err, "leave --check out, or the others");
 	}
-	if (settings->lock_prune && session_selects(session)) {
+	if (given.prune && session_selects(session)) {
 		ncm_error_set(err, NCM_E_USAGE, "--prune looks at the whole lock, and a selector chooses a part");
 		return ncm_error_hint(err, "leave out one of them");
 	}
@@ -72,7 +74,7 @@ static void print_update(const struct session *session, const struct ncm_drift *
 	if (unpinned > 0)
 		printf(", %zu to be pinned by the first pull", unpinned);
 	if (extra > 0)
-		printf(", %zu %s", extra, session->settings.lock_prune ? "dropped" : "that nothing names (--prune)");
+		printf(", %zu %s", extra, given.prune ? "dropped" : "that nothing names (--prune)");
 	if (untold > 0)
 		printf(", %zu could not be told", untold);
 	if (failed > 0)
@@ -84,9 +86,9 @@ static int update(struct session *session, struct ncm_model *const *models, size
 {
 	const struct settings *settings = &session->settings;
 	const struct ncm_lock_options options = {
-	    .update = settings->lock_update,
+	    .update = given.update,
 	    .whole = !session_selects(session),
-	    .prune = settings->lock_prune,
+	    .prune = given.prune,
 	    .dry_run = settings->dry_run,
 	    .allow_pickle = settings->provision.allow_pickle,
 	};
@@ -114,20 +116,20 @@ static int run(struct session *session)
 	size_t count = 0;
 	int exit_code;
 
+	session->changes = !given.check;
 	if (check_options(session, &err) < 0 || drift_choose(session, &models, &count, &err) < 0)
 		return session_fail(session, &err);
-	exit_code =
-	    session->settings.lock_check ? check(session, models, count, &err) : update(session, models, count, &err);
+	exit_code = given.check ? check(session, models, count, &err) : update(session, models, count, &err);
 	free(models);
 	return exit_code;
 }
 
 static const struct option own[] = {
-    {0, "update", OPTION_FLAG, offsetof(struct settings, lock_update),
+    {0, "update", OPTION_FLAG, .value = &given.update,
      .help = "look everything up anew and follow what upstream serves now, where the manifest allows it"},
-    {0, "check", OPTION_FLAG, offsetof(struct settings, lock_check),
+    {0, "check", OPTION_FLAG, .value = &given.check,
      .help = "ask whether upstream still serves what is pinned; writes nothing, ends with 3 if not"},
-    {0, "prune", OPTION_FLAG, offsetof(struct settings, lock_prune),
+    {0, "prune", OPTION_FLAG, .value = &given.prune,
      .help = "drop pins that no manifest of any profile names and no installed model came from"},
     {'n', "dry-run", OPTION_FLAG, offsetof(struct settings, dry_run), .help = "show what would be pinned and stop"},
     {0, "allow-pickle", OPTION_FLAG, offsetof(struct settings, provision.allow_pickle),

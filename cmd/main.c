@@ -159,6 +159,7 @@ static int run(struct session *session, char *const *argv)
 		return session_fail(session, &err);
 	if (session->command->stops_in_order)
 		interrupt_install();
+	session->changes = session->command->changes;
 	return session->command->run(session);
 }
 

@@ -3,9 +3,14 @@
 #ifndef CMD_MANIFEST_H
 #define CMD_MANIFEST_H
 
-#include "ui/session.h"
+#include "session.h"
 
-int manifest_check(struct session *session);
+/* What manifest alone is told. */
+struct manifest_given {
+	const char *output, *as_profile, *format;
+};
+extern struct manifest_given manifest_given;
+
 int manifest_dump(struct session *session);
 int manifest_import(struct session *session);
 int manifest_init(struct session *session);
@@ -13,9 +18,6 @@ int manifest_init(struct session *session);
 /* manifest_draft.c: what they share. */
 /* Of which profile and phase the draft is to be, as the options say. Class USAGE. */
 int manifest_draft_options(const struct session *session, struct ncm_draft_options *options, struct ncm_error *err);
-/* Every installed model, or those that are selected, as a draft. */
-struct ncm_draft *manifest_draft_installed(struct session *session, const struct ncm_draft_options *options,
-					   struct ncm_error *err);
 /*
  * Writes the draft where the options say, or prints it, and tells what it lacks and what to do next. `next` is a
  * command to run before a plan, or NULL.

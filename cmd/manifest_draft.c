@@ -24,18 +24,18 @@ int manifest_draft_options(const struct session *session, struct ncm_draft_optio
 {
 	const unsigned phases = session->settings.selector.phases;
 
-	*options = (struct ncm_draft_options){.profile = session->settings.as_profile};
+	*options = (struct ncm_draft_options){.profile = manifest_given.as_profile};
 	for (unsigned phase = 1; phase <= 3; phase++) {
 		if (phases == 1u << phase)
 			options->phase = phase;
 	}
-	if (phases && !options->phase && session->settings.as_profile)
+	if (phases && !options->phase && manifest_given.as_profile)
 		return ncm_error_set(err, NCM_E_USAGE, "a manifest is of one phase: choose one with --phase");
 	return 0;
 }
 
-struct ncm_draft *manifest_draft_installed(struct session *session, const struct ncm_draft_options *options,
-					   struct ncm_error *err)
+static struct ncm_draft *draft_installed(struct session *session, const struct ncm_draft_options *options,
+					 struct ncm_error *err)
 {
 	if (session_config(session, err) < 0)
 		return NULL;
@@ -79,7 +79,7 @@ static void tell_next(const struct session *session, const struct ncm_draft *dra
 {
 	AUTO_FREE char *path = text_safe_long(file, LONGEST_TEXT);
 	AUTO_FREE char *chosen =
-	    session->settings.output ? text_format("-f %s", path) : text_format("--profile %s", draft->profile);
+	    manifest_given.output ? text_format("-f %s", path) : text_format("--profile %s", draft->profile);
 
 	report_note(&session->report, "Wrote %s: %zu %s.", path, draft->count,
 		    text_plural(draft->count, "model", "models"));
@@ -91,10 +91,9 @@ static void tell_next(const struct session *session, const struct ncm_draft *dra
 
 int manifest_hand_out(struct session *session, const struct ncm_draft *draft, const char *next)
 {
-	const struct settings *settings = &session->settings;
-	const bool to_file = settings->output && strcmp(settings->output, "-") != 0;
+	const bool to_file = manifest_given.output && strcmp(manifest_given.output, "-") != 0;
 	struct ncm_error err = NCM_ERROR_INIT;
-	AUTO_FREE char *path = to_file ? text_copy(settings->output) : NULL;
+	AUTO_FREE char *path = to_file ? text_copy(manifest_given.output) : NULL;
 	int failed = 0;
 
 	session->report.data = json_object();
@@ -103,7 +102,7 @@ int manifest_hand_out(struct session *session, const struct ncm_draft *draft, co
 		return 0;
 	if (to_file)
 		failed = ncm_draft_save(draft, path, &err);
-	else if (settings->as_profile && !settings->output)
+	else if (manifest_given.as_profile && !manifest_given.output)
 		failed = ncm_draft_save_profile(session->config, draft, &path, &err);
 	else if (!session->report.json)
 		fputs(draft->text, stdout);
@@ -117,4 +116,81 @@ int manifest_hand_out(struct session *session, const struct ncm_draft *draft, co
 	json_put_number(session->report.data, "model_count", draft->count);
 	json_put(session->report.data, "manifest", json_loads(draft->text, 0, NULL));
 	return 0;
+}
+
+int manifest_dump(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	struct ncm_draft_options options;
+	struct ncm_draft *draft;
+	int exit_code;
+
+	if (session_selector_from(session, 1, &err) < 0)
+		return session_fail(session, &err);
+	/* It says whose the manifest is to be. */
+	ncm_strings_free(&session->settings.selector.profiles);
+	if (manifest_draft_options(session, &options, &err) < 0)
+		return session_fail(session, &err);
+	draft = draft_installed(session, &options, &err);
+	if (!draft)
+		return session_fail(session, &err);
+	exit_code = manifest_hand_out(session, draft, NULL);
+	if (!draft->text && draft->gap_count == 0) {
+		ncm_error_set(&err, NCM_E_USAGE, "there is nothing to dump: nothing is installed");
+		ncm_error_hint(&err, "`ncmodel manifest init NAME` writes a small manifest to begin with");
+	} else if (!draft->text) {
+		ncm_error_set(&err, NCM_E_USAGE, "nothing is left to dump");
+	}
+	ncm_draft_free(draft);
+	return err.code != NCM_OK ? session_fail(session, &err) : exit_code;
+}
+
+static bool is_anything_installed(struct session *session, bool *installed, struct ncm_error *err)
+{
+	struct ncm_registry *registry =
+	    session_config(session, err) < 0 ? NULL : ncm_registry_load(session->config, err);
+
+	*installed = registry && registry->count > 0;
+	ncm_registry_free(registry);
+	return registry != NULL;
+}
+
+/* Of what is installed, or, when that is nothing that can be pulled again, of one example. */
+static struct ncm_draft *make(struct session *session, const struct ncm_draft_options *options, struct ncm_error *err)
+{
+	struct ncm_draft *draft;
+	bool installed;
+
+	if (!is_anything_installed(session, &installed, err))
+		return NULL;
+	if (!installed)
+		return ncm_draft_starter(session->config, options, err);
+	draft = draft_installed(session, options, err);
+	if (draft && !draft->text) {
+		ncm_draft_free(draft);
+		draft = ncm_draft_starter(session->config, options, err);
+	}
+	return draft;
+}
+
+int manifest_init(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	struct settings *settings = &session->settings;
+	struct ncm_draft_options options;
+	struct ncm_draft *draft;
+	int exit_code;
+
+	if (settings->operands.count != 2 || manifest_given.as_profile || manifest_given.output)
+		return manifest_usage(session, "init NAME");
+	manifest_given.as_profile = settings->operands.items[1];
+	if (manifest_draft_options(session, &options, &err) < 0)
+		return session_fail(session, &err);
+	settings->selector.phases = 0; /* of the manifest, not of the models */
+	draft = make(session, &options, &err);
+	if (!draft)
+		return session_fail(session, &err);
+	exit_code = manifest_hand_out(session, draft, NULL);
+	ncm_draft_free(draft);
+	return exit_code;
 }

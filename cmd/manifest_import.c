@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "manifest.h"
 
-#include "ui/given.h"
+#include "given.h"
 #include "ui/text.h"
 
 #include <errno.h>
@@ -96,7 +96,7 @@ int manifest_import(struct session *session)
 	if (session_config(session, &err) < 0 || manifest_draft_options(session, &options, &err) < 0)
 		return session_fail(session, &err);
 	options.to = settings->selector.to;
-	options.format = format_of(settings->import_format);
+	options.format = format_of(manifest_given.format);
 	text = read_list(settings->operands.items[1], &size, &err);
 	if (text)
 		draft = ncm_draft_import(session->config, text, size, &options, &err);

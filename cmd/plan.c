@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+static bool ends_with_3;
+
 static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
@@ -20,15 +22,14 @@ static int run(struct session *session)
 	else if (!session->settings.quiet)
 		plan_print(session, plan, stdout);
 	exit_code = plan_report(session, plan);
-	if (exit_code == 0 && session->settings.exit_code && plan->changes)
+	if (exit_code == 0 && ends_with_3 && plan->changes)
 		exit_code = report_silently(&session->report, NCM_E_CHANGES, "a pull would change something", NULL);
 	ncm_plan_free(plan);
 	return exit_code;
 }
 
 static const struct option own[] = {
-    {0, "exit-code", OPTION_FLAG, offsetof(struct settings, exit_code),
-     .help = "end with 3 if a pull would change something"},
+    {0, "exit-code", OPTION_FLAG, .value = &ends_with_3, .help = "end with 3 if a pull would change something"},
     {.name = NULL},
 };
 static const struct option_group own_group = {"Options", own};

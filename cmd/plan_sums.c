@@ -3,7 +3,6 @@
 #include "plan_view.h"
 
 #include "model_name.h"
-#include "ui/size.h"
 #include "ui/table.h"
 #include "ui/text.h"
 
@@ -40,7 +39,7 @@ static struct phase phase_of(const struct ncm_plan *plan, unsigned number)
 char *plan_phase_title(const struct ncm_plan *plan, unsigned number)
 {
 	const struct phase phase = phase_of(plan, number);
-	AUTO_FREE char *size = size_text(phase.to_get, &phase.doubt);
+	AUTO_FREE char *size = text_size(phase.to_get, &phase.doubt);
 	AUTO_FREE char *title = number > 0 ? text_format("Phase %u (%s)", number, phase.priority ? phase.priority : "?")
 					   : text_copy("Sources spelled out");
 	AUTO_FREE char *without =
@@ -72,7 +71,7 @@ void plan_print_disks(const struct ncm_plan_disk *disks, size_t count, FILE *out
 	table_column(table, "", COLUMN_WHOLE);
 	table_column(table, "", COLUMN_BELOW);
 	for (size_t i = 0; i < count; i++) {
-		AUTO_FREE char *need = size_text(disks[i].needed, &disks[i].doubt);
+		AUTO_FREE char *need = text_size(disks[i].needed, &disks[i].doubt);
 		AUTO_FREE char *free_now = free_text(&disks[i]);
 		char reserve[32];
 
@@ -140,7 +139,7 @@ void plan_print_times(const struct session *session, const struct ncm_plan *plan
 /* What is in no sum, and what the manifests say of it. The caller frees it. */
 static char *left_out(const struct ncm_plan *plan)
 {
-	AUTO_FREE char *size = size_text(plan->left_out_size, &plan->left_out_doubt);
+	AUTO_FREE char *size = text_size(plan->left_out_size, &plan->left_out_doubt);
 
 	if (plan->left_out == 0)
 		return text_copy("0 cannot be planned");
@@ -150,7 +149,7 @@ static char *left_out(const struct ncm_plan *plan)
 
 void plan_print_total(const struct ncm_plan *plan, FILE *out)
 {
-	AUTO_FREE char *size = size_text(plan->to_get, &plan->to_get_doubt);
+	AUTO_FREE char *size = text_size(plan->to_get, &plan->to_get_doubt);
 	AUTO_FREE char *without = left_out(plan);
 	AUTO_FREE char *placed = NULL;
 	size_t fetch = 0, link = 0, there = 0;

@@ -3,7 +3,7 @@
 #ifndef CMD_PLAN_VIEW_H
 #define CMD_PLAN_VIEW_H
 
-#include "ui/session.h"
+#include "session.h"
 
 /* Chooses and resolves what the session asks for. NULL with *err. Free the plan with ncm_plan_free. */
 struct ncm_plan *plan_make(struct session *session, struct ncm_error *err);

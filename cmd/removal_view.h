@@ -3,7 +3,7 @@
 #ifndef CMD_REMOVAL_VIEW_H
 #define CMD_REMOVAL_VIEW_H
 
-#include "ui/session.h"
+#include "session.h"
 
 #include <ncmodel/upkeep.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the command line said. One structure for all commands; the option tables point into it. */
+/* What the command line said, as far as several commands understand it; what one alone does is in its file. */
 #ifndef CMD_SETTINGS_H
 #define CMD_SETTINGS_H
 
@@ -22,21 +22,11 @@ struct settings {
 
 	/* plan and pull */
 	struct ncm_provision_options provision;
-	bool dry_run, yes, exit_code, allow_http_token;
+	bool dry_run, yes, allow_http_token;
 	struct option_number jobs, connections, limit_rate, speed_limit, speed_time, retry, retries, timeout, reserve,
 	    bandwidth;
 
-	bool quick, repair;                                         /* verify */
-	bool by_use_case, by_phase, by_store, by_source, available; /* list */
-	bool man;                                                   /* help */
-	bool answer;                                                /* completion */
-	bool no_wait;                                               /* adopt, link, rm, gc */
-	bool unlink;                                                /* link */
-	bool replaced;                                              /* gc */
-	bool keep_partial;                                          /* gc */
-	struct option_number least, min_age;                        /* link; gc */
-	bool lock_update, lock_check, lock_prune;                   /* lock */
-	const char *output, *as_profile, *import_format;            /* manifest */
+	bool no_wait; /* adopt, link, mv, rm, gc */
 };
 
 extern const struct option_group options_global;

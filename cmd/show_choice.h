@@ -3,7 +3,7 @@
 #ifndef CMD_SHOW_CHOICE_H
 #define CMD_SHOW_CHOICE_H
 
-#include "ui/session.h"
+#include "session.h"
 
 #include <ncmodel/registry.h>
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include "verify.h"
 #include "command.h"
 
 #include "ui/table.h"
 #include "ui/text.h"
-#include "verify_store.h"
-#include "verify_view.h"
 
 #include <ncmodel/text.h>
 
@@ -16,6 +15,8 @@ enum {
 };
 
 /* The graver of two verdicts; OK is the least. */
+struct verify_given verify_given;
+
 static enum ncm_verdict worse(enum ncm_verdict a, enum ncm_verdict b)
 {
 	static const unsigned gravity[] = {
@@ -131,7 +132,7 @@ void verify_print(const struct session *session, const struct ncm_verify_report 
 	}
 	table_print(table, stdout);
 	print_extra(report);
-	print_total(report, &bad, session->settings.repair);
+	print_total(report, &bad, verify_given.repair);
 	table_free(table);
 	ncm_strings_free(&bad);
 }
@@ -206,11 +207,11 @@ int verify_record_damage(struct session *session, const struct ncm_verify_report
 
 static int check_options(const struct settings *settings, struct ncm_error *err)
 {
-	if (settings->repair && settings->quick) {
+	if (verify_given.repair && verify_given.quick) {
 		ncm_error_set(err, NCM_E_USAGE, "--repair and --quick contradict each other");
 		return ncm_error_hint(err, "only a full check tells what has to be repaired: leave out --quick");
 	}
-	if (settings->dry_run && !settings->repair) {
+	if (settings->dry_run && !verify_given.repair) {
 		ncm_error_set(err, NCM_E_USAGE, "--dry-run goes with --repair: a verify alone changes nothing");
 		return ncm_error_hint(err, "leave it out, or add --repair");
 	}
@@ -255,13 +256,12 @@ static int verify_registered(struct session *session)
 	if (session_config(session, &err) < 0 || session_selector(session, &err) < 0)
 		return session_fail(session, &err);
 	session_progress(session);
-	report =
-	    ncm_verify(session->config, &session->settings.selector, session->settings.quick, &session->sink, &err);
+	report = ncm_verify(session->config, &session->settings.selector, verify_given.quick, &session->sink, &err);
 	session_quieten(session);
 	if (!report)
 		return session_fail(session, &err);
 	session->report.data = verify_json(report);
-	mend = session->settings.repair && report->models_ok < report->models;
+	mend = verify_given.repair && report->models_ok < report->models;
 	if (!mend)
 		exit_code = verify_record_damage(session, report);
 	if (report->registry->count == 0)
@@ -279,13 +279,14 @@ static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 
+	session->changes = verify_given.repair;
 	if (check_options(&session->settings, &err) < 0)
 		return session_fail(session, &err);
 	return session->settings.selector.stores.count > 0 ? verify_stores(session) : verify_registered(session);
 }
 
 static const struct option own[] = {
-    {0, "quick", OPTION_FLAG, offsetof(struct settings, quick),
+    {0, "quick", OPTION_FLAG, .value = &verify_given.quick,
      .help = "compare size and mtime only, read no content; with --store: names, sizes and headers"},
     {0, "store", OPTION_WORDS, offsetof(struct settings, selector.stores), .argument = "STORE[,STORE]",
      .help = "check whatever lies in these stores, registered or not; a word behind it says where that store lies",
@@ -295,7 +296,7 @@ static const struct option own[] = {
 static const struct option_group own_group = {"Options", own};
 
 static const struct option repairing[] = {
-    {0, "repair", OPTION_FLAG, offsetof(struct settings, repair),
+    {0, "repair", OPTION_FLAG, .value = &verify_given.repair,
      .help = "fetch what is damaged or missing, and nothing else; the other options here go with it"},
     {'n', "dry-run", OPTION_FLAG, offsetof(struct settings, dry_run), .help = "say what would be fetched and stop"},
     {'y', "yes", OPTION_FLAG, offsetof(struct settings, yes), .help = "replace files without asking"},

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
+#include "verify.h"
 
 #include "plan_view.h"
 #include "ui/ask.h"
 #include "ui/progress.h"
 #include "ui/text.h"
-#include "verify_view.h"
 
 #include <ncmodel/text.h>
 

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* `ncmodel verify --store STORE... [PATH]`: with no manifest and no models.json. */
-#include "verify_store.h"
+#include "verify.h"
 
 #include "plan_view.h"
 #include "ui/text.h"
-#include "ui/unread.h"
-#include "verify_view.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -22,7 +20,7 @@ static int check_arguments(const struct session *session, struct ncm_error *err)
 			      "registered");
 		return ncm_error_hint(err, "leave out one of them");
 	}
-	if (!settings->repair && settings->operands.count > (verify_store_path(settings) ? 1 : 0)) {
+	if (!verify_given.repair && settings->operands.count > (verify_store_path(settings) ? 1 : 0)) {
 		ncm_error_set(err, NCM_E_USAGE,
 			      "with --store one folder that is there may follow: where that store lies");
 		return ncm_error_hint(err, "models are named with --repair alone: for what is to be replaced");
@@ -86,7 +84,7 @@ static struct ncm_survey *survey_again(struct session *session, struct ncm_error
 	    .stores = (const char *const *)settings->selector.stores.items,
 	    .store_count = settings->selector.stores.count,
 	    .path = verify_store_path(settings),
-	    .depth = settings->quick ? NCM_SURVEY_HEADERS : NCM_SURVEY_CONTENT,
+	    .depth = verify_given.quick ? NCM_SURVEY_HEADERS : NCM_SURVEY_CONTENT,
 	};
 	struct ncm_survey *survey;
 
@@ -248,14 +246,14 @@ static int run(struct session *session, struct ncm_error *err)
 {
 	struct ncm_survey *survey = survey_again(session, err);
 	const struct ncm_strings named = named_models(&session->settings);
-	const bool mend = survey && session->settings.repair && (named.count > 0 || !is_all_well(survey));
+	const bool mend = survey && verify_given.repair && (named.count > 0 || !is_all_well(survey));
 	int exit_code = 0;
 
 	if (!survey || check_named(survey, &named, err) < 0) {
 		ncm_survey_free(survey);
 		return session_fail(session, err);
 	}
-	session->report.data = survey_json(survey, session->settings.quick);
+	session->report.data = survey_json(survey, verify_given.quick);
 	if (!mend)
 		exit_code = record_damage(session, survey);
 	if (!session->report.json && !(session->settings.quiet && exit_code == 0))

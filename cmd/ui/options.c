@@ -137,7 +137,7 @@ static int take_bytes(const struct option *option, const char *value, struct opt
 
 static int take_value(const struct option *option, const char *value, void *values, struct ncm_error *err)
 {
-	void *field = (char *)values + option->offset;
+	void *field = option->value ? option->value : (char *)values + option->offset;
 
 	switch (option->kind) {
 	case OPTION_FLAG:

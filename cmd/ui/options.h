@@ -46,7 +46,8 @@ struct option {
 	char letter; /* 0: none */
 	const char *name;
 	enum option_kind kind;
-	size_t offset;        /* of the value in the structure that options_take fills */
+	size_t offset;        /* of the value in the structure that options_take fills … */
+	void *value;          /* … or where it is, of a command's own options; NULL: there */
 	const char *argument; /* what help calls the value; NULL for FLAG and COUNT */
 	const char *help;
 	const char *words; /* the values allowed, a space between two; NULL: any */

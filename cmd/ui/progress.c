@@ -35,15 +35,15 @@ struct progress {
 	double total_told;
 };
 
-static enum voice choose_voice(const struct settings *settings)
+static enum voice choose_voice(const struct progress_manner *manner)
 {
-	const char *mode = settings->progress ? settings->progress : "auto";
+	const char *mode = manner->mode ? manner->mode : "auto";
 	const char *ci = getenv("CI");
 	const bool terminal = style_can_redraw(stderr);
 
 	if (strcmp(mode, "json") == 0)
 		return VOICE_EVENTS;
-	if (strcmp(mode, "none") == 0 || settings->quiet)
+	if (strcmp(mode, "none") == 0 || manner->quiet)
 		return VOICE_NONE;
 	if (strcmp(mode, "plain") == 0 || !terminal) /* a bar needs a terminal, even when asked for */
 		return VOICE_PLAIN;
@@ -352,15 +352,15 @@ static void emit(void *context, const struct ncm_event *event)
 		emit_work(progress, event, now);
 }
 
-struct progress *progress_new(const struct settings *settings, struct ncm_sink *sink)
+struct progress *progress_new(const struct progress_manner *manner, struct ncm_sink *sink)
 {
 	struct progress *progress = memory_grow(NULL, 1, sizeof *progress);
 
-	progress->voice = choose_voice(settings);
-	progress->quiet = settings->quiet;
-	progress->verbose = settings->verbose > 0;
+	progress->voice = choose_voice(manner);
+	progress->quiet = manner->quiet;
+	progress->verbose = manner->verbose;
 	progress->total_told = meter_now();
-	progress->transfers = (struct transfers){.naming = naming_new(), .each = settings->verbose > 0};
+	progress->transfers = (struct transfers){.naming = naming_new(), .each = manner->verbose};
 	*sink = (struct ncm_sink){emit, progress};
 	return progress;
 }

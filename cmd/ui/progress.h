@@ -6,15 +6,20 @@
 #ifndef CMD_UI_PROGRESS_H
 #define CMD_UI_PROGRESS_H
 
-#include "settings.h"
 #include "ui/meter.h"
 
 #include <ncmodel/provision.h>
 
 struct progress;
 
+/* How much is told. */
+struct progress_manner {
+	const char *mode; /* "auto", "bar", "plain", "json", "none"; NULL: "auto" */
+	bool quiet, verbose;
+};
+
 /* Sets *sink to one that tells. Free with progress_free, which removes the bars. */
-struct progress *progress_new(const struct settings *settings, struct ncm_sink *sink);
+struct progress *progress_new(const struct progress_manner *manner, struct ncm_sink *sink);
 /* Says what is to come, for the total and for the names of the rows. `progress` may be NULL. */
 void progress_expect(struct progress *progress, const struct ncm_plan *plan);
 void progress_free(struct progress *progress);

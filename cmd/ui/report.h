@@ -34,4 +34,12 @@ int report_exit_code(enum ncm_errc code);
 /* Prints the document if one is wanted, and frees what the report holds. */
 void report_finish(struct report *report, const char *command, int exit_code);
 
+/* What could not be read: a part of the answer, and an error of its own. */
+/* A line on standard output for each. */
+void unread_print(const struct ncm_unread *unread, size_t count);
+/* An error of class IO in the document for each. Returns the exit code, 0 without any. */
+int unread_record(struct report *report, const struct ncm_unread *unread, size_t count);
+/* [{"path", "detail"}]. New reference. */
+json_t *unread_json(const struct ncm_unread *unread, size_t count);
+
 #endif

@@ -58,4 +58,8 @@ void words_add_new(struct ncm_strings *words, const char *word);
 /* The words, each made safe, with `separator` between. The caller frees the result. */
 char *words_join(const struct ncm_strings *words, const char *separator);
 
+/* "4.9 GB", "~4.9 GB and 2 of unknown size", "2 of unknown size": sizes known, expected or not known. The caller frees
+ * it. */
+char *text_size(uint64_t bytes, const struct ncm_doubt *doubt);
+
 #endif

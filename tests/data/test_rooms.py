@@ -66,6 +66,11 @@ class RoomsTest(unittest.TestCase):
             others = set(re.findall(r'^#include "([a-z_]+)/', read(path), flags=re.M))
             self.assertLessEqual(others, {"ui"}, os.path.relpath(path, ROOT))
 
+    def test_the_screen_knows_no_command(self):
+        for path in sources("cmd/ui"):
+            own = [name for name in re.findall(r'^#include "([^"]+)"', read(path), flags=re.M) if not name.startswith("ui/")]
+            self.assertEqual(own, [], os.path.relpath(path, ROOT))
+
 
 if __name__ == "__main__":
     unittest.main()

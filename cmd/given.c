@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "ui/given.h"
+#include "given.h"
 
 #include <errno.h>
 #include <string.h>
@@ -53,7 +53,7 @@ int given_file(const char *what, const char *path, struct ncm_error *err)
 }
 
 /* One that may be made, or is missed elsewhere. */
-static int file_if_any(const char *option, const char *path, struct ncm_error *err)
+int given_output(const char *option, const char *path, struct ncm_error *err)
 {
 	return path && look(path) == GIVEN_FOLDER ? no_file(option, path, err) : 0;
 }
@@ -86,9 +86,9 @@ int given_check(const struct settings *settings, struct ncm_error *err)
 {
 	const bool has_layout_path = settings->layout && strchr(settings->layout, '/');
 
-	if (folder_if_any("--root", settings->root, err) < 0 || file_if_any("--config", settings->config, err) < 0 ||
-	    file_if_any("--lock", settings->lock, err) < 0 || file_if_any("--output", settings->output, err) < 0 ||
-	    file_if_any("--layout", has_layout_path ? settings->layout : NULL, err) < 0 ||
+	if (folder_if_any("--root", settings->root, err) < 0 || given_output("--config", settings->config, err) < 0 ||
+	    given_output("--lock", settings->lock, err) < 0 ||
+	    given_output("--layout", has_layout_path ? settings->layout : NULL, err) < 0 ||
 	    (settings->cacert && given_file("--cacert", settings->cacert, err) < 0))
 		return -1;
 	return check_lists(settings, err);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "ui/session.h"
+#include "session.h"
 
 #include "command.h"
 
-#include "ui/given.h"
+#include "given.h"
 #include "ui/progress.h"
 #include "ui/text.h"
 
@@ -232,9 +232,11 @@ int session_selector_from(struct session *session, size_t first, struct ncm_erro
 
 void session_progress(struct session *session)
 {
+	const struct settings *settings = &session->settings;
+	const struct progress_manner manner = {settings->progress, settings->quiet, settings->verbose > 0};
 	struct ncm_sink shown;
 
-	session->progress = progress_new(&session->settings, &shown);
+	session->progress = progress_new(&manner, &shown);
 	if (!session->log)
 		session->log = ncm_log_new(session->config, session->command->name);
 	session->sink = ncm_log_sink(session->log, &shown);
@@ -249,10 +251,7 @@ void session_quieten(struct session *session)
 
 static bool was_to_change(const struct session *session)
 {
-	const struct settings *settings = &session->settings;
-
-	return session->log && (session->command->changes || settings->repair) && !settings->dry_run &&
-	       !settings->lock_check;
+	return session->log && session->changes && !session->settings.dry_run;
 }
 
 static const char *member(const json_t *object, const char *key)

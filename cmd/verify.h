@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* What `verify` found and what `verify --repair` made of it, for people and for programs. */
-#ifndef CMD_VERIFY_VIEW_H
-#define CMD_VERIFY_VIEW_H
+/* What `verify` and `verify --store` found and what `--repair` made of it, for people and for programs. */
+#ifndef CMD_VERIFY_H
+#define CMD_VERIFY_H
 
-#include "ui/session.h"
+#include "session.h"
+
+/* What verify alone is told. */
+struct verify_given {
+	bool quick, repair;
+};
+extern struct verify_given verify_given;
 
 /* The table of the models and the extra files, on standard output. */
 void verify_print(const struct session *session, const struct ncm_verify_report *report);
@@ -28,5 +34,20 @@ typedef struct ncm_verify_report *verify_again(struct session *session, const st
  */
 int verify_repair(struct session *session, const struct ncm_verify_report *report, struct ncm_catalog *catalog,
 		  bool sound, verify_again *again);
+
+/* verify_store.c, verify_store_view.c: what lies in a store. */
+/* The folder that was named for the store, or NULL. */
+const char *verify_store_path(const struct settings *settings);
+/* Surveys the stores that the command line names. Returns the exit code. */
+int verify_stores(struct session *session);
+
+/* What people read: tables of the models, lists of what is no model's, a summary. With `repairing` no advice. */
+void survey_print(const struct session *session, const struct ncm_survey *survey, bool repairing);
+/* A new reference. */
+json_t *survey_json(const struct ncm_survey *survey, bool quick);
+/* Whether a state is damage: it makes the command end with 4. */
+bool survey_is_bad(enum ncm_survey_state state);
+/* Whether it is what no model has and cannot be read: a folder, a sidecar. */
+bool survey_is_unread(const struct ncm_survey *survey, size_t file);
 
 #endif

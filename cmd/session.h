@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One run of the program: what was asked, the configuration that follows from it, and who tells what happens. */
-#ifndef CMD_UI_SESSION_H
-#define CMD_UI_SESSION_H
+#ifndef CMD_SESSION_H
+#define CMD_SESSION_H
 
 #include "settings.h"
 #include "ui/report.h"
@@ -17,6 +17,7 @@ struct session {
 	struct ncm_catalog *catalog;
 	struct progress *progress;
 	struct ncm_sink sink;
+	bool changes;        /* something on disk, by what was asked: a failure is told in the log */
 	struct ncm_log *log; /* NULL: nothing was begun that could change anything */
 };
 
