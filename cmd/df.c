@@ -2,7 +2,7 @@
 #include "command.h"
 
 #include "removal_view.h"
-#include "ui/table.h"
+#include "ui/fields.h"
 #include "ui/text.h"
 
 #include <ncmodel/text.h>
@@ -11,46 +11,82 @@ enum {
 	DAY = 86400,
 };
 
-static json_t *table_json(const struct ncm_usage_table *table)
+/* "> 2.1 GB" if that is not all. */
+static void add_size(struct table *table, uint64_t bytes, bool unread)
 {
-	json_t *lines = json_array();
+	char size[32];
 
-	for (size_t i = 0; i < table->count; i++) {
-		const struct ncm_usage_line *line = &table->lines[i];
-		json_t *object = json_object();
+	table_cell(table, text_format("%s%s", unread ? "> " : "", ncm_format_size(bytes, size, sizeof size)));
+}
 
-		json_put_text(object, "name", line->name);
-		if (line->path) {
-			json_put_text(object, "path", line->path);
-			json_put_number(object, "freeable", line->freeable);
-		}
-		json_put_number(object, "model_count", line->models);
-		json_put_number(object, "bytes", line->bytes);
-		json_put_number(object, "on_disk", line->on_disk);
-		json_put_flag(object, "unread", line->unread);
-		json_push(lines, object);
+static void add_bytes(struct table *table, const void *row)
+{
+	const struct ncm_usage_line *line = row;
+
+	add_size(table, line->bytes, line->unread);
+}
+
+static void add_on_disk(struct table *table, const void *row)
+{
+	const struct ncm_usage_line *line = row;
+
+	add_size(table, line->on_disk, line->unread);
+}
+
+#define OF(field) .offset = offsetof(struct ncm_usage_line, field)
+#define LINE(title)                                                                                                    \
+	{"name", FIELD_TEXT, OF(name), title, COLUMN_WHOLE},                                                           \
+	    {"model_count", FIELD_COUNT, OF(models), "MODELS", COLUMN_RIGHT},                                          \
+	    {"bytes", FIELD_BYTES, OF(bytes), "SIZE", COLUMN_RIGHT, .cell = add_bytes},                                \
+	    {"on_disk", FIELD_BYTES, OF(on_disk), "ON DISK", COLUMN_RIGHT, .cell = add_on_disk},                       \
+	{                                                                                                              \
+		"unread", FIELD_FLAG, OF(unread)                                                                       \
 	}
-	return lines;
+
+static const struct field store_fields[] = {
+    LINE("STORE"),
+    {"path", FIELD_TEXT, OF(path), "FOLDER", COLUMN_BELOW},
+    {"freeable", FIELD_BYTES, OF(freeable)},
+    {.key = NULL},
+};
+static const struct field phase_fields[] = {LINE("PHASE"), {.key = NULL}};
+static const struct field use_case_fields[] = {LINE("USE CASE"), {.key = NULL}};
+
+static json_t *disk_total(const void *row)
+{
+	const struct ncm_usage_disk *disk = row;
+
+	return disk->has_space ? json_number(disk->total) : json_null();
+}
+
+static json_t *disk_free(const void *row)
+{
+	const struct ncm_usage_disk *disk = row;
+
+	return disk->has_space ? json_number(disk->free) : json_null();
+}
+
+static const struct field disk_fields[] = {
+    {"path", FIELD_TEXT, .offset = offsetof(struct ncm_usage_disk, path)},
+    {"total", FIELD_MADE, .value = disk_total},
+    {"free", FIELD_MADE, .value = disk_free},
+    {"stores", FIELD_BYTES, .offset = offsetof(struct ncm_usage_disk, stores)},
+    {.key = NULL},
+};
+
+static json_t *lines_json(const struct field *fields, const struct ncm_usage_table *table)
+{
+	return fields_array(fields, table->lines, table->count, sizeof *table->lines);
 }
 
 static json_t *usage_json(const struct ncm_usage *usage)
 {
 	json_t *object = json_object();
-	json_t *disks = json_array();
 
-	for (size_t i = 0; i < usage->disk_count; i++) {
-		json_t *disk = json_object();
-
-		json_put_text(disk, "path", usage->disks[i].path);
-		json_put(disk, "total", usage->disks[i].has_space ? json_number(usage->disks[i].total) : json_null());
-		json_put(disk, "free", usage->disks[i].has_space ? json_number(usage->disks[i].free) : json_null());
-		json_put_number(disk, "stores", usage->disks[i].stores);
-		json_push(disks, disk);
-	}
-	json_put(object, "stores", table_json(&usage->by_store));
-	json_put(object, "phases", table_json(&usage->by_phase));
-	json_put(object, "use_cases", table_json(&usage->by_use_case));
-	json_put(object, "disks", disks);
+	json_put(object, "stores", lines_json(store_fields, &usage->by_store));
+	json_put(object, "phases", lines_json(phase_fields, &usage->by_phase));
+	json_put(object, "use_cases", lines_json(use_case_fields, &usage->by_use_case));
+	json_put(object, "disks", fields_array(disk_fields, usage->disks, usage->disk_count, sizeof *usage->disks));
 	json_put_number(object, "model_count", usage->models);
 	json_put_number(object, "bytes", usage->bytes);
 	json_put_number(object, "on_disk", usage->on_disk);
@@ -66,37 +102,11 @@ static json_t *usage_json(const struct ncm_usage *usage)
 	return object;
 }
 
-/* "> 2.1 GB" if that is not all. */
-static void add_size(struct table *table, uint64_t bytes, bool unread)
+static void print_lines(const struct field *fields, const struct ncm_usage_table *usage)
 {
-	char size[32];
-
-	table_cell(table, text_format("%s%s", unread ? "> " : "", ncm_format_size(bytes, size, sizeof size)));
-}
-
-static void print_table(const struct ncm_usage_table *usage, const char *title, bool with_path)
-{
-	struct table *table;
-
 	if (usage->count == 0)
 		return;
-	table = table_new(0);
-	table_column(table, title, COLUMN_WHOLE);
-	table_column(table, "MODELS", COLUMN_RIGHT);
-	table_column(table, "SIZE", COLUMN_RIGHT);
-	table_column(table, "ON DISK", COLUMN_RIGHT);
-	if (with_path)
-		table_column(table, "FOLDER", COLUMN_BELOW);
-	for (size_t i = 0; i < usage->count; i++) {
-		table_foreign(table, usage->lines[i].name);
-		table_cell(table, text_format("%zu", usage->lines[i].models));
-		add_size(table, usage->lines[i].bytes, usage->lines[i].unread);
-		add_size(table, usage->lines[i].on_disk, usage->lines[i].unread);
-		if (with_path)
-			table_foreign(table, usage->lines[i].path);
-	}
-	table_print(table, stdout);
-	table_free(table);
+	fields_print(fields, usage->lines, usage->count, sizeof *usage->lines);
 	fputc('\n', stdout);
 }
 
@@ -146,10 +156,10 @@ static void print_usage(const struct ncm_usage *usage)
 {
 	char size[32], disk[32];
 
-	print_table(&usage->by_store, "STORE", true);
+	print_lines(store_fields, &usage->by_store);
 	if (usage->models > 0) {
-		print_table(&usage->by_phase, "PHASE", false);
-		print_table(&usage->by_use_case, "USE CASE", false);
+		print_lines(phase_fields, &usage->by_phase);
+		print_lines(use_case_fields, &usage->by_use_case);
 	}
 	print_disks(usage);
 	if (usage->saved_by_links > 0)

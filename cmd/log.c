@@ -2,8 +2,8 @@
 #include "command.h"
 
 #include "ui/clock.h"
+#include "ui/fields.h"
 #include "ui/nearest.h"
-#include "ui/table.h"
 #include "ui/text.h"
 
 #include <ncmodel/log.h>
@@ -64,57 +64,58 @@ static int check_name(const struct ncm_log_entries *entries, const char *name, s
 	return ncm_error_hint(err, "`ncmodel log` shows all that it has");
 }
 
-static json_t *files_json(const struct ncm_log_entry *entry)
+static const struct field file_fields[] = {
+    {"path", FIELD_TEXT, .offset = offsetof(struct ncm_deed_file, path)},
+    {"store", FIELD_TEXT, .offset = offsetof(struct ncm_deed_file, store)},
+    {"how", FIELD_TEXT, .offset = offsetof(struct ncm_deed_file, how)},
+    {"size", FIELD_BYTES, .offset = offsetof(struct ncm_deed_file, size)},
+    {"sha256", FIELD_DIGEST, .offset = offsetof(struct ncm_deed_file, sha256)},
+    {"source", FIELD_SOURCE, .offset = offsetof(struct ncm_deed_file, source)},
+    {.key = NULL},
+};
+
+static json_t *files_json(const void *row)
 {
-	json_t *files = json_array();
+	const struct ncm_log_entry *entry = row;
 
-	for (size_t i = 0; i < entry->file_count; i++) {
-		const struct ncm_deed_file *file = &entry->files[i];
-		json_t *object = json_object();
-
-		json_put_text(object, "path", file->path);
-		json_put_text(object, "store", file->store);
-		json_put_text(object, "how", file->how);
-		json_put_number(object, "size", file->size);
-		json_put(object, "sha256", json_digest(&file->sha256));
-		json_put_source(object, "source", file->source);
-		json_push(files, object);
-	}
-	return files;
+	return fields_array(file_fields, entry->files, entry->file_count, sizeof *entry->files);
 }
 
-static json_t *failures_json(const struct ncm_log_entry *entry)
+static const struct field failure_fields[] = {
+    {"code", FIELD_TEXT, .offset = offsetof(struct ncm_log_failure, code)},
+    {"message", FIELD_TEXT, .offset = offsetof(struct ncm_log_failure, message)},
+    {"model", FIELD_TEXT, .offset = offsetof(struct ncm_log_failure, model)},
+    {.key = NULL},
+};
+
+static json_t *failures_json(const void *row)
 {
-	json_t *failures = json_array();
+	const struct ncm_log_entry *entry = row;
 
-	for (size_t i = 0; i < entry->failure_count; i++) {
-		json_t *object = json_object();
-
-		json_put_text(object, "code", entry->failures[i].code);
-		json_put_text(object, "message", entry->failures[i].message);
-		json_put_text(object, "model", entry->failures[i].model);
-		json_push(failures, object);
-	}
-	return failures;
+	return fields_array(failure_fields, entry->failures, entry->failure_count, sizeof *entry->failures);
 }
 
-static json_t *entry_json(const struct ncm_log_entry *entry)
+static json_t *exit_code_json(const void *row)
 {
-	json_t *object = json_object();
-
-	json_put_text(object, "time", entry->time);
-	json_put_text(object, "run", entry->run);
-	json_put_text(object, "command", entry->command);
-	json_put_text(object, "action", entry->action);
-	json_put_text(object, "model", entry->model);
-	json_put_source(object, "source", entry->source);
-	json_put_text(object, "revision", entry->revision);
-	json_put_number(object, "exit_code", (uint64_t)entry->exit_code);
-	json_put(object, "files", files_json(entry));
-	json_put_number(object, "files_left_out", entry->left_out);
-	json_put(object, "errors", failures_json(entry));
-	return object;
+	return json_number((uint64_t)((const struct ncm_log_entry *)row)->exit_code);
 }
+
+#define OF(field) .offset = offsetof(struct ncm_log_entry, field)
+
+static const struct field entry_fields[] = {
+    {"time", FIELD_TEXT, OF(time)},
+    {"run", FIELD_TEXT, OF(run)},
+    {"command", FIELD_TEXT, OF(command)},
+    {"action", FIELD_TEXT, OF(action)},
+    {"model", FIELD_TEXT, OF(model)},
+    {"source", FIELD_SOURCE, OF(source)},
+    {"revision", FIELD_TEXT, OF(revision)},
+    {"exit_code", FIELD_MADE, .value = exit_code_json},
+    {"files", FIELD_MADE, .value = files_json},
+    {"files_left_out", FIELD_COUNT, OF(left_out)},
+    {"errors", FIELD_MADE, .value = failures_json},
+    {.key = NULL},
+};
 
 static json_t *log_json(const struct session *session, const struct ncm_log_entries *entries)
 {
@@ -123,7 +124,7 @@ static json_t *log_json(const struct session *session, const struct ncm_log_entr
 
 	for (size_t i = 0; i < entries->count; i++) {
 		if (is_chosen(session, &entries->items[i]))
-			json_push(array, entry_json(&entries->items[i]));
+			json_push(array, fields_object(entry_fields, &entries->items[i]));
 	}
 	json_put_text(object, "path", entries->path);
 	json_put_number(object, "unreadable", entries->unreadable);

@@ -2,30 +2,46 @@
 #include "command.h"
 
 #include "ui/ask.h"
-#include "ui/table.h"
+#include "ui/fields.h"
 #include "ui/text.h"
 
 #include <ncmodel/text.h>
 
-static json_t *files_json(const struct ncm_move *move)
+static json_t *state_json(const void *row)
 {
-	json_t *files = json_array();
-
-	for (size_t i = 0; i < move->count; i++) {
-		const struct ncm_move_file *file = &move->files[i];
-		json_t *object = json_object();
-
-		json_put_text(object, "from", file->from);
-		json_put_text(object, "to", file->to);
-		json_put_text(object, "model", file->model);
-		json_put_number(object, "size", file->size);
-		json_put_flag(object, "copied", file->copied);
-		json_put_text(object, "state", ncm_move_state_name(file->state));
-		json_put_text(object, "why", file->why);
-		json_push(files, object);
-	}
-	return files;
+	return json_text(ncm_move_state_name(((const struct ncm_move_file *)row)->state));
 }
+
+static void add_state(struct table *table, const void *row)
+{
+	static const enum style styles[] = {
+	    [NCM_MOVE_GOES] = STYLE_NONE,
+	    [NCM_MOVE_STAYS] = STYLE_WARN,
+	    [NCM_MOVE_MOVED] = STYLE_GOOD,
+	    [NCM_MOVE_LEFT] = STYLE_WARN,
+	};
+	const struct ncm_move_file *file = row;
+
+	table_styled(table, text_copy(ncm_move_state_name(file->state)), styles[file->state]);
+}
+
+static void add_copied(struct table *table, const void *row)
+{
+	table_text(table, ((const struct ncm_move_file *)row)->copied ? "copy" : "");
+}
+
+#define OF(field) .offset = offsetof(struct ncm_move_file, field)
+
+static const struct field fields[] = {
+    {"state", FIELD_MADE, .offset = 0, "", 0, state_json, add_state},
+    {"from", FIELD_TEXT, OF(from), "FILE", COLUMN_WHOLE},
+    {"to", FIELD_TEXT, OF(to)},
+    {"model", FIELD_TEXT, OF(model)},
+    {"size", FIELD_BYTES, OF(size), "SIZE", COLUMN_RIGHT},
+    {"copied", FIELD_FLAG, OF(copied), "", COLUMN_DROP, .cell = add_copied},
+    {"why", FIELD_TEXT, OF(why)},
+    {.key = NULL},
+};
 
 static json_t *move_json(const struct ncm_move *move, bool dry_run)
 {
@@ -45,26 +61,16 @@ static json_t *move_json(const struct ncm_move *move, bool dry_run)
 	json_put_flag(object, "sets_configuration", move->sets_configuration);
 	json_put(object, "settings", json_words(&move->settings));
 	json_put(object, "warnings", json_words(&move->warnings));
-	json_put(object, "files", files_json(move));
+	json_put(object, "files", fields_array(fields, move->files, move->count, sizeof *move->files));
 	return object;
 }
 
 static void add_file(struct table *table, const struct ncm_move_file *file)
 {
-	static const enum style styles[] = {
-	    [NCM_MOVE_GOES] = STYLE_NONE,
-	    [NCM_MOVE_STAYS] = STYLE_WARN,
-	    [NCM_MOVE_MOVED] = STYLE_GOOD,
-	    [NCM_MOVE_LEFT] = STYLE_WARN,
-	};
 	AUTO_FREE char *to = text_safe_path(file->to);
 	AUTO_FREE char *why = file->why ? text_safe_path(file->why) : NULL;
-	char size[32];
 
-	table_styled(table, text_copy(ncm_move_state_name(file->state)), styles[file->state]);
-	table_foreign(table, file->from);
-	table_cell(table, text_copy(ncm_format_size(file->size, size, sizeof size)));
-	table_cell(table, text_copy(file->copied ? "copy" : ""));
+	fields_row(fields, file, table);
 	if (file->state != NCM_MOVE_STAYS)
 		table_line(table, text_format("    to %s", to), STYLE_DIM);
 	if (why)
@@ -75,10 +81,7 @@ static void print_files(const struct ncm_move *move, FILE *out)
 {
 	struct table *table = table_new(0);
 
-	table_column(table, "", 0);
-	table_column(table, "FILE", COLUMN_WHOLE);
-	table_column(table, "SIZE", COLUMN_RIGHT);
-	table_column(table, "", COLUMN_DROP);
+	fields_columns(fields, table);
 	for (size_t i = 0; i < move->count; i++)
 		add_file(table, &move->files[i]);
 	if (move->count > 0)

@@ -1,46 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
 
-#include "ui/table.h"
+#include "ui/fields.h"
 #include "ui/text.h"
 
 #include <ncmodel/text.h>
 
-static json_t *store_json(const struct ncm_store_info *info)
+static void add_state(struct table *table, const void *row)
 {
-	json_t *object = json_object();
+	const struct ncm_store_info *info = row;
 
-	json_put_text(object, "id", info->id);
-	json_put_text(object, "kind", info->kind);
-	json_put_text(object, "path", info->path);
-	json_put_text(object, "why", ncm_store_why_name(info->why));
-	json_put_text(object, "told_by", info->told_by);
-	json_put_flag(object, "there", info->there);
-	json_put_flag(object, "writable", info->writable);
-	json_put_text(object, "barrier", info->barrier);
-	json_put_text(object, "open_to_all", info->open_to_all);
-	json_put(object, "free", info->has_space ? json_number(info->free) : json_null());
-	json_put(object, "total", info->has_space ? json_number(info->total) : json_null());
-	json_put_number(object, "model_count", info->models);
-	json_put_number(object, "bytes", info->bytes);
-	return object;
-}
-
-static json_t *list_json(const struct ncm_store_list *list)
-{
-	json_t *object = json_object();
-	json_t *stores = json_array();
-
-	for (size_t i = 0; i < list->count; i++)
-		json_push(stores, store_json(&list->stores[i]));
-	json_put_text(object, "layout", list->layout);
-	json_put_text(object, "registry", list->registry);
-	json_put(object, "stores", stores);
-	return object;
-}
-
-static void add_state(struct table *table, const struct ncm_store_info *info)
-{
 	if (!info->writable)
 		table_styled(table, text_copy(info->there ? "read-only" : "no"), STYLE_WARN);
 	else if (info->there)
@@ -49,12 +18,69 @@ static void add_state(struct table *table, const struct ncm_store_info *info)
 		table_styled(table, text_copy("not there yet"), STYLE_DIM);
 }
 
-static void add_why(struct table *table, const struct ncm_store_info *info)
+static json_t *why_json(const void *row)
 {
+	return json_text(ncm_store_why_name(((const struct ncm_store_info *)row)->why));
+}
+
+static void add_why(struct table *table, const void *row)
+{
+	const struct ncm_store_info *info = row;
 	const bool told = info->told_by && info->why != NCM_STORE_BY_CONFIGURATION;
 
 	table_cell(table,
 		   text_format("%s%s%s", ncm_store_why_name(info->why), told ? " " : "", told ? info->told_by : ""));
+}
+
+static json_t *free_json(const void *row)
+{
+	const struct ncm_store_info *info = row;
+
+	return info->has_space ? json_number(info->free) : json_null();
+}
+
+static json_t *total_json(const void *row)
+{
+	const struct ncm_store_info *info = row;
+
+	return info->has_space ? json_number(info->total) : json_null();
+}
+
+static void add_free(struct table *table, const void *row)
+{
+	const struct ncm_store_info *info = row;
+	char size[32];
+
+	table_text(table, info->has_space ? ncm_format_size(info->free, size, sizeof size) : "?");
+}
+
+#define OF(field) .offset = offsetof(struct ncm_store_info, field)
+
+static const struct field fields[] = {
+    {"id", FIELD_TEXT, OF(id), "STORE", COLUMN_WHOLE},
+    {"kind", FIELD_TEXT, OF(kind)},
+    {"path", FIELD_TEXT, OF(path)},
+    {"there", FIELD_FLAG, OF(there)},
+    {"writable", FIELD_FLAG, OF(writable), "WRITABLE", .cell = add_state},
+    {"barrier", FIELD_TEXT, OF(barrier)},
+    {"open_to_all", FIELD_TEXT, OF(open_to_all)},
+    {"why", FIELD_MADE, .offset = 0, "WHY THERE", COLUMN_DROP, why_json, add_why},
+    {"told_by", FIELD_TEXT, OF(told_by)},
+    {"free", FIELD_MADE, .offset = 0, "FREE", COLUMN_RIGHT, free_json, add_free},
+    {"total", FIELD_MADE, .value = total_json},
+    {"model_count", FIELD_COUNT, OF(models), "MODELS", COLUMN_RIGHT},
+    {"bytes", FIELD_BYTES, OF(bytes), "SIZE", COLUMN_RIGHT | COLUMN_DROP},
+    {.key = NULL},
+};
+
+static json_t *list_json(const struct ncm_store_list *list)
+{
+	json_t *object = json_object();
+
+	json_put_text(object, "layout", list->layout);
+	json_put_text(object, "registry", list->registry);
+	json_put(object, "stores", fields_array(fields, list->stores, list->count, sizeof *list->stores));
+	return object;
 }
 
 static void add_store(struct table *table, const struct ncm_store_info *info)
@@ -62,14 +88,8 @@ static void add_store(struct table *table, const struct ncm_store_info *info)
 	AUTO_FREE char *path = text_safe_path(info->path);
 	AUTO_FREE char *barrier = info->barrier ? text_safe_path(info->barrier) : NULL;
 	AUTO_FREE char *open = info->open_to_all ? text_safe_path(info->open_to_all) : NULL;
-	char size[32];
 
-	table_foreign(table, info->id);
-	add_state(table, info);
-	add_why(table, info);
-	table_cell(table, text_copy(info->has_space ? ncm_format_size(info->free, size, sizeof size) : "?"));
-	table_cell(table, text_format("%zu", info->models));
-	table_cell(table, text_copy(ncm_format_size(info->bytes, size, sizeof size)));
+	fields_row(fields, info, table);
 	table_line(table, text_format("    %s", path), STYLE_NONE);
 	if (barrier)
 		table_line(table, text_format("    %s", barrier), STYLE_WARN);
@@ -82,12 +102,7 @@ static void print_list(const struct ncm_store_list *list)
 {
 	struct table *table = table_new(0);
 
-	table_column(table, "STORE", COLUMN_WHOLE);
-	table_column(table, "WRITABLE", 0);
-	table_column(table, "WHY THERE", COLUMN_DROP);
-	table_column(table, "FREE", COLUMN_RIGHT);
-	table_column(table, "MODELS", COLUMN_RIGHT);
-	table_column(table, "SIZE", COLUMN_RIGHT | COLUMN_DROP);
+	fields_columns(fields, table);
 	for (size_t i = 0; i < list->count; i++)
 		add_store(table, &list->stores[i]);
 	table_print(table, stdout);

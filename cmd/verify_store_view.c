@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "verify.h"
 
-#include "ui/table.h"
+#include "ui/fields.h"
 #include "ui/text.h"
 
 #include <ncmodel/text.h>
@@ -247,26 +247,19 @@ void survey_print(const struct session *session, const struct ncm_survey *survey
 	print_summary(survey);
 }
 
-static json_t *stores_json(const struct ncm_survey *survey)
-{
-	json_t *stores = json_array();
+#define OF(field) .offset = offsetof(struct ncm_survey_store, field)
 
-	for (size_t i = 0; i < survey->store_count; i++) {
-		const struct ncm_survey_store *store = &survey->stores[i];
-		json_t *object = json_object();
-
-		json_put_text(object, "id", store->id);
-		json_put_text(object, "kind", store->kind);
-		json_put_text(object, "path", store->path);
-		json_put_flag(object, "there", store->there);
-		json_put_flag(object, "readable", store->readable);
-		json_put_number(object, "model_count", store->models);
-		json_put_number(object, "file_count", store->files);
-		json_put_number(object, "bytes", store->bytes);
-		json_push(stores, object);
-	}
-	return stores;
-}
+static const struct field store_fields[] = {
+    {"id", FIELD_TEXT, OF(id)},
+    {"kind", FIELD_TEXT, OF(kind)},
+    {"path", FIELD_TEXT, OF(path)},
+    {"there", FIELD_FLAG, OF(there)},
+    {"readable", FIELD_FLAG, OF(readable)},
+    {"model_count", FIELD_COUNT, OF(models)},
+    {"file_count", FIELD_COUNT, OF(files)},
+    {"bytes", FIELD_BYTES, OF(bytes)},
+    {.key = NULL},
+};
 
 static json_t *model_object(const struct ncm_survey *survey, const struct ncm_survey_model *model)
 {
@@ -349,7 +342,8 @@ json_t *survey_json(const struct ncm_survey *survey, bool quick)
 	json_put_number(object, "bytes", survey->hashed);
 	json_put(object, "seconds", json_real(survey->seconds));
 	json_put(object, "counts", counts_json(survey));
-	json_put(object, "stores", stores_json(survey));
+	json_put(object, "stores",
+		 fields_array(store_fields, survey->stores, survey->store_count, sizeof *survey->stores));
 	json_put(object, "models", models);
 	json_put(object, "files", files);
 	return object;

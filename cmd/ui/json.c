@@ -84,11 +84,16 @@ void json_put_text(json_t *object, const char *key, const char *text)
 	json_put(object, key, json_text(text));
 }
 
-void json_put_source(json_t *object, const char *key, const char *source)
+json_t *json_source(const char *source)
 {
 	AUTO_FREE char *told = ncm_source_told(source, NULL);
 
-	json_put_text(object, key, told);
+	return json_text(told);
+}
+
+void json_put_source(json_t *object, const char *key, const char *source)
+{
+	json_put(object, key, json_source(source));
 }
 
 void json_put_number(json_t *object, const char *key, uint64_t number)

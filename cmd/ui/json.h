@@ -12,6 +12,8 @@
 
 /* New references. NULL text gives null; invalid bytes become U+FFFD. */
 json_t *json_text(const char *text);
+/* A source without the mark of one that was signed. */
+json_t *json_source(const char *source);
 json_t *json_words(const struct ncm_strings *words);
 json_t *json_number(uint64_t number);                 /* at most INT64_MAX */
 json_t *json_digest(const struct ncm_sha256 *digest); /* "sha256:…"; null when all zero: not recorded */
@@ -22,7 +24,6 @@ bool json_add_new(json_t *set, const char *text);
 /* Put a member into an object; json_put steals the value. */
 void json_put(json_t *object, const char *key, json_t *value);
 void json_put_text(json_t *object, const char *key, const char *text);
-/* A source without the mark of one that was signed. */
 void json_put_source(json_t *object, const char *key, const char *source);
 void json_put_number(json_t *object, const char *key, uint64_t number);
 void json_put_flag(json_t *object, const char *key, bool flag);

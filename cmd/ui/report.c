@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ui/report.h"
 
+#include "ui/fields.h"
 #include "ui/interrupt.h"
 #include "ui/style.h"
 #include "ui/text.h"
@@ -209,14 +210,11 @@ int unread_record(struct report *report, const struct ncm_unread *unread, size_t
 
 json_t *unread_json(const struct ncm_unread *unread, size_t count)
 {
-	json_t *array = json_array();
+	static const struct field fields[] = {
+	    {"path", FIELD_TEXT, .offset = offsetof(struct ncm_unread, path)},
+	    {"detail", FIELD_TEXT, .offset = offsetof(struct ncm_unread, detail)},
+	    {.key = NULL},
+	};
 
-	for (size_t i = 0; i < count; i++) {
-		json_t *object = json_object();
-
-		json_put_text(object, "path", unread[i].path);
-		json_put_text(object, "detail", unread[i].detail);
-		json_push(array, object);
-	}
-	return array;
+	return fields_array(fields, unread, count, sizeof *unread);
 }
