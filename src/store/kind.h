@@ -30,6 +30,7 @@ struct ncm_store_offer {
 	const char *repository; /* its source's, "org/name" */
 	const char *revision;   /* the commit there */
 	const char *path;       /* and its path there */
+	bool is_part;           /* of the files of a whole repository */
 	bool is_spelled;        /* the user chose the name: it is no default */
 };
 
@@ -63,6 +64,9 @@ struct ncm_store_kind {
 	/* Where it goes, as a checked path below the store that the caller frees; NULL with *err. NULL: where the
 	 * target says. */
 	char *(*place)(const struct ncm_store *store, const struct ncm_store_offer *offer, struct ncm_error *err);
+	/* What a path of a model's file says of who made it ("publisher/model"): a guess, which the caller frees; or
+	 * NULL. */
+	char *(*guess)(const char *relative);
 	/* Checks a path once more before bytes get it: 0, or -1 (class POLICY). NULL: any portable path is good. */
 	int (*check)(const struct ncm_store *store, const char *relative, struct ncm_error *err);
 	/* Names a model whose content is all there. NULL: its files' names are all there is. */
