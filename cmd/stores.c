@@ -26,7 +26,7 @@ static json_t *why_json(const void *row)
 static void add_why(struct table *table, const void *row)
 {
 	const struct ncm_store_info *info = row;
-	const bool told = info->told_by && info->why != NCM_STORE_BY_CONFIGURATION;
+	const bool told = info->told_by && info->why != NCM_PLACED_BY_CONFIGURATION;
 
 	table_cell(table,
 		   text_format("%s%s%s", ncm_store_why_name(info->why), told ? " " : "", told ? info->told_by : ""));

@@ -54,12 +54,15 @@ static void add_file(struct table *table, const struct ncm_survey_file *file)
 static void add_model(struct table *table, const struct ncm_survey *survey, const struct ncm_survey_model *model,
 		      bool verbose)
 {
+	AUTO_FREE char *guess = text_safe(model->guess);
 	char size[32];
 
 	table_styled(table, state_text(model->state), state_style(model->state));
 	table_foreign(table, model->entry.id);
 	table_cell(table, text_format("%zu %s", model->file_count, text_plural(model->file_count, "file", "files")));
 	table_cell(table, text_copy(ncm_format_size(model->entry.size, size, sizeof size)));
+	if (model->guess)
+		table_line(table, text_format("    by its folder %s; nothing tells for certain", guess), STYLE_DIM);
 	for (size_t i = 0; i < model->file_count; i++) {
 		const struct ncm_survey_file *file = &survey->files[model->files[i]];
 
@@ -193,11 +196,11 @@ static void print_summary(const struct ncm_survey *survey)
 	printf(".\n");
 }
 
-static bool is_in_ollama(const struct ncm_survey *survey, const struct ncm_survey_file *file)
+static bool is_of_tags(const struct ncm_survey *survey, const struct ncm_survey_file *file)
 {
 	for (size_t i = 0; i < survey->store_count; i++) {
 		if (strcmp(survey->stores[i].id, file->store) == 0)
-			return strcmp(survey->stores[i].kind, "ollama") == 0;
+			return survey->stores[i].has_tags;
 	}
 	return false;
 }
@@ -210,7 +213,7 @@ static void print_advice(const struct session *session, const struct ncm_survey 
 	char size[32];
 
 	for (size_t i = 0; i < survey->file_count; i++) {
-		if (survey->files[i].state == NCM_SURVEY_UNREFERENCED && is_in_ollama(survey, &survey->files[i]))
+		if (survey->files[i].state == NCM_SURVEY_UNREFERENCED && is_of_tags(survey, &survey->files[i]))
 			bytes += survey->files[i].size;
 	}
 	for (size_t i = 0; i < survey->model_count; i++)
@@ -275,6 +278,7 @@ static json_t *model_object(const struct ncm_survey *survey, const struct ncm_su
 	json_put_text(object, "known_by", model->known_by);
 	json_put_text(object, "kind", model->entry.kind);
 	json_put_source(object, "source", model->entry.source);
+	json_put_text(object, "guess", model->guess);
 	json_put_text(object, "revision", model->entry.revision);
 	json_put_text(object, "format", model->entry.format);
 	json_put_text(object, "architecture", model->entry.architecture);

@@ -102,13 +102,15 @@ struct ncm_survey_model {
 	size_t *files;        /* indexes into the survey's files */
 	size_t file_count;
 	enum ncm_survey_state state; /* the gravest of its files */
-	bool source_is_hearsay;      /* a sidecar tells the source, and no digest proved it */
+	char *guess;            /* "publisher/model", by its folder alone, if nothing tells its source; else NULL */
+	bool source_is_hearsay; /* a sidecar tells the source, and no digest proved it */
 };
 
 struct ncm_survey_store {
 	char *id;
-	const char *kind; /* "folders", "ollama", "huggingface". Static */
+	const char *kind; /* as layouts spell it: "folders", "ollama", "huggingface" … Static */
 	char *path;
+	bool has_tags; /* manifests of tags name its blobs; what none of them names is nobody's */
 	bool there;    /* the folder exists */
 	bool readable; /* and all of it could be looked through; else the files have what could not */
 	size_t models, files;

@@ -36,7 +36,7 @@ static void add_target(const struct ncm_store *store, const struct ncm_reg_file 
 	const struct ncm_store_folder *folder = ncm_store_folder_around(store, relative);
 
 	target->store = ncm_strdup(store->id);
-	if (store->kind == NCM_STORE_OLLAMA)
+	if (store->kind->takes_tags)
 		return;
 	target->folder = folder ? ncm_strdup(folder->name) : NULL;
 	target->name = ncm_strdup(folder ? ncm_path_below(relative, folder->path) : relative);
@@ -207,7 +207,7 @@ static void add_layers(const struct ncm_layout *layout, const struct ncm_reg_mod
 		const struct ncm_store *store = store_around(layout, file);
 		struct ncm_layer_pin *pin;
 
-		if (!store || store->kind != NCM_STORE_OLLAMA || !file->role || strcmp(file->role, "manifest") == 0 ||
+		if (!store || !store->kind->takes_tags || !file->role || strcmp(file->role, "manifest") == 0 ||
 		    has_layer(only, &file->sha256))
 			continue;
 		pin = NCM_PUSH(only->layers, only->layer_count);
@@ -226,7 +226,7 @@ static int add_file(const struct provenance *provenance, const struct ncm_layout
 
 	if (!store)
 		lacking = "lies in no store of the layout";
-	else if (store->kind == NCM_STORE_HUGGINGFACE)
+	else if (store->kind->is_foreign)
 		lacking = "lies in the cache of huggingface_hub, which alone puts models there: `hf download` does";
 	else if (ncm_sha256_is_zero(&file->sha256))
 		lacking = "has no digest in models.json";
@@ -236,7 +236,7 @@ static int add_file(const struct provenance *provenance, const struct ncm_layout
 	}
 	if (!ncm_sha256_is_zero(&file->archive))
 		return add_archive(provenance, entry, file, model, why);
-	if (store->kind != NCM_STORE_OLLAMA)
+	if (!store->kind->takes_tags)
 		return add_plain(provenance, store, entry, file, model, why);
 	return file->role && strcmp(file->role, "manifest") == 0 ? add_ollama(provenance, store, file, model, why) : 0;
 }

@@ -67,7 +67,7 @@ static void tell_kind(const struct spot *spot, const struct ncm_store *store)
 		manifest_fault(spot->set, spot->file, path, "store \"%s\" is not an Ollama store", store->id);
 	else
 		manifest_fault(spot->set, spot->file, path, "store \"%s\" takes no files: %s alone puts models there",
-			       store->id, store->kind == NCM_STORE_OLLAMA ? "an ollama: source" : "huggingface_hub");
+			       store->id, store->kind->takes_only);
 }
 
 static bool has_folder(const struct ncm_store *store, const char *folder)
@@ -85,7 +85,7 @@ static void check_target(const struct spot *spot, const struct ncm_layout *layou
 
 	if (!store)
 		tell_store(spot, layout, target->store);
-	else if (store->kind != (spot->ollama ? NCM_STORE_OLLAMA : NCM_STORE_FOLDERS))
+	else if (spot->ollama ? !store->kind->takes_tags : store->kind->takes_only != NULL)
 		tell_kind(spot, store);
 	else if (!spot->ollama && target->folder && !has_folder(store, target->folder))
 		tell_folder(spot, store, target->folder);

@@ -133,11 +133,29 @@ static int refuse_store(const struct run *run, const struct wanted *wanted, cons
 {
 	ncm_error_set(err, NCM_E_USAGE, "%s: store \"%s\" is not an Ollama store", model_id(run, wanted), store->id);
 	for (size_t i = 0; i < run->layout->count; i++) {
-		if (run->layout->stores[i].kind == NCM_STORE_OLLAMA)
+		if (run->layout->stores[i].kind->takes_tags)
 			return ncm_error_hint(err, "choose one with --to, for example --to %s",
 					      run->layout->stores[i].id);
 	}
 	return -1;
+}
+
+/* All that is known of a content, for the store's kind to judge. The digests are the content's own. */
+static struct ncm_store_offer offer_of(const struct wanted *wanted, const struct ncm_target *target,
+				       const struct content *content)
+{
+	return (struct ncm_store_offer){
+	    .folder = target->folder,
+	    .tag = wanted->resolution->ollama_name,
+	    .is_manifest = content->kind == CONTENT_MANIFEST,
+	    .sha256 = content->has_sha256 ? &content->sha256 : NULL,
+	    .git_sha1 = content->has_git_sha1 ? &content->git_sha1 : NULL,
+	    .has_size = content->has_size,
+	    .size = content->size,
+	    .revision = wanted->resolution->revision,
+	    .path = content->artifact ? content->artifact->name : NULL,
+	    .is_spelled = target->name != NULL,
+	};
 }
 
 static int add_target(struct run *run, size_t index, const struct ncm_target *target, struct content *content,
@@ -149,23 +167,20 @@ static int add_target(struct run *run, size_t index, const struct ncm_target *ta
 	struct ncm_store *store = ncm_layout_find(run->layout, target->store);
 	NCM_AUTO_FREE char *name = NULL;
 	bool one_of_many;
+	struct ncm_store_offer offer = offer_of(wanted, target, content);
+	NCM_AUTO_FREE char *repository = NULL;
 	char *relative;
-	char blob[80];
 
 	if (!store) {
 		ncm_layout_lacks(run->layout, target->store, err);
 		return ncm_error_wrap(err, "%s", model_id(run, wanted));
 	}
 	if (content->kind == CONTENT_BLOB || content->kind == CONTENT_MANIFEST) {
-		if (store->kind != NCM_STORE_OLLAMA)
+		if (!store->kind->takes_tags)
 			return refuse_store(run, wanted, store, err);
-		if (content->kind == CONTENT_MANIFEST) {
-			relative = ncm_ollama_manifest_path(wanted->resolution->ollama_name, err);
+		relative = ncm_store_place(store, &offer, err);
+		if (content->kind == CONTENT_MANIFEST)
 			role = "manifest";
-		} else {
-			ncm_ollama_blob_path(&content->sha256, blob);
-			relative = ncm_strdup(blob);
-		}
 		return relative && content_add_place(content, store, relative, index, role) ? 0 : -1;
 	}
 	name = repository_name(run, &run->wanted[index], (size_t)(target - spec->to), store, content->artifact);
@@ -179,7 +194,10 @@ static int add_target(struct run *run, size_t index, const struct ncm_target *ta
 		ncm_error_wrap(err, "%s", model_id(run, wanted));
 		return offer_exclude(run, wanted, name, err);
 	}
-	if (!(relative = ncm_store_path(store, target->folder, name, err)))
+	offer.name = name;
+	offer.is_part = one_of_many;
+	offer.repository = repository = ncm_source_home(wanted->resolution->uri);
+	if (!(relative = ncm_store_place(store, &offer, err)))
 		return ncm_error_wrap(err, "%s", model_id(run, wanted));
 	content_add_place(content, store, relative, index, role)->unnamed =
 	    !target->name && content->kind == CONTENT_FILE && !is_named(content->artifact);

@@ -370,6 +370,13 @@ static char *repository(const char *canonical)
 	return ncm_strdup(ncm_path_base(name.repo));
 }
 
+static char *home(const char *canonical)
+{
+	AUTO_NAME struct hf_name name = {0};
+
+	return hf_name_parse(canonical, &name, NULL) < 0 ? NULL : ncm_strdup(name.repo);
+}
+
 const struct ncm_source ncm_source_huggingface = {
     .scheme = "hf",
     .claims = hf_claims,
@@ -381,6 +388,7 @@ const struct ncm_source ncm_source_huggingface = {
     .key = key,
     .holds = holds,
     .repository = repository,
+    .home = home,
     .choose = hf_choose,
     .recall = hf_recall,
 };

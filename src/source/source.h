@@ -167,6 +167,8 @@ int ncm_source_choose(const char *uri, const struct ncm_strings *include, const 
 char *ncm_source_recall(const char *uri, const char *known);
 /* The name of the repository that `uri` means the whole of ("Repo" of "hf:Org/Repo"), or NULL. The caller frees it. */
 char *ncm_source_repository(const char *uri);
+/* The repository that `uri` is of, whole or in part, with its owner ("Org/Repo"), or NULL. The caller frees it. */
+char *ncm_source_home(const char *uri);
 /* Whether what `uri` names has in it what `other` names, at whatever revisions: the same key, a file of a repository,
  * or a version of the model at Civitai whose latest is meant. */
 bool ncm_source_holds(const char *uri, const char *other);
@@ -196,6 +198,7 @@ struct ncm_source {
 	char *(*key)(const char *canonical);
 	bool (*holds)(const char *canonical, const char *other);
 	char *(*repository)(const char *canonical); /* as ncm_source_repository; NULL: never */
+	char *(*home)(const char *canonical);       /* as ncm_source_home; NULL: never */
 	/* As ncm_source_choose, and ncm_source_recall with *uri; NULL: never. */
 	int (*choose)(const char *canonical, const struct ncm_strings *include, const struct ncm_strings *exclude,
 		      char **uri, struct ncm_error *err);

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "store/kind_huggingface.h"
 #include "store/walk.h"
 
 #include <errno.h>
@@ -18,22 +19,6 @@
 #include <unistd.h>
 
 enum { COMMIT = 40 /* hex digits */ };
-
-const char *upkeep_rest_of(const char *relative, const char *folder)
-{
-	const size_t size = strcspn(relative, "/");
-
-	if (!memmem(relative, size, "--", 2) || relative[size] == '\0')
-		return NULL;
-	return ncm_path_below(relative + size + 1, folder);
-}
-
-bool upkeep_is_cache_blob(const char *relative)
-{
-	const char *rest = upkeep_rest_of(relative, "blobs");
-
-	return rest && !strchr(rest, '/');
-}
 
 /* A snapshot that goes as a whole. */
 struct snapshot {
@@ -125,7 +110,7 @@ static bool is_needed(const struct upkeep *upkeep, const char *folder)
 void upkeep_consider_snapshot(struct upkeep *upkeep, size_t store, const char *relative, const char *model)
 {
 	const struct ncm_store *in = &upkeep->layout->stores[store];
-	const char *rest = upkeep_rest_of(relative, "snapshots");
+	const char *rest = store_hub_rest_of(relative, "snapshots");
 	const int repository = (int)strcspn(relative, "/");
 	struct snapshot snapshot = {.upkeep = upkeep, .store = store, .model = model};
 	NCM_AUTO_FREE char *folder = NULL;
@@ -150,7 +135,7 @@ void upkeep_consider_snapshot(struct upkeep *upkeep, size_t store, const char *r
 
 static bool is_of_commit(const char *link, const char *commit)
 {
-	const char *rest = upkeep_rest_of(link, "snapshots");
+	const char *rest = store_hub_rest_of(link, "snapshots");
 
 	return rest && commit && strlen(commit) == COMMIT && strncmp(rest, commit, COMMIT) == 0 && rest[COMMIT] == '/';
 }
@@ -166,7 +151,7 @@ static void consider_names(struct upkeep *upkeep, size_t store, const char *blob
 		const char *link = json_string_value(name);
 		struct snapshot snapshot = {.upkeep = upkeep, .store = store, .model = model->id};
 
-		if (upkeep_is_cache_blob(link))
+		if (store_hub_is_blob(link))
 			consider_names(upkeep, store, link, model, is_free);
 		if (!is_of_commit(link, model->revision))
 			continue;
