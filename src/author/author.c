@@ -31,12 +31,9 @@ int author_start(struct author *author, const struct ncm_config *config, const s
 	*author = (struct author){.config = config};
 	if (check_profile(profile, err) < 0)
 		return -1;
-	author->schema = manifest_schema(config, err);
-	author->layout = author->schema ? ncm_layout_load(config, err) : NULL;
-	if (!author->layout) {
-		ncm_schema_free(author->schema);
+	author->layout = ncm_layout_load(config, err);
+	if (!author->layout)
 		return -1;
-	}
 	author->models = json_array();
 	author->ids = json_object();
 	author->places = json_object();
@@ -118,7 +115,7 @@ static bool is_sound(struct author *author, const json_t *json, size_t line, con
 		NCM_AUTO_JSON json_t *document = document_of(author, NULL, NULL, json_pack("[o]", alone));
 		NCM_AUTO_FREE char *text = ncm_json_dump(document);
 
-		sound = manifest_check_text(author->schema, NULL, "draft", text, &err) == 0;
+		sound = manifest_check_text(NULL, "draft", text, &err) == 0;
 	}
 	if (!sound) {
 		NCM_AUTO_FREE char *reason = first_reason(err.message);
@@ -231,7 +228,7 @@ struct ncm_draft *author_finish(struct author *author, const char *title, const 
 	settle_requirements(author);
 	document = document_of(author, title, description, json_incref(author->models));
 	draft->text = draft->count > 0 ? ncm_json_dump(document) : NULL;
-	if (draft->text && manifest_check_text(author->schema, NULL, "draft", draft->text, err) < 0)
+	if (draft->text && manifest_check_text(NULL, "draft", draft->text, err) < 0)
 		return author_drop(author);
 	author->draft = NULL;
 	author_drop(author);
@@ -241,7 +238,6 @@ struct ncm_draft *author_finish(struct author *author, const char *title, const 
 struct ncm_draft *author_drop(struct author *author)
 {
 	ncm_layout_free(author->layout);
-	ncm_schema_free(author->schema);
 	json_decref(author->models);
 	json_decref(author->ids);
 	json_decref(author->places);

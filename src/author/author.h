@@ -11,7 +11,6 @@
 struct author {
 	const struct ncm_config *config;
 	struct ncm_layout *layout;
-	struct ncm_schema *schema;
 	json_t *models;  /* array */
 	json_t *ids;     /* taken */
 	json_t *places;  /* taken: folded place → what is there, as a digest or source */
@@ -35,7 +34,7 @@ struct ncm_draft *author_finish(struct author *author, const char *title, const 
 /* Ends it without a draft. Returns NULL. */
 struct ncm_draft *author_drop(struct author *author);
 
-/* model_json.c: a model as a manifest writes it; what the schema would refuse for its length is cut or left out. */
+/* model_json.c: a model as a manifest writes it; what is too long for one is cut or left out. */
 json_t *author_model_json(const struct ncm_model *model);
 /* Whether a place of it is an address that was signed. */
 bool author_is_signed(const struct ncm_model *model);

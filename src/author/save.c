@@ -49,12 +49,9 @@ int ncm_draft_save_profile(const struct ncm_config *config, const struct ncm_dra
 			   struct ncm_error *err)
 {
 	static const char *const priorities[] = {NULL, "high", "medium", "low"};
-	NCM_AUTO_SCHEMA struct ncm_schema *schema = manifest_schema(config, err);
 	NCM_AUTO_FREE char *folder = NULL;
 	NCM_AUTO_FREE char *file = NULL;
 
-	if (!schema)
-		return -1;
 	if (config->manifest_dir_count == 0)
 		return ncm_error_set(err, NCM_E_USAGE, "there is no folder for profiles of your own");
 	folder = ncm_asprintf("%s/%s/", config->manifest_dirs[0], draft->profile);
@@ -63,8 +60,8 @@ int ncm_draft_save_profile(const struct ncm_config *config, const struct ncm_dra
 		ncm_error_set(err, NCM_E_POLICY, "%s is there already, and stays as it is", file);
 		return ncm_error_hint(err, "choose another name or phase, or move the file away");
 	}
-	if (refuse_hiding(config, draft, folder, err) < 0 ||
-	    manifest_check_text(schema, NULL, file, draft->text, err) < 0 || write_text(draft, file, true, err) < 0)
+	if (refuse_hiding(config, draft, folder, err) < 0 || manifest_check_text(NULL, file, draft->text, err) < 0 ||
+	    write_text(draft, file, true, err) < 0)
 		return -1;
 	*path = file;
 	file = NULL;

@@ -81,6 +81,23 @@ json_t *ncm_json_parse_text(const char *text, size_t size, const char *what, enu
 	return ncm_json_parse(text, size, what, fault, err);
 }
 
+int ncm_json_check(const char *text, size_t size, const char *what, enum ncm_errc fault, struct ncm_error *err)
+{
+	struct ncm_json_scan *scan = ncm_json_scan_new(text, size);
+	struct ncm_json_part part;
+	const bool whole = ncm_json_scan_value(scan, &part) && ncm_json_scan_end(scan) &&
+			   (part.kind == NCM_JSON_OBJECT || part.kind == NCM_JSON_ARRAY);
+	json_t *value;
+
+	ncm_json_scan_free(scan);
+	if (whole)
+		return 0;
+	/* What is wrong with it, the parser tells. */
+	value = ncm_json_parse(text, size, what, fault, err);
+	json_decref(value);
+	return value ? 0 : -1;
+}
+
 json_t *ncm_json_read(const char *path, enum ncm_errc fault, struct ncm_error *err)
 {
 	size_t size = 0;

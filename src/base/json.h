@@ -24,6 +24,8 @@ json_t *ncm_json_parse(const char *text, size_t size, const char *what, enum ncm
 /* The same of a text that a NUL follows: several times as fast. */
 json_t *ncm_json_parse_text(const char *text, size_t size, const char *what, enum ncm_errc fault,
 			    struct ncm_error *err);
+/* Whether such a text is an array or object that ncm_json_parse accepts. Returns 0 or -1. */
+int ncm_json_check(const char *text, size_t size, const char *what, enum ncm_errc fault, struct ncm_error *err);
 /* Reads and parses a file of at most NCM_LIMIT_MANIFEST_BYTES. NULL with errno ENOENT and an IO error if it is not
  * there. */
 json_t *ncm_json_read(const char *path, enum ncm_errc fault, struct ncm_error *err);

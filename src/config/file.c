@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration file: a table of keys, and a reader for each kind of value. manifests/schema/config.schema.json
+/* The configuration file: a table of keys and of what their values must be. manifests/schema/config.schema.json
  * says the same to editors. */
-#include "config/faults.h"
 #include "config/parts.h"
 
+#include "base/json_file.h"
 #include "base/mem.h"
 #include "base/path.h"
 
@@ -14,180 +14,113 @@
 
 struct reading {
 	struct ncm_config *config;
-	struct ncm_faults faults;
 	char *folder; /* of the file: relative paths lie below it */
 };
 
-struct key {
-	const char *name;
-	void (*read)(struct reading *reading, const struct key *key, const json_t *value, const char *path);
-	size_t field; /* offset in struct ncm_config */
-	unsigned least, most;
-};
-
-static void *field_of(struct reading *reading, const struct key *key)
+static const struct reading *reading_of(const struct ncm_json_reader *reader)
 {
-	return (char *)reading->config + key->field;
+	return reader->context;
 }
 
-/* The text, or NULL with a fault told. An empty one is a mistake in every key that we have. */
-static const char *text_of(struct reading *reading, const json_t *value, const char *path)
+static bool take_path(struct ncm_json_reader *reader, const char *text, void *place)
 {
-	const char *text = json_string_value(value);
+	NCM_AUTO_FREE char *absolute = config_path(reading_of(reader)->folder, text);
 
-	if (!text || !*text) {
-		ncm_fault(&reading->faults, path, "not a string with something in it");
-		return NULL;
-	}
-	return text;
+	ncm_config_set(place, absolute);
+	return true;
 }
+
+static bool take_layout(struct ncm_json_reader *reader, const char *text, void *place)
+{
+	NCM_AUTO_FREE char *layout = config_layout(reading_of(reader)->folder, text);
+
+	ncm_config_set(place, layout);
+	return true;
+}
+
+static bool take_endpoint(struct ncm_json_reader *reader, const char *text, void *place)
+{
+	NCM_AUTO_FREE char *url = config_endpoint(text);
+
+	(void)reader;
+	if (url)
+		ncm_config_set(place, url);
+	return url != NULL;
+}
+
+static bool take_host(struct ncm_json_reader *reader, const char *text, void *place)
+{
+	(void)place;
+	return ncm_config_add_insecure_registry(reading_of(reader)->config, text, NULL) == 0;
+}
+
+static bool take_size(struct ncm_json_reader *reader, const char *text, void *place)
+{
+	(void)reader;
+	return ncm_parse_size(text, place) == 0;
+}
+
+/* An empty text is a mistake in every key that we have. */
+static const struct ncm_json_form any = {.kind = NCM_FORM_ANY};
+static const struct ncm_json_form a_text = {.kind = NCM_FORM_TEXT, .least = 1};
+static const struct ncm_json_form a_path = {.kind = NCM_FORM_TEXT, .least = 1, .take = take_path};
+static const struct ncm_json_form a_layout = {.kind = NCM_FORM_TEXT, .least = 1, .take = take_layout};
+static const struct ncm_json_form paths = {.kind = NCM_FORM_LIST, .of = &a_path, .size = sizeof(char *)};
+static const struct ncm_json_form at_once = {.kind = NCM_FORM_UNSIGNED, .least = 1, .most = NCM_LIMIT_PARALLEL};
+static const struct ncm_json_form seconds = {.kind = NCM_FORM_UNSIGNED, .least = 1, .most = CONFIG_MAX_TIMEOUT};
+static const struct ncm_json_form tries = {.kind = NCM_FORM_UNSIGNED, .least = 1, .most = CONFIG_MAX_RETRIES};
+static const struct ncm_json_form flag = {.kind = NCM_FORM_BOOL};
+static const struct ncm_json_form an_url = {.kind = NCM_FORM_TEXT,
+					    .take = take_endpoint,
+					    .hidden = true, /* it may hold a password */
+					    .expected = "an http or https URL without user, query and fragment"};
+static const struct ncm_json_form host = {
+    .kind = NCM_FORM_TEXT, .take = take_host, .hidden = true, .expected = "a host, or a host and its port"};
+static const struct ncm_json_form hosts = {.kind = NCM_FORM_LIST, .of = &host};
 
 /* One profile, or an array of them. */
-static void read_profiles(struct reading *reading, const struct key *key, const json_t *value, const char *path)
+static void read_profiles(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
 {
-	const json_t *item;
-	size_t i;
+	const enum ncm_json_kind kind = ncm_json_scan_next(reader->scan);
+	NCM_AUTO_FREE char *first = NULL;
+	size_t count = 0;
 
-	if (!json_is_array(value)) {
-		const char *text = text_of(reading, value, path);
-
-		if (text)
-			ncm_config_set(field_of(reading, key), text);
+	(void)form;
+	if (kind == NCM_JSON_STRING) {
+		(void)ncm_json_read_as(reader, &a_text, place);
 		return;
 	}
-	if (json_array_size(value) == 0)
-		ncm_fault(&reading->faults, path, "not a profile, or an array with one in it");
-	json_array_foreach(value, i, item)
-	{
-		NCM_AUTO_FREE char *member = ncm_asprintf("%s[%zu]", path, i);
-		const char *text = text_of(reading, item, member);
-
-		if (text && i == 0)
-			ncm_config_set(field_of(reading, key), text);
-		else if (text)
-			ncm_config_add_profile(reading->config, text);
-	}
-}
-
-static void read_path(struct reading *reading, const struct key *key, const json_t *value, const char *path)
-{
-	const char *text = text_of(reading, value, path);
-	NCM_AUTO_FREE char *absolute = text ? config_path(reading->folder, text) : NULL;
-
-	if (text)
-		ncm_config_set(field_of(reading, key), absolute);
-}
-
-static void read_layout(struct reading *reading, const struct key *key, const json_t *value, const char *path)
-{
-	const char *text = text_of(reading, value, path);
-	NCM_AUTO_FREE char *layout = text ? config_layout(reading->folder, text) : NULL;
-
-	if (text)
-		ncm_config_set(field_of(reading, key), layout);
-}
-
-static void read_bytes(struct reading *reading, const struct key *key, const json_t *value, const char *path)
-{
-	uint64_t *field = field_of(reading, key);
-
-	if (json_is_integer(value) && json_integer_value(value) >= 0)
-		*field = (uint64_t)json_integer_value(value);
-	else if (!json_is_string(value) || ncm_parse_size(json_string_value(value), field) < 0)
-		ncm_fault(&reading->faults, path, "not a number of bytes or a size such as \"2GiB\"");
-}
-
-static void read_unsigned(struct reading *reading, const struct key *key, const json_t *value, const char *path)
-{
-	unsigned *field = field_of(reading, key);
-	json_int_t number = json_integer_value(value);
-
-	if (json_is_integer(value) && number >= key->least && number <= key->most)
-		*field = (unsigned)number;
-	else
-		ncm_fault(&reading->faults, path, "not a whole number from %u to %u", key->least, key->most);
-}
-
-static void read_bool(struct reading *reading, const struct key *key, const json_t *value, const char *path)
-{
-	bool *field = field_of(reading, key);
-
-	if (json_is_boolean(value))
-		*field = json_is_true(value);
-	else
-		ncm_fault(&reading->faults, path, "not true or false");
-}
-
-static void read_endpoint(struct reading *reading, const struct key *key, const json_t *value, const char *path)
-{
-	char *url = json_is_string(value) ? config_endpoint(json_string_value(value)) : NULL;
-
-	if (url)
-		ncm_config_set(field_of(reading, key), url);
-	else
-		ncm_fault(&reading->faults, path, "not an http or https URL without user, query and fragment");
-	free(url);
-}
-
-/* Reads the members of an object by a table that ends with a nameless key. */
-static void read_keys(struct reading *reading, const struct key *keys, const json_t *object, const char *path)
-{
-	const char *known[32] = {NULL};
-	const char *name;
-	const json_t *value;
-
-	for (size_t i = 0; keys[i].name && i + 1 < sizeof known / sizeof *known; i++)
-		known[i] = keys[i].name;
-	json_object_foreach((json_t *)object, name, value)
-	{
-		NCM_AUTO_FREE char *member = ncm_asprintf("%s.%s", path, name);
-		const struct key *key = keys;
-
-		while (key->name && strcmp(key->name, name) != 0)
-			key++;
-		if (key->name)
-			key->read(reading, key, value, member);
-		else if (strncmp(name, "x-", 2) != 0 && strcmp(name, "$schema") != 0)
-			ncm_fault_unknown(&reading->faults, member, name, known);
-	}
-}
-
-static void read_endpoints(struct reading *reading, const struct key *key, const json_t *value, const char *path)
-{
-	static const struct key keys[] = {
-	    {"huggingface", read_endpoint, offsetof(struct ncm_config, hf_endpoint), 0, 0},
-	    {"civitai", read_endpoint, offsetof(struct ncm_config, civitai_endpoint), 0, 0},
-	    {"ollama", read_endpoint, offsetof(struct ncm_config, ollama_registry), 0, 0},
-	    {NULL, NULL, 0, 0, 0},
-	};
-
-	(void)key;
-	if (json_is_object(value))
-		read_keys(reading, keys, value, path);
-	else
-		ncm_fault(&reading->faults, path, "not an object of endpoints");
-}
-
-static void read_manifest_dirs(struct reading *reading, const struct key *key, const json_t *value, const char *path)
-{
-	struct ncm_config *config = reading->config;
-	const json_t *item;
-	size_t i;
-
-	(void)key;
-	if (!json_is_array(value)) {
-		ncm_fault(&reading->faults, path, "not an array of folders");
+	if (!ncm_json_enter(reader, NCM_JSON_ARRAY, "a profile, or an array of profiles"))
 		return;
-	}
-	json_array_foreach(value, i, item)
-	{
-		NCM_AUTO_FREE char *member = ncm_asprintf("%s[%zu]", path, i);
-		const char *text = text_of(reading, item, member);
+	for (; ncm_json_scan_item(reader->scan); count++) {
+		NCM_AUTO_FREE char *more = NULL;
 
-		if (text)
-			*NCM_PUSH(config->manifest_dirs, config->manifest_dir_count) =
-			    config_path(reading->folder, text);
+		if (!ncm_json_read_item(reader, count, &a_text, count == 0 ? &first : &more))
+			continue;
+		if (count == 0)
+			ncm_config_set(place, first);
+		else
+			ncm_config_add_profile(reading_of(reader)->config, more);
 	}
+	if (count == 0)
+		ncm_json_tell(reader, "must not be empty");
+}
+
+/* A number of bytes, or a size with its unit. */
+static void read_bytes(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
+{
+	static const struct ncm_json_form number = {.kind = NCM_FORM_U64};
+	static const struct ncm_json_form size = {
+	    .kind = NCM_FORM_TEXT, .take = take_size, .expected = "a number of bytes, or a size such as \"2GiB\""};
+	const enum ncm_json_kind kind = ncm_json_scan_next(reader->scan);
+
+	(void)form;
+	if (kind == NCM_JSON_STRING)
+		(void)ncm_json_read_as(reader, &size, place);
+	else if (kind == NCM_JSON_INTEGER)
+		(void)ncm_json_read_as(reader, &number, place);
+	else
+		ncm_json_refuse(reader, size.expected);
 }
 
 /* "http://cache.example/hf" stands for itself and what lies below: both sides end with one slash. */
@@ -198,121 +131,103 @@ static char *mirror_side(const char *url)
 	return checked ? ncm_asprintf("%s/", checked) : NULL;
 }
 
-static void read_mirrors(struct reading *reading, const struct key *key, const json_t *value, const char *path)
+/* Which mirror it is is not told: it may hold a password. */
+static char *checked_side(struct ncm_json_reader *reader, const char *side, const char *url)
 {
-	struct ncm_config *config = reading->config;
-	const char *from;
-	const json_t *to;
+	char *checked = mirror_side(url);
 
-	(void)key;
-	if (!json_is_object(value)) {
-		ncm_fault(&reading->faults, path, "not an object of URL prefixes and their replacements");
+	if (!checked)
+		ncm_json_tell(reader, "the %s of a mirror must be %s", side, an_url.expected);
+	return checked;
+}
+
+static void read_mirrors(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
+{
+	static const struct ncm_json_form any_text = {.kind = NCM_FORM_TEXT};
+	struct ncm_config *config = place;
+	struct ncm_json_part key;
+
+	(void)form;
+	if (!ncm_json_enter(reader, NCM_JSON_OBJECT, "an object of URL prefixes and their replacements"))
 		return;
-	}
-	json_object_foreach((json_t *)value, from, to)
-	{
-		char *prefix = mirror_side(from);
-		char *replacement = json_is_string(to) ? mirror_side(json_string_value(to)) : NULL;
+	while (ncm_json_scan_key(reader->scan, &key)) {
+		NCM_AUTO_FREE char *from = ncm_strndup(key.text, key.size);
+		NCM_AUTO_FREE char *to = NULL;
+		struct ncm_mirror *mirror = NCM_PUSH(config->mirrors, config->mirror_count);
 
-		if (prefix && replacement) {
-			*NCM_PUSH(config->mirrors, config->mirror_count) = (struct ncm_mirror){prefix, replacement};
-			continue;
-		}
-		/* Not told which: an URL with a password may be what is wrong. */
-		ncm_fault(&reading->faults, path,
-			  "%s of a mirror is not an http or https URL without user, query and fragment",
-			  prefix ? "the replacement" : "the prefix");
-		free(prefix);
-		free(replacement);
+		mirror->from = checked_side(reader, "prefix", from);
+		if (ncm_json_read_as(reader, &any_text, &to))
+			mirror->to = checked_side(reader, "replacement", to);
 	}
 }
 
-static void read_stores(struct reading *reading, const struct key *key, const json_t *value, const char *path)
+static void read_stores(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
 {
-	const char *store;
-	const json_t *folder;
+	struct ncm_json_part key;
 
-	(void)key;
-	if (!json_is_object(value)) {
-		ncm_fault(&reading->faults, path, "not an object of stores and their folders");
+	(void)form;
+	if (!ncm_json_enter(reader, NCM_JSON_OBJECT, "an object of stores and their folders"))
 		return;
-	}
-	json_object_foreach((json_t *)value, store, folder)
-	{
-		NCM_AUTO_FREE char *member = ncm_asprintf("%s.%s", path, store);
-		const char *text = text_of(reading, folder, member);
+	while (ncm_json_scan_key(reader->scan, &key)) {
+		NCM_AUTO_FREE char *store = ncm_strndup(key.text, key.size);
+		char *folder = NULL;
 
-		if (text)
-			config_put_store(reading->config, store, config_path(reading->folder, text), NCM_SAID_BY_FILE);
+		if (ncm_json_read_member(reader, &key, &a_path, &folder))
+			config_put_store(place, store, folder, NCM_SAID_BY_FILE);
+		else
+			free(folder);
 	}
 }
 
-static void read_insecure_registries(struct reading *reading, const struct key *key, const json_t *value,
-				     const char *path)
-{
-	const json_t *item;
-	size_t i;
+static const struct ncm_json_form profiles = {.read = read_profiles}, bytes = {.read = read_bytes},
+				  mirrors = {.read = read_mirrors}, stores = {.read = read_stores};
 
-	(void)key;
-	if (!json_is_array(value)) {
-		ncm_fault(&reading->faults, path, "not an array of hosts");
-		return;
-	}
-	json_array_foreach(value, i, item)
-	{
-		NCM_AUTO_FREE char *member = ncm_asprintf("%s[%zu]", path, i);
-		const char *host = json_string_value(item);
-
-		if (!host || ncm_config_add_insecure_registry(reading->config, host, NULL) < 0)
-			ncm_fault(&reading->faults, member, "not a host, or a host and its port");
-	}
-}
-
-static const struct key top_keys[] = {
-    {"root", read_path, offsetof(struct ncm_config, root), 0, 0},
-    {"layout", read_layout, offsetof(struct ncm_config, layout), 0, 0},
-    {"profile", read_profiles, offsetof(struct ncm_config, profile), 0, 0},
-    {"registry", read_path, offsetof(struct ncm_config, registry), 0, 0},
-    {"lock", read_path, offsetof(struct ncm_config, lock), 0, 0},
-    {"manifest_dirs", read_manifest_dirs, 0, 0, 0},
-    {"endpoints", read_endpoints, 0, 0, 0},
-    {"mirrors", read_mirrors, 0, 0, 0},
-    {"stores", read_stores, 0, 0, 0},
-    {"insecure_registries", read_insecure_registries, 0, 0, 0},
-    {"cacert", read_path, offsetof(struct ncm_config, cacert), 0, 0},
-    {"reserve", read_bytes, offsetof(struct ncm_config, reserve), 0, 0},
-    {"limit_rate", read_bytes, offsetof(struct ncm_config, limit_rate), 0, 0},
-    {"speed_limit", read_bytes, offsetof(struct ncm_config, speed_limit), 0, 0},
-    {"speed_time", read_unsigned, offsetof(struct ncm_config, speed_time), 1, CONFIG_MAX_TIMEOUT},
-    {"jobs", read_unsigned, offsetof(struct ncm_config, jobs), 1, NCM_LIMIT_PARALLEL},
-    {"connections", read_unsigned, offsetof(struct ncm_config, connections), 1, NCM_LIMIT_PARALLEL},
-    {"timeout", read_unsigned, offsetof(struct ncm_config, timeout), 1, CONFIG_MAX_TIMEOUT},
-    {"retries", read_unsigned, offsetof(struct ncm_config, retries), 1, CONFIG_MAX_RETRIES},
-    {"allow_private", read_bool, offsetof(struct ncm_config, allow_private), 0, 0},
-    {"allow_http_token", read_bool, offsetof(struct ncm_config, allow_http_token), 0, 0},
-    {NULL, NULL, 0, 0, 0},
+#define PLACE(member) offsetof(struct ncm_config, member), false, 0
+static const struct ncm_json_field endpoint_keys[] = {
+    {"huggingface", &an_url, PLACE(hf_endpoint)},
+    {"civitai", &an_url, PLACE(civitai_endpoint)},
+    {"ollama", &an_url, PLACE(ollama_registry)},
+    {"$schema", &any, NCM_NOT_KEPT, false, 0},
 };
+static const struct ncm_json_form endpoints = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(endpoint_keys)};
+
+enum { WHOLE = 0 }; /* what fills more than one member */
+static const struct ncm_json_field top_keys[] = {
+    {"root", &a_path, PLACE(root)},
+    {"layout", &a_layout, PLACE(layout)},
+    {"profile", &profiles, PLACE(profile)},
+    {"registry", &a_path, PLACE(registry)},
+    {"lock", &a_path, PLACE(lock)},
+    {"manifest_dirs", &paths, NCM_ITEMS(struct ncm_config, manifest_dirs, manifest_dir_count), false, 0},
+    {"endpoints", &endpoints, WHOLE, false, 0},
+    {"mirrors", &mirrors, WHOLE, false, 0},
+    {"stores", &stores, WHOLE, false, 0},
+    {"insecure_registries", &hosts, WHOLE, false, 0},
+    {"cacert", &a_path, PLACE(cacert)},
+    {"reserve", &bytes, PLACE(reserve)},
+    {"limit_rate", &bytes, PLACE(limit_rate)},
+    {"speed_limit", &bytes, PLACE(speed_limit)},
+    {"speed_time", &seconds, PLACE(speed_time)},
+    {"jobs", &at_once, PLACE(jobs)},
+    {"connections", &at_once, PLACE(connections)},
+    {"timeout", &seconds, PLACE(timeout)},
+    {"retries", &tries, PLACE(retries)},
+    {"allow_private", &flag, PLACE(allow_private)},
+    {"allow_http_token", &flag, PLACE(allow_http_token)},
+    {"$schema", &any, NCM_NOT_KEPT, false, 0},
+};
+static const struct ncm_json_form top = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(top_keys)};
 
 const char *config_key(size_t index)
 {
-	return index < sizeof top_keys / sizeof *top_keys ? top_keys[index].name : NULL;
+	return index + 1 < sizeof top_keys / sizeof *top_keys ? top_keys[index].key : NULL;
 }
 
 int config_read_file(struct ncm_config *config, const char *file, struct ncm_error *err)
 {
-	struct reading reading = {.config = config};
 	NCM_AUTO_FREE char *absolute = ncm_path_absolute(file);
-	NCM_AUTO_JSON json_t *value = ncm_faults_read(&reading.faults, file, err);
+	struct reading reading = {config, absolute};
 
-	if (!value) {
-		ncm_faults_end(&reading.faults, NULL);
-		return -1;
-	}
 	absolute[ncm_path_base(absolute) - absolute] = '\0';
-	reading.folder = absolute;
-	if (json_is_object(value))
-		read_keys(&reading, top_keys, value, "$");
-	else
-		ncm_fault(&reading.faults, "$", "not an object");
-	return ncm_faults_end(&reading.faults, err);
+	return ncm_json_read_file(file, &top, config, &reading, NCM_E_MANIFEST, err);
 }

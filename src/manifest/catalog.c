@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Loading a profile: read, check by the schema, parse, check by the rules; all faults of all files in one go. */
+/* Loading a profile: read by the tables, check by the rules; all faults of all files in one go. */
 #include "manifest/load.h"
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/json_file.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
@@ -19,23 +20,23 @@ struct telling {
 	size_t file;
 };
 
-static void tell_schema_fault(void *context, const char *path, const char *reason)
+static void tell_fault(void *context, const char *place, const char *path, const char *reason)
 {
 	const struct telling *telling = context;
 
-	manifest_fault(telling->set, telling->file, path, "%s", reason);
+	manifest_fault_at(telling->set, telling->file, place, path, reason);
 }
 
 /* A newer format may mean anything: its version is the only fault worth telling. */
 static bool is_newer(struct manifest_set *set, size_t index)
 {
-	uint64_t version = 0;
+	int64_t version;
 
-	if (!ncm_json_u64(set->files[index].json, "schema_version", &version) || version <= SCHEMA_VERSION)
+	if (!ncm_json_is_newer(set->files[index].text, set->files[index].size, SCHEMA_VERSION, &version))
 		return false;
 	manifest_fault(set, index, "$.schema_version",
-		       "is %llu: this manifest needs a newer ncmodel (this one reads version %d)",
-		       (unsigned long long)version, SCHEMA_VERSION);
+		       "is %lld: this manifest needs a newer ncmodel (this one reads version %d)", (long long)version,
+		       SCHEMA_VERSION);
 	return true;
 }
 
@@ -49,67 +50,62 @@ static struct manifest_file *add_file(struct manifest_set *set, const char *path
 	return file;
 }
 
-/* Parses and checks the text of the file that was added last, as far as it can be checked alone. */
-static void take_text(struct manifest_set *set, const struct ncm_schema *schema)
+static void add_models(struct ncm_catalog *catalog, const struct manifest_words *words)
+{
+	for (size_t i = 0; i < words->count; i++)
+		*NCM_PUSH(catalog->models, catalog->count) = words->models[i];
+}
+
+static void take_words(struct manifest_set *set, struct manifest_file *file, struct manifest_words *words)
+{
+	file->profile = words->profile;
+	if (file->sound) {
+		add_models(set->catalog, words);
+		file->count = words->count;
+		free(words->models);
+	} else {
+		file->faulty = words->models;
+		file->faulty_count = words->count;
+	}
+	free(words->priority);
+}
+
+/* Reads and checks the text of the file that was added last, as far as it can be checked alone. */
+static void take_text(struct manifest_set *set)
 {
 	const size_t index = set->count - 1;
 	struct manifest_file *file = &set->files[index];
+	struct manifest_words words = {0};
 	struct telling telling = {set, index};
 	struct ncm_error err = NCM_ERROR_INIT;
 
 	/* An empty name leaves ":LINE: reason", from which the fault takes both. */
-	file->json = ncm_json_parse_text(file->text, file->size, "", NCM_E_MANIFEST, &err);
-	if (!file->json) {
+	file->is_json = ncm_json_check(file->text, file->size, "", NCM_E_MANIFEST, &err) == 0;
+	if (!file->is_json) {
 		manifest_json_fault(set, index, err.message);
 		ncm_error_clear(&err);
 		return;
 	}
-	file->is_json = true;
-	file->profile = ncm_strdup_null(ncm_json_string(file->json, "profile"));
 	if (is_newer(set, index))
 		return;
-	file->sound = ncm_schema_check(schema, file->json, tell_schema_fault, &telling);
-	if (!file->sound)
-		return;
-	manifest_parse(file->json, set->catalog);
-	file->count = set->catalog->count - file->first;
-	manifest_check_file(set, index);
-	/* Trees of all files at once would be most of the memory of a large catalog. */
-	json_decref(file->json);
-	file->json = NULL;
+	file->sound = manifest_read(file->text, file->size, &words, tell_fault, &telling);
+	take_words(set, file, &words);
+	if (file->sound)
+		manifest_check_file(set, index);
 }
 
-static void read_file(struct manifest_set *set, const struct ncm_schema *schema, const char *path, bool context)
+static void read_file(struct manifest_set *set, const char *path, bool context)
 {
 	struct manifest_file *file = add_file(set, path, context);
 
 	file->text = ncm_read_file(path, NCM_LIMIT_MANIFEST_BYTES, &file->size);
 	if (file->text)
-		take_text(set, schema);
+		take_text(set);
 	else if (errno == EFBIG)
 		manifest_fault(set, set->count - 1, "$", "the file is larger than %u bytes", NCM_LIMIT_MANIFEST_BYTES);
 	else
 		manifest_fault(set, set->count - 1, "$", "cannot be read: %s",
 			       strerrordesc_np(errno) ? strerrordesc_np(errno) : "error");
-}
-
-struct ncm_schema *manifest_schema(const struct ncm_config *config, struct ncm_error *err)
-{
-	NCM_AUTO_FREE char *path =
-	    ncm_path_join(config->data_dir ? config->data_dir : ".", "schema/manifest.schema.json");
-	NCM_AUTO_JSON json_t *json = ncm_json_read(path, NCM_E_MANIFEST, err);
-	NCM_AUTO_FREE char *wrong = NULL;
-	struct ncm_schema *schema;
-
-	if (!json) {
-		ncm_error_hint(err, "the shipped data is not at %s: set NCMODEL_DATADIR to where it is",
-			       config->data_dir ? config->data_dir : "(unset)");
-		return NULL;
-	}
-	schema = ncm_schema_compile(json, &wrong);
-	if (!schema)
-		ncm_error_set(err, NCM_E_MANIFEST, "%s: %s", path, wrong);
-	return schema;
 }
 
 static void check_profile_names(struct manifest_set *set, const struct ncm_strings *profiles)
@@ -168,7 +164,9 @@ static struct ncm_catalog *set_finish(struct manifest_set *set, struct ncm_error
 		free(set->files[i].path);
 		free(set->files[i].text);
 		free(set->files[i].profile);
-		json_decref(set->files[i].json);
+		for (size_t k = 0; k < set->files[i].faulty_count; k++)
+			manifest_model_clear(&set->files[i].faulty[k]);
+		free(set->files[i].faulty);
 	}
 	for (size_t i = 0; i < MANIFEST_FAULTS_TOLD; i++)
 		free(set->faults[i].text);
@@ -209,17 +207,16 @@ static int find_all_files(const struct ncm_config *config, struct ncm_strings *p
 
 struct ncm_catalog *ncm_catalog_load(const struct ncm_config *config, struct ncm_error *err)
 {
-	NCM_AUTO_SCHEMA struct ncm_schema *schema = manifest_schema(config, err);
 	struct ncm_strings paths = {0}, profiles = {0};
 	struct ncm_catalog *catalog = NULL;
 
-	if (schema && find_all_files(config, &paths, &profiles, err) == 0) {
+	if (find_all_files(config, &paths, &profiles, err) == 0) {
 		struct manifest_set *set = set_new();
 
 		/* Of files picked by hand, what they require may be in another file. */
 		set->complete = config->manifest_file_count == 0;
 		for (size_t i = 0; i < paths.count; i++)
-			read_file(set, schema, paths.items[i], false);
+			read_file(set, paths.items[i], false);
 		check_profile_names(set, &profiles);
 		check_rules(set);
 		catalog = set_finish(set, err);
@@ -230,7 +227,7 @@ struct ncm_catalog *ncm_catalog_load(const struct ncm_config *config, struct ncm
 }
 
 /* The other phases of the profile that the file is of, for the ids in them. */
-static void read_siblings(struct manifest_set *set, const struct ncm_schema *schema, const char *file)
+static void read_siblings(struct manifest_set *set, const char *file)
 {
 	NCM_AUTO_FREE char *path = ncm_path_absolute(file);
 	NCM_AUTO_FREE char *folder = ncm_strndup(path, (size_t)(ncm_path_base(path) - path));
@@ -240,27 +237,26 @@ static void read_siblings(struct manifest_set *set, const struct ncm_schema *sch
 		manifest_files_in(folder, &siblings);
 	for (size_t i = 0; i < siblings.count; i++) {
 		if (strcmp(siblings.items[i], path) != 0)
-			read_file(set, schema, siblings.items[i], true);
+			read_file(set, siblings.items[i], true);
 	}
 	ncm_strings_free(&siblings);
 }
 
-int manifest_check_text(const struct ncm_schema *schema, const struct ncm_layout *layout, const char *file,
-			const char *text, struct ncm_error *err)
+int manifest_check_text(const struct ncm_layout *layout, const char *file, const char *text, struct ncm_error *err)
 {
 	struct manifest_set *set = set_new();
 	struct ncm_catalog *catalog;
 
 	set->complete = true;
-	read_siblings(set, schema, file);
+	read_siblings(set, file);
 	if (text) {
 		struct manifest_file *given = add_file(set, file, false);
 
 		given->text = ncm_strdup(text);
 		given->size = strlen(text);
-		take_text(set, schema);
+		take_text(set);
 	} else {
-		read_file(set, schema, file, false);
+		read_file(set, file, false);
 	}
 	check_rules(set);
 	if (layout)
@@ -272,9 +268,8 @@ int manifest_check_text(const struct ncm_schema *schema, const struct ncm_layout
 
 int ncm_manifest_check(const struct ncm_config *config, const char *file, struct ncm_error *err)
 {
-	NCM_AUTO_SCHEMA struct ncm_schema *schema = manifest_schema(config, err);
-	struct ncm_layout *layout = schema ? ncm_layout_load(config, err) : NULL;
-	const int failed = layout ? manifest_check_text(schema, layout, file, NULL, err) : -1;
+	struct ncm_layout *layout = ncm_layout_load(config, err);
+	const int failed = layout ? manifest_check_text(layout, file, NULL, err) : -1;
 
 	ncm_layout_free(layout);
 	return failed;

@@ -26,24 +26,46 @@ char *manifest_place(const struct manifest_file *file, const char *path)
 	return ncm_asprintf("%s:%zu", file->path, here.line);
 }
 
-void manifest_fault(struct manifest_set *set, size_t file, const char *path, const char *format, ...)
+/* The fault to fill in, or NULL: enough are told. */
+static struct manifest_fault *new_fault(struct manifest_set *set, size_t file, const char *path, const char *reason)
 {
-	NCM_AUTO_FREE char *reason = NULL, *text = NULL;
+	NCM_AUTO_FREE char *text = NULL;
 	struct manifest_fault *fault;
-	va_list args;
 
-	if (set->files[file].context)
-		return;
-	if (set->fault_count++ >= MANIFEST_FAULTS_TOLD)
-		return;
-	va_start(args, format);
-	reason = ncm_vasprintf(format, args);
-	va_end(args);
+	if (set->files[file].context || set->fault_count++ >= MANIFEST_FAULTS_TOLD)
+		return NULL;
 	text = ncm_asprintf("%s: %s", path, reason);
 	fault = &set->faults[set->fault_count - 1];
 	/* A line break in a key would make one fault look like two. */
 	*fault = (struct manifest_fault){.file = file, .text = ncm_escape(text, SHOWN_BYTES)};
-	find_place(&set->files[file], path, fault);
+	return fault;
+}
+
+void manifest_fault(struct manifest_set *set, size_t file, const char *path, const char *format, ...)
+{
+	NCM_AUTO_FREE char *reason = NULL;
+	struct manifest_fault *fault;
+	va_list args;
+
+	va_start(args, format);
+	reason = ncm_vasprintf(format, args);
+	va_end(args);
+	fault = new_fault(set, file, path, reason);
+	if (fault)
+		find_place(&set->files[file], path, fault);
+}
+
+void manifest_fault_at(struct manifest_set *set, size_t file, const char *place, const char *path, const char *reason)
+{
+	struct manifest_fault *fault = new_fault(set, file, path, reason);
+	const char *text = set->files[file].text;
+
+	if (!fault)
+		return;
+	fault->offset = (size_t)(place - text);
+	fault->line = 1;
+	for (; text < place; text++)
+		fault->line += *text == '\n';
 }
 
 void manifest_json_fault(struct manifest_set *set, size_t file, const char *message)

@@ -3,10 +3,9 @@
 #ifndef NCM_MANIFEST_LOAD_H
 #define NCM_MANIFEST_LOAD_H
 
-#include "manifest/schema.h"
+#include "base/json_table.h"
 #include "store/store.h"
 
-#include <jansson.h>
 #include <ncmodel/manifest.h>
 
 struct manifest_file {
@@ -14,11 +13,21 @@ struct manifest_file {
 	char *text;
 	size_t size;
 	bool is_json;
-	json_t *json;  /* of a file with faults; what is sound is in the catalog */
 	char *profile; /* or NULL */
 	bool context;  /* read for the ids in it; its own faults are not told */
-	bool sound;    /* the schema has nothing against it, and its models are in the catalog */
+	bool sound;    /* it has the form of a manifest, and its models are in the catalog */
 	size_t first;  /* its models in the catalog */
+	size_t count;
+	struct ncm_model *faulty; /* its models if it is not sound, as far as they could be read */
+	size_t faulty_count;
+};
+
+/* A manifest's file as it stands there. */
+struct manifest_words {
+	char *profile;
+	unsigned phase;
+	char *priority;
+	struct ncm_model *models;
 	size_t count;
 };
 
@@ -43,6 +52,8 @@ struct manifest_set {
 /* faults.c */
 void manifest_fault(struct manifest_set *set, size_t file, const char *path, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* The same of what lies at a place in the file's text. */
+void manifest_fault_at(struct manifest_set *set, size_t file, const char *place, const char *path, const char *reason);
 /* A fault from what ncm_json_parse says of a text without a name (":LINE: reason"). */
 void manifest_json_fault(struct manifest_set *set, size_t file, const char *message);
 /* Makes one MANIFEST error of all faults. Returns 0 if there is none, else -1. */
@@ -50,19 +61,17 @@ int manifest_tell_faults(const struct manifest_set *set, struct ncm_error *err);
 /* "FILE:LINE" of a JSON path. The caller frees it. */
 char *manifest_place(const struct manifest_file *file, const char *path);
 
-/* catalog.c */
-/* The shipped schema of manifests, for the caller to free. */
-struct ncm_schema *manifest_schema(const struct ncm_config *config, struct ncm_error *err);
-/* Checks the text as if it stood in `file`, whose neighbours are looked at; NULL: what stands there. As
+/* catalog.c: checks the text as if it stood in `file`, whose neighbours are looked at; NULL: what stands there. As
  * ncm_manifest_check; without a layout (NULL), its targets may be of any. */
-int manifest_check_text(const struct ncm_schema *schema, const struct ncm_layout *layout, const char *file,
-			const char *text, struct ncm_error *err);
+int manifest_check_text(const struct ncm_layout *layout, const char *file, const char *text, struct ncm_error *err);
 
-/* parse.c: appends the models of a file that the schema has passed. */
-void manifest_parse(const json_t *json, struct ncm_catalog *catalog);
+/* parse.c: reads a text, which must be JSON, as far as it goes, and tells what is wrong with it. Returns whether
+ * nothing is. The caller frees what was read. */
+bool manifest_read(const char *text, size_t size, struct manifest_words *words, ncm_json_fault fault, void *context);
+/* model.c */
 void manifest_model_clear(struct ncm_model *model);
 
-/* rules.c: what the schema cannot say of one sound file, whose JSON is still there. */
+/* rules.c: what the tables of parse.c cannot say of one sound file. */
 void manifest_check_file(struct manifest_set *set, size_t file);
 /* requires.c: ids, over all files of each profile. */
 void manifest_check_ids(struct manifest_set *set);

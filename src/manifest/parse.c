@@ -1,225 +1,314 @@
 /* SPDX-License-Identifier: MIT */
-/* JSON into structures. The schema has passed it, so types are not asked for again; digests are rules.c's to check. */
+/*
+ * The format of manifests, by tables: what may stand there, and where it goes. manifests/schema/manifest.schema.json
+ * says the same to editors; what no table can say is in rules.c.
+ */
 #include "manifest/load.h"
 
-#include "base/json.h"
+#include "base/json_table.h"
 #include "base/mem.h"
 #include "base/strings.h"
 #include "source/source.h"
 
+#include <ncmodel/limits.h>
 #include <string.h>
 
-static char *copy(const json_t *object, const char *key)
+static bool is_name(const char *text)
 {
-	return ncm_strdup_null(ncm_json_string(object, key));
+	const size_t size = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789");
+
+	return size > 0 && text[size + strspn(text + size, "abcdefghijklmnopqrstuvwxyz0123456789._-")] == '\0';
 }
 
-static double score(const json_t *object, const char *key)
+static bool is_https(const char *text)
 {
-	double value = -1;
-
-	(void)ncm_json_number(object, key, &value);
-	return value;
+	return strncmp(text, "https://", 8) == 0 && text[8] != '\0' && !strchr(text, ' ');
 }
 
-static void parse_target(const json_t *json, struct ncm_file_spec *spec)
+static bool is_relative(const char *text)
 {
-	struct ncm_target *target = NCM_PUSH(spec->to, spec->to_count);
-
-	target->store = copy(json, "store");
-	target->folder = copy(json, "folder");
-	target->name = copy(json, "name");
+	return *text != '\0' && *text != '/';
 }
 
-static void parse_targets(const json_t *json, struct ncm_file_spec *spec)
+static bool take_sha256(struct ncm_json_reader *reader, const char *text, void *place)
 {
-	const json_t *array = json_object_get(json, "to");
-	const json_t *item;
-	size_t i;
+	(void)reader;
+	return strlen(text) == NCM_SHA256_HEX && ncm_sha256_parse(text, place) == 0;
+}
 
-	json_array_foreach(array, i, item) parse_target(item, spec);
-	/* Only what goes to a store as a whole goes without saying; for others the rules have found it. */
-	if (!array && spec->from.count > 0 && ncm_source_gives_blobs(spec->from.items[0]))
+static bool take_digest(struct ncm_json_reader *reader, const char *text, void *place)
+{
+	(void)reader;
+	return strncmp(text, "sha256:", 7) == 0 && ncm_sha256_parse(text, place) == 0;
+}
+
+/* A text with something in it, of so many characters at most. */
+#define SOME(characters)                                                                                               \
+	{                                                                                                              \
+		.kind = NCM_FORM_TEXT, .least = 1, .most = (characters)                                                \
+	}
+#define NAME(characters)                                                                                               \
+	{                                                                                                              \
+		.kind = NCM_FORM_TEXT, .most = (characters), .is = is_name,                                            \
+		.expected = "lower-case letters, digits, '.', '_' and '-', a letter or digit first"                    \
+	}
+
+static const struct ncm_json_form any_text = {.kind = NCM_FORM_TEXT};
+static const struct ncm_json_form prose = {.kind = NCM_FORM_TEXT, .most = 2000};
+static const struct ncm_json_form some_2000 = SOME(2000), some_500 = SOME(500), some_200 = SOME(200),
+				  some_100 = SOME(100), some_50 = SOME(50);
+static const struct ncm_json_form name_96 = NAME(96), name_64 = NAME(64);
+static const struct ncm_json_form page = {
+    .kind = NCM_FORM_TEXT, .most = 2000, .is = is_https, .expected = "an https:// address without spaces"};
+static const struct ncm_json_form flag = {.kind = NCM_FORM_BOOL};
+static const struct ncm_json_form version = {.kind = NCM_FORM_U64, .least = 1, .most = 1};
+static const struct ncm_json_form sha256 = {
+    .kind = NCM_FORM_TEXT, .take = take_sha256, .expected = "64 lower-case hex digits"};
+static const struct ncm_json_form digest = {
+    .kind = NCM_FORM_TEXT, .take = take_digest, .expected = "\"sha256:\" and 64 lower-case hex digits"};
+
+/* Sizes that every reader of JSON has room for. */
+#define SIZE_MOST 9007199254740991
+static const struct ncm_json_form size = {.kind = NCM_FORM_U64, .most = SIZE_MOST};
+static const struct ncm_json_form expected_size = {.kind = NCM_FORM_U64, .least = 1, .most = SIZE_MOST};
+
+static const struct ncm_json_form words = {.kind = NCM_FORM_LIST, .of = &some_200, .most = 64, .unique = true};
+static const struct ncm_json_form ids = {.kind = NCM_FORM_LIST, .of = &name_96, .most = 64, .unique = true};
+static const struct ncm_json_form notes = {.kind = NCM_FORM_LIST, .of = &some_2000, .most = 32};
+static const struct ncm_json_form patterns = {
+    .kind = NCM_FORM_LIST, .of = &some_500, .least = 1, .most = 256, .unique = true};
+
+#define WORDS(name, ...)                                                                                               \
+	static const char *const name##_words[] = {__VA_ARGS__, NULL};                                                 \
+	static const struct ncm_json_form name = {.kind = NCM_FORM_TEXT, .words = name##_words}
+WORDS(priority, "high", "medium", "low");
+WORDS(kind, "llm", "vlm", "embedding", "stt", "tts", "checkpoint", "diffusion", "lora", "vae", "text-encoder",
+      "motion-module", "custom-node", "source-archive", "training-base");
+WORDS(format, "gguf", "safetensors", "ggml", "pickle", "diffusers", "ollama", "archive", "mixed");
+WORDS(use_case, "CodeGeneration", "CodeAnalysis", "Reasoning", "QuestionAnswering", "Documentation", "Translation",
+      "Summarization", "AgentTask", "FunctionCalling", "Vision", "General");
+WORDS(privacy, "Public", "Internal", "Confidential", "Restricted");
+WORDS(role, "weights", "mmproj", "config", "tokenizer", "license", "adapter", "vae", "text-encoder", "index", "code",
+      "archive", "other");
+WORDS(confidence, "A", "B", "C", "D");
+WORDS(layer_type, "model", "template", "license", "params", "config", "projector", "adapter", "system", "messages",
+      "tensor", "json");
+static const struct ncm_json_form use_cases = {.kind = NCM_FORM_LIST, .of = &use_case, .unique = true};
+
+/* "hf:…", not "HF:…", and not "hf:" alone. */
+static bool is_spelled(const char *uri)
+{
+	const char *colon = strchr(uri, ':');
+
+	return colon && strcspn(uri, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") > (size_t)(colon - uri) && colon[1] != '\0' &&
+	       colon[1] != ' ';
+}
+
+/* What is no source at all has words of its own; whether it is one in every letter, the rules ask. */
+static void read_source(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
+{
+	char *const *uri = place;
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	(void)form;
+	if (!ncm_json_read_as(reader, &some_2000, place))
+		return;
+	if (!ncm_source_scheme(*uri) && ncm_source_check(*uri, false, NULL, &err) < 0)
+		ncm_json_tell(reader, "%s%s%s", err.message, err.hint ? ": " : "", err.hint ? err.hint : "");
+	else if (!is_spelled(*uri))
+		ncm_json_tell(reader,
+			      "what stands before its first ':' must be in lower case, and something behind it");
+	ncm_error_clear(&err);
+}
+
+static const struct ncm_json_form source = {.kind = NCM_FORM_TEXT, .read = read_source};
+static const struct ncm_json_form sources = {
+    .kind = NCM_FORM_LIST, .of = &source, .least = 1, .most = 16, .unique = true};
+
+#define TARGET(member) offsetof(struct ncm_target, member)
+static const struct ncm_json_form target_name = {
+    .kind = NCM_FORM_TEXT, .most = 1024, .is = is_relative, .expected = "a relative path"};
+static const struct ncm_json_field target_keys[] = {
+    {"store", &name_64, TARGET(store), true, 0},
+    {"folder", &name_64, TARGET(folder), false, 0},
+    {"name", &target_name, TARGET(name), false, 0},
+};
+static const struct ncm_json_form target = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(target_keys)};
+static const struct ncm_json_form targets = {
+    .kind = NCM_FORM_LIST, .of = &target, .size = sizeof(struct ncm_target), .least = 1, .most = 8};
+
+#define LAYER(member) offsetof(struct ncm_layer_pin, member)
+static const struct ncm_json_field layer_keys[] = {
+    {"digest", &digest, LAYER(digest), true, 0},
+    {"size", &size, LAYER(size), true, 0},
+    {"type", &layer_type, LAYER(type), true, 0},
+};
+static const struct ncm_json_form layer = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(layer_keys)};
+static const struct ncm_json_form layers = {
+    .kind = NCM_FORM_LIST, .of = &layer, .size = sizeof(struct ncm_layer_pin), .least = 1, .most = 256};
+
+#define SPEC(member) offsetof(struct ncm_file_spec, member)
+static const struct ncm_json_form strip = {.kind = NCM_FORM_UNSIGNED, .most = 8};
+static const struct ncm_json_field extract_keys[] = {{"strip", &strip, SPEC(strip), false, 0}};
+static const struct ncm_json_form extract = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(extract_keys)};
+
+static const struct ncm_json_field file_keys[] = {
+    {"from", &sources, SPEC(from), true, 0},
+    {"to", &targets, NCM_ITEMS(struct ncm_file_spec, to, to_count), false, 0},
+    {"size", &size, SPEC(size), false, SPEC(has_size)},
+    {"expected_size", &expected_size, SPEC(expected_size), false, 0},
+    {"expected_size_source", &some_500, SPEC(expected_size_source), false, 0},
+    {"sha256", &sha256, SPEC(sha256), false, SPEC(has_sha256)},
+    {"digest", &digest, SPEC(digest), false, SPEC(has_digest)},
+    {"layers", &layers, NCM_ITEMS(struct ncm_file_spec, layers, layer_count), false, 0},
+    {"include", &patterns, SPEC(include), false, 0},
+    {"exclude", &patterns, SPEC(exclude), false, 0},
+    {"role", &role, SPEC(role), false, 0},
+    {"extract", &extract, 0, false, SPEC(extract)},
+    {"allow_pickle", &flag, SPEC(allow_pickle), false, 0},
+    {"insecure_http", &flag, SPEC(insecure_http), false, 0},
+    {"confidence", &confidence, NCM_NOT_KEPT, false, 0},
+};
+static const struct ncm_json_form plain_file = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(file_keys)};
+
+static void read_file(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
+{
+	struct ncm_file_spec *spec = place;
+
+	(void)form;
+	(void)ncm_json_read_as(reader, &plain_file, spec);
+	if (!spec->role)
+		spec->role = ncm_strdup("weights");
+	/* Only Ollama's models go without saying; for others the rules find it. */
+	if (spec->to_count == 0 && spec->from.count > 0 && ncm_source_gives_blobs(spec->from.items[0]))
 		NCM_PUSH(spec->to, spec->to_count)->store = ncm_strdup(ncm_source_habit(spec->from.items[0])->store);
 }
 
-static void parse_layers(const json_t *json, struct ncm_file_spec *spec)
+static const struct ncm_json_form file = {.kind = NCM_FORM_OBJECT, .read = read_file};
+static const struct ncm_json_form files = {
+    .kind = NCM_FORM_LIST, .of = &file, .size = sizeof(struct ncm_file_spec), .least = 1, .most = 1000};
+
+#define VARIANT(member) offsetof(struct ncm_variant, member)
+static const struct ncm_json_field variant_keys[] = {
+    {"name", &name_64, VARIANT(name), true, 0},
+    {"description", &prose, VARIANT(description), false, 0},
+    {"quantization", &some_50, VARIANT(quantization), false, 0},
+    {"format", &format, VARIANT(format), false, 0},
+    {"files", &files, NCM_ITEMS(struct ncm_variant, files, file_count), true, 0},
+};
+static const struct ncm_json_form variant = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(variant_keys)};
+static const struct ncm_json_form variants = {
+    .kind = NCM_FORM_LIST, .of = &variant, .size = sizeof(struct ncm_variant), .most = 64};
+
+static const struct ncm_json_form tokens = {.kind = NCM_FORM_U64, .least = 1, .most = 1000000000};
+static const struct ncm_json_form dimensions = {.kind = NCM_FORM_U64, .least = 1, .most = 1000000};
+static const struct ncm_json_form score = {.kind = NCM_FORM_NUMBER, .most = 1};
+static const struct ncm_json_form star = {.kind = NCM_FORM_U64, .most = 5};
+static const struct ncm_json_field star_keys[] = {
+    {"code", &star, NCM_NOT_KEPT, false, 0},   {"reasoning", &star, NCM_NOT_KEPT, false, 0},
+    {"vision", &star, NCM_NOT_KEPT, false, 0}, {"agents", &star, NCM_NOT_KEPT, false, 0},
+    {"speed", &star, NCM_NOT_KEPT, false, 0},
+};
+static const struct ncm_json_form stars = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(star_keys)};
+
+#define MODEL(member) offsetof(struct ncm_model, member)
+static const struct ncm_json_form gigabytes = {.kind = NCM_FORM_NUMBER, .above = true, .most = 10000};
+static const struct ncm_json_field range_keys[] = {
+    {"min", &gigabytes, MODEL(vram_min), true, 0},
+    {"max", &gigabytes, MODEL(vram_max), true, 0},
+};
+static const struct ncm_json_form range = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(range_keys)};
+
+static void read_vram(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
 {
-	const json_t *item;
-	size_t i;
+	struct ncm_model *model = place;
+	const enum ncm_json_kind next = ncm_json_scan_next(reader->scan);
 
-	json_array_foreach(json_object_get(json, "layers"), i, item)
-	{
-		struct ncm_layer_pin *pin = NCM_PUSH(spec->layers, spec->layer_count);
-
-		(void)ncm_sha256_parse(ncm_json_string(item, "digest"), &pin->digest);
-		(void)ncm_json_u64(item, "size", &pin->size);
-		pin->type = copy(item, "type");
-	}
-}
-
-static void parse_file(const json_t *json, struct ncm_file_spec *spec)
-{
-	const json_t *extract = json_object_get(json, "extract");
-	uint64_t strip = 0;
-
-	ncm_json_strings(json, "from", &spec->from);
-	parse_targets(json, spec);
-	parse_layers(json, spec);
-	ncm_json_strings(json, "include", &spec->include);
-	ncm_json_strings(json, "exclude", &spec->exclude);
-	spec->has_size = ncm_json_u64(json, "size", &spec->size);
-	(void)ncm_json_u64(json, "expected_size", &spec->expected_size);
-	spec->expected_size_source = copy(json, "expected_size_source");
-	spec->has_sha256 = ncm_sha256_parse(ncm_json_string(json, "sha256"), &spec->sha256) == 0;
-	spec->has_digest = ncm_sha256_parse(ncm_json_string(json, "digest"), &spec->digest) == 0;
-	spec->role = ncm_strdup(ncm_json_string(json, "role") ? ncm_json_string(json, "role") : "weights");
-	spec->extract = extract != NULL;
-	if (ncm_json_u64(extract, "strip", &strip))
-		spec->strip = (unsigned)strip;
-	spec->allow_pickle = ncm_json_bool(json, "allow_pickle");
-	spec->insecure_http = ncm_json_bool(json, "insecure_http");
-}
-
-static void parse_files(const json_t *json, struct ncm_file_spec **files, size_t *count)
-{
-	const json_t *item;
-	size_t i;
-
-	json_array_foreach(json_object_get(json, "files"), i, item) parse_file(item, NCM_PUSH(*files, *count));
-}
-
-static void parse_variants(const json_t *json, struct ncm_model *model)
-{
-	const json_t *item;
-	size_t i;
-
-	json_array_foreach(json_object_get(json, "variants"), i, item)
-	{
-		struct ncm_variant *variant = NCM_PUSH(model->variants, model->variant_count);
-
-		variant->name = copy(item, "name");
-		variant->description = copy(item, "description");
-		variant->quantization = copy(item, "quantization");
-		variant->format = copy(item, "format");
-		parse_files(item, &variant->files, &variant->file_count);
-	}
-}
-
-static void parse_vram(const json_t *json, struct ncm_model *model)
-{
-	const json_t *range = json_object_get(json, "vram_gb");
-
-	if (ncm_json_number(json, "vram_gb", &model->vram_min)) {
+	(void)form;
+	if (next == NCM_JSON_OBJECT)
+		(void)ncm_json_read_as(reader, &range, model);
+	else if (next != NCM_JSON_INTEGER) /* which any number is here */
+		ncm_json_refuse(reader, "a number or an object");
+	else if (ncm_json_read_as(reader, &gigabytes, &model->vram_min))
 		model->vram_max = model->vram_min;
-		return;
-	}
-	(void)ncm_json_number(range, "min", &model->vram_min);
-	(void)ncm_json_number(range, "max", &model->vram_max);
 }
 
-static void parse_model(const json_t *json, struct ncm_model *model)
+static const struct ncm_json_form vram = {.read = read_vram};
+static const struct ncm_json_field model_keys[] = {
+    {"id", &name_96, MODEL(id), true, 0},
+    {"name", &some_200, MODEL(name), true, 0},
+    {"aliases", &words, MODEL(aliases), false, 0},
+    {"kind", &kind, MODEL(kind), true, 0},
+    {"description", &prose, MODEL(description), false, 0},
+    {"architecture", &some_100, MODEL(architecture), false, 0},
+    {"parameters", &some_50, MODEL(parameters), false, 0},
+    {"quantization", &some_50, MODEL(quantization), false, 0},
+    {"format", &format, MODEL(format), false, 0},
+    {"context_length", &tokens, MODEL(context_length), false, 0},
+    {"dimensions", &dimensions, MODEL(dimensions), false, 0},
+    {"vram_gb", &vram, 0, false, 0},
+    {"license", &some_200, MODEL(license), false, 0},
+    {"license_url", &page, MODEL(license_url), false, 0},
+    {"gated", &flag, MODEL(gated), false, 0},
+    {"gate_url", &page, MODEL(gate_url), false, 0},
+    {"use_cases", &use_cases, MODEL(use_cases), true, 0},
+    {"tags", &words, MODEL(tags), false, 0},
+    {"capabilities", &words, MODEL(capabilities), false, 0},
+    {"performance_score", &score, MODEL(performance_score), false, 0},
+    {"cost_score", &score, MODEL(cost_score), false, 0},
+    {"privacy_tier", &privacy, MODEL(privacy_tier), false, 0},
+    {"stars", &stars, NCM_NOT_KEPT, false, 0},
+    {"requires", &ids, MODEL(requires_ids), false, 0},
+    {"notes", &notes, MODEL(notes), false, 0},
+    {"files", &files, NCM_ITEMS(struct ncm_model, files, file_count), true, 0},
+    {"variants", &variants, NCM_ITEMS(struct ncm_model, variants, variant_count), false, 0},
+};
+static const struct ncm_json_form plain_model = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(model_keys)};
+
+static void read_model(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
 {
-	model->id = copy(json, "id");
-	model->name = copy(json, "name");
-	ncm_json_strings(json, "aliases", &model->aliases);
-	model->kind = copy(json, "kind");
-	model->description = copy(json, "description");
-	model->architecture = copy(json, "architecture");
-	model->parameters = copy(json, "parameters");
-	model->quantization = copy(json, "quantization");
-	model->format = copy(json, "format");
-	(void)ncm_json_u64(json, "context_length", &model->context_length);
-	(void)ncm_json_u64(json, "dimensions", &model->dimensions);
-	parse_vram(json, model);
-	model->license = copy(json, "license");
-	model->license_url = copy(json, "license_url");
-	model->gated = ncm_json_bool(json, "gated");
-	model->gate_url = copy(json, "gate_url");
-	ncm_json_strings(json, "use_cases", &model->use_cases);
-	ncm_json_strings(json, "tags", &model->tags);
-	ncm_json_strings(json, "capabilities", &model->capabilities);
-	model->performance_score = score(json, "performance_score");
-	model->cost_score = score(json, "cost_score");
-	model->privacy_tier = copy(json, "privacy_tier");
-	ncm_json_strings(json, "requires", &model->requires_ids);
-	ncm_json_strings(json, "notes", &model->notes);
-	parse_files(json, &model->files, &model->file_count);
-	parse_variants(json, model);
+	struct ncm_model *model = place;
+
+	(void)form;
+	model->performance_score = model->cost_score = -1;
+	(void)ncm_json_read_as(reader, &plain_model, model);
 }
+
+static const struct ncm_json_form model = {.kind = NCM_FORM_OBJECT, .read = read_model};
+static const struct ncm_json_form models = {
+    .kind = NCM_FORM_LIST, .of = &model, .size = sizeof(struct ncm_model), .least = 1, .most = 10000};
+
+#define TOP(member) offsetof(struct manifest_words, member)
+static const struct ncm_json_form phase = {.kind = NCM_FORM_UNSIGNED, .least = 1, .most = 3};
+static const struct ncm_json_field manifest_keys[] = {
+    {"$schema", &any_text, NCM_NOT_KEPT, false, 0},
+    {"schema_version", &version, NCM_NOT_KEPT, true, 0},
+    {"profile", &name_64, TOP(profile), true, 0},
+    {"phase", &phase, TOP(phase), true, 0},
+    {"priority", &priority, TOP(priority), true, 0},
+    {"title", &some_200, NCM_NOT_KEPT, false, 0},
+    {"description", &prose, NCM_NOT_KEPT, false, 0},
+    {"models", &models, NCM_ITEMS(struct manifest_words, models, count), true, 0},
+};
+static const struct ncm_json_form manifest = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(manifest_keys)};
 
 static const char *static_priority(const char *text)
 {
-	static const char *const priorities[] = {"high", "medium", "low"};
-
-	for (size_t i = 0; text && i < sizeof priorities / sizeof *priorities; i++) {
-		if (strcmp(text, priorities[i]) == 0)
-			return priorities[i];
+	for (const char *const *word = priority_words; text && *word; word++) {
+		if (strcmp(text, *word) == 0)
+			return *word;
 	}
 	return NULL;
 }
 
-void manifest_parse(const json_t *json, struct ncm_catalog *catalog)
+bool manifest_read(const char *text, size_t text_size, struct manifest_words *into, ncm_json_fault fault, void *context)
 {
-	uint64_t phase = 0;
-	const json_t *item;
-	size_t i;
+	const bool sound = ncm_json_read_text(text, text_size, &manifest, into, NULL, fault, context);
 
-	(void)ncm_json_u64(json, "phase", &phase);
-	json_array_foreach(json_object_get(json, "models"), i, item)
-	{
-		struct ncm_model *model = NCM_PUSH(catalog->models, catalog->count);
-
-		parse_model(item, model);
-		model->profile = copy(json, "profile");
-		model->phase = (unsigned)phase;
-		model->priority = static_priority(ncm_json_string(json, "priority"));
+	for (size_t i = 0; i < into->count; i++) {
+		into->models[i].profile = ncm_strdup_null(into->profile);
+		into->models[i].phase = into->phase;
+		into->models[i].priority = static_priority(into->priority);
 	}
-}
-
-static void free_files(struct ncm_file_spec *files, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		struct ncm_file_spec *spec = &files[i];
-
-		for (size_t k = 0; k < spec->to_count; k++) {
-			free(spec->to[k].store);
-			free(spec->to[k].folder);
-			free(spec->to[k].name);
-		}
-		for (size_t k = 0; k < spec->layer_count; k++)
-			free(spec->layers[k].type);
-		free(spec->to);
-		free(spec->layers);
-		free(spec->expected_size_source);
-		free(spec->role);
-		ncm_strings_free(&spec->from);
-		ncm_strings_free(&spec->include);
-		ncm_strings_free(&spec->exclude);
-	}
-	free(files);
-}
-
-void manifest_model_clear(struct ncm_model *model)
-{
-	char *const texts[] = {model->id,           model->name,        model->kind,         model->description,
-			       model->architecture, model->parameters,  model->quantization, model->format,
-			       model->license,      model->license_url, model->gate_url,     model->privacy_tier,
-			       model->profile};
-	struct ncm_strings *const lists[] = {&model->aliases,      &model->use_cases,    &model->tags,
-					     &model->capabilities, &model->requires_ids, &model->notes};
-
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-		free(texts[i]);
-	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-		ncm_strings_free(lists[i]);
-	for (size_t i = 0; i < model->variant_count; i++) {
-		free(model->variants[i].name);
-		free(model->variants[i].description);
-		free(model->variants[i].quantization);
-		free(model->variants[i].format);
-		free_files(model->variants[i].files, model->variants[i].file_count);
-	}
-	free(model->variants);
-	free_files(model->files, model->file_count);
+	return sound;
 }

@@ -4,7 +4,6 @@
 #include "manifest/load.h"
 
 #include "base/buffer.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "manifest/ids.h"
@@ -54,18 +53,13 @@ static void collect_id(struct manifest_set *set, const struct where *where, cons
 static void collect_ids(struct manifest_set *set, size_t index, struct known_ids *known)
 {
 	const struct manifest_file *file = &set->files[index];
-	const json_t *model;
-	size_t i;
 
-	for (i = 0; i < file->count; i++)
+	for (size_t i = 0; i < file->count; i++)
 		collect_id(set, &(struct where){index, i, file->first + i}, set->catalog->models[file->first + i].id,
 			   known);
-	json_array_foreach(json_object_get(file->json, "models"), i, model)
-	{
-		const char *id = ncm_json_string(model, "id");
-
-		if (id)
-			collect_id(set, &(struct where){index, i, SIZE_MAX}, id, known);
+	for (size_t i = 0; i < file->faulty_count; i++) {
+		if (file->faulty[i].id)
+			collect_id(set, &(struct where){index, i, SIZE_MAX}, file->faulty[i].id, known);
 	}
 }
 

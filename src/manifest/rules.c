@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the schema cannot say: rules between the values of one file. The JSON is walked beside the structures, so that a
- * fault has its path and digests that were not understood are seen. */
+/* What the tables of parse.c cannot say: rules between the values of one file. */
 #include "manifest/load.h"
 
 #include "base/buffer.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/text_map.h"
@@ -59,16 +57,6 @@ __attribute__((format(printf, 3, 4))) static void fault(const struct place *plac
 	manifest_fault(place->set, place->file, path, "%s", reason);
 }
 
-static void check_digest(const struct place *place, const json_t *json, const char *key, bool prefixed)
-{
-	const char *text = ncm_json_string(json, key);
-	struct ncm_sha256 digest;
-	const bool has_prefix = text && strncmp(text, "sha256:", 7) == 0;
-
-	if (text && (has_prefix != prefixed || ncm_sha256_parse(text, &digest) < 0))
-		fault(place, key, "\"%s\" is not %s64 lower-case hex digits", text, prefixed ? "\"sha256:\" and " : "");
-}
-
 static bool is_of_nothing(const struct ncm_sha256 *digest)
 {
 	struct ncm_sha256 empty;
@@ -89,9 +77,9 @@ static void check_size(const struct place *place, const struct ncm_file_spec *sp
 }
 
 /* A figure that nobody can check needs its source; beside an exact one it means nothing. */
-static void check_expected_size(const struct place *place, const json_t *json, const struct ncm_file_spec *spec)
+static void check_expected_size(const struct place *place, const struct ncm_file_spec *spec)
 {
-	if (!json_object_get(json, "expected_size")) {
+	if (spec->expected_size == 0) {
 		if (spec->expected_size_source)
 			fault(place, "expected_size_source", "is the source of an \"expected_size\", which is missing");
 		return;
@@ -119,7 +107,7 @@ static void check_twin_layer(const struct place *layer, const struct ncm_file_sp
 		      (unsigned long long)pin->size, *twin, (unsigned long long)spec->layers[*twin].size);
 }
 
-static void check_layers(const struct place *place, const json_t *json, const struct ncm_file_spec *spec)
+static void check_layers(const struct place *place, const struct ncm_file_spec *spec)
 {
 	struct ncm_text_map seen = {0};
 	uint64_t sum = 0;
@@ -128,7 +116,6 @@ static void check_layers(const struct place *place, const json_t *json, const st
 		const struct ncm_layer_pin *pin = &spec->layers[i];
 		const struct place layer = below(place, "layers", i);
 
-		check_digest(&layer, json_array_get(json_object_get(json, "layers"), i), "digest", true);
 		if (pin->size > NCM_LIMIT_FILE_BYTES || __builtin_add_overflow(sum, pin->size, &sum))
 			fault(&layer, "size", "is too large");
 		check_twin_layer(&layer, spec, i, &seen);
@@ -170,59 +157,58 @@ static void check_targets(const struct place *place, const struct ncm_file_spec 
 	}
 }
 
-static void check_ollama(const struct place *place, const json_t *json, const struct ncm_file_spec *spec)
+static void check_ollama(const struct place *place, const struct ncm_file_spec *spec)
 {
-	static const char *const of_files[] = {"sha256", "extract", "include", "exclude"};
-
-	for (size_t i = 0; i < sizeof of_files / sizeof *of_files; i++) {
-		if (json_object_get(json, of_files[i]))
-			fault(place, of_files[i], "means nothing for an Ollama model%s",
-			      i == 0 ? ": its manifest is pinned by \"digest\"" : "");
-	}
-	check_layers(place, json, spec);
+	if (spec->has_sha256)
+		fault(place, "sha256", "means nothing for an Ollama model: its manifest is pinned by \"digest\"");
+	if (spec->extract)
+		fault(place, "extract", "means nothing for an Ollama model");
+	if (spec->include.count > 0)
+		fault(place, "include", "means nothing for an Ollama model");
+	if (spec->exclude.count > 0)
+		fault(place, "exclude", "means nothing for an Ollama model");
+	check_layers(place, spec);
 }
 
-static void check_plain(const struct place *place, const json_t *json, const struct ncm_file_spec *spec)
+static void check_plain(const struct place *place, const struct ncm_file_spec *spec)
 {
-	if (json_object_get(json, "digest"))
+	if (spec->has_digest)
 		fault(place, "digest", "is of an Ollama manifest; a file is pinned by \"sha256\"");
-	if (json_object_get(json, "layers"))
+	if (spec->layer_count > 0)
 		fault(place, "layers", "only an Ollama model has layers");
 	if (spec->extract && spec->to_count > 1)
 		fault(place, "extract", "an archive is unpacked into one folder, but there are %zu targets",
 		      spec->to_count);
 }
 
-static void check_spec(const struct place *place, const json_t *json, const struct ncm_file_spec *spec)
+static void check_spec(const struct place *place, const struct ncm_file_spec *spec)
 {
 	const bool ollama = ncm_source_gives_blobs(spec->from.items[0]);
 
-	check_digest(place, json, "sha256", false);
-	check_digest(place, json, "digest", true);
 	check_size(place, spec);
-	check_expected_size(place, json, spec);
+	check_expected_size(place, spec);
 	check_sources(place, spec, ollama);
 	check_targets(place, spec, ollama);
 	if (ollama)
-		check_ollama(place, json, spec);
+		check_ollama(place, spec);
 	else
-		check_plain(place, json, spec);
+		check_plain(place, spec);
 }
 
-static void check_specs(const struct place *place, const json_t *json, const struct ncm_file_spec *files, size_t count)
+static void check_specs(const struct place *place, const struct ncm_file_spec *files, size_t count)
 {
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		const struct place spec = below(place, "files", i);
 
-		check_spec(&spec, json_array_get(json_object_get(json, "files"), i), &files[i]);
+		check_spec(&spec, &files[i]);
 		if (__builtin_add_overflow(sum, files[i].has_size ? files[i].size : files[i].expected_size, &sum))
 			fault(&spec, files[i].has_size ? "size" : "expected_size", "the sum of the sizes is too large");
 	}
 }
 
-static void check_variants(const struct place *place, const json_t *json, const struct ncm_model *model)
+static void check_variants(const struct place *place, const struct ncm_model *model)
 {
 	struct ncm_text_map names = {0};
 
@@ -230,8 +216,7 @@ static void check_variants(const struct place *place, const json_t *json, const 
 		const struct ncm_variant *variant = &model->variants[i];
 		const struct place here = below(place, "variants", i);
 
-		check_specs(&here, json_array_get(json_object_get(json, "variants"), i), variant->files,
-			    variant->file_count);
+		check_specs(&here, variant->files, variant->file_count);
 		if (!ncm_text_map_add(&names, variant->name, strlen(variant->name), i))
 			fault(&here, "name", "variant %u is called \"%s\" too",
 			      *ncm_text_map_find(&names, variant->name, strlen(variant->name)), variant->name);
@@ -239,36 +224,34 @@ static void check_variants(const struct place *place, const json_t *json, const 
 	ncm_text_map_free(&names);
 }
 
-static void check_model(const struct place *place, const json_t *json, const struct ncm_model *model)
+static void check_model(const struct place *place, const struct ncm_model *model)
 {
 	if (model->vram_min > model->vram_max && model->vram_max > 0)
 		fault(place, "vram_gb", "the least is more than the most");
-	check_specs(place, json, model->files, model->file_count);
-	check_variants(place, json, model);
+	check_specs(place, model->files, model->file_count);
+	check_variants(place, model);
 }
 
-static void check_phase(const struct place *place, const json_t *json)
+/* Of any model of the file: they are the file's. */
+static void check_phase(const struct place *place, const struct ncm_model *model)
 {
 	static const char *const of_phase[] = {"high", "medium", "low"};
-	const char *priority = ncm_json_string(json, "priority");
-	uint64_t phase = 0;
 
-	if (ncm_json_u64(json, "phase", &phase) && phase >= 1 && phase <= 3 && priority &&
-	    strcmp(priority, of_phase[phase - 1]) != 0)
-		fault(place, "priority", "is \"%s\", but phase %llu has the priority \"%s\"", priority,
-		      (unsigned long long)phase, of_phase[phase - 1]);
+	if (strcmp(model->priority, of_phase[model->phase - 1]) != 0)
+		fault(place, "priority", "is \"%s\", but phase %u has the priority \"%s\"", model->priority,
+		      model->phase, of_phase[model->phase - 1]);
 }
 
 void manifest_check_file(struct manifest_set *set, size_t index)
 {
 	const struct manifest_file *file = &set->files[index];
+	const struct ncm_model *models = &set->catalog->models[file->first];
 	const struct place top = {.set = set, .file = index};
 
-	check_phase(&top, file->json);
+	check_phase(&top, models);
 	for (size_t i = 0; i < file->count; i++) {
 		const struct place place = below(&top, "models", i);
 
-		check_model(&place, json_array_get(json_object_get(file->json, "models"), i),
-			    &set->catalog->models[file->first + i]);
+		check_model(&place, &models[i]);
 	}
 }

@@ -76,14 +76,14 @@ static void add_place(struct places *places, const char *root, const char *path,
 }
 
 /* A service has its place for the whole machine: another root than the home is a machine of its own. */
-static void add_service(struct places *places, const struct ncm_config *config, const json_t *service)
+static void add_service(struct places *places, const struct ncm_config *config, const struct store_word *word)
 {
-	const char *user = ncm_json_string(service, "user");
+	const char *user = word->service.user;
 	const struct passwd *entry = user && ncm_config_root_is_home(config) ? getpwnam(user) : NULL;
 
 	if (!entry)
 		return;
-	add_place(places, config->root, ncm_json_string(service, "path"), NCM_PLACED_BY_SERVICE);
+	add_place(places, config->root, word->service.path, NCM_PLACED_BY_SERVICE);
 	places->items[places->count - 1].user = user;
 	places->items[places->count - 1].uid = entry->pw_uid;
 }
@@ -141,18 +141,12 @@ static char *by_layout(const struct ncm_config *config, const struct store_word 
 {
 	struct places places = {0};
 	const struct place *chosen;
-	const json_t *other;
 	char *path;
-	size_t i;
 
 	add_place(&places, config->root, word->path, NCM_PLACED_BY_LAYOUT);
-	json_array_foreach(word->found, i, other)
-	{
-		if (json_is_string(other))
-			add_place(&places, config->root, json_string_value(other), NCM_PLACED_BY_FOUND);
-	}
-	if (word->service)
-		add_service(&places, config, word->service);
+	for (size_t i = 0; i < word->found.count; i++)
+		add_place(&places, config->root, word->found.items[i], NCM_PLACED_BY_FOUND);
+	add_service(&places, config, word);
 	chosen = choose(word, &places);
 	path = ncm_strdup(chosen->path);
 	*why = chosen->why;

@@ -3,17 +3,22 @@
 #ifndef NCM_STORE_LOCATION_H
 #define NCM_STORE_LOCATION_H
 
-#include "base/json.h"
+#include "base/strings.h"
 #include "store/store.h"
 
-/* What the layout says of it. Borrowed. */
+/* What the layout says of it. */
 struct store_word {
-	const char *id;
+	char *id;
 	const struct ncm_store_kind *kind;
-	const char *path;      /* its first place, below the root */
-	const char *env;       /* the application's own variable; or NULL */
-	const json_t *found;   /* array of other places; or NULL */
-	const json_t *service; /* {"user", "path"}: of a service; or NULL */
+	char *path;               /* its first place, below the root */
+	char *env;                /* the application's own variable; or NULL */
+	struct ncm_strings found; /* other places */
+	struct {
+		char *user; /* or NULL: it has none */
+		char *path;
+	} service;
+	struct ncm_store_folder *folders;
+	size_t folder_count;
 };
 
 /* The value of a variable of the environment; NULL: it is not set, or empty. */

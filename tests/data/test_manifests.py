@@ -99,7 +99,7 @@ class Shipped:
 KEYWORDS = {
     "$schema", "$id", "$ref", "$defs", "title", "description", "default", "type", "properties", "patternProperties", "required",
     "additionalProperties", "enum", "const", "pattern", "minimum", "maximum", "exclusiveMinimum", "minLength", "maxLength",
-    "minItems", "maxItems", "uniqueItems", "items", "oneOf", "anyOf",
+    "minProperties", "minItems", "maxItems", "uniqueItems", "items", "oneOf", "anyOf",
 }
 
 
@@ -120,7 +120,7 @@ def matches(pattern, text):
 
 
 def validate(root, schema, value, path="$"):
-    """The faults of a value, by the part of JSON Schema 2020-12 that the tool knows."""
+    """The faults of a value, by the part of JSON Schema 2020-12 that our schemas use."""
     if schema is True:
         return []
     if schema is False:
@@ -137,6 +137,8 @@ def validate(root, schema, value, path="$"):
     if "const" in schema and not (type(schema["const"]) is type(value) and schema["const"] == value):
         faults.append(f"{path}: {value!r} is not {schema['const']!r}")
     if isinstance(value, dict):
+        if len(value) < schema.get("minProperties", 0):
+            faults.append(f"{path}: has {len(value)} members")
         faults += [f"{path}: \"{key}\" is missing" for key in schema.get("required", []) if key not in value]
         for key, member in value.items():
             rules = [schema["properties"][key]] if key in schema.get("properties", {}) else []
@@ -611,7 +613,7 @@ HOW_TO_SPOIL = {
         lambda s: [s.docs.pop(path) for path, _ in s.profiles()["nexus"]],
     ],
     check_schemas: [
-        lambda s: s.schema("manifest").update(minProperties=1),
+        lambda s: s.schema("manifest").update(maxProperties=1),
         lambda s: s.schema("manifest")["$defs"]["model"]["properties"]["id"].update(pattern="^\\d+$"),
         lambda s: s.schema("manifest")["$defs"]["model"]["properties"]["id"].update(pattern="^(?!a)"),
         lambda s: s.schema("manifest")["$defs"]["model"]["properties"]["id"].update(pattern="a.*?b"),

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/lock.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/path.h"
 #include "base/stamp.h"
 #include "base/strings.h"
@@ -318,6 +319,43 @@ static void a_stamp_holds_while_the_file_is_the_same(void)
 	temp_remove(folder);
 }
 
+static void nearest_words(void)
+{
+	struct ncm_nearest nearest = {.to = "phi4-mini"};
+	NCM_AUTO_FREE char *list = NULL;
+
+	CHECK_U64(ncm_edit_distance("size", "siez"), 1);
+	CHECK_U64(ncm_edit_distance("", "abc"), 3);
+	CHECK_U64(ncm_edit_distance("ABC", "abd"), 1);
+	CHECK_U64(ncm_name_distance("codr", "deepseek-coder-v2"), 2);
+	CHECK_U64(ncm_name_distance("phi4", "phi4"), 0);
+	ncm_nearest_offer(&nearest, "llama3.2-3b");
+	ncm_nearest_offer(&nearest, "phi-4-mini");
+	ncm_nearest_offer(&nearest, "phi3-mini");
+	ncm_nearest_offer(&nearest, "octopus-v2");
+	ncm_nearest_offer(&nearest, "Phi-4-Mini");
+	CHECK_STR(ncm_nearest_close(&nearest), "phi-4-mini");
+	list = ncm_nearest_list(&nearest);
+	CHECK_STR(list, "phi-4-mini or phi3-mini");
+	/* Another word is no typing error, however few letters it has. */
+	CHECK(ncm_is_near(1, 3) && !ncm_is_near(2, 3) && ncm_is_near(1, 5) && !ncm_is_near(2, 5));
+	CHECK(ncm_is_near(2, 6) && !ncm_is_near(1, 1) && ncm_is_near(3, 9) && !ncm_is_near(4, 9));
+	CHECK_U64(ncm_name_distance("foo", "root"), NCM_NOT_NEAR);
+}
+
+static void similar_words(void)
+{
+	struct ncm_nearest nearest = {.to = "model-q4_k_m.gguf"};
+	NCM_AUTO_FREE char *list = NULL;
+
+	ncm_nearest_offer(&nearest, "README.md");
+	CHECK(ncm_nearest_list(&nearest) == NULL);
+	ncm_nearest_offer(&nearest, "model-Q4_K_S.gguf");
+	ncm_nearest_offer(&nearest, "model-Q4_K_M.gguf");
+	list = ncm_nearest_list(&nearest);
+	CHECK_STR(list, "model-Q4_K_M.gguf or model-Q4_K_S.gguf");
+}
+
 int main(void)
 {
 	RUN(foreign_bytes_are_escaped);
@@ -333,5 +371,7 @@ int main(void)
 	RUN(a_list_of_others_grows);
 	RUN(a_stamp_holds_while_the_file_is_the_same);
 	RUN(hostile_texts_do_not_fall_together);
+	RUN(nearest_words);
+	RUN(similar_words);
 	return 0;
 }

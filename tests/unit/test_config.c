@@ -351,18 +351,18 @@ static void all_faults_of_a_file_are_told_with_lines(void)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 	static const char *const expected[] = {
-	    "bad.json:2: $.profil: unknown key; did you mean \"profile\"?",
-	    "bad.json:3: $.jobs: not a whole number from 1 to 16",
-	    "bad.json:4: $.manifest_dirs[1]: not a string",
-	    "bad.json:6: $.endpoints.huggingface: not an http or https URL",
+	    "bad.json:2: $.profil: unknown key \"profil\" (did you mean \"profile\"?)",
+	    "bad.json:3: $.jobs: is 17, must be an integer from 1 to 16",
+	    "bad.json:4: $.manifest_dirs[1]: is an integer, must be a string",
+	    "bad.json:6: $.endpoints.huggingface: must be an http or https URL",
 	    "bad.json:7: $.endpoints.hf: unknown key",
-	    "bad.json:9: $.reserve: not a number of bytes",
-	    "bad.json:10: $.allow_private: not true or false",
-	    "bad.json:11: $.root: not a string",
+	    "bad.json:9: $.reserve: is -1, must be an integer, 0 or more",
+	    "bad.json:10: $.allow_private: is a string, must be true or false",
+	    "bad.json:11: $.root: must not be empty",
 	    "bad.json:12: $.mirrors: the replacement",
-	    "bad.json:13: $.stores: not an object",
+	    "bad.json:13: $.stores: is an array, must be an object of stores and their folders",
 	    "bad.json:14: $.frobnicate: unknown key",
-	    "bad.json:15: $.timeout: not a whole number",
+	    "bad.json:15: $.timeout: is a number with a point or an exponent, must be an integer",
 	};
 
 	fresh_environment();

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/json_table.h"
+
+#include "base/buffer.h"
+#include "base/json_told.h"
+#include "base/mem.h"
+#include "base/strings.h"
+#include "base/text_map.h"
+
+#include <string.h>
+
+/* Where a value lies: made into text only for a fault. */
+struct ncm_json_at {
+	const struct ncm_json_at *above; /* NULL: the whole document */
+	const char *key;                 /* or NULL: */
+	size_t number;                   /* its size, or the index */
+};
+
+static void add_path(const struct ncm_json_at *at, struct ncm_buffer *path)
+{
+	if (!at) {
+		ncm_buffer_puts(path, "$");
+		return;
+	}
+	add_path(at->above, path);
+	if (at->key)
+		ncm_buffer_printf(path, ".%.*s", (int)at->number, at->key);
+	else
+		ncm_buffer_printf(path, "[%zu]", at->number);
+}
+
+void ncm_json_tell(struct ncm_json_reader *reader, const char *format, ...)
+{
+	NCM_AUTO_FREE char *reason = NULL;
+	struct ncm_buffer path = {0};
+	va_list args;
+
+	reader->faults++;
+	va_start(args, format);
+	reason = ncm_vasprintf(format, args);
+	va_end(args);
+	add_path(reader->at, &path);
+	reader->fault(reader->fault_context, reader->value, path.data, reason);
+	ncm_buffer_free(&path);
+}
+
+void ncm_json_refuse(struct ncm_json_reader *reader, const char *expected)
+{
+	struct ncm_json_part part;
+
+	if (ncm_json_scan_value(reader->scan, &part))
+		ncm_json_tell(reader, "is %s, must be %s", json_told_kind(part.kind), expected);
+}
+
+/* The faults that json_told.c has words for. */
+static void tell_and_free(struct ncm_json_reader *reader, char *reason)
+{
+	if (reason)
+		ncm_json_tell(reader, "%s", reason);
+	free(reason);
+}
+
+static bool read_below(struct ncm_json_reader *reader, const char *key, size_t number, const struct ncm_json_form *form,
+		       void *place)
+{
+	const struct ncm_json_at at = {reader->at, key, number};
+	bool sound;
+
+	reader->at = &at;
+	sound = ncm_json_read_as(reader, form, place);
+	reader->at = at.above;
+	return sound;
+}
+
+bool ncm_json_enter(struct ncm_json_reader *reader, enum ncm_json_kind kind, const char *expected)
+{
+	if (ncm_json_scan_next(reader->scan) == kind)
+		return ncm_json_scan_enter(reader->scan);
+	ncm_json_refuse(reader, expected);
+	return false;
+}
+
+bool ncm_json_read_member(struct ncm_json_reader *reader, const struct ncm_json_part *key,
+			  const struct ncm_json_form *form, void *place)
+{
+	return read_below(reader, key->text, key->size, form, place);
+}
+
+bool ncm_json_read_item(struct ncm_json_reader *reader, size_t index, const struct ncm_json_form *form, void *place)
+{
+	return read_below(reader, NULL, index, form, place);
+}
+
+static bool is_own_key(const struct ncm_json_part *key)
+{
+	return key->size >= 2 && memcmp(key->text, "x-", 2) == 0;
+}
+
+/* The field of a key, or NULL. Objects mostly have the keys of the one before them: the note then says which it is. */
+static const struct ncm_json_field *find_field(struct ncm_json_reader *reader, const struct ncm_json_form *form,
+					       const struct ncm_json_part *key)
+{
+	unsigned *note = ncm_json_scan_note(reader->scan);
+
+	if (*note > 0 && *note <= form->field_count && ncm_json_part_is(key, form->fields[*note - 1].key))
+		return &form->fields[*note - 1];
+	for (unsigned i = 0; i < form->field_count; i++) {
+		if (!ncm_json_part_is(key, form->fields[i].key))
+			continue;
+		*note = i + 1;
+		return &form->fields[i];
+	}
+	return NULL;
+}
+
+static void read_field(struct ncm_json_reader *reader, const struct ncm_json_field *field, void *structure)
+{
+	const bool kept = structure && field->place != NCM_NOT_KEPT;
+	const enum ncm_json_kind kind = ncm_json_scan_next(reader->scan);
+
+	const bool sound = read_below(reader, field->key, strlen(field->key), field->form,
+				      kept ? (char *)structure + field->place : NULL);
+
+	if (structure && field->has > 0 && sound && kind != NCM_JSON_NULL)
+		*(bool *)((char *)structure + field->has) = true;
+}
+
+static void pass_over(struct ncm_json_reader *reader)
+{
+	struct ncm_json_part part;
+
+	(void)ncm_json_scan_value(reader->scan, &part);
+}
+
+static void tell_unknown(struct ncm_json_reader *reader, const struct ncm_json_form *form,
+			 const struct ncm_json_part *key)
+{
+	const struct ncm_json_at at = {reader->at, key->text, key->size};
+	const char *object = reader->value;
+
+	(void)ncm_json_scan_next(reader->scan);
+	reader->value = ncm_json_scan_place(reader->scan);
+	reader->at = &at;
+	tell_and_free(reader, json_told_unknown(form, key));
+	reader->at = at.above;
+	reader->value = object;
+}
+
+static void read_object(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *structure)
+{
+	struct ncm_json_part key;
+	uint64_t seen = 0;
+
+	while (ncm_json_scan_key(reader->scan, &key)) {
+		const struct ncm_json_field *field = find_field(reader, form, &key);
+
+		if (field) {
+			seen |= UINT64_C(1) << (field - form->fields);
+			read_field(reader, field, structure);
+			continue;
+		}
+		if (!form->open && !is_own_key(&key))
+			tell_unknown(reader, form, &key);
+		pass_over(reader);
+	}
+	for (size_t i = 0; i < form->field_count && !ncm_json_scan_fault(reader->scan); i++) {
+		if (form->fields[i].required && !(seen >> i & 1))
+			ncm_json_tell(reader, "the key \"%s\" is missing", form->fields[i].key);
+	}
+}
+
+/* Items and their count, as structures have them. */
+struct items {
+	void *items;
+	size_t count;
+};
+
+static void *new_item(const struct ncm_json_form *form, struct items *items)
+{
+	if (!items)
+		return NULL;
+	ncm_grow(&items->items, items->count, form->size);
+	return (char *)items->items + form->size * items->count++;
+}
+
+static void read_word(struct ncm_json_reader *reader, const struct ncm_json_form *form, size_t index,
+		      struct ncm_strings *strings)
+{
+	char *text = NULL;
+
+	(void)read_below(reader, NULL, index, form->of, &text);
+	if (strings && text)
+		ncm_strings_take(strings, text);
+	else
+		free(text);
+}
+
+/* A few are compared with one another. */
+static const char *first_twin(const struct ncm_strings *strings)
+{
+	enum { FEW = 16 };
+	struct ncm_text_map seen = {0};
+	const char *twin = NULL;
+
+	for (size_t i = 0; i < strings->count && !twin; i++) {
+		const char *text = strings->items[i];
+
+		for (size_t k = 0; k < i && strings->count <= FEW && !twin; k++)
+			twin = strcmp(strings->items[k], text) == 0 ? text : NULL;
+		if (strings->count > FEW && !ncm_text_map_add(&seen, text, strlen(text), i))
+			twin = text;
+	}
+	ncm_text_map_free(&seen);
+	return twin;
+}
+
+static void check_unique(struct ncm_json_reader *reader, const struct ncm_strings *strings)
+{
+	const char *twin = first_twin(strings);
+
+	if (twin)
+		ncm_json_tell(reader, "holds \"%s\" twice", twin);
+}
+
+static void check_count(struct ncm_json_reader *reader, const struct ncm_json_form *form, size_t count)
+{
+	if (!ncm_json_scan_fault(reader->scan))
+		tell_and_free(reader, json_told_count(form, count, "items"));
+}
+
+/* What comes behind the most that there may be is passed over. */
+static void read_list(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
+{
+	size_t count = 0;
+
+	for (; ncm_json_scan_item(reader->scan); count++) {
+		if (form->most > 0 && count >= form->most)
+			pass_over(reader);
+		else if (form->size == 0)
+			read_word(reader, form, count, place);
+		else
+			(void)read_below(reader, NULL, count, form->of, new_item(form, place));
+	}
+	check_count(reader, form, count);
+	if (form->unique && place)
+		check_unique(reader, place);
+}
+
+static void read_member(struct ncm_json_reader *reader, const struct ncm_json_form *form,
+			const struct ncm_json_part *key, void *place)
+{
+	NCM_AUTO_FREE char *name = ncm_strndup(key->text, key->size);
+	const struct ncm_json_at at = {reader->at, key->text, key->size};
+	char *item = new_item(form, place);
+
+	if (form->is && !form->is(name)) {
+		reader->at = &at;
+		ncm_json_tell(reader, "its name must be %s", form->expected);
+		reader->at = at.above;
+	}
+	(void)read_below(reader, key->text, key->size, form->of, item ? item + form->at : NULL);
+	if (item) {
+		*(char **)item = name;
+		name = NULL;
+	}
+}
+
+static void read_map(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
+{
+	struct ncm_json_part key;
+	size_t count = 0;
+
+	for (; ncm_json_scan_key(reader->scan, &key); count++) {
+		if (form->own_keys && is_own_key(&key))
+			pass_over(reader);
+		else
+			read_member(reader, form, &key, place);
+	}
+	check_count(reader, form, count);
+}
+
+/* Arrays and objects are entered if they are what was expected. */
+static void read_container(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
+{
+	const bool is_list = form->kind == NCM_FORM_LIST;
+	struct ncm_json_part other;
+
+	if (ncm_json_scan_next(reader->scan) == (is_list ? NCM_JSON_ARRAY : NCM_JSON_OBJECT)) {
+		(void)ncm_json_scan_enter(reader->scan);
+		(is_list ? read_list : form->kind == NCM_FORM_MAP ? read_map : read_object)(reader, form, place);
+	} else if (ncm_json_scan_value(reader->scan, &other) && !(form->or_null && other.kind == NCM_JSON_NULL)) {
+		tell_and_free(reader, json_told_other_kind(form, &other));
+	}
+}
+
+static size_t code_points(const char *text)
+{
+	size_t count = 0;
+
+	for (; *text; text++)
+		count += ((unsigned char)*text & 0xc0) != 0x80;
+	return count;
+}
+
+static bool is_among(const char *const *words, const char *text)
+{
+	while (*words && strcmp(*words, text) != 0)
+		words++;
+	return *words != NULL;
+}
+
+/* The fault of a text that has not the form, or NULL. */
+static char *fault_of_text(struct ncm_json_reader *reader, const struct ncm_json_form *form, const char *text,
+			   void *place)
+{
+	char *fault = form->least > 0 || form->most > 0 ? json_told_count(form, code_points(text), "characters") : NULL;
+
+	if (fault)
+		return fault;
+	if (form->words && !is_among(form->words, text))
+		return json_told_word(form, text);
+	if ((form->is && !form->is(text)) || (form->take && place && !form->take(reader, text, place)))
+		return json_told_form(form, text);
+	return NULL;
+}
+
+static char *decode(struct ncm_json_reader *reader, const struct ncm_json_part *part)
+{
+	return part->escaped ? ncm_strdup(ncm_json_part_decode(part, &reader->decoded))
+			     : ncm_strndup(part->text, part->size);
+}
+
+static void keep_text(struct ncm_json_reader *reader, const struct ncm_json_form *form,
+		      const struct ncm_json_part *part, void *place)
+{
+	NCM_AUTO_FREE char *text = decode(reader, part);
+
+	tell_and_free(reader, fault_of_text(reader, form, text, place));
+	if (!place || form->take || form->as_part)
+		return;
+	free(*(char **)place);
+	*(char **)place = text;
+	text = NULL;
+}
+
+static bool in_range(const struct ncm_json_form *form, const struct ncm_json_part *part)
+{
+	const double least = (double)form->least;
+
+	if (part->kind == NCM_JSON_INTEGER && !form->above) {
+		const int64_t value = ncm_json_part_integer(part);
+
+		return value >= 0 && (uint64_t)value >= form->least &&
+		       (form->most == 0 || (uint64_t)value <= form->most);
+	}
+	return (form->above ? ncm_json_part_number(part) > least : ncm_json_part_number(part) >= least) &&
+	       (form->most == 0 || ncm_json_part_number(part) <= (double)form->most);
+}
+
+static void keep_number(struct ncm_json_reader *reader, const struct ncm_json_form *form,
+			const struct ncm_json_part *part, void *place)
+{
+	if (!in_range(form, part))
+		tell_and_free(reader, json_told_number(form, part));
+	else if (!place || form->as_part)
+		return;
+	else if (form->kind == NCM_FORM_U64)
+		*(uint64_t *)place = (uint64_t)ncm_json_part_integer(part);
+	else if (form->kind == NCM_FORM_UNSIGNED)
+		*(unsigned *)place = (unsigned)ncm_json_part_integer(part);
+	else
+		*(double *)place = ncm_json_part_number(part);
+}
+
+static bool is_of_kind(const struct ncm_json_form *form, enum ncm_json_kind kind)
+{
+	switch (form->kind) {
+	case NCM_FORM_TEXT:
+		return kind == NCM_JSON_STRING;
+	case NCM_FORM_U64:
+	case NCM_FORM_UNSIGNED:
+		return kind == NCM_JSON_INTEGER;
+	case NCM_FORM_NUMBER:
+		return kind == NCM_JSON_INTEGER || kind == NCM_JSON_REAL;
+	case NCM_FORM_BOOL:
+		return kind == NCM_JSON_TRUE || kind == NCM_JSON_FALSE;
+	default:
+		return true;
+	}
+}
+
+static bool has_rules(const struct ncm_json_form *form)
+{
+	return form->least > 0 || form->most > 0 || form->words || form->is || form->take;
+}
+
+static void read_scalar(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
+{
+	struct ncm_json_part part;
+
+	if (!ncm_json_scan_value(reader->scan, &part) || (form->or_null && part.kind == NCM_JSON_NULL))
+		return;
+	if (!is_of_kind(form, part.kind)) {
+		tell_and_free(reader, json_told_other_kind(form, &part));
+		return;
+	}
+	if (form->as_part && place)
+		*(struct ncm_json_part *)place = part;
+	if (form->kind == NCM_FORM_BOOL && place && !form->as_part)
+		*(bool *)place = part.kind == NCM_JSON_TRUE;
+	else if (form->kind == NCM_FORM_TEXT && (!form->as_part || has_rules(form)))
+		keep_text(reader, form, &part, place);
+	else if (form->kind >= NCM_FORM_U64 && form->kind <= NCM_FORM_NUMBER)
+		keep_number(reader, form, &part, place);
+}
+
+bool ncm_json_read_as(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
+{
+	const char *above = reader->value;
+	const size_t faults = reader->faults;
+
+	(void)ncm_json_scan_next(reader->scan);
+	reader->value = ncm_json_scan_place(reader->scan);
+	if (form->read)
+		form->read(reader, form, place);
+	else if (form->kind >= NCM_FORM_LIST)
+		read_container(reader, form, place);
+	else
+		read_scalar(reader, form, place);
+	reader->value = above;
+	return reader->faults == faults;
+}
+
+void ncm_json_reader_free(struct ncm_json_reader *reader)
+{
+	ncm_arena_free(&reader->decoded);
+}
+
+bool ncm_json_read_text(const char *text, size_t size, const struct ncm_json_form *form, void *place, void *context,
+			ncm_json_fault fault, void *fault_context)
+{
+	struct ncm_json_reader reader = {
+	    .scan = ncm_json_scan_new(text, size), .fault = fault, .fault_context = fault_context, .context = context};
+
+	(void)ncm_json_read_as(&reader, form, place);
+	ncm_json_scan_free(reader.scan);
+	ncm_json_reader_free(&reader);
+	return reader.faults == 0;
+}

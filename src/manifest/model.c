@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#include "manifest/load.h"
+
+#include "base/strings.h"
+
+static void free_files(struct ncm_file_spec *files, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct ncm_file_spec *spec = &files[i];
+
+		for (size_t k = 0; k < spec->to_count; k++) {
+			free(spec->to[k].store);
+			free(spec->to[k].folder);
+			free(spec->to[k].name);
+		}
+		for (size_t k = 0; k < spec->layer_count; k++)
+			free(spec->layers[k].type);
+		free(spec->to);
+		free(spec->layers);
+		free(spec->expected_size_source);
+		free(spec->role);
+		ncm_strings_free(&spec->from);
+		ncm_strings_free(&spec->include);
+		ncm_strings_free(&spec->exclude);
+	}
+	free(files);
+}
+
+void manifest_model_clear(struct ncm_model *model)
+{
+	char *const texts[] = {model->id,           model->name,        model->kind,         model->description,
+			       model->architecture, model->parameters,  model->quantization, model->format,
+			       model->license,      model->license_url, model->gate_url,     model->privacy_tier,
+			       model->profile};
+	struct ncm_strings *const lists[] = {&model->aliases,      &model->use_cases,    &model->tags,
+					     &model->capabilities, &model->requires_ids, &model->notes};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		free(texts[i]);
+	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+		ncm_strings_free(lists[i]);
+	for (size_t i = 0; i < model->variant_count; i++) {
+		free(model->variants[i].name);
+		free(model->variants[i].description);
+		free(model->variants[i].quantization);
+		free(model->variants[i].format);
+		free_files(model->variants[i].files, model->variants[i].file_count);
+	}
+	free(model->variants);
+	free_files(model->files, model->file_count);
+}
