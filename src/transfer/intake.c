@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The block buffer between network, disk and hash: write-behind, read-ahead, and back-pressure when it is full. */
 #include "transfer/intake.h"
 
 #include "base/file.h"
@@ -6,6 +7,7 @@
 
 #include <ncmodel/event.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Bounds what a power cut costs. */
 static const uint64_t SYNC_EVERY_BYTES = 256 << 20;
@@ -15,6 +17,78 @@ static const size_t CROWD = NCM_POOL_BLOCKS / 4;
 static const uint64_t READ_AHEAD_BYTES = 2 * (uint64_t)NCM_HASH_BATCH * NCM_BLOCK_BYTES;
 
 #define OWNER(task, type, member) ((type *)(void *)((char *)(task)-offsetof(type, member)))
+
+static bool is_spare(const struct ncm_block *block)
+{
+	return !block->intake ||
+	       (block->written && block->ahead && !block->filling && !block->writing && !block->hashing);
+}
+
+static bool begins_piece(size_t block)
+{
+	return block % (NCM_POOL_PIECE / NCM_BLOCK_BYTES) == 0;
+}
+
+static struct ncm_block *make(struct ncm_pool *pool)
+{
+	struct ncm_block *block = ncm_calloc(1, sizeof *block);
+
+	if (begins_piece(pool->count)) {
+		block->data = ncm_aligned_alloc(NCM_POOL_PIECE, NCM_POOL_PIECE);
+		/* Every byte is copied in, written from and hashed by another thread: each of them walks fewer pages.
+		 */
+		(void)madvise(block->data, NCM_POOL_PIECE, MADV_HUGEPAGE);
+	} else {
+		block->data = pool->blocks[pool->count - 1]->data + NCM_BLOCK_BYTES;
+	}
+	return pool->blocks[pool->count++] = block;
+}
+
+struct ncm_block *ncm_pool_take(struct ncm_pool *pool)
+{
+	struct ncm_block *best = NULL;
+
+	for (size_t i = 0; i < pool->count; i++) {
+		struct ncm_block *block = pool->blocks[i];
+
+		if (!block->intake)
+			return block;
+		if (is_spare(block) && (!best || block->at > best->at))
+			best = block;
+	}
+	if (pool->count < NCM_POOL_BLOCKS)
+		return make(pool);
+	if (best)
+		ncm_pool_give(best);
+	return best;
+}
+
+size_t ncm_pool_free_count(const struct ncm_pool *pool)
+{
+	size_t count = NCM_POOL_BLOCKS - pool->count;
+
+	for (size_t i = 0; i < pool->count; i++)
+		count += is_spare(pool->blocks[i]);
+	return count;
+}
+
+void ncm_pool_give(struct ncm_block *block)
+{
+	ncm_error_clear(&block->error);
+	block->intake = NULL;
+	block->filling = block->writing = block->reading = block->hashing = block->written = block->ahead = false;
+}
+
+void ncm_pool_end(struct ncm_pool *pool)
+{
+	for (size_t i = 0; i < pool->count; i++) {
+		ncm_error_clear(&pool->blocks[i]->error);
+		if (begins_piece(i))
+			free(pool->blocks[i]->data);
+		free(pool->blocks[i]);
+	}
+	pool->count = 0;
+}
 
 void ncm_intake_begin(struct ncm_intake *intake, struct ncm_partial *partial, struct ncm_pool *pool,
 		      struct ncm_crew *crew, bool hashing)
@@ -201,7 +275,7 @@ static uint64_t end_on_disk(const struct ncm_intake *intake, uint64_t at)
 	uint64_t end;
 
 	pthread_mutex_lock(&intake->partial->mutex);
-	end = ncm_extents_end_of(&intake->partial->on_disk, at);
+	end = ncm_ranges_end_of(&intake->partial->on_disk, at);
 	pthread_mutex_unlock(&intake->partial->mutex);
 	return end;
 }

@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "transfer/fetch.h"
-#include "transfer/load.h"
+#include "transfer/pace.h"
 #include "transfer/proxy.h"
 
 #include <string.h>

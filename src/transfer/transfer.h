@@ -8,8 +8,8 @@
 
 #include "digest/hash.h"
 #include "digest/tally.h"
-#include "transfer/extents.h"
 #include "transfer/http.h"
+#include "transfer/ranges.h"
 
 /* Another place that serves the same content. */
 struct ncm_place {

@@ -196,7 +196,7 @@ struct feeder {
 };
 
 /* Gives the feeder some range that is missing, as far from the front as it happens. */
-static bool next_range(struct feeder *feeder, struct ncm_extents *missing)
+static bool next_range(struct feeder *feeder, struct ncm_ranges *missing)
 {
 	const struct ncm_range *range;
 	uint64_t size;
@@ -209,12 +209,12 @@ static bool next_range(struct feeder *feeder, struct ncm_extents *missing)
 	feeder->end = feeder->at + 1 + random_below(3 * MIB);
 	if (feeder->end > range->end)
 		feeder->end = range->end;
-	ncm_extents_remove(missing, feeder->at, feeder->end);
+	ncm_ranges_remove(missing, feeder->at, feeder->end);
 	return true;
 }
 
 /* Gives some of its bytes, if there is room. False if it has nothing more to do. */
-static bool feed(struct ncm_intake *intake, struct feeder *feeder, struct ncm_extents *missing)
+static bool feed(struct ncm_intake *intake, struct feeder *feeder, struct ncm_ranges *missing)
 {
 	size_t size = 1 + random_below(300 * KIB);
 
@@ -246,11 +246,9 @@ struct way {
 
 static void begin_way(struct way *way)
 {
-	atomic_bool waiting = false;
-
 	*way = (struct way){.item = make_pinned("https://h.example/x"), .multi = curl_multi_init()};
 	way->crew = ncm_crew_start(way->multi);
-	CHECK(ncm_partial_open(&way->partial, &way->item, &waiting, NULL) == 0);
+	CHECK(ncm_partial_open(&way->partial, &way->item, NULL) == 0);
 	CHECK(ncm_partial_begin(&way->partial, NULL, true, SIZE, NULL) == 0);
 	ncm_intake_begin(&way->intake, &way->partial, &way->pool, way->crew, true);
 }
@@ -267,12 +265,12 @@ static void end_way(struct way *way, bool discard)
 static void bytes_in_any_order_are_hashed_in_the_files(void)
 {
 	struct way way;
-	struct ncm_extents missing = {0};
+	struct ncm_ranges missing = {0};
 	struct feeder feeders[5] = {0};
 	struct ncm_sha256 digest;
 	unsigned busy = 5;
 
-	ncm_extents_add(&missing, 0, SIZE);
+	ncm_ranges_add(&missing, 0, SIZE);
 	begin_way(&way);
 	while (busy > 0 || ncm_intake_busy(&way.intake) || way.intake.hashed < SIZE) {
 		busy = 0;
@@ -284,7 +282,7 @@ static void bytes_in_any_order_are_hashed_in_the_files(void)
 		if (busy == 0)
 			curl_multi_poll(way.multi, NULL, 0, 10, NULL);
 	}
-	ncm_extents_clear(&missing);
+	ncm_ranges_clear(&missing);
 	CHECK(way.pool.count <= NCM_POOL_BLOCKS);
 	CHECK_U64(ncm_pool_free_count(&way.pool), NCM_POOL_BLOCKS);
 	ncm_tally_end(way.intake.tally, &digest, &way.item.checkpoints);
