@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <ncmodel/event.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -393,6 +394,29 @@ static void synced_data(struct ncm_task *task)
 		note_error(intake, &intake->sync.error);
 }
 
+/* Whether somebody is about to let go of a block in use. */
+static bool is_moving(const struct ncm_block *block)
+{
+	const struct ncm_intake *intake = block->intake;
+	const bool is_next = block->at + block->from <= intake->hashed && intake->hashed < block->at + block->to;
+
+	return block->filling || block->writing || block->reading || block->hashing || is_next ||
+	       intake->error.code != NCM_OK; /* its fetch ends */
+}
+
+bool ncm_intake_can_go_on(const struct ncm_intake *intake)
+{
+	const struct ncm_pool *pool = intake->pool;
+
+	if (!intake->tally || find_block(intake, intake->hashed) || ncm_pool_free_count(pool) > 0)
+		return true;
+	for (size_t i = 0; i < pool->count; i++) {
+		if (is_moving(pool->blocks[i]))
+			return true;
+	}
+	return false;
+}
+
 void ncm_intake_tick(struct ncm_intake *intake)
 {
 	if (intake->error.code != NCM_OK || ncm_interrupted())
@@ -408,6 +432,7 @@ void ncm_intake_tick(struct ncm_intake *intake)
 		intake->sync.task = (struct ncm_task){.work = sync_data, .done = synced_data};
 		ncm_crew_add(intake->crew, &intake->sync.task);
 	}
+	assert(ncm_intake_can_go_on(intake));
 }
 
 bool ncm_intake_busy(const struct ncm_intake *intake)

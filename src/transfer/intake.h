@@ -3,6 +3,14 @@
  * The way of one file's bytes from the network to the disk and into the hash. Blocks are written as soon as they are
  * full, in any order (write-behind); the hash takes them in the file's order, from memory; those that had to leave it
  * are read again before (read-ahead). The network waits for neither until the run's memory is full (back-pressure).
+ *
+ * What decides throughput, and that it ends at all: the block that the hash needs next can always be had. It is in
+ * memory, or a block is free or can be given up for it, or, when all are in use, somebody is about to let go of one: a
+ * stream fills it (and flushes it when it is slow), the crew writes, reads or hashes it, or it is the next one of
+ * another file's hash. This holds because
+ *  - what is written and lies behind a gap can be given up (ahead), and the farthest is given up first;
+ *  - nothing else is kept but what the hash reaches without the network;
+ *  - whatever the hash lets go of is offered to its own file's read-ahead before any stream can take it.
  */
 #ifndef NCM_TRANSFER_INTAKE_H
 #define NCM_TRANSFER_INTAKE_H
@@ -96,6 +104,8 @@ void ncm_intake_put(struct ncm_intake *intake, struct ncm_block **filling, uint6
 void ncm_intake_flush(struct ncm_intake *intake, struct ncm_block **filling);
 /* Goes on with what can be gone on with. */
 void ncm_intake_tick(struct ncm_intake *intake);
+/* Whether the above holds now; debug builds assert it after each tick. */
+bool ncm_intake_can_go_on(const struct ncm_intake *intake);
 /* Whether the crew works for it. */
 bool ncm_intake_busy(const struct ncm_intake *intake);
 

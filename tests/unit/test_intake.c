@@ -139,6 +139,35 @@ static void what_can_be_read_again_is_given_up(void)
 	ncm_pool_end(&pool);
 }
 
+/* All memory in use, by what is written, not to be given up, and not the next of any hash: it would never end. */
+static void a_hash_without_its_next_block_is_noticed(void)
+{
+	struct ncm_pool pool = {0};
+	struct ncm_intake intake = {.pool = &pool, .tally = ncm_tally_new()};
+	struct ncm_block *last;
+
+	for (unsigned i = 0; i < NCM_POOL_BLOCKS; i++) {
+		struct ncm_block *block = ncm_pool_take(&pool);
+
+		CHECK(ncm_intake_can_go_on(&intake)); /* this one was free */
+		*block =
+		    (struct ncm_block){.intake = &intake, .data = block->data, .to = NCM_BLOCK_BYTES, .written = true};
+		block->at = (uint64_t)(i + 1) * NCM_BLOCK_BYTES;
+	}
+	CHECK(!ncm_intake_can_go_on(&intake));
+	last = pool.blocks[NCM_POOL_BLOCKS - 1];
+	last->ahead = true;
+	CHECK(ncm_intake_can_go_on(&intake));
+	last->ahead = false;
+	last->writing = true;
+	CHECK(ncm_intake_can_go_on(&intake));
+	last->writing = false;
+	intake.hashed = 3 * NCM_BLOCK_BYTES;
+	CHECK(ncm_intake_can_go_on(&intake));
+	ncm_pool_end(&pool);
+	ncm_tally_free(intake.tally);
+}
+
 enum { TASKS = 500 };
 static struct ncm_task tasks[TASKS];
 static atomic_uint worked;
@@ -279,6 +308,7 @@ static void bytes_in_any_order_are_hashed_in_the_files(void)
 		ncm_crew_collect(way.crew);
 		ncm_intake_tick(&way.intake);
 		CHECK(way.intake.error.code == NCM_OK);
+		CHECK(ncm_intake_can_go_on(&way.intake));
 		if (busy == 0)
 			curl_multi_poll(way.multi, NULL, 0, 10, NULL);
 	}
@@ -418,6 +448,7 @@ int main(void)
 	begin_case();
 	RUN(memory_is_so_many_blocks_and_no_more);
 	RUN(what_can_be_read_again_is_given_up);
+	RUN(a_hash_without_its_next_block_is_noticed);
 	RUN(tasks_are_worked_on_and_told_in_the_loop);
 	RUN(bytes_in_any_order_are_hashed_in_the_files);
 	RUN(a_slow_disk_pauses_the_network);
