@@ -8,7 +8,7 @@
 #define NCM_TRANSFER_FETCH_H
 
 #include "transfer/pace.h"
-#include "transfer/retry.h"
+
 #include "transfer/stream.h"
 
 enum ncm_stage {

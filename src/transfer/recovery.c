@@ -212,27 +212,27 @@ static bool is_elsewhere(const struct ncm_chain *chain)
 	return strcmp(chain->origin, chain->first_origin) != 0;
 }
 
-static void take_step(struct ncm_fetch *fetch, struct ncm_stream *stream)
+static void follow_up(struct ncm_fetch *fetch, struct ncm_stream *stream)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct ncm_reply reply = {0};
 	double wait = 0;
 
 	ncm_exchange_reply(&stream->exchange, &reply);
-	switch (ncm_chain_judge(&stream->chain, &reply, false, &wait, &err)) {
-	case NCM_STEP_NEXT:
+	switch (ncm_chain_decide(&stream->chain, &reply, false, &wait, &err)) {
+	case NCM_HOP_NEXT:
 		ncm_fetch_request(fetch, stream);
 		break;
-	case NCM_STEP_RENEW:
+	case NCM_HOP_RENEW:
 		renew(fetch, stream, &reply);
 		break;
-	case NCM_STEP_RETRY:
+	case NCM_HOP_RETRY:
 		if (reply.status == 429 || reply.status == 503)
 			ncm_pace_refused(stream->site->pace, ncm_monotonic());
 		retry(fetch, stream, wait, &err);
 		break;
-	case NCM_STEP_DONE: /* only 200 and 206 are, and those are files */
-	case NCM_STEP_FAIL:
+	case NCM_HOP_DONE: /* only 200 and 206 are, and those are files */
+	case NCM_HOP_FAIL:
 		if (stream->reused) { /* a signed URL has had its day */
 			ncm_error_clear(&err);
 			ncm_fetch_request_anew(fetch, stream);
@@ -274,7 +274,7 @@ static void answered(struct ncm_fetch *fetch, struct ncm_stream *stream)
 	else if (stream->exchange.status == 416 && stream->ranged)
 		unsatisfied(fetch, stream);
 	else
-		take_step(fetch, stream);
+		follow_up(fetch, stream);
 }
 
 /* Trouble after the last byte is none. */

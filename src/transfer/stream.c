@@ -74,7 +74,7 @@ static int begin_file(struct ncm_stream *stream, const struct ncm_answer *answer
 	return ncm_partial_begin(partial, etag, has_size, size, err);
 }
 
-static int judge_file(struct ncm_stream *stream)
+static int validate(struct ncm_stream *stream)
 {
 	struct ncm_exchange *exchange = &stream->exchange;
 	const struct ncm_transfer_item *item = stream->item;
@@ -95,8 +95,8 @@ static int judge_file(struct ncm_stream *stream)
 	struct ncm_answer answer = {0};
 	int result = -1;
 
-	switch (ncm_answer_judge(exchange->status, exchange->http_major, exchange->head.data, &question, &answer,
-				 &exchange->error)) {
+	switch (ncm_answer_validate(exchange->status, exchange->http_major, exchange->head.data, &question, &answer,
+				    &exchange->error)) {
 	case NCM_ANSWER_TAKE:
 		result = begin_file(stream, &answer);
 		break;
@@ -120,7 +120,7 @@ static int on_head(struct ncm_exchange *exchange)
 
 	note_name(stream);
 	if (exchange->status == 200 || exchange->status == 206)
-		return judge_file(stream);
+		return validate(stream);
 	return ncm_answer_check_framing(exchange->head.data, &exchange->error);
 }
 
