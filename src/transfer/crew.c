@@ -36,14 +36,14 @@ static bool start_thread(pthread_t *thread, void *(*main)(void *), void *argumen
 	return started;
 }
 
-static void put(struct queue *queue, struct ncm_task *task)
+static void enqueue(struct queue *queue, struct ncm_task *task)
 {
 	task->next = NULL;
 	*queue->end = task;
 	queue->end = &task->next;
 }
 
-static struct ncm_task *take(struct queue *queue)
+static struct ncm_task *dequeue(struct queue *queue)
 {
 	struct ncm_task *task = queue->first;
 
@@ -61,7 +61,7 @@ static void *crew_main(void *argument)
 
 	pthread_mutex_lock(&crew->mutex);
 	for (;;) {
-		struct ncm_task *task = take(&crew->waiting);
+		struct ncm_task *task = dequeue(&crew->waiting);
 		bool first;
 
 		if (!task && crew->closing)
@@ -74,7 +74,7 @@ static void *crew_main(void *argument)
 		task->work(task);
 		pthread_mutex_lock(&crew->mutex);
 		first = !crew->ended.first;
-		put(&crew->ended, task);
+		enqueue(&crew->ended, task);
 		if (first) /* else the loop is awake already, or will be */
 			curl_multi_wakeup(crew->wake);
 	}
@@ -104,7 +104,7 @@ void ncm_crew_add(struct ncm_crew *crew, struct ncm_task *task)
 	if (crew->count == 0)
 		task->work(task);
 	pthread_mutex_lock(&crew->mutex);
-	put(crew->count > 0 ? &crew->waiting : &crew->ended, task);
+	enqueue(crew->count > 0 ? &crew->waiting : &crew->ended, task);
 	pthread_cond_signal(&crew->filled);
 	pthread_mutex_unlock(&crew->mutex);
 }

@@ -38,7 +38,7 @@ static int end_of_head(struct ncm_exchange *exchange)
 	return exchange->on_head(exchange);
 }
 
-static int take_header(struct ncm_exchange *exchange, const char *line, size_t size)
+static int read_header(struct ncm_exchange *exchange, const char *line, size_t size)
 {
 	/* Counted over interim answers and trailers too: they are sent without an end as well as a long head is. */
 	exchange->head_bytes += size;
@@ -64,7 +64,7 @@ static int take_header(struct ncm_exchange *exchange, const char *line, size_t s
 
 static size_t header_callback(char *data, size_t size, size_t count, void *context)
 {
-	return take_header(context, data, size * count) < 0 ? 0 : size * count;
+	return read_header(context, data, size * count) < 0 ? 0 : size * count;
 }
 
 static size_t body_callback(char *data, size_t size, size_t count, void *context)

@@ -145,7 +145,7 @@ static bool is_no_answer(const struct small *small, const struct ncm_reply *repl
 	       !ncm_reply_is_proxys(&small->chain, reply);
 }
 
-/* Of a file all its connections count (watch.c); an answer has one. */
+/* Of a file all its connections count (fetch.c); an answer has one. */
 static long speed_limit(const struct ncm_http *http)
 {
 	return http->speed_limit < LONG_MAX ? (long)http->speed_limit : LONG_MAX;

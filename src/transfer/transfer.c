@@ -180,7 +180,7 @@ static struct ncm_fetch *fetch_of(const struct engine *engine, const struct ncm_
 }
 
 /* Returns whether there were any. */
-static bool take_messages(struct engine *engine)
+static bool handle_messages(struct engine *engine)
 {
 	const CURLMsg *message;
 	bool any = false;
@@ -214,7 +214,7 @@ static void run(struct engine *engine)
 		add_streams(engine, now);
 		continue_paused(engine);
 		curl_multi_perform(engine->run.multi, &running);
-		moved = take_messages(engine);
+		moved = handle_messages(engine);
 		curl_multi_poll(engine->run.multi, NULL, 0,
 				moved            ? 0
 				: engine->paused ? PAUSED_POLL_MS

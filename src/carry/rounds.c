@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Rounds of transfers. While the engine fetches, another thread finishes the models whose content is complete. What
- * failed at one place is tried at the next in a further round (mirror fail-over).
+ * failed at one place is tried at the next in a further round (mirror fail-over); a large content comes from all places
+ * at once.
  */
 #include "carry/carry.h"
 
@@ -9,6 +10,78 @@
 #include "base/thread.h"
 
 #include <string.h>
+
+/* Below this a second place costs more to ask than it brings. */
+static const uint64_t MIRRORS_WORTH_BYTES = 16 << 20;
+
+/* The artifact of an alternate that is the same file: by digest, else by being the only one, else by name. */
+static const struct ncm_artifact *same_artifact(const struct ncm_resolution *found, const struct content *content)
+{
+	for (size_t i = 0; i < found->count; i++) {
+		if (content->has_sha256 && found->artifacts[i].has_sha256 &&
+		    ncm_sha256_equal(&content->sha256, &found->artifacts[i].sha256))
+			return &found->artifacts[i];
+	}
+	if (found->count == 1)
+		return &found->artifacts[0];
+	for (size_t i = 0; i < found->count; i++) {
+		if (found->artifacts[i].name && strcmp(found->artifacts[i].name, content->name) == 0)
+			return &found->artifacts[i];
+	}
+	return NULL;
+}
+
+static bool is_other(const struct content *content, const struct ncm_artifact *artifact)
+{
+	return content->has_sha256 && artifact->has_sha256 && !ncm_sha256_equal(&content->sha256, &artifact->sha256);
+}
+
+/* Asks for the task's next alternate. Returns 0 when its content is that alternate's, or -1 when there is none left. */
+static int next_alternate(struct carry *carry, struct task *task)
+{
+	struct content *content = task->item->content;
+	const struct wanted *wanted = &carry->run->wanted[content->wanted];
+
+	while (task->alternate + 1 < wanted->spec->from.count && !ncm_interrupted()) {
+		struct ncm_resolution *found = wanted_ask_place(carry->run, wanted, ++task->alternate, NULL);
+		const struct ncm_artifact *artifact = found ? same_artifact(found, content) : NULL;
+
+		if (artifact && !is_other(content, artifact)) {
+			ncm_resolution_free(task->own);
+			task->own = found;
+			content->resolution = found;
+			content->artifact = artifact;
+			return 0;
+		}
+		ncm_resolution_free(found);
+	}
+	return -1;
+}
+
+/* Asks the other places of a large content with a known digest whether they have the same: then they serve it together.
+ */
+static void find_mirrors_of(struct carry *carry, struct task *task)
+{
+	const struct content *content = task->item->content;
+	const struct wanted *wanted = &carry->run->wanted[content->wanted];
+	const size_t room = wanted->spec->from.count;
+
+	if (!content->has_sha256 || !content->has_size || content->size < MIRRORS_WORTH_BYTES || task->mirrors)
+		return;
+	task->mirrors = ncm_calloc(room, sizeof(struct ncm_resolution *));
+	task->places = ncm_calloc(room, sizeof *task->places);
+	for (size_t i = task->alternate + 1; i < room && !ncm_interrupted(); i++) {
+		struct ncm_resolution *found = wanted_ask_place(carry->run, wanted, i, NULL);
+		const struct ncm_artifact *artifact = found ? same_artifact(found, content) : NULL;
+
+		if (!artifact || !artifact->has_sha256 || is_other(content, artifact)) {
+			ncm_resolution_free(found);
+			continue;
+		}
+		task->places[task->mirror_count] = (struct ncm_place){artifact->url, found->credential, found->service};
+		task->mirrors[task->mirror_count++] = found;
+	}
+}
 
 struct round {
 	struct carry *carry;
@@ -23,7 +96,7 @@ struct round {
 	bool closed;
 };
 
-static void take_bytes(struct task *task, const struct ncm_transfer_item *transfer)
+static void note_bytes(struct task *task, const struct ncm_transfer_item *transfer)
 {
 	struct content *content = task->item->content;
 
@@ -38,7 +111,7 @@ static void take_bytes(struct task *task, const struct ncm_transfer_item *transf
 	ncm_error_clear(&task->error);
 }
 
-static void take_result(struct carry *carry, struct task *task, struct ncm_transfer_item *transfer)
+static void note_result(struct carry *carry, struct task *task, struct ncm_transfer_item *transfer)
 {
 	task->received += transfer->received;
 	task->range_received += task->item->mend.count > 0 ? transfer->received : 0;
@@ -49,7 +122,7 @@ static void take_result(struct carry *carry, struct task *task, struct ncm_trans
 	task->checkpoints = transfer->checkpoints;
 	transfer->checkpoints = (struct ncm_checkpoints){0};
 	if (transfer->done) {
-		take_bytes(task, transfer);
+		note_bytes(task, transfer);
 		task_recount(carry, task);
 		return;
 	}
@@ -81,7 +154,7 @@ static void *finisher(void *argument)
 		last = round->taken = round->queued;
 		pthread_mutex_unlock(&round->mutex);
 		for (size_t i = first; i < last; i++)
-			take_result(round->carry, round->tasks[round->queue[i]], &round->transfers[round->queue[i]]);
+			note_result(round->carry, round->tasks[round->queue[i]], &round->transfers[round->queue[i]]);
 		carry_finish_ready(round->carry);
 	}
 }
@@ -121,7 +194,7 @@ static int run_round(struct round *round, struct ncm_error *err)
 	pthread_join(thread, NULL);
 	for (size_t i = 0; i < round->count; i++) {
 		if (!round->transfers[i].done)
-			take_result(round->carry, round->tasks[i], &round->transfers[i]);
+			note_result(round->carry, round->tasks[i], &round->transfers[i]);
 	}
 	return result;
 }
@@ -221,7 +294,7 @@ static bool is_to_fetch(struct carry *carry, struct task *task, bool first)
 	}
 	if (first || try_again(carry, task))
 		return true;
-	if (!worth_an_alternate(task) || task_next_alternate(carry, task) < 0)
+	if (!worth_an_alternate(task) || next_alternate(carry, task) < 0)
 		return false;
 	ncm_emit_text(&carry->run->sink, NCM_EVENT_NOTE, "%s: %s; trying %s", content->name, task->error.message,
 		      content->resolution->uri);
@@ -250,10 +323,10 @@ static void find_mirrors(void *context, size_t index)
 {
 	struct round *round = context;
 
-	task_find_mirrors(round->carry, round->tasks[index]);
+	find_mirrors_of(round->carry, round->tasks[index]);
 }
 
-static void describe_transfer(const struct carry *carry, struct task *task, struct ncm_transfer_item *transfer)
+static void prepare_transfer(const struct carry *carry, struct task *task, struct ncm_transfer_item *transfer)
 {
 	free(task->partial);
 	task->partial = item_partial(task->item);
@@ -273,7 +346,7 @@ static int fetch_round(struct carry *carry, struct task **chosen, size_t count, 
 	pthread_cond_init(&round.filled, NULL);
 	ncm_parallel(RESOLVE_THREADS, count, find_mirrors, &round);
 	for (size_t i = 0; i < count; i++)
-		describe_transfer(carry, chosen[i], &round.transfers[i]);
+		prepare_transfer(carry, chosen[i], &round.transfers[i]);
 	result = run_round(&round, err);
 	pthread_cond_destroy(&round.filled);
 	pthread_mutex_destroy(&round.mutex);
