@@ -283,9 +283,9 @@ static void carry_end(struct carry *carry)
 		free(task->origins);
 		ncm_resolution_free(task->own);
 		for (size_t k = 0; k < task->mirror_count; k++)
-			ncm_resolution_free(task->mirrors[k]);
+			ncm_resolution_free(task->mirror_resolutions[k]);
+		free(task->mirror_resolutions);
 		free(task->mirrors);
-		free(task->places);
 		free(task->server_name);
 		ncm_checkpoints_clear(&task->checkpoints);
 		ncm_unpacked_free(task->unpacked, task->unpacked_count);

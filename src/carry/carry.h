@@ -28,8 +28,8 @@ struct task {
 	/* Mirror fail-over: the place that is in use, and others that serve the same digest at the same time. */
 	size_t alternate;           /* index into the spec's `from` */
 	struct ncm_resolution *own; /* when an alternate was resolved for this content alone */
-	struct ncm_resolution **mirrors;
-	struct ncm_place *places; /* where it is there */
+	struct ncm_resolution **mirror_resolutions;
+	struct ncm_replica *mirrors; /* where it is there */
 	size_t mirror_count;
 	const char *served_by; /* URI */
 	char *server_name;

@@ -66,10 +66,11 @@ static void find_mirrors_of(struct carry *carry, struct task *task)
 	const struct wanted *wanted = &carry->run->wanted[content->wanted];
 	const size_t room = wanted->spec->from.count;
 
-	if (!content->has_sha256 || !content->has_size || content->size < MIRRORS_WORTH_BYTES || task->mirrors)
+	if (!content->has_sha256 || !content->has_size || content->size < MIRRORS_WORTH_BYTES ||
+	    task->mirror_resolutions)
 		return;
-	task->mirrors = ncm_calloc(room, sizeof(struct ncm_resolution *));
-	task->places = ncm_calloc(room, sizeof *task->places);
+	task->mirror_resolutions = ncm_calloc(room, sizeof(struct ncm_resolution *));
+	task->mirrors = ncm_calloc(room, sizeof *task->mirrors);
 	for (size_t i = task->alternate + 1; i < room && !ncm_interrupted(); i++) {
 		struct ncm_resolution *found = wanted_ask_place(carry->run, wanted, i, NULL);
 		const struct ncm_artifact *artifact = found ? same_artifact(found, content) : NULL;
@@ -78,8 +79,9 @@ static void find_mirrors_of(struct carry *carry, struct task *task)
 			ncm_resolution_free(found);
 			continue;
 		}
-		task->places[task->mirror_count] = (struct ncm_place){artifact->url, found->credential, found->service};
-		task->mirrors[task->mirror_count++] = found;
+		task->mirrors[task->mirror_count] =
+		    (struct ncm_replica){artifact->url, found->credential, found->service};
+		task->mirror_resolutions[task->mirror_count++] = found;
 	}
 }
 
@@ -101,8 +103,8 @@ static void note_bytes(struct task *task, const struct ncm_transfer_item *transf
 	struct content *content = task->item->content;
 
 	task->state = TASK_FETCHED;
-	task->served_by =
-	    transfer->served_by == 0 ? content->resolution->uri : task->mirrors[transfer->served_by - 1]->uri;
+	task->served_by = transfer->served_by == 0 ? content->resolution->uri
+						   : task->mirror_resolutions[transfer->served_by - 1]->uri;
 	if (task->item->mend.count == 0) {
 		content->has_size = content->has_sha256 = true;
 		content->size = transfer->final_size;
@@ -331,7 +333,7 @@ static void prepare_transfer(const struct carry *carry, struct task *task, struc
 	free(task->partial);
 	task->partial = item_partial(task->item);
 	item_transfer(carry->run, task->item, task->partial, transfer);
-	transfer->mirrors = task->places;
+	transfer->mirrors = task->mirrors;
 	transfer->mirror_count = task->mirror_count;
 }
 

@@ -160,8 +160,8 @@ struct ncm_fetch *ncm_fetch_new(struct ncm_run *run, struct ncm_transfer_item *i
 	fetch->site_count = 1 + (item->has_sha256 ? item->mirror_count : 0);
 	fetch->sites = ncm_calloc(fetch->site_count, sizeof *fetch->sites);
 	for (size_t i = 0; i < fetch->site_count; i++)
-		fetch->sites[i].place =
-		    i > 0 ? item->mirrors[i - 1] : (struct ncm_place){item->url, item->credential, item->service};
+		fetch->sites[i].from =
+		    i > 0 ? item->mirrors[i - 1] : (struct ncm_replica){item->url, item->credential, item->service};
 	fetch->slot = slot;
 	fetch->what =
 	    ncm_asprintf("%s: %s", item->model ? item->model : "(no model)", item->name ? item->name : item->partial);

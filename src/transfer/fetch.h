@@ -47,7 +47,7 @@ struct ncm_run {
 
 /* A place of an item, as far as this run knows it. */
 struct ncm_site {
-	struct ncm_place place;
+	struct ncm_replica from;
 	struct ncm_pace *pace; /* of its host */
 	bool ranges_work;      /* it has answered with a range */
 	bool dead;             /* it does not have the file, or not for us */

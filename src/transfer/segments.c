@@ -238,7 +238,7 @@ void ncm_fetch_request_anew(struct ncm_fetch *fetch, struct ncm_stream *stream)
 	struct ncm_error err = NCM_ERROR_INIT;
 
 	stream->reused = false;
-	if (ncm_chain_start(&stream->chain, fetch->run->http, stream->site->place.url, &err) < 0) {
+	if (ncm_chain_start(&stream->chain, fetch->run->http, stream->site->from.url, &err) < 0) {
 		ncm_error_wrap(&err, "%s", fetch->what);
 		ncm_fetch_give_up(fetch, stream, &err);
 		return;
@@ -301,7 +301,7 @@ void ncm_fetch_add_stream(struct ncm_fetch *fetch, struct ncm_site *site)
 	    .intake = &fetch->intake,
 	    .multi = fetch->run->multi,
 	    .rate = &fetch->run->rate,
-	    .chain = {.what = fetch->what, .credential = site->place.credential, .service = site->place.service},
+	    .chain = {.what = fetch->what, .credential = site->from.credential, .service = site->from.service},
 	    .on_bytes = after_bytes,
 	};
 	if (!assign(fetch, stream)) {

@@ -67,7 +67,7 @@ static void start_more(struct engine *engine, double now)
 		struct ncm_fetch *fetch = ncm_fetch_new(&engine->run, item, (unsigned)engine->next);
 
 		for (size_t i = 0; i < fetch->site_count; i++)
-			fetch->sites[i].pace = pace_of(engine, fetch->sites[i].place.url);
+			fetch->sites[i].pace = pace_of(engine, fetch->sites[i].from.url);
 		engine->fetches[engine->fetch_count++] = fetch;
 		ncm_fetch_tick(fetch);
 		engine->next++;

@@ -9,7 +9,7 @@ enum { SIZE = (24 << 20) + 4321 };
 #include <sys/syscall.h>
 
 static struct server second, door;
-static struct ncm_place mirror;
+static struct ncm_replica mirror;
 static unsigned char second_version[SIZE];
 static struct ncm_sha256 second_sha256;
 static void (*after_sync)(void); /* once */
