@@ -28,8 +28,8 @@ struct task {
 	/* Mirror fail-over: the place that is in use, and others that serve the same digest at the same time. */
 	size_t alternate;           /* index into the spec's `from` */
 	struct ncm_resolution *own; /* when an alternate was resolved for this content alone */
-	struct ncm_resolution **mirrors;
-	struct ncm_place *places; /* where it is there */
+	struct ncm_resolution **mirror_resolutions;
+	struct ncm_replica *mirrors; /* where it is there */
 	size_t mirror_count;
 	const char *served_by; /* URI */
 	char *server_name;
@@ -65,23 +65,16 @@ struct carry {
 	size_t recounts;
 };
 
-/* fetch.c: rounds of transfers; each content that is complete is handed on at once. */
+/* rounds.c: rounds of transfers; each content that is complete is handed on at once. */
 int carry_fetch(struct carry *carry, struct ncm_error *err);
 
-/* ready.c */
+/* carry.c */
 /* Counts what each model waits for, and lists those that wait for nothing. */
 void carry_count(struct carry *carry);
 /* The same for those that want a content, after its state has changed. */
 void task_recount(struct carry *carry, struct task *task);
 /* Finishes the models that are listed. */
 void carry_finish_ready(struct carry *carry);
-
-/* mirrors.c */
-/* Asks for the task's next alternate. Returns 0 when its content is that alternate's, or -1 when there is none left. */
-int task_next_alternate(struct carry *carry, struct task *task);
-/* Asks the other places of a large content with a known digest whether they have the same: then they serve it together.
- */
-void task_find_mirrors(struct carry *carry, struct task *task);
 
 /* place.c: final names for what was fetched or is elsewhere on this machine. */
 void task_place(struct carry *carry, struct task *task);
@@ -99,10 +92,8 @@ void outcome_clear(struct outcome *outcome);
 /* Whether models.json is to be written for this model. */
 bool carry_needs_record(const struct carry *carry, size_t model);
 
-/* deed.c: tells the log what of a model was mended. */
+/* result.c: tells the log what of a model was mended. */
 void carry_tell_repaired(const struct carry *carry, size_t model);
-
-/* result.c */
 struct ncm_result *carry_result(const struct carry *carry, double started);
 
 #endif

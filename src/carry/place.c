@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Final names. Each file is complete, checked and synced before it gets one. */
+/* Commit: final names (atomic renames, links). Each file is complete, checked and synced before it gets one. */
 #include "carry/carry.h"
 
 #include "base/file.h"

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/* What came of a run: the result for its caller, and for the log what a repair mended. */
 #include "carry/carry.h"
 
 #include "base/file.h"
 #include "base/mem.h"
+
+#include <ncmodel/log.h>
 
 /* What one content brought for a model. */
 static void add_content(const struct carry *carry, const struct task *task, size_t model, struct ncm_result_model *out)
@@ -39,7 +42,7 @@ static const char *served_by(const struct carry *carry, size_t model)
 	return came ? came->served_by : NULL;
 }
 
-static void describe(const struct carry *carry, size_t index, struct ncm_result *result)
+static void summarize(const struct carry *carry, size_t index, struct ncm_result *result)
 {
 	const struct contents *contents = &carry->planned->contents;
 	const struct chosen_model *model = &carry->run->models[index];
@@ -74,7 +77,7 @@ struct ncm_result *carry_result(const struct carry *carry, double started)
 	result->count = carry->run->model_count;
 	result->models = ncm_calloc(result->count + 1, sizeof *result->models);
 	for (size_t i = 0; i < result->count; i++)
-		describe(carry, i, result);
+		summarize(carry, i, result);
 	result->seconds = ncm_monotonic() - started;
 	result->unreachable = ncm_http_unreachable(carry->run->http);
 	space_measure(carry->planned, &result->disks, &result->disk_count, &enough);
@@ -109,4 +112,46 @@ enum ncm_errc ncm_result_class(const struct ncm_result *result)
 		class = code;
 	}
 	return class;
+}
+
+/* Not what was right before: it came to its place in this run, or ranges of it did. */
+static bool was_mended(const struct task *task, size_t place)
+{
+	return task->origins[place] != NCM_ORIGIN_UNKNOWN || task->item->mend.count > 0;
+}
+
+static struct ncm_deed_file deed_file(const struct carry *carry, const struct task *task, size_t number)
+{
+	const struct content *content = task->item->content;
+	const struct place *place = &content->places[number];
+	const bool is_file = content->kind != CONTENT_ARCHIVE;
+
+	return (struct ncm_deed_file){.path = place->path,
+				      .store = place->store->id,
+				      .how = (char *)ncm_origin_name(task->origins[number]),
+				      .source = carry->run->wanted[place->wanted].resolution->uri,
+				      .size =
+					  is_file ? (uint64_t)task->item->steps[number].status.st_size : content->size,
+				      .sha256 = content->sha256};
+}
+
+void carry_tell_repaired(const struct carry *carry, size_t model)
+{
+	const struct contents *contents = &carry->planned->contents;
+	struct ncm_deed deed = {.action = "repaired", .model = carry->run->models[model].id};
+	struct ncm_deed_file *files = NULL;
+
+	for (size_t i = contents->first[model]; i < contents->first[model + 1]; i++) {
+		const struct task *task = &carry->tasks[contents->of_models[i]];
+		const struct content *content = task->item->content;
+
+		for (size_t k = 0; k < content->place_count; k++) {
+			if (carry->run->wanted[content->places[k].wanted].model == model && was_mended(task, k))
+				*NCM_PUSH(files, deed.file_count) = deed_file(carry, task, k);
+		}
+	}
+	deed.files = files;
+	if (deed.file_count > 0)
+		ncm_emit_deed(&carry->run->sink, &deed);
+	free(files);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
+ * Revalidation of what is there.
+ *
  * Is what lies at a place the content that is to go there? Existence is never proof, nor is a name. A file is right
  * when everything that is known of the content agrees with it: its SHA-256, else git's SHA-1, and its size. Where
  * nothing was known beforehand, it is right when this model had it from this very source and revision and it still has

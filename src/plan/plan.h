@@ -86,7 +86,7 @@ void plan_refuse(struct planned *planned);
 void plan_refuse_unwritable(struct planned *planned);
 void plan_refuse_names(struct planned *planned);
 
-/* access.c: gives an error to each model that its source would not hand out, before anything is fetched. */
+/* Gives an error to each model that its source would not hand out, before anything is fetched. */
 void plan_ask_access(struct planned *planned);
 
 /* Whether none of the models that want it can be had. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One answer for each file system, before the first byte: needed, free, what must stay free. */
+/* Disk space (admission control): one answer for each file system, before the first byte: needed, free, what must stay
+ * free. */
 #include "plan/plan.h"
 
 #include "base/buffer.h"

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/* An answer validated before its body is believed (framing, ranges, validators), and what it says for people. */
 #include "transfer/answer.h"
 
+#include "base/buffer.h"
+#include "base/escape.h"
+#include "base/json.h"
 #include "base/mem.h"
+#include "transfer/http.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -33,7 +38,7 @@ char *ncm_header_get(const char *headers, const char *name, size_t n)
 }
 
 /* A decimal number at *text, which is moved behind it. */
-static bool take_number(const char **text, uint64_t *value)
+static bool read_number(const char **text, uint64_t *value)
 {
 	size_t length = strspn(*text, "0123456789");
 
@@ -49,7 +54,7 @@ static bool content_length(const char *headers, uint64_t *length)
 	NCM_AUTO_FREE char *value = ncm_header_get(headers, "Content-Length", 0);
 	const char *at = value;
 
-	return value && take_number(&at, length) && *at == '\0';
+	return value && read_number(&at, length) && *at == '\0';
 }
 
 static bool is_chunked(const char *headers)
@@ -147,8 +152,8 @@ static bool content_range(const char *headers, uint64_t *start, uint64_t *end, u
 	if (!value || second || strncasecmp(value, "bytes ", 6) != 0)
 		return false;
 	at += 6;
-	return take_number(&at, start) && *at++ == '-' && take_number(&at, end) && *at++ == '/' &&
-	       take_number(&at, total) && *at == '\0';
+	return read_number(&at, start) && *at++ == '-' && read_number(&at, end) && *at++ == '/' &&
+	       read_number(&at, total) && *at == '\0';
 }
 
 int ncm_answer_unsatisfied_size(const char *headers, uint64_t *size)
@@ -159,11 +164,11 @@ int ncm_answer_unsatisfied_size(const char *headers, uint64_t *size)
 	if (!value || strncasecmp(value, "bytes */", 8) != 0)
 		return -1;
 	at += 8;
-	return take_number(&at, size) && *at == '\0' ? 0 : -1;
+	return read_number(&at, size) && *at == '\0' ? 0 : -1;
 }
 
-static enum ncm_verdict_of_answer judge_range(const char *headers, const struct ncm_question *question,
-					      struct ncm_answer *answer)
+static enum ncm_answer_use use_range(const char *headers, const struct ncm_question *question,
+				     struct ncm_answer *answer)
 {
 	uint64_t start, end, total, length, last;
 
@@ -191,8 +196,8 @@ static void set_size_error(uint64_t expected, uint64_t got, struct ncm_error *er
 		      expected, got);
 }
 
-static enum ncm_verdict_of_answer judge_whole(int http_major, const char *headers, const struct ncm_question *question,
-					      struct ncm_answer *answer, struct ncm_error *err)
+static enum ncm_answer_use use_whole(int http_major, const char *headers, const struct ncm_question *question,
+				     struct ncm_answer *answer, struct ncm_error *err)
 {
 	enum { SMALL = 1024 }; /* a Git LFS pointer is about 130 bytes */
 	bool chunked = is_chunked(headers);
@@ -222,9 +227,9 @@ static enum ncm_verdict_of_answer judge_whole(int http_major, const char *header
 	return NCM_ANSWER_TAKE;
 }
 
-enum ncm_verdict_of_answer ncm_answer_judge(long status, int http_major, const char *headers,
-					    const struct ncm_question *question, struct ncm_answer *answer,
-					    struct ncm_error *err)
+enum ncm_answer_use ncm_answer_validate(long status, int http_major, const char *headers,
+					const struct ncm_question *question, struct ncm_answer *answer,
+					struct ncm_error *err)
 {
 	*answer = (struct ncm_answer){.etag = strong_etag(headers)};
 	if (question->expect_binary && !question->has_digest &&
@@ -232,12 +237,12 @@ enum ncm_verdict_of_answer ncm_answer_judge(long status, int http_major, const c
 	    ncm_answer_check_framing(headers, NULL) == 0)
 		return NCM_ANSWER_EXPLAIN;
 	if (status == 206 && question->ranged)
-		return judge_range(headers, question, answer);
+		return use_range(headers, question, answer);
 	if (status == 206) {
 		ncm_error_set(err, NCM_E_PROTOCOL, "the server sends a part although the whole was asked for");
 		return NCM_ANSWER_REFUSE;
 	}
-	return judge_whole(http_major, headers, question, answer, err);
+	return use_whole(http_major, headers, question, answer, err);
 }
 
 bool ncm_answer_is_lfs_pointer(const char *data, size_t size)
@@ -286,4 +291,182 @@ void ncm_answer_explain(const char *headers, const char *body, size_t size, cons
 	} else if (content_length(headers, &length)) {
 		set_size_error(question->size, length, err);
 	}
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* "UTF-8'en'na%C3%AFve.bin" (RFC 8187). */
+static char *decode_extended(const char *value)
+{
+	struct ncm_buffer out = {0};
+	const char *text = strchr(value, '\'');
+
+	if (!text || !(text = strchr(text + 1, '\'')) || strncasecmp(value, "utf-8'", 6) != 0)
+		return NULL;
+	for (text++; *text; text++) {
+		int high = *text == '%' ? hex_digit(text[1]) : -1;
+		int low = high >= 0 ? hex_digit(text[2]) : -1;
+		char byte = low >= 0 ? (char)(high * 16 + low) : *text;
+
+		if (byte == '\0')
+			break;
+		ncm_buffer_add(&out, &byte, 1);
+		text += low >= 0 ? 2 : 0;
+	}
+	return ncm_buffer_take(&out);
+}
+
+/* A parameter's value at *at, a quoted string or a token; *at is moved behind it. */
+static char *parameter_value(const char **at)
+{
+	struct ncm_buffer out = {0};
+	const char *c = *at;
+
+	if (*c == '"') {
+		for (c++; *c && *c != '"'; c++) {
+			if (*c == '\\' && c[1])
+				c++;
+			ncm_buffer_add(&out, c, 1);
+		}
+		c += *c == '"';
+	} else {
+		size_t length = strcspn(c, "; \t");
+
+		ncm_buffer_add(&out, c, length);
+		c += length;
+	}
+	*at = c;
+	return ncm_buffer_take(&out);
+}
+
+char *ncm_disposition_name(const char *value)
+{
+	NCM_AUTO_FREE char *plain = NULL, *extended = NULL;
+	const char *at = value + strcspn(value, ";");
+	char **best;
+	char *name;
+
+	while (*at) {
+		size_t length;
+		char **slot = NULL;
+		NCM_AUTO_FREE char *text = NULL;
+
+		at += strspn(at, "; \t");
+		length = strcspn(at, "=; \t");
+		if (length == 9 && strncasecmp(at, "filename*", 9) == 0)
+			slot = &extended;
+		else if (length == 8 && strncasecmp(at, "filename", 8) == 0)
+			slot = &plain;
+		at += length;
+		at += strspn(at, " \t");
+		if (*at != '=')
+			continue;
+		at++;
+		at += strspn(at, " \t");
+		text = parameter_value(&at);
+		if (slot && !*slot)
+			*slot = slot == &extended ? decode_extended(text) : ncm_strdup(text);
+	}
+	best = extended && *extended ? &extended : &plain;
+	name = *best && **best ? *best : NULL;
+	if (name)
+		*best = NULL;
+	return name;
+}
+
+enum { LONGEST_WORDS = 200 };
+
+static const char *first_text(const json_t *value)
+{
+	if (json_is_array(value))
+		value = json_array_get(value, 0);
+	if (json_is_object(value))
+		value = json_object_get(value, "message");
+	return json_string_value(value);
+}
+
+static const char *start_of(const struct ncm_reply *reply)
+{
+	return reply->body ? reply->body + strspn(reply->body, " \t\r\n") : "";
+}
+
+char *ncm_reply_complaint(const struct ncm_reply *reply)
+{
+	static const char *const members[] = {"message", "error", "errors"};
+	NCM_AUTO_JSON json_t *root = NULL;
+
+	if (*start_of(reply) == '<' || *start_of(reply) == '\0')
+		return NULL;
+	root = ncm_json_parse(reply->body, reply->body_size, "answer", NCM_E_PROTOCOL, NULL);
+	for (size_t i = 0; root && i < sizeof members / sizeof *members; i++) {
+		const char *text = first_text(json_object_get(root, members[i]));
+
+		if (text && *text)
+			return ncm_strdup(text);
+	}
+	return NULL;
+}
+
+/* What stands in an element, of S3's XML or of a page. */
+static char *element(const char *text, const char *name)
+{
+	NCM_AUTO_FREE char *open = ncm_asprintf("<%s>", name);
+	const char *start = strcasestr(text, open);
+
+	if (!start)
+		return NULL;
+	start += strlen(open);
+	return ncm_strndup(start, strcspn(start, "<"));
+}
+
+static bool is_web_address(const char *word, const char *end)
+{
+	const char *mark = strstr(word, "://");
+
+	return mark && mark < end;
+}
+
+/* The first line of it, not too long, and of addresses no query: it may be a signature. */
+static char *presentable(const char *text)
+{
+	struct ncm_buffer out = {0};
+	NCM_AUTO_FREE char *line = NULL;
+
+	text += strspn(text, " \t\r\n");
+	line = ncm_strndup(text, strcspn(text, "\r\n"));
+	line[ncm_utf8_fit(line, LONGEST_WORDS)] = '\0';
+	for (const char *word = line; *word;) {
+		const size_t gap = strspn(word, " \t"), size = gap + strcspn(word + gap, " \t");
+		const size_t query = strcspn(word, "?");
+
+		if (query < size && is_web_address(word, word + query)) {
+			ncm_buffer_add(&out, word, query);
+			ncm_buffer_puts(&out, "?…");
+		} else {
+			ncm_buffer_add(&out, word, size);
+		}
+		word += size;
+	}
+	return ncm_buffer_take(&out);
+}
+
+char *ncm_reply_words(const struct ncm_reply *reply)
+{
+	const char *text = start_of(reply);
+	NCM_AUTO_FREE char *found = ncm_reply_complaint(reply);
+
+	if (!found && *text == '<')
+		found = element(text, "Message");
+	if (!found && *text == '<')
+		found = element(text, "title");
+	if (!found && *text && !strchr("<{[", *text) && strlen(reply->body) == reply->body_size)
+		found = ncm_strdup(text);
+	return found && found[strspn(found, " \t\r\n")] ? presentable(found) : NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Judges the head of an answer before the first byte of its body is believed. Pure functions over header text: no
+ * Validates the head of an answer before the first byte of its body is believed. Pure functions over header text: no
  * network, no files. libcurl calls every case below a success or decodes it silently, which is why this exists.
  */
 #ifndef NCM_TRANSFER_ANSWER_H
@@ -33,7 +33,7 @@ struct ncm_question {
 	bool provable;      /* a digest or a size will tell a cut body from a whole one */
 };
 
-enum ncm_verdict_of_answer {
+enum ncm_answer_use {
 	NCM_ANSWER_TAKE,    /* the body is the file's, from `offset` to before `end` */
 	NCM_ANSWER_RESTART, /* the range cannot be believed: ask again without one */
 	NCM_ANSWER_EXPLAIN, /* not the file; the body's beginning tells what it is */
@@ -49,12 +49,12 @@ struct ncm_answer {
 };
 
 /*
- * Judges a 200 or 206. `http_major` tells whether the protocol itself marks a body's end (HTTP/2). Errors: CHECKSUM
+ * Validates a 200 or 206. `http_major` tells whether the protocol itself marks a body's end (HTTP/2). Errors: CHECKSUM
  * when the size is not the expected one, PROTOCOL otherwise.
  */
-enum ncm_verdict_of_answer ncm_answer_judge(long status, int http_major, const char *headers,
-					    const struct ncm_question *question, struct ncm_answer *answer,
-					    struct ncm_error *err);
+enum ncm_answer_use ncm_answer_validate(long status, int http_major, const char *headers,
+					const struct ncm_question *question, struct ncm_answer *answer,
+					struct ncm_error *err);
 /* The size that a 416 tells ("Content-Range: bytes *" "/N"). Returns 0, or -1. */
 int ncm_answer_unsatisfied_size(const char *headers, uint64_t *size);
 /* Says in *err (class NOT_FOUND, or CHECKSUM for a body that is only of the wrong size) what came instead of a file. */

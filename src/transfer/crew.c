@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/* The thread pool beside the network loop, and threads for single jobs that block. */
 #include "transfer/crew.h"
 
 #include "base/mem.h"
 #include "base/thread.h"
 
-#include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
 
 enum { LEAST_THREADS = 3, MOST_THREADS = 4 };
 
@@ -24,14 +23,27 @@ struct ncm_crew {
 	bool closing;
 };
 
-static void put(struct queue *queue, struct ncm_task *task)
+/* Signals are for the thread that waits: they are blocked in the new one. */
+static bool start_thread(pthread_t *thread, void *(*main)(void *), void *argument)
+{
+	sigset_t all, before;
+	bool started;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	started = pthread_create(thread, NULL, main, argument) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return started;
+}
+
+static void enqueue(struct queue *queue, struct ncm_task *task)
 {
 	task->next = NULL;
 	*queue->end = task;
 	queue->end = &task->next;
 }
 
-static struct ncm_task *take(struct queue *queue)
+static struct ncm_task *dequeue(struct queue *queue)
 {
 	struct ncm_task *task = queue->first;
 
@@ -43,13 +55,13 @@ static struct ncm_task *take(struct queue *queue)
 	return task;
 }
 
-static void *thread_main(void *argument)
+static void *crew_main(void *argument)
 {
 	struct ncm_crew *crew = argument;
 
 	pthread_mutex_lock(&crew->mutex);
 	for (;;) {
-		struct ncm_task *task = take(&crew->waiting);
+		struct ncm_task *task = dequeue(&crew->waiting);
 		bool first;
 
 		if (!task && crew->closing)
@@ -62,7 +74,7 @@ static void *thread_main(void *argument)
 		task->work(task);
 		pthread_mutex_lock(&crew->mutex);
 		first = !crew->ended.first;
-		put(&crew->ended, task);
+		enqueue(&crew->ended, task);
 		if (first) /* else the loop is awake already, or will be */
 			curl_multi_wakeup(crew->wake);
 	}
@@ -74,7 +86,6 @@ struct ncm_crew *ncm_crew_start(CURLM *wake)
 {
 	struct ncm_crew *crew = ncm_calloc(1, sizeof *crew);
 	unsigned wanted = ncm_cores();
-	sigset_t all, before;
 
 	crew->wake = wake;
 	crew->waiting.end = &crew->waiting.first;
@@ -82,12 +93,8 @@ struct ncm_crew *ncm_crew_start(CURLM *wake)
 	pthread_mutex_init(&crew->mutex, NULL);
 	pthread_cond_init(&crew->filled, NULL);
 	wanted = wanted < LEAST_THREADS ? LEAST_THREADS : wanted > MOST_THREADS ? MOST_THREADS : wanted;
-	/* Signals are for the thread that waits. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	while (crew->count < wanted && pthread_create(&crew->threads[crew->count], NULL, thread_main, crew) == 0)
+	while (crew->count < wanted && start_thread(&crew->threads[crew->count], crew_main, crew))
 		crew->count++;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return crew;
 }
 
@@ -97,7 +104,7 @@ void ncm_crew_add(struct ncm_crew *crew, struct ncm_task *task)
 	if (crew->count == 0)
 		task->work(task);
 	pthread_mutex_lock(&crew->mutex);
-	put(crew->count > 0 ? &crew->waiting : &crew->ended, task);
+	enqueue(crew->count > 0 ? &crew->waiting : &crew->ended, task);
 	pthread_cond_signal(&crew->filled);
 	pthread_mutex_unlock(&crew->mutex);
 }
@@ -129,4 +136,36 @@ void ncm_crew_stop(struct ncm_crew *crew)
 	pthread_cond_destroy(&crew->filled);
 	pthread_mutex_destroy(&crew->mutex);
 	free(crew);
+}
+
+static void *job_main(void *argument)
+{
+	struct ncm_job *job = argument;
+
+	job->run(job->context);
+	atomic_store(&job->finished, true);
+	curl_multi_wakeup(job->wake);
+	return NULL;
+}
+
+void ncm_job_start(struct ncm_job *job, void (*run)(void *context), void *context, CURLM *wake)
+{
+	job->run = run;
+	job->context = context;
+	job->wake = wake;
+	job->running = true;
+	atomic_store(&job->finished, false);
+	job->threaded = start_thread(&job->thread, job_main, job);
+	if (!job->threaded)
+		job_main(job);
+}
+
+bool ncm_job_reap(struct ncm_job *job)
+{
+	if (!job->running || !atomic_load(&job->finished))
+		return false;
+	if (job->threaded)
+		pthread_join(job->thread, NULL);
+	job->running = false;
+	return true;
 }

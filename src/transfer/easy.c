@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: MIT */
+/* libcurl's handles (a connection pool) and process-wide start; circuit breaking while no server answers at all. */
 #include "transfer/easy.h"
 
+#include "base/file.h"
 #include "base/mem.h"
+#include "base/process.h"
+#include "base/secret_values.h"
+#include "transfer/http.h"
 #include "transfer/proxy.h"
 
+#include <curl/curl.h>
 #include <inttypes.h>
+#include <ncmodel/ncmodel.h>
 
 static const long DEFAULT_CONNECT_SECONDS = 20;
 static const double FIRST_BACKOFF_SECONDS = 0.5;
@@ -159,4 +166,70 @@ void ncm_http_tell(struct ncm_http *http, enum ncm_event_type type, const char *
 	pthread_mutex_lock(&http->lock);
 	ncm_emit_text(&http->sink, type, "%s", text);
 	pthread_mutex_unlock(&http->lock);
+}
+
+static const double PATIENCE_SECONDS = 3; /* as long as no server has answered in this run */
+
+void ncm_http_note_reached(struct ncm_http *http)
+{
+	http->reached = true;
+}
+
+void ncm_http_note_unreached(struct ncm_http *http, const char *how)
+{
+	pthread_mutex_lock(&http->lock);
+	if (!http->unreached) {
+		http->unreached = ncm_strdup(how);
+		http->unreached_at = ncm_monotonic();
+	}
+	pthread_mutex_unlock(&http->lock);
+}
+
+bool ncm_http_is_cut_off(struct ncm_http *http, double wait)
+{
+	bool cut_off;
+
+	pthread_mutex_lock(&http->lock);
+	cut_off = !http->reached && http->unreached && ncm_monotonic() + wait > http->unreached_at + PATIENCE_SECONDS;
+	pthread_mutex_unlock(&http->lock);
+	return cut_off;
+}
+
+char *ncm_http_unreachable(struct ncm_http *http)
+{
+	char *how;
+
+	pthread_mutex_lock(&http->lock);
+	how = http->reached ? NULL : ncm_strdup_null(http->unreached);
+	pthread_mutex_unlock(&http->lock);
+	return how;
+}
+
+int ncm_http_global_init(struct ncm_error *err)
+{
+	CURLcode result = curl_global_init(CURL_GLOBAL_DEFAULT);
+	const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+
+	if (result != CURLE_OK)
+		return ncm_error_set(err, NCM_E_OTHER, "cannot start libcurl: %s", curl_easy_strerror(result));
+	/* Before 7.85 the protocols of a request cannot be restricted by name. */
+	if (info->version_num < 0x075500)
+		return ncm_error_set(err, NCM_E_OTHER, "libcurl %s is too old, 7.85 is needed", info->version);
+	return 0;
+}
+
+void ncm_http_global_cleanup(void)
+{
+	curl_global_cleanup();
+}
+
+int ncm_init(struct ncm_error *err)
+{
+	return ncm_process_prepare(err) < 0 ? -1 : ncm_http_global_init(err);
+}
+
+void ncm_shutdown(void)
+{
+	ncm_http_global_cleanup();
+	ncm_secrets_forget();
 }

@@ -50,7 +50,6 @@ void ncm_easy_prepare(CURL *easy, const struct ncm_http *http);
 CURL *ncm_easy_take(struct ncm_http *http);
 void ncm_easy_give(struct ncm_http *http, CURL *easy);
 
-/* reach.c */
 /* Note that a server answered, or that none could be reached at all, and how that went. */
 void ncm_http_note_reached(struct ncm_http *http);
 void ncm_http_note_unreached(struct ncm_http *http, const char *how);

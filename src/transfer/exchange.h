@@ -18,7 +18,12 @@ struct ncm_exchange {
 	/* the answer */
 	long status;
 	int http_major;
-	struct ncm_buffer head; /* "Name: value\n" lines */
+	/*
+	 * "Name: value\n" lines. Not libcurl's own list (curl_easy_header): that is gone with the handle's next
+	 * request, while a reply goes on to sources and judges, and what reads it are pure functions, tested without a
+	 * server.
+	 */
+	struct ncm_buffer head;
 	struct ncm_buffer body; /* what the owner collects */
 	struct ncm_error error; /* why a callback ended it */
 	bool stopped;           /* the owner has what it wants: the rest is not read */
@@ -53,7 +58,7 @@ enum ncm_exchange_result {
 	NCM_EXCHANGE_TRANSIENT, /* *err; worth another try */
 	NCM_EXCHANGE_FAILED,    /* *err */
 };
-/* trouble.c: what libcurl's end of the transfer means, in words for people. */
+/* What libcurl's end of the transfer means, in words for people. */
 enum ncm_exchange_result ncm_exchange_result(struct ncm_exchange *exchange, CURLcode code, struct ncm_error *err);
 
 /* The answer as callers and judges see it; takes the collected head and body. Free with ncm_reply_clear. */

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * One item's life as a state machine (enum ncm_stage): the partial opened, its missing bytes received, its digest
+ * compared; restarted or stopped where that fails. Minimum speed and dead connections are watched here.
+ */
 #include "transfer/fetch.h"
 
 #include "base/file.h"
@@ -13,12 +17,12 @@ static const double CRAWLING = 16;    /* times slower than the last range of its
 
 uint64_t ncm_fetch_bytes_here(const struct ncm_fetch *fetch)
 {
-	uint64_t sum = ncm_extents_sum(&fetch->claimed);
+	uint64_t sum = ncm_ranges_sum(&fetch->assigned);
 
 	for (unsigned i = 0; i < fetch->stream_count; i++) {
 		const struct ncm_stream *stream = fetch->streams[i];
 
-		sum -= stream->claimed_end - stream->offset;
+		sum -= stream->assigned_end - stream->offset;
 		sum += stream->at - stream->offset;
 	}
 	return sum;
@@ -70,22 +74,27 @@ static void begin_intake(struct ncm_fetch *fetch)
 	uint64_t at = 0;
 
 	ncm_intake_begin(&fetch->intake, &fetch->partial, &fetch->run->pool, fetch->run->crew, item->range_count == 0);
-	ncm_partial_look(&fetch->partial, &fetch->claimed);
+	ncm_partial_look(&fetch->partial, &fetch->assigned);
 	/* What nobody wants need not come. */
 	for (size_t i = 0; i < item->range_count; i++) {
-		ncm_extents_add(&fetch->claimed, at, item->ranges[i].start);
+		ncm_ranges_add(&fetch->assigned, at, item->ranges[i].start);
 		at = item->ranges[i].end;
 	}
 	if (item->range_count > 0)
-		ncm_extents_add(&fetch->claimed, at, item->size);
+		ncm_ranges_add(&fetch->assigned, at, item->size);
 }
 
 void ncm_fetch_fail(struct ncm_fetch *fetch, struct ncm_error *err)
 {
-	/* Wrong bytes are no beginning of the right ones. */
-	ncm_fetch_end_streams(fetch, !fetch->discard);
+	ncm_fetch_end_streams(fetch, fetch->remains != NCM_REMAINS_REMOVED);
 	ncm_error_move(&fetch->item->error, err);
 	fetch->stage = NCM_STAGE_STOP;
+}
+
+void ncm_fetch_note_joined(struct ncm_fetch *fetch)
+{
+	if (fetch->pieces == NCM_PIECES_ONE)
+		fetch->pieces = NCM_PIECES_JOINED;
 }
 
 void ncm_fetch_start_over(struct ncm_fetch *fetch)
@@ -99,7 +108,7 @@ static void run_prepare(void *context)
 {
 	struct ncm_fetch *fetch = context;
 
-	fetch->job_result = ncm_partial_open(&fetch->partial, fetch->item, &fetch->waiting, &fetch->job_error);
+	fetch->job_result = ncm_partial_open(&fetch->partial, fetch->item, &fetch->job_error);
 }
 
 static void run_renew(void *context)
@@ -126,13 +135,13 @@ static void run_stop(void *context)
 {
 	struct ncm_fetch *fetch = context;
 	struct ncm_partial *partial = &fetch->partial;
-	bool keep = fetch->prepared && !fetch->discard && partial->on_disk.count > 0;
+	const bool opened = fetch->remains != NCM_REMAINS_UNTOUCHED;
+	const bool keep = fetch->remains == NCM_REMAINS_KEPT && partial->on_disk.count > 0;
 
 	/* On a full disk the journal that is there already has to do. */
 	if (keep && ncm_partial_unsynced(partial) > 0)
 		(void)ncm_partial_sync(partial, NULL);
-	/* A partial that could not be looked at is left as it was. */
-	ncm_partial_close(partial, fetch->prepared && !keep);
+	ncm_partial_close(partial, opened && !keep);
 }
 
 static void start_job(struct ncm_fetch *fetch, void (*run)(void *))
@@ -151,8 +160,8 @@ struct ncm_fetch *ncm_fetch_new(struct ncm_run *run, struct ncm_transfer_item *i
 	fetch->site_count = 1 + (item->has_sha256 ? item->mirror_count : 0);
 	fetch->sites = ncm_calloc(fetch->site_count, sizeof *fetch->sites);
 	for (size_t i = 0; i < fetch->site_count; i++)
-		fetch->sites[i].place =
-		    i > 0 ? item->mirrors[i - 1] : (struct ncm_place){item->url, item->credential, item->service};
+		fetch->sites[i].from =
+		    i > 0 ? item->mirrors[i - 1] : (struct ncm_replica){item->url, item->credential, item->service};
 	fetch->slot = slot;
 	fetch->what =
 	    ncm_asprintf("%s: %s", item->model ? item->model : "(no model)", item->name ? item->name : item->partial);
@@ -166,7 +175,7 @@ void ncm_fetch_free(struct ncm_fetch *fetch)
 	ncm_fetch_end_streams(fetch, false);
 	ncm_intake_end(&fetch->intake);
 	ncm_partial_close(&fetch->partial, false);
-	ncm_extents_clear(&fetch->claimed);
+	ncm_ranges_clear(&fetch->assigned);
 	ncm_error_clear(&fetch->job_error);
 	ncm_error_clear(&fetch->site_error);
 	free(fetch->challenge);
@@ -195,15 +204,16 @@ static void prepared(struct ncm_fetch *fetch)
 		ncm_fetch_fail(fetch, &fetch->job_error);
 		return;
 	}
-	fetch->prepared = true;
+	fetch->remains = NCM_REMAINS_KEPT;
 	begin_intake(fetch);
-	fetch->resumed = fetch->partial.inherited;
+	if (fetch->partial.inherited)
+		ncm_fetch_note_joined(fetch);
 	fetch->most = ncm_fetch_bytes_here(fetch);
 	fetch->stage = NCM_STAGE_RECEIVE;
 	ncm_fetch_emit(fetch, NCM_EVENT_STARTED, NULL);
 	/* Without a digest only the server can say that it still is the same file: it is asked for the last byte. */
-	if (fetch->resumed && !ncm_item_has_digest(item) && ncm_fetch_has_all(fetch))
-		ncm_extents_remove(&fetch->claimed, fetch->partial.identity.size - 1, UINT64_MAX);
+	if (fetch->partial.inherited && !ncm_item_has_digest(item) && ncm_fetch_has_all(fetch))
+		ncm_ranges_remove(&fetch->assigned, fetch->partial.identity.size - 1, UINT64_MAX);
 }
 
 static void restart(struct ncm_fetch *fetch)
@@ -211,8 +221,9 @@ static void restart(struct ncm_fetch *fetch)
 	struct ncm_error err = NCM_ERROR_INIT;
 
 	ncm_intake_end(&fetch->intake);
-	ncm_extents_clear(&fetch->claimed);
-	fetch->resumed = false;
+	ncm_ranges_clear(&fetch->assigned);
+	if (fetch->pieces == NCM_PIECES_JOINED)
+		fetch->pieces = NCM_PIECES_ONE;
 	if (ncm_partial_restart(&fetch->partial, &err) < 0) {
 		ncm_error_wrap(&err, "%s", fetch->what);
 		ncm_fetch_fail(fetch, &err);
@@ -227,7 +238,7 @@ static void refetch(struct ncm_fetch *fetch, struct ncm_error *err)
 	NCM_AUTO_FREE char *text =
 	    ncm_asprintf("%s; it was put together from parts, so it is fetched once from the start", err->message);
 
-	fetch->refetched = true;
+	fetch->pieces = NCM_PIECES_LAST;
 	ncm_fetch_emit(fetch, NCM_EVENT_RETRY, text);
 	ncm_error_clear(err);
 	ncm_checkpoints_clear(&fetch->item->checkpoints);
@@ -251,12 +262,12 @@ static void finished(struct ncm_fetch *fetch)
 		return;
 	}
 	ncm_error_wrap(err, "%s", fetch->what);
-	if (err->code == NCM_E_CHECKSUM && fetch->resumed && !fetch->refetched) {
+	if (err->code == NCM_E_CHECKSUM && fetch->pieces == NCM_PIECES_JOINED) {
 		refetch(fetch, err);
 		return;
 	}
 	/* A sync that failed may have lost bytes which later reads still show: they are dead. */
-	fetch->discard = true;
+	fetch->remains = NCM_REMAINS_REMOVED;
 	ncm_fetch_fail(fetch, err);
 }
 
@@ -276,7 +287,8 @@ static void end_job(struct ncm_fetch *fetch)
 			break;
 		}
 		/* interrupted meanwhile */
-		fetch->prepared = fetch->job_result == 0;
+		if (fetch->job_result == 0)
+			fetch->remains = NCM_REMAINS_KEPT;
 		ncm_error_clear(&fetch->job_error);
 		break;
 	case NCM_STAGE_RECEIVE:
@@ -292,6 +304,55 @@ static void end_job(struct ncm_fetch *fetch)
 	case NCM_STAGE_ENDED:
 		break;
 	}
+}
+
+static void begin_watch(struct ncm_watch *watch, uint64_t received)
+{
+	watch->seconds = 0;
+	watch->received = received;
+}
+
+/* For want of memory, or by the user's own limit. */
+static bool is_held_up_by_us(const struct ncm_fetch *fetch)
+{
+	for (unsigned i = 0; i < fetch->stream_count; i++) {
+		if (fetch->streams[i]->paused)
+			return true;
+	}
+	return false;
+}
+
+/* What has to come within the limit's time. */
+static uint64_t least_bytes(const struct ncm_http *http)
+{
+	uint64_t bytes;
+
+	return __builtin_mul_overflow(http->speed_limit, (uint64_t)http->stall_seconds, &bytes) ? UINT64_MAX : bytes;
+}
+
+/* Looks at the speed. True: for the limit's time something came, and less than the limit; then it begins anew. */
+static bool is_too_slow(struct ncm_fetch *fetch, double now)
+{
+	const struct ncm_http *http = fetch->run->http;
+	struct ncm_watch *watch = &fetch->watch;
+	const double passed = watch->looked_at > 0 ? now - watch->looked_at : 0;
+	const uint64_t received = fetch->item->received, got = received - watch->received;
+
+	watch->looked_at = now;
+	if (http->speed_limit == 0 || is_held_up_by_us(fetch)) {
+		begin_watch(watch, received);
+		return false;
+	}
+	if (fetch->stream_count == 0) /* nobody is asked: that time does not count */
+		return false;
+	watch->seconds += passed;
+	if (got < least_bytes(http) && watch->seconds < http->stall_seconds)
+		return false;
+	begin_watch(watch, received);
+	if (got >= least_bytes(http))
+		watch->slow = 0;
+	/* Silence is each connection's own matter. */
+	return got > 0 && got < least_bytes(http);
 }
 
 /* What a slow connection has brought does not wait in memory until its block is full: a kill would lose it. */
@@ -326,7 +387,7 @@ static void watch_streams(struct ncm_fetch *fetch)
 		if (has_stalled(stream, now))
 			ncm_fetch_reconnect(fetch, stream);
 	}
-	if (ncm_fetch_is_too_slow(fetch, now)) {
+	if (is_too_slow(fetch, now)) {
 		ncm_fetch_too_slow(fetch);
 		return;
 	}
@@ -347,7 +408,8 @@ static void receive(struct ncm_fetch *fetch)
 
 		ncm_error_move(&err, &intake->error);
 		ncm_error_wrap(&err, "%s", fetch->what);
-		fetch->discard = fetch->discard || intake->lost;
+		if (intake->lost)
+			fetch->remains = NCM_REMAINS_REMOVED;
 		ncm_fetch_fail(fetch, &err);
 		return;
 	}
@@ -367,11 +429,6 @@ static void receive(struct ncm_fetch *fetch)
 
 void ncm_fetch_tick(struct ncm_fetch *fetch)
 {
-	if (atomic_load(&fetch->waiting) && !fetch->told_waiting) {
-		fetch->told_waiting = true;
-		ncm_emit_text(fetch->run->sink, NCM_EVENT_WAITING, "waiting: another ncmodel is fetching %s",
-			      fetch->what);
-	}
 	if (ncm_job_reap(&fetch->job))
 		end_job(fetch);
 	if (fetch->stage == NCM_STAGE_RECEIVE)

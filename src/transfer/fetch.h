@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* One item on its way: what is done next with it, and with what came of it. */
+/*
+ * One item on its way, a state machine: what is done next with it, and with what came of it. One class in four files:
+ * fetch.c has its stages, segments.c its streams and their ranges, recovery.c what their ends mean, stream.c one of
+ * them.
+ */
 #ifndef NCM_TRANSFER_FETCH_H
 #define NCM_TRANSFER_FETCH_H
 
-#include "transfer/job.h"
 #include "transfer/pace.h"
-#include "transfer/retry.h"
+
 #include "transfer/stream.h"
 
 enum ncm_stage {
@@ -15,6 +18,20 @@ enum ncm_stage {
 	NCM_STAGE_FINISH,  /* job: compare digests, sync */
 	NCM_STAGE_STOP,    /* job: make what is here resumable, or remove it; item->error says why */
 	NCM_STAGE_ENDED,
+};
+
+/* What the bytes that are here were put together from. */
+enum ncm_pieces {
+	NCM_PIECES_ONE,    /* one answer, or several that a validator holds together */
+	NCM_PIECES_JOINED, /* several, or an earlier run's: a wrong digest is worth one fetch from the start */
+	NCM_PIECES_LAST,   /* whatever they are: that fetch has begun */
+};
+
+/* What STOP does with the partial. */
+enum ncm_remains {
+	NCM_REMAINS_UNTOUCHED, /* it could not be opened: it is left as it was */
+	NCM_REMAINS_KEPT,      /* made resumable, if there are bytes in it */
+	NCM_REMAINS_REMOVED,   /* wrong bytes are no beginning of the right ones */
 };
 
 /* What all fetches of a run share. */
@@ -30,7 +47,7 @@ struct ncm_run {
 
 /* A place of an item, as far as this run knows it. */
 struct ncm_site {
-	struct ncm_place place;
+	struct ncm_replica from;
 	struct ncm_pace *pace; /* of its host */
 	bool ranges_work;      /* it has answered with a range */
 	bool dead;             /* it does not have the file, or not for us */
@@ -59,23 +76,19 @@ struct ncm_fetch {
 	enum ncm_stage stage;
 	struct ncm_partial partial;
 	struct ncm_intake intake;
-	struct ncm_extents claimed; /* bytes that are here, or that a stream is to bring */
+	struct ncm_ranges assigned; /* bytes that are here, or that a stream is to bring */
 	struct ncm_stream *streams[NCM_LIMIT_PARALLEL];
 	unsigned stream_count;
 	struct ncm_stream *renewing; /* waits for its credential */
 	struct ncm_backoff backoff;
-	uint64_t most;               /* bytes that were ever there: more than that is progress */
-	double told_at;              /* of the last PROGRESS */
-	struct ncm_watch watch;      /* on how fast its bytes come */
-	bool whole;                  /* ask for the file from its start, in one piece */
-	bool resumed;                /* bytes are here whose answer broke off, or which an earlier run left */
-	bool refetched;              /* the one fetch from zero after a wrong digest was begun */
-	bool prepared;               /* the partial is open and ours */
-	bool discard;                /* STOP removes the partial */
+	uint64_t most;          /* bytes that were ever there: more than that is progress */
+	double told_at;         /* of the last PROGRESS */
+	struct ncm_watch watch; /* on how fast its bytes come */
+	bool whole;             /* ask for the file from its start, in one piece */
+	enum ncm_pieces pieces;
+	enum ncm_remains remains;
 	struct ncm_error site_error; /* why the first place was given up */
 	char *challenge;             /* of the 401 that `renewing` got */
-	atomic_bool waiting;         /* for another process's lock */
-	bool told_waiting;
 
 	struct ncm_job job;       /* one at a time */
 	enum ncm_stage job_stage; /* that it works for; RECEIVE: a credential */
@@ -102,34 +115,39 @@ void ncm_fetch_fail(struct ncm_fetch *fetch, struct ncm_error *err);
 /* What is here is of no use with what came: the next try asks for the whole. */
 void ncm_fetch_start_over(struct ncm_fetch *fetch);
 
-/* watch.c */
-/* Looks at the speed. True: for the limit's time something came, and less than the limit; then it begins anew. */
-bool ncm_fetch_is_too_slow(struct ncm_fetch *fetch, double now);
+/* Its bytes come from several answers now. */
+void ncm_fetch_note_joined(struct ncm_fetch *fetch);
 
-/* lanes.c: the streams of a fetch */
+/* segments.c: the streams of a fetch, and which bytes each of them brings */
+/* Whether all bytes that are wanted have come or are on their way. */
+bool ncm_fetch_has_all(const struct ncm_fetch *fetch);
+/* Whether any place has answered with a range. */
+bool ncm_fetch_serves_ranges(const struct ncm_fetch *fetch);
 /* Whether a further stream to a host would have something to do; if so, the site for ncm_fetch_add_stream, else NULL.
  */
 struct ncm_site *ncm_fetch_wants_stream(const struct ncm_fetch *fetch, const struct ncm_pace *pace, double now);
 void ncm_fetch_add_stream(struct ncm_fetch *fetch, struct ncm_site *site);
+/* Makes the request of the stream's hop, for its range; the second from the first URL on. What fails gives up the site.
+ */
+void ncm_fetch_request(struct ncm_fetch *fetch, struct ncm_stream *stream);
+void ncm_fetch_request_anew(struct ncm_fetch *fetch, struct ncm_stream *stream);
+/* A range was brought: the next one over the same connection, unless the host is to have fewer of them. */
+void ncm_fetch_next_range(struct ncm_fetch *fetch, struct ncm_stream *stream);
+/* Gives a stream's range to a new connection. */
+void ncm_fetch_reconnect(struct ncm_fetch *fetch, struct ncm_stream *stream);
+/* Takes a stream off, or all of them; with `keep`, what they have in memory is written. */
+void ncm_fetch_drop(struct ncm_fetch *fetch, struct ncm_stream *stream, bool keep);
+void ncm_fetch_end_streams(struct ncm_fetch *fetch, bool keep);
+
+/* recovery.c: what the end of a request means for the whole */
 /* libcurl has ended the stream's transfer. */
 void ncm_fetch_answered(struct ncm_fetch *fetch, struct ncm_stream *stream, CURLcode code);
 /* The credential has been renewed, or not (*err, which is taken). */
 void ncm_fetch_renewed(struct ncm_fetch *fetch, struct ncm_error *err);
 /* Its bytes come too slowly: another connection, another place, or the end. */
 void ncm_fetch_too_slow(struct ncm_fetch *fetch);
-/* Gives a stream's range to a new connection. */
-void ncm_fetch_reconnect(struct ncm_fetch *fetch, struct ncm_stream *stream);
-/* Ends all streams; with `keep`, what they have in memory is written. */
-void ncm_fetch_end_streams(struct ncm_fetch *fetch, bool keep);
-
-/* windows.c: which bytes a stream brings */
-/* Whether all bytes that are wanted have come or are on their way. */
-bool ncm_fetch_has_all(const struct ncm_fetch *fetch);
-/* Whether there are bytes for a further stream. */
-bool ncm_fetch_has_work(const struct ncm_fetch *fetch);
-/* Gives the stream its next range. False if there is none. */
-bool ncm_fetch_claim(struct ncm_fetch *fetch, struct ncm_stream *stream);
-/* The stream brings no more of its range: what has come is here if it is kept, the rest is for others to bring. */
-void ncm_fetch_settle(struct ncm_fetch *fetch, struct ncm_stream *stream, bool keep);
+/* The stream's place does not have the file, or not for us (*err, which is taken). While there are others the fetch
+ * goes on with them. */
+void ncm_fetch_give_up(struct ncm_fetch *fetch, struct ncm_stream *stream, struct ncm_error *err);
 
 #endif

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+/* Redirects and credentials by origin, retry with exponential back-off and Retry-After, and what a status means. */
 #include "transfer/hop.h"
 
+#include "base/address.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/secret_values.h"
-#include "transfer/peer.h"
-#include "transfer/retry.h"
+#include "transfer/proxy.h"
 
+#include <ctype.h>
+#include <curl/curl.h>
+#include <ncmodel/limits.h>
 #include <string.h>
 
 static void set_url(struct ncm_chain *chain, char *url, char *origin)
@@ -111,10 +116,10 @@ int ncm_chain_arm(struct ncm_chain *chain, struct ncm_error *err)
 
 bool ncm_chain_accepts_peer(struct ncm_chain *chain, const char *address)
 {
-	bool is_private = ncm_peer_is_private(address);
+	bool is_private = ncm_address_is_private(address);
 
 	/* A proxy's address says nothing about the server behind it. */
-	if (ncm_peer_is_proxied(chain->origin))
+	if (ncm_proxy_variable(chain->origin))
 		return true;
 	if (chain->hops == 0)
 		chain->from_public = !is_private;
@@ -166,35 +171,35 @@ bool ncm_chain_may_renew(const struct ncm_chain *chain)
 }
 
 /* A judge's word is final, except that a passing trouble which it puts in better words is still worth another try. */
-static enum ncm_step judged(const struct ncm_reply *reply, const struct ncm_error *err)
+static enum ncm_hop judged(const struct ncm_reply *reply, const struct ncm_error *err)
 {
-	return ncm_status_is_transient(reply->status) && ncm_errc_retryable(err->code) ? NCM_STEP_RETRY : NCM_STEP_FAIL;
+	return ncm_status_is_transient(reply->status) && ncm_errc_retryable(err->code) ? NCM_HOP_RETRY : NCM_HOP_FAIL;
 }
 
-enum ncm_step ncm_chain_judge(struct ncm_chain *chain, const struct ncm_reply *reply, bool any_status, double *wait,
+enum ncm_hop ncm_chain_decide(struct ncm_chain *chain, const struct ncm_reply *reply, bool any_status, double *wait,
 			      struct ncm_error *err)
 {
 	const struct ncm_service *service = chain->service;
 
 	*wait = 0;
 	if (reply->status == 200 || reply->status == 206)
-		return NCM_STEP_DONE;
+		return NCM_HOP_DONE;
 	if (reply->status == 401 && ncm_chain_may_renew(chain))
-		return NCM_STEP_RENEW;
+		return NCM_HOP_RENEW;
 	*wait = ncm_retry_after(reply, time(NULL));
 	if (!any_status && service && service->judge &&
 	    service->judge(reply, chain->what, chain->sent != NULL, err) < 0)
 		return judged(reply, err);
 	if (ncm_reply_is_redirect(reply) && reply->location)
-		return ncm_chain_follow(chain, reply->location, err) < 0 ? NCM_STEP_FAIL : NCM_STEP_NEXT;
+		return ncm_chain_follow(chain, reply->location, err) < 0 ? NCM_HOP_FAIL : NCM_HOP_NEXT;
 	if (ncm_status_is_transient(reply->status)) {
 		ncm_status_error(chain, reply, err);
-		return NCM_STEP_RETRY;
+		return NCM_HOP_RETRY;
 	}
 	if (any_status)
-		return NCM_STEP_DONE;
+		return NCM_HOP_DONE;
 	ncm_status_error(chain, reply, err);
-	return NCM_STEP_FAIL;
+	return NCM_HOP_FAIL;
 }
 
 /* A copy, with a bearer of its own. */
@@ -239,4 +244,193 @@ int ncm_chain_renew(struct ncm_chain *chain, const char *challenge, struct ncm_e
 	pthread_mutex_unlock(&chain->http->renewal_lock);
 	ncm_wipe(fresh.bearer);
 	return result;
+}
+
+static const double LONGEST_BACKOFF = 30;
+
+/* Between 0.5 and 1: many clients that failed together do not come back together. */
+static double jitter(void)
+{
+	char hex[5];
+
+	ncm_random_hex(hex, sizeof hex);
+	return 0.5 + 0.5 * (double)strtoul(hex, NULL, 16) / 65535;
+}
+
+double ncm_backoff_next(struct ncm_backoff *backoff, double asked)
+{
+	double wait = backoff->first;
+
+	if (!backoff->progressed && ++backoff->failures >= backoff->limit)
+		return -1;
+	backoff->progressed = false;
+	for (unsigned i = 1; i < backoff->failures && wait < LONGEST_BACKOFF; i++)
+		wait *= 2;
+	if (wait > LONGEST_BACKOFF)
+		wait = LONGEST_BACKOFF;
+	wait *= jitter();
+	return wait < asked ? asked : wait;
+}
+
+void ncm_backoff_progress(struct ncm_backoff *backoff)
+{
+	backoff->failures = 0;
+	backoff->progressed = true;
+}
+
+bool ncm_status_is_transient(long status)
+{
+	/* What a server does not implement it will not in a minute; 511 is a network's log-in page. */
+	if (status == 501 || status == 505 || status == 511)
+		return false;
+	return status == 408 || status == 425 || status == 429 || (status >= 500 && status <= 599);
+}
+
+/* Digits alone; -1 for anything else. Numbers too large for us are as good as the cap. */
+static double seconds_of(const char *text)
+{
+	size_t length = strspn(text, "0123456789");
+
+	if (length == 0 || text[length + strspn(text + length, " \t")] != '\0')
+		return -1;
+	return length > 9 ? 1e9 : (double)strtoul(text, NULL, 10);
+}
+
+static double from_retry_after(const char *value, time_t now)
+{
+	double seconds = seconds_of(value);
+	time_t date;
+
+	if (seconds >= 0)
+		return seconds;
+	date = curl_getdate(value, NULL);
+	return date == (time_t)-1 || date <= now ? 0 : (double)(date - now);
+}
+
+/* "\"resolvers\";r=0;t=55": nothing remains until 55 seconds from now. */
+static double from_rate_limit(const char *value)
+{
+	const char *remaining = strstr(value, ";r=");
+	const char *reset = strstr(value, ";t=");
+
+	if (!remaining || !reset || remaining[3] != '0' || isdigit((unsigned char)remaining[4]) ||
+	    !isdigit((unsigned char)reset[3]))
+		return 0;
+	return strspn(reset + 3, "0123456789") > 9 ? 1e9 : (double)strtoul(reset + 3, NULL, 10) + 1;
+}
+
+double ncm_retry_after(const struct ncm_reply *reply, time_t now)
+{
+	NCM_AUTO_FREE char *limit = ncm_reply_header(reply, "RateLimit");
+	NCM_AUTO_FREE char *after = ncm_reply_header(reply, "Retry-After");
+	double wait = limit && reply->status == 429 ? from_rate_limit(limit) : 0;
+
+	if (wait <= 0 && after)
+		wait = from_retry_after(after, now);
+	return wait > NCM_LIMIT_RETRY_AFTER_SECONDS ? NCM_LIMIT_RETRY_AFTER_SECONDS : wait;
+}
+
+struct meaning {
+	long status;
+	const char *phrase; /* of RFC 9110, not the server's */
+	enum ncm_errc code;
+	const char *hint;
+};
+
+static const char spelling[] = "check the spelling of the name, the revision and the file";
+static const char trouble[] = "the service has trouble; run the same command again later, what is here is kept";
+
+static const struct meaning meanings[] = {
+    {400, "Bad Request", NCM_E_REFUSED, NULL},
+    {401, "Unauthorized", NCM_E_AUTH, NULL},
+    {402, "Payment Required", NCM_E_AUTH, NULL},
+    {403, "Forbidden", NCM_E_AUTH, NULL},
+    {404, "Not Found", NCM_E_NOT_FOUND, spelling},
+    {405, "Method Not Allowed", NCM_E_REFUSED, NULL},
+    {408, "Request Timeout", NCM_E_NETWORK, trouble},
+    {410, "Gone", NCM_E_NOT_FOUND, "its owner has removed it"},
+    {412, "Precondition Failed", NCM_E_REFUSED, NULL},
+    {416, "Range Not Satisfiable", NCM_E_PROTOCOL, NULL},
+    {425, "Too Early", NCM_E_NETWORK, trouble},
+    {429, "Too Many Requests", NCM_E_RATE_LIMIT, "wait a while; with a token the limits are higher"},
+    {451, "Unavailable For Legal Reasons", NCM_E_NOT_FOUND, "it was taken down, or is not offered where you are"},
+    {500, "Internal Server Error", NCM_E_NETWORK, trouble},
+    {501, "Not Implemented", NCM_E_REFUSED, NULL},
+    {502, "Bad Gateway", NCM_E_NETWORK, trouble},
+    {503, "Service Unavailable", NCM_E_NETWORK, trouble},
+    {504, "Gateway Timeout", NCM_E_NETWORK, trouble},
+    {505, "HTTP Version Not Supported", NCM_E_REFUSED, NULL},
+    {511, "Network Authentication Required", NCM_E_REFUSED, "log in to this network first: open any page in a browser"},
+};
+
+static struct meaning meaning_of(long status)
+{
+	for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++) {
+		if (meanings[i].status == status)
+			return meanings[i];
+	}
+	if (status >= 500 && status <= 599)
+		return (struct meaning){status, "", NCM_E_NETWORK, trouble};
+	return (struct meaning){status, "", status >= 400 && status <= 499 ? NCM_E_REFUSED : NCM_E_PROTOCOL, NULL};
+}
+
+static void hint_about_token(const struct ncm_chain *chain, struct ncm_error *err)
+{
+	if (strcmp(chain->origin, chain->first_origin) != 0)
+		ncm_error_hint(
+		    err, "%s handed out a link that does not work: if it does so tomorrow, too, take another source",
+		    chain->first_origin);
+	else if (chain->sent)
+		ncm_error_hint(err, "a token was sent: check that it is valid and that its account may read this");
+	else if (strchr(chain->url, '?'))
+		ncm_error_hint(err,
+			       "if the link is signed it may have expired: get a new one; else it may need a token, "
+			       "and none was sent");
+	else
+		ncm_error_hint(err, "it may need a token, and none was sent");
+}
+
+/* Squid says so by a header. */
+bool ncm_reply_is_proxys(const struct ncm_chain *chain, const struct ncm_reply *reply)
+{
+	NCM_AUTO_FREE char *squid = ncm_reply_header(reply, "X-Squid-Error");
+
+	return reply->status == 407 || (squid && ncm_proxy_variable(chain->origin));
+}
+
+static void proxy_error(struct ncm_chain *chain, const struct ncm_reply *reply, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *challenge = ncm_proxy_challenge(reply->headers);
+
+	ncm_proxy_refusal(chain, reply->status, challenge, err);
+	ncm_error_wrap(err, "%s", chain->what);
+}
+
+void ncm_status_error(struct ncm_chain *chain, const struct ncm_reply *reply, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *words = NULL;
+	struct meaning meaning = meaning_of(reply->status);
+	bool elsewhere = strcmp(chain->origin, chain->first_origin) != 0;
+	const char *who = elsewhere ? chain->origin : chain->service ? chain->service->name : "the server";
+
+	if (ncm_reply_is_redirect(reply)) {
+		ncm_error_set(err, NCM_E_PROTOCOL, "%s: %s redirects (%ld) to no address that can be followed",
+			      chain->what, who, reply->status);
+		return;
+	}
+	if (ncm_reply_is_proxys(chain, reply)) {
+		proxy_error(chain, reply, err);
+		return;
+	}
+	words = meaning.code == NCM_E_NOT_FOUND ? NULL : ncm_reply_words(reply); /* they say no more than that */
+	ncm_error_set(err, meaning.code, "%s: %s says %ld%s%s%s%s%s", chain->what, who, reply->status,
+		      *meaning.phrase ? " " : "", meaning.phrase, words ? ": \"" : "", words ? words : "",
+		      words ? "\"" : "");
+	if (meaning.hint)
+		ncm_error_hint(err, "%s", meaning.hint);
+	else if (meaning.code == NCM_E_AUTH && !elsewhere && ncm_text_has_secret(chain->url))
+		ncm_error_hint(err, "its address is signed or has a key, which may have expired: get a new address, "
+				    "and give it: ncmodel pull URL");
+	else if (meaning.code == NCM_E_AUTH)
+		hint_about_token(chain, err);
 }

@@ -8,6 +8,8 @@
 
 #include "transfer/easy.h"
 
+#include <time.h>
+
 struct ncm_chain {
 	struct ncm_http *http;
 	const char *what; /* for messages; borrowed */
@@ -39,21 +41,47 @@ bool ncm_chain_accepts_peer(struct ncm_chain *chain, const char *address);
 /* Goes to a redirect's target (absolute). Class POLICY for one that is refused, PROTOCOL for too many. */
 int ncm_chain_follow(struct ncm_chain *chain, const char *location, struct ncm_error *err);
 
-enum ncm_step {
-	NCM_STEP_DONE,  /* this is the answer */
-	NCM_STEP_NEXT,  /* the chain has moved on: make its request */
-	NCM_STEP_RENEW, /* the credential is to be renewed (ncm_chain_renew), then the same request again */
-	NCM_STEP_RETRY, /* worth another try from the start, after *wait seconds at least; *err says why */
-	NCM_STEP_FAIL,  /* *err is set */
+enum ncm_hop {
+	NCM_HOP_DONE,  /* this is the answer */
+	NCM_HOP_NEXT,  /* the chain has moved on: make its request */
+	NCM_HOP_RENEW, /* the credential is to be renewed (ncm_chain_renew), then the same request again */
+	NCM_HOP_RETRY, /* worth another try from the start, after *wait seconds at least; *err says why */
+	NCM_HOP_FAIL,  /* *err is set */
 };
 
 /* What to do after an answer. Asks the service's judge first, unless any_status. */
-enum ncm_step ncm_chain_judge(struct ncm_chain *chain, const struct ncm_reply *reply, bool any_status, double *wait,
+enum ncm_hop ncm_chain_decide(struct ncm_chain *chain, const struct ncm_reply *reply, bool any_status, double *wait,
 			      struct ncm_error *err);
 /* Whether a 401 is worth that. */
 bool ncm_chain_may_renew(const struct ncm_chain *chain);
 /* Renews the credential (blocks; any thread), unless somebody else has since the request was sent. */
 int ncm_chain_renew(struct ncm_chain *chain, const char *challenge, struct ncm_error *err);
+
+/* url.c: whether a numeric address is loopback, private, link-local or otherwise not of the public internet. Text that
+ * is no address counts as private. */
+bool ncm_address_is_private(const char *address);
+
+/* Tries of one request. Progress renews the budget. */
+struct ncm_backoff {
+	unsigned failures; /* since the last progress */
+	bool progressed;   /* in the try that has just failed: it does not count */
+	unsigned limit;    /* failures that end it */
+	double first;      /* seconds before the second try; doubled for each further one, up to 30 */
+};
+
+/* Counts a failure (if it made no progress). Returns the seconds to wait before the next try (at least `asked`, with
+ * jitter), or -1 when the budget is spent. */
+double ncm_backoff_next(struct ncm_backoff *backoff, double asked);
+void ncm_backoff_progress(struct ncm_backoff *backoff);
+
+/* Whether a status is worth the same request again: 408, 425, 429 and 5xx but 501, 505 and 511. */
+bool ncm_status_is_transient(long status);
+/*
+ * Seconds that the server asks us to wait: Retry-After as seconds or as a date (RFC 9110, 10.2.3), or the reset time of
+ * a RateLimit header whose remaining count is 0 (IETF draft, as Hugging Face sends it). 0 if it does not say; at most
+ * NCM_LIMIT_RETRY_AFTER_SECONDS. `now` is the wall clock.
+ */
+double ncm_retry_after(const struct ncm_reply *reply, time_t now);
 
 /* Whether it was the proxy that answered, and not the server. */
 bool ncm_reply_is_proxys(const struct ncm_chain *chain, const struct ncm_reply *reply);

@@ -8,7 +8,6 @@
 #include "transfer/answer.h"
 #include "transfer/exchange.h"
 #include "transfer/proxy.h"
-#include "transfer/retry.h"
 
 #include <limits.h>
 #include <string.h>
@@ -110,25 +109,24 @@ static bool is_foreign_redirect(const struct small *small, const struct ncm_repl
 	return origin && strcmp(origin, small->chain.first_origin) != 0;
 }
 
-static enum ncm_step judge_reply(struct small *small, const struct ncm_reply *reply, double *wait,
-				 struct ncm_error *err)
+static enum ncm_hop decide(struct small *small, const struct ncm_reply *reply, double *wait, struct ncm_error *err)
 {
 	const struct ncm_request *request = small->request;
 
 	if (request->form && ncm_reply_is_redirect(reply)) {
 		ncm_error_set(err, NCM_E_POLICY, "%s: refused to send a form on to where %s redirects", request->what,
 			      small->chain.origin);
-		return NCM_STEP_FAIL;
+		return NCM_HOP_FAIL;
 	}
 	if (request->stop_at_foreign_redirect && is_foreign_redirect(small, reply)) {
 		const struct ncm_service *service = request->any_status ? NULL : request->service;
 
 		if (service && service->judge &&
 		    service->judge(reply, request->what, small->chain.sent != NULL, err) < 0)
-			return NCM_STEP_FAIL;
-		return NCM_STEP_DONE;
+			return NCM_HOP_FAIL;
+		return NCM_HOP_DONE;
 	}
-	return ncm_chain_judge(&small->chain, reply, request->any_status, wait, err);
+	return ncm_chain_decide(&small->chain, reply, request->any_status, wait, err);
 }
 
 static bool is_head(const struct small *small)
@@ -147,14 +145,14 @@ static bool is_no_answer(const struct small *small, const struct ncm_reply *repl
 	       !ncm_reply_is_proxys(&small->chain, reply);
 }
 
-/* Of a file all its connections count (watch.c); an answer has one. */
+/* Of a file all its connections count (fetch.c); an answer has one. */
 static long speed_limit(const struct ncm_http *http)
 {
 	return http->speed_limit < LONG_MAX ? (long)http->speed_limit : LONG_MAX;
 }
 
 /* Makes the request of one hop. */
-static enum ncm_step make_hop(struct small *small, struct ncm_reply *reply, double *wait, struct ncm_error *err)
+static enum ncm_hop make_hop(struct small *small, struct ncm_reply *reply, double *wait, struct ncm_error *err)
 {
 	const struct ncm_request *request = small->request;
 	const struct ncm_exchange_options options = {
@@ -164,43 +162,43 @@ static enum ncm_step make_hop(struct small *small, struct ncm_reply *reply, doub
 	    .ranged = small->first_byte,
 	    .end = 1,
 	};
-	enum ncm_step step;
+	enum ncm_hop step;
 
 	*wait = 0;
 	if (ncm_exchange_begin(&small->exchange, &options, err) < 0)
-		return NCM_STEP_FAIL;
+		return NCM_HOP_FAIL;
 	if (small->chain.http->speed_limit > 0)
 		curl_easy_setopt(small->exchange.easy, CURLOPT_LOW_SPEED_LIMIT, speed_limit(small->chain.http));
 	switch (ncm_exchange_result(&small->exchange, curl_easy_perform(small->exchange.easy), err)) {
 	case NCM_EXCHANGE_TRANSIENT:
-		return NCM_STEP_RETRY;
+		return NCM_HOP_RETRY;
 	case NCM_EXCHANGE_FAILED:
-		return NCM_STEP_FAIL;
+		return NCM_HOP_FAIL;
 	case NCM_EXCHANGE_ANSWERED:
 		break;
 	}
 	ncm_exchange_reply(&small->exchange, reply);
 	if (is_no_answer(small, reply)) {
 		small->first_byte = true;
-		return ncm_chain_start(&small->chain, small->chain.http, request->url, err) < 0 ? NCM_STEP_FAIL
-												: NCM_STEP_NEXT;
+		return ncm_chain_start(&small->chain, small->chain.http, request->url, err) < 0 ? NCM_HOP_FAIL
+												: NCM_HOP_NEXT;
 	}
-	step = judge_reply(small, reply, wait, err);
-	if (step == NCM_STEP_RENEW) {
+	step = decide(small, reply, wait, err);
+	if (step == NCM_HOP_RENEW) {
 		NCM_AUTO_FREE char *challenge = ncm_reply_challenge(reply);
 
 		if (ncm_chain_renew(&small->chain, challenge, err) < 0)
-			return NCM_STEP_FAIL;
+			return NCM_HOP_FAIL;
 	}
 	return step;
 }
 
 /* One at a time, as long as nobody knows whether the proxy takes our password. */
-static enum ncm_step make_hop_in_turn(struct small *small, struct ncm_reply *reply, double *wait, struct ncm_error *err)
+static enum ncm_hop make_hop_in_turn(struct small *small, struct ncm_reply *reply, double *wait, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *origin = ncm_strdup(small->chain.origin); /* a redirect changes it */
 	const bool alone = ncm_proxy_enter(small->chain.http, origin);
-	enum ncm_step step = make_hop(small, reply, wait, err);
+	enum ncm_hop step = make_hop(small, reply, wait, err);
 
 	if (alone)
 		ncm_proxy_leave(small->chain.http, origin);
@@ -208,16 +206,16 @@ static enum ncm_step make_hop_in_turn(struct small *small, struct ncm_reply *rep
 }
 
 /* One try: from the first URL over its redirects to an answer. */
-static enum ncm_step make_try(struct small *small, struct ncm_reply *reply, double *wait, struct ncm_error *err)
+static enum ncm_hop make_try(struct small *small, struct ncm_reply *reply, double *wait, struct ncm_error *err)
 {
-	enum ncm_step step;
+	enum ncm_hop step;
 
 	if (ncm_chain_start(&small->chain, small->chain.http, small->request->url, err) < 0)
-		return NCM_STEP_FAIL;
+		return NCM_HOP_FAIL;
 	do {
 		ncm_reply_clear(reply);
 		step = make_hop_in_turn(small, reply, wait, err);
-	} while (step == NCM_STEP_NEXT || step == NCM_STEP_RENEW);
+	} while (step == NCM_HOP_NEXT || step == NCM_HOP_RENEW);
 	return step;
 }
 
@@ -231,11 +229,11 @@ static int make_tries(struct small *small, struct ncm_reply *reply, struct ncm_e
 {
 	for (;;) {
 		double wait = 0;
-		enum ncm_step step = make_try(small, reply, &wait, err);
+		enum ncm_hop step = make_try(small, reply, &wait, err);
 
-		if (step == NCM_STEP_DONE)
+		if (step == NCM_HOP_DONE)
 			return 0;
-		if (step == NCM_STEP_FAIL)
+		if (step == NCM_HOP_FAIL)
 			return -1;
 		wait = ncm_backoff_next(&small->backoff, wait);
 		if (wait < 0 || ncm_http_is_cut_off(small->chain.http, wait))

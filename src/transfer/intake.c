@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+/* The block buffer between network, disk and hash: write-behind, read-ahead, and back-pressure when it is full. */
 #include "transfer/intake.h"
 
 #include "base/file.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <ncmodel/event.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Bounds what a power cut costs. */
 static const uint64_t SYNC_EVERY_BYTES = 256 << 20;
@@ -15,6 +18,78 @@ static const size_t CROWD = NCM_POOL_BLOCKS / 4;
 static const uint64_t READ_AHEAD_BYTES = 2 * (uint64_t)NCM_HASH_BATCH * NCM_BLOCK_BYTES;
 
 #define OWNER(task, type, member) ((type *)(void *)((char *)(task)-offsetof(type, member)))
+
+static bool is_spare(const struct ncm_block *block)
+{
+	return !block->intake ||
+	       (block->written && block->ahead && !block->filling && !block->writing && !block->hashing);
+}
+
+static bool begins_piece(size_t block)
+{
+	return block % (NCM_POOL_PIECE / NCM_BLOCK_BYTES) == 0;
+}
+
+static struct ncm_block *make(struct ncm_pool *pool)
+{
+	struct ncm_block *block = ncm_calloc(1, sizeof *block);
+
+	if (begins_piece(pool->count)) {
+		block->data = ncm_aligned_alloc(NCM_POOL_PIECE, NCM_POOL_PIECE);
+		/* Every byte is copied in, written from and hashed by another thread: each of them walks fewer pages.
+		 */
+		(void)madvise(block->data, NCM_POOL_PIECE, MADV_HUGEPAGE);
+	} else {
+		block->data = pool->blocks[pool->count - 1]->data + NCM_BLOCK_BYTES;
+	}
+	return pool->blocks[pool->count++] = block;
+}
+
+struct ncm_block *ncm_pool_take(struct ncm_pool *pool)
+{
+	struct ncm_block *best = NULL;
+
+	for (size_t i = 0; i < pool->count; i++) {
+		struct ncm_block *block = pool->blocks[i];
+
+		if (!block->intake)
+			return block;
+		if (is_spare(block) && (!best || block->at > best->at))
+			best = block;
+	}
+	if (pool->count < NCM_POOL_BLOCKS)
+		return make(pool);
+	if (best)
+		ncm_pool_give(best);
+	return best;
+}
+
+size_t ncm_pool_free_count(const struct ncm_pool *pool)
+{
+	size_t count = NCM_POOL_BLOCKS - pool->count;
+
+	for (size_t i = 0; i < pool->count; i++)
+		count += is_spare(pool->blocks[i]);
+	return count;
+}
+
+void ncm_pool_give(struct ncm_block *block)
+{
+	ncm_error_clear(&block->error);
+	block->intake = NULL;
+	block->filling = block->writing = block->reading = block->hashing = block->written = block->ahead = false;
+}
+
+void ncm_pool_end(struct ncm_pool *pool)
+{
+	for (size_t i = 0; i < pool->count; i++) {
+		ncm_error_clear(&pool->blocks[i]->error);
+		if (begins_piece(i))
+			free(pool->blocks[i]->data);
+		free(pool->blocks[i]);
+	}
+	pool->count = 0;
+}
 
 void ncm_intake_begin(struct ncm_intake *intake, struct ncm_partial *partial, struct ncm_pool *pool,
 		      struct ncm_crew *crew, bool hashing)
@@ -201,7 +276,7 @@ static uint64_t end_on_disk(const struct ncm_intake *intake, uint64_t at)
 	uint64_t end;
 
 	pthread_mutex_lock(&intake->partial->mutex);
-	end = ncm_extents_end_of(&intake->partial->on_disk, at);
+	end = ncm_ranges_end_of(&intake->partial->on_disk, at);
 	pthread_mutex_unlock(&intake->partial->mutex);
 	return end;
 }
@@ -319,6 +394,29 @@ static void synced_data(struct ncm_task *task)
 		note_error(intake, &intake->sync.error);
 }
 
+/* Whether somebody is about to let go of a block in use. */
+static bool is_moving(const struct ncm_block *block)
+{
+	const struct ncm_intake *intake = block->intake;
+	const bool is_next = block->at + block->from <= intake->hashed && intake->hashed < block->at + block->to;
+
+	return block->filling || block->writing || block->reading || block->hashing || is_next ||
+	       intake->error.code != NCM_OK; /* its fetch ends */
+}
+
+bool ncm_intake_can_go_on(const struct ncm_intake *intake)
+{
+	const struct ncm_pool *pool = intake->pool;
+
+	if (!intake->tally || find_block(intake, intake->hashed) || ncm_pool_free_count(pool) > 0)
+		return true;
+	for (size_t i = 0; i < pool->count; i++) {
+		if (is_moving(pool->blocks[i]))
+			return true;
+	}
+	return false;
+}
+
 void ncm_intake_tick(struct ncm_intake *intake)
 {
 	if (intake->error.code != NCM_OK || ncm_interrupted())
@@ -334,6 +432,7 @@ void ncm_intake_tick(struct ncm_intake *intake)
 		intake->sync.task = (struct ncm_task){.work = sync_data, .done = synced_data};
 		ncm_crew_add(intake->crew, &intake->sync.task);
 	}
+	assert(ncm_intake_can_go_on(intake));
 }
 
 bool ncm_intake_busy(const struct ncm_intake *intake)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The write-ahead journal of a partial file, and what an earlier run left that can be resumed from. */
 #include "transfer/journal.h"
 
 #include "base/ability.h"
@@ -55,6 +56,25 @@ bool ncm_identity_fits(const struct ncm_identity *identity, const struct ncm_tra
 	return identity->etag && identity->url && strcmp(identity->url, shown) == 0;
 }
 
+void ncm_identity_complete(struct ncm_identity *identity, const struct ncm_transfer_item *item)
+{
+	char *shown = ncm_url_display(item->url);
+
+	/* A validator is worth something for the URL that gave it alone. */
+	if (!identity->url || strcmp(identity->url, shown) != 0) {
+		free(identity->etag);
+		identity->etag = NULL;
+	}
+	free(identity->url);
+	identity->url = shown;
+	if (item->has_size) {
+		identity->has_size = true;
+		identity->size = item->size;
+	}
+	identity->has_sha256 = item->has_sha256;
+	identity->sha256 = item->sha256;
+}
+
 /* The second line. *same_boot: whether the kernel has run ever since. */
 static int read_identity(char *line, struct ncm_identity *identity, bool *same_boot)
 {
@@ -75,7 +95,7 @@ static int read_identity(char *line, struct ncm_identity *identity, bool *same_b
 }
 
 /* One whole line at *text, its end made a NUL; *text moves on. NULL at the end or where a line was torn. */
-static char *take_line(char **text, const char *end)
+static char *next_line(char **text, const char *end)
 {
 	char *line = *text;
 	char *stop = line < end ? memchr(line, '\n', (size_t)(end - line)) : NULL;
@@ -87,7 +107,7 @@ static char *take_line(char **text, const char *end)
 	return line;
 }
 
-static bool take_number(char **text, uint64_t *number)
+static bool read_number(char **text, uint64_t *number)
 {
 	char *end;
 
@@ -99,42 +119,42 @@ static bool take_number(char **text, uint64_t *number)
 	return errno == 0;
 }
 
-static bool take_range(char **text, struct ncm_range *range)
+static bool read_range(char **text, struct ncm_range *range)
 {
-	return take_number(text, &range->start) && take_number(text, &range->end) && **text == '\0' &&
+	return read_number(text, &range->start) && read_number(text, &range->end) && **text == '\0' &&
 	       range->start < range->end;
 }
 
-static void read_ranges(char *text, const char *end, bool same_boot, struct ncm_extents *trusted,
-			struct ncm_extents *begun)
+static void read_ranges(char *text, const char *end, bool same_boot, struct ncm_ranges *trusted,
+			struct ncm_ranges *begun)
 {
 	NCM_AUTO_FREE struct ncm_range *ranges = NULL;
 	size_t count = 0;
 	uint64_t synced = 0;
 	char *line;
 
-	while ((line = take_line(&text, end))) {
+	while ((line = next_line(&text, end))) {
 		struct ncm_range range;
 		char *at = line + 1;
 		uint64_t lines;
 
-		if (*line == '+' && take_range(&at, &range))
+		if (*line == '+' && read_range(&at, &range))
 			*NCM_PUSH(ranges, count) = range;
-		else if (*line == '~' && take_range(&at, &range))
-			ncm_extents_add(begun, range.start, range.end);
-		else if (*line == '=' && take_number(&at, &lines) && *at == '\0' && lines <= count)
+		else if (*line == '~' && read_range(&at, &range))
+			ncm_ranges_add(begun, range.start, range.end);
+		else if (*line == '=' && read_number(&at, &lines) && *at == '\0' && lines <= count)
 			synced = lines;
 		else
 			break;
 	}
 	for (size_t i = 0; i < (same_boot ? count : synced); i++)
-		ncm_extents_add(trusted, ranges[i].start, ranges[i].end);
+		ncm_ranges_add(trusted, ranges[i].start, ranges[i].end);
 	if (!same_boot)
-		ncm_extents_clear(begun);
+		ncm_ranges_clear(begun);
 }
 
-int ncm_journal_read(int dirfd, const char *partial, struct ncm_identity *identity, struct ncm_extents *trusted,
-		     struct ncm_extents *begun)
+int ncm_journal_read(int dirfd, const char *partial, struct ncm_identity *identity, struct ncm_ranges *trusted,
+		     struct ncm_ranges *begun)
 {
 	NCM_AUTO_FREE char *name = name_of(partial);
 	NCM_AUTO_CLOSE int fd = ncm_open_beneath(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
@@ -150,13 +170,67 @@ int ncm_journal_read(int dirfd, const char *partial, struct ncm_identity *identi
 	if (size < sizeof first_line - 1 || memcmp(text, first_line, sizeof first_line - 1) != 0)
 		return -1;
 	at += sizeof first_line - 1;
-	line = take_line(&at, text + size);
+	line = next_line(&at, text + size);
 	if (!line || read_identity(line, identity, &same_boot) < 0) {
 		ncm_identity_clear(identity);
 		return -1;
 	}
 	read_ranges(at, text + size, same_boot, trusted, begun);
 	return 0;
+}
+
+/* What was being written when a process was killed is there if it was a hole before and is none now. */
+static void add_written(int fd, struct ncm_ranges *begun, uint64_t length, struct ncm_ranges *kept)
+{
+	ncm_ranges_remove(begun, length, UINT64_MAX);
+	for (size_t i = 0; i < begun->count; i++) {
+		struct ncm_range block = begun->ranges[i];
+
+		for (; block.start < begun->ranges[i].end; block.start = block.end) {
+			block.end = block.start + NCM_BLOCK_BYTES;
+			if (ncm_range_has_no_hole(fd, &block))
+				ncm_ranges_add(kept, block.start, block.end);
+		}
+	}
+}
+
+void ncm_journal_find_kept(const struct ncm_transfer_item *item, uint64_t length, struct ncm_identity *identity,
+			   struct ncm_ranges *kept)
+{
+	NCM_AUTO_CLOSE int fd = ncm_open_beneath(item->dirfd, item->partial, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	const struct ncm_range whole = {0, length};
+	struct ncm_ranges begun = {0};
+
+	if (ncm_journal_read(item->dirfd, item->partial, identity, kept, &begun) == 0 &&
+	    ncm_identity_fits(identity, item)) {
+		add_written(fd, &begun, length, kept);
+	} else {
+		ncm_identity_clear(identity);
+		ncm_ranges_clear(kept);
+		if (item->has_sha256 && item->has_size && item->size == length && item->range_count == 0 &&
+		    ncm_range_has_no_hole(fd, &whole))
+			ncm_ranges_add(kept, 0, length);
+	}
+	ncm_ranges_clear(&begun);
+	/* We write nothing behind a file's end: longer, it is another's. */
+	if ((identity->has_size && length > identity->size) || (item->has_size && length > item->size))
+		length = 0;
+	ncm_ranges_remove(kept, length, UINT64_MAX);
+}
+
+uint64_t ncm_transfer_present(const struct ncm_transfer_item *item)
+{
+	struct ncm_identity identity = {0};
+	struct ncm_ranges kept = {0};
+	struct stat status;
+	uint64_t sum;
+
+	if (fstatat(item->dirfd, item->partial, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode))
+		ncm_journal_find_kept(item, (uint64_t)status.st_size, &identity, &kept);
+	sum = ncm_ranges_sum(&kept);
+	ncm_ranges_clear(&kept);
+	ncm_identity_clear(&identity);
+	return sum;
 }
 
 static char *identity_text(const struct ncm_identity *identity)
@@ -188,7 +262,7 @@ static int write_all(int fd, const char *text, size_t size)
 }
 
 int ncm_journal_begin(int dirfd, const char *partial, const struct ncm_identity *identity,
-		      const struct ncm_extents *there, bool synced, struct ncm_error *err)
+		      const struct ncm_ranges *there, bool synced, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *name = name_of(partial);
 	NCM_AUTO_FREE char *fresh = ncm_asprintf("%s.new", name);
@@ -248,4 +322,10 @@ void ncm_journal_remove(int dirfd, const char *partial)
 	NCM_AUTO_FREE char *name = name_of(partial);
 
 	(void)unlinkat(dirfd, name, 0);
+}
+
+void ncm_transfer_discard(int dirfd, const char *partial)
+{
+	(void)unlinkat(dirfd, partial, 0);
+	ncm_journal_remove(dirfd, partial);
 }

@@ -17,8 +17,13 @@
 #ifndef NCM_TRANSFER_JOURNAL_H
 #define NCM_TRANSFER_JOURNAL_H
 
-#include "transfer/extents.h"
+#include "transfer/ranges.h"
 #include "transfer/transfer.h"
+
+enum {
+	NCM_BLOCK_BYTES = 1 << 20, /* what is written, and noted, at a time */
+	NCM_BLOCK_ALIGN = 4096,    /* what direct writes want of memory, offset and length */
+};
 
 /* Which file the bytes are of. */
 struct ncm_identity {
@@ -34,18 +39,27 @@ void ncm_identity_clear(struct ncm_identity *identity);
 /* Whether the bytes of that identity can be of this item. */
 bool ncm_identity_fits(const struct ncm_identity *identity, const struct ncm_transfer_item *item);
 
+/* What is known of the file before anybody is asked: a validator is worth something for the URL that gave it alone. */
+void ncm_identity_complete(struct ncm_identity *identity, const struct ncm_transfer_item *item);
+
+/*
+ * Bytes that may be kept of the item's partial, from its journal and its length, and whose they are. A file as long as
+ * the pinned one is looked at even without a journal: its digest alone decides.
+ */
+void ncm_journal_find_kept(const struct ncm_transfer_item *item, uint64_t length, struct ncm_identity *identity,
+			   struct ncm_ranges *kept);
 /*
  * Reads the journal of a partial: *trusted are the bytes that are there, *begun those that are if the file has no hole
  * there any more, whole blocks both times. Returns 0, or -1 if there is none that can be read.
  */
-int ncm_journal_read(int dirfd, const char *partial, struct ncm_identity *identity, struct ncm_extents *trusted,
-		     struct ncm_extents *begun);
+int ncm_journal_read(int dirfd, const char *partial, struct ncm_identity *identity, struct ncm_ranges *trusted,
+		     struct ncm_ranges *begun);
 /*
  * Writes a new journal in place of an old one and keeps it open. `there` are the bytes to begin with; `synced`
  * vouches for them (then it is synced itself, too). Returns an fd for the functions below, or -1.
  */
 int ncm_journal_begin(int dirfd, const char *partial, const struct ncm_identity *identity,
-		      const struct ncm_extents *there, bool synced, struct ncm_error *err);
+		      const struct ncm_ranges *there, bool synced, struct ncm_error *err);
 /* One line each. Return 0, or -1 with errno. */
 int ncm_journal_begun(int fd, const struct ncm_range *range);
 int ncm_journal_written(int fd, const struct ncm_range *range);

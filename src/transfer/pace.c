@@ -1,15 +1,25 @@
 /* SPDX-License-Identifier: MIT */
+/* Adaptive concurrency per host, back-off when this machine is the bottleneck, and the rate limit (token bucket). */
 #include "transfer/pace.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
+
+#include <time.h>
 
 enum { FIRST = 2 };
 
-static const double LOOK_SECONDS = 0.05;    /* what has grown by then may grow again */
-static const double MEASURE_SECONDS = 0.15; /* what has not by then will not */
-static const double WORTH_IT = 1.15;        /* more connections stay if they bring this much more */
-static const double TRY_AGAIN_SECONDS = 5;  /* networks change */
+static const double LOOK_SECONDS = 0.05;   /* what has grown by then may grow again */
+static const double GROWTH_SECONDS = 0.15; /* what has not by then will not */
+static const double WORTH_IT = 1.15;       /* more connections stay if they bring this much more */
+static const double TRY_AGAIN_SECONDS = 5; /* networks change */
 static const double REFUSED_SECONDS = 20;
+
+static const double LOAD_SECONDS = 0.05;
+static const double BUSY_LOOP = 0.8;    /* of one core */
+static const double BUSY_PROCESS = 0.6; /* of all cores: the server of a loopback or the disk's interrupts need some */
+
+static const double BURST_SECONDS = 0.1;
 
 void ncm_pace_begin(struct ncm_pace *pace, const char *origin, unsigned most, double now)
 {
@@ -35,7 +45,7 @@ void ncm_pace_tick(struct ncm_pace *pace, bool wanted, double now)
 	if (seconds < LOOK_SECONDS)
 		return;
 	rate = (double)pace->bytes / seconds;
-	if (seconds < MEASURE_SECONDS && !(pace->growing && rate >= pace->before * WORTH_IT))
+	if (seconds < GROWTH_SECONDS && !(pace->growing && rate >= pace->before * WORTH_IT))
 		return;
 	pace->bytes = 0;
 	pace->measured_at = now;
@@ -62,4 +72,49 @@ void ncm_pace_end(struct ncm_pace *pace)
 {
 	free(pace->origin);
 	pace->origin = NULL;
+}
+
+static double seconds_of(clockid_t clock)
+{
+	struct timespec time = {0};
+
+	(void)clock_gettime(clock, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+bool ncm_load_look(struct ncm_load *load, double now)
+{
+	double seconds = now - load->measured_at;
+	double process, loop;
+
+	if (seconds < LOAD_SECONDS)
+		return load->busy;
+	process = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+	loop = seconds_of(CLOCK_THREAD_CPUTIME_ID);
+	load->busy = load->measured_at > 0 && ((loop - load->loop) / seconds > BUSY_LOOP ||
+					       (process - load->process) / seconds > BUSY_PROCESS * ncm_cores());
+	load->measured_at = now;
+	load->process = process;
+	load->loop = loop;
+	return load->busy;
+}
+
+void ncm_rate_refill(struct ncm_rate *rate, double now)
+{
+	double burst = (double)rate->limit * BURST_SECONDS;
+
+	rate->allowed += (double)rate->limit * (now - rate->filled_at);
+	rate->filled_at = now;
+	if (rate->allowed > burst)
+		rate->allowed = burst;
+}
+
+bool ncm_rate_take(struct ncm_rate *rate, size_t size)
+{
+	if (rate->limit == 0)
+		return true;
+	if (rate->allowed <= 0)
+		return false;
+	rate->allowed -= (double)size;
+	return true;
 }

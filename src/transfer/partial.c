@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The partial file: opened or resumed, written past the page cache (direct I/O) where that is possible, noted in the
+ * write-ahead journal, and at its end compared with its digest.
+ */
 #include "transfer/partial.h"
 
 #include "base/ability.h"
@@ -6,16 +10,11 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "transfer/answer.h"
-#include "transfer/block.h"
-#include "transfer/holes.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <ncmodel/text.h>
 #include <string.h>
-#include <sys/file.h>
-#include <time.h>
 
 enum { READ_CHUNK = 1 << 20 };
 
@@ -49,116 +48,6 @@ static int open_file(const struct ncm_transfer_item *item)
 	if (unlinkat(item->dirfd, item->partial, 0) < 0)
 		return -1;
 	return ncm_own_create(item->dirfd, item->partial, flags, NCM_OWN_FILE);
-}
-
-static int lock_file(int fd, atomic_bool *waiting)
-{
-	const struct timespec pause = {.tv_nsec = 100000000};
-
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno == EINTR)
-			continue;
-		if (errno != EWOULDBLOCK) /* a file system without locks: the digest still tells */
-			return 0;
-		if (ncm_interrupted()) {
-			errno = EINTR;
-			return -1;
-		}
-		atomic_store(waiting, true);
-		nanosleep(&pause, NULL);
-	}
-	atomic_store(waiting, false);
-	return 0;
-}
-
-static bool still_has_its_name(const struct ncm_transfer_item *item, int fd)
-{
-	struct stat here, there;
-
-	return fstat(fd, &here) == 0 && fstatat(item->dirfd, item->partial, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       here.st_ino == there.st_ino && here.st_dev == there.st_dev;
-}
-
-static int open_locked(const struct ncm_transfer_item *item, atomic_bool *waiting, struct ncm_error *err)
-{
-	for (;;) {
-		int fd = open_file(item);
-
-		if (fd < 0)
-			return ncm_error_errno(err, errno, "cannot open the partial file %s", item->partial);
-		if (lock_file(fd, waiting) < 0) {
-			close(fd);
-			return ncm_error_set(err, NCM_E_INTERRUPTED,
-					     "interrupted while another ncmodel was fetching it");
-		}
-		/* Whoever held the lock may have given the file its final name since. */
-		if (still_has_its_name(item, fd))
-			return fd;
-		close(fd);
-	}
-}
-
-/* What was being written when a process was killed is there if it was a hole before and is none now. */
-static void add_written(int fd, struct ncm_extents *begun, uint64_t length, struct ncm_extents *kept)
-{
-	ncm_extents_remove(begun, length, UINT64_MAX);
-	for (size_t i = 0; i < begun->count; i++) {
-		struct ncm_range block = begun->ranges[i];
-
-		for (; block.start < begun->ranges[i].end; block.start = block.end) {
-			block.end = block.start + NCM_BLOCK_BYTES;
-			if (ncm_has_no_hole(fd, &block))
-				ncm_extents_add(kept, block.start, block.end);
-		}
-	}
-}
-
-/* Bytes that may be kept, from the journal and the file's length. A file as long as the pinned one is looked at even
- * without a journal: its digest alone decides. */
-static void find_kept(const struct ncm_transfer_item *item, uint64_t length, struct ncm_identity *identity,
-		      struct ncm_extents *kept)
-{
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(item->dirfd, item->partial, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-	const struct ncm_range whole = {0, length};
-	struct ncm_extents begun = {0};
-
-	if (ncm_journal_read(item->dirfd, item->partial, identity, kept, &begun) == 0 &&
-	    ncm_identity_fits(identity, item)) {
-		add_written(fd, &begun, length, kept);
-	} else {
-		ncm_identity_clear(identity);
-		ncm_extents_clear(kept);
-		if (item->has_sha256 && item->has_size && item->size == length && item->range_count == 0 &&
-		    ncm_has_no_hole(fd, &whole))
-			ncm_extents_add(kept, 0, length);
-	}
-	ncm_extents_clear(&begun);
-	/* We write nothing behind a file's end: longer, it is another's. */
-	if ((identity->has_size && length > identity->size) || (item->has_size && length > item->size))
-		length = 0;
-	ncm_extents_remove(kept, length, UINT64_MAX);
-}
-
-/* What is known of the file before anybody is asked. */
-static void describe(struct ncm_partial *partial)
-{
-	const struct ncm_transfer_item *item = partial->item;
-	struct ncm_identity *identity = &partial->identity;
-	char *shown = ncm_url_display(item->url);
-
-	/* A validator is worth something for the URL that gave it alone. */
-	if (!identity->url || strcmp(identity->url, shown) != 0) {
-		free(identity->etag);
-		identity->etag = NULL;
-	}
-	free(identity->url);
-	identity->url = shown;
-	if (item->has_size) {
-		identity->has_size = true;
-		identity->size = item->size;
-	}
-	identity->has_sha256 = item->has_sha256;
-	identity->sha256 = item->sha256;
 }
 
 /* Past the page cache, if the file system can and the file is worth it. */
@@ -217,20 +106,19 @@ static int keep(struct ncm_partial *partial, struct ncm_error *err)
 	return begin_journal(partial, err);
 }
 
-int ncm_partial_open(struct ncm_partial *partial, const struct ncm_transfer_item *item, atomic_bool *waiting,
-		     struct ncm_error *err)
+int ncm_partial_open(struct ncm_partial *partial, const struct ncm_transfer_item *item, struct ncm_error *err)
 {
 	struct stat status;
 
 	*partial = (struct ncm_partial){.item = item, .direct_fd = -1, .journal_fd = -1};
 	pthread_mutex_init(&partial->mutex, NULL);
-	partial->fd = open_locked(item, waiting, err);
+	partial->fd = open_file(item);
 	if (partial->fd < 0)
-		return -1;
+		return ncm_error_errno(err, errno, "cannot open the partial file %s", item->partial);
 	if (fstat(partial->fd, &status) < 0)
 		return ncm_error_errno(err, errno, "cannot look at the partial file %s", item->partial);
-	find_kept(item, (uint64_t)status.st_size, &partial->identity, &partial->on_disk);
-	describe(partial);
+	ncm_journal_find_kept(item, (uint64_t)status.st_size, &partial->identity, &partial->on_disk);
+	ncm_identity_complete(&partial->identity, item);
 	partial->inherited = partial->on_disk.count > 0;
 	if (partial->inherited) {
 		choose_way(partial);
@@ -243,7 +131,7 @@ int ncm_partial_restart(struct ncm_partial *partial, struct ncm_error *err)
 {
 	const struct ncm_transfer_item *item = partial->item;
 
-	ncm_extents_clear(&partial->on_disk);
+	ncm_ranges_clear(&partial->on_disk);
 	partial->reserved = 0;
 	partial->inherited = false;
 	if (partial->journal_fd >= 0)
@@ -265,7 +153,7 @@ static int reserve(struct ncm_partial *partial, uint64_t size, struct ncm_error 
 	int failure;
 
 	pthread_mutex_lock(&partial->mutex);
-	there = ncm_extents_end_of(&partial->on_disk, 0);
+	there = ncm_ranges_end_of(&partial->on_disk, 0);
 	pthread_mutex_unlock(&partial->mutex);
 	/* Where only ranges are wanted, holes stay holes. */
 	if (size <= there || size <= partial->reserved || partial->item->range_count > 0)
@@ -349,7 +237,7 @@ static void drain_cache(struct ncm_partial *partial, uint64_t offset, size_t siz
 static bool leaves_trace(const struct ncm_partial *partial, const struct ncm_range *range)
 {
 	return partial->direct_fd >= 0 && partial->journal_fd >= 0 && range->start % NCM_BLOCK_BYTES == 0 &&
-	       range->end - range->start == NCM_BLOCK_BYTES && ncm_is_hole(partial->fd, range);
+	       range->end - range->start == NCM_BLOCK_BYTES && ncm_range_is_hole(partial->fd, range);
 }
 
 int ncm_partial_write(struct ncm_partial *partial, uint64_t offset, const unsigned char *data, size_t size,
@@ -368,7 +256,7 @@ int ncm_partial_write(struct ncm_partial *partial, uint64_t offset, const unsign
 	if (partial->drained)
 		drain_cache(partial, offset, size);
 	pthread_mutex_lock(&partial->mutex);
-	ncm_extents_add(&partial->on_disk, range.start, range.end);
+	ncm_ranges_add(&partial->on_disk, range.start, range.end);
 	partial->written += size;
 	if (partial->journal_fd >= 0) {
 		failed = ncm_journal_written(partial->journal_fd, &range);
@@ -409,10 +297,10 @@ int ncm_partial_read(const struct ncm_partial *partial, uint64_t offset, unsigne
 	return 0;
 }
 
-void ncm_partial_look(struct ncm_partial *partial, struct ncm_extents *on_disk)
+void ncm_partial_look(struct ncm_partial *partial, struct ncm_ranges *on_disk)
 {
 	pthread_mutex_lock(&partial->mutex);
-	ncm_extents_copy(on_disk, &partial->on_disk);
+	ncm_ranges_copy(on_disk, &partial->on_disk);
 	pthread_mutex_unlock(&partial->mutex);
 }
 
@@ -550,35 +438,14 @@ void ncm_partial_close(struct ncm_partial *partial, bool discard)
 {
 	if (!partial->item)
 		return;
-	if (discard) /* while the lock is held */
+	if (discard)
 		ncm_transfer_discard(partial->item->dirfd, partial->item->partial);
 	if (partial->fd >= 0)
 		(void)close_file(partial, NULL);
 	if (partial->journal_fd >= 0)
 		close(partial->journal_fd);
-	ncm_extents_clear(&partial->on_disk);
+	ncm_ranges_clear(&partial->on_disk);
 	ncm_identity_clear(&partial->identity);
 	pthread_mutex_destroy(&partial->mutex);
 	*partial = (struct ncm_partial){.fd = -1, .direct_fd = -1, .journal_fd = -1};
-}
-
-uint64_t ncm_transfer_present(const struct ncm_transfer_item *item)
-{
-	struct ncm_identity identity = {0};
-	struct ncm_extents kept = {0};
-	struct stat status;
-	uint64_t sum;
-
-	if (fstatat(item->dirfd, item->partial, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode))
-		find_kept(item, (uint64_t)status.st_size, &identity, &kept);
-	sum = ncm_extents_sum(&kept);
-	ncm_extents_clear(&kept);
-	ncm_identity_clear(&identity);
-	return sum;
-}
-
-void ncm_transfer_discard(int dirfd, const char *partial)
-{
-	(void)unlinkat(dirfd, partial, 0);
-	ncm_journal_remove(dirfd, partial);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A file that is not complete yet: which of its bytes are on disk, and its journal. Whoever has it open holds its lock.
- * Bytes may come in any order.
+ * A file that is not complete yet: which of its bytes are on disk, and its journal. Bytes may come in any order. Nobody
+ * else has it open: it lies in a store's staging folder, and whoever works there holds the store's lock, which does
+ * without flock where that does nothing (base/lock.h).
  */
 #ifndef NCM_TRANSFER_PARTIAL_H
 #define NCM_TRANSFER_PARTIAL_H
@@ -9,7 +10,6 @@
 #include "transfer/journal.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 
 struct ncm_partial {
 	const struct ncm_transfer_item *item; /* borrowed: dirfd, name, what is known beforehand */
@@ -23,19 +23,16 @@ struct ncm_partial {
 	bool drained;                         /* what goes through the page cache is soon dropped from it */
 
 	pthread_mutex_t mutex; /* of what follows */
-	struct ncm_extents on_disk;
+	struct ncm_ranges on_disk;
 	int journal_fd;           /* or -1: none yet */
 	uint64_t lines;           /* "+" lines in it */
 	unsigned journals;        /* how many were begun */
 	uint64_t written, synced; /* bytes, as they were counted in this run: the difference is not synced */
 };
 
-/*
- * Opens the item's partial (made if needed), waits for its lock (*waiting is set meanwhile; ended by ncm_interrupt),
- * and finds which bytes of it are there for sure. That they are right is for their digest to say. Blocks; any thread.
- */
-int ncm_partial_open(struct ncm_partial *partial, const struct ncm_transfer_item *item, atomic_bool *waiting,
-		     struct ncm_error *err);
+/* Opens the item's partial (made if needed), and finds which bytes of it are there for sure. That they are right is for
+ * their digest to say. Blocks; any thread. */
+int ncm_partial_open(struct ncm_partial *partial, const struct ncm_transfer_item *item, struct ncm_error *err);
 /* Back to no bytes: other content is to come. Nobody else may be using it. */
 int ncm_partial_restart(struct ncm_partial *partial, struct ncm_error *err);
 /* Notes what the server says of the file, reserves room for it, and sees to it that there is a journal. */
@@ -48,8 +45,8 @@ int ncm_partial_write(struct ncm_partial *partial, uint64_t offset, const unsign
  * NCM_BLOCK_ALIGN, which may be written. Any thread. */
 int ncm_partial_read(const struct ncm_partial *partial, uint64_t offset, unsigned char *data, size_t size,
 		     struct ncm_error *err);
-/* A copy of which bytes are on disk; free with ncm_extents_clear. Any thread. */
-void ncm_partial_look(struct ncm_partial *partial, struct ncm_extents *on_disk);
+/* A copy of which bytes are on disk; free with ncm_ranges_clear. Any thread. */
+void ncm_partial_look(struct ncm_partial *partial, struct ncm_ranges *on_disk);
 /* Bytes written since the last sync. Any thread. */
 uint64_t ncm_partial_unsynced(struct ncm_partial *partial);
 /* Syncs the data, then notes it in the journal. After a failure the bytes cannot be trusted any more, whatever later

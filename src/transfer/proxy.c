@@ -1,12 +1,104 @@
 /* SPDX-License-Identifier: MIT */
+/* The proxy of the environment (http_proxy, no_proxy), and one that wants a password: asked once. */
 #include "transfer/proxy.h"
 
 #include "base/mem.h"
 #include "transfer/answer.h"
-#include "transfer/peer.h"
-#include "transfer/retry.h"
 
+#include <arpa/inet.h>
+#include <stdint.h>
 #include <string.h>
+#include <strings.h>
+
+static const char *set_in_environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+/* Whether the first `bits` bits are the same. */
+static bool same_network(const uint8_t *a, const uint8_t *b, unsigned long bits)
+{
+	if (memcmp(a, b, bits / 8) != 0)
+		return false;
+	return bits % 8 == 0 || ((a[bits / 8] ^ b[bits / 8]) >> (8 - bits % 8)) == 0;
+}
+
+/* "10.0.0.0/8" or "fd00::/8", as libcurl has read it since 7.86. */
+static bool in_network(const char *host, const char *entry, size_t length)
+{
+	NCM_AUTO_FREE char *network = ncm_strndup(entry, length);
+	char *slash = strchr(network, '/'), *end;
+	uint8_t a[16], b[16];
+	unsigned long bits;
+
+	if (!slash)
+		return false;
+	*slash = '\0';
+	bits = strtoul(slash + 1, &end, 10);
+	if (end == slash + 1 || *end)
+		return false;
+	if (inet_pton(AF_INET, host, a) == 1 && inet_pton(AF_INET, network, b) == 1)
+		return bits <= 32 && same_network(a, b, bits);
+	return inet_pton(AF_INET6, host, a) == 1 && inet_pton(AF_INET6, network, b) == 1 && bits <= 128 &&
+	       same_network(a, b, bits);
+}
+
+/* As libcurl reads no_proxy: names match themselves and what is below them; "*" is everything. */
+static bool exempt(const char *host, const char *list)
+{
+	size_t host_length = strlen(host);
+
+	if (strcmp(list, "*") == 0)
+		return true;
+	while (*list) {
+		size_t length;
+
+		list += strspn(list, ", .");
+		length = strcspn(list, ", ");
+		if (in_network(host, list, length))
+			return true;
+		if (length > 0 && length <= host_length &&
+		    strncasecmp(host + host_length - length, list, length) == 0 &&
+		    (length == host_length || host[host_length - length - 1] == '.'))
+			return true;
+		list += length;
+	}
+	return false;
+}
+
+static bool is_exempt(const char *origin)
+{
+	const char *lower = set_in_environment("no_proxy");
+	const char *list = lower ? lower : set_in_environment("NO_PROXY");
+	const char *start = strstr(origin, "://") + 3;
+	NCM_AUTO_FREE char *host = NULL;
+
+	if (*start == '[')
+		host = ncm_strndup(start + 1, strcspn(start + 1, "]"));
+	else
+		host = ncm_strndup(start, strcspn(start, ":"));
+	return list && exempt(host, list);
+}
+
+static const char *find_proxy(const char *origin, const char **address)
+{
+	/* HTTP_PROXY in capitals is not read: CGI programs get it from a request's Proxy header. */
+	static const char *const secure[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", NULL};
+	static const char *const plain[] = {"http_proxy", "all_proxy", "ALL_PROXY", NULL};
+	const char *const *names = strncmp(origin, "https://", 8) == 0 ? secure : plain;
+
+	if (!strstr(origin, "://"))
+		return NULL;
+	while (*names && !set_in_environment(*names))
+		names++;
+	if (!*names || is_exempt(origin))
+		return NULL;
+	if (address)
+		*address = set_in_environment(*names);
+	return *names;
+}
 
 void ncm_proxy_begin(struct ncm_http *http)
 {
@@ -29,7 +121,7 @@ static struct ncm_proxy_state *state_of(struct ncm_http *http, const char *origi
 
 const char *ncm_proxy_variable(const char *origin)
 {
-	return ncm_peer_proxy(origin, NULL);
+	return find_proxy(origin, NULL);
 }
 
 char *ncm_proxy_challenge(const char *headers)
@@ -47,7 +139,7 @@ static char *form_of(const char *address)
 
 static void want_password(const char *origin, const char *challenge, struct ncm_error *err)
 {
-	const char *address = NULL, *variable = ncm_peer_proxy(origin, &address);
+	const char *address = NULL, *variable = find_proxy(origin, &address);
 	const char *says = challenge ? ": " : "", *text = challenge ? challenge : "";
 	NCM_AUTO_FREE char *form = form_of(address);
 
@@ -114,7 +206,7 @@ int ncm_proxy_check(const struct ncm_chain *chain, struct ncm_error *err)
 	const struct ncm_error *refusal = &state_of(http, chain->origin)->refusal;
 	int result = 0;
 
-	if (!ncm_peer_is_proxied(chain->origin))
+	if (!ncm_proxy_variable(chain->origin))
 		return 0;
 	pthread_mutex_lock(&http->proxy.lock);
 	if (refusal->code != NCM_OK) {
@@ -147,7 +239,7 @@ bool ncm_proxy_is_untried(struct ncm_http *http, const char *origin)
 	pthread_mutex_lock(&http->proxy.lock);
 	untried = is_untried(state_of(http, origin));
 	pthread_mutex_unlock(&http->proxy.lock);
-	return untried && ncm_peer_is_proxied(origin);
+	return untried && ncm_proxy_variable(origin);
 }
 
 bool ncm_proxy_enter(struct ncm_http *http, const char *origin)

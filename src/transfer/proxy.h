@@ -11,7 +11,8 @@
 void ncm_proxy_begin(struct ncm_http *http);
 void ncm_proxy_end(struct ncm_http *http);
 
-/* The variable that names the proxy for an origin, or NULL if none is asked. Static storage. */
+/* The variable (http_proxy, https_proxy, all_proxy; no_proxy exempts) that names the proxy which libcurl will ask for
+ * an origin, or NULL if none is. Static storage. */
 const char *ncm_proxy_variable(const char *origin);
 /* The Proxy-Authenticate of a head, or NULL. The caller frees it. */
 char *ncm_proxy_challenge(const char *headers);

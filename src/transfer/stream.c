@@ -28,7 +28,7 @@ bool ncm_item_has_digest(const struct ncm_transfer_item *item)
 	return item->has_sha256 || item->has_git_sha1;
 }
 
-static int refuse(struct ncm_stream *stream, enum ncm_refusal refusal)
+static int give_back(struct ncm_stream *stream, enum ncm_refusal refusal)
 {
 	stream->refusal = refusal;
 	stream->exchange.stopped = true;
@@ -58,13 +58,13 @@ static int begin_file(struct ncm_stream *stream, const struct ncm_answer *answer
 							    : NULL;
 
 	if (answer->offset != stream->offset || (stream->exchange.status == 200 && stream->ranged && !stream->alone))
-		return refuse(stream, NCM_REFUSAL_RANGE);
+		return give_back(stream, NCM_REFUSAL_RANGE);
 	if (answer->has_total && answer->total > NCM_LIMIT_FILE_BYTES)
 		return ncm_error_set(err, NCM_E_POLICY,
 				     "the server says that it has %" PRIu64 " bytes: more than one file may have",
 				     answer->total);
 	if (!can_join(stream, answer))
-		return refuse(stream, NCM_REFUSAL_JOIN);
+		return give_back(stream, NCM_REFUSAL_JOIN);
 	stream->body = NCM_BODY_FILE;
 	stream->latency = ncm_monotonic() - stream->asked_at;
 	stream->answer_end = answer->end ? answer->end : has_size ? size : NCM_LIMIT_FILE_BYTES;
@@ -74,7 +74,7 @@ static int begin_file(struct ncm_stream *stream, const struct ncm_answer *answer
 	return ncm_partial_begin(partial, etag, has_size, size, err);
 }
 
-static int judge_file(struct ncm_stream *stream)
+static int validate(struct ncm_stream *stream)
 {
 	struct ncm_exchange *exchange = &stream->exchange;
 	const struct ncm_transfer_item *item = stream->item;
@@ -95,13 +95,13 @@ static int judge_file(struct ncm_stream *stream)
 	struct ncm_answer answer = {0};
 	int result = -1;
 
-	switch (ncm_answer_judge(exchange->status, exchange->http_major, exchange->head.data, &question, &answer,
-				 &exchange->error)) {
+	switch (ncm_answer_validate(exchange->status, exchange->http_major, exchange->head.data, &question, &answer,
+				    &exchange->error)) {
 	case NCM_ANSWER_TAKE:
 		result = begin_file(stream, &answer);
 		break;
 	case NCM_ANSWER_RESTART:
-		result = refuse(stream, NCM_REFUSAL_RANGE);
+		result = give_back(stream, NCM_REFUSAL_RANGE);
 		break;
 	case NCM_ANSWER_EXPLAIN:
 		stream->body = NCM_BODY_EXPLAIN;
@@ -120,7 +120,7 @@ static int on_head(struct ncm_exchange *exchange)
 
 	note_name(stream);
 	if (exchange->status == 200 || exchange->status == 206)
-		return judge_file(stream);
+		return validate(stream);
 	return ncm_answer_check_framing(exchange->head.data, &exchange->error);
 }
 
@@ -148,7 +148,7 @@ static int refuse_excess(struct ncm_stream *stream)
 }
 
 /* Bytes of the file, as far as they are wanted: another stream may have taken over what lies behind `end`. */
-static int take_bytes(struct ncm_stream *stream, const char *data, size_t size)
+static int receive(struct ncm_stream *stream, const char *data, size_t size)
 {
 	bool surplus = size > stream->end - stream->at;
 
@@ -177,7 +177,7 @@ static int on_body(struct ncm_exchange *exchange, const char *data, size_t size)
 		return collect(exchange, data, size, ERROR_BODY_BYTES);
 	if (stream->body == NCM_BODY_EXPLAIN)
 		return collect(exchange, data, size, EXPLAIN_BODY_BYTES);
-	return take_bytes(stream, data, size);
+	return receive(stream, data, size);
 }
 
 int ncm_stream_request(struct ncm_stream *stream, struct ncm_error *err)
@@ -205,7 +205,7 @@ int ncm_stream_request(struct ncm_stream *stream, struct ncm_error *err)
 		exchange->easy = ncm_easy_new(stream->chain.http);
 	if (ncm_exchange_begin(exchange, &options, err) < 0)
 		return -1;
-	/* What is slow, and not silent, is watch.c's to tell: it is to be the first. */
+	/* What is slow, and not silent, is fetch.c's to tell: it is to be the first. */
 	if (stream->chain.http->speed_limit > 0)
 		curl_easy_setopt(exchange->easy, CURLOPT_LOW_SPEED_TIME,
 				 (long)stream->chain.http->stall_seconds + WATCH_SECONDS);

@@ -5,7 +5,7 @@
 
 #include "transfer/exchange.h"
 #include "transfer/intake.h"
-#include "transfer/rate.h"
+#include "transfer/pace.h"
 
 enum ncm_body {
 	NCM_BODY_COLLECT, /* no success: the body's beginning is for the judge */
@@ -41,7 +41,7 @@ struct ncm_stream {
 	uint64_t offset;       /* its range: from here … */
 	uint64_t at;           /* (bytes before this one have come) */
 	uint64_t end;          /* … to before here; may be lowered while it runs; UINT64_MAX: to the file's end */
-	uint64_t claimed_end;  /* what others leave to it ends there */
+	uint64_t assigned_end; /* what others leave to it ends there */
 	uint64_t answer_end;   /* where the answer's body ends; beyond `end` if that was lowered */
 	struct ncm_block *filling;
 	enum ncm_body body;

@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "transfer/fetch.h"
-#include "transfer/load.h"
+#include "transfer/pace.h"
 #include "transfer/proxy.h"
 
 #include <string.h>
@@ -67,7 +67,7 @@ static void start_more(struct engine *engine, double now)
 		struct ncm_fetch *fetch = ncm_fetch_new(&engine->run, item, (unsigned)engine->next);
 
 		for (size_t i = 0; i < fetch->site_count; i++)
-			fetch->sites[i].pace = pace_of(engine, fetch->sites[i].place.url);
+			fetch->sites[i].pace = pace_of(engine, fetch->sites[i].from.url);
 		engine->fetches[engine->fetch_count++] = fetch;
 		ncm_fetch_tick(fetch);
 		engine->next++;
@@ -180,7 +180,7 @@ static struct ncm_fetch *fetch_of(const struct engine *engine, const struct ncm_
 }
 
 /* Returns whether there were any. */
-static bool take_messages(struct engine *engine)
+static bool handle_messages(struct engine *engine)
 {
 	const CURLMsg *message;
 	bool any = false;
@@ -214,7 +214,7 @@ static void run(struct engine *engine)
 		add_streams(engine, now);
 		continue_paused(engine);
 		curl_multi_perform(engine->run.multi, &running);
-		moved = take_messages(engine);
+		moved = handle_messages(engine);
 		curl_multi_poll(engine->run.multi, NULL, 0,
 				moved            ? 0
 				: engine->paused ? PAUSED_POLL_MS

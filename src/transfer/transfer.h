@@ -8,11 +8,11 @@
 
 #include "digest/hash.h"
 #include "digest/tally.h"
-#include "transfer/extents.h"
 #include "transfer/http.h"
+#include "transfer/ranges.h"
 
 /* Another place that serves the same content. */
-struct ncm_place {
+struct ncm_replica {
 	const char *url; /* where every try begins: signed URLs come from its redirects and are never kept */
 	struct ncm_credential *credential; /* or NULL */
 	const struct ncm_service *service; /* or NULL */
@@ -22,11 +22,11 @@ struct ncm_place {
 struct ncm_transfer_item {
 	const char *model; /* for events and messages */
 	const char *name;  /* likewise */
-	const char *url;   /* as in struct ncm_place */
+	const char *url;   /* as in struct ncm_replica */
 	struct ncm_credential *credential;
 	const struct ncm_service *service;
 	/* Others of the same digest (has_sha256): used at the same time, and when one fails. */
-	const struct ncm_place *mirrors;
+	const struct ncm_replica *mirrors;
 	size_t mirror_count;
 	bool has_size;
 	uint64_t size; /* exact; another size is a CHECKSUM failure */

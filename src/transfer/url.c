@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* URLs are taken apart by libcurl's own parser alone, so that what we check is what it connects to. */
-#include "transfer/http.h"
-
+/* URLs: grammar, origins, resolving, what may be shown; and addresses that are not of the public internet (SSRF). */
 #include "base/buffer.h"
 #include "base/mem.h"
+#include "transfer/hop.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
+#include <netinet/in.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -207,4 +209,63 @@ char *ncm_url_resolve(const char *base, const char *reference)
 	if (curl_url_get(url, CURLUPART_URL, &text, CURLU_URLENCODE) != CURLUE_OK || !has_web_scheme(text))
 		return NULL;
 	return ncm_strdup(text);
+}
+
+struct net4 {
+	uint32_t net;
+	unsigned bits;
+};
+
+static bool private4(uint32_t address)
+{
+	/* IANA's special-purpose registry (RFC 6890 and its successors). 198.18/15 is what fake-IP proxies answer. */
+	static const struct net4 nets[] = {
+	    {0x00000000, 8},  {0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},  {0xa9fe0000, 16},
+	    {0xac100000, 12}, {0xc0000000, 24}, {0xc0a80000, 16}, {0xc6120000, 15}, {0xe0000000, 3},
+	};
+
+	for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
+		if ((address ^ nets[i].net) >> (32 - nets[i].bits) == 0)
+			return true;
+	}
+	return false;
+}
+
+static uint32_t big_endian(const uint8_t *bytes)
+{
+	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+static bool private6(const uint8_t *a)
+{
+	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+	static const uint8_t nat64[12] = {0x00, 0x64, 0xff, 0x9b};
+	static const uint8_t low[12] = {0};
+
+	/* An IPv4 address in IPv6 clothes is what it carries. */
+	if (memcmp(a, mapped, sizeof mapped) == 0 || memcmp(a, nat64, sizeof nat64) == 0)
+		return private4(big_endian(a + 12));
+	if (a[0] == 0x20 && a[1] == 0x02)
+		return private4(big_endian(a + 2));
+	return memcmp(a, low, sizeof low) == 0                    /* ::, ::1 and the old compatible addresses */
+	       || (a[0] & 0xfe) == 0xfc                           /* unique local */
+	       || (a[0] == 0xfe && a[1] >= 0x80) || a[0] == 0xff; /* link-local, site-local, multicast */
+}
+
+bool ncm_address_is_private(const char *address)
+{
+	char plain[INET6_ADDRSTRLEN + 1];
+	struct in_addr four;
+	struct in6_addr six;
+	size_t length = strcspn(address, "%");
+
+	if (length >= sizeof plain)
+		return true;
+	memcpy(plain, address, length);
+	plain[length] = '\0';
+	if (inet_pton(AF_INET, plain, &four) == 1)
+		return private4(ntohl(four.s_addr));
+	if (inet_pton(AF_INET6, plain, &six) == 1)
+		return private6(six.s6_addr);
+	return true;
 }

@@ -97,27 +97,27 @@ static inline void pretend_reboot(void)
 }
 
 /* As ncm_journal_read, of what was written for certain. */
-static inline int read_trusted(struct ncm_identity *identity, struct ncm_extents *trusted)
+static inline int read_trusted(struct ncm_identity *identity, struct ncm_ranges *trusted)
 {
-	struct ncm_extents begun = {0};
+	struct ncm_ranges begun = {0};
 	int result = ncm_journal_read(folder_fd, PARTIAL, identity, trusted, &begun);
 
-	ncm_extents_clear(&begun);
+	ncm_ranges_clear(&begun);
 	return result;
 }
 
-/* What a later run would find; free with ncm_extents_clear. */
-static inline struct ncm_extents read_journal(void)
+/* What a later run would find; free with ncm_ranges_clear. */
+static inline struct ncm_ranges read_journal(void)
 {
 	struct ncm_identity identity;
-	struct ncm_extents trusted = {0};
+	struct ncm_ranges trusted = {0};
 
 	CHECK(read_trusted(&identity, &trusted) == 0);
 	ncm_identity_clear(&identity);
 	return trusted;
 }
 
-static inline void check_extents(const struct ncm_extents *actual, const struct ncm_extents *expected)
+static inline void check_set(const struct ncm_ranges *actual, const struct ncm_ranges *expected)
 {
 	CHECK_U64(actual->count, expected->count);
 	for (size_t i = 0; i < actual->count; i++) {

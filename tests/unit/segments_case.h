@@ -177,32 +177,32 @@ static inline void check_taken_over(const struct ncm_range *a, const struct ncm_
  * Checks, when the server has stopped, that each byte of `wanted` was brought by one answer alone, and no other byte.
  * Requests are numbered as they arrive, which need not be the order in which they were made.
  */
-static inline void check_served(const struct ncm_extents *wanted)
+static inline void check_served(const struct ncm_ranges *wanted)
 {
-	struct ncm_extents all = {0};
+	struct ncm_ranges all = {0};
 
 	for (unsigned i = 0; i < server.count; i++) {
 		for (unsigned k = 0; k < i; k++) {
 			if (served[k].end > served[i].start && served[i].end > served[k].start)
 				check_taken_over(&served[i], &served[k]);
 		}
-		ncm_extents_add(&all, served[i].start, served[i].end);
+		ncm_ranges_add(&all, served[i].start, served[i].end);
 	}
 	CHECK_U64(all.count, wanted->count);
 	for (size_t i = 0; i < all.count; i++) {
 		CHECK_U64(all.ranges[i].start, wanted->ranges[i].start);
 		CHECK_U64(all.ranges[i].end, wanted->ranges[i].end);
 	}
-	ncm_extents_clear(&all);
+	ncm_ranges_clear(&all);
 }
 
 static inline void check_whole_served_once(void)
 {
-	struct ncm_extents all = {0};
+	struct ncm_ranges all = {0};
 
-	ncm_extents_add(&all, 0, SIZE);
+	ncm_ranges_add(&all, 0, SIZE);
 	check_served(&all);
-	ncm_extents_clear(&all);
+	ncm_ranges_clear(&all);
 }
 
 static inline void check_checkpoints(const struct ncm_transfer_item *item)
@@ -246,26 +246,26 @@ static inline void run_and_count(struct ncm_transfer_item *item)
  */
 static inline void check_the_rest_alone_comes(void)
 {
-	struct ncm_extents there = {0}, begun = {0}, missing = {0};
+	struct ncm_ranges there = {0}, begun = {0}, missing = {0};
 	struct ncm_transfer_item item;
 	struct ncm_identity identity;
 	uint64_t here;
 
 	CHECK(ncm_journal_read(folder_fd, "file.part", &identity, &there, &begun) == 0);
 	ncm_identity_clear(&identity);
-	here = ncm_extents_sum(&there);
-	ncm_extents_add(&missing, 0, SIZE);
+	here = ncm_ranges_sum(&there);
+	ncm_ranges_add(&missing, 0, SIZE);
 	for (size_t i = 0; i < there.count; i++)
-		ncm_extents_remove(&missing, there.ranges[i].start, there.ranges[i].end);
+		ncm_ranges_remove(&missing, there.ranges[i].start, there.ranges[i].end);
 	begin_server(answer_ranges);
 	item = make_pinned(server.url);
 	CHECK_U64(ncm_transfer_present(&item), here);
 	run_to_the_end(&item);
 	CHECK_U64(item.received, SIZE - here);
 	check_served(&missing);
-	ncm_extents_clear(&there);
-	ncm_extents_clear(&begun);
-	ncm_extents_clear(&missing);
+	ncm_ranges_clear(&there);
+	ncm_ranges_clear(&begun);
+	ncm_ranges_clear(&missing);
 }
 
 #endif

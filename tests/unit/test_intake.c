@@ -139,6 +139,35 @@ static void what_can_be_read_again_is_given_up(void)
 	ncm_pool_end(&pool);
 }
 
+/* All memory in use, by what is written, not to be given up, and not the next of any hash: it would never end. */
+static void a_hash_without_its_next_block_is_noticed(void)
+{
+	struct ncm_pool pool = {0};
+	struct ncm_intake intake = {.pool = &pool, .tally = ncm_tally_new()};
+	struct ncm_block *last;
+
+	for (unsigned i = 0; i < NCM_POOL_BLOCKS; i++) {
+		struct ncm_block *block = ncm_pool_take(&pool);
+
+		CHECK(ncm_intake_can_go_on(&intake)); /* this one was free */
+		*block =
+		    (struct ncm_block){.intake = &intake, .data = block->data, .to = NCM_BLOCK_BYTES, .written = true};
+		block->at = (uint64_t)(i + 1) * NCM_BLOCK_BYTES;
+	}
+	CHECK(!ncm_intake_can_go_on(&intake));
+	last = pool.blocks[NCM_POOL_BLOCKS - 1];
+	last->ahead = true;
+	CHECK(ncm_intake_can_go_on(&intake));
+	last->ahead = false;
+	last->writing = true;
+	CHECK(ncm_intake_can_go_on(&intake));
+	last->writing = false;
+	intake.hashed = 3 * NCM_BLOCK_BYTES;
+	CHECK(ncm_intake_can_go_on(&intake));
+	ncm_pool_end(&pool);
+	ncm_tally_free(intake.tally);
+}
+
 enum { TASKS = 500 };
 static struct ncm_task tasks[TASKS];
 static atomic_uint worked;
@@ -196,7 +225,7 @@ struct feeder {
 };
 
 /* Gives the feeder some range that is missing, as far from the front as it happens. */
-static bool next_range(struct feeder *feeder, struct ncm_extents *missing)
+static bool next_range(struct feeder *feeder, struct ncm_ranges *missing)
 {
 	const struct ncm_range *range;
 	uint64_t size;
@@ -209,12 +238,12 @@ static bool next_range(struct feeder *feeder, struct ncm_extents *missing)
 	feeder->end = feeder->at + 1 + random_below(3 * MIB);
 	if (feeder->end > range->end)
 		feeder->end = range->end;
-	ncm_extents_remove(missing, feeder->at, feeder->end);
+	ncm_ranges_remove(missing, feeder->at, feeder->end);
 	return true;
 }
 
 /* Gives some of its bytes, if there is room. False if it has nothing more to do. */
-static bool feed(struct ncm_intake *intake, struct feeder *feeder, struct ncm_extents *missing)
+static bool feed(struct ncm_intake *intake, struct feeder *feeder, struct ncm_ranges *missing)
 {
 	size_t size = 1 + random_below(300 * KIB);
 
@@ -246,11 +275,9 @@ struct way {
 
 static void begin_way(struct way *way)
 {
-	atomic_bool waiting = false;
-
 	*way = (struct way){.item = make_pinned("https://h.example/x"), .multi = curl_multi_init()};
 	way->crew = ncm_crew_start(way->multi);
-	CHECK(ncm_partial_open(&way->partial, &way->item, &waiting, NULL) == 0);
+	CHECK(ncm_partial_open(&way->partial, &way->item, NULL) == 0);
 	CHECK(ncm_partial_begin(&way->partial, NULL, true, SIZE, NULL) == 0);
 	ncm_intake_begin(&way->intake, &way->partial, &way->pool, way->crew, true);
 }
@@ -267,12 +294,12 @@ static void end_way(struct way *way, bool discard)
 static void bytes_in_any_order_are_hashed_in_the_files(void)
 {
 	struct way way;
-	struct ncm_extents missing = {0};
+	struct ncm_ranges missing = {0};
 	struct feeder feeders[5] = {0};
 	struct ncm_sha256 digest;
 	unsigned busy = 5;
 
-	ncm_extents_add(&missing, 0, SIZE);
+	ncm_ranges_add(&missing, 0, SIZE);
 	begin_way(&way);
 	while (busy > 0 || ncm_intake_busy(&way.intake) || way.intake.hashed < SIZE) {
 		busy = 0;
@@ -281,10 +308,11 @@ static void bytes_in_any_order_are_hashed_in_the_files(void)
 		ncm_crew_collect(way.crew);
 		ncm_intake_tick(&way.intake);
 		CHECK(way.intake.error.code == NCM_OK);
+		CHECK(ncm_intake_can_go_on(&way.intake));
 		if (busy == 0)
 			curl_multi_poll(way.multi, NULL, 0, 10, NULL);
 	}
-	ncm_extents_clear(&missing);
+	ncm_ranges_clear(&missing);
 	CHECK(way.pool.count <= NCM_POOL_BLOCKS);
 	CHECK_U64(ncm_pool_free_count(&way.pool), NCM_POOL_BLOCKS);
 	ncm_tally_end(way.intake.tally, &digest, &way.item.checkpoints);
@@ -420,6 +448,7 @@ int main(void)
 	begin_case();
 	RUN(memory_is_so_many_blocks_and_no_more);
 	RUN(what_can_be_read_again_is_given_up);
+	RUN(a_hash_without_its_next_block_is_noticed);
 	RUN(tasks_are_worked_on_and_told_in_the_loop);
 	RUN(bytes_in_any_order_are_hashed_in_the_files);
 	RUN(a_slow_disk_pauses_the_network);

@@ -15,7 +15,7 @@ static char *text_of(const char *id, const char *lines)
 }
 
 /* Reads a journal of that text. */
-static int read_text(const char *text, size_t size, struct ncm_extents *trusted)
+static int read_text(const char *text, size_t size, struct ncm_ranges *trusted)
 {
 	struct ncm_identity identity;
 	int result;
@@ -42,21 +42,21 @@ static void check_lines(const char *lines, uint64_t same_boot, uint64_t other_bo
 	boot_id(id);
 	for (int other = 0; other < 2; other++) {
 		NCM_AUTO_FREE char *text = text_of(other ? "another" : id, lines);
-		struct ncm_extents trusted = {0};
+		struct ncm_ranges trusted = {0};
 		uint64_t expected = other ? other_boot : same_boot;
 
 		CHECK(read_text(text, strlen(text), &trusted) == 0);
-		if (ncm_extents_sum(&trusted) != expected)
+		if (ncm_ranges_sum(&trusted) != expected)
 			fprintf(stderr, "%s, lines:\n%s\n", other ? "other boot" : "same boot", lines);
-		CHECK_U64(ncm_extents_sum(&trusted), expected);
-		ncm_extents_clear(&trusted);
+		CHECK_U64(ncm_ranges_sum(&trusted), expected);
+		ncm_ranges_clear(&trusted);
 	}
 }
 
 static void what_is_written_is_read(void)
 {
 	struct ncm_identity identity = {.url = (char *)(uintptr_t)URL, .has_size = true, .size = 5000}, read;
-	struct ncm_extents there = {0}, trusted = {0};
+	struct ncm_ranges there = {0}, trusted = {0};
 	char id[64];
 	int fd;
 
@@ -64,8 +64,8 @@ static void what_is_written_is_read(void)
 	identity.etag = (char *)(uintptr_t) "\"a \\ b\"";
 	identity.has_sha256 = true;
 	CHECK(ncm_sha256_parse(sha256_hex, &identity.sha256) == 0);
-	ncm_extents_add(&there, 0, 100);
-	ncm_extents_add(&there, 200, 300);
+	ncm_ranges_add(&there, 0, 100);
+	ncm_ranges_add(&there, 200, 300);
 	fd = ncm_journal_begin(folder_fd, PARTIAL, &identity, &there, true, NULL);
 	CHECK(fd >= 0);
 	CHECK(ncm_journal_written(fd, &(struct ncm_range){100, 150}) == 0);
@@ -79,17 +79,17 @@ static void what_is_written_is_read(void)
 	CHECK(read.has_size && read.size == 5000 && read.has_sha256);
 	CHECK(ncm_sha256_equal(&read.sha256, &identity.sha256));
 	ncm_identity_clear(&read);
-	ncm_extents_add(&there, 100, 150);
-	ncm_extents_add(&there, 1000, 2000);
-	check_extents(&trusted, &there);
-	ncm_extents_clear(&trusted);
+	ncm_ranges_add(&there, 100, 150);
+	ncm_ranges_add(&there, 1000, 2000);
+	check_set(&trusted, &there);
+	ncm_ranges_clear(&trusted);
 
 	pretend_reboot();
-	ncm_extents_remove(&there, 1000, 2000);
+	ncm_ranges_remove(&there, 1000, 2000);
 	trusted = read_journal();
-	check_extents(&trusted, &there);
-	ncm_extents_clear(&trusted);
-	ncm_extents_clear(&there);
+	check_set(&trusted, &there);
+	ncm_ranges_clear(&trusted);
+	ncm_ranges_clear(&there);
 	ncm_journal_remove(folder_fd, PARTIAL);
 	CHECK(!exists(JOURNAL));
 	ncm_journal_remove(folder_fd, PARTIAL); /* again */
@@ -99,20 +99,20 @@ static void what_is_written_is_read(void)
 static void the_text_is_as_documented(void)
 {
 	struct ncm_identity identity = {.url = (char *)(uintptr_t)URL};
-	struct ncm_extents there = {0};
+	struct ncm_ranges there = {0};
 	NCM_AUTO_FREE char *expected = NULL;
 	char id[64];
 	int fd;
 
 	boot_id(id);
-	ncm_extents_add(&there, 7, 1048576);
+	ncm_ranges_add(&there, 7, 1048576);
 	fd = ncm_journal_begin(folder_fd, PARTIAL, &identity, &there, false, NULL);
 	CHECK(fd >= 0 && ncm_journal_written(fd, &(struct ncm_range){0, 7}) == 0 && ncm_journal_synced(fd, 2) == 0);
 	close(fd);
 	expected =
 	    ncm_asprintf("ncmodel partial 1\n{\"url\":\"" URL "\",\"boot_id\":\"%s\"}\n+ 7 1048576\n+ 0 7\n= 2\n", id);
 	check_text(JOURNAL, expected);
-	ncm_extents_clear(&there);
+	ncm_ranges_clear(&there);
 	/* Nothing is there yet: nothing to vouch for. */
 	fd = ncm_journal_begin(folder_fd, PARTIAL, &identity, &there, true, NULL);
 	CHECK(fd >= 0 && close(fd) == 0);
@@ -127,10 +127,10 @@ static const char *const some_lines[] = {"+ 0 10\n", "+ 20 30\n", "= 1\n", "+ 10
 enum { LINES = sizeof some_lines / sizeof *some_lines };
 
 /* What the first `count` lines say, after a reboot or not. */
-static struct ncm_extents meaning(size_t count, bool other_boot)
+static struct ncm_ranges meaning(size_t count, bool other_boot)
 {
 	struct ncm_range ranges[LINES];
-	struct ncm_extents all = {0};
+	struct ncm_ranges all = {0};
 	size_t known = 0, vouched = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -140,7 +140,7 @@ static struct ncm_extents meaning(size_t count, bool other_boot)
 		known++;
 	}
 	for (size_t i = 0; i < (other_boot ? vouched : known); i++)
-		ncm_extents_add(&all, ranges[i].start, ranges[i].end);
+		ncm_ranges_add(&all, ranges[i].start, ranges[i].end);
 	return all;
 }
 
@@ -167,16 +167,16 @@ static void any_torn_end_takes_only_its_line(void)
 		NCM_AUTO_FREE char *text = whole_text(other, &body);
 
 		for (size_t size = 0; size <= strlen(text); size++) {
-			struct ncm_extents trusted = {0}, expected;
+			struct ncm_ranges trusted = {0}, expected;
 			size_t whole = 0;
 
 			for (size_t at = body; at < size; at++)
 				whole += text[at] == '\n';
 			expected = meaning(whole, other);
 			CHECK(read_text(text, size, &trusted) == (size < body ? -1 : 0));
-			check_extents(&trusted, &expected);
-			ncm_extents_clear(&trusted);
-			ncm_extents_clear(&expected);
+			check_set(&trusted, &expected);
+			ncm_ranges_clear(&trusted);
+			ncm_ranges_clear(&expected);
 		}
 	}
 }
@@ -192,26 +192,26 @@ static void a_hole_ends_what_is_read(void)
 		at = body;
 		for (size_t i = 0; i < LINES; at += strlen(some_lines[i]), i++) {
 			NCM_AUTO_FREE char *holed = ncm_strdup(text);
-			struct ncm_extents trusted = {0}, expected = meaning(i, other);
+			struct ncm_ranges trusted = {0}, expected = meaning(i, other);
 
 			memset(holed + at, 0, strlen(some_lines[i]));
 			CHECK(read_text(holed, size, &trusted) == 0);
-			check_extents(&trusted, &expected);
-			ncm_extents_clear(&trusted);
+			check_set(&trusted, &expected);
+			ncm_ranges_clear(&trusted);
 			holed[at] = some_lines[i][0]; /* only its first byte came through … */
 			CHECK(read_text(holed, size, &trusted) == 0);
-			check_extents(&trusted, &expected);
-			ncm_extents_clear(&trusted);
+			check_set(&trusted, &expected);
+			ncm_ranges_clear(&trusted);
 			memcpy(holed + at, some_lines[i], strlen(some_lines[i]));
 			holed[at + 1] = '\0'; /* … or all but one */
 			CHECK(read_text(holed, size, &trusted) == 0);
-			check_extents(&trusted, &expected);
-			ncm_extents_clear(&trusted);
-			ncm_extents_clear(&expected);
+			check_set(&trusted, &expected);
+			ncm_ranges_clear(&trusted);
+			ncm_ranges_clear(&expected);
 		}
 		for (at = 0; at < body; at++) {
 			NCM_AUTO_FREE char *holed = ncm_strdup(text);
-			struct ncm_extents trusted = {0};
+			struct ncm_ranges trusted = {0};
 
 			holed[at] = '\0';
 			CHECK(read_text(holed, size, &trusted) == -1);
@@ -225,13 +225,13 @@ static void nuls_at_the_end_take_nothing(void)
 	size_t body;
 	NCM_AUTO_FREE char *text = whole_text(false, &body);
 	NCM_AUTO_FREE char *longer = ncm_calloc(strlen(text) + 4096, 1);
-	struct ncm_extents trusted = {0}, expected = meaning(LINES, false);
+	struct ncm_ranges trusted = {0}, expected = meaning(LINES, false);
 
 	memcpy(longer, text, strlen(text));
 	CHECK(read_text(longer, strlen(text) + 4096, &trusted) == 0);
-	check_extents(&trusted, &expected);
-	ncm_extents_clear(&trusted);
-	ncm_extents_clear(&expected);
+	check_set(&trusted, &expected);
+	ncm_ranges_clear(&trusted);
+	ncm_ranges_clear(&expected);
 }
 
 static void what_vouches_for_lines_that_are_not_there_ends_it(void)
@@ -309,7 +309,7 @@ static void a_head_that_is_not_right_says_nothing(void)
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		struct ncm_identity identity;
-		struct ncm_extents trusted = {0};
+		struct ncm_ranges trusted = {0};
 
 		put(JOURNAL, bad[i], strlen(bad[i]));
 		if (read_trusted(&identity, &trusted) == 0)
@@ -329,7 +329,7 @@ static void odd_types_in_the_head_are_nothing(void)
 	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
 		NCM_AUTO_FREE char *text = ncm_asprintf("ncmodel partial 1\n%s\n+ 0 10\n", odd[i]);
 		struct ncm_identity identity;
-		struct ncm_extents trusted = {0};
+		struct ncm_ranges trusted = {0};
 
 		put(JOURNAL, text, strlen(text));
 		if (read_trusted(&identity, &trusted) < 0)
@@ -351,13 +351,13 @@ static void any_byte_may_be_another(void)
 		for (size_t i = 0; i < sizeof others; i++) {
 			char before = text[at];
 			struct ncm_identity identity;
-			struct ncm_extents trusted = {0};
+			struct ncm_ranges trusted = {0};
 
 			text[at] = others[i];
 			put(JOURNAL, text, strlen(text) + (others[i] == '\0'));
 			(void)read_trusted(&identity, &trusted);
 			ncm_identity_clear(&identity);
-			ncm_extents_clear(&trusted);
+			ncm_ranges_clear(&trusted);
 			text[at] = before;
 		}
 	}
@@ -408,9 +408,9 @@ static void only_bytes_of_the_same_file_fit(void)
 static void what_is_in_the_journals_place_is_not_followed(void)
 {
 	const struct ncm_identity identity = {.url = (char *)(uintptr_t)URL};
-	const struct ncm_extents nothing = {0};
+	const struct ncm_ranges nothing = {0};
 	struct ncm_identity read;
-	struct ncm_extents trusted = {0};
+	struct ncm_ranges trusted = {0};
 	NCM_AUTO_FREE char *text = text_of("another", "+ 0 10\n= 1\n");
 	struct ncm_error err = NCM_ERROR_INIT;
 	int fd;
@@ -451,7 +451,7 @@ static void what_is_in_the_journals_place_is_not_followed(void)
 static void a_journal_without_end_is_not_read(void)
 {
 	struct ncm_identity identity;
-	struct ncm_extents trusted = {0};
+	struct ncm_ranges trusted = {0};
 	NCM_AUTO_FREE char *text = text_of("another", "+ 0 10\n= 1\n");
 	NCM_AUTO_CLOSE int fd = -1;
 

@@ -3,9 +3,9 @@
  */
 #include "partial_case.h"
 
-#include "transfer/block.h"
-#include "transfer/holes.h"
+#include "transfer/intake.h"
 #include "transfer/partial.h"
+#include "transfer/ranges.h"
 
 #include <sys/vfs.h>
 
@@ -42,11 +42,10 @@ static struct ncm_transfer_item make_pinned(uint64_t size)
 static void open_partial(struct ncm_partial *partial, const struct ncm_transfer_item *item)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	atomic_bool waiting = false;
 
-	if (ncm_partial_open(partial, item, &waiting, &err) < 0)
+	if (ncm_partial_open(partial, item, &err) < 0)
 		fprintf(stderr, "%s\n", err.message);
-	CHECK(err.code == NCM_OK && partial->fd >= 0 && !waiting);
+	CHECK(err.code == NCM_OK && partial->fd >= 0);
 }
 
 /* Opens it and begins it with an answer of that size. */
@@ -123,9 +122,9 @@ static void check_reads(const struct ncm_partial *partial, uint64_t size)
 /* Writes a file in random pieces, each within one block, in random order. */
 static void write_in_pieces(struct ncm_partial *partial, uint64_t size)
 {
-	struct ncm_extents missing = {0};
+	struct ncm_ranges missing = {0};
 
-	ncm_extents_add(&missing, 0, size);
+	ncm_ranges_add(&missing, 0, size);
 	while (missing.count > 0) {
 		const struct ncm_range *range = &missing.ranges[random_below((uint32_t)missing.count)];
 		uint64_t start = range->start + random_below((uint32_t)(range->end - range->start));
@@ -138,16 +137,16 @@ static void write_in_pieces(struct ncm_partial *partial, uint64_t size)
 		if (random_below(2))
 			end = start + 1 + random_below((uint32_t)(end - start));
 		write_range(partial, start, end);
-		ncm_extents_remove(&missing, start, end);
+		ncm_ranges_remove(&missing, start, end);
 	}
-	ncm_extents_clear(&missing);
+	ncm_ranges_clear(&missing);
 }
 
 static void check_pieces(uint64_t size, bool direct)
 {
 	struct ncm_transfer_item item = make_sized(size);
 	struct ncm_partial partial;
-	struct ncm_extents all = {0}, trusted;
+	struct ncm_ranges all = {0}, trusted;
 
 	begin_partial(&partial, &item, "\"one\"", size);
 	if (!direct && partial.direct_fd >= 0) { /* as where the file system refuses it */
@@ -156,19 +155,19 @@ static void check_pieces(uint64_t size, bool direct)
 		partial.drained = true;
 	}
 	write_in_pieces(&partial, size);
-	ncm_extents_add(&all, 0, size);
-	check_extents(&partial.on_disk, &all);
+	ncm_ranges_add(&all, 0, size);
+	check_set(&partial.on_disk, &all);
 	CHECK_U64(ncm_partial_unsynced(&partial), size);
 	check_reads(&partial, size);
 	check_file(0, size);
 	if (exists(JOURNAL)) {
 		trusted = read_journal();
-		check_extents(&trusted, &all);
-		ncm_extents_clear(&trusted);
+		check_set(&trusted, &all);
+		ncm_ranges_clear(&trusted);
 	} else {
 		CHECK(size < 64 * KIB); /* fetching again costs less */
 	}
-	ncm_extents_clear(&all);
+	ncm_ranges_clear(&all);
 	discard(&partial);
 }
 
@@ -273,7 +272,7 @@ static void a_kill_between_a_write_and_its_line_costs_nothing(void)
 	bool tells;
 
 	begin_partial(&partial, &item, NULL, 9 * MIB);
-	tells = partial.direct_fd >= 0 && ncm_is_hole(partial.fd, &first);
+	tells = partial.direct_fd >= 0 && ncm_range_is_hole(partial.fd, &first);
 	write_range(&partial, 0, MIB);
 	write_range(&partial, 0, MIB); /* no hole any more */
 	write_range(&partial, 2 * MIB, 3 * MIB);
@@ -296,7 +295,7 @@ static void a_new_validator_makes_a_new_journal(void)
 	struct ncm_transfer_item item = make_item();
 	struct ncm_partial partial;
 	struct ncm_identity identity;
-	struct ncm_extents trusted = {0};
+	struct ncm_ranges trusted = {0};
 
 	begin_partial(&partial, &item, NULL, 9 * MIB);
 	write_range(&partial, 0, MIB);
@@ -305,20 +304,20 @@ static void a_new_validator_makes_a_new_journal(void)
 	CHECK(read_trusted(&identity, &trusted) == 0);
 	CHECK_STR(identity.etag, "\"one\"");
 	CHECK_U64(identity.size, 9 * MIB);
-	CHECK_U64(ncm_extents_sum(&trusted), 2 * MIB);
+	CHECK_U64(ncm_ranges_sum(&trusted), 2 * MIB);
 	ncm_identity_clear(&identity);
-	ncm_extents_clear(&trusted);
+	ncm_ranges_clear(&trusted);
 	CHECK(ncm_partial_sync(&partial, NULL) == 0);
 	CHECK(ncm_partial_begin(&partial, "\"two\"", true, 9 * MIB, NULL) == 0);
 	write_range(&partial, 2 * MIB, 3 * MIB);
 	pretend_reboot();
 	trusted = read_journal();
-	CHECK_U64(ncm_extents_sum(&trusted), 2 * MIB); /* all was synced when it was made */
-	ncm_extents_clear(&trusted);
+	CHECK_U64(ncm_ranges_sum(&trusted), 2 * MIB); /* all was synced when it was made */
+	ncm_ranges_clear(&trusted);
 	CHECK(ncm_partial_begin(&partial, "\"three\"", true, 9 * MIB, NULL) == 0);
 	pretend_reboot();
 	trusted = read_journal();
-	CHECK_U64(ncm_extents_sum(&trusted), 0); /* not all was */
+	CHECK_U64(ncm_ranges_sum(&trusted), 0); /* not all was */
 	discard(&partial);
 }
 
@@ -453,11 +452,10 @@ static void a_folder_in_the_way_is_told(void)
 {
 	struct ncm_transfer_item item = make_sized(100 * KIB);
 	struct ncm_error err = NCM_ERROR_INIT;
-	atomic_bool waiting = false;
 	struct ncm_partial partial;
 
 	CHECK(mkdirat(folder_fd, PARTIAL, 0700) == 0);
-	CHECK(ncm_partial_open(&partial, &item, &waiting, &err) == -1);
+	CHECK(ncm_partial_open(&partial, &item, &err) == -1);
 	CHECK(err.code == NCM_E_IO && strstr(err.message, PARTIAL));
 	ncm_error_clear(&err);
 	ncm_partial_close(&partial, false);

@@ -216,7 +216,7 @@ static void without_digest_and_validator_it_comes_in_one_piece(void)
 	CHECK(!server_header(&server.requests[1], "Range"));
 }
 
-static void check_holes(int fd, const struct ncm_extents *wanted)
+static void check_holes(int fd, const struct ncm_ranges *wanted)
 {
 	NCM_AUTO_FREE unsigned char *bytes = ncm_malloc(SIZE);
 
@@ -235,7 +235,7 @@ static void only_the_ranges_that_are_wanted_come(void)
 {
 	static const struct ncm_range ranges[] = {
 	    {5, 6}, {MIB + 77, 3 * MIB}, {16 * MIB, 32 * MIB}, {SIZE - 4321, SIZE}};
-	struct ncm_extents wanted = {0};
+	struct ncm_ranges wanted = {0};
 	struct ncm_transfer_item item;
 	NCM_AUTO_CLOSE int fd = -1;
 	struct stat status;
@@ -246,18 +246,18 @@ static void only_the_ranges_that_are_wanted_come(void)
 	item.ranges = ranges;
 	item.range_count = sizeof ranges / sizeof *ranges;
 	for (size_t i = 0; i < item.range_count; i++)
-		ncm_extents_add(&wanted, ranges[i].start, ranges[i].end);
+		ncm_ranges_add(&wanted, ranges[i].start, ranges[i].end);
 	CHECK(run_with(&item, 1, &options) == 0);
 	server_stop(&server);
 	CHECK(item.done && item.error.code == NCM_OK);
 	CHECK_U64(item.final_size, SIZE);
-	CHECK_U64(item.received, ncm_extents_sum(&wanted));
+	CHECK_U64(item.received, ncm_ranges_sum(&wanted));
 	CHECK_U64(item.checkpoints.count, 0);
 	check_served(&wanted);
 	fd = openat(folder_fd, item.partial, O_RDONLY);
 	CHECK(fd >= 0 && fstat(fd, &status) == 0 && status.st_size == SIZE);
 	check_holes(fd, &wanted);
-	ncm_extents_clear(&wanted);
+	ncm_ranges_clear(&wanted);
 	clear_folder();
 }
 

@@ -9,7 +9,7 @@ enum { SIZE = (24 << 20) + 4321 };
 #include <sys/syscall.h>
 
 static struct server second, door;
-static struct ncm_place mirror;
+static struct ncm_replica mirror;
 static unsigned char second_version[SIZE];
 static struct ncm_sha256 second_sha256;
 static void (*after_sync)(void); /* once */
@@ -117,17 +117,17 @@ static void old_bytes_are_not_hashed_with_new_ones(void)
 	struct ncm_identity identity = {.etag = (char *)(uintptr_t) "\"one\"", .has_size = true, .size = SIZE};
 	NCM_AUTO_CLOSE int fd = openat(folder_fd, "file.part", O_RDWR | O_CREAT, 0600);
 	struct ncm_transfer_item item;
-	struct ncm_extents there = {0};
+	struct ncm_ranges there = {0};
 	int journal;
 
 	begin_server(answer_second_version);
 	item = make_item(server.url);
 	identity.url = ncm_url_display(item.url);
 	CHECK(ncm_pwrite_all(fd, content + old.start, old.end - old.start, old.start) == 0);
-	ncm_extents_add(&there, old.start, old.end);
+	ncm_ranges_add(&there, old.start, old.end);
 	journal = ncm_journal_begin(folder_fd, "file.part", &identity, &there, false, NULL);
 	CHECK(journal >= 0 && close(journal) == 0);
-	ncm_extents_clear(&there);
+	ncm_ranges_clear(&there);
 	free(identity.url);
 	CHECK(run_with(&item, 1, &options) == 0);
 	server_stop(&server);
@@ -282,9 +282,8 @@ static void pretend_reboot(void)
 static void a_sync_vouches_for_its_own_journal_alone(void)
 {
 	struct ncm_transfer_item item = make_pinned("https://h.example/x");
-	atomic_bool waiting = false;
 
-	CHECK(ncm_partial_open(&partial, &item, &waiting, NULL) == 0);
+	CHECK(ncm_partial_open(&partial, &item, NULL) == 0);
 	CHECK(ncm_partial_begin(&partial, NULL, true, SIZE, NULL) == 0);
 	write_at(0);
 	write_at(MIB);

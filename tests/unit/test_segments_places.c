@@ -4,7 +4,7 @@ enum { SIZE = (24 << 20) + 4321 };
 #include "segments_case.h"
 
 static struct server second; /* the other place */
-static struct ncm_place mirror;
+static struct ncm_replica mirror;
 
 /* Both places are begun; returns an item that knows both. */
 static struct ncm_transfer_item begin_places(void (*first)(struct server_request *request),
@@ -14,7 +14,7 @@ static struct ncm_transfer_item begin_places(void (*first)(struct server_request
 
 	begin_server(first);
 	server_start(&second, other);
-	mirror = (struct ncm_place){.url = second.url};
+	mirror = (struct ncm_replica){.url = second.url};
 	item = make_pinned(server.url);
 	item.mirrors = &mirror;
 	item.mirror_count = 1;

@@ -140,18 +140,18 @@ static void lay_ranges(const struct ncm_transfer_item *item, const unsigned char
 	NCM_AUTO_CLOSE int fd = openat(folder_fd, "file.part", O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	const struct ncm_identity identity = {
 	    .has_size = item->has_size, .size = item->size, .has_sha256 = true, .sha256 = item->sha256};
-	struct ncm_extents there = {0};
+	struct ncm_ranges there = {0};
 	int journal;
 
 	for (size_t i = 0; i < count; i++) {
 		const struct ncm_range *range = &ranges[i];
 
 		CHECK(ncm_pwrite_all(fd, bytes + range->start, range->end - range->start, range->start) == 0);
-		ncm_extents_add(&there, range->start, range->end);
+		ncm_ranges_add(&there, range->start, range->end);
 	}
 	journal = ncm_journal_begin(folder_fd, "file.part", &identity, &there, false, NULL);
 	CHECK(journal >= 0 && close(journal) == 0);
-	ncm_extents_clear(&there);
+	ncm_ranges_clear(&there);
 }
 
 static const struct ncm_range islands[] = {

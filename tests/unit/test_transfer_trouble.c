@@ -254,37 +254,6 @@ static void a_write_that_fails_is_told(void)
 	server_stop(&server);
 }
 
-static void a_partial_in_use_is_waited_for(void)
-{
-	struct ncm_transfer_item item;
-	int status;
-	pid_t child;
-	int fd;
-
-	server_start(&server, answer_well);
-	item = make_pinned(server.url);
-	lay_partial(&item, content, 1000, NULL);
-	fd = openat(folder_fd, "file.part", O_RDWR | O_CLOEXEC);
-	CHECK(flock(fd, LOCK_EX) == 0);
-	child = fork();
-	if (child == 0) {
-		close(fd);
-		run_one(&item);
-		_exit(item.done && strstr(last_text, "another ncmodel") ? 0 : 1);
-	}
-	usleep(300000);
-	CHECK_U64(server.count, 0);
-	/* The other finishes and gives the file its name. */
-	CHECK(renameat(folder_fd, "file.part", folder_fd, "final") == 0);
-	close(fd);
-	CHECK(waitpid(child, &status, 0) == child);
-	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-	CHECK(exists("file.part")); /* made anew: what has a final name is not written to */
-	CHECK(unlinkat(folder_fd, "final", 0) == 0);
-	clear_folder();
-	server_stop(&server);
-}
-
 int main(void)
 {
 	begin_case();
@@ -295,7 +264,6 @@ int main(void)
 	RUN(an_interrupted_or_killed_run_is_resumed);
 	RUN(a_stalled_server_is_left);
 	RUN(a_write_that_fails_is_told);
-	RUN(a_partial_in_use_is_waited_for);
 	end_case();
 	return 0;
 }

@@ -6,8 +6,7 @@
 #include "transfer/answer.h"
 #include "transfer/easy.h"
 #include "transfer/hop.h"
-#include "transfer/peer.h"
-#include "transfer/retry.h"
+#include "transfer/proxy.h"
 
 static struct ncm_http *make_http(void)
 {
@@ -127,34 +126,34 @@ static void private_addresses_are_known(void)
 					     "169.253.0.1", "2606:4700::1111", "::ffff:8.8.8.8", "2002:808:808::"};
 
 	for (size_t i = 0; i < sizeof private / sizeof *private; i++)
-		CHECK(ncm_peer_is_private(private[i]));
+		CHECK(ncm_address_is_private(private[i]));
 	for (size_t i = 0; i < sizeof public / sizeof *public; i++)
-		CHECK(!ncm_peer_is_private(public[i]));
+		CHECK(!ncm_address_is_private(public[i]));
 }
 
 static void proxies_are_known(void)
 {
 	unsetenv("all_proxy");
 	unsetenv("no_proxy");
-	CHECK(!ncm_peer_is_proxied("https://h"));
+	CHECK(!ncm_proxy_variable("https://h"));
 	setenv("HTTPS_PROXY", "http://proxy:3128", 1);
 	setenv("HTTP_PROXY", "http://proxy:3128", 1);
-	CHECK(ncm_peer_is_proxied("https://h:8443"));
-	CHECK(!ncm_peer_is_proxied("http://h"));
+	CHECK(ncm_proxy_variable("https://h:8443"));
+	CHECK(!ncm_proxy_variable("http://h"));
 	setenv("no_proxy", "localhost, .example.com,::1", 1);
-	CHECK(!ncm_peer_is_proxied("https://a.example.com"));
-	CHECK(!ncm_peer_is_proxied("https://example.com:8443"));
-	CHECK(!ncm_peer_is_proxied("https://[::1]"));
-	CHECK(ncm_peer_is_proxied("https://badexample.com"));
+	CHECK(!ncm_proxy_variable("https://a.example.com"));
+	CHECK(!ncm_proxy_variable("https://example.com:8443"));
+	CHECK(!ncm_proxy_variable("https://[::1]"));
+	CHECK(ncm_proxy_variable("https://badexample.com"));
 	setenv("no_proxy", "10.0.0.0/8,192.168.4.0/23,fd00::/8", 1);
-	CHECK(!ncm_peer_is_proxied("https://10.1.2.3"));
-	CHECK(!ncm_peer_is_proxied("https://192.168.5.9:443"));
-	CHECK(!ncm_peer_is_proxied("https://[fd12::1]"));
-	CHECK(ncm_peer_is_proxied("https://11.1.2.3"));
-	CHECK(ncm_peer_is_proxied("https://192.168.6.1"));
-	CHECK(ncm_peer_is_proxied("https://[fe00::1]"));
+	CHECK(!ncm_proxy_variable("https://10.1.2.3"));
+	CHECK(!ncm_proxy_variable("https://192.168.5.9:443"));
+	CHECK(!ncm_proxy_variable("https://[fd12::1]"));
+	CHECK(ncm_proxy_variable("https://11.1.2.3"));
+	CHECK(ncm_proxy_variable("https://192.168.6.1"));
+	CHECK(ncm_proxy_variable("https://[fe00::1]"));
 	setenv("no_proxy", "*", 1);
-	CHECK(!ncm_peer_is_proxied("https://h"));
+	CHECK(!ncm_proxy_variable("https://h"));
 	unsetenv("HTTPS_PROXY");
 	unsetenv("HTTP_PROXY");
 	unsetenv("no_proxy");

@@ -143,14 +143,14 @@ static inline void lay_partial(const struct ncm_transfer_item *item, const void 
 					.size = item->size,
 					.has_sha256 = item->has_sha256,
 					.sha256 = item->sha256};
-	struct ncm_extents there = {0};
+	struct ncm_ranges there = {0};
 	int journal;
 
 	CHECK(fd >= 0 && ncm_pwrite_all(fd, bytes, size, 0) == 0);
-	ncm_extents_add(&there, 0, size);
+	ncm_ranges_add(&there, 0, size);
 	journal = ncm_journal_begin(folder_fd, "file.part", &identity, &there, false, NULL);
 	CHECK(journal >= 0 && close(journal) == 0);
-	ncm_extents_clear(&there);
+	ncm_ranges_clear(&there);
 	ncm_identity_clear(&identity);
 }
 

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 
-static void describe_file(const struct plan_item *item, size_t number, struct ncm_plan_model *out)
+static void summarize_file(const struct plan_item *item, size_t number, struct ncm_plan_model *out)
 {
 	const struct content *content = item->content;
 	const struct place *place = &content->places[number];
@@ -38,13 +38,14 @@ static void add_doubt(const struct plan_item *item, uint64_t bytes, struct ncm_d
 }
 
 /* Its places of this model. Shared content is counted with the first model that wants it. */
-static void describe_item(const struct run *run, const struct plan_item *item, size_t model, struct ncm_plan_model *out)
+static void summarize_item(const struct run *run, const struct plan_item *item, size_t model,
+			   struct ncm_plan_model *out)
 {
 	const struct content *content = item->content;
 
 	for (size_t i = 0; i < content->place_count; i++) {
 		if (run->wanted[content->places[i].wanted].model == model)
-			describe_file(item, i, out);
+			summarize_file(item, i, out);
 	}
 	out->size += content->size;
 	add_doubt(item, content->size, &out->size_doubt);
@@ -54,7 +55,7 @@ static void describe_item(const struct run *run, const struct plan_item *item, s
 	add_doubt(item, item_to_get(item), &out->to_get_doubt);
 }
 
-static void describe_source(const struct wanted *wanted, struct ncm_plan_model *out)
+static void summarize_source(const struct wanted *wanted, struct ncm_plan_model *out)
 {
 	const struct ncm_resolution *resolution = wanted->resolution;
 
@@ -65,7 +66,7 @@ static void describe_source(const struct wanted *wanted, struct ncm_plan_model *
 }
 
 /* What a source did not tell of what is to be fetched. The first reason is enough. */
-static void describe_untold(const struct run *run, const struct chosen_model *model, struct ncm_plan_model *out)
+static void summarize_untold(const struct run *run, const struct chosen_model *model, struct ncm_plan_model *out)
 {
 	const struct ncm_doubt *doubt = &out->to_get_doubt;
 
@@ -82,7 +83,7 @@ static void describe_untold(const struct run *run, const struct chosen_model *mo
 	}
 }
 
-static void describe_odd(const struct run *run, const struct chosen_model *model, struct ncm_plan_model *out)
+static void summarize_odd(const struct run *run, const struct chosen_model *model, struct ncm_plan_model *out)
 {
 	for (size_t i = 0; i < model->file_count; i++) {
 		const struct wanted *wanted = &run->wanted[model->first_wanted + i];
@@ -93,7 +94,7 @@ static void describe_odd(const struct run *run, const struct chosen_model *model
 	}
 }
 
-static void describe_model(const struct planned *planned, size_t index, struct ncm_plan_model *out)
+static void summarize_model(const struct planned *planned, size_t index, struct ncm_plan_model *out)
 {
 	const struct contents *contents = &planned->contents;
 	const struct chosen_model *model = &planned->run->models[index];
@@ -104,9 +105,9 @@ static void describe_model(const struct planned *planned, size_t index, struct n
 		return;
 	}
 	for (size_t i = contents->first[index]; i < contents->first[index + 1]; i++)
-		describe_item(planned->run, &planned->items[contents->of_models[i]], index, out);
-	describe_untold(planned->run, model, out);
-	describe_odd(planned->run, model, out);
+		summarize_item(planned->run, &planned->items[contents->of_models[i]], index, out);
+	summarize_untold(planned->run, model, out);
+	summarize_odd(planned->run, model, out);
 }
 
 /* What cannot be planned is in no sum: what its manifest says of it is told beside them. */
@@ -156,9 +157,9 @@ struct ncm_plan *plan_of(struct planned *planned, struct ncm_error *err)
 	plan->asked_network = run->asked_network;
 	plan->unreachable = ncm_http_unreachable(run->http);
 	for (size_t i = 0; i < run->wanted_count; i++)
-		describe_source(&run->wanted[i], &plan->models[run->wanted[i].model]);
+		summarize_source(&run->wanted[i], &plan->models[run->wanted[i].model]);
 	for (size_t i = 0; i < run->model_count; i++)
-		describe_model(planned, i, &plan->models[i]);
+		summarize_model(planned, i, &plan->models[i]);
 	sum_up(plan, planned);
 	space_measure(planned, &plan->disks, &plan->disk_count, &plan->enough_space);
 	if (!plan->enough_space)

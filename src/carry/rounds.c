@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Rounds of transfers. While the engine fetches, another thread finishes the models whose content is complete. What
- * failed at one place is tried at the next in a further round (mirror fail-over).
+ * failed at one place is tried at the next in a further round (mirror fail-over); a large content comes from all places
+ * at once.
  */
 #include "carry/carry.h"
 
@@ -9,6 +10,80 @@
 #include "base/thread.h"
 
 #include <string.h>
+
+/* Below this a second place costs more to ask than it brings. */
+static const uint64_t MIRRORS_WORTH_BYTES = 16 << 20;
+
+/* The artifact of an alternate that is the same file: by digest, else by being the only one, else by name. */
+static const struct ncm_artifact *same_artifact(const struct ncm_resolution *found, const struct content *content)
+{
+	for (size_t i = 0; i < found->count; i++) {
+		if (content->has_sha256 && found->artifacts[i].has_sha256 &&
+		    ncm_sha256_equal(&content->sha256, &found->artifacts[i].sha256))
+			return &found->artifacts[i];
+	}
+	if (found->count == 1)
+		return &found->artifacts[0];
+	for (size_t i = 0; i < found->count; i++) {
+		if (found->artifacts[i].name && strcmp(found->artifacts[i].name, content->name) == 0)
+			return &found->artifacts[i];
+	}
+	return NULL;
+}
+
+static bool is_other(const struct content *content, const struct ncm_artifact *artifact)
+{
+	return content->has_sha256 && artifact->has_sha256 && !ncm_sha256_equal(&content->sha256, &artifact->sha256);
+}
+
+/* Asks for the task's next alternate. Returns 0 when its content is that alternate's, or -1 when there is none left. */
+static int next_alternate(struct carry *carry, struct task *task)
+{
+	struct content *content = task->item->content;
+	const struct wanted *wanted = &carry->run->wanted[content->wanted];
+
+	while (task->alternate + 1 < wanted->spec->from.count && !ncm_interrupted()) {
+		struct ncm_resolution *found = wanted_ask_place(carry->run, wanted, ++task->alternate, NULL);
+		const struct ncm_artifact *artifact = found ? same_artifact(found, content) : NULL;
+
+		if (artifact && !is_other(content, artifact)) {
+			ncm_resolution_free(task->own);
+			task->own = found;
+			content->resolution = found;
+			content->artifact = artifact;
+			return 0;
+		}
+		ncm_resolution_free(found);
+	}
+	return -1;
+}
+
+/* Asks the other places of a large content with a known digest whether they have the same: then they serve it together.
+ */
+static void find_mirrors_of(struct carry *carry, struct task *task)
+{
+	const struct content *content = task->item->content;
+	const struct wanted *wanted = &carry->run->wanted[content->wanted];
+	const size_t room = wanted->spec->from.count;
+
+	if (!content->has_sha256 || !content->has_size || content->size < MIRRORS_WORTH_BYTES ||
+	    task->mirror_resolutions)
+		return;
+	task->mirror_resolutions = ncm_calloc(room, sizeof(struct ncm_resolution *));
+	task->mirrors = ncm_calloc(room, sizeof *task->mirrors);
+	for (size_t i = task->alternate + 1; i < room && !ncm_interrupted(); i++) {
+		struct ncm_resolution *found = wanted_ask_place(carry->run, wanted, i, NULL);
+		const struct ncm_artifact *artifact = found ? same_artifact(found, content) : NULL;
+
+		if (!artifact || !artifact->has_sha256 || is_other(content, artifact)) {
+			ncm_resolution_free(found);
+			continue;
+		}
+		task->mirrors[task->mirror_count] =
+		    (struct ncm_replica){artifact->url, found->credential, found->service};
+		task->mirror_resolutions[task->mirror_count++] = found;
+	}
+}
 
 struct round {
 	struct carry *carry;
@@ -23,13 +98,13 @@ struct round {
 	bool closed;
 };
 
-static void take_bytes(struct task *task, const struct ncm_transfer_item *transfer)
+static void note_bytes(struct task *task, const struct ncm_transfer_item *transfer)
 {
 	struct content *content = task->item->content;
 
 	task->state = TASK_FETCHED;
-	task->served_by =
-	    transfer->served_by == 0 ? content->resolution->uri : task->mirrors[transfer->served_by - 1]->uri;
+	task->served_by = transfer->served_by == 0 ? content->resolution->uri
+						   : task->mirror_resolutions[transfer->served_by - 1]->uri;
 	if (task->item->mend.count == 0) {
 		content->has_size = content->has_sha256 = true;
 		content->size = transfer->final_size;
@@ -38,7 +113,7 @@ static void take_bytes(struct task *task, const struct ncm_transfer_item *transf
 	ncm_error_clear(&task->error);
 }
 
-static void take_result(struct carry *carry, struct task *task, struct ncm_transfer_item *transfer)
+static void note_result(struct carry *carry, struct task *task, struct ncm_transfer_item *transfer)
 {
 	task->received += transfer->received;
 	task->range_received += task->item->mend.count > 0 ? transfer->received : 0;
@@ -49,7 +124,7 @@ static void take_result(struct carry *carry, struct task *task, struct ncm_trans
 	task->checkpoints = transfer->checkpoints;
 	transfer->checkpoints = (struct ncm_checkpoints){0};
 	if (transfer->done) {
-		take_bytes(task, transfer);
+		note_bytes(task, transfer);
 		task_recount(carry, task);
 		return;
 	}
@@ -81,7 +156,7 @@ static void *finisher(void *argument)
 		last = round->taken = round->queued;
 		pthread_mutex_unlock(&round->mutex);
 		for (size_t i = first; i < last; i++)
-			take_result(round->carry, round->tasks[round->queue[i]], &round->transfers[round->queue[i]]);
+			note_result(round->carry, round->tasks[round->queue[i]], &round->transfers[round->queue[i]]);
 		carry_finish_ready(round->carry);
 	}
 }
@@ -121,7 +196,7 @@ static int run_round(struct round *round, struct ncm_error *err)
 	pthread_join(thread, NULL);
 	for (size_t i = 0; i < round->count; i++) {
 		if (!round->transfers[i].done)
-			take_result(round->carry, round->tasks[i], &round->transfers[i]);
+			note_result(round->carry, round->tasks[i], &round->transfers[i]);
 	}
 	return result;
 }
@@ -221,7 +296,7 @@ static bool is_to_fetch(struct carry *carry, struct task *task, bool first)
 	}
 	if (first || try_again(carry, task))
 		return true;
-	if (!worth_an_alternate(task) || task_next_alternate(carry, task) < 0)
+	if (!worth_an_alternate(task) || next_alternate(carry, task) < 0)
 		return false;
 	ncm_emit_text(&carry->run->sink, NCM_EVENT_NOTE, "%s: %s; trying %s", content->name, task->error.message,
 		      content->resolution->uri);
@@ -250,15 +325,15 @@ static void find_mirrors(void *context, size_t index)
 {
 	struct round *round = context;
 
-	task_find_mirrors(round->carry, round->tasks[index]);
+	find_mirrors_of(round->carry, round->tasks[index]);
 }
 
-static void describe_transfer(const struct carry *carry, struct task *task, struct ncm_transfer_item *transfer)
+static void prepare_transfer(const struct carry *carry, struct task *task, struct ncm_transfer_item *transfer)
 {
 	free(task->partial);
 	task->partial = item_partial(task->item);
 	item_transfer(carry->run, task->item, task->partial, transfer);
-	transfer->mirrors = task->places;
+	transfer->mirrors = task->mirrors;
 	transfer->mirror_count = task->mirror_count;
 }
 
@@ -273,7 +348,7 @@ static int fetch_round(struct carry *carry, struct task **chosen, size_t count, 
 	pthread_cond_init(&round.filled, NULL);
 	ncm_parallel(RESOLVE_THREADS, count, find_mirrors, &round);
 	for (size_t i = 0; i < count; i++)
-		describe_transfer(carry, chosen[i], &round.transfers[i]);
+		prepare_transfer(carry, chosen[i], &round.transfers[i]);
 	result = run_round(&round, err);
 	pthread_cond_destroy(&round.filled);
 	pthread_mutex_destroy(&round.mutex);
