@@ -78,9 +78,30 @@ static void add_store(struct table *table, const struct ncm_store_info *info)
 			   STYLE_WARN);
 }
 
-static void print_list(const struct ncm_store_list *list)
+/* Of an application that is not installed, nobody said anything. */
+static bool is_of_note(const struct ncm_store_info *info)
+{
+	return info->there || info->models > 0 || (info->why != NCM_STORE_BY_LAYOUT);
+}
+
+static void print_others(const struct ncm_store_list *list)
+{
+	const char *before = "Not there yet: ";
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (is_of_note(&list->stores[i]))
+			continue;
+		printf("%s%s", before, list->stores[i].id);
+		before = ", ";
+	}
+	if (*before == ',')
+		printf(" (-v shows where they would be).\n");
+}
+
+static void print_list(const struct ncm_store_list *list, bool verbose)
 {
 	struct table *table = table_new(0);
+	size_t rows = 0;
 
 	table_column(table, "STORE", COLUMN_WHOLE);
 	table_column(table, "WRITABLE", 0);
@@ -88,10 +109,17 @@ static void print_list(const struct ncm_store_list *list)
 	table_column(table, "FREE", COLUMN_RIGHT);
 	table_column(table, "MODELS", COLUMN_RIGHT);
 	table_column(table, "SIZE", COLUMN_RIGHT | COLUMN_DROP);
-	for (size_t i = 0; i < list->count; i++)
+	for (size_t i = 0; i < list->count; i++) {
+		if (!verbose && !is_of_note(&list->stores[i]))
+			continue;
 		add_store(table, &list->stores[i]);
-	table_print(table, stdout);
+		rows++;
+	}
+	if (rows > 0)
+		table_print(table, stdout);
 	table_free(table);
+	if (!verbose)
+		print_others(list);
 }
 
 static int run(struct session *session)
@@ -106,7 +134,7 @@ static int run(struct session *session)
 		return session_fail(session, &err);
 	session->report.data = list_json(list);
 	if (!session->report.json)
-		print_list(list);
+		print_list(list, session->settings.verbose > 0);
 	ncm_stores_free(list);
 	return 0;
 }
@@ -127,12 +155,15 @@ const struct command command_stores = {
     .description =
 	"Each store of the layout: where it lies and who says so, whether you may write there (and whether everybody "
 	"may), what its disk has left, "
-	"and the registered models that have files in it.\n\n"
+	"and the registered models that have files in it. Stores of applications that are not there are only named; -v "
+	"shows them, too. A folder of a store that lies elsewhere is a store of its own, STORE/FOLDER.\n\n"
 	"Why a store lies there: \"flag\" --store-path; \"environment\" NCMODEL_STORE_<STORE> or the application's own "
 	"variable (as OLLAMA_MODELS); \"configuration\" the configuration file; \"layout\" the "
 	"layout's first place; \"found\" another place of the layout's that is there; \"service\" the folder of a "
 	"system "
-	"service that has a user of its own. Of several places of the layout the first counts that ncmodel has worked "
+	"service that has a user of its own; \"application\" settings of the application's, by which one of its "
+	"folders "
+	"lies there. Of several places of the layout the first counts that ncmodel has worked "
 	"in, else the first that is there.",
     .examples = examples,
     .run = run,

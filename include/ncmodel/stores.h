@@ -21,6 +21,8 @@ enum ncm_store_why {
 	NCM_STORE_BY_ENVIRONMENT,   /* "environment": a variable, the application's own or ours */
 	NCM_STORE_BY_CONFIGURATION, /* "configuration" */
 	NCM_STORE_BY_FLAG,          /* "flag": --store-path */
+	NCM_STORE_BY_APPLICATION,   /* "application": a folder of another store, of which the application's own settings
+				       say it */
 };
 const char *ncm_store_why_name(enum ncm_store_why why);
 

@@ -179,7 +179,7 @@ static int add_target(struct run *run, size_t index, const struct ncm_target *ta
 		ncm_error_wrap(err, "%s", model_id(run, wanted));
 		return offer_exclude(run, wanted, name, err);
 	}
-	if (!(relative = ncm_store_path(store, target->folder, name, err)))
+	if (!(relative = ncm_layout_path(run->layout, &store, target->folder, name, err)))
 		return ncm_error_wrap(err, "%s", model_id(run, wanted));
 	content_add_place(content, store, relative, index, role)->unnamed =
 	    !target->name && content->kind == CONTENT_FILE && !is_named(content->artifact);

@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "config/faults.h"
 #include "store/location.h"
+#include "store/parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -66,7 +67,7 @@ static void check_path(struct ncm_faults *faults, const char *member, const char
 {
 	struct ncm_error why = NCM_ERROR_INIT;
 
-	if (*path && *path != '/' && !ncm_path_check(path, &why))
+	if (*path && !store_path_is_own_word(path) && !ncm_path_check(path, &why))
 		ncm_fault(faults, member, "%s", why.message);
 	ncm_error_clear(&why);
 }
@@ -79,7 +80,7 @@ static void check_registry(struct ncm_faults *faults, const char *path)
 
 	if (*path && !ncm_path_has_suffix(path, ".json"))
 		ncm_fault(faults, "$.registry", "not a path that ends with .json");
-	if (*path == '/' || *path == '\0')
+	if (store_path_is_own_word(path) || *path == '\0')
 		return;
 	if (base)
 		*base++ = '\0';
@@ -126,6 +127,8 @@ static void read_folders(struct ncm_faults *faults, const json_t *folders, const
 
 		if (is_private(name))
 			continue;
+		if (below && *name && store_path_is_own_word(below))
+			continue; /* add_parts */
 		if (!below || !ncm_path_check(below, &why))
 			ncm_fault(faults, member, "%s", below ? why.message : "not a string");
 		else if (!*name)
@@ -238,13 +241,38 @@ static void read_store(struct ncm_faults *faults, const struct ncm_config *confi
 	read_folders(faults, json_object_get(value, "folders"), folders_path, store);
 }
 
+/* Folders that their owner has elsewhere, behind all stores. */
+static void add_parts(const struct ncm_config *config, struct ncm_layout *layout, const json_t *stores)
+{
+	const char *id, *name;
+	const json_t *store, *value;
+
+	json_object_foreach((json_t *)stores, id, store)
+	{
+		json_object_foreach(json_object_get(store, "folders"), name, value)
+		{
+			const char *path = json_string_value(value);
+			NCM_AUTO_FREE char *absolute = NULL;
+
+			if (!path || !*name || !store_path_is_own_word(path) || is_private(id) || is_private(name))
+				continue;
+			absolute = store_path_given(config, path);
+			store_add_part(config, layout,
+				       &(struct store_part){.store = id,
+							    .folder = name,
+							    .path = absolute,
+							    .is_first = true,
+							    .why = NCM_STORE_BY_LAYOUT});
+		}
+	}
+}
+
 static void read_layout(struct ncm_faults *faults, const struct ncm_config *config, struct ncm_layout *layout,
 			const json_t *value)
 {
 	const json_t *version = json_object_get(value, "schema_version");
 	const json_t *stores = json_object_get(value, "stores");
 	const json_t *title = json_object_get(value, "title");
-	NCM_AUTO_FREE char *registry = NULL;
 	const char *id, *below;
 	const json_t *store;
 
@@ -262,8 +290,7 @@ static void read_layout(struct ncm_faults *faults, const struct ncm_config *conf
 		ncm_fault(faults, "$.layout", "not lower-case letters, digits, '.', '_' and '-'");
 	below = required_string(faults, value, "$", "registry");
 	check_registry(faults, below);
-	registry = ncm_path_join(config->root, below);
-	layout->registry = ncm_path_absolute(registry);
+	layout->registry = store_path_given(config, below);
 	if (!json_is_object(stores) || json_object_size(stores) == 0) {
 		ncm_fault(faults, stores ? "$.stores" : "$", "\"stores\" is not an object with a store in it");
 		return;
@@ -273,6 +300,7 @@ static void read_layout(struct ncm_faults *faults, const struct ncm_config *conf
 		if (!is_private(id))
 			read_store(faults, config, layout, id, store);
 	}
+	add_parts(config, layout, stores);
 }
 
 int ncm_layout_lacks(const struct ncm_layout *layout, const char *store, struct ncm_error *err)
@@ -369,6 +397,8 @@ void ncm_layout_free(struct ncm_layout *layout)
 		free(store->path);
 		free(store->env);
 		free(store->told_by);
+		free(store->part_of);
+		free(store->part);
 		if (store->staging >= 0)
 			close(store->staging);
 		if (store->dirfd >= 0)

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "store/parts.h"
 #include "store/running.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@ const char *ncm_store_why_name(enum ncm_store_why why)
 	    [NCM_STORE_BY_ENVIRONMENT] = "environment",
 	    [NCM_STORE_BY_CONFIGURATION] = "configuration",
 	    [NCM_STORE_BY_FLAG] = "flag",
+	    [NCM_STORE_BY_APPLICATION] = "application",
 	};
 
 	return names[why];
@@ -91,11 +93,9 @@ struct places {
 	size_t count;
 };
 
-static void add_place(struct places *places, const char *root, const char *path, enum ncm_store_why why)
+static void add_place(struct places *places, const struct ncm_config *config, const char *path, enum ncm_store_why why)
 {
-	NCM_AUTO_FREE char *joined = ncm_path_join(root, path);
-
-	*NCM_PUSH(places->items, places->count) = (struct place){.path = ncm_path_absolute(joined), .why = why};
+	*NCM_PUSH(places->items, places->count) = (struct place){.path = store_path_given(config, path), .why = why};
 }
 
 /* A service has its place for the whole machine: another root than the home is a machine of its own. */
@@ -106,7 +106,7 @@ static void add_service(struct places *places, const struct ncm_config *config, 
 
 	if (!entry)
 		return;
-	add_place(places, config->root, ncm_json_string(service, "path"), NCM_STORE_BY_SERVICE);
+	add_place(places, config, ncm_json_string(service, "path"), NCM_STORE_BY_SERVICE);
 	places->items[places->count - 1].user = user;
 	places->items[places->count - 1].uid = entry->pw_uid;
 }
@@ -168,11 +168,11 @@ static char *by_layout(const struct ncm_config *config, const struct store_word 
 	char *path;
 	size_t i;
 
-	add_place(&places, config->root, word->path, NCM_STORE_BY_LAYOUT);
+	add_place(&places, config, word->path, NCM_STORE_BY_LAYOUT);
 	json_array_foreach(word->found, i, other)
 	{
 		if (json_is_string(other))
-			add_place(&places, config->root, json_string_value(other), NCM_STORE_BY_FOUND);
+			add_place(&places, config, json_string_value(other), NCM_STORE_BY_FOUND);
 	}
 	if (word->service)
 		add_service(&places, config, word->service);

@@ -250,11 +250,14 @@ const struct ncm_store_folder *ncm_store_folder_around(const struct ncm_store *s
 	return found;
 }
 
-static const char *find_folder(const struct ncm_store *store, const char *folder)
+/* The folder's path below the store, a sub-folder's with it. The caller frees it. */
+static char *find_folder(const struct ncm_store *store, const char *folder)
 {
+	const size_t size = strcspn(folder, "/");
+
 	for (size_t i = 0; i < store->folder_count; i++) {
-		if (strcmp(store->folders[i].name, folder) == 0)
-			return store->folders[i].path;
+		if (strlen(store->folders[i].name) == size && strncmp(store->folders[i].name, folder, size) == 0)
+			return ncm_asprintf("%s%s", store->folders[i].path, folder + size);
 	}
 	return NULL;
 }
@@ -276,7 +279,7 @@ static int no_such_folder(const struct ncm_store *store, const char *folder, str
 
 char *ncm_store_path(const struct ncm_store *store, const char *folder, const char *name, struct ncm_error *err)
 {
-	const char *below = NULL;
+	NCM_AUTO_FREE char *below = NULL;
 	char *path;
 
 	if (store->kind == NCM_STORE_OLLAMA) {
