@@ -19,6 +19,7 @@ static json_t *store_json(const struct ncm_store_info *info)
 	json_put_flag(object, "writable", info->writable);
 	json_put_text(object, "barrier", info->barrier);
 	json_put_text(object, "open_to_all", info->open_to_all);
+	json_put_text(object, "settings_unread", info->settings_unread);
 	json_put(object, "free", info->has_space ? json_number(info->free) : json_null());
 	json_put(object, "total", info->has_space ? json_number(info->total) : json_null());
 	json_put_number(object, "model_count", info->models);
@@ -61,6 +62,7 @@ static void add_store(struct table *table, const struct ncm_store_info *info)
 {
 	AUTO_FREE char *path = text_safe_path(info->path);
 	AUTO_FREE char *barrier = info->barrier ? text_safe_path(info->barrier) : NULL;
+	AUTO_FREE char *unread = info->settings_unread ? text_safe_path(info->settings_unread) : NULL;
 	AUTO_FREE char *open = info->open_to_all ? text_safe_path(info->open_to_all) : NULL;
 	char size[32];
 
@@ -73,6 +75,8 @@ static void add_store(struct table *table, const struct ncm_store_info *info)
 	table_line(table, text_format("    %s", path), STYLE_NONE);
 	if (barrier)
 		table_line(table, text_format("    %s", barrier), STYLE_WARN);
+	if (unread)
+		table_line(table, text_format("    its settings were not read: %s", unread), STYLE_WARN);
 	if (open)
 		table_line(table, text_format("    everybody may write to %s, and so replace what lies here", open),
 			   STYLE_WARN);

@@ -6,6 +6,7 @@
 #include "base/nearest.h"
 #include "base/path.h"
 #include "config/faults.h"
+#include "store/extra_paths.h"
 #include "store/location.h"
 #include "store/parts.h"
 
@@ -15,7 +16,7 @@
 
 /* manifests/schema/layout.schema.json says the same to editors. */
 static const char *const layout_keys[] = {"schema_version", "layout", "title", "registry", "stores", "$schema", NULL};
-static const char *const store_keys[] = {"kind", "path", "env", "found", "service", "folders", NULL};
+static const char *const store_keys[] = {"kind", "path", "env", "found", "service", "folders", "extra_paths", NULL};
 static const char *const service_keys[] = {"user", "path", NULL};
 
 /* A key of the user's own. */
@@ -209,6 +210,7 @@ static void read_store(struct ncm_faults *faults, const struct ncm_config *confi
 	NCM_AUTO_FREE char *folders_path = ncm_asprintf("%s.folders", path);
 	const json_t *env = json_object_get(value, "env");
 	NCM_AUTO_FREE char *found_path = ncm_asprintf("%s.found", path);
+	NCM_AUTO_FREE char *extra_path = ncm_asprintf("%s.extra_paths", path);
 	NCM_AUTO_FREE char *service_path = ncm_asprintf("%s.service", path);
 	struct store_word word = {
 	    .id = id, .found = json_object_get(value, "found"), .service = json_object_get(value, "service")};
@@ -227,6 +229,8 @@ static void read_store(struct ncm_faults *faults, const struct ncm_config *confi
 	check_path(faults, path_path, word.path);
 	check_found(faults, word.found, found_path);
 	check_service(faults, word.service, service_path);
+	if (json_object_get(value, "extra_paths"))
+		check_path(faults, extra_path, required_string(faults, value, path, "extra_paths"));
 	if (env && !is_variable(json_string_value(env)))
 		ncm_fault(faults, env_path, "not the name of a variable");
 	store = NCM_PUSH(layout->stores, layout->count);
@@ -264,6 +268,16 @@ static void add_parts(const struct ncm_config *config, struct ncm_layout *layout
 							    .is_first = true,
 							    .why = NCM_STORE_BY_LAYOUT});
 		}
+	}
+}
+
+static void add_extra_paths(const struct ncm_config *config, struct ncm_layout *layout, const json_t *stores)
+{
+	for (size_t i = 0, count = layout->count; i < count; i++) {
+		const char *file = ncm_json_string(json_object_get(stores, layout->stores[i].id), "extra_paths");
+
+		if (file)
+			store_read_extra_paths(config, layout, i, file);
 	}
 }
 
@@ -375,8 +389,11 @@ struct ncm_layout *ncm_layout_load(const struct ncm_config *config, struct ncm_e
 	}
 	layout = ncm_calloc(1, sizeof *layout);
 	read_layout(&faults, config, layout, value);
-	if (ncm_faults_end(&faults, err) == 0 && check_overrides(config, layout, err) == 0)
-		return layout;
+	if (ncm_faults_end(&faults, err) == 0) {
+		add_extra_paths(config, layout, json_object_get(value, "stores"));
+		if (check_overrides(config, layout, err) == 0)
+			return layout;
+	}
 	ncm_layout_free(layout);
 	return NULL;
 }
@@ -399,6 +416,7 @@ void ncm_layout_free(struct ncm_layout *layout)
 		free(store->told_by);
 		free(store->part_of);
 		free(store->part);
+		free(store->unread);
 		if (store->staging >= 0)
 			close(store->staging);
 		if (store->dirfd >= 0)

@@ -41,8 +41,9 @@ struct ncm_store {
 	bool is_first; /* of such a folder: what is placed in it goes here */
 	struct ncm_store_folder *folders;
 	size_t folder_count;
-	int dirfd;   /* -1 until ncm_store_open */
-	int staging; /* .ncmodel/staging, -1 until ncm_store_open */
+	char *unread; /* why the application's own settings were not read (extra_paths.h); or NULL */
+	int dirfd;    /* -1 until ncm_store_open */
+	int staging;  /* .ncmodel/staging, -1 until ncm_store_open */
 };
 
 struct ncm_layout {
