@@ -31,7 +31,8 @@ struct settings {
 	bool man;                                                   /* help */
 	bool answer;                                                /* completion */
 	bool no_wait;                                               /* adopt, link, rm, gc */
-	bool unlink;                                                /* link */
+	bool unlink, undo;                                          /* link */
+	const char *configure;                                      /* link */
 	bool replaced;                                              /* gc */
 	bool keep_partial;                                          /* gc */
 	struct option_number least, min_age;                        /* link; gc */
