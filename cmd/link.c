@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
 
+#include "link_configure.h"
+
 #include "ui/table.h"
 #include "ui/text.h"
 
@@ -198,6 +200,8 @@ static int run(struct session *session)
 	struct ncm_link_report *report;
 	int exit_code;
 
+	if (configure_given.application || configure_given.undo)
+		return link_configure(session, given.unlink || given.least.given);
 	if (session_config(session, &err) < 0)
 		return session_fail(session, &err);
 	session_progress(session);
@@ -238,6 +242,8 @@ static const char *const examples[] = {
     "the stores of the layout, and this folder",
     "ncmodel link --unlink",
     "every application has bytes of its own again",
+    "ncmodel link --configure comfyui --dry-run",
+    "what ComfyUI would be told of the other applications' folders",
     NULL,
 };
 
@@ -248,7 +254,7 @@ const struct command command_link = {
     .operands = OPERANDS_FILES,
     .stops_in_order = true,
     .changes = true,
-    .groups = {&own_group},
+    .groups = {&own_group, &options_configure},
     .description =
 	"Finds model files and blobs with the same bytes in the stores of the layout and in the folders and files "
 	"that are named, and makes them one copy for all applications. Every byte is compared first. Where the file "
@@ -258,7 +264,16 @@ const struct command command_link = {
 	"A file that is open for writing, changes meanwhile, lies on another file system or belongs to somebody "
 	"else is skipped; what cannot be read is named, and ends it with 1. A crash leaves each file as it was or "
 	"linked. link does not ask: nothing is lost by it, "
-	"and --unlink undoes it.",
+	"and --unlink undoes it.\n\n"
+	"--configure tells an application where the other stores' folders are, in its own settings; no file of a model "
+	"is "
+	"touched. ComfyUI's extra_model_paths.yaml (Forge Neo reads it, too) gets one marked block, "
+	"and all its other bytes stay. It is written only if it is yours, no program has it open for writing, nobody "
+	"changed it meanwhile, and it says the same as before besides; else it is told what could be added by hand. "
+	"Run "
+	"again it brings the block up to date; --undo takes it out, unless somebody edited it. Options to start A1111 "
+	"and "
+	"Forge with are printed, and so is what LM Studio has to be told.",
     .examples = examples,
     .run = run,
 };

@@ -64,6 +64,7 @@ static const struct field fields[] = {
     {"writable", FIELD_FLAG, OF(writable), "WRITABLE", .cell = add_state},
     {"barrier", FIELD_TEXT, OF(barrier)},
     {"open_to_all", FIELD_TEXT, OF(open_to_all)},
+    {"settings_unread", FIELD_TEXT, OF(settings_unread)},
     {"why", FIELD_MADE, .offset = 0, "WHY THERE", COLUMN_DROP, why_json, add_why},
     {"told_by", FIELD_TEXT, OF(told_by)},
     {"free", FIELD_MADE, .offset = 0, "FREE", COLUMN_RIGHT, free_json, add_free},
@@ -87,26 +88,57 @@ static void add_store(struct table *table, const struct ncm_store_info *info)
 {
 	AUTO_FREE char *path = text_safe_path(info->path);
 	AUTO_FREE char *barrier = info->barrier ? text_safe_path(info->barrier) : NULL;
+	AUTO_FREE char *unread = info->settings_unread ? text_safe_path(info->settings_unread) : NULL;
 	AUTO_FREE char *open = info->open_to_all ? text_safe_path(info->open_to_all) : NULL;
 
 	fields_row(fields, info, table);
 	table_line(table, text_format("    %s", path), STYLE_NONE);
 	if (barrier)
 		table_line(table, text_format("    %s", barrier), STYLE_WARN);
+	if (unread)
+		table_line(table, text_format("    its settings were not read: %s", unread), STYLE_WARN);
 	if (open)
 		table_line(table, text_format("    everybody may write to %s, and so replace what lies here", open),
 			   STYLE_WARN);
 }
 
-static void print_list(const struct ncm_store_list *list)
+/* Of an application that is not installed, nobody said anything. */
+static bool is_of_note(const struct ncm_store_info *info)
+{
+	return info->there || info->models > 0 || (info->why != NCM_PLACED_BY_LAYOUT);
+}
+
+static void print_others(const struct ncm_store_list *list)
+{
+	const char *before = "Not there yet: ";
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (is_of_note(&list->stores[i]))
+			continue;
+		printf("%s%s", before, list->stores[i].id);
+		before = ", ";
+	}
+	if (*before == ',')
+		printf(" (-v shows where they would be).\n");
+}
+
+static void print_list(const struct ncm_store_list *list, bool verbose)
 {
 	struct table *table = table_new(0);
+	size_t rows = 0;
 
 	fields_columns(fields, table);
-	for (size_t i = 0; i < list->count; i++)
+	for (size_t i = 0; i < list->count; i++) {
+		if (!verbose && !is_of_note(&list->stores[i]))
+			continue;
 		add_store(table, &list->stores[i]);
-	table_print(table, stdout);
+		rows++;
+	}
+	if (rows > 0)
+		table_print(table, stdout);
 	table_free(table);
+	if (!verbose)
+		print_others(list);
 }
 
 static int run(struct session *session)
@@ -121,7 +153,7 @@ static int run(struct session *session)
 		return session_fail(session, &err);
 	session->report.data = list_json(list);
 	if (!session->report.json)
-		print_list(list);
+		print_list(list, session->settings.verbose > 0);
 	ncm_stores_free(list);
 	return 0;
 }
@@ -142,12 +174,15 @@ const struct command command_stores = {
     .description =
 	"Each store of the layout: where it lies and who says so, whether you may write there (and whether everybody "
 	"may), what its disk has left, "
-	"and the registered models that have files in it.\n\n"
+	"and the registered models that have files in it. Stores of applications that are not there are only named; -v "
+	"shows them, too. A folder of a store that lies elsewhere is a store of its own, STORE/FOLDER.\n\n"
 	"Why a store lies there: \"flag\" --store-path; \"environment\" NCMODEL_STORE_<STORE> or the application's own "
 	"variable (as OLLAMA_MODELS); \"configuration\" the configuration file; \"layout\" the "
 	"layout's first place; \"found\" another place of the layout's that is there; \"service\" the folder of a "
 	"system "
-	"service that has a user of its own. Of several places of the layout the first counts that ncmodel has worked "
+	"service that has a user of its own; \"application\" settings of the application's, by which one of its "
+	"folders "
+	"lies there. Of several places of the layout the first counts that ncmodel has worked "
 	"in, else the first that is there.",
     .examples = examples,
     .run = run,

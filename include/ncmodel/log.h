@@ -32,7 +32,7 @@ struct ncm_deed_file {
 /* Something that was done. Append only: the names of the actions are part of the JSON interface. */
 struct ncm_deed {
 	const char *action;   /* "registered", "repaired", "removed", "deleted", "linked", "unlinked", "pinned",
-				 "unpinned", "moved" */
+				 "unpinned", "moved", "configured", "unconfigured" */
 	const char *model;    /* id, or NULL */
 	const char *source;   /* or NULL */
 	const char *revision; /* or NULL */

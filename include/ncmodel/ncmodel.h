@@ -10,6 +10,7 @@
 
 #include <ncmodel/adopt.h>
 #include <ncmodel/config.h>
+#include <ncmodel/configure.h>
 #include <ncmodel/digest.h>
 #include <ncmodel/draft.h>
 #include <ncmodel/drift.h>

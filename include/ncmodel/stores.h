@@ -21,6 +21,8 @@ enum ncm_store_why {
 	NCM_PLACED_BY_ENVIRONMENT,   /* "environment": a variable, the application's own or ours */
 	NCM_PLACED_BY_CONFIGURATION, /* "configuration" */
 	NCM_PLACED_BY_FLAG,          /* "flag": --store-path */
+	NCM_PLACED_BY_APPLICATION, /* "application": a folder of another store, of which the application's own settings
+				     say it */
 };
 const char *ncm_store_why_name(enum ncm_store_why why);
 
@@ -31,9 +33,11 @@ struct ncm_store_info {
 	enum ncm_store_why why;
 	char *told_by; /* the variable, file, flag or user that `why` speaks of; or NULL */
 	bool there;
-	bool writable;     /* of one that is not there: it can be made */
-	char *barrier;     /* why it is not writable, and by whom it is; else NULL */
-	char *open_to_all; /* the folder in or above it that everybody may write to; else NULL */
+	bool writable;         /* of one that is not there: it can be made */
+	char *barrier;         /* why it is not writable, and by whom it is; else NULL */
+	char *open_to_all;     /* the folder in or above it that everybody may write to; else NULL */
+	char *settings_unread; /* why the application's own settings, which may name folders elsewhere, were not read;
+				  else NULL */
 	bool has_space;
 	uint64_t free, total; /* bytes of its file system for this user; only if has_space */
 	size_t models;        /* registered ones that have files in it */

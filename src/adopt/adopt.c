@@ -75,7 +75,7 @@ bool adopt_looks_at(const struct adopt *adopt, const struct ncm_store *store)
 	const struct ncm_adopt_options *options = adopt->options;
 
 	for (size_t i = 0; i < options->store_count; i++) {
-		if (strcmp(options->stores[i], store->id) == 0)
+		if (ncm_store_is_of(store, options->stores[i]))
 			return true;
 	}
 	for (size_t i = 0; i < options->path_count; i++) {

@@ -40,7 +40,7 @@ static bool has_bytes(int fd, const struct ncm_file_spec *spec, const struct ncm
 struct found_file *beside_find(const struct adopt *adopt, const struct ncm_file_spec *spec,
 			       const struct ncm_target *target, const struct ncm_sha256 *sha256)
 {
-	const struct ncm_store *store = ncm_layout_find(adopt->layout, target->store);
+	struct ncm_store *store = ncm_layout_find(adopt->layout, target->store);
 	NCM_AUTO_FREE char *name = wanted_name(spec, target);
 	NCM_AUTO_FREE char *path = NULL;
 	struct found_file *file;
@@ -48,7 +48,7 @@ struct found_file *beside_find(const struct adopt *adopt, const struct ncm_file_
 	/* Surveys find those. */
 	if (!store || ncm_format_is_model_name(name))
 		return NULL;
-	path = ncm_store_path(store, target->folder, name, NULL);
+	path = ncm_layout_path(adopt->layout, &store, target->folder, name, NULL);
 	if (!path)
 		return NULL;
 	{

@@ -45,14 +45,13 @@ bool form_is_pinned(const struct adopt *adopt, const struct form *form)
 /* How well a place is what the target names: 3 it is, 2 in its folder, 1 in its store, 0 elsewhere. */
 static unsigned closeness(const struct adopt *adopt, const struct ncm_target *target, const struct found_file *file)
 {
-	const struct ncm_store *store = ncm_layout_find(adopt->layout, target->store);
-	const char *below = store ? ncm_path_below(file->path, store->path) : NULL;
-	NCM_AUTO_FREE char *path = NULL;
+	struct ncm_store *store = ncm_layout_find(adopt->layout, target->store);
 	const char *name = target->name ? target->name : ncm_path_base(file->path);
+	NCM_AUTO_FREE char *path = store ? ncm_layout_path(adopt->layout, &store, target->folder, name, NULL) : NULL;
+	const char *below = store ? ncm_path_below(file->path, store->path) : NULL;
 
-	if (!below || !file->store || strcmp(file->store, target->store) != 0)
+	if (!below || !file->store || strcmp(file->store, store->id) != 0)
 		return 0;
-	path = ncm_store_path(store, target->folder, name, NULL);
 	if (path && strcmp(path, below) == 0)
 		return 3;
 	return target->folder && path && strncmp(path, below, (size_t)(ncm_path_base(path) - path)) == 0 ? 2 : 1;

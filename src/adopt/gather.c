@@ -317,6 +317,13 @@ static int look_at_path(struct adopt *adopt, const char *given, struct ncm_error
 	return failed;
 }
 
+static bool is_there(const struct ncm_store *store)
+{
+	struct stat status;
+
+	return stat(store->path, &status) == 0 || !is_absent(errno);
+}
+
 int adopt_gather(struct adopt *adopt, struct ncm_error *err)
 {
 	const struct ncm_adopt_options *options = adopt->options;
@@ -331,9 +338,10 @@ int adopt_gather(struct adopt *adopt, struct ncm_error *err)
 			return -1;
 	}
 	for (size_t i = 0; everywhere && i < adopt->layout->count; i++) {
-		struct stat status;
+		const struct ncm_store *store = &adopt->layout->stores[i];
+		const struct ncm_store *whole = store->part_of ? ncm_layout_find(adopt->layout, store->part_of) : NULL;
 
-		if ((stat(adopt->layout->stores[i].path, &status) == 0 || !is_absent(errno)) &&
+		if (is_there(store) && !(whole && is_there(whole)) &&
 		    survey(adopt, adopt->layout->stores[i].id, NULL, NULL, err) < 0)
 			return -1;
 	}

@@ -16,11 +16,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <ncmodel/text.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/vfs.h>
 
 /* Two equal files, open. */
 struct pair {
@@ -58,37 +55,6 @@ static int by_worth(const void *a, const void *b)
 	if (is_blob(x) != is_blob(y))
 		return is_blob(y) - is_blob(x);
 	return strcmp(x->names[0].path, y->names[0].path);
-}
-
-/* NFS and SMB refuse a lease for reasons of their own. */
-static bool is_remote(int fd)
-{
-	struct statfs system;
-
-	if (fstatfs(fd, &system) < 0)
-		return false;
-	switch ((uint32_t)system.f_type) {
-	case NFS_SUPER_MAGIC:
-	case CIFS_SUPER_MAGIC:
-	case SMB2_SUPER_MAGIC:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* A lease is not given on a file that somebody has open for writing. Where leases do not exist this tells nothing. */
-static bool is_being_written(int fd)
-{
-	bool busy;
-
-	/* Who opens the file meanwhile has us told; not by SIGIO, which would end the process. */
-	if (is_remote(fd) || fcntl(fd, F_SETSIG, SIGURG) < 0)
-		return false;
-	busy = fcntl(fd, F_SETLEASE, F_RDLCK) < 0 && errno == EAGAIN;
-	if (!busy)
-		fcntl(fd, F_SETLEASE, F_UNLCK);
-	return busy;
 }
 
 static bool has_foreign_names(const struct file *file)
@@ -141,7 +107,7 @@ static char *objection(const struct pair *pair)
 		return ncm_asprintf("it and %s belong to different users", kept->names[0].path);
 	if (ncm_lacks_of(store_folder(pair->work->places[kept->names[0].place].store)) & NCM_LACKS_HARD_LINKS)
 		return ncm_strdup("the file system has no hard links");
-	if (is_being_written(pair->kept_fd) || is_being_written(pair->other_fd))
+	if (store_is_being_written(pair->kept_fd) || store_is_being_written(pair->other_fd))
 		return ncm_strdup("in use: a program has it open for writing");
 	return NULL;
 }

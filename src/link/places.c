@@ -33,10 +33,10 @@ static void add_source(struct work *work, size_t place, const char *relative, bo
 	*NCM_PUSH(work->sources, work->source_count) = (struct source){place, ncm_strdup(relative), is_file};
 }
 
-static bool is_chosen(const struct work *work, const char *id)
+static bool is_chosen(const struct work *work, const struct ncm_store *store)
 {
 	for (size_t i = 0; i < work->options->store_count; i++) {
-		if (strcmp(work->options->stores[i], id) == 0)
+		if (ncm_store_is_of(store, work->options->stores[i]))
 			return true;
 	}
 	return work->options->store_count == 0;
@@ -45,7 +45,7 @@ static bool is_chosen(const struct work *work, const char *id)
 /* A store that is not there is no matter; one that cannot be looked into is. */
 static void tell_unread(struct work *work, const struct ncm_store *store, int errnum)
 {
-	if (errnum != ENOENT && errnum != ENOTDIR && is_chosen(work, store->id))
+	if (errnum != ENOENT && errnum != ENOTDIR && is_chosen(work, store))
 		files_tell_unread(work, store->path, errnum);
 }
 
@@ -71,7 +71,7 @@ static void add_store(struct work *work, struct ncm_store *store)
 		*NCM_PUSH(work->places, work->place_count) = (struct place){.store = store, .lock = -1};
 		work->places[at].real = ncm_strdup(real);
 	}
-	if (is_chosen(work, store->id))
+	if (is_chosen(work, store))
 		add_source(work, at, "", false);
 }
 

@@ -153,6 +153,8 @@ static void check_targets(const struct place *place, const struct ncm_file_spec 
 			fault(&here, "name", "an Ollama store names its files itself");
 		else if (target->name && !ncm_path_check(target->name, &err))
 			fault(&here, "name", "%s", err.message);
+		else if (target->folder && !ncm_path_check(target->folder, &err))
+			fault(&here, "folder", "%s", err.message);
 		ncm_error_clear(&err);
 	}
 }

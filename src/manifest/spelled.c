@@ -32,13 +32,25 @@ static const char *kind_in(const char *folder)
 	return NULL;
 }
 
-/* "STORE[/FOLDER[/NAME]]", and "STORE//NAME" for what lies in the store's own folder. */
+/* Moves a sub-folder ("flux/" behind "loras") from the name to the folder. */
+static void take_sub_folder(struct ncm_target *target, char *rest)
+{
+	char *folder = target->folder;
+	const size_t size = strlen(rest);
+
+	rest[size - 1] = '\0';
+	target->folder = ncm_asprintf("%s/%s", folder, rest);
+	free(folder);
+}
+
+/* "STORE[/FOLDER[/NAME]]", "STORE/FOLDER/SUB-FOLDER/", and "STORE//NAME" for what lies in the store's own folder. */
 static int parse_to(const char *to, bool whole, struct ncm_target *target, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *text = ncm_strdup(to);
 	char *rest = text;
 	const char *store = strsep(&rest, "/");
 	const char *folder = strsep(&rest, "/");
+	NCM_AUTO_FREE char *path = NULL;
 	struct ncm_error why = NCM_ERROR_INIT;
 
 	if (!*store || (folder && !*folder && !rest) || (rest && !*rest)) {
@@ -49,14 +61,20 @@ static int parse_to(const char *to, bool whole, struct ncm_target *target, struc
 		ncm_error_set(err, NCM_E_USAGE, "--to %s: an Ollama model goes to a store, not to a folder in it", to);
 		return ncm_error_hint(err, "for example --to ollama");
 	}
-	if (rest && !ncm_path_check(rest, &why)) {
+	path = rest ? ncm_strdup(rest) : NULL;
+	if (path && folder && *folder && path[1] != '\0' && path[strlen(path) - 1] == '/')
+		path[strlen(path) - 1] = '\0';
+	if (path && !ncm_path_check(path, &why)) {
 		ncm_error_set(err, NCM_E_USAGE, "--to %s: %s", to, why.message);
 		ncm_error_clear(&why);
 		return ncm_error_hint(err, "for example --to comfyui/loras/new-name.safetensors");
 	}
 	target->store = ncm_strdup(store);
 	target->folder = folder && *folder ? ncm_strdup(folder) : NULL;
-	target->name = ncm_strdup_null(rest);
+	if (path && strcmp(path, rest) != 0)
+		take_sub_folder(target, rest);
+	else
+		target->name = ncm_strdup_null(rest);
 	return 0;
 }
 

@@ -71,15 +71,6 @@ static void tell_kind(const struct spot *spot, const struct ncm_store *store)
 			       store->id, store->kind->takes_only);
 }
 
-static bool has_folder(const struct ncm_store *store, const char *folder)
-{
-	for (size_t i = 0; i < store->folder_count; i++) {
-		if (strcmp(store->folders[i].name, folder) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void check_target(const struct spot *spot, const struct ncm_layout *layout, const struct ncm_target *target)
 {
 	const struct ncm_store *store = ncm_layout_find(layout, target->store);
@@ -88,7 +79,7 @@ static void check_target(const struct spot *spot, const struct ncm_layout *layou
 		tell_store(spot, layout, target->store);
 	else if (spot->ollama ? !store->kind->takes_tags : store->kind->takes_only != NULL)
 		tell_kind(spot, store);
-	else if (!spot->ollama && target->folder && !has_folder(store, target->folder))
+	else if (!spot->ollama && target->folder && !ncm_layout_has_folder(layout, store, target->folder))
 		tell_folder(spot, store, target->folder);
 }
 

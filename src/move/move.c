@@ -106,7 +106,7 @@ static int aim_models(struct mover *mover, struct ncm_error *err)
 		return no_such_store(mover, id, err);
 	mover->move->store = ncm_strdup(id);
 	if (*folder && folder[1]) {
-		path = ncm_store_path(mover->target, folder + 1, "x", err);
+		path = ncm_layout_path(mover->layout, &mover->target, folder + 1, "x", err);
 		if (!path)
 			return -1;
 	}

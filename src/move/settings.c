@@ -14,9 +14,9 @@ static void say(struct mover *mover, char *line)
 
 static void say_folders(struct mover *mover, const struct ncm_store *store, const char *path)
 {
-	if (strncmp(store->id, "comfyui", 7) == 0)
+	if (!store->part_of && strncmp(store->id, "comfyui", 7) == 0)
 		say(mover, ncm_asprintf("ComfyUI: base_path: %s, in its extra_model_paths.yaml", path));
-	else if (strncmp(store->id, "a1111", 5) == 0)
+	else if (!store->part_of && strncmp(store->id, "a1111", 5) == 0)
 		say(mover, ncm_asprintf("stable-diffusion-webui: --data-dir %s", path));
 	else
 		say(mover, ncm_asprintf("the programs that read %s: the folder is %s now", store->path, path));

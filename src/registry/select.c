@@ -13,6 +13,17 @@
 #include <string.h>
 #include <strings.h>
 
+/* What lies in a part of a store ("STORE/FOLDER") lies in the store, too. */
+static void add_store(struct ncm_traits *traits, const char *store)
+{
+	const char *slash = store ? strchr(store, '/') : NULL;
+	NCM_AUTO_FREE char *whole = slash ? ncm_strndup(store, (size_t)(slash - store)) : NULL;
+
+	ncm_strings_add_new(&traits->stores, store);
+	if (whole)
+		ncm_strings_add_new(&traits->stores, whole);
+}
+
 static void show_traits(const struct ncm_reg_model *model, struct ncm_traits *traits)
 {
 	traits->id = model->id;
@@ -25,9 +36,9 @@ static void show_traits(const struct ncm_reg_model *model, struct ncm_traits *tr
 	traits->tags = &model->tags;
 	if (model->source)
 		ncm_strings_add_new(&traits->schemes, ncm_source_scheme(model->source));
-	ncm_strings_add_new(&traits->stores, model->store);
+	add_store(traits, model->store);
 	for (size_t i = 0; i < model->file_count; i++)
-		ncm_strings_add_new(&traits->stores, model->files[i].store);
+		add_store(traits, model->files[i].store);
 }
 
 /* Marks what the names choose; without names, all. */

@@ -87,7 +87,7 @@ char *target_name(const struct ncm_file_spec *spec, const struct ncm_target *tar
 		  const struct ncm_resolution *resolution, const struct ncm_artifact *artifact);
 /* repository.c: the same of a file of a whole repository, below the folder that it has of its own; NULL: it has none.
  */
-char *repository_name(const struct run *run, struct wanted *wanted, size_t target, const struct ncm_store *store,
+char *repository_name(const struct run *run, struct wanted *wanted, size_t target, struct ncm_store *store,
 		      const struct ncm_artifact *artifact);
 /* Whether a repository's file is one that is left out: code may run in it, and its name is a mistake ("*.pt"), or its
  * name was no UTF-8, and so is not known. */

@@ -28,10 +28,10 @@ static char *name_in_folder(const struct wanted *wanted, size_t target, const st
 	return ncm_path_join(given ? given : repository, portable ? portable : artifact->name);
 }
 
-static bool is_registered(const struct ncm_reg_model *known, const struct ncm_store *store, const char *folder,
-			  const char *name)
+static bool is_registered(const struct run *run, const struct ncm_reg_model *known, struct ncm_store *store,
+			  const char *folder, const char *name)
 {
-	NCM_AUTO_FREE char *relative = ncm_store_path(store, folder, name, NULL);
+	NCM_AUTO_FREE char *relative = ncm_layout_path(run->layout, &store, folder, name, NULL);
 	NCM_AUTO_FREE char *path = relative ? ncm_path_join(store->path, relative) : NULL;
 
 	for (size_t i = 0; path && i < known->file_count; i++) {
@@ -42,7 +42,7 @@ static bool is_registered(const struct ncm_reg_model *known, const struct ncm_st
 }
 
 /* Where more of its files are registered: a repository may have a folder of its own name. */
-static bool lies_flat(const struct run *run, const struct wanted *wanted, size_t target, const struct ncm_store *store)
+static bool lies_flat(const struct run *run, const struct wanted *wanted, size_t target, struct ncm_store *store)
 {
 	const struct ncm_reg_model *known = run->models[wanted->model].known;
 	const struct ncm_target *to = &wanted->spec->to[target];
@@ -53,13 +53,13 @@ static bool lies_flat(const struct run *run, const struct wanted *wanted, size_t
 		NCM_AUTO_FREE char *before = target_name(wanted->spec, to, wanted->resolution, artifact);
 		NCM_AUTO_FREE char *now = name_in_folder(wanted, target, artifact);
 
-		flat += is_registered(known, store, to->folder, before);
-		own += now && is_registered(known, store, to->folder, now);
+		flat += is_registered(run, known, store, to->folder, before);
+		own += now && is_registered(run, known, store, to->folder, now);
 	}
 	return flat > own;
 }
 
-char *repository_name(const struct run *run, struct wanted *wanted, size_t target, const struct ncm_store *store,
+char *repository_name(const struct run *run, struct wanted *wanted, size_t target, struct ncm_store *store,
 		      const struct ncm_artifact *artifact)
 {
 	char *name = name_in_folder(wanted, target, artifact);

@@ -144,7 +144,7 @@ char *ncm_source_home(const char *uri)
 
 	if (ncm_source_check(uri, true, &canonical, NULL) < 0)
 		return NULL;
-	source = source_of(canonical);
+	source = ncm_source_of(canonical);
 	return source->home ? source->home(canonical) : NULL;
 }
 

@@ -5,8 +5,10 @@
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "base/path.h"
+#include "store/extra_paths.h"
 #include "store/layout_read.h"
 #include "store/location.h"
+#include "store/parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -24,20 +26,51 @@ static void add_store(const struct ncm_config *config, struct ncm_layout *layout
 	    .staging = -1,
 	};
 	store->path = store_location(config, word, &store->why, &store->told_by);
-	for (size_t i = 0; i < word->folder_count; i++)
-		*NCM_PUSH(store->folders, store->folder_count) =
-		    (struct ncm_store_folder){ncm_strdup(word->folders[i].name), ncm_strdup(word->folders[i].path)};
+	for (size_t i = 0; i < word->folder_count; i++) {
+		if (!store_path_is_own_word(word->folders[i].path))
+			*NCM_PUSH(store->folders, store->folder_count) = (struct ncm_store_folder){
+			    ncm_strdup(word->folders[i].name), ncm_strdup(word->folders[i].path)};
+	}
+}
+
+/* Folders that their owner has elsewhere. */
+static void add_parts(const struct ncm_config *config, struct ncm_layout *layout, const struct store_word *word)
+{
+	for (size_t i = 0; i < word->folder_count; i++) {
+		const struct ncm_store_folder *folder = &word->folders[i];
+		NCM_AUTO_FREE char *absolute = store_path_given(config, folder->path);
+
+		if (store_path_is_own_word(folder->path))
+			store_add_part(config, layout,
+				       &(struct store_part){.store = word->id,
+							    .folder = folder->name,
+							    .path = absolute,
+							    .is_first = true,
+							    .why = NCM_PLACED_BY_LAYOUT});
+	}
+}
+
+/* Behind all stores: those whose settings say it. */
+static void add_extra_paths(const struct ncm_config *config, struct ncm_layout *layout,
+			    const struct layout_words *words)
+{
+	for (size_t i = 0; i < words->count; i++) {
+		if (words->stores[i].extra_paths)
+			store_read_extra_paths(config, layout, i, words->stores[i].extra_paths);
+	}
 }
 
 static struct ncm_layout *make_layout(const struct ncm_config *config, const struct layout_words *words)
 {
 	struct ncm_layout *layout = ncm_calloc(1, sizeof *layout);
-	NCM_AUTO_FREE char *registry = ncm_path_join(config->root, words->registry);
 
 	layout->name = ncm_strdup(words->name);
-	layout->registry = ncm_path_absolute(registry);
+	layout->registry = store_path_given(config, words->registry);
 	for (size_t i = 0; i < words->count; i++)
 		add_store(config, layout, &words->stores[i]);
+	for (size_t i = 0; i < words->count; i++)
+		add_parts(config, layout, &words->stores[i]);
+	add_extra_paths(config, layout, words);
 	return layout;
 }
 
@@ -135,6 +168,9 @@ void ncm_layout_free(struct ncm_layout *layout)
 		free(store->path);
 		free(store->env);
 		free(store->told_by);
+		free(store->part_of);
+		free(store->part);
+		free(store->unread);
 		if (store->staging >= 0)
 			close(store->staging);
 		if (store->dirfd >= 0)

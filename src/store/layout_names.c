@@ -2,8 +2,10 @@
 #include "store/store.h"
 
 #include "base/mem.h"
+#include "base/strings.h"
 
 #include <ncmodel/layout.h>
+#include <string.h>
 
 int ncm_layout_names(const struct ncm_config *config, struct ncm_strings *stores, struct ncm_strings *folders,
 		     struct ncm_error *err)
@@ -20,6 +22,8 @@ int ncm_layout_names(const struct ncm_config *config, struct ncm_strings *stores
 
 			ncm_strings_add(folders, place);
 		}
+		if (folders && store->part_of && !strchr(store->id, ':'))
+			ncm_strings_add_new(folders, store->id);
 	}
 	ncm_layout_free(layout);
 	return layout ? 0 : -1;

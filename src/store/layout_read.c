@@ -5,6 +5,7 @@
 #include "base/json_file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "store/parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,22 +34,14 @@ static void check_path(struct ncm_json_reader *reader, const char *path)
 
 static const struct ncm_json_form path_text = {.kind = NCM_FORM_TEXT, .least = 1, .most = 1024};
 
-/* Below the root, or absolute. */
+/* Below the root, or the store; or the owner's word for any place. */
 static void read_path(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
 {
 	char *const *path = place;
 
 	(void)form;
-	if (ncm_json_read_as(reader, &path_text, place) && **path != '/')
+	if (ncm_json_read_as(reader, &path_text, place) && !store_path_is_own_word(*path))
 		check_path(reader, *path);
-}
-
-/* Below the store. */
-static void read_folder(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
-{
-	(void)form;
-	if (ncm_json_read_as(reader, &path_text, place))
-		check_path(reader, *(char **)place);
 }
 
 static bool is_json_path(const char *text)
@@ -68,7 +61,7 @@ static void read_registry(struct ncm_json_reader *reader, const struct ncm_json_
 	char *base;
 
 	(void)form;
-	if (!ncm_json_read_as(reader, &text, place) || **(char **)place == '/')
+	if (!ncm_json_read_as(reader, &text, place) || store_path_is_own_word(*(char **)place))
 		return;
 	folder = ncm_strdup(*(char **)place);
 	base = strrchr(folder, '/');
@@ -113,7 +106,6 @@ static const struct ncm_json_form variable = {
 static const struct ncm_json_form user = {.kind = NCM_FORM_TEXT, .least = 1, .most = 64};
 static const struct ncm_json_form path = {.kind = NCM_FORM_TEXT, .read = read_path};
 static const struct ncm_json_form registry = {.kind = NCM_FORM_TEXT, .read = read_registry};
-static const struct ncm_json_form folder = {.kind = NCM_FORM_TEXT, .read = read_folder};
 static const struct ncm_json_form found = {.kind = NCM_FORM_LIST, .of = &path, .most = 16};
 
 static bool is_some(const char *text)
@@ -122,7 +114,7 @@ static bool is_some(const char *text)
 }
 
 static const struct ncm_json_form folders = {.kind = NCM_FORM_MAP,
-					     .of = &folder,
+					     .of = &path,
 					     .size = sizeof(struct ncm_store_folder),
 					     .at = offsetof(struct ncm_store_folder, path),
 					     .is = is_some,
@@ -143,6 +135,7 @@ static const struct ncm_json_field store_keys[] = {
     {"env", &variable, STORE(env), false, 0},
     {"found", &found, STORE(found), false, 0},
     {"service", &service, 0, false, 0},
+    {"extra_paths", &path, STORE(extra_paths), false, 0},
     {"folders", &folders, NCM_ITEMS(struct store_word, folders, folder_count), false, 0},
 };
 static const struct ncm_json_form plain_store = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(store_keys)};
@@ -192,6 +185,7 @@ static void store_word_clear(struct store_word *word)
 	free(word->id);
 	free(word->path);
 	free(word->env);
+	free(word->extra_paths);
 	free(word->service.user);
 	free(word->service.path);
 	ncm_strings_free(&word->found);

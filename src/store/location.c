@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "store/parts.h"
 #include "store/running.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@ const char *ncm_store_why_name(enum ncm_store_why why)
 	    [NCM_PLACED_BY_ENVIRONMENT] = "environment",
 	    [NCM_PLACED_BY_CONFIGURATION] = "configuration",
 	    [NCM_PLACED_BY_FLAG] = "flag",
+	    [NCM_PLACED_BY_APPLICATION] = "application",
 	};
 
 	return names[why];
@@ -68,11 +70,9 @@ struct places {
 	size_t count;
 };
 
-static void add_place(struct places *places, const char *root, const char *path, enum ncm_store_why why)
+static void add_place(struct places *places, const struct ncm_config *config, const char *path, enum ncm_store_why why)
 {
-	NCM_AUTO_FREE char *joined = ncm_path_join(root, path);
-
-	*NCM_PUSH(places->items, places->count) = (struct place){.path = ncm_path_absolute(joined), .why = why};
+	*NCM_PUSH(places->items, places->count) = (struct place){.path = store_path_given(config, path), .why = why};
 }
 
 /* A service has its place for the whole machine: another root than the home is a machine of its own. */
@@ -83,7 +83,7 @@ static void add_service(struct places *places, const struct ncm_config *config, 
 
 	if (!entry)
 		return;
-	add_place(places, config->root, word->service.path, NCM_PLACED_BY_SERVICE);
+	add_place(places, config, word->service.path, NCM_PLACED_BY_SERVICE);
 	places->items[places->count - 1].user = user;
 	places->items[places->count - 1].uid = entry->pw_uid;
 }
@@ -143,9 +143,9 @@ static char *by_layout(const struct ncm_config *config, const struct store_word 
 	const struct place *chosen;
 	char *path;
 
-	add_place(&places, config->root, word->path, NCM_PLACED_BY_LAYOUT);
+	add_place(&places, config, word->path, NCM_PLACED_BY_LAYOUT);
 	for (size_t i = 0; i < word->found.count; i++)
-		add_place(&places, config->root, word->found.items[i], NCM_PLACED_BY_FOUND);
+		add_place(&places, config, word->found.items[i], NCM_PLACED_BY_FOUND);
 	add_service(&places, config, word);
 	chosen = choose(word, &places);
 	path = ncm_strdup(chosen->path);

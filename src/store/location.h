@@ -13,6 +13,7 @@ struct store_word {
 	char *path;               /* its first place, below the root */
 	char *env;                /* the application's own variable; or NULL */
 	struct ncm_strings found; /* other places */
+	char *extra_paths;        /* the application's own settings of folders, below the store; or NULL */
 	struct {
 		char *user; /* or NULL: it has none */
 		char *path;

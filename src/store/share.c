@@ -11,7 +11,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 /* The name of a file that lies in a folder "blobs", or NULL. */
 static const char *blob_name(const char *path)
@@ -105,4 +108,34 @@ char *store_stage_link(const struct ncm_store *store, int fd, int dirfd, const c
 	}
 	free(staged);
 	return NULL;
+}
+
+/* NFS and SMB refuse a lease for reasons of their own. */
+static bool is_remote(int fd)
+{
+	struct statfs system;
+
+	if (fstatfs(fd, &system) < 0)
+		return false;
+	switch ((uint32_t)system.f_type) {
+	case NFS_SUPER_MAGIC:
+	case CIFS_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool store_is_being_written(int fd)
+{
+	bool busy;
+
+	/* Who opens the file meanwhile has us told; not by SIGIO, which would end the process. */
+	if (is_remote(fd) || fcntl(fd, F_SETSIG, SIGURG) < 0)
+		return false;
+	busy = fcntl(fd, F_SETLEASE, F_RDLCK) < 0 && errno == EAGAIN;
+	if (!busy)
+		fcntl(fd, F_SETLEASE, F_UNLCK);
+	return busy;
 }

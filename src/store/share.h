@@ -28,6 +28,9 @@ bool store_is_only_read(const char *path);
 bool store_may_gain_name(const char *path, const struct stat *status);
 /* Whether nothing happened to a file between two looks at it. */
 bool store_is_unchanged(const struct stat *before, const struct stat *now);
+/* Whether somebody has the file open for writing: such a file gets no lease. Where leases do not exist this tells
+ * nothing. */
+bool store_is_being_written(int fd);
 /* Nobody may write to the open file any more. Returns 0, or -1 with errno. */
 int store_make_read_only(int fd);
 /*

@@ -266,11 +266,14 @@ const struct ncm_store_folder *ncm_store_folder_around(const struct ncm_store *s
 	return found;
 }
 
-static const char *find_folder(const struct ncm_store *store, const char *folder)
+/* The folder's path below the store, a sub-folder's with it. The caller frees it. */
+static char *find_folder(const struct ncm_store *store, const char *folder)
 {
+	const size_t size = strcspn(folder, "/");
+
 	for (size_t i = 0; i < store->folder_count; i++) {
-		if (strcmp(store->folders[i].name, folder) == 0)
-			return store->folders[i].path;
+		if (strlen(store->folders[i].name) == size && strncmp(store->folders[i].name, folder, size) == 0)
+			return ncm_asprintf("%s%s", store->folders[i].path, folder + size);
 	}
 	return NULL;
 }
@@ -293,7 +296,7 @@ static int no_such_folder(const struct ncm_store *store, const char *folder, str
 /* A file that has the name that its target says. */
 static char *place_file(const struct ncm_store *store, const struct ncm_store_offer *offer, struct ncm_error *err)
 {
-	const char *below = NULL;
+	NCM_AUTO_FREE char *below = NULL;
 	char *path;
 
 	if (offer->folder && *offer->folder) {

@@ -32,10 +32,14 @@ struct ncm_store {
 	char *told_by;  /* who says so, as in struct ncm_store_info */
 	bool is_moving; /* it is a note of a move that says so: see registry/moving.h */
 	char *env;      /* the application's own variable; or NULL */
+	char *part_of,
+	    *part; /* of a folder that lies elsewhere: the id of its store, and its name there (parts.h); else NULL */
+	bool is_first; /* of such a folder: what is placed in it goes here */
 	struct ncm_store_folder *folders;
 	size_t folder_count;
-	int dirfd;   /* -1 until ncm_store_open */
-	int staging; /* .ncmodel/staging, -1 until ncm_store_open */
+	char *unread; /* why the application's own settings were not read (extra_paths.h); or NULL */
+	int dirfd;    /* -1 until ncm_store_open */
+	int staging;  /* .ncmodel/staging, -1 until ncm_store_open */
 };
 
 struct ncm_layout {
@@ -63,6 +67,19 @@ size_t ncm_layout_store_of(const struct ncm_layout *layout, const char *path, co
 /* The store of the id, if the path (absolute) does not lie in it: it has another folder than when that was recorded.
  * Else NULL, as for an id that is NULL or that the layout does not have. */
 const struct ncm_store *ncm_layout_moved(const struct ncm_layout *layout, const char *path, const char *id);
+/* Whether a store is that of the id, or a part of it. */
+bool ncm_store_is_of(const struct ncm_store *store, const char *id);
+/* Whether the store has that folder ("loras", or a sub-folder: "loras/flux"), wherever it lies. */
+bool ncm_layout_has_folder(const struct ncm_layout *layout, const struct ncm_store *store, const char *folder);
+/*
+ * As ncm_store_place, of all places that the folder has: *store becomes the part of it that has the file already (or
+ * the folder of its name, if that has several files), else the one that is written to.
+ */
+char *ncm_layout_place(const struct ncm_layout *layout, struct ncm_store **store, const struct ncm_store_offer *offer,
+		       struct ncm_error *err);
+/* The same of a file of that name in that folder. */
+char *ncm_layout_path(const struct ncm_layout *layout, struct ncm_store **store, const char *folder, const char *name,
+		      struct ncm_error *err);
 /* Absolute paths of models.json and of the lock, as configuration and layout say. The caller frees them. */
 char *ncm_layout_registry(const struct ncm_layout *layout, const struct ncm_config *config);
 char *ncm_layout_lock(const struct ncm_layout *layout, const struct ncm_config *config);
@@ -117,8 +134,8 @@ const char *ncm_store_own(const struct ncm_store *store);
 /* The folder that holds `.ncmodel`, for checkpoints: opened below the store's, dirfd. -1 if it cannot be. */
 int ncm_store_home(const struct ncm_store *store, int dirfd);
 /*
- * The path below the store of a file: its folder and name, checked (class POLICY; USAGE for a folder that the layout
- * lacks). The caller frees it.
+ * The path below the store of a file: its folder ("loras", "loras/flux") and name, checked (class POLICY; USAGE for a
+ * folder that the layout lacks). The caller frees it.
  */
 char *ncm_store_path(const struct ncm_store *store, const char *folder, const char *name, struct ncm_error *err);
 /* The same of a content with all that is known of it: where the store's kind puts it, if that admits it. */

@@ -110,6 +110,17 @@ static int check_options(const struct ncm_layout *layout, const struct ncm_surve
 	return 0;
 }
 
+/* With its parts; but of another folder, which is looked at as if it were the store's, just that. */
+static void look_at_store(struct work *work, const struct ncm_layout *layout, const char *id, const char *path)
+{
+	for (size_t i = 0; i < layout->count && !ncm_interrupted(); i++) {
+		const struct ncm_store *store = &layout->stores[i];
+
+		if (path ? strcmp(store->id, id) == 0 : ncm_store_is_of(store, id))
+			look_through(work, store);
+	}
+}
+
 static void look_at_stores(struct work *work, struct ncm_layout *layout, const struct ncm_survey_options *options)
 {
 	if (options->path) {
@@ -118,8 +129,8 @@ static void look_at_stores(struct work *work, struct ncm_layout *layout, const s
 		free(store->path);
 		store->path = ncm_path_absolute(options->path);
 	}
-	for (size_t i = 0; i < options->store_count && !ncm_interrupted(); i++)
-		look_through(work, ncm_layout_find(layout, options->stores[i]));
+	for (size_t i = 0; i < options->store_count; i++)
+		look_at_store(work, layout, options->stores[i], options->path);
 	for (size_t i = 0; options->store_count == 0 && i < layout->count && !ncm_interrupted(); i++) {
 		if (access(layout->stores[i].path, F_OK) == 0 || !is_absent(errno))
 			look_through(work, &layout->stores[i]);

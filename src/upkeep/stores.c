@@ -24,6 +24,7 @@ static void look_at_store(const struct ncm_store *store, struct ncm_store_info *
 	info->there = stat(store->path, &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
 	info->barrier = ncm_store_barrier(store);
 	info->writable = !info->barrier;
+	info->settings_unread = ncm_strdup_null(store->unread);
 	info->open_to_all = ncm_store_exposure(store);
 	info->has_space = ncm_space_of(store->path, &space, NULL) == 0 && space.known;
 	if (info->has_space) {
@@ -90,6 +91,7 @@ void ncm_stores_free(struct ncm_store_list *list)
 		free(list->stores[i].path);
 		free(list->stores[i].told_by);
 		free(list->stores[i].barrier);
+		free(list->stores[i].settings_unread);
 		free(list->stores[i].open_to_all);
 	}
 	free(list->stores);

@@ -126,7 +126,7 @@ static void bad_layouts_are_refused(void)
 	     "$.stores.a.kind: is \"s3\", must be one of \"folders\", \"ollama\", \"huggingface\""},
 	    {"{\"stores\": {\"a\": {\"kind\": \"folders\"}}}", "$.stores.a: the key \"path\" is missing"},
 	    {"{\"stores\": {\"a\": {\"path\": \"../x\"}}}", "$.stores.a.path: refused path"},
-	    {"{\"stores\": {\"a\": {\"path\": \"~/x\"}}}", "$.stores.a.path: refused path"},
+	    {"{\"stores\": {\"a\": {\"path\": \"~x/y\"}}}", "$.stores.a.path: refused path"},
 	    {"{\"stores\": {\"a\": {\"pth\": \"x\"}}}", "$.stores.a.pth: unknown key \"pth\" (did you mean \"path\"?)"},
 	    {"{\"stores\": {\"a\": {\"env\": 1}}}", "$.stores.a.env: is an integer, must be a string"},
 	    {"{\"stores\": {\"a\": {\"found\": \"x\"}}}", "$.stores.a.found: is a string, must be an array"},
@@ -136,7 +136,7 @@ static void bad_layouts_are_refused(void)
 	    {"{\"stores\": {\"a\": {\"service\": {\"user\": \"x\"}}}}",
 	     "$.stores.a.service: the key \"path\" is missing"},
 	    {"{\"stores\": {\"a\": {\"service\": {\"usr\": \"x\"}}}}", "did you mean \"user\"?"},
-	    {"{\"stores\": {\"a\": {\"kind\": \"folders\", \"folders\": {\"x\": \"/abs\"}}}}",
+	    {"{\"stores\": {\"a\": {\"kind\": \"folders\", \"folders\": {\"x\": \"~you/abs\"}}}}",
 	     "$.stores.a.folders.x: refused path"},
 	    {"{\"stores\": {\"a\": {\"kind\": \"folders\", \"folders\": {\"x\": 1}}}}",
 	     "$.stores.a.folders.x: is an integer, must be a string"},
@@ -162,9 +162,20 @@ static void bad_layouts_are_refused(void)
 	ncm_error_clear(&err);
 }
 
+static void check_apart(const struct ncm_layout *layout)
+{
+	for (size_t i = 0; i < layout->count; i++) {
+		for (size_t k = 0; k < i; k++)
+			CHECK(strcmp(layout->stores[i].path, layout->stores[k].path) != 0);
+	}
+}
+
 static void shipped_layouts_are_good(void)
 {
 	static const char *const names[] = {"default", "linux"};
+	static const char *const folders[] = {"checkpoints", "loras", "vae"};
+	static const char *const pictures[] = {"a1111",  "comfyui", "forge",   "forge-neo",
+					       "sdnext", "swarmui", "fooocus", "invokeai"};
 	const char *data = getenv("NCMODEL_DATADIR");
 
 	if (!data) {
@@ -184,8 +195,73 @@ static void shipped_layouts_are_good(void)
 		CHECK(ncm_layout_find(layout, "comfyui") &&
 		      ncm_layout_find(layout, "ollama")->kind == &ncm_kind_ollama);
 		CHECK_STR(ncm_path_base(layout->registry), "models.json");
+		check_apart(layout);
+		for (size_t k = 0; k < 24; k++)
+			CHECK(ncm_layout_has_folder(layout, ncm_layout_find(layout, pictures[k / 3]), folders[k % 3]));
 		ncm_layout_free(layout);
 	}
+}
+
+/* By the word of their owner: any place, and his home. */
+static const char spread[] =
+    "{\"schema_version\": 1, \"layout\": \"test\", \"title\": \"t\", \"registry\": \"~/m/models.json\", \"stores\": {\n"
+    "\"app\": {\"kind\": \"folders\", \"path\": \"~/app\", \"folders\": {\"vae\": \"models/vae\", \"loras\": "
+    "\"~/big/loras\"}},\n"
+    "\"other\": {\"kind\": \"folders\", \"path\": \"other\", \"found\": [\"~/found\"], \"folders\": {}}}}\n";
+
+static void check_goes(const struct ncm_layout *layout, const char *folder, const char *name, const char *id,
+		       const char *relative)
+{
+	struct ncm_store *found = ncm_layout_find(layout, "app");
+	NCM_AUTO_FREE char *path = ncm_layout_path(layout, &found, folder, name, NULL);
+
+	CHECK_STR(path, relative);
+	CHECK_STR(found->id, id);
+}
+
+static void a_folder_may_lie_elsewhere(void)
+{
+	NCM_AUTO_FREE char *home = at("root/home");
+	struct ncm_error err = NCM_ERROR_INIT;
+	struct ncm_layout *layout;
+	struct ncm_store *app;
+
+	use_layout(spread);
+	CHECK(setenv("HOME", home, 1) == 0);
+	put(scratch_fd, "root/home/found/x", "");
+	layout = load();
+	CHECK_U64(layout->count, 3);
+	check_path(layout->registry, "root/home/m/models.json");
+	check_path(layout->stores[0].path, "root/home/app");
+	check_path(layout->stores[1].path, "root/home/found");
+	check_path(layout->stores[2].path, "root/home/big/loras");
+	CHECK_STR(layout->stores[2].id, "app/loras");
+	app = ncm_layout_find(layout, "app");
+	CHECK(ncm_store_is_of(&layout->stores[2], "app") && ncm_store_is_of(app, "app") &&
+	      !ncm_store_is_of(&layout->stores[1], "app") && !ncm_store_is_of(app, "app/loras"));
+	CHECK(ncm_layout_has_folder(layout, app, "loras") && ncm_layout_has_folder(layout, app, "vae/x") &&
+	      !ncm_layout_has_folder(layout, app, "clip"));
+	check_goes(layout, "vae", "a", "app", "models/vae/a");
+	check_goes(layout, "vae/sub", "a", "app", "models/vae/sub/a");
+	check_goes(layout, "loras", "a", "app/loras", "a");
+	check_goes(layout, "loras/flux", "a", "app/loras", "flux/a");
+	CHECK(!ncm_layout_path(layout, &app, "clip", "a", &err) && err.code == NCM_E_USAGE);
+	CHECK(!ncm_layout_path(layout, &app, "loras", "../a", &err) && err.code != NCM_OK);
+	ncm_error_clear(&err);
+	ncm_layout_free(layout);
+}
+
+static void a_folder_elsewhere_is_moved_by_its_name(void)
+{
+	struct ncm_layout *layout;
+
+	use_layout(spread);
+	overrides[0] = (struct ncm_store_override){(char *)(uintptr_t) "app/loras", config.root, NCM_SAID_BY_FLAG};
+	config.stores = overrides;
+	config.store_count = 1;
+	layout = load();
+	check_path(ncm_layout_find(layout, "app/loras")->path, "root");
+	ncm_layout_free(layout);
 }
 
 static const char cache_layout[] =
@@ -382,6 +458,8 @@ int main(void)
 	RUN(folders_of_stores_can_be_given);
 	RUN(bad_layouts_are_refused);
 	RUN(shipped_layouts_are_good);
+	RUN(a_folder_may_lie_elsewhere);
+	RUN(a_folder_elsewhere_is_moved_by_its_name);
 	RUN(a_cache_lies_where_its_own_tool_has_it);
 	RUN(nothing_is_placed_in_a_cache);
 	RUN(what_a_repair_may_replace_in_a_cache);

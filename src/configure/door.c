@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include "configure/door.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "store/share.h"
+
+#include <ncmodel/log.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MOST_BYTES = 4 << 20 };
+
+static bool is_trusted(uid_t user)
+{
+	return user == 0 || user == geteuid();
+}
+
+/* The last link decides where the file lies: whoever made it could have written it there. */
+static int check_link(const char *path, struct ncm_error *err)
+{
+	struct stat status;
+
+	if (lstat(path, &status) == 0 && S_ISLNK(status.st_mode) && !is_trusted(status.st_uid))
+		return ncm_error_set(err, NCM_E_POLICY, "refused: %s is another user's link", path);
+	return 0;
+}
+
+static int read_open(int fd, struct settings_file *file, struct ncm_error *err)
+{
+	if (fstat(fd, &file->status) < 0)
+		return ncm_error_errno(err, errno, "cannot look at %s", file->path);
+	if (!S_ISREG(file->status.st_mode))
+		return ncm_error_set(err, NCM_E_POLICY, "refused: %s is not a file", file->path);
+	file->text = ncm_read_fd(fd, MOST_BYTES, &file->size);
+	return file->text ? 0 : ncm_error_errno(err, errno, "cannot read %s", file->path);
+}
+
+int settings_read(const char *path, struct settings_file *file, struct ncm_error *err)
+{
+	NCM_AUTO_CLOSE int fd = -1;
+
+	*file = (struct settings_file){.path = ncm_strdup(path)};
+	if (check_link(path, err) < 0)
+		return -1;
+	file->real = realpath(path, NULL);
+	if (!file->real && errno != ENOENT && errno != ENOTDIR)
+		return ncm_error_errno(err, errno, "cannot look at %s", path);
+	if (!file->real) {
+		file->real = ncm_strdup(path);
+		return 0;
+	}
+	fd = open(file->real, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return fd < 0 ? ncm_error_errno(err, errno, "cannot read %s", path) : read_open(fd, file, err);
+}
+
+void settings_clear(struct settings_file *file)
+{
+	free(file->path);
+	free(file->real);
+	free(file->text);
+}
+
+static const char *obstacle(const struct settings_file *file)
+{
+	NCM_AUTO_CLOSE int fd = open(file->real, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (file->status.st_uid != geteuid())
+		return "it belongs to another user; run this as that one";
+	if (file->status.st_nlink > 1)
+		return "it has other names, which would keep the old bytes";
+	if ((file->status.st_mode & S_IWUSR) == 0)
+		return "it is read-only";
+	return fd >= 0 && store_is_being_written(fd) ? "a program has it open for writing; end that first" : NULL;
+}
+
+int settings_check(const struct settings_file *file, struct ncm_error *err)
+{
+	struct stat status;
+	const char *why = file->text ? obstacle(file) : NULL;
+
+	if (!file->text && lstat(file->path, &status) == 0)
+		why = "it is a link that leads to nothing";
+	if (!why)
+		return 0;
+	ncm_error_set(err, NCM_E_POLICY, "%s stays as it is: %s", file->path, why);
+	return -1;
+}
+
+static bool is_same(int folder, const char *name, const struct settings_file *file)
+{
+	NCM_AUTO_CLOSE int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	NCM_AUTO_FREE char *now = NULL;
+	struct stat status;
+	size_t size = 0;
+
+	if (fd < 0)
+		return !file->text && errno == ENOENT;
+	now = file->text && fstat(fd, &status) == 0 ? ncm_read_fd(fd, MOST_BYTES, &size) : NULL;
+	return now && status.st_ino == file->status.st_ino && status.st_dev == file->status.st_dev &&
+	       size == file->size && memcmp(now, file->text, size) == 0;
+}
+
+static int write_temporary(int folder, const char *temporary, const struct settings_file *file, const char *text,
+			   size_t size)
+{
+	NCM_AUTO_CLOSE int fd = ncm_own_create(folder, temporary, O_WRONLY, NCM_OWN_FILE);
+
+	if (fd < 0 || ncm_pwrite_all(fd, text, size, 0) < 0)
+		return -1;
+	if (file->text)
+		ncm_own_like(fd, &file->status);
+	return fsync(fd);
+}
+
+static int changed(const struct settings_file *file, struct ncm_error *err)
+{
+	ncm_error_set(err, NCM_E_POLICY, "%s was changed meanwhile, and stays as it is", file->path);
+	return ncm_error_hint(err, "end the program that writes it, and run this again");
+}
+
+static int take_place(int folder, const char *name, const char *temporary, const struct settings_file *file)
+{
+	if (!file->text) /* a file that came meanwhile stays */
+		return linkat(folder, temporary, folder, name, 0) < 0 ? -1 : unlinkat(folder, temporary, 0);
+	return renameat(folder, temporary, folder, name);
+}
+
+static int put(int folder, const char *name, const struct settings_file *file, const char *text, size_t size,
+	       struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *temporary = NULL;
+	char random[13];
+	int failed;
+
+	ncm_random_hex(random, sizeof random);
+	temporary = ncm_asprintf(".%s.%s.ncmodel", name, random);
+	failed = write_temporary(folder, temporary, file, text, size);
+	if (failed)
+		ncm_error_errno(err, errno, "cannot write beside %s", file->path);
+	else if (!is_same(folder, name, file))
+		failed = changed(file, err);
+	else if ((failed = take_place(folder, name, temporary, file)))
+		ncm_error_errno(err, errno, "cannot replace %s", file->path);
+	if (failed)
+		unlinkat(folder, temporary, 0);
+	return failed;
+}
+
+static int keep_old(int folder, const char *name, const char *keep, const struct settings_file *file,
+		    struct ncm_error *err)
+{
+	if (linkat(folder, name, folder, keep, 0) == 0 || errno == EEXIST)
+		return 0;
+	return ncm_write_atomic(folder, keep, file->text, file->size, NCM_OWN_PRIVATE, err);
+}
+
+int settings_replace(const struct settings_file *file, const char *text, size_t size, const char *keep,
+		     struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *above = ncm_path_folder(file->real);
+	const char *name = ncm_path_base(file->real);
+	NCM_AUTO_CLOSE int folder = ncm_dir_open(above, text != NULL, err);
+
+	if (folder < 0 || settings_check(file, err) < 0)
+		return -1;
+	if (!text) {
+		if (!is_same(folder, name, file))
+			return changed(file, err);
+		if (unlinkat(folder, name, 0) < 0)
+			return ncm_error_errno(err, errno, "cannot remove %s", file->path);
+	} else if ((keep && file->text && keep_old(folder, name, keep, file, err) < 0) ||
+		   put(folder, name, file, text, size, err) < 0) {
+		return -1;
+	}
+	return ncm_sync_dir(folder) < 0 ? ncm_error_errno(err, errno, "cannot sync %s", above) : 0;
+}
+
+static void tell_deed(struct work *work, const struct settings_file *file)
+{
+	struct ncm_deed_file changed_file = {.path = file->path, .store = work->own ? work->own->id : NULL};
+	const struct ncm_deed deed = {
+	    .action = work->options->undo ? "unconfigured" : "configured", .files = &changed_file, .file_count = 1};
+
+	ncm_emit_deed(work->sink, &deed);
+}
+
+void settle_refused(struct work *work, struct ncm_configure_file *out, struct ncm_error *err)
+{
+	out->state = NCM_CONFIGURE_REFUSED;
+	free(out->why);
+	out->why =
+	    ncm_asprintf("%s%s%s", err->message ? err->message : "", err->hint ? "; " : "", err->hint ? err->hint : "");
+	work->report->refused++;
+	ncm_error_clear(err);
+}
+
+void settle(struct work *work, const struct settings_file *file, struct ncm_configure_file *out, const char *text,
+	    size_t size, const char *keep)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	const bool same = text ? file->text && size == file->size && memcmp(text, file->text, size) == 0 : !file->text;
+
+	out->state = NCM_CONFIGURE_SAME;
+	if (same)
+		return;
+	if (settings_check(file, &err) < 0) {
+		settle_refused(work, out, &err);
+		return;
+	}
+	out->state = NCM_CONFIGURE_WOULD;
+	if (work->options->dry_run)
+		return;
+	if (settings_replace(file, text, size, keep, &err) < 0) {
+		settle_refused(work, out, &err);
+		return;
+	}
+	out->state = text ? NCM_CONFIGURE_WRITTEN : NCM_CONFIGURE_REMOVED;
+	if (keep && text && file->text) {
+		NCM_AUTO_FREE char *above = ncm_path_folder(file->real);
+
+		out->kept = ncm_path_join(above, keep);
+	}
+	tell_deed(work, file);
+}

@@ -1,0 +1,241 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""`ncmodel link --configure`: applications are told where files are, in their own settings, and those keep every other byte."""
+import fcntl
+import json
+import os
+import sys
+import unittest
+
+try:
+    import yaml
+except ImportError:
+    print("python3-yaml is not installed (scripts/setup --test)")
+    sys.exit(77)
+
+from test_apps import AppsCase, comfyui_paths
+
+MARK, END = "# >>> ncmodel", "# <<< ncmodel "
+
+
+class ConfigureCase(AppsCase):
+    def setUp(self):
+        super().setUp()
+        self.webui = os.path.join(self.m.root, "stable-diffusion-webui")
+        for folder in ("models/Stable-diffusion", "models/Lora", "models/VAE", "embeddings", "extensions"):
+            os.makedirs(os.path.join(self.webui, folder))
+
+    def configure(self, app, *arguments, code=0):
+        result = self.m.run("link", "--configure", app, "--json", *arguments)
+        self.assertEqual(result.returncode, code, result.err + result.out)
+        return json.loads(result.out)["data"]
+
+    def told(self, data, state="added"):
+        return {(s["key"], s["value"]) for s in data["settings"] if s["state"] == state}
+
+
+class ComfyUITest(ConfigureCase):
+    def setUp(self):
+        super().setUp()
+        self.comfyui = os.path.join(self.m.root, "ComfyUI")
+        self.yaml = os.path.join(self.comfyui, "extra_model_paths.yaml")
+        os.makedirs(self.comfyui)
+
+    def folders(self):
+        place = lambda name: os.path.join(self.webui, name)
+        return {("checkpoints", place("models/Stable-diffusion")), ("diffusion_models", place("models/Stable-diffusion")),
+                ("loras", place("models/Lora")), ("vae", place("models/VAE")), ("embeddings", place("embeddings"))}
+
+    def seen(self):
+        return {(key, folder) for key, folder, _ in comfyui_paths(self.yaml)}
+
+    def put(self, text):
+        self.write(self.yaml, text if isinstance(text, bytes) else text.encode())
+        return self.read(self.yaml)
+
+    def refused(self, why, *arguments):
+        before = self.read(self.yaml)
+        data = self.configure("comfyui", *arguments, code=11)
+        self.assertEqual([file["state"] for file in data["files"]], ["refused"])
+        self.assertRegex(data["files"][0]["why"], why)
+        self.assertEqual(self.read(self.yaml), before)
+        self.assertEqual(os.listdir(self.comfyui), ["extra_model_paths.yaml"])
+
+    def test_comfyui_reads_the_stores_folders(self):
+        data = self.configure("comfyui", "--dry-run")
+        self.assertEqual((data["files"][0]["state"], os.listdir(self.comfyui)), ("would-write", []))
+        data = self.configure("comfyui")
+        self.assertEqual((data["files"][0]["state"], data["files"][0]["path"]), ("written", self.yaml))
+        self.assertEqual(self.told(data), self.folders())
+        self.assertEqual(self.seen(), self.folders())
+        self.assertEqual(self.configure("comfyui")["files"][0]["state"], "same")
+        # ncmodel reads it, too, and each folder stays its own store's
+        self.assertEqual([id for id, s in self.stores().items() if s["why"] == "application"], [])
+        self.assertEqual(self.configure("comfyui", "--undo")["files"][0]["state"], "removed")
+        self.assertEqual(os.listdir(self.comfyui), [])
+        self.assertEqual(self.configure("comfyui", "--undo")["files"][0]["state"], "same")
+        logged = json.loads(self.m.run("log", "--json").out)["data"]
+        actions = [entry["action"] for entry in logged["entries"]]
+        self.assertEqual(actions, ["configured", "unconfigured"])
+
+    def test_what_the_user_wrote_stays_byte_for_byte(self):
+        own = ("# mine\n", "my-own:\n  base_path: /x\n  loras: |\n    a\n    b\n")
+        for name, text in {"plain": "".join(own), "no end": "".join(own).rstrip("\n"), "one line": "a:", "empty": "", "comment": "# x",
+                           "windows": "".join(own).replace("\n", "\r\n"), "windows without end": "a:\r\n  b: c", "mark": "\ufeff" + own[1],
+                           "lone mark": "\ufeff", "document": "%YAML 1.1\n---\n" + own[1], "blank lines": own[1] + "\n\n",
+                           "text at the end": "a:\n  b: |+\n    c\n\n"}.items():
+            with self.subTest(name):
+                before = self.put(text)
+                users = yaml.safe_load(text) or {}
+                self.assertEqual(self.configure("comfyui")["files"][0]["state"], "written")
+                after = self.read(self.yaml)
+                self.assertTrue(after.startswith(before))
+                now = yaml.safe_load(after.decode("utf-8"))
+                ours = now.pop("ncmodel-a1111")
+                self.assertEqual(set(ours), {"base_path", *(key for key, _ in self.folders())})
+                strip = lambda value: {k: strip(v) for k, v in value.items()} if isinstance(value, dict) else \
+                    value.rstrip("\n") if isinstance(value, str) and not text.endswith("\n") else value
+                self.assertEqual(strip(now), strip(users))
+                if "\r\n" in text:
+                    self.assertEqual(after.count(b"\n"), after.count(b"\r\n"))
+                self.assertEqual(self.configure("comfyui")["files"][0]["state"], "same")
+                self.configure("comfyui", "--undo")
+                self.assertEqual(self.read(self.yaml), before)
+
+    def test_the_block_follows_the_stores(self):
+        before = self.put("mine:\n  vae: /v")
+        self.configure("comfyui")
+        with open(self.yaml, "a") as file:
+            file.write("later:\n  loras: /l\n")
+        os.makedirs(os.path.join(self.webui, "models/ControlNet"))
+        self.assertEqual(self.configure("comfyui")["files"][0]["state"], "written")
+        self.assertEqual(self.seen(), self.folders() | {("controlnet", os.path.join(self.webui, "models/ControlNet")), ("vae", "/v"),
+                                                        ("loras", "/l")})
+        self.configure("comfyui", "--undo")
+        self.assertEqual(self.read(self.yaml), before + b"\nlater:\n  loras: /l\n")
+
+    def test_a_store_is_chosen(self):
+        os.makedirs(os.path.join(self.m.root, "Fooocus/models/loras"))
+        self.configure("comfyui", "--store", "fooocus")
+        self.assertEqual(self.seen(), {("loras", os.path.join(self.m.root, "Fooocus/models/loras"))})
+        self.configure("comfyui")
+        self.assertEqual(self.seen(), self.folders() | {("loras", os.path.join(self.m.root, "Fooocus/models/loras"))})
+        self.m.run("link", "--configure", "comfyui", "--store", "nosuch")
+
+    def test_what_is_said_already_is_not_said_again(self):
+        self.put("a111:\n  base_path: ../stable-diffusion-webui\n  loras: models/Lora\n")
+        data = self.configure("comfyui")
+        self.assertEqual(self.told(data, "there"), {("loras", os.path.join(self.webui, "models/Lora"))})
+        found = [pair[:2] for pair in comfyui_paths(self.yaml)]
+        self.assertEqual(len(found), len(set(found)))
+        self.assertEqual(set(found), self.folders())
+
+    def test_a_section_of_ours_that_is_not_ours(self):
+        before = self.put("ncmodel-a1111:\n  loras: /mine\n")
+        data = self.configure("comfyui")
+        self.assertEqual(self.told(data, "differs"), {("ncmodel-a1111", self.webui)})
+        self.assertEqual(self.read(self.yaml), before)
+
+    def test_what_is_not_added_to(self):
+        for text, why in (("a: [\n", "not valid YAML"), ("{a: b}\n", "something else"), ("- a\n", "no list of sections"), ("  a: b\n", "something else"),
+                          ("a: b\n...\n", "something else"), ("a: 1\n---\nb: 2\n", "second document"), (b"a: \xff\n", "UTF-8"),
+                          ("a:\n\tb: c\n", "not valid YAML"), ("a: b\n".encode("utf-16"), "UTF-8"), ("a: !!python/name:x y\n", "a tag"),
+                          ("a: \"b", "not valid YAML")):
+            with self.subTest(text):
+                self.put(text)
+                self.refused(why)
+
+    def test_an_edited_block_is_its_editors(self):
+        self.put("mine:\n  vae: /v\n")
+        self.configure("comfyui")
+        good = self.read(self.yaml).decode()
+        for text in (good.replace("models/Lora", "models/Mine"), good.replace(END, "# "), good.replace(MARK, "# "), good + good):
+            self.put(text)
+            self.refused("edited|not whole")
+            self.refused("edited|not whole", "--undo")
+
+    def test_whose_the_file_is(self):
+        self.put("a:\n")
+        os.chmod(self.yaml, 0o444)
+        self.refused("read-only")
+        os.chmod(self.yaml, 0o640)
+        self.configure("comfyui")
+        self.assertEqual(os.stat(self.yaml).st_mode & 0o777, 0o640)
+        self.put("a:\n")
+        other = os.path.join(self.m.home, "other")
+        os.link(self.yaml, other)
+        self.refused("other names")
+        os.unlink(other)
+        if os.geteuid() == 0:
+            os.chown(self.yaml, 65534, 65534)
+            self.refused("another user")
+
+    def test_a_link_of_the_users_is_followed(self):
+        dotfile = self.write(os.path.join(self.m.home, "dotfiles/paths.yaml"), b"a:\n")
+        os.symlink(dotfile, self.yaml)
+        self.configure("comfyui")
+        self.assertTrue(os.path.islink(self.yaml))
+        self.assertEqual(self.seen(), self.folders())
+        self.assertIn(MARK, self.read(dotfile).decode())
+        self.configure("comfyui", "--undo")
+        self.assertEqual(self.read(dotfile), b"a:\n")
+        os.unlink(dotfile)
+        data = self.configure("comfyui", code=11)
+        self.assertIn("leads to nothing", data["files"][0]["why"])
+        if os.geteuid() == 0:
+            self.write(dotfile, b"a:\n")
+            os.chown(self.yaml, 65534, 65534, follow_symlinks=False)
+            self.assertIn("another user's link", self.configure("comfyui", code=11)["files"][0]["why"])
+
+    def test_a_file_that_is_being_written(self):
+        self.put("a:\n")
+        with open(self.yaml, "r+b") as file:
+            try:
+                fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+                fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+            except OSError:
+                self.skipTest("no leases here")
+            self.refused("open for writing")
+        self.configure("comfyui")
+
+    def test_names_that_yaml_could_take_for_something_else(self):
+        odd = os.path.join(self.m.home, "a: b #c 'd' \"e\\f\" $HOME ~ é")
+        os.makedirs(os.path.join(odd, "models/Lora"))
+        layout = os.path.join(self.m.home, "layout.json")
+        with open(layout, "w") as out:
+            json.dump({"schema_version": 1, "layout": "mine", "registry": "models.json", "stores": {
+                "comfyui": {"kind": "folders", "path": "ComfyUI", "folders": {"loras": "models/loras"}},
+                "other": {"kind": "folders", "path": odd, "folders": {"loras": "models/Lora"}},
+                "good": {"kind": "folders", "path": odd.replace(" $HOME", ""), "folders": {"loras": "models/Lora"}}}}, out)
+        os.makedirs(os.path.join(odd.replace(" $HOME", ""), "models/Lora"))
+        self.configure("comfyui", "--layout", layout)
+        self.assertEqual(self.seen(), {("loras", os.path.join(odd, "models/Lora")),
+                                       ("loras", os.path.join(odd.replace(" $HOME", ""), "models/Lora"))})
+
+    def test_wrong_lines(self):
+        for arguments in (["--undo"], ["--configure", "comfyui", "x"], ["--configure", "comfyui", "--unlink"], ["--configure", "nosuch"]):
+            self.assertEqual(self.m.run("link", *arguments).returncode, 2, arguments)
+
+
+class FlagsTest(ConfigureCase):
+    """Options are printed, and no file is written."""
+
+    def setUp(self):
+        super().setUp()
+        os.makedirs(os.path.join(self.m.root, "ComfyUI/models/loras"))
+
+    def test_options_to_start_with(self):
+        before = self.m.snapshot()
+        loras = [f"'{self.webui}/models/Lora'", f"'{self.m.root}/ComfyUI/models/loras'"]
+        self.assertEqual(self.configure("a1111")["advice"], [f"--lora-dir {loras[1]}"])
+        forge = self.configure("forge")
+        self.assertIn(f"--lora-dir {loras[0]}", forge["advice"])
+        self.assertEqual(self.told(forge, "left"), {("--lora-dir", f"{self.m.root}/ComfyUI/models/loras")})
+        neo = self.configure("forge-neo")["advice"]
+        self.assertEqual([line for line in neo if "lora" in line.lower() and "--lora" in line], [f"--lora-dirs {path}" for path in loras])
+        self.assertIn("My Models", self.m.run("link", "--configure", "lmstudio").out)
+        self.assertEqual(self.m.snapshot(), before)
+
+
+if __name__ == "__main__":
+    unittest.main()
