@@ -50,7 +50,7 @@ static bool is_trusted(const struct way *way, uid_t user)
  * by his own hands. */
 static bool is_for(const struct way *way, uid_t maker, const struct stat *folder)
 {
-	return is_trusted(way, folder->st_uid) && (maker == geteuid() || ncm_user_rules(maker, folder));
+	return is_trusted(way, folder->st_uid) && (maker == geteuid() || ncm_user_rules(maker, OS_STAT(folder)));
 }
 
 /* The folder that a link leads to, if it is followed; ELOOP if not. */
