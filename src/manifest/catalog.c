@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "os/os.h"
 
 #include <errno.h>
 #include <ncmodel/limits.h>
@@ -89,8 +90,7 @@ static void read_file(struct manifest_set *set, const struct ncm_schema *schema,
 	else if (errno == EFBIG)
 		manifest_fault(set, set->count - 1, "$", "the file is larger than %u bytes", NCM_LIMIT_MANIFEST_BYTES);
 	else
-		manifest_fault(set, set->count - 1, "$", "cannot be read: %s",
-			       strerrordesc_np(errno) ? strerrordesc_np(errno) : "error");
+		manifest_fault(set, set->count - 1, "$", "cannot be read: %s", os_error_text(errno));
 }
 
 struct ncm_schema *manifest_schema(const struct ncm_config *config, struct ncm_error *err)

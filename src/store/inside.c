@@ -188,7 +188,7 @@ int store_open_by(const struct ncm_store *store, int dirfd, const char *relative
 		return fd;
 	folder = parent_of(relative, &name);
 	parent = store_dir_by(store, dirfd, folder, links);
-	return parent < 0 ? -1 : openat(parent, name, flags | O_NOFOLLOW | O_CLOEXEC);
+	return parent < 0 ? -1 : os_open(parent, name, flags | OS_NO_LINK);
 }
 
 int store_open_inside(const struct ncm_store *store, int dirfd, const char *relative)
