@@ -1,28 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "given.h"
 
-#include <errno.h>
+#include <ncmodel/console.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* What is there is the business of whoever opens it: only a clear mistake is told here. */
-enum given {
-	GIVEN_UNKNOWN,
-	GIVEN_ABSENT,
-	GIVEN_FILE,
-	GIVEN_FOLDER,
-};
-
-static enum given look(const char *path)
+static enum ncm_console_kind look(const char *path)
 {
-	struct stat status;
-
 	/* A home folder is put in for "~" later. */
-	if (*path == '~')
-		return GIVEN_UNKNOWN;
-	if (stat(path, &status) < 0)
-		return errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG ? GIVEN_ABSENT : GIVEN_UNKNOWN;
-	return S_ISDIR(status.st_mode) ? GIVEN_FOLDER : S_ISREG(status.st_mode) ? GIVEN_FILE : GIVEN_UNKNOWN;
+	return *path == '~' ? NCM_CONSOLE_UNKNOWN : ncm_console_kind_of(path);
 }
 
 static int no_folder(const char *option, const char *path, struct ncm_error *err)
@@ -45,22 +31,22 @@ static int absent(const char *option, const char *path, struct ncm_error *err)
 
 int given_file(const char *what, const char *path, struct ncm_error *err)
 {
-	const enum given found = look(path);
+	const enum ncm_console_kind found = look(path);
 
-	if (found == GIVEN_ABSENT)
+	if (found == NCM_CONSOLE_ABSENT)
 		return absent(what, path, err);
-	return found == GIVEN_FOLDER ? no_file(what, path, err) : 0;
+	return found == NCM_CONSOLE_FOLDER ? no_file(what, path, err) : 0;
 }
 
 /* One that may be made, or is missed elsewhere. */
 int given_output(const char *option, const char *path, struct ncm_error *err)
 {
-	return path && look(path) == GIVEN_FOLDER ? no_file(option, path, err) : 0;
+	return path && look(path) == NCM_CONSOLE_FOLDER ? no_file(option, path, err) : 0;
 }
 
 static int folder_if_any(const char *option, const char *path, struct ncm_error *err)
 {
-	return path && look(path) == GIVEN_FILE ? no_folder(option, path, err) : 0;
+	return path && look(path) == NCM_CONSOLE_FILE ? no_folder(option, path, err) : 0;
 }
 
 static int check_lists(const struct settings *settings, struct ncm_error *err)

@@ -2,16 +2,13 @@
 /* ncmodel: reads the command line, runs one command, ends with its exit code. */
 #include "command.h"
 
-#include "ui/interrupt.h"
 #include "ui/style.h"
 #include "ui/text.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
+#include <ncmodel/console.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -158,16 +155,9 @@ static int run(struct session *session, char *const *argv)
 	if (check_operands(session, &err) < 0 || ncm_init(&err) < 0)
 		return session_fail(session, &err);
 	if (session->command->stops_in_order)
-		interrupt_install();
+		ncm_console_catch_signals();
 	session->changes = session->command->changes;
 	return session->command->run(session);
-}
-
-static bool reader_is_gone(int fd)
-{
-	struct pollfd pipe_end = {.fd = fd, .events = POLLOUT};
-
-	return poll(&pipe_end, 1, 0) > 0 && (pipe_end.revents & POLLERR);
 }
 
 /* A reader that has seen enough (`| head`) is no failure; a full disk is. */
@@ -176,10 +166,10 @@ static int close_output(int exit_code)
 	const int failed = fflush(stdout);
 	const int why = errno;
 
-	if ((!failed && !ferror(stdout)) || (failed && why == EPIPE) || reader_is_gone(STDOUT_FILENO))
+	if ((!failed && !ferror(stdout)) || (failed && why == EPIPE) || ncm_console_reader_is_gone(stdout))
 		return exit_code;
 	fprintf(stderr, "ncmodel: cannot write to standard output%s%s\n", failed ? ": " : "",
-		failed ? strerrordesc_np(why) : "");
+		failed ? ncm_console_error_text(why) : "");
 	return exit_code ? exit_code : 1;
 }
 
@@ -192,21 +182,12 @@ static void tune_memory(void)
 #endif
 }
 
-/* A descriptor that is closed would be the next file's that is opened, and be written to. */
-static void hold_standard_streams(void)
-{
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) /* the lowest that is free; for reading: writes fail */
-			(void)open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);
-	}
-}
-
 int main(int argc, char **argv)
 {
 	struct session session = {0};
 	int exit_code;
 
-	hold_standard_streams();
+	ncm_console_hold_streams();
 	if (argc < 1)
 		return 2;
 	tune_memory();

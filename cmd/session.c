@@ -7,13 +7,13 @@
 #include "ui/progress.h"
 #include "ui/text.h"
 
+#include <ncmodel/console.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The caller frees the result. */
 static char *absolute(const char *path)
 {
-	AUTO_FREE char *here = *path == '/' ? NULL : getcwd(NULL, 0);
+	AUTO_FREE char *here = ncm_path_is_absolute(path) ? NULL : ncm_console_folder();
 
 	return here ? text_format("%s/%s", here, path) : text_copy(path);
 }

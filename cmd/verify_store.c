@@ -5,8 +5,8 @@
 #include "plan_view.h"
 #include "ui/text.h"
 
+#include <ncmodel/console.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static int check_arguments(const struct session *session, struct ncm_error *err)
 {
@@ -32,11 +32,11 @@ static int check_arguments(const struct session *session, struct ncm_error *err)
 const char *verify_store_path(const struct settings *settings)
 {
 	const char *word = settings->operands.count > 0 ? settings->operands.items[0] : NULL;
-	struct stat status;
 
 	if (!word)
 		return NULL;
-	return word[0] == '/' || word[0] == '.' || (stat(word, &status) == 0 && S_ISDIR(status.st_mode)) ? word : NULL;
+	return ncm_path_is_absolute(word) || word[0] == '.' || ncm_console_kind_of(word) == NCM_CONSOLE_FOLDER ? word
+													       : NULL;
 }
 
 /* The other words. Borrowed. */

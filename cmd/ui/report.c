@@ -2,10 +2,10 @@
 #include "ui/report.h"
 
 #include "ui/fields.h"
-#include "ui/interrupt.h"
 #include "ui/style.h"
 #include "ui/text.h"
 
+#include <ncmodel/console.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@ void report_start(struct report *report)
 
 int report_exit_code(enum ncm_errc code)
 {
-	return code == NCM_E_INTERRUPTED ? interrupt_exit_code() : ncm_errc_exit(code);
+	return code == NCM_E_INTERRUPTED ? ncm_console_exit_code() : ncm_errc_exit(code);
 }
 
 static const char *next_step(enum ncm_errc code)

@@ -3,11 +3,10 @@
 
 #include "ui/text.h"
 
+#include <ncmodel/console.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 static bool colour_out, colour_err, utf8;
 
@@ -27,7 +26,7 @@ static bool smart_terminal(FILE *stream)
 {
 	const char *term = getenv("TERM");
 
-	return isatty(fileno(stream)) && term && *term && strcmp(term, "dumb") != 0;
+	return ncm_console_is_terminal(stream) && term && *term && strcmp(term, "dumb") != 0;
 }
 
 /* By its name: on a small machine it may not be installed, and the terminal is one of UTF-8 all the same. */
@@ -78,27 +77,20 @@ bool style_can_redraw(FILE *stream)
 	return smart_terminal(stream);
 }
 
-static struct winsize size_of(FILE *stream)
-{
-	struct winsize size = {0};
-
-	if (!isatty(fileno(stream)) || ioctl(fileno(stream), TIOCGWINSZ, &size) < 0)
-		return (struct winsize){0};
-	if (size.ws_col == 0)
-		size.ws_col = 80;
-	if (size.ws_row == 0)
-		size.ws_row = 24;
-	return size;
-}
-
 size_t style_columns(FILE *stream)
 {
-	return size_of(stream).ws_col;
+	size_t columns, rows;
+
+	ncm_console_size(stream, &columns, &rows);
+	return columns;
 }
 
 size_t style_rows(FILE *stream)
 {
-	return size_of(stream).ws_row;
+	size_t columns, rows;
+
+	ncm_console_size(stream, &columns, &rows);
+	return rows;
 }
 
 void print_line(FILE *stream, const char *format, ...)

@@ -31,7 +31,7 @@ static void *need(void *memory)
 
 void *memory_grow(void *memory, size_t count, size_t size)
 {
-	char *grown = need(reallocarray(memory, count, size));
+	char *grown = need(count > SIZE_MAX / size ? NULL : realloc(memory, count * size));
 
 	memset(grown + (count - 1) * size, 0, size);
 	return grown;

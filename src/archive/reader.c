@@ -4,13 +4,12 @@
 #include "archive/names.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "os/os.h"
 
 #include <errno.h>
 #include <ncmodel/event.h>
 #include <ncmodel/limits.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { HEAD_BYTES = 512 }; /* of a tar: its first header */
 
@@ -44,7 +43,7 @@ static int open_zip(struct reader *reader, int fd, struct ncm_error *err)
 	/* The seekable one alone: it goes by the directory at the end, which a cut file lacks. */
 	archive_read_support_format_zip_seekable(reader->archive);
 	archive_read_set_options(reader->archive, "hdrcharset=UTF-8");
-	if (lseek(fd, 0, SEEK_SET) < 0)
+	if (os_seek(fd, 0) < 0)
 		return ncm_error_errno(err, errno, "cannot read the archive");
 	if (archive_read_open_fd(reader->archive, fd, STREAM_CHUNK) != ARCHIVE_OK)
 		return archive_damaged(reader->archive, err);
@@ -71,10 +70,10 @@ static int open_tar(struct reader *reader, int fd, uint64_t size, struct ncm_err
 int reader_open(struct reader *reader, int fd, struct ncm_error *err)
 {
 	unsigned char head[HEAD_BYTES] = {0};
-	struct stat status;
+	struct os_stat status;
 
 	memset(reader, 0, sizeof *reader);
-	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+	if (os_fstat(fd, &status) < 0 || status.kind != OS_IS_FILE)
 		return ncm_error_set(err, NCM_E_POLICY, "refused archive: it is not a regular file");
 	if (ncm_pread_all(fd, head, sizeof head, 0) < 0)
 		return ncm_error_errno(err, errno, "cannot read the archive");
@@ -87,7 +86,7 @@ int reader_open(struct reader *reader, int fd, struct ncm_error *err)
 	reader->archive = archive_read_new();
 	if (!reader->archive)
 		return ncm_error_set(err, NCM_E_OTHER, "libarchive cannot start");
-	return reader->zip ? open_zip(reader, fd, err) : open_tar(reader, fd, (uint64_t)status.st_size, err);
+	return reader->zip ? open_zip(reader, fd, err) : open_tar(reader, fd, status.size, err);
 }
 
 static const char *unwanted_type(struct archive_entry *entry)

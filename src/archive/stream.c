@@ -2,13 +2,13 @@
 #include "archive/stream.h"
 
 #include "base/file.h"
+#include "os/os.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <ncmodel/event.h>
 #include <ncmodel/limits.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { FREE_OF_RATIO = 1 << 20, TAR_BLOCK = 512 };
 
@@ -79,7 +79,7 @@ int stream_open(struct stream *stream, int fd, uint64_t packed, struct ncm_error
 	if (archive_libzstd_version())
 		archive_read_support_filter_zstd(stream->filter);
 	archive_read_support_format_raw(stream->filter);
-	if (lseek(fd, 0, SEEK_SET) < 0)
+	if (os_seek(fd, 0) < 0)
 		return ncm_error_errno(err, errno, "cannot read the archive");
 	if (archive_read_open_fd(stream->filter, fd, STREAM_CHUNK) != ARCHIVE_OK)
 		return archive_damaged(stream->filter, err);

@@ -12,13 +12,11 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/hash.h"
+#include "os/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <ncmodel/limits.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 struct listing {
 	struct entry *entries;
@@ -60,13 +58,13 @@ static int list_entries(struct reader *reader, unsigned strip, uint64_t packed, 
 static int check_all(int fd, unsigned strip, struct listing *listing, struct ncm_error *err)
 {
 	NCM_AUTO_FREE struct reader *reader = ncm_malloc(sizeof *reader);
-	struct stat status;
+	struct os_stat status;
 	int failed = reader_open(reader, fd, err);
 
-	if (!failed && fstat(fd, &status) < 0)
+	if (!failed && os_fstat(fd, &status) < 0)
 		failed = ncm_error_errno(err, errno, "cannot read the archive");
 	if (!failed)
-		failed = list_entries(reader, strip, (uint64_t)status.st_size, listing, err);
+		failed = list_entries(reader, strip, status.size, listing, err);
 	reader_close(reader);
 	return failed;
 }
@@ -84,7 +82,7 @@ static int open_folder(int dirfd, const char *relative)
 	parent = open_folder(dirfd, above);
 	if (parent < 0 || ncm_own_mkdir(parent, name, NCM_OWN_FOLDER) < 0)
 		return -1;
-	return ncm_open_beneath(parent, name, O_RDONLY | O_DIRECTORY, 0);
+	return os_open_beneath(parent, name, OS_FOLDER);
 }
 
 static int create_file(int dirfd, const char *relative)
@@ -95,7 +93,7 @@ static int create_file(int dirfd, const char *relative)
 
 	if (parent < 0)
 		return -1;
-	return ncm_own_create(parent, ncm_path_base(relative), O_WRONLY, NCM_OWN_FILE);
+	return ncm_own_create(parent, ncm_path_base(relative), OS_WRITE, NCM_OWN_FILE);
 }
 
 static int write_data(struct reader *reader, const struct entry *entry, int fd, struct ncm_hash *hash,
@@ -133,7 +131,7 @@ static int write_file(struct reader *reader, const struct entry *entry, int dirf
 		return ncm_error_errno(err, errno, "cannot write %s", entry->path);
 	hash = ncm_hash_new(NCM_HASH_SHA256);
 	failed = write_data(reader, entry, fd, hash, err);
-	if (close(fd) < 0 && !failed)
+	if (os_close(fd) < 0 && !failed)
 		failed = ncm_error_errno(err, errno, "cannot write %s", entry->path);
 	file->path = ncm_strdup(entry->path);
 	file->size = entry->size;
@@ -153,7 +151,7 @@ static int write_entry(struct reader *reader, const struct entry *entry, int dir
 	folder = open_folder(dirfd, entry->path);
 	if (folder < 0)
 		return ncm_error_errno(err, errno, "cannot make the folder %s", entry->path);
-	close(folder);
+	os_close(folder);
 	return 0;
 }
 

@@ -6,9 +6,9 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "manifest/load.h"
+#include "os/os.h"
 
 #include <string.h>
-#include <unistd.h>
 
 static int write_text(const struct ncm_draft *draft, const char *path, bool make, struct ncm_error *err)
 {
@@ -56,7 +56,7 @@ int ncm_draft_save_profile(const struct ncm_config *config, const struct ncm_dra
 		return ncm_error_set(err, NCM_E_USAGE, "there is no folder for profiles of your own");
 	folder = ncm_asprintf("%s/%s/", config->manifest_dirs[0], draft->profile);
 	file = ncm_asprintf("%sphase-%u-%s.json", folder, draft->phase, priorities[draft->phase]);
-	if (access(file, F_OK) == 0) {
+	if (os_access(OS_HERE, file, 0) == 0) {
 		ncm_error_set(err, NCM_E_POLICY, "%s is there already, and stays as it is", file);
 		return ncm_error_hint(err, "choose another name or phase, or move the file away");
 	}

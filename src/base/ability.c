@@ -1,35 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/ability.h"
 
-#include <errno.h>
-#include <linux/magic.h>
-#include <stdint.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
-#include <unistd.h>
+#include "os/os.h"
 
-/* Those that linux/magic.h does not have. */
-enum { ZFS_MAGIC = 0x2fc12fc1 };
+#include <errno.h>
+#include <stdint.h>
 
 bool ncm_is_unix_disk(int fd)
 {
-	struct statfs system;
-
-	if (fstatfs(fd, &system) < 0)
-		return true;
-	switch ((uint32_t)system.f_type) {
-	case EXT4_SUPER_MAGIC: /* and ext2, ext3 */
-	case XFS_SUPER_MAGIC:
-	case BTRFS_SUPER_MAGIC:
-	case F2FS_SUPER_MAGIC:
-	case TMPFS_MAGIC:
-	case RAMFS_MAGIC:
-	case OVERLAYFS_SUPER_MAGIC:
-	case ZFS_MAGIC:
-		return true;
-	default:
-		return false;
-	}
+	return os_is_unix_disk(fd);
 }
 
 /* On a Unix disk a refusal is a matter of rights. */
@@ -40,19 +19,19 @@ static bool is_without_looks(int fd, int errnum)
 	return (errnum == EPERM || errnum == EACCES || errnum == EINVAL) && !ncm_is_unix_disk(fd);
 }
 
-int ncm_set_mode(int fd, mode_t mode)
+int ncm_set_mode(int fd, unsigned mode)
 {
-	return fchmod(fd, mode) == 0 || is_without_looks(fd, errno) ? 0 : -1;
+	return os_set_mode(fd, mode) == 0 || is_without_looks(fd, errno) ? 0 : -1;
 }
 
-int ncm_set_owner(int fd, uid_t uid, gid_t gid)
+int ncm_set_owner(int fd, uint32_t uid, uint32_t gid)
 {
-	return fchown(fd, uid, gid) == 0 || is_without_looks(fd, errno) ? 0 : -1;
+	return os_set_owner(fd, uid, gid) == 0 || is_without_looks(fd, errno) ? 0 : -1;
 }
 
 int ncm_set_times(int fd, const struct timespec times[2])
 {
-	return futimens(fd, times) == 0 || is_without_looks(fd, errno) ? 0 : -1;
+	return os_set_times(fd, times) == 0 || is_without_looks(fd, errno) ? 0 : -1;
 }
 
 bool ncm_is_without_sync(int errnum)
@@ -62,17 +41,17 @@ bool ncm_is_without_sync(int errnum)
 
 int ncm_sync(int fd)
 {
-	return fsync(fd) == 0 || ncm_is_without_sync(errno) ? 0 : -1;
+	return os_sync(fd) == 0 || ncm_is_without_sync(errno) ? 0 : -1;
 }
 
 int ncm_sync_data(int fd)
 {
-	return fdatasync(fd) == 0 || ncm_is_without_sync(errno) ? 0 : -1;
+	return os_sync_data(fd) == 0 || ncm_is_without_sync(errno) ? 0 : -1;
 }
 
 int ncm_sync_all(int fd)
 {
-	return syncfs(fd) == 0 || ncm_is_without_sync(errno) ? 0 : -1;
+	return os_sync_disk(fd) == 0 || ncm_is_without_sync(errno) ? 0 : -1;
 }
 
 bool ncm_is_without_links(int errnum)

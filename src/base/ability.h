@@ -7,14 +7,15 @@
 #ifndef NCM_BASE_ABILITY_H
 #define NCM_BASE_ABILITY_H
 
+#include "os/file.h"
+
 #include <stdbool.h>
-#include <sys/types.h>
 #include <time.h>
 
 /* As fchmod, fchown, futimens (NULL: now), fsync, fdatasync, syncfs. 0: done, or there is no such thing here; -1 with
  * errno. */
-int ncm_set_mode(int fd, mode_t mode);
-int ncm_set_owner(int fd, uid_t uid, gid_t gid);
+int ncm_set_mode(int fd, unsigned mode);
+int ncm_set_owner(int fd, uint32_t uid, uint32_t gid);
 int ncm_set_times(int fd, const struct timespec times[2]);
 int ncm_sync(int fd);
 int ncm_sync_data(int fd);

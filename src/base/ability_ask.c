@@ -7,16 +7,12 @@
 #include "base/mem.h"
 #include "base/own.h"
 #include "base/path.h"
+#include "os/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
 /* A hidden file of the run's own in the folder. */
 struct trial {
@@ -33,19 +29,19 @@ static void other_name(const struct trial *trial, const char *suffix, char name[
 
 static bool keeps_modes(const struct trial *trial)
 {
-	struct stat status;
+	struct os_stat status;
 
-	return fchmod(trial->fd, 0640) == 0 && fstat(trial->fd, &status) == 0 && (status.st_mode & 0777) == 0640 &&
-	       fchmod(trial->fd, 0600) == 0 && fstat(trial->fd, &status) == 0 && (status.st_mode & 0777) == 0600;
+	return os_set_mode(trial->fd, 0640) == 0 && os_fstat(trial->fd, &status) == 0 && (status.mode & 0777) == 0640 &&
+	       os_set_mode(trial->fd, 0600) == 0 && os_fstat(trial->fd, &status) == 0 && (status.mode & 0777) == 0600;
 }
 
 static bool keeps_times(const struct trial *trial)
 {
 	const struct timespec times[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
-	struct stat status;
+	struct os_stat status;
 
-	return futimens(trial->fd, times) == 0 && fstat(trial->fd, &status) == 0 &&
-	       status.st_mtim.tv_sec == times[1].tv_sec;
+	return os_set_times(trial->fd, times) == 0 && os_fstat(trial->fd, &status) == 0 &&
+	       status.mtime_ns == (int64_t)times[1].tv_sec * 1000000000;
 }
 
 static bool has_links(const struct trial *trial)
@@ -53,39 +49,39 @@ static bool has_links(const struct trial *trial)
 	char name[64];
 
 	other_name(trial, ".link", name);
-	if (linkat(trial->dirfd, trial->name, trial->dirfd, name, 0) < 0)
+	if (os_link(trial->dirfd, trial->name, trial->dirfd, name) < 0)
 		return !ncm_is_without_links(errno);
-	(void)unlinkat(trial->dirfd, name, 0);
+	(void)os_unlink(trial->dirfd, name);
 	return true;
 }
 
 static bool has_sync(const struct trial *trial)
 {
-	return fsync(trial->fd) == 0 || !ncm_is_without_sync(errno);
+	return os_sync(trial->fd) == 0 || !ncm_is_without_sync(errno);
 }
 
 static bool has_locks(const struct trial *trial)
 {
-	return flock(trial->fd, LOCK_SH | LOCK_NB) == 0 || errno == EWOULDBLOCK;
+	return os_lock(trial->fd, OS_LOCK_SHARED) == 0 || errno == EWOULDBLOCK;
 }
 
 static bool tells_space(const struct trial *trial)
 {
-	struct statvfs room;
+	struct os_space room;
 
-	return fstatvfs(trial->fd, &room) == 0 && room.f_blocks > 0;
+	return os_space_of(trial->fd, &room) == 0 && room.known;
 }
 
 /* By the name's digits nothing else has it. Inodes tell nothing: FUSE mounts may number names. */
 static bool has_case(const struct trial *trial)
 {
 	char name[64];
-	struct stat other;
+	struct os_stat other;
 
 	strcpy(name, trial->name);
 	for (char *at = name; *at; at++)
 		*at = *at >= 'a' && *at <= 'z' ? (char)(*at - 'a' + 'A') : *at;
-	return fstatat(trial->dirfd, name, &other, AT_SYMLINK_NOFOLLOW) < 0;
+	return os_lstat(trial->dirfd, name, &other) < 0;
 }
 
 static bool has_colon(const struct trial *trial)
@@ -94,11 +90,11 @@ static bool has_colon(const struct trial *trial)
 	int fd;
 
 	other_name(trial, ":.tmp", name);
-	fd = ncm_own_create(trial->dirfd, name, O_WRONLY, NCM_OWN_PRIVATE);
+	fd = ncm_own_create(trial->dirfd, name, OS_WRITE, NCM_OWN_PRIVATE);
 	if (fd < 0)
 		return errno != EINVAL && errno != ENOENT && errno != EILSEQ;
-	(void)unlinkat(trial->dirfd, name, 0);
-	close(fd);
+	(void)os_unlink(trial->dirfd, name);
+	os_close(fd);
 	return true;
 }
 
@@ -127,12 +123,12 @@ static bool try(int dirfd, unsigned *lacks)
 
 	ncm_random_hex(digits, sizeof digits);
 	snprintf(trial.name, sizeof trial.name, ".ncmodel-%s.tmp", digits);
-	trial.fd = ncm_own_create(dirfd, trial.name, O_RDWR, NCM_OWN_PRIVATE);
+	trial.fd = ncm_own_create(dirfd, trial.name, OS_READ | OS_WRITE, NCM_OWN_PRIVATE);
 	if (trial.fd < 0)
 		return false;
 	*lacks = try_all(&trial);
-	(void)unlinkat(dirfd, trial.name, 0);
-	close(trial.fd);
+	(void)os_unlink(dirfd, trial.name);
+	os_close(trial.fd);
 	return true;
 }
 
@@ -140,13 +136,13 @@ static bool try(int dirfd, unsigned *lacks)
 static struct {
 	pthread_mutex_t mutex;
 	struct answer {
-		dev_t device;
+		uint64_t device;
 		unsigned lacks;
 	} * answers;
 	size_t count;
 } known = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-static unsigned ask(int dirfd, dev_t device)
+static unsigned ask(int dirfd, uint64_t device)
 {
 	unsigned lacks = 0;
 
@@ -161,13 +157,13 @@ static unsigned ask(int dirfd, dev_t device)
 
 unsigned ncm_lacks_of(int dirfd)
 {
-	struct stat status;
+	struct os_stat status;
 	unsigned lacks;
 
-	if (dirfd < 0 || fstat(dirfd, &status) < 0)
+	if (dirfd < 0 || os_fstat(dirfd, &status) < 0)
 		return 0;
 	pthread_mutex_lock(&known.mutex);
-	lacks = ask(dirfd, status.st_dev);
+	lacks = ask(dirfd, status.device);
 	pthread_mutex_unlock(&known.mutex);
 	return lacks;
 }
@@ -177,7 +173,7 @@ unsigned ncm_lacks_at(const char *path)
 	NCM_AUTO_FREE char *at = ncm_path_absolute(path);
 
 	for (;;) {
-		NCM_AUTO_CLOSE int fd = open(at, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		NCM_AUTO_CLOSE int fd = os_open(OS_HERE, at, OS_FOLDER);
 		char *slash = strrchr(at, '/');
 
 		if (fd >= 0)

@@ -2,6 +2,7 @@
 #include "base/base64.h"
 
 #include "base/mem.h"
+#include "os/os.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -56,7 +57,7 @@ char *ncm_base64_decode(const char *text, size_t length, size_t *size)
 		uint32_t group;
 
 		if (!read_group(text + i, wanted, &group)) {
-			explicit_bzero(bytes, at);
+			os_wipe(bytes, at);
 			free(bytes);
 			return NULL;
 		}

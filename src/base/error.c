@@ -3,6 +3,7 @@
 
 #include "base/address.h"
 #include "base/mem.h"
+#include "os/os.h"
 
 #include <errno.h>
 #include <string.h>
@@ -95,8 +96,7 @@ int ncm_error_errno(struct ncm_error *err, int errnum, const char *format, ...)
 	va_start(args, format);
 	context = ncm_vasprintf(format, args);
 	va_end(args);
-	ncm_error_set(err, class_of(errnum), "%s: %s", context,
-		      strerrordesc_np(errnum) ? strerrordesc_np(errnum) : "error");
+	ncm_error_set(err, class_of(errnum), "%s: %s", context, os_error_text(errnum));
 	if (errnum == ESTALE)
 		ncm_error_hint(err,
 			       "the server of this file system lost track of the file; run the same command again");

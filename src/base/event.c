@@ -4,22 +4,6 @@
 #include "base/address.h"
 #include "base/mem.h"
 
-#include <stdatomic.h>
-#include <stdbool.h>
-
-/* Set in a signal handler, read by every thread: lock-free, so both are allowed. */
-static atomic_bool interrupted;
-
-void ncm_interrupt(void)
-{
-	atomic_store(&interrupted, true);
-}
-
-int ncm_interrupted(void)
-{
-	return atomic_load(&interrupted);
-}
-
 void ncm_emit(const struct ncm_sink *sink, const struct ncm_event *event)
 {
 	if (sink && sink->emit)

@@ -6,25 +6,23 @@
 #include "base/escape.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { READ_BYTES = 16384 };
 
 /* A file is read into memory of its size, so that it is not moved about while it grows there. */
 static size_t expected_size(int fd, size_t limit)
 {
-	struct stat status;
+	struct os_stat status;
 
-	if (fstat(fd, &status) < 0 || status.st_size < READ_BYTES || (uint64_t)status.st_size > limit)
+	if (os_fstat(fd, &status) < 0 || status.size < READ_BYTES || status.size > limit)
 		return READ_BYTES;
-	return (size_t)status.st_size;
+	return (size_t)status.size;
 }
 
 char *ncm_read_fd(int fd, size_t limit, size_t *size)
@@ -34,7 +32,7 @@ char *ncm_read_fd(int fd, size_t limit, size_t *size)
 	ncm_buffer_reserve(&buffer, expected_size(fd, limit));
 	for (;;) {
 		char *end = ncm_buffer_reserve(&buffer, READ_BYTES);
-		const ssize_t got = read(fd, end, buffer.room - buffer.size - 1);
+		const ssize_t got = os_read(fd, end, buffer.room - buffer.size - 1);
 
 		if (got == 0)
 			break;
@@ -57,17 +55,16 @@ char *ncm_read_fd(int fd, size_t limit, size_t *size)
 
 static char *read_file(const char *path, size_t limit, size_t *size)
 {
-	/* O_NONBLOCK: a FIFO in the file's place must not hang us. */
-	NCM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat status;
+	NCM_AUTO_CLOSE int fd = os_open(OS_HERE, path, OS_READ);
+	struct os_stat status;
 
-	if (fd < 0 || fstat(fd, &status) < 0)
+	if (fd < 0 || os_fstat(fd, &status) < 0)
 		return NULL;
-	if (!S_ISREG(status.st_mode)) {
-		errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+	if (status.kind != OS_IS_FILE) {
+		errno = status.kind == OS_IS_FOLDER ? EISDIR : EINVAL;
 		return NULL;
 	}
-	if ((uint64_t)status.st_size > limit) {
+	if (status.size > limit) {
 		errno = EFBIG;
 		return NULL;
 	}
@@ -92,7 +89,7 @@ ssize_t ncm_pread_all(int fd, void *data, size_t size, uint64_t offset)
 	size_t done = 0;
 
 	while (done < size) {
-		const ssize_t got = pread(fd, bytes + done, size - done, (off_t)(offset + done));
+		const ssize_t got = os_pread(fd, bytes + done, size - done, (offset + done));
 
 		if (got < 0 && errno == EINTR && !ncm_interrupted())
 			continue;
@@ -110,7 +107,7 @@ int ncm_pwrite_all(int fd, const void *data, size_t size, uint64_t offset)
 	const char *bytes = data;
 
 	while (size > 0) {
-		ssize_t put = pwrite(fd, bytes, size, (off_t)offset);
+		ssize_t put = os_pwrite(fd, bytes, size, offset);
 
 		if (put < 0 && errno == EINTR)
 			continue;
@@ -164,11 +161,10 @@ int ncm_write_atomic(int dirfd, const char *name, const void *data, size_t size,
 /* What several people use stays theirs, whoever of them writes it. */
 static int open_successor(int dirfd, const char *name, const char *temporary, enum ncm_own_kind kind)
 {
-	const int fd = ncm_own_create(dirfd, temporary, O_WRONLY, kind);
-	struct stat old;
+	const int fd = ncm_own_create(dirfd, temporary, OS_WRITE, kind);
+	struct os_stat old;
 
-	if (fd >= 0 && kind == NCM_OWN_FILE && fstatat(dirfd, name, &old, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    S_ISREG(old.st_mode))
+	if (fd >= 0 && kind == NCM_OWN_FILE && os_lstat(dirfd, name, &old) == 0 && old.kind == OS_IS_FILE)
 		ncm_own_like(fd, &old);
 	return fd;
 }
@@ -215,16 +211,16 @@ int ncm_write_atomic_pieces(int dirfd, const char *name, const struct ncm_piece 
 	failed = write_and_sync(fd, pieces, count);
 	saved = errno;
 	/* Some file systems tell of a full disk only here. */
-	if (close(fd) < 0 && !failed) {
+	if (os_close(fd) < 0 && !failed) {
 		failed = -1;
 		saved = errno;
 	}
-	if (!failed && renameat(dirfd, temporary, dirfd, name) < 0) {
+	if (!failed && os_rename(dirfd, temporary, dirfd, name) < 0) {
 		failed = -1;
 		saved = errno;
 	}
 	if (failed) {
-		unlinkat(dirfd, temporary, 0);
+		os_unlink(dirfd, temporary);
 		return cannot_write(name, saved, err);
 	}
 	if (ncm_sync_dir(dirfd) < 0)
@@ -232,17 +228,9 @@ int ncm_write_atomic_pieces(int dirfd, const char *name, const struct ncm_piece 
 	return 0;
 }
 
-int64_t ncm_mtime_ns(const struct stat *status)
-{
-	return (int64_t)status->st_mtim.tv_sec * 1000000000 + status->st_mtim.tv_nsec;
-}
-
 double ncm_monotonic(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+	return os_monotonic();
 }
 
 char *ncm_time_utc(char buf[32])
@@ -272,8 +260,7 @@ void ncm_random_hex(char *text, size_t size)
 	for (size_t i = 0; i + 1 < size; i++) {
 		unsigned char byte = 0;
 
-		while (getrandom(&byte, 1, 0) != 1)
-			;
+		os_random(&byte, 1);
 		text[i] = digits[byte & 15];
 	}
 	text[size - 1] = '\0';

@@ -4,14 +4,13 @@
 #define NCM_BASE_FILE_H
 
 #include "base/own.h"
+#include "os/unmoved.h"
 
 #include <ncmodel/error.h>
 #include <ncmodel/event.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/stat.h>
-#include <sys/types.h>
 
 /* Reads a whole file of at most `limit` bytes, NUL added. NULL on error, errno kept (EFBIG over the limit). */
 char *ncm_read_file(const char *path, size_t limit, size_t *size);
@@ -46,7 +45,6 @@ int ncm_hint_refused(struct ncm_error *err, int errnum, const char *before, cons
 /* The same where the system refused for want of rights; else there is nothing to say. Always returns -1. */
 int ncm_hint_denied(struct ncm_error *err, int errnum);
 int ncm_sync_dir(int dirfd); /* 0, or -1 with errno; a file system that cannot is fine */
-int64_t ncm_mtime_ns(const struct stat *status);
 /* Seconds of a clock that never jumps. */
 double ncm_monotonic(void);
 /* Now as RFC 3339 UTC ("2026-11-21T06:30:00Z") and as local "YYYY-MM-DD HH:MM:SS". Return buf. */

@@ -6,18 +6,16 @@
 #include "base/mem.h"
 #include "base/own.h"
 #include "base/path.h"
+#include "os/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/file.h>
-#include <time.h>
 
 /* Another user's may be his to write alone: it holds nothing, and to lock it is enough to read it. */
 static int open_lock(int dirfd, const char *name)
 {
-	const int fd = ncm_own_open(dirfd, name, O_RDWR, NCM_OWN_FILE);
+	const int fd = ncm_own_open(dirfd, name, OS_READ | OS_WRITE, NCM_OWN_FILE);
 
-	return fd < 0 && errno == EACCES ? ncm_open_beneath(dirfd, name, O_RDONLY | O_NOFOLLOW, 0) : fd;
+	return fd < 0 && errno == EACCES ? os_open_beneath(dirfd, name, OS_READ | OS_NO_LINK) : fd;
 }
 
 /* Whether a second descriptor of the same file is kept out, as it must be while we hold the lock. */
@@ -25,7 +23,7 @@ static bool flock_works(int dirfd, const char *name)
 {
 	NCM_AUTO_CLOSE int second = open_lock(dirfd, name);
 
-	return second >= 0 && flock(second, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	return second >= 0 && os_lock(second, OS_LOCK_ALONE) < 0 && errno == EWOULDBLOCK;
 }
 
 /* Returns an fd that holds the lock, or -1 with errno: EWOULDBLOCK if another process does. */
@@ -37,12 +35,12 @@ static int try(int dirfd, const char *name)
 	if (fd < 0)
 		return -1;
 	do {
-		failed = flock(fd, LOCK_EX | LOCK_NB);
+		failed = os_lock(fd, OS_LOCK_ALONE);
 	} while (failed < 0 && errno == EINTR);
 	if (!failed && flock_works(dirfd, name))
 		return fd;
 	saved = failed < 0 ? errno : 0;
-	close(fd);
+	os_close(fd);
 	errno = saved;
 	return saved == EWOULDBLOCK ? -1 : ncm_claim_take(dirfd, name);
 }
@@ -50,7 +48,7 @@ static int try(int dirfd, const char *name)
 int ncm_lock_beneath(int dirfd, const char *name, const char *what, bool no_wait, const struct ncm_sink *sink,
 		     struct ncm_error *err)
 {
-	const struct timespec pause = {.tv_nsec = 80000000 + (long)getpid() % 64 * 1000000};
+	const unsigned pause = 80 + (unsigned)(os_pid() % 64);
 	bool told = false;
 
 	/* Polled, not blocked in the kernel: an interrupt must end the wait. */
@@ -74,7 +72,7 @@ int ncm_lock_beneath(int dirfd, const char *name, const char *what, bool no_wait
 		if (!told)
 			ncm_emit_text(sink, NCM_EVENT_WAITING, "waiting: another ncmodel is working on %s", what);
 		told = true;
-		nanosleep(&pause, NULL);
+		os_sleep_ms(pause);
 	}
 }
 
@@ -83,5 +81,5 @@ void ncm_lock_release(int fd)
 	if (fd < 0)
 		return;
 	ncm_claim_drop(fd);
-	close(fd);
+	os_close(fd);
 }

@@ -1,32 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/mem.h"
 
+#include "os/process.h"
+
 #include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /* From here on memory is asked for in huge pages: one of models.json's size costs a fifth less than in small ones. */
-enum { LARGE = 8 << 20, PAGE = 4096 };
+enum { LARGE = 8 << 20 };
 
 static void *checked(void *memory)
 {
-	if (!memory) {
-		static const char message[] = "ncmodel: out of memory\n";
-
-		if (write(STDERR_FILENO, message, sizeof message - 1) < 0)
-			_exit(1);
-		_exit(1);
-	}
+	if (!memory)
+		os_die("ncmodel: out of memory\n");
 	return memory;
 }
 
 static void *in_huge_pages(void *memory, size_t size)
 {
-	char *start = (char *)(((uintptr_t)memory + PAGE - 1) / PAGE * PAGE);
-
-	/* A kernel that has none, or does not want to, gives small ones. */
 	if (size >= LARGE)
-		(void)madvise(start, (size - PAGE) / PAGE * PAGE, MADV_HUGEPAGE);
+		os_want_huge_pages(memory, size);
 	return memory;
 }
 
@@ -50,8 +43,11 @@ void *ncm_aligned_alloc(size_t alignment, size_t size)
 
 void *ncm_realloc_array(void *memory, size_t count, size_t size)
 {
-	/* checked() ends what would overflow. */
-	return in_huge_pages(checked(reallocarray(memory, count ? count : 1, size ? size : 1)), count * size);
+	size_t bytes;
+
+	if (__builtin_mul_overflow(count ? count : 1, size ? size : 1, &bytes))
+		checked(NULL);
+	return in_huge_pages(checked(realloc(memory, bytes)), bytes);
 }
 
 char *ncm_strdup(const char *text)
@@ -96,7 +92,7 @@ char *ncm_asprintf(const char *format, ...)
 void ncm_wipe(char *secret)
 {
 	if (secret)
-		explicit_bzero(secret, strlen(secret));
+		os_wipe(secret, strlen(secret));
 	free(secret);
 }
 

@@ -3,11 +3,13 @@
 #ifndef NCM_BASE_MEM_H
 #define NCM_BASE_MEM_H
 
+#include "os/file.h"
+#include "os/unmoved.h"
+
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 void *ncm_malloc(size_t size) __attribute__((malloc, returns_nonnull));
 void *ncm_calloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
@@ -34,7 +36,7 @@ static inline void ncm_cleanup_free(void *pointer)
 static inline void ncm_cleanup_close(const int *fd)
 {
 	if (*fd >= 0)
-		(void)close(*fd);
+		(void)os_close(*fd);
 }
 #define NCM_AUTO_FREE __attribute__((cleanup(ncm_cleanup_free)))
 #define NCM_AUTO_CLOSE __attribute__((cleanup(ncm_cleanup_close)))

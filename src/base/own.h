@@ -13,8 +13,9 @@
 #ifndef NCM_BASE_OWN_H
 #define NCM_BASE_OWN_H
 
+#include "os/file.h"
+
 #include <stdbool.h>
-#include <sys/stat.h>
 
 enum ncm_own_kind {
 	NCM_OWN_FILE, /* 0666: anybody's to use whom the umask lets */
@@ -26,8 +27,8 @@ enum ncm_own_kind {
 	NCM_OWN_CLOSED,
 };
 
-/* Makes the file `name` in the folder, which must not be there yet. O_CREAT, O_EXCL, O_NOFOLLOW and O_CLOEXEC are
- * added. Returns an fd, or -1 with errno. */
+/* Makes the file `name` in the folder, which must not be there yet, and opens it as os/file.h has the flags. Returns an
+ * fd, or -1 with errno. */
 int ncm_own_create(int folder, const char *name, int flags, enum ncm_own_kind kind);
 /* Opens a file below dirfd, confined as by ncm_open_beneath, or makes it; the folder that holds it is there. */
 int ncm_own_open(int dirfd, const char *relative, int flags, enum ncm_own_kind kind);
@@ -42,11 +43,11 @@ int ncm_own_symlink(const char *target, int folder, const char *name);
  */
 bool ncm_own_fit(int fd, int folder, bool made);
 /* Of a file that replaces another: that one's mode and group, and to root's its owner. */
-void ncm_own_like(int fd, const struct stat *old);
+void ncm_own_like(int fd, const struct os_stat *old);
 /* Whether a folder belongs to a group that may do anything in it, and to nobody beyond that group. */
-bool ncm_own_is_groups(const struct stat *folder);
+bool ncm_own_is_groups(const struct os_stat *folder);
 /* Whether root alone puts names into a folder and changes them, so that what root made there is what it finds there. */
-bool ncm_own_is_roots(const struct stat *folder);
+bool ncm_own_is_roots(const struct os_stat *folder);
 /* A folder of ours that was made for ourselves alone and is shared by now: opens it to the group. */
 bool ncm_own_share(int fd, int above);
 

@@ -1,26 +1,31 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Paths as text: what is absolute, how paths are put together and taken apart, in models.json as elsewhere, and which
+ * names we accept below a store, on every platform alike.
+ */
 #include "base/path.h"
 
 #include "base/buffer.h"
-#include "base/file.h"
+#include "base/escape.h"
 #include "base/mem.h"
+#include "os/folder.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/openat2.h>
+#include <ctype.h>
+#include <ncmodel/limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+
+bool ncm_path_is_absolute(const char *path)
+{
+	return *path == '/';
+}
 
 char *ncm_path_join(const char *dir, const char *name)
 {
 	size_t size = dir ? strlen(dir) : 0;
 
-	if (size == 0 || *name == '/')
+	if (size == 0 || ncm_path_is_absolute(name))
 		return ncm_strdup(name);
 	if (!*name)
 		return ncm_strdup(dir);
@@ -29,7 +34,7 @@ char *ncm_path_join(const char *dir, const char *name)
 
 char *ncm_path_absolute(const char *path)
 {
-	NCM_AUTO_FREE char *current = *path == '/' ? NULL : getcwd(NULL, 0);
+	NCM_AUTO_FREE char *current = ncm_path_is_absolute(path) ? NULL : os_current_folder();
 	NCM_AUTO_FREE char *joined = ncm_path_join(current, path);
 	struct ncm_buffer out = {0};
 
@@ -82,182 +87,197 @@ bool ncm_path_has_suffix(const char *path, const char *suffix)
 	return size >= tail && strcasecmp(path + size - tail, suffix) == 0;
 }
 
-/* One component below dirfd, links refused. */
-static int open_component(int dirfd, const char *name, size_t size, int flags, mode_t mode)
+/* Windows opens a device for these, whatever follows the first point. */
+static bool is_device_name(const char *name, size_t size)
 {
-	NCM_AUTO_FREE char *component = ncm_strndup(name, size);
+	static const char *const devices[] = {"con", "prn", "aux", "nul", "conin$", "conout$", "clock$"};
+	size_t stem = strcspn(name, ".");
 
-	if (size == 0 || strcmp(component, "..") == 0) {
-		errno = EXDEV;
-		return -1;
+	if (stem > size)
+		stem = size;
+	while (stem > 0 && name[stem - 1] == ' ')
+		stem--;
+	for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
+		if (strlen(devices[i]) == stem && strncasecmp(name, devices[i], stem) == 0)
+			return true;
 	}
-	return openat(dirfd, component, flags | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (stem < 4 || (strncasecmp(name, "com", 3) != 0 && strncasecmp(name, "lpt", 3) != 0))
+		return false;
+	/* A digit, or a superscript 1, 2 or 3 in UTF-8. */
+	return (stem == 4 && isdigit((unsigned char)name[3])) ||
+	       (stem == 5 && (memcmp(name + 3, "\xc2\xb9", 2) == 0 || memcmp(name + 3, "\xc2\xb2", 2) == 0 ||
+			      memcmp(name + 3, "\xc2\xb3", 2) == 0));
 }
 
-/* Where the kernel (or a sandbox) lacks openat2: one component at a time, none of them a link. */
-static int open_walking(int dirfd, const char *relative, int flags, mode_t mode)
+static bool is_reserved(const char *name, size_t size)
 {
-	NCM_AUTO_CLOSE int held = -1;
-	int at = dirfd;
+	static const char *const ours[] = {".ncmodel", "models.json", "ncmodel.lock"};
 
-	if (*relative == '/') {
-		errno = EXDEV;
-		return -1;
+	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+		if (strlen(ours[i]) == size && strncasecmp(name, ours[i], size) == 0)
+			return true;
 	}
-	for (;;) {
-		size_t size = strcspn(relative, "/");
-		int next;
+	return false;
+}
 
-		if (relative[size] == '\0')
-			return open_component(at, relative, size, flags, mode);
-		next = open_component(at, relative, size, O_PATH | O_DIRECTORY, 0);
-		if (next < 0)
-			return -1;
-		if (held >= 0)
-			close(held);
-		held = at = next;
-		relative += size + 1;
+static const char *bad_character(const char *name, size_t size)
+{
+	for (size_t at = 0; at < size;) {
+		uint32_t character = 0;
+		size_t length = ncm_utf8_decode(name + at, size - at, &character);
+
+		if (length == 0)
+			return "is not valid UTF-8";
+		if (ncm_char_is_unsafe(character))
+			return "holds a control or invisible character";
+		if (character < 0x80 && strchr("\\<>:\"|?*", (int)character))
+			return "holds one of \\ < > : \" | ? *";
+		at += length;
 	}
+	return NULL;
 }
 
-int ncm_open_beneath(int dirfd, const char *relative, int flags, mode_t mode)
+/* Why a component is refused, or NULL. */
+static const char *component_fault(const char *name, size_t size)
 {
-	struct open_how how = {
-	    .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
-	    .mode = flags & (O_CREAT | O_TMPFILE) ? mode : 0,
-	    .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-	};
-	long fd;
+	const char *fault;
 
-	do {
-		fd = syscall(SYS_openat2, dirfd, relative, &how, sizeof how);
-	} while (fd < 0 && (errno == EINTR || errno == EAGAIN)); /* EAGAIN: a rename raced with the look-up */
-	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
-		return open_walking(dirfd, relative, flags, mode);
-	return (int)fd;
+	if (size == 0)
+		return "has an empty component";
+	if ((size == 1 && name[0] == '.') || (size == 2 && name[0] == '.' && name[1] == '.'))
+		return "has a . or .. component";
+	if (size > NCM_LIMIT_NAME_BYTES)
+		return "has too long a component";
+	if (name[0] == '-' || name[0] == '~' || name[0] == ' ')
+		return "has a component that starts with -, ~ or a space";
+	if (name[size - 1] == '.' || name[size - 1] == ' ')
+		return "has a component that ends with a point or a space";
+	fault = bad_character(name, size);
+	if (fault)
+		return fault;
+	if (is_device_name(name, size))
+		return "names a Windows device";
+	if (is_reserved(name, size))
+		return "is a name that ncmodel keeps for itself";
+	return NULL;
 }
 
-int ncm_dir_open(const char *path, bool create, struct ncm_error *err)
+bool ncm_path_check(const char *relative, struct ncm_error *err)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const char *fault = NULL;
+	const char *at = relative;
+	unsigned levels = 0;
 
-	if (fd < 0 && errno == ENOENT && create) {
-		NCM_AUTO_FREE char *parent = ncm_path_absolute(path);
-		char *slash = strrchr(parent, '/');
-		NCM_AUTO_CLOSE int up = -1;
+	if (strlen(relative) > NCM_LIMIT_PATH_BYTES)
+		fault = "is too long";
+	else if (ncm_path_is_absolute(relative))
+		fault = "is absolute";
+	while (!fault) {
+		size_t size = strcspn(at, "/");
 
-		if (slash == parent)
-			return ncm_error_errno(err, ENOENT, "cannot open the folder %s", path);
-		*slash = '\0';
-		up = ncm_dir_open(parent, true, err);
-		if (up < 0)
-			return -1;
-		if (ncm_own_mkdir(up, slash + 1, NCM_OWN_FOLDER) < 0 && errno != EEXIST)
-			return ncm_error_errno(err, errno, "cannot make the folder %s", path);
-		if (ncm_sync_dir(up) < 0)
-			return ncm_error_errno(err, errno, "cannot sync the folder %s", parent);
-		fd = openat(up, slash + 1, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		fault = component_fault(at, size);
+		if (!fault && ++levels > NCM_LIMIT_PATH_LEVELS)
+			fault = "has too many levels";
+		at += size;
+		if (*at++ == '\0')
+			break;
 	}
-	if (fd < 0)
-		return ncm_error_errno(err, errno, "cannot open the folder %s", path);
-	return fd;
+	if (!fault)
+		return true;
+	ncm_error_set(err, NCM_E_POLICY, "refused path \"%s\": it %s", relative, fault);
+	return false;
 }
 
-int ncm_dir_beneath(int dirfd, const char *relative)
+/*
+ * Lower-cases ASCII, Latin-1, Greek and Cyrillic letters, which is what names in the wild clash by; a letter with a
+ * combining accent and its composed form are told apart only by their accents, so accents (U+0300..036F) are dropped
+ * and composed Latin letters reduced. Two names that fold alike may still be different on disk: the caller refuses them
+ * all the same.
+ */
+static uint32_t fold_character(uint32_t c)
 {
-	if (!relative || !*relative)
-		return openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return ncm_open_beneath(dirfd, relative, O_RDONLY | O_DIRECTORY, 0);
+	static const char latin1[] = "aaaaaa\0ceeeeiiii\0nooooo\0\0uuuuy\0\0";
+
+	if (c >= 'A' && c <= 'Z')
+		return c + 32;
+	if (c >= 0xc0 && c <= 0xff) {
+		char base = latin1[(c - 0xc0) & 31];
+
+		return base ? (uint32_t)base : 0xe0 + (c & 31);
+	}
+	if (c == 0x130 || c == 0x131) /* Turkish i */
+		return 'i';
+	if (c >= 0x391 && c <= 0x3a9)
+		return c + 32;
+	if (c >= 0x410 && c <= 0x42f)
+		return c + 32;
+	if (c >= 0x400 && c <= 0x40f)
+		return c + 80;
+	return c;
 }
 
-int ncm_mkdir_beneath(int dirfd, const char *relative, struct ncm_error *err)
+char *ncm_path_fold(const char *relative)
 {
-	int at = ncm_dir_beneath(dirfd, NULL);
+	struct ncm_buffer out = {0};
+	size_t size = strlen(relative);
 
-	if (at < 0)
-		return ncm_error_errno(err, errno, "cannot open a folder");
-	for (const char *rest = relative ? relative : ""; *rest;) {
-		size_t size = strcspn(rest, "/");
-		NCM_AUTO_FREE char *name = ncm_strndup(rest, size);
-		int next = ncm_open_beneath(at, name, O_RDONLY | O_DIRECTORY, 0);
+	for (size_t at = 0; at < size;) {
+		uint32_t character = 0;
+		size_t length = ncm_utf8_decode(relative + at, size - at, &character);
+		uint32_t folded;
 
-		if (next < 0 && errno == ENOENT) {
-			if (ncm_own_mkdir(at, name, NCM_OWN_FOLDER) == 0 ? ncm_sync_dir(at) == 0 : errno == EEXIST)
-				next = ncm_open_beneath(at, name, O_RDONLY | O_DIRECTORY, 0);
+		if (length == 0) {
+			ncm_buffer_add(&out, relative + at++, 1);
+			continue;
 		}
-		if (next < 0) {
-			int saved = errno;
-
-			close(at);
-			errno = saved;
-			if (saved == ELOOP || saved == EXDEV || saved == ENOTDIR)
-				return ncm_error_set(err, NCM_E_POLICY, "refused: %s leads through a link or a file",
-						     relative);
-			return ncm_error_errno(err, saved, "cannot make the folder %s", relative);
-		}
-		close(at);
-		at = next;
-		rest += size;
-		rest += *rest == '/';
+		at += length;
+		folded = fold_character(character);
+		if (character >= 0x300 && character <= 0x36f)
+			continue;
+		if (character == 0xdf)
+			ncm_buffer_puts(&out, "ss");
+		else if (folded < 0x80)
+			ncm_buffer_add(&out, &(char){(char)folded}, 1);
+		else
+			ncm_buffer_printf(&out, "\x01%x.", folded);
 	}
-	return at;
+	return ncm_buffer_take(&out);
 }
 
-int ncm_parent_beneath(int dirfd, const char *relative, bool create, const char **name, struct ncm_error *err)
+const char *ncm_path_last_component(const char *name)
 {
-	const char *slash = strrchr(relative, '/');
-	NCM_AUTO_FREE char *parent = slash ? ncm_strndup(relative, (size_t)(slash - relative)) : ncm_strdup("");
-	int fd;
+	const char *slash = strrchr(name, '/');
+	const char *backslash = strrchr(name, '\\');
 
-	*name = slash ? slash + 1 : relative;
-	if (create)
-		return ncm_mkdir_beneath(dirfd, parent, err);
-	fd = ncm_dir_beneath(dirfd, parent);
-	if (fd < 0)
-		return ncm_error_errno(err, errno, "cannot open the folder of %s", relative);
-	return fd;
+	if (slash && slash + 1 > name)
+		name = slash + 1;
+	if (backslash && backslash >= name)
+		name = backslash + 1;
+	return name;
 }
 
-static int remove_entry(int dirfd, const char *name);
-
-static int remove_children(int dirfd)
+char *ncm_path_clean_component(const char *name)
 {
-	DIR *dir = fdopendir(dirfd);
-	struct dirent *entry;
-	int failed = 0;
+	struct ncm_buffer out = {0};
+	size_t size;
 
-	if (!dir) {
-		close(dirfd);
-		return -1;
+	while (*name == '.' || *name == ' ' || *name == '-' || *name == '~')
+		name++;
+	size = strlen(name);
+	for (size_t at = 0; at < size;) {
+		uint32_t character = 0;
+		size_t length = ncm_utf8_decode(name + at, size - at, &character);
+
+		if (length == 0 || ncm_char_is_unsafe(character) ||
+		    (character < 0x80 && strchr("\\<>:\"|?*", (int)character)))
+			ncm_buffer_puts(&out, "_");
+		else
+			ncm_buffer_add(&out, name + at, length);
+		at += length ? length : 1;
 	}
-	while (!failed && (entry = readdir(dir))) {
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			failed = remove_entry(dirfd, entry->d_name);
-	}
-	closedir(dir);
-	return failed;
-}
-
-static int remove_entry(int dirfd, const char *name)
-{
-	int child;
-
-	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
-		return 0;
-	if (errno != EISDIR && errno != EPERM)
-		return -1;
-	child = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (child < 0 || remove_children(child) < 0)
-		return -1;
-	return unlinkat(dirfd, name, AT_REMOVEDIR);
-}
-
-int ncm_remove_beneath(int dirfd, const char *relative)
-{
-	const char *name;
-	NCM_AUTO_CLOSE int parent = ncm_parent_beneath(dirfd, relative, false, &name, NULL);
-
-	if (parent < 0)
-		return errno == ENOENT ? 0 : -1;
-	return remove_entry(parent, name);
+	while (out.size > 0 && (out.data[out.size - 1] == '.' || out.data[out.size - 1] == ' '))
+		out.data[--out.size] = '\0';
+	if (out.size == 0)
+		ncm_buffer_puts(&out, "download");
+	return ncm_buffer_take(&out);
 }

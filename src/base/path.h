@@ -6,9 +6,11 @@
 #ifndef NCM_BASE_PATH_H
 #define NCM_BASE_PATH_H
 
+#include "os/file.h"
+
+#include <ncmodel/console.h> /* ncm_path_is_absolute */
 #include <ncmodel/error.h>
 #include <stdbool.h>
-#include <sys/types.h>
 
 /*
  * Whether `relative` is a path that every platform can hold and that stays below its folder: no empty, "." or ".."
@@ -37,8 +39,6 @@ const char *ncm_path_below(const char *path, const char *folder);
 /* Opens a folder given by the user (links in it are followed once, here), making it and its parents if `create`.
  * Returns an fd. */
 int ncm_dir_open(const char *path, bool create, struct ncm_error *err);
-/* Opens below dirfd, confined. Returns an fd, or -1 with errno. O_CLOEXEC is added. */
-int ncm_open_beneath(int dirfd, const char *relative, int flags, mode_t mode);
 /* Makes the folder `relative` (NULL or "": dirfd itself) with its parents below dirfd (see own.h) and opens it. */
 int ncm_mkdir_beneath(int dirfd, const char *relative, struct ncm_error *err);
 /* As ncm_mkdir_beneath without making anything; -1 with errno ENOENT if it is not there. */

@@ -3,15 +3,16 @@
 #ifndef NCM_BASE_STAMP_H
 #define NCM_BASE_STAMP_H
 
+#include "os/file.h"
+
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 struct ncm_stamp {
 	enum { STAMP_UNKNOWN, STAMP_ABSENT, STAMP_THERE } state;
-	dev_t device;
-	ino_t inode;
-	off_t size;
+	uint64_t device;
+	uint64_t inode;
+	uint64_t size;
 	int64_t mtime_ns;
 	int64_t ctime_ns;
 };

@@ -2,10 +2,9 @@
 #include "base/text_map.h"
 
 #include "base/mem.h"
+#include "os/os.h"
 
 #include <string.h>
-#include <sys/random.h>
-#include <sys/types.h>
 
 enum { FIRST_ROOM = 64 };
 
@@ -90,8 +89,8 @@ static void resize(struct ncm_text_map *map, size_t room)
 	map->room = room;
 	map->slots = ncm_calloc(map->room, sizeof *map->slots);
 	map->round = 1;
-	while (!old.slots && getrandom(map->key, sizeof map->key, 0) != (ssize_t)sizeof map->key)
-		;
+	if (!old.slots)
+		os_random(map->key, sizeof map->key);
 	for (size_t i = 0; i < old.room; i++) {
 		const struct ncm_text_slot *slot = &old.slots[i];
 		struct ncm_text_slot *moved;

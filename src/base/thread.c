@@ -2,9 +2,9 @@
 #include "base/thread.h"
 
 #include "base/mem.h"
+#include "os/os.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 
 struct work {
@@ -16,12 +16,7 @@ struct work {
 
 unsigned ncm_cores(void)
 {
-	cpu_set_t set;
-
-	/* The cores this process may use, which in a container is less than the machine has. */
-	if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
-		return (unsigned)CPU_COUNT(&set);
-	return 1;
+	return os_cores();
 }
 
 static void *worker(void *argument)

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 
 #include <errno.h>
 #include <ncmodel/limits.h>
@@ -40,7 +41,7 @@ static int read_file_if_any(struct ncm_config *config, const char *file, const c
 	NCM_AUTO_FREE char *path = named ? config_path(NULL, named) : ncm_strdup(standard);
 
 	ncm_config_set(&config->file, path);
-	if (access(path, F_OK) < 0 && errno == ENOENT) {
+	if (os_access(OS_HERE, path, 0) < 0 && errno == ENOENT) {
 		if (!named)
 			return 0;
 		ncm_error_set(err, NCM_E_USAGE, "there is no configuration file %s", path);

@@ -2,13 +2,12 @@
 #include "config/parts.h"
 
 #include "base/mem.h"
+#include "os/process.h"
 
 #include <ctype.h>
 #include <ncmodel/limits.h>
 #include <ncmodel/text.h>
 #include <string.h>
-
-extern char **environ;
 
 /* An empty folder name would be the working folder by surprise; config_env leaves such variables out. */
 static void take_path(const char *name, char **field)
@@ -50,7 +49,7 @@ static void take_stores(struct ncm_config *config)
 {
 	static const char prefix[] = "NCMODEL_STORE_";
 
-	for (char **entry = environ; entry && *entry; entry++) {
+	for (char **entry = os_environment(); entry && *entry; entry++) {
 		const char *equals = strchr(*entry, '=');
 		NCM_AUTO_FREE char *store = NULL;
 

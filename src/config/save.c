@@ -5,21 +5,20 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* People keep their configuration elsewhere, and a link here; it may not be there just now. */
 static char *real_file(const char *file, struct ncm_error *err)
 {
-	char *real = realpath(file, NULL);
-	struct stat status;
+	char *real = os_real_path(file);
+	struct os_stat status;
 
 	if (real)
 		return real;
-	if (lstat(file, &status) < 0 || !S_ISLNK(status.st_mode))
+	if (os_lstat(OS_HERE, file, &status) < 0 || status.kind != OS_IS_LINK)
 		return ncm_strdup(file);
 	ncm_error_errno(err, errno, "cannot write to what the link %s leads to", file);
 	return NULL;

@@ -9,13 +9,12 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/secret_values.h"
+#include "os/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <ncmodel/limits.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 static const char trimmed[] = " \t\r\n";
 
@@ -71,24 +70,24 @@ static int refuse_file(const char *path, const char *why, struct ncm_error *err)
 	return ncm_error_hint(err, "put the token into a file of your own with mode 0600, or into HF_TOKEN");
 }
 
-static int open_token_file(const char *path, struct stat *status, struct ncm_error *err)
+static int open_token_file(const char *path, struct os_stat *status, struct ncm_error *err)
 {
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int fd = os_open(OS_HERE, path, OS_READ | OS_NO_LINK);
 	const char *why = NULL;
 
 	if (fd < 0 && errno == ELOOP)
 		return refuse_file(path, "it is a link", err);
 	if (fd < 0)
 		return ncm_error_errno(err, errno, "cannot read the token file %s", path);
-	if (fstat(fd, status) < 0 || !S_ISREG(status->st_mode))
+	if (os_fstat(fd, status) < 0 || status->kind != OS_IS_FILE)
 		why = "it is not a regular file";
-	else if (status->st_uid != geteuid() && status->st_uid != 0 && geteuid() != 0)
+	else if (!os_is_mine(status) && status->owner != 0 && !os_is_root())
 		why = "it belongs to somebody else";
-	else if (status->st_size > (off_t)NCM_LIMIT_TOKEN_BYTES)
+	else if (status->size > NCM_LIMIT_TOKEN_BYTES)
 		why = "it is too large for a token";
 	if (!why)
 		return fd;
-	close(fd);
+	os_close(fd);
 	return refuse_file(path, why, err);
 }
 
@@ -97,11 +96,11 @@ static int take_file(const char *path, struct ncm_config *config, struct ncm_err
 	char text[NCM_LIMIT_TOKEN_BYTES + 1];
 	NCM_AUTO_FREE char *where = ncm_asprintf("the file %s", path);
 	NCM_AUTO_CLOSE int fd = -1;
-	struct stat status;
+	struct os_stat status;
 	ssize_t got;
 	int failed;
 
-	if (access(path, F_OK) < 0 && errno == ENOENT)
+	if (os_access(OS_HERE, path, 0) < 0 && errno == ENOENT)
 		return 0;
 	fd = open_token_file(path, &status, err);
 	if (fd < 0)
@@ -111,9 +110,9 @@ static int take_file(const char *path, struct ncm_config *config, struct ncm_err
 		return ncm_error_errno(err, errno, "cannot read the token file %s", path);
 	text[got] = '\0';
 	failed = take_token(text, where, &config->hf_token, err);
-	explicit_bzero(text, sizeof text);
+	os_wipe(text, sizeof text);
 	if (!failed && config->hf_token)
-		config->hf_token_exposed = (status.st_mode & 077) != 0;
+		config->hf_token_exposed = (status.mode & 077) != 0;
 	return failed;
 }
 

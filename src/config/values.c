@@ -3,9 +3,9 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 
 #include <ctype.h>
-#include <pwd.h>
 #include <string.h>
 #include <strings.h>
 
@@ -19,13 +19,12 @@ const char *config_env(const char *name)
 char *config_home(void)
 {
 	const char *home = config_env("HOME");
-	struct passwd entry, *found = NULL;
-	char room[4096];
+	char own[4096];
 
-	if (home && *home == '/')
+	if (home && ncm_path_is_absolute(home))
 		return ncm_path_absolute(home);
-	if (getpwuid_r(getuid(), &entry, room, sizeof room, &found) == 0 && found && found->pw_dir[0] == '/')
-		return ncm_path_absolute(found->pw_dir);
+	if (os_own_home(own, sizeof own) && ncm_path_is_absolute(own))
+		return ncm_path_absolute(own);
 	return ncm_strdup("/");
 }
 
@@ -35,7 +34,7 @@ char *config_xdg(const char *variable, const char *fallback)
 	NCM_AUTO_FREE char *home = NULL;
 
 	/* The base directory specification: a relative path there is invalid and is to be ignored. */
-	if (value && *value == '/')
+	if (value && ncm_path_is_absolute(value))
 		return ncm_strdup(value);
 	home = config_home();
 	return ncm_path_join(home, fallback);

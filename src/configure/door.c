@@ -114,7 +114,7 @@ static int write_temporary(int folder, const char *temporary, const struct setti
 	if (fd < 0 || ncm_pwrite_all(fd, text, size, 0) < 0)
 		return -1;
 	if (file->text)
-		ncm_own_like(fd, &file->status);
+		ncm_own_like(fd, OS_STAT(&file->status));
 	return fsync(fd);
 }
 

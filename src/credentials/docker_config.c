@@ -10,9 +10,9 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "os/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <ncmodel/limits.h>
 #include <string.h>
 #include <strings.h>
@@ -24,18 +24,18 @@ static const char hub[] = "https://index.docker.io/v1/";
 struct file {
 	const char *path;
 	json_t *root;
-	uid_t owner;
+	uint32_t owner;
 };
 
 static int open_file(const char *path, struct file *file, char **text, size_t *size, struct ncm_error *err)
 {
-	NCM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	struct stat status;
+	NCM_AUTO_CLOSE int fd = os_open(OS_HERE, path, OS_READ);
+	struct os_stat status;
 
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
-	if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
-		file->owner = status.st_uid;
+	if (fd >= 0 && os_fstat(fd, &status) == 0 && status.kind == OS_IS_FILE) {
+		file->owner = status.owner;
 		*text = ncm_read_fd(fd, NCM_LIMIT_SIGN_IN_BYTES, size);
 	} else if (fd >= 0) {
 		errno = EINVAL;
@@ -45,7 +45,7 @@ static int open_file(const char *path, struct file *file, char **text, size_t *s
 	ncm_error_set(err, NCM_E_MANIFEST, "cannot read the sign-ins in %s: %s", path,
 		      errno == EFBIG    ? "it is too large"
 		      : errno == EINVAL ? "it is no regular file"
-					: strerrordesc_np(errno));
+					: os_error_text(errno));
 	return ncm_error_hint(err, "correct or remove the file, or name another with REGISTRY_AUTH_FILE");
 }
 
@@ -61,7 +61,7 @@ static int read_file(const char *path, struct file *file, struct ncm_error *err)
 	if (found <= 0)
 		return found;
 	file->root = ncm_json_parse(text, size, path, NCM_E_MANIFEST, NULL);
-	explicit_bzero(text, size);
+	os_wipe(text, size);
 	free(text);
 	if (json_is_object(file->root))
 		return 1;

@@ -9,11 +9,11 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "config/environment.h"
+#include "os/os.h"
 
 #include <errno.h>
 #include <ncmodel/limits.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { LONGEST_NAME = 64 };
 
@@ -30,9 +30,9 @@ static bool is_name(const char *name)
 }
 
 /* Whose word is not taken: that of somebody who is neither root nor the user that runs it. */
-static bool is_foreign(uid_t owner)
+static bool is_foreign(uint32_t owner)
 {
-	return owner != 0 && owner != geteuid();
+	return owner != 0 && owner != os_user();
 }
 
 /* In the folders of PATH, as far as they do not depend on where we are. The caller frees it. */
@@ -43,10 +43,11 @@ static char *find_program(const char *program)
 	while (folders && *folders) {
 		const size_t size = strcspn(folders, ":");
 		NCM_AUTO_FREE char *folder = ncm_strndup(folders, size);
-		char *path = *folder == '/' ? ncm_path_join(folder, program) : NULL;
-		struct stat status;
+		char *path = ncm_path_is_absolute(folder) ? ncm_path_join(folder, program) : NULL;
+		struct os_stat status;
 
-		if (path && stat(path, &status) == 0 && S_ISREG(status.st_mode) && access(path, X_OK) == 0)
+		if (path && os_stat(OS_HERE, path, &status) == 0 && status.kind == OS_IS_FILE &&
+		    os_access(OS_HERE, path, OS_MAY_ENTER) == 0)
 			return path;
 		free(path);
 		folders += size + (folders[size] == ':');
@@ -56,7 +57,7 @@ static char *find_program(const char *program)
 
 static int refuse(const char *program, const char *why, const char *whose, struct ncm_error *err)
 {
-	ncm_error_set(err, NCM_E_POLICY, "refused to run %s%s: %s %s", program, geteuid() == 0 ? " as root" : "", whose,
+	ncm_error_set(err, NCM_E_POLICY, "refused to run %s%s: %s %s", program, os_is_root() ? " as root" : "", whose,
 		      why);
 	return ncm_error_hint(err, "do it as that user, or name a file of your own with REGISTRY_AUTH_FILE");
 }
@@ -64,23 +65,23 @@ static int refuse(const char *program, const char *why, const char *whose, struc
 /* Nor that of who could put another program in its place. */
 static bool is_changeable(const char *path)
 {
-	struct stat status;
+	struct os_stat status;
 
-	return stat(path, &status) == 0 && (is_foreign(status.st_uid) || (status.st_mode & S_IWOTH));
+	return os_stat(OS_HERE, path, &status) == 0 && (is_foreign(status.owner) || (status.mode & OS_ALL_WRITE));
 }
 
 /* Root with somebody else's home or configuration would run what that user says, on that user's data. */
-static int check_trust(const char *program, const char *path, const char *file, uid_t owner, struct ncm_error *err)
+static int check_trust(const char *program, const char *path, const char *file, uint32_t owner, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *home = config_home();
 	NCM_AUTO_FREE char *folder = ncm_path_folder(path);
-	struct stat status;
+	struct os_stat status;
 
 	if (is_foreign(owner))
 		return refuse(program, "belongs to another user", file, err);
 	if (is_changeable(file))
 		return refuse(program, "can be changed by other users", file, err);
-	if (geteuid() == 0 && stat(home, &status) == 0 && status.st_uid != 0)
+	if (os_is_root() && os_stat(OS_HERE, home, &status) == 0 && status.owner != 0)
 		return refuse(program, "is another user's home folder", home, err);
 	if (is_changeable(path))
 		return refuse(program, "can be changed by other users", path, err);
@@ -128,10 +129,10 @@ static int judge(enum program_end end, const char *output, const char *program, 
 	case PROGRAM_NOT_RUN:
 		break;
 	}
-	return useless(program, host, strerrordesc_np(errno), err);
+	return useless(program, host, os_error_text(errno), err);
 }
 
-static int ask(const char *program, const char *host, const char *file, uid_t owner, struct ncm_login *login,
+static int ask(const char *program, const char *host, const char *file, uint32_t owner, struct ncm_login *login,
 	       struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *path = find_program(program);
@@ -178,7 +179,7 @@ static int hand_out(const struct answer *answer, struct ncm_login *login, struct
 	return answer->result;
 }
 
-int helper_ask(struct ncm_logins *logins, const char *name, const char *host, const char *file, uid_t owner,
+int helper_ask(struct ncm_logins *logins, const char *name, const char *host, const char *file, uint32_t owner,
 	       struct ncm_login *login, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *program = ncm_asprintf("docker-credential-%s", name);

@@ -7,9 +7,9 @@
 #include "base/path.h"
 #include "base/secret_values.h"
 #include "config/environment.h"
+#include "os/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 void ncm_login_clear(struct ncm_login *login)
@@ -55,11 +55,11 @@ enum { MOST_FILES = 4 };
 static char *session_file(void)
 {
 	const char *runtime = config_env("XDG_RUNTIME_DIR");
-	NCM_AUTO_FREE char *folder = runtime && *runtime == '/'
+	NCM_AUTO_FREE char *folder = runtime && ncm_path_is_absolute(runtime)
 					 ? ncm_path_join(runtime, "containers")
-					 : ncm_asprintf("/run/containers/%u", (unsigned)geteuid());
+					 : ncm_asprintf("/run/containers/%u", (unsigned)os_user());
 
-	if (faccessat(AT_FDCWD, folder, X_OK, AT_EACCESS) < 0 && errno == EACCES)
+	if (os_access(OS_HERE, folder, OS_MAY_ENTER) < 0 && errno == EACCES)
 		return NULL;
 	return ncm_path_join(folder, "auth.json");
 }

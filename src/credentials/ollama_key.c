@@ -12,12 +12,11 @@
 #include "config/environment.h"
 #include "digest/ed25519.h"
 #include "digest/hash.h"
+#include "os/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { LARGEST_KEY_FILE = 16 << 10 };
 static const char type[] = "ssh-ed25519";
@@ -126,11 +125,11 @@ static const char *parse(const char *text, uint8_t private_key[NCM_ED25519_KEY])
 	bytes = body ? ncm_base64_decode(body, strlen(body), &size) : NULL;
 	if (bytes) {
 		fault = read_container(&(struct reader){(const uint8_t *)bytes, size, false}, private_key);
-		explicit_bzero(bytes, size);
+		os_wipe(bytes, size);
 	}
 	free(bytes);
 	if (body)
-		explicit_bzero(body, strlen(body));
+		os_wipe(body, strlen(body));
 	free(body);
 	return fault;
 }
@@ -144,23 +143,23 @@ static int refuse(const char *path, const char *why, struct ncm_error *err)
 /* Returns 1, 0 if it is not there, or -1. */
 static int read_key(const char *path, uint8_t private_key[NCM_ED25519_KEY], struct ncm_error *err)
 {
-	NCM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	NCM_AUTO_CLOSE int fd = os_open(OS_HERE, path, OS_READ);
 	const char *fault;
-	struct stat status;
+	struct os_stat status;
 	char *text;
 	size_t size;
 
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
 	if (fd < 0)
-		return refuse(path, strerrordesc_np(errno), err);
-	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+		return refuse(path, os_error_text(errno), err);
+	if (os_fstat(fd, &status) < 0 || status.kind != OS_IS_FILE)
 		return refuse(path, "it is no regular file", err);
 	text = ncm_read_fd(fd, LARGEST_KEY_FILE, &size);
 	if (!text)
-		return refuse(path, strerrordesc_np(errno), err);
+		return refuse(path, os_error_text(errno), err);
 	fault = parse(text, private_key);
-	explicit_bzero(text, size);
+	os_wipe(text, size);
 	free(text);
 	return fault ? refuse(path, fault, err) : 1;
 }
@@ -205,7 +204,7 @@ int ncm_ollama_key_header(const char *method, const char *url, char **header, st
 	if (ncm_ed25519_public(private_key, public_key) < 0 ||
 	    ncm_ed25519_sign(private_key, said, strlen(said), signature) < 0)
 		found = refuse(path, "OpenSSL cannot sign with it", err);
-	explicit_bzero(private_key, sizeof private_key);
+	os_wipe(private_key, sizeof private_key);
 	if (found < 0)
 		return -1;
 	name = public_text(public_key);

@@ -5,9 +5,10 @@
 
 #include "credentials/credentials.h"
 
+#include "os/os.h"
+
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
 
 /* A program's answer for one registry, kept for the run. */
 struct answer {
@@ -25,7 +26,7 @@ struct ncm_logins {
 /*
  * helper.c: asks docker-credential-<name> for a host, as `file`, which belongs to `owner`, says. As ncm_login_find.
  */
-int helper_ask(struct ncm_logins *logins, const char *name, const char *host, const char *file, uid_t owner,
+int helper_ask(struct ncm_logins *logins, const char *name, const char *host, const char *file, uint32_t owner,
 	       struct ncm_login *login, struct ncm_error *err);
 
 /* docker_config.c: as ncm_login_find, of one file. One that is not there has none. */

@@ -4,18 +4,11 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "os/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <ncmodel/event.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-
-extern char **environ;
 
 /* What of the environment is none of the program's business: our other services' tokens, and what would have a shell or
  * the loader run something else than the program. */
@@ -42,56 +35,21 @@ static bool is_kept_back(const char *entry)
 static char **own_environment(void)
 {
 	size_t count = 0, kept = 0;
-	char **own;
+	char **all = os_environment(), **own;
 
-	while (environ && environ[count])
+	while (all && all[count])
 		count++;
 	own = ncm_calloc(count + 1, sizeof *own);
 	for (size_t i = 0; i < count; i++) {
-		if (!is_kept_back(environ[i]))
-			own[kept++] = environ[i];
+		if (!is_kept_back(all[i]))
+			own[kept++] = all[i];
 	}
 	return own;
 }
 
-static void close_end(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
-/* Nothing of ours is inherited: no descriptor, no blocked or ignored signal, and a group of its own. */
-static int spawn(const char *path, const char *argument, int input, int output, pid_t *pid)
-{
-	char *const argv[] = {(char *)path, (char *)argument, NULL};
-	NCM_AUTO_FREE char **environment = own_environment();
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	int failed;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
-	posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
-	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	posix_spawnattr_setpgroup(&attributes, 0);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &all);
-	failed = posix_spawn(pid, path, &files, &attributes, argv, environment);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&files);
-	return failed;
-}
-
 /* A program under way. */
 struct running {
-	pid_t pid;
+	long pid;
 	int output;
 	double end; /* monotonic seconds */
 	size_t limit;
@@ -109,39 +67,34 @@ static void read_output(struct running *running)
 	char data[4096];
 
 	while (!is_over(running) && running->text.size <= running->limit) {
-		struct pollfd ready = {.fd = running->output, .events = POLLIN};
 		ssize_t got;
 
-		if (poll(&ready, 1, 100) <= 0)
+		if (os_wait_readable(running->output, 100) <= 0)
 			continue;
-		got = read(running->output, data, sizeof data);
+		got = os_read(running->output, data, sizeof data);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
 			break;
 		ncm_buffer_add(&running->text, data, (size_t)got);
 	}
-	explicit_bzero(data, sizeof data);
+	os_wipe(data, sizeof data);
 }
 
 static enum program_end await_end(struct running *running)
 {
-	const struct timespec pause = {.tv_nsec = 5000000};
-	int status = 0;
-
 	while (running->text.size <= running->limit && !is_over(running)) {
-		const pid_t ended = waitpid(running->pid, &status, WNOHANG);
-
-		if (ended < 0 &&
-		    errno == ECHILD) /* whoever has this process ignores its children: how it ended is lost */
+		switch (os_reap(running->pid)) {
+		case OS_END_WELL:
+			return PROGRAM_DONE;
+		case OS_END_BADLY:
+		case OS_END_UNKNOWN: /* whoever has this process ignores its children */
 			return PROGRAM_FAILED;
-		if (ended == running->pid)
-			return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? PROGRAM_DONE : PROGRAM_FAILED;
-		nanosleep(&pause, NULL);
+		case OS_END_NOT_YET:
+			os_sleep_ms(5);
+		}
 	}
-	kill(-running->pid, SIGKILL);
-	while (waitpid(running->pid, &status, 0) < 0 && errno == EINTR)
-		continue;
+	os_kill(running->pid);
 	if (running->text.size > running->limit)
 		return PROGRAM_FAILED;
 	return ncm_interrupted() ? PROGRAM_INTERRUPTED : PROGRAM_LATE;
@@ -151,29 +104,21 @@ enum program_end program_run(const char *path, const char *argument, const char 
 			     char **output)
 {
 	struct running running = {.end = ncm_monotonic() + seconds, .limit = limit};
-	int in[2] = {-1, -1}, out[2] = {-1, -1};
+	char *const arguments[] = {(char *)path, (char *)argument, NULL};
+	NCM_AUTO_FREE char **environment = own_environment();
 	enum program_end end;
-	int failed;
+	int its_input;
 
 	*output = NULL;
-	failed = pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0 ? errno : 0;
-	if (!failed)
-		failed = spawn(path, argument, in[0], out[1], &running.pid);
-	close_end(&in[0]);
-	close_end(&out[1]);
-	if (failed) {
-		close_end(&in[1]);
-		close_end(&out[0]);
-		errno = failed;
+	errno = os_spawn(arguments, environment, &its_input, &running.output, &running.pid);
+	if (errno)
 		return PROGRAM_NOT_RUN;
-	}
 	/* A host's name fits into a pipe that is empty, and SIGPIPE is ignored. */
-	(void)!write(in[1], input, strlen(input));
-	close_end(&in[1]);
-	running.output = out[0];
+	(void)!os_write(its_input, input, strlen(input));
+	os_close(its_input);
 	read_output(&running);
 	end = await_end(&running);
-	close_end(&out[0]);
+	os_close(running.output);
 	*output = ncm_buffer_take(&running.text);
 	return end;
 }

@@ -5,8 +5,8 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/hash.h"
+#include "os/os.h"
 
-#include <fcntl.h>
 #include <ncmodel/limits.h>
 #include <string.h>
 
@@ -96,17 +96,17 @@ int ncm_checkpoints_write(int store_dirfd, const struct ncm_checkpoints *checkpo
 static int open_existing(int store_dirfd, const struct ncm_sha256 *sha256, uint64_t size)
 {
 	char path[PATH_SIZE];
-	struct stat status;
+	struct os_stat status;
 	int fd;
 
 	if (!size_has_checkpoints(size))
 		return -1;
-	fd = ncm_open_beneath(store_dirfd, path_of(sha256, path), O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	fd = os_open_beneath(store_dirfd, path_of(sha256, path), OS_READ);
 	if (fd < 0)
 		return -1;
-	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (uint64_t)status.st_size == length_of(size))
+	if (os_fstat(fd, &status) == 0 && status.kind == OS_IS_FILE && status.size == length_of(size))
 		return fd;
-	close(fd);
+	os_close(fd);
 	return -1;
 }
 

@@ -3,50 +3,33 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "os/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <ncmodel/event.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 enum {
 	BLOCK = 4096,                      /* direct reads begin and end at multiples of it, on disk and in memory */
 	PAGES = NCM_READER_LARGEST / 4096, /* at most: pages may be larger */
 };
 
-/* The kernel tells only who owns the file or may write to it; to others it says that everything is there. */
-static bool cache_is_told(int fd)
-{
-	struct stat status;
-
-	if (fstat(fd, &status) < 0)
-		return false;
-	return status.st_uid == geteuid() || geteuid() == 0 || faccessat(fd, "", W_OK, AT_EMPTY_PATH | AT_EACCESS) == 0;
-}
-
 void ncm_reader_open(struct ncm_reader *reader, int fd)
 {
-	char path[32];
-
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	reader->fd = fd;
-	reader->direct = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
-	reader->knows_cache = cache_is_told(fd);
+	reader->direct = os_reopen(fd, OS_READ | OS_DIRECT);
+	reader->knows_cache = os_tells_cached(fd);
 	atomic_init(&reader->refused, false);
 	/* Read-ahead would bring in what we then take for somebody else's. */
-	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+	os_read_at_random(fd);
 	if (reader->direct >= 0)
-		(void)posix_fadvise(reader->direct, 0, 0, POSIX_FADV_RANDOM);
+		os_read_at_random(reader->direct);
 }
 
 void ncm_reader_close(struct ncm_reader *reader)
 {
 	if (reader->direct >= 0)
-		close(reader->direct);
+		os_close(reader->direct);
 	reader->direct = -1;
 }
 
@@ -60,86 +43,27 @@ void *ncm_reader_buffer(size_t size)
 
 /* Which pages of a stretch of the file are in the page cache. */
 struct presence {
-	bool known, all;
+	enum os_cached what;
 	unsigned char pages[PAGES];
 };
 
-static size_t page_size(void)
-{
-	return (size_t)sysconf(_SC_PAGESIZE);
-}
-
-static size_t pages_of(size_t size)
-{
-	return (size + page_size() - 1) / page_size();
-}
-
-/* cachestat(2), of Linux 6.5, which the C library does not know yet. Its number is the same on these machines. */
-#if !defined(SYS_cachestat) && (defined(__x86_64__) || defined(__aarch64__) || defined(__riscv))
-#define SYS_cachestat 451
-#endif
-
-/* How many pages of a stretch the page cache has, or -1 if the kernel does not count them. */
-static ssize_t count_pages(int fd, uint64_t at, size_t size)
-{
-#ifdef SYS_cachestat
-	const struct {
-		uint64_t offset, length;
-	} range = {at, size};
-	struct {
-		uint64_t cached, dirty, writeback, evicted, recently_evicted;
-	} counts;
-
-	if (syscall(SYS_cachestat, fd, &range, &counts, 0) == 0)
-		return (ssize_t)counts.cached;
-#else
-	(void)fd, (void)at, (void)size;
-#endif
-	return -1;
-}
-
-/* Page by page, which takes eight times as long as counting them. */
-static void look_at_each(int fd, uint64_t at, size_t size, struct presence *presence)
-{
-	void *map = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, (off_t)at);
-
-	if (map == MAP_FAILED)
-		return;
-	presence->known = mincore(map, size, presence->pages) == 0;
-	munmap(map, size);
-	presence->all = presence->known;
-	for (size_t i = 0, pages = pages_of(size); presence->all && i < pages; i++)
-		presence->all = presence->pages[i] & 1;
-}
-
 static void look(const struct ncm_reader *reader, uint64_t at, size_t size, struct presence *presence)
 {
-	ssize_t count;
-
-	presence->known = presence->all = false;
-	if (!reader->knows_cache)
-		return;
-	count = count_pages(reader->fd, at, size);
-	if (count == (ssize_t)pages_of(size)) {
-		presence->known = presence->all = true;
-	} else if (count == 0) {
-		presence->known = true;
+	presence->what = reader->knows_cache ? os_cached(reader->fd, at, size, presence->pages) : OS_CACHED_UNKNOWN;
+	if (presence->what == OS_CACHED_NONE)
 		memset(presence->pages, 0, sizeof presence->pages);
-	} else {
-		look_at_each(reader->fd, at, size, presence);
-	}
 }
 
 /* Drops what was not there before, and nothing else. After an honest direct read there is nothing to drop. */
 static void drop(int fd, uint64_t at, size_t size, const struct presence *before)
 {
-	const size_t page = page_size(), pages = pages_of(size);
+	const size_t page = os_page_size(), pages = (size + page - 1) / page;
 
-	for (size_t i = 0, end; before->known && i < pages; i = end) {
+	for (size_t i = 0, end; before->what != OS_CACHED_UNKNOWN && i < pages; i = end) {
 		for (end = i + 1; end < pages && (before->pages[end] & 1) == (before->pages[i] & 1); end++)
 			;
 		if (!(before->pages[i] & 1))
-			(void)posix_fadvise(fd, (off_t)(at + i * page), (off_t)((end - i) * page), POSIX_FADV_DONTNEED);
+			os_drop_cache(fd, at + i * page, (end - i) * page);
 	}
 }
 
@@ -157,7 +81,7 @@ static ssize_t read_past_cache(struct ncm_reader *reader, void *buffer, size_t s
 	ssize_t got;
 
 	if (reader->direct >= 0 && !atomic_load_explicit(&reader->refused, memory_order_relaxed)) {
-		got = pread(reader->direct, buffer, aligned, (off_t)at);
+		got = os_pread(reader->direct, buffer, aligned, at);
 		if (got >= 0)
 			return (size_t)got < size ? read_rest(reader, buffer, (size_t)got, size, at) : (ssize_t)size;
 		if (errno == EINTR)
@@ -172,7 +96,7 @@ ssize_t ncm_reader_fill(struct ncm_reader *reader, uint64_t at, uint64_t end, vo
 			const void **data)
 {
 	/* Whole pages are looked at, read past the cache and dropped. */
-	const size_t before = (size_t)(at % page_size());
+	const size_t before = (size_t)(at % os_page_size());
 	const uint64_t start = at - before;
 	const size_t room = size - (size_t)(start % size);
 	const size_t want = end - start < room ? (size_t)(end - start) : room;
@@ -185,12 +109,12 @@ ssize_t ncm_reader_fill(struct ncm_reader *reader, uint64_t at, uint64_t end, vo
 			errno = EINTR;
 			return -1;
 		}
-		got = presence.all ? ncm_pread_all(reader->fd, buffer, want, start)
-				   : read_past_cache(reader, buffer, want, start);
+		got = presence.what == OS_CACHED_ALL ? ncm_pread_all(reader->fd, buffer, want, start)
+						     : read_past_cache(reader, buffer, want, start);
 	} while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return -1;
-	if (!presence.all)
+	if (presence.what != OS_CACHED_ALL)
 		drop(reader->fd, start, want, &presence);
 	*data = (const char *)buffer + before;
 	return (size_t)got > before ? got - (ssize_t)before : 0;
@@ -198,11 +122,11 @@ ssize_t ncm_reader_fill(struct ncm_reader *reader, uint64_t at, uint64_t end, vo
 
 uint64_t ncm_reader_end(const struct ncm_reader *reader, uint64_t end)
 {
-	struct stat status;
+	struct os_stat status;
 
-	if (fstat(reader->fd, &status) < 0 || end < (uint64_t)status.st_size)
+	if (os_fstat(reader->fd, &status) < 0 || end < status.size)
 		return end;
-	return (uint64_t)status.st_size;
+	return status.size;
 }
 
 int ncm_reader_range(struct ncm_reader *reader, uint64_t start, uint64_t end, void *buffer, size_t size,

@@ -11,11 +11,12 @@
 #ifndef NCM_DIGEST_READER_H
 #define NCM_DIGEST_READER_H
 
+#include "os/os.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 /* One file, read by any number of threads. */
 struct ncm_reader {

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/strings.h"
+#include "os/os.h"
 
 #include <string.h>
 
@@ -165,10 +166,10 @@ static void describe_resolved(const struct planned *planned, size_t index, struc
 
 static bool is_all_there(const struct ncm_reg_model *model)
 {
-	struct stat status;
+	struct os_stat status;
 
 	for (size_t i = 0; i < model->file_count; i++) {
-		if (lstat(model->files[i].abs, &status) < 0)
+		if (os_lstat(OS_HERE, model->files[i].abs, &status) < 0)
 			return false;
 	}
 	return true;

@@ -2,21 +2,21 @@
 #include "format/parts.h"
 
 #include "base/path.h"
+#include "os/os.h"
 
 #include <errno.h>
-#include <sys/stat.h>
 
 /* `name`: what the file is called, to be compared with what it is; or NULL. */
 static int read_facts(int fd, const char *name, struct ncm_facts *facts, struct ncm_error *err)
 {
 	struct header header = {.fd = fd, .facts = facts};
 	unsigned char head[NCM_FORMAT_HEAD];
-	struct stat status;
+	struct os_stat status;
 
 	*facts = (struct ncm_facts){.soundness = NCM_UNJUDGED};
-	if (fstat(fd, &status) < 0)
+	if (os_fstat(fd, &status) < 0)
 		return ncm_error_errno(err, errno, "cannot look at the model file");
-	header.size = (uint64_t)status.st_size;
+	header.size = status.size;
 	facts->format = ncm_format_of(head, header_peek(&header, head, sizeof head));
 	if (facts->format == NCM_FORMAT_GGUF)
 		gguf_read(&header);

@@ -5,13 +5,11 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "os/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <ncmodel/limits.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { MOST_READ = NCM_LIMIT_MANIFEST_BYTES };
 
@@ -84,14 +82,14 @@ static void read_line(const char *line, size_t size, struct ncm_log_entries *ent
 /* Of one that somebody else let grow, the newest. The caller frees it; NULL with errno. */
 static char *read_newest(const char *path, size_t *size, bool *cut)
 {
-	NCM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat status;
+	NCM_AUTO_CLOSE int fd = os_open(OS_HERE, path, OS_READ);
+	struct os_stat status;
 
-	if (fd < 0 || fstat(fd, &status) < 0)
+	if (fd < 0 || os_fstat(fd, &status) < 0)
 		return NULL;
-	*cut = status.st_size > MOST_READ;
+	*cut = status.size > MOST_READ;
 	errno = EINVAL;
-	if (!S_ISREG(status.st_mode) || (*cut && lseek(fd, status.st_size - MOST_READ, SEEK_SET) < 0))
+	if (status.kind != OS_IS_FILE || (*cut && os_seek(fd, status.size - MOST_READ) < 0))
 		return NULL;
 	/* It may grow meanwhile. */
 	return ncm_read_fd(fd, 2 * MOST_READ, size);

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "os/os.h"
 
 #include <errno.h>
 #include <ncmodel/limits.h>
@@ -104,8 +105,7 @@ static void read_file(struct manifest_set *set, const char *path, bool context)
 	else if (errno == EFBIG)
 		manifest_fault(set, set->count - 1, "$", "the file is larger than %u bytes", NCM_LIMIT_MANIFEST_BYTES);
 	else
-		manifest_fault(set, set->count - 1, "$", "cannot be read: %s",
-			       strerrordesc_np(errno) ? strerrordesc_np(errno) : "error");
+		manifest_fault(set, set->count - 1, "$", "cannot be read: %s", os_error_text(errno));
 }
 
 static void check_profile_names(struct manifest_set *set, const struct ncm_strings *profiles)

@@ -7,13 +7,11 @@
 #include "base/nearest.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "os/os.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 bool manifest_is_phase_file(const char *name)
 {
@@ -33,17 +31,16 @@ static void sort_words(struct ncm_strings *words)
 
 void manifest_files_in(const char *folder, struct ncm_strings *paths)
 {
-	DIR *dir = opendir(folder);
-	const struct dirent *entry;
+	struct os_list *dir = os_list(os_open(OS_HERE, folder, OS_FOLDER));
+	const char *entry;
 
-	while (dir && (entry = readdir(dir))) {
-		NCM_AUTO_FREE char *path = ncm_path_join(folder, entry->d_name);
+	while (dir && (entry = os_list_next(dir))) {
+		NCM_AUTO_FREE char *path = ncm_path_join(folder, entry);
 
-		if (manifest_is_phase_file(entry->d_name))
+		if (manifest_is_phase_file(entry))
 			ncm_strings_add(paths, path);
 	}
-	if (dir)
-		closedir(dir);
+	os_list_end(dir);
 	sort_words(paths);
 }
 
@@ -68,7 +65,7 @@ static int unreadable_profile(const struct ncm_config *config, const char *profi
 	for (size_t i = 0; i <= config->manifest_dir_count && folder_at(config, i); i++) {
 		NCM_AUTO_FREE char *folder = ncm_path_join(folder_at(config, i), profile);
 
-		if (access(folder, R_OK | X_OK) == 0 || errno == ENOENT || errno == ENOTDIR)
+		if (os_access(OS_HERE, folder, OS_MAY_READ | OS_MAY_ENTER) == 0 || errno == ENOENT || errno == ENOTDIR)
 			continue;
 		ncm_error_errno(err, errno, "cannot read the profile \"%s\" in %s", profile, folder);
 		return ncm_error_hint(err, "run it as a user who may read that folder");
@@ -123,22 +120,21 @@ int manifest_profile_files(const struct ncm_config *config, const char *profile,
 
 static void add_profiles(const char *folder, struct ncm_strings *names)
 {
-	DIR *dir = opendir(folder);
-	const struct dirent *entry;
+	struct os_list *dir = os_list(os_open(OS_HERE, folder, OS_FOLDER));
+	const char *entry;
 
-	while (dir && (entry = readdir(dir))) {
+	while (dir && (entry = os_list_next(dir))) {
 		struct ncm_strings files = {0};
-		NCM_AUTO_FREE char *path = ncm_path_join(folder, entry->d_name);
+		NCM_AUTO_FREE char *path = ncm_path_join(folder, entry);
 
-		if (!is_profile_name(entry->d_name) || ncm_strings_contain(names, entry->d_name))
+		if (!is_profile_name(entry) || ncm_strings_contain(names, entry))
 			continue;
 		manifest_files_in(path, &files);
 		if (files.count > 0)
-			ncm_strings_add(names, entry->d_name);
+			ncm_strings_add(names, entry);
 		ncm_strings_free(&files);
 	}
-	if (dir)
-		closedir(dir);
+	os_list_end(dir);
 }
 
 int ncm_profiles(const struct ncm_config *config, struct ncm_strings *names, struct ncm_error *err)

@@ -67,7 +67,7 @@ static void own_folder(const struct making *making, const char *relative)
 	struct stat old, made, above;
 
 	if (fd < 0 || !old_folder(making, relative, &old) || fstat(fd, &made) < 0 || fstat(parent, &above) < 0 ||
-	    made.st_uid != 0 || !ncm_own_is_roots(&above) || old.st_uid == 0)
+	    made.st_uid != 0 || !ncm_own_is_roots(OS_STAT(&above)) || old.st_uid == 0)
 		return;
 	if (fchown(fd, old.st_uid, old.st_gid) == 0)
 		(void)ncm_set_mode(fd, old.st_mode & 07777);

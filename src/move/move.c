@@ -204,7 +204,7 @@ static void own_target(const struct mover *mover, bool was_there)
 	    stat(mover->layout->stores[mover->source].path, &old) < 0 || stat(above, &parent) < 0)
 		return;
 	/* In another's folder it is that one's already, who could have put any other in its place by now. */
-	if (!ncm_own_is_roots(&parent))
+	if (!ncm_own_is_roots(OS_STAT(&parent)))
 		return;
 	own(ncm_dir_beneath(target->dirfd, NULL), &old);
 	own(ncm_dir_beneath(target->dirfd, ncm_store_own(target)), &old);

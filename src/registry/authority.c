@@ -42,7 +42,7 @@ static bool could_remove(uid_t user, const struct stat *folder, const struct sta
 	if (user == 0 || user == geteuid() || user == file->st_uid || user == folder->st_uid)
 		return true;
 	return (folder->st_mode & by_group) == by_group && !(folder->st_mode & S_ISVTX) &&
-	       ncm_user_has_group(user, folder->st_gid);
+	       os_user_has_group(user, folder->st_gid);
 }
 
 static bool group_may_remove(gid_t group, const struct stat *folder)
@@ -137,7 +137,8 @@ static void add_group(struct authority *authority, const struct stat *status)
  */
 static bool is_by_group(const struct stat *made, const struct stat *folder)
 {
-	return ncm_own_is_groups(folder) && made->st_gid == folder->st_gid && !is_alone(folder->st_gid, folder->st_uid);
+	return ncm_own_is_groups(OS_STAT(folder)) && made->st_gid == folder->st_gid &&
+	       !is_alone(folder->st_gid, folder->st_uid);
 }
 
 static void add_writer(struct authority *authority, const struct stat *file, const struct stat *folder)

@@ -37,7 +37,7 @@ static int copy_across(int parent, const char *name, int to, const char *kept)
 	if (copy < 0)
 		return -1;
 	if (fstat(from, &old) == 0)
-		ncm_own_like(copy, &old);
+		ncm_own_like(copy, OS_STAT(&old));
 	if (store_copy(from, copy, NULL) == 0 && ncm_sync(copy) == 0)
 		return 0;
 	saved = errno;

@@ -41,7 +41,7 @@ static bool is_trusted(const struct way *way, uid_t user)
  * by his own hands. */
 static bool is_for(const struct way *way, uid_t maker, const struct stat *folder)
 {
-	return is_trusted(way, folder->st_uid) && (maker == geteuid() || ncm_user_rules(maker, folder));
+	return is_trusted(way, folder->st_uid) && (maker == geteuid() || ncm_user_rules(maker, OS_STAT(folder)));
 }
 
 /* The folder that a link leads to, if it is followed; ELOOP if not. */
@@ -179,7 +179,7 @@ int store_open_by(const struct ncm_store *store, int dirfd, const char *relative
 		return fd;
 	folder = parent_of(relative, &name);
 	parent = store_dir_by(store, dirfd, folder, links);
-	return parent < 0 ? -1 : openat(parent, name, flags | O_NOFOLLOW | O_CLOEXEC);
+	return parent < 0 ? -1 : os_open(parent, name, flags | OS_NO_LINK);
 }
 
 int store_open_inside(const struct ncm_store *store, int dirfd, const char *relative)

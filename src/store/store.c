@@ -17,7 +17,7 @@
 /* Who may rename anything in the store may work in our folder there, too. */
 static bool is_of_group(const struct stat *root, const struct stat *folder)
 {
-	return ncm_own_is_groups(root) && folder->st_gid == root->st_gid && (folder->st_mode & S_IWOTH) == 0;
+	return ncm_own_is_groups(OS_STAT(root)) && folder->st_gid == root->st_gid && (folder->st_mode & S_IWOTH) == 0;
 }
 
 /* Nobody else may put anything among the files that we are going to rename into the store. */

@@ -5,10 +5,9 @@
 #include "base/buffer.h"
 #include "base/mem.h"
 #include "digest/hash.h"
+#include "os/os.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { ABOUT = 1024 }; /* bytes by which a size in KiB may be off */
 
@@ -46,8 +45,7 @@ const struct ncm_survey_claim *claim_nearest(const struct ncm_survey_file *file,
 /* The SHA-256 of everything behind a safetensors header, which kohya's tools and Civitai (AutoV3) tell models by. */
 static bool hash_tensors(const struct ncm_survey_file *file, char hex[NCM_SHA256_HEX + 1])
 {
-	NCM_AUTO_CLOSE int fd =
-	    open(file->real ? file->real : file->path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+	NCM_AUTO_CLOSE int fd = os_open(OS_HERE, file->real ? file->real : file->path, OS_READ | OS_NO_LINK);
 	struct ncm_hash *hash;
 	struct ncm_sha256 digest;
 	NCM_AUTO_FREE char *block = ncm_malloc(1 << 20);
@@ -55,14 +53,14 @@ static bool hash_tensors(const struct ncm_survey_file *file, char hex[NCM_SHA256
 	uint64_t at = 0;
 	ssize_t got;
 
-	if (fd < 0 || pread(fd, length, sizeof length, 0) != sizeof length)
+	if (fd < 0 || os_pread(fd, length, sizeof length, 0) != sizeof length)
 		return false;
 	for (size_t i = sizeof length; i-- > 0;)
 		at = at << 8 | length[i];
 	if (at > file->size)
 		return false;
 	hash = ncm_hash_new(NCM_HASH_SHA256);
-	for (at += sizeof length; (got = pread(fd, block, 1 << 20, (off_t)at)) > 0; at += (uint64_t)got)
+	for (at += sizeof length; (got = os_pread(fd, block, 1 << 20, at)) > 0; at += (uint64_t)got)
 		ncm_hash_update(hash, block, (size_t)got);
 	ncm_hash_sha256(hash, &digest);
 	ncm_sha256_hex(&digest, hex);

@@ -5,10 +5,10 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/thread.h"
+#include "os/os.h"
 #include "verify/check.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 static const char *path_of(const struct ncm_survey_file *file)
@@ -27,8 +27,7 @@ static int judge_header(struct work *work, size_t index)
 {
 	struct clue *clue = &work->clues[index];
 	struct ncm_error why = NCM_ERROR_INIT;
-	NCM_AUTO_CLOSE int fd =
-	    open(path_of(&work->survey->files[index]), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+	NCM_AUTO_CLOSE int fd = os_open(OS_HERE, path_of(&work->survey->files[index]), OS_READ | OS_NO_LINK);
 	int failure = fd < 0 ? errno : 0;
 
 	if (fd < 0)

@@ -8,11 +8,10 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "os/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { SHARD_DIGITS = 5, MOST_SHARDS = 1000 };
 
@@ -69,7 +68,7 @@ static bool is_being_fetched(const struct ncm_walk_entry *entry)
 {
 	NCM_AUTO_FREE char *note = ncm_asprintf("%s.aria2", entry->name);
 
-	return faccessat(entry->dirfd, note, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return os_has(entry->dirfd, note);
 }
 
 static bool five_digits(const char *text, unsigned *value)
@@ -162,10 +161,10 @@ static void add_model(struct finding *finding, const char *relative)
 /* Of the links to folders only those are told that are not followed. */
 static bool is_link_to_folder(const struct ncm_walk_entry *entry)
 {
-	struct stat status;
+	struct os_stat status;
 
-	return S_ISLNK(entry->status->st_mode) && fstatat(entry->dirfd, entry->name, &status, 0) == 0 &&
-	       S_ISDIR(status.st_mode);
+	return OS_STAT(entry->status)->kind == OS_IS_LINK && os_stat(entry->dirfd, entry->name, &status) == 0 &&
+	       status.kind == OS_IS_FOLDER;
 }
 
 static void find(void *context, const struct ncm_walk_entry *entry)

@@ -16,14 +16,12 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "source/shared.h"
 #include "store/share.h"
 #include "store/walk.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { REF_BYTES = 4096, TREE_BYTES = 16 << 20 };
 
@@ -54,7 +52,7 @@ static char *repository_name(const char *folder)
 static json_t *read_tree(const struct repository *repository, const char *commit)
 {
 	NCM_AUTO_FREE char *path = ncm_asprintf("%s/trees/%s.json", repository->folder, commit);
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(repository->work->dirfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	NCM_AUTO_CLOSE int fd = os_open_beneath(repository->work->dirfd, path, OS_READ);
 	size_t size = 0;
 	NCM_AUTO_FREE char *text = fd < 0 ? NULL : ncm_read_fd(fd, TREE_BYTES, &size);
 	NCM_AUTO_JSON json_t *tree = text ? ncm_json_parse(text, size, path, NCM_E_PROTOCOL, NULL) : NULL;
@@ -117,11 +115,10 @@ static char *behind_link(const struct work *work, int dirfd, const char *name, c
 	    ncm_asprintf("%s/%.*s", store, (int)(ncm_path_base(relative) - relative), relative);
 	NCM_AUTO_FREE char *joined = NULL, *target = NULL;
 	char link[4096];
-	ssize_t size = readlinkat(dirfd, name, link, sizeof link - 1);
+	ssize_t size = os_readlink(dirfd, name, link, sizeof link);
 
 	if (size <= 0)
 		return NULL;
-	link[size] = '\0';
 	joined = ncm_path_join(folder, link);
 	target = ncm_path_absolute(joined);
 	below = ncm_path_below(target, store);
@@ -204,8 +201,8 @@ static void find_in_snapshot(void *context, const struct ncm_walk_entry *entry)
 	if (!slash)
 		return;
 	model = model_of(repository, commit);
-	file = S_ISLNK(entry->status->st_mode) ? add_link(repository, entry, relative)
-					       : survey_add(work, relative, role_of(entry->name));
+	file = OS_STAT(entry->status)->kind == OS_IS_LINK ? add_link(repository, entry, relative)
+							  : survey_add(work, relative, role_of(entry->name));
 	tell_from_tree(repository, commit, slash + 1, file);
 	work->clues[file].is_model = ncm_format_is_model_name(entry->name);
 	survey_join(work, model, file);
@@ -215,7 +212,7 @@ static void find_ref(void *context, const struct ncm_walk_entry *entry)
 {
 	const struct repository *repository = context;
 	NCM_AUTO_FREE char *relative = ncm_asprintf("%s/refs/%s", repository->folder, entry->path);
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(entry->dirfd, entry->name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	NCM_AUTO_CLOSE int fd = os_open_beneath(entry->dirfd, entry->name, OS_READ);
 	NCM_AUTO_FREE char *commit = fd < 0 ? NULL : ncm_read_fd(fd, REF_BYTES, NULL);
 	char *why;
 
@@ -292,19 +289,15 @@ static void find_shared(void *context, const struct ncm_walk_entry *entry)
 void survey_huggingface(struct work *work)
 {
 	struct repository cache = {.work = work, .folder = "blobs", .shared = json_object()};
-	const int fd = ncm_dir_beneath(work->dirfd, NULL);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
+	struct os_list *dir = os_list(ncm_dir_beneath(work->dirfd, NULL));
+	const char *entry;
 
-	if (fd >= 0 && !dir)
-		close(fd);
-	if (faccessat(work->dirfd, "hub", F_OK, 0) == 0)
+	if (os_access(work->dirfd, "hub", 0) == 0)
 		ncm_emit_text(work->sink, NCM_EVENT_WARNING, "%s has a folder hub/, and that is the cache",
 			      work->store->path);
-	while (dir && !ncm_interrupted() && (entry = readdir(dir)))
-		look_through(work, entry->d_name, cache.shared);
-	if (dir)
-		closedir(dir);
+	while (dir && !ncm_interrupted() && (entry = os_list_next(dir)))
+		look_through(work, entry, cache.shared);
+	os_list_end(dir);
 	survey_walk(work, cache.folder, &(struct ncm_walk_how){.all = true}, find_shared, &cache);
 	json_decref(cache.shared);
 }

@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/mem.h"
+#include "os/os.h"
 #include "verify/check.h"
 
 #include <string.h>
@@ -151,8 +152,7 @@ static void judge(struct work *work, size_t index)
 	if (clue->settled)
 		return;
 	if (clue->failure) {
-		survey_settle(work, index, NCM_SURVEY_UNREADABLE,
-			      ncm_strdup(strerrordesc_np(clue->failure) ? strerrordesc_np(clue->failure) : "error"));
+		survey_settle(work, index, NCM_SURVEY_UNREADABLE, ncm_strdup(os_error_text(clue->failure)));
 	} else if (file->has_expected_size && file->size != file->expected_size) {
 		judge_size(work, index);
 	} else if (clue->judged && (!file->told_by || is_digest_right(file, clue))) {

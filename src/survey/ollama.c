@@ -12,11 +12,11 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "os/os.h"
 #include "registry/ollama.h"
 #include "source/source.h"
 #include "store/walk.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <strings.h>
 
@@ -100,7 +100,7 @@ static void add_reached(void *context, const struct ncm_sha256 *digest, const st
 	size_t file;
 
 	ncm_ollama_blob_path(digest, relative);
-	if (survey_has(work, relative, &file) || faccessat(work->dirfd, relative, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+	if (survey_has(work, relative, &file) || !os_has(work->dirfd, relative))
 		return;
 	file = survey_add(work, relative, role);
 	survey_tell_sha256(work, file, digest, "name");
@@ -320,8 +320,7 @@ bool survey_is_form_of(const struct work *work, size_t file, const struct ncm_re
 	bool is_v2;
 	NCM_AUTO_FREE char *name =
 	    relative && strcmp(found->role, "manifest") == 0 ? ollama_name_at(relative, &is_v2) : NULL;
-	NCM_AUTO_CLOSE int dirfd =
-	    name && work->clues[file].judged ? open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	NCM_AUTO_CLOSE int dirfd = name && work->clues[file].judged ? os_open(OS_HERE, store->path, OS_FOLDER) : -1;
 	struct ollama_known known;
 	struct ollama_tag tag;
 
@@ -390,8 +389,8 @@ void survey_ollama(struct work *work)
 	struct blobs blobs = {.work = work};
 	bool all_seen;
 
-	if (faccessat(work->dirfd, OLLAMA_MANIFESTS, F_OK, 0) < 0 &&
-	    faccessat(work->dirfd, OLLAMA_MANIFESTS_V2, F_OK, 0) < 0 && faccessat(work->dirfd, "blobs", F_OK, 0) < 0)
+	if (os_access(work->dirfd, OLLAMA_MANIFESTS, 0) < 0 && os_access(work->dirfd, OLLAMA_MANIFESTS_V2, 0) < 0 &&
+	    os_access(work->dirfd, "blobs", 0) < 0)
 		ncm_emit_text(work->sink, NCM_EVENT_WARNING,
 			      "%s has neither manifests/ nor blobs/: an Ollama store is the folder \"models\" that has "
 			      "both",

@@ -17,9 +17,9 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "os/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <strings.h>
 
@@ -37,8 +37,7 @@ static const char *const endings[] = {"",     ".safetensors", ".ckpt", ".pt",   
 /* A sidecar that is there and cannot be read is told of: without it nothing is known of its model. */
 static char *read_text(struct work *work, const char *relative, size_t limit, size_t *size)
 {
-	NCM_AUTO_CLOSE int fd =
-	    store_open_by(work->store, work->dirfd, relative, STORE_LINKS_READ, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	NCM_AUTO_CLOSE int fd = store_open_by(work->store, work->dirfd, relative, STORE_LINKS_READ, OS_READ);
 	char *text = fd < 0 ? NULL : ncm_read_fd(fd, limit, size);
 
 	if (!text && errno != ENOENT && errno != ENOTDIR)

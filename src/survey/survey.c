@@ -6,13 +6,12 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "registry/model.h"
 #include "registry/moving.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 const char *ncm_survey_state_name(enum ncm_survey_state state)
 {
@@ -86,7 +85,7 @@ static void look_through(struct work *work, const struct ncm_store *store)
 static int check_options(const struct ncm_layout *layout, const struct ncm_survey_options *options,
 			 struct ncm_error *err)
 {
-	struct stat status;
+	struct os_stat status;
 
 	for (size_t i = 0; i < options->store_count; i++) {
 		if (!ncm_layout_find(layout, options->stores[i]))
@@ -99,13 +98,13 @@ static int check_options(const struct ncm_layout *layout, const struct ncm_surve
 			      options->store_count);
 		return ncm_error_hint(err, "name one store, or leave out the path");
 	}
-	if (stat(options->path, &status) < 0) {
+	if (os_stat(OS_HERE, options->path, &status) < 0) {
 		if (!is_absent(errno))
 			return ncm_error_errno(err, errno, "cannot look at %s", options->path);
 		ncm_error_set(err, NCM_E_USAGE, "there is no folder \"%s\"", options->path);
 		return ncm_error_hint(err, "check its spelling; a relative path begins at the current folder");
 	}
-	if (!S_ISDIR(status.st_mode))
+	if (status.kind != OS_IS_FOLDER)
 		return ncm_error_set(err, NCM_E_USAGE, "%s is not a folder", options->path);
 	return 0;
 }
@@ -132,7 +131,7 @@ static void look_at_stores(struct work *work, struct ncm_layout *layout, const s
 	for (size_t i = 0; i < options->store_count; i++)
 		look_at_store(work, layout, options->stores[i], options->path);
 	for (size_t i = 0; options->store_count == 0 && i < layout->count && !ncm_interrupted(); i++) {
-		if (access(layout->stores[i].path, F_OK) == 0 || !is_absent(errno))
+		if (os_access(OS_HERE, layout->stores[i].path, 0) == 0 || !is_absent(errno))
 			look_through(work, &layout->stores[i]);
 	}
 }
@@ -143,7 +142,7 @@ static void work_clear(struct work *work)
 		ncm_facts_clear(&work->clues[i].facts);
 	for (size_t i = 0; i < work->survey->store_count; i++) {
 		if (work->homes[i] >= 0)
-			close(work->homes[i]);
+			os_close(work->homes[i]);
 	}
 	free(work->homes);
 	free(work->clues);

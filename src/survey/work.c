@@ -4,15 +4,14 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "source/shared.h"
 #include "store/staging.h"
 #include "store/walk.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 void survey_settle(struct work *work, size_t file, enum ncm_survey_state state, char *detail)
 {
@@ -24,17 +23,17 @@ void survey_settle(struct work *work, size_t file, enum ncm_survey_state state, 
 	work->clues[file].settled = true;
 }
 
-static void take_status(struct ncm_survey_file *file, const struct stat *status)
+static void take_status(struct ncm_survey_file *file, const struct os_stat *status)
 {
-	file->size = (uint64_t)status->st_size;
-	file->device = status->st_dev;
-	file->inode = status->st_ino;
-	file->mtime_ns = ncm_mtime_ns(status);
+	file->size = status->size;
+	file->device = status->device;
+	file->inode = status->inode;
+	file->mtime_ns = status->mtime_ns;
 }
 
 static const char *reason(int errnum)
 {
-	const char *text = strerrordesc_np(errnum);
+	const char *text = os_error_text(errnum);
 
 	return errnum == ELOOP
 		   ? "is, or leads through, a link that is not followed: only links to folders of root or of "
@@ -52,10 +51,9 @@ static void settle_absent(struct work *work, size_t file, int errnum)
 }
 
 /* Whoever made a link learns nothing through us of a file that is not his and not everybody's to read. */
-static bool leads_to_private(const struct stat *link, const struct stat *file)
+static bool leads_to_private(const struct os_stat *link, const struct os_stat *file)
 {
-	return !(file->st_mode & S_IROTH) && link->st_uid != 0 && link->st_uid != geteuid() &&
-	       link->st_uid != file->st_uid;
+	return !(file->mode & OS_ALL_READ) && link->owner != 0 && !os_is_mine(link) && link->owner != file->owner;
 }
 
 /* Applications follow links among their models, so a survey does; only a regular file is taken for one. */
@@ -65,33 +63,33 @@ static void look(struct work *work, size_t index, const char *relative)
 	const char *name = ncm_path_base(relative);
 	NCM_AUTO_FREE char *folder = ncm_strndup(relative, name > relative ? (size_t)(name - relative) - 1 : 0);
 	NCM_AUTO_CLOSE int at = store_dir_by(work->store, work->dirfd, folder, STORE_LINKS_READ);
-	struct stat status;
+	struct os_stat status;
 
-	if (at < 0 || fstatat(at, name, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+	if (at < 0 || os_lstat(at, name, &status) < 0) {
 		settle_absent(work, index, errno);
 		return;
 	}
-	if (S_ISLNK(status.st_mode)) {
+	if (status.kind == OS_IS_LINK) {
 		NCM_AUTO_FREE char *link = ncm_path_join(work->store->path, relative);
-		const struct stat of_link = status;
+		const struct os_stat of_link = status;
 
 		free(file->real);
-		file->real = realpath(link, NULL);
-		if (!file->real || lstat(file->real, &status) < 0) {
+		file->real = os_real_path(link);
+		if (!file->real || os_lstat(OS_HERE, file->real, &status) < 0) {
 			settle_absent(work, index, errno);
 			if (file->state == NCM_SURVEY_MISSING)
 				survey_settle(work, index, NCM_SURVEY_MISSING,
 					      ncm_strdup("is a link to something that is not there"));
 			return;
 		}
-		if (S_ISREG(status.st_mode) && leads_to_private(&of_link, &status)) {
+		if (status.kind == OS_IS_FILE && leads_to_private(&of_link, &status)) {
 			survey_settle(work, index, NCM_SURVEY_UNREADABLE,
 				      ncm_strdup("is somebody's link to a file of somebody else, which not everybody "
 						 "may read"));
 			return;
 		}
 	}
-	if (S_ISREG(status.st_mode))
+	if (status.kind == OS_IS_FILE)
 		take_status(file, &status);
 	else
 		survey_settle(work, index, NCM_SURVEY_UNREADABLE, ncm_strdup("is not a regular file"));
@@ -264,7 +262,7 @@ void survey_staging(struct work *work)
 	NCM_AUTO_FREE char *staging = ncm_asprintf("%s/staging", ncm_store_own(work->store));
 	NCM_AUTO_FREE char *path = ncm_path_join(work->store->path, staging);
 
-	if (access(path, R_OK | X_OK) < 0 && ncm_store_is_closed(path, errno))
+	if (os_access(OS_HERE, path, OS_MAY_READ | OS_MAY_ENTER) < 0 && ncm_store_is_closed(path, errno))
 		return;
 	survey_walk(work, staging, &(struct ncm_walk_how){.all = false}, find_partial, work);
 }

@@ -4,25 +4,26 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "os/os.h"
 #include "verify/job.h"
 
 #include <errno.h>
 
-void check_take_status(struct check *check, const struct stat *status)
+void check_take_status(struct check *check, const struct os_stat *status)
 {
-	check->regular = S_ISREG(status->st_mode);
-	check->link = S_ISLNK(status->st_mode);
-	check->device = status->st_dev;
-	check->inode = status->st_ino;
-	check->size = (uint64_t)status->st_size;
-	check->mtime_ns = ncm_mtime_ns(status);
+	check->regular = status->kind == OS_IS_FILE;
+	check->link = status->kind == OS_IS_LINK;
+	check->device = status->device;
+	check->inode = status->inode;
+	check->size = status->size;
+	check->mtime_ns = status->mtime_ns;
 }
 
 void check_look(struct check *check)
 {
-	struct stat status;
+	struct os_stat status;
 
-	if ((check->follow ? stat(check->path, &status) : lstat(check->path, &status)) < 0)
+	if ((check->follow ? os_stat(OS_HERE, check->path, &status) : os_lstat(OS_HERE, check->path, &status)) < 0)
 		check->failure = errno;
 	else
 		check_take_status(check, &status);

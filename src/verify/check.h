@@ -5,11 +5,10 @@
 
 #include "base/buffer.h"
 #include "digest/hash.h"
+#include "os/os.h"
 #include "store/store.h"
 
 #include <ncmodel/verify.h>
-
-#include <sys/types.h>
 
 /* One path on disk, however many models name it. */
 struct check {
@@ -22,8 +21,8 @@ struct check {
 	bool follow;     /* it was registered as a link: what it leads to now is looked at */
 	bool regular;
 	bool link;
-	dev_t device;
-	ino_t inode;
+	uint64_t device;
+	uint64_t inode;
 	uint64_t size;
 	int64_t mtime_ns;
 	bool to_hash;

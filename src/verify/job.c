@@ -3,19 +3,18 @@
 
 #include "base/mem.h"
 #include "digest/checkpoint.h"
+#include "os/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 static int open_regular(struct check *check)
 {
 	/* No link that was none, no FIFO that hangs: what was looked at before may have been replaced. */
-	const int links = check->follow ? 0 : O_NOFOLLOW;
-	int fd = open(check->path, O_RDONLY | O_NONBLOCK | links | O_NOCTTY | O_CLOEXEC);
-	struct stat status;
+	const int links = check->follow ? 0 : OS_NO_LINK;
+	int fd = os_open(OS_HERE, check->path, OS_READ | links);
+	struct os_stat status;
 
-	if (fd >= 0 && fstat(fd, &status) == 0) {
+	if (fd >= 0 && os_fstat(fd, &status) == 0) {
 		check_take_status(check, &status);
 		if (check->regular)
 			return fd;
@@ -23,7 +22,7 @@ static int open_regular(struct check *check)
 		check->failure = errno;
 	}
 	if (fd >= 0)
-		close(fd);
+		os_close(fd);
 	return -1;
 }
 
@@ -53,7 +52,7 @@ void job_close(struct job *job)
 		return;
 	job->open = false;
 	ncm_reader_close(&job->reader);
-	close(job->fd);
+	os_close(job->fd);
 	ncm_checkpoints_clear(&job->checkpoints);
 	free(job->holds);
 	job->holds = NULL;

@@ -9,9 +9,8 @@
 #include "digest/ahead.h"
 #include "digest/sha256_lanes.h"
 #include "digest/span.h"
+#include "os/os.h"
 #include "verify/check.h"
-
-#include <sys/stat.h>
 
 struct job {
 	struct check *check;
@@ -74,6 +73,6 @@ size_t job_proved(const struct job *job);
 void job_settle(struct job *job, const struct job_tools *tools, size_t pair);
 
 /* check.c */
-void check_take_status(struct check *check, const struct stat *status);
+void check_take_status(struct check *check, const struct os_stat *status);
 
 #endif

@@ -9,9 +9,9 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "registry/ollama.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 /* Where a registered manifest lies. */
@@ -26,7 +26,7 @@ static void clear_place(struct place *place)
 	free(place->store);
 	free(place->name);
 	if (place->dirfd >= 0)
-		close(place->dirfd);
+		os_close(place->dirfd);
 }
 #define AUTO_PLACE __attribute__((cleanup(clear_place)))
 
@@ -35,7 +35,7 @@ static bool find_place(const struct ncm_reg_file *file, struct place *place)
 	*place = (struct place){.dirfd = -1};
 	if (!registry_manifest_place(file, &place->store, &place->name))
 		return false;
-	place->dirfd = open(place->store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	place->dirfd = os_open(OS_HERE, place->store, OS_FOLDER);
 	return place->dirfd >= 0;
 }
 

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "os/os.h"
 #include "registry/moving.h"
 #include "registry/write.h"
 
@@ -105,8 +106,7 @@ static enum ncm_verdict judge_bytes(const struct check *check, bool quick, struc
 		return verdict(out, NCM_VERDICT_MISSING,
 			       ncm_strdup(check->follow ? "is not there, or leads to nothing" : "is not there"));
 	if (check->failure)
-		return verdict(out, NCM_VERDICT_UNREADABLE,
-			       ncm_strdup(strerrordesc_np(check->failure) ? strerrordesc_np(check->failure) : "error"));
+		return verdict(out, NCM_VERDICT_UNREADABLE, ncm_strdup(os_error_text(check->failure)));
 	if (check->link)
 		return verdict(out, NCM_VERDICT_UNREADABLE,
 			       ncm_strdup("is not a regular file but a link now: `ncmodel adopt` records it as one"));
@@ -296,7 +296,7 @@ static void hash(struct verify *verify, const struct ncm_layout *layout, const s
 	verify->report->bytes = checks_hash(verify->checks, verify->check_count, sink);
 	for (size_t i = 0; i < layout->count; i++) {
 		if (dirfds[i] >= 0)
-			close(dirfds[i]);
+			os_close(dirfds[i]);
 	}
 }
 
