@@ -268,7 +268,7 @@ static int survey(struct adopt *adopt, const char *store, const char *path, cons
 /* What a folder outside every store looks like; as a store of its kind it is surveyed. */
 static const char *store_like(const struct ncm_layout *layout, const char *path)
 {
-	NCM_AUTO_CLOSE int dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	NCM_AUTO_CLOSE int dirfd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	const struct ncm_store_kind *kind = dirfd < 0 ? &ncm_kind_folders : ncm_store_kind_at(dirfd);
 
 	/* Of stores of folders one that has none of its own: everything in it is looked at. */
