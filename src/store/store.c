@@ -317,6 +317,11 @@ char *ncm_store_place(const struct ncm_store *store, const struct ncm_store_offe
 {
 	const struct ncm_store_kind *kind = store->kind;
 
+	/* Where the kind says where things go, the layout names no folders: layout.c. */
+	if (kind->place && !kind->takes_only && offer->folder && *offer->folder) {
+		no_such_folder(store, offer->folder, err);
+		return NULL;
+	}
 	if (kind->admits && kind->admits(store, offer, err) < 0)
 		return NULL;
 	return kind->place ? kind->place(store, offer, err) : place_file(store, offer, err);

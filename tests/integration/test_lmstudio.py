@@ -98,6 +98,8 @@ class LMStudioTest(Case):
         self.refused("hf:org/Model-GGUF/model-Q4.gguf", "--to", "lmstudio//flat/model.gguf",
                      says=["would not find it there", "--to lmstudio//PUBLISHER/MODEL/FILE"])
         self.refused("hf:org/Model-GGUF/model-Q4.gguf", "--to", "lmstudio//a/b/c/model.gguf", says=["would not find it there"])
+        self.refused("hf:org/Model-GGUF/model-Q4.gguf", "--to", "lmstudio/loras",
+                     says=['store "lmstudio" has no folder "loras"', "as in --to lmstudio"])
         self.hub.ollama("library/tiny", [("model", gguf("t", 5_000))], tag="1b")
         self.refused("ollama:tiny:1b", "--to", "lmstudio", says=['"lmstudio" is not an Ollama store', "--to ollama"])
 
