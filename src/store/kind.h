@@ -109,7 +109,7 @@ struct ncm_store_kind {
 };
 
 /* All kinds, in the order in which layouts may name them. The first is the default. */
-#define NCM_EACH_STORE_KIND(KIND) KIND(folders) KIND(ollama) KIND(huggingface)
+#define NCM_EACH_STORE_KIND(KIND) KIND(folders) KIND(ollama) KIND(huggingface) KIND(lmstudio)
 
 #define NCM_DECLARE_KIND(name) extern const struct ncm_store_kind ncm_kind_##name;
 NCM_EACH_STORE_KIND(NCM_DECLARE_KIND)

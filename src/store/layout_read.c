@@ -90,7 +90,7 @@ static void read_kind(struct ncm_json_reader *reader, const struct ncm_json_form
 		if (known)
 			*(const struct ncm_store_kind **)place = known;
 		else
-			ncm_json_tell(reader, "not %s", names);
+			ncm_json_tell(reader, "is \"%s\", must be %s", word, names);
 	}
 	free(word);
 }
@@ -147,7 +147,7 @@ static void read_store(struct ncm_json_reader *reader, const struct ncm_json_for
 	(void)form;
 	word->kind = &ncm_kind_folders;
 	(void)ncm_json_read_as(reader, &plain_store, place);
-	if (word->folder_count > 0 && word->kind->by_digest)
+	if (word->folder_count > 0 && word->kind->place)
 		ncm_json_tell(reader, "only a store of kind folders has folders");
 }
 

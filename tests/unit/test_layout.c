@@ -123,7 +123,7 @@ static void bad_layouts_are_refused(void)
 	    {"{\"stores\": {\"a\": []}}", "$.stores.a: is an array, must be an object"},
 	    {"{\"stores\": {\"A b\": {}}}", "$.stores.A b: its name must be a store's id"},
 	    {"{\"stores\": {\"a\": {\"kind\": \"s3\"}}}",
-	     "$.stores.a.kind: is \"s3\", must be one of \"folders\", \"ollama\", \"huggingface\""},
+	     "$.stores.a.kind: is \"s3\", must be \"folders\", \"ollama\", \"huggingface\" or \"lmstudio\""},
 	    {"{\"stores\": {\"a\": {\"kind\": \"folders\"}}}", "$.stores.a: the key \"path\" is missing"},
 	    {"{\"stores\": {\"a\": {\"path\": \"../x\"}}}", "$.stores.a.path: refused path"},
 	    {"{\"stores\": {\"a\": {\"path\": \"~x/y\"}}}", "$.stores.a.path: refused path"},
