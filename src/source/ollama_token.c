@@ -308,7 +308,8 @@ static struct ncm_credential *find(const struct ncm_sources *sources, const char
 
 static bool is_own(const struct ncm_config *config, const char *origin)
 {
-	NCM_AUTO_FREE char *own = config->ollama_registry ? ncm_url_origin(config->ollama_registry) : NULL;
+	NCM_AUTO_FREE char *endpoint = ncm_source_endpoint(config, &ncm_source_ollama);
+	NCM_AUTO_FREE char *own = ncm_url_origin(endpoint);
 
 	return own && strcmp(own, origin) == 0;
 }
