@@ -44,8 +44,8 @@ struct command {
 COMMANDS(DECLARE)
 #undef DECLARE
 
-/* The same as a table; ends with NULL. */
-extern const struct command *const commands[];
+/* The same as a table, which ends with NULL. Set by main.c: who lists commands is a command himself. */
+extern const struct command *const *commands;
 
 /* The command of that name or alias, or NULL with USAGE and the nearest name. */
 const struct command *command_find(const char *name, struct ncm_error *err);

@@ -5,12 +5,7 @@
 
 #include <string.h>
 
-const struct command *const commands[] = {
-#define ROW(name) &command_##name,
-    COMMANDS(ROW)
-#undef ROW
-	NULL,
-};
+const struct command *const *commands;
 
 const struct command *command_find(const char *name, struct ncm_error *err)
 {

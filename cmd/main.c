@@ -13,6 +13,13 @@
 #include <malloc.h>
 #endif
 
+static const struct command *const table[] = {
+#define ROW(name) &command_##name,
+    COMMANDS(ROW)
+#undef ROW
+	NULL,
+};
+
 /* Wrong usage must be told in the form that was asked for, wherever on the line that stands. */
 static bool asked_for(char *const *argv, const char *option)
 {
@@ -138,6 +145,7 @@ static int run(struct session *session, char *const *argv)
 	struct ncm_error err = NCM_ERROR_INIT;
 	const struct settings *settings = &session->settings;
 
+	commands = table;
 	if (read_arguments(session, argv, &err) < 0)
 		return session_fail(session, &err);
 	style_setup(settings->no_color);

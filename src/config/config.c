@@ -12,7 +12,7 @@
 enum { DEFAULT_JOBS = 4, DEFAULT_TIMEOUT = 20, DEFAULT_SPEED_LIMIT = 100 };
 #define DEFAULT_RESERVE (UINT64_C(2) << 30)
 
-static struct ncm_config *defaults(void)
+static struct ncm_config *defaults(const struct config_service *const *services)
 {
 	struct ncm_config *config = ncm_calloc(1, sizeof *config);
 
@@ -20,9 +20,7 @@ static struct ncm_config *defaults(void)
 	config->layout = ncm_strdup("default");
 	config->profile = ncm_strdup("noa");
 	config->data_dir = ncm_strdup(NCM_DATADIR);
-	config->hf_endpoint = ncm_strdup("https://huggingface.co");
-	config->civitai_endpoint = ncm_strdup("https://civitai.com");
-	config->ollama_registry = ncm_strdup("https://registry.ollama.ai");
+	config_add_services(config, services);
 	config->reserve = DEFAULT_RESERVE;
 	config->jobs = DEFAULT_JOBS;
 	config->connections = NCM_LIMIT_PARALLEL;
@@ -50,12 +48,12 @@ static int read_file_if_any(struct ncm_config *config, const char *file, const c
 	return config_read_file(config, path, err);
 }
 
-struct ncm_config *ncm_config_load(const char *file, struct ncm_error *err)
+struct ncm_config *config_load(const struct config_service *const *services, const char *file, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *xdg = config_xdg("XDG_CONFIG_HOME", ".config");
 	NCM_AUTO_FREE char *own = ncm_path_join(xdg, "ncmodel");
 	NCM_AUTO_FREE char *state = config_xdg("XDG_STATE_HOME", ".local/state");
-	struct ncm_config *config = defaults();
+	struct ncm_config *config = defaults(services);
 
 	config->log = ncm_path_join(state, "ncmodel/log.jsonl");
 	if (read_file_if_any(config, file, own, err) < 0)
@@ -84,8 +82,11 @@ void ncm_config_free(struct ncm_config *config)
 {
 	if (!config)
 		return;
-	ncm_wipe(config->hf_token);
-	ncm_wipe(config->civitai_token);
+	for (size_t i = 0; i < config->endpoint_count; i++) {
+		ncm_wipe(config->endpoints[i].token);
+		free(config->endpoints[i].url);
+	}
+	free(config->endpoints);
 	for (size_t i = 0; i < config->manifest_dir_count; i++)
 		free(config->manifest_dirs[i]);
 	for (size_t i = 0; i < config->manifest_file_count; i++)
@@ -113,9 +114,6 @@ void ncm_config_free(struct ncm_config *config)
 	free(config->lock);
 	free(config->log);
 	free(config->data_dir);
-	free(config->hf_endpoint);
-	free(config->civitai_endpoint);
-	free(config->ollama_registry);
 	free(config->cacert);
 	free(config);
 }

@@ -179,18 +179,28 @@ static void read_stores(struct ncm_json_reader *reader, const struct ncm_json_fo
 	}
 }
 
+/* Which services there are, the sources say. */
+static void read_endpoints(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
+{
+	const struct ncm_config *config = place;
+	const size_t count = config->endpoint_count;
+	NCM_AUTO_FREE struct ncm_json_field *keys = ncm_calloc(count + 1, sizeof *keys);
+	const struct ncm_json_form object = {.kind = NCM_FORM_OBJECT, .fields = keys, .field_count = count + 1};
+
+	(void)form;
+	for (size_t i = 0; i < count; i++)
+		keys[i] = (struct ncm_json_field){config->endpoints[i].service, &an_url,
+						  i * sizeof *config->endpoints + offsetof(struct ncm_endpoint, url),
+						  false, 0};
+	keys[count] = (struct ncm_json_field){"$schema", &any, NCM_NOT_KEPT, false, 0};
+	(void)ncm_json_read_as(reader, &object, config->endpoints);
+}
+
 static const struct ncm_json_form profiles = {.read = read_profiles}, bytes = {.read = read_bytes},
-				  mirrors = {.read = read_mirrors}, stores = {.read = read_stores};
+				  mirrors = {.read = read_mirrors}, stores = {.read = read_stores},
+				  endpoints = {.read = read_endpoints};
 
 #define PLACE(member) offsetof(struct ncm_config, member), false, 0
-static const struct ncm_json_field endpoint_keys[] = {
-    {"huggingface", &an_url, PLACE(hf_endpoint)},
-    {"civitai", &an_url, PLACE(civitai_endpoint)},
-    {"ollama", &an_url, PLACE(ollama_registry)},
-    {"$schema", &any, NCM_NOT_KEPT, false, 0},
-};
-static const struct ncm_json_form endpoints = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(endpoint_keys)};
-
 enum { WHOLE = 0 }; /* what fills more than one member */
 static const struct ncm_json_field top_keys[] = {
     {"root", &a_path, PLACE(root)},

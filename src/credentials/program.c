@@ -4,31 +4,24 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/secret_values.h"
 #include "os/os.h"
 
 #include <errno.h>
 #include <ncmodel/event.h>
 #include <string.h>
 
-/* What of the environment is none of the program's business: our other services' tokens, and what would have a shell or
- * the loader run something else than the program. */
+/* What of the environment is none of the program's business: our services' tokens, and what would have a shell or the
+ * loader run something else than the program. */
 static bool is_kept_back(const char *entry)
 {
-	static const char *const names[] = {"HF_TOKEN=",
-					    "HUGGING_FACE_HUB_TOKEN=",
-					    "CIVITAI_TOKEN=",
-					    "CIVITAI_API_TOKEN=",
-					    "CIVITAI_API_KEY=",
-					    "LD_PRELOAD=",
-					    "LD_AUDIT=",
-					    "BASH_ENV=",
-					    "ENV="};
+	static const char *const names[] = {"LD_PRELOAD=", "LD_AUDIT=", "BASH_ENV=", "ENV="};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		if (strncmp(entry, names[i], strlen(names[i])) == 0)
 			return true;
 	}
-	return false;
+	return ncm_secret_is_variable(entry);
 }
 
 /* Its entries belong to the environment; the caller frees the array. */

@@ -119,11 +119,11 @@ static int find_login(const struct repository *repository, struct ncm_login *log
 	return found;
 }
 
-static void set_bearer(struct ncm_credential *self, const char *scheme, const char *bearer, bool in_clear)
+static void set_bearer(struct ncm_credential *self, ncm_credential_apply *apply, const char *bearer, bool in_clear)
 {
 	ncm_wipe(self->bearer);
 	self->bearer = ncm_strdup(bearer);
-	self->scheme = scheme;
+	self->apply = apply;
 	self->in_clear = in_clear;
 }
 
@@ -147,7 +147,7 @@ static int renew_basic(struct ncm_credential *self, const struct repository *rep
 	basic = ncm_login_basic(&login);
 	if (self->bearer && strcmp(self->bearer, basic) == 0) /* asked again, it would lock the account */
 		return refused_login(repository, &login, err);
-	set_bearer(self, "Basic", basic, true);
+	set_bearer(self, ncm_apply_basic, basic, true);
 	return 0;
 }
 
@@ -174,7 +174,7 @@ static void sign_with_login(const struct repository *repository, const struct nc
 	AUTO_SECRET char *secret = NULL;
 
 	if (login->user) {
-		request->credential.scheme = "Basic";
+		request->credential.apply = ncm_apply_basic;
 		request->credential.bearer = ncm_login_basic(login);
 		return;
 	}
@@ -199,7 +199,7 @@ static int sign_with_key(const struct repository *repository, const struct ncm_c
 	found = ncm_ollama_key_header("GET", url, &request->credential.bearer, err);
 	if (found <= 0)
 		return found;
-	request->credential.scheme = "";
+	request->credential.apply = ncm_apply_whole;
 	free(request->url);
 	request->url = url;
 	url = NULL;
@@ -277,7 +277,7 @@ static int renew_bearer(struct ncm_credential *self, const struct repository *re
 		token = ncm_json_string(answer, "access_token");
 	if (!token || !is_token(token))
 		return refuse_anonymous(repository, err);
-	set_bearer(self, NULL, token,
+	set_bearer(self, ncm_apply_bearer, token,
 		   (!request.credential.bearer && !request.form) || is_private_way(repository, self->origin));
 	return 0;
 }
@@ -308,7 +308,8 @@ static struct ncm_credential *find(const struct ncm_sources *sources, const char
 
 static bool is_own(const struct ncm_config *config, const char *origin)
 {
-	NCM_AUTO_FREE char *own = config->ollama_registry ? ncm_url_origin(config->ollama_registry) : NULL;
+	NCM_AUTO_FREE char *endpoint = ncm_source_endpoint(config, &ncm_source_ollama);
+	NCM_AUTO_FREE char *own = ncm_url_origin(endpoint);
 
 	return own && strcmp(own, origin) == 0;
 }

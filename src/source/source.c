@@ -11,6 +11,8 @@
 #include <pthread.h>
 #include <string.h>
 
+extern const struct ncm_source ncm_source_url; /* named nowhere else */
+
 /* In order of precedence: pages of a known service are better asked there than fetched as plain URLs. */
 static const struct ncm_source *const table[] = {
     &ncm_source_ollama,
@@ -273,19 +275,6 @@ struct ncm_resolution *ncm_resolution_drop(struct ncm_resolution *resolution)
 	return NULL;
 }
 
-/* The token of a service goes to the service's own origin and nowhere else. */
-static void set_credential(struct ncm_credential *credential, const char *token, const char *endpoint)
-{
-	credential->bearer = ncm_strdup_null(token);
-	credential->origin = endpoint ? ncm_url_origin(endpoint) : NULL;
-}
-
-static void clear_credential(struct ncm_credential *credential)
-{
-	ncm_wipe(credential->bearer);
-	free(credential->origin);
-}
-
 struct ncm_sources *ncm_sources_new(const struct ncm_config *config, struct ncm_http *http, const struct ncm_sink *sink)
 {
 	struct ncm_sources *sources = ncm_calloc(1, sizeof *sources);
@@ -294,8 +283,7 @@ struct ncm_sources *ncm_sources_new(const struct ncm_config *config, struct ncm_
 	sources->http = http;
 	sources->sink = sink;
 	sources->get = ncm_http_get;
-	set_credential(&sources->hf, config->hf_token, config->hf_endpoint);
-	set_credential(&sources->civitai, config->civitai_token, config->civitai_endpoint);
+	ncm_source_credentials_new(sources);
 	sources->logins = ncm_logins_new();
 	sources->mutex = ncm_malloc(sizeof(pthread_mutex_t));
 	pthread_mutex_init(sources->mutex, NULL);
@@ -306,10 +294,9 @@ void ncm_sources_free(struct ncm_sources *sources)
 {
 	if (!sources)
 		return;
-	clear_credential(&sources->hf);
-	clear_credential(&sources->civitai);
+	ncm_source_credentials_free(sources);
 	for (size_t i = 0; i < sources->ollama_count; i++) {
-		clear_credential(sources->ollama[i]);
+		ncm_source_credential_clear(sources->ollama[i]);
 		ollama_credential_free(sources->ollama[i]);
 	}
 	free(sources->ollama);

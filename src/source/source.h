@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A source turns an URI of a manifest into artifacts: files with URLs, sizes and digests. The facts of each service
- * live in its own file behind this interface and nowhere else. A new source is one file and one line in the table of
- * source.c.
+ * live in its own file behind this interface and nowhere else. A new source is one file, and its name in the table of
+ * source.c and in the build.
  */
 #ifndef NCM_SOURCE_SOURCE_H
 #define NCM_SOURCE_SOURCE_H
 
 #include "base/nearest.h"
+#include "config/services.h"
 #include "digest/hash.h"
 #include "transfer/http.h"
 #include <ncmodel/manifest.h>
@@ -242,6 +243,7 @@ struct ncm_source {
 	bool may_be_http;   /* its URIs may say http:// */
 	bool refuses_head;  /* asks for access by the first bytes: a HEAD tells nothing */
 	bool query_chooses; /* what follows the '?' of a key chooses a file of what stands before it */
+	const struct config_service *settings; /* where its service is, and who has a token for it; or NULL */
 	/* As ncm_source_habit. NULL: it is that of the file's name. */
 	const struct ncm_habit *(*habit)(const char *canonical);
 	/* As ncm_source_is_many, _file_name, _file_at, _spelled_revision. NULL: never. */
@@ -269,7 +271,8 @@ struct ncm_source {
 		      char **uri, struct ncm_error *err);
 	bool (*recall)(const char *canonical, const char *known, char **uri);
 };
-extern const struct ncm_source ncm_source_ollama, ncm_source_huggingface, ncm_source_civitai, ncm_source_url;
+/* Those that others spell URIs of. */
+extern const struct ncm_source ncm_source_ollama, ncm_source_huggingface, ncm_source_civitai;
 
 /* What the sources share. */
 struct ncm_sources {
@@ -279,8 +282,7 @@ struct ncm_sources {
 	/* How every request of the sources goes out: ncm_http_get, unless somebody stands in for the network. */
 	int (*get)(struct ncm_http *http, const struct ncm_request *request, struct ncm_reply *reply,
 		   struct ncm_error *err);
-	struct ncm_credential hf; /* set up by ncm_sources_new from the configuration */
-	struct ncm_credential civitai;
+	struct ncm_credential *own;     /* of each source of the table, from the configuration: ncm_source_credential */
 	struct ncm_credential **ollama; /* one a repository, made by ollama.c under the mutex */
 	size_t ollama_count;
 	struct ncm_logins *logins; /* to registries; used under the lock of renewals */

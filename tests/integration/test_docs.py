@@ -42,8 +42,7 @@ class TableTest(Case):
         readme = page_text("README.md")
         for key in keys:
             self.assertIn(f"`{key}`", readme)
-        for service in ("huggingface", "civitai", "ollama"):
-            self.assertIn(service, properties["endpoints"]["properties"])
+        for service in list(properties["endpoints"]["properties"])[1:]:
             self.assertRegex(text, rf"`endpoints` .*`{service}`")
 
     def read_variables(self):
@@ -53,6 +52,8 @@ class TableTest(Case):
             text = page_text(path)
             if re.search(r"\bgetenv|config_env|config_xdg|store_variable|\benviron\b", text):
                 names |= set(re.findall(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]*)*|[a-z]+_proxy)"', text))
+            for row in re.findall(r'_variables\[\] = \{[^}]*\}|_variable = "[^"]*"', text):  # of a source's settings
+                names |= set(re.findall(r'"([^"]+)"', row))
         for path in glob.glob(os.path.join(SOURCE, "manifests/layouts/*.json")):
             names |= set(re.findall(r'"env": "([^"]+)"', page_text(path)))
         return {"NCMODEL_STORE_<STORE>" if name == "NCMODEL_STORE_" else name for name in names if len(name) < 36}
