@@ -96,32 +96,62 @@ static bool is_own_key(const struct ncm_json_part *key)
 	return key->size >= 2 && memcmp(key->text, "x-", 2) == 0;
 }
 
-/* The field of a key, or NULL. Objects mostly have the keys of the one before them: the note then says which it is. */
-static const struct ncm_json_field *find_field(struct ncm_json_reader *reader, const struct ncm_json_form *form,
-					       const struct ncm_json_part *key)
-{
-	unsigned *note = ncm_json_scan_note(reader->scan);
+enum { NOTE_FIELDS = 2 * NCM_FIELDS_MOST }; /* a power of two, with room for a key of none */
 
-	if (*note > 0 && *note <= form->field_count && ncm_json_part_is(key, form->fields[*note - 1].key))
-		return &form->fields[*note - 1];
-	for (unsigned i = 0; i < form->field_count; i++) {
-		if (!ncm_json_part_is(key, form->fields[i].key))
-			continue;
-		*note = i + 1;
-		return &form->fields[i];
-	}
-	return NULL;
+static uint64_t required_fields(const struct ncm_json_form *form)
+{
+	uint64_t required = 0;
+
+	for (size_t i = 0; i < form->field_count; i++)
+		required |= (uint64_t)form->fields[i].required << i;
+	return required;
 }
 
-static void read_field(struct ncm_json_reader *reader, const struct ncm_json_field *field, void *structure)
+/* By which a form is known in the notes beside the keys; 0: there is no room for more. */
+static unsigned form_number(struct ncm_json_reader *reader, const struct ncm_json_form *form)
+{
+	unsigned number = 0;
+
+	while (number < NCM_FORMS_NOTED && reader->noted[number].form && reader->noted[number].form != form)
+		number++;
+	if (number == NCM_FORMS_NOTED)
+		return 0;
+	if (!reader->noted[number].form)
+		reader->noted[number] = (struct ncm_json_noted){form, required_fields(form)};
+	return number + 1;
+}
+
+static unsigned field_number(const struct ncm_json_form *form, const struct ncm_json_part *key)
+{
+	unsigned i = 0;
+
+	while (i < form->field_count && !ncm_json_part_is(key, form->fields[i].key))
+		i++;
+	return i;
+}
+
+/* The field of a key, or NULL. Objects mostly have the keys of the one before them: the note then says which it is. */
+static const struct ncm_json_field *find_field(struct ncm_json_reader *reader, const struct ncm_json_form *form,
+					       unsigned number, const struct ncm_json_part *key)
+{
+	unsigned *note = ncm_json_scan_note(reader->scan);
+	unsigned field;
+
+	if (number == 0 || *note / NOTE_FIELDS != number)
+		*note = number * NOTE_FIELDS + field_number(form, key);
+	field = *note % NOTE_FIELDS;
+	return field < form->field_count ? &form->fields[field] : NULL;
+}
+
+static void read_field(struct ncm_json_reader *reader, const struct ncm_json_field *field,
+		       const struct ncm_json_part *key, void *structure)
 {
 	const bool kept = structure && field->place != NCM_NOT_KEPT;
-	const enum ncm_json_kind kind = ncm_json_scan_next(reader->scan);
+	const bool may_be_had = structure && field->has > 0 && ncm_json_scan_next(reader->scan) != NCM_JSON_NULL;
+	const bool sound =
+	    read_below(reader, key->text, key->size, field->form, kept ? (char *)structure + field->place : NULL);
 
-	const bool sound = read_below(reader, field->key, strlen(field->key), field->form,
-				      kept ? (char *)structure + field->place : NULL);
-
-	if (structure && field->has > 0 && sound && kind != NCM_JSON_NULL)
+	if (may_be_had && sound)
 		*(bool *)((char *)structure + field->has) = true;
 }
 
@@ -146,27 +176,31 @@ static void tell_unknown(struct ncm_json_reader *reader, const struct ncm_json_f
 	reader->value = object;
 }
 
+static void tell_missing(struct ncm_json_reader *reader, const struct ncm_json_form *form, uint64_t missing)
+{
+	for (; missing != 0 && !ncm_json_scan_fault(reader->scan); missing &= missing - 1)
+		ncm_json_tell(reader, "the key \"%s\" is missing", form->fields[__builtin_ctzll(missing)].key);
+}
+
 static void read_object(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *structure)
 {
+	const unsigned number = form_number(reader, form);
 	struct ncm_json_part key;
 	uint64_t seen = 0;
 
 	while (ncm_json_scan_key(reader->scan, &key)) {
-		const struct ncm_json_field *field = find_field(reader, form, &key);
+		const struct ncm_json_field *field = find_field(reader, form, number, &key);
 
 		if (field) {
 			seen |= UINT64_C(1) << (field - form->fields);
-			read_field(reader, field, structure);
+			read_field(reader, field, &key, structure);
 			continue;
 		}
 		if (!form->open && !is_own_key(&key))
 			tell_unknown(reader, form, &key);
 		pass_over(reader);
 	}
-	for (size_t i = 0; i < form->field_count && !ncm_json_scan_fault(reader->scan); i++) {
-		if (form->fields[i].required && !(seen >> i & 1))
-			ncm_json_tell(reader, "the key \"%s\" is missing", form->fields[i].key);
-	}
+	tell_missing(reader, form, (number > 0 ? reader->noted[number - 1].required : required_fields(form)) & ~seen);
 }
 
 /* Items and their count, as structures have them. */
@@ -336,17 +370,37 @@ static void keep_text(struct ncm_json_reader *reader, const struct ncm_json_form
 	NCM_AUTO_FREE char *text = decode(reader, part);
 
 	tell_and_free(reader, fault_of_text(reader, form, text, place));
-	if (!place || form->take || form->as_part)
+	if (!place)
 		return;
 	free(*(char **)place);
 	*(char **)place = text;
 	text = NULL;
 }
 
+/* A text that is only looked at: a short one needs no memory. */
+static void look_at_text(struct ncm_json_reader *reader, const struct ncm_json_form *form,
+			 const struct ncm_json_part *part, void *place)
+{
+	NCM_AUTO_FREE char *decoded = NULL;
+	char room[128];
+
+	if (part->escaped || part->size >= sizeof room) {
+		decoded = decode(reader, part);
+	} else {
+		memcpy(room, part->text, part->size);
+		room[part->size] = '\0';
+	}
+	tell_and_free(reader, fault_of_text(reader, form, decoded ? decoded : room, place));
+}
+
 static bool in_range(const struct ncm_json_form *form, const struct ncm_json_part *part)
 {
 	const double least = (double)form->least;
 
+	if (form->kind == NCM_FORM_I64)
+		return true;
+	if (form->least == 0 && form->most == 0 && !form->above)
+		return *part->text != '-' || ncm_json_part_number(part) >= 0;
 	if (part->kind == NCM_JSON_INTEGER && !form->above) {
 		const int64_t value = ncm_json_part_integer(part);
 
@@ -366,32 +420,50 @@ static void keep_number(struct ncm_json_reader *reader, const struct ncm_json_fo
 		return;
 	else if (form->kind == NCM_FORM_U64)
 		*(uint64_t *)place = (uint64_t)ncm_json_part_integer(part);
+	else if (form->kind == NCM_FORM_I64)
+		*(int64_t *)place = ncm_json_part_integer(part);
 	else if (form->kind == NCM_FORM_UNSIGNED)
 		*(unsigned *)place = (unsigned)ncm_json_part_integer(part);
 	else
 		*(double *)place = ncm_json_part_number(part);
 }
 
-static bool is_of_kind(const struct ncm_json_form *form, enum ncm_json_kind kind)
-{
-	switch (form->kind) {
-	case NCM_FORM_TEXT:
-		return kind == NCM_JSON_STRING;
-	case NCM_FORM_U64:
-	case NCM_FORM_UNSIGNED:
-		return kind == NCM_JSON_INTEGER;
-	case NCM_FORM_NUMBER:
-		return kind == NCM_JSON_INTEGER || kind == NCM_JSON_REAL;
-	case NCM_FORM_BOOL:
-		return kind == NCM_JSON_TRUE || kind == NCM_JSON_FALSE;
-	default:
-		return true;
-	}
-}
+/* The kinds of value that a form may have, a bit each. */
+static const unsigned kinds_of[] = {
+    [NCM_FORM_ANY] = ~0u,
+    [NCM_FORM_TEXT] = 1u << NCM_JSON_STRING,
+    [NCM_FORM_U64] = 1u << NCM_JSON_INTEGER,
+    [NCM_FORM_UNSIGNED] = 1u << NCM_JSON_INTEGER,
+    [NCM_FORM_I64] = 1u << NCM_JSON_INTEGER,
+    [NCM_FORM_NUMBER] = 1u << NCM_JSON_INTEGER | 1u << NCM_JSON_REAL,
+    [NCM_FORM_BOOL] = 1u << NCM_JSON_TRUE | 1u << NCM_JSON_FALSE,
+};
 
 static bool has_rules(const struct ncm_json_form *form)
 {
-	return form->least > 0 || form->most > 0 || form->words || form->is || form->take;
+	return form->least > 1 || form->most > 0 || form->words || form->is || form->take;
+}
+
+static void keep_any_text(struct ncm_json_reader *reader, const struct ncm_json_form *form,
+			  const struct ncm_json_part *part, void *place)
+{
+	if (form->least > 0 && part->size == 0)
+		tell_and_free(reader, json_told_count(form, 0, "characters"));
+	else if (!form->as_part && !form->take)
+		keep_text(reader, form, part, place);
+	else if (has_rules(form))
+		look_at_text(reader, form, part, place);
+}
+
+static void keep(struct ncm_json_reader *reader, const struct ncm_json_form *form, const struct ncm_json_part *part,
+		 void *place)
+{
+	if (form->kind == NCM_FORM_TEXT)
+		keep_any_text(reader, form, part, place);
+	else if (form->kind >= NCM_FORM_U64 && form->kind <= NCM_FORM_NUMBER)
+		keep_number(reader, form, part, place);
+	else if (form->kind == NCM_FORM_BOOL && place && !form->as_part)
+		*(bool *)place = part->kind == NCM_JSON_TRUE;
 }
 
 static void read_scalar(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
@@ -400,18 +472,14 @@ static void read_scalar(struct ncm_json_reader *reader, const struct ncm_json_fo
 
 	if (!ncm_json_scan_value(reader->scan, &part) || (form->or_null && part.kind == NCM_JSON_NULL))
 		return;
-	if (!is_of_kind(form, part.kind)) {
+	reader->value = part.text - (part.kind == NCM_JSON_STRING);
+	if (!(kinds_of[form->kind] >> part.kind & 1)) {
 		tell_and_free(reader, json_told_other_kind(form, &part));
 		return;
 	}
 	if (form->as_part && place)
 		*(struct ncm_json_part *)place = part;
-	if (form->kind == NCM_FORM_BOOL && place && !form->as_part)
-		*(bool *)place = part.kind == NCM_JSON_TRUE;
-	else if (form->kind == NCM_FORM_TEXT && (!form->as_part || has_rules(form)))
-		keep_text(reader, form, &part, place);
-	else if (form->kind >= NCM_FORM_U64 && form->kind <= NCM_FORM_NUMBER)
-		keep_number(reader, form, &part, place);
+	keep(reader, form, &part, place);
 }
 
 bool ncm_json_read_as(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
@@ -419,14 +487,13 @@ bool ncm_json_read_as(struct ncm_json_reader *reader, const struct ncm_json_form
 	const char *above = reader->value;
 	const size_t faults = reader->faults;
 
-	(void)ncm_json_scan_next(reader->scan);
-	reader->value = ncm_json_scan_place(reader->scan);
-	if (form->read)
-		form->read(reader, form, place);
-	else if (form->kind >= NCM_FORM_LIST)
-		read_container(reader, form, place);
-	else
+	if (!form->read && form->kind < NCM_FORM_LIST) {
 		read_scalar(reader, form, place);
+	} else {
+		(void)ncm_json_scan_next(reader->scan);
+		reader->value = ncm_json_scan_place(reader->scan);
+		(form->read ? form->read : read_container)(reader, form, place);
+	}
 	reader->value = above;
 	return reader->faults == faults;
 }
