@@ -2,6 +2,7 @@
 #include "base/json_table.h"
 
 #include "base/buffer.h"
+#include "base/json_scalar.h"
 #include "base/json_told.h"
 #include "base/mem.h"
 #include "base/strings.h"
@@ -52,8 +53,7 @@ void ncm_json_refuse(struct ncm_json_reader *reader, const char *expected)
 		ncm_json_tell(reader, "is %s, must be %s", json_told_kind(part.kind), expected);
 }
 
-/* The faults that json_told.c has words for. */
-static void tell_and_free(struct ncm_json_reader *reader, char *reason)
+void json_tell_told(struct ncm_json_reader *reader, char *reason)
 {
 	if (reason)
 		ncm_json_tell(reader, "%s", reason);
@@ -98,13 +98,24 @@ static bool is_own_key(const struct ncm_json_part *key)
 
 enum { NOTE_FIELDS = 2 * NCM_FIELDS_MOST }; /* a power of two, with room for a key of none */
 
-static uint64_t required_fields(const struct ncm_json_form *form)
+/* Whether any string that comes for it is right, and kept as it is. */
+static bool is_piece(const struct ncm_json_field *field)
 {
-	uint64_t required = 0;
+	const struct ncm_json_form *form = field->form;
 
-	for (size_t i = 0; i < form->field_count; i++)
-		required |= (uint64_t)form->fields[i].required << i;
-	return required;
+	return form->kind == NCM_FORM_TEXT && form->as_part && form->least == 0 && form->most == 0 && !form->words &&
+	       !form->is && !form->take && !form->read && field->has == 0 && field->place != NCM_NOT_KEPT;
+}
+
+static struct ncm_json_noted note_of(const struct ncm_json_form *form)
+{
+	struct ncm_json_noted noted = {form, 0, 0};
+
+	for (size_t i = 0; i < form->field_count; i++) {
+		noted.required |= (uint64_t)form->fields[i].required << i;
+		noted.pieces |= (uint64_t)is_piece(&form->fields[i]) << i;
+	}
+	return noted;
 }
 
 /* By which a form is known in the notes beside the keys; 0: there is no room for more. */
@@ -117,7 +128,7 @@ static unsigned form_number(struct ncm_json_reader *reader, const struct ncm_jso
 	if (number == NCM_FORMS_NOTED)
 		return 0;
 	if (!reader->noted[number].form)
-		reader->noted[number] = (struct ncm_json_noted){form, required_fields(form)};
+		reader->noted[number] = note_of(form);
 	return number + 1;
 }
 
@@ -171,9 +182,17 @@ static void tell_unknown(struct ncm_json_reader *reader, const struct ncm_json_f
 	(void)ncm_json_scan_next(reader->scan);
 	reader->value = ncm_json_scan_place(reader->scan);
 	reader->at = &at;
-	tell_and_free(reader, json_told_unknown(form, key));
+	json_tell_told(reader, json_told_unknown(form, key));
 	reader->at = at.above;
 	reader->value = object;
+}
+
+static void read_unknown(struct ncm_json_reader *reader, const struct ncm_json_form *form,
+			 const struct ncm_json_part *key)
+{
+	if (!form->open && !is_own_key(key))
+		tell_unknown(reader, form, key);
+	pass_over(reader);
 }
 
 static void tell_missing(struct ncm_json_reader *reader, const struct ncm_json_form *form, uint64_t missing)
@@ -185,22 +204,24 @@ static void tell_missing(struct ncm_json_reader *reader, const struct ncm_json_f
 static void read_object(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *structure)
 {
 	const unsigned number = form_number(reader, form);
+	const struct ncm_json_noted noted = number > 0 ? reader->noted[number - 1] : note_of(form);
+	const uint64_t pieces = structure ? noted.pieces : 0;
 	struct ncm_json_part key;
 	uint64_t seen = 0;
 
 	while (ncm_json_scan_key(reader->scan, &key)) {
 		const struct ncm_json_field *field = find_field(reader, form, number, &key);
+		const uint64_t bit = field ? UINT64_C(1) << (field - form->fields) : 0;
 
-		if (field) {
-			seen |= UINT64_C(1) << (field - form->fields);
+		seen |= bit;
+		if (pieces & bit && ncm_json_scan_next(reader->scan) == NCM_JSON_STRING)
+			(void)ncm_json_scan_value(reader->scan, (void *)((char *)structure + field->place));
+		else if (field)
 			read_field(reader, field, &key, structure);
-			continue;
-		}
-		if (!form->open && !is_own_key(&key))
-			tell_unknown(reader, form, &key);
-		pass_over(reader);
+		else
+			read_unknown(reader, form, &key);
 	}
-	tell_missing(reader, form, (number > 0 ? reader->noted[number - 1].required : required_fields(form)) & ~seen);
+	tell_missing(reader, form, noted.required & ~seen);
 }
 
 /* Items and their count, as structures have them. */
@@ -259,7 +280,7 @@ static void check_unique(struct ncm_json_reader *reader, const struct ncm_string
 static void check_count(struct ncm_json_reader *reader, const struct ncm_json_form *form, size_t count)
 {
 	if (!ncm_json_scan_fault(reader->scan))
-		tell_and_free(reader, json_told_count(form, count, "items"));
+		json_tell_told(reader, json_told_count(form, count, "items"));
 }
 
 /* What comes behind the most that there may be is passed over. */
@@ -323,163 +344,8 @@ static void read_container(struct ncm_json_reader *reader, const struct ncm_json
 		(void)ncm_json_scan_enter(reader->scan);
 		(is_list ? read_list : form->kind == NCM_FORM_MAP ? read_map : read_object)(reader, form, place);
 	} else if (ncm_json_scan_value(reader->scan, &other) && !(form->or_null && other.kind == NCM_JSON_NULL)) {
-		tell_and_free(reader, json_told_other_kind(form, &other));
+		json_tell_told(reader, json_told_other_kind(form, &other));
 	}
-}
-
-static size_t code_points(const char *text)
-{
-	size_t count = 0;
-
-	for (; *text; text++)
-		count += ((unsigned char)*text & 0xc0) != 0x80;
-	return count;
-}
-
-static bool is_among(const char *const *words, const char *text)
-{
-	while (*words && strcmp(*words, text) != 0)
-		words++;
-	return *words != NULL;
-}
-
-/* The fault of a text that has not the form, or NULL. */
-static char *fault_of_text(struct ncm_json_reader *reader, const struct ncm_json_form *form, const char *text,
-			   void *place)
-{
-	char *fault = form->least > 0 || form->most > 0 ? json_told_count(form, code_points(text), "characters") : NULL;
-
-	if (fault)
-		return fault;
-	if (form->words && !is_among(form->words, text))
-		return json_told_word(form, text);
-	if ((form->is && !form->is(text)) || (form->take && place && !form->take(reader, text, place)))
-		return json_told_form(form, text);
-	return NULL;
-}
-
-static char *decode(struct ncm_json_reader *reader, const struct ncm_json_part *part)
-{
-	return part->escaped ? ncm_strdup(ncm_json_part_decode(part, &reader->decoded))
-			     : ncm_strndup(part->text, part->size);
-}
-
-static void keep_text(struct ncm_json_reader *reader, const struct ncm_json_form *form,
-		      const struct ncm_json_part *part, void *place)
-{
-	NCM_AUTO_FREE char *text = decode(reader, part);
-
-	tell_and_free(reader, fault_of_text(reader, form, text, place));
-	if (!place)
-		return;
-	free(*(char **)place);
-	*(char **)place = text;
-	text = NULL;
-}
-
-/* A text that is only looked at: a short one needs no memory. */
-static void look_at_text(struct ncm_json_reader *reader, const struct ncm_json_form *form,
-			 const struct ncm_json_part *part, void *place)
-{
-	NCM_AUTO_FREE char *decoded = NULL;
-	char room[128];
-
-	if (part->escaped || part->size >= sizeof room) {
-		decoded = decode(reader, part);
-	} else {
-		memcpy(room, part->text, part->size);
-		room[part->size] = '\0';
-	}
-	tell_and_free(reader, fault_of_text(reader, form, decoded ? decoded : room, place));
-}
-
-static bool in_range(const struct ncm_json_form *form, const struct ncm_json_part *part)
-{
-	const double least = (double)form->least;
-
-	if (form->kind == NCM_FORM_I64)
-		return true;
-	if (form->least == 0 && form->most == 0 && !form->above)
-		return *part->text != '-' || ncm_json_part_number(part) >= 0;
-	if (part->kind == NCM_JSON_INTEGER && !form->above) {
-		const int64_t value = ncm_json_part_integer(part);
-
-		return value >= 0 && (uint64_t)value >= form->least &&
-		       (form->most == 0 || (uint64_t)value <= form->most);
-	}
-	return (form->above ? ncm_json_part_number(part) > least : ncm_json_part_number(part) >= least) &&
-	       (form->most == 0 || ncm_json_part_number(part) <= (double)form->most);
-}
-
-static void keep_number(struct ncm_json_reader *reader, const struct ncm_json_form *form,
-			const struct ncm_json_part *part, void *place)
-{
-	if (!in_range(form, part))
-		tell_and_free(reader, json_told_number(form, part));
-	else if (!place || form->as_part)
-		return;
-	else if (form->kind == NCM_FORM_U64)
-		*(uint64_t *)place = (uint64_t)ncm_json_part_integer(part);
-	else if (form->kind == NCM_FORM_I64)
-		*(int64_t *)place = ncm_json_part_integer(part);
-	else if (form->kind == NCM_FORM_UNSIGNED)
-		*(unsigned *)place = (unsigned)ncm_json_part_integer(part);
-	else
-		*(double *)place = ncm_json_part_number(part);
-}
-
-/* The kinds of value that a form may have, a bit each. */
-static const unsigned kinds_of[] = {
-    [NCM_FORM_ANY] = ~0u,
-    [NCM_FORM_TEXT] = 1u << NCM_JSON_STRING,
-    [NCM_FORM_U64] = 1u << NCM_JSON_INTEGER,
-    [NCM_FORM_UNSIGNED] = 1u << NCM_JSON_INTEGER,
-    [NCM_FORM_I64] = 1u << NCM_JSON_INTEGER,
-    [NCM_FORM_NUMBER] = 1u << NCM_JSON_INTEGER | 1u << NCM_JSON_REAL,
-    [NCM_FORM_BOOL] = 1u << NCM_JSON_TRUE | 1u << NCM_JSON_FALSE,
-};
-
-static bool has_rules(const struct ncm_json_form *form)
-{
-	return form->least > 1 || form->most > 0 || form->words || form->is || form->take;
-}
-
-static void keep_any_text(struct ncm_json_reader *reader, const struct ncm_json_form *form,
-			  const struct ncm_json_part *part, void *place)
-{
-	if (form->least > 0 && part->size == 0)
-		tell_and_free(reader, json_told_count(form, 0, "characters"));
-	else if (!form->as_part && !form->take)
-		keep_text(reader, form, part, place);
-	else if (has_rules(form))
-		look_at_text(reader, form, part, place);
-}
-
-static void keep(struct ncm_json_reader *reader, const struct ncm_json_form *form, const struct ncm_json_part *part,
-		 void *place)
-{
-	if (form->kind == NCM_FORM_TEXT)
-		keep_any_text(reader, form, part, place);
-	else if (form->kind >= NCM_FORM_U64 && form->kind <= NCM_FORM_NUMBER)
-		keep_number(reader, form, part, place);
-	else if (form->kind == NCM_FORM_BOOL && place && !form->as_part)
-		*(bool *)place = part->kind == NCM_JSON_TRUE;
-}
-
-static void read_scalar(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
-{
-	struct ncm_json_part part;
-
-	if (!ncm_json_scan_value(reader->scan, &part) || (form->or_null && part.kind == NCM_JSON_NULL))
-		return;
-	reader->value = part.text - (part.kind == NCM_JSON_STRING);
-	if (!(kinds_of[form->kind] >> part.kind & 1)) {
-		tell_and_free(reader, json_told_other_kind(form, &part));
-		return;
-	}
-	if (form->as_part && place)
-		*(struct ncm_json_part *)place = part;
-	keep(reader, form, &part, place);
 }
 
 bool ncm_json_read_as(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
@@ -488,7 +354,7 @@ bool ncm_json_read_as(struct ncm_json_reader *reader, const struct ncm_json_form
 	const size_t faults = reader->faults;
 
 	if (!form->read && form->kind < NCM_FORM_LIST) {
-		read_scalar(reader, form, place);
+		json_read_scalar(reader, form, place);
 	} else {
 		(void)ncm_json_scan_next(reader->scan);
 		reader->value = ncm_json_scan_place(reader->scan);

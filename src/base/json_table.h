@@ -92,7 +92,8 @@ struct ncm_json_reader {
 	const char *value; /* the one at hand */
 	struct ncm_json_noted {
 		const struct ncm_json_form *form;
-		uint64_t required; /* its fields that must be there, a bit each */
+		/* A bit for each of its fields that must be there, and that is a text to keep as it is. */
+		uint64_t required, pieces;
 	} noted[NCM_FORMS_NOTED];
 	struct ncm_arena decoded;
 };

@@ -42,7 +42,10 @@ static void read_words(struct ncm_json_reader *reader, const struct ncm_json_for
 	for (; ncm_json_scan_item(reader->scan); range->count++) {
 		struct ncm_json_part *part = NCM_PUSH(entry->words, entry->word_count);
 
-		(void)ncm_json_read_item(reader, range->count, &word, part);
+		if (ncm_json_scan_next(reader->scan) == NCM_JSON_STRING)
+			(void)ncm_json_scan_value(reader->scan, part);
+		else
+			(void)ncm_json_read_item(reader, range->count, &word, part);
 	}
 }
 
