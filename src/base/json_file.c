@@ -79,16 +79,15 @@ int ncm_json_read_file(const char *path, const struct ncm_json_form *form, void 
 
 bool ncm_json_is_newer(const char *text, size_t size, int64_t known, int64_t *version)
 {
-	const char *found = ncm_json_find(text, size, "$.schema_version");
-	struct ncm_json_scan *scan = found ? ncm_json_scan_new(found, size - (size_t)(found - text)) : NULL;
-	struct ncm_json_part part = {0};
+	struct ncm_json_scan *scan = ncm_json_scan_new(text, size);
+	struct ncm_json_part key, value = {0};
+	bool found = false;
 
-	if (!scan)
-		return false;
-	(void)ncm_json_scan_value(scan, &part);
+	(void)(ncm_json_scan_next(scan) == NCM_JSON_OBJECT && ncm_json_scan_enter(scan));
+	while (!found && ncm_json_scan_key(scan, &key) && ncm_json_scan_value(scan, &value))
+		found = ncm_json_part_is(&key, "schema_version") && value.kind == NCM_JSON_INTEGER;
+	if (found)
+		*version = ncm_json_part_integer(&value);
 	ncm_json_scan_free(scan);
-	if (part.kind != NCM_JSON_INTEGER)
-		return false;
-	*version = ncm_json_part_integer(&part);
-	return *version > known;
+	return found && *version > known;
 }

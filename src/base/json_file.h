@@ -16,7 +16,7 @@ int ncm_json_read_file_text(const char *path, const char *text, size_t size, con
 			    void *place, void *context, enum ncm_errc fault, struct ncm_error *err);
 /* The text of such a file, for the caller to free. NULL as above. */
 char *ncm_json_file_text(const char *path, size_t *size, enum ncm_errc fault, struct ncm_error *err);
-/* Whether a valid text's "schema_version" is an integer above `known`: a newer format may mean anything. */
+/* Whether a text's "schema_version" is an integer above `known`: a newer format may mean anything. */
 bool ncm_json_is_newer(const char *text, size_t size, int64_t known, int64_t *version);
 
 #endif

@@ -2,6 +2,7 @@
 #include "base/json_table.h"
 
 #include "base/buffer.h"
+#include "base/json_scalar.h"
 #include "base/json_told.h"
 #include "base/mem.h"
 #include "base/strings.h"
@@ -52,8 +53,7 @@ void ncm_json_refuse(struct ncm_json_reader *reader, const char *expected)
 		ncm_json_tell(reader, "is %s, must be %s", json_told_kind(part.kind), expected);
 }
 
-/* The faults that json_told.c has words for. */
-static void tell_and_free(struct ncm_json_reader *reader, char *reason)
+void json_tell_told(struct ncm_json_reader *reader, char *reason)
 {
 	if (reason)
 		ncm_json_tell(reader, "%s", reason);
@@ -96,32 +96,73 @@ static bool is_own_key(const struct ncm_json_part *key)
 	return key->size >= 2 && memcmp(key->text, "x-", 2) == 0;
 }
 
-/* The field of a key, or NULL. Objects mostly have the keys of the one before them: the note then says which it is. */
-static const struct ncm_json_field *find_field(struct ncm_json_reader *reader, const struct ncm_json_form *form,
-					       const struct ncm_json_part *key)
-{
-	unsigned *note = ncm_json_scan_note(reader->scan);
+enum { NOTE_FIELDS = 2 * NCM_FIELDS_MOST }; /* a power of two, with room for a key of none */
 
-	if (*note > 0 && *note <= form->field_count && ncm_json_part_is(key, form->fields[*note - 1].key))
-		return &form->fields[*note - 1];
-	for (unsigned i = 0; i < form->field_count; i++) {
-		if (!ncm_json_part_is(key, form->fields[i].key))
-			continue;
-		*note = i + 1;
-		return &form->fields[i];
-	}
-	return NULL;
+/* Whether any string that comes for it is right, and kept as it is. */
+static bool is_piece(const struct ncm_json_field *field)
+{
+	const struct ncm_json_form *form = field->form;
+
+	return form->kind == NCM_FORM_TEXT && form->as_part && form->least == 0 && form->most == 0 && !form->words &&
+	       !form->is && !form->take && !form->read && field->has == 0 && field->place != NCM_NOT_KEPT;
 }
 
-static void read_field(struct ncm_json_reader *reader, const struct ncm_json_field *field, void *structure)
+static struct ncm_json_noted note_of(const struct ncm_json_form *form)
+{
+	struct ncm_json_noted noted = {form, 0, 0};
+
+	for (size_t i = 0; i < form->field_count; i++) {
+		noted.required |= (uint64_t)form->fields[i].required << i;
+		noted.pieces |= (uint64_t)is_piece(&form->fields[i]) << i;
+	}
+	return noted;
+}
+
+/* By which a form is known in the notes beside the keys; 0: there is no room for more. */
+static unsigned form_number(struct ncm_json_reader *reader, const struct ncm_json_form *form)
+{
+	unsigned number = 0;
+
+	while (number < NCM_FORMS_NOTED && reader->noted[number].form && reader->noted[number].form != form)
+		number++;
+	if (number == NCM_FORMS_NOTED)
+		return 0;
+	if (!reader->noted[number].form)
+		reader->noted[number] = note_of(form);
+	return number + 1;
+}
+
+static unsigned field_number(const struct ncm_json_form *form, const struct ncm_json_part *key)
+{
+	unsigned i = 0;
+
+	while (i < form->field_count && !ncm_json_part_is(key, form->fields[i].key))
+		i++;
+	return i;
+}
+
+/* The field of a key, or NULL. Objects mostly have the keys of the one before them: the note then says which it is. */
+static const struct ncm_json_field *find_field(struct ncm_json_reader *reader, const struct ncm_json_form *form,
+					       unsigned number, const struct ncm_json_part *key)
+{
+	unsigned *note = ncm_json_scan_note(reader->scan);
+	unsigned field;
+
+	if (number == 0 || *note / NOTE_FIELDS != number)
+		*note = number * NOTE_FIELDS + field_number(form, key);
+	field = *note % NOTE_FIELDS;
+	return field < form->field_count ? &form->fields[field] : NULL;
+}
+
+static void read_field(struct ncm_json_reader *reader, const struct ncm_json_field *field,
+		       const struct ncm_json_part *key, void *structure)
 {
 	const bool kept = structure && field->place != NCM_NOT_KEPT;
-	const enum ncm_json_kind kind = ncm_json_scan_next(reader->scan);
+	const bool may_be_had = structure && field->has > 0 && ncm_json_scan_next(reader->scan) != NCM_JSON_NULL;
+	const bool sound =
+	    read_below(reader, key->text, key->size, field->form, kept ? (char *)structure + field->place : NULL);
 
-	const bool sound = read_below(reader, field->key, strlen(field->key), field->form,
-				      kept ? (char *)structure + field->place : NULL);
-
-	if (structure && field->has > 0 && sound && kind != NCM_JSON_NULL)
+	if (may_be_had && sound)
 		*(bool *)((char *)structure + field->has) = true;
 }
 
@@ -141,32 +182,46 @@ static void tell_unknown(struct ncm_json_reader *reader, const struct ncm_json_f
 	(void)ncm_json_scan_next(reader->scan);
 	reader->value = ncm_json_scan_place(reader->scan);
 	reader->at = &at;
-	tell_and_free(reader, json_told_unknown(form, key));
+	json_tell_told(reader, json_told_unknown(form, key));
 	reader->at = at.above;
 	reader->value = object;
 }
 
+static void read_unknown(struct ncm_json_reader *reader, const struct ncm_json_form *form,
+			 const struct ncm_json_part *key)
+{
+	if (!form->open && !is_own_key(key))
+		tell_unknown(reader, form, key);
+	pass_over(reader);
+}
+
+static void tell_missing(struct ncm_json_reader *reader, const struct ncm_json_form *form, uint64_t missing)
+{
+	for (; missing != 0 && !ncm_json_scan_fault(reader->scan); missing &= missing - 1)
+		ncm_json_tell(reader, "the key \"%s\" is missing", form->fields[__builtin_ctzll(missing)].key);
+}
+
 static void read_object(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *structure)
 {
+	const unsigned number = form_number(reader, form);
+	const struct ncm_json_noted noted = number > 0 ? reader->noted[number - 1] : note_of(form);
+	const uint64_t pieces = structure ? noted.pieces : 0;
 	struct ncm_json_part key;
 	uint64_t seen = 0;
 
 	while (ncm_json_scan_key(reader->scan, &key)) {
-		const struct ncm_json_field *field = find_field(reader, form, &key);
+		const struct ncm_json_field *field = find_field(reader, form, number, &key);
+		const uint64_t bit = field ? UINT64_C(1) << (field - form->fields) : 0;
 
-		if (field) {
-			seen |= UINT64_C(1) << (field - form->fields);
-			read_field(reader, field, structure);
-			continue;
-		}
-		if (!form->open && !is_own_key(&key))
-			tell_unknown(reader, form, &key);
-		pass_over(reader);
+		seen |= bit;
+		if (pieces & bit && ncm_json_scan_next(reader->scan) == NCM_JSON_STRING)
+			(void)ncm_json_scan_value(reader->scan, (void *)((char *)structure + field->place));
+		else if (field)
+			read_field(reader, field, &key, structure);
+		else
+			read_unknown(reader, form, &key);
 	}
-	for (size_t i = 0; i < form->field_count && !ncm_json_scan_fault(reader->scan); i++) {
-		if (form->fields[i].required && !(seen >> i & 1))
-			ncm_json_tell(reader, "the key \"%s\" is missing", form->fields[i].key);
-	}
+	tell_missing(reader, form, noted.required & ~seen);
 }
 
 /* Items and their count, as structures have them. */
@@ -225,7 +280,7 @@ static void check_unique(struct ncm_json_reader *reader, const struct ncm_string
 static void check_count(struct ncm_json_reader *reader, const struct ncm_json_form *form, size_t count)
 {
 	if (!ncm_json_scan_fault(reader->scan))
-		tell_and_free(reader, json_told_count(form, count, "items"));
+		json_tell_told(reader, json_told_count(form, count, "items"));
 }
 
 /* What comes behind the most that there may be is passed over. */
@@ -289,129 +344,8 @@ static void read_container(struct ncm_json_reader *reader, const struct ncm_json
 		(void)ncm_json_scan_enter(reader->scan);
 		(is_list ? read_list : form->kind == NCM_FORM_MAP ? read_map : read_object)(reader, form, place);
 	} else if (ncm_json_scan_value(reader->scan, &other) && !(form->or_null && other.kind == NCM_JSON_NULL)) {
-		tell_and_free(reader, json_told_other_kind(form, &other));
+		json_tell_told(reader, json_told_other_kind(form, &other));
 	}
-}
-
-static size_t code_points(const char *text)
-{
-	size_t count = 0;
-
-	for (; *text; text++)
-		count += ((unsigned char)*text & 0xc0) != 0x80;
-	return count;
-}
-
-static bool is_among(const char *const *words, const char *text)
-{
-	while (*words && strcmp(*words, text) != 0)
-		words++;
-	return *words != NULL;
-}
-
-/* The fault of a text that has not the form, or NULL. */
-static char *fault_of_text(struct ncm_json_reader *reader, const struct ncm_json_form *form, const char *text,
-			   void *place)
-{
-	char *fault = form->least > 0 || form->most > 0 ? json_told_count(form, code_points(text), "characters") : NULL;
-
-	if (fault)
-		return fault;
-	if (form->words && !is_among(form->words, text))
-		return json_told_word(form, text);
-	if ((form->is && !form->is(text)) || (form->take && place && !form->take(reader, text, place)))
-		return json_told_form(form, text);
-	return NULL;
-}
-
-static char *decode(struct ncm_json_reader *reader, const struct ncm_json_part *part)
-{
-	return part->escaped ? ncm_strdup(ncm_json_part_decode(part, &reader->decoded))
-			     : ncm_strndup(part->text, part->size);
-}
-
-static void keep_text(struct ncm_json_reader *reader, const struct ncm_json_form *form,
-		      const struct ncm_json_part *part, void *place)
-{
-	NCM_AUTO_FREE char *text = decode(reader, part);
-
-	tell_and_free(reader, fault_of_text(reader, form, text, place));
-	if (!place || form->take || form->as_part)
-		return;
-	free(*(char **)place);
-	*(char **)place = text;
-	text = NULL;
-}
-
-static bool in_range(const struct ncm_json_form *form, const struct ncm_json_part *part)
-{
-	const double least = (double)form->least;
-
-	if (part->kind == NCM_JSON_INTEGER && !form->above) {
-		const int64_t value = ncm_json_part_integer(part);
-
-		return value >= 0 && (uint64_t)value >= form->least &&
-		       (form->most == 0 || (uint64_t)value <= form->most);
-	}
-	return (form->above ? ncm_json_part_number(part) > least : ncm_json_part_number(part) >= least) &&
-	       (form->most == 0 || ncm_json_part_number(part) <= (double)form->most);
-}
-
-static void keep_number(struct ncm_json_reader *reader, const struct ncm_json_form *form,
-			const struct ncm_json_part *part, void *place)
-{
-	if (!in_range(form, part))
-		tell_and_free(reader, json_told_number(form, part));
-	else if (!place || form->as_part)
-		return;
-	else if (form->kind == NCM_FORM_U64)
-		*(uint64_t *)place = (uint64_t)ncm_json_part_integer(part);
-	else if (form->kind == NCM_FORM_UNSIGNED)
-		*(unsigned *)place = (unsigned)ncm_json_part_integer(part);
-	else
-		*(double *)place = ncm_json_part_number(part);
-}
-
-static bool is_of_kind(const struct ncm_json_form *form, enum ncm_json_kind kind)
-{
-	switch (form->kind) {
-	case NCM_FORM_TEXT:
-		return kind == NCM_JSON_STRING;
-	case NCM_FORM_U64:
-	case NCM_FORM_UNSIGNED:
-		return kind == NCM_JSON_INTEGER;
-	case NCM_FORM_NUMBER:
-		return kind == NCM_JSON_INTEGER || kind == NCM_JSON_REAL;
-	case NCM_FORM_BOOL:
-		return kind == NCM_JSON_TRUE || kind == NCM_JSON_FALSE;
-	default:
-		return true;
-	}
-}
-
-static bool has_rules(const struct ncm_json_form *form)
-{
-	return form->least > 0 || form->most > 0 || form->words || form->is || form->take;
-}
-
-static void read_scalar(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
-{
-	struct ncm_json_part part;
-
-	if (!ncm_json_scan_value(reader->scan, &part) || (form->or_null && part.kind == NCM_JSON_NULL))
-		return;
-	if (!is_of_kind(form, part.kind)) {
-		tell_and_free(reader, json_told_other_kind(form, &part));
-		return;
-	}
-	if (form->as_part && place)
-		*(struct ncm_json_part *)place = part;
-	if (form->kind == NCM_FORM_BOOL && place && !form->as_part)
-		*(bool *)place = part.kind == NCM_JSON_TRUE;
-	else if (form->kind == NCM_FORM_TEXT && (!form->as_part || has_rules(form)))
-		keep_text(reader, form, &part, place);
-	else if (form->kind >= NCM_FORM_U64 && form->kind <= NCM_FORM_NUMBER)
-		keep_number(reader, form, &part, place);
 }
 
 bool ncm_json_read_as(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
@@ -419,14 +353,13 @@ bool ncm_json_read_as(struct ncm_json_reader *reader, const struct ncm_json_form
 	const char *above = reader->value;
 	const size_t faults = reader->faults;
 
-	(void)ncm_json_scan_next(reader->scan);
-	reader->value = ncm_json_scan_place(reader->scan);
-	if (form->read)
-		form->read(reader, form, place);
-	else if (form->kind >= NCM_FORM_LIST)
-		read_container(reader, form, place);
-	else
-		read_scalar(reader, form, place);
+	if (!form->read && form->kind < NCM_FORM_LIST) {
+		json_read_scalar(reader, form, place);
+	} else {
+		(void)ncm_json_scan_next(reader->scan);
+		reader->value = ncm_json_scan_place(reader->scan);
+		(form->read ? form->read : read_container)(reader, form, place);
+	}
 	reader->value = above;
 	return reader->faults == faults;
 }

@@ -24,6 +24,7 @@ enum ncm_form_kind {
 	NCM_FORM_TEXT,     /* char *, from malloc; what was there is freed */
 	NCM_FORM_U64,      /* uint64_t; an integer, 0 or more: 1.0 is none */
 	NCM_FORM_UNSIGNED, /* unsigned; as before */
+	NCM_FORM_I64,      /* int64_t; any integer */
 	NCM_FORM_NUMBER,   /* double */
 	NCM_FORM_BOOL,     /* bool */
 	NCM_FORM_LIST,     /* array: struct ncm_strings, or items and their count */
@@ -57,7 +58,7 @@ struct ncm_json_form {
 	size_t field_count;
 };
 
-enum { NCM_FIELDS_MOST = 64 };
+enum { NCM_FIELDS_MOST = 64, NCM_FORMS_NOTED = 16 };
 #define NCM_FIELDS(table) .fields = (table), .field_count = sizeof(table) / sizeof *(table)
 
 /* A place that is none: the value is looked at alone. */
@@ -89,6 +90,11 @@ struct ncm_json_reader {
 	/* its own */
 	const struct ncm_json_at *at;
 	const char *value; /* the one at hand */
+	struct ncm_json_noted {
+		const struct ncm_json_form *form;
+		/* A bit for each of its fields that must be there, and that is a text to keep as it is. */
+		uint64_t required, pieces;
+	} noted[NCM_FORMS_NOTED];
 	struct ncm_arena decoded;
 };
 

@@ -25,9 +25,10 @@ const char *json_told_kind(enum ncm_json_kind kind)
 static const char *wanted_kind(const struct ncm_json_form *form)
 {
 	static const char *const kinds[] = {
-	    [NCM_FORM_ANY] = "anything",        [NCM_FORM_TEXT] = "a string",   [NCM_FORM_U64] = "an integer",
-	    [NCM_FORM_UNSIGNED] = "an integer", [NCM_FORM_NUMBER] = "a number", [NCM_FORM_BOOL] = "true or false",
-	    [NCM_FORM_LIST] = "an array",       [NCM_FORM_MAP] = "an object",   [NCM_FORM_OBJECT] = "an object",
+	    [NCM_FORM_ANY] = "anything",        [NCM_FORM_TEXT] = "a string",  [NCM_FORM_U64] = "an integer",
+	    [NCM_FORM_UNSIGNED] = "an integer", [NCM_FORM_I64] = "an integer", [NCM_FORM_NUMBER] = "a number",
+	    [NCM_FORM_BOOL] = "true or false",  [NCM_FORM_LIST] = "an array",  [NCM_FORM_MAP] = "an object",
+	    [NCM_FORM_OBJECT] = "an object",
 	};
 
 	return kinds[form->kind];

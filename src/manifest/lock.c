@@ -42,48 +42,31 @@ static void note_spelling(struct ncm_lock *lock, struct ncm_lock_entry *entry)
 	lock->respelled += entry->canonical ? 1 : 0;
 }
 
-static int load_entries(struct ncm_lock *lock, const json_t *document, struct ncm_error *err)
+static void add_entry(void *context, struct ncm_lock_entry *entry)
 {
-	json_t *entries = json_object_get(document, "entries");
-	const char *uri;
-	json_t *json;
+	struct ncm_lock *lock = context;
 
-	if (entries && !json_is_object(entries))
-		return ncm_error_set(err, NCM_E_MANIFEST, "%s: $.entries: must be an object", lock->path);
-	json_object_foreach(entries, uri, json)
-	{
-		struct ncm_lock_entry entry;
-		NCM_AUTO_FREE char *reason = NULL;
-
-		if (lock_entry_parse(uri, json, &entry, &reason) < 0)
-			return ncm_error_set(err, NCM_E_MANIFEST, "%s: the entry of %s%s", lock->path, uri, reason);
-		if (entry.file_count == 0) {
-			lock_entry_clear(&entry);
-			continue;
-		}
-		note_spelling(lock, &entry);
-		*NCM_PUSH(lock->entries, lock->count) = entry;
+	if (entry->file_count == 0) {
+		lock_entry_clear(entry);
+		return;
 	}
-	/* Sorted, so that a look-up among many is quick. */
-	if (lock->count > 1)
-		qsort(lock->entries, lock->count, sizeof *lock->entries, compare_entries);
-	return 0;
+	note_spelling(lock, entry);
+	*NCM_PUSH(lock->entries, lock->count) = *entry;
 }
 
 struct ncm_lock *ncm_lock_load(const char *path, struct ncm_error *err)
 {
-	json_t *document = lock_read(path, err);
-	struct ncm_lock *lock;
+	struct ncm_lock *lock = ncm_calloc(1, sizeof *lock);
 
-	if (!document)
-		return NULL;
-	lock = ncm_calloc(1, sizeof *lock);
 	lock->path = ncm_strdup(path);
-	lock->document = document;
-	if (load_entries(lock, document, err) == 0)
-		return lock;
-	ncm_lock_free(lock);
-	return NULL;
+	if (lock_load(path, add_entry, lock, err) < 0) {
+		ncm_lock_free(lock);
+		return NULL;
+	}
+	/* Sorted, so that a look-up among many is quick. */
+	if (lock->count > 1)
+		qsort(lock->entries, lock->count, sizeof *lock->entries, compare_entries);
+	return lock;
 }
 
 void ncm_lock_free(struct ncm_lock *lock)
@@ -92,7 +75,6 @@ void ncm_lock_free(struct ncm_lock *lock)
 		return;
 	for (size_t i = 0; i < lock->count; i++)
 		lock_entry_clear(&lock->entries[i]);
-	json_decref(lock->document);
 	free(lock->entries);
 	free(lock->path);
 	free(lock);

@@ -43,7 +43,6 @@ struct ncm_lock {
 	struct ncm_lock_entry *entries;
 	size_t count;
 	size_t respelled; /* entries whose key has another canonical spelling */
-	void *document;   /* the JSON as read, so that unknown keys survive */
 };
 
 /*

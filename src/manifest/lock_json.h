@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The lock's JSON, both ways. */
+/* The lock's JSON: lock_read.c reads it, lock_json.c changes it. */
 #ifndef NCM_MANIFEST_LOCK_JSON_H
 #define NCM_MANIFEST_LOCK_JSON_H
 
@@ -7,10 +7,17 @@
 
 #include <jansson.h>
 
-/* Reads the document; an object without entries if the file is not there. New reference. */
+enum { LOCK_SCHEMA_VERSION = 1 };
+
+/* Reads the file and hands on its entries, which the taker then owns. No file: there are none. */
+int lock_load(const char *path, void (*take)(void *context, struct ncm_lock_entry *entry), void *context,
+	      struct ncm_error *err);
+/* An entry of a document. False: it is none. */
+bool lock_entry_parse(const char *uri, const json_t *json, struct ncm_lock_entry *entry);
+/* The fault of a file of another version. Returns -1. */
+int lock_tell_newer(const char *path, int64_t version, struct ncm_error *err);
+/* The document, to be changed; an object without entries if the file is not there. New reference. */
 json_t *lock_read(const char *path, struct ncm_error *err);
-/* Reads one entry. On failure *entry is cleared. */
-int lock_entry_parse(const char *uri, const json_t *json, struct ncm_lock_entry *entry, char **reason);
 /* The key of an URI's entry. The caller frees it. */
 char *lock_key(const char *uri);
 /* Writes an entry into the object that it had (keys that we do not know stay), or into a new one. */

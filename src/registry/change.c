@@ -49,11 +49,11 @@ static bool may_hold_secret(const struct ncm_json_part *source)
 /* Entries of older versions may have secrets in their sources: what is written next is without them. */
 static bool has_secret(const struct registry_entry_text *text)
 {
-	bool found = may_hold_secret(&text->members[KEY_SOURCE]);
+	bool found = may_hold_secret(&text->source);
 	bool changed = false;
 
 	for (size_t i = 0; i < text->file_count && !found; i++)
-		found = may_hold_secret(&text->files[i].members[FILE_SOURCE]);
+		found = may_hold_secret(&text->files[i].source);
 	if (found) {
 		NCM_AUTO_JSON json_t *tree = ncm_json_part_tree(
 		    &(struct ncm_json_part){.kind = NCM_JSON_OBJECT, .text = text->text, .size = text->size});
@@ -66,7 +66,7 @@ static bool has_secret(const struct registry_entry_text *text)
 static void keep_entry(void *context, const struct registry_entry_text *text)
 {
 	struct registry_change *change = context;
-	const struct ncm_json_part *size_mb = &text->members[KEY_SIZE_MB];
+	const struct ncm_json_part *size_mb = &text->size_mb;
 	struct entry *entry = NCM_PUSH(change->entries, change->count);
 
 	entry->text = text->text;

@@ -27,28 +27,17 @@ struct reader {
 	char *base;
 };
 
+/* Of an entry, and of a model. */
+#define TEXT(member)                                                                                                   \
+	{                                                                                                              \
+		offsetof(struct registry_entry_text, member), offsetof(struct ncm_reg_model, member)                   \
+	}
 static const struct {
-	enum registry_key key;
-	size_t place;
+	size_t from, to;
 } texts[] = {
-    {KEY_DISPLAY_NAME, offsetof(struct ncm_reg_model, display_name)},
-    {KEY_PROFILE, offsetof(struct ncm_reg_model, profile)},
-    {KEY_PRIORITY, offsetof(struct ncm_reg_model, priority)},
-    {KEY_KIND, offsetof(struct ncm_reg_model, kind)},
-    {KEY_STORE, offsetof(struct ncm_reg_model, store)},
-    {KEY_REVISION, offsetof(struct ncm_reg_model, revision)},
-    {KEY_VARIANT, offsetof(struct ncm_reg_model, variant)},
-    {KEY_LICENSE, offsetof(struct ncm_reg_model, license)},
-    {KEY_FORMAT, offsetof(struct ncm_reg_model, format)},
-    {KEY_ARCHITECTURE, offsetof(struct ncm_reg_model, architecture)},
-    {KEY_QUANTIZATION, offsetof(struct ncm_reg_model, quantization)},
-    {KEY_PARAMETERS, offsetof(struct ncm_reg_model, parameters)},
-    {KEY_PRIVACY_TIER, offsetof(struct ncm_reg_model, privacy_tier)},
-    {KEY_TRUST, offsetof(struct ncm_reg_model, trust)},
-    {KEY_FILE_PATH, offsetof(struct ncm_reg_model, file_path)},
-    {KEY_INSTALLED_AT, offsetof(struct ncm_reg_model, installed_at)},
-    {KEY_VERIFIED_AT, offsetof(struct ncm_reg_model, verified_at)},
-    {KEY_VERIFY_RESULT, offsetof(struct ncm_reg_model, verify_result)},
+    TEXT(display_name), TEXT(profile), TEXT(priority),  TEXT(kind),         TEXT(store),        TEXT(revision),
+    TEXT(variant),      TEXT(license), TEXT(format),    TEXT(architecture), TEXT(quantization), TEXT(parameters),
+    TEXT(privacy_tier), TEXT(trust),   TEXT(file_path), TEXT(installed_at), TEXT(verified_at),  TEXT(verify_result),
 };
 
 /* A string, or NULL for what is none. */
@@ -90,9 +79,9 @@ static char *source_of(struct reader *reader, const struct ncm_json_part *part, 
 /* The index may still compare an id by its piece of the text, which the NUL behind it does not touch. */
 static char *id_of(struct reader *reader, const struct registry_entry_text *entry)
 {
-	const struct ncm_json_part *id = &entry->members[KEY_ID];
+	const struct ncm_json_part *id = &entry->id;
 
-	return text_of(reader, id->kind == NCM_JSON_STRING ? id : &entry->members[KEY_NAME]);
+	return text_of(reader, id->kind == NCM_JSON_STRING ? id : &entry->name);
 }
 
 /* Whether ncm_path_absolute would change nothing in it. */
@@ -143,20 +132,20 @@ static enum ncm_origin origin_of(const struct ncm_json_part *part)
 
 static void read_file(struct reader *reader, const struct registry_file_text *text, struct ncm_reg_file *file)
 {
-	const struct ncm_json_part *mtime = &text->members[FILE_MTIME_NS];
+	const struct ncm_json_part *mtime = &text->mtime_ns;
 
 	*file = (struct ncm_reg_file){
-	    .path = text_of(reader, &text->members[FILE_PATH]),
-	    .store = text_of(reader, &text->members[FILE_STORE]),
-	    .role = text_of(reader, &text->members[FILE_ROLE]),
-	    .size = (uint64_t)ncm_json_part_integer(&text->members[FILE_SIZE]),
+	    .path = text_of(reader, &text->path),
+	    .store = text_of(reader, &text->store),
+	    .role = text_of(reader, &text->role),
+	    .size = (uint64_t)ncm_json_part_integer(&text->size),
 	    .sha256 = text->sha256,
 	    .mtime_ns = mtime->kind == NCM_JSON_INTEGER ? ncm_json_part_integer(mtime) : 0,
 	    .archive = text->archive,
-	    .origin = origin_of(&text->members[FILE_ORIGIN]),
-	    .source = source_of(reader, &text->members[FILE_SOURCE], &text->members[FILE_SIGNED]),
-	    .revision = text_of(reader, &text->members[FILE_REVISION]),
-	    .target = text_of(reader, &text->members[FILE_TARGET]),
+	    .origin = origin_of(&text->origin),
+	    .source = source_of(reader, &text->source, &text->is_signed),
+	    .revision = text_of(reader, &text->revision),
+	    .target = text_of(reader, &text->target),
 	};
 	file->abs = absolute(reader, file->path);
 }
@@ -183,7 +172,7 @@ static void make_file(struct reader *reader, const struct registry_entry_text *e
 	    .store = model->store,
 	    .role = copy(reader, "weights", strlen("weights")),
 	};
-	if (__builtin_mul_overflow(count_of(&entry->members[KEY_SIZE_MB]), MIB, &model->size))
+	if (__builtin_mul_overflow(count_of(&entry->size_mb), MIB, &model->size))
 		model->size = 0;
 }
 
@@ -213,24 +202,24 @@ static void read_entry(void *context, const struct registry_entry_text *entry)
 	struct reader *reader = context;
 	struct ncm_registry *registry = &reader->loaded->registry;
 	struct ncm_reg_model *model = NCM_PUSH(registry->models, registry->count);
-	const struct ncm_json_part *members = entry->members;
-	const uint64_t phase = count_of(&members[KEY_PHASE]);
+	const uint64_t phase = count_of(&entry->phase);
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-		char *text = text_of(reader, &members[texts[i].key]);
+		const void *part = (const char *)entry + texts[i].from;
+		char *text = text_of(reader, part);
 
-		memcpy((char *)model + texts[i].place, &text, sizeof text);
+		memcpy((char *)model + texts[i].to, &text, sizeof text);
 	}
 	model->id = id_of(reader, entry);
-	model->source = source_of(reader, &members[KEY_SOURCE], &members[KEY_SIGNED]);
+	model->source = source_of(reader, &entry->source, &entry->is_signed);
 	if (!model->display_name)
 		model->display_name = model->id;
 	model->phase = phase <= 3 ? (unsigned)phase : 0;
-	model->context_length = count_of(&members[KEY_CONTEXT_LENGTH]);
-	model->dimensions = count_of(&members[KEY_DIMENSIONS]);
-	model->vram_gb = number_of(&members[KEY_VRAM_GB], 0);
-	model->performance_score = score_of(&members[KEY_PERFORMANCE_SCORE], &members[KEY_PERFORMANCE_SCORE_BY]);
-	model->cost_score = score_of(&members[KEY_COST_SCORE], &members[KEY_COST_SCORE_BY]);
+	model->context_length = count_of(&entry->context_length);
+	model->dimensions = count_of(&entry->dimensions);
+	model->vram_gb = number_of(&entry->vram_gb, 0);
+	model->performance_score = score_of(&entry->performance_score, &entry->performance_score_by);
+	model->cost_score = score_of(&entry->cost_score, &entry->cost_score_by);
 	read_words(reader, entry, &entry->use_cases, &model->use_cases);
 	read_words(reader, entry, &entry->tags, &model->tags);
 	read_words(reader, entry, &entry->capabilities, &model->capabilities);

@@ -16,67 +16,12 @@
 
 enum { REGISTRY_SCHEMA_VERSION = 1 };
 
-/* The keys of an entry that we know, in the order in which we write them. */
-enum registry_key {
-	KEY_NAME,
-	KEY_DISPLAY_NAME,
-	KEY_FILE_PATH,
-	KEY_SIZE_MB,
-	KEY_CAPABILITIES,
-	KEY_PERFORMANCE_SCORE,
-	KEY_COST_SCORE,
-	KEY_PERFORMANCE_SCORE_BY,
-	KEY_COST_SCORE_BY,
-	KEY_PRIVACY_TIER,
-	KEY_USE_CASES,
-	KEY_TAGS,
-	KEY_ID,
-	KEY_KIND,
-	KEY_PROFILE,
-	KEY_PROFILES,
-	KEY_ALIASES,
-	KEY_PHASE,
-	KEY_PRIORITY,
-	KEY_STORE,
-	KEY_SOURCE,
-	KEY_SIGNED,
-	KEY_REVISION,
-	KEY_VARIANT,
-	KEY_TRUST,
-	KEY_LICENSE,
-	KEY_FORMAT,
-	KEY_ARCHITECTURE,
-	KEY_QUANTIZATION,
-	KEY_PARAMETERS,
-	KEY_CONTEXT_LENGTH,
-	KEY_DIMENSIONS,
-	KEY_VRAM_GB,
-	KEY_FILES,
-	KEY_INSTALLED_AT,
-	KEY_VERIFIED_AT,
-	KEY_VERIFY_RESULT,
-	REGISTRY_KEYS
-};
-
-enum registry_file_key {
-	FILE_PATH,
-	FILE_SIZE,
-	FILE_SHA256,
-	FILE_MTIME_NS,
-	FILE_ROLE,
-	FILE_STORE,
-	FILE_ARCHIVE_SHA256,
-	FILE_ORIGIN,
-	FILE_SOURCE,
-	FILE_SIGNED,
-	FILE_REVISION,
-	FILE_TARGET,
-	REGISTRY_FILE_KEYS
-};
-
-/* The members that are there; of the others the kind is NCM_JSON_NONE. */
+/*
+ * The members that are there, by their keys; of the others, and of those that are null, the kind is NCM_JSON_NONE. The
+ * tables in scan.c say what they must be.
+ */
 struct registry_file_text {
-	struct ncm_json_part members[REGISTRY_FILE_KEYS];
+	struct ncm_json_part path, size, mtime_ns, role, store, origin, source, is_signed, revision, target;
 	struct ncm_sha256 sha256;  /* all zero: none */
 	struct ncm_sha256 archive; /* that it was unpacked from; all zero: none */
 };
@@ -90,14 +35,14 @@ struct registry_range {
 struct registry_entry_text {
 	const char *text; /* the whole entry */
 	size_t size;
-	struct ncm_json_part members[REGISTRY_KEYS];
+	struct ncm_json_part name, display_name, file_path, size_mb, performance_score, cost_score;
+	struct ncm_json_part performance_score_by, cost_score_by, privacy_tier, id, kind, profile, phase, priority;
+	struct ncm_json_part store, source, is_signed, revision, variant, trust, license, format, architecture;
+	struct ncm_json_part quantization, parameters, context_length, dimensions, vram_gb, installed_at, verified_at;
+	struct ncm_json_part verify_result;
+	struct registry_range capabilities, use_cases, tags, profiles, aliases;
 	struct ncm_json_part *words;
 	size_t word_count;
-	struct registry_range capabilities;
-	struct registry_range use_cases;
-	struct registry_range tags;
-	struct registry_range profiles;
-	struct registry_range aliases;
 	struct registry_file_text *files;
 	size_t file_count;
 };

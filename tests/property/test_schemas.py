@@ -60,10 +60,12 @@ MODELS = {
         {"name": "a", "file_path": "a.gguf", "size_mb": 7, "capabilities": ["chat"], "performance_score": 0.75,
          "cost_score": 0.5, "performance_score_by": "manifest", "cost_score_by": "manifest", "privacy_tier": "Public",
          "use_cases": ["General"], "display_name": "A", "installed_at": "2026-01-02 03:04:05", "id": "a", "kind": "llm",
-         "profile": "p", "phase": 1, "priority": "high", "variant": "v", "store": "s", "source": "hf:o/r/a.gguf", "signed": False,
+         "profile": "p", "profiles": ["p"], "aliases": ["b"], "phase": 1, "priority": "high", "variant": "v", "store": "s", "source": "hf:o/r/a.gguf", "signed": False,
          "revision": "r", "trust": "upstream", "license": "MIT", "format": "gguf", "architecture": "llama",
          "quantization": "Q4", "parameters": "1B", "context_length": 1, "dimensions": 1, "vram_gb": 1, "tags": ["t"],
-         "files": [{"path": "a.gguf", "store": "s", "size": 7, "sha256": DIGEST, "mtime_ns": -7, "role": "weights"}],
+         "files": [{"path": "a.gguf", "store": "s", "size": 7, "sha256": DIGEST, "mtime_ns": -7, "role": "weights",
+                    "archive_sha256": DIGEST, "origin": "adopted", "source": "hf:o/r/a.gguf", "signed": False, "revision": "r",
+                    "target": "/srv/a.gguf"}],
          "verified_at": "2026-01-02T03:04:05Z", "verify_result": "ok"}]}
 
 # Of every kind, and the edges of what is written in texts.
@@ -223,6 +225,33 @@ class SchemasTest(unittest.TestCase):
 
     def test_manifest(self):
         self.agree("manifest", [MANIFEST], KINDS)
+
+    # Locks and registries of older versions, and what others wrote into them, are read too: what we do not need to read may be
+    # missing or anything, and the schemas say what we write.
+    def test_lock(self):
+        def lenient(fault):
+            last = fault.path[-1] if fault.path else None
+            if fault.validator == "required":
+                return re.match("'(schema_version|entries|resolved_at)' is", fault.message)
+            return last in ("$schema", "schema_version", "resolved_at", "digest", "type") and last != "entries" or (
+                fault.validator in ("minLength", "maxLength", "pattern", "maximum") and last not in ("sha256", "git_sha1"))
+
+        self.agree("lock", [LOCK], KINDS, lenient)
+
+    def test_models(self):
+        exact = {"name", "path", "size", "sha256", "models", "files", "capabilities", "use_cases", "tags", "profiles", "aliases",
+                 "mtime_ns", "archive_sha256"}
+
+        def lenient(fault):
+            last = next((part for part in reversed(fault.path) if isinstance(part, str)), None)
+            if fault.validator == "required":
+                return not re.match(r"'(name|path|size|models)' is", fault.message)
+            if fault.validator == "type":
+                return (fault.instance is None or isinstance(fault.instance, float)) and last not in exact - {"sha256", "mtime_ns", "archive_sha256"} or last in (
+                    "$schema", "registered_at", "total_models", "total_size_gb", "signed")
+            return last not in exact or fault.validator in ("enum", "maximum")
+
+        self.agree("models", [MODELS], KINDS, lenient)
 
     def test_every_key_of_a_schema_is_in_its_document(self):
         for name, document in (("config", CONFIG), ("layout", LAYOUT), ("manifest", MANIFEST), ("lock", LOCK), ("models", MODELS)):

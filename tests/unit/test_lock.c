@@ -336,6 +336,27 @@ static void many_writers_lose_nothing(void)
 	temp_remove(folder);
 }
 
+/* As in every file: all of them, each with its line. */
+static void all_faults_are_told_with_lines(void)
+{
+	char *folder = temp_folder();
+	NCM_AUTO_FREE char *path = ncm_path_join(folder, "ncmodel.lock");
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	temp_write(
+	    folder, "ncmodel.lock",
+	    "{\"entries\": {\n\"hf:o/r/a.gguf\": {\"trust\": \"me\",\n\"files\": [{\"path\": 5, \"size\": -1}, 7]}}}");
+	CHECK(!ncm_lock_load(path, &err) && err.code == NCM_E_MANIFEST);
+	CHECK(strstr(err.message,
+		     "ncmodel.lock:2: $.entries.hf:o/r/a.gguf.trust: is \"me\", must be one of \"manifest\", "));
+	CHECK(strstr(err.message, ":3: $.entries.hf:o/r/a.gguf.files[0].path: is an integer, must be a string"));
+	CHECK(strstr(err.message, ":3: $.entries.hf:o/r/a.gguf.files[0].size: is -1, must be an integer, 0 or more"));
+	CHECK(strstr(err.message, ":3: $.entries.hf:o/r/a.gguf.files[1]: is an integer, must be an object"));
+	CHECK(strstr(err.hint, "restore the lock file"));
+	ncm_error_clear(&err);
+	temp_remove(folder);
+}
+
 int main(void)
 {
 	RUN(what_is_saved_is_loaded);
@@ -350,5 +371,6 @@ int main(void)
 	RUN(urls_lose_their_secrets);
 	RUN(broken_locks_are_refused_and_stay);
 	RUN(many_writers_lose_nothing);
+	RUN(all_faults_are_told_with_lines);
 	return 0;
 }
