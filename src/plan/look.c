@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* A cache of what the disk showed: folders by store, digests by inode, size and mtime. */
 #include "plan/look.h"
 
 #include "base/arena.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Disk space (admission control): one answer for each file system, before the first byte: needed, free, what must stay
- * free. */
+/* Disk space, one answer for each file system before the first byte: needed, free, what must stay free. */
 #include "plan/plan.h"
 
 #include "base/buffer.h"

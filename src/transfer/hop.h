@@ -91,7 +91,5 @@ double ncm_retry_after(const struct ncm_reply *reply, time_t now);
 bool ncm_reply_is_proxys(const struct ncm_chain *chain, const struct ncm_reply *reply);
 /* Whether an answer redirects. */
 bool ncm_reply_is_redirect(const struct ncm_reply *reply);
-/* The general rule for an answer that is no success: sets *err. */
-void ncm_status_error(struct ncm_chain *chain, const struct ncm_reply *reply, struct ncm_error *err);
 
 #endif

@@ -240,32 +240,49 @@ static bool leaves_trace(const struct ncm_partial *partial, const struct ncm_ran
 	       range->end - range->start == NCM_BLOCK_BYTES && ncm_range_is_hole(partial->fd, range);
 }
 
+static int journal_error(const struct ncm_partial *partial, struct ncm_error *err)
+{
+	return ncm_error_errno(err, errno, "cannot write the journal of %s", partial->item->partial);
+}
+
+/* Write-ahead: before the bytes are written, the journal says that they are being. */
+static int note_begun(struct ncm_partial *partial, const struct ncm_range *range, struct ncm_error *err)
+{
+	bool failed;
+
+	pthread_mutex_lock(&partial->mutex);
+	failed = leaves_trace(partial, range) && ncm_journal_begun(partial->journal_fd, range) < 0;
+	pthread_mutex_unlock(&partial->mutex);
+	return failed ? journal_error(partial, err) : 0;
+}
+
+static int note_written(struct ncm_partial *partial, const struct ncm_range *range, struct ncm_error *err)
+{
+	bool failed = false;
+
+	pthread_mutex_lock(&partial->mutex);
+	ncm_ranges_add(&partial->on_disk, range->start, range->end);
+	partial->written += range->end - range->start;
+	if (partial->journal_fd >= 0) {
+		failed = ncm_journal_written(partial->journal_fd, range) < 0;
+		partial->lines++;
+	}
+	pthread_mutex_unlock(&partial->mutex);
+	return failed ? journal_error(partial, err) : 0;
+}
+
 int ncm_partial_write(struct ncm_partial *partial, uint64_t offset, const unsigned char *data, size_t size,
 		      struct ncm_error *err)
 {
 	const struct ncm_range range = {offset, offset + size};
-	int failed = 0;
 
-	pthread_mutex_lock(&partial->mutex);
-	failed = leaves_trace(partial, &range) && ncm_journal_begun(partial->journal_fd, &range) < 0;
-	pthread_mutex_unlock(&partial->mutex);
-	if (failed)
-		return ncm_error_errno(err, errno, "cannot write the journal of %s", partial->item->partial);
+	if (note_begun(partial, &range, err) < 0)
+		return -1;
 	if (write_bytes(partial, offset, data, size) < 0)
 		return ncm_error_errno(err, errno, "cannot write the partial file %s", partial->item->partial);
 	if (partial->drained)
 		drain_cache(partial, offset, size);
-	pthread_mutex_lock(&partial->mutex);
-	ncm_ranges_add(&partial->on_disk, range.start, range.end);
-	partial->written += size;
-	if (partial->journal_fd >= 0) {
-		failed = ncm_journal_written(partial->journal_fd, &range);
-		partial->lines++;
-	}
-	pthread_mutex_unlock(&partial->mutex);
-	if (failed)
-		return ncm_error_errno(err, errno, "cannot write the journal of %s", partial->item->partial);
-	return 0;
+	return note_written(partial, &range, err);
 }
 
 int ncm_partial_read(const struct ncm_partial *partial, uint64_t offset, unsigned char *data, size_t size,
@@ -335,7 +352,7 @@ int ncm_partial_sync(struct ncm_partial *partial, struct ncm_error *err)
 	}
 	pthread_mutex_unlock(&partial->mutex);
 	if (failed)
-		return ncm_error_errno(err, errno, "cannot write the journal of %s", partial->item->partial);
+		return journal_error(partial, err);
 	if (!partial->named)
 		partial->named = ncm_sync_dir(partial->item->dirfd) == 0;
 	return 0;

@@ -51,48 +51,57 @@ void ncm_fetch_give_up(struct ncm_fetch *fetch, struct ncm_stream *stream, struc
 	ncm_fetch_fail(fetch, err);
 }
 
-/* Another try after a wait, if the budget allows; else *err is the end. */
-static void retry(struct ncm_fetch *fetch, struct ncm_stream *stream, double asked, struct ncm_error *err)
+/* Seconds to the next try, or -1 when the budget is spent. Progress renews it. */
+static double next_wait(struct ncm_fetch *fetch, double asked)
 {
-	uint64_t here = ncm_fetch_bytes_here(fetch);
-	struct ncm_site *site = stream->site;
-	NCM_AUTO_FREE char *text = NULL;
-	unsigned tries;
+	const uint64_t here = ncm_fetch_bytes_here(fetch);
 	double wait;
 
-	ncm_fetch_note_joined(fetch);
 	/* A second's worth at the speed limit: what brings less is no better than nothing. */
 	if (here > fetch->most + fetch->run->http->speed_limit) {
 		fetch->most = here;
 		ncm_backoff_progress(&fetch->backoff);
 	}
 	wait = ncm_backoff_next(&fetch->backoff, asked);
-	if (wait >= 0 && ncm_http_is_cut_off(fetch->run->http, wait))
-		wait = -1;
-	tries = fetch->backoff.failures;
-	if (wait < 0 && fetch->stream_count > 1) { /* the others go on */
-		fetch->backoff.failures--;
-		site->wake_at = ncm_monotonic() + 1;
-		ncm_fetch_drop(fetch, stream, true);
-		ncm_error_clear(err);
-		return;
-	}
-	if (wait < 0) {
-		if (tries > 1) {
-			text = ncm_asprintf("%s (tried %u times)", err->message, tries);
-			free(err->message);
-			err->message = text;
-			text = NULL;
-		}
-		ncm_fetch_give_up(fetch, stream, err);
-		return;
-	}
+	return wait >= 0 && ncm_http_is_cut_off(fetch->run->http, wait) ? -1 : wait;
+}
+
+/* The stream's part is for others to bring, or for itself after a wait. */
+static void put_off(struct ncm_fetch *fetch, struct ncm_stream *stream, double wait, struct ncm_error *err)
+{
+	stream->site->wake_at = ncm_monotonic() + wait;
 	ncm_fetch_drop(fetch, stream, true);
-	text = ncm_asprintf("%s; again in %.1f s", err->message, wait);
-	/* While nobody has answered it is one trouble, not one of every file, and told once in the end. */
-	ncm_fetch_emit(fetch, fetch->run->http->reached ? NCM_EVENT_RETRY : NCM_EVENT_DEBUG, text);
 	ncm_error_clear(err);
-	site->wake_at = ncm_monotonic() + wait;
+}
+
+static void add_tries(unsigned tries, struct ncm_error *err)
+{
+	char *text = ncm_asprintf("%s (tried %u times)", err->message, tries);
+
+	free(err->message);
+	err->message = text;
+}
+
+/* Another try after a wait (exponential back-off), if the budget allows; else *err is the end. */
+static void retry(struct ncm_fetch *fetch, struct ncm_stream *stream, double asked, struct ncm_error *err)
+{
+	const double wait = next_wait(fetch, asked);
+	NCM_AUTO_FREE char *text = NULL;
+
+	ncm_fetch_note_joined(fetch);
+	if (wait >= 0) {
+		text = ncm_asprintf("%s; again in %.1f s", err->message, wait);
+		put_off(fetch, stream, wait, err);
+		/* While nobody has answered it is one trouble, not one of every file, and told once in the end. */
+		ncm_fetch_emit(fetch, fetch->run->http->reached ? NCM_EVENT_RETRY : NCM_EVENT_DEBUG, text);
+	} else if (fetch->stream_count > 1) { /* the others go on */
+		fetch->backoff.failures--;
+		put_off(fetch, stream, 1, err);
+	} else {
+		if (fetch->backoff.failures > 1)
+			add_tries(fetch->backoff.failures, err);
+		ncm_fetch_give_up(fetch, stream, err);
+	}
 }
 
 /* Bytes came, so it is no progress that is missing: a second slow spell is the place's end. */

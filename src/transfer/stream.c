@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* One connection of a segmented download: its request, its answer validated, its bytes handed to the intake. */
 #include "transfer/stream.h"
 
 #include "base/file.h"

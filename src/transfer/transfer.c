@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The loop over all files: one libcurl multi handle, at most `jobs` files busy at once. */
+/* The event loop over all files: one libcurl multi handle, at most `jobs` files busy at once. */
 #include "transfer/transfer.h"
 
 #include "base/file.h"
