@@ -237,5 +237,92 @@ class FlagsTest(ConfigureCase):
         self.assertEqual(self.m.snapshot(), before)
 
 
+class JsonTest(ConfigureCase):
+    """Fooocus and SD.Next: absent keys alone, the old bytes beside the file, and back if it is as we left it."""
+
+    def setUp(self):
+        super().setUp()
+        self.fooocus, self.sdnext = (os.path.join(self.m.root, name) for name in ("Fooocus", "sdnext"))
+        for folder in (self.fooocus + "/models/checkpoints", self.fooocus + "/models/loras", self.sdnext):
+            os.makedirs(folder)
+        self.config = os.path.join(self.fooocus, "config.txt")
+
+    def place(self, *names):
+        return [os.path.join(self.webui, name) for name in names]
+
+    def test_fooocus_looks_in_its_own_folder_first(self):
+        data = self.configure("fooocus")
+        self.assertEqual(data["files"][0]["state"], "written")
+        with open(self.config) as file:
+            config = json.load(file)
+        self.assertEqual(config, {"path_checkpoints": [self.fooocus + "/models/checkpoints", *self.place("models/Stable-diffusion")],
+                                  "path_loras": [self.fooocus + "/models/loras", *self.place("models/Lora")],
+                                  "path_embeddings": self.place("embeddings")[0], "path_vae": self.place("models/VAE")[0]})
+        for value in config.values():       # else Fooocus would fall back
+            for folder in value if isinstance(value, list) else [value]:
+                self.assertTrue(os.path.isdir(folder))
+        again = self.configure("fooocus")
+        self.assertEqual((self.told(again), again["files"][0]["state"]), (set(), "same"))
+        self.assertEqual(len(self.told(again, "there")), 4)
+        self.assertEqual(self.configure("fooocus", "--undo")["files"][0]["state"], "removed")
+        self.assertEqual(os.listdir(self.fooocus), ["models"])
+        self.assertEqual(self.configure("fooocus", "--undo")["files"][0]["state"], "same")
+
+    def test_bytes_of_others_stay(self):
+        for text in ("{}", "{\n}\n", '{"a": 1}', '{ "a": 1 }\n', '{\n  "a": {"b": "}"},\n  "c": [1,2.50, "\\u00e9"]\n}\n\n', '{\r\n\t"a": 1\r\n}\r\n'):
+            with self.subTest(text):
+                before = self.read(self.write(self.config, text.encode()))
+                self.configure("fooocus")
+                after = self.read(self.config)
+                now = json.loads(after)
+                ours = {key: now.pop(key) for key in list(now) if key.startswith("path_")}
+                self.assertEqual((now, len(ours)), (json.loads(before), 4))
+                body = before.rstrip()[:-1].rstrip()
+                self.assertTrue(after.startswith(body))
+                self.assertTrue(after.endswith(before[before.rindex(b"}"):]))
+                self.assertEqual(self.configure("fooocus", "--undo")["files"][0]["state"], "written")
+                self.assertEqual(self.read(self.config), before)
+                self.assertEqual(sorted(os.listdir(self.fooocus)), ["config.txt", "models"])
+
+    def test_keys_that_are_there_are_told(self):
+        mine = {"path_loras": ["/mine"], "path_vae": self.place("models/VAE")[0]}
+        self.write(self.config, json.dumps(mine).encode())
+        data = self.configure("fooocus")
+        self.assertEqual(self.told(data, "differs"), {("path_loras", *self.place("models/Lora"))})
+        self.assertEqual(self.told(data, "there"), {("path_vae", *self.place("models/VAE"))})
+        with open(self.config) as file:
+            now = json.load(file)
+        self.assertEqual({key: now[key] for key in mine}, mine)
+
+    def test_what_was_changed_since_is_not_undone(self):
+        self.write(self.config, b'{"a": 1}')
+        self.configure("fooocus")
+        with open(self.config, "a") as file:
+            file.write("\n")
+        before = self.read(self.config)
+        self.assertIn("changed since", self.configure("fooocus", "--undo", code=11)["files"][0]["why"])
+        self.assertEqual(self.read(self.config), before)
+        kept = [name for name in os.listdir(self.fooocus) if "before-ncmodel" in name]
+        self.assertEqual(self.read(os.path.join(self.fooocus, kept[0])), b'{"a": 1}')
+
+    def test_one_folder_is_not_taken_from_the_application(self):
+        self.write(self.sdnext + "/models/Lora/own.safetensors")
+        self.write(self.sdnext + "/models/VAE/put files here.txt")
+        os.makedirs(os.path.join(self.m.root, "ComfyUI/models/checkpoints"))
+        data = self.configure("sdnext", "--dry-run")
+        self.assertIn(("lora_dir", *self.place("models/Lora")), self.told(data, "left"))
+        self.assertEqual(len([s for s in data["settings"] if s["key"] == "ckpt_dir" and s["state"] == "left"]), 3)
+        self.assertIn(("vae_dir", *self.place("models/VAE")), self.told(data))
+        self.configure("sdnext", "--store", "a1111")
+        with open(self.sdnext + "/config.json") as file:
+            self.assertEqual(json.load(file)["ckpt_dir"], *self.place("models/Stable-diffusion"))
+
+    def test_what_is_no_json(self):
+        for text in (b"{", b"[]", b"", b'{"a": 1, "a": 2}', b"\xef\xbb\xbf{}", b"{} // x", b'{"a": "\xff"}'):
+            before = self.read(self.write(self.config, text))
+            self.assertEqual(self.configure("fooocus", code=11)["files"][0]["state"], "refused")
+            self.assertEqual(self.read(self.config), before)
+
+
 if __name__ == "__main__":
     unittest.main()
