@@ -267,7 +267,9 @@ const struct command command_link = {
 	"Run "
 	"again it brings the block up to date; --undo takes it out, unless somebody edited it. Fooocus' config.txt and "
 	"SD.Next's config.json get keys that are absent, and no others; the old bytes stay beside "
-	"the file, and --undo brings them back if it was not changed since. Options to start A1111 "
+	"the file, and --undo brings them back if it was not changed since. llama.cpp's server (presets, models.ini) "
+	"and Jan (a model.yml each) are told of registered GGUF "
+	"models, wherever they lie. Options to start A1111 "
 	"and "
 	"Forge with are printed, and so is what LM Studio has to be told.",
     .examples = examples,

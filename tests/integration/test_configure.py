@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """`ncmodel link --configure`: applications are told where files are, in their own settings, and those keep every other byte."""
+import configparser
 import fcntl
 import json
 import os
@@ -13,6 +14,7 @@ except ImportError:
     print("python3-yaml is not installed (scripts/setup --test)")
     sys.exit(77)
 
+from harness import gguf
 from test_apps import AppsCase, comfyui_paths
 
 MARK, END = "# >>> ncmodel", "# <<< ncmodel "
@@ -322,6 +324,65 @@ class JsonTest(ConfigureCase):
             before = self.read(self.write(self.config, text))
             self.assertEqual(self.configure("fooocus", code=11)["files"][0]["state"], "refused")
             self.assertEqual(self.read(self.config), before)
+
+
+class GgufTest(ConfigureCase):
+    """Programs that want files: registered models, by path."""
+
+    def setUp(self):
+        super().setUp()
+        m, self.weights, self.eyes = self.m, gguf("w", 4000), gguf("e", 3000)
+        there = lambda name: [{"store": "koboldcpp", "name": name}]
+        seer = m.simple("seer.gguf", self.weights, to=there("seer.gguf"))
+        eyes = m.simple("seer-mmproj.gguf", self.eyes, to=there("seer-mmproj.gguf"))["files"][0]
+        seer["files"].append({**eyes, "role": "mmproj"})
+        own = m.simple("own.gguf", gguf("o", 3000))
+        odd = m.simple("odd.gguf", gguf("x", 3000), to=there("odd#1.gguf"))
+        m.manifest([seer, own, odd])
+        self.pull()
+        self.place = os.path.join(m.root, "koboldcpp/models")
+        self.jan = os.path.join(m.root, ".local/share/Jan/data/llamacpp/models")
+
+    def test_presets_of_llama_cpp(self):
+        path = self.m.store("models.ini")
+        own = b"version = 1\n[*]\nctx-size = 0 ; mine\n\n[mine]\nmodel = /x.gguf"
+        for before in (None, own):
+            if before:
+                self.write(path, before)
+            data = self.configure("llama-cpp")
+            self.assertEqual(self.told(data, "left"), {("odd", self.place + "/odd#1.gguf")})
+            self.assertIn(f"--models-preset {path}", data["advice"][0])
+            parsed = configparser.ConfigParser(interpolation=None, inline_comment_prefixes=(";", "#"))
+            parsed.read_string("[top]\n" + self.read(path).decode())
+            self.assertEqual(dict(parsed["seer"]), {"model": self.place + "/seer.gguf", "mmproj": self.place + "/seer-mmproj.gguf"})
+            self.assertEqual(sorted(parsed.sections()), ["seer", "top"] if not before else ["*", "mine", "seer", "top"])
+            self.assertEqual(self.configure("llama-cpp")["files"][0]["state"], "same")
+            self.configure("llama-cpp", "--undo")
+            self.assertEqual(self.read(path) if os.path.exists(path) else None, before)
+
+    def test_a_preset_of_the_same_name_is_the_users(self):
+        path = self.write(self.m.store("models.ini"), b"[seer]\nmodel = /mine.gguf\n")
+        data = self.configure("llama-cpp")
+        self.assertEqual((len(self.told(data, "differs")), self.read(path)), (1, b"[seer]\nmodel = /mine.gguf\n"))
+
+    def test_jan_has_models_where_they_lie(self):
+        self.write(self.jan + "/own/model.yml", b"name: mine\n")
+        self.assertEqual(self.configure("jan", "--dry-run")["files"][0]["state"], "would-write")
+        self.assertEqual(os.listdir(self.jan), ["own"])
+        data = self.configure("jan")
+        self.assertEqual(self.told(data, "differs"), {("own", self.m.store("own.gguf"))})
+        self.assertEqual(sorted(os.listdir(self.jan)), ["odd", "own", "seer"])
+        with open(self.jan + "/seer/model.yml") as file:
+            self.assertEqual(yaml.safe_load(file), {"model_path": self.place + "/seer.gguf", "mmproj_path": self.place + "/seer-mmproj.gguf",
+                                                    "name": "seer", "size_bytes": len(self.weights) + len(self.eyes)})
+        self.assertEqual({file["state"] for file in self.configure("jan")["files"]}, {"same"})
+        # What is removed is told no more.
+        self.assertEqual(self.m.run("rm", "-y", "odd").returncode, 0)
+        self.configure("jan")
+        self.assertEqual(sorted(os.listdir(self.jan)), ["own", "seer"])
+        self.configure("jan", "--undo")
+        self.assertEqual(os.listdir(self.jan), ["own"])
+        self.assertEqual(self.read(self.jan + "/own/model.yml"), b"name: mine\n")
 
 
 if __name__ == "__main__":
