@@ -326,6 +326,55 @@ class JsonTest(ConfigureCase):
             self.assertEqual(self.read(self.config), before)
 
 
+class SwarmUITest(ConfigureCase):
+    """Settings.fds: sections by tabs, lists with ';'."""
+
+    def setUp(self):
+        super().setUp()
+        self.swarm = os.path.join(self.m.root, "SwarmUI")
+        self.path = self.swarm + "/Data/Settings.fds"
+        for name in ("Stable-Diffusion", "Lora", "VAE"):
+            os.makedirs(f"{self.swarm}/Models/{name}")
+
+    def values(self):
+        """The keys of Paths, as FreneticDataSyntax has them."""
+        found, inside = {}, False
+        for line in self.read(self.path).decode().splitlines():
+            if line.startswith("\t") and inside:
+                key, _, value = line.strip().partition(": ")
+                self.assertNotIn(key, found)
+                if not key.startswith("#"):
+                    found[key] = value.split(";")
+            elif not line.startswith("#"):
+                inside = line.strip() == "Paths:"
+        return found
+
+    def expected(self, **others):
+        both = lambda own, other: [f"{self.swarm}/Models/{own}", f"{self.webui}/models/{other}"]
+        return {"SDModelFolder": both("Stable-Diffusion", "Stable-diffusion"), "SDLoraFolder": both("Lora", "Lora"),
+                "SDVAEFolder": both("VAE", "VAE"), **others}
+
+    def test_absent_keys_alone(self):
+        for text, others in ((None, {}), ("", {}), ("Network:\n\tPort: 7801\n", {}),
+                             ("# x\nPaths:\n\t# y\n\tModelRoot: Models\nNetwork:\n\tSDVAEFolder: no\n", {"ModelRoot": ["Models"]}),
+                             ("Paths:\r\n\tSDLoraFolder: Lora\r\n", {"SDLoraFolder": ["Lora"]})):
+            with self.subTest(text):
+                before = self.read(self.write(self.path, text.encode())) if text is not None else None
+                data = self.configure("swarmui")
+                self.assertEqual(data["files"][0]["state"], "written")
+                self.assertEqual(self.values(), self.expected(**others))
+                self.assertEqual(self.told(data, "differs") != set(), "SDLoraFolder" in others)
+                if before:
+                    after = self.read(self.path).splitlines(True)
+                    self.assertEqual([line for line in after if line in before.splitlines(True)], before.splitlines(True))
+                self.configure("swarmui", "--undo")
+                self.assertEqual(self.read(self.path) if os.path.exists(self.path) else b"", before or b"")
+
+    def test_its_own_folder_has_to_be_there(self):
+        data = self.configure("swarmui", "--dry-run")
+        self.assertIn(("SDEmbeddingFolder", self.webui + "/embeddings"), self.told(data, "left"))
+
+
 class GgufTest(ConfigureCase):
     """Programs that want files: registered models, by path."""
 
