@@ -204,7 +204,15 @@ class ExtraPathsTest(AppsCase):
         self.assertEqual([s["path"] for s in looked["stores"]], [self.comfyui, self.disk])
         adopted = self.m.run("adopt", "--json", "--store", "comfyui")
         self.assertEqual(len(json.loads(adopted.out)["data"]["models"]), 2, adopted.out)
+        self.assertEqual({model["kind"] for model in self.m.registry()["models"]}, {"lora"})
         self.assertEqual(self.m.run("verify").returncode, 0)
+
+    def test_its_place_is_the_applications_to_say(self):
+        os.makedirs(self.disk)
+        self.tell(f"mine:\n  loras: {self.disk}\n")
+        moved = self.m.run("mv", "-y", "comfyui/loras", os.path.join(self.m.home, "new"))
+        self.assertEqual(moved.returncode, 2)
+        self.assertIn("extra_model_paths.yaml", moved.err)
 
     def test_folders_of_other_stores_stay_theirs(self):
         os.makedirs(os.path.join(self.m.root, "stable-diffusion-webui/models/Lora"))
