@@ -91,6 +91,9 @@ class FoldersTest(AppsCase):
             self.assertEqual(len(listed), count, store)
             looked = json.loads(self.m.run("verify", "--json", "--layout", layout, "--store", store).out)["data"]
             self.assertEqual(sum(s["model_count"] for s in looked["stores"]), count, looked)
+        dumped = json.loads(self.m.run("manifest", "dump", "--layout", layout).out)
+        self.assertEqual(sorted((t["store"], t["folder"], t["name"]) for m in dumped["models"] for f in m["files"] for t in f["to"]),
+                         [("app", "loras", "a.safetensors"), ("app", "vae", "b.safetensors")])
         # Damage there is mended there, and what is removed is gone.
         with open(os.path.join(disk, "a.safetensors"), "r+b") as file:
             file.seek(2900)
