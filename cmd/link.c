@@ -271,7 +271,12 @@ const struct command command_link = {
 	"and all its other bytes stay. It is written only if it is yours, no program has it open for writing, nobody "
 	"changed it meanwhile, and it says the same as before besides; else it is told what could be added by hand. "
 	"Run "
-	"again it brings the block up to date; --undo takes it out, unless somebody edited it. Options to start A1111 "
+	"again it brings the block up to date; --undo takes it out, unless somebody edited it. Fooocus' config.txt, "
+	"SD.Next's config.json and SwarmUI's Settings.fds get keys that are absent, and no others; the old bytes stay "
+	"beside "
+	"the file, and --undo brings them back if it was not changed since. llama.cpp's server (presets, models.ini) "
+	"and Jan (a model.yml each) are told of registered GGUF "
+	"models, wherever they lie. Options to start A1111 "
 	"and "
 	"Forge with are printed, and so is what LM Studio has to be told.",
     .examples = examples,

@@ -35,10 +35,10 @@ static void add_target(const struct ncm_store *store, const struct ncm_reg_file 
 	const char *relative = ncm_path_below(file->abs, store->path);
 	const struct ncm_store_folder *folder = ncm_store_folder_around(store, relative);
 
-	target->store = ncm_strdup(store->id);
+	target->store = ncm_strdup(store->part_of ? store->part_of : store->id);
 	if (store->kind->takes_tags)
 		return;
-	target->folder = folder ? ncm_strdup(folder->name) : NULL;
+	target->folder = ncm_strdup_null(folder ? folder->name : store->part);
 	target->name = ncm_strdup(folder ? ncm_path_below(relative, folder->path) : relative);
 }
 

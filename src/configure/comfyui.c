@@ -102,8 +102,10 @@ static void write_quoted(struct ncm_buffer *lines, const char *text)
 static void write_lines(struct ncm_buffer *lines, const char *key, const char *text)
 {
 	ncm_buffer_printf(lines, "    %s: |\n", key);
-	for (; *text; text += strcspn(text, "\n") + 1)
-		ncm_buffer_printf(lines, "        %.*s\n", (int)strcspn(text, "\n"), text);
+	for (; *text; text += strcspn(text, "\n") + 1) {
+		ncm_buffer_puts(lines, "        ");
+		ncm_buffer_add(lines, text, strcspn(text, "\n") + 1);
+	}
 }
 
 static void write_section(struct saying *saying, const char *name, const json_t *section)

@@ -9,8 +9,9 @@
 #include <string.h>
 
 static const struct application applications[] = {
-    {"comfyui", tell_comfyui}, {"a1111", tell_flags},       {"forge", tell_flags},
-    {"forge-neo", tell_flags}, {"lmstudio", tell_lmstudio},
+    {"comfyui", tell_comfyui},     {"fooocus", tell_fooocus},   {"sdnext", tell_sdnext}, {"swarmui", tell_swarmui},
+    {"llama-cpp", tell_llama_cpp}, {"jan", tell_jan},           {"a1111", tell_flags},   {"forge", tell_flags},
+    {"forge-neo", tell_flags},     {"lmstudio", tell_lmstudio},
 };
 
 enum { COUNT = sizeof applications / sizeof *applications };

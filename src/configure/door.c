@@ -155,9 +155,11 @@ static int put(int folder, const char *name, const struct settings_file *file, c
 static int keep_old(int folder, const char *name, const char *keep, const struct settings_file *file,
 		    struct ncm_error *err)
 {
-	if (linkat(folder, name, folder, keep, 0) == 0 || errno == EEXIST)
+	const char *text = file->text ? file->text : "";
+
+	if (file->text && linkat(folder, name, folder, keep, 0) == 0)
 		return 0;
-	return ncm_write_atomic(folder, keep, file->text, file->size, NCM_OWN_PRIVATE, err);
+	return ncm_write_atomic(folder, keep, text, file->size, NCM_OWN_PRIVATE, err);
 }
 
 int settings_replace(const struct settings_file *file, const char *text, size_t size, const char *keep,
@@ -174,7 +176,7 @@ int settings_replace(const struct settings_file *file, const char *text, size_t 
 			return changed(file, err);
 		if (unlinkat(folder, name, 0) < 0)
 			return ncm_error_errno(err, errno, "cannot remove %s", file->path);
-	} else if ((keep && file->text && keep_old(folder, name, keep, file, err) < 0) ||
+	} else if ((keep && keep_old(folder, name, keep, file, err) < 0) ||
 		   put(folder, name, file, text, size, err) < 0) {
 		return -1;
 	}

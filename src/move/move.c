@@ -72,6 +72,11 @@ static int aim_store(struct mover *mover, struct ncm_error *err)
 
 	if (!store)
 		return no_such_store(mover, mover->options.store, err);
+	if (store->why == NCM_STORE_BY_APPLICATION) {
+		ncm_error_set(err, NCM_E_USAGE, "%s lies where %s says", store->id, store->told_by);
+		return ncm_error_hint(
+		    err, "move the files yourself, and say the new folder there; they are found again by their digest");
+	}
 	if (!as_text)
 		return ncm_error_set(err, NCM_E_USAGE, "%s is not valid UTF-8, which models.json has to hold",
 				     mover->options.path);

@@ -119,7 +119,9 @@ static size_t add_weights(const struct finding *finding, size_t model, const cha
 	const size_t file = survey_add(work, relative, "weights");
 
 	work->clues[file].is_model = true;
-	work->clues[file].folder_kind = kind_of_folder(finding->folder);
+	/* A part of a store is one of its folders. */
+	work->clues[file].folder_kind =
+	    kind_of_folder(work->store->part ? &(struct ncm_store_folder){.name = work->store->part} : finding->folder);
 	survey_join(work, model, file);
 	return file;
 }

@@ -91,6 +91,9 @@ class FoldersTest(AppsCase):
             self.assertEqual(len(listed), count, store)
             looked = json.loads(self.m.run("verify", "--json", "--layout", layout, "--store", store).out)["data"]
             self.assertEqual(sum(s["model_count"] for s in looked["stores"]), count, looked)
+        dumped = json.loads(self.m.run("manifest", "dump", "--layout", layout).out)
+        self.assertEqual(sorted((t["store"], t["folder"], t["name"]) for m in dumped["models"] for f in m["files"] for t in f["to"]),
+                         [("app", "loras", "a.safetensors"), ("app", "vae", "b.safetensors")])
         # Damage there is mended there, and what is removed is gone.
         with open(os.path.join(disk, "a.safetensors"), "r+b") as file:
             file.seek(2900)
@@ -204,7 +207,15 @@ class ExtraPathsTest(AppsCase):
         self.assertEqual([s["path"] for s in looked["stores"]], [self.comfyui, self.disk])
         adopted = self.m.run("adopt", "--json", "--store", "comfyui")
         self.assertEqual(len(json.loads(adopted.out)["data"]["models"]), 2, adopted.out)
+        self.assertEqual({model["kind"] for model in self.m.registry()["models"]}, {"lora"})
         self.assertEqual(self.m.run("verify").returncode, 0)
+
+    def test_its_place_is_the_applications_to_say(self):
+        os.makedirs(self.disk)
+        self.tell(f"mine:\n  loras: {self.disk}\n")
+        moved = self.m.run("mv", "-y", "comfyui/loras", os.path.join(self.m.home, "new"))
+        self.assertEqual(moved.returncode, 2)
+        self.assertIn("extra_model_paths.yaml", moved.err)
 
     def test_folders_of_other_stores_stay_theirs(self):
         os.makedirs(os.path.join(self.m.root, "stable-diffusion-webui/models/Lora"))

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """`ncmodel link --configure`: applications are told where files are, in their own settings, and those keep every other byte."""
+import configparser
 import fcntl
 import json
 import os
@@ -13,6 +14,7 @@ except ImportError:
     print("python3-yaml is not installed (scripts/setup --test)")
     sys.exit(77)
 
+from harness import gguf
 from test_apps import AppsCase, comfyui_paths
 
 MARK, END = "# >>> ncmodel", "# <<< ncmodel "
@@ -235,6 +237,201 @@ class FlagsTest(ConfigureCase):
         self.assertEqual([line for line in neo if "lora" in line.lower() and "--lora" in line], [f"--lora-dirs {path}" for path in loras])
         self.assertIn("My Models", self.m.run("link", "--configure", "lmstudio").out)
         self.assertEqual(self.m.snapshot(), before)
+
+
+class JsonTest(ConfigureCase):
+    """Fooocus and SD.Next: absent keys alone, the old bytes beside the file, and back if it is as we left it."""
+
+    def setUp(self):
+        super().setUp()
+        self.fooocus, self.sdnext = (os.path.join(self.m.root, name) for name in ("Fooocus", "sdnext"))
+        for folder in (self.fooocus + "/models/checkpoints", self.fooocus + "/models/loras", self.sdnext):
+            os.makedirs(folder)
+        self.config = os.path.join(self.fooocus, "config.txt")
+
+    def place(self, *names):
+        return [os.path.join(self.webui, name) for name in names]
+
+    def test_fooocus_looks_in_its_own_folder_first(self):
+        data = self.configure("fooocus")
+        self.assertEqual(data["files"][0]["state"], "written")
+        with open(self.config) as file:
+            config = json.load(file)
+        self.assertEqual(config, {"path_checkpoints": [self.fooocus + "/models/checkpoints", *self.place("models/Stable-diffusion")],
+                                  "path_loras": [self.fooocus + "/models/loras", *self.place("models/Lora")],
+                                  "path_embeddings": self.place("embeddings")[0], "path_vae": self.place("models/VAE")[0]})
+        for value in config.values():       # else Fooocus would fall back
+            for folder in value if isinstance(value, list) else [value]:
+                self.assertTrue(os.path.isdir(folder))
+        again = self.configure("fooocus")
+        self.assertEqual((self.told(again), again["files"][0]["state"]), (set(), "same"))
+        self.assertEqual(len(self.told(again, "there")), 4)
+        self.assertEqual(self.configure("fooocus", "--undo")["files"][0]["state"], "removed")
+        self.assertEqual(os.listdir(self.fooocus), ["models"])
+        self.assertEqual(self.configure("fooocus", "--undo")["files"][0]["state"], "same")
+
+    def test_bytes_of_others_stay(self):
+        for text in ("{}", "{\n}\n", '{"a": 1}', '{ "a": 1 }\n', '{\n  "a": {"b": "}"},\n  "c": [1,2.50, "\\u00e9"]\n}\n\n', '{\r\n\t"a": 1\r\n}\r\n'):
+            with self.subTest(text):
+                before = self.read(self.write(self.config, text.encode()))
+                self.configure("fooocus")
+                after = self.read(self.config)
+                now = json.loads(after)
+                ours = {key: now.pop(key) for key in list(now) if key.startswith("path_")}
+                self.assertEqual((now, len(ours)), (json.loads(before), 4))
+                body = before.rstrip()[:-1].rstrip()
+                self.assertTrue(after.startswith(body))
+                self.assertTrue(after.endswith(before[before.rindex(b"}"):]))
+                self.assertEqual(self.configure("fooocus", "--undo")["files"][0]["state"], "written")
+                self.assertEqual(self.read(self.config), before)
+                self.assertEqual(sorted(os.listdir(self.fooocus)), ["config.txt", "models"])
+
+    def test_keys_that_are_there_are_told(self):
+        mine = {"path_loras": ["/mine"], "path_vae": self.place("models/VAE")[0]}
+        self.write(self.config, json.dumps(mine).encode())
+        data = self.configure("fooocus")
+        self.assertEqual(self.told(data, "differs"), {("path_loras", *self.place("models/Lora"))})
+        self.assertEqual(self.told(data, "there"), {("path_vae", *self.place("models/VAE"))})
+        with open(self.config) as file:
+            now = json.load(file)
+        self.assertEqual({key: now[key] for key in mine}, mine)
+
+    def test_what_was_changed_since_is_not_undone(self):
+        self.write(self.config, b'{"a": 1}')
+        self.configure("fooocus")
+        with open(self.config, "a") as file:
+            file.write("\n")
+        before = self.read(self.config)
+        self.assertIn("changed since", self.configure("fooocus", "--undo", code=11)["files"][0]["why"])
+        self.assertEqual(self.read(self.config), before)
+        kept = [name for name in os.listdir(self.fooocus) if "before-ncmodel" in name]
+        self.assertEqual(self.read(os.path.join(self.fooocus, kept[0])), b'{"a": 1}')
+
+    def test_one_folder_is_not_taken_from_the_application(self):
+        self.write(self.sdnext + "/models/Lora/own.safetensors")
+        self.write(self.sdnext + "/models/VAE/put files here.txt")
+        os.makedirs(os.path.join(self.m.root, "ComfyUI/models/checkpoints"))
+        data = self.configure("sdnext", "--dry-run")
+        self.assertIn(("lora_dir", *self.place("models/Lora")), self.told(data, "left"))
+        self.assertEqual(len([s for s in data["settings"] if s["key"] == "ckpt_dir" and s["state"] == "left"]), 3)
+        self.assertIn(("vae_dir", *self.place("models/VAE")), self.told(data))
+        self.configure("sdnext", "--store", "a1111")
+        with open(self.sdnext + "/config.json") as file:
+            self.assertEqual(json.load(file)["ckpt_dir"], *self.place("models/Stable-diffusion"))
+
+    def test_what_is_no_json(self):
+        for text in (b"{", b"[]", b"", b'{"a": 1, "a": 2}', b"\xef\xbb\xbf{}", b"{} // x", b'{"a": "\xff"}'):
+            before = self.read(self.write(self.config, text))
+            self.assertEqual(self.configure("fooocus", code=11)["files"][0]["state"], "refused")
+            self.assertEqual(self.read(self.config), before)
+
+
+class SwarmUITest(ConfigureCase):
+    """Settings.fds: sections by tabs, lists with ';'."""
+
+    def setUp(self):
+        super().setUp()
+        self.swarm = os.path.join(self.m.root, "SwarmUI")
+        self.path = self.swarm + "/Data/Settings.fds"
+        for name in ("Stable-Diffusion", "Lora", "VAE"):
+            os.makedirs(f"{self.swarm}/Models/{name}")
+
+    def values(self):
+        """The keys of Paths, as FreneticDataSyntax has them."""
+        found, inside = {}, False
+        for line in self.read(self.path).decode().splitlines():
+            if line.startswith("\t") and inside:
+                key, _, value = line.strip().partition(": ")
+                self.assertNotIn(key, found)
+                if not key.startswith("#"):
+                    found[key] = value.split(";")
+            elif not line.startswith("#"):
+                inside = line.strip() == "Paths:"
+        return found
+
+    def expected(self, **others):
+        both = lambda own, other: [f"{self.swarm}/Models/{own}", f"{self.webui}/models/{other}"]
+        return {"SDModelFolder": both("Stable-Diffusion", "Stable-diffusion"), "SDLoraFolder": both("Lora", "Lora"),
+                "SDVAEFolder": both("VAE", "VAE"), **others}
+
+    def test_absent_keys_alone(self):
+        for text, others in ((None, {}), ("", {}), ("Network:\n\tPort: 7801\n", {}),
+                             ("# x\nPaths:\n\t# y\n\tModelRoot: Models\nNetwork:\n\tSDVAEFolder: no\n", {"ModelRoot": ["Models"]}),
+                             ("Paths:\r\n\tSDLoraFolder: Lora\r\n", {"SDLoraFolder": ["Lora"]})):
+            with self.subTest(text):
+                before = self.read(self.write(self.path, text.encode())) if text is not None else None
+                data = self.configure("swarmui")
+                self.assertEqual(data["files"][0]["state"], "written")
+                self.assertEqual(self.values(), self.expected(**others))
+                self.assertEqual(self.told(data, "differs") != set(), "SDLoraFolder" in others)
+                if before:
+                    after = self.read(self.path).splitlines(True)
+                    self.assertEqual([line for line in after if line in before.splitlines(True)], before.splitlines(True))
+                self.configure("swarmui", "--undo")
+                self.assertEqual(self.read(self.path) if os.path.exists(self.path) else b"", before or b"")
+
+    def test_its_own_folder_has_to_be_there(self):
+        data = self.configure("swarmui", "--dry-run")
+        self.assertIn(("SDEmbeddingFolder", self.webui + "/embeddings"), self.told(data, "left"))
+
+
+class GgufTest(ConfigureCase):
+    """Programs that want files: registered models, by path."""
+
+    def setUp(self):
+        super().setUp()
+        m, self.weights, self.eyes = self.m, gguf("w", 4000), gguf("e", 3000)
+        there = lambda name: [{"store": "koboldcpp", "name": name}]
+        seer = m.simple("seer.gguf", self.weights, to=there("seer.gguf"))
+        eyes = m.simple("seer-mmproj.gguf", self.eyes, to=there("seer-mmproj.gguf"))["files"][0]
+        seer["files"].append({**eyes, "role": "mmproj"})
+        own = m.simple("own.gguf", gguf("o", 3000))
+        odd = m.simple("odd.gguf", gguf("x", 3000), to=there("odd#1.gguf"))
+        m.manifest([seer, own, odd])
+        self.pull()
+        self.place = os.path.join(m.root, "koboldcpp/models")
+        self.jan = os.path.join(m.root, ".local/share/Jan/data/llamacpp/models")
+
+    def test_presets_of_llama_cpp(self):
+        path = self.m.store("models.ini")
+        own = b"version = 1\n[*]\nctx-size = 0 ; mine\n\n[mine]\nmodel = /x.gguf"
+        for before in (None, own):
+            if before:
+                self.write(path, before)
+            data = self.configure("llama-cpp")
+            self.assertEqual(self.told(data, "left"), {("odd", self.place + "/odd#1.gguf")})
+            self.assertIn(f"--models-preset {path}", data["advice"][0])
+            parsed = configparser.ConfigParser(interpolation=None, inline_comment_prefixes=(";", "#"))
+            parsed.read_string("[top]\n" + self.read(path).decode())
+            self.assertEqual(dict(parsed["seer"]), {"model": self.place + "/seer.gguf", "mmproj": self.place + "/seer-mmproj.gguf"})
+            self.assertEqual(sorted(parsed.sections()), ["seer", "top"] if not before else ["*", "mine", "seer", "top"])
+            self.assertEqual(self.configure("llama-cpp")["files"][0]["state"], "same")
+            self.configure("llama-cpp", "--undo")
+            self.assertEqual(self.read(path) if os.path.exists(path) else None, before)
+
+    def test_a_preset_of_the_same_name_is_the_users(self):
+        path = self.write(self.m.store("models.ini"), b"[seer]\nmodel = /mine.gguf\n")
+        data = self.configure("llama-cpp")
+        self.assertEqual((len(self.told(data, "differs")), self.read(path)), (1, b"[seer]\nmodel = /mine.gguf\n"))
+
+    def test_jan_has_models_where_they_lie(self):
+        self.write(self.jan + "/own/model.yml", b"name: mine\n")
+        self.assertEqual(self.configure("jan", "--dry-run")["files"][0]["state"], "would-write")
+        self.assertEqual(os.listdir(self.jan), ["own"])
+        data = self.configure("jan")
+        self.assertEqual(self.told(data, "differs"), {("own", self.m.store("own.gguf"))})
+        self.assertEqual(sorted(os.listdir(self.jan)), ["odd", "own", "seer"])
+        with open(self.jan + "/seer/model.yml") as file:
+            self.assertEqual(yaml.safe_load(file), {"model_path": self.place + "/seer.gguf", "mmproj_path": self.place + "/seer-mmproj.gguf",
+                                                    "name": "seer", "size_bytes": len(self.weights) + len(self.eyes)})
+        self.assertEqual({file["state"] for file in self.configure("jan")["files"]}, {"same"})
+        # What is removed is told no more.
+        self.assertEqual(self.m.run("rm", "-y", "odd").returncode, 0)
+        self.configure("jan")
+        self.assertEqual(sorted(os.listdir(self.jan)), ["own", "seer"])
+        self.configure("jan", "--undo")
+        self.assertEqual(os.listdir(self.jan), ["own"])
+        self.assertEqual(self.read(self.jan + "/own/model.yml"), b"name: mine\n")
 
 
 if __name__ == "__main__":

@@ -23,9 +23,9 @@ text = st.text(st.characters(blacklist_categories=("Cs", "Cc"), whitelist_charac
     ["", "~", "yes", "null", "- a", "# x", "a: b", "models/loras", "a\nb\n", "a\n\n", " b", "# >>> ncmodels", "<<", "'", '"', "|", "---", "..."])
 leaf = text | st.booleans() | st.none() | st.integers(-5, 5)
 section = st.dictionaries(text, leaf | st.lists(leaf, max_size=3), max_size=4)
-document = st.dictionaries(text.filter(lambda key: not key.startswith("ncmodel-")), section | leaf, max_size=4)
-style = st.fixed_dictionaries({"default_flow_style": st.sampled_from([False, False, None, True]), "indent": st.sampled_from([2, 4]),
-                               "allow_unicode": st.booleans(), "explicit_start": st.booleans(), "explicit_end": st.sampled_from([False, False, True]),
+document = st.dictionaries(text.filter(lambda key: not key.startswith("ncmodel-")), section | leaf, min_size=1, max_size=4)
+style = st.fixed_dictionaries({"default_flow_style": st.sampled_from([False] * 8 + [None, True]), "indent": st.sampled_from([2, 4]),
+                               "allow_unicode": st.booleans(), "explicit_start": st.booleans(), "explicit_end": st.sampled_from([False] * 8 + [True]),
                                "default_style": st.sampled_from([None, None, "|", '"']), "line_break": st.sampled_from(["\n", "\r\n"])})
 
 
