@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "base/text_map.h"
 
-#include <endian.h>
 #include <ncmodel/limits.h>
 #include <string.h>
 
@@ -83,7 +82,7 @@ static uint64_t load(const char *at)
 	uint64_t word;
 
 	memcpy(&word, at, sizeof word);
-	return le64toh(word);
+	return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap64(word) : word;
 }
 
 /* Every byte of a word. */

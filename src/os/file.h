@@ -24,7 +24,7 @@ enum {
 	OS_PATH = 1 << 27, /* a handle of what has that name, without the right to read it: to look at and go on from */
 	OS_NO_LINK = 1 << 28, /* ELOOP for a link in the last place; with OS_PATH, the link itself */
 	OS_APPEND = 1 << 29,  /* every write goes to the end */
-	OS_DIRECT = 1 << 30,  /* past the page cache; EINVAL where there is no such thing */
+	OS_DIRECT = 1 << 30, /* past the page cache (os_open_beneath, os_reopen); EINVAL where there is no such thing */
 };
 
 /* Opens a path, links on the way followed. Returns a descriptor. */

@@ -12,9 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+struct os_stat os_stat_of(const struct stat *native);
+#define OS_STAT(native) (&(struct os_stat[]){os_stat_of(native)}[0])
+
 static inline int64_t ncm_mtime_ns(const struct stat *status)
 {
-	return (int64_t)status->st_mtim.tv_sec * 1000000000 + status->st_mtim.tv_nsec;
+	return os_stat_of(status).mtime_ns;
 }
 
 /* As os_open_beneath, with open(2)'s flags; it makes nothing. */
@@ -23,8 +26,5 @@ static inline int ncm_open_beneath(int dirfd, const char *relative, int flags, m
 	(void)unused;
 	return os_open_beneath(dirfd, relative, flags);
 }
-
-struct os_stat os_stat_of(const struct stat *native);
-#define OS_STAT(native) (&(struct os_stat[]){os_stat_of(native)}[0])
 
 #endif
