@@ -4,13 +4,11 @@
 
 #include "base/address.h"
 #include "base/mem.h"
-#include "credentials/credentials.h"
 #include "source/civitai.h"
 #include "source/hf.h"
 #include "source/ollama.h"
 #include "source/shared.h"
 
-#include <pthread.h>
 #include <string.h>
 
 /* In order of precedence: pages of a known service are better asked there than fetched as plain URLs. */
@@ -300,6 +298,11 @@ static void clear_credential(struct ncm_credential *credential)
 	free(credential->origin);
 }
 
+static json_t *ask(void *context, const struct ncm_request *request, struct ncm_error *err)
+{
+	return ncm_source_json(context, request, NULL, err);
+}
+
 struct ncm_sources *ncm_sources_new(const struct ncm_config *config, struct ncm_http *http, const struct ncm_sink *sink)
 {
 	struct ncm_sources *sources = ncm_calloc(1, sizeof *sources);
@@ -310,9 +313,8 @@ struct ncm_sources *ncm_sources_new(const struct ncm_config *config, struct ncm_
 	sources->get = ncm_http_get;
 	set_credential(&sources->hf, config->hf_token, config->hf_endpoint);
 	set_credential(&sources->civitai, config->civitai_token, config->civitai_endpoint);
-	sources->logins = ncm_logins_new();
-	sources->mutex = ncm_malloc(sizeof(pthread_mutex_t));
-	pthread_mutex_init(sources->mutex, NULL);
+	sources->registries = (struct oci_registries){.config = config, .sink = sink, .ask = ask, .context = sources};
+	oci_registries_init(&sources->registries);
 	return sources;
 }
 
@@ -322,13 +324,6 @@ void ncm_sources_free(struct ncm_sources *sources)
 		return;
 	clear_credential(&sources->hf);
 	clear_credential(&sources->civitai);
-	for (size_t i = 0; i < sources->ollama_count; i++) {
-		clear_credential(sources->ollama[i]);
-		ollama_credential_free(sources->ollama[i]);
-	}
-	free(sources->ollama);
-	ncm_logins_free(sources->logins);
-	pthread_mutex_destroy(sources->mutex);
-	free(sources->mutex);
+	oci_registries_clear(&sources->registries);
 	free(sources);
 }

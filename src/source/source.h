@@ -8,6 +8,7 @@
 #define NCM_SOURCE_SOURCE_H
 
 #include "digest/hash.h"
+#include "oci/credential.h"
 #include "transfer/http.h"
 #include <ncmodel/manifest.h>
 
@@ -213,10 +214,7 @@ struct ncm_sources {
 		   struct ncm_error *err);
 	struct ncm_credential hf; /* set up by ncm_sources_new from the configuration */
 	struct ncm_credential civitai;
-	struct ncm_credential **ollama; /* one a repository, made by ollama.c under the mutex */
-	size_t ollama_count;
-	struct ncm_logins *logins; /* to registries; used under the lock of renewals */
-	void *mutex;
+	struct oci_registries registries;
 };
 
 #endif
