@@ -79,13 +79,8 @@ static void take_stated_size(const struct ncm_model *model, struct entry *entry)
 static void add_offered_stores(const struct ncm_model *model, struct ncm_strings *stores)
 {
 	for (size_t i = 0; i < model->file_count; i++) {
-		const struct ncm_file_spec *spec = &model->files[i];
-
-		for (size_t k = 0; k < spec->to_count; k++)
-			words_add_new(stores, spec->to[k].store);
-		if (spec->to_count == 0 && spec->from.count > 0 &&
-		    strncmp(spec->from.items[0], "ollama:", strlen("ollama:")) == 0)
-			words_add_new(stores, "ollama");
+		for (size_t k = 0; k < model->files[i].to_count; k++)
+			words_add_new(stores, model->files[i].to[k].store);
 	}
 }
 

@@ -9,15 +9,12 @@
 /* NULL: it has a better name. */
 static const char *source_of(const struct ncm_model *model)
 {
-	static const char *const schemes[] = {"ollama:", "hf:", "civitai:"};
 	const char *source =
 	    model->file_count > 0 && model->files[0].from.count > 0 ? model->files[0].from.items[0] : NULL;
+	const char *colon = source ? strchr(source, ':') : NULL;
 
-	for (size_t i = 0; source && model->phase == 0 && i < sizeof schemes / sizeof *schemes; i++) {
-		if (strncmp(source, schemes[i], strlen(schemes[i])) == 0)
-			return source;
-	}
-	return NULL;
+	/* An address is none to be called by. */
+	return colon && model->phase == 0 && strncmp(colon, "://", 3) != 0 ? source : NULL;
 }
 
 const char *model_name(const struct ncm_model *model)

@@ -89,6 +89,13 @@ struct ncm_survey_file {
 	bool is_beside; /* its model's, but not part of what is registered of it: other children of an Ollama list */
 };
 
+/* What a model is made of in its store. */
+enum ncm_survey_form {
+	NCM_SURVEY_FILES,    /* files with names of their own, of which the store says nothing */
+	NCM_SURVEY_TAG,      /* a manifest and the blobs that it names */
+	NCM_SURVEY_SNAPSHOT, /* links of a commit, to blobs that listings beside them tell of */
+};
+
 /* Files that are one model: an Ollama manifest with its blobs, a commit of a repository, one file with its sidecars. */
 struct ncm_survey_model {
 	/*
@@ -99,7 +106,8 @@ struct ncm_survey_model {
 	 */
 	struct ncm_reg_model entry;
 	const char *known_by; /* "ollama", "hf", "civitai", "header", "name". Static */
-	size_t *files;        /* indexes into the survey's files */
+	enum ncm_survey_form form;
+	size_t *files; /* indexes into the survey's files */
 	size_t file_count;
 	enum ncm_survey_state state; /* the gravest of its files */
 	bool source_is_hearsay;      /* a sidecar tells the source, and no digest proved it */

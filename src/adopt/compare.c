@@ -151,12 +151,12 @@ static char *fault_of(struct found *found)
 
 bool found_is_told(const struct found *found)
 {
-	return strcmp(found->seen->known_by, "ollama") == 0 || strcmp(found->seen->known_by, "hf") == 0;
+	return found->seen->form != NCM_SURVEY_FILES;
 }
 
 bool found_decides(const struct found *found, const struct found_file *file)
 {
-	return strcmp(file->role, strcmp(found->seen->known_by, "ollama") == 0 ? "manifest" : "weights") == 0;
+	return strcmp(file->role, found->seen->form == NCM_SURVEY_TAG ? "manifest" : "weights") == 0;
 }
 
 const struct found_file *found_manifest(const struct found *found)

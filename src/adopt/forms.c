@@ -35,7 +35,8 @@ bool form_is_pinned(const struct adopt *adopt, const struct form *form)
 	for (size_t i = 0; i < count; i++) {
 		if (specs[i].extract)
 			return false;
-		if (!manifest_is_ollama(specs[i].from.items[0]) && !specs[i].has_sha256 && !locked(adopt, &specs[i]))
+		if (!ncm_source_gives_blobs(specs[i].from.items[0]) && !specs[i].has_sha256 &&
+		    !locked(adopt, &specs[i]))
 			return false;
 	}
 	return count > 0;
@@ -180,7 +181,7 @@ static bool is_ollama_model(const struct found *found, const struct ncm_file_spe
 {
 	const struct found_file *manifest = found_manifest(found);
 
-	if (found->refused || !manifest || !manifest->has_sha256 || strcmp(found->seen->known_by, "ollama") != 0)
+	if (found->refused || !manifest || !manifest->has_sha256 || found->seen->form != NCM_SURVEY_TAG)
 		return false;
 	if (spec->has_digest)
 		return ncm_sha256_equal(&manifest->sha256, &spec->digest);
@@ -231,7 +232,7 @@ void form_match(const struct adopt *adopt, const struct form *form, struct match
 
 	*match = (struct match){0};
 	for (size_t i = 0; i < count; i++) {
-		if (manifest_is_ollama(specs[i].from.items[0]))
+		if (ncm_source_gives_blobs(specs[i].from.items[0]))
 			match_ollama(adopt, &specs[i], match);
 		else
 			match_plain(adopt, &specs[i], match);

@@ -95,7 +95,7 @@ static bool is_link(const struct found *found, const struct ncm_survey_file *see
 {
 	struct stat status;
 
-	return seen->real && strcmp(found->seen->known_by, "hf") != 0 && lstat(seen->path, &status) == 0 &&
+	return seen->real && found->seen->form != NCM_SURVEY_SNAPSHOT && lstat(seen->path, &status) == 0 &&
 	       S_ISLNK(status.st_mode);
 }
 
@@ -110,7 +110,7 @@ static const char *key_of(const struct found *found)
 		if (strcmp(found->files[i].role, "manifest") == 0)
 			return found->files[i].path;
 	}
-	return strcmp(found->seen->known_by, "hf") == 0 ? found->files[0].seen->path : found->files[0].path;
+	return found->seen->form == NCM_SURVEY_SNAPSHOT ? found->files[0].seen->path : found->files[0].path;
 }
 
 /* A name in a folder, whichever way leads there: by other links, by a second mount. The caller frees it. */

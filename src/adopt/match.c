@@ -64,7 +64,7 @@ static void set_source(struct adopt *adopt, const struct ncm_file_spec *spec, co
 	const char *uri = spec->from.items[0];
 	const struct found *found = match->pieces[0].found;
 
-	if (found && strcmp(found->seen->known_by, "ollama") == 0) {
+	if (found && found->seen->form == NCM_SURVEY_TAG) {
 		entry->source = ncm_asprintf("%s@%s", found->seen->entry.source, found->seen->entry.revision);
 		entry->revision = ncm_strdup(found->seen->entry.revision);
 		adopt_pin_ollama(adopt, found, uri, spec->has_digest ? "manifest" : "upstream");

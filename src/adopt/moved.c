@@ -71,9 +71,9 @@ static unsigned levels_of(const struct found *found, const struct found_file *fi
 {
 	enum { OLLAMA_TAG = 4, OLLAMA_BLOB = 2, HUB_BLOB = 3 };
 
-	if (strcmp(found->seen->known_by, "ollama") == 0)
+	if (found->seen->form == NCM_SURVEY_TAG)
 		return strcmp(file->role, "manifest") == 0 ? OLLAMA_TAG : OLLAMA_BLOB;
-	return strcmp(found->seen->known_by, "hf") == 0 ? HUB_BLOB : 0;
+	return found->seen->form == NCM_SURVEY_SNAPSHOT ? HUB_BLOB : 0;
 }
 
 /* Other tools' stores name a model by its place in them: only the store as a whole may have moved. */

@@ -18,21 +18,16 @@ const struct ncm_survey_claim *origin_claim(const struct found_file *file)
 	return NULL;
 }
 
-/* "hf:org/name/path@commit" of a snapshot's file: its blob is named by its digest, or the commit's listing has that. */
+/* The source of a snapshot's file, at its commit: its blob is named by its digest, or the commit's listing has that. */
 static char *hub_source(const struct found *found, const struct found_file *file)
 {
 	const struct ncm_reg_model *entry = &found->seen->entry;
 	NCM_AUTO_FREE char *folder = ncm_asprintf("/snapshots/%s/", entry->revision ? entry->revision : "");
 	const char *at = strstr(file->seen->path, folder);
-	NCM_AUTO_FREE char *uri = NULL;
-	char *source = NULL;
 
 	if (!at || !entry->source || !entry->revision || !file->seen->told_by)
 		return NULL;
-	uri = ncm_asprintf("%.*s/%s@%s", (int)strcspn(entry->source, "@"), entry->source, at + strlen(folder),
-			   entry->revision);
-	(void)ncm_source_check(uri, false, &source, NULL);
-	return source;
+	return ncm_source_file_at(entry->source, at + strlen(folder), entry->revision);
 }
 
 struct origin origin_of(const struct found *found, const struct found_file *file)
@@ -44,10 +39,10 @@ struct origin origin_of(const struct found *found, const struct found_file *file
 	if (claim) {
 		origin.source = ncm_strdup_null(claim->source);
 		origin.revision = ncm_strdup_null(claim->revision);
-	} else if (strcmp(found->seen->known_by, "hf") == 0) {
+	} else if (found->seen->form == NCM_SURVEY_SNAPSHOT) {
 		origin.source = hub_source(found, file);
 		origin.revision = origin.source ? ncm_strdup(entry->revision) : NULL;
-	} else if (strcmp(found->seen->known_by, "ollama") == 0 && entry->source && entry->revision) {
+	} else if (found->seen->form == NCM_SURVEY_TAG && entry->source && entry->revision) {
 		origin.source = ncm_asprintf("%s@%s", entry->source, entry->revision);
 		origin.revision = ncm_strdup(entry->revision);
 	}
@@ -58,7 +53,6 @@ struct origin origin_of_spec(const struct adopt *adopt, const struct ncm_file_sp
 {
 	const char *uri = spec->from.items[0];
 	const struct ncm_lock_entry *locked = ncm_lock_find(adopt->lock, uri);
-	const char *at = strncmp(uri, "hf:", 3) == 0 ? strrchr(uri, '@') : NULL;
 	struct origin origin = {0};
 
 	if (locked && locked->pinned) {
@@ -67,7 +61,7 @@ struct origin origin_of_spec(const struct adopt *adopt, const struct ncm_file_sp
 		return origin;
 	}
 	(void)ncm_source_check(uri, true, &origin.source, NULL);
-	origin.revision = at ? ncm_strdup(at + 1) : NULL;
+	origin.revision = ncm_source_spelled_revision(uri);
 	return origin;
 }
 

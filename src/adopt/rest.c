@@ -214,7 +214,7 @@ static void take_source(struct adopt *adopt, const struct found *found, struct n
 {
 	const struct ncm_reg_model *seen = &found->seen->entry;
 
-	if (strcmp(found->seen->known_by, "ollama") != 0 || !seen->source || !seen->revision)
+	if (found->seen->form != NCM_SURVEY_TAG || !seen->source || !seen->revision)
 		return;
 	free(entry->source);
 	entry->source = ncm_asprintf("%s@%s", seen->source, seen->revision);

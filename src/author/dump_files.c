@@ -6,10 +6,10 @@
 #include "base/path.h"
 #include "base/strings.h"
 #include "manifest/lock.h"
+#include "source/source.h"
 
 #include <ncmodel/registry.h>
 #include <string.h>
-#include <strings.h>
 
 /* The store that the file was registered for if it lies there, else the innermost around it. */
 static const struct ncm_store *store_around(const struct ncm_layout *layout, const struct ncm_reg_file *file)
@@ -74,7 +74,7 @@ static int add_plain(const struct provenance *provenance, const struct ncm_store
 	spec->sha256 = file->sha256;
 	spec->size = file->size;
 	for (size_t i = 0; i < from.count; i++)
-		spec->insecure_http = spec->insecure_http || strncasecmp(from.items[i], "http://", 7) == 0;
+		spec->insecure_http = spec->insecure_http || ncm_source_is_in_clear(from.items[i]);
 	add_target(store, file, spec);
 	return 0;
 }

@@ -21,29 +21,13 @@ static void add_once(struct ncm_strings *from, const char *uri)
 		ncm_strings_add(from, uri);
 }
 
-static bool is_scheme(const char *uri, const char *scheme)
-{
-	const char *own = uri ? ncm_source_scheme(uri) : NULL;
-
-	return own && strcmp(own, scheme) == 0;
-}
-
-/* "hf:org/repo[/…]@…" → the length of "hf:org/repo". */
-static size_t repository_length(const char *uri)
-{
-	size_t size = strcspn(uri, "/@");
-
-	return uri[size] == '/' ? size + 1 + strcspn(uri + size + 1, "/@") : size;
-}
-
 /* The one file of what the lock pins, or NULL where that has no spelling. The caller frees it. */
 static char *pinned_uri(const struct ncm_lock_entry *entry, const struct ncm_lock_file *file)
 {
 	const char *pinned = entry->pinned ? entry->pinned : entry->uri;
+	char *uri = entry->revision ? ncm_source_file_at(pinned, file->path, entry->revision) : NULL;
 
-	if (is_scheme(pinned, "hf") && entry->revision)
-		return ncm_asprintf("%.*s/%s@%s", (int)repository_length(pinned), pinned, file->path, entry->revision);
-	return entry->file_count == 1 ? ncm_strdup(pinned) : NULL;
+	return uri || entry->file_count != 1 ? uri : ncm_strdup(pinned);
 }
 
 static bool is_own(const struct ncm_lock_entry *locked, const struct ncm_reg_model *entry)
@@ -109,9 +93,9 @@ static bool is_one_content(const struct ncm_reg_model *entry)
 /* "hf:org/repo/file.gguf@rev" is a source of file.gguf, whatever else the model has. */
 static bool names_file(const char *uri, const struct ncm_reg_file *file)
 {
-	NCM_AUTO_FREE char *plain = ncm_strndup(uri, strcspn(uri, "@#?"));
+	NCM_AUTO_FREE char *name = ncm_source_file_name(uri);
 
-	return !is_scheme(uri, "civitai") && strcmp(ncm_path_base(plain), ncm_path_base(file->abs)) == 0;
+	return name && strcmp(name, ncm_path_base(file->abs)) == 0;
 }
 
 void dump_sources(const struct provenance *provenance, const struct ncm_reg_model *entry,
@@ -121,7 +105,7 @@ void dump_sources(const struct provenance *provenance, const struct ncm_reg_mode
 
 	add_locked(provenance->lock, entry, true, sha256, from);
 	add_locked(provenance->lock, entry, false, sha256, from);
-	if (entry->source && ncm_source_scheme(entry->source) && !is_scheme(entry->source, "ollama") &&
+	if (entry->source && ncm_source_scheme(entry->source) && !ncm_source_gives_blobs(entry->source) &&
 	    (is_one_content(entry) || names_file(entry->source, file)))
 		add_once(from, entry->source);
 	add_from_manifests(provenance->catalog, sha256, from);

@@ -40,26 +40,9 @@ void import_lines(struct import *import, const char *text,
 	}
 }
 
-/* The name that the file has at its source, where the address shows it. The caller frees it. */
-static char *name_at_source(const char *uri)
-{
-	const char *scheme = ncm_source_scheme(uri);
-	NCM_AUTO_FREE char *plain = ncm_strndup(uri, strcspn(uri, "@#"));
-	NCM_AUTO_FREE char *id = NULL, *display = NULL;
-	const char *file = strcmp(scheme, "hf") == 0 ? strchr(plain, '/') : NULL;
-
-	file = file ? strchr(file + 1, '/') : NULL;
-	if (file)
-		return strpbrk(file, "*?[") ? NULL : ncm_path_safe_name(file);
-	if (strcmp(scheme, "https") != 0)
-		return NULL;
-	ncm_source_names(uri, &id, &display);
-	return ncm_path_safe_name(display);
-}
-
 static int set_name(struct ncm_file_spec *spec, const char *given, struct ncm_error *err)
 {
-	NCM_AUTO_FREE char *name = given ? ncm_strdup(given) : name_at_source(spec->from.items[0]);
+	NCM_AUTO_FREE char *name = given ? ncm_strdup(given) : ncm_source_file_name(spec->from.items[0]);
 
 	if (name && (!ncm_path_check(name, err) || ncm_store_check_extension(name, err) < 0))
 		return -1;
@@ -95,7 +78,7 @@ static int complete(struct ncm_model *model, const char *name, const struct ncm_
 	}
 	if (model->use_cases.count == 0 && strcmp(model->kind, "llm") == 0)
 		ncm_strings_add(&model->use_cases, "General");
-	return manifest_is_ollama(spec->from.items[0]) ? 0 : set_name(spec, name, err);
+	return ncm_source_gives_blobs(spec->from.items[0]) ? 0 : set_name(spec, name, err);
 }
 
 /* The message without the address that it begins with, which stands before it anyway. */
@@ -122,7 +105,7 @@ static bool is_listed(const struct import *import, const struct ncm_model *model
 void import_source(struct import *import, size_t line, const char *uri, const char *name,
 		   const struct ncm_sha256 *sha256, const struct ncm_strings *more)
 {
-	const char *to = manifest_is_ollama(uri) ? NULL : import->to;
+	const char *to = ncm_source_gives_blobs(uri) ? NULL : import->to;
 	struct ncm_catalog *one = ncm_calloc(1, sizeof *one);
 	struct ncm_error err = NCM_ERROR_INIT;
 	NCM_AUTO_FREE char *pinned = NULL;
@@ -130,7 +113,7 @@ void import_source(struct import *import, size_t line, const char *uri, const ch
 	size_t index = 0;
 
 	/* Bytes that a digest pins may come over plain HTTP. */
-	if (sha256 && strncasecmp(uri, "http://", 7) == 0)
+	if (sha256 && ncm_source_is_in_clear(uri))
 		pinned = ncm_asprintf("%s#sha256=%s", uri, ncm_sha256_hex(sha256, hex));
 	if (manifest_spelled(one, pinned ? pinned : uri, &(const struct ncm_selector){.to = to}, &index, &err) == 0 &&
 	    !is_listed(import, &one->models[index]) && complete(&one->models[index], name, sha256, &err) == 0) {
@@ -144,15 +127,12 @@ void import_source(struct import *import, size_t line, const char *uri, const ch
 	ncm_catalog_free(one);
 }
 
+/* Lists of Ollama's have its models as such: with "ollama:" before the name, or bare. Its pages are addresses. */
 static bool starts_with_address(const char *line)
 {
-	static const char *const schemes[] = {"http://", "https://", "hf:", "civitai:", "urn:air:"};
+	const struct ncm_source *source = ncm_source_of(line);
 
-	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
-		if (strncasecmp(line, schemes[i], strlen(schemes[i])) == 0)
-			return true;
-	}
-	return false;
+	return source && (!source->gives_blobs || strncasecmp(line, source->begins, strlen(source->begins)) != 0);
 }
 
 static enum ncm_draft_format detect(const char *text)

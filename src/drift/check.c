@@ -113,15 +113,15 @@ static const struct ncm_artifact *largest(const struct ncm_resolution *found)
 
 /*
  * A list of files is public where the files are not: whoever gates or takes down a repository of Hugging Face does so
- * for all of it, so one file tells. Civitai answers no HEAD.
+ * for all of it, so one file tells; where a HEAD tells anything.
  */
 static int check_access(struct run *run, const struct wanted *wanted, const struct ncm_resolution *found,
 			struct ncm_error *why)
 {
 	const struct ncm_artifact *artifact = largest(found);
-	const char *scheme = ncm_source_scheme(found->uri);
+	const struct ncm_source *source = ncm_source_of(found->uri);
 
-	if (!artifact || !scheme || strcmp(scheme, "hf") != 0)
+	if (!artifact || !source || source->refuses_head)
 		return 0;
 	return probe_served(run, wanted, found, artifact->url, why);
 }
@@ -149,15 +149,19 @@ static void check(struct run *run, size_t index, struct ncm_drift_entry *entry, 
 {
 	const struct wanted *wanted = &run->wanted[index];
 	const struct ncm_lock_entry *pinned = ncm_lock_find(run->lock, entry->uri);
-	const char *scheme = ncm_source_scheme(pinned_uri(pinned));
 
 	(void)context;
-	if (scheme && strcmp(scheme, "https") == 0)
+	switch (ncm_source_revision_kind(pinned_uri(pinned))) {
+	case NCM_REVISION_NONE:
 		check_url(run, wanted, pinned, entry);
-	else if (scheme && strcmp(scheme, "ollama") == 0)
+		break;
+	case NCM_REVISION_TAG:
 		check_tag(run, wanted, pinned, entry);
-	else
+		break;
+	case NCM_REVISION_EXACT:
 		check_revision(run, wanted, pinned, entry);
+		break;
+	}
 }
 
 /* What the lock says of an entry, before anybody is asked. False if it says nothing. */

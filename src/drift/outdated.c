@@ -7,7 +7,6 @@
 #include "base/strings.h"
 
 #include <string.h>
-#include <strings.h>
 
 /* One look at one source of an installed model. */
 struct inquiry {
@@ -239,7 +238,7 @@ static void look_at(struct run *run, size_t index, struct ncm_drift_entry *entry
 		inquiry.newest = ncm_source_newest(inquiry.installed->source);
 	if (!inquiry.newest)
 		drift_say(entry, "its source cannot be asked for anything newer");
-	else if (strncasecmp(inquiry.newest, "http", 4) == 0)
+	else if (ncm_source_is_address(inquiry.newest))
 		look_at_url(&inquiry);
 	else
 		look_at_service(&inquiry);
@@ -272,7 +271,7 @@ static struct ncm_model *spell(struct run *run, const struct ncm_reg_model *entr
 		return model;
 	spec = NCM_PUSH(model->files, model->file_count);
 	spec->role = ncm_strdup("weights");
-	spec->insecure_http = strncasecmp(uri, "http://", 7) == 0;
+	spec->insecure_http = ncm_source_is_in_clear(uri);
 	ncm_strings_add(&spec->from, uri);
 	return model;
 }

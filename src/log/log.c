@@ -31,7 +31,7 @@ static void put_source(json_t *object, const char *uri)
 	NCM_AUTO_FREE char *kept = uri ? ncm_source_remembered(uri) : NULL;
 	NCM_AUTO_FREE char *shown = ncm_address_unmarked(kept); /* what its digest is, the line says */
 
-	if (shown && strncmp(shown, "http", 4) == 0)
+	if (shown && ncm_source_is_address(shown))
 		shown[strcspn(shown, "#")] = '\0';
 	put_text(object, "source", shown);
 }

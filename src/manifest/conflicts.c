@@ -10,10 +10,8 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/places.h"
-#include "digest/name.h"
 #include "source/source.h"
 
-#include <ctype.h>
 #include <string.h>
 
 struct claim {
@@ -32,61 +30,15 @@ struct claims {
 	size_t count;
 };
 
-/* Whether an URI may stand for many files, whose names are not known here. */
-static bool is_many(const char *uri)
-{
-	size_t size = strcspn(uri, "@?#"), slashes = 0;
-
-	if (strncmp(uri, "hf:", 3) != 0)
-		return false;
-	for (size_t i = 0; i < size; i++) {
-		if (strchr("*[?", uri[i]))
-			return true;
-		slashes += uri[i] == '/';
-	}
-	return slashes < 2 || uri[size] == '?';
-}
-
-/* Its name at the source, where the URI shows it. The caller frees it. */
-static char *source_name(const char *uri)
-{
-	NCM_AUTO_FREE char *id = NULL, *display = NULL, *plain = NULL;
-
-	if (strncmp(uri, "hf:", 3) == 0) {
-		plain = ncm_strndup(uri, strcspn(uri, "@#"));
-		return ncm_path_safe_name(plain);
-	}
-	if (strncmp(uri, "https:", 6) != 0 && strncmp(uri, "http:", 5) != 0)
-		return NULL;
-	ncm_source_names(uri, &id, &display);
-	return ncm_path_safe_name(display);
-}
-
-/* "model-00001-of-00003.gguf": then all of them are meant, and a name is their folder's. */
-static bool is_shard(const char *uri)
-{
-	for (const char *at = uri; (at = strstr(at, "-of-")); at++) {
-		size_t before = 0, after = 0;
-
-		while (at - before > uri && isdigit((unsigned char)at[-1 - (ptrdiff_t)before]))
-			before++;
-		while (isdigit((unsigned char)at[4 + after]))
-			after++;
-		if (before == 5 && after == 5 && at[4 + after] == '.')
-			return true;
-	}
-	return false;
-}
-
 /* Fills in where the file goes. False: nobody can tell before its source is asked. */
 static bool claim_place(const struct ncm_model *model, const struct ncm_file_spec *spec,
 			const struct ncm_target *target, struct claim *claim)
 {
 	const char *uri = spec->from.items[0];
-	const bool many = is_many(uri) || (strncmp(uri, "hf:", 3) == 0 && is_shard(uri));
-	char *name = target->name ? ncm_strdup(target->name) : many ? NULL : source_name(uri);
+	const bool many = ncm_source_is_many(uri);
+	char *name = target->name ? ncm_strdup(target->name) : many ? NULL : ncm_source_file_name(uri);
 
-	if (!name || manifest_is_ollama(uri)) {
+	if (!name || ncm_source_gives_blobs(uri)) {
 		free(name);
 		return false;
 	}

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "manifest/words.h"
+#include "source/source.h"
 
 #include <ncmodel/text.h>
 #include <string.h>
@@ -42,14 +43,15 @@ static int hint_list(const char *which, struct ncm_error *err)
 /* What is spelled like an address, "word:…" or "org/repo" may have been meant as a source. */
 static int hint_unlike_all(const char *word, const char *which, struct ncm_error *err)
 {
+	NCM_AUTO_FREE char *all = ncm_source_beginnings(0), *others = ncm_source_beginnings(1);
+
 	if (!*which && strchr(word, ':') && !strchr(word, '/'))
 		return ncm_error_hint(err,
 				      "Ollama's model of that name is ollama:%s; other sources that are spelled out "
-				      "begin with hf:, civitai: or https://",
-				      word);
+				      "begin with %s",
+				      word, others);
 	if (!*which && strpbrk(word, ":/"))
-		return ncm_error_hint(err,
-				      "a source that is spelled out begins with ollama:, hf:, civitai: or https://");
+		return ncm_error_hint(err, "a source that is spelled out begins with %s", all);
 	return hint_list(which, err);
 }
 
@@ -67,22 +69,20 @@ static size_t scheme_length(const char *word)
 /* A source of a kind that does not exist, or that is misspelled. Returns 0 if it is none. */
 static int unknown_source(const char *word, struct ncm_error *err)
 {
-	static const char *const schemes[] = {"ollama", "hf", "civitai", "https", "http"};
 	const size_t length = scheme_length(word);
 	NCM_AUTO_FREE char *scheme = ncm_strndup(word, length), *shown = ncm_typed_shown(word);
+	NCM_AUTO_FREE char *beginnings = ncm_source_beginnings(0);
 	struct ncm_nearest nearest = {.to = scheme};
 	const char *near;
 
-	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-		ncm_nearest_offer(&nearest, schemes[i]);
+	ncm_source_offer_schemes(&nearest);
 	near = length > 0 ? ncm_nearest_close(&nearest) : NULL;
 	if (length == 0 || (!near && !strchr(word, '/')))
 		return 0;
 	ncm_error_set(err, NCM_E_USAGE, "%s: there is no kind of source \"%s:\"", shown, scheme);
 	if (near)
-		return ncm_error_hint(err, "did you mean %s:? sources begin with ollama:, hf:, civitai: or https://",
-				      near);
-	return ncm_error_hint(err, "sources begin with ollama:, hf:, civitai: or https://");
+		return ncm_error_hint(err, "did you mean %s:? sources begin with %s", near, beginnings);
+	return ncm_error_hint(err, "sources begin with %s", beginnings);
 }
 
 static int unknown_name(const char *word, const struct ncm_traits *traits, size_t count, const char *which,
@@ -167,19 +167,6 @@ static int check_phases(unsigned phases, const struct ncm_traits *traits, size_t
 	return 0;
 }
 
-/* People call the same service by several names. */
-static const char *scheme_word(const char *word)
-{
-	static const char *const synonyms[][2] = {
-	    {"url", "https"}, {"http", "https"}, {"huggingface", "hf"}, {"hugging-face", "hf"}};
-
-	for (size_t i = 0; i < sizeof synonyms / sizeof *synonyms; i++) {
-		if (strcasecmp(word, synonyms[i][0]) == 0)
-			return synonyms[i][1];
-	}
-	return word;
-}
-
 static bool has_priority(const struct ncm_traits *traits, const char *word)
 {
 	return traits->priority && strcasecmp(traits->priority, word) == 0;
@@ -202,7 +189,9 @@ static bool has_tag(const struct ncm_traits *traits, const char *word)
 
 static bool has_scheme(const struct ncm_traits *traits, const char *word)
 {
-	return ncm_strings_contain(&traits->schemes, scheme_word(word));
+	const struct ncm_source *source = ncm_source_by_word(word);
+
+	return ncm_strings_contain(&traits->schemes, source ? source->scheme : word);
 }
 
 static bool has_store(const struct ncm_traits *traits, const char *word)

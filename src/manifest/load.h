@@ -61,7 +61,6 @@ int manifest_check_text(const struct ncm_schema *schema, const struct ncm_layout
 /* parse.c: appends the models of a file that the schema has passed. */
 void manifest_parse(const json_t *json, struct ncm_catalog *catalog);
 void manifest_model_clear(struct ncm_model *model);
-bool manifest_is_ollama(const char *uri);
 
 /* rules.c: what the schema cannot say of one sound file, whose JSON is still there. */
 void manifest_check_file(struct manifest_set *set, size_t file);

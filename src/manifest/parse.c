@@ -9,13 +9,6 @@
 
 #include <string.h>
 
-bool manifest_is_ollama(const char *uri)
-{
-	const char *scheme = ncm_source_scheme(uri);
-
-	return scheme && strcmp(scheme, "ollama") == 0;
-}
-
 static char *copy(const json_t *object, const char *key)
 {
 	return ncm_strdup_null(ncm_json_string(object, key));
@@ -45,9 +38,9 @@ static void parse_targets(const json_t *json, struct ncm_file_spec *spec)
 	size_t i;
 
 	json_array_foreach(array, i, item) parse_target(item, spec);
-	/* Only Ollama's models go without saying; for others the rules have found it. */
-	if (!array && spec->from.count > 0 && manifest_is_ollama(spec->from.items[0]))
-		NCM_PUSH(spec->to, spec->to_count)->store = ncm_strdup("ollama");
+	/* Only what goes to a store as a whole goes without saying; for others the rules have found it. */
+	if (!array && spec->from.count > 0 && ncm_source_gives_blobs(spec->from.items[0]))
+		NCM_PUSH(spec->to, spec->to_count)->store = ncm_strdup(ncm_source_habit(spec->from.items[0])->store);
 }
 
 static void parse_layers(const json_t *json, struct ncm_file_spec *spec)

@@ -145,7 +145,7 @@ static void check_sources(const struct place *place, const struct ncm_file_spec 
 		if (ncm_source_check(spec->from.items[i], ncm_source_may_use_http(spec, spec->from.items[i]), NULL,
 				     &err) < 0)
 			fault(&source, NULL, "%s%s%s", err.message, err.hint ? ": " : "", err.hint ? err.hint : "");
-		else if (manifest_is_ollama(spec->from.items[i]) != ollama)
+		else if (ncm_source_gives_blobs(spec->from.items[i]) != ollama)
 			fault(&source, NULL,
 			      "an Ollama model and a file are not the same bytes: give them entries of "
 			      "their own");
@@ -195,7 +195,7 @@ static void check_plain(const struct place *place, const json_t *json, const str
 
 static void check_spec(const struct place *place, const json_t *json, const struct ncm_file_spec *spec)
 {
-	const bool ollama = manifest_is_ollama(spec->from.items[0]);
+	const bool ollama = ncm_source_gives_blobs(spec->from.items[0]);
 
 	check_digest(place, json, "sha256", false);
 	check_digest(place, json, "digest", true);

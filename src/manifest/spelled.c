@@ -11,53 +11,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* Where a file goes that no manifest places, by what it is. */
-struct habit {
-	const char *kind;
-	const char *format; /* or NULL */
-	const char *store;
-	const char *folder; /* or NULL */
-};
-
-/* The part of a canonical URI that ends with the file's name. The caller frees it. */
-static char *without_tail(const char *canonical)
-{
-	static const char branch[] = "@main";
-	char *key;
-
-	if (strncmp(canonical, "hf:", 3) != 0)
-		return ncm_strndup(canonical, strcspn(canonical, "?#"));
-	key = ncm_source_key(canonical);
-	if (key && ncm_path_has_suffix(key, branch))
-		key[strlen(key) - strlen(branch)] = '\0';
-	return key ? key : ncm_strdup(canonical);
-}
-
-/* "hf:org/repo:Q4_K_M" is a GGUF file. */
-static bool is_quantization(const char *canonical)
-{
-	const char *name = strncmp(canonical, "hf:", 3) == 0 ? canonical + 3 : "";
-	const char *slash = strchr(name, '/');
-
-	return name[strcspn(name, ":")] == ':' &&
-	       strcspn(slash ? slash + 1 : name, ":") < strcspn(slash ? slash + 1 : name, "/@");
-}
-
-static struct habit habit_of(const char *canonical, const char *scheme)
-{
-	NCM_AUTO_FREE char *file = without_tail(canonical);
-
-	if (strcmp(scheme, "ollama") == 0)
-		return (struct habit){"llm", "ollama", "ollama", NULL};
-	if (strcmp(scheme, "civitai") == 0)
-		return (struct habit){"checkpoint", NULL, "a1111", "checkpoints"};
-	if (ncm_path_has_suffix(file, ".gguf") || is_quantization(canonical))
-		return (struct habit){"llm", "gguf", "llama-cpp", NULL};
-	if (ncm_path_has_suffix(file, ".safetensors"))
-		return (struct habit){"checkpoint", "safetensors", "comfyui", "checkpoints"};
-	return (struct habit){NULL, NULL, NULL, NULL};
-}
-
 /* What lies in a folder, by the names that applications give their folders. */
 static const char *kind_in(const char *folder)
 {
@@ -80,7 +33,7 @@ static const char *kind_in(const char *folder)
 }
 
 /* "STORE[/FOLDER[/NAME]]", and "STORE//NAME" for what lies in the store's own folder. */
-static int parse_to(const char *to, bool ollama, struct ncm_target *target, struct ncm_error *err)
+static int parse_to(const char *to, bool whole, struct ncm_target *target, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *text = ncm_strdup(to);
 	char *rest = text;
@@ -92,7 +45,7 @@ static int parse_to(const char *to, bool ollama, struct ncm_target *target, stru
 		ncm_error_set(err, NCM_E_USAGE, "--to %s: not of the form STORE[/FOLDER[/NAME]]", to);
 		return ncm_error_hint(err, "for example --to comfyui/loras");
 	}
-	if (ollama && folder) {
+	if (whole && folder) {
 		ncm_error_set(err, NCM_E_USAGE, "--to %s: an Ollama model goes to a store, not to a folder in it", to);
 		return ncm_error_hint(err, "for example --to ollama");
 	}
@@ -155,8 +108,7 @@ static bool is_just(const struct ncm_model *model, const char *canonical)
 static int make(struct ncm_catalog *catalog, const char *uri, const char *canonical, const char *to,
 		struct ncm_model *model, struct ncm_error *err)
 {
-	const char *scheme = ncm_source_scheme(canonical);
-	const struct habit habit = habit_of(canonical, scheme);
+	const struct ncm_habit *habit = ncm_source_habit(canonical);
 	struct ncm_file_spec *spec = NCM_PUSH(model->files, model->file_count);
 	struct ncm_target *target = NCM_PUSH(spec->to, spec->to_count);
 	NCM_AUTO_FREE char *id = NULL, *shown = ncm_typed_shown(uri);
@@ -164,23 +116,23 @@ static int make(struct ncm_catalog *catalog, const char *uri, const char *canoni
 
 	spec->role = ncm_strdup("weights");
 	ncm_strings_add(&spec->from, canonical);
-	spec->insecure_http = strncasecmp(canonical, "http://", 7) == 0;
-	if (set_pin(uri, spec, err) < 0 || (to && parse_to(to, strcmp(scheme, "ollama") == 0, target, err) < 0))
+	spec->insecure_http = ncm_source_is_in_clear(canonical);
+	if (set_pin(uri, spec, err) < 0 || (to && parse_to(to, ncm_source_gives_blobs(canonical), target, err) < 0))
 		return -1;
-	if (!to && !habit.store) {
+	if (!to && !habit) {
 		ncm_error_set(err, NCM_E_USAGE, "%s: where it goes cannot be told from its name", shown);
 		return ncm_error_hint(err, "say --to STORE[/FOLDER], for example --to llama-cpp or --to comfyui/loras");
 	}
 	if (!to) {
-		target->store = ncm_strdup(habit.store);
-		target->folder = ncm_strdup_null(habit.folder);
+		target->store = ncm_strdup(habit->store);
+		target->folder = ncm_strdup_null(habit->folder);
 	}
 	kind = kind_in(target->folder);
-	kind = kind ? kind : habit.kind;
+	kind = kind ? kind : habit ? habit->kind : NULL;
 	ncm_source_names(canonical, &id, &model->name);
 	model->id = free_id(catalog, id, canonical);
 	model->kind = ncm_strdup(kind ? kind : strcmp(target->store, "llama-cpp") == 0 ? "llm" : "checkpoint");
-	model->format = ncm_strdup_null(habit.format);
+	model->format = habit ? ncm_strdup_null(habit->format) : NULL;
 	model->performance_score = model->cost_score = -1;
 	return 0;
 }
@@ -208,10 +160,7 @@ int manifest_spelled(struct ncm_catalog *catalog, const char *uri, const struct 
 	struct ncm_model model = {0};
 
 	if (ncm_source_check(uri, pinned, &canonical, err) < 0) {
-		/* What follows the numbers may hold a token. */
-		if (strncasecmp(uri, "civitai:", strlen("civitai:")) == 0)
-			ncm_error_wrap(err, "%.*s", (int)strcspn(uri, "?"), uri);
-		if (!pinned && strncasecmp(uri, "http://", 7) == 0)
+		if (!pinned && ncm_source_is_in_clear(uri))
 			ncm_error_hint(err, "use https://, or pin the bytes: %s#sha256=HEX", shown);
 		else if (err && !err->hint)
 			ncm_error_hint(err, "an address is spelled https://HOST/PATH, and may end with #sha256=HEX");

@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "source/source.h"
 
 #include <string.h>
 
@@ -97,7 +98,8 @@ static void check_files(const struct spot *of, const struct ncm_layout *layout, 
 	for (size_t i = 0; i < count; i++) {
 		for (size_t k = 0; k < files[i].to_count; k++) {
 			NCM_AUTO_FREE char *path = ncm_asprintf("%s.files[%zu].to[%zu]", of->path, i, k);
-			const struct spot spot = {of->set, of->file, path, manifest_is_ollama(files[i].from.items[0])};
+			const struct spot spot = {of->set, of->file, path,
+						  ncm_source_gives_blobs(files[i].from.items[0])};
 
 			check_target(&spot, layout, &files[i].to[k]);
 		}

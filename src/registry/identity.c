@@ -46,10 +46,11 @@ static const struct ncm_reg_model *from_source(const struct registry_lookup *loo
 static const struct ncm_reg_model *by_made_id(const struct registry_lookup *lookup, const struct ncm_model *model)
 {
 	const struct ncm_reg_model *entry = strchr(model->id, ':') ? registry_by_id(lookup, model->id) : NULL;
-	const char *scheme = entry && entry->source ? ncm_source_scheme(entry->source) : NULL;
-	const char *own = ncm_source_scheme(model->files[0].from.items[0]);
+	const struct ncm_source *source = entry && entry->source ? ncm_source_of(entry->source) : NULL;
 
-	return scheme && own && strcmp(scheme, own) == 0 && strcmp(entry->id, model->id) == 0 ? entry : NULL;
+	return source && source == ncm_source_of(model->files[0].from.items[0]) && strcmp(entry->id, model->id) == 0
+		   ? entry
+		   : NULL;
 }
 
 static const struct ncm_reg_model *same_spelled(const struct registry_lookup *lookup, const struct ncm_model *model)

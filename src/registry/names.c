@@ -127,13 +127,14 @@ static void list_ids(struct list *list, const struct ncm_registry *registry, con
 	}
 }
 
-/* A version at Civitai, whichever of its files it is. */
+/* A version that has several files, whichever of these it is. */
 static bool is_version_of(const char *key, const struct ncm_reg_model *model)
 {
 	NCM_AUTO_FREE char *own = ncm_source_key(model->source);
+	const struct ncm_source *source = ncm_source_of(key);
 	const size_t size = strlen(key);
 
-	return strncmp(key, "civitai:", 8) == 0 && own && strncmp(own, key, size) == 0 && own[size] == '?';
+	return source && source->query_chooses && own && strncmp(own, key, size) == 0 && own[size] == '?';
 }
 
 /* Who spells a source out means what was pulled as such, not what has that file among others. */

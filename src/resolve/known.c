@@ -10,7 +10,6 @@
 #include "base/text_map.h"
 
 #include <string.h>
-#include <strings.h>
 
 static const struct ncm_variant *variant_of(const struct ncm_model *model, const char *name)
 {
@@ -125,24 +124,24 @@ static bool has_source(const struct ncm_model *model, const char *uri)
 static void add_source(struct ncm_model *model, const char *uri, const struct ncm_reg_model *entry,
 		       const struct ncm_reg_file *only)
 {
-	const char *scheme = uri ? ncm_source_scheme(uri) : NULL;
+	const struct ncm_source *source = uri ? ncm_source_of(uri) : NULL;
 	struct ncm_file_spec *spec;
 
 	/* The bytes are known by their digest: plain HTTP cannot bring others. */
-	if (!scheme || has_source(model, uri) || ncm_source_check(uri, true, NULL, NULL) < 0)
+	if (!source || has_source(model, uri) || ncm_source_check(uri, true, NULL, NULL) < 0)
 		return;
 	spec = NCM_PUSH(model->files, model->file_count);
 	spec->role = ncm_strdup("weights");
 	ncm_strings_add(&spec->from, uri);
-	spec->insecure_http = strncasecmp(uri, "http://", 7) == 0;
+	spec->insecure_http = ncm_source_is_in_clear(uri);
 	spec->allow_pickle = true; /* as above */
-	if (only && strcmp(scheme, "ollama") != 0) {
+	if (only && !source->gives_blobs) {
 		spec->has_sha256 = !ncm_sha256_equal(&only->sha256, &not_recorded);
 		spec->has_size = only->size > 0;
 		spec->sha256 = only->sha256;
 		spec->size = only->size;
 	}
-	for (size_t i = 0; strcmp(scheme, "ollama") == 0 && i < entry->file_count; i++) {
+	for (size_t i = 0; source->gives_blobs && i < entry->file_count; i++) {
 		if (entry->files[i].role && strcmp(entry->files[i].role, "manifest") == 0) {
 			spec->has_digest = true;
 			spec->digest = entry->files[i].sha256;

@@ -43,19 +43,12 @@ void wanted_forget_odd(struct wanted *wanted)
 	wanted->odd_count = 0;
 }
 
-static bool is_ollama(const struct wanted *wanted)
-{
-	const char *scheme = ncm_source_scheme(wanted->spec->from.items[0]);
-
-	return scheme && strcmp(scheme, "ollama") == 0;
-}
-
 /* The manifest itself says everything that makes the bytes certain. */
 static bool is_pinned(const struct wanted *wanted)
 {
 	const struct ncm_file_spec *spec = wanted->spec;
 
-	return spec->has_sha256 || (spec->has_digest && is_ollama(wanted));
+	return spec->has_sha256 || (spec->has_digest && ncm_source_gives_blobs(spec->from.items[0]));
 }
 
 /* The lock may not say otherwise than the manifest. */
@@ -78,7 +71,7 @@ static int check_lock_agrees(const struct run *run, const struct wanted *wanted,
 			      model_id(run, wanted));
 }
 
-static struct ncm_resolution *resolution_from_lock(const struct wanted *wanted, const struct ncm_lock_entry *entry)
+static struct ncm_resolution *resolution_from_lock(const struct ncm_lock_entry *entry)
 {
 	struct ncm_resolution *resolution = ncm_calloc(1, sizeof *resolution);
 
@@ -93,7 +86,7 @@ static struct ncm_resolution *resolution_from_lock(const struct wanted *wanted, 
 		const struct ncm_lock_file *file = &entry->files[i];
 		struct ncm_artifact *artifact = &resolution->artifacts[i];
 
-		artifact->kind = is_ollama(wanted) ? NCM_ARTIFACT_BLOB : NCM_ARTIFACT_FILE;
+		artifact->kind = ncm_source_gives_blobs(entry->uri) ? NCM_ARTIFACT_BLOB : NCM_ARTIFACT_FILE;
 		/* What had no name was called by its address. */
 		artifact->name = strcmp(file->path, entry->uri) == 0 ? NULL : ncm_strdup(file->path);
 		artifact->role = ncm_strdup_null(file->role);
@@ -136,7 +129,7 @@ static void resolve_locally(struct run *run, struct wanted *wanted)
 	}
 	if (wanted->resolution || !entry)
 		return;
-	wanted->resolution = resolution_from_lock(wanted, entry);
+	wanted->resolution = resolution_from_lock(entry);
 	wanted->from_lock = true;
 }
 

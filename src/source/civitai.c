@@ -11,6 +11,7 @@
 #include "base/mem.h"
 
 #include <string.h>
+#include <strings.h>
 
 static void cleanup_name(struct civitai_name *name)
 {
@@ -23,8 +24,12 @@ static int check(const char *uri, bool allow_http, char **canonical, struct ncm_
 	AUTO_NAME struct civitai_name name = {0};
 
 	(void)allow_http; /* a pasted http:// page is asked over https all the same */
-	if (civitai_name_parse(uri, &name, err) < 0)
+	if (civitai_name_parse(uri, &name, err) < 0) {
+		/* What follows the numbers may hold a token. */
+		if (strncasecmp(uri, "civitai:", strlen("civitai:")) == 0)
+			ncm_error_wrap(err, "%.*s", (int)strcspn(uri, "?"), uri);
 		return -1;
+	}
 	*canonical = civitai_name_spell(&name);
 	return 0;
 }
@@ -229,8 +234,35 @@ static bool holds(const char *canonical, const char *other)
 	return name.version == version.version && !chooses_file(&name);
 }
 
+/* The version where there is one: how its model is spelled, a key does not say. */
+static const char *stem(const char *uri, size_t *size)
+{
+	const char *text = uri + strlen("civitai:");
+	const char *at, *start;
+
+	if (strncmp(uri, "civitai:", strlen("civitai:")) != 0)
+		return NULL;
+	at = text + strspn(text, "0123456789");
+	start = *at == '@' && strncmp(at + 1, "latest", 6) != 0 ? at + 1 : text;
+	*size = strcspn(start, "?");
+	return *size > 0 ? start : NULL;
+}
+
+static const struct ncm_habit *habit(const char *canonical)
+{
+	static const struct ncm_habit checkpoints = {"checkpoint", NULL, "a1111", "checkpoints"};
+
+	(void)canonical;
+	return &checkpoints;
+}
+
 const struct ncm_source ncm_source_civitai = {
     .scheme = "civitai",
+    .begins = "civitai:",
+    .refuses_head = true,
+    .query_chooses = true,
+    .habit = habit,
+    .stem = stem,
     .claims = civitai_claims,
     .check = check,
     .names = names,

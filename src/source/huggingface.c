@@ -370,8 +370,69 @@ static char *repository(const char *canonical)
 	return ncm_strdup(ncm_path_base(name.repo));
 }
 
+/* Of a quantization nobody knows whether its GGUF file is split; of a shard all are meant. */
+static bool many(const char *canonical)
+{
+	AUTO_NAME struct hf_name name = {0};
+	NCM_AUTO_FREE char *set = NULL;
+
+	if (hf_name_parse(canonical, &name, NULL) < 0 || !hf_is_one_file(&name))
+		return true;
+	set = hf_shard_set(name.path);
+	return set != NULL;
+}
+
+static char *file_name(const char *canonical)
+{
+	AUTO_NAME struct hf_name name = {0};
+
+	return hf_name_parse(canonical, &name, NULL) == 0 && hf_is_one_file(&name) ? ncm_strdup(name.path) : NULL;
+}
+
+static char *file_at(const char *canonical, const char *path, const char *revision)
+{
+	AUTO_NAME struct hf_name name = {0};
+
+	if (hf_name_parse(canonical, &name, NULL) < 0)
+		return NULL;
+	return hf_name_spell(&(struct hf_name){.repo = name.repo, .path = (char *)path}, revision);
+}
+
+static char *spelled_revision(const char *canonical)
+{
+	AUTO_NAME struct hf_name name = {0};
+
+	if (!strchr(canonical, '@') || hf_name_parse(canonical, &name, NULL) < 0)
+		return NULL;
+	return ncm_strdup(name.revision);
+}
+
+static const struct ncm_habit *habit(const char *canonical)
+{
+	AUTO_NAME struct hf_name name = {0};
+
+	if (hf_name_parse(canonical, &name, NULL) < 0)
+		return NULL;
+	return ncm_source_habit_of_name(name.tag ? ".gguf" : name.path ? name.path : name.repo);
+}
+
+static const char *stem(const char *uri, size_t *size)
+{
+	return strncmp(uri, "hf:", 3) == 0 && uri[3] != '/' ? hf_stem(uri, size) : NULL;
+}
+
+static const char *const aliases[] = {"huggingface", "hugging-face", NULL};
+
 const struct ncm_source ncm_source_huggingface = {
     .scheme = "hf",
+    .begins = "hf:",
+    .aliases = aliases,
+    .habit = habit,
+    .many = many,
+    .file_name = file_name,
+    .file_at = file_at,
+    .spelled_revision = spelled_revision,
+    .stem = stem,
     .claims = hf_claims,
     .check = check,
     .names = names,

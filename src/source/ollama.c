@@ -382,8 +382,30 @@ char *ncm_source_blob_url(const struct ncm_resolution *resolution, const struct 
 	return ncm_asprintf("%.*s%ssha256:%s", (int)(end - known), known, mark, ncm_sha256_hex(digest, hex));
 }
 
+static const char *stem(const char *uri, size_t *size)
+{
+	const char *slash = strrchr(uri, '/');
+	const char *name = slash ? slash : uri + strlen("ollama:");
+
+	*size = strcspn(uri, "@");
+	return strncmp(uri, "ollama:", strlen("ollama:")) == 0 && memchr(name, ':', strcspn(name, "@")) ? uri : NULL;
+}
+
+static const struct ncm_habit *habit(const char *canonical)
+{
+	static const struct ncm_habit own = {"llm", "ollama", "ollama", NULL};
+
+	(void)canonical;
+	return &own;
+}
+
 const struct ncm_source ncm_source_ollama = {
     .scheme = "ollama",
+    .begins = "ollama:",
+    .revision = NCM_REVISION_TAG,
+    .gives_blobs = true,
+    .habit = habit,
+    .stem = stem,
     .claims = claims,
     .check = check,
     .names = names,

@@ -4,8 +4,6 @@
 
 #include "base/address.h"
 #include "base/mem.h"
-#include "source/civitai.h"
-#include "source/hf.h"
 #include "source/ollama.h"
 #include "source/shared.h"
 
@@ -19,7 +17,12 @@ static const struct ncm_source *const table[] = {
     &ncm_source_url,
 };
 
-static const struct ncm_source *source_of(const char *uri)
+const struct ncm_source *ncm_source_at(size_t index)
+{
+	return index < sizeof table / sizeof *table ? table[index] : NULL;
+}
+
+const struct ncm_source *ncm_source_of(const char *uri)
 {
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
 		if (table[i]->claims(uri))
@@ -28,21 +31,16 @@ static const struct ncm_source *source_of(const char *uri)
 	return NULL;
 }
 
-const char *ncm_source_scheme(const char *uri)
-{
-	const struct ncm_source *source = source_of(uri);
-
-	return source ? source->scheme : NULL;
-}
-
 int ncm_source_check(const char *uri, bool allow_http, char **canonical, struct ncm_error *err)
 {
-	const struct ncm_source *source = source_of(uri);
+	const struct ncm_source *source = ncm_source_of(uri);
 	NCM_AUTO_FREE char *spelled = NULL;
 
 	if (!source) {
+		NCM_AUTO_FREE char *beginnings = ncm_source_beginnings(0);
+
 		ncm_error_set(err, NCM_E_USAGE, "%.*s: not a source that ncmodel knows", ncm_source_shown(uri), uri);
-		return ncm_error_hint(err, "sources begin with ollama:, hf:, civitai: or https://");
+		return ncm_error_hint(err, "sources begin with %s", beginnings);
 	}
 	for (const unsigned char *c = (const unsigned char *)uri; *c; c++) {
 		if (*c < ' ' || *c == 0x7f)
@@ -71,7 +69,7 @@ void ncm_source_names(const char *uri, char **id, char **display)
 		*display = ncm_strdup(uri);
 		return;
 	}
-	source_of(canonical)->names(canonical, id, display);
+	ncm_source_of(canonical)->names(canonical, id, display);
 }
 
 struct ncm_resolution *ncm_source_resolve(struct ncm_sources *sources, const char *uri,
@@ -82,7 +80,7 @@ struct ncm_resolution *ncm_source_resolve(struct ncm_sources *sources, const cha
 
 	if (ncm_source_check(uri, ncm_source_may_use_http(spec, uri), &canonical, err) < 0)
 		return NULL;
-	return source_of(canonical)->resolve(sources, canonical, spec, pin, err);
+	return ncm_source_of(canonical)->resolve(sources, canonical, spec, pin, err);
 }
 
 struct ncm_resolution *ncm_source_offline(struct ncm_sources *sources, const char *uri,
@@ -92,7 +90,7 @@ struct ncm_resolution *ncm_source_offline(struct ncm_sources *sources, const cha
 
 	if (ncm_source_check(uri, ncm_source_may_use_http(spec, uri), &canonical, NULL) < 0)
 		return NULL;
-	return source_of(canonical)->offline(sources, canonical, spec, pin);
+	return ncm_source_of(canonical)->offline(sources, canonical, spec, pin);
 }
 
 char *ncm_source_newest(const char *uri)
@@ -101,7 +99,7 @@ char *ncm_source_newest(const char *uri)
 
 	if (ncm_source_check(uri, true, &canonical, NULL) < 0)
 		return NULL;
-	return source_of(canonical)->newest(canonical);
+	return ncm_source_of(canonical)->newest(canonical);
 }
 
 char *ncm_source_key(const char *uri)
@@ -111,7 +109,7 @@ char *ncm_source_key(const char *uri)
 
 	if (ncm_source_check(uri, true, &canonical, NULL) < 0)
 		return NULL;
-	source = source_of(canonical);
+	source = ncm_source_of(canonical);
 	return source->key ? source->key(canonical) : source->newest(canonical);
 }
 
@@ -133,7 +131,7 @@ char *ncm_source_repository(const char *uri)
 
 	if (ncm_source_check(uri, true, &canonical, NULL) < 0)
 		return NULL;
-	source = source_of(canonical);
+	source = ncm_source_of(canonical);
 	return source->repository ? source->repository(canonical) : NULL;
 }
 
@@ -145,7 +143,7 @@ int ncm_source_choose(const char *uri, const struct ncm_strings *include, const 
 
 	if (ncm_source_check(uri, true, &canonical, err) < 0)
 		return -1;
-	source = source_of(canonical);
+	source = ncm_source_of(canonical);
 	if (source->choose)
 		return source->choose(canonical, include, exclude, chosen, err);
 	ncm_error_set(err, NCM_E_USAGE, "%.*s: --include and --exclude choose among the files of a whole repository",
@@ -161,7 +159,7 @@ char *ncm_source_recall(const char *uri, const char *known)
 
 	if (ncm_source_check(uri, true, &canonical, NULL) < 0)
 		return NULL;
-	source = source_of(canonical);
+	source = ncm_source_of(canonical);
 	return source->recall && source->recall(canonical, known, &recalled) ? recalled : NULL;
 }
 
@@ -189,11 +187,11 @@ int ncm_source_ask_access(const struct ncm_sources *sources, const struct ncm_re
 			  const struct ncm_artifact *artifact, struct ncm_error *err)
 {
 	struct ncm_error why = NCM_ERROR_INIT;
-	const bool is_civitai = resolution->service == &civitai_service;
+	const struct ncm_source *source = ncm_source_of(resolution->uri);
 	NCM_AUTO_FREE char *key = ncm_source_key(resolution->uri);
 	const char *what = key ? key : resolution->uri;
 
-	if (is_civitai || ask_for(sources, resolution, "HEAD", artifact->url, what, &why) < 0) {
+	if ((source && source->refuses_head) || ask_for(sources, resolution, "HEAD", artifact->url, what, &why) < 0) {
 		ncm_error_clear(&why);
 		(void)ask_for(sources, resolution, NULL, artifact->url, what, &why);
 	}
@@ -209,44 +207,21 @@ bool ncm_source_holds(const char *uri, const char *other)
 	NCM_AUTO_FREE char *others = ncm_source_key(other);
 	NCM_AUTO_FREE char *canonical = NULL;
 	NCM_AUTO_FREE char *canonical_other = NULL;
-	const struct ncm_source *source = key ? source_of(key) : NULL;
+	const struct ncm_source *source = key ? ncm_source_of(key) : NULL;
 
 	if (!key || !others)
 		return false;
 	if (strcmp(key, others) == 0)
 		return true;
-	return source->holds && source == source_of(others) && ncm_source_check(uri, true, &canonical, NULL) == 0 &&
+	return source->holds && source == ncm_source_of(others) && ncm_source_check(uri, true, &canonical, NULL) == 0 &&
 	       ncm_source_check(other, true, &canonical_other, NULL) == 0 && source->holds(canonical, canonical_other);
-}
-
-/* The version where there is one: how its model is spelled, a key does not say. */
-static const char *civitai_stem(const char *uri, size_t *size)
-{
-	const char *text = uri + strlen("civitai:");
-	const char *at = text + strspn(text, "0123456789");
-	const char *start = *at == '@' && strncmp(at + 1, "latest", 6) != 0 ? at + 1 : text;
-
-	*size = strcspn(start, "?");
-	return *size > 0 ? start : NULL;
 }
 
 const char *ncm_source_stem(const char *uri, size_t *size)
 {
-	if (strncmp(uri, "civitai:", 8) == 0)
-		return civitai_stem(uri, size);
-	if (strncmp(uri, "hf:", 3) == 0 && uri[3] != '/')
-		return hf_stem(uri, size);
-	if (strncmp(uri, "ollama:", 7) == 0) {
-		const char *slash = strrchr(uri, '/');
-		const char *name = slash ? slash : uri + 7;
+	const struct ncm_source *source = ncm_source_of(uri);
 
-		*size = strcspn(uri, "@");
-		return memchr(name, ':', strcspn(name, "@")) ? uri : NULL;
-	}
-	*size = strcspn(uri, "#");
-	if (strncmp(uri, "https://", 8) != 0 && strncmp(uri, "http://", 7) != 0)
-		return NULL;
-	return source_of(uri) == &ncm_source_url && !ncm_text_has_secret(uri) ? uri : NULL;
+	return source ? source->stem(uri, size) : NULL;
 }
 
 struct ncm_artifact *ncm_resolution_add(struct ncm_resolution *resolution)

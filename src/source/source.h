@@ -7,6 +7,7 @@
 #ifndef NCM_SOURCE_SOURCE_H
 #define NCM_SOURCE_SOURCE_H
 
+#include "base/nearest.h"
 #include "digest/hash.h"
 #include "oci/credential.h"
 #include "transfer/http.h"
@@ -68,6 +69,22 @@ struct ncm_resolution {
 };
 void ncm_resolution_free(struct ncm_resolution *resolution);
 
+/* Where a file goes that no manifest places. */
+struct ncm_habit {
+	const char *kind;   /* of model */
+	const char *format; /* or NULL */
+	const char *store;
+	const char *folder; /* or NULL: the store's own */
+};
+
+/* What tells one state of what an URI names from the next: so is asked whether the pinned one is still there. */
+enum ncm_revision_kind {
+	NCM_REVISION_EXACT, /* a commit or version: asked for by it, the source gives the same bytes for ever */
+	NCM_REVISION_TAG,   /* a digest of what a name leads to; not all servers hand out by it, so the name is asked */
+	NCM_REVISION_NONE,  /* there is none: an address, whose bytes alone tell */
+};
+
+struct ncm_source;
 struct ncm_sources; /* the sources of one run, with their credentials; used from many threads at once */
 
 struct ncm_sources *ncm_sources_new(const struct ncm_config *config, struct ncm_http *http,
@@ -80,9 +97,40 @@ void ncm_sources_free(struct ncm_sources *sources);
  * USAGE. No network.
  */
 int ncm_source_check(const char *uri, bool allow_http, char **canonical, struct ncm_error *err);
-/* The scheme of an URI that ncm_source_check accepts: "ollama", "hf", "civitai", "https"; NULL if it is no URI but a
- * name. Static. */
+/* The source that an URI is of, or NULL if it is no URI but a name. What it is like, the struct's members tell: nobody
+ * outside compares names of sources. */
+const struct ncm_source *ncm_source_of(const char *uri);
+/* Its scheme: "ollama", "hf", "civitai", "https"; or NULL. Static. */
 const char *ncm_source_scheme(const char *uri);
+/* The source that people mean by a word: its scheme, or an alias ("huggingface"), in any case; or NULL. */
+const struct ncm_source *ncm_source_by_word(const char *word);
+/* The source at a place of the table, in order of precedence; NULL behind the last. */
+const struct ncm_source *ncm_source_at(size_t index);
+/* How sources begin, for hints: "ollama:, hf:, civitai: or https://", from one of the table on. The caller frees it. */
+char *ncm_source_beginnings(size_t first);
+/* Offers all schemes for what is near to one. */
+void ncm_source_offer_schemes(struct ncm_nearest *nearest);
+/* Whether an URI's models are a manifest and blobs (see gives_blobs), and whether it is asked by plain http. */
+bool ncm_source_gives_blobs(const char *uri);
+bool ncm_source_is_in_clear(const char *uri);
+/* Whether it is a plain address, of which nobody knows more than it says. */
+bool ncm_source_is_address(const char *uri);
+/* How a revision of what an URI names comes about; NCM_REVISION_EXACT for what is none. */
+enum ncm_revision_kind ncm_source_revision_kind(const char *uri);
+/* Where what an URI names goes if nobody says so, as far as that can be told without asking; NULL: it cannot. Static.
+ */
+const struct ncm_habit *ncm_source_habit(const char *uri);
+/* The same of a file's name. */
+const struct ncm_habit *ncm_source_habit_of_name(const char *name);
+/* Whether the URI may stand for many files, whose names are not known before it is asked. */
+bool ncm_source_is_many(const char *uri);
+/* The name that its one file has, where the URI shows it, fit to be one here; else NULL. The caller frees it. */
+char *ncm_source_file_name(const char *uri);
+/* The spelling of one file of what the URI names, at a revision; NULL where the source has none. The caller frees it.
+ */
+char *ncm_source_file_at(const char *uri, const char *path, const char *revision);
+/* The revision that the URI spells, as a resolution would tell it; or NULL. The caller frees it. */
+char *ncm_source_spelled_revision(const char *uri);
 /* Whether a place of the spec may be asked by http: the user allows it, or the bytes are pinned, by the spec or by the
  * URI itself, and so need no TLS to be right. */
 bool ncm_source_may_use_http(const struct ncm_file_spec *spec, const char *uri);
@@ -181,10 +229,27 @@ int ncm_source_ask_access(const struct ncm_sources *sources, const struct ncm_re
  * resolution is of another source. The caller frees it. */
 char *ncm_source_blob_url(const struct ncm_resolution *resolution, const struct ncm_sha256 *digest);
 
-/* One source. resolve, offline and newest get the canonical URI. */
+/* One source. All functions but claims and check get the canonical URI; those that may be NULL say what that means. */
 struct ncm_source {
 	const char *scheme;
-	bool (*claims)(const char *uri); /* is this spelling ours? */
+	const char *begins;         /* how people begin it: "hf:" */
+	const char *const *aliases; /* what else `--source` takes for the scheme, up to a NULL; or NULL */
+	enum ncm_revision_kind revision;
+	/* Its models are a manifest and blobs: they go as a whole to a store that keeps such, have no folder and no
+	 * name there, are pinned by "digest", and their entry in models.json has a file of the role "manifest". */
+	bool gives_blobs;
+	bool may_be_http;   /* its URIs may say http:// */
+	bool refuses_head;  /* asks for access by the first bytes: a HEAD tells nothing */
+	bool query_chooses; /* what follows the '?' of a key chooses a file of what stands before it */
+	/* As ncm_source_habit. NULL: it is that of the file's name. */
+	const struct ncm_habit *(*habit)(const char *canonical);
+	/* As ncm_source_is_many, _file_name, _file_at, _spelled_revision. NULL: never. */
+	bool (*many)(const char *canonical);
+	char *(*file_name)(const char *canonical); /* raw */
+	char *(*file_at)(const char *canonical, const char *path, const char *revision);
+	char *(*spelled_revision)(const char *canonical);
+	const char *(*stem)(const char *uri, size_t *size); /* as ncm_source_stem, of an URI that begins so */
+	bool (*claims)(const char *uri);                    /* is this spelling ours? */
 	int (*check)(const char *uri, bool allow_http, char **canonical, struct ncm_error *err);
 	void (*names)(const char *canonical, char **id, char **display);
 	struct ncm_resolution *(*resolve)(struct ncm_sources *sources, const char *uri,

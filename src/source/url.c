@@ -381,8 +381,29 @@ static char *key(const char *canonical)
 	return ncm_address_unmarked(kept);
 }
 
+static char *file_name(const char *canonical)
+{
+	return name_of(canonical);
+}
+
+static const char *stem(const char *uri, size_t *size)
+{
+	*size = strcspn(uri, "#");
+	return strncmp(uri, "https://", 8) != 0 && strncmp(uri, "http://", 7) != 0 ? NULL
+	       : ncm_text_has_secret(uri)                                          ? NULL
+										   : uri;
+}
+
+static const char *const aliases[] = {"url", "http", NULL};
+
 const struct ncm_source ncm_source_url = {
     .scheme = "https",
+    .begins = "https://",
+    .aliases = aliases,
+    .revision = NCM_REVISION_NONE,
+    .may_be_http = true,
+    .file_name = file_name,
+    .stem = stem,
     .claims = claims,
     .check = check,
     .names = names,

@@ -185,6 +185,7 @@ static size_t model_of(struct repository *repository, const char *commit)
 	if (ncm_source_is_commit(commit))
 		(void)ncm_source_check(uri, false, &source, NULL);
 	model = survey_add_model(repository->work, source, repository->name, "hf");
+	repository->work->survey->models[model].form = NCM_SURVEY_SNAPSHOT;
 	survey_say(&repository->work->survey->models[model].entry.revision, commit);
 	json_object_set_new_nocheck(repository->models, commit, json_integer((json_int_t)model));
 	json_object_set_new_nocheck(repository->trees, commit, read_tree(repository, commit));

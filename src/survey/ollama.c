@@ -197,6 +197,7 @@ static size_t add_model(struct work *work, const struct form *form, const struct
 	const size_t model = survey_add_model(work, source, form->entry->name, "ollama");
 	struct ncm_survey_file *out = &work->survey->files[file];
 
+	work->survey->models[model].form = NCM_SURVEY_TAG;
 	if (work->clues[file].judged) {
 		/* What is recorded of a model is its manifest, not the form that a store has it in. */
 		if (!form->entry->is_v2)

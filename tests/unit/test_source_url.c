@@ -295,8 +295,95 @@ static void test_http_where_the_bytes_are_pinned(void)
 	      ncm_source_may_use_http(&allowed, "http://h.example/x"));
 }
 
+/* Whatever the table holds: its words lead to it, and what begins as it says is its. */
+static void test_the_table(void)
+{
+	NCM_AUTO_FREE char *all = ncm_source_beginnings(0), *none = ncm_source_beginnings(99);
+	const struct ncm_source *source;
+	size_t count = 0;
+
+	for (; (source = ncm_source_at(count)); count++) {
+		NCM_AUTO_FREE char *uri = ncm_asprintf("%sa/b", source->begins);
+
+		CHECK(strstr(all, source->begins) && ncm_source_of(uri) == source);
+		CHECK(ncm_source_by_word(source->scheme) == source);
+		for (size_t i = 0; source->aliases && source->aliases[i]; i++)
+			CHECK(ncm_source_by_word(source->aliases[i]) == source);
+		CHECK(source->stem && (!source->gives_blobs || source->habit));
+	}
+	CHECK(count > 3);
+	CHECK_STR(none, "");
+	CHECK_STR(ncm_source_by_word("HuggingFace")->scheme, "hf");
+	CHECK(!ncm_source_by_word("hugging") && !ncm_source_by_word(""));
+}
+
+static void check_text(char *is, const char *expected)
+{
+	CHECK((is == NULL) == (expected == NULL));
+	if (is && expected)
+		CHECK_STR(is, expected);
+	free(is);
+}
+
+static void test_what_an_uri_shows(void)
+{
+	static const struct {
+		const char *uri, *file, *store, *revision;
+		bool many;
+	} cases[] = {
+	    {"ollama:llama3.2:3b", NULL, "ollama", NULL, false},
+	    {"hf:org/repo", NULL, NULL, NULL, true},
+	    {"hf:org/repo:Q4_K_M", NULL, "llama-cpp", NULL, true},
+	    {"hf:org/repo/*.gguf", NULL, "llama-cpp", NULL, true},
+	    {"hf:org/repo/dir/m.gguf@v1", "m.gguf", "llama-cpp", "v1", false},
+	    {"hf:org/repo/m@2x.safetensors@refs/pr/3", "m@2x.safetensors", "comfyui", "refs/pr/3", false},
+	    {"hf:org/repo/m-00001-of-00002.gguf", "m-00001-of-00002.gguf", "llama-cpp", NULL, true},
+	    {"https://huggingface.co/org/repo/blob/main/m.gguf", "m.gguf", "llama-cpp", NULL, false},
+	    {"civitai:1@2", NULL, "a1111", NULL, false},
+	    {"https://e.example/a/m.gguf?x=1", "m.gguf", "llama-cpp", NULL, false},
+	    {"https://e.example/", NULL, NULL, NULL, false},
+	    {"llama3.2", NULL, NULL, NULL, false},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct ncm_habit *habit = ncm_source_habit(cases[i].uri);
+
+		check_text(ncm_source_file_name(cases[i].uri), cases[i].file);
+		check_text(ncm_source_spelled_revision(cases[i].uri), cases[i].revision);
+		CHECK((habit == NULL) == (cases[i].store == NULL) && ncm_source_is_many(cases[i].uri) == cases[i].many);
+		if (habit)
+			CHECK_STR(habit->store, cases[i].store);
+	}
+}
+
+static void test_files_of_what_an_uri_names(void)
+{
+	check_text(ncm_source_file_at("hf:org/repo:Q4_K_M@main", "a/b.gguf", "abc"), "hf:org/repo/a/b.gguf@abc");
+	check_text(ncm_source_file_at("hf:org/repo?include=*.json", "b.json", "main"), "hf:org/repo/b.json");
+	check_text(ncm_source_file_at("hf:gpt2", "config.json", "abc"), "hf:gpt2@abc/config.json");
+	check_text(ncm_source_file_at("hf:org/repo", "a\nb", "abc"), NULL);
+	check_text(ncm_source_file_at("civitai:1", "x", "2"), NULL);
+	check_text(ncm_source_file_at("name", "x", "2"), NULL);
+}
+
+static void test_ways_of_sources(void)
+{
+	CHECK(ncm_source_gives_blobs("ollama:x") && !ncm_source_gives_blobs("hf:a/b") && !ncm_source_gives_blobs("x"));
+	CHECK(ncm_source_is_in_clear("HTTP://e.example/x") && !ncm_source_is_in_clear("https://e.example/x"));
+	CHECK(!ncm_source_is_in_clear("http://huggingface.co/org/repo")); /* asked over https all the same */
+	CHECK(ncm_source_is_address("https://e.example/x") && !ncm_source_is_address("https://huggingface.co/a/b"));
+	CHECK(!ncm_source_is_address("x"));
+	CHECK(ncm_source_revision_kind("hf:a/b") == NCM_REVISION_EXACT);
+	CHECK(ncm_source_revision_kind("civitai:1") == NCM_REVISION_EXACT);
+	CHECK(ncm_source_revision_kind("ollama:x") == NCM_REVISION_TAG);
+}
+
 int main(void)
 {
+	RUN(test_the_table);
+	RUN(test_what_an_uri_shows);
+	RUN(test_files_of_what_an_uri_names);
+	RUN(test_ways_of_sources);
 	RUN(test_scheme);
 	RUN(test_check_good);
 	RUN(test_check_hostile);
