@@ -83,6 +83,36 @@ enum oci_kind oci_kind_of(const struct oci_manifest *manifest)
 	return named ? OCI_MODEL : OCI_OTHER;
 }
 
+int oci_check_kind(const struct oci_manifest *manifest, const char *what, struct ncm_error *err)
+{
+	const char *type = manifest->artifact_type ? manifest->artifact_type
+			   : manifest->has_config  ? manifest->config.type
+						   : "no type";
+
+	switch (oci_kind_of(manifest)) {
+	case OCI_IMAGE:
+		ncm_error_set(err, NCM_E_POLICY, "%s is a container image, not a model", what);
+		return ncm_error_hint(err, "container images are for docker, podman or kubernetes");
+	case OCI_OLLAMA:
+		ncm_error_set(err, NCM_E_POLICY, "%s is a model as Ollama keeps them", what);
+		return ncm_error_hint(err, "write ollama: in the place of oci:");
+	case OCI_OTHER:
+		return ncm_error_set(err, NCM_E_POLICY,
+				     "%s is no model: its parts are of no kind that is known here and have no names "
+				     "(%.128s)",
+				     what, type);
+	case OCI_MODEL:
+		break;
+	}
+	return 0;
+}
+
+bool oci_config_has_facts(const struct oci_descriptor *config)
+{
+	return begins(config->type, "application/vnd.cncf.model.config.") ||
+	       begins(config->type, "application/vnd.docker.ai.model.config.");
+}
+
 static const char *packing(const char *type)
 {
 	static const char *const ends[][2] = {{"+gzip", ".gz"}, {".gzip", ".gz"}, {"+zstd", ".zst"}, {"+xz", ".xz"}};
@@ -116,17 +146,6 @@ static char *ending_of(const struct oci_descriptor *layer, enum oci_form form)
 	return ncm_asprintf(".tar%s", packing(layer->type));
 }
 
-static bool is_archive_name(const char *path)
-{
-	static const char *const endings[] = {".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz"};
-
-	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-		if (ncm_path_has_suffix(path, endings[i]))
-			return true;
-	}
-	return false;
-}
-
 /* How many layers there are of each kind, and the how-manieth is named. */
 struct naming {
 	const struct oci_manifest *manifest;
@@ -151,7 +170,6 @@ static char *made_name(struct naming *naming, const struct layer_kind *kind)
 	return ncm_asprintf("%s-%zu%s", stem, number, dot ? dot : "");
 }
 
-/* What leads out of the model's folder, or hides, is no mistake of anybody's. */
 static bool leads_elsewhere(const char *path)
 {
 	for (const unsigned char *c = (const unsigned char *)path; *c; c++) {
@@ -195,7 +213,7 @@ static char *path_of(struct naming *naming, const struct oci_descriptor *layer, 
 	NCM_AUTO_FREE char *path = layer->path ? tidy(layer->path) : made_name(naming, kind);
 	NCM_AUTO_FREE char *ending = ending_of(layer, form);
 
-	return ncm_asprintf("%s%s", path, is_archive_name(path) ? "" : ending);
+	return ncm_asprintf("%s%s", path, ncm_path_archive_ending(path) > 0 ? "" : ending);
 }
 
 /* Returns 1 if there is no file of that name yet, 0 if the same one is there, or -1. */
@@ -264,4 +282,20 @@ void oci_files_clear(struct oci_files *files)
 		free(files->items[i].path);
 	free(files->items);
 	*files = (struct oci_files){0};
+}
+
+int oci_check_form(const struct oci_file *file, const char *what, bool unpacks, struct ncm_error *err)
+{
+	if (file->form == OCI_COMPRESSED) {
+		ncm_error_set(err, NCM_E_POLICY, "%s: %.256s is packed (%.128s), and would have to be unpacked first",
+			      what, file->path, file->layer->type);
+		return ncm_error_hint(err, "leave it out with --exclude, or take the model from another source");
+	}
+	if (file->form != OCI_TAR || unpacks)
+		return 0;
+	ncm_error_set(err, NCM_E_POLICY, "%s: %.256s is an archive (%.128s)", what, file->path, file->layer->type);
+	return ncm_error_hint(err,
+			      "a manifest file whose entry says \"extract\" unpacks it; or leave it out with "
+			      "--exclude '%.128s'",
+			      file->path);
 }

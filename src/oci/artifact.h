@@ -18,6 +18,11 @@ enum oci_kind {
 };
 enum oci_kind oci_kind_of(const struct oci_manifest *manifest);
 
+/* Whether it is a model. Class POLICY for what is something else, with what to do. */
+int oci_check_kind(const struct oci_manifest *manifest, const char *what, struct ncm_error *err);
+/* Whether a configuration is JSON that says of the model what it is: {"config": {"architecture", …}}. */
+bool oci_config_has_facts(const struct oci_descriptor *config);
+
 enum oci_form {
 	OCI_RAW,        /* the layer is the file */
 	OCI_TAR,        /* the file or folder is in a tar, packed or not */
@@ -43,6 +48,8 @@ struct oci_files {
  */
 int oci_files_of(const struct oci_manifest *manifest, const char *what, const char *name, struct oci_files *files,
 		 struct ncm_error *err);
+/* Whether it can be placed: as it is, or out of a tar if whoever wants it unpacks. POLICY if not, with what to do. */
+int oci_check_form(const struct oci_file *file, const char *what, bool unpacks, struct ncm_error *err);
 void oci_files_clear(struct oci_files *files);
 #define OCI_AUTO_FILES __attribute__((cleanup(oci_files_clear)))
 

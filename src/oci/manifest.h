@@ -49,6 +49,19 @@ int oci_manifest_parse(const char *text, size_t size, const char *what, struct o
 void oci_manifest_clear(struct oci_manifest *manifest);
 #define OCI_AUTO_MANIFEST __attribute__((cleanup(oci_manifest_clear)))
 
+enum { OCI_CANDIDATES = 8 };
+
+/* Which manifests of an index may be meant. */
+struct oci_candidates {
+	const struct oci_descriptor *items[OCI_CANDIDATES]; /* the first ones; of the index */
+	size_t count, all;                                  /* how many these are, and how many there are */
+};
+/* All but those that say something about another one; if just one is for no platform, that one. */
+void oci_candidates_of(const struct oci_manifest *index, struct oci_candidates *candidates);
+/* USAGE with a list of them; `reference` ("ghcr.io/org/model:tag") is what they are all of. Always returns -1. */
+int oci_candidates_list(const struct oci_candidates *candidates, const char *what, const char *reference,
+			struct ncm_error *err);
+
 /* One manifest that is read, of whatever dialect. */
 struct oci_reading {
 	const char *what;
