@@ -89,15 +89,18 @@ static int apply(struct ncm_config *config, const struct settings *settings, str
 	return 0;
 }
 
-static void warn_of_token(const struct session *session)
+static void warn_of_tokens(const struct session *session)
 {
-	AUTO_FREE char *text = NULL;
+	for (size_t i = 0; i < session->config->endpoint_count; i++) {
+		const struct ncm_endpoint *endpoint = &session->config->endpoints[i];
+		AUTO_FREE char *text = NULL;
 
-	if (!session->config->hf_token_exposed)
-		return;
-	text = text_format("other users can read the Hugging Face token in %s; `chmod 600` makes it yours alone",
-			   session->config->hf_token_from ? session->config->hf_token_from : "its file");
-	report_warning(&session->report, text);
+		if (!endpoint->token_exposed)
+			continue;
+		text = text_format("other users can read the %s token in %s; `chmod 600` makes it yours alone",
+				   endpoint->title, endpoint->token_from ? endpoint->token_from : "its file");
+		report_warning(&session->report, text);
+	}
 }
 
 int session_config(struct session *session, struct ncm_error *err)
@@ -109,7 +112,7 @@ int session_config(struct session *session, struct ncm_error *err)
 	session->config = ncm_config_load(session->settings.config, err);
 	if (!session->config)
 		return -1;
-	warn_of_token(session);
+	warn_of_tokens(session);
 	return apply(session->config, &session->settings, err);
 }
 

@@ -23,6 +23,16 @@ struct ncm_mirror {
 	char *to;
 };
 
+/* Where a service is, and with what token it is asked (configuration key "endpoints", environment, token files). */
+struct ncm_endpoint {
+	const char *service;    /* as "endpoints" spells it: "huggingface"; static */
+	const char *title;      /* what people call it: "Hugging Face"; static */
+	char *url;              /* no trailing slash */
+	char *token;            /* NULL: none */
+	const char *token_from; /* where it was found, for messages: a variable, or what a file is called; static */
+	bool token_exposed;     /* the token file can be read by others: worth a warning */
+};
+
 /* Who said something. */
 enum ncm_said_by {
 	NCM_SAID_BY_FILE,        /* the configuration file */
@@ -52,13 +62,8 @@ struct ncm_config {
 	size_t manifest_dir_count;
 	char **manifest_files; /* -f FILE: read these alone */
 	size_t manifest_file_count;
-	char *hf_endpoint;         /* no trailing slash; default https://huggingface.co */
-	char *civitai_endpoint;    /* default https://civitai.com */
-	char *ollama_registry;     /* default https://registry.ollama.ai; stands in for that host alone */
-	char *hf_token;            /* NULL: none. HF_TOKEN, HUGGING_FACE_HUB_TOKEN, HF_TOKEN_PATH, $HF_HOME/token */
-	const char *hf_token_from; /* where it was found, for messages; static */
-	char *civitai_token;       /* NULL: none. CIVITAI_TOKEN, CIVITAI_API_TOKEN, CIVITAI_API_KEY */
-	const char *civitai_token_from;
+	struct ncm_endpoint *endpoints; /* one a service that can be set up; which there are, the sources say */
+	size_t endpoint_count;
 	struct ncm_mirror *mirrors;
 	size_t mirror_count;
 	struct ncm_store_override *stores;
@@ -76,7 +81,6 @@ struct ncm_config {
 	unsigned retries;      /* tries without progress; default NCM_LIMIT_RETRIES */
 	bool allow_private;    /* a public server may redirect to a private address */
 	bool allow_http_token; /* a token may go over plain http to another machine */
-	bool hf_token_exposed; /* the token file can be read by others: worth a warning */
 };
 
 /*
@@ -87,6 +91,10 @@ struct ncm_config {
  */
 struct ncm_config *ncm_config_load(const char *file, struct ncm_error *err);
 void ncm_config_free(struct ncm_config *config);
+
+/* What is set up for a service, as "endpoints" in the configuration spells it ("huggingface", "civitai", "ollama"), or
+ * NULL: there is no such. Owned by the configuration. */
+const struct ncm_endpoint *ncm_config_endpoint(const struct ncm_config *config, const char *service);
 
 /* Setters for flags: each replaces what the file and the environment said. The strings are copied. */
 void ncm_config_set(char **field, const char *value);

@@ -19,9 +19,7 @@ static struct ncm_config *defaults(void)
 	config->layout = ncm_strdup("default");
 	config->profile = ncm_strdup("noa");
 	config->data_dir = ncm_strdup(NCM_DATADIR);
-	config->hf_endpoint = ncm_strdup("https://huggingface.co");
-	config->civitai_endpoint = ncm_strdup("https://civitai.com");
-	config->ollama_registry = ncm_strdup("https://registry.ollama.ai");
+	config_add_services(config);
 	config->reserve = DEFAULT_RESERVE;
 	config->jobs = DEFAULT_JOBS;
 	config->connections = NCM_LIMIT_PARALLEL;
@@ -83,8 +81,11 @@ void ncm_config_free(struct ncm_config *config)
 {
 	if (!config)
 		return;
-	ncm_wipe(config->hf_token);
-	ncm_wipe(config->civitai_token);
+	for (size_t i = 0; i < config->endpoint_count; i++) {
+		ncm_wipe(config->endpoints[i].token);
+		free(config->endpoints[i].url);
+	}
+	free(config->endpoints);
 	for (size_t i = 0; i < config->manifest_dir_count; i++)
 		free(config->manifest_dirs[i]);
 	for (size_t i = 0; i < config->manifest_file_count; i++)
@@ -112,9 +113,6 @@ void ncm_config_free(struct ncm_config *config)
 	free(config->lock);
 	free(config->log);
 	free(config->data_dir);
-	free(config->hf_endpoint);
-	free(config->civitai_endpoint);
-	free(config->ollama_registry);
 	free(config->cacert);
 	free(config);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/parts.h"
+#include "config/services.h"
 
 #include "base/mem.h"
 
@@ -32,6 +33,15 @@ static int take_endpoint(const char *name, char **field, struct ncm_error *err)
 	if (url) {
 		free(*field);
 		*field = url;
+	}
+	return 0;
+}
+
+static int take_endpoints(struct ncm_config *config, struct ncm_error *err)
+{
+	for (size_t i = 0; i < config->endpoint_count; i++) {
+		if (take_endpoint(config_service_at(i)->endpoint_variable, &config->endpoints[i].url, err) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -115,10 +125,7 @@ int config_read_environment(struct ncm_config *config, struct ncm_error *err)
 	take_stores(config);
 	if (take_size("NCMODEL_LIMIT_RATE", &config->limit_rate, err) < 0 ||
 	    take_size("NCMODEL_SPEED_LIMIT", &config->speed_limit, err) < 0 ||
-	    take_size("NCMODEL_RESERVE", &config->reserve, err) < 0 ||
-	    take_endpoint("HF_ENDPOINT", &config->hf_endpoint, err) < 0 ||
-	    take_endpoint("NCMODEL_CIVITAI_ENDPOINT", &config->civitai_endpoint, err) < 0 ||
-	    take_endpoint("NCMODEL_OLLAMA_REGISTRY", &config->ollama_registry, err) < 0)
+	    take_size("NCMODEL_RESERVE", &config->reserve, err) < 0)
 		return -1;
-	return 0;
+	return take_endpoints(config, err);
 }

@@ -9,5 +9,8 @@ const char *config_env(const char *name);
 char *config_home(void);
 /* $<variable>, else <home>/<fallback>. The caller frees it. */
 char *config_xdg(const char *variable, const char *fallback);
+/* Absolute; "~/" is the home folder, a relative path lies below `base` (NULL: the working folder). The caller frees it.
+ */
+char *config_path(const char *base, const char *path);
 
 #endif

@@ -123,7 +123,7 @@ static void read_endpoint(struct reading *reading, const struct key *key, const 
 	char *url = json_is_string(value) ? config_endpoint(json_string_value(value)) : NULL;
 
 	if (url)
-		ncm_config_set(field_of(reading, key), url);
+		ncm_config_set(&config_endpoint_of(reading->config, key->name)->url, url);
 	else
 		ncm_fault(&reading->faults, path, "not an http or https URL without user, query and fragment");
 	free(url);
@@ -154,14 +154,12 @@ static void read_keys(struct reading *reading, const struct key *keys, const jso
 
 static void read_endpoints(struct reading *reading, const struct key *key, const json_t *value, const char *path)
 {
-	static const struct key keys[] = {
-	    {"huggingface", read_endpoint, offsetof(struct ncm_config, hf_endpoint), 0, 0},
-	    {"civitai", read_endpoint, offsetof(struct ncm_config, civitai_endpoint), 0, 0},
-	    {"ollama", read_endpoint, offsetof(struct ncm_config, ollama_registry), 0, 0},
-	    {NULL, NULL, 0, 0, 0},
-	};
+	const struct ncm_config *config = reading->config;
+	NCM_AUTO_FREE struct key *keys = ncm_calloc(config->endpoint_count + 1, sizeof *keys);
 
 	(void)key;
+	for (size_t i = 0; i < config->endpoint_count; i++)
+		keys[i] = (struct key){config->endpoints[i].service, read_endpoint, 0, 0, 0};
 	if (json_is_object(value))
 		read_keys(reading, keys, value, path);
 	else

@@ -23,13 +23,14 @@ const char *config_key(size_t index);
 /* environment.c */
 int config_read_environment(struct ncm_config *config, struct ncm_error *err);
 
+/* services.c: an endpoint for each service, as it is built in. */
+void config_add_services(struct ncm_config *config);
+struct ncm_endpoint *config_endpoint_of(const struct ncm_config *config, const char *service); /* or NULL */
+
 /* token.c: finds the tokens of the services. */
 int config_find_tokens(struct ncm_config *config, struct ncm_error *err);
 
 /* values.c */
-/* Absolute; "~/" is the home folder, a relative path lies below `base` (NULL: the working folder). The caller frees it.
- */
-char *config_path(const char *base, const char *path);
 /* As config_path for a layout, whose plain names stay as they are. */
 char *config_layout(const char *base, const char *layout);
 /* An http(s) URL without user, query and fragment; its trailing slashes are dropped. NULL if it is something else. The

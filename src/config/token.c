@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tokens, in the order of each service's own tools (huggingface_hub: environment, then the token file; Civitai's
- * clients: the environment). Messages name the place of a token, never its value.
+ * Tokens, in the order of each service's own tools: the environment, then the file that they keep one in. Messages name
+ * the place of a token, never its value.
  */
 #include "config/parts.h"
+#include "config/services.h"
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -43,43 +44,46 @@ static int take_token(char *text, const char *where, char **token, struct ncm_er
 	return 0;
 }
 
-static int take_variables(const char *const *names, size_t count, char **token, const char **from,
-			  struct ncm_error *err)
+static int take_variables(const struct config_service *service, struct ncm_endpoint *endpoint, struct ncm_error *err)
 {
-	for (size_t i = 0; i < count && !*token; i++) {
-		const char *value = config_env(names[i]);
+	for (const char *const *name = service->token_variables; *name && !endpoint->token; name++) {
+		const char *value = config_env(*name);
 		char *copy;
 		int failed;
 
 		if (!value)
 			continue;
 		copy = ncm_strdup(value);
-		failed = take_token(copy, names[i], token, err);
+		failed = take_token(copy, *name, &endpoint->token, err);
 		ncm_wipe(copy);
 		if (failed)
 			return -1;
-		*from = names[i];
+		endpoint->token_from = endpoint->token ? *name : NULL;
 	}
-	if (!*token)
-		*from = NULL;
 	return 0;
 }
 
-static int refuse_file(const char *path, const char *why, struct ncm_error *err)
+/* A file, and where else its token could be. */
+struct token_file {
+	char *path;
+	const char *variable;
+};
+
+static int refuse_file(const struct token_file *file, const char *why, struct ncm_error *err)
 {
-	ncm_error_set(err, NCM_E_POLICY, "refused the token file %s: %s", path, why);
-	return ncm_error_hint(err, "put the token into a file of your own with mode 0600, or into HF_TOKEN");
+	ncm_error_set(err, NCM_E_POLICY, "refused the token file %s: %s", file->path, why);
+	return ncm_error_hint(err, "put the token into a file of your own with mode 0600, or into %s", file->variable);
 }
 
-static int open_token_file(const char *path, struct stat *status, struct ncm_error *err)
+static int open_token_file(const struct token_file *file, struct stat *status, struct ncm_error *err)
 {
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int fd = open(file->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	const char *why = NULL;
 
 	if (fd < 0 && errno == ELOOP)
-		return refuse_file(path, "it is a link", err);
+		return refuse_file(file, "it is a link", err);
 	if (fd < 0)
-		return ncm_error_errno(err, errno, "cannot read the token file %s", path);
+		return ncm_error_errno(err, errno, "cannot read the token file %s", file->path);
 	if (fstat(fd, status) < 0 || !S_ISREG(status->st_mode))
 		why = "it is not a regular file";
 	else if (status->st_uid != geteuid() && status->st_uid != 0 && geteuid() != 0)
@@ -89,31 +93,31 @@ static int open_token_file(const char *path, struct stat *status, struct ncm_err
 	if (!why)
 		return fd;
 	close(fd);
-	return refuse_file(path, why, err);
+	return refuse_file(file, why, err);
 }
 
-static int take_file(const char *path, struct ncm_config *config, struct ncm_error *err)
+static int take_file(const struct token_file *file, struct ncm_endpoint *endpoint, struct ncm_error *err)
 {
 	char text[NCM_LIMIT_TOKEN_BYTES + 1];
-	NCM_AUTO_FREE char *where = ncm_asprintf("the file %s", path);
+	NCM_AUTO_FREE char *where = ncm_asprintf("the file %s", file->path);
 	NCM_AUTO_CLOSE int fd = -1;
 	struct stat status;
 	ssize_t got;
 	int failed;
 
-	if (access(path, F_OK) < 0 && errno == ENOENT)
+	if (access(file->path, F_OK) < 0 && errno == ENOENT)
 		return 0;
-	fd = open_token_file(path, &status, err);
+	fd = open_token_file(file, &status, err);
 	if (fd < 0)
 		return -1;
 	got = ncm_pread_all(fd, text, sizeof text - 1, 0);
 	if (got < 0)
-		return ncm_error_errno(err, errno, "cannot read the token file %s", path);
+		return ncm_error_errno(err, errno, "cannot read the token file %s", file->path);
 	text[got] = '\0';
-	failed = take_token(text, where, &config->hf_token, err);
+	failed = take_token(text, where, &endpoint->token, err);
 	explicit_bzero(text, sizeof text);
-	if (!failed && config->hf_token)
-		config->hf_token_exposed = (status.st_mode & 077) != 0;
+	if (!failed && endpoint->token)
+		endpoint->token_exposed = (status.st_mode & 077) != 0;
 	return failed;
 }
 
@@ -123,43 +127,31 @@ static bool is_true(const char *value)
 			 strcasecmp(value, "true") == 0);
 }
 
-static int find_hf(struct ncm_config *config, struct ncm_error *err)
+static int find_token(const struct config_service *service, struct ncm_endpoint *endpoint, struct ncm_error *err)
 {
-	static const char *const names[] = {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"};
-	const char *named = config_env("HF_TOKEN_PATH");
-	const char *hf_home = config_env("HF_HOME");
-	NCM_AUTO_FREE char *cache = NULL;
-	NCM_AUTO_FREE char *home = NULL;
-	NCM_AUTO_FREE char *file = NULL;
+	const char *called = NULL;
+	NCM_AUTO_FREE char *path = NULL;
 
-	if (is_true(config_env("HF_HUB_DISABLE_IMPLICIT_TOKEN")))
+	if (!service->token_variables ||
+	    (service->no_token_variable && is_true(config_env(service->no_token_variable))))
 		return 0;
-	if (take_variables(names, 2, &config->hf_token, &config->hf_token_from, err) < 0)
+	if (take_variables(service, endpoint, err) < 0)
 		return -1;
-	if (config->hf_token)
+	if (endpoint->token || !service->token_file)
 		return 0;
-	if (named) {
-		file = config_path(NULL, named);
-	} else {
-		cache = config_xdg("XDG_CACHE_HOME", ".cache");
-		home = hf_home ? config_path(NULL, hf_home) : ncm_path_join(cache, "huggingface");
-		file = ncm_path_join(home, "token");
-	}
-	if (take_file(file, config, err) < 0)
+	path = service->token_file(&called);
+	if (take_file(&(const struct token_file){path, service->token_variables[0]}, endpoint, err) < 0)
 		return -1;
-	if (config->hf_token)
-		config->hf_token_from = named ? "HF_TOKEN_PATH" : "the token file of the hf command";
+	endpoint->token_from = endpoint->token ? called : NULL;
 	return 0;
 }
 
 int config_find_tokens(struct ncm_config *config, struct ncm_error *err)
 {
-	static const char *const names[] = {"CIVITAI_TOKEN", "CIVITAI_API_TOKEN", "CIVITAI_API_KEY"};
-
-	if (find_hf(config, err) < 0 ||
-	    take_variables(names, 3, &config->civitai_token, &config->civitai_token_from, err) < 0)
-		return -1;
-	ncm_secret_note(config->hf_token);
-	ncm_secret_note(config->civitai_token);
+	for (size_t i = 0; i < config->endpoint_count; i++) {
+		if (find_token(config_service_at(i), &config->endpoints[i], err) < 0)
+			return -1;
+		ncm_secret_note(config->endpoints[i].token);
+	}
 	return 0;
 }

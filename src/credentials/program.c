@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "config/services.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,25 +18,37 @@
 
 extern char **environ;
 
-/* What of the environment is none of the program's business: our other services' tokens, and what would have a shell or
- * the loader run something else than the program. */
+static bool is_variable(const char *entry, const char *name)
+{
+	const size_t size = strlen(name);
+
+	return strncmp(entry, name, size) == 0 && entry[size] == '=';
+}
+
+static bool is_token(const char *entry)
+{
+	const struct config_service *service;
+
+	for (size_t i = 0; (service = config_service_at(i)); i++) {
+		for (const char *const *name = service->token_variables; name && *name; name++) {
+			if (is_variable(entry, *name))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* What of the environment is none of the program's business: our services' tokens, and what would have a shell or the
+ * loader run something else than the program. */
 static bool is_kept_back(const char *entry)
 {
-	static const char *const names[] = {"HF_TOKEN=",
-					    "HUGGING_FACE_HUB_TOKEN=",
-					    "CIVITAI_TOKEN=",
-					    "CIVITAI_API_TOKEN=",
-					    "CIVITAI_API_KEY=",
-					    "LD_PRELOAD=",
-					    "LD_AUDIT=",
-					    "BASH_ENV=",
-					    "ENV="};
+	static const char *const names[] = {"LD_PRELOAD=", "LD_AUDIT=", "BASH_ENV=", "ENV="};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		if (strncmp(entry, names[i], strlen(names[i])) == 0)
 			return true;
 	}
-	return false;
+	return is_token(entry);
 }
 
 /* Its entries belong to the environment; the caller frees the array. */

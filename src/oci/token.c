@@ -115,11 +115,11 @@ static int find_login(const struct oci_repository *repository, struct ncm_login 
 	return found;
 }
 
-static void set_bearer(struct ncm_credential *self, const char *scheme, const char *bearer, bool in_clear)
+static void set_bearer(struct ncm_credential *self, ncm_credential_apply *apply, const char *bearer, bool in_clear)
 {
 	ncm_wipe(self->bearer);
 	self->bearer = ncm_strdup(bearer);
-	self->scheme = scheme;
+	self->apply = apply;
 	self->in_clear = in_clear;
 }
 
@@ -143,7 +143,7 @@ static int renew_basic(struct ncm_credential *self, const struct oci_repository 
 	basic = ncm_login_basic(&login);
 	if (self->bearer && strcmp(self->bearer, basic) == 0) /* asked again, it would lock the account */
 		return refused_login(repository, &login, err);
-	set_bearer(self, "Basic", basic, true);
+	set_bearer(self, ncm_apply_basic, basic, true);
 	return 0;
 }
 
@@ -170,7 +170,7 @@ static void sign_with_login(const struct oci_repository *repository, const struc
 	NCM_AUTO_FREE char *wish = NULL;
 
 	if (login->user) {
-		request->credential.scheme = "Basic";
+		request->credential.apply = ncm_apply_basic;
 		request->credential.bearer = ncm_login_basic(login);
 		return;
 	}
@@ -195,7 +195,7 @@ static int sign_with_key(const struct oci_repository *repository, const struct o
 	found = repository->signer->sign(repository, challenge->realm, wish, &url, &request->credential.bearer, err);
 	if (found <= 0)
 		return found;
-	request->credential.scheme = "";
+	request->credential.apply = ncm_apply_whole;
 	free(request->url);
 	request->url = url;
 	return 1;
@@ -273,7 +273,7 @@ static int renew_bearer(struct ncm_credential *self, const struct oci_repository
 		token = ncm_json_string(answer, "access_token");
 	if (!token || !is_token(token))
 		return refuse_anonymous(repository, err);
-	set_bearer(self, NULL, token,
+	set_bearer(self, ncm_apply_bearer, token,
 		   (!request.credential.bearer && !request.form) || is_private_way(repository, self->origin));
 	return 0;
 }

@@ -63,7 +63,7 @@ static json_t *ask(const struct lookup *lookup, const char *kind, uint64_t id, s
 	const struct ncm_request request = {
 	    .url = url,
 	    .accept = "application/json",
-	    .credential = &lookup->sources->civitai,
+	    .credential = ncm_source_credential(lookup->sources, &ncm_source_civitai),
 	    .service = &civitai_service,
 	    .what = lookup->what,
 	};
@@ -137,7 +137,7 @@ static struct ncm_resolution *describe(const struct lookup *lookup)
 	resolution->uri = civitai_name_spell(&pinned);
 	resolution->revision = ncm_asprintf("%llu", (unsigned long long)name->version);
 	resolution->page = page_of(lookup);
-	resolution->credential = &lookup->sources->civitai;
+	resolution->credential = ncm_source_credential(lookup->sources, &ncm_source_civitai);
 	resolution->service = &civitai_service;
 	ncm_resolution_add(resolution)->url =
 	    ncm_asprintf("%s/api/download/models/%llu?fileId=%llu", lookup->endpoint, (unsigned long long)name->version,
@@ -149,7 +149,7 @@ static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *u
 				      const struct ncm_pin *pin, struct ncm_error *err)
 {
 	AUTO_LOOKUP struct lookup lookup = {.sources = sources,
-					    .endpoint = ncm_source_endpoint(sources->config->civitai_endpoint)};
+					    .endpoint = ncm_source_endpoint(sources->config, &ncm_source_civitai)};
 	NCM_AUTO_JSON json_t *version = NULL;
 	struct ncm_resolution *resolution;
 	const json_t *file;
@@ -181,7 +181,7 @@ static struct ncm_resolution *offline(struct ncm_sources *sources, const char *u
 	if (civitai_name_parse(uri, &lookup.name, NULL) < 0 || !lookup.name.version || !spec->has_sha256 ||
 	    (!for_plan && (!lookup.name.file || !spec->has_size)))
 		return NULL;
-	lookup.endpoint = ncm_source_endpoint(sources->config->civitai_endpoint);
+	lookup.endpoint = ncm_source_endpoint(sources->config, &ncm_source_civitai);
 	resolution = describe(&lookup);
 	artifact = resolution->artifacts;
 	artifact->kind = NCM_ARTIFACT_FILE;
@@ -256,7 +256,15 @@ static const struct ncm_habit *habit(const char *canonical)
 	return &checkpoints;
 }
 
+static const char *const token_variables[] = {"CIVITAI_TOKEN", "CIVITAI_API_TOKEN", "CIVITAI_API_KEY", NULL};
+static const struct config_service settings = {.name = "civitai",
+					       .title = "Civitai",
+					       .endpoint = "https://civitai.com",
+					       .endpoint_variable = "NCMODEL_CIVITAI_ENDPOINT",
+					       .token_variables = token_variables};
+
 const struct ncm_source ncm_source_civitai = {
+    .settings = &settings,
     .scheme = "civitai",
     .begins = "civitai:",
     .refuses_head = true,

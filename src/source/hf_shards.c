@@ -122,7 +122,7 @@ static int fetch_index(const struct hf_tree *tree, const struct hf_file *file, s
 	NCM_AUTO_FREE char *url = hf_tree_url(tree, tree->commit, file->path);
 	const struct ncm_request request = {
 	    .url = url,
-	    .credential = (struct ncm_credential *)&tree->sources->hf,
+	    .credential = ncm_source_credential(tree->sources, &ncm_source_huggingface),
 	    .service = &hf_service,
 	    .what = file->path,
 	};

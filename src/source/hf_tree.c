@@ -40,7 +40,7 @@ static struct ncm_request request_of(const struct hf_tree *tree, const char *url
 {
 	return (struct ncm_request){
 	    .url = url,
-	    .credential = (struct ncm_credential *)&tree->sources->hf,
+	    .credential = ncm_source_credential(tree->sources, &ncm_source_huggingface),
 	    .service = &hf_service,
 	    .what = tree->what,
 	};

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "config/environment.h"
 
 #include <ncmodel/limits.h>
 #include <string.h>
@@ -206,7 +207,7 @@ static struct ncm_resolution *describe(struct ncm_sources *sources, const struct
 	resolution->revision = ncm_strdup(tree->commit);
 	resolution->page = ncm_asprintf("%s/%s", tree->endpoint, name->repo);
 	resolution->gate = tree->gate;
-	resolution->credential = &sources->hf;
+	resolution->credential = ncm_source_credential(sources, &ncm_source_huggingface);
 	resolution->service = &hf_service;
 	resolution->license = tree->license;
 	resolution->architecture = tree->architecture;
@@ -234,7 +235,7 @@ static struct ncm_resolution *look_up(struct ncm_sources *sources, struct hf_nam
 	struct ncm_resolution *resolution;
 	bool probed;
 
-	tree.endpoint = ncm_source_endpoint(sources->config->hf_endpoint);
+	tree.endpoint = ncm_source_endpoint(sources->config, &ncm_source_huggingface);
 	tree.what = what;
 	tree.commit = ncm_strdup_null(known_commit(name, pin));
 	if (find_files(&tree, name, spec, &probed, err) < 0)
@@ -326,7 +327,7 @@ static struct ncm_resolution *offline(struct ncm_sources *sources, const char *u
 					     .has_sha256 = true,
 					     .sha256 = name.has_sha256 ? name.sha256 : spec->sha256};
 
-		tree.endpoint = ncm_source_endpoint(sources->config->hf_endpoint);
+		tree.endpoint = ncm_source_endpoint(sources->config, &ncm_source_huggingface);
 		tree.repo = name.repo;
 		tree.commit = ncm_strdup(commit);
 		resolution = describe(sources, &name, &tree, &chosen);
@@ -423,7 +424,29 @@ static const char *stem(const char *uri, size_t *size)
 
 static const char *const aliases[] = {"huggingface", "hugging-face", NULL};
 
+/* As huggingface_hub finds it. */
+static char *token_file(const char **called)
+{
+	const char *named = config_env("HF_TOKEN_PATH");
+	const char *hf_home = config_env("HF_HOME");
+	NCM_AUTO_FREE char *cache = config_xdg("XDG_CACHE_HOME", ".cache");
+	NCM_AUTO_FREE char *home = hf_home ? config_path(NULL, hf_home) : ncm_path_join(cache, "huggingface");
+
+	*called = named ? "HF_TOKEN_PATH" : "the token file of the hf command";
+	return named ? config_path(NULL, named) : ncm_path_join(home, "token");
+}
+
+static const char *const token_variables[] = {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", NULL};
+static const struct config_service settings = {.name = "huggingface",
+					       .title = "Hugging Face",
+					       .endpoint = "https://huggingface.co",
+					       .endpoint_variable = "HF_ENDPOINT",
+					       .token_variables = token_variables,
+					       .no_token_variable = "HF_HUB_DISABLE_IMPLICIT_TOKEN",
+					       .token_file = token_file};
+
 const struct ncm_source ncm_source_huggingface = {
+    .settings = &settings,
     .scheme = "hf",
     .begins = "hf:",
     .aliases = aliases,

@@ -399,7 +399,14 @@ static const struct ncm_habit *habit(const char *canonical)
 	return &own;
 }
 
+/* Its address stands in for the default host alone; how its registries know us, they say (ollama_token.c). */
+static const struct config_service settings = {.name = "ollama",
+					       .title = "Ollama",
+					       .endpoint = "https://registry.ollama.ai",
+					       .endpoint_variable = "NCMODEL_OLLAMA_REGISTRY"};
+
 const struct ncm_source ncm_source_ollama = {
+    .settings = &settings,
     .scheme = "ollama",
     .begins = "ollama:",
     .revision = NCM_REVISION_TAG,

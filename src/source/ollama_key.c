@@ -56,7 +56,8 @@ static const struct oci_signer signer = {
 
 static bool is_own(const struct ncm_config *config, const char *base)
 {
-	NCM_AUTO_FREE char *own = config->ollama_registry ? ncm_url_origin(config->ollama_registry) : NULL;
+	NCM_AUTO_FREE char *endpoint = ncm_source_endpoint(config, &ncm_source_ollama);
+	NCM_AUTO_FREE char *own = ncm_url_origin(endpoint);
 	NCM_AUTO_FREE char *origin = ncm_url_origin(base);
 
 	return own && origin && strcmp(own, origin) == 0;

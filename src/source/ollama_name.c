@@ -216,8 +216,8 @@ char *ollama_name_short(const struct ollama_name *name)
 
 char *ollama_name_base(const struct ollama_name *name, const struct ncm_config *config, bool insecure_http)
 {
-	if (ollama_name_is_default_host(name) && config->ollama_registry)
-		return ncm_source_endpoint(config->ollama_registry);
+	if (ollama_name_is_default_host(name))
+		return ncm_source_endpoint(config, &ncm_source_ollama);
 	return ncm_asprintf("%s://%s",
 			    insecure_http || ncm_host_is_loopback(name->host) ||
 				    ncm_config_is_insecure_registry(config, name->host)

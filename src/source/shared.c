@@ -205,15 +205,6 @@ bool ncm_source_is_at(const char *url, const char *const *hosts, const char **pa
 	return false;
 }
 
-char *ncm_source_endpoint(const char *configured)
-{
-	size_t length = strlen(configured);
-
-	while (length > 0 && configured[length - 1] == '/')
-		length--;
-	return ncm_strndup(configured, length);
-}
-
 int ncm_source_shown(const char *uri)
 {
 	size_t length = strcspn(uri, "?");

@@ -60,8 +60,14 @@ bool ncm_source_is_at(const char *url, const char *const *hosts, const char **pa
 
 /* How many bytes of an URI a message may show: no query (it may hold a token), and not without bound. For "%.*s". */
 int ncm_source_shown(const char *uri);
-/* The address of a service as configured, without slashes at its end. The caller frees it. */
-char *ncm_source_endpoint(const char *configured);
+/* settings.c: the address of a source's service as configured, without slashes at its end; the caller frees it. And the
+ * token that is configured for it, as a credential for that address alone. */
+char *ncm_source_endpoint(const struct ncm_config *config, const struct ncm_source *source);
+struct ncm_credential *ncm_source_credential(const struct ncm_sources *sources, const struct ncm_source *source);
+/* Makes the credentials of all sources, and ends them. */
+void ncm_source_credentials_new(struct ncm_sources *sources);
+void ncm_source_credentials_free(struct ncm_sources *sources);
+void ncm_source_credential_clear(struct ncm_credential *credential);
 
 /* Whether a glob matches the whole text: '*' (which matches '/' too), '?' and "[set]"; nothing is quoted. */
 bool ncm_source_glob(const char *pattern, const char *text);

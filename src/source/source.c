@@ -260,19 +260,6 @@ struct ncm_resolution *ncm_resolution_drop(struct ncm_resolution *resolution)
 	return NULL;
 }
 
-/* The token of a service goes to the service's own origin and nowhere else. */
-static void set_credential(struct ncm_credential *credential, const char *token, const char *endpoint)
-{
-	credential->bearer = ncm_strdup_null(token);
-	credential->origin = endpoint ? ncm_url_origin(endpoint) : NULL;
-}
-
-static void clear_credential(struct ncm_credential *credential)
-{
-	ncm_wipe(credential->bearer);
-	free(credential->origin);
-}
-
 static json_t *ask(void *context, const struct ncm_request *request, struct ncm_error *err)
 {
 	return ncm_source_json(context, request, NULL, err);
@@ -286,8 +273,7 @@ struct ncm_sources *ncm_sources_new(const struct ncm_config *config, struct ncm_
 	sources->http = http;
 	sources->sink = sink;
 	sources->get = ncm_http_get;
-	set_credential(&sources->hf, config->hf_token, config->hf_endpoint);
-	set_credential(&sources->civitai, config->civitai_token, config->civitai_endpoint);
+	ncm_source_credentials_new(sources);
 	sources->registries = (struct oci_registries){.config = config, .sink = sink, .ask = ask, .context = sources};
 	oci_registries_init(&sources->registries);
 	return sources;
@@ -297,8 +283,7 @@ void ncm_sources_free(struct ncm_sources *sources)
 {
 	if (!sources)
 		return;
-	clear_credential(&sources->hf);
-	clear_credential(&sources->civitai);
+	ncm_source_credentials_free(sources);
 	oci_registries_clear(&sources->registries);
 	free(sources);
 }

@@ -8,6 +8,7 @@
 #define NCM_SOURCE_SOURCE_H
 
 #include "base/nearest.h"
+#include "config/services.h"
 #include "digest/hash.h"
 #include "oci/credential.h"
 #include "transfer/http.h"
@@ -241,6 +242,7 @@ struct ncm_source {
 	bool may_be_http;   /* its URIs may say http:// */
 	bool refuses_head;  /* asks for access by the first bytes: a HEAD tells nothing */
 	bool query_chooses; /* what follows the '?' of a key chooses a file of what stands before it */
+	const struct config_service *settings; /* where its service is, and who has a token for it; or NULL */
 	/* As ncm_source_habit. NULL: it is that of the file's name. */
 	const struct ncm_habit *(*habit)(const char *canonical);
 	/* As ncm_source_is_many, _file_name, _file_at, _spelled_revision. NULL: never. */
@@ -277,8 +279,7 @@ struct ncm_sources {
 	/* How every request of the sources goes out: ncm_http_get, unless somebody stands in for the network. */
 	int (*get)(struct ncm_http *http, const struct ncm_request *request, struct ncm_reply *reply,
 		   struct ncm_error *err);
-	struct ncm_credential hf; /* set up by ncm_sources_new from the configuration */
-	struct ncm_credential civitai;
+	struct ncm_credential *own; /* of each source of the table, from the configuration: ncm_source_credential */
 	struct oci_registries registries;
 };
 

@@ -112,28 +112,54 @@ static void add_header(struct ncm_exchange *exchange, char *line)
 		exchange->headers = longer;
 }
 
+static int add_credential(struct ncm_exchange *exchange, const struct ncm_exchange_options *options, const char *range,
+			  struct ncm_error *err)
+{
+	const struct ncm_outgoing outgoing = {.method = options->form   ? "POST"
+							: options->head ? "HEAD"
+									: "GET",
+					      .url = exchange->chain->url,
+					      .range = range,
+					      .body = options->form};
+	struct ncm_strings headers = {0};
+	const int failed = ncm_chain_apply(exchange->chain, &outgoing, &headers, err);
+
+	for (size_t i = 0; i < headers.count; i++) {
+		if (failed)
+			ncm_wipe(headers.items[i]);
+		else
+			add_header(exchange, headers.items[i]);
+	}
+	free(headers.items);
+	return failed;
+}
+
+/* "bytes=0-", or NULL. The caller frees it. */
+static char *range_of(const struct ncm_exchange_options *options)
+{
+	if (!options->ranged)
+		return NULL;
+	if (options->end > 0)
+		return ncm_asprintf("bytes=%llu-%llu", (unsigned long long)options->offset,
+				    (unsigned long long)options->end - 1);
+	return ncm_asprintf("bytes=%llu-", (unsigned long long)options->offset);
+}
+
 static int build_headers(struct ncm_exchange *exchange, const struct ncm_exchange_options *options,
 			 struct ncm_error *err)
 {
+	NCM_AUTO_FREE char *range = range_of(options);
+
 	if (ncm_chain_arm(exchange->chain, err) < 0)
 		return -1;
 	add_header(exchange, ncm_strdup("Accept-Encoding: identity"));
 	if (options->accept)
 		add_header(exchange, ncm_asprintf("Accept: %s", options->accept));
-	if (options->ranged && options->end > 0)
-		add_header(exchange, ncm_asprintf("Range: bytes=%llu-%llu", (unsigned long long)options->offset,
-						  (unsigned long long)options->end - 1));
-	else if (options->ranged)
-		add_header(exchange, ncm_asprintf("Range: bytes=%llu-", (unsigned long long)options->offset));
-	if (options->ranged && options->if_range)
+	if (range)
+		add_header(exchange, ncm_asprintf("Range: %s", range));
+	if (range && options->if_range)
 		add_header(exchange, ncm_asprintf("If-Range: %s", options->if_range));
-	if (exchange->chain->sent) {
-		const char *scheme = exchange->chain->sent_scheme ? exchange->chain->sent_scheme : "Bearer";
-
-		add_header(exchange,
-			   ncm_asprintf("Authorization: %s%s%s", scheme, *scheme ? " " : "", exchange->chain->sent));
-	}
-	return 0;
+	return add_credential(exchange, options, range, err);
 }
 
 int ncm_exchange_begin(struct ncm_exchange *exchange, const struct ncm_exchange_options *options, struct ncm_error *err)

@@ -89,7 +89,7 @@ int ncm_chain_arm(struct ncm_chain *chain, struct ncm_error *err)
 		return 0;
 	pthread_mutex_lock(&chain->http->credentials_lock);
 	chain->sent = ncm_strdup_null(chain->credential->bearer);
-	chain->sent_scheme = chain->credential->scheme;
+	chain->sent_apply = chain->credential->apply;
 	chain->sent_in_clear = chain->credential->in_clear;
 	pthread_mutex_unlock(&chain->http->credentials_lock);
 	ncm_secret_note(chain->sent);
@@ -217,7 +217,7 @@ static void swap_bearers(struct ncm_http *http, struct ncm_credential *a, struct
 	pthread_mutex_lock(&http->credentials_lock);
 	bearer = a->bearer;
 	a->bearer = b->bearer;
-	a->scheme = b->scheme;
+	a->apply = b->apply;
 	a->in_clear = b->in_clear;
 	b->bearer = bearer;
 	pthread_mutex_unlock(&http->credentials_lock);

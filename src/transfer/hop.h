@@ -16,12 +16,12 @@ struct ncm_chain {
 	char *url; /* of this hop; may hold a signature: never shown or stored */
 	char *origin;
 	char *first_origin;
-	char *sent;              /* the bearer that this hop's request carries, or NULL */
-	const char *sent_scheme; /* that it goes with, as a credential has it */
-	bool sent_in_clear;      /* likewise */
-	unsigned hops;           /* redirects followed */
-	bool strayed;            /* an origin was visited that the credential does not belong to */
-	bool from_public;        /* the first hop's peer had a public address */
+	char *sent;                       /* the secret that this hop's request shows, or NULL */
+	ncm_credential_apply *sent_apply; /* how, as a credential has it */
+	bool sent_in_clear;               /* likewise */
+	unsigned hops;                    /* redirects followed */
+	bool strayed;                     /* an origin was visited that the credential does not belong to */
+	bool from_public;                 /* the first hop's peer had a public address */
 	bool renewed;
 };
 
@@ -38,6 +38,10 @@ int ncm_chain_arm(struct ncm_chain *chain, struct ncm_error *err);
 bool ncm_chain_accepts_peer(struct ncm_chain *chain, const char *address);
 /* Goes to a redirect's target (absolute). Class POLICY for one that is refused, PROTOCOL for too many. */
 int ncm_chain_follow(struct ncm_chain *chain, const char *location, struct ncm_error *err);
+
+/* The headers that show what the chain is armed with to this request: none if it goes without. AUTH. */
+int ncm_chain_apply(const struct ncm_chain *chain, const struct ncm_outgoing *request, struct ncm_strings *headers,
+		    struct ncm_error *err);
 
 enum ncm_step {
 	NCM_STEP_DONE,  /* this is the answer */

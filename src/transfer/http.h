@@ -12,6 +12,7 @@
 #include <ncmodel/config.h>
 #include <ncmodel/error.h>
 #include <ncmodel/event.h>
+#include <ncmodel/manifest.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -66,19 +67,38 @@ struct ncm_service {
 	bool is_registry; /* of a host that a model's name has: the user may choose plain http for it */
 };
 
+/* A request that is about to be sent, for who signs it. */
+struct ncm_outgoing {
+	const char *method; /* "GET", "HEAD" or "POST" */
+	const char *url;    /* of this hop, with its query */
+	const char *range;  /* what its Range header says; NULL: it has none */
+	const char *body;   /* of a POST; NULL: it has none */
+};
+/*
+ * How a secret is shown to its server: adds the lines of the headers that do it ("Name: value") to *headers. It is
+ * called for every request right before it is sent, be it another hop, another range or another try, so that what is
+ * signed is the request itself and its time. From any thread; `context` is the credential's. Returns 0, or -1 with *err
+ * (AUTH): then nothing is sent.
+ */
+typedef int ncm_credential_apply(void *context, const char *secret, const struct ncm_outgoing *request,
+				 struct ncm_strings *headers, struct ncm_error *err);
+ncm_credential_apply ncm_apply_bearer; /* "Authorization: Bearer SECRET" */
+ncm_credential_apply ncm_apply_basic;  /* "Authorization: Basic SECRET": user and password, in base64 already */
+ncm_credential_apply ncm_apply_whole;  /* "Authorization: SECRET" */
+
 /*
  * A credential and where it belongs. `renew` (may be NULL) is called on a 401 with its WWW-Authenticate value, from any
- * thread; it returns 0 if `bearer` (and with it `scheme`) was renewed and the request should be made again, or -1.
+ * thread; it returns 0 if `bearer` (and with it `apply`) was renewed and the request should be made again, or -1.
  * renew is called for one credential at a time, on a copy whose bearer it replaces: requests that are made meanwhile
  * read the old one. A credential is sent as long as the way of redirects has touched its origin alone.
  */
 struct ncm_credential {
-	char *bearer;       /* the token, or NULL: none yet */
-	const char *scheme; /* what goes before it in the Authorization header: NULL is "Bearer", "" nothing; static */
-	char *origin;       /* "https://host[:port]" that may see it */
-	bool in_clear;      /* over plain http, too: the user said so, or it is nobody's secret */
+	char *bearer;                /* the token, or what `apply` signs with; NULL: none yet */
+	ncm_credential_apply *apply; /* NULL: ncm_apply_bearer */
+	char *origin;                /* "https://host[:port]" that may see it */
+	bool in_clear;               /* over plain http, too: the user said so, or it is nobody's secret */
 	int (*renew)(struct ncm_credential *self, struct ncm_http *http, const char *challenge, struct ncm_error *err);
-	void *context; /* of renew */
+	void *context; /* of renew and apply */
 };
 /* "https://host:port" of an URL, default ports left out, host in lower case. NULL if it is no http(s) URL. The caller
  * frees it. */

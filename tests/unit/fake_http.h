@@ -100,6 +100,14 @@ static void fake_reply(const char *url, const struct fake_answer *answer, struct
 	free(location);
 }
 
+/* The same with one service set up, as the configuration does it. The endpoint is borrowed. */
+static inline struct ncm_config fake_set_up(struct ncm_config config, struct ncm_endpoint *endpoint)
+{
+	config.endpoints = endpoint;
+	config.endpoint_count = 1;
+	return config;
+}
+
 static bool fake_same_origin(const char *a, const char *b)
 {
 	NCM_AUTO_FREE char *left = ncm_url_origin(a);

@@ -19,9 +19,7 @@
 #define SMALL(path, size) "{\"type\":\"file\",\"oid\":\"" GIT_A "\",\"size\":" size ",\"path\":\"" path "\"}"
 #define FOLDER(path) "{\"type\":\"directory\",\"oid\":\"" GIT_A "\",\"size\":0,\"path\":\"" path "\"}"
 
-static struct ncm_config config = {.hf_endpoint = (char *)HUB,
-				   .civitai_endpoint = (char *)"https://civitai.com",
-				   .ollama_registry = (char *)"https://registry.ollama.ai"};
+static struct ncm_config config;
 static const struct ncm_file_spec spec = {.role = (char *)"weights"};
 
 static inline void serve_commit(void)

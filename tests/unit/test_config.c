@@ -51,6 +51,11 @@ static void check_at(const char *actual, const char *relative)
 	CHECK_STR(actual, expected);
 }
 
+static const struct ncm_endpoint *of_hf(const struct ncm_config *config)
+{
+	return ncm_config_endpoint(config, "huggingface");
+}
+
 static struct ncm_config *load(const char *relative)
 {
 	NCM_AUTO_FREE char *file = relative ? at(relative) : NULL;
@@ -82,13 +87,14 @@ static void defaults_are_as_documented(void)
 	check_at(config->root, "home");
 	CHECK_STR(config->layout, "default");
 	CHECK_STR(config->profile, "noa");
-	CHECK(!config->registry && !config->lock && !config->cacert && !config->hf_token && !config->civitai_token);
+	CHECK(!config->registry && !config->lock && !config->cacert && !of_hf(config)->token &&
+	      !ncm_config_endpoint(config, "civitai")->token);
 	CHECK(config->data_dir && *config->data_dir == '/');
 	CHECK_U64(config->manifest_dir_count, 1);
 	check_at(config->manifest_dirs[0], "home/.config/ncmodel/manifests");
-	CHECK_STR(config->hf_endpoint, "https://huggingface.co");
-	CHECK_STR(config->civitai_endpoint, "https://civitai.com");
-	CHECK_STR(config->ollama_registry, "https://registry.ollama.ai");
+	CHECK_STR(ncm_config_endpoint(config, "huggingface")->url, "https://huggingface.co");
+	CHECK_STR(ncm_config_endpoint(config, "civitai")->url, "https://civitai.com");
+	CHECK_STR(ncm_config_endpoint(config, "ollama")->url, "https://registry.ollama.ai");
 	CHECK_U64(config->reserve, UINT64_C(2) << 30);
 	CHECK_U64(config->limit_rate, 0);
 	CHECK_U64(config->speed_limit, 100);
@@ -96,7 +102,7 @@ static void defaults_are_as_documented(void)
 	CHECK_U64(config->jobs, 4);
 	CHECK_U64(config->timeout, 20);
 	CHECK_U64(config->retries, NCM_LIMIT_RETRIES);
-	CHECK(!config->allow_private && !config->allow_http_token && !config->hf_token_exposed);
+	CHECK(!config->allow_private && !config->allow_http_token && !of_hf(config)->token_exposed);
 	ncm_config_free(config);
 	ncm_config_free(NULL);
 }
@@ -155,9 +161,9 @@ static void the_file_is_read(void)
 	check_at(config->manifest_dirs[0], "home/.config/ncmodel/one");
 	CHECK_STR(config->manifest_dirs[1], "/two");
 	check_at(config->manifest_dirs[2], "home/.config/ncmodel/manifests");
-	CHECK_STR(config->hf_endpoint, "https://hf.example");
-	CHECK_STR(config->civitai_endpoint, "http://127.0.0.1:8080");
-	CHECK_STR(config->ollama_registry, "https://ollama.example/registry");
+	CHECK_STR(ncm_config_endpoint(config, "huggingface")->url, "https://hf.example");
+	CHECK_STR(ncm_config_endpoint(config, "civitai")->url, "http://127.0.0.1:8080");
+	CHECK_STR(ncm_config_endpoint(config, "ollama")->url, "https://ollama.example/registry");
 	CHECK_U64(config->mirror_count, 1);
 	CHECK_STR(config->mirrors[0].from, "https://github.com/");
 	CHECK_STR(config->mirrors[0].to, "http://cache.lan/gh/");
@@ -259,9 +265,9 @@ static void the_environment_goes_before_the_file_and_flags_before_it(void)
 	CHECK_STR(config->stores[0].path, "/srv/a1111");
 	CHECK_U64(config->store_count, 3);
 	CHECK_STR(config->stores[2].store, "llama-cpp");
-	CHECK_STR(config->hf_endpoint, "https://mirror.example");
-	CHECK_STR(config->civitai_endpoint, "http://[::1]:81");
-	CHECK_STR(config->ollama_registry, "http://127.0.0.1:5000");
+	CHECK_STR(ncm_config_endpoint(config, "huggingface")->url, "https://mirror.example");
+	CHECK_STR(ncm_config_endpoint(config, "civitai")->url, "http://[::1]:81");
+	CHECK_STR(ncm_config_endpoint(config, "ollama")->url, "http://127.0.0.1:5000");
 	CHECK_STR(config->cacert, "/srv/ca.pem");
 	CHECK_U64(config->timeout, 7); /* the file's still */
 
@@ -435,50 +441,50 @@ static void tokens_are_found_in_order(void)
 	put_file("hf-home/token", "hf_home\n", 0600);
 	put_file("token-file", " \r\nhf_path\r\n\n", 0600);
 	config = load(NULL);
-	CHECK_STR(config->hf_token, "hf_default");
-	CHECK(!config->hf_token_exposed);
+	CHECK_STR(of_hf(config)->token, "hf_default");
+	CHECK(!of_hf(config)->token_exposed);
 	ncm_config_free(config);
 	setenv("HF_HOME", hf_home, 1);
 	config = load(NULL);
-	CHECK_STR(config->hf_token, "hf_home");
+	CHECK_STR(of_hf(config)->token, "hf_home");
 	ncm_config_free(config);
 	setenv("HF_TOKEN_PATH", other, 1);
 	config = load(NULL);
-	CHECK_STR(config->hf_token, "hf_path");
-	CHECK_STR(config->hf_token_from, "HF_TOKEN_PATH");
+	CHECK_STR(of_hf(config)->token, "hf_path");
+	CHECK_STR(of_hf(config)->token_from, "HF_TOKEN_PATH");
 	ncm_config_free(config);
 	setenv("HUGGING_FACE_HUB_TOKEN", "hf_old", 1);
 	config = load(NULL);
-	CHECK_STR(config->hf_token, "hf_old");
+	CHECK_STR(of_hf(config)->token, "hf_old");
 	ncm_config_free(config);
 	setenv("HF_TOKEN", " \r\n\t ", 1); /* blank is none */
 	config = load(NULL);
-	CHECK_STR(config->hf_token, "hf_old");
-	CHECK_STR(config->hf_token_from, "HUGGING_FACE_HUB_TOKEN");
+	CHECK_STR(of_hf(config)->token, "hf_old");
+	CHECK_STR(of_hf(config)->token_from, "HUGGING_FACE_HUB_TOKEN");
 	ncm_config_free(config);
 	setenv("HF_TOKEN", "  hf_new\r\n", 1);
 	config = load(NULL);
-	CHECK_STR(config->hf_token, "hf_new");
-	CHECK_STR(config->hf_token_from, "HF_TOKEN");
+	CHECK_STR(of_hf(config)->token, "hf_new");
+	CHECK_STR(of_hf(config)->token_from, "HF_TOKEN");
 	ncm_config_free(config);
 	setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "True", 1);
 	config = load(NULL);
-	CHECK(!config->hf_token && !config->hf_token_from);
+	CHECK(!of_hf(config)->token && !of_hf(config)->token_from);
 	ncm_config_free(config);
 	setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "0", 1);
 	setenv("CIVITAI_API_KEY", "third", 1);
 	config = load(NULL);
-	CHECK_STR(config->hf_token, "hf_new");
-	CHECK_STR(config->civitai_token, "third");
+	CHECK_STR(of_hf(config)->token, "hf_new");
+	CHECK_STR(ncm_config_endpoint(config, "civitai")->token, "third");
 	ncm_config_free(config);
 	setenv("CIVITAI_API_TOKEN", "second", 1);
 	config = load(NULL);
-	CHECK_STR(config->civitai_token, "second");
+	CHECK_STR(ncm_config_endpoint(config, "civitai")->token, "second");
 	ncm_config_free(config);
 	setenv("CIVITAI_TOKEN", "first\n", 1);
 	config = load(NULL);
-	CHECK_STR(config->civitai_token, "first");
-	CHECK_STR(config->civitai_token_from, "CIVITAI_TOKEN");
+	CHECK_STR(ncm_config_endpoint(config, "civitai")->token, "first");
+	CHECK_STR(ncm_config_endpoint(config, "civitai")->token_from, "CIVITAI_TOKEN");
 	ncm_config_free(config);
 }
 
@@ -505,7 +511,7 @@ static void bad_tokens_are_refused_and_never_told(void)
 	memset(longest, 'h', NCM_LIMIT_TOKEN_BYTES);
 	setenv("HF_TOKEN", longest, 1);
 	config = load(NULL);
-	CHECK_U64(strlen(config->hf_token), NCM_LIMIT_TOKEN_BYTES);
+	CHECK_U64(strlen(of_hf(config)->token), NCM_LIMIT_TOKEN_BYTES);
 	ncm_config_free(config);
 	longest[NCM_LIMIT_TOKEN_BYTES] = 'h';
 	setenv("HF_TOKEN", longest, 1);
@@ -528,19 +534,19 @@ static void token_files_are_opened_with_care(void)
 	fresh_environment();
 	put_file("home/.cache/huggingface/token", "hf_shared", 0644);
 	config = load(NULL);
-	CHECK_STR(config->hf_token, "hf_shared");
-	CHECK(config->hf_token_exposed);
+	CHECK_STR(of_hf(config)->token, "hf_shared");
+	CHECK(of_hf(config)->token_exposed);
 	ncm_config_free(config);
 	/* Not told of a file whose token is not used. */
 	setenv("HF_TOKEN", "hf_env", 1);
 	config = load(NULL);
-	CHECK(!config->hf_token_exposed);
+	CHECK(!of_hf(config)->token_exposed);
 	ncm_config_free(config);
 	unsetenv("HF_TOKEN");
 
 	put_file("home/.cache/huggingface/token", "", 0600);
 	config = load(NULL);
-	CHECK(!config->hf_token);
+	CHECK(!of_hf(config)->token);
 	ncm_config_free(config);
 
 	put_file("home/real-token", "hf_real", 0600);

@@ -202,7 +202,6 @@ static void defaults_are_true(void)
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct ncm_config *config = ncm_config_load(NULL, &err);
 	const json_t *properties = json_object_get(schema_json, "properties");
-	static const char *const endpoints[] = {"huggingface", "civitai", "ollama"};
 	const json_t *services = json_object_get(json_object_get(properties, "endpoints"), "properties");
 	uint64_t reserve = 0;
 
@@ -221,15 +220,11 @@ static void defaults_are_true(void)
 	CHECK_U64(config->retries, json_integer_value(DEFAULT("retries")));
 	CHECK(config->allow_private == json_is_true(DEFAULT("allow_private")));
 	CHECK(config->allow_http_token == json_is_true(DEFAULT("allow_http_token")));
-	for (size_t i = 0; i < 3; i++) {
-		const char *const told =
-		    json_string_value(json_object_get(json_object_get(services, endpoints[i]), "default"));
-
-		CHECK_STR(i == 0   ? config->hf_endpoint
-			  : i == 1 ? config->civitai_endpoint
-				   : config->ollama_registry,
-			  told);
-	}
+	CHECK_U64(json_object_size(services), config->endpoint_count + 1); /* "$schema" */
+	for (size_t i = 0; i < config->endpoint_count; i++)
+		CHECK_STR(config->endpoints[i].url,
+			  json_string_value(
+			      json_object_get(json_object_get(services, config->endpoints[i].service), "default")));
 	ncm_config_free(config);
 }
 

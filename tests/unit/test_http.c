@@ -4,7 +4,9 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/strings.h"
 #include "base/thread.h"
+#include "digest/hash.h"
 #include "transfer/easy.h"
 
 #include <signal.h>
@@ -135,16 +137,20 @@ static void the_token_stays_with_its_origin(void)
 	server_stop(&other);
 }
 
-static void what_goes_before_a_token_is_its_scheme(void)
+static void a_credential_says_how_it_is_shown(void)
 {
 	static const struct {
-		const char *scheme, *header;
-	} cases[] = {{NULL, "Bearer canary"}, {"Basic", "Basic canary"}, {"", "canary"}};
+		ncm_credential_apply *apply;
+		const char *header;
+	} cases[] = {{NULL, "Bearer canary"},
+		     {ncm_apply_bearer, "Bearer canary"},
+		     {ncm_apply_basic, "Basic canary"},
+		     {ncm_apply_whole, "canary"}};
 
 	server_start(&server, answer_hops);
 	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct ncm_credential credential = {
-		    .bearer = (char *)"canary", .scheme = cases[i].scheme, .origin = server.url};
+		    .bearer = (char *)"canary", .apply = cases[i].apply, .origin = server.url};
 		struct ncm_reply reply;
 
 		CHECK(get("/end", &credential, &reply, NULL) == 0);
@@ -195,6 +201,166 @@ static void challenges_are_read_from_all_headers(void)
 
 	CHECK(!ncm_reply_challenge(&none));
 	CHECK_STR(all, "Negotiate, Basic realm=\"r\"");
+}
+
+/* A signature as services want them: over the request, and never the same twice. */
+static char *signature(const char *secret, const char *method, const char *url, const char *range, const char *body,
+		       const char *time)
+{
+	NCM_AUTO_FREE char *text =
+	    ncm_asprintf("%s|%s|%s|%s|%s|%s", secret, method, url, range ? range : "-", body ? body : "-", time);
+	struct ncm_sha256 digest;
+	char hex[NCM_SHA256_HEX + 1];
+
+	ncm_sha256_of(text, strlen(text), &digest);
+	return ncm_strdup(ncm_sha256_hex(&digest, hex));
+}
+
+static int sign(void *context, const char *secret, const struct ncm_outgoing *request, struct ncm_strings *headers,
+		struct ncm_error *err)
+{
+	unsigned *times = context;
+	NCM_AUTO_FREE char *time = ncm_asprintf("%u", ++*times);
+	NCM_AUTO_FREE char *signature_of =
+	    signature(secret, request->method, request->url, request->range, request->body, time);
+
+	(void)err;
+	ncm_strings_take(headers, ncm_asprintf("X-Time: %s", time));
+	ncm_strings_take(headers, ncm_asprintf("X-Signature: %s", signature_of));
+	return 0;
+}
+
+/* What came says who sent it: the signature is made again, of what arrived. */
+static void check_signed(const struct server_request *request, const char *body)
+{
+	NCM_AUTO_FREE char *when = ncm_strdup_null(server_header(request, "X-Time"));
+	NCM_AUTO_FREE char *part = ncm_strdup_null(server_header(request, "Range"));
+	NCM_AUTO_FREE char *url = ncm_asprintf("%s%s", server.url, request->path);
+	NCM_AUTO_FREE char *expected = signature("canary", request->method, url, part, body, when);
+
+	CHECK(when);
+	CHECK_STR(server_header(request, "X-Signature"), expected);
+	CHECK(!strstr(request->head, "canary") && !server_header(request, "Authorization"));
+}
+
+static void a_signature_is_of_its_request(void)
+{
+	unsigned times = 0;
+	struct ncm_credential credential = {.bearer = (char *)"canary", .apply = sign, .context = &times};
+	struct ncm_reply reply;
+
+	server_start(&server, answer_bounce);
+	server_start(&other, answer_bounce);
+	credential.origin = server.url;
+	CHECK(get("/start", &credential, &reply, NULL) == 0);
+	ncm_reply_clear(&reply);
+	CHECK_U64(server.count, 3);
+	check_signed(&server.requests[0], NULL);
+	check_signed(&server.requests[1], NULL); /* the redirect within is another request */
+	CHECK_U64(other.count, 1);
+	CHECK(!strstr(other.requests[0].head, "X-Signature") && !strstr(other.requests[0].head, "X-Time"));
+	CHECK_STR(server.requests[2].path, "/back"); /* and what has strayed stays unsigned */
+	CHECK(!strstr(server.requests[2].head, "X-Signature"));
+	CHECK_U64(times, 2);
+	server_stop(&server);
+	server_stop(&other);
+}
+
+static void answer_at_the_third(struct server_request *request)
+{
+	if (request->number < 2)
+		answer_status(request, "503 Service Unavailable");
+	else
+		answer_text(request, "end");
+}
+
+static void every_try_is_signed_anew(void)
+{
+	unsigned times = 0;
+	struct ncm_credential credential = {.bearer = (char *)"canary", .apply = sign, .context = &times};
+	struct ncm_reply reply;
+
+	server_start(&server, answer_at_the_third);
+	credential.origin = server.url;
+	CHECK(get("/x?a=1", &credential, &reply, NULL) == 0);
+	ncm_reply_clear(&reply);
+	CHECK_U64(server.count, 3);
+	for (unsigned i = 0; i < 3; i++) {
+		check_signed(&server.requests[i], NULL);
+		CHECK_U64(strtoul(server_header(&server.requests[i], "X-Time"), NULL, 10), i + 1);
+	}
+	server_stop(&server);
+}
+
+static void answer_no_head(struct server_request *request)
+{
+	if (strcmp(request->method, "HEAD") == 0)
+		answer_status(request, "403 Forbidden");
+	else
+		answer_text(request, "x");
+}
+
+static void method_range_and_body_are_signed(void)
+{
+	unsigned times = 0;
+	struct ncm_credential credential = {
+	    .bearer = (char *)"canary", .apply = sign, .context = &times, .origin = NULL};
+	struct ncm_http *http = make_http();
+	NCM_AUTO_FREE char *url = NULL;
+	struct ncm_reply reply;
+
+	server_start(&server, answer_no_head);
+	url = ncm_asprintf("%s/f", server.url);
+	credential.origin = server.url;
+	CHECK(ncm_http_get(http,
+			   &(const struct ncm_request){
+			       .url = url, .method = "HEAD", .head_or_first_byte = true, .credential = &credential},
+			   &reply, NULL) == 0);
+	ncm_reply_clear(&reply);
+	CHECK(ncm_http_get(http, &(const struct ncm_request){.url = url, .form = "a=b", .credential = &credential},
+			   &reply, NULL) == 0);
+	ncm_reply_clear(&reply);
+	CHECK_U64(server.count, 3);
+	check_signed(&server.requests[0], NULL);
+	CHECK_STR(server_header(&server.requests[1], "Range"), "bytes=0-0");
+	check_signed(&server.requests[1], NULL);
+	CHECK_STR(server.requests[2].method, "POST");
+	check_signed(&server.requests[2], "a=b");
+	ncm_http_free(http);
+	server_stop(&server);
+}
+
+static int sign_badly(void *context, const char *secret, const struct ncm_outgoing *request,
+		      struct ncm_strings *headers, struct ncm_error *err)
+{
+	(void)secret;
+	(void)request;
+	if (!context)
+		return ncm_error_set(err, NCM_E_AUTH, "there is no key");
+	ncm_strings_take(headers, ncm_strdup("X-Signature: 1"));
+	ncm_strings_take(headers, ncm_strdup(context));
+	return 0;
+}
+
+static void without_a_right_signature_nothing_is_sent(void)
+{
+	static const char *const lines[] = {"X: 1\r\nX-Evil: 1", "X: 1\n", "X: \x7f", "X: \xc3\xa4", NULL};
+
+	server_start(&server, answer_bounce);
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		struct ncm_credential credential = {.bearer = (char *)"canary",
+						    .apply = sign_badly,
+						    .context = (void *)(uintptr_t)lines[i],
+						    .origin = server.url};
+		struct ncm_reply reply;
+		struct ncm_error err = NCM_ERROR_INIT;
+
+		CHECK(get("/back", &credential, &reply, &err) == -1);
+		CHECK(err.code == NCM_E_AUTH && !strstr(err.message, "canary"));
+		ncm_error_clear(&err);
+	}
+	CHECK_U64(server.count, 0);
+	server_stop(&server);
 }
 
 static void a_token_cannot_smuggle_headers(void)
@@ -648,7 +814,11 @@ int main(void)
 	CHECK(ncm_http_global_init(NULL) == 0);
 	RUN(redirects_are_followed_and_bounded);
 	RUN(the_token_stays_with_its_origin);
-	RUN(what_goes_before_a_token_is_its_scheme);
+	RUN(a_credential_says_how_it_is_shown);
+	RUN(a_signature_is_of_its_request);
+	RUN(every_try_is_signed_anew);
+	RUN(method_range_and_body_are_signed);
+	RUN(without_a_right_signature_nothing_is_sent);
 	RUN(a_form_is_posted_and_goes_nowhere_else);
 	RUN(challenges_are_read_from_all_headers);
 	RUN(a_token_cannot_smuggle_headers);

@@ -8,9 +8,7 @@
 #define SHA_UPPER "A599C42A9F4F7494C7F410DBC0FD432CF0242720509E9D52FA41AAC7A88D1B69"
 #define SHA_OTHER "B599C42A9F4F7494C7F410DBC0FD432CF0242720509E9D52FA41AAC7A88D1B69"
 
-static struct ncm_config config = {.hf_endpoint = (char *)"https://huggingface.co",
-				   .civitai_endpoint = (char *)SITE,
-				   .ollama_registry = (char *)"https://registry.ollama.ai"};
+static struct ncm_config config;
 static const struct ncm_file_spec spec = {.role = (char *)"weights"};
 
 static void test_names_good(void)
@@ -148,21 +146,22 @@ static const char several[] = VERSION_OF(FILE_OF("1", "Model", "SafeTensor", "fu
 
 static void test_resolve(void)
 {
-	struct ncm_config with_token = config;
+	struct ncm_endpoint endpoint = {.service = "civitai", .token = (char *)"key"};
+	const struct ncm_config with_token = fake_set_up(config, &endpoint);
 	struct ncm_sources *sources;
 	struct ncm_resolution *resolution;
 	const struct ncm_artifact *artifact;
 
-	with_token.civitai_token = (char *)"key";
 	sources = fake_sources(&with_token);
-	CHECK_STR(sources->civitai.origin, SITE);
+	CHECK_STR(ncm_source_credential(sources, &ncm_source_civitai)->origin, SITE);
 	fake_on(SITE "/api/v1/model-versions/242807", 200, NULL, one_file);
 	resolution = check_resolves(sources, "civitai:242807", &spec, NULL);
 	CHECK_STR(resolution->uri, "civitai:215485@242807?fileId=187907");
 	CHECK_STR(resolution->revision, "242807");
 	CHECK_STR(resolution->page, SITE "/models/215485?modelVersionId=242807");
 	CHECK_STR(resolution->architecture, "SDXL Turbo");
-	CHECK(resolution->credential == &sources->civitai && resolution->service == &civitai_service);
+	CHECK(resolution->credential == ncm_source_credential(sources, &ncm_source_civitai) &&
+	      resolution->service == &civitai_service);
 	artifact = &resolution->artifacts[0];
 	CHECK_U64(resolution->count, 1);
 	CHECK_STR(artifact->name, "sd_xl_turbo_lora_v1.safetensors");
@@ -281,14 +280,14 @@ static void test_latest(void)
 
 static void test_endpoint(void)
 {
-	struct ncm_config here = config;
+	struct ncm_endpoint endpoint = {
+	    .service = "civitai", .url = (char *)"https://civitai.red/", .token = (char *)"key"};
+	const struct ncm_config here = fake_set_up(config, &endpoint);
 	struct ncm_sources *sources;
 	struct ncm_resolution *resolution;
 
-	here.civitai_endpoint = (char *)"https://civitai.red/";
-	here.civitai_token = (char *)"key";
 	sources = fake_sources(&here);
-	CHECK_STR(sources->civitai.origin, "https://civitai.red");
+	CHECK_STR(ncm_source_credential(sources, &ncm_source_civitai)->origin, "https://civitai.red");
 	fake_on("https://civitai.red/api/v1/model-versions/9", 200, NULL, several);
 	resolution = check_resolves(sources, "https://civitai.com/model-versions/9", &spec, NULL);
 	CHECK_STR(resolution->artifacts[0].url, "https://civitai.red/api/download/models/9?fileId=2");

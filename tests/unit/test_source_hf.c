@@ -280,12 +280,12 @@ static void test_true_names(void)
 
 static void test_one_file(void)
 {
-	struct ncm_config with_token = config;
+	struct ncm_endpoint endpoint = {.service = "huggingface", .token = (char *)"hf_secret"};
+	const struct ncm_config with_token = fake_set_up(config, &endpoint);
 	struct ncm_sources *sources;
 	struct ncm_resolution *resolution;
 	const struct ncm_artifact *artifact;
 
-	with_token.hf_token = (char *)"hf_secret";
 	sources = fake_sources(&with_token);
 	serve_commit();
 	fake_on(
@@ -297,7 +297,8 @@ static void test_one_file(void)
 	CHECK_STR(resolution->page, HUB "/org/repo");
 	CHECK_STR(resolution->license, "apache-2.0");
 	CHECK_STR(resolution->architecture, "llama");
-	CHECK(resolution->credential == &sources->hf && resolution->service == &hf_service);
+	CHECK(resolution->credential == ncm_source_credential(sources, &ncm_source_huggingface) &&
+	      resolution->service == &hf_service);
 	CHECK_U64(resolution->count, 1);
 	artifact = &resolution->artifacts[0];
 	CHECK_STR(artifact->name, "sub dir/a.gguf");
@@ -397,10 +398,10 @@ static void test_probe_shards(void)
 static void check_refusal(const char *token, long status, const char *headers, const char *body, enum ncm_errc code,
 			  const char *message, const char *hint)
 {
-	struct ncm_config here = config;
+	struct ncm_endpoint endpoint = {.service = "huggingface", .token = (char *)token};
+	const struct ncm_config here = fake_set_up(config, &endpoint);
 	struct ncm_sources *sources;
 
-	here.hf_token = (char *)token;
 	sources = fake_sources(&here);
 	fake_on(API "/revision/main", status, headers, body);
 	check_fails(sources, "hf:org/repo", &spec, NULL, code, message, hint);

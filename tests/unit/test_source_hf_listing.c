@@ -5,11 +5,11 @@
 /* The next page's URL names the hub even behind a mirror, and a renamed repository by its new name. */
 static void test_pages(void)
 {
-	struct ncm_config mirror = config;
+	struct ncm_endpoint endpoint = {.service = "huggingface", .url = (char *)"https://mirror.example/hub/"};
+	const struct ncm_config mirror = fake_set_up(config, &endpoint);
 	struct ncm_sources *sources;
 	struct ncm_resolution *resolution;
 
-	mirror.hf_endpoint = (char *)"https://mirror.example/hub/";
 	sources = fake_sources(&mirror);
 	fake_on("https://mirror.example/hub/api/models/org/repo/tree/" COMMIT "?recursive=true", 200,
 		"Link: <" API "/tree/" COMMIT "?recursive=true>; rel=\"prev\", <" HUB

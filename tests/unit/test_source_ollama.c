@@ -22,9 +22,7 @@ static const char good[] =
     MANIFEST(CONFIG(HEX_C, "10"), LAYER("model", HEX_A, "1000") "," LAYER("template", HEX_B, "20"));
 static const char other[] = MANIFEST(CONFIG(HEX_C, "10"), LAYER("model", HEX_B, "1000"));
 
-static struct ncm_config config = {.hf_endpoint = (char *)"https://huggingface.co",
-				   .civitai_endpoint = (char *)"https://civitai.com",
-				   .ollama_registry = (char *)"https://registry.ollama.ai"};
+static struct ncm_config config;
 static const struct ncm_file_spec spec = {.role = (char *)"weights"};
 
 static void test_names_good(void)
@@ -172,6 +170,8 @@ static void check_base(const char *uri, bool insecure, const char *expected)
 
 static void test_base(void)
 {
+	struct ncm_endpoint endpoint = {.service = "ollama", .url = (char *)"http://127.0.0.1:9/"};
+
 	check_base("ollama:x", false, "https://registry.ollama.ai");
 	check_base("ollama:hf.co/a/b", false, "https://hf.co");
 	check_base("ollama:hf.co/a/b", true, "http://hf.co");
@@ -192,10 +192,10 @@ static void test_base(void)
 	config.insecure_registries = NULL;
 	check_base("ollama:127.evil.example/a/b", false, "https://127.evil.example");
 	check_base("ollama:localhost.evil.example/a/b", false, "https://localhost.evil.example");
-	config.ollama_registry = (char *)"http://127.0.0.1:9/";
+	config = fake_set_up(config, &endpoint);
 	check_base("ollama:x", false, "http://127.0.0.1:9");
 	check_base("ollama:hf.co/a/b", false, "https://hf.co");
-	config.ollama_registry = (char *)"https://registry.ollama.ai";
+	config = (struct ncm_config){0};
 }
 
 static void digest_hex(const char *bytes, char hex[NCM_SHA256_HEX + 1])
@@ -323,11 +323,11 @@ static void test_public_registry_by_its_other_name(void)
 
 static void test_huggingface_host(void)
 {
-	struct ncm_config with_token = config;
+	struct ncm_endpoint endpoint = {.service = "huggingface", .token = (char *)"hf_secret"};
+	const struct ncm_config with_token = fake_set_up(config, &endpoint);
 	struct ncm_sources *sources;
 	struct ncm_resolution *resolution;
 
-	with_token.hf_token = (char *)"hf_secret";
 	sources = fake_sources(&with_token);
 	fake_on("https://hf.co/v2/org/repo/manifests/Q4_K_M", 200, NULL, good);
 	resolution = check_resolves(sources, "ollama:hf.co/org/repo:Q4_K_M", &spec, NULL);
@@ -511,11 +511,11 @@ static void test_errors(void)
 /* Asks a registry that challenges once; `token_url` NULL: the realm has to be refused. */
 static void check_challenge(const char *registry, const char *challenge, const char *token_url, const char *answer)
 {
-	struct ncm_config here = config;
+	struct ncm_endpoint endpoint = {.service = "ollama", .url = (char *)registry};
+	const struct ncm_config here = fake_set_up(config, &endpoint);
 	struct ncm_sources *sources;
 	char url[256];
 
-	here.ollama_registry = (char *)registry;
 	sources = fake_sources(&here);
 	snprintf(url, sizeof url, "%s/v2/library/tiny/manifests/latest", registry);
 	fake_on(url, 401, challenge, "");

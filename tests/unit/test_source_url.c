@@ -11,9 +11,7 @@ static const struct ncm_file_spec plain_spec = {.role = (char *)"weights"};
 
 static struct ncm_config config_of(void)
 {
-	return (struct ncm_config){.hf_endpoint = (char *)"https://huggingface.co",
-				   .civitai_endpoint = (char *)"https://civitai.com",
-				   .ollama_registry = (char *)"https://registry.ollama.ai"};
+	return (struct ncm_config){0};
 }
 
 static void test_scheme(void)

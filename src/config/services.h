@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a service can be set up with. Each source that has such settings gives a row (struct ncm_source.settings), and
+ * this room reads the rows without knowing any service by name.
+ */
+#ifndef NCM_CONFIG_SERVICES_H
+#define NCM_CONFIG_SERVICES_H
+
+#include <stddef.h>
+
+struct config_service {
+	const char *name;              /* of its address in "endpoints" */
+	const char *title;             /* what people call it: "Hugging Face" */
+	const char *endpoint;          /* where it is unless somebody says otherwise; no trailing slash */
+	const char *endpoint_variable; /* of the environment, which says otherwise */
+	/* Variables that may hold a token, the first that does wins; up to a NULL. NULL: it takes no token. */
+	const char *const *token_variables;
+	const char *no_token_variable; /* says by a true value that no token is to be looked for; or NULL */
+	/* The file in which its own tools keep a token, and what messages call it (static). NULL: they keep none. The
+	 * caller frees the path. */
+	char *(*token_file)(const char **called);
+};
+
+/* The row of an index, NULL behind the last. Those who have the sources define it (source/settings.c): the linker, and
+ * no include, leads up there. */
+const struct config_service *config_service_at(size_t index);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* What the sources are set up with: their rows for the configuration, and what it says of them. */
+#include "source/shared.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+const struct config_service *config_service_at(size_t index)
+{
+	const struct ncm_source *source;
+
+	for (size_t i = 0; (source = ncm_source_at(i)); i++) {
+		if (source->settings && index-- == 0)
+			return source->settings;
+	}
+	return NULL;
+}
+
+char *ncm_source_endpoint(const struct ncm_config *config, const struct ncm_source *source)
+{
+	const struct ncm_endpoint *endpoint = ncm_config_endpoint(config, source->settings->name);
+	const char *url = endpoint && endpoint->url ? endpoint->url : source->settings->endpoint;
+	size_t length = strlen(url);
+
+	while (length > 0 && url[length - 1] == '/')
+		length--;
+	return ncm_strndup(url, length);
+}
+
+/* Its place in the table. */
+static size_t place_of(const struct ncm_source *source)
+{
+	size_t place = 0;
+
+	while (ncm_source_at(place) != source)
+		place++;
+	return place;
+}
+
+struct ncm_credential *ncm_source_credential(const struct ncm_sources *sources, const struct ncm_source *source)
+{
+	return &sources->own[place_of(source)];
+}
+
+/* The token of a service goes to the service's own origin and nowhere else. */
+static void set_up(const struct ncm_sources *sources, const struct ncm_source *source,
+		   struct ncm_credential *credential)
+{
+	const struct ncm_endpoint *endpoint = ncm_config_endpoint(sources->config, source->settings->name);
+	NCM_AUTO_FREE char *url = NULL;
+
+	if (!endpoint)
+		return;
+	url = ncm_source_endpoint(sources->config, source);
+	credential->bearer = ncm_strdup_null(endpoint->token);
+	credential->origin = ncm_url_origin(url);
+}
+
+void ncm_source_credentials_new(struct ncm_sources *sources)
+{
+	const struct ncm_source *source;
+	size_t count = 0;
+
+	while (ncm_source_at(count))
+		count++;
+	sources->own = ncm_calloc(count, sizeof *sources->own);
+	for (size_t i = 0; (source = ncm_source_at(i)); i++) {
+		if (source->settings)
+			set_up(sources, source, &sources->own[i]);
+	}
+}
+
+void ncm_source_credential_clear(struct ncm_credential *credential)
+{
+	ncm_wipe(credential->bearer);
+	free(credential->origin);
+}
+
+void ncm_source_credentials_free(struct ncm_sources *sources)
+{
+	for (size_t i = 0; ncm_source_at(i); i++)
+		ncm_source_credential_clear(&sources->own[i]);
+	free(sources->own);
+}
