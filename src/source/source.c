@@ -14,6 +14,7 @@ static const struct ncm_source *const table[] = {
     &ncm_source_ollama,
     &ncm_source_huggingface,
     &ncm_source_civitai,
+    &ncm_source_oci,
     &ncm_source_url,
 };
 

@@ -269,7 +269,8 @@ struct ncm_source {
 		      char **uri, struct ncm_error *err);
 	bool (*recall)(const char *canonical, const char *known, char **uri);
 };
-extern const struct ncm_source ncm_source_ollama, ncm_source_huggingface, ncm_source_civitai, ncm_source_url;
+extern const struct ncm_source ncm_source_ollama, ncm_source_huggingface, ncm_source_civitai, ncm_source_oci,
+    ncm_source_url;
 
 /* What the sources share. */
 struct ncm_sources {
