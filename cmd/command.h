@@ -31,8 +31,9 @@ struct command {
 	int (*run)(struct session *session);  /* the exit code; errors have been reported */
 };
 
-/* All commands, in the order of the help; ends with NULL. */
-extern const struct command *const commands[];
+/* All commands, in the order of the help; ends with NULL. Set by main.c, which has the table: who lists commands is a
+ * command himself. */
+extern const struct command *const *commands;
 
 extern const struct command command_adopt, command_completion, command_df, command_diff, command_gc, command_help,
     command_limits, command_link, command_list, command_lock, command_log, command_manifest, command_mv,

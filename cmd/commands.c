@@ -5,31 +5,7 @@
 
 #include <string.h>
 
-const struct command *const commands[] = {
-    &command_plan,
-    &command_pull,
-    &command_verify,
-    &command_list,
-    &command_show,
-    &command_adopt,
-    &command_link,
-    &command_rm,
-    &command_mv,
-    &command_gc,
-    &command_df,
-    &command_stores,
-    &command_log,
-    &command_lock,
-    &command_diff,
-    &command_outdated,
-    &command_manifest,
-    &command_profiles,
-    &command_limits,
-    &command_completion,
-    &command_help,
-    &command_version,
-    NULL,
-};
+const struct command *const *commands;
 
 const struct command *command_find(const char *name, struct ncm_error *err)
 {

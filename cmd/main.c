@@ -16,6 +16,33 @@
 #include <malloc.h>
 #endif
 
+/* In the order of the help. */
+static const struct command *const table[] = {
+    &command_plan,
+    &command_pull,
+    &command_verify,
+    &command_list,
+    &command_show,
+    &command_adopt,
+    &command_link,
+    &command_rm,
+    &command_mv,
+    &command_gc,
+    &command_df,
+    &command_stores,
+    &command_log,
+    &command_lock,
+    &command_diff,
+    &command_outdated,
+    &command_manifest,
+    &command_profiles,
+    &command_limits,
+    &command_completion,
+    &command_help,
+    &command_version,
+    NULL,
+};
+
 /* Wrong usage must be told in the form that was asked for, wherever on the line that stands. */
 static bool asked_for(char *const *argv, const char *option)
 {
@@ -141,6 +168,7 @@ static int run(struct session *session, char *const *argv)
 	struct ncm_error err = NCM_ERROR_INIT;
 	const struct settings *settings = &session->settings;
 
+	commands = table;
 	if (read_arguments(session, argv, &err) < 0)
 		return session_fail(session, &err);
 	style_setup(settings->no_color);

@@ -11,6 +11,31 @@
 
 #include <string.h>
 
+unsigned plan_steps(const struct ncm_plan_model *model)
+{
+	unsigned steps = 0;
+
+	for (size_t i = 0; i < model->file_count; i++)
+		steps |= 1u << model->files[i].step;
+	return steps;
+}
+
+const char *plan_steps_mark(unsigned steps)
+{
+	if (steps & (1u << NCM_STEP_REPLACE | 1u << NCM_STEP_RESUME))
+		return "~";
+	if (steps & 1u << NCM_STEP_FETCH)
+		return "+";
+	if (steps & (1u << NCM_STEP_LINK | 1u << NCM_STEP_COPY | 1u << NCM_STEP_ADOPT))
+		return ">";
+	return "=";
+}
+
+const char *plan_mark(const struct ncm_plan_model *model)
+{
+	return plan_steps_mark(plan_steps(model));
+}
+
 /* The models of one phase. */
 struct phase {
 	const char *priority;

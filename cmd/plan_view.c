@@ -38,31 +38,6 @@ struct ncm_plan *plan_make(struct session *session, struct ncm_error *err)
 	return plan;
 }
 
-static unsigned steps_of(const struct ncm_plan_model *model)
-{
-	unsigned steps = 0;
-
-	for (size_t i = 0; i < model->file_count; i++)
-		steps |= 1u << model->files[i].step;
-	return steps;
-}
-
-static const char *mark_of(unsigned steps)
-{
-	if (steps & (1u << NCM_STEP_REPLACE | 1u << NCM_STEP_RESUME))
-		return "~";
-	if (steps & 1u << NCM_STEP_FETCH)
-		return "+";
-	if (steps & (1u << NCM_STEP_LINK | 1u << NCM_STEP_COPY | 1u << NCM_STEP_ADOPT))
-		return ">";
-	return "=";
-}
-
-const char *plan_mark(const struct ncm_plan_model *model)
-{
-	return mark_of(steps_of(model));
-}
-
 static enum style style_of(const char *mark)
 {
 	return *mark == '+' ? STYLE_GOOD : *mark == '~' ? STYLE_WARN : *mark == '!' ? STYLE_BAD : STYLE_NONE;
@@ -172,7 +147,7 @@ static void add_spared(const struct ncm_plan_model *planned, unsigned steps, boo
 static char *notes_of(const struct ncm_plan *plan, const struct ncm_plan_model *planned)
 {
 	const struct ncm_model *model = planned->model;
-	const unsigned steps = steps_of(planned);
+	const unsigned steps = plan_steps(planned);
 	const bool in_part = is_fetched_in_part(planned);
 	struct ncm_strings notes = {0};
 	char left[32];
@@ -236,7 +211,7 @@ static void print_files(const struct ncm_plan_model *planned, struct table *tabl
 		AUTO_FREE char *from = text_safe_path(file->from);
 
 		table_line(table,
-			   text_format("       %s %s  %s%s%s%s%s%s", mark_of(1u << file->step), path,
+			   text_format("       %s %s  %s%s%s%s%s%s", plan_steps_mark(1u << file->step), path,
 				       file->size_expected ? "~" : "",
 				       file->size_unknown ? "?"
 				       : file->size       ? ncm_format_size(file->size, size, sizeof size)

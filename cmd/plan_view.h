@@ -19,10 +19,12 @@ void plan_print_unconfirmed(const struct ncm_plan *plan, FILE *out);
 void plan_print_odd(const struct ncm_plan *plan, FILE *out);
 /* "All 12 models are in place (41.0 GB)." The caller frees it. */
 char *plan_in_place(size_t models, uint64_t size);
-/* What is to happen with a model, as one character. Static. */
-const char *plan_mark(const struct ncm_plan_model *model);
 
 /* plan_sums.c */
+/* The steps of a model's files, a bit each; and what such steps, or a model's, come to, as one character. Static. */
+unsigned plan_steps(const struct ncm_plan_model *model);
+const char *plan_steps_mark(unsigned steps);
+const char *plan_mark(const struct ncm_plan_model *model);
 /* "Phase 1 (high): 4 models, 39.7 GB to fetch". The caller frees it. */
 char *plan_phase_title(const struct ncm_plan *plan, unsigned phase);
 void plan_print_disks(const struct ncm_plan_disk *disks, size_t count, FILE *out);

@@ -136,20 +136,6 @@ void verify_print(const struct session *session, const struct ncm_verify_report 
 	ncm_strings_free(&bad);
 }
 
-json_t *verify_ranges_json(const struct ncm_verify_range *ranges, size_t count)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < count; i++) {
-		json_t *range = json_object();
-
-		json_put_number(range, "first", ranges[i].start);
-		json_put_number(range, "last", ranges[i].end - 1);
-		json_push(array, range);
-	}
-	return array;
-}
-
 static json_t *file_json(const struct ncm_verify_file *file)
 {
 	json_t *object = json_object();
@@ -184,24 +170,6 @@ json_t *verify_json(const struct ncm_verify_report *report)
 	json_put(object, "files", files);
 	json_put(object, "extra", json_words(&report->extra));
 	return object;
-}
-
-/* The table says it on standard output; the document gets an error for each file. */
-int verify_record_damage(struct session *session, const struct ncm_verify_report *report)
-{
-	int exit_code = 0;
-
-	for (size_t i = 0; i < report->count; i++) {
-		const struct ncm_verify_file *file = &report->files[i];
-		AUTO_FREE char *message = NULL;
-
-		if (file->verdict == NCM_VERDICT_OK)
-			continue;
-		message =
-		    text_format("%s: %s is %s", file->model->id, file->file->abs, ncm_verdict_name(file->verdict));
-		exit_code = report_silently(&session->report, NCM_E_DAMAGED, message, file->model->id);
-	}
-	return exit_code;
 }
 
 static int check_options(const struct settings *settings, struct ncm_error *err)

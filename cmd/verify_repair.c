@@ -102,6 +102,24 @@ static size_t damaged_models(const struct ncm_verify_report *report)
 	return report->models - report->models_ok;
 }
 
+/* The table says it on standard output; the document gets an error for each file. */
+int verify_record_damage(struct session *session, const struct ncm_verify_report *report)
+{
+	int exit_code = 0;
+
+	for (size_t i = 0; i < report->count; i++) {
+		const struct ncm_verify_file *file = &report->files[i];
+		AUTO_FREE char *message = NULL;
+
+		if (file->verdict == NCM_VERDICT_OK)
+			continue;
+		message =
+		    text_format("%s: %s is %s", file->model->id, file->file->abs, ncm_verdict_name(file->verdict));
+		exit_code = report_silently(&session->report, NCM_E_DAMAGED, message, file->model->id);
+	}
+	return exit_code;
+}
+
 size_t verify_damaged_files(const struct ncm_verify_report *report)
 {
 	size_t count = 0;

@@ -96,19 +96,6 @@ static struct ncm_survey *survey_again(struct session *session, struct ncm_error
 	return survey;
 }
 
-bool survey_is_unread(const struct ncm_survey *survey, size_t index)
-{
-	if (survey->files[index].state != NCM_SURVEY_UNREADABLE)
-		return false;
-	for (size_t i = 0; i < survey->model_count; i++) {
-		for (size_t k = 0; k < survey->models[i].file_count; k++) {
-			if (survey->models[i].files[k] == index)
-				return false;
-		}
-	}
-	return true;
-}
-
 /* Nobody knows what lies there: neither that all is well nor that anything is wrong. */
 static int record_unread(struct session *session, const struct ncm_survey *survey)
 {
@@ -259,7 +246,7 @@ static int run(struct session *session, struct ncm_error *err)
 	if (!mend)
 		exit_code = record_damage(session, survey);
 	if (!session->report.json && !(session->settings.quiet && exit_code == 0))
-		survey_print(session, survey, mend);
+		survey_print(session, survey, verify_store_path(&session->settings), mend);
 	if (mend)
 		exit_code = repair(session, survey);
 	ncm_survey_free(survey);

@@ -10,8 +10,9 @@ const char *verify_store_path(const struct settings *settings);
 /* Surveys the stores that the command line names. Returns the exit code. */
 int verify_stores(struct session *session);
 
-/* What people read: tables of the models, lists of what is no model's, a summary. With `repairing` no advice. */
-void survey_print(const struct session *session, const struct ncm_survey *survey, bool repairing);
+/* What people read: tables of the models, lists of what is no model's, a summary. With `repairing` no advice. `folder`:
+ * the one that was named for the store, or NULL. */
+void survey_print(const struct session *session, const struct ncm_survey *survey, const char *folder, bool repairing);
 /* A new reference. */
 json_t *survey_json(const struct ncm_survey *survey, bool quick);
 /* Whether a state is damage: it makes the command end with 4. */

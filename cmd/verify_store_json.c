@@ -3,6 +3,20 @@
 
 #include "verify_view.h"
 
+json_t *verify_ranges_json(const struct ncm_verify_range *ranges, size_t count)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		json_t *range = json_object();
+
+		json_put_number(range, "first", ranges[i].start);
+		json_put_number(range, "last", ranges[i].end - 1);
+		json_push(array, range);
+	}
+	return array;
+}
+
 static json_t *stores_json(const struct ncm_survey *survey)
 {
 	json_t *stores = json_array();

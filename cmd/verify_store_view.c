@@ -194,6 +194,19 @@ static void print_summary(const struct session *session, const struct ncm_survey
 	printf(".\n");
 }
 
+bool survey_is_unread(const struct ncm_survey *survey, size_t index)
+{
+	if (survey->files[index].state != NCM_SURVEY_UNREADABLE)
+		return false;
+	for (size_t i = 0; i < survey->model_count; i++) {
+		for (size_t k = 0; k < survey->models[i].file_count; k++) {
+			if (survey->models[i].files[k] == index)
+				return false;
+		}
+	}
+	return true;
+}
+
 static bool is_in_ollama(const struct ncm_survey *survey, const struct ncm_survey_file *file)
 {
 	for (size_t i = 0; i < survey->store_count; i++) {
@@ -204,7 +217,7 @@ static bool is_in_ollama(const struct ncm_survey *survey, const struct ncm_surve
 }
 
 /* What to do next. */
-static void print_advice(const struct session *session, const struct ncm_survey *survey)
+static void print_advice(const struct session *session, const struct ncm_survey *survey, const char *folder)
 {
 	uint64_t bytes = 0;
 	bool has_source = false;
@@ -218,8 +231,7 @@ static void print_advice(const struct session *session, const struct ncm_survey 
 		has_source = has_source || (survey->models[i].entry.source && survey_is_bad(survey->models[i].state));
 	if (has_source) {
 		AUTO_FREE char *stores = words_join(&session->settings.selector.stores, ",");
-		AUTO_FREE char *path =
-		    verify_store_path(&session->settings) ? text_safe(verify_store_path(&session->settings)) : NULL;
+		AUTO_FREE char *path = folder ? text_safe(folder) : NULL;
 
 		printf("To repair: ncmodel verify --repair --store %s%s%s\n", stores, path ? " " : "",
 		       path ? path : "");
@@ -235,7 +247,7 @@ static void print_advice(const struct session *session, const struct ncm_survey 
 		       "holds.\n");
 }
 
-void survey_print(const struct session *session, const struct ncm_survey *survey, bool repairing)
+void survey_print(const struct session *session, const struct ncm_survey *survey, const char *folder, bool repairing)
 {
 	for (size_t i = 0; i < survey->store_count; i++)
 		print_store(session, survey, &survey->stores[i]);
@@ -244,6 +256,6 @@ void survey_print(const struct session *session, const struct ncm_survey *survey
 	print_list(session, survey, NCM_SURVEY_PARTIAL, "unfinished download", "unfinished downloads");
 	print_unread(survey);
 	if (!repairing)
-		print_advice(session, survey);
+		print_advice(session, survey, folder);
 	print_summary(session, survey);
 }

@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-static bool colour_out, colour_err, utf8;
+static bool colour_out, colour_err;
 
 static const char *const sequences[] = {
     [STYLE_NONE] = "",         [STYLE_BOLD] = "\x1b[1m",  [STYLE_DIM] = "\x1b[2m",
@@ -48,7 +48,7 @@ void style_setup(bool no_color)
 	const bool force = value && *value && strcmp(value, "0") != 0;
 	const bool never = no_color || variable_is_set("NO_COLOR");
 
-	utf8 = locale_is_utf8();
+	text_set_utf8(locale_is_utf8());
 	colour_out = !never && (force || smart_terminal(stdout));
 	colour_err = !never && (force || smart_terminal(stderr));
 }
@@ -60,7 +60,7 @@ static bool colour(FILE *stream)
 
 bool style_utf8(void)
 {
-	return utf8;
+	return text_is_utf8();
 }
 
 const char *style_begin(FILE *stream, enum style style)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "ui/text.h"
 
-#include "ui/style.h"
-
 #include <ncmodel/limits.h>
 #include <ncmodel/text.h>
 
@@ -100,10 +98,22 @@ static char *disarm(char *text)
 	return out;
 }
 
+static bool utf8;
+
+void text_set_utf8(bool locale_is)
+{
+	utf8 = locale_is;
+}
+
+bool text_is_utf8(void)
+{
+	return utf8;
+}
+
 /* Takes and gives a text: what the locale has no signs for as code points. */
 static char *in_locale(char *text)
 {
-	if (style_utf8())
+	if (text_is_utf8())
 		return text;
 	for (size_t at = 0; text[at]; at++) {
 		uint32_t character;
@@ -221,7 +231,7 @@ char *text_shorten(const char *text, size_t width)
 	if (whole <= width)
 		return text_copy(text);
 	if (width < 2)
-		return text_copy(width ? (style_utf8() ? "…" : "~") : "");
+		return text_copy(width ? (text_is_utf8() ? "…" : "~") : "");
 	head = prefix_bytes(text, width / 2);
 	tail = prefix_bytes(text, whole - (width - 1 - width / 2));
 	if (text_width(text + tail) > width - 1 - width / 2) { /* a wide character straddles the cut */
@@ -229,7 +239,7 @@ char *text_shorten(const char *text, size_t width)
 
 		tail += text_decode(text + tail, &character);
 	}
-	return text_format("%.*s%s%s", (int)head, text, style_utf8() ? "…" : "~", text + tail);
+	return text_format("%.*s%s%s", (int)head, text, text_is_utf8() ? "…" : "~", text + tail);
 }
 
 static bool is_url_or_path(const char *word)

@@ -13,6 +13,10 @@
 #define AUTO_FREE __attribute__((cleanup(text_free_variable)))
 void text_free_variable(void *variable);
 
+/* Whether the terminal's locale has all signs; unless that is set, it has not. */
+void text_set_utf8(bool locale_is);
+bool text_is_utf8(void);
+
 /* The caller frees what these return. */
 void *memory_grow(void *memory, size_t count, size_t size); /* room for `count` things, the new one zeroed */
 char *text_copy(const char *text);

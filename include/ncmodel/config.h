@@ -23,10 +23,13 @@ struct ncm_mirror {
 	char *to;
 };
 
+struct config_service; /* what a service can be set up with: the library's own */
+
 /* Where a service is, and with what token it is asked (configuration key "endpoints", environment, token files). */
 struct ncm_endpoint {
-	const char *service;    /* as "endpoints" spells it: "huggingface"; static */
-	const char *title;      /* what people call it: "Hugging Face"; static */
+	const char *service; /* as "endpoints" spells it: "huggingface"; static */
+	const char *title;   /* what people call it: "Hugging Face"; static */
+	const struct config_service *settings;
 	char *url;              /* no trailing slash */
 	char *token;            /* NULL: none */
 	const char *token_from; /* where it was found, for messages: a variable, or what a file is called; static */

@@ -128,7 +128,7 @@ char *dump_ollama_source(const struct provenance *provenance, const char *relati
 	}
 	if (!tag)
 		return NULL;
-	uri = ncm_asprintf("ollama:%.*s:%s", (int)(tag - name), name, tag + 1);
+	uri = ncm_asprintf("%s%.*s:%s", ncm_source_ollama.begins, (int)(tag - name), name, tag + 1);
 	return ncm_source_check(uri, false, &canonical, NULL) == 0 ? canonical : NULL;
 }
 

@@ -122,7 +122,7 @@ static int set_source(const json_t *entry, struct ncm_file_spec *spec, struct nc
 {
 	const char *url = ncm_json_string(entry, "url");
 	const bool whole = strcmp(ncm_json_string(entry, "filename"), whole_repository) == 0;
-	NCM_AUTO_FREE char *uri = whole ? ncm_asprintf("hf:%s", url) : ncm_strdup(url);
+	NCM_AUTO_FREE char *uri = whole ? ncm_asprintf("%s%s", ncm_source_huggingface.begins, url) : ncm_strdup(url);
 	NCM_AUTO_FREE char *canonical = NULL;
 
 	if (ncm_source_check(uri, false, &canonical, err) < 0)

@@ -103,7 +103,8 @@ static void cut_line(struct import *import, size_t line, char *text, void *conte
 
 static void take_name(struct import *import, size_t line, const char *name)
 {
-	NCM_AUTO_FREE char *uri = ncm_source_gives_blobs(name) ? ncm_strdup(name) : ncm_asprintf("ollama:%s", name);
+	NCM_AUTO_FREE char *uri =
+	    ncm_source_gives_blobs(name) ? ncm_strdup(name) : ncm_asprintf("%s%s", ncm_source_ollama.begins, name);
 
 	if (strpbrk(name, "$`"))
 		author_leave_out(&import->author, line, name, "the script makes this name when it runs");

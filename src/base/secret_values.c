@@ -16,6 +16,8 @@ static const char mask[] = "[secret]";
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char *values[MOST_VALUES];
 static size_t count, next;
+static const char **variables;
+static size_t variable_count;
 
 static bool could_be_word(const char *value)
 {
@@ -52,6 +54,33 @@ void ncm_secret_note(const char *value)
 	pthread_mutex_unlock(&lock);
 }
 
+static bool is_variable(const char *name, size_t size)
+{
+	for (size_t i = 0; i < variable_count; i++) {
+		if (strlen(variables[i]) == size && strncmp(variables[i], name, size) == 0)
+			return true;
+	}
+	return false;
+}
+
+void ncm_secret_note_variable(const char *name)
+{
+	pthread_mutex_lock(&lock);
+	if (!is_variable(name, strlen(name)))
+		*NCM_PUSH(variables, variable_count) = name;
+	pthread_mutex_unlock(&lock);
+}
+
+bool ncm_secret_is_variable(const char *entry)
+{
+	bool found;
+
+	pthread_mutex_lock(&lock);
+	found = is_variable(entry, strcspn(entry, "="));
+	pthread_mutex_unlock(&lock);
+	return found;
+}
+
 void ncm_secrets_forget(void)
 {
 	pthread_mutex_lock(&lock);
@@ -60,6 +89,9 @@ void ncm_secrets_forget(void)
 		values[i] = NULL;
 	}
 	count = next = 0;
+	free(variables);
+	variables = NULL;
+	variable_count = 0;
 	pthread_mutex_unlock(&lock);
 }
 

@@ -11,7 +11,7 @@
 enum { DEFAULT_JOBS = 4, DEFAULT_TIMEOUT = 20, DEFAULT_SPEED_LIMIT = 100 };
 #define DEFAULT_RESERVE (UINT64_C(2) << 30)
 
-static struct ncm_config *defaults(void)
+static struct ncm_config *defaults(const struct config_service *const *services)
 {
 	struct ncm_config *config = ncm_calloc(1, sizeof *config);
 
@@ -19,7 +19,7 @@ static struct ncm_config *defaults(void)
 	config->layout = ncm_strdup("default");
 	config->profile = ncm_strdup("noa");
 	config->data_dir = ncm_strdup(NCM_DATADIR);
-	config_add_services(config);
+	config_add_services(config, services);
 	config->reserve = DEFAULT_RESERVE;
 	config->jobs = DEFAULT_JOBS;
 	config->connections = NCM_LIMIT_PARALLEL;
@@ -47,12 +47,12 @@ static int read_file_if_any(struct ncm_config *config, const char *file, const c
 	return config_read_file(config, path, err);
 }
 
-struct ncm_config *ncm_config_load(const char *file, struct ncm_error *err)
+struct ncm_config *config_load(const struct config_service *const *services, const char *file, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *xdg = config_xdg("XDG_CONFIG_HOME", ".config");
 	NCM_AUTO_FREE char *own = ncm_path_join(xdg, "ncmodel");
 	NCM_AUTO_FREE char *state = config_xdg("XDG_STATE_HOME", ".local/state");
-	struct ncm_config *config = defaults();
+	struct ncm_config *config = defaults(services);
 
 	config->log = ncm_path_join(state, "ncmodel/log.jsonl");
 	if (read_file_if_any(config, file, own, err) < 0)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/parts.h"
-#include "config/services.h"
 
 #include "base/mem.h"
 
@@ -40,7 +39,7 @@ static int take_endpoint(const char *name, char **field, struct ncm_error *err)
 static int take_endpoints(struct ncm_config *config, struct ncm_error *err)
 {
 	for (size_t i = 0; i < config->endpoint_count; i++) {
-		if (take_endpoint(config_service_at(i)->endpoint_variable, &config->endpoints[i].url, err) < 0)
+		if (take_endpoint(config->endpoints[i].settings->endpoint_variable, &config->endpoints[i].url, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -4,6 +4,7 @@
 #define NCM_CONFIG_PARTS_H
 
 #include "config/environment.h"
+#include "config/services.h"
 
 #include <ncmodel/config.h>
 
@@ -24,7 +25,7 @@ const char *config_key(size_t index);
 int config_read_environment(struct ncm_config *config, struct ncm_error *err);
 
 /* services.c: an endpoint for each service, as it is built in. */
-void config_add_services(struct ncm_config *config);
+void config_add_services(struct ncm_config *config, const struct config_service *const *services);
 struct ncm_endpoint *config_endpoint_of(const struct ncm_config *config, const char *service); /* or NULL */
 
 /* token.c: finds the tokens of the services. */

@@ -7,13 +7,14 @@
 
 #include <string.h>
 
-void config_add_services(struct ncm_config *config)
+void config_add_services(struct ncm_config *config, const struct config_service *const *services)
 {
-	const struct config_service *service;
-
-	while ((service = config_service_at(config->endpoint_count)))
-		*NCM_PUSH(config->endpoints, config->endpoint_count) = (struct ncm_endpoint){
-		    .service = service->name, .title = service->title, .url = ncm_strdup(service->endpoint)};
+	for (; *services; services++)
+		*NCM_PUSH(config->endpoints, config->endpoint_count) =
+		    (struct ncm_endpoint){.service = (*services)->name,
+					  .title = (*services)->title,
+					  .settings = *services,
+					  .url = ncm_strdup((*services)->endpoint)};
 }
 
 struct ncm_endpoint *config_endpoint_of(const struct ncm_config *config, const char *service)

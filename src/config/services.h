@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a service can be set up with. Each source that has such settings gives a row (struct ncm_source.settings), and
- * this room reads the rows without knowing any service by name.
+ * What a service can be set up with. Each source that has such settings gives a row (struct ncm_source.settings); they
+ * are handed in from above (source/settings.c), and this room knows no service by name.
  */
 #ifndef NCM_CONFIG_SERVICES_H
 #define NCM_CONFIG_SERVICES_H
 
-#include <stddef.h>
+#include <ncmodel/config.h>
 
 struct config_service {
 	const char *name;              /* of its address in "endpoints" */
@@ -21,8 +21,7 @@ struct config_service {
 	char *(*token_file)(const char **called);
 };
 
-/* The row of an index, NULL behind the last. Those who have the sources define it (source/settings.c): the linker, and
- * no include, leads up there. */
-const struct config_service *config_service_at(size_t index);
+/* As ncm_config_load, for the services of these rows (static, up to a NULL). */
+struct ncm_config *config_load(const struct config_service *const *services, const char *file, struct ncm_error *err);
 
 #endif

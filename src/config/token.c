@@ -4,7 +4,6 @@
  * the place of a token, never its value.
  */
 #include "config/parts.h"
-#include "config/services.h"
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -127,8 +126,9 @@ static bool is_true(const char *value)
 			 strcasecmp(value, "true") == 0);
 }
 
-static int find_token(const struct config_service *service, struct ncm_endpoint *endpoint, struct ncm_error *err)
+static int find_token(struct ncm_endpoint *endpoint, struct ncm_error *err)
 {
+	const struct config_service *service = endpoint->settings;
 	const char *called = NULL;
 	NCM_AUTO_FREE char *path = NULL;
 
@@ -146,10 +146,17 @@ static int find_token(const struct config_service *service, struct ncm_endpoint 
 	return 0;
 }
 
+static void note_variables(const struct config_service *service)
+{
+	for (const char *const *name = service->token_variables; name && *name; name++)
+		ncm_secret_note_variable(*name);
+}
+
 int config_find_tokens(struct ncm_config *config, struct ncm_error *err)
 {
 	for (size_t i = 0; i < config->endpoint_count; i++) {
-		if (find_token(config_service_at(i), &config->endpoints[i], err) < 0)
+		note_variables(config->endpoints[i].settings);
+		if (find_token(&config->endpoints[i], err) < 0)
 			return -1;
 		ncm_secret_note(config->endpoints[i].token);
 	}

@@ -4,7 +4,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "config/services.h"
+#include "base/secret_values.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,26 +18,6 @@
 
 extern char **environ;
 
-static bool is_variable(const char *entry, const char *name)
-{
-	const size_t size = strlen(name);
-
-	return strncmp(entry, name, size) == 0 && entry[size] == '=';
-}
-
-static bool is_token(const char *entry)
-{
-	const struct config_service *service;
-
-	for (size_t i = 0; (service = config_service_at(i)); i++) {
-		for (const char *const *name = service->token_variables; name && *name; name++) {
-			if (is_variable(entry, *name))
-				return true;
-		}
-	}
-	return false;
-}
-
 /* What of the environment is none of the program's business: our services' tokens, and what would have a shell or the
  * loader run something else than the program. */
 static bool is_kept_back(const char *entry)
@@ -48,7 +28,7 @@ static bool is_kept_back(const char *entry)
 		if (strncmp(entry, names[i], strlen(names[i])) == 0)
 			return true;
 	}
-	return is_token(entry);
+	return ncm_secret_is_variable(entry);
 }
 
 /* Its entries belong to the environment; the caller frees the array. */

@@ -33,7 +33,7 @@ static const char *kind_in(const char *folder)
 }
 
 /* "STORE[/FOLDER[/NAME]]", and "STORE//NAME" for what lies in the store's own folder. */
-static int parse_to(const char *to, bool whole, struct ncm_target *target, struct ncm_error *err)
+static int parse_to(const char *to, bool ollama, struct ncm_target *target, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *text = ncm_strdup(to);
 	char *rest = text;
@@ -45,7 +45,7 @@ static int parse_to(const char *to, bool whole, struct ncm_target *target, struc
 		ncm_error_set(err, NCM_E_USAGE, "--to %s: not of the form STORE[/FOLDER[/NAME]]", to);
 		return ncm_error_hint(err, "for example --to comfyui/loras");
 	}
-	if (whole && folder) {
+	if (ollama && folder) {
 		ncm_error_set(err, NCM_E_USAGE, "--to %s: an Ollama model goes to a store, not to a folder in it", to);
 		return ncm_error_hint(err, "for example --to ollama");
 	}

@@ -10,6 +10,8 @@
 #include "oci/name.h"
 #include "source/shared.h"
 
+extern const struct ncm_source ncm_source_oci;
+
 struct oci_spelling {
 	struct oci_name oci;
 	char *path;                          /* or NULL: all of it; may be a glob */

@@ -6,15 +6,26 @@
 
 #include <string.h>
 
-const struct config_service *config_service_at(size_t index)
+static size_t count_sources(void)
 {
-	const struct ncm_source *source;
+	size_t count = 0;
 
-	for (size_t i = 0; (source = ncm_source_at(i)); i++) {
-		if (source->settings && index-- == 0)
-			return source->settings;
+	while (ncm_source_at(count))
+		count++;
+	return count;
+}
+
+struct ncm_config *ncm_config_load(const char *file, struct ncm_error *err)
+{
+	const size_t count = count_sources();
+	NCM_AUTO_FREE const struct config_service **services = ncm_calloc(count + 1, sizeof *services);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (ncm_source_at(i)->settings)
+			services[kept++] = ncm_source_at(i)->settings;
 	}
-	return NULL;
+	return config_load(services, file, err);
 }
 
 char *ncm_source_endpoint(const struct ncm_config *config, const struct ncm_source *source)
@@ -60,11 +71,7 @@ static void set_up(const struct ncm_sources *sources, const struct ncm_source *s
 void ncm_source_credentials_new(struct ncm_sources *sources)
 {
 	const struct ncm_source *source;
-	size_t count = 0;
-
-	while (ncm_source_at(count))
-		count++;
-	sources->own = ncm_calloc(count, sizeof *sources->own);
+	sources->own = ncm_calloc(count_sources(), sizeof *sources->own);
 	for (size_t i = 0; (source = ncm_source_at(i)); i++) {
 		if (source->settings)
 			set_up(sources, source, &sources->own[i]);

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+extern const struct ncm_source ncm_source_oci, ncm_source_url; /* named nowhere else */
+
 /* In order of precedence: pages of a known service are better asked there than fetched as plain URLs. */
 static const struct ncm_source *const table[] = {
     &ncm_source_ollama,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A source turns an URI of a manifest into artifacts: files with URLs, sizes and digests. The facts of each service
- * live in its own file behind this interface and nowhere else. A new source is one file and one line in the table of
- * source.c.
+ * live in its own file behind this interface and nowhere else. A new source is one file, and its name in the table of
+ * source.c and in the build.
  */
 #ifndef NCM_SOURCE_SOURCE_H
 #define NCM_SOURCE_SOURCE_H
@@ -269,8 +269,8 @@ struct ncm_source {
 		      char **uri, struct ncm_error *err);
 	bool (*recall)(const char *canonical, const char *known, char **uri);
 };
-extern const struct ncm_source ncm_source_ollama, ncm_source_huggingface, ncm_source_civitai, ncm_source_oci,
-    ncm_source_url;
+/* Those that others spell URIs of. */
+extern const struct ncm_source ncm_source_ollama, ncm_source_huggingface, ncm_source_civitai;
 
 /* What the sources share. */
 struct ncm_sources {

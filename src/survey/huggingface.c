@@ -176,7 +176,7 @@ static size_t add_link(struct repository *repository, const struct ncm_walk_entr
 static size_t model_of(struct repository *repository, const char *commit)
 {
 	const json_t *known = json_object_get(repository->models, commit);
-	NCM_AUTO_FREE char *uri = ncm_asprintf("hf:%s@%s", repository->name, commit);
+	NCM_AUTO_FREE char *uri = ncm_asprintf("%s%s@%s", ncm_source_huggingface.begins, repository->name, commit);
 	NCM_AUTO_FREE char *source = NULL;
 	size_t model;
 
@@ -184,7 +184,7 @@ static size_t model_of(struct repository *repository, const char *commit)
 		return (size_t)json_integer_value(known);
 	if (ncm_source_is_commit(commit))
 		(void)ncm_source_check(uri, false, &source, NULL);
-	model = survey_add_model(repository->work, source, repository->name, "hf");
+	model = survey_add_model(repository->work, source, repository->name, ncm_source_huggingface.scheme);
 	repository->work->survey->models[model].form = NCM_SURVEY_SNAPSHOT;
 	survey_say(&repository->work->survey->models[model].entry.revision, commit);
 	json_object_set_new_nocheck(repository->models, commit, json_integer((json_int_t)model));

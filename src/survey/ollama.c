@@ -34,7 +34,7 @@ struct form {
 static char *source_of(const char *name)
 {
 	const char *tag = strrchr(name, '/');
-	NCM_AUTO_FREE char *uri = ncm_asprintf("ollama:%.*s:%s", (int)(tag - name), name, tag + 1);
+	NCM_AUTO_FREE char *uri = ncm_asprintf("%s%.*s:%s", ncm_source_ollama.begins, (int)(tag - name), name, tag + 1);
 	char *canonical = NULL;
 
 	(void)ncm_source_check(uri, true, &canonical, NULL);
@@ -194,7 +194,7 @@ static size_t add_model(struct work *work, const struct form *form, const struct
 	NCM_AUTO_FREE char *source = source_of(form->entry->name);
 	const struct ollama_manifest *plain = NULL;
 	const size_t file = add_form(work, form);
-	const size_t model = survey_add_model(work, source, form->entry->name, "ollama");
+	const size_t model = survey_add_model(work, source, form->entry->name, ncm_source_ollama.scheme);
 	struct ncm_survey_file *out = &work->survey->files[file];
 
 	work->survey->models[model].form = NCM_SURVEY_TAG;

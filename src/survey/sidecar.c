@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "source/source.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -78,7 +79,7 @@ static void take_source(struct ncm_survey_model *model, const struct told *told)
 	entry->source = source;
 	entry->revision = ncm_asprintf("%llu", (unsigned long long)told->version);
 	model->source_is_hearsay = true;
-	model->known_by = "civitai";
+	model->known_by = ncm_source_civitai.scheme;
 }
 
 static void take_word(struct work *work, size_t file, struct told *told)

@@ -67,7 +67,8 @@ char *told_source(const struct told *told, uint64_t file)
 {
 	NCM_AUTO_FREE char *of = told->model ? ncm_asprintf("%llu@", (unsigned long long)told->model) : ncm_strdup("");
 	NCM_AUTO_FREE char *query = file ? ncm_asprintf("?fileId=%llu", (unsigned long long)file) : ncm_strdup("");
-	NCM_AUTO_FREE char *uri = ncm_asprintf("civitai:%s%llu%s", of, (unsigned long long)told->version, query);
+	NCM_AUTO_FREE char *uri =
+	    ncm_asprintf("%s%s%llu%s", ncm_source_civitai.begins, of, (unsigned long long)told->version, query);
 	char *source = NULL;
 
 	if (!told->version || ncm_source_check(uri, false, &source, NULL) < 0)

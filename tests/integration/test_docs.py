@@ -50,8 +50,10 @@ class TableTest(Case):
         names = set()
         for path in glob.glob(os.path.join(SOURCE, "src/*/*.c")) + glob.glob(os.path.join(SOURCE, "cmd/**/*.c"), recursive=True):
             text = page_text(path)
-            if re.search(r"\bgetenv|config_env|config_xdg|\benviron\b|struct config_service settings", text):
+            if re.search(r"\bgetenv|config_env|config_xdg|\benviron\b", text):
                 names |= set(re.findall(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]*)*|[a-z]+_proxy)"', text))
+            for row in re.findall(r'_variables\[\] = \{[^}]*\}|_variable = "[^"]*"', text):  # of a source's settings
+                names |= set(re.findall(r'"([^"]+)"', row))
         for path in glob.glob(os.path.join(SOURCE, "manifests/layouts/*.json")):
             names |= set(re.findall(r'"env": "([^"]+)"', page_text(path)))
         return {"NCMODEL_STORE_<STORE>" if name == "NCMODEL_STORE_" else name for name in names if len(name) < 36}
