@@ -174,8 +174,3 @@ char *oci_name_spell(const struct oci_name *name, const struct ncm_sha256 *diges
 			    name->tag ? name->tag : "", digest ? "@sha256:" : "",
 			    digest ? ncm_sha256_hex(digest, hex) : "");
 }
-
-const char *oci_name_host(const struct oci_name *name)
-{
-	return strcmp(name->registry, OCI_DOCKER_HUB) == 0 ? "registry-1.docker.io" : name->registry;
-}

@@ -27,7 +27,5 @@ const char *oci_name_parse(const char *text, struct oci_name *name);
 void oci_name_clear(struct oci_name *name);
 /* "REGISTRY/REPOSITORY[:TAG]", with "@sha256:HEX" if `digest` is not NULL. The caller frees it. */
 char *oci_name_spell(const struct oci_name *name, const struct ncm_sha256 *digest);
-/* The host that serves a registry: Docker Hub's has another name. Borrowed. */
-const char *oci_name_host(const struct oci_name *name);
 
 #endif
