@@ -92,6 +92,7 @@ const struct topic topics_environment[] = {
      "Civitai's token, the first that is set, and what stands in for the service."},
     {"OLLAMA_MODELS, NCMODEL_OLLAMA_REGISTRY", "Ollama's store, and what stands in for registry.ollama.ai."},
     {"LOCALAI_MODELS_PATH", "LocalAI's store."},
+    {"NCMODEL_DOCKER_REGISTRY", "What stands in for Docker Hub, of docker: and oci:docker.io sources."},
     {"NCMODEL_INSECURE_REGISTRY", "Registries that are spoken to over plain http; several have commas between."},
     {"REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR, DOCKER_CONFIG, PATH",
      "Where sign-ins to registries lie, as podman and docker keep them; where docker-credential-NAME programs lie."},

@@ -157,7 +157,7 @@ struct ncm_selector {
 	struct ncm_strings priorities;
 	struct ncm_strings use_cases; /* use cases, or tags spelled as one */
 	struct ncm_strings tags;
-	struct ncm_strings sources; /* schemes: ollama hf civitai https */
+	struct ncm_strings sources; /* schemes: ollama hf civitai oci https */
 	struct ncm_strings stores;
 	const char *variant; /* --variant; NULL: each model's own files */
 	const char

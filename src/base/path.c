@@ -87,6 +87,17 @@ bool ncm_path_has_suffix(const char *path, const char *suffix)
 	return size >= tail && strcasecmp(path + size - tail, suffix) == 0;
 }
 
+size_t ncm_path_archive_ending(const char *path)
+{
+	static const char *const endings[] = {".zip", ".tar.gz", ".tgz", ".tar.xz", ".tar.zst", ".tar"};
+
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+		if (ncm_path_has_suffix(path, endings[i]))
+			return strlen(endings[i]);
+	}
+	return 0;
+}
+
 /* Windows opens a device for these, whatever follows the first point. */
 static bool is_device_name(const char *name, size_t size)
 {

@@ -33,6 +33,7 @@ char *ncm_path_absolute(const char *path);
 const char *ncm_path_base(const char *path);                    /* after the last '/' */
 char *ncm_path_folder(const char *path);                        /* what is before that; the caller frees it */
 bool ncm_path_has_suffix(const char *path, const char *suffix); /* ASCII case-insensitive */
+size_t ncm_path_archive_ending(const char *path); /* the length of ".tar.gz" and what else names an archive; else 0 */
 /* The part of a path below a folder ("" is above every relative path), or NULL if it is not below it. Borrowed. */
 const char *ncm_path_below(const char *path, const char *folder);
 

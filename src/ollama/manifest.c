@@ -3,70 +3,25 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "digest/hash.h"
 
-#include <ncmodel/limits.h>
 #include <string.h>
 
 enum { MOST_CHILDREN = 64 };
 
-/* One manifest that is read. */
-struct reading {
-	const char *what;
-	json_t *sizes; /* digest → size: one blob has one */
-	struct ncm_error *err;
-};
-
-static int read_manifest(const struct reading *reading, const json_t *root, bool may_be_list,
+static int read_manifest(const struct oci_reading *reading, const json_t *root, bool may_be_list,
 			 struct ollama_manifest *manifest);
 
-static int fault(const struct reading *reading, const char *words, const char *detail)
+static int read_layer(const struct oci_reading *reading, const json_t *object, struct ollama_layer *layer)
 {
-	return ncm_error_set(reading->err, NCM_E_PROTOCOL, "%s: the manifest %s%.256s", reading->what, words, detail);
-}
+	struct oci_descriptor descriptor = {0};
+	const int failed = oci_read_descriptor(reading, object, &descriptor);
 
-static int read_digest(const struct reading *reading, const json_t *object, struct ncm_sha256 *digest)
-{
-	const char *spelled = ncm_json_string(object, "digest");
-
-	if (spelled && strncmp(spelled, "sha256:", 7) == 0 && ncm_sha256_parse(spelled, digest) == 0)
-		return 0;
-	return fault(reading, "holds a digest that is none: ", spelled ? spelled : "(none)");
-}
-
-static bool is_empty_digest(const struct ncm_sha256 *digest)
-{
-	struct ncm_sha256 empty;
-
-	ncm_sha256_of("", 0, &empty);
-	return ncm_sha256_equal(digest, &empty);
-}
-
-static int check_size(const struct reading *reading, const struct ollama_layer *layer)
-{
-	char hex[NCM_SHA256_HEX + 1];
-	const json_t *before = json_object_get(reading->sizes, ncm_sha256_hex(&layer->digest, hex));
-
-	if (before && (uint64_t)json_integer_value(before) != layer->size)
-		return fault(reading, "gives two sizes for sha256:", hex);
-	json_object_set_new(reading->sizes, hex, json_integer((json_int_t)layer->size));
-	return 0;
-}
-
-static int read_layer(const struct reading *reading, const json_t *object, struct ollama_layer *layer)
-{
-	const char *type = ncm_json_string(object, "mediaType");
-	char hex[NCM_SHA256_HEX + 1];
-
-	if (read_digest(reading, object, &layer->digest) < 0)
+	*layer = (struct ollama_layer){.type = descriptor.type, .digest = descriptor.digest, .size = descriptor.size};
+	if (failed)
 		return -1;
-	if (!ncm_json_u64(object, "size", &layer->size) || layer->size > NCM_LIMIT_FILE_BYTES ||
-	    (layer->size == 0) != is_empty_digest(&layer->digest))
-		return fault(reading, "gives no valid size for sha256:", ncm_sha256_hex(&layer->digest, hex));
-	layer->type = ncm_strndup(type ? type : "", NCM_LIMIT_NAME_BYTES);
 	layer->from = ncm_strdup_null(ncm_json_string(object, "from"));
 	layer->name = ncm_strdup_null(ncm_json_string(object, "name"));
-	return check_size(reading, layer);
+	return 0;
 }
 
 /* Ollama writes a model without a configuration with an empty digest in its place. */
@@ -77,17 +32,15 @@ static bool has_config(const json_t *config)
 	return config && !json_is_null(config) && !(digest && !*digest);
 }
 
-static int read_plain(const struct reading *reading, const json_t *root, struct ollama_manifest *manifest)
+static int read_plain(const struct oci_reading *reading, const json_t *root, struct ollama_manifest *manifest)
 {
-	const json_t *layers = json_object_get(root, "layers");
+	const json_t *layers = oci_read_layers(reading, root);
 	const json_t *config = json_object_get(root, "config");
 	const json_t *layer;
 	size_t i;
 
-	if (!json_is_array(layers) || json_array_size(layers) == 0)
-		return fault(reading, "has no layers", "");
-	if (json_array_size(layers) > NCM_LIMIT_FILES)
-		return fault(reading, "has far too many layers", "");
+	if (!layers)
+		return -1;
 	json_array_foreach(layers, i, layer)
 	{
 		if (read_layer(reading, layer, NCM_PUSH(manifest->layers, manifest->count)) < 0)
@@ -97,17 +50,17 @@ static int read_plain(const struct reading *reading, const json_t *root, struct 
 	return manifest->has_config ? read_layer(reading, config, &manifest->config) : 0;
 }
 
-static int read_child(const struct reading *reading, const json_t *object, struct ollama_child *child)
+static int read_child(const struct oci_reading *reading, const json_t *object, struct ollama_child *child)
 {
 	child->runner = ncm_strdup_null(ncm_json_string(object, "runner"));
 	child->format = ncm_strdup_null(ncm_json_string(object, "format"));
 	if (!json_object_get(object, "layers"))
-		return read_digest(reading, object, &child->digest);
+		return oci_read_digest(reading, object, &child->digest);
 	child->manifest = ncm_calloc(1, sizeof *child->manifest);
 	return read_manifest(reading, object, false, child->manifest);
 }
 
-static int read_list(const struct reading *reading, const json_t *root, struct ollama_manifest *manifest)
+static int read_list(const struct oci_reading *reading, const json_t *root, struct ollama_manifest *manifest)
 {
 	const json_t *children = json_object_get(root, "manifests");
 	const json_t *child;
@@ -115,7 +68,7 @@ static int read_list(const struct reading *reading, const json_t *root, struct o
 
 	manifest->is_list = true;
 	if (!json_is_array(children) || json_array_size(children) == 0 || json_array_size(children) > MOST_CHILDREN)
-		return fault(reading, "is a list without manifests, or of far too many", "");
+		return oci_fault(reading, "is a list without manifests, or of far too many", "");
 	json_array_foreach(children, i, child)
 	{
 		if (read_child(reading, child, NCM_PUSH(manifest->children, manifest->child_count)) < 0)
@@ -124,21 +77,20 @@ static int read_list(const struct reading *reading, const json_t *root, struct o
 	return 0;
 }
 
-static int read_manifest(const struct reading *reading, const json_t *root, bool may_be_list,
+static int read_manifest(const struct oci_reading *reading, const json_t *root, bool may_be_list,
 			 struct ollama_manifest *manifest)
 {
 	const char *type = ncm_json_string(root, "mediaType");
 	const bool is_list = (type && strcmp(type, OLLAMA_LIST_TYPE) == 0) || json_object_get(root, "manifests");
-	uint64_t version = 0;
 
 	manifest->media_type = ncm_strdup_null(type);
 	manifest->runner = ncm_strdup_null(ncm_json_string(root, "runner"));
 	manifest->format = ncm_strdup_null(ncm_json_string(root, "format"));
 	/* What stands in a list has the list's version. */
-	if (may_be_list && (!ncm_json_u64(root, "schemaVersion", &version) || version != 2))
-		return fault(reading, "is not of schema version 2: its schemaVersion says so", "");
+	if (may_be_list && oci_read_version(reading, root) < 0)
+		return -1;
 	if (is_list && !may_be_list)
-		return fault(reading, "holds a list in a list", "");
+		return oci_fault(reading, "holds a list in a list", "");
 	return is_list ? read_list(reading, root, manifest) : read_plain(reading, root, manifest);
 }
 
@@ -152,7 +104,7 @@ int ollama_manifest_parse(const char *text, size_t size, const char *what, struc
 	*manifest = (struct ollama_manifest){0};
 	if (!root)
 		return -1;
-	if (read_manifest(&(const struct reading){what, sizes, err}, root, true, manifest) == 0)
+	if (read_manifest(&(const struct oci_reading){what, sizes, err}, root, true, manifest) == 0)
 		return 0;
 	ollama_manifest_clear(manifest);
 	return -1;

@@ -9,13 +9,15 @@
 #ifndef NCM_OLLAMA_MANIFEST_H
 #define NCM_OLLAMA_MANIFEST_H
 
+#include "oci/manifest.h"
+
 #include <ncmodel/digest.h>
 #include <ncmodel/error.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define OLLAMA_MANIFEST_TYPE "application/vnd.docker.distribution.manifest.v2+json"
+#define OLLAMA_MANIFEST_TYPE OCI_DOCKER_MANIFEST_TYPE
 #define OLLAMA_LIST_TYPE "application/vnd.ollama.manifest.list.v2+json"
 
 struct ollama_layer {

@@ -53,16 +53,8 @@ char *target_name(const struct ncm_file_spec *spec, const struct ncm_target *tar
 	if (target->name)
 		return ncm_strdup(target->name);
 	own = ncm_path_safe_name(artifact->name ? artifact->name : "download");
-	if (spec->extract) { /* the archive's stem names the folder */
-		static const char *const endings[] = {".zip", ".tar.gz", ".tgz", ".tar.xz", ".tar.zst", ".tar"};
-
-		for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-			if (ncm_path_has_suffix(own, endings[i])) {
-				own[strlen(own) - strlen(endings[i])] = '\0';
-				break;
-			}
-		}
-	}
+	if (spec->extract) /* the archive's stem names the folder */
+		own[strlen(own) - ncm_path_archive_ending(own)] = '\0';
 	return ncm_strdup(own);
 }
 

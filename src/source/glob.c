@@ -5,6 +5,8 @@
  */
 #include "source/shared.h"
 
+#include "base/mem.h"
+
 #include <string.h>
 
 /* Matches one byte against the set at `pattern`. Returns the set's length if it matches, else 0. *is_set tells whether
@@ -69,4 +71,24 @@ bool ncm_source_glob(const char *pattern, const char *text)
 		}
 	}
 	return pattern[strspn(pattern, "*")] == '\0';
+}
+
+/* As the hub's own client has it, a pattern that ends in '/' is all below it. */
+static bool matches_any(const struct ncm_strings *patterns, const char *path)
+{
+	for (size_t i = 0; i < patterns->count; i++) {
+		const char *pattern = patterns->items[i];
+		const size_t length = strlen(pattern);
+		NCM_AUTO_FREE char *all =
+		    length > 0 && pattern[length - 1] == '/' ? ncm_asprintf("%s*", pattern) : NULL;
+
+		if (ncm_source_glob(all ? all : pattern, path))
+			return true;
+	}
+	return false;
+}
+
+bool ncm_source_passes(const struct ncm_strings *include, const struct ncm_strings *exclude, const char *path)
+{
+	return (include->count == 0 || matches_any(include, path)) && !matches_any(exclude, path);
 }

@@ -178,12 +178,20 @@ bool hf_is_other_kind(const char *text)
 	return false;
 }
 
+/* "include=GLOB&exclude=GLOB…" */
+static int parse_choice(const char *text, const char *uri, struct hf_name *name, struct ncm_error *err)
+{
+	if (ncm_source_parse_choice(text, &name->include, &name->exclude) == 0)
+		return 0;
+	return hf_refuse(err, uri, "its choice of files is not valid");
+}
+
 /* Where the choice of files begins, or the text ends. */
 static size_t before_choice(const char *text)
 {
 	size_t length = strcspn(text, "?");
 
-	while (text[length] && !hf_is_choice(text + length))
+	while (text[length] && !ncm_source_is_choice(text + length))
 		length += 1 + strcspn(text + length + 1, "?");
 	return length;
 }
@@ -229,8 +237,8 @@ static int parse_after_at(const char *text, const char *uri, struct hf_name *nam
 	if (hf_set_revision(name, text, length, uri, err) < 0)
 		return -1;
 	text += length;
-	if (hf_is_choice(text))
-		return hf_parse_choice(text + 1, uri, name, err);
+	if (ncm_source_is_choice(text))
+		return parse_choice(text + 1, uri, name, err);
 	return hf_set_path(name, text + (*text == '/'), uri, err);
 }
 
@@ -253,8 +261,8 @@ static int parse_short(char *text, const char *uri, struct hf_name *name, struct
 	if (*rest == '@')
 		return parse_after_at(rest + 1, uri, name, err);
 	if (*rest == '?')
-		return hf_is_choice(rest) ? hf_parse_choice(rest + 1, uri, name, err)
-					  : hf_refuse(err, uri, "its repository is not valid");
+		return ncm_source_is_choice(rest) ? parse_choice(rest + 1, uri, name, err)
+						  : hf_refuse(err, uri, "its repository is not valid");
 	if (*rest == '\0')
 		return 0;
 	at = find_revision(rest);
@@ -323,7 +331,7 @@ static void add_revision(struct ncm_buffer *out, const char *revision)
 	NCM_AUTO_FREE char *stem = ncm_strndup(revision, point);
 
 	ncm_buffer_puts(out, "@");
-	hf_add_encoded(out, stem, verbatim ? "/+=" : "+=");
+	ncm_source_add_encoded(out, stem, verbatim ? "/+=" : "+=");
 	if (revision[point])
 		ncm_buffer_printf(out, "%%2E%s", revision + point + 1);
 }
@@ -356,7 +364,7 @@ char *hf_name_spell(const struct hf_name *name, const char *revision)
 		add_revision(&out, revision);
 	if (has_revision_first(name))
 		ncm_buffer_printf(&out, "/%s", name->path);
-	hf_spell_choice(name, &out);
+	ncm_source_spell_choice(&name->include, &name->exclude, &out);
 	if (name->has_sha256)
 		ncm_buffer_printf(&out, "#sha256=%s", ncm_sha256_hex(&name->sha256, hex));
 	return ncm_buffer_take(&out);
@@ -377,7 +385,7 @@ const char *hf_stem(const char *canonical, size_t *size)
 
 	*size = strcspn(canonical, "@#");
 	/* Of a repository, whichever of its files are wanted. */
-	if (choice < *size && hf_is_choice(canonical + choice) &&
+	if (choice < *size && ncm_source_is_choice(canonical + choice) &&
 	    (repo > choice || !memchr(canonical + repo, '/', choice - repo)))
 		*size = choice;
 	return canonical[*size - 1] == '/' ? NULL : canonical;

@@ -21,13 +21,4 @@ bool hf_is_other_kind(const char *text);
 bool hf_is_model_page(const char *path);
 int hf_parse_page(const char *text, const char *uri, struct hf_name *name, struct ncm_error *err);
 
-/* "include=GLOB&exclude=GLOB…" */
-int hf_parse_choice(const char *text, const char *uri, struct hf_name *name, struct ncm_error *err);
-/* Adds "?include=…&exclude=…" if something is chosen. */
-void hf_spell_choice(const struct hf_name *name, struct ncm_buffer *out);
-/* Whether a choice begins here: "?include=" or "?exclude=". */
-bool hf_is_choice(const char *text);
-/* Adds bytes to an URI, percent-encoded but for those of `plain` and letters, digits, '-', '.' and '_'. */
-void hf_add_encoded(struct ncm_buffer *out, const char *text, const char *plain);
-
 #endif

@@ -11,28 +11,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* As the hub's own client has it, a pattern that ends in '/' is all below it. */
-static bool matches(const char *pattern, const char *path)
-{
-	size_t length = strlen(pattern);
-
-	if (length > 0 && pattern[length - 1] == '/') {
-		NCM_AUTO_FREE char *all = ncm_asprintf("%s*", pattern);
-
-		return ncm_source_glob(all, path);
-	}
-	return ncm_source_glob(pattern, path);
-}
-
-static bool matches_any(const struct ncm_strings *patterns, const char *path)
-{
-	for (size_t i = 0; i < patterns->count; i++) {
-		if (matches(patterns->items[i], path))
-			return true;
-	}
-	return false;
-}
-
 /* git's own files say nothing to those who use the model. */
 static bool is_of_git(const char *path)
 {
@@ -41,21 +19,16 @@ static bool is_of_git(const char *path)
 	return strcmp(name, ".gitattributes") == 0 || strcmp(name, ".gitignore") == 0;
 }
 
-static bool passes(const struct ncm_strings *include, const struct ncm_strings *exclude, const char *path)
-{
-	return (include->count == 0 || matches_any(include, path)) && !matches_any(exclude, path);
-}
-
 bool hf_is_chosen(const struct hf_name *name, const char *path)
 {
-	return passes(&name->include, &name->exclude, path);
+	return ncm_source_passes(&name->include, &name->exclude, path);
 }
 
 static bool is_wanted(const struct hf_name *name, const struct ncm_file_spec *spec, const char *path)
 {
-	if (name->path ? !matches(name->path, path) : is_of_git(path))
+	if (name->path ? !ncm_source_glob(name->path, path) : is_of_git(path))
 		return false;
-	return hf_is_chosen(name, path) && passes(&spec->include, &spec->exclude, path);
+	return hf_is_chosen(name, path) && ncm_source_passes(&spec->include, &spec->exclude, path);
 }
 
 static bool is_folder(const struct hf_tree *tree, const char *path)

@@ -51,10 +51,7 @@ void ollama_manifest_of_pins(const struct ncm_file_spec *spec, const char *repos
 int ollama_manifest_check_pins(const struct ncm_resolution *resolution, const struct ncm_file_spec *spec,
 			       const char *what, struct ncm_error *err);
 
-/* The credential of one repository, made on first use; no token before the registry asks for one. Owned by the
- * sources. */
+/* The credential of one repository of a registry, with Ollama's key for its own one. Owned by the sources. */
 struct ncm_credential *ollama_credential(struct ncm_sources *sources, const char *base, const char *repository);
-/* Frees what sources.ollama holds of one (its strings are the caller's to clear). */
-void ollama_credential_free(struct ncm_credential *credential);
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef NCM_SOURCE_SHARED_H
 #define NCM_SOURCE_SHARED_H
 
+#include "base/buffer.h"
 #include "base/json.h"
 #include "source/source.h"
 
@@ -70,5 +71,20 @@ void ncm_source_credential_clear(struct ncm_credential *credential);
 
 /* Whether a glob matches the whole text: '*' (which matches '/' too), '?' and "[set]"; nothing is quoted. */
 bool ncm_source_glob(const char *pattern, const char *text);
+/* Whether a choice lets a path in: some glob of `include` (none: all) matches it, and none of `exclude`. A glob that
+ * ends in '/' is all below it. */
+bool ncm_source_passes(const struct ncm_strings *include, const struct ncm_strings *exclude, const char *path);
+
+/* Whether a choice begins here: "?include=" or "?exclude=". */
+bool ncm_source_is_choice(const char *text);
+/* Reads "include=GLOB&exclude=GLOB…", sorted. Returns 0, or -1 if it is none. */
+int ncm_source_parse_choice(const char *text, struct ncm_strings *include, struct ncm_strings *exclude);
+/* Adds globs that are not there yet, in order. */
+void ncm_source_add_choice(const struct ncm_strings *more, struct ncm_strings *globs);
+/* Adds "?include=…&exclude=…" if something is chosen. */
+void ncm_source_spell_choice(const struct ncm_strings *include, const struct ncm_strings *exclude,
+			     struct ncm_buffer *out);
+/* Adds bytes to an URI, percent-encoded but for those of `plain` and letters, digits, '-', '.' and '_'. */
+void ncm_source_add_encoded(struct ncm_buffer *out, const char *text, const char *plain);
 
 #endif

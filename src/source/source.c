@@ -4,20 +4,19 @@
 
 #include "base/address.h"
 #include "base/mem.h"
-#include "credentials/credentials.h"
 #include "source/ollama.h"
 #include "source/shared.h"
 
-#include <pthread.h>
 #include <string.h>
 
-extern const struct ncm_source ncm_source_url; /* named nowhere else */
+extern const struct ncm_source ncm_source_oci, ncm_source_url; /* named nowhere else */
 
 /* In order of precedence: pages of a known service are better asked there than fetched as plain URLs. */
 static const struct ncm_source *const table[] = {
     &ncm_source_ollama,
     &ncm_source_huggingface,
     &ncm_source_civitai,
+    &ncm_source_oci,
     &ncm_source_url,
 };
 
@@ -275,6 +274,11 @@ struct ncm_resolution *ncm_resolution_drop(struct ncm_resolution *resolution)
 	return NULL;
 }
 
+static json_t *ask(void *context, const struct ncm_request *request, struct ncm_error *err)
+{
+	return ncm_source_json(context, request, NULL, err);
+}
+
 struct ncm_sources *ncm_sources_new(const struct ncm_config *config, struct ncm_http *http, const struct ncm_sink *sink)
 {
 	struct ncm_sources *sources = ncm_calloc(1, sizeof *sources);
@@ -284,9 +288,8 @@ struct ncm_sources *ncm_sources_new(const struct ncm_config *config, struct ncm_
 	sources->sink = sink;
 	sources->get = ncm_http_get;
 	ncm_source_credentials_new(sources);
-	sources->logins = ncm_logins_new();
-	sources->mutex = ncm_malloc(sizeof(pthread_mutex_t));
-	pthread_mutex_init(sources->mutex, NULL);
+	sources->registries = (struct oci_registries){.config = config, .sink = sink, .ask = ask, .context = sources};
+	oci_registries_init(&sources->registries);
 	return sources;
 }
 
@@ -295,13 +298,6 @@ void ncm_sources_free(struct ncm_sources *sources)
 	if (!sources)
 		return;
 	ncm_source_credentials_free(sources);
-	for (size_t i = 0; i < sources->ollama_count; i++) {
-		ncm_source_credential_clear(sources->ollama[i]);
-		ollama_credential_free(sources->ollama[i]);
-	}
-	free(sources->ollama);
-	ncm_logins_free(sources->logins);
-	pthread_mutex_destroy(sources->mutex);
-	free(sources->mutex);
+	oci_registries_clear(&sources->registries);
 	free(sources);
 }

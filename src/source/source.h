@@ -10,6 +10,7 @@
 #include "base/nearest.h"
 #include "config/services.h"
 #include "digest/hash.h"
+#include "oci/credential.h"
 #include "transfer/http.h"
 #include <ncmodel/manifest.h>
 
@@ -282,11 +283,8 @@ struct ncm_sources {
 	/* How every request of the sources goes out: ncm_http_get, unless somebody stands in for the network. */
 	int (*get)(struct ncm_http *http, const struct ncm_request *request, struct ncm_reply *reply,
 		   struct ncm_error *err);
-	struct ncm_credential *own;     /* of each source of the table, from the configuration: ncm_source_credential */
-	struct ncm_credential **ollama; /* one a repository, made by ollama.c under the mutex */
-	size_t ollama_count;
-	struct ncm_logins *logins; /* to registries; used under the lock of renewals */
-	void *mutex;
+	struct ncm_credential *own; /* of each source of the table, from the configuration: ncm_source_credential */
+	struct oci_registries registries;
 };
 
 #endif

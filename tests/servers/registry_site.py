@@ -55,7 +55,8 @@ def push(port, image):
         status, _, text = _ask(port, "PUT", target, blob, {"Content-Type": "application/octet-stream"})
         if status != 201:
             raise RuntimeError("docker-registry refuses blob %s: %d %r" % (digest, status, text))
-    status, headers, text = _ask(port, "PUT", "/v2/%s/manifests/%s" % (image.name, image.tag), image.manifest, {"Content-Type": MANIFEST})
+    status, headers, text = _ask(port, "PUT", "/v2/%s/manifests/%s" % (image.name, image.tag), image.manifest,
+                                 {"Content-Type": getattr(image, "media_type", MANIFEST)})
     if status != 201 or headers["Docker-Content-Digest"] != image.digest:
         raise RuntimeError("docker-registry refuses the manifest of %s:%s: %d %r" % (image.name, image.tag, status, text))
 

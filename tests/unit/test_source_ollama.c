@@ -642,7 +642,7 @@ static void test_one_credential_a_repository(void)
 	CHECK(ollama_credential(sources, "https://registry.ollama.ai/", "library/tiny") == first);
 	CHECK(ollama_credential(sources, "https://registry.ollama.ai", "library/other") != first);
 	CHECK(ollama_credential(sources, "https://hf.co", "library/tiny") != first);
-	CHECK_U64(sources->ollama_count, 3);
+	CHECK_U64(sources->registries.count, 3);
 	ncm_sources_free(sources);
 }
 

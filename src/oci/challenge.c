@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "source/challenge.h"
+#include "oci/challenge.h"
 
 #include "base/buffer.h"
 #include "base/mem.h"
@@ -7,12 +7,12 @@
 #include <string.h>
 #include <strings.h>
 
-void ncm_challenge_clear(struct ncm_challenge *challenge)
+void oci_challenge_clear(struct oci_challenge *challenge)
 {
 	free(challenge->realm);
 	free(challenge->service);
 	free(challenge->scope);
-	*challenge = (struct ncm_challenge){0};
+	*challenge = (struct oci_challenge){0};
 }
 
 /* Reads a token or a quoted string (RFC 9110, 5.6). *at moves behind it. The caller frees it. */
@@ -41,7 +41,7 @@ static bool is_word(const char *text, size_t length, const char *word)
 	return length == strlen(word) && strncasecmp(text, word, length) == 0;
 }
 
-static void take_parameter(struct ncm_challenge *challenge, const char *name, size_t length, char *value)
+static void take_parameter(struct oci_challenge *challenge, const char *name, size_t length, char *value)
 {
 	char **field = NULL;
 
@@ -60,11 +60,11 @@ static void take_parameter(struct ncm_challenge *challenge, const char *name, si
 /* A parameter belongs to the scheme that was named last. */
 enum scheme { NO_SCHEME, BEARER, AFTER_BEARER };
 
-void ncm_challenge_parse(const char *text, struct ncm_challenge *challenge)
+void oci_challenge_parse(const char *text, struct oci_challenge *challenge)
 {
 	enum scheme scheme = NO_SCHEME;
 
-	*challenge = (struct ncm_challenge){0};
+	*challenge = (struct oci_challenge){0};
 	for (const char *c = text; *c;) {
 		const char *word = c + strspn(c, ", \t");
 		const size_t length = strcspn(word, "=, \t");

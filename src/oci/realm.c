@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "source/ollama_realm.h"
+#include "oci/realm.h"
 
-#include "base/file.h"
+#include "base/buffer.h"
 #include "base/mem.h"
-#include "ollama/name.h"
 
 #include <string.h>
-#include <time.h>
 
-/* The host of an origin ("https://host:port"). The caller frees it. */
-static char *host_of(const char *origin)
+char *oci_host_of(const char *origin)
 {
 	const char *host = strstr(origin, "://") + 3;
 
@@ -31,8 +28,8 @@ static bool realm_belongs(const char *realm_origin, const char *registry_origin)
 	    {"hf.co", "huggingface.co"},
 	    {"registry-1.docker.io", "auth.docker.io"},
 	};
-	NCM_AUTO_FREE char *realm = host_of(realm_origin);
-	NCM_AUTO_FREE char *registry = host_of(registry_origin);
+	NCM_AUTO_FREE char *realm = oci_host_of(realm_origin);
+	NCM_AUTO_FREE char *registry = oci_host_of(registry_origin);
 
 	if (strncmp(registry_origin, "https:", 6) == 0 && strncmp(realm_origin, "https:", 6) != 0)
 		return false;
@@ -43,7 +40,7 @@ static bool realm_belongs(const char *realm_origin, const char *registry_origin)
 	return strcmp(realm, registry) == 0 || is_parent_domain(realm, registry);
 }
 
-int realm_check(const struct repository *repository, const char *realm, struct ncm_error *err)
+int oci_realm_check(const struct oci_repository *repository, const char *realm, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *shown = ncm_url_display(realm);
 	NCM_AUTO_FREE char *origin = NULL;
@@ -57,18 +54,18 @@ int realm_check(const struct repository *repository, const char *realm, struct n
 	return ncm_error_hint(err, "the registry is set up wrongly, or somebody is in between");
 }
 
-/* Adds service and scopes as a query or a form has them, the first after `separator`. */
-void realm_add_wish(struct ncm_buffer *text, const char *separator, const struct repository *repository,
-		    const struct ncm_challenge *challenge)
+char *oci_realm_wish(const struct oci_repository *repository, const struct oci_challenge *challenge)
 {
 	NCM_AUTO_FREE char *scopes =
 	    challenge->scope ? ncm_strdup(challenge->scope) : ncm_asprintf("repository:%s:pull", repository->name);
 	char *rest = scopes, *scope;
+	const char *separator = "";
+	struct ncm_buffer wish = {0};
 
 	if (challenge->service) {
 		NCM_AUTO_FREE char *service = ncm_url_encode(challenge->service, false);
 
-		ncm_buffer_printf(text, "%sservice=%s", separator, service);
+		ncm_buffer_printf(&wish, "service=%s", service);
 		separator = "&";
 	}
 	while ((scope = strsep(&rest, " ")) != NULL) {
@@ -76,44 +73,13 @@ void realm_add_wish(struct ncm_buffer *text, const char *separator, const struct
 
 		if (!*scope)
 			continue;
-		ncm_buffer_printf(text, "%sscope=%s", separator, encoded);
+		ncm_buffer_printf(&wish, "%sscope=%s", separator, encoded);
 		separator = "&";
 	}
+	return ncm_buffer_take(&wish);
 }
 
-static const char *query_mark(const struct ncm_challenge *challenge)
+const char *oci_realm_mark(const char *realm)
 {
-	return strchr(challenge->realm, '?') ? "&" : "?";
-}
-
-/* The caller frees it. */
-char *realm_url(const struct repository *repository, const struct ncm_challenge *challenge)
-{
-	struct ncm_buffer url = {0};
-
-	ncm_buffer_puts(&url, challenge->realm);
-	realm_add_wish(&url, query_mark(challenge), repository, challenge);
-	return ncm_buffer_take(&url);
-}
-
-/* As Ollama asks: with a time and a number that is used once. The caller frees it. */
-char *realm_url_to_sign(const struct repository *repository, const struct ncm_challenge *challenge)
-{
-	struct ncm_buffer url = {0};
-	char nonce[33];
-
-	ncm_random_hex(nonce, sizeof nonce);
-	ncm_buffer_printf(&url, "%s%snonce=%s", challenge->realm, query_mark(challenge), nonce);
-	realm_add_wish(&url, "&", repository, challenge);
-	ncm_buffer_printf(&url, "&ts=%lld", (long long)time(NULL));
-	return ncm_buffer_take(&url);
-}
-
-bool realm_takes_key(const char *realm_origin, const char *registry_origin)
-{
-	NCM_AUTO_FREE char *realm = host_of(realm_origin);
-	NCM_AUTO_FREE char *registry = host_of(registry_origin);
-
-	return strcmp(realm, registry) == 0 ||
-	       (strcmp(registry, OLLAMA_DEFAULT_HOST) == 0 && strcmp(realm, "ollama.com") == 0);
+	return strchr(realm, '?') ? "&" : "?";
 }

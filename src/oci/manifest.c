@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "oci/manifest.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+enum { MOST_CHILDREN = 256 };
+
+static void read_annotations(const json_t *object, struct oci_descriptor *descriptor)
+{
+	const json_t *annotations = json_object_get(object, "annotations");
+	const char *path = ncm_json_string(annotations, "org.cncf.model.filepath");
+	const char *unpack = ncm_json_string(annotations, "io.deis.oras.content.unpack");
+	const char *about = ncm_json_string(annotations, "vnd.docker.reference.type");
+
+	if (!path)
+		path = ncm_json_string(annotations, "org.opencontainers.image.title");
+	descriptor->path = ncm_strdup_null(path);
+	descriptor->unpack = unpack && strcmp(unpack, "true") == 0;
+	descriptor->is_attestation = about && strcmp(about, "attestation-manifest") == 0;
+}
+
+static int read_layer(const struct oci_reading *reading, const json_t *object, struct oci_descriptor *layer)
+{
+	if (oci_read_descriptor(reading, object, layer) < 0)
+		return -1;
+	read_annotations(object, layer);
+	return 0;
+}
+
+/* "linux/arm64/v8"; NULL if it has none, or says that it is of none ("unknown/unknown"). The caller frees it. */
+static char *platform_of(const json_t *object)
+{
+	const json_t *platform = json_object_get(object, "platform");
+	const char *os = ncm_json_string(platform, "os"), *machine = ncm_json_string(platform, "architecture");
+	const char *variant = ncm_json_string(platform, "variant");
+
+	if (!os || !machine || !*os || !*machine || strcmp(os, "unknown") == 0)
+		return NULL;
+	return ncm_asprintf("%.64s/%.64s%s%.64s", os, machine, variant ? "/" : "", variant ? variant : "");
+}
+
+static int read_child(const struct oci_reading *reading, const json_t *object, struct oci_descriptor *child)
+{
+	if (read_layer(reading, object, child) < 0)
+		return -1;
+	child->artifact_type = ncm_strdup_null(ncm_json_string(object, "artifactType"));
+	child->platform = platform_of(object);
+	return 0;
+}
+
+static int read_index(const struct oci_reading *reading, const json_t *root, struct oci_manifest *manifest)
+{
+	const json_t *children = json_object_get(root, "manifests");
+	const json_t *child;
+	size_t i;
+
+	manifest->is_index = true;
+	if (!json_is_array(children) || json_array_size(children) == 0 || json_array_size(children) > MOST_CHILDREN)
+		return oci_fault(reading, "is an index without manifests, or of far too many", "");
+	json_array_foreach(children, i, child)
+	{
+		if (read_child(reading, child, NCM_PUSH(manifest->children, manifest->child_count)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int read_plain(const struct oci_reading *reading, const json_t *root, struct oci_manifest *manifest)
+{
+	const json_t *layers = oci_read_layers(reading, root);
+	const json_t *config = json_object_get(root, "config");
+	const json_t *layer;
+	size_t i;
+
+	if (!layers)
+		return -1;
+	json_array_foreach(layers, i, layer)
+	{
+		if (read_layer(reading, layer, NCM_PUSH(manifest->layers, manifest->count)) < 0)
+			return -1;
+	}
+	manifest->has_config = config && !json_is_null(config);
+	return manifest->has_config ? oci_read_descriptor(reading, config, &manifest->config) : 0;
+}
+
+int oci_manifest_parse(const char *text, size_t size, const char *what, struct oci_manifest *manifest,
+		       struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *label = ncm_asprintf("the manifest of %s", what);
+	NCM_AUTO_JSON json_t *root = ncm_json_parse(text, size, label, NCM_E_PROTOCOL, err);
+	NCM_AUTO_JSON json_t *sizes = json_object();
+	const struct oci_reading reading = {what, sizes, err};
+
+	*manifest = (struct oci_manifest){0};
+	if (!root)
+		return -1;
+	manifest->artifact_type = ncm_strdup_null(ncm_json_string(root, "artifactType"));
+	if (oci_read_version(&reading, root) == 0 &&
+	    (json_object_get(root, "manifests") ? read_index(&reading, root, manifest)
+						: read_plain(&reading, root, manifest)) == 0)
+		return 0;
+	oci_manifest_clear(manifest);
+	return -1;
+}
+
+void oci_manifest_clear(struct oci_manifest *manifest)
+{
+	oci_descriptor_clear(&manifest->config);
+	for (size_t i = 0; i < manifest->count; i++)
+		oci_descriptor_clear(&manifest->layers[i]);
+	for (size_t i = 0; i < manifest->child_count; i++)
+		oci_descriptor_clear(&manifest->children[i]);
+	free(manifest->layers);
+	free(manifest->children);
+	free(manifest->artifact_type);
+	*manifest = (struct oci_manifest){0};
+}
