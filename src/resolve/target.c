@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/name.h"
+#include "store/names.h"
 
 #include <string.h>
 
@@ -78,6 +79,9 @@ struct place *content_add_place(struct content *content, struct ncm_store *store
 	    .wanted = wanted,
 	    .role = role,
 	};
+	store_find_bytes(store, relative, content->has_sha256 ? &content->sha256 : NULL,
+			 content->has_git_sha1 ? &content->git_sha1 : NULL, &place->blob, &place->bytes);
+	place->bytes_path = place->bytes ? ncm_path_join(store->path, place->bytes) : NULL;
 	return place;
 }
 
@@ -140,6 +144,38 @@ static int refuse_store(const struct run *run, const struct wanted *wanted, cons
 	return -1;
 }
 
+/* A store in which names come last takes what its own service has, under the names that it has there. */
+static int add_named_last(struct run *run, size_t index, const struct ncm_target *target, struct ncm_store *store,
+			  const char *role, struct content *content, struct ncm_error *err)
+{
+	const struct wanted *wanted = &run->wanted[index];
+	NCM_AUTO_FREE char *repository = ncm_source_hub(wanted->resolution->uri, NULL);
+	const char *path = content->artifact ? content->artifact->name : NULL;
+	const struct store_origin origin = {repository, wanted->resolution->revision, path};
+	const char *id = model_id(run, wanted);
+	char *relative;
+
+	if (!repository || !origin.revision || !path || content->kind != CONTENT_FILE) {
+		ncm_error_set(err, NCM_E_USAGE, "%s: the store \"%s\" takes files of a Hugging Face repository alone, as they are",
+			      id, store->id);
+		return ncm_error_hint(err, "an hf: source can go there; choose another store with --to");
+	}
+	if (target->folder || target->name) {
+		ncm_error_set(err, NCM_E_USAGE, "%s: in the store \"%s\" every file has the name that it has in its repository",
+			      id, store->id);
+		return ncm_error_hint(err, "leave folder and name out, as in --to %s", store->id);
+	}
+	if (ncm_store_check_extension(path, err) < 0) {
+		ncm_error_wrap(err, "%s", id);
+		return offer_exclude(run, wanted, path, err);
+	}
+	relative = store_name_path(store, &origin, err);
+	if (!relative)
+		return ncm_error_wrap(err, "%s", id);
+	content_add_place(content, store, relative, index, role);
+	return check_pickle(run, wanted, path, err) < 0 ? offer_exclude(run, wanted, path, err) : 0;
+}
+
 static int add_target(struct run *run, size_t index, const struct ncm_target *target, struct content *content,
 		      struct ncm_error *err)
 {
@@ -168,6 +204,8 @@ static int add_target(struct run *run, size_t index, const struct ncm_target *ta
 		}
 		return relative && content_add_place(content, store, relative, index, role) ? 0 : -1;
 	}
+	if (store_names_last(store))
+		return add_named_last(run, index, target, store, role, content, err);
 	name = repository_name(run, &run->wanted[index], (size_t)(target - spec->to), store, content->artifact);
 	one_of_many = name || wanted->resolution->count > 1;
 	if (!name)

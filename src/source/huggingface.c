@@ -236,6 +236,7 @@ static struct ncm_resolution *look_up(struct ncm_sources *sources, struct hf_nam
 
 	tree.endpoint = ncm_source_endpoint(sources->config->hf_endpoint);
 	tree.what = what;
+	tree.as_it_is = pin && pin->as_it_is;
 	tree.commit = ncm_strdup_null(known_commit(name, pin));
 	if (find_files(&tree, name, spec, &probed, err) < 0)
 		return NULL;
@@ -315,7 +316,7 @@ static struct ncm_resolution *offline(struct ncm_sources *sources, const char *u
 	const bool for_plan = pin && pin->for_plan;
 	const char *commit;
 
-	if (hf_name_parse(uri, &name, NULL) < 0)
+	if ((pin && pin->as_it_is) || hf_name_parse(uri, &name, NULL) < 0)
 		return NULL;
 	commit = known_commit(&name, pin);
 	if (!commit && for_plan)
@@ -370,6 +371,17 @@ static char *repository(const char *canonical)
 	return ncm_strdup(ncm_path_base(name.repo));
 }
 
+static char *hub(const char *canonical, char **reference)
+{
+	AUTO_NAME struct hf_name name = {0};
+
+	if (hf_name_parse(canonical, &name, NULL) < 0)
+		return NULL;
+	if (reference && !ncm_source_is_commit(name.revision))
+		*reference = ncm_strdup(name.revision ? name.revision : "main");
+	return ncm_strdup(name.repo);
+}
+
 const struct ncm_source ncm_source_huggingface = {
     .scheme = "hf",
     .claims = hf_claims,
@@ -381,6 +393,7 @@ const struct ncm_source ncm_source_huggingface = {
     .key = key,
     .holds = holds,
     .repository = repository,
+    .hub = hub,
     .choose = hf_choose,
     .recall = hf_recall,
 };

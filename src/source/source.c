@@ -139,6 +139,19 @@ char *ncm_source_repository(const char *uri)
 	return source->repository ? source->repository(canonical) : NULL;
 }
 
+char *ncm_source_hub(const char *uri, char **reference)
+{
+	NCM_AUTO_FREE char *canonical = NULL;
+	const struct ncm_source *source;
+
+	if (reference)
+		*reference = NULL;
+	if (ncm_source_check(uri, true, &canonical, NULL) < 0)
+		return NULL;
+	source = source_of(canonical);
+	return source->hub ? source->hub(canonical, reference) : NULL;
+}
+
 int ncm_source_choose(const char *uri, const struct ncm_strings *include, const struct ncm_strings *exclude,
 		      char **chosen, struct ncm_error *err)
 {
