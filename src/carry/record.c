@@ -172,6 +172,15 @@ static void keep_files(struct outcome *outcome, const struct ncm_reg_model *entr
 	outcome->file_count = entry->file_count;
 }
 
+static bool is_nameless(const struct plan_item *item)
+{
+	for (size_t i = 0; i < item->content->place_count; i++) {
+		if (item->steps[i].nameless)
+			return true;
+	}
+	return false;
+}
+
 /* Returns 0, -1, or 1 when a content has to be fetched once more. */
 static int place_contents(struct carry *carry, size_t model, bool manifests)
 {
@@ -182,7 +191,7 @@ static int place_contents(struct carry *carry, size_t model, bool manifests)
 
 		if ((task->item->content->kind == CONTENT_MANIFEST) != manifests)
 			continue;
-		if (!item_is_right(task->item))
+		if (!item_is_right(task->item) || is_nameless(task->item))
 			carry->outcomes[model].changed = true;
 		task_place(carry, task);
 		if (task->state == TASK_OPEN)

@@ -266,8 +266,8 @@ static void judge_open_file(const struct judgement *judgement, int dirfd, int fd
 	} else if (!S_ISREG(step->status.st_mode)) {
 		judge_no_file(judgement);
 	} else if (is_right(judgement, dirfd, fd)) {
-		step->state =
-		    is_recorded_so(judgement) && is_named(judgement, dirfd) ? PLACE_RIGHT : PLACE_UNRECORDED;
+		step->nameless = !is_named(judgement, dirfd);
+		step->state = is_recorded_so(judgement) && !step->nameless ? PLACE_RIGHT : PLACE_UNRECORDED;
 	} else if (step->state != PLACE_UNREADABLE) {
 		judge_other(judgement);
 	}

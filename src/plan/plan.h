@@ -35,6 +35,7 @@ struct step {
 	bool is_edited;             /* IN_WAY: it is the model's own, and was written to since it was recorded */
 	bool is_newer_tag;          /* IN_WAY: what Ollama 0.40 and newer run under the name of a manifest */
 	bool unconfirmed;           /* RIGHT as far as was recorded; the source was not asked, and could not tell */
+	bool nameless;              /* UNRECORDED: the bytes are there, their name (or what means its revision) is not */
 	bool noted;                 /* an intent stands in staging (store/intent.h) */
 	enum ncm_replacing replace; /* what becomes of what is there */
 
