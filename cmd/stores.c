@@ -51,7 +51,7 @@ static void add_state(struct table *table, const struct ncm_store_info *info)
 
 static void add_why(struct table *table, const struct ncm_store_info *info)
 {
-	const bool told = info->told_by && info->why != NCM_STORE_BY_CONFIGURATION;
+	const bool told = info->told_by && info->why != NCM_PLACED_BY_CONFIGURATION;
 
 	table_cell(table,
 		   text_format("%s%s%s", ncm_store_why_name(info->why), told ? " " : "", told ? info->told_by : ""));

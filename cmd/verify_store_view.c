@@ -194,11 +194,11 @@ static void print_summary(const struct session *session, const struct ncm_survey
 	printf(".\n");
 }
 
-static bool is_in_ollama(const struct ncm_survey *survey, const struct ncm_survey_file *file)
+static bool is_of_tags(const struct ncm_survey *survey, const struct ncm_survey_file *file)
 {
 	for (size_t i = 0; i < survey->store_count; i++) {
 		if (strcmp(survey->stores[i].id, file->store) == 0)
-			return strcmp(survey->stores[i].kind, "ollama") == 0;
+			return survey->stores[i].has_tags;
 	}
 	return false;
 }
@@ -211,7 +211,7 @@ static void print_advice(const struct session *session, const struct ncm_survey 
 	char size[32];
 
 	for (size_t i = 0; i < survey->file_count; i++) {
-		if (survey->files[i].state == NCM_SURVEY_UNREFERENCED && is_in_ollama(survey, &survey->files[i]))
+		if (survey->files[i].state == NCM_SURVEY_UNREFERENCED && is_of_tags(survey, &survey->files[i]))
 			bytes += survey->files[i].size;
 	}
 	for (size_t i = 0; i < survey->model_count; i++)

@@ -15,18 +15,18 @@ extern "C" {
 
 /* Why a store lies where it does. Append only: the names are part of the JSON interface. */
 enum ncm_store_why {
-	NCM_STORE_BY_LAYOUT,        /* "layout": its first place */
-	NCM_STORE_BY_FOUND,         /* "found": another place of the layout's, where it is */
-	NCM_STORE_BY_SERVICE,       /* "service": of the application's own user */
-	NCM_STORE_BY_ENVIRONMENT,   /* "environment": a variable, the application's own or ours */
-	NCM_STORE_BY_CONFIGURATION, /* "configuration" */
-	NCM_STORE_BY_FLAG,          /* "flag": --store-path */
+	NCM_PLACED_BY_LAYOUT,        /* "layout": its first place */
+	NCM_PLACED_BY_FOUND,         /* "found": another place of the layout's, where it is */
+	NCM_PLACED_BY_SERVICE,       /* "service": of the application's own user */
+	NCM_PLACED_BY_ENVIRONMENT,   /* "environment": a variable, the application's own or ours */
+	NCM_PLACED_BY_CONFIGURATION, /* "configuration" */
+	NCM_PLACED_BY_FLAG,          /* "flag": --store-path */
 };
 const char *ncm_store_why_name(enum ncm_store_why why);
 
 struct ncm_store_info {
 	char *id;
-	const char *kind; /* "folders", "ollama", "huggingface". Static */
+	const char *kind; /* as layouts spell it: "folders", "ollama", "huggingface" … Static */
 	char *path;       /* absolute */
 	enum ncm_store_why why;
 	char *told_by; /* the variable, file, flag or user that `why` speaks of; or NULL */

@@ -107,8 +107,9 @@ struct ncm_survey_model {
 
 struct ncm_survey_store {
 	char *id;
-	const char *kind; /* "folders", "ollama", "huggingface". Static */
+	const char *kind; /* as layouts spell it: "folders", "ollama", "huggingface" … Static */
 	char *path;
+	bool has_tags; /* manifests of tags name its blobs; what none of them names is nobody's */
 	bool there;    /* the folder exists */
 	bool readable; /* and all of it could be looked through; else the files have what could not */
 	size_t models, files;

@@ -21,7 +21,7 @@ static const struct ncm_store *moved_with(const struct adopt *adopt, const struc
 {
 	const struct ncm_store *store = ncm_layout_moved(adopt->layout, file->abs, file->store);
 
-	if (!store || store->kind != NCM_STORE_FOLDERS || file->target || ncm_sha256_is_zero(&file->sha256) ||
+	if (!store || store->kind->by_digest || file->target || ncm_sha256_is_zero(&file->sha256) ||
 	    !adopt_looks_at(adopt, store) || !adopt_is_gone(file))
 		return NULL;
 	return store;

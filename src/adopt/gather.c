@@ -6,8 +6,8 @@
 #include "base/path.h"
 #include "store/inside.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -23,11 +23,10 @@ static void add_root(struct adopt *adopt, const struct ncm_store *store, const c
 /* What lies behind a link that is part of the store lies in the store. */
 static void add_linked_folders(struct adopt *adopt, const struct ncm_store *store)
 {
-	const struct ncm_store *shape = store->kind == NCM_STORE_OLLAMA ? &store_of_ollama : store;
 	NCM_AUTO_CLOSE int dirfd = ncm_store_peek(store);
+	const char *folder;
 
-	for (size_t i = 0; dirfd >= 0 && i < shape->folder_count; i++) {
-		const char *folder = shape->folders[i].path;
+	for (size_t i = 0; dirfd >= 0 && (folder = ncm_store_folder_at(store, i)); i++) {
 		NCM_AUTO_CLOSE int plain = ncm_dir_beneath(dirfd, folder);
 		NCM_AUTO_CLOSE int inside = plain < 0 ? store_dir_inside(store, dirfd, folder) : -1;
 
@@ -266,37 +265,12 @@ static int survey(struct adopt *adopt, const char *store, const char *path, cons
 	return 0;
 }
 
-static bool has_folder(const char *path, const char *name)
-{
-	NCM_AUTO_FREE char *folder = ncm_path_join(path, name);
-	struct stat status;
-
-	return stat(folder, &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-static bool has_repositories(const char *path)
-{
-	static const char prefix[] = "models--";
-	DIR *dir = opendir(path);
-	const struct dirent *entry;
-	bool found = false;
-
-	while (dir && !found && (entry = readdir(dir)))
-		found = strncmp(entry->d_name, prefix, strlen(prefix)) == 0;
-	if (dir)
-		closedir(dir);
-	return found;
-}
-
 /* What a folder outside every store looks like; as a store of its kind it is surveyed. */
 static const char *store_like(const struct ncm_layout *layout, const char *path)
 {
-	enum ncm_store_kind kind = NCM_STORE_FOLDERS;
+	NCM_AUTO_CLOSE int dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct ncm_store_kind *kind = dirfd < 0 ? &ncm_kind_folders : ncm_store_kind_at(dirfd);
 
-	if ((has_folder(path, "manifests") || has_folder(path, "manifests-v2")) && has_folder(path, "blobs"))
-		kind = NCM_STORE_OLLAMA;
-	else if (has_repositories(path))
-		kind = NCM_STORE_HUGGINGFACE;
 	/* Of stores of folders one that has none of its own: everything in it is looked at. */
 	for (size_t i = 0; i < layout->count; i++) {
 		if (layout->stores[i].kind == kind && layout->stores[i].folder_count == 0)

@@ -263,8 +263,8 @@ static int duplicate(struct carry *carry, struct task *task, const char *ready, 
 	if (task->unpinned && note_intent(carry, task, number, &content->sha256, &task->error) < 0)
 		return -1;
 	(void)guard;
-	if (ncm_store_duplicate(place->store, place_bytes(place), fd, ready, &content->sha256, step->replace, seen(step),
-				&how, &step->status, &kept, &task->error) < 0) {
+	if (ncm_store_duplicate(place->store, place_bytes(place), fd, ready, &content->sha256, step->replace,
+				seen(step), &how, &step->status, &kept, &task->error) < 0) {
 		forget_intent(task, number);
 		return -1;
 	}
@@ -283,8 +283,12 @@ static int place_manifest(struct task *task, size_t number)
 
 	if (!resolution->manifest)
 		return ncm_error_set(&task->error, NCM_E_OTHER, "%s: its manifest was not fetched", content->name);
-	if (ncm_ollama_commit(place->store, resolution->ollama_name, resolution->manifest, resolution->manifest_size,
-			      step->replace == NCM_SET_ASIDE, &task->error) < 0)
+	if (place->store->kind->give_name(place->store,
+					  &(struct ncm_store_naming){.tag = resolution->ollama_name,
+								     .manifest = resolution->manifest,
+								     .size = resolution->manifest_size,
+								     .aside = step->replace == NCM_SET_ASIDE},
+					  &task->error) < 0)
 		return -1;
 	fd = store_open_inside(place->store, place->store->dirfd, place->relative);
 	if (fd < 0 || fstat(fd, &step->status) < 0)

@@ -84,7 +84,9 @@ static void add_placed(const struct carry *carry, const struct task *task, size_
 	file->sha256 = content->sha256;
 	file->mtime_ns = ncm_mtime_ns(&step->status);
 	file->origin = origin_of(task, number, old);
-	file->target = place->blob ? realpath(place->path, NULL) : step->is_link && old ? ncm_strdup_null(old->target) : NULL;
+	file->target = place->blob            ? realpath(place->path, NULL)
+		       : step->is_link && old ? ncm_strdup_null(old->target)
+					      : NULL;
 }
 
 static int add_files(const struct carry *carry, size_t model, struct ncm_reg_model *out, struct ncm_error *err)
@@ -172,15 +174,6 @@ static void keep_files(struct outcome *outcome, const struct ncm_reg_model *entr
 	outcome->file_count = entry->file_count;
 }
 
-static bool is_nameless(const struct plan_item *item)
-{
-	for (size_t i = 0; i < item->content->place_count; i++) {
-		if (item->steps[i].nameless)
-			return true;
-	}
-	return false;
-}
-
 /* Returns 0, -1, or 1 when a content has to be fetched once more. */
 static int place_contents(struct carry *carry, size_t model, bool manifests)
 {
@@ -191,7 +184,7 @@ static int place_contents(struct carry *carry, size_t model, bool manifests)
 
 		if ((task->item->content->kind == CONTENT_MANIFEST) != manifests)
 			continue;
-		if (!item_is_right(task->item) || is_nameless(task->item))
+		if (!item_is_right(task->item))
 			carry->outcomes[model].changed = true;
 		task_place(carry, task);
 		if (task->state == TASK_OPEN)
@@ -257,10 +250,9 @@ static int give_name(const struct run *run, const struct place *place, struct nc
 
 static int refer(const struct run *run, const struct place *place, struct ncm_error *err)
 {
-	NCM_AUTO_FREE char *reference = NULL;
-	NCM_AUTO_FREE char *hub = ncm_source_hub(run->wanted[place->wanted].uri, &reference);
+	NCM_AUTO_FREE char *reference = ncm_source_reference(run->wanted[place->wanted].uri);
 
-	return hub ? store_refer(place->store, place->relative, reference, err) : 0;
+	return store_refer(place->store, place->relative, reference, err);
 }
 
 /* Where names come last: all bytes of the model are there, then all names, then what means the revision. */

@@ -194,9 +194,9 @@ static char *place_of(const struct inquiry *inquiry)
 	const char *name = folder ? ncm_path_below(relative, folder->path) : relative;
 	const bool is_repository = inquiry->installed->file_count > 1;
 
-	if (!name || store->kind == NCM_STORE_HUGGINGFACE)
+	if (!name)
 		return NULL;
-	if (store->kind == NCM_STORE_OLLAMA)
+	if (store->kind->takes_tags || store->kind->keeps_repositories)
 		return ncm_strdup(store->id);
 	if (is_repository && !strchr(name, '/'))
 		return folder ? ncm_asprintf("%s/%s", store->id, folder->name) : ncm_strdup(store->id);

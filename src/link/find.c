@@ -4,7 +4,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "ollama/name.h"
 #include "store/share.h"
 #include "store/walk.h"
 
@@ -54,9 +53,12 @@ static bool is_large_enough(const struct work *work, const struct stat *status)
 	return S_ISREG(status->st_mode) && (uint64_t)status->st_size >= least;
 }
 
-static bool is_ollama(const struct search *search)
+/* Ollama writes into its manifests, whatever a tag is called. */
+static bool is_tag(const struct search *search, const char *path)
 {
-	return search->work->places[search->source->place].store->kind == NCM_STORE_OLLAMA;
+	const struct ncm_store_kind *kind = search->work->places[search->source->place].store->kind;
+
+	return kind->is_tag && kind->is_tag(path);
 }
 
 /* Unfinished downloads, databases and pictures have other names. A file that the user named is meant, whatever it is
@@ -66,10 +68,7 @@ static void look_at(void *context, const struct ncm_walk_entry *entry)
 	struct search *search = context;
 	NCM_AUTO_FREE char *path = ncm_path_join(search->source->relative, entry->path);
 
-	/* Ollama writes into its manifests, whatever a tag is called. */
-	if (is_ollama(search) && ollama_is_manifest_path(path))
-		return;
-	if (is_large_enough(search->work, entry->status) && store_is_only_read(path))
+	if (!is_tag(search, path) && is_large_enough(search->work, entry->status) && store_is_only_read(path))
 		add(search, entry->path, entry->status);
 }
 

@@ -6,7 +6,6 @@
 #include "base/path.h"
 #include "store/staging.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -85,22 +84,6 @@ static int check_stores(const struct work *work, struct ncm_error *err)
 	return 0;
 }
 
-/* huggingface_hub complains of a folder of ours at the root of its cache. */
-static bool is_hub_cache(int dirfd)
-{
-	DIR *dir = fdopendir(dup(dirfd));
-	const struct dirent *entry;
-	bool found = false;
-
-	while (dir && !found && (entry = readdir(dir)))
-		found = strncmp(entry->d_name, "models--", 8) == 0;
-	if (dir) {
-		rewinddir(dir);
-		closedir(dir);
-	}
-	return found;
-}
-
 static int add_folder(struct work *work, const char *real, struct ncm_error *err)
 {
 	struct place *place;
@@ -112,7 +95,7 @@ static int add_folder(struct work *work, const char *real, struct ncm_error *err
 	place->real = ncm_strdup(real);
 	place->lock = -1;
 	place->own = (struct ncm_store){
-	    .kind = is_hub_cache(dirfd) ? NCM_STORE_HUGGINGFACE : NCM_STORE_FOLDERS,
+	    .kind = ncm_store_kind_at(dirfd), /* it says where our folder may be */
 	    .path = ncm_strdup(real),
 	    .dirfd = dirfd,
 	    .staging = -1,

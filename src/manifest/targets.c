@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "source/source.h"
 
 #include <string.h>
 
@@ -14,6 +15,7 @@ struct spot {
 	size_t file;
 	const char *path; /* JSON */
 	bool ollama;      /* an Ollama model is to go there */
+	bool hub;         /* a file of a repository is */
 };
 
 /* "; did you mean "x"?", else "; there is: x, y". The caller frees it. */
@@ -65,9 +67,13 @@ static void tell_kind(const struct spot *spot, const struct ncm_store *store)
 
 	if (spot->ollama)
 		manifest_fault(spot->set, spot->file, path, "store \"%s\" is not an Ollama store", store->id);
+	else if (store->kind->keeps_repositories)
+		manifest_fault(spot->set, spot->file, path,
+			       "store \"%s\" takes files of an hf: source alone, without a folder or a name",
+			       store->id);
 	else
 		manifest_fault(spot->set, spot->file, path, "store \"%s\" takes no files: %s alone puts models there",
-			       store->id, store->kind == NCM_STORE_OLLAMA ? "an ollama: source" : "huggingface_hub");
+			       store->id, store->kind->takes_only);
 }
 
 static bool has_folder(const struct ncm_store *store, const char *folder)
@@ -79,13 +85,22 @@ static bool has_folder(const struct ncm_store *store, const char *folder)
 	return false;
 }
 
+static bool takes(const struct ncm_store *store, const struct spot *spot, const struct ncm_target *target)
+{
+	if (spot->ollama)
+		return store->kind->takes_tags;
+	if (store->kind->keeps_repositories)
+		return spot->hub && !target->folder && !target->name;
+	return !store->kind->takes_only;
+}
+
 static void check_target(const struct spot *spot, const struct ncm_layout *layout, const struct ncm_target *target)
 {
 	const struct ncm_store *store = ncm_layout_find(layout, target->store);
 
 	if (!store)
 		tell_store(spot, layout, target->store);
-	else if (store->kind != (spot->ollama ? NCM_STORE_OLLAMA : NCM_STORE_FOLDERS))
+	else if (!takes(store, spot, target))
 		tell_kind(spot, store);
 	else if (!spot->ollama && target->folder && !has_folder(store, target->folder))
 		tell_folder(spot, store, target->folder);
@@ -97,7 +112,9 @@ static void check_files(const struct spot *of, const struct ncm_layout *layout, 
 	for (size_t i = 0; i < count; i++) {
 		for (size_t k = 0; k < files[i].to_count; k++) {
 			NCM_AUTO_FREE char *path = ncm_asprintf("%s.files[%zu].to[%zu]", of->path, i, k);
-			const struct spot spot = {of->set, of->file, path, manifest_is_ollama(files[i].from.items[0])};
+			NCM_AUTO_FREE char *repository = ncm_source_home(files[i].from.items[0]);
+			const struct spot spot = {of->set, of->file, path, manifest_is_ollama(files[i].from.items[0]),
+						  repository && !files[i].extract};
 
 			check_target(&spot, layout, &files[i].to[k]);
 		}
@@ -110,8 +127,8 @@ static void check_model(const struct spot *of, const struct ncm_layout *layout, 
 	for (size_t i = 0; i < model->variant_count; i++) {
 		NCM_AUTO_FREE char *path = ncm_asprintf("%s.variants[%zu]", of->path, i);
 
-		check_files(&(const struct spot){of->set, of->file, path, false}, layout, model->variants[i].files,
-			    model->variants[i].file_count);
+		check_files(&(const struct spot){of->set, of->file, path, false, false}, layout,
+			    model->variants[i].files, model->variants[i].file_count);
 	}
 }
 
@@ -123,7 +140,7 @@ void manifest_check_targets(struct manifest_set *set, const struct ncm_layout *l
 		for (size_t k = 0; k < file->count && !file->context; k++) {
 			NCM_AUTO_FREE char *path = ncm_asprintf("$.models[%zu]", k);
 
-			check_model(&(const struct spot){set, i, path, false}, layout,
+			check_model(&(const struct spot){set, i, path, false, false}, layout,
 				    &set->catalog->models[file->first + k]);
 		}
 	}

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -153,9 +154,38 @@ static void find_ref(void *context, const struct ncm_walk_entry *entry)
 		add(leaving, entry->path, true);
 }
 
+/* What a registered name leads to goes along, by way of other links or not. */
+static void add_behind(struct leaving *leaving, const char *path)
+{
+	char text[PATH_MAX];
+	const ssize_t size = readlink(path, text, sizeof text - 1);
+	NCM_AUTO_FREE char *folder = ncm_path_folder(path);
+	NCM_AUTO_FREE char *joined = NULL, *target = NULL;
+	const char *below;
+
+	if (size <= 0)
+		return;
+	text[size] = '\0';
+	joined = ncm_path_join(folder, text);
+	target = ncm_path_absolute(joined);
+	below = ncm_path_below(target, leaving->store->path);
+	if (!below || !*below || json_object_get(leaving->mover->by_path, target))
+		return;
+	add(leaving, below, false);
+	add_behind(leaving, target);
+}
+
 static int add_huggingface(struct leaving *leaving, struct ncm_error *err)
 {
+	const size_t registered = leaving->mover->count;
 	int failed;
+
+	for (size_t i = 0; i < registered; i++) {
+		NCM_AUTO_FREE char *path = ncm_strdup(leaving->mover->items[i].from);
+
+		if (ncm_path_below(path, leaving->store->path))
+			add_behind(leaving, path);
+	}
 
 	leaving->commits = json_object();
 	failed = ncm_walk(leaving->dirfd, "", find_link, leaving);
@@ -168,6 +198,23 @@ static int add_huggingface(struct leaving *leaving, struct ncm_error *err)
 	return ncm_error_hint(err, "nothing was moved; what names the files of a model has to go along");
 }
 
+typedef int belongings(struct leaving *leaving, struct ncm_error *err);
+
+/* What adds them in stores of a kind; NULL: there are none. */
+static belongings *belongings_of(const struct ncm_store_kind *kind)
+{
+	static const struct {
+		const struct ncm_store_kind *kind;
+		belongings *add;
+	} table[] = {{&ncm_kind_ollama, add_ollama}, {&ncm_kind_huggingface, add_huggingface}};
+
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		if (table[i].kind == kind)
+			return table[i].add;
+	}
+	return NULL;
+}
+
 static int add_of_store(struct mover *mover, size_t number, struct ncm_error *err)
 {
 	struct leaving leaving = {.mover = mover, .store = &mover->layout->stores[number]};
@@ -176,7 +223,7 @@ static int add_of_store(struct mover *mover, size_t number, struct ncm_error *er
 	leaving.dirfd = dirfd;
 	if (dirfd < 0)
 		return errno == ENOENT ? 0 : ncm_error_errno(err, errno, "cannot open %s", leaving.store->path);
-	return leaving.store->kind == NCM_STORE_OLLAMA ? add_ollama(&leaving, err) : add_huggingface(&leaving, err);
+	return belongings_of(leaving.store->kind)(&leaving, err);
 }
 
 int mover_add_belongings(struct mover *mover, struct ncm_error *err)
@@ -186,7 +233,7 @@ int mover_add_belongings(struct mover *mover, struct ncm_error *err)
 	for (size_t i = 0; i < mover->count; i++) {
 		const size_t store = mover->items[i].store;
 
-		if (store != NCM_NO_STORE && mover->layout->stores[store].kind != NCM_STORE_FOLDERS)
+		if (store != NCM_NO_STORE && belongings_of(mover->layout->stores[store].kind))
 			left[store] = true;
 	}
 	for (size_t i = 0; i < mover->layout->count; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who has the store in use, as far as /proc tells: an Ollama whose environment names it, and programs that have files
+ * Who has the store in use, as far as /proc tells: a server whose environment names it, and programs that have files
  * of it open or mapped. What is not told of another user's programs is a warning, not a no.
  */
 #include "move/work.h"
@@ -22,8 +22,8 @@ enum { PROC_BYTES = 8 << 20 };
 
 struct looking {
 	struct mover *mover;
-	char **roots; /* of the stores that files leave, without links */
-	bool *ollama;
+	char **roots;                        /* of the stores that files leave, without links */
+	const struct ncm_store_kind **kinds; /* of these */
 	size_t count;
 	bool blind; /* a program's open files could not be seen */
 	int found;
@@ -88,7 +88,8 @@ static bool is_folder(const struct stat *status, const char *path)
 
 /* Whether a path is one of the stores, as the process sees it: in a container it may be another folder, or have another
  * name. Where that cannot be seen it is taken for what it is here. */
-static bool is_store(const struct looking *looking, int process, const char *path)
+static bool is_store(const struct looking *looking, int process, const struct ncm_store_server *server,
+		     const char *path)
 {
 	NCM_AUTO_FREE char *inside = ncm_asprintf("root%s%s", *path == '/' ? "" : "/", path);
 	struct stat status;
@@ -96,18 +97,18 @@ static bool is_store(const struct looking *looking, int process, const char *pat
 	if (fstatat(process, inside, &status, 0) < 0 && (errno != EACCES || stat(path, &status) < 0))
 		return false;
 	for (size_t i = 0; i < looking->count; i++) {
-		if (looking->ollama[i] && is_folder(&status, looking->roots[i]))
+		if (looking->kinds[i]->server == server && is_folder(&status, looking->roots[i]))
 			return true;
 	}
 	return false;
 }
 
 /* Where the server keeps its models, by its environment, or (not to be seen) by its user's home. */
-static char *ollama_store(int process, uid_t user, bool *known)
+static char *store_of(const struct ncm_store_server *server, int process, uid_t user, bool *known)
 {
 	size_t size = 0;
 	NCM_AUTO_FREE char *text = read_at(process, "environ", &size);
-	const char *models = text ? value_in(text, size, "OLLAMA_MODELS") : NULL;
+	const char *models = text ? value_in(text, size, server->variable) : NULL;
 	const char *home = text ? value_in(text, size, "HOME") : NULL;
 	const struct passwd *entry = text ? NULL : getpwuid(user);
 
@@ -116,21 +117,32 @@ static char *ollama_store(int process, uid_t user, bool *known)
 		return ncm_strdup(models);
 	if (!home)
 		home = entry ? entry->pw_dir : "/";
-	return ncm_path_join(home, ".ollama/models");
+	return ncm_path_join(home, server->below_home);
 }
 
-static int look_at_ollama(struct looking *looking, int process, const char *pid, uid_t user)
+static int look_at_server(struct looking *looking, const struct ncm_store_server *server, int process, const char *pid,
+			  uid_t user)
 {
 	bool known = false;
-	NCM_AUTO_FREE char *store = ollama_store(process, user, &known);
+	NCM_AUTO_FREE char *store = store_of(server, process, user, &known);
 
-	if (is_store(looking, process, store))
-		return refuse(looking, pid, "ollama", "serves this store");
+	if (is_store(looking, process, server, store))
+		return refuse(looking, pid, server->program, "serves this store");
 	if (!known)
-		ncm_strings_add(&looking->mover->move->warnings,
-				"an Ollama of another user runs, and which store it has cannot be told: if it is this "
-				"one, stop it first");
+		ncm_strings_add(&looking->mover->move->warnings, server->unseen);
 	return 0;
+}
+
+/* What serves one of the stores, if the process is that; or NULL. */
+static const struct ncm_store_server *server_of(const struct looking *looking, int process, const char *name)
+{
+	for (size_t i = 0; i < looking->count; i++) {
+		const struct ncm_store_server *server = looking->kinds[i]->server;
+
+		if (server && strcmp(name, server->program) == 0 && has_argument(process, server->argument))
+			return server;
+	}
+	return NULL;
 }
 
 static int look_at_open(struct looking *looking, int process, const char *pid, const char *name)
@@ -179,13 +191,14 @@ static void look_at_process(struct looking *looking, int proc, const char *pid)
 {
 	NCM_AUTO_CLOSE int process = openat(proc, pid, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	NCM_AUTO_FREE char *name = process < 0 ? NULL : read_at(process, "comm", NULL);
+	const struct ncm_store_server *server;
 	struct stat status;
 
 	if (!name || fstat(process, &status) < 0)
 		return;
 	name[strcspn(name, "\n")] = '\0';
-	if (strcmp(name, "ollama") == 0 && has_argument(process, "serve") &&
-	    look_at_ollama(looking, process, pid, status.st_uid) < 0)
+	server = server_of(looking, process, name);
+	if (server && look_at_server(looking, server, process, pid, status.st_uid) < 0)
 		return;
 	if (look_at_open(looking, process, pid, name) == 0)
 		(void)look_at_mapped(looking, process, pid, name);
@@ -217,7 +230,7 @@ int mover_refuse_busy(struct mover *mover, struct ncm_error *err)
 	struct looking looking = {.mover = mover, .err = err};
 
 	looking.roots = ncm_calloc(mover->layout->count + 1, sizeof *looking.roots);
-	looking.ollama = ncm_calloc(mover->layout->count + 1, sizeof *looking.ollama);
+	looking.kinds = ncm_calloc(mover->layout->count + 1, sizeof *looking.kinds);
 	for (size_t i = 0; i < mover->count; i++) {
 		if (mover->items[i].store != NCM_NO_STORE && !mover->items[i].why)
 			left[mover->items[i].store] = true;
@@ -227,13 +240,13 @@ int mover_refuse_busy(struct mover *mover, struct ncm_error *err)
 
 		if (!root)
 			continue;
-		looking.ollama[looking.count] = mover->layout->stores[i].kind == NCM_STORE_OLLAMA;
+		looking.kinds[looking.count] = mover->layout->stores[i].kind;
 		looking.roots[looking.count++] = root;
 	}
 	look_at_all(&looking);
 	for (size_t i = 0; i < looking.count; i++)
 		free(looking.roots[i]);
 	free(looking.roots);
-	free(looking.ollama);
+	free(looking.kinds);
 	return looking.found ? -1 : 0;
 }

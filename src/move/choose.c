@@ -72,9 +72,9 @@ static int store_of_model(const struct mover *mover, const struct ncm_reg_model 
 	return 0;
 }
 
-static enum ncm_store_kind kind_of(const struct mover *mover, size_t store)
+static const struct ncm_store_kind *kind_of(const struct mover *mover, size_t store)
 {
-	return store == NCM_NO_STORE ? NCM_STORE_FOLDERS : mover->layout->stores[store].kind;
+	return store == NCM_NO_STORE ? &ncm_kind_folders : mover->layout->stores[store].kind;
 }
 
 /* Where a model of folders goes below the target: what was named, or the folder of the name that it has now. The caller
@@ -123,10 +123,10 @@ static int add_model(struct mover *mover, const struct ncm_reg_model *model, str
 		return -1;
 	if (kind_of(mover, store) != mover->target->kind) {
 		ncm_error_set(err, NCM_E_USAGE, "%s cannot go from a store of kind %s to one of kind %s", model->id,
-			      ncm_store_kind_name(kind_of(mover, store)), ncm_store_kind_name(mover->target->kind));
+			      kind_of(mover, store)->name, mover->target->kind->name);
 		return ncm_error_hint(err, "`ncmodel stores --json` tells the kinds");
 	}
-	if (mover->target->kind == NCM_STORE_FOLDERS) {
+	if (!mover->target->kind->by_digest) {
 		folder = folder_for(mover, model, store, err);
 		if (!folder)
 			return -1;

@@ -38,7 +38,7 @@ static int read_link(struct mover *mover, struct item *item, struct ncm_error *e
 	joined = ncm_path_join(folder, text);
 	leads_to = ncm_path_absolute(joined);
 	other = item_at(mover, leads_to);
-	if (*text != '/' && (mover->target->kind != NCM_STORE_FOLDERS || (other >= 0 && mover->source != NCM_NO_STORE)))
+	if (*text != '/' && (mover->target->kind->by_digest || (other >= 0 && mover->source != NCM_NO_STORE)))
 		item->link = ncm_strdup(text);
 	else
 		item->link =

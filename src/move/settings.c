@@ -12,16 +12,6 @@ static void say(struct mover *mover, char *line)
 	ncm_strings_take(&mover->move->settings, line);
 }
 
-static void say_ollama(struct mover *mover, const struct ncm_store *store, const char *path)
-{
-	if (store->why == NCM_STORE_BY_SERVICE)
-		say(mover, ncm_asprintf("Ollama's service: `systemctl edit ollama`, [Service], "
-					"Environment=\"OLLAMA_MODELS=%s\"",
-					path));
-	else
-		say(mover, ncm_asprintf("Ollama: OLLAMA_MODELS=%s", path));
-}
-
 static void say_folders(struct mover *mover, const struct ncm_store *store, const char *path)
 {
 	if (strncmp(store->id, "comfyui", 7) == 0)
@@ -35,9 +25,9 @@ static void say_folders(struct mover *mover, const struct ncm_store *store, cons
 /* A word that goes before the configuration file. */
 static void say_own(struct mover *mover, const struct ncm_store *store, const char *path)
 {
-	if (store->why == NCM_STORE_BY_FLAG)
+	if (store->why == NCM_PLACED_BY_FLAG)
 		say(mover, ncm_asprintf("ncmodel: --store-path %s=%s in place of the old one", store->id, path));
-	else if (store->why == NCM_STORE_BY_ENVIRONMENT && strncmp(store->told_by, "NCMODEL_", 8) == 0)
+	else if (store->why == NCM_PLACED_BY_ENVIRONMENT && strncmp(store->told_by, "NCMODEL_", 8) == 0)
 		say(mover, ncm_asprintf("ncmodel: %s=%s", store->told_by, path));
 }
 
@@ -70,10 +60,8 @@ void mover_tell_settings(struct mover *mover)
 		return;
 	}
 	say_own(mover, store, path);
-	if (store->kind == NCM_STORE_OLLAMA)
-		say_ollama(mover, store, path);
-	else if (store->kind == NCM_STORE_HUGGINGFACE)
-		say(mover, ncm_asprintf("the tools of Hugging Face: HF_HUB_CACHE=%s", path));
+	if (store->kind->setting)
+		say(mover, store->kind->setting(store, path));
 	else
 		say_folders(mover, store, path);
 }

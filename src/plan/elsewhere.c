@@ -9,17 +9,15 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/text_map.h"
-#include "store/share.h"
 #include "store/walk.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 static const uint64_t LEAST = 1 << 20; /* smaller files are fetched sooner than found */
 
-/* A file whose name says nothing of its content, or a blob of a Hugging Face cache. */
+/* A file whose name says nothing of its content, or a blob that is not found by its digest alone. */
 struct stray {
 	const struct ncm_store *store;
 	char *relative;
@@ -57,46 +55,14 @@ static int by_size(const void *a, const void *b)
 	return (x->size > y->size) - (x->size < y->size);
 }
 
-/* "REPOSITORY/blobs/<64 digits>" */
-static void add_blob(struct elsewhere *elsewhere, const struct ncm_store *store, const char *repository,
-		     const char *name)
+static void add_blob(void *context, const char *relative)
 {
-	struct stray *blob;
+	const struct search *search = context;
+	struct elsewhere *elsewhere = search->elsewhere;
+	struct stray *blob = NCM_PUSH(elsewhere->blobs, elsewhere->blob_count);
 
-	if (strspn(name, "0123456789abcdef") != NCM_SHA256_HEX || name[NCM_SHA256_HEX] != '\0')
-		return;
-	blob = NCM_PUSH(elsewhere->blobs, elsewhere->blob_count);
-	*blob = (struct stray){store, ncm_asprintf("%s/blobs/%s", repository, name), 0};
+	*blob = (struct stray){search->store, ncm_strdup(relative), 0};
 	ncm_text_map_add(&elsewhere->by_name, ncm_path_base(blob->relative), NCM_SHA256_HEX, elsewhere->blob_count - 1);
-}
-
-static DIR *open_folder(int dirfd, const char *relative)
-{
-	const int fd = ncm_dir_beneath(dirfd, relative);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!dir && fd >= 0)
-		close(fd);
-	return dir;
-}
-
-/* Each repository of the cache has blobs of its own. */
-static void add_cache(struct elsewhere *elsewhere, const struct ncm_store *store, int dirfd)
-{
-	DIR *repositories = open_folder(dirfd, "");
-	const struct dirent *repository, *blob;
-
-	while (repositories && (repository = readdir(repositories))) {
-		NCM_AUTO_FREE char *folder = ncm_asprintf("%s/blobs", repository->d_name);
-		DIR *blobs = strstr(repository->d_name, "--") ? open_folder(dirfd, folder) : NULL;
-
-		while (blobs && (blob = readdir(blobs)))
-			add_blob(elsewhere, store, repository->d_name, blob->d_name);
-		if (blobs)
-			closedir(blobs);
-	}
-	if (repositories)
-		closedir(repositories);
 }
 
 static const struct elsewhere *all_elsewhere(struct look *look)
@@ -112,11 +78,11 @@ static const struct elsewhere *all_elsewhere(struct look *look)
 
 		if (dirfd < 0)
 			continue;
-		if (store->kind == NCM_STORE_FOLDERS)
+		if (!store->kind->by_digest)
 			(void)ncm_walk_store(store, dirfd, "", &(struct ncm_walk_how){.links = STORE_LINKS_OF_STORE},
 					     add_stray, NULL, &(struct search){look->elsewhere, store});
-		else if (store->kind == NCM_STORE_HUGGINGFACE)
-			add_cache(look->elsewhere, store, dirfd);
+		else if (store->kind->list_blobs)
+			store->kind->list_blobs(dirfd, add_blob, &(struct search){look->elsewhere, store});
 	}
 	if (look->elsewhere->count > 1)
 		qsort(look->elsewhere->strays, look->elsewhere->count, sizeof(struct stray), by_size);
@@ -172,33 +138,23 @@ static char *try(struct look *look, const struct content *content, const struct 
 	return NULL;
 }
 
-static char *find_ollama_blob(struct look *look, const struct content *content, struct stat *status)
+static char *find_blob(struct look *look, const struct content *content, struct stat *status)
 {
 	const struct ncm_layout *layout = look->run->layout;
 	char *found = NULL;
-	char blob[80];
 
-	ncm_ollama_blob_path(&content->sha256, blob);
 	for (size_t i = 0; i < layout->count && !found; i++) {
-		if (layout->stores[i].kind == NCM_STORE_OLLAMA)
-			found = try(look, content, &layout->stores[i], blob, status);
+		char blob[80];
+
+		if (!layout->stores[i].kind->blob_of)
+			continue;
+		layout->stores[i].kind->blob_of(&content->sha256, blob);
+		found = try(look, content, &layout->stores[i], blob, status);
 	}
 	return found;
 }
 
-/* The blob that all repositories share, if this one of a repository is a link to it. The caller frees it. */
-static char *shared_blob(int dirfd, const char *blob)
-{
-	char target[256];
-	const ssize_t size = readlinkat(dirfd, blob, target, sizeof target - 1);
-	const char *at;
-
-	target[size > 0 ? size : 0] = '\0';
-	at = strstr(target, "blobs/");
-	return at && store_is_shared_blob(at) ? ncm_strdup(at) : NULL;
-}
-
-static char *find_hub_blob(struct look *look, const struct content *content, struct stat *status)
+static char *find_listed_blob(struct look *look, const struct content *content, struct stat *status)
 {
 	const struct elsewhere *elsewhere = all_elsewhere(look);
 	char hex[NCM_SHA256_HEX + 1];
@@ -209,7 +165,8 @@ static char *find_hub_blob(struct look *look, const struct content *content, str
 
 	if (!blob)
 		return NULL;
-	shared = shared_blob(look_at_store(look, blob->store), blob->relative);
+	if (blob->store->kind->blob_behind)
+		shared = blob->store->kind->blob_behind(look_at_store(look, blob->store), blob->relative);
 	return try(look, content, blob->store, shared ? shared : blob->relative, status);
 }
 
@@ -271,9 +228,9 @@ char *elsewhere_find(struct look *look, const struct content *content, struct st
 		return NULL;
 	found = find_registered(look, content, status);
 	if (!found)
-		found = find_ollama_blob(look, content, status);
+		found = find_blob(look, content, status);
 	if (!found)
-		found = find_hub_blob(look, content, status);
+		found = find_listed_blob(look, content, status);
 	if (!found && content->has_size && content->size >= LEAST)
 		found = find_stray(look, content, status);
 	return found;

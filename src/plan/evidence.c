@@ -250,10 +250,9 @@ static bool is_named(const struct judgement *judgement, int dirfd)
 {
 	const struct place *place = judgement->place;
 	const struct wanted *wanted = &judgement->planned->run->wanted[place->wanted];
-	NCM_AUTO_FREE char *reference = NULL;
-	NCM_AUTO_FREE char *hub = judgement->planned->repairs ? NULL : ncm_source_hub(wanted->uri, &reference);
+	NCM_AUTO_FREE char *reference = judgement->planned->repairs ? NULL : ncm_source_reference(wanted->uri);
 
-	return store_is_named(place->store, dirfd, place->relative, place->blob, hub ? reference : NULL);
+	return store_is_named(place->store, dirfd, place->relative, place->blob, reference);
 }
 
 static void judge_open_file(const struct judgement *judgement, int dirfd, int fd)

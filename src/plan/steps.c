@@ -15,7 +15,7 @@ bool step_is_done(const struct step *step)
 bool item_is_right(const struct plan_item *item)
 {
 	for (size_t i = 0; i < item->content->place_count; i++) {
-		if (!step_is_done(&item->steps[i]))
+		if (!step_is_done(&item->steps[i]) || item->steps[i].nameless)
 			return false;
 	}
 	return true;
@@ -96,7 +96,8 @@ enum ncm_step item_step(const struct plan_item *item, size_t number)
 	if (ready)
 		return can_be_linked(ready, place) && can_be_one(ready, place) ? NCM_STEP_LINK : NCM_STEP_COPY;
 	if (number > 0)
-		return can_be_linked(item->content->places[0].store->path, place) && store_is_only_read(place_bytes(place))
+		return can_be_linked(item->content->places[0].store->path, place) &&
+			       store_is_only_read(place_bytes(place))
 			   ? NCM_STEP_LINK
 			   : NCM_STEP_COPY;
 	if (item->present > 0)

@@ -78,7 +78,7 @@ static void lay(const struct ncm_config *config, struct ncm_layout *layout, cons
 		free(store->told_by);
 		store->path = ncm_strdup(to);
 		store->told_by = ncm_strdup(note_path);
-		store->why = NCM_STORE_BY_CONFIGURATION;
+		store->why = NCM_PLACED_BY_CONFIGURATION;
 		store->is_moving = true;
 	}
 }

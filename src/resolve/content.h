@@ -24,7 +24,7 @@ struct place {
 	char *path;     /* the same, absolute */
 	/* Where names come last (store/names.h): what the name is to lead to, and where its bytes lie. Else NULL. */
 	char *blob, *bytes, *bytes_path;
-	size_t wanted;  /* who wants it there */
+	size_t wanted; /* who wants it there */
 	const char *role;
 	bool unnamed; /* neither its target nor its source names it: the server's answer may */
 };

@@ -137,43 +137,49 @@ static int refuse_store(const struct run *run, const struct wanted *wanted, cons
 {
 	ncm_error_set(err, NCM_E_USAGE, "%s: store \"%s\" is not an Ollama store", model_id(run, wanted), store->id);
 	for (size_t i = 0; i < run->layout->count; i++) {
-		if (run->layout->stores[i].kind == NCM_STORE_OLLAMA)
+		if (run->layout->stores[i].kind->takes_tags)
 			return ncm_error_hint(err, "choose one with --to, for example --to %s",
 					      run->layout->stores[i].id);
 	}
 	return -1;
 }
 
-/* A store in which names come last takes what its own service has, under the names that it has there. */
-static int add_named_last(struct run *run, size_t index, const struct ncm_target *target, struct ncm_store *store,
-			  const char *role, struct content *content, struct ncm_error *err)
+/* All that is known of a content, for the store's kind to judge. The digests are the content's own. */
+static struct ncm_store_offer offer_of(const struct wanted *wanted, const struct ncm_target *target,
+				       const struct content *content)
+{
+	return (struct ncm_store_offer){
+	    .folder = target->folder,
+	    .tag = wanted->resolution->ollama_name,
+	    .is_manifest = content->kind == CONTENT_MANIFEST,
+	    .sha256 = content->has_sha256 ? &content->sha256 : NULL,
+	    .git_sha1 = content->has_git_sha1 ? &content->git_sha1 : NULL,
+	    .has_size = content->has_size,
+	    .size = content->size,
+	    .revision = wanted->resolution->revision,
+	    .path = content->artifact ? content->artifact->name : NULL,
+	    .is_spelled = target->name != NULL,
+	};
+}
+
+/* A store that keeps repositories as they are: nothing has another name there. */
+static int add_as_it_is(struct run *run, size_t index, struct ncm_store *store, struct ncm_store_offer *offer,
+			const char *role, struct content *content, struct ncm_error *err)
 {
 	const struct wanted *wanted = &run->wanted[index];
-	NCM_AUTO_FREE char *repository = ncm_source_hub(wanted->resolution->uri, NULL);
-	const char *path = content->artifact ? content->artifact->name : NULL;
-	const struct store_origin origin = {repository, wanted->resolution->revision, path};
-	const char *id = model_id(run, wanted);
+	NCM_AUTO_FREE char *repository = ncm_source_home(wanted->resolution->uri);
 	char *relative;
 
-	if (!repository || !origin.revision || !path || content->kind != CONTENT_FILE) {
-		ncm_error_set(err, NCM_E_USAGE, "%s: the store \"%s\" takes files of a Hugging Face repository alone, as they are",
-			      id, store->id);
-		return ncm_error_hint(err, "an hf: source can go there; choose another store with --to");
+	offer->repository = content->kind == CONTENT_FILE ? repository : NULL;
+	if (offer->path && ncm_store_check_extension(offer->path, err) < 0) {
+		ncm_error_wrap(err, "%s", model_id(run, wanted));
+		return offer_exclude(run, wanted, offer->path, err);
 	}
-	if (target->folder || target->name) {
-		ncm_error_set(err, NCM_E_USAGE, "%s: in the store \"%s\" every file has the name that it has in its repository",
-			      id, store->id);
-		return ncm_error_hint(err, "leave folder and name out, as in --to %s", store->id);
-	}
-	if (ncm_store_check_extension(path, err) < 0) {
-		ncm_error_wrap(err, "%s", id);
-		return offer_exclude(run, wanted, path, err);
-	}
-	relative = store_name_path(store, &origin, err);
+	relative = ncm_store_place(store, offer, err);
 	if (!relative)
-		return ncm_error_wrap(err, "%s", id);
+		return ncm_error_wrap(err, "%s", model_id(run, wanted));
 	content_add_place(content, store, relative, index, role);
-	return check_pickle(run, wanted, path, err) < 0 ? offer_exclude(run, wanted, path, err) : 0;
+	return check_pickle(run, wanted, offer->path, err) < 0 ? offer_exclude(run, wanted, offer->path, err) : 0;
 }
 
 static int add_target(struct run *run, size_t index, const struct ncm_target *target, struct content *content,
@@ -185,27 +191,24 @@ static int add_target(struct run *run, size_t index, const struct ncm_target *ta
 	struct ncm_store *store = ncm_layout_find(run->layout, target->store);
 	NCM_AUTO_FREE char *name = NULL;
 	bool one_of_many;
+	struct ncm_store_offer offer = offer_of(wanted, target, content);
+	NCM_AUTO_FREE char *repository = NULL;
 	char *relative;
-	char blob[80];
 
 	if (!store) {
 		ncm_layout_lacks(run->layout, target->store, err);
 		return ncm_error_wrap(err, "%s", model_id(run, wanted));
 	}
 	if (content->kind == CONTENT_BLOB || content->kind == CONTENT_MANIFEST) {
-		if (store->kind != NCM_STORE_OLLAMA)
+		if (!store->kind->takes_tags)
 			return refuse_store(run, wanted, store, err);
-		if (content->kind == CONTENT_MANIFEST) {
-			relative = ncm_ollama_manifest_path(wanted->resolution->ollama_name, err);
+		relative = ncm_store_place(store, &offer, err);
+		if (content->kind == CONTENT_MANIFEST)
 			role = "manifest";
-		} else {
-			ncm_ollama_blob_path(&content->sha256, blob);
-			relative = ncm_strdup(blob);
-		}
 		return relative && content_add_place(content, store, relative, index, role) ? 0 : -1;
 	}
-	if (store_names_last(store))
-		return add_named_last(run, index, target, store, role, content, err);
+	if (store->kind->keeps_repositories)
+		return add_as_it_is(run, index, store, &offer, role, content, err);
 	name = repository_name(run, &run->wanted[index], (size_t)(target - spec->to), store, content->artifact);
 	one_of_many = name || wanted->resolution->count > 1;
 	if (!name)
@@ -217,7 +220,9 @@ static int add_target(struct run *run, size_t index, const struct ncm_target *ta
 		ncm_error_wrap(err, "%s", model_id(run, wanted));
 		return offer_exclude(run, wanted, name, err);
 	}
-	if (!(relative = ncm_store_path(store, target->folder, name, err)))
+	offer.name = name;
+	offer.repository = repository = ncm_source_home(wanted->resolution->uri);
+	if (!(relative = ncm_store_place(store, &offer, err)))
 		return ncm_error_wrap(err, "%s", model_id(run, wanted));
 	content_add_place(content, store, relative, index, role)->unnamed =
 	    !target->name && content->kind == CONTENT_FILE && !is_named(content->artifact);

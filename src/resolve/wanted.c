@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "base/strings.h"
 #include "base/thread.h"
-#include "store/names.h"
 
 #include <string.h>
 
@@ -57,7 +56,7 @@ static bool goes_as_it_is(const struct run *run, const struct wanted *wanted)
 	for (size_t i = 0; i < wanted->spec->to_count; i++) {
 		const struct ncm_store *store = ncm_layout_find(run->layout, wanted->spec->to[i].store);
 
-		if (store && store_names_last(store))
+		if (store && store->kind->keeps_repositories)
 			return true;
 	}
 	return false;

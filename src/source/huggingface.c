@@ -371,15 +371,20 @@ static char *repository(const char *canonical)
 	return ncm_strdup(ncm_path_base(name.repo));
 }
 
-static char *hub(const char *canonical, char **reference)
+static char *home(const char *canonical)
 {
 	AUTO_NAME struct hf_name name = {0};
 
-	if (hf_name_parse(canonical, &name, NULL) < 0)
+	return hf_name_parse(canonical, &name, NULL) < 0 ? NULL : ncm_strdup(name.repo);
+}
+
+static char *reference(const char *canonical)
+{
+	AUTO_NAME struct hf_name name = {0};
+
+	if (hf_name_parse(canonical, &name, NULL) < 0 || ncm_source_is_commit(name.revision))
 		return NULL;
-	if (reference && !ncm_source_is_commit(name.revision))
-		*reference = ncm_strdup(name.revision ? name.revision : "main");
-	return ncm_strdup(name.repo);
+	return ncm_strdup(name.revision);
 }
 
 const struct ncm_source ncm_source_huggingface = {
@@ -393,7 +398,8 @@ const struct ncm_source ncm_source_huggingface = {
     .key = key,
     .holds = holds,
     .repository = repository,
-    .hub = hub,
+    .home = home,
+    .reference = reference,
     .choose = hf_choose,
     .recall = hf_recall,
 };

@@ -139,17 +139,26 @@ char *ncm_source_repository(const char *uri)
 	return source->repository ? source->repository(canonical) : NULL;
 }
 
-char *ncm_source_hub(const char *uri, char **reference)
+char *ncm_source_home(const char *uri)
 {
 	NCM_AUTO_FREE char *canonical = NULL;
 	const struct ncm_source *source;
 
-	if (reference)
-		*reference = NULL;
 	if (ncm_source_check(uri, true, &canonical, NULL) < 0)
 		return NULL;
 	source = source_of(canonical);
-	return source->hub ? source->hub(canonical, reference) : NULL;
+	return source->home ? source->home(canonical) : NULL;
+}
+
+char *ncm_source_reference(const char *uri)
+{
+	NCM_AUTO_FREE char *canonical = NULL;
+	const struct ncm_source *source;
+
+	if (ncm_source_check(uri, true, &canonical, NULL) < 0)
+		return NULL;
+	source = source_of(canonical);
+	return source->reference ? source->reference(canonical) : NULL;
 }
 
 int ncm_source_choose(const char *uri, const struct ncm_strings *include, const struct ncm_strings *exclude,

@@ -109,7 +109,8 @@ char *ncm_source_manifest_id(const char *id);
  */
 struct ncm_pin {
 	const char *revision; /* commit, version id, "sha256:…" of an Ollama manifest; or NULL */
-	bool as_it_is; /* a whole repository is to have git's own files, too, and what it calls each file is to be asked */
+	bool as_it_is; /* a whole repository is to have git's own files, too, and what it calls each file is to be asked
+			*/
 	bool for_plan; /* nothing will be fetched by what ncm_source_offline makes: pinned digests are enough for it */
 };
 
@@ -168,11 +169,11 @@ int ncm_source_choose(const char *uri, const struct ncm_strings *include, const 
 char *ncm_source_recall(const char *uri, const char *known);
 /* The name of the repository that `uri` means the whole of ("Repo" of "hf:Org/Repo"), or NULL. The caller frees it. */
 char *ncm_source_repository(const char *uri);
-/*
- * The repository ("org/name") that `uri` is, or is in, at a hub that a store is made for; NULL: at none. *reference (freed by
- * the caller; may be NULL) receives the branch or tag by which it means a revision; NULL for a commit.
- */
-char *ncm_source_hub(const char *uri, char **reference);
+/* The repository that `uri` is of, whole or in part, with its owner ("Org/Repo"), or NULL. The caller frees it. */
+char *ncm_source_home(const char *uri);
+/* The branch or tag by which `uri` means a revision of its repository ("main"), or NULL: it says the commit, or there
+ * are none. The caller frees it. */
+char *ncm_source_reference(const char *uri);
 /* Whether what `uri` names has in it what `other` names, at whatever revisions: the same key, a file of a repository,
  * or a version of the model at Civitai whose latest is meant. */
 bool ncm_source_holds(const char *uri, const char *other);
@@ -202,7 +203,8 @@ struct ncm_source {
 	char *(*key)(const char *canonical);
 	bool (*holds)(const char *canonical, const char *other);
 	char *(*repository)(const char *canonical); /* as ncm_source_repository; NULL: never */
-	char *(*hub)(const char *canonical, char **reference); /* as ncm_source_hub; NULL: never */
+	char *(*home)(const char *canonical);       /* as ncm_source_home; NULL: never */
+	char *(*reference)(const char *canonical);  /* as ncm_source_reference; NULL: never */
 	/* As ncm_source_choose, and ncm_source_recall with *uri; NULL: never. */
 	int (*choose)(const char *canonical, const struct ncm_strings *include, const struct ncm_strings *exclude,
 		      char **uri, struct ncm_error *err);

@@ -221,47 +221,11 @@ int store_publish(struct ncm_store *store, int fd, const char *staged, const cha
 	return 0;
 }
 
-/* "models--ORG--NAME/blobs/<sha256 or git's sha1>" */
-static bool is_huggingface_blob(const char *relative)
-{
-	const char *repository = strncmp(relative, "models--", 8) == 0 ? strchr(relative, '/') : NULL;
-	const char *name = repository && strncmp(repository, "/blobs/", 7) == 0 ? repository + 7 : "";
-	const size_t size = strspn(name, "0123456789abcdef");
-
-	return (size == 40 || size == NCM_SHA256_HEX) && name[size] == '\0';
-}
-
-/* "models--ORG--NAME/snapshots/<commit>/PATH": a file where the cache had no links to make. */
-static bool is_in_snapshot(const char *relative)
-{
-	const char *repository = strncmp(relative, "models--", 8) == 0 ? strchr(relative, '/') : NULL;
-	const char *commit = repository && strncmp(repository, "/snapshots/", 11) == 0 ? repository + 11 : "";
-
-	return strspn(commit, "0123456789abcdef") == 40 && commit[40] == '/';
-}
-
-static int check_huggingface(const struct ncm_store *store, const char *relative, struct ncm_error *err)
-{
-	if (is_huggingface_blob(relative) || is_in_snapshot(relative) ||
-	    (strncmp(relative, "blobs/", 6) == 0 && store_is_shared_blob(relative)))
-		return ncm_path_check(relative, err) ? 0 : -1;
-	return ncm_error_set(err, NCM_E_POLICY, "refused: %s is no file of the Hugging Face cache \"%s\"", relative,
-			     store->id);
-}
-
 int store_check_relative(const struct ncm_store *store, const char *relative, struct ncm_error *err)
 {
-	struct ncm_sha256 digest;
-
-	if (store->kind == NCM_STORE_FOLDERS)
-		return ncm_path_check(relative, err) ? 0 : -1;
-	if (store->kind == NCM_STORE_HUGGINGFACE)
-		return check_huggingface(store, relative, err);
-	if (strncmp(relative, "blobs/sha256-", 13) == 0 && strlen(relative) == 13 + NCM_SHA256_HEX &&
-	    ncm_sha256_parse(relative + 13, &digest) == 0)
-		return 0;
-	return ncm_error_set(err, NCM_E_POLICY, "refused: %s is not a blob of the Ollama store \"%s\"", relative,
-			     store->id);
+	if (store->kind->check)
+		return store->kind->check(store, relative, err);
+	return ncm_path_check(relative, err) ? 0 : -1;
 }
 
 int store_publish_kept(struct ncm_store *store, int fd, const char *staged, const char *relative, struct publish *how,

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/hub.h"
 
+#include "base/ability.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "store/commit.h"
 #include "store/inside.h"
+#include "store/names.h"
 #include "store/share.h"
 
 #include <errno.h>
@@ -85,17 +87,19 @@ bool hub_is_named(const struct ncm_store *store, int dirfd, const char *snapshot
 
 	if (ref && faccessat(dirfd, ref, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
-	return linked ? strcmp(linked, blob) == 0 : hub_is_plain(store, dirfd, snapshot_path);
+	return linked ? blob && strcmp(linked, blob) == 0 : hub_is_plain(store, dirfd, snapshot_path);
 }
 
 static int without_links(const struct ncm_store *store, int errnum, const char *snapshot_path, struct ncm_error *err)
 {
 	if (errnum != EPERM && errnum != EOPNOTSUPP && errnum != ENOSYS && errnum != EINVAL)
 		return ncm_error_errno(err, errnum, "cannot make the link %s/%s", store->path, snapshot_path);
-	ncm_error_set(err, NCM_E_POLICY, "the file system of %s has no symbolic links, which a Hugging Face cache is made of",
+	ncm_error_set(err, NCM_E_POLICY,
+		      "the file system of %s has no symbolic links, which a Hugging Face cache is made of",
 		      store->path);
-	return ncm_error_hint(err, "give the cache a folder on another disk (HF_HUB_CACHE), or choose another store with "
-				   "--to");
+	return ncm_error_hint(err,
+			      "give the cache a folder on another disk (HF_HUB_CACHE), or choose another store with "
+			      "--to");
 }
 
 /* What leads elsewhere goes: what a commit has at a path does not change, so it was wrong. */
@@ -191,3 +195,30 @@ int hub_guard(const struct ncm_store *store, const char *blob)
 		(void)flock(fd, LOCK_EX | LOCK_NB);
 	return fd;
 }
+
+/* A file of a cache without links stays one, and where none can be made it gets no blob: so huggingface_hub does it. */
+static void find_bytes(const struct ncm_store *store, const char *relative, const struct ncm_sha256 *sha256,
+		       const struct ncm_sha1 *git_sha1, char **blob, char **bytes)
+{
+	NCM_AUTO_CLOSE int dirfd = ncm_store_peek(store);
+
+	if (!hub_is_snapshot_path(relative) || (dirfd >= 0 && hub_is_plain(store, dirfd, relative)) ||
+	    ncm_lacks_at(store->path) & NCM_LACKS_SYMLINKS)
+		return;
+	*blob = hub_blob_of(store, relative, sha256, git_sha1);
+	*bytes = *blob ? hub_bytes_of(store, *blob) : NULL;
+}
+
+static bool is_named(const struct ncm_store *store, int dirfd, const char *relative, const char *blob,
+		     const char *reference)
+{
+	return !hub_is_snapshot_path(relative) || hub_is_named(store, dirfd, relative, blob, reference);
+}
+
+static int refer(struct ncm_store *store, const char *relative, const char *reference, struct ncm_error *err)
+{
+	return hub_is_snapshot_path(relative) ? hub_refer(store, relative, reference, err) : 0;
+}
+
+const struct store_names hub_names = {
+    .find_bytes = find_bytes, .is_named = is_named, .give = hub_link, .refer = refer, .guard = hub_guard};

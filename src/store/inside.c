@@ -12,29 +12,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct ncm_store_folder ollama_folders[] = {
-    {.path = (char *)"blobs"}, {.path = (char *)"manifests"}, {.path = (char *)"manifests-v2"}};
-
-const struct ncm_store store_of_ollama = {
-    .kind = NCM_STORE_OLLAMA,
-    .folders = ollama_folders,
-    .folder_count = sizeof ollama_folders / sizeof *ollama_folders,
-    .dirfd = -1,
-    .staging = -1,
-};
+const struct ncm_store store_of_ollama = {.kind = &ncm_kind_ollama, .dirfd = -1, .staging = -1};
 
 /* Links as they are judged on one way down. */
 struct way {
-	const struct ncm_store *store; /* whose folders are the layout's */
+	const struct ncm_store *store; /* whose folders are part of it */
 	uid_t owner;                   /* of the store's folder */
 	enum store_links links;
 };
 
 static bool leads_to_layout(const struct ncm_store *store, const char *prefix)
 {
-	for (size_t i = 0; i < store->folder_count; i++) {
-		const char *folder = store->folders[i].path;
+	const char *folder;
 
+	for (size_t i = 0; (folder = ncm_store_folder_at(store, i)); i++) {
 		if (strcmp(folder, prefix) == 0 || ncm_path_below(folder, prefix))
 			return true;
 	}
@@ -121,7 +112,7 @@ static int walk_down(const struct way *way, int dirfd, const char *relative)
 
 int store_dir_by(const struct ncm_store *store, int dirfd, const char *relative, enum store_links links)
 {
-	struct way way = {.store = store->kind == NCM_STORE_OLLAMA ? &store_of_ollama : store, .links = links};
+	struct way way = {.store = store, .links = links};
 	const int fd = ncm_dir_beneath(dirfd, relative);
 	struct stat root;
 

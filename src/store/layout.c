@@ -113,7 +113,7 @@ static void read_folders(struct ncm_faults *faults, const json_t *folders, const
 
 	if (!folders)
 		return;
-	if (!json_is_object(folders) || store->kind != NCM_STORE_FOLDERS) {
+	if (!json_is_object(folders) || store->kind->by_digest) {
 		ncm_fault(faults, path,
 			  json_is_object(folders) ? "only a store of kind folders has folders" : "not an object");
 		return;
@@ -137,27 +137,15 @@ static void read_folders(struct ncm_faults *faults, const json_t *folders, const
 	}
 }
 
-static const char *const kinds[] = {
-    [NCM_STORE_FOLDERS] = "folders",
-    [NCM_STORE_OLLAMA] = "ollama",
-    [NCM_STORE_HUGGINGFACE] = "huggingface",
-};
-
-const char *ncm_store_kind_name(enum ncm_store_kind kind)
-{
-	return kinds[kind];
-}
-
 /* An unknown kind is told, and taken for folders to find what else is wrong. */
-static enum ncm_store_kind read_kind(struct ncm_faults *faults, const char *path, const char *kind)
+static const struct ncm_store_kind *read_kind(struct ncm_faults *faults, const char *path, const char *name)
 {
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-		if (strcmp(kind, kinds[i]) == 0)
-			return (enum ncm_store_kind)i;
-	}
-	if (*kind)
-		ncm_fault(faults, path, "not \"folders\", \"ollama\" or \"huggingface\"");
-	return NCM_STORE_FOLDERS;
+	const struct ncm_store_kind *kind = ncm_store_kind_named(name);
+	NCM_AUTO_FREE char *names = ncm_store_kind_names();
+
+	if (!kind && *name)
+		ncm_fault(faults, path, "not %s", names);
+	return kind ? kind : &ncm_kind_folders;
 }
 
 /* Other places where the store may be found. */

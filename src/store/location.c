@@ -18,64 +18,41 @@
 const char *ncm_store_why_name(enum ncm_store_why why)
 {
 	static const char *const names[] = {
-	    [NCM_STORE_BY_LAYOUT] = "layout",
-	    [NCM_STORE_BY_FOUND] = "found",
-	    [NCM_STORE_BY_SERVICE] = "service",
-	    [NCM_STORE_BY_ENVIRONMENT] = "environment",
-	    [NCM_STORE_BY_CONFIGURATION] = "configuration",
-	    [NCM_STORE_BY_FLAG] = "flag",
+	    [NCM_PLACED_BY_LAYOUT] = "layout",
+	    [NCM_PLACED_BY_FOUND] = "found",
+	    [NCM_PLACED_BY_SERVICE] = "service",
+	    [NCM_PLACED_BY_ENVIRONMENT] = "environment",
+	    [NCM_PLACED_BY_CONFIGURATION] = "configuration",
+	    [NCM_PLACED_BY_FLAG] = "flag",
 	};
 
 	return names[why];
 }
 
-static const char *variable(const char *name)
+const char *store_variable(const char *name)
 {
 	const char *value = getenv(name);
 
 	return value && *value ? value : NULL;
 }
 
-/* As the applications of Python do it. */
-static char *expand_home(const char *path)
+char *store_expand_home(const char *path)
 {
-	const char *home = path[0] == '~' && (path[1] == '/' || path[1] == '\0') ? variable("HOME") : NULL;
+	const char *home = path[0] == '~' && (path[1] == '/' || path[1] == '\0') ? store_variable("HOME") : NULL;
 
 	return home ? ncm_asprintf("%s%s", home, path + 1) : ncm_strdup(path);
-}
-
-/* Where huggingface_hub (constants.py) keeps its cache when the environment says so, or NULL. The caller frees it. */
-static char *huggingface_location(char **told_by)
-{
-	static const struct {
-		const char *variable, *below;
-	} places[] = {{"HF_HUB_CACHE", ""},
-		      {"HUGGINGFACE_HUB_CACHE", ""},
-		      {"HF_HOME", "/hub"},
-		      {"XDG_CACHE_HOME", "/huggingface/hub"}};
-
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-		const char *value = variable(places[i].variable);
-		NCM_AUTO_FREE char *path = value ? expand_home(value) : NULL;
-
-		if (!path)
-			continue;
-		*told_by = ncm_strdup(places[i].variable);
-		return ncm_asprintf("%s%s", path, places[i].below);
-	}
-	return NULL;
 }
 
 /* Where the application itself was told to keep its models, or NULL. The caller frees it. */
 static char *application_location(const struct store_word *word, char **told_by)
 {
-	const char *value = word->env ? variable(word->env) : NULL;
+	const char *value = word->env ? store_variable(word->env) : NULL;
 
 	if (value) {
 		*told_by = ncm_strdup(word->env);
 		return ncm_strdup(value);
 	}
-	return word->kind == NCM_STORE_HUGGINGFACE ? huggingface_location(told_by) : NULL;
+	return word->kind->location ? word->kind->location(told_by) : NULL;
 }
 
 /* One place of the layout's. */
@@ -106,7 +83,7 @@ static void add_service(struct places *places, const struct ncm_config *config, 
 
 	if (!entry)
 		return;
-	add_place(places, config->root, ncm_json_string(service, "path"), NCM_STORE_BY_SERVICE);
+	add_place(places, config->root, ncm_json_string(service, "path"), NCM_PLACED_BY_SERVICE);
 	places->items[places->count - 1].user = user;
 	places->items[places->count - 1].uid = entry->pw_uid;
 }
@@ -126,7 +103,7 @@ static bool is_there(const char *path)
 	return stat(path, &status) == 0 ? S_ISDIR(status.st_mode) : errno != ENOENT && errno != ENOTDIR;
 }
 
-static bool was_worked_in(enum ncm_store_kind kind, const char *path)
+static bool was_worked_in(const struct ncm_store_kind *kind, const char *path)
 {
 	NCM_AUTO_FREE char *own = ncm_path_join(path, ncm_store_own(&(struct ncm_store){.kind = kind}));
 	struct stat status;
@@ -168,11 +145,11 @@ static char *by_layout(const struct ncm_config *config, const struct store_word 
 	char *path;
 	size_t i;
 
-	add_place(&places, config->root, word->path, NCM_STORE_BY_LAYOUT);
+	add_place(&places, config->root, word->path, NCM_PLACED_BY_LAYOUT);
 	json_array_foreach(word->found, i, other)
 	{
 		if (json_is_string(other))
-			add_place(&places, config->root, json_string_value(other), NCM_STORE_BY_FOUND);
+			add_place(&places, config->root, json_string_value(other), NCM_PLACED_BY_FOUND);
 	}
 	if (word->service)
 		add_service(&places, config, word->service);
@@ -199,15 +176,15 @@ static void tell_override(const struct ncm_config *config, const struct ncm_stor
 {
 	switch (override->by) {
 	case NCM_SAID_BY_FILE:
-		*why = NCM_STORE_BY_CONFIGURATION;
+		*why = NCM_PLACED_BY_CONFIGURATION;
 		*told_by = ncm_strdup_null(config->file);
 		break;
 	case NCM_SAID_BY_ENVIRONMENT:
-		*why = NCM_STORE_BY_ENVIRONMENT;
+		*why = NCM_PLACED_BY_ENVIRONMENT;
 		*told_by = own_variable(override->store);
 		break;
 	case NCM_SAID_BY_FLAG:
-		*why = NCM_STORE_BY_FLAG;
+		*why = NCM_PLACED_BY_FLAG;
 		*told_by = ncm_strdup("--store-path");
 		break;
 	}
@@ -228,6 +205,6 @@ char *store_location(const struct ncm_config *config, const struct store_word *w
 	own = application_location(word, told_by);
 	if (!own)
 		return by_layout(config, word, why, told_by);
-	*why = NCM_STORE_BY_ENVIRONMENT;
+	*why = NCM_PLACED_BY_ENVIRONMENT;
 	return ncm_path_absolute(own);
 }

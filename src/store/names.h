@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stores in which a file's bytes and its name are two things: the bytes lie under a name of their digest, and what programs
- * open is a link that is made when all bytes of a model are there. So a model is there whole or not at all. In all other
- * stores there is nothing to be done here.
+ * Stores in which a file's bytes and its name are two things: the bytes lie under a name of their digest, and what
+ * programs open is a link that is made when all bytes of a model are there. So a model is there whole or not at all. In
+ * all other stores there is nothing to be done here.
  */
 #ifndef NCM_STORE_NAMES_H
 #define NCM_STORE_NAMES_H
@@ -10,24 +10,25 @@
 #include "digest/hash.h"
 #include "store/store.h"
 
-/* A file as the repository of its source has it. Borrowed. */
-struct store_origin {
-	const char *repository; /* "org/name" */
-	const char *revision;   /* the commit */
-	const char *path;
+/* How a kind of store does it; as the functions below. */
+struct store_names {
+	void (*find_bytes)(const struct ncm_store *store, const char *relative, const struct ncm_sha256 *sha256,
+			   const struct ncm_sha1 *git_sha1, char **blob, char **bytes);
+	bool (*is_named)(const struct ncm_store *store, int dirfd, const char *relative, const char *blob,
+			 const char *reference);
+	int (*give)(struct ncm_store *store, const char *relative, const char *blob, struct ncm_error *err);
+	int (*refer)(struct ncm_store *store, const char *relative, const char *reference, struct ncm_error *err);
+	int (*guard)(const struct ncm_store *store, const char *blob);
 };
 
-/* Whether names come last here: then the store says where a file of a repository lies, and takes no others. */
-bool store_names_last(const struct ncm_store *store);
-/* The path of a repository's file below such a store, checked; the caller frees it. NULL with *err (class POLICY). */
-char *store_name_path(const struct ncm_store *store, const struct store_origin *origin, struct ncm_error *err);
 /*
- * Where the bytes of the name lie: *blob is what the name is to lead to, *bytes where that in turn has them (both freed by
- * the caller). Each digest may be NULL: not known. Both are NULL where the name is the file.
+ * Where the bytes of the name lie: *blob is what the name is to lead to, *bytes where that in turn has them (both freed
+ * by the caller). Each digest may be NULL: not known. Both are NULL where the name is the file.
  */
 void store_find_bytes(const struct ncm_store *store, const char *relative, const struct ncm_sha256 *sha256,
 		      const struct ncm_sha1 *git_sha1, char **blob, char **bytes);
-/* Whether the name leads to its blob, and the reference (a branch or tag; NULL: none) is there. `dirfd` is the store's. */
+/* Whether the name leads to its blob, and the reference (a branch or tag; NULL: none) is there. `dirfd` is the store's.
+ */
 bool store_is_named(const struct ncm_store *store, int dirfd, const char *relative, const char *blob,
 		    const char *reference);
 /* Makes the name of a file whose bytes are there (in the open store). Classes POLICY, IO. */

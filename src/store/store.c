@@ -229,12 +229,28 @@ int ncm_store_peek(const struct ncm_store *store)
 
 const char *ncm_store_own(const struct ncm_store *store)
 {
-	return store->kind == NCM_STORE_HUGGINGFACE ? ".locks/.ncmodel" : ".ncmodel";
+	return store->kind->own ? store->kind->own : ".ncmodel";
 }
 
 int ncm_store_home(const struct ncm_store *store, int dirfd)
 {
-	return ncm_mkdir_beneath(dirfd, store->kind == NCM_STORE_HUGGINGFACE ? ".locks" : NULL, NULL);
+	NCM_AUTO_FREE char *above = ncm_strdup(ncm_store_own(store));
+	char *slash = strrchr(above, '/');
+
+	if (slash)
+		*slash = '\0';
+	return ncm_mkdir_beneath(dirfd, slash ? above : NULL, NULL);
+}
+
+const char *ncm_store_folder_at(const struct ncm_store *store, size_t number)
+{
+	const char *const *further = store->kind->folders;
+
+	if (number < store->folder_count)
+		return store->folders[number].path;
+	for (number -= store->folder_count; further && *further && number > 0; number--)
+		further++;
+	return further ? *further : NULL;
 }
 
 const struct ncm_store_folder *ncm_store_folder_around(const struct ncm_store *store, const char *relative)
@@ -274,35 +290,39 @@ static int no_such_folder(const struct ncm_store *store, const char *folder, str
 	return -1;
 }
 
-char *ncm_store_path(const struct ncm_store *store, const char *folder, const char *name, struct ncm_error *err)
+/* A file that has the name that its target says. */
+static char *place_file(const struct ncm_store *store, const struct ncm_store_offer *offer, struct ncm_error *err)
 {
 	const char *below = NULL;
 	char *path;
 
-	if (store->kind == NCM_STORE_OLLAMA) {
-		ncm_error_set(err, NCM_E_POLICY, "refused to place %s in the Ollama store \"%s\"", name, store->id);
-		ncm_error_hint(err, "Ollama removes files that it does not know; only ollama: sources go there");
-		return NULL;
-	}
-	if (store->kind == NCM_STORE_HUGGINGFACE) {
-		ncm_error_set(err, NCM_E_POLICY, "refused to place %s in the Hugging Face cache \"%s\"", name,
-			      store->id);
-		ncm_error_hint(err,
-			       "only huggingface_hub itself puts models there: `hf download`; choose another store");
-		return NULL;
-	}
-	if (folder && *folder) {
-		below = find_folder(store, folder);
+	if (offer->folder && *offer->folder) {
+		below = find_folder(store, offer->folder);
 		if (!below) {
-			no_such_folder(store, folder, err);
+			no_such_folder(store, offer->folder, err);
 			return NULL;
 		}
 	}
-	if (!ncm_path_check(name, err))
+	if (!ncm_path_check(offer->name, err))
 		return NULL;
-	path = ncm_path_join(below, name);
+	path = ncm_path_join(below, offer->name);
 	if (ncm_path_check(path, err))
 		return path;
 	free(path);
 	return NULL;
+}
+
+char *ncm_store_place(const struct ncm_store *store, const struct ncm_store_offer *offer, struct ncm_error *err)
+{
+	const struct ncm_store_kind *kind = store->kind;
+
+	if (kind->admits && kind->admits(store, offer, err) < 0)
+		return NULL;
+	return kind->place ? kind->place(store, offer, err) : place_file(store, offer, err);
+}
+
+char *ncm_store_path(const struct ncm_store *store, const char *folder, const char *name, struct ncm_error *err)
+{
+	return ncm_store_place(store, &(struct ncm_store_offer){.folder = folder, .name = name, .is_spelled = true},
+			       err);
 }

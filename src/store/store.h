@@ -7,6 +7,8 @@
 #ifndef NCM_STORE_STORE_H
 #define NCM_STORE_STORE_H
 
+#include "store/kind.h"
+
 #include <ncmodel/config.h>
 #include <ncmodel/digest.h>
 #include <ncmodel/error.h>
@@ -17,12 +19,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum ncm_store_kind {
-	NCM_STORE_FOLDERS,     /* files under their names */
-	NCM_STORE_OLLAMA,      /* blobs/ and manifests/ */
-	NCM_STORE_HUGGINGFACE, /* the cache of huggingface_hub: models--ORG--NAME/{blobs,refs,snapshots} */
-};
-
 struct ncm_store_folder {
 	char *name;
 	char *path; /* below the store */
@@ -30,8 +26,8 @@ struct ncm_store_folder {
 
 struct ncm_store {
 	char *id;
-	enum ncm_store_kind kind;
-	char *path; /* absolute */
+	const struct ncm_store_kind *kind; /* never NULL */
+	char *path;                        /* absolute */
 	enum ncm_store_why why;
 	char *told_by;  /* who says so, as in struct ncm_store_info */
 	bool is_moving; /* it is a note of a move that says so: see registry/moving.h */
@@ -67,8 +63,6 @@ size_t ncm_layout_store_of(const struct ncm_layout *layout, const char *path, co
 /* The store of the id, if the path (absolute) does not lie in it: it has another folder than when that was recorded.
  * Else NULL, as for an id that is NULL or that the layout does not have. */
 const struct ncm_store *ncm_layout_moved(const struct ncm_layout *layout, const char *path, const char *id);
-/* "folders", "ollama", "huggingface", as layouts spell it. Static. */
-const char *ncm_store_kind_name(enum ncm_store_kind kind);
 /* Absolute paths of models.json and of the lock, as configuration and layout say. The caller frees them. */
 char *ncm_layout_registry(const struct ncm_layout *layout, const struct ncm_config *config);
 char *ncm_layout_lock(const struct ncm_layout *layout, const struct ncm_config *config);
@@ -115,7 +109,10 @@ void ncm_store_tell_lacks(const struct ncm_store *store, const struct ncm_sink *
 int ncm_store_peek(const struct ncm_store *store);
 /* The folder of the layout's that a path below the store lies in: the longest; NULL: none. */
 const struct ncm_store_folder *ncm_store_folder_around(const struct ncm_store *store, const char *relative);
-/* What we add to the store, as a path below its folder: ".ncmodel", or ".locks/.ncmodel". Static. */
+/* The path below the store of the number'th folder that is part of it, whoever says so: layout or kind. NULL: there are
+ * no more. Borrowed. */
+const char *ncm_store_folder_at(const struct ncm_store *store, size_t number);
+/* What we add to the store, as a path below its folder: ".ncmodel", or what its kind says. Static. */
 const char *ncm_store_own(const struct ncm_store *store);
 /* The folder that holds `.ncmodel`, for checkpoints: opened below the store's, dirfd. -1 if it cannot be. */
 int ncm_store_home(const struct ncm_store *store, int dirfd);
@@ -124,6 +121,8 @@ int ncm_store_home(const struct ncm_store *store, int dirfd);
  * lacks). The caller frees it.
  */
 char *ncm_store_path(const struct ncm_store *store, const char *folder, const char *name, struct ncm_error *err);
+/* The same of a content with all that is known of it: where the store's kind puts it, if that admits it. */
+char *ncm_store_place(const struct ncm_store *store, const struct ncm_store_offer *offer, struct ncm_error *err);
 /* Refuses names whose extension is code (".py", ".so", ".exe" …); archives are unpacked elsewhere. Class POLICY. */
 int ncm_store_check_extension(const char *name, struct ncm_error *err);
 /* Whether a file of this name is pickle-based (.ckpt .pt .pth .bin .pkl). ggml-*.bin of whisper.cpp is decided by

@@ -37,13 +37,25 @@ static bool is_absent(int errnum)
 	return errnum == ENOENT || errnum == ENOTDIR;
 }
 
+typedef void surveyor(struct work *work);
+
+/* How a kind of stores is looked through, if not as folders are. */
+static surveyor *survey_of(const struct ncm_store_kind *kind)
+{
+	static const struct {
+		const struct ncm_store_kind *kind;
+		surveyor *survey;
+	} table[] = {{&ncm_kind_ollama, survey_ollama}, {&ncm_kind_huggingface, survey_huggingface}};
+
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		if (table[i].kind == kind)
+			return table[i].survey;
+	}
+	return survey_folders;
+}
+
 static void look_through(struct work *work, const struct ncm_store *store)
 {
-	static void (*const surveys[])(struct work *) = {
-	    [NCM_STORE_FOLDERS] = survey_folders,
-	    [NCM_STORE_OLLAMA] = survey_ollama,
-	    [NCM_STORE_HUGGINGFACE] = survey_huggingface,
-	};
 	NCM_AUTO_CLOSE int dirfd = ncm_store_peek(store);
 	const int failure = dirfd < 0 ? errno : 0;
 	struct ncm_survey_store *out;
@@ -54,7 +66,8 @@ static void look_through(struct work *work, const struct ncm_store *store)
 	out = NCM_PUSH(work->survey->stores, work->survey->store_count);
 	*out = (struct ncm_survey_store){
 	    .id = ncm_strdup(store->id),
-	    .kind = ncm_store_kind_name(store->kind),
+	    .kind = store->kind->name,
+	    .has_tags = store->kind->takes_tags,
 	    .path = ncm_strdup(store->path),
 	    .there = dirfd >= 0 || !is_absent(failure),
 	    .readable = dirfd >= 0,
@@ -66,7 +79,7 @@ static void look_through(struct work *work, const struct ncm_store *store)
 	if (dirfd < 0)
 		return;
 	work->homes[work->store_index] = ncm_store_home(store, dirfd);
-	surveys[store->kind](work);
+	survey_of(store->kind)(work);
 	survey_staging(work);
 }
 

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "store/kind_huggingface.h"
 #include "store/share.h"
 
 #include <errno.h>
@@ -96,7 +97,7 @@ static void add_name(struct linking *linking, const char *blob, const char *name
 
 static bool is_named(const char *blob, bool shared)
 {
-	return blob && (shared ? store_is_shared_blob(blob) : upkeep_is_cache_blob(blob));
+	return blob && (shared ? store_is_shared_blob(blob) : store_hub_is_blob(blob));
 }
 
 /* The blob that a link says it leads to, and may not reach; or NULL. The caller frees it. */
@@ -137,8 +138,8 @@ static void look_at(void *context, const struct ncm_walk_entry *entry)
 {
 	NCM_AUTO_FREE char *repository = S_ISLNK(entry->status->st_mode) ? repository_of(entry->path) : NULL;
 
-	if (repository && !upkeep_rest_of(entry->path, ".no_exist"))
-		look_at_link(context, entry, upkeep_is_cache_blob(entry->path));
+	if (repository && !store_hub_rest_of(entry->path, ".no_exist"))
+		look_at_link(context, entry, store_hub_is_blob(entry->path));
 }
 
 void upkeep_learn_cache(struct upkeep *upkeep, size_t store)
@@ -146,8 +147,6 @@ void upkeep_learn_cache(struct upkeep *upkeep, size_t store)
 	struct store_facts *facts = &upkeep->facts[store];
 	struct linking linking = {upkeep, &upkeep->layout->stores[store], facts};
 
-	facts->named = json_object();
-	facts->complete = true;
 	json_object_clear(facts->unread);
 	(void)ncm_walk_tell(facts->dirfd, "", true, look_at, tell_missed, &linking);
 }

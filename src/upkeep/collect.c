@@ -28,23 +28,6 @@ time_t upkeep_young_until(const struct stat *status, uint64_t seconds)
 	return now >= changed && now >= until ? 0 : until;
 }
 
-/* "sha256-<hex>-partial", and "-partial-<n>" for its parts (ollama/ollama server/download.go). */
-static bool is_ollama_partial(const char *relative)
-{
-	static const char prefix[] = "blobs/sha256-";
-	const size_t digest = sizeof prefix - 1 + NCM_SHA256_HEX;
-
-	return strncmp(relative, prefix, sizeof prefix - 1) == 0 && strlen(relative) > digest &&
-	       strncmp(relative + digest, "-partial", strlen("-partial")) == 0;
-}
-
-static bool is_incomplete(const struct ncm_store *store, const char *relative)
-{
-	if (store->kind == NCM_STORE_OLLAMA)
-		return is_ollama_partial(relative);
-	return upkeep_is_cache_blob(relative) && ncm_path_has_suffix(relative, ".incomplete");
-}
-
 struct search {
 	struct upkeep *upkeep;
 	size_t store;
@@ -59,9 +42,9 @@ static void consider_blob(void *context, const struct ncm_walk_entry *entry)
 	const struct ncm_store *store = &upkeep->layout->stores[search->store];
 	NCM_AUTO_FREE char *relative = ncm_path_join(search->folder, entry->path);
 	NCM_AUTO_FREE char *path = ncm_path_join(store->path, relative);
-	const bool incomplete = is_incomplete(store, relative);
+	const bool incomplete = store->kind->is_partial && store->kind->is_partial(relative);
 	const char *key = incomplete ? NULL : upkeep_blob_key(store, relative);
-	const bool is_link = S_ISLNK(entry->status->st_mode) && store->kind == NCM_STORE_HUGGINGFACE;
+	const bool is_link = S_ISLNK(entry->status->st_mode) && store->kind->blobs_are_links;
 	struct ncm_sha256 digest;
 
 	if ((!incomplete && !key) || (!S_ISREG(entry->status->st_mode) && !is_link) ||
@@ -82,17 +65,12 @@ static void consider_blob(void *context, const struct ncm_walk_entry *entry)
 		upkeep_consider_checkpoints(upkeep, search->store, &digest, NULL);
 }
 
-static void pass_by(void *context, const struct ncm_walk_entry *entry)
-{
-	(void)context;
-	(void)entry;
-}
-
 /* What of a cache lies behind a link is the user's own, and a warning; what cannot be read at all is said by the walk.
  */
 static void warn_of_names(struct upkeep *upkeep, size_t store)
 {
 	const struct ncm_store *in = &upkeep->layout->stores[store];
+	const struct upkeep_kind *kind = upkeep_kind_of(in->kind);
 	const char *repository;
 	json_t *why;
 
@@ -102,26 +80,23 @@ static void warn_of_names(struct upkeep *upkeep, size_t store)
 	{
 		upkeep_warn(upkeep, "no blob of %s is removed: %s", in->path, json_string_value(why));
 	}
-	if (in->kind != NCM_STORE_OLLAMA)
-		return;
-	(void)upkeep_walk(upkeep, store, "manifests", true, pass_by, NULL);
-	(void)upkeep_walk(upkeep, store, "manifests-v2", true, pass_by, NULL);
-	upkeep_tell_names_unread(upkeep, store);
+	if (kind->warn_of_names)
+		kind->warn_of_names(upkeep, store);
 }
 
 static void collect_blobs(struct upkeep *upkeep, size_t store)
 {
 	const struct ncm_store *in = &upkeep->layout->stores[store];
-	struct search search = {upkeep, store, in->kind == NCM_STORE_OLLAMA ? "blobs" : "", false};
+	struct search search = {upkeep, store, in->kind->blobs, false};
 
 	upkeep_learn_names(upkeep, store, false);
 	warn_of_names(upkeep, store);
 	(void)upkeep_walk(upkeep, store, search.folder, true, consider_blob, &search);
-	/* Afterwards: which links to them go is known then. Without the mark the folder is not huggingface_hub's. */
+	/* Afterwards: which links to them go is known then. Without the mark the folder is not the application's. */
 	search.folder = "blobs";
 	search.shared = true;
-	if (in->kind == NCM_STORE_HUGGINGFACE &&
-	    faccessat(upkeep->facts[store].dirfd, "blobs/.huggingface-shared-blobs", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (in->kind->shared_mark &&
+	    faccessat(upkeep->facts[store].dirfd, in->kind->shared_mark, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		(void)upkeep_walk(upkeep, store, search.folder, true, consider_blob, &search);
 }
 
@@ -141,7 +116,7 @@ static void collect_store(struct upkeep *upkeep, size_t store)
 		upkeep_collect_replaced(upkeep, store);
 		return;
 	}
-	if (upkeep->layout->stores[store].kind != NCM_STORE_FOLDERS)
+	if (upkeep->layout->stores[store].kind->by_digest)
 		collect_blobs(upkeep, store);
 	upkeep_collect_own(upkeep, store);
 }

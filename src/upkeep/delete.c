@@ -171,16 +171,13 @@ static bool is_of_replaced(const char *own, const char *folder)
 static bool is_to_stay(const struct ncm_store *store, const char *folder)
 {
 	const char *own = ncm_store_own(store);
+	const char *kept;
 
 	if (is_of_replaced(own, folder))
 		return false;
 	if (strcmp(folder, own) == 0 || ncm_path_below(folder, own) || ncm_path_below(own, folder))
 		return true;
-	if (store->kind == NCM_STORE_OLLAMA)
-		return !strchr(folder, '/');
-	for (size_t i = 0; i < store->folder_count; i++) {
-		const char *kept = store->folders[i].path;
-
+	for (size_t i = 0; (kept = ncm_store_folder_at(store, i)); i++) {
 		if (strcmp(folder, kept) == 0 || ncm_path_below(kept, folder))
 			return true;
 	}

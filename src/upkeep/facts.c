@@ -5,8 +5,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "store/ollama.h"
-#include "store/share.h"
 
 #include <errno.h>
 #include <string.h>
@@ -81,16 +79,14 @@ size_t upkeep_store_of(const struct upkeep *upkeep, const char *path, const char
 
 const char *upkeep_blob_key(const struct ncm_store *store, const char *relative)
 {
-	static const char prefix[] = "blobs/sha256-";
-	struct ncm_sha256 digest;
+	return store->kind->blob_key ? store->kind->blob_key(relative) : NULL;
+}
 
-	if (store->kind == NCM_STORE_HUGGINGFACE)
-		return upkeep_is_cache_blob(relative) || store_is_shared_blob(relative) ? relative : NULL;
-	if (store->kind != NCM_STORE_OLLAMA || strncmp(relative, prefix, sizeof prefix - 1) != 0 ||
-	    strlen(relative) != sizeof prefix - 1 + NCM_SHA256_HEX)
-		return NULL;
-	relative += sizeof prefix - 1;
-	return ncm_sha256_parse(relative, &digest) == 0 ? relative : NULL;
+bool upkeep_is_tag(const struct upkeep *upkeep, size_t store, const char *relative)
+{
+	const struct ncm_store_kind *kind = store == NOWHERE ? NULL : upkeep->layout->stores[store].kind;
+
+	return kind && kind->is_tag && kind->is_tag(relative);
 }
 
 static bool have_one_folder_of_blobs(const struct upkeep *upkeep, size_t a, size_t b)
@@ -105,6 +101,7 @@ static bool have_one_folder_of_blobs(const struct upkeep *upkeep, size_t a, size
 /* Where links lead two stores to one folder of blobs, each names what lies there. */
 static void learn_names_of_others(struct upkeep *upkeep, size_t store)
 {
+	const struct ncm_store *in = &upkeep->layout->stores[store];
 	struct store_facts *facts = &upkeep->facts[store];
 
 	for (size_t i = 0; i < upkeep->layout->count; i++) {
@@ -114,11 +111,10 @@ static void learn_names_of_others(struct upkeep *upkeep, size_t store)
 		json_t *names;
 		bool complete;
 
-		if (other->kind != NCM_STORE_OLLAMA || upkeep->facts[i].dirfd < 0 ||
-		    ncm_stores_share(other, &upkeep->layout->stores[store]) ||
+		if (other->kind != in->kind || upkeep->facts[i].dirfd < 0 || ncm_stores_share(other, in) ||
 		    !have_one_folder_of_blobs(upkeep, store, i))
 			continue;
-		named = ncm_ollama_named(upkeep->facts[i].dirfd, &complete);
+		named = in->kind->named(upkeep->facts[i].dirfd, &complete);
 		facts->complete = facts->complete && complete;
 		json_object_foreach(named, key, names)
 		{
@@ -137,18 +133,18 @@ static void learn_names_of_others(struct upkeep *upkeep, size_t store)
 
 void upkeep_learn_names(struct upkeep *upkeep, size_t store, bool anew)
 {
+	const struct ncm_store_kind *kind = upkeep->layout->stores[store].kind;
 	struct store_facts *facts = &upkeep->facts[store];
 
 	if (facts->dirfd < 0 || (facts->named && !anew))
 		return;
 	json_decref(facts->named);
-	facts->named = NULL;
-	if (upkeep->layout->stores[store].kind == NCM_STORE_HUGGINGFACE)
-		upkeep_learn_cache(upkeep, store);
-	else
-		facts->named = ncm_ollama_named(facts->dirfd, &facts->complete);
-	if (upkeep->layout->stores[store].kind == NCM_STORE_OLLAMA)
+	facts->complete = true;
+	facts->named = kind->named ? kind->named(facts->dirfd, &facts->complete) : json_object();
+	if (kind->named)
 		learn_names_of_others(upkeep, store);
+	if (upkeep_kind_of(kind)->learn_names)
+		upkeep_kind_of(kind)->learn_names(upkeep, store);
 }
 
 const char *upkeep_named_by(const struct upkeep *upkeep, size_t store, const char *key)

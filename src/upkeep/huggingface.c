@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "store/kind_huggingface.h"
 #include "store/walk.h"
 
 #include <errno.h>
@@ -18,22 +19,6 @@
 #include <unistd.h>
 
 enum { COMMIT = 40 /* hex digits */ };
-
-const char *upkeep_rest_of(const char *relative, const char *folder)
-{
-	const size_t size = strcspn(relative, "/");
-
-	if (!memmem(relative, size, "--", 2) || relative[size] == '\0')
-		return NULL;
-	return ncm_path_below(relative + size + 1, folder);
-}
-
-bool upkeep_is_cache_blob(const char *relative)
-{
-	const char *rest = upkeep_rest_of(relative, "blobs");
-
-	return rest && !strchr(rest, '/');
-}
 
 /* A snapshot that goes as a whole. */
 struct snapshot {
@@ -45,14 +30,28 @@ struct snapshot {
 	enum ncm_removal_kind kind; /* of what is not a link */
 };
 
+bool upkeep_is_foreign(const struct upkeep *upkeep, size_t store, const char *model)
+{
+	for (size_t i = 0; model && i < upkeep->registry->count; i++) {
+		const struct ncm_reg_model *entry = &upkeep->registry->models[i];
+
+		if (strcmp(entry->id, model) == 0 && entry->file_count > 0)
+			return entry->files[0].origin == NCM_ORIGIN_ADOPTED;
+	}
+	return upkeep->layout->stores[store].kind->keeps_repositories;
+}
+
 static void consider(const struct snapshot *snapshot, const char *relative, enum ncm_removal_kind kind)
 {
 	const struct ncm_store *in = &snapshot->upkeep->layout->stores[snapshot->store];
 	NCM_AUTO_FREE char *path = ncm_path_join(in->path, relative);
 
-	upkeep_consider(snapshot->upkeep,
-			&(struct candidate){
-			    .kind = kind, .path = path, .store = in->id, .model = snapshot->model, .foreign = true});
+	upkeep_consider(snapshot->upkeep, &(struct candidate){.kind = kind,
+							      .path = path,
+							      .store = in->id,
+							      .model = snapshot->model,
+							      .foreign = upkeep_is_foreign(
+								  snapshot->upkeep, snapshot->store, snapshot->model)});
 }
 
 static void consider_entry(void *context, const struct ncm_walk_entry *entry)
@@ -122,10 +121,54 @@ static bool is_needed(const struct upkeep *upkeep, const char *folder)
 	return false;
 }
 
+/* What models that leave have in a folder of the store, by path. */
+struct leaving_files {
+	const struct snapshot *snapshot;
+	const char *folder; /* absolute */
+	json_t *paths;
+	bool more; /* something else lies there */
+};
+
+static void find_more(void *context, const struct ncm_walk_entry *entry)
+{
+	struct leaving_files *files = context;
+	NCM_AUTO_FREE char *path = ncm_path_join(files->folder, entry->path);
+
+	files->more = files->more || !json_object_get(files->paths, path);
+}
+
+static void add_leaving(struct leaving_files *files, const struct ncm_reg_model *model)
+{
+	for (size_t i = 0; i < model->file_count; i++) {
+		if (ncm_path_below(model->files[i].abs, files->folder))
+			json_object_set_new_nocheck(files->paths, model->files[i].abs, json_true());
+	}
+}
+
+/* Of a part of a repository the names are registered: what else lies in its snapshot is somebody else's. A model that
+ * was registered by its blobs is all of it. */
+static bool holds_more(const struct snapshot *snapshot, const char *folder)
+{
+	struct upkeep *upkeep = snapshot->upkeep;
+	const struct ncm_store *in = &upkeep->layout->stores[snapshot->store];
+	struct leaving_files files = {snapshot, folder, json_object(), false};
+
+	for (size_t i = 0; i < upkeep->registry->count; i++) {
+		if (json_object_get(upkeep->leaving, upkeep->registry->models[i].id))
+			add_leaving(&files, &upkeep->registry->models[i]);
+	}
+	if (json_object_size(files.paths) > 0)
+		(void)upkeep_walk(upkeep, snapshot->store, ncm_path_below(folder, in->path), true, find_more, &files);
+	json_decref(files.paths);
+	if (files.more)
+		json_object_set_new_nocheck(upkeep->listed, folder, json_true());
+	return files.more;
+}
+
 void upkeep_consider_snapshot(struct upkeep *upkeep, size_t store, const char *relative, const char *model)
 {
 	const struct ncm_store *in = &upkeep->layout->stores[store];
-	const char *rest = upkeep_rest_of(relative, "snapshots");
+	const char *rest = store_hub_rest_of(relative, "snapshots");
 	const int repository = (int)strcspn(relative, "/");
 	struct snapshot snapshot = {.upkeep = upkeep, .store = store, .model = model};
 	NCM_AUTO_FREE char *folder = NULL;
@@ -136,7 +179,7 @@ void upkeep_consider_snapshot(struct upkeep *upkeep, size_t store, const char *r
 	memcpy(snapshot.commit, rest, COMMIT);
 	folder = ncm_asprintf("%s/%.*s/snapshots/%s", in->path, repository, relative, snapshot.commit);
 	if (json_object_get(upkeep->listed, folder) || is_needed(upkeep, folder) ||
-	    has_commit(upkeep, store, snapshot.commit))
+	    has_commit(upkeep, store, snapshot.commit) || holds_more(&snapshot, folder))
 		return;
 	json_object_set_new_nocheck(upkeep->listed, folder, json_true());
 	tree = ncm_asprintf("%.*s/trees/%s.json", repository, relative, snapshot.commit);
@@ -150,7 +193,7 @@ void upkeep_consider_snapshot(struct upkeep *upkeep, size_t store, const char *r
 
 static bool is_of_commit(const char *link, const char *commit)
 {
-	const char *rest = upkeep_rest_of(link, "snapshots");
+	const char *rest = store_hub_rest_of(link, "snapshots");
 
 	return rest && commit && strlen(commit) == COMMIT && strncmp(rest, commit, COMMIT) == 0 && rest[COMMIT] == '/';
 }
@@ -166,7 +209,7 @@ static void consider_names(struct upkeep *upkeep, size_t store, const char *blob
 		const char *link = json_string_value(name);
 		struct snapshot snapshot = {.upkeep = upkeep, .store = store, .model = model->id};
 
-		if (upkeep_is_cache_blob(link))
+		if (store_hub_is_blob(link))
 			consider_names(upkeep, store, link, model, is_free);
 		if (!is_of_commit(link, model->revision))
 			continue;

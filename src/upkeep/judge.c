@@ -110,10 +110,9 @@ static char *kept_for_others(const struct upkeep *upkeep, enum ncm_removal_kind 
 		return ncm_asprintf("named by %s", name);
 	if (!key || upkeep->facts[target->store].complete)
 		return NULL;
-	upkeep_tell_names_unread(upkeep, target->store);
-	return ncm_strdup(store->kind == NCM_STORE_OLLAMA
-			      ? "a manifest of this store cannot be read, and may name it"
-			      : "not all snapshots of this cache can be read, and one may need it");
+	if (upkeep_kind_of(store->kind)->tell_unread)
+		upkeep_kind_of(store->kind)->tell_unread(upkeep, target->store);
+	return ncm_strdup(store->kind->unread);
 }
 
 char *upkeep_reason_to_stay(const struct upkeep *upkeep, size_t index)
@@ -158,7 +157,7 @@ static char *in_other_store(const struct upkeep *upkeep, const struct target *ta
 
 	for (size_t i = 0; real && i < upkeep->layout->count; i++) {
 		const struct ncm_store *store = &upkeep->layout->stores[i];
-		NCM_AUTO_FREE char *root = store->kind == NCM_STORE_FOLDERS ? NULL : realpath(store->path, NULL);
+		NCM_AUTO_FREE char *root = store->kind->by_digest ? realpath(store->path, NULL) : NULL;
 
 		if (root && ncm_path_below(real, root))
 			return ncm_asprintf("lies in the store %s (%s)", store->id, real);
@@ -211,7 +210,8 @@ static char *in_unread_repository(struct upkeep *upkeep, const struct candidate 
 	const char *unread;
 
 	upkeep_learn_names(upkeep, target->store, false);
-	unread = upkeep_unread_repository(upkeep, target->store, target->relative);
+	unread = upkeep_kind_of(upkeep->layout->stores[target->store].kind)
+		     ->unread_around(upkeep, target->store, target->relative);
 	if (!unread)
 		return NULL;
 	if (!upkeep->request.collect && upkeep->error.code == NCM_OK) {
@@ -233,7 +233,7 @@ static char *not_ours(struct upkeep *upkeep, const struct candidate *candidate, 
 		return ncm_strdup(outside);
 	if (is_own(target->relative))
 		return ncm_strdup("is no model's file");
-	if (upkeep->layout->stores[target->store].kind == NCM_STORE_HUGGINGFACE)
+	if (upkeep_kind_of(upkeep->layout->stores[target->store].kind)->unread_around)
 		why = in_unread_repository(upkeep, candidate, target);
 	else
 		why = in_other_store(upkeep, target);

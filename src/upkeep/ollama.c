@@ -10,12 +10,6 @@
 #include <errno.h>
 #include <string.h>
 
-bool upkeep_is_tag(const struct upkeep *upkeep, size_t store, const char *relative)
-{
-	return store != NOWHERE && upkeep->layout->stores[store].kind == NCM_STORE_OLLAMA &&
-	       ollama_is_manifest_path(relative);
-}
-
 /* One tag that goes. */
 struct leaving {
 	struct upkeep *upkeep;
@@ -240,15 +234,28 @@ static char *unread_manifest(int dirfd)
 	return unread;
 }
 
-void upkeep_tell_names_unread(const struct upkeep *upkeep, size_t store)
+void upkeep_tell_tags_unread(const struct upkeep *upkeep, size_t store)
 {
 	struct store_facts *facts = &upkeep->facts[store];
 	NCM_AUTO_FREE char *unread = NULL;
 
-	if (upkeep->layout->stores[store].kind != NCM_STORE_OLLAMA || facts->told_unread)
+	if (facts->told_unread)
 		return;
 	facts->told_unread = true;
 	unread = unread_manifest(facts->dirfd);
 	upkeep_undone(upkeep, "no blob of %s is removed, because not all that names them can be read%s%s",
 		      upkeep->layout->stores[store].path, unread ? ": " : "", unread ? unread : "");
+}
+
+static void pass_by(void *context, const struct ncm_walk_entry *entry)
+{
+	(void)context;
+	(void)entry;
+}
+
+void upkeep_warn_of_tags(struct upkeep *upkeep, size_t store)
+{
+	(void)upkeep_walk(upkeep, store, "manifests", true, pass_by, NULL);
+	(void)upkeep_walk(upkeep, store, "manifests-v2", true, pass_by, NULL);
+	upkeep_tell_tags_unread(upkeep, store);
 }

@@ -113,13 +113,12 @@ static void consider_file(struct upkeep *upkeep, const struct ncm_reg_model *mod
 	const bool known = !ncm_sha256_is_zero(&file->sha256);
 	const enum ncm_removal_kind kind = kind_of(upkeep, file);
 	const char *relative = store == NOWHERE ? NULL : ncm_path_below(file->abs, upkeep->layout->stores[store].path);
-	/* Nothing of ours is ever put there. */
-	const bool foreign = store == NOWHERE || upkeep->layout->stores[store].kind == NCM_STORE_HUGGINGFACE;
+	const struct ncm_store_kind *in = store == NOWHERE ? NULL : upkeep->layout->stores[store].kind;
 	bool goes;
 
 	/* It may be there in another form than was recorded, which is no change of the model. */
 	if (known && relative && upkeep_is_tag(upkeep, store, relative))
-		upkeep_consider_tag(upkeep, store, relative, model, file);
+		upkeep_kind_of(in)->consider_tag(upkeep, store, relative, model, file);
 	goes = upkeep_consider(upkeep, &(struct candidate){.kind = kind,
 							   .target = file->target,
 							   .adopted = was_adopted(model, file),
@@ -127,7 +126,7 @@ static void consider_file(struct upkeep *upkeep, const struct ncm_reg_model *mod
 							   .path = file->abs,
 							   .store = file->store,
 							   .model = model->id,
-							   .foreign = foreign || file->origin == NCM_ORIGIN_ADOPTED,
+							   .foreign = !in || file->origin == NCM_ORIGIN_ADOPTED,
 							   .recorded = known,
 							   .size = file->size,
 							   .mtime_ns = file->mtime_ns});
@@ -136,8 +135,8 @@ static void consider_file(struct upkeep *upkeep, const struct ncm_reg_model *mod
 		return;
 	if (goes && known && kind != NCM_REMOVAL_LINK)
 		upkeep_consider_checkpoints(upkeep, store, &file->sha256, model->id);
-	if (upkeep->layout->stores[store].kind == NCM_STORE_HUGGINGFACE)
-		upkeep_consider_snapshot(upkeep, store, relative, model->id);
+	if (upkeep_kind_of(in)->consider_around)
+		upkeep_kind_of(in)->consider_around(upkeep, store, relative, model->id);
 }
 
 /* The first of the names that goes, or NULL. */
@@ -164,15 +163,14 @@ static void consider_named(struct upkeep *upkeep, size_t store)
 	json_object_foreach(upkeep->facts[store].named, key, names)
 	{
 		const json_t *leaving = first_leaving(&upkeep->facts[store], names);
-		NCM_AUTO_FREE char *path = in->kind == NCM_STORE_OLLAMA
-					       ? ncm_asprintf("%s/blobs/sha256-%s", in->path, key)
-					       : ncm_path_join(in->path, key);
+		NCM_AUTO_FREE char *relative = in->kind->blob_path ? in->kind->blob_path(key) : ncm_strdup(key);
+		NCM_AUTO_FREE char *path = ncm_path_join(in->path, relative);
 		const struct candidate blob = {
 		    .kind = is_link(path) ? NCM_REMOVAL_LINK : NCM_REMOVAL_BLOB,
 		    .path = path,
 		    .store = in->id,
 		    .model = json_string_value(leaving),
-		    .foreign = in->kind == NCM_STORE_HUGGINGFACE,
+		    .foreign = upkeep_is_foreign(upkeep, store, json_string_value(leaving)),
 		};
 		struct ncm_sha256 digest;
 
@@ -197,22 +195,23 @@ void upkeep_consider_checkpoints(struct upkeep *upkeep, size_t store, const stru
 			.kind = NCM_REMOVAL_CHECKPOINTS, .path = path, .store = in->id, .model = model, .quiet = true});
 }
 
-/* Models of a Hugging Face cache that were registered by their blobs: what links these goes first. */
-static void consider_commits(struct upkeep *upkeep, const struct ncm_reg_model *model)
+/* Models that were registered by their blobs: what links these goes first. */
+static void consider_links(struct upkeep *upkeep, const struct ncm_reg_model *model)
 {
 	for (size_t i = 0; i < model->file_count; i++) {
 		const size_t store = upkeep_store_of(upkeep, model->files[i].abs, model->files[i].store);
 		const struct ncm_store *in = store == NOWHERE ? NULL : &upkeep->layout->stores[store];
 
-		if (in && in->kind == NCM_STORE_HUGGINGFACE)
-			upkeep_consider_commit(upkeep, store, ncm_path_below(model->files[i].abs, in->path), model);
+		if (in && upkeep_kind_of(in->kind)->consider_links)
+			upkeep_kind_of(in->kind)->consider_links(upkeep, store,
+								 ncm_path_below(model->files[i].abs, in->path), model);
 	}
 }
 
 static void consider_models(struct upkeep *upkeep, const struct ncm_reg_model *const *models, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		consider_commits(upkeep, models[i]);
+		consider_links(upkeep, models[i]);
 	/* Twice: a repository's blob may be a link to one that others share. */
 	for (size_t i = 0; i < 2 * upkeep->layout->count; i++) {
 		if (json_object_size(upkeep->facts[i / 2].leaving) > 0)

@@ -17,7 +17,7 @@ static void look_at_store(const struct ncm_store *store, struct ncm_store_info *
 	struct stat status;
 
 	info->id = ncm_strdup(store->id);
-	info->kind = ncm_store_kind_name(store->kind);
+	info->kind = store->kind->name;
 	info->path = ncm_strdup(store->path);
 	info->why = store->why;
 	info->told_by = ncm_strdup_null(store->told_by);

@@ -96,8 +96,8 @@ const char *upkeep_blob_key(const struct ncm_store *store, const char *relative)
 void upkeep_learn_names(struct upkeep *upkeep, size_t store, bool anew);
 /* What names the blob besides what goes, or NULL. Borrowed. */
 const char *upkeep_named_by(const struct upkeep *upkeep, size_t store, const char *key);
-/* That no blob of an Ollama store goes, and which manifest is to blame; once for each store. */
-void upkeep_tell_names_unread(const struct upkeep *upkeep, size_t store);
+/* Whether a path below a store has the name of a tag. */
+bool upkeep_is_tag(const struct upkeep *upkeep, size_t store, const char *relative);
 /* look.c: what cannot be read is said once, and the result is a part. */
 
 void upkeep_cannot_read(struct upkeep *upkeep, const char *path, int errnum);
@@ -127,9 +127,6 @@ char *upkeep_own_path(const struct ncm_store *store, const char *below);
 void upkeep_learn_cache(struct upkeep *upkeep, size_t store);
 /* What of the repository that a path below the store lies in is not known; or NULL. Borrowed. */
 const char *upkeep_unread_repository(const struct upkeep *upkeep, size_t store, const char *relative);
-bool upkeep_is_cache_blob(const char *relative);
-/* "models--ORG--NAME/<folder>/<rest>": the rest, or NULL. Borrowed. */
-const char *upkeep_rest_of(const char *relative, const char *folder);
 /* Considers all of a snapshot that a registered file (below the store) lies in, if no model that stays needs it. */
 void upkeep_consider_snapshot(struct upkeep *upkeep, size_t store, const char *relative, const char *model);
 /*
@@ -140,16 +137,42 @@ void upkeep_consider_commit(struct upkeep *upkeep, size_t store, const char *blo
 
 /* ollama.c: tags of an Ollama store. */
 
-/* Whether a path below a store has the name of a tag. */
-bool upkeep_is_tag(const struct upkeep *upkeep, size_t store, const char *relative);
 /*
  * Considers what a tag is besides the manifest that was registered (at `relative`): its name in both
  * folders and in all spellings, and the shadow tags that Ollama made of it. What names another model stays.
  */
 void upkeep_consider_tag(struct upkeep *upkeep, size_t store, const char *relative, const struct ncm_reg_model *model,
 			 const struct ncm_reg_file *manifest);
+/* That no blob of an Ollama store goes, and which manifest is to blame; once for each store. */
+void upkeep_tell_tags_unread(const struct upkeep *upkeep, size_t store);
+/* The same, and what of the folders of manifests cannot be read. */
+void upkeep_warn_of_tags(struct upkeep *upkeep, size_t store);
 /* Adds blobs that the model's tags reach and models.json does not have: lists, children, what Ollama converted. */
 void upkeep_tally_tags(const struct upkeep *upkeep, const struct ncm_reg_model *model, struct tally *tally);
+
+/* kinds.c: the one table of what is done in another way for the stores of a kind. NULL: nothing is. */
+
+struct upkeep_kind {
+	const struct ncm_store_kind *kind;
+	/* Completes `named` and `complete` of the store's facts, and fills in `unread`. */
+	void (*learn_names)(struct upkeep *upkeep, size_t store);
+	/* Not all that names its blobs can be read: says so once, and (for gc) what that is. */
+	void (*tell_unread)(const struct upkeep *upkeep, size_t store);
+	void (*warn_of_names)(struct upkeep *upkeep, size_t store);
+	/* What around a path below the store is not known, so that nothing there is removed; or NULL. Borrowed. */
+	const char *(*unread_around)(const struct upkeep *upkeep, size_t store, const char *relative);
+	/* What goes with a file of a model that goes: a tag's other names; links to a blob, before it; what lies around
+	 * it, after it. */
+	void (*consider_tag)(struct upkeep *upkeep, size_t store, const char *relative,
+			     const struct ncm_reg_model *model, const struct ncm_reg_file *manifest);
+	void (*consider_links)(struct upkeep *upkeep, size_t store, const char *blob,
+			       const struct ncm_reg_model *model);
+	void (*consider_around)(struct upkeep *upkeep, size_t store, const char *relative, const char *model);
+};
+/* Never NULL. */
+const struct upkeep_kind *upkeep_kind_of(const struct ncm_store_kind *kind);
+/* Whether what the model (by its id; NULL: none) has in a store that another tool fills came by that tool. */
+bool upkeep_is_foreign(const struct upkeep *upkeep, size_t store, const char *model);
 
 /* judge.c */
 

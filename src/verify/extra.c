@@ -9,7 +9,6 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
-#include "store/ollama.h"
 #include "store/walk.h"
 
 #include <ncmodel/limits.h>
@@ -132,16 +131,11 @@ struct unnamed {
 static void find_unnamed(void *context, const struct ncm_walk_entry *entry)
 {
 	const struct unnamed *unnamed = context;
-	const char *name = entry->name;
-	NCM_AUTO_FREE char *relative = ncm_path_join("blobs", entry->path);
+	NCM_AUTO_FREE char *relative = ncm_path_join(unnamed->store->kind->blobs, entry->path);
 	NCM_AUTO_FREE char *absolute = ncm_path_join(unnamed->store->path, relative);
-	struct ncm_sha256 digest;
+	const char *key = unnamed->store->kind->blob_key(relative);
 
-	/* Ollama's own unfinished downloads have longer names. */
-	if (strncmp(name, "sha256-", 7) != 0 || strlen(name) != 7 + NCM_SHA256_HEX ||
-	    ncm_sha256_parse(name + 7, &digest) < 0)
-		return;
-	if (!json_object_get(unnamed->named, name + 7) && !json_object_get(unnamed->known, absolute))
+	if (key && !json_object_get(unnamed->named, key) && !json_object_get(unnamed->known, absolute))
 		ncm_strings_add(unnamed->extra, absolute);
 }
 
@@ -149,12 +143,13 @@ static void look_for_blobs(const struct ncm_store *store, const json_t *known, s
 {
 	NCM_AUTO_CLOSE int dirfd = ncm_store_peek(store);
 	bool complete = false;
-	NCM_AUTO_JSON json_t *named = dirfd < 0 ? NULL : ncm_ollama_named(dirfd, &complete);
+	NCM_AUTO_JSON json_t *named = dirfd < 0 ? NULL : store->kind->named(dirfd, &complete);
 
 	/* A manifest that we cannot read may name any of them. */
 	if (complete)
-		(void)ncm_walk_store(store, dirfd, "blobs", &(struct ncm_walk_how){.links = STORE_LINKS_OF_STORE},
-				     find_unnamed, NULL, &(struct unnamed){store, named, known, extra});
+		(void)ncm_walk_store(store, dirfd, store->kind->blobs,
+				     &(struct ncm_walk_how){.links = STORE_LINKS_OF_STORE}, find_unnamed, NULL,
+				     &(struct unnamed){store, named, known, extra});
 }
 
 static bool has_files_in(const struct ncm_store *store, const struct ncm_reg_model *const *models, size_t count)
@@ -187,9 +182,9 @@ void verify_find_extra(const struct ncm_layout *layout, const struct ncm_registr
 
 		if (!has_files_in(store, models, count))
 			continue;
-		if (store->kind == NCM_STORE_OLLAMA)
+		if (store->kind->named)
 			look_for_blobs(store, known, extra);
-		for (size_t i = 0; store->kind == NCM_STORE_FOLDERS && i < count && !ncm_interrupted(); i++) {
+		for (size_t i = 0; !store->kind->by_digest && i < count && !ncm_interrupted(); i++) {
 			look_in_home(store, "", registry, models[i], known, extra);
 			for (size_t f = 0; f < store->folder_count; f++)
 				look_in_home(store, store->folders[f].path, registry, models[i], known, extra);

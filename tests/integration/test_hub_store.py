@@ -140,7 +140,7 @@ class PullTest(HubStoreCase):
         self.publish(files=newer, commit=SECOND)
         before = self.tree()
         self.assertIn("in place", self.to_cache(f"hf:{REPO}").out)
-        self.assertTree(before, "the lock pins the first commit")
+        self.assertTree(before)  # the lock pins the first commit
         self.hub.forget()
         self.to_cache("--update", f"hf:{REPO}")
         self.assertTree({**before, **self.wanted("main", files=newer, commit=SECOND)})

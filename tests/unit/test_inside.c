@@ -15,7 +15,7 @@
 
 static char *folder;
 static struct ncm_store_folder folders[] = {{(char *)"vae", (char *)"models/vae"}, {(char *)"deep", (char *)"a/b/c"}};
-static struct ncm_store store = {.kind = NCM_STORE_FOLDERS, .folders = folders, .folder_count = 2};
+static struct ncm_store store = {.kind = &ncm_kind_folders, .folders = folders, .folder_count = 2};
 
 static void begin(void)
 {

@@ -27,8 +27,8 @@ static void a_layout_is_read(void)
 	check_path(layout->registry, "root/server/models/models.json");
 	check_path(ncm_layout_find(layout, "llama")->path, "root/server/models");
 	check_path(ncm_layout_find(layout, "ollama")->path, "root/.ollama/models");
-	CHECK(ncm_layout_find(layout, "ollama")->kind == NCM_STORE_OLLAMA);
-	CHECK(ncm_layout_find(layout, "comfy")->kind == NCM_STORE_FOLDERS);
+	CHECK(ncm_layout_find(layout, "ollama")->kind == &ncm_kind_ollama);
+	CHECK(ncm_layout_find(layout, "comfy")->kind == &ncm_kind_folders);
 	CHECK_STR(ncm_layout_find(layout, "system")->path, "/usr/share/ollama/.ollama/models");
 	CHECK(!ncm_layout_find(layout, "nosuch"));
 	path = ncm_layout_registry(layout, &config);
@@ -179,7 +179,7 @@ static void shipped_layouts_are_good(void)
 		CHECK_STR(layout->name, names[i]);
 		CHECK(ncm_layout_find(layout, "llama-cpp") && ncm_layout_find(layout, "a1111"));
 		CHECK(ncm_layout_find(layout, "comfyui") &&
-		      ncm_layout_find(layout, "ollama")->kind == NCM_STORE_OLLAMA);
+		      ncm_layout_find(layout, "ollama")->kind == &ncm_kind_ollama);
 		CHECK_STR(ncm_path_base(layout->registry), "models.json");
 		ncm_layout_free(layout);
 	}
@@ -232,8 +232,8 @@ static void nothing_is_placed_in_a_cache(void)
 	use_layout(cache_layout);
 	layout = load();
 	cache = ncm_layout_find(layout, "hf");
-	CHECK(cache->kind == NCM_STORE_HUGGINGFACE);
-	CHECK_STR(ncm_store_kind_name(cache->kind), "huggingface");
+	CHECK(cache->kind == &ncm_kind_huggingface);
+	CHECK_STR(cache->kind->name, "huggingface");
 	CHECK_STR(ncm_store_own(cache), ".locks/.ncmodel");
 	CHECK(!ncm_store_path(cache, NULL, "x.gguf", &err) && err.code == NCM_E_POLICY);
 	CHECK(strstr(err.message, "Hugging Face cache"));
@@ -284,24 +284,24 @@ static void check_app(const char *below_scratch, enum ncm_store_why why)
 
 	check_path(layout->stores[0].path, below_scratch);
 	CHECK_STR(ncm_store_why_name(layout->stores[0].why), ncm_store_why_name(why));
-	CHECK(!layout->stores[0].told_by == (why != NCM_STORE_BY_FLAG));
+	CHECK(!layout->stores[0].told_by == (why != NCM_PLACED_BY_FLAG));
 	ncm_layout_free(layout);
 }
 
 static void of_several_places_one_is_chosen_by_what_is_there(void)
 {
 	use_layout(two_places);
-	check_app("root/first", NCM_STORE_BY_LAYOUT);
+	check_app("root/first", NCM_PLACED_BY_LAYOUT);
 	put(scratch_fd, "root/second/x", "");
-	check_app("root/second", NCM_STORE_BY_FOUND);
+	check_app("root/second", NCM_PLACED_BY_FOUND);
 	put(scratch_fd, "root/first/x", "");
-	check_app("root/first", NCM_STORE_BY_LAYOUT);
+	check_app("root/first", NCM_PLACED_BY_LAYOUT);
 	put(scratch_fd, "root/second/.ncmodel/x", "");
-	check_app("root/second", NCM_STORE_BY_FOUND);
+	check_app("root/second", NCM_PLACED_BY_FOUND);
 	overrides[0] = (struct ncm_store_override){(char *)(uintptr_t) "app", config.root, NCM_SAID_BY_FLAG};
 	config.stores = overrides;
 	config.store_count = 1;
-	check_app("root", NCM_STORE_BY_FLAG);
+	check_app("root", NCM_PLACED_BY_FLAG);
 }
 
 static const char nested[] =

@@ -65,7 +65,7 @@ static bool is_right(void)
 
 static enum ncm_errc repair(const struct ncm_verify_range *ranges, size_t count, const char *says)
 {
-	const struct ncm_repair job = {.store = &(struct ncm_store){.kind = NCM_STORE_FOLDERS},
+	const struct ncm_repair job = {.store = &(struct ncm_store){.kind = &ncm_kind_folders},
 				       .store_dirfd = dirfd,
 				       .home = dirfd,
 				       .relative = "file",
