@@ -2,6 +2,7 @@
 /* The places that a manifest names for a content: where, under which name, and whether that may be. */
 #include "resolve/content.h"
 
+#include "base/ability.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/name.h"
@@ -174,6 +175,12 @@ static int add_as_it_is(struct run *run, size_t index, struct ncm_store *store, 
 	if (offer->path && ncm_store_check_extension(offer->path, err) < 0) {
 		ncm_error_wrap(err, "%s", model_id(run, wanted));
 		return offer_exclude(run, wanted, offer->path, err);
+	}
+	if (offer->path && content->artifact->has_twin && ncm_lacks_at(store->path) & NCM_LACKS_CASE) {
+		ncm_error_set(err, NCM_E_POLICY,
+			      "%s: the file system of %s takes %s and another file of the repository for one name",
+			      model_id(run, wanted), store->path, offer->path);
+		return ncm_error_hint(err, "leave one of them out with --exclude, or choose a store on another disk");
 	}
 	relative = ncm_store_place(store, offer, err);
 	if (!relative)

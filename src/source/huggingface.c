@@ -387,6 +387,14 @@ static char *reference(const char *canonical)
 	return ncm_strdup(name.revision);
 }
 
+static bool is_whole(const char *canonical)
+{
+	AUTO_NAME struct hf_name name = {0};
+
+	return hf_name_parse(canonical, &name, NULL) == 0 && !name.path && !name.tag && name.include.count == 0 &&
+	       name.exclude.count == 0;
+}
+
 const struct ncm_source ncm_source_huggingface = {
     .scheme = "hf",
     .claims = hf_claims,
@@ -399,6 +407,7 @@ const struct ncm_source ncm_source_huggingface = {
     .holds = holds,
     .repository = repository,
     .home = home,
+    .is_whole = is_whole,
     .reference = reference,
     .choose = hf_choose,
     .recall = hf_recall,

@@ -174,6 +174,8 @@ char *ncm_source_home(const char *uri);
 /* The branch or tag by which `uri` means a revision of its repository ("main"), or NULL: it says the commit, or there
  * are none. The caller frees it. */
 char *ncm_source_reference(const char *uri);
+/* Whether `uri` means all of a repository, and not chosen files of it. */
+bool ncm_source_is_whole(const char *uri);
 /* Whether what `uri` names has in it what `other` names, at whatever revisions: the same key, a file of a repository,
  * or a version of the model at Civitai whose latest is meant. */
 bool ncm_source_holds(const char *uri, const char *other);
@@ -204,6 +206,7 @@ struct ncm_source {
 	bool (*holds)(const char *canonical, const char *other);
 	char *(*repository)(const char *canonical); /* as ncm_source_repository; NULL: never */
 	char *(*home)(const char *canonical);       /* as ncm_source_home; NULL: never */
+	bool (*is_whole)(const char *canonical);    /* as ncm_source_is_whole; NULL: never */
 	char *(*reference)(const char *canonical);  /* as ncm_source_reference; NULL: never */
 	/* As ncm_source_choose, and ncm_source_recall with *uri; NULL: never. */
 	int (*choose)(const char *canonical, const struct ncm_strings *include, const struct ncm_strings *exclude,

@@ -189,7 +189,7 @@ int hub_guard(const struct ncm_store *store, const char *blob)
 	NCM_AUTO_FREE char *folder = ncm_asprintf(".locks/%.*s", (int)strcspn(blob, "/"), blob);
 	NCM_AUTO_FREE char *name = ncm_asprintf("%s.lock", ncm_path_base(blob));
 	NCM_AUTO_CLOSE int locks = ncm_mkdir_beneath(store->dirfd, folder, NULL);
-	const int fd = locks < 0 ? -1 : ncm_own_open(locks, name, O_RDWR | O_CREAT, NCM_OWN_FILE);
+	const int fd = locks < 0 ? -1 : ncm_own_open(locks, name, O_RDWR | O_NONBLOCK | O_NOCTTY, NCM_OWN_FILE);
 
 	if (fd >= 0)
 		(void)flock(fd, LOCK_EX | LOCK_NB);
