@@ -38,6 +38,7 @@ static json_t *model_object(const struct ncm_survey *survey, const struct ncm_su
 	json_put_text(object, "known_by", model->known_by);
 	json_put_text(object, "kind", model->entry.kind);
 	json_put_source(object, "source", model->entry.source);
+	json_put_text(object, "guess", model->guess);
 	json_put_text(object, "revision", model->entry.revision);
 	json_put_text(object, "format", model->entry.format);
 	json_put_text(object, "architecture", model->entry.architecture);

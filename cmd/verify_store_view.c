@@ -55,12 +55,15 @@ static void add_file(struct table *table, const struct ncm_survey_file *file)
 static void add_model(struct table *table, const struct ncm_survey *survey, const struct ncm_survey_model *model,
 		      bool verbose)
 {
+	AUTO_FREE char *guess = text_safe(model->guess);
 	char size[32];
 
 	table_styled(table, state_text(model->state), state_style(model->state));
 	table_foreign(table, model->entry.id);
 	table_cell(table, text_format("%zu %s", model->file_count, text_plural(model->file_count, "file", "files")));
 	table_cell(table, text_copy(ncm_format_size(model->entry.size, size, sizeof size)));
+	if (model->guess)
+		table_line(table, text_format("    by its folder %s; nothing tells for certain", guess), STYLE_DIM);
 	for (size_t i = 0; i < model->file_count; i++) {
 		const struct ncm_survey_file *file = &survey->files[model->files[i]];
 

@@ -102,7 +102,8 @@ struct ncm_survey_model {
 	size_t *files;        /* indexes into the survey's files */
 	size_t file_count;
 	enum ncm_survey_state state; /* the gravest of its files */
-	bool source_is_hearsay;      /* a sidecar tells the source, and no digest proved it */
+	char *guess;            /* "publisher/model", by its folder alone, if nothing tells its source; else NULL */
+	bool source_is_hearsay; /* a sidecar tells the source, and no digest proved it */
 };
 
 struct ncm_survey_store {

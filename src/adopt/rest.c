@@ -244,6 +244,13 @@ static void take_again(struct adopt *adopt, struct found *found)
 	adopt_put(adopt, &entry, NCM_ADOPT_CHANGED, found->seen->known_by, NULL);
 }
 
+/* What is found may say whose it is, and prove nothing. Freed with the adoption. */
+static char *guess_of(const struct found *found)
+{
+	return found->seen->guess ? ncm_asprintf("by its folder %s; nothing tells for certain", found->seen->guess)
+				  : NULL;
+}
+
 static void take(struct adopt *adopt, struct found *found)
 {
 	struct ncm_reg_model entry;
@@ -256,7 +263,7 @@ static void take(struct adopt *adopt, struct found *found)
 	entry.trust = ncm_strdup(found_is_told(found) ? "upstream" : "first-use");
 	take_source(adopt, found, &entry);
 	found->taken = true;
-	adopt_put(adopt, &entry, NCM_ADOPT_NEW, found->seen->known_by, NULL);
+	adopt_put(adopt, &entry, NCM_ADOPT_NEW, found->seen->known_by, guess_of(found));
 }
 
 void adopt_rest(struct adopt *adopt)

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "source/source.h"
 
 #include <string.h>
 
@@ -77,6 +78,12 @@ static const struct ncm_store_kind *kind_of(const struct mover *mover, size_t st
 	return store == NCM_NO_STORE ? &ncm_kind_folders : mover->layout->stores[store].kind;
 }
 
+/* Whether what lies in a store of one kind can lie in one of the other, too. */
+static bool are_alike(const struct ncm_store_kind *a, const struct ncm_store_kind *b)
+{
+	return a == b || (!a->by_digest && !b->by_digest);
+}
+
 /* Where a model of folders goes below the target: what was named, or the folder of the name that it has now. The caller
  * frees it. */
 static char *folder_for(const struct mover *mover, const struct ncm_reg_model *model, size_t store,
@@ -112,6 +119,19 @@ static size_t common_folder(const struct ncm_reg_model *model)
 	return size;
 }
 
+/* Where a file goes whose path in its model's folder is `name`: into the chosen folder, but for a store whose kind has
+ * places of its own for files. The caller frees it. */
+static char *relative_for(const struct mover *mover, const struct ncm_reg_model *model, const char *folder,
+			  const char *name, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *home = model->source ? ncm_source_home(model->source) : NULL;
+	const struct ncm_store_offer offer = {
+	    .name = name, .repository = home, .path = name, .is_part = model->file_count > 1};
+
+	return folder && mover->target->kind->place ? ncm_store_place(mover->target, &offer, err)
+						    : ncm_path_join(folder, name);
+}
+
 static int add_model(struct mover *mover, const struct ncm_reg_model *model, struct ncm_error *err)
 {
 	size_t store = NCM_NO_STORE, common;
@@ -121,7 +141,7 @@ static int add_model(struct mover *mover, const struct ncm_reg_model *model, str
 		return 0;
 	if (store_of_model(mover, model, &store, err) < 0)
 		return -1;
-	if (kind_of(mover, store) != mover->target->kind) {
+	if (!are_alike(kind_of(mover, store), mover->target->kind)) {
 		ncm_error_set(err, NCM_E_USAGE, "%s cannot go from a store of kind %s to one of kind %s", model->id,
 			      kind_of(mover, store)->name, mover->target->kind->name);
 		return ncm_error_hint(err, "`ncmodel stores --json` tells the kinds");
@@ -133,9 +153,11 @@ static int add_model(struct mover *mover, const struct ncm_reg_model *model, str
 	}
 	common = folder ? common_folder(model) : strlen(mover->layout->stores[store].path) + 1;
 	for (size_t i = 0; i < model->file_count; i++) {
-		NCM_AUTO_FREE char *relative = ncm_path_join(folder, model->files[i].abs + common);
-		NCM_AUTO_FREE char *place = ncm_path_join(mover->target->path, relative);
+		NCM_AUTO_FREE char *relative = relative_for(mover, model, folder, model->files[i].abs + common, err);
+		NCM_AUTO_FREE char *place = relative ? ncm_path_join(mover->target->path, relative) : NULL;
 
+		if (!place)
+			return ncm_error_wrap(err, "%s", model->id);
 		if (strcmp(place, model->files[i].abs) != 0)
 			add_registered(mover, model, &model->files[i], relative);
 	}

@@ -228,6 +228,7 @@ static int add_target(struct run *run, size_t index, const struct ncm_target *ta
 		return offer_exclude(run, wanted, name, err);
 	}
 	offer.name = name;
+	offer.is_part = one_of_many;
 	offer.repository = repository = ncm_source_home(wanted->resolution->uri);
 	if (!(relative = ncm_store_place(store, &offer, err)))
 		return ncm_error_wrap(err, "%s", model_id(run, wanted));

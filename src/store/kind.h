@@ -31,6 +31,7 @@ struct ncm_store_offer {
 	const char *repository; /* its source's, "org/name" */
 	const char *revision;   /* the commit there */
 	const char *path;       /* and its path there */
+	bool is_part;           /* of the files of a whole repository */
 	bool is_spelled;        /* the user chose the name: it is no default */
 };
 
@@ -64,6 +65,9 @@ struct ncm_store_kind {
 	/* Where it goes, as a checked path below the store that the caller frees; NULL with *err. NULL: where the
 	 * target says. */
 	char *(*place)(const struct ncm_store *store, const struct ncm_store_offer *offer, struct ncm_error *err);
+	/* What a path of a model's file says of who made it ("publisher/model"): a guess, which the caller frees; or
+	 * NULL. */
+	char *(*guess)(const char *relative);
 	/* Checks a path once more before bytes get it: 0, or -1 (class POLICY). NULL: any portable path is good. */
 	int (*check)(const struct ncm_store *store, const char *relative, struct ncm_error *err);
 	const struct store_names *names; /* names come last here: see store/names.h. NULL: a file's name is the file */
@@ -107,7 +111,7 @@ struct ncm_store_kind {
 };
 
 /* All kinds, in the order in which layouts may name them. The first is the default. */
-#define NCM_EACH_STORE_KIND(KIND) KIND(folders) KIND(ollama) KIND(huggingface)
+#define NCM_EACH_STORE_KIND(KIND) KIND(folders) KIND(ollama) KIND(huggingface) KIND(lmstudio)
 
 #define NCM_DECLARE_KIND(name) extern const struct ncm_store_kind ncm_kind_##name;
 NCM_EACH_STORE_KIND(NCM_DECLARE_KIND)

@@ -42,6 +42,10 @@ static void take_facts(const struct work *work, struct ncm_survey_model *model)
 	const struct clue *clue = telling_file(work, model);
 	struct ncm_reg_model *entry = &model->entry;
 
+	if (entry->source) {
+		free(model->guess);
+		model->guess = NULL;
+	}
 	if (!clue)
 		return;
 	survey_say(&entry->architecture, clue->facts.architecture);

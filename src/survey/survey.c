@@ -183,6 +183,7 @@ static void free_models(struct ncm_survey *survey)
 {
 	for (size_t i = 0; i < survey->model_count; i++) {
 		registry_model_clear(&survey->models[i].entry);
+		free(survey->models[i].guess);
 		free(survey->models[i].files);
 	}
 	free(survey->models);

@@ -231,6 +231,11 @@ void survey_join(struct work *work, size_t model, size_t file)
 			return;
 	}
 	*NCM_PUSH(out->files, out->file_count) = file;
+	if (work->store->kind->guess && !out->guess) {
+		const char *relative = ncm_path_below(work->survey->files[file].path, work->store->path);
+
+		out->guess = relative ? work->store->kind->guess(relative) : NULL;
+	}
 	if (work->clues[file].model == NO_MODEL)
 		work->clues[file].model = model;
 }

@@ -51,7 +51,7 @@ class TableTest(Case):
         names = set()
         for path in glob.glob(os.path.join(SOURCE, "src/*/*.c")) + glob.glob(os.path.join(SOURCE, "cmd/**/*.c"), recursive=True):
             text = page_text(path)
-            if re.search(r"\bgetenv|config_env|config_xdg|\benviron\b", text):
+            if re.search(r"\bgetenv|config_env|config_xdg|store_variable|\benviron\b", text):
                 names |= set(re.findall(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]*)*|[a-z]+_proxy)"', text))
         for path in glob.glob(os.path.join(SOURCE, "manifests/layouts/*.json")):
             names |= set(re.findall(r'"env": "([^"]+)"', page_text(path)))

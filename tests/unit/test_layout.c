@@ -123,7 +123,7 @@ static void bad_layouts_are_refused(void)
 	    {"{\"stores\": {\"a\": []}}", "$.stores.a: not an object"},
 	    {"{\"stores\": {\"A b\": {}}}", "$.stores.A b: a store's id"},
 	    {"{\"stores\": {\"a\": {\"kind\": \"s3\"}}}",
-	     "$.stores.a.kind: not \"folders\", \"ollama\" or \"huggingface\""},
+	     "$.stores.a.kind: not \"folders\", \"ollama\", \"huggingface\" or \"lmstudio\""},
 	    {"{\"stores\": {\"a\": {\"kind\": \"folders\"}}}", "$.stores.a: \"path\" is missing"},
 	    {"{\"stores\": {\"a\": {\"path\": \"../x\"}}}", "$.stores.a.path: refused path"},
 	    {"{\"stores\": {\"a\": {\"path\": \"~/x\"}}}", "$.stores.a.path: refused path"},
