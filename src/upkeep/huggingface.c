@@ -32,13 +32,9 @@ struct snapshot {
 
 bool upkeep_is_foreign(const struct upkeep *upkeep, size_t store, const char *model)
 {
-	for (size_t i = 0; model && i < upkeep->registry->count; i++) {
-		const struct ncm_reg_model *entry = &upkeep->registry->models[i];
+	const json_t *adopted = model ? json_object_get(upkeep->leaving, model) : NULL;
 
-		if (strcmp(entry->id, model) == 0 && entry->file_count > 0)
-			return entry->files[0].origin == NCM_ORIGIN_ADOPTED;
-	}
-	return upkeep->layout->stores[store].kind->keeps_repositories;
+	return upkeep->layout->stores[store].kind->keeps_repositories && !json_is_false(adopted);
 }
 
 static void consider(const struct snapshot *snapshot, const char *relative, enum ncm_removal_kind kind)
@@ -145,8 +141,8 @@ static void add_leaving(struct leaving_files *files, const struct ncm_reg_model 
 	}
 }
 
-/* Of a part of a repository the names are registered: what else lies in its snapshot is somebody else's. A model that
- * was registered by its blobs is all of it. */
+/* What was pulled may be a part of a repository: what else lies in its snapshot is somebody else's. What was adopted is all
+ * of it. */
 static bool holds_more(const struct snapshot *snapshot, const char *folder)
 {
 	struct upkeep *upkeep = snapshot->upkeep;
@@ -154,7 +150,7 @@ static bool holds_more(const struct snapshot *snapshot, const char *folder)
 	struct leaving_files files = {snapshot, folder, json_object(), false};
 
 	for (size_t i = 0; i < upkeep->registry->count; i++) {
-		if (json_object_get(upkeep->leaving, upkeep->registry->models[i].id))
+		if (json_is_false(json_object_get(upkeep->leaving, upkeep->registry->models[i].id)))
 			add_leaving(&files, &upkeep->registry->models[i]);
 	}
 	if (json_object_size(files.paths) > 0)

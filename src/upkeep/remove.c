@@ -232,6 +232,11 @@ static void consider_models(struct upkeep *upkeep, const struct ncm_reg_model *c
 	}
 }
 
+static bool is_adopted(const struct ncm_reg_model *model)
+{
+	return model->file_count > 0 && was_adopted(model, &model->files[0]);
+}
+
 int upkeep_plan_removal(struct upkeep *upkeep, struct ncm_error *err)
 {
 	const struct ncm_reg_model **models = NULL;
@@ -242,7 +247,7 @@ int upkeep_plan_removal(struct upkeep *upkeep, struct ncm_error *err)
 	for (size_t i = 0; i < count; i++) {
 		if (!upkeep->request.again)
 			warn_of_profiles(upkeep, models[i]);
-		json_object_set_new_nocheck(upkeep->leaving, models[i]->id, json_true());
+		json_object_set_new_nocheck(upkeep->leaving, models[i]->id, json_boolean(is_adopted(models[i])));
 		ncm_strings_add(&upkeep->removal->models, models[i]->id);
 	}
 	upkeep_learn_users(upkeep);

@@ -57,7 +57,7 @@ struct upkeep {
 	struct ncm_layout *layout;
 	struct ncm_registry *registry;
 	struct store_facts *facts;  /* one for each store */
-	json_t *leaving;            /* ids of the models that go */
+	json_t *leaving;            /* ids of the models that go: whether they were adopted */
 	json_t *by_path, *by_inode; /* files of the models that stay: see facts.c */
 	json_t *by_digest;          /* their digests */
 	struct unseen {             /* files of theirs that cannot be looked at */
