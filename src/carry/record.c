@@ -325,7 +325,14 @@ static int save_lock(struct carry *carry, const size_t *models, size_t count, st
 	return pinned > 0 ? ncm_lock_save(run->lock, uris, pinned, err) : 0;
 }
 
-/* The folders of a model that were unpacked in this run. */
+static bool is_registered(const struct run *run, const char *path)
+{
+	size_t count = 0;
+
+	return path && registry_at(run->lookup, path, &count) && count > 0;
+}
+
+/* The folders of a model that were unpacked in this run, and bytes that have a name now: adopt knows these by themselves. */
 static void note_renewed(const struct carry *carry, size_t model, struct ncm_strings *folders)
 {
 	const struct contents *contents = &carry->planned->contents;
@@ -334,9 +341,15 @@ static void note_renewed(const struct carry *carry, size_t model, struct ncm_str
 		const struct task *task = &carry->tasks[contents->of_models[i]];
 		const struct content *content = task->item->content;
 
-		for (size_t k = 0; k < content->place_count && content->kind == CONTENT_ARCHIVE; k++) {
-			if (carry->run->wanted[content->places[k].wanted].model == model && task->origins[k])
-				ncm_strings_add(folders, content->places[k].path);
+		for (size_t k = 0; k < content->place_count; k++) {
+			const struct place *place = &content->places[k];
+
+			if (carry->run->wanted[place->wanted].model != model)
+				continue;
+			if (content->kind == CONTENT_ARCHIVE && task->origins[k])
+				ncm_strings_add(folders, place->path);
+			if (is_registered(carry->run, place->bytes_path))
+				ncm_strings_add(folders, place->bytes_path);
 		}
 	}
 }

@@ -81,6 +81,9 @@ class PullTest(HubStoreCase):
     def test_a_repository(self):
         self.to_cache(f"hf:{REPO}")
         self.assertTree(self.wanted("main"))
+        locks = os.path.join(self.cache, ".locks", FOLDER)
+        self.assertEqual({name for name in os.listdir(locks)}, {os.path.basename(path) + ".lock" for path in self.tree() if "/blobs/" in path})
+        self.assertEqual({oct(os.stat(os.path.join(locks, name)).st_mode & 0o666) for name in os.listdir(locks)}, {"0o644"})
         self.assertTrue(self.read(os.path.join(self.cache, "CACHEDIR.TAG")).startswith(b"Signature: 8a477f597d28d172789f06886806bc55\n"))
         self.sound()
         # models.json names what a program opens, and whose bytes that is
@@ -185,6 +188,21 @@ class ThereAlreadyTest(HubStoreCase):
         self.assertEqual(self.fetched(), set())
         self.assertTree(self.wanted("main"))
         self.sound()
+
+    def test_adopted_first(self):
+        """The blobs that adopt registered become the names that lead to them, each file once."""
+        self.fill(self.wanted("main"))
+        self.assertEqual(self.machine.run("adopt").returncode, 0)
+        known, = self.entries().values()
+        self.assertEqual(len(known["files"]), len(self.files))
+        self.to_cache(f"hf:{REPO}")
+        self.assertEqual(self.fetched(), set())
+        self.assertTree(self.wanted("main"))
+        entry, = self.entries().values()
+        self.assertEqual(len(entry["files"]), len(self.files))
+        self.sound()
+        self.assertEqual(self.machine.run("rm", "-y", entry["id"]).returncode, 0)
+        self.assertTree({})
 
     def test_blobs_of_another_commit(self):
         self.fill(self.wanted("main", commit=SECOND))
