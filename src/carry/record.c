@@ -332,7 +332,8 @@ static bool is_registered(const struct run *run, const char *path)
 	return path && registry_at(run->lookup, path, &count) && count > 0;
 }
 
-/* The folders of a model that were unpacked in this run, and bytes that have a name now: adopt knows these by themselves. */
+/* The folders of a model that were unpacked in this run, and bytes that have a name now: adopt knows these by
+ * themselves. */
 static void note_renewed(const struct carry *carry, size_t model, struct ncm_strings *folders)
 {
 	const struct contents *contents = &carry->planned->contents;

@@ -189,9 +189,10 @@ static void tell_parts(const struct planned *planned)
 				   wanted->spec->include.count + wanted->spec->exclude.count == 0;
 
 		if (home && !whole && model_of(run, i)->error.code == NCM_OK && goes_into_repository(planned, i))
-			ncm_emit_text(&run->sink, NCM_EVENT_NOTE,
-				      "%s: this is part of the repository %s; offline, nothing else of it is found there",
-				      model_id(run, wanted), home);
+			ncm_emit_text(
+			    &run->sink, NCM_EVENT_NOTE,
+			    "%s: this is part of the repository %s; offline, nothing else of it is found there",
+			    model_id(run, wanted), home);
 	}
 }
 

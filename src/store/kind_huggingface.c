@@ -68,6 +68,13 @@ static int admits(const struct ncm_store *store, const struct ncm_store_offer *o
 		    store->id);
 		return ncm_error_hint(err, "an hf: source can go there; for others choose another store with --to");
 	}
+	if (!offer->sha256 && !offer->git_sha1) {
+		ncm_error_set(err, NCM_E_PROTOCOL,
+			      "%s: its source tells no digest, and the Hugging Face cache \"%s\" names bytes by it",
+			      offer->path, store->id);
+		return ncm_error_hint(err,
+				      "set HF_ENDPOINT to a mirror that has all of Hugging Face's API, or unset it");
+	}
 	if (!offer->folder && !offer->is_spelled)
 		return 0;
 	ncm_error_set(err, NCM_E_USAGE,

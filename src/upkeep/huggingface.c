@@ -141,8 +141,8 @@ static void add_leaving(struct leaving_files *files, const struct ncm_reg_model 
 	}
 }
 
-/* What was pulled may be a part of a repository: what else lies in its snapshot is somebody else's. What was adopted is all
- * of it. */
+/* What was pulled may be a part of a repository: what else lies in its snapshot is somebody else's. What was adopted is
+ * all of it. */
 static bool holds_more(const struct snapshot *snapshot, const char *folder)
 {
 	struct upkeep *upkeep = snapshot->upkeep;

@@ -40,9 +40,12 @@ static void a_file_has_the_name_that_its_repository_gives_it(void)
 
 static void other_paths_are_no_names(void)
 {
-	static const char *const others[] = {"models--a--b/blobs/" COMMIT, "models--a--b/snapshots/" COMMIT,
-					     "models--a--b/snapshots/" COMMIT "/", "models--a--b/snapshots/main/x",
-					     "datasets--a--b/snapshots/" COMMIT "/x", "x/snapshots/" COMMIT "/x"};
+	static const char *const others[] = {"models--a--b/blobs/" COMMIT,
+					     "models--a--b/snapshots/" COMMIT,
+					     "models--a--b/snapshots/" COMMIT "/",
+					     "models--a--b/snapshots/main/x",
+					     "datasets--a--b/snapshots/" COMMIT "/x",
+					     "x/snapshots/" COMMIT "/x"};
 
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		CHECK(!hub_is_snapshot_path(others[i]));
