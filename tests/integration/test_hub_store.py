@@ -8,6 +8,7 @@ import time
 import unittest
 
 from harness import Case, gguf, safetensors, sha256
+from test_disks import DiskCase
 
 FIRST, SECOND = "ab" * 20, "cd" * 20
 REPO, FOLDER = "org/Some-Repo", "models--org--Some-Repo"
@@ -407,6 +408,53 @@ class UpkeepTest(HubStoreCase):
         self.ok("link")
         self.sound()
         self.assertTree(self.wanted("main"))
+
+
+class DiskTest(DiskCase, HubStoreCase):
+    def life(self, *quirks):
+        """Where there are no links, the files lie in the snapshot, as huggingface_hub has it."""
+        self.mount(*quirks)
+        self.to_cache(f"hf:{REPO}")
+        wanted = {f"{FOLDER}/snapshots/{FIRST}/{name}": data for name, data in self.files.items()}
+        self.assertTree({**wanted, f"{FOLDER}/refs/main": FIRST.encode()})
+        self.sound()
+        self.hub.forget()
+        self.assertIn("in place", self.to_cache(f"hf:{REPO}").out)
+        self.assertEqual(self.fetched(), set())
+        self.flip(f"{FOLDER}/snapshots/{FIRST}/model.gguf")
+        self.ok("verify", code=4)
+        self.ok("verify", "--repair")
+        self.assertTree({**wanted, f"{FOLDER}/refs/main": FIRST.encode()})
+        self.ok("rm", "-y", *self.entries())
+        self.assertTree({})
+
+    def flip(self, path):
+        path = os.path.join(self.cache, path)
+        before = os.stat(path)
+        with open(path, "r+b") as file:
+            file.seek(1000)
+            file.write(b"damage")
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    def test_without_links(self):
+        self.life("link")
+
+    def test_without_links_by_another_answer(self):
+        self.life("link-nosys")
+
+    def test_smb(self):
+        self.life("link-notsup", "chmod", "fsync")
+
+    def test_two_names_that_are_one(self):
+        self.files["Config.json"] = b'{"a":3}\n'
+        self.small += ("Config.json",)
+        self.publish()
+        self.mount("case")
+        run = self.machine.run("pull", "-y", f"hf:{REPO}", "--to", "hf")
+        self.assertEqual(run.returncode, 11, run.err)
+        self.assertIn("for one name", run.err)
+        self.to_cache(f"hf:{REPO}", "--exclude", "Config.json")
+        self.sound()
 
 
 if __name__ == "__main__":
