@@ -202,6 +202,19 @@ static bool has_profile(const struct ncm_reg_model *known, const char *profile)
 	return !profile || ncm_strings_contain(&known->profiles, profile);
 }
 
+/* A commit that was left behind, and that somebody (`hf cache prune`) has removed since, is no part of the model any
+ * more. */
+static bool is_pruned(const struct carry *carry, size_t model, const struct ncm_reg_file *file)
+{
+	const struct ncm_store *store = file->store ? ncm_layout_find(carry->run->layout, file->store) : NULL;
+	const struct wanted *wanted = &carry->run->wanted[carry->run->models[model].first_wanted];
+	const char *revision = wanted->resolution ? wanted->resolution->revision : NULL;
+	struct stat status;
+
+	return store && store->kind->keeps_repositories && file->revision && revision &&
+	       strcmp(file->revision, revision) != 0 && lstat(file->abs, &status) < 0 && errno == ENOENT;
+}
+
 bool carry_needs_record(const struct carry *carry, size_t model)
 {
 	const struct contents *contents = &carry->planned->contents;
@@ -210,6 +223,10 @@ bool carry_needs_record(const struct carry *carry, size_t model)
 	if (!chosen->known || chosen->alias || carry->outcomes[model].changed ||
 	    !has_profile(chosen->known, chosen->model->profile))
 		return true;
+	for (size_t i = 0; i < chosen->known->file_count; i++) {
+		if (is_pruned(carry, model, &chosen->known->files[i]))
+			return true;
+	}
 	for (size_t i = contents->first[model]; i < contents->first[model + 1]; i++) {
 		const struct plan_item *item = &carry->planned->items[contents->of_models[i]];
 
@@ -337,7 +354,12 @@ static bool is_registered(const struct run *run, const char *path)
 static void note_renewed(const struct carry *carry, size_t model, struct ncm_strings *folders)
 {
 	const struct contents *contents = &carry->planned->contents;
+	const struct ncm_reg_model *known = carry->run->models[model].known;
 
+	for (size_t i = 0; known && i < known->file_count; i++) {
+		if (is_pruned(carry, model, &known->files[i]))
+			ncm_strings_add(folders, known->files[i].abs);
+	}
 	for (size_t i = contents->first[model]; i < contents->first[model + 1]; i++) {
 		const struct task *task = &carry->tasks[contents->of_models[i]];
 		const struct content *content = task->item->content;

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import time
 import unittest
@@ -149,6 +150,23 @@ class PullTest(HubStoreCase):
         self.to_cache("--update", f"hf:{REPO}")
         self.assertTree({**before, **self.wanted("main", files=newer, commit=SECOND)})
         self.assertEqual(self.fetched(), {"config.json"})
+        self.sound()
+
+    def test_an_older_commit_that_was_pruned(self):
+        """`hf cache prune` removes what no reference means: the next pull knows no more of it."""
+        self.to_cache(f"hf:{REPO}")
+        newer = {**self.files, "config.json": b'{"a":2}\n'}
+        self.publish(files=newer, commit=SECOND)
+        self.to_cache("--update", f"hf:{REPO}")
+        shutil.rmtree(self.path("snapshots", FIRST))
+        os.unlink(self.path("blobs", git_sha1(self.files["config.json"])))
+        self.assertEqual(self.machine.run("verify").returncode, 4)
+        self.hub.forget()
+        self.to_cache(f"hf:{REPO}")
+        self.assertEqual(self.fetched(), set())
+        entry, = self.entries().values()
+        self.assertEqual({f["path"].split("/snapshots/")[1][:40] for f in entry["files"]}, {SECOND})
+        self.assertTree(self.wanted("main", files=newer, commit=SECOND))
         self.sound()
 
     def test_what_is_refused(self):
