@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "store/inside.h"
+#include "store/staging.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -242,8 +243,7 @@ static void take_unread(struct adopt *adopt, const struct ncm_survey *survey, co
 
 		/* What is being fetched is nothing to adopt, and its owner's alone. */
 		if (file->state == NCM_SURVEY_UNREADABLE && !is_of_a_model(survey, i) &&
-		    !ncm_path_has_suffix(file->path, "/.ncmodel/staging") &&
-		    (is_within(file->path, wanted) || is_within(wanted, file->path)))
+		    !store_is_staging(file->path) && (is_within(file->path, wanted) || is_within(wanted, file->path)))
 			*NCM_PUSH(adopt->adoption->unread, adopt->adoption->unread_count) =
 			    (struct ncm_unread){ncm_strdup(file->path), ncm_strdup_null(file->detail)};
 	}
@@ -268,7 +268,7 @@ static int survey(struct adopt *adopt, const char *store, const char *path, cons
 /* What a folder outside every store looks like; as a store of its kind it is surveyed. */
 static const char *store_like(const struct ncm_layout *layout, const char *path)
 {
-	NCM_AUTO_CLOSE int dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	NCM_AUTO_CLOSE int dirfd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	const struct ncm_store_kind *kind = dirfd < 0 ? &ncm_kind_folders : ncm_store_kind_at(dirfd);
 
 	/* Of stores of folders one that has none of its own: everything in it is looked at. */

@@ -170,8 +170,7 @@ size_t places_locate(const struct work *work, const struct source *source, const
 /* Who was stopped while linking left another name of a file there. With the store's lock held it is nobody's. */
 static void clear_staging(const struct ncm_store *store)
 {
-	NCM_AUTO_FREE char *staging = ncm_asprintf("%s/staging", ncm_store_own(store));
-	NCM_AUTO_CLOSE int fd = ncm_dir_beneath(store->dirfd, staging);
+	NCM_AUTO_CLOSE int fd = staging_open(store, store->dirfd);
 
 	if (fd >= 0)
 		(void)staging_forget_commits(fd); /* gc tells what stays */

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "store/ollama.h"
+#include "store/staging.h"
 #include "store/walk.h"
 
 #include <errno.h>
@@ -250,7 +251,7 @@ static bool is_ours(const struct leaving *leaving, const struct ncm_walk_entry *
 	NCM_AUTO_FREE char *lock = ncm_layout_lock(leaving->mover->layout, leaving->mover->config);
 
 	return ncm_path_below(entry->path, ncm_store_own(leaving->store)) || strcmp(entry->name, ".ncmodel") == 0 ||
-	       strstr(entry->path, ".ncmodel/") || strcmp(path, leaving->mover->registry->path) == 0 ||
+	       store_is_own(entry->path) || strcmp(path, leaving->mover->registry->path) == 0 ||
 	       strcmp(path, lock) == 0;
 }
 

@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "digest/checkpoint.h"
 #include "registry/moving.h"
+#include "store/staging.h"
 #include "upkeep/moved.h"
 
 #include <dirent.h>
@@ -22,8 +23,7 @@
 
 static int open_notes(const struct mover *mover, bool create, struct ncm_error *err)
 {
-	NCM_AUTO_FREE char *folder = ncm_path_folder(mover->registry->path);
-	NCM_AUTO_FREE char *notes = ncm_path_join(folder, ".ncmodel");
+	NCM_AUTO_FREE char *notes = staging_notes_folder(mover->registry->path);
 
 	if (create)
 		return ncm_dir_open(notes, true, err);
@@ -57,7 +57,6 @@ json_t *mover_note(const struct mover *mover, char **name, struct ncm_error *err
 	    notes < 0 ? -1 : ncm_lock_beneath(notes, "upkeep.lock", mover->registry->path, false, NULL, err);
 	NCM_AUTO_FREE char *text = NULL;
 	json_t *note = json_object(), *files = json_array();
-	char suffix[17];
 
 	ncm_json_set_u64(note, "ncmodel_move", 1);
 	if (mover->source != NCM_NO_STORE) {
@@ -70,8 +69,7 @@ json_t *mover_note(const struct mover *mover, char **name, struct ncm_error *err
 		if (!mover->items[i].why)
 			json_array_append_new(files, describe(mover, &mover->items[i]));
 	}
-	ncm_random_hex(suffix, sizeof suffix);
-	*name = ncm_asprintf(MOVING_PREFIX "%s", suffix);
+	*name = staging_note_name(NOTE_MOVING);
 	text = ncm_json_dump(note);
 	if (held >= 0 && ncm_write_atomic(notes, *name, text, strlen(text), NCM_OWN_WORD, err) == 0)
 		return note;
@@ -124,7 +122,7 @@ void mover_find_pending(struct mover *mover)
 
 	json_object_clear(mover->pending);
 	while (dir && (entry = readdir(dir))) {
-		if (strncmp(entry->d_name, MOVING_PREFIX, sizeof MOVING_PREFIX - 1) == 0)
+		if (staging_is_note(entry->d_name, NOTE_MOVING))
 			consider_note(mover, dirfd(dir), entry->d_name);
 	}
 	if (dir)

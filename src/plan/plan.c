@@ -5,6 +5,7 @@
 #include "base/ability.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "store/staging.h"
 
 #include <string.h>
 
@@ -43,8 +44,7 @@ static uint64_t partial_bytes(const struct planned *planned, const struct plan_i
 {
 	const struct ncm_store *store = item->content->places[0].store;
 	const int dirfd = look_at_store(planned->look, store);
-	NCM_AUTO_FREE char *name = ncm_asprintf("%s/staging", ncm_store_own(store));
-	NCM_AUTO_CLOSE int staging = dirfd < 0 ? -1 : ncm_dir_beneath(dirfd, name);
+	NCM_AUTO_CLOSE int staging = dirfd < 0 ? -1 : staging_open(store, dirfd);
 	NCM_AUTO_FREE char *partial = staging < 0 ? NULL : item_partial(item);
 	struct ncm_transfer_item transfer;
 

@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "registry/authority.h"
 #include "registry/write.h"
+#include "store/staging.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -105,9 +106,9 @@ static void consider(const struct ncm_config *config, struct ncm_layout *layout,
 	path = ncm_layout_registry(layout, config);
 	registry = ncm_registry_read(path, NULL);
 	if (registry && moving_is_switched(registry, note)) {
-		NCM_AUTO_FREE char *folder = ncm_path_folder(path);
+		NCM_AUTO_FREE char *folder = staging_notes_folder(path);
 
-		note_path = ncm_asprintf("%s/.ncmodel/%s", folder, name);
+		note_path = ncm_path_join(folder, name);
 		lay(config, layout, note, note_path);
 	}
 	ncm_registry_free(registry);
@@ -116,8 +117,7 @@ static void consider(const struct ncm_config *config, struct ncm_layout *layout,
 static DIR *open_notes(const struct ncm_layout *layout, const struct ncm_config *config)
 {
 	NCM_AUTO_FREE char *path = ncm_layout_registry(layout, config);
-	NCM_AUTO_FREE char *folder = ncm_path_folder(path);
-	NCM_AUTO_FREE char *notes = ncm_path_join(folder, ".ncmodel");
+	NCM_AUTO_FREE char *notes = staging_notes_folder(path);
 	const int fd = open(notes, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
@@ -133,7 +133,7 @@ struct ncm_layout *moving_layout(const struct ncm_config *config, struct ncm_err
 	const struct dirent *entry;
 
 	while (dir && (entry = readdir(dir))) {
-		if (strncmp(entry->d_name, MOVING_PREFIX, sizeof MOVING_PREFIX - 1) == 0)
+		if (staging_is_note(entry->d_name, NOTE_MOVING))
 			consider(config, layout, dirfd(dir), entry->d_name);
 	}
 	if (dir)

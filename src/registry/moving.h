@@ -11,8 +11,6 @@
 #include "registry/identity.h"
 #include "store/store.h"
 
-#define MOVING_PREFIX "moving-"
-
 /* What a note in the open folder of notes says, and who may have written it; NULL if it is none, or another user's:
  * that is his to end. The caller decrefs it. */
 json_t *moving_read(int notes, const char *name, struct authority *by);

@@ -230,8 +230,10 @@ static int add_target(struct run *run, size_t index, const struct ncm_target *ta
 	offer.name = name;
 	offer.is_part = one_of_many;
 	offer.repository = repository = ncm_source_home(wanted->resolution->uri);
-	if (!(relative = ncm_store_place(store, &offer, err)))
-		return ncm_error_wrap(err, "%s", model_id(run, wanted));
+	if (!(relative = ncm_store_place(store, &offer, err))) {
+		ncm_error_wrap(err, "%s", model_id(run, wanted));
+		return one_of_many && store->kind->admits ? offer_exclude(run, wanted, name, err) : -1;
+	}
 	content_add_place(content, store, relative, index, role)->unnamed =
 	    !target->name && content->kind == CONTENT_FILE && !is_named(content->artifact);
 	return check_pickle(run, wanted, name, err) < 0 ? offer_exclude(run, wanted, name, err) : 0;

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/user.h"
+#include "store/staging.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -123,7 +124,7 @@ bool ncm_store_is_closed(const char *path, int errnum)
 {
 	struct stat status;
 
-	return errnum == EACCES && strcmp(ncm_path_base(path), "staging") == 0 && lstat(path, &status) == 0 &&
+	return errnum == EACCES && strcmp(ncm_path_base(path), OWN_STAGING) == 0 && lstat(path, &status) == 0 &&
 	       S_ISDIR(status.st_mode) && status.st_uid != geteuid() && (status.st_mode & S_IRWXO) == 0;
 }
 

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "store/staging.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -92,7 +93,7 @@ int store_set_aside(const struct ncm_store *store, int parent, const char *name,
 
 	for (unsigned number = 1; result > 0 && number <= MOST_A_SECOND; number++) {
 		NCM_AUTO_FREE char *now = moment(number);
-		char *at = ncm_asprintf("%s/replaced/%s/%s", ncm_store_own(store), now, relative);
+		char *at = ncm_asprintf("%s/" OWN_REPLACED "/%s/%s", ncm_store_own(store), now, relative);
 
 		result = keep_at(store, parent, name, at, err);
 		if (result == 0 && kept) {

@@ -127,13 +127,10 @@ static int give_name(int from_dir, const char *from, int to_dir, const char *to,
 /* The folder is a mount of its own: the bytes go into a hidden temporary there first. Returns 0, or -1 with errno. */
 static int name_across(int fd, int parent, const char *name, bool replace, struct stat *status)
 {
-	char suffix[17];
-	NCM_AUTO_FREE char *temporary = NULL;
+	NCM_AUTO_FREE char *temporary = staging_hidden_name();
 	NCM_AUTO_CLOSE int copy = -1;
 	int saved;
 
-	ncm_random_hex(suffix, sizeof suffix);
-	temporary = ncm_asprintf(".ncmodel-%s.tmp", suffix);
 	copy = ncm_own_create(parent, temporary, O_RDWR, NCM_OWN_FILE);
 	if (copy < 0)
 		return -1;

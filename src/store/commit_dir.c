@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "store/staging.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -60,7 +61,7 @@ int ncm_store_commit_dir(struct ncm_store *store, const char *staged, const char
 			 char **kept, struct ncm_error *err)
 {
 	NCM_AUTO_CLOSE int folder = ncm_dir_beneath(store->staging, staged);
-	NCM_AUTO_FREE char *old = ncm_asprintf("%s.old", staged);
+	NCM_AUTO_FREE char *old = staging_unpacked_old(staged);
 	NCM_AUTO_CLOSE int parent = -1;
 	const char *name;
 	int failed;

@@ -25,7 +25,9 @@ static char *note_path(const struct ncm_store *store, const char *relative)
 {
 	NCM_AUTO_FREE char *name = ncm_store_intent_name(relative);
 
-	return ncm_asprintf("%s/staging/%s", ncm_store_own(store), name);
+	NCM_AUTO_FREE char *below = ncm_path_join(OWN_STAGING, name);
+
+	return store_own_path(store, below);
 }
 
 int store_intent_note(const struct ncm_store *store, const char *relative, const struct ncm_sha256 *content,

@@ -42,7 +42,7 @@ static int admits(const struct ncm_store *store, const struct ncm_store_offer *o
 		return ncm_error_hint(err, "it loads GGUF files, and whole repositories of safetensors; choose another "
 					   "store for this one, or a GGUF file of the model");
 	}
-	if (!offer->is_spelled || offer->folder || depth == 1 || depth == 3 || (offer->is_part && depth > 3))
+	if (!offer->is_spelled || depth == 1 || depth == 3 || (offer->is_part && depth > 3))
 		return 0;
 	ncm_error_set(err, NCM_E_POLICY,
 		      "refused to place %s in LM Studio's store \"%s\", which would not find it there", offer->name,

@@ -113,7 +113,7 @@ static void read_folders(struct ncm_faults *faults, const json_t *folders, const
 
 	if (!folders)
 		return;
-	if (!json_is_object(folders) || store->kind->by_digest) {
+	if (!json_is_object(folders) || store->kind->place) {
 		ncm_fault(faults, path,
 			  json_is_object(folders) ? "only a store of kind folders has folders" : "not an object");
 		return;

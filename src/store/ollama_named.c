@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "store/staging.h"
 #include "store/walk.h"
 
 #include <errno.h>
@@ -12,7 +13,7 @@
 #include <sys/stat.h>
 
 /* What a replaced manifest names stays until that manifest goes. */
-static const char replaced[] = ".ncmodel/replaced";
+static const char replaced[] = ".ncmodel/" OWN_REPLACED;
 
 struct naming {
 	int dirfd;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/staging.h"
+#include "store/store.h"
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -24,6 +25,12 @@ static const char journal_ending[] = ".journal";
 static const char source_start[] = "url-";
 static const char commit_start[] = "commit-";
 static const char intent_start[] = "placing-";
+static const char unpacked_ending[] = ".dir";
+static const char old_ending[] = ".old";
+static const char written_ending[] = ".tmp";
+static const char hidden_start[] = ".ncmodel-";
+static const char own_folder[] = ".ncmodel";
+static const char *const note_starts[] = {[NOTE_REMOVING] = "removing-", [NOTE_MOVING] = "moving-"};
 
 /* Whether the first `size` bytes are lowercase hex digits. */
 static bool is_hex(const char *text, size_t size)
@@ -71,12 +78,20 @@ static bool is_partial_with(const char *name, const char *ending)
 }
 
 /* ".<name>.<random>.tmp", as ncm_write_atomic writes. */
-static bool is_temporary(const char *name)
+bool staging_is_written(const char *name, const char *start)
 {
-	const size_t size = before(name, ".tmp");
+	const size_t size = before(name, written_ending);
 
-	return *name == '.' && size > RANDOM_DIGITS + 2 && name[size - RANDOM_DIGITS - 1] == '.' &&
-	       is_hex(name + size - RANDOM_DIGITS, RANDOM_DIGITS);
+	return *name == '.' && strncmp(name + 1, start, strlen(start)) == 0 && size > RANDOM_DIGITS + 2 &&
+	       name[size - RANDOM_DIGITS - 1] == '.' && is_hex(name + size - RANDOM_DIGITS, RANDOM_DIGITS);
+}
+
+/* A folder that was unpacked, or the one that it replaces. */
+static bool is_unpacked(const char *name)
+{
+	NCM_AUTO_FREE char *replacing = ncm_strndup(name, before(name, old_ending));
+
+	return is_partial_with(name, unpacked_ending) || is_partial_with(replacing, unpacked_ending);
 }
 
 enum staging_kind staging_kind_of(const char *name)
@@ -87,13 +102,14 @@ enum staging_kind staging_kind_of(const char *name)
 		return STAGING_REPAIR;
 	if (is_partial_with(name, journal_ending))
 		return STAGING_JOURNAL;
-	if (is_partial_with(name, ".dir") || is_partial_with(name, ".dir.old"))
+	if (is_unpacked(name))
 		return STAGING_UNPACKED;
 	if (is_numbered(name, commit_start, RANDOM_DIGITS))
 		return STAGING_COMMIT;
 	if (is_numbered(name, intent_start, INTENT_DIGITS))
 		return STAGING_INTENT;
-	return is_temporary(name) || is_partial_with(name, ".journal.new") ? STAGING_TEMPORARY : STAGING_UNKNOWN;
+	return staging_is_written(name, "") || is_partial_with(name, ".journal.new") ? STAGING_TEMPORARY
+										     : STAGING_UNKNOWN;
 }
 
 static void hash_text(const char *text, char hex[NCM_SHA256_HEX + 1])
@@ -135,15 +151,92 @@ char *staging_repair_name(const struct ncm_sha256 *sha256)
 
 char *staging_unpacked_name(const char *partial)
 {
-	return ncm_asprintf("%s.dir", partial);
+	return ncm_asprintf("%s%s", partial, unpacked_ending);
 }
 
-char *staging_commit_name(void)
+char *staging_unpacked_old(const char *unpacked)
+{
+	return ncm_asprintf("%s%s", unpacked, old_ending);
+}
+
+char *staging_journal_name(const char *partial)
+{
+	return ncm_asprintf("%s%s", partial, journal_ending);
+}
+
+/* A new name at each call. */
+static char *random_name(const char *start, const char *ending)
 {
 	char suffix[RANDOM_DIGITS + 1];
 
 	ncm_random_hex(suffix, sizeof suffix);
-	return ncm_asprintf("%s%s", commit_start, suffix);
+	return ncm_asprintf("%s%s%s", start, suffix, ending);
+}
+
+char *staging_commit_name(void)
+{
+	return random_name(commit_start, "");
+}
+
+char *staging_hidden_name(void)
+{
+	return random_name(hidden_start, written_ending);
+}
+
+bool staging_is_hidden(const char *name)
+{
+	const size_t size = before(name, written_ending);
+
+	return size == strlen(hidden_start) + RANDOM_DIGITS && strncmp(name, hidden_start, strlen(hidden_start)) == 0 &&
+	       is_hex(name + strlen(hidden_start), RANDOM_DIGITS);
+}
+
+char *staging_notes_folder(const char *registry)
+{
+	return ncm_asprintf("%.*s%s", (int)(ncm_path_base(registry) - registry), registry, own_folder);
+}
+
+char *staging_note_name(enum staging_note what)
+{
+	return random_name(note_starts[what], "");
+}
+
+const char *staging_note_start(enum staging_note what)
+{
+	return note_starts[what];
+}
+
+bool staging_is_note(const char *name, enum staging_note what)
+{
+	return strncmp(name, note_starts[what], strlen(note_starts[what])) == 0;
+}
+
+char *store_own_path(const struct ncm_store *store, const char *below)
+{
+	return ncm_path_join(ncm_store_own(store), below);
+}
+
+int staging_open(const struct ncm_store *store, int dirfd)
+{
+	NCM_AUTO_FREE char *folder = store_own_path(store, OWN_STAGING);
+
+	return ncm_dir_beneath(dirfd, folder);
+}
+
+bool store_is_own(const char *path)
+{
+	const size_t size = strlen(own_folder);
+
+	for (const char *own = path; (own = strstr(own, own_folder)); own++) {
+		if ((own == path || own[-1] == '/') && own[size] == '/')
+			return true;
+	}
+	return false;
+}
+
+bool store_is_staging(const char *path)
+{
+	return ncm_path_has_suffix(path, "/.ncmodel/" OWN_STAGING);
 }
 
 char *ncm_store_intent_name(const char *relative)

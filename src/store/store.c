@@ -8,6 +8,7 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "store/staging.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,7 +41,7 @@ static int keep_private(const struct ncm_store *store, int fd)
 /* The folders of a user who had the store for himself, when it is shared now. */
 static void share_old(const struct ncm_store *store, int own)
 {
-	static const char *const folders[] = {"staging", "checkpoints", "replaced"};
+	static const char *const folders[] = {OWN_STAGING, OWN_CHECKPOINTS, OWN_REPLACED};
 
 	(void)ncm_own_share(own, store->dirfd);
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
@@ -81,9 +82,9 @@ static int open_staging(const struct ncm_store *store, struct ncm_error *err)
 	if (own < 0)
 		return ncm_error_wrap(err, "%s", store->path);
 	share_old(store, own);
-	if (ncm_own_mkdir(own, "staging", NCM_OWN_CLOSED) == 0 ? ncm_sync_dir(own) < 0 : errno != EEXIST)
+	if (ncm_own_mkdir(own, OWN_STAGING, NCM_OWN_CLOSED) == 0 ? ncm_sync_dir(own) < 0 : errno != EEXIST)
 		return ncm_error_errno(err, errno, "cannot make %s/%s/staging", store->path, ncm_store_own(store));
-	fd = ncm_open_beneath(own, "staging", O_RDONLY | O_DIRECTORY, 0);
+	fd = ncm_open_beneath(own, OWN_STAGING, O_RDONLY | O_DIRECTORY, 0);
 	if (fd >= 0 && (!is_of_owner(store, own, &owner) || !is_of_owner(store, fd, &owner))) {
 		close(fd);
 		return refuse_owner(store, owner, err);
@@ -316,6 +317,11 @@ char *ncm_store_place(const struct ncm_store *store, const struct ncm_store_offe
 {
 	const struct ncm_store_kind *kind = store->kind;
 
+	/* Where the kind says where things go, the layout names no folders: layout.c. */
+	if (kind->place && !kind->takes_only && offer->folder && *offer->folder) {
+		no_such_folder(store, offer->folder, err);
+		return NULL;
+	}
 	if (kind->admits && kind->admits(store, offer, err) < 0)
 		return NULL;
 	return kind->place ? kind->place(store, offer, err) : place_file(store, offer, err);

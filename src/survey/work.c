@@ -250,18 +250,19 @@ static void find_partial(void *context, const struct ncm_walk_entry *entry)
 {
 	struct work *work = context;
 	const enum staging_kind kind = staging_kind_of(entry->name);
-	NCM_AUTO_FREE char *relative = NULL;
+	NCM_AUTO_FREE char *staging = NULL, *relative = NULL;
 
 	if (kind != STAGING_PARTIAL && kind != STAGING_REPAIR)
 		return;
-	relative = ncm_asprintf("%s/staging/%s", ncm_store_own(work->store), entry->path);
+	staging = store_own_path(work->store, OWN_STAGING);
+	relative = ncm_path_join(staging, entry->path);
 	survey_settle(work, survey_add(work, relative, "partial"), NCM_SURVEY_PARTIAL,
 		      ncm_strdup("a download of ncmodel's: the same pull goes on with it"));
 }
 
 void survey_staging(struct work *work)
 {
-	NCM_AUTO_FREE char *staging = ncm_asprintf("%s/staging", ncm_store_own(work->store));
+	NCM_AUTO_FREE char *staging = store_own_path(work->store, OWN_STAGING);
 	NCM_AUTO_FREE char *path = ncm_path_join(work->store->path, staging);
 
 	if (access(path, R_OK | X_OK) < 0 && ncm_store_is_closed(path, errno))

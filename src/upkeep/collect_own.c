@@ -15,7 +15,6 @@
 #include "store/staging.h"
 
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -58,7 +57,7 @@ static time_t young_until(const struct upkeep *upkeep, int fd, const char *name)
 /* It and its journal: each of the two tells of the last run that worked on it. */
 static time_t partial_until(const struct upkeep *upkeep, int fd, const char *name)
 {
-	NCM_AUTO_FREE char *journal = ncm_asprintf("%s.journal", name);
+	NCM_AUTO_FREE char *journal = staging_journal_name(name);
 	const time_t own = young_until(upkeep, fd, name), of_journal = young_until(upkeep, fd, journal);
 
 	return own > of_journal ? own : of_journal;
@@ -156,7 +155,7 @@ static void find_checkpoints(void *context, int fd, const char *folder, const ch
 	const struct content *content = context;
 	struct ncm_sha256 digest;
 
-	if (fnmatch(".*.????????????????.tmp", name, 0) == 0) {
+	if (staging_is_written(name, "")) {
 		consider_temporary(content->upkeep, fd, folder, name);
 	} else if (strlen(name) == NCM_SHA256_HEX && ncm_sha256_parse(name, &digest) == 0 && content->complete &&
 		   !json_object_get(content->upkeep->by_digest, name) && !may_prove_something(content, &digest)) {
@@ -179,19 +178,12 @@ void upkeep_collect_own(struct upkeep *upkeep, size_t store)
 	struct content content = {.upkeep = upkeep, .store = store};
 
 	upkeep->has_intents = false;
-	(void)upkeep_list_own(upkeep, store, "staging", find_intents, &content);
+	(void)upkeep_list_own(upkeep, store, OWN_STAGING, find_intents, &content);
 	content.with_intents = upkeep->has_intents;
 	content_learn(&content);
-	(void)upkeep_list_own(upkeep, store, "staging", find_staged, &content);
-	(void)upkeep_list_own(upkeep, store, "checkpoints", find_checkpoints, &content);
+	(void)upkeep_list_own(upkeep, store, OWN_STAGING, find_staged, &content);
+	(void)upkeep_list_own(upkeep, store, OWN_CHECKPOINTS, find_checkpoints, &content);
 	content_clear(&content);
-}
-
-/* ".<stem>….<random>.tmp", as ncm_write_atomic names what it writes. */
-static bool is_temporary_of(const char *name, const char *stem)
-{
-	return *name == '.' && strncmp(name + 1, stem, strlen(stem)) == 0 &&
-	       fnmatch(".*.????????????????.tmp", name, 0) == 0;
 }
 
 struct beside {
@@ -203,7 +195,7 @@ static void find_temporary(void *context, int fd, const char *folder, const char
 {
 	const struct beside *beside = context;
 
-	if (is_temporary_of(name, beside->stem))
+	if (staging_is_written(name, beside->stem))
 		consider_temporary(beside->upkeep, fd, folder, name);
 }
 
@@ -215,7 +207,7 @@ static void collect_beside(struct upkeep *upkeep, const char *path, const char *
 {
 	const char *stem = ncm_path_base(path);
 	NCM_AUTO_FREE char *folder = ncm_path_folder(path);
-	NCM_AUTO_FREE char *own = ncm_path_join(folder, ".ncmodel");
+	NCM_AUTO_FREE char *own = staging_notes_folder(path);
 	NCM_AUTO_CLOSE int fd = lock && upkeep->request.again ? open(own, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	NCM_AUTO_LOCK int held = fd < 0 ? -1 : ncm_lock_beneath(fd, lock, path, true, NULL, NULL);
 
@@ -228,8 +220,8 @@ void upkeep_collect_beside_registry(struct upkeep *upkeep)
 {
 	NCM_AUTO_FREE char *lock = ncm_layout_lock(upkeep->layout, upkeep->request.config);
 	NCM_AUTO_FREE char *folder = upkeep_notes_folder(upkeep);
-	NCM_AUTO_FREE char *notes = ncm_path_join(folder, "removing-");
-	NCM_AUTO_FREE char *moves = ncm_path_join(folder, "moving-");
+	NCM_AUTO_FREE char *notes = ncm_path_join(folder, staging_note_start(NOTE_REMOVING));
+	NCM_AUTO_FREE char *moves = ncm_path_join(folder, staging_note_start(NOTE_MOVING));
 
 	collect_beside(upkeep, upkeep->registry->path, "registry.lock");
 	collect_beside(upkeep, lock, "lock-file.lock");

@@ -6,7 +6,6 @@
 #include "digest/checkpoint.h"
 #include "store/staging.h"
 
-#include <fnmatch.h>
 #include <string.h>
 
 /* The names of the notes of a path below the store and of the folders above it. */
@@ -31,7 +30,7 @@ static void look_at(void *context, const struct ncm_walk_entry *entry)
 	NCM_AUTO_FREE char *path = ncm_path_join(store->path, relative);
 	NCM_AUTO_FREE char *size = ncm_asprintf("%lld", (long long)entry->status->st_size);
 
-	if (fnmatch(".ncmodel-????????????????.tmp", entry->name, 0) == 0)
+	if (staging_is_hidden(entry->name))
 		upkeep_consider(content->upkeep,
 				&(struct candidate){.kind = NCM_REMOVAL_LEFTOVER, .path = path, .store = store->id});
 	else if (S_ISREG(entry->status->st_mode) && entry->status->st_size > NCM_CHECKPOINT_SPAN)

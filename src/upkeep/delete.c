@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "base/strings.h"
 #include "store/inside.h"
+#include "store/staging.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -164,7 +165,7 @@ static bool is_of_replaced(const char *own, const char *folder)
 {
 	const char *rest = ncm_path_below(folder, own);
 
-	return rest && ncm_path_below(rest, "replaced");
+	return rest && ncm_path_below(rest, OWN_REPLACED);
 }
 
 /* The layout's own folders, what leads to them, and ours. */

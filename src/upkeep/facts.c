@@ -160,8 +160,3 @@ const char *upkeep_named_by(const struct upkeep *upkeep, size_t store, const cha
 	}
 	return NULL;
 }
-
-char *upkeep_own_path(const struct ncm_store *store, const char *below)
-{
-	return ncm_path_join(ncm_store_own(store), below);
-}

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "store/inside.h"
+#include "store/staging.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -140,14 +141,9 @@ static void cannot_delete(struct upkeep *upkeep, const char *path, int errnum)
 /* Nothing lies there but what we keep for ourselves; a path that leads there is no model's. */
 static bool is_own(const char *relative)
 {
-	static const char folder[] = ".ncmodel/";
 	const char *base = ncm_path_base(relative);
 
-	for (const char *own = relative; (own = strstr(own, folder)); own++) {
-		if (own == relative || own[-1] == '/')
-			return true;
-	}
-	return strcmp(base, "models.json") == 0 || strcmp(base, "ncmodel.lock") == 0;
+	return store_is_own(relative) || strcmp(base, "models.json") == 0 || strcmp(base, "ncmodel.lock") == 0;
 }
 
 /* Where a folder of the layout is a link into another application's store, that one's rules would be passed by. */

@@ -119,7 +119,7 @@ int upkeep_list_own(struct upkeep *upkeep, size_t store, const char *below,
 		    void (*found)(void *context, int fd, const char *folder, const char *name), void *context)
 {
 	const struct ncm_store *in = &upkeep->layout->stores[store];
-	NCM_AUTO_FREE char *own = upkeep_own_path(in, below);
+	NCM_AUTO_FREE char *own = store_own_path(in, below);
 	NCM_AUTO_FREE char *folder = ncm_path_join(in->path, own);
 	const int fd = ncm_dir_beneath(upkeep->facts[store].dirfd, own);
 

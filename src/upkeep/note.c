@@ -19,13 +19,9 @@
 #include <ncmodel/limits.h>
 #include <string.h>
 
-static const char prefix[] = "removing-";
-
 char *upkeep_notes_folder(const struct upkeep *upkeep)
 {
-	const char *registry = upkeep->registry->path;
-
-	return ncm_asprintf("%.*s.ncmodel", (int)(ncm_path_base(registry) - registry), registry);
+	return staging_notes_folder(upkeep->registry->path);
 }
 
 int upkeep_notes_open(const struct upkeep *upkeep, bool create, struct ncm_error *err)
@@ -60,7 +56,6 @@ int upkeep_note(const struct upkeep *upkeep, int notes, char **name, struct ncm_
 	NCM_AUTO_JSON json_t *note = json_object();
 	NCM_AUTO_FREE char *text = NULL;
 	json_t *files = json_array();
-	char suffix[17];
 
 	ncm_json_set_u64(note, "ncmodel_removal", 1);
 	json_object_set_new(note, "models", ncm_json_string_array(&upkeep->removal->models));
@@ -69,8 +64,7 @@ int upkeep_note(const struct upkeep *upkeep, int notes, char **name, struct ncm_
 		if (upkeep->removal->files[i].state == NCM_REMOVAL_GOES)
 			json_array_append_new(files, describe(&upkeep->removal->files[i], &upkeep->targets[i]));
 	}
-	ncm_random_hex(suffix, sizeof suffix);
-	*name = ncm_asprintf("%s%s", prefix, suffix);
+	*name = staging_note_name(NOTE_REMOVING);
 	text = ncm_json_dump(note);
 	return ncm_write_atomic(notes, *name, text, strlen(text), NCM_OWN_WORD, err);
 }
@@ -163,7 +157,7 @@ static void collect_note(struct upkeep *upkeep, int notes, const char *folder, c
 
 static void find_note(void *context, int fd, const char *folder, const char *name)
 {
-	if (strncmp(name, prefix, sizeof prefix - 1) == 0)
+	if (staging_is_note(name, NOTE_REMOVING))
 		collect_note(context, fd, folder, name);
 }
 

@@ -184,8 +184,8 @@ void upkeep_consider_checkpoints(struct upkeep *upkeep, size_t store, const stru
 {
 	const struct ncm_store *in = &upkeep->layout->stores[store];
 	char hex[NCM_SHA256_HEX + 1];
-	NCM_AUTO_FREE char *below = ncm_asprintf("checkpoints/%s", ncm_sha256_hex(digest, hex));
-	NCM_AUTO_FREE char *own = upkeep_own_path(in, below);
+	NCM_AUTO_FREE char *below = ncm_path_join(OWN_CHECKPOINTS, ncm_sha256_hex(digest, hex));
+	NCM_AUTO_FREE char *own = store_own_path(in, below);
 	NCM_AUTO_FREE char *path = ncm_path_join(in->path, own);
 
 	if (!json_object_get(upkeep->by_digest, hex))

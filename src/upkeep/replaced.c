@@ -42,8 +42,8 @@ static void consider_replaced(void *context, const struct ncm_walk_entry *entry)
 	const struct ncm_store *in = &search->upkeep->layout->stores[search->store];
 	const char *slash = strchr(entry->path, '/');
 	NCM_AUTO_FREE char *time = slash ? ncm_strndup(entry->path, (size_t)(slash - entry->path)) : NULL;
-	NCM_AUTO_FREE char *below = ncm_asprintf("replaced/%s", entry->path);
-	NCM_AUTO_FREE char *own = upkeep_own_path(in, below);
+	NCM_AUTO_FREE char *below = ncm_path_join(OWN_REPLACED, entry->path);
+	NCM_AUTO_FREE char *own = store_own_path(in, below);
 	NCM_AUTO_FREE char *path = ncm_path_join(in->path, own);
 	struct ncm_removal *removal = search->upkeep->removal;
 	const size_t before = removal->count;
@@ -61,7 +61,7 @@ static void consider_replaced(void *context, const struct ncm_walk_entry *entry)
 void upkeep_collect_replaced(struct upkeep *upkeep, size_t store)
 {
 	struct search search = {upkeep, store};
-	NCM_AUTO_FREE char *own = upkeep_own_path(&upkeep->layout->stores[store], "replaced");
+	NCM_AUTO_FREE char *own = store_own_path(&upkeep->layout->stores[store], OWN_REPLACED);
 
 	(void)upkeep_walk(upkeep, store, own, true, consider_replaced, &search);
 }

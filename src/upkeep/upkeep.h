@@ -8,6 +8,7 @@
 #define NCM_UPKEEP_UPKEEP_H
 
 #include "registry/authority.h"
+#include "store/staging.h"
 #include "store/store.h"
 #include "store/walk.h"
 #include "upkeep/tally.h"
@@ -113,9 +114,6 @@ int upkeep_list_own(struct upkeep *upkeep, size_t store, const char *below,
 /* The same for a folder anywhere. */
 int upkeep_list_folder(struct upkeep *upkeep, const char *folder,
 		       void (*found)(void *context, int fd, const char *folder, const char *name), void *context);
-
-/* "<store>/.ncmodel/<below>" without the store's own path. The caller frees it. */
-char *upkeep_own_path(const struct ncm_store *store, const char *below);
 
 /* cache.c, huggingface.c: the cache of huggingface_hub. */
 

@@ -53,9 +53,9 @@ static void add_own(void *context, const struct ncm_walk_entry *entry)
 	add_found(context, entry);
 	if (!S_ISREG(entry->status->st_mode))
 		return;
-	if (ncm_path_below(entry->path, "replaced"))
+	if (ncm_path_below(entry->path, OWN_REPLACED))
 		looking->usage->out->replaced += tally_blocks(entry->status);
-	else if (ncm_path_below(entry->path, "staging") && is_partial(entry->name))
+	else if (ncm_path_below(entry->path, OWN_STAGING) && is_partial(entry->name))
 		looking->usage->out->partial += tally_blocks(entry->status);
 }
 

@@ -61,6 +61,27 @@ class RoomsTest(unittest.TestCase):
                 found = [line for line in read(path).splitlines() if makes.search(line) and not re.match(r"\s*(/?\*|how\.|\.mode)", line)]
                 self.assertEqual(found, [], name)
 
+    def test_nobody_asks_which_kind_a_store_is(self):
+        """Rooms ask a store's kind what it can do (store/kind.h); what is theirs alone to do for one, a table has."""
+        kinds = re.findall(r"KIND\(([a-z]+)\)", read(os.path.join(ROOT, "src/store/kind.h")).split("#define NCM_EACH_STORE_KIND")[1].split("\n\n")[0])
+        self.assertIn("folders", kinds)
+        asks = re.compile(r"\bNCM_STORE_(?!\w*_H\b)\w|[!=]=\s*&ncm_kind_|&ncm_kind_\w+\s*[!=]=|\w*cmp\([^;\"]*kind[^;\"]*\"(%s)\"" % "|".join(kinds))
+        for path in sources("src") + sources("cmd"):
+            if not os.path.relpath(path, ROOT).startswith("src/store/"):
+                self.assertIsNone(asks.search(read(path)), os.path.relpath(path, ROOT))
+
+    def test_one_file_names_what_is_left_on_disk(self):
+        """What a run that is killed leaves is understood by others: store/staging.c makes and reads its names."""
+        names = re.compile(r'"[^"]*(/staging|\.journal|removing-|moving-|placing-|\.ncmodel-|\.repair)[^"]*"|"(staging|replaced)"')
+        known = {"store/staging.c", "store/staging.h",
+                 "transfer/journal.c", "base/ability_ask.c"}  # of whom store knows, and not they it
+        for path in sources("src"):
+            name = os.path.relpath(path, os.path.join(ROOT, "src"))
+            code = re.sub(r"/\*.*?\*/", "", read(path), flags=re.S)
+            lines = [line for line in code.splitlines() if not re.search(r"NCM_REMOVAL_|#include|error_|warn|undone|%s/%s", line)]
+            if name not in known:
+                self.assertEqual([line for line in lines if names.search(line)], [], name)
+
     def test_the_tool_knows_the_public_headers(self):
         for path in sources("cmd"):
             others = set(re.findall(r'^#include "([a-z_]+)/', read(path), flags=re.M))

@@ -57,6 +57,25 @@ class LMStudioTest(Case):
         self.assertEqual(self.lying(), [f"mlx-community/Tiny-4bit/{name}" for name in sorted(files)])
         self.check_registry()
 
+    def test_what_a_repository_has_besides_can_be_left_out(self):
+        files = {"m.gguf": gguf("m", 5_000), "m.onnx": b"\x08\x07" + bytes(5_000), "README.md": b"# read"}
+        self.hub.hf("org/Both", files, small=["README.md"])
+        self.refused("hf:org/Both", "--to", "lmstudio", says=["it loads GGUF files", "leave such files out with --exclude '*.onnx'"])
+        self.pull("hf:org/Both", "--to", "lmstudio", "--exclude", "*.onnx")
+        self.assertEqual(self.lying(), ["org/Both/README.md", "org/Both/m.gguf"])
+
+    def test_one_copy_with_other_applications(self):
+        self.publish()
+        self.pull("hf:org/Model-GGUF/model-Q4.gguf")
+        self.pull("hf:org/Model-GGUF/model-Q4.gguf", "--to", "lmstudio")
+        one, other = self.path("org/Model-GGUF/model-Q4.gguf"), self.machine.store("model-Q4.gguf")
+        self.assertEqual(len([r for r in self.hub.asked() if r["method"] == "GET" and "/resolve/" in r["path"]]), 1)
+        self.assertEqual(self.machine.run("link", "--unlink", "--least", "1").returncode, 0)
+        self.assertNotEqual(os.stat(one).st_ino, os.stat(other).st_ino)
+        self.assertEqual(self.machine.run("link", "--least", "1").returncode, 0)
+        self.assertEqual(self.read(one), self.read(other))
+        self.assertEqual(self.machine.run("verify").returncode, 0)
+
     def test_other_sources_have_a_publisher_too(self):
         data = gguf("plain", 8_000)
         self.machine.manifest([{"id": "plain", "files": [{"from": [self.hub.url("/files/plain-Q8.gguf", data)],
@@ -79,6 +98,8 @@ class LMStudioTest(Case):
         self.refused("hf:org/Model-GGUF/model-Q4.gguf", "--to", "lmstudio//flat/model.gguf",
                      says=["would not find it there", "--to lmstudio//PUBLISHER/MODEL/FILE"])
         self.refused("hf:org/Model-GGUF/model-Q4.gguf", "--to", "lmstudio//a/b/c/model.gguf", says=["would not find it there"])
+        self.refused("hf:org/Model-GGUF/model-Q4.gguf", "--to", "lmstudio/loras",
+                     says=['store "lmstudio" has no folder "loras"', "as in --to lmstudio"])
         self.hub.ollama("library/tiny", [("model", gguf("t", 5_000))], tag="1b")
         self.refused("ollama:tiny:1b", "--to", "lmstudio", says=['"lmstudio" is not an Ollama store', "--to ollama"])
 
@@ -111,6 +132,13 @@ class LMStudioTest(Case):
         self.assertTrue(os.path.isdir(self.path()))
         self.assertFalse(os.path.exists(self.path("org")), "an empty folder is left")
         self.assertEqual(self.machine.run("gc", "-y").returncode, 0)
+        self.pull("-f", self.write("dumped.json", result.out.encode()))
+        self.assertEqual(self.lying(), ["org/Model-GGUF/model-Q4.gguf"])
+        # the store as a whole goes elsewhere, and LM Studio has to be told
+        result = self.machine.run("mv", "-y", "lmstudio", os.path.join(self.machine.root, "disk2/lm"))
+        self.assertEqual(result.returncode, 0, result.err + result.out)
+        self.assertIn("LM Studio: My Models", result.out)
+        self.assertEqual(self.machine.run("verify").returncode, 0)
 
     def test_moving_in_and_out(self):
         self.publish()

@@ -3,6 +3,7 @@
 #include "check.h"
 #include "digest/hash.h"
 #include "store/staging.h"
+#include "store/store.h"
 #include "temp.h"
 
 #include "base/mem.h"
@@ -92,11 +93,47 @@ static void commits_are_forgotten_and_nothing_else(void)
 	temp_remove(folder);
 }
 
+static void names_beside_are_understood(void)
+{
+	NCM_AUTO_FREE char *hidden = staging_hidden_name();
+	NCM_AUTO_FREE char *removing = staging_note_name(NOTE_REMOVING);
+	NCM_AUTO_FREE char *moving = staging_note_name(NOTE_MOVING);
+	NCM_AUTO_FREE char *folder = staging_notes_folder("/a/b/models.json");
+	NCM_AUTO_FREE char *unpacked = staging_unpacked_name(HEX ".part");
+	NCM_AUTO_FREE char *old = staging_unpacked_old(unpacked);
+	NCM_AUTO_FREE char *journal = staging_journal_name(HEX ".part");
+
+	CHECK(staging_is_hidden(hidden) && !staging_is_hidden(".ncmodel-0123.tmp") && !staging_is_hidden(".ncmodel"));
+	CHECK(staging_is_note(removing, NOTE_REMOVING) && !staging_is_note(removing, NOTE_MOVING));
+	CHECK(staging_is_note(moving, NOTE_MOVING) && !staging_is_note(moving, NOTE_REMOVING));
+	CHECK(staging_is_written(".models.json.0123456789abcdef.tmp", "models.json"));
+	CHECK(!staging_is_written(".models.json.0123456789abcdef.tmp", "other"));
+	CHECK(!staging_is_written(".models.json.tmp", "models.json"));
+	CHECK_STR(folder, "/a/b/.ncmodel");
+	CHECK(staging_kind_of(unpacked) == STAGING_UNPACKED && staging_kind_of(old) == STAGING_UNPACKED);
+	CHECK(staging_kind_of(journal) == STAGING_JOURNAL);
+}
+
+static void own_folders_are_known(void)
+{
+	const struct ncm_store plain = {.kind = &ncm_kind_folders}, cache = {.kind = &ncm_kind_huggingface};
+	NCM_AUTO_FREE char *one = store_own_path(&plain, OWN_STAGING);
+	NCM_AUTO_FREE char *other = store_own_path(&cache, OWN_STAGING);
+
+	CHECK_STR(one, ".ncmodel/staging");
+	CHECK_STR(other, ".locks/.ncmodel/staging");
+	CHECK(store_is_own(one) && store_is_own(other) && store_is_own("/a/.ncmodel/x"));
+	CHECK(!store_is_own("a/.ncmodel") && !store_is_own("a.ncmodel/x") && !store_is_own(".ncmodels/x"));
+	CHECK(store_is_staging("/a/.ncmodel/staging") && !store_is_staging("/a/staging"));
+}
+
 int main(void)
 {
 	RUN(what_is_made_is_understood);
 	RUN(what_nobody_makes_is_not_ours);
 	RUN(partials_of_one_source_are_known_by_it);
 	RUN(commits_are_forgotten_and_nothing_else);
+	RUN(names_beside_are_understood);
+	RUN(own_folders_are_known);
 	return 0;
 }
