@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Where names come last (store/names.h): all bytes of the model are there, then all names, then what means the revision. */
+/* Where names come last (store/names.h): all bytes of the model are there, then all names, then what means the
+ * revision. */
 #include "carry/carry.h"
 
+#include "base/mem.h"
 #include "store/names.h"
 
 /* Calls with each place of the model, until one fails. */
