@@ -5,11 +5,10 @@ import json
 import os
 import shutil
 import signal
-import time
 import unittest
 
 from harness import Case, gguf, safetensors, sha256
-from test_disks import DiskCase
+from test_disks import DiskCase, wait_until
 
 FIRST, SECOND = "ab" * 20, "cd" * 20
 REPO, FOLDER = "org/Some-Repo", "models--org--Some-Repo"
@@ -306,11 +305,9 @@ class CrashTest(HubStoreCase):
         self.files["model.gguf"] = data
         self.publish()
         self.hub.hold(f"/xet/{REPO}/model.gguf", 9_000_000)
-        process = self.machine.start("pull", "-y", f"hf:{REPO}", "--to", "hf")
-        staging = os.path.join(self.cache, ".locks/.ncmodel/staging", sha256(data) + ".part")
-        end = time.monotonic() + 30
-        while time.monotonic() < end and not (os.path.exists(staging) and os.stat(staging).st_blocks * 512 > 4_000_000):
-            time.sleep(0.05)
+        process = self.machine.start("pull", "-y", f"hf:{REPO}", "--to", "hf", "--connections", "1")
+        journal = os.path.join(self.cache, ".locks/.ncmodel/staging", sha256(data) + ".part.journal")
+        wait_until(lambda: os.path.exists(journal) and DiskCase.lines_of(journal) > 3, 60)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         self.assertFalse(any("/snapshots/" in path or "/refs/" in path for path in self.tree()), "no name before all bytes are there")
