@@ -36,7 +36,7 @@ static void add_target(const struct ncm_store *store, const struct ncm_reg_file 
 	const struct ncm_store_folder *folder = ncm_store_folder_around(store, relative);
 
 	target->store = ncm_strdup(store->part_of ? store->part_of : store->id);
-	if (store->kind->takes_tags)
+	if (store->kind->takes_tags || store->kind->keeps_repositories)
 		return;
 	target->folder = ncm_strdup_null(folder ? folder->name : store->part);
 	target->name = ncm_strdup(folder ? ncm_path_below(relative, folder->path) : relative);
@@ -75,6 +75,34 @@ static int add_plain(const struct provenance *provenance, const struct ncm_store
 	spec->size = file->size;
 	for (size_t i = 0; i < from.count; i++)
 		spec->insecure_http = spec->insecure_http || ncm_source_is_in_clear(from.items[i]);
+	add_target(store, file, spec);
+	return 0;
+}
+
+/* Where the files of a repository lie as they are, its source says which these are: one spec a source. */
+static int add_as_it_is(const struct ncm_store *store, const struct ncm_reg_model *entry,
+			const struct ncm_reg_file *file, struct ncm_model *model, char **why)
+{
+	const char *source = file->source ? file->source : entry->source;
+	NCM_AUTO_FREE char *home = source ? ncm_source_home(source) : NULL;
+	struct ncm_file_spec *spec;
+
+	if (!home) {
+		*why = ncm_asprintf("nothing tells of which repository %s is", file->abs);
+		return -1;
+	}
+	for (size_t i = 0; i < model->file_count; i++) {
+		spec = &model->files[i];
+		if (strcmp(spec->from.items[0], source) != 0 || strcmp(spec->to[0].store, store->id) != 0)
+			continue;
+		spec->has_sha256 = spec->has_size = false; /* it is more than one file */
+		return 0;
+	}
+	spec = new_spec(model, file->role);
+	ncm_strings_add(&spec->from, source);
+	spec->has_sha256 = spec->has_size = true;
+	spec->sha256 = file->sha256;
+	spec->size = file->size;
 	add_target(store, file, spec);
 	return 0;
 }
@@ -226,8 +254,6 @@ static int add_file(const struct provenance *provenance, const struct ncm_layout
 
 	if (!store)
 		lacking = "lies in no store of the layout";
-	else if (store->kind->is_foreign)
-		lacking = "lies in the cache of huggingface_hub, which alone puts models there: `hf download` does";
 	else if (ncm_sha256_is_zero(&file->sha256))
 		lacking = "has no digest in models.json";
 	if (lacking) {
@@ -236,6 +262,8 @@ static int add_file(const struct provenance *provenance, const struct ncm_layout
 	}
 	if (!ncm_sha256_is_zero(&file->archive))
 		return add_archive(provenance, entry, file, model, why);
+	if (store->kind->keeps_repositories)
+		return add_as_it_is(store, entry, file, model, why);
 	if (!store->kind->takes_tags)
 		return add_plain(provenance, store, entry, file, model, why);
 	return file->role && strcmp(file->role, "manifest") == 0 ? add_ollama(provenance, store, file, model, why) : 0;

@@ -40,6 +40,7 @@ enum {
 	NCM_LACKS_SPACE = 1 << 5, /* it does not tell its room */
 	NCM_LACKS_CASE = 1 << 6,  /* names that differ in it alone are one */
 	NCM_LACKS_COLON = 1 << 7, /* no name has one */
+	NCM_LACKS_SYMLINKS = 1 << 8,
 };
 
 /*

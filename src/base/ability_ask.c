@@ -98,6 +98,17 @@ static bool has_colon(const struct trial *trial)
 	return true;
 }
 
+static bool has_symlinks(const struct trial *trial)
+{
+	char name[sizeof trial->name];
+
+	other_name(trial, "-link.tmp", name);
+	if (ncm_own_symlink(trial->name, trial->dirfd, name) < 0)
+		return errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL;
+	(void)unlinkat(trial->dirfd, name, 0);
+	return true;
+}
+
 static unsigned try_all(const struct trial *trial)
 {
 	static const struct {
@@ -106,7 +117,7 @@ static unsigned try_all(const struct trial *trial)
 	} questions[] = {
 	    {keeps_modes, NCM_LACKS_MODES}, {keeps_times, NCM_LACKS_TIMES}, {has_links, NCM_LACKS_HARD_LINKS},
 	    {has_sync, NCM_LACKS_SYNC},     {has_locks, NCM_LACKS_LOCKS},   {tells_space, NCM_LACKS_SPACE},
-	    {has_case, NCM_LACKS_CASE},     {has_colon, NCM_LACKS_COLON},
+	    {has_case, NCM_LACKS_CASE},     {has_colon, NCM_LACKS_COLON},   {has_symlinks, NCM_LACKS_SYMLINKS},
 	};
 	unsigned lacks = 0;
 

@@ -82,6 +82,9 @@ void task_place(struct carry *carry, struct task *task);
 bool place_counts(const struct carry *carry, const struct place *place);
 void task_told(const struct carry *carry, const struct task *task, size_t place, const char *how);
 
+/* name.c: names for what lies where names come last. Returns 0, or -1 with the model's error. */
+int carry_name_model(struct carry *carry, size_t index);
+
 /* mend.c: the ranges of a damaged file, put where it lies. Returns 0 when the first place is right, 1 when it is to be
  * fetched again (as a whole), or -1. */
 int task_mend(struct carry *carry, struct task *task);

@@ -40,7 +40,7 @@ int task_mend(struct carry *carry, struct task *task)
 	    .store = place->store,
 	    .store_dirfd = place->store->dirfd,
 	    .home = home,
-	    .relative = place->relative,
+	    .relative = place_bytes(place),
 	    .sha256 = &content->sha256,
 	    .size = content->size,
 	    .ranges = task->item->mend.file->damaged,
@@ -52,7 +52,7 @@ int task_mend(struct carry *carry, struct task *task)
 	if (fd < 0)
 		return ncm_error_errno(&task->error, errno, "cannot open what was fetched of %s", content->name);
 	for (size_t i = 0; i < repair.count; i++) {
-		if (store_keep_range(place->store, place->relative, repair.ranges[i].start, repair.ranges[i].end,
+		if (store_keep_range(place->store, place_bytes(place), repair.ranges[i].start, repair.ranges[i].end,
 				     &task->error) < 0)
 			return -1;
 	}

@@ -9,6 +9,7 @@
 #include "format/format.h"
 #include "store/inside.h"
 #include "store/intent.h"
+#include "store/names.h"
 #include "store/share.h"
 #include "store/staging.h"
 
@@ -78,8 +79,8 @@ static bool is_as_seen(const struct place *place, const struct step *step)
 	struct stat now;
 
 	if (step->state == PLACE_EMPTY)
-		return lstat(place->path, &now) < 0 && errno == ENOENT;
-	return S_ISREG(step->status.st_mode) && lstat(place->path, &now) == 0 &&
+		return lstat(place_bytes_path(place), &now) < 0 && errno == ENOENT;
+	return S_ISREG(step->status.st_mode) && lstat(place_bytes_path(place), &now) == 0 &&
 	       store_is_unchanged(&step->status, &now);
 }
 
@@ -204,6 +205,7 @@ static int place_fetched(struct carry *carry, struct task *task)
 	const struct place *place = &content->places[0];
 	struct step *step = &task->item->steps[0];
 	NCM_AUTO_CLOSE int fd = ncm_open_beneath(place->store->staging, task->partial, O_RDONLY, 0);
+	NCM_AUTO_CLOSE int guard = -1;
 	NCM_AUTO_FREE char *kept = NULL;
 	int there;
 
@@ -221,7 +223,8 @@ static int place_fetched(struct carry *carry, struct task *task)
 	}
 	if (task->unpinned && note_intent(carry, task, 0, &content->sha256, &task->error) < 0)
 		return -1;
-	if (ncm_store_commit(place->store, task->partial, place->relative, step->replace, seen(step), &step->status,
+	guard = store_guard(place->store, place->blob);
+	if (ncm_store_commit(place->store, task->partial, place_bytes(place), step->replace, seen(step), &step->status,
 			     &kept, &task->error) < 0) {
 		forget_intent(task, 0);
 		return -1;
@@ -247,6 +250,7 @@ static int duplicate(struct carry *carry, struct task *task, const char *ready, 
 	const struct place *place = &content->places[number];
 	struct step *step = &task->item->steps[number];
 	NCM_AUTO_CLOSE int fd = open(ready, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	NCM_AUTO_CLOSE int guard = store_guard(place->store, place->blob);
 	NCM_AUTO_FREE char *kept = NULL;
 	const char *how = "copy";
 
@@ -258,8 +262,9 @@ static int duplicate(struct carry *carry, struct task *task, const char *ready, 
 	}
 	if (task->unpinned && note_intent(carry, task, number, &content->sha256, &task->error) < 0)
 		return -1;
-	if (ncm_store_duplicate(place->store, place->relative, fd, ready, &content->sha256, step->replace, seen(step),
-				&how, &step->status, &kept, &task->error) < 0) {
+	(void)guard;
+	if (ncm_store_duplicate(place->store, place_bytes(place), fd, ready, &content->sha256, step->replace,
+				seen(step), &how, &step->status, &kept, &task->error) < 0) {
 		forget_intent(task, number);
 		return -1;
 	}
@@ -335,7 +340,7 @@ static bool is_placed(const struct task *task, size_t number)
 
 	for (size_t i = 0; i < content->place_count; i++) {
 		if (i != number && step_is_done(&task->item->steps[i]) &&
-		    strcmp(content->places[i].path, content->places[number].path) == 0) {
+		    strcmp(place_bytes_path(&content->places[i]), place_bytes_path(&content->places[number])) == 0) {
 			task->item->steps[number] = task->item->steps[i];
 			task->origins[number] = task->origins[i];
 			return true;

@@ -83,7 +83,9 @@ static void add_placed(const struct carry *carry, const struct task *task, size_
 	file->sha256 = content->sha256;
 	file->mtime_ns = ncm_mtime_ns(&step->status);
 	file->origin = origin_of(task, number, old);
-	file->target = step->is_link && old ? ncm_strdup_null(old->target) : NULL;
+	file->target = place->blob            ? realpath(place->path, NULL)
+		       : step->is_link && old ? ncm_strdup_null(old->target)
+					      : NULL;
 }
 
 static int add_files(const struct carry *carry, size_t model, struct ncm_reg_model *out, struct ncm_error *err)
@@ -199,6 +201,19 @@ static bool has_profile(const struct ncm_reg_model *known, const char *profile)
 	return !profile || ncm_strings_contain(&known->profiles, profile);
 }
 
+/* A commit that was left behind, and that somebody (`hf cache prune`) has removed since, is no part of the model any
+ * more. */
+static bool is_pruned(const struct carry *carry, size_t model, const struct ncm_reg_file *file)
+{
+	const struct ncm_store *store = file->store ? ncm_layout_find(carry->run->layout, file->store) : NULL;
+	const struct wanted *wanted = &carry->run->wanted[carry->run->models[model].first_wanted];
+	const char *revision = wanted->resolution ? wanted->resolution->revision : NULL;
+	struct stat status;
+
+	return store && store->kind->keeps_repositories && file->revision && revision &&
+	       strcmp(file->revision, revision) != 0 && lstat(file->abs, &status) < 0 && errno == ENOENT;
+}
+
 bool carry_needs_record(const struct carry *carry, size_t model)
 {
 	const struct contents *contents = &carry->planned->contents;
@@ -207,6 +222,10 @@ bool carry_needs_record(const struct carry *carry, size_t model)
 	if (!chosen->known || chosen->alias || carry->outcomes[model].changed ||
 	    !has_profile(chosen->known, chosen->model->profile))
 		return true;
+	for (size_t i = 0; i < chosen->known->file_count; i++) {
+		if (is_pruned(carry, model, &chosen->known->files[i]))
+			return true;
+	}
 	for (size_t i = contents->first[model]; i < contents->first[model + 1]; i++) {
 		const struct plan_item *item = &carry->planned->items[contents->of_models[i]];
 
@@ -232,6 +251,8 @@ static bool place_model(struct carry *carry, size_t index)
 		return false;
 	/* Mending changes no record: the verify that follows writes down what it sees. */
 	outcome->changed = outcome->changed || record;
+	if (!failed && outcome->changed)
+		failed = carry_name_model(carry, index);
 	if (!failed && outcome->changed && !carry->planned->repairs)
 		return true;
 	outcome->registered = !failed;
@@ -272,18 +293,37 @@ static int save_lock(struct carry *carry, const size_t *models, size_t count, st
 	return pinned > 0 ? ncm_lock_save(run->lock, uris, pinned, err) : 0;
 }
 
-/* The folders of a model that were unpacked in this run. */
+static bool is_registered(const struct run *run, const char *path)
+{
+	size_t count = 0;
+
+	return path && registry_at(run->lookup, path, &count) && count > 0;
+}
+
+/* The folders of a model that were unpacked in this run, and bytes that have a name now: adopt knows these by
+ * themselves. */
 static void note_renewed(const struct carry *carry, size_t model, struct ncm_strings *folders)
 {
 	const struct contents *contents = &carry->planned->contents;
+	const struct ncm_reg_model *known = carry->run->models[model].known;
 
+	for (size_t i = 0; known && i < known->file_count; i++) {
+		if (is_pruned(carry, model, &known->files[i]))
+			ncm_strings_add(folders, known->files[i].abs);
+	}
 	for (size_t i = contents->first[model]; i < contents->first[model + 1]; i++) {
 		const struct task *task = &carry->tasks[contents->of_models[i]];
 		const struct content *content = task->item->content;
 
-		for (size_t k = 0; k < content->place_count && content->kind == CONTENT_ARCHIVE; k++) {
-			if (carry->run->wanted[content->places[k].wanted].model == model && task->origins[k])
-				ncm_strings_add(folders, content->places[k].path);
+		for (size_t k = 0; k < content->place_count; k++) {
+			const struct place *place = &content->places[k];
+
+			if (carry->run->wanted[place->wanted].model != model)
+				continue;
+			if (content->kind == CONTENT_ARCHIVE && task->origins[k])
+				ncm_strings_add(folders, place->path);
+			if (is_registered(carry->run, place->bytes_path))
+				ncm_strings_add(folders, place->bytes_path);
 		}
 	}
 }

@@ -193,9 +193,9 @@ static char *place_of(const struct inquiry *inquiry)
 	const char *name = folder ? ncm_path_below(relative, folder->path) : relative;
 	const bool is_repository = inquiry->installed->file_count > 1;
 
-	if (!name || store->kind->is_foreign)
+	if (!name)
 		return NULL;
-	if (store->kind->takes_tags)
+	if (store->kind->takes_tags || store->kind->keeps_repositories)
 		return ncm_strdup(store->id);
 	if (is_repository && !strchr(name, '/'))
 		return folder ? ncm_asprintf("%s/%s", store->id, folder->name) : ncm_strdup(store->id);

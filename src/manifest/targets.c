@@ -15,6 +15,7 @@ struct spot {
 	size_t file;
 	const char *path; /* JSON */
 	bool ollama;      /* an Ollama model is to go there */
+	bool hub;         /* a file of a repository is */
 };
 
 /* "; did you mean "x"?", else "; there is: x, y". The caller frees it. */
@@ -66,9 +67,22 @@ static void tell_kind(const struct spot *spot, const struct ncm_store *store)
 
 	if (spot->ollama)
 		manifest_fault(spot->set, spot->file, path, "store \"%s\" is not an Ollama store", store->id);
+	else if (store->kind->keeps_repositories)
+		manifest_fault(spot->set, spot->file, path,
+			       "store \"%s\" takes files of an hf: source alone, without a folder or a name",
+			       store->id);
 	else
 		manifest_fault(spot->set, spot->file, path, "store \"%s\" takes no files: %s alone puts models there",
 			       store->id, store->kind->takes_only);
+}
+
+static bool takes(const struct ncm_store *store, const struct spot *spot, const struct ncm_target *target)
+{
+	if (spot->ollama)
+		return store->kind->takes_tags;
+	if (store->kind->keeps_repositories)
+		return spot->hub && !target->folder && !target->name;
+	return !store->kind->takes_only;
 }
 
 static void check_target(const struct spot *spot, const struct ncm_layout *layout, const struct ncm_target *target)
@@ -77,7 +91,7 @@ static void check_target(const struct spot *spot, const struct ncm_layout *layou
 
 	if (!store)
 		tell_store(spot, layout, target->store);
-	else if (spot->ollama ? !store->kind->takes_tags : store->kind->takes_only != NULL)
+	else if (!takes(store, spot, target))
 		tell_kind(spot, store);
 	else if (!spot->ollama && target->folder && !ncm_layout_has_folder(layout, store, target->folder))
 		tell_folder(spot, store, target->folder);
@@ -89,8 +103,9 @@ static void check_files(const struct spot *of, const struct ncm_layout *layout, 
 	for (size_t i = 0; i < count; i++) {
 		for (size_t k = 0; k < files[i].to_count; k++) {
 			NCM_AUTO_FREE char *path = ncm_asprintf("%s.files[%zu].to[%zu]", of->path, i, k);
-			const struct spot spot = {of->set, of->file, path,
-						  ncm_source_gives_blobs(files[i].from.items[0])};
+			NCM_AUTO_FREE char *repository = ncm_source_home(files[i].from.items[0]);
+			const struct spot spot = {of->set, of->file, path, ncm_source_gives_blobs(files[i].from.items[0]),
+						  repository && !files[i].extract};
 
 			check_target(&spot, layout, &files[i].to[k]);
 		}
@@ -103,8 +118,8 @@ static void check_model(const struct spot *of, const struct ncm_layout *layout, 
 	for (size_t i = 0; i < model->variant_count; i++) {
 		NCM_AUTO_FREE char *path = ncm_asprintf("%s.variants[%zu]", of->path, i);
 
-		check_files(&(const struct spot){of->set, of->file, path, false}, layout, model->variants[i].files,
-			    model->variants[i].file_count);
+		check_files(&(const struct spot){of->set, of->file, path, false, false}, layout,
+			    model->variants[i].files, model->variants[i].file_count);
 	}
 }
 
@@ -116,7 +131,7 @@ void manifest_check_targets(struct manifest_set *set, const struct ncm_layout *l
 		for (size_t k = 0; k < file->count && !file->context; k++) {
 			NCM_AUTO_FREE char *path = ncm_asprintf("$.models[%zu]", k);
 
-			check_model(&(const struct spot){set, i, path, false}, layout,
+			check_model(&(const struct spot){set, i, path, false, false}, layout,
 				    &set->catalog->models[file->first + k]);
 		}
 	}

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -154,9 +155,38 @@ static void find_ref(void *context, const struct ncm_walk_entry *entry)
 		add(leaving, entry->path, true);
 }
 
+/* What a registered name leads to goes along, by way of other links or not. */
+static void add_behind(struct leaving *leaving, const char *path)
+{
+	char text[PATH_MAX];
+	const ssize_t size = readlink(path, text, sizeof text - 1);
+	NCM_AUTO_FREE char *folder = ncm_path_folder(path);
+	NCM_AUTO_FREE char *joined = NULL, *target = NULL;
+	const char *below;
+
+	if (size <= 0)
+		return;
+	text[size] = '\0';
+	joined = ncm_path_join(folder, text);
+	target = ncm_path_absolute(joined);
+	below = ncm_path_below(target, leaving->store->path);
+	if (!below || !*below || json_object_get(leaving->mover->by_path, target))
+		return;
+	add(leaving, below, false);
+	add_behind(leaving, target);
+}
+
 static int add_huggingface(struct leaving *leaving, struct ncm_error *err)
 {
+	const size_t registered = leaving->mover->count;
 	int failed;
+
+	for (size_t i = 0; i < registered; i++) {
+		NCM_AUTO_FREE char *path = ncm_strdup(leaving->mover->items[i].from);
+
+		if (ncm_path_below(path, leaving->store->path))
+			add_behind(leaving, path);
+	}
 
 	leaving->commits = json_object();
 	failed = ncm_walk(leaving->dirfd, "", find_link, leaving);

@@ -72,7 +72,7 @@ static int aim_store(struct mover *mover, struct ncm_error *err)
 
 	if (!store)
 		return no_such_store(mover, mover->options.store, err);
-	if (store->why == NCM_STORE_BY_APPLICATION) {
+	if (store->why == NCM_PLACED_BY_APPLICATION) {
 		ncm_error_set(err, NCM_E_USAGE, "%s lies where %s says", store->id, store->told_by);
 		return ncm_error_hint(
 		    err, "move the files yourself, and say the new folder there; they are found again by their digest");

@@ -109,7 +109,7 @@ void elsewhere_free(struct elsewhere *elsewhere)
 static bool is_place(const struct content *content, const char *path)
 {
 	for (size_t i = 0; i < content->place_count; i++) {
-		if (strcmp(content->places[i].path, path) == 0)
+		if (strcmp(place_bytes_path(&content->places[i]), path) == 0)
 			return true;
 	}
 	return false;

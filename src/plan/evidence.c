@@ -16,6 +16,7 @@
 #include "base/strings.h"
 #include "store/inside.h"
 #include "store/intent.h"
+#include "store/names.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,7 +62,8 @@ static bool is_recorded_right(const struct judgement *judgement)
 
 static bool read_bytes(const struct judgement *judgement, int fd, bool git, struct seen_bytes *seen)
 {
-	if (look_at_bytes(judgement->look, fd, &judgement->step->status, judgement->place->path, git, seen) == 0)
+	if (look_at_bytes(judgement->look, fd, &judgement->step->status, place_bytes_path(judgement->place), git,
+			  seen) == 0)
 		return true;
 	judgement->step->state = PLACE_UNREADABLE;
 	judgement->step->failure = errno;
@@ -174,8 +176,8 @@ static bool is_as_recorded(const struct judgement *judgement)
 		return own;
 	return judgement->fd >= 0 && is_recorded(own->file) &&
 	       (uint64_t)judgement->step->status.st_size == own->file->size &&
-	       look_at_bytes(judgement->look, judgement->fd, &judgement->step->status, judgement->place->path, false,
-			     &seen) == 0 &&
+	       look_at_bytes(judgement->look, judgement->fd, &judgement->step->status,
+			     place_bytes_path(judgement->place), false, &seen) == 0 &&
 	       ncm_sha256_equal(&seen.sha256, &own->file->sha256);
 }
 
@@ -194,7 +196,7 @@ void judge_other(const struct judgement *judgement)
 	step->state = PLACE_OURS;
 	step->replace = NCM_SET_ASIDE;
 	/* A blob's name says which bytes it has to have, whosever it is. */
-	if (judgement->content->kind == CONTENT_BLOB)
+	if (judgement->content->kind == CONTENT_BLOB || judgement->place->blob)
 		return;
 	/* A repair's user said what is to be mended; what has been given to another model since is not damage. */
 	if (judgement->planned->repairs) {
@@ -245,6 +247,16 @@ static bool is_recorded_so(const struct judgement *judgement)
 	       ncm_sha256_equal(&own->file->sha256, &judgement->content->sha256) && is_of_this_revision(judgement);
 }
 
+/* The bytes may be there for another's sake. */
+static bool is_named(const struct judgement *judgement, int dirfd)
+{
+	const struct place *place = judgement->place;
+	const struct wanted *wanted = &judgement->planned->run->wanted[place->wanted];
+	NCM_AUTO_FREE char *reference = judgement->planned->repairs ? NULL : ncm_source_reference(wanted->uri);
+
+	return store_is_named(place->store, dirfd, place->relative, place->blob, reference);
+}
+
 static void judge_open_file(const struct judgement *judgement, int dirfd, int fd)
 {
 	struct step *step = judgement->step;
@@ -255,7 +267,8 @@ static void judge_open_file(const struct judgement *judgement, int dirfd, int fd
 	} else if (!S_ISREG(step->status.st_mode)) {
 		judge_no_file(judgement);
 	} else if (is_right(judgement, dirfd, fd)) {
-		step->state = is_recorded_so(judgement) ? PLACE_RIGHT : PLACE_UNRECORDED;
+		step->nameless = !is_named(judgement, dirfd);
+		step->state = is_recorded_so(judgement) && !step->nameless ? PLACE_RIGHT : PLACE_UNRECORDED;
 	} else if (step->state != PLACE_UNREADABLE) {
 		judge_other(judgement);
 	}
@@ -346,12 +359,12 @@ static void judge_file(const struct judgement *judgement)
 {
 	const struct place *place = judgement->place;
 	const int dirfd = look_at_store(judgement->look, place->store);
-	NCM_AUTO_CLOSE int fd = dirfd < 0 ? -1 : store_open_inside(place->store, dirfd, place->relative);
+	NCM_AUTO_CLOSE int fd = dirfd < 0 ? -1 : store_open_inside(place->store, dirfd, place_bytes(place));
 
 	struct judgement here = *judgement;
 
 	here.fd = fd;
-	if (fd >= 0 && judge_spelling(&here))
+	if (fd >= 0 && !place->blob && judge_spelling(&here))
 		return;
 	if (fd >= 0)
 		judge_open_file(&here, dirfd, fd);
@@ -364,10 +377,16 @@ static bool lies_behind_link(const struct judgement *judgement)
 {
 	const struct place *place = judgement->place;
 	const int dirfd = look_at_store(judgement->look, place->store);
-	const char *name;
-	NCM_AUTO_CLOSE int parent = dirfd < 0 ? -1 : store_parent_inside(place->store, dirfd, place->relative, &name);
+	const char *const paths[] = {place->relative, place_bytes(place)};
 
-	return dirfd >= 0 && parent < 0 && (errno == ELOOP || errno == EXDEV);
+	for (size_t i = 0; i < 2 && dirfd >= 0; i++) {
+		const char *name;
+		NCM_AUTO_CLOSE int parent = store_parent_inside(place->store, dirfd, paths[i], &name);
+
+		if (parent < 0 && (errno == ELOOP || errno == EXDEV))
+			return true;
+	}
+	return false;
 }
 
 /* Its digest is what a first use made of it: the lock's word, or models.json's, and not its source's. */

@@ -162,6 +162,40 @@ static void warn_of_open_stores(const struct planned *planned)
 	}
 }
 
+/* Whether a store that keeps repositories as they are would get something of the spec. */
+static bool goes_into_repository(const struct planned *planned, size_t wanted)
+{
+	for (size_t i = 0; i < planned->contents.count; i++) {
+		const struct plan_item *item = &planned->items[i];
+
+		for (size_t k = 0; k < item->content->place_count; k++) {
+			if (item->content->places[k].wanted == wanted && item->steps[k].state != PLACE_RIGHT &&
+			    item->content->places[k].store->kind->keeps_repositories)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Programs that look there offline find what there is, and take it for all. */
+static void tell_parts(const struct planned *planned)
+{
+	struct run *run = planned->run;
+
+	for (size_t i = 0; i < run->wanted_count; i++) {
+		const struct wanted *wanted = &run->wanted[i];
+		NCM_AUTO_FREE char *home = wanted->resolution ? ncm_source_home(wanted->resolution->uri) : NULL;
+		const bool whole = home && ncm_source_is_whole(wanted->resolution->uri) &&
+				   wanted->spec->include.count + wanted->spec->exclude.count == 0;
+
+		if (home && !whole && model_of(run, i)->error.code == NCM_OK && goes_into_repository(planned, i))
+			ncm_emit_text(
+			    &run->sink, NCM_EVENT_NOTE,
+			    "%s: this is part of the repository %s; offline, nothing else of it is found there",
+			    model_id(run, wanted), home);
+	}
+}
+
 static void look_at_everything(struct planned *planned)
 {
 	struct run *run = planned->run;
@@ -181,6 +215,7 @@ static void look_at_everything(struct planned *planned)
 	plan_refuse_unwritable(planned);
 	plan_ask_access(planned);
 	warn_of_open_stores(planned);
+	tell_parts(planned);
 }
 
 struct ncm_plan *ncm_plan_make(const struct ncm_config *config, struct ncm_model *const *models, size_t count,

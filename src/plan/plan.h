@@ -30,12 +30,13 @@ struct step {
 	bool is_across; /* IN_WAY: what is unpacked cannot be moved there: it is another file system than the store's */
 	bool is_folder; /* IN_WAY: a file is to go where there is a folder */
 	bool is_above;  /* IN_WAY: a file has the name of a folder that is needed */
-	bool is_missing;            /* IN_WAY: another model registered the place, and its file is not there */
-	bool is_taken;              /* IN_WAY of a repair: both claim it, and it is sound for its owner */
-	bool is_edited;             /* IN_WAY: it is the model's own, and was written to since it was recorded */
-	bool is_newer_tag;          /* IN_WAY: what Ollama 0.40 and newer run under the name of a manifest */
-	bool unconfirmed;           /* RIGHT as far as was recorded; the source was not asked, and could not tell */
-	bool noted;                 /* an intent stands in staging (store/intent.h) */
+	bool is_missing;   /* IN_WAY: another model registered the place, and its file is not there */
+	bool is_taken;     /* IN_WAY of a repair: both claim it, and it is sound for its owner */
+	bool is_edited;    /* IN_WAY: it is the model's own, and was written to since it was recorded */
+	bool is_newer_tag; /* IN_WAY: what Ollama 0.40 and newer run under the name of a manifest */
+	bool unconfirmed;  /* RIGHT as far as was recorded; the source was not asked, and could not tell */
+	bool nameless;     /* UNRECORDED: the bytes are there, their name (or what means its revision) is not */
+	bool noted;        /* an intent stands in staging (store/intent.h) */
 	enum ncm_replacing replace; /* what becomes of what is there */
 
 	/* IN_WAY: how the owner spells the name, where case does not count; else NULL. Borrowed. */

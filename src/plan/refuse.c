@@ -19,7 +19,7 @@ static void hint_other_place(const struct run *run, const struct place *place, s
 {
 	NCM_AUTO_FREE char *other_name = wanted_other_name(run, &run->wanted[place->wanted]);
 
-	if (place->store->kind->takes_only)
+	if (place->store->kind->takes_only || place->store->kind->keeps_repositories)
 		ncm_error_hint(err, "%s", strncmp(also, "or ", 3) == 0 ? also + 3 : also);
 	else
 		ncm_error_hint(err, "%s; %s", other_name, also);

@@ -112,7 +112,7 @@ static void add_place(struct ncm_plan_disk *disk, const struct plan_item *item, 
 static void add_away(struct devices *devices, const struct plan_item *item, size_t number, dev_t staging)
 {
 	const struct place *place = &item->content->places[number];
-	NCM_AUTO_FREE char *folder = ncm_path_folder(place->path);
+	NCM_AUTO_FREE char *folder = ncm_path_folder(place_bytes_path(place));
 	struct ncm_plan_disk *disk;
 	struct ncm_space space;
 	size_t there;

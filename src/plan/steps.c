@@ -15,7 +15,7 @@ bool step_is_done(const struct step *step)
 bool item_is_right(const struct plan_item *item)
 {
 	for (size_t i = 0; i < item->content->place_count; i++) {
-		if (!step_is_done(&item->steps[i]))
+		if (!step_is_done(&item->steps[i]) || item->steps[i].nameless)
 			return false;
 	}
 	return true;
@@ -25,7 +25,7 @@ const char *item_ready_path(const struct plan_item *item)
 {
 	for (size_t i = 0; i < item->content->place_count; i++) {
 		if (step_is_done(&item->steps[i]))
-			return item->content->places[i].path;
+			return place_bytes_path(&item->content->places[i]);
 	}
 	return item->local;
 }
@@ -79,7 +79,8 @@ static bool can_be_one(const char *ready, const struct place *place)
 {
 	struct stat status;
 
-	return lstat(ready, &status) == 0 && store_may_gain_name(ready, &status) && store_is_only_read(place->relative);
+	return lstat(ready, &status) == 0 && store_may_gain_name(ready, &status) &&
+	       store_is_only_read(place_bytes(place));
 }
 
 enum ncm_step item_step(const struct plan_item *item, size_t number)
@@ -95,7 +96,8 @@ enum ncm_step item_step(const struct plan_item *item, size_t number)
 	if (ready)
 		return can_be_linked(ready, place) && can_be_one(ready, place) ? NCM_STEP_LINK : NCM_STEP_COPY;
 	if (number > 0)
-		return can_be_linked(item->content->places[0].store->path, place) && store_is_only_read(place->relative)
+		return can_be_linked(item->content->places[0].store->path, place) &&
+			       store_is_only_read(place_bytes(place))
 			   ? NCM_STEP_LINK
 			   : NCM_STEP_COPY;
 	if (item->present > 0)

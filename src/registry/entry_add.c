@@ -197,11 +197,11 @@ static json_t *files_of(const json_t *entry)
 			 "weights", "store", json_object_get(entry, "store"));
 }
 
-/* With a folder that was unpacked anew all that was in it is gone. */
+/* With a folder that was unpacked anew all that was in it is gone; a file may have got another name. */
 static bool is_renewed(const struct ncm_strings *folders, const char *abs)
 {
 	for (size_t i = 0; i < folders->count; i++) {
-		if (ncm_path_below(abs, folders->items[i]))
+		if (strcmp(abs, folders->items[i]) == 0 || ncm_path_below(abs, folders->items[i]))
 			return true;
 	}
 	return false;

@@ -28,7 +28,8 @@ int ncm_registry_put_all(const char *path, const struct ncm_reg_model *models, s
 struct registry_addition {
 	const struct ncm_reg_model *model;
 	const char *alias;          /* another id to know it by (registry_alias_for), or NULL */
-	struct ncm_strings renewed; /* absolute folders that were unpacked anew: no old file below them is left */
+	struct ncm_strings renewed; /* absolute: folders that were unpacked anew, and files that got another name: no
+				       old file is left there */
 };
 int ncm_registry_add_all(const char *path, const struct registry_addition *additions, size_t count,
 			 struct ncm_error *err);

@@ -10,6 +10,19 @@ void place_clear(struct place *place)
 {
 	free(place->relative);
 	free(place->path);
+	free(place->blob);
+	free(place->bytes);
+	free(place->bytes_path);
+}
+
+const char *place_bytes(const struct place *place)
+{
+	return place->bytes ? place->bytes : place->relative;
+}
+
+const char *place_bytes_path(const struct place *place)
+{
+	return place->bytes_path ? place->bytes_path : place->path;
 }
 
 static void content_clear(struct content *content)
@@ -155,7 +168,7 @@ static void merge_into(struct content *twin, struct content *content)
 		if (same_place(twin, &content->places[i]))
 			continue;
 		*NCM_PUSH(twin->places, twin->place_count) = content->places[i];
-		content->places[i].relative = content->places[i].path = NULL;
+		content->places[i] = (struct place){0};
 	}
 	if (!twin->has_size && (content->has_size || twin->size == 0)) {
 		twin->has_size = content->has_size;

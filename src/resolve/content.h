@@ -22,7 +22,9 @@ struct place {
 	struct ncm_store *store;
 	char *relative; /* below the store */
 	char *path;     /* the same, absolute */
-	size_t wanted;  /* who wants it there */
+	/* Where names come last (store/names.h): what the name is to lead to, and where its bytes lie. Else NULL. */
+	char *blob, *bytes, *bytes_path;
+	size_t wanted; /* who wants it there */
 	const char *role;
 	bool unnamed; /* neither its target nor its source names it: the server's answer may */
 };
@@ -73,6 +75,9 @@ void contents_free(struct run *run, struct contents *contents);
 
 /* Frees what the place owns. */
 void place_clear(struct place *place);
+/* Where the bytes lie that go to a place, below the store and absolute. Borrowed. */
+const char *place_bytes(const struct place *place);
+const char *place_bytes_path(const struct place *place);
 
 /* clash.c */
 /* Two contents in one place, or a file where another needs a folder: an error of the model that wants it later, before

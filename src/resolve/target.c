@@ -2,9 +2,11 @@
 /* The places that a manifest names for a content: where, under which name, and whether that may be. */
 #include "resolve/content.h"
 
+#include "base/ability.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/name.h"
+#include "store/names.h"
 
 #include <string.h>
 
@@ -70,6 +72,9 @@ struct place *content_add_place(struct content *content, struct ncm_store *store
 	    .wanted = wanted,
 	    .role = role,
 	};
+	store_find_bytes(store, relative, content->has_sha256 ? &content->sha256 : NULL,
+			 content->has_git_sha1 ? &content->git_sha1 : NULL, &place->blob, &place->bytes);
+	place->bytes_path = place->bytes ? ncm_path_join(store->path, place->bytes) : NULL;
 	return place;
 }
 
@@ -150,6 +155,32 @@ static struct ncm_store_offer offer_of(const struct wanted *wanted, const struct
 	};
 }
 
+/* A store that keeps repositories as they are: nothing has another name there. */
+static int add_as_it_is(struct run *run, size_t index, struct ncm_store *store, struct ncm_store_offer *offer,
+			const char *role, struct content *content, struct ncm_error *err)
+{
+	const struct wanted *wanted = &run->wanted[index];
+	NCM_AUTO_FREE char *repository = ncm_source_home(wanted->resolution->uri);
+	char *relative;
+
+	offer->repository = content->kind == CONTENT_FILE ? repository : NULL;
+	if (offer->path && ncm_store_check_extension(offer->path, err) < 0) {
+		ncm_error_wrap(err, "%s", model_id(run, wanted));
+		return offer_exclude(run, wanted, offer->path, err);
+	}
+	if (offer->path && content->artifact->has_twin && ncm_lacks_at(store->path) & NCM_LACKS_CASE) {
+		ncm_error_set(err, NCM_E_POLICY,
+			      "%s: the file system of %s takes %s and another file of the repository for one name",
+			      model_id(run, wanted), store->path, offer->path);
+		return ncm_error_hint(err, "leave one of them out with --exclude, or choose a store on another disk");
+	}
+	relative = ncm_store_place(store, offer, err);
+	if (!relative)
+		return ncm_error_wrap(err, "%s", model_id(run, wanted));
+	content_add_place(content, store, relative, index, role);
+	return check_pickle(run, wanted, offer->path, err) < 0 ? offer_exclude(run, wanted, offer->path, err) : 0;
+}
+
 static int add_target(struct run *run, size_t index, const struct ncm_target *target, struct content *content,
 		      struct ncm_error *err)
 {
@@ -175,6 +206,8 @@ static int add_target(struct run *run, size_t index, const struct ncm_target *ta
 			role = "manifest";
 		return relative && content_add_place(content, store, relative, index, role) ? 0 : -1;
 	}
+	if (store->kind->keeps_repositories)
+		return add_as_it_is(run, index, store, &offer, role, content, err);
 	name = repository_name(run, &run->wanted[index], (size_t)(target - spec->to), store, content->artifact);
 	one_of_many = name || wanted->resolution->count > 1;
 	if (!name)

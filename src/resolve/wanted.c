@@ -43,6 +43,18 @@ void wanted_forget_odd(struct wanted *wanted)
 	wanted->odd_count = 0;
 }
 
+/* One of its places keeps the files of a repository as they are: with the names that the hub gives their bytes. */
+static bool goes_as_it_is(const struct run *run, const struct wanted *wanted)
+{
+	for (size_t i = 0; i < wanted->spec->to_count; i++) {
+		const struct ncm_store *store = ncm_layout_find(run->layout, wanted->spec->to[i].store);
+
+		if (store && store->kind->keeps_repositories)
+			return true;
+	}
+	return false;
+}
+
 /* The manifest itself says everything that makes the bytes certain. */
 static bool is_pinned(const struct wanted *wanted)
 {
@@ -127,6 +139,8 @@ static void resolve_locally(struct run *run, struct wanted *wanted)
 		wanted->from_lock = wanted->resolution;
 		return;
 	}
+	if (wanted->resolution && goes_as_it_is(run, wanted))
+		wanted->from_lock = true;
 	if (wanted->resolution || !entry)
 		return;
 	wanted->resolution = resolution_from_lock(entry);
@@ -194,7 +208,8 @@ struct ncm_resolution *wanted_ask_place(struct run *run, const struct wanted *wa
 	const struct ncm_lock_entry *entry = wanted_lock_entry(run, wanted);
 	const char *uri = wanted->spec->from.items[from];
 	/* A revision of the first place means nothing at another. */
-	struct ncm_pin pin = {.revision = entry && from == 0 ? entry->revision : NULL};
+	struct ncm_pin pin = {.revision = entry && from == 0 ? entry->revision : NULL,
+			      .as_it_is = goes_as_it_is(run, wanted)};
 	struct ncm_resolution *found = ncm_source_offline(run->sources, uri, wanted->spec, &pin);
 
 	if (!found) {

@@ -65,6 +65,7 @@ struct hf_tree {
 	const char *what; /* for messages: "model org/name" */
 	char *commit;     /* 40 hex digits, or NULL: not known yet */
 	char *id;         /* the repository as the hub calls it, or NULL: not told */
+	bool as_it_is;    /* all of a repository is all of it */
 	enum ncm_gate gate;
 	struct hf_file *files;
 	size_t count;

@@ -24,9 +24,10 @@ bool hf_is_chosen(const struct hf_name *name, const char *path)
 	return ncm_source_passes(&name->include, &name->exclude, path);
 }
 
-static bool is_wanted(const struct hf_name *name, const struct ncm_file_spec *spec, const char *path)
+static bool is_wanted(const struct hf_tree *tree, const struct hf_name *name, const struct ncm_file_spec *spec,
+		      const char *path)
 {
-	if (name->path ? !ncm_source_glob(name->path, path) : is_of_git(path))
+	if (name->path ? !ncm_source_glob(name->path, path) : is_of_git(path) && !tree->as_it_is)
 		return false;
 	return hf_is_chosen(name, path) && ncm_source_passes(&spec->include, &spec->exclude, path);
 }
@@ -220,7 +221,7 @@ static void choose_files(const struct hf_tree *tree, const struct hf_name *name,
 		return;
 	}
 	for (size_t i = 0; i < tree->count && (!name->path || hf_is_glob(name->path)); i++) {
-		if (is_wanted(name, spec, tree->files[i].path))
+		if (is_wanted(tree, name, spec, tree->files[i].path))
 			ncm_strings_add(chosen, tree->files[i].path);
 	}
 }

@@ -237,6 +237,7 @@ static struct ncm_resolution *look_up(struct ncm_sources *sources, struct hf_nam
 
 	tree.endpoint = ncm_source_endpoint(sources->config, &ncm_source_huggingface);
 	tree.what = what;
+	tree.as_it_is = pin && pin->as_it_is;
 	tree.commit = ncm_strdup_null(known_commit(name, pin));
 	if (find_files(&tree, name, spec, &probed, err) < 0)
 		return NULL;
@@ -316,7 +317,7 @@ static struct ncm_resolution *offline(struct ncm_sources *sources, const char *u
 	const bool for_plan = pin && pin->for_plan;
 	const char *commit;
 
-	if (hf_name_parse(uri, &name, NULL) < 0)
+	if ((pin && pin->as_it_is) || hf_name_parse(uri, &name, NULL) < 0)
 		return NULL;
 	commit = known_commit(&name, pin);
 	if (!commit && for_plan)
@@ -415,6 +416,15 @@ static char *spelled_revision(const char *canonical)
 	return ncm_strdup(name.revision);
 }
 
+static char *reference(const char *canonical)
+{
+	AUTO_NAME struct hf_name name = {0};
+
+	if (hf_name_parse(canonical, &name, NULL) < 0 || ncm_source_is_commit(name.revision))
+		return NULL;
+	return ncm_strdup(name.revision);
+}
+
 static const struct ncm_habit *habit(const char *canonical)
 {
 	AUTO_NAME struct hf_name name = {0};
@@ -452,6 +462,14 @@ static const struct config_service settings = {.name = "huggingface",
 					       .no_token_variable = "HF_HUB_DISABLE_IMPLICIT_TOKEN",
 					       .token_file = token_file};
 
+static bool is_whole(const char *canonical)
+{
+	AUTO_NAME struct hf_name name = {0};
+
+	return hf_name_parse(canonical, &name, NULL) == 0 && !name.path && !name.tag && name.include.count == 0 &&
+	       name.exclude.count == 0;
+}
+
 const struct ncm_source ncm_source_huggingface = {
     .settings = &settings,
     .scheme = "hf",
@@ -473,6 +491,8 @@ const struct ncm_source ncm_source_huggingface = {
     .holds = holds,
     .repository = repository,
     .home = home,
+    .is_whole = is_whole,
+    .reference = reference,
     .choose = hf_choose,
     .recall = hf_recall,
 };

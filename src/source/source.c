@@ -149,6 +149,28 @@ char *ncm_source_home(const char *uri)
 	return source->home ? source->home(canonical) : NULL;
 }
 
+char *ncm_source_reference(const char *uri)
+{
+	NCM_AUTO_FREE char *canonical = NULL;
+	const struct ncm_source *source;
+
+	if (ncm_source_check(uri, true, &canonical, NULL) < 0)
+		return NULL;
+	source = ncm_source_of(canonical);
+	return source->reference ? source->reference(canonical) : NULL;
+}
+
+bool ncm_source_is_whole(const char *uri)
+{
+	NCM_AUTO_FREE char *canonical = NULL;
+	const struct ncm_source *source;
+
+	if (ncm_source_check(uri, true, &canonical, NULL) < 0)
+		return false;
+	source = ncm_source_of(canonical);
+	return source->is_whole && source->is_whole(canonical);
+}
+
 int ncm_source_choose(const char *uri, const struct ncm_strings *include, const struct ncm_strings *exclude,
 		      char **chosen, struct ncm_error *err)
 {

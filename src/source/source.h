@@ -159,6 +159,8 @@ char *ncm_source_manifest_id(const char *id);
  */
 struct ncm_pin {
 	const char *revision; /* commit, version id, "sha256:…" of an Ollama manifest; or NULL */
+	bool as_it_is; /* a whole repository is to have git's own files, too, and what it calls each file is to be asked
+			*/
 	bool for_plan; /* nothing will be fetched by what ncm_source_offline makes: pinned digests are enough for it */
 };
 
@@ -219,6 +221,11 @@ char *ncm_source_recall(const char *uri, const char *known);
 char *ncm_source_repository(const char *uri);
 /* The repository that `uri` is of, whole or in part, with its owner ("Org/Repo"), or NULL. The caller frees it. */
 char *ncm_source_home(const char *uri);
+/* The branch or tag by which `uri` means a revision of its repository ("main"), or NULL: it says the commit, or there
+ * are none. The caller frees it. */
+char *ncm_source_reference(const char *uri);
+/* Whether `uri` means all of a repository, and not chosen files of it. */
+bool ncm_source_is_whole(const char *uri);
 /* Whether what `uri` names has in it what `other` names, at whatever revisions: the same key, a file of a repository,
  * or a version of the model at Civitai whose latest is meant. */
 bool ncm_source_holds(const char *uri, const char *other);
@@ -267,6 +274,8 @@ struct ncm_source {
 	bool (*holds)(const char *canonical, const char *other);
 	char *(*repository)(const char *canonical); /* as ncm_source_repository; NULL: never */
 	char *(*home)(const char *canonical);       /* as ncm_source_home; NULL: never */
+	bool (*is_whole)(const char *canonical);    /* as ncm_source_is_whole; NULL: never */
+	char *(*reference)(const char *canonical);  /* as ncm_source_reference; NULL: never */
 	/* As ncm_source_choose, and ncm_source_recall with *uri; NULL: never. */
 	int (*choose)(const char *canonical, const struct ncm_strings *include, const struct ncm_strings *exclude,
 		      char **uri, struct ncm_error *err);

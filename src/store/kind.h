@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 struct ncm_store;
+struct store_names;
 
 /* One content that a model wants to have in a store. All borrowed; NULL is not known, or not said. */
 struct ncm_store_offer {
@@ -56,9 +57,9 @@ struct ncm_store_kind {
 	const char *const *folders;
 
 	/* What it takes. */
-	const char *takes_only; /* it takes no files: who or what alone puts models there ("an ollama: source") */
-	bool takes_tags;        /* tags of a registry: manifests, and the blobs that these name */
-	bool is_foreign;        /* another tool alone puts files there, never we */
+	const char *takes_only;  /* it takes no files: who or what alone puts models there ("an ollama: source") */
+	bool takes_tags;         /* tags of a registry: manifests, and the blobs that these name */
+	bool keeps_repositories; /* files of repositories alone, under the names that they have there */
 	/* Whether such a content may be there at all: 0, or -1 with what to do instead. NULL: any may. */
 	int (*admits)(const struct ncm_store *store, const struct ncm_store_offer *offer, struct ncm_error *err);
 	/* Where it goes, as a checked path below the store that the caller frees; NULL with *err. NULL: where the
@@ -69,6 +70,7 @@ struct ncm_store_kind {
 	char *(*guess)(const char *relative);
 	/* Checks a path once more before bytes get it: 0, or -1 (class POLICY). NULL: any portable path is good. */
 	int (*check)(const struct ncm_store *store, const char *relative, struct ncm_error *err);
+	const struct store_names *names; /* names come last here: see store/names.h. NULL: a file's name is the file */
 	/* Names a model whose content is all there. NULL: its files' names are all there is. */
 	int (*give_name)(struct ncm_store *store, const struct ncm_store_naming *naming, struct ncm_error *err);
 

@@ -4,6 +4,7 @@
  * blobs/, snapshots/ and refs/; see survey/huggingface.c.
  */
 #include "store/kind_huggingface.h"
+#include "store/hub.h"
 #include "store/location.h"
 #include "store/share.h"
 #include "store/store.h"
@@ -58,12 +59,34 @@ static bool is_in_snapshot(const char *relative)
 	return commit && strspn(commit, hex_digits) == COMMIT && commit[COMMIT] == '/';
 }
 
+static int admits(const struct ncm_store *store, const struct ncm_store_offer *offer, struct ncm_error *err)
+{
+	if (!offer->repository || !offer->revision || !offer->path) {
+		ncm_error_set(
+		    err, NCM_E_POLICY,
+		    "the Hugging Face cache \"%s\" takes files of repositories of Hugging Face alone, each as it is",
+		    store->id);
+		return ncm_error_hint(err, "an hf: source can go there; for others choose another store with --to");
+	}
+	if (!offer->sha256 && !offer->git_sha1) {
+		ncm_error_set(err, NCM_E_PROTOCOL,
+			      "%s: its source tells no digest, and the Hugging Face cache \"%s\" names bytes by it",
+			      offer->path, store->id);
+		return ncm_error_hint(err,
+				      "set HF_ENDPOINT to a mirror that has all of Hugging Face's API, or unset it");
+	}
+	if (!offer->folder && !offer->is_spelled)
+		return 0;
+	ncm_error_set(err, NCM_E_USAGE,
+		      "in the Hugging Face cache \"%s\" a file has the folder and name that its repository gives it",
+		      store->id);
+	return ncm_error_hint(err, "leave folder and name out, as in --to %s", store->id);
+}
+
 static char *place(const struct ncm_store *store, const struct ncm_store_offer *offer, struct ncm_error *err)
 {
-	ncm_error_set(err, NCM_E_POLICY, "refused to place %s in the Hugging Face cache \"%s\"", offer->name,
-		      store->id);
-	ncm_error_hint(err, "only huggingface_hub itself puts models there: `hf download`; choose another store");
-	return NULL;
+	(void)store;
+	return hub_snapshot_path(offer->repository, offer->revision, offer->path, err);
 }
 
 static int check(const struct ncm_store *store, const char *relative, struct ncm_error *err)
@@ -182,8 +205,9 @@ static bool is_partial(const char *relative)
 const struct ncm_store_kind ncm_kind_huggingface = {
     .name = "huggingface",
     .own = ".locks/.ncmodel",
-    .takes_only = "huggingface_hub",
-    .is_foreign = true,
+    .keeps_repositories = true,
+    .names = &hub_names,
+    .admits = admits,
     .place = place,
     .check = check,
     .location = location,

@@ -30,14 +30,24 @@ struct snapshot {
 	enum ncm_removal_kind kind; /* of what is not a link */
 };
 
+bool upkeep_is_foreign(const struct upkeep *upkeep, size_t store, const char *model)
+{
+	const json_t *adopted = model ? json_object_get(upkeep->leaving, model) : NULL;
+
+	return upkeep->layout->stores[store].kind->keeps_repositories && !json_is_false(adopted);
+}
+
 static void consider(const struct snapshot *snapshot, const char *relative, enum ncm_removal_kind kind)
 {
 	const struct ncm_store *in = &snapshot->upkeep->layout->stores[snapshot->store];
 	NCM_AUTO_FREE char *path = ncm_path_join(in->path, relative);
 
-	upkeep_consider(snapshot->upkeep,
-			&(struct candidate){
-			    .kind = kind, .path = path, .store = in->id, .model = snapshot->model, .foreign = true});
+	upkeep_consider(snapshot->upkeep, &(struct candidate){.kind = kind,
+							      .path = path,
+							      .store = in->id,
+							      .model = snapshot->model,
+							      .foreign = upkeep_is_foreign(
+								  snapshot->upkeep, snapshot->store, snapshot->model)});
 }
 
 static void consider_entry(void *context, const struct ncm_walk_entry *entry)
@@ -107,6 +117,50 @@ static bool is_needed(const struct upkeep *upkeep, const char *folder)
 	return false;
 }
 
+/* What models that leave have in a folder of the store, by path. */
+struct leaving_files {
+	const struct snapshot *snapshot;
+	const char *folder; /* absolute */
+	json_t *paths;
+	bool more; /* something else lies there */
+};
+
+static void find_more(void *context, const struct ncm_walk_entry *entry)
+{
+	struct leaving_files *files = context;
+	NCM_AUTO_FREE char *path = ncm_path_join(files->folder, entry->path);
+
+	files->more = files->more || !json_object_get(files->paths, path);
+}
+
+static void add_leaving(struct leaving_files *files, const struct ncm_reg_model *model)
+{
+	for (size_t i = 0; i < model->file_count; i++) {
+		if (ncm_path_below(model->files[i].abs, files->folder))
+			json_object_set_new_nocheck(files->paths, model->files[i].abs, json_true());
+	}
+}
+
+/* What was pulled may be a part of a repository: what else lies in its snapshot is somebody else's. What was adopted is
+ * all of it. */
+static bool holds_more(const struct snapshot *snapshot, const char *folder)
+{
+	struct upkeep *upkeep = snapshot->upkeep;
+	const struct ncm_store *in = &upkeep->layout->stores[snapshot->store];
+	struct leaving_files files = {snapshot, folder, json_object(), false};
+
+	for (size_t i = 0; i < upkeep->registry->count; i++) {
+		if (json_is_false(json_object_get(upkeep->leaving, upkeep->registry->models[i].id)))
+			add_leaving(&files, &upkeep->registry->models[i]);
+	}
+	if (json_object_size(files.paths) > 0)
+		(void)upkeep_walk(upkeep, snapshot->store, ncm_path_below(folder, in->path), true, find_more, &files);
+	json_decref(files.paths);
+	if (files.more)
+		json_object_set_new_nocheck(upkeep->listed, folder, json_true());
+	return files.more;
+}
+
 void upkeep_consider_snapshot(struct upkeep *upkeep, size_t store, const char *relative, const char *model)
 {
 	const struct ncm_store *in = &upkeep->layout->stores[store];
@@ -121,7 +175,7 @@ void upkeep_consider_snapshot(struct upkeep *upkeep, size_t store, const char *r
 	memcpy(snapshot.commit, rest, COMMIT);
 	folder = ncm_asprintf("%s/%.*s/snapshots/%s", in->path, repository, relative, snapshot.commit);
 	if (json_object_get(upkeep->listed, folder) || is_needed(upkeep, folder) ||
-	    has_commit(upkeep, store, snapshot.commit))
+	    has_commit(upkeep, store, snapshot.commit) || holds_more(&snapshot, folder))
 		return;
 	json_object_set_new_nocheck(upkeep->listed, folder, json_true());
 	tree = ncm_asprintf("%.*s/trees/%s.json", repository, relative, snapshot.commit);

@@ -113,9 +113,7 @@ static void consider_file(struct upkeep *upkeep, const struct ncm_reg_model *mod
 	const bool known = !ncm_sha256_is_zero(&file->sha256);
 	const enum ncm_removal_kind kind = kind_of(upkeep, file);
 	const char *relative = store == NOWHERE ? NULL : ncm_path_below(file->abs, upkeep->layout->stores[store].path);
-	/* Nothing of ours is ever put there. */
 	const struct ncm_store_kind *in = store == NOWHERE ? NULL : upkeep->layout->stores[store].kind;
-	const bool foreign = !in || in->is_foreign;
 	bool goes;
 
 	/* It may be there in another form than was recorded, which is no change of the model. */
@@ -128,7 +126,7 @@ static void consider_file(struct upkeep *upkeep, const struct ncm_reg_model *mod
 							   .path = file->abs,
 							   .store = file->store,
 							   .model = model->id,
-							   .foreign = foreign || file->origin == NCM_ORIGIN_ADOPTED,
+							   .foreign = !in || file->origin == NCM_ORIGIN_ADOPTED,
 							   .recorded = known,
 							   .size = file->size,
 							   .mtime_ns = file->mtime_ns});
@@ -172,7 +170,7 @@ static void consider_named(struct upkeep *upkeep, size_t store)
 		    .path = path,
 		    .store = in->id,
 		    .model = json_string_value(leaving),
-		    .foreign = in->kind->is_foreign,
+		    .foreign = upkeep_is_foreign(upkeep, store, json_string_value(leaving)),
 		};
 		struct ncm_sha256 digest;
 
@@ -234,6 +232,11 @@ static void consider_models(struct upkeep *upkeep, const struct ncm_reg_model *c
 	}
 }
 
+static bool is_adopted(const struct ncm_reg_model *model)
+{
+	return model->file_count > 0 && was_adopted(model, &model->files[0]);
+}
+
 int upkeep_plan_removal(struct upkeep *upkeep, struct ncm_error *err)
 {
 	const struct ncm_reg_model **models = NULL;
@@ -244,7 +247,7 @@ int upkeep_plan_removal(struct upkeep *upkeep, struct ncm_error *err)
 	for (size_t i = 0; i < count; i++) {
 		if (!upkeep->request.again)
 			warn_of_profiles(upkeep, models[i]);
-		json_object_set_new_nocheck(upkeep->leaving, models[i]->id, json_true());
+		json_object_set_new_nocheck(upkeep->leaving, models[i]->id, json_boolean(is_adopted(models[i])));
 		ncm_strings_add(&upkeep->removal->models, models[i]->id);
 	}
 	upkeep_learn_users(upkeep);

@@ -58,7 +58,7 @@ struct upkeep {
 	struct ncm_layout *layout;
 	struct ncm_registry *registry;
 	struct store_facts *facts;  /* one for each store */
-	json_t *leaving;            /* ids of the models that go */
+	json_t *leaving;            /* ids of the models that go: whether they were adopted */
 	json_t *by_path, *by_inode; /* files of the models that stay: see facts.c */
 	json_t *by_digest;          /* their digests */
 	struct unseen {             /* files of theirs that cannot be looked at */
@@ -169,6 +169,8 @@ struct upkeep_kind {
 };
 /* Never NULL. */
 const struct upkeep_kind *upkeep_kind_of(const struct ncm_store_kind *kind);
+/* Whether what the model (by its id; NULL: none) has in a store that another tool fills came by that tool. */
+bool upkeep_is_foreign(const struct upkeep *upkeep, size_t store, const char *model);
 
 /* judge.c */
 

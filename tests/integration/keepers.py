@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Proves with the real applications that ncmodel understands their stores and keeps them.
 
-  keepers.py [ollama|hf|accounts] [--no-build] [-k WORD]
+  keepers.py [ollama|hf|hub|accounts] [--no-build] [-k WORD]
 
 A real Ollama server and the real huggingface_hub make the stores, from services on loopback; ncmodel verifies, repairs, adopts,
 links and removes; the applications then say whether they still list, open and run what is left.
@@ -24,7 +24,7 @@ import keepers_case  # noqa: E402
 import ollama_peer  # noqa: E402
 from harness import BINARY  # noqa: E402
 
-APPLICATIONS = {"ollama": (ollama_peer, "keepers_ollama"), "hf": (hf_peer, "keepers_hf"),
+APPLICATIONS = {"ollama": (ollama_peer, "keepers_ollama"), "hf": (hf_peer, "keepers_hf"), "hub": (hf_peer, "keepers_hub"),
                 "accounts": (ollama_peer, "keepers_accounts")}
 CONFINED = "NCMODEL_TEST_CONFINED"
 

@@ -181,8 +181,12 @@ class AdoptTest(Case):
         self.assertTrue(entry["files"][0]["path"].endswith(sha256(weights)), entry["files"])
         self.check_again()
         dump = self.machine.run("manifest", "dump")
-        self.assertEqual(dump.returncode, 2)
-        self.assertIn("huggingface_hub", dump.err)
+        self.assertEqual(dump.returncode, 0, dump.err)
+        files = json.loads(dump.out)["models"][0]["files"]
+        self.assertEqual({(f["from"][0], f["sha256"]) for f in files}, {
+            (f"hf:org/wise-GGUF/{name}@{COMMIT}", sha256(data)) for name, data in
+            (("wise-q4.gguf", weights), ("README.md", b"# Wise\n"), ("config.json", b"{}"))})
+        self.assertEqual([f["to"] for f in files], [[{"store": "hf"}]] * 3)
         # One byte of a small file, whose name is git's sha1.
         shutil.rmtree(base)
         os.remove(self.machine.store("models.json"))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What every row of the table of kinds has to be, whichever comes next; and where LM Studio's files lie. */
 #include "base/mem.h"
+#include "store/names.h"
 #include "store/store.h"
 
 #include "check.h"
@@ -34,6 +35,9 @@ static void each_has_what_it_promises(void)
 		CHECK(!kind->by_digest || (kind->place && kind->check));
 		CHECK(!kind->takes_tags || (kind->give_name && kind->is_tag && kind->blob_of));
 		CHECK(!kind->list_blobs || !kind->blob_of);
+		CHECK(!kind->names || (kind->keeps_repositories && kind->admits && kind->place));
+		CHECK(!kind->names || (kind->names->find_bytes && kind->names->is_named && kind->names->give &&
+				       kind->names->refer && kind->names->guard));
 	}
 }
 
