@@ -125,12 +125,24 @@ static const struct ncm_json_form source = {.kind = NCM_FORM_TEXT, .read = read_
 static const struct ncm_json_form sources = {
     .kind = NCM_FORM_LIST, .of = &source, .least = 1, .most = 16, .unique = true};
 
+/* A named folder, or a sub-folder of one: "checkpoints/flux". */
+static bool is_folder(const char *text)
+{
+	const size_t length = strcspn(text, "/");
+	NCM_AUTO_FREE char *name = ncm_strndup(text, length);
+
+	return length <= 64 && is_name(name) && !strstr(text + length, "//") && text[strlen(text) - 1] != '/';
+}
+
+static const struct ncm_json_form folder = {
+    .kind = NCM_FORM_TEXT, .is = is_folder, .expected = "the name of a folder, or a sub-folder of one"};
+
 #define TARGET(member) offsetof(struct ncm_target, member)
 static const struct ncm_json_form target_name = {
     .kind = NCM_FORM_TEXT, .most = 1024, .is = is_relative, .expected = "a relative path"};
 static const struct ncm_json_field target_keys[] = {
     {"store", &name_64, TARGET(store), true, 0},
-    {"folder", &name_64, TARGET(folder), false, 0},
+    {"folder", &folder, TARGET(folder), false, 0},
     {"name", &target_name, TARGET(name), false, 0},
 };
 static const struct ncm_json_form target = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(target_keys)};
@@ -174,14 +186,18 @@ static const struct ncm_json_form plain_file = {.kind = NCM_FORM_OBJECT, NCM_FIE
 static void read_file(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
 {
 	struct ncm_file_spec *spec = place;
+	const struct ncm_habit *habit = NULL;
 
 	(void)form;
 	(void)ncm_json_read_as(reader, &plain_file, spec);
 	if (!spec->role)
 		spec->role = ncm_strdup("weights");
-	/* Only Ollama's models go without saying; for others the rules find it. */
+	/* Only what goes to a store as a whole goes without saying; of others, and of what is no source, the rules
+	 * tell. */
 	if (spec->to_count == 0 && spec->from.count > 0 && ncm_source_gives_blobs(spec->from.items[0]))
-		NCM_PUSH(spec->to, spec->to_count)->store = ncm_strdup(ncm_source_habit(spec->from.items[0])->store);
+		habit = ncm_source_habit(spec->from.items[0]);
+	if (habit)
+		NCM_PUSH(spec->to, spec->to_count)->store = ncm_strdup(habit->store);
 }
 
 static const struct ncm_json_form file = {.kind = NCM_FORM_OBJECT, .read = read_file};

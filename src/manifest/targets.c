@@ -104,7 +104,8 @@ static void check_files(const struct spot *of, const struct ncm_layout *layout, 
 		for (size_t k = 0; k < files[i].to_count; k++) {
 			NCM_AUTO_FREE char *path = ncm_asprintf("%s.files[%zu].to[%zu]", of->path, i, k);
 			NCM_AUTO_FREE char *repository = ncm_source_home(files[i].from.items[0]);
-			const struct spot spot = {of->set, of->file, path, ncm_source_gives_blobs(files[i].from.items[0]),
+			const struct spot spot = {of->set, of->file, path,
+						  ncm_source_gives_blobs(files[i].from.items[0]),
 						  repository && !files[i].extract};
 
 			check_target(&spot, layout, &files[i].to[k]);

@@ -40,7 +40,8 @@ static char *reference_of_page(const char *path)
 	return ncm_strndup(path, size);
 }
 
-/* What follows "oci:", "oci://", "docker:" or "docker://", or a page of Docker Hub's says; or NULL. The caller frees it.
+/* What follows "oci:", "oci://", "docker:" or "docker://", or a page of Docker Hub's says; or NULL. The caller frees
+ * it.
  */
 static char *reference_of(const char *uri)
 {

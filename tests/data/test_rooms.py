@@ -60,7 +60,7 @@ NAMESAKES = {
     "src/author/import.c": {"ollama"},  # a format of lists
     "src/author/import_ollama.c": {"ollama"},  # a program
     "src/author/model_json.c": {"ollama"},  # a format of models
-    "src/manifest/parse.c": {"ollama"},  # a format of models
+    "src/manifest/parse.c": {"ollama", "https://"},  # a format of models; pages
     "src/author/starter.c": {"ollama", "ollama:llama3.2:3b"},  # the first example
     "src/move/busy.c": {"ollama"},  # a program
     "src/survey/sidecar_kinds.c": {"civitai"},  # a key of somebody's JSON
