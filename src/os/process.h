@@ -26,6 +26,9 @@ void os_die(const char *message) __attribute__((noreturn));
 int64_t os_now_ns(void);
 int64_t os_now_coarse_ns(void);
 double os_monotonic(void);
+/* Seconds that the cores have worked for this process; for this thread. */
+double os_cpu_of_process(void);
+double os_cpu_of_thread(void);
 /* Shorter after a signal. */
 void os_sleep_ms(unsigned milliseconds);
 
