@@ -8,8 +8,8 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "store/parts.h"
-#include "store/running.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -111,6 +111,19 @@ static bool was_worked_in(const struct ncm_store_kind *kind, const char *path)
 	return stat(own, &status) == 0;
 }
 
+/* Whether a program of that name runs as this user, as far as the system tells. */
+static bool is_running(const char *name, uint32_t user)
+{
+	struct os_processes *list = os_processes();
+	const struct os_process *process;
+	bool found = false;
+
+	while (list && !found && (process = os_processes_next(list)))
+		found = process->user == user && strcmp(process->name, name) == 0;
+	os_processes_end(list);
+	return found;
+}
+
 static const struct place *choose(const struct store_word *word, const struct places *places)
 {
 	const struct place *items = places->items;
@@ -121,7 +134,7 @@ static const struct place *choose(const struct store_word *word, const struct pl
 	}
 	/* Of two that are there, the one that a service has in use. */
 	for (size_t i = 0; i < places->count; i++) {
-		if (items[i].user && is_there(items[i].path) && running_as(word->id, items[i].uid))
+		if (items[i].user && is_there(items[i].path) && is_running(word->id, items[i].uid))
 			return &items[i];
 	}
 	for (size_t i = 0; i < places->count; i++) {
