@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "store/commit.h"
 #include "store/inside.h"
 #include "store/share.h"
@@ -107,7 +108,7 @@ static char *objection(const struct pair *pair)
 		return ncm_asprintf("it and %s belong to different users", kept->names[0].path);
 	if (ncm_lacks_of(store_folder(pair->work->places[kept->names[0].place].store)) & NCM_LACKS_HARD_LINKS)
 		return ncm_strdup("the file system has no hard links");
-	if (store_is_being_written(pair->kept_fd) || store_is_being_written(pair->other_fd))
+	if (os_is_being_written(pair->kept_fd) || os_is_being_written(pair->other_fd))
 		return ncm_strdup("in use: a program has it open for writing");
 	return NULL;
 }
