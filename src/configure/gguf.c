@@ -244,7 +244,7 @@ static void settle_yml(struct work *work, const char *folder, const char *lines,
 		settle(work, &file, out, text, size, NULL);
 	} else if (!foreign && file.text) {
 		settle_without(work, &file, &block, add_file(work, path));
-		rmdir(above);
+		os_rmdir(OS_HERE, above);
 	}
 	block_clear(&block);
 	settings_clear(&file);

@@ -26,7 +26,7 @@ int store_in_the_way(const struct ncm_store *store, const char *relative, struct
 
 int store_seal(int fd)
 {
-	if (ncm_set_times(fd, NULL) < 0)
+	if (ncm_set_times(fd, OS_NOW, OS_NOW) < 0)
 		return -1;
 	return ncm_sync(fd);
 }
