@@ -6,11 +6,11 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "registry/moving.h"
 #include "registry/write.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 const char *ncm_adopt_verdict_name(enum ncm_adopt_verdict verdict)
 {
@@ -96,9 +96,9 @@ static struct ncm_store **stores_to_lock(const struct adopt *adopt, size_t *coun
 	*count = 0;
 	for (size_t i = 0; i < adopt->layout->count; i++) {
 		struct ncm_store *store = &adopt->layout->stores[i];
-		struct stat status;
+		struct os_stat status;
 
-		if (adopt_looks_at(adopt, store) && stat(store->path, &status) == 0)
+		if (adopt_looks_at(adopt, store) && os_stat(OS_HERE, store->path, &status) == 0)
 			*NCM_PUSH(stores, *count) = store;
 	}
 	ncm_stores_order(stores, count);

@@ -8,11 +8,10 @@
 #include "digest/hash.h"
 #include "digest/name.h"
 #include "format/format.h"
+#include "os/os.h"
 #include "store/inside.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* The name at the source, for a target that gives none. The caller frees it. */
 static char *wanted_name(const struct ncm_file_spec *spec, const struct ncm_target *target)
@@ -26,13 +25,12 @@ static char *wanted_name(const struct ncm_file_spec *spec, const struct ncm_targ
 static bool has_bytes(int fd, const struct ncm_file_spec *spec, const struct ncm_sha256 *sha256,
 		      struct found_file *file)
 {
-	struct stat status;
+	struct os_stat status;
 
-	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) ||
-	    (spec->has_size && (uint64_t)status.st_size != spec->size))
+	if (os_fstat(fd, &status) < 0 || status.kind != OS_IS_FILE || (spec->has_size && status.size != spec->size))
 		return false;
-	file->size = (uint64_t)status.st_size;
-	file->mtime_ns = ncm_mtime_ns(&status);
+	file->size = status.size;
+	file->mtime_ns = status.mtime_ns;
 	file->has_sha256 = ncm_sha256_fd(fd, UINT64_MAX, &file->sha256, NULL, NULL, NULL) == 0;
 	return file->has_sha256 && ncm_sha256_equal(&file->sha256, sha256);
 }

@@ -6,9 +6,9 @@
 #include "base/mem.h"
 #include "base/strings.h"
 #include "format/format.h"
+#include "os/os.h"
 #include "registry/identity.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 /* Older versions registered a link as the file that it leads to: outside every store nothing else comes into
@@ -85,7 +85,7 @@ static bool is_replaced(const struct ncm_survey_file *seen)
 
 	if (!seen->told_by || strcmp(seen->told_by, "models.json") != 0)
 		return false;
-	fd = open(seen->real ? seen->real : seen->path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+	fd = os_open(OS_HERE, seen->real ? seen->real : seen->path, OS_READ | OS_NO_LINK);
 	if (fd >= 0 && ncm_format_read(fd, &facts, NULL) == 0) {
 		sound = facts.soundness == NCM_SOUND;
 		ncm_facts_clear(&facts);

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "verify/check.h"
 
 #include <errno.h>
@@ -123,8 +124,7 @@ static char *take(struct found_file *file, const struct check *check)
 	}
 	if (check->failure || !check->regular)
 		return ncm_asprintf("%s cannot be read: %s", file->seen->path,
-				    check->failure && strerrordesc_np(check->failure) ? strerrordesc_np(check->failure)
-										      : "it is not a regular file");
+				    check->failure ? os_error_text(check->failure) : "it is not a regular file");
 	file->has_sha256 = check->hashed;
 	file->sha256 = check->sha256;
 	file->size = check->size;
@@ -211,7 +211,7 @@ void adopt_read(struct adopt *adopt)
 	checks_free(checks, count);
 	for (size_t i = 0; i < adopt->layout->count; i++) {
 		if (homes[i] >= 0)
-			close(homes[i]);
+			os_close(homes[i]);
 	}
 	index_digests(adopt);
 }

@@ -10,11 +10,10 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/hash.h"
+#include "os/os.h"
 #include "store/inside.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* The store that a registered file may have been moved with, or NULL. */
 static const struct ncm_store *moved_with(const struct adopt *adopt, const struct ncm_reg_file *file)
@@ -31,10 +30,9 @@ static bool has_bytes(const struct ncm_store *store, int dirfd, const char *path
 {
 	NCM_AUTO_CLOSE int fd = store_open_inside(store, dirfd, path);
 	struct ncm_sha256 sha256;
-	struct stat status;
+	struct os_stat status;
 
-	return fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-	       (uint64_t)status.st_size == file->size &&
+	return fd >= 0 && os_fstat(fd, &status) == 0 && status.kind == OS_IS_FILE && status.size == file->size &&
 	       ncm_sha256_fd(fd, UINT64_MAX, &sha256, NULL, NULL, NULL) == 0 &&
 	       ncm_sha256_equal(&sha256, &file->sha256);
 }
@@ -58,7 +56,7 @@ static void give_new_places(const struct adopt *adopt, struct ncm_reg_model *ent
 {
 	for (size_t i = 0; i < entry->file_count; i++) {
 		struct ncm_reg_file *file = &entry->files[i];
-		struct stat status;
+		struct os_stat status;
 		char *path;
 
 		if (moved_with(adopt, file) != store)
@@ -68,8 +66,8 @@ static void give_new_places(const struct adopt *adopt, struct ncm_reg_model *ent
 		free(file->abs);
 		file->path = path;
 		file->abs = ncm_strdup(path);
-		if (lstat(path, &status) == 0)
-			file->mtime_ns = ncm_mtime_ns(&status);
+		if (os_lstat(OS_HERE, path, &status) == 0)
+			file->mtime_ns = status.mtime_ns;
 	}
 }
 

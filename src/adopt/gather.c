@@ -4,18 +4,17 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "store/inside.h"
 #include "store/staging.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static void add_root(struct adopt *adopt, const struct ncm_store *store, const char *below)
 {
 	NCM_AUTO_FREE char *path = ncm_path_join(store->path, below);
-	char *real = realpath(path, NULL);
+	char *real = os_real_path(path);
 
 	if (real)
 		*NCM_PUSH(adopt->roots, adopt->root_count) = (struct root){real, store, below};
@@ -73,7 +72,7 @@ static char *spell(const struct adopt *adopt, const char *real, const struct ncm
 
 char *adopt_canonical(const struct adopt *adopt, const char *path, const struct ncm_store **store)
 {
-	NCM_AUTO_FREE char *real = realpath(path, NULL);
+	NCM_AUTO_FREE char *real = os_real_path(path);
 
 	*store = NULL;
 	return real ? spell(adopt, real, store) : ncm_strdup(path);
@@ -83,7 +82,7 @@ char *adopt_canonical_link(const struct adopt *adopt, const char *path, const st
 {
 	NCM_AUTO_FREE char *absolute = ncm_path_absolute(path);
 	NCM_AUTO_FREE char *above = ncm_path_folder(absolute);
-	NCM_AUTO_FREE char *folder = realpath(above, NULL);
+	NCM_AUTO_FREE char *folder = os_real_path(above);
 	NCM_AUTO_FREE char *real = folder ? ncm_path_join(folder, ncm_path_base(absolute)) : NULL;
 
 	*store = NULL;
@@ -93,10 +92,10 @@ char *adopt_canonical_link(const struct adopt *adopt, const char *path, const st
 /* What is a link at its own name is registered as the link; a snapshot of the Hub's is links by its nature. */
 static bool is_link(const struct found *found, const struct ncm_survey_file *seen)
 {
-	struct stat status;
+	struct os_stat status;
 
-	return seen->real && found->seen->form != NCM_SURVEY_SNAPSHOT && lstat(seen->path, &status) == 0 &&
-	       S_ISLNK(status.st_mode);
+	return seen->real && found->seen->form != NCM_SURVEY_SNAPSHOT && os_lstat(OS_HERE, seen->path, &status) == 0 &&
+	       status.kind == OS_IS_LINK;
 }
 
 /*
@@ -117,11 +116,11 @@ static const char *key_of(const struct found *found)
 static char *entry_of(const char *path)
 {
 	NCM_AUTO_FREE char *folder = ncm_path_folder(path);
-	struct stat status;
+	struct os_stat status;
 
-	if (stat(folder, &status) < 0)
+	if (os_stat(OS_HERE, folder, &status) < 0)
 		return ncm_strdup(path);
-	return ncm_asprintf("%llx:%llx/%s", (unsigned long long)status.st_dev, (unsigned long long)status.st_ino,
+	return ncm_asprintf("%llx:%llx/%s", (unsigned long long)status.device, (unsigned long long)status.inode,
 			    ncm_path_base(path));
 }
 
@@ -268,7 +267,7 @@ static int survey(struct adopt *adopt, const char *store, const char *path, cons
 /* What a folder outside every store looks like; as a store of its kind it is surveyed. */
 static const char *store_like(const struct ncm_layout *layout, const char *path)
 {
-	NCM_AUTO_CLOSE int dirfd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	NCM_AUTO_CLOSE int dirfd = os_open(OS_HERE, path, OS_PATH | OS_FOLDER);
 	const struct ncm_store_kind *kind = dirfd < 0 ? &ncm_kind_folders : ncm_store_kind_at(dirfd);
 
 	/* Of stores of folders one that has none of its own: everything in it is looked at. */
@@ -282,9 +281,10 @@ static const char *store_like(const struct ncm_layout *layout, const char *path)
 /* A file that the user named by a link is the link; a folder so named is that folder. */
 char *adopt_named(const struct adopt *adopt, const char *given, const struct ncm_store **store)
 {
-	struct stat link, status;
+	struct os_stat link, status;
 
-	if (lstat(given, &link) == 0 && S_ISLNK(link.st_mode) && stat(given, &status) == 0 && S_ISREG(status.st_mode))
+	if (os_lstat(OS_HERE, given, &link) == 0 && link.kind == OS_IS_LINK && os_stat(OS_HERE, given, &status) == 0 &&
+	    status.kind == OS_IS_FILE)
 		return adopt_canonical_link(adopt, given, store);
 	return adopt_canonical(adopt, given, store);
 }
@@ -300,16 +300,16 @@ static int look_at_path(struct adopt *adopt, const char *given, struct ncm_error
 	NCM_AUTO_FREE char *path = adopt_named(adopt, given, &store);
 	NCM_AUTO_FREE char *folder = NULL;
 	const size_t before = adopt->found_count, unread = adopt->adoption->unread_count;
-	struct stat status;
+	struct os_stat status;
 	int failed;
 
-	if (stat(path, &status) < 0) {
+	if (os_stat(OS_HERE, path, &status) < 0) {
 		if (!is_absent(errno))
 			return ncm_error_errno(err, errno, "cannot look at %s", given);
 		ncm_error_set(err, NCM_E_USAGE, "there is nothing at \"%s\"", given);
 		return ncm_error_hint(err, "check its spelling; a relative path begins at the current folder");
 	}
-	folder = S_ISDIR(status.st_mode) ? ncm_strdup(path) : ncm_path_folder(path);
+	folder = status.kind == OS_IS_FOLDER ? ncm_strdup(path) : ncm_path_folder(path);
 	failed = store ? survey(adopt, store->id, NULL, path, err)
 		       : survey(adopt, store_like(adopt->layout, folder), folder, path, err);
 	if (!failed && adopt->found_count == before && adopt->adoption->unread_count == unread)
@@ -319,9 +319,9 @@ static int look_at_path(struct adopt *adopt, const char *given, struct ncm_error
 
 static bool is_there(const struct ncm_store *store)
 {
-	struct stat status;
+	struct os_stat status;
 
-	return stat(store->path, &status) == 0 || !is_absent(errno);
+	return os_stat(OS_HERE, store->path, &status) == 0 || !is_absent(errno);
 }
 
 int adopt_gather(struct adopt *adopt, struct ncm_error *err)

@@ -8,10 +8,10 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct candidate {
 	const struct ncm_reg_model *model;
@@ -29,9 +29,9 @@ struct search {
 
 bool adopt_is_gone(const struct ncm_reg_file *file)
 {
-	struct stat status;
+	struct os_stat status;
 
-	return lstat(file->abs, &status) < 0 && (errno == ENOENT || errno == ENOTDIR);
+	return os_lstat(OS_HERE, file->abs, &status) < 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
 static void index_registry(struct search *search)

@@ -29,9 +29,9 @@ int ncm_set_owner(int fd, uint32_t uid, uint32_t gid)
 	return os_set_owner(fd, uid, gid) == 0 || is_without_looks(fd, errno) ? 0 : -1;
 }
 
-int ncm_set_times(int fd, const struct timespec times[2])
+int ncm_set_times(int fd, int64_t atime_ns, int64_t mtime_ns)
 {
-	return os_set_times(fd, times) == 0 || is_without_looks(fd, errno) ? 0 : -1;
+	return os_set_times(fd, atime_ns, mtime_ns) == 0 || is_without_looks(fd, errno) ? 0 : -1;
 }
 
 bool ncm_is_without_sync(int errnum)

@@ -16,7 +16,7 @@
  * errno. */
 int ncm_set_mode(int fd, unsigned mode);
 int ncm_set_owner(int fd, uint32_t uid, uint32_t gid);
-int ncm_set_times(int fd, const struct timespec times[2]);
+int ncm_set_times(int fd, int64_t atime_ns, int64_t mtime_ns); /* or OS_NOW */
 int ncm_sync(int fd);
 int ncm_sync_data(int fd);
 int ncm_sync_all(int fd);

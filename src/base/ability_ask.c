@@ -37,11 +37,10 @@ static bool keeps_modes(const struct trial *trial)
 
 static bool keeps_times(const struct trial *trial)
 {
-	const struct timespec times[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+	const int64_t time = 1000000000 * (int64_t)1000000000;
 	struct os_stat status;
 
-	return os_set_times(trial->fd, times) == 0 && os_fstat(trial->fd, &status) == 0 &&
-	       status.mtime_ns == (int64_t)times[1].tv_sec * 1000000000;
+	return os_set_times(trial->fd, time, time) == 0 && os_fstat(trial->fd, &status) == 0 && status.mtime_ns == time;
 }
 
 static bool has_links(const struct trial *trial)

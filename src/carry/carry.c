@@ -167,7 +167,7 @@ static bool anything_to_do(const struct carry *carry)
 }
 
 /* Another run may have done part of the work while this one waited for the locks. */
-static int look_again(struct planned *planned, struct ncm_error *err)
+static int judge_anew(struct planned *planned, struct ncm_error *err)
 {
 	if (run_reload_registry(planned->run, err) < 0)
 		return -1;
@@ -179,7 +179,7 @@ static int look_again(struct planned *planned, struct ncm_error *err)
 	return space_check(planned, err);
 }
 
-static void look_at_model(struct chosen_model *model, const struct outcome *outcome)
+static void check_model(struct chosen_model *model, const struct outcome *outcome)
 {
 	const struct ncm_reg_model entry = {
 	    .id = model->id, .files = outcome->files, .file_count = outcome->file_count};
@@ -197,7 +197,7 @@ static void look_at_model(struct chosen_model *model, const struct outcome *outc
  * The last look over what was pulled, and nothing else: its bytes were hashed as they were written, so the files'
  * presence, size and mtime and the Ollama manifests are checked here, not every byte again: `ncmodel verify` does that.
  */
-static void look_at_pulled(const struct carry *carry)
+static void check_pulled(const struct carry *carry)
 {
 	const struct run *run = carry->run;
 	size_t models = 0, files = 0;
@@ -207,7 +207,7 @@ static void look_at_pulled(const struct carry *carry)
 
 		if (!outcome->registered || !outcome->changed)
 			continue;
-		look_at_model(&run->models[i], outcome);
+		check_model(&run->models[i], outcome);
 		files += outcome->file_count;
 		models++;
 	}
@@ -244,7 +244,7 @@ static int work(struct carry *carry, struct ncm_error *err)
 	if (!failed)
 		failed = lock_stores(carry->planned, stores, count, locks, err);
 	if (!failed)
-		failed = look_again(carry->planned, err);
+		failed = judge_anew(carry->planned, err);
 	if (!failed)
 		failed = carry_fetch(carry, err);
 	for (size_t i = 0; i < count; i++)
@@ -317,7 +317,7 @@ int ncm_plan_run(struct ncm_plan *plan, const struct ncm_sink *sink, struct ncm_
 	if (anything_to_do(&carry)) {
 		failed = work(&carry, err);
 		if (!planned->repairs)
-			look_at_pulled(&carry);
+			check_pulled(&carry);
 	} else {
 		for (size_t i = 0; i < run->model_count; i++)
 			carry.outcomes[i].registered = run->models[i].error.code == NCM_OK;

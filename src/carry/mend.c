@@ -5,11 +5,11 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "store/commit.h"
 #include "verify/repair.h"
 
 #include <errno.h>
-#include <fcntl.h>
 
 /* Bytes that an earlier run left may be of other ranges: they are fetched once more before the file is given up. */
 static int fall_back(struct carry *carry, struct task *task, struct ncm_error *why)
@@ -34,7 +34,7 @@ int task_mend(struct carry *carry, struct task *task)
 	const struct content *content = task->item->content;
 	const struct place *place = &content->places[0];
 	struct step *step = &task->item->steps[0];
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(place->store->staging, task->partial, O_RDONLY, 0);
+	NCM_AUTO_CLOSE int fd = os_open_beneath(place->store->staging, task->partial, OS_READ);
 	NCM_AUTO_CLOSE int home = ncm_store_home(place->store, place->store->dirfd);
 	const struct ncm_repair repair = {
 	    .store = place->store,

@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "digest/checkpoint.h"
 #include "format/format.h"
+#include "os/os.h"
 #include "store/inside.h"
 #include "store/intent.h"
 #include "store/names.h"
@@ -14,7 +15,6 @@
 #include "store/staging.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 void task_told(const struct carry *carry, const struct task *task, size_t place, const char *how)
@@ -46,9 +46,9 @@ static void placed(const struct carry *carry, struct task *task, size_t number, 
 }
 
 /* The file that a step replaces, and no other; or NULL. */
-static const struct stat *seen(const struct step *step)
+static const struct os_stat *seen(const struct step *step)
 {
-	return step->state == PLACE_OURS && S_ISREG(step->status.st_mode) ? &step->status : NULL;
+	return step->state == PLACE_OURS && step->status.kind == OS_IS_FILE ? &step->status : NULL;
 }
 
 /* Content whose digest nobody knew looks like anybody's until models.json names it. */
@@ -76,11 +76,11 @@ static void forget_intent(const struct task *task, size_t number)
 
 static bool is_as_seen(const struct place *place, const struct step *step)
 {
-	struct stat now;
+	struct os_stat now;
 
 	if (step->state == PLACE_EMPTY)
-		return lstat(place_bytes_path(place), &now) < 0 && errno == ENOENT;
-	return S_ISREG(step->status.st_mode) && lstat(place_bytes_path(place), &now) == 0 &&
+		return os_lstat(OS_HERE, place_bytes_path(place), &now) < 0 && errno == ENOENT;
+	return step->status.kind == OS_IS_FILE && os_lstat(OS_HERE, place_bytes_path(place), &now) == 0 &&
 	       store_is_unchanged(&step->status, &now);
 }
 
@@ -110,7 +110,7 @@ static int judge_again(const struct carry *carry, struct task *task, size_t numb
 static int unpack(struct carry *carry, struct task *task, const struct place *place, const char *staged)
 {
 	const struct content *content = task->item->content;
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(content->places[0].store->staging, task->partial, O_RDONLY, 0);
+	NCM_AUTO_CLOSE int fd = os_open_beneath(content->places[0].store->staging, task->partial, OS_READ);
 	NCM_AUTO_CLOSE int dirfd = -1;
 
 	if (fd < 0)
@@ -204,7 +204,7 @@ static int place_fetched(struct carry *carry, struct task *task)
 	const struct content *content = task->item->content;
 	const struct place *place = &content->places[0];
 	struct step *step = &task->item->steps[0];
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(place->store->staging, task->partial, O_RDONLY, 0);
+	NCM_AUTO_CLOSE int fd = os_open_beneath(place->store->staging, task->partial, OS_READ);
 	NCM_AUTO_CLOSE int guard = -1;
 	NCM_AUTO_FREE char *kept = NULL;
 	int there;
@@ -235,12 +235,12 @@ static int place_fetched(struct carry *carry, struct task *task)
 }
 
 /* Links change its ctime, ours too; what is written changes its mtime. */
-static bool is_as_believed(int fd, const struct stat *then)
+static bool is_as_believed(int fd, const struct os_stat *then)
 {
-	struct stat now;
+	struct os_stat now;
 
-	return fstat(fd, &now) == 0 && now.st_dev == then->st_dev && now.st_ino == then->st_ino &&
-	       now.st_size == then->st_size && ncm_mtime_ns(&now) == ncm_mtime_ns(then);
+	return os_fstat(fd, &now) == 0 && now.device == then->device && now.inode == then->inode &&
+	       now.size == then->size && now.mtime_ns == then->mtime_ns;
 }
 
 /* Deduplication: the same bytes are on this machine already, at `ready`. */
@@ -249,7 +249,7 @@ static int duplicate(struct carry *carry, struct task *task, const char *ready, 
 	const struct content *content = task->item->content;
 	const struct place *place = &content->places[number];
 	struct step *step = &task->item->steps[number];
-	NCM_AUTO_CLOSE int fd = open(ready, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	NCM_AUTO_CLOSE int fd = os_open(OS_HERE, ready, OS_READ | OS_NO_LINK);
 	NCM_AUTO_CLOSE int guard = store_guard(place->store, place->blob);
 	NCM_AUTO_FREE char *kept = NULL;
 	const char *how = "copy";
@@ -291,10 +291,10 @@ static int place_manifest(struct task *task, size_t number)
 					  &task->error) < 0)
 		return -1;
 	fd = store_open_inside(place->store, place->store->dirfd, place->relative);
-	if (fd < 0 || fstat(fd, &step->status) < 0)
+	if (fd < 0 || os_fstat(fd, &step->status) < 0)
 		return ncm_error_errno(&task->error, errno, "cannot open %s", place->path);
 	/* What is recorded is the manifest, whatever form the store holds it in. */
-	step->status.st_size = (off_t)resolution->manifest_size;
+	step->status.size = resolution->manifest_size;
 	step->state = PLACE_RIGHT;
 	task->origins[number] = NCM_ORIGIN_FETCHED;
 	return 0;

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "os/os.h"
 #include "registry/deed.h"
 #include "registry/model.h"
 #include "registry/write.h"
@@ -37,14 +38,14 @@ static int add_unpacked(const struct carry *carry, const struct task *task, cons
 		const struct ncm_unpacked *unpacked = &task->unpacked[i];
 		NCM_AUTO_FREE char *path = ncm_path_join(place->path, unpacked->path);
 		struct ncm_reg_file *file;
-		struct stat status;
+		struct os_stat status;
 
-		if (lstat(path, &status) < 0)
+		if (os_lstat(OS_HERE, path, &status) < 0)
 			return ncm_error_errno(err, errno, "cannot see %s", path);
 		file = add_file(out, carry, place, path);
 		file->size = unpacked->size;
 		file->sha256 = unpacked->sha256;
-		file->mtime_ns = ncm_mtime_ns(&status);
+		file->mtime_ns = status.mtime_ns;
 		file->archive = task->item->content->sha256;
 		file->origin = NCM_ORIGIN_FETCHED;
 	}
@@ -79,11 +80,11 @@ static void add_placed(const struct carry *carry, const struct task *task, size_
 	const struct ncm_reg_file *old = known ? registry_file_at(known, place->path) : NULL;
 	struct ncm_reg_file *file = add_file(out, carry, place, place->path);
 
-	file->size = (uint64_t)step->status.st_size;
+	file->size = step->status.size;
 	file->sha256 = content->sha256;
-	file->mtime_ns = ncm_mtime_ns(&step->status);
+	file->mtime_ns = step->status.mtime_ns;
 	file->origin = origin_of(task, number, old);
-	file->target = place->blob            ? realpath(place->path, NULL)
+	file->target = place->blob            ? os_real_path(place->path)
 		       : step->is_link && old ? ncm_strdup_null(old->target)
 					      : NULL;
 }
@@ -130,7 +131,7 @@ static const char *first_of(const char *a, const char *b)
 }
 
 /* Borrowed strings: the entry lives only as long as the call that writes it. */
-static void describe(const struct run *run, size_t index, struct ncm_reg_model *out)
+static void fill_entry(const struct run *run, size_t index, struct ncm_reg_model *out)
 {
 	const struct chosen_model *chosen = &run->models[index];
 	const struct ncm_resolution *first = NULL;
@@ -208,10 +209,10 @@ static bool is_pruned(const struct carry *carry, size_t model, const struct ncm_
 	const struct ncm_store *store = file->store ? ncm_layout_find(carry->run->layout, file->store) : NULL;
 	const struct wanted *wanted = &carry->run->wanted[carry->run->models[model].first_wanted];
 	const char *revision = wanted->resolution ? wanted->resolution->revision : NULL;
-	struct stat status;
+	struct os_stat status;
 
 	return store && store->kind->keeps_repositories && file->revision && revision &&
-	       strcmp(file->revision, revision) != 0 && lstat(file->abs, &status) < 0 && errno == ENOENT;
+	       strcmp(file->revision, revision) != 0 && os_lstat(OS_HERE, file->abs, &status) < 0 && errno == ENOENT;
 }
 
 bool carry_needs_record(const struct carry *carry, size_t model)
@@ -339,7 +340,7 @@ static int save_registry(const struct carry *carry, const size_t *models, size_t
 		additions[i].alias = carry->run->models[models[i]].alias;
 		note_renewed(carry, models[i], &additions[i].renewed);
 		failed = add_files(carry, models[i], &entries[i], err);
-		describe(carry->run, models[i], &entries[i]);
+		fill_entry(carry->run, models[i], &entries[i]);
 	}
 	if (!failed)
 		failed = ncm_registry_add_all(carry->run->registry_path, additions, count, err);
@@ -356,7 +357,7 @@ static void tell_registered(const struct carry *carry, size_t model)
 	const struct outcome *outcome = &carry->outcomes[model];
 	struct ncm_reg_model entry = {.files = outcome->files, .file_count = outcome->file_count};
 
-	describe(carry->run, model, &entry);
+	fill_entry(carry->run, model, &entry);
 	ncm_emit(&carry->run->sink, &(struct ncm_event){.type = NCM_EVENT_REGISTERED, .model = chosen->model->id});
 	registry_tell_deed(&carry->run->sink, "registered", &entry);
 }

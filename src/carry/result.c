@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "os/os.h"
 
 #include <ncmodel/log.h>
 
@@ -130,8 +131,7 @@ static struct ncm_deed_file deed_file(const struct carry *carry, const struct ta
 				      .store = place->store->id,
 				      .how = (char *)ncm_origin_name(task->origins[number]),
 				      .source = carry->run->wanted[place->wanted].resolution->uri,
-				      .size =
-					  is_file ? (uint64_t)task->item->steps[number].status.st_size : content->size,
+				      .size = is_file ? task->item->steps[number].status.size : content->size,
 				      .sha256 = content->sha256};
 }
 

@@ -4,38 +4,37 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "store/share.h"
 
 #include <ncmodel/log.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { MOST_BYTES = 4 << 20 };
 
-static bool is_trusted(uid_t user)
+static bool is_trusted(uint32_t user)
 {
-	return user == 0 || user == geteuid();
+	return user == 0 || user == os_user();
 }
 
 /* The last link decides where the file lies: whoever made it could have written it there. */
 static int check_link(const char *path, struct ncm_error *err)
 {
-	struct stat status;
+	struct os_stat status;
 
-	if (lstat(path, &status) == 0 && S_ISLNK(status.st_mode) && !is_trusted(status.st_uid))
+	if (os_lstat(OS_HERE, path, &status) == 0 && status.kind == OS_IS_LINK && !is_trusted(status.owner))
 		return ncm_error_set(err, NCM_E_POLICY, "refused: %s is another user's link", path);
 	return 0;
 }
 
 static int read_open(int fd, struct settings_file *file, struct ncm_error *err)
 {
-	if (fstat(fd, &file->status) < 0)
+	if (os_fstat(fd, &file->status) < 0)
 		return ncm_error_errno(err, errno, "cannot look at %s", file->path);
-	if (!S_ISREG(file->status.st_mode))
+	if (file->status.kind != OS_IS_FILE)
 		return ncm_error_set(err, NCM_E_POLICY, "refused: %s is not a file", file->path);
 	file->text = ncm_read_fd(fd, MOST_BYTES, &file->size);
 	return file->text ? 0 : ncm_error_errno(err, errno, "cannot read %s", file->path);
@@ -48,14 +47,14 @@ int settings_read(const char *path, struct settings_file *file, struct ncm_error
 	*file = (struct settings_file){.path = ncm_strdup(path)};
 	if (check_link(path, err) < 0)
 		return -1;
-	file->real = realpath(path, NULL);
+	file->real = os_real_path(path);
 	if (!file->real && errno != ENOENT && errno != ENOTDIR)
 		return ncm_error_errno(err, errno, "cannot look at %s", path);
 	if (!file->real) {
 		file->real = ncm_strdup(path);
 		return 0;
 	}
-	fd = open(file->real, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	fd = os_open(OS_HERE, file->real, OS_READ | OS_NO_LINK);
 	return fd < 0 ? ncm_error_errno(err, errno, "cannot read %s", path) : read_open(fd, file, err);
 }
 
@@ -68,23 +67,23 @@ void settings_clear(struct settings_file *file)
 
 static const char *obstacle(const struct settings_file *file)
 {
-	NCM_AUTO_CLOSE int fd = open(file->real, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	NCM_AUTO_CLOSE int fd = os_open(OS_HERE, file->real, OS_READ | OS_NO_LINK);
 
-	if (file->status.st_uid != geteuid())
+	if (!os_is_mine(&file->status))
 		return "it belongs to another user; run this as that one";
-	if (file->status.st_nlink > 1)
+	if (file->status.links > 1)
 		return "it has other names, which would keep the old bytes";
-	if ((file->status.st_mode & S_IWUSR) == 0)
+	if ((file->status.mode & OS_OWNER_WRITES) == 0)
 		return "it is read-only";
-	return fd >= 0 && store_is_being_written(fd) ? "a program has it open for writing; end that first" : NULL;
+	return fd >= 0 && os_is_being_written(fd) ? "a program has it open for writing; end that first" : NULL;
 }
 
 int settings_check(const struct settings_file *file, struct ncm_error *err)
 {
-	struct stat status;
+	struct os_stat status;
 	const char *why = file->text ? obstacle(file) : NULL;
 
-	if (!file->text && lstat(file->path, &status) == 0)
+	if (!file->text && os_lstat(OS_HERE, file->path, &status) == 0)
 		why = "it is a link that leads to nothing";
 	if (!why)
 		return 0;
@@ -94,28 +93,28 @@ int settings_check(const struct settings_file *file, struct ncm_error *err)
 
 static bool is_same(int folder, const char *name, const struct settings_file *file)
 {
-	NCM_AUTO_CLOSE int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	NCM_AUTO_CLOSE int fd = os_open(folder, name, OS_READ | OS_NO_LINK);
 	NCM_AUTO_FREE char *now = NULL;
-	struct stat status;
+	struct os_stat status;
 	size_t size = 0;
 
 	if (fd < 0)
 		return !file->text && errno == ENOENT;
-	now = file->text && fstat(fd, &status) == 0 ? ncm_read_fd(fd, MOST_BYTES, &size) : NULL;
-	return now && status.st_ino == file->status.st_ino && status.st_dev == file->status.st_dev &&
+	now = file->text && os_fstat(fd, &status) == 0 ? ncm_read_fd(fd, MOST_BYTES, &size) : NULL;
+	return now && status.inode == file->status.inode && status.device == file->status.device &&
 	       size == file->size && memcmp(now, file->text, size) == 0;
 }
 
 static int write_temporary(int folder, const char *temporary, const struct settings_file *file, const char *text,
 			   size_t size)
 {
-	NCM_AUTO_CLOSE int fd = ncm_own_create(folder, temporary, O_WRONLY, NCM_OWN_FILE);
+	NCM_AUTO_CLOSE int fd = ncm_own_create(folder, temporary, OS_WRITE, NCM_OWN_FILE);
 
 	if (fd < 0 || ncm_pwrite_all(fd, text, size, 0) < 0)
 		return -1;
 	if (file->text)
-		ncm_own_like(fd, OS_STAT(&file->status));
-	return fsync(fd);
+		ncm_own_like(fd, &file->status);
+	return os_sync(fd);
 }
 
 static int changed(const struct settings_file *file, struct ncm_error *err)
@@ -127,8 +126,8 @@ static int changed(const struct settings_file *file, struct ncm_error *err)
 static int take_place(int folder, const char *name, const char *temporary, const struct settings_file *file)
 {
 	if (!file->text) /* a file that came meanwhile stays */
-		return linkat(folder, temporary, folder, name, 0) < 0 ? -1 : unlinkat(folder, temporary, 0);
-	return renameat(folder, temporary, folder, name);
+		return os_link(folder, temporary, folder, name) < 0 ? -1 : os_unlink(folder, temporary);
+	return os_rename(folder, temporary, folder, name);
 }
 
 static int put(int folder, const char *name, const struct settings_file *file, const char *text, size_t size,
@@ -148,7 +147,7 @@ static int put(int folder, const char *name, const struct settings_file *file, c
 	else if ((failed = take_place(folder, name, temporary, file)))
 		ncm_error_errno(err, errno, "cannot replace %s", file->path);
 	if (failed)
-		unlinkat(folder, temporary, 0);
+		os_unlink(folder, temporary);
 	return failed;
 }
 
@@ -157,7 +156,7 @@ static int keep_old(int folder, const char *name, const char *keep, const struct
 {
 	const char *text = file->text ? file->text : "";
 
-	if (file->text && linkat(folder, name, folder, keep, 0) == 0)
+	if (file->text && os_link(folder, name, folder, keep) == 0)
 		return 0;
 	return ncm_write_atomic(folder, keep, text, file->size, NCM_OWN_PRIVATE, err);
 }
@@ -174,7 +173,7 @@ int settings_replace(const struct settings_file *file, const char *text, size_t 
 	if (!text) {
 		if (!is_same(folder, name, file))
 			return changed(file, err);
-		if (unlinkat(folder, name, 0) < 0)
+		if (os_unlink(folder, name) < 0)
 			return ncm_error_errno(err, errno, "cannot remove %s", file->path);
 	} else if ((keep && keep_old(folder, name, keep, file, err) < 0) ||
 		   put(folder, name, file, text, size, err) < 0) {

@@ -8,14 +8,14 @@
 
 #include "configure/work.h"
 
-#include <sys/stat.h>
+#include "os/os.h"
 
 struct settings_file {
 	char *path; /* where the application looks for it, absolute */
 	char *real; /* where it is, all links resolved */
 	char *text; /* a NUL behind; NULL: it is not there */
 	size_t size;
-	struct stat status;
+	struct os_stat status;
 };
 
 /* Reads the file; one that is not there is fine. POLICY, IO. Clear with settings_clear. */

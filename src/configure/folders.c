@@ -5,9 +5,9 @@
 #include "base/escape.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 static bool is_chosen(const struct work *work, const struct ncm_store *store)
 {
@@ -31,9 +31,9 @@ static bool is_of_models(const char *folder)
 
 static bool is_folder(const char *path)
 {
-	struct stat status;
+	struct os_stat status;
 
-	return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+	return os_stat(OS_HERE, path, &status) == 0 && status.kind == OS_IS_FOLDER;
 }
 
 static void offer(struct work *work, const struct ncm_store *store, const char *folder, const char *relative)

@@ -9,12 +9,11 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "os/os.h"
 #include "store/share.h"
 
-#include <dirent.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 struct gguf {
 	const struct ncm_reg_model *model;
@@ -66,7 +65,8 @@ static bool is_chosen(const struct work *work, const struct ncm_reg_file *file)
 
 static bool is_there(const struct gguf *gguf)
 {
-	return access(gguf->weights->abs, R_OK) == 0 && (!gguf->projector || access(gguf->projector->abs, R_OK) == 0);
+	return os_access(OS_HERE, gguf->weights->abs, OS_MAY_READ) == 0 &&
+	       (!gguf->projector || os_access(OS_HERE, gguf->projector->abs, OS_MAY_READ) == 0);
 }
 
 /* Of each registered model that there is to tell of. */
@@ -244,7 +244,7 @@ static void settle_yml(struct work *work, const char *folder, const char *lines,
 		settle(work, &file, out, text, size, NULL);
 	} else if (!foreign && file.text) {
 		settle_without(work, &file, &block, add_file(work, path));
-		rmdir(above);
+		os_rmdir(OS_HERE, above);
 	}
 	block_clear(&block);
 	settings_clear(&file);
@@ -282,15 +282,14 @@ static bool is_wanted(const struct jan *jan, const char *folder)
 /* What an earlier run told, and is no more, or is to be undone. */
 static void clear_others(struct jan *jan)
 {
-	DIR *dir = opendir(jan->work->own->path);
-	const struct dirent *entry;
+	struct os_list *dir = os_list(os_open(OS_HERE, jan->work->own->path, OS_FOLDER));
+	const char *entry;
 
-	while (dir && (entry = readdir(dir))) {
-		if (entry->d_name[0] != '.' && !is_wanted(jan, entry->d_name))
-			settle_yml(jan->work, entry->d_name, NULL, NULL);
+	while (dir && (entry = os_list_next(dir))) {
+		if (entry[0] != '.' && !is_wanted(jan, entry))
+			settle_yml(jan->work, entry, NULL, NULL);
 	}
-	if (dir)
-		closedir(dir);
+	os_list_end(dir);
 }
 
 void tell_jan(struct work *work)

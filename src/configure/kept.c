@@ -5,10 +5,9 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/hash.h"
+#include "os/os.h"
 
-#include <dirent.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char infix[] = ".before-ncmodel-";
 
@@ -37,14 +36,13 @@ static bool has_any(const struct settings_file *file)
 {
 	NCM_AUTO_FREE char *above = ncm_path_folder(file->real);
 	NCM_AUTO_FREE char *prefix = ncm_asprintf("%s%s", ncm_path_base(file->real), infix);
-	DIR *dir = opendir(above);
-	const struct dirent *entry;
+	struct os_list *dir = os_list(os_open(OS_HERE, above, OS_FOLDER));
+	const char *entry;
 	bool any = false;
 
-	while (dir && !any && (entry = readdir(dir)))
-		any = strncmp(entry->d_name, prefix, strlen(prefix)) == 0;
-	if (dir)
-		closedir(dir);
+	while (dir && !any && (entry = os_list_next(dir)))
+		any = strncmp(entry, prefix, strlen(prefix)) == 0;
+	os_list_end(dir);
 	return any;
 }
 
@@ -53,7 +51,7 @@ static void put_back(struct work *work, const struct settings_file *file, struct
 {
 	settle(work, file, out, old->size > 0 ? old->text : NULL, old->size, NULL);
 	if (out->state == NCM_CONFIGURE_WRITTEN || out->state == NCM_CONFIGURE_REMOVED)
-		unlink(old->real);
+		os_unlink(OS_HERE, old->real);
 }
 
 void settle_undone(struct work *work, const struct settings_file *file, struct ncm_configure_file *out)
@@ -85,22 +83,21 @@ void settle_undone(struct work *work, const struct settings_file *file, struct n
 }
 
 /* Notes like "Put models here.txt" are no models. */
-static bool is_of_note(const struct dirent *entry)
+static bool is_of_note(const char *entry)
 {
-	return entry->d_name[0] != '.' && !ncm_path_has_suffix(entry->d_name, ".txt") &&
-	       !ncm_path_has_suffix(entry->d_name, ".md") && strncasecmp(entry->d_name, "put", 3) != 0;
+	return entry[0] != '.' && !ncm_path_has_suffix(entry, ".txt") && !ncm_path_has_suffix(entry, ".md") &&
+	       strncasecmp(entry, "put", 3) != 0;
 }
 
 static bool is_empty(const char *path)
 {
-	DIR *dir = opendir(path);
-	const struct dirent *entry;
+	struct os_list *dir = os_list(os_open(OS_HERE, path, OS_FOLDER));
+	const char *entry;
 	bool empty = true;
 
-	while (dir && empty && (entry = readdir(dir)))
+	while (dir && empty && (entry = os_list_next(dir)))
 		empty = !is_of_note(entry);
-	if (dir)
-		closedir(dir);
+	os_list_end(dir);
 	return empty;
 }
 
@@ -127,7 +124,7 @@ static size_t count_offers(const struct work *work, const char *folder)
 static char *obstacle(const struct work *work, const struct folder_key *key, const char *own)
 {
 	if (key->is_list)
-		return own && access(own, F_OK) == 0
+		return own && os_access(OS_HERE, own, 0) == 0
 			   ? NULL
 			   : ncm_strdup("its own folder is not there yet: start the application once");
 	if (count_offers(work, key->folder) > 1)

@@ -9,9 +9,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 
 #include <string.h>
-#include <unistd.h>
 
 static const struct folder_key keys[] = {
     {"checkpoints", "SDModelFolder", true},

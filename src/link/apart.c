@@ -4,20 +4,13 @@
 
 #include "base/ability.h"
 #include "base/mem.h"
+#include "os/os.h"
 #include "store/commit.h"
 #include "store/share.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/fs.h>
 #include <ncmodel/text.h>
 #include <string.h>
-#include <sys/ioctl.h>
-
-static int clone(int from, int to)
-{
-	return ioctl(to, FICLONE, from);
-}
 
 /* Whether a name's own bytes can be shared blocks: tried, and thrown away. */
 static bool can_clone(const struct work *work, const struct file *file, const struct name *name)
@@ -26,10 +19,10 @@ static bool can_clone(const struct work *work, const struct file *file, const st
 	NCM_AUTO_CLOSE int from = file_open(work, file, name);
 	NCM_AUTO_FREE char *staged = NULL;
 	NCM_AUTO_CLOSE int to = from < 0 || store->staging < 0 ? -1 : store_stage(store, &staged);
-	const bool cloned = to >= 0 && clone(from, to) == 0;
+	const bool cloned = to >= 0 && os_clone(from, to) == 0;
 
 	if (to >= 0)
-		unlinkat(store->staging, staged, 0);
+		os_unlink(store->staging, staged);
 	return cloned;
 }
 
@@ -98,26 +91,25 @@ static int measure(struct work *work, struct ncm_error *err)
 
 static bool is_unlike(const struct file *file, int fd)
 {
-	struct stat now;
+	struct os_stat now;
 
-	return fstat(fd, &now) < 0 || !store_is_unchanged(&file->status, &now);
+	return os_fstat(fd, &now) < 0 || !store_is_unchanged(&file->status, &now);
 }
 
 /* Times stay as they were, so that models.json stays true; root keeps the owner. */
 static int dress(const struct file *file, int fd)
 {
-	const struct timespec times[2] = {file->status.st_atim, file->status.st_mtim};
-
-	if (geteuid() == 0 && ncm_set_owner(fd, file->status.st_uid, file->status.st_gid) < 0)
+	if (os_is_root() && ncm_set_owner(fd, file->status.owner, file->status.group) < 0)
 		return -1;
-	if (ncm_set_mode(fd, (file->status.st_mode & 07777) | S_IWUSR) < 0 || ncm_set_times(fd, times) < 0)
+	if (ncm_set_mode(fd, file->status.mode | OS_OWNER_WRITES) < 0 ||
+	    ncm_set_times(fd, file->status.atime_ns, file->status.mtime_ns) < 0)
 		return -1;
 	return ncm_sync(fd);
 }
 
 static int fill(const struct file *file, int from, int to)
 {
-	if (clone(from, to) < 0 && store_copy(from, to, NULL) < 0)
+	if (os_clone(from, to) < 0 && store_copy(from, to, NULL) < 0)
 		return -1;
 	if (is_unlike(file, from)) {
 		errno = ESTALE;
@@ -143,7 +135,7 @@ static int part(const struct work *work, struct file *file, int fd, const struct
 	else
 		failed = store_publish(store, own, staged, name->relative, &how, NULL, err);
 	if (failed)
-		unlinkat(store->staging, staged, 0);
+		os_unlink(store->staging, staged);
 	else
 		file_refresh(file, fd);
 	return failed;
@@ -175,8 +167,8 @@ static void part_names(struct work *work, struct file *file, int fd)
 /* Nobody knows what names outside of the stores are for: while there are any the file stays as it is. */
 static bool make_writable(struct file *file, int fd)
 {
-	if (file->status.st_nlink != file->name_count || (file->status.st_mode & S_IWUSR) ||
-	    ncm_set_mode(fd, (file->status.st_mode & 07777) | S_IWUSR) < 0)
+	if (file->status.links != file->name_count || (file->status.mode & OS_OWNER_WRITES) ||
+	    ncm_set_mode(fd, file->status.mode | OS_OWNER_WRITES) < 0)
 		return false;
 	file_refresh(file, fd);
 	return true;
@@ -192,14 +184,14 @@ static void part_group(struct work *work, struct group *group)
 		file_tell(file, NCM_LINK_SKIPPED, errno == ESTALE ? "changed meanwhile" : "cannot be opened");
 		return;
 	}
-	if (geteuid() != 0 && file->status.st_uid != geteuid()) {
+	if (!os_is_root() && !os_is_mine(&file->status)) {
 		file_tell(file, NCM_LINK_SKIPPED, "it belongs to another user");
 		return;
 	}
 	/* First: a run that is stopped leaves nothing read-only that would not be found again. */
 	writable = make_writable(file, fd);
 	part_names(work, file, fd);
-	if (writable && file->status.st_nlink > 1 && store_make_read_only(fd) == 0)
+	if (writable && file->status.links > 1 && store_make_read_only(fd) == 0)
 		file_refresh(file, fd);
 }
 

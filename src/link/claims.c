@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "os/os.h"
 #include "store/share.h"
 
 #include <string.h>
@@ -70,8 +71,8 @@ static void take_claim(struct file *file, const struct entry *entries, size_t co
 		for (size_t k = find(entries, count, path); k < count && strcmp(entries[k].path, path) == 0; k++) {
 			const struct ncm_reg_file *recorded = entries[k].file;
 
-			if (!is_recorded(recorded) || recorded->size != (uint64_t)file->status.st_size ||
-			    recorded->mtime_ns != ncm_mtime_ns(&file->status))
+			if (!is_recorded(recorded) || recorded->size != file->status.size ||
+			    recorded->mtime_ns != file->status.mtime_ns)
 				continue;
 			file->has_claim = true;
 			file->claim = recorded->sha256;

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "digest/hash.h"
+#include "os/os.h"
 #include "verify/check.h"
 
 #include <errno.h>
@@ -24,7 +25,7 @@ static int compare_digests(const struct ncm_sha256 *a, const struct ncm_sha256 *
 static int by_size(const void *a, const void *b)
 {
 	const struct file *const *x = a, *const *y = b;
-	const off_t left = (*x)->status.st_size, right = (*y)->status.st_size;
+	const uint64_t left = (*x)->status.size, right = (*y)->status.size;
 
 	return left != right ? (left < right ? -1 : 1) : (*x > *y) - (*x < *y);
 }
@@ -47,7 +48,7 @@ static int by_digest(const void *a, const void *b)
 
 static bool is_same_size(const struct file *a, const struct file *b)
 {
-	return a->status.st_size == b->status.st_size;
+	return a->status.size == b->status.size;
 }
 
 static bool has_same_samples(const struct file *a, const struct file *b)
@@ -115,24 +116,21 @@ static size_t keep_good(struct file **files, size_t count)
 /* What is gone or changes meanwhile (ECANCELED) is somebody's work in progress; what cannot be read is told. */
 static void leave_out(struct work *work, struct file *file, int errnum)
 {
-	const char *reason = strerrordesc_np(errnum);
-
 	file->left_out = true;
 	if (errnum != ECANCELED && errnum != ENOENT && errnum != EINTR)
 		files_tell_unread(work, file->names[0].path, errnum);
-	ncm_emit_text(work->sink, NCM_EVENT_DEBUG, "%s is left out: %s", file->names[0].path,
-		      reason ? reason : "error");
+	ncm_emit_text(work->sink, NCM_EVENT_DEBUG, "%s is left out: %s", file->names[0].path, os_error_text(errnum));
 }
 
-static int read_samples(int fd, const struct stat *status, struct ncm_sha256 *digest)
+static int read_samples(int fd, const struct os_stat *status, struct ncm_sha256 *digest)
 {
 	struct ncm_hash *hash = ncm_hash_new(NCM_HASH_SHA256);
-	const off_t last = status->st_size > SAMPLE_BYTES ? status->st_size - SAMPLE_BYTES : 0;
+	const uint64_t last = status->size > SAMPLE_BYTES ? status->size - SAMPLE_BYTES : 0;
 	char block[SAMPLE_BYTES];
 	int failure = 0;
 
-	for (off_t i = 0; i < SAMPLES && !failure; i++) {
-		const ssize_t got = ncm_pread_all(fd, block, sizeof block, (uint64_t)(last * i / (SAMPLES - 1)));
+	for (uint64_t i = 0; i < SAMPLES && !failure; i++) {
+		const ssize_t got = ncm_pread_all(fd, block, sizeof block, last * i / (SAMPLES - 1));
 
 		if (got < 0)
 			failure = errno;
@@ -203,7 +201,7 @@ static size_t count_twins(const struct work *work, struct file *const *files, si
 static bool has_peer(const struct work *work, struct file *const *files, size_t count, const struct file *file)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (files[i] != file && is_own_twin(work, files[i]) && files[i]->status.st_dev == file->status.st_dev)
+		if (files[i] != file && is_own_twin(work, files[i]) && files[i]->status.device == file->status.device)
 			return true;
 	}
 	return false;
@@ -242,12 +240,12 @@ static void add_buckets(struct search *search, struct file **files, size_t count
 
 static void take_hash(struct work *work, struct file *file, const struct check *check)
 {
-	const struct stat *seen = &file->status;
+	const struct os_stat *seen = &file->status;
 
 	if (!check->hashed || check->failure)
 		leave_out(work, file, check->failure ? check->failure : EIO);
-	else if (check->device != seen->st_dev || check->inode != seen->st_ino ||
-		 check->size != (uint64_t)seen->st_size || check->mtime_ns != ncm_mtime_ns(seen))
+	else if (check->device != seen->device || check->inode != seen->inode || check->size != seen->size ||
+		 check->mtime_ns != seen->mtime_ns)
 		leave_out(work, file, ECANCELED);
 	file->has_sha256 = !file->left_out;
 	file->sha256 = check->sha256;
@@ -267,7 +265,7 @@ static void hash_chosen(struct work *work)
 		files[count] = file;
 		checks[count] = (struct check){.path = file->names[0].path,
 					       .store_dirfd = -1,
-					       .size = (uint64_t)file->status.st_size,
+					       .size = file->status.size,
 					       .to_hash = true,
 					       .twin = count};
 		count++;

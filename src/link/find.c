@@ -4,20 +4,20 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "store/share.h"
 #include "store/walk.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 static const uint64_t LEAST = 1 << 20;
 
 /* One path, before it is known which of them are one file. */
 struct sighting {
-	struct stat status;
-	dev_t folder_device; /* the folder that has the name */
-	ino_t folder;
+	struct os_stat status;
+	uint64_t folder_device; /* the folder that has the name */
+	uint64_t folder;
 	struct name name;
 };
 
@@ -28,11 +28,11 @@ struct search {
 	size_t count;
 };
 
-static void add(struct search *search, const char *path, const struct stat *status)
+static void add(struct search *search, const char *path, const struct os_stat *status)
 {
 	struct sighting *sighting = NCM_PUSH(search->found, search->count);
 	size_t relative_at;
-	struct stat folder = {0};
+	struct os_stat folder = {0};
 
 	sighting->status = *status;
 	sighting->name.place = places_locate(search->work, search->source, path, &sighting->name.path, &relative_at);
@@ -40,17 +40,17 @@ static void add(struct search *search, const char *path, const struct stat *stat
 	{
 		NCM_AUTO_FREE char *above = ncm_path_folder(sighting->name.path);
 
-		(void)stat(above, &folder);
+		(void)os_stat(OS_HERE, above, &folder);
 	}
-	sighting->folder_device = folder.st_dev;
-	sighting->folder = folder.st_ino;
+	sighting->folder_device = folder.device;
+	sighting->folder = folder.inode;
 }
 
-static bool is_large_enough(const struct work *work, const struct stat *status)
+static bool is_large_enough(const struct work *work, const struct os_stat *status)
 {
 	const uint64_t least = work->options->least ? work->options->least : LEAST;
 
-	return S_ISREG(status->st_mode) && (uint64_t)status->st_size >= least;
+	return status->kind == OS_IS_FILE && status->size >= least;
 }
 
 /* Ollama writes into its manifests, whatever a tag is called. */
@@ -74,15 +74,13 @@ static void look_at(void *context, const struct ncm_walk_entry *entry)
 
 void files_tell_unread(struct work *work, const char *path, int errnum)
 {
-	const char *reason = strerrordesc_np(errnum);
-
 	/* One folder may be looked through as a part of several. */
 	for (size_t i = 0; i < work->unread_count; i++) {
 		if (strcmp(work->unread[i].path, path) == 0)
 			return;
 	}
 	*NCM_PUSH(work->unread, work->unread_count) =
-	    (struct ncm_unread){ncm_strdup(path), ncm_strdup(reason ? reason : "error")};
+	    (struct ncm_unread){ncm_strdup(path), ncm_strdup(os_error_text(errnum))};
 }
 
 static void tell_unseen(void *context, const char *path, int errnum)
@@ -100,7 +98,7 @@ static void tell_unseen(void *context, const char *path, int errnum)
 static void look_in(struct search *search, const struct source *source)
 {
 	const struct ncm_store *store = search->work->places[source->place].store;
-	struct stat status;
+	struct os_stat status;
 	NCM_AUTO_CLOSE int fd = -1;
 
 	search->source = source;
@@ -113,7 +111,7 @@ static void look_in(struct search *search, const struct source *source)
 	fd = store_open_inside(store, store->dirfd, source->relative);
 	if (fd < 0)
 		tell_unseen(search, "", errno);
-	else if (fstat(fd, &status) == 0 && is_large_enough(search->work, &status))
+	else if (os_fstat(fd, &status) == 0 && is_large_enough(search->work, &status))
 		add(search, "", &status);
 }
 
@@ -121,16 +119,16 @@ static int by_inode_then_path(const void *a, const void *b)
 {
 	const struct sighting *x = a, *y = b;
 
-	if (x->status.st_dev != y->status.st_dev)
-		return x->status.st_dev < y->status.st_dev ? -1 : 1;
-	if (x->status.st_ino != y->status.st_ino)
-		return x->status.st_ino < y->status.st_ino ? -1 : 1;
+	if (x->status.device != y->status.device)
+		return x->status.device < y->status.device ? -1 : 1;
+	if (x->status.inode != y->status.inode)
+		return x->status.inode < y->status.inode ? -1 : 1;
 	return strcmp(x->name.path, y->name.path);
 }
 
 static bool is_same_file(const struct sighting *a, const struct sighting *b)
 {
-	return a->status.st_dev == b->status.st_dev && a->status.st_ino == b->status.st_ino;
+	return a->status.device == b->status.device && a->status.inode == b->status.inode;
 }
 
 /* One name, to which two ways lead: a link to its folder, a second mount of it. */
@@ -204,11 +202,11 @@ int file_open(const struct work *work, const struct file *file, const struct nam
 {
 	const struct ncm_store *store = work->places[name->place].store;
 	const int fd = store_open_inside(store, store->dirfd, name->relative);
-	struct stat now;
+	struct os_stat now;
 
-	if (fd < 0 || (fstat(fd, &now) == 0 && store_is_unchanged(&file->status, &now)))
+	if (fd < 0 || (os_fstat(fd, &now) == 0 && store_is_unchanged(&file->status, &now)))
 		return fd;
-	close(fd);
+	os_close(fd);
 	errno = ESTALE;
 	return -1;
 }
@@ -224,22 +222,22 @@ void file_tell(struct file *file, enum ncm_link_state state, const char *detail)
 
 uint64_t file_room(const struct file *file)
 {
-	const uint64_t blocks = (uint64_t)file->status.st_blocks * 512, size = (uint64_t)file->status.st_size;
+	const uint64_t blocks = (uint64_t)file->status.blocks * 512, size = file->status.size;
 
 	return blocks < size ? blocks : size;
 }
 
 void file_refresh(struct file *file, int fd)
 {
-	struct stat now;
+	struct os_stat now;
 
-	if (fstat(fd, &now) == 0 && now.st_dev == file->status.st_dev && now.st_ino == file->status.st_ino &&
-	    now.st_size == file->status.st_size && ncm_mtime_ns(&now) == ncm_mtime_ns(&file->status))
+	if (os_fstat(fd, &now) == 0 && now.device == file->status.device && now.inode == file->status.inode &&
+	    now.size == file->status.size && now.mtime_ns == file->status.mtime_ns)
 		file->status = now;
 }
 
 bool files_share_blocks(const struct file *a, const struct file *b)
 {
-	return a->status.st_dev == b->status.st_dev && a->has_extents && b->has_extents &&
+	return a->status.device == b->status.device && a->has_extents && b->has_extents &&
 	       ncm_sha256_equal(&a->extents, &b->extents);
 }

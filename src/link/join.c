@@ -10,12 +10,12 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "store/commit.h"
 #include "store/inside.h"
 #include "store/share.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <ncmodel/text.h>
 #include <string.h>
 
@@ -29,7 +29,7 @@ struct pair {
 
 static bool is_ours(const struct file *file)
 {
-	return geteuid() == 0 || file->status.st_uid == geteuid();
+	return os_is_root() || os_is_mine(&file->status);
 }
 
 static bool is_blob(const struct file *file)
@@ -50,8 +50,8 @@ static int by_worth(const void *a, const void *b)
 
 	if (is_ours(x) != is_ours(y))
 		return is_ours(x) - is_ours(y);
-	if (x->status.st_nlink != y->status.st_nlink)
-		return x->status.st_nlink > y->status.st_nlink ? -1 : 1;
+	if (x->status.links != y->status.links)
+		return x->status.links > y->status.links ? -1 : 1;
 	if (is_blob(x) != is_blob(y))
 		return is_blob(y) - is_blob(x);
 	return strcmp(x->names[0].path, y->names[0].path);
@@ -59,7 +59,7 @@ static int by_worth(const void *a, const void *b)
 
 static bool has_foreign_names(const struct file *file)
 {
-	return file->status.st_nlink > file->name_count;
+	return file->status.links > file->name_count;
 }
 
 static bool are_only_read(const struct file *file)
@@ -74,8 +74,8 @@ static bool are_only_read(const struct file *file)
 /* Everybody who could read one of them can read the other, and both are ours to change. */
 static bool have_same_readers(const struct file *a, const struct file *b)
 {
-	const bool same_owner = a->status.st_uid == b->status.st_uid && a->status.st_gid == b->status.st_gid;
-	const bool public = (a->status.st_mode & b->status.st_mode & 0444) == 0444;
+	const bool same_owner = a->status.owner == b->status.owner && a->status.group == b->status.group;
+	const bool public = (a->status.mode & b->status.mode & 0444) == 0444;
 
 	return is_ours(a) && is_ours(b) && (same_owner || public);
 }
@@ -92,7 +92,7 @@ static char *objection(const struct pair *pair)
 	const struct file *kept = pair->kept, *other = pair->other;
 	char size[32];
 
-	if (kept->status.st_dev != other->status.st_dev)
+	if (kept->status.device != other->status.device)
 		return ncm_asprintf("on another file system than %s; on the same one it would save %s",
 				    kept->names[0].path, ncm_format_size(file_room(other), size, sizeof size));
 	/* Nothing but bytes that were read is replaced. */
@@ -100,14 +100,14 @@ static char *objection(const struct pair *pair)
 		return ncm_strdup("not compared");
 	if (has_foreign_names(other))
 		return ncm_asprintf("%lu more names of it, outside of what was looked through, would keep its bytes",
-				    (unsigned long)(other->status.st_nlink - other->name_count));
+				    (unsigned long)(other->status.links - other->name_count));
 	if (!are_only_read(kept) || !are_only_read(other))
 		return ncm_strdup("a file of this name may be written to, and as one file both would change");
 	if (!have_same_readers(kept, other))
 		return ncm_asprintf("it and %s belong to different users", kept->names[0].path);
 	if (ncm_lacks_of(store_folder(pair->work->places[kept->names[0].place].store)) & NCM_LACKS_HARD_LINKS)
 		return ncm_strdup("the file system has no hard links");
-	if (store_is_being_written(pair->kept_fd) || store_is_being_written(pair->other_fd))
+	if (os_is_being_written(pair->kept_fd) || os_is_being_written(pair->other_fd))
 		return ncm_strdup("in use: a program has it open for writing");
 	return NULL;
 }
@@ -125,8 +125,6 @@ static const char *refusal(const struct pair *pair)
 
 static char *reason(int errnum)
 {
-	const char *text = strerrordesc_np(errnum);
-
 	switch (errnum) {
 	case ESTALE:
 		return ncm_strdup("changed meanwhile");
@@ -135,7 +133,7 @@ static char *reason(int errnum)
 	default:
 		if (ncm_is_without_links(errnum))
 			return ncm_strdup("the file system has no hard links, or forbids this one");
-		return ncm_strdup(text ? text : "error");
+		return ncm_strdup(os_error_text(errnum));
 	}
 }
 
@@ -144,8 +142,8 @@ static void tell_linked(const struct pair *pair, const struct name *name, const 
 	ncm_emit(pair->work->sink, &(struct ncm_event){.type = NCM_EVENT_PLACED,
 						       .file = name->path,
 						       .text = how,
-						       .done = (uint64_t)pair->other->status.st_size,
-						       .total = (uint64_t)pair->other->status.st_size});
+						       .done = pair->other->status.size,
+						       .total = pair->other->status.size});
 }
 
 /* Gives one name of the other file to the kept one. Returns 0, or -1 with pair->why and the state that says how bad. */
@@ -169,7 +167,7 @@ static int replace_name(struct pair *pair, struct name *name, enum ncm_link_stat
 		file_refresh(pair->kept, pair->kept_fd);
 		return 0;
 	}
-	unlinkat(store->staging, staged, 0);
+	os_unlink(store->staging, staged);
 	*state = err.code == NCM_E_DAMAGED ? NCM_LINK_SKIPPED : NCM_LINK_FAILED;
 	pair->why = ncm_strdup(err.code == NCM_E_DAMAGED ? "changed meanwhile" : err.message);
 	ncm_error_clear(&err);
@@ -179,8 +177,8 @@ static int replace_name(struct pair *pair, struct name *name, enum ncm_link_stat
 /* Who could read the one or the other can read the file that they are now; nobody can write to it. */
 static int open_to_readers(struct pair *pair)
 {
-	const mode_t now = pair->kept->status.st_mode & 07777;
-	const mode_t mode = (now | (pair->other->status.st_mode & 0777)) & 07555;
+	const unsigned now = pair->kept->status.mode;
+	const unsigned mode = (now | (pair->other->status.mode & 0777)) & 07555;
 
 	if (mode != now && ncm_set_mode(pair->kept_fd, mode) < 0)
 		return -1;
@@ -192,7 +190,7 @@ static int open_to_readers(struct pair *pair)
 static void refresh_by_name(const struct work *work, struct file *file, const struct name *name)
 {
 	NCM_AUTO_CLOSE int fd =
-	    ncm_open_beneath(work->places[name->place].store->dirfd, name->relative, O_PATH | O_NOFOLLOW, 0);
+	    os_open_beneath(work->places[name->place].store->dirfd, name->relative, OS_PATH | OS_NO_LINK);
 
 	if (fd >= 0)
 		file_refresh(file, fd);
@@ -201,15 +199,15 @@ static void refresh_by_name(const struct work *work, struct file *file, const st
 /* Not every file system renames over a file that is open. */
 static void close_other(struct pair *pair)
 {
-	close(pair->other_fd);
+	os_close(pair->other_fd);
 	pair->other_fd = -1;
 }
 
 static enum ncm_link_state hard_link(struct pair *pair)
 {
 	struct file *other = pair->other;
-	const mode_t before = pair->kept->status.st_mode & 07777;
-	const bool alone = pair->kept->status.st_nlink == 1;
+	const unsigned before = pair->kept->status.mode;
+	const bool alone = pair->kept->status.links == 1;
 	enum ncm_link_state state = NCM_LINK_HARDLINK;
 
 	if (open_to_readers(pair) < 0) {
@@ -227,10 +225,10 @@ static enum ncm_link_state hard_link(struct pair *pair)
 		name->state = NCM_LINK_HARDLINK;
 		free(name->detail);
 		name->detail = NULL;
-		claims_note_mtime(pair->work, name, &other->sha256, ncm_mtime_ns(&pair->kept->status));
+		claims_note_mtime(pair->work, name, &other->sha256, pair->kept->status.mtime_ns);
 		tell_linked(pair, name, "hard link");
 	}
-	if (alone && pair->kept->status.st_nlink == 1 && ncm_set_mode(pair->kept_fd, before) == 0)
+	if (alone && pair->kept->status.links == 1 && ncm_set_mode(pair->kept_fd, before) == 0)
 		file_refresh(pair->kept, pair->kept_fd);
 	return state;
 }
@@ -238,7 +236,7 @@ static enum ncm_link_state hard_link(struct pair *pair)
 /* Without a reason when this file system cannot do it after all: XFS tells only now whether it was made to. */
 static enum ncm_link_state share_blocks(struct pair *pair)
 {
-	if (dedupe(pair->kept_fd, pair->other_fd, (uint64_t)pair->other->status.st_size) == 0) {
+	if (dedupe(pair->kept_fd, pair->other_fd, pair->other->status.size) == 0) {
 		tell_linked(pair, &pair->other->names[0], "reflink");
 		return NCM_LINK_REFLINK;
 	}
@@ -317,7 +315,7 @@ static void protect(const struct work *work, struct file *file)
 {
 	NCM_AUTO_CLOSE int fd = -1;
 
-	if (file->name_count < 2 || (file->status.st_mode & 0222) == 0 || !are_only_read(file) || !is_ours(file))
+	if (file->name_count < 2 || (file->status.mode & 0222) == 0 || !are_only_read(file) || !is_ours(file))
 		return;
 	fd = file_open(work, file, &file->names[0]);
 	if (fd >= 0 && store_make_read_only(fd) == 0)

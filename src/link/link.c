@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "os/os.h"
 #include "registry/moving.h"
 
 #include <ncmodel/log.h>
@@ -71,7 +72,7 @@ static void add_deed_files(const struct work *work, const struct file *file, str
 		*NCM_PUSH(*files, *count) = (struct ncm_deed_file){.path = name->path,
 								   .store = work->places[name->place].store->id,
 								   .how = (char *)ncm_link_state_name(name->state),
-								   .size = (uint64_t)file->status.st_size,
+								   .size = file->status.size,
 								   .sha256 = file->sha256};
 	}
 }
@@ -167,7 +168,7 @@ static void describe_group(const struct work *work, const struct group *group, s
 {
 	struct ncm_link_group *out = NCM_PUSH(report->groups, report->count);
 
-	out->size = (uint64_t)group->files[0]->status.st_size;
+	out->size = group->files[0]->status.size;
 	out->sha256 = group->files[0]->sha256;
 	out->gain = group->gain;
 	report->gain += group->gain;

@@ -4,10 +4,10 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "store/staging.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 /* The innermost place that has this path (without links), or place_count. */
@@ -53,7 +53,7 @@ static void tell_unread(struct work *work, const struct ncm_store *store, int er
  * may lie in it. */
 static void add_store(struct work *work, struct ncm_store *store)
 {
-	NCM_AUTO_FREE char *real = realpath(store->path, NULL);
+	NCM_AUTO_FREE char *real = os_real_path(store->path);
 	size_t at = 0;
 
 	if (!real)
@@ -87,7 +87,7 @@ static int check_stores(const struct work *work, struct ncm_error *err)
 static int add_folder(struct work *work, const char *real, struct ncm_error *err)
 {
 	struct place *place;
-	const int dirfd = open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const int dirfd = os_open(OS_HERE, real, OS_FOLDER);
 
 	if (dirfd < 0)
 		return ncm_error_errno(err, errno, "cannot look into %s", real);
@@ -106,12 +106,12 @@ static int add_folder(struct work *work, const char *real, struct ncm_error *err
 /* What the user named: a folder or a file, in a store or anywhere. */
 static int add_path(struct work *work, const char *path, struct ncm_error *err)
 {
-	NCM_AUTO_FREE char *real = realpath(path, NULL);
+	NCM_AUTO_FREE char *real = os_real_path(path);
 	const char *relative = "";
-	struct stat status;
+	struct os_stat status;
 	size_t place;
 
-	if (!real || stat(real, &status) < 0) {
+	if (!real || os_stat(OS_HERE, real, &status) < 0) {
 		const int saved = errno;
 
 		if (saved != ENOENT)
@@ -119,19 +119,19 @@ static int add_path(struct work *work, const char *path, struct ncm_error *err)
 		ncm_error_set(err, NCM_E_USAGE, "there is no \"%s\"", path);
 		return ncm_error_hint(err, "check its spelling; a relative path begins at the current folder");
 	}
-	if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode))
+	if (status.kind != OS_IS_FOLDER && status.kind != OS_IS_FILE)
 		return ncm_error_set(err, NCM_E_USAGE, "%s is neither a folder nor a file", path);
 	place = place_of(work, real, &relative);
 	if (place == work->place_count) {
-		const size_t size = S_ISDIR(status.st_mode) ? strlen(real) : (size_t)(ncm_path_base(real) - real);
+		const size_t size = status.kind == OS_IS_FOLDER ? strlen(real) : (size_t)(ncm_path_base(real) - real);
 		/* Without the slash, unless it is all there is. */
 		NCM_AUTO_FREE char *folder = ncm_strndup(real, size > 1 && real[size - 1] == '/' ? size - 1 : size);
 
 		if (add_folder(work, folder, err) < 0)
 			return -1;
-		relative = S_ISDIR(status.st_mode) ? "" : ncm_path_base(real);
+		relative = status.kind == OS_IS_FOLDER ? "" : ncm_path_base(real);
 	}
-	add_source(work, place, relative, S_ISREG(status.st_mode));
+	add_source(work, place, relative, status.kind == OS_IS_FILE);
 	return 0;
 }
 
@@ -181,7 +181,7 @@ void places_clear(const struct work *work)
 	for (size_t i = 0; i < work->place_count; i++) {
 		const struct ncm_store *store = work->places[i].store;
 		NCM_AUTO_FREE char *lock = ncm_asprintf("%s/lock", ncm_store_own(store));
-		NCM_AUTO_CLOSE int exists = ncm_open_beneath(store->dirfd, lock, O_RDONLY | O_NONBLOCK, 0);
+		NCM_AUTO_CLOSE int exists = os_open_beneath(store->dirfd, lock, OS_READ);
 		NCM_AUTO_LOCK int held =
 		    exists < 0 ? -1 : ncm_lock_beneath(store->dirfd, lock, store->path, true, NULL, NULL);
 
@@ -226,9 +226,9 @@ void places_free(struct work *work)
 
 		ncm_lock_release(place->lock);
 		if (place->store == &place->own || !place->store) {
-			close(place->own.dirfd);
+			os_close(place->own.dirfd);
 			if (place->own.staging >= 0)
-				close(place->own.staging);
+				os_close(place->own.staging);
 		}
 		free(place->own.path);
 		free(place->real);

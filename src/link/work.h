@@ -7,12 +7,11 @@
 #ifndef NCM_LINK_WORK_H
 #define NCM_LINK_WORK_H
 
+#include "os/os.h"
 #include "registry/write.h"
 #include "store/store.h"
 
 #include <ncmodel/link.h>
-
-#include <sys/stat.h>
 
 struct place {
 	struct ncm_store *store; /* its dirfd is open */
@@ -40,8 +39,8 @@ struct name {
 };
 
 struct file {
-	struct stat status; /* as it was last seen; what happened to it since is somebody else's doing */
-	struct name *names; /* in the order of their paths */
+	struct os_stat status; /* as it was last seen; what happened to it since is somebody else's doing */
+	struct name *names;    /* in the order of their paths */
 	size_t name_count;
 	bool has_claim; /* models.json, with unchanged size and mtime, or the name of a blob says its digest */
 	struct ncm_sha256 claim;
@@ -128,10 +127,11 @@ void groups_of_equals(struct work *work);
 void groups_of_names(struct work *work);
 void groups_free(struct work *work);
 
-/* extents.c: where the blocks of an open file lie. False if the file system does not tell. */
+/* blocks.c */
+/* Where the blocks of an open file lie. False if the file system does not tell. */
 bool extents_read(int fd, struct ncm_sha256 *extents, bool *exact);
 
-/* dedupe.c: whether the file system could let two open files share their blocks. */
+/* Whether the file system could let two open files share their blocks. */
 bool dedupe_is_possible(int from, int to);
 /*
  * Lets `to` have the blocks of `from`; the kernel compares them first (FIDEDUPERANGE), and neither bytes nor times of

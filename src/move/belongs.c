@@ -8,15 +8,14 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "store/ollama.h"
 #include "store/staging.h"
 #include "store/walk.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { COMMIT = 40 /* hex digits */ };
 
@@ -41,13 +40,13 @@ static struct item *add(struct leaving *leaving, const char *relative, bool is_n
 static void add_blob(void *context, const struct ncm_sha256 *digest, const struct ollama_layer *layer)
 {
 	struct leaving *leaving = context;
-	struct stat status;
+	struct os_stat status;
 	struct item *item;
 	char relative[80];
 
 	(void)layer;
 	ncm_ollama_blob_path(digest, relative);
-	if (fstatat(leaving->dirfd, relative, &status, AT_SYMLINK_NOFOLLOW) < 0)
+	if (os_lstat(leaving->dirfd, relative, &status) < 0)
 		return; /* a list may name what was never pulled */
 	item = add(leaving, relative, false);
 	item->sha256 = *digest;
@@ -119,11 +118,11 @@ static void find_link(void *context, const struct ncm_walk_entry *entry)
 	struct leaving *leaving = context;
 	NCM_AUTO_FREE char *path = NULL, *real = NULL, *root = NULL, *commit = NULL, *spelled = NULL;
 
-	if (!S_ISLNK(entry->status->st_mode))
+	if (entry->status->kind != OS_IS_LINK)
 		return;
 	path = ncm_path_join(leaving->store->path, entry->path);
-	real = realpath(path, NULL);
-	root = real ? realpath(leaving->store->path, NULL) : NULL;
+	real = os_real_path(path);
+	root = real ? os_real_path(leaving->store->path) : NULL;
 	if (!root || !ncm_path_below(real, root))
 		return;
 	spelled = ncm_path_join(leaving->store->path, ncm_path_below(real, root));
@@ -142,9 +141,9 @@ static void find_ref(void *context, const struct ncm_walk_entry *entry)
 	NCM_AUTO_CLOSE int fd = -1;
 	NCM_AUTO_FREE char *text = NULL, *commit = NULL;
 
-	if (!refs || !S_ISREG(entry->status->st_mode))
+	if (!refs || entry->status->kind != OS_IS_FILE)
 		return;
-	fd = openat(entry->dirfd, entry->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	fd = os_open(entry->dirfd, entry->name, OS_READ | OS_NO_LINK);
 	text = fd < 0 ? NULL : ncm_read_fd(fd, 2 * COMMIT, NULL);
 	if (!text) {
 		leaving->failure = errno;
@@ -159,14 +158,13 @@ static void find_ref(void *context, const struct ncm_walk_entry *entry)
 static void add_behind(struct leaving *leaving, const char *path)
 {
 	char text[PATH_MAX];
-	const ssize_t size = readlink(path, text, sizeof text - 1);
+	const ssize_t size = os_readlink(OS_HERE, path, text, sizeof text);
 	NCM_AUTO_FREE char *folder = ncm_path_folder(path);
 	NCM_AUTO_FREE char *joined = NULL, *target = NULL;
 	const char *below;
 
 	if (size <= 0)
 		return;
-	text[size] = '\0';
 	joined = ncm_path_join(folder, text);
 	target = ncm_path_absolute(joined);
 	below = ncm_path_below(target, leaving->store->path);
@@ -258,13 +256,13 @@ static bool is_ours(const struct leaving *leaving, const struct ncm_walk_entry *
 static void find_rest(void *context, const struct ncm_walk_entry *entry)
 {
 	struct leaving *leaving = context;
-	const bool is_file = S_ISREG(entry->status->st_mode) || S_ISLNK(entry->status->st_mode);
+	const bool is_file = entry->status->kind == OS_IS_FILE || entry->status->kind == OS_IS_LINK;
 	NCM_AUTO_FREE char *path = ncm_path_join(leaving->store->path, entry->path);
 	/* A store may lie in another's folder. */
 	const size_t store = ncm_layout_store_of(leaving->mover->layout, path, leaving->store->id);
 
 	if (is_file && store == leaving->mover->source && !is_ours(leaving, entry))
-		add(leaving, entry->path, S_ISLNK(entry->status->st_mode) || strstr(entry->path, "/refs/") != NULL);
+		add(leaving, entry->path, entry->status->kind == OS_IS_LINK || strstr(entry->path, "/refs/") != NULL);
 }
 
 int mover_add_rest(struct mover *mover, struct ncm_error *err)

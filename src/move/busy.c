@@ -1,24 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who has the store in use, as far as /proc tells: a server whose environment names it, and programs that have files
- * of it open or mapped. What is not told of another user's programs is a warning, not a no.
+ * Who has the store in use, as far as the system tells: a server whose environment names it, and programs that have
+ * files of it open or mapped. What is not told of another user's programs is a warning, not a no.
  */
 #include "move/work.h"
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <pwd.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-enum { PROC_BYTES = 8 << 20 };
 
 struct looking {
 	struct mover *mover;
@@ -30,71 +23,63 @@ struct looking {
 	struct ncm_error *err;
 };
 
-static char *read_at(int process, const char *name, size_t *size)
-{
-	NCM_AUTO_CLOSE int fd = openat(process, name, O_RDONLY | O_CLOEXEC);
-
-	return fd < 0 ? NULL : ncm_read_fd(fd, PROC_BYTES, size);
-}
-
-static int refuse(struct looking *looking, const char *pid, const char *name, const char *what)
+static int refuse(struct looking *looking, const struct os_process *process, const char *what)
 {
 	looking->found = 1;
-	ncm_error_set(looking->err, NCM_E_POLICY, "in use: %s (process %s) %s", name, pid, what);
+	ncm_error_set(looking->err, NCM_E_POLICY, "in use: %s (process %ld) %s", process->name, process->pid, what);
 	ncm_error_hint(looking->err, "nothing was moved; stop it, and run the same command again");
 	return -1;
 }
 
-/* The root that a path lies below; or NULL. */
-static const char *root_of(const struct looking *looking, const char *path)
+/* Whether a path lies below one of the stores. */
+static bool is_below(const struct looking *looking, const char *path)
 {
 	for (size_t i = 0; i < looking->count; i++) {
 		if (ncm_path_below(path, looking->roots[i]))
-			return looking->roots[i];
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
-/* The value in the text of an environment; or NULL. Borrowed. */
-static const char *value_in(const char *text, size_t size, const char *name)
+/* The value in the texts of an environment; or NULL. Borrowed. */
+static const char *value_in(const char *texts, size_t size, const char *name)
 {
 	const size_t length = strlen(name);
 
-	for (const char *at = text; at < text + size; at += strlen(at) + 1) {
+	for (const char *at = texts; at < texts + size; at += strlen(at) + 1) {
 		if (strncmp(at, name, length) == 0 && at[length] == '=')
 			return at + length + 1;
 	}
 	return NULL;
 }
 
-static bool has_argument(int process, const char *wanted)
+static bool has_argument(const struct os_process *process, const char *wanted)
 {
 	size_t size = 0;
-	NCM_AUTO_FREE char *text = read_at(process, "cmdline", &size);
+	NCM_AUTO_FREE char *texts = os_process_texts(process, OS_PROCESS_ARGUMENTS, &size);
 
-	for (const char *at = text; at && at < text + size; at += strlen(at) + 1) {
+	for (const char *at = texts; at && at < texts + size; at += strlen(at) + 1) {
 		if (strcmp(at, wanted) == 0)
 			return true;
 	}
 	return false;
 }
 
-static bool is_folder(const struct stat *status, const char *path)
+static bool is_folder(const struct os_stat *status, const char *path)
 {
-	struct stat other;
+	struct os_stat other;
 
-	return stat(path, &other) == 0 && other.st_dev == status->st_dev && other.st_ino == status->st_ino;
+	return os_stat(OS_HERE, path, &other) == 0 && os_is_same(&other, status);
 }
 
 /* Whether a path is one of the stores, as the process sees it: in a container it may be another folder, or have another
  * name. Where that cannot be seen it is taken for what it is here. */
-static bool is_store(const struct looking *looking, int process, const struct ncm_store_server *server,
-		     const char *path)
+static bool is_store(const struct looking *looking, const struct os_process *process,
+		     const struct ncm_store_server *server, const char *path)
 {
-	NCM_AUTO_FREE char *inside = ncm_asprintf("root%s%s", *path == '/' ? "" : "/", path);
-	struct stat status;
+	struct os_stat status;
 
-	if (fstatat(process, inside, &status, 0) < 0 && (errno != EACCES || stat(path, &status) < 0))
+	if (os_process_stat(process, path, &status) < 0 && (errno != EACCES || os_stat(OS_HERE, path, &status) < 0))
 		return false;
 	for (size_t i = 0; i < looking->count; i++) {
 		if (looking->kinds[i]->server == server && is_folder(&status, looking->roots[i]))
@@ -104,120 +89,83 @@ static bool is_store(const struct looking *looking, int process, const struct nc
 }
 
 /* Where the server keeps its models, by its environment, or (not to be seen) by its user's home. */
-static char *store_of(const struct ncm_store_server *server, int process, uid_t user, bool *known)
+static char *store_of(const struct ncm_store_server *server, const struct os_process *process, bool *known)
 {
 	size_t size = 0;
-	NCM_AUTO_FREE char *text = read_at(process, "environ", &size);
-	const char *models = text ? value_in(text, size, server->variable) : NULL;
-	const char *home = text ? value_in(text, size, "HOME") : NULL;
-	const struct passwd *entry = text ? NULL : getpwuid(user);
+	NCM_AUTO_FREE char *texts = os_process_texts(process, OS_PROCESS_ENVIRONMENT, &size);
+	const char *models = texts ? value_in(texts, size, server->variable) : NULL;
+	const char *home = texts ? value_in(texts, size, "HOME") : NULL;
+	char users[PATH_MAX];
 
-	*known = text != NULL;
+	*known = texts != NULL;
 	if (models && *models)
 		return ncm_strdup(models);
 	if (!home)
-		home = entry ? entry->pw_dir : "/";
+		home = !texts && os_user_home(process->user, users, sizeof users) ? users : "/";
 	return ncm_path_join(home, server->below_home);
 }
 
-static int look_at_server(struct looking *looking, const struct ncm_store_server *server, int process, const char *pid,
-			  uid_t user)
+static int look_at_server(struct looking *looking, const struct ncm_store_server *server,
+			  const struct os_process *process)
 {
 	bool known = false;
-	NCM_AUTO_FREE char *store = store_of(server, process, user, &known);
+	NCM_AUTO_FREE char *store = store_of(server, process, &known);
 
 	if (is_store(looking, process, server, store))
-		return refuse(looking, pid, server->program, "serves this store");
+		return refuse(looking, process, "serves this store");
 	if (!known)
 		ncm_strings_add(&looking->mover->move->warnings, server->unseen);
 	return 0;
 }
 
 /* What serves one of the stores, if the process is that; or NULL. */
-static const struct ncm_store_server *server_of(const struct looking *looking, int process, const char *name)
+static const struct ncm_store_server *server_of(const struct looking *looking, const struct os_process *process)
 {
 	for (size_t i = 0; i < looking->count; i++) {
 		const struct ncm_store_server *server = looking->kinds[i]->server;
 
-		if (server && strcmp(name, server->program) == 0 && has_argument(process, server->argument))
+		if (server && strcmp(process->name, server->program) == 0 && has_argument(process, server->argument))
 			return server;
 	}
 	return NULL;
 }
 
-static int look_at_open(struct looking *looking, int process, const char *pid, const char *name)
-{
-	const int fd = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
-	int failed = 0;
-
-	looking->blind = looking->blind || (!dir && errno == EACCES);
-	while (dir && !failed && (entry = readdir(dir))) {
-		char path[PATH_MAX];
-		const ssize_t size = readlinkat(dirfd(dir), entry->d_name, path, sizeof path - 1);
-
-		if (size <= 0)
-			continue;
-		path[size] = '\0';
-		if (root_of(looking, path))
-			failed = refuse(looking, pid, name, "has a file of it open");
-	}
-	if (dir)
-		closedir(dir);
-	return failed;
-}
-
-static int look_at_mapped(struct looking *looking, int process, const char *pid, const char *name)
+static int look_at_files(struct looking *looking, const struct os_process *process, enum os_process_part part,
+			 const char *what)
 {
 	size_t size = 0;
-	NCM_AUTO_FREE char *text = read_at(process, "maps", &size);
+	NCM_AUTO_FREE char *paths = os_process_texts(process, part, &size);
 
-	for (char *line = text; line && *line;) {
-		char *end = strchr(line, '\n');
-		const char *path;
-
-		if (end)
-			*end = '\0';
-		path = strchr(line, '/');
-		if (path && root_of(looking, path))
-			return refuse(looking, pid, name, "has a file of it in memory");
-		line = end ? end + 1 : NULL;
+	if (!paths && part == OS_PROCESS_OPEN)
+		looking->blind = looking->blind || errno == EACCES || errno == EPERM;
+	for (const char *at = paths; at && at < paths + size; at += strlen(at) + 1) {
+		if (is_below(looking, at))
+			return refuse(looking, process, what);
 	}
 	return 0;
 }
 
-static void look_at_process(struct looking *looking, int proc, const char *pid)
+static void look_at_process(struct looking *looking, const struct os_process *process)
 {
-	NCM_AUTO_CLOSE int process = openat(proc, pid, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	NCM_AUTO_FREE char *name = process < 0 ? NULL : read_at(process, "comm", NULL);
-	const struct ncm_store_server *server;
-	struct stat status;
+	const struct ncm_store_server *server = server_of(looking, process);
 
-	if (!name || fstat(process, &status) < 0)
+	if (server && look_at_server(looking, server, process) < 0)
 		return;
-	name[strcspn(name, "\n")] = '\0';
-	server = server_of(looking, process, name);
-	if (server && look_at_server(looking, server, process, pid, status.st_uid) < 0)
-		return;
-	if (look_at_open(looking, process, pid, name) == 0)
-		(void)look_at_mapped(looking, process, pid, name);
+	if (look_at_files(looking, process, OS_PROCESS_OPEN, "has a file of it open") == 0)
+		(void)look_at_files(looking, process, OS_PROCESS_MAPPED, "has a file of it in memory");
 }
 
 static void look_at_all(struct looking *looking)
 {
-	DIR *proc = opendir("/proc");
-	char own[24];
-	const struct dirent *entry;
+	struct os_processes *list = os_processes();
+	const struct os_process *process;
 
-	snprintf(own, sizeof own, "%ld", (long)getpid());
-	while (proc && !looking->found && (entry = readdir(proc))) {
-		if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9' && strcmp(entry->d_name, own) != 0)
-			look_at_process(looking, dirfd(proc), entry->d_name);
+	looking->blind = !list;
+	while (list && !looking->found && (process = os_processes_next(list))) {
+		if (process->pid != os_pid())
+			look_at_process(looking, process);
 	}
-	looking->blind = looking->blind || !proc;
-	if (proc)
-		closedir(proc);
+	os_processes_end(list);
 	if (looking->blind && !looking->found)
 		ncm_strings_add(&looking->mover->move->warnings,
 				"what programs of other users have open cannot be seen: stop those that use these "
@@ -236,7 +184,7 @@ int mover_refuse_busy(struct mover *mover, struct ncm_error *err)
 			left[mover->items[i].store] = true;
 	}
 	for (size_t i = 0; i < mover->layout->count; i++) {
-		char *root = left[i] ? realpath(mover->layout->stores[i].path, NULL) : NULL;
+		char *root = left[i] ? os_real_path(mover->layout->stores[i].path) : NULL;
 
 		if (!root)
 			continue;

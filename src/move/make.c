@@ -11,15 +11,14 @@
 #include "base/path.h"
 #include "digest/checkpoint.h"
 #include "digest/hash.h"
+#include "os/os.h"
 #include "store/commit.h"
 #include "store/inside.h"
 #include "store/share.h"
 #include "store/staging.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 /* One file under way. */
 struct making {
@@ -30,10 +29,10 @@ struct making {
 	char *path; /* of the new one */
 };
 
-static bool is_seen(const struct stat *seen, const struct stat *now)
+static bool is_seen(const struct os_stat *seen, const struct os_stat *now)
 {
-	return seen->st_dev == now->st_dev && seen->st_ino == now->st_ino && seen->st_size == now->st_size &&
-	       ncm_mtime_ns(seen) == ncm_mtime_ns(now);
+	return seen->device == now->device && seen->inode == now->inode && seen->size == now->size &&
+	       seen->mtime_ns == now->mtime_ns;
 }
 
 static int changed(const struct making *making, struct ncm_error *err)
@@ -43,7 +42,7 @@ static int changed(const struct making *making, struct ncm_error *err)
 }
 
 /* Where the folders of the old file lie: below its store, as far as they have the names that the new ones get. */
-static bool old_folder(const struct making *making, const char *relative, struct stat *status)
+static bool old_folder(const struct making *making, const char *relative, struct os_stat *status)
 {
 	const struct mover *mover = making->mover;
 	const size_t store = making->item->store;
@@ -52,7 +51,7 @@ static bool old_folder(const struct making *making, const char *relative, struct
 	if (store == NCM_NO_STORE)
 		return false;
 	path = ncm_path_join(mover->layout->stores[store].path, mover->source == NCM_NO_STORE ? "" : relative);
-	return stat(path, status) == 0;
+	return os_stat(OS_HERE, path, status) == 0;
 }
 
 /* A folder that root made in one of root's belongs to whom the old one did: its application has to write there. In
@@ -64,13 +63,13 @@ static void own_folder(const struct making *making, const char *relative)
 	const struct ncm_store *target = making->mover->target;
 	NCM_AUTO_CLOSE int parent = store_dir_inside(target, target->dirfd, slash ? prefix : ".");
 	NCM_AUTO_CLOSE int fd = parent < 0 ? -1 : ncm_dir_beneath(parent, slash ? slash + 1 : relative);
-	struct stat old, made, above;
+	struct os_stat old, made, above;
 
-	if (fd < 0 || !old_folder(making, relative, &old) || fstat(fd, &made) < 0 || fstat(parent, &above) < 0 ||
-	    made.st_uid != 0 || !ncm_own_is_roots(OS_STAT(&above)) || old.st_uid == 0)
+	if (fd < 0 || !old_folder(making, relative, &old) || os_fstat(fd, &made) < 0 || os_fstat(parent, &above) < 0 ||
+	    made.owner != 0 || !ncm_own_is_roots(&above) || old.owner == 0)
 		return;
-	if (fchown(fd, old.st_uid, old.st_gid) == 0)
-		(void)ncm_set_mode(fd, old.st_mode & 07777);
+	if (os_set_owner(fd, old.owner, old.group) == 0)
+		(void)ncm_set_mode(fd, old.mode);
 }
 
 /* Opens the new file's folder, made if need be. */
@@ -90,7 +89,7 @@ static int new_folder(const struct making *making, const char **name, struct ncm
 	}
 	fd = store_parent(target, relative, name, err);
 	/* The deepest first: those above are root's until then. */
-	for (end = strlen(relative); fd >= 0 && geteuid() == 0 && end > 0; end--) {
+	for (end = strlen(relative); fd >= 0 && os_is_root() && end > 0; end--) {
 		NCM_AUTO_FREE char *prefix = ncm_strndup(relative, end);
 
 		if (missing[end])
@@ -102,14 +101,14 @@ static int new_folder(const struct making *making, const char **name, struct ncm
 /* What is there already, of an earlier run or by chance: it counts if it has the same bytes. */
 static int take_existing(const struct making *making, int parent, const char *name, struct ncm_error *err)
 {
-	NCM_AUTO_CLOSE int fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	NCM_AUTO_CLOSE int fd = os_open(parent, name, OS_READ | OS_NO_LINK);
 	struct ncm_sha256 old, new;
-	struct stat status;
+	struct os_stat status;
 
-	if (fd < 0 || fstat(fd, &status) < 0)
+	if (fd < 0 || os_fstat(fd, &status) < 0)
 		return ncm_error_errno(err, errno, "cannot open %s", making->path);
-	making->item->mtime_ns = ncm_mtime_ns(&status);
-	if (status.st_dev == making->item->seen.st_dev && status.st_ino == making->item->seen.st_ino)
+	making->item->mtime_ns = status.mtime_ns;
+	if (status.device == making->item->seen.device && status.inode == making->item->seen.inode)
 		return 0;
 	if (ncm_sha256_fd(fd, UINT64_MAX, &new, NULL, NULL, NULL) < 0 ||
 	    ncm_sha256_fd(making->fd, UINT64_MAX, &old, NULL, NULL, NULL) < 0)
@@ -124,13 +123,13 @@ static int publish(const struct making *making, int fd, const char *staged, stru
 {
 	struct publish how = {.replace = NCM_KEEP_OUT, .may_copy = true};
 	struct ncm_store *target = making->mover->target;
-	struct stat status;
+	struct os_stat status;
 
 	if (store_publish(target, fd, staged, making->item->relative, &how, &status, err) < 0) {
-		unlinkat(target->staging, staged, 0);
+		os_unlink(target->staging, staged);
 		return -1;
 	}
-	making->item->mtime_ns = ncm_mtime_ns(&status);
+	making->item->mtime_ns = status.mtime_ns;
 	return 0;
 }
 
@@ -139,21 +138,21 @@ static int by_link(const struct making *making, struct ncm_error *err)
 {
 	const struct ncm_store *target = making->mover->target;
 	NCM_AUTO_FREE char *staged = staging_commit_name();
-	struct stat linked;
+	struct os_stat linked;
 
-	if (linkat(making->folder, ncm_path_base(making->item->from), target->staging, staged, 0) < 0)
+	if (os_link(making->folder, ncm_path_base(making->item->from), target->staging, staged) < 0)
 		return 1;
-	if (fstatat(target->staging, staged, &linked, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    is_seen(&making->item->seen, &linked) && ncm_sync(making->fd) == 0)
+	if (os_lstat(target->staging, staged, &linked) == 0 && is_seen(&making->item->seen, &linked) &&
+	    ncm_sync(making->fd) == 0)
 		return publish(making, making->fd, staged, err);
-	unlinkat(target->staging, staged, 0);
+	os_unlink(target->staging, staged);
 	return changed(making, err);
 }
 
 static int prove(const struct making *making, int copy, const struct ncm_sha256 *read, struct ncm_error *err)
 {
 	struct ncm_sha256 written;
-	struct stat now;
+	struct os_stat now;
 
 	if (ncm_sha256_fd(copy, UINT64_MAX, &written, NULL, NULL, NULL) < 0)
 		return ncm_error_errno(err, errno, "cannot read back the copy of %s", making->item->from);
@@ -162,18 +161,19 @@ static int prove(const struct making *making, int copy, const struct ncm_sha256 
 			      making->item->from, making->mover->target->path);
 		return ncm_error_hint(err, "what is registered is at its old place; check that disk");
 	}
-	return fstat(making->fd, &now) == 0 && is_seen(&making->item->seen, &now) ? 0 : changed(making, err);
+	return os_fstat(making->fd, &now) == 0 && is_seen(&making->item->seen, &now) ? 0 : changed(making, err);
 }
 
 /* Its owner's, as the old one; an ordinary user's copy is his own. */
 static int dress(const struct making *making, int copy)
 {
-	const struct stat *seen = &making->item->seen;
-	const struct timespec times[2] = {seen->st_atim, seen->st_mtim};
+	const struct os_stat *seen = &making->item->seen;
 
-	if (geteuid() == 0 && ncm_set_owner(copy, seen->st_uid, seen->st_gid) < 0)
+	if (os_is_root() && ncm_set_owner(copy, seen->owner, seen->group) < 0)
 		return -1;
-	return ncm_set_mode(copy, seen->st_mode & 0777) < 0 || ncm_set_times(copy, times) < 0 ? -1 : ncm_sync(copy);
+	return ncm_set_mode(copy, seen->mode & 0777) < 0 || ncm_set_times(copy, seen->atime_ns, seen->mtime_ns) < 0
+		   ? -1
+		   : ncm_sync(copy);
 }
 
 static int copy_failed(const struct making *making, int errnum, struct ncm_error *err)
@@ -200,7 +200,7 @@ static int by_copy(const struct making *making, struct ncm_error *err)
 	if (!failed)
 		return publish(making, copy, staged, err);
 	if (copy >= 0)
-		unlinkat(target->staging, staged, 0);
+		os_unlink(target->staging, staged);
 	return -1;
 }
 
@@ -215,7 +215,7 @@ static void copy_checkpoints(const struct making *making)
 	struct ncm_checkpoints checkpoints;
 
 	if (new < 0 || ncm_sha256_is_zero(&item->sha256) ||
-	    ncm_checkpoints_read(old, &item->sha256, (uint64_t)item->seen.st_size, &checkpoints) < 0)
+	    ncm_checkpoints_read(old, &item->sha256, item->seen.size, &checkpoints) < 0)
 		return;
 	(void)ncm_checkpoints_write(new, &checkpoints, NULL);
 	ncm_checkpoints_clear(&checkpoints);
@@ -223,12 +223,11 @@ static void copy_checkpoints(const struct making *making)
 
 static int make_file(struct making *making, struct ncm_error *err)
 {
-	struct stat now;
+	struct os_stat now;
 	int result;
 
-	making->fd = openat(making->folder, ncm_path_base(making->item->from),
-			    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (making->fd < 0 || fstat(making->fd, &now) < 0)
+	making->fd = os_open(making->folder, ncm_path_base(making->item->from), OS_READ | OS_NO_LINK);
+	if (making->fd < 0 || os_fstat(making->fd, &now) < 0)
 		return ncm_error_errno(err, errno, "cannot open %s", making->item->from);
 	if (!is_seen(&making->item->seen, &now))
 		return changed(making, err);
@@ -249,7 +248,7 @@ static int make_file(struct making *making, struct ncm_error *err)
 
 static int make_link(const struct making *making, int parent, const char *name, struct ncm_error *err)
 {
-	making->item->mtime_ns = ncm_mtime_ns(&making->item->seen);
+	making->item->mtime_ns = making->item->seen.mtime_ns;
 	if (making->item->there)
 		return 0;
 	if (ncm_own_symlink(making->item->link, parent, name) < 0 || ncm_sync_dir(parent) < 0)
@@ -262,7 +261,7 @@ static int make(struct making *making, struct ncm_error *err)
 	NCM_AUTO_FREE char *folder = ncm_path_folder(making->item->from);
 	const char *name;
 	NCM_AUTO_CLOSE int parent = new_folder(making, &name, err);
-	NCM_AUTO_CLOSE int old = parent < 0 ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	NCM_AUTO_CLOSE int old = parent < 0 ? -1 : os_open(OS_HERE, folder, OS_FOLDER);
 
 	if (parent < 0)
 		return -1;
@@ -280,13 +279,13 @@ int mover_make(struct mover *mover, size_t number, const struct ncm_sink *sink, 
 	const int failed = make(&making, err);
 
 	if (making.fd >= 0)
-		close(making.fd);
+		os_close(making.fd);
 	if (!failed)
 		ncm_emit(sink, &(struct ncm_event){.type = NCM_EVENT_PLACED,
 						   .model = item->model,
 						   .file = path,
 						   .text = "moved",
-						   .done = (uint64_t)item->seen.st_size,
-						   .total = (uint64_t)item->seen.st_size});
+						   .done = item->seen.size,
+						   .total = item->seen.size});
 	return failed;
 }

@@ -12,13 +12,13 @@
 #include "base/path.h"
 #include "base/strings.h"
 #include "config/save.h"
+#include "os/os.h"
 #include "registry/moving.h"
 #include "registry/relocate.h"
 #include "store/staging.h"
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 const char *ncm_move_state_name(enum ncm_move_state state)
 {
@@ -189,12 +189,12 @@ static struct ncm_store **stores_used(struct mover *mover, size_t *count)
 }
 
 /* Takes fd. Where the file system has no owners there is nothing to give. */
-static void own(int fd, const struct stat *owner)
+static void own(int fd, const struct os_stat *owner)
 {
-	const int failed = fd < 0 || fchown(fd, owner->st_uid, owner->st_gid) < 0;
+	const int failed = fd < 0 || os_set_owner(fd, owner->owner, owner->group) < 0;
 
 	if (fd >= 0)
-		close(fd);
+		os_close(fd);
 	(void)failed;
 }
 
@@ -203,23 +203,24 @@ static void own_target(const struct mover *mover, bool was_there)
 {
 	const struct ncm_store *target = mover->target;
 	NCM_AUTO_FREE char *above = ncm_asprintf("%s/..", target->path);
-	struct stat old, parent;
+	struct os_stat old, parent;
 
-	if (was_there || mover->source == NCM_NO_STORE || geteuid() != 0 ||
-	    stat(mover->layout->stores[mover->source].path, &old) < 0 || stat(above, &parent) < 0)
+	if (was_there || mover->source == NCM_NO_STORE || !os_is_root() ||
+	    os_stat(OS_HERE, mover->layout->stores[mover->source].path, &old) < 0 ||
+	    os_stat(OS_HERE, above, &parent) < 0)
 		return;
 	/* In another's folder it is that one's already, who could have put any other in its place by now. */
-	if (!ncm_own_is_roots(OS_STAT(&parent)))
+	if (!ncm_own_is_roots(&parent))
 		return;
 	own(ncm_dir_beneath(target->dirfd, NULL), &old);
 	own(ncm_dir_beneath(target->dirfd, ncm_store_own(target)), &old);
-	own(dup(target->staging), &old);
+	own(os_dup(target->staging), &old);
 }
 
 static int lock_all(struct mover *mover, struct ncm_store **stores, size_t count, int *locks,
 		    const struct ncm_sink *sink, struct ncm_error *err)
 {
-	const bool was_there = access(mover->target->path, F_OK) == 0;
+	const bool was_there = os_access(OS_HERE, mover->target->path, 0) == 0;
 
 	for (size_t i = 0; i < count; i++) {
 		locks[i] = ncm_store_lock(stores[i], mover->options.no_wait, sink, err);

@@ -10,16 +10,14 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/checkpoint.h"
+#include "os/os.h"
 #include "registry/moving.h"
 #include "store/staging.h"
 #include "upkeep/moved.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <ncmodel/limits.h>
 #include <string.h>
-#include <unistd.h>
 
 static int open_notes(const struct mover *mover, bool create, struct ncm_error *err)
 {
@@ -27,7 +25,7 @@ static int open_notes(const struct mover *mover, bool create, struct ncm_error *
 
 	if (create)
 		return ncm_dir_open(notes, true, err);
-	return open(notes, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return os_open(OS_HERE, notes, OS_FOLDER | OS_NO_LINK);
 }
 
 static json_t *describe(const struct mover *mover, const struct item *item)
@@ -40,8 +38,8 @@ static json_t *describe(const struct mover *mover, const struct item *item)
 	ncm_json_set_string(object, "to", to);
 	json_object_set_new(object, "name", json_boolean(item->is_name));
 	json_object_set_new(object, "registered", json_boolean(item->registered));
-	ncm_json_set_u64(object, "size", (uint64_t)item->seen.st_size);
-	json_object_set_new(object, "mtime_ns", json_integer(ncm_mtime_ns(&item->seen)));
+	ncm_json_set_u64(object, "size", item->seen.size);
+	json_object_set_new(object, "mtime_ns", json_integer(item->seen.mtime_ns));
 	if (item->store != NCM_NO_STORE)
 		ncm_json_set_string(object, "store", mover->layout->stores[item->store].id);
 	if (!ncm_sha256_is_zero(&item->sha256))
@@ -117,18 +115,15 @@ static void consider_note(struct mover *mover, int notes, const char *name)
 void mover_find_pending(struct mover *mover)
 {
 	const int notes = open_notes(mover, false, NULL);
-	DIR *dir = notes < 0 ? NULL : fdopendir(notes);
-	const struct dirent *entry;
+	struct os_list *dir = os_list(notes);
+	const char *entry;
 
 	json_object_clear(mover->pending);
-	while (dir && (entry = readdir(dir))) {
-		if (staging_is_note(entry->d_name, NOTE_MOVING))
-			consider_note(mover, dirfd(dir), entry->d_name);
+	while (dir && (entry = os_list_next(dir))) {
+		if (staging_is_note(entry, NOTE_MOVING))
+			consider_note(mover, os_list_folder(dir), entry);
 	}
-	if (dir)
-		closedir(dir);
-	else if (notes >= 0)
-		close(notes);
+	os_list_end(dir);
 }
 
 static void add_gone(const json_t *file, struct upkeep_moved **gone, size_t *count)
@@ -193,7 +188,7 @@ static void settle(const struct mover *mover, const json_t *note, const char *na
 	if (notes < 0)
 		return;
 	if (done) {
-		unlinkat(notes, name, 0);
+		os_unlink(notes, name);
 		return;
 	}
 	json_object_set_new(told, "configured", json_true());

@@ -7,13 +7,12 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "os/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <ncmodel/text.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The number of the item that a path leads to, or -1. */
 static json_int_t item_at(const struct mover *mover, const char *path)
@@ -27,14 +26,13 @@ static json_int_t item_at(const struct mover *mover, const char *path)
 static int read_link(struct mover *mover, struct item *item, struct ncm_error *err)
 {
 	char text[PATH_MAX];
-	const ssize_t size = readlink(item->from, text, sizeof text - 1);
+	const ssize_t size = os_readlink(OS_HERE, item->from, text, sizeof text);
 	NCM_AUTO_FREE char *folder = ncm_path_folder(item->from);
 	NCM_AUTO_FREE char *joined = NULL, *leads_to = NULL;
 	json_int_t other;
 
 	if (size < 0)
 		return ncm_error_errno(err, errno, "cannot read the link %s", item->from);
-	text[size] = '\0';
 	joined = ncm_path_join(folder, text);
 	leads_to = ncm_path_absolute(joined);
 	other = item_at(mover, leads_to);
@@ -56,9 +54,9 @@ static void stay(struct item *item, const char *why)
 static bool is_believed(const struct mover *mover, const struct item *item)
 {
 	NCM_AUTO_FREE char *name = ncm_path_folder(item->from);
-	struct stat folder;
+	struct os_stat folder;
 
-	return stat(name, &folder) == 0 && authority_is_believed(&mover->said, &folder, &item->seen);
+	return os_stat(OS_HERE, name, &folder) == 0 && authority_is_believed(&mover->said, &folder, &item->seen);
 }
 
 /* Half a model, or a store whose models are elsewhere, is worse than none that moved. */
@@ -75,7 +73,7 @@ static int check_removable(const struct item *item, struct ncm_error *err)
 	NCM_AUTO_FREE char *folder = ncm_path_folder(item->from);
 	int why;
 
-	if (item->store == NCM_NO_STORE || faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0)
+	if (item->store == NCM_NO_STORE || os_access(OS_HERE, folder, OS_MAY_WRITE | OS_MAY_ENTER) == 0)
 		return 0;
 	why = errno;
 	ncm_error_errno(err, why, "cannot move %s away", item->from);
@@ -90,13 +88,13 @@ static int look_at_source(struct mover *mover, struct item *item, struct ncm_err
 		stay(item, "its name is not valid UTF-8: no note of the move can have it");
 		return 0;
 	}
-	if (lstat(item->from, &item->seen) < 0) {
+	if (os_lstat(OS_HERE, item->from, &item->seen) < 0) {
 		if (errno != ENOENT && errno != ENOTDIR)
 			return ncm_error_errno(err, errno, "cannot look at %s", item->from);
 		stay(item, "is not there");
 		return 0;
 	}
-	if (!S_ISREG(item->seen.st_mode) && !S_ISLNK(item->seen.st_mode))
+	if (item->seen.kind != OS_IS_FILE && item->seen.kind != OS_IS_LINK)
 		return refuse(item, "is not a regular file", err);
 	if (item->registered && !is_believed(mover, item))
 		return refuse(item,
@@ -105,23 +103,23 @@ static int look_at_source(struct mover *mover, struct item *item, struct ncm_err
 			      err);
 	if (check_removable(item, err) < 0)
 		return -1;
-	return S_ISLNK(item->seen.st_mode) ? read_link(mover, item, err) : 0;
+	return item->seen.kind == OS_IS_LINK ? read_link(mover, item, err) : 0;
 }
 
 static bool is_this_link(const char *path, const char *link)
 {
 	char text[PATH_MAX];
-	const ssize_t size = readlink(path, text, sizeof text - 1);
+	const ssize_t size = os_readlink(OS_HERE, path, text, sizeof text);
 
-	return size >= 0 && (text[size] = '\0', strcmp(text, link) == 0);
+	return size >= 0 && strcmp(text, link) == 0;
 }
 
 /* Whether what is there may be the same, to be read when the time comes. */
-static bool may_be_same(const struct item *item, const char *path, const struct stat *there)
+static bool may_be_same(const struct item *item, const char *path, const struct os_stat *there)
 {
 	if (item->link)
-		return S_ISLNK(there->st_mode) && is_this_link(path, item->link);
-	return S_ISREG(there->st_mode) && there->st_size == item->seen.st_size;
+		return there->kind == OS_IS_LINK && is_this_link(path, item->link);
+	return there->kind == OS_IS_FILE && there->size == item->seen.size;
 }
 
 /* Whether a path is the very name that the item has, through a link or a mount: then making the new one is nothing, and
@@ -129,18 +127,18 @@ static bool may_be_same(const struct item *item, const char *path, const struct 
 static bool is_same_name(const struct item *item, const char *path)
 {
 	NCM_AUTO_FREE char *from = ncm_path_folder(item->from), *to = ncm_path_folder(path);
-	struct stat old, other;
+	struct os_stat old, other;
 
-	return strcmp(ncm_path_base(item->from), ncm_path_base(path)) == 0 && stat(from, &old) == 0 &&
-	       stat(to, &other) == 0 && old.st_dev == other.st_dev && old.st_ino == other.st_ino;
+	return strcmp(ncm_path_base(item->from), ncm_path_base(path)) == 0 && os_stat(OS_HERE, from, &old) == 0 &&
+	       os_stat(OS_HERE, to, &other) == 0 && old.device == other.device && old.inode == other.inode;
 }
 
 static int look_at_target(const struct mover *mover, struct item *item, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *path = ncm_path_join(mover->target->path, item->relative);
-	struct stat there;
+	struct os_stat there;
 
-	if (lstat(path, &there) < 0) {
+	if (os_lstat(OS_HERE, path, &there) < 0) {
 		if (errno == ENOENT)
 			return 0;
 		return ncm_error_errno(err, errno, "cannot look at %s", path);
@@ -160,7 +158,7 @@ static int look_at_target(const struct mover *mover, struct item *item, struct n
 static bool is_copied(const struct mover *mover, const struct item *item, const struct ncm_space *space)
 {
 	return !item->link && !item->there &&
-	       (item->seen.st_dev != space->device || ncm_lacks_at(mover->target->path) & NCM_LACKS_HARD_LINKS);
+	       (item->seen.device != space->device || ncm_lacks_at(mover->target->path) & NCM_LACKS_HARD_LINKS);
 }
 
 static int check_space(struct mover *mover, const struct ncm_space *space, struct ncm_error *err)
@@ -189,9 +187,9 @@ static int judge(struct mover *mover, struct ncm_error *err)
 			return -1;
 		if (item->why)
 			continue;
-		mover->move->bytes += (uint64_t)item->seen.st_size;
+		mover->move->bytes += item->seen.size;
 		if (is_copied(mover, item, &space))
-			mover->move->to_copy += (uint64_t)item->seen.st_size;
+			mover->move->to_copy += item->seen.size;
 	}
 	return check_space(mover, &space, err);
 }
@@ -221,7 +219,7 @@ static void describe(struct mover *mover)
 		    .from = ncm_strdup(item->from),
 		    .to = ncm_path_join(mover->target->path, item->relative),
 		    .model = ncm_strdup_null(item->model),
-		    .size = (uint64_t)item->seen.st_size,
+		    .size = item->seen.size,
 		    .copied = is_copied(mover, item, &space),
 		    .state = item->why ? NCM_MOVE_STAYS : NCM_MOVE_GOES,
 		    .why = ncm_strdup_null(item->why),
@@ -267,9 +265,9 @@ void mover_clear(struct mover *mover)
 {
 	forget(mover);
 	if (mover->moved.staging >= 0)
-		close(mover->moved.staging);
+		os_close(mover->moved.staging);
 	if (mover->moved.dirfd >= 0)
-		close(mover->moved.dirfd);
+		os_close(mover->moved.dirfd);
 	free(mover->moved.path);
 	free(mover->folder);
 	json_decref(mover->by_path);

@@ -2,19 +2,19 @@
 /*
  * A move under way: `choose.c` says which files go where, `plan.c` whether they may, `belongs.c` what goes with them,
  * `busy.c` who has them in use, `make.c` makes the new ones, `note.c` remembers the move until the old ones are gone,
- * `deed.c` tells the log, `move.c` has the order of things.
+ * `tell.c` tells of it, `move.c` has the order of things.
  */
 #ifndef NCM_MOVE_WORK_H
 #define NCM_MOVE_WORK_H
 
 #include "base/json.h"
+#include "os/os.h"
 #include "registry/authority.h"
 #include "registry/identity.h"
 #include "registry/write.h"
 #include "store/store.h"
 
 #include <ncmodel/move.h>
-#include <sys/stat.h>
 
 /* One name that goes. */
 struct item {
@@ -26,7 +26,7 @@ struct item {
 	bool registered;          /* else it belongs to one, or is one of the rest */
 	const char *model;        /* the first that registered it, or NULL; borrowed */
 	struct ncm_sha256 sha256; /* as recorded; all zero: not */
-	struct stat seen;
+	struct os_stat seen;
 	bool there;       /* something is at its new place already */
 	char *why;        /* it stays; or NULL */
 	int64_t mtime_ns; /* of the new one, once it is made */
@@ -90,10 +90,9 @@ json_t *mover_note(const struct mover *mover, char **name, struct ncm_error *err
 int mover_finish(struct mover *mover, const json_t *note, const char *name, const struct authority *by,
 		 const struct ncm_sink *sink, struct ncm_error *err);
 
-/* deed.c: tells the log of what models.json has at its new place. */
+/* tell.c: tells the log of what models.json has at its new place. */
 void mover_tell_deeds(const struct mover *mover, const struct ncm_sink *sink);
-
-/* settings.c: what the applications have to be told. */
+/* What the applications have to be told. */
 void mover_tell_settings(struct mover *mover);
 
 #endif

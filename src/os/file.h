@@ -7,7 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include <time.h>
 
 /* The place of paths as the user writes them: from the current folder, or absolute. */
 enum { OS_HERE = -100 };
@@ -106,8 +105,9 @@ int os_set_mode(int fd, unsigned mode);
 int os_set_owner(int fd, uint32_t owner, uint32_t group);
 /* Of a link that was opened with OS_PATH | OS_NO_LINK. */
 int os_set_link_owner(int link, uint32_t owner, uint32_t group);
-/* Of the last read and the last write; NULL: now. */
-int os_set_times(int fd, const struct timespec times[2]);
+/* Of the last read and the last write. */
+#define OS_NOW INT64_MIN
+int os_set_times(int fd, int64_t atime_ns, int64_t mtime_ns);
 /* Whether it is the user's own, by whose rights we run. */
 bool os_is_mine(const struct os_stat *status);
 /* What the umask takes from modes; -1 if that cannot be told without changing it. */

@@ -223,8 +223,19 @@ int os_set_owner(int fd, uint32_t owner, uint32_t group)
 	return fchown(fd, owner, group);
 }
 
-int os_set_times(int fd, const struct timespec times[2])
+static struct timespec time_of(int64_t ns)
 {
+	const int64_t second = 1000000000, rest = (ns % second + second) % second;
+
+	if (ns == OS_NOW)
+		return (struct timespec){.tv_nsec = UTIME_NOW};
+	return (struct timespec){.tv_sec = (time_t)((ns - rest) / second), .tv_nsec = (long)rest};
+}
+
+int os_set_times(int fd, int64_t atime_ns, int64_t mtime_ns)
+{
+	const struct timespec times[2] = {time_of(atime_ns), time_of(mtime_ns)};
+
 	return futimens(fd, times);
 }
 

@@ -3,6 +3,8 @@
 #ifndef NCM_OS_PROCESS_H
 #define NCM_OS_PROCESS_H
 
+#include "os/file.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,6 +28,9 @@ void os_die(const char *message) __attribute__((noreturn));
 int64_t os_now_ns(void);
 int64_t os_now_coarse_ns(void);
 double os_monotonic(void);
+/* Seconds that the cores have worked for this process; for this thread. */
+double os_cpu_of_process(void);
+double os_cpu_of_thread(void);
 /* Shorter after a signal. */
 void os_sleep_ms(unsigned milliseconds);
 
@@ -55,6 +60,27 @@ bool os_user_of(const char *name, uint32_t *user);
 bool os_user_has_group(uint32_t user, uint32_t group);
 /* Whether the group has his name and nobody else. */
 bool os_group_is_alone(uint32_t group, uint32_t user);
+
+/* The processes that are told of, this one too; NULL with errno: none is. */
+struct os_process {
+	long pid;
+	uint32_t user;
+	char name[64]; /* of its program; the system may have cut it */
+	int room;      /* the system's own */
+};
+struct os_processes *os_processes(void);
+/* The next in no order; borrowed until the next call. NULL after the last. */
+const struct os_process *os_processes_next(struct os_processes *list);
+/* NULL is none. */
+void os_processes_end(struct os_processes *list);
+/*
+ * What is known of one: texts, each with its NUL, one after another, and one NUL more. The paths of files are without
+ * links. NULL with errno; EACCES, EPERM: this user is not told. The caller frees it.
+ */
+enum os_process_part { OS_PROCESS_ARGUMENTS, OS_PROCESS_ENVIRONMENT, OS_PROCESS_OPEN, OS_PROCESS_MAPPED };
+char *os_process_texts(const struct os_process *process, enum os_process_part part, size_t *size);
+/* What a path leads to in its eyes: it may have another root. */
+int os_process_stat(const struct os_process *process, const char *path, struct os_stat *status);
 
 /* The environment: "NAME=value", NULL after the last. */
 char **os_environment(void);

@@ -15,4 +15,12 @@ int os_native_folder(int folder);
 int os_open_walking(int folder, const char *relative, int flags);
 void os_take_times(const struct stat *native, struct os_stat *status);
 
+/* Texts that are gathered, for os_process_texts. */
+struct os_texts {
+	char *data;
+	size_t size, room;
+};
+/* Adds bytes; there is always a NUL behind them. False with ENOMEM. */
+bool os_texts_add(struct os_texts *texts, const void *data, size_t size);
+
 #endif

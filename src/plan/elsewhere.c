@@ -9,11 +9,10 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/text_map.h"
+#include "os/os.h"
 #include "store/walk.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 static const uint64_t LEAST = 1 << 20; /* smaller files are fetched sooner than found */
 
@@ -43,9 +42,9 @@ static void add_stray(void *context, const struct ncm_walk_entry *entry)
 	const struct search *search = context;
 	struct elsewhere *elsewhere = search->elsewhere;
 
-	if (S_ISREG(entry->status->st_mode) && (uint64_t)entry->status->st_size >= LEAST)
+	if (entry->status->kind == OS_IS_FILE && entry->status->size >= LEAST)
 		*NCM_PUSH(elsewhere->strays, elsewhere->count) =
-		    (struct stray){search->store, ncm_strdup(entry->path), (uint64_t)entry->status->st_size};
+		    (struct stray){search->store, ncm_strdup(entry->path), entry->status->size};
 }
 
 static int by_size(const void *a, const void *b)
@@ -118,15 +117,15 @@ static bool is_place(const struct content *content, const char *path)
 /* What we write everybody may read. */
 static bool is_private(int fd)
 {
-	struct stat status;
+	struct os_stat status;
 
-	return fd >= 0 && fstat(fd, &status) == 0 && !(status.st_mode & S_IROTH) &&
-	       (geteuid() == 0 || status.st_uid != geteuid());
+	return fd >= 0 && os_fstat(fd, &status) == 0 && !(status.mode & OS_ALL_READ) &&
+	       (os_is_root() || !os_is_mine(&status));
 }
 
 /* The file's absolute path if it has the content's bytes, else NULL. */
 static char *try(struct look *look, const struct content *content, const struct ncm_store *store, const char *relative,
-		 struct stat *status)
+		 struct os_stat *status)
 {
 	const int dirfd = look_at_store(look, store);
 	NCM_AUTO_CLOSE int fd = dirfd < 0 ? -1 : store_open_inside(store, dirfd, relative);
@@ -138,7 +137,7 @@ static char *try(struct look *look, const struct content *content, const struct 
 	return NULL;
 }
 
-static char *find_blob(struct look *look, const struct content *content, struct stat *status)
+static char *find_blob(struct look *look, const struct content *content, struct os_stat *status)
 {
 	const struct ncm_layout *layout = look->run->layout;
 	char *found = NULL;
@@ -154,7 +153,7 @@ static char *find_blob(struct look *look, const struct content *content, struct 
 	return found;
 }
 
-static char *find_listed_blob(struct look *look, const struct content *content, struct stat *status)
+static char *find_listed_blob(struct look *look, const struct content *content, struct os_stat *status)
 {
 	const struct elsewhere *elsewhere = all_elsewhere(look);
 	char hex[NCM_SHA256_HEX + 1];
@@ -186,7 +185,7 @@ static size_t first_of_size(const struct elsewhere *elsewhere, uint64_t size)
 	return low;
 }
 
-static char *find_stray(struct look *look, const struct content *content, struct stat *status)
+static char *find_stray(struct look *look, const struct content *content, struct os_stat *status)
 {
 	const struct elsewhere *elsewhere = all_elsewhere(look);
 	char *found = NULL;
@@ -203,14 +202,14 @@ static char *find_stray(struct look *look, const struct content *content, struct
 }
 
 /* Where models.json knows the same bytes to be. */
-static char *find_registered(struct look *look, const struct content *content, struct stat *status)
+static char *find_registered(struct look *look, const struct content *content, struct os_stat *status)
 {
 	size_t count;
 	const struct registry_ref *refs = registry_having(look->run->lookup, &content->sha256, &count);
 
 	for (size_t i = 0; i < count; i++) {
 		const char *path = refs[i].file->abs;
-		NCM_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+		NCM_AUTO_CLOSE int fd = os_open(OS_HERE, path, OS_READ | OS_NO_LINK);
 
 		/* A record may name any file, and may be believed without reading it. */
 		if (!is_place(content, path) && !is_private(fd) && authority_is_believed_of(&look->said, path) &&
@@ -220,7 +219,7 @@ static char *find_registered(struct look *look, const struct content *content, s
 	return NULL;
 }
 
-char *elsewhere_find(struct look *look, const struct content *content, struct stat *status)
+char *elsewhere_find(struct look *look, const struct content *content, struct os_stat *status)
 {
 	char *found;
 

@@ -14,12 +14,12 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "os/os.h"
 #include "store/inside.h"
 #include "store/intent.h"
 #include "store/names.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 static bool is_recorded(const struct ncm_reg_file *file)
@@ -27,10 +27,9 @@ static bool is_recorded(const struct ncm_reg_file *file)
 	return !ncm_sha256_is_zero(&file->sha256);
 }
 
-bool judge_unchanged(const struct ncm_reg_file *file, const struct stat *status)
+bool record_is_unchanged(const struct ncm_reg_file *file, const struct os_stat *status)
 {
-	return S_ISREG(status->st_mode) && (uint64_t)status->st_size == file->size &&
-	       ncm_mtime_ns(status) == file->mtime_ns;
+	return status->kind == OS_IS_FILE && status->size == file->size && status->mtime_ns == file->mtime_ns;
 }
 
 /* Damage that the disk made leaves size and mtime as they were. */
@@ -39,21 +38,21 @@ static bool was_found_wrong(const struct ncm_reg_model *model)
 	return model->verify_result && strcmp(model->verify_result, "ok") != 0;
 }
 
-bool judge_believes(const struct look *look, const struct registry_ref *ref, const struct stat *status)
+bool record_is_believed(const struct look *look, const struct registry_ref *ref, const struct os_stat *status)
 {
 	return !look->strict && is_recorded(ref->file) && !was_found_wrong(ref->model) &&
-	       judge_unchanged(ref->file, status);
+	       record_is_unchanged(ref->file, status);
 }
 
-static bool fits_size(const struct content *content, const struct stat *status)
+static bool fits_size(const struct content *content, const struct os_stat *status)
 {
-	return !content->has_size || (uint64_t)status->st_size == content->size;
+	return !content->has_size || status->size == content->size;
 }
 
 static bool is_recorded_right(const struct judgement *judgement)
 {
 	for (size_t i = 0; i < judgement->ref_count; i++) {
-		if (judge_believes(judgement->look, &judgement->refs[i], &judgement->step->status) &&
+		if (record_is_believed(judgement->look, &judgement->refs[i], &judgement->step->status) &&
 		    ncm_sha256_equal(&judgement->refs[i].file->sha256, &judgement->content->sha256))
 			return true;
 	}
@@ -71,11 +70,11 @@ static bool read_bytes(const struct judgement *judgement, int fd, bool git, stru
 }
 
 /* What was not known of a content is known now. */
-static void learn(struct content *content, const struct seen_bytes *seen, const struct stat *status)
+static void learn(struct content *content, const struct seen_bytes *seen, const struct os_stat *status)
 {
 	content->has_sha256 = content->has_size = true;
 	content->sha256 = seen->sha256;
-	content->size = (uint64_t)status->st_size;
+	content->size = status->size;
 }
 
 static bool has_git_sha1(const struct judgement *judgement, int fd)
@@ -108,14 +107,14 @@ static bool is_from_here(const struct judgement *judgement)
 /* Nothing was known beforehand: trusted on first use, as long as it is what was trusted. */
 static bool is_trusted(const struct judgement *judgement, int fd)
 {
-	const struct stat *status = &judgement->step->status;
+	const struct os_stat *status = &judgement->step->status;
 	struct seen_bytes seen = {0};
 
 	if (judgement->planned->run->options.update || !fits_size(judgement->content, status) ||
 	    !is_from_here(judgement) || !is_recorded(judgement->own->file))
 		return false;
 	seen.sha256 = judgement->own->file->sha256;
-	if (!judge_believes(judgement->look, judgement->own, status) &&
+	if (!record_is_believed(judgement->look, judgement->own, status) &&
 	    (!read_bytes(judgement, fd, false, &seen) ||
 	     !ncm_sha256_equal(&seen.sha256, &judgement->own->file->sha256)))
 		return false;
@@ -160,7 +159,7 @@ static const char *taken_by(const struct judgement *judgement)
 
 		if (ref != judgement->own && is_recorded(ref->file) && !was_found_wrong(ref->model) &&
 		    !ncm_sha256_equal(&ref->file->sha256, &judgement->content->sha256) &&
-		    judge_unchanged(ref->file, &judgement->step->status))
+		    record_is_unchanged(ref->file, &judgement->step->status))
 			return ref->model->id;
 	}
 	return NULL;
@@ -172,10 +171,9 @@ static bool is_as_recorded(const struct judgement *judgement)
 	const struct registry_ref *own = judgement->own;
 	struct seen_bytes seen;
 
-	if (!own || judge_believes(judgement->look, own, &judgement->step->status))
+	if (!own || record_is_believed(judgement->look, own, &judgement->step->status))
 		return own;
-	return judgement->fd >= 0 && is_recorded(own->file) &&
-	       (uint64_t)judgement->step->status.st_size == own->file->size &&
+	return judgement->fd >= 0 && is_recorded(own->file) && judgement->step->status.size == own->file->size &&
 	       look_at_bytes(judgement->look, judgement->fd, &judgement->step->status,
 			     place_bytes_path(judgement->place), false, &seen) == 0 &&
 	       ncm_sha256_equal(&seen.sha256, &own->file->sha256);
@@ -217,7 +215,7 @@ void judge_other(const struct judgement *judgement)
 	/* A disk that fails leaves the mtime as it was; who writes does not, and no source has what he wrote. What a
 	 * verify called damaged was told to the user. */
 	if (judgement->own && is_recorded(judgement->own->file) && !was_found_wrong(judgement->own->model) &&
-	    !judge_unchanged(judgement->own->file, &step->status)) {
+	    !record_is_unchanged(judgement->own->file, &step->status)) {
 		step->owner = judgement->own->model->id;
 		step->is_edited = true;
 		step->state = run->options.force ? PLACE_OURS : PLACE_IN_WAY;
@@ -243,7 +241,7 @@ static bool is_recorded_so(const struct judgement *judgement)
 {
 	const struct registry_ref *own = judgement->own;
 
-	return own && judge_unchanged(own->file, &judgement->step->status) &&
+	return own && record_is_unchanged(own->file, &judgement->step->status) &&
 	       ncm_sha256_equal(&own->file->sha256, &judgement->content->sha256) && is_of_this_revision(judgement);
 }
 
@@ -261,10 +259,10 @@ static void judge_open_file(const struct judgement *judgement, int dirfd, int fd
 {
 	struct step *step = judgement->step;
 
-	if (fstat(fd, &step->status) < 0) {
+	if (os_fstat(fd, &step->status) < 0) {
 		step->state = PLACE_UNREADABLE;
 		step->failure = errno;
-	} else if (!S_ISREG(step->status.st_mode)) {
+	} else if (step->status.kind != OS_IS_FILE) {
 		judge_no_file(judgement);
 	} else if (is_right(judgement, dirfd, fd)) {
 		step->nameless = !is_named(judgement, dirfd);
@@ -274,11 +272,11 @@ static void judge_open_file(const struct judgement *judgement, int dirfd, int fd
 	}
 }
 
-static bool leads_to(const char *link, const struct stat *target)
+static bool leads_to(const char *link, const struct os_stat *target)
 {
-	struct stat behind;
+	struct os_stat behind;
 
-	return stat(link, &behind) == 0 && behind.st_dev == target->st_dev && behind.st_ino == target->st_ino;
+	return os_stat(OS_HERE, link, &behind) == 0 && behind.device == target->device && behind.inode == target->inode;
 }
 
 /* A link that was registered as such is what it leads to, as long as that is what it led to. No other is followed. */
@@ -286,7 +284,7 @@ static void judge_link(const struct judgement *judgement, int dirfd)
 {
 	struct step *step = judgement->step;
 	const char *target = judgement->ref_count > 0 ? judgement->refs[0].file->target : NULL;
-	NCM_AUTO_CLOSE int fd = target ? open(target, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY) : -1;
+	NCM_AUTO_CLOSE int fd = target ? os_open(OS_HERE, target, OS_READ | OS_NO_LINK) : -1;
 
 	step->is_link = true;
 	if (target && fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP) {
@@ -294,7 +292,7 @@ static void judge_link(const struct judgement *judgement, int dirfd)
 		step->failure = errno;
 		return;
 	}
-	if (fd >= 0 && fstat(fd, &step->status) == 0 && S_ISREG(step->status.st_mode) &&
+	if (fd >= 0 && os_fstat(fd, &step->status) == 0 && step->status.kind == OS_IS_FILE &&
 	    leads_to(judgement->place->path, &step->status) && is_right(judgement, dirfd, fd)) {
 		step->state = is_recorded_so(judgement) ? PLACE_RIGHT : PLACE_UNRECORDED;
 		return;
@@ -341,7 +339,7 @@ static void judge_failure(const struct judgement *judgement, int dirfd, int errn
 	case ENOTDIR:
 		step->state = PLACE_IN_WAY;
 		step->is_above = true;
-		step->owner = judge_owner_near(judgement, false);
+		step->owner = owner_near(judgement, false);
 		break;
 	case ENXIO:
 		step->state = PLACE_IN_WAY;
@@ -423,17 +421,17 @@ void judge_place(const struct planned *planned, struct content *content, const s
 	step->unconfirmed = step_is_done(step) && is_unconfirmed(&judgement);
 }
 
-bool has_bytes(struct look *look, const struct content *content, int fd, const char *path, struct stat *status)
+bool has_bytes(struct look *look, const struct content *content, int fd, const char *path, struct os_stat *status)
 {
 	const struct registry_ref *refs;
 	struct seen_bytes seen;
 	size_t count;
 
-	if (fd < 0 || fstat(fd, status) < 0 || !S_ISREG(status->st_mode) || !fits_size(content, status))
+	if (fd < 0 || os_fstat(fd, status) < 0 || status->kind != OS_IS_FILE || !fits_size(content, status))
 		return false;
 	refs = registry_at(look->run->lookup, path, &count);
 	for (size_t i = 0; i < count; i++) {
-		if (judge_believes(look, &refs[i], status))
+		if (record_is_believed(look, &refs[i], status))
 			return ncm_sha256_equal(&refs[i].file->sha256, &content->sha256);
 	}
 	return look_at_bytes(look, fd, status, path, false, &seen) == 0 &&

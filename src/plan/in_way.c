@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "os/os.h"
 #include "store/inside.h"
 #include "store/intent.h"
 #include "store/walk.h"
@@ -14,7 +15,7 @@
 #include <errno.h>
 #include <string.h>
 
-const char *judge_owner_near(const struct judgement *judgement, bool below)
+const char *owner_near(const struct judgement *judgement, bool below)
 {
 	const struct ncm_registry *registry = judgement->planned->run->registry;
 	const char *path = judgement->place->path;
@@ -35,8 +36,8 @@ const char *judge_owner_near(const struct judgement *judgement, bool below)
 void judge_no_file(const struct judgement *judgement)
 {
 	judgement->step->state = PLACE_IN_WAY;
-	judgement->step->is_folder = S_ISDIR(judgement->step->status.st_mode);
-	judgement->step->owner = judgement->step->is_folder ? judge_owner_near(judgement, true) : NULL;
+	judgement->step->is_folder = judgement->step->status.kind == OS_IS_FOLDER;
+	judgement->step->owner = judgement->step->is_folder ? owner_near(judgement, true) : NULL;
 }
 
 /* Another archive may lie at the same URL. Entries of older versions know the URL alone. */
@@ -77,7 +78,7 @@ static size_t count_unpacked(const struct judgement *judgement, const struct ncm
 			     bool *right)
 {
 	size_t found = 0;
-	struct stat status;
+	struct os_stat status;
 
 	*untouched = true;
 	*right = !judgement->planned->repairs &&
@@ -88,7 +89,8 @@ static size_t count_unpacked(const struct judgement *judgement, const struct ncm
 		if (!ncm_path_below(file->abs, judgement->place->path))
 			continue;
 		found++;
-		*untouched = *untouched && lstat(file->abs, &status) == 0 && judge_unchanged(file, &status);
+		*untouched =
+		    *untouched && os_lstat(OS_HERE, file->abs, &status) == 0 && record_is_unchanged(file, &status);
 		*right = *right && *untouched && is_of_archive(judgement, file);
 	}
 	return found;
@@ -116,11 +118,11 @@ void judge_folder(const struct judgement *judgement)
 	if (dirfd < 0 && errno != ENOENT) {
 		step->state = PLACE_UNREADABLE;
 		step->failure = errno;
-	} else if (lstat(place->path, &step->status) < 0) {
+	} else if (os_lstat(OS_HERE, place->path, &step->status) < 0) {
 		step->failure = errno;
 		step->state = errno == ENOENT ? PLACE_EMPTY : errno == ENOTDIR ? PLACE_IN_WAY : PLACE_UNREADABLE;
 		step->is_above = step->state == PLACE_IN_WAY;
-		step->owner = step->is_above ? judge_owner_near(judgement, false) : NULL;
+		step->owner = step->is_above ? owner_near(judgement, false) : NULL;
 	} else if (found > 0) {
 		step->state = right ? PLACE_RIGHT : PLACE_OURS;
 		if (untouched && holds_only(place, dirfd, found))
@@ -141,11 +143,10 @@ void judge_folder(const struct judgement *judgement)
 /* FUSE mounts may number names instead of files. */
 static bool is_same_file(const char *path, int fd)
 {
-	struct stat named, open;
+	struct os_stat named, open;
 
-	return lstat(path, &named) == 0 && fstat(fd, &open) == 0 && named.st_dev == open.st_dev &&
-	       (named.st_ino == open.st_ino ||
-		(named.st_size == open.st_size && ncm_mtime_ns(&named) == ncm_mtime_ns(&open)));
+	return os_lstat(OS_HERE, path, &named) == 0 && os_fstat(fd, &open) == 0 && named.device == open.device &&
+	       (named.inode == open.inode || (named.size == open.size && named.mtime_ns == open.mtime_ns));
 }
 
 static bool is_other_spelling(const struct judgement *judgement, const char *folded, const char *path)

@@ -5,6 +5,8 @@
 
 #include "plan/plan.h"
 
+#include "os/os.h"
+
 struct judgement {
 	struct look *look;
 	const struct planned *planned;
@@ -18,9 +20,9 @@ struct judgement {
 };
 
 /* Whether a file has the size and mtime that were recorded. */
-bool judge_unchanged(const struct ncm_reg_file *file, const struct stat *status);
+bool record_is_unchanged(const struct ncm_reg_file *file, const struct os_stat *status);
 /* Whether a file's record can stand for its bytes. */
-bool judge_believes(const struct look *look, const struct registry_ref *ref, const struct stat *status);
+bool record_is_believed(const struct look *look, const struct registry_ref *ref, const struct os_stat *status);
 /* What is there is something else. May it be replaced, and can it be had again? */
 void judge_other(const struct judgement *judgement);
 /*
@@ -32,7 +34,7 @@ void judge_folder(const struct judgement *judgement);
 void judge_no_file(const struct judgement *judgement);
 /* The id of a model whose file lies in the folder (`below`), or has the name of a folder on the way to the place; or
  * NULL. Every entry is looked at: it is seldom asked. */
-const char *judge_owner_near(const struct judgement *judgement, bool below);
+const char *owner_near(const struct judgement *judgement, bool below);
 /*
  * Whether the open file is another model's by another spelling: where case does not count, two names are one place. In
  * the way, then, whoever forces it: two entries would name one file.

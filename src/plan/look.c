@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text_map.h"
+#include "os/os.h"
 
 #include <errno.h>
 #include <string.h>
@@ -14,9 +15,9 @@ enum { CHUNK = 1 << 16 };
 
 /* Which file it was, and in what state. */
 struct file_key {
-	dev_t device;
-	ino_t inode;
-	off_t size;
+	uint64_t device;
+	uint64_t inode;
+	uint64_t size;
 	int64_t mtime_ns;
 };
 
@@ -47,7 +48,7 @@ void look_free(struct look *look)
 		return;
 	for (size_t i = 0; i < look->run->layout->count; i++) {
 		if (look->dirs[i] >= 0)
-			close(look->dirs[i]);
+			os_close(look->dirs[i]);
 	}
 	free(look->dirs);
 	free(look->failures);
@@ -76,19 +77,19 @@ void look_anew(struct look *look)
 	memset(look->failures, 0, look->run->layout->count * sizeof *look->failures);
 }
 
-static struct file_key key_of(const struct stat *status)
+static struct file_key key_of(const struct os_stat *status)
 {
 	struct file_key key;
 
 	memset(&key, 0, sizeof key); /* its padding is compared, too */
-	key.device = status->st_dev;
-	key.inode = status->st_ino;
-	key.size = status->st_size;
-	key.mtime_ns = ncm_mtime_ns(status);
+	key.device = status->device;
+	key.inode = status->inode;
+	key.size = status->size;
+	key.mtime_ns = status->mtime_ns;
 	return key;
 }
 
-static struct seen_bytes *recall(const struct look_memory *memory, const struct stat *status)
+static struct seen_bytes *recall(const struct look_memory *memory, const struct os_stat *status)
 {
 	const struct file_key key = key_of(status);
 	const uint32_t *number = ncm_text_map_find(&memory->map, (const char *)&key, sizeof key);
@@ -96,7 +97,7 @@ static struct seen_bytes *recall(const struct look_memory *memory, const struct 
 	return number ? &memory->seen[*number] : NULL;
 }
 
-static void keep(struct look_memory *memory, const struct stat *status, const struct seen_bytes *seen)
+static void keep(struct look_memory *memory, const struct os_stat *status, const struct seen_bytes *seen)
 {
 	struct seen_bytes *known = recall(memory, status);
 	struct file_key *key;
@@ -111,22 +112,22 @@ static void keep(struct look_memory *memory, const struct stat *status, const st
 	*NCM_PUSH(memory->seen, memory->count) = *seen;
 }
 
-void look_remember(struct look *look, const struct stat *status, const struct ncm_sha256 *sha256)
+void look_remember(struct look *look, const struct os_stat *status, const struct ncm_sha256 *sha256)
 {
 	keep(look->memory, status, &(struct seen_bytes){.sha256 = *sha256});
 }
 
 /* Git's digest of a file, which the Hub tells of every small one. */
-static int read_git_sha1(int fd, const struct stat *status, struct ncm_sha1 *digest)
+static int read_git_sha1(int fd, const struct os_stat *status, struct ncm_sha1 *digest)
 {
 	NCM_AUTO_FREE char *chunk = ncm_malloc(CHUNK);
-	struct ncm_hash *hash = ncm_hash_git_blob((uint64_t)status->st_size);
-	off_t at = 0;
+	struct ncm_hash *hash = ncm_hash_git_blob(status->size);
+	uint64_t at = 0;
 	ssize_t got;
 
-	while ((got = ncm_pread_all(fd, chunk, CHUNK, (uint64_t)at)) > 0) {
+	while ((got = ncm_pread_all(fd, chunk, CHUNK, at)) > 0) {
 		ncm_hash_update(hash, chunk, (size_t)got);
-		at += got;
+		at += (uint64_t)got;
 	}
 	if (got < 0) {
 		ncm_hash_free(hash);
@@ -136,7 +137,7 @@ static int read_git_sha1(int fd, const struct stat *status, struct ncm_sha1 *dig
 	return 0;
 }
 
-int look_at_bytes(struct look *look, int fd, const struct stat *status, const char *path, bool git,
+int look_at_bytes(struct look *look, int fd, const struct os_stat *status, const char *path, bool git,
 		  struct seen_bytes *seen)
 {
 	const struct seen_bytes *known = recall(look->memory, status);

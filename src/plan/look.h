@@ -4,10 +4,9 @@
 #ifndef NCM_PLAN_LOOK_H
 #define NCM_PLAN_LOOK_H
 
+#include "os/os.h"
 #include "registry/authority.h"
 #include "resolve/run.h"
-
-#include <sys/stat.h>
 
 /* What the bytes of a file are. */
 struct seen_bytes {
@@ -34,10 +33,10 @@ int look_at_store(struct look *look, const struct ncm_store *store);
 /* Forgets which stores were not there: they may have been made since. */
 void look_anew(struct look *look);
 /* The digests of an open file, from memory or from its bytes. Returns 0, or -1 with errno. */
-int look_at_bytes(struct look *look, int fd, const struct stat *status, const char *path, bool git,
+int look_at_bytes(struct look *look, int fd, const struct os_stat *status, const char *path, bool git,
 		  struct seen_bytes *seen);
 /* What somebody else found when reading this very file. */
-void look_remember(struct look *look, const struct stat *status, const struct ncm_sha256 *sha256);
+void look_remember(struct look *look, const struct os_stat *status, const struct ncm_sha256 *sha256);
 /* elsewhere.c */
 void elsewhere_free(struct elsewhere *elsewhere);
 

@@ -5,6 +5,7 @@
 #ifndef NCM_PLAN_PLAN_H
 #define NCM_PLAN_PLAN_H
 
+#include "os/os.h"
 #include "plan/look.h"
 #include "resolve/content.h"
 #include "transfer/transfer.h"
@@ -22,11 +23,11 @@ enum place_state {
 /* What is to happen at one place. */
 struct step {
 	enum place_state state;
-	struct stat status; /* of the file that is there */
-	int failure;        /* errno, of UNREADABLE */
-	const char *owner;  /* IN_WAY: the id of the model whose file it is; NULL: nobody's that we know. Borrowed */
-	bool is_link;       /* IN_WAY: it is a symbolic link */
-	bool is_behind;     /* IN_WAY: a link on the way to it is not part of the store */
+	struct os_stat status; /* of the file that is there */
+	int failure;           /* errno, of UNREADABLE */
+	const char *owner;     /* IN_WAY: the id of the model whose file it is; NULL: nobody's that we know. Borrowed */
+	bool is_link;          /* IN_WAY: it is a symbolic link */
+	bool is_behind;        /* IN_WAY: a link on the way to it is not part of the store */
 	bool is_across; /* IN_WAY: what is unpacked cannot be moved there: it is another file system than the store's */
 	bool is_folder; /* IN_WAY: a file is to go where there is a folder */
 	bool is_above;  /* IN_WAY: a file has the name of a folder that is needed */
@@ -54,7 +55,7 @@ struct plan_item {
 	struct content *content;
 	struct step *steps; /* one for each place */
 	char *local;        /* another file on this machine with the same bytes, absolute; or NULL */
-	struct stat local_status;
+	struct os_stat local_status;
 	uint64_t present; /* bytes of the partial */
 	struct mend mend; /* of the first place */
 };
@@ -100,11 +101,11 @@ void place_tell(const struct run *run, const struct place *place, const struct s
 void judge_place(const struct planned *planned, struct content *content, const struct place *place, struct step *step);
 /* Whether an open file (-1: none) has the content's bytes, whose SHA-256 is known. Hashes it if need be; *status is the
  * file's. */
-bool has_bytes(struct look *look, const struct content *content, int fd, const char *path, struct stat *status);
+bool has_bytes(struct look *look, const struct content *content, int fd, const char *path, struct os_stat *status);
 
 /* elsewhere.c: a file with the content's bytes in any store of the layout, registered or not: its absolute path, which
  * the caller frees; or NULL. */
-char *elsewhere_find(struct look *look, const struct content *content, struct stat *status);
+char *elsewhere_find(struct look *look, const struct content *content, struct os_stat *status);
 
 /* steps.c: pure. */
 bool step_is_done(const struct step *step);                /* the right bytes are there */

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/thread.h"
+#include "os/os.h"
 #include "store/inside.h"
 
 #include <errno.h>
@@ -76,7 +77,7 @@ static void tell_behind(const struct run *run, const struct place *place, struct
 	NCM_AUTO_CLOSE int dirfd = ncm_store_peek(place->store);
 	NCM_AUTO_FREE char *relative = dirfd < 0 ? NULL : store_link_on_the_way(place->store, dirfd, place->relative);
 	NCM_AUTO_FREE char *link = ncm_path_join(place->store->path, relative ? relative : place->relative);
-	NCM_AUTO_FREE char *target = realpath(link, NULL);
+	NCM_AUTO_FREE char *target = os_real_path(link);
 
 	ncm_error_set(err, NCM_E_POLICY, "%s: %s is a link to %s, and is not written through",
 		      model_id(run, &run->wanted[place->wanted]), link, target ? target : "another place");

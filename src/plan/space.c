@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 
 #include <ncmodel/text.h>
 
@@ -16,7 +17,7 @@ enum {
 };
 
 struct device {
-	dev_t id;
+	uint64_t id;
 	struct ncm_plan_disk disk;
 };
 
@@ -109,7 +110,7 @@ static void add_place(struct ncm_plan_disk *disk, const struct plan_item *item, 
 }
 
 /* A folder that a link leads to another disk takes the bytes there, too: they are staged in the store first. */
-static void add_away(struct devices *devices, const struct plan_item *item, size_t number, dev_t staging)
+static void add_away(struct devices *devices, const struct plan_item *item, size_t number, uint64_t staging)
 {
 	const struct place *place = &item->content->places[number];
 	NCM_AUTO_FREE char *folder = ncm_path_folder(place_bytes_path(place));

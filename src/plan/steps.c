@@ -4,6 +4,7 @@
 
 #include "base/ability.h"
 #include "base/mem.h"
+#include "os/os.h"
 #include "store/share.h"
 #include "store/staging.h"
 
@@ -77,9 +78,9 @@ static bool can_be_linked(const char *ready, const struct place *place)
  * plan counts too much space, not too little. */
 static bool can_be_one(const char *ready, const struct place *place)
 {
-	struct stat status;
+	struct os_stat status;
 
-	return lstat(ready, &status) == 0 && store_may_gain_name(ready, &status) &&
+	return os_lstat(OS_HERE, ready, &status) == 0 && store_may_gain_name(ready, &status) &&
 	       store_is_only_read(place_bytes(place));
 }
 

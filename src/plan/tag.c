@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "registry/ollama.h"
 
 #include <errno.h>
@@ -74,10 +75,10 @@ static void judge_right(const struct judgement *judgement, const struct ollama_t
 	struct step *step = judgement->step;
 
 	if (tag->size > 0 || file)
-		step->status.st_size = (off_t)(tag->size > 0 ? tag->size : file->size);
+		step->status.size = tag->size > 0 ? tag->size : file->size;
 	step->state = PLACE_UNRECORDED;
 	if (file && ncm_sha256_equal(&file->sha256, &judgement->content->sha256) &&
-	    judge_believes(judgement->look, judgement->own, &step->status))
+	    record_is_believed(judgement->look, judgement->own, &step->status))
 		step->state = PLACE_RIGHT;
 }
 
@@ -115,8 +116,8 @@ void judge_tag(const struct judgement *judgement)
 		registry_known_manifest(judgement->own->model, judgement->own->file, &known);
 	ollama_tag_look(dirfd, name, &known, &tag);
 	free(known.blobs);
-	if (lstat(place->path, &step->status) < 0)
-		step->status = (struct stat){0};
+	if (os_lstat(OS_HERE, place->path, &step->status) < 0)
+		step->status = (struct os_stat){0};
 	if (tag.legacy == OLLAMA_HOLDS_IT && (tag.v2 == OLLAMA_HOLDS_IT || tag.v2 == OLLAMA_HOLDS_NOTHING)) {
 		judge_right(judgement, &tag);
 		return;

@@ -24,44 +24,38 @@
 #include "base/own.h"
 #include "base/path.h"
 #include "base/user.h"
+#include "os/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <string.h>
 
-enum {
-	PASSWD_BYTES = 65536,
-};
-
-static bool could_remove(uid_t user, const struct stat *folder, const struct stat *file)
+static bool could_remove(uint32_t user, const struct os_stat *folder, const struct os_stat *file)
 {
-	const mode_t by_group = S_IWGRP | S_IXGRP;
+	const unsigned by_group = OS_GROUP_WRITES | OS_GROUP_ENTERS;
 
-	if (user == 0 || user == geteuid() || user == file->st_uid || user == folder->st_uid)
+	if (user == 0 || user == os_user() || user == file->owner || user == folder->owner)
 		return true;
-	return (folder->st_mode & by_group) == by_group && !(folder->st_mode & S_ISVTX) &&
-	       os_user_has_group(user, folder->st_gid);
+	return (folder->mode & by_group) == by_group && !(folder->mode & OS_STICKY) &&
+	       os_user_has_group(user, folder->group);
 }
 
-static bool group_may_remove(gid_t group, const struct stat *folder)
+static bool group_may_remove(uint32_t group, const struct os_stat *folder)
 {
-	const mode_t by_group = S_IWGRP | S_IXGRP;
+	const unsigned by_group = OS_GROUP_WRITES | OS_GROUP_ENTERS;
 
-	return folder->st_gid == group && (folder->st_mode & by_group) == by_group && !(folder->st_mode & S_ISVTX);
+	return folder->group == group && (folder->mode & by_group) == by_group && !(folder->mode & OS_STICKY);
 }
 
-static bool anybody_may_remove(const struct stat *folder)
+static bool anybody_may_remove(const struct os_stat *folder)
 {
-	return (folder->st_mode & S_IWOTH) && !(folder->st_mode & S_ISVTX);
+	return (folder->mode & OS_ALL_WRITE) && !(folder->mode & OS_STICKY);
 }
 
-bool authority_is_believed(const struct authority *authority, const struct stat *folder, const struct stat *file)
+bool authority_is_believed(const struct authority *authority, const struct os_stat *folder, const struct os_stat *file)
 {
 	if (authority->anybody)
-		return authority->modeless && folder->st_dev == authority->device &&
-		       file->st_dev == authority->device && anybody_may_remove(folder);
+		return authority->modeless && folder->device == authority->device &&
+		       file->device == authority->device && anybody_may_remove(folder);
 	for (size_t i = 0; i < authority->count; i++) {
 		if (!could_remove(authority->users[i], folder, file))
 			return false;
@@ -74,14 +68,14 @@ bool authority_is_believed(const struct authority *authority, const struct stat 
 }
 
 /* The deepest folder on the way to a path that is there. */
-static bool nearest_folder(const char *path, struct stat *status)
+static bool nearest_folder(const char *path, struct os_stat *status)
 {
 	NCM_AUTO_FREE char *folder = ncm_strdup(path);
 	char *slash;
 
 	while ((slash = strrchr(folder, '/'))) {
 		slash[slash == folder] = '\0';
-		if (stat(folder, status) == 0)
+		if (os_stat(OS_HERE, folder, status) == 0)
 			return true;
 		if (errno != ENOENT || slash == folder)
 			return false;
@@ -91,15 +85,15 @@ static bool nearest_folder(const char *path, struct stat *status)
 
 bool authority_is_believed_of(const struct authority *authority, const char *path)
 {
-	struct stat folder, file;
+	struct os_stat folder, file;
 
 	if (!nearest_folder(path, &folder))
 		return false;
-	if (lstat(path, &file) < 0) {
+	if (os_lstat(OS_HERE, path, &file) < 0) {
 		if (errno != ENOENT)
 			return false;
-		file.st_uid = folder.st_uid;
-		file.st_dev = folder.st_dev;
+		file.owner = folder.owner;
+		file.device = folder.device;
 	}
 	/* Who may write what says so may write the folder too. */
 	if (authority->anybody && anybody_may_remove(&folder))
@@ -107,73 +101,56 @@ bool authority_is_believed_of(const struct authority *authority, const char *pat
 	return authority_is_believed(authority, &folder, &file);
 }
 
-/* A group of its own that a user has by convention, so that what he makes may be writable by it. */
-static bool is_alone(gid_t group, uid_t user)
+/* A group of its own that a user has by convention, so that what he makes may be writable by it, is himself. */
+static void add_group(struct authority *authority, const struct os_stat *status)
 {
-	NCM_AUTO_FREE char *room = ncm_malloc(PASSWD_BYTES);
-	NCM_AUTO_FREE char *names = ncm_malloc(PASSWD_BYTES);
-	struct passwd owner, *found_owner = NULL;
-	struct group entry, *found = NULL;
-
-	if (getgrgid_r(group, &entry, room, PASSWD_BYTES, &found) != 0 || !found ||
-	    getpwuid_r(user, &owner, names, PASSWD_BYTES, &found_owner) != 0 || !found_owner)
-		return false;
-	for (char **member = found->gr_mem; *member; member++) {
-		if (strcmp(*member, found_owner->pw_name) != 0)
-			return false;
-	}
-	return strcmp(found->gr_name, found_owner->pw_name) == 0;
-}
-
-static void add_group(struct authority *authority, const struct stat *status)
-{
-	if ((status->st_mode & S_IWGRP) && !is_alone(status->st_gid, status->st_uid))
-		authority->groups[authority->group_count++] = status->st_gid;
+	if ((status->mode & OS_GROUP_WRITES) && !os_group_is_alone(status->group, status->owner))
+		authority->groups[authority->group_count++] = status->group;
 }
 
 /*
  * What lies in a folder of a group, and has the folder's group, was made (or put there) by one of that group, or by the
  * folder's owner or root: its own user is one of them, whether or not the user database knows him.
  */
-static bool is_by_group(const struct stat *made, const struct stat *folder)
+static bool is_by_group(const struct os_stat *made, const struct os_stat *folder)
 {
-	return ncm_own_is_groups(OS_STAT(folder)) && made->st_gid == folder->st_gid &&
-	       !is_alone(folder->st_gid, folder->st_uid);
+	return ncm_own_is_groups(folder) && made->group == folder->group &&
+	       !os_group_is_alone(folder->group, folder->owner);
 }
 
-static void add_writer(struct authority *authority, const struct stat *file, const struct stat *folder)
+static void add_writer(struct authority *authority, const struct os_stat *file, const struct os_stat *folder)
 {
 	if (!is_by_group(file, folder))
-		authority->users[authority->count++] = file->st_uid;
+		authority->users[authority->count++] = file->owner;
 }
 
-static bool is_same(const struct stat *one, const struct stat *other)
+static bool is_same(const struct os_stat *one, const struct os_stat *other)
 {
-	return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
+	return one->device == other->device && one->inode == other->inode;
 }
 
 /* The owner of a folder, unless that lies in a folder of its group that somebody else shares: then he is of the group.
  */
-static void add_owner(struct authority *authority, int at, const char *path, const struct stat *status)
+static void add_owner(struct authority *authority, int at, const char *path, const struct os_stat *status)
 {
 	NCM_AUTO_FREE char *above = ncm_asprintf("%s/..", path);
-	struct stat folder;
+	struct os_stat folder;
 
-	if (fstatat(at, above, &folder, 0) == 0 && !is_same(&folder, status) && is_by_group(status, &folder)) {
-		if (folder.st_uid == status->st_uid)
+	if (os_stat(at, above, &folder) == 0 && !is_same(&folder, status) && is_by_group(status, &folder)) {
+		if (folder.owner == status->owner)
 			add_owner(authority, at, above, &folder);
 		return;
 	}
-	authority->users[authority->count++] = status->st_uid;
+	authority->users[authority->count++] = status->owner;
 }
 
 /* Whether anybody may put a file of his own in the place of one there. */
-static bool is_open_to_all(int folder, const char *relative, struct stat *status)
+static bool is_open_to_all(int folder, const char *relative, struct os_stat *status)
 {
-	return fstatat(folder, relative, status, 0) < 0 || (status->st_mode & S_IWOTH) != 0;
+	return os_stat(folder, relative, status) < 0 || (status->mode & OS_ALL_WRITE) != 0;
 }
 
-static void set_modeless(struct authority *authority, dev_t device, unsigned lacks)
+static void set_modeless(struct authority *authority, uint64_t device, unsigned lacks)
 {
 	authority->modeless = (lacks & NCM_LACKS_MODES) != 0;
 	authority->device = device;
@@ -183,19 +160,19 @@ struct authority authority_of_registry(const char *path)
 {
 	NCM_AUTO_FREE char *name = ncm_strndup(path, (size_t)(ncm_path_base(path) - path));
 	struct authority authority = {.count = 0};
-	struct stat folder = {0}, file;
+	struct os_stat folder = {0}, file;
 
 	/* Where there is none it says nothing. */
-	if (stat(path, &file) < 0) {
+	if (os_stat(OS_HERE, path, &file) < 0) {
 		authority.anybody = errno != ENOENT;
 		return authority;
 	}
-	authority.owner = file.st_uid;
-	authority.anybody = is_open_to_all(AT_FDCWD, name, &folder) || (file.st_mode & S_IWOTH) != 0;
-	if (authority.anybody && file.st_dev == folder.st_dev)
-		set_modeless(&authority, folder.st_dev, ncm_lacks_at(name));
+	authority.owner = file.owner;
+	authority.anybody = is_open_to_all(OS_HERE, name, &folder) || (file.mode & OS_ALL_WRITE) != 0;
+	if (authority.anybody && file.device == folder.device)
+		set_modeless(&authority, folder.device, ncm_lacks_at(name));
 	add_writer(&authority, &file, &folder);
-	add_owner(&authority, AT_FDCWD, name, &folder);
+	add_owner(&authority, OS_HERE, name, &folder);
 	add_group(&authority, &file);
 	add_group(&authority, &folder);
 	return authority;
@@ -204,24 +181,24 @@ struct authority authority_of_registry(const char *path)
 struct authority authority_of_note(int notes, int note)
 {
 	struct authority authority = {.count = 0};
-	struct stat folder, beside, file = {0};
+	struct os_stat folder, beside, file = {0};
 
-	authority.anybody = fstat(note, &file) < 0 || is_open_to_all(notes, ".", &folder) ||
-			    is_open_to_all(notes, "..", &beside) || !S_ISREG(file.st_mode) || file.st_nlink != 1 ||
-			    (file.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+	authority.anybody = os_fstat(note, &file) < 0 || is_open_to_all(notes, ".", &folder) ||
+			    is_open_to_all(notes, "..", &beside) || file.kind != OS_IS_FILE || file.links != 1 ||
+			    (file.mode & (OS_GROUP_WRITES | OS_ALL_WRITE)) != 0;
 	if (authority.anybody) {
-		if (S_ISREG(file.st_mode))
-			set_modeless(&authority, file.st_dev, ncm_lacks_of(notes));
+		if (file.kind == OS_IS_FILE)
+			set_modeless(&authority, file.device, ncm_lacks_of(notes));
 		return authority;
 	}
-	authority.owner = file.st_uid;
+	authority.owner = file.owner;
 	add_writer(&authority, &file, &folder);
 	add_owner(&authority, notes, ".", &folder);
 	add_owner(&authority, notes, "..", &beside);
 	/* In a sticky folder the group renames nothing but its own. */
-	if (!(folder.st_mode & S_ISVTX))
+	if (!(folder.mode & OS_STICKY))
 		add_group(&authority, &folder);
-	if (!(beside.st_mode & S_ISVTX))
+	if (!(beside.mode & OS_STICKY))
 		add_group(&authority, &beside);
 	return authority;
 }

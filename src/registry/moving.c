@@ -4,26 +4,23 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "registry/authority.h"
 #include "registry/write.h"
 #include "store/staging.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <ncmodel/limits.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 json_t *moving_read(int notes, const char *name, struct authority *by)
 {
-	NCM_AUTO_CLOSE int fd = openat(notes, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	NCM_AUTO_CLOSE int fd = os_open(notes, name, OS_READ | OS_NO_LINK);
 	size_t size = 0;
 	NCM_AUTO_FREE char *text = fd < 0 ? NULL : ncm_read_fd(fd, NCM_LIMIT_REGISTRY_BYTES, &size);
 	json_t *note = text ? ncm_json_parse(text, size, name, NCM_E_OTHER, NULL) : NULL;
 
 	*by = authority_of_note(notes, fd);
-	if (json_is_object(note) && !by->anybody && by->owner == geteuid() &&
+	if (json_is_object(note) && !by->anybody && by->owner == os_user() &&
 	    json_is_array(json_object_get(note, "files")))
 		return note;
 	json_decref(note);
@@ -34,10 +31,10 @@ bool moving_has_file(const struct ncm_registry *registry, const json_t *file)
 {
 	const struct registry_lookup *lookup = registry_lookup_of(registry);
 	const char *from = ncm_json_string(file, "from"), *to = ncm_json_string(file, "to");
-	struct stat status;
+	struct os_stat status;
 	size_t old = 0, new = 0;
 
-	if (!from || !to || *from != '/' || *to != '/' || lstat(to, &status) < 0)
+	if (!from || !to || *from != '/' || *to != '/' || os_lstat(OS_HERE, to, &status) < 0)
 		return false;
 	(void)registry_at(lookup, from, &old);
 	(void)registry_at(lookup, to, &new);
@@ -114,29 +111,24 @@ static void consider(const struct ncm_config *config, struct ncm_layout *layout,
 	ncm_registry_free(registry);
 }
 
-static DIR *open_notes(const struct ncm_layout *layout, const struct ncm_config *config)
+static struct os_list *open_notes(const struct ncm_layout *layout, const struct ncm_config *config)
 {
 	NCM_AUTO_FREE char *path = ncm_layout_registry(layout, config);
 	NCM_AUTO_FREE char *notes = staging_notes_folder(path);
-	const int fd = open(notes, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
-	if (!dir && fd >= 0)
-		close(fd);
-	return dir;
+	return os_list(os_open(OS_HERE, notes, OS_FOLDER | OS_NO_LINK));
 }
 
 struct ncm_layout *moving_layout(const struct ncm_config *config, struct ncm_error *err)
 {
 	struct ncm_layout *layout = ncm_layout_load(config, err);
-	DIR *dir = layout ? open_notes(layout, config) : NULL;
-	const struct dirent *entry;
+	struct os_list *dir = layout ? open_notes(layout, config) : NULL;
+	const char *entry;
 
-	while (dir && (entry = readdir(dir))) {
-		if (staging_is_note(entry->d_name, NOTE_MOVING))
-			consider(config, layout, dirfd(dir), entry->d_name);
+	while (dir && (entry = os_list_next(dir))) {
+		if (staging_is_note(entry, NOTE_MOVING))
+			consider(config, layout, os_list_folder(dir), entry);
 	}
-	if (dir)
-		closedir(dir);
+	os_list_end(dir);
 	return layout;
 }

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "plan/plan.h"
 #include "registry/authority.h"
 
@@ -69,13 +70,13 @@ static void take_damage(struct repair *repair, const struct run *run, const stru
 /* What a verify read need not be read again. What it found damaged is so until it changes. */
 static void remember(struct look *look, const struct ncm_verify_report *report)
 {
-	struct stat status;
+	struct os_stat status;
 
 	look->strict = true;
 	for (size_t i = 0; i < report->count; i++) {
 		const struct ncm_verify_file *file = &report->files[i];
 
-		if (lstat(file->file->abs, &status) < 0 || !S_ISREG(status.st_mode))
+		if (os_lstat(OS_HERE, file->file->abs, &status) < 0 || status.kind != OS_IS_FILE)
 			continue;
 		if (file->verdict == NCM_VERDICT_DAMAGED)
 			look_remember(look, &status, &file->sha256_found);
@@ -308,7 +309,7 @@ static void refuse_lost(const struct repair *repair, struct run *run)
 static bool can_be_mended(const struct plan_item *item, size_t number, const struct ncm_verify_file *file)
 {
 	return file->damaged_count > 0 && file->verdict == NCM_VERDICT_DAMAGED &&
-	       (uint64_t)item->steps[number].status.st_size == item->content->size;
+	       item->steps[number].status.size == item->content->size;
 }
 
 /* Its place becomes the first: its store's staging folder gets the partial. */

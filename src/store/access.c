@@ -6,36 +6,32 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/user.h"
+#include "os/os.h"
 #include "store/staging.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
 /* "ollama", or the number of a user without a name. The caller frees it. */
-static char *name_of(uid_t user)
+static char *name_of(uint32_t user)
 {
-	const struct passwd *entry = getpwuid(user);
+	char name[256];
 
-	return entry ? ncm_strdup(entry->pw_name) : ncm_asprintf("the user %u", (unsigned)user);
+	return os_user_name(user, name, sizeof name) ? ncm_strdup(name) : ncm_asprintf("the user %u", user);
 }
 
 /* The deepest part of a path that is there; *status is its. NULL with errno. The caller frees it. */
-static char *deepest(const char *path, struct stat *status)
+static char *deepest(const char *path, struct os_stat *status)
 {
 	char *at = ncm_path_absolute(path);
 
-	while (stat(at, status) < 0) {
+	while (os_stat(OS_HERE, at, status) < 0) {
 		char *slash = strrchr(at, '/');
 
 		/* A link to what is not there is in the way of a folder. */
-		if (errno != ENOENT || at[1] == '\0' || lstat(at, status) == 0) {
+		if (errno != ENOENT || at[1] == '\0' || os_lstat(OS_HERE, at, status) == 0) {
 			const int saved = errno;
 
 			free(at);
@@ -51,12 +47,12 @@ static char *deepest(const char *path, struct stat *status)
 static char *dangling(const char *path)
 {
 	char *at = ncm_path_absolute(path);
-	struct stat status;
+	struct os_stat status;
 
-	while (stat(at, &status) < 0 && errno == ENOENT && at[1] != '\0') {
+	while (os_stat(OS_HERE, at, &status) < 0 && errno == ENOENT && at[1] != '\0') {
 		char *slash = strrchr(at, '/');
 
-		if (lstat(at, &status) == 0)
+		if (os_lstat(OS_HERE, at, &status) == 0)
 			return at;
 		slash[slash == at] = '\0';
 	}
@@ -66,7 +62,7 @@ static char *dangling(const char *path)
 
 char *ncm_barrier_of(const char *path)
 {
-	struct stat status;
+	struct os_stat status;
 	NCM_AUTO_FREE char *at = deepest(path, &status);
 	NCM_AUTO_FREE char *owner = NULL;
 	int failure = at ? 0 : errno;
@@ -74,15 +70,15 @@ char *ncm_barrier_of(const char *path)
 
 	if (link)
 		return ncm_asprintf("%s is a link that leads to nothing: is its disk there?", link);
-	if (at && !S_ISDIR(status.st_mode))
+	if (at && status.kind != OS_IS_FOLDER)
 		return ncm_asprintf("%s is not a folder", at);
-	if (at && faccessat(AT_FDCWD, at, W_OK | X_OK, AT_EACCESS) == 0)
+	if (at && os_access(OS_HERE, at, OS_MAY_WRITE | OS_MAY_ENTER) == 0)
 		return NULL;
 	if (at)
 		failure = errno;
 	if (!at || failure != EACCES)
-		return ncm_asprintf("%s: %s", at ? at : path, strerrordesc_np(failure));
-	owner = name_of(status.st_uid);
+		return ncm_asprintf("%s: %s", at ? at : path, os_error_text(failure));
+	owner = name_of(status.owner);
 	return ncm_asprintf("%s belongs to %s, and you may not write there", at, owner);
 }
 
@@ -100,13 +96,13 @@ char *ncm_store_stray_link(const char *path)
 	const int fd = ncm_dir_by_links(path, &stray);
 
 	if (fd >= 0)
-		close(fd);
+		os_close(fd);
 	return stray;
 }
 
 char *ncm_store_barrier(const struct ncm_store *store)
 {
-	struct stat status;
+	struct os_stat status;
 	NCM_AUTO_FREE char *link = ncm_store_stray_link(store->path);
 	char *barrier = link ? NULL : ncm_barrier_of(store->path);
 	NCM_AUTO_FREE char *own = ncm_path_join(store->path, ncm_store_own(store));
@@ -114,7 +110,7 @@ char *ncm_store_barrier(const struct ncm_store *store)
 	if (link)
 		return ncm_asprintf("%s is a link, and who made it may not write where it leads", link);
 	/* Where our folder is there already the store's own need not be written to. */
-	if (!barrier || stat(own, &status) < 0)
+	if (!barrier || os_stat(OS_HERE, own, &status) < 0)
 		return barrier ? barrier : barrier_of_own(store);
 	free(barrier);
 	return barrier_of_own(store);
@@ -122,23 +118,25 @@ char *ncm_store_barrier(const struct ncm_store *store)
 
 bool ncm_store_is_closed(const char *path, int errnum)
 {
-	struct stat status;
+	struct os_stat status;
 
-	return errnum == EACCES && strcmp(ncm_path_base(path), OWN_STAGING) == 0 && lstat(path, &status) == 0 &&
-	       S_ISDIR(status.st_mode) && status.st_uid != geteuid() && (status.st_mode & S_IRWXO) == 0;
+	return errnum == EACCES && strcmp(ncm_path_base(path), OWN_STAGING) == 0 &&
+	       os_lstat(OS_HERE, path, &status) == 0 && status.kind == OS_IS_FOLDER && !os_is_mine(&status) &&
+	       (status.mode & 07) == 0;
 }
 
 /* In a sticky folder everybody may make files, but replace none of another's. */
 static bool is_open_to_all(const char *path)
 {
-	struct stat status;
+	struct os_stat status;
 
-	return stat(path, &status) == 0 && S_ISDIR(status.st_mode) && (status.st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH;
+	return os_stat(OS_HERE, path, &status) == 0 && status.kind == OS_IS_FOLDER &&
+	       (status.mode & (OS_ALL_WRITE | OS_STICKY)) == OS_ALL_WRITE;
 }
 
 char *ncm_store_exposure(const struct ncm_store *store)
 {
-	NCM_AUTO_FREE char *real = realpath(store->path, NULL);
+	NCM_AUTO_FREE char *real = os_real_path(store->path);
 	char *at = ncm_path_absolute(real ? real : store->path);
 
 	while (!is_open_to_all(at) && at[1] != '\0') {
@@ -161,11 +159,11 @@ char *ncm_store_exposure(const struct ncm_store *store)
 
 bool ncm_is_read_only(const char *path)
 {
-	struct stat status;
-	struct statvfs disk;
+	struct os_stat status;
+	struct os_space space;
 	NCM_AUTO_FREE char *at = deepest(path, &status);
 
-	return at && statvfs(at, &disk) == 0 && (disk.f_flag & ST_RDONLY);
+	return at && os_space(at, &space) == 0 && space.read_only;
 }
 
 int ncm_store_refuse(const struct ncm_store *store, const char *barrier, struct ncm_error *err)

@@ -11,13 +11,12 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "store/staging.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { MOST_A_SECOND = 1000, RANGE_CHUNK = 1 << 20 };
 
@@ -30,26 +29,26 @@ static bool has_no_links(int errnum)
 /* The place is on another disk than the store's own folder. */
 static int copy_across(int parent, const char *name, int to, const char *kept)
 {
-	NCM_AUTO_CLOSE int from = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	NCM_AUTO_CLOSE int copy = from < 0 ? -1 : ncm_own_create(to, kept, O_RDWR, NCM_OWN_FILE);
-	struct stat old;
+	NCM_AUTO_CLOSE int from = os_open(parent, name, OS_READ | OS_NO_LINK);
+	NCM_AUTO_CLOSE int copy = from < 0 ? -1 : ncm_own_create(to, kept, OS_READ | OS_WRITE, NCM_OWN_FILE);
+	struct os_stat old;
 	int saved;
 
 	if (copy < 0)
 		return -1;
-	if (fstat(from, &old) == 0)
-		ncm_own_like(copy, OS_STAT(&old));
+	if (os_fstat(from, &old) == 0)
+		ncm_own_like(copy, &old);
 	if (store_copy(from, copy, NULL) == 0 && ncm_sync(copy) == 0)
 		return 0;
 	saved = errno;
-	unlinkat(to, kept, 0);
+	os_unlink(to, kept);
 	errno = saved;
 	return -1;
 }
 
 static int give_second_name(int parent, const char *name, int to, const char *kept)
 {
-	if (linkat(parent, name, to, kept, 0) == 0)
+	if (os_link(parent, name, to, kept) == 0)
 		return 0;
 	if (errno == EXDEV)
 		return copy_across(parent, name, to, kept);
@@ -140,6 +139,6 @@ int store_keep_range(const struct ncm_store *store, const char *relative, uint64
 	else
 		failed = store_set_aside(store, store->staging, staged, name, NULL, err);
 	if (staged)
-		unlinkat(store->staging, staged, 0);
+		os_unlink(store->staging, staged);
 	return failed;
 }

@@ -7,15 +7,13 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/hash.h"
+#include "os/os.h"
 #include "store/share.h"
 #include "store/staging.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { COPY_CHUNK = 1 << 20 };
 
@@ -28,7 +26,7 @@ int store_in_the_way(const struct ncm_store *store, const char *relative, struct
 
 int store_seal(int fd)
 {
-	if (ncm_set_times(fd, NULL) < 0)
+	if (ncm_set_times(fd, OS_NOW, OS_NOW) < 0)
 		return -1;
 	return ncm_sync(fd);
 }
@@ -54,35 +52,35 @@ int store_parent(const struct ncm_store *store, const char *relative, const char
 
 int store_rename_new(int from_dir, const char *from, int to_dir, const char *to)
 {
-	struct stat there;
+	struct os_stat there;
 
-	if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
+	if (os_rename_new(from_dir, from, to_dir, to) == 0)
 		return 0;
 	if (!ncm_is_without_flags(errno))
 		return -1;
 	/* This file system cannot do that in one step; link(2) never replaces. */
-	if (linkat(from_dir, from, to_dir, to, 0) == 0)
-		return unlinkat(from_dir, from, 0);
+	if (os_link(from_dir, from, to_dir, to) == 0)
+		return os_unlink(from_dir, from);
 	if (!ncm_is_without_links(errno))
 		return -1;
 	/* Nor has it links, or this is a folder. The store's lock keeps other ncmodels away meanwhile. */
-	if (fstatat(to_dir, to, &there, AT_SYMLINK_NOFOLLOW) == 0) {
+	if (os_lstat(to_dir, to, &there) == 0) {
 		errno = EEXIST;
 		return -1;
 	}
-	return errno == ENOENT ? renameat(from_dir, from, to_dir, to) : -1;
+	return errno == ENOENT ? os_rename(from_dir, from, to_dir, to) : -1;
 }
 
 int store_stage(const struct ncm_store *store, char **staged)
 {
 	*staged = staging_commit_name();
-	return ncm_own_create(store->staging, *staged, O_RDWR, NCM_OWN_FILE);
+	return ncm_own_create(store->staging, *staged, OS_READ | OS_WRITE, NCM_OWN_FILE);
 }
 
 /* A disk that is too small says so now, not after an hour of copying. Not every file system can. */
-static int reserve(int fd, off_t size)
+static int reserve(int fd, uint64_t size)
 {
-	if (size <= 0 || fallocate(fd, 0, 0, size) == 0)
+	if (size == 0 || os_reserve(fd, 0, size) == 0)
 		return 0;
 	return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? -1 : 0;
 }
@@ -92,12 +90,12 @@ int store_copy(int from, int to, struct ncm_sha256 *digest)
 	NCM_AUTO_FREE char *chunk = ncm_malloc(COPY_CHUNK);
 	struct ncm_hash *hash = ncm_hash_new(NCM_HASH_SHA256);
 	struct ncm_sha256 unused;
-	struct stat status;
+	struct os_stat status;
 	uint64_t at = 0;
 	ssize_t got = -1;
-	int failed = fstat(from, &status) < 0 ? -1 : reserve(to, status.st_size);
+	int failed = os_fstat(from, &status) < 0 ? -1 : reserve(to, status.size);
 
-	while (!failed && (got = pread(from, chunk, COPY_CHUNK, (off_t)at)) != 0) {
+	while (!failed && (got = os_pread(from, chunk, COPY_CHUNK, at)) != 0) {
 		if (ncm_interrupted()) {
 			errno = EINTR;
 			failed = -1;
@@ -111,7 +109,7 @@ int store_copy(int from, int to, struct ncm_sha256 *digest)
 	}
 	/* What was reserved and not needed, if the file shrank meanwhile. */
 	if (!failed)
-		failed = ftruncate(to, (off_t)at);
+		failed = os_truncate(to, at);
 	if (failed)
 		ncm_hash_free(hash);
 	else
@@ -121,24 +119,24 @@ int store_copy(int from, int to, struct ncm_sha256 *digest)
 
 static int give_name(int from_dir, const char *from, int to_dir, const char *to, bool replace)
 {
-	return replace ? renameat(from_dir, from, to_dir, to) : store_rename_new(from_dir, from, to_dir, to);
+	return replace ? os_rename(from_dir, from, to_dir, to) : store_rename_new(from_dir, from, to_dir, to);
 }
 
 /* The folder is a mount of its own: the bytes go into a hidden temporary there first. Returns 0, or -1 with errno. */
-static int name_across(int fd, int parent, const char *name, bool replace, struct stat *status)
+static int name_across(int fd, int parent, const char *name, bool replace, struct os_stat *status)
 {
 	NCM_AUTO_FREE char *temporary = staging_hidden_name();
 	NCM_AUTO_CLOSE int copy = -1;
 	int saved;
 
-	copy = ncm_own_create(parent, temporary, O_RDWR, NCM_OWN_FILE);
+	copy = ncm_own_create(parent, temporary, OS_READ | OS_WRITE, NCM_OWN_FILE);
 	if (copy < 0)
 		return -1;
 	if (store_copy(fd, copy, NULL) == 0 && store_seal(copy) == 0 &&
 	    give_name(parent, temporary, parent, name, replace) == 0)
-		return fstat(copy, status);
+		return os_fstat(copy, status);
 	saved = errno;
-	unlinkat(parent, temporary, 0);
+	os_unlink(parent, temporary);
 	errno = saved;
 	return -1;
 }
@@ -168,25 +166,25 @@ static int tell_failure(const struct ncm_store *store, const char *relative, int
 }
 
 /* FUSE mounts may know an open file by the name that it was opened by alone, and that is gone. */
-static int look_at_placed(int fd, int parent, const char *name, struct stat *status)
+static int look_at_placed(int fd, int parent, const char *name, struct os_stat *status)
 {
-	if (fstat(fd, status) == 0)
+	if (os_fstat(fd, status) == 0)
 		return 0;
-	return errno == ENOENT || errno == ESTALE ? fstatat(parent, name, status, AT_SYMLINK_NOFOLLOW) : -1;
+	return errno == ENOENT || errno == ESTALE ? os_lstat(parent, name, status) : -1;
 }
 
 int store_publish(struct ncm_store *store, int fd, const char *staged, const char *relative, struct publish *how,
-		  struct stat *status, struct ncm_error *err)
+		  struct os_stat *status, struct ncm_error *err)
 {
 	const char *name;
 	NCM_AUTO_CLOSE int parent = store_parent(store, relative, &name, err);
-	struct stat there;
+	struct os_stat there;
 	int failed;
 
 	if (parent < 0)
 		return -1;
-	if (fstatat(parent, name, &there, AT_SYMLINK_NOFOLLOW) == 0) {
-		if (S_ISDIR(there.st_mode))
+	if (os_lstat(parent, name, &there) == 0) {
+		if (there.kind == OS_IS_FOLDER)
 			return tell_failure(store, relative, EISDIR, err);
 		if (how->replace == NCM_KEEP_OUT)
 			return tell_failure(store, relative, EEXIST, err);
@@ -195,7 +193,7 @@ int store_publish(struct ncm_store *store, int fd, const char *staged, const cha
 	} else if (errno != ENOENT || how->over) {
 		return tell_failure(store, relative, how->over && errno == ENOENT ? ESTALE : errno, err);
 	}
-	if (how->replace == NCM_SET_ASIDE && fstatat(parent, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	if (how->replace == NCM_SET_ASIDE && os_lstat(parent, name, &there) == 0 &&
 	    store_set_aside(store, parent, name, relative, &how->kept, err) < 0)
 		return -1;
 	failed = fit(fd, parent, how->what);
@@ -210,7 +208,7 @@ int store_publish(struct ncm_store *store, int fd, const char *staged, const cha
 	if (failed)
 		return tell_failure(store, relative, errno, err);
 	/* It stays after a copy, and after a rename onto another link of the same file, which does nothing. */
-	unlinkat(store->staging, staged, 0);
+	os_unlink(store->staging, staged);
 	if (ncm_sync_dir(parent) < 0)
 		return ncm_error_errno(err, errno, "cannot sync the folder of %s/%s", store->path, relative);
 	if (status)
@@ -226,7 +224,7 @@ int store_check_relative(const struct ncm_store *store, const char *relative, st
 }
 
 int store_publish_kept(struct ncm_store *store, int fd, const char *staged, const char *relative, struct publish *how,
-		       struct stat *status, char **kept, struct ncm_error *err)
+		       struct os_stat *status, char **kept, struct ncm_error *err)
 {
 	const int failed = store_publish(store, fd, staged, relative, how, status, err);
 
@@ -239,18 +237,18 @@ int store_publish_kept(struct ncm_store *store, int fd, const char *staged, cons
 }
 
 int ncm_store_commit(struct ncm_store *store, const char *staged, const char *relative, enum ncm_replacing replace,
-		     const struct stat *over, struct stat *status, char **kept, struct ncm_error *err)
+		     const struct os_stat *over, struct os_stat *status, char **kept, struct ncm_error *err)
 {
 	struct publish how = {.what = PUBLISH_FOUND, .replace = replace, .may_copy = true, .over = over};
 	NCM_AUTO_CLOSE int fd = -1;
-	struct stat found;
+	struct os_stat found;
 
 	if (store_check_relative(store, relative, err) < 0)
 		return -1;
-	fd = ncm_open_beneath(store->staging, staged, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-	if (fd < 0 || fstat(fd, &found) < 0)
+	fd = os_open_beneath(store->staging, staged, OS_READ);
+	if (fd < 0 || os_fstat(fd, &found) < 0)
 		return ncm_error_errno(err, errno, "cannot open what was staged for %s/%s", store->path, relative);
-	if (!S_ISREG(found.st_mode))
+	if (found.kind != OS_IS_FILE)
 		return ncm_error_set(err, NCM_E_POLICY, "what was staged for %s/%s is not a regular file", store->path,
 				     relative);
 	if (store_seal(fd) < 0)

@@ -5,6 +5,8 @@
 
 #include "store/store.h"
 
+#include "os/os.h"
+
 /* What gets a name. */
 enum publish_what {
 	PUBLISH_AS_IT_IS, /* its owner and mode stay */
@@ -16,8 +18,8 @@ struct publish {
 	enum publish_what what;
 	enum ncm_replacing replace;
 	bool may_copy; /* where the folder is another file system than the store's root: through a temporary there */
-	const struct stat *over; /* nothing but this file, and only if nothing happened to it since; or NULL */
-	bool copied;             /* result: it was */
+	const struct os_stat *over; /* nothing but this file, and only if nothing happened to it since; or NULL */
+	bool copied;                /* result: it was */
 	char *kept; /* result of SET_ASIDE: where the old file is, absolute; or NULL. The caller frees it */
 };
 
@@ -26,10 +28,10 @@ struct publish {
  * file's, and `staged` is gone. Classes POLICY, IO, NO_SPACE, DAMAGED (another file than `over` is there).
  */
 int store_publish(struct ncm_store *store, int fd, const char *staged, const char *relative, struct publish *how,
-		  struct stat *status, struct ncm_error *err);
+		  struct os_stat *status, struct ncm_error *err);
 /* The same, and hands on where the old file is kept (`kept` may be NULL: to nobody). */
 int store_publish_kept(struct ncm_store *store, int fd, const char *staged, const char *relative, struct publish *how,
-		       struct stat *status, char **kept, struct ncm_error *err);
+		       struct os_stat *status, char **kept, struct ncm_error *err);
 /* Names come from checked paths; they are checked again where the harm would be done. Class POLICY. */
 int store_check_relative(const struct ncm_store *store, const char *relative, struct ncm_error *err);
 /* Modified now (Ollama spares young blobs), synced. Returns 0, or -1 with errno. */

@@ -5,12 +5,11 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "store/staging.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 /* The name changes hands in one step; where the file system cannot, the old one steps aside first and returns if the
  * new one fails. What was there ends up in staging, as `staged` or `old`. Returns 0, or -1 with errno. */
@@ -18,16 +17,16 @@ static int exchange(int staging, const char *staged, int parent, const char *nam
 {
 	int saved;
 
-	if (renameat2(staging, staged, parent, name, RENAME_EXCHANGE) == 0)
+	if (os_exchange(staging, staged, parent, name) == 0)
 		return 0;
 	if (!ncm_is_without_flags(errno))
 		return -1;
-	if (renameat(parent, name, staging, old) < 0)
+	if (os_rename(parent, name, staging, old) < 0)
 		return -1;
 	if (store_rename_new(staging, staged, parent, name) == 0)
 		return 0;
 	saved = errno;
-	(void)renameat(staging, old, parent, name);
+	(void)os_rename(staging, old, parent, name);
 	errno = saved;
 	return -1;
 }

@@ -4,26 +4,23 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "store/inside.h"
 #include "store/share.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
 
-static bool same_file(const struct stat *a, const struct stat *b)
+static bool same_file(const struct os_stat *a, const struct os_stat *b)
 {
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+	return a->device == b->device && a->inode == b->inode;
 }
 
-static bool is_there_already(const struct ncm_store *store, const char *relative, const struct stat *source,
-			     struct stat *status)
+static bool is_there_already(const struct ncm_store *store, const char *relative, const struct os_stat *source,
+			     struct os_stat *status)
 {
 	NCM_AUTO_CLOSE int fd = store_open_inside(store, store->dirfd, relative);
 
-	return fd >= 0 && fstat(fd, status) == 0 && same_file(status, source);
+	return fd >= 0 && os_fstat(fd, status) == 0 && same_file(status, source);
 }
 
 /* What every way of making the twin has in hand. */
@@ -32,7 +29,7 @@ struct twin {
 	const char *relative;
 	int source;
 	struct publish how;
-	struct stat *status;
+	struct os_stat *status;
 };
 
 /* 0: done; 1: not possible here; -1: failed with *err. */
@@ -44,7 +41,7 @@ static int by_reflink(struct twin *twin, struct ncm_error *err)
 
 	if (fd < 0)
 		return ncm_error_errno(err, errno, "cannot stage %s/%s", twin->store->path, twin->relative);
-	if (ioctl(fd, FICLONE, twin->source) == 0) {
+	if (os_clone(twin->source, fd) == 0) {
 		twin->how.what = PUBLISH_MADE;
 		if (store_seal(fd) < 0)
 			result = ncm_error_errno(err, errno, "cannot sync %s/%s", twin->store->path, twin->relative);
@@ -52,23 +49,23 @@ static int by_reflink(struct twin *twin, struct ncm_error *err)
 			result = store_publish(twin->store, fd, staged, twin->relative, &twin->how, twin->status, err);
 	}
 	if (result != 0)
-		unlinkat(twin->store->staging, staged, 0);
+		os_unlink(twin->store->staging, staged);
 	return result;
 }
 
 /* No store_seal: the times are the other name's too, and models.json knows them. */
-static int by_hard_link(struct twin *twin, const char *source_path, const struct stat *source, struct ncm_error *err)
+static int by_hard_link(struct twin *twin, const char *source_path, const struct os_stat *source, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *staged = NULL;
 
 	if (!store_may_gain_name(source_path, source) || !store_is_only_read(twin->relative))
 		return 1;
-	staged = store_stage_link(twin->store, twin->source, AT_FDCWD, source_path);
+	staged = store_stage_link(twin->store, twin->source, OS_HERE, source_path);
 	if (!staged)
 		return 1;
 	if (store_publish(twin->store, twin->source, staged, twin->relative, &twin->how, twin->status, err) == 0)
 		return 0;
-	unlinkat(twin->store->staging, staged, 0);
+	os_unlink(twin->store->staging, staged);
 	return -1;
 }
 
@@ -105,15 +102,15 @@ static int by_copy(struct twin *twin, const char *source_path, const struct ncm_
 	if (copy_checked(twin, fd, source_path, digest, err) == 0 &&
 	    store_publish(twin->store, fd, staged, twin->relative, &twin->how, twin->status, err) == 0)
 		return 0;
-	unlinkat(twin->store->staging, staged, 0);
+	os_unlink(twin->store->staging, staged);
 	return -1;
 }
 
 int ncm_store_duplicate(struct ncm_store *store, const char *relative, int fd, const char *source_path,
-			const struct ncm_sha256 *digest, enum ncm_replacing replace, const struct stat *over,
-			const char **how, struct stat *status, char **kept, struct ncm_error *err)
+			const struct ncm_sha256 *digest, enum ncm_replacing replace, const struct os_stat *over,
+			const char **how, struct os_stat *status, char **kept, struct ncm_error *err)
 {
-	struct stat source, unused;
+	struct os_stat source, unused;
 	struct twin twin = {.store = store,
 			    .relative = relative,
 			    .source = fd,
@@ -124,7 +121,7 @@ int ncm_store_duplicate(struct ncm_store *store, const char *relative, int fd, c
 
 	if (store_check_relative(store, relative, err) < 0)
 		return -1;
-	if (fstat(fd, &source) < 0 || !S_ISREG(source.st_mode))
+	if (os_fstat(fd, &source) < 0 || source.kind != OS_IS_FILE)
 		return ncm_error_set(err, NCM_E_POLICY, "%s is not a regular file", source_path);
 	if (is_there_already(store, relative, &source, twin.status)) {
 		if (how)

@@ -7,14 +7,12 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "config/environment.h"
+#include "os/os.h"
 #include "store/parts.h"
 #include "yaml/yaml.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { MOST_BYTES = 1 << 20 };
 
@@ -121,9 +119,9 @@ static bool is_name(const char *key)
 
 static bool is_folder(const char *path)
 {
-	struct stat status;
+	struct os_stat status;
 
-	return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+	return os_stat(OS_HERE, path, &status) == 0 && status.kind == OS_IS_FOLDER;
 }
 
 static void add(void *context, const char *key, const char *path, bool is_default)
@@ -147,18 +145,18 @@ static void add(void *context, const char *key, const char *path, bool is_defaul
 /* Whose word it is. */
 static const char *distrust(int fd)
 {
-	struct stat status;
+	struct os_stat status;
 
-	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+	if (os_fstat(fd, &status) < 0 || status.kind != OS_IS_FILE)
 		return "not a file";
-	if (status.st_uid != 0 && status.st_uid != geteuid())
+	if (status.owner != 0 && !os_is_mine(&status))
 		return "another user's";
-	return status.st_mode & S_IWOTH ? "everybody may write it" : NULL;
+	return status.mode & OS_ALL_WRITE ? "everybody may write it" : NULL;
 }
 
 static json_t *read_settings(const char *file, char **unread)
 {
-	NCM_AUTO_CLOSE int fd = open(file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	NCM_AUTO_CLOSE int fd = os_open(OS_HERE, file, OS_READ);
 	const char *why = fd < 0 ? NULL : distrust(fd);
 	struct ncm_error err = NCM_ERROR_INIT;
 	NCM_AUTO_FREE char *text = NULL;

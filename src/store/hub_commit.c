@@ -5,18 +5,15 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "store/commit.h"
 #include "store/inside.h"
 #include "store/names.h"
 #include "store/share.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* Where the link at a path below the store leads; NULL: it is none, or leads out of it. The caller frees it. */
 static char *behind(const struct ncm_store *store, int dirfd, const char *relative)
@@ -24,7 +21,7 @@ static char *behind(const struct ncm_store *store, int dirfd, const char *relati
 	const char *name;
 	NCM_AUTO_CLOSE int parent = dirfd < 0 ? -1 : store_parent_inside(store, dirfd, relative, &name);
 	char text[PATH_MAX];
-	const ssize_t size = parent < 0 ? -1 : readlinkat(parent, name, text, sizeof text - 1);
+	const ssize_t size = parent < 0 ? -1 : os_readlink(parent, name, text, sizeof text - 1);
 
 	if (size <= 0)
 		return NULL;
@@ -74,9 +71,9 @@ char *hub_bytes_of(const struct ncm_store *store, const char *blob)
 bool hub_is_plain(const struct ncm_store *store, int dirfd, const char *snapshot_path)
 {
 	NCM_AUTO_CLOSE int fd = store_open_inside(store, dirfd, snapshot_path);
-	struct stat status;
+	struct os_stat status;
 
-	return fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+	return fd >= 0 && os_fstat(fd, &status) == 0 && status.kind == OS_IS_FILE;
 }
 
 bool hub_is_named(const struct ncm_store *store, int dirfd, const char *snapshot_path, const char *blob,
@@ -85,7 +82,7 @@ bool hub_is_named(const struct ncm_store *store, int dirfd, const char *snapshot
 	NCM_AUTO_FREE char *linked = behind(store, dirfd, snapshot_path);
 	NCM_AUTO_FREE char *ref = reference ? hub_ref_path(snapshot_path, reference, NULL) : NULL;
 
-	if (ref && faccessat(dirfd, ref, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+	if (ref && !os_has(dirfd, ref))
 		return false;
 	return linked ? blob && strcmp(linked, blob) == 0 : hub_is_plain(store, dirfd, snapshot_path);
 }
@@ -107,12 +104,12 @@ static int make_link(const struct ncm_store *store, int parent, const char *name
 		     const char *blob, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *text = hub_link_text(snapshot_path, blob);
-	struct stat status;
+	struct os_stat status;
 
-	if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
-		if (!S_ISLNK(status.st_mode))
+	if (os_lstat(parent, name, &status) == 0) {
+		if (status.kind != OS_IS_LINK)
 			return store_in_the_way(store, snapshot_path, err);
-		if (unlinkat(parent, name, 0) < 0)
+		if (os_unlink(parent, name) < 0)
 			return ncm_error_errno(err, errno, "cannot replace the link %s/%s", store->path, snapshot_path);
 	}
 	return ncm_own_symlink(text, parent, name) == 0 ? 0 : without_links(store, errno, snapshot_path, err);
@@ -146,7 +143,7 @@ static int put_text(struct ncm_store *store, const char *relative, const char *t
 	else if (store_publish(store, fd, staged, relative, &how, NULL, err) == 0)
 		return 0;
 	if (fd >= 0)
-		unlinkat(store->staging, staged, 0);
+		os_unlink(store->staging, staged);
 	return -1;
 }
 
@@ -167,7 +164,7 @@ static void mark_cache(struct ncm_store *store)
 				   "#\thttps://bford.info/cachedir/\n";
 	struct ncm_error unused = NCM_ERROR_INIT;
 
-	if (faccessat(store->dirfd, "CACHEDIR.TAG", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+	if (!os_has(store->dirfd, "CACHEDIR.TAG"))
 		(void)put_text(store, "CACHEDIR.TAG", text, NCM_KEEP_OUT, &unused);
 	ncm_error_clear(&unused);
 }
@@ -189,10 +186,10 @@ int hub_guard(const struct ncm_store *store, const char *blob)
 	NCM_AUTO_FREE char *folder = ncm_asprintf(".locks/%.*s", (int)strcspn(blob, "/"), blob);
 	NCM_AUTO_FREE char *name = ncm_asprintf("%s.lock", ncm_path_base(blob));
 	NCM_AUTO_CLOSE int locks = ncm_mkdir_beneath(store->dirfd, folder, NULL);
-	const int fd = locks < 0 ? -1 : ncm_own_open(locks, name, O_RDWR | O_NONBLOCK | O_NOCTTY, NCM_OWN_FILE);
+	const int fd = locks < 0 ? -1 : ncm_own_open(locks, name, OS_READ | OS_WRITE, NCM_OWN_FILE);
 
 	if (fd >= 0)
-		(void)flock(fd, LOCK_EX | LOCK_NB);
+		(void)os_lock(fd, OS_LOCK_ALONE);
 	return fd;
 }
 

@@ -4,20 +4,18 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/user.h"
+#include "os/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 const struct ncm_store store_of_ollama = {.kind = &ncm_kind_ollama, .dirfd = -1, .staging = -1};
 
 /* Links as they are judged on one way down. */
 struct way {
 	const struct ncm_store *store; /* whose folders are part of it */
-	uid_t owner;                   /* of the store's folder */
+	uint32_t owner;                /* of the store's folder */
 	enum store_links links;
 };
 
@@ -32,40 +30,40 @@ static bool leads_to_layout(const struct ncm_store *store, const char *prefix)
 	return false;
 }
 
-static bool is_trusted(const struct way *way, uid_t user)
+static bool is_trusted(const struct way *way, uint32_t user)
 {
 	return user == 0 || user == way->owner;
 }
 
 /* Who runs this has no rights of somebody else's: the owner of the store is to come no further by a link of his than
  * by his own hands. */
-static bool is_for(const struct way *way, uid_t maker, const struct stat *folder)
+static bool is_for(const struct way *way, uint32_t maker, const struct os_stat *folder)
 {
-	return is_trusted(way, folder->st_uid) && (maker == geteuid() || ncm_user_rules(maker, OS_STAT(folder)));
+	return is_trusted(way, folder->owner) && (maker == os_user() || ncm_user_rules(maker, folder));
 }
 
 /* The folder that a link leads to, if it is followed; ELOOP if not. */
 static int follow(const struct way *way, int at, int link, const char *prefix)
 {
 	char target[PATH_MAX];
-	struct stat status;
+	struct os_stat status;
 	ssize_t size;
-	uid_t maker;
+	uint32_t maker;
 	int folder;
 
 	errno = ELOOP;
-	if (fstat(link, &status) < 0 || !is_trusted(way, status.st_uid) ||
+	if (os_fstat(link, &status) < 0 || !is_trusted(way, status.owner) ||
 	    (way->links == STORE_LINKS_OF_STORE && !leads_to_layout(way->store, prefix)))
 		return -1;
-	size = readlinkat(link, "", target, sizeof target - 1);
+	size = os_readlink(link, "", target, sizeof target - 1);
 	if (size < 0)
 		return -1;
 	target[size] = '\0';
-	maker = status.st_uid;
-	folder = openat(at, target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (folder < 0 || (fstat(folder, &status) == 0 && is_for(way, maker, &status)))
+	maker = status.owner;
+	folder = os_open(at, target, OS_FOLDER);
+	if (folder < 0 || (os_fstat(folder, &status) == 0 && is_for(way, maker, &status)))
 		return folder;
-	close(folder);
+	os_close(folder);
 	errno = ELOOP;
 	return -1;
 }
@@ -74,13 +72,13 @@ static int follow(const struct way *way, int at, int link, const char *prefix)
  * whatever has its name by then. */
 static int step(const struct way *way, int at, const char *name, const char *prefix)
 {
-	NCM_AUTO_CLOSE int link = openat(at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	struct stat status;
+	NCM_AUTO_CLOSE int link = os_open(at, name, OS_PATH | OS_NO_LINK);
+	struct os_stat status;
 
-	if (link < 0 || fstat(link, &status) < 0)
+	if (link < 0 || os_fstat(link, &status) < 0)
 		return -1;
-	if (!S_ISLNK(status.st_mode))
-		return openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (status.kind != OS_IS_LINK)
+		return os_open(at, name, OS_FOLDER | OS_NO_LINK);
 	return follow(way, at, link, prefix);
 }
 
@@ -102,7 +100,7 @@ static int walk_down(const struct way *way, int dirfd, const char *relative)
 		if (next < 0 || !slash)
 			return next;
 		if (held >= 0)
-			close(held);
+			os_close(held);
 		held = at = next;
 		*slash = '/';
 		part = slash + 1;
@@ -114,13 +112,13 @@ int store_dir_by(const struct ncm_store *store, int dirfd, const char *relative,
 {
 	struct way way = {.store = store, .links = links};
 	const int fd = ncm_dir_beneath(dirfd, relative);
-	struct stat root;
+	struct os_stat root;
 
 	if (fd >= 0 || (errno != ELOOP && errno != EXDEV && errno != ENOTDIR))
 		return fd;
-	if (fstat(dirfd, &root) < 0)
+	if (os_fstat(dirfd, &root) < 0)
 		return -1;
-	way.owner = root.st_uid;
+	way.owner = root.owner;
 	return walk_down(&way, dirfd, relative);
 }
 
@@ -170,7 +168,7 @@ int store_make_parent_inside(const struct ncm_store *store, int dirfd, const cha
 
 int store_open_by(const struct ncm_store *store, int dirfd, const char *relative, enum store_links links, int flags)
 {
-	const int fd = ncm_open_beneath(dirfd, relative, flags, 0);
+	const int fd = os_open_beneath(dirfd, relative, flags);
 	NCM_AUTO_FREE char *folder = NULL;
 	const char *name;
 	NCM_AUTO_CLOSE int parent = -1;
@@ -184,7 +182,7 @@ int store_open_by(const struct ncm_store *store, int dirfd, const char *relative
 
 int store_open_inside(const struct ncm_store *store, int dirfd, const char *relative)
 {
-	return store_open_by(store, dirfd, relative, STORE_LINKS_OF_STORE, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	return store_open_by(store, dirfd, relative, STORE_LINKS_OF_STORE, OS_READ);
 }
 
 char *store_link_on_the_way(const struct ncm_store *store, int dirfd, const char *relative)

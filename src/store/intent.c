@@ -4,11 +4,10 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "store/staging.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { NOTE_BYTES = 16 << 10 };
 
@@ -43,14 +42,14 @@ bool store_intent_exists(const struct ncm_store *store, int dirfd, const char *r
 {
 	NCM_AUTO_FREE char *path = note_path(store, relative);
 
-	return faccessat(dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return os_has(dirfd, path);
 }
 
 bool store_intent_stands(const struct ncm_store *store, int dirfd, const char *relative,
 			 const struct ncm_sha256 *content, const char *source)
 {
 	NCM_AUTO_FREE char *path = note_path(store, relative);
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(dirfd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	NCM_AUTO_CLOSE int fd = os_open_beneath(dirfd, path, OS_READ | OS_NO_LINK);
 	NCM_AUTO_FREE char *found = fd < 0 ? NULL : ncm_read_fd(fd, NOTE_BYTES, NULL);
 	NCM_AUTO_FREE char *text = note_text(content, source);
 
@@ -61,5 +60,5 @@ void store_intent_forget(const struct ncm_store *store, const char *relative)
 {
 	NCM_AUTO_FREE char *name = ncm_store_intent_name(relative);
 
-	(void)unlinkat(store->staging, name, 0);
+	(void)os_unlink(store->staging, name);
 }

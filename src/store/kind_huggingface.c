@@ -11,11 +11,9 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char hex_digits[] = "0123456789abcdef";
 static const char repositories[] = "models--";
@@ -120,26 +118,20 @@ static char *location(char **told_by)
 	return NULL;
 }
 
-static DIR *open_folder(int dirfd, const char *relative)
+static struct os_list *open_folder(int dirfd, const char *relative)
 {
-	const int fd = ncm_dir_beneath(dirfd, relative);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!dir && fd >= 0)
-		close(fd);
-	return dir;
+	return os_list(ncm_dir_beneath(dirfd, relative));
 }
 
 static bool is_here(int dirfd)
 {
-	DIR *dir = open_folder(dirfd, "");
-	const struct dirent *entry;
+	struct os_list *dir = open_folder(dirfd, "");
+	const char *entry;
 	bool found = false;
 
-	while (dir && !found && (entry = readdir(dir)))
-		found = is_of_models(entry->d_name);
-	if (dir)
-		closedir(dir);
+	while (dir && !found && (entry = os_list_next(dir)))
+		found = is_of_models(entry);
+	os_list_end(dir);
 	return found;
 }
 
@@ -158,38 +150,36 @@ static void list_blobs_of(int dirfd, const char *repository, void (*found)(void 
 			  void *context)
 {
 	NCM_AUTO_FREE char *folder = ncm_asprintf("%s/blobs", repository);
-	DIR *blobs = open_folder(dirfd, folder);
-	const struct dirent *blob;
+	struct os_list *blobs = open_folder(dirfd, folder);
+	const char *blob;
 
-	while (blobs && (blob = readdir(blobs))) {
-		NCM_AUTO_FREE char *relative = ncm_path_join(folder, blob->d_name);
+	while (blobs && (blob = os_list_next(blobs))) {
+		NCM_AUTO_FREE char *relative = ncm_path_join(folder, blob);
 
-		if (strspn(blob->d_name, hex_digits) == NCM_SHA256_HEX && blob->d_name[NCM_SHA256_HEX] == '\0')
+		if (strspn(blob, hex_digits) == NCM_SHA256_HEX && blob[NCM_SHA256_HEX] == '\0')
 			found(context, relative);
 	}
-	if (blobs)
-		closedir(blobs);
+	os_list_end(blobs);
 }
 
 /* Each repository of the cache has blobs of its own. */
 static void list_blobs(int dirfd, void (*found)(void *context, const char *relative), void *context)
 {
-	DIR *dir = open_folder(dirfd, "");
-	const struct dirent *repository;
+	struct os_list *dir = open_folder(dirfd, "");
+	const char *repository;
 
-	while (dir && (repository = readdir(dir))) {
-		if (strstr(repository->d_name, "--"))
-			list_blobs_of(dirfd, repository->d_name, found, context);
+	while (dir && (repository = os_list_next(dir))) {
+		if (strstr(repository, "--"))
+			list_blobs_of(dirfd, repository, found, context);
 	}
-	if (dir)
-		closedir(dir);
+	os_list_end(dir);
 }
 
 /* The blob that all repositories share, if this one of a repository is a link to it. */
 static char *blob_behind(int dirfd, const char *relative)
 {
 	char target[256];
-	const ssize_t size = readlinkat(dirfd, relative, target, sizeof target - 1);
+	const ssize_t size = os_readlink(dirfd, relative, target, sizeof target - 1);
 	const char *at;
 
 	target[size > 0 ? size : 0] = '\0';

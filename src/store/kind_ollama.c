@@ -5,10 +5,9 @@
 #include "store/store.h"
 
 #include "base/mem.h"
+#include "os/os.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static const char blobs[] = "blobs/sha256-";
 enum { BEFORE_DIGEST = sizeof blobs - 1 };
@@ -57,9 +56,9 @@ static int give_name(struct ncm_store *store, const struct ncm_store_naming *nam
 
 static bool has_folder(int dirfd, const char *name)
 {
-	struct stat status;
+	struct os_stat status;
 
-	return fstatat(dirfd, name, &status, 0) == 0 && S_ISDIR(status.st_mode);
+	return os_stat(dirfd, name, &status) == 0 && status.kind == OS_IS_FOLDER;
 }
 
 static bool is_here(int dirfd)

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "store/extra_paths.h"
 #include "store/layout_read.h"
 #include "store/location.h"
@@ -128,7 +129,7 @@ static void tell_absent(const struct ncm_config *config, const char *file, struc
 {
 	ncm_error_set(err, NCM_E_USAGE, "there is no layout \"%s\": no file %s", config->layout, file);
 	ncm_error_hint(err,
-		       access(config->data_dir ? config->data_dir : "", F_OK) == 0
+		       os_access(OS_HERE, config->data_dir ? config->data_dir : "", 0) == 0
 			   ? "name \"default\", \"linux\", or the path of a layout file"
 			   : "the program's own layouts and manifests are not there: install it, or say where they are "
 			     "with NCMODEL_DATADIR=DIR (in its source the folder manifests)");
@@ -172,9 +173,9 @@ void ncm_layout_free(struct ncm_layout *layout)
 		free(store->part);
 		free(store->unread);
 		if (store->staging >= 0)
-			close(store->staging);
+			os_close(store->staging);
 		if (store->dirfd >= 0)
-			close(store->dirfd);
+			os_close(store->dirfd);
 	}
 	free(layout->stores);
 	free(layout->registry);

@@ -8,13 +8,11 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "store/parts.h"
-#include "store/running.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <string.h>
-#include <sys/stat.h>
 
 const char *ncm_store_why_name(enum ncm_store_why why)
 {
@@ -62,7 +60,7 @@ struct place {
 	char *path;
 	enum ncm_store_why why;
 	const char *user; /* of a service */
-	uid_t uid;
+	uint32_t uid;
 };
 
 struct places {
@@ -79,13 +77,13 @@ static void add_place(struct places *places, const struct ncm_config *config, co
 static void add_service(struct places *places, const struct ncm_config *config, const struct store_word *word)
 {
 	const char *user = word->service.user;
-	const struct passwd *entry = user && ncm_config_root_is_home(config) ? getpwnam(user) : NULL;
+	uint32_t number;
 
-	if (!entry)
+	if (!user || !ncm_config_root_is_home(config) || !os_user_of(user, &number))
 		return;
 	add_place(places, config, word->service.path, NCM_PLACED_BY_SERVICE);
 	places->items[places->count - 1].user = user;
-	places->items[places->count - 1].uid = entry->pw_uid;
+	places->items[places->count - 1].uid = number;
 }
 
 static void places_free(struct places *places)
@@ -98,17 +96,30 @@ static void places_free(struct places *places)
 /* What cannot be looked at is not absent. */
 static bool is_there(const char *path)
 {
-	struct stat status;
+	struct os_stat status;
 
-	return stat(path, &status) == 0 ? S_ISDIR(status.st_mode) : errno != ENOENT && errno != ENOTDIR;
+	return os_stat(OS_HERE, path, &status) == 0 ? status.kind == OS_IS_FOLDER : errno != ENOENT && errno != ENOTDIR;
 }
 
 static bool was_worked_in(const struct ncm_store_kind *kind, const char *path)
 {
 	NCM_AUTO_FREE char *own = ncm_path_join(path, ncm_store_own(&(struct ncm_store){.kind = kind}));
-	struct stat status;
+	struct os_stat status;
 
-	return stat(own, &status) == 0;
+	return os_stat(OS_HERE, own, &status) == 0;
+}
+
+/* Whether a program of that name runs as this user, as far as the system tells. */
+static bool is_running(const char *name, uint32_t user)
+{
+	struct os_processes *list = os_processes();
+	const struct os_process *process;
+	bool found = false;
+
+	while (list && !found && (process = os_processes_next(list)))
+		found = process->user == user && strcmp(process->name, name) == 0;
+	os_processes_end(list);
+	return found;
 }
 
 static const struct place *choose(const struct store_word *word, const struct places *places)
@@ -121,7 +132,7 @@ static const struct place *choose(const struct store_word *word, const struct pl
 	}
 	/* Of two that are there, the one that a service has in use. */
 	for (size_t i = 0; i < places->count; i++) {
-		if (items[i].user && is_there(items[i].path) && running_as(word->id, items[i].uid))
+		if (items[i].user && is_there(items[i].path) && is_running(word->id, items[i].uid))
 			return &items[i];
 	}
 	for (size_t i = 0; i < places->count; i++) {

@@ -14,12 +14,11 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/hash.h"
+#include "os/os.h"
 #include "store/staging.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* One commit under way. */
 struct commit {
@@ -38,12 +37,12 @@ struct commit {
 static int check_blob(const struct ncm_store *store, const struct ollama_layer *layer, struct ncm_error *err)
 {
 	NCM_AUTO_CLOSE int fd = -1;
-	struct stat status;
+	struct os_stat status;
 	char path[80];
 
 	ncm_ollama_blob_path(&layer->digest, path);
 	fd = store_open_inside(store, store->dirfd, path);
-	if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (uint64_t)status.st_size == layer->size)
+	if (fd >= 0 && os_fstat(fd, &status) == 0 && status.kind == OS_IS_FILE && status.size == layer->size)
 		return 0;
 	if (fd < 0 && errno != ENOENT)
 		return ncm_error_errno(err, errno, "cannot open %s/%s", store->path, path);
@@ -71,8 +70,8 @@ static int stage(const struct ncm_store *store, const void *data, size_t size, c
 	if (ncm_pwrite_all(fd, data, size, 0) == 0 && store_seal(fd) == 0)
 		return fd;
 	saved = errno;
-	unlinkat(store->staging, *staged, 0);
-	close(fd);
+	os_unlink(store->staging, *staged);
+	os_close(fd);
 	errno = saved;
 	return -1;
 }
@@ -88,7 +87,7 @@ static int put_file(const struct commit *commit, const char *path, const void *d
 		return ncm_error_errno(err, errno, "cannot write %s/%s", commit->store->path, path);
 	if (store_publish(commit->store, fd, staged, path, &how, NULL, err) == 0)
 		return 0;
-	unlinkat(commit->store->staging, staged, 0);
+	os_unlink(commit->store->staging, staged);
 	return -1;
 }
 
@@ -98,9 +97,9 @@ static int keep_aside(const struct commit *commit, const char *path, struct ncm_
 	const struct ncm_store *store = commit->store;
 	const char *name;
 	NCM_AUTO_CLOSE int folder = store_parent_inside(store, store->dirfd, path, &name);
-	struct stat there;
+	struct os_stat there;
 
-	if (folder < 0 || fstatat(folder, name, &there, AT_SYMLINK_NOFOLLOW) < 0)
+	if (folder < 0 || os_lstat(folder, name, &there) < 0)
 		return errno == ENOENT ? 0 : ncm_error_errno(err, errno, "cannot see %s/%s", store->path, path);
 	return store_set_aside(store, folder, name, path, NULL, err);
 }
@@ -129,12 +128,12 @@ static int stage_name(const struct commit *commit, const char *path, char **stag
 	ncm_ollama_blob_path(&commit->digest, blob);
 	*staged = staging_commit_name();
 	if (ncm_own_symlink(text, store->staging, *staged) == 0 ||
-	    linkat(store->dirfd, blob, store->staging, *staged, 0) == 0)
+	    os_link(store->dirfd, blob, store->staging, *staged) == 0)
 		return 0;
 	free(*staged);
 	fd = stage(store, commit->text, commit->size, staged);
 	if (fd >= 0)
-		close(fd);
+		os_close(fd);
 	return fd < 0 ? -1 : 0;
 }
 
@@ -151,11 +150,11 @@ static int put_name(const struct commit *commit, const char *path, struct ncm_er
 		return -1;
 	if (stage_name(commit, path, &staged) < 0)
 		return ncm_error_errno(err, errno, "cannot write %s/%s", store->path, path);
-	failed = renameat(store->staging, staged, folder, name) < 0 || ncm_sync_dir(folder) < 0;
+	failed = os_rename(store->staging, staged, folder, name) < 0 || ncm_sync_dir(folder) < 0;
 	if (failed)
 		ncm_error_errno(err, errno, "cannot place %s/%s", store->path, path);
 	/* It stays after a rename onto another link of the same file, which does nothing. */
-	unlinkat(store->staging, staged, 0);
+	os_unlink(store->staging, staged);
 	return failed ? -1 : 0;
 }
 
@@ -285,14 +284,13 @@ static int has_v2(const struct ncm_store *store, bool *has, struct ncm_error *er
 {
 	NCM_AUTO_CLOSE int fd = store_dir_inside(store, store->dirfd, OLLAMA_MANIFESTS_V2);
 	const int failure = errno;
-	struct stat link;
+	struct os_stat link;
 
 	*has = fd >= 0;
 	if (fd >= 0)
 		return 0;
 	/* A link that leads nowhere, to a disk that is away say, is no absent folder. */
-	if (failure == ENOENT && fstatat(store->dirfd, OLLAMA_MANIFESTS_V2, &link, AT_SYMLINK_NOFOLLOW) < 0 &&
-	    errno == ENOENT)
+	if (failure == ENOENT && os_lstat(store->dirfd, OLLAMA_MANIFESTS_V2, &link) < 0 && errno == ENOENT)
 		return 0;
 	errno = failure;
 	return ncm_error_errno(err, errno, "cannot open %s/%s", store->path, OLLAMA_MANIFESTS_V2);

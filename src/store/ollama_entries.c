@@ -6,13 +6,12 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/hash.h"
+#include "os/os.h"
 #include "store/store.h"
 #include "store/walk.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { MANIFEST_BYTES = 4 << 20 };
 
@@ -43,9 +42,9 @@ static int by_path(const void *a, const void *b)
 /* Returns whether the folder is there. */
 static bool list_folder(int dirfd, const char *folder, struct ollama_entries *entries)
 {
-	struct stat status;
+	struct os_stat status;
 
-	if (fstatat(dirfd, folder, &status, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+	if (os_lstat(dirfd, folder, &status) < 0 && errno == ENOENT)
 		return false;
 	if (ncm_walk_store(&store_of_ollama, dirfd, folder, &(struct ncm_walk_how){.all = true}, add_entry, NULL,
 			   &(struct listing){entries, folder}) < 0) {
@@ -97,11 +96,11 @@ static enum ollama_found broken(struct ollama_held *held, const char *why)
 static enum ollama_found read_open(int fd, const char *what, struct ollama_held *held)
 {
 	struct ncm_error why = NCM_ERROR_INIT;
-	struct stat status;
+	struct os_stat status;
 
-	if (fstat(fd, &status) < 0)
+	if (os_fstat(fd, &status) < 0)
 		return OLLAMA_UNREADABLE;
-	if (!S_ISREG(status.st_mode))
+	if (status.kind != OS_IS_FILE)
 		return broken(held, "is not a regular file");
 	held->text = ncm_read_fd(fd, MANIFEST_BYTES, &held->size);
 	if (!held->text)
@@ -158,12 +157,12 @@ enum ollama_found ollama_read_blob(int dirfd, const struct ncm_sha256 *digest, s
 /* Both are absent, or one file. */
 static bool leads_to(int folder, const char *name, int dirfd, const char *blob)
 {
-	struct stat behind, expected;
-	const bool has_blob = fstatat(dirfd, blob, &expected, AT_SYMLINK_NOFOLLOW) == 0;
+	struct os_stat behind, expected;
+	const bool has_blob = os_lstat(dirfd, blob, &expected) == 0;
 
-	if (fstatat(folder, name, &behind, 0) < 0)
+	if (os_stat(folder, name, &behind) < 0)
 		return !has_blob;
-	return has_blob && behind.st_dev == expected.st_dev && behind.st_ino == expected.st_ino;
+	return has_blob && behind.device == expected.device && behind.inode == expected.inode;
 }
 
 /*
@@ -178,7 +177,7 @@ static enum ollama_found read_link(int dirfd, const char *path, struct ollama_he
 	char blob[80], target[1024];
 	ssize_t size;
 
-	size = folder < 0 ? -1 : readlinkat(folder, name, target, sizeof target - 1);
+	size = folder < 0 ? -1 : os_readlink(folder, name, target, sizeof target - 1);
 	if (size < 0)
 		return read_failure(held);
 	target[size] = '\0';

@@ -4,13 +4,12 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "store/staging.h"
 #include "store/walk.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* What a replaced manifest names stays until that manifest goes. */
 static const char replaced[] = ".ncmodel/" OWN_REPLACED;
@@ -78,9 +77,9 @@ static void read_replaced(void *context, const struct ncm_walk_entry *entry)
 
 static void read_all_replaced(struct naming *naming)
 {
-	struct stat status;
+	struct os_stat status;
 
-	if (fstatat(naming->dirfd, replaced, &status, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+	if (os_lstat(naming->dirfd, replaced, &status) < 0 && errno == ENOENT)
 		return;
 	if (ncm_walk_all(naming->dirfd, replaced, read_replaced, naming) < 0)
 		naming->complete = false;

@@ -5,13 +5,11 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "config/environment.h"
+#include "os/os.h"
 #include "store/inside.h"
 #include "store/location.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 bool store_path_is_own_word(const char *path)
 {
@@ -97,9 +95,9 @@ static bool has(const struct ncm_store *store, const char *relative)
 	NCM_AUTO_CLOSE int dirfd = ncm_store_peek(store);
 	const char *name;
 	NCM_AUTO_CLOSE int parent = dirfd < 0 ? -1 : store_parent_inside(store, dirfd, relative, &name);
-	struct stat status;
+	struct os_stat status;
 
-	return parent >= 0 && fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+	return parent >= 0 && os_lstat(parent, name, &status) == 0;
 }
 
 /* The folder of several files, so that they stay together; or the file. */

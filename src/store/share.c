@@ -7,14 +7,11 @@
 #include "base/path.h"
 #include "digest/hash.h"
 #include "format/format.h"
+#include "os/os.h"
 #include "store/staging.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/magic.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/vfs.h>
 
 /* The name of a file that lies in a folder "blobs", or NULL. */
 static const char *blob_name(const char *path)
@@ -59,36 +56,34 @@ bool store_is_only_read(const char *path)
 	       store_is_shared_blob(path) || ncm_format_is_model_name(ncm_path_base(path));
 }
 
-bool store_may_gain_name(const char *path, const struct stat *status)
+bool store_may_gain_name(const char *path, const struct os_stat *status)
 {
-	return store_is_only_read(path) && (status->st_mode & 0444) == 0444 &&
-	       (status->st_uid == geteuid() || geteuid() == 0);
+	return store_is_only_read(path) && (status->mode & 0444) == 0444 && (os_is_mine(status) || os_is_root());
 }
 
-bool store_is_unchanged(const struct stat *before, const struct stat *now)
+bool store_is_unchanged(const struct os_stat *before, const struct os_stat *now)
 {
-	return before->st_dev == now->st_dev && before->st_ino == now->st_ino && before->st_size == now->st_size &&
-	       ncm_mtime_ns(before) == ncm_mtime_ns(now) && before->st_ctim.tv_sec == now->st_ctim.tv_sec &&
-	       before->st_ctim.tv_nsec == now->st_ctim.tv_nsec;
+	return before->device == now->device && before->inode == now->inode && before->size == now->size &&
+	       before->mtime_ns == now->mtime_ns && before->ctime_ns == now->ctime_ns;
 }
 
 int store_make_read_only(int fd)
 {
-	struct stat status;
+	struct os_stat status;
 
-	if (fstat(fd, &status) < 0)
+	if (os_fstat(fd, &status) < 0)
 		return -1;
-	return (status.st_mode & 0222) == 0 ? 0 : ncm_set_mode(fd, status.st_mode & 07555);
+	return (status.mode & 0222) == 0 ? 0 : ncm_set_mode(fd, status.mode & 07555);
 }
 
 /* A name may lead to another file than it did. */
 static int check_link(const struct ncm_store *store, int fd, const char *staged)
 {
-	struct stat source, linked;
+	struct os_stat source, linked;
 
-	if (fstat(fd, &source) < 0 || fstatat(store->staging, staged, &linked, AT_SYMLINK_NOFOLLOW) < 0)
+	if (os_fstat(fd, &source) < 0 || os_lstat(store->staging, staged, &linked) < 0)
 		return -1;
-	if (source.st_dev == linked.st_dev && source.st_ino == linked.st_ino)
+	if (source.device == linked.device && source.inode == linked.inode)
 		return 0;
 	errno = ESTALE;
 	return -1;
@@ -99,43 +94,13 @@ char *store_stage_link(const struct ncm_store *store, int fd, int dirfd, const c
 	char *staged = staging_commit_name();
 	int saved;
 
-	if (linkat(dirfd, name, store->staging, staged, 0) == 0) {
+	if (os_link(dirfd, name, store->staging, staged) == 0) {
 		if (check_link(store, fd, staged) == 0 && store_make_read_only(fd) == 0 && ncm_sync(fd) == 0)
 			return staged;
 		saved = errno;
-		unlinkat(store->staging, staged, 0);
+		os_unlink(store->staging, staged);
 		errno = saved;
 	}
 	free(staged);
 	return NULL;
-}
-
-/* NFS and SMB refuse a lease for reasons of their own. */
-static bool is_remote(int fd)
-{
-	struct statfs system;
-
-	if (fstatfs(fd, &system) < 0)
-		return false;
-	switch ((uint32_t)system.f_type) {
-	case NFS_SUPER_MAGIC:
-	case CIFS_SUPER_MAGIC:
-	case SMB2_SUPER_MAGIC:
-		return true;
-	default:
-		return false;
-	}
-}
-
-bool store_is_being_written(int fd)
-{
-	bool busy;
-
-	/* Who opens the file meanwhile has us told; not by SIGIO, which would end the process. */
-	if (is_remote(fd) || fcntl(fd, F_SETSIG, SIGURG) < 0)
-		return false;
-	busy = fcntl(fd, F_SETLEASE, F_RDLCK) < 0 && errno == EAGAIN;
-	if (!busy)
-		fcntl(fd, F_SETLEASE, F_UNLCK);
-	return busy;
 }

@@ -9,7 +9,7 @@
 
 #include "store/store.h"
 
-#include <sys/stat.h>
+#include "os/os.h"
 
 /* The digest that a blob's name says it has ("blobs/sha256-<hex>" of Ollama, "blobs/<hex>" of huggingface_hub). */
 bool store_blob_digest(const char *path, struct ncm_sha256 *digest);
@@ -25,12 +25,9 @@ bool store_is_only_read(const char *path);
  * Whether a new name for this file can be a hard link: it is only read, ours (or we are root), and as readable for
  * everybody as a file of its own would be.
  */
-bool store_may_gain_name(const char *path, const struct stat *status);
+bool store_may_gain_name(const char *path, const struct os_stat *status);
 /* Whether nothing happened to a file between two looks at it. */
-bool store_is_unchanged(const struct stat *before, const struct stat *now);
-/* Whether somebody has the file open for writing: such a file gets no lease. Where leases do not exist this tells
- * nothing. */
-bool store_is_being_written(int fd);
+bool store_is_unchanged(const struct os_stat *before, const struct os_stat *now);
 /* Nobody may write to the open file any more. Returns 0, or -1 with errno. */
 int store_make_read_only(int fd);
 /*

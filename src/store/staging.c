@@ -6,12 +6,11 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/hash.h"
+#include "os/os.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
 	HALF_DIGITS = 16, /* of a hash, for each of a source and a path */
@@ -262,24 +261,16 @@ char *staging_partial_of(const char *journal)
 
 int staging_list(int fd, void (*found)(void *context, int fd, const char *name, enum staging_kind kind), void *context)
 {
-	const int copy = ncm_dir_beneath(fd, NULL);
-	DIR *entries = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *entry;
+	struct os_list *entries = os_list(ncm_dir_beneath(fd, NULL));
+	const char *entry;
 	int failure;
 
-	if (!entries) {
-		failure = errno;
-		if (copy >= 0)
-			close(copy);
-		errno = failure;
+	if (!entries)
 		return -1;
-	}
-	while (errno = 0, (entry = readdir(entries))) {
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			found(context, fd, entry->d_name, staging_kind_of(entry->d_name));
-	}
+	while ((entry = os_list_next(entries)))
+		found(context, fd, entry, staging_kind_of(entry));
 	failure = errno;
-	closedir(entries);
+	os_list_end(entries);
 	errno = failure;
 	return failure ? -1 : 0;
 }
@@ -288,7 +279,7 @@ static void forget_commit(void *context, int fd, const char *name, enum staging_
 {
 	int *failure = context;
 
-	if (kind == STAGING_COMMIT && unlinkat(fd, name, 0) < 0 && errno != ENOENT)
+	if (kind == STAGING_COMMIT && os_unlink(fd, name) < 0 && errno != ENOENT)
 		*failure = errno;
 }
 

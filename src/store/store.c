@@ -8,30 +8,29 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "store/staging.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* Who may rename anything in the store may work in our folder there, too. */
-static bool is_of_group(const struct stat *root, const struct stat *folder)
+static bool is_of_group(const struct os_stat *root, const struct os_stat *folder)
 {
-	return ncm_own_is_groups(OS_STAT(root)) && folder->st_gid == root->st_gid && (folder->st_mode & S_IWOTH) == 0;
+	return ncm_own_is_groups(root) && folder->group == root->group && (folder->mode & OS_ALL_WRITE) == 0;
 }
 
 /* Nobody else may put anything among the files that we are going to rename into the store. */
 static int keep_private(const struct ncm_store *store, int fd)
 {
-	struct stat status, root;
+	struct os_stat status, root;
 
-	if (fstat(fd, &status) < 0 || fstat(store->dirfd, &root) < 0)
+	if (os_fstat(fd, &status) < 0 || os_fstat(store->dirfd, &root) < 0)
 		return -1;
-	if ((status.st_mode & 07777) == 0700 || is_of_group(&root, &status))
+	if ((status.mode & 07777) == 0700 || is_of_group(&root, &status))
 		return 0;
 	/* Root's own folder in another's store may have been put there by that one. */
-	if (geteuid() == 0 && status.st_uid != root.st_uid) {
+	if (os_is_root() && status.owner != root.owner) {
 		errno = EPERM;
 		return -1;
 	}
@@ -54,29 +53,28 @@ static void share_old(const struct ncm_store *store, int own)
 
 /* What is renamed into the store is looked up by name: whoever owns the folder of these names chooses what gets placed.
  * The store's owner could do so in the store itself. */
-static bool is_of_owner(const struct ncm_store *store, int fd, uid_t *owner)
+static bool is_of_owner(const struct ncm_store *store, int fd, uint32_t *owner)
 {
-	struct stat status, root;
+	struct os_stat status, root;
 
-	if (fstat(fd, &status) < 0 || fstat(store->dirfd, &root) < 0)
+	if (os_fstat(fd, &status) < 0 || os_fstat(store->dirfd, &root) < 0)
 		return false;
-	*owner = status.st_uid;
-	return status.st_uid == 0 || status.st_uid == geteuid() || status.st_uid == root.st_uid ||
-	       is_of_group(&root, &status);
+	*owner = status.owner;
+	return status.owner == 0 || os_is_mine(&status) || status.owner == root.owner || is_of_group(&root, &status);
 }
 
-static int refuse_owner(const struct ncm_store *store, uid_t owner, struct ncm_error *err)
+static int refuse_owner(const struct ncm_store *store, uint32_t owner, struct ncm_error *err)
 {
 	ncm_error_set(err, NCM_E_POLICY, "refused: %s/%s belongs to the user %u, who does not own the store",
 		      store->path, ncm_store_own(store), (unsigned)owner);
-	return ncm_error_hint(err, "look into it; to take it over: chown -R %u %s/%s", (unsigned)geteuid(), store->path,
+	return ncm_error_hint(err, "look into it; to take it over: chown -R %u %s/%s", (unsigned)os_user(), store->path,
 			      ncm_store_own(store));
 }
 
 static int open_staging(const struct ncm_store *store, struct ncm_error *err)
 {
 	NCM_AUTO_CLOSE int own = ncm_mkdir_beneath(store->dirfd, ncm_store_own(store), err);
-	uid_t owner = 0;
+	uint32_t owner = 0;
 	int fd;
 
 	if (own < 0)
@@ -84,9 +82,9 @@ static int open_staging(const struct ncm_store *store, struct ncm_error *err)
 	share_old(store, own);
 	if (ncm_own_mkdir(own, OWN_STAGING, NCM_OWN_CLOSED) == 0 ? ncm_sync_dir(own) < 0 : errno != EEXIST)
 		return ncm_error_errno(err, errno, "cannot make %s/%s/staging", store->path, ncm_store_own(store));
-	fd = ncm_open_beneath(own, OWN_STAGING, O_RDONLY | O_DIRECTORY, 0);
+	fd = os_open_beneath(own, OWN_STAGING, OS_FOLDER);
 	if (fd >= 0 && (!is_of_owner(store, own, &owner) || !is_of_owner(store, fd, &owner))) {
-		close(fd);
+		os_close(fd);
 		return refuse_owner(store, owner, err);
 	}
 	if (fd >= 0 && keep_private(store, fd) == 0)
@@ -96,7 +94,7 @@ static int open_staging(const struct ncm_store *store, struct ncm_error *err)
 				     ncm_store_own(store));
 	ncm_error_errno(err, errno, "cannot use %s/%s/staging", store->path, ncm_store_own(store));
 	if (fd >= 0)
-		close(fd);
+		os_close(fd);
 	return -1;
 }
 
@@ -117,7 +115,7 @@ static int open_folder(const struct ncm_store *store, struct ncm_error *err)
 		fd = ncm_dir_open(store->path, true, err);
 		if (fd < 0)
 			return -1;
-		close(fd);
+		os_close(fd);
 		fd = ncm_dir_by_links(store->path, &link);
 	}
 	if (link)
@@ -154,10 +152,11 @@ static int by_path(const void *a, const void *b)
 
 bool ncm_stores_share(const struct ncm_store *a, const struct ncm_store *b)
 {
-	struct stat one, other;
+	struct os_stat one, other;
 
-	return strcmp(a->path, b->path) == 0 || (stat(a->path, &one) == 0 && stat(b->path, &other) == 0 &&
-						 one.st_dev == other.st_dev && one.st_ino == other.st_ino);
+	return strcmp(a->path, b->path) == 0 ||
+	       (os_stat(OS_HERE, a->path, &one) == 0 && os_stat(OS_HERE, b->path, &other) == 0 &&
+		one.device == other.device && one.inode == other.inode);
 }
 
 void ncm_stores_order(struct ncm_store **stores, size_t *count)

@@ -9,6 +9,8 @@
 
 #include "store/kind.h"
 
+#include "os/os.h"
+
 #include <ncmodel/config.h>
 #include <ncmodel/digest.h>
 #include <ncmodel/error.h>
@@ -17,7 +19,6 @@
 #include <ncmodel/stores.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 struct ncm_store_folder {
 	char *name;
@@ -153,15 +154,13 @@ enum ncm_replacing {
 	NCM_SET_ASIDE, /* it is kept in the store's own folder until `gc --replaced` (aside.c) */
 };
 
-struct stat;
-
 /*
  * Gives the staged file its final name: synced, rename, folder synced. The final file's status goes to
  * *status (may be NULL), where the old one is kept (freed by the caller) to *kept (may be NULL). `over` (may be NULL):
  * the file that is to be replaced; another one, and one that was written to, is a DAMAGED failure.
  */
 int ncm_store_commit(struct ncm_store *store, const char *staged, const char *relative, enum ncm_replacing replace,
-		     const struct stat *over, struct stat *status, char **kept, struct ncm_error *err);
+		     const struct os_stat *over, struct os_stat *status, char **kept, struct ncm_error *err);
 /* As ncm_store_commit for a folder that was unpacked in staging. With NCM_REPLACE the old one is moved into staging and
  * removed after. */
 int ncm_store_commit_dir(struct ncm_store *store, const char *staged, const char *relative, enum ncm_replacing replace,
@@ -173,8 +172,8 @@ int ncm_store_commit_dir(struct ncm_store *store, const char *staged, const char
  * link). `over` as above.
  */
 int ncm_store_duplicate(struct ncm_store *store, const char *relative, int fd, const char *source_path,
-			const struct ncm_sha256 *digest, enum ncm_replacing replace, const struct stat *over,
-			const char **how, struct stat *status, char **kept, struct ncm_error *err);
+			const struct ncm_sha256 *digest, enum ncm_replacing replace, const struct os_stat *over,
+			const char **how, struct os_stat *status, char **kept, struct ncm_error *err);
 
 /* The Ollama store's own rules (source: ollama/ollama manifest and blob paths). */
 void ncm_ollama_blob_path(const struct ncm_sha256 *digest, char path[80]); /* "blobs/sha256-<hex>" */
@@ -191,7 +190,7 @@ int ncm_ollama_commit(struct ncm_store *store, const char *name, const void *man
 
 /* Disk space of the file system that holds (or will hold) `path`: the nearest existing parent is asked. */
 struct ncm_space {
-	dev_t device;
+	uint64_t device;
 	bool known;    /* some file systems do not tell: then `free` is all there can be, and `total` 0 */
 	uint64_t free; /* for this user */
 	uint64_t total;

@@ -4,10 +4,9 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "os/os.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <ncmodel/event.h>
 #include <stdbool.h>
 #include <string.h>
@@ -15,8 +14,8 @@
 enum { LEVELS = 32 };
 
 struct ncm_walk_folder {
-	dev_t device;
-	ino_t inode;
+	uint64_t device;
+	uint64_t inode;
 };
 
 struct walk {
@@ -56,15 +55,15 @@ static int tell_unseen(const struct walk *walk, const char *path, int errnum)
 static bool was_seen(const struct walk *walk, int fd)
 {
 	struct ncm_walk_seen *seen = walk->seen;
-	struct stat status;
+	struct os_stat status;
 
-	if (fstat(fd, &status) < 0)
+	if (os_fstat(fd, &status) < 0)
 		return false;
 	for (size_t i = 0; walk->behind_link && i < seen->count; i++) {
-		if (seen->folders[i].device == status.st_dev && seen->folders[i].inode == status.st_ino)
+		if (seen->folders[i].device == status.device && seen->folders[i].inode == status.inode)
 			return true;
 	}
-	*NCM_PUSH(seen->folders, seen->count) = (struct ncm_walk_folder){status.st_dev, status.st_ino};
+	*NCM_PUSH(seen->folders, seen->count) = (struct ncm_walk_folder){status.device, status.inode};
 	return false;
 }
 
@@ -90,14 +89,14 @@ static bool is_followed(const struct walk *walk, const char *path)
 static int look_at(const struct walk *walk, int dirfd, const char *name, const char *below, unsigned level)
 {
 	NCM_AUTO_FREE char *path = ncm_path_join(below, name);
-	struct stat status;
+	struct os_stat status;
 
-	if (fstatat(dirfd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+	if (os_lstat(dirfd, name, &status) < 0)
 		return errno == ENOENT ? 0 : tell_unseen(walk, path, errno);
-	if (S_ISDIR(status.st_mode))
+	if (status.kind == OS_IS_FOLDER)
 		return level < LEVELS ? descend(walk, ncm_dir_beneath(dirfd, name), path, level + 1)
 				      : tell_unseen(walk, path, ENAMETOOLONG);
-	if (!S_ISLNK(status.st_mode) || !is_followed(walk, path))
+	if (status.kind != OS_IS_LINK || !is_followed(walk, path))
 		walk->found(walk->context, &(struct ncm_walk_entry){dirfd, name, path, &status});
 	return 0;
 }
@@ -105,30 +104,26 @@ static int look_at(const struct walk *walk, int dirfd, const char *name, const c
 /* Takes the open folder; -1 with errno if it could not be opened. */
 static int descend(const struct walk *walk, int fd, const char *below, unsigned level)
 {
-	DIR *dir = NULL;
-	const struct dirent *entry;
+	struct os_list *dir = NULL;
+	const char *entry;
 	int failed;
 
 	if (fd >= 0 && walk->store && was_seen(walk, fd)) {
-		close(fd);
+		os_close(fd);
 		return 0;
 	}
-	dir = fd < 0 ? NULL : fdopendir(fd);
+	dir = os_list(fd);
 	failed = dir ? 0 : tell_unseen(walk, below, errno);
-	if (fd >= 0 && !dir)
-		close(fd);
 	while (dir && !ncm_interrupted()) {
-		errno = 0;
-		entry = readdir(dir);
+		entry = os_list_next(dir);
 		if (!entry && errno != 0)
 			failed = tell_unseen(walk, below, errno);
 		if (!entry)
 			break;
-		if (!is_passed_by(entry->d_name, walk->all) && look_at(walk, fd, entry->d_name, below, level) < 0)
+		if (!is_passed_by(entry, walk->all) && look_at(walk, fd, entry, below, level) < 0)
 			failed = -1;
 	}
-	if (dir)
-		closedir(dir);
+	os_list_end(dir);
 	return ncm_interrupted() ? -1 : failed;
 }
 

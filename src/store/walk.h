@@ -5,14 +5,15 @@
 
 #include "store/inside.h"
 
+#include "os/os.h"
+
 #include <stdbool.h>
-#include <sys/stat.h>
 
 struct ncm_walk_entry {
 	int dirfd; /* the folder that holds it, open while it is told */
 	const char *name;
 	const char *path; /* relative to where the walk began */
-	const struct stat *status;
+	const struct os_stat *status;
 };
 
 /*

@@ -165,7 +165,7 @@ static bool is_link_to_folder(const struct ncm_walk_entry *entry)
 {
 	struct os_stat status;
 
-	return OS_STAT(entry->status)->kind == OS_IS_LINK && os_stat(entry->dirfd, entry->name, &status) == 0 &&
+	return entry->status->kind == OS_IS_LINK && os_stat(entry->dirfd, entry->name, &status) == 0 &&
 	       status.kind == OS_IS_FOLDER;
 }
 

@@ -4,8 +4,7 @@
 
 #include "base/mem.h"
 #include "base/thread.h"
-
-#include <signal.h>
+#include "os/os.h"
 
 enum { LEAST_THREADS = 3, MOST_THREADS = 4 };
 
@@ -26,13 +25,12 @@ struct ncm_crew {
 /* Signals are for the thread that waits: they are blocked in the new one. */
 static bool start_thread(pthread_t *thread, void *(*main)(void *), void *argument)
 {
-	sigset_t all, before;
+	struct os_signals before;
 	bool started;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	os_signals_off(&before);
 	started = pthread_create(thread, NULL, main, argument) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	os_signals_back(&before);
 	return started;
 }
 

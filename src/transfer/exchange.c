@@ -3,12 +3,12 @@
 #include "transfer/exchange.h"
 
 #include "base/mem.h"
+#include "os/os.h"
 #include "transfer/answer.h"
 #include "transfer/proxy.h"
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 static const long LIMITED_BUFFER_BYTES = 16 << 10;
 
@@ -109,7 +109,7 @@ static void add_header(struct ncm_exchange *exchange, char *line)
 {
 	struct curl_slist *longer = curl_slist_append(exchange->headers, line);
 
-	explicit_bzero(line, strlen(line));
+	os_wipe(line, strlen(line));
 	free(line);
 	if (longer)
 		exchange->headers = longer;
@@ -212,7 +212,7 @@ void ncm_exchange_end(struct ncm_exchange *exchange)
 		curl_easy_setopt(exchange->easy, CURLOPT_ERRORBUFFER, NULL);
 	}
 	for (struct curl_slist *line = exchange->headers; line; line = line->next)
-		explicit_bzero(line->data, strlen(line->data));
+		os_wipe(line->data, strlen(line->data));
 	curl_slist_free_all(exchange->headers);
 	exchange->headers = NULL;
 	ncm_buffer_free(&exchange->head);
@@ -324,7 +324,8 @@ static enum ncm_exchange_result untrusting(struct ncm_exchange *exchange, struct
 {
 	const char *named = exchange->chain->http->cacert;
 	const char *bundle = named ? named : curl_version_info(CURLVERSION_NOW)->cainfo;
-	const char *why = access(bundle ? bundle : "", R_OK) < 0 ? strerrordesc_np(errno) : "no certificate in it";
+	const char *why =
+	    os_access(OS_HERE, bundle ? bundle : "", OS_MAY_READ) < 0 ? os_error_text(errno) : "no certificate in it";
 
 	ncm_error_set(err, named ? NCM_E_USAGE : NCM_E_IO,
 		      "%s: certificates cannot be checked without the CA bundle %s: %s", exchange->chain->origin,

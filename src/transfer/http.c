@@ -5,13 +5,13 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "os/os.h"
 #include "transfer/answer.h"
 #include "transfer/exchange.h"
 #include "transfer/proxy.h"
 
 #include <limits.h>
 #include <string.h>
-#include <time.h>
 
 static const size_t ERROR_BODY_BYTES = 64 << 10; /* of an answer that is no success: enough for its message */
 static const double SILENT_WAIT_SECONDS = 3;
@@ -90,11 +90,10 @@ static int interruptible_wait(struct small *small, double seconds)
 	}
 	while (!ncm_interrupted()) {
 		double left = end - ncm_monotonic();
-		const struct timespec pause = {.tv_nsec = (long)((left < 0.1 ? left : 0.1) * 1e9)};
 
 		if (left <= 0)
 			return 0;
-		nanosleep(&pause, NULL);
+		os_sleep_ms(left < 0.1 ? (unsigned)(left * 1e3) + 1 : 100);
 	}
 	return -1;
 }

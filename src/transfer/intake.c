@@ -4,11 +4,11 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "os/os.h"
 
 #include <assert.h>
 #include <ncmodel/event.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /* Bounds what a power cut costs. */
 static const uint64_t SYNC_EVERY_BYTES = 256 << 20;
@@ -38,7 +38,7 @@ static struct ncm_block *make(struct ncm_pool *pool)
 		block->data = ncm_aligned_alloc(NCM_POOL_PIECE, NCM_POOL_PIECE);
 		/* Every byte is copied in, written from and hashed by another thread: each of them walks fewer pages.
 		 */
-		(void)madvise(block->data, NCM_POOL_PIECE, MADV_HUGEPAGE);
+		os_want_huge_pages(block->data, NCM_POOL_PIECE);
 	} else {
 		block->data = pool->blocks[pool->count - 1]->data + NCM_BLOCK_BYTES;
 	}

@@ -8,9 +8,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -157,7 +157,7 @@ int ncm_journal_read(int dirfd, const char *partial, struct ncm_identity *identi
 		     struct ncm_ranges *begun)
 {
 	NCM_AUTO_FREE char *name = name_of(partial);
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	NCM_AUTO_CLOSE int fd = os_open_beneath(dirfd, name, OS_READ | OS_NO_LINK);
 	NCM_AUTO_FREE char *text = NULL;
 	char *at, *line;
 	size_t size = 0;
@@ -197,7 +197,7 @@ static void add_written(int fd, struct ncm_ranges *begun, uint64_t length, struc
 void ncm_journal_find_kept(const struct ncm_transfer_item *item, uint64_t length, struct ncm_identity *identity,
 			   struct ncm_ranges *kept)
 {
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(item->dirfd, item->partial, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	NCM_AUTO_CLOSE int fd = os_open_beneath(item->dirfd, item->partial, OS_READ);
 	const struct ncm_range whole = {0, length};
 	struct ncm_ranges begun = {0};
 
@@ -222,11 +222,11 @@ uint64_t ncm_transfer_present(const struct ncm_transfer_item *item)
 {
 	struct ncm_identity identity = {0};
 	struct ncm_ranges kept = {0};
-	struct stat status;
+	struct os_stat status;
 	uint64_t sum;
 
-	if (fstatat(item->dirfd, item->partial, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode))
-		ncm_journal_find_kept(item, (uint64_t)status.st_size, &identity, &kept);
+	if (os_lstat(item->dirfd, item->partial, &status) == 0 && status.kind == OS_IS_FILE)
+		ncm_journal_find_kept(item, status.size, &identity, &kept);
 	sum = ncm_ranges_sum(&kept);
 	ncm_ranges_clear(&kept);
 	ncm_identity_clear(&identity);
@@ -254,7 +254,7 @@ static int write_all(int fd, const char *text, size_t size)
 	ssize_t put;
 
 	do {
-		put = write(fd, text, size);
+		put = os_write(fd, text, size);
 	} while (put < 0 && errno == EINTR);
 	if (put >= 0 && (size_t)put < size)
 		errno = ENOSPC;
@@ -276,15 +276,15 @@ int ncm_journal_begin(int dirfd, const char *partial, const struct ncm_identity 
 	synced = synced && there->count > 0;
 	if (synced)
 		ncm_buffer_printf(&text, "= %zu\n", there->count);
-	(void)unlinkat(dirfd, fresh, 0);
-	fd = ncm_own_create(dirfd, fresh, O_WRONLY | O_APPEND, NCM_OWN_FILE);
+	(void)os_unlink(dirfd, fresh);
+	fd = ncm_own_create(dirfd, fresh, OS_WRITE | OS_APPEND, NCM_OWN_FILE);
 	failed = fd < 0 || write_all(fd, text.data, text.size) < 0 || (synced && ncm_sync_data(fd) < 0) ||
-		 renameat(dirfd, fresh, dirfd, name) < 0;
+		 os_rename(dirfd, fresh, dirfd, name) < 0;
 	if (failed) {
 		ncm_error_errno(err, errno, "cannot write %s", name);
-		(void)unlinkat(dirfd, fresh, 0);
+		(void)os_unlink(dirfd, fresh);
 		if (fd >= 0)
-			close(fd);
+			os_close(fd);
 		fd = -1;
 	}
 	ncm_buffer_free(&text);
@@ -321,11 +321,11 @@ void ncm_journal_remove(int dirfd, const char *partial)
 {
 	NCM_AUTO_FREE char *name = name_of(partial);
 
-	(void)unlinkat(dirfd, name, 0);
+	(void)os_unlink(dirfd, name);
 }
 
 void ncm_transfer_discard(int dirfd, const char *partial)
 {
-	(void)unlinkat(dirfd, partial, 0);
+	(void)os_unlink(dirfd, partial);
 	ncm_journal_remove(dirfd, partial);
 }

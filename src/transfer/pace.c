@@ -4,8 +4,7 @@
 
 #include "base/mem.h"
 #include "base/thread.h"
-
-#include <time.h>
+#include "os/os.h"
 
 enum { FIRST = 2 };
 
@@ -74,14 +73,6 @@ void ncm_pace_end(struct ncm_pace *pace)
 	pace->origin = NULL;
 }
 
-static double seconds_of(clockid_t clock)
-{
-	struct timespec time = {0};
-
-	(void)clock_gettime(clock, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
 bool ncm_load_look(struct ncm_load *load, double now)
 {
 	double seconds = now - load->measured_at;
@@ -89,8 +80,8 @@ bool ncm_load_look(struct ncm_load *load, double now)
 
 	if (seconds < LOAD_SECONDS)
 		return load->busy;
-	process = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
-	loop = seconds_of(CLOCK_THREAD_CPUTIME_ID);
+	process = os_cpu_of_process();
+	loop = os_cpu_of_thread();
 	load->busy = load->measured_at > 0 && ((loop - load->loop) / seconds > BUSY_LOOP ||
 					       (process - load->process) / seconds > BUSY_PROCESS * ncm_cores());
 	load->measured_at = now;

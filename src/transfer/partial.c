@@ -9,10 +9,10 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "transfer/answer.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <ncmodel/text.h>
 #include <string.h>
 
@@ -28,14 +28,14 @@ static const uint64_t JOURNAL_WORTH_BYTES = 64 << 10;
 
 static bool is_ours_alone(int fd)
 {
-	struct stat status;
+	struct os_stat status;
 
-	return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 1;
+	return os_fstat(fd, &status) == 0 && status.kind == OS_IS_FILE && status.links == 1;
 }
 
 static int open_file(const struct ncm_transfer_item *item)
 {
-	const int flags = O_RDWR | O_NONBLOCK;
+	const int flags = OS_READ | OS_WRITE;
 	int fd = ncm_own_open(item->dirfd, item->partial, flags, NCM_OWN_FILE);
 
 	if ((fd >= 0 && is_ours_alone(fd)) ||
@@ -44,8 +44,8 @@ static int open_file(const struct ncm_transfer_item *item)
 	/* A link, a device, or a file that has another name too: never written through. Nor another user's of his own:
 	 * nobody works at it, for the store is locked. */
 	if (fd >= 0)
-		close(fd);
-	if (unlinkat(item->dirfd, item->partial, 0) < 0)
+		os_close(fd);
+	if (os_unlink(item->dirfd, item->partial) < 0)
 		return -1;
 	return ncm_own_create(item->dirfd, item->partial, flags, NCM_OWN_FILE);
 }
@@ -53,17 +53,17 @@ static int open_file(const struct ncm_transfer_item *item)
 /* Past the page cache, if the file system can and the file is worth it. */
 static int open_direct(const struct ncm_partial *partial)
 {
-	struct stat here, there;
+	struct os_stat here, there;
 	int fd;
 
 	if (!partial->identity.has_size || partial->identity.size < DIRECT_WORTH_BYTES)
 		return -1;
-	fd = ncm_open_beneath(partial->item->dirfd, partial->item->partial, O_RDWR | O_DIRECT | O_NOFOLLOW, 0);
-	if (fd >= 0 && fstat(fd, &there) == 0 && fstat(partial->fd, &here) == 0 && here.st_ino == there.st_ino &&
-	    here.st_dev == there.st_dev)
+	fd = os_open_beneath(partial->item->dirfd, partial->item->partial, OS_READ | OS_WRITE | OS_DIRECT | OS_NO_LINK);
+	if (fd >= 0 && os_fstat(fd, &there) == 0 && os_fstat(partial->fd, &here) == 0 && here.inode == there.inode &&
+	    here.device == there.device)
 		return fd;
 	if (fd >= 0)
-		close(fd);
+		os_close(fd);
 	return -1;
 }
 
@@ -75,7 +75,7 @@ static int begin_journal(struct ncm_partial *partial, struct ncm_error *err)
 	pthread_mutex_lock(&partial->mutex);
 	/* First: not every file system renames over a file that is open. */
 	if (partial->journal_fd >= 0)
-		close(partial->journal_fd);
+		os_close(partial->journal_fd);
 	partial->journal_fd = -1;
 	fd = ncm_journal_begin(item->dirfd, item->partial, &partial->identity, &partial->on_disk,
 			       partial->written == partial->synced, err);
@@ -108,23 +108,23 @@ static int keep(struct ncm_partial *partial, struct ncm_error *err)
 
 int ncm_partial_open(struct ncm_partial *partial, const struct ncm_transfer_item *item, struct ncm_error *err)
 {
-	struct stat status;
+	struct os_stat status;
 
 	*partial = (struct ncm_partial){.item = item, .direct_fd = -1, .journal_fd = -1};
 	pthread_mutex_init(&partial->mutex, NULL);
 	partial->fd = open_file(item);
 	if (partial->fd < 0)
 		return ncm_error_errno(err, errno, "cannot open the partial file %s", item->partial);
-	if (fstat(partial->fd, &status) < 0)
+	if (os_fstat(partial->fd, &status) < 0)
 		return ncm_error_errno(err, errno, "cannot look at the partial file %s", item->partial);
-	ncm_journal_find_kept(item, (uint64_t)status.st_size, &partial->identity, &partial->on_disk);
+	ncm_journal_find_kept(item, status.size, &partial->identity, &partial->on_disk);
 	ncm_identity_complete(&partial->identity, item);
 	partial->inherited = partial->on_disk.count > 0;
 	if (partial->inherited) {
 		choose_way(partial);
 		return keep(partial, err);
 	}
-	return status.st_size > 0 ? ncm_partial_restart(partial, err) : 0;
+	return status.size > 0 ? ncm_partial_restart(partial, err) : 0;
 }
 
 int ncm_partial_restart(struct ncm_partial *partial, struct ncm_error *err)
@@ -135,13 +135,13 @@ int ncm_partial_restart(struct ncm_partial *partial, struct ncm_error *err)
 	partial->reserved = 0;
 	partial->inherited = false;
 	if (partial->journal_fd >= 0)
-		close(partial->journal_fd);
+		os_close(partial->journal_fd);
 	partial->journal_fd = -1;
 	free(partial->identity.etag);
 	partial->identity.etag = NULL;
 	/* First of all, and for good: it must not speak for the bytes that come next. */
 	ncm_journal_remove(item->dirfd, item->partial);
-	if (ncm_sync_dir(item->dirfd) < 0 || ftruncate(partial->fd, 0) < 0)
+	if (ncm_sync_dir(item->dirfd) < 0 || os_truncate(partial->fd, 0) < 0)
 		return ncm_error_errno(err, errno, "cannot empty the partial file %s", item->partial);
 	return 0;
 }
@@ -160,7 +160,7 @@ static int reserve(struct ncm_partial *partial, uint64_t size, struct ncm_error 
 		return 0;
 	/* The file gets its length now: ext4 takes direct writes that lengthen one only one at a time. */
 	do {
-		failure = fallocate(partial->fd, 0, (off_t)there, (off_t)(size - there)) < 0 ? errno : 0;
+		failure = os_reserve(partial->fd, there, size - there) < 0 ? errno : 0;
 	} while (failure == EINTR);
 	partial->reserved = size;
 	/* Other failures: the file system cannot reserve; the write will tell. */
@@ -224,13 +224,12 @@ static int write_bytes(const struct ncm_partial *partial, uint64_t offset, const
 /* Without direct writes: begins to write out what has come, and drops what came a window before. */
 static void drain_cache(struct ncm_partial *partial, uint64_t offset, size_t size)
 {
-	(void)sync_file_range(partial->fd, (off_t)offset, (off_t)size, SYNC_FILE_RANGE_WRITE);
+	os_write_out(partial->fd, offset, size);
 	if (offset < CACHE_WINDOW_BYTES)
 		return;
 	offset -= CACHE_WINDOW_BYTES;
-	(void)sync_file_range(partial->fd, (off_t)offset, (off_t)size,
-			      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
-	(void)posix_fadvise(partial->fd, (off_t)offset, (off_t)size, POSIX_FADV_DONTNEED);
+	os_wait_out(partial->fd, offset, size);
+	os_drop_cache(partial->fd, offset, size);
 }
 
 /* Whether a kill after the write would leave a trace of it in the file: a whole block that was a hole. */
@@ -296,9 +295,9 @@ int ncm_partial_read(const struct ncm_partial *partial, uint64_t offset, unsigne
 
 		/* A direct read may end at any page; what it left over comes through the cache. */
 		if (direct && is_aligned(done))
-			got = pread(partial->direct_fd, data + done, align_up(size - done), (off_t)(offset + done));
+			got = os_pread(partial->direct_fd, data + done, align_up(size - done), offset + done);
 		else
-			got = pread(partial->fd, data + done, size - done, (off_t)(offset + done));
+			got = os_pread(partial->fd, data + done, size - done, offset + done);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0 && direct) {
@@ -429,10 +428,10 @@ static int close_file(struct ncm_partial *partial, struct ncm_error *err)
 	int fd = partial->fd;
 
 	if (partial->direct_fd >= 0)
-		close(partial->direct_fd);
+		os_close(partial->direct_fd);
 	partial->fd = partial->direct_fd = -1;
 	/* Some file systems tell of a failed write only here. */
-	if (close(fd) < 0)
+	if (os_close(fd) < 0)
 		return ncm_error_errno(err, errno, "cannot write the partial file %s", partial->item->partial);
 	return 0;
 }
@@ -444,7 +443,7 @@ int ncm_partial_finish(struct ncm_partial *partial, const struct ncm_sha256 *has
 		       check_content(partial, item, err) < 0))
 		return -1;
 	/* An earlier run may have left it longer, or with nothing but holes behind the last bytes. */
-	if (ftruncate(partial->fd, (off_t)partial->identity.size) < 0)
+	if (os_truncate(partial->fd, partial->identity.size) < 0)
 		return ncm_error_errno(err, errno, "cannot cut the partial file %s", item->partial);
 	if (ncm_sync_data(partial->fd) < 0)
 		return ncm_error_errno(err, errno, "cannot sync the partial file %s", item->partial);
@@ -460,7 +459,7 @@ void ncm_partial_close(struct ncm_partial *partial, bool discard)
 	if (partial->fd >= 0)
 		(void)close_file(partial, NULL);
 	if (partial->journal_fd >= 0)
-		close(partial->journal_fd);
+		os_close(partial->journal_fd);
 	ncm_ranges_clear(&partial->on_disk);
 	ncm_identity_clear(&partial->identity);
 	pthread_mutex_destroy(&partial->mutex);

@@ -3,10 +3,10 @@
 #include "transfer/ranges.h"
 
 #include "base/mem.h"
+#include "os/os.h"
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 void ncm_ranges_clear(struct ncm_ranges *set)
 {
@@ -117,15 +117,15 @@ uint64_t ncm_ranges_sum(const struct ncm_ranges *set)
 
 bool ncm_range_is_hole(int fd, const struct ncm_range *range)
 {
-	off_t start = (off_t)range->start, data;
+	int64_t data;
 
-	if (lseek(fd, start, SEEK_HOLE) != start)
+	if (os_next_hole(fd, range->start) != (int64_t)range->start)
 		return false;
-	data = lseek(fd, start, SEEK_DATA);
-	return data < 0 ? errno == ENXIO : data >= (off_t)range->end;
+	data = os_next_data(fd, range->start);
+	return data < 0 ? errno == ENXIO : data >= (int64_t)range->end;
 }
 
 bool ncm_range_has_no_hole(int fd, const struct ncm_range *range)
 {
-	return lseek(fd, (off_t)range->start, SEEK_HOLE) >= (off_t)range->end;
+	return os_next_hole(fd, range->start) >= (int64_t)range->end;
 }

@@ -9,13 +9,13 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "store/kind_huggingface.h"
 #include "store/share.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
-#include <unistd.h>
 
 struct linking {
 	struct upkeep *upkeep;
@@ -48,7 +48,7 @@ static void tell_missed(void *context, const char *path, int errnum)
 	struct linking *linking = context;
 	NCM_AUTO_FREE char *repository = repository_of(path);
 	NCM_AUTO_FREE char *whole = ncm_path_join(linking->store->path, path);
-	NCM_AUTO_FREE char *why = ncm_asprintf("cannot be read: %s", strerrordesc_np(errnum));
+	NCM_AUTO_FREE char *why = ncm_asprintf("cannot be read: %s", os_error_text(errnum));
 
 	/* What lies beside the repositories names nothing. */
 	if (*path && !repository)
@@ -75,12 +75,12 @@ static char *below_store(const struct ncm_store *store, const struct ncm_walk_en
 static char *follow_all(const struct ncm_store *store, const struct ncm_walk_entry *entry, bool *is_file)
 {
 	NCM_AUTO_FREE char *path = ncm_path_join(store->path, entry->path);
-	NCM_AUTO_FREE char *root = realpath(store->path, NULL);
-	NCM_AUTO_FREE char *real = realpath(path, NULL);
+	NCM_AUTO_FREE char *root = os_real_path(store->path);
+	NCM_AUTO_FREE char *real = os_real_path(path);
 	const char *below = root && real ? ncm_path_below(real, root) : NULL;
-	struct stat status;
+	struct os_stat status;
 
-	*is_file = real && lstat(real, &status) == 0 && S_ISREG(status.st_mode);
+	*is_file = real && os_lstat(OS_HERE, real, &status) == 0 && status.kind == OS_IS_FILE;
 	return below ? ncm_strdup(below) : NULL;
 }
 
@@ -104,7 +104,7 @@ static bool is_named(const char *blob, bool shared)
 static char *spelled_blob(const struct linking *linking, const struct ncm_walk_entry *entry, bool shared)
 {
 	char target[PATH_MAX];
-	const ssize_t size = readlinkat(entry->dirfd, entry->name, target, sizeof target - 1);
+	const ssize_t size = os_readlink(entry->dirfd, entry->name, target, sizeof target - 1);
 	char *blob;
 
 	if (size <= 0)
@@ -136,7 +136,7 @@ static void look_at_link(struct linking *linking, const struct ncm_walk_entry *e
 /* Only what lies in a repository, or is taken for one, can name a blob. */
 static void look_at(void *context, const struct ncm_walk_entry *entry)
 {
-	NCM_AUTO_FREE char *repository = S_ISLNK(entry->status->st_mode) ? repository_of(entry->path) : NULL;
+	NCM_AUTO_FREE char *repository = entry->status->kind == OS_IS_LINK ? repository_of(entry->path) : NULL;
 
 	if (repository && !store_hub_rest_of(entry->path, ".no_exist"))
 		look_at_link(context, entry, store_hub_is_blob(entry->path));

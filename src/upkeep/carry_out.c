@@ -8,13 +8,12 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "os/os.h"
 #include "registry/deed.h"
 #include "registry/write.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The locks of one run, in the order in which they were taken. */
 struct locks {
@@ -106,7 +105,7 @@ static void unlock(struct locks *locks)
 	json_decref(locks->stores);
 	ncm_strings_free(&locks->refused);
 	if (locks->notes >= 0)
-		close(locks->notes);
+		os_close(locks->notes);
 }
 
 /* The list and what belongs to it change places: `removal` is the caller's for good. */
@@ -243,7 +242,7 @@ static int sync_registry(const struct upkeep *upkeep, struct ncm_error *err)
 {
 	const char *path = upkeep->registry->path;
 	NCM_AUTO_FREE char *folder = ncm_path_folder(path);
-	NCM_AUTO_CLOSE int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	NCM_AUTO_CLOSE int fd = os_open(OS_HERE, folder, OS_FOLDER);
 
 	if (fd >= 0 ? ncm_sync_dir(fd) == 0 : errno == ENOENT)
 		return 0;
@@ -266,7 +265,7 @@ static int delete_all(struct upkeep *upkeep, const struct locks *locks, const st
 	if (!deletion.failed)
 		upkeep_delete_rank(&deletion, RANK_NOTES);
 	if (note && !deletion.failed && !ncm_interrupted())
-		unlinkat(locks->notes, note, 0);
+		os_unlink(locks->notes, note);
 	tell_deleted(upkeep->removal, sink);
 	upkeep_sum(upkeep->removal);
 	if (!ncm_interrupted())

@@ -4,22 +4,22 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "store/share.h"
 #include "store/walk.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
+
+enum { SECOND = 1000000000 }; /* in nanoseconds */
 
 static const time_t NEVER = INT64_MAX;
 
-time_t upkeep_young_until(const struct stat *status, uint64_t seconds)
+time_t upkeep_young_until(const struct os_stat *status, uint64_t seconds)
 {
 	/* A file keeps its mtime when it is moved; that it was is seen from its ctime. */
-	const time_t changed =
-	    status->st_mtim.tv_sec > status->st_ctim.tv_sec ? status->st_mtim.tv_sec : status->st_ctim.tv_sec;
+	const time_t changed = (status->mtime_ns > status->ctime_ns ? status->mtime_ns : status->ctime_ns) / SECOND;
 	const time_t now = time(NULL);
 	time_t until;
 
@@ -44,10 +44,10 @@ static void consider_blob(void *context, const struct ncm_walk_entry *entry)
 	NCM_AUTO_FREE char *path = ncm_path_join(store->path, relative);
 	const bool incomplete = store->kind->is_partial && store->kind->is_partial(relative);
 	const char *key = incomplete ? NULL : upkeep_blob_key(store, relative);
-	const bool is_link = S_ISLNK(entry->status->st_mode) && store->kind->blobs_are_links;
+	const bool is_link = entry->status->kind == OS_IS_LINK && store->kind->blobs_are_links;
 	struct ncm_sha256 digest;
 
-	if ((!incomplete && !key) || (!S_ISREG(entry->status->st_mode) && !is_link) ||
+	if ((!incomplete && !key) || (entry->status->kind != OS_IS_FILE && !is_link) ||
 	    store_is_shared_blob(relative) != search->shared)
 		return;
 	if (upkeep_consider(upkeep,
@@ -95,8 +95,7 @@ static void collect_blobs(struct upkeep *upkeep, size_t store)
 	/* Afterwards: which links to them go is known then. Without the mark the folder is not the application's. */
 	search.folder = "blobs";
 	search.shared = true;
-	if (in->kind->shared_mark &&
-	    faccessat(upkeep->facts[store].dirfd, in->kind->shared_mark, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (in->kind->shared_mark && os_has(upkeep->facts[store].dirfd, in->kind->shared_mark))
 		(void)upkeep_walk(upkeep, store, search.folder, true, consider_blob, &search);
 }
 

@@ -12,14 +12,13 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/checkpoint.h"
+#include "os/os.h"
 #include "store/staging.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 /* After that long nobody is writing it any more. */
-static time_t written_until(const struct upkeep *upkeep, const struct stat *status)
+static time_t written_until(const struct upkeep *upkeep, const struct os_stat *status)
 {
 	const uint64_t hour = 3600, age = upkeep->request.gc.min_age;
 
@@ -37,9 +36,9 @@ static void consider(struct upkeep *upkeep, const char *folder, const char *name
 static void consider_temporary(struct upkeep *upkeep, int fd, const char *folder, const char *name)
 {
 	NCM_AUTO_FREE char *path = ncm_path_join(folder, name);
-	struct stat status;
+	struct os_stat status;
 
-	if (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+	if (os_lstat(fd, name, &status) == 0)
 		upkeep_consider(upkeep, &(struct candidate){.kind = NCM_REMOVAL_LEFTOVER,
 							    .path = path,
 							    .until = written_until(upkeep, &status)});
@@ -47,11 +46,9 @@ static void consider_temporary(struct upkeep *upkeep, int fd, const char *folder
 
 static time_t young_until(const struct upkeep *upkeep, int fd, const char *name)
 {
-	struct stat status;
+	struct os_stat status;
 
-	return fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0
-		   ? 0
-		   : upkeep_young_until(&status, upkeep->request.gc.min_age);
+	return os_lstat(fd, name, &status) < 0 ? 0 : upkeep_young_until(&status, upkeep->request.gc.min_age);
 }
 
 /* It and its journal: each of the two tells of the last run that worked on it. */
@@ -82,10 +79,10 @@ static void count_waiting(struct upkeep *upkeep, int fd, const char *name)
 {
 	const struct ncm_gc_options *options = &upkeep->request.gc;
 	const time_t until = partial_until(upkeep, fd, name);
-	struct stat status;
+	struct os_stat status;
 
 	if (until && !options->keep_partial && (options->all_partial || !upkeep_is_wanted(upkeep, name)) &&
-	    fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+	    os_lstat(fd, name, &status) == 0)
 		upkeep_list_waiting(upkeep, NCM_REMOVAL_PARTIAL, &status, until);
 }
 
@@ -93,9 +90,9 @@ static void count_waiting(struct upkeep *upkeep, int fd, const char *name)
 static bool is_stray_journal(struct upkeep *upkeep, int fd, const char *journal)
 {
 	NCM_AUTO_FREE char *download = staging_partial_of(journal);
-	struct stat status;
+	struct os_stat status;
 
-	return fstatat(fd, download, &status, AT_SYMLINK_NOFOLLOW) < 0 || !reason_to_keep(upkeep, fd, download);
+	return os_lstat(fd, download, &status) < 0 || !reason_to_keep(upkeep, fd, download);
 }
 
 /* Of use as long as what it tells of is there and models.json does not know. */
@@ -208,7 +205,7 @@ static void collect_beside(struct upkeep *upkeep, const char *path, const char *
 	const char *stem = ncm_path_base(path);
 	NCM_AUTO_FREE char *folder = ncm_path_folder(path);
 	NCM_AUTO_FREE char *own = staging_notes_folder(path);
-	NCM_AUTO_CLOSE int fd = lock && upkeep->request.again ? open(own, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	NCM_AUTO_CLOSE int fd = lock && upkeep->request.again ? os_open(OS_HERE, own, OS_FOLDER) : -1;
 	NCM_AUTO_LOCK int held = fd < 0 ? -1 : ncm_lock_beneath(fd, lock, path, true, NULL, NULL);
 
 	if (fd >= 0 && held < 0)

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/checkpoint.h"
+#include "os/os.h"
 #include "store/staging.h"
 
 #include <string.h>
@@ -28,13 +29,13 @@ static void look_at(void *context, const struct ncm_walk_entry *entry)
 	const struct ncm_store *store = &content->upkeep->layout->stores[content->store];
 	NCM_AUTO_FREE char *relative = ncm_path_join(content->folder, entry->path);
 	NCM_AUTO_FREE char *path = ncm_path_join(store->path, relative);
-	NCM_AUTO_FREE char *size = ncm_asprintf("%lld", (long long)entry->status->st_size);
+	NCM_AUTO_FREE char *size = ncm_asprintf("%lld", (long long)entry->status->size);
 
 	if (staging_is_hidden(entry->name))
 		upkeep_consider(content->upkeep,
 				&(struct candidate){.kind = NCM_REMOVAL_LEFTOVER, .path = path, .store = store->id});
-	else if (S_ISREG(entry->status->st_mode) && entry->status->st_size > NCM_CHECKPOINT_SPAN)
-		json_object_set_new(content->sizes, size, json_integer((json_int_t)entry->status->st_size));
+	else if (entry->status->kind == OS_IS_FILE && entry->status->size > NCM_CHECKPOINT_SPAN)
+		json_object_set_new(content->sizes, size, json_integer((json_int_t)entry->status->size));
 	if (content->with_intents)
 		add_intents(content->there, relative);
 }

@@ -8,13 +8,12 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "os/os.h"
 #include "store/inside.h"
 #include "store/staging.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 static bool is_blob(const struct upkeep *upkeep, const struct target *target)
 {
@@ -46,9 +45,9 @@ void upkeep_settle(struct ncm_removal_file *file, enum ncm_removal_state state, 
 
 static int delete_entry(const struct upkeep *upkeep, const struct target *target, int folder, const char *name)
 {
-	if (S_ISDIR(target->seen.st_mode))
+	if (target->seen.kind == OS_IS_FOLDER)
 		return ncm_remove_beneath(upkeep->facts[target->store].dirfd, target->relative);
-	return unlinkat(folder, name, 0);
+	return os_unlink(folder, name);
 }
 
 /* The last look, and the deed. */
@@ -58,7 +57,7 @@ static void delete_file(struct deletion *deletion, size_t index)
 	struct ncm_removal_file *file = &upkeep->removal->files[index];
 	const struct target *target = &upkeep->targets[index];
 	const uint64_t planned = file->freed;
-	struct stat status;
+	struct os_stat status;
 	const char *name;
 	NCM_AUTO_CLOSE int folder = upkeep_look(upkeep, target, &name, &status);
 
@@ -66,21 +65,21 @@ static void delete_file(struct deletion *deletion, size_t index)
 		upkeep_settle(file, NCM_REMOVAL_REMOVED, ncm_strdup("somebody else removed it meanwhile"));
 		return;
 	}
-	if (folder >= 0 && !S_ISDIR(status.st_mode) && !upkeep_is_same(&status, &target->seen)) {
+	if (folder >= 0 && status.kind != OS_IS_FOLDER && !upkeep_is_same(&status, &target->seen)) {
 		upkeep_settle(file, NCM_REMOVAL_KEPT, ncm_strdup("changed meanwhile"));
 		return;
 	}
 	if (folder < 0 || delete_entry(upkeep, target, folder, name) < 0) {
-		upkeep_settle(file, NCM_REMOVAL_FAILED, ncm_strdup(strerrordesc_np(errno)));
+		upkeep_settle(file, NCM_REMOVAL_FAILED, ncm_strdup(os_error_text(errno)));
 		deletion->failed = true;
 		if (target->store != NOWHERE && rank_of(upkeep, index) < RANK_BYTES)
 			deletion->stopped[target->store] = true;
 		return;
 	}
 	file->state = NCM_REMOVAL_REMOVED;
-	file->freed = S_ISDIR(status.st_mode)                           ? planned
-		      : S_ISREG(status.st_mode) && status.st_nlink == 1 ? tally_blocks(&status)
-									: 0;
+	file->freed = status.kind == OS_IS_FOLDER                      ? planned
+		      : status.kind == OS_IS_FILE && status.links == 1 ? tally_blocks(&status)
+								       : 0;
 	ncm_emit_text(deletion->sink, NCM_EVENT_DEBUG, "removed %s", file->path);
 }
 
@@ -105,7 +104,7 @@ static void cannot_sync(struct deletion *deletion, const char *path)
 {
 	NCM_AUTO_FREE char *text = ncm_asprintf("what was removed from the folder of %s may come back if the machine "
 						"goes down: %s",
-						path, strerrordesc_np(errno));
+						path, os_error_text(errno));
 
 	ncm_strings_add_new(&deletion->upkeep->removal->failures, text);
 	deletion->failed = true;
@@ -192,7 +191,7 @@ static int delete_folder(struct deletion *deletion, size_t store, const char *re
 	const char *name;
 	NCM_AUTO_CLOSE int parent = store_parent_inside(in, deletion->upkeep->facts[store].dirfd, relative, &name);
 
-	if (parent < 0 || unlinkat(parent, name, AT_REMOVEDIR) < 0)
+	if (parent < 0 || os_rmdir(parent, name) < 0)
 		return -1;
 	if (ncm_sync_dir(parent) < 0) {
 		NCM_AUTO_FREE char *path = ncm_path_join(in->path, relative);

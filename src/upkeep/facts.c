@@ -5,25 +5,26 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 
 #include <errno.h>
 #include <string.h>
 
-char *upkeep_inode_key(const struct stat *status)
+char *upkeep_inode_key(const struct os_stat *status)
 {
-	return ncm_asprintf("%llx:%llx", (unsigned long long)status->st_dev, (unsigned long long)status->st_ino);
+	return ncm_asprintf("%llx:%llx", (unsigned long long)status->device, (unsigned long long)status->inode);
 }
 
 /* by_path: absolute path → id. by_inode: inode → paths that lead to it, through links too. by_digest: in hex. */
 static void learn_user(struct upkeep *upkeep, const char *id, const struct ncm_reg_file *file)
 {
 	char hex[NCM_SHA256_HEX + 1];
-	struct stat status;
+	struct os_stat status;
 
 	json_object_set_new_nocheck(upkeep->by_path, file->abs, json_string_nocheck(id));
 	if (!ncm_sha256_is_zero(&file->sha256))
 		json_object_set_new_nocheck(upkeep->by_digest, ncm_sha256_hex(&file->sha256, hex), json_true());
-	if (stat(file->abs, &status) < 0) {
+	if (os_stat(OS_HERE, file->abs, &status) < 0) {
 		/* Where it leads to is not known, and it may lead anywhere. */
 		if (errno != ENOENT && errno != ENOTDIR)
 			*NCM_PUSH(upkeep->unseen, upkeep->unseen_count) =
@@ -51,12 +52,12 @@ void upkeep_learn_users(struct upkeep *upkeep)
 }
 
 /* Two paths can lead to one name of a file: through links. Two names of one file are no hindrance to each other. */
-const char *upkeep_user(const struct upkeep *upkeep, const char *path, const struct stat *seen)
+const char *upkeep_user(const struct upkeep *upkeep, const char *path, const struct os_stat *seen)
 {
 	const char *id = json_string_value(json_object_get(upkeep->by_path, path));
 	NCM_AUTO_FREE char *key = upkeep_inode_key(seen);
 	const json_t *paths = json_object_get(upkeep->by_inode, key);
-	NCM_AUTO_FREE char *real = id || !paths || S_ISLNK(seen->st_mode) ? NULL : realpath(path, NULL);
+	NCM_AUTO_FREE char *real = id || !paths || seen->kind == OS_IS_LINK ? NULL : os_real_path(path);
 	const json_t *other;
 	size_t i;
 
@@ -64,7 +65,7 @@ const char *upkeep_user(const struct upkeep *upkeep, const char *path, const str
 		return id;
 	json_array_foreach(paths, i, other)
 	{
-		NCM_AUTO_FREE char *leads_to = realpath(json_string_value(other), NULL);
+		NCM_AUTO_FREE char *leads_to = os_real_path(json_string_value(other));
 
 		if (leads_to && strcmp(leads_to, real) == 0)
 			return json_string_value(json_object_get(upkeep->by_path, json_string_value(other)));
@@ -91,11 +92,11 @@ bool upkeep_is_tag(const struct upkeep *upkeep, size_t store, const char *relati
 
 static bool have_one_folder_of_blobs(const struct upkeep *upkeep, size_t a, size_t b)
 {
-	struct stat one, other;
+	struct os_stat one, other;
 
-	return fstatat(upkeep->facts[a].dirfd, "blobs", &one, 0) == 0 &&
-	       fstatat(upkeep->facts[b].dirfd, "blobs", &other, 0) == 0 && one.st_dev == other.st_dev &&
-	       one.st_ino == other.st_ino;
+	return os_stat(upkeep->facts[a].dirfd, "blobs", &one) == 0 &&
+	       os_stat(upkeep->facts[b].dirfd, "blobs", &other) == 0 && one.device == other.device &&
+	       one.inode == other.inode;
 }
 
 /* Where links lead two stores to one folder of blobs, each names what lies there. */

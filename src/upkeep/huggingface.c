@@ -10,13 +10,12 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "store/kind_huggingface.h"
 #include "store/walk.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { COMMIT = 40 /* hex digits */ };
 
@@ -55,13 +54,13 @@ static void consider_entry(void *context, const struct ncm_walk_entry *entry)
 	const struct snapshot *snapshot = context;
 	NCM_AUTO_FREE char *relative = ncm_path_join(snapshot->folder, entry->path);
 
-	consider(snapshot, relative, S_ISLNK(entry->status->st_mode) ? NCM_REMOVAL_LINK : snapshot->kind);
+	consider(snapshot, relative, entry->status->kind == OS_IS_LINK ? NCM_REMOVAL_LINK : snapshot->kind);
 }
 
 static void consider_ref(void *context, const struct ncm_walk_entry *entry)
 {
 	const struct snapshot *snapshot = context;
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(entry->dirfd, entry->name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	NCM_AUTO_CLOSE int fd = os_open_beneath(entry->dirfd, entry->name, OS_READ);
 	NCM_AUTO_FREE char *text = fd < 0 ? NULL : ncm_read_fd(fd, 2 * COMMIT, NULL);
 	NCM_AUTO_FREE char *relative = ncm_path_join(snapshot->folder, entry->path);
 	NCM_AUTO_FREE char *path = ncm_path_join(snapshot->upkeep->layout->stores[snapshot->store].path, relative);

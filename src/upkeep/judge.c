@@ -5,13 +5,12 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "store/inside.h"
 #include "store/staging.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Below a store no link is followed on the way but those that are part of it. */
 int upkeep_open_folder(const struct upkeep *upkeep, const struct target *target, const char **name)
@@ -28,46 +27,45 @@ int upkeep_open_folder(const struct upkeep *upkeep, const struct target *target,
 	}
 	*name = ncm_path_base(target->relative);
 	folder = ncm_path_folder(target->relative);
-	return open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return os_open(OS_HERE, folder, OS_FOLDER);
 }
 
-int upkeep_look(const struct upkeep *upkeep, const struct target *target, const char **name, struct stat *status)
+int upkeep_look(const struct upkeep *upkeep, const struct target *target, const char **name, struct os_stat *status)
 {
 	const int folder = upkeep_open_folder(upkeep, target, name);
 	int saved;
 
-	if (folder >= 0 && fstatat(folder, *name, status, AT_SYMLINK_NOFOLLOW) < 0) {
+	if (folder >= 0 && os_lstat(folder, *name, status) < 0) {
 		saved = errno;
-		close(folder);
+		os_close(folder);
 		errno = saved;
 		return -1;
 	}
 	return folder;
 }
 
-bool upkeep_is_same(const struct stat *a, const struct stat *b)
+bool upkeep_is_same(const struct os_stat *a, const struct os_stat *b)
 {
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       ncm_mtime_ns(a) == ncm_mtime_ns(b);
+	return a->device == b->device && a->inode == b->inode && a->size == b->size && a->mtime_ns == b->mtime_ns;
 }
 
-static bool has_changed(const struct candidate *candidate, const struct stat *seen)
+static bool has_changed(const struct candidate *candidate, const struct os_stat *seen)
 {
-	return candidate->recorded &&
-	       (candidate->size != (uint64_t)seen->st_size || candidate->mtime_ns != ncm_mtime_ns(seen));
+	return candidate->recorded && (candidate->size != seen->size || candidate->mtime_ns != seen->mtime_ns);
 }
 
 /* Links are wanted where an application keeps them: what they lead to is another's business. */
 static const char *wrong_type(const struct upkeep *upkeep, enum ncm_removal_kind kind, const struct target *target)
 {
-	const mode_t mode = target->seen.st_mode;
+	const enum os_kind type = target->seen.kind;
 	const bool may_be_link =
 	    ((kind == NCM_REMOVAL_LINK || kind == NCM_REMOVAL_REPLACED) && target->store != NOWHERE) ||
 	    (kind == NCM_REMOVAL_MANIFEST && upkeep_is_tag(upkeep, target->store, target->relative));
 
-	if (S_ISREG(mode) || (may_be_link && S_ISLNK(mode)) || (kind == NCM_REMOVAL_LEFTOVER && S_ISDIR(mode)))
+	if (type == OS_IS_FILE || (may_be_link && type == OS_IS_LINK) ||
+	    (kind == NCM_REMOVAL_LEFTOVER && type == OS_IS_FOLDER))
 		return NULL;
-	return S_ISLNK(mode) ? "is a link" : "is not a regular file";
+	return type == OS_IS_LINK ? "is a link" : "is not a regular file";
 }
 
 /* Whether models.json or a manifest may use it: of our own things nobody does. */
@@ -79,12 +77,12 @@ static bool is_of_models(enum ncm_removal_kind kind)
 
 /* A registered file that cannot be looked at, and that this may be the bytes of; or NULL. Another size is another file.
  */
-static const char *may_be_of(const struct upkeep *upkeep, enum ncm_removal_kind kind, const struct stat *seen)
+static const char *may_be_of(const struct upkeep *upkeep, enum ncm_removal_kind kind, const struct os_stat *seen)
 {
-	for (size_t i = 0; i < upkeep->unseen_count && is_of_models(kind) && S_ISREG(seen->st_mode); i++) {
+	for (size_t i = 0; i < upkeep->unseen_count && is_of_models(kind) && seen->kind == OS_IS_FILE; i++) {
 		const struct unseen *unseen = &upkeep->unseen[i];
 
-		if (!unseen->recorded || unseen->size == (uint64_t)seen->st_size)
+		if (!unseen->recorded || unseen->size == seen->size)
 			return unseen->path;
 	}
 	return NULL;
@@ -129,7 +127,7 @@ static void cannot_delete(struct upkeep *upkeep, const char *path, int errnum)
 	NCM_AUTO_FREE char *folder = ncm_path_folder(path);
 
 	if (upkeep->request.collect && !json_object_get(upkeep->listed, folder)) {
-		upkeep_undone(upkeep, "cannot delete from %s: %s", folder, strerrordesc_np(errnum));
+		upkeep_undone(upkeep, "cannot delete from %s: %s", folder, os_error_text(errnum));
 		json_object_set_new_nocheck(upkeep->listed, folder, json_true());
 	} else if (!upkeep->request.collect && upkeep->error.code == NCM_OK) {
 		ncm_error_errno(&upkeep->error, errnum, "cannot delete %s", path);
@@ -153,7 +151,7 @@ static char *in_other_store(const struct upkeep *upkeep, const struct target *ta
 
 	for (size_t i = 0; real && i < upkeep->layout->count; i++) {
 		const struct ncm_store *store = &upkeep->layout->stores[i];
-		NCM_AUTO_FREE char *root = store->kind->by_digest ? realpath(store->path, NULL) : NULL;
+		NCM_AUTO_FREE char *root = store->kind->by_digest ? os_real_path(store->path) : NULL;
 
 		if (root && ncm_path_below(real, root))
 			return ncm_asprintf("lies in the store %s (%s)", store->id, real);
@@ -163,33 +161,34 @@ static char *in_other_store(const struct upkeep *upkeep, const struct target *ta
 
 static bool leads_to(const char *link, const char *target)
 {
-	NCM_AUTO_FREE char *now = realpath(link, NULL);
-	NCM_AUTO_FREE char *then = realpath(target, NULL);
+	NCM_AUTO_FREE char *now = os_real_path(link);
+	NCM_AUTO_FREE char *then = os_real_path(target);
 
 	/* If what it led to is gone, the link is nobody's any more. */
 	return now ? strcmp(now, then ? then : target) == 0 : !then;
 }
 
 /* Why the file is another one than was registered, or NULL. */
-static const char *changed(const struct candidate *candidate, const struct stat *seen)
+static const char *changed(const struct candidate *candidate, const struct os_stat *seen)
 {
-	if (candidate->target && !S_ISLNK(seen->st_mode))
+	if (candidate->target && seen->kind != OS_IS_LINK)
 		return "was a link when it was registered; only --force takes it";
 	if (candidate->target && !leads_to(candidate->path, candidate->target))
 		return "leads elsewhere since it was registered; only --force takes it";
 	/* A note has what it was itself, models.json what it leads to. */
-	if ((!S_ISLNK(seen->st_mode) || candidate->noted) && has_changed(candidate, seen))
+	if ((seen->kind != OS_IS_LINK || candidate->noted) && has_changed(candidate, seen))
 		return "changed since it was registered; only --force takes it";
 	return NULL;
 }
 
 /* Why the word of who named the file is not enough, or NULL. The caller frees it. */
-static char *doubt(const struct upkeep *upkeep, const struct candidate *candidate, const struct stat *file, int folder)
+static char *doubt(const struct upkeep *upkeep, const struct candidate *candidate, const struct os_stat *file,
+		   int folder)
 {
 	const struct authority *by = candidate->by || upkeep->request.collect ? candidate->by : &upkeep->said;
-	struct stat status;
+	struct os_stat status;
 
-	if (!by || (fstat(folder, &status) == 0 && authority_is_believed(by, &status, file)))
+	if (!by || (os_fstat(folder, &status) == 0 && authority_is_believed(by, &status, file)))
 		return NULL;
 	if (by->anybody)
 		return ncm_strdup(
@@ -254,7 +253,7 @@ static char *judge(struct upkeep *upkeep, const struct candidate *candidate, con
 	other = !why && !is_blob && !upkeep->request.force ? changed(candidate, &target->seen) : NULL;
 	if (other)
 		why = ncm_strdup(other);
-	if (!why && !candidate->until && faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) < 0) {
+	if (!why && !candidate->until && os_access(folder, ".", OS_MAY_WRITE | OS_MAY_ENTER) < 0) {
 		cannot_delete(upkeep, candidate->path, errno);
 		why = ncm_strdup("you may not delete from its folder");
 	}

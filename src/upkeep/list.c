@@ -5,9 +5,9 @@
 
 #include "base/mem.h"
 #include "base/strings.h"
+#include "os/os.h"
 #include "store/walk.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 
@@ -39,9 +39,9 @@ const char *ncm_removal_state_name(enum ncm_removal_state state)
 /* What a link leads to: the file if it is there, else what the link says. The caller frees it. */
 static char *leads_to(const char *link)
 {
-	char *real = realpath(link, NULL);
+	char *real = os_real_path(link);
 	char text[PATH_MAX];
-	const ssize_t size = real ? 0 : readlink(link, text, sizeof text - 1);
+	const ssize_t size = real ? 0 : os_readlink(OS_HERE, link, text, sizeof text - 1);
 
 	return real ? real : size > 0 ? ncm_strndup(text, (size_t)size) : NULL;
 }
@@ -66,18 +66,18 @@ struct ncm_removal_file *upkeep_list(struct upkeep *upkeep, const struct candida
 	    .foreign = candidate->foreign,
 	    .adopted = candidate->adopted,
 	    .lost = candidate->lost,
-	    .target = S_ISLNK(target->seen.st_mode) ? leads_to(candidate->path) : NULL,
+	    .target = target->seen.kind == OS_IS_LINK ? leads_to(candidate->path) : NULL,
 	    .real = upkeep_real_path(upkeep, target),
-	    .size = S_ISREG(target->seen.st_mode) ? (uint64_t)target->seen.st_size : 0,
+	    .size = target->seen.kind == OS_IS_FILE ? target->seen.size : 0,
 	    .why = why,
 	};
 	return file;
 }
 
-void upkeep_list_waiting(struct upkeep *upkeep, enum ncm_removal_kind kind, const struct stat *seen, time_t until)
+void upkeep_list_waiting(struct upkeep *upkeep, enum ncm_removal_kind kind, const struct os_stat *seen, time_t until)
 {
 	struct ncm_waiting *waiting = &upkeep->removal->waiting;
-	const uint64_t bytes = S_ISREG(seen->st_mode) && seen->st_nlink == 1 ? tally_blocks(seen) : 0;
+	const uint64_t bytes = seen->kind == OS_IS_FILE && seen->links == 1 ? tally_blocks(seen) : 0;
 
 	if (waiting->count == 0 || until < waiting->first)
 		waiting->first = until;
@@ -118,18 +118,18 @@ static void add_to_tree(void *context, const struct ncm_walk_entry *entry)
 {
 	struct tree *tree = context;
 
-	if (!S_ISREG(entry->status->st_mode))
+	if (entry->status->kind != OS_IS_FILE)
 		return;
-	tree->size += (uint64_t)entry->status->st_size;
-	if (entry->status->st_nlink == 1)
+	tree->size += entry->status->size;
+	if (entry->status->links == 1)
 		tree->freed += tally_blocks(entry->status);
 }
 
 /* Whether a name of the file at this path goes. */
 static bool is_going(const char *path, const json_t *names)
 {
-	struct stat status;
-	NCM_AUTO_FREE char *key = stat(path, &status) == 0 ? upkeep_inode_key(&status) : NULL;
+	struct os_stat status;
+	NCM_AUTO_FREE char *key = os_stat(OS_HERE, path, &status) == 0 ? upkeep_inode_key(&status) : NULL;
 
 	return key && json_object_get(names, key);
 }
@@ -155,20 +155,20 @@ static void count_file(struct upkeep *upkeep, size_t index, json_t *names)
 	struct ncm_removal_file *file = &upkeep->removal->files[index];
 	const struct target *target = &upkeep->targets[index];
 	NCM_AUTO_FREE char *key = upkeep_inode_key(&target->seen);
-	const nlink_t going = (nlink_t)json_integer_value(json_object_get(names, key));
+	const uint64_t going = (uint64_t)json_integer_value(json_object_get(names, key));
 	struct tree tree = {0, 0};
 
 	if (file->target && is_going(file->target, names)) {
 		free(file->target);
 		file->target = NULL;
 	}
-	if (S_ISDIR(target->seen.st_mode)) {
+	if (target->seen.kind == OS_IS_FOLDER) {
 		(void)upkeep_walk(upkeep, target->store, target->relative, true, add_to_tree, &tree);
 		file->size = tree.size;
 		file->freed = tree.freed;
-	} else if (S_ISREG(target->seen.st_mode) && going > 0 && going < target->seen.st_nlink) {
+	} else if (target->seen.kind == OS_IS_FILE && going > 0 && going < target->seen.links) {
 		file->why = ncm_strdup("its bytes stay: they have another name");
-	} else if (S_ISREG(target->seen.st_mode) && going > 0) {
+	} else if (target->seen.kind == OS_IS_FILE && going > 0) {
 		file->freed = tally_blocks(&target->seen);
 		json_object_set_new(names, key, json_integer(0));
 	}

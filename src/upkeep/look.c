@@ -7,13 +7,11 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "os/os.h"
 #include "store/inside.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 void upkeep_cannot_read(struct upkeep *upkeep, const char *path, int errnum)
 {
@@ -25,7 +23,7 @@ void upkeep_cannot_read(struct upkeep *upkeep, const char *path, int errnum)
 		text = ncm_asprintf("%s is, or leads through, a link that is no part of its store: it is not followed",
 				    path);
 	else
-		text = ncm_asprintf("cannot read %s: %s", path, strerrordesc_np(errnum));
+		text = ncm_asprintf("cannot read %s: %s", path, os_error_text(errnum));
 	ncm_strings_add_new(&upkeep->removal->failures, text);
 }
 
@@ -35,8 +33,8 @@ char *upkeep_real_path(const struct upkeep *upkeep, const struct target *target)
 	const char *name = ncm_path_base(target->relative);
 	NCM_AUTO_FREE char *path = store ? ncm_path_join(store, target->relative) : NULL;
 	NCM_AUTO_FREE char *folder = path ? ncm_path_folder(path) : NULL;
-	NCM_AUTO_FREE char *root = store ? realpath(store, NULL) : NULL;
-	NCM_AUTO_FREE char *real = folder ? realpath(folder, NULL) : NULL;
+	NCM_AUTO_FREE char *root = store ? os_real_path(store) : NULL;
+	NCM_AUTO_FREE char *real = folder ? os_real_path(folder) : NULL;
 
 	if (!root || !real || strcmp(real, root) == 0 || ncm_path_below(real, root))
 		return NULL;
@@ -68,9 +66,9 @@ static void tell_missed(void *context, const char *path, int errnum)
 /* Not there, and no link that leads to something which is not there just now. */
 static bool is_absent(const char *path, int errnum)
 {
-	struct stat status;
+	struct os_stat status;
 
-	return errnum == ENOENT && lstat(path, &status) < 0 && errno == ENOENT;
+	return errnum == ENOENT && os_lstat(OS_HERE, path, &status) < 0 && errno == ENOENT;
 }
 
 int upkeep_walk(struct upkeep *upkeep, size_t store, const char *relative, bool all,
@@ -96,20 +94,14 @@ int upkeep_walk(struct upkeep *upkeep, size_t store, const char *relative, bool 
 static int list(struct upkeep *upkeep, int fd, const char *folder,
 		void (*found)(void *context, int fd, const char *folder, const char *name), void *context)
 {
-	DIR *entries = fdopendir(fd);
-	const struct dirent *entry;
-	int failure = entries ? 0 : errno;
+	struct os_list *entries = os_list(fd);
+	const char *entry;
+	int failure;
 
-	while (entries && (errno = 0, (entry = readdir(entries)))) {
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			found(context, fd, folder, entry->d_name);
-	}
-	if (entries)
-		failure = errno;
-	if (entries)
-		closedir(entries);
-	else
-		close(fd);
+	while (entries && (entry = os_list_next(entries)))
+		found(context, fd, folder, entry);
+	failure = errno;
+	os_list_end(entries);
 	if (failure)
 		upkeep_cannot_read(upkeep, folder, failure);
 	return failure ? -1 : 0;
@@ -134,7 +126,7 @@ int upkeep_list_own(struct upkeep *upkeep, size_t store, const char *below,
 int upkeep_list_folder(struct upkeep *upkeep, const char *folder,
 		       void (*found)(void *context, int fd, const char *folder, const char *name), void *context)
 {
-	const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const int fd = os_open(OS_HERE, folder, OS_FOLDER);
 
 	if (fd >= 0)
 		return list(upkeep, fd, folder, found, context);

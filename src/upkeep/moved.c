@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "upkeep/upkeep.h"
 
 static enum ncm_removal_kind kind_of(const struct upkeep *upkeep, const struct upkeep_moved *file)
@@ -10,11 +11,11 @@ static enum ncm_removal_kind kind_of(const struct upkeep *upkeep, const struct u
 	const size_t number = upkeep_store_of(upkeep, file->path, file->store);
 	const struct ncm_store *store = number == NOWHERE ? NULL : &upkeep->layout->stores[number];
 	const char *relative = store ? ncm_path_below(file->path, store->path) : NULL;
-	struct stat status;
+	struct os_stat status;
 
 	if (relative && upkeep_is_tag(upkeep, number, relative))
 		return NCM_REMOVAL_MANIFEST;
-	if (relative && lstat(file->path, &status) == 0 && S_ISLNK(status.st_mode))
+	if (relative && os_lstat(OS_HERE, file->path, &status) == 0 && status.kind == OS_IS_LINK)
 		return NCM_REMOVAL_LINK;
 	if (relative && upkeep_blob_key(store, relative))
 		return NCM_REMOVAL_BLOB;

@@ -13,9 +13,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <ncmodel/limits.h>
 #include <string.h>
 
@@ -28,7 +28,7 @@ int upkeep_notes_open(const struct upkeep *upkeep, bool create, struct ncm_error
 {
 	NCM_AUTO_FREE char *folder = upkeep_notes_folder(upkeep);
 	struct ncm_error why = NCM_ERROR_INIT;
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = os_open(OS_HERE, folder, OS_FOLDER | OS_NO_LINK);
 
 	if (fd < 0 && errno == ENOENT && create)
 		fd = ncm_dir_open(folder, true, &why);
@@ -46,8 +46,8 @@ static json_t *describe(const struct ncm_removal_file *file, const struct target
 	ncm_json_set_string(object, "path", file->path);
 	ncm_json_set_string(object, "kind", ncm_removal_kind_name(file->kind));
 	ncm_json_set_string(object, "store", file->store);
-	ncm_json_set_u64(object, "size", (uint64_t)target->seen.st_size);
-	json_object_set_new(object, "mtime_ns", json_integer(ncm_mtime_ns(&target->seen)));
+	ncm_json_set_u64(object, "size", target->seen.size);
+	json_object_set_new(object, "mtime_ns", json_integer(target->seen.mtime_ns));
 	return object;
 }
 
@@ -86,9 +86,9 @@ static bool read_kind(const char *name, enum ncm_removal_kind *kind)
 static bool is_believed(const struct authority *by, const char *path)
 {
 	NCM_AUTO_FREE char *name = ncm_path_folder(path);
-	struct stat folder, file;
+	struct os_stat folder, file;
 
-	if (lstat(path, &file) < 0 || stat(name, &folder) < 0)
+	if (os_lstat(OS_HERE, path, &file) < 0 || os_stat(OS_HERE, name, &folder) < 0)
 		return errno == ENOENT || errno == ENOTDIR;
 	return authority_is_believed(by, &folder, &file);
 }
@@ -142,7 +142,7 @@ static json_t *read_note(struct upkeep *upkeep, int fd, const char *path)
 static void collect_note(struct upkeep *upkeep, int notes, const char *folder, const char *name)
 {
 	NCM_AUTO_FREE char *path = ncm_path_join(folder, name);
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(notes, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	NCM_AUTO_CLOSE int fd = os_open_beneath(notes, name, OS_READ);
 	NCM_AUTO_JSON json_t *note = read_note(upkeep, fd, path);
 	const struct authority by = authority_of_note(notes, fd);
 

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "os/os.h"
 #include "registry/ollama.h"
 
 #include <errno.h>
@@ -165,7 +166,7 @@ static void count_blob(void *context, const struct ncm_sha256 *digest, const str
 {
 	struct counting *counting = context;
 	NCM_AUTO_FREE char *path = NULL;
-	struct stat status;
+	struct os_stat status;
 	char blob[80];
 
 	(void)layer;
@@ -174,7 +175,7 @@ static void count_blob(void *context, const struct ncm_sha256 *digest, const str
 	if (json_object_get(counting->counted, path))
 		return;
 	json_object_set_new_nocheck(counting->counted, path, json_true());
-	if (lstat(path, &status) == 0 && S_ISREG(status.st_mode))
+	if (os_lstat(OS_HERE, path, &status) == 0 && status.kind == OS_IS_FILE)
 		tally_add(counting->tally, &status);
 }
 
@@ -225,8 +226,8 @@ static char *unread_manifest(int dirfd)
 		const int failure = errno;
 
 		if (found == OLLAMA_BROKEN || found == OLLAMA_UNREADABLE)
-			unread = ncm_asprintf("%s: %s", entries.items[i].path,
-					      held.why ? held.why : strerrordesc_np(failure));
+			unread =
+			    ncm_asprintf("%s: %s", entries.items[i].path, held.why ? held.why : os_error_text(failure));
 		else if (found == OLLAMA_ABSENT && held.is_link)
 			unread = ncm_asprintf("%s: leads to a blob that is not there", entries.items[i].path);
 	}

@@ -4,17 +4,17 @@
 
 #include "base/mem.h"
 #include "base/strings.h"
+#include "os/os.h"
 #include "registry/moving.h"
 #include "registry/write.h"
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 static void open_stores(struct upkeep *upkeep)
 {
 	const struct ncm_layout *layout = upkeep->layout;
-	struct stat status;
+	struct os_stat status;
 
 	upkeep->facts = ncm_calloc(layout->count, sizeof *upkeep->facts);
 	for (size_t i = 0; i < layout->count; i++) {
@@ -23,7 +23,7 @@ static void open_stores(struct upkeep *upkeep)
 		facts->dirfd = ncm_store_peek(&layout->stores[i]);
 		facts->failure = facts->dirfd < 0 ? errno : 0;
 		/* A link to a disk that is not there just now is not a store that is not there. */
-		if (facts->failure == ENOENT && lstat(layout->stores[i].path, &status) == 0)
+		if (facts->failure == ENOENT && os_lstat(OS_HERE, layout->stores[i].path, &status) == 0)
 			facts->failure = ENOTDIR;
 		facts->leaving = json_object();
 		facts->unread = json_object();
@@ -100,7 +100,7 @@ void upkeep_free(struct upkeep *upkeep)
 	free_list(upkeep);
 	for (size_t i = 0; i < upkeep->layout->count; i++) {
 		if (upkeep->facts[i].dirfd >= 0)
-			close(upkeep->facts[i].dirfd);
+			os_close(upkeep->facts[i].dirfd);
 		json_decref(upkeep->facts[i].named);
 		json_decref(upkeep->facts[i].leaving);
 		json_decref(upkeep->facts[i].unread);

@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "base/strings.h"
 #include "manifest/filter.h"
+#include "os/os.h"
 
 #include <string.h>
 
@@ -75,9 +76,9 @@ static bool is_manifest(const struct upkeep *upkeep, const struct ncm_reg_file *
 
 static bool is_link(const char *path)
 {
-	struct stat status;
+	struct os_stat status;
 
-	return lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
+	return os_lstat(OS_HERE, path, &status) == 0 && status.kind == OS_IS_LINK;
 }
 
 static enum ncm_removal_kind kind_of(const struct upkeep *upkeep, const struct ncm_reg_file *file)

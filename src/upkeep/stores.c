@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the stores are, and whether they can be worked in. */
 #include "base/mem.h"
+#include "os/os.h"
 #include "registry/moving.h"
 #include "registry/write.h"
 #include "store/store.h"
@@ -9,19 +10,18 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static void look_at_store(const struct ncm_store *store, struct ncm_store_info *info)
 {
 	struct ncm_space space;
-	struct stat status;
+	struct os_stat status;
 
 	info->id = ncm_strdup(store->id);
 	info->kind = store->kind->name;
 	info->path = ncm_strdup(store->path);
 	info->why = store->why;
 	info->told_by = ncm_strdup_null(store->told_by);
-	info->there = stat(store->path, &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
+	info->there = os_stat(OS_HERE, store->path, &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
 	info->barrier = ncm_store_barrier(store);
 	info->writable = !info->barrier;
 	info->settings_unread = ncm_strdup_null(store->unread);

@@ -2,21 +2,22 @@
 #include "upkeep/tally.h"
 
 #include "base/mem.h"
+#include "os/os.h"
 
 #include <stdlib.h>
 
 enum { BLOCK = 512 }; /* of st_blocks, whatever the file system's own is */
 
-uint64_t tally_blocks(const struct stat *status)
+uint64_t tally_blocks(const struct os_stat *status)
 {
-	return (uint64_t)status->st_blocks * BLOCK;
+	return status->blocks * BLOCK;
 }
 
-void tally_add(struct tally *tally, const struct stat *status)
+void tally_add(struct tally *tally, const struct os_stat *status)
 {
 	*NCM_PUSH(tally->names, tally->count) =
-	    (struct tally_name){status->st_dev, status->st_ino, status->st_nlink, tally_blocks(status)};
-	tally->bytes += (uint64_t)status->st_size;
+	    (struct tally_name){status->device, status->inode, status->links, tally_blocks(status)};
+	tally->bytes += status->size;
 }
 
 void tally_add_all(struct tally *tally, const struct tally *from)

@@ -3,23 +3,24 @@
 #ifndef NCM_UPKEEP_TALLY_H
 #define NCM_UPKEEP_TALLY_H
 
+#include "os/os.h"
+
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/stat.h>
 
 struct tally {
 	struct tally_name {
-		dev_t device;
-		ino_t inode;
-		nlink_t links;
+		uint64_t device;
+		uint64_t inode;
+		uint64_t links;
 		uint64_t blocks; /* bytes */
 	} * names;
 	size_t count;
 	uint64_t bytes; /* apparent */
 };
 
-uint64_t tally_blocks(const struct stat *status); /* bytes that it takes on disk */
-void tally_add(struct tally *tally, const struct stat *status);
+uint64_t tally_blocks(const struct os_stat *status); /* bytes that it takes on disk */
+void tally_add(struct tally *tally, const struct os_stat *status);
 /* Adds all of `from`. */
 void tally_add_all(struct tally *tally, const struct tally *from);
 /* Bytes on disk, each inode once; *saved (may be NULL) is what copies instead of links would take more. */

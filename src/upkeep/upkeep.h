@@ -7,6 +7,7 @@
 #ifndef NCM_UPKEEP_UPKEEP_H
 #define NCM_UPKEEP_UPKEEP_H
 
+#include "os/os.h"
 #include "registry/authority.h"
 #include "store/staging.h"
 #include "store/store.h"
@@ -15,7 +16,6 @@
 
 #include <jansson.h>
 #include <ncmodel/upkeep.h>
-#include <sys/stat.h>
 
 /* What is known of one store of the layout. */
 struct store_facts {
@@ -33,7 +33,7 @@ struct store_facts {
 struct target {
 	size_t store;   /* index into the layout's stores; NOWHERE: outside all of them */
 	char *relative; /* below the store; outside: the absolute path */
-	struct stat seen;
+	struct os_stat seen;
 };
 #define NOWHERE NCM_NO_STORE
 
@@ -83,9 +83,9 @@ struct upkeep {
 /* Learns what the models that are not leaving use. */
 void upkeep_learn_users(struct upkeep *upkeep);
 /* A file whatever its names. The caller frees it. */
-char *upkeep_inode_key(const struct stat *status);
+char *upkeep_inode_key(const struct os_stat *status);
 /* The model that uses a file, or NULL. Borrowed. */
-const char *upkeep_user(const struct upkeep *upkeep, const char *path, const struct stat *seen);
+const char *upkeep_user(const struct upkeep *upkeep, const char *path, const struct os_stat *seen);
 /* The store that a file lies in: that of the id if it does, else the innermost; or NOWHERE. */
 size_t upkeep_store_of(const struct upkeep *upkeep, const char *path, const char *id);
 /*
@@ -199,8 +199,8 @@ char *upkeep_reason_to_stay(const struct upkeep *upkeep, size_t index);
 /* Opens the folder that holds a target, confined to its store, and points *name at the last part. -1 with errno. */
 int upkeep_open_folder(const struct upkeep *upkeep, const struct target *target, const char **name);
 /* As upkeep_open_folder, and looks at the target: *status. Returns the folder's fd, or -1 with errno. */
-int upkeep_look(const struct upkeep *upkeep, const struct target *target, const char **name, struct stat *status);
-bool upkeep_is_same(const struct stat *a, const struct stat *b);
+int upkeep_look(const struct upkeep *upkeep, const struct target *target, const char **name, struct os_stat *status);
+bool upkeep_is_same(const struct os_stat *a, const struct os_stat *b);
 /* Where a target really lies, if a link on the way leads out of its store; else NULL. The caller frees it. */
 char *upkeep_real_path(const struct upkeep *upkeep, const struct target *target);
 
@@ -210,7 +210,7 @@ char *upkeep_real_path(const struct upkeep *upkeep, const struct target *target)
 struct ncm_removal_file *upkeep_list(struct upkeep *upkeep, const struct candidate *candidate, struct target *target,
 				     char *why);
 /* Counts what waits for its age. */
-void upkeep_list_waiting(struct upkeep *upkeep, enum ncm_removal_kind kind, const struct stat *seen, time_t until);
+void upkeep_list_waiting(struct upkeep *upkeep, enum ncm_removal_kind kind, const struct os_stat *seen, time_t until);
 void upkeep_warn(struct upkeep *upkeep, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* What would go and cannot, said once. */
 void upkeep_undone(const struct upkeep *upkeep, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -233,7 +233,7 @@ int upkeep_plan_moved(struct upkeep *upkeep, struct ncm_error *err); /* moved.c 
 void upkeep_consider_checkpoints(struct upkeep *upkeep, size_t store, const struct ncm_sha256 *digest,
 				 const char *model);
 /* When a file will not have changed for so long; 0: that is so now. */
-time_t upkeep_young_until(const struct stat *status, uint64_t seconds);
+time_t upkeep_young_until(const struct os_stat *status, uint64_t seconds);
 
 /* replaced.c: what --force and repairs put aside. */
 void upkeep_collect_replaced(struct upkeep *upkeep, size_t store);

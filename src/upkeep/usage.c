@@ -6,13 +6,14 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "os/os.h"
 #include "store/staging.h"
 
 #include <errno.h>
 #include <string.h>
 
 struct disk {
-	dev_t device;
+	uint64_t device;
 	struct tally tally;
 };
 
@@ -35,7 +36,7 @@ static void add_found(void *context, const struct ncm_walk_entry *entry)
 {
 	struct looking *looking = context;
 
-	if (S_ISREG(entry->status->st_mode))
+	if (entry->status->kind == OS_IS_FILE)
 		tally_add(&looking->tally, entry->status);
 }
 
@@ -51,7 +52,7 @@ static void add_own(void *context, const struct ncm_walk_entry *entry)
 	struct looking *looking = context;
 
 	add_found(context, entry);
-	if (!S_ISREG(entry->status->st_mode))
+	if (entry->status->kind != OS_IS_FILE)
 		return;
 	if (ncm_path_below(entry->path, OWN_REPLACED))
 		looking->usage->out->replaced += tally_blocks(entry->status);
@@ -83,14 +84,14 @@ static size_t add_registered(struct looking *looking)
 
 		for (size_t k = 0; k < model->file_count; k++) {
 			const struct ncm_reg_file *file = &model->files[k];
-			struct stat status;
+			struct os_stat status;
 
 			if (upkeep_store_of(upkeep, file->abs, file->store) != looking->store)
 				continue;
 			here = true;
 			if (is_walked(upkeep, looking, file->abs))
 				continue;
-			if (stat(file->abs, &status) == 0)
+			if (os_stat(OS_HERE, file->abs, &status) == 0)
 				tally_add(&looking->tally, &status);
 			else if (errno != ENOENT && errno != ENOTDIR)
 				upkeep_cannot_read(looking->usage->upkeep, file->abs, errno);
@@ -231,10 +232,10 @@ static void add_model(const struct upkeep *upkeep, const struct ncm_reg_model *m
 						      : ncm_asprintf("Phase %u", model->phase);
 	struct ncm_strings purposes = {0};
 	struct tally tally = {0};
-	struct stat status;
+	struct os_stat status;
 
 	for (size_t i = 0; i < model->file_count; i++) {
-		if (stat(model->files[i].abs, &status) == 0 && S_ISREG(status.st_mode))
+		if (os_stat(OS_HERE, model->files[i].abs, &status) == 0 && status.kind == OS_IS_FILE)
 			tally_add(&tally, &status);
 	}
 	upkeep_tally_tags(upkeep, model, &tally);
@@ -257,14 +258,15 @@ static void group_models(struct usage *usage)
 }
 
 /* The blob that a registered file is, if nothing names it, and it is known that nothing does. */
-static bool is_unnamed(const struct upkeep *upkeep, const struct ncm_reg_file *file, struct stat *status)
+static bool is_unnamed(const struct upkeep *upkeep, const struct ncm_reg_file *file, struct os_stat *status)
 {
 	const size_t store = upkeep_store_of(upkeep, file->abs, file->store);
 	const struct ncm_store *in = store == NOWHERE ? NULL : &upkeep->layout->stores[store];
 	const char *key = in ? upkeep_blob_key(in, ncm_path_below(file->abs, in->path)) : NULL;
 
 	return key && upkeep->facts[store].named && upkeep->facts[store].complete &&
-	       !upkeep_named_by(upkeep, store, key) && lstat(file->abs, status) == 0 && S_ISREG(status->st_mode);
+	       !upkeep_named_by(upkeep, store, key) && os_lstat(OS_HERE, file->abs, status) == 0 &&
+	       status->kind == OS_IS_FILE;
 }
 
 /* A tag that moved left them; only rm takes them from their model. */
@@ -274,7 +276,7 @@ static void add_unnamed(struct usage *usage)
 	struct ncm_usage *out = usage->out;
 	struct tally tally = {0};
 	size_t last = 0; /* number from 1 of the model that was named last */
-	struct stat status;
+	struct os_stat status;
 
 	for (size_t i = 0; i < registry->count; i++) {
 		for (size_t k = 0; k < registry->models[i].file_count; k++) {

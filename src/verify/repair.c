@@ -6,11 +6,10 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/checkpoint.h"
+#include "os/os.h"
 #include "store/inside.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 static int open_in_store(const struct ncm_repair *repair, int flags)
 {
@@ -18,34 +17,33 @@ static int open_in_store(const struct ncm_repair *repair, int flags)
 }
 
 /* A file with several names is read-only, for its owner too: until it is open. */
-static int open_read_only(const struct ncm_repair *repair, int flags)
+static int open_read_only(const struct ncm_repair *repair)
 {
-	NCM_AUTO_CLOSE int fd = open_in_store(repair, O_RDONLY | flags);
-	struct stat status;
+	NCM_AUTO_CLOSE int fd = open_in_store(repair, OS_READ);
+	struct os_stat status;
 	int opened, saved;
 
-	if (fd < 0 || fstat(fd, &status) < 0 || ncm_set_mode(fd, (status.st_mode & 07777) | S_IWUSR) < 0)
+	if (fd < 0 || os_fstat(fd, &status) < 0 || ncm_set_mode(fd, status.mode | OS_OWNER_WRITES) < 0)
 		return -1;
-	opened = open_in_store(repair, O_RDWR | flags);
+	opened = open_in_store(repair, OS_READ | OS_WRITE);
 	saved = errno;
-	(void)ncm_set_mode(fd, status.st_mode & 07777);
+	(void)ncm_set_mode(fd, status.mode);
 	errno = saved;
 	return opened;
 }
 
 static int open_damaged(const struct ncm_repair *repair, struct ncm_error *err)
 {
-	const int flags = O_NONBLOCK | O_NOCTTY;
-	int fd = open_in_store(repair, O_RDWR | flags);
-	struct stat status;
+	int fd = open_in_store(repair, OS_READ | OS_WRITE);
+	struct os_stat status;
 
 	if (fd < 0 && errno == EACCES)
-		fd = open_read_only(repair, flags);
+		fd = open_read_only(repair);
 	if (fd < 0)
 		return ncm_error_errno(err, errno, "cannot repair %s in its place", repair->relative);
-	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (uint64_t)status.st_size == repair->size)
+	if (os_fstat(fd, &status) == 0 && status.kind == OS_IS_FILE && status.size == repair->size)
 		return fd;
-	close(fd);
+	os_close(fd);
 	return ncm_error_set(err, NCM_E_DAMAGED, "%s was changed while it was to be repaired", repair->relative);
 }
 
@@ -89,7 +87,7 @@ static int repair_ranges(const struct ncm_repair *repair, const struct ncm_check
 	return 0;
 }
 
-int ncm_repair_in_place(const struct ncm_repair *repair, struct stat *status, struct ncm_error *err)
+int ncm_repair_in_place(const struct ncm_repair *repair, struct os_stat *status, struct ncm_error *err)
 {
 	NCM_AUTO_CLOSE int fd = open_damaged(repair, err);
 	struct ncm_checkpoints checkpoints;
@@ -101,7 +99,7 @@ int ncm_repair_in_place(const struct ncm_repair *repair, struct stat *status, st
 		return ncm_error_set(err, NCM_E_CHECKSUM, "nothing says which part of %s is damaged", repair->relative);
 	failed = repair_ranges(repair, &checkpoints, fd, err);
 	ncm_checkpoints_clear(&checkpoints);
-	if (!failed && fstat(fd, status) < 0)
+	if (!failed && os_fstat(fd, status) < 0)
 		return ncm_error_errno(err, errno, "cannot see %s", repair->relative);
 	return failed;
 }

@@ -8,9 +8,9 @@
 
 #include "store/store.h"
 
-#include <ncmodel/verify.h>
+#include "os/os.h"
 
-#include <sys/stat.h>
+#include <ncmodel/verify.h>
 
 struct ncm_repair {
 	const struct ncm_store *store;
@@ -32,6 +32,6 @@ struct ncm_repair {
  * longer the one that was verified), IO (it may not be written to, …), NO_SPACE, INTERRUPTED. After CHECKSUM, DAMAGED
  * and IO the whole file is to be fetched and renamed over; spans before the failure are written and right.
  */
-int ncm_repair_in_place(const struct ncm_repair *repair, struct stat *status, struct ncm_error *err);
+int ncm_repair_in_place(const struct ncm_repair *repair, struct os_stat *status, struct ncm_error *err);
 
 #endif

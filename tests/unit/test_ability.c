@@ -90,7 +90,7 @@ static bool is_error_of_looks(int errnum)
 	failure = errnum;
 	const bool mode = ncm_set_mode(folder_fd, 0600) < 0 && errno == errnum;
 	const bool owner = ncm_set_owner(folder_fd, 0, 0) < 0 && errno == errnum;
-	const bool times = ncm_set_times(folder_fd, NULL) < 0 && errno == errnum;
+	const bool times = ncm_set_times(folder_fd, OS_NOW, OS_NOW) < 0 && errno == errnum;
 
 	CHECK(mode == owner && owner == times);
 	return mode;
