@@ -105,7 +105,7 @@ static bool has_symlinks(const struct trial *trial)
 	other_name(trial, "-link.tmp", name);
 	if (ncm_own_symlink(trial->name, trial->dirfd, name) < 0)
 		return errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL;
-	(void)unlinkat(trial->dirfd, name, 0);
+	(void)os_unlink(trial->dirfd, name);
 	return true;
 }
 
