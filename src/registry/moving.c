@@ -34,7 +34,8 @@ bool moving_has_file(const struct ncm_registry *registry, const json_t *file)
 	struct os_stat status;
 	size_t old = 0, new = 0;
 
-	if (!from || !to || *from != '/' || *to != '/' || os_lstat(OS_HERE, to, &status) < 0)
+	if (!from || !to || !ncm_path_is_absolute(from) || !ncm_path_is_absolute(to) ||
+	    os_lstat(OS_HERE, to, &status) < 0)
 		return false;
 	(void)registry_at(lookup, from, &old);
 	(void)registry_at(lookup, to, &new);
@@ -86,7 +87,8 @@ static bool is_of_store(const struct ncm_layout *layout, const json_t *note)
 {
 	const char *id = ncm_json_string(note, "store"), *from = ncm_json_string(note, "from");
 	const char *to = ncm_json_string(note, "to");
-	const struct ncm_store *store = id && from && to && *to == '/' ? ncm_layout_find(layout, id) : NULL;
+	const struct ncm_store *store =
+	    id && from && to && ncm_path_is_absolute(to) ? ncm_layout_find(layout, id) : NULL;
 
 	return store && strcmp(store->path, from) == 0 && !ncm_json_bool(note, "configured");
 }

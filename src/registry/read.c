@@ -98,7 +98,7 @@ static char *absolute(struct reader *reader, char *path)
 	char *out;
 
 	if (size > 0 && is_clean(path) && base_size > 1) {
-		if (*path == '/')
+		if (ncm_path_is_absolute(path))
 			return path;
 		out = ncm_arena_take(&reader->loaded->arena, base_size + size + 2);
 		memcpy(out, reader->base, base_size);

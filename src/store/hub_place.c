@@ -93,7 +93,7 @@ char *hub_link_target(const char *from, const char *text)
 	NCM_AUTO_FREE char *folder = ncm_path_folder(from);
 	NCM_AUTO_FREE char *store = ncm_asprintf("/store/%s", strchr(from, '/') ? folder : "");
 	NCM_AUTO_FREE char *joined = ncm_path_join(store, text);
-	NCM_AUTO_FREE char *target = *text == '/' ? NULL : ncm_path_absolute(joined);
+	NCM_AUTO_FREE char *target = ncm_path_is_absolute(text) ? NULL : ncm_path_absolute(joined);
 	const char *below = target ? ncm_path_below(target, "/store") : NULL;
 
 	return below && *below ? ncm_strdup(below) : NULL;

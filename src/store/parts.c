@@ -13,7 +13,7 @@
 
 bool store_path_is_own_word(const char *path)
 {
-	return path[0] == '/' || (path[0] == '~' && (path[1] == '/' || path[1] == '\0'));
+	return ncm_path_is_absolute(path) || (path[0] == '~' && (path[1] == '/' || path[1] == '\0'));
 }
 
 char *store_path_given(const struct ncm_config *config, const char *path)

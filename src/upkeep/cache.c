@@ -61,7 +61,7 @@ static void tell_missed(void *context, const char *path, int errnum)
 static char *below_store(const struct ncm_store *store, const struct ncm_walk_entry *entry, const char *target)
 {
 	const size_t folder = strlen(entry->path) - strlen(entry->name);
-	NCM_AUTO_FREE char *joined = *target == '/'
+	NCM_AUTO_FREE char *joined = ncm_path_is_absolute(target)
 					 ? ncm_strdup(target)
 					 : ncm_asprintf("%s/%.*s%s", store->path, (int)folder, entry->path, target);
 	NCM_AUTO_FREE char *absolute = ncm_path_absolute(joined);

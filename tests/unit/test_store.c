@@ -3,6 +3,7 @@
 #include "store_case.h"
 
 #include "digest/hash.h"
+#include "os/os.h"
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -18,11 +19,11 @@
 static void opening_makes_a_private_staging_folder(void)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	struct stat status;
+	struct os_stat status;
 	int fd;
 
 	open_stores();
-	CHECK(fstat(store->staging, &status) == 0 && (status.st_mode & 07777) == 0700);
+	CHECK(os_fstat(store->staging, &status) == 0 && status.mode == 0700);
 	CHECK(exists(store->dirfd, ".ncmodel/staging"));
 	CHECK(ncm_store_open(store, &err) == 0); /* again */
 	fd = ncm_store_peek(store);
@@ -36,7 +37,7 @@ static void opening_makes_a_private_staging_folder(void)
 	close(store->staging);
 	store->staging = -1;
 	CHECK(ncm_store_open(store, &err) == 0);
-	CHECK(fstat(store->staging, &status) == 0 && (status.st_mode & 07777) == 0700);
+	CHECK(os_fstat(store->staging, &status) == 0 && status.mode == 0700);
 }
 
 static void a_store_may_be_a_link_but_its_own_folder_not(void)
@@ -126,16 +127,16 @@ static void a_commit_moves_seals_and_tells(void)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 	const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
-	struct stat status, final;
+	struct os_stat status, final;
 
 	open_stores();
 	put(store->staging, "part", "bytes");
 	CHECK(utimensat(store->staging, "part", old, 0) == 0);
 	CHECK(ncm_store_commit(store, "part", "models/vae/new/x.safetensors", false, NULL, &status, NULL, &err) == 0);
 	check_text(store->dirfd, "models/vae/new/x.safetensors", "bytes");
-	CHECK(fstatat(store->dirfd, "models/vae/new/x.safetensors", &final, AT_SYMLINK_NOFOLLOW) == 0);
-	CHECK((final.st_mode & 07777) == 0644 && final.st_mtime > 1000);
-	CHECK(final.st_ino == status.st_ino && ncm_mtime_ns(&final) == ncm_mtime_ns(&status) && status.st_size == 5);
+	CHECK(os_lstat(store->dirfd, "models/vae/new/x.safetensors", &final) == 0);
+	CHECK(final.mode == 0644 && final.mtime_ns > 1000 * INT64_C(1000000000));
+	CHECK(final.inode == status.inode && final.mtime_ns == status.mtime_ns && status.size == 5);
 	CHECK_U64(entries(store->dirfd, ".ncmodel/staging"), 0);
 	CHECK_U64(entries(store->dirfd, "models/vae/new"), 1);
 }
@@ -172,7 +173,7 @@ static void what_is_in_the_way_is_never_opened(void)
 {
 	for (int kind = 0; kind < 4; kind++) {
 		struct ncm_error err = NCM_ERROR_INIT;
-		struct stat status;
+		struct os_stat status;
 
 		open_stores();
 		make_in_the_way(kind);
@@ -181,7 +182,7 @@ static void what_is_in_the_way_is_never_opened(void)
 		      err.code == NCM_E_POLICY);
 		ncm_error_clear(&err);
 		CHECK(ncm_store_commit(store, "part", "way", true, NULL, NULL, NULL, &err) == 0);
-		CHECK(fstatat(store->dirfd, "way", &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode));
+		CHECK(os_lstat(store->dirfd, "way", &status) == 0 && status.kind == OS_IS_FILE);
 		check_text(store->dirfd, "way", "ours");
 		CHECK(!exists(store->dirfd, "nowhere"));
 		check_decoy();
@@ -274,14 +275,14 @@ static void only_regular_files_are_committed(void)
 static void folders_are_committed_whole(void)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	struct stat status;
+	struct os_stat status;
 
 	open_stores();
 	put(store->staging, "tree/a", "1");
 	put(store->staging, "tree/sub/b", "2");
 	CHECK(ncm_store_commit_dir(store, "tree", "custom_nodes/node", false, NULL, &err) == 0);
 	check_text(store->dirfd, "custom_nodes/node/sub/b", "2");
-	CHECK(fstatat(store->dirfd, "custom_nodes/node", &status, 0) == 0 && (status.st_mode & 07777) == 0755);
+	CHECK(os_stat(store->dirfd, "custom_nodes/node", &status) == 0 && status.mode == 0755);
 
 	put(store->staging, "tree/a", "new");
 	CHECK(ncm_store_commit_dir(store, "tree", "custom_nodes/node", false, NULL, &err) < 0 &&
@@ -369,7 +370,7 @@ static void mounts_inside_a_store_are_copied_into(void)
 	if (child == 0) {
 		struct ncm_error err = NCM_ERROR_INIT;
 		NCM_AUTO_FREE char *path = at("root/Comfy/mount");
-		struct stat final;
+		struct os_stat final;
 
 		if (!mount_private(path))
 			_exit(77);
@@ -380,7 +381,7 @@ static void mounts_inside_a_store_are_copied_into(void)
 		CHECK(ncm_store_open(store, &err) == 0);
 		CHECK(ncm_store_commit(store, "part", "mount/x", false, NULL, &final, NULL, &err) == 0);
 		check_text(store->dirfd, "mount/x", "bytes");
-		CHECK((final.st_mode & 07777) == 0644 && final.st_size == 5);
+		CHECK(final.mode == 0644 && final.size == 5);
 		CHECK_U64(entries(store->dirfd, "mount"), 1);
 		CHECK(!exists(store->staging, "part"));
 		put(store->staging, "part", "again");
@@ -405,7 +406,7 @@ static void one_file_in_two_stores_is_shared(void)
 	NCM_AUTO_FREE char *source = at("root/Comfy/x.gguf");
 	struct ncm_store *second;
 	struct ncm_sha256 digest;
-	struct stat first, status;
+	struct os_stat first, status;
 	const char *how = NULL;
 	int fd;
 
@@ -421,8 +422,8 @@ static void one_file_in_two_stores_is_shared(void)
 	check_text(second->dirfd, "sub/y.gguf", "bytes");
 	if (strcmp(how, "reflink") != 0) {
 		CHECK_STR(how, "hard link");
-		CHECK(status.st_ino == first.st_ino && status.st_dev == first.st_dev);
-		CHECK(ncm_mtime_ns(&status) == ncm_mtime_ns(&first)); /* models.json knows it */
+		CHECK(status.inode == first.inode && status.device == first.device);
+		CHECK(status.mtime_ns == first.mtime_ns); /* models.json knows it */
 	}
 	/* Again: there already, and nothing is in the way. */
 	CHECK(ncm_store_duplicate(second, "sub/y.gguf", fd, source, &digest, strcmp(how, "reflink") == 0, NULL, &how,
@@ -472,13 +473,13 @@ static void across_file_systems_it_is_copied_and_checked(void)
 	NCM_AUTO_FREE char *source = NULL;
 	NCM_AUTO_FREE char *bytes = ncm_malloc(3000001);
 	struct ncm_sha256 digest;
-	struct stat status, here;
+	struct os_stat status, here;
 	const char *how = NULL;
 	int fd;
 
 	open_stores();
-	if (!mkdtemp(other) || stat(other, &status) < 0 || fstat(scratch_fd, &here) < 0 ||
-	    status.st_dev == here.st_dev) {
+	if (!mkdtemp(other) || os_stat(OS_HERE, other, &status) < 0 || os_fstat(scratch_fd, &here) < 0 ||
+	    status.device == here.device) {
 		printf("skipped: no second file system\n");
 		return;
 	}
@@ -491,7 +492,7 @@ static void across_file_systems_it_is_copied_and_checked(void)
 	CHECK(ncm_store_duplicate(store, "models/x.gguf", fd, source, &digest, false, NULL, &how, &status, NULL,
 				  &err) == 0);
 	CHECK_STR(how, "copy");
-	CHECK(status.st_size == 3000001 && status.st_dev == here.st_dev && (status.st_mode & 07777) == 0644);
+	CHECK(status.size == 3000001 && status.device == here.device && status.mode == 0644);
 	close(fd);
 
 	fd = open(source, O_RDWR | O_CLOEXEC);
@@ -511,15 +512,15 @@ static void space_is_asked_of_the_nearest_folder(void)
 	struct ncm_error err = NCM_ERROR_INIT;
 	NCM_AUTO_FREE char *deep = at("not/there/yet");
 	struct ncm_space space, same;
-	struct stat status;
+	struct os_stat status;
 
 	CHECK(ncm_space_of(deep, &space, &err) == 0);
 	CHECK(ncm_space_of(scratch, &same, &err) == 0);
-	CHECK(fstat(scratch_fd, &status) == 0);
-	CHECK(space.device == same.device && space.device == status.st_dev);
+	CHECK(os_fstat(scratch_fd, &status) == 0);
+	CHECK(space.device == same.device && space.device == status.device);
 	CHECK(space.total > 0 && space.free <= space.total && space.total == same.total);
 	CHECK(ncm_space_of("/nonexistent-folder/x", &space, &err) == 0);
-	CHECK(stat("/", &status) == 0 && space.device == status.st_dev);
+	CHECK(os_stat(OS_HERE, "/", &status) == 0 && space.device == status.device);
 }
 
 static void an_interrupt_ends_a_copy(void)
