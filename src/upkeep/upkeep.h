@@ -7,13 +7,13 @@
 #ifndef NCM_UPKEEP_UPKEEP_H
 #define NCM_UPKEEP_UPKEEP_H
 
+#include "base/json.h"
 #include "registry/authority.h"
 #include "store/staging.h"
 #include "store/store.h"
 #include "store/walk.h"
 #include "upkeep/tally.h"
 
-#include <jansson.h>
 #include <ncmodel/upkeep.h>
 #include <sys/stat.h>
 
