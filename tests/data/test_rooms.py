@@ -161,6 +161,15 @@ class RoomsTest(unittest.TestCase):
                  for path, code in codes.items()}
         self.assertEqual(in_circles(calls), set())
 
+    def test_a_command_is_known_by_its_own_file_alone(self):
+        """Beside the list of command.h: so a further one is three files with the build."""
+        names = re.findall(r"X\(([a-z]+)\)", read(os.path.join(ROOT, "cmd/command.h")))
+        self.assertIn("pull", names)
+        for path in sources("cmd"):
+            known = {name for name in names if re.search(r"\bcommand_%s\b" % name, without_words(read(path)))}
+            known -= {"help", "version"} if path.endswith("cmd/main.c") else set()  # what no command, and --version, mean
+            self.assertLessEqual(known, {os.path.basename(path)[:-2]}, os.path.relpath(path, ROOT))
+
     def test_libraries_have_one_room_each(self):
         for header, rooms in LIBRARIES.items():
             include = re.compile(r"^\s*#\s*include <(%s)>" % header, flags=re.M)
