@@ -26,6 +26,7 @@ struct command {
 	const bool *offers;  /* when it is true, models are those of the manifests, for completions; or NULL */
 	bool stops_in_order; /* long work: signals end it in order */
 	bool changes;        /* something on disk: a failure is told in the log */
+	bool in_store;       /* with --store its operand is a folder, for completions */
 	const struct option_group *groups[5]; /* beside the global options; ends with NULL */
 	const char *description;              /* paragraphs with an empty line between */
 	const char *const *examples;          /* pairs of a command line and what it does; ends with NULL */
@@ -73,8 +74,5 @@ extern const struct topic topics_files[];
 /* Man pages, in man(7): ncmodel(1), and ncmodel-COMMAND(1). */
 void man_overview(FILE *out);
 void man_command(const struct command *command, FILE *out);
-/* What `ncmodel help` and `ncmodel help COMMAND` print. */
-void help_overview(FILE *out);
-void help_command(const struct command *command, FILE *out);
 
 #endif

@@ -110,7 +110,7 @@ static void answer_models(const struct answer *answer, enum command_operands ope
 	const struct command *command = answer->session->command;
 	const bool offers = command->offers && *command->offers;
 
-	if (command == &command_verify && settings->selector.stores.count > 0) {
+	if (command->in_store && settings->selector.stores.count > 0) {
 		answer_paths(answer, "folders");
 		return;
 	}

@@ -3,9 +3,9 @@
 #ifndef CMD_ENTRY_H
 #define CMD_ENTRY_H
 
+#include "ui/json.h"
 #include "ui/table.h"
 
-#include <jansson.h>
 #include <ncmodel/registry.h>
 
 /* Its strings belong to the model that it was made of, if nothing else is said. */

@@ -105,7 +105,7 @@ static void print_examples(const struct command *command, FILE *out)
 	}
 }
 
-void help_command(const struct command *command, FILE *out)
+static void help_command(const struct command *command, FILE *out)
 {
 	fprintf(out, "%sncmodel %s%s - %s\n\n", style_begin(out, STYLE_BOLD), command->name, style_end(out, STYLE_BOLD),
 		command->summary);
@@ -120,7 +120,7 @@ void help_command(const struct command *command, FILE *out)
 	fputs("\nOptions of every command, selectors and exit codes: ncmodel help\n", out);
 }
 
-void help_overview(FILE *out)
+static void help_overview(FILE *out)
 {
 	fprintf(out, "%sncmodel%s - provision AI models on this machine, and keep them right\n\n",
 		style_begin(out, STYLE_BOLD), style_end(out, STYLE_BOLD));

@@ -116,7 +116,8 @@ static void print_total(const struct ncm_verify_report *report, const struct ncm
 	printf(".\n");
 }
 
-void verify_print(const struct session *session, const struct ncm_verify_report *report)
+/* The table of the models and the extra files, on standard output. */
+static void print_report(const struct session *session, const struct ncm_verify_report *report)
 {
 	struct table *table = table_new(0);
 	struct ncm_strings bad = {0};
@@ -156,7 +157,7 @@ static json_t *file_json(const struct ncm_verify_file *file)
 	return object;
 }
 
-json_t *verify_json(const struct ncm_verify_report *report)
+static json_t *report_json(const struct ncm_verify_report *report)
 {
 	json_t *object = json_object();
 	json_t *files = json_array();
@@ -228,7 +229,7 @@ static int verify_registered(struct session *session)
 	session_quieten(session);
 	if (!report)
 		return session_fail(session, &err);
-	session->report.data = verify_json(report);
+	session->report.data = report_json(report);
 	mend = verify_given.repair && report->models_ok < report->models;
 	if (!mend)
 		exit_code = verify_record_damage(session, report);
@@ -236,7 +237,7 @@ static int verify_registered(struct session *session)
 		report_note(&session->report,
 			    "Nothing is installed yet. `ncmodel plan` shows what a pull would fetch.");
 	else if (!session->report.json && !(session->settings.quiet && exit_code == 0))
-		verify_print(session, report);
+		print_report(session, report);
 	if (mend)
 		exit_code = repair(session, report);
 	ncm_verify_free(report);
@@ -315,6 +316,7 @@ const struct command command_verify = {
     .summary = "Check that what is registered, or lies in a store, is whole, byte for byte",
     .arguments = "[MODEL...] | --store STORE [PATH] [MODEL...]",
     .operands = OPERANDS_INSTALLED,
+    .in_store = true,
     .stops_in_order = true,
     .groups = {&own_group, &repair_group, &options_selection_registered},
     .description =

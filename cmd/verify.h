@@ -11,10 +11,6 @@ struct verify_given {
 };
 extern struct verify_given verify_given;
 
-/* The table of the models and the extra files, on standard output. */
-void verify_print(const struct session *session, const struct ncm_verify_report *report);
-/* A new reference. */
-json_t *verify_json(const struct ncm_verify_report *report);
 /* Records an error for each file that is not right; the table says it already. Returns the exit code. */
 int verify_record_damage(struct session *session, const struct ncm_verify_report *report);
 

@@ -3,7 +3,7 @@
 #include "ui/json.h"
 #include "ui/progress.h"
 
-const char *event_name(enum ncm_event_type type)
+static const char *event_name(enum ncm_event_type type)
 {
 	static const char *const names[] = {
 	    [NCM_EVENT_NOTE] = "note",

@@ -26,6 +26,5 @@ void progress_free(struct progress *progress);
 
 /* One event as a line of JSON; with `meter`, how fast a file goes and how long it will take. */
 void event_print(const struct ncm_event *event, const struct meter *meter);
-const char *event_name(enum ncm_event_type type);
 
 #endif

@@ -249,7 +249,12 @@ static bool is_url_or_path(const char *word)
 	return *word == '/' || (sign && sign < word + strcspn(word, " "));
 }
 
-size_t text_line(const char *text, size_t width)
+/*
+ * Bytes of the first line when the text is wrapped to `width` columns: all of it if it fits, else up to the last space,
+ * else up to behind the last sign that parts a name ("/", "-", …), else as much as fits, at least a character. An URL
+ * or a path stays whole: it is copied from there.
+ */
+static size_t text_line(const char *text, size_t width)
 {
 	size_t most = prefix_bytes(text, width), at;
 	uint32_t character;

@@ -42,12 +42,6 @@ size_t text_width(const char *text);
 /* The text in at most `width` columns, its middle replaced by "…" when it is wider. The caller frees the result. */
 char *text_shorten(const char *text, size_t width);
 /*
- * Bytes of the first line when the text is wrapped to `width` columns: all of it if it fits, else up to the last space,
- * else up to behind the last sign that parts a name ("/", "-", …), else as much as fits, at least a character. An URL
- * or a path stays whole: it is copied from there.
- */
-size_t text_line(const char *text, size_t width);
-/*
  * The text wrapped to `width` columns (0: not at all), all lines behind `indent` of them, which the caller fills before
  * the first line. The caller frees the result.
  */

@@ -67,7 +67,8 @@ json_t *ncm_json_parse(const char *text, size_t size, const char *what, enum ncm
 	return value;
 }
 
-json_t *ncm_json_parse_text(const char *text, size_t size, const char *what, enum ncm_errc fault, struct ncm_error *err)
+/* ncm_json_parse of a text that a NUL follows: several times as fast. */
+static json_t *parse_text(const char *text, size_t size, const char *what, enum ncm_errc fault, struct ncm_error *err)
 {
 	struct ncm_json_scan *scan = ncm_json_scan_new(text, size);
 	json_t *value = ncm_json_scan_tree(scan);
@@ -112,7 +113,7 @@ json_t *ncm_json_read(const char *path, enum ncm_errc fault, struct ncm_error *e
 		errno = saved;
 		return NULL;
 	}
-	return ncm_json_parse_text(text, size, path, fault, err);
+	return parse_text(text, size, path, fault, err);
 }
 
 char *ncm_json_dump(const json_t *value)
@@ -150,20 +151,6 @@ bool ncm_json_number(const json_t *object, const char *key, double *value)
 bool ncm_json_bool(const json_t *object, const char *key)
 {
 	return json_is_true(json_object_get(object, key));
-}
-
-void ncm_json_strings(const json_t *object, const char *key, struct ncm_strings *strings)
-{
-	const json_t *array = json_object_get(object, key);
-	const json_t *item;
-	size_t i;
-
-	ncm_strings_free(strings);
-	json_array_foreach(array, i, item)
-	{
-		if (json_is_string(item))
-			ncm_strings_add(strings, json_string_value(item));
-	}
 }
 
 /* jansson refuses invalid UTF-8; foreign bytes are then kept in their escaped form. */

@@ -21,10 +21,7 @@ static inline void ncm_cleanup_json(json_t **value)
 /* Parses a text. `what` names it in errors ("FILE" gives "FILE:LINE: reason"). The class of a fault is `fault`. New
  * reference. */
 json_t *ncm_json_parse(const char *text, size_t size, const char *what, enum ncm_errc fault, struct ncm_error *err);
-/* The same of a text that a NUL follows: several times as fast. */
-json_t *ncm_json_parse_text(const char *text, size_t size, const char *what, enum ncm_errc fault,
-			    struct ncm_error *err);
-/* Whether such a text is an array or object that ncm_json_parse accepts. Returns 0 or -1. */
+/* Whether a text that a NUL follows is an array or object that ncm_json_parse accepts. Returns 0 or -1. */
 int ncm_json_check(const char *text, size_t size, const char *what, enum ncm_errc fault, struct ncm_error *err);
 /* Reads and parses a file of at most NCM_LIMIT_MANIFEST_BYTES. NULL with errno ENOENT and an IO error if it is not
  * there. */
@@ -40,9 +37,7 @@ char *ncm_json_dump(const json_t *value);
 const char *ncm_json_string(const json_t *object, const char *key);        /* or NULL; borrowed */
 bool ncm_json_u64(const json_t *object, const char *key, uint64_t *value); /* integers >= 0 alone */
 bool ncm_json_number(const json_t *object, const char *key, double *value);
-bool ncm_json_bool(const json_t *object, const char *key); /* absent is false */
-void ncm_json_strings(const json_t *object, const char *key,
-		      struct ncm_strings *strings);               /* copies; replaces *strings */
+bool ncm_json_bool(const json_t *object, const char *key);        /* absent is false */
 json_t *ncm_json_string_array(const struct ncm_strings *strings); /* new reference */
 /* Sets a member to a string, or removes it when text is NULL. Invalid UTF-8 is escaped first. */
 void ncm_json_set_string(json_t *object, const char *key, const char *text);

@@ -7,12 +7,12 @@
 #ifndef NCM_BASE_JSON_SCAN_H
 #define NCM_BASE_JSON_SCAN_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/json.h"
 
 enum ncm_json_kind {
 	NCM_JSON_NONE, /* nothing, or a fault */

@@ -28,7 +28,8 @@ static bool is_port(const char *text)
 	return size > 0 && size <= LONGEST_PORT && *text != '0' && text[size] == '\0';
 }
 
-char *config_registry_host(const char *text)
+/* "host[:port]" in lower case, or NULL if it is none. The caller frees it. */
+static char *registry_host(const char *text)
 {
 	const size_t size = host_length(text);
 	char *host;
@@ -43,7 +44,7 @@ char *config_registry_host(const char *text)
 
 int ncm_config_add_insecure_registry(struct ncm_config *config, const char *text, struct ncm_error *err)
 {
-	char *host = config_registry_host(text);
+	char *host = registry_host(text);
 
 	if (!host) {
 		ncm_error_set(err, NCM_E_USAGE, "\"%s\" is not HOST or HOST:PORT", text);

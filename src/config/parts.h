@@ -26,7 +26,6 @@ int config_read_environment(struct ncm_config *config, struct ncm_error *err);
 
 /* services.c: an endpoint for each service, as it is built in. */
 void config_add_services(struct ncm_config *config, const struct config_service *const *services);
-struct ncm_endpoint *config_endpoint_of(const struct ncm_config *config, const char *service); /* or NULL */
 
 /* token.c: finds the tokens of the services. */
 int config_find_tokens(struct ncm_config *config, struct ncm_error *err);
@@ -39,8 +38,6 @@ char *config_layout(const char *base, const char *layout);
 char *config_endpoint(const char *url);
 /* Digits alone, from `least` to `most`. */
 bool config_unsigned(const char *text, unsigned least, unsigned most, unsigned *value);
-/* insecure.c: "host[:port]" in lower case, or NULL if it is none. The caller frees it. */
-char *config_registry_host(const char *text);
 /* Replaces or adds the folder of a store. */
 void config_put_store(struct ncm_config *config, const char *store, char *path_to_keep, enum ncm_said_by by);
 

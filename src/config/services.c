@@ -17,16 +17,11 @@ void config_add_services(struct ncm_config *config, const struct config_service 
 					  .url = ncm_strdup((*services)->endpoint)};
 }
 
-struct ncm_endpoint *config_endpoint_of(const struct ncm_config *config, const char *service)
+const struct ncm_endpoint *ncm_config_endpoint(const struct ncm_config *config, const char *service)
 {
 	for (size_t i = 0; i < config->endpoint_count; i++) {
 		if (strcmp(config->endpoints[i].service, service) == 0)
 			return &config->endpoints[i];
 	}
 	return NULL;
-}
-
-const struct ncm_endpoint *ncm_config_endpoint(const struct ncm_config *config, const char *service)
-{
-	return config_endpoint_of(config, service);
 }

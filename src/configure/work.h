@@ -3,9 +3,9 @@
 #define NCM_CONFIGURE_WORK_H
 
 #include "base/buffer.h"
+#include "base/json.h"
 #include "store/store.h"
 
-#include <jansson.h>
 #include <ncmodel/configure.h>
 #include <ncmodel/registry.h>
 

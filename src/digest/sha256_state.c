@@ -51,7 +51,8 @@ void ncm_sha256_state_advance(struct ncm_sha256_state *state, const void *blocks
 	store(&context, state);
 }
 
-void ncm_sha256_initial(struct ncm_sha256_state *state)
+/* The standard's initial value: the state before the first block. */
+static void initial_state(struct ncm_sha256_state *state)
 {
 	SHA256_CTX context;
 
@@ -68,7 +69,7 @@ void ncm_sha256_run_start(struct ncm_sha256_run *run)
 {
 	struct ncm_sha256_state initial;
 
-	ncm_sha256_initial(&initial);
+	initial_state(&initial);
 	ncm_sha256_run_from(run, &initial, 0);
 }
 

@@ -16,8 +16,6 @@ struct ncm_sha256_state {
 	uint8_t bytes[32];
 };
 
-/* The standard's initial value: the state before the first block. */
-void ncm_sha256_initial(struct ncm_sha256_state *state);
 /* Goes on from *state over whole blocks: `size` is a multiple of 64. */
 void ncm_sha256_state_advance(struct ncm_sha256_state *state, const void *blocks, size_t size);
 bool ncm_sha256_state_equal(const struct ncm_sha256_state *a, const struct ncm_sha256_state *b);

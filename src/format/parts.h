@@ -3,9 +3,8 @@
 #ifndef NCM_FORMAT_PARTS_H
 #define NCM_FORMAT_PARTS_H
 
+#include "base/json.h"
 #include "format/format.h"
-
-#include <jansson.h>
 
 enum { FACT_BYTES = 256 }; /* of one text that a file tells; the rest is cut off */
 

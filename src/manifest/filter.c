@@ -13,12 +13,6 @@
 
 enum { PHASE_BITS = 32 };
 
-bool ncm_traits_named(const struct ncm_traits *traits, const char *word)
-{
-	return strcasecmp(traits->id, word) == 0 || (traits->name && strcasecmp(traits->name, word) == 0) ||
-	       ncm_strings_contain(&traits->others, word);
-}
-
 /* How near the nearest of a model's names is. */
 static size_t distance_to(const struct ncm_traits *traits, const char *word)
 {

@@ -20,8 +20,6 @@ struct ncm_traits {
 	bool kept;
 };
 
-/* Whether a word is one of the model's names. */
-bool ncm_traits_named(const struct ncm_traits *traits, const char *word);
 /* Whether anything but names and a variant chooses. */
 bool ncm_selector_filters(const struct ncm_selector *selector);
 /* Whether nothing chooses: it means all models, or that somebody forgot something. */

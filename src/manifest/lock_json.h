@@ -3,9 +3,8 @@
 #ifndef NCM_MANIFEST_LOCK_JSON_H
 #define NCM_MANIFEST_LOCK_JSON_H
 
+#include "base/json.h"
 #include "manifest/lock.h"
-
-#include <jansson.h>
 
 enum { LOCK_SCHEMA_VERSION = 1 };
 

@@ -75,6 +75,15 @@ const json_t *oci_read_layers(const struct oci_reading *reading, const json_t *r
 	return layers;
 }
 
+const json_t *oci_read_children(const struct oci_reading *reading, const json_t *root, size_t most)
+{
+	const json_t *children = json_object_get(root, "manifests");
+
+	if (!json_is_array(children) || json_array_size(children) == 0 || json_array_size(children) > most)
+		return oci_fault(reading, "is an index without manifests, or of far too many", ""), NULL;
+	return children;
+}
+
 void oci_descriptor_clear(struct oci_descriptor *descriptor)
 {
 	free(descriptor->type);

@@ -76,6 +76,8 @@ int oci_read_digest(const struct oci_reading *reading, const json_t *object, str
 int oci_read_descriptor(const struct oci_reading *reading, const json_t *object, struct oci_descriptor *descriptor);
 /* The array of layers, bounded; NULL if it is none. Borrowed. */
 const json_t *oci_read_layers(const struct oci_reading *reading, const json_t *root);
+/* The array of manifests of an index, `most` of them; NULL if it is none. Borrowed. */
+const json_t *oci_read_children(const struct oci_reading *reading, const json_t *root, size_t most);
 void oci_descriptor_clear(struct oci_descriptor *descriptor);
 
 #endif

@@ -62,13 +62,13 @@ static int read_child(const struct oci_reading *reading, const json_t *object, s
 
 static int read_list(const struct oci_reading *reading, const json_t *root, struct ollama_manifest *manifest)
 {
-	const json_t *children = json_object_get(root, "manifests");
+	const json_t *children = oci_read_children(reading, root, MOST_CHILDREN);
 	const json_t *child;
 	size_t i;
 
 	manifest->is_list = true;
-	if (!json_is_array(children) || json_array_size(children) == 0 || json_array_size(children) > MOST_CHILDREN)
-		return oci_fault(reading, "is a list without manifests, or of far too many", "");
+	if (!children)
+		return -1;
 	json_array_foreach(children, i, child)
 	{
 		if (read_child(reading, child, NCM_PUSH(manifest->children, manifest->child_count)) < 0)

@@ -6,7 +6,8 @@
 #ifndef NCM_REGISTRY_CHANGE_H
 #define NCM_REGISTRY_CHANGE_H
 
-#include <jansson.h>
+#include "base/json.h"
+
 #include <ncmodel/error.h>
 #include <stdbool.h>
 

@@ -3,8 +3,8 @@
 #ifndef NCM_REGISTRY_ENTRY_H
 #define NCM_REGISTRY_ENTRY_H
 
+#include "base/json.h"
 #include "registry/write.h"
-#include <jansson.h>
 
 /* Writes the model into its entry (empty if it is new); keys that are not ours stay where they are. */
 void registry_entry_write(const struct ncm_reg_model *model, const char *base, json_t *entry);

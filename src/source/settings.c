@@ -78,15 +78,11 @@ void ncm_source_credentials_new(struct ncm_sources *sources)
 	}
 }
 
-void ncm_source_credential_clear(struct ncm_credential *credential)
-{
-	ncm_wipe(credential->bearer);
-	free(credential->origin);
-}
-
 void ncm_source_credentials_free(struct ncm_sources *sources)
 {
-	for (size_t i = 0; ncm_source_at(i); i++)
-		ncm_source_credential_clear(&sources->own[i]);
+	for (size_t i = 0; ncm_source_at(i); i++) {
+		ncm_wipe(sources->own[i].bearer);
+		free(sources->own[i].origin);
+	}
 	free(sources->own);
 }

@@ -67,7 +67,6 @@ struct ncm_credential *ncm_source_credential(const struct ncm_sources *sources, 
 /* Makes the credentials of all sources, and ends them. */
 void ncm_source_credentials_new(struct ncm_sources *sources);
 void ncm_source_credentials_free(struct ncm_sources *sources);
-void ncm_source_credential_clear(struct ncm_credential *credential);
 
 /* Whether a glob matches the whole text: '*' (which matches '/' too), '?' and "[set]"; nothing is quoted. */
 bool ncm_source_glob(const char *pattern, const char *text);

@@ -6,9 +6,8 @@
 #ifndef NCM_STORE_EXTRA_PATHS_H
 #define NCM_STORE_EXTRA_PATHS_H
 
+#include "base/json.h"
 #include "store/store.h"
-
-#include <jansson.h>
 
 /*
  * Adds the folders of that file in the store's as its parts (parts.h): those that are there and lie in no store of the

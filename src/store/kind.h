@@ -10,7 +10,8 @@
 #ifndef NCM_STORE_KIND_H
 #define NCM_STORE_KIND_H
 
-#include <jansson.h>
+#include "base/json.h"
+
 #include <ncmodel/digest.h>
 #include <ncmodel/error.h>
 #include <stdbool.h>

@@ -8,10 +8,9 @@
 #ifndef NCM_STORE_OLLAMA_H
 #define NCM_STORE_OLLAMA_H
 
+#include "base/json.h"
 #include "ollama/manifest.h"
 #include "ollama/name.h"
-
-#include <jansson.h>
 
 /* Something in one of the two folders. */
 struct ollama_entry {

@@ -7,11 +7,11 @@
 #ifndef NCM_SURVEY_WORK_H
 #define NCM_SURVEY_WORK_H
 
+#include "base/json.h"
 #include "digest/hash.h"
 #include "format/format.h"
 #include "store/walk.h"
 
-#include <jansson.h>
 #include <ncmodel/survey.h>
 
 /* What is known of a file beside what the survey shows; the clue of files[i] is clues[i]. */

@@ -7,6 +7,7 @@
 #ifndef NCM_UPKEEP_UPKEEP_H
 #define NCM_UPKEEP_UPKEEP_H
 
+#include "base/json.h"
 #include "os/os.h"
 #include "registry/authority.h"
 #include "store/staging.h"
@@ -14,7 +15,6 @@
 #include "store/walk.h"
 #include "upkeep/tally.h"
 
-#include <jansson.h>
 #include <ncmodel/upkeep.h>
 
 /* What is known of one store of the layout. */

@@ -4,7 +4,8 @@
 #ifndef NCM_YAML_YAML_H
 #define NCM_YAML_YAML_H
 
-#include <jansson.h>
+#include "base/json.h"
+
 #include <ncmodel/error.h>
 #include <stddef.h>
 

@@ -41,12 +41,48 @@ def table():
             for room, knows in rows.items()}
 
 
+def strangers():
+    """The rooms that each row says its room must not know."""
+    text = read(os.path.join(ROOT, "ARCHITECTURE.md")).split("## The rooms")[1].split("\n## ")[0]
+    return {room: set(re.findall(r"`([a-z]+)`", never))
+            for room, never in re.findall(r"^\| `([a-z]+)` \|.*\| ([^|]*) \| [^|]* \|$", text, flags=re.M)}
+
+
 def closure(knows, room, seen=None):
     seen = set() if seen is None else seen
     for other in knows[room] - seen:
         seen.add(other)
         closure(knows, other, seen)
     return seen
+
+
+# Each library has one room; JSON's values are spoken of everywhere, so there it is the door that is one.
+LIBRARIES = {
+    r"curl/.*": "src/transfer/",
+    r"archive.*": "src/archive/",
+    r"openssl/.*": "src/digest/",
+    r"yaml\.h": "src/yaml/",
+    r"jansson\.h": ("src/base/json.h", "cmd/ui/json.h"),
+}
+
+
+def made_in(code):
+    """The names of the functions and tables that C code (without_words) makes for others."""
+    return set(re.findall(r"^(?!static\b|extern\b|typedef\b)\w[\w *]*?\b(\w+)(?:\([^;{}]*\)\s*^\{|(?:\[\w*\])* =)", code, flags=re.M))
+
+
+def declared_in(code):
+    """The names of the functions that a header declares."""
+    return set(re.findall(r"^(?!static\b|typedef\b)\w[\w *]*?\b(\w+)\([^;{}]*\)[^;{}]*;", code, flags=re.M))
+
+
+def in_circles(calls):
+    """Of a graph (a set of others for each), those that come back to themselves."""
+    return {start for start in calls if start in closure(calls, start)}
+
+
+def room_of(path):
+    return os.path.relpath(path, os.path.join(ROOT, "src")).split(os.sep)[0]
 
 
 def sources(folder):
@@ -84,6 +120,62 @@ class RoomsTest(unittest.TestCase):
             room = os.path.relpath(path, os.path.join(ROOT, "src")).split(os.sep)[0]
             others = set(re.findall(r'^#include "([a-z_]+)/', read(path), flags=re.M)) - {room}
             self.assertLessEqual(others, closure(knows, room), os.path.relpath(path, ROOT))
+
+    def test_a_header_declares_what_its_room_makes(self):
+        """With the includes this leaves no circle between files of different rooms: nobody below is handed a name from above."""
+        made = {}
+        for path in sources("src"):
+            made.setdefault(room_of(path), set()).update(made_in(without_words(read(path))) if path.endswith(".c") else ())
+        anywhere = set().union(*made.values())
+        for path in sources("src"):
+            code = without_words(read(path))
+            if path.endswith(".c"):
+                words = {word for line in re.findall(r"^extern\b.*", code, flags=re.M) for word in re.findall(r"\w+", line)}
+                self.assertLessEqual(words & anywhere, made[room_of(path)], os.path.relpath(path, ROOT))
+            elif room_of(path) != "os":  # implements ncmodel/console.h, and each system has a file of its own
+                elsewhere = (declared_in(code) & anywhere) - made[room_of(path)]
+                self.assertEqual(elsewhere, set(), os.path.relpath(path, ROOT))
+
+    def test_public_functions_are_called_from_above(self):
+        """The public headers know no rooms: who calls what they declare has to know the room that makes it, and what a row
+        says that its room must not know it does not ask, though others between them do."""
+        public = set().union(*(declared_in(without_words(read(path))) for path in sources("include")))
+        codes = {path: without_words(read(path)) for path in sources("src")}
+        home = {name: room_of(path) for path, code in codes.items() if path.endswith(".c") for name in made_in(code) & public}
+        self.assertGreater(len(home), 100)
+        knows, unknown = table(), strangers()
+        self.assertIn("transfer", unknown["upkeep"])
+        for path, code in codes.items():
+            rooms = {home[name] for name in re.findall(r"\b(ncm_\w+)\(", code) if name in home} - {room_of(path)}
+            self.assertLessEqual(rooms, closure(knows, room_of(path)), os.path.relpath(path, ROOT))
+            rooms |= set(re.findall(r'^#include "([a-z_]+)/', read(path), flags=re.M))
+            self.assertEqual(rooms & unknown[room_of(path)], set(), os.path.relpath(path, ROOT))
+
+    def test_no_circles_in_the_tool(self):
+        """Files of cmd/ call each other one way, too."""
+        codes = {os.path.relpath(path, ROOT): without_words(read(path)) for path in sources("cmd") if path.endswith(".c")}
+        home = {name: path for path, code in codes.items() for name in made_in(code)}
+        self.assertGreater(len(home), 100)
+        calls = {path: {home[word] for word in re.findall(r"(?<![\w.])(?<!->)\w+", code) if word in home} - {path}
+                 for path, code in codes.items()}
+        self.assertEqual(in_circles(calls), set())
+
+    def test_a_command_is_known_by_its_own_file_alone(self):
+        """Beside the list of command.h: so a further one is three files with the build."""
+        names = re.findall(r"X\(([a-z]+)\)", read(os.path.join(ROOT, "cmd/command.h")))
+        self.assertIn("pull", names)
+        for path in sources("cmd"):
+            known = {name for name in names if re.search(r"\bcommand_%s\b" % name, without_words(read(path)))}
+            known -= {"help", "version"} if path.endswith("cmd/main.c") else set()  # what no command, and --version, mean
+            self.assertLessEqual(known, {os.path.basename(path)[:-2]}, os.path.relpath(path, ROOT))
+
+    def test_libraries_have_one_room_each(self):
+        for header, rooms in LIBRARIES.items():
+            include = re.compile(r"^\s*#\s*include <(%s)>" % header, flags=re.M)
+            paths = [path for path in sources("src") + sources("cmd") + sources("include") if include.search(read(path))]
+            self.assertTrue(paths, header)
+            for path in paths:
+                self.assertTrue(os.path.relpath(path, ROOT).startswith(rooms), f"{path} includes <{header}>")
 
     def test_the_system_is_asked_in_one_room(self):
         """Its headers, and its functions by whatever way they are declared, are src/os's, but for what has not moved there yet."""
