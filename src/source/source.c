@@ -13,11 +13,7 @@ extern const struct ncm_source ncm_source_oci, ncm_source_url; /* named nowhere 
 
 /* In order of precedence: pages of a known service are better asked there than fetched as plain URLs. */
 static const struct ncm_source *const table[] = {
-    &ncm_source_ollama,
-    &ncm_source_huggingface,
-    &ncm_source_civitai,
-    &ncm_source_oci,
-    &ncm_source_url,
+    &ncm_source_ollama, &ncm_source_huggingface, &ncm_source_civitai, &ncm_source_oci, &ncm_source_url,
 };
 
 const struct ncm_source *ncm_source_at(size_t index)
@@ -147,6 +143,13 @@ char *ncm_source_home(const char *uri)
 		return NULL;
 	source = ncm_source_of(canonical);
 	return source->home ? source->home(canonical) : NULL;
+}
+
+char *ncm_source_folder(const char *uri)
+{
+	char *home = ncm_source_home(uri);
+
+	return home ? home : ncm_source_repository(uri);
 }
 
 char *ncm_source_reference(const char *uri)
