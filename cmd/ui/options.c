@@ -73,6 +73,8 @@ static int check_word(const struct option *option, const char *value, struct ncm
 		if (strlen(value) == length && strncmp(word, value, length) == 0)
 			return 0;
 	}
+	if (option->takes && option->takes(value))
+		return 0;
 	bad_value(option, value, "one of the words that it takes", err);
 	return ncm_error_hint(err, "choose from: %s", option->words);
 }

@@ -50,7 +50,8 @@ struct option {
 	void *value;          /* … or where it is, of a command's own options; NULL: there */
 	const char *argument; /* what help calls the value; NULL for FLAG and COUNT */
 	const char *help;
-	const char *words; /* the values allowed, a space between two; NULL: any */
+	const char *words;                /* the values allowed, a space between two; NULL: any */
+	bool (*takes)(const char *value); /* whether one that is not among the words is good, too; NULL: none is */
 	uint32_t least, most;
 	enum option_completes completes;
 };

@@ -157,7 +157,7 @@ struct ncm_selector {
 	struct ncm_strings priorities;
 	struct ncm_strings use_cases; /* use cases, or tags spelled as one */
 	struct ncm_strings tags;
-	struct ncm_strings sources; /* schemes: ollama hf civitai oci https */
+	struct ncm_strings sources; /* schemes: ollama hf civitai oci https; or what ncm_selector_knows_source takes */
 	struct ncm_strings stores;
 	const char *variant; /* --variant; NULL: each model's own files */
 	const char
@@ -165,6 +165,10 @@ struct ncm_selector {
 	struct ncm_strings include; /* --include and --exclude: globs that choose among the files of a repository */
 	struct ncm_strings exclude; /* that is spelled out; empty: all of them; none of them */
 };
+
+/* Whether a word of `sources` names a source: its scheme, or another word for it ("huggingface", "docker"), in any
+ * case. */
+bool ncm_selector_knows_source(const char *word);
 
 /*
  * The models of the catalog that the selector chooses, then what they require. Sources spelled out are added to the

@@ -28,6 +28,19 @@ static const struct registry_ref *ref_at(const struct registry_lookup *lookup, c
 	return count > 0 ? &refs[count - 1] : NULL;
 }
 
+/* Registered by the link that leads to it. A pull into a cache of the Hub's registers the name and what it leads to: so
+ * it stays registered. */
+static const struct registry_ref *ref_by_name(const struct registry_lookup *lookup, struct found_file *file)
+{
+	const struct registry_ref *ref = ref_at(lookup, file->seen->path);
+
+	if (ref && ref->file->target && strcmp(ref->file->target, file->path) == 0) {
+		file->target = file->path;
+		file->path = ncm_strdup(ref->file->abs);
+	}
+	return ref;
+}
+
 static const struct registry_ref *ref_of(const struct registry_lookup *lookup, struct found_file *file)
 {
 	const struct registry_ref *ref = ref_at(lookup, file->path);
@@ -37,8 +50,7 @@ static const struct registry_ref *ref_of(const struct registry_lookup *lookup, s
 		file->moved = true;
 		return behind;
 	}
-	/* Registered by the link that leads to it. */
-	return ref || file->target ? ref : ref_at(lookup, file->seen->path);
+	return ref || file->target ? ref : ref_by_name(lookup, file);
 }
 
 static bool is_unchanged(const struct found_file *file, const struct ncm_reg_file *recorded)

@@ -7,11 +7,13 @@
 #include "base/strings.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static const struct application applications[] = {
-    {"comfyui", tell_comfyui},     {"fooocus", tell_fooocus},   {"sdnext", tell_sdnext}, {"swarmui", tell_swarmui},
-    {"llama-cpp", tell_llama_cpp}, {"jan", tell_jan},           {"a1111", tell_flags},   {"forge", tell_flags},
-    {"forge-neo", tell_flags},     {"lmstudio", tell_lmstudio},
+    {"comfyui", tell_comfyui, true},    {"fooocus", tell_fooocus, true},      {"sdnext", tell_sdnext, true},
+    {"swarmui", tell_swarmui, true},    {"llama-cpp", tell_llama_cpp, false}, {"jan", tell_jan, false},
+    {"a1111", tell_flags, false},       {"forge", tell_flags, false},         {"forge-neo", tell_flags, false},
+    {"lmstudio", tell_lmstudio, false},
 };
 
 enum { COUNT = sizeof applications / sizeof *applications };
@@ -93,6 +95,16 @@ static const struct application *find(const char *name, struct ncm_error *err)
 	return NULL;
 }
 
+/* A folder that holds our settings alone is in the way of whoever installs the application there. */
+static int check_there(const struct work *work, struct ncm_error *err)
+{
+	if (!work->application->lives_there || work->options->undo || access(work->own->path, F_OK) == 0)
+		return 0;
+	ncm_error_set(err, NCM_E_USAGE, "--configure %s: the application is not in %s", work->application->name,
+		      work->own->path);
+	return ncm_error_hint(err, "install it there, or say where it is: --store-path %s=DIR", work->own->id);
+}
+
 static int begin(struct work *work, struct ncm_error *err)
 {
 	const struct ncm_configure_options *options = work->options;
@@ -110,7 +122,7 @@ static int begin(struct work *work, struct ncm_error *err)
 		if (!ncm_layout_find(work->layout, options->stores[i]))
 			return ncm_layout_lacks(work->layout, options->stores[i], err);
 	}
-	return 0;
+	return check_there(work, err);
 }
 
 static void end(struct work *work)

@@ -9,11 +9,17 @@
 
 #include <string.h>
 
+/* The application's own: but not where the user alone says that a folder of it lies elsewhere. */
+static bool is_known_to(const struct ncm_store *own, const struct ncm_store *store)
+{
+	return store == own || (ncm_store_is_of(store, own->id) && store->why == NCM_PLACED_BY_APPLICATION);
+}
+
 static bool is_chosen(const struct work *work, const struct ncm_store *store)
 {
 	const struct ncm_configure_options *options = work->options;
 
-	if (work->own && ncm_store_is_of(store, work->own->id))
+	if (work->own && is_known_to(work->own, store))
 		return false;
 	for (size_t i = 0; i < options->store_count; i++) {
 		if (ncm_store_is_of(store, options->stores[i]))

@@ -15,6 +15,7 @@ struct work;
 struct application {
 	const char *name; /* the id of its store */
 	void (*tell)(struct work *work);
+	bool lives_there; /* its settings lie in the folder that it was installed into */
 };
 
 /* A folder of another store that has the meaning of one of the application's. */

@@ -188,6 +188,11 @@ static bool has_scheme(const struct ncm_traits *traits, const char *word)
 	return ncm_strings_contain(&traits->schemes, source ? source->scheme : word);
 }
 
+bool ncm_selector_knows_source(const char *word)
+{
+	return ncm_source_by_word(word) != NULL;
+}
+
 static bool has_store(const struct ncm_traits *traits, const char *word)
 {
 	return ncm_strings_contain(&traits->stores, word);

@@ -124,7 +124,7 @@ static size_t common_folder(const struct ncm_reg_model *model)
 static char *relative_for(const struct mover *mover, const struct ncm_reg_model *model, const char *folder,
 			  const char *name, struct ncm_error *err)
 {
-	NCM_AUTO_FREE char *home = model->source ? ncm_source_home(model->source) : NULL;
+	NCM_AUTO_FREE char *home = model->source ? ncm_source_folder(model->source) : NULL;
 	const struct ncm_store_offer offer = {
 	    .name = name, .repository = home, .path = name, .is_part = model->file_count > 1};
 

@@ -145,6 +145,13 @@ char *ncm_source_home(const char *uri)
 	return source->home ? source->home(canonical) : NULL;
 }
 
+char *ncm_source_folder(const char *uri)
+{
+	char *home = ncm_source_home(uri);
+
+	return home ? home : ncm_source_repository(uri);
+}
+
 char *ncm_source_reference(const char *uri)
 {
 	NCM_AUTO_FREE char *canonical = NULL;

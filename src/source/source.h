@@ -221,6 +221,9 @@ char *ncm_source_recall(const char *uri, const char *known);
 char *ncm_source_repository(const char *uri);
 /* The repository that `uri` is of, whole or in part, with its owner ("Org/Repo"), or NULL. The caller frees it. */
 char *ncm_source_home(const char *uri);
+/* What a folder for what `uri` is of is called: its home, else the whole repository's name; or NULL. The caller frees
+ * it. */
+char *ncm_source_folder(const char *uri);
 /* The branch or tag by which `uri` means a revision of its repository ("main"), or NULL: it says the commit, or there
  * are none. The caller frees it. */
 char *ncm_source_reference(const char *uri);

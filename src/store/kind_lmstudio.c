@@ -25,10 +25,11 @@ static size_t depth_of(const char *path)
 	return depth;
 }
 
-/* What belongs to a folder for MLX: all but weights in other formats, which nothing there loads. */
+/* What belongs to a folder for MLX, or lies beside GGUF files: all but weights in other formats, which nothing there
+ * loads. One file alone does if its user says in which folder, as a manifest does that was dumped of such a folder. */
 static bool is_of_folder(const struct ncm_store_offer *offer)
 {
-	return offer->is_part &&
+	return (offer->is_part || (offer->is_spelled && depth_of(offer->name) >= 3)) &&
 	       (ncm_path_has_suffix(offer->name, ".safetensors") || !ncm_format_is_model_name(offer->name));
 }
 
@@ -42,7 +43,7 @@ static int admits(const struct ncm_store *store, const struct ncm_store_offer *o
 		return ncm_error_hint(err, "it loads GGUF files, and whole repositories of safetensors; choose another "
 					   "store for this one, or a GGUF file of the model");
 	}
-	if (!offer->is_spelled || depth == 1 || depth == 3 || (offer->is_part && depth > 3))
+	if (!offer->is_spelled || depth == 1 || depth == 3 || (is_of_folder(offer) && depth > 3))
 		return 0;
 	ncm_error_set(err, NCM_E_POLICY,
 		      "refused to place %s in LM Studio's store \"%s\", which would not find it there", offer->name,

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static void add_store(const struct ncm_config *config, struct ncm_layout *layout, const struct store_word *word)
 {
@@ -51,6 +52,25 @@ static void add_parts(const struct ncm_config *config, struct ncm_layout *layout
 	}
 }
 
+/* Folders of a store for which the user has another place: "comfyui/loras". */
+static void add_said_parts(const struct ncm_config *config, struct ncm_layout *layout)
+{
+	for (size_t i = 0; i < config->store_count; i++) {
+		const char *id = config->stores[i].store, *slash = strchr(id, '/');
+		NCM_AUTO_FREE char *name = slash ? ncm_strndup(id, (size_t)(slash - id)) : NULL;
+		const struct ncm_store *store = name ? ncm_layout_find(layout, name) : NULL;
+
+		if (store && !strchr(slash + 1, '/') && ncm_layout_has_folder(layout, store, slash + 1) &&
+		    !ncm_layout_find(layout, id))
+			store_add_part(config, layout,
+				       &(struct store_part){.store = name,
+							    .folder = slash + 1,
+							    .path = config->stores[i].path,
+							    .is_first = true,
+							    .why = NCM_PLACED_BY_LAYOUT});
+	}
+}
+
 /* Behind all stores: those whose settings say it. */
 static void add_extra_paths(const struct ncm_config *config, struct ncm_layout *layout,
 			    const struct layout_words *words)
@@ -71,6 +91,7 @@ static struct ncm_layout *make_layout(const struct ncm_config *config, const str
 		add_store(config, layout, &words->stores[i]);
 	for (size_t i = 0; i < words->count; i++)
 		add_parts(config, layout, &words->stores[i]);
+	add_said_parts(config, layout);
 	add_extra_paths(config, layout, words);
 	return layout;
 }
@@ -86,6 +107,10 @@ int ncm_layout_lacks(const struct ncm_layout *layout, const char *store, struct 
 		ncm_nearest_offer(&nearest, layout->stores[i].id);
 	}
 	close = ncm_nearest_close(&nearest);
+	for (size_t i = 0; i < layout->count && !close; i++) {
+		if (layout->stores[i].kind != &ncm_kind_folders && strcasecmp(layout->stores[i].kind->name, store) == 0)
+			close = layout->stores[i].id;
+	}
 	ncm_error_set(err, NCM_E_USAGE, "the layout \"%s\" has no store \"%s\"", layout->name, store);
 	ncm_error_hint(err, "%s%s%sits stores are: %s", close ? "did you mean " : "", close ? close : "",
 		       close ? "? " : "", ids.data ? ids.data : "none");

@@ -105,6 +105,28 @@ class FoldersTest(AppsCase):
         self.assertEqual(removed.returncode, 0, removed.err)
         self.assertEqual([f for f in os.listdir(disk) if not f.startswith(".")], [])
 
+    def test_a_folder_on_another_disk_by_the_configuration(self):
+        """No layout of one's own is needed for it; what lies in the application's own folder is still seen."""
+        disk = os.path.join(self.m.home, "big/loras")
+        one, other = safetensors("one", 3000), safetensors("other", 4000)
+        self.pull(self.url("one.safetensors", one), "--to", "comfyui/loras")
+        config = self.write(os.path.join(self.m.env["XDG_CONFIG_HOME"], "ncmodel/config.json"),
+                            json.dumps({"stores": {"comfyui/loras": disk}}).encode())
+        self.pull(self.url("other.safetensors", other), "--to", "comfyui/loras")
+        self.assertEqual(self.read(os.path.join(disk, "other.safetensors")), other)
+        self.assertEqual(self.stores()["comfyui/loras"]["path"], disk)
+        self.assertIn("in place", self.pull(self.url("one.safetensors", one), "--to", "comfyui/loras").out)
+        self.assertEqual(self.m.run("verify", "--store", "comfyui").returncode, 0)
+        self.assertEqual(len(json.loads(self.m.run("list", "--store", "comfyui", "--json").out)["data"]["models"]), 2)
+        # and it moves as any store does
+        moved = self.m.run("mv", "-y", "comfyui/loras", os.path.join(self.m.home, "bigger"))
+        self.assertEqual(moved.returncode, 0, moved.err + moved.out)
+        self.assertEqual(self.stores()["comfyui/loras"]["path"], os.path.join(self.m.home, "bigger"))
+        self.check_registry()
+        for wrong in "comfyui/lora", "comfy/loras", "hf/loras", "comfyui/loras/flux":
+            self.write(config, json.dumps({"stores": {wrong: disk}}).encode())
+            self.assertEqual(self.m.run("stores").returncode, 2, wrong)
+
     def test_what_is_there_by_hand_is_adopted_with_its_store(self):
         disk = os.path.join(self.m.home, "disk")
         layout = self.layout(app={"kind": "folders", "path": "app", "folders": {"loras": disk}})

@@ -218,6 +218,19 @@ class ComfyUITest(ConfigureCase):
         for arguments in (["--undo"], ["--configure", "comfyui", "x"], ["--configure", "comfyui", "--unlink"], ["--configure", "nosuch"]):
             self.assertEqual(self.m.run("link", *arguments).returncode, 2, arguments)
 
+    def test_a_folder_of_its_own_that_the_user_has_elsewhere(self):
+        """by "stores" of the configuration: the application does not know of it until it is told, and then both know"""
+        disk = os.path.join(self.m.home, "big loras")
+        os.makedirs(disk)
+        config = os.path.join(self.m.env["XDG_CONFIG_HOME"], "ncmodel/config.json")
+        self.write(config, json.dumps({"stores": {"comfyui/loras": disk}}).encode())
+        for state in "written", "same":
+            self.assertEqual(self.configure("comfyui")["files"][0]["state"], state)
+            self.assertEqual(self.seen(), self.folders() | {("loras", disk)})
+            self.assertEqual([id for id in self.stores() if id.startswith("comfyui")], ["comfyui", "comfyui/loras"])
+        self.configure("comfyui", "--undo")
+        self.assertFalse(os.path.exists(self.yaml))
+
 
 class FlagsTest(ConfigureCase):
     """Options are printed, and no file is written."""
@@ -237,6 +250,19 @@ class FlagsTest(ConfigureCase):
         self.assertEqual([line for line in neo if "lora" in line.lower() and "--lora" in line], [f"--lora-dirs {path}" for path in loras])
         self.assertIn("My Models", self.m.run("link", "--configure", "lmstudio").out)
         self.assertEqual(self.m.snapshot(), before)
+
+
+class NotThereTest(ConfigureCase):
+    def test_an_application_that_is_not_there_is_told_nothing(self):
+        """Its folder is not made for it: `git clone` would not go there any more."""
+        for app in "comfyui", "fooocus", "sdnext", "swarmui":
+            with self.subTest(app):
+                for arguments in [], ["--dry-run"]:
+                    run = self.m.run("link", "--configure", app, *arguments)
+                    self.assertEqual(run.returncode, 2, run.out + run.err)
+                    self.assertIn(f"--store-path {app}=DIR", run.err)
+                self.assertEqual(self.m.run("link", "--configure", app, "--undo").returncode, 0)
+        self.assertEqual(os.listdir(self.m.root), ["stable-diffusion-webui"])
 
 
 class JsonTest(ConfigureCase):

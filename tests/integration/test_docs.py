@@ -139,7 +139,7 @@ class PageTest(Case):
             self.assertTrue(json.load(document)["ok"])
 
     def test_services(self):
-        self.run_page("docs/services.md", "ncmodel pull --phase 1\n")
+        self.run_page("docs/services.md", "mkdir -p ~/ComfyUI\nncmodel pull --phase 1\n")
 
     def test_moving(self):
         result = self.run_page("docs/moving.md", "ncmodel pull --phase 1\n")

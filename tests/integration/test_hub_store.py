@@ -100,6 +100,21 @@ class PullTest(HubStoreCase):
         self.assertTree(self.wanted("main"))
         self.assertEqual(self.to_cache(f"hf:{REPO}", "--offline").returncode, 0)
 
+    def test_adopt_leaves_it_as_it_was_pulled(self):
+        """What programs open stays what models.json names: adopt knows it by its name, not by its blob."""
+        self.to_cache(f"hf:{REPO}")
+        self.pull(f"hf:{REPO}/model.gguf", "--to", "llama-cpp")
+        before = self.entries()
+        run = self.machine.run("adopt")
+        self.assertEqual(run.returncode, 0, run.err)
+        self.assertNotIn("brought up to date", run.out)
+        self.assertEqual(self.entries(), before)
+        # one that was damaged and mended outside keeps its name, too
+        os.utime(self.path("blobs", sha256(self.files["model.gguf"])))
+        self.assertEqual(self.machine.run("adopt").returncode, 0)
+        self.assertEqual({f["path"] for e in self.entries().values() for f in e["files"]}, {f["path"] for e in before.values() for f in e["files"]})
+        self.sound()
+
     def test_a_revision(self):
         """A branch or tag gets its reference, a commit has none, and one with a slash a folder."""
         self.publish(branches=("v1.0", "refs/pr/1", "refs%2Fpr%2F1"))

@@ -64,6 +64,18 @@ class LMStudioTest(Case):
         self.pull("hf:org/Both", "--to", "lmstudio", "--exclude", "*.onnx")
         self.assertEqual(self.lying(), ["org/Both/README.md", "org/Both/m.gguf"])
 
+    def test_all_of_a_repository_written_down_and_pulled_again(self):
+        """What lies beside the weights has its place told in the dump, and goes there: in folders of a repository, too."""
+        self.publish()
+        files = {"config.json": b"{}", "model.safetensors": safetensors("mlx", 9_000), "sub/tokenizer.json": b"[]"}
+        self.hub.hf("mlx-community/Tiny-4bit", files, small=["config.json", "sub/tokenizer.json"])
+        self.pull("hf:org/Model-GGUF", "hf:mlx-community/Tiny-4bit", "--to", "lmstudio")
+        there, dump = self.lying(), self.machine.run("manifest", "dump")
+        self.assertIn("org/Model-GGUF/README.md", there)
+        self.assertEqual(self.machine.run("rm", "--all", "-y").returncode, 0)
+        self.pull("-f", self.write("dumped.json", dump.out.encode()))
+        self.assertEqual(self.lying(), there)
+
     def test_one_copy_with_other_applications(self):
         self.publish()
         self.pull("hf:org/Model-GGUF/model-Q4.gguf")

@@ -137,6 +137,20 @@ class Dialects(OciCase):
         self.pull(self.source(artifact), "--to", "llama-cpp")
         self.arrived(LLAMA + "/smol-360M", files)
 
+    def test_docker_model_for_lm_studio(self):
+        """LM Studio sees the projector beside the model, in one folder called as the model is; and a dump of it can be pulled"""
+        files = {"smol-360M.gguf": gguf("smol", 200000), "mmproj-smol-360M.gguf": gguf("eyes", 1000), "LICENSE": b"MIT\n"}
+        artifact = self.push(site.docker_model("ai/smol", "360M", [
+            ("gguf.v3", files["smol-360M.gguf"]), ("mmproj", files["mmproj-smol-360M.gguf"]), ("license", files["LICENSE"])]))
+        self.pull(self.source(artifact), "--to", "lmstudio")
+        self.arrived(".lmstudio/models/imported-models/smol-360M", files)
+        dump = self.machine.run("manifest", "dump")
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        with open(os.path.join(self.machine.home, "dump.json"), "w", encoding="utf-8") as out:
+            out.write(dump.out)
+        self.pull("-f", os.path.join(self.machine.home, "dump.json"))
+        self.arrived(".lmstudio/models/imported-models/smol-360M", files)
+
     def test_docker_split_and_named(self):
         parts = [gguf("part 1", 9000), gguf("part 2", 8000)]
         artifact = self.push(site.docker_model("ai/split", "latest", [("gguf.v3", part) for part in parts]))
@@ -353,7 +367,9 @@ class DockerHub(OciCase):
     def test_filter(self):
         self.push(site.docker_model("ai/hub", "2", [("gguf.v3", gguf("hub 2", 900))]))
         self.pull("docker:ai/hub:2")
-        result = self.machine.run("list", "--source", "oci")
+        for word in "oci", "docker", "OCI":
+            result = self.machine.run("list", "--source", word)
+            self.assertEqual(result.returncode, 0, result.err)
         self.assertIn("hub-2", result.out, result.err)
 
 
