@@ -202,7 +202,7 @@ static void find_in_snapshot(void *context, const struct ncm_walk_entry *entry)
 		return;
 	model = model_of(repository, commit);
 	file = entry->status->kind == OS_IS_LINK ? add_link(repository, entry, relative)
-							  : survey_add(work, relative, role_of(entry->name));
+						 : survey_add(work, relative, role_of(entry->name));
 	tell_from_tree(repository, commit, slash + 1, file);
 	work->clues[file].is_model = ncm_format_is_model_name(entry->name);
 	survey_join(work, model, file);

@@ -75,11 +75,11 @@ static enum ncm_errc repair(const struct ncm_verify_range *ranges, size_t count,
 				       .count = count,
 				       .partial_fd = partial};
 	struct ncm_error err = NCM_ERROR_INIT;
-	struct stat status = {.st_size = -1};
+	struct os_stat status = {.size = UINT64_MAX};
 	enum ncm_errc code;
 
 	if (ncm_repair_in_place(&job, &status, &err) == 0) {
-		CHECK_U64(status.st_size, SIZE);
+		CHECK_U64(status.size, SIZE);
 		CHECK(!says);
 		return NCM_OK;
 	}
