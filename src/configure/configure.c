@@ -7,7 +7,6 @@
 #include "base/strings.h"
 
 #include <string.h>
-#include <unistd.h>
 
 static const struct application applications[] = {
     {"comfyui", tell_comfyui, true},    {"fooocus", tell_fooocus, true},      {"sdnext", tell_sdnext, true},
@@ -98,7 +97,7 @@ static const struct application *find(const char *name, struct ncm_error *err)
 /* A folder that holds our settings alone is in the way of whoever installs the application there. */
 static int check_there(const struct work *work, struct ncm_error *err)
 {
-	if (!work->application->lives_there || work->options->undo || access(work->own->path, F_OK) == 0)
+	if (!work->application->lives_there || work->options->undo || os_access(OS_HERE, work->own->path, 0) == 0)
 		return 0;
 	ncm_error_set(err, NCM_E_USAGE, "--configure %s: the application is not in %s", work->application->name,
 		      work->own->path);
