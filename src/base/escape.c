@@ -105,3 +105,18 @@ size_t ncm_utf8_fit(const char *text, size_t most)
 		most--;
 	return most;
 }
+
+char *ncm_shell_word(const char *text)
+{
+	struct ncm_buffer out = {0};
+
+	ncm_buffer_puts(&out, "'");
+	for (; *text; text++) {
+		if (*text == '\'')
+			ncm_buffer_puts(&out, "'\\''");
+		else
+			ncm_buffer_add(&out, text, 1);
+	}
+	ncm_buffer_puts(&out, "'");
+	return ncm_buffer_take(&out);
+}

@@ -2,6 +2,7 @@
 /* Applications that are told when they start: the options, for whoever starts them. */
 #include "configure/work.h"
 
+#include "base/escape.h"
 #include "base/mem.h"
 
 #include <string.h>
@@ -31,18 +32,6 @@ static const char *const neo[][2] = {
     {NULL, NULL},
 };
 
-/* As a shell takes it. */
-static char *quoted(const char *text)
-{
-	struct ncm_buffer out = {0};
-
-	ncm_buffer_puts(&out, "'");
-	for (; *text; text++)
-		*text == '\'' ? ncm_buffer_puts(&out, "'\\''") : ncm_buffer_add(&out, text, 1);
-	ncm_buffer_puts(&out, "'");
-	return ncm_buffer_take(&out);
-}
-
 static bool is_first_of(const struct work *work, size_t number)
 {
 	for (size_t i = 0; i < number; i++) {
@@ -59,7 +48,7 @@ void tell_flags(struct work *work)
 	for (size_t i = 0; i < work->offer_count && !work->options->undo; i++) {
 		const struct offer *offer = &work->offers[i];
 		const char *flag = key_of(is_neo ? neo : webui, offer->folder);
-		NCM_AUTO_FREE char *path = quoted(offer->path);
+		NCM_AUTO_FREE char *path = ncm_shell_word(offer->path);
 
 		if (!flag && strcmp(work->application->name, "forge") == 0)
 			flag = key_of(forge, offer->folder);

@@ -2,6 +2,7 @@
 #include "oci/artifact.h"
 
 #include "base/buffer.h"
+#include "base/escape.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/text_map.h"
@@ -286,6 +287,8 @@ void oci_files_clear(struct oci_files *files)
 
 int oci_check_form(const struct oci_file *file, const char *what, bool unpacks, struct ncm_error *err)
 {
+	NCM_AUTO_FREE char *word = ncm_shell_word(file->path);
+
 	if (file->form == OCI_COMPRESSED) {
 		ncm_error_set(err, NCM_E_POLICY, "%s: %.256s is packed (%.128s), and would have to be unpacked first",
 			      what, file->path, file->layer->type);
@@ -296,6 +299,6 @@ int oci_check_form(const struct oci_file *file, const char *what, bool unpacks, 
 	ncm_error_set(err, NCM_E_POLICY, "%s: %.256s is an archive (%.128s)", what, file->path, file->layer->type);
 	return ncm_error_hint(err,
 			      "a manifest file whose entry says \"extract\" unpacks it; or leave it out with "
-			      "--exclude '%.128s'",
-			      file->path);
+			      "--exclude %s",
+			      word);
 }
