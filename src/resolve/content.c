@@ -390,6 +390,30 @@ static void know_models(const struct run *run, struct contents *contents)
 	contents->first[0] = 0;
 }
 
+static bool has_place(const struct contents *contents, size_t wanted)
+{
+	for (size_t i = 0; i < contents->count; i++) {
+		for (size_t k = 0; k < contents->items[i].place_count; k++) {
+			if (contents->items[i].places[k].wanted == wanted)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Odd names are left out one by one; of what has no others nothing would be had, and called installed. */
+static void refuse_nothing(struct run *run, size_t index, const struct contents *contents)
+{
+	struct wanted *wanted = &run->wanted[index];
+
+	if (wanted->error.code != NCM_OK || !wanted->resolution || wanted->odd_count < wanted->resolution->count ||
+	    has_place(contents, index))
+		return;
+	ncm_error_set(&wanted->error, NCM_E_POLICY,
+		      "%s: none of its files has a name that can be had here (\"%.256s\")", model_id(run, wanted),
+		      wanted->odd[0].name);
+}
+
 void contents_build(struct run *run, content_placer *placer, void *context, struct contents *contents)
 {
 	contents_free(run, contents);
@@ -398,6 +422,8 @@ void contents_build(struct run *run, content_placer *placer, void *context, stru
 
 		if (wanted->error.code == NCM_OK && wanted->resolution && model_of(run, i)->error.code == NCM_OK)
 			(void)contents_add(run, i, placer, context, contents);
+		if (wanted->odd_count > 0 && placer == content_targets)
+			refuse_nothing(run, i, contents);
 		/* A repair may do without a source that nothing damaged comes from. */
 		if (wanted->error.code != NCM_OK && placer == content_targets)
 			model_fail(model_of(run, i), &wanted->error);

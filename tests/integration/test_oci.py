@@ -5,6 +5,7 @@ import base64
 import io
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -439,6 +440,19 @@ class Hostile(OciCase):
                     self.assertNotIn("\x07", result.err)
                     self.assertNotIn("\x1b[31m", result.err)
         self.assertFalse(any("blobs" in path for path in self.liar.asked))
+
+    def test_a_name_in_a_hint_stays_one_word(self):
+        for name in ("a'; touch pwned #.tar", "$(touch pwned) `x`.tar", "plain.tar"):
+            with self.subTest(name):
+                source = self.lie(site.Artifact("evil/hint", "latest", site.EMPTY, [
+                    ("application/vnd.acme.file", b"tar", {site.TITLE: name, "io.deis.oras.content.unpack": "true"})]))
+                hint = self.refused(source, "--to", "llama-cpp", words="--exclude").err.split("leave it out with ")[1].splitlines()[0]
+                self.assertEqual(shlex.split(hint), ["--exclude", name])
+
+    def test_names_of_which_none_can_be_had(self):
+        """are no model that is there, whole, without a file"""
+        result = self.refused(self.named("x\u202egguf.exe"), "--to", "llama-cpp", words="none of its files")
+        self.assertEqual(result.returncode, 11)
 
     def test_twins(self):
         self.refused(self.named("m.gguf", "m.gguf"), "--to", "llama-cpp", words="two of its files are called m.gguf")
