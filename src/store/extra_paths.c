@@ -154,10 +154,19 @@ static const char *distrust(int fd)
 	return status.mode & OS_ALL_WRITE ? "everybody may write it" : NULL;
 }
 
+/* Whoever made the last link chose the file. */
+static bool is_others_link(const char *file)
+{
+	struct os_stat status;
+
+	return os_lstat(OS_HERE, file, &status) == 0 && status.kind == OS_IS_LINK && status.owner != 0 &&
+	       !os_is_mine(&status);
+}
+
 static json_t *read_settings(const char *file, char **unread)
 {
 	NCM_AUTO_CLOSE int fd = os_open(OS_HERE, file, OS_READ);
-	const char *why = fd < 0 ? NULL : distrust(fd);
+	const char *why = fd < 0 ? NULL : is_others_link(file) ? "another user's link" : distrust(fd);
 	struct ncm_error err = NCM_ERROR_INIT;
 	NCM_AUTO_FREE char *text = NULL;
 	json_t *settings = NULL;

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <yaml.h>
 
-/* An alias counts as all that it stands for: a short text may mean a very long one. */
-enum { DEEPEST = 64, MOST_NODES = 100000 };
+/* An alias counts as all that it stands for: a short text may mean a very long one. Anchors are looked for in a row. */
+enum { DEEPEST = 64, MOST_NODES = 100000, MOST_ANCHORS = 1000 };
 
 struct anchor {
 	char *name;
@@ -205,7 +205,7 @@ static json_t *read_node(struct reading *reading, unsigned depth)
 	const size_t before = reading->nodes;
 	json_t *value;
 
-	if (depth > DEEPEST || ++reading->nodes > MOST_NODES)
+	if (depth > DEEPEST || ++reading->nodes > MOST_NODES || reading->anchor_count > MOST_ANCHORS)
 		return fail(reading, depth > DEEPEST ? "nested too deeply" : "more than a settings file has");
 	value = read_value(reading, depth);
 	if (value && anchor)

@@ -4,6 +4,7 @@
 import json
 import os
 import sys
+import time
 import unittest
 
 try:
@@ -259,6 +260,13 @@ class ExtraPathsTest(AppsCase):
             self.assertEqual(self.parts(), {})
             self.assertIn("another user", self.stores()["comfyui"]["settings_unread"])
             self.assertIn("settings were not read", self.m.run("stores").out)
+            elsewhere = self.write(os.path.join(self.m.home, "paths.yaml"), f"mine:\n  loras: {self.disk}\n".encode())
+            os.unlink(self.yaml)
+            os.symlink(elsewhere, self.yaml)
+            self.assertEqual(len(self.parts()), 1)
+            os.chown(self.yaml, 65534, 65534, follow_symlinks=False)
+            self.assertEqual(self.parts(), {})
+            self.assertIn("another user's link", self.stores()["comfyui"]["settings_unread"])
 
     def test_what_is_no_yaml_takes_nothing_away(self):
         for text in ("a: [", "a: *b", "a: !!python/object:os.system x", "- a\n---\n- b", "a: &x [*x]", "\tb: c", "a", "- a", "a:\n",
@@ -266,6 +274,11 @@ class ExtraPathsTest(AppsCase):
                          f"b{i}: &b{i} [{','.join(['*' + ('a' if i == 0 else f'b{i - 1}')] * 9)}]\n" for i in range(12))):
             self.tell(text)
             self.assertEqual(self.parts(), {}, text)
+        self.tell("".join(f"k{i}: &a{i} x\n" for i in range(20000)) + "".join(f"l{i}: *a0\n" for i in range(20000)))
+        start = time.monotonic()
+        self.assertEqual(self.parts(), {})
+        self.assertLess(time.monotonic() - start, 5)
+        self.assertIn("more than a settings file has", self.stores()["comfyui"]["settings_unread"])
         self.tell("a: [")
         self.assertIn("extra_model_paths.yaml:2: not valid YAML", self.stores()["comfyui"]["settings_unread"])
 
