@@ -228,7 +228,7 @@ void tell_comfyui(struct work *work)
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct settings_file file;
 	struct block block = {0};
-	int failed = settings_read(path, &file, &err);
+	int failed = settings_read(work->own->path, path, &file, &err);
 
 	if (!failed)
 		failed = block_take(&file, &block, &err);

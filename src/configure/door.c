@@ -20,7 +20,7 @@ static bool is_trusted(uint32_t user)
 	return user == 0 || user == os_user();
 }
 
-/* The last link decides where the file lies: whoever made it could have written it there. */
+/* A link decides where the file lies: whoever made it could have written it there. */
 static int check_link(const char *path, struct ncm_error *err)
 {
 	struct os_stat status;
@@ -28,6 +28,20 @@ static int check_link(const char *path, struct ncm_error *err)
 	if (os_lstat(OS_HERE, path, &status) == 0 && status.kind == OS_IS_LINK && !is_trusted(status.owner))
 		return ncm_error_set(err, NCM_E_POLICY, "refused: %s is another user's link", path);
 	return 0;
+}
+
+/* Each of those between the folder and the file, and the file's own. */
+static int check_links(const char *folder, const char *path, struct ncm_error *err)
+{
+	const char *below = ncm_path_below(path, folder);
+
+	for (const char *slash = below ? strchr(below, '/') : NULL; slash; slash = strchr(slash + 1, '/')) {
+		NCM_AUTO_FREE char *prefix = ncm_strndup(path, (size_t)(slash - path));
+
+		if (check_link(prefix, err) < 0)
+			return -1;
+	}
+	return check_link(path, err);
 }
 
 static int read_open(int fd, struct settings_file *file, struct ncm_error *err)
@@ -40,12 +54,12 @@ static int read_open(int fd, struct settings_file *file, struct ncm_error *err)
 	return file->text ? 0 : ncm_error_errno(err, errno, "cannot read %s", file->path);
 }
 
-int settings_read(const char *path, struct settings_file *file, struct ncm_error *err)
+int settings_read(const char *folder, const char *path, struct settings_file *file, struct ncm_error *err)
 {
 	NCM_AUTO_CLOSE int fd = -1;
 
 	*file = (struct settings_file){.path = ncm_strdup(path)};
-	if (check_link(path, err) < 0)
+	if (check_links(folder, path, err) < 0)
 		return -1;
 	file->real = os_real_path(path);
 	if (!file->real && errno != ENOENT && errno != ENOTDIR)

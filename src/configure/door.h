@@ -18,8 +18,11 @@ struct settings_file {
 	struct os_stat status;
 };
 
-/* Reads the file; one that is not there is fine. POLICY, IO. Clear with settings_clear. */
-int settings_read(const char *path, struct settings_file *file, struct ncm_error *err);
+/*
+ * Reads the file below the folder; one that is not there is fine. POLICY (another user's link is on the way from the
+ * folder), IO. Clear with settings_clear.
+ */
+int settings_read(const char *folder, const char *path, struct settings_file *file, struct ncm_error *err);
 /* Whether it may be replaced: POLICY says why not. */
 int settings_check(const struct settings_file *file, struct ncm_error *err);
 /*

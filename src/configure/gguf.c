@@ -163,7 +163,7 @@ void tell_llama_cpp(struct work *work)
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct settings_file file = {0};
 	struct block block = {0};
-	int failed = out ? settings_read(path, &file, &err) : 1;
+	int failed = out ? settings_read(work->own->path, path, &file, &err) : 1;
 
 	if (!failed)
 		failed = block_take(&file, &block, &err);
@@ -223,7 +223,7 @@ static void settle_yml(struct work *work, const char *folder, const char *lines,
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct settings_file file;
 	struct block block = {0};
-	const int failed = settings_read(path, &file, &err) < 0 ? -1 : block_take(&file, &block, &err);
+	const int failed = settings_read(work->own->path, path, &file, &err) < 0 ? -1 : block_take(&file, &block, &err);
 	const bool foreign = !failed && file.text && !block.is_there;
 	NCM_AUTO_FREE char *text = NULL;
 	size_t size = 0;

@@ -134,7 +134,7 @@ static void tell_json(struct work *work, const char *name, const struct folder_k
 	struct ncm_configure_file *out = add_file(work, path);
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct settings_file file;
-	int failed = settings_read(path, &file, &err);
+	int failed = settings_read(work->own->path, path, &file, &err);
 
 	if (!failed && work->options->undo)
 		settle_undone(work, &file, out);

@@ -62,7 +62,7 @@ void settle_undone(struct work *work, const struct settings_file *file, struct n
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct settings_file old;
 
-	if (!file->text || settings_read(path, &old, &err) < 0) {
+	if (!file->text || settings_read(above, path, &old, &err) < 0) {
 		out->state = NCM_CONFIGURE_SAME;
 		if (err.code != NCM_OK)
 			settle_refused(work, out, &err);

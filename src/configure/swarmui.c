@@ -61,10 +61,10 @@ static char *value_of(const void *text, const char *key)
 	return NULL;
 }
 
-/* FDS escapes some characters in values, and ';' ends a folder. */
+/* FDS escapes some characters in values, and ';' ends a folder; space at an end is none of a value. */
 static bool fits(const char *path)
 {
-	return !strpbrk(path, ";\\#&");
+	return !strpbrk(path, ";\\#&") && !ncm_path_has_suffix(path, " ");
 }
 
 static char *lines_of(const json_t *additions, const char *line_end)
@@ -117,8 +117,9 @@ static int write_keys(struct work *work, const struct settings_file *file, struc
 	lines = lines_of(additions, line_end);
 	out->text = ncm_strdup(lines);
 	if (!all_fit(additions))
-		return ncm_error_set(err, NCM_E_POLICY, "%s stays as it is: a folder's name has one of \";\\#&\" in it",
-				     file->path);
+		return ncm_error_set(
+		    err, NCM_E_POLICY,
+		    "%s stays as it is: a folder's name has one of \";\\#&\" in it, or ends in a space", file->path);
 	if (file->text && *text && text[file->size - 1] != '\n')
 		return ncm_error_set(err, NCM_E_POLICY, "%s stays as it is: its last line has no end", file->path);
 	if (!at)
@@ -135,7 +136,7 @@ void tell_swarmui(struct work *work)
 	struct ncm_configure_file *out = add_file(work, path);
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct settings_file file;
-	int failed = settings_read(path, &file, &err);
+	int failed = settings_read(work->own->path, path, &file, &err);
 
 	if (!failed && work->options->undo)
 		settle_undone(work, &file, out);

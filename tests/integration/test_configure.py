@@ -396,6 +396,32 @@ class SwarmUITest(ConfigureCase):
                 self.configure("swarmui", "--undo")
                 self.assertEqual(self.read(self.path) if os.path.exists(self.path) else b"", before or b"")
 
+    def test_a_space_at_the_end_is_none_of_a_value(self):
+        lora = os.path.join(self.webui, "models/Lora ")
+        os.rename(lora.rstrip(), lora)
+        layout = os.path.join(self.m.home, "layout.json")
+        with open(layout, "w") as out:
+            json.dump({"schema_version": 1, "layout": "mine", "registry": "models.json", "stores": {
+                "swarmui": {"kind": "folders", "path": "SwarmUI", "folders": {"loras": "Models/Lora"}},
+                "other": {"kind": "folders", "path": "x", "folders": {"loras": lora}}}}, out)
+        data = self.configure("swarmui", "--layout", layout, code=11)
+        self.assertIn("ends in a space", data["files"][0]["why"])
+
+    @unittest.skipIf(os.geteuid() != 0, "needs links of two users")
+    def test_a_link_of_another_user_on_the_way_is_not_followed(self):
+        """root in somebody's application writes nowhere else for him"""
+        elsewhere = os.path.join(self.m.home, "elsewhere")
+        os.makedirs(elsewhere)
+        os.symlink(elsewhere, self.swarm + "/Data")
+        self.configure("swarmui")
+        self.assertTrue(os.path.exists(elsewhere + "/Settings.fds"))
+        self.configure("swarmui", "--undo")
+        os.chown(self.swarm + "/Data", 65534, 65534, follow_symlinks=False)
+        before = os.listdir(elsewhere)
+        data = self.configure("swarmui", code=11)
+        self.assertIn("/Data is another user's link", data["files"][0]["why"])
+        self.assertEqual(os.listdir(elsewhere), before)
+
     def test_its_own_folder_has_to_be_there(self):
         data = self.configure("swarmui", "--dry-run")
         self.assertIn(("SDEmbeddingFolder", self.webui + "/embeddings"), self.told(data, "left"))
