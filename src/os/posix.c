@@ -32,9 +32,23 @@ int os_create(int folder, const char *name, int flags, unsigned mode)
 }
 
 /* One component below the folder. */
+/* A link in the place of a folder is "no folder" by openat, and a link by openat2: who reads the error asks for links.
+ */
+static int tell_link(int folder, const char *component)
+{
+	const int saved = errno;
+	struct stat status;
+	const bool is_link = saved == ENOTDIR && fstatat(folder, component, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+			     S_ISLNK(status.st_mode);
+
+	errno = is_link ? ELOOP : saved;
+	return -1;
+}
+
 static int open_component(int folder, const char *name, size_t size, int flags)
 {
 	char component[NAME_MAX + 1];
+	int fd;
 
 	if (size > NAME_MAX) {
 		errno = ENAMETOOLONG;
@@ -46,7 +60,8 @@ static int open_component(int folder, const char *name, size_t size, int flags)
 		errno = EXDEV;
 		return -1;
 	}
-	return openat(folder, component, flags | O_NOFOLLOW, 0);
+	fd = openat(folder, component, flags | O_NOFOLLOW, 0);
+	return fd < 0 ? tell_link(folder, component) : fd;
 }
 
 int os_open_walking(int folder, const char *relative, int flags)

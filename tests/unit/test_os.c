@@ -60,9 +60,15 @@ static void nothing_outside_is_opened(void)
 {
 	static const char *const paths[] = {"/etc/passwd", "../x", "a/../../x", "link/b", "a/up/a", "a/short", "link"};
 
-	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-		CHECK(os_open_beneath(folder_fd, paths[i], OS_READ) == -1);
-		CHECK(os_open_walking(folder_fd, paths[i], os_native_flags(OS_READ)) == -1);
+	static const int ways[] = {OS_READ, OS_FOLDER};
+
+	for (size_t i = 0; i < 2 * sizeof paths / sizeof *paths; i++) {
+		const char *path = paths[i / 2];
+		int why;
+
+		CHECK(os_open_beneath(folder_fd, path, ways[i % 2]) == -1);
+		why = errno;
+		CHECK(os_open_walking(folder_fd, path, os_native_flags(ways[i % 2])) == -1 && errno == why);
 	}
 }
 
