@@ -231,7 +231,9 @@ static void read_version(struct ncm_json_reader *reader, const struct ncm_json_f
 	struct ncm_json_part *part = place;
 
 	(void)form;
-	if (ncm_json_read_as(reader, &version, part) && ncm_json_part_integer(part) > REGISTRY_SCHEMA_VERSION)
+	/* What is no JSON is no fault here, and no number either. */
+	if (ncm_json_read_as(reader, &version, part) && !ncm_json_scan_fault(reader->scan) &&
+	    ncm_json_part_integer(part) > REGISTRY_SCHEMA_VERSION)
 		ncm_json_tell(reader, "is %.*s: it is of a newer ncmodel than this one", (int)part->size, part->text);
 }
 

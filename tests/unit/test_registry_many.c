@@ -292,6 +292,31 @@ static void names_are_compared_as_they_are_read(void)
 	stop();
 }
 
+/* Wherever it is cut off, and whatever byte is wrong, that is told. */
+static void any_damage_is_told(void)
+{
+	static const char whole[] =
+	    "{\"schema_version\": 1, \"total_models\": 1, \"models\": [{\"id\": \"a\", \"name\": \"a\", \"vram_gb\": "
+	    "1.5, "
+	    "\"tags\": [\"t\"], \"files\": [{\"path\": \"x\", \"size\": 1, \"mtime_ns\": 5, \"read_only\": true}]}]}";
+
+	start();
+	for (size_t i = 0; i < 2 * (sizeof whole - 1); i++) {
+		struct ncm_error err = NCM_ERROR_INIT;
+		char text[sizeof whole];
+
+		memcpy(text, whole, sizeof whole);
+		text[i / 2] = i % 2 ? '}' : '\0';
+		write_text(text);
+		if (text[i / 2] == whole[i / 2])
+			continue;
+		ncm_registry_free(ncm_registry_read(path, &err));
+		CHECK(i % 2 || (err.code == NCM_E_REGISTRY && strstr(err.message, path)));
+		ncm_error_clear(&err);
+	}
+	stop();
+}
+
 static void a_file_beyond_the_limit_is_refused(void)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
@@ -390,6 +415,7 @@ int main(void)
 	RUN(edits_see_their_own_changes);
 	RUN(touching_many_files_at_once);
 	RUN(names_are_compared_as_they_are_read);
+	RUN(any_damage_is_told);
 	RUN(a_file_beyond_the_limit_is_refused);
 	RUN(spoilt_files_are_refused_or_kept);
 	return 0;
