@@ -27,15 +27,24 @@ VERSION = os.environ.get("NCMODEL_TEST_HF_VERSION", "2.4.0")
 
 # Runs `hf`, one command a line, each in a fork: the package is loaded once. What lies in Xet storage is put where huggingface_hub
 # puts it, in the blobs that all repositories of the cache share, but comes by HTTP: a local hub does not speak Xet's own protocol.
+# One thread at a time makes that folder: two of 2.4.0's take each other's half-made marker for a foreign file and share nothing.
 RUNNER = """
-import json, os, sys
+import json, os, sys, threading
 import huggingface_hub.cli.cache, huggingface_hub.cli.download
 import huggingface_hub.file_download as download
+import huggingface_hub.utils._shared_blobs as shared
 from huggingface_hub import scan_cache_dir
 from huggingface_hub.cli.hf import main
 
 real = download._download_to_tmp_and_move
 download._download_to_tmp_and_move = lambda **named: real(**{**named, "xet_file_data": None})
+ensure, alone = shared._ensure_shared_blobs_dir, threading.Lock()
+
+def ensure_alone(cache):
+    with alone:
+        return ensure(cache)
+
+shared._ensure_shared_blobs_dir = ensure_alone
 
 def scan(cache):
     seen = scan_cache_dir(cache)

@@ -33,6 +33,8 @@ def setUpModule():
             for revision in FILES:
                 client.download(HISTORY, revision=revision)
             client.download(CHAT, WEIGHTS, "config.json")
+        large = glob.glob(os.path.join(masters[xet], "models--*/blobs", "?" * 64))
+        assert large and all(os.path.islink(blob) == xet for blob in large), large
 
 
 class HubCase(KeeperCase):
