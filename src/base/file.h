@@ -4,7 +4,6 @@
 #define NCM_BASE_FILE_H
 
 #include "base/own.h"
-#include "os/unmoved.h"
 
 #include <ncmodel/error.h>
 #include <ncmodel/event.h>

@@ -4,7 +4,6 @@
 #define NCM_BASE_MEM_H
 
 #include "os/file.h"
-#include "os/unmoved.h"
 
 #include <stdarg.h>
 #include <stddef.h>

@@ -30,7 +30,7 @@ enum ncm_own_kind {
 /* Makes the file `name` in the folder, which must not be there yet, and opens it as os/file.h has the flags. Returns an
  * fd, or -1 with errno. */
 int ncm_own_create(int folder, const char *name, int flags, enum ncm_own_kind kind);
-/* Opens a file below dirfd, confined as by ncm_open_beneath, or makes it; the folder that holds it is there. */
+/* Opens a file below dirfd, confined as by os_open_beneath, or makes it; the folder that holds it is there. */
 int ncm_own_open(int dirfd, const char *relative, int flags, enum ncm_own_kind kind);
 /* Makes the folder `name`. Returns 0, or -1 with errno. */
 int ncm_own_mkdir(int folder, const char *name, enum ncm_own_kind kind);

@@ -2,7 +2,6 @@
 /* Files, folders and disks as POSIX has them. */
 #include "os/os.h"
 #include "os/system.h"
-#include "os/unmoved.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -113,7 +112,7 @@ static enum os_kind kind_of(mode_t mode)
 	}
 }
 
-struct os_stat os_stat_of(const struct stat *native)
+static struct os_stat stat_of(const struct stat *native)
 {
 	struct os_stat status = {
 	    .kind = kind_of(native->st_mode),
@@ -136,7 +135,7 @@ int os_fstat(int fd, struct os_stat *status)
 
 	if (fstat(fd, &native) < 0)
 		return -1;
-	*status = os_stat_of(&native);
+	*status = stat_of(&native);
 	return 0;
 }
 
@@ -146,7 +145,7 @@ static int stat_at(int folder, const char *path, int flags, struct os_stat *stat
 
 	if (fstatat(os_native_folder(folder), path, &native, flags) < 0)
 		return -1;
-	*status = os_stat_of(&native);
+	*status = stat_of(&native);
 	return 0;
 }
 

@@ -19,8 +19,6 @@ SYSTEM_CALLS = (r"open|openat|openat2|close|dup|fcntl|ioctl|flock|read|write|pre
                 r"geteuid|getuid|getpid|kill|isatty|poll|ppoll|select|pselect|pipe|pipe2|posix_spawn|waitpid|sysconf|syscall|"
                 r"getpwuid|getpwuid_r|getpwnam|getpwnam_r|getgrgid_r|getgrouplist|getrandom|sched_getaffinity|prctl|setrlimit|"
                 r"sigaction|sigprocmask|pthread_sigmask|strerrordesc_np|explicit_bzero|nanosleep|reallocarray")
-# Rooms and files that still ask the system themselves. The list only shrinks.
-UNMOVED = set()
 
 
 def without_words(text):
@@ -178,25 +176,16 @@ class RoomsTest(unittest.TestCase):
                 self.assertTrue(os.path.relpath(path, ROOT).startswith(rooms), f"{path} includes <{header}>")
 
     def test_the_system_is_asked_in_one_room(self):
-        """Its headers, and its functions by whatever way they are declared, are src/os's, but for what has not moved there yet."""
+        """Its headers, and its functions by whatever way they are declared, are src/os's."""
         headers = re.compile(r"^#include <(%s)>" % SYSTEM_HEADERS, flags=re.M)
         calls = re.compile(r"(?<![\w.>])(%s)\(|\bstruct stat\b|\bO_[A-Z]+\b|\bAT_FDCWD\b" % SYSTEM_CALLS)
         for path in sources("src") + sources("cmd"):
             name = os.path.relpath(path, ROOT)
-            if name.startswith("src/os/") or name in UNMOVED or os.path.dirname(name) in UNMOVED:
+            if name.startswith("src/os/"):
                 continue
             text = read(path)
             self.assertEqual(headers.findall(text), [], name)
             self.assertEqual([found[0] for found in calls.finditer(without_words(text))], [], name)
-
-    def test_what_has_not_moved_is_there(self):
-        """The list is not longer than it need be."""
-        headers = re.compile(r"^#include <(%s)>" % SYSTEM_HEADERS, flags=re.M)
-        calls = re.compile(r"(?<![\w.>])(%s)\(|\bstruct stat\b" % SYSTEM_CALLS)
-        for name in UNMOVED:
-            path = os.path.join(ROOT, name)
-            texts = [read(path)] if os.path.isfile(path) else [read(file) for file in sources(name)]
-            self.assertTrue([text for text in texts if headers.search(text) or calls.search(without_words(text))], name)
 
     def test_one_file_makes_files_and_folders(self):
         """Owners and modes are base/own.c's to say."""

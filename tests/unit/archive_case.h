@@ -200,7 +200,7 @@ static inline void refused(struct ncm_buffer *packed, unsigned strip, enum ncm_e
 static inline char *out_text(const char *path)
 {
 	NCM_AUTO_FREE char *relative = ncm_asprintf("out/%s", path);
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(scratch_fd, relative, O_RDONLY, 0);
+	NCM_AUTO_CLOSE int fd = os_open_beneath(scratch_fd, relative, O_RDONLY);
 	struct stat status;
 
 	CHECK(fd >= 0);

@@ -4,9 +4,12 @@
 #define NCM_TEST_CHECK_H
 
 #include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define CHECK(condition)                                                                                               \
 	do {                                                                                                           \
@@ -42,5 +45,11 @@
 		test();                                                                                                \
 		printf("ok %s\n", #test);                                                                              \
 	} while (0)
+
+/* Of a file as the test itself sees it. */
+static inline int64_t mtime_ns(const struct stat *status)
+{
+	return (int64_t)status->st_mtim.tv_sec * 1000000000 + status->st_mtim.tv_nsec;
+}
 
 #endif

@@ -40,7 +40,7 @@ static inline struct stat look(const char *relative)
 static inline char different_byte(const char *relative)
 {
 	NCM_AUTO_FREE char *path = ncm_asprintf("root/%s", relative);
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(scratch_fd, path, O_RDONLY, 0);
+	NCM_AUTO_CLOSE int fd = os_open_beneath(scratch_fd, path, O_RDONLY);
 	char byte = 0;
 
 	CHECK(fd >= 0 && pread(fd, &byte, 1, 100000) == 1);

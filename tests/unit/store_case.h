@@ -36,7 +36,7 @@ static inline void put(int dirfd, const char *relative, const char *text)
 
 static inline void check_text(int dirfd, const char *relative, const char *expected)
 {
-	NCM_AUTO_CLOSE int fd = ncm_open_beneath(dirfd, relative, O_RDONLY | O_NONBLOCK, 0);
+	NCM_AUTO_CLOSE int fd = os_open_beneath(dirfd, relative, O_RDONLY | O_NONBLOCK);
 	NCM_AUTO_FREE char *text = fd < 0 ? NULL : ncm_read_fd(fd, 1 << 20, NULL);
 
 	CHECK_STR(text, expected);

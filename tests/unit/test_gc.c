@@ -330,7 +330,7 @@ static void note_removal(const char *name, bool as_it_is)
 	CHECK(lstat(path, &status) == 0);
 	text = ncm_asprintf("{\"ncmodel_removal\":1,\"models\":[\"a\"],\"files\":[{\"path\":\"%s\",\"kind\":\"file\","
 			    "\"store\":\"comfyui\",\"size\":%lld,\"mtime_ns\":%lld}]}",
-			    path, (long long)status.st_size, (long long)ncm_mtime_ns(&status) - !as_it_is);
+			    path, (long long)status.st_size, (long long)mtime_ns(&status) - !as_it_is);
 	temp_write(folder, "ai/models/.ncmodel/removing-0123456789abcdef", text);
 }
 

@@ -55,7 +55,7 @@ static inline void add(const char *name, const char *text, const char *store, co
 	    .abs = ncm_path_join(folder, name), .store = (char *)store, .role = (char *)role, .size = strlen(text)};
 	ncm_sha256_of(text, strlen(text), &file->sha256);
 	CHECK(stat(file->abs, &status) == 0);
-	file->mtime_ns = ncm_mtime_ns(&status);
+	file->mtime_ns = mtime_ns(&status);
 }
 
 static inline void put(const char *id)
