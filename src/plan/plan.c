@@ -162,33 +162,38 @@ static void warn_of_open_stores(const struct planned *planned)
 	}
 }
 
-/* Whether a store that keeps repositories as they are would get something of the spec. */
-static bool goes_into_repository(const struct planned *planned, size_t wanted)
+/* The specs of which something would go into a store that keeps repositories as they are. The caller frees it. */
+static bool *into_repositories(const struct planned *planned)
 {
+	bool *into = ncm_calloc(planned->run->wanted_count + 1, sizeof *into);
+
 	for (size_t i = 0; i < planned->contents.count; i++) {
 		const struct plan_item *item = &planned->items[i];
 
 		for (size_t k = 0; k < item->content->place_count; k++) {
-			if (item->content->places[k].wanted == wanted && item->steps[k].state != PLACE_RIGHT &&
-			    item->content->places[k].store->kind->keeps_repositories)
-				return true;
+			const struct place *place = &item->content->places[k];
+
+			into[place->wanted] |=
+			    item->steps[k].state != PLACE_RIGHT && place->store->kind->keeps_repositories;
 		}
 	}
-	return false;
+	return into;
 }
 
 /* Programs that look there offline find what there is, and take it for all. */
 static void tell_parts(const struct planned *planned)
 {
 	struct run *run = planned->run;
+	NCM_AUTO_FREE bool *into = into_repositories(planned);
 
 	for (size_t i = 0; i < run->wanted_count; i++) {
 		const struct wanted *wanted = &run->wanted[i];
-		NCM_AUTO_FREE char *home = wanted->resolution ? ncm_source_home(wanted->resolution->uri) : NULL;
+		NCM_AUTO_FREE char *home =
+		    into[i] && wanted->resolution ? ncm_source_home(wanted->resolution->uri) : NULL;
 		const bool whole = home && ncm_source_is_whole(wanted->resolution->uri) &&
 				   wanted->spec->include.count + wanted->spec->exclude.count == 0;
 
-		if (home && !whole && model_of(run, i)->error.code == NCM_OK && goes_into_repository(planned, i))
+		if (home && !whole && model_of(run, i)->error.code == NCM_OK)
 			ncm_emit_text(
 			    &run->sink, NCM_EVENT_NOTE,
 			    "%s: this is part of the repository %s; offline, nothing else of it is found there",
