@@ -221,7 +221,8 @@ static int add_target(struct run *run, size_t index, const struct ncm_target *ta
 	}
 	offer.name = name;
 	offer.is_part = one_of_many;
-	offer.repository = repository = ncm_source_folder(wanted->resolution->uri);
+	if (store->kind->place)
+		offer.repository = repository = ncm_source_folder(wanted->resolution->uri);
 	if (!(relative = ncm_layout_place(run->layout, &store, &offer, err))) {
 		ncm_error_wrap(err, "%s", model_id(run, wanted));
 		return one_of_many && store->kind->admits ? offer_exclude(run, wanted, name, err) : -1;
