@@ -160,3 +160,25 @@ int ncm_registry_touch_all(const char *path, const struct ncm_reg_touch *touches
 {
 	return registry_change(path, false, touch, &(struct touches){touches, count}, err);
 }
+
+struct leaving {
+	const char *const *ids;
+	size_t count;
+};
+
+static bool take_out(struct registry_change *change, void *context)
+{
+	const struct leaving *leaving = context;
+	bool changed = false;
+
+	for (size_t i = 0; i < leaving->count; i++)
+		changed = registry_change_remove(change, leaving->ids[i]) || changed;
+	if (changed)
+		registry_change_stamp(change);
+	return changed;
+}
+
+int ncm_registry_remove(const char *path, const char *const *ids, size_t count, struct ncm_error *err)
+{
+	return registry_change(path, false, take_out, &(struct leaving){ids, count}, err);
+}
