@@ -8,9 +8,9 @@
 #include "base/ability.h"
 #include "base/links.h"
 #include "base/mem.h"
+#include "base/own.h"
 #include "base/path.h"
 #include "base/strings.h"
-#include "base/user.h"
 #include "os/os.h"
 #include "store/staging.h"
 
