@@ -58,11 +58,6 @@ int ncm_registry_put_all(const char *path, const struct ncm_reg_model *models, s
 	return registry_change(path, true, put, &(struct puts){models, count}, err);
 }
 
-int ncm_registry_put(const char *path, const struct ncm_reg_model *model, struct ncm_error *err)
-{
-	return ncm_registry_put_all(path, model, 1, err);
-}
-
 static bool add(struct registry_change *change, void *context)
 {
 	const struct additions *additions = context;
