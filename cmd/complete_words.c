@@ -5,6 +5,8 @@
 
 #include "ui/text.h"
 
+#include <ncmodel/configure.h>
+
 #include <string.h>
 
 /* Whether a list that was begun ("noa,nexus,") has the word. */
@@ -217,6 +219,12 @@ static void answer_store_path(const struct answer *answer)
 	answer_paths(&(struct answer){.kept = kept, .out = answer->out}, "folders");
 }
 
+static void answer_applications(const struct answer *answer)
+{
+	for (const char *const *name = ncm_configure_applications(); *name; name++)
+		answer_word(answer, *name, NULL);
+}
+
 static void answer_kind(const struct answer *answer, const struct option *option)
 {
 	switch (option->completes) {
@@ -250,6 +258,9 @@ static void answer_kind(const struct answer *answer, const struct option *option
 		break;
 	case COMPLETES_VARIANT:
 		answer_variants(answer);
+		break;
+	case COMPLETES_APPLICATION:
+		answer_applications(answer);
 		break;
 	}
 }

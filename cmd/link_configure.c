@@ -182,7 +182,7 @@ int link_configure(struct session *session, bool with_linking)
 static const struct option own[] = {
     {0, "configure", OPTION_TEXT, .value = &configure_given.application, .argument = "APP",
      .help = "tell this application where the other stores' files are, and link nothing",
-     .words = "a1111 comfyui fooocus forge forge-neo jan llama-cpp lmstudio sdnext swarmui"},
+     .completes = COMPLETES_APPLICATION},
     {0, "undo", OPTION_FLAG, .value = &configure_given.undo, .help = "with --configure: take out again what it wrote"},
     {.name = NULL},
 };

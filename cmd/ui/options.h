@@ -40,6 +40,7 @@ enum option_completes {
 	COMPLETES_USE_CASE,
 	COMPLETES_TAG,
 	COMPLETES_VARIANT,
+	COMPLETES_APPLICATION,
 };
 
 struct option {

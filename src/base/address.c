@@ -3,8 +3,7 @@
 
 #include "base/buffer.h"
 #include "base/mem.h"
-#include "base/secret_names.h"
-#include "base/secret_values.h"
+#include "base/secrets.h"
 
 #include <ncmodel/text.h>
 

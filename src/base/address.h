@@ -19,7 +19,7 @@ bool ncm_text_has_secret(const char *text);
 /* Takes a text and gives it without what is secret. NULL stays NULL. */
 char *ncm_text_swept(char *text);
 
-/* Notes the secrets of an address that is going to be asked (secret_values.h). */
+/* Notes the secrets of an address that is going to be asked (secrets.h). */
 void ncm_address_note(const char *address);
 
 /* An address without what is secret, with its mark if it has or had a secret. The caller frees it. */

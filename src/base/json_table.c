@@ -3,7 +3,6 @@
 
 #include "base/buffer.h"
 #include "base/json_scalar.h"
-#include "base/json_told.h"
 #include "base/mem.h"
 #include "base/strings.h"
 #include "base/text_map.h"

@@ -2,8 +2,8 @@
 #include "base/links.h"
 
 #include "base/mem.h"
+#include "base/own.h"
 #include "base/path.h"
-#include "base/user.h"
 #include "os/os.h"
 
 #include <errno.h>

@@ -274,3 +274,15 @@ bool ncm_own_share(int fd, int above)
 	return os_set_owner(fd, OS_UNCHANGED, folder.group) == 0 &&
 	       os_set_mode(fd, status.mode | OS_SETGID | modes[NCM_OWN_FOLDER].shared) == 0;
 }
+
+bool ncm_user_rules(uint32_t user, const struct os_stat *folder)
+{
+	const unsigned by_group = OS_GROUP_WRITES | OS_GROUP_ENTERS, by_all = OS_ALL_WRITE | OS_ALL_ENTER;
+
+	if (user == 0 || user == folder->owner)
+		return true;
+	if (folder->mode & OS_STICKY)
+		return false;
+	return (folder->mode & by_all) == by_all ||
+	       ((folder->mode & by_group) == by_group && os_user_has_group(user, folder->group));
+}

@@ -50,5 +50,7 @@ bool ncm_own_is_groups(const struct os_stat *folder);
 bool ncm_own_is_roots(const struct os_stat *folder);
 /* A folder of ours that was made for ourselves alone and is shared by now: opens it to the group. */
 bool ncm_own_share(int fd, int above);
+/* Whether the user could put files into the folder and take all others' out of it, as far as its mode tells. */
+bool ncm_user_rules(uint32_t user, const struct os_stat *folder);
 
 #endif

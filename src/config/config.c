@@ -12,6 +12,17 @@
 enum { DEFAULT_JOBS = 4, DEFAULT_TIMEOUT = 20, DEFAULT_SPEED_LIMIT = 100 };
 #define DEFAULT_RESERVE (UINT64_C(2) << 30)
 
+/* An endpoint for each service that can be set up, in the order of their rows. */
+static void add_services(struct ncm_config *config, const struct config_service *const *services)
+{
+	for (; *services; services++)
+		*NCM_PUSH(config->endpoints, config->endpoint_count) =
+		    (struct ncm_endpoint){.service = (*services)->name,
+					  .title = (*services)->title,
+					  .settings = *services,
+					  .url = ncm_strdup((*services)->endpoint)};
+}
+
 static struct ncm_config *defaults(const struct config_service *const *services)
 {
 	struct ncm_config *config = ncm_calloc(1, sizeof *config);
@@ -20,7 +31,7 @@ static struct ncm_config *defaults(const struct config_service *const *services)
 	config->layout = ncm_strdup("default");
 	config->profile = ncm_strdup("noa");
 	config->data_dir = ncm_strdup(NCM_DATADIR);
-	config_add_services(config, services);
+	add_services(config, services);
 	config->reserve = DEFAULT_RESERVE;
 	config->jobs = DEFAULT_JOBS;
 	config->connections = NCM_LIMIT_PARALLEL;
@@ -209,4 +220,13 @@ int ncm_config_set_store(struct ncm_config *config, const char *assignment, stru
 	store = ncm_strndup(assignment, (size_t)(equals - assignment));
 	config_put_store(config, store, config_path(NULL, equals + 1), NCM_SAID_BY_FLAG);
 	return 0;
+}
+
+const struct ncm_endpoint *ncm_config_endpoint(const struct ncm_config *config, const char *service)
+{
+	for (size_t i = 0; i < config->endpoint_count; i++) {
+		if (strcmp(config->endpoints[i].service, service) == 0)
+			return &config->endpoints[i];
+	}
+	return NULL;
 }

@@ -24,9 +24,6 @@ const char *config_key(size_t index);
 /* environment.c */
 int config_read_environment(struct ncm_config *config, struct ncm_error *err);
 
-/* services.c: an endpoint for each service, as it is built in. */
-void config_add_services(struct ncm_config *config, const struct config_service *const *services);
-
 /* token.c: finds the tokens of the services. */
 int config_find_tokens(struct ncm_config *config, struct ncm_error *err);
 

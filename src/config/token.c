@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "base/secret_values.h"
+#include "base/secrets.h"
 #include "os/os.h"
 
 #include <errno.h>

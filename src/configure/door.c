@@ -92,7 +92,8 @@ static const char *obstacle(const struct settings_file *file)
 	return fd >= 0 && os_is_being_written(fd) ? "a program has it open for writing; end that first" : NULL;
 }
 
-int settings_check(const struct settings_file *file, struct ncm_error *err)
+/* Whether it may be replaced: POLICY says why not. */
+static int settings_check(const struct settings_file *file, struct ncm_error *err)
 {
 	struct os_stat status;
 	const char *why = file->text ? obstacle(file) : NULL;
@@ -175,8 +176,8 @@ static int keep_old(int folder, const char *name, const char *keep, const struct
 	return ncm_write_atomic(folder, keep, text, file->size, NCM_OWN_PRIVATE, err);
 }
 
-int settings_replace(const struct settings_file *file, const char *text, size_t size, const char *keep,
-		     struct ncm_error *err)
+static int settings_replace(const struct settings_file *file, const char *text, size_t size, const char *keep,
+			    struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *above = ncm_path_folder(file->real);
 	const char *name = ncm_path_base(file->real);

@@ -23,19 +23,11 @@ struct settings_file {
  * folder), IO. Clear with settings_clear.
  */
 int settings_read(const char *folder, const char *path, struct settings_file *file, struct ncm_error *err);
-/* Whether it may be replaced: POLICY says why not. */
-int settings_check(const struct settings_file *file, struct ncm_error *err);
-/*
- * Gives its place the new bytes (NULL: none, the file is removed), if it is still as it was read: POLICY if not.
- * `keep`: the old bytes stay beside it under that name (below its folder).
- */
-int settings_replace(const struct settings_file *file, const char *text, size_t size, const char *keep,
-		     struct ncm_error *err);
 void settings_clear(struct settings_file *file);
 
 /*
- * settings_replace as the options have it, told in the report and in the log: nothing with dry_run, and nothing where
- * the bytes are the same.
+ * Gives its place the new bytes (NULL: none, the file is removed), if it is still as it was read and the options have
+ * it so; told in the report and in the log. `keep`: the old bytes stay beside it under that name (below its folder).
  */
 void settle(struct work *work, const struct settings_file *file, struct ncm_configure_file *out, const char *text,
 	    size_t size, const char *keep);

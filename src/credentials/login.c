@@ -5,7 +5,7 @@
 #include "base/base64.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "base/secret_values.h"
+#include "base/secrets.h"
 #include "config/environment.h"
 #include "os/os.h"
 

@@ -4,7 +4,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/secret_values.h"
+#include "base/secrets.h"
 #include "os/os.h"
 
 #include <errno.h>

@@ -3,19 +3,39 @@
 #include "manifest/load.h"
 
 #include "base/buffer.h"
+#include "base/json.h"
 #include "base/mem.h"
-#include "manifest/line.h"
 
 #include <ncmodel/text.h>
 #include <string.h>
 
 enum { SHOWN_BYTES = 600 };
 
+/* The bytes before the value at a JSON path in a valid text, or before the nearest thing that holds it (for a key that
+ * is missing, or has a point in its name); *line is its line, at least 1. */
+static size_t nearest_json(const char *text, size_t size, const char *path, size_t *line)
+{
+	NCM_AUTO_FREE char *shorter = ncm_strdup(path);
+	const char *found;
+
+	while (!(found = ncm_json_find(text, size, shorter)) && *shorter) {
+		char *end = shorter + strlen(shorter);
+
+		while (end > shorter && *end != '.' && *end != '[')
+			end--;
+		*end = '\0';
+	}
+	*line = 1;
+	for (const char *at = text; found && at < found; at++)
+		*line += *at == '\n';
+	return found ? (size_t)(found - text) : 0;
+}
+
 /* Fills in where in its file a fault is. */
 static void find_place(const struct manifest_file *file, const char *path, struct manifest_fault *fault)
 {
 	fault->line = 1;
-	fault->offset = file->is_json ? ncm_json_nearest(file->text, file->size, path, &fault->line) : 0;
+	fault->offset = file->is_json ? nearest_json(file->text, file->size, path, &fault->line) : 0;
 }
 
 char *manifest_place(const struct manifest_file *file, const char *path)

@@ -112,7 +112,6 @@ bool step_is_done(const struct step *step);                /* the right bytes ar
 bool item_is_right(const struct plan_item *item);          /* at every place */
 const char *item_ready_path(const struct plan_item *item); /* of a right place or the local twin, or NULL */
 bool item_needs_network(const struct plan_item *item);
-uint64_t item_fetch_size(const struct plan_item *item); /* of what is fetched: the ranges, or everything */
 /* Bytes that must come over the network (an unknown size counts 0: see item_doubt). */
 uint64_t item_to_get(const struct plan_item *item);
 /* How far the content's size is to be believed; `expected` is all of it or nothing. */

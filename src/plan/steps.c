@@ -36,7 +36,8 @@ bool item_needs_network(const struct plan_item *item)
 	return item->content->kind != CONTENT_MANIFEST && !item_ready_path(item);
 }
 
-uint64_t item_fetch_size(const struct plan_item *item)
+/* Of what is fetched: the ranges, or everything. */
+static uint64_t item_fetch_size(const struct plan_item *item)
 {
 	uint64_t size = 0;
 

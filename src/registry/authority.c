@@ -23,7 +23,6 @@
 #include "base/mem.h"
 #include "base/own.h"
 #include "base/path.h"
-#include "base/user.h"
 #include "os/os.h"
 
 #include <errno.h>

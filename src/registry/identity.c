@@ -7,11 +7,6 @@
 
 #include <string.h>
 
-char *registry_source_key(const char *uri)
-{
-	return ncm_source_key(uri);
-}
-
 static bool is_spelled_out(const struct ncm_model *model)
 {
 	return model->phase == 0 && !model->profile;

@@ -40,8 +40,6 @@ const struct registry_ref *registry_at(const struct registry_lookup *lookup, con
 /* All files that were recorded with this SHA-256. Borrowed. */
 const struct registry_ref *registry_having(const struct registry_lookup *lookup, const struct ncm_sha256 *sha256,
 					   size_t *count);
-/* As ncm_source_key. */
-char *registry_source_key(const char *uri);
 /* The entry that is this model of a manifest or of a source spelled out, or NULL if none is. */
 const struct ncm_reg_model *registry_same(const struct registry_lookup *lookup, const struct ncm_model *model);
 /* The id to register it under: of its entry, else its own, else (another model has that, in any case) its own with

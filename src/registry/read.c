@@ -11,7 +11,9 @@
 #include "registry/document.h"
 #include "registry/names.h"
 #include "registry/scan.h"
+#include "store/store.h"
 
+#include <ncmodel/registry.h>
 #include <string.h>
 
 /* What ncm_registry_read returns; users see the first member. */
@@ -276,4 +278,35 @@ void ncm_registry_free(struct ncm_registry *registry)
 	free(registry->models);
 	free(registry->path);
 	free(loaded);
+}
+
+char *registry_base(const char *path)
+{
+	char *base = ncm_path_absolute(path);
+
+	for (unsigned level = 0; level < 2; level++) {
+		char *slash = strrchr(base, '/');
+
+		if (slash > base)
+			*slash = '\0';
+		else
+			base[1] = '\0';
+	}
+	return base;
+}
+
+struct ncm_registry *ncm_registry_load(const struct ncm_config *config, struct ncm_error *err)
+{
+	struct ncm_layout *layout = ncm_layout_load(config, err);
+	NCM_AUTO_FREE char *path = layout ? ncm_layout_registry(layout, config) : NULL;
+
+	ncm_layout_free(layout);
+	return path ? ncm_registry_read(path, err) : NULL;
+}
+
+const char *ncm_origin_name(enum ncm_origin origin)
+{
+	static const char *const names[] = {NULL, "fetched", "linked", "adopted"};
+
+	return names[origin];
 }

@@ -58,11 +58,6 @@ int ncm_registry_put_all(const char *path, const struct ncm_reg_model *models, s
 	return registry_change(path, true, put, &(struct puts){models, count}, err);
 }
 
-int ncm_registry_put(const char *path, const struct ncm_reg_model *model, struct ncm_error *err)
-{
-	return ncm_registry_put_all(path, model, 1, err);
-}
-
 static bool add(struct registry_change *change, void *context)
 {
 	const struct additions *additions = context;
@@ -159,4 +154,26 @@ static bool touch(struct registry_change *change, void *context)
 int ncm_registry_touch_all(const char *path, const struct ncm_reg_touch *touches, size_t count, struct ncm_error *err)
 {
 	return registry_change(path, false, touch, &(struct touches){touches, count}, err);
+}
+
+struct leaving {
+	const char *const *ids;
+	size_t count;
+};
+
+static bool take_out(struct registry_change *change, void *context)
+{
+	const struct leaving *leaving = context;
+	bool changed = false;
+
+	for (size_t i = 0; i < leaving->count; i++)
+		changed = registry_change_remove(change, leaving->ids[i]) || changed;
+	if (changed)
+		registry_change_stamp(change);
+	return changed;
+}
+
+int ncm_registry_remove(const char *path, const char *const *ids, size_t count, struct ncm_error *err)
+{
+	return registry_change(path, false, take_out, &(struct leaving){ids, count}, err);
 }

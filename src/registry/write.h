@@ -6,16 +6,14 @@
 #include <ncmodel/registry.h>
 
 /*
- * Adds the model or replaces the one of its id; keys of the old entry that we do not know stay. In `model` these count:
- * everything but path/abs pairs (files[].abs is given, files[].path is made from it), file_path (made from the first
- * file whose role is "weights", else "model", else the first), installed_at (kept from the old entry if its files are
- * the same, else now). Without verified_at the entry counts as verified now, unless the old one was so and its files
- * are the same: who puts a model has hashed its files. Unknown use cases are moved to tags, defaults of the readers'
- * contract are filled in. A file that ncmodel wrote (origin fetched or linked) has a digest: without, class REGISTRY
- * and nothing is written.
+ * Adds each model or replaces the one of its id, in one replacement of the file; keys of the old entry that we do not
+ * know stay. Of a model these count: everything but path/abs pairs (files[].abs is given, files[].path is made from
+ * it), file_path (made from the first file whose role is "weights", else "model", else the first), installed_at (kept
+ * from the old entry if its files are the same, else now). Without verified_at the entry counts as verified now, unless
+ * the old one was so and its files are the same: who puts a model has hashed its files. Unknown use cases are moved to
+ * tags, defaults of the readers' contract are filled in. A file that ncmodel wrote (origin fetched or linked) has a
+ * digest: without, class REGISTRY and nothing is written.
  */
-int ncm_registry_put(const char *path, const struct ncm_reg_model *model, struct ncm_error *err);
-/* The same for several models, in one replacement of the file. */
 int ncm_registry_put_all(const char *path, const struct ncm_reg_model *models, size_t count, struct ncm_error *err);
 /*
  * What was pulled: adds each model to its entry, so that models.json forgets nothing. Files are united by path (a new

@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* May this user write there? Asked before anything is fetched, of what is there now: nothing is made. */
+/*
+ * May this user write there, how much fits, and what can the file system not do? Asked before anything is fetched, of
+ * what is there now: nothing is made.
+ */
 #include "store/store.h"
 
+#include "base/ability.h"
 #include "base/links.h"
 #include "base/mem.h"
+#include "base/own.h"
 #include "base/path.h"
-#include "base/user.h"
+#include "base/strings.h"
 #include "os/os.h"
 #include "store/staging.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,4 +179,60 @@ int ncm_store_refuse(const struct ncm_store *store, const char *barrier, struct 
 	    err, "%s, or give this store another folder: --store-path %s=PATH; `ncmodel stores` shows them all",
 	    ncm_is_read_only(store->path) ? "mount that disk for writing" : "run it as a user who may write there",
 	    store->id);
+}
+
+int ncm_space_of(const char *path, struct ncm_space *space, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *at = ncm_path_absolute(path);
+	struct os_space room;
+	struct os_stat status;
+
+	while (os_stat(OS_HERE, at, &status) < 0) {
+		char *slash = strrchr(at, '/');
+
+		if ((errno != ENOENT && errno != ENOTDIR) || at[1] == '\0')
+			return ncm_error_errno(err, errno, "cannot look at the disk of %s", path);
+		slash[slash == at] = '\0'; /* the root keeps its slash */
+	}
+	if (os_space(at, &room) < 0)
+		return ncm_error_errno(err, errno, "cannot look at the disk of %s", path);
+	*space = (struct ncm_space){.device = status.device, .known = room.known, .free = UINT64_MAX};
+	if (room.known) {
+		space->free = room.free;
+		space->total = room.total;
+	}
+	return 0;
+}
+
+/* What cannot be had in a store is said once a run, in one line. */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct ncm_strings told;
+
+/* Whether it is for this caller to tell. */
+static bool is_first(const char *path)
+{
+	bool first = true;
+
+	pthread_mutex_lock(&mutex);
+	for (size_t i = 0; i < told.count && first; i++)
+		first = strcmp(told.items[i], path) != 0;
+	if (first)
+		ncm_strings_add(&told, path);
+	pthread_mutex_unlock(&mutex);
+	return first;
+}
+
+void ncm_store_tell_lacks(const struct ncm_store *store, const struct ncm_sink *sink)
+{
+	NCM_AUTO_FREE char *lacks = NULL;
+	NCM_AUTO_FREE char *text = NULL;
+
+	if (!sink || !sink->emit)
+		return;
+	lacks = ncm_lacks_text(ncm_lacks_of(store->staging));
+	if (!lacks)
+		return;
+	text = ncm_asprintf("%s: this file system %s", store->id ? store->id : store->path, lacks);
+	if (is_first(text))
+		ncm_emit_text(sink, NCM_EVENT_NOTE, "%s", text);
 }

@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
-#include "base/user.h"
+#include "base/own.h"
 #include "os/os.h"
 
 #include <errno.h>

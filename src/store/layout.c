@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "base/path.h"
+#include "base/strings.h"
 #include "os/os.h"
 #include "store/extra_paths.h"
 #include "store/layout_read.h"
@@ -12,6 +13,7 @@
 #include "store/parts.h"
 
 #include <errno.h>
+#include <ncmodel/layout.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -231,4 +233,26 @@ char *ncm_layout_lock(const struct ncm_layout *layout, const struct ncm_config *
 	registry = ncm_layout_registry(layout, config);
 	registry[ncm_path_base(registry) - registry] = '\0';
 	return ncm_path_join(registry, "ncmodel.lock");
+}
+
+int ncm_layout_names(const struct ncm_config *config, struct ncm_strings *stores, struct ncm_strings *folders,
+		     struct ncm_error *err)
+{
+	struct ncm_layout *layout = ncm_layout_load(config, err);
+
+	for (size_t i = 0; layout && i < layout->count; i++) {
+		const struct ncm_store *store = &layout->stores[i];
+
+		if (stores)
+			ncm_strings_add(stores, store->id);
+		for (size_t k = 0; folders && k < store->folder_count; k++) {
+			NCM_AUTO_FREE char *place = ncm_asprintf("%s/%s", store->id, store->folders[k].name);
+
+			ncm_strings_add(folders, place);
+		}
+		if (folders && store->part_of && !strchr(store->id, ':'))
+			ncm_strings_add_new(folders, store->id);
+	}
+	ncm_layout_free(layout);
+	return layout ? 0 : -1;
 }

@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/process.h"
-#include "base/secret_values.h"
+#include "base/secrets.h"
 #include "transfer/http.h"
 #include "transfer/proxy.h"
 

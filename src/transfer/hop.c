@@ -5,7 +5,7 @@
 #include "base/address.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/secret_values.h"
+#include "base/secrets.h"
 #include "transfer/proxy.h"
 
 #include <ctype.h>

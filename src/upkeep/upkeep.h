@@ -228,14 +228,14 @@ void upkeep_free(struct upkeep *upkeep);
 /* remove.c, collect.c: fill the list. Return 0, or -1 with *err. */
 int upkeep_plan_removal(struct upkeep *upkeep, struct ncm_error *err);
 int upkeep_plan_collection(struct upkeep *upkeep, struct ncm_error *err);
-int upkeep_plan_moved(struct upkeep *upkeep, struct ncm_error *err); /* moved.c */
+int upkeep_plan_moved(struct upkeep *upkeep, struct ncm_error *err);
 /* The checkpoints of a content that goes, unless a model that stays has the same. */
 void upkeep_consider_checkpoints(struct upkeep *upkeep, size_t store, const struct ncm_sha256 *digest,
 				 const char *model);
 /* When a file will not have changed for so long; 0: that is so now. */
 time_t upkeep_young_until(const struct os_stat *status, uint64_t seconds);
 
-/* replaced.c: what --force and repairs put aside. */
+/* What --force and repairs put aside. */
 void upkeep_collect_replaced(struct upkeep *upkeep, size_t store);
 
 /* collect_own.c: what lies in `.ncmodel`, and our temporaries. */

@@ -22,7 +22,7 @@ int main(int argc, char **argv)
 	model.id = argv[2];
 	file.abs = argv[2]; /* the registry looks at no file */
 	memset(file.sha256.bytes, 1, sizeof file.sha256.bytes);
-	if (ncm_registry_put(argv[1], &model, &err) == 0)
+	if (ncm_registry_put_all(argv[1], &model, 1, &err) == 0)
 		return 0;
 	fprintf(stderr, "%s\n", err.message);
 	ncm_error_clear(&err);

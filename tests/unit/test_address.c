@@ -5,7 +5,7 @@
 #include "base/address.h"
 #include "base/buffer.h"
 #include "base/mem.h"
-#include "base/secret_values.h"
+#include "base/secrets.h"
 
 #include <ncmodel/text.h>
 

@@ -61,7 +61,7 @@ static void put_from(const char *id, const char *source)
 					    .files = files,
 					    .file_count = file_count};
 
-	CHECK(ncm_registry_put(registry_path, &model, NULL) == 0);
+	CHECK(ncm_registry_put_all(registry_path, &model, 1, NULL) == 0);
 	for (size_t i = 0; i < file_count; i++)
 		free(files[i].abs);
 	file_count = 0;
@@ -220,7 +220,7 @@ static void values_that_no_manifest_may_have(void)
 	model.vram_gb = 1e9;
 	model.files = files;
 	model.file_count = file_count;
-	CHECK(ncm_registry_put(registry_path, &model, NULL) == 0);
+	CHECK(ncm_registry_put_all(registry_path, &model, 1, NULL) == 0);
 	free(files[0].abs);
 	file_count = 0;
 	dump_with(NULL);

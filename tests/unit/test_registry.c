@@ -73,7 +73,7 @@ static int put_one(const char *id, uint64_t size, uint8_t digest)
 	struct ncm_reg_file one = file(abs, size, digest, "weights");
 	struct ncm_reg_model made = model(id, &one, 1);
 
-	return ncm_registry_put(path, &made, NULL);
+	return ncm_registry_put_all(path, &made, 1, NULL);
 }
 
 static void the_contract_is_kept(void)
@@ -127,15 +127,15 @@ static void words_and_numbers_that_readers_cannot_read(void)
 	made.cost_score = 1.5;
 	made.vram_gb = INFINITY;
 	made.privacy_tier = (char *)"secret";
-	CHECK(ncm_registry_put(path, &made, NULL) == 0);
+	CHECK(ncm_registry_put_all(path, &made, 1, NULL) == 0);
 	made.id = (char *)"lora";
 	made.kind = (char *)"lora";
 	made.use_cases = (struct ncm_strings){0};
-	CHECK(ncm_registry_put(path, &made, NULL) == 0);
+	CHECK(ncm_registry_put_all(path, &made, 1, NULL) == 0);
 	made.id = (char *)"image";
 	made.kind = (char *)"llm";
 	made.use_cases = (struct ncm_strings){.items = use_cases, .count = 1};
-	CHECK(ncm_registry_put(path, &made, NULL) == 0);
+	CHECK(ncm_registry_put_all(path, &made, 1, NULL) == 0);
 	value = document();
 	entry = entry_of(value, 0);
 	CHECK(json_array_size(json_object_get(entry, "use_cases")) == 2);
@@ -166,7 +166,7 @@ static void sizes_count_shared_bytes_once(void)
 	files[0] = file("/other/config.json", 1048576, 1, "config");
 	files[1] = file(a, 10 * 1048576, 2, "weights");
 	files[2] = file("/other/copy.gguf", 10 * 1048576, 2, "weights");
-	CHECK(ncm_registry_put(path, &made, NULL) == 0);
+	CHECK(ncm_registry_put_all(path, &made, 1, NULL) == 0);
 	CHECK(put_one("n", 5 * 1048576 + 524287, 9) == 0);
 	value = document();
 	CHECK(json_integer_value(json_object_get(entry_of(value, 0), "size_mb")) == 11);
@@ -341,7 +341,7 @@ static void a_model_is_read_as_it_was_put(void)
 	made.vram_gb = 6.5;
 	made.trust = (char *)"upstream";
 	made.tags = (struct ncm_strings){.items = tags, .count = 1};
-	CHECK(ncm_registry_put(path, &made, NULL) == 0);
+	CHECK(ncm_registry_put_all(path, &made, 1, NULL) == 0);
 	registry = ncm_registry_read(path, NULL);
 	got = &registry->models[0];
 	CHECK_STR(got->profile, "noa");
@@ -400,7 +400,7 @@ static void a_broken_registry_stays_untouched(void)
 		CHECK(strncmp(err.message, path, strlen(path)) == 0 && strstr(err.message, broken[i][1]));
 		CHECK(strstr(err.message, "the file was left as it is"));
 		ncm_error_clear(&err);
-		CHECK(ncm_registry_put(path, &made, &err) < 0 && err.code == NCM_E_REGISTRY);
+		CHECK(ncm_registry_put_all(path, &made, 1, &err) < 0 && err.code == NCM_E_REGISTRY);
 		ncm_error_clear(&err);
 		CHECK(ncm_registry_mark(path, &(const char *){"a"}, &(const char *){"ok"}, 1, &err) < 0);
 		CHECK(err.code == NCM_E_REGISTRY);
@@ -463,7 +463,7 @@ static void selection(void)
 	ncm_registry_free(registry);
 	made.phase = 1;
 	made.source = (char *)"hf:o/r/w.gguf@0123456789";
-	CHECK(ncm_registry_put(path, &made, NULL) == 0);
+	CHECK(ncm_registry_put_all(path, &made, 1, NULL) == 0);
 	registry = ncm_registry_read(path, NULL);
 	CHECK(ncm_registry_select(registry,
 				  &(struct ncm_selector){.names = {.items = (char **)&uri, .count = 1},

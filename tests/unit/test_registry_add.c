@@ -255,7 +255,7 @@ static void what_was_written_has_a_digest(void)
 	      err.code == NCM_E_REGISTRY);
 	ncm_error_clear(&err);
 	file.origin = NCM_ORIGIN_LINKED;
-	CHECK(ncm_registry_put(path, &model, &err) < 0 && err.code == NCM_E_REGISTRY);
+	CHECK(ncm_registry_put_all(path, &model, 1, &err) < 0 && err.code == NCM_E_REGISTRY);
 	ncm_error_clear(&err);
 	CHECK(access(path, F_OK) < 0);
 	stop();

@@ -226,8 +226,8 @@ static void names_of_several_choose_none(void)
 
 static void check_key(const char *a, const char *b, bool equal)
 {
-	NCM_AUTO_FREE char *one = registry_source_key(a);
-	NCM_AUTO_FREE char *other = registry_source_key(b);
+	NCM_AUTO_FREE char *one = ncm_source_key(a);
+	NCM_AUTO_FREE char *other = ncm_source_key(b);
 
 	CHECK(one && other && (strcmp(one, other) == 0) == equal);
 }
@@ -248,7 +248,7 @@ static void keys_of_sources(void)
 	check_key("https://e.org/f?id=3&sig=1", "https://e.org/f?sig=2&id=3", true);
 	check_key("https://e.org/f?id=3&sig=1", "https://e.org/f?id=3#signed", true);
 	check_key("https://e.org/f?id=3&sig=1", "https://e.org/f?id=4&sig=1", false);
-	CHECK(!registry_source_key("f.gguf"));
+	CHECK(!ncm_source_key("f.gguf"));
 }
 
 static uint64_t next_random(uint64_t *state)
@@ -314,7 +314,7 @@ static void sources_and_their_ids(void)
 	while (keys.count < SOURCES) {
 		NCM_AUTO_FREE char *uri = random_uri(&state);
 		NCM_AUTO_FREE char *display = NULL;
-		char *key = registry_source_key(uri);
+		char *key = ncm_source_key(uri);
 
 		if (!key || !ncm_text_map_add(&keys, key, strlen(key), 0)) {
 			free(key);

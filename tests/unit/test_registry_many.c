@@ -48,7 +48,7 @@ static int put_one(const char *id, struct ncm_error *err)
 				      .file_count = 1};
 
 	memset(file.sha256.bytes, 7, sizeof file.sha256.bytes);
-	return ncm_registry_put(path, &model, err);
+	return ncm_registry_put_all(path, &model, 1, err);
 }
 
 /* Each in another style, as if as many programs had written the file. */

@@ -121,7 +121,7 @@ static void each_of_many_files_is_found(void)
 		moves[i] = (struct registry_move){"m",       many[i].abs, ncm_asprintf("%s/comfy/%zu.bin", folder, i),
 						  "comfyui", (int64_t)i,  false};
 	}
-	CHECK(ncm_registry_put(registry_path, &model, NULL) == 0);
+	CHECK(ncm_registry_put_all(registry_path, &model, 1, NULL) == 0);
 	CHECK(registry_relocate(registry_path, moves, MANY, NULL) == 0);
 	CHECK(strstr(ncm_json_string(file_of(entry(0, &document), MANY - 1), "path"), "comfy/2999.bin"));
 	for (size_t i = 0; i < MANY; i++) {

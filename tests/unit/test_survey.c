@@ -180,7 +180,7 @@ static void models_json_tells_what_nothing_else_does(void)
 	file.abs = ncm_path_join(folder, name);
 	file.size = strlen(text);
 	ncm_sha256_of(text, strlen(text), &file.sha256);
-	CHECK(ncm_registry_put(registry, &entry, NULL) == 0);
+	CHECK(ncm_registry_put_all(registry, &entry, 1, NULL) == 0);
 	free(file.abs);
 	look(NCM_SURVEY_CONTENT);
 	CHECK_STR(found(name)->told_by, "models.json");

@@ -288,7 +288,7 @@ static void first_use_proves_no_structure(void)
 		file.abs = ncm_path_join(folder, LORAS "a.safetensors");
 		file.mtime_ns = found(LORAS "a.safetensors")->mtime_ns;
 		ncm_sha256_of(sound, SOUND - 1, &file.sha256);
-		CHECK(ncm_registry_put(registry, &entry, NULL) == 0);
+		CHECK(ncm_registry_put_all(registry, &entry, 1, NULL) == 0);
 		look(NCM_SURVEY_CONTENT);
 		CHECK_STR(state_of(LORAS "a.safetensors"), i == 0 ? "truncated" : "ok");
 		/* the source has no other bytes of this digest */
@@ -338,13 +338,13 @@ static void models_json_against_a_sidecar(void)
 	file.abs = ncm_path_join(folder, LORAS "a.safetensors");
 	file.mtime_ns = found(LORAS "a.safetensors")->mtime_ns;
 	ncm_sha256_of(sound, SOUND, &file.sha256);
-	CHECK(ncm_registry_put(registry, &entry, NULL) == 0);
+	CHECK(ncm_registry_put_all(registry, &entry, 1, NULL) == 0);
 	look(NCM_SURVEY_CONTENT);
 	CHECK_STR(found(LORAS "a.safetensors")->told_by, "models.json");
 	CHECK_STR(model_state("a"), "ok");
 	CHECK_STR(model("a")->entry.source, "civitai:7");
 	file.mtime_ns++;
-	CHECK(ncm_registry_put(registry, &entry, NULL) == 0);
+	CHECK(ncm_registry_put_all(registry, &entry, 1, NULL) == 0);
 	free(file.abs);
 	temp_write(folder, LORAS "a.sha256", hex);
 	look(NCM_SURVEY_CONTENT);

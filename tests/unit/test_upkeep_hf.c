@@ -76,7 +76,7 @@ static void put_commit(const char *id, const char *commit)
 					    .files = files,
 					    .file_count = file_count};
 
-	CHECK(ncm_registry_put(registry_path, &model, NULL) == 0);
+	CHECK(ncm_registry_put_all(registry_path, &model, 1, NULL) == 0);
 	for (size_t i = 0; i < file_count; i++)
 		free(files[i].abs);
 	file_count = 0;

@@ -66,7 +66,7 @@ static inline void put(const char *id)
 					    .files = files,
 					    .file_count = file_count};
 
-	CHECK(ncm_registry_put(registry_path, &model, NULL) == 0);
+	CHECK(ncm_registry_put_all(registry_path, &model, 1, NULL) == 0);
 	for (size_t i = 0; i < file_count; i++)
 		free(files[i].abs);
 	file_count = 0;
