@@ -119,6 +119,14 @@ int ncm_tally_fd(int fd, uint64_t size, struct ncm_sha256 *digest, struct ncm_ch
 	return -1;
 }
 
+void ncm_checkpoints_copy(struct ncm_checkpoints *to, const struct ncm_checkpoints *from)
+{
+	*to = *from;
+	to->states = ncm_calloc(from->count + 1, sizeof *to->states);
+	for (size_t i = 0; i < from->count; i++)
+		to->states[i] = from->states[i];
+}
+
 void ncm_checkpoints_clear(struct ncm_checkpoints *checkpoints)
 {
 	free(checkpoints->states);

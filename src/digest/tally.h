@@ -41,6 +41,8 @@ void ncm_tally_free(struct ncm_tally *tally);
  */
 int ncm_tally_fd(int fd, uint64_t size, struct ncm_sha256 *digest, struct ncm_checkpoints *checkpoints,
 		 void (*progress)(void *context, uint64_t bytes), void *context);
+/* A copy of its own; free with ncm_checkpoints_clear. What *to held is not freed. */
+void ncm_checkpoints_copy(struct ncm_checkpoints *to, const struct ncm_checkpoints *from);
 void ncm_checkpoints_clear(struct ncm_checkpoints *checkpoints);
 
 #endif

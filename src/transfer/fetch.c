@@ -73,7 +73,9 @@ static void begin_intake(struct ncm_fetch *fetch)
 	const struct ncm_transfer_item *item = fetch->item;
 	uint64_t at = 0;
 
-	ncm_intake_begin(&fetch->intake, &fetch->partial, &fetch->run->pool, fetch->run->crew, item->range_count == 0);
+	ncm_fetch_begin_spans(fetch);
+	ncm_intake_begin(&fetch->intake, &fetch->partial, &fetch->run->pool, fetch->run->crew, item->range_count == 0,
+			 ncm_fetch_known(fetch));
 	ncm_partial_look(&fetch->partial, &fetch->assigned);
 	/* What nobody wants need not come. */
 	for (size_t i = 0; i < item->range_count; i++) {
@@ -87,6 +89,7 @@ static void begin_intake(struct ncm_fetch *fetch)
 void ncm_fetch_fail(struct ncm_fetch *fetch, struct ncm_error *err)
 {
 	ncm_fetch_end_streams(fetch, fetch->remains != NCM_REMAINS_REMOVED);
+	fetch->intake.stopped = true;
 	ncm_error_move(&fetch->item->error, err);
 	fetch->stage = NCM_STAGE_STOP;
 }
@@ -100,6 +103,7 @@ void ncm_fetch_note_joined(struct ncm_fetch *fetch)
 void ncm_fetch_start_over(struct ncm_fetch *fetch)
 {
 	ncm_fetch_end_streams(fetch, false);
+	fetch->intake.stopped = true;
 	fetch->whole = true;
 	fetch->stage = NCM_STAGE_RESTART;
 }
@@ -122,11 +126,8 @@ static void run_finish(void *context)
 {
 	struct ncm_fetch *fetch = context;
 	struct ncm_sha256 digest;
-	bool hashed = fetch->intake.tally != NULL;
+	const bool hashed = ncm_intake_digest(&fetch->intake, &digest, &fetch->item->checkpoints);
 
-	if (hashed)
-		ncm_tally_end(fetch->intake.tally, &digest, &fetch->item->checkpoints);
-	fetch->intake.tally = NULL;
 	fetch->job_result =
 	    ncm_partial_finish(&fetch->partial, hashed ? &digest : NULL, fetch->item, &fetch->job_error);
 }
@@ -179,6 +180,7 @@ void ncm_fetch_free(struct ncm_fetch *fetch)
 	ncm_error_clear(&fetch->job_error);
 	ncm_error_clear(&fetch->site_error);
 	free(fetch->challenge);
+	free(fetch->spans);
 	free(fetch->sites);
 	free(fetch->what);
 	free(fetch);
@@ -189,7 +191,7 @@ bool ncm_fetch_is_idle(const struct ncm_fetch *fetch, double now)
 	if (fetch->stage != NCM_STAGE_RECEIVE || fetch->stream_count > 0 || ncm_intake_busy(&fetch->intake))
 		return false;
 	for (size_t i = 0; i < fetch->site_count; i++) {
-		if (!fetch->sites[i].dead && fetch->sites[i].wake_at <= now)
+		if (!fetch->sites[i].dead && !ncm_site_rests(&fetch->sites[i], now))
 			return false;
 	}
 	return true;
@@ -417,10 +419,11 @@ static void receive(struct ncm_fetch *fetch)
 	if (fetch->stage != NCM_STAGE_RECEIVE)
 		return;
 	ncm_intake_tick(intake);
+	ncm_fetch_watch_spans(fetch);
 	if (fetch->renewing && !fetch->job.running)
 		start_job(fetch, run_renew);
 	else if (fetch->stream_count == 0 && ncm_fetch_has_all(fetch) && !ncm_intake_busy(intake) &&
-		 (!intake->tally || intake->hashed == identity->size)) {
+		 ncm_intake_is_hashed(intake, identity->size)) {
 		ncm_fetch_emit(fetch, NCM_EVENT_PROGRESS, NULL);
 		fetch->stage = NCM_STAGE_FINISH;
 		start_job(fetch, run_finish);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One item on its way, a state machine: what is done next with it, and with what came of it. One class in four files:
- * fetch.c has its stages, segments.c its streams and their ranges, recovery.c what their ends mean, stream.c one of
- * them.
+ * One item on its way, a state machine: what is done next with it, and with what came of it. One class in five files:
+ * fetch.c has its stages, segments.c its streams and their ranges, recovery.c what their ends mean, spans.c what known
+ * checkpoints say of their bytes, stream.c one of them.
  */
 #ifndef NCM_TRANSFER_FETCH_H
 #define NCM_TRANSFER_FETCH_H
@@ -53,6 +53,8 @@ struct ncm_site {
 	bool dead;             /* it does not have the file, or not for us */
 	unsigned distrusted;   /* answers with the wrong range, after right ones */
 	double wake_at;        /* no new stream before, monotonic seconds */
+	double doubted_until;  /* nor before this: it brought wrong bytes, and others have the file, too */
+	unsigned wrong;        /* how often it did */
 	double latency;        /* seconds that it takes to answer */
 	double speed;          /* bytes per second of one stream */
 	uint64_t received;
@@ -64,6 +66,12 @@ struct ncm_watch {
 	double seconds;    /* since it began, while somebody was asked */
 	uint64_t received; /* of the item, when it began */
 	unsigned slow;     /* times in a row that they did */
+};
+
+/* A span of a file whose checkpoints are known, as it came. */
+struct ncm_fetch_span {
+	struct ncm_site *site; /* that brought its last bytes, or NULL */
+	bool failed;           /* it was wrong once */
 };
 
 struct ncm_fetch {
@@ -84,6 +92,8 @@ struct ncm_fetch {
 	uint64_t most;          /* bytes that were ever there: more than that is progress */
 	double told_at;         /* of the last PROGRESS */
 	struct ncm_watch watch; /* on how fast its bytes come */
+	struct ncm_fetch_span *spans; /* or NULL */
+	bool spans_failed;            /* the checkpoints were given up */
 	bool whole;             /* ask for the file from its start, in one piece */
 	enum ncm_pieces pieces;
 	enum ncm_remains remains;
@@ -117,6 +127,17 @@ void ncm_fetch_start_over(struct ncm_fetch *fetch);
 
 /* Its bytes come from several answers now. */
 void ncm_fetch_note_joined(struct ncm_fetch *fetch);
+
+/* spans.c: by checkpoints that are known beforehand */
+/* Those that may be used, or NULL. */
+const struct ncm_checkpoints *ncm_fetch_known(const struct ncm_fetch *fetch);
+void ncm_fetch_begin_spans(struct ncm_fetch *fetch);
+/* These bytes are asked of that place. */
+void ncm_fetch_note_site(struct ncm_fetch *fetch, struct ncm_site *site, uint64_t start, uint64_t end);
+/* Has spans that are wrong fetched again. */
+void ncm_fetch_watch_spans(struct ncm_fetch *fetch);
+/* Whether a place is not to be asked now. */
+bool ncm_site_rests(const struct ncm_site *site, double now);
 
 /* segments.c: the streams of a fetch, and which bytes each of them brings */
 /* Whether all bytes that are wanted have come or are on their way. */

@@ -320,6 +320,13 @@ void ncm_partial_look(struct ncm_partial *partial, struct ncm_ranges *on_disk)
 	pthread_mutex_unlock(&partial->mutex);
 }
 
+void ncm_partial_forget(struct ncm_partial *partial, uint64_t start, uint64_t end)
+{
+	pthread_mutex_lock(&partial->mutex);
+	ncm_ranges_remove(&partial->on_disk, start, end);
+	pthread_mutex_unlock(&partial->mutex);
+}
+
 uint64_t ncm_partial_unsynced(struct ncm_partial *partial)
 {
 	uint64_t unsynced;

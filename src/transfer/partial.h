@@ -47,6 +47,8 @@ int ncm_partial_read(const struct ncm_partial *partial, uint64_t offset, unsigne
 		     struct ncm_error *err);
 /* A copy of which bytes are on disk; free with ncm_ranges_clear. Any thread. */
 void ncm_partial_look(struct ncm_partial *partial, struct ncm_ranges *on_disk);
+/* These bytes are wrong, and to come again: they count as not there, in this run. Any thread. */
+void ncm_partial_forget(struct ncm_partial *partial, uint64_t start, uint64_t end);
 /* Bytes written since the last sync. Any thread. */
 uint64_t ncm_partial_unsynced(struct ncm_partial *partial);
 /* Syncs the data, then notes it in the journal. After a failure the bytes cannot be trusted any more, whatever later

@@ -92,6 +92,7 @@ static void set_range(struct ncm_fetch *fetch, struct ncm_stream *stream, uint64
 	stream->offset = stream->at = start;
 	stream->end = stream->assigned_end = end;
 	ncm_ranges_add(&fetch->assigned, start, end);
+	ncm_fetch_note_site(fetch, stream->site, start, end);
 }
 
 /* The stream brings no more of its range: what has come is here if it is kept, the rest is for others to bring. */
@@ -133,6 +134,10 @@ static bool assign(struct ncm_fetch *fetch, struct ncm_stream *stream)
 	}
 	if (ncm_ranges_gap(&fetch->assigned, known_size(fetch), &gap)) {
 		uint64_t end = gap.start - gap.start % NCM_BLOCK_BYTES + window_of(stream->site);
+
+		/* Each stream has spans of its own, which are hashed side by side. */
+		if (fetch->intake.known)
+			end = (end + NCM_CHECKPOINT_SPAN - 1) / NCM_CHECKPOINT_SPAN * NCM_CHECKPOINT_SPAN;
 
 		/* A rest that is not worth a request of its own. */
 		if (end < gap.end && gap.end - end >= SMALLEST_WINDOW)
@@ -180,7 +185,7 @@ struct ncm_site *ncm_fetch_wants_stream(const struct ncm_fetch *fetch, const str
 	for (size_t i = 0; i < fetch->site_count; i++) {
 		struct ncm_site *site = &fetch->sites[i];
 
-		if (site->dead || site->wake_at > now)
+		if (site->dead || ncm_site_rests(site, now))
 			continue;
 		if (site->pace == pace && may_join(fetch, site))
 			return site;
@@ -329,7 +334,7 @@ void ncm_fetch_next_range(struct ncm_fetch *fetch, struct ncm_stream *stream)
 	site->speed = stream->speed;
 	ncm_intake_flush(&fetch->intake, &stream->filling);
 	settle(fetch, stream, true);
-	if (site->ranges_work && site->pace->active <= site->pace->allowed && !ncm_fetch_has_all(fetch) &&
+	if (site->ranges_work && site->doubted_until <= ncm_monotonic() && site->pace->active <= site->pace->allowed && !ncm_fetch_has_all(fetch) &&
 	    assign(fetch, stream)) {
 		note_unproved(fetch, stream);
 		stream->reused = true;

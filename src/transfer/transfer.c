@@ -217,7 +217,7 @@ static void run(struct engine *engine)
 		moved = handle_messages(engine);
 		curl_multi_poll(engine->run.multi, NULL, 0,
 				moved            ? 0
-				: engine->paused ? PAUSED_POLL_MS
+				: engine->paused || ncm_strands_wait(&engine->run.pool) ? PAUSED_POLL_MS
 						 : LONGEST_POLL_MS,
 				NULL);
 	}

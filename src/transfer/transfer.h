@@ -44,6 +44,11 @@ struct ncm_transfer_item {
 	 */
 	const struct ncm_range *ranges;
 	size_t range_count;
+	/*
+	 * Checkpoints that somebody says are this file's (has_sha256, has_size), or NULL: then it is hashed span by
+	 * span as it comes, and a span that is wrong is fetched again at once. Nothing in them is trusted.
+	 */
+	const struct ncm_checkpoints *known;
 
 	/* results */
 	bool done;         /* partial is complete, synced, and everything known about it is right */

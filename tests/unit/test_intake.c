@@ -143,9 +143,10 @@ static void what_can_be_read_again_is_given_up(void)
 static void a_hash_without_its_next_block_is_noticed(void)
 {
 	struct ncm_pool pool = {0};
-	struct ncm_intake intake = {.pool = &pool, .tally = ncm_tally_new()};
+	struct ncm_intake intake = {.pool = &pool, .hashes = true};
 	struct ncm_block *last;
 
+	intake.strands[0] = (struct ncm_strand){.intake = &intake, .live = true, .end = UINT64_MAX};
 	for (unsigned i = 0; i < NCM_POOL_BLOCKS; i++) {
 		struct ncm_block *block = ncm_pool_take(&pool);
 
@@ -162,10 +163,9 @@ static void a_hash_without_its_next_block_is_noticed(void)
 	last->writing = true;
 	CHECK(ncm_intake_can_go_on(&intake));
 	last->writing = false;
-	intake.hashed = 3 * NCM_BLOCK_BYTES;
+	intake.strands[0].hashed = 3 * NCM_BLOCK_BYTES;
 	CHECK(ncm_intake_can_go_on(&intake));
 	ncm_pool_end(&pool);
-	ncm_tally_free(intake.tally);
 }
 
 enum { TASKS = 500 };
@@ -279,7 +279,7 @@ static void begin_way(struct way *way)
 	way->crew = ncm_crew_start(way->multi);
 	CHECK(ncm_partial_open(&way->partial, &way->item, NULL) == 0);
 	CHECK(ncm_partial_begin(&way->partial, NULL, true, SIZE, NULL) == 0);
-	ncm_intake_begin(&way->intake, &way->partial, &way->pool, way->crew, true);
+	ncm_intake_begin(&way->intake, &way->partial, &way->pool, way->crew, true, NULL);
 }
 
 static void end_way(struct way *way, bool discard)
@@ -301,7 +301,7 @@ static void bytes_in_any_order_are_hashed_in_the_files(void)
 
 	ncm_ranges_add(&missing, 0, SIZE);
 	begin_way(&way);
-	while (busy > 0 || ncm_intake_busy(&way.intake) || way.intake.hashed < SIZE) {
+	while (busy > 0 || ncm_intake_busy(&way.intake) || way.intake.strands[0].hashed < SIZE) {
 		busy = 0;
 		for (unsigned i = 0; i < 5; i++)
 			busy += feed(&way.intake, &feeders[i], &missing);
@@ -373,7 +373,7 @@ static void what_a_slow_hash_needs_next_stays_in_memory(void)
 	CHECK(ncm_intake_has_room(&way.intake, NULL, SIZE - 1, 1));
 	give_blocks(&way.intake, 4, 12);
 	give_blocks(&way.intake, 20, 10);
-	CHECK_U64(way.intake.hashed, 0);
+	CHECK_U64(way.intake.strands[0].hashed, 0);
 	CHECK_U64(ncm_pool_free_count(&way.pool), NCM_POOL_BLOCKS - 16 - 10);
 	CHECK(ncm_intake_has_room(&way.intake, NULL, pool_bytes - 1, 1));
 	CHECK(!ncm_intake_has_room(&way.intake, NULL, pool_bytes, 1));
@@ -382,7 +382,7 @@ static void what_a_slow_hash_needs_next_stays_in_memory(void)
 		ncm_crew_collect(way.crew);
 		usleep(100);
 	}
-	CHECK_U64(way.intake.hashed, 16 * MIB);
+	CHECK_U64(way.intake.strands[0].hashed, 16 * MIB);
 	/* Now the hash waits for what is missing; what is behind that can be read again. */
 	CHECK_U64(ncm_pool_free_count(&way.pool), NCM_POOL_BLOCKS);
 	CHECK(ncm_intake_has_room(&way.intake, NULL, pool_bytes + 16 * MIB, 1));
