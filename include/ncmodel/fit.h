@@ -33,14 +33,14 @@ enum { NCM_FIT_ALL_LAYERS = 0x7fffffff };
 
 /* How a model is to run. ncm_fit_wish_default fills it. */
 struct ncm_fit_wish {
-	uint64_t context;       /* tokens of one sequence */
-	unsigned sequences;     /* that run at once, each with its own context */
-	unsigned batch;         /* tokens that are computed at once: llama.cpp's n_ubatch */
-	const char *kv_type;    /* of K and V: "f16", "q8_0" …: ncm_fit_knows_kv_type; borrowed */
-	bool flash;             /* flash attention */
-	bool swa_full;          /* windowed layers keep the whole context, too (--swa-full) */
-	bool experts_on_host;   /* the experts' weights stay in main memory (--cpu-moe) */
-	unsigned layers;        /* on the card, the output counted as the last one (-ngl); NCM_FIT_ALL_LAYERS; 0: none */
+	uint64_t context;     /* tokens of one sequence */
+	unsigned sequences;   /* that run at once, each with its own context */
+	unsigned batch;       /* tokens that are computed at once: llama.cpp's n_ubatch */
+	const char *kv_type;  /* of K and V: "f16", "q8_0" …: ncm_fit_knows_kv_type; borrowed */
+	bool flash;           /* flash attention */
+	bool swa_full;        /* windowed layers keep the whole context, too (--swa-full) */
+	bool experts_on_host; /* the experts' weights stay in main memory (--cpu-moe) */
+	unsigned layers;      /* on the card, the output counted as the last one (-ngl); NCM_FIT_ALL_LAYERS; 0: none */
 	uint64_t width, height; /* of a picture, pixels; 0: the family's own */
 	bool tiled;             /* its decoder works in tiles */
 	bool keep_all;          /* text encoders, denoiser and decoder of a diffusion model stay loaded together */

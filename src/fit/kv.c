@@ -13,8 +13,8 @@ struct kv_type {
 };
 
 static const struct kv_type types[] = {
-    {"f16", 1, 2},     {"f32", 1, 4},     {"bf16", 1, 2},    {"q8_0", 32, 34},   {"q5_1", 32, 24},
-    {"q5_0", 32, 22},  {"q4_1", 32, 20},  {"q4_0", 32, 18},  {"iq4_nl", 32, 18},
+    {"f16", 1, 2},    {"f32", 1, 4},    {"bf16", 1, 2},   {"q8_0", 32, 34},   {"q5_1", 32, 24},
+    {"q5_0", 32, 22}, {"q4_1", 32, 20}, {"q4_0", 32, 18}, {"iq4_nl", 32, 18},
 };
 
 static const struct kv_type *type_of(const char *name)
@@ -75,8 +75,7 @@ void fit_add_kv(const struct fit_shape *shape, const struct ncm_fit_wish *wish, 
 		const uint64_t row = fit_kv_bytes(wish->kv_type, layer->key_width) + fit_kv_bytes(wish->kv_type, value);
 
 		place->kv += wish->sequences * cells * row;
-		place->kv +=
-		    wish->sequences * fit_cells(wish) * fit_kv_bytes(wish->kv_type, layer->indexer_width);
+		place->kv += wish->sequences * fit_cells(wish) * fit_kv_bytes(wish->kv_type, layer->indexer_width);
 		place->state += wish->sequences * layer->state;
 	}
 }

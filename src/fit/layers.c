@@ -13,22 +13,34 @@ struct window_habit {
 	unsigned period; /* 0: all layers are windowed; 1: none is */
 	bool dense_first;
 	unsigned window; /* where the header has none */
+	unsigned layers; /* only models with so many have windows; 0: all */
 };
 
 static const struct window_habit habits[] = {
-    {"gemma2", 2, false, 4096},     {"gemma3", 6, false, 0},     {"gemma-embedding", 6, false, 0},
-    {"gemma3n", 5, false, 0},       {"cohere2", 4, false, 0},    {"cohere2moe", 4, false, 0},
-    {"exaone4", 4, false, 4096},    {"olmo2", 4, false, 0},      {"afmoe", 4, false, 0},
-    {"gpt-oss", 2, false, 0},       {"llama4", 4, false, 8192},  {"plamo3", 8, false, 0},
-    {"smallthinker", 4, true, 4096}, {"laguna", 4, true, 0},      {"modern-bert", 3, true, 0},
-    {"exaone-moe", 4, false, 128},  {"phi3", 1, false, 0},       {"deepseek4", 0, false, 0},
+    {"gemma2", 2, false, 4096, 0},
+    {"gemma3", 6, false, 0, 0},
+    {"gemma-embedding", 6, false, 0, 0},
+    {"gemma3n", 5, false, 0, 0},
+    {"cohere2", 4, false, 0, 0},
+    {"cohere2moe", 4, false, 0, 0},
+    {"exaone4", 4, false, 4096, 64},
+    {"olmo2", 4, false, 0, 0},
+    {"afmoe", 4, false, 0, 0},
+    {"gpt-oss", 2, false, 0, 0},
+    {"llama4", 4, false, 8192, 0},
+    {"plamo3", 8, false, 0, 0},
+    {"smallthinker", 4, true, 4096, 0},
+    {"laguna", 4, true, 0, 0},
+    {"modern-bert", 3, true, 0, 0},
+    {"exaone-moe", 4, false, 128, 0},
+    {"phi3", 1, false, 0, 0},
+    {"deepseek4", 0, false, 0, 0},
 };
 
 static const char *const encoders[] = {"bert",     "jina-bert-v2", "jina-bert-v3", "nomic-bert", "nomic-bert-moe",
 				       "neo-bert", "eurobert",     "modern-bert",  "t5encoder",  "gemma-embedding",
 				       "dream",    "llada",        "llada-moe",    "rnd1",       NULL};
-static const char *const recurrent_throughout[] = {"mamba", "mamba2",    "rwkv6",   "rwkv7",
-						   "arwkv7", "rwkv6qwen2", NULL};
+static const char *const recurrent_throughout[] = {"mamba", "mamba2", "rwkv6", "rwkv7", "arwkv7", "rwkv6qwen2", NULL};
 /* Of which more is kept than is counted here. */
 static const char *const more_kept[] = {"deepseek4", "dflash", "minimax-m3", "hy-v4", "dots3note", "qwen4exp", NULL};
 
@@ -46,11 +58,15 @@ bool fit_is_encoder(const struct ncm_inspection *model)
 	return is_among(model->architecture, encoders);
 }
 
-static const struct window_habit *habit_of(const char *architecture)
+static const struct window_habit *habit_of(const struct ncm_inspection *model)
 {
-	for (size_t i = 0; architecture && i < sizeof habits / sizeof *habits; i++) {
-		if (strcmp(architecture, habits[i].architecture) == 0)
-			return &habits[i];
+	static const struct window_habit none = {NULL, 1, false, 0, 0};
+
+	for (size_t i = 0; model->architecture && i < sizeof habits / sizeof *habits; i++) {
+		if (strcmp(model->architecture, habits[i].architecture) != 0)
+			continue;
+		/* of the EXAONE 4 models the largest alone has windows */
+		return habits[i].layers == 0 || habits[i].layers == model->layer_count ? &habits[i] : &none;
 	}
 	return NULL;
 }
@@ -113,7 +129,7 @@ static bool uses_anothers_kv(const struct ncm_inspection *model, size_t layer)
 
 static bool is_windowed(const struct ncm_inspection *model, const struct fit_shape *shape, size_t layer, bool *assumed)
 {
-	const struct window_habit *habit = habit_of(model->architecture);
+	const struct window_habit *habit = habit_of(model);
 
 	if (shape->window == 0 || layer + model->nextn_layers >= model->layer_count)
 		return false;
@@ -157,11 +173,11 @@ static void read_layer(const struct ncm_inspection *model, size_t layer, struct 
 
 void fit_shape_read(const struct ncm_inspection *model, struct fit_shape *shape, struct ncm_strings *remarks)
 {
-	const struct window_habit *habit = habit_of(model->architecture);
+	const struct window_habit *habit = habit_of(model);
 	bool assumed = false;
 
 	*shape = (struct fit_shape){.window = model->sliding_window};
-	if (shape->window == 0 && habit)
+	if (habit && (shape->window == 0 || habit->period == 1))
 		shape->window = habit->window;
 	if (fit_is_encoder(model) || model->layer_count == 0)
 		return;
