@@ -30,8 +30,8 @@ static bool are_digits(const char *text)
 static const char *part_number(const char *name, unsigned *count)
 {
 	for (const char *at = strstr(ncm_path_base(name), "-of-"); at; at = strstr(at + 1, "-of-")) {
-		if (at - ncm_path_base(name) > DIGITS && at[-DIGITS - 1] == '-' && are_digits(at - DIGITS) && are_digits(at + 4) &&
-		    at[4 + DIGITS] == '.') {
+		if (at - ncm_path_base(name) > DIGITS && at[-DIGITS - 1] == '-' && are_digits(at - DIGITS) &&
+		    are_digits(at + 4) && at[4 + DIGITS] == '.') {
 			*count = (unsigned)strtoul(at + 4, NULL, 10);
 			return at - DIGITS - 1;
 		}
@@ -112,7 +112,7 @@ void parts_of(const char *name, const struct ncm_strings *offered, struct parts 
 		return;
 	}
 	parts->config = offered_beside(name, "config.json", offered);
-	if (part_number(name, &count))
+	if (!part_number(name, &count))
 		find_index(name, offered, parts);
 }
 
