@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "base/strings.h"
 #include "os/os.h"
+#include "source/source.h"
 
 #include <errno.h>
 #include <ncmodel/limits.h>
@@ -106,6 +107,15 @@ static int refuse_other(const struct ncm_inspection *inspection, struct ncm_erro
 			     file->size == 0 ? ": it is empty" : "");
 }
 
+static int refuse_absent(const char *path, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *beginnings = ncm_source_beginnings(0);
+
+	ncm_error_set(err, NCM_E_NOT_FOUND, "%s is not there", path);
+	return ncm_error_hint(err, "name a file or a folder that is there, or a source; sources begin with %s",
+			      beginnings);
+}
+
 struct ncm_inspection *ncm_inspect_file(const char *path, const struct ncm_inspect_options *options,
 					struct ncm_error *err)
 {
@@ -115,8 +125,8 @@ struct ncm_inspection *ncm_inspect_file(const char *path, const struct ncm_inspe
 	int failed;
 
 	if (os_stat(OS_HERE, path, &status) < 0)
-		failed = errno == ENOENT ? ncm_error_set(err, NCM_E_NOT_FOUND, "%s is not there", path)
-					 : ncm_error_errno(err, errno, "cannot look at %s", path);
+		failed =
+		    errno == ENOENT ? refuse_absent(path, err) : ncm_error_errno(err, errno, "cannot look at %s", path);
 	else
 		failed = choose(inspection->location, status.kind == OS_IS_FOLDER, !options || options->other_parts,
 				&parts, err);

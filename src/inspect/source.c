@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "os/os.h"
 #include "source/shared.h"
 
 #include <ncmodel/text.h>
@@ -247,4 +248,15 @@ struct ncm_inspection *ncm_inspect_source(const struct ncm_config *config, const
 		return asking.inspection;
 	ncm_inspection_free(asking.inspection);
 	return NULL;
+}
+
+struct ncm_inspection *ncm_inspect(const struct ncm_config *config, const char *what,
+				   const struct ncm_inspect_options *options, const struct ncm_sink *sink,
+				   struct ncm_error *err)
+{
+	struct os_stat status;
+
+	if (ncm_source_of(what) && os_stat(OS_HERE, what, &status) < 0)
+		return ncm_inspect_source(config, what, options, sink, err);
+	return ncm_inspect_file(what, options, err);
 }
