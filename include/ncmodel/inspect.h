@@ -210,6 +210,13 @@ struct ncm_inspection *ncm_inspect_file(const char *path, const struct ncm_inspe
 struct ncm_inspection *ncm_inspect_source(const struct ncm_config *config, const char *uri,
 					  const struct ncm_inspect_options *options, const struct ncm_sink *sink,
 					  struct ncm_error *err);
+/*
+ * Either: what is there as a path, or begins as one, is a file; what a source claims is a source. Else USAGE or
+ * NOT_FOUND.
+ */
+struct ncm_inspection *ncm_inspect(const struct ncm_config *config, const char *what,
+				   const struct ncm_inspect_options *options, const struct ncm_sink *sink,
+				   struct ncm_error *err);
 void ncm_inspection_free(struct ncm_inspection *inspection);
 
 /* The value of a key ("general.file_type"), or NULL. Borrowed. */

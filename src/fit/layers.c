@@ -17,24 +17,12 @@ struct window_habit {
 };
 
 static const struct window_habit habits[] = {
-    {"gemma2", 2, false, 4096, 0},
-    {"gemma3", 6, false, 0, 0},
-    {"gemma-embedding", 6, false, 0, 0},
-    {"gemma3n", 5, false, 0, 0},
-    {"cohere2", 4, false, 0, 0},
-    {"cohere2moe", 4, false, 0, 0},
-    {"exaone4", 4, false, 4096, 64},
-    {"olmo2", 4, false, 0, 0},
-    {"afmoe", 4, false, 0, 0},
-    {"gpt-oss", 2, false, 0, 0},
-    {"llama4", 4, false, 8192, 0},
-    {"plamo3", 8, false, 0, 0},
-    {"smallthinker", 4, true, 4096, 0},
-    {"laguna", 4, true, 0, 0},
-    {"modern-bert", 3, true, 0, 0},
-    {"exaone-moe", 4, false, 128, 0},
-    {"phi3", 1, false, 0, 0},
-    {"deepseek4", 0, false, 0, 0},
+    {"gemma2", 2, false, 4096, 0},      {"gemma3", 6, false, 0, 0},    {"gemma-embedding", 6, false, 0, 0},
+    {"gemma3n", 5, false, 0, 0},        {"cohere2", 4, false, 0, 0},   {"cohere2moe", 4, false, 0, 0},
+    {"exaone4", 4, false, 4096, 64},    {"olmo2", 4, false, 0, 0},     {"afmoe", 4, false, 0, 0},
+    {"gpt-oss", 2, false, 0, 0},        {"llama4", 4, false, 8192, 0}, {"plamo3", 8, false, 0, 0},
+    {"smallthinker", 4, true, 4096, 0}, {"laguna", 4, true, 0, 0},     {"modern-bert", 3, true, 0, 0},
+    {"exaone-moe", 4, false, 128, 0},   {"phi3", 1, false, 0, 0},      {"deepseek4", 0, false, 0, 0},
 };
 
 static const char *const encoders[] = {"bert",     "jina-bert-v2", "jina-bert-v3", "nomic-bert", "nomic-bert-moe",
