@@ -7,16 +7,13 @@
 #include <errno.h>
 
 /* `name`: what the file is called, to be compared with what it is; or NULL. */
-static int read_facts(int fd, const char *name, struct ncm_facts *facts, struct ncm_error *err)
+static int read_facts(const struct ncm_bytes *bytes, const char *name, struct ncm_facts *facts,
+		      struct ncm_contents *contents, struct ncm_error *err)
 {
-	struct header header = {.fd = fd, .facts = facts};
+	struct header header = {.bytes = bytes, .facts = facts, .contents = contents, .size = bytes->size};
 	unsigned char head[NCM_FORMAT_HEAD];
-	struct os_stat status;
 
 	*facts = (struct ncm_facts){.soundness = NCM_UNJUDGED};
-	if (os_fstat(fd, &status) < 0)
-		return ncm_error_errno(err, errno, "cannot look at the model file");
-	header.size = status.size;
 	facts->format = ncm_format_of(head, header_peek(&header, head, sizeof head));
 	if (facts->format == NCM_FORMAT_GGUF)
 		gguf_read(&header);
@@ -31,14 +28,33 @@ static int read_facts(int fd, const char *name, struct ncm_facts *facts, struct 
 	return 0;
 }
 
+static int read_file(int fd, const char *name, struct ncm_facts *facts, struct ncm_error *err)
+{
+	struct os_stat status;
+	struct ncm_bytes bytes;
+
+	*facts = (struct ncm_facts){.soundness = NCM_UNJUDGED};
+	if (os_fstat(fd, &status) < 0)
+		return ncm_error_errno(err, errno, "cannot look at the model file");
+	bytes = ncm_bytes_of_file(&fd, status.size);
+	return read_facts(&bytes, name, facts, NULL, err);
+}
+
 int ncm_format_read(int fd, struct ncm_facts *facts, struct ncm_error *err)
 {
-	return read_facts(fd, NULL, facts, err);
+	return read_file(fd, NULL, facts, err);
 }
 
 int ncm_format_judge(int fd, const char *name, struct ncm_facts *facts, struct ncm_error *err)
 {
-	return read_facts(fd, name, facts, err);
+	return read_file(fd, name, facts, err);
+}
+
+int ncm_format_read_all(const struct ncm_bytes *bytes, const char *name, struct ncm_facts *facts,
+			struct ncm_contents *contents, struct ncm_error *err)
+{
+	*contents = (struct ncm_contents){0};
+	return read_facts(bytes, name, facts, contents, err);
 }
 
 const char *ncm_format_name(enum ncm_format format)

@@ -13,7 +13,6 @@
 
 enum {
 	VERSION_NEWEST = 3,
-	MAX_DIMENSIONS = 8,
 	KEY_LIMIT = 65535 /* of a key, by the format */
 };
 
@@ -106,19 +105,53 @@ static bool take_alignment(struct gguf *gguf, uint64_t type)
 	return true;
 }
 
+/* A value for the contents. One that is no array may be a fact, too, and is read again for that. */
+static bool keep_value(struct gguf *gguf, const char *key, uint64_t type, bool *passed)
+{
+	const uint64_t start = gguf->stream.header->at;
+
+	*passed = false;
+	if (!gguf->stream.header->contents)
+		return true;
+	if (!gguf_keep_value(&gguf->stream, key, type))
+		return false;
+	*passed = type == GGUF_ARRAY;
+	if (!*passed)
+		gguf->stream.header->at = start;
+	return true;
+}
+
+/* A name to compare, and for the contents the whole of it. */
+static bool take_name(struct gguf *gguf, char name[GGUF_KEY], char **whole)
+{
+	const uint64_t start = gguf->stream.header->at;
+	bool cut;
+
+	*whole = NULL;
+	if (!gguf->stream.header->contents)
+		return gguf_take_name(&gguf->stream, name);
+	if (!gguf_keep_text(&gguf->stream, KEY_LIMIT, whole, &cut))
+		return false;
+	gguf->stream.header->at = start;
+	return gguf_take_name(&gguf->stream, name);
+}
+
 static bool take_pair(struct gguf *gguf)
 {
-	char key[GGUF_KEY];
+	char key[GGUF_KEY], *whole;
 	const uint64_t start = gguf->stream.header->at;
 	uint64_t type, *number;
 	char **text;
+	bool passed;
 
-	if (!gguf_take_name(&gguf->stream, key))
+	if (!take_name(gguf, key, &whole))
 		return false;
 	if (key[0] == '\0' || gguf->stream.header->at - start > KEY_LIMIT + gguf->stream.length_width)
 		return broken(gguf, "its metadata has a key of no length that the format allows");
-	if (!gguf_take_type(&gguf->stream, &type))
+	if (!gguf_take_type(&gguf->stream, &type) || !keep_value(gguf, whole, type, &passed))
 		return false;
+	if (passed)
+		return true;
 	if (strcmp(key, "general.alignment") == 0)
 		return take_alignment(gguf, type);
 	text = type == GGUF_STRING ? text_of(gguf, key) : NULL;
@@ -130,33 +163,39 @@ static bool take_pair(struct gguf *gguf)
 
 /* Tensors. */
 
-/* Multiplies the dimensions; *row is the innermost, which comes first (1 of a single number). */
-static bool take_shape(struct gguf *gguf, uint64_t *elements, uint64_t *row)
+/* Multiplies the dimensions. */
+static bool take_shape(struct gguf *gguf, struct ncm_tensor *tensor)
 {
-	uint64_t dimensions, length;
+	uint64_t dimensions;
 
 	if (!gguf_take_number(&gguf->stream, 4, &dimensions))
 		return false;
-	if (dimensions > MAX_DIMENSIONS)
+	if (dimensions > NCM_TENSOR_DIMENSIONS)
 		return broken(gguf, "it has a tensor with too many dimensions");
-	*elements = *row = 1;
+	tensor->elements = 1;
+	tensor->dimension_count = (size_t)dimensions;
 	for (uint64_t i = 0; i < dimensions; i++) {
-		if (!gguf_take_number(&gguf->stream, gguf->stream.length_width, &length))
+		if (!gguf_take_number(&gguf->stream, gguf->stream.length_width, &tensor->dimensions[i]))
 			return false;
-		if (__builtin_mul_overflow(*elements, length, elements) || *elements > INT64_MAX)
+		if (__builtin_mul_overflow(tensor->elements, tensor->dimensions[i], &tensor->elements) ||
+		    tensor->elements > INT64_MAX)
 			return broken(gguf, "it has a tensor larger than any can be");
-		if (i == 0)
-			*row = length;
 	}
 	return true;
 }
 
-/* The bytes of a tensor's blocks. */
-static bool size_of(struct gguf *gguf, const struct gguf_type *type, uint64_t elements, uint64_t row, uint64_t *size)
+/* The innermost dimension, which comes first; 1 of a single number. */
+static uint64_t row_of(const struct ncm_tensor *tensor)
 {
-	if (row % type->block != 0)
+	return tensor->dimension_count > 0 ? tensor->dimensions[0] : 1;
+}
+
+/* The bytes of a tensor's blocks. */
+static bool take_size(struct gguf *gguf, const struct gguf_type *type, struct ncm_tensor *tensor)
+{
+	if (row_of(tensor) % type->block != 0)
 		return broken(gguf, "it has a tensor whose rows are no whole number of blocks");
-	if (__builtin_mul_overflow(elements / type->block, (uint64_t)type->bytes, size))
+	if (__builtin_mul_overflow(tensor->elements / type->block, (uint64_t)type->bytes, &tensor->bytes))
 		return broken(gguf, "it has a tensor larger than any can be");
 	return true;
 }
@@ -178,24 +217,40 @@ static bool place(struct gguf *gguf, const char *name, uint64_t offset, bool siz
 	return true;
 }
 
+/* Its place is in the data, whose beginning is not known yet. */
+static void keep_tensor(struct gguf *gguf, const struct ncm_tensor *tensor)
+{
+	struct ncm_contents *contents = gguf->stream.header->contents;
+	struct ncm_tensor *kept = contents && tensor->name ? contents_tensor(contents, tensor->name) : NULL;
+
+	if (kept)
+		*kept = *tensor;
+}
+
 static bool take_tensor(struct gguf *gguf)
 {
-	char name[GGUF_KEY];
-	uint64_t elements = 0, row = 0, number, offset, size = 0;
+	char name[GGUF_KEY], *whole;
+	struct ncm_tensor tensor = {.dtype = "?"};
+	uint64_t number;
 	const struct gguf_type *type;
 	bool size_known;
 
-	if (!gguf_take_name(&gguf->stream, name) || !take_shape(gguf, &elements, &row) ||
-	    !gguf_take_number(&gguf->stream, 4, &number) || !gguf_take_number(&gguf->stream, 8, &offset))
+	if (!take_name(gguf, name, &whole) || !take_shape(gguf, &tensor) ||
+	    !gguf_take_number(&gguf->stream, 4, &number) || !gguf_take_number(&gguf->stream, 8, &tensor.offset))
 		return false;
 	type = gguf_type(number);
 	size_known = type && type->block > 0;
-	if ((size_known && !size_of(gguf, type, elements, row, &size)) || !place(gguf, name, offset, size_known, size))
+	if ((size_known && !take_size(gguf, type, &tensor)) ||
+	    !place(gguf, name, tensor.offset, size_known, tensor.bytes))
 		return false;
-	if (type)
-		gguf->elements[number] += elements;
-	gguf->facts->parameter_count += elements;
-	traits_note(&gguf->traits, name, row);
+	if (type) {
+		gguf->elements[number] += tensor.elements;
+		tensor.dtype = type->name;
+	}
+	gguf->facts->parameter_count += tensor.elements;
+	traits_note(&gguf->traits, name, row_of(&tensor));
+	tensor.name = whole;
+	keep_tensor(gguf, &tensor);
 	return true;
 }
 
@@ -242,17 +297,35 @@ static bool take_all(struct gguf *gguf)
 	return true;
 }
 
+/* Where the data begin. An alignment of 32 bits at most is added to a header of few bytes. */
+static uint64_t data_start(const struct gguf *gguf)
+{
+	return (gguf->stream.header->at + gguf->alignment - 1) & ~(gguf->alignment - 1);
+}
+
+/* The contents' tensors lie in the file, not in its data; none of them ends behind data_end. */
+static void move_tensors(struct gguf *gguf)
+{
+	struct ncm_contents *contents = gguf->stream.header->contents;
+
+	if (!contents)
+		return;
+	contents->header = gguf->stream.header->at;
+	for (size_t i = 0; i < contents->tensor_count; i++)
+		contents->tensors[i].offset += data_start(gguf);
+}
+
 static void judge_extent(struct gguf *gguf)
 {
 	const struct header *header = gguf->stream.header;
 	struct ncm_facts *facts = gguf->facts;
 	uint64_t extent = header->at;
 
-	if (facts->tensor_count > 0 &&
-	    __builtin_add_overflow((extent + gguf->alignment - 1) & ~(gguf->alignment - 1), gguf->data_end, &extent)) {
+	if (facts->tensor_count > 0 && __builtin_add_overflow(data_start(gguf), gguf->data_end, &extent)) {
 		broken(gguf, "it has a tensor larger than any can be");
 		return;
 	}
+	move_tensors(gguf);
 	facts->extent = extent;
 	facts->soundness = NCM_SOUND;
 	if (extent > header->size)
@@ -293,7 +366,12 @@ static const char *quantization_of(const struct gguf *gguf)
 static void tell(struct gguf *gguf)
 {
 	struct ncm_facts *facts = gguf->facts;
+	struct ncm_contents *contents = gguf->stream.header->contents;
 
+	if (contents) {
+		contents->version = (unsigned)gguf->version;
+		contents->big_endian = gguf->stream.big_endian;
+	}
 	facts_default(&facts->kind, kind_of(gguf));
 	if (facts->kind && strcmp(facts->kind, "embedding-model") == 0)
 		facts->dimensions = gguf->embedding_length;

@@ -48,5 +48,14 @@ bool gguf_is_integer(uint64_t type);
 /* A whole number; a negative one is as good as not told. */
 bool gguf_take_integer(struct gguf_stream *stream, uint64_t type, uint64_t *number);
 bool gguf_skip_value(struct gguf_stream *stream, uint64_t type);
+/* Bytes of a value of the type; 0: they vary. */
+size_t gguf_width(uint64_t type);
+bool gguf_is_negative(uint64_t type, uint64_t number);
+
+/* gguf_keep.c: for the header's contents, of which there are some. */
+/* What may be kept of a text: all of it, cut to `most`. NULL with true: there is too much already. */
+bool gguf_keep_text(struct gguf_stream *stream, size_t most, char **text, bool *cut);
+/* Keeps a value under a key (NULL: there is too much already) and passes it. */
+bool gguf_keep_value(struct gguf_stream *stream, const char *key, uint64_t type);
 
 #endif

@@ -130,6 +130,16 @@ bool gguf_skip_value(struct gguf_stream *stream, uint64_t type)
 	}
 }
 
+size_t gguf_width(uint64_t type)
+{
+	return value_types[type].width;
+}
+
+bool gguf_is_negative(uint64_t type, uint64_t number)
+{
+	return value_types[type].is_signed && number >> (value_types[type].width * 8 - 1) != 0;
+}
+
 bool gguf_is_integer(uint64_t type)
 {
 	return value_types[type].is_unsigned || value_types[type].is_signed;
@@ -142,7 +152,7 @@ bool gguf_take_integer(struct gguf_stream *stream, uint64_t type, uint64_t *numb
 
 	if (!gguf_take_number(stream, width, &value))
 		return false;
-	if (value_types[type].is_unsigned || value >> (width * 8 - 1) == 0)
+	if (!gguf_is_negative(type, value))
 		*number = value;
 	return true;
 }

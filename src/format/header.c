@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "format/parts.h"
 
-#include "base/file.h"
-
 #include <errno.h>
 #include <string.h>
 
@@ -19,7 +17,7 @@ static bool has_room(struct header *header, uint64_t size)
 
 static ssize_t read_at(struct header *header, void *to, size_t size, uint64_t at)
 {
-	const ssize_t got = ncm_pread_all(header->fd, to, size, at);
+	const ssize_t got = header->bytes->read(header->bytes->context, to, size, at);
 
 	if (got < 0)
 		header->error = errno;

@@ -3,8 +3,9 @@
 #ifndef NCM_FORMAT_PARTS_H
 #define NCM_FORMAT_PARTS_H
 
+#include "base/bytes.h"
 #include "base/json.h"
-#include "format/format.h"
+#include "format/contents.h"
 
 enum { FACT_BYTES = 256 }; /* of one text that a file tells; the rest is cut off */
 
@@ -24,12 +25,13 @@ void facts_count_parameters(struct ncm_facts *facts);
  * one that goes past its end TRUNCATED.
  */
 struct header {
-	int fd;
+	const struct ncm_bytes *bytes;
 	struct ncm_facts *facts;
-	uint64_t size;  /* of the file */
-	uint64_t limit; /* where the header has to be over */
-	uint64_t at;    /* the next byte; within both */
-	int error;      /* errno of a read that failed; 0: none has */
+	struct ncm_contents *contents; /* to be filled, too; or NULL */
+	uint64_t size;                 /* of the file: that of bytes */
+	uint64_t limit;                /* where the header has to be over */
+	uint64_t at;                   /* the next byte; within both */
+	int error;                     /* errno of a read that failed; 0: none has */
 	uint64_t held_at;
 	size_t held;
 	unsigned char buffer[16 << 10];
@@ -46,6 +48,17 @@ void gguf_read(struct header *header);
 void safetensors_read(struct header *header);
 /* zip.c: only a fault. */
 void zip_read(struct header *header);
+
+/* contents.c */
+/* Memory for what is kept, or NULL: too much is already. */
+void *contents_take(struct ncm_contents *contents, size_t size);
+/* A copy of a text that may hold anything, as far as it holds no NUL; NULL as above. */
+char *contents_text(struct ncm_contents *contents, const char *text, size_t size);
+/* A further one, zeroed; NULL as above. */
+struct ncm_metadata *contents_value(struct ncm_contents *contents, const char *key);
+struct ncm_tensor *contents_tensor(struct ncm_contents *contents, const char *name);
+/* Cuts a text at a character's end to at most so many bytes. */
+size_t contents_cut(const char *text, size_t size, size_t most);
 
 /* metadata.c: name, license, kind and architecture by a safetensors file's __metadata__ (may be NULL). */
 void metadata_tell(const json_t *metadata, struct ncm_facts *facts);

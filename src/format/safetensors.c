@@ -36,6 +36,8 @@ struct tensor {
 
 struct safetensors {
 	struct ncm_facts *facts;
+	struct ncm_contents *contents; /* or NULL */
+	uint64_t header_end;
 	struct tensor *tensors;
 	size_t count;
 	uint64_t elements[DTYPES]; /* of all tensors of a type */
@@ -70,11 +72,15 @@ static bool whole_number(const json_t *array, size_t i, uint64_t *number)
 	return true;
 }
 
-static bool read_shape(struct safetensors *file, const char *name, const json_t *shape, uint64_t *elements,
+/* The first dimensions stay in the contents' tensor, the last is *row. */
+static bool read_shape(struct safetensors *file, const char *name, const json_t *shape, struct ncm_tensor *kept,
 		       uint64_t *row)
 {
+	uint64_t *elements = &kept->elements;
+
 	*elements = 1;
 	*row = 0;
+	kept->dimension_count = json_array_size(shape);
 	if (!json_is_array(shape))
 		return broken(file, name, "has no shape");
 	for (size_t i = 0; i < json_array_size(shape); i++) {
@@ -82,8 +88,37 @@ static bool read_shape(struct safetensors *file, const char *name, const json_t 
 			return broken(file, name, "has a shape that is not of whole numbers");
 		if (__builtin_mul_overflow(*elements, *row, elements))
 			return broken(file, name, "is larger than any can be");
+		if (i < NCM_TENSOR_DIMENSIONS)
+			kept->dimensions[i] = *row;
 	}
 	return true;
+}
+
+/* Further dimensions than there is room for are one with the last. */
+static void fold_dimensions(struct ncm_tensor *kept, const json_t *shape)
+{
+	uint64_t number;
+
+	for (size_t i = NCM_TENSOR_DIMENSIONS; i < kept->dimension_count; i++) {
+		if (whole_number(shape, i, &number))
+			kept->dimensions[NCM_TENSOR_DIMENSIONS - 1] *= number;
+	}
+	if (kept->dimension_count > NCM_TENSOR_DIMENSIONS)
+		kept->dimension_count = NCM_TENSOR_DIMENSIONS;
+}
+
+static void keep(struct safetensors *file, struct ncm_tensor *kept, const struct tensor *tensor, const json_t *shape)
+{
+	char *name = file->contents ? contents_text(file->contents, tensor->name, strlen(tensor->name)) : NULL;
+	struct ncm_tensor *slot = name ? contents_tensor(file->contents, name) : NULL;
+
+	if (!slot)
+		return;
+	fold_dimensions(kept, shape);
+	kept->name = name;
+	kept->bytes = tensor->end - tensor->begin;
+	kept->offset = file->header_end + tensor->begin;
+	*slot = *kept;
 }
 
 static bool fits(struct safetensors *file, const struct tensor *tensor, size_t dtype, uint64_t elements)
@@ -104,26 +139,30 @@ static bool read_tensor(struct safetensors *file, const char *name, const json_t
 	const json_t *offsets = json_object_get(object, "data_offsets");
 	const char *dtype_name = ncm_json_string(object, "dtype");
 	struct tensor *tensor = NCM_PUSH(file->tensors, file->count);
-	uint64_t elements = 0, row = 0;
+	struct ncm_tensor kept = {.dtype = "?"};
+	uint64_t row = 0;
 	size_t dtype;
 
 	tensor->name = name;
 	if (!json_is_object(object) || !dtype_name)
 		return broken(file, name, "has no type");
-	if (!read_shape(file, name, json_object_get(object, "shape"), &elements, &row))
+	if (!read_shape(file, name, json_object_get(object, "shape"), &kept, &row))
 		return false;
 	if (json_array_size(offsets) != 2 || !whole_number(offsets, 0, &tensor->begin) ||
 	    !whole_number(offsets, 1, &tensor->end) || tensor->end < tensor->begin)
 		return broken(file, name, "has no offsets that make sense");
 	dtype = dtype_of(dtype_name);
 	traits_note(&file->traits, name, row);
+	if (dtype < DTYPES)
+		kept.dtype = dtypes[dtype].name;
+	keep(file, &kept, tensor, json_object_get(object, "shape"));
 	if (dtype == DTYPES) {
 		file->unknown = dtype_name;
 		return true;
 	}
-	file->elements[dtype] += elements;
-	file->facts->parameter_count += elements;
-	return fits(file, tensor, dtype, elements);
+	file->elements[dtype] += kept.elements;
+	file->facts->parameter_count += kept.elements;
+	return fits(file, tensor, dtype, kept.elements);
 }
 
 /* All of them. */
@@ -151,6 +190,20 @@ static bool check_order(struct safetensors *file, uint64_t *end)
 	return true;
 }
 
+static void keep_text(struct ncm_contents *contents, const char *key, const char *text)
+{
+	const size_t size = strlen(text), most = contents_cut(text, size, NCM_METADATA_TEXT_BYTES);
+	char *kept_key = contents ? contents_text(contents, key, strlen(key)) : NULL;
+	struct ncm_metadata *value = kept_key ? contents_value(contents, kept_key) : NULL;
+
+	if (!value)
+		return;
+	value->kind = NCM_METADATA_TEXT;
+	value->type = "string";
+	value->text = contents_text(contents, text, most);
+	value->text_is_cut = most < size || !value->text;
+}
+
 static bool check_metadata(struct safetensors *file, const json_t *metadata)
 {
 	const char *key;
@@ -165,6 +218,7 @@ static bool check_metadata(struct safetensors *file, const json_t *metadata)
 		if (!json_is_string(value))
 			return facts_fault(file->facts, NCM_BROKEN, "its __metadata__ has %.*s, which is not a text",
 					   FACT_BYTES, key);
+		keep_text(file->contents, key, json_string_value(value));
 	}
 	return true;
 }
@@ -281,7 +335,7 @@ static bool take_length(struct header *header, uint64_t *length)
 
 void safetensors_read(struct header *header)
 {
-	struct safetensors file = {.facts = header->facts};
+	struct safetensors file = {.facts = header->facts, .contents = header->contents};
 	NCM_AUTO_FREE char *text = NULL;
 	NCM_AUTO_JSON json_t *root = NULL;
 	uint64_t length;
@@ -291,6 +345,9 @@ void safetensors_read(struct header *header)
 	text = ncm_malloc((size_t)length);
 	if (!header_take(header, text, length))
 		return;
+	file.header_end = header->at;
+	if (file.contents)
+		file.contents->header = header->at;
 	root = parse(header->facts, text, (size_t)length);
 	if (!root)
 		return;

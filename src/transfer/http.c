@@ -50,10 +50,37 @@ struct small {
 	struct ncm_exchange exchange;
 	struct ncm_backoff backoff;
 	bool first_byte; /* HEAD was no answer */
+	bool has_total;  /* of a ranged request */
+	uint64_t total;
 };
+
+/* Whether what comes is the range. */
+static int check_range(struct small *small, struct ncm_exchange *exchange)
+{
+	const struct ncm_question question = {
+	    .ranged = true, .offset = small->request->from, .end = small->request->to, .provable = true};
+	struct ncm_answer answer;
+	const enum ncm_answer_use use = ncm_answer_validate(exchange->status, exchange->http_major, exchange->head.data,
+							    &question, &answer, &exchange->error);
+
+	free(answer.etag);
+	small->has_total = answer.has_total;
+	small->total = answer.total;
+	if (use == NCM_ANSWER_REFUSE)
+		return -1;
+	if (use == NCM_ANSWER_TAKE && answer.offset == question.offset)
+		return 0;
+	ncm_error_set(&exchange->error, NCM_E_POLICY, "%s: its server hands out no parts of files",
+		      small->request->what);
+	return ncm_error_hint(&exchange->error, "`ncmodel pull` fetches the whole");
+}
 
 static int check_head(struct ncm_exchange *exchange)
 {
+	struct small *small = exchange->owner;
+
+	if (small->request->ranged && (exchange->status == 200 || exchange->status == 206))
+		return check_range(small, exchange);
 	return ncm_answer_check_framing(exchange->head.data, &exchange->error);
 }
 
@@ -69,6 +96,11 @@ static int collect_body(struct ncm_exchange *exchange, const char *data, size_t 
 	bool success = exchange->status == 200 || exchange->status == 206;
 	size_t limit = success || small->limit < ERROR_BODY_BYTES ? small->limit : ERROR_BODY_BYTES;
 
+	if (success && small->request->ranged && size > limit - exchange->body.size) {
+		ncm_buffer_add(&exchange->body, data, limit - exchange->body.size);
+		exchange->stopped = true;
+		return -1;
+	}
 	if (!wants_no_body(small, success, size) && size <= limit - exchange->body.size) {
 		ncm_buffer_add(&exchange->body, data, size);
 		return 0;
@@ -158,8 +190,9 @@ static enum ncm_hop make_hop(struct small *small, struct ncm_reply *reply, doubl
 	    .head = is_head(small),
 	    .form = request->form,
 	    .accept = request->accept,
-	    .ranged = small->first_byte,
-	    .end = 1,
+	    .ranged = small->first_byte || request->ranged,
+	    .offset = small->first_byte ? 0 : request->from,
+	    .end = small->first_byte ? 1 : request->to,
 	};
 	enum ncm_hop step;
 
@@ -251,6 +284,8 @@ int ncm_http_get(struct ncm_http *http, const struct ncm_request *request, struc
 	struct small small = {.request = &named, .limit = request->limit ? request->limit : NCM_LIMIT_API_BYTES};
 	int result;
 
+	if (request->ranged)
+		small.limit = (size_t)(request->to - request->from);
 	if (!named.what)
 		named.what = shown;
 	small.backoff = (struct ncm_backoff){.limit = http->retries, .first = http->first_backoff};
@@ -271,5 +306,7 @@ int ncm_http_get(struct ncm_http *http, const struct ncm_request *request, struc
 		return ncm_error_move(err, &last);
 	}
 	ncm_error_clear(&last);
+	reply->has_total = small.has_total;
+	reply->total = small.total;
 	return 0;
 }

@@ -38,6 +38,8 @@ struct ncm_reply {
 	char *headers;  /* "Name: value\n" lines */
 	char *body;     /* NUL-terminated, at most what the caller allowed */
 	size_t body_size;
+	bool has_total; /* of a ranged request: the whole file's size */
+	uint64_t total;
 };
 /* The value of the first header of that name, or NULL. The caller frees it. */
 char *ncm_reply_header(const struct ncm_reply *reply, const char *name);
@@ -134,6 +136,12 @@ struct ncm_request {
 	 * the first byte is asked for by GET. Then the reply may have a Content-Range; a body is not read.
 	 */
 	bool head_or_first_byte;
+	/*
+	 * Of a GET: the bytes `from` to before `to` alone are asked for, and the body is them, as far as the file has
+	 * them. From a server without ranges the first bytes can be had (the rest is not read), others are POLICY.
+	 */
+	bool ranged;
+	uint64_t from, to;
 	bool any_status; /* hand over whatever the status is, judge not asked */
 };
 

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include "fit/fit.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+const char *ncm_fit_basis_name(enum ncm_fit_basis basis)
+{
+	static const char *const names[] = {
+	    [NCM_FIT_UNKNOWN] = "unknown",
+	    [NCM_FIT_SIZE] = "size",
+	    [NCM_FIT_STATED] = "stated",
+	    [NCM_FIT_HEADER] = "header",
+	};
+
+	return names[basis];
+}
+
+void ncm_fit_wish_default(struct ncm_fit_wish *wish)
+{
+	*wish = (struct ncm_fit_wish){
+	    .context = 8192,
+	    .sequences = 1,
+	    .batch = 512,
+	    .kv_type = "f16",
+	    .flash = true,
+	    .layers = NCM_FIT_ALL_LAYERS,
+	};
+}
+
+uint64_t ncm_fit_sum(const struct ncm_fit_parts *parts)
+{
+	return parts->weights + parts->kv + parts->state + parts->compute + parts->output + parts->projector +
+	       parts->driver;
+}
+
+void ncm_fit_clear(struct ncm_fit *fit)
+{
+	ncm_strings_free(&fit->remarks);
+	*fit = (struct ncm_fit){0};
+}
+
+static bool is_pipeline_model(const struct ncm_inspection *model)
+{
+	return model->layer_count == 0 || model->embedding_length == 0;
+}
+
+/* Of what runs by other programs: weights are known, and what they need beside them is not. */
+static void count_weights_alone(const struct ncm_inspection *model, const struct ncm_fit_wish *wish,
+				struct ncm_fit *fit)
+{
+	struct ncm_fit_parts *place = wish->layers > 0 ? &fit->card : &fit->host;
+
+	place->weights = model->weight_bytes;
+	place->compute = model->weight_bytes / 10;
+	if (wish->layers > 0)
+		place->driver = (uint64_t)FIT_DRIVER_MIB * FIT_MIB;
+	fit->error = model->weight_bytes / 5 + (uint64_t)FIT_DRIVER_ERROR_MIB * FIT_MIB;
+	ncm_strings_add(&fit->remarks, "its header tells no layers: beside the weights a tenth of them is allowed for");
+}
+
+static void count_language_model(const struct ncm_inspection *model, const struct ncm_inspection *projector,
+				 const struct ncm_fit_wish *wish, struct ncm_fit *fit)
+{
+	struct fit_shape shape;
+
+	fit->context = fit_is_encoder(model) ? model->context_length : wish->context;
+	fit->layers = (unsigned)model->layer_count + 1;
+	fit->layers_on_card = wish->layers < fit->layers ? wish->layers : fit->layers;
+	fit_shape_read(model, &shape, &fit->remarks);
+	fit_add_weights(model, wish, fit);
+	fit_add_kv(&shape, wish, fit);
+	fit_add_buffers(model, &shape, wish, fit);
+	fit_add_projector(model, projector, wish, fit);
+	fit_shape_clear(&shape);
+}
+
+/* No more than the model was made for. */
+static struct ncm_fit_wish within(const struct ncm_inspection *model, const struct ncm_fit_wish *wish)
+{
+	struct ncm_fit_wish own = *wish;
+
+	if (model->context_length > 0 && own.context > model->context_length)
+		own.context = model->context_length;
+	return own;
+}
+
+void ncm_fit_count(const struct ncm_inspection *model, const struct ncm_inspection *projector,
+		   const struct ncm_fit_wish *wish, struct ncm_fit *fit)
+{
+	const struct ncm_fit_wish own = within(model, wish);
+
+	*fit = (struct ncm_fit){.basis = NCM_FIT_HEADER};
+	if (model->weight_bytes == 0) {
+		fit->basis = NCM_FIT_UNKNOWN;
+		ncm_strings_add(&fit->remarks, "its header tells no tensors");
+	} else if (fit_is_diffusion(model)) {
+		fit_count_diffusion(model, wish, fit);
+	} else if (is_pipeline_model(model)) {
+		count_weights_alone(model, wish, fit);
+	} else {
+		count_language_model(model, projector, &own, fit);
+	}
+	if (own.context < wish->context)
+		ncm_strings_add(&fit->remarks, "it was made for a shorter context: counted for its own");
+}
+
+void ncm_fit_guess(uint64_t size, double stated, struct ncm_fit *fit)
+{
+	const uint64_t half = (uint64_t)512 * FIT_MIB;
+
+	*fit = (struct ncm_fit){.basis = NCM_FIT_UNKNOWN};
+	if (stated > 0) {
+		fit->basis = NCM_FIT_STATED;
+		fit->card.weights = (uint64_t)(stated * 1024) * FIT_MIB;
+		ncm_strings_add(&fit->remarks, "the figure of the manifest's document: its parts, and for which "
+					       "context it is, are not told");
+	} else if (size > 0) {
+		fit->basis = NCM_FIT_SIZE;
+		fit->card.weights = size;
+		fit->card.compute = size / 10;
+		fit->card.driver = half;
+		fit->error = size * 3 / 10 + half;
+		ncm_strings_add(&fit->remarks, "guessed from the size of its files, without its header");
+	}
+}
