@@ -1,0 +1,123 @@
+"""`ncmodel status`: the manifests against the machine, and its page."""
+import html.parser
+import json
+import os
+import unittest
+
+from harness import Case, gguf
+
+
+class Page(html.parser.HTMLParser):
+    """What a browser would read: tags, attributes and text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.text = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+class StatusTest(Case):
+    def setUp(self):
+        super().setUp()
+        self.one, self.two = gguf("a", 3000), gguf("b", 5000)
+        self.first = {**self.machine.simple("a.gguf", self.one), "use_cases": ["General"]}
+        self.second = {**self.machine.simple("b.gguf", self.two), "use_cases": ["General", "CodeGeneration"]}
+        self.machine.manifest([self.first, self.second])
+
+    def status(self, *arguments):
+        result = self.machine.run("status", "--json", *arguments)
+        self.assertEqual(result.returncode, 0, result.err)
+        return json.loads(result.out)["data"]
+
+    def test_phases_and_use_cases(self):
+        data = self.status()
+        self.assertEqual((data["model_count"], data["there"], data["registered"]), (2, 0, 0))
+        self.pull(self.first["id"])
+        data = self.status()
+        self.assertEqual((data["model_count"], data["there"], data["extra"], data["damaged"]), (2, 1, 0, []))
+        phase, = data["phases"]
+        self.assertEqual((phase["name"], phase["profile"], phase["there"], phase["model_count"], phase["bytes"], phase["stated"]),
+                         ("Phase 1 (high)", "test", 1, 2, 3000, 8000))
+        uses = {use["name"]: (use["there"], use["model_count"], use["bytes"]) for use in data["use_cases"]}
+        self.assertEqual(uses, {"General": (1, 2, 3000), "CodeGeneration": (0, 1, 0)})
+        room = os.statvfs(self.machine.root)
+        self.assertEqual(data["disks"][0]["total"], room.f_blocks * room.f_frsize)
+        text = self.machine.run("status")
+        self.assertEqual((text.returncode, text.err), (0, ""))
+        self.assertIn("1 of 2", text.out)
+        self.assertIn("Damaged: nothing is known to be.", text.out)
+
+    def test_what_a_look_sees(self):
+        self.pull()
+        os.unlink(self.machine.store("a.gguf"))
+        data = self.status()
+        fault, = data["damaged"]
+        self.assertEqual((fault["model"], fault["what"], fault["seen"], fault["path"]),
+                         (self.first["id"], "missing", True, self.machine.store("a.gguf")))
+        self.assertEqual((data["there"], data["phases"][0]["damaged"]), (1, 1))
+        self.assertIn("ncmodel verify --repair", self.machine.run("status").out)
+
+    def test_what_the_last_verify_found(self):
+        """Bytes that rot under the same size and time are seen by a verify alone, and stay told."""
+        self.pull()
+        path = self.machine.store("b.gguf")
+        before = os.stat(path)
+        os.chmod(path, 0o644)
+        with open(path, "r+b") as file:
+            file.seek(4000)
+            file.write(b"rot")
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        self.assertEqual(self.status()["damaged"], [])
+        self.assertEqual(self.machine.run("verify").returncode, 4)
+        fault, = self.status()["damaged"]
+        self.assertEqual((fault["model"], fault["what"], fault["seen"], fault["path"]), (self.second["id"], "damaged", False, None))
+
+    def test_what_is_of_no_manifest(self):
+        self.pull()
+        self.machine.manifest([self.first])
+        data = self.status()
+        self.assertEqual((data["model_count"], data["there"], data["registered"], data["extra"]), (1, 1, 2, 1))
+
+    def test_page(self):
+        self.pull()
+        os.unlink(self.machine.store("a.gguf"))
+        file = os.path.join(self.machine.home, "status.html")
+        result = self.machine.run("status", "--html", file)
+        self.assertEqual((result.returncode, result.out, result.err), (0, "", ""))
+        page = Page(self.read(file).decode())
+        text = " ".join(page.text)
+        for said in ("1 of 2 models here", "Phase 1 (high)", "CodeGeneration", "missing", self.machine.store("a.gguf")):
+            self.assertIn(said, text)
+        self.assertFalse({"script", "link", "img", "iframe", "object"} & set(page.tags))
+        self.assertFalse([name for name, _ in page.attributes if name in ("src", "href") or name.startswith("on")])
+        self.assertNotIn("url(", self.read(file).decode())
+
+    def test_page_escapes(self):
+        """A folder whose name tries to be HTML is text, and what turns writing around is shown as what it is."""
+        root = os.path.join(self.machine.home, "<script>alert(1)<script>\"' onload=x &amp; \u202e")
+        os.makedirs(root)
+        result = self.machine.run("pull", "-y", "--root", root)
+        self.assertEqual(result.returncode, 0, result.err)
+        file = os.path.join(self.machine.home, "status.html")
+        result = self.machine.run("status", "--root", root, "--html", file)
+        self.assertEqual(result.returncode, 0, result.err)
+        page = Page(self.read(file).decode())
+        self.assertNotIn("script", page.tags)
+        self.assertIn("<script>alert(1)<script>\"' onload=x &amp; \\u{202e}", "".join(page.text))
+        self.assertFalse([name for name, _ in page.attributes if name == "onload"])
+
+    def test_page_that_cannot_be_written(self):
+        result = self.machine.run("status", "--html", os.path.join(self.machine.home, "no/such/folder.html"))
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("cannot write", result.err)
+
+
+if __name__ == "__main__":
+    unittest.main()
