@@ -234,6 +234,8 @@ void man_overview(FILE *out)
 	      "A model is named by its id, its display name, an alias, or a source\n"
 	      "spelled out (\\fBollama:\\fINAME\\fR, \\fBhf:\\fIORG/REPO/FILE\\fR,\n"
 	      "\\fBcivitai:\\fIVERSION\\fR, an https URL).\n"
+	      "What is installed is found by the end of its name, too (\\fIREPO\\fR of\n"
+	      "\\fIORG/REPO\\fR).\n"
 	      "A name that several installed models have chooses none of them.\n"
 	      "Selectors of several kinds must all hold; words of one kind are alternatives.\n",
 	      out);

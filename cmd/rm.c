@@ -54,6 +54,7 @@ const struct command command_rm = {
 	"was adopted is named in the question. Folders that become empty go too; what the lock file pins stays "
 	"pinned, so that a pull brings the same bytes back.\n\n"
 	"Models are chosen as for list, but not by nothing: to remove all of them takes --all. "
+	"They go whole: with --store one that lies in other stores, too, is refused. "
 	"Asks on a terminal; elsewhere -y is needed. Bytes count as given back when the last name of a file goes. A "
 	"removal that was killed is ended by `ncmodel gc`.\n\n"
 	"What is kept on purpose, because it is another model's or your own, is told, and the exit code stays 0. What "

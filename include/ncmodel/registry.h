@@ -93,8 +93,9 @@ struct ncm_registry {
 struct ncm_registry *ncm_registry_load(const struct ncm_config *config, struct ncm_error *err);
 void ncm_registry_free(struct ncm_registry *registry);
 /*
- * The registered model of that id, else of that display or file name, all in any case; NULL if there is none, or more
- * than one has the name. From any thread, as all look-ups.
+ * The registered model of that id, else of that display or file name, else what its id or display name has behind the
+ * last '/' ("Some-Repo" of "org/Some-Repo"), all in any case; NULL if there is none, or more than one has the name.
+ * From any thread, as all look-ups.
  */
 const struct ncm_reg_model *ncm_registry_find(const struct ncm_registry *registry, const char *name);
 /* As ncm_registry_find, with the reason for NULL in *err: class USAGE, with the ids of those that have the name. */

@@ -257,15 +257,29 @@ char *json_told_form(const struct ncm_json_form *form, const char *text)
 	return ncm_asprintf("is \"%.*s\", must be %s", SHOWN_BYTES, text, form->expected);
 }
 
+/* " (known: "a", "b")". The caller frees it. */
+static char *all_keys(const struct ncm_json_form *form)
+{
+	struct ncm_buffer keys = {0};
+
+	for (size_t i = 0; i < form->field_count; i++) {
+		if (*form->fields[i].key != '$')
+			ncm_buffer_printf(&keys, "%s\"%s\"", keys.size > 0 ? ", " : " (known: ", form->fields[i].key);
+	}
+	ncm_buffer_puts(&keys, ")");
+	return keys.data;
+}
+
 char *json_told_unknown(const struct ncm_json_form *form, const struct ncm_json_part *key)
 {
 	NCM_AUTO_FREE char *name = ncm_strndup(key->text, key->size < SHOWN_BYTES ? key->size : SHOWN_BYTES);
 	struct ncm_nearest nearest = {.to = name};
+	NCM_AUTO_FREE char *known = form->few ? all_keys(form) : ncm_strdup("");
 	const char *meant;
 
 	for (size_t i = 0; i < form->field_count; i++)
 		ncm_nearest_offer(&nearest, form->fields[i].key);
 	meant = ncm_nearest_close(&nearest);
 	return meant ? ncm_asprintf("unknown key \"%s\" (did you mean \"%s\"?)", name, meant)
-		     : ncm_asprintf("unknown key \"%s\"", name);
+		     : ncm_asprintf("unknown key \"%s\"%s", name, known);
 }

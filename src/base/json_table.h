@@ -42,6 +42,7 @@ struct ncm_json_form {
 	bool unique; /* of lists of texts: none twice */
 	bool own_keys; /* of maps: keys that begin with "x-" are passed over, as those of an object always are */
 	bool open;     /* of objects: keys that are in no field are passed over */
+	bool few;      /* of objects: all keys are told where an unknown one is like none of them */
 	/* Bounds of numbers, of the characters of a text, of the members of a list or map. `most` 0: none. */
 	uint64_t least, most;
 	const char *expected;         /* what it must be: told with what is not. A noun ("an id: …"), or NULL */

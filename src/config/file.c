@@ -185,7 +185,8 @@ static void read_endpoints(struct ncm_json_reader *reader, const struct ncm_json
 	const struct ncm_config *config = place;
 	const size_t count = config->endpoint_count;
 	NCM_AUTO_FREE struct ncm_json_field *keys = ncm_calloc(count + 1, sizeof *keys);
-	const struct ncm_json_form object = {.kind = NCM_FORM_OBJECT, .fields = keys, .field_count = count + 1};
+	const struct ncm_json_form object = {
+	    .kind = NCM_FORM_OBJECT, .few = true, .fields = keys, .field_count = count + 1};
 
 	(void)form;
 	for (size_t i = 0; i < count; i++)

@@ -6,6 +6,7 @@
  */
 #include "configure/block.h"
 
+#include "base/escape.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -224,6 +225,7 @@ static int write_block(struct work *work, const struct settings_file *file, cons
 void tell_comfyui(struct work *work)
 {
 	NCM_AUTO_FREE char *path = ncm_path_join(work->own->path, "extra_model_paths.yaml");
+	NCM_AUTO_FREE char *word = ncm_shell_word(path);
 	struct ncm_configure_file *out = add_file(work, path);
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct settings_file file;
@@ -240,7 +242,7 @@ void tell_comfyui(struct work *work)
 		settle_refused(work, out, &err);
 	else if (!work->options->undo)
 		advise(work, ncm_asprintf("ComfyUI reads it when it starts; Forge Neo, too: --forge-ref-comfy-yaml %s",
-					  path));
+					  word));
 	block_clear(&block);
 	settings_clear(&file);
 }

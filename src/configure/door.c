@@ -216,15 +216,20 @@ void settle_refused(struct work *work, struct ncm_configure_file *out, struct nc
 	ncm_error_clear(err);
 }
 
-void settle(struct work *work, const struct settings_file *file, struct ncm_configure_file *out, const char *text,
-	    size_t size, const char *keep)
+/* What would have been added to a file that stays as it is stands there. */
+static void tell_there(struct work *work)
+{
+	for (size_t i = work->settled; i < work->report->setting_count; i++) {
+		if (work->report->settings[i].state == NCM_SETTING_ADDED)
+			work->report->settings[i].state = NCM_SETTING_THERE;
+	}
+}
+
+static void settle_new(struct work *work, const struct settings_file *file, struct ncm_configure_file *out,
+		       const char *text, size_t size, const char *keep)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	const bool same = text ? file->text && size == file->size && memcmp(text, file->text, size) == 0 : !file->text;
 
-	out->state = NCM_CONFIGURE_SAME;
-	if (same)
-		return;
 	if (settings_check(file, &err) < 0) {
 		settle_refused(work, out, &err);
 		return;
@@ -243,4 +248,15 @@ void settle(struct work *work, const struct settings_file *file, struct ncm_conf
 		out->kept = ncm_path_join(above, keep);
 	}
 	tell_deed(work, file);
+}
+
+void settle(struct work *work, const struct settings_file *file, struct ncm_configure_file *out, const char *text,
+	    size_t size, const char *keep)
+{
+	out->state = NCM_CONFIGURE_SAME;
+	if (text ? file->text && size == file->size && memcmp(text, file->text, size) == 0 : !file->text)
+		tell_there(work);
+	else
+		settle_new(work, file, out, text, size, keep);
+	work->settled = work->report->setting_count;
 }

@@ -6,6 +6,7 @@
  */
 #include "configure/block.h"
 
+#include "base/escape.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
@@ -155,6 +156,13 @@ static struct ncm_registry *load_registry(struct work *work, const char *path)
 	return registry;
 }
 
+static void advise_llama_cpp(struct work *work, const char *path)
+{
+	NCM_AUTO_FREE char *folder = ncm_shell_word(work->own->path), *presets = ncm_shell_word(path);
+
+	advise(work, ncm_asprintf("llama-server --models-dir %s --models-preset %s", folder, presets));
+}
+
 void tell_llama_cpp(struct work *work)
 {
 	NCM_AUTO_FREE char *path = ncm_path_join(work->own->path, "models.ini");
@@ -174,7 +182,7 @@ void tell_llama_cpp(struct work *work)
 	if (out && failed)
 		settle_refused(work, out, &err);
 	else if (out && !work->options->undo)
-		advise(work, ncm_asprintf("llama-server --models-dir %s --models-preset %s", work->own->path, path));
+		advise_llama_cpp(work, path);
 	block_clear(&block);
 	settings_clear(&file);
 	ncm_registry_free(registry);

@@ -35,6 +35,7 @@ struct work {
 	struct offer *offers;  /* by store, then in the layout's order */
 	size_t offer_count;
 	struct ncm_configure_report *report;
+	size_t settled; /* of the report's settings: whose file was settled */
 };
 
 /* folders.c */

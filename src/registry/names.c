@@ -15,6 +15,7 @@ struct registry_names {
 	pthread_mutex_t mutex;
 	struct registry_lookup *lookup;
 	struct registry_index_of names; /* display names and main files' names, folded */
+	struct registry_index_of ends;  /* of ids and display names, what stands behind the last '/', folded */
 	struct registry_index_of files; /* the other files' names, folded */
 	struct ncm_arena texts;
 	bool are_known;
@@ -34,6 +35,7 @@ void registry_names_free(struct registry_names *names)
 		return;
 	registry_lookup_free(names->lookup);
 	registry_index_of_free(&names->names);
+	registry_index_of_free(&names->ends);
 	registry_index_of_free(&names->files);
 	ncm_arena_free(&names->texts);
 	pthread_mutex_destroy(&names->mutex);
@@ -59,12 +61,23 @@ static void enter(struct registry_names *names, struct registry_index_of *index,
 	registry_index_of_add(index, folded, strlen(folded), (struct registry_ref){model, NULL});
 }
 
+/* "Some-Repo" of "org/Some-Repo". */
+static void enter_end(struct registry_names *names, const char *name, const struct ncm_reg_model *model)
+{
+	const char *slash = name ? strrchr(name, '/') : NULL;
+
+	if (slash && slash[1])
+		enter(names, &names->ends, slash + 1, model);
+}
+
 static void enter_model(struct registry_names *names, const struct ncm_reg_model *model)
 {
 	const char *main = ncm_path_base(model->file_path);
 
 	enter(names, &names->names, model->display_name, model);
 	enter(names, &names->names, main, model);
+	enter_end(names, model->id, model);
+	enter_end(names, model->display_name, model);
 	for (size_t i = 0; i < model->file_count; i++) {
 		const char *name = ncm_path_base(model->files[i].path);
 
@@ -82,6 +95,7 @@ static const struct registry_names *names_of(const struct ncm_registry *registry
 		for (size_t i = 0; i < registry->count; i++)
 			enter_model(names, &registry->models[i]);
 		registry_index_of_close(&names->names);
+		registry_index_of_close(&names->ends);
 		registry_index_of_close(&names->files);
 		names->are_known = true;
 	}
@@ -164,6 +178,8 @@ size_t registry_named(const struct ncm_registry *registry, const char *word, enu
 		list_index(&list, &names_of(registry)->names, word);
 	if (list.count == 0)
 		list_sources(&list, registry, word);
+	if (list.count == 0)
+		list_index(&list, &names_of(registry)->ends, word);
 	if (list.count == 0 && by == NAMED_FILE)
 		list_index(&list, &names_of(registry)->files, word);
 	*found = list.models;

@@ -10,7 +10,7 @@ struct registry_names *registry_names_new(void);
 void registry_names_free(struct registry_names *names);
 
 enum registry_named_by {
-	NAMED_MODEL, /* by id, display name or the name of its main file, or by its source */
+	NAMED_MODEL, /* by id, display name or the name of its main file, by its source, or by what ends id or name */
 	NAMED_FILE,  /* or else by the name of any of its files */
 };
 /*

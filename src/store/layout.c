@@ -98,17 +98,27 @@ static struct ncm_layout *make_layout(const struct ncm_config *config, const str
 	return layout;
 }
 
+/* "STORE:FOLDER" is meant as "STORE/FOLDER". The caller frees it. NULL: it is not that. */
+static char *with_slash(const struct ncm_layout *layout, const char *target)
+{
+	const char *colon = strchr(target, ':');
+	NCM_AUTO_FREE char *store = colon ? ncm_strndup(target, (size_t)(colon - target)) : NULL;
+
+	return store && ncm_layout_find(layout, store) ? ncm_asprintf("%s/%s", store, colon + 1) : NULL;
+}
+
 int ncm_layout_lacks(const struct ncm_layout *layout, const char *store, struct ncm_error *err)
 {
 	struct ncm_buffer ids = {0};
 	struct ncm_nearest nearest = {.to = store};
+	NCM_AUTO_FREE char *meant = with_slash(layout, store);
 	const char *close;
 
 	for (size_t i = 0; i < layout->count; i++) {
 		ncm_buffer_printf(&ids, "%s%s", i ? ", " : "", layout->stores[i].id);
 		ncm_nearest_offer(&nearest, layout->stores[i].id);
 	}
-	close = ncm_nearest_close(&nearest);
+	close = meant ? meant : ncm_nearest_close(&nearest);
 	for (size_t i = 0; i < layout->count && !close; i++) {
 		if (layout->stores[i].kind != &ncm_kind_folders && strcasecmp(layout->stores[i].kind->name, store) == 0)
 			close = layout->stores[i].id;

@@ -10,6 +10,7 @@
 #include "upkeep/moved.h"
 
 #include <string.h>
+#include <strings.h>
 
 static bool is_registered(const struct upkeep *upkeep, const char *id)
 {
@@ -54,6 +55,38 @@ static int choose(struct upkeep *upkeep, const struct ncm_reg_model ***chosen, s
 					   "installed");
 	}
 	return ncm_registry_select(upkeep->registry, selector, chosen, count, err);
+}
+
+/* Whether one of these stores, or of their parts ("STORE/FOLDER"), has the file. */
+static bool is_in(const struct ncm_strings *stores, const struct ncm_reg_file *file)
+{
+	for (size_t i = 0; i < stores->count; i++) {
+		const size_t length = strlen(stores->items[i]);
+
+		if (strncasecmp(file->store, stores->items[i], length) == 0 &&
+		    (file->store[length] == '\0' || file->store[length] == '/'))
+			return true;
+	}
+	return false;
+}
+
+/* Models go whole: who chooses a store's need not know that one of them lies in others, too. */
+static int check_stores(const struct upkeep *upkeep, const struct ncm_reg_model *model, struct ncm_error *err)
+{
+	const struct ncm_strings *stores = &upkeep->request.selector->stores;
+
+	for (size_t i = 0; stores->count > 0 && i < model->file_count; i++) {
+		const struct ncm_reg_file *file = &model->files[i];
+
+		if (!file->store || is_in(stores, file))
+			continue;
+		ncm_error_set(err, NCM_E_USAGE,
+			      "%s lies in %s, too, and would go from there as well: nothing was removed", model->id,
+			      file->store);
+		return ncm_error_hint(err, "leave out --store to remove a model from all stores, or add --store %s",
+				      file->store);
+	}
+	return 0;
 }
 
 /* Who chooses a profile's models need not know of the others that have them. */
@@ -243,9 +276,14 @@ int upkeep_plan_removal(struct upkeep *upkeep, struct ncm_error *err)
 {
 	const struct ncm_reg_model **models = NULL;
 	size_t count = 0;
+	int failed = (upkeep->request.again ? choose_again : choose)(upkeep, &models, &count, err);
 
-	if ((upkeep->request.again ? choose_again : choose)(upkeep, &models, &count, err) < 0)
+	for (size_t i = 0; !failed && !upkeep->request.again && i < count; i++)
+		failed = check_stores(upkeep, models[i], err);
+	if (failed) {
+		free(models);
 		return -1;
+	}
 	for (size_t i = 0; i < count; i++) {
 		if (!upkeep->request.again)
 			warn_of_profiles(upkeep, models[i]);

@@ -5,6 +5,7 @@ import configparser
 import fcntl
 import json
 import os
+import shlex
 import sys
 import unittest
 
@@ -70,7 +71,10 @@ class ComfyUITest(ConfigureCase):
         self.assertEqual((data["files"][0]["state"], data["files"][0]["path"]), ("written", self.yaml))
         self.assertEqual(self.told(data), self.folders())
         self.assertEqual(self.seen(), self.folders())
-        self.assertEqual(self.configure("comfyui")["files"][0]["state"], "same")
+        again = self.configure("comfyui")
+        self.assertEqual(again["files"][0]["state"], "same")
+        self.assertEqual({setting["state"] for setting in data["settings"]}, {"added"})
+        self.assertEqual({setting["state"] for setting in again["settings"]}, {"there"})
         # ncmodel reads it, too, and each folder stays its own store's
         self.assertEqual([id for id, s in self.stores().items() if s["why"] == "application"], [])
         self.assertEqual(self.configure("comfyui", "--undo")["files"][0]["state"], "removed")
@@ -452,7 +456,7 @@ class GgufTest(ConfigureCase):
                 self.write(path, before)
             data = self.configure("llama-cpp")
             self.assertEqual(self.told(data, "left"), {("odd", self.place + "/odd#1.gguf")})
-            self.assertIn(f"--models-preset {path}", data["advice"][0])
+            self.assertEqual(shlex.split(data["advice"][0])[3:], ["--models-preset", path])
             parsed = configparser.ConfigParser(interpolation=None, inline_comment_prefixes=(";", "#"))
             parsed.read_string("[top]\n" + self.read(path).decode())
             self.assertEqual(dict(parsed["seer"]), {"model": self.place + "/seer.gguf", "mmproj": self.place + "/seer-mmproj.gguf"})

@@ -6,74 +6,26 @@ import io
 import json
 import os
 import shlex
-import shutil
 import signal
-import subprocess
 import sys
 import tarfile
-import tempfile
 import time
 import unittest
 
 from harness import SOURCE, Case, gguf, safetensors, sha256
 
 sys.path[:0] = [os.path.join(SOURCE, "tests", "servers")]
-import loopback  # noqa: E402
 import oci_site as site  # noqa: E402
+import registries  # noqa: E402
 import registry_site  # noqa: E402
-import token_site  # noqa: E402
 
 USER, PASSWORD = "modelreader", "pass:Canary-4712-word"
 servers = None
 
 
-class Registries(loopback.Loopback):
-    """One storage, behind a registry without sign-in, one with htpasswd and one with tokens."""
-
-    def start(self):
-        os.makedirs(self._path("registry"))
-        self._certificates()
-        certificate = (self._path("server.pem"), self._path("server.key"))
-        subprocess.run([loopback.program("htpasswd"), "-Bbc", self._path("htpasswd"), USER, PASSWORD], check=True, capture_output=True)
-        self.tokens = token_site.TokenSite(self.state, certificate, {USER: PASSWORD}, "refresh-Canary-0816-token")
-        realm = f"https://registry.localhost:{self.tokens.port}/token"
-        kinds = {"open": {}, "basic": {"more": registry_site.htpasswd(self._path("htpasswd"))},
-                 "token": {"more": registry_site.token(realm, "models", self.tokens.issuer, self.tokens.bundle),
-                           "tls": registry_site.tls(certificate)}}
-        self.ports = dict(zip(kinds, loopback.free_ports(len(kinds))))
-        for name, kind in kinds.items():
-            with open(self._path(name + ".yml"), "w", encoding="utf-8") as out:
-                out.write(registry_site.configuration(self._path("registry"), self.ports[name], **kind))
-            self._spawn(name + ".log", loopback.program("docker-registry"), "serve", self._path(name + ".yml"))
-            self._await(self.ports[name])
-        return self
-
-    def _await(self, port):
-        import socket
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                return
-            except OSError:
-                time.sleep(0.05)
-        raise AssertionError(f"{port} does not answer")
-
-    def stop(self):
-        super().stop()
-        self.tokens.stop()
-
-    def log(self, name):
-        with open(self._path(name + ".log"), encoding="utf-8", errors="replace") as file:
-            return file.read()
-
-
 def setUpModule():
     global servers
-    folder = tempfile.mkdtemp(prefix="ncmodel-oci-")
-    unittest.addModuleCleanup(shutil.rmtree, folder, ignore_errors=True)
-    servers = Registries(folder)
-    servers.start()
-    unittest.addModuleCleanup(servers.stop)
+    servers = registries.for_module(USER, PASSWORD, "refresh-Canary-0816-token", ("open", "clear", "token"))
 
 
 def archive(files, mode="w"):
@@ -397,7 +349,7 @@ class SignedIn(OciCase):
         self.assertNotIn(PASSWORD, result.out + result.err + json.dumps(self.machine.registry()))
 
     def test_password(self):
-        self.check("basic", "localhost")
+        self.check("clear", "localhost")
 
     def test_token(self):
         # localhost is spoken to by http: by its name it is a host like any other
@@ -407,8 +359,8 @@ class SignedIn(OciCase):
         self.arrived(LLAMA + "/private-v1", {"m.gguf": gguf("private", 9000)})
 
     def test_clear_text_is_the_users_to_allow(self):
-        host = f"registry.localhost:{servers.ports['basic']}"
-        source = self.source(self.artifact, name="basic", host="registry.localhost")
+        host = f"registry.localhost:{servers.ports['clear']}"
+        source = self.source(self.artifact, name="clear", host="registry.localhost")
         self.sign_in(host)
         self.refused(source, "--to", "llama-cpp", words="registry.localhost")
         self.pull(source, "--to", "llama-cpp", "--insecure-registry", host)

@@ -12,7 +12,6 @@ import socket
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 import unittest.mock
@@ -23,8 +22,8 @@ from harness import BINARY, SOURCE, Case
 sys.path[:0] = [os.path.join(SOURCE, "tests", "servers"), os.path.join(SOURCE, "tests", "fixtures")]
 import loopback  # noqa: E402
 import make_models  # noqa: E402
+import registries  # noqa: E402
 import registry_site  # noqa: E402
-import token_site  # noqa: E402
 
 USER, PASSWORD = "modelreader", "pass:Canary-4711-word"
 REFRESH = "refresh-Canary-0815-token"
@@ -33,61 +32,12 @@ SECRETS = (PASSWORD, REFRESH, base64.b64encode(f"{USER}:{PASSWORD}".encode()).de
 servers = None
 
 
-class Registries(loopback.Loopback):
-    """One storage, behind registries of every kind: open, with htpasswd, with tokens; over http and over TLS."""
-
-    def start(self):
-        os.makedirs(self._path("registry"))
-        _, images = make_models.generate(self._path("fixtures"), 1, 1 << 16, False)
-        self.image = images[2]
-        self._certificates()
-        certificate = (self._path("server.pem"), self._path("server.key"))
-        subprocess.run([loopback.program("htpasswd"), "-Bbc", self._path("htpasswd"), USER, PASSWORD], check=True, capture_output=True)
-        self.tokens = token_site.TokenSite(self.state, certificate, {USER: PASSWORD}, REFRESH)
-        realm = f"https://localhost:{self.tokens.port}/token"
-        realm_by_name = f"https://registry.localhost:{self.tokens.port}/token"
-        secure, users = registry_site.tls(certificate), registry_site.htpasswd(self._path("htpasswd"))
-        token = [registry_site.token(at, "models", self.tokens.issuer, self.tokens.bundle) for at in (realm, realm_by_name)]
-        kinds = {"open": {}, "basic": {"more": users, "tls": secure}, "clear": {"more": users},
-                 "own": {"more": token[0], "tls": secure}, "token": {"more": token[1], "tls": secure}}
-        self.ports = dict(zip(kinds, loopback.free_ports(len(kinds))))
-        for name, kind in kinds.items():
-            self.serve(name, self.ports[name], "127.0.0.1", **kind)
-        registry_site.push(self.ports["open"], self.image)
-        return self
-
-    def stop(self):
-        super().stop()
-        self.tokens.stop()
-
-    def serve(self, name, port, address, **kind):
-        """One more registry over the same storage."""
-        with open(self._path(name + ".yml"), "w", encoding="utf-8") as out:
-            out.write(registry_site.configuration(self._path("registry"), port, address, **kind))
-        self._spawn(name + ".log", loopback.program("docker-registry"), "serve", self._path(name + ".yml"))
-        self.await_port(address.strip("[]"), port)
-
-    def await_port(self, address, port):
-        for _ in range(200):
-            try:
-                socket.create_connection((address, port), 1).close()
-                return
-            except OSError:
-                time.sleep(0.05)
-        raise AssertionError(f"{address} {port} does not answer")
-
-    def log(self, name):
-        with open(self._path(name + ".log"), encoding="utf-8", errors="replace") as file:
-            return file.read()
-
-
 def setUpModule():
     global servers
-    folder = tempfile.mkdtemp(prefix="ncmodel-registries-")
-    unittest.addModuleCleanup(shutil.rmtree, folder, ignore_errors=True)
-    servers = Registries(folder)
-    servers.start()
-    unittest.addModuleCleanup(servers.stop)
+    servers = registries.for_module(USER, PASSWORD, REFRESH, ("open", "basic", "clear", "own", "token"))
+    _, images = make_models.generate(servers._path("fixtures"), 1, 1 << 16, False)
+    servers.image = images[2]
+    registry_site.push(servers.ports["open"], servers.image)
 
 
 class RegistryCase(Case):

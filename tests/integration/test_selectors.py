@@ -143,6 +143,17 @@ class ShowTest(SelectCase):
         self.assertEqual(self.shown("one", "two", "--phase", "2", code=2), [])
         self.assertIn("which model", self.run_ok("show", code=2).err)
 
+    def test_what_is_installed_is_found_by_the_end_of_its_name(self):
+        """a repository by its name alone; an id that is spelled so goes first; of two neither is taken"""
+        for repository in ("org/Some-Repo", "other/Some-Repo"):
+            self.hub.hf(repository, {repository.split("/")[0] + "-own.gguf": gguf(repository, 100_000)})
+        self.run_ok("pull", "-y", "hf:org/Some-Repo", "--to", "llama-cpp")
+        for command in (["show"], ["list"], ["verify"], ["rm", "-n"]):
+            self.assertIn("org/Some-Repo", self.run_ok(*command, "some-repo").out)
+        self.run_ok("pull", "-y", "hf:other/Some-Repo", "--to", "llama-cpp")
+        result = self.run_ok("show", "Some-Repo", code=2)
+        self.assertIn("org/Some-Repo, other/Some-Repo", result.err)
+
     def test_what_is_installed_is_shown_without_manifests(self):
         self.pull("one")
         with open(os.path.join(self.machine.manifests, "test", "phase-1-high.json"), "w") as file:

@@ -76,6 +76,11 @@ class StoresTest(Case):
             self.assertIn(f'ncmodel: {said}: the layout "default" has no store "comfy"', result.err)
             self.assertIn("did you mean comfyui?", result.err)
 
+    def test_a_folder_behind_a_colon(self):
+        self.hub.hf("org/some", {"a.safetensors": b"x" * 1000})
+        result = self.machine.run("pull", "-n", "hf:org/some/a.safetensors", "--to", "comfyui:loras")
+        self.assertIn("did you mean comfyui/loras?", result.err)
+
     def layout(self, user, path):
         with open(os.path.join(SOURCE, "manifests/layouts/default.json")) as file:
             layout = json.load(file)

@@ -73,6 +73,21 @@ class RemoveTest(UpkeepCase):
         self.assertTrue(os.path.exists(self.machine.store("three.gguf")))
         self.check_registry()
 
+    def test_a_store_of_several(self):
+        """who names one of a model's stores does not mean the others: nothing is removed, and it is said how"""
+        m = self.machine
+        model = m.simple("both.gguf", gguf("both", 200_000))
+        model["files"][0]["to"] = [{"store": "llama-cpp"}, {"store": "comfyui", "folder": "loras"}]
+        m.manifest([model])
+        self.pull()
+        before = m.snapshot()
+        result = m.run("rm", "-y", "both", "--store", "comfyui")
+        self.assertEqual(result.returncode, 2, result.out + result.err)
+        self.assertIn("both lies in llama-cpp, too", result.err)
+        self.assertEqual(m.snapshot(), before)
+        self.run_ok("rm", "-y", "both", "--store", "comfyui", "--store", "llama-cpp")
+        self.assertNotIn("both", self.installed())
+
     def test_without_a_terminal_yes_must_be_said(self):
         before = self.machine.snapshot()
         self.assertIn("-y", self.run_ok("rm", "one", code=2).err)

@@ -361,7 +361,7 @@ static void all_faults_of_a_file_are_told_with_lines(void)
 	    "bad.json:3: $.jobs: is 17, must be an integer from 1 to 16",
 	    "bad.json:4: $.manifest_dirs[1]: is an integer, must be a string",
 	    "bad.json:6: $.endpoints.huggingface: must be an http or https URL",
-	    "bad.json:7: $.endpoints.hf: unknown key",
+	    "bad.json:7: $.endpoints.hf: unknown key \"hf\" (known: \"",
 	    "bad.json:9: $.reserve: is -1, must be an integer, 0 or more",
 	    "bad.json:10: $.allow_private: is a string, must be true or false",
 	    "bad.json:11: $.root: must not be empty",
