@@ -50,7 +50,7 @@ class Machine:
 
     def checkpoints(self):
         """Beside the lock."""
-        return os.path.join(self.root, "ncmodel.lock.checkpoints")
+        return os.path.join(self.root, STORE, "ncmodel.lock.checkpoints")
 
     def path(self, name):
         return os.path.join(self.root, STORE, name)
