@@ -114,6 +114,7 @@ const struct topic topics_files[] = {
     {"$XDG_CONFIG_HOME/ncmodel/manifests/PROFILE/phase-N-PRIORITY.json", "Manifests of your own, there too."},
     {"models.json", "What is installed; in the folder of the llama.cpp store unless the layout says otherwise."},
     {"ncmodel.lock", "Revisions, sizes and digests that were looked up; beside models.json."},
+    {"ncmodel.lock.checkpoints/", "SHA-256 checkpoints of pinned files, where `ncmodel lock --checkpoints` was said."},
     {"$XDG_STATE_HOME/ncmodel/log.jsonl",
      "What was changed, when and by which command; by default below ~/.local/state. Of 4 MiB, and one older file."},
     {".ncmodel/ beside models.json", "Locks, and notes of removals and moves that were cut short."},

@@ -10,14 +10,15 @@ static bool speaks(const struct session *session)
 }
 
 static struct {
-	bool update, check, prune;
+	bool update, check, prune, checkpoints;
 } given;
 
 static int check_options(const struct session *session, struct ncm_error *err)
 {
-	if (given.check && (given.update || given.prune || session->settings.dry_run)) {
-		ncm_error_set(err, NCM_E_USAGE,
-			      "--check writes nothing: it goes with none of --update, --prune and --dry-run");
+	if (given.check && (given.update || given.prune || given.checkpoints || session->settings.dry_run)) {
+		ncm_error_set(
+		    err, NCM_E_USAGE,
+		    "--check writes nothing: it goes with none of --update, --prune, --checkpoints and --dry-run");
 		return ncm_error_hint(err, "leave --check out, or the others");
 	}
 	if (given.prune && session_selects(session)) {
@@ -82,6 +83,26 @@ static void print_update(const struct session *session, const struct ncm_drift *
 	printf(".%s\n", session->settings.dry_run ? " Nothing was written." : drift->written ? " Written." : "");
 }
 
+static void print_checkpoints(const struct ncm_drift *drift)
+{
+	printf("Checkpoints: of %zu %s beside the lock", drift->checkpoints_kept,
+	       drift->checkpoints_kept == 1 ? "file" : "files");
+	if (drift->checkpoints_unknown > 0)
+		printf("; of %zu none are known here (pull or verify them first)", drift->checkpoints_unknown);
+	printf(".\n");
+}
+
+static void report_checkpoints(struct session *session, const struct ncm_drift *drift)
+{
+	json_t *json = json_object();
+
+	json_put_number(json, "kept", drift->checkpoints_kept);
+	json_put_number(json, "unknown", drift->checkpoints_unknown);
+	json_object_set_new(session->report.data, "checkpoints", json);
+	if (speaks(session))
+		print_checkpoints(drift);
+}
+
 static int update(struct session *session, struct ncm_model *const *models, size_t count, struct ncm_error *err)
 {
 	const struct settings *settings = &session->settings;
@@ -91,6 +112,7 @@ static int update(struct session *session, struct ncm_model *const *models, size
 	    .prune = given.prune,
 	    .dry_run = settings->dry_run,
 	    .allow_pickle = settings->provision.allow_pickle,
+	    .checkpoints = given.checkpoints,
 	};
 	struct ncm_drift *drift;
 	int exit_code;
@@ -104,6 +126,8 @@ static int update(struct session *session, struct ncm_model *const *models, size
 	json_put_flag(session->report.data, "written", drift->written);
 	if (speaks(session))
 		print_update(session, drift);
+	if (given.checkpoints && !settings->dry_run)
+		report_checkpoints(session, drift);
 	exit_code = drift_report(session, drift, true);
 	ncm_drift_free(drift);
 	return exit_code;
@@ -131,6 +155,8 @@ static const struct option own[] = {
      .help = "ask whether upstream still serves what is pinned; writes nothing, ends with 3 if not"},
     {0, "prune", OPTION_FLAG, .value = &given.prune,
      .help = "drop pins that no manifest of any profile names and no installed model came from"},
+    {0, "checkpoints", OPTION_FLAG, .value = &given.checkpoints,
+     .help = "keep the SHA-256 checkpoints of pinned files beside the lock, as far as they are known here"},
     {'n', "dry-run", OPTION_FLAG, offsetof(struct settings, dry_run), .help = "show what would be pinned and stop"},
     {0, "allow-pickle", OPTION_FLAG, offsetof(struct settings, provision.allow_pickle),
      .help = "pin pickle-based files that the manifest does not; loading one can run code"},
@@ -147,6 +173,8 @@ static const char *const examples[] = {
     "follow one of them",
     "ncmodel lock --check --json",
     "every night: is all that is pinned still served?",
+    "ncmodel lock --checkpoints",
+    "after a pull: the next machine hashes on all cores while it pulls",
     NULL,
 };
 
@@ -167,6 +195,10 @@ const struct command command_lock = {
 	"--check compares without writing: the files of a commit or version with their digests, the manifest under "
 	"an Ollama tag and, if that moved, whether the pinned layers can still be had, the size at a plain URL. "
 	"Ends with 3 if something moved, is gone, or is not in the lock.\n\n"
+	"--checkpoints keeps what pulls and verifies of pinned files have left in the stores, 32 bytes for each 16 MiB, "
+	"in the folder LOCK.checkpoints. A pull with that lock hashes such a file on all cores while it comes, and "
+	"fetches a wrong part again at once. They prove nothing by themselves: without them, or with wrong ones, the "
+	"pinned digest decides as ever.\n\n"
 	"Marks: + new, ~ moved, - in the lock alone, ! gone or failed, = the same (with -v). Without a selector all "
 	"models of the profile are chosen.",
     .examples = examples,

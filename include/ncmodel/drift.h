@@ -59,6 +59,9 @@ struct ncm_drift {
 	size_t differing; /* everything else but UNKNOWN (see each function on EXTRA) */
 	size_t unknown;
 	bool written; /* ncm_lock_update: the lock file was replaced */
+	/* ncm_lock_update with `checkpoints`: pinned files whose checkpoints lie beside the lock now, and those of which
+	 * nobody here has any */
+	size_t checkpoints_kept, checkpoints_unknown;
 };
 void ncm_drift_free(struct ncm_drift *drift);
 
@@ -68,6 +71,11 @@ struct ncm_lock_options {
 	bool prune;        /* drop the EXTRA ones; needs whole */
 	bool dry_run;      /* write nothing */
 	bool allow_pickle; /* pin pickle-based files that the manifest does not */
+	/*
+	 * Keep the SHA-256 checkpoints of the models' pinned files beside the lock, in the folder "<lock>.checkpoints",
+	 * as far as a store has them: whoever pulls with it hashes on all cores, and is told of a wrong part at once.
+	 */
+	bool checkpoints;
 };
 /*
  * Pins in the lock what is not pinned yet; with `update` looks everything up anew and says what moves. Fetches no

@@ -14,7 +14,7 @@
  */
 static bool path_is_good(const char *path, struct ncm_error *err)
 {
-	static const char *const ours[] = {"models.json", "ncmodel.lock", ".ncmodel"};
+	static const char *const ours[] = {"models.json", "ncmodel.lock", "ncmodel.lock.checkpoints", ".ncmodel"};
 	NCM_AUTO_FREE char *renamed = NULL;
 
 	if (ncm_path_check(path, err))

@@ -125,7 +125,7 @@ static bool is_device_name(const char *name, size_t size)
 
 static bool is_reserved(const char *name, size_t size)
 {
-	static const char *const ours[] = {".ncmodel", "models.json", "ncmodel.lock"};
+	static const char *const ours[] = {".ncmodel", "models.json", "ncmodel.lock", "ncmodel.lock.checkpoints"};
 
 	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
 		if (strlen(ours[i]) == size && strncasecmp(name, ours[i], size) == 0)

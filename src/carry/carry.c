@@ -288,6 +288,7 @@ static void carry_end(struct carry *carry)
 		free(task->mirrors);
 		free(task->server_name);
 		ncm_checkpoints_clear(&task->checkpoints);
+		ncm_checkpoints_clear(&task->known);
 		ncm_unpacked_free(task->unpacked, task->unpacked_count);
 		ncm_error_clear(&task->error);
 	}

@@ -33,6 +33,7 @@ struct task {
 	size_t mirror_count;
 	const char *served_by; /* URI */
 	char *server_name;
+	struct ncm_checkpoints known; /* that were kept; none: of size 0 */
 	/* results of the transfer */
 	struct ncm_checkpoints checkpoints;
 	struct ncm_unpacked *unpacked;

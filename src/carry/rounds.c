@@ -328,6 +328,15 @@ static void find_mirrors(void *context, size_t index)
 	find_mirrors_of(round->carry, round->tasks[index]);
 }
 
+static void find_checkpoints(const struct carry *carry, struct task *task)
+{
+	const struct content *content = task->item->content;
+
+	if (task->known.size == 0 && content->has_sha256 && content->has_size &&
+	    checkpoints_find(carry->run, &content->sha256, content->size, &task->known) < 0)
+		task->known = (struct ncm_checkpoints){0};
+}
+
 static void prepare_transfer(const struct carry *carry, struct task *task, struct ncm_transfer_item *transfer)
 {
 	free(task->partial);
@@ -335,6 +344,8 @@ static void prepare_transfer(const struct carry *carry, struct task *task, struc
 	item_transfer(carry->run, task->item, task->partial, transfer);
 	transfer->mirrors = task->mirrors;
 	transfer->mirror_count = task->mirror_count;
+	find_checkpoints(carry, task);
+	transfer->known = task->known.size > 0 ? &task->known : NULL;
 }
 
 static int fetch_round(struct carry *carry, struct task **chosen, size_t count, struct ncm_error *err)

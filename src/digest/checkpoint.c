@@ -69,21 +69,17 @@ static bool size_has_checkpoints(uint64_t size)
 	return size <= NCM_LIMIT_FILE_BYTES && ncm_checkpoints_expected(size) > 0;
 }
 
-int ncm_checkpoints_write(int store_dirfd, const struct ncm_checkpoints *checkpoints, struct ncm_error *err)
+int ncm_checkpoints_write_in(int dirfd, const struct ncm_checkpoints *checkpoints, struct ncm_error *err)
 {
 	const size_t states = states_size(checkpoints->size), length = length_of(checkpoints->size);
 	NCM_AUTO_FREE uint8_t *bytes = NULL;
-	NCM_AUTO_CLOSE int dirfd = -1;
-	struct ncm_sha256 sum;
 	char hex[NCM_SHA256_HEX + 1];
+	struct ncm_sha256 sum;
 
 	if (!size_has_checkpoints(checkpoints->size))
 		return 0;
 	if (checkpoints->count != ncm_checkpoints_expected(checkpoints->size))
 		return ncm_error_set(err, NCM_E_OTHER, "these checkpoints are not those of a whole file");
-	dirfd = ncm_mkdir_beneath(store_dirfd, FOLDER, err);
-	if (dirfd < 0)
-		return -1;
 	bytes = ncm_malloc(length);
 	spell_header(&checkpoints->sha256, checkpoints->size, bytes);
 	memcpy(bytes + HEADER, checkpoints->states, states);
@@ -92,16 +88,25 @@ int ncm_checkpoints_write(int store_dirfd, const struct ncm_checkpoints *checkpo
 	return ncm_write_atomic(dirfd, ncm_sha256_hex(&checkpoints->sha256, hex), bytes, length, NCM_OWN_FILE, err);
 }
 
-/* Opens what may be the checkpoints: a regular file of the one right length. */
-static int open_existing(int store_dirfd, const struct ncm_sha256 *sha256, uint64_t size)
+int ncm_checkpoints_write(int store_dirfd, const struct ncm_checkpoints *checkpoints, struct ncm_error *err)
 {
-	char path[PATH_SIZE];
+	NCM_AUTO_CLOSE int dirfd = -1;
+
+	if (!size_has_checkpoints(checkpoints->size))
+		return 0;
+	dirfd = ncm_mkdir_beneath(store_dirfd, FOLDER, err);
+	return dirfd < 0 ? -1 : ncm_checkpoints_write_in(dirfd, checkpoints, err);
+}
+
+/* Opens what may be the checkpoints: a regular file of the one right length. */
+static int open_existing(int dirfd, const char *path, uint64_t size)
+{
 	struct os_stat status;
 	int fd;
 
 	if (!size_has_checkpoints(size))
 		return -1;
-	fd = os_open_beneath(store_dirfd, path_of(sha256, path), OS_READ);
+	fd = os_open_beneath(dirfd, path, OS_READ);
 	if (fd < 0)
 		return -1;
 	if (os_fstat(fd, &status) == 0 && status.kind == OS_IS_FILE && status.size == length_of(size))
@@ -110,10 +115,8 @@ static int open_existing(int store_dirfd, const struct ncm_sha256 *sha256, uint6
 	return -1;
 }
 
-int ncm_checkpoints_read(int store_dirfd, const struct ncm_sha256 *sha256, uint64_t size,
-			 struct ncm_checkpoints *checkpoints)
+static int read_file(int fd, const struct ncm_sha256 *sha256, uint64_t size, struct ncm_checkpoints *checkpoints)
 {
-	NCM_AUTO_CLOSE int fd = open_existing(store_dirfd, sha256, size);
 	const size_t states = states_size(size);
 	NCM_AUTO_FREE char *bytes = NULL;
 	uint8_t header[HEADER];
@@ -135,16 +138,35 @@ int ncm_checkpoints_read(int store_dirfd, const struct ncm_sha256 *sha256, uint6
 	return 0;
 }
 
+int ncm_checkpoints_read_in(int dirfd, const struct ncm_sha256 *sha256, uint64_t size,
+			    struct ncm_checkpoints *checkpoints)
+{
+	char hex[NCM_SHA256_HEX + 1];
+	NCM_AUTO_CLOSE int fd = open_existing(dirfd, ncm_sha256_hex(sha256, hex), size);
+
+	return read_file(fd, sha256, size, checkpoints);
+}
+
+int ncm_checkpoints_read(int store_dirfd, const struct ncm_sha256 *sha256, uint64_t size,
+			 struct ncm_checkpoints *checkpoints)
+{
+	char path[PATH_SIZE];
+	NCM_AUTO_CLOSE int fd = open_existing(store_dirfd, path_of(sha256, path), size);
+
+	return read_file(fd, sha256, size, checkpoints);
+}
+
 bool ncm_checkpoints_exist(int store_dirfd, const struct ncm_sha256 *sha256, uint64_t size)
 {
-	NCM_AUTO_CLOSE int fd = open_existing(store_dirfd, sha256, size);
+	char path[PATH_SIZE];
+	NCM_AUTO_CLOSE int fd = open_existing(store_dirfd, path_of(sha256, path), size);
 
 	return fd >= 0;
 }
 
-void ncm_checkpoints_remove(int store_dirfd, const struct ncm_sha256 *sha256)
+void ncm_checkpoints_remove_in(int dirfd, const struct ncm_sha256 *sha256)
 {
-	char path[PATH_SIZE];
+	char hex[NCM_SHA256_HEX + 1];
 
-	(void)ncm_remove_beneath(store_dirfd, path_of(sha256, path));
+	(void)ncm_remove_beneath(dirfd, ncm_sha256_hex(sha256, hex));
 }

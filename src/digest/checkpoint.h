@@ -37,7 +37,12 @@ int ncm_checkpoints_read(int store_dirfd, const struct ncm_sha256 *sha256, uint6
 			 struct ncm_checkpoints *checkpoints);
 /* Whether ncm_checkpoints_read is worth a try: something of the right length is there. */
 bool ncm_checkpoints_exist(int store_dirfd, const struct ncm_sha256 *sha256, uint64_t size);
+
+/* The same in a folder of checkpoints that lies elsewhere (beside a lock), which is open. */
+int ncm_checkpoints_write_in(int dirfd, const struct ncm_checkpoints *checkpoints, struct ncm_error *err);
+int ncm_checkpoints_read_in(int dirfd, const struct ncm_sha256 *sha256, uint64_t size,
+			    struct ncm_checkpoints *checkpoints);
 /* Removes those of this digest, if there are any. */
-void ncm_checkpoints_remove(int store_dirfd, const struct ncm_sha256 *sha256);
+void ncm_checkpoints_remove_in(int dirfd, const struct ncm_sha256 *sha256);
 
 #endif

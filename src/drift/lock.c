@@ -219,6 +219,49 @@ static void tell_pin(const struct locking *locking, size_t index)
 	ncm_emit_deed(&locking->run->sink, &deed);
 }
 
+/* Those of one pinned file, if it has any at all. */
+static int keep_checkpoints(struct locking *locking, const struct ncm_lock_file *file, struct ncm_error *err)
+{
+	bool kept;
+
+	if (!file->has_sha256 || !file->has_size || !checkpoints_are_possible(file->size))
+		return 0;
+	if (checkpoints_keep(locking->run, &file->sha256, file->size, &kept, err) < 0)
+		return -1;
+	locking->drift->checkpoints_kept += kept;
+	locking->drift->checkpoints_unknown += !kept;
+	return 0;
+}
+
+static int keep_all_checkpoints(struct locking *locking, struct ncm_error *err)
+{
+	const struct run *run = locking->run;
+
+	for (size_t i = 0; i < run->wanted_count; i++) {
+		const struct ncm_lock_entry *entry = locked(run, &run->wanted[i]);
+
+		for (size_t k = 0; entry && k < entry->file_count; k++) {
+			if (keep_checkpoints(locking, &entry->files[k], err) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+static int write_lock(struct locking *locking, struct ncm_error *err)
+{
+	struct run *run = locking->run;
+
+	if (locking->uri_count == 0)
+		return 0;
+	if (ncm_lock_save(run->lock, locking->uris, locking->uri_count, err) < 0)
+		return -1;
+	locking->drift->written = true;
+	for (size_t i = 0; i < locking->uri_count; i++)
+		tell_pin(locking, i);
+	return 0;
+}
+
 static int lock_all(struct locking *locking, struct ncm_error *err)
 {
 	struct run *run = locking->run;
@@ -232,14 +275,13 @@ static int lock_all(struct locking *locking, struct ncm_error *err)
 	finish(locking);
 	drop_extra(locking);
 	drift_count(locking->drift, locking->options->prune);
-	if (locking->options->dry_run || locking->uri_count == 0)
+	if (locking->options->dry_run)
 		return 0;
-	if (ncm_lock_save(run->lock, locking->uris, locking->uri_count, err) < 0)
+	if (write_lock(locking, err) < 0)
 		return -1;
-	locking->drift->written = true;
-	for (size_t i = 0; i < locking->uri_count; i++)
-		tell_pin(locking, i);
-	return 0;
+	if (locking->options->prune)
+		checkpoints_drop(run);
+	return locking->options->checkpoints ? keep_all_checkpoints(locking, err) : 0;
 }
 
 struct ncm_drift *ncm_lock_update(const struct ncm_config *config, struct ncm_model *const *models, size_t count,

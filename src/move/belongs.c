@@ -247,10 +247,11 @@ static bool is_ours(const struct leaving *leaving, const struct ncm_walk_entry *
 {
 	NCM_AUTO_FREE char *path = ncm_path_join(leaving->store->path, entry->path);
 	NCM_AUTO_FREE char *lock = ncm_layout_lock(leaving->mover->layout, leaving->mover->config);
+	NCM_AUTO_FREE char *beside = ncm_asprintf("%s.checkpoints/", lock);
 
 	return ncm_path_below(entry->path, ncm_store_own(leaving->store)) || strcmp(entry->name, ".ncmodel") == 0 ||
 	       store_is_own(entry->path) || strcmp(path, leaving->mover->registry->path) == 0 ||
-	       strcmp(path, lock) == 0;
+	       strcmp(path, lock) == 0 || strncmp(path, beside, strlen(beside)) == 0;
 }
 
 static void find_rest(void *context, const struct ncm_walk_entry *entry)

@@ -123,6 +123,20 @@ char *item_partial(const struct plan_item *item);
 void item_transfer(const struct run *run, const struct plan_item *item, const char *partial,
 		   struct ncm_transfer_item *transfer);
 
+/*
+ * checkpoints.c: those of a file of this digest and size, as they were kept beside the lock or in a store of the layout.
+ * Nothing says that they are right. Returns 0, or -1 if there are none; free with ncm_checkpoints_clear.
+ */
+int checkpoints_find(const struct run *run, const struct ncm_sha256 *sha256, uint64_t size,
+		     struct ncm_checkpoints *checkpoints);
+/* Whether a file of this size has any. */
+bool checkpoints_are_possible(uint64_t size);
+/* Keeps them beside the lock. *kept: whether there are any. Returns 0, or -1 with *err (IO, NO_SPACE, POLICY). */
+int checkpoints_keep(const struct run *run, const struct ncm_sha256 *sha256, uint64_t size, bool *kept,
+		     struct ncm_error *err);
+/* Removes those beside the lock of files that it does not pin any more. */
+void checkpoints_drop(const struct run *run);
+
 /* space.c: needed and free bytes of each file system. */
 void space_measure(const struct planned *planned, struct ncm_plan_disk **disks, size_t *count, bool *enough);
 char *space_fits(const struct planned *planned);

@@ -10,9 +10,9 @@
 static const size_t CROWD = NCM_POOL_BLOCKS / 4;
 /* The hash has so much before it, in memory or on the way there: what it works on, and as much again. */
 static const uint64_t READ_AHEAD_BYTES = 2 * (uint64_t)NCM_HASH_BATCH * NCM_BLOCK_BYTES;
-/* A strand waits no longer than this for others to go with, and not at all when so few blocks are free. */
-static const double COMPANY_SECONDS = 0.005;
-static const size_t FEW_FREE = NCM_POOL_BLOCKS / 3;
+/* A strand waits no longer than this for others to go with, and not at all when memory is short because of it. */
+static const double COMPANY_SECONDS = 0.01;
+static const size_t FEW_FREE = 2;
 enum { MOST_HASHING = 4 }; /* the crew has no more threads */
 
 #define OWNER(task, type, member) ((type *)(void *)((char *)(task)-offsetof(type, member)))
@@ -451,10 +451,13 @@ static bool is_last(const struct ncm_strand *strand)
 /* Whether strands that could go on should wait for others, so that a core has as many as it does best. */
 static bool should_wait(const struct ncm_pool *pool, struct ncm_strand *const *ready, size_t count, double now)
 {
-	if (now - ready[0]->ready_at >= COMPANY_SECONDS || ncm_pool_free_count(pool) < FEW_FREE)
+	const bool short_of_memory = ncm_pool_free_count(pool) < FEW_FREE;
+
+	if (now - ready[0]->ready_at >= COMPANY_SECONDS)
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		if (is_last(ready[i]))
+		/* What is on its way to the disk keeps its memory anyhow. */
+		if (is_last(ready[i]) || (short_of_memory && ready[i]->blocks[0]->written))
 			return false;
 	}
 	return true;

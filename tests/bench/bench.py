@@ -45,6 +45,7 @@ class Bench:
     def __init__(self, options, work):
         self.binary, self.runs, self.scale = os.path.abspath(options.ncmodel), options.runs, options.size
         self.work, self.files = work, {}
+        self.before = options.before and os.path.abspath(options.before)
         self.memory = tempfile.mkdtemp(prefix="ncmodel-bench-", dir=options.served or self._fast_folder(work))
         self.nginx = servers.Nginx(os.path.join(work, "nginx"), self.memory)
 
@@ -65,8 +66,8 @@ class Bench:
     def knows(self, option):
         return has_option(self.binary, option)
 
-    def machine(self, folder, ca=None):
-        return Machine(self.binary, folder, ca)
+    def machine(self, folder, ca=None, binary=None):
+        return Machine(binary or self.binary, folder, ca)
 
     def measure(self, command, folder, env=None, allowed=(0,)):
         return meter.measure(self.helper("measure"), command, folder, env, allowed)
@@ -165,6 +166,7 @@ def read_options():
     parser.add_argument("--runs", type=int, default=5, help="rounds; the figures are medians (default 5)")
     parser.add_argument("--size", type=fractions.Fraction, default=fractions.Fraction(1), metavar="SCALE", help="1/16 for a quick look (default 1)")
     parser.add_argument("--ncmodel", default=os.path.join(SOURCE, "build-bench", "cmd", "ncmodel"), metavar="BINARY", help="a release build")
+    parser.add_argument("--before", metavar="BINARY", help="an earlier release build, to compare with in `four` and `known`")
     parser.add_argument("--json", metavar="FILE", help="write everything there, too")
     parser.add_argument("--work", metavar="DIR", default=os.path.join(SOURCE, "build-bench"), help="a folder on the disk to measure; ~20 GiB at full size")
     parser.add_argument("--served", metavar="DIR", help="where nginx finds the files (default: /dev/shm if it is large enough)")

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""(a) one big file, (b) a limit for each connection, (c) a long round trip, (d) many small files."""
+"""(a) one big file, (b) a limit for each connection, (c) a long round trip, (d) many small files; four large ones, known checkpoints."""
+import contextlib
 import os
 import random
 import shlex
+import shutil
 
 import rivals
 from meter import Runner, expect, ratio
@@ -13,22 +15,38 @@ ROUND_TRIP = 40  # ms
 WINDOW = 3 << 20  # what Linux' default of 6 MiB for tcp_rmem offers; 75 MiB a second at 40 ms
 
 
+def title(binary, options):
+    return " ".join(["ncmodel pull", *options] + (["of the earlier build"] if binary else []))
+
+
 class One:
     """One file at one address, and everyone who fetches it."""
 
     def __init__(self, bench, file, url, ca=None):
         self.bench, self.file, self.url, self.ca = bench, file, url, ca
 
-    def ncmodel(self, *options):
+    def ncmodel(self, *options, name=None, binary=None, beside=None):
+        """With the checkpoints of the folder `beside`, if any."""
         def run(number):
             with self.bench.folder() as folder:
-                machine = self.bench.machine(folder, self.ca).want([self.file], lambda name: self.url)
+                machine = self.bench.machine(folder, self.ca, binary).want([self.file], lambda name: self.url)
+                if beside:
+                    shutil.copytree(beside, machine.checkpoints())
                 cost = self.bench.measure(machine.pull(*options), folder, machine.env)
                 expect(machine.path(self.file.name), self.file.size)
                 if number == 0:  # once is enough: it checks the digest itself
                     self.bench.check_digest(machine.path(self.file.name), self.file.sha256)
                 return cost
-        return Runner(" ".join(["ncmodel pull", *options]), run)
+        return Runner(name or title(binary, options), run)
+
+    @contextlib.contextmanager
+    def checkpoints(self):
+        """The folder with them, as `ncmodel lock --checkpoints` makes it where the file was pulled."""
+        with self.bench.folder() as folder:
+            machine = self.bench.machine(folder, self.ca).want([self.file], lambda name: self.url)
+            self.bench.measure(machine.pull(), folder, machine.env)
+            self.bench.measure([machine.binary, "lock", "--checkpoints"], folder, machine.env)
+            yield machine.checkpoints()
 
     def rival(self, name, command, *programs):
         def run(number):
@@ -137,15 +155,15 @@ class Many:
     def __init__(self, bench, files):
         self.bench, self.files = bench, files
 
-    def ncmodel(self, *options):
+    def ncmodel(self, *options, binary=None):
         def run(_):
             with self.bench.folder() as folder:
-                machine = self.bench.machine(folder).want(self.files, self.bench.nginx.url)
+                machine = self.bench.machine(folder, binary=binary).want(self.files, self.bench.nginx.url)
                 cost = self.bench.measure(machine.pull(*options), folder, machine.env)
                 for file in self.files:
                     expect(machine.path(file.name), file.size)
                 return cost
-        return Runner(" ".join(["ncmodel pull", *options]), run)
+        return Runner(title(binary, options), run)
 
     def rival(self, name, write, command, *programs):
         """`write` says what stands in the list of one file, `command` what is done with the list."""
@@ -176,5 +194,44 @@ def many_files(bench):
     return case
 
 
+def four_files(bench):
+    """Files that arrive together share a core's lanes."""
+    files = [bench.served("quarter-%d.gguf" % i, bench.size(1 << 30) + i) for i in range(4)]
+    many, url = Many(bench, files), bench.nginx.url
+    case = Case("four", "4 files, %s" % human(sum(file.size for file in files)), many.ncmodel())
+    pairs = (lambda file: "%s %s\n" % (file.name, url(file.name)))
+    case.add(many.rival("xargs -P4 curl", pairs, "xargs -P4 -n2 curl -q -sSf -o <list", "curl"))
+    before = bench.before and case.add(many.ncmodel(binary=bench.before))
+    bench.race(case)
+    if before:
+        case.bar(Bar("CPU ≤ 0.80 × of the earlier build", ratio(case.ours, before, "cpu"), 0.8))
+    return case
+
+
+def known(bench, key, title, tls):
+    """A file whose checkpoints lie beside the lock."""
+    file = big_file(bench)
+    one = One(bench, file, bench.nginx.url(file.name, tls), bench.nginx.ca if tls else None)
+    with one.checkpoints() as beside:
+        case = Case(key, "%s, checkpoints known, %s" % (title, human(file.size)), one.ncmodel(beside=beside))
+        case.add(one.curl(), 1.12 if tls else 0.9)
+        plain = case.add(one.ncmodel(name="ncmodel pull, without them"))
+        before = bench.before and case.add(one.ncmodel(binary=bench.before))
+        bench.race(case)
+    limit = 0.85 if tls else 0.8
+    case.bar(Bar("CPU ≤ %.2f × of without them" % limit, ratio(case.ours, plain, "cpu"), limit))
+    if before:
+        case.bar(Bar("CPU ≤ %.2f × of the earlier build" % limit, ratio(case.ours, before, "cpu"), limit))
+    return case
+
+
+def known_http(bench):
+    return known(bench, "known", "HTTP", False)
+
+
+def known_https(bench):
+    return known(bench, "known-tls", "HTTPS", True)
+
+
 def register(cases):
-    cases.update({"a": http, "a-tls": https, "b-request": limit_by_nginx, "b-connection": limit_by_wire, "c": round_trip, "d": many_files})
+    cases.update({"four": four_files, "known": known_http, "known-tls": known_https, "a": http, "a-tls": https, "b-request": limit_by_nginx, "b-connection": limit_by_wire, "c": round_trip, "d": many_files})

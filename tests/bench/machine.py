@@ -48,6 +48,10 @@ class Machine:
     def verify(self, *options):
         return [self.binary, "verify", *options]
 
+    def checkpoints(self):
+        """Beside the lock."""
+        return os.path.join(self.root, STORE, "ncmodel.lock.checkpoints")
+
     def path(self, name):
         return os.path.join(self.root, STORE, name)
 

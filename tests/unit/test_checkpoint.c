@@ -22,6 +22,13 @@ static void start(void)
 	CHECK(dirfd >= 0);
 }
 
+static void forget(const struct ncm_sha256 *sha256)
+{
+	NCM_AUTO_CLOSE int own = openat(dirfd, ".ncmodel/checkpoints", O_RDONLY | O_DIRECTORY);
+
+	ncm_checkpoints_remove_in(own, sha256);
+}
+
 static void stop(void)
 {
 	close(dirfd);
@@ -85,9 +92,9 @@ static void what_is_written_is_read(void)
 		/* Another size of the same digest cannot be: one of the two numbers is wrong. */
 		CHECK(!can_read(&points.sha256, sizes[i] - 1));
 		CHECK(!can_read(&points.sha256, sizes[i] + 1));
-		ncm_checkpoints_remove(dirfd, &points.sha256);
+		forget(&points.sha256);
 		CHECK(!can_read(&points.sha256, sizes[i]));
-		ncm_checkpoints_remove(dirfd, &points.sha256);
+		forget(&points.sha256);
 		ncm_checkpoints_clear(&points);
 	}
 	stop();
