@@ -16,7 +16,7 @@ enum { BAR = 24, BATCH_MOST = 65536, CONTEXT_MOST = 1 << 24, SEQUENCES_MOST = 10
 static struct {
 	struct option_number context, parallel, batch, layers;
 	const char *kv_type, *image;
-	bool no_flash, swa_full, cpu_moe, tiled, keep_all, stages;
+	bool no_flash, swa_full, cpu_moe, tiled, keep_all, stages, offline;
 } asked;
 
 static const struct option options[] = {
@@ -69,6 +69,10 @@ static const struct option options[] = {
      .kind = OPTION_FLAG,
      .value = &asked.keep_all,
      .help = "text encoders, denoiser and decoder stay loaded together"},
+    {.name = "offline",
+     .kind = OPTION_FLAG,
+     .value = &asked.offline,
+     .help = "no network: what is not here is told by the manifest's figure or its size"},
     {.name = "stages",
      .kind = OPTION_FLAG,
      .value = &asked.stages,
@@ -401,6 +405,7 @@ static int run(struct session *session)
 	struct rows rows = {0};
 	int code;
 
+	session->settings.provision.offline = asked.offline;
 	if (read_wish(&wish, &err) < 0 || session_config(session, &err) < 0 || card_find(session, &card, &err) < 0 ||
 	    (!asked.stages && gather(session, &wish, &rows, &err) < 0))
 		code = session_fail(session, &err);

@@ -216,7 +216,7 @@ static int check_one(struct session *session, const struct need *need, const str
 	return 0;
 }
 
-int fit_check(struct session *session, struct ncm_model *const *models, size_t count_of)
+int fit_check(struct session *session, const struct ncm_plan *plan)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct ncm_registry *registry;
@@ -229,11 +229,11 @@ int fit_check(struct session *session, struct ncm_model *const *models, size_t c
 	registry = card.room || settings.required ? ncm_registry_load(session->config, &err) : NULL;
 	ncm_error_clear(&err);
 	ncm_fit_wish_default(&wish);
-	for (size_t i = 0; registry && i < count_of; i++) {
+	for (size_t i = 0; registry && i < plan->count; i++) {
 		struct need need;
 		int failed;
 
-		need_find(session, registry, models[i], &wish, false, &need);
+		need_find(session, registry, plan->models[i].model, &wish, false, &need);
 		failed = check_one(session, &need, &card);
 		code = failed ? failed : code;
 		need_clear(&need);

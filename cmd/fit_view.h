@@ -7,6 +7,7 @@
 
 #include <ncmodel/fit.h>
 #include <ncmodel/gpu.h>
+#include <ncmodel/provision.h>
 #include <ncmodel/registry.h>
 
 /* --vram, --gpu and --require-fit. */
@@ -41,8 +42,7 @@ void need_find(const struct session *session, const struct ncm_registry *registr
 /* A file or folder. Returns 0, or -1 with *err. */
 int need_read(const char *path, const struct ncm_fit_wish *wish, struct need *need, struct ncm_error *err);
 
-/* Says which of the models cannot fit, on standard output unless it is JSON; with --require-fit that is an error. The
- * exit code. */
-int fit_check(struct session *session, struct ncm_model *const *models, size_t count);
+/* Says which of a plan's models cannot fit, on standard error; with --require-fit that is an error. The exit code. */
+int fit_check(struct session *session, const struct ncm_plan *plan);
 
 #endif
