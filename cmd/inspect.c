@@ -329,7 +329,7 @@ static int run(struct session *session)
 
 	if (what->count == 0) {
 		ncm_error_set(&err, NCM_E_USAGE, "inspect wants a file or a source");
-		ncm_error_hint(&err, "for example `ncmodel inspect model.gguf`");
+		ncm_error_hint(&err, "name a model file, a folder that has one, or a source");
 		return session_fail(session, &err);
 	}
 	if (session_config(session, &err) < 0)

@@ -2,7 +2,8 @@
 #ifndef CMD_INSPECT_JSON_H
 #define CMD_INSPECT_JSON_H
 
-#include <jansson.h>
+#include "ui/json.h"
+
 #include <ncmodel/inspect.h>
 
 /* One inspected model, whole. New reference. */

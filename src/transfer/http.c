@@ -72,7 +72,7 @@ static int check_range(struct small *small, struct ncm_exchange *exchange)
 		return 0;
 	ncm_error_set(&exchange->error, NCM_E_POLICY, "%s: its server hands out no parts of files",
 		      small->request->what);
-	return ncm_error_hint(&exchange->error, "`ncmodel pull` fetches the whole");
+	return ncm_error_hint(&exchange->error, "a pull fetches the whole");
 }
 
 static int check_head(struct ncm_exchange *exchange)

@@ -5,7 +5,6 @@
 They come from the package index into a virtual environment in the test cache (as ollama_peer.py's Ollama does); where that
 cannot be had the test is skipped. NCM_FORMAT_FACTS names tests/unit/format_facts.c, built.
 """
-import fcntl
 import itertools
 import json
 import os
@@ -15,37 +14,16 @@ import subprocess
 import sys
 import tempfile
 
-PACKAGES = ["gguf==0.19.0", "safetensors==0.8.0", "numpy"]
+import model_peer
+
 FACTS = os.environ["NCM_FORMAT_FACTS"]
 INSIDE = "NCM_TEST_FORMATS_INSIDE"
 SKIP = 77
 
 
 # -- the packages --------------------------------------------------------------------------------------------------------
-def prepare():
-    """The Python of an environment that has the packages, or None with a word why."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    cache = os.environ.get("NCMODEL_TEST_CACHE") or os.path.join(base, "ncmodel-test")
-    home = os.path.join(cache, "python-" + "-".join(p.replace("==", "-") for p in PACKAGES))
-    python = os.path.join(home, "bin", "python")
-    done = os.path.join(home, "complete")
-    os.makedirs(cache, exist_ok=True)
-    with open(os.path.join(cache, "lock"), "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs make it once
-        if not os.path.exists(done):
-            steps = [[sys.executable, "-m", "venv", "--clear", home],
-                     [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES]]
-            for step in steps:
-                made = subprocess.run(step, capture_output=True, text=True, check=False)
-                if made.returncode:
-                    return None, "%s: %s" % (" ".join(step[1:4]), (made.stdout + made.stderr).strip()[-300:])
-            with open(done, "w", encoding="utf-8"):
-                pass
-    return python, None
-
-
 if INSIDE not in os.environ:
-    interpreter, reason = prepare()
+    interpreter, reason = model_peer.prepare()
     if not interpreter:
         print("SKIP: no gguf and safetensors packages here: " + reason)
         sys.exit(SKIP)

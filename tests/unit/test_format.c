@@ -243,7 +243,8 @@ static void a_file_that_shrinks_is_cut(void)
 {
 	NCM_AUTO_CLOSE int fd = memfd_create("model", MFD_CLOEXEC);
 	struct ncm_facts facts = {0};
-	struct header header = {.fd = fd, .facts = &facts, .size = 100, .limit = 100};
+	const struct ncm_bytes told = ncm_bytes_of_file(&fd, 100);
+	struct header header = {.bytes = &told, .facts = &facts, .size = 100, .limit = 100};
 	char bytes[8];
 
 	CHECK(!header_take(&header, bytes, sizeof bytes));
