@@ -384,17 +384,17 @@ static int verdict_code(struct session *session, const struct rows *rows)
 static int show(struct session *session, struct rows *rows, const struct ncm_fit_wish *wish, const struct card *card)
 {
 	json_t *data = json_object();
+	int failed;
 
 	for (size_t i = 0; i < rows->count; i++)
 		judge(&rows->items[i], wish, card);
-	if (!session->report.json)
+	if (!session->report.json && !asked.stages)
 		print_rows(rows->items, rows->count, card, session->settings.verbose > 0);
 	json_put(data, "gpu", fit_card_json(card));
 	json_put(data, "models", rows_json(rows));
 	session->report.data = data;
-	if (rules_show(session, rows->items, rows->count, card, wish, asked.stages, data) < 0)
-		return 1;
-	return verdict_code(session, rows);
+	failed = rules_show(session, rows->items, rows->count, card, wish, asked.stages, data);
+	return failed ? failed : verdict_code(session, rows);
 }
 
 static int run(struct session *session)

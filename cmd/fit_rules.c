@@ -175,8 +175,7 @@ static int refuse(struct session *session, struct ncm_error *err)
 {
 	ncm_error_set(err, NCM_E_USAGE, "fit --stages: the profile's document has no stages");
 	ncm_error_hint(err, "`ncmodel fit --profile nc-dev-rtx4090 --stages` has them");
-	(void)session_fail(session, err);
-	return -1;
+	return session_fail(session, err);
 }
 
 static void say(const struct ruled *ruled, const struct fit_row *rows, size_t count, bool stages, json_t *data)
@@ -205,8 +204,7 @@ int rules_show(struct session *session, const struct fit_row *rows, size_t count
 	if (ncm_fit_rules_load(session->config, &rules, &err) < 0 ||
 	    (!session->catalog && session_catalog(session, &err) < 0) ||
 	    !(registry = ncm_registry_load(session->config, &err))) {
-		(void)session_fail(session, &err);
-		failed = -1;
+		failed = session_fail(session, &err);
 	} else if (stages && (!rules || rules->stage_count == 0)) {
 		failed = refuse(session, &err);
 	} else if (rules && (stages || session->settings.selector.names.count > 0)) {

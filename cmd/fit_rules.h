@@ -6,7 +6,7 @@
 #include "fit_json.h"
 
 /* Tells of each model what the preload set and the matrix mean for it, or (`stages`) of each stage; puts the same into
- * `data`. Returns 0, or -1 when the error was told. */
+ * `data`. Returns the exit code. */
 int rules_show(struct session *session, const struct fit_row *rows, size_t count, const struct card *card,
 	       const struct ncm_fit_wish *wish, bool stages, json_t *data);
 

@@ -87,5 +87,5 @@ void fit_add_buffers(const struct ncm_inspection *model, const struct fit_shape 
 	fit->card.compute += compute;
 	fit->host.compute += at.masks + 2 * at.row;
 	fit->card.driver += (uint64_t)FIT_DRIVER_MIB * FIT_MIB;
-	fit->error += compute * FIT_COMPUTE_ERROR / 100 + hole + at.row + (uint64_t)FIT_DRIVER_ERROR_MIB * FIT_MIB;
+	fit->error += compute * FIT_COMPUTE_ERROR / 100 + hole + 2 * at.row + (uint64_t)FIT_DRIVER_ERROR_MIB * FIT_MIB;
 }

@@ -56,7 +56,7 @@ class Shipped:
 
     def manifests(self):
         for path in sorted(self.docs):
-            if path.split("/")[0] not in ("schema", "layouts"):
+            if path.split("/")[0] not in ("schema", "layouts") and path.split("/")[-1] not in ("gpus.json", "memory.json"):
                 yield path, self.docs[path]
 
     def profiles(self):
