@@ -27,7 +27,7 @@ struct command {
 	bool stops_in_order; /* long work: signals end it in order */
 	bool changes;        /* something on disk: a failure is told in the log */
 	bool in_store;       /* with --store its operand is a folder, for completions */
-	const struct option_group *groups[5]; /* beside the global options; ends with NULL */
+	const struct option_group *groups[6]; /* beside the global options; ends with NULL */
 	const char *description;              /* paragraphs with an empty line between */
 	const char *const *examples;          /* pairs of a command line and what it does; ends with NULL */
 	int (*run)(struct session *session);  /* the exit code; errors have been reported */
@@ -37,7 +37,7 @@ struct command {
 /* clang-format off */
 #define COMMANDS(X) \
 	X(plan) X(pull) X(verify) X(list) X(show) X(inspect) X(adopt) X(link) X(rm) \
-	X(mv) X(gc) X(df) X(status) X(stores) X(log) X(lock) X(diff) X(outdated) \
+	X(mv) X(gc) X(df) X(status) X(stores) X(log) X(lock) X(diff) X(outdated) X(fit) \
 	X(manifest) X(profiles) X(limits) X(completion) X(help) X(version)
 /* clang-format on */
 

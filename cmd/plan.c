@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
 
+#include "fit_view.h"
 #include "plan_view.h"
 
 #include <stdio.h>
@@ -22,6 +23,8 @@ static int run(struct session *session)
 	else if (!session->settings.quiet)
 		plan_print(session, plan, stdout);
 	exit_code = plan_report(session, plan);
+	if (exit_code == 0)
+		exit_code = fit_check(session, plan);
 	if (exit_code == 0 && ends_with_3 && plan->changes)
 		exit_code = report_silently(&session->report, NCM_E_CHANGES, "a pull would change something", NULL);
 	ncm_plan_free(plan);
@@ -50,7 +53,7 @@ const struct command command_plan = {
     .arguments = "[MODEL...]",
     .operands = OPERANDS_OFFERED,
     .stops_in_order = true,
-    .groups = {&own_group, &options_planning, &options_selection, &options_placing},
+    .groups = {&own_group, &options_planning, &options_card, &options_selection, &options_placing},
     .description =
 	"Looks every chosen model up at its source and shows what a pull would do; it writes nothing.\n\n"
 	"Marks: + fetch, = already there, ~ resume or replace, > place without fetching, ! cannot be "

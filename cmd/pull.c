@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include "cut_off.h"
+#include "fit_view.h"
 #include "model_name.h"
 #include "plan_view.h"
 #include "ui/ask.h"
@@ -272,7 +273,9 @@ static int run(struct session *session)
 		session->report.data = json_object();
 		json_put(session->report.data, "plan", plan_json(plan));
 	}
-	exit_code = pull(session, plan);
+	exit_code = fit_check(session, plan);
+	if (exit_code == 0)
+		exit_code = pull(session, plan);
 	ncm_plan_free(plan);
 	return exit_code;
 }
@@ -315,7 +318,7 @@ const struct command command_pull = {
     .operands = OPERANDS_OFFERED,
     .stops_in_order = true,
     .changes = true,
-    .groups = {&own_group, &options_planning, &options_selection, &options_placing},
+    .groups = {&own_group, &options_planning, &options_card, &options_selection, &options_placing},
     .description =
 	"Makes the chosen models present: plans, asks on a terminal, fetches what is missing, compares every "
 	"digest, places files atomically and records them in models.json. Without a selector all models of "

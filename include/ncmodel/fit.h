@@ -87,6 +87,17 @@ void ncm_fit_count(const struct ncm_inspection *model, const struct ncm_inspecti
  */
 void ncm_fit_guess(uint64_t size, double stated, struct ncm_fit *fit);
 
+/* Whether it fits. Append only: the names are part of the JSON interface. */
+enum ncm_fit_verdict {
+	NCM_FIT_NOT_KNOWN, /* "unknown": there is no figure, or no card to hold it against */
+	NCM_FIT_YES,       /* "fits": even if it is off by its error */
+	NCM_FIT_CLOSE,     /* "close": within its error */
+	NCM_FIT_NO,        /* "too-large": even so */
+};
+const char *ncm_fit_verdict_name(enum ncm_fit_verdict verdict); /* static */
+/* What the card's sum is to so many bytes; 0: not known how many. */
+enum ncm_fit_verdict ncm_fit_judge(const struct ncm_fit *fit, uint64_t room);
+
 /* The most layers with which the model's sum on the card is at most `room`, by the same wish otherwise; 0: none. */
 unsigned ncm_fit_layers(const struct ncm_inspection *model, const struct ncm_inspection *projector,
 			const struct ncm_fit_wish *wish, uint64_t room);

@@ -78,7 +78,8 @@ void fit_add_buffers(const struct ncm_inspection *model, const struct fit_shape 
 	const uint64_t compute = most(layer, logits + 2 * at.row);
 	const uint64_t hole = logits > at.masks ? at.masks : logits;
 
-	fit->host.output += wish->sequences * sizeof(float) * (encodes ? model->embedding_length : model->vocabulary);
+	fit->host.output +=
+	    wish->sequences * sizeof(float) * (model->vocabulary + (encodes ? model->embedding_length : 0));
 	if (wish->layers == 0) {
 		fit->host.compute += compute;
 		return;
@@ -86,5 +87,5 @@ void fit_add_buffers(const struct ncm_inspection *model, const struct fit_shape 
 	fit->card.compute += compute;
 	fit->host.compute += at.masks + 2 * at.row;
 	fit->card.driver += (uint64_t)FIT_DRIVER_MIB * FIT_MIB;
-	fit->error += compute * FIT_COMPUTE_ERROR / 100 + hole + at.row + (uint64_t)FIT_DRIVER_ERROR_MIB * FIT_MIB;
+	fit->error += compute * FIT_COMPUTE_ERROR / 100 + hole + 2 * at.row + (uint64_t)FIT_DRIVER_ERROR_MIB * FIT_MIB;
 }

@@ -17,6 +17,29 @@ const char *ncm_fit_basis_name(enum ncm_fit_basis basis)
 	return names[basis];
 }
 
+const char *ncm_fit_verdict_name(enum ncm_fit_verdict verdict)
+{
+	static const char *const names[] = {
+	    [NCM_FIT_NOT_KNOWN] = "unknown",
+	    [NCM_FIT_YES] = "fits",
+	    [NCM_FIT_CLOSE] = "close",
+	    [NCM_FIT_NO] = "too-large",
+	};
+
+	return names[verdict];
+}
+
+enum ncm_fit_verdict ncm_fit_judge(const struct ncm_fit *fit, uint64_t room)
+{
+	const uint64_t sum = ncm_fit_sum(&fit->card);
+
+	if (fit->basis == NCM_FIT_UNKNOWN || room == 0)
+		return NCM_FIT_NOT_KNOWN;
+	if (sum + fit->error <= room)
+		return NCM_FIT_YES;
+	return sum > room + fit->error ? NCM_FIT_NO : NCM_FIT_CLOSE;
+}
+
 void ncm_fit_wish_default(struct ncm_fit_wish *wish)
 {
 	*wish = (struct ncm_fit_wish){

@@ -17,7 +17,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "man
 PRIORITIES = {1: "high", 2: "medium", 3: "low"}
 PROFILES = ["nc-dev-rtx4090", "nebula-rtx3060", "nexus", "noa", "vector-weight"]
 LAYOUTS = ["default", "linux"]
-SCHEMAS = ["config", "layout", "lock", "manifest", "models"]
+SCHEMAS = ["config", "gpus", "layout", "lock", "manifest", "memory", "models"]
 NOA_USE_CASES = {"CodeGeneration": 4, "Reasoning": 6, "General": 10, "AgentTask": 5, "FunctionCalling": 2, "Vision": 1}
 PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 HEX = re.compile(r"[0-9a-f]{64}\Z")
@@ -56,7 +56,7 @@ class Shipped:
 
     def manifests(self):
         for path in sorted(self.docs):
-            if path.split("/")[0] not in ("schema", "layouts"):
+            if path.split("/")[0] not in ("schema", "layouts") and path.split("/")[-1] not in ("gpus.json", "memory.json"):
                 yield path, self.docs[path]
 
     def profiles(self):
@@ -289,10 +289,31 @@ def check_schemas(shipped):
     return faults
 
 
+def kind_of(path):
+    """The schema that a shipped file keeps to."""
+    beside = {"gpus.json": "gpus", "memory.json": "memory"}.get(path.split("/")[-1], "manifest")
+    return {"schema": None, "layouts": "layout"}.get(path.split("/")[0], beside)
+
+
+def check_memory(shipped):
+    """The models that a profile's memory.json names are its own."""
+    faults = []
+    for profile, manifests in shipped.profiles().items():
+        doc = shipped.docs.get(f"{profile}/memory.json", {})
+        ids = {model["id"] for _, manifest in manifests for model in manifest["models"]}
+        named = list(doc.get("preload", []))
+        for row in doc.get("tasks", []) + doc.get("stages", []):
+            named += row["models"]
+        faults += [f"{profile}/memory.json: {name} is no model of the profile" for name in named if name not in ids]
+        if doc.get("profile", profile) != profile:
+            faults.append(f"{profile}/memory.json: says it is of the profile {doc['profile']}")
+    return faults
+
+
 def check_against_schemas(shipped):
     faults = []
     for path, doc in shipped.docs.items():
-        kind = {"schema": None, "layouts": "layout"}.get(path.split("/")[0], "manifest")
+        kind = kind_of(path)
         if kind:
             schema = shipped.schema(kind)
             faults += [f"{path}: {fault}" for fault in validate(schema, schema, doc)]
@@ -568,7 +589,7 @@ def check_words(shipped):
             if match.group(0).lower() not in ("seed",) or "seed data" not in text[match.start():match.start() + 12].lower()]
 
 
-CHECKS = [check_texts, check_all_there, check_schemas, check_against_schemas, check_phases, check_ids, check_requires, check_digests, check_sources,
+CHECKS = [check_texts, check_all_there, check_schemas, check_against_schemas, check_memory, check_phases, check_ids, check_requires, check_digests, check_sources,
           check_alternates, check_places, check_collisions, check_pickles, check_gates, check_noa, check_same_models, check_vram, check_words]
 
 # --------------------------------------------------------------------------------------- faulty data for each check
@@ -640,6 +661,11 @@ HOW_TO_SPOIL = {
         lambda s: s.docs[NOA1].update(phase=4),
         lambda s: s.docs[NOA1].update({"$schema": "manifest.schema.json"}),
         lambda s: s.layout("linux")["stores"]["ollama"].update(kind="tape"),
+    ],
+    check_memory: [
+        lambda s: s.docs["nebula-rtx3060/memory.json"]["preload"].append("nobody"),
+        lambda s: s.docs["nc-dev-rtx4090/memory.json"]["stages"][1].update(models=["nobody"]),
+        lambda s: s.docs["nc-dev-rtx4090/memory.json"].update(profile="noa"),
     ],
     check_phases: [
         lambda s: s.docs[NOA1].update(priority="low"),
@@ -825,7 +851,7 @@ class Manifests(unittest.TestCase):
             jsonschema.Draft202012Validator.check_schema(self.shipped.schema(name))
             validators[name] = jsonschema.Draft202012Validator(self.shipped.schema(name))
         for path, doc in self.shipped.docs.items():
-            kind = {"schema": None, "layouts": "layout"}.get(path.split("/")[0], "manifest")
+            kind = kind_of(path)
             if kind:
                 with self.subTest(path):
                     self.assertEqual([error.message for error in validators[kind].iter_errors(doc)], [])

@@ -105,6 +105,8 @@ class OutputTest(OutputCase):
         self.document("inspect", os.path.join(self.machine.root, "inspected.gguf"))
         self.document("inspect", "/nowhere", code=5)
         self.document("inspect", code=2)
+        self.document("fit", "--vram", "12GB")
+        self.document("fit", "--stages", code=2)
         self.document("rm", "hf", code=2)
         self.document("rm", "hf", "--dry-run")
         self.document("rm", "hf", "-y")

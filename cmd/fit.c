@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: MIT */
+#include "command.h"
+
+#include "fit_json.h"
+#include "fit_rules.h"
+#include "ui/fields.h"
+#include "ui/text.h"
+
+#include <ncmodel/text.h>
+
+#include <stdio.h>
+#include <string.h>
+
+enum { BAR = 24, BATCH_MOST = 65536, CONTEXT_MOST = 1 << 24, SEQUENCES_MOST = 1024 };
+
+static struct {
+	struct option_number context, parallel, batch, layers;
+	const char *kv_type, *image;
+	bool no_flash, swa_full, cpu_moe, tiled, keep_all, stages, offline;
+} asked;
+
+static const struct option options[] = {
+    {.name = "context",
+     .kind = OPTION_NUMBER,
+     .value = &asked.context,
+     .argument = "TOKENS",
+     .help = "of one sequence (default 8192)",
+     .least = 1,
+     .most = CONTEXT_MOST},
+    {.name = "parallel",
+     .kind = OPTION_NUMBER,
+     .value = &asked.parallel,
+     .argument = "N",
+     .help = "sequences at once, each with its own context (default 1)",
+     .least = 1,
+     .most = SEQUENCES_MOST},
+    {.name = "ubatch",
+     .kind = OPTION_NUMBER,
+     .value = &asked.batch,
+     .argument = "TOKENS",
+     .help = "computed at once (default 512)",
+     .least = 1,
+     .most = BATCH_MOST},
+    {.name = "kv-type",
+     .kind = OPTION_TEXT,
+     .value = &asked.kv_type,
+     .argument = "TYPE",
+     .help = "of the KV cache (default f16)",
+     .words = "f16 f32 bf16 q8_0 q5_1 q5_0 q4_1 q4_0 iq4_nl"},
+    {.name = "gpu-layers",
+     .kind = OPTION_NUMBER,
+     .value = &asked.layers,
+     .argument = "N",
+     .help = "layers on the card, the output counted (default all)",
+     .most = BATCH_MOST},
+    {.name = "cpu-moe", .kind = OPTION_FLAG, .value = &asked.cpu_moe, .help = "experts' weights stay in main memory"},
+    {.name = "no-flash", .kind = OPTION_FLAG, .value = &asked.no_flash, .help = "without flash attention"},
+    {.name = "swa-full",
+     .kind = OPTION_FLAG,
+     .value = &asked.swa_full,
+     .help = "windowed layers keep the whole context, too"},
+    {.name = "image",
+     .kind = OPTION_TEXT,
+     .value = &asked.image,
+     .argument = "WIDTHxHEIGHT",
+     .help = "of a picture (default: what the family is made for)"},
+    {.name = "tiled", .kind = OPTION_FLAG, .value = &asked.tiled, .help = "pictures are decoded in tiles"},
+    {.name = "keep-all",
+     .kind = OPTION_FLAG,
+     .value = &asked.keep_all,
+     .help = "text encoders, denoiser and decoder stay loaded together"},
+    {.name = "offline",
+     .kind = OPTION_FLAG,
+     .value = &asked.offline,
+     .help = "no network: what is not here is told by the manifest's figure or its size"},
+    {.name = "stages",
+     .kind = OPTION_FLAG,
+     .value = &asked.stages,
+     .help = "the stages of the profile's document, and what each loads"},
+    {.name = NULL},
+};
+static const struct option_group own_group = {"What is asked", options};
+
+static int read_image(struct ncm_fit_wish *wish, struct ncm_error *err)
+{
+	unsigned width, height;
+	char rest;
+
+	if (!asked.image)
+		return 0;
+	if (sscanf(asked.image, "%5ux%5u%c", &width, &height, &rest) != 2 || width == 0 || height == 0) {
+		ncm_error_set(err, NCM_E_USAGE, "--image \"%s\": no size of a picture", asked.image);
+		return ncm_error_hint(err, "as in --image 1024x768");
+	}
+	wish->width = width;
+	wish->height = height;
+	return 0;
+}
+
+static int read_wish(struct ncm_fit_wish *wish, struct ncm_error *err)
+{
+	ncm_fit_wish_default(wish);
+	if (asked.context.given)
+		wish->context = asked.context.value;
+	if (asked.parallel.given)
+		wish->sequences = (unsigned)asked.parallel.value;
+	if (asked.batch.given)
+		wish->batch = (unsigned)asked.batch.value;
+	if (asked.layers.given)
+		wish->layers = (unsigned)asked.layers.value;
+	if (asked.kv_type)
+		wish->kv_type = asked.kv_type;
+	wish->flash = !asked.no_flash;
+	wish->swa_full = asked.swa_full;
+	wish->experts_on_host = asked.cpu_moe;
+	wish->tiled = asked.tiled;
+	wish->keep_all = asked.keep_all;
+	return read_image(wish, err);
+}
+
+/* Weights, KV and state, everything else, and what is free, as so many of `columns` each; a part that is there shows.
+ */
+static char *bar(const struct ncm_fit_parts *parts, uint64_t room, size_t columns)
+{
+	static const char *const full[] = {"█", "▓", "▒"}, *const plain[] = {"#", "=", "-"};
+	const uint64_t sum = ncm_fit_sum(parts), kept = parts->kv + parts->state;
+	const uint64_t sizes[] = {parts->weights, kept, sum - parts->weights - kept};
+	const uint64_t scale = sum > room ? sum : room;
+	char *text = text_copy("");
+	size_t used = 0;
+
+	for (size_t i = 0; i < 3 && scale > 0; i++) {
+		size_t wide = (size_t)((double)sizes[i] / (double)scale * (double)columns + 0.5);
+
+		if (wide == 0 && sizes[i] > 0)
+			wide = 1;
+		for (; wide > 0 && used < columns; wide--, used++) {
+			char *longer = text_format("%s%s", text, (text_is_utf8() ? full : plain)[i]);
+
+			free(text);
+			text = longer;
+		}
+	}
+	for (; used < columns; used++) {
+		char *longer = text_format("%s%s", text, text_is_utf8() ? "·" : ".");
+
+		free(text);
+		text = longer;
+	}
+	return text;
+}
+
+static const char *verdict_text(const struct fit_row *row)
+{
+	static const char *const words[] = {
+	    [NCM_FIT_NOT_KNOWN] = "not known",
+	    [NCM_FIT_YES] = "fits",
+	    [NCM_FIT_CLOSE] = "close",
+	    [NCM_FIT_NO] = "too large",
+	};
+
+	return words[row->verdict];
+}
+
+static enum style verdict_style(enum ncm_fit_verdict verdict)
+{
+	return verdict == NCM_FIT_YES ? STYLE_GOOD : verdict == NCM_FIT_NO ? STYLE_BAD : STYLE_WARN;
+}
+
+/* "5.3 GiB", "~5.3 GiB" of what is no count, "?". The caller frees it. */
+static char *sum_text(const struct ncm_fit *fit)
+{
+	AUTO_FREE char *sum = gib_text(ncm_fit_sum(&fit->card));
+
+	if (fit->basis == NCM_FIT_UNKNOWN)
+		return text_copy("?");
+	return text_format("%s%s", fit->basis == NCM_FIT_HEADER ? "" : "~", sum);
+}
+
+static void add_part(struct table *table, const char *name, uint64_t card, uint64_t host)
+{
+	AUTO_FREE char *here = gib_text(card);
+	AUTO_FREE char *there = gib_text(host);
+
+	if (card > 0 || host > 0)
+		table_line(table,
+			   text_format("    %-10s %10s%s%s%s", name, here, host ? ", " : "", host ? there : "",
+				       host ? " in main memory" : ""),
+			   STYLE_DIM);
+}
+
+static void add_parts(struct table *table, const struct ncm_fit *fit)
+{
+	const struct ncm_fit_parts *card = &fit->card, *host = &fit->host;
+	AUTO_FREE char *error = gib_text(fit->error);
+
+	add_part(table, "weights", card->weights, host->weights);
+	add_part(table, "KV", card->kv, host->kv);
+	add_part(table, "state", card->state, host->state);
+	add_part(table, "compute", card->compute, host->compute);
+	add_part(table, "output", card->output, host->output);
+	add_part(table, "projector", card->projector, host->projector);
+	add_part(table, "driver", card->driver, host->driver);
+	if (fit->basis != NCM_FIT_STATED)
+		table_line(table, text_format("    may be off by %s", error), STYLE_DIM);
+}
+
+static void add_limits(struct table *table, const struct fit_row *row)
+{
+	if (row->layers_that_fit > 0)
+		table_line(table,
+			   text_format("    %u of %u layers fit (--gpu-layers %u), the rest in main memory",
+				       row->layers_that_fit, row->need.fit.layers, row->layers_that_fit),
+			   STYLE_NONE);
+	if (row->context_that_fits > 0)
+		table_line(table,
+			   text_format("    the largest context that fits is %llu tokens",
+				       (unsigned long long)row->context_that_fits),
+			   STYLE_NONE);
+}
+
+static void add_row(struct table *table, const struct fit_row *row, const struct card *card, bool verbose)
+{
+	const struct ncm_fit *fit = &row->need.fit;
+
+	table_foreign(table, row->need.id);
+	table_cell(table, sum_text(fit));
+	table_cell(table, row->need.stated > 0 ? text_format("%g GB", row->need.stated) : text_copy(""));
+	table_styled(table, text_copy(verdict_text(row)), verdict_style(row->verdict));
+	table_cell(table, fit->basis == NCM_FIT_UNKNOWN ? text_copy("") : bar(&fit->card, card->room, BAR));
+	add_limits(table, row);
+	if (!verbose || fit->basis == NCM_FIT_UNKNOWN)
+		return;
+	add_parts(table, fit);
+	for (size_t i = 0; i < fit->remarks.count; i++)
+		table_line(table, text_format("    %s", fit->remarks.items[i]), STYLE_DIM);
+}
+
+static void print_rows(const struct fit_row *rows, size_t count, const struct card *card, bool verbose)
+{
+	struct table *table = table_new(0);
+	AUTO_FREE char *against = card_text(card);
+
+	print_line(stdout, "Held against: %s.", against);
+	table_column(table, "MODEL", COLUMN_WHOLE);
+	table_column(table, "NEEDS", COLUMN_RIGHT);
+	table_column(table, "STATED", COLUMN_RIGHT | COLUMN_DROP);
+	table_column(table, "", 0);
+	table_column(table, text_is_utf8() ? "█ WEIGHTS ▓ KV ▒ COMPUTE" : "# WEIGHTS = KV - COMPUTE", COLUMN_DROP);
+	for (size_t i = 0; i < count; i++)
+		add_row(table, &rows[i], card, verbose);
+	if (count > 0)
+		table_print(table, stdout);
+	table_free(table);
+}
+
+/* What the most is that fits, of a model that does not as it was asked for. */
+static void judge(struct fit_row *row, const struct ncm_fit_wish *wish, const struct card *card)
+{
+	const struct need *need = &row->need;
+	const bool is_language = need->model && need->fit.layers > 0;
+
+	row->verdict = ncm_fit_judge(&need->fit, card->room);
+	if (!is_language || card->room <= need->fit.error)
+		return;
+	if (row->verdict == NCM_FIT_NO || row->verdict == NCM_FIT_CLOSE)
+		row->layers_that_fit = ncm_fit_layers(need->model, need->projector, wish, card->room - need->fit.error);
+	if (need->fit.context > 0)
+		row->context_that_fits =
+		    ncm_fit_context(need->model, need->projector, wish, card->room - need->fit.error);
+}
+
+static bool is_path(const char *operand)
+{
+	static const char *const endings[] = {".gguf", ".safetensors", ".ckpt", ".sft"};
+	const size_t length = strlen(operand);
+
+	if (*operand == '/' || strncmp(operand, "./", 2) == 0 || strncmp(operand, "../", 3) == 0)
+		return true;
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+		const size_t size = strlen(endings[i]);
+
+		if (length > size && strcmp(operand + length - size, endings[i]) == 0 && !strchr(operand, ':'))
+			return true;
+	}
+	return false;
+}
+
+struct rows {
+	struct fit_row *items;
+	size_t count;
+};
+
+static struct fit_row *push(struct rows *rows)
+{
+	rows->items = memory_grow(rows->items, rows->count + 1, sizeof *rows->items);
+	return &rows->items[rows->count++];
+}
+
+/* Files are taken out of the operands: the others are names of models, or sources. */
+static int take_files(struct session *session, const struct ncm_fit_wish *wish, struct rows *rows,
+		      struct ncm_error *err)
+{
+	struct ncm_strings names = {0};
+	int failed = 0;
+
+	for (size_t i = 0; i < session->settings.operands.count && !failed; i++) {
+		const char *operand = session->settings.operands.items[i];
+
+		if (is_path(operand))
+			failed = need_read(operand, wish, &push(rows)->need, err);
+		else
+			words_add(&names, operand);
+	}
+	ncm_strings_free(&session->settings.operands);
+	session->settings.operands = names;
+	return failed;
+}
+
+static bool has_memory(const struct ncm_model *model)
+{
+	static const char *const without[] = {"custom-node", "source-archive", "workflow", "dataset"};
+
+	for (size_t i = 0; i < sizeof without / sizeof *without; i++) {
+		if (model->kind && strcmp(model->kind, without[i]) == 0)
+			return false;
+	}
+	return true;
+}
+
+/* Models that are named are asked for at their sources; of a whole profile, what is here must do. */
+static int take_models(struct session *session, const struct ncm_fit_wish *wish, struct rows *rows,
+		       struct ncm_error *err)
+{
+	struct ncm_registry *registry = ncm_registry_load(session->config, err);
+	const bool ask = session->settings.operands.count > 0;
+	struct ncm_model **chosen = NULL;
+	size_t count = 0;
+	int failed = registry && session_selector(session, err) == 0 && session_catalog(session, err) == 0 ? 0 : -1;
+
+	if (!failed)
+		failed = ncm_select(session->catalog, &session->settings.selector, &chosen, &count, err);
+	for (size_t i = 0; i < count && !failed && !ncm_interrupted(); i++) {
+		if (has_memory(chosen[i]) && !chosen[i]->required_only)
+			need_find(session, registry, chosen[i], wish, ask, &push(rows)->need);
+	}
+	free(chosen);
+	ncm_registry_free(registry);
+	return failed;
+}
+
+static int gather(struct session *session, const struct ncm_fit_wish *wish, struct rows *rows, struct ncm_error *err)
+{
+	const bool named = session->settings.operands.count > 0;
+
+	if (take_files(session, wish, rows, err) < 0)
+		return -1;
+	return named && session->settings.operands.count == 0 ? 0 : take_models(session, wish, rows, err);
+}
+
+static json_t *rows_json(const struct rows *rows)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < rows->count; i++)
+		json_push(array, fit_row_json(&rows->items[i]));
+	return array;
+}
+
+static int verdict_code(struct session *session, const struct rows *rows)
+{
+	size_t not_fitting = 0;
+	AUTO_FREE char *message = NULL;
+
+	for (size_t i = 0; i < rows->count; i++)
+		not_fitting += rows->items[i].verdict != NCM_FIT_YES;
+	if (!fit_is_required() || not_fitting == 0)
+		return 0;
+	message = text_format("%zu of %zu %s not known to fit", not_fitting, rows->count,
+			      text_plural(not_fitting, "is", "are"));
+	return report_silently(&session->report, NCM_E_NO_FIT, message, NULL);
+}
+
+static int show(struct session *session, struct rows *rows, const struct ncm_fit_wish *wish, const struct card *card)
+{
+	json_t *data = json_object();
+	int failed;
+
+	for (size_t i = 0; i < rows->count; i++)
+		judge(&rows->items[i], wish, card);
+	if (!session->report.json && !asked.stages)
+		print_rows(rows->items, rows->count, card, session->settings.verbose > 0);
+	json_put(data, "gpu", fit_card_json(card));
+	json_put(data, "models", rows_json(rows));
+	session->report.data = data;
+	failed = rules_show(session, rows->items, rows->count, card, wish, asked.stages, data);
+	return failed ? failed : verdict_code(session, rows);
+}
+
+static int run(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	struct ncm_fit_wish wish;
+	struct card card = {0};
+	struct rows rows = {0};
+	int code;
+
+	session->settings.provision.offline = asked.offline;
+	if (read_wish(&wish, &err) < 0 || session_config(session, &err) < 0 || card_find(session, &card, &err) < 0 ||
+	    (!asked.stages && gather(session, &wish, &rows, &err) < 0))
+		code = session_fail(session, &err);
+	else
+		code = show(session, &rows, &wish, &card);
+	for (size_t i = 0; i < rows.count; i++)
+		need_clear(&rows.items[i].need);
+	free(rows.items);
+	card_free(&card);
+	return code;
+}
+
+static const char *const examples[] = {
+    "ncmodel fit",
+    "what each model of the profile needs, against this machine's card",
+    "ncmodel fit deepseek-coder-v2 --context 32768 --gpu \"RTX 3060\" -v",
+    "part by part: weights, KV, buffers; and the most that fits when it does not",
+    "ncmodel fit ./model.gguf --vram 8GB --kv-type q8_0",
+    "of a file, with a KV cache of half the size",
+    "ncmodel fit --profile nc-dev-rtx4090 --stages",
+    "what the stages of the profile's document load, each against the card",
+    NULL,
+};
+
+const struct command command_fit = {
+    .name = "fit",
+    .summary = "Tell how much memory models need, and whether they fit the card",
+    .arguments = "[MODEL|FILE|SOURCE...]",
+    .operands = OPERANDS_MODELS,
+    .stops_in_order = true,
+    .groups = {&own_group, &options_card, &options_selection},
+    .description =
+	"Counts from each model's header what it takes to run: weights, KV or state, buffers, what the driver keeps. "
+	"Of what is installed, and of files, the header is read; of models that are named and not here it is asked for "
+	"at their source (a few megabytes at most). Of the rest of a profile, the manifest's figure or the size of the "
+	"files must do, with a ~ before it. -v shows each part, how far the sum may be off, and what was assumed.\n\n"
+	"\"fits\" holds even if the figure is off by its error; \"close\" is within it; what is not known is not taken "
+	"for fitting. The card is this machine's largest (NVML, amdgpu, xe), or --gpu, or --vram.\n\n"
+	"A profile's memory.json says what its document says: the budget, what stays loaded, what may run beside what, "
+	"and its stages (--stages).",
+    .examples = examples,
+    .run = run,
+};

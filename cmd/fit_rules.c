@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+#include "fit_rules.h"
+
+#include "ui/table.h"
+#include "ui/text.h"
+
+#include <ncmodel/fit_rules.h>
+#include <ncmodel/text.h>
+
+#include <string.h>
+
+/* What all of this is about. */
+struct ruled {
+	struct session *session;
+	const struct ncm_fit_rules *rules;
+	const struct ncm_registry *registry;
+	const struct ncm_fit_wish *wish;
+	uint64_t card, budget; /* bytes; 0: not known, none */
+};
+
+static uint64_t bytes_of(double gib)
+{
+	return (uint64_t)(gib * 1024) << 20;
+}
+
+static const struct ncm_model *model_of(const struct ruled *ruled, const char *id)
+{
+	const struct ncm_catalog *catalog = ruled->session->catalog;
+
+	for (size_t i = 0; i < catalog->count; i++) {
+		if (strcmp(catalog->models[i].id, id) == 0)
+			return &catalog->models[i];
+	}
+	return NULL;
+}
+
+/* What the document's own rules reckon with is the document's figure; where it has none, ours. False: not known. */
+static bool add_need(const struct ruled *ruled, const char *id, uint64_t *sum)
+{
+	const struct ncm_model *model = model_of(ruled, id);
+	struct need need;
+	bool known;
+
+	if (!model)
+		return false;
+	if (model->vram_max > 0) {
+		*sum += bytes_of(model->vram_max);
+		return true;
+	}
+	need_find(ruled->session, ruled->registry, model, ruled->wish, false, &need);
+	known = need.fit.basis != NCM_FIT_UNKNOWN;
+	*sum += ncm_fit_sum(&need.fit.card);
+	need_clear(&need);
+	return known;
+}
+
+static bool sum_of(const struct ruled *ruled, const struct ncm_strings *ids, const char *without, uint64_t *sum)
+{
+	bool known = true;
+
+	*sum = 0;
+	for (size_t i = 0; i < ids->count; i++) {
+		if (!without || strcmp(ids->items[i], without) != 0)
+			known = add_need(ruled, ids->items[i], sum) && known;
+	}
+	return known;
+}
+
+/* "breaks budget and card", "breaks the budget", "stays within the budget". Static. */
+static const char *outcome(bool breaks_budget, bool breaks_card)
+{
+	if (breaks_budget && breaks_card)
+		return "breaks budget and card: unload first";
+	if (breaks_card)
+		return "breaks the card: unload first";
+	return breaks_budget ? "breaks the budget: unload first" : "fits beside it";
+}
+
+static void say_beside(const struct ruled *ruled, const char *id, uint64_t sum, json_t *object)
+{
+	const bool breaks_budget = ruled->budget > 0 && sum > ruled->budget;
+	const bool breaks_card = ruled->card > 0 && sum > ruled->card;
+	AUTO_FREE char *names = words_join(&ruled->rules->preload, ", ");
+	AUTO_FREE char *all = gib_text(sum);
+	AUTO_FREE char *safe = text_safe(id);
+
+	json_put_number(object, "with_preload", sum);
+	json_put_flag(object, "breaks_budget", breaks_budget);
+	json_put_flag(object, "breaks_card", breaks_card);
+	if (!ruled->session->report.json)
+		print_line(stdout, "With the preload set resident (%s), %s %s (%s together).", names, safe,
+			   outcome(breaks_budget, breaks_card), all);
+}
+
+static void say_matrix(const struct ruled *ruled, const char *id, json_t *object)
+{
+	const struct ncm_fit_task *task = ncm_fit_task_of(ruled->rules, id);
+	struct ncm_strings unload = {0};
+
+	if (!task)
+		return;
+	for (size_t i = 0; i < ruled->rules->preload.count; i++) {
+		const char *resident = ruled->rules->preload.items[i];
+		const struct ncm_model *model = model_of(ruled, resident);
+
+		if (strcmp(resident, id) != 0 && !ncm_fit_task_admits(task, model ? model->kind : NULL))
+			words_add(&unload, resident);
+	}
+	AUTO_FREE char *beside = task->beside.count ? words_join(&task->beside, ", ") : text_copy("nothing");
+	AUTO_FREE char *which = words_join(&unload, ", ");
+	AUTO_FREE char *name = text_safe(task->task);
+
+	json_put_text(object, "task", task->task);
+	json_put(object, "may_run_beside", json_words(&task->beside));
+	json_put(object, "unload_first", json_words(&unload));
+	if (!ruled->session->report.json)
+		print_line(stdout, "  The profile's document: beside %s may run: %s%s%s.", name, beside,
+			   unload.count ? "; unload " : "", which);
+	ncm_strings_free(&unload);
+}
+
+static void say_model(const struct ruled *ruled, const char *id, json_t *array)
+{
+	uint64_t resident, own = 0;
+	json_t *object;
+
+	if (!model_of(ruled, id) || ncm_strings_contain(&ruled->rules->preload, id) ||
+	    !sum_of(ruled, &ruled->rules->preload, id, &resident) || !add_need(ruled, id, &own))
+		return;
+	object = json_object();
+	json_put_text(object, "id", id);
+	say_beside(ruled, id, resident + own, object);
+	say_matrix(ruled, id, object);
+	json_push(array, object);
+}
+
+static void add_stage(const struct ruled *ruled, const struct ncm_fit_stage *stage, struct table *table, json_t *array)
+{
+	uint64_t sum;
+	const bool known = sum_of(ruled, &stage->models, NULL, &sum);
+	const bool fits = known && ruled->card > 0 && sum <= ruled->card;
+	const char *verdict = !known || ruled->card == 0 ? "unknown" : fits ? "fits" : "too-large";
+	json_t *object = json_object();
+
+	json_put_text(object, "title", stage->title);
+	json_put(object, "models", json_words(&stage->models));
+	json_put(object, "stated_gib", json_real(stage->stated));
+	json_put(object, "sum", known ? json_number(sum) : json_null());
+	json_put_text(object, "verdict", verdict);
+	json_push(array, object);
+	table_foreign(table, stage->title);
+	table_cell(table, text_format("%g GB", stage->stated));
+	table_cell(table, known ? gib_text(sum) : text_copy("?"));
+	table_cell(table, text_copy(strcmp(verdict, "unknown") == 0 ? "not known" : fits ? "fits" : "too large"));
+	table_cell(table, stage->models.count ? words_join(&stage->models, ", ") : text_copy("nothing"));
+}
+
+static void say_stages(const struct ruled *ruled, json_t *array)
+{
+	struct table *table = table_new(0);
+
+	table_column(table, "STAGE", COLUMN_WHOLE);
+	table_column(table, "STATED", COLUMN_RIGHT);
+	table_column(table, "SUM", COLUMN_RIGHT);
+	table_column(table, "", 0);
+	table_column(table, "LOADED", COLUMN_BELOW);
+	for (size_t i = 0; i < ruled->rules->stage_count; i++)
+		add_stage(ruled, &ruled->rules->stages[i], table, array);
+	if (!ruled->session->report.json)
+		table_print(table, stdout);
+	table_free(table);
+}
+
+static int refuse(struct session *session, struct ncm_error *err)
+{
+	ncm_error_set(err, NCM_E_USAGE, "fit --stages: the profile's document has no stages");
+	ncm_error_hint(err, "`ncmodel fit --profile nc-dev-rtx4090 --stages` has them");
+	return session_fail(session, err);
+}
+
+static void say(const struct ruled *ruled, const struct fit_row *rows, size_t count, bool stages, json_t *data)
+{
+	json_t *array = json_array();
+
+	json_put(data, stages ? "stages" : "rules", array);
+	if (stages) {
+		say_stages(ruled, array);
+		return;
+	}
+	for (size_t i = 0; i < count && ruled->rules->preload.count > 0; i++)
+		say_model(ruled, rows[i].need.id, array);
+}
+
+int rules_show(struct session *session, const struct fit_row *rows, size_t count, const struct card *card,
+	       const struct ncm_fit_wish *wish, bool stages, json_t *data)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	struct ncm_fit_rules *rules = NULL;
+	struct ncm_registry *registry = NULL;
+	int failed = 0;
+
+	if (!stages && !session->catalog)
+		return 0;
+	if (ncm_fit_rules_load(session->config, &rules, &err) < 0 ||
+	    (!session->catalog && session_catalog(session, &err) < 0) ||
+	    !(registry = ncm_registry_load(session->config, &err))) {
+		failed = session_fail(session, &err);
+	} else if (stages && (!rules || rules->stage_count == 0)) {
+		failed = refuse(session, &err);
+	} else if (rules && (stages || session->settings.selector.names.count > 0)) {
+		const struct ruled ruled = {session,
+					    rules,
+					    registry,
+					    wish,
+					    card->room ? card->room : bytes_of(rules->card),
+					    bytes_of(rules->budget)};
+
+		say(&ruled, rows, count, stages, data);
+	}
+	ncm_registry_free(registry);
+	ncm_fit_rules_free(rules);
+	return failed;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include "fit_view.h"
+
+#include "ui/text.h"
+
+#include <ncmodel/text.h>
+
+#include <string.h>
+
+static struct {
+	const char *vram, *gpu;
+	bool required;
+} settings;
+
+static const struct option options[] = {
+    {.name = "vram",
+     .kind = OPTION_TEXT,
+     .value = &settings.vram,
+     .argument = "SIZE",
+     .help = "hold models against a card of so much memory: 12GB (of 1024 MiB each, as makers of cards count), 8192MB"},
+    {.name = "gpu",
+     .kind = OPTION_TEXT,
+     .value = &settings.gpu,
+     .argument = "NAME",
+     .help = "against a card of that name: \"RTX 3060\""},
+    {.name = "require-fit",
+     .kind = OPTION_FLAG,
+     .value = &settings.required,
+     .help = "refuse models that are not known to fit (exit 12)"},
+    {.name = NULL},
+};
+const struct option_group options_card = {"Memory", options};
+
+bool fit_is_required(void)
+{
+	return settings.required;
+}
+
+char *gib_text(uint64_t bytes)
+{
+	return text_format("%.1f GiB", (double)bytes / (1 << 30));
+}
+
+static int parse_vram(const char *text, uint64_t *bytes, struct ncm_error *err)
+{
+	static const char *const units[] = {"", "GB", "GiB", "G", "MB", "MiB", "M"};
+	char *unit;
+	const double number = strtod(text, &unit);
+
+	for (size_t i = 0; number > 0 && number < 1e6 && i < sizeof units / sizeof *units; i++) {
+		if (strcmp(unit, units[i]) != 0)
+			continue;
+		*bytes = (uint64_t)(number * (i < 4 ? 1 << 30 : 1 << 20));
+		return 0;
+	}
+	ncm_error_set(err, NCM_E_USAGE, "--vram \"%s\": no size", text);
+	return ncm_error_hint(err, "as in --vram 12GB or --vram 8192MB");
+}
+
+static void choose_largest(struct card *card)
+{
+	for (size_t i = 0; i < card->gpus->count; i++) {
+		const struct ncm_gpu *gpu = &card->gpus->items[i];
+
+		if (!card->gpu || gpu->total > card->gpu->total)
+			card->gpu = gpu;
+	}
+	card->room = card->gpu && card->gpu->has_total ? card->gpu->total : 0;
+}
+
+int card_find(const struct session *session, struct card *card, struct ncm_error *err)
+{
+	*card = (struct card){0};
+	if (settings.vram)
+		return parse_vram(settings.vram, &card->room, err);
+	card->gpus = settings.gpu ? ncm_gpu_named(session->config, settings.gpu, err) : ncm_gpus_look();
+	if (!card->gpus)
+		return -1;
+	choose_largest(card);
+	return 0;
+}
+
+void card_free(struct card *card)
+{
+	ncm_gpus_free(card->gpus);
+	*card = (struct card){0};
+}
+
+char *card_text(const struct card *card)
+{
+	AUTO_FREE char *room = gib_text(card->room);
+	AUTO_FREE char *name = text_safe(card->gpu ? card->gpu->name : NULL);
+
+	if (!card->gpu)
+		return card->room ? text_format("a card of %s", room) : text_copy("no graphics card was found");
+	if (card->room == 0)
+		return text_format("%s, whose memory is not known", name);
+	if (card->gpu->has_free) {
+		AUTO_FREE char *left = gib_text(card->gpu->free);
+
+		return text_format("%s, %s, %s of it free", name, room, left);
+	}
+	return text_format("%s, %s", name, room);
+}
+
+void need_clear(struct need *need)
+{
+	ncm_inspection_free(need->model);
+	ncm_inspection_free(need->projector);
+	ncm_fit_clear(&need->fit);
+	free(need->id);
+	*need = (struct need){0};
+}
+
+static void count(struct need *need, const struct ncm_fit_wish *wish)
+{
+	ncm_fit_clear(&need->fit);
+	ncm_fit_count(need->model, need->projector, wish, &need->fit);
+}
+
+/* The first file of a role, read; NULL: there is none, or it cannot be read. */
+static struct ncm_inspection *read_role(const struct ncm_reg_model *entry, const char *role)
+{
+	for (size_t i = 0; i < entry->file_count; i++) {
+		if (strcmp(entry->files[i].role, role) == 0)
+			return ncm_inspect_file(entry->files[i].abs, NULL, NULL);
+	}
+	return NULL;
+}
+
+static void read_installed(const struct ncm_reg_model *entry, struct need *need)
+{
+	need->model = read_role(entry, "model");
+	if (!need->model && entry->file_path)
+		need->model = ncm_inspect_file(entry->file_path, NULL, NULL);
+	need->projector = need->model ? read_role(entry, "projector") : NULL;
+}
+
+static void ask_source(const struct session *session, const struct ncm_model *model, struct need *need)
+{
+	const struct ncm_file_spec *specs = model->chosen ? model->chosen->files : model->files;
+	const size_t count_of = model->chosen ? model->chosen->file_count : model->file_count;
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	if (count_of == 0 || session->settings.provision.offline)
+		return;
+	need->model = ncm_inspect_source(session->config, specs[0].from.items[0], NULL, &session->sink, &err);
+	if (!need->model && err.message)
+		report_warning(&session->report, err.message);
+	ncm_error_clear(&err);
+}
+
+static void guess(const struct ncm_model *model, const struct ncm_reg_model *entry, struct need *need)
+{
+	const struct ncm_file_spec *specs = model->chosen ? model->chosen->files : model->files;
+	const size_t count_of = model->chosen ? model->chosen->file_count : model->file_count;
+	struct ncm_doubt doubt = {0};
+	const uint64_t stated = ncm_size_stated(specs, count_of, &doubt);
+
+	ncm_fit_clear(&need->fit);
+	ncm_fit_guess(entry ? entry->size : stated, need->stated, &need->fit);
+}
+
+void need_find(const struct session *session, const struct ncm_registry *registry, const struct ncm_model *model,
+	       const struct ncm_fit_wish *wish, bool ask, struct need *need)
+{
+	const struct ncm_reg_model *entry = ncm_registry_same(registry, model);
+
+	*need = (struct need){.id = text_copy(model->id)};
+	need->stated = model->vram_max;
+	if (entry)
+		read_installed(entry, need);
+	else if (ask)
+		ask_source(session, model, need);
+	if (need->model)
+		count(need, wish);
+	if (need->fit.basis == NCM_FIT_UNKNOWN)
+		guess(model, entry, need);
+}
+
+int need_read(const char *path, const struct ncm_fit_wish *wish, struct need *need, struct ncm_error *err)
+{
+	*need = (struct need){.id = text_copy(path)};
+	need->model = ncm_inspect_file(path, NULL, err);
+	if (!need->model)
+		return -1;
+	count(need, wish);
+	return 0;
+}
+
+static int refuse(struct session *session, const struct need *need, const struct card *card)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	AUTO_FREE char *sum = gib_text(ncm_fit_sum(&need->fit.card));
+	AUTO_FREE char *against = card_text(card);
+
+	if (need->fit.basis == NCM_FIT_UNKNOWN || card->room == 0)
+		ncm_error_set(&err, NCM_E_NO_FIT, "%s: it is not known whether it fits (%s)", need->id, against);
+	else
+		ncm_error_set(&err, NCM_E_NO_FIT, "%s: needs %s, and may not fit: %s", need->id, sum, against);
+	ncm_error_hint(&err, "`ncmodel fit %s` tells its parts; without --require-fit it is a remark alone", need->id);
+	return session_fail(session, &err);
+}
+
+static int check_one(struct session *session, const struct need *need, const struct card *card)
+{
+	const enum ncm_fit_verdict verdict = ncm_fit_judge(&need->fit, card->room);
+	AUTO_FREE char *sum = gib_text(ncm_fit_sum(&need->fit.card));
+	AUTO_FREE char *room = gib_text(card->room);
+
+	if (settings.required && verdict != NCM_FIT_YES)
+		return refuse(session, need, card);
+	if (verdict == NCM_FIT_NO)
+		report_note(&session->report, "%s needs about %s of the card's memory (%s): it does not fit as a whole",
+			    need->id, sum, room);
+	return 0;
+}
+
+int fit_check(struct session *session, const struct ncm_plan *plan)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	struct ncm_registry *registry;
+	struct ncm_fit_wish wish;
+	struct card card;
+	int code = 0;
+
+	if (card_find(session, &card, &err) < 0)
+		return session_fail(session, &err);
+	registry = card.room || settings.required ? ncm_registry_load(session->config, &err) : NULL;
+	ncm_error_clear(&err);
+	ncm_fit_wish_default(&wish);
+	for (size_t i = 0; registry && i < plan->count; i++) {
+		struct need need;
+		int failed;
+
+		need_find(session, registry, plan->models[i].model, &wish, false, &need);
+		failed = check_one(session, &need, &card);
+		code = failed ? failed : code;
+		need_clear(&need);
+	}
+	ncm_registry_free(registry);
+	card_free(&card);
+	return code;
+}

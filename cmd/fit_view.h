@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* What models need against what there is; `fit`, `plan` and `pull` ask the same. */
+#ifndef CMD_FIT_VIEW_H
+#define CMD_FIT_VIEW_H
+
+#include "session.h"
+
+#include <ncmodel/fit.h>
+#include <ncmodel/gpu.h>
+#include <ncmodel/provision.h>
+#include <ncmodel/registry.h>
+
+/* --vram, --gpu and --require-fit. */
+extern const struct option_group options_card;
+bool fit_is_required(void);
+
+/* The card to hold models against. */
+struct card {
+	struct ncm_gpu_list *gpus;
+	const struct ncm_gpu *gpu; /* the one with the most memory; NULL: --vram, or there is none */
+	uint64_t room;             /* bytes; 0: not known */
+};
+/* By --vram, --gpu, else what the machine has. Returns 0, or -1 with *err (USAGE). Free with card_free. */
+int card_find(const struct session *session, struct card *card, struct ncm_error *err);
+void card_free(struct card *card);
+/* "RTX 3060, 12.0 GiB", "no graphics card was found". The caller frees it. */
+char *card_text(const struct card *card);
+/* "11.8 GiB". The caller frees it. */
+char *gib_text(uint64_t bytes);
+
+/* One model, and how it was looked at. */
+struct need {
+	char *id;
+	double stated; /* GiB by the manifest; 0: it says none */
+	struct ncm_fit fit;
+	struct ncm_inspection *model, *projector; /* NULL: no header was had */
+};
+void need_clear(struct need *need);
+/* Of what is installed the header is read; of what is not, it is asked for if `ask`, else size or statement must do. */
+void need_find(const struct session *session, const struct ncm_registry *registry, const struct ncm_model *model,
+	       const struct ncm_fit_wish *wish, bool ask, struct need *need);
+/* A file or folder. Returns 0, or -1 with *err. */
+int need_read(const char *path, const struct ncm_fit_wish *wish, struct need *need, struct ncm_error *err);
+
+/* Says which of a plan's models cannot fit, on standard error; with --require-fit that is an error. The exit code. */
+int fit_check(struct session *session, const struct ncm_plan *plan);
+
+#endif

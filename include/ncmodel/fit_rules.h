@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* What a profile's document says of memory, as data: <profile>/memory.json beside its manifests. */
+#ifndef NCMODEL_FIT_RULES_H
+#define NCMODEL_FIT_RULES_H
+
+#include <ncmodel/config.h>
+#include <ncmodel/manifest.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#pragma GCC visibility push(default)
+
+/* What may run beside a task: models of these kinds, and nothing else; no kind: nothing. */
+struct ncm_fit_task {
+	char *task;
+	struct ncm_strings models; /* ids that do it */
+	struct ncm_strings beside; /* the document's words */
+	struct ncm_strings beside_kinds;
+};
+
+struct ncm_fit_stage {
+	char *title;
+	struct ncm_strings models;
+	double stated; /* GiB, as the document has it */
+};
+
+struct ncm_fit_rules {
+	char *profile;
+	char *gpu;           /* or NULL */
+	double card, budget; /* GiB; 0: none is said */
+	uint64_t idle_seconds;
+	struct ncm_strings preload; /* ids that stay loaded */
+	struct ncm_fit_task *tasks;
+	size_t task_count;
+	struct ncm_fit_stage *stages;
+	size_t stage_count;
+};
+
+/* Of the configuration's (first) profile. Returns 0 with *rules, which is NULL when the profile has none; -1 with *err:
+ * MANIFEST, IO. Free with ncm_fit_rules_free. */
+int ncm_fit_rules_load(const struct ncm_config *config, struct ncm_fit_rules **rules, struct ncm_error *err);
+void ncm_fit_rules_free(struct ncm_fit_rules *rules);
+/* The task that a model does; or NULL. */
+const struct ncm_fit_task *ncm_fit_task_of(const struct ncm_fit_rules *rules, const char *id);
+/* Whether the matrix lets a model of that kind run beside a task. */
+bool ncm_fit_task_admits(const struct ncm_fit_task *task, const char *kind);
+
+#pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

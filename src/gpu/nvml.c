@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* NVIDIA's management library: nvml.h of CUDA 12, whose functions and structures are kept for good. */
+#include "gpu/gpu.h"
+
+#include "base/mem.h"
+#include "os/library.h"
+
+#include <string.h>
+
+enum {
+	NVML_SUCCESS = 0,
+	NVML_MEMORY_V2 = 0x02000028, /* NVML_STRUCT_VERSION(Memory, 2): its size and version */
+	NVML_TEXT = 96,
+	CARDS_MOST = 64,
+};
+
+struct nvml_memory {
+	unsigned version;
+	unsigned long long total, reserved, free, used;
+};
+
+/* What of the library is used. A function's address comes as that of data, and POSIX says that it may. */
+struct nvml {
+	void *library;
+	int (*init)(void);
+	int (*shutdown)(void);
+	int (*count)(unsigned *count);
+	int (*handle)(unsigned index, void **device);
+	int (*name)(void *device, char *name, unsigned size);
+	int (*memory)(void *device, struct nvml_memory *memory);
+	int (*driver)(char *version, unsigned size);
+};
+
+static bool find(const struct nvml *nvml, const char *name, void *function)
+{
+	void *found = os_library_find(nvml->library, name);
+
+	memcpy(function, &found, sizeof found);
+	return found != NULL;
+}
+
+static bool open_library(struct nvml *nvml)
+{
+	nvml->library = os_library_open("libnvidia-ml.so.1");
+	return nvml->library && find(nvml, "nvmlInit_v2", &nvml->init) && find(nvml, "nvmlShutdown", &nvml->shutdown) &&
+	       find(nvml, "nvmlDeviceGetCount_v2", &nvml->count) &&
+	       find(nvml, "nvmlDeviceGetHandleByIndex_v2", &nvml->handle) &&
+	       find(nvml, "nvmlDeviceGetName", &nvml->name) &&
+	       find(nvml, "nvmlDeviceGetMemoryInfo_v2", &nvml->memory) &&
+	       find(nvml, "nvmlSystemGetDriverVersion", &nvml->driver);
+}
+
+/* GB10, Jetson and Grace have the machine's memory, and say that theirs is not to be told. */
+static void read_memory(const struct nvml *nvml, void *device, struct ncm_gpu *card)
+{
+	struct nvml_memory memory = {.version = NVML_MEMORY_V2};
+
+	if (nvml->memory(device, &memory) != NVML_SUCCESS) {
+		card->unified = true;
+		return;
+	}
+	card->has_total = card->has_free = true;
+	card->total = memory.total;
+	card->free = memory.free;
+}
+
+static void add_card(const struct nvml *nvml, unsigned index, const char *driver, struct ncm_gpu_list *list)
+{
+	char name[NVML_TEXT] = "";
+	struct ncm_gpu *card;
+	void *device;
+
+	if (nvml->handle(index, &device) != NVML_SUCCESS)
+		return;
+	card = gpu_add(list);
+	if (nvml->name(device, name, sizeof name - 1) != NVML_SUCCESS || !*name)
+		memcpy(name, "NVIDIA", sizeof "NVIDIA");
+	card->name = ncm_strdup(name);
+	card->vendor = "nvidia";
+	card->told_by = "nvml";
+	card->driver = *driver ? ncm_strdup(driver) : NULL;
+	read_memory(nvml, device, card);
+}
+
+static void add_cards(const struct nvml *nvml, struct ncm_gpu_list *list)
+{
+	char driver[NVML_TEXT] = "";
+	unsigned count = 0;
+
+	if (nvml->count(&count) != NVML_SUCCESS)
+		return;
+	if (nvml->driver(driver, sizeof driver - 1) != NVML_SUCCESS)
+		*driver = '\0';
+	for (unsigned i = 0; i < count && i < CARDS_MOST; i++)
+		add_card(nvml, i, driver, list);
+}
+
+void gpu_add_nvml(struct ncm_gpu_list *list)
+{
+	struct nvml nvml = {0};
+
+	if (open_library(&nvml) && nvml.init() == NVML_SUCCESS) {
+		add_cards(&nvml, list);
+		(void)nvml.shutdown();
+	}
+	os_library_close(nvml.library);
+}

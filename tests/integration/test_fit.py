@@ -1,0 +1,256 @@
+"""`ncmodel fit`: against llama.cpp's own log (tests/data/memory.json), by hand where others go wrong, and what a profile's
+document says of memory."""
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from harness import SOURCE, Case
+import memory_models  # the harness knows where it is
+
+MIB, GIB = 1 << 20, 1 << 30
+CONTEXT = 32768
+
+NVML = r"""
+#include <string.h>
+struct memory { unsigned version; unsigned long long total, reserved, free, used; };
+int nvmlInit_v2(void) { return 0; }
+int nvmlShutdown(void) { return 0; }
+int nvmlSystemGetDriverVersion(char *text, unsigned size) { strncpy(text, "550.54.14", size); return 0; }
+int nvmlDeviceGetCount_v2(unsigned *count) { *count = CARDS; return 0; }
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **device) { *device = (void *)(long)(index + 1); return 0; }
+int nvmlDeviceGetName(void *device, char *text, unsigned size) { strncpy(text, NAME, size); (void)device; return 0; }
+int nvmlDeviceGetMemoryInfo_v2(void *device, struct memory *memory)
+{
+	if (memory->version != 0x02000028)
+		return 25;
+	memory->total = (long)device * TOTAL;
+	memory->free = memory->total / 2;
+	return MEMORY_CODE;
+}
+"""
+
+
+class FitCase(Case):
+    def fit(self, *arguments, code=0, env=None):
+        result = self.machine.run("fit", "--json", *arguments, env=env)
+        self.assertEqual(result.returncode, code, result.err)
+        return json.loads(result.out)["data"]
+
+    def model(self, *arguments):
+        return self.fit(*arguments)["models"][0]
+
+    def written(self, model, name="model.gguf"):
+        path = os.path.join(self.machine.home, name)
+        model.write(path)
+        return path
+
+
+class TruthTest(FitCase):
+    """Weights, KV and state as llama.cpp took them. Where it lays its tensors out with a hole (a mask that the logits do not fit
+    into), computation is told with that as its error."""
+
+    def test_what_llama_cpp_took(self):
+        with open(os.path.join(SOURCE, "tests", "data", "memory.json"), encoding="utf-8") as file:
+            rows = json.load(file)["rows"]
+        self.assertGreaterEqual(len({row["model"] for row in rows}), 14)
+        within = 0
+        for row in rows:
+            with self.subTest(**row):
+                within += self.compare(row)
+        self.assertGreaterEqual(within, len(rows) * 85 // 100)
+
+    def compare(self, row):
+        path = os.path.join(self.machine.home, row["model"] + ".gguf")
+        if not os.path.exists(path):
+            memory_models.MODELS[row["model"]]().write(path)
+        way = [path, "--context", str(row["context"]), "--kv-type", row["kv_type"]] + ([] if row["flash"] else ["--no-flash"])
+        took = self.model(*way, "--gpu-layers", "0")["host"]
+        for part in ("weights", "kv", "state", "output"):
+            self.assertAlmostEqual(took[part] / MIB, row[part], delta=0.02, msg=part)
+        # On a card it is the same, and its error is told: that of the driver's part is 100 MiB.
+        bound = self.model(*way)["error"] - 100 * MIB
+        self.assertLessEqual(abs(took["compute"] - row["compute"] * MIB), bound)
+        whole = sum(row[part] for part in ("weights", "kv", "state", "compute", "output"))
+        close = abs(took["compute"] / MIB / row["compute"] - 1) <= 0.10
+        if close:
+            self.assertLess(abs(took["total"] / MIB / whole - 1), 0.06)
+        return close
+
+
+class ByHandTest(FitCase):
+    """Public models where other tools are known to go wrong. What they keep for 32768 tokens, with the calculation."""
+
+    def kept(self, architecture, layers, keys, heads, kv_heads, width):
+        model = memory_models.Model(architecture, layers=layers, width=width, heads=heads, kv_heads=kv_heads, vocabulary=32)
+        model.more(keys)
+        model.add("token_embd.weight", width, 32)
+        found = self.model(self.written(model), "--context", str(CONTEXT))["card"]
+        return found["kv"], found["state"]
+
+    def test_the_head_may_be_longer_than_width_by_heads(self):
+        """Qwen3 0.6B: 28 layers, 8 heads of K and V, 128 each; by 1024 / 16 heads it would be half."""
+        kv = self.kept("qwen3", 28, memory_models.heads_of(128), 16, 8, 1024)
+        self.assertEqual(kv, (CONTEXT * 28 * 8 * (128 + 128) * 2, 0))
+
+    def test_windowed_layers_keep_the_window(self):
+        """Gemma 3 27B: of 62 layers every sixth sees all, 10; 52 keep 1024 + 512 cells. By all layers: 4.9 times that."""
+        kv = self.kept("gemma3", 62, {"attention__sliding_window": 1024, **memory_models.heads_of(128)}, 32, 16, 5376)
+        self.assertEqual(kv, ((10 * CONTEXT + 52 * 1536) * 16 * 256 * 2, 0))
+
+    def test_of_34_layers_five_see_all(self):
+        """Gemma 3 4B: 34 layers: 5 whole periods of six; il mod 6 != 0 would give six."""
+        kv = self.kept("gemma3", 34, {"attention__sliding_window": 1024, **memory_models.heads_of(256)}, 8, 4, 2560)
+        self.assertEqual(kv, ((5 * CONTEXT + 29 * 1536) * 4 * 512 * 2, 0))
+
+    def test_latent_attention_keeps_one_row(self):
+        """DeepSeek V3.1: 61 layers, 512 + 64 once; as K and V of 128 heads 57 times that."""
+        keys = {"attention__key_length": 576, "attention__value_length": 512, "attention__key_length_mla": 192,
+                "attention__value_length_mla": 128, "attention__kv_lora_rank": 512, "rope__dimension_count": 64}
+        self.assertEqual(self.kept("deepseek2", 61, keys, 128, 1, 7168), (CONTEXT * 61 * 576 * 2, 0))
+        """DeepSeek V2 Lite: 27 layers of the same."""
+        self.assertEqual(self.kept("deepseek2", 27, keys, 16, 1, 2048), (CONTEXT * 27 * 576 * 2, 0))
+
+    def test_every_second_layer(self):
+        """gpt-oss 20B: 12 layers see all, 12 keep 128 + 512, padded to 768."""
+        kv = self.kept("gpt-oss", 24, {"attention__sliding_window": 128, **memory_models.heads_of(64)}, 64, 8, 2880)
+        self.assertEqual(kv, (12 * (CONTEXT + 768) * 8 * 128 * 2, 0))
+
+    def test_layers_without_attention(self):
+        """LFM2 1.2B: 6 of 16 layers attend; 10 keep 2048 x (3 - 1) numbers of four bytes."""
+        heads = [0, 0, 8, 0, 0, 8, 0, 0, 8, 0, 8, 0, 8, 0, 8, 0]
+        kv = self.kept("lfm2", 16, {"shortconv__l_cache": 3}, 32, heads, 2048)
+        self.assertEqual(kv, (CONTEXT * 6 * 8 * 128 * 2, 10 * 2048 * 2 * 4))
+
+    def test_every_fourth_layer_attends(self):
+        """Qwen3.5 27B: 16 of 64 layers attend; 48 keep (4 - 1) x (6144 + 2 x 16 x 128) + 128 x 6144 numbers."""
+        keys = {"full_attention_interval": 4, "ssm__conv_kernel": 4, "ssm__inner_size": 6144, "ssm__state_size": 128,
+                "ssm__group_count": 16, "ssm__time_step_rank": 48, **memory_models.heads_of(256)}
+        kv = self.kept("qwen35", 64, keys, 24, 4, 5120)
+        self.assertEqual(kv, (CONTEXT * 16 * 4 * 512 * 2, 48 * (3 * (6144 + 2 * 16 * 128) + 128 * 6144) * 4))
+
+    def test_encoders_keep_nothing(self):
+        """bge-reranker: 24 layers, and no KV."""
+        self.assertEqual(self.kept("bert", 24, {}, 16, 16, 1024), (0, 0))
+
+
+class LimitsTest(FitCase):
+    def test_the_most_that_fits_fits_and_more_does_not(self):
+        path = self.written(memory_models.MODELS["llama"]())
+        room = "450MB"
+        found = self.model(path, "--vram", room, "--context", "65536")
+        self.assertEqual(found["verdict"], "too-large" if found["card"]["total"] - found["error"] > 450 * MIB else "close")
+        layers, context = found["layers_that_fit"], found["context_that_fits"]
+        if context:
+            self.assertEqual(context % 256, 0)
+            spare = 450 * MIB - found["error"]
+            self.assertLessEqual(self.model(path, "--context", str(context))["card"]["total"], spare)
+            self.assertGreater(self.model(path, "--context", str(context + 256))["card"]["total"], spare)
+        if layers:
+            self.assertLess(layers, found["layers"])
+
+    def test_layers_in_main_memory_are_taken_from_the_card(self):
+        path = self.written(memory_models.MODELS["qwen3moe"]())
+        before = None
+        for layers in range(6):
+            found = self.model(path, "--gpu-layers", str(layers))
+            self.assertEqual(found["layers_on_card"], layers)
+            if before is not None:
+                self.assertGreater(found["card"]["weights"], before)
+            before = found["card"]["weights"]
+        self.assertEqual(found["host"]["kv"], 0)
+        experts = self.model(path, "--cpu-moe")
+        self.assertEqual(found["card"]["weights"] - experts["card"]["weights"], 4 * 3 * 8 * 256 * 128 * 2)
+
+    def test_what_is_not_known_is_not_taken_for_fitting(self):
+        path = self.written(memory_models.MODELS["llama"]())
+        self.fit(path, "--require-fit", "--gpu-layers", "0", code=12)  # no card here
+        self.fit(path, "--require-fit", "--vram", "24GB")
+        self.fit(path, "--require-fit", "--vram", "100MB", code=12)
+
+    def test_wrong_words(self):
+        for wrong in (["--vram", "much"], ["--vram", "-3GB"], ["--gpu", "RTX 9999"], ["--image", "12"], ["--kv-type", "q3"]):
+            result = self.machine.run("fit", *wrong)
+            self.assertEqual(result.returncode, 2, wrong)
+
+
+class DocumentTest(FitCase):
+    ENV = {"NCMODEL_PROFILE": "nebula-rtx3060"}
+
+    def test_the_preload_set_leaves_no_room(self):
+        data = self.fit("deepseek-coder-v2:16b", "--profile", "nebula-rtx3060", "--gpu", "RTX 3060", "--offline")
+        rule = data["rules"][0]
+        self.assertEqual(rule["with_preload"], 13 * GIB)
+        self.assertTrue(rule["breaks_budget"] and rule["breaks_card"])
+        self.assertEqual(rule["unload_first"], ["llama-3.2-3b", "nomic-embed-text"])
+        shown = self.machine.run("fit", "deepseek-coder-v2:16b", "--profile", "nebula-rtx3060", "--gpu", "rtx3060", "--offline")
+        self.assertRegex(" ".join(shown.out.split()), "With the preload set resident .* breaks budget and card: unload first")
+
+    def test_embeddings_run_beside_chat(self):
+        rule = self.fit("llama-3.1-8b", "--profile", "nebula-rtx3060", "--vram", "12GB", "--offline")["rules"][0]
+        self.assertFalse(rule["breaks_budget"] or rule["breaks_card"])
+        self.assertEqual(rule["unload_first"], ["llama-3.2-3b"])
+
+    def test_the_stages_of_the_document(self):
+        stages = self.fit("--profile", "nc-dev-rtx4090", "--stages", "--gpu", "RTX 4090")["stages"]
+        self.assertEqual([stage["stated_gib"] for stage in stages], [0, 20, 9, 14, 10, 0])
+        self.assertEqual([stage["sum"] / GIB for stage in stages], [0, 20, 9, 14, 10, 0])
+        self.assertEqual({stage["verdict"] for stage in stages}, {"fits"})
+        small = self.fit("--profile", "nc-dev-rtx4090", "--stages", "--vram", "12GB")["stages"]
+        self.assertEqual([stage["verdict"] for stage in small],
+                         ["fits", "too-large", "fits", "too-large", "fits", "fits"])
+        self.assertEqual(self.machine.run("fit", "--stages", "--profile", "noa").returncode, 2)
+
+
+class CardTest(FitCase):
+    """A stand-in for NVIDIA's library, where the loader finds it."""
+
+    def library(self, cards=1, name="NVIDIA GeForce RTX 3060", total=12 * GIB, memory_code=0):
+        compiler = shutil.which("cc") or shutil.which("gcc")
+        if not compiler:
+            self.skipTest("no compiler")
+        folder = tempfile.mkdtemp(dir=self.machine.home)
+        source = os.path.join(folder, "nvml.c")
+        self.write(source, NVML.encode())
+        subprocess.run([compiler, "-shared", "-fPIC", "-DCARDS=%d" % cards, '-DNAME="%s"' % name, "-DTOTAL=%dULL" % total,
+                        "-DMEMORY_CODE=%d" % memory_code, "-o", os.path.join(folder, "libnvidia-ml.so.1"), source], check=True)
+        return {"LD_LIBRARY_PATH": folder}
+
+    def test_the_largest_of_several(self):
+        gpu = self.fit(self.written(memory_models.MODELS["llama"]()), env=self.library(cards=2))["gpu"]
+        self.assertEqual(gpu, {"name": "NVIDIA GeForce RTX 3060", "told_by": "nvml", "total": 24 * GIB, "free": 12 * GIB,
+                               "unified": False})
+
+    def test_memory_of_the_machine(self):
+        gpu = self.fit(self.written(memory_models.MODELS["llama"]()), env=self.library(memory_code=3))["gpu"]
+        self.assertTrue(gpu["unified"])
+        with open("/proc/meminfo", encoding="ascii") as file:
+            total = int(file.readline().split()[1]) * 1024
+        self.assertLessEqual(gpu["total"], total)
+        self.assertGreater(gpu["total"], 0)
+
+    def test_a_name_cannot_steer_the_terminal(self):
+        env = self.library(name="RTX\\033[2J")
+        shown = self.machine.run("fit", self.written(memory_models.MODELS["llama"]()), env=env)
+        self.assertNotIn("\x1b", shown.out)
+
+    def test_a_plan_says_what_cannot_fit(self):
+        m = self.machine
+        data = b"GGUF" + bytes(20)
+        model = {**m.simple("a.gguf", data), "vram_gb": 20}
+        m.manifest([model])
+        env = self.library()
+        result = m.run("plan", env=env)
+        self.assertEqual(result.returncode, 0, result.err)
+        self.assertIn("does not fit as a whole", result.err)
+        result = m.run("pull", "--require-fit", "-y", env=env)
+        self.assertEqual(result.returncode, 12, result.err)
+        self.assertFalse(os.path.exists(m.store("llama.cpp", "models", "a.gguf")))
+        result = m.run("plan", "--vram", "24GB", "--require-fit")
+        self.assertEqual(result.returncode, 0, result.err)
+
+
+if __name__ == "__main__":
+    unittest.main()
