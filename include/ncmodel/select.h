@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which model to take for a task, by rules that others wrote: the loading plan's, the Model Selector's published scoring,
- * and what a profile's document recommends. docs/selection.md has them in words.
+ * Which model to take for a task, by rules that others wrote: the loading plan's, the Model Selector's published
+ * scoring, and what a profile's document recommends. docs/selection.md has them in words.
  */
 #ifndef NCMODEL_SELECT_H
 #define NCMODEL_SELECT_H
@@ -49,23 +49,23 @@ struct ncm_candidate {
 	const struct ncm_model *model;          /* NULL: no manifest that was read has it */
 	const struct ncm_reg_model *registered; /* NULL: it is not installed */
 	const struct ncm_strings *use_cases, *tags;
-	double quality;              /* performance_score; negative: unknown */
-	double cost;                 /* cost_score; negative: unknown */
-	const char *privacy_tier;    /* "Internal" where nobody says anything, as models.json has it */
-	uint64_t latency_ms;         /* 0: unknown */
+	double quality;               /* performance_score; negative: unknown */
+	double cost;                  /* cost_score; negative: unknown */
+	const char *privacy_tier;     /* "Internal" where nobody says anything, as models.json has it */
+	uint64_t latency_ms;          /* 0: unknown */
 	double vram_least, vram_most; /* GB; 0: unknown */
-	uint64_t context;            /* tokens; 0: unknown */
-	uint64_t size;               /* bytes; 0: unknown */
-	bool size_expected;          /* it is what the manifest expects, and no more */
+	uint64_t context;             /* tokens; 0: unknown */
+	uint64_t size;                /* bytes; 0: unknown */
+	bool size_expected;           /* it is what the manifest expects, and no more */
 
 	unsigned failed;  /* 1 << enum ncm_demand: what it is known not to meet */
 	unsigned unknown; /* 1 << enum ncm_demand: what nobody knows whether it meets */
-	int stars;        /* of the ability that the task's use case is rated by; negative: not rated, or there is none */
+	int stars; /* of the ability that the task's use case is rated by; negative: not rated, or there is none */
 	struct ncm_score {
 		double use_case, quality, cost; /* the parts of the sum */
 		bool too_dear, too_weak;        /* the sum was multiplied by 0.5; by 0.7 */
 		double total;
-	} score; /* of ncm_choose_as_selector */
+	} score;      /* of ncm_choose_as_selector */
 	size_t place; /* among the candidates as they were made, or in the rule's list */
 };
 
@@ -77,14 +77,18 @@ struct ncm_candidate {
 struct ncm_candidate *ncm_candidates(const struct ncm_catalog *catalog, const struct ncm_registry *registry,
 				     size_t *count);
 
+/* Moves the models that a rule of the catalog names to the front, in its order. Returns how many there are: of
+ * manifests picked by hand some may be missing. */
+size_t ncm_candidates_of_rule(const struct ncm_rule *rule, struct ncm_candidate *candidates, size_t count);
+
 /* The ability by which the loading plan's matrix rates a use case, in *star. False: it has none for it. */
 bool ncm_star_of_use_case(const char *use_case, enum ncm_star *star);
 
 /*
  * The loading plan's rule. What is known not to meet a demand is out; what is known to meet all comes before what may
  * or may not; then more stars for the use case, more quality, more stars for speed, less size, the order of the
- * manifests; what is not known comes after what is. With a rule of a profile (may be NULL) only its models count, and
- * its order is the rank.
+ * manifests; what is not known comes after what is. With a rule of a profile (may be NULL) the candidates must be those
+ * of ncm_candidates_of_rule, and its order is the rank.
  *
  * Sorts the candidates, and puts how many are not out in *fitting (they come first). Error: NO_FIT if none is, with the
  * demand that left out most.

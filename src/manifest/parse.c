@@ -308,12 +308,9 @@ static const struct ncm_json_field agents_keys[] = {
 };
 static const struct ncm_json_form agents_range = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(agents_keys)};
 static const struct ncm_json_field rule_keys[] = {
-    {"role", &some_100, RULE(role), false, 0},
-    {"task", &some_100, RULE(task), false, 0},
-    {"pipeline", &some_100, RULE(pipeline), false, 0},
-    {"parallel_agents", &agents_range, 0, false, 0},
-    {"models", &rule_models, RULE(models), true, 0},
-    {"words", &some_2000, RULE(words), true, 0},
+    {"role", &some_100, RULE(role), false, 0},         {"task", &some_100, RULE(task), false, 0},
+    {"pipeline", &some_100, RULE(pipeline), false, 0}, {"parallel_agents", &agents_range, 0, false, 0},
+    {"models", &rule_models, RULE(models), true, 0},   {"words", &some_2000, RULE(words), true, 0},
     {"document", &some_200, RULE(document), true, 0},
 };
 static const struct ncm_json_form plain_rule = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(rule_keys)};

@@ -166,8 +166,7 @@ size_t select_sort(struct ncm_candidate *candidates, size_t count, int (*compare
 	return fitting;
 }
 
-/* Moves the rule's models to the front, in its order; their places tell it. Returns how many there are. */
-static size_t keep_recommended(const struct ncm_rule *rule, struct ncm_candidate *candidates, size_t count)
+size_t ncm_candidates_of_rule(const struct ncm_rule *rule, struct ncm_candidate *candidates, size_t count)
 {
 	size_t kept = 0;
 
@@ -205,7 +204,7 @@ static int nothing_for(const char *use_case, const struct ncm_candidate *candida
 
 	offer_words(candidates, count, &nearest);
 	list = ncm_nearest_list(&nearest);
-	ncm_error_set(err, NCM_E_NO_FIT, "none of %zu models is for %s: --usecase leaves out all of them", count,
+	ncm_error_set(err, NCM_E_NO_FIT, "none of %zu models is for %s: --usecase leaves all of them out", count,
 		      use_case);
 	if (list)
 		return ncm_error_hint(err, "did you mean %s?", list);
@@ -230,6 +229,9 @@ int select_none_fits(const struct ncm_task *task, const struct ncm_rule *rule, c
 		     size_t count, struct ncm_error *err)
 {
 	const size_t others = count_failed(candidates, count, NCM_DEMAND_USE_CASE);
+	NCM_AUTO_FREE char *purpose = rule             ? ncm_strdup("of the document")
+				      : task->use_case ? ncm_asprintf("for %s", task->use_case)
+						       : ncm_strdup("in all");
 	enum ncm_demand worst = NCM_DEMAND_PRIVACY;
 
 	for (size_t i = 0; i < count; i++) {
@@ -246,12 +248,9 @@ int select_none_fits(const struct ncm_task *task, const struct ncm_rule *rule, c
 		if (count_failed(candidates, count, demand) > count_failed(candidates, count, worst))
 			worst = demand;
 	}
-	ncm_error_set(err, NCM_E_NO_FIT, "no model does for the task: of %zu %s%s, %s leaves out %zu", count - others,
-		      rule ? "that the profile recommends" : "models for ",
-		      rule		 ? ""
-		      : task->use_case ? task->use_case
-				       : "any use",
-		      ncm_demand_option(worst), count_failed(candidates, count, worst));
+	ncm_error_set(err, NCM_E_NO_FIT, "no model does for the task: of %zu %s %s, %s leaves out %zu", count - others,
+		      count - others == 1 ? "model" : "models", purpose, ncm_demand_option(worst),
+		      count_failed(candidates, count, worst));
 	if (worst == NCM_DEMAND_INSTALLED)
 		return ncm_error_hint(err, "without --installed, what can be pulled is chosen from, too");
 	return ncm_error_hint(err, "ask for less with %s, or leave it out", ncm_demand_option(worst));
@@ -260,10 +259,8 @@ int select_none_fits(const struct ncm_task *task, const struct ncm_rule *rule, c
 int ncm_choose(const struct ncm_task *task, const struct ncm_rule *rule, struct ncm_candidate *candidates, size_t count,
 	       size_t *fitting, struct ncm_error *err)
 {
-	const size_t considered = rule ? keep_recommended(rule, candidates, count) : count;
-
-	for (size_t i = 0; i < considered; i++)
+	for (size_t i = 0; i < count; i++)
 		judge(task, &candidates[i]);
-	*fitting = select_sort(candidates, considered, rule ? by_place : by_plan);
-	return select_none_fits(task, rule, candidates, considered, err);
+	*fitting = select_sort(candidates, count, rule ? by_place : by_plan);
+	return select_none_fits(task, rule, candidates, count, err);
 }

@@ -14,7 +14,7 @@ static struct ncm_score score_of(const struct ncm_task *task, const struct ncm_c
 {
 	struct ncm_score score = {
 	    .use_case = ncm_strings_contain(candidate->use_cases, task->use_case) ? for_use_case
-			: ncm_strings_contain(candidate->use_cases, "General")	  ? for_general
+			: ncm_strings_contain(candidate->use_cases, "General")    ? for_general
 										  : 0,
 	    .quality = of_quality * candidate->quality,
 	    .cost = of_cost * candidate->cost,
@@ -86,6 +86,11 @@ int ncm_choose_as_selector(const struct ncm_task *task, struct ncm_candidate *ca
 		return ncm_error_hint(err, "its words are CodeGeneration, CodeAnalysis, Reasoning, QuestionAnswering, "
 					   "Documentation, Translation, Summarization, AgentTask, FunctionCalling, "
 					   "Vision and General");
+	}
+	if (count == 0) {
+		ncm_error_set(err, NCM_E_NO_FIT,
+			      "nothing is installed, and the Model Selector chooses from that alone");
+		return ncm_error_hint(err, "without --rule selector, what can be pulled is chosen from, too");
 	}
 	for (size_t i = 0; i < count; i++)
 		judge(task, &candidates[i]);
