@@ -36,7 +36,7 @@ struct command {
 /* All commands, in the order of the help. */
 /* clang-format off */
 #define COMMANDS(X) \
-	X(plan) X(pull) X(verify) X(list) X(show) X(inspect) X(adopt) X(link) X(rm) \
+	X(plan) X(pull) X(verify) X(list) X(show) X(select) X(inspect) X(adopt) X(link) X(rm) \
 	X(mv) X(gc) X(df) X(status) X(stores) X(log) X(lock) X(diff) X(outdated) X(fit) \
 	X(manifest) X(profiles) X(limits) X(completion) X(help) X(version)
 /* clang-format on */

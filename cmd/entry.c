@@ -105,6 +105,7 @@ void entries_add_offered(struct entries *entries, const struct ncm_model *model,
 	    .vram_least = model->vram_min,
 	    .vram_most = model->vram_max,
 	    .source = source,
+	    .rated = model,
 	};
 	take_stated_size(model, &entries->items[entries->count - 1]);
 	add_offered_stores(model, &entries->items[entries->count - 1].stores);

@@ -26,8 +26,9 @@ struct entry {
 	bool installed;
 	double vram_least; /* GB; 0: unknown */
 	double vram_most;
-	struct ncm_strings stores; /* its own */
-	const char *source;        /* or NULL */
+	struct ncm_strings stores;     /* its own */
+	const char *source;            /* or NULL */
+	const struct ncm_model *rated; /* whose stars it has; NULL: nobody's */
 };
 
 struct entries {

@@ -2,11 +2,15 @@
 #include "command.h"
 
 #include "entry.h"
+#include "matrix_view.h"
 #include "model_json.h"
 #include "ui/text.h"
 
+#include <string.h>
+
 static struct {
-	bool by_use_case, by_phase, by_store, by_source, available;
+	bool by_use_case, by_phase, by_store, by_source, available, matrix;
+	const char *sort;
 } given;
 
 static int choose_grouping(enum grouping *grouping, struct ncm_error *err)
@@ -20,13 +24,40 @@ static int choose_grouping(enum grouping *grouping, struct ncm_error *err)
 		    : given.by_store  ? GROUP_STORE
 		    : given.by_source ? GROUP_SOURCE
 				      : GROUP_NONE;
+	if (*grouping != GROUP_NONE && given.matrix) {
+		ncm_error_set(err, NCM_E_USAGE, "--matrix has no groups");
+		return ncm_error_hint(err, "leave out one of them");
+	}
+	if (*grouping == GROUP_USE_CASE && given.sort) {
+		ncm_error_set(err, NCM_E_USAGE, "--by-usecase has an order of its own: the best score first");
+		return ncm_error_hint(err, "leave out --sort");
+	}
 	return 0;
+}
+
+/* For each registered model the one of the manifests that it is, whose stars it has. The caller frees it. */
+static const struct ncm_model **rated_models(struct session *session, const struct ncm_registry *registry)
+{
+	const struct ncm_model **rated = memory_grow(NULL, registry->count + 1, sizeof *rated);
+
+	memset(rated, 0, (registry->count + 1) * sizeof *rated);
+	if (given.matrix || given.sort)
+		session_catalog_if_any(session, "no stars are known");
+	for (size_t i = 0; session->catalog && i < session->catalog->count; i++) {
+		const struct ncm_model *model = &session->catalog->models[i];
+		const struct ncm_reg_model *entry = ncm_registry_same(registry, model);
+
+		if (entry && !rated[entry - registry->models])
+			rated[entry - registry->models] = model;
+	}
+	return rated;
 }
 
 static int collect_installed(struct session *session, const struct ncm_registry *registry, struct entries *entries,
 			     json_t *models, struct ncm_error *err)
 {
 	const struct ncm_reg_model **chosen = NULL;
+	const struct ncm_model **rated;
 	size_t count = 0;
 
 	if (registry->count == 0 && session->settings.operands.count == 0) {
@@ -37,11 +68,19 @@ static int collect_installed(struct session *session, const struct ncm_registry 
 	}
 	if (ncm_registry_select(registry, &session->settings.selector, &chosen, &count, err) < 0)
 		return -1;
+	rated = rated_models(session, registry);
 	for (size_t i = 0; i < count; i++) {
+		const struct ncm_model *model = rated[chosen[i] - registry->models];
+		json_t *object = session->report.json ? registered_json(chosen[i]) : NULL;
+
 		entries_add_registered(entries, chosen[i]);
-		if (session->report.json)
-			json_push(models, registered_json(chosen[i]));
+		entries->items[entries->count - 1].rated = model;
+		if (object && model)
+			put_stars(object, model);
+		if (object)
+			json_push(models, object);
 	}
+	free(rated);
 	free(chosen);
 	return 0;
 }
@@ -81,10 +120,19 @@ static void print_ids(const struct entries *entries)
 	json_decref(seen);
 }
 
+static void print(const struct session *session, const struct entries *entries, enum grouping grouping)
+{
+	if (session->settings.quiet)
+		print_ids(entries);
+	else if (given.matrix && entries->count > 0)
+		matrix_print(entries);
+	else if (entries->count > 0)
+		entries_print(entries, grouping, &session->settings.selector.use_cases, given.available, stdout);
+}
+
 static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	const struct settings *settings = &session->settings;
 	struct ncm_registry *registry = NULL;
 	struct entries entries = {0};
 	json_t *models = json_array();
@@ -101,12 +149,10 @@ static int run(struct session *session)
 		return session_fail(session, &err);
 	failed = given.available ? collect_available(session, registry, &entries, models, &err)
 				 : collect_installed(session, registry, &entries, models, &err);
-	if (!failed && !session->report.json) {
-		if (settings->quiet)
-			print_ids(&entries);
-		else if (entries.count > 0)
-			entries_print(&entries, grouping, &settings->selector.use_cases, given.available, stdout);
-	}
+	if (!failed && given.sort)
+		json_put(session->report.data, "models", matrix_sort(&entries, given.sort, models));
+	if (!failed && !session->report.json)
+		print(session, &entries, grouping);
 	entries_free(&entries);
 	ncm_registry_free(registry);
 	return failed ? session_fail(session, &err) : 0;
@@ -119,6 +165,11 @@ static const struct option own[] = {
     {0, "by-store", OPTION_FLAG, .value = &given.by_store, .help = "a group for each store"},
     {0, "by-source", OPTION_FLAG, .value = &given.by_source, .help = "a group for each source"},
     {0, "available", OPTION_FLAG, .value = &given.available, .help = "what the manifests offer, installed or not"},
+    {0, "matrix", OPTION_FLAG, .value = &given.matrix,
+     .help = "the stars that the models are rated by: code, reasoning, vision, agents, speed"},
+    {0, "sort", OPTION_TEXT, .value = &given.sort, .argument = "STARS",
+     .help = "the most stars first: stars.code, stars.reasoning, stars.vision, stars.agents or stars.speed",
+     .words = MATRIX_SORTS},
     {.name = NULL},
 };
 static const struct option_group own_group = {"Options", own};
@@ -130,6 +181,8 @@ static const char *const examples[] = {
     "what the profile offers for writing code",
     "ncmodel list -q",
     "ids alone, for scripts",
+    "ncmodel list --available --matrix --sort stars.code",
+    "which are rated best for writing code",
     NULL,
 };
 

@@ -77,6 +77,29 @@ static json_t *variants_json(const struct ncm_model *model)
 	return variants;
 }
 
+static json_t *stars_json(const struct ncm_model *model)
+{
+	json_t *stars = NULL;
+
+	for (enum ncm_star star = 0; star < NCM_STARS; star++) {
+		const int count = ncm_model_stars(model, star);
+
+		if (count < 0)
+			continue;
+		stars = stars ? stars : json_object();
+		json_put_number(stars, ncm_star_name(star), (uint64_t)count);
+	}
+	return stars;
+}
+
+void put_stars(json_t *object, const struct ncm_model *model)
+{
+	json_t *stars = stars_json(model);
+
+	if (stars)
+		json_put(object, "stars", stars);
+}
+
 static void put_facts(json_t *object, const struct ncm_model *model)
 {
 	put_known(object, "description", model->description);
@@ -99,6 +122,8 @@ static void put_facts(json_t *object, const struct ncm_model *model)
 	if (model->cost_score >= 0)
 		json_put(object, "cost_score", json_real(model->cost_score));
 	put_known(object, "privacy_tier", model->privacy_tier);
+	put_known_number(object, "latency_ms", model->latency_ms);
+	put_stars(object, model);
 }
 
 json_t *model_json(const struct ncm_model *model, bool installed)

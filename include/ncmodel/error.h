@@ -35,7 +35,7 @@ enum ncm_errc {
 	NCM_E_NO_SPACE,    /* "no_space"         exit 9 */
 	NCM_E_CHECKSUM,    /* "checksum"         exit 10: digest or size differs from what is pinned or published */
 	NCM_E_POLICY,      /* "policy"           exit 11: refused: pickle, foreign file, unpinned under --locked */
-	NCM_E_NO_FIT,      /* "no_fit"           exit 12: not known to fit the card, under --require-fit */
+	NCM_E_NO_FIT,      /* "no_fit"           exit 12: no model does for what was asked, or fits the card for all we know */
 	NCM_E_BUSY,        /* "busy"             exit 13: another ncmodel holds the store */
 	NCM_E_RUNTIME,     /* "runtime"          exit 14: Ollama not reachable; reserved, nothing fails so yet */
 	NCM_E_IO,          /* "io"               exit 1: the local file system refused */

@@ -86,6 +86,12 @@ struct ncm_variant {
 	size_t file_count;
 };
 
+/* What a document rates a model by. */
+enum ncm_star { NCM_STAR_CODE, NCM_STAR_REASONING, NCM_STAR_VISION, NCM_STAR_AGENTS, NCM_STAR_SPEED, NCM_STARS };
+enum { NCM_STARS_MOST = 5 };
+/* "code" …; static. */
+const char *ncm_star_name(enum ncm_star star);
+
 struct ncm_model {
 	char *id;
 	char *name;
@@ -106,9 +112,12 @@ struct ncm_model {
 	struct ncm_strings use_cases;
 	struct ncm_strings tags;
 	struct ncm_strings capabilities;
-	double performance_score; /* 0..1, negative: unknown */
-	double cost_score;        /* 0..1, negative: unknown */
-	char *privacy_tier;       /* NULL: unknown */
+	double performance_score;  /* 0..1, negative: unknown */
+	double cost_score;         /* 0..1, negative: unknown */
+	char *privacy_tier;        /* NULL: unknown */
+	unsigned stars[NCM_STARS]; /* 0..NCM_STARS_MOST, by enum ncm_star: read with ncm_model_stars */
+	bool rated[NCM_STARS];
+	uint64_t latency_ms; /* to an answer, as somebody measured it; 0: unknown */
 	struct ncm_strings requires_ids;
 	struct ncm_strings notes;
 	struct ncm_file_spec *files;
@@ -124,10 +133,25 @@ struct ncm_model {
 	bool required_only;               /* selected only because another one requires it */
 };
 
+/* What a profile's document recommends for one purpose: exactly one of role, task, pipeline and a number of agents. */
+struct ncm_rule {
+	char *profile;
+	char *role, *task, *pipeline;    /* as the document calls it; or NULL */
+	unsigned agents_min, agents_max; /* at work at once; 0: it is of another purpose */
+	struct ncm_strings models;       /* ids, the first choice first */
+	char *words;                     /* the document's own */
+	char *document;                  /* its title */
+};
+
+/* The stars that a document gives the model; negative: none. */
+int ncm_model_stars(const struct ncm_model *model, enum ncm_star star);
+
 /* All models that a run knows, in manifest order: those of one profile, or of several, which may have ids in common. */
 struct ncm_catalog {
 	struct ncm_model *models;
 	size_t count;
+	struct ncm_rule *rules; /* in the order of the files */
+	size_t rule_count;
 };
 
 /*

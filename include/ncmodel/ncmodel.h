@@ -25,6 +25,7 @@
 #include <ncmodel/move.h>
 #include <ncmodel/provision.h>
 #include <ncmodel/registry.h>
+#include <ncmodel/select.h>
 #include <ncmodel/status.h>
 #include <ncmodel/stores.h>
 #include <ncmodel/survey.h>

@@ -48,6 +48,7 @@ static struct manifest_file *add_file(struct manifest_set *set, const char *path
 	file->path = ncm_strdup(path);
 	file->context = context;
 	file->first = set->catalog->count;
+	file->first_rule = set->catalog->rule_count;
 	return file;
 }
 
@@ -57,9 +58,23 @@ static void add_models(struct ncm_catalog *catalog, const struct manifest_words 
 		*NCM_PUSH(catalog->models, catalog->count) = words->models[i];
 }
 
+/* Those of a file with faults are of no use to anybody. */
+static void take_rules(struct manifest_set *set, struct manifest_file *file, struct manifest_words *words)
+{
+	for (size_t i = 0; i < words->rule_count; i++) {
+		if (file->sound)
+			*NCM_PUSH(set->catalog->rules, set->catalog->rule_count) = words->rules[i];
+		else
+			manifest_rule_clear(&words->rules[i]);
+	}
+	file->rule_count = file->sound ? words->rule_count : 0;
+	free(words->rules);
+}
+
 static void take_words(struct manifest_set *set, struct manifest_file *file, struct manifest_words *words)
 {
 	file->profile = words->profile;
+	take_rules(set, file, words);
 	if (file->sound) {
 		add_models(set->catalog, words);
 		file->count = words->count;
@@ -281,6 +296,9 @@ void ncm_catalog_free(struct ncm_catalog *catalog)
 		return;
 	for (size_t i = 0; i < catalog->count; i++)
 		manifest_model_clear(&catalog->models[i]);
+	for (size_t i = 0; i < catalog->rule_count; i++)
+		manifest_rule_clear(&catalog->rules[i]);
 	free(catalog->models);
+	free(catalog->rules);
 	free(catalog);
 }

@@ -18,6 +18,8 @@ struct manifest_file {
 	bool sound;    /* it has the form of a manifest, and its models are in the catalog */
 	size_t first;  /* its models in the catalog */
 	size_t count;
+	size_t first_rule; /* its rules in the catalog */
+	size_t rule_count;
 	struct ncm_model *faulty; /* its models if it is not sound, as far as they could be read */
 	size_t faulty_count;
 };
@@ -29,6 +31,8 @@ struct manifest_words {
 	char *priority;
 	struct ncm_model *models;
 	size_t count;
+	struct ncm_rule *rules;
+	size_t rule_count;
 };
 
 enum { MANIFEST_FAULTS_TOLD = 50 };
@@ -70,6 +74,7 @@ int manifest_check_text(const struct ncm_layout *layout, const char *file, const
 bool manifest_read(const char *text, size_t size, struct manifest_words *words, ncm_json_fault fault, void *context);
 /* model.c */
 void manifest_model_clear(struct ncm_model *model);
+void manifest_rule_clear(struct ncm_rule *rule);
 
 /* rules.c: what the tables of parse.c cannot say of one sound file. */
 void manifest_check_file(struct manifest_set *set, size_t file);

@@ -28,6 +28,30 @@ static void free_files(struct ncm_file_spec *files, size_t count)
 	free(files);
 }
 
+const char *ncm_star_name(enum ncm_star star)
+{
+	static const char *const names[NCM_STARS] = {
+	    [NCM_STAR_CODE] = "code",     [NCM_STAR_REASONING] = "reasoning", [NCM_STAR_VISION] = "vision",
+	    [NCM_STAR_AGENTS] = "agents", [NCM_STAR_SPEED] = "speed",
+	};
+
+	return names[star];
+}
+
+int ncm_model_stars(const struct ncm_model *model, enum ncm_star star)
+{
+	return model->rated[star] ? (int)model->stars[star] : -1;
+}
+
+void manifest_rule_clear(struct ncm_rule *rule)
+{
+	char *const texts[] = {rule->profile, rule->role, rule->task, rule->pipeline, rule->words, rule->document};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		free(texts[i]);
+	ncm_strings_free(&rule->models);
+}
+
 void manifest_model_clear(struct ncm_model *model)
 {
 	char *const texts[] = {model->id,           model->name,        model->kind,         model->description,

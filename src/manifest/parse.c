@@ -219,15 +219,18 @@ static const struct ncm_json_form variants = {
 static const struct ncm_json_form tokens = {.kind = NCM_FORM_U64, .least = 1, .most = 1000000000};
 static const struct ncm_json_form dimensions = {.kind = NCM_FORM_U64, .least = 1, .most = 1000000};
 static const struct ncm_json_form score = {.kind = NCM_FORM_NUMBER, .most = 1};
-static const struct ncm_json_form star = {.kind = NCM_FORM_U64, .most = 5};
-static const struct ncm_json_field star_keys[] = {
-    {"code", &star, NCM_NOT_KEPT, false, 0},   {"reasoning", &star, NCM_NOT_KEPT, false, 0},
-    {"vision", &star, NCM_NOT_KEPT, false, 0}, {"agents", &star, NCM_NOT_KEPT, false, 0},
-    {"speed", &star, NCM_NOT_KEPT, false, 0},
-};
-static const struct ncm_json_form stars = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(star_keys)};
+static const struct ncm_json_form star = {.kind = NCM_FORM_UNSIGNED, .most = NCM_STARS_MOST};
+static const struct ncm_json_form milliseconds = {.kind = NCM_FORM_U64, .least = 1, .most = 1000000000};
 
 #define MODEL(member) offsetof(struct ncm_model, member)
+static const struct ncm_json_field star_keys[] = {
+    {"code", &star, MODEL(stars[NCM_STAR_CODE]), false, MODEL(rated[NCM_STAR_CODE])},
+    {"reasoning", &star, MODEL(stars[NCM_STAR_REASONING]), false, MODEL(rated[NCM_STAR_REASONING])},
+    {"vision", &star, MODEL(stars[NCM_STAR_VISION]), false, MODEL(rated[NCM_STAR_VISION])},
+    {"agents", &star, MODEL(stars[NCM_STAR_AGENTS]), false, MODEL(rated[NCM_STAR_AGENTS])},
+    {"speed", &star, MODEL(stars[NCM_STAR_SPEED]), false, MODEL(rated[NCM_STAR_SPEED])},
+};
+static const struct ncm_json_form stars = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(star_keys)};
 static const struct ncm_json_form gigabytes = {.kind = NCM_FORM_NUMBER, .above = true, .most = 10000};
 static const struct ncm_json_field range_keys[] = {
     {"min", &gigabytes, MODEL(vram_min), true, 0},
@@ -273,7 +276,8 @@ static const struct ncm_json_field model_keys[] = {
     {"performance_score", &score, MODEL(performance_score), false, 0},
     {"cost_score", &score, MODEL(cost_score), false, 0},
     {"privacy_tier", &privacy, MODEL(privacy_tier), false, 0},
-    {"stars", &stars, NCM_NOT_KEPT, false, 0},
+    {"stars", &stars, 0, false, 0},
+    {"latency_ms", &milliseconds, MODEL(latency_ms), false, 0},
     {"requires", &ids, MODEL(requires_ids), false, 0},
     {"notes", &notes, MODEL(notes), false, 0},
     {"files", &files, NCM_ITEMS(struct ncm_model, files, file_count), true, 0},
@@ -294,6 +298,40 @@ static const struct ncm_json_form model = {.kind = NCM_FORM_OBJECT, .read = read
 static const struct ncm_json_form models = {
     .kind = NCM_FORM_LIST, .of = &model, .size = sizeof(struct ncm_model), .least = 1, .most = 10000};
 
+#define RULE(member) offsetof(struct ncm_rule, member)
+static const struct ncm_json_form agents = {.kind = NCM_FORM_UNSIGNED, .least = 1, .most = 1000};
+static const struct ncm_json_form rule_models = {
+    .kind = NCM_FORM_LIST, .of = &name_96, .least = 1, .most = 64, .unique = true};
+static const struct ncm_json_field agents_keys[] = {
+    {"min", &agents, RULE(agents_min), true, 0},
+    {"max", &agents, RULE(agents_max), true, 0},
+};
+static const struct ncm_json_form agents_range = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(agents_keys)};
+static const struct ncm_json_field rule_keys[] = {
+    {"role", &some_100, RULE(role), false, 0},         {"task", &some_100, RULE(task), false, 0},
+    {"pipeline", &some_100, RULE(pipeline), false, 0}, {"parallel_agents", &agents_range, 0, false, 0},
+    {"models", &rule_models, RULE(models), true, 0},   {"words", &some_2000, RULE(words), true, 0},
+    {"document", &some_200, RULE(document), true, 0},
+};
+static const struct ncm_json_form plain_rule = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(rule_keys)};
+
+static void read_rule(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
+{
+	const struct ncm_rule *read = place;
+
+	(void)form;
+	if (!ncm_json_read_as(reader, &plain_rule, place))
+		return;
+	if (!!read->role + !!read->task + !!read->pipeline + (read->agents_min > 0) != 1)
+		ncm_json_tell(reader, "must be of exactly one purpose: role, task, pipeline or parallel_agents");
+	else if (read->agents_min > read->agents_max)
+		ncm_json_tell(reader, "its parallel_agents has a min above its max");
+}
+
+static const struct ncm_json_form rule = {.kind = NCM_FORM_OBJECT, .read = read_rule};
+static const struct ncm_json_form rules = {
+    .kind = NCM_FORM_LIST, .of = &rule, .size = sizeof(struct ncm_rule), .most = 1000};
+
 #define TOP(member) offsetof(struct manifest_words, member)
 static const struct ncm_json_form phase = {.kind = NCM_FORM_UNSIGNED, .least = 1, .most = 3};
 static const struct ncm_json_field manifest_keys[] = {
@@ -305,6 +343,7 @@ static const struct ncm_json_field manifest_keys[] = {
     {"title", &some_200, NCM_NOT_KEPT, false, 0},
     {"description", &prose, NCM_NOT_KEPT, false, 0},
     {"models", &models, NCM_ITEMS(struct manifest_words, models, count), true, 0},
+    {"rules", &rules, NCM_ITEMS(struct manifest_words, rules, rule_count), false, 0},
 };
 static const struct ncm_json_form manifest = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(manifest_keys)};
 
@@ -326,5 +365,7 @@ bool manifest_read(const char *text, size_t text_size, struct manifest_words *in
 		into->models[i].phase = into->phase;
 		into->models[i].priority = static_priority(into->priority);
 	}
+	for (size_t i = 0; i < into->rule_count; i++)
+		into->rules[i].profile = ncm_strdup_null(into->profile);
 	return sound;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Ids over all files of a run: each once in its profile, each that is required there, no model requiring itself over
- * others. */
+/* Ids over all files of a run: each once in its profile, each that is required or recommended there, no model requiring
+ * itself over others. */
 #include "manifest/load.h"
 
 #include "base/buffer.h"
@@ -73,26 +73,45 @@ static void offer_ids(const struct manifest_set *set, const char *profile, struc
 	}
 }
 
-static void check_known(struct manifest_set *set, size_t file, size_t index, const struct known_ids *known)
+/* `path` is of the list of ids, which a model or a rule of that profile names. */
+static void check_known(struct manifest_set *set, size_t file, const char *path, const char *profile,
+			const struct ncm_strings *ids, const struct known_ids *known)
 {
-	const struct ncm_model *model = &set->catalog->models[set->files[file].first + index];
-
-	for (size_t i = 0; i < model->requires_ids.count; i++) {
-		struct ncm_nearest nearest = {.to = model->requires_ids.items[i]};
-		NCM_AUTO_FREE char *path = ncm_asprintf("$.models[%zu].requires[%zu]", index, i);
+	for (size_t i = 0; i < ids->count; i++) {
+		struct ncm_nearest nearest = {.to = ids->items[i]};
+		NCM_AUTO_FREE char *item = NULL;
 		const char *meant;
 		size_t number;
 
-		if (manifest_ids_meant(known->ids, model->profile, nearest.to, &number))
+		if (manifest_ids_meant(known->ids, profile, nearest.to, &number))
 			continue;
 		if (!told_enough(set))
-			offer_ids(set, model->profile, &nearest);
+			offer_ids(set, profile, &nearest);
 		meant = ncm_nearest_close(&nearest);
+		item = ncm_asprintf("%s[%zu]", path, i);
 		if (meant)
-			manifest_fault(set, file, path, "no model has the id \"%s\" (did you mean \"%s\"?)", nearest.to,
+			manifest_fault(set, file, item, "no model has the id \"%s\" (did you mean \"%s\"?)", nearest.to,
 				       meant);
 		else
-			manifest_fault(set, file, path, "no model has the id \"%s\"", nearest.to);
+			manifest_fault(set, file, item, "no model has the id \"%s\"", nearest.to);
+	}
+}
+
+static void check_file(struct manifest_set *set, size_t index, const struct known_ids *known)
+{
+	const struct manifest_file *file = &set->files[index];
+
+	for (size_t i = 0; i < file->count; i++) {
+		const struct ncm_model *model = &set->catalog->models[file->first + i];
+		NCM_AUTO_FREE char *path = ncm_asprintf("$.models[%zu].requires", i);
+
+		check_known(set, index, path, model->profile, &model->requires_ids, known);
+	}
+	for (size_t i = 0; i < file->rule_count; i++) {
+		const struct ncm_rule *rule = &set->catalog->rules[file->first_rule + i];
+		NCM_AUTO_FREE char *path = ncm_asprintf("$.rules[%zu].models", i);
+
+		check_known(set, index, path, rule->profile, &rule->models, known);
 	}
 }
 
@@ -184,10 +203,8 @@ void manifest_check_ids(struct manifest_set *set)
 
 	for (size_t i = 0; i < set->count; i++)
 		collect_ids(set, i, &known);
-	for (size_t i = 0; i < set->count && set->complete; i++) {
-		for (size_t k = 0; k < set->files[i].count; k++)
-			check_known(set, i, k, &known);
-	}
+	for (size_t i = 0; i < set->count && set->complete; i++)
+		check_file(set, i, &known);
 	check_cycles(set, &known);
 	manifest_ids_free(known.ids);
 	free(known.wheres);

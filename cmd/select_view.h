@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* What `ncmodel select` says: the answer, why, and what comes next. */
+#ifndef CMD_SELECT_VIEW_H
+#define CMD_SELECT_VIEW_H
+
+#include "session.h"
+
+struct selection {
+	const char *by; /* "plan", "selector", "role" … */
+	bool by_selector;
+	const struct ncm_task *task;
+	const struct ncm_rule *rule;            /* of a profile; or NULL */
+	const struct ncm_candidate *candidates; /* those that fit, best first, then the others */
+	size_t considered, fitting;             /* `fitting` is at least 1 */
+	const struct ncm_candidate *plans;      /* of the Selector's answer: the loading plan's, or NULL: it has none */
+};
+
+void selection_print(const struct selection *selection, bool may_be_pulled);
+/* New reference. */
+json_t *selection_json(const struct selection *selection);
+
+#endif
