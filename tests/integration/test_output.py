@@ -101,6 +101,8 @@ class OutputTest(OutputCase):
         self.document("mv", "llama-cpp", os.path.join(self.machine.root, "elsewhere"), "-y")
         self.document("mv", "nosuch", "/nowhere", code=2)
         self.document("stores")
+        self.document("status")
+        self.document("doctor", "--offline")
         self.document("rm", "hf", code=2)
         self.document("rm", "hf", "--dry-run")
         self.document("rm", "hf", "-y")
