@@ -12,6 +12,7 @@
 #include <ncmodel/config.h>
 #include <ncmodel/configure.h>
 #include <ncmodel/digest.h>
+#include <ncmodel/doctor.h>
 #include <ncmodel/draft.h>
 #include <ncmodel/drift.h>
 #include <ncmodel/error.h>

@@ -19,6 +19,8 @@ struct config_service {
 	/* The file in which its own tools keep a token, and what messages call it (static). NULL: they keep none. The
 	 * caller frees the path. */
 	char *(*token_file)(const char **called);
+	/* The path below its address that is answered with 200 for a good token, and with 401 for another; or NULL. */
+	const char *token_check;
 };
 
 /* As ncm_config_load, for the services of these rows (static, up to a NULL). */

@@ -261,7 +261,9 @@ static const struct config_service settings = {.name = "civitai",
 					       .title = "Civitai",
 					       .endpoint = "https://civitai.com",
 					       .endpoint_variable = "NCMODEL_CIVITAI_ENDPOINT",
-					       .token_variables = token_variables};
+					       .token_variables = token_variables,
+					       /* Civitai's public REST API, "GET /api/v1/me" */
+					       .token_check = "/api/v1/me"};
 
 const struct ncm_source ncm_source_civitai = {
     .settings = &settings,

@@ -460,7 +460,9 @@ static const struct config_service settings = {.name = "huggingface",
 					       .endpoint_variable = "HF_ENDPOINT",
 					       .token_variables = token_variables,
 					       .no_token_variable = "HF_HUB_DISABLE_IMPLICIT_TOKEN",
-					       .token_file = token_file};
+					       .token_file = token_file,
+					       /* huggingface_hub hf_api.py, whoami */
+					       .token_check = "/api/whoami-v2"};
 
 static bool is_whole(const char *canonical)
 {

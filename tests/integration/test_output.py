@@ -107,6 +107,8 @@ class OutputTest(OutputCase):
         self.document("inspect", code=2)
         self.document("fit", "--vram", "12GB")
         self.document("fit", "--stages", code=2)
+        self.document("status")
+        self.document("doctor", "--offline")
         self.document("rm", "hf", code=2)
         self.document("rm", "hf", "--dry-run")
         self.document("rm", "hf", "-y")

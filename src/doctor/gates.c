@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Whether the gated models of the profile are handed out to us. */
+#include "doctor/doctor.h"
+
+#include "base/mem.h"
+
+static void ask(struct examination *exam, const struct ncm_model *model, const struct ncm_file_spec *spec)
+{
+	struct ncm_error why = NCM_ERROR_INIT;
+	struct ncm_resolution *found = ncm_source_resolve(exam->sources, spec->from.items[0], spec, NULL, &why);
+
+	if (found && found->count > 0 && ncm_source_ask_access(exam->sources, found, &found->artifacts[0], &why) == 0)
+		doctor_find(exam, NCM_FINDING_GOOD, model->id, "its source does not refuse it");
+	else if (why.code != NCM_OK)
+		doctor_find_error(exam, model->id, &why);
+	else
+		doctor_find(exam, NCM_FINDING_UNKNOWN, model->id, "its source has no file of it");
+	if (found)
+		ncm_resolution_free(found);
+}
+
+void doctor_gates(struct examination *exam)
+{
+	for (size_t i = 0; exam->catalog && i < exam->catalog->count; i++) {
+		const struct ncm_model *model = &exam->catalog->models[i];
+
+		if (!model->gated || model->file_count == 0)
+			continue;
+		if (exam->offline)
+			doctor_find(exam, NCM_FINDING_UNKNOWN, model->id,
+				    "whether it is handed out was not asked: --offline");
+		else
+			ask(exam, model, &model->files[0]);
+	}
+}

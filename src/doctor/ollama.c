@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* The Ollama that runs, and which generation of it has worked in its stores. */
+#include "doctor/doctor.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "config/environment.h"
+#include "os/os.h"
+#include "source/shared.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { FIRST_V2 = 40 }; /* 0.40 */
+
+/* OLLAMA_HOST as Ollama itself reads it (envconfig.Host): a scheme, a port and a path may be missing. */
+static char *address_of(const char *host)
+{
+	const char *scheme = strncmp(host, "https://", 8) == 0 ? "https" : "http";
+	const char *at = strstr(host, "://") ? strstr(host, "://") + 3 : host;
+	const char *fallback = at == host ? "11434" : strcmp(scheme, "https") == 0 ? "443" : "80";
+	const size_t length = strcspn(at, "/");
+	const char *bracket = memchr(at, ']', length);
+	const char *name_end = bracket ? bracket + 1 : at;
+	const char *colon = memchr(name_end, ':', length - (size_t)(name_end - at));
+	const size_t name = colon ? (size_t)(colon - at) : length;
+	NCM_AUTO_FREE char *asked = ncm_strndup(at, name);
+	NCM_AUTO_FREE char *port = colon ? ncm_strndup(colon + 1, length - name - 1) : ncm_strdup(fallback);
+
+	if (name == 0 || strcmp(asked, "0.0.0.0") == 0) /* where it listens; here it is asked */
+		return ncm_asprintf("%s://127.0.0.1:%s", scheme, port);
+	return ncm_asprintf("%s://%s:%s", scheme, asked, port);
+}
+
+/* Its version, which the caller frees; NULL with a finding. */
+static char *ask_version(struct examination *exam, const char *address)
+{
+	NCM_AUTO_FREE char *url = ncm_asprintf("%s/api/version", address);
+	NCM_AUTO_REPLY struct ncm_reply reply = {0};
+	struct ncm_error why = NCM_ERROR_INIT;
+	const struct ncm_request request = {.url = url, .what = "Ollama's version", .any_status = true};
+	NCM_AUTO_JSON json_t *answer = NULL;
+	const char *version;
+
+	if (ncm_http_get(exam->http, &request, &reply, &why) < 0) {
+		ncm_error_clear(&why);
+		doctor_find(exam, NCM_FINDING_NOTE, "server", "no Ollama answers at %s", address);
+		doctor_remedy(exam,
+			      "if one shall: start it (`ollama serve`, or `systemctl start ollama`), or say where "
+			      "it is in OLLAMA_HOST");
+		return NULL;
+	}
+	answer = ncm_json_parse(reply.body ? reply.body : "", reply.body_size, url, NCM_E_PROTOCOL, NULL);
+	version = answer ? ncm_json_string(answer, "version") : NULL;
+	if (version && reply.status == 200)
+		return ncm_strdup(version);
+	doctor_find(exam, NCM_FINDING_BAD, "server", "what answers at %s is no Ollama", address);
+	doctor_remedy(exam, "say where Ollama is in OLLAMA_HOST");
+	return NULL;
+}
+
+static bool is_older_than_v2(const char *version)
+{
+	unsigned major, minor;
+
+	return version && sscanf(version, "%u.%u", &major, &minor) == 2 && major == 0 && minor < FIRST_V2;
+}
+
+static void look_at_generation(struct examination *exam, const struct ncm_store_info *store, const char *version)
+{
+	NCM_AUTO_FREE char *path = ncm_path_join(store->path, "manifests-v2");
+	struct os_stat status;
+	const bool is_v2 = os_stat(OS_HERE, path, &status) == 0;
+
+	if (!is_v2) {
+		doctor_find(exam, NCM_FINDING_GOOD, store->id, "its manifests are where every Ollama reads them");
+	} else if (is_older_than_v2(version)) {
+		doctor_find(exam, NCM_FINDING_NOTE, store->id,
+			    "Ollama 0.40 or newer has worked in it; the one that runs (%s) does not see what was made "
+			    "there since",
+			    version);
+		doctor_remedy(exam, "if it has this store: update it to 0.40 or newer");
+	} else {
+		doctor_find(exam, NCM_FINDING_GOOD, store->id,
+			    "Ollama 0.40 or newer has worked in it (it has manifests-v2)");
+	}
+}
+
+void doctor_ollama(struct examination *exam)
+{
+	const char *host = config_env("OLLAMA_HOST");
+	NCM_AUTO_FREE char *address = address_of(host ? host : "");
+	NCM_AUTO_FREE char *version = NULL;
+
+	if (exam->offline)
+		doctor_find(exam, NCM_FINDING_UNKNOWN, "server", "it was not asked: --offline");
+	else
+		version = ask_version(exam, address);
+	if (version)
+		doctor_find(exam, NCM_FINDING_GOOD, "server", "Ollama %s answers at %s", version, address);
+	for (size_t i = 0; exam->stores && i < exam->stores->count; i++) {
+		if (exam->stores->stores[i].there && strcmp(exam->stores->stores[i].kind, "ollama") == 0)
+			look_at_generation(exam, &exam->stores->stores[i], version);
+	}
+}
