@@ -24,6 +24,7 @@
 #include <ncmodel/move.h>
 #include <ncmodel/provision.h>
 #include <ncmodel/registry.h>
+#include <ncmodel/runtime.h>
 #include <ncmodel/stores.h>
 #include <ncmodel/survey.h>
 #include <ncmodel/text.h>
