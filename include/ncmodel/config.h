@@ -36,6 +36,12 @@ struct ncm_endpoint {
 	bool token_exposed;     /* the token file can be read by others: worth a warning */
 };
 
+/* A program that runs models (configuration key "servers", OLLAMA_HOST). */
+struct ncm_server {
+	char *name;
+	char *url; /* no trailing slash; NULL: OLLAMA_HOST is set, and is no address */
+};
+
 /* Who said something. */
 enum ncm_said_by {
 	NCM_SAID_BY_FILE,        /* the configuration file */
@@ -71,6 +77,8 @@ struct ncm_config {
 	size_t mirror_count;
 	struct ncm_store_override *stores;
 	size_t store_count;
+	struct ncm_server *servers; /* in the order of the file; never empty once loaded */
+	size_t server_count;
 	char **insecure_registries; /* "host[:port]", lower case: they are spoken to over plain http */
 	size_t insecure_registry_count;
 	char *cacert;          /* CA bundle, or NULL for the system's */
@@ -112,6 +120,11 @@ bool ncm_config_has_profile(const struct ncm_config *config, const char *name);
 void ncm_config_add_manifest_dir(struct ncm_config *config, const char *path); /* goes before those already there */
 void ncm_config_add_manifest_file(struct ncm_config *config, const char *path);
 int ncm_config_set_store(struct ncm_config *config, const char *assignment, struct ncm_error *err); /* "STORE=PATH" */
+/*
+ * What --server says: "NAME=URL", or "URL" for a server that is called as its host and port. The first takes the place
+ * of all that were there, if `first`. Error: USAGE for something else.
+ */
+int ncm_config_add_server(struct ncm_config *config, const char *assignment, bool first, struct ncm_error *err);
 /* "HOST" (at whatever port) or "HOST:PORT", an IPv6 address in brackets: one more registry that is spoken to over plain
  * http. Error: USAGE for something else. */
 int ncm_config_add_insecure_registry(struct ncm_config *config, const char *host, struct ncm_error *err);

@@ -37,7 +37,7 @@ enum ncm_errc {
 	NCM_E_POLICY,      /* "policy"           exit 11: refused: pickle, foreign file, unpinned under --locked */
 	NCM_E_NO_FIT,      /* "no_fit"           exit 12: no model does for what was asked, or fits the card for all we know */
 	NCM_E_BUSY,        /* "busy"             exit 13: another ncmodel holds the store */
-	NCM_E_RUNTIME,     /* "runtime"          exit 14: Ollama not reachable; reserved, nothing fails so yet */
+	NCM_E_RUNTIME,     /* "runtime"          exit 14: no program that runs models answers */
 	NCM_E_IO,          /* "io"               exit 1: the local file system refused */
 	NCM_E_REGISTRY,    /* "registry_invalid" exit 1: models.json cannot be read */
 	NCM_E_PROTOCOL,    /* "protocol"         exit 15: the server broke its own protocol */

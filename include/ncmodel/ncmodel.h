@@ -26,6 +26,7 @@
 #include <ncmodel/move.h>
 #include <ncmodel/provision.h>
 #include <ncmodel/registry.h>
+#include <ncmodel/runtime.h>
 #include <ncmodel/select.h>
 #include <ncmodel/status.h>
 #include <ncmodel/stores.h>

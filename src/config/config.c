@@ -72,6 +72,7 @@ struct ncm_config *config_load(const struct config_service *const *services, con
 	*NCM_PUSH(config->manifest_dirs, config->manifest_dir_count) = ncm_path_join(own, "manifests");
 	if (config_read_environment(config, err) < 0 || config_find_tokens(config, err) < 0)
 		goto failed;
+	config_find_servers(config);
 	return config;
 failed:
 	ncm_config_free(config);
@@ -111,6 +112,7 @@ void ncm_config_free(struct ncm_config *config)
 		free(config->stores[i].path);
 	}
 	drop_profiles(config);
+	config_drop_servers(config);
 	for (size_t i = 0; i < config->insecure_registry_count; i++)
 		free(config->insecure_registries[i]);
 	free(config->insecure_registries);

@@ -179,6 +179,27 @@ static void read_stores(struct ncm_json_reader *reader, const struct ncm_json_fo
 	}
 }
 
+static void read_servers(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
+{
+	struct ncm_json_part key;
+
+	(void)form;
+	if (!ncm_json_enter(reader, NCM_JSON_OBJECT, "an object of servers and their URLs"))
+		return;
+	while (ncm_json_scan_key(reader->scan, &key)) {
+		NCM_AUTO_FREE char *name = ncm_strndup(key.text, key.size);
+		char *url = NULL;
+
+		if (!ncm_json_read_member(reader, &key, &an_url, &url)) {
+			free(url);
+			continue;
+		}
+		if (!config_is_server_name(name))
+			ncm_json_tell(reader, "a server's name has letters, digits, '.', '_' and '-', 64 at most");
+		config_put_server(place, name, url);
+	}
+}
+
 /* Which services there are, the sources say. */
 static void read_endpoints(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
 {
@@ -199,6 +220,7 @@ static void read_endpoints(struct ncm_json_reader *reader, const struct ncm_json
 
 static const struct ncm_json_form profiles = {.read = read_profiles}, bytes = {.read = read_bytes},
 				  mirrors = {.read = read_mirrors}, stores = {.read = read_stores},
+				  servers = {.read = read_servers},
 				  endpoints = {.read = read_endpoints};
 
 #define PLACE(member) offsetof(struct ncm_config, member), false, 0
@@ -213,6 +235,7 @@ static const struct ncm_json_field top_keys[] = {
     {"endpoints", &endpoints, WHOLE, false, 0},
     {"mirrors", &mirrors, WHOLE, false, 0},
     {"stores", &stores, WHOLE, false, 0},
+    {"servers", &servers, WHOLE, false, 0},
     {"insecure_registries", &hosts, WHOLE, false, 0},
     {"cacert", &a_path, PLACE(cacert)},
     {"reserve", &bytes, PLACE(reserve)},

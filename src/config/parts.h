@@ -27,6 +27,16 @@ int config_read_environment(struct ncm_config *config, struct ncm_error *err);
 /* token.c: finds the tokens of the services. */
 int config_find_tokens(struct ncm_config *config, struct ncm_error *err);
 
+/* servers.c */
+void config_put_server(struct ncm_config *config, const char *name, char *url_to_keep);
+void config_drop_servers(struct ncm_config *config);
+/* Letters, digits, '.', '_' and '-'. */
+bool config_is_server_name(const char *name);
+/* The URL of what OLLAMA_HOST says; NULL if it says none. The caller frees it. */
+char *config_ollama_url(const char *host);
+/* Adds the one of OLLAMA_HOST, or the usual one if there is none. */
+void config_find_servers(struct ncm_config *config);
+
 /* values.c */
 /* As config_path for a layout, whose plain names stay as they are. */
 char *config_layout(const char *base, const char *layout);

@@ -156,6 +156,8 @@ static int build_headers(struct ncm_exchange *exchange, const struct ncm_exchang
 	if (ncm_chain_arm(exchange->chain, err) < 0)
 		return -1;
 	add_header(exchange, ncm_strdup("Accept-Encoding: identity"));
+	if (options->json)
+		add_header(exchange, ncm_strdup("Content-Type: application/json"));
 	if (options->accept)
 		add_header(exchange, ncm_asprintf("Accept: %s", options->accept));
 	if (range)

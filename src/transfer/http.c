@@ -90,6 +90,27 @@ static bool wants_no_body(const struct small *small, bool success, size_t size)
 	return success && small->first_byte && size > 1;
 }
 
+/* Hands over the lines that are whole, and keeps the rest. */
+static int hand_over(struct ncm_exchange *exchange, const struct small *small)
+{
+	struct ncm_buffer *body = &exchange->body;
+	size_t done = 0;
+	char *end;
+
+	while (body->size > done && (end = memchr(body->data + done, '\n', body->size - done))) {
+		*end = '\0';
+		if (small->request->on_line(small->request->context, body->data + done, &exchange->error) < 0)
+			return -1;
+		done = (size_t)(end - body->data) + 1;
+	}
+	body->size -= done;
+	memmove(body->data, body->data + done, body->size);
+	if (body->size > small->limit)
+		return ncm_error_set(&exchange->error, NCM_E_PROTOCOL, "a line of the answer is larger than %zu bytes",
+				     small->limit);
+	return 0;
+}
+
 static int collect_body(struct ncm_exchange *exchange, const char *data, size_t size)
 {
 	const struct small *small = exchange->owner;
@@ -100,6 +121,10 @@ static int collect_body(struct ncm_exchange *exchange, const char *data, size_t 
 		ncm_buffer_add(&exchange->body, data, limit - exchange->body.size);
 		exchange->stopped = true;
 		return -1;
+	}
+	if (success && small->request->on_line) {
+		ncm_buffer_add(&exchange->body, data, size);
+		return hand_over(exchange, small);
 	}
 	if (!wants_no_body(small, success, size) && size <= limit - exchange->body.size) {
 		ncm_buffer_add(&exchange->body, data, size);
@@ -144,7 +169,7 @@ static enum ncm_hop decide(struct small *small, const struct ncm_reply *reply, d
 {
 	const struct ncm_request *request = small->request;
 
-	if (request->form && ncm_reply_is_redirect(reply)) {
+	if ((request->form || request->json) && ncm_reply_is_redirect(reply)) {
 		ncm_error_set(err, NCM_E_POLICY, "%s: refused to send a form on to where %s redirects", request->what,
 			      small->chain.origin);
 		return NCM_HOP_FAIL;
@@ -182,13 +207,25 @@ static long speed_limit(const struct ncm_http *http)
 	return http->speed_limit < LONG_MAX ? (long)http->speed_limit : LONG_MAX;
 }
 
+/* How long this request may take, where it says so. */
+static void set_patience(CURL *easy, const struct ncm_request *request)
+{
+	if (request->most_seconds > 0) {
+		curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)request->most_seconds);
+		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 0L);
+	} else if (request->silent_seconds > 0) {
+		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)request->silent_seconds);
+	}
+}
+
 /* Makes the request of one hop. */
 static enum ncm_hop make_hop(struct small *small, struct ncm_reply *reply, double *wait, struct ncm_error *err)
 {
 	const struct ncm_request *request = small->request;
 	const struct ncm_exchange_options options = {
 	    .head = is_head(small),
-	    .form = request->form,
+	    .form = request->json ? request->json : request->form,
+	    .json = request->json != NULL,
 	    .accept = request->accept,
 	    .ranged = small->first_byte || request->ranged,
 	    .offset = small->first_byte ? 0 : request->from,
@@ -201,6 +238,7 @@ static enum ncm_hop make_hop(struct small *small, struct ncm_reply *reply, doubl
 		return NCM_HOP_FAIL;
 	if (small->chain.http->speed_limit > 0)
 		curl_easy_setopt(small->exchange.easy, CURLOPT_LOW_SPEED_LIMIT, speed_limit(small->chain.http));
+	set_patience(small->exchange.easy, request);
 	switch (ncm_exchange_result(&small->exchange, curl_easy_perform(small->exchange.easy), err)) {
 	case NCM_EXCHANGE_TRANSIENT:
 		return NCM_HOP_RETRY;
@@ -288,7 +326,8 @@ int ncm_http_get(struct ncm_http *http, const struct ncm_request *request, struc
 		small.limit = (size_t)(request->to - request->from);
 	if (!named.what)
 		named.what = shown;
-	small.backoff = (struct ncm_backoff){.limit = http->retries, .first = http->first_backoff};
+	small.backoff = (struct ncm_backoff){.limit = request->once || request->json ? 1 : http->retries,
+					  .first = http->first_backoff};
 	small.chain = (struct ncm_chain){
 	    .http = http, .what = named.what, .credential = request->credential, .service = request->service};
 	small.exchange = (struct ncm_exchange){.easy = ncm_easy_take(http),

@@ -124,6 +124,8 @@ struct ncm_request {
 	const char *url;
 	const char *method;                /* NULL: GET; or "HEAD" */
 	const char *form;                  /* NULL; else posted as a form; no redirect is followed then */
+	/* NULL; else posted as application/json, once: not retried, and followed nowhere. `form` is NULL then. */
+	const char *json;
 	const char *accept;                /* NULL: any */
 	struct ncm_credential *credential; /* or NULL */
 	const struct ncm_service *service; /* or NULL */
@@ -143,6 +145,15 @@ struct ncm_request {
 	bool ranged;
 	uint64_t from, to;
 	bool any_status; /* hand over whatever the status is, judge not asked */
+	bool once;       /* one try */
+	unsigned most_seconds;   /* for all of it; 0: as long as something comes */
+	unsigned silent_seconds; /* without a byte; 0: as the configuration has it. With most_seconds that alone counts */
+	/*
+	 * Is handed a success's body line by line while it comes, each with a NUL in the place of its line break; then
+	 * the reply has none. One longer than `limit` is PROTOCOL. -1 with *err ends the request.
+	 */
+	int (*on_line)(void *context, const char *line, struct ncm_error *err);
+	void *context;
 };
 
 /*

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* Loading and unloading: a server is believed when it lists the model so. */
+#include "runtime/runtime.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "os/os.h"
+
+#include <string.h>
+
+enum { UNLOAD_SECONDS = 30, BETWEEN_MS = 100 };
+
+const char *ncm_runtime_outcome_name(enum ncm_runtime_outcome outcome)
+{
+	static const char *const names[] = {"loaded", "unloaded", "not_loaded", "pulled", "failed"};
+
+	return names[outcome];
+}
+
+/* The servers of one run, each asked at most once what it is and has. */
+struct work {
+	struct ncm_registry *registry;
+	const struct ncm_catalog *catalog;
+	struct ncm_http *http;
+	struct server {
+		struct runtime_client client;
+		struct ncm_strings offered;
+		struct ncm_error error;
+	} *servers;
+	size_t count;
+	struct ncm_runtime_report *report;
+};
+
+static int begin(struct work *work, const struct ncm_config *config, const struct ncm_runtime_options *options,
+		 struct ncm_error *err)
+{
+	work->registry = ncm_registry_load(config, err);
+	if (!work->registry)
+		return -1;
+	work->report = ncm_calloc(1, sizeof *work->report);
+	work->http = runtime_http(config, options);
+	for (size_t i = 0; i < config->server_count; i++) {
+		struct server *server = NCM_PUSH(work->servers, work->count);
+		NCM_AUTO_FREE char *version = NULL;
+
+		*server = (struct server){0};
+		runtime_client_open(&server->client, &config->servers[i], work->http, options);
+		if (runtime_identify(&server->client, &version, &server->error) == 0)
+			(void)server->client.kind->offered(&server->client, &server->offered, &server->error);
+	}
+	return 0;
+}
+
+/* Hands over the report, unless the run was interrupted. */
+static struct ncm_runtime_report *end(struct work *work, struct ncm_error *err)
+{
+	for (size_t i = 0; i < work->count; i++) {
+		runtime_client_close(&work->servers[i].client);
+		ncm_strings_free(&work->servers[i].offered);
+		ncm_error_clear(&work->servers[i].error);
+	}
+	free(work->servers);
+	ncm_http_free(work->http);
+	ncm_registry_free(work->registry);
+	if (!ncm_interrupted())
+		return work->report;
+	ncm_runtime_report_free(work->report);
+	ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted");
+	return NULL;
+}
+
+static struct ncm_runtime_deed *add_deed(struct work *work, const char *model, const struct server *server)
+{
+	struct ncm_runtime_deed *deed = NCM_PUSH(work->report->deeds, work->report->count);
+
+	*deed = (struct ncm_runtime_deed){.model = ncm_strdup(model), .outcome = NCM_RUNTIME_FAILED};
+	if (server)
+		deed->server = ncm_strdup(server->client.name);
+	return deed;
+}
+
+static const char *find_offered(const struct server *server, const struct ncm_strings *names)
+{
+	for (size_t i = 0; i < server->offered.count; i++) {
+		if (runtime_is_named(names, server->offered.items[i]))
+			return server->offered.items[i];
+	}
+	return NULL;
+}
+
+/* Of servers that do not answer nobody knows what they have: that comes before "none has it". */
+static void tell_missing(const struct work *work, const char *word, struct ncm_error *err)
+{
+	for (size_t i = 0; i < work->count; i++) {
+		const struct ncm_error *error = &work->servers[i].error;
+
+		if (error->code == NCM_OK)
+			continue;
+		ncm_error_set(err, error->code, "%s", error->message);
+		if (error->hint)
+			ncm_error_hint(err, "%s", error->hint);
+		return;
+	}
+	ncm_error_set(err, NCM_E_NOT_FOUND, "no server that runs has %s", word);
+	ncm_error_hint(err, "`ncmodel ps --available` lists what each has");
+}
+
+/* Whether the server lists the model, in *running. -1 with *err. */
+static int find_running(const struct runtime_client *client, const char *name, struct ncm_running *running,
+			struct ncm_error *err)
+{
+	struct ncm_runtime_server server = {0};
+	const struct ncm_strings names = {.items = (char *[]){(char *)name}, .count = 1};
+	int found = client->kind->loaded(client, &server, err);
+
+	for (size_t i = 0; found == 0 && i < server.count; i++) {
+		if (!runtime_is_named(&names, server.models[i].name))
+			continue;
+		*running = server.models[i];
+		server.models[i] = (struct ncm_running){0};
+		found = 1;
+	}
+	runtime_server_clear(&server);
+	return found;
+}
+
+static unsigned seconds_for(const struct runtime_client *client, unsigned usual)
+{
+	return client->options->seconds > 0 ? client->options->seconds : usual;
+}
+
+/* Looks until the model is as it should be. */
+static int wait_for(const struct runtime_client *client, const char *name, bool there, unsigned usual,
+		    struct ncm_running *running, struct ncm_error *err)
+{
+	const double until = ncm_monotonic() + seconds_for(client, usual);
+
+	for (;;) {
+		const int found = find_running(client, name, running, err);
+
+		if (found < 0 || ncm_interrupted())
+			return -1;
+		if (there ? found && strcmp(running->state, "loaded") == 0 : !found)
+			return 0;
+		runtime_running_clear(running);
+		if (there && client->kind->failed && client->kind->failed(client, name, err) < 0)
+			return -1;
+		if (ncm_monotonic() > until)
+			break;
+		os_sleep_ms(BETWEEN_MS);
+	}
+	ncm_error_set(err, NCM_E_RUNTIME, "%s: %s is %s after %u s", client->what, name,
+		      there ? "not loaded" : "still loaded", seconds_for(client, usual));
+	return ncm_error_hint(err, "look again with `ncmodel ps`; --timeout SECONDS waits longer");
+}
+
+/* What is loaded is not loaded twice; a keep-alive is told anew. */
+static int load_on(const struct runtime_client *client, const char *name, struct ncm_running *running,
+		   struct ncm_error *err)
+{
+	const int found = find_running(client, name, running, err);
+
+	if (found < 0)
+		return -1;
+	if (found && strcmp(running->state, "loaded") == 0 && !(client->kind->keeps && client->options->keep))
+		return 0;
+	runtime_running_clear(running);
+	if (!(found && !client->kind->keeps) && client->kind->load(client, name, err) < 0)
+		return -1;
+	return wait_for(client, name, true, RUNTIME_LOAD_SECONDS, running, err);
+}
+
+static void load_one(struct work *work, const char *word)
+{
+	struct ncm_strings names = {0};
+	const struct server *server = NULL;
+	const char *name = NULL;
+	struct ncm_runtime_deed *deed;
+
+	runtime_names(work->registry, work->catalog, word, &names);
+	for (size_t i = 0; i < work->count && !name; i++) {
+		server = &work->servers[i];
+		name = find_offered(server, &names);
+	}
+	deed = add_deed(work, word, name ? server : NULL);
+	if (!name) {
+		tell_missing(work, word, &deed->error);
+	} else {
+		deed->name = ncm_strdup(name);
+		deed->keep_ignored = server->client.options->keep && !server->client.kind->keeps;
+		if (load_on(&server->client, name, &deed->running, &deed->error) == 0)
+			deed->outcome = NCM_RUNTIME_LOADED;
+	}
+	ncm_strings_free(&names);
+}
+
+struct ncm_runtime_report *ncm_runtime_load(const struct ncm_config *config, const struct ncm_catalog *catalog,
+					    const struct ncm_strings *names, const struct ncm_runtime_options *options,
+					    struct ncm_error *err)
+{
+	struct work work = {.catalog = catalog};
+
+	if (begin(&work, config, options, err) < 0)
+		return NULL;
+	for (size_t i = 0; i < names->count && !ncm_interrupted(); i++)
+		load_one(&work, names->items[i]);
+	return end(&work, err);
+}
+
+/* All its instances, by the names that the server gives them. */
+static int unload_from(const struct server *server, const struct ncm_strings *names, struct ncm_runtime_deed *deed)
+{
+	const struct runtime_client *client = &server->client;
+	struct ncm_runtime_server now = {0};
+	int failed = client->kind->loaded(client, &now, &deed->error);
+
+	deed->outcome = NCM_RUNTIME_NOT_LOADED;
+	for (size_t i = 0; i < now.count && failed == 0; i++) {
+		struct ncm_running gone = {0};
+
+		if (!runtime_is_named(names, now.models[i].name))
+			continue;
+		deed->outcome = NCM_RUNTIME_UNLOADED;
+		ncm_config_set(&deed->name, now.models[i].name);
+		failed = client->kind->unload(client, deed->name, &deed->error) < 0 ||
+			 wait_for(client, deed->name, false, UNLOAD_SECONDS, &gone, &deed->error) < 0;
+	}
+	if (failed)
+		deed->outcome = NCM_RUNTIME_FAILED;
+	runtime_server_clear(&now);
+	return failed ? -1 : 0;
+}
+
+static void unload_one(struct work *work, const char *word)
+{
+	struct ncm_strings names = {0};
+	struct ncm_runtime_deed *deed;
+	size_t known = 0;
+
+	runtime_names(work->registry, work->catalog, word, &names);
+	for (size_t i = 0; i < work->count; i++) {
+		if (!work->servers[i].client.kind || !find_offered(&work->servers[i], &names))
+			continue;
+		deed = add_deed(work, word, &work->servers[i]);
+		deed->name = ncm_strdup(find_offered(&work->servers[i], &names));
+		(void)unload_from(&work->servers[i], &names, deed);
+		known++;
+	}
+	if (known == 0) {
+		deed = add_deed(work, word, NULL);
+		tell_missing(work, word, &deed->error);
+	}
+	ncm_strings_free(&names);
+}
+
+struct ncm_runtime_report *ncm_runtime_unload(const struct ncm_config *config, const struct ncm_catalog *catalog,
+					      const struct ncm_strings *names,
+					      const struct ncm_runtime_options *options, struct ncm_error *err)
+{
+	struct work work = {.catalog = catalog};
+
+	if (begin(&work, config, options, err) < 0)
+		return NULL;
+	for (size_t i = 0; i < names->count && !ncm_interrupted(); i++)
+		unload_one(&work, names->items[i]);
+	return end(&work, err);
+}
+
+void ncm_runtime_report_free(struct ncm_runtime_report *report)
+{
+	if (!report)
+		return;
+	for (size_t i = 0; i < report->count; i++) {
+		struct ncm_runtime_deed *deed = &report->deeds[i];
+
+		free(deed->model);
+		free(deed->server);
+		free(deed->name);
+		free(deed->digest);
+		runtime_running_clear(&deed->running);
+		ncm_error_clear(&deed->error);
+	}
+	free(report->deeds);
+	free(report);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * LM Studio 0.4 and newer: GET /api/v1/models (models[].key, loaded_instances[].id and .config.context_length),
+ * POST /api/v1/models/load {"model"}, which answers when the model is loaded and makes a second instance of one that is,
+ * POST /api/v1/models/unload {"instance_id"}. It tells no version, and takes no keep-alive for what is loaded so.
+ * Sources: lmstudio-ai/docs 1_developer/2_rest/list.md, load.md, unload.md.
+ */
+#include "runtime/runtime.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+static const char models_path[] = "/api/v1/models";
+
+static bool is_list(const struct runtime_answer *answer)
+{
+	const json_t *models = json_object_get(answer->json, "models");
+	const json_t *model;
+	size_t i;
+
+	json_array_foreach(models, i, model) {
+		if (!ncm_json_string(model, "key") || !json_is_array(json_object_get(model, "loaded_instances")))
+			return false;
+	}
+	return answer->status == 200 && json_is_array(models);
+}
+
+static int is_lmstudio(const struct runtime_client *client, char **version, struct ncm_error *err)
+{
+	RUNTIME_AUTO_ANSWER struct runtime_answer answer = {0};
+
+	(void)version;
+	if (runtime_ask(client, models_path, NULL, RUNTIME_QUESTION_SECONDS, &answer, err) < 0)
+		return -1;
+	return is_list(&answer);
+}
+
+static int ask_models(const struct runtime_client *client, struct runtime_answer *answer, struct ncm_error *err)
+{
+	if (runtime_ask(client, models_path, NULL, RUNTIME_QUESTION_SECONDS, answer, err) < 0)
+		return -1;
+	return is_list(answer) ? 0 : runtime_refusal(client, models_path, answer, err);
+}
+
+static int loaded(const struct runtime_client *client, struct ncm_runtime_server *server, struct ncm_error *err)
+{
+	RUNTIME_AUTO_ANSWER struct runtime_answer answer = {0};
+	const json_t *model, *instance;
+	size_t i, j;
+
+	if (ask_models(client, &answer, err) < 0)
+		return -1;
+	json_array_foreach(json_object_get(answer.json, "models"), i, model) {
+		json_array_foreach(json_object_get(model, "loaded_instances"), j, instance) {
+			const char *id = ncm_json_string(instance, "id");
+
+			if (id)
+				(void)ncm_json_u64(json_object_get(instance, "config"), "context_length",
+						   &runtime_add(server, id, "loaded")->context);
+		}
+	}
+	return 0;
+}
+
+static int offered(const struct runtime_client *client, struct ncm_strings *names, struct ncm_error *err)
+{
+	RUNTIME_AUTO_ANSWER struct runtime_answer answer = {0};
+	const json_t *model;
+	size_t i;
+
+	if (ask_models(client, &answer, err) < 0)
+		return -1;
+	json_array_foreach(json_object_get(answer.json, "models"), i, model)
+		ncm_strings_add(names, ncm_json_string(model, "key"));
+	return 0;
+}
+
+static int load(const struct runtime_client *client, const char *name, struct ncm_error *err)
+{
+	RUNTIME_AUTO_ANSWER struct runtime_answer answer = {0};
+
+	return runtime_want(client, "/api/v1/models/load", runtime_body("model", name), RUNTIME_LOAD_SECONDS, &answer,
+			    err);
+}
+
+static int unload(const struct runtime_client *client, const char *name, struct ncm_error *err)
+{
+	RUNTIME_AUTO_ANSWER struct runtime_answer answer = {0};
+
+	return runtime_want(client, "/api/v1/models/unload", runtime_body("instance_id", name),
+			    RUNTIME_QUESTION_SECONDS, &answer, err);
+}
+
+const struct ncm_runtime ncm_runtime_lmstudio = {
+    .kind = "lmstudio",
+    .title = "LM Studio",
+    .is = is_lmstudio,
+    .loaded = loaded,
+    .offered = offered,
+    .load = load,
+    .unload = unload,
+};
