@@ -59,8 +59,8 @@ bool hub_is_named(const struct ncm_store *store, int dirfd, const char *snapshot
 		  const char *reference);
 /* Whether the path in the snapshot is a file: huggingface_hub makes these where there are no links. */
 bool hub_is_plain(const struct ncm_store *store, int dirfd, const char *snapshot_path);
-/* Makes the link in the snapshot, in place of one that leads elsewhere. Class POLICY where the file system has no
- * links. */
+/* Makes the link in the snapshot, in place of one that leads elsewhere; durable is it when its folder was synced
+ * (store_sync_names). Class POLICY where the file system has no links. */
 int hub_link(struct ncm_store *store, const char *snapshot_path, const char *blob, struct ncm_error *err);
 /* Lets the reference (NULL: none) say the snapshot's commit, and marks the cache as one (CACHEDIR.TAG). */
 int hub_refer(struct ncm_store *store, const char *snapshot_path, const char *reference, struct ncm_error *err);

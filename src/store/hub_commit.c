@@ -123,11 +123,7 @@ int hub_link(struct ncm_store *store, const char *snapshot_path, const char *blo
 	if (hub_is_named(store, store->dirfd, snapshot_path, blob, NULL))
 		return 0;
 	parent = store_parent(store, snapshot_path, &name, err);
-	if (parent < 0 || make_link(store, parent, name, snapshot_path, blob, err) < 0)
-		return -1;
-	return ncm_sync_dir(parent) == 0
-		   ? 0
-		   : ncm_error_errno(err, errno, "cannot sync the folder of %s/%s", store->path, snapshot_path);
+	return parent < 0 ? -1 : make_link(store, parent, name, snapshot_path, blob, err);
 }
 
 /* A small file as a whole, or the old one: staged outside of what huggingface_hub reads. */
