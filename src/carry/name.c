@@ -34,6 +34,13 @@ static int each_place(const struct carry *carry, size_t model,
 	return 0;
 }
 
+static int list(struct naming *naming, const struct place *place, struct ncm_error *err)
+{
+	const struct ncm_resolution *resolution = naming->run->wanted[place->wanted].resolution;
+
+	return store_list(place->store, place->relative, resolution ? resolution->listing : NULL, err);
+}
+
 static int give_name(struct naming *naming, const struct place *place, struct ncm_error *err)
 {
 	(void)naming;
@@ -61,8 +68,10 @@ int carry_name_model(struct carry *carry, size_t index)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct naming naming = {.run = carry->run};
-	int failed = each_place(carry, index, give_name, &naming, &err);
+	int failed = each_place(carry, index, list, &naming, &err);
 
+	if (!failed)
+		failed = each_place(carry, index, give_name, &naming, &err);
 	if (!failed)
 		failed = each_place(carry, index, sync_names, &naming, &err);
 	/* A repair brings back what was there, and no branch moves. */

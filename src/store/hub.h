@@ -9,9 +9,10 @@
  * commit, 40 bytes and no newline
  *
  * Source: huggingface_hub 2.4.0 (file_download.py, utils/_shared_blobs.py), hub-docs docs/hub/local-cache.md. Bytes get
- * their names first, then the links, then the reference: whoever looks in between finds no name without bytes. Not
- * written is trees/<commit>.json, which tells huggingface_hub what all of a commit is: it asks the hub for it, and what
- * it does not know it takes as it lies.
+ * their names first, then the links, then the reference: whoever looks in between finds no name without bytes.
+ * trees/<commit>.json says what all of a commit is (source/hf_listing.c), so that huggingface_hub tells offline of what
+ * is not there; it is written before the names. Of what was not listed as a whole there is none: then the snapshot is
+ * taken as it lies.
  */
 #ifndef NCM_STORE_HUB_H
 #define NCM_STORE_HUB_H
@@ -35,6 +36,9 @@ char *hub_ref_path(const char *snapshot_path, const char *name, struct ncm_error
 char *hub_link_text(const char *from, const char *to);
 /* Where a link's text leads from its path. NULL: out of the store. */
 char *hub_link_target(const char *from, const char *text);
+
+/* "models--org--name/trees/<commit>.json", beside a snapshot's path. */
+char *hub_tree_path(const char *snapshot_path);
 
 /* hub_commit.c */
 

@@ -208,10 +208,20 @@ static bool is_named(const struct ncm_store *store, int dirfd, const char *relat
 	return !hub_is_snapshot_path(relative) || hub_is_named(store, dirfd, relative, blob, reference);
 }
 
+/* What a commit consists of does not change: one that is there stays. */
+static int list(struct ncm_store *store, const char *relative, const char *listing, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *path = hub_is_snapshot_path(relative) ? hub_tree_path(relative) : NULL;
+
+	if (!path || os_has(store->dirfd, path))
+		return 0;
+	return put_text(store, path, listing, NCM_REPLACE, err);
+}
+
 static int refer(struct ncm_store *store, const char *relative, const char *reference, struct ncm_error *err)
 {
 	return hub_is_snapshot_path(relative) ? hub_refer(store, relative, reference, err) : 0;
 }
 
 const struct store_names hub_names = {
-    .find_bytes = find_bytes, .is_named = is_named, .give = hub_link, .refer = refer, .guard = hub_guard};
+    .find_bytes = find_bytes, .is_named = is_named, .give = hub_link, .list = list, .refer = refer, .guard = hub_guard};

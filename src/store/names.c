@@ -38,6 +38,11 @@ int store_sync_names(struct ncm_store *store, const char *relative, struct ncm_e
 		   : ncm_error_errno(err, errno, "cannot sync the folder of %s/%s", store->path, relative);
 }
 
+int store_list(struct ncm_store *store, const char *relative, const char *listing, struct ncm_error *err)
+{
+	return store->kind->names && listing ? store->kind->names->list(store, relative, listing, err) : 0;
+}
+
 int store_refer(struct ncm_store *store, const char *relative, const char *reference, struct ncm_error *err)
 {
 	return store->kind->names ? store->kind->names->refer(store, relative, reference, err) : 0;
