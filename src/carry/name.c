@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* Where names come last (store/names.h): all bytes of the model are there, then all names, then what means the
- * revision. */
+ * revision. Names are many: each folder of them is synced once, when all are made. */
 #include "carry/carry.h"
 
 #include "base/mem.h"
+#include "base/path.h"
+#include "base/text_map.h"
 #include "store/names.h"
+
+/* The names of one model. */
+struct naming {
+	const struct run *run;
+	struct ncm_text_map synced; /* folders, as the places' paths begin */
+};
 
 /* Calls with each place of the model, until one fails. */
 static int each_place(const struct carry *carry, size_t model,
-		      int (*call)(const struct run *run, const struct place *place, struct ncm_error *err),
-		      struct ncm_error *err)
+		      int (*call)(struct naming *naming, const struct place *place, struct ncm_error *err),
+		      struct naming *naming, struct ncm_error *err)
 {
 	const struct contents *contents = &carry->planned->contents;
 
@@ -19,22 +27,39 @@ static int each_place(const struct carry *carry, size_t model,
 		for (size_t k = 0; k < content->place_count; k++) {
 			const struct place *place = &content->places[k];
 
-			if (carry->run->wanted[place->wanted].model == model && call(carry->run, place, err) < 0)
+			if (carry->run->wanted[place->wanted].model == model && call(naming, place, err) < 0)
 				return -1;
 		}
 	}
 	return 0;
 }
 
-static int give_name(const struct run *run, const struct place *place, struct ncm_error *err)
+static int list(struct naming *naming, const struct place *place, struct ncm_error *err)
 {
-	(void)run;
+	const struct ncm_resolution *resolution = naming->run->wanted[place->wanted].resolution;
+
+	return store_list(place->store, place->relative, resolution ? resolution->listing : NULL, err);
+}
+
+static int give_name(struct naming *naming, const struct place *place, struct ncm_error *err)
+{
+	(void)naming;
 	return store_give_name(place->store, place->relative, place->blob, err);
 }
 
-static int refer(const struct run *run, const struct place *place, struct ncm_error *err)
+/* Names that were there already, too: the run that made them may have been killed before it synced them. */
+static int sync_names(struct naming *naming, const struct place *place, struct ncm_error *err)
 {
-	NCM_AUTO_FREE char *reference = ncm_source_reference(run->wanted[place->wanted].uri);
+	const size_t folder = (size_t)(ncm_path_base(place->path) - place->path);
+
+	if (!place->blob || !ncm_text_map_add(&naming->synced, place->path, folder, 0))
+		return 0;
+	return store_sync_names(place->store, place->relative, err);
+}
+
+static int refer(struct naming *naming, const struct place *place, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *reference = ncm_source_reference(naming->run->wanted[place->wanted].uri);
 
 	return store_refer(place->store, place->relative, reference, err);
 }
@@ -42,13 +67,19 @@ static int refer(const struct run *run, const struct place *place, struct ncm_er
 int carry_name_model(struct carry *carry, size_t index)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	int failed = each_place(carry, index, give_name, &err);
+	struct naming naming = {.run = carry->run};
+	int failed = each_place(carry, index, list, &naming, &err);
 
+	if (!failed)
+		failed = each_place(carry, index, give_name, &naming, &err);
+	if (!failed)
+		failed = each_place(carry, index, sync_names, &naming, &err);
 	/* A repair brings back what was there, and no branch moves. */
 	if (!failed && !carry->planned->repairs)
-		failed = each_place(carry, index, refer, &err);
+		failed = each_place(carry, index, refer, &naming, &err);
 	if (failed)
 		model_fail(&carry->run->models[index], &err);
+	ncm_text_map_free(&naming.synced);
 	ncm_error_clear(&err);
 	return failed;
 }

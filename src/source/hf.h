@@ -71,12 +71,18 @@ struct hf_tree {
 	size_t count;
 	struct ncm_strings folders;
 	char *license, *architecture;
+	json_t *listing; /* path → what huggingface_hub notes of a file; NULL: it is not wanted, or not whole */
 };
 void hf_tree_clear(struct hf_tree *tree);
 /* What to do where the endpoint knows a part of the hub's API alone. Always returns -1. */
 int hf_hint_at_mirror(const struct hf_tree *tree, struct ncm_error *err);
 /* Asks the hub which commit `revision` is, and how it spells the repository: `repo` is that from then on. */
 int hf_tree_find_commit(struct hf_tree *tree, const char *revision, struct ncm_error *err);
+/* hf_listing.c: adds what a page of the hub's says of a file to the listing; without what huggingface_hub would not
+ * note there is none. */
+void hf_listing_add(struct hf_tree *tree, const char *path, const json_t *entry);
+/* The listing as huggingface_hub writes it. NULL: there is none. The caller frees it. */
+char *hf_listing_text(const struct hf_tree *tree);
 /* Adds the entries of a folder (NULL: the root), with all below it if `recursive`. The commit has to be known. */
 int hf_tree_list(struct hf_tree *tree, const char *folder, bool recursive, struct ncm_error *err);
 /*

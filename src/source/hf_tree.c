@@ -24,6 +24,7 @@ void hf_tree_clear(struct hf_tree *tree)
 	free(tree->id);
 	free(tree->license);
 	free(tree->architecture);
+	json_decref(tree->listing);
 	ncm_strings_free(&tree->folders);
 }
 
@@ -153,6 +154,8 @@ static int read_page(struct hf_tree *tree, const json_t *page, struct ncm_error 
 			ncm_strings_add(&tree->folders, path);
 		else if (strcmp(type, "file") == 0 && read_file(tree, entry, path, err) < 0)
 			return -1;
+		else if (strcmp(type, "file") == 0)
+			hf_listing_add(tree, path, entry);
 	}
 	return 0;
 }

@@ -90,6 +90,7 @@ static const char *known_commit(const struct hf_name *name, const struct ncm_pin
 /* A commit that the API has just named has files: what is not there is this part of the API. */
 static int list_all(struct hf_tree *tree, bool just_named, struct ncm_error *err)
 {
+	tree->listing = tree->as_it_is ? json_object() : NULL;
 	if (hf_tree_list(tree, NULL, true, err) == 0)
 		return 0;
 	if (!just_named || err->code != NCM_E_NOT_FOUND)
@@ -212,6 +213,7 @@ static struct ncm_resolution *describe(struct ncm_sources *sources, const struct
 	resolution->license = tree->license;
 	resolution->architecture = tree->architecture;
 	tree->license = tree->architecture = NULL;
+	resolution->listing = hf_listing_text(tree);
 	for (size_t i = 0; i < chosen->count; i++)
 		add_artifact(resolution, tree, hf_tree_find(tree, chosen->items[i]));
 	return resolution;

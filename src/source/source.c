@@ -290,6 +290,7 @@ void ncm_resolution_free(struct ncm_resolution *resolution)
 	free(resolution->parameters);
 	free(resolution->quantization);
 	free(resolution->license);
+	free(resolution->listing);
 	free(resolution);
 }
 

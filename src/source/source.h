@@ -65,6 +65,9 @@ struct ncm_resolution {
 	size_t manifest_size;
 	struct ncm_sha256 manifest_digest;
 	char *runner; /* the one of several manifests of the tag that the registry gave is for this; or NULL */
+	/* Of a repository that is to be kept as it is (struct ncm_pin): all of its files at the revision, wanted or
+	 * not, as huggingface_hub notes it in trees/<commit>.json; NULL where not all are known */
+	char *listing;
 	/* facts that came along; NULL where not known */
 	char *architecture, *parameters, *quantization, *license;
 };

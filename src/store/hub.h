@@ -9,9 +9,10 @@
  * commit, 40 bytes and no newline
  *
  * Source: huggingface_hub 2.4.0 (file_download.py, utils/_shared_blobs.py), hub-docs docs/hub/local-cache.md. Bytes get
- * their names first, then the links, then the reference: whoever looks in between finds no name without bytes. Not
- * written is trees/<commit>.json, which tells huggingface_hub what all of a commit is: it asks the hub for it, and what
- * it does not know it takes as it lies.
+ * their names first, then the links, then the reference: whoever looks in between finds no name without bytes.
+ * trees/<commit>.json says what all of a commit is (source/hf_listing.c), so that huggingface_hub tells offline of what
+ * is not there; it is written before the names. Of what was not listed as a whole there is none: then the snapshot is
+ * taken as it lies.
  */
 #ifndef NCM_STORE_HUB_H
 #define NCM_STORE_HUB_H
@@ -36,6 +37,9 @@ char *hub_link_text(const char *from, const char *to);
 /* Where a link's text leads from its path. NULL: out of the store. */
 char *hub_link_target(const char *from, const char *text);
 
+/* "models--org--name/trees/<commit>.json", beside a snapshot's path. */
+char *hub_tree_path(const char *snapshot_path);
+
 /* hub_commit.c */
 
 /*
@@ -59,8 +63,8 @@ bool hub_is_named(const struct ncm_store *store, int dirfd, const char *snapshot
 		  const char *reference);
 /* Whether the path in the snapshot is a file: huggingface_hub makes these where there are no links. */
 bool hub_is_plain(const struct ncm_store *store, int dirfd, const char *snapshot_path);
-/* Makes the link in the snapshot, in place of one that leads elsewhere. Class POLICY where the file system has no
- * links. */
+/* Makes the link in the snapshot, in place of one that leads elsewhere; durable is it when its folder was synced
+ * (store_sync_names). Class POLICY where the file system has no links. */
 int hub_link(struct ncm_store *store, const char *snapshot_path, const char *blob, struct ncm_error *err);
 /* Lets the reference (NULL: none) say the snapshot's commit, and marks the cache as one (CACHEDIR.TAG). */
 int hub_refer(struct ncm_store *store, const char *snapshot_path, const char *reference, struct ncm_error *err);

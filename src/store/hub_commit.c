@@ -123,11 +123,7 @@ int hub_link(struct ncm_store *store, const char *snapshot_path, const char *blo
 	if (hub_is_named(store, store->dirfd, snapshot_path, blob, NULL))
 		return 0;
 	parent = store_parent(store, snapshot_path, &name, err);
-	if (parent < 0 || make_link(store, parent, name, snapshot_path, blob, err) < 0)
-		return -1;
-	return ncm_sync_dir(parent) == 0
-		   ? 0
-		   : ncm_error_errno(err, errno, "cannot sync the folder of %s/%s", store->path, snapshot_path);
+	return parent < 0 ? -1 : make_link(store, parent, name, snapshot_path, blob, err);
 }
 
 /* A small file as a whole, or the old one: staged outside of what huggingface_hub reads. */
@@ -212,10 +208,20 @@ static bool is_named(const struct ncm_store *store, int dirfd, const char *relat
 	return !hub_is_snapshot_path(relative) || hub_is_named(store, dirfd, relative, blob, reference);
 }
 
+/* What a commit consists of does not change: one that is there stays. */
+static int list(struct ncm_store *store, const char *relative, const char *listing, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *path = hub_is_snapshot_path(relative) ? hub_tree_path(relative) : NULL;
+
+	if (!path || os_has(store->dirfd, path))
+		return 0;
+	return put_text(store, path, listing, NCM_REPLACE, err);
+}
+
 static int refer(struct ncm_store *store, const char *relative, const char *reference, struct ncm_error *err)
 {
 	return hub_is_snapshot_path(relative) ? hub_refer(store, relative, reference, err) : 0;
 }
 
 const struct store_names hub_names = {
-    .find_bytes = find_bytes, .is_named = is_named, .give = hub_link, .refer = refer, .guard = hub_guard};
+    .find_bytes = find_bytes, .is_named = is_named, .give = hub_link, .list = list, .refer = refer, .guard = hub_guard};

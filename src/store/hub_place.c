@@ -60,6 +60,15 @@ char *hub_blob_path(const char *snapshot_path, const char *etag)
 	return ncm_asprintf("%.*s/blobs/%s", (int)strcspn(snapshot_path, "/"), snapshot_path, etag);
 }
 
+char *hub_tree_path(const char *snapshot_path)
+{
+	static const char in[] = "/snapshots/";
+	const char *commit = strstr(snapshot_path, in) + sizeof in - 1;
+
+	return ncm_asprintf("%.*s/trees/%.*s.json", (int)strcspn(snapshot_path, "/"), snapshot_path, HUB_COMMIT,
+			    commit);
+}
+
 char *hub_ref_path(const char *snapshot_path, const char *name, struct ncm_error *err)
 {
 	return checked(ncm_asprintf("%.*s/refs/%s", (int)strcspn(snapshot_path, "/"), snapshot_path, name), err);

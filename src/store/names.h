@@ -18,6 +18,7 @@ struct store_names {
 			 const char *reference);
 	int (*give)(struct ncm_store *store, const char *relative, const char *blob, struct ncm_error *err);
 	int (*refer)(struct ncm_store *store, const char *relative, const char *reference, struct ncm_error *err);
+	int (*list)(struct ncm_store *store, const char *relative, const char *listing, struct ncm_error *err);
 	int (*guard)(const struct ncm_store *store, const char *blob);
 };
 
@@ -31,8 +32,14 @@ void store_find_bytes(const struct ncm_store *store, const char *relative, const
  */
 bool store_is_named(const struct ncm_store *store, int dirfd, const char *relative, const char *blob,
 		    const char *reference);
-/* Makes the name of a file whose bytes are there (in the open store). Classes POLICY, IO. */
+/* Makes the name of a file whose bytes are there (in the open store); store_sync_names makes it durable. Classes
+ * POLICY, IO. */
 int store_give_name(struct ncm_store *store, const char *relative, const char *blob, struct ncm_error *err);
+/* Makes all names durable that lie in the folder of this one. Class IO. */
+int store_sync_names(struct ncm_store *store, const char *relative, struct ncm_error *err);
+/* Notes what all of the revision consists of that the name is of (struct ncm_resolution), before its first name is
+ * made: who looks in between is told that something lacks. Nothing to be done where `listing` is NULL. */
+int store_list(struct ncm_store *store, const char *relative, const char *listing, struct ncm_error *err);
 /* Lets the reference (may be NULL) mean the revision that the name is of, when all names of a model are there. */
 int store_refer(struct ncm_store *store, const char *relative, const char *reference, struct ncm_error *err);
 /* The lock that the application's own tool takes of bytes while it fetches them, if nobody has it. An fd to be closed

@@ -20,7 +20,7 @@ def setUpModule():
 
 
 def without_trees(found):
-    """huggingface_hub notes what a commit consists of; it asks the hub for that where it is not noted."""
+    """Of one file the library asks alone; then neither it nor ncmodel notes what the commit consists of."""
     return {path: data for path, data in found.items() if "/trees/" not in path}
 
 
@@ -56,6 +56,9 @@ class HubCase(KeeperCase):
     def check_as_theirs(self):
         self.check_trees(tree(self.cache), tree(self.other))
 
+    def listings(self, cache):
+        return {path: data for path, data in tree(cache).items() if "/trees/" in path}
+
     def modes(self, folder):
         found = {}
         for at, folders, files in os.walk(folder):
@@ -76,12 +79,28 @@ class PullTest(HubCase):
                 self.to_cache(f"hf:{repository}@{revision}")
                 self.theirs.download(repository, revision=revision)
                 self.check_as_theirs()
+                self.assertEqual(self.listings(self.cache), self.listings(self.other))
             modes = modes or (self.modes(self.cache), self.modes(self.other))
         # of the first: what several repositories have in common is one file here, and read-only then
         self.assertEqual(*modes)
+        self.assertEqual(len(self.listings(self.cache)), 4)
         self.client.accepts()
         self.ncmodel("verify")
         self.check_registry()
+
+    def test_a_part_offline(self):
+        """some files of a repository: offline the library says of the rest what it says where it fetched them itself"""
+        self.to_cache(f"hf:{HISTORY}?include=*.json")
+        self.theirs.download(HISTORY, "--include", "*.json")
+        self.assertEqual(self.listings(self.cache), self.listings(self.other))
+        self.assertEqual(len(self.listings(self.cache)), 1)
+        said = []
+        for cache in self.cache, self.other:
+            with self.assertRaises(hf_peer.Rejected) as rejected:
+                hf_peer.Client(programs, cache).download(HISTORY)
+            said.append(str(rejected.exception).replace(cache, "CACHE"))
+        self.assertEqual(*said)
+        self.assertIn("Incomplete", said[0])
 
     def test_offline(self):
         """HF_HUB_OFFLINE=1: a snapshot, a file of it, and what is not there"""

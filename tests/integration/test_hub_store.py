@@ -51,7 +51,17 @@ class HubStoreCase(Case):
                 path = os.path.join(at, name)
                 found[os.path.relpath(path, self.cache)] = (os.readlink(path),) if os.path.islink(path) else self.read(path)
         found.pop("CACHEDIR.TAG", None)
+        self.listings = {path.split("/")[-1]: found.pop(path) for path in list(found) if "/trees/" in path}
         return found
+
+    def listing(self, files=None):
+        """trees/<commit>.json as the library's own is: keepers_hub.py compares with it."""
+        def note(name, data):
+            if name in self.small:
+                return {"size": len(data), "blob_id": git_sha1(data)}
+            return {"size": len(data), "blob_id": git_sha1(data), "lfs_sha256": sha256(data), "lfs_size": len(data)}
+        files = files or self.files
+        return json.dumps({"format_version": 1, "files": {name: note(name, files[name]) for name in sorted(files)}}, indent=1)
 
     def wanted(self, *references, files=None, commit=FIRST, repo=REPO):
         return wanted_tree(repo, self.files if files is None else files, self.small, commit, *references)
@@ -340,6 +350,55 @@ class CrashTest(HubStoreCase):
             self.assertEqual(run.returncode, 0, out + err)
         self.assertTree(self.wanted("main"))
         self.sound()
+
+
+class ListingTest(HubStoreCase):
+    """trees/<commit>.json: by it the library tells offline whether all of a commit is there."""
+
+    def check_listings(self, *commits):
+        self.tree()
+        self.assertEqual(self.listings, {commit + ".json": self.listing().encode() for commit in commits})
+
+    def test_whole_and_in_part(self):
+        self.to_cache(f"hf:{REPO}?include=*.json")
+        self.check_listings(FIRST)
+        self.to_cache(f"hf:{REPO}")
+        self.check_listings(FIRST)
+        self.sound()
+
+    def test_one_file_does_not_tell_of_the_others(self):
+        self.to_cache(f"hf:{REPO}/model.gguf")
+        self.check_listings()
+
+    def test_names_of_all_kinds(self):
+        self.files["s\u00fc\u00df \U0001f600.txt"] = b"x"
+        self.publish()
+        self.to_cache(f"hf:{REPO}")
+        self.tree()
+        self.assertEqual(json.loads(self.listings[FIRST + ".json"]), json.loads(self.listing()))
+
+    def test_what_the_library_would_not_note(self):
+        """a Xet hash that is none: the library writes no listing then"""
+        path = f"/api/models/{REPO}/tree/{FIRST}"
+        answer = self.hub.routes["service"][path]
+
+        def broken(handler):
+            status, entries, headers = answer(handler)
+            return status, [{**entry, "xetHash": "z" * 64} for entry in entries], headers
+        self.hub.routes["service"][path] = broken
+        self.to_cache(f"hf:{REPO}")
+        self.check_listings()
+        self.assertTree(self.wanted("main"))
+
+    def test_other_stores_have_none(self):
+        self.pull(f"hf:{REPO}", "--to", "comfyui")
+        self.assertFalse(os.path.exists(self.cache))
+
+    def test_removed_with_its_commit(self):
+        self.to_cache(f"hf:{REPO}")
+        id, = self.entries()
+        self.assertEqual(self.machine.run("rm", "-y", id).returncode, 0)
+        self.check_listings()
 
 
 class UpkeepTest(HubStoreCase):
