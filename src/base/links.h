@@ -14,4 +14,12 @@
  */
 int ncm_dir_by_links(const char *path, char **stray);
 
+/*
+ * Opens the folder in which the file `below` the folder lies, links followed up to the file itself, and gives its name
+ * there, which need not exist; each part is judged and opened at once, so that nobody changes it in between. A link
+ * that is neither root's nor the user's is not followed: EACCES, and *stranger has its path. Returns an fd, or -1 with
+ * errno; the caller frees *name (NULL before) and *stranger in both cases.
+ */
+int ncm_parent_by_trusted_links(const char *folder, const char *below, char **name, char **stranger);
+
 #endif

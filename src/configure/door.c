@@ -2,6 +2,7 @@
 #include "configure/door.h"
 
 #include "base/file.h"
+#include "base/links.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "os/os.h"
@@ -10,39 +11,11 @@
 #include <ncmodel/log.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { MOST_BYTES = 4 << 20 };
-
-static bool is_trusted(uint32_t user)
-{
-	return user == 0 || user == os_user();
-}
-
-/* A link decides where the file lies: whoever made it could have written it there. */
-static int check_link(const char *path, struct ncm_error *err)
-{
-	struct os_stat status;
-
-	if (os_lstat(OS_HERE, path, &status) == 0 && status.kind == OS_IS_LINK && !is_trusted(status.owner))
-		return ncm_error_set(err, NCM_E_POLICY, "refused: %s is another user's link", path);
-	return 0;
-}
-
-/* Each of those between the folder and the file, and the file's own. */
-static int check_links(const char *folder, const char *path, struct ncm_error *err)
-{
-	const char *below = ncm_path_below(path, folder);
-
-	for (const char *slash = below ? strchr(below, '/') : NULL; slash; slash = strchr(slash + 1, '/')) {
-		NCM_AUTO_FREE char *prefix = ncm_strndup(path, (size_t)(slash - path));
-
-		if (check_link(prefix, err) < 0)
-			return -1;
-	}
-	return check_link(path, err);
-}
 
 static int read_open(int fd, struct settings_file *file, struct ncm_error *err)
 {
@@ -54,34 +27,56 @@ static int read_open(int fd, struct settings_file *file, struct ncm_error *err)
 	return file->text ? 0 : ncm_error_errno(err, errno, "cannot read %s", file->path);
 }
 
+static int read_name(struct settings_file *file, struct ncm_error *err)
+{
+	NCM_AUTO_CLOSE int fd = os_open(file->folder, file->name, OS_READ | OS_NO_LINK);
+	char above[PATH_MAX];
+
+	free(file->real);
+	file->real = os_path_of(file->folder, above, sizeof above) < 0 ? ncm_strdup(file->path)
+								       : ncm_path_join(above, file->name);
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	return fd < 0 ? ncm_error_errno(err, errno, "cannot read %s", file->path) : read_open(fd, file, err);
+}
+
 int settings_read(const char *folder, const char *path, struct settings_file *file, struct ncm_error *err)
 {
-	NCM_AUTO_CLOSE int fd = -1;
+	NCM_AUTO_FREE char *stranger = NULL;
 
-	*file = (struct settings_file){.path = ncm_strdup(path)};
-	if (check_links(folder, path, err) < 0)
-		return -1;
-	file->real = os_real_path(path);
-	if (!file->real && errno != ENOENT && errno != ENOTDIR)
-		return ncm_error_errno(err, errno, "cannot look at %s", path);
-	if (!file->real) {
-		file->real = ncm_strdup(path);
-		return 0;
-	}
-	fd = os_open(OS_HERE, file->real, OS_READ | OS_NO_LINK);
-	return fd < 0 ? ncm_error_errno(err, errno, "cannot read %s", path) : read_open(fd, file, err);
+	*file = (struct settings_file){.path = ncm_strdup(path), .base = ncm_strdup(folder), .real = ncm_strdup(path)};
+	file->folder = ncm_parent_by_trusted_links(folder, ncm_path_below(path, folder), &file->name, &stranger);
+	if (stranger)
+		return ncm_error_set(err, NCM_E_POLICY, "refused: %s is another user's link", stranger);
+	if (file->folder < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : ncm_error_errno(err, errno, "cannot look at %s", path);
+	return read_name(file, err);
+}
+
+int settings_read_beside(const struct settings_file *beside, const char *name, struct settings_file *file,
+			 struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *above = ncm_path_folder(beside->real);
+
+	*file = (struct settings_file){.path = ncm_path_join(above, name), .name = ncm_strdup(name)};
+	file->folder = os_open(beside->folder, ".", OS_FOLDER);
+	return file->folder < 0 ? ncm_error_errno(err, errno, "cannot open %s", above) : read_name(file, err);
 }
 
 void settings_clear(struct settings_file *file)
 {
+	if (file->path && file->folder >= 0)
+		os_close(file->folder);
 	free(file->path);
+	free(file->base);
 	free(file->real);
+	free(file->name);
 	free(file->text);
 }
 
 static const char *obstacle(const struct settings_file *file)
 {
-	NCM_AUTO_CLOSE int fd = os_open(OS_HERE, file->real, OS_READ | OS_NO_LINK);
+	NCM_AUTO_CLOSE int fd = os_open(file->folder, file->name, OS_READ | OS_NO_LINK);
 
 	if (!os_is_mine(&file->status))
 		return "it belongs to another user; run this as that one";
@@ -176,12 +171,29 @@ static int keep_old(int folder, const char *name, const char *keep, const struct
 	return ncm_write_atomic(folder, keep, text, file->size, NCM_OWN_PRIVATE, err);
 }
 
+/* The folder to write in; one that is not there is made, through no link. */
+static int open_folder(const struct settings_file *file, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *above = ncm_path_folder(file->path);
+	NCM_AUTO_CLOSE int base = -1;
+	int folder = -1;
+
+	if (file->folder >= 0) {
+		folder = os_open(file->folder, ".", OS_FOLDER);
+		return folder < 0 ? ncm_error_errno(err, errno, "cannot open %s", above) : folder;
+	}
+	base = ncm_dir_open(file->base, true, err);
+	if (base >= 0 && (folder = ncm_mkdir_beneath(base, ncm_path_below(above, file->base), err)) < 0)
+		ncm_error_wrap(err, "%s", file->path);
+	return folder;
+}
+
 static int settings_replace(const struct settings_file *file, const char *text, size_t size, const char *keep,
 			    struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *above = ncm_path_folder(file->real);
 	const char *name = ncm_path_base(file->real);
-	NCM_AUTO_CLOSE int folder = ncm_dir_open(above, text != NULL, err);
+	NCM_AUTO_CLOSE int folder = open_folder(file, err);
 
 	if (folder < 0 || settings_check(file, err) < 0)
 		return -1;

@@ -11,8 +11,11 @@
 #include "os/os.h"
 
 struct settings_file {
-	char *path; /* where the application looks for it, absolute */
+	char *path; /* where the application looks for it, absolute; NULL: nothing was read */
+	char *base; /* the application's folder, which it is below */
 	char *real; /* where it is, all links resolved */
+	int folder; /* the one that it is in, open; -1: that is not there */
+	char *name; /* there */
 	char *text; /* a NUL behind; NULL: it is not there */
 	size_t size;
 	struct os_stat status;
@@ -23,6 +26,9 @@ struct settings_file {
  * folder), IO. Clear with settings_clear.
  */
 int settings_read(const char *folder, const char *path, struct settings_file *file, struct ncm_error *err);
+/* Reads the file of that name beside another. As settings_read. */
+int settings_read_beside(const struct settings_file *beside, const char *name, struct settings_file *file,
+			 struct ncm_error *err);
 void settings_clear(struct settings_file *file);
 
 /*

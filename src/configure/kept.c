@@ -34,9 +34,8 @@ void settle_kept(struct work *work, const struct settings_file *file, struct ncm
 /* Whether an earlier run left anything to go back to. */
 static bool has_any(const struct settings_file *file)
 {
-	NCM_AUTO_FREE char *above = ncm_path_folder(file->real);
 	NCM_AUTO_FREE char *prefix = ncm_asprintf("%s%s", ncm_path_base(file->real), infix);
-	struct os_list *dir = os_list(os_open(OS_HERE, above, OS_FOLDER));
+	struct os_list *dir = os_list(os_open(file->folder, ".", OS_FOLDER));
 	const char *entry;
 	bool any = false;
 
@@ -51,18 +50,16 @@ static void put_back(struct work *work, const struct settings_file *file, struct
 {
 	settle(work, file, out, old->size > 0 ? old->text : NULL, old->size, NULL);
 	if (out->state == NCM_CONFIGURE_WRITTEN || out->state == NCM_CONFIGURE_REMOVED)
-		os_unlink(OS_HERE, old->real);
+		os_unlink(old->folder, old->name);
 }
 
 void settle_undone(struct work *work, const struct settings_file *file, struct ncm_configure_file *out)
 {
-	NCM_AUTO_FREE char *above = ncm_path_folder(file->real);
 	NCM_AUTO_FREE char *name = kept_name(file, file->text ? file->text : "", file->size);
-	NCM_AUTO_FREE char *path = ncm_path_join(above, name);
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct settings_file old;
 
-	if (!file->text || settings_read(above, path, &old, &err) < 0) {
+	if (!file->text || settings_read_beside(file, name, &old, &err) < 0) {
 		out->state = NCM_CONFIGURE_SAME;
 		if (err.code != NCM_OK)
 			settle_refused(work, out, &err);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Processes, users and clocks as POSIX has them. */
 #include "os/os.h"
+
 #include "os/spawn.h"
+#include "os/system.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -310,4 +312,25 @@ void os_kill(long pid)
 	kill((pid_t)-pid, SIGKILL);
 	while (waitpid((pid_t)pid, NULL, 0) < 0 && errno == EINTR)
 		continue;
+}
+
+/* What the ways to look at other processes have in common. */
+enum { FIRST_ROOM = 4096 };
+
+bool os_texts_add(struct os_texts *texts, const void *data, size_t size)
+{
+	if (size >= texts->room - texts->size) {
+		const size_t room = 2 * texts->room + size + FIRST_ROOM;
+		char *larger = realloc(texts->data, room);
+
+		if (!larger)
+			return false;
+		texts->data = larger;
+		texts->room = room;
+	}
+	if (size > 0)
+		memcpy(texts->data + texts->size, data, size);
+	texts->size += size;
+	texts->data[texts->size] = '\0';
+	return true;
 }
