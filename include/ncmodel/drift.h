@@ -59,8 +59,8 @@ struct ncm_drift {
 	size_t differing; /* everything else but UNKNOWN (see each function on EXTRA) */
 	size_t unknown;
 	bool written; /* ncm_lock_update: the lock file was replaced */
-	/* ncm_lock_update with `checkpoints`: pinned files whose checkpoints lie beside the lock now, and those of which
-	 * nobody here has any */
+	/* ncm_lock_update with `checkpoints`: pinned files whose checkpoints lie beside the lock now, and those of
+	 * which nobody here has any */
 	size_t checkpoints_kept, checkpoints_unknown;
 };
 void ncm_drift_free(struct ncm_drift *drift);

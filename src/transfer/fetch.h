@@ -89,12 +89,12 @@ struct ncm_fetch {
 	unsigned stream_count;
 	struct ncm_stream *renewing; /* waits for its credential */
 	struct ncm_backoff backoff;
-	uint64_t most;          /* bytes that were ever there: more than that is progress */
-	double told_at;         /* of the last PROGRESS */
-	struct ncm_watch watch; /* on how fast its bytes come */
+	uint64_t most;                /* bytes that were ever there: more than that is progress */
+	double told_at;               /* of the last PROGRESS */
+	struct ncm_watch watch;       /* on how fast its bytes come */
 	struct ncm_fetch_span *spans; /* or NULL */
 	bool spans_failed;            /* the checkpoints were given up */
-	bool whole;             /* ask for the file from its start, in one piece */
+	bool whole;                   /* ask for the file from its start, in one piece */
 	enum ncm_pieces pieces;
 	enum ncm_remains remains;
 	struct ncm_error site_error; /* why the first place was given up */

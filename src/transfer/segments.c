@@ -334,8 +334,8 @@ void ncm_fetch_next_range(struct ncm_fetch *fetch, struct ncm_stream *stream)
 	site->speed = stream->speed;
 	ncm_intake_flush(&fetch->intake, &stream->filling);
 	settle(fetch, stream, true);
-	if (site->ranges_work && site->doubted_until <= ncm_monotonic() && site->pace->active <= site->pace->allowed && !ncm_fetch_has_all(fetch) &&
-	    assign(fetch, stream)) {
+	if (site->ranges_work && site->doubted_until <= ncm_monotonic() && site->pace->active <= site->pace->allowed &&
+	    !ncm_fetch_has_all(fetch) && assign(fetch, stream)) {
 		note_unproved(fetch, stream);
 		stream->reused = true;
 		ncm_fetch_request(fetch, stream);

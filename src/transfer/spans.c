@@ -43,9 +43,8 @@ void ncm_fetch_note_site(struct ncm_fetch *fetch, struct ncm_site *site, uint64_
 {
 	const struct ncm_checkpoints *known = fetch->intake.known;
 
-	for (size_t span = (size_t)(start / NCM_CHECKPOINT_SPAN); known && fetch->spans && span < ncm_span_count(known) &&
-								  ncm_span_start(span) < end;
-	     span++)
+	for (size_t span = (size_t)(start / NCM_CHECKPOINT_SPAN);
+	     known && fetch->spans && span < ncm_span_count(known) && ncm_span_start(span) < end; span++)
 		fetch->spans[span].site = site;
 }
 

@@ -23,8 +23,9 @@ enum ncm_span_state {
 struct ncm_strand {
 	struct ncm_intake *intake;
 	bool live, running;
-	uint64_t hashed, end; /* bytes of the file before the first are in it; so far it goes. As far as the loop knows */
-	double ready_at;      /* monotonic seconds: since when it could go on; 0: it cannot */
+	uint64_t hashed,
+	    end;         /* bytes of the file before the first are in it; so far it goes. As far as the loop knows */
+	double ready_at; /* monotonic seconds: since when it could go on; 0: it cannot */
 	struct ncm_span_proof proof; /* by spans */
 	struct ncm_block *blocks[NCM_HASH_BATCH];
 	size_t count;

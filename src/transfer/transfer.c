@@ -216,9 +216,9 @@ static void run(struct engine *engine)
 		curl_multi_perform(engine->run.multi, &running);
 		moved = handle_messages(engine);
 		curl_multi_poll(engine->run.multi, NULL, 0,
-				moved            ? 0
+				moved                                                   ? 0
 				: engine->paused || ncm_strands_wait(&engine->run.pool) ? PAUSED_POLL_MS
-						 : LONGEST_POLL_MS,
+											: LONGEST_POLL_MS,
 				NULL);
 	}
 }

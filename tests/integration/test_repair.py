@@ -472,5 +472,74 @@ class RepairTest(Case):
         self.assertNotIn("repair", document["data"], "nothing was to be repaired")
 
 
+class KeptCheckpoints(Case):
+    """`lock --checkpoints`: beside the lock they help, and decide nothing."""
+
+    def setUp(self):
+        super().setUp()
+        self.data = varied(7)
+        self.machine.manifest([{"id": "big", "files": [{"from": [self.hub.url("/files/big.gguf", self.data)], "insecure_http": True,
+                                                "sha256": sha256(self.data), "size": len(self.data),
+                                                "to": [{"store": "llama-cpp", "name": "big.gguf"}]}]}])
+        self.place = self.machine.store("big.gguf")
+        self.beside = self.machine.store("ncmodel.lock.checkpoints", sha256(self.data))
+
+    def ok(self, *command):
+        result = self.machine.run(*command)
+        self.assertEqual(result.returncode, 0, result.err)
+        return result
+
+    def lock(self, *options):
+        return json.loads(self.ok("lock", "--json", *options).out)["data"]
+
+    def forget(self):
+        """As on another machine, to which lock and checkpoints were copied."""
+        shutil.rmtree(self.machine.store(".ncmodel"))
+        for path in (self.place, self.machine.store("models.json")):
+            os.remove(path)
+
+    def test_they_are_kept_and_used(self):
+        self.assertEqual(self.lock("--checkpoints")["checkpoints"], {"kept": 0, "unknown": 1})
+        self.assertFalse(os.path.exists(os.path.dirname(self.beside)))
+        self.ok("pull", "-y")
+        self.assertNotIn("checkpoints", self.lock())
+        self.assertEqual(self.lock("--checkpoints")["checkpoints"], {"kept": 1, "unknown": 0})
+        right = content(self.beside)
+        self.assertEqual(len(right), 72 + 2 * 32 + 32)
+        self.assertIn("Checkpoints: of 1 file beside the lock.", self.ok("lock", "--checkpoints").out)
+        for bad in (right, right[:-1], b"", right[:80] + bytes([right[80] ^ 1]) + right[81:], self.forged(right)):
+            with self.subTest(len(bad)):
+                self.forget()
+                with open(self.beside, "wb") as file:
+                    file.write(bad)
+                self.ok("pull", "-y", "--locked")
+                self.assertEqual(content(self.place), self.data)
+                self.ok("verify")
+
+    def forged(self, right):
+        """Another state, and the sum over everything is right again."""
+        body = right[:72] + bytes(32) + right[104:-32]
+        return body + bytes.fromhex(sha256(body))
+
+    def test_wrong_bytes_do_not_pass(self):
+        self.ok("pull", "-y")
+        self.lock("--checkpoints")
+        self.forget()
+        self.hub.url("/files/big.gguf", self.data[:LAST] + bytes([self.data[LAST] ^ 1]) + self.data[LAST + 1:])
+        result = self.machine.run("pull", "-y")
+        self.assertEqual(result.returncode, 10, result.err)
+        self.assertFalse(os.path.exists(self.place))
+
+    def test_prune_drops_them_with_their_pin(self):
+        self.ok("pull", "-y")
+        self.lock("--checkpoints")
+        self.ok("lock", "--prune")
+        self.assertTrue(os.path.exists(self.beside))
+        self.ok("rm", "-y", "big")
+        self.machine.manifest([])
+        self.ok("lock", "--prune")
+        self.assertFalse(os.path.exists(self.beside))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -11,7 +11,7 @@ enum { SIZE = (56 << 20) + 4321, SPANS = 4 };
 static struct ncm_checkpoints known; /* the right ones */
 static struct server second;
 static struct ncm_replica mirror;
-static unsigned char wrong[SPANS];     /* how often a span is served with a bit flipped; 255: always */
+static unsigned char wrong[SPANS];      /* how often a span is served with a bit flipped; 255: always */
 static atomic_uint served_spans[SPANS]; /* how often it was served by `server` */
 
 static bool flips(uint64_t span)
@@ -126,7 +126,7 @@ static void wrong_spans_come_from_another_place(void)
 
 static void what_stays_wrong_never_passes(void)
 {
-	static void (*const answers[])(struct server_request *request) = {answer_some_wrong, answer_the_whole};
+	static void (*const answers[])(struct server_request * request) = {answer_some_wrong, answer_the_whole};
 
 	for (size_t i = 0; i < 2; i++) {
 		struct ncm_transfer_item item = begin(answers[i], &known);
@@ -172,7 +172,7 @@ static void checkpoints_of_wrong_bytes_let_none_in(void)
 
 static void forged_checkpoints_keep_none_out(void)
 {
-	static void (*const answers[])(struct server_request *request) = {answer_some_wrong, answer_the_whole};
+	static void (*const answers[])(struct server_request * request) = {answer_some_wrong, answer_the_whole};
 
 	memset(wrong, 0, sizeof wrong);
 	for (size_t i = 0; i < 2 * (SPANS - 1); i++) {
