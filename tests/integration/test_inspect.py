@@ -510,6 +510,16 @@ class SourceTest(InspectCase):
         self.assertEqual([f["role"] for f in model["files"]], ["model", "projector"])
         self.assertEqual((model["architecture"], model["projector"]["type"]), ("llama", "mlp"))
 
+    def test_an_ollama_model_that_is_here_is_not_asked_for(self):
+        self.machine.manifest([{"id": "tag", "files": [{"from": ["ollama:tiny:1b"], "to": [{"store": "ollama"}]}]}])
+        self.hub.ollama("library/tiny", [("model", llama()), ("template", b"{{ .Prompt }}")], tag="1b")
+        self.pull()
+        self.hub.forget()
+        model = self.one("ollama:tiny:1b")
+        self.assertEqual((model["architecture"], model["fetched"], model["files"][0]["role"]), ("llama", 0, "model"))
+        self.assertEqual(self.hub.asked(), [])
+        self.assertIn("manifests", model["location"])
+
     def test_servers_without_ranges(self):
         self.hub.hf("org/whole", {"m.gguf": llama(vocabulary=100000)})
         self.hub.fault("/xet/org/whole/m.gguf", "no-range", times=None)
