@@ -30,6 +30,8 @@ static int read_facts(const struct ncm_bytes *bytes, const char *name, struct nc
 		read_zip(&header);
 	else if (facts->format == NCM_FORMAT_PICKLE)
 		pickle_read(&header);
+	else if (facts->format == NCM_FORMAT_ONNX)
+		onnx_read(&header);
 	if (name && !header.error)
 		format_compare_name(&header, name);
 	if (header.error)

@@ -408,6 +408,56 @@ class PickleTest(InspectCase):
         self.assertIn(result.returncode, (0, 4), result.err)
 
 
+def varint(number):
+    out = b""
+    while number > 127:
+        out, number = out + bytes([number & 127 | 128]), number >> 7
+    return out + bytes([number])
+
+
+def field(number, value):
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    data = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def onnx(tensors, packed=False):
+    graph = field(1, field(4, "Gemm")) + field(2, "main")
+    for name, kind, dimensions, data in tensors:
+        shape = field(1, b"".join(map(varint, dimensions))) if packed else b"".join(field(1, d) for d in dimensions)
+        graph += field(5, shape + field(2, kind) + field(8, name) + field(9, data))
+    return field(1, 8) + field(2, "pytorch") + field(7, graph) + field(14, field(1, "author") + field(2, "nobody"))
+
+
+class OnnxTest(InspectCase):
+    def test_initializers_and_metadata(self):
+        for packed in (False, True):
+            data = onnx([("w", 1, [3, 4], b"W" * 48), ("b", 10, [5], b"B" * 10), ("n", 22, [3], b"N" * 2)], packed)
+            model = self.one(self.write("m.onnx", data))
+            self.assertEqual([(t["name"], t["dtype"], t["dimensions"], t["bytes"], t["offset"]) for t in model["tensors"]],
+                             [("w", "F32", [3, 4], 48, data.index(b"W" * 48)), ("b", "F16", [5], 10, data.index(b"B" * 10)),
+                              ("n", "I4", [3], 2, data.index(b"NN"))])
+            self.assertEqual({m["key"]: m["value"] for m in model["metadata"]}, {"producer_name": "pytorch", "author": "nobody"})
+            self.assertEqual((model["format"], model["state"], model["name"]), ("onnx", "sound", "main"))
+
+    def test_what_is_not_well_made(self):
+        data = onnx([("w", 1, [3, 4], b"W" * 48)])
+        for changed, state in ((data[:-3], "truncated"), (data + b"\xff" * 11, "broken"), (data + b"\x0f", "broken"),
+                               (onnx([("w", 1, [1 << 62, 1 << 62], b"")]), "broken"),
+                               (field(1, 8) + field(2, "x") + b"\x3a" + varint((1 << 64) - 1), "broken")):
+            model = self.one(self.write("x.onnx", changed), code=4)
+            self.assertEqual(model["files"][0]["state"], state, changed)
+
+    def test_behind_a_server_little_is_read(self):
+        """Tensors of 300 KiB each lie all over it."""
+        self.hub.hf("org/onnx", {"m.onnx": onnx([("w%d" % i, 1, [75 * KIB], b"\0" * 300 * KIB) for i in range(100)])})
+        model = self.one("hf:org/onnx/m.onnx")
+        self.assertEqual(model["state"], "unjudged")
+        self.assertLessEqual(model["fetched"], 2 * MIB)
+        self.assertGreater(len(model["tensors"]), 10)
+
+
 class SourceTest(InspectCase):
     def fetched(self):
         return sum(r["sent"] for r in self.hub.asked(server="cdn"))
@@ -459,6 +509,16 @@ class SourceTest(InspectCase):
         model = self.one("ollama:tiny:1b")
         self.assertEqual([f["role"] for f in model["files"]], ["model", "projector"])
         self.assertEqual((model["architecture"], model["projector"]["type"]), ("llama", "mlp"))
+
+    def test_an_ollama_model_that_is_here_is_not_asked_for(self):
+        self.machine.manifest([{"id": "tag", "files": [{"from": ["ollama:tiny:1b"], "to": [{"store": "ollama"}]}]}])
+        self.hub.ollama("library/tiny", [("model", llama()), ("template", b"{{ .Prompt }}")], tag="1b")
+        self.pull()
+        self.hub.forget()
+        model = self.one("ollama:tiny:1b")
+        self.assertEqual((model["architecture"], model["fetched"], model["files"][0]["role"]), ("llama", 0, "model"))
+        self.assertEqual(self.hub.asked(), [])
+        self.assertIn("manifests", model["location"])
 
     def test_servers_without_ranges(self):
         self.hub.hf("org/whole", {"m.gguf": llama(vocabulary=100000)})

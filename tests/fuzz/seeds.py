@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Small well made headers to begin with, without the bytes that the targets put before theirs: seeds.py FOLDER"""
+import json
+import os
+import pickle
+import struct
+import sys
+
+
+def text(value):
+    return struct.pack("<Q", len(value)) + value
+
+
+def gguf():
+    pairs = (text(b"general.architecture") + struct.pack("<I", 8) + text(b"llama")
+             + text(b"llama.block_count") + struct.pack("<II", 4, 2)
+             + text(b"llama.attention.head_count_kv") + struct.pack("<IIQii", 9, 5, 2, 1, -2)
+             + text(b"tokenizer.ggml.tokens") + struct.pack("<IIQ", 9, 8, 2) + text(b"a") + text(b"bc")
+             + text(b"nested") + struct.pack("<IIQIQB", 9, 9, 1, 0, 1, 7))
+    tensor = text(b"token_embd.weight") + struct.pack("<IQQIQ", 2, 32, 2, 8, 0)
+    return struct.pack("<IQQ", 3, 1, 5) + pairs + tensor + b"\0" * 200
+
+
+def safetensors():
+    header = json.dumps({"__metadata__": {"format": "pt"}, "a": {"dtype": "F16", "shape": [2, 2], "data_offsets": [0, 8]}}).encode()
+    return struct.pack("<Q", len(header)) + header + b"\0" * 8
+
+
+def pickled(protocol):
+    tensor = (b"\x80\x02}X\1\0\0\0actorch._utils\n_rebuild_tensor_v2\n((X\7\0\0\0storagectorch\nHalfStorage\nX\1\0\0\0"
+              b"0X\3\0\0\0cpuK\4tQK\0K\2K\2\x86K\2K\1\x86\x89)tRs.")
+    return tensor[1:] if protocol == 0 else pickle.dumps({"a": [1, 2.5, (3, "x" * 9)], "b": {4, 5}, "c": 1 << 80}, protocol)[1:]
+
+
+def onnx():
+    tensor = b"\x08\3\x08\4\x10\1\x42\1w\x4a\x30" + b"\0" * 48
+    graph = b"\x12\4main\x2a" + bytes([len(tensor)]) + tensor
+    return b"\x12\1p\x3a" + bytes([len(graph)]) + graph
+
+
+def main():
+    seeds = {"gguf": [gguf()], "safetensors": [safetensors()], "pickle": [pickled(p) for p in (0, 2, 3, 4, 5)], "onnx": [onnx()]}
+    for name, contents in seeds.items():
+        folder = os.path.join(sys.argv[1], name)
+        os.makedirs(folder, exist_ok=True)
+        for i, content in enumerate(contents):
+            with open(os.path.join(folder, "seed-%d" % i), "wb") as file:
+                file.write(content)
+
+
+if __name__ == "__main__":
+    main()
