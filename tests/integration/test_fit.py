@@ -223,6 +223,18 @@ class CardTest(FitCase):
         self.assertEqual(gpu, {"name": "NVIDIA GeForce RTX 3060", "told_by": "nvml", "total": 24 * GIB, "free": 12 * GIB,
                                "unified": False})
 
+    def test_by_its_program(self):
+        folder = os.path.join(self.machine.home, "bin")
+        os.makedirs(folder)
+        program = os.path.join(folder, "nvidia-smi")
+        with open(program, "w", encoding="ascii") as file:
+            file.write("#!/bin/sh\n[ -z \"$HF_TOKEN\" ] && echo '24564, 20000, 550.54.14, NVIDIA GeForce RTX 4090'\n")
+        os.chmod(program, 0o755)
+        path = self.written(memory_models.MODELS["llama"]())
+        gpu = self.fit(path, env={"PATH": folder + ":/usr/bin:/bin", "HF_TOKEN": "hf_canaryCanaryCanary0001"})["gpu"]
+        self.assertEqual(gpu, {"name": "NVIDIA GeForce RTX 4090", "told_by": "nvidia-smi", "total": 24564 * MIB,
+                               "free": 20000 * MIB, "unified": False})
+
     def test_memory_of_the_machine(self):
         gpu = self.fit(self.written(memory_models.MODELS["llama"]()), env=self.library(memory_code=3))["gpu"]
         self.assertTrue(gpu["unified"])
