@@ -37,7 +37,7 @@ const struct topic topics_exit[] = {
     {"9", "Not enough disk space; nothing was written."},
     {"10", "A checksum or size differs from what is pinned or published."},
     {"11", "Refused by policy: pickle, a foreign file, unpinned with --locked, not here with --offline."},
-    {"12", "Reserved for: it does not fit. Nothing ends so yet."},
+    {"12", "With --require-fit: a model is not known to fit the card."},
     {"13", "Another ncmodel holds the store (--no-wait)."},
     {"14", "Reserved for: the runtime cannot be reached. Nothing ends so yet."},
     {"15",

@@ -58,7 +58,7 @@ static char *ask(void)
 	static char *const environment[] = {(char *)"LC_ALL=C", (char *)"PATH=/usr/bin:/bin", NULL};
 	NCM_AUTO_FREE char *path = find_program();
 	char *const arguments[] = {path, (char *)"--query-gpu=memory.total,memory.free,driver_version,name",
-				   "--format=csv,noheader,nounits", NULL};
+				   (char *)"--format=csv,noheader,nounits", NULL};
 	struct ncm_buffer text = {0};
 	int input, output;
 	long pid;
