@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
 
+#include "fit_choices.h"
 #include "fit_json.h"
 #include "fit_rules.h"
 #include "ui/fields.h"
@@ -16,7 +17,7 @@ enum { BAR = 24, BATCH_MOST = 65536, CONTEXT_MOST = 1 << 24, SEQUENCES_MOST = 10
 static struct {
 	struct option_number context, parallel, batch, layers;
 	const char *kv_type, *image;
-	bool no_flash, swa_full, cpu_moe, tiled, keep_all, stages, offline;
+	bool no_flash, swa_full, cpu_moe, tiled, keep_all, stages, offline, quantizations;
 } asked;
 
 static const struct option options[] = {
@@ -69,6 +70,10 @@ static const struct option options[] = {
      .kind = OPTION_FLAG,
      .value = &asked.keep_all,
      .help = "text encoders, denoiser and decoder stay loaded together"},
+    {.name = "quantizations",
+     .kind = OPTION_FLAG,
+     .value = &asked.quantizations,
+     .help = "of repositories: what each GGUF file would take, and which is the best that fits"},
     {.name = "offline",
      .kind = OPTION_FLAG,
      .value = &asked.offline,
@@ -407,8 +412,10 @@ static int run(struct session *session)
 
 	session->settings.provision.offline = asked.offline;
 	if (read_wish(&wish, &err) < 0 || session_config(session, &err) < 0 || card_find(session, &card, &err) < 0 ||
-	    (!asked.stages && gather(session, &wish, &rows, &err) < 0))
+	    (!asked.stages && !asked.quantizations && gather(session, &wish, &rows, &err) < 0))
 		code = session_fail(session, &err);
+	else if (asked.quantizations)
+		code = fit_choices_show(session, &wish, &card);
 	else
 		code = show(session, &rows, &wish, &card);
 	for (size_t i = 0; i < rows.count; i++)
@@ -425,6 +432,8 @@ static const char *const examples[] = {
     "part by part: weights, KV, buffers; and the most that fits when it does not",
     "ncmodel fit ./model.gguf --vram 8GB --kv-type q8_0",
     "of a file, with a KV cache of half the size",
+    "ncmodel fit --quantizations hf:bartowski/Llama-3.2-3B-Instruct-GGUF --vram 8GB",
+    "which quantization of a repository is the best that fits",
     "ncmodel fit --profile nc-dev-rtx4090 --stages",
     "what the stages of the profile's document load, each against the card",
     NULL,

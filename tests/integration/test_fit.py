@@ -176,6 +176,28 @@ class LimitsTest(FitCase):
             self.assertEqual(result.returncode, 2, wrong)
 
 
+class RepositoryTest(FitCase):
+    def test_the_best_that_fits(self):
+        files = {}
+        for name, wide in (("m-Q2_K.gguf", 512), ("m-Q4_K_M.gguf", 2048), ("m-Q8_0.gguf", 16384)):
+            model = memory_models.plain("llama", wide=wide)
+            model.own(feed_forward_length=512)
+            with open(self.written(model, name), "rb") as file:
+                files[name] = file.read()
+        half = len(files["m-Q8_0.gguf"]) // 2
+        whole = files.pop("m-Q8_0.gguf")
+        files["m-Q8_0-00001-of-00002.gguf"], files["m-Q8_0-00002-of-00002.gguf"] = whole[:half], whole[half:]
+        files["mmproj-f16.gguf"] = b"GGUF" + bytes(20)
+        self.hub.hf("org/quants", files)
+        data = self.fit("--quantizations", "hf:org/quants", "--vram", "560MB")
+        found = {row["name"]: row for row in data["repositories"][0]["files"]}
+        self.assertEqual(sorted(found), ["m-Q2_K.gguf", "m-Q4_K_M.gguf", "m-Q8_0-00001-of-00002.gguf"])
+        self.assertEqual(found["m-Q8_0-00001-of-00002.gguf"]["size"], len(whole))
+        self.assertEqual([name for name, row in found.items() if row["best"]], ["m-Q4_K_M.gguf"])
+        self.assertEqual(self.machine.run("fit", "--quantizations").returncode, 2)
+        self.assertEqual(self.machine.run("fit", "--quantizations", "hf:org/quants/m-Q2_K.gguf").returncode, 2)
+
+
 class DocumentTest(FitCase):
     ENV = {"NCMODEL_PROFILE": "nebula-rtx3060"}
 
