@@ -29,6 +29,7 @@ extern "C" {
 #define NCM_LIMIT_ARCHIVE_RATIO 200u                 /* unpacked bytes per packed byte, over the first MiB */
 #define NCM_LIMIT_GGUF_HEADER (128u << 20)           /* all before the tensors of one GGUF file */
 #define NCM_LIMIT_SAFETENSORS_HEADER (16u << 20)     /* one safetensors header; larger ones are not judged */
+#define NCM_LIMIT_PICKLE (64u << 20)                 /* opcodes of one pickle that are read */
 #define NCM_LIMIT_NAME_BYTES 255u                    /* one component of a path: what file systems have room for */
 #define NCM_LIMIT_PATH_LEVELS 16u                    /* components of a path below its store */
 #define NCM_LIMIT_PATH_BYTES 1024u                   /* a path below its store */

@@ -6,6 +6,8 @@
 #ifndef NCM_ARCHIVE_ARCHIVE_H
 #define NCM_ARCHIVE_ARCHIVE_H
 
+#include "base/bytes.h"
+
 #include <ncmodel/digest.h>
 #include <ncmodel/error.h>
 #include <stddef.h>
@@ -25,6 +27,12 @@ struct ncm_unpacked {
  */
 int ncm_archive_unpack(int fd, int dirfd, unsigned strip, struct ncm_unpacked **files, size_t *count,
 		       struct ncm_error *err);
+/*
+ * The content of the first file in a zip, wherever its bytes are, whose name ends so; of at most `limit` bytes. NULL
+ * without an error: it is not among the first. Else NULL with POLICY (it is larger), or CHECKSUM. The caller frees it.
+ */
+char *ncm_archive_member(const struct ncm_bytes *bytes, const char *ending, size_t limit, size_t *size,
+			 struct ncm_error *err);
 void ncm_unpacked_free(struct ncm_unpacked *files, size_t count);
 
 #endif

@@ -12,7 +12,7 @@ static ssize_t read_file(void *context, void *to, size_t size, uint64_t at)
 
 struct ncm_bytes ncm_bytes_of_file(const int *fd, uint64_t size)
 {
-	return (struct ncm_bytes){read_file, (void *)fd, size};
+	return (struct ncm_bytes){.read = read_file, .context = (void *)fd, .size = size};
 }
 
 static ssize_t read_piece(void *context, void *to, size_t size, uint64_t at)
@@ -29,7 +29,7 @@ static ssize_t read_piece(void *context, void *to, size_t size, uint64_t at)
 
 struct ncm_bytes ncm_bytes_of_piece(const struct ncm_piece *piece)
 {
-	return (struct ncm_bytes){read_piece, (void *)piece, piece->size};
+	return (struct ncm_bytes){.read = read_piece, .context = (void *)piece, .size = piece->size};
 }
 
 ssize_t ncm_bytes_read_all(const struct ncm_bytes *bytes, void *to, size_t size, uint64_t at)

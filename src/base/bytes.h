@@ -3,6 +3,7 @@
 #ifndef NCM_BASE_BYTES_H
 #define NCM_BASE_BYTES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -15,6 +16,7 @@ struct ncm_bytes {
 	ssize_t (*read)(void *context, void *to, size_t size, uint64_t at);
 	void *context;
 	uint64_t size; /* of all */
+	bool is_far;   /* every read away from the last one is a request */
 };
 
 /* Of an open file; `*fd` is borrowed. */

@@ -19,6 +19,7 @@ static const struct ncm_limit limits[] = {
     {"archive-ratio", NCM_LIMIT_ARCHIVE_RATIO, "", "unpacked bytes per packed byte"},
     {"gguf-header", NCM_LIMIT_GGUF_HEADER, "bytes", "all before the tensors of one GGUF file"},
     {"safetensors-header", NCM_LIMIT_SAFETENSORS_HEADER, "bytes", "one safetensors header"},
+    {"pickle", NCM_LIMIT_PICKLE, "bytes", "opcodes of one pickle"},
     {"name", NCM_LIMIT_NAME_BYTES, "bytes", "one component of a path"},
     {"path-levels", NCM_LIMIT_PATH_LEVELS, "", "components of a path below its store"},
     {"path", NCM_LIMIT_PATH_BYTES, "bytes", "a path below its store"},

@@ -24,6 +24,7 @@ struct ncm_contents {
 	/* of a pickle: "module name" */
 	struct ncm_strings imports, unsafe_imports;
 	bool imports_are_known; /* it was read to its end */
+	bool is_zip;            /* what torch saved lies packed in it, under the name "…/data.pkl": not read yet */
 };
 
 /*

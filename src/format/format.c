@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#include "format/parts.h"
+#include "format/pickle.h"
 
 #include "base/path.h"
 #include "os/os.h"
 
 #include <errno.h>
+
+static void read_zip(struct header *header)
+{
+	zip_read(header);
+	if (header->contents)
+		header->contents->is_zip = header->facts->format == NCM_FORMAT_PICKLE && !header->facts->fault;
+}
 
 /* `name`: what the file is called, to be compared with what it is; or NULL. */
 static int read_facts(const struct ncm_bytes *bytes, const char *name, struct ncm_facts *facts,
@@ -20,7 +27,11 @@ static int read_facts(const struct ncm_bytes *bytes, const char *name, struct nc
 	else if (facts->format == NCM_FORMAT_SAFETENSORS)
 		safetensors_read(&header);
 	else if (head[0] == 'P' && (facts->format == NCM_FORMAT_PICKLE || facts->format == NCM_FORMAT_ZIP))
-		zip_read(&header);
+		read_zip(&header);
+	else if (facts->format == NCM_FORMAT_PICKLE)
+		pickle_read(&header);
+	else if (facts->format == NCM_FORMAT_ONNX)
+		onnx_read(&header);
 	if (name && !header.error)
 		format_compare_name(&header, name);
 	if (header.error)

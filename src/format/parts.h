@@ -46,6 +46,8 @@ bool header_read_at(struct header *header, void *to, size_t size, uint64_t at);
 /* gguf.c, safetensors.c: everything that facts can hold. A fault is in the facts, an error in the header. */
 void gguf_read(struct header *header);
 void safetensors_read(struct header *header);
+/* onnx.c: the same, if there are contents to be filled. */
+void onnx_read(struct header *header);
 /* zip.c: only a fault. */
 void zip_read(struct header *header);
 

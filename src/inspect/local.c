@@ -13,8 +13,7 @@
 #include <ncmodel/limits.h>
 #include <string.h>
 
-/* One file. What is not there is part of the inspection; -1 is for what cannot be read. */
-static int read_one(struct ncm_inspection *inspection, const char *path, const char *role, struct ncm_error *err)
+int inspect_local(struct ncm_inspection *inspection, const char *path, const char *role, struct ncm_error *err)
 {
 	NCM_AUTO_CLOSE int fd = os_open(OS_HERE, path, OS_READ);
 	struct ncm_inspected_file *file;
@@ -63,10 +62,10 @@ static int read_parts(struct ncm_inspection *inspection, struct parts *parts, st
 	for (size_t i = 0; i < parts->names.count; i++) {
 		if (ncm_interrupted())
 			return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted");
-		if (read_one(inspection, parts->names.items[i], NULL, err) < 0)
+		if (inspect_local(inspection, parts->names.items[i], NULL, err) < 0)
 			return -1;
 	}
-	if (parts->projector && read_one(inspection, parts->projector, "projector", err) < 0)
+	if (parts->projector && inspect_local(inspection, parts->projector, "projector", err) < 0)
 		return -1;
 	if (config)
 		inspect_config(inspection, config);

@@ -2,9 +2,12 @@
 /* One header after the other becomes part of one inspection. */
 #include "inspect/work.h"
 
+#include "archive/archive.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/strings.h"
 
+#include <ncmodel/limits.h>
 #include <string.h>
 
 static enum ncm_inspected_state state_of(enum ncm_soundness soundness)
@@ -88,6 +91,47 @@ static void take_projector(struct ncm_inspection *inspection, const struct ncm_c
 	inspection->has_projector = of.has_projector;
 }
 
+/* What is wrong with what torch packed is wrong with the file. */
+static void set_fault(struct ncm_facts *facts, enum ncm_soundness soundness, char *fault)
+{
+	if (facts->fault || !fault) {
+		free(fault);
+		return;
+	}
+	facts->fault = fault;
+	facts->soundness = soundness;
+}
+
+/* torch's zip: its pickle takes the place of the contents. -1 with *err: the bytes could not be had. */
+static int unpack_pickle(const struct ncm_bytes *bytes, struct ncm_facts *facts, struct ncm_contents *contents,
+			 struct ncm_error *err)
+{
+	struct ncm_error why = NCM_ERROR_INIT;
+	struct ncm_facts inner = {0};
+	size_t size = 0;
+	NCM_AUTO_FREE char *text = ncm_archive_member(bytes, "data.pkl", NCM_LIMIT_PICKLE, &size, &why);
+	const struct ncm_piece piece = {text, size};
+	const struct ncm_bytes of_text = ncm_bytes_of_piece(&piece);
+	int failed = 0;
+
+	if (!text) {
+		set_fault(facts, why.code == NCM_E_CHECKSUM ? NCM_BROKEN : NCM_UNJUDGED,
+			  ncm_strdup(why.message ? why.message : "it has no data.pkl"));
+		ncm_error_clear(&why);
+		return 0;
+	}
+	ncm_contents_clear(contents);
+	failed = ncm_format_read_all(&of_text, NULL, &inner, contents, err);
+	set_fault(facts, inner.soundness, inner.fault);
+	inner.fault = NULL;
+	inspection_set(&facts->kind, inner.kind);
+	inspection_set(&facts->architecture, inner.architecture);
+	facts->parameter_count = inner.parameter_count;
+	facts->tensor_count = inner.tensor_count;
+	ncm_facts_clear(&inner);
+	return failed;
+}
+
 int inspect_read(struct ncm_inspection *inspection, const struct ncm_bytes *bytes, struct ncm_error *err)
 {
 	const size_t index = inspection->file_count - 1;
@@ -97,7 +141,8 @@ int inspect_read(struct ncm_inspection *inspection, const struct ncm_bytes *byte
 
 	*NCM_PUSH(inspection->memory->contents, inspection->memory->count) = contents;
 	file->size = bytes->size;
-	if (ncm_format_read_all(bytes, NULL, &facts, contents, err) < 0) {
+	if (ncm_format_read_all(bytes, NULL, &facts, contents, err) < 0 ||
+	    (contents->is_zip && unpack_pickle(bytes, &facts, contents, err) < 0)) {
 		ncm_facts_clear(&facts);
 		return -1;
 	}
@@ -235,8 +280,10 @@ static void count_parameters(struct ncm_inspection *inspection)
 		inspection->parameters = ncm_asprintf("%.1fB", count / 1e9);
 	else if (count >= 999.5e3)
 		inspection->parameters = ncm_asprintf("%.0fM", count / 1e6);
-	else
+	else if (count >= 1e3)
 		inspection->parameters = ncm_asprintf("%.0fK", count / 1e3);
+	else
+		inspection->parameters = ncm_asprintf("%.0f", count);
 }
 
 void inspect_finish(struct ncm_inspection *inspection)

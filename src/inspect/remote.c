@@ -105,7 +105,7 @@ int remote_open(struct remote *remote, struct ncm_sources *sources, const struct
 
 struct ncm_bytes remote_bytes(struct remote *remote)
 {
-	return (struct ncm_bytes){read_remote, remote, remote->size};
+	return (struct ncm_bytes){.read = read_remote, .context = remote, .size = remote->size, .is_far = true};
 }
 
 void remote_close(struct remote *remote)

@@ -237,6 +237,15 @@ struct ncm_inspection *ncm_inspect_source(const struct ncm_config *config, const
 
 	if (ncm_source_check(uri, ncm_source_may_use_http(&(const struct ncm_file_spec){0}, uri), &canonical, err) < 0)
 		return NULL;
+	if (ncm_source_gives_blobs(canonical)) {
+		failed = inspect_ollama_store(&asking.inspection, config, canonical, err);
+		if (failed == 1)
+			return asking.inspection;
+		if (failed < 0) {
+			ncm_inspection_free(asking.inspection);
+			return NULL;
+		}
+	}
 	asking.uri = canonical;
 	asking.http = ncm_http_new(config, sink);
 	asking.sources = ncm_sources_new(config, asking.http, sink);

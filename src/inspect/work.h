@@ -38,6 +38,14 @@ void inspect_config(struct ncm_inspection *inspection, const json_t *config);
 /* diffusion.c */
 void inspect_diffusion(struct ncm_inspection *inspection);
 
+/* local.c */
+/* One file of a model. One that is not there is part of the inspection; -1 with *err: it cannot be read. */
+int inspect_local(struct ncm_inspection *inspection, const char *path, const char *role, struct ncm_error *err);
+/* ollama.c: the model of an URI of Ollama's, from a local store. 1 with *inspection; 0: no store has it; -1 with *err
+ * (*inspection may be set, too). */
+int inspect_ollama_store(struct ncm_inspection **inspection, const struct ncm_config *config, const char *uri,
+			 struct ncm_error *err);
+
 /* choose.c: which of several files are one model. */
 struct parts {
 	struct ncm_strings names; /* in order; some may be not among those that were offered: missing */

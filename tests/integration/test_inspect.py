@@ -1,12 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """ncmodel inspect: what a model's files say of it, whoever has them, and how little is read for that."""
+import collections
+import io
 import json
 import os
+import pickle
+import random
 import struct
 import subprocess
+import sys
 import time
+import types
 import unittest
+import zipfile
 
 import model_peer
 from harness import BINARY, Case
@@ -266,6 +273,191 @@ class HostileTest(InspectCase):
         self.assertLess(time.monotonic() - start, 30)
 
 
+class Storage:
+    def __init__(self, key, count):
+        self.key, self.count = key, count
+
+
+class Tensor:
+    def __init__(self, key, shape):
+        self.key, self.shape = key, shape
+
+    def __reduce__(self):
+        count = 1
+        for length in self.shape:
+            count *= length
+        return sys.modules["torch._utils"]._rebuild_tensor_v2, (
+            Storage(self.key, count), 0, tuple(self.shape), (1,) * len(self.shape), False, collections.OrderedDict())
+
+
+class Evil:
+    def __reduce__(self):
+        return os.system, ("touch pwned",)
+
+
+class TorchPickler(pickle.Pickler):
+    """What torch.save writes, without torch."""
+
+    def persistent_id(self, obj):
+        if isinstance(obj, Storage):
+            return ("storage", sys.modules["torch"].HalfStorage, obj.key, "cpu", obj.count)
+        return None
+
+
+def torch_pickle(value, protocol=2):
+    torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
+    torch.HalfStorage = type("HalfStorage", (), {"__module__": "torch", "__qualname__": "HalfStorage"})
+
+    def rebuild():
+        pass
+
+    rebuild.__module__, rebuild.__name__, rebuild.__qualname__ = "torch._utils", "_rebuild_tensor_v2", "_rebuild_tensor_v2"
+    utils._rebuild_tensor_v2 = rebuild
+    sys.modules["torch"], sys.modules["torch._utils"] = torch, utils
+    out = io.BytesIO()
+    TorchPickler(out, protocol).dump(value)
+    del sys.modules["torch"], sys.modules["torch._utils"]
+    return out.getvalue()
+
+
+STATE = {"state_dict": collections.OrderedDict([("a.weight", Tensor("0", [3, 4])), ("b.bias", Tensor("1", [5]))]), "epoch": 3}
+
+
+def zipped(data, how=zipfile.ZIP_STORED):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", how) as file:
+        file.writestr("archive/data.pkl", data)
+        file.writestr("archive/data/0", b"\0" * 24)
+    return out.getvalue()
+
+
+def imports_of(data):
+    """What Python asks for when it loads it: it is given something harmless."""
+    found = set()
+
+    class Harmless(dict):
+        def __init__(self, *_, **__):
+            super().__init__()
+
+        def __setstate__(self, _):
+            pass
+
+    class Spy(pickle.Unpickler):
+        def find_class(self, module, name):
+            found.add(module + " " + name)
+            return Harmless
+
+    Spy(io.BytesIO(data)).load()
+    return found
+
+
+class PickleTest(InspectCase):
+    def test_what_torch_saves(self):
+        old = b"".join(pickle.dumps(v, 2) for v in (0x1950a86a20f9469cfc6c, 1001, {"little_endian": True})) + torch_pickle(STATE)
+        files = {"old.bin": old + pickle.dumps(["0", "1"], 2) + b"\0" * 34,
+                 **{"zip-%d.pt" % p: zipped(torch_pickle(STATE, p), how) for p in (2, 3, 4, 5)
+                    for how in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)}}
+        for name, data in files.items():
+            with self.subTest(name=name):
+                model = self.one(self.write(name, data))
+                self.assertEqual([(t["name"], t["dtype"], t["dimensions"], t["bytes"]) for t in model["tensors"]],
+                                 [("a.weight", "F16", [3, 4], 24), ("b.bias", "F16", [5], 10)])
+                self.assertIs(model["pickle"]["plain"], True)
+                self.assertEqual(set(model["pickle"]["imports"]),
+                                 {"torch._utils _rebuild_tensor_v2", "torch HalfStorage", "collections OrderedDict"})
+
+    def test_imports_are_those_that_python_reads(self):
+        for protocol in (2, 3, 4, 5):
+            for value in ({"a": Evil()}, [Evil(), 1.5, 1 << 70, b"x", {1, 2}, frozenset([3]), bytearray(b"y"), "long" * 2000],
+                          collections.OrderedDict(a=collections.Counter("ab"))):
+                data = pickle.dumps(value, protocol)
+                model = self.one(self.write("x.pkl", data))
+                self.assertEqual(set(model["pickle"]["imports"]), imports_of(data))
+                self.assertEqual(model["pickle"]["plain"], not any("posix" in i for i in imports_of(data)))
+        self.assertFalse(os.path.exists(os.path.join(self.machine.home, "pwned")))
+
+    def test_one_behind_a_server(self):
+        data = zipped(torch_pickle(STATE))
+        self.hub.hf("org/torch", {"m.pt": data})
+        self.assertEqual(len(self.one("hf:org/torch/m.pt")["tensors"]), 2)
+
+    def test_bombs(self):
+        bombs = {"stack": b"\x80\x02" + b"N" * 5_000_000, "tuples": b"\x80\x02" + b")" * 5_000_000,
+                 "memo": b"\x80\x02N" + b"r\xff\xff\xff\x7f", "text": b"\x80\x04X\xff\xff\xff\xff", "long": b"\x80\x04\x8d" + b"\xff" * 8,
+                 "marks": b"\x80\x02" + b"(" * 1_000_000 + b"t" * 900_000, "empty": b"\x80\x02.",
+                 "imports": b"\x80\x02" + b"".join(b"cm%d\nx\n" % i for i in range(300_000)),
+                 "same": b"\x80\x02" + b"cos\nsystem\n0" * 400_000}
+        for name, data in bombs.items():
+            with self.subTest(name=name):
+                start = time.monotonic()
+                result = self.machine.run("inspect", "--json", self.write(name + ".pkl", data))
+                self.assertIn(result.returncode, (0, 4))
+                self.assertLess(time.monotonic() - start, 10 if "asan" in BINARY else 1.5)
+                self.assertIsNone(json.loads(result.out)["data"]["models"][0]["pickle"] and
+                                  json.loads(result.out)["data"]["models"][0]["pickle"]["plain"])
+
+    def test_changed_bytes_break_nothing(self):
+        rng, data = random.Random(7), torch_pickle(STATE, 4)
+        paths = []
+        for i in range(300):
+            changed = bytearray(data)
+            for _ in range(rng.randint(1, 4)):
+                changed[rng.randrange(2, len(changed))] = rng.randrange(256)
+            paths.append(self.write("fuzz/%d.pkl" % i, bytes(changed)))
+        result = self.machine.run("inspect", *paths)
+        self.assertIn(result.returncode, (0, 4), result.err)
+
+
+def varint(number):
+    out = b""
+    while number > 127:
+        out, number = out + bytes([number & 127 | 128]), number >> 7
+    return out + bytes([number])
+
+
+def field(number, value):
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    data = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def onnx(tensors, packed=False):
+    graph = field(1, field(4, "Gemm")) + field(2, "main")
+    for name, kind, dimensions, data in tensors:
+        shape = field(1, b"".join(map(varint, dimensions))) if packed else b"".join(field(1, d) for d in dimensions)
+        graph += field(5, shape + field(2, kind) + field(8, name) + field(9, data))
+    return field(1, 8) + field(2, "pytorch") + field(7, graph) + field(14, field(1, "author") + field(2, "nobody"))
+
+
+class OnnxTest(InspectCase):
+    def test_initializers_and_metadata(self):
+        for packed in (False, True):
+            data = onnx([("w", 1, [3, 4], b"W" * 48), ("b", 10, [5], b"B" * 10), ("n", 22, [3], b"N" * 2)], packed)
+            model = self.one(self.write("m.onnx", data))
+            self.assertEqual([(t["name"], t["dtype"], t["dimensions"], t["bytes"], t["offset"]) for t in model["tensors"]],
+                             [("w", "F32", [3, 4], 48, data.index(b"W" * 48)), ("b", "F16", [5], 10, data.index(b"B" * 10)),
+                              ("n", "I4", [3], 2, data.index(b"NN"))])
+            self.assertEqual({m["key"]: m["value"] for m in model["metadata"]}, {"producer_name": "pytorch", "author": "nobody"})
+            self.assertEqual((model["format"], model["state"], model["name"]), ("onnx", "sound", "main"))
+
+    def test_what_is_not_well_made(self):
+        data = onnx([("w", 1, [3, 4], b"W" * 48)])
+        for changed, state in ((data[:-3], "truncated"), (data + b"\xff" * 11, "broken"), (data + b"\x0f", "broken"),
+                               (onnx([("w", 1, [1 << 62, 1 << 62], b"")]), "broken"),
+                               (field(1, 8) + field(2, "x") + b"\x3a" + varint((1 << 64) - 1), "broken")):
+            model = self.one(self.write("x.onnx", changed), code=4)
+            self.assertEqual(model["files"][0]["state"], state, changed)
+
+    def test_behind_a_server_little_is_read(self):
+        """Tensors of 300 KiB each lie all over it."""
+        self.hub.hf("org/onnx", {"m.onnx": onnx([("w%d" % i, 1, [75 * KIB], b"\0" * 300 * KIB) for i in range(100)])})
+        model = self.one("hf:org/onnx/m.onnx")
+        self.assertEqual(model["state"], "unjudged")
+        self.assertLessEqual(model["fetched"], 2 * MIB)
+        self.assertGreater(len(model["tensors"]), 10)
+
+
 class SourceTest(InspectCase):
     def fetched(self):
         return sum(r["sent"] for r in self.hub.asked(server="cdn"))
@@ -317,6 +509,16 @@ class SourceTest(InspectCase):
         model = self.one("ollama:tiny:1b")
         self.assertEqual([f["role"] for f in model["files"]], ["model", "projector"])
         self.assertEqual((model["architecture"], model["projector"]["type"]), ("llama", "mlp"))
+
+    def test_an_ollama_model_that_is_here_is_not_asked_for(self):
+        self.machine.manifest([{"id": "tag", "files": [{"from": ["ollama:tiny:1b"], "to": [{"store": "ollama"}]}]}])
+        self.hub.ollama("library/tiny", [("model", llama()), ("template", b"{{ .Prompt }}")], tag="1b")
+        self.pull()
+        self.hub.forget()
+        model = self.one("ollama:tiny:1b")
+        self.assertEqual((model["architecture"], model["fetched"], model["files"][0]["role"]), ("llama", 0, "model"))
+        self.assertEqual(self.hub.asked(), [])
+        self.assertIn("manifests", model["location"])
 
     def test_servers_without_ranges(self):
         self.hub.hf("org/whole", {"m.gguf": llama(vocabulary=100000)})
