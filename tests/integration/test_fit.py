@@ -136,6 +136,43 @@ class ByHandTest(FitCase):
         self.assertEqual(self.kept("bert", 24, {}, 16, 16, 1024), (0, 0))
 
 
+class PictureTest(FitCase):
+    """Stages run one after another: the largest decides. Sizes are those of the tensors, by hand."""
+
+    # of SDXL: what tells the family, then weight for each of the three stages
+    TENSORS = {"model.diffusion_model.output_blocks.5.1.transformer_blocks.1.attn1.to_v.weight": [640, 640],
+               "model.diffusion_model.input_blocks.0.0.weight": [320, 4, 3, 3],
+               "model.diffusion_model.filling": [1 << 20, 512],
+               "conditioner.embedders.0.filling": [1 << 20, 128], "first_stage_model.decoder.conv_in.weight": [1 << 20, 32]}
+
+    def picture(self):
+        offset, header = 0, {"__metadata__": {"modelspec.architecture": "stable-diffusion-xl-v1-base"}}
+        for name, shape in self.TENSORS.items():
+            size = 2
+            for dimension in shape:
+                size *= dimension
+            header[name] = {"dtype": "F16", "shape": shape, "data_offsets": [offset, offset + size]}
+            offset += size
+        text = json.dumps(header).encode()
+        path = os.path.join(self.machine.home, "picture.safetensors")
+        with open(path, "wb") as file:
+            file.write(len(text).to_bytes(8, "little") + text)
+            file.truncate(8 + len(text) + offset)
+        return path
+
+    def test_the_peak_and_not_the_sum(self):
+        path = self.picture()
+        peak, sum_of = self.model(path), self.model(path, "--keep-all")
+        denoiser = 2 * (640 * 640 + 320 * 4 * 9 + (1 << 20) * 512)
+        decoder = 2 * (1 << 20) * 32
+        # the decoder of 1024 x 1024: 13 x 128 bytes a pixel and 128 MiB; the denoiser: 500 a pixel, less 5.96 MB, and 128 MiB
+        stages = {denoiser + 500 * 1024 * 1024 - 5960000 + 128 * MIB, decoder + 13 * 128 * 1024 * 1024 + 128 * MIB}
+        self.assertEqual(peak["card"]["weights"] + peak["card"]["compute"], max(stages))
+        self.assertGreater(sum_of["card"]["total"], peak["card"]["total"])
+        tiled = self.model(path, "--tiled", "--image", "2048x2048")
+        self.assertLess(tiled["card"]["total"], self.model(path, "--image", "2048x2048")["card"]["total"])
+
+
 class LimitsTest(FitCase):
     def test_the_most_that_fits_fits_and_more_does_not(self):
         path = self.written(memory_models.MODELS["llama"]())
