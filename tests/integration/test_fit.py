@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import SOURCE, Case
+from harness import SOURCE, Case, sha256
 import memory_models  # the harness knows where it is
 
 MIB, GIB = 1 << 20, 1 << 30
@@ -211,6 +211,27 @@ class LimitsTest(FitCase):
         for wrong in (["--vram", "much"], ["--vram", "-3GB"], ["--gpu", "RTX 9999"], ["--image", "12"], ["--kv-type", "q3"]):
             result = self.machine.run("fit", *wrong)
             self.assertEqual(result.returncode, 2, wrong)
+
+
+class InstalledTest(FitCase):
+    def test_what_is_here_is_read_and_what_is_named_is_asked_for(self):
+        m = self.machine
+        with open(self.written(memory_models.MODELS["gemma3"]()), "rb") as file:
+            data = file.read()
+        self.hub.hf("org/repo", {"a.gguf": data})
+        spec = {"from": ["hf:org/repo/a.gguf"], "to": [{"store": "llama-cpp", "name": "a.gguf"}], "sha256": sha256(data),
+                "size": len(data)}
+        m.manifest([{"id": "a", "vram_gb": 3, "files": [spec]}])
+        self.assertEqual(self.model()["basis"], "stated")
+        asked = self.model("a")
+        self.assertEqual((asked["basis"], asked["stated_gib"]), ("header", 3))
+        self.assertEqual(self.model("a", "--offline")["basis"], "stated")
+        m.manifest([{"id": "a", "files": [spec]}])
+        guess = self.model("--offline")
+        self.assertEqual((guess["basis"], guess["card"]["weights"]), ("size", len(data)))
+        self.pull()
+        self.assertEqual(self.model("--offline"), {**asked, "stated_gib": None})
+        self.assertEqual(self.model("hf:org/repo/a.gguf")["card"], asked["card"])
 
 
 class RepositoryTest(FitCase):
