@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
 
+#include "fit_choices.h"
 #include "fit_json.h"
 #include "fit_rules.h"
-#include "ui/fields.h"
+#include "fit_table.h"
 #include "ui/text.h"
-
-#include <ncmodel/text.h>
 
 #include <stdio.h>
 #include <string.h>
 
-enum { BAR = 24, BATCH_MOST = 65536, CONTEXT_MOST = 1 << 24, SEQUENCES_MOST = 1024 };
+enum { BATCH_MOST = 65536, CONTEXT_MOST = 1 << 24, SEQUENCES_MOST = 1024 };
 
 static struct {
 	struct option_number context, parallel, batch, layers;
 	const char *kv_type, *image;
-	bool no_flash, swa_full, cpu_moe, tiled, keep_all, stages, offline;
+	bool no_flash, swa_full, cpu_moe, tiled, keep_all, stages, offline, quantizations;
 } asked;
 
 static const struct option options[] = {
@@ -69,6 +68,10 @@ static const struct option options[] = {
      .kind = OPTION_FLAG,
      .value = &asked.keep_all,
      .help = "text encoders, denoiser and decoder stay loaded together"},
+    {.name = "quantizations",
+     .kind = OPTION_FLAG,
+     .value = &asked.quantizations,
+     .help = "of repositories: what each GGUF file would take, and which is the best that fits"},
     {.name = "offline",
      .kind = OPTION_FLAG,
      .value = &asked.offline,
@@ -116,142 +119,6 @@ static int read_wish(struct ncm_fit_wish *wish, struct ncm_error *err)
 	wish->tiled = asked.tiled;
 	wish->keep_all = asked.keep_all;
 	return read_image(wish, err);
-}
-
-/* Weights, KV and state, everything else, and what is free, as so many of `columns` each; a part that is there shows.
- */
-static char *bar(const struct ncm_fit_parts *parts, uint64_t room, size_t columns)
-{
-	static const char *const full[] = {"█", "▓", "▒"}, *const plain[] = {"#", "=", "-"};
-	const uint64_t sum = ncm_fit_sum(parts), kept = parts->kv + parts->state;
-	const uint64_t sizes[] = {parts->weights, kept, sum - parts->weights - kept};
-	const uint64_t scale = sum > room ? sum : room;
-	char *text = text_copy("");
-	size_t used = 0;
-
-	for (size_t i = 0; i < 3 && scale > 0; i++) {
-		size_t wide = (size_t)((double)sizes[i] / (double)scale * (double)columns + 0.5);
-
-		if (wide == 0 && sizes[i] > 0)
-			wide = 1;
-		for (; wide > 0 && used < columns; wide--, used++) {
-			char *longer = text_format("%s%s", text, (text_is_utf8() ? full : plain)[i]);
-
-			free(text);
-			text = longer;
-		}
-	}
-	for (; used < columns; used++) {
-		char *longer = text_format("%s%s", text, text_is_utf8() ? "·" : ".");
-
-		free(text);
-		text = longer;
-	}
-	return text;
-}
-
-static const char *verdict_text(const struct fit_row *row)
-{
-	static const char *const words[] = {
-	    [NCM_FIT_NOT_KNOWN] = "not known",
-	    [NCM_FIT_YES] = "fits",
-	    [NCM_FIT_CLOSE] = "close",
-	    [NCM_FIT_NO] = "too large",
-	};
-
-	return words[row->verdict];
-}
-
-static enum style verdict_style(enum ncm_fit_verdict verdict)
-{
-	return verdict == NCM_FIT_YES ? STYLE_GOOD : verdict == NCM_FIT_NO ? STYLE_BAD : STYLE_WARN;
-}
-
-/* "5.3 GiB", "~5.3 GiB" of what is no count, "?". The caller frees it. */
-static char *sum_text(const struct ncm_fit *fit)
-{
-	AUTO_FREE char *sum = gib_text(ncm_fit_sum(&fit->card));
-
-	if (fit->basis == NCM_FIT_UNKNOWN)
-		return text_copy("?");
-	return text_format("%s%s", fit->basis == NCM_FIT_HEADER ? "" : "~", sum);
-}
-
-static void add_part(struct table *table, const char *name, uint64_t card, uint64_t host)
-{
-	AUTO_FREE char *here = gib_text(card);
-	AUTO_FREE char *there = gib_text(host);
-
-	if (card > 0 || host > 0)
-		table_line(table,
-			   text_format("    %-10s %10s%s%s%s", name, here, host ? ", " : "", host ? there : "",
-				       host ? " in main memory" : ""),
-			   STYLE_DIM);
-}
-
-static void add_parts(struct table *table, const struct ncm_fit *fit)
-{
-	const struct ncm_fit_parts *card = &fit->card, *host = &fit->host;
-	AUTO_FREE char *error = gib_text(fit->error);
-
-	add_part(table, "weights", card->weights, host->weights);
-	add_part(table, "KV", card->kv, host->kv);
-	add_part(table, "state", card->state, host->state);
-	add_part(table, "compute", card->compute, host->compute);
-	add_part(table, "output", card->output, host->output);
-	add_part(table, "projector", card->projector, host->projector);
-	add_part(table, "driver", card->driver, host->driver);
-	if (fit->basis != NCM_FIT_STATED)
-		table_line(table, text_format("    may be off by %s", error), STYLE_DIM);
-}
-
-static void add_limits(struct table *table, const struct fit_row *row)
-{
-	if (row->layers_that_fit > 0)
-		table_line(table,
-			   text_format("    %u of %u layers fit (--gpu-layers %u), the rest in main memory",
-				       row->layers_that_fit, row->need.fit.layers, row->layers_that_fit),
-			   STYLE_NONE);
-	if (row->context_that_fits > 0)
-		table_line(table,
-			   text_format("    the largest context that fits is %llu tokens",
-				       (unsigned long long)row->context_that_fits),
-			   STYLE_NONE);
-}
-
-static void add_row(struct table *table, const struct fit_row *row, const struct card *card, bool verbose)
-{
-	const struct ncm_fit *fit = &row->need.fit;
-
-	table_foreign(table, row->need.id);
-	table_cell(table, sum_text(fit));
-	table_cell(table, row->need.stated > 0 ? text_format("%g GB", row->need.stated) : text_copy(""));
-	table_styled(table, text_copy(verdict_text(row)), verdict_style(row->verdict));
-	table_cell(table, fit->basis == NCM_FIT_UNKNOWN ? text_copy("") : bar(&fit->card, card->room, BAR));
-	add_limits(table, row);
-	if (!verbose || fit->basis == NCM_FIT_UNKNOWN)
-		return;
-	add_parts(table, fit);
-	for (size_t i = 0; i < fit->remarks.count; i++)
-		table_line(table, text_format("    %s", fit->remarks.items[i]), STYLE_DIM);
-}
-
-static void print_rows(const struct fit_row *rows, size_t count, const struct card *card, bool verbose)
-{
-	struct table *table = table_new(0);
-	AUTO_FREE char *against = card_text(card);
-
-	print_line(stdout, "Held against: %s.", against);
-	table_column(table, "MODEL", COLUMN_WHOLE);
-	table_column(table, "NEEDS", COLUMN_RIGHT);
-	table_column(table, "STATED", COLUMN_RIGHT | COLUMN_DROP);
-	table_column(table, "", 0);
-	table_column(table, text_is_utf8() ? "█ WEIGHTS ▓ KV ▒ COMPUTE" : "# WEIGHTS = KV - COMPUTE", COLUMN_DROP);
-	for (size_t i = 0; i < count; i++)
-		add_row(table, &rows[i], card, verbose);
-	if (count > 0)
-		table_print(table, stdout);
-	table_free(table);
 }
 
 /* What the most is that fits, of a model that does not as it was asked for. */
@@ -389,7 +256,7 @@ static int show(struct session *session, struct rows *rows, const struct ncm_fit
 	for (size_t i = 0; i < rows->count; i++)
 		judge(&rows->items[i], wish, card);
 	if (!session->report.json && !asked.stages)
-		print_rows(rows->items, rows->count, card, session->settings.verbose > 0);
+		fit_table_print(rows->items, rows->count, card, session->settings.verbose > 0);
 	json_put(data, "gpu", fit_card_json(card));
 	json_put(data, "models", rows_json(rows));
 	session->report.data = data;
@@ -407,8 +274,10 @@ static int run(struct session *session)
 
 	session->settings.provision.offline = asked.offline;
 	if (read_wish(&wish, &err) < 0 || session_config(session, &err) < 0 || card_find(session, &card, &err) < 0 ||
-	    (!asked.stages && gather(session, &wish, &rows, &err) < 0))
+	    (!asked.stages && !asked.quantizations && gather(session, &wish, &rows, &err) < 0))
 		code = session_fail(session, &err);
+	else if (asked.quantizations)
+		code = fit_choices_show(session, &wish, &card);
 	else
 		code = show(session, &rows, &wish, &card);
 	for (size_t i = 0; i < rows.count; i++)
@@ -425,6 +294,8 @@ static const char *const examples[] = {
     "part by part: weights, KV, buffers; and the most that fits when it does not",
     "ncmodel fit ./model.gguf --vram 8GB --kv-type q8_0",
     "of a file, with a KV cache of half the size",
+    "ncmodel fit --quantizations hf:bartowski/Llama-3.2-3B-Instruct-GGUF --vram 8GB",
+    "which quantization of a repository is the best that fits",
     "ncmodel fit --profile nc-dev-rtx4090 --stages",
     "what the stages of the profile's document load, each against the card",
     NULL,

@@ -131,8 +131,10 @@ static struct ncm_inspection *read_role(const struct ncm_reg_model *entry, const
 static void read_installed(const struct ncm_reg_model *entry, struct need *need)
 {
 	need->model = read_role(entry, "model");
-	if (!need->model && entry->file_path)
-		need->model = ncm_inspect_file(entry->file_path, NULL, NULL);
+	if (!need->model)
+		need->model = read_role(entry, "weights");
+	if (!need->model && entry->file_count > 0)
+		need->model = ncm_inspect_file(entry->files[0].abs, NULL, NULL);
 	need->projector = need->model ? read_role(entry, "projector") : NULL;
 }
 

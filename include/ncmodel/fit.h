@@ -11,6 +11,7 @@
 #define NCMODEL_FIT_H
 
 #include <ncmodel/config.h>
+#include <ncmodel/event.h>
 #include <ncmodel/inspect.h>
 #include <ncmodel/manifest.h>
 
@@ -107,6 +108,29 @@ unsigned ncm_fit_layers(const struct ncm_inspection *model, const struct ncm_ins
  */
 uint64_t ncm_fit_context(const struct ncm_inspection *model, const struct ncm_inspection *projector,
 			 const struct ncm_fit_wish *wish, uint64_t room);
+
+/* One of the files (or split sets) of a repository that are the same model in other quantizations. */
+struct ncm_fit_choice {
+	char *name;     /* of the file, or of a set's first part */
+	uint64_t size;  /* bytes of all parts */
+	uint64_t total; /* on the card, by the wish */
+	uint64_t error;
+	enum ncm_fit_verdict verdict;
+};
+struct ncm_fit_choices {
+	struct ncm_fit_choice *items; /* the smallest first */
+	size_t count;
+	const struct ncm_fit_choice *best; /* the largest that fits; or NULL */
+};
+/*
+ * What each GGUF file of a repository ("hf:Org/Repo") would take: of the smallest the header is read, the others have
+ * the same shape and other weights. Errors: USAGE (no repository), POLICY (it has no GGUF files, or a size is not
+ * told), and those of ncm_inspect_source. Free with ncm_fit_choices_free.
+ */
+struct ncm_fit_choices *ncm_fit_repository(const struct ncm_config *config, const char *uri,
+					   const struct ncm_fit_wish *wish, uint64_t room, const struct ncm_sink *sink,
+					   struct ncm_error *err);
+void ncm_fit_choices_free(struct ncm_fit_choices *choices);
 
 #pragma GCC visibility pop
 

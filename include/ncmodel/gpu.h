@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Graphics cards and the memory that models can have: by NVIDIA's library (NVML, opened where the loader finds
- * libnvidia-ml.so.1), by what amdgpu, xe and i915 tell in /sys, or by a card's name. Sizes are bytes.
+ * libnvidia-ml.so.1) or its program nvidia-smi, by what amdgpu, xe and i915 tell in /sys, or by a card's name. Sizes
+ * are bytes.
  */
 #ifndef NCMODEL_GPU_H
 #define NCMODEL_GPU_H
@@ -21,7 +22,7 @@ extern "C" {
 struct ncm_gpu {
 	char *name;          /* never NULL; a driver's text: escape it */
 	const char *vendor;  /* "nvidia", "amd", "intel", or NULL: not told. Static */
-	const char *told_by; /* "nvml", "sysfs", "table". Static */
+	const char *told_by; /* "nvml", "nvidia-smi", "sysfs", "table". Static */
 	char *driver;        /* its version; or NULL */
 	bool has_total, has_free;
 	uint64_t total, free;

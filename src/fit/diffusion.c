@@ -25,9 +25,19 @@ static const struct family families[] = {
 /* Of which no figures are known: as SDXL, and twice as uncertain. */
 static const struct family others = {NULL, 5.55e7, 138, 0.000611, -5.96e6, 500, 1024, 128};
 
+static bool has_role(const struct ncm_inspection *model, const char *role)
+{
+	return model->diffusion_role && strcmp(model->diffusion_role, role) == 0;
+}
+
 bool fit_is_diffusion(const struct ncm_inspection *model)
 {
-	return model->diffusion_family != NULL;
+	return model->diffusion_family && (has_role(model, "checkpoint") || has_role(model, "diffusion-model"));
+}
+
+bool fit_is_addition(const struct ncm_inspection *model)
+{
+	return has_role(model, "lora") || (model->kind && strcmp(model->kind, "lora") == 0);
 }
 
 static const struct family *family_of(const char *name)

@@ -76,6 +76,10 @@ static void count_weights_alone(const struct ncm_inspection *model, const struct
 	struct ncm_fit_parts *place = wish->layers > 0 ? &fit->card : &fit->host;
 
 	place->weights = model->weight_bytes;
+	if (fit_is_addition(model)) {
+		ncm_strings_add(&fit->remarks, "it adds so much to what its model takes");
+		return;
+	}
 	place->compute = model->weight_bytes / 10;
 	if (wish->layers > 0)
 		place->driver = (uint64_t)FIT_DRIVER_MIB * FIT_MIB;

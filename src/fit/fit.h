@@ -25,6 +25,8 @@ void fit_shape_clear(struct fit_shape *shape);
 /* Encoders keep nothing between tokens. */
 bool fit_is_encoder(const struct ncm_inspection *model);
 bool fit_is_diffusion(const struct ncm_inspection *model);
+/* A LoRA: it adds its weights to what another model takes. */
+bool fit_is_addition(const struct ncm_inspection *model);
 
 /* Whether layer `layer` of `count` (the output being the last, count - 1) is on the card. */
 bool fit_on_card(const struct ncm_fit_wish *wish, size_t layer, size_t count);

@@ -44,7 +44,8 @@ struct ncm_gpu_list *ncm_gpus_look(void)
 	struct ncm_gpu_list *list = ncm_calloc(1, sizeof *list);
 
 	gpu_read_memory("", list);
-	gpu_add_nvml(list);
+	if (!gpu_add_nvml(list))
+		gpu_add_smi(list);
 	gpu_add_sysfs("", list);
 	share_memory(list);
 	return list;

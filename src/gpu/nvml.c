@@ -95,13 +95,15 @@ static void add_cards(const struct nvml *nvml, struct ncm_gpu_list *list)
 		add_card(nvml, i, driver, list);
 }
 
-void gpu_add_nvml(struct ncm_gpu_list *list)
+bool gpu_add_nvml(struct ncm_gpu_list *list)
 {
 	struct nvml nvml = {0};
+	const bool begun = open_library(&nvml) && nvml.init() == NVML_SUCCESS;
 
-	if (open_library(&nvml) && nvml.init() == NVML_SUCCESS) {
+	if (begun) {
 		add_cards(&nvml, list);
 		(void)nvml.shutdown();
 	}
 	os_library_close(nvml.library);
+	return begun;
 }

@@ -2,8 +2,12 @@
 #include "store/kind.h"
 
 #include "base/buffer.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "store/commit.h"
 #include "store/names.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define KIND_OF_LIST(name) &ncm_kind_##name,
@@ -54,6 +58,23 @@ bool store_is_named(const struct ncm_store *store, int dirfd, const char *relati
 int store_give_name(struct ncm_store *store, const char *relative, const char *blob, struct ncm_error *err)
 {
 	return store->kind->names && blob ? store->kind->names->give(store, relative, blob, err) : 0;
+}
+
+int store_sync_names(struct ncm_store *store, const char *relative, struct ncm_error *err)
+{
+	const char *name;
+	NCM_AUTO_CLOSE int parent = store_parent(store, relative, &name, err);
+
+	if (parent < 0)
+		return -1;
+	return ncm_sync_dir(parent) == 0
+		   ? 0
+		   : ncm_error_errno(err, errno, "cannot sync the folder of %s/%s", store->path, relative);
+}
+
+int store_list(struct ncm_store *store, const char *relative, const char *listing, struct ncm_error *err)
+{
+	return store->kind->names && listing ? store->kind->names->list(store, relative, listing, err) : 0;
 }
 
 int store_refer(struct ncm_store *store, const char *relative, const char *reference, struct ncm_error *err)

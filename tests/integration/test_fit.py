@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import SOURCE, Case
+from harness import SOURCE, Case, sha256
 import memory_models  # the harness knows where it is
 
 MIB, GIB = 1 << 20, 1 << 30
@@ -136,6 +136,43 @@ class ByHandTest(FitCase):
         self.assertEqual(self.kept("bert", 24, {}, 16, 16, 1024), (0, 0))
 
 
+class PictureTest(FitCase):
+    """Stages run one after another: the largest decides. Sizes are those of the tensors, by hand."""
+
+    # of SDXL: what tells the family, then weight for each of the three stages
+    TENSORS = {"model.diffusion_model.output_blocks.5.1.transformer_blocks.1.attn1.to_v.weight": [640, 640],
+               "model.diffusion_model.input_blocks.0.0.weight": [320, 4, 3, 3],
+               "model.diffusion_model.filling": [1 << 20, 512],
+               "conditioner.embedders.0.filling": [1 << 20, 128], "first_stage_model.decoder.conv_in.weight": [1 << 20, 32]}
+
+    def picture(self):
+        offset, header = 0, {"__metadata__": {"modelspec.architecture": "stable-diffusion-xl-v1-base"}}
+        for name, shape in self.TENSORS.items():
+            size = 2
+            for dimension in shape:
+                size *= dimension
+            header[name] = {"dtype": "F16", "shape": shape, "data_offsets": [offset, offset + size]}
+            offset += size
+        text = json.dumps(header).encode()
+        path = os.path.join(self.machine.home, "picture.safetensors")
+        with open(path, "wb") as file:
+            file.write(len(text).to_bytes(8, "little") + text)
+            file.truncate(8 + len(text) + offset)
+        return path
+
+    def test_the_peak_and_not_the_sum(self):
+        path = self.picture()
+        peak, sum_of = self.model(path), self.model(path, "--keep-all")
+        denoiser = 2 * (640 * 640 + 320 * 4 * 9 + (1 << 20) * 512)
+        decoder = 2 * (1 << 20) * 32
+        # the decoder of 1024 x 1024: 13 x 128 bytes a pixel and 128 MiB; the denoiser: 500 a pixel, less 5.96 MB, and 128 MiB
+        stages = {denoiser + 500 * 1024 * 1024 - 5960000 + 128 * MIB, decoder + 13 * 128 * 1024 * 1024 + 128 * MIB}
+        self.assertEqual(peak["card"]["weights"] + peak["card"]["compute"], max(stages))
+        self.assertGreater(sum_of["card"]["total"], peak["card"]["total"])
+        tiled = self.model(path, "--tiled", "--image", "2048x2048")
+        self.assertLess(tiled["card"]["total"], self.model(path, "--image", "2048x2048")["card"]["total"])
+
+
 class LimitsTest(FitCase):
     def test_the_most_that_fits_fits_and_more_does_not(self):
         path = self.written(memory_models.MODELS["llama"]())
@@ -174,6 +211,49 @@ class LimitsTest(FitCase):
         for wrong in (["--vram", "much"], ["--vram", "-3GB"], ["--gpu", "RTX 9999"], ["--image", "12"], ["--kv-type", "q3"]):
             result = self.machine.run("fit", *wrong)
             self.assertEqual(result.returncode, 2, wrong)
+
+
+class InstalledTest(FitCase):
+    def test_what_is_here_is_read_and_what_is_named_is_asked_for(self):
+        m = self.machine
+        with open(self.written(memory_models.MODELS["gemma3"]()), "rb") as file:
+            data = file.read()
+        self.hub.hf("org/repo", {"a.gguf": data})
+        spec = {"from": ["hf:org/repo/a.gguf"], "to": [{"store": "llama-cpp", "name": "a.gguf"}], "sha256": sha256(data),
+                "size": len(data)}
+        m.manifest([{"id": "a", "vram_gb": 3, "files": [spec]}])
+        self.assertEqual(self.model()["basis"], "stated")
+        asked = self.model("a")
+        self.assertEqual((asked["basis"], asked["stated_gib"]), ("header", 3))
+        self.assertEqual(self.model("a", "--offline")["basis"], "stated")
+        m.manifest([{"id": "a", "files": [spec]}])
+        guess = self.model("--offline")
+        self.assertEqual((guess["basis"], guess["card"]["weights"]), ("size", len(data)))
+        self.pull()
+        self.assertEqual(self.model("--offline"), {**asked, "stated_gib": None})
+        self.assertEqual(self.model("hf:org/repo/a.gguf")["card"], asked["card"])
+
+
+class RepositoryTest(FitCase):
+    def test_the_best_that_fits(self):
+        files = {}
+        for name, wide in (("m-Q2_K.gguf", 512), ("m-Q4_K_M.gguf", 2048), ("m-Q8_0.gguf", 16384)):
+            model = memory_models.plain("llama", wide=wide)
+            model.own(feed_forward_length=512)
+            with open(self.written(model, name), "rb") as file:
+                files[name] = file.read()
+        half = len(files["m-Q8_0.gguf"]) // 2
+        whole = files.pop("m-Q8_0.gguf")
+        files["m-Q8_0-00001-of-00002.gguf"], files["m-Q8_0-00002-of-00002.gguf"] = whole[:half], whole[half:]
+        files["mmproj-f16.gguf"] = b"GGUF" + bytes(20)
+        self.hub.hf("org/quants", files)
+        data = self.fit("--quantizations", "hf:org/quants", "--vram", "560MB")
+        found = {row["name"]: row for row in data["repositories"][0]["files"]}
+        self.assertEqual(sorted(found), ["m-Q2_K.gguf", "m-Q4_K_M.gguf", "m-Q8_0-00001-of-00002.gguf"])
+        self.assertEqual(found["m-Q8_0-00001-of-00002.gguf"]["size"], len(whole))
+        self.assertEqual([name for name, row in found.items() if row["best"]], ["m-Q4_K_M.gguf"])
+        self.assertEqual(self.machine.run("fit", "--quantizations").returncode, 2)
+        self.assertEqual(self.machine.run("fit", "--quantizations", "hf:org/quants/m-Q2_K.gguf").returncode, 2)
 
 
 class DocumentTest(FitCase):
@@ -222,6 +302,18 @@ class CardTest(FitCase):
         gpu = self.fit(self.written(memory_models.MODELS["llama"]()), env=self.library(cards=2))["gpu"]
         self.assertEqual(gpu, {"name": "NVIDIA GeForce RTX 3060", "told_by": "nvml", "total": 24 * GIB, "free": 12 * GIB,
                                "unified": False})
+
+    def test_by_its_program(self):
+        folder = os.path.join(self.machine.home, "bin")
+        os.makedirs(folder)
+        program = os.path.join(folder, "nvidia-smi")
+        with open(program, "w", encoding="ascii") as file:
+            file.write("#!/bin/sh\n[ -z \"$HF_TOKEN\" ] && echo '24564, 20000, 550.54.14, NVIDIA GeForce RTX 4090'\n")
+        os.chmod(program, 0o755)
+        path = self.written(memory_models.MODELS["llama"]())
+        gpu = self.fit(path, env={"PATH": folder + ":/usr/bin:/bin", "HF_TOKEN": "hf_canaryCanaryCanary0001"})["gpu"]
+        self.assertEqual(gpu, {"name": "NVIDIA GeForce RTX 4090", "told_by": "nvidia-smi", "total": 24564 * MIB,
+                               "free": 20000 * MIB, "unified": False})
 
     def test_memory_of_the_machine(self):
         gpu = self.fit(self.written(memory_models.MODELS["llama"]()), env=self.library(memory_code=3))["gpu"]

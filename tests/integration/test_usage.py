@@ -274,6 +274,8 @@ class HintTest(UsageCase):
         "of what can be done with a manifest, selectors are for `ncmodel manifest dump`": "follow_manifest_dump",
         "`ncmodel manifest init NAME` writes a small manifest to begin with": "follow_manifest_init",
         "usage: ncmodel manifest %s": "follow_manifest_usage",
+        "`ncmodel fit %s` tells its parts; without --require-fit it is a remark alone": "follow_fit",
+        "`ncmodel fit --profile nc-dev-rtx4090 --stages` has them": "follow_fit_stages",
         "`ncmodel list` shows what is installed": "follow_list",
         "`ncmodel list --available` shows what there is": "follow_list_available",
         "`ncmodel list` names what is installed, `ncmodel list --available` what there is": "follow_show",
@@ -380,6 +382,14 @@ class HintTest(UsageCase):
 
     def follow_list_available(self, hint):
         self.good(self.hinted(hint, "pull", "nothing like it")[0], "beta")
+
+    def follow_fit(self, hint):
+        [parts] = self.hinted(hint, "plan", "beta", "--vram", "1MB", "--require-fit", code=12)
+        self.good(parts, "beta")
+
+    def follow_fit_stages(self, hint):
+        [stages] = self.hinted(hint, "fit", "--stages")
+        self.good(stages, "Phase 2")
 
     def follow_show(self, hint):
         installed, offered = self.hinted(hint, "show")
