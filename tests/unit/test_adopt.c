@@ -149,7 +149,7 @@ static void pin(struct pinned *pinned, const char *id, const char *file)
 					   .cost_score = 0.5,
 					   .files = &pinned->spec,
 					   .file_count = 1};
-	pinned->catalog = (struct ncm_catalog){&pinned->model, 1};
+	pinned->catalog = (struct ncm_catalog){.models = &pinned->model, .count = 1};
 }
 
 static void a_digest_tells_the_model(void)
