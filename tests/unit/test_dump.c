@@ -165,7 +165,7 @@ static void more_places_of_a_manifest(void)
 	struct ncm_file_spec wanted = {
 	    .from = {.items = places, .count = 2}, .has_sha256 = true, .role = (char *)"weights"};
 	struct ncm_model known = {.id = (char *)"other", .files = &wanted, .file_count = 1};
-	const struct ncm_catalog catalog = {&known, 1};
+	const struct ncm_catalog catalog = {.models = &known, .count = 1};
 
 	start();
 	ncm_sha256_of("first", 5, &wanted.sha256);
