@@ -180,6 +180,7 @@ class PlanTest(SelectCase):
                                 (["--usecase", "General", "--min-quality", "1.1"], '"1.1" is not a number from 0 to 1'),
                                 (["--usecase", "General", "--max-cost", "cheap"], "not a number"),
                                 (["--usecase", "General", "--max-cost", "."], "not a number"),
+                                (["--usecase", "General", "--vram", "0"], "without memory"),
                                 (["--usecase", "General", "--privacy-tier", "secret"], "one of the words"),
                                 (["--usecase", "Embedding", "--rule", "selector"], "knows no use case")):
             self.assertIn(says, self.select(*arguments, code=2, profile="noa")["message"])
@@ -245,6 +246,13 @@ class SelectorTest(SelectCase):
         text = self.machine.run("--profile", "noa", "select", "--rule", "selector", *PLAN[2][0]).out
         self.assertIn("does not look at --max-latency-ms", text)
         self.assertIn("chooses it, too", text)
+
+    def test_what_is_installed_needs_no_profile(self):
+        self.install([entry("a"), entry("b", performance_score=0.9, privacy_tier="Public")])
+        for arguments in (["--installed"], ["--rule", "selector"]):
+            result = self.machine.run("-f", self.write("bad.json", b"{}"), "select", "-q", "--usecase", "General", *arguments)
+            self.assertEqual((result.returncode, result.out), (0, "b\n"), result.err)
+            self.assertIn("no stars are known", result.err)
 
     def test_a_number_that_nobody_stated_is_said_to_be_one(self):
         self.install([entry("a", id="a", profile="noa", profiles=["noa"]), entry("b", performance_score=0.5)])
