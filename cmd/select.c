@@ -39,6 +39,8 @@ static int take_task(struct ncm_task *task, struct ncm_error *err)
 	    .context = given.context.value,
 	    .installed = given.installed,
 	};
+	if (given.vram.given && given.vram.value == 0)
+		return ncm_error_set(err, NCM_E_USAGE, "--vram: a card without memory holds no model");
 	if (take_share("--min-quality", given.min_quality, &task->min_quality, err) < 0)
 		return -1;
 	return take_share("--max-cost", given.max_cost, &task->max_cost, err);
@@ -150,6 +152,17 @@ static int choose_by_selector(struct session *session, const struct ncm_registry
 	return failed;
 }
 
+/* Of what is installed models.json says enough to choose, if need be. */
+static int load_catalog(struct session *session, struct ncm_error *err)
+{
+	if (session_config(session, err) < 0)
+		return -1;
+	if (!given.use_case || !(given.installed || by_selector()))
+		return session_catalog(session, err);
+	session_catalog_if_any(session, "no stars are known");
+	return 0;
+}
+
 static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
@@ -157,7 +170,7 @@ static int run(struct session *session)
 	struct ncm_task task;
 	int failed;
 
-	if (check_given(&err) < 0 || take_task(&task, &err) < 0 || session_catalog(session, &err) < 0)
+	if (check_given(&err) < 0 || take_task(&task, &err) < 0 || load_catalog(session, &err) < 0)
 		return session_fail(session, &err);
 	registry = ncm_registry_load(session->config, &err);
 	if (!registry)

@@ -126,102 +126,6 @@ static const struct field fields[] = {
     {.key = NULL},
 };
 
-static void add(struct ncm_strings *words, char *word)
-{
-	words_add(words, word);
-	free(word);
-}
-
-static char *joined(struct ncm_strings *words, const char *separator)
-{
-	char *text = words_join(words, separator);
-
-	ncm_strings_free(words);
-	return text;
-}
-
-static void add_stars(struct ncm_strings *words, const char *what, int stars)
-{
-	add(words, stars >= 0 ? text_format("%s %d of %d stars", what, stars, NCM_STARS_MOST)
-			      : text_format("%s not rated", what));
-}
-
-static void add_size(struct ncm_strings *words, const struct ncm_candidate *candidate)
-{
-	char text[64];
-
-	add(words, candidate->size > 0 ? text_format("%s%s", candidate->size_expected ? "~" : "",
-						     ncm_format_size(candidate->size, text, sizeof text))
-				       : text_copy("size not known"));
-}
-
-/* What was asked for is told of each. */
-static void add_demanded(struct ncm_strings *words, const struct ncm_task *task, const struct ncm_candidate *candidate)
-{
-	if (task->privacy_tier)
-		add(words, text_format("privacy %s", candidate->privacy_tier));
-	if (task->max_cost >= 0 && candidate->cost >= 0)
-		add(words, text_format("cost %.2f", candidate->cost));
-	if (task->max_latency_ms > 0 && candidate->latency_ms > 0)
-		add(words, text_format("%llu ms", (unsigned long long)candidate->latency_ms));
-	if (task->vram_gb > 0 && candidate->vram_most > 0)
-		add(words, text_format("%g GB of VRAM", candidate->vram_most));
-	if (task->context > 0 && candidate->context > 0)
-		add(words, text_format("%llu tokens of context", (unsigned long long)candidate->context));
-}
-
-static void add_unknown(struct ncm_strings *words, unsigned unknown)
-{
-	for (enum ncm_demand demand = 0; demand < NCM_DEMANDS; demand++) {
-		if (unknown & 1u << demand)
-			words_add(words, ncm_demand_option(demand));
-	}
-}
-
-static char *plan_reason(const struct selection *selection, const struct ncm_candidate *candidate)
-{
-	struct ncm_strings words = {0}, unknown = {0};
-	const struct ncm_task *task = selection->task;
-	enum ncm_star star;
-
-	if (selection->rule)
-		add(&words, text_format("the document's choice %zu of %zu", candidate->place + 1,
-					selection->rule->models.count));
-	if (task->use_case && ncm_star_of_use_case(task->use_case, &star))
-		add_stars(&words, ncm_star_name(star), candidate->stars);
-	add(&words,
-	    candidate->quality >= 0 ? text_format("quality %.2f", candidate->quality) : text_copy("quality not known"));
-	add_stars(&words, "speed", candidate->model ? ncm_model_stars(candidate->model, NCM_STAR_SPEED) : -1);
-	add_size(&words, candidate);
-	add_demanded(&words, task, candidate);
-	add_unknown(&unknown, candidate->unknown);
-	if (unknown.count > 0) {
-		AUTO_FREE char *list = joined(&unknown, " and ");
-
-		add(&words, text_format("not known whether it meets %s", list));
-	}
-	return joined(&words, ", ");
-}
-
-/* The published sum names each part; a number that stands for one that nobody stated is told as such. */
-static char *selector_reason(const struct ncm_task *task, const struct ncm_candidate *candidate)
-{
-	const struct ncm_reg_model *entry = candidate->registered;
-	const struct ncm_score *score = &candidate->score;
-	struct ncm_strings words = {0};
-
-	add(&words, text_format("score %.4f = %.2f for the use case", score->total, score->use_case));
-	add(&words, text_format("0.30 x quality %.2f%s", candidate->quality,
-				entry->performance_score < 0 ? " (stated by nobody)" : ""));
-	add(&words,
-	    text_format("0.15 x cost %.2f%s", candidate->cost, entry->cost_score < 0 ? " (stated by nobody)" : ""));
-	if (score->too_dear)
-		add(&words, text_format("all x 0.5: cost above %g", task->max_cost));
-	if (score->too_weak)
-		add(&words, text_format("all x 0.7: quality below %g", task->min_quality));
-	return joined(&words, ", ");
-}
-
 static struct row row_of(const struct selection *selection, const struct ncm_candidate *candidate, bool by_selector)
 {
 	const struct ncm_model *model = candidate->model;
@@ -233,10 +137,10 @@ static struct row row_of(const struct selection *selection, const struct ncm_can
 	    .installed = entry != NULL,
 	    .candidate = candidate,
 	    .scored = by_selector,
-	    .reason = by_selector ? selector_reason(selection->task, candidate) : plan_reason(selection, candidate),
+	    .reason = selection_reason(selection, candidate, by_selector),
 	};
 
-	add_unknown(&row.unknown, candidate->unknown);
+	selection_add_options(&row.unknown, candidate->unknown);
 	return row;
 }
 
@@ -253,6 +157,20 @@ static size_t alternatives(const struct selection *selection, struct row rows[AL
 	for (; count < ALTERNATIVES && count + 1 < selection->fitting; count++)
 		rows[count] = row_of(selection, &selection->candidates[count + 1], selection->by_selector);
 	return count;
+}
+
+static void words_add_made(struct ncm_strings *words, char *word)
+{
+	words_add(words, word);
+	free(word);
+}
+
+static char *words_take(struct ncm_strings *words, const char *separator)
+{
+	char *text = words_join(words, separator);
+
+	ncm_strings_free(words);
+	return text;
 }
 
 static size_t left_out(const struct selection *selection, enum ncm_demand demand)
@@ -273,9 +191,9 @@ static void print_left_out(const struct selection *selection)
 		const size_t count = left_out(selection, demand);
 
 		if (count > 0)
-			add(&words, text_format("%zu by %s", count, ncm_demand_option(demand)));
+			words_add_made(&words, text_format("%zu by %s", count, ncm_demand_option(demand)));
 	}
-	list = joined(&words, ", ");
+	list = words_take(&words, ", ");
 	if (*list)
 		printf("\n");
 	if (*list)
@@ -314,8 +232,8 @@ static void print_differences(const struct selection *selection)
 	struct ncm_strings ignored = {0};
 	AUTO_FREE char *list = NULL;
 
-	add_unknown(&ignored, ncm_selector_ignores(selection->task));
-	list = joined(&ignored, " and ");
+	selection_add_options(&ignored, ncm_selector_ignores(selection->task));
+	list = words_take(&ignored, " and ");
 	if (*list)
 		print_line(stdout, "The Selector's scoring does not look at %s.", list);
 	if (!selection->plans) {
@@ -396,7 +314,7 @@ json_t *selection_json(const struct selection *selection)
 	json_t *data = json_object();
 
 	if (selection->by_selector)
-		add_unknown(&ignored, ncm_selector_ignores(selection->task));
+		selection_add_options(&ignored, ncm_selector_ignores(selection->task));
 	json_put_text(data, "rule", selection->by);
 	json_put_text(data, "words", selection->rule ? selection->rule->words : NULL);
 	json_put_text(data, "document", selection->rule ? selection->rule->document : NULL);

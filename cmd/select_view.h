@@ -15,6 +15,13 @@ struct selection {
 	const struct ncm_candidate *plans;      /* of the Selector's answer: the loading plan's, or NULL: it has none */
 };
 
+/* select_reason.c: for people; safe. By the Selector's scoring, or by the rule that the selection has. The caller frees
+ * it.
+ */
+char *selection_reason(const struct selection *selection, const struct ncm_candidate *candidate, bool by_selector);
+/* Adds the options of a mask of demands. */
+void selection_add_options(struct ncm_strings *words, unsigned demands);
+
 void selection_print(const struct selection *selection, bool may_be_pulled);
 /* New reference. */
 json_t *selection_json(const struct selection *selection);

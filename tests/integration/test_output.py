@@ -183,6 +183,7 @@ class OutputTest(OutputCase):
         with open(bad, "w", encoding="utf-8") as file:
             file.write('{"schema_version": 1}')
         for arguments, code in (
+                (["--profile", "noa", "select", "--usecase", "Reasoning"], 0), (["select"], 2),
                 (["version"], 0), (["limits"], 0), (["profiles"], 0), (["help"], 0), (["help", "pull"], 0), (["help", "nosuch"], 2),
                 (["pull", "--help"], 0), (["completion", "bash"], 0), (["completion", "tcsh"], 2), (["list"], 0), (["verify"], 0), (["df"], 0),
                 (["gc", "-y"], 0), (["log"], 0), (["outdated"], 0), (["show"], 2), (["rm"], 2), (["nosuch"], 2), (["pull", "--nosuch"], 2),

@@ -35,7 +35,7 @@ MANIFEST = {
          "parameters": "1B", "quantization": "Q4", "format": "gguf", "context_length": 4096, "dimensions": 7, "vram_gb": 4.5,
          "license": "MIT", "license_url": HTTPS, "gated": True, "gate_url": HTTPS, "use_cases": ["General"], "tags": ["t"],
          "capabilities": ["chat"], "performance_score": 0.5, "cost_score": 1, "privacy_tier": "Public",
-         "stars": {"code": 1, "reasoning": 2, "vision": 3, "agents": 4, "speed": 5}, "requires": ["b"], "notes": ["N"],
+         "stars": {"code": 1, "reasoning": 2, "vision": 3, "agents": 4, "speed": 5}, "latency_ms": 900, "requires": ["b"], "notes": ["N"],
          "files": [{"from": ["hf:o/r/a.gguf"], "to": TO, "size": 7, "sha256": DIGEST, "role": "weights", "allow_pickle": False,
                     "insecure_http": False, "confidence": "A"}],
          "variants": [{"name": "v", "description": "D", "quantization": "Q8", "format": "gguf", "files": [
@@ -47,7 +47,11 @@ MANIFEST = {
             {"from": ["hf:o/whole"], "to": [{"store": "llama-cpp"}], "include": ["*.json"], "exclude": ["*.bin"],
              "expected_size": 9, "expected_size_source": "a list"}]},
         {"id": "d", "name": "D", "kind": "custom-node", "use_cases": [], "files": [
-            {"from": ["https://a.example/d.zip"], "to": [{"store": "llama-cpp", "name": "d"}], "extract": {"strip": 1}}]}]}
+            {"from": ["https://a.example/d.zip"], "to": [{"store": "llama-cpp", "name": "d"}], "extract": {"strip": 1}}]}],
+    "rules": [{"role": "r", "models": ["a", "b"], "words": "w", "document": "d"},
+              {"task": "t", "models": ["a"], "words": "w", "document": "d"},
+              {"pipeline": "p", "models": ["a"], "words": "w", "document": "d"},
+              {"parallel_agents": {"min": 2, "max": 4}, "models": ["a"], "words": "w", "document": "d"}]}
 LOCK = {
     "$schema": "lock.schema.json", "schema_version": 1, "entries": {"hf:o/r/a.gguf": {
         "pinned": "hf:o/r/a.gguf@" + "a" * 40, "signed": False, "revision": "a" * 40, "digest": None, "ollama_name": None,
@@ -86,7 +90,7 @@ BEYOND = {
                 r"but phase \d has the priority|in the folder of|files\[\d\]\.from\[\d\]: |refused path|names its files itself|"
                 r"only Ollama models go without|means nothing|only an Ollama model has layers|is of an Ollama manifest|"
                 r"needs an \"expected_size_source\"|is the source of an|is the id of another model|the same place as|"
-                r"more than the \d+ bytes that one file|is too large|the sha256 is not that of an empty file|the least is more|"
+                r"more than the \d+ bytes that one file|is too large|the sha256 is not that of an empty file|the least is more|a min above its max|"
                 r"is called \"v\" too|is unpacked into one folder|^and \d+ more$",
     "lock": r"$^",
     "models": r"is that of another model too",
