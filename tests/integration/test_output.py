@@ -103,6 +103,7 @@ class OutputTest(OutputCase):
         self.document("stores")
         self.document("status")
         self.document("doctor", "--offline")
+        self.document("export", "litellm")
         self.document("rm", "hf", code=2)
         self.document("rm", "hf", "--dry-run")
         self.document("rm", "hf", "-y")
