@@ -90,6 +90,7 @@ const struct topic topics_environment[] = {
     {"HF_HOME, HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE", "Where the tools of Hugging Face keep token and cache."},
     {"CIVITAI_TOKEN, CIVITAI_API_TOKEN, CIVITAI_API_KEY, NCMODEL_CIVITAI_ENDPOINT",
      "Civitai's token, the first that is set, and what stands in for the service."},
+    {"OLLAMA_HOST", "Where Ollama answers: doctor asks it there."},
     {"OLLAMA_MODELS, NCMODEL_OLLAMA_REGISTRY", "Ollama's store, and what stands in for registry.ollama.ai."},
     {"LOCALAI_MODELS_PATH", "LocalAI's store."},
     {"NCMODEL_DOCKER_REGISTRY", "What stands in for Docker Hub, of docker: and oci:docker.io sources."},
