@@ -17,6 +17,7 @@
 #include <ncmodel/drift.h>
 #include <ncmodel/error.h>
 #include <ncmodel/event.h>
+#include <ncmodel/export.h>
 #include <ncmodel/inspect.h>
 #include <ncmodel/layout.h>
 #include <ncmodel/limits.h>

@@ -8,6 +8,7 @@
 #include "config/environment.h"
 #include "os/os.h"
 #include "source/shared.h"
+#include "store/kind.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -100,7 +101,7 @@ void doctor_ollama(struct examination *exam)
 	if (version)
 		doctor_find(exam, NCM_FINDING_GOOD, "server", "Ollama %s answers at %s", version, address);
 	for (size_t i = 0; exam->stores && i < exam->stores->count; i++) {
-		if (exam->stores->stores[i].there && strcmp(exam->stores->stores[i].kind, "ollama") == 0)
+		if (exam->stores->stores[i].there && ncm_store_kind_named(exam->stores->stores[i].kind)->takes_tags)
 			look_at_generation(exam, &exam->stores->stores[i], version);
 	}
 }

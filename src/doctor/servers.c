@@ -133,7 +133,7 @@ static bool reach(struct examination *exam, const struct ncm_endpoint *endpoint)
 	}
 	doctor_find(exam, NCM_FINDING_GOOD, endpoint->title, "%s answers%s%s%s", endpoint->url,
 		    proxy ? ", through the proxy of " : "", proxy ? proxy : "",
-		    strncmp(endpoint->url, "https:", 6) == 0 ? ", and its certificate is trusted" : "");
+		    ncm_source_is_in_clear(endpoint->url) ? "" : ", and its certificate is trusted");
 	look_at_clock(exam, endpoint->title, &reply);
 	return true;
 }

@@ -80,6 +80,7 @@ struct ncm_store_kind {
 	char *(*location)(char **told_by);
 	/* Whether an open folder looks like such a store. NULL: nothing tells. */
 	bool (*is_here)(int dirfd);
+	const char *variable; /* of the application's environment that names the store, where the layout has none */
 	/* The application's own setting for the store's folder, as one line of text that the caller frees. */
 	char *(*setting)(const struct ncm_store *store, const char *path);
 	const struct ncm_store_server *server; /* the program that has such a store in use while it runs; or NULL */

@@ -202,6 +202,7 @@ const struct ncm_store_kind ncm_kind_huggingface = {
     .check = check,
     .location = location,
     .is_here = is_here,
+    .variable = "HF_HUB_CACHE",
     .setting = setting,
     .by_digest = true,
     .blobs = "",

@@ -95,6 +95,9 @@ NAMESAKES = {
     "src/author/model_json.c": {"ollama"},  # a format of models
     "src/manifest/parse.c": {"ollama", "https://"},  # a format of models; pages
     "src/author/starter.c": {"ollama", "ollama:llama3.2:3b"},  # the first example
+    "src/doctor/ollama.c": {"http", "https", "https://"},  # a program's address
+    "src/export/clients.c": {"ollama", "http://127.0.0.1:8080/v1"},  # names of providers, addresses of servers
+    "src/export/gather.c": {"http://127.0.0.1:%u"},
     "src/move/busy.c": {"ollama"},  # a program
     "src/survey/sidecar_kinds.c": {"civitai"},  # a key of somebody's JSON
     "cmd/cut_off.c": {"https://", "http://"},  # addresses in messages

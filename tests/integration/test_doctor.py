@@ -111,7 +111,7 @@ class DoctorTest(Case):
         self.assertEqual(self.of(findings, "tokens", "Hugging Face")[0][0], "unknown")
 
     def test_ollama(self):
-        note = self.of(self.doctor(), "ollama", "server")[0]
+        note = self.of(self.doctor(), "services", "server")[0]
         self.assertEqual(note[0], "note")
         self.assertIn("ollama serve", note[2])
         host = self.url.partition("://")[2]
@@ -123,13 +123,13 @@ class DoctorTest(Case):
         store = os.path.join(self.machine.root, ".ollama/models")
         for folder in ("blobs", "manifests"):
             os.makedirs(os.path.join(store, folder))
-        self.assertEqual(self.of(self.doctor(env={"OLLAMA_HOST": host}), "ollama", "ollama")[0][0], "good")
+        self.assertEqual(self.of(self.doctor(env={"OLLAMA_HOST": host}), "services", "ollama")[0][0], "good")
         os.makedirs(os.path.join(store, "manifests-v2"))
-        state, text, remedy = self.of(self.doctor(env={"OLLAMA_HOST": host}), "ollama", "ollama")[0]
+        state, text, remedy = self.of(self.doctor(env={"OLLAMA_HOST": host}), "services", "ollama")[0]
         self.assertEqual(state, "note")
         self.assertIn("update it", remedy)
         self.handler.paths["/api/version"] = (200, b"<html>a router's page</html>")
-        self.assertEqual(self.of(self.doctor(env={"OLLAMA_HOST": host}, code=1), "ollama", "server")[0][0], "bad")
+        self.assertEqual(self.of(self.doctor(env={"OLLAMA_HOST": host}, code=1), "services", "server")[0][0], "bad")
 
     def test_gates(self):
         """Each gated model is asked for; the others are not."""

@@ -109,6 +109,7 @@ class OutputTest(OutputCase):
         self.document("fit", "--stages", code=2)
         self.document("status")
         self.document("doctor", "--offline")
+        self.document("export", "litellm")
         self.document("rm", "hf", code=2)
         self.document("rm", "hf", "--dry-run")
         self.document("rm", "hf", "-y")

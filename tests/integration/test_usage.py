@@ -267,6 +267,7 @@ class HintTest(UsageCase):
         "did you mean `ncmodel help %s`?": "follow_near_topic",
         "`ncmodel help` lists the commands": "follow_help",
         "`ncmodel help` lists the commands and the options of all of them": "follow_help_of_options",
+        "`ncmodel help export` lists them": "follow_help_of_formats",
         "`ncmodel help %s` lists its options": "follow_help_of_command",
         "`ncmodel help %s` explains it": "follow_help_of_arguments",
         "%.*s is an option of %s; `ncmodel help %s` lists those of %s": "follow_other_command",
@@ -349,6 +350,10 @@ class HintTest(UsageCase):
 
     def follow_help_of_options(self, hint):
         self.good(self.hinted(hint, "--root")[0], "--root DIR")
+
+    def follow_help_of_formats(self, hint):
+        for wrong in (["export"], ["export", "xyzzy"]):
+            self.good(self.hinted(hint, *wrong)[0], "llama-swap")
 
     def follow_help_of_command(self, hint):
         self.good(self.hinted(hint, "pull", "--phase", "4")[0], "--phase N")

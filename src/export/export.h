@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* What the formats share: what there is to serve, and the right quoting of each file. */
+#ifndef NCM_EXPORT_EXPORT_H
+#define NCM_EXPORT_EXPORT_H
+
+#include "base/buffer.h"
+#include "base/json.h"
+#include "store/store.h"
+
+#include <ncmodel/export.h>
+#include <ncmodel/registry.h>
+
+/* A store that an Ollama serves. */
+struct export_server {
+	const struct ncm_store *store;
+	unsigned port;
+	bool at_start; /* a model of phase 1, or of no manifest, is its own */
+};
+
+/* A registered model, and how it can be reached. */
+struct export_model {
+	const struct ncm_reg_model *model;
+	char *tag;          /* as Ollama calls it, "llama3.2:3b"; or NULL */
+	size_t server;      /* that has the tag */
+	const char *gguf;   /* the file, or the first of its parts; or NULL */
+	const char *mmproj; /* that goes with it; or NULL */
+};
+
+struct exported {
+	struct ncm_layout *layout;
+	struct ncm_registry *registry;
+	struct export_server *servers; /* in the layout's order */
+	size_t server_count;
+	struct export_model *models; /* in that of models.json */
+	size_t model_count;
+	struct ncm_export *out;
+};
+
+/* gather.c. Returns 0, or -1 with *err. */
+int export_gather(struct exported *exported, const struct ncm_config *config, const struct ncm_catalog *catalog,
+		  const struct ncm_selector *selector, struct ncm_error *err);
+void export_clear(struct exported *exported);
+bool export_is_embedding(const struct export_model *model);
+/* "http://127.0.0.1:11435" of its server. The caller frees it. */
+char *export_address(const struct exported *exported, const struct export_model *model);
+/* Notes that the file has the model, or why not. */
+void export_has(struct exported *exported, const struct export_model *model);
+void export_leaves_out(struct exported *exported, const struct export_model *model, const char *why);
+
+/* Writes the file of a format. */
+typedef void export_format(struct exported *exported, struct ncm_buffer *out);
+export_format export_compose, export_llama_swap, export_llama_server, export_litellm, export_continue,
+    export_open_webui, export_env, export_systemd;
+
+/* yaml.c: a value as YAML 1.2 in blocks; every string that is a value is in double quotes. */
+void export_yaml(const json_t *value, struct ncm_buffer *out);
+
+/* quote.c. The caller frees what they return. */
+/* Without a meaning for Compose, which takes "$NAME" for a variable. */
+char *export_compose_text(const char *text);
+/* One word of an ExecStart line: systemd.service(5), COMMAND LINES; systemd.syntax(7), QUOTING. */
+char *export_systemd_word(const char *text);
+/* A value of a file of variables that a shell, systemd and Compose read alike; NULL if there is no such spelling. */
+char *export_variable(const char *text);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#include "export/export.h"
+
+#include <string.h>
+
+char *export_compose_text(const char *text)
+{
+	struct ncm_buffer out = {0};
+
+	for (; *text; text++)
+		ncm_buffer_add(&out, *text == '$' ? "$$" : text, *text == '$' ? 2 : 1);
+	return ncm_buffer_take(&out);
+}
+
+char *export_systemd_word(const char *text)
+{
+	struct ncm_buffer out = {0};
+
+	ncm_buffer_puts(&out, "\"");
+	for (; *text; text++) {
+		const unsigned char byte = (unsigned char)*text;
+
+		if (byte == '"' || byte == '\\')
+			ncm_buffer_printf(&out, "\\%c", byte);
+		else if (byte == '%' || byte == '$')
+			ncm_buffer_printf(&out, "%c%c", byte, byte);
+		else if (byte < ' ' || byte == 0x7f)
+			ncm_buffer_printf(&out, "\\x%02x", byte);
+		else
+			ncm_buffer_add(&out, text, 1);
+	}
+	ncm_buffer_puts(&out, "\"");
+	return ncm_buffer_take(&out);
+}
+
+/* In single quotes all three take everything as it is but the quote itself and a line break. */
+char *export_variable(const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@+,";
+	struct ncm_buffer out = {0};
+
+	if (strpbrk(text, "'\n\r"))
+		return NULL;
+	if (text[strspn(text, plain)] == '\0')
+		ncm_buffer_puts(&out, text);
+	else
+		ncm_buffer_printf(&out, "'%s'", text);
+	return ncm_buffer_take(&out);
+}

@@ -1,0 +1,230 @@
+"""`ncmodel export`: each format as its reader takes it, and every path as it was."""
+import configparser
+import json
+import os
+import random
+import re
+import shlex
+import shutil
+import subprocess
+import unittest
+
+import export_peers
+from harness import Case, gguf
+
+try:
+    import yaml
+except ImportError:
+    yaml = None
+
+FORMATS = ("compose", "llama-swap", "llama-server", "litellm", "continue", "open-webui", "env", "systemd")
+ODD = "it's a $HOME 100% model, n°1 {x} & y.gguf"
+
+
+class ExportTest(Case):
+    def setUp(self):
+        super().setUp()
+        m = self.machine
+        self.llm = {**m.simple("a.gguf", gguf("a", 3000)), "id": "llama-a", "context_length": 8192}
+        self.llm["files"][0]["to"][0]["name"] = ODD
+        self.embedding = {**m.simple("b.gguf", gguf("b", 3000)), "kind": "embedding"}
+        self.diffusion = {**m.simple("d.gguf", gguf("d", 3000)), "kind": "diffusion"}
+        m.hub.ollama("library/tiny", [("model", gguf("o", 4000))])
+        m.hub.ollama("library/big", [("model", gguf("p", 4000))], tag="13b")
+        m.hub.ollama("library/words", [("model", gguf("q", 4000))])
+        self.small = {"id": "tiny", "context_length": 4096, "capabilities": ["chat", "fill-in-middle"],
+                      "files": [{"from": ["ollama:tiny"], "to": [{"store": "ollama-small"}]}]}
+        self.large = {"id": "big", "files": [{"from": ["ollama:big:13b"], "to": [{"store": "ollama-large"}]}]}
+        self.words = {"id": "words", "kind": "embedding", "files": [{"from": ["ollama:words"], "to": [{"store": "ollama-small"}]}]}
+        m.manifest([self.llm, self.embedding, self.diffusion, self.small, self.words])
+        m.manifest([self.large], phase=2)
+
+    def export(self, name, *arguments):
+        result = self.machine.run("export", name, *arguments)
+        self.assertEqual(result.returncode, 0, result.err)
+        return result
+
+    def parsed(self, name, *arguments):
+        """As a YAML parser that shares nothing with ours reads it, and as the format's own reader does where that is there."""
+        text = self.export(name, *arguments).out
+        path = os.path.join(self.machine.home, name + ".yaml")
+        with open(path, "w") as out:
+            out.write(text)
+        command = export_peers.commands().get(name)
+        own = export_peers.read(command, path) if command else None
+        return (yaml.safe_load(text) if yaml else None), own
+
+    def path(self, name=ODD):
+        return self.machine.store(name)
+
+    def test_compose(self):
+        self.pull()
+        plain, own = self.parsed("compose")
+        small = os.path.join(self.machine.root, ".ollama-small/models")
+        if plain:
+            services = plain["services"]
+            self.assertEqual(sorted(services), ["ollama-large", "ollama-small"])
+            self.assertEqual(services["ollama-small"]["volumes"][0]["source"], small)
+            self.assertEqual(services["ollama-small"]["ports"], ["127.0.0.1:11434:11434"])
+            self.assertEqual(services["ollama-large"]["ports"], ["127.0.0.1:11435:11434"])
+            # What has no model of phase 1 starts on demand.
+            self.assertNotIn("profiles", services["ollama-small"])
+            self.assertEqual(services["ollama-large"]["profiles"], ["ollama-large"])
+        if own:
+            self.assertEqual(sorted(own["services"]), ["ollama-large", "ollama-small"])
+            self.assertEqual(own["services"]["ollama-small"]["volumes"][0]["source"], small)
+
+    def test_a_root_that_compose_could_take_for_a_variable(self):
+        root = os.path.join(self.machine.home, "$HOME ${x:-y} $$")
+        os.makedirs(root)
+        self.pull("--root", root)
+        plain, own = self.parsed("compose", "--root", root)
+        path = os.path.join(root, ".ollama-small/models")
+        if plain:
+            self.assertEqual(plain["services"]["ollama-small"]["volumes"][0]["source"], path.replace("$", "$$"))
+        if own:
+            self.assertEqual(own["services"]["ollama-small"]["volumes"][0]["source"], path)
+
+    def test_what_the_profile_wants_is_served_before_it_is_there(self):
+        plain, _ = self.parsed("compose")
+        if plain:
+            self.assertEqual(sorted(plain["services"]), ["ollama-large", "ollama-small"])
+
+    def swapped(self):
+        """The words of each command, as a shell takes them apart."""
+        plain, _ = self.parsed("llama-swap")
+        return {name: shlex.split(model["cmd"]) for name, model in plain["models"].items()}
+
+    @unittest.skipUnless(yaml, "no YAML parser")
+    def test_llama_swap(self):
+        self.pull()
+        commands = self.swapped()
+        self.assertEqual(sorted(commands), ["b", "llama-a"])
+        self.assertEqual(commands["llama-a"][-2:], ["--model", self.path()])
+        self.assertEqual(commands["b"][-1], "--embeddings")
+        self.assertIn("not in it: d:", self.export("llama-swap").err)
+
+    @unittest.skipUnless(yaml, "no YAML parser")
+    def test_every_path_comes_back(self):
+        """Folders of the signs that shells, YAML and macros have a meaning for; what a format cannot say is left out, not bent."""
+        chance = random.Random(20261129)
+        signs = "aab  '\"$$`!#%&*?[]{}()<>|;:,~^=+@-\\é\u00a0猫\U0001f408\u2028\u202e\u0085\ufeff\x7f\x1b\t\n"
+        self.machine.manifest([self.embedding, self.small])
+        for number in range(25):
+            root = os.path.join(self.machine.home, "r" + "".join(chance.choice(signs) for _ in range(12)))
+            os.makedirs(root)
+            self.pull("--root", root)
+            path = os.path.join(root, "server/ai/llama-cpp/models/b.gguf")
+            with self.subTest(root):
+                plain, own = self.parsed("compose", "--root", root)
+                source = os.path.join(root, ".ollama-small/models")
+                self.assertEqual(plain["services"]["ollama-small"]["volumes"][0]["source"], source.replace("$", "$$"))
+                if own:
+                    self.assertEqual(own["services"]["ollama-small"]["volumes"][0]["source"], source)
+                self.check_swapped(root, path)
+                presets = self.machine.run("export", "llama-server", "--root", root)
+                self.assertEqual(presets.returncode, 2 if re.search("[;#\n]", root) else 0)
+                if presets.returncode == 0:
+                    self.assertEqual(self.presets(presets.out)["b"]["model"], path)
+
+    def check_swapped(self, root, path):
+        result = self.machine.run("export", "llama-swap", "--root", root)
+        self.assertEqual(result.returncode, 2 if re.search(r"\$\{|\n", root) else 0, result.err)
+        if result.returncode == 0:
+            self.assertEqual(shlex.split(yaml.safe_load(result.out)["models"]["b"]["cmd"])[-2], path)
+
+    def presets(self, text):
+        reader = configparser.RawConfigParser(delimiters=("=",), comment_prefixes=(";", "#"), inline_comment_prefixes=(";", "#"))
+        reader.read_string("[file]\n" + text)
+        self.assertEqual(reader["file"]["version"], "1")
+        return {name: dict(reader[name]) for name in reader.sections() if name != "file"}
+
+    def test_llama_server(self):
+        self.pull()
+        presets = self.presets(self.export("llama-server").out)
+        self.assertEqual(presets, {"llama-a": {"model": self.path()},
+                                   "b": {"model": self.path("b.gguf"), "embeddings": "true"}})
+
+    def test_litellm(self):
+        self.pull()
+        plain, own = self.parsed("litellm")
+        want = {"llama-a": ("openai/llama-a", "http://127.0.0.1:8080/v1"), "b": ("openai/b", "http://127.0.0.1:8080/v1"),
+                "tiny": ("ollama_chat/tiny:latest", "http://127.0.0.1:11434"), "words": ("ollama/words:latest", "http://127.0.0.1:11434"),
+                "big": ("ollama_chat/big:13b", "http://127.0.0.1:11435")}
+        if plain:
+            self.assertEqual({m["model_name"]: (m["litellm_params"]["model"], m["litellm_params"]["api_base"])
+                              for m in plain["model_list"]}, want)
+            self.assertEqual({m["model_name"]: m["model_info"].get("max_input_tokens") for m in plain["model_list"]},
+                             {"llama-a": 8192, "b": None, "tiny": 4096, "words": None, "big": None})
+        if own:
+            self.assertEqual({m["name"]: (m["model"], m["api_base"]) for m in own}, want)
+
+    def test_continue(self):
+        self.pull()
+        plain, own = self.parsed("continue")
+        for read in (plain, own):
+            if read:
+                roles = {m["model"]: m.get("roles") for m in read["models"]}
+                self.assertEqual(roles, {"llama-a": None, "b": ["embed"], "tiny:latest": ["chat", "edit", "apply", "autocomplete"],
+                                         "words:latest": ["embed"], "big:13b": None})
+
+    def variables(self, text):
+        """As a shell reads the file."""
+        path = os.path.join(self.machine.home, "variables")
+        with open(path, "w") as out:
+            out.write(text)
+        told = subprocess.run(["sh", "-c", 'set -a; . "$1"; exec env -0', "sh", path], env={}, stdout=subprocess.PIPE, check=True).stdout
+        return dict(entry.split("=", 1) for entry in told.decode().split("\0") if "=" in entry)
+
+    def test_open_webui(self):
+        self.pull()
+        told = self.variables(self.export("open-webui").out)
+        self.assertEqual(told["OLLAMA_BASE_URLS"], "http://127.0.0.1:11434;http://127.0.0.1:11435")
+        self.assertEqual(told["OPENAI_API_BASE_URLS"], "http://127.0.0.1:8080/v1")
+        self.assertEqual(told["RAG_EMBEDDING_MODEL"], "words:latest")
+
+    def test_env(self):
+        root = os.path.join(self.machine.home, "a \"$HOME\" `x` \\ root")
+        os.makedirs(os.path.join(root, ".ollama/models"))
+        self.pull("--root", root)
+        told = self.variables(self.export("env", "--root", root).out)
+        self.assertEqual(told["OLLAMA_MODELS"], os.path.join(root, ".ollama/models"))
+        self.assertNotIn("LOCALAI_MODELS_PATH", told)
+
+    def test_systemd(self):
+        self.pull()
+        text = self.export("systemd", "tiny", "words").out
+        lines = [line.partition("=")[2] for line in text.splitlines() if line.startswith("ExecStart=")]
+        requests = [shlex.split(line.replace("%%", "%").replace("$$", "$")) for line in lines]
+        self.assertEqual([(json.loads(words[-2]), words[-1]) for words in requests],
+                         [({"model": "tiny:latest"}, "http://127.0.0.1:11434/api/generate"),
+                          ({"model": "words:latest", "input": ""}, "http://127.0.0.1:11434/api/embed")])
+        checker = shutil.which("systemd-analyze")
+        if checker and os.path.exists("/usr/bin/curl"):
+            path = os.path.join(self.machine.home, "ncmodel-preload.service")
+            with open(path, "w") as out:
+                out.write(text)
+            checked = subprocess.run([checker, "verify", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            self.assertEqual((checked.returncode, checked.stdout), (0, ""))
+
+    def test_what_is_chosen(self):
+        self.pull()
+        for name in FORMATS:
+            with self.subTest(name):
+                result = self.machine.run("export", name, "--json", "tiny")
+                if name.startswith("llama"):
+                    self.assertEqual(result.returncode, 2)
+                    continue
+                self.assertEqual(json.loads(result.out)["data"]["models"], ["tiny"])
+
+    def test_nothing_is_there(self):
+        self.machine.manifest([self.llm])
+        self.machine.manifest([self.diffusion], phase=2)
+        for name in FORMATS:
+            result = self.machine.run("export", name)
+            self.assertEqual((result.returncode, result.out), (2, ""), name)
+            self.assertIn("`ncmodel list` shows what is installed", result.err)
+
+
+if __name__ == "__main__":
+    unittest.main()
