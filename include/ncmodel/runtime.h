@@ -24,6 +24,7 @@ extern "C" {
 /* A model that is loaded. What the server does not tell is 0, or false. */
 struct ncm_running {
 	char *name;       /* as the server calls it */
+	char *model;      /* what it is an instance of, where that has another name; or NULL */
 	char *state;      /* "loaded", or the server's own word for less than that ("loading", "sleeping") */
 	uint64_t memory;  /* bytes in all */
 	uint64_t vram;    /* bytes of that on a GPU */

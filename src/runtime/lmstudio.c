@@ -47,17 +47,20 @@ static int loaded(const struct runtime_client *client, struct ncm_runtime_server
 {
 	RUNTIME_AUTO_ANSWER struct runtime_answer answer = {0};
 	const json_t *model, *instance;
+	struct ncm_running *running;
 	size_t i, j;
 
 	if (ask_models(client, &answer, err) < 0)
 		return -1;
 	json_array_foreach(json_object_get(answer.json, "models"), i, model) {
 		json_array_foreach(json_object_get(model, "loaded_instances"), j, instance) {
-			const char *id = ncm_json_string(instance, "id");
+			const char *id = ncm_json_string(instance, "id"), *key = ncm_json_string(model, "key");
 
-			if (id)
-				(void)ncm_json_u64(json_object_get(instance, "config"), "context_length",
-						   &runtime_add(server, id, "loaded")->context);
+			if (!id)
+				continue;
+			running = runtime_add(server, id, "loaded");
+			running->model = strcmp(id, key) == 0 ? NULL : ncm_strdup(key);
+			(void)ncm_json_u64(json_object_get(instance, "config"), "context_length", &running->context);
 		}
 	}
 	return 0;

@@ -63,6 +63,7 @@ struct ncm_running *runtime_add(struct ncm_runtime_server *server, const char *n
 void runtime_running_clear(struct ncm_running *running)
 {
 	free(running->name);
+	free(running->model);
 	free(running->state);
 	*running = (struct ncm_running){0};
 }
