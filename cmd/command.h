@@ -38,7 +38,7 @@ struct command {
 #define COMMANDS(X) \
 	X(plan) X(pull) X(verify) X(list) X(show) X(adopt) X(link) X(rm) \
 	X(mv) X(gc) X(df) X(stores) X(log) X(lock) X(diff) X(outdated) \
-	X(ps) X(load) X(unload) X(manifest) X(profiles) X(limits) X(completion) X(help) X(version)
+	X(ps) X(load) X(unload) X(preload) X(manifest) X(profiles) X(limits) X(completion) X(help) X(version)
 /* clang-format on */
 
 #define DECLARE(name) extern const struct command command_##name;

@@ -29,6 +29,8 @@ struct manifest_words {
 	char *priority;
 	struct ncm_model *models;
 	size_t count;
+	struct ncm_residence residence;
+	bool has_residence;
 };
 
 enum { MANIFEST_FAULTS_TOLD = 50 };

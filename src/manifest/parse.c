@@ -294,6 +294,14 @@ static const struct ncm_json_form model = {.kind = NCM_FORM_OBJECT, .read = read
 static const struct ncm_json_form models = {
     .kind = NCM_FORM_LIST, .of = &model, .size = sizeof(struct ncm_model), .least = 1, .most = 10000};
 
+#define RESIDENCE(member) offsetof(struct ncm_residence, member)
+static const struct ncm_json_form idle = {.kind = NCM_FORM_U64, .least = 1, .most = 31536000};
+static const struct ncm_json_field runtime_keys[] = {
+    {"preload", &ids, RESIDENCE(preload), false, 0},
+    {"idle_unload_seconds", &idle, RESIDENCE(idle_seconds), false, 0},
+};
+static const struct ncm_json_form runtime = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(runtime_keys)};
+
 #define TOP(member) offsetof(struct manifest_words, member)
 static const struct ncm_json_form phase = {.kind = NCM_FORM_UNSIGNED, .least = 1, .most = 3};
 static const struct ncm_json_field manifest_keys[] = {
@@ -304,6 +312,7 @@ static const struct ncm_json_field manifest_keys[] = {
     {"priority", &priority, TOP(priority), true, 0},
     {"title", &some_200, NCM_NOT_KEPT, false, 0},
     {"description", &prose, NCM_NOT_KEPT, false, 0},
+    {"runtime", &runtime, TOP(residence), false, TOP(has_residence)},
     {"models", &models, NCM_ITEMS(struct manifest_words, models, count), true, 0},
 };
 static const struct ncm_json_form manifest = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(manifest_keys)};

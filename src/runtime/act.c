@@ -110,16 +110,16 @@ static bool is_running(const struct ncm_strings *names, const struct ncm_running
 	return runtime_is_named(names, running->name) || (running->model && runtime_is_named(names, running->model));
 }
 
-/* Whether the server lists the model, in *running. -1 with *err. */
-static int find_running(const struct runtime_client *client, const char *name, struct ncm_running *running,
-			struct ncm_error *err)
+/* Whether the server lists the model, or this very instance of it, in *running. -1 with *err. */
+static int find_running(const struct runtime_client *client, const char *name, bool any_instance,
+			struct ncm_running *running, struct ncm_error *err)
 {
 	struct ncm_runtime_server server = {0};
 	const struct ncm_strings names = {.items = (char *[]){(char *)name}, .count = 1};
 	int found = client->kind->loaded(client, &server, err);
 
 	for (size_t i = 0; found == 0 && i < server.count; i++) {
-		if (!is_running(&names, &server.models[i]))
+		if (any_instance ? !is_running(&names, &server.models[i]) : strcmp(name, server.models[i].name) != 0)
 			continue;
 		*running = server.models[i];
 		server.models[i] = (struct ncm_running){0};
@@ -141,7 +141,7 @@ static int wait_for(const struct runtime_client *client, const char *name, bool 
 	const double until = ncm_monotonic() + seconds_for(client, usual);
 
 	for (;;) {
-		const int found = find_running(client, name, running, err);
+		const int found = find_running(client, name, there, running, err);
 
 		if (found < 0 || ncm_interrupted())
 			return -1;
@@ -163,7 +163,7 @@ static int wait_for(const struct runtime_client *client, const char *name, bool 
 static int load_on(const struct runtime_client *client, const char *name, struct ncm_running *running,
 		   struct ncm_error *err)
 {
-	const int found = find_running(client, name, running, err);
+	const int found = find_running(client, name, true, running, err);
 
 	if (found < 0)
 		return -1;
