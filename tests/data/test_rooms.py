@@ -95,6 +95,7 @@ NAMESAKES = {
     "src/author/model_json.c": {"ollama"},  # a format of models
     "src/manifest/parse.c": {"ollama", "https://"},  # a format of models; pages
     "src/author/starter.c": {"ollama", "ollama:llama3.2:3b"},  # the first example
+    "src/runtime/ollama.c": {"ollama"},  # a program
     "src/move/busy.c": {"ollama"},  # a program
     "src/survey/sidecar_kinds.c": {"civitai"},  # a key of somebody's JSON
     "cmd/cut_off.c": {"https://", "http://"},  # addresses in messages

@@ -195,6 +195,55 @@ class OthersTest(RuntimeCase):
         self.run_on("load", "tiny", a="http://127.0.0.1:%d" % free_port(), r=site.url)
 
 
+class PreloadTest(RuntimeCase):
+    """The set of a profile, for as long as its idle rule says."""
+
+    def profile(self, runtime):
+        path = self.machine.manifest([self.machine.simple(name + ".gguf", gguf(i, 2000)) for i, name in enumerate(("one", "two"))])
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+        if runtime:
+            document["runtime"] = runtime
+        with open(path, "w", encoding="utf-8") as out:
+            json.dump(document, out)
+
+    def test_the_set_of_the_profile(self):
+        site = self.serve(runtime_site.Router("one", "two", "three"))
+        self.profile({"preload": ["two", "one"], "idle_unload_seconds": 60})
+        deeds = self.run_on("preload", r=site.url)["data"]["models"]
+        self.assertEqual([(d["model"], d["outcome"], d["keep_alive_ignored"]) for d in deeds], [("two", "loaded", True), ("one", "loaded", True)])
+        self.assertEqual(self.loaded(r=site.url), {"r": {"one", "two"}})
+
+    def test_a_profile_that_says_nothing(self):
+        """Its hint's two ways: load by name, and a manifest that says so"""
+        site = self.serve(runtime_site.Router("one", "two"))
+        self.profile(None)
+        document = self.run_on("preload", code=2, r=site.url)
+        self.assertRegex(document["errors"][0]["hint"], "ncmodel load MODEL.*preload")
+        self.run_on("load", "one", r=site.url)
+        self.profile({"preload": ["two"]})
+        self.run_on("preload", r=site.url)
+        self.assertEqual(self.loaded(r=site.url), {"r": {"one", "two"}})
+
+    def test_what_the_document_says(self):
+        """idle_unload_after: 300, preload_on_boot: llama3.2:3b and nomic-embed-text: Ollama is asked for these, for 300 seconds"""
+        asked = []
+
+        class Ollama(runtime_site.Site):
+            def answer(self, method, path, body):
+                names = ["llama3.2:3b", "nomic-embed-text:latest"]
+                if path == "/api/generate":
+                    asked.append((body["model"], body["keep_alive"], body.get("prompt")))
+                return 200, {"/api/version": {"version": "0.17.4"}, "/api/tags": {"models": [{"name": n} for n in names]},
+                             "/api/ps": {"models": [{"name": name, "size": 1, "size_vram": 1} for name, *_ in asked]},
+                             "/api/generate": {"done": True, "done_reason": "load"}}[path]
+
+        site = self.serve(Ollama())
+        deeds = self.run_on("preload", "--profile", "nebula-rtx3060", o=site.url)["data"]["models"]
+        self.assertEqual([(d["model"], d["outcome"]) for d in deeds], [("llama-3.2-3b", "loaded"), ("nomic-embed-text", "loaded")])
+        self.assertEqual(asked, [("llama3.2:3b", 300, None), ("nomic-embed-text:latest", 300, None)])
+
+
 @unittest.skipUnless(ollama_peer.find(), "Ollama is not built: tests/integration/ollama_peer.py build")
 class OllamaTest(RuntimeCase):
     """Two real servers with the demonstration's models."""
