@@ -26,8 +26,9 @@ static int nothing(const struct session *session, struct ncm_error *err)
 {
 	ncm_error_set(err, NCM_E_USAGE, "profile %s does not say which models are to be preloaded",
 		      session->config->profile);
-	return ncm_error_hint(err, "name them: ncmodel load MODEL..., or write \"runtime\": {\"preload\": [ID]} into one of "
-				   "its manifests");
+	return ncm_error_hint(err,
+			      "name them: ncmodel load MODEL..., or write \"runtime\": {\"preload\": [ID]} into one of "
+			      "its manifests");
 }
 
 static int choose(struct session *session, struct ncm_strings *models, struct ncm_runtime_options *options,

@@ -75,7 +75,8 @@ static void add_context(struct table *table, const void *row)
 {
 	const struct ncm_running *running = row;
 
-	table_cell(table, running->context ? text_format("%llu", (unsigned long long)running->context) : text_copy("?"));
+	table_cell(table,
+		   running->context ? text_format("%llu", (unsigned long long)running->context) : text_copy("?"));
 }
 
 static json_t *until_json(const void *row)
@@ -154,7 +155,8 @@ static void print_deed(const struct session *session, const struct ncm_runtime_d
 		return;
 	printf("%s: %s on %s%s\n", name, words[deed->outcome], server, more);
 	if (deed->keep_ignored)
-		printf("    its kind of server takes no --keep-alive: it stays as long as that one's own settings say\n");
+		printf(
+		    "    its kind of server takes no --keep-alive: it stays as long as that one's own settings say\n");
 }
 
 static int tell(struct session *session, struct ncm_runtime_deed *deed, json_t *models)

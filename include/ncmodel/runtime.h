@@ -53,10 +53,10 @@ struct ncm_runtime_view {
 };
 
 struct ncm_runtime_options {
-	unsigned seconds; /* that an answer may take; 0: 10 for a question, 600 until a model is loaded */
-	bool keep;        /* load: keep_alive is meant, else the server's own custom */
-	int64_t keep_alive; /* seconds without use until it is unloaded; negative: it stays */
-	bool offered;       /* look: tell what each could load, too */
+	unsigned seconds;            /* that an answer may take; 0: 10 for a question, 600 until a model is loaded */
+	bool keep;                   /* load: keep_alive is meant, else the server's own custom */
+	int64_t keep_alive;          /* seconds without use until it is unloaded; negative: it stays */
+	bool offered;                /* look: tell what each could load, too */
 	const struct ncm_sink *sink; /* pull: PROGRESS of each model; or NULL */
 };
 

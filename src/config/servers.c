@@ -69,8 +69,8 @@ char *config_ollama_url(const char *host)
 	const char *port = name < length && rest[name] == ':' ? rest + name + 1 : NULL;
 	const char *usual = tls ? "443" : plain ? "80" : "11434";
 	NCM_AUTO_FREE char *said = ncm_strndup(port ? port : usual, port ? length - name - 1 : strlen(usual));
-	NCM_AUTO_FREE char *url = ncm_asprintf("http%s://%s:%s%s", tls ? "s" : "", reachable(address),
-					       *said ? said : usual, rest + length);
+	NCM_AUTO_FREE char *url =
+	    ncm_asprintf("http%s://%s:%s%s", tls ? "s" : "", reachable(address), *said ? said : usual, rest + length);
 
 	return config_endpoint(url);
 }
@@ -98,7 +98,7 @@ static int refuse(const char *said, struct ncm_error *err)
 				   "configuration's \"servers\"");
 }
 
-/* "NAME=URL", "URL" or "NAME". */
+/* A name and an URL, an URL alone, or the name of one that is there. */
 static int add_server(struct ncm_config *config, const struct ncm_config *before, const char *said,
 		      struct ncm_error *err)
 {
@@ -106,9 +106,9 @@ static int add_server(struct ncm_config *config, const struct ncm_config *before
 	const char *scheme = strstr(said, "://"), *equals = strchr(said, '=');
 	const bool named = equals && scheme && equals < scheme;
 	char *url = known ? ncm_strdup_null(known->url) : config_endpoint(named ? equals + 1 : said);
-	NCM_AUTO_FREE char *name = named	? ncm_strndup(said, (size_t)(equals - said))
+	NCM_AUTO_FREE char *name = named           ? ncm_strndup(said, (size_t)(equals - said))
 				   : known || !url ? ncm_strdup(said)
-						: ncm_strdup(strstr(url, "://") + 3);
+						   : ncm_strdup(strstr(url, "://") + 3);
 
 	if ((!url && !known) || (named && !config_is_server_name(name))) {
 		free(url);

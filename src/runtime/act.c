@@ -26,7 +26,7 @@ struct work {
 		struct runtime_client client;
 		struct ncm_strings offered;
 		struct ncm_error error;
-	} *servers;
+	} * servers;
 	size_t count;
 	struct ncm_runtime_report *report;
 };

@@ -120,8 +120,8 @@ char *ncm_url_display(const char *url);
 
 struct ncm_request {
 	const char *url;
-	const char *method;                /* NULL: GET; or "HEAD" */
-	const char *form;                  /* NULL; else posted as a form; no redirect is followed then */
+	const char *method; /* NULL: GET; or "HEAD" */
+	const char *form;   /* NULL; else posted as a form; no redirect is followed then */
 	/* NULL; else posted as application/json, once: not retried, and followed nowhere. `form` is NULL then. */
 	const char *json;
 	const char *accept;                /* NULL: any */
@@ -136,10 +136,11 @@ struct ncm_request {
 	 * the first byte is asked for by GET. Then the reply may have a Content-Range; a body is not read.
 	 */
 	bool head_or_first_byte;
-	bool any_status; /* hand over whatever the status is, judge not asked */
-	bool once;       /* one try */
-	unsigned most_seconds;   /* for all of it; 0: as long as something comes */
-	unsigned silent_seconds; /* without a byte; 0: as the configuration has it. With most_seconds that alone counts */
+	bool any_status;       /* hand over whatever the status is, judge not asked */
+	bool once;             /* one try */
+	unsigned most_seconds; /* for all of it; 0: as long as something comes */
+	unsigned
+	    silent_seconds; /* without a byte; 0: as the configuration has it. With most_seconds that alone counts */
 	/*
 	 * Is handed a success's body line by line while it comes, each with a NUL in the place of its line break; then
 	 * the reply has none. One longer than `limit` is PROTOCOL. -1 with *err ends the request.
