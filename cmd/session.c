@@ -80,6 +80,9 @@ static int apply(struct ncm_config *config, const struct settings *settings, str
 		else if (ncm_config_set_profiles(config, name, err) < 0)
 			return -1;
 	}
+	if (settings->servers.count > 0 &&
+	    ncm_config_set_servers(config, settings->servers.items, settings->servers.count, err) < 0)
+		return -1;
 	if (settings->layout)
 		set_layout(config, settings->layout);
 	set_path(&config->lock, settings->lock);

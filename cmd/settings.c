@@ -96,6 +96,16 @@ static const struct option planning[] = {
     {.name = NULL},
 };
 
+static const struct option serving[] = {
+    {0, "server", OPTION_LIST, AT(servers), .argument = "NAME=URL",
+     .help = "this server and no other: an address under a name of yours, or one of the configuration by its name; "
+	     "repeatable"},
+    {0, "timeout", OPTION_NUMBER, AT(timeout), .argument = "SECONDS",
+     .help = "how long an answer may take: 10, or 600 until a model is loaded", .least = 1, .most = 3600},
+    {.name = NULL},
+};
+
+const struct option_group options_serving = {"Servers", serving};
 const struct option_group options_global = {"Global options", global};
 const struct option_group options_selection = {"Selectors", selection};
 /* Without the first, which `verify` takes otherwise. */
@@ -110,6 +120,7 @@ void settings_free(struct settings *settings)
 	ncm_strings_free(&settings->manifest_files);
 	ncm_strings_free(&settings->store_paths);
 	ncm_strings_free(&settings->insecure_registries);
+	ncm_strings_free(&settings->servers);
 	ncm_strings_free(&settings->operands);
 	ncm_strings_free(&settings->selector.names);
 	ncm_strings_free(&settings->selector.profiles);

@@ -10,7 +10,7 @@
 struct settings {
 	/* every command */
 	const char *root, *config, *lock, *layout, *cacert, *progress;
-	struct ncm_strings profiles, manifest_dirs, manifest_files, store_paths, insecure_registries;
+	struct ncm_strings profiles, manifest_dirs, manifest_files, store_paths, insecure_registries, servers;
 	bool json, quiet, no_color, help, version;
 	unsigned verbose;
 
@@ -34,6 +34,7 @@ extern const struct option_group options_selection;
 extern const struct option_group options_selection_registered; /* without --store */
 extern const struct option_group options_placing;              /* --to */
 extern const struct option_group options_planning;
+extern const struct option_group options_serving; /* of programs that run models */
 
 void settings_free(struct settings *settings);
 

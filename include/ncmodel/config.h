@@ -120,11 +120,9 @@ bool ncm_config_has_profile(const struct ncm_config *config, const char *name);
 void ncm_config_add_manifest_dir(struct ncm_config *config, const char *path); /* goes before those already there */
 void ncm_config_add_manifest_file(struct ncm_config *config, const char *path);
 int ncm_config_set_store(struct ncm_config *config, const char *assignment, struct ncm_error *err); /* "STORE=PATH" */
-/*
- * What --server says: "NAME=URL", or "URL" for a server that is called as its host and port. The first takes the place
- * of all that were there, if `first`. Error: USAGE for something else.
- */
-int ncm_config_add_server(struct ncm_config *config, const char *assignment, bool first, struct ncm_error *err);
+/* What --server says takes the place of all servers that were there: each "NAME=URL", "URL" for one that is called as
+ * its host and port, or the name of one of them. Error: USAGE for something else. */
+int ncm_config_set_servers(struct ncm_config *config, char *const *said, size_t count, struct ncm_error *err);
 /* "HOST" (at whatever port) or "HOST:PORT", an IPv6 address in brackets: one more registry that is spoken to over plain
  * http. Error: USAGE for something else. */
 int ncm_config_add_insecure_registry(struct ncm_config *config, const char *host, struct ncm_error *err);

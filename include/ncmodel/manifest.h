@@ -146,12 +146,21 @@ struct ncm_rule {
 /* The stars that a document gives the model; negative: none. */
 int ncm_model_stars(const struct ncm_model *model, enum ncm_star star);
 
+/* What a profile's document says of its models at run time. */
+struct ncm_residence {
+	char *profile;
+	struct ncm_strings preload; /* ids of models that are to be loaded from the start */
+	uint64_t idle_seconds;      /* without use, then a model is unloaded; 0: it says nothing of that */
+};
+
 /* All models that a run knows, in manifest order: those of one profile, or of several, which may have ids in common. */
 struct ncm_catalog {
 	struct ncm_model *models;
 	size_t count;
 	struct ncm_rule *rules; /* in the order of the files */
 	size_t rule_count;
+	struct ncm_residence *residences; /* in the order of the files that say something of that */
+	size_t residence_count;
 };
 
 /*

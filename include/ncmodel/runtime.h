@@ -24,6 +24,7 @@ extern "C" {
 /* A model that is loaded. What the server does not tell is 0, or false. */
 struct ncm_running {
 	char *name;       /* as the server calls it */
+	char *model;      /* what it is an instance of, where that has another name; or NULL */
 	char *state;      /* "loaded", or the server's own word for less than that ("loading", "sleeping") */
 	uint64_t memory;  /* bytes in all */
 	uint64_t vram;    /* bytes of that on a GPU */
@@ -52,10 +53,10 @@ struct ncm_runtime_view {
 };
 
 struct ncm_runtime_options {
-	unsigned seconds; /* that an answer may take; 0: 10 for a question, 600 until a model is loaded */
-	bool keep;        /* load: keep_alive is meant, else the server's own custom */
-	int64_t keep_alive; /* seconds without use until it is unloaded; negative: it stays */
-	bool offered;       /* look: tell what each could load, too */
+	unsigned seconds;            /* that an answer may take; 0: 10 for a question, 600 until a model is loaded */
+	bool keep;                   /* load: keep_alive is meant, else the server's own custom */
+	int64_t keep_alive;          /* seconds without use until it is unloaded; negative: it stays */
+	bool offered;                /* look: tell what each could load, too */
 	const struct ncm_sink *sink; /* pull: PROGRESS of each model; or NULL */
 };
 

@@ -220,8 +220,7 @@ static void read_endpoints(struct ncm_json_reader *reader, const struct ncm_json
 
 static const struct ncm_json_form profiles = {.read = read_profiles}, bytes = {.read = read_bytes},
 				  mirrors = {.read = read_mirrors}, stores = {.read = read_stores},
-				  servers = {.read = read_servers},
-				  endpoints = {.read = read_endpoints};
+				  servers = {.read = read_servers}, endpoints = {.read = read_endpoints};
 
 #define PLACE(member) offsetof(struct ncm_config, member), false, 0
 enum { WHOLE = 0 }; /* what fills more than one member */

@@ -69,8 +69,8 @@ char *config_ollama_url(const char *host)
 	const char *port = name < length && rest[name] == ':' ? rest + name + 1 : NULL;
 	const char *usual = tls ? "443" : plain ? "80" : "11434";
 	NCM_AUTO_FREE char *said = ncm_strndup(port ? port : usual, port ? length - name - 1 : strlen(usual));
-	NCM_AUTO_FREE char *url = ncm_asprintf("http%s://%s:%s%s", tls ? "s" : "", reachable(address),
-					       *said ? said : usual, rest + length);
+	NCM_AUTO_FREE char *url =
+	    ncm_asprintf("http%s://%s:%s%s", tls ? "s" : "", reachable(address), *said ? said : usual, rest + length);
 
 	return config_endpoint(url);
 }
@@ -86,24 +86,47 @@ void config_find_servers(struct ncm_config *config)
 	config_put_server(config, own_name, url); /* a variable that is no address is told when it is needed */
 }
 
-int ncm_config_add_server(struct ncm_config *config, const char *assignment, bool first, struct ncm_error *err)
+static int refuse(const char *said, struct ncm_error *err)
 {
-	const char *scheme = strstr(assignment, "://");
-	const char *equals = strchr(assignment, '=');
-	const bool named = equals && scheme && equals < scheme;
-	char *url = config_endpoint(named ? equals + 1 : assignment);
-	NCM_AUTO_FREE char *name = named ? ncm_strndup(assignment, (size_t)(equals - assignment))
-				   : url ? ncm_strdup(strstr(url, "://") + 3)
-					 : ncm_strdup("");
+	if (!strstr(said, "://"))
+		ncm_error_set(err, NCM_E_USAGE, "--server: no server is called %s", said);
+	else /* it may hold a password: not told */
+		ncm_error_set(err, NCM_E_USAGE,
+			      "--server is not NAME=URL: a name of letters, digits, '.', '_' and '-', and an http or "
+			      "https address without user, query and fragment");
+	return ncm_error_hint(err, "as in --server small=http://127.0.0.1:11434, or the name of one of the "
+				   "configuration's \"servers\"");
+}
 
-	if (!url || (named && !config_is_server_name(name))) {
+/* A name and an URL, an URL alone, or the name of one that is there. */
+static int add_server(struct ncm_config *config, const struct ncm_config *before, const char *said,
+		      struct ncm_error *err)
+{
+	const struct ncm_server *known = server_named(before, said);
+	const char *scheme = strstr(said, "://"), *equals = strchr(said, '=');
+	const bool named = equals && scheme && equals < scheme;
+	char *url = known ? ncm_strdup_null(known->url) : config_endpoint(named ? equals + 1 : said);
+	NCM_AUTO_FREE char *name = named           ? ncm_strndup(said, (size_t)(equals - said))
+				   : known || !url ? ncm_strdup(said)
+						   : ncm_strdup(strstr(url, "://") + 3);
+
+	if ((!url && !known) || (named && !config_is_server_name(name))) {
 		free(url);
-		ncm_error_set(err, NCM_E_USAGE, "--server is not NAME=URL: a name of letters, digits, '.', '_' and '-', "
-						"and an http or https address");
-		return ncm_error_hint(err, "as in --server small=http://127.0.0.1:11434");
+		return refuse(said, err);
 	}
-	if (first)
-		config_drop_servers(config);
 	config_put_server(config, name, url);
 	return 0;
+}
+
+int ncm_config_set_servers(struct ncm_config *config, char *const *said, size_t count, struct ncm_error *err)
+{
+	struct ncm_config before = {.servers = config->servers, .server_count = config->server_count};
+	int failed = 0;
+
+	config->servers = NULL;
+	config->server_count = 0;
+	for (size_t i = 0; i < count && failed == 0; i++)
+		failed = add_server(config, &before, said[i], err);
+	config_drop_servers(&before);
+	return failed;
 }

@@ -71,10 +71,22 @@ static void take_rules(struct manifest_set *set, struct manifest_file *file, str
 	free(words->rules);
 }
 
+/* That of a file with faults is of no use to anybody. */
+static void take_residence(struct manifest_set *set, const struct manifest_file *file, struct manifest_words *words)
+{
+	if (words->has_residence && file->sound) {
+		words->residence.profile = ncm_strdup_null(words->profile);
+		*NCM_PUSH(set->catalog->residences, set->catalog->residence_count) = words->residence;
+	} else {
+		ncm_strings_free(&words->residence.preload);
+	}
+}
+
 static void take_words(struct manifest_set *set, struct manifest_file *file, struct manifest_words *words)
 {
 	file->profile = words->profile;
 	take_rules(set, file, words);
+	take_residence(set, file, words);
 	if (file->sound) {
 		add_models(set->catalog, words);
 		file->count = words->count;
@@ -298,6 +310,11 @@ void ncm_catalog_free(struct ncm_catalog *catalog)
 		manifest_model_clear(&catalog->models[i]);
 	for (size_t i = 0; i < catalog->rule_count; i++)
 		manifest_rule_clear(&catalog->rules[i]);
+	for (size_t i = 0; i < catalog->residence_count; i++) {
+		free(catalog->residences[i].profile);
+		ncm_strings_free(&catalog->residences[i].preload);
+	}
+	free(catalog->residences);
 	free(catalog->models);
 	free(catalog->rules);
 	free(catalog);

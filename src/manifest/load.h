@@ -33,6 +33,8 @@ struct manifest_words {
 	size_t count;
 	struct ncm_rule *rules;
 	size_t rule_count;
+	struct ncm_residence residence;
+	bool has_residence;
 };
 
 enum { MANIFEST_FAULTS_TOLD = 50 };

@@ -331,6 +331,13 @@ static void read_rule(struct ncm_json_reader *reader, const struct ncm_json_form
 static const struct ncm_json_form rule = {.kind = NCM_FORM_OBJECT, .read = read_rule};
 static const struct ncm_json_form rules = {
     .kind = NCM_FORM_LIST, .of = &rule, .size = sizeof(struct ncm_rule), .most = 1000};
+#define RESIDENCE(member) offsetof(struct ncm_residence, member)
+static const struct ncm_json_form idle = {.kind = NCM_FORM_U64, .least = 1, .most = 31536000};
+static const struct ncm_json_field runtime_keys[] = {
+    {"preload", &ids, RESIDENCE(preload), false, 0},
+    {"idle_unload_seconds", &idle, RESIDENCE(idle_seconds), false, 0},
+};
+static const struct ncm_json_form runtime = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(runtime_keys)};
 
 #define TOP(member) offsetof(struct manifest_words, member)
 static const struct ncm_json_form phase = {.kind = NCM_FORM_UNSIGNED, .least = 1, .most = 3};
@@ -342,6 +349,7 @@ static const struct ncm_json_field manifest_keys[] = {
     {"priority", &priority, TOP(priority), true, 0},
     {"title", &some_200, NCM_NOT_KEPT, false, 0},
     {"description", &prose, NCM_NOT_KEPT, false, 0},
+    {"runtime", &runtime, TOP(residence), false, TOP(has_residence)},
     {"models", &models, NCM_ITEMS(struct manifest_words, models, count), true, 0},
     {"rules", &rules, NCM_ITEMS(struct manifest_words, rules, rule_count), false, 0},
 };

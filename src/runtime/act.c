@@ -26,7 +26,7 @@ struct work {
 		struct runtime_client client;
 		struct ncm_strings offered;
 		struct ncm_error error;
-	} *servers;
+	} * servers;
 	size_t count;
 	struct ncm_runtime_report *report;
 };
@@ -105,16 +105,21 @@ static void tell_missing(const struct work *work, const char *word, struct ncm_e
 	ncm_error_hint(err, "`ncmodel ps --available` lists what each has");
 }
 
-/* Whether the server lists the model, in *running. -1 with *err. */
-static int find_running(const struct runtime_client *client, const char *name, struct ncm_running *running,
-			struct ncm_error *err)
+static bool is_running(const struct ncm_strings *names, const struct ncm_running *running)
+{
+	return runtime_is_named(names, running->name) || (running->model && runtime_is_named(names, running->model));
+}
+
+/* Whether the server lists the model, or this very instance of it, in *running. -1 with *err. */
+static int find_running(const struct runtime_client *client, const char *name, bool any_instance,
+			struct ncm_running *running, struct ncm_error *err)
 {
 	struct ncm_runtime_server server = {0};
 	const struct ncm_strings names = {.items = (char *[]){(char *)name}, .count = 1};
 	int found = client->kind->loaded(client, &server, err);
 
 	for (size_t i = 0; found == 0 && i < server.count; i++) {
-		if (!runtime_is_named(&names, server.models[i].name))
+		if (any_instance ? !is_running(&names, &server.models[i]) : strcmp(name, server.models[i].name) != 0)
 			continue;
 		*running = server.models[i];
 		server.models[i] = (struct ncm_running){0};
@@ -136,7 +141,7 @@ static int wait_for(const struct runtime_client *client, const char *name, bool 
 	const double until = ncm_monotonic() + seconds_for(client, usual);
 
 	for (;;) {
-		const int found = find_running(client, name, running, err);
+		const int found = find_running(client, name, there, running, err);
 
 		if (found < 0 || ncm_interrupted())
 			return -1;
@@ -158,7 +163,7 @@ static int wait_for(const struct runtime_client *client, const char *name, bool 
 static int load_on(const struct runtime_client *client, const char *name, struct ncm_running *running,
 		   struct ncm_error *err)
 {
-	const int found = find_running(client, name, running, err);
+	const int found = find_running(client, name, true, running, err);
 
 	if (found < 0)
 		return -1;
@@ -207,49 +212,57 @@ struct ncm_runtime_report *ncm_runtime_load(const struct ncm_config *config, con
 	return end(&work, err);
 }
 
-/* All its instances, by the names that the server gives them. */
-static int unload_from(const struct server *server, const struct ncm_strings *names, struct ncm_runtime_deed *deed)
+static int unload_instance(const struct runtime_client *client, const char *name, struct ncm_error *err)
+{
+	struct ncm_running still = {0};
+
+	if (client->kind->unload(client, name, err) < 0)
+		return -1;
+	return wait_for(client, name, false, UNLOAD_SECONDS, &still, err);
+}
+
+/* All its instances. Whether the server knows the model at all. */
+static bool unload_from(struct work *work, const struct server *server, const char *word,
+			const struct ncm_strings *names)
 {
 	const struct runtime_client *client = &server->client;
+	const char *offered = find_offered(server, names);
 	struct ncm_runtime_server now = {0};
-	int failed = client->kind->loaded(client, &now, &deed->error);
+	struct ncm_runtime_deed *deed = NULL;
+	struct ncm_error error = NCM_ERROR_INIT;
+	int failed = client->kind->loaded(client, &now, &error);
 
-	deed->outcome = NCM_RUNTIME_NOT_LOADED;
+	if (offered || failed) {
+		deed = add_deed(work, word, server);
+		deed->outcome = NCM_RUNTIME_NOT_LOADED;
+		ncm_config_set(&deed->name, offered);
+	}
 	for (size_t i = 0; i < now.count && failed == 0; i++) {
-		struct ncm_running gone = {0};
-
-		if (!runtime_is_named(names, now.models[i].name))
+		if (!is_running(names, &now.models[i]))
 			continue;
+		deed = deed ? deed : add_deed(work, word, server);
 		deed->outcome = NCM_RUNTIME_UNLOADED;
 		ncm_config_set(&deed->name, now.models[i].name);
-		failed = client->kind->unload(client, deed->name, &deed->error) < 0 ||
-			 wait_for(client, deed->name, false, UNLOAD_SECONDS, &gone, &deed->error) < 0;
+		failed = unload_instance(client, deed->name, &error);
 	}
-	if (failed)
+	if (failed) {
 		deed->outcome = NCM_RUNTIME_FAILED;
+		ncm_error_move(&deed->error, &error);
+	}
 	runtime_server_clear(&now);
-	return failed ? -1 : 0;
+	return deed != NULL;
 }
 
 static void unload_one(struct work *work, const char *word)
 {
 	struct ncm_strings names = {0};
-	struct ncm_runtime_deed *deed;
-	size_t known = 0;
+	bool known = false;
 
 	runtime_names(work->registry, work->catalog, word, &names);
-	for (size_t i = 0; i < work->count; i++) {
-		if (!work->servers[i].client.kind || !find_offered(&work->servers[i], &names))
-			continue;
-		deed = add_deed(work, word, &work->servers[i]);
-		deed->name = ncm_strdup(find_offered(&work->servers[i], &names));
-		(void)unload_from(&work->servers[i], &names, deed);
-		known++;
-	}
-	if (known == 0) {
-		deed = add_deed(work, word, NULL);
-		tell_missing(work, word, &deed->error);
-	}
+	for (size_t i = 0; i < work->count; i++)
+		known |= work->servers[i].client.kind && unload_from(work, &work->servers[i], word, &names);
+	if (!known)
+		tell_missing(work, word, &add_deed(work, word, NULL)->error);
 	ncm_strings_free(&names);
 }
 

@@ -31,8 +31,9 @@ static int unreached(const struct runtime_client *client, struct ncm_error *err)
 	err->code = NCM_E_RUNTIME;
 	if (client->kind)
 		return ncm_error_hint(err, "look whether it still runs; --timeout SECONDS waits longer for an answer");
-	return ncm_error_hint(err, "start it (Ollama: ollama serve; LM Studio: lms server start; llama.cpp: llama-server "
-				   "without a model), or say where it is: --server NAME=URL");
+	return ncm_error_hint(err,
+			      "start it (Ollama: ollama serve; LM Studio: lms server start; llama.cpp: llama-server "
+			      "without a model), or say where it is: --server NAME=URL");
 }
 
 static unsigned patience(const struct runtime_client *client, unsigned seconds)
@@ -79,9 +80,9 @@ int runtime_refusal(const struct runtime_client *client, const char *path, const
 		    struct ncm_error *err)
 {
 	const char *words = complaint(answer->json);
-	const enum ncm_errc code = answer->status == 404					   ? NCM_E_NOT_FOUND
+	const enum ncm_errc code = answer->status == 404                            ? NCM_E_NOT_FOUND
 				   : answer->status == 401 || answer->status == 403 ? NCM_E_AUTH
-				   : answer->status == 200			    ? NCM_E_PROTOCOL
+				   : answer->status == 200                          ? NCM_E_PROTOCOL
 										    : NCM_E_REFUSED;
 
 	if (words)
@@ -90,7 +91,7 @@ int runtime_refusal(const struct runtime_client *client, const char *path, const
 		ncm_error_set(err, code, "%s: its answer to %s is not understood (status %ld)", client->what, path,
 			      answer->status);
 	if (code == NCM_E_AUTH)
-		ncm_error_hint(err, "it wants a key, and ncmodel sends none: let it answer this machine without one");
+		ncm_error_hint(err, "it wants a key, and none is sent: let it answer this machine without one");
 	return -1;
 }
 

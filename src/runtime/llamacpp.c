@@ -2,8 +2,8 @@
 /*
  * llama.cpp's llama-server as a router, which it is when started without a model: GET /models (data[].id, .status.value
  * of unloaded, loading, loaded, sleeping, downloading; .status.failed and .exit_code after a load that failed),
- * POST /models/load and /models/unload {"model"}, which answer before it is done. A server of one model lists it without
- * a status. Source: ggml-org/llama.cpp tools/server/README.md, "Using multiple models".
+ * POST /models/load and /models/unload {"model"}, which answer before it is done. A server of one model lists it
+ * without a status. Source: ggml-org/llama.cpp tools/server/README.md, "Using multiple models".
  */
 #include "runtime/runtime.h"
 
@@ -24,7 +24,8 @@ static bool is_list(const struct runtime_answer *answer)
 	const json_t *model;
 	size_t i;
 
-	json_array_foreach(models, i, model) {
+	json_array_foreach(models, i, model)
+	{
 		if (!ncm_json_string(model, "id") || !state_of(model))
 			return false;
 	}
@@ -61,7 +62,8 @@ static int loaded(const struct runtime_client *client, struct ncm_runtime_server
 
 	if (ask_models(client, &answer, err) < 0)
 		return -1;
-	json_array_foreach(json_object_get(answer.json, "data"), i, model) {
+	json_array_foreach(json_object_get(answer.json, "data"), i, model)
+	{
 		if (is_in_memory(state_of(model)))
 			(void)runtime_add(server, ncm_json_string(model, "id"), state_of(model));
 	}
@@ -77,7 +79,7 @@ static int offered(const struct runtime_client *client, struct ncm_strings *name
 	if (ask_models(client, &answer, err) < 0)
 		return -1;
 	json_array_foreach(json_object_get(answer.json, "data"), i, model)
-		ncm_strings_add(names, ncm_json_string(model, "id"));
+	    ncm_strings_add(names, ncm_json_string(model, "id"));
 	return 0;
 }
 
@@ -106,7 +108,8 @@ static int failed(const struct runtime_client *client, const char *name, struct 
 
 	if (ask_models(client, &answer, err) < 0)
 		return -1;
-	json_array_foreach(json_object_get(answer.json, "data"), i, model) {
+	json_array_foreach(json_object_get(answer.json, "data"), i, model)
+	{
 		const json_t *status = json_object_get(model, "status");
 
 		if (strcmp(ncm_json_string(model, "id"), name) != 0 || !ncm_json_bool(status, "failed"))

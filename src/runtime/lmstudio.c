@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * LM Studio 0.4 and newer: GET /api/v1/models (models[].key, loaded_instances[].id and .config.context_length),
- * POST /api/v1/models/load {"model"}, which answers when the model is loaded and makes a second instance of one that is,
- * POST /api/v1/models/unload {"instance_id"}. It tells no version, and takes no keep-alive for what is loaded so.
+ * POST /api/v1/models/load {"model"}, which answers when the model is loaded and makes a second instance of one that
+ * is, POST /api/v1/models/unload {"instance_id"}. It tells no version, and takes no keep-alive for what is loaded so.
  * Sources: lmstudio-ai/docs 1_developer/2_rest/list.md, load.md, unload.md.
  */
 #include "runtime/runtime.h"
@@ -19,7 +19,8 @@ static bool is_list(const struct runtime_answer *answer)
 	const json_t *model;
 	size_t i;
 
-	json_array_foreach(models, i, model) {
+	json_array_foreach(models, i, model)
+	{
 		if (!ncm_json_string(model, "key") || !json_is_array(json_object_get(model, "loaded_instances")))
 			return false;
 	}
@@ -47,17 +48,22 @@ static int loaded(const struct runtime_client *client, struct ncm_runtime_server
 {
 	RUNTIME_AUTO_ANSWER struct runtime_answer answer = {0};
 	const json_t *model, *instance;
+	struct ncm_running *running;
 	size_t i, j;
 
 	if (ask_models(client, &answer, err) < 0)
 		return -1;
-	json_array_foreach(json_object_get(answer.json, "models"), i, model) {
-		json_array_foreach(json_object_get(model, "loaded_instances"), j, instance) {
-			const char *id = ncm_json_string(instance, "id");
+	json_array_foreach(json_object_get(answer.json, "models"), i, model)
+	{
+		json_array_foreach(json_object_get(model, "loaded_instances"), j, instance)
+		{
+			const char *id = ncm_json_string(instance, "id"), *key = ncm_json_string(model, "key");
 
-			if (id)
-				(void)ncm_json_u64(json_object_get(instance, "config"), "context_length",
-						   &runtime_add(server, id, "loaded")->context);
+			if (!id)
+				continue;
+			running = runtime_add(server, id, "loaded");
+			running->model = strcmp(id, key) == 0 ? NULL : ncm_strdup(key);
+			(void)ncm_json_u64(json_object_get(instance, "config"), "context_length", &running->context);
 		}
 	}
 	return 0;
@@ -72,7 +78,7 @@ static int offered(const struct runtime_client *client, struct ncm_strings *name
 	if (ask_models(client, &answer, err) < 0)
 		return -1;
 	json_array_foreach(json_object_get(answer.json, "models"), i, model)
-		ncm_strings_add(names, ncm_json_string(model, "key"));
+	    ncm_strings_add(names, ncm_json_string(model, "key"));
 	return 0;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ollama: GET /api/version, /api/ps, /api/tags; POST /api/generate without a prompt loads, with keep_alive 0 it unloads;
- * an embedding model, which /api/generate refuses, is loaded by /api/embed without input.
- * Sources: ollama/ollama docs/api.md, api/types.go (ProcessModelResponse, Duration), server/routes.go (GenerateHandler,
+ * Ollama: GET /api/version, /api/ps, /api/tags; POST /api/generate without a prompt loads, with keep_alive 0 it
+ * unloads; an embedding model, which /api/generate refuses, is loaded by /api/embed without input. Sources:
+ * ollama/ollama docs/api.md, api/types.go (ProcessModelResponse, Duration), server/routes.go (GenerateHandler,
  * EmbedHandler).
  */
 #include "runtime/runtime.h"
@@ -42,7 +42,8 @@ static int loaded(const struct runtime_client *client, struct ncm_runtime_server
 
 	if (runtime_want(client, "/api/ps", NULL, RUNTIME_QUESTION_SECONDS, &answer, err) < 0)
 		return -1;
-	json_array_foreach(json_object_get(answer.json, "models"), i, model) {
+	json_array_foreach(json_object_get(answer.json, "models"), i, model)
+	{
 		const char *name = ncm_json_string(model, "name");
 		struct ncm_running *running = name ? runtime_add(server, name, "loaded") : NULL;
 
@@ -64,7 +65,8 @@ static int offered(const struct runtime_client *client, struct ncm_strings *name
 
 	if (runtime_want(client, "/api/tags", NULL, RUNTIME_QUESTION_SECONDS, &answer, err) < 0)
 		return -1;
-	json_array_foreach(json_object_get(answer.json, "models"), i, model) {
+	json_array_foreach(json_object_get(answer.json, "models"), i, model)
+	{
 		if (ncm_json_string(model, "name"))
 			ncm_strings_add(names, ncm_json_string(model, "name"));
 	}

@@ -22,8 +22,7 @@ struct ncm_http *runtime_http(const struct ncm_config *config, const struct ncm_
 void runtime_client_open(struct runtime_client *client, const struct ncm_server *server, struct ncm_http *http,
 			 const struct ncm_runtime_options *options)
 {
-	*client = (struct runtime_client){
-	    .name = server->name, .url = server->url, .http = http, .options = options};
+	*client = (struct runtime_client){.name = server->name, .url = server->url, .http = http, .options = options};
 	client->what = ncm_asprintf("server %s", server->name);
 }
 
@@ -63,6 +62,7 @@ struct ncm_running *runtime_add(struct ncm_runtime_server *server, const char *n
 void runtime_running_clear(struct ncm_running *running)
 {
 	free(running->name);
+	free(running->model);
 	free(running->state);
 	*running = (struct ncm_running){0};
 }

@@ -327,7 +327,7 @@ int ncm_http_get(struct ncm_http *http, const struct ncm_request *request, struc
 	if (!named.what)
 		named.what = shown;
 	small.backoff = (struct ncm_backoff){.limit = request->once || request->json ? 1 : http->retries,
-					  .first = http->first_backoff};
+					     .first = http->first_backoff};
 	small.chain = (struct ncm_chain){
 	    .http = http, .what = named.what, .credential = request->credential, .service = request->service};
 	small.exchange = (struct ncm_exchange){.easy = ncm_easy_take(http),

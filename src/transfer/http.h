@@ -122,8 +122,8 @@ char *ncm_url_display(const char *url);
 
 struct ncm_request {
 	const char *url;
-	const char *method;                /* NULL: GET; or "HEAD" */
-	const char *form;                  /* NULL; else posted as a form; no redirect is followed then */
+	const char *method; /* NULL: GET; or "HEAD" */
+	const char *form;   /* NULL; else posted as a form; no redirect is followed then */
 	/* NULL; else posted as application/json, once: not retried, and followed nowhere. `form` is NULL then. */
 	const char *json;
 	const char *accept;                /* NULL: any */

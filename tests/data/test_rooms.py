@@ -98,6 +98,7 @@ NAMESAKES = {
     "src/doctor/ollama.c": {"http", "https", "https://"},  # a program's address
     "src/export/clients.c": {"ollama", "http://127.0.0.1:8080/v1"},  # names of providers, addresses of servers
     "src/export/gather.c": {"http://127.0.0.1:%u"},
+    "src/runtime/ollama.c": {"ollama"},  # a program
     "src/move/busy.c": {"ollama"},  # a program
     "src/survey/sidecar_kinds.c": {"civitai"},  # a key of somebody's JSON
     "cmd/cut_off.c": {"https://", "http://"},  # addresses in messages

@@ -244,6 +244,11 @@ class HintTest(UsageCase):
 
     # hint in the source (%s and all) → why it is not followed here
     NOT_PROVOKED = {
+        "`ncmodel ps --available` lists what each has": "it wants a server that runs: test_runtime",
+        "`ncmodel ps --available` lists what each server has": "likewise",
+        "look again with `ncmodel ps`; --timeout SECONDS waits longer": "a server that does not do what it says",
+        "name them: ncmodel load MODEL..., or write \\\"runtime\\\": {\\\"preload\\\": [ID]} into one of its manifests":
+            "it wants a server that runs: test_runtime follows both ways",
         "run \\\"ncmodel verify\\\" to see what else is damaged": "a file that changes while it is copied",
         "%srun the same command again; if a model is not installed any more, `ncmodel gc` removes its files":
             "models.json that cannot be written after the plan was made; test_kill and test_faults kill there",

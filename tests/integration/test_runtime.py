@@ -1,0 +1,304 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""ps, load, unload, preload: what running servers are asked, and what of their answers is believed. LM Studio and llama.cpp are
+stand-ins (tests/servers/runtime_site.py); Ollama is the real one where it is built (ollama_peer.py build)."""
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+import unittest
+
+from harness import SOURCE, TOKENS, Case, gguf
+
+sys.path.insert(0, os.path.join(SOURCE, "tests", "servers"))
+sys.path.insert(0, os.path.join(SOURCE, "tests", "fixtures"))
+import ollama_peer  # noqa: E402
+import runtime_site  # noqa: E402
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class RuntimeCase(Case):
+    def serve(self, site):
+        self.addCleanup(site.close)
+        return site
+
+    def run_on(self, *arguments, code=0, **servers):
+        """The document of a run with these servers."""
+        flags = [word for name, url in servers.items() for word in ("--server", "%s=%s" % (name, url))]
+        result = self.machine.run(*arguments, *flags, "--json")
+        self.assertEqual(result.returncode, code, result.err + result.out)
+        return json.loads(result.out)
+
+    def loaded(self, **servers):
+        return {s["name"]: None if s["models"] is None else {m["name"] for m in s["models"]}
+                for s in self.run_on("ps", **servers)["data"]["servers"]}
+
+
+class NotRunningTest(RuntimeCase):
+    def test_nobody_listens(self):
+        """Exit 14, soon, with what to start"""
+        begun = time.monotonic()
+        for command in (["ps"], ["load", "x"], ["unload", "x"]):
+            result = self.machine.run(*command, env={"OLLAMA_HOST": "127.0.0.1:%d" % free_port()})
+            self.assertEqual(result.returncode, 14, result.err)
+            self.assertRegex(result.err, "(?s)server ollama.*hint: start it .*ollama serve.*lms server start.*llama-server")
+        self.assertLess(time.monotonic() - begun, 10)
+
+    def test_one_of_two_does_not_run(self):
+        other = self.serve(runtime_site.LmStudio("tiny"))
+        document = self.run_on("ps", code=14, small="http://127.0.0.1:%d" % free_port(), large=other.url)
+        self.assertEqual([(s["name"], s["kind"], s["models"]) for s in document["data"]["servers"]],
+                         [("small", None, None), ("large", "lmstudio", [])])
+        self.assertEqual([e["code"] for e in document["errors"]], ["runtime"])
+
+    def test_a_server_that_never_answers(self):
+        """--timeout bounds a server that takes the connection and says nothing; Ctrl-C ends it at once"""
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen(8)
+            url = "http://127.0.0.1:%d" % silent.getsockname()[1]
+            begun = time.monotonic()
+            self.run_on("ps", "--timeout", "1", code=14, mute=url)
+            self.assertLess(time.monotonic() - begun, 8)
+            for command in (["ps"], ["load", "x"]):
+                process = self.machine.start(*command, "--server", url)
+                time.sleep(1)
+                process.send_signal(signal.SIGINT)
+                begun = time.monotonic()
+                process.communicate(timeout=30)
+                self.assertIn(process.returncode, (130, -signal.SIGINT))
+                self.assertLess(time.monotonic() - begun, 5)
+
+    def test_impostors(self):
+        """What is no such server is told as that, and what it says reaches no terminal as it is"""
+        evil = "\x1b]0;owned\x07\x1b[31m\u202e"
+        for status, told in ((200, b"<html>a router's log-in page</html>"), (200, {"version": 1}), (200, []), (404, {}),
+                             (500, {"error": evil}), (200, {"models": [{"key": evil}]}), (200, {"data": [{"id": "m"}]}), (200, b"")):
+            with self.subTest(status=status, told=told):
+                site = self.serve(runtime_site.Stranger(status, told))
+                result = self.machine.run("ps", "--server", site.url)
+                self.assertEqual(result.returncode, 14, result.err + result.out)
+                self.assertIn("is no Ollama, LM Studio or llama.cpp router", result.err)
+                self.assertNotRegex(result.err + result.out, "[\x00-\x09\x0b-\x1f\x7f\u202e]")
+
+    def test_a_redirect_is_no_server(self):
+        """What listens there cannot send the question on to another"""
+        real = self.serve(runtime_site.Router("tiny"))
+        site = self.serve(runtime_site.Stranger(302, {}))
+        handler = site.server.RequestHandlerClass
+        end = handler.end_headers
+
+        def redirect(self):
+            self.send_header("Location", real.url + self.path)
+            end(self)
+
+        handler.end_headers = redirect
+        self.run_on("ps", code=14, there=site.url)
+        self.assertEqual(real.seen, [])
+
+    def test_names_are_escaped_and_no_secret_is_sent(self):
+        site = self.serve(runtime_site.LmStudio("a\x1b[31mb\nc"))
+        site.instances["a\x1b[31mb\nc"] = ["a\x1b[31mb\nc"]
+        result = self.machine.run("ps", "--available", "--server", site.url, env=TOKENS)
+        self.assertEqual(result.returncode, 0, result.err)
+        self.assertNotIn("\x1b", result.out)
+        for *_, headers in site.seen:
+            self.assertNotIn("Authorization", headers)
+            self.assertFalse([value for value in headers.values() if any(t in value for t in TOKENS.values())])
+
+
+class ServersTest(RuntimeCase):
+    def test_where_servers_are(self):
+        """--server before the configuration, whose servers OLLAMA_HOST is one more of"""
+        one, two = self.serve(runtime_site.LmStudio()), self.serve(runtime_site.Router())
+        configuration = os.path.join(self.machine.home, "servers.json")
+        with open(configuration, "w", encoding="utf-8") as out:
+            json.dump({"servers": {"a": one.url, "b": two.url}}, out)
+        ask = ["--config", configuration, "ps", "--json"]
+        kinds = lambda *more, **env: [(s["name"], s["kind"]) for s in json.loads(self.machine.run(*ask, *more, env=env).out)["data"]["servers"]]
+        self.assertEqual(kinds(), [("a", "lmstudio"), ("b", "llamacpp")])
+        self.assertEqual(kinds("--server", "b"), [("b", "llamacpp")])
+        self.assertEqual(kinds("--server", "c=" + one.url, "--server", "b"), [("c", "lmstudio"), ("b", "llamacpp")])
+        self.assertEqual(kinds(OLLAMA_HOST=two.url), [("a", "lmstudio"), ("b", "llamacpp"), ("ollama", "llamacpp")])
+        for wrong in ("d", "a b=http://127.0.0.1:1", "x=ftp://h", "http://u:secret@h/"):
+            result = self.machine.run(*ask[:3], "--server", wrong)
+            self.assertEqual(result.returncode, 2, wrong)
+            self.assertNotIn("secret", result.err)
+
+    def test_ollama_host(self):
+        """As Ollama reads it"""
+        site = self.serve(runtime_site.Router())
+        port = site.url.rsplit(":", 1)[1]
+        for said in ("127.0.0.1:" + port, "localhost:" + port, ":" + port, "0.0.0.0:" + port, site.url, site.url + "/"):
+            with self.subTest(said):
+                self.assertEqual(self.machine.run("ps", env={"OLLAMA_HOST": said}).returncode, 0)
+        told = json.loads(self.machine.run("ps", "--json", env={"OLLAMA_HOST": "example.invalid"}).out)
+        self.assertEqual(told["data"]["servers"][0]["url"], "http://example.invalid:11434")
+        bad = self.machine.run("ps", env={"OLLAMA_HOST": "http://u:secret@h"})
+        self.assertEqual((bad.returncode, "secret" in bad.err), (2, False))
+        self.assertEqual(self.machine.run("list", env={"OLLAMA_HOST": "http://u:secret@h"}).returncode, 0, "who asks no server does not mind")
+
+
+class OthersTest(RuntimeCase):
+    def test_lm_studio(self):
+        site = self.serve(runtime_site.LmStudio("org/tiny", "other"))
+        (deed,) = self.run_on("load", "org/tiny", "--keep-alive", "5m", s=site.url)["data"]["models"]
+        self.assertEqual((deed["outcome"], deed["server"], deed["name"], deed["keep_alive_ignored"]), ("loaded", "s", "org/tiny", True))
+        self.assertEqual((deed["running"]["context"], deed["running"]["vram"], deed["running"]["until"]), (4096, None, None))
+        self.run_on("load", "org/tiny", s=site.url)
+        self.assertEqual(site.instances["org/tiny"], ["org/tiny"], "no second instance")
+        site.instances["org/tiny"].append("org/tiny:2")
+        self.assertEqual(self.loaded(s=site.url), {"s": {"org/tiny", "org/tiny:2"}})
+        (deed,) = self.run_on("unload", "org/tiny", s=site.url)["data"]["models"]
+        self.assertEqual((deed["outcome"], site.instances["org/tiny"]), ("unloaded", []))
+        (deed,) = self.run_on("unload", "org/tiny", s=site.url)["data"]["models"]
+        self.assertEqual(deed["outcome"], "not_loaded")
+
+    def test_a_router(self):
+        """It answers before it is done: it is loaded when it is listed as loaded"""
+        site = self.serve(runtime_site.Router("tiny", "broken", bad=("broken",)))
+        (deed,) = self.run_on("load", "tiny", r=site.url)["data"]["models"]
+        self.assertEqual((deed["outcome"], deed["running"]["state"]), ("loaded", "loaded"))
+        document = self.run_on("load", "broken", code=15, r=site.url)
+        self.assertIn("could not load broken (exit code 1)", document["errors"][0]["message"])
+        self.assertEqual(self.run_on("unload", "tiny", r=site.url)["data"]["models"][0]["outcome"], "unloaded")
+        self.assertEqual(self.loaded(r=site.url), {"r": set()})
+
+    def test_a_model_of_models_json_by_its_file(self):
+        """A router lists files: the model of the manifest is the one whose file that is"""
+        self.machine.manifest([self.machine.simple("tiny-q4.gguf", gguf(1, 2000))])
+        self.assertEqual(self.machine.run("pull", "-y").returncode, 0)
+        site = self.serve(runtime_site.Router("other", "tiny-q4"))
+        (deed,) = self.run_on("load", "tiny-q4", r=site.url)["data"]["models"]
+        self.assertEqual((deed["outcome"], deed["name"]), ("loaded", "tiny-q4"))
+
+    def test_nobody_has_it(self):
+        site = self.serve(runtime_site.Router("tiny"))
+        document = self.run_on("load", "tinny", "tiny", code=5, r=site.url)
+        self.assertEqual([d["outcome"] for d in document["data"]["models"]], ["failed", "loaded"], "the others are loaded")
+        self.assertIn("ps --available", document["errors"][0]["hint"])
+        self.assertEqual(self.run_on("ps", "--available", r=site.url)["data"]["servers"][0]["available"], ["tiny"])
+        self.assertEqual(self.machine.run("load").returncode, 2)
+
+    def test_a_server_that_does_not_answer_may_have_it(self):
+        site = self.serve(runtime_site.Router("tiny"))
+        self.run_on("load", "tinny", code=14, a="http://127.0.0.1:%d" % free_port(), r=site.url)
+        self.run_on("load", "tiny", a="http://127.0.0.1:%d" % free_port(), r=site.url)
+
+
+class PreloadTest(RuntimeCase):
+    """The set of a profile, for as long as its idle rule says."""
+
+    def profile(self, runtime):
+        path = self.machine.manifest([self.machine.simple(name + ".gguf", gguf(i, 2000)) for i, name in enumerate(("one", "two"))])
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+        if runtime:
+            document["runtime"] = runtime
+        with open(path, "w", encoding="utf-8") as out:
+            json.dump(document, out)
+
+    def test_the_set_of_the_profile(self):
+        site = self.serve(runtime_site.Router("one", "two", "three"))
+        self.profile({"preload": ["two", "one"], "idle_unload_seconds": 60})
+        deeds = self.run_on("preload", r=site.url)["data"]["models"]
+        self.assertEqual([(d["model"], d["outcome"], d["keep_alive_ignored"]) for d in deeds], [("two", "loaded", True), ("one", "loaded", True)])
+        self.assertEqual(self.loaded(r=site.url), {"r": {"one", "two"}})
+
+    def test_a_profile_that_says_nothing(self):
+        """Its hint's two ways: load by name, and a manifest that says so"""
+        site = self.serve(runtime_site.Router("one", "two"))
+        self.profile(None)
+        document = self.run_on("preload", code=2, r=site.url)
+        self.assertRegex(document["errors"][0]["hint"], "ncmodel load MODEL.*preload")
+        self.run_on("load", "one", r=site.url)
+        self.profile({"preload": ["two"]})
+        self.run_on("preload", r=site.url)
+        self.assertEqual(self.loaded(r=site.url), {"r": {"one", "two"}})
+
+    def test_what_the_document_says(self):
+        """idle_unload_after: 300, preload_on_boot: llama3.2:3b and nomic-embed-text: Ollama is asked for these, for 300 seconds"""
+        asked = []
+
+        class Ollama(runtime_site.Site):
+            def answer(self, method, path, body):
+                names = ["llama3.2:3b", "nomic-embed-text:latest"]
+                if path == "/api/generate":
+                    asked.append((body["model"], body["keep_alive"], body.get("prompt")))
+                return 200, {"/api/version": {"version": "0.17.4"}, "/api/tags": {"models": [{"name": n} for n in names]},
+                             "/api/ps": {"models": [{"name": name, "size": 1, "size_vram": 1} for name, *_ in asked]},
+                             "/api/generate": {"done": True, "done_reason": "load"}}[path]
+
+        site = self.serve(Ollama())
+        deeds = self.run_on("preload", "--profile", "nebula-rtx3060", o=site.url)["data"]["models"]
+        self.assertEqual([(d["model"], d["outcome"]) for d in deeds], [("llama-3.2-3b", "loaded"), ("nomic-embed-text", "loaded")])
+        self.assertEqual(asked, [("llama3.2:3b", 300, None), ("nomic-embed-text:latest", 300, None)])
+
+
+@unittest.skipUnless(ollama_peer.find(), "Ollama is not built: tests/integration/ollama_peer.py build")
+class OllamaTest(RuntimeCase):
+    """Two real servers with the demonstration's models."""
+
+    def setUp(self):
+        super().setUp()
+        import make_models
+        self.images = make_models.make_images(7, 1 << 20)
+        self.peers = {}
+        for name in ("small", "large"):
+            store = tempfile.mkdtemp(prefix="ollama-store-")
+            self.addCleanup(shutil.rmtree, store, ignore_errors=True)
+            for image in self.images if name == "large" else self.images[:1]:
+                image.write_store(store)
+            peer = ollama_peer.Peer(ollama_peer.find(), store, False)
+            self.addCleanup(peer.__exit__)
+            peer.__enter__()
+            self.peers[name] = peer
+        self.at = {name: peer.url for name, peer in self.peers.items()}
+        self.first, self.last = ("%s:%s" % (i.name.removeprefix("library/"), i.tag) for i in (self.images[0], self.images[-1]))
+
+    def running(self, name):
+        return {m["name"]: m for m in self.peers[name].ask("/api/ps")["models"]}
+
+    def test_two_servers(self):
+        """Loaded where it is, told as Ollama tells it, unloaded everywhere"""
+        self.assertEqual(self.loaded(**self.at), {"small": set(), "large": set()})
+        deeds = self.run_on("load", self.first, self.last, "--keep-alive", "10m", **self.at)["data"]["models"]
+        self.assertEqual([(d["server"], d["name"], d["outcome"]) for d in deeds],
+                         [("small", self.first, "loaded"), ("large", self.last, "loaded")])
+        told = self.running("small")[self.first]
+        (seen,) = self.run_on("ps", **self.at)["data"]["servers"][0]["models"]
+        self.assertEqual((seen["name"], seen["memory"], seen["vram"], seen["context"]),
+                         (self.first, told["size"], told["size_vram"], told["context_length"]))
+        left = time.mktime(time.strptime(seen["until"], "%Y-%m-%dT%H:%M:%SZ")) - time.mktime(time.gmtime())
+        self.assertTrue(500 < left < 620, left)
+        self.run_on("load", self.first, "--keep-alive", "forever", **self.at)
+        (seen,) = self.run_on("ps", **self.at)["data"]["servers"][0]["models"]
+        self.assertEqual((seen["until"], seen["for_ever"]), (None, True))
+        self.assertRegex(self.machine.run("ps", "--server", "small=" + self.at["small"]).out, "(?s)small: Ollama .*for ever")
+        self.run_on("load", self.first, large=self.at["large"])
+        deeds = self.run_on("unload", self.first, **self.at)["data"]["models"]
+        self.assertEqual([(d["server"], d["outcome"]) for d in deeds], [("small", "unloaded"), ("large", "unloaded")])
+        self.assertEqual((set(self.running("small")), set(self.running("large"))), (set(), {self.last}))
+
+    def test_a_model_that_cannot_be_loaded(self):
+        """Ollama's own words"""
+        peer = self.peers["small"]
+        model = [b for b in os.listdir(os.path.join(peer.environment["OLLAMA_MODELS"], "blobs"))]
+        largest = max((os.path.join(peer.environment["OLLAMA_MODELS"], "blobs", b) for b in model), key=os.path.getsize)
+        os.chmod(largest, 0o644)
+        os.truncate(largest, 2000)
+        document = self.run_on("load", self.first, code=15, small=peer.url)
+        self.assertIn("server small: it says: ", document["errors"][0]["message"])
+
+
+if __name__ == "__main__":
+    unittest.main()
