@@ -16,6 +16,9 @@
 #include <ncmodel/drift.h>
 #include <ncmodel/error.h>
 #include <ncmodel/event.h>
+#include <ncmodel/fit.h>
+#include <ncmodel/fit_rules.h>
+#include <ncmodel/gpu.h>
 #include <ncmodel/inspect.h>
 #include <ncmodel/layout.h>
 #include <ncmodel/limits.h>
