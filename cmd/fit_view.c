@@ -38,7 +38,9 @@ bool fit_is_required(void)
 
 char *gib_text(uint64_t bytes)
 {
-	return text_format("%.1f GiB", (double)bytes / (1 << 30));
+	const bool is_small = bytes > 0 && bytes < 1 << 30;
+
+	return text_format("%.1f %s", (double)bytes / (is_small ? 1 << 20 : 1 << 30), is_small ? "MiB" : "GiB");
 }
 
 static int parse_vram(const char *text, uint64_t *bytes, struct ncm_error *err)

@@ -25,7 +25,7 @@ int card_find(const struct session *session, struct card *card, struct ncm_error
 void card_free(struct card *card);
 /* "RTX 3060, 12.0 GiB", "no graphics card was found". The caller frees it. */
 char *card_text(const struct card *card);
-/* "11.8 GiB". The caller frees it. */
+/* "11.8 GiB", "450.0 MiB". The caller frees it. */
 char *gib_text(uint64_t bytes);
 
 /* One model, and how it was looked at. */

@@ -18,6 +18,9 @@
 #include <ncmodel/error.h>
 #include <ncmodel/event.h>
 #include <ncmodel/export.h>
+#include <ncmodel/fit.h>
+#include <ncmodel/fit_rules.h>
+#include <ncmodel/gpu.h>
 #include <ncmodel/inspect.h>
 #include <ncmodel/layout.h>
 #include <ncmodel/limits.h>
