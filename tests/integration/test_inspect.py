@@ -575,8 +575,35 @@ json.dump(told, sys.stdout)
 """
 
 
+SAFE_WRITER = r"""
+import json, sys
+import numpy, safetensors, safetensors.numpy
+path = sys.argv[1]
+kinds = ["float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool", "complex64"]
+tensors = {kind: numpy.zeros((3, i + 1, 2), kind) for i, kind in enumerate(kinds)}
+tensors["one"] = numpy.zeros((), numpy.float32)
+tensors["none"] = numpy.zeros((0, 4), numpy.float32)
+safetensors.numpy.save_file(tensors, path, metadata={"modelspec.title": "T\u00fcr", "x": "y" * 5000})
+with safetensors.safe_open(path, "numpy") as file:
+    json.dump({"tensors": {k: [file.get_slice(k).get_dtype(), file.get_slice(k).get_shape(), tensors[k].nbytes] for k in file.keys()},
+               "metadata": file.metadata()}, sys.stdout)
+"""
+
+
 class JudgeTest(InspectCase):
-    """llama.cpp's gguf package writes every type and reads it back; both say the same."""
+    """llama.cpp's gguf package writes every type and reads it back, and so does safetensors' own; both say the same."""
+
+    def test_safetensors(self):
+        python, why = model_peer.prepare()
+        if not python:
+            self.skipTest(why)
+        path = self.write("judge.safetensors", b"")
+        made = subprocess.run([python, "-c", SAFE_WRITER, path], capture_output=True, text=True, check=False)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        judge, model = json.loads(made.stdout), self.one(path)
+        self.assertEqual({t["name"]: [t["dtype"], t["dimensions"], t["bytes"]] for t in model["tensors"]}, judge["tensors"])
+        self.assertEqual({m["key"]: m["value"] for m in model["metadata"]}, judge["metadata"])
+        self.assertEqual(model["name"], "T\u00fcr")
 
     def test_every_type_of_gguf(self):
         python, why = model_peer.prepare()
