@@ -54,7 +54,7 @@ struct ncm_metadata {
 	uint64_t whole;
 	int64_t below_zero;
 	double real;
-	char *text; /* NUL-terminated, no other NUL */
+	char *text; /* NUL-terminated, no other NUL; NULL: there was too much to keep it */
 	bool text_is_cut;
 	uint64_t count;  /* items of an array */
 	double *numbers; /* `count` of them (whole ones are exact below 2^53), or NULL: too many to be kept */
@@ -72,7 +72,7 @@ struct ncm_tensor {
 	size_t dimension_count;                     /* 0: one single number */
 	uint64_t elements;
 	uint64_t bytes;  /* 0 with elements: the dtype's size is not known */
-	uint64_t offset; /* in its file, from the file's beginning */
+	uint64_t offset; /* in its file, from the file's beginning; 0: not known (what torch saved) */
 	size_t file;     /* index of it */
 };
 
@@ -107,9 +107,10 @@ struct ncm_layer {
 	uint64_t heads;
 	uint64_t kv_heads; /* 0: no attention here, so it keeps no KV */
 	uint64_t feed_forward_length;
-	enum ncm_known windowed;  /* attends to the sliding window alone; NOT_KNOWN: the model has a window, and
-				     which layers it is for depends on the architecture, which does not tell */
-	enum ncm_known recurrent; /* a state of one size in the place of KV */
+	enum ncm_known windowed; /* attends to the sliding window alone; NOT_KNOWN: the model has a window, and
+				    which layers it is for depends on the architecture, which does not tell */
+	enum ncm_known
+	    recurrent; /* keeps a state of one size; in the place of KV where kv_heads is 0, else beside it */
 	enum ncm_known shares_kv; /* uses the KV of a layer before it, and keeps none of its own */
 };
 
@@ -181,7 +182,7 @@ struct ncm_inspection {
 	enum ncm_known pickle_is_plain;    /* YES: none of the latter; NOT_KNOWN: it is no pickle, or could not be read
 					    */
 
-	struct ncm_metadata *metadata; /* in the order of the first part's header, its keys sorted by none */
+	struct ncm_metadata *metadata; /* of the first part, in its header's order */
 	size_t metadata_count;
 	struct ncm_tensor *tensors; /* in the order of the files and their headers */
 	size_t tensor_count;

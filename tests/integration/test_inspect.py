@@ -7,10 +7,10 @@ import json
 import os
 import pickle
 import random
+import resource
 import struct
 import subprocess
 import sys
-import time
 import types
 import unittest
 import zipfile
@@ -79,6 +79,15 @@ def safetensors(tensors, metadata=None, sizes=None):
         offset += count
     data = json.dumps(header).encode()
     return struct.pack("<Q", len(data)) + data + b"\0" * offset
+
+
+SLOW = 15 if "asan" in BINARY else 1  # what a sanitizer costs
+
+
+def used():
+    """Seconds that the programs run so far took for themselves: others may keep the machine busy."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 class InspectCase(Case):
@@ -213,17 +222,16 @@ class LocalTest(InspectCase):
 
     def test_a_thousand_files(self):
         paths = [self.write("many/%d.gguf" % i, llama(vocabulary=1000)) for i in range(1000)]
-        start = time.monotonic()
-        models = self.inspect(*paths, "--no-parts")
-        self.assertEqual(len(models), 1000)
-        self.assertLess(time.monotonic() - start, 20 if "asan" in BINARY else 2 + 2)  # the test itself reads 4 MB of JSON
+        start = used()
+        self.assertEqual(self.machine.run("inspect", *paths).returncode, 0)
+        self.assertLess(used() - start, 2 * SLOW)
 
 
 class HostileTest(InspectCase):
     def refused(self, data, name="hostile.gguf", state="broken"):
-        start = time.monotonic()
+        start = used()
         result = self.machine.run("inspect", "--json", self.write(name, data))
-        self.assertLess(time.monotonic() - start, 1)
+        self.assertLess(used() - start, 0.5 * SLOW)
         self.assertEqual(result.returncode, 4, result.out[:500] + result.err)
         file = json.loads(result.out)["data"]["models"][0]["files"][0]
         self.assertEqual(file["state"], state, file)
@@ -267,10 +275,10 @@ class HostileTest(InspectCase):
             for _ in range(count):
                 file.write(array)
         script = "ulimit -v 1500000; exec \"$0\" inspect \"$1\" >/dev/null" if "asan" not in BINARY else "exec \"$0\" inspect \"$1\" >/dev/null"
-        start = time.monotonic()
+        start = used()
         result = subprocess.run(["sh", "-c", script, BINARY, path], env=self.machine.env, capture_output=True, text=True, check=False)
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertLess(time.monotonic() - start, 30)
+        self.assertLess(used() - start, 5 * SLOW)
 
 
 class Storage:
@@ -389,10 +397,10 @@ class PickleTest(InspectCase):
                  "same": b"\x80\x02" + b"cos\nsystem\n0" * 400_000}
         for name, data in bombs.items():
             with self.subTest(name=name):
-                start = time.monotonic()
+                start = used()
                 result = self.machine.run("inspect", "--json", self.write(name + ".pkl", data))
                 self.assertIn(result.returncode, (0, 4))
-                self.assertLess(time.monotonic() - start, 10 if "asan" in BINARY else 1.5)
+                self.assertLess(used() - start, 1 * SLOW)
                 self.assertIsNone(json.loads(result.out)["data"]["models"][0]["pickle"] and
                                   json.loads(result.out)["data"]["models"][0]["pickle"]["plain"])
 
@@ -471,14 +479,14 @@ class SourceTest(InspectCase):
             data = llama(more=more, vocabulary=vocabulary, tensors=[("token_embd.weight", F16, [4 * MIB, 4])])
             self.hub.hf("org/v%d" % vocabulary, {"m.gguf": data})
             self.hub.forget()
-            start = time.monotonic()
+            start = used()
             model = self.one("hf:org/v%d/m.gguf" % vocabulary)
-            took = time.monotonic() - start
+            took = used() - start
             self.assertEqual((model["vocabulary"], model["state"]), (vocabulary, "sound"))
             self.assertEqual(model["tensors"][0]["elements"], 16 * MIB)
             self.assertLessEqual(model["fetched"], len(header) + 2 * MIB)
             self.assertLessEqual(self.fetched(), len(header) + 2 * MIB)
-            self.assertLess(took, 30 if "asan" in BINARY else 2)
+            self.assertLess(took, 1 * SLOW)
 
     def test_it_is_the_same_as_of_the_file(self):
         data = llama(more=[("x.y", UINT32, 7)])
@@ -567,8 +575,35 @@ json.dump(told, sys.stdout)
 """
 
 
+SAFE_WRITER = r"""
+import json, sys
+import numpy, safetensors, safetensors.numpy
+path = sys.argv[1]
+kinds = ["float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool", "complex64"]
+tensors = {kind: numpy.zeros((3, i + 1, 2), kind) for i, kind in enumerate(kinds)}
+tensors["one"] = numpy.zeros((), numpy.float32)
+tensors["none"] = numpy.zeros((0, 4), numpy.float32)
+safetensors.numpy.save_file(tensors, path, metadata={"modelspec.title": "T\u00fcr", "x": "y" * 5000})
+with safetensors.safe_open(path, "numpy") as file:
+    json.dump({"tensors": {k: [file.get_slice(k).get_dtype(), file.get_slice(k).get_shape(), tensors[k].nbytes] for k in file.keys()},
+               "metadata": file.metadata()}, sys.stdout)
+"""
+
+
 class JudgeTest(InspectCase):
-    """llama.cpp's gguf package writes every type and reads it back; both say the same."""
+    """llama.cpp's gguf package writes every type and reads it back, and so does safetensors' own; both say the same."""
+
+    def test_safetensors(self):
+        python, why = model_peer.prepare()
+        if not python:
+            self.skipTest(why)
+        path = self.write("judge.safetensors", b"")
+        made = subprocess.run([python, "-c", SAFE_WRITER, path], capture_output=True, text=True, check=False)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        judge, model = json.loads(made.stdout), self.one(path)
+        self.assertEqual({t["name"]: [t["dtype"], t["dimensions"], t["bytes"]] for t in model["tensors"]}, judge["tensors"])
+        self.assertEqual({m["key"]: m["value"] for m in model["metadata"]}, judge["metadata"])
+        self.assertEqual(model["name"], "T\u00fcr")
 
     def test_every_type_of_gguf(self):
         python, why = model_peer.prepare()
