@@ -15,6 +15,11 @@ void store_find_bytes(const struct ncm_store *store, const char *relative, const
 		store->kind->names->find_bytes(store, relative, sha256, git_sha1, blob, bytes);
 }
 
+bool store_is_named_later(const struct ncm_store *store, const char *relative)
+{
+	return store->kind->names && store->kind->names->is_bytes(relative);
+}
+
 bool store_is_named(const struct ncm_store *store, int dirfd, const char *relative, const char *blob,
 		    const char *reference)
 {

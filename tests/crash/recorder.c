@@ -449,11 +449,10 @@ int symlinkat(const char *text, int dirfd, const char *name)
 	failed = (int)kernel(SYS_symlinkat, text, dirfd, name);
 	if (!failed && name_in) {
 		(void)fstatat(dirfd, name, &status, AT_SYMLINK_NOFOLLOW);
-		note((struct record){.op = OP_SYMLINK,
-				     .mode = status.st_mode,
-				     .inode = status.st_ino,
-				     .data = strlen(text)},
-		     name_in, NULL, text);
+		note(
+		    (struct record){
+			.op = OP_SYMLINK, .mode = status.st_mode, .inode = status.st_ino, .data = strlen(text)},
+		    name_in, NULL, text);
 	}
 	unlock();
 	return failed;
