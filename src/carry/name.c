@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Where names come last (store/names.h): all bytes of the model are there, then all names, then what means the
- * revision. Names are many: each folder of them is synced once, when all are made. */
+ * revision. Files are many: each folder is synced once, when all is in it. */
 #include "carry/carry.h"
 
 #include "base/mem.h"
@@ -47,14 +47,26 @@ static int give_name(struct naming *naming, const struct place *place, struct nc
 	return store_give_name(place->store, place->relative, place->blob, err);
 }
 
+/* Syncs the folder of a path, absolute and below its store, once. */
+static int sync_folder(struct naming *naming, const struct place *place, const char *path, const char *relative,
+		       struct ncm_error *err)
+{
+	const size_t folder = (size_t)(ncm_path_base(path) - path);
+
+	if (!place->blob || !ncm_text_map_add(&naming->synced, path, folder, 0))
+		return 0;
+	return store_sync_names(place->store, relative, err);
+}
+
+static int sync_bytes(struct naming *naming, const struct place *place, struct ncm_error *err)
+{
+	return sync_folder(naming, place, place_bytes_path(place), place_bytes(place), err);
+}
+
 /* Names that were there already, too: the run that made them may have been killed before it synced them. */
 static int sync_names(struct naming *naming, const struct place *place, struct ncm_error *err)
 {
-	const size_t folder = (size_t)(ncm_path_base(place->path) - place->path);
-
-	if (!place->blob || !ncm_text_map_add(&naming->synced, place->path, folder, 0))
-		return 0;
-	return store_sync_names(place->store, place->relative, err);
+	return sync_folder(naming, place, place->path, place->relative, err);
 }
 
 static int refer(struct naming *naming, const struct place *place, struct ncm_error *err)
@@ -68,8 +80,10 @@ int carry_name_model(struct carry *carry, size_t index)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct naming naming = {.run = carry->run};
-	int failed = each_place(carry, index, list, &naming, &err);
+	int failed = each_place(carry, index, sync_bytes, &naming, &err);
 
+	if (!failed)
+		failed = each_place(carry, index, list, &naming, &err);
 	if (!failed)
 		failed = each_place(carry, index, give_name, &naming, &err);
 	if (!failed)

@@ -8,6 +8,7 @@
 #include "digest/hash.h"
 #include "os/os.h"
 #include "store/inside.h"
+#include "store/names.h"
 #include "store/share.h"
 #include "store/staging.h"
 
@@ -209,7 +210,7 @@ int store_publish(struct ncm_store *store, int fd, const char *staged, const cha
 		return tell_failure(store, relative, errno, err);
 	/* It stays after a copy, and after a rename onto another link of the same file, which does nothing. */
 	os_unlink(store->staging, staged);
-	if (ncm_sync_dir(parent) < 0)
+	if (!how->sync_later && ncm_sync_dir(parent) < 0)
 		return ncm_error_errno(err, errno, "cannot sync the folder of %s/%s", store->path, relative);
 	if (status)
 		*status = there;
@@ -239,7 +240,11 @@ int store_publish_kept(struct ncm_store *store, int fd, const char *staged, cons
 int ncm_store_commit(struct ncm_store *store, const char *staged, const char *relative, enum ncm_replacing replace,
 		     const struct os_stat *over, struct os_stat *status, char **kept, struct ncm_error *err)
 {
-	struct publish how = {.what = PUBLISH_FOUND, .replace = replace, .may_copy = true, .over = over};
+	struct publish how = {.what = PUBLISH_FOUND,
+			      .replace = replace,
+			      .may_copy = true,
+			      .over = over,
+			      .sync_later = store_is_named_later(store, relative)};
 	NCM_AUTO_CLOSE int fd = -1;
 	struct os_stat found;
 

@@ -19,6 +19,7 @@ struct publish {
 	enum ncm_replacing replace;
 	bool may_copy; /* where the folder is another file system than the store's root: through a temporary there */
 	const struct os_stat *over; /* nothing but this file, and only if nothing happened to it since; or NULL */
+	bool sync_later;            /* the name is made durable with others (store_sync_names) */
 	bool copied;                /* result: it was */
 	char *kept; /* result of SET_ASIDE: where the old file is, absolute; or NULL. The caller frees it */
 };

@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "os/os.h"
 #include "store/inside.h"
+#include "store/names.h"
 #include "store/share.h"
 
 #include <errno.h>
@@ -114,7 +115,10 @@ int ncm_store_duplicate(struct ncm_store *store, const char *relative, int fd, c
 	struct twin twin = {.store = store,
 			    .relative = relative,
 			    .source = fd,
-			    .how = {.replace = replace, .may_copy = true, .over = over},
+			    .how = {.replace = replace,
+				    .may_copy = true,
+				    .over = over,
+				    .sync_later = store_is_named_later(store, relative)},
 			    .status = status ? status : &unused};
 	const char *way = "reflink";
 	int result;

@@ -8,6 +8,7 @@
 #include "os/os.h"
 #include "store/commit.h"
 #include "store/inside.h"
+#include "store/kind_huggingface.h"
 #include "store/names.h"
 #include "store/share.h"
 
@@ -223,5 +224,10 @@ static int refer(struct ncm_store *store, const char *relative, const char *refe
 	return hub_is_snapshot_path(relative) ? hub_refer(store, relative, reference, err) : 0;
 }
 
-const struct store_names hub_names = {
-    .find_bytes = find_bytes, .is_named = is_named, .give = hub_link, .list = list, .refer = refer, .guard = hub_guard};
+const struct store_names hub_names = {.find_bytes = find_bytes,
+				      .is_bytes = store_hub_is_blob,
+				      .is_named = is_named,
+				      .give = hub_link,
+				      .list = list,
+				      .refer = refer,
+				      .guard = hub_guard};

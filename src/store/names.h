@@ -19,6 +19,7 @@ struct store_names {
 	int (*give)(struct ncm_store *store, const char *relative, const char *blob, struct ncm_error *err);
 	int (*refer)(struct ncm_store *store, const char *relative, const char *reference, struct ncm_error *err);
 	int (*list)(struct ncm_store *store, const char *relative, const char *listing, struct ncm_error *err);
+	bool (*is_bytes)(const char *relative);
 	int (*guard)(const struct ncm_store *store, const char *blob);
 };
 
@@ -28,6 +29,8 @@ struct store_names {
  */
 void store_find_bytes(const struct ncm_store *store, const char *relative, const struct ncm_sha256 *sha256,
 		      const struct ncm_sha1 *git_sha1, char **blob, char **bytes);
+/* Whether a path is one of bytes that get a name later: until store_sync_names its folder is not synced. */
+bool store_is_named_later(const struct ncm_store *store, const char *relative);
 /* Whether the name leads to its blob, and the reference (a branch or tag; NULL: none) is there. `dirfd` is the store's.
  */
 bool store_is_named(const struct ncm_store *store, int dirfd, const char *relative, const char *blob,
@@ -35,7 +38,7 @@ bool store_is_named(const struct ncm_store *store, int dirfd, const char *relati
 /* Makes the name of a file whose bytes are there (in the open store); store_sync_names makes it durable. Classes
  * POLICY, IO. */
 int store_give_name(struct ncm_store *store, const char *relative, const char *blob, struct ncm_error *err);
-/* Makes all names durable that lie in the folder of this one. Class IO. */
+/* Makes all names durable that lie in the folder of this one, of bytes or in a snapshot. Class IO. */
 int store_sync_names(struct ncm_store *store, const char *relative, struct ncm_error *err);
 /* Notes what all of the revision consists of that the name is of (struct ncm_resolution), before its first name is
  * made: who looks in between is told that something lacks. Nothing to be done where `listing` is NULL. */

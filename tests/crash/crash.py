@@ -30,7 +30,7 @@ OTHER_BOOT = b"00000000-dead-4bee-8000-000000000000"
 
 
 class Left:
-    """A folder after a crash. paths: {path: (File, Content or None for a folder, mode, mtime)}."""
+    """A folder after a crash. paths: {path: (File, Content or None for a folder or link, mode, mtime)}."""
 
     def __init__(self, same_boot, paths):
         self.same_boot, self.paths = same_boot, paths
@@ -59,6 +59,8 @@ class Left:
             if file.folder:
                 os.makedirs(target, exist_ok=True)
                 folders.append((target, mode))
+            elif file.link is not None:
+                os.symlink(file.link, target)
             elif file.number in made:
                 os.link(made[file.number], target)
             else:
@@ -185,7 +187,7 @@ def left(past, point, way, seed):
     paths = {}
     contents = {}
     for path, file in sorted(fate.tree().items()):
-        if file.folder:
+        if file.folder or file.link is not None:
             paths[path] = (file, None, folder_mode(file, point), 0)
         else:
             if file.number not in contents:

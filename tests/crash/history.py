@@ -11,11 +11,11 @@ import struct
 MAGIC = 0x4e43524c
 HEAD = struct.Struct("<IHHIIQqqIIQ")
 DIRECT, EXCHANGE, WHOLE = 1, 2, 4
-(CREATE, MKDIR, RENAME, LINK, UNLINK, RMDIR, WRITE, TRUNCATE, MODE, TIMES, SYNC_BEGIN, SYNC_END, UNKNOWN) = range(1, 14)
-NAMES = {CREATE, MKDIR, RENAME, LINK, UNLINK, RMDIR}
+(CREATE, MKDIR, RENAME, LINK, UNLINK, RMDIR, WRITE, TRUNCATE, MODE, TIMES, SYNC_BEGIN, SYNC_END, UNKNOWN, SYMLINK) = range(1, 15)
+NAMES = {CREATE, MKDIR, SYMLINK, RENAME, LINK, UNLINK, RMDIR}
 CONTENT = {WRITE, TRUNCATE, MODE, TIMES}
 WORDS = ("", "create", "mkdir", "rename", "link", "unlink", "rmdir", "write", "truncate", "mode", "times", "sync begins",
-         "sync ends", "unknown")
+         "sync ends", "unknown", "symlink")
 
 
 class Op:
@@ -32,7 +32,10 @@ class Op:
 
 
 class File:
-    """A file or folder, whatever it is called. `ops` change its content, `syncs` are (begin, end)."""
+    """A file, folder or link, whatever it is called. `ops` change its content, `syncs` are (begin, end). `link`: its text; it is
+    there with its name."""
+
+    link = None
 
     def __init__(self, number, folder, mode=0o644, mtime=0, base=b""):
         self.number, self.folder, self.mode, self.mtime, self.base = number, folder, mode, mtime, base
@@ -168,8 +171,9 @@ class History:
         for op in self.ops:
             if op.kind == UNKNOWN:
                 raise ValueError(f"the recorder cannot follow this: {op}")
-            if op.kind in (CREATE, MKDIR):
+            if op.kind in (CREATE, MKDIR, SYMLINK):
                 op.file = by_inode[op.inode] = self.add(op.kind == MKDIR, op.mode & 0o7777, op.mtime)
+                op.file.link = bytes(op.data).decode() if op.kind == SYMLINK else None
             elif op.kind in NAMES:
                 op.file = tree[op.path]
             else:
@@ -256,7 +260,7 @@ def apply(tree, op):
     """Changes the tree as the record says. False if it cannot."""
     if os.path.dirname(op.path) not in tree:
         return False
-    if op.kind in (CREATE, MKDIR):
+    if op.kind in (CREATE, MKDIR, SYMLINK):
         if op.path in tree:
             return False
         tree[op.path] = op.file

@@ -20,13 +20,13 @@ def preload(binary, recorder):
 
 
 def look(root):
-    """{path: (inode, mode, mtime, bytes or None)}."""
+    """{path: (inode, mode, mtime, bytes or None)}. Of a link no bytes: there may be none before the first record."""
     found = {}
     for folder, _, names in os.walk(root):
         for path in [folder] + [os.path.join(folder, name) for name in names]:
-            status = os.stat(path)
+            status = os.lstat(path)
             content = None
-            if path != folder:
+            if path != folder and not os.path.islink(path):
                 with open(path, "rb") as file:
                     content = file.read()
             relative = os.path.relpath(path, root)

@@ -54,6 +54,7 @@ enum op {
 	OP_SYNC_BEGIN,
 	OP_SYNC_END,
 	OP_UNKNOWN,
+	OP_SYMLINK, /* its text is the data */
 };
 
 /* Followed by the paths and the data. */
@@ -434,6 +435,32 @@ int linkat(int from_dir, const char *from, int to_dir, const char *to, int flags
 int link(const char *from, const char *to)
 {
 	return linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+int symlinkat(const char *text, int dirfd, const char *name)
+{
+	char path[PATH_MAX];
+	const char *name_in;
+	struct stat status = {0};
+	int failed;
+
+	lock();
+	name_in = name_below(dirfd, name, path);
+	failed = (int)kernel(SYS_symlinkat, text, dirfd, name);
+	if (!failed && name_in) {
+		(void)fstatat(dirfd, name, &status, AT_SYMLINK_NOFOLLOW);
+		note(
+		    (struct record){
+			.op = OP_SYMLINK, .mode = status.st_mode, .inode = status.st_ino, .data = strlen(text)},
+		    name_in, NULL, text);
+	}
+	unlock();
+	return failed;
+}
+
+int symlink(const char *text, const char *name)
+{
+	return symlinkat(text, AT_FDCWD, name);
 }
 
 /* --- content */

@@ -24,6 +24,7 @@ SOURCE = os.environ["NCM_TEST_SOURCE"]
 sys.path[:0] = [os.path.join(SOURCE, "tests", "crash"), os.path.join(SOURCE, "tests", "data")]
 
 import cases  # noqa: E402
+import cases_hub  # noqa: E402
 import cases_move  # noqa: E402
 import cases_upkeep  # noqa: E402
 import crash  # noqa: E402
@@ -129,7 +130,7 @@ def in_turn(states):
 
 
 class CrashTest(unittest.TestCase):
-    shares = 11.0
+    shares = 12.0
 
     @classmethod
     def setUpClass(cls):
@@ -224,6 +225,9 @@ class CrashTest(unittest.TestCase):
 
     def test_move(self):
         self.crash(cases_move.Move())
+
+    def test_hub(self):
+        self.crash(cases_hub.Hub())
 
     def test_link(self):
         self.crash(cases.Link())
