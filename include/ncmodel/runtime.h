@@ -85,7 +85,7 @@ struct ncm_runtime_deed {
 	enum ncm_runtime_outcome outcome;
 	bool keep_ignored;          /* a keep-alive was meant, and this kind of server takes none */
 	struct ncm_running running; /* when loaded */
-	char *digest;               /* when pulled: "sha256:…" */
+	char *digest;               /* when pulled: of its manifest, as hexadecimal digits */
 	struct ncm_error error;
 };
 

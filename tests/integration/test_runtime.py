@@ -272,6 +272,9 @@ class PullTest(RuntimeCase):
         self.assertEqual((deed["outcome"], deed["server"], deed["name"], deed["digest"]), ("pulled", "o", "tiny:latest", self.digest))
         self.assertIn(("POST", "/api/pull", {"model": "tiny:latest"}), [request[:3] for request in site.seen])
         self.assertFalse(os.path.exists(self.machine.store()), "nothing is written here")
+        for manner in ("json", "plain", "bar"):
+            result = self.machine.run("pull", "--via-server", "tiny", "--server", site.url, "--progress", manner)
+            self.assertEqual((result.returncode, result.out), (0, "tiny:latest: pulled on %s\n" % site.url[7:]), result.err)
 
     def test_it_has_something_else(self):
         site = self.ollama("0" * 64, *self.lines)
