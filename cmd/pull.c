@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
 
+#include "runtime_view.h"
+
 #include "cut_off.h"
 #include "fit_view.h"
 #include "model_name.h"
@@ -255,12 +257,37 @@ static int pull(struct session *session, struct ncm_plan *plan)
 	return carry_out(session, plan);
 }
 
+static bool via_server;
+
+/* The server's store is not looked at, and nothing else that would be asked of a plan can be. */
+static int pull_via_server(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	struct ncm_runtime_options options = {.sink = &session->sink};
+	struct ncm_runtime_report *report;
+
+	if (session->settings.operands.count == 0 || session->settings.dry_run || session->settings.provision.offline) {
+		ncm_error_set(&err, NCM_E_USAGE, "--via-server fetches the models that are named, at once and online");
+		ncm_error_hint(&err, "name them, and leave out --dry-run and --offline");
+		return session_fail(session, &err);
+	}
+	if (session_config(session, &err) < 0)
+		return session_fail(session, &err);
+	session_catalog_if_any(session, "models are known by Ollama's names alone");
+	session_progress(session);
+	report = ncm_runtime_pull(session->config, session->catalog, &session->settings.operands, &options, &err);
+	session_quieten(session);
+	return report ? runtime_tell(session, report) : session_fail(session, &err);
+}
+
 static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct ncm_plan *plan;
 	int exit_code;
 
+	if (via_server)
+		return pull_via_server(session);
 	session->settings.provision.only_plan = session->settings.dry_run;
 	plan = plan_make(session, &err);
 	if (!plan && err.code == NCM_E_INTERRUPTED) {
@@ -283,6 +310,10 @@ static int run(struct session *session)
 static const struct option own[] = {
     {'n', "dry-run", OPTION_FLAG, offsetof(struct settings, dry_run), .help = "print the plan and stop"},
     {'y', "yes", OPTION_FLAG, offsetof(struct settings, yes), .help = "do not ask"},
+    {0, "via-server", OPTION_FLAG, .value = &via_server,
+     .help = "have a running Ollama fetch them into its own store, and compare its digest with the registry's"},
+    {0, "server", OPTION_LIST, offsetof(struct settings, servers), .argument = "NAME=URL",
+     .help = "with --via-server: this server, as for ps"},
     {0, "no-wait", OPTION_FLAG, offsetof(struct settings, provision.no_wait),
      .help = "fail instead of waiting for another ncmodel"},
     {'j', "jobs", OPTION_NUMBER, offsetof(struct settings, jobs), .argument = "N", .help = "files at once", .least = 1,
@@ -327,6 +358,9 @@ const struct command command_pull = {
 	"pasted "
 	"as the addresses of their pages. What has to be accepted or needs a login is told before anything is fetched. "
 	"Files whose names cannot be had on every system get others, and the plan says which.\n\n"
+	"Where Ollama's store is not yours to write, --via-server has the server fetch the models that are named. They "
+	"count as pulled if the server then lists them with the digest of the registry's manifest (and that of your "
+	"own, if it pins one); models.json does not change. Ends with 14 if no such server answers.\n\n"
 	"One model's failure does not stop the others. After an interruption the same command goes on from "
 	"what is on disk.",
     .examples = examples,

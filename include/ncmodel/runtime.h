@@ -85,7 +85,7 @@ struct ncm_runtime_deed {
 	enum ncm_runtime_outcome outcome;
 	bool keep_ignored;          /* a keep-alive was meant, and this kind of server takes none */
 	struct ncm_running running; /* when loaded */
-	char *digest;               /* when pulled: "sha256:…" */
+	char *digest;               /* when pulled: of its manifest, as hexadecimal digits */
 	struct ncm_error error;
 };
 
@@ -107,6 +107,16 @@ struct ncm_runtime_report *ncm_runtime_load(const struct ncm_config *config, con
 struct ncm_runtime_report *ncm_runtime_unload(const struct ncm_config *config, const struct ncm_catalog *catalog,
 					      const struct ncm_strings *names,
 					      const struct ncm_runtime_options *options, struct ncm_error *err);
+/*
+ * Has a server fetch models itself, where its store is not ours to write: Ollama's POST /api/pull, on the first server
+ * of a kind that can. A model is named by a source (ollama:NAME), by its manifest's id (catalog, may be NULL) or by
+ * Ollama's name. It counts as pulled if the server then lists it with the digest of the manifest that the registry has
+ * now, and that the manifest of the catalog pins, if it does: CHECKSUM else. models.json does not change. Errors and
+ * result as ncm_runtime_load.
+ */
+struct ncm_runtime_report *ncm_runtime_pull(const struct ncm_config *config, const struct ncm_catalog *catalog,
+					    const struct ncm_strings *names, const struct ncm_runtime_options *options,
+					    struct ncm_error *err);
 void ncm_runtime_report_free(struct ncm_runtime_report *report);
 
 #pragma GCC visibility pop

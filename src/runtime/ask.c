@@ -24,7 +24,7 @@ json_t *runtime_body(const char *key, const char *value)
 }
 
 /* Of a program of the user's own that does not run, the network's words say little. */
-static int unreached(const struct runtime_client *client, struct ncm_error *err)
+int runtime_unreached(const struct runtime_client *client, struct ncm_error *err)
 {
 	if (err->code != NCM_E_NETWORK)
 		return -1;
@@ -61,7 +61,7 @@ int runtime_ask(const struct runtime_client *client, const char *path, json_t *b
 
 	json_decref(body);
 	if (ncm_http_get(client->http, &request, &reply, err) < 0)
-		return unreached(client, err);
+		return runtime_unreached(client, err);
 	answer->status = reply.status;
 	answer->json = reply.body ? ncm_json_parse(reply.body, reply.body_size, "", NCM_E_PROTOCOL, NULL) : NULL;
 	ncm_reply_clear(&reply);

@@ -15,15 +15,22 @@ static void add(struct ncm_strings *names, const char *name)
 		ncm_strings_add(names, name);
 }
 
-static void add_source(struct ncm_strings *names, const char *uri)
+char *runtime_ollama_name(const char *uri)
 {
 	struct ollama_name name;
-	NCM_AUTO_FREE char *shown = NULL;
+	char *shown;
 
 	if (!uri || !ncm_source_gives_blobs(uri) || ollama_name_parse(uri, &name, NULL) < 0)
-		return;
+		return NULL;
 	shown = ollama_name_short(&name);
 	ollama_name_clear(&name);
+	return shown;
+}
+
+static void add_source(struct ncm_strings *names, const char *uri)
+{
+	NCM_AUTO_FREE char *shown = runtime_ollama_name(uri);
+
 	add(names, shown);
 }
 

@@ -125,4 +125,5 @@ const struct ncm_runtime ncm_runtime_ollama = {
     .offered = offered,
     .load = load,
     .unload = unload,
+    .pull = runtime_ollama_pull,
 };

@@ -37,6 +37,9 @@ struct ncm_runtime {
 	/* Begin what ends when `loaded` lists the model as loaded, or not any more. */
 	int (*load)(const struct runtime_client *client, const char *name, struct ncm_error *err);
 	int (*unload)(const struct runtime_client *client, const char *name, struct ncm_error *err);
+	/* Has it fetch a model, telling PROGRESS, and the digest under which it then lists it (hexadecimal digits).
+	 * NULL: it cannot. */
+	int (*pull)(const struct runtime_client *client, const char *name, char **digest, struct ncm_error *err);
 	/* Why a model whose loading had begun is not loaded: sets *err. NULL: loading has ended when `load` has. */
 	int (*failed)(const struct runtime_client *client, const char *name, struct ncm_error *err);
 };
@@ -64,6 +67,8 @@ int runtime_refusal(const struct runtime_client *client, const char *path, const
 		    struct ncm_error *err);
 /* An object with one text. New reference. */
 json_t *runtime_body(const char *key, const char *value);
+/* Makes an error of the network that of a program which does not run. Always returns -1. */
+int runtime_unreached(const struct runtime_client *client, struct ncm_error *err);
 enum { RUNTIME_QUESTION_SECONDS = 10, RUNTIME_LOAD_SECONDS = 600 };
 
 /* runtime.c */
@@ -83,6 +88,12 @@ void runtime_names(const struct ncm_registry *registry, const struct ncm_catalog
 		   struct ncm_strings *names);
 /* Whether a server's name is one of them, with or without ":latest", in any case. */
 bool runtime_is_named(const struct ncm_strings *names, const char *server_name);
+
+/* The name that Ollama has for a source, or NULL. The caller frees it. */
+char *runtime_ollama_name(const char *uri);
+
+/* ollama_pull.c */
+int runtime_ollama_pull(const struct runtime_client *client, const char *name, char **digest, struct ncm_error *err);
 
 /* when.c */
 /* Seconds since 1970 of an RFC 3339 time. */

@@ -277,8 +277,8 @@ def check_schemas(shipped):
             # an alternative that is nothing else says which of the keys that are described around it
             faults += [f"{path}: requires {key}, which it does not describe" for key in schema.get("required", [])
                        if key not in schema.get("properties", {}) and set(schema) != {"required"}]
-            # the keys of mirrors are URLs; elsewhere a pattern would hide a misspelt key
-            if any(key != "^x-" for key in schema.get("patternProperties", {})) and path != "config/mirrors":
+            # the keys of mirrors are URLs, those of servers names of the user's; elsewhere a pattern would hide a misspelt key
+            if any(key != "^x-" for key in schema.get("patternProperties", {})) and path not in ("config/mirrors", "config/servers"):
                 faults.append(f"{path}: a patternProperties other than ^x-")
             if "$ref" in schema and schema["$ref"][len("#/$defs/"):] not in root.get("$defs", {}):
                 faults.append(f"{path}: {schema['$ref']} leads nowhere")

@@ -19,6 +19,9 @@ if not schemas.AVAILABLE:
 from drift_case import DriftCase  # noqa: E402
 from harness import BINARY, SOURCE, filling, gguf, safetensors, sha256  # noqa: E402
 
+sys.path.insert(0, os.path.join(SOURCE, "tests", "servers"))
+import runtime_site  # noqa: E402
+
 MIB = 1 << 20
 
 
@@ -140,6 +143,19 @@ class OutputTest(OutputCase):
         self.document("verify", "--repair", "--quick", code=2)
         self.document("gc", "--replaced", "--dry-run")
         self.document("gc", "--replaced", "-y")
+
+    def test_running_servers(self):
+        site = runtime_site.Router("one", "two")
+        self.addCleanup(site.close)
+        path = self.machine.manifest([self.machine.simple("one.gguf", gguf("one", 3000))])
+        with open(path, encoding="utf-8") as file:
+            manifest = json.load(file) | {"runtime": {"preload": ["one"], "idle_unload_seconds": 9}}
+        with open(path, "w", encoding="utf-8") as out:
+            json.dump(manifest, out)
+        for arguments, code in ((["preload"], 0), (["load", "two", "none"], 5), (["ps", "--available"], 0), (["unload", "two"], 0),
+                                (["pull", "--via-server", "ollama:x"], 14)):
+            self.assertTrue(self.document(*arguments, "--server", site.url, code=code) or code == 14)
+        self.document("ps", "--server", "http://127.0.0.1:1", code=14)
 
     def test_what_others_left(self):
         data = gguf("same", 2 * MIB)

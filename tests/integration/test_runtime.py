@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """ps, load, unload, preload: what running servers are asked, and what of their answers is believed. LM Studio and llama.cpp are
 stand-ins (tests/servers/runtime_site.py); Ollama is the real one where it is built (ollama_peer.py build)."""
+import hashlib
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 
 from harness import SOURCE, TOKENS, Case, gguf
 
@@ -242,6 +244,57 @@ class PreloadTest(RuntimeCase):
         deeds = self.run_on("preload", "--profile", "nebula-rtx3060", o=site.url)["data"]["models"]
         self.assertEqual([(d["model"], d["outcome"]) for d in deeds], [("llama-3.2-3b", "loaded"), ("nomic-embed-text", "loaded")])
         self.assertEqual(asked, [("llama3.2:3b", 300, None), ("nomic-embed-text:latest", 300, None)])
+
+
+class PullTest(RuntimeCase):
+    """pull --via-server: the server fetches, and what it has is held against the registry."""
+
+    def ollama(self, digest, *lines):
+        class Ollama(runtime_site.Site):
+            def answer(self, method, path, body):
+                if path == "/api/pull":
+                    return 200, b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+                return 200, {"/api/version": {"version": "0.17.4"},
+                             "/api/tags": {"models": [{"name": "tiny:latest", "digest": digest}]}}[path]
+        return self.serve(Ollama())
+
+    def setUp(self):
+        super().setUp()
+        self.digest = self.hub.ollama("library/tiny", [("model", gguf(3, 5000))])
+        with urllib.request.urlopen(self.hub.service.url + "/v2/library/tiny/manifests/latest") as answer:
+            self.digest = hashlib.sha256(answer.read()).hexdigest()
+        self.lines = [{"status": "pulling manifest"}, {"status": "pulling ab", "digest": "sha256:ab", "total": 10, "completed": 5},
+                      {"status": "verifying sha256 digest"}, {"status": "success"}]
+
+    def test_it_has_what_the_registry_has(self):
+        site = self.ollama(self.digest, *self.lines)
+        (deed,) = self.run_on("pull", "--via-server", "ollama:tiny", o=site.url)["data"]["models"]
+        self.assertEqual((deed["outcome"], deed["server"], deed["name"], deed["digest"]), ("pulled", "o", "tiny:latest", self.digest))
+        self.assertIn(("POST", "/api/pull", {"model": "tiny:latest"}), [request[:3] for request in site.seen])
+        self.assertFalse(os.path.exists(self.machine.store()), "nothing is written here")
+        for manner in ("json", "plain", "bar"):
+            result = self.machine.run("pull", "--via-server", "tiny", "--server", site.url, "--progress", manner)
+            self.assertEqual((result.returncode, result.out), (0, "tiny:latest: pulled on %s\n" % site.url[7:]), result.err)
+
+    def test_it_has_something_else(self):
+        site = self.ollama("0" * 64, *self.lines)
+        document = self.run_on("pull", "--via-server", "ollama:tiny", code=10, o=site.url)
+        self.assertIn("the registry says sha256:" + self.digest, document["errors"][0]["message"])
+        site = self.ollama(self.digest, *self.lines)
+        self.machine.manifest([{"id": "pinned", "files": [{"from": ["ollama:tiny"], "digest": "sha256:" + "1" * 64}]}])
+        document = self.run_on("pull", "--via-server", "pinned", code=10, o=site.url)
+        self.assertIn("its manifest says sha256:1111", document["errors"][0]["message"])
+
+    def test_it_fails(self):
+        """Its own words; an answer that ends early is no success; a line without end is not read for ever"""
+        for lines, code, says in (([{"status": "pulling manifest"}, {"error": "no such \x1b[31mmodel"}], 15, "it says: no such"),
+                                  (self.lines[:2], 15, "ended before"), ([{"status": "x" * 100_000}], 15, "larger than")):
+            site = self.ollama(self.digest, *lines)
+            document = self.run_on("pull", "--via-server", "ollama:tiny", code=code, o=site.url)
+            self.assertIn(says, document["errors"][0]["message"])
+        self.run_on("pull", "--via-server", "ollama:tiny", code=14, o="http://127.0.0.1:%d" % free_port())
+        self.run_on("pull", "--via-server", "ollama:tiny", code=14, o=self.serve(runtime_site.Router()).url)
+        self.run_on("pull", "--via-server", code=2, o=site.url)
 
 
 @unittest.skipUnless(ollama_peer.find(), "Ollama is not built: tests/integration/ollama_peer.py build")

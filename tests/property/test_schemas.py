@@ -19,7 +19,7 @@ CONFIG = {
     "$schema": "config.schema.json", "root": "~/models", "layout": "default", "profile": ["noa", "nexus"],
     "registry": "models.json", "lock": "ncmodel.lock", "manifest_dirs": ["mine"],
     "endpoints": {"$schema": 1, "huggingface": HTTPS, "civitai": "http://127.0.0.1:8080", "ollama": "HTTPS://[::1]:443/", "docker": HTTPS},
-    "mirrors": {"https://a.example/": "https://b.example/x"}, "stores": {"comfyui": "/srv/comfyui"},
+    "mirrors": {"https://a.example/": "https://b.example/x"}, "stores": {"comfyui": "/srv/comfyui"}, "servers": {"small": HTTPS},
     "insecure_registries": ["a.example:5000"], "cacert": "ca.pem", "reserve": "2GiB", "limit_rate": 1000, "speed_limit": 0,
     "speed_time": 9, "jobs": 3, "connections": 4, "timeout": 20, "retries": 6, "allow_http_token": False, "allow_private": True}
 LAYOUT = {
@@ -30,7 +30,7 @@ LAYOUT = {
 TO = [{"store": "comfyui", "folder": "checkpoints", "name": "n.gguf"}]
 MANIFEST = {
     "$schema": "manifest.schema.json", "schema_version": 1, "profile": "mine", "phase": 2, "priority": "medium", "title": "T",
-    "description": "D", "models": [
+    "description": "D", "runtime": {"preload": ["a"], "idle_unload_seconds": 300}, "models": [
         {"id": "a", "name": "A", "aliases": ["an a"], "kind": "llm", "description": "D", "architecture": "llama",
          "parameters": "1B", "quantization": "Q4", "format": "gguf", "context_length": 4096, "dimensions": 7, "vram_gb": 4.5,
          "license": "MIT", "license_url": HTTPS, "gated": True, "gate_url": HTTPS, "use_cases": ["General"], "tags": ["t"],

@@ -31,6 +31,12 @@ class Site:
 
             do_GET = do_POST = reply
 
+            def handle(self):
+                try:
+                    super().handle()
+                except ConnectionError:  # who hung up has seen enough
+                    pass
+
             def log_message(self, *unused):
                 pass
 
