@@ -11,8 +11,12 @@ static void add_variable(const struct ncm_store *store, struct ncm_buffer *out)
 	const char *name = store->env ? store->env : store->kind->variable;
 	NCM_AUTO_FREE char *value = name && !store->part_of ? export_variable(store->path) : NULL;
 
-	if (value && os_access(OS_HERE, store->path, 0) == 0)
+	if (!name || store->part_of || os_access(OS_HERE, store->path, 0) < 0)
+		return;
+	if (value)
 		ncm_buffer_printf(out, "%s=%s\n", name, value);
+	else
+		ncm_buffer_printf(out, "# %s: there is no spelling for its path\n", name);
 }
 
 /* Where each application's models lie, by its own variable. */

@@ -55,7 +55,9 @@ export_format export_compose, export_llama_swap, export_llama_server, export_lit
 /* yaml.c: a value as YAML 1.2 in blocks; every string that is a value is in double quotes. */
 void export_yaml(const json_t *value, struct ncm_buffer *out);
 
-/* quote.c. The caller frees what they return. */
+/* quote.c. Whether no sign of a text steers a terminal or hides: a format that has no escapes takes no other. */
+bool export_is_plain(const char *text);
+/* The caller frees what these return. */
 /* Without a meaning for Compose, which takes "$NAME" for a variable. */
 char *export_compose_text(const char *text);
 /* One word of an ExecStart line: systemd.service(5), COMMAND LINES; systemd.syntax(7), QUOTING. */

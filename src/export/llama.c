@@ -87,8 +87,8 @@ void export_llama_swap(struct exported *exported, struct ncm_buffer *out)
 /* The presets have no quotes: a comment begins at ';' or '#', and blanks at both ends are not the value's. */
 static bool fits_preset(const char *value)
 {
-	return !strpbrk(value, ";#\n\r") && value[0] != ' ' && value[0] != '\t' && value[strlen(value) - 1] != ' ' &&
-	       value[strlen(value) - 1] != '\t';
+	return export_is_plain(value) && !strpbrk(value, ";#") && value[0] != ' ' && value[0] != '\t' &&
+	       value[strlen(value) - 1] != ' ' && value[strlen(value) - 1] != '\t';
 }
 
 /* llama.cpp docs/preset.md and tools/server/README.md, "Model presets": keys are long options without dashes. */

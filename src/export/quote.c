@@ -1,7 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include "export/export.h"
 
+#include "base/escape.h"
+
 #include <string.h>
+
+bool export_is_plain(const char *text)
+{
+	size_t left = strlen(text);
+	uint32_t character;
+
+	while (left > 0) {
+		const size_t size = ncm_utf8_decode(text, left, &character);
+
+		if (size == 0 || ncm_char_is_unsafe(character))
+			return false;
+		text += size;
+		left -= size;
+	}
+	return true;
+}
 
 char *export_compose_text(const char *text)
 {
@@ -39,7 +57,7 @@ char *export_variable(const char *text)
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@+,";
 	struct ncm_buffer out = {0};
 
-	if (strpbrk(text, "'\n\r"))
+	if (strchr(text, '\'') || !export_is_plain(text))
 		return NULL;
 	if (text[strspn(text, plain)] == '\0')
 		ncm_buffer_puts(&out, text);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "export/export.h"
 
+#include "base/escape.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -25,8 +27,7 @@ static size_t decode(const char *text, uint32_t *character)
 /* What YAML does not take as it is (YAML 1.2.2, 5.1), and what would turn lines around in an editor. */
 static bool is_to_escape(uint32_t c)
 {
-	return c < ' ' || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-	       (c >= 0x2066 && c <= 0x2069) || c == 0xfeff || c == 0xfffe || c == 0xffff;
+	return ncm_char_is_unsafe(c) || c == 0xfeff || c == 0xfffe || c == 0xffff;
 }
 
 static void put_text(const char *text, struct ncm_buffer *out)
@@ -39,7 +40,7 @@ static void put_text(const char *text, struct ncm_buffer *out)
 		if (character == '"' || character == '\\')
 			ncm_buffer_printf(out, "\\%c", (int)character);
 		else if (is_to_escape(character))
-			ncm_buffer_printf(out, "\\u%04x", (unsigned)character);
+			ncm_buffer_printf(out, character > 0xffff ? "\\U%08x" : "\\u%04x", (unsigned)character);
 		else
 			ncm_buffer_add(out, text, length);
 		text += length;

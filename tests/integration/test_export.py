@@ -18,6 +18,7 @@ except ImportError:
     yaml = None
 
 FORMATS = ("compose", "llama-swap", "llama-server", "litellm", "continue", "open-webui", "env", "systemd")
+UNSAFE = set("\u2028\u202e\u0085\ufeff\x7f\x1b\t\n")  # signs that steer a terminal, or hide
 ODD = "it's a $HOME 100% model, n°1 {x} & y.gguf"
 
 
@@ -123,7 +124,7 @@ class ExportTest(Case):
                     self.assertEqual(own["services"]["ollama-small"]["volumes"][0]["source"], source)
                 self.check_swapped(root, path)
                 presets = self.machine.run("export", "llama-server", "--root", root)
-                self.assertEqual(presets.returncode, 2 if re.search("[;#\n]", root) else 0)
+                self.assertEqual(presets.returncode, 2 if re.search("[;#]", root) or not UNSAFE.isdisjoint(root) else 0)
                 if presets.returncode == 0:
                     self.assertEqual(self.presets(presets.out)["b"]["model"], path)
 
