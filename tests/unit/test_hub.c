@@ -87,6 +87,13 @@ static void references_may_have_folders(void)
 	CHECK(!hub_ref_path("models--o--n/snapshots/" COMMIT "/x", "../../x", NULL));
 }
 
+static void a_commit_has_its_list_beside_its_snapshot(void)
+{
+	NCM_AUTO_FREE char *made = hub_tree_path("models--o--n/snapshots/" COMMIT "/a/snapshots/x");
+
+	CHECK_STR(made, "models--o--n/trees/" COMMIT ".json");
+}
+
 int main(void)
 {
 	RUN(a_file_has_the_name_that_its_repository_gives_it);
@@ -94,5 +101,6 @@ int main(void)
 	RUN(links_lead_where_they_say);
 	RUN(links_out_of_the_cache_lead_nowhere);
 	RUN(references_may_have_folders);
+	RUN(a_commit_has_its_list_beside_its_snapshot);
 	return 0;
 }
