@@ -2,8 +2,8 @@
 #include "store/inside.h"
 
 #include "base/mem.h"
-#include "base/path.h"
 #include "base/own.h"
+#include "base/path.h"
 #include "os/os.h"
 
 #include <errno.h>
