@@ -104,6 +104,8 @@ void ncm_fetch_start_over(struct ncm_fetch *fetch)
 {
 	ncm_fetch_end_streams(fetch, false);
 	fetch->intake.stopped = true;
+	/* Not twice: they, and a server without ranges, could go on so for ever. */
+	fetch->spans_failed = fetch->spans_failed || fetch->asked_again;
 	fetch->whole = true;
 	fetch->stage = NCM_STAGE_RESTART;
 }

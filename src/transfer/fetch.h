@@ -93,6 +93,7 @@ struct ncm_fetch {
 	double told_at;               /* of the last PROGRESS */
 	struct ncm_watch watch;       /* on how fast its bytes come */
 	struct ncm_fetch_span *spans; /* or NULL */
+	bool asked_again;             /* one of them was */
 	bool spans_failed;            /* the checkpoints were given up */
 	bool whole;                   /* ask for the file from its start, in one piece */
 	enum ncm_pieces pieces;

@@ -39,7 +39,7 @@ struct ncm_pool {
 	struct ncm_block *blocks[NCM_POOL_BLOCKS];
 	size_t count;
 	struct ncm_intake *intakes;  /* those that hash */
-	struct ncm_hashing *hashing; /* what the crew hashes; see strands.c */
+	struct ncm_hashing *hashing; /* what the crew hashes; see company.c */
 };
 
 /*

@@ -82,6 +82,7 @@ static void ask_again(struct ncm_fetch *fetch, size_t span)
 	ncm_ranges_remove(&fetch->assigned, start, end);
 	/* What an earlier run left has no place. */
 	fetch->spans[span].failed = fetch->spans[span].failed || site;
+	fetch->asked_again = true;
 	doubt(fetch, site);
 	text = ncm_asprintf("bytes %" PRIu64 "-%" PRIu64 " are wrong; they are asked for again%s", start, end - 1,
 			    site && has_other_site(fetch, site) ? " from another place" : "");
@@ -111,7 +112,8 @@ void ncm_fetch_watch_spans(struct ncm_fetch *fetch)
 						   "SHA-256 decides");
 			return;
 		}
-		if (fetch->whole || (fetch->stream_count > 0 && !ncm_fetch_serves_ranges(fetch))) {
+		/* While nothing has come nobody can know whether ranges are served. */
+		if (fetch->whole || (fetch->item->received > 0 && !ncm_fetch_serves_ranges(fetch))) {
 			give_up_checkpoints(fetch, "what comes is not what its checkpoints say; its SHA-256 decides");
 			return;
 		}

@@ -11,7 +11,11 @@
 #include "digest/span.h"
 #include "transfer/pool.h"
 
-enum { NCM_HASH_BATCH = 6, NCM_STRANDS = 16 };
+enum {
+	NCM_HASH_BATCH = 6,
+	NCM_STRANDS = 16,
+	NCM_HASHING = 4, /* the crew has no more threads */
+};
 
 enum ncm_span_state {
 	NCM_SPAN_OPEN,
@@ -46,6 +50,16 @@ void ncm_strands_tick(struct ncm_intake *intake);
 bool ncm_strands_running(const struct ncm_intake *intake);
 /* Whether the hash wants these bytes of a block still. */
 bool ncm_strands_want(const struct ncm_intake *intake, const struct ncm_block *block);
+
+/* Between strands.c and company.c: whether the strand may go on; its hash; */
+bool ncm_strand_is_live(const struct ncm_strand *strand);
+struct ncm_sha256_run *ncm_strand_run(struct ncm_strand *strand);
+/* how many of its next blocks are in memory (takes note of up to NCM_HASH_BATCH); what follows when they are hashed. */
+size_t ncm_strand_gather(struct ncm_strand *strand);
+void ncm_strand_advance(struct ncm_strand *strand);
+
+/* company.c: hands strands that are ready to the crew, side by side. */
+void ncm_strands_start(struct ncm_pool *pool, struct ncm_crew *crew);
 /* Whether any strand could go on and waits for others: look again soon. */
 bool ncm_strands_wait(const struct ncm_pool *pool);
 
