@@ -9,16 +9,15 @@ static bool available;
 static json_t *server_json(const struct ncm_runtime_server *server)
 {
 	json_t *object = json_object();
-	const bool known = server->error.code == NCM_OK;
 
 	json_put_text(object, "name", server->name);
 	json_put_text(object, "url", server->url);
 	json_put_text(object, "kind", server->kind);
 	json_put_text(object, "version", server->version);
+	json_put_flag(object, "known", server->error.code == NCM_OK);
 	json_put(object, "models",
-		 known ? fields_array(runtime_running_fields, server->models, server->count, sizeof *server->models)
-		       : json_null());
-	json_put(object, "available", known && available ? json_words(&server->offered) : json_null());
+		 fields_array(runtime_running_fields, server->models, server->count, sizeof *server->models));
+	json_put(object, "available", json_words(&server->offered));
 	return object;
 }
 

@@ -41,7 +41,7 @@ class RuntimeCase(Case):
         return json.loads(result.out)
 
     def loaded(self, **servers):
-        return {s["name"]: None if s["models"] is None else {m["name"] for m in s["models"]}
+        return {s["name"]: None if not s["known"] else {m["name"] for m in s["models"]}
                 for s in self.run_on("ps", **servers)["data"]["servers"]}
 
 
@@ -58,8 +58,8 @@ class NotRunningTest(RuntimeCase):
     def test_one_of_two_does_not_run(self):
         other = self.serve(runtime_site.LmStudio("tiny"))
         document = self.run_on("ps", code=14, small="http://127.0.0.1:%d" % free_port(), large=other.url)
-        self.assertEqual([(s["name"], s["kind"], s["models"]) for s in document["data"]["servers"]],
-                         [("small", None, None), ("large", "lmstudio", [])])
+        self.assertEqual([(s["name"], s["kind"], s["known"], s["models"]) for s in document["data"]["servers"]],
+                         [("small", None, False, []), ("large", "lmstudio", True, [])])
         self.assertEqual([e["code"] for e in document["errors"]], ["runtime"])
 
     def test_a_server_that_never_answers(self):
