@@ -315,8 +315,8 @@ const struct command command_fit = {
 	"files must do, with a ~ before it. -v shows each part, how far the sum may be off, and what was assumed.\n\n"
 	"\"fits\" holds even if the figure is off by its error; \"close\" is within it; what is not known is not taken "
 	"for fitting. The card is this machine's largest (NVML, amdgpu, xe), or --gpu, or --vram.\n\n"
-	"A profile's memory.json says what its document says: the budget, what stays loaded, what may run beside what, "
-	"and its stages (--stages).",
+	"memory/<profile>.json beside the profiles has what its document says: the budget, what stays loaded, what may "
+	"run beside what, and its stages (--stages).",
     .examples = examples,
     .run = run,
 };

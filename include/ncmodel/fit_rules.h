@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a profile's document says of memory, as data: <profile>/memory.json beside its manifests. */
+/* What a profile's document says of memory, as data: memory/<profile>.json beside the profiles. */
 #ifndef NCMODEL_FIT_RULES_H
 #define NCMODEL_FIT_RULES_H
 

@@ -65,7 +65,7 @@ static char *path_of(const struct ncm_config *config)
 		NCM_AUTO_FREE char *own = ncm_path_join(folder, profile);
 
 		if (os_access(OS_HERE, own, OS_MAY_READ | OS_MAY_ENTER) == 0)
-			return ncm_path_join(own, "memory.json");
+			return ncm_asprintf("%s/memory/%s.json", folder, profile);
 	}
 	return NULL;
 }

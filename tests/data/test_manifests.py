@@ -56,7 +56,7 @@ class Shipped:
 
     def manifests(self):
         for path in sorted(self.docs):
-            if path.split("/")[0] not in ("schema", "layouts") and path.split("/")[-1] not in ("gpus.json", "memory.json"):
+            if path.split("/")[0] not in ("schema", "layouts", "memory", "gpus.json"):
                 yield path, self.docs[path]
 
     def profiles(self):
@@ -293,22 +293,21 @@ def check_schemas(shipped):
 
 def kind_of(path):
     """The schema that a shipped file keeps to."""
-    beside = {"gpus.json": "gpus", "memory.json": "memory"}.get(path.split("/")[-1], "manifest")
-    return {"schema": None, "layouts": "layout"}.get(path.split("/")[0], beside)
+    return {"schema": None, "layouts": "layout", "memory": "memory", "gpus.json": "gpus"}.get(path.split("/")[0], "manifest")
 
 
 def check_memory(shipped):
-    """The models that a profile's memory.json names are its own."""
+    """The models that a profile's rules of memory name are its own."""
     faults = []
     for profile, manifests in shipped.profiles().items():
-        doc = shipped.docs.get(f"{profile}/memory.json", {})
+        doc = shipped.docs.get(f"memory/{profile}.json", {})
         ids = {model["id"] for _, manifest in manifests for model in manifest["models"]}
         named = list(doc.get("preload", []))
         for row in doc.get("tasks", []) + doc.get("stages", []):
             named += row["models"]
-        faults += [f"{profile}/memory.json: {name} is no model of the profile" for name in named if name not in ids]
+        faults += [f"memory/{profile}.json: {name} is no model of the profile" for name in named if name not in ids]
         if doc.get("profile", profile) != profile:
-            faults.append(f"{profile}/memory.json: says it is of the profile {doc['profile']}")
+            faults.append(f"memory/{profile}.json: says it is of the profile {doc['profile']}")
     return faults
 
 
@@ -665,9 +664,9 @@ HOW_TO_SPOIL = {
         lambda s: s.layout("linux")["stores"]["ollama"].update(kind="tape"),
     ],
     check_memory: [
-        lambda s: s.docs["nebula-rtx3060/memory.json"]["preload"].append("nobody"),
-        lambda s: s.docs["nc-dev-rtx4090/memory.json"]["stages"][1].update(models=["nobody"]),
-        lambda s: s.docs["nc-dev-rtx4090/memory.json"].update(profile="noa"),
+        lambda s: s.docs["memory/nebula-rtx3060.json"]["preload"].append("nobody"),
+        lambda s: s.docs["memory/nc-dev-rtx4090.json"]["stages"][1].update(models=["nobody"]),
+        lambda s: s.docs["memory/nc-dev-rtx4090.json"].update(profile="noa"),
     ],
     check_phases: [
         lambda s: s.docs[NOA1].update(priority="low"),

@@ -45,8 +45,12 @@ class Watch(threading.Thread):
         while not self.ended.wait(0.002):
             for number in {n for thread in os.listdir("/proc/self/task") for n in self.children_of(thread)}:
                 try:
-                    with open(f"/proc/{number}/cmdline", "rb") as file:
-                        words = file.read().split(b"\0")
+                    file = os.open(f"/proc/{number}/cmdline", os.O_RDONLY)
+                    try:
+                        # in one read: between two the process may have become another, and half of each is a line of nobody's
+                        words = os.read(file, 1 << 20).split(b"\0")
+                    finally:
+                        os.close(file)
                 except OSError:
                     continue
                 self.seen += [(words, c) for c in self.canaries for w in words if c in w and w not in self.typed]
