@@ -23,22 +23,23 @@ extern "C" {
 /* What failed, as a class. Append only: the names are part of the JSON interface. */
 enum ncm_errc {
 	NCM_OK = 0,
-	NCM_E_OTHER,       /* "other"            exit 1 */
-	NCM_E_USAGE,       /* "usage"            exit 2: wrong argument, unknown model or phase */
-	NCM_E_MANIFEST,    /* "manifest_invalid" exit 2: manifest, layout, configuration or lock file is bad */
-	NCM_E_CHANGES,     /* "changes_pending"  exit 3 */
-	NCM_E_DAMAGED,     /* "damaged"          exit 4: verify found damage or something missing */
-	NCM_E_NOT_FOUND,   /* "not_found"        exit 5: the source does not have it */
-	NCM_E_AUTH,        /* "auth_required"    exit 6: token missing, rejected, or licence not accepted */
-	NCM_E_NETWORK,     /* "network"          exit 7 */
-	NCM_E_RATE_LIMIT,  /* "rate_limited"     exit 8 */
-	NCM_E_NO_SPACE,    /* "no_space"         exit 9 */
-	NCM_E_CHECKSUM,    /* "checksum"         exit 10: digest or size differs from what is pinned or published */
-	NCM_E_POLICY,      /* "policy"           exit 11: refused: pickle, foreign file, unpinned under --locked */
-	NCM_E_NO_FIT,      /* "no_fit"           exit 12: no model does for what was asked, or fits the card for all we know */
-	NCM_E_BUSY,        /* "busy"             exit 13: another ncmodel holds the store */
-	NCM_E_RUNTIME,     /* "runtime"          exit 14: no program that runs models answers */
-	NCM_E_IO,          /* "io"               exit 1: the local file system refused */
+	NCM_E_OTHER,      /* "other"            exit 1 */
+	NCM_E_USAGE,      /* "usage"            exit 2: wrong argument, unknown model or phase */
+	NCM_E_MANIFEST,   /* "manifest_invalid" exit 2: manifest, layout, configuration or lock file is bad */
+	NCM_E_CHANGES,    /* "changes_pending"  exit 3 */
+	NCM_E_DAMAGED,    /* "damaged"          exit 4: verify found damage or something missing */
+	NCM_E_NOT_FOUND,  /* "not_found"        exit 5: the source does not have it */
+	NCM_E_AUTH,       /* "auth_required"    exit 6: token missing, rejected, or licence not accepted */
+	NCM_E_NETWORK,    /* "network"          exit 7 */
+	NCM_E_RATE_LIMIT, /* "rate_limited"     exit 8 */
+	NCM_E_NO_SPACE,   /* "no_space"         exit 9 */
+	NCM_E_CHECKSUM,   /* "checksum"         exit 10: digest or size differs from what is pinned or published */
+	NCM_E_POLICY,     /* "policy"           exit 11: refused: pickle, foreign file, unpinned under --locked */
+	NCM_E_NO_FIT,  /* "no_fit"           exit 12: no model does for what was asked, or fits the card for all we know
+			*/
+	NCM_E_BUSY,    /* "busy"             exit 13: another ncmodel holds the store */
+	NCM_E_RUNTIME, /* "runtime"          exit 14: no program that runs models answers */
+	NCM_E_IO,      /* "io"               exit 1: the local file system refused */
 	NCM_E_REGISTRY,    /* "registry_invalid" exit 1: models.json cannot be read */
 	NCM_E_PROTOCOL,    /* "protocol"         exit 15: the server broke its own protocol */
 	NCM_E_INTERRUPTED, /* "interrupted"      exit 130 or 143 */

@@ -144,10 +144,11 @@ struct ncm_request {
 	 */
 	bool ranged;
 	uint64_t from, to;
-	bool any_status; /* hand over whatever the status is, judge not asked */
-	bool once;       /* one try */
-	unsigned most_seconds;   /* for all of it; 0: as long as something comes */
-	unsigned silent_seconds; /* without a byte; 0: as the configuration has it. With most_seconds that alone counts */
+	bool any_status;       /* hand over whatever the status is, judge not asked */
+	bool once;             /* one try */
+	unsigned most_seconds; /* for all of it; 0: as long as something comes */
+	unsigned
+	    silent_seconds; /* without a byte; 0: as the configuration has it. With most_seconds that alone counts */
 	/*
 	 * Is handed a success's body line by line while it comes, each with a NUL in the place of its line break; then
 	 * the reply has none. One longer than `limit` is PROTOCOL. -1 with *err ends the request.
