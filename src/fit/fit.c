@@ -141,6 +141,8 @@ void ncm_fit_guess(uint64_t size, double stated, struct ncm_fit *fit)
 	if (stated > 0) {
 		fit->basis = NCM_FIT_STATED;
 		fit->card.weights = (uint64_t)(stated * 1024) * FIT_MIB;
+		/* documents round to halves: "12 GB" is no promise of a card of 12 */
+		fit->error = fit->card.weights / 4 < half ? fit->card.weights / 4 : half;
 		ncm_strings_add(&fit->remarks, "the figure of the manifest's document: its parts, and for which "
 					       "context it is, are not told");
 	} else if (size > 0) {
