@@ -15,7 +15,8 @@ struct ruled {
 	const struct ncm_fit_rules *rules;
 	const struct ncm_registry *registry;
 	const struct ncm_fit_wish *wish;
-	uint64_t card, budget; /* bytes; 0: not known, none */
+	uint64_t card, budget;      /* bytes; 0: not known, none */
+	struct ncm_strings preload; /* ids that stay loaded: what its manifests have preloaded */
 };
 
 static uint64_t bytes_of(double gib)
@@ -80,7 +81,7 @@ static void say_beside(const struct ruled *ruled, const char *id, uint64_t sum, 
 {
 	const bool breaks_budget = ruled->budget > 0 && sum > ruled->budget;
 	const bool breaks_card = ruled->card > 0 && sum > ruled->card;
-	AUTO_FREE char *names = words_join(&ruled->rules->preload, ", ");
+	AUTO_FREE char *names = words_join(&ruled->preload, ", ");
 	AUTO_FREE char *all = gib_text(sum);
 	AUTO_FREE char *safe = text_safe(id);
 
@@ -99,8 +100,8 @@ static void say_matrix(const struct ruled *ruled, const char *id, json_t *object
 
 	if (!task)
 		return;
-	for (size_t i = 0; i < ruled->rules->preload.count; i++) {
-		const char *resident = ruled->rules->preload.items[i];
+	for (size_t i = 0; i < ruled->preload.count; i++) {
+		const char *resident = ruled->preload.items[i];
 		const struct ncm_model *model = model_of(ruled, resident);
 
 		if (strcmp(resident, id) != 0 && !ncm_fit_task_admits(task, model ? model->kind : NULL))
@@ -124,8 +125,8 @@ static void say_model(const struct ruled *ruled, const char *id, json_t *array)
 	uint64_t resident, own = 0;
 	json_t *object;
 
-	if (!model_of(ruled, id) || ncm_strings_contain(&ruled->rules->preload, id) ||
-	    !sum_of(ruled, &ruled->rules->preload, id, &resident) || !add_need(ruled, id, &own))
+	if (!model_of(ruled, id) || ncm_strings_contain(&ruled->preload, id) ||
+	    !sum_of(ruled, &ruled->preload, id, &resident) || !add_need(ruled, id, &own))
 		return;
 	object = json_object();
 	json_put_text(object, "id", id);
@@ -187,8 +188,23 @@ static void say(const struct ruled *ruled, const struct fit_row *rows, size_t co
 		say_stages(ruled, array);
 		return;
 	}
-	for (size_t i = 0; i < count && ruled->rules->preload.count > 0; i++)
+	for (size_t i = 0; i < count && ruled->preload.count > 0; i++)
 		say_model(ruled, rows[i].need.id, array);
+}
+
+/* Of the profile that the rules are of, what its manifests say. */
+static void find_preload(struct ruled *ruled)
+{
+	const struct ncm_catalog *catalog = ruled->session->catalog;
+
+	for (size_t i = 0; i < catalog->residence_count; i++) {
+		const struct ncm_residence *residence = &catalog->residences[i];
+
+		if (!residence->profile || strcmp(residence->profile, ruled->rules->profile) != 0)
+			continue;
+		for (size_t k = 0; k < residence->preload.count; k++)
+			words_add_new(&ruled->preload, residence->preload.items[k]);
+	}
 }
 
 int rules_show(struct session *session, const struct fit_row *rows, size_t count, const struct card *card,
@@ -208,14 +224,16 @@ int rules_show(struct session *session, const struct fit_row *rows, size_t count
 	} else if (stages && (!rules || rules->stage_count == 0)) {
 		failed = refuse(session, &err);
 	} else if (rules && (stages || session->settings.selector.names.count > 0)) {
-		const struct ruled ruled = {session,
-					    rules,
-					    registry,
-					    wish,
-					    card->room ? card->room : bytes_of(rules->card),
-					    bytes_of(rules->budget)};
+		struct ruled ruled = {.session = session,
+				      .rules = rules,
+				      .registry = registry,
+				      .wish = wish,
+				      .card = card->room ? card->room : bytes_of(rules->card),
+				      .budget = bytes_of(rules->budget)};
 
+		find_preload(&ruled);
 		say(&ruled, rows, count, stages, data);
+		ncm_strings_free(&ruled.preload);
 	}
 	ncm_registry_free(registry);
 	ncm_fit_rules_free(rules);

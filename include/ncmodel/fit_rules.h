@@ -30,8 +30,6 @@ struct ncm_fit_rules {
 	char *profile;
 	char *gpu;           /* or NULL */
 	double card, budget; /* GiB; 0: none is said */
-	uint64_t idle_seconds;
-	struct ncm_strings preload; /* ids that stay loaded */
 	struct ncm_fit_task *tasks;
 	size_t task_count;
 	struct ncm_fit_stage *stages;

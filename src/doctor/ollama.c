@@ -5,7 +5,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "config/environment.h"
 #include "os/os.h"
 #include "source/shared.h"
 #include "store/kind.h"
@@ -14,25 +13,6 @@
 #include <string.h>
 
 enum { FIRST_V2 = 40 }; /* 0.40 */
-
-/* OLLAMA_HOST as Ollama itself reads it (envconfig.Host): a scheme, a port and a path may be missing. */
-static char *address_of(const char *host)
-{
-	const char *scheme = strncmp(host, "https://", 8) == 0 ? "https" : "http";
-	const char *at = strstr(host, "://") ? strstr(host, "://") + 3 : host;
-	const char *fallback = at == host ? "11434" : strcmp(scheme, "https") == 0 ? "443" : "80";
-	const size_t length = strcspn(at, "/");
-	const char *bracket = memchr(at, ']', length);
-	const char *name_end = bracket ? bracket + 1 : at;
-	const char *colon = memchr(name_end, ':', length - (size_t)(name_end - at));
-	const size_t name = colon ? (size_t)(colon - at) : length;
-	NCM_AUTO_FREE char *asked = ncm_strndup(at, name);
-	NCM_AUTO_FREE char *port = colon ? ncm_strndup(colon + 1, length - name - 1) : ncm_strdup(fallback);
-
-	if (name == 0 || strcmp(asked, "0.0.0.0") == 0) /* where it listens; here it is asked */
-		return ncm_asprintf("%s://127.0.0.1:%s", scheme, port);
-	return ncm_asprintf("%s://%s:%s", scheme, asked, port);
-}
 
 /* Its version, which the caller frees; NULL with a finding. */
 static char *ask_version(struct examination *exam, const char *address)
@@ -88,18 +68,42 @@ static void look_at_generation(struct examination *exam, const struct ncm_store_
 	}
 }
 
+/* As the configuration says, or OLLAMA_HOST; NULL if the configuration has others alone. */
+static const struct ncm_server *find_server(const struct ncm_config *config)
+{
+	for (size_t i = 0; i < config->server_count; i++) {
+		if (strcmp(config->servers[i].name, "ollama") == 0)
+			return &config->servers[i];
+	}
+	return NULL;
+}
+
+/* Its version, which the caller frees; NULL with a finding, too. */
+static char *find_version(struct examination *exam)
+{
+	const struct ncm_server *server = find_server(exam->config);
+	char *version = NULL;
+
+	if (!server) {
+		doctor_find(exam, NCM_FINDING_NOTE, "server", "none of the configured servers is called ollama");
+		doctor_remedy(exam, "`ncmodel ps` asks them");
+	} else if (!server->url) { /* it may hold a password: not told */
+		doctor_find(exam, NCM_FINDING_BAD, "server", "OLLAMA_HOST is not [http[s]://]HOST[:PORT]");
+		doctor_remedy(exam, "say where Ollama is in OLLAMA_HOST");
+	} else if (exam->offline) {
+		doctor_find(exam, NCM_FINDING_UNKNOWN, "server", "it was not asked: --offline");
+	} else {
+		version = ask_version(exam, server->url);
+	}
+	if (version)
+		doctor_find(exam, NCM_FINDING_GOOD, "server", "Ollama %s answers at %s", version, server->url);
+	return version;
+}
+
 void doctor_ollama(struct examination *exam)
 {
-	const char *host = config_env("OLLAMA_HOST");
-	NCM_AUTO_FREE char *address = address_of(host ? host : "");
-	NCM_AUTO_FREE char *version = NULL;
+	NCM_AUTO_FREE char *version = find_version(exam);
 
-	if (exam->offline)
-		doctor_find(exam, NCM_FINDING_UNKNOWN, "server", "it was not asked: --offline");
-	else
-		version = ask_version(exam, address);
-	if (version)
-		doctor_find(exam, NCM_FINDING_GOOD, "server", "Ollama %s answers at %s", version, address);
 	for (size_t i = 0; exam->stores && i < exam->stores->count; i++) {
 		if (exam->stores->stores[i].there && ncm_store_kind_named(exam->stores->stores[i].kind)->takes_tags)
 			look_at_generation(exam, &exam->stores->stores[i], version);

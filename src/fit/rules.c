@@ -20,7 +20,6 @@ static const struct ncm_json_form version = {.kind = NCM_FORM_U64, .least = 1, .
 static const struct ncm_json_form word = {.kind = NCM_FORM_TEXT, .least = 1, .most = 256};
 static const struct ncm_json_form words = {.kind = NCM_FORM_LIST, .of = &word, .most = ITEMS_MOST};
 static const struct ncm_json_form gigabytes = {.kind = NCM_FORM_NUMBER, .most = 1 << 20};
-static const struct ncm_json_form seconds = {.kind = NCM_FORM_U64};
 
 static const struct ncm_json_field task_fields[] = {
     {"task", &word, TASK(task), true, 0},
@@ -48,8 +47,6 @@ static const struct ncm_json_field fields[] = {
     {"gpu", &word, RULES(gpu), false, 0},
     {"vram_gb", &gigabytes, RULES(card), true, 0},
     {"budget_gb", &gigabytes, RULES(budget), false, 0},
-    {"idle_unload_seconds", &seconds, RULES(idle_seconds), false, 0},
-    {"preload", &words, RULES(preload), false, 0},
     {"tasks", &tasks, NCM_ITEMS(struct ncm_fit_rules, tasks, task_count), false, 0},
     {"stages", &stages, NCM_ITEMS(struct ncm_fit_rules, stages, stage_count), false, 0},
 };
@@ -103,7 +100,6 @@ void ncm_fit_rules_free(struct ncm_fit_rules *rules)
 	}
 	free(rules->tasks);
 	free(rules->stages);
-	ncm_strings_free(&rules->preload);
 	free(rules->profile);
 	free(rules->gpu);
 	free(rules);

@@ -25,9 +25,9 @@ static void limit(struct ncm_gpu_list *list, uint64_t most, uint64_t used)
 {
 	const uint64_t left = used < most ? most - used : 0;
 
-	if (most >= list->memory)
-		return;
-	list->memory = most;
+	if (most < list->memory)
+		list->memory = most;
+	/* A group with more than another may have less left of it. */
 	if (left < list->memory_free)
 		list->memory_free = left;
 }

@@ -54,12 +54,17 @@ static void hash_bytes(struct ncm_task *task)
 static void hashed_bytes(struct ncm_task *task)
 {
 	struct ncm_hashing *hashing = OWNER(task, struct ncm_hashing, task);
+	struct ncm_intake *intakes[NCM_SHA256_LANES];
+	const size_t count = hashing->count;
 
 	hashing->running = false;
-	for (size_t i = 0; i < hashing->count; i++)
+	for (size_t i = 0; i < count; i++) {
+		intakes[i] = hashing->strands[i]->intake;
 		ncm_strand_advance(hashing->strands[i]);
-	for (size_t i = 0; i < hashing->count; i++)
-		ncm_intake_tick(hashing->strands[i]->intake);
+	}
+	/* A tick may give up a file's strands, and hand this over anew with others. */
+	for (size_t i = 0; i < count; i++)
+		ncm_intake_tick(intakes[i]);
 }
 
 static struct ncm_hashing *free_hashing(const struct ncm_pool *pool)

@@ -302,7 +302,7 @@ def check_memory(shipped):
     for profile, manifests in shipped.profiles().items():
         doc = shipped.docs.get(f"memory/{profile}.json", {})
         ids = {model["id"] for _, manifest in manifests for model in manifest["models"]}
-        named = list(doc.get("preload", []))
+        named = [name for _, manifest in manifests for name in manifest.get("runtime", {}).get("preload", [])]
         for row in doc.get("tasks", []) + doc.get("stages", []):
             named += row["models"]
         faults += [f"memory/{profile}.json: {name} is no model of the profile" for name in named if name not in ids]
@@ -664,7 +664,7 @@ HOW_TO_SPOIL = {
         lambda s: s.layout("linux")["stores"]["ollama"].update(kind="tape"),
     ],
     check_memory: [
-        lambda s: s.docs["memory/nebula-rtx3060.json"]["preload"].append("nobody"),
+        lambda s: s.docs["nebula-rtx3060/phase-1-high.json"]["runtime"]["preload"].append("nobody"),
         lambda s: s.docs["memory/nc-dev-rtx4090.json"]["stages"][1].update(models=["nobody"]),
         lambda s: s.docs["memory/nc-dev-rtx4090.json"].update(profile="noa"),
     ],

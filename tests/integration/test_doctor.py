@@ -120,6 +120,13 @@ class DoctorTest(Case):
             with self.subTest(spelled):
                 result = self.machine.run("doctor", env={"OLLAMA_HOST": spelled})
                 self.assertIn("Ollama 0.31.2\\x1b[2J answers", result.out)
+        with open(os.path.join(self.machine.root, "servers.json"), "w") as file:
+            json.dump({"servers": {"ollama": self.url}}, file)
+        told = self.machine.run("--config", file.name, "doctor", env={"OLLAMA_HOST": ""})
+        self.assertIn("Ollama 0.31.2\\x1b[2J answers", told.out, "the server that ps asks")
+        secret = self.machine.run("doctor", env={"OLLAMA_HOST": "http://u:s3cret@" + host})
+        self.assertIn("OLLAMA_HOST is not", secret.out)
+        self.assertNotIn("s3cret", secret.out + secret.err)
         store = os.path.join(self.machine.root, ".ollama/models")
         for folder in ("blobs", "manifests"):
             os.makedirs(os.path.join(store, folder))

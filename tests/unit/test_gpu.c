@@ -86,6 +86,14 @@ static void a_container_has_less(void)
 	gpu_read_memory(root, &list);
 	CHECK_U64(list.memory, 8000000000);
 	CHECK_U64(list.memory_free, 5000000000);
+	/* Another one takes from what is left to both. */
+	put(root, "sys/fs/cgroup/outer/inner/memory.max", "6000000000\n");
+	put(root, "sys/fs/cgroup/outer/inner/memory.current", "1000000000\n");
+	put(root, "sys/fs/cgroup/outer/memory.current", "7500000000\n");
+	clear(&list);
+	gpu_read_memory(root, &list);
+	CHECK_U64(list.memory, 6000000000);
+	CHECK_U64(list.memory_free, 500000000);
 	put(root, "sys/fs/cgroup/memory/memory.limit_in_bytes", "4000000000\n");
 	put(root, "sys/fs/cgroup/memory/memory.usage_in_bytes", "4500000000\n");
 	gpu_read_memory(root, &list);

@@ -7,6 +7,7 @@ enum { SIZE = (56 << 20) + 4321, SPANS = 4 };
 #include "segments_case.h"
 
 #include "digest/span.h"
+#include "transfer/intake.h"
 
 static struct ncm_checkpoints known; /* the right ones */
 static struct server second;
@@ -258,6 +259,61 @@ static void whatever_is_forged_the_digest_decides(void)
 	}
 }
 
+/* All but the last byte of one block, which completes nothing. */
+static struct ncm_block *give_most(struct ncm_intake *intake, uint64_t at)
+{
+	struct ncm_block *filling = NULL;
+
+	ncm_intake_put(intake, &filling, at, (const char *)content + at, NCM_BLOCK_BYTES - 1);
+	return filling;
+}
+
+/* Of three spans the first is hashed alone, then two together. */
+static void hash_three_spans(struct ncm_intake *intake)
+{
+	struct ncm_block *blocks[3];
+
+	for (size_t i = 0; i < 3; i++)
+		blocks[i] = give_most(intake, i * NCM_CHECKPOINT_SPAN);
+	ncm_intake_flush(intake, &blocks[0]);
+	ncm_intake_tick(intake);
+	ncm_intake_flush(intake, &blocks[1]);
+	ncm_intake_flush(intake, &blocks[2]);
+	ncm_intake_tick(intake);
+	usleep(50000); /* none waits so long for others to go with */
+	ncm_intake_tick(intake);
+	for (size_t i = 0; i < 3; i++)
+		CHECK(intake->strands[i].running);
+}
+
+/* When the two have ended there are no such strands any more. */
+static void checkpoints_may_be_given_up_meanwhile(void)
+{
+	struct ncm_transfer_item item = make_pinned("https://h.example/x");
+	CURLM *multi = curl_multi_init();
+	struct ncm_crew *crew = ncm_crew_start(multi);
+	struct ncm_partial partial;
+	struct ncm_pool pool = {0};
+	struct ncm_intake intake;
+
+	CHECK(ncm_partial_open(&partial, &item, NULL) == 0);
+	CHECK(ncm_partial_begin(&partial, NULL, true, SIZE, NULL) == 0);
+	ncm_intake_begin(&intake, &partial, &pool, crew, true, &known);
+	hash_three_spans(&intake);
+	ncm_strands_forget_known(&intake);
+	while (ncm_intake_busy(&intake) || intake.known || intake.strands[0].hashed < NCM_BLOCK_BYTES - 1) {
+		ncm_crew_collect(crew);
+		ncm_intake_tick(&intake);
+		usleep(100);
+	}
+	CHECK_U64(intake.strands[0].hashed, NCM_BLOCK_BYTES - 1);
+	ncm_partial_close(&partial, true);
+	ncm_intake_end(&intake);
+	ncm_crew_stop(crew);
+	ncm_pool_end(&pool);
+	curl_multi_cleanup(multi);
+}
+
 int main(void)
 {
 	struct ncm_tally *tally = ncm_tally_new();
@@ -274,6 +330,7 @@ int main(void)
 	RUN(forged_checkpoints_keep_none_out);
 	RUN(those_of_another_file_are_not_used);
 	RUN(damage_of_an_earlier_run_is_mended);
+	RUN(checkpoints_may_be_given_up_meanwhile);
 	RUN(whatever_is_forged_the_digest_decides);
 	ncm_checkpoints_clear(&known);
 	end_case();
