@@ -237,15 +237,10 @@ static json_t *rows_json(const struct rows *rows)
 static int verdict_code(struct session *session, const struct rows *rows)
 {
 	size_t not_fitting = 0;
-	AUTO_FREE char *message = NULL;
 
 	for (size_t i = 0; i < rows->count; i++)
 		not_fitting += rows->items[i].verdict != NCM_FIT_YES;
-	if (!fit_is_required() || not_fitting == 0)
-		return 0;
-	message = text_format("%zu of %zu %s not known to fit", not_fitting, rows->count,
-			      text_plural(not_fitting, "is", "are"));
-	return report_silently(&session->report, NCM_E_NO_FIT, message, NULL);
+	return fit_demand(session, not_fitting, rows->count);
 }
 
 static int show(struct session *session, struct rows *rows, const struct ncm_fit_wish *wish, const struct card *card)

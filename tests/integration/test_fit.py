@@ -283,6 +283,13 @@ class DocumentTest(FitCase):
                          ["fits", "too-large", "fits", "too-large", "fits", "fits"])
         self.assertEqual(self.machine.run("fit", "--stages", "--profile", "noa").returncode, 2)
 
+    def test_stages_are_demanded_and_say_against_what(self):
+        stages = ("fit", "--profile", "nc-dev-rtx4090", "--stages")
+        self.assertEqual(self.machine.run(*stages, "--vram", "12GB", "--require-fit").returncode, 12)
+        self.assertEqual(self.machine.run(*stages, "--vram", "12GB").returncode, 0)
+        self.assertEqual(self.machine.run(*stages, "--vram", "24GB", "--require-fit").returncode, 0)
+        self.assertIn("Held against: a card of 12.0 GiB.", self.machine.run(*stages, "--vram", "12GB").out)
+
 
 class CardTest(FitCase):
     """A stand-in for NVIDIA's library, where the loader finds it."""
