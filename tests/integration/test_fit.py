@@ -3,6 +3,8 @@ document says of memory."""
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -254,6 +256,24 @@ class RepositoryTest(FitCase):
         self.assertEqual([name for name, row in found.items() if row["best"]], ["m-Q4_K_M.gguf"])
         self.assertEqual(self.machine.run("fit", "--quantizations").returncode, 2)
         self.assertEqual(self.machine.run("fit", "--quantizations", "hf:org/quants/m-Q2_K.gguf").returncode, 2)
+        # The hint at a repository alone, followed both ways.
+        result = self.machine.run("fit", "hf:org/quants")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("`ncmodel fit --quantizations hf:ORG/REPO`", result.err)
+        self.assertNotIn("--to", result.err)
+        self.assertEqual(self.fit("hf:org/quants/m-Q2_K.gguf")["models"][0]["basis"], "header")
+
+    def test_what_was_interrupted_is_no_answer(self):
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen()
+            process = self.machine.start("fit", "hf:org/repo/a.gguf",
+                                         env={"HF_ENDPOINT": "http://127.0.0.1:%d" % silent.getsockname()[1]})
+            asking, _ = silent.accept()
+            with asking:
+                process.send_signal(signal.SIGINT)
+                out, err = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, out), (130, ""), err)
 
 
 class DocumentTest(FitCase):
