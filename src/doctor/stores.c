@@ -44,8 +44,9 @@ static void look_at_store(struct examination *exam, const struct ncm_store_info 
 
 	if (store->barrier) {
 		doctor_find(exam, NCM_FINDING_BAD, store->id, "%s: %s", store->path, store->barrier);
-		doctor_remedy(exam,
-			      "run ncmodel as the user whose it is, or say where it shall be: --store-path %s=PATH",
+		doctor_remedy(exam, "%s, or say where it shall be: --store-path %s=PATH",
+			      ncm_is_read_only(store->path) ? "mount that disk for writing"
+							    : "run ncmodel as the user whose it is",
 			      store->id);
 	} else {
 		doctor_find(exam, NCM_FINDING_GOOD, store->id, "%s can be %s", store->path,
