@@ -263,6 +263,13 @@ class RepositoryTest(FitCase):
         self.assertNotIn("--to", result.err)
         self.assertEqual(self.fit("hf:org/quants/m-Q2_K.gguf")["models"][0]["basis"], "header")
 
+    def test_without_the_table_of_cards(self):
+        """The hint, followed, does without."""
+        env = {"NCMODEL_DATADIR": self.machine.home}
+        path = self.written(memory_models.MODELS["llama"]())
+        self.assertIn("--vram 12GB", self.machine.run("fit", path, "--gpu", "RTX 3060", env=env).err)
+        self.assertEqual(self.machine.run("fit", path, "--vram", "12GB", env=env).returncode, 0)
+
     def test_what_was_interrupted_is_no_answer(self):
         with socket.socket() as silent:
             silent.bind(("127.0.0.1", 0))
