@@ -213,7 +213,18 @@ static int take_models(struct session *session, const struct ncm_fit_wish *wish,
 	}
 	free(chosen);
 	ncm_registry_free(registry);
+	if (!failed && ncm_interrupted())
+		failed = ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted");
 	return failed;
+}
+
+/* A source that does not tell where it goes: that is all the same here, and --to is no option of fit. */
+static int advise(struct ncm_error *err)
+{
+	if (err->code == NCM_E_USAGE && err->hint && strncmp(err->hint, "say --to ", 9) == 0)
+		ncm_error_hint(err, "name one of its files that ends in .gguf or .safetensors; of all GGUF files of a "
+				    "repository: `ncmodel fit --quantizations hf:ORG/REPO`");
+	return -1;
 }
 
 static int gather(struct session *session, const struct ncm_fit_wish *wish, struct rows *rows, struct ncm_error *err)
@@ -222,7 +233,9 @@ static int gather(struct session *session, const struct ncm_fit_wish *wish, stru
 
 	if (take_files(session, wish, rows, err) < 0)
 		return -1;
-	return named && session->settings.operands.count == 0 ? 0 : take_models(session, wish, rows, err);
+	if (named && session->settings.operands.count == 0)
+		return 0;
+	return take_models(session, wish, rows, err) < 0 ? advise(err) : 0;
 }
 
 static json_t *rows_json(const struct rows *rows)
@@ -237,15 +250,10 @@ static json_t *rows_json(const struct rows *rows)
 static int verdict_code(struct session *session, const struct rows *rows)
 {
 	size_t not_fitting = 0;
-	AUTO_FREE char *message = NULL;
 
 	for (size_t i = 0; i < rows->count; i++)
 		not_fitting += rows->items[i].verdict != NCM_FIT_YES;
-	if (!fit_is_required() || not_fitting == 0)
-		return 0;
-	message = text_format("%zu of %zu %s not known to fit", not_fitting, rows->count,
-			      text_plural(not_fitting, "is", "are"));
-	return report_silently(&session->report, NCM_E_NO_FIT, message, NULL);
+	return fit_demand(session, not_fitting, rows->count);
 }
 
 static int show(struct session *session, struct rows *rows, const struct ncm_fit_wish *wish, const struct card *card)

@@ -135,7 +135,8 @@ static void say_model(const struct ruled *ruled, const char *id, json_t *array)
 	json_push(array, object);
 }
 
-static void add_stage(const struct ruled *ruled, const struct ncm_fit_stage *stage, struct table *table, json_t *array)
+/* Whether it is known to fit. */
+static bool add_stage(const struct ruled *ruled, const struct ncm_fit_stage *stage, struct table *table, json_t *array)
 {
 	uint64_t sum;
 	const bool known = sum_of(ruled, &stage->models, NULL, &sum);
@@ -154,11 +155,28 @@ static void add_stage(const struct ruled *ruled, const struct ncm_fit_stage *sta
 	table_cell(table, known ? gib_text(sum) : text_copy("?"));
 	table_cell(table, text_copy(strcmp(verdict, "unknown") == 0 ? "not known" : fits ? "fits" : "too large"));
 	table_cell(table, stage->models.count ? words_join(&stage->models, ", ") : text_copy("nothing"));
+	return fits;
 }
 
-static void say_stages(const struct ruled *ruled, json_t *array)
+/* The machine's card, or where there is none and no other was said, the one of the document. */
+static void say_card(const struct ruled *ruled, const struct card *card)
+{
+	AUTO_FREE char *own = card_text(card);
+	AUTO_FREE char *room = gib_text(ruled->card);
+	AUTO_FREE char *name = text_safe(ruled->rules->gpu);
+
+	if (card->room > 0 || ruled->card == 0)
+		print_line(stdout, "Held against: %s.", own);
+	else
+		print_line(stdout, "Held against: the card of the profile's document, %s%s%s; here: %s.", name,
+			   *name ? ", " : "", room, own);
+}
+
+/* Returns how many are not known to fit. */
+static size_t say_stages(const struct ruled *ruled, const struct card *card, json_t *array)
 {
 	struct table *table = table_new(0);
+	size_t not_fitting = 0;
 
 	table_column(table, "STAGE", COLUMN_WHOLE);
 	table_column(table, "STATED", COLUMN_RIGHT);
@@ -166,10 +184,13 @@ static void say_stages(const struct ruled *ruled, json_t *array)
 	table_column(table, "", 0);
 	table_column(table, "LOADED", COLUMN_BELOW);
 	for (size_t i = 0; i < ruled->rules->stage_count; i++)
-		add_stage(ruled, &ruled->rules->stages[i], table, array);
-	if (!ruled->session->report.json)
+		not_fitting += !add_stage(ruled, &ruled->rules->stages[i], table, array);
+	if (!ruled->session->report.json) {
+		say_card(ruled, card);
 		table_print(table, stdout);
+	}
 	table_free(table);
+	return not_fitting;
 }
 
 static int refuse(struct session *session, struct ncm_error *err)
@@ -179,17 +200,23 @@ static int refuse(struct session *session, struct ncm_error *err)
 	return session_fail(session, err);
 }
 
-static void say(const struct ruled *ruled, const struct fit_row *rows, size_t count, bool stages, json_t *data)
+static int show_stages(const struct ruled *ruled, const struct card *card, json_t *data)
+{
+	json_t *array = json_array();
+	const size_t not_fitting = say_stages(ruled, card, array);
+
+	json_put(data, "stages", array);
+	return fit_demand(ruled->session, not_fitting, ruled->rules->stage_count);
+}
+
+static int show_rules(const struct ruled *ruled, const struct fit_row *rows, size_t count, json_t *data)
 {
 	json_t *array = json_array();
 
-	json_put(data, stages ? "stages" : "rules", array);
-	if (stages) {
-		say_stages(ruled, array);
-		return;
-	}
 	for (size_t i = 0; i < count && ruled->preload.count > 0; i++)
 		say_model(ruled, rows[i].need.id, array);
+	json_put(data, "rules", array);
+	return 0;
 }
 
 /* Of the profile that the rules are of, what its manifests say. */
@@ -232,7 +259,7 @@ int rules_show(struct session *session, const struct fit_row *rows, size_t count
 				      .budget = bytes_of(rules->budget)};
 
 		find_preload(&ruled);
-		say(&ruled, rows, count, stages, data);
+		failed = stages ? show_stages(&ruled, card, data) : show_rules(&ruled, rows, count, data);
 		ncm_strings_free(&ruled.preload);
 	}
 	ncm_registry_free(registry);

@@ -31,9 +31,15 @@ static const struct option options[] = {
 };
 const struct option_group options_card = {"Memory", options};
 
-bool fit_is_required(void)
+int fit_demand(struct session *session, size_t not_fitting, size_t count)
 {
-	return settings.required;
+	AUTO_FREE char *message = NULL;
+
+	if (!settings.required || not_fitting == 0)
+		return 0;
+	message =
+	    text_format("%zu of %zu %s not known to fit", not_fitting, count, text_plural(not_fitting, "is", "are"));
+	return report_silently(&session->report, NCM_E_NO_FIT, message, NULL);
 }
 
 char *gib_text(uint64_t bytes)

@@ -12,7 +12,8 @@
 
 /* --vram, --gpu and --require-fit. */
 extern const struct option_group options_card;
-bool fit_is_required(void);
+/* With --require-fit, if any of `count` is not known to fit, records that. Returns the exit code. */
+int fit_demand(struct session *session, size_t not_fitting, size_t count);
 
 /* The card to hold models against. */
 struct card {

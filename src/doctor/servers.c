@@ -117,11 +117,8 @@ static bool reach(struct examination *exam, const struct ncm_endpoint *endpoint)
 {
 	NCM_AUTO_FREE char *url = ncm_asprintf("%s/", endpoint->url);
 	NCM_AUTO_FREE char *origin = ncm_url_origin(url);
-	const struct ncm_request request = {.url = url,
-					    .method = "HEAD",
-					    .what = endpoint->title,
-					    .any_status = true,
-					    .stop_at_foreign_redirect = true};
+	const struct ncm_request request = {
+	    .url = url, .method = "HEAD", .what = "reaching it", .any_status = true, .stop_at_foreign_redirect = true};
 	const char *proxy = origin ? ncm_proxy_variable(origin) : NULL;
 	NCM_AUTO_REPLY struct ncm_reply reply = {0};
 	struct ncm_error why = NCM_ERROR_INIT;

@@ -9,10 +9,33 @@
 
 #include <ncmodel/text.h>
 
-/* Of an application that is not installed, nobody said anything. */
-static bool is_of_note(const struct ncm_store_info *store)
+#include <string.h>
+
+static bool goes_to(const struct ncm_model *model, const char *store)
 {
-	return store->there || store->models > 0 || store->why != NCM_PLACED_BY_LAYOUT;
+	for (size_t i = 0; i < model->file_count; i++) {
+		for (size_t k = 0; k < model->files[i].to_count; k++) {
+			if (strcmp(model->files[i].to[k].store, store) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool is_wanted(const struct ncm_catalog *catalog, const char *store)
+{
+	for (size_t i = 0; catalog && i < catalog->count; i++) {
+		if (goes_to(&catalog->models[i], store))
+			return true;
+	}
+	return false;
+}
+
+/* Of an application that is not installed, and that no model of the profile is for, nobody said anything. */
+static bool is_of_note(const struct examination *exam, const struct ncm_store_info *store)
+{
+	return store->there || store->models > 0 || store->why != NCM_PLACED_BY_LAYOUT ||
+	       is_wanted(exam->catalog, store->id);
 }
 
 static void look_at_store(struct examination *exam, const struct ncm_store_info *store)
@@ -21,8 +44,9 @@ static void look_at_store(struct examination *exam, const struct ncm_store_info 
 
 	if (store->barrier) {
 		doctor_find(exam, NCM_FINDING_BAD, store->id, "%s: %s", store->path, store->barrier);
-		doctor_remedy(exam,
-			      "run ncmodel as the user whose it is, or say where it shall be: --store-path %s=PATH",
+		doctor_remedy(exam, "%s, or say where it shall be: --store-path %s=PATH",
+			      ncm_is_read_only(store->path) ? "mount that disk for writing"
+							    : "run ncmodel as the user whose it is",
 			      store->id);
 	} else {
 		doctor_find(exam, NCM_FINDING_GOOD, store->id, "%s can be %s", store->path,
@@ -38,7 +62,7 @@ static void look_at_store(struct examination *exam, const struct ncm_store_info 
 void doctor_stores(struct examination *exam)
 {
 	for (size_t i = 0; exam->stores && i < exam->stores->count; i++) {
-		if (is_of_note(&exam->stores->stores[i]))
+		if (is_of_note(exam, &exam->stores->stores[i]))
 			look_at_store(exam, &exam->stores->stores[i]);
 	}
 }
@@ -95,7 +119,7 @@ void doctor_disks(struct examination *exam)
 		struct ncm_error why = NCM_ERROR_INIT;
 		struct ncm_space space;
 
-		if (!is_of_note(store))
+		if (!is_of_note(exam, store))
 			continue;
 		if (ncm_space_of(store->path, &space, &why) < 0) {
 			doctor_find_error(exam, store->path, &why);

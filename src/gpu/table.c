@@ -110,6 +110,8 @@ struct ncm_gpu_list *ncm_gpu_named(const struct ncm_config *config, const char *
 		cards = list_of(found);
 	else if (!failed)
 		refuse(&rows, name, err);
+	else
+		ncm_error_hint(err, "it comes with the program; say the card's memory instead: --vram 12GB");
 	for (size_t i = 0; i < rows.count; i++)
 		free(rows.items[i].name);
 	free(rows.items);

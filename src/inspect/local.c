@@ -35,17 +35,19 @@ int inspect_local(struct ncm_inspection *inspection, const char *path, const cha
 	return inspect_read(inspection, &bytes, err) < 0 ? ncm_error_wrap(err, "%s", path) : 0;
 }
 
-/* Its names as paths; what cannot be listed has none. */
-static void list_folder(const char *folder, struct ncm_strings *names)
+/* Its names as paths. False, with errno: it cannot be listed. */
+static bool list_folder(const char *folder, struct ncm_strings *names)
 {
 	NCM_AUTO_CLOSE int fd = os_open(OS_HERE, folder, OS_READ | OS_FOLDER);
 	struct os_list *list = fd >= 0 ? os_list(fd) : NULL;
 	const char *name;
 
-	while (list && names->count < NCM_LIMIT_FILES && (name = os_list_next(list)))
+	if (!list)
+		return false;
+	while (names->count < NCM_LIMIT_FILES && (name = os_list_next(list)))
 		ncm_strings_take(names, ncm_path_join(folder, name));
-	if (list)
-		os_list_end(list);
+	os_list_end(list);
+	return true;
 }
 
 static json_t *read_json(const char *path)
@@ -78,8 +80,8 @@ static int choose(const char *path, bool is_folder, bool other_parts, struct par
 	struct ncm_strings names = {0};
 	bool found = true;
 
-	if (is_folder || other_parts)
-		list_folder(folder, &names);
+	if ((is_folder || other_parts) && !list_folder(folder, &names) && is_folder)
+		return ncm_error_errno(err, errno, "cannot read the folder %s", path);
 	if (is_folder)
 		found = parts_choose(&names, parts);
 	else if (other_parts)

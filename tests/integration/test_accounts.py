@@ -91,6 +91,18 @@ class AccountsCase(Case):
         return [p for p in everything(self.machine.root) if p.endswith(".part")]
 
 
+class ReadTest(AccountsCase):
+    def test_a_folder_that_cannot_be_read_is_not_empty(self):
+        folder = os.path.join(self.machine.home, "hidden")
+        os.mkdir(folder, 0o700)
+        self.assertIn("cannot read the folder " + folder, self.run_as(ANN, "inspect", folder, code=1).err)
+
+    def test_doctor_says_that_a_store_cannot_be_made(self):
+        os.chmod(self.machine.root, 0o755)
+        result = self.run_as(ANN, "doctor", "--offline", code=1)
+        self.assertRegex(result.out, r"bad +llama-cpp: .* belongs to root, and you may not write there")
+
+
 class GroupTest(AccountsCase):
     """Two users of one group, on one store."""
 

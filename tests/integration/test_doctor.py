@@ -166,6 +166,11 @@ class DoctorTest(Case):
         os.chmod(self.machine.store(), stat.S_IMODE(os.stat(self.machine.store()).st_mode) & ~0o002)
         self.doctor()
 
+    def test_a_store_that_is_not_there_yet(self):
+        """It is told of if the profile's models go to it."""
+        self.assertIn("can be made", self.of(self.doctor(), "stores", "llama-cpp")[0][1])
+        self.assertEqual(self.of(self.doctor(), "stores", "tts"), [])
+
     def test_room(self):
         os.makedirs(self.machine.store())
         room = shutil.disk_usage(self.machine.root).total

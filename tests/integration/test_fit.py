@@ -3,6 +3,8 @@ document says of memory."""
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -254,6 +256,31 @@ class RepositoryTest(FitCase):
         self.assertEqual([name for name, row in found.items() if row["best"]], ["m-Q4_K_M.gguf"])
         self.assertEqual(self.machine.run("fit", "--quantizations").returncode, 2)
         self.assertEqual(self.machine.run("fit", "--quantizations", "hf:org/quants/m-Q2_K.gguf").returncode, 2)
+        # The hint at a repository alone, followed both ways.
+        result = self.machine.run("fit", "hf:org/quants")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("`ncmodel fit --quantizations hf:ORG/REPO`", result.err)
+        self.assertNotIn("--to", result.err)
+        self.assertEqual(self.fit("hf:org/quants/m-Q2_K.gguf")["models"][0]["basis"], "header")
+
+    def test_without_the_table_of_cards(self):
+        """The hint, followed, does without."""
+        env = {"NCMODEL_DATADIR": self.machine.home}
+        path = self.written(memory_models.MODELS["llama"]())
+        self.assertIn("--vram 12GB", self.machine.run("fit", path, "--gpu", "RTX 3060", env=env).err)
+        self.assertEqual(self.machine.run("fit", path, "--vram", "12GB", env=env).returncode, 0)
+
+    def test_what_was_interrupted_is_no_answer(self):
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen()
+            process = self.machine.start("fit", "hf:org/repo/a.gguf",
+                                         env={"HF_ENDPOINT": "http://127.0.0.1:%d" % silent.getsockname()[1]})
+            asking, _ = silent.accept()
+            with asking:
+                process.send_signal(signal.SIGINT)
+                out, err = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, out), (130, ""), err)
 
 
 class DocumentTest(FitCase):
@@ -282,6 +309,13 @@ class DocumentTest(FitCase):
         self.assertEqual([stage["verdict"] for stage in small],
                          ["fits", "too-large", "fits", "too-large", "fits", "fits"])
         self.assertEqual(self.machine.run("fit", "--stages", "--profile", "noa").returncode, 2)
+
+    def test_stages_are_demanded_and_say_against_what(self):
+        stages = ("fit", "--profile", "nc-dev-rtx4090", "--stages")
+        self.assertEqual(self.machine.run(*stages, "--vram", "12GB", "--require-fit").returncode, 12)
+        self.assertEqual(self.machine.run(*stages, "--vram", "12GB").returncode, 0)
+        self.assertEqual(self.machine.run(*stages, "--vram", "24GB", "--require-fit").returncode, 0)
+        self.assertIn("Held against: a card of 12.0 GiB.", self.machine.run(*stages, "--vram", "12GB").out)
 
 
 class CardTest(FitCase):

@@ -244,6 +244,8 @@ class HintTest(UsageCase):
 
     # hint in the source (%s and all) → why it is not followed here
     NOT_PROVOKED = {
+        "name one of its files that ends in .gguf or .safetensors; of all GGUF files of a "
+        "repository: `ncmodel fit --quantizations hf:ORG/REPO`": "it wants a repository: test_fit follows both ways",
         "`ncmodel ps --available` lists what each has": "it wants a server that runs: test_runtime",
         "`ncmodel ps --available` lists what each server has": "likewise",
         "look again with `ncmodel ps`; --timeout SECONDS waits longer": "a server that does not do what it says",
