@@ -49,7 +49,7 @@ static bool add_need(const struct ruled *ruled, const char *id, uint64_t *sum)
 		return true;
 	}
 	need_find(ruled->session, ruled->registry, model, ruled->wish, false, &need);
-	known = need.fit.basis != NCM_FIT_UNKNOWN;
+	known = need.fit.basis != NCM_FIT_UNKNOWN && !need.fit.at_least;
 	*sum += ncm_fit_sum(&need.fit.card);
 	need_clear(&need);
 	return known;

@@ -91,6 +91,12 @@ static bool fits_preset(const char *value)
 	       value[strlen(value) - 1] != ' ' && value[strlen(value) - 1] != '\t';
 }
 
+/* The section "*" is of all models. */
+static bool is_section(const char *id)
+{
+	return fits_preset(id) && !strchr(id, ']') && strcmp(id, "*") != 0;
+}
+
 /* llama.cpp docs/preset.md and tools/server/README.md, "Model presets": keys are long options without dashes. */
 void export_llama_server(struct exported *exported, struct ncm_buffer *out)
 {
@@ -100,8 +106,8 @@ void export_llama_server(struct exported *exported, struct ncm_buffer *out)
 	ncm_buffer_puts(out, "; llama-server --models-preset THIS-FILE\nversion = 1\n");
 	while ((model = next(exported, &at))) {
 		if (!fits_preset(model->gguf) || (model->mmproj && !fits_preset(model->mmproj)) ||
-		    strchr(model->model->id, ']') || !fits_preset(model->model->id)) {
-			export_leaves_out(exported, model, "the presets have no spelling for its path");
+		    !is_section(model->model->id)) {
+			export_leaves_out(exported, model, "the presets have no spelling for its path or name");
 			continue;
 		}
 		ncm_buffer_printf(out, "\n[%s]\nmodel = %s\n", model->model->id, model->gguf);

@@ -35,9 +35,11 @@ enum ncm_fit_verdict ncm_fit_judge(const struct ncm_fit *fit, uint64_t room)
 
 	if (fit->basis == NCM_FIT_UNKNOWN || room == 0)
 		return NCM_FIT_NOT_KNOWN;
-	if (sum + fit->error <= room)
-		return NCM_FIT_YES;
-	return sum > room + fit->error ? NCM_FIT_NO : NCM_FIT_CLOSE;
+	if (sum > room + fit->error)
+		return NCM_FIT_NO;
+	if (fit->at_least)
+		return NCM_FIT_NOT_KNOWN;
+	return sum + fit->error <= room ? NCM_FIT_YES : NCM_FIT_CLOSE;
 }
 
 void ncm_fit_wish_default(struct ncm_fit_wish *wish)
@@ -122,12 +124,19 @@ void ncm_fit_count(const struct ncm_inspection *model, const struct ncm_inspecti
 	if (model->weight_bytes == 0) {
 		fit->basis = NCM_FIT_UNKNOWN;
 		ncm_strings_add(&fit->remarks, "its header tells no tensors");
+	} else if (!fit_is_sane(model, projector, &own)) {
+		fit->basis = NCM_FIT_UNKNOWN;
+		ncm_strings_add(&fit->remarks, "its header tells numbers that no model has");
 	} else if (fit_is_diffusion(model)) {
 		fit_count_diffusion(model, wish, fit);
 	} else if (is_pipeline_model(model)) {
 		count_weights_alone(model, wish, fit);
 	} else {
 		count_language_model(model, projector, &own, fit);
+	}
+	if (fit->basis != NCM_FIT_UNKNOWN && !model->weights_are_whole) {
+		fit->at_least = true;
+		ncm_strings_add(&fit->remarks, "not every part of it could be read: there are more weights than these");
 	}
 	if (own.context < wish->context)
 		ncm_strings_add(&fit->remarks, "it was made for a shorter context: counted for its own");

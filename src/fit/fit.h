@@ -24,6 +24,9 @@ void fit_shape_read(const struct ncm_inspection *model, struct fit_shape *shape,
 void fit_shape_clear(struct fit_shape *shape);
 /* Encoders keep nothing between tokens. */
 bool fit_is_encoder(const struct ncm_inspection *model);
+/* Whether the sums of what the header tells can be told at all: its numbers are whoever's who made the file. */
+bool fit_is_sane(const struct ncm_inspection *model, const struct ncm_inspection *projector,
+		 const struct ncm_fit_wish *wish);
 bool fit_is_diffusion(const struct ncm_inspection *model);
 /* A LoRA: it adds its weights to what another model takes. */
 bool fit_is_addition(const struct ncm_inspection *model);

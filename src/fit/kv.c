@@ -55,7 +55,7 @@ uint64_t fit_window_cells(const struct ncm_fit_wish *wish, uint64_t window)
 	const uint64_t all = fit_cells(wish);
 	const uint64_t seen = window + wish->batch;
 
-	return wish->swa_full || seen > all ? all : padded(seen);
+	return wish->swa_full || window > all || seen > all ? all : padded(seen);
 }
 
 bool fit_on_card(const struct ncm_fit_wish *wish, size_t layer, size_t count)

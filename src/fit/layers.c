@@ -112,14 +112,14 @@ static bool uses_anothers_kv(const struct ncm_inspection *model, size_t layer)
 		return model->layers[layer].shares_kv == NCM_KNOWN_YES;
 	if (model->architecture && strcmp(model->architecture, "gemma3n") == 0)
 		return layer >= 20;
-	return model->shared_kv_layers > 0 && layer + model->shared_kv_layers >= model->layer_count;
+	return model->shared_kv_layers > 0 && model->shared_kv_layers >= model->layer_count - layer;
 }
 
 static bool is_windowed(const struct ncm_inspection *model, const struct fit_shape *shape, size_t layer, bool *assumed)
 {
 	const struct window_habit *habit = habit_of(model);
 
-	if (shape->window == 0 || layer + model->nextn_layers >= model->layer_count)
+	if (shape->window == 0 || model->nextn_layers >= model->layer_count - layer)
 		return false;
 	if (model->layers[layer].windowed != NCM_NOT_KNOWN)
 		return model->layers[layer].windowed == NCM_KNOWN_YES;

@@ -11,7 +11,7 @@ static bool has_room(const struct ncm_inspection *model, const struct ncm_inspec
 	bool has;
 
 	ncm_fit_count(model, projector, wish, &fit);
-	has = fit.basis != NCM_FIT_UNKNOWN && ncm_fit_sum(&fit.card) <= room;
+	has = fit.basis != NCM_FIT_UNKNOWN && !fit.at_least && ncm_fit_sum(&fit.card) <= room;
 	ncm_fit_clear(&fit);
 	return has;
 }

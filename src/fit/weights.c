@@ -56,6 +56,4 @@ void fit_add_weights(const struct ncm_inspection *model, const struct ncm_fit_wi
 	/* An output that is the embedding is there twice: once to be looked up, once to be multiplied. */
 	if (!has_output && !fit_is_encoder(model) && wish->layers > 0)
 		fit->card.weights += embedding;
-	if (!model->weights_are_whole)
-		ncm_strings_add(&fit->remarks, "not every part of it could be read: there are more weights than these");
 }

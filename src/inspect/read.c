@@ -200,6 +200,13 @@ static bool is_of_experts(const char *name)
 	return strstr(name, "_exps.") || strstr(name, "_exps_") || strstr(name, ".experts.");
 }
 
+/* A file may tell of more than there can be, and of that not the rest of a division. */
+static void add(uint64_t *sum, uint64_t more)
+{
+	if (__builtin_add_overflow(*sum, more, sum))
+		*sum = UINT64_MAX;
+}
+
 static void sum_tensors(struct ncm_inspection *inspection)
 {
 	uint64_t experts = 0, all = 0;
@@ -210,9 +217,9 @@ static void sum_tensors(struct ncm_inspection *inspection)
 	for (size_t i = 0; i < inspection->tensor_count; i++) {
 		const struct ncm_tensor *tensor = &inspection->tensors[i];
 
-		all += tensor->elements;
-		experts += is_of_experts(tensor->name) ? tensor->elements : 0;
-		inspection->weight_bytes += tensor->bytes;
+		add(&all, tensor->elements);
+		add(&experts, is_of_experts(tensor->name) ? tensor->elements : 0);
+		add(&inspection->weight_bytes, tensor->bytes);
 		if (tensor->bytes == 0 && tensor->elements > 0)
 			inspection->weights_are_whole = false;
 	}

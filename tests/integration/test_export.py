@@ -146,6 +146,19 @@ class ExportTest(Case):
         self.assertEqual(presets, {"llama-a": {"model": self.path()},
                                    "b": {"model": self.path("b.gguf"), "embeddings": "true"}})
 
+    def test_a_name_that_would_be_all_models(self):
+        """llama-server's section "*" is of all models: a model that is called so is none."""
+        self.pull()
+        path = self.machine.store("models.json")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace('"llama-a"', '"*"'))
+        result = self.export("llama-server")
+        self.assertNotIn("[*]", result.out)
+        self.assertIn("no spelling", result.err)
+        self.assertIn("[b]", result.out)
+
     def test_litellm(self):
         self.pull()
         plain, own = self.parsed("litellm")

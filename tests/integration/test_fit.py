@@ -209,6 +209,27 @@ class LimitsTest(FitCase):
         self.fit(path, "--require-fit", "--vram", "24GB")
         self.fit(path, "--require-fit", "--vram", "100MB", code=12)
 
+    def test_numbers_that_run_over_do_not_fit(self):
+        """Whoever made the file chose them. A model of 2^N is too large or no model at all, whatever N is."""
+        keys = ("embedding_length", "feed_forward_length", "attention__key_length", "attention__value_length",
+                "attention__head_count", "attention__head_count_kv", "expert_used_count", "block_count", "ssm__inner_size")
+        for key in keys:
+            for number in [1 << power for power in range(36, 64, 3)] + [(1 << 64) - 1]:
+                model = memory_models.MODELS["llama"]()
+                model.more({key: number})
+                with self.subTest(key=key, number=number):
+                    found = self.model(self.written(model), "--vram", "8GB")
+                    self.assertIn(found["verdict"], ("too-large", "unknown"))
+
+    def test_a_model_without_all_its_parts_is_not_known_to_fit(self):
+        model = memory_models.MODELS["llama"]()
+        model.keys.update({"split.count": 2, "split.no": 0})
+        path = self.written(model, "model-00001-of-00002.gguf")
+        found = self.model(path, "--vram", "24GB")
+        self.assertEqual((found["verdict"], found["context_that_fits"]), ("unknown", None))
+        self.fit(path, "--vram", "24GB", "--require-fit", code=12)
+        self.assertEqual(self.model(path, "--vram", "100MB")["verdict"], "too-large")
+
     def test_wrong_words(self):
         for wrong in (["--vram", "much"], ["--vram", "-3GB"], ["--gpu", "RTX 9999"], ["--image", "12"], ["--kv-type", "q3"]):
             result = self.machine.run("fit", *wrong)
