@@ -199,16 +199,22 @@ static void print_status(const struct ncm_status *status)
 
 static int write_page(const struct ncm_status *status, struct ncm_error *err)
 {
-	FILE *out = fopen(given.html, "we");
-	bool failed;
+	char *page = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&page, &size);
+	int failed = 0;
 
 	if (!out)
 		return ncm_error_errno(err, errno, "cannot write %s", given.html);
 	status_html(status, out);
-	failed = ferror(out) != 0;
-	if (fclose(out) != 0 || failed)
-		return ncm_error_errno(err, errno, "cannot write %s", given.html);
-	return 0;
+	if (fclose(out) != 0)
+		failed = ncm_error_errno(err, errno, "cannot write %s", given.html);
+	else if (strcmp(given.html, "-") == 0)
+		fwrite(page, 1, size, stdout);
+	else
+		failed = ncm_status_save(given.html, page, size, err);
+	free(page);
+	return failed;
 }
 
 /* The numbers are of what could be read, and do not pass for all. */
@@ -231,6 +237,10 @@ static int show(struct session *session, const struct ncm_status *status)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 
+	if (given.html && strcmp(given.html, "-") == 0 && session->report.json) {
+		ncm_error_set(&err, NCM_E_USAGE, "--html - and --json both write to standard output");
+		return session_fail(session, &err);
+	}
 	session->report.data = status_json(status);
 	if (given.html && write_page(status, &err) < 0)
 		return session_fail(session, &err);
@@ -259,7 +269,7 @@ static int run(struct session *session)
 
 static const struct option own[] = {
     {0, "html", OPTION_TEXT, .value = &given.html, .argument = "FILE",
-     .help = "write one self-contained page there, and print nothing", .completes = COMPLETES_FILE},
+     .help = "write one self-contained page there (\"-\": print it), and nothing else", .completes = COMPLETES_FILE},
     {.name = NULL},
 };
 static const struct option_group own_group = {"Options", own};

@@ -10,22 +10,9 @@
 
 #include <string.h>
 
-static int write_text(const struct ncm_draft *draft, const char *path, bool make, struct ncm_error *err)
-{
-	NCM_AUTO_FREE char *absolute = ncm_path_absolute(path);
-	NCM_AUTO_FREE char *folder = ncm_path_folder(absolute);
-	NCM_AUTO_CLOSE int dirfd = ncm_dir_open(folder, make, err);
-
-	if (dirfd < 0)
-		return -1;
-	if (ncm_write_atomic(dirfd, ncm_path_base(absolute), draft->text, strlen(draft->text), NCM_OWN_FILE, err) < 0)
-		return ncm_error_wrap(err, "%s", path);
-	return 0;
-}
-
 int ncm_draft_save(const struct ncm_draft *draft, const char *path, struct ncm_error *err)
 {
-	return write_text(draft, path, false, err);
+	return ncm_save(path, false, draft->text, strlen(draft->text), err);
 }
 
 /* A profile is the first folder of its name: a new one would hide it. */
@@ -61,7 +48,7 @@ int ncm_draft_save_profile(const struct ncm_config *config, const struct ncm_dra
 		return ncm_error_hint(err, "choose another name or phase, or move the file away");
 	}
 	if (refuse_hiding(config, draft, folder, err) < 0 || manifest_check_text(NULL, file, draft->text, err) < 0 ||
-	    write_text(draft, file, true, err) < 0)
+	    ncm_save(file, true, draft->text, strlen(draft->text), err) < 0)
 		return -1;
 	*path = file;
 	file = NULL;

@@ -158,6 +158,24 @@ int ncm_write_atomic(int dirfd, const char *name, const void *data, size_t size,
 	return ncm_write_atomic_pieces(dirfd, name, &(struct ncm_piece){data, size}, 1, kind, err);
 }
 
+int ncm_save(const char *path, bool make, const void *data, size_t size, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *absolute = ncm_path_absolute(path);
+	NCM_AUTO_FREE char *folder = ncm_path_folder(absolute);
+	NCM_AUTO_CLOSE int dirfd = ncm_dir_open(folder, make, err);
+	struct os_stat old;
+
+	if (dirfd < 0)
+		return -1;
+	if (os_lstat(dirfd, ncm_path_base(absolute), &old) == 0 && old.kind != OS_IS_FILE) {
+		ncm_error_set(err, NCM_E_POLICY, "%s is there and no file: it is not replaced", path);
+		return ncm_error_hint(err, "name a file; \"-\" writes to standard output");
+	}
+	if (ncm_write_atomic(dirfd, ncm_path_base(absolute), data, size, NCM_OWN_FILE, err) < 0)
+		return ncm_error_wrap(err, "%s", path);
+	return 0;
+}
+
 /* What several people use stays theirs, whoever of them writes it. */
 static int open_successor(int dirfd, const char *name, const char *temporary, enum ncm_own_kind kind)
 {

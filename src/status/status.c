@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "status/status.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 
 #include <ncmodel/drift.h>
@@ -89,4 +90,9 @@ void ncm_status_free(struct ncm_status *status)
 	free(status->changes);
 	ncm_usage_free(status->usage);
 	free(status);
+}
+
+int ncm_status_save(const char *path, const char *page, size_t size, struct ncm_error *err)
+{
+	return ncm_save(path, false, page, size, err);
 }

@@ -65,11 +65,15 @@ def filling(seed, size):
     return (block * (size // len(block) + 1))[:size]
 
 
+def sanitizers():
+    """The libraries of those that the program was built with."""
+    listed = subprocess.run(["ldd", BINARY], capture_output=True, text=True, check=False).stdout
+    return [line.split("=>")[1].split()[0] for line in listed.splitlines() if "libasan" in line or "libtsan" in line]
+
+
 def preload(module):
     """A sanitizer's library has to be the first."""
-    listed = subprocess.run(["ldd", BINARY], capture_output=True, text=True, check=False).stdout
-    first = [line.split("=>")[1].split()[0] for line in listed.splitlines() if "libasan" in line or "libtsan" in line]
-    return " ".join(first + [module])
+    return " ".join(sanitizers() + [module])
 
 
 class Machine:

@@ -16,7 +16,7 @@ import unittest
 import zipfile
 
 import model_peer
-from harness import BINARY, Case
+from harness import BINARY, Case, sanitizers
 
 KIB, MIB = 1 << 10, 1 << 20
 UINT32, INT32, FLOAT32, BOOL, STRING, ARRAY, UINT64 = 4, 5, 6, 7, 8, 9, 10
@@ -81,7 +81,7 @@ def safetensors(tensors, metadata=None, sizes=None):
     return struct.pack("<Q", len(data)) + data + b"\0" * offset
 
 
-SLOW = 15 if "asan" in BINARY else 1  # what a sanitizer costs
+SLOW = 15 if sanitizers() else 1  # what a sanitizer costs
 
 
 def used():
@@ -274,7 +274,7 @@ class HostileTest(InspectCase):
             file.write(b"GGUF" + struct.pack("<IQQ", 3, 0, count))
             for _ in range(count):
                 file.write(array)
-        script = "ulimit -v 1500000; exec \"$0\" inspect \"$1\" >/dev/null" if "asan" not in BINARY else "exec \"$0\" inspect \"$1\" >/dev/null"
+        script = "ulimit -v 1500000; exec \"$0\" inspect \"$1\" >/dev/null" if not sanitizers() else "exec \"$0\" inspect \"$1\" >/dev/null"
         start = used()
         result = subprocess.run(["sh", "-c", script, BINARY, path], env=self.machine.env, capture_output=True, text=True, check=False)
         self.assertEqual(result.returncode, 0, result.stderr)

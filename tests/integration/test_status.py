@@ -116,7 +116,20 @@ class StatusTest(Case):
     def test_page_that_cannot_be_written(self):
         result = self.machine.run("status", "--html", os.path.join(self.machine.home, "no/such/folder.html"))
         self.assertEqual(result.returncode, 1)
-        self.assertIn("cannot write", result.err)
+        self.assertIn("no/such", result.err)
+
+    def test_page_follows_no_link(self):
+        """Whoever owns the folder does not choose what is overwritten."""
+        mine, file = (os.path.join(self.machine.home, name) for name in ("mine", "status.html"))
+        with open(mine, "w", encoding="utf-8") as out:
+            out.write("mine")
+        os.symlink(mine, file)
+        result = self.machine.run("status", "--html", file)
+        self.assertEqual(result.returncode, 11, result.err)
+        self.assertEqual(self.read(mine), b"mine")
+        self.assertTrue(os.path.islink(file))
+        self.assertTrue(self.machine.run("status", "--html", "-").out.startswith("<!"))
+        self.assertEqual(self.machine.run("status", "--html", "-", "--json").returncode, 2)
 
 
 if __name__ == "__main__":
