@@ -40,7 +40,7 @@ static const struct option options[] = {
      .help = "computed at once (default 512)",
      .least = 1,
      .most = BATCH_MOST},
-    {.name = "kv-type",
+    {.name = "kv",
      .kind = OPTION_TEXT,
      .value = &asked.kv_type,
      .argument = "TYPE",
@@ -139,7 +139,7 @@ static void judge(struct fit_row *row, const struct ncm_fit_wish *wish, const st
 
 static bool is_path(const char *operand)
 {
-	static const char *const endings[] = {".gguf", ".safetensors", ".ckpt", ".sft"};
+	static const char *const endings[] = {".gguf", ".safetensors", ".ckpt", ".sft", ".pt", ".pth", ".bin", ".onnx"};
 	const size_t length = strlen(operand);
 
 	if (*operand == '/' || strncmp(operand, "./", 2) == 0 || strncmp(operand, "../", 3) == 0)
@@ -300,7 +300,7 @@ static const char *const examples[] = {
     "what each model of the profile needs, against this machine's card",
     "ncmodel fit deepseek-coder-v2 --context 32768 --gpu \"RTX 3060\" -v",
     "part by part: weights, KV, buffers; and the most that fits when it does not",
-    "ncmodel fit ./model.gguf --vram 8GB --kv-type q8_0",
+    "ncmodel fit ./model.gguf --vram 8GB --kv q8_0",
     "of a file, with a KV cache of half the size",
     "ncmodel fit --quantizations hf:bartowski/Llama-3.2-3B-Instruct-GGUF --vram 8GB",
     "which quantization of a repository is the best that fits",

@@ -50,8 +50,6 @@ struct ncm_fit_wish {
 void ncm_fit_wish_default(struct ncm_fit_wish *wish);
 /* The types that a KV cache may have: f32 f16 bf16 q8_0 q5_1 q5_0 q4_1 q4_0 iq4_nl. */
 bool ncm_fit_knows_kv_type(const char *type);
-extern const char ncm_fit_kv_types[]; /* the same, a space between two */
-
 /* Where memory goes. */
 struct ncm_fit_parts {
 	uint64_t weights;

@@ -5,8 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-const char ncm_fit_kv_types[] = "f16 f32 bf16 q8_0 q5_1 q5_0 q4_1 q4_0 iq4_nl";
-
 struct kv_type {
 	const char *name;
 	unsigned elements, bytes; /* of a block */

@@ -68,7 +68,7 @@ class TruthTest(FitCase):
         path = os.path.join(self.machine.home, row["model"] + ".gguf")
         if not os.path.exists(path):
             memory_models.MODELS[row["model"]]().write(path)
-        way = [path, "--context", str(row["context"]), "--kv-type", row["kv_type"]] + ([] if row["flash"] else ["--no-flash"])
+        way = [path, "--context", str(row["context"]), "--kv", row["kv_type"]] + ([] if row["flash"] else ["--no-flash"])
         took = self.model(*way, "--gpu-layers", "0")["host"]
         for part in ("weights", "kv", "state", "output"):
             self.assertAlmostEqual(took[part] / MIB, row[part], delta=0.02, msg=part)
@@ -231,7 +231,7 @@ class LimitsTest(FitCase):
         self.assertEqual(self.model(path, "--vram", "100MB")["verdict"], "too-large")
 
     def test_wrong_words(self):
-        for wrong in (["--vram", "much"], ["--vram", "-3GB"], ["--gpu", "RTX 9999"], ["--image", "12"], ["--kv-type", "q3"]):
+        for wrong in (["--vram", "much"], ["--vram", "-3GB"], ["--gpu", "RTX 9999"], ["--image", "12"], ["--kv", "q3"]):
             result = self.machine.run("fit", *wrong)
             self.assertEqual(result.returncode, 2, wrong)
 
