@@ -69,7 +69,8 @@ struct ncm_status {
 struct ncm_status *ncm_status_make(const struct ncm_config *config, struct ncm_catalog *catalog,
 				   const struct ncm_sink *sink, struct ncm_error *err);
 void ncm_status_free(struct ncm_status *status);
-/* Writes a page about it to a file, replacing a file that is there. Atomic. Class IO, NO_SPACE, or POLICY for a link. */
+/* Writes a page about it to a file, replacing a file that is there. Atomic. Class IO, NO_SPACE, or POLICY for a link.
+ */
 int ncm_status_save(const char *path, const char *page, size_t size, struct ncm_error *err);
 
 #pragma GCC visibility pop

@@ -30,8 +30,8 @@ int ncm_pwrite_all(int fd, const void *data, size_t size, uint64_t offset);
 int ncm_write_atomic(int dirfd, const char *name, const void *data, size_t size, enum ncm_own_kind kind,
 		     struct ncm_error *err);
 /*
- * The same at a path that the user gave for a page or a manifest of ours; with `make`, folders that are missing are made.
- * What lies there and is no file (a link, a device, a pipe) is not replaced: POLICY, with the hint.
+ * The same at a path that the user gave for a page or a manifest of ours; with `make`, folders that are missing are
+ * made. What lies there and is no file (a link, a device, a pipe) is not replaced: POLICY, with the hint.
  */
 int ncm_save(const char *path, bool make, const void *data, size_t size, struct ncm_error *err);
 /* The same for content that lies in several places, in order. */
