@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
 
+#include "disks.h"
 #include "removal_view.h"
 #include "ui/fields.h"
 #include "ui/text.h"
@@ -52,28 +53,6 @@ static const struct field store_fields[] = {
 static const struct field phase_fields[] = {LINE("PHASE"), {.key = NULL}};
 static const struct field use_case_fields[] = {LINE("USE CASE"), {.key = NULL}};
 
-static json_t *disk_total(const void *row)
-{
-	const struct ncm_usage_disk *disk = row;
-
-	return disk->has_space ? json_number(disk->total) : json_null();
-}
-
-static json_t *disk_free(const void *row)
-{
-	const struct ncm_usage_disk *disk = row;
-
-	return disk->has_space ? json_number(disk->free) : json_null();
-}
-
-static const struct field disk_fields[] = {
-    {"path", FIELD_TEXT, .offset = offsetof(struct ncm_usage_disk, path)},
-    {"total", FIELD_MADE, .value = disk_total},
-    {"free", FIELD_MADE, .value = disk_free},
-    {"stores", FIELD_BYTES, .offset = offsetof(struct ncm_usage_disk, stores)},
-    {.key = NULL},
-};
-
 static json_t *lines_json(const struct field *fields, const struct ncm_usage_table *table)
 {
 	return fields_array(fields, table->lines, table->count, sizeof *table->lines);
@@ -86,7 +65,7 @@ static json_t *usage_json(const struct ncm_usage *usage)
 	json_put(object, "stores", lines_json(store_fields, &usage->by_store));
 	json_put(object, "phases", lines_json(phase_fields, &usage->by_phase));
 	json_put(object, "use_cases", lines_json(use_case_fields, &usage->by_use_case));
-	json_put(object, "disks", fields_array(disk_fields, usage->disks, usage->disk_count, sizeof *usage->disks));
+	json_put(object, "disks", disks_json(usage));
 	json_put_number(object, "model_count", usage->models);
 	json_put_number(object, "bytes", usage->bytes);
 	json_put_number(object, "on_disk", usage->on_disk);
@@ -108,24 +87,6 @@ static void print_lines(const struct field *fields, const struct ncm_usage_table
 		return;
 	fields_print(fields, usage->lines, usage->count, sizeof *usage->lines);
 	fputc('\n', stdout);
-}
-
-static void print_disks(const struct ncm_usage *usage)
-{
-	char free_now[32], total[32], stores[32];
-
-	for (size_t i = 0; i < usage->disk_count; i++) {
-		const struct ncm_usage_disk *disk = &usage->disks[i];
-		AUTO_FREE char *path = text_safe_path(disk->path);
-
-		ncm_format_size(disk->stores, stores, sizeof stores);
-		if (disk->has_space)
-			printf("Disk of %s: %s free of %s, %s in stores.\n", path,
-			       ncm_format_size(disk->free, free_now, sizeof free_now),
-			       ncm_format_size(disk->total, total, sizeof total), stores);
-		else
-			printf("Disk of %s: its free space is not known, %s in stores.\n", path, stores);
-	}
 }
 
 static void print_unnamed(const struct ncm_usage *usage)
@@ -161,7 +122,7 @@ static void print_usage(const struct ncm_usage *usage)
 		print_lines(phase_fields, &usage->by_phase);
 		print_lines(use_case_fields, &usage->by_use_case);
 	}
-	print_disks(usage);
+	disks_print(usage);
 	if (usage->saved_by_links > 0)
 		printf("Hard links save %s.\n", ncm_format_size(usage->saved_by_links, size, sizeof size));
 	if (usage->partial > 0)

@@ -1,41 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "fit_table.h"
 
+#include "ui/bar.h"
 #include "ui/table.h"
 #include "ui/text.h"
 
-enum { BAR = 24 };
+enum { BAR_COLUMNS = 24 };
 
-/* Weights, KV and state, everything else, and what is free, as so many of `columns` each; a part that is there shows.
- */
-static char *bar(const struct ncm_fit_parts *parts, uint64_t room, size_t columns)
+/* Weights, KV and state, everything else, and what is free. */
+static char *bar(const struct ncm_fit_parts *parts, uint64_t room)
 {
-	static const char *const full[] = {"█", "▓", "▒"}, *const plain[] = {"#", "=", "-"};
 	const uint64_t sum = ncm_fit_sum(parts), kept = parts->kv + parts->state;
-	const uint64_t sizes[] = {parts->weights, kept, sum - parts->weights - kept};
-	const uint64_t scale = sum > room ? sum : room;
-	char *text = text_copy("");
-	size_t used = 0;
+	const uint64_t sizes[BAR_PARTS] = {parts->weights, kept, sum - parts->weights - kept};
 
-	for (size_t i = 0; i < 3 && scale > 0; i++) {
-		size_t wide = (size_t)((double)sizes[i] / (double)scale * (double)columns + 0.5);
-
-		if (wide == 0 && sizes[i] > 0)
-			wide = 1;
-		for (; wide > 0 && used < columns; wide--, used++) {
-			char *longer = text_format("%s%s", text, (text_is_utf8() ? full : plain)[i]);
-
-			free(text);
-			text = longer;
-		}
-	}
-	for (; used < columns; used++) {
-		char *longer = text_format("%s%s", text, text_is_utf8() ? "·" : ".");
-
-		free(text);
-		text = longer;
-	}
-	return text;
+	return bar_stacked(sizes, BAR_PARTS, room, BAR_COLUMNS);
 }
 
 static const char *verdict_text(const struct fit_row *row)
@@ -115,7 +93,7 @@ static void add_row(struct table *table, const struct fit_row *row, const struct
 	table_cell(table, sum_text(fit));
 	table_cell(table, row->need.stated > 0 ? text_format("%g GB", row->need.stated) : text_copy(""));
 	table_styled(table, text_copy(verdict_text(row)), verdict_style(row->verdict));
-	table_cell(table, fit->basis == NCM_FIT_UNKNOWN ? text_copy("") : bar(&fit->card, card->room, BAR));
+	table_cell(table, fit->basis == NCM_FIT_UNKNOWN ? text_copy("") : bar(&fit->card, card->room));
 	add_limits(table, row);
 	if (!verbose || fit->basis == NCM_FIT_UNKNOWN)
 		return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
 
+#include "disks.h"
 #include "status_html.h"
 #include "ui/fields.h"
 #include "ui/text.h"
@@ -85,28 +86,6 @@ static const struct field change_fields[] = {
     {.key = NULL},
 };
 
-static json_t *disk_total(const void *row)
-{
-	const struct ncm_usage_disk *disk = row;
-
-	return disk->has_space ? json_number(disk->total) : json_null();
-}
-
-static json_t *disk_free(const void *row)
-{
-	const struct ncm_usage_disk *disk = row;
-
-	return disk->has_space ? json_number(disk->free) : json_null();
-}
-
-static const struct field disk_fields[] = {
-    {"path", FIELD_TEXT, .offset = offsetof(struct ncm_usage_disk, path)},
-    {"total", FIELD_MADE, .value = disk_total},
-    {"free", FIELD_MADE, .value = disk_free},
-    {"stores", FIELD_BYTES, .offset = offsetof(struct ncm_usage_disk, stores)},
-    {.key = NULL},
-};
-
 static json_t *status_json(const struct ncm_status *status)
 {
 	const struct ncm_status_table *phases = &status->phases, *uses = &status->use_cases;
@@ -123,9 +102,7 @@ static json_t *status_json(const struct ncm_status *status)
 		 fields_array(fault_fields, status->faults, status->fault_count, sizeof *status->faults));
 	json_put(object, "outdated",
 		 fields_array(change_fields, status->changes, status->change_count, sizeof *status->changes));
-	json_put(
-	    object, "disks",
-	    fields_array(disk_fields, status->usage->disks, status->usage->disk_count, sizeof *status->usage->disks));
+	json_put(object, "disks", disks_json(status->usage));
 	json_put(object, "failures", json_words(&status->usage->failures));
 	return object;
 }
@@ -162,20 +139,6 @@ static void print_changes(const struct ncm_status *status)
 	}
 }
 
-static void print_disk(const struct ncm_usage_disk *disk)
-{
-	AUTO_FREE char *path = text_safe_path(disk->path);
-	char stores[32], free_now[32], total[32];
-
-	ncm_format_size(disk->stores, stores, sizeof stores);
-	if (disk->has_space)
-		print_line(stdout, "Disk of %s: %s free of %s, %s in stores.", path,
-			   ncm_format_size(disk->free, free_now, sizeof free_now),
-			   ncm_format_size(disk->total, total, sizeof total), stores);
-	else
-		print_line(stdout, "Disk of %s: its free space is not known, %s in stores.", path, stores);
-}
-
 static void print_table(const struct field *fields, const struct ncm_status_table *table)
 {
 	fields_print(fields, table->lines, table->count, sizeof *table->lines);
@@ -189,8 +152,7 @@ static void print_status(const struct ncm_status *status)
 	print_table(use_case_fields, &status->use_cases);
 	print_faults(status);
 	print_changes(status);
-	for (size_t i = 0; i < status->usage->disk_count; i++)
-		print_disk(&status->usage->disks[i]);
+	disks_print(status->usage);
 	printf("%zu of %zu %s here", status->there, status->models, text_plural(status->models, "model", "models"));
 	if (status->extra > 0)
 		printf(", and %zu more that these manifests do not have", status->extra);

@@ -176,6 +176,15 @@ class Golden(Case):
             terminal = self.terminal(columns, "df")
             self.assertEqual(terminal.code(), 0)
             self.assertIn(self.machine.store().rstrip("/"), terminal.text().replace("\n", "").partition("Disk of")[0])
+        terminal = self.terminal(100, "df")
+        self.assertEqual(terminal.code(), 0)
+        bars = [line for line in terminal.text().splitlines() if "stores" in line and "others" in line]
+        self.assertEqual(len(bars), 1, bars)
+        signs = bars[0].split()[0]
+        self.assertEqual(len(signs), 40, bars)
+        # what is there shows, however little; the parts stand in their order
+        self.assertRegex(signs, r"^(█+▓+|#+=+)[·.]*$")
+        self.assertNotIn("others", self.machine.run("df").out)
 
 
 if __name__ == "__main__":
