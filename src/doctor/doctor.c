@@ -58,8 +58,8 @@ void doctor_find_error(struct examination *exam, const char *subject, struct ncm
 }
 
 /* In this order they are told; a check of servers finds things of several areas. */
-static const char *const areas[] = {"stores", "disks",  "applications", "servers",
-				    "clock",  "tokens", "gates",        "services"};
+static const char *const areas[] = {"stores", "disks", "applications", "servers", "clock",
+				    "tokens", "gates", "services",     "gpu"};
 
 static size_t rank_of(const struct ncm_finding *finding)
 {
@@ -89,6 +89,7 @@ static const struct {
 } checks[] = {
     {"stores", doctor_stores},   {"disks", doctor_disks}, {"applications", doctor_applications},
     {"servers", doctor_servers}, {"gates", doctor_gates}, {"services", doctor_ollama},
+    {"gpu", doctor_gpus},
 };
 
 static void look_at_stores(struct examination *exam)

@@ -358,6 +358,16 @@ class CardTest(FitCase):
         self.assertEqual(gpu, {"name": "NVIDIA GeForce RTX 3060", "told_by": "nvml", "total": 24 * GIB, "free": 12 * GIB,
                                "unified": False})
 
+    def test_doctor_tells_them(self):
+        def cards(**way):
+            result = self.machine.run("doctor", "--offline", "--json", **way)
+            return [(f["state"], f["subject"], f["text"]) for f in json.loads(result.out)["data"]["findings"] if f["area"] == "gpu"]
+
+        self.assertEqual(cards(env=self.library(cards=2)), [
+            ("good", "NVIDIA GeForce RTX 3060", "12.0 GiB, driver 550.54.14, told by nvml"),
+            ("good", "NVIDIA GeForce RTX 3060", "24.0 GiB, driver 550.54.14, told by nvml")])
+        self.assertEqual([state for state, _, _ in cards(env=self.library(cards=0))], ["note"])
+
     def test_by_its_program(self):
         folder = os.path.join(self.machine.home, "bin")
         os.makedirs(folder)
