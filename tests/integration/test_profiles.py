@@ -41,6 +41,20 @@ class ShippedTest(Case):
         self.assertGreater(len(document["data"]["models"]), 60)
         self.assertFalse([e for e in document["errors"] if e["code"] in ("manifest_invalid", "usage")])
 
+    def test_names_of_the_documents(self):
+        """What a document calls a model finds it in that document's profile."""
+        names = {"noa": {"Phi-4 Mini": "phi-4-mini", "Mistral Nemo 12B": "mistral-nemo-12b", "DeepSeek Coder V2": "deepseek-coder-v2"},
+                 "nc-dev-rtx4090": {"Qwen 2.5 Coder 32B": "qwen2.5-coder-32b", "Qwen 2.5 Coder 14B": "qwen2.5-coder-14b",
+                                    "Qwen2.5-VL 7B": "qwen2.5-vl-7b", "Llama 3.1 8B": "llama-3.1-8b"},
+                 "nebula-rtx3060": {"SVD": "svd-xt", "Llama 3.1": "llama-3.1-8b", "whisper:small": "whisper-small",
+                                    "DreamShaper": "dreamshaper-8"},
+                 "nexus": {"Llama 3.1": "llama-3.1-8b"},
+                 "vector-weight": {"Llama 2 13B": "llama2-13b", "qwen2.5-coder:7b-q4_0": "qwen2.5-coder-7b-q4_0"}}
+        for profile, wanted in names.items():
+            for name, model in wanted.items():
+                listed = self.machine.run("--profile", profile, "list", "--available", "-q", name)
+                self.assertEqual((listed.returncode, listed.out.split()), (0, [model]), f"{profile}: {name}: {listed.err}")
+
     def test_files_of_all_profiles_by_hand(self):
         files = [os.path.join(SOURCE, "manifests", name, file) for name in SHIPPED
                  for file in sorted(os.listdir(os.path.join(SOURCE, "manifests", name)))]
