@@ -9,8 +9,13 @@ static void ask(struct examination *exam, const struct ncm_model *model, const s
 	struct ncm_error why = NCM_ERROR_INIT;
 	struct ncm_resolution *found = ncm_source_resolve(exam->sources, spec->from.items[0], spec, NULL, &why);
 
-	if (found && found->count > 0 && ncm_source_ask_access(exam->sources, found, &found->artifacts[0], &why) == 0)
-		doctor_find(exam, NCM_FINDING_GOOD, model->id, "its source does not refuse it");
+	const int access =
+	    found && found->count > 0 ? ncm_source_ask_access(exam->sources, found, &found->artifacts[0], &why) : -1;
+
+	if (access == 0)
+		doctor_find(exam, NCM_FINDING_GOOD, model->id, "its source hands it out");
+	else if (access > 0)
+		doctor_find(exam, NCM_FINDING_UNKNOWN, model->id, "whether its source hands it out could not be told");
 	else if (why.code != NCM_OK)
 		doctor_find_error(exam, model->id, &why);
 	else

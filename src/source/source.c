@@ -234,10 +234,12 @@ int ncm_source_ask_access(const struct ncm_sources *sources, const struct ncm_re
 		ncm_error_clear(&why);
 		(void)ask_for(sources, resolution, NULL, artifact->url, what, &why);
 	}
+	if (why.code == NCM_OK)
+		return 0;
 	if (why.code == NCM_E_AUTH)
 		return ncm_error_move(err, &why);
 	ncm_error_clear(&why);
-	return 0;
+	return 1;
 }
 
 bool ncm_source_holds(const char *uri, const char *other)

@@ -236,8 +236,8 @@ bool ncm_source_is_whole(const char *uri);
  * or a version of the model at Civitai whose latest is meant. */
 bool ncm_source_holds(const char *uri, const char *other);
 /*
- * Asks in one small request whether the artifact's bytes would be handed out. Returns 0 if so, or if that cannot be
- * told; -1 with *err (class AUTH) if not.
+ * Asks in one small request whether the artifact's bytes would be handed out. Returns 0 if so, 1 if that cannot
+ * be told, -1 with *err (class AUTH) if not.
  */
 int ncm_source_ask_access(const struct ncm_sources *sources, const struct ncm_resolution *resolution,
 			  const struct ncm_artifact *artifact, struct ncm_error *err);
