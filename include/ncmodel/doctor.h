@@ -23,8 +23,8 @@ enum ncm_finding_state {
 const char *ncm_finding_state_name(enum ncm_finding_state state); /* static */
 
 struct ncm_finding {
-	const char
-	    *area; /* "stores", "disks", "applications", "servers", "tokens", "clock", "gates", "services", "gpu"; static */
+	const char *area; /* "stores", "disks", "applications", "servers", "tokens", "clock", "gates", "services",
+			     "gpu"; static */
 	enum ncm_finding_state state;
 	char *subject; /* a store, a service, a model; foreign text */
 	char *text;    /* one line, no final stop; foreign text; never a secret */
