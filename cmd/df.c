@@ -139,22 +139,6 @@ static void print_usage(const struct ncm_usage *usage)
 	       ncm_format_size(usage->bytes, size, sizeof size), ncm_format_size(usage->on_disk, disk, sizeof disk));
 }
 
-/* The numbers are of what could be read, and do not pass for all. */
-static int report_failures(struct session *session, const struct ncm_usage *usage)
-{
-	int exit_code = 0;
-
-	for (size_t i = 0; i < usage->failures.count; i++) {
-		struct ncm_error err = NCM_ERROR_INIT;
-
-		ncm_error_set(&err, NCM_E_IO, "%s", usage->failures.items[i]);
-		ncm_error_hint(&err, "what lies there is not counted");
-		exit_code = report_error(&session->report, &err, NULL);
-		ncm_error_clear(&err);
-	}
-	return exit_code;
-}
-
 static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
@@ -169,7 +153,7 @@ static int run(struct session *session)
 	session->report.data = usage_json(usage);
 	if (!session->report.json)
 		print_usage(usage);
-	exit_code = report_failures(session, usage);
+	exit_code = disks_report_failures(session, usage);
 	ncm_usage_free(usage);
 	return exit_code;
 }

@@ -67,3 +67,18 @@ void disks_print(const struct ncm_usage *usage)
 	for (size_t i = 0; i < usage->disk_count; i++)
 		print_disk(&usage->disks[i]);
 }
+
+int disks_report_failures(struct session *session, const struct ncm_usage *usage)
+{
+	int exit_code = 0;
+
+	for (size_t i = 0; i < usage->failures.count; i++) {
+		struct ncm_error err = NCM_ERROR_INIT;
+
+		ncm_error_set(&err, NCM_E_IO, "%s", usage->failures.items[i]);
+		ncm_error_hint(&err, "what lies there is not counted");
+		exit_code = report_error(&session->report, &err, NULL);
+		ncm_error_clear(&err);
+	}
+	return exit_code;
+}

@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include "inspect_json.h"
+#include "ui/facts.h"
 #include "ui/style.h"
 #include "ui/table.h"
 #include "ui/text.h"
@@ -11,8 +12,6 @@
 #include <string.h>
 
 enum {
-	LABEL_WIDTH = 16,
-	LONGEST_VALUE = 1024,
 	LONGEST_TEXT = 80, /* of a metadata's value */
 };
 
@@ -27,24 +26,6 @@ static const struct option options[] = {
      .help = "Read the named part of a split model alone, and nothing beside it"},
     {.name = NULL},
 };
-
-/* Takes the value, which must be safe; an empty one is left out. */
-static void fact(const char *label, char *value)
-{
-	if (*value)
-		printf("  %-*s%s\n", LABEL_WIDTH, label, value);
-	free(value);
-}
-
-static void foreign_fact(const char *label, const char *value)
-{
-	fact(label, text_safe_long(value, LONGEST_VALUE));
-}
-
-static void number_fact(const char *label, uint64_t number)
-{
-	fact(label, number ? text_format("%llu", (unsigned long long)number) : text_copy(""));
-}
 
 static void print_title(const struct ncm_inspection *inspection)
 {

@@ -4,6 +4,7 @@
 #include "model_json.h"
 #include "show_choice.h"
 #include "ui/clock.h"
+#include "ui/facts.h"
 #include "ui/style.h"
 #include "ui/text.h"
 
@@ -12,29 +13,6 @@
 
 #include <stdio.h>
 #include <string.h>
-
-enum {
-	LABEL_WIDTH = 16,
-	LONGEST_VALUE = 1024,
-};
-
-/* Takes the value, which must be safe; an empty one is left out. */
-static void fact(const char *label, char *value)
-{
-	if (*value)
-		printf("  %-*s%s\n", LABEL_WIDTH, label, value);
-	free(value);
-}
-
-static void foreign_fact(const char *label, const char *value)
-{
-	fact(label, text_safe_long(value, LONGEST_VALUE));
-}
-
-static void number_fact(const char *label, uint64_t number)
-{
-	fact(label, number ? text_format("%llu", (unsigned long long)number) : text_copy(""));
-}
 
 static void list_fact(const char *label, const struct ncm_strings *words)
 {

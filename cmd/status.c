@@ -179,22 +179,6 @@ static int write_page(const struct ncm_status *status, struct ncm_error *err)
 	return failed;
 }
 
-/* The numbers are of what could be read, and do not pass for all. */
-static int report_failures(struct session *session, const struct ncm_usage *usage)
-{
-	int exit_code = 0;
-
-	for (size_t i = 0; i < usage->failures.count; i++) {
-		struct ncm_error err = NCM_ERROR_INIT;
-
-		ncm_error_set(&err, NCM_E_IO, "%s", usage->failures.items[i]);
-		ncm_error_hint(&err, "what lies there is not counted");
-		exit_code = report_error(&session->report, &err, NULL);
-		ncm_error_clear(&err);
-	}
-	return exit_code;
-}
-
 static int show(struct session *session, const struct ncm_status *status)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
@@ -208,7 +192,7 @@ static int show(struct session *session, const struct ncm_status *status)
 		return session_fail(session, &err);
 	if (!session->report.json && !given.html)
 		print_status(status);
-	return report_failures(session, status->usage);
+	return disks_report_failures(session, status->usage);
 }
 
 static int run(struct session *session)
