@@ -104,3 +104,48 @@ int runtime_want(const struct runtime_client *client, const char *path, json_t *
 		return 0;
 	return runtime_refusal(client, path, answer, err);
 }
+
+static bool is_list(const struct runtime_answer *answer, const struct runtime_listing *listing)
+{
+	const json_t *models = json_object_get(answer->json, listing->key);
+	const json_t *model;
+	size_t i;
+
+	json_array_foreach(models, i, model)
+	{
+		if (!ncm_json_string(model, listing->name) || !listing->is_model(model))
+			return false;
+	}
+	return answer->status == 200 && json_is_array(models);
+}
+
+int runtime_lists(const struct runtime_client *client, const struct runtime_listing *listing, struct ncm_error *err)
+{
+	RUNTIME_AUTO_ANSWER struct runtime_answer answer = {0};
+
+	if (runtime_ask(client, listing->path, NULL, RUNTIME_QUESTION_SECONDS, &answer, err) < 0)
+		return -1;
+	return is_list(&answer, listing);
+}
+
+int runtime_list(const struct runtime_client *client, const struct runtime_listing *listing,
+		 struct runtime_answer *answer, struct ncm_error *err)
+{
+	if (runtime_ask(client, listing->path, NULL, RUNTIME_QUESTION_SECONDS, answer, err) < 0)
+		return -1;
+	return is_list(answer, listing) ? 0 : runtime_refusal(client, listing->path, answer, err);
+}
+
+int runtime_list_names(const struct runtime_client *client, const struct runtime_listing *listing,
+		       struct ncm_strings *names, struct ncm_error *err)
+{
+	RUNTIME_AUTO_ANSWER struct runtime_answer answer = {0};
+	const json_t *model;
+	size_t i;
+
+	if (runtime_list(client, listing, &answer, err) < 0)
+		return -1;
+	json_array_foreach(json_object_get(answer.json, listing->key), i, model)
+	    ncm_strings_add(names, ncm_json_string(model, listing->name));
+	return 0;
+}

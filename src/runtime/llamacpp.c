@@ -11,42 +11,22 @@
 
 #include <string.h>
 
-static const char models_path[] = "/models";
-
 static const char *state_of(const json_t *model)
 {
 	return ncm_json_string(json_object_get(model, "status"), "value");
 }
 
-static bool is_list(const struct runtime_answer *answer)
+static bool is_model(const json_t *model)
 {
-	const json_t *models = json_object_get(answer->json, "data");
-	const json_t *model;
-	size_t i;
-
-	json_array_foreach(models, i, model)
-	{
-		if (!ncm_json_string(model, "id") || !state_of(model))
-			return false;
-	}
-	return answer->status == 200 && json_is_array(models);
+	return state_of(model) != NULL;
 }
+
+static const struct runtime_listing listing = {.path = "/models", .key = "data", .name = "id", .is_model = is_model};
 
 static int is_llamacpp(const struct runtime_client *client, char **version, struct ncm_error *err)
 {
-	RUNTIME_AUTO_ANSWER struct runtime_answer answer = {0};
-
 	(void)version;
-	if (runtime_ask(client, models_path, NULL, RUNTIME_QUESTION_SECONDS, &answer, err) < 0)
-		return -1;
-	return is_list(&answer);
-}
-
-static int ask_models(const struct runtime_client *client, struct runtime_answer *answer, struct ncm_error *err)
-{
-	if (runtime_ask(client, models_path, NULL, RUNTIME_QUESTION_SECONDS, answer, err) < 0)
-		return -1;
-	return is_list(answer) ? 0 : runtime_refusal(client, models_path, answer, err);
+	return runtime_lists(client, &listing, err);
 }
 
 static bool is_in_memory(const char *state)
@@ -60,9 +40,9 @@ static int loaded(const struct runtime_client *client, struct ncm_runtime_server
 	const json_t *model;
 	size_t i;
 
-	if (ask_models(client, &answer, err) < 0)
+	if (runtime_list(client, &listing, &answer, err) < 0)
 		return -1;
-	json_array_foreach(json_object_get(answer.json, "data"), i, model)
+	json_array_foreach(json_object_get(answer.json, listing.key), i, model)
 	{
 		if (is_in_memory(state_of(model)))
 			(void)runtime_add(server, ncm_json_string(model, "id"), state_of(model));
@@ -72,15 +52,7 @@ static int loaded(const struct runtime_client *client, struct ncm_runtime_server
 
 static int offered(const struct runtime_client *client, struct ncm_strings *names, struct ncm_error *err)
 {
-	RUNTIME_AUTO_ANSWER struct runtime_answer answer = {0};
-	const json_t *model;
-	size_t i;
-
-	if (ask_models(client, &answer, err) < 0)
-		return -1;
-	json_array_foreach(json_object_get(answer.json, "data"), i, model)
-	    ncm_strings_add(names, ncm_json_string(model, "id"));
-	return 0;
+	return runtime_list_names(client, &listing, names, err);
 }
 
 static int post(const struct runtime_client *client, const char *path, const char *name, struct ncm_error *err)
@@ -106,9 +78,9 @@ static int failed(const struct runtime_client *client, const char *name, struct 
 	const json_t *model;
 	size_t i;
 
-	if (ask_models(client, &answer, err) < 0)
+	if (runtime_list(client, &listing, &answer, err) < 0)
 		return -1;
-	json_array_foreach(json_object_get(answer.json, "data"), i, model)
+	json_array_foreach(json_object_get(answer.json, listing.key), i, model)
 	{
 		const json_t *status = json_object_get(model, "status");
 

@@ -11,37 +11,18 @@
 
 #include <string.h>
 
-static const char models_path[] = "/api/v1/models";
-
-static bool is_list(const struct runtime_answer *answer)
+static bool is_model(const json_t *model)
 {
-	const json_t *models = json_object_get(answer->json, "models");
-	const json_t *model;
-	size_t i;
-
-	json_array_foreach(models, i, model)
-	{
-		if (!ncm_json_string(model, "key") || !json_is_array(json_object_get(model, "loaded_instances")))
-			return false;
-	}
-	return answer->status == 200 && json_is_array(models);
+	return json_is_array(json_object_get(model, "loaded_instances"));
 }
+
+static const struct runtime_listing listing = {
+    .path = "/api/v1/models", .key = "models", .name = "key", .is_model = is_model};
 
 static int is_lmstudio(const struct runtime_client *client, char **version, struct ncm_error *err)
 {
-	RUNTIME_AUTO_ANSWER struct runtime_answer answer = {0};
-
 	(void)version;
-	if (runtime_ask(client, models_path, NULL, RUNTIME_QUESTION_SECONDS, &answer, err) < 0)
-		return -1;
-	return is_list(&answer);
-}
-
-static int ask_models(const struct runtime_client *client, struct runtime_answer *answer, struct ncm_error *err)
-{
-	if (runtime_ask(client, models_path, NULL, RUNTIME_QUESTION_SECONDS, answer, err) < 0)
-		return -1;
-	return is_list(answer) ? 0 : runtime_refusal(client, models_path, answer, err);
+	return runtime_lists(client, &listing, err);
 }
 
 static int loaded(const struct runtime_client *client, struct ncm_runtime_server *server, struct ncm_error *err)
@@ -51,9 +32,9 @@ static int loaded(const struct runtime_client *client, struct ncm_runtime_server
 	struct ncm_running *running;
 	size_t i, j;
 
-	if (ask_models(client, &answer, err) < 0)
+	if (runtime_list(client, &listing, &answer, err) < 0)
 		return -1;
-	json_array_foreach(json_object_get(answer.json, "models"), i, model)
+	json_array_foreach(json_object_get(answer.json, listing.key), i, model)
 	{
 		json_array_foreach(json_object_get(model, "loaded_instances"), j, instance)
 		{
@@ -71,15 +52,7 @@ static int loaded(const struct runtime_client *client, struct ncm_runtime_server
 
 static int offered(const struct runtime_client *client, struct ncm_strings *names, struct ncm_error *err)
 {
-	RUNTIME_AUTO_ANSWER struct runtime_answer answer = {0};
-	const json_t *model;
-	size_t i;
-
-	if (ask_models(client, &answer, err) < 0)
-		return -1;
-	json_array_foreach(json_object_get(answer.json, "models"), i, model)
-	    ncm_strings_add(names, ncm_json_string(model, "key"));
-	return 0;
+	return runtime_list_names(client, &listing, names, err);
 }
 
 static int load(const struct runtime_client *client, const char *name, struct ncm_error *err)

@@ -65,6 +65,20 @@ int runtime_want(const struct runtime_client *client, const char *path, json_t *
 /* Sets *err to what an answer says that is no success. Always returns -1. */
 int runtime_refusal(const struct runtime_client *client, const char *path, const struct runtime_answer *answer,
 		    struct ncm_error *err);
+/* How a kind of server lists its models: an object that has them in an array. */
+struct runtime_listing {
+	const char *path, *key;                /* what is asked for, and the array's name */
+	const char *name;                      /* the member of each that names it */
+	bool (*is_model)(const json_t *model); /* whether it has all else that such a server's has */
+};
+/* Whether the server lists its models so: 1, 0, or -1 with *err. */
+int runtime_lists(const struct runtime_client *client, const struct runtime_listing *listing, struct ncm_error *err);
+/* *answer is such a list, each of whose models has its name; else -1 with *err. */
+int runtime_list(const struct runtime_client *client, const struct runtime_listing *listing,
+		 struct runtime_answer *answer, struct ncm_error *err);
+/* Adds the names of all. Returns 0, or -1 with *err. */
+int runtime_list_names(const struct runtime_client *client, const struct runtime_listing *listing,
+		       struct ncm_strings *names, struct ncm_error *err);
 /* An object with one text. New reference. */
 json_t *runtime_body(const char *key, const char *value);
 /* Makes an error of the network that of a program which does not run. Always returns -1. */
