@@ -28,6 +28,7 @@
 #include <ncmodel/log.h>
 #include <ncmodel/manifest.h>
 #include <ncmodel/move.h>
+#include <ncmodel/node.h>
 #include <ncmodel/provision.h>
 #include <ncmodel/registry.h>
 #include <ncmodel/runtime.h>
