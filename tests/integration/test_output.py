@@ -152,7 +152,7 @@ class OutputTest(OutputCase):
             manifest = json.load(file) | {"runtime": {"preload": ["one"], "idle_unload_seconds": 9}}
         with open(path, "w", encoding="utf-8") as out:
             json.dump(manifest, out)
-        for arguments, code in ((["preload"], 0), (["load", "two", "none"], 5), (["ps", "--available"], 0), (["unload", "two"], 0),
+        for arguments, code in ((["preload"], 0), (["load", "two", "none"], 5), (["ps", "--available"], 0), (["unload", "two"], 0), (["node"], 0),
                                 (["pull", "--via-server", "ollama:x"], 14)):
             self.assertTrue(self.document(*arguments, "--server", site.url, code=code) or code == 14)
         self.document("ps", "--server", "http://127.0.0.1:1", code=14)

@@ -282,6 +282,9 @@ class HintTest(UsageCase):
         "of what can be done with a manifest, selectors are for `ncmodel manifest dump`": "follow_manifest_dump",
         "`ncmodel manifest init NAME` writes a small manifest to begin with": "follow_manifest_init",
         "usage: ncmodel manifest %s": "follow_manifest_usage",
+        "usage: ncmodel node %s": "follow_node_usage",
+        "ncmodel node route FILE...: records, as `ncmodel node --format json` prints them": "follow_node_record",
+        "`ncmodel node --format json` prints one; a list of them is an array": "follow_node_list",
         "`ncmodel fit %s` tells its parts; without --require-fit it is a remark alone": "follow_fit",
         "`ncmodel fit --profile nc-dev-rtx4090 --stages` has them": "follow_fit_stages",
         "`ncmodel list` shows what is installed": "follow_list",
@@ -348,6 +351,22 @@ class HintTest(UsageCase):
 
     def follow_near_command(self, hint):
         self.good(self.hinted(hint, "lst")[0], "alpha")
+
+    def follow_node_usage(self, hint):
+        self.hinted(hint, "node", "roote")
+        self.good(["node", "--timeout", "1"], "cores")
+
+    def follow_node_record(self, hint):
+        self.good(self.hinted(hint, "node", "route", "--vram", "1MiB")[0], '"models"')
+
+    def follow_node_list(self, hint):
+        path = os.path.join(self.machine.home, "no-record.json")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("{}")
+        made = self.good(self.hinted(hint, "node", "route", "--vram", "1MiB", path)[0]).out
+        with open(path, "w", encoding="ascii") as file:
+            file.write("[%s]" % made)
+        self.assertEqual(self.run_in(["node", "route", "--vram", "1MiB", path]).returncode, 12)
 
     def follow_near_topic(self, hint):
         self.good(self.hinted(hint, "help", "exitcodes")[0], "Wrong usage")
