@@ -59,3 +59,20 @@ json_t *fit_row_json(const struct fit_row *row)
 	json_put(object, "remarks", json_words(&fit->remarks));
 	return object;
 }
+
+json_t *fit_resident_json(const struct fit_rows *resident)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < resident->count; i++) {
+		const struct need *need = &resident->items[i].need;
+		const bool is_known = need->fit.basis != NCM_FIT_UNKNOWN;
+		json_t *object = json_object();
+
+		json_put_text(object, "id", need->id);
+		json_put_text(object, "basis", ncm_fit_basis_name(need->fit.basis));
+		json_put(object, "total", known(is_known, ncm_fit_sum(&need->fit.card)));
+		json_push(array, object);
+	}
+	return array;
+}

@@ -42,6 +42,11 @@ int fit_demand(struct session *session, size_t not_fitting, size_t count)
 	return report_silently(&session->report, NCM_E_NO_FIT, message, NULL);
 }
 
+bool fit_prints(const struct session *session)
+{
+	return !session->report.json && !session->settings.quiet;
+}
+
 char *gib_text(uint64_t bytes)
 {
 	const bool is_small = bytes > 0 && bytes < 1 << 30;
@@ -115,6 +120,9 @@ void need_clear(struct need *need)
 {
 	ncm_inspection_free(need->model);
 	ncm_inspection_free(need->projector);
+	for (size_t i = 0; i < need->part_count; i++)
+		ncm_inspection_free(need->parts[i]);
+	free(need->parts);
 	ncm_fit_clear(&need->fit);
 	free(need->id);
 	*need = (struct need){0};
@@ -122,28 +130,46 @@ void need_clear(struct need *need)
 
 static void count(struct need *need, const struct ncm_fit_wish *wish)
 {
+	const struct ncm_inspection *const *parts = (const struct ncm_inspection *const *)need->parts;
+
 	ncm_fit_clear(&need->fit);
-	ncm_fit_count(need->model, need->projector, wish, &need->fit);
+	if (need->part_count > 0)
+		ncm_fit_count_picture(need->model, parts, need->part_count, wish, &need->fit);
+	else
+		ncm_fit_count(need->model, need->projector, wish, &need->fit);
 }
 
-/* The first file of a role, read; NULL: there is none, or it cannot be read. */
-static struct ncm_inspection *read_role(const struct ncm_reg_model *entry, const char *role)
+void need_take_part(struct need *need, struct need *part, const struct ncm_fit_wish *wish)
+{
+	need->parts = memory_grow(need->parts, need->part_count + 1, sizeof(*need->parts));
+	need->parts[need->part_count++] = part->model;
+	part->model = NULL;
+	count(need, wish);
+}
+
+/* The first file of a role, read; NULL: there is none, or it cannot be read, which *err tells. */
+static struct ncm_inspection *read_role(const struct ncm_reg_model *entry, const char *role, struct ncm_error *err)
 {
 	for (size_t i = 0; i < entry->file_count; i++) {
 		if (strcmp(entry->files[i].role, role) == 0)
-			return ncm_inspect_file(entry->files[i].abs, NULL, NULL);
+			return ncm_inspect_file(entry->files[i].abs, NULL, err);
 	}
 	return NULL;
 }
 
 static void read_installed(const struct ncm_reg_model *entry, struct need *need)
 {
-	need->model = read_role(entry, "model");
-	if (!need->model)
-		need->model = read_role(entry, "weights");
-	if (!need->model && entry->file_count > 0)
-		need->model = ncm_inspect_file(entry->files[0].abs, NULL, NULL);
-	need->projector = need->model ? read_role(entry, "projector") : NULL;
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	need->model = read_role(entry, "model", &err);
+	if (!need->model && !err.message)
+		need->model = read_role(entry, "weights", &err);
+	if (!need->model && !err.message && entry->file_count > 0)
+		need->model = ncm_inspect_file(entry->files[0].abs, NULL, &err);
+	if (err.message)
+		words_add(&need->fit.remarks, err.message);
+	need->projector = need->model ? read_role(entry, "projector", NULL) : NULL;
+	ncm_error_clear(&err);
 }
 
 static void ask_source(const struct session *session, const struct ncm_model *model, struct need *need)
@@ -166,9 +192,65 @@ static void guess(const struct ncm_model *model, const struct ncm_reg_model *ent
 	const size_t count_of = model->chosen ? model->chosen->file_count : model->file_count;
 	struct ncm_doubt doubt = {0};
 	const uint64_t stated = ncm_size_stated(specs, count_of, &doubt);
+	struct ncm_strings why = need->fit.remarks; /* there is no figure by its header */
 
-	ncm_fit_clear(&need->fit);
 	ncm_fit_guess(entry ? entry->size : stated, need->stated, &need->fit);
+	for (size_t i = 0; i < why.count; i++)
+		words_add(&need->fit.remarks, why.items[i]);
+	ncm_strings_free(&why);
+}
+
+/* Of what is installed the header is read; of what is not, it is asked for if `ask`. */
+static void look_at(const struct session *session, const struct ncm_reg_model *entry, const struct ncm_model *model,
+		    bool ask, struct need *need)
+{
+	*need = (struct need){.id = text_copy(model->id), .stated = model->vram_max};
+	if (entry)
+		read_installed(entry, need);
+	else if (ask)
+		ask_source(session, model, need);
+}
+
+static bool is_part(const struct ncm_model *model, const struct ncm_model *of)
+{
+	static const char *const kinds[] = {"text-encoder", "vae", "controlnet", "lora"};
+
+	if (!model->profile || !of->profile || strcmp(model->profile, of->profile) != 0 ||
+	    !ncm_strings_contain(&of->requires_ids, model->id))
+		return false;
+	for (size_t i = 0; model->kind && i < sizeof kinds / sizeof *kinds; i++) {
+		if (strcmp(model->kind, kinds[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What the manifest says a picture model requires to work. */
+static void take_required(const struct session *session, const struct ncm_registry *registry,
+			  const struct ncm_model *model, const struct ncm_fit_wish *wish, bool ask, struct need *need)
+{
+	struct ncm_strings with = {0};
+
+	for (size_t i = 0; session->catalog && i < session->catalog->count; i++) {
+		const struct ncm_model *other = &session->catalog->models[i];
+		struct need part;
+
+		if (!is_part(other, model))
+			continue;
+		look_at(session, ncm_registry_same(registry, other), other, ask, &part);
+		if (part.model) {
+			need_take_part(need, &part, wish);
+			words_add(&with, other->id);
+		}
+		need_clear(&part);
+	}
+	if (with.count > 0) {
+		AUTO_FREE char *names = words_join(&with, ", ");
+		AUTO_FREE char *remark = text_format("counted with what it requires: %s", names);
+
+		words_add(&need->fit.remarks, remark);
+	}
+	ncm_strings_free(&with);
 }
 
 void need_find(const struct session *session, const struct ncm_registry *registry, const struct ncm_model *model,
@@ -176,16 +258,21 @@ void need_find(const struct session *session, const struct ncm_registry *registr
 {
 	const struct ncm_reg_model *entry = ncm_registry_same(registry, model);
 
-	*need = (struct need){.id = text_copy(model->id)};
-	need->stated = model->vram_max;
-	if (entry)
-		read_installed(entry, need);
-	else if (ask)
-		ask_source(session, model, need);
+	look_at(session, entry, model, ask, need);
 	if (need->model)
 		count(need, wish);
+	if (need->model && ncm_fit_is_picture(need->model))
+		take_required(session, registry, model, wish, ask, need);
 	if (need->fit.basis == NCM_FIT_UNKNOWN)
 		guess(model, entry, need);
+}
+
+void need_installed(const struct ncm_reg_model *entry, const struct ncm_fit_wish *wish, struct need *need)
+{
+	*need = (struct need){.id = text_copy(entry->id)};
+	read_installed(entry, need);
+	if (need->model)
+		count(need, wish);
 }
 
 int need_read(const char *path, const struct ncm_fit_wish *wish, struct need *need, struct ncm_error *err)
@@ -226,6 +313,16 @@ static int check_one(struct session *session, const struct need *need, const str
 	return 0;
 }
 
+static bool is_to_change(const struct ncm_plan_model *model)
+{
+	for (size_t i = 0; i < model->file_count; i++) {
+		if (model->files[i].step != NCM_STEP_KEEP)
+			return true;
+	}
+	return false;
+}
+
+/* What is here and stays as it is has been told when it came; only a demand is of all. */
 int fit_check(struct session *session, const struct ncm_plan *plan)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
@@ -243,6 +340,8 @@ int fit_check(struct session *session, const struct ncm_plan *plan)
 		struct need need;
 		int failed;
 
+		if (!settings.required && !is_to_change(&plan->models[i]))
+			continue;
 		need_find(session, registry, plan->models[i].model, &wish, false, &need);
 		failed = check_one(session, &need, &card);
 		code = failed ? failed : code;
