@@ -156,10 +156,10 @@ static void judge(struct fit_row *row, const struct ncm_fit_wish *wish, const st
 	const uint64_t taken = ncm_fit_sum(&sum.card) - ncm_fit_sum(&need->fit.card) + sum.error;
 	const bool is_language = need->model && need->fit.layers > 0;
 
-	row->verdict = ncm_fit_judge(&sum, card->room);
+	row->verdict = card_judge(card, need, wish, &sum, &row->spread);
 	row->together = ncm_fit_sum(&sum.card);
 	row->together_known = sum.basis != NCM_FIT_UNKNOWN && !sum.at_least;
-	if (!is_language || !row->together_known || card->room <= taken)
+	if (!is_language || !row->together_known || card->room <= taken || row->spread.count > 0)
 		return;
 	if (row->verdict == NCM_FIT_NO || row->verdict == NCM_FIT_CLOSE)
 		row->layers_that_fit = ncm_fit_layers(need->model, need->projector, wish, card->room - taken);
@@ -202,6 +202,7 @@ static int show(struct session *session, struct fit_rows *rows, const struct fit
 	if (fit_prints(session) && !asked.stages)
 		fit_table_print(rows, resident, card, session->settings.verbose > 0);
 	json_put(data, "gpu", fit_card_json(card));
+	json_put(data, "gpus", fit_cards_json(card));
 	json_put(data, "models", rows_json(rows));
 	if (asked.with.count > 0)
 		json_put(data, "resident", fit_resident_json(resident));
@@ -315,7 +316,9 @@ const struct command command_fit = {
 	"at their source (a few megabytes at most). Of the rest of a profile, the manifest's figure or the size of the "
 	"files must do, with a ~ before it. -v shows each part, how far the sum may be off, and what was assumed.\n\n"
 	"\"fits\" holds even if the figure is off by its error; \"close\" is within it; what is not known is not taken "
-	"for fitting. The card is this machine's largest (NVML, amdgpu, xe), or --gpu, or --vram.\n\n"
+	"for fitting. The card is this machine's largest (NVML, amdgpu, xe), or --gpu, or --vram. What does not fit it "
+	"is "
+	"spread over several of one maker, as llama.cpp does: layers in proportion to their memory.\n\n"
 	"memory/<profile>.json beside the profiles has what its document says: the budget, what stays loaded, what may "
 	"run beside what, and its stages (--stages).",
     .examples = examples,

@@ -118,8 +118,10 @@ int fit_rows_named(struct session *session, const struct ncm_strings *names, con
 
 void fit_rows_free(struct fit_rows *rows)
 {
-	for (size_t i = 0; i < rows->count; i++)
+	for (size_t i = 0; i < rows->count; i++) {
 		need_clear(&rows->items[i].need);
+		spread_free(&rows->items[i].spread);
+	}
 	free(rows->items);
 	*rows = (struct fit_rows){0};
 }

@@ -84,6 +84,11 @@ static void add_parts(struct table *table, const struct ncm_fit *fit)
 
 static void add_limits(struct table *table, const struct fit_row *row)
 {
+	if (row->spread.count > 0) {
+		AUTO_FREE char *spread = spread_text(&row->spread);
+
+		table_line(table, text_format("    %s", spread), STYLE_NONE);
+	}
 	if (row->layers_that_fit > 0)
 		table_line(table,
 			   text_format("    %u of %u layers fit (--gpu-layers %u), the rest in main memory",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fit_view.h"
 
+#include "fit_spread.h"
 #include "ui/text.h"
 
 #include <ncmodel/text.h>
@@ -8,7 +9,8 @@
 #include <string.h>
 
 static struct {
-	const char *vram, *gpu;
+	const char *vram;
+	struct ncm_strings gpus;
 	bool required;
 } settings;
 
@@ -19,10 +21,10 @@ static const struct option options[] = {
      .argument = "SIZE",
      .help = "hold models against a card of so much memory: 12GB (of 1024 MiB each, as makers of cards count), 8192MB"},
     {.name = "gpu",
-     .kind = OPTION_TEXT,
-     .value = &settings.gpu,
+     .kind = OPTION_LIST,
+     .value = &settings.gpus,
      .argument = "NAME",
-     .help = "against a card of that name: \"RTX 3060\""},
+     .help = "against a card of that name: \"RTX 3060\"; can be repeated"},
     {.name = "require-fit",
      .kind = OPTION_FLAG,
      .value = &settings.required,
@@ -81,12 +83,32 @@ static void choose_largest(struct card *card)
 	card->room = card->gpu && card->gpu->has_total ? card->gpu->total : 0;
 }
 
+/* Those of the option, each in its turn. NULL with *err: USAGE, MANIFEST. */
+static struct ncm_gpu_list *named(const struct session *session, struct ncm_error *err)
+{
+	struct ncm_gpu_list *all = ncm_gpu_named(session->config, settings.gpus.items[0], err);
+
+	for (size_t i = 1; all && i < settings.gpus.count; i++) {
+		struct ncm_gpu_list *more = ncm_gpu_named(session->config, settings.gpus.items[i], err);
+
+		if (!more) {
+			ncm_gpus_free(all);
+			return NULL;
+		}
+		all->items = memory_grow(all->items, all->count + 1, sizeof *all->items);
+		all->items[all->count++] = more->items[0];
+		more->count = 0;
+		ncm_gpus_free(more);
+	}
+	return all;
+}
+
 int card_find(const struct session *session, struct card *card, struct ncm_error *err)
 {
 	*card = (struct card){0};
 	if (settings.vram)
 		return parse_vram(settings.vram, &card->room, err);
-	card->gpus = settings.gpu ? ncm_gpu_named(session->config, settings.gpu, err) : ncm_gpus_look();
+	card->gpus = settings.gpus.count > 0 ? named(session, err) : ncm_gpus_look();
 	if (!card->gpus)
 		return -1;
 	choose_largest(card);
@@ -96,24 +118,43 @@ int card_find(const struct session *session, struct card *card, struct ncm_error
 void card_free(struct card *card)
 {
 	ncm_gpus_free(card->gpus);
+	ncm_strings_free(&settings.gpus);
 	*card = (struct card){0};
+}
+
+static char *gpu_text(const struct ncm_gpu *gpu)
+{
+	AUTO_FREE char *name = text_safe(gpu->name);
+	AUTO_FREE char *room = gib_text(gpu->total);
+
+	if (!gpu->has_total)
+		return text_format("%s, whose memory is not known", name);
+	if (gpu->has_free) {
+		AUTO_FREE char *left = gib_text(gpu->free);
+
+		return text_format("%s, %s, %s of it free", name, room, left);
+	}
+	return text_format("%s, %s", name, room);
 }
 
 char *card_text(const struct card *card)
 {
 	AUTO_FREE char *room = gib_text(card->room);
-	AUTO_FREE char *name = text_safe(card->gpu ? card->gpu->name : NULL);
+	AUTO_FREE char *largest = card->gpu ? gpu_text(card->gpu) : NULL;
+	char *text = text_copy(largest ? largest : "");
 
-	if (!card->gpu)
+	if (!card->gpu) {
+		free(text);
 		return card->room ? text_format("a card of %s", room) : text_copy("no graphics card was found");
-	if (card->room == 0)
-		return text_format("%s, whose memory is not known", name);
-	if (card->gpu->has_free) {
-		AUTO_FREE char *left = gib_text(card->gpu->free);
-
-		return text_format("%s, %s, %s of it free", name, room, left);
 	}
-	return text_format("%s, %s", name, room);
+	for (size_t i = 0; i < card->gpus->count; i++) {
+		const struct ncm_gpu *other = &card->gpus->items[i];
+		AUTO_FREE char *before = text;
+		AUTO_FREE char *more = gpu_text(other);
+
+		text = other == card->gpu ? text_copy(before) : text_format("%s; %s", before, more);
+	}
+	return text;
 }
 
 void need_clear(struct need *need)
@@ -299,12 +340,15 @@ static int refuse(struct session *session, const struct need *need, const struct
 	return session_fail(session, &err);
 }
 
-static int check_one(struct session *session, const struct need *need, const struct card *card)
+static int check_one(struct session *session, const struct need *need, const struct ncm_fit_wish *wish,
+		     const struct card *card)
 {
-	const enum ncm_fit_verdict verdict = ncm_fit_judge(&need->fit, card->room);
+	struct spread spread;
+	const enum ncm_fit_verdict verdict = card_judge(card, need, wish, &need->fit, &spread);
 	AUTO_FREE char *sum = gib_text(ncm_fit_sum(&need->fit.card));
 	AUTO_FREE char *room = gib_text(card->room);
 
+	spread_free(&spread);
 	if (settings.required && verdict != NCM_FIT_YES)
 		return refuse(session, need, card);
 	if (verdict == NCM_FIT_NO)
@@ -343,7 +387,7 @@ int fit_check(struct session *session, const struct ncm_plan *plan)
 		if (!settings.required && !is_to_change(&plan->models[i]))
 			continue;
 		need_find(session, registry, plan->models[i].model, &wish, false, &need);
-		failed = check_one(session, &need, &card);
+		failed = check_one(session, &need, &wish, &card);
 		code = failed ? failed : code;
 		need_clear(&need);
 	}
