@@ -148,23 +148,22 @@ static struct ncm_fit together(const struct fit_row *row, const struct fit_rows 
 }
 
 /* What the most is that fits, of a model that does not as it was asked for. */
-static void judge(struct fit_row *row, const struct ncm_fit_wish *wish, const struct fit_rows *resident,
-		  const struct card *card)
+static void judge(struct fit_row *row, const struct fit_rows *resident, const struct card *card)
 {
 	const struct need *need = &row->need;
 	const struct ncm_fit sum = together(row, resident);
 	const uint64_t taken = ncm_fit_sum(&sum.card) - ncm_fit_sum(&need->fit.card) + sum.error;
 	const bool is_language = need->model && need->fit.layers > 0;
 
-	row->verdict = card_judge(card, need, wish, &sum, &row->spread);
+	row->verdict = card_judge(card, need, &sum, &row->spread);
 	row->together = ncm_fit_sum(&sum.card);
 	row->together_known = sum.basis != NCM_FIT_UNKNOWN && !sum.at_least;
 	if (!is_language || !row->together_known || card->room <= taken || row->spread.count > 0)
 		return;
 	if (row->verdict == NCM_FIT_NO || row->verdict == NCM_FIT_CLOSE)
-		row->layers_that_fit = ncm_fit_layers(need->model, need->projector, wish, card->room - taken);
+		row->layers_that_fit = ncm_fit_layers(need->model, need->projector, &need->wish, card->room - taken);
 	if (need->fit.context > 0)
-		row->context_that_fits = ncm_fit_context(need->model, need->projector, wish, card->room - taken);
+		row->context_that_fits = ncm_fit_context(need->model, need->projector, &need->wish, card->room - taken);
 }
 
 static json_t *rows_json(const struct fit_rows *rows)
@@ -198,7 +197,7 @@ static int show(struct session *session, struct fit_rows *rows, const struct fit
 	int failed;
 
 	for (size_t i = 0; i < rows->count; i++)
-		judge(&rows->items[i], wish, resident, card);
+		judge(&rows->items[i], resident, card);
 	if (fit_prints(session) && !asked.stages)
 		fit_table_print(rows, resident, card, session->settings.verbose > 0);
 	json_put(data, "gpu", fit_card_json(card));
@@ -243,7 +242,7 @@ static int take_parts(struct session *session, const struct ncm_fit_wish *wish, 
 		failed = fit_rows_named(session, &asked.parts, wish, &parts, err);
 		for (size_t k = 0; k < parts.count && !failed; k++) {
 			if (parts.items[k].need.model)
-				need_take_part(need, &parts.items[k].need, wish);
+				need_take_part(need, &parts.items[k].need);
 		}
 		fit_rows_free(&parts);
 	}

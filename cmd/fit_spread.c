@@ -62,8 +62,8 @@ static enum ncm_fit_verdict judge_at_best(const struct card *card, const struct 
 	return ncm_fit_judge(sum, room) == NCM_FIT_NO ? NCM_FIT_NO : NCM_FIT_NOT_KNOWN;
 }
 
-enum ncm_fit_verdict card_judge(const struct card *card, const struct need *need, const struct ncm_fit_wish *wish,
-				const struct ncm_fit *sum, struct spread *spread)
+enum ncm_fit_verdict card_judge(const struct card *card, const struct need *need, const struct ncm_fit *sum,
+				struct spread *spread)
 {
 	const enum ncm_fit_verdict alone = ncm_fit_judge(sum, card->room);
 	const uint64_t others = ncm_fit_sum(&sum->card) - ncm_fit_sum(&need->fit.card) + sum->error - need->fit.error;
@@ -75,10 +75,10 @@ enum ncm_fit_verdict card_judge(const struct card *card, const struct need *need
 		return alone;
 	if (!need->model)
 		return alone == NCM_FIT_NO ? judge_at_best(card, sum) : alone;
-	if (need->fit.layers == 0 || wish->layers == 0)
+	if (need->fit.layers == 0 || need->wish.layers == 0)
 		return alone;
 	rooms = rooms_of(card, others, spread);
-	together = ncm_fit_spread(need->model, need->projector, wish, rooms, spread->count, spread->shares);
+	together = ncm_fit_spread(need->model, need->projector, &need->wish, rooms, spread->count, spread->shares);
 	free(rooms);
 	if (together == NCM_FIT_YES || (together == NCM_FIT_CLOSE && alone == NCM_FIT_NO))
 		return together;

@@ -17,8 +17,8 @@ void spread_free(struct spread *spread);
  * *spread tells how. `sum` is the model with what stays loaded beside it, which is on the largest card. Of what has no
  * header it is not known whether it can be spread.
  */
-enum ncm_fit_verdict card_judge(const struct card *card, const struct need *need, const struct ncm_fit_wish *wish,
-				const struct ncm_fit *sum, struct spread *spread);
+enum ncm_fit_verdict card_judge(const struct card *card, const struct need *need, const struct ncm_fit *sum,
+				struct spread *spread);
 /* "over 2 cards: 17 layers on RTX 3060 (6.1 GiB), 16 on RTX 3060 (6.5 GiB)". The caller frees it. */
 char *spread_text(const struct spread *spread);
 /* New reference. */

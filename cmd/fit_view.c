@@ -169,23 +169,23 @@ void need_clear(struct need *need)
 	*need = (struct need){0};
 }
 
-static void count(struct need *need, const struct ncm_fit_wish *wish)
+static void count(struct need *need)
 {
 	const struct ncm_inspection *const *parts = (const struct ncm_inspection *const *)need->parts;
 
 	ncm_fit_clear(&need->fit);
 	if (need->part_count > 0)
-		ncm_fit_count_picture(need->model, parts, need->part_count, wish, &need->fit);
+		ncm_fit_count_picture(need->model, parts, need->part_count, &need->wish, &need->fit);
 	else
-		ncm_fit_count(need->model, need->projector, wish, &need->fit);
+		ncm_fit_count(need->model, need->projector, &need->wish, &need->fit);
 }
 
-void need_take_part(struct need *need, struct need *part, const struct ncm_fit_wish *wish)
+void need_take_part(struct need *need, struct need *part)
 {
 	need->parts = memory_grow(need->parts, need->part_count + 1, sizeof(*need->parts));
 	need->parts[need->part_count++] = part->model;
 	part->model = NULL;
-	count(need, wish);
+	count(need);
 }
 
 /* The first file of a role, read; NULL: there is none, or it cannot be read, which *err tells. */
@@ -268,7 +268,7 @@ static bool is_part(const struct ncm_model *model, const struct ncm_model *of)
 
 /* What the manifest says a picture model requires to work. */
 static void take_required(const struct session *session, const struct ncm_registry *registry,
-			  const struct ncm_model *model, const struct ncm_fit_wish *wish, bool ask, struct need *need)
+			  const struct ncm_model *model, bool ask, struct need *need)
 {
 	struct ncm_strings with = {0};
 
@@ -280,7 +280,7 @@ static void take_required(const struct session *session, const struct ncm_regist
 			continue;
 		look_at(session, ncm_registry_same(registry, other), other, ask, &part);
 		if (part.model) {
-			need_take_part(need, &part, wish);
+			need_take_part(need, &part);
 			words_add(&with, other->id);
 		}
 		need_clear(&part);
@@ -294,35 +294,61 @@ static void take_required(const struct session *session, const struct ncm_regist
 	ncm_strings_free(&with);
 }
 
+static bool is_ollamas(const struct ncm_model *model)
+{
+	const struct ncm_file_spec *specs = model->chosen ? model->chosen->files : model->files;
+	const size_t count_of = model->chosen ? model->chosen->file_count : model->file_count;
+
+	return count_of > 0 && strncmp(specs[0].from.items[0], "ollama:", 7) == 0;
+}
+
+/* Its windowed layers, if it has any, keep more there. */
+static void count_for_ollama(struct need *need)
+{
+	const uint64_t before = ncm_fit_sum(&need->fit.card) + ncm_fit_sum(&need->fit.host);
+
+	if (need->wish.swa_full || !ncm_fit_is_whole_in_ollama(need->model))
+		return;
+	need->wish.swa_full = true;
+	count(need);
+	if (ncm_fit_sum(&need->fit.card) + ncm_fit_sum(&need->fit.host) != before)
+		words_add(&need->fit.remarks, "Ollama keeps the whole context in its windowed layers: counted so");
+}
+
 void need_find(const struct session *session, const struct ncm_registry *registry, const struct ncm_model *model,
 	       const struct ncm_fit_wish *wish, bool ask, struct need *need)
 {
 	const struct ncm_reg_model *entry = ncm_registry_same(registry, model);
 
 	look_at(session, entry, model, ask, need);
+	need->wish = *wish;
 	if (need->model)
-		count(need, wish);
+		count(need);
+	if (need->model && is_ollamas(model))
+		count_for_ollama(need);
 	if (need->model && ncm_fit_is_picture(need->model))
-		take_required(session, registry, model, wish, ask, need);
+		take_required(session, registry, model, ask, need);
 	if (need->fit.basis == NCM_FIT_UNKNOWN)
 		guess(model, entry, need);
 }
 
 void need_installed(const struct ncm_reg_model *entry, const struct ncm_fit_wish *wish, struct need *need)
 {
-	*need = (struct need){.id = text_copy(entry->id)};
+	*need = (struct need){.id = text_copy(entry->id), .wish = *wish};
 	read_installed(entry, need);
 	if (need->model)
-		count(need, wish);
+		count(need);
+	if (need->model && entry->source && strncmp(entry->source, "ollama:", 7) == 0)
+		count_for_ollama(need);
 }
 
 int need_read(const char *path, const struct ncm_fit_wish *wish, struct need *need, struct ncm_error *err)
 {
-	*need = (struct need){.id = text_copy(path)};
+	*need = (struct need){.id = text_copy(path), .wish = *wish};
 	need->model = ncm_inspect_file(path, NULL, err);
 	if (!need->model)
 		return -1;
-	count(need, wish);
+	count(need);
 	return 0;
 }
 
@@ -340,11 +366,10 @@ static int refuse(struct session *session, const struct need *need, const struct
 	return session_fail(session, &err);
 }
 
-static int check_one(struct session *session, const struct need *need, const struct ncm_fit_wish *wish,
-		     const struct card *card)
+static int check_one(struct session *session, const struct need *need, const struct card *card)
 {
 	struct spread spread;
-	const enum ncm_fit_verdict verdict = card_judge(card, need, wish, &need->fit, &spread);
+	const enum ncm_fit_verdict verdict = card_judge(card, need, &need->fit, &spread);
 	AUTO_FREE char *sum = gib_text(ncm_fit_sum(&need->fit.card));
 	AUTO_FREE char *room = gib_text(card->room);
 
@@ -387,7 +412,7 @@ int fit_check(struct session *session, const struct ncm_plan *plan)
 		if (!settings.required && !is_to_change(&plan->models[i]))
 			continue;
 		need_find(session, registry, plan->models[i].model, &wish, false, &need);
-		failed = check_one(session, &need, &wish, &card);
+		failed = check_one(session, &need, &card);
 		code = failed ? failed : code;
 		need_clear(&need);
 	}

@@ -35,7 +35,8 @@ char *gib_text(uint64_t bytes);
 /* One model, and how it was looked at. */
 struct need {
 	char *id;
-	double stated; /* GiB by the manifest; 0: it says none */
+	double stated;            /* GiB by the manifest; 0: it says none */
+	struct ncm_fit_wish wish; /* that it was counted for: as asked, and as its program has it */
 	struct ncm_fit fit;
 	struct ncm_inspection *model, *projector; /* NULL: no header was had */
 	struct ncm_inspection **parts;            /* of a picture model: text encoders, decoder … in other files */
@@ -43,7 +44,7 @@ struct need {
 };
 void need_clear(struct need *need);
 /* Makes what was read of another model, which loses it, a part of this picture model, and counts anew. */
-void need_take_part(struct need *need, struct need *part, const struct ncm_fit_wish *wish);
+void need_take_part(struct need *need, struct need *part);
 /* Of what is installed the header is read; of what is not, it is asked for if `ask`, else size or statement must do. */
 void need_find(const struct session *session, const struct ncm_registry *registry, const struct ncm_model *model,
 	       const struct ncm_fit_wish *wish, bool ask, struct need *need);

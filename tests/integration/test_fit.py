@@ -213,6 +213,29 @@ class InstalledTest(FitCase):
         self.assertEqual(self.model("hf:org/repo/a.gguf")["card"], asked["card"])
 
 
+class OllamaTest(FitCase):
+    """Ollama lets llama.cpp keep the whole context in windowed layers; what it runs itself keeps the window."""
+
+    def counted(self, name):
+        with open(self.written(memory_models.MODELS[name]()), "rb") as file:
+            self.hub.ollama("library/" + name, [("model", file.read())])
+        self.machine.manifest([{"id": name, "files": [{"from": ["ollama:" + name], "to": [{"store": "ollama"}]}]}])
+        asked = self.model(name)
+        self.pull()
+        self.assertEqual(self.model(name, "--offline"), asked)
+        return asked
+
+    def test_the_whole_context(self):
+        row, path = self.counted("gemma2"), self.written(memory_models.MODELS["gemma2"]())
+        self.assertEqual(row["card"], self.model(path, "--swa-full")["card"])
+        self.assertGreater(row["card"]["kv"], self.model(path)["card"]["kv"])
+        self.assertIn("Ollama keeps the whole context in its windowed layers: counted so", row["remarks"])
+
+    def test_the_window(self):
+        row, path = self.counted("gemma3"), self.written(memory_models.MODELS["gemma3"]())
+        self.assertEqual((row["card"], row["remarks"]), (self.model(path)["card"], []))
+
+
 class RepositoryTest(FitCase):
     def test_the_best_that_fits(self):
         files = {}
