@@ -3,6 +3,7 @@
 
 #include "fit_choices.h"
 #include "fit_json.h"
+#include "fit_rows.h"
 #include "fit_rules.h"
 #include "fit_table.h"
 #include "ui/text.h"
@@ -15,6 +16,7 @@ enum { BATCH_MOST = 65536, CONTEXT_MOST = 1 << 24, SEQUENCES_MOST = 1024 };
 static struct {
 	struct option_number context, parallel, batch, layers;
 	const char *kv_type, *image;
+	struct ncm_strings with, parts;
 	bool no_flash, swa_full, cpu_moe, tiled, keep_all, stages, offline, quantizations;
 } asked;
 
@@ -64,10 +66,21 @@ static const struct option options[] = {
      .argument = "WIDTHxHEIGHT",
      .help = "of a picture (default: what the family is made for)"},
     {.name = "tiled", .kind = OPTION_FLAG, .value = &asked.tiled, .help = "pictures are decoded in tiles"},
+    {.name = "part",
+     .kind = OPTION_LIST,
+     .value = &asked.parts,
+     .argument = "MODEL",
+     .help = "of a picture model: its text encoder, decoder, ControlNet or LoRA in another file, which is a name, file "
+	     "or source; can be repeated"},
     {.name = "keep-all",
      .kind = OPTION_FLAG,
      .value = &asked.keep_all,
      .help = "text encoders, denoiser and decoder stay loaded together"},
+    {.name = "with",
+     .kind = OPTION_LIST,
+     .value = &asked.with,
+     .argument = "MODEL",
+     .help = "beside this one, which stays loaded: a name, file or source; can be repeated"},
     {.name = "quantizations",
      .kind = OPTION_FLAG,
      .value = &asked.quantizations,
@@ -121,133 +134,54 @@ static int read_wish(struct ncm_fit_wish *wish, struct ncm_error *err)
 	return read_image(wish, err);
 }
 
+/* The model and what stays loaded beside it, which is not counted twice. */
+static struct ncm_fit together(const struct fit_row *row, const struct fit_rows *resident)
+{
+	struct ncm_fit sum = row->need.fit;
+
+	sum.remarks = (struct ncm_strings){0};
+	for (size_t i = 0; i < resident->count; i++) {
+		if (strcmp(resident->items[i].need.id, row->need.id) != 0)
+			ncm_fit_add(&sum, &resident->items[i].need.fit);
+	}
+	return sum;
+}
+
 /* What the most is that fits, of a model that does not as it was asked for. */
-static void judge(struct fit_row *row, const struct ncm_fit_wish *wish, const struct card *card)
+static void judge(struct fit_row *row, const struct fit_rows *resident, const struct card *card)
 {
 	const struct need *need = &row->need;
+	const struct ncm_fit sum = together(row, resident);
+	const uint64_t taken = ncm_fit_sum(&sum.card) - ncm_fit_sum(&need->fit.card) + sum.error;
 	const bool is_language = need->model && need->fit.layers > 0;
 
-	row->verdict = ncm_fit_judge(&need->fit, card->room);
-	if (!is_language || card->room <= need->fit.error)
+	row->verdict = card_judge(card, need, &sum, &row->spread);
+	row->together = ncm_fit_sum(&sum.card);
+	row->together_known = sum.basis != NCM_FIT_UNKNOWN && !sum.at_least;
+	if (!is_language || !row->together_known || card->room <= taken || row->spread.count > 0)
 		return;
 	if (row->verdict == NCM_FIT_NO || row->verdict == NCM_FIT_CLOSE)
-		row->layers_that_fit = ncm_fit_layers(need->model, need->projector, wish, card->room - need->fit.error);
+		row->layers_that_fit = ncm_fit_layers(need->model, need->projector, &need->wish, card->room - taken);
 	if (need->fit.context > 0)
-		row->context_that_fits =
-		    ncm_fit_context(need->model, need->projector, wish, card->room - need->fit.error);
+		row->context_that_fits = ncm_fit_context(need->model, need->projector, &need->wish, card->room - taken);
 }
 
-static bool is_path(const char *operand)
-{
-	static const char *const endings[] = {".gguf", ".safetensors", ".ckpt", ".sft", ".pt", ".pth", ".bin", ".onnx"};
-	const size_t length = strlen(operand);
-
-	if (*operand == '/' || strncmp(operand, "./", 2) == 0 || strncmp(operand, "../", 3) == 0)
-		return true;
-	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-		const size_t size = strlen(endings[i]);
-
-		if (length > size && strcmp(operand + length - size, endings[i]) == 0 && !strchr(operand, ':'))
-			return true;
-	}
-	return false;
-}
-
-struct rows {
-	struct fit_row *items;
-	size_t count;
-};
-
-static struct fit_row *push(struct rows *rows)
-{
-	rows->items = memory_grow(rows->items, rows->count + 1, sizeof *rows->items);
-	return &rows->items[rows->count++];
-}
-
-/* Files are taken out of the operands: the others are names of models, or sources. */
-static int take_files(struct session *session, const struct ncm_fit_wish *wish, struct rows *rows,
-		      struct ncm_error *err)
-{
-	struct ncm_strings names = {0};
-	int failed = 0;
-
-	for (size_t i = 0; i < session->settings.operands.count && !failed; i++) {
-		const char *operand = session->settings.operands.items[i];
-
-		if (is_path(operand))
-			failed = need_read(operand, wish, &push(rows)->need, err);
-		else
-			words_add(&names, operand);
-	}
-	ncm_strings_free(&session->settings.operands);
-	session->settings.operands = names;
-	return failed;
-}
-
-static bool has_memory(const struct ncm_model *model)
-{
-	static const char *const without[] = {"custom-node", "source-archive", "workflow", "dataset"};
-
-	for (size_t i = 0; i < sizeof without / sizeof *without; i++) {
-		if (model->kind && strcmp(model->kind, without[i]) == 0)
-			return false;
-	}
-	return true;
-}
-
-/* Models that are named are asked for at their sources; of a whole profile, what is here must do. */
-static int take_models(struct session *session, const struct ncm_fit_wish *wish, struct rows *rows,
-		       struct ncm_error *err)
-{
-	struct ncm_registry *registry = ncm_registry_load(session->config, err);
-	const bool ask = session->settings.operands.count > 0;
-	struct ncm_model **chosen = NULL;
-	size_t count = 0;
-	int failed = registry && session_selector(session, err) == 0 && session_catalog(session, err) == 0 ? 0 : -1;
-
-	if (!failed)
-		failed = ncm_select(session->catalog, &session->settings.selector, &chosen, &count, err);
-	for (size_t i = 0; i < count && !failed && !ncm_interrupted(); i++) {
-		if (has_memory(chosen[i]) && !chosen[i]->required_only)
-			need_find(session, registry, chosen[i], wish, ask, &push(rows)->need);
-	}
-	free(chosen);
-	ncm_registry_free(registry);
-	if (!failed && ncm_interrupted())
-		failed = ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted");
-	return failed;
-}
-
-/* A source that does not tell where it goes: that is all the same here, and --to is no option of fit. */
-static int advise(struct ncm_error *err)
-{
-	if (err->code == NCM_E_USAGE && err->hint && strncmp(err->hint, "say --to ", 9) == 0)
-		ncm_error_hint(err, "name one of its files that ends in .gguf or .safetensors; of all GGUF files of a "
-				    "repository: `ncmodel fit --quantizations hf:ORG/REPO`");
-	return -1;
-}
-
-static int gather(struct session *session, const struct ncm_fit_wish *wish, struct rows *rows, struct ncm_error *err)
-{
-	const bool named = session->settings.operands.count > 0;
-
-	if (take_files(session, wish, rows, err) < 0)
-		return -1;
-	if (named && session->settings.operands.count == 0)
-		return 0;
-	return take_models(session, wish, rows, err) < 0 ? advise(err) : 0;
-}
-
-static json_t *rows_json(const struct rows *rows)
+static json_t *rows_json(const struct fit_rows *rows)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < rows->count; i++)
-		json_push(array, fit_row_json(&rows->items[i]));
+	for (size_t i = 0; i < rows->count; i++) {
+		const struct fit_row *row = &rows->items[i];
+		json_t *object = fit_row_json(row);
+
+		if (asked.with.count > 0)
+			json_put(object, "together", row->together_known ? json_number(row->together) : json_null());
+		json_push(array, object);
+	}
 	return array;
 }
 
-static int verdict_code(struct session *session, const struct rows *rows)
+static int verdict_code(struct session *session, const struct fit_rows *rows)
 {
 	size_t not_fitting = 0;
 
@@ -256,20 +190,76 @@ static int verdict_code(struct session *session, const struct rows *rows)
 	return fit_demand(session, not_fitting, rows->count);
 }
 
-static int show(struct session *session, struct rows *rows, const struct ncm_fit_wish *wish, const struct card *card)
+static int show(struct session *session, struct fit_rows *rows, const struct fit_rows *resident,
+		const struct ncm_fit_wish *wish, const struct card *card)
 {
 	json_t *data = json_object();
 	int failed;
 
 	for (size_t i = 0; i < rows->count; i++)
-		judge(&rows->items[i], wish, card);
-	if (!session->report.json && !asked.stages)
-		fit_table_print(rows->items, rows->count, card, session->settings.verbose > 0);
+		judge(&rows->items[i], resident, card);
+	if (fit_prints(session) && !asked.stages)
+		fit_table_print(rows, resident, card, session->settings.verbose > 0);
 	json_put(data, "gpu", fit_card_json(card));
+	json_put(data, "gpus", fit_cards_json(card));
 	json_put(data, "models", rows_json(rows));
+	if (asked.with.count > 0)
+		json_put(data, "resident", fit_resident_json(resident));
 	session->report.data = data;
 	failed = rules_show(session, rows->items, rows->count, card, wish, asked.stages, data);
 	return failed ? failed : verdict_code(session, rows);
+}
+
+/* What stays loaded is on the card as a whole. */
+static int take_resident(struct session *session, const struct ncm_fit_wish *wish, struct fit_rows *resident,
+			 struct ncm_error *err)
+{
+	struct ncm_fit_wish whole = *wish;
+
+	if (asked.stages && asked.with.count > 0) {
+		ncm_error_set(err, NCM_E_USAGE, "--stages has the sets of the profile's document, and --with another");
+		return ncm_error_hint(err, "leave out one of them");
+	}
+	whole.layers = NCM_FIT_ALL_LAYERS;
+	whole.experts_on_host = false;
+	return fit_rows_named(session, &asked.with, &whole, resident, err);
+}
+
+/* Read anew for each, who keeps them. */
+static int take_parts(struct session *session, const struct ncm_fit_wish *wish, struct fit_rows *rows,
+		      struct ncm_error *err)
+{
+	size_t pictures = 0;
+	int failed = 0;
+
+	for (size_t i = 0; asked.parts.count > 0 && i < rows->count && !failed; i++) {
+		struct need *need = &rows->items[i].need;
+		struct fit_rows parts = {0};
+
+		if (!need->model || !ncm_fit_is_picture(need->model))
+			continue;
+		pictures++;
+		failed = fit_rows_named(session, &asked.parts, wish, &parts, err);
+		for (size_t k = 0; k < parts.count && !failed; k++) {
+			if (parts.items[k].need.model)
+				need_take_part(need, &parts.items[k].need);
+		}
+		fit_rows_free(&parts);
+	}
+	if (failed || pictures > 0 || asked.parts.count == 0)
+		return failed;
+	ncm_error_set(err, NCM_E_USAGE, "--part is of picture models, and there is none whose header was read");
+	return ncm_error_hint(err, "what stays loaded beside a model is --with");
+}
+
+static int gather(struct session *session, const struct ncm_fit_wish *wish, struct fit_rows *rows,
+		  struct fit_rows *resident, struct ncm_error *err)
+{
+	if (take_resident(session, wish, resident, err) < 0)
+		return -1;
+	if (asked.stages || asked.quantizations)
+		return 0;
+	return fit_rows_asked(session, wish, rows, err) < 0 ? -1 : take_parts(session, wish, rows, err);
 }
 
 static int run(struct session *session)
@@ -277,20 +267,21 @@ static int run(struct session *session)
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct ncm_fit_wish wish;
 	struct card card = {0};
-	struct rows rows = {0};
+	struct fit_rows rows = {0}, resident = {0};
 	int code;
 
 	session->settings.provision.offline = asked.offline;
 	if (read_wish(&wish, &err) < 0 || session_config(session, &err) < 0 || card_find(session, &card, &err) < 0 ||
-	    (!asked.stages && !asked.quantizations && gather(session, &wish, &rows, &err) < 0))
+	    gather(session, &wish, &rows, &resident, &err) < 0)
 		code = session_fail(session, &err);
 	else if (asked.quantizations)
-		code = fit_choices_show(session, &wish, &card);
+		code = fit_choices_show(session, &wish, &resident, &card);
 	else
-		code = show(session, &rows, &wish, &card);
-	for (size_t i = 0; i < rows.count; i++)
-		need_clear(&rows.items[i].need);
-	free(rows.items);
+		code = show(session, &rows, &resident, &wish, &card);
+	fit_rows_free(&rows);
+	fit_rows_free(&resident);
+	ncm_strings_free(&asked.with);
+	ncm_strings_free(&asked.parts);
 	card_free(&card);
 	return code;
 }
@@ -302,6 +293,8 @@ static const char *const examples[] = {
     "part by part: weights, KV, buffers; and the most that fits when it does not",
     "ncmodel fit ./model.gguf --vram 8GB --kv q8_0",
     "of a file, with a KV cache of half the size",
+    "ncmodel fit qwen2.5-coder-14b --with nomic-embed-text --vram 12GB",
+    "whether both can be loaded at once, and what is left for the context",
     "ncmodel fit --quantizations hf:bartowski/Llama-3.2-3B-Instruct-GGUF --vram 8GB",
     "which quantization of a repository is the best that fits",
     "ncmodel fit --profile nc-dev-rtx4090 --stages",
@@ -322,7 +315,9 @@ const struct command command_fit = {
 	"at their source (a few megabytes at most). Of the rest of a profile, the manifest's figure or the size of the "
 	"files must do, with a ~ before it. -v shows each part, how far the sum may be off, and what was assumed.\n\n"
 	"\"fits\" holds even if the figure is off by its error; \"close\" is within it; what is not known is not taken "
-	"for fitting. The card is this machine's largest (NVML, amdgpu, xe), or --gpu, or --vram.\n\n"
+	"for fitting. The card is this machine's largest (NVML, amdgpu, xe), or --gpu, or --vram. What does not fit it "
+	"is "
+	"spread over several of one maker, as llama.cpp does: layers in proportion to their memory.\n\n"
 	"memory/<profile>.json beside the profiles has what its document says: the budget, what stays loaded, what may "
 	"run beside what, and its stages (--stages).",
     .examples = examples,

@@ -45,7 +45,7 @@ static json_t *show(struct session *session, const char *uri, const struct ncm_f
 		add_choice(table, &choices->items[i], best);
 		json_push(array, choice_json(&choices->items[i], best));
 	}
-	if (!session->report.json)
+	if (fit_prints(session))
 		table_print(table, stdout);
 	table_free(table);
 	json_put_source(object, "source", uri);
@@ -53,8 +53,24 @@ static json_t *show(struct session *session, const char *uri, const struct ncm_f
 	return object;
 }
 
-int fit_choices_show(struct session *session, const struct ncm_fit_wish *wish, const struct card *card)
+/* What others leave of the card; nothing is left by 1 byte, because 0 would be: not known how much. */
+static uint64_t room_beside(const struct fit_rows *resident, const struct card *card)
 {
+	struct ncm_fit sum = {.basis = NCM_FIT_HEADER};
+
+	for (size_t i = 0; i < resident->count; i++)
+		ncm_fit_add(&sum, &resident->items[i].need.fit);
+	if (card->room == 0 || sum.at_least)
+		return 0;
+	if (ncm_fit_sum(&sum.card) + sum.error >= card->room)
+		return 1;
+	return card->room - ncm_fit_sum(&sum.card) - sum.error;
+}
+
+int fit_choices_show(struct session *session, const struct ncm_fit_wish *wish, const struct fit_rows *resident,
+		     const struct card *card)
+{
+	const uint64_t room = room_beside(resident, card);
 	const struct ncm_strings *operands = &session->settings.operands;
 	json_t *data = json_object(), *array = json_array();
 	struct ncm_error err = NCM_ERROR_INIT;
@@ -63,17 +79,19 @@ int fit_choices_show(struct session *session, const struct ncm_fit_wish *wish, c
 	json_put(data, "gpu", fit_card_json(card));
 	json_put(data, "models", json_array());
 	json_put(data, "repositories", array);
+	if (resident->count > 0)
+		json_put(data, "resident", fit_resident_json(resident));
 	session->report.data = data;
 	if (operands->count == 0) {
 		ncm_error_set(&err, NCM_E_USAGE, "fit --quantizations: of which repository?");
 		ncm_error_hint(&err, "as in: fit --quantizations hf:Org/Repo");
 		return session_fail(session, &err);
 	}
-	if (!session->report.json)
+	if (fit_prints(session))
 		print_line(stdout, "Held against: %s.", against);
 	for (size_t i = 0; i < operands->count; i++) {
 		struct ncm_fit_choices *choices =
-		    ncm_fit_repository(session->config, operands->items[i], wish, card->room, &session->sink, &err);
+		    ncm_fit_repository(session->config, operands->items[i], wish, room, &session->sink, &err);
 
 		if (!choices)
 			return session_fail(session, &err);

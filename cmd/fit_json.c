@@ -25,17 +25,33 @@ static json_t *known(bool has, uint64_t number)
 	return has ? json_number(number) : json_null();
 }
 
-json_t *fit_card_json(const struct card *card)
+static json_t *gpu_json(const struct ncm_gpu *gpu)
 {
-	const struct ncm_gpu *gpu = card->gpu;
 	json_t *object = json_object();
 
-	json_put_text(object, "name", gpu ? gpu->name : NULL);
-	json_put_text(object, "told_by", gpu ? gpu->told_by : card->room ? "option" : NULL);
-	json_put(object, "total", known(card->room > 0, card->room));
-	json_put(object, "free", known(gpu && gpu->has_free, gpu ? gpu->free : 0));
-	json_put_flag(object, "unified", gpu && gpu->unified);
+	json_put_text(object, "name", gpu->name);
+	json_put_text(object, "told_by", gpu->told_by);
+	json_put(object, "total", known(gpu->has_total, gpu->total));
+	json_put(object, "free", known(gpu->has_free, gpu->free));
+	json_put_flag(object, "unified", gpu->unified);
 	return object;
+}
+
+json_t *fit_card_json(const struct card *card)
+{
+	const struct ncm_gpu of_option = {
+	    .told_by = card->room ? "option" : NULL, .has_total = card->room > 0, .total = card->room};
+
+	return gpu_json(card->gpu ? card->gpu : &of_option);
+}
+
+json_t *fit_cards_json(const struct card *card)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; card->gpus && i < card->gpus->count; i++)
+		json_push(array, gpu_json(&card->gpus->items[i]));
+	return array;
 }
 
 json_t *fit_row_json(const struct fit_row *row)
@@ -56,6 +72,25 @@ json_t *fit_row_json(const struct fit_row *row)
 	json_put(object, "layers_on_card", known(fit->layers > 0, fit->layers_on_card));
 	json_put(object, "layers_that_fit", known(row->layers_that_fit > 0, row->layers_that_fit));
 	json_put(object, "context_that_fits", known(row->context_that_fits > 0, row->context_that_fits));
+	if (row->spread.count > 0)
+		json_put(object, "spread", spread_json(&row->spread));
 	json_put(object, "remarks", json_words(&fit->remarks));
 	return object;
+}
+
+json_t *fit_resident_json(const struct fit_rows *resident)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < resident->count; i++) {
+		const struct need *need = &resident->items[i].need;
+		const bool is_known = need->fit.basis != NCM_FIT_UNKNOWN;
+		json_t *object = json_object();
+
+		json_put_text(object, "id", need->id);
+		json_put_text(object, "basis", ncm_fit_basis_name(need->fit.basis));
+		json_put(object, "total", known(is_known, ncm_fit_sum(&need->fit.card)));
+		json_push(array, object);
+	}
+	return array;
 }

@@ -88,7 +88,7 @@ static void say_beside(const struct ruled *ruled, const char *id, uint64_t sum, 
 	json_put_number(object, "with_preload", sum);
 	json_put_flag(object, "breaks_budget", breaks_budget);
 	json_put_flag(object, "breaks_card", breaks_card);
-	if (!ruled->session->report.json)
+	if (fit_prints(ruled->session))
 		print_line(stdout, "With the preload set resident (%s), %s %s (%s together).", names, safe,
 			   outcome(breaks_budget, breaks_card), all);
 }
@@ -114,7 +114,7 @@ static void say_matrix(const struct ruled *ruled, const char *id, json_t *object
 	json_put_text(object, "task", task->task);
 	json_put(object, "may_run_beside", json_words(&task->beside));
 	json_put(object, "unload_first", json_words(&unload));
-	if (!ruled->session->report.json)
+	if (fit_prints(ruled->session))
 		print_line(stdout, "  The profile's document: beside %s may run: %s%s%s.", name, beside,
 			   unload.count ? "; unload " : "", which);
 	ncm_strings_free(&unload);
@@ -185,7 +185,7 @@ static size_t say_stages(const struct ruled *ruled, const struct card *card, jso
 	table_column(table, "LOADED", COLUMN_BELOW);
 	for (size_t i = 0; i < ruled->rules->stage_count; i++)
 		not_fitting += !add_stage(ruled, &ruled->rules->stages[i], table, array);
-	if (!ruled->session->report.json) {
+	if (fit_prints(ruled->session)) {
 		say_card(ruled, card);
 		table_print(table, stdout);
 	}

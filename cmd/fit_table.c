@@ -5,13 +5,14 @@
 #include "ui/table.h"
 #include "ui/text.h"
 
-enum { BAR_COLUMNS = 24 };
+enum { BAR_COLUMNS = 24, REMARK_BYTES = 400 };
 
-/* Weights, KV and state, everything else, and what is free. */
-static char *bar(const struct ncm_fit_parts *parts, uint64_t room)
+/* Weights, KV and state, everything else, what others have, and what is free. */
+static char *bar(const struct fit_row *row, uint64_t room)
 {
+	const struct ncm_fit_parts *parts = &row->need.fit.card;
 	const uint64_t sum = ncm_fit_sum(parts), kept = parts->kv + parts->state;
-	const uint64_t sizes[BAR_PARTS] = {parts->weights, kept, sum - parts->weights - kept};
+	const uint64_t sizes[BAR_PARTS] = {parts->weights, kept, sum - parts->weights - kept, row->together - sum};
 
 	return bar_stacked(sizes, BAR_PARTS, room, BAR_COLUMNS);
 }
@@ -41,6 +42,16 @@ static char *sum_text(const struct ncm_fit *fit)
 	if (fit->basis == NCM_FIT_UNKNOWN)
 		return text_copy("?");
 	return text_format("%s%s", fit->basis == NCM_FIT_HEADER ? "" : "~", sum);
+}
+
+/* "12.1 GiB", ">12.1 GiB" where a part is not known, "?". The caller frees it. */
+static char *together_text(const struct fit_row *row)
+{
+	AUTO_FREE char *sum = gib_text(row->together);
+
+	if (row->need.fit.basis == NCM_FIT_UNKNOWN)
+		return text_copy("?");
+	return text_format("%s%s", row->together_known ? "" : ">", sum);
 }
 
 static void add_part(struct table *table, const char *name, uint64_t card, uint64_t host)
@@ -73,6 +84,11 @@ static void add_parts(struct table *table, const struct ncm_fit *fit)
 
 static void add_limits(struct table *table, const struct fit_row *row)
 {
+	if (row->spread.count > 0) {
+		AUTO_FREE char *spread = spread_text(&row->spread);
+
+		table_line(table, text_format("    %s", spread), STYLE_NONE);
+	}
 	if (row->layers_that_fit > 0)
 		table_line(table,
 			   text_format("    %u of %u layers fit (--gpu-layers %u), the rest in main memory",
@@ -85,37 +101,91 @@ static void add_limits(struct table *table, const struct fit_row *row)
 			   STYLE_NONE);
 }
 
-static void add_row(struct table *table, const struct fit_row *row, const struct card *card, bool verbose)
+static void add_remarks(struct table *table, const struct ncm_fit *fit)
+{
+	for (size_t i = 0; i < fit->remarks.count; i++) {
+		AUTO_FREE char *remark = text_safe_long(fit->remarks.items[i], REMARK_BYTES);
+
+		table_line(table, text_format("    %s", remark), STYLE_DIM);
+	}
+}
+
+/* Of what has no figure, or one that a fault of its files is in the way of. */
+static bool wants_reason(const struct fit_row *row)
+{
+	const struct ncm_inspection *model = row->need.model;
+	const bool is_sound = !model || model->state == NCM_INSPECTED_SOUND || model->state == NCM_INSPECTED_UNJUDGED;
+
+	return row->need.fit.basis == NCM_FIT_UNKNOWN || row->need.fit.at_least || !is_sound;
+}
+
+static void add_row(struct table *table, const struct fit_row *row, const struct card *card, bool beside, bool verbose)
 {
 	const struct ncm_fit *fit = &row->need.fit;
 
 	table_foreign(table, row->need.id);
 	table_cell(table, sum_text(fit));
+	if (beside)
+		table_cell(table, together_text(row));
 	table_cell(table, row->need.stated > 0 ? text_format("%g GB", row->need.stated) : text_copy(""));
 	table_styled(table, text_copy(verdict_text(row)), verdict_style(row->verdict));
-	table_cell(table, fit->basis == NCM_FIT_UNKNOWN ? text_copy("") : bar(&fit->card, card->room));
+	table_cell(table, fit->basis == NCM_FIT_UNKNOWN ? text_copy("") : bar(row, card->room));
 	add_limits(table, row);
-	if (!verbose || fit->basis == NCM_FIT_UNKNOWN)
-		return;
-	add_parts(table, fit);
-	for (size_t i = 0; i < fit->remarks.count; i++)
-		table_line(table, text_format("    %s", fit->remarks.items[i]), STYLE_DIM);
+	if (verbose && fit->basis != NCM_FIT_UNKNOWN)
+		add_parts(table, fit);
+	if (verbose || wants_reason(row))
+		add_remarks(table, fit);
 }
 
-void fit_table_print(const struct fit_row *rows, size_t count, const struct card *card, bool verbose)
+/* "Resident: a (4.7 GiB), b (~0.3 GiB)." */
+static void print_resident(const struct fit_rows *resident)
+{
+	struct ncm_strings words = {0};
+
+	for (size_t i = 0; i < resident->count; i++) {
+		AUTO_FREE char *sum = sum_text(&resident->items[i].need.fit);
+		AUTO_FREE char *word = text_format("%s (%s)", resident->items[i].need.id, sum);
+
+		words_add(&words, word);
+	}
+	AUTO_FREE char *list = words_join(&words, ", ");
+
+	print_line(stdout, "Resident beside each: %s.", list);
+	ncm_strings_free(&words);
+}
+
+static void add_columns(struct table *table, bool beside)
+{
+	table_column(table, "MODEL", COLUMN_WHOLE);
+	table_column(table, "NEEDS", COLUMN_RIGHT);
+	if (beside)
+		table_column(table, "TOGETHER", COLUMN_RIGHT);
+	table_column(table, "STATED", COLUMN_RIGHT | COLUMN_DROP);
+	table_column(table, "", 0);
+	if (beside)
+		table_column(table,
+			     text_is_utf8() ? "█ WEIGHTS ▓ KV ▒ COMPUTE ░ RESIDENT"
+					    : "# WEIGHTS = KV - COMPUTE + RESIDENT",
+			     COLUMN_DROP);
+	else
+		table_column(table, text_is_utf8() ? "█ WEIGHTS ▓ KV ▒ COMPUTE" : "# WEIGHTS = KV - COMPUTE",
+			     COLUMN_DROP);
+}
+
+void fit_table_print(const struct fit_rows *rows, const struct fit_rows *resident, const struct card *card,
+		     bool verbose)
 {
 	struct table *table = table_new(0);
 	AUTO_FREE char *against = card_text(card);
+	const bool beside = resident->count > 0;
 
 	print_line(stdout, "Held against: %s.", against);
-	table_column(table, "MODEL", COLUMN_WHOLE);
-	table_column(table, "NEEDS", COLUMN_RIGHT);
-	table_column(table, "STATED", COLUMN_RIGHT | COLUMN_DROP);
-	table_column(table, "", 0);
-	table_column(table, text_is_utf8() ? "█ WEIGHTS ▓ KV ▒ COMPUTE" : "# WEIGHTS = KV - COMPUTE", COLUMN_DROP);
-	for (size_t i = 0; i < count; i++)
-		add_row(table, &rows[i], card, verbose);
-	if (count > 0)
+	if (beside)
+		print_resident(resident);
+	add_columns(table, beside);
+	for (size_t i = 0; i < rows->count; i++)
+		add_row(table, &rows->items[i], card, beside, verbose);
+	if (rows->count > 0)
 		table_print(table, stdout);
 	table_free(table);
 }

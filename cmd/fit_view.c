@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fit_view.h"
 
+#include "fit_spread.h"
 #include "ui/text.h"
 
 #include <ncmodel/text.h>
@@ -8,7 +9,8 @@
 #include <string.h>
 
 static struct {
-	const char *vram, *gpu;
+	const char *vram;
+	struct ncm_strings gpus;
 	bool required;
 } settings;
 
@@ -19,10 +21,10 @@ static const struct option options[] = {
      .argument = "SIZE",
      .help = "hold models against a card of so much memory: 12GB (of 1024 MiB each, as makers of cards count), 8192MB"},
     {.name = "gpu",
-     .kind = OPTION_TEXT,
-     .value = &settings.gpu,
+     .kind = OPTION_LIST,
+     .value = &settings.gpus,
      .argument = "NAME",
-     .help = "against a card of that name: \"RTX 3060\""},
+     .help = "against a card of that name: \"RTX 3060\"; can be repeated"},
     {.name = "require-fit",
      .kind = OPTION_FLAG,
      .value = &settings.required,
@@ -40,6 +42,11 @@ int fit_demand(struct session *session, size_t not_fitting, size_t count)
 	message =
 	    text_format("%zu of %zu %s not known to fit", not_fitting, count, text_plural(not_fitting, "is", "are"));
 	return report_silently(&session->report, NCM_E_NO_FIT, message, NULL);
+}
+
+bool fit_prints(const struct session *session)
+{
+	return !session->report.json && !session->settings.quiet;
 }
 
 char *gib_text(uint64_t bytes)
@@ -76,12 +83,32 @@ static void choose_largest(struct card *card)
 	card->room = card->gpu && card->gpu->has_total ? card->gpu->total : 0;
 }
 
+/* Those of the option, each in its turn. NULL with *err: USAGE, MANIFEST. */
+static struct ncm_gpu_list *named(const struct session *session, struct ncm_error *err)
+{
+	struct ncm_gpu_list *all = ncm_gpu_named(session->config, settings.gpus.items[0], err);
+
+	for (size_t i = 1; all && i < settings.gpus.count; i++) {
+		struct ncm_gpu_list *more = ncm_gpu_named(session->config, settings.gpus.items[i], err);
+
+		if (!more) {
+			ncm_gpus_free(all);
+			return NULL;
+		}
+		all->items = memory_grow(all->items, all->count + 1, sizeof *all->items);
+		all->items[all->count++] = more->items[0];
+		more->count = 0;
+		ncm_gpus_free(more);
+	}
+	return all;
+}
+
 int card_find(const struct session *session, struct card *card, struct ncm_error *err)
 {
 	*card = (struct card){0};
 	if (settings.vram)
 		return parse_vram(settings.vram, &card->room, err);
-	card->gpus = settings.gpu ? ncm_gpu_named(session->config, settings.gpu, err) : ncm_gpus_look();
+	card->gpus = settings.gpus.count > 0 ? named(session, err) : ncm_gpus_look();
 	if (!card->gpus)
 		return -1;
 	choose_largest(card);
@@ -91,59 +118,99 @@ int card_find(const struct session *session, struct card *card, struct ncm_error
 void card_free(struct card *card)
 {
 	ncm_gpus_free(card->gpus);
+	ncm_strings_free(&settings.gpus);
 	*card = (struct card){0};
 }
 
-char *card_text(const struct card *card)
+static char *gpu_text(const struct ncm_gpu *gpu)
 {
-	AUTO_FREE char *room = gib_text(card->room);
-	AUTO_FREE char *name = text_safe(card->gpu ? card->gpu->name : NULL);
+	AUTO_FREE char *name = text_safe(gpu->name);
+	AUTO_FREE char *room = gib_text(gpu->total);
 
-	if (!card->gpu)
-		return card->room ? text_format("a card of %s", room) : text_copy("no graphics card was found");
-	if (card->room == 0)
+	if (!gpu->has_total)
 		return text_format("%s, whose memory is not known", name);
-	if (card->gpu->has_free) {
-		AUTO_FREE char *left = gib_text(card->gpu->free);
+	if (gpu->has_free) {
+		AUTO_FREE char *left = gib_text(gpu->free);
 
 		return text_format("%s, %s, %s of it free", name, room, left);
 	}
 	return text_format("%s, %s", name, room);
 }
 
+char *card_text(const struct card *card)
+{
+	AUTO_FREE char *room = gib_text(card->room);
+	AUTO_FREE char *largest = card->gpu ? gpu_text(card->gpu) : NULL;
+	char *text = text_copy(largest ? largest : "");
+
+	if (!card->gpu) {
+		free(text);
+		return card->room ? text_format("a card of %s", room) : text_copy("no graphics card was found");
+	}
+	for (size_t i = 0; i < card->gpus->count; i++) {
+		const struct ncm_gpu *other = &card->gpus->items[i];
+		AUTO_FREE char *before = text;
+		AUTO_FREE char *more = gpu_text(other);
+
+		text = other == card->gpu ? text_copy(before) : text_format("%s; %s", before, more);
+	}
+	return text;
+}
+
 void need_clear(struct need *need)
 {
 	ncm_inspection_free(need->model);
 	ncm_inspection_free(need->projector);
+	for (size_t i = 0; i < need->part_count; i++)
+		ncm_inspection_free(need->parts[i]);
+	free(need->parts);
 	ncm_fit_clear(&need->fit);
 	free(need->id);
 	*need = (struct need){0};
 }
 
-static void count(struct need *need, const struct ncm_fit_wish *wish)
+static void count(struct need *need)
 {
+	const struct ncm_inspection *const *parts = (const struct ncm_inspection *const *)need->parts;
+
 	ncm_fit_clear(&need->fit);
-	ncm_fit_count(need->model, need->projector, wish, &need->fit);
+	if (need->part_count > 0)
+		ncm_fit_count_picture(need->model, parts, need->part_count, &need->wish, &need->fit);
+	else
+		ncm_fit_count(need->model, need->projector, &need->wish, &need->fit);
 }
 
-/* The first file of a role, read; NULL: there is none, or it cannot be read. */
-static struct ncm_inspection *read_role(const struct ncm_reg_model *entry, const char *role)
+void need_take_part(struct need *need, struct need *part)
+{
+	need->parts = memory_grow(need->parts, need->part_count + 1, sizeof(*need->parts));
+	need->parts[need->part_count++] = part->model;
+	part->model = NULL;
+	count(need);
+}
+
+/* The first file of a role, read; NULL: there is none, or it cannot be read, which *err tells. */
+static struct ncm_inspection *read_role(const struct ncm_reg_model *entry, const char *role, struct ncm_error *err)
 {
 	for (size_t i = 0; i < entry->file_count; i++) {
 		if (strcmp(entry->files[i].role, role) == 0)
-			return ncm_inspect_file(entry->files[i].abs, NULL, NULL);
+			return ncm_inspect_file(entry->files[i].abs, NULL, err);
 	}
 	return NULL;
 }
 
 static void read_installed(const struct ncm_reg_model *entry, struct need *need)
 {
-	need->model = read_role(entry, "model");
-	if (!need->model)
-		need->model = read_role(entry, "weights");
-	if (!need->model && entry->file_count > 0)
-		need->model = ncm_inspect_file(entry->files[0].abs, NULL, NULL);
-	need->projector = need->model ? read_role(entry, "projector") : NULL;
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	need->model = read_role(entry, "model", &err);
+	if (!need->model && !err.message)
+		need->model = read_role(entry, "weights", &err);
+	if (!need->model && !err.message && entry->file_count > 0)
+		need->model = ncm_inspect_file(entry->files[0].abs, NULL, &err);
+	if (err.message)
+		words_add(&need->fit.remarks, err.message);
+	need->projector = need->model ? read_role(entry, "projector", NULL) : NULL;
+	ncm_error_clear(&err);
 }
 
 static void ask_source(const struct session *session, const struct ncm_model *model, struct need *need)
@@ -166,9 +233,86 @@ static void guess(const struct ncm_model *model, const struct ncm_reg_model *ent
 	const size_t count_of = model->chosen ? model->chosen->file_count : model->file_count;
 	struct ncm_doubt doubt = {0};
 	const uint64_t stated = ncm_size_stated(specs, count_of, &doubt);
+	struct ncm_strings why = need->fit.remarks; /* there is no figure by its header */
 
-	ncm_fit_clear(&need->fit);
 	ncm_fit_guess(entry ? entry->size : stated, need->stated, &need->fit);
+	for (size_t i = 0; i < why.count; i++)
+		words_add(&need->fit.remarks, why.items[i]);
+	ncm_strings_free(&why);
+}
+
+/* Of what is installed the header is read; of what is not, it is asked for if `ask`. */
+static void look_at(const struct session *session, const struct ncm_reg_model *entry, const struct ncm_model *model,
+		    bool ask, struct need *need)
+{
+	*need = (struct need){.id = text_copy(model->id), .stated = model->vram_max};
+	if (entry)
+		read_installed(entry, need);
+	else if (ask)
+		ask_source(session, model, need);
+}
+
+static bool is_part(const struct ncm_model *model, const struct ncm_model *of)
+{
+	static const char *const kinds[] = {"text-encoder", "vae", "controlnet", "lora"};
+
+	if (!model->profile || !of->profile || strcmp(model->profile, of->profile) != 0 ||
+	    !ncm_strings_contain(&of->requires_ids, model->id))
+		return false;
+	for (size_t i = 0; model->kind && i < sizeof kinds / sizeof *kinds; i++) {
+		if (strcmp(model->kind, kinds[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What the manifest says a picture model requires to work. */
+static void take_required(const struct session *session, const struct ncm_registry *registry,
+			  const struct ncm_model *model, bool ask, struct need *need)
+{
+	struct ncm_strings with = {0};
+
+	for (size_t i = 0; session->catalog && i < session->catalog->count; i++) {
+		const struct ncm_model *other = &session->catalog->models[i];
+		struct need part;
+
+		if (!is_part(other, model))
+			continue;
+		look_at(session, ncm_registry_same(registry, other), other, ask, &part);
+		if (part.model) {
+			need_take_part(need, &part);
+			words_add(&with, other->id);
+		}
+		need_clear(&part);
+	}
+	if (with.count > 0) {
+		AUTO_FREE char *names = words_join(&with, ", ");
+		AUTO_FREE char *remark = text_format("counted with what it requires: %s", names);
+
+		words_add(&need->fit.remarks, remark);
+	}
+	ncm_strings_free(&with);
+}
+
+static bool is_ollamas(const struct ncm_model *model)
+{
+	const struct ncm_file_spec *specs = model->chosen ? model->chosen->files : model->files;
+	const size_t count_of = model->chosen ? model->chosen->file_count : model->file_count;
+
+	return count_of > 0 && strncmp(specs[0].from.items[0], "ollama:", 7) == 0;
+}
+
+/* Its windowed layers, if it has any, keep more there. */
+static void count_for_ollama(struct need *need)
+{
+	const uint64_t before = ncm_fit_sum(&need->fit.card) + ncm_fit_sum(&need->fit.host);
+
+	if (need->wish.swa_full || !ncm_fit_is_whole_in_ollama(need->model))
+		return;
+	need->wish.swa_full = true;
+	count(need);
+	if (ncm_fit_sum(&need->fit.card) + ncm_fit_sum(&need->fit.host) != before)
+		words_add(&need->fit.remarks, "Ollama keeps the whole context in its windowed layers: counted so");
 }
 
 void need_find(const struct session *session, const struct ncm_registry *registry, const struct ncm_model *model,
@@ -176,25 +320,35 @@ void need_find(const struct session *session, const struct ncm_registry *registr
 {
 	const struct ncm_reg_model *entry = ncm_registry_same(registry, model);
 
-	*need = (struct need){.id = text_copy(model->id)};
-	need->stated = model->vram_max;
-	if (entry)
-		read_installed(entry, need);
-	else if (ask)
-		ask_source(session, model, need);
+	look_at(session, entry, model, ask, need);
+	need->wish = *wish;
 	if (need->model)
-		count(need, wish);
+		count(need);
+	if (need->model && is_ollamas(model))
+		count_for_ollama(need);
+	if (need->model && ncm_fit_is_picture(need->model))
+		take_required(session, registry, model, ask, need);
 	if (need->fit.basis == NCM_FIT_UNKNOWN)
 		guess(model, entry, need);
 }
 
+void need_installed(const struct ncm_reg_model *entry, const struct ncm_fit_wish *wish, struct need *need)
+{
+	*need = (struct need){.id = text_copy(entry->id), .wish = *wish};
+	read_installed(entry, need);
+	if (need->model)
+		count(need);
+	if (need->model && entry->source && strncmp(entry->source, "ollama:", 7) == 0)
+		count_for_ollama(need);
+}
+
 int need_read(const char *path, const struct ncm_fit_wish *wish, struct need *need, struct ncm_error *err)
 {
-	*need = (struct need){.id = text_copy(path)};
+	*need = (struct need){.id = text_copy(path), .wish = *wish};
 	need->model = ncm_inspect_file(path, NULL, err);
 	if (!need->model)
 		return -1;
-	count(need, wish);
+	count(need);
 	return 0;
 }
 
@@ -214,10 +368,12 @@ static int refuse(struct session *session, const struct need *need, const struct
 
 static int check_one(struct session *session, const struct need *need, const struct card *card)
 {
-	const enum ncm_fit_verdict verdict = ncm_fit_judge(&need->fit, card->room);
+	struct spread spread;
+	const enum ncm_fit_verdict verdict = card_judge(card, need, &need->fit, &spread);
 	AUTO_FREE char *sum = gib_text(ncm_fit_sum(&need->fit.card));
 	AUTO_FREE char *room = gib_text(card->room);
 
+	spread_free(&spread);
 	if (settings.required && verdict != NCM_FIT_YES)
 		return refuse(session, need, card);
 	if (verdict == NCM_FIT_NO)
@@ -226,6 +382,16 @@ static int check_one(struct session *session, const struct need *need, const str
 	return 0;
 }
 
+static bool is_to_change(const struct ncm_plan_model *model)
+{
+	for (size_t i = 0; i < model->file_count; i++) {
+		if (model->files[i].step != NCM_STEP_KEEP)
+			return true;
+	}
+	return false;
+}
+
+/* What is here and stays as it is has been told when it came; only a demand is of all. */
 int fit_check(struct session *session, const struct ncm_plan *plan)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
@@ -243,6 +409,8 @@ int fit_check(struct session *session, const struct ncm_plan *plan)
 		struct need need;
 		int failed;
 
+		if (!settings.required && !is_to_change(&plan->models[i]))
+			continue;
 		need_find(session, registry, plan->models[i].model, &wish, false, &need);
 		failed = check_one(session, &need, &card);
 		code = failed ? failed : code;

@@ -15,6 +15,9 @@ extern const struct option_group options_card;
 /* With --require-fit, if any of `count` is not known to fit, records that. Returns the exit code. */
 int fit_demand(struct session *session, size_t not_fitting, size_t count);
 
+/* Whether there are tables and sentences to print: neither --json nor -q. */
+bool fit_prints(const struct session *session);
+
 /* The card to hold models against. */
 struct card {
 	struct ncm_gpu_list *gpus;
@@ -32,14 +35,21 @@ char *gib_text(uint64_t bytes);
 /* One model, and how it was looked at. */
 struct need {
 	char *id;
-	double stated; /* GiB by the manifest; 0: it says none */
+	double stated;            /* GiB by the manifest; 0: it says none */
+	struct ncm_fit_wish wish; /* that it was counted for: as asked, and as its program has it */
 	struct ncm_fit fit;
 	struct ncm_inspection *model, *projector; /* NULL: no header was had */
+	struct ncm_inspection **parts;            /* of a picture model: text encoders, decoder … in other files */
+	size_t part_count;
 };
 void need_clear(struct need *need);
+/* Makes what was read of another model, which loses it, a part of this picture model, and counts anew. */
+void need_take_part(struct need *need, struct need *part);
 /* Of what is installed the header is read; of what is not, it is asked for if `ask`, else size or statement must do. */
 void need_find(const struct session *session, const struct ncm_registry *registry, const struct ncm_model *model,
 	       const struct ncm_fit_wish *wish, bool ask, struct need *need);
+/* Of what is installed, by its header alone; its basis is UNKNOWN where that tells no figure. */
+void need_installed(const struct ncm_reg_model *entry, const struct ncm_fit_wish *wish, struct need *need);
 /* A file or folder. Returns 0, or -1 with *err. */
 int need_read(const char *path, const struct ncm_fit_wish *wish, struct need *need, struct ncm_error *err);
 

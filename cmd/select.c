@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include "select_view.h"
+#include "select_vram.h"
 #include "ui/text.h"
 
 #include <string.h>
@@ -119,6 +120,7 @@ static int choose_by_plan(struct session *session, const struct ncm_registry *re
 	candidates = ncm_candidates(session->catalog, registry, &count);
 	if (selection.rule)
 		count = ncm_candidates_of_rule(selection.rule, candidates, count);
+	select_count_vram(task, selection.rule, candidates, count);
 	failed = ncm_choose(task, selection.rule, candidates, count, &selection.fitting, err);
 	selection.candidates = candidates;
 	selection.considered = count;
@@ -143,6 +145,7 @@ static int choose_by_selector(struct session *session, const struct ncm_registry
 	selection.candidates = candidates;
 	plans = ncm_candidates(session->catalog, registry, &count);
 	plans_task.installed = true;
+	select_count_vram(&plans_task, NULL, plans, count);
 	if (!failed && ncm_choose(&plans_task, NULL, plans, count, &fitting, NULL) == 0)
 		selection.plans = &plans[0];
 	if (!failed)
@@ -204,7 +207,9 @@ static const struct option demands[] = {
      .words = "Public Internal Confidential Restricted"},
     {0, "max-cost", OPTION_TEXT, .value = &given.max_cost, .argument = "SCORE", .help = "cost_score at most, 0 to 1"},
     {0, "vram", OPTION_SIZE, .value = &given.vram, .argument = "SIZE",
-     .help = "what the card has, such as 12GB; compared with the VRAM that the manifest states"},
+     .help = "what the card has, such as 12GB; compared with what an installed model's header says that it takes at "
+	     "--context (8192 if not given), else "
+	     "with the VRAM that the manifest states"},
     {0, "context", OPTION_NUMBER, .value = &given.context, .argument = "N", .help = "tokens of context at least",
      .least = 1, .most = 999999999},
     {0, "installed", OPTION_FLAG, .value = &given.installed, .help = "of what is installed alone"},

@@ -45,7 +45,8 @@ static void add_demanded(struct ncm_strings *words, const struct ncm_task *task,
 	if (task->max_latency_ms > 0 && candidate->latency_ms > 0)
 		add(words, text_format("%llu ms", (unsigned long long)candidate->latency_ms));
 	if (task->vram_gb > 0 && candidate->vram_most > 0)
-		add(words, text_format("%g GB of VRAM", candidate->vram_most));
+		add(words, text_format(candidate->vram_counted ? "%.1f GB of VRAM (counted)" : "%g GB of VRAM (stated)",
+				       candidate->vram_most));
 	if (task->context > 0 && candidate->context > 0)
 		add(words, text_format("%llu tokens of context", (unsigned long long)candidate->context));
 }

@@ -75,6 +75,13 @@ static json_t *vram_value(const void *row)
 	return number_json(of(row)->vram_most > 0 ? of(row)->vram_most : -1);
 }
 
+static json_t *vram_by_value(const void *row)
+{
+	const struct ncm_candidate *candidate = of(row);
+
+	return json_text(candidate->vram_counted ? "header" : candidate->vram_most > 0 ? "stated" : NULL);
+}
+
 static json_t *context_value(const void *row)
 {
 	return count_json(of(row)->context);
@@ -119,6 +126,7 @@ static const struct field fields[] = {
     {"privacy_tier", FIELD_MADE, .value = tier_value},
     {"latency_ms", FIELD_MADE, .value = latency_value},
     {"vram_gb", FIELD_MADE, .value = vram_value},
+    {"vram_by", FIELD_MADE, .value = vram_by_value},
     {"context_length", FIELD_MADE, .value = context_value},
     {"score", FIELD_MADE, .value = score_value},
     {"unknown", FIELD_WORDS, OF(unknown), NULL, 0},

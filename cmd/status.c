@@ -190,7 +190,7 @@ static int show(struct session *session, const struct ncm_status *status)
 	session->report.data = status_json(status);
 	if (given.html && write_page(status, &err) < 0)
 		return session_fail(session, &err);
-	if (!session->report.json && !given.html)
+	if (!session->report.json && !session->settings.quiet && !given.html)
 		print_status(status);
 	return disks_report_failures(session, status->usage);
 }

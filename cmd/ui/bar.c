@@ -7,7 +7,7 @@
 
 const char *bar_sign(size_t part)
 {
-	static const char *const full[] = {"█", "▓", "▒"}, *const plain[] = {"#", "=", "-"};
+	static const char *const full[] = {"█", "▓", "▒", "░"}, *const plain[] = {"#", "=", "-", "+"};
 
 	return (text_is_utf8() ? full : plain)[part];
 }

@@ -48,6 +48,8 @@ struct ncm_fit_wish {
 };
 /* A context of 8192 tokens, one sequence, batches of 512, f16, flash attention, all on the card. */
 void ncm_fit_wish_default(struct ncm_fit_wish *wish);
+/* Whether Ollama (0.17) keeps the whole context of such a model even in windowed layers: as with swa_full. */
+bool ncm_fit_is_whole_in_ollama(const struct ncm_inspection *model);
 /* The types that a KV cache may have: f32 f16 bf16 q8_0 q5_1 q5_0 q4_1 q4_0 iq4_nl. */
 bool ncm_fit_knows_kv_type(const char *type);
 /* Where memory goes. */
@@ -81,11 +83,25 @@ void ncm_fit_clear(struct ncm_fit *fit);
  */
 void ncm_fit_count(const struct ncm_inspection *model, const struct ncm_inspection *projector,
 		   const struct ncm_fit_wish *wish, struct ncm_fit *fit);
+/* Whether it makes pictures by stages that may lie in other files. */
+bool ncm_fit_is_picture(const struct ncm_inspection *model);
+/*
+ * The same of such a model with the files that it works with: text encoders and a decoder (in the place of those inside
+ * it), ControlNets, LoRAs; what each is, its header tells. Of any other model they are left out.
+ */
+void ncm_fit_count_picture(const struct ncm_inspection *model, const struct ncm_inspection *const *files,
+			   size_t file_count, const struct ncm_fit_wish *wish, struct ncm_fit *fit);
 /*
  * The same without a header: guessed from the bytes of its files (half as exact as that sounds), or as the manifest
  * states it (`stated` GiB; 0: it does not). With neither the basis is UNKNOWN.
  */
 void ncm_fit_guess(uint64_t size, double stated, struct ncm_fit *fit);
+
+/*
+ * Adds what another model takes at the same time, in a process of its own. The sum keeps its basis and remarks; where
+ * the other's figure is not known, it is a sum of at least so much.
+ */
+void ncm_fit_add(struct ncm_fit *sum, const struct ncm_fit *other);
 
 /* Whether it fits. Append only: the names are part of the JSON interface. */
 enum ncm_fit_verdict {
@@ -107,6 +123,16 @@ unsigned ncm_fit_layers(const struct ncm_inspection *model, const struct ncm_ins
  */
 uint64_t ncm_fit_context(const struct ncm_inspection *model, const struct ncm_inspection *projector,
 			 const struct ncm_fit_wish *wish, uint64_t room);
+
+/*
+ * A model of layers over several cards, as llama.cpp divides it unless told otherwise: to each a run of layers in
+ * proportion to its room, to the last the output; each has a compute buffer and a driver's part of its own. shares[i]
+ * receives what card i takes, with layers_on_card (clear each). Returns the worst verdict of all; a room of 0 is not
+ * known.
+ */
+enum ncm_fit_verdict ncm_fit_spread(const struct ncm_inspection *model, const struct ncm_inspection *projector,
+				    const struct ncm_fit_wish *wish, const uint64_t *rooms, size_t count,
+				    struct ncm_fit *shares);
 
 /* One of the files (or split sets) of a repository that are the same model in other quantizations. */
 struct ncm_fit_choice {

@@ -54,6 +54,8 @@ struct ncm_candidate {
 	const char *privacy_tier;     /* "Internal" where nobody says anything, as models.json has it */
 	uint64_t latency_ms;          /* 0: unknown */
 	double vram_least, vram_most; /* GB; 0: unknown */
+	bool vram_counted;            /* by its header, for the context asked for, and not what somebody stated; the
+				       * caller's to set (ncm_candidate_counted) */
 	uint64_t context;             /* tokens; 0: unknown */
 	uint64_t size;                /* bytes; 0: unknown */
 	bool size_expected;           /* it is what the manifest expects, and no more */
@@ -80,6 +82,10 @@ struct ncm_candidate *ncm_candidates(const struct ncm_catalog *catalog, const st
 /* Moves the models that a rule of the catalog names to the front, in its order. Returns how many there are: of
  * manifests picked by hand some may be missing. */
 size_t ncm_candidates_of_rule(const struct ncm_rule *rule, struct ncm_candidate *candidates, size_t count);
+
+/* Takes what was counted of a model (fit.h) for what somebody stated of its VRAM. Whoever compares it counts a GB as
+ * makers of cards do: 1024 MiB. */
+void ncm_candidate_counted(struct ncm_candidate *candidate, uint64_t bytes, uint64_t error);
 
 /* The ability by which the loading plan's matrix rates a use case, in *star. False: it has none for it. */
 bool ncm_star_of_use_case(const char *use_case, enum ncm_star *star);

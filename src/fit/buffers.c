@@ -77,6 +77,8 @@ void fit_add_buffers(const struct ncm_inspection *model, const struct fit_shape 
 	const uint64_t logits = encodes ? 0 : model->vocabulary * at.tokens * sizeof(float);
 	const uint64_t compute = most(layer, logits + 2 * at.row);
 	const uint64_t hole = logits > at.masks ? at.masks : logits;
+	/* llama.cpp as Ollama 0.17 has it keeps the masks in F32 beside their F16 copies */
+	const uint64_t longer_masks = wish->flash ? 2 * at.masks : 0;
 
 	fit->host.output +=
 	    wish->sequences * sizeof(float) * (model->vocabulary + (encodes ? model->embedding_length : 0));
@@ -87,5 +89,6 @@ void fit_add_buffers(const struct ncm_inspection *model, const struct fit_shape 
 	fit->card.compute += compute;
 	fit->host.compute += at.masks + 2 * at.row;
 	fit->card.driver += (uint64_t)FIT_DRIVER_MIB * FIT_MIB;
-	fit->error += compute * FIT_COMPUTE_ERROR / 100 + hole + 2 * at.row + (uint64_t)FIT_DRIVER_ERROR_MIB * FIT_MIB;
+	fit->error += compute * FIT_COMPUTE_ERROR / 100 + hole + longer_masks + 2 * at.row +
+		      (uint64_t)FIT_DRIVER_ERROR_MIB * FIT_MIB;
 }

@@ -2,8 +2,11 @@
 #include "fit/fit.h"
 
 #include "base/mem.h"
+#include "base/path.h"
 
 #include <string.h>
+
+enum { FAULTS_MOST = 4 }; /* told of one model */
 
 const char *ncm_fit_basis_name(enum ncm_fit_basis basis)
 {
@@ -58,6 +61,25 @@ uint64_t ncm_fit_sum(const struct ncm_fit_parts *parts)
 {
 	return parts->weights + parts->kv + parts->state + parts->compute + parts->output + parts->projector +
 	       parts->driver;
+}
+
+static void add_parts(struct ncm_fit_parts *sum, const struct ncm_fit_parts *other)
+{
+	sum->weights += other->weights;
+	sum->kv += other->kv;
+	sum->state += other->state;
+	sum->compute += other->compute;
+	sum->output += other->output;
+	sum->projector += other->projector;
+	sum->driver += other->driver;
+}
+
+void ncm_fit_add(struct ncm_fit *sum, const struct ncm_fit *other)
+{
+	add_parts(&sum->card, &other->card);
+	add_parts(&sum->host, &other->host);
+	sum->error += other->error;
+	sum->at_least |= other->at_least || other->basis == NCM_FIT_UNKNOWN;
 }
 
 void ncm_fit_clear(struct ncm_fit *fit)
@@ -115,8 +137,49 @@ static struct ncm_fit_wish within(const struct ncm_inspection *model, const stru
 	return own;
 }
 
-void ncm_fit_count(const struct ncm_inspection *model, const struct ncm_inspection *projector,
-		   const struct ncm_fit_wish *wish, struct ncm_fit *fit)
+/* What the reader found wrong with its files. */
+static void add_faults(const struct ncm_inspection *model, struct ncm_fit *fit)
+{
+	for (size_t i = 0, told = 0; i < model->file_count && told < FAULTS_MOST; i++) {
+		const struct ncm_inspected_file *file = &model->files[i];
+		NCM_AUTO_FREE char *why = NULL;
+
+		if (file->state == NCM_INSPECTED_SOUND || file->state == NCM_INSPECTED_UNJUDGED)
+			continue;
+		why = ncm_asprintf("%s is %s%s%s", ncm_path_base(file->name), ncm_inspected_state_name(file->state),
+				   file->fault ? ": " : "", file->fault ? file->fault : "");
+		ncm_strings_add(&fit->remarks, why);
+		told++;
+	}
+}
+
+/* What lies in other files than the model's own. */
+struct beside {
+	const struct ncm_inspection *projector;
+	const struct ncm_inspection *const *files;
+	size_t count;
+};
+
+static void add_doubts(const struct ncm_inspection *model, struct ncm_fit *fit)
+{
+	if (fit->basis != NCM_FIT_UNKNOWN && !model->weights_are_whole) {
+		fit->at_least = true;
+		ncm_strings_add(&fit->remarks, "not every part of it could be read: there are more weights than these");
+	}
+	add_faults(model, fit);
+}
+
+static bool has_size(const struct beside *beside)
+{
+	for (size_t i = 0; i < beside->count; i++) {
+		if (beside->files[i]->weight_bytes > FIT_WEIGHTS_MOST)
+			return false;
+	}
+	return true;
+}
+
+static void count(const struct ncm_inspection *model, const struct beside *beside, const struct ncm_fit_wish *wish,
+		  struct ncm_fit *fit)
 {
 	const struct ncm_fit_wish own = within(model, wish);
 
@@ -124,22 +187,38 @@ void ncm_fit_count(const struct ncm_inspection *model, const struct ncm_inspecti
 	if (model->weight_bytes == 0) {
 		fit->basis = NCM_FIT_UNKNOWN;
 		ncm_strings_add(&fit->remarks, "its header tells no tensors");
-	} else if (!fit_is_sane(model, projector, &own)) {
+	} else if (!fit_is_sane(model, beside->projector, &own) || !has_size(beside)) {
 		fit->basis = NCM_FIT_UNKNOWN;
 		ncm_strings_add(&fit->remarks, "its header tells numbers that no model has");
 	} else if (fit_is_diffusion(model)) {
-		fit_count_diffusion(model, wish, fit);
+		fit_count_diffusion(model, beside->files, beside->count, wish, fit);
 	} else if (is_pipeline_model(model)) {
 		count_weights_alone(model, wish, fit);
 	} else {
-		count_language_model(model, projector, &own, fit);
+		count_language_model(model, beside->projector, &own, fit);
 	}
-	if (fit->basis != NCM_FIT_UNKNOWN && !model->weights_are_whole) {
-		fit->at_least = true;
-		ncm_strings_add(&fit->remarks, "not every part of it could be read: there are more weights than these");
-	}
+	add_doubts(model, fit);
+	for (size_t i = 0; i < beside->count; i++)
+		add_doubts(beside->files[i], fit);
 	if (own.context < wish->context)
 		ncm_strings_add(&fit->remarks, "it was made for a shorter context: counted for its own");
+}
+
+void ncm_fit_count(const struct ncm_inspection *model, const struct ncm_inspection *projector,
+		   const struct ncm_fit_wish *wish, struct ncm_fit *fit)
+{
+	count(model, &(struct beside){.projector = projector}, wish, fit);
+}
+
+void ncm_fit_count_picture(const struct ncm_inspection *model, const struct ncm_inspection *const *files,
+			   size_t file_count, const struct ncm_fit_wish *wish, struct ncm_fit *fit)
+{
+	count(model, &(struct beside){.files = files, .count = fit_is_diffusion(model) ? file_count : 0}, wish, fit);
+}
+
+bool ncm_fit_is_picture(const struct ncm_inspection *model)
+{
+	return fit_is_diffusion(model);
 }
 
 void ncm_fit_guess(uint64_t size, double stated, struct ncm_fit *fit)

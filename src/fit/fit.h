@@ -47,7 +47,11 @@ void fit_add_buffers(const struct ncm_inspection *model, const struct fit_shape 
 		     struct ncm_fit *fit);
 void fit_add_projector(const struct ncm_inspection *model, const struct ncm_inspection *projector,
 		       const struct ncm_fit_wish *wish, struct ncm_fit *fit);
-void fit_count_diffusion(const struct ncm_inspection *model, const struct ncm_fit_wish *wish, struct ncm_fit *fit);
+/* With what lies in other files: text encoders, a decoder, ControlNets, LoRAs. */
+void fit_count_diffusion(const struct ncm_inspection *model, const struct ncm_inspection *const *files, size_t count,
+			 const struct ncm_fit_wish *wish, struct ncm_fit *fit);
+
+#define FIT_WEIGHTS_MOST (UINT64_C(1) << 52) /* bytes of one file beside the model */
 
 enum {
 	FIT_KIB = 1 << 10,

@@ -29,6 +29,8 @@ static const char *const encoders[] = {"bert",     "jina-bert-v2", "jina-bert-v3
 				       "neo-bert", "eurobert",     "modern-bert",  "t5encoder",  "gemma-embedding",
 				       "dream",    "llada",        "llada-moe",    "rnd1",       NULL};
 static const char *const recurrent_throughout[] = {"mamba", "mamba2", "rwkv6", "rwkv7", "arwkv7", "rwkv6qwen2", NULL};
+/* Which Ollama runs by its own programs; the others it gives to llama.cpp, and lets it keep the whole context. */
+static const char *const ollamas_own[] = {"gemma3", "gemma3n", "gemma-embedding", "gpt-oss", "gptoss", "llama4", NULL};
 /* Of which more is kept than is counted here. */
 static const char *const more_kept[] = {"deepseek4", "dflash", "minimax-m3", "hy-v4", "dots3note", "qwen4exp", NULL};
 
@@ -44,6 +46,11 @@ static bool is_among(const char *word, const char *const *words)
 bool fit_is_encoder(const struct ncm_inspection *model)
 {
 	return is_among(model->architecture, encoders);
+}
+
+bool ncm_fit_is_whole_in_ollama(const struct ncm_inspection *model)
+{
+	return model->architecture && !is_among(model->architecture, ollamas_own);
 }
 
 static const struct window_habit *habit_of(const struct ncm_inspection *model)

@@ -108,6 +108,15 @@ struct ncm_candidate *ncm_candidates(const struct ncm_catalog *catalog, const st
 	return candidates;
 }
 
+void ncm_candidate_counted(struct ncm_candidate *candidate, uint64_t bytes, uint64_t error)
+{
+	const double gb = 1 << 30;
+
+	candidate->vram_counted = true;
+	candidate->vram_least = (double)(bytes > error ? bytes - error : 1) / gb;
+	candidate->vram_most = (double)(bytes + error) / gb;
+}
+
 bool ncm_star_of_use_case(const char *use_case, enum ncm_star *star)
 {
 	/* The columns of the plan's matrix of capabilities; of other use cases it says nothing. */

@@ -1,5 +1,4 @@
-"""`ncmodel fit`: against llama.cpp's own log (tests/data/memory.json), by hand where others go wrong, and what a profile's
-document says of memory."""
+"""`ncmodel fit`: against llama.cpp's own log (tests/data/memory.json), and what a profile's document says of memory."""
 import json
 import os
 import shutil
@@ -13,7 +12,6 @@ from harness import SOURCE, Case, sha256
 import memory_models  # the harness knows where it is
 
 MIB, GIB = 1 << 20, 1 << 30
-CONTEXT = 32768
 
 NVML = r"""
 #include <string.h>
@@ -82,99 +80,6 @@ class TruthTest(FitCase):
         return close
 
 
-class ByHandTest(FitCase):
-    """Public models where other tools are known to go wrong. What they keep for 32768 tokens, with the calculation."""
-
-    def kept(self, architecture, layers, keys, heads, kv_heads, width):
-        model = memory_models.Model(architecture, layers=layers, width=width, heads=heads, kv_heads=kv_heads, vocabulary=32)
-        model.more(keys)
-        model.add("token_embd.weight", width, 32)
-        found = self.model(self.written(model), "--context", str(CONTEXT))["card"]
-        return found["kv"], found["state"]
-
-    def test_the_head_may_be_longer_than_width_by_heads(self):
-        """Qwen3 0.6B: 28 layers, 8 heads of K and V, 128 each; by 1024 / 16 heads it would be half."""
-        kv = self.kept("qwen3", 28, memory_models.heads_of(128), 16, 8, 1024)
-        self.assertEqual(kv, (CONTEXT * 28 * 8 * (128 + 128) * 2, 0))
-
-    def test_windowed_layers_keep_the_window(self):
-        """Gemma 3 27B: of 62 layers every sixth sees all, 10; 52 keep 1024 + 512 cells. By all layers: 4.9 times that."""
-        kv = self.kept("gemma3", 62, {"attention__sliding_window": 1024, **memory_models.heads_of(128)}, 32, 16, 5376)
-        self.assertEqual(kv, ((10 * CONTEXT + 52 * 1536) * 16 * 256 * 2, 0))
-
-    def test_of_34_layers_five_see_all(self):
-        """Gemma 3 4B: 34 layers: 5 whole periods of six; il mod 6 != 0 would give six."""
-        kv = self.kept("gemma3", 34, {"attention__sliding_window": 1024, **memory_models.heads_of(256)}, 8, 4, 2560)
-        self.assertEqual(kv, ((5 * CONTEXT + 29 * 1536) * 4 * 512 * 2, 0))
-
-    def test_latent_attention_keeps_one_row(self):
-        """DeepSeek V3.1: 61 layers, 512 + 64 once; as K and V of 128 heads 57 times that."""
-        keys = {"attention__key_length": 576, "attention__value_length": 512, "attention__key_length_mla": 192,
-                "attention__value_length_mla": 128, "attention__kv_lora_rank": 512, "rope__dimension_count": 64}
-        self.assertEqual(self.kept("deepseek2", 61, keys, 128, 1, 7168), (CONTEXT * 61 * 576 * 2, 0))
-        """DeepSeek V2 Lite: 27 layers of the same."""
-        self.assertEqual(self.kept("deepseek2", 27, keys, 16, 1, 2048), (CONTEXT * 27 * 576 * 2, 0))
-
-    def test_every_second_layer(self):
-        """gpt-oss 20B: 12 layers see all, 12 keep 128 + 512, padded to 768."""
-        kv = self.kept("gpt-oss", 24, {"attention__sliding_window": 128, **memory_models.heads_of(64)}, 64, 8, 2880)
-        self.assertEqual(kv, (12 * (CONTEXT + 768) * 8 * 128 * 2, 0))
-
-    def test_layers_without_attention(self):
-        """LFM2 1.2B: 6 of 16 layers attend; 10 keep 2048 x (3 - 1) numbers of four bytes."""
-        heads = [0, 0, 8, 0, 0, 8, 0, 0, 8, 0, 8, 0, 8, 0, 8, 0]
-        kv = self.kept("lfm2", 16, {"shortconv__l_cache": 3}, 32, heads, 2048)
-        self.assertEqual(kv, (CONTEXT * 6 * 8 * 128 * 2, 10 * 2048 * 2 * 4))
-
-    def test_every_fourth_layer_attends(self):
-        """Qwen3.5 27B: 16 of 64 layers attend; 48 keep (4 - 1) x (6144 + 2 x 16 x 128) + 128 x 6144 numbers."""
-        keys = {"full_attention_interval": 4, "ssm__conv_kernel": 4, "ssm__inner_size": 6144, "ssm__state_size": 128,
-                "ssm__group_count": 16, "ssm__time_step_rank": 48, **memory_models.heads_of(256)}
-        kv = self.kept("qwen35", 64, keys, 24, 4, 5120)
-        self.assertEqual(kv, (CONTEXT * 16 * 4 * 512 * 2, 48 * (3 * (6144 + 2 * 16 * 128) + 128 * 6144) * 4))
-
-    def test_encoders_keep_nothing(self):
-        """bge-reranker: 24 layers, and no KV."""
-        self.assertEqual(self.kept("bert", 24, {}, 16, 16, 1024), (0, 0))
-
-
-class PictureTest(FitCase):
-    """Stages run one after another: the largest decides. Sizes are those of the tensors, by hand."""
-
-    # of SDXL: what tells the family, then weight for each of the three stages
-    TENSORS = {"model.diffusion_model.output_blocks.5.1.transformer_blocks.1.attn1.to_v.weight": [640, 640],
-               "model.diffusion_model.input_blocks.0.0.weight": [320, 4, 3, 3],
-               "model.diffusion_model.filling": [1 << 20, 512],
-               "conditioner.embedders.0.filling": [1 << 20, 128], "first_stage_model.decoder.conv_in.weight": [1 << 20, 32]}
-
-    def picture(self):
-        offset, header = 0, {"__metadata__": {"modelspec.architecture": "stable-diffusion-xl-v1-base"}}
-        for name, shape in self.TENSORS.items():
-            size = 2
-            for dimension in shape:
-                size *= dimension
-            header[name] = {"dtype": "F16", "shape": shape, "data_offsets": [offset, offset + size]}
-            offset += size
-        text = json.dumps(header).encode()
-        path = os.path.join(self.machine.home, "picture.safetensors")
-        with open(path, "wb") as file:
-            file.write(len(text).to_bytes(8, "little") + text)
-            file.truncate(8 + len(text) + offset)
-        return path
-
-    def test_the_peak_and_not_the_sum(self):
-        path = self.picture()
-        peak, sum_of = self.model(path), self.model(path, "--keep-all")
-        denoiser = 2 * (640 * 640 + 320 * 4 * 9 + (1 << 20) * 512)
-        decoder = 2 * (1 << 20) * 32
-        # the decoder of 1024 x 1024: 13 x 128 bytes a pixel and 128 MiB; the denoiser: 500 a pixel, less 5.96 MB, and 128 MiB
-        stages = {denoiser + 500 * 1024 * 1024 - 5960000 + 128 * MIB, decoder + 13 * 128 * 1024 * 1024 + 128 * MIB}
-        self.assertEqual(peak["card"]["weights"] + peak["card"]["compute"], max(stages))
-        self.assertGreater(sum_of["card"]["total"], peak["card"]["total"])
-        tiled = self.model(path, "--tiled", "--image", "2048x2048")
-        self.assertLess(tiled["card"]["total"], self.model(path, "--image", "2048x2048")["card"]["total"])
-
-
 class LimitsTest(FitCase):
     def test_the_most_that_fits_fits_and_more_does_not(self):
         path = self.written(memory_models.MODELS["llama"]())
@@ -236,6 +141,57 @@ class LimitsTest(FitCase):
             self.assertEqual(result.returncode, 2, wrong)
 
 
+class BrokenTest(FitCase):
+    """What the reader found wrong is why there is no figure, or one that is not to be relied on."""
+
+    def shown(self, *arguments, code=0):
+        result = self.machine.run("fit", *arguments, "--vram", "24GB")
+        self.assertEqual(result.returncode, code, result.err)
+        return " ".join(result.out.split())
+
+    def cut(self, size):
+        path = self.written(memory_models.MODELS["llama"](), "cut.gguf")
+        os.truncate(path, size)
+        return path
+
+    def test_a_header_that_ends_too_early(self):
+        path = self.cut(30000)
+        self.assertIn("cut.gguf is truncated: it ends within its header", self.shown(path))
+        self.shown(path, "--require-fit", code=12)
+
+    def test_a_header_that_contradicts_itself(self):
+        path = os.path.join(self.machine.home, "broken.gguf")
+        self.write(path, b"GGUF" + (3).to_bytes(4, "little") + ((1 << 63) - 1).to_bytes(8, "little") + (1).to_bytes(8, "little"))
+        self.assertIn("broken.gguf is broken: it counts more than its header can hold", self.shown(path))
+        row = self.model(path, "--vram", "24GB")
+        self.assertEqual((row["verdict"], row["card"]), ("unknown", None))
+        self.assertTrue(any("is broken: " in remark for remark in row["remarks"]))
+
+    def test_tensors_that_are_not_there(self):
+        """Its header is whole: the figure holds, and the file does not."""
+        path = self.written(memory_models.MODELS["llama"](), "cut.gguf")
+        os.truncate(path, os.path.getsize(path) - 4096)
+        self.assertIn("cut.gguf is truncated", self.shown(path))
+        self.assertIsNotNone(self.model(path)["card"])
+
+    def test_of_what_is_installed(self):
+        m = self.machine
+        with open(self.written(memory_models.MODELS["llama"]()), "rb") as file:
+            data = file.read()
+        m.manifest([m.simple("a.gguf", data)])
+        self.pull()
+        os.truncate(m.store("a.gguf"), 30000)
+        row = self.model("a", "--offline")
+        self.assertEqual(row["basis"], "size")
+        self.assertTrue(any("it ends within its header" in remark for remark in row["remarks"]))
+        self.assertIn("it ends within its header", self.shown("a", "--offline"))
+
+    def test_what_is_no_model(self):
+        path = os.path.join(self.machine.home, "text.gguf")
+        self.write(path, b"no model")
+        self.assertIn("is no model file", self.machine.run("fit", path).err)
+
+
 class InstalledTest(FitCase):
     def test_what_is_here_is_read_and_what_is_named_is_asked_for(self):
         m = self.machine
@@ -255,6 +211,29 @@ class InstalledTest(FitCase):
         self.pull()
         self.assertEqual(self.model("--offline"), {**asked, "stated_gib": None})
         self.assertEqual(self.model("hf:org/repo/a.gguf")["card"], asked["card"])
+
+
+class OllamaTest(FitCase):
+    """Ollama lets llama.cpp keep the whole context in windowed layers; what it runs itself keeps the window."""
+
+    def counted(self, name):
+        with open(self.written(memory_models.MODELS[name]()), "rb") as file:
+            self.hub.ollama("library/" + name, [("model", file.read())])
+        self.machine.manifest([{"id": name, "files": [{"from": ["ollama:" + name], "to": [{"store": "ollama"}]}]}])
+        asked = self.model(name)
+        self.pull()
+        self.assertEqual(self.model(name, "--offline"), asked)
+        return asked
+
+    def test_the_whole_context(self):
+        row, path = self.counted("gemma2"), self.written(memory_models.MODELS["gemma2"]())
+        self.assertEqual(row["card"], self.model(path, "--swa-full")["card"])
+        self.assertGreater(row["card"]["kv"], self.model(path)["card"]["kv"])
+        self.assertIn("Ollama keeps the whole context in its windowed layers: counted so", row["remarks"])
+
+    def test_the_window(self):
+        row, path = self.counted("gemma3"), self.written(memory_models.MODELS["gemma3"]())
+        self.assertEqual((row["card"], row["remarks"]), (self.model(path)["card"], []))
 
 
 class RepositoryTest(FitCase):
