@@ -40,6 +40,8 @@ struct ncm_runtime_server {
 	char *name, *url;
 	const char *kind;  /* "ollama", "lmstudio", "llamacpp"; NULL: not known. Static */
 	const char *title; /* what people call it; NULL likewise. Static */
+	bool local;        /* it is on this machine: its address is the loopback's */
+	bool silent;       /* nothing answers there, or not in time: `error` is set, too */
 	char *version;     /* or NULL */
 	struct ncm_running *models;
 	size_t count;
@@ -53,7 +55,8 @@ struct ncm_runtime_view {
 };
 
 struct ncm_runtime_options {
-	unsigned seconds;            /* that an answer may take; 0: 10 for a question, 600 until a model is loaded */
+	unsigned seconds;            /* that an answer may take, or unload as a whole; 0: 10 for a question, 600 until a
+					model is loaded, 30 until all are unloaded */
 	bool keep;                   /* load: keep_alive is meant, else the server's own custom */
 	int64_t keep_alive;          /* seconds without use until it is unloaded; negative: it stays */
 	bool offered;                /* look: tell what each could load, too */
