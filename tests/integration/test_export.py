@@ -182,6 +182,25 @@ class ExportTest(Case):
                 self.assertEqual(roles, {"llama-a": None, "b": ["embed"], "tiny:latest": ["chat", "edit", "apply", "autocomplete"],
                                          "words:latest": ["embed"], "big:13b": None})
 
+    def test_a_name_that_continue_would_take_for_a_secret(self):
+        """It fills in ${{ secrets.X }} wherever that stands: the id is the name then, and a model with such an id is left out."""
+        self.pull()
+        path = self.machine.store("models.json")
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+        entries = {entry["id"]: entry for entry in document["models"]}
+        entries["tiny"]["display_name"] = "Tiny ${{ secrets.TOKEN }}"
+        entries["b"]["id"] = "b${{ secrets.TOKEN }}"
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(document, file)
+        result = self.export("continue")
+        self.assertNotIn("${{", result.out)
+        self.assertIn("not in it:", result.err)
+        plain, own = self.parsed("continue")
+        for read in (plain, own):
+            if read:
+                self.assertEqual({m["model"]: m["name"] for m in read["models"]}["tiny:latest"], "tiny")
+
     def variables(self, text):
         """As a shell reads the file."""
         path = os.path.join(self.machine.home, "variables")
