@@ -88,8 +88,8 @@ static const struct {
 	doctor_check *check;
 } checks[] = {
     {"stores", doctor_stores},   {"disks", doctor_disks}, {"applications", doctor_applications},
-    {"servers", doctor_servers}, {"gates", doctor_gates}, {"services", doctor_ollama},
-    {"gpu", doctor_gpus},
+    {"servers", doctor_servers}, {"gates", doctor_gates}, {"services", doctor_runtimes},
+    {"services", doctor_ollama}, {"gpu", doctor_gpus},
 };
 
 static void look_at_stores(struct examination *exam)
@@ -131,6 +131,7 @@ struct ncm_diagnosis *ncm_doctor(const struct ncm_config *config, const struct n
 	exam.sources = offline ? NULL : ncm_sources_new(&hurried, exam.http, sink);
 	failed = examine(&exam, err);
 	ncm_stores_free(exam.stores);
+	free(exam.ollama_version);
 	if (!offline) {
 		ncm_sources_free(exam.sources);
 		ncm_http_free(exam.http);

@@ -16,6 +16,7 @@ struct examination {
 	struct ncm_sources *sources; /* NULL: offline */
 	const struct ncm_sink *sink;
 	struct ncm_store_list *stores; /* NULL: the layout or models.json cannot be read */
+	char *ollama_version;          /* of the first Ollama that answered; or NULL */
 	const char *area;              /* of the check that runs */
 	struct ncm_diagnosis *out;
 };
@@ -28,6 +29,7 @@ void doctor_remedy(struct examination *exam, const char *format, ...) __attribut
 void doctor_find_error(struct examination *exam, const char *subject, struct ncm_error *why);
 
 typedef void doctor_check(struct examination *exam);
-doctor_check doctor_stores, doctor_disks, doctor_applications, doctor_servers, doctor_gates, doctor_ollama, doctor_gpus;
+doctor_check doctor_stores, doctor_disks, doctor_applications, doctor_servers, doctor_gates, doctor_runtimes,
+    doctor_ollama, doctor_gpus;
 
 #endif
