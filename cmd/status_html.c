@@ -63,7 +63,7 @@ static const char head[] =
     "--good:#4cc38a;--bad:#ff8a80;--used:#7aa7f0}}\n"
     "body{margin:0 auto;padding:1.5rem 1rem 3rem;max-width:60rem;background:var(--paper);color:var(--ink);"
     "font:16px/1.5 system-ui,sans-serif}\n"
-    "h1{font-size:1.4rem;margin:0}h2{font-size:1.05rem;margin:2rem 0 .5rem}p{margin:.3rem 0}.dim{color:var(--dim)}\n"
+    "h1{font-size:1.4rem;margin:0}h2{font-size:1.05rem;margin:2rem 0 .5rem}p{margin:.3rem 0;overflow-wrap:anywhere}.dim{color:var(--dim)}\n"
     ".good{color:var(--good)}.bad{color:var(--bad)}code{overflow-wrap:anywhere;font-size:.9em}\n"
     ".wide{overflow-x:auto}table{border-collapse:collapse;width:100%}\n"
     "th,td{text-align:left;padding:.35rem .9rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top}\n"
