@@ -114,8 +114,8 @@ struct ncm_runtime_report *ncm_runtime_unload(const struct ncm_config *config, c
  * Has a server fetch models itself, where its store is not ours to write: Ollama's POST /api/pull, on the first server
  * of a kind that can. A model is named by a source (ollama:NAME), by its manifest's id (catalog, may be NULL) or by
  * Ollama's name. It counts as pulled if the server then lists it with the digest of the manifest that the registry has
- * now, and that the manifest of the catalog pins, if it does: CHECKSUM else. models.json does not change. Errors and
- * result as ncm_runtime_load.
+ * now (as the registry or as Ollama writes it), and that the manifest of the catalog pins, if it does: CHECKSUM else.
+ * models.json does not change. Errors and result as ncm_runtime_load.
  */
 struct ncm_runtime_report *ncm_runtime_pull(const struct ncm_config *config, const struct ncm_catalog *catalog,
 					    const struct ncm_strings *names, const struct ncm_runtime_options *options,

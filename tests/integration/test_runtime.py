@@ -19,7 +19,7 @@ import unittest.mock
 import urllib.request
 
 import hub as hub_module
-from harness import SOURCE, TOKENS, Case, gguf
+from harness import SOURCE, TOKENS, Case, gguf, sha256
 
 sys.path.insert(0, os.path.join(SOURCE, "tests", "servers"))
 sys.path.insert(0, os.path.join(SOURCE, "tests", "fixtures"))
@@ -505,10 +505,13 @@ class OllamaTest(RuntimeCase):
         image = self.images[0]
         for digest, data in image.blobs.items():  # a redirect, as the registry's own answers are: Ollama wants one
             self.hub.blobs["cdn"]["/" + digest] = data
-            self.hub.routes["service"]["/v2/library/wanted/blobs/" + digest] = (
-                lambda handler, to=self.hub.cdn.url + "/" + digest: (307, b"", {"Location": to}))
-        self.hub.routes["service"]["/v2/library/wanted/manifests/latest"] = lambda handler: (200, image.manifest, {
-            "Content-Type": "application/vnd.docker.distribution.manifest.v2+json"})
+            for name in ("wanted", "oddly"):
+                self.hub.routes["service"]["/v2/library/%s/blobs/%s" % (name, digest)] = (
+                    lambda handler, to=self.hub.cdn.url + "/" + digest: (307, b"", {"Location": to}))
+        odd = json.dumps(dict(reversed(json.loads(image.manifest).items())), indent=1).encode()  # Ollama writes it down in its own way
+        for name, manifest in (("wanted", image.manifest), ("oddly", odd)):
+            self.hub.routes["service"]["/v2/library/%s/manifests/latest" % name] = lambda handler, manifest=manifest: (200, manifest, {
+                "Content-Type": "application/vnd.docker.distribution.manifest.v2+json"})
         with Front(self.hub, self.machine.home) as front:
             store = tempfile.mkdtemp(prefix="ollama-store-")
             self.addCleanup(shutil.rmtree, store, ignore_errors=True)
@@ -520,6 +523,10 @@ class OllamaTest(RuntimeCase):
                 self.assertEqual(deed["digest"], peer.listed()["wanted:latest"]["digest"])
                 self.assertEqual(front.asked, {"registry.ollama.ai:443"})
                 peer.generate("wanted")
+                (deed,) = self.run_on("pull", "--via-server", "ollama:oddly", own=peer.url)["data"]["models"]
+                self.assertEqual((deed["outcome"], deed["digest"]), ("pulled", image.digest.removeprefix("sha256:")))
+                self.machine.manifest([{"id": "odd-one", "files": [{"from": ["ollama:oddly"], "digest": "sha256:" + sha256(odd)}]}])
+                self.assertEqual(self.run_on("pull", "--via-server", "odd-one", own=peer.url)["data"]["models"][0]["outcome"], "pulled")
 
     def test_a_model_that_cannot_be_loaded(self):
         """Ollama's own words"""
