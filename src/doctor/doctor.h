@@ -24,6 +24,8 @@ struct examination {
 /* Adds a finding of the area; its text is made from `format`. The remedy is added to the last one. */
 void doctor_find(struct examination *exam, enum ncm_finding_state state, const char *subject, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* Not known, for the network was not to be asked. */
+void doctor_find_unasked(struct examination *exam, const char *subject, const char *what);
 void doctor_remedy(struct examination *exam, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same of an error with its hint, which is clear afterwards: what failed because nobody answered is not known. */
 void doctor_find_error(struct examination *exam, const char *subject, struct ncm_error *why);

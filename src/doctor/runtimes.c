@@ -43,8 +43,8 @@ static void find_running(struct examination *exam, const struct ncm_runtime_serv
 		doctor_find(exam, NCM_FINDING_UNKNOWN, subject,
 			    "%s%s%s answers at %s; what it has loaded is not known: %s", server->title,
 			    version ? " " : "", version ? version : "", server->url, server->error.message);
-	if (server->error.hint)
-		doctor_remedy(exam, "%s", server->error.hint);
+	if (server->error.code != NCM_OK)
+		doctor_remedy(exam, "%s", server->error.hint ? server->error.hint : "`ncmodel ps` asks again");
 }
 
 static void find_other(struct examination *exam, const struct ncm_runtime_server *server)
@@ -129,7 +129,7 @@ void doctor_runtimes(struct examination *exam)
 	for (size_t i = 0; exam->offline && i < exam->config->server_count; i++) {
 		NCM_AUTO_FREE char *subject = ncm_asprintf("server %s", exam->config->servers[i].name);
 
-		doctor_find(exam, NCM_FINDING_UNKNOWN, subject, "it was not asked: --offline");
+		doctor_find_unasked(exam, subject, "it");
 	}
 	if (!exam->offline)
 		ask(exam, are_chosen(exam->config));

@@ -66,6 +66,7 @@ class DoctorTest(Case):
         data = json.loads(result.out)["data"]
         self.assertEqual(data["bad"], sum(f["state"] == "bad" for f in data["findings"]))
         self.assertEqual(code, int(data["bad"] > 0))
+        self.assertEqual([f for f in data["findings"] if f["state"] in ("bad", "unknown") and not f["remedy"]], [])
         return data["findings"]
 
     def of(self, findings, area, subject=None):
