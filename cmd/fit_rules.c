@@ -287,29 +287,39 @@ int rules_show(struct session *session, const struct fit_row *rows, size_t count
 	return failed;
 }
 
-int stages_find(const struct session *session, const char *profile, const struct ncm_registry *registry,
-		const struct card *card, struct stages *stages, struct ncm_error *err)
+static int sum_up_all(struct ruled *ruled, struct stages *stages, struct ncm_error *err)
+{
+	struct ncm_registry *registry = ncm_registry_load(ruled->session->config, err);
+	struct card card = {0};
+	int failed = registry ? card_find(ruled->session, &card, err) : -1;
+
+	stages->card = card.room ? card.room : bytes_of(stages->rules->card);
+	ruled->card = stages->card;
+	ruled->registry = registry;
+	for (size_t i = 0; i < stages->rules->stage_count && !failed; i++) {
+		stages->items = memory_grow(stages->items, stages->count + 1, sizeof *stages->items);
+		stages->items[stages->count++] = sum_up(ruled, &stages->rules->stages[i]);
+	}
+	card_free(&card);
+	ncm_registry_free(registry);
+	return failed;
+}
+
+int stages_find(const struct session *session, const char *profile, struct stages *stages, struct ncm_error *err)
 {
 	struct ncm_config of_profile = *session->config; /* shallow */
-	struct ruled ruled = {.session = session, .registry = registry};
 	struct ncm_fit_wish wish;
+	struct ruled ruled = {.session = session, .wish = &wish};
 
 	*stages = (struct stages){0};
 	of_profile.profile = (char *)profile;
 	if (ncm_fit_rules_load(&of_profile, &stages->rules, err) < 0)
 		return -1;
-	if (!stages->rules)
+	if (!stages->rules || stages->rules->stage_count == 0)
 		return 0;
 	ncm_fit_wish_default(&wish);
-	stages->card = card->room ? card->room : bytes_of(stages->rules->card);
 	ruled.rules = stages->rules;
-	ruled.card = stages->card;
-	ruled.wish = &wish;
-	for (size_t i = 0; i < stages->rules->stage_count; i++) {
-		stages->items = memory_grow(stages->items, stages->count + 1, sizeof *stages->items);
-		stages->items[stages->count++] = sum_up(&ruled, &stages->rules->stages[i]);
-	}
-	return 0;
+	return sum_up_all(&ruled, stages, err);
 }
 
 void stages_clear(struct stages *stages)

@@ -25,8 +25,7 @@ struct stages {
 	size_t count;
 };
 /* Of one profile of the session, whose catalog is loaded. Returns 0, or -1 with *err. Free with stages_clear. */
-int stages_find(const struct session *session, const char *profile, const struct ncm_registry *registry,
-		const struct card *card, struct stages *stages, struct ncm_error *err);
+int stages_find(const struct session *session, const char *profile, struct stages *stages, struct ncm_error *err);
 void stages_clear(struct stages *stages);
 /* A new reference. */
 json_t *stage_json(const struct stage_need *need);

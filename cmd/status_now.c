@@ -9,16 +9,14 @@
 
 enum { PATIENCE = 2 }; /* seconds for an answer: a server that runs here gives it in a few ms */
 
-static int add_stages(const struct session *session, const char *profile, const struct ncm_registry *registry,
-		      const struct card *card, struct status_now *now, struct ncm_error *err)
+static int add_stages(const struct session *session, const char *profile, struct status_now *now, struct ncm_error *err)
 {
 	struct stages stages;
+	const int failed = stages_find(session, profile, &stages, err);
 
-	if (stages_find(session, profile, registry, card, &stages, err) < 0)
-		return -1;
-	if (stages.count == 0) {
+	if (failed || stages.count == 0) {
 		stages_clear(&stages);
-		return 0;
+		return failed;
 	}
 	now->stages = memory_grow(now->stages, now->count + 1, sizeof *now->stages);
 	now->stages[now->count++] = stages;
@@ -28,16 +26,10 @@ static int add_stages(const struct session *session, const char *profile, const 
 static int find_stages(const struct session *session, struct status_now *now, struct ncm_error *err)
 {
 	const struct ncm_config *config = session->config;
-	struct ncm_registry *registry = ncm_registry_load(config, err);
-	struct card card = {0};
-	int failed = registry ? card_find(session, &card, err) : -1;
+	int failed = add_stages(session, config->profile, now, err);
 
-	if (!failed)
-		failed = add_stages(session, config->profile, registry, &card, now, err);
 	for (size_t i = 0; i < config->more_profile_count && !failed; i++)
-		failed = add_stages(session, config->more_profiles[i], registry, &card, now, err);
-	card_free(&card);
-	ncm_registry_free(registry);
+		failed = add_stages(session, config->more_profiles[i], now, err);
 	return failed;
 }
 
