@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """ps, load, unload, preload: what running servers are asked, and what of their answers is believed. LM Studio and llama.cpp are
-stand-ins (tests/servers/runtime_site.py); Ollama is the real one where it is built (ollama_peer.py build)."""
+stand-ins (tests/servers/runtime_site.py); a real llama.cpp is asked where it can be fetched (llama_peer.py), a real Ollama where it is
+built (ollama_peer.py build)."""
 import hashlib
 import json
 import os
@@ -23,6 +24,7 @@ from harness import SOURCE, TOKENS, Case, gguf, sha256
 
 sys.path.insert(0, os.path.join(SOURCE, "tests", "servers"))
 sys.path.insert(0, os.path.join(SOURCE, "tests", "fixtures"))
+import llama_peer  # noqa: E402
 import ollama_peer  # noqa: E402
 import runtime_site  # noqa: E402
 
@@ -380,6 +382,51 @@ class PullTest(RuntimeCase):
         self.run_on("pull", "--via-server", "ollama:tiny", code=14, o="http://127.0.0.1:%d" % free_port())
         self.run_on("pull", "--via-server", "ollama:tiny", code=14, o=self.serve(runtime_site.Router()).url)
         self.run_on("pull", "--via-server", code=2, o=site.url)
+
+
+class LlamaServerTest(RuntimeCase):
+    """A real llama-server as a router, over the presets that export writes."""
+    ODD = "it's a $HOME 100% model, n°1 {x} & y.gguf"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.binary, why = llama_peer.prepare()
+        if not cls.binary:
+            raise unittest.SkipTest(why)
+
+    def setUp(self):
+        super().setUp()
+        import make_models
+        sound = next(iter(make_models.make_images(7, 1 << 20)[0].blobs.values()))
+        models = [self.machine.simple(name + ".gguf", data) for name, data in (("plain", sound), ("odd", sound), ("broken", gguf(1, 3000)))]
+        models[1]["files"][0]["to"][0]["name"] = self.ODD
+        self.machine.manifest(models)
+        self.pull()
+        self.presets = os.path.join(self.machine.home, "presets.ini")
+        with open(self.presets, "w", encoding="utf-8") as out:
+            out.write(self.machine.run("export", "llama-server").out)
+
+    def state(self, url):
+        return {m["name"]: m["state"] for m in self.run_on("ps", r=url)["data"]["servers"][0]["models"]}
+
+    def test_presets_and_verbs(self):
+        log = os.path.join(self.machine.home, "log")
+        with llama_peer.Router(self.binary, self.presets, log, "--sleep-idle-seconds", "2", "--ctx-size", "256") as router:
+            (server,) = self.run_on("ps", "--available", r=router.url)["data"]["servers"]
+            self.assertEqual((server["kind"], sorted(server["available"]), server["models"]), ("llamacpp", ["broken", "odd", "plain"], []))
+            (deed,) = self.run_on("load", "odd", r=router.url)["data"]["models"]
+            self.assertEqual((deed["outcome"], deed["running"]["state"]), ("loaded", "loaded"))
+            for _ in range(300):
+                if self.state(router.url)["odd"] == "sleeping":
+                    break
+                time.sleep(0.1)
+            self.assertEqual(self.state(router.url), {"odd": "sleeping"})
+            (deed,) = self.run_on("load", "odd", r=router.url)["data"]["models"]
+            self.assertEqual((deed["outcome"], deed["running"]["state"]), ("loaded", "loaded"), "woken")
+            document = self.run_on("load", "broken", code=15, r=router.url)
+            self.assertIn("could not load broken (exit code ", document["errors"][0]["message"])
+            (deed,) = self.run_on("unload", "odd", r=router.url)["data"]["models"]
+            self.assertEqual((deed["outcome"], self.state(router.url)), ("unloaded", {}))
 
 
 class Front:
