@@ -225,6 +225,28 @@ static void answer_applications(const struct answer *answer)
 		answer_word(answer, *name, NULL);
 }
 
+static const char *purpose_of(const struct ncm_rule *rule, enum option_completes kind)
+{
+	return kind == COMPLETES_ROLE ? rule->role : kind == COMPLETES_TASK ? rule->task : rule->pipeline;
+}
+
+/* Two profiles may have one of the same name. */
+static void answer_purposes(const struct answer *answer, enum option_completes kind)
+{
+	const struct ncm_catalog *catalog = catalog_of(answer);
+	struct ncm_strings told = {0};
+
+	for (size_t i = 0; catalog && i < catalog->rule_count; i++) {
+		const char *word = purpose_of(&catalog->rules[i], kind);
+
+		if (!word || ncm_strings_contain(&told, word))
+			continue;
+		words_add(&told, word);
+		answer_word(answer, word, catalog->rules[i].words);
+	}
+	ncm_strings_free(&told);
+}
+
 static void answer_kind(const struct answer *answer, const struct option *option)
 {
 	switch (option->completes) {
@@ -261,6 +283,11 @@ static void answer_kind(const struct answer *answer, const struct option *option
 		break;
 	case COMPLETES_APPLICATION:
 		answer_applications(answer);
+		break;
+	case COMPLETES_ROLE:
+	case COMPLETES_TASK:
+	case COMPLETES_PIPELINE:
+		answer_purposes(answer, option->completes);
 		break;
 	}
 }

@@ -175,7 +175,8 @@ const struct command command_completion = {
     .words = "bash zsh fish",
     .operands = OPERANDS_WORDS,
     .groups = {&own_group},
-    .description = "Prints a script that completes commands, options, stores, use cases, tags, variants, profiles and "
+    .description = "Prints a script that completes commands, options, stores, use cases, roles, tasks, tags, variants, "
+		   "profiles and "
 		   "models in the shell named.\n\n"
 		   "With --answer it prints what may stand in the place of the last WORD, one a line, with a remark "
 		   "behind a tab; \":files\" and \":folders\" stand for paths. The options among the words count: with "

@@ -126,14 +126,14 @@ const struct command command_doctor = {
     .arguments = "",
     .operands = OPERANDS_NONE,
     .stops_in_order = true,
-    .groups = {&own_group},
+    .groups = {&own_group, &options_serving},
     .description =
 	"Stores (whether you may write there), disks (room, what the file system cannot do), applications (which reads "
 	"which folder), servers (reached, trusted, by which proxy), this machine's clock against theirs, tokens "
-	"(accepted or not; never shown), each gated model of the profile, and Ollama (OLLAMA_HOST, or the "
-	"configuration's server of that name) with the generation of its store. Each finding that is not good has its "
-	"remedy. A token goes to its own service "
-	"alone.\n\n"
+	"(accepted or not; never shown), each gated model of the profile, and the programs that run models: "
+	"the servers of ps, and where none were set up also LM Studio and llama.cpp at their usual addresses, if "
+	"their stores are here; with the generation of Ollama's stores. Each finding that is bad or not known has its "
+	"remedy. A token goes to its own service alone.\n\n"
 	"\"unknown\" is what could not be told, as when a server does not answer: it is neither good nor bad. Ends "
 	"with 1 if anything is bad, else with 0. With -q only what is bad or not known is printed.",
     .examples = examples,

@@ -4,14 +4,14 @@
 #include "ui/table.h"
 #include "ui/text.h"
 
-#include <ncmodel/fit_rules.h>
 #include <ncmodel/text.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 /* What all of this is about. */
 struct ruled {
-	struct session *session;
+	const struct session *session;
 	const struct ncm_fit_rules *rules;
 	const struct ncm_registry *registry;
 	const struct ncm_fit_wish *wish;
@@ -135,27 +135,42 @@ static void say_model(const struct ruled *ruled, const char *id, json_t *array)
 	json_push(array, object);
 }
 
-/* Whether it is known to fit. */
-static bool add_stage(const struct ruled *ruled, const struct ncm_fit_stage *stage, struct table *table, json_t *array)
+static struct stage_need sum_up(const struct ruled *ruled, const struct ncm_fit_stage *stage)
 {
-	uint64_t sum;
-	const bool known = sum_of(ruled, &stage->models, NULL, &sum);
-	const bool fits = known && ruled->card > 0 && sum <= ruled->card;
-	const char *verdict = !known || ruled->card == 0 ? "unknown" : fits ? "fits" : "too-large";
+	struct stage_need need = {.stage = stage};
+
+	need.known = sum_of(ruled, &stage->models, NULL, &need.sum);
+	if (need.known && ruled->card > 0)
+		need.verdict = need.sum <= ruled->card ? NCM_FIT_YES : NCM_FIT_NO;
+	return need;
+}
+
+json_t *stage_json(const struct stage_need *need)
+{
 	json_t *object = json_object();
 
-	json_put_text(object, "title", stage->title);
-	json_put(object, "models", json_words(&stage->models));
-	json_put(object, "stated_gib", json_real(stage->stated));
-	json_put(object, "sum", known ? json_number(sum) : json_null());
-	json_put_text(object, "verdict", verdict);
-	json_push(array, object);
+	json_put_text(object, "title", need->stage->title);
+	json_put(object, "models", json_words(&need->stage->models));
+	json_put(object, "stated_gib", json_real(need->stage->stated));
+	json_put(object, "sum", need->known ? json_number(need->sum) : json_null());
+	json_put_text(object, "verdict", ncm_fit_verdict_name(need->verdict));
+	return object;
+}
+
+const char *stage_word(const struct stage_need *need)
+{
+	return need->verdict == NCM_FIT_YES ? "fits" : need->verdict == NCM_FIT_NO ? "too large" : "not known";
+}
+
+static void add_stage(const struct stage_need *need, struct table *table)
+{
+	const struct ncm_fit_stage *stage = need->stage;
+
 	table_foreign(table, stage->title);
 	table_cell(table, text_format("%g GB", stage->stated));
-	table_cell(table, known ? gib_text(sum) : text_copy("?"));
-	table_cell(table, text_copy(strcmp(verdict, "unknown") == 0 ? "not known" : fits ? "fits" : "too large"));
+	table_cell(table, need->known ? gib_text(need->sum) : text_copy("?"));
+	table_text(table, stage_word(need));
 	table_cell(table, stage->models.count ? words_join(&stage->models, ", ") : text_copy("nothing"));
-	return fits;
 }
 
 /* The machine's card, or where there is none and no other was said, the one of the document. */
@@ -183,8 +198,13 @@ static size_t say_stages(const struct ruled *ruled, const struct card *card, jso
 	table_column(table, "SUM", COLUMN_RIGHT);
 	table_column(table, "", 0);
 	table_column(table, "LOADED", COLUMN_BELOW);
-	for (size_t i = 0; i < ruled->rules->stage_count; i++)
-		not_fitting += !add_stage(ruled, &ruled->rules->stages[i], table, array);
+	for (size_t i = 0; i < ruled->rules->stage_count; i++) {
+		const struct stage_need need = sum_up(ruled, &ruled->rules->stages[i]);
+
+		not_fitting += need.verdict != NCM_FIT_YES;
+		json_push(array, stage_json(&need));
+		add_stage(&need, table);
+	}
 	if (fit_prints(ruled->session)) {
 		say_card(ruled, card);
 		table_print(table, stdout);
@@ -200,13 +220,13 @@ static int refuse(struct session *session, struct ncm_error *err)
 	return session_fail(session, err);
 }
 
-static int show_stages(const struct ruled *ruled, const struct card *card, json_t *data)
+static int show_stages(struct session *session, const struct ruled *ruled, const struct card *card, json_t *data)
 {
 	json_t *array = json_array();
 	const size_t not_fitting = say_stages(ruled, card, array);
 
 	json_put(data, "stages", array);
-	return fit_demand(ruled->session, not_fitting, ruled->rules->stage_count);
+	return fit_demand(session, not_fitting, ruled->rules->stage_count);
 }
 
 static int show_rules(const struct ruled *ruled, const struct fit_row *rows, size_t count, json_t *data)
@@ -259,10 +279,52 @@ int rules_show(struct session *session, const struct fit_row *rows, size_t count
 				      .budget = bytes_of(rules->budget)};
 
 		find_preload(&ruled);
-		failed = stages ? show_stages(&ruled, card, data) : show_rules(&ruled, rows, count, data);
+		failed = stages ? show_stages(session, &ruled, card, data) : show_rules(&ruled, rows, count, data);
 		ncm_strings_free(&ruled.preload);
 	}
 	ncm_registry_free(registry);
 	ncm_fit_rules_free(rules);
 	return failed;
+}
+
+static int sum_up_all(struct ruled *ruled, struct stages *stages, struct ncm_error *err)
+{
+	struct ncm_registry *registry = ncm_registry_load(ruled->session->config, err);
+	struct card card = {0};
+	int failed = registry ? card_find(ruled->session, &card, err) : -1;
+
+	stages->card = card.room ? card.room : bytes_of(stages->rules->card);
+	ruled->card = stages->card;
+	ruled->registry = registry;
+	for (size_t i = 0; i < stages->rules->stage_count && !failed; i++) {
+		stages->items = memory_grow(stages->items, stages->count + 1, sizeof *stages->items);
+		stages->items[stages->count++] = sum_up(ruled, &stages->rules->stages[i]);
+	}
+	card_free(&card);
+	ncm_registry_free(registry);
+	return failed;
+}
+
+int stages_find(const struct session *session, const char *profile, struct stages *stages, struct ncm_error *err)
+{
+	struct ncm_config of_profile = *session->config; /* shallow */
+	struct ncm_fit_wish wish;
+	struct ruled ruled = {.session = session, .wish = &wish};
+
+	*stages = (struct stages){0};
+	of_profile.profile = (char *)profile;
+	if (ncm_fit_rules_load(&of_profile, &stages->rules, err) < 0)
+		return -1;
+	if (!stages->rules || stages->rules->stage_count == 0)
+		return 0;
+	ncm_fit_wish_default(&wish);
+	ruled.rules = stages->rules;
+	return sum_up_all(&ruled, stages, err);
+}
+
+void stages_clear(struct stages *stages)
+{
+	free(stages->items);
+	ncm_fit_rules_free(stages->rules);
+	*stages = (struct stages){0};
 }

@@ -5,9 +5,31 @@
 
 #include "fit_json.h"
 
+#include <ncmodel/fit_rules.h>
+
 /* Tells of each model what the preload set and the matrix mean for it, or (`stages`) of each stage; puts the same into
  * `data`. Returns the exit code. */
 int rules_show(struct session *session, const struct fit_row *rows, size_t count, const struct card *card,
 	       const struct ncm_fit_wish *wish, bool stages, json_t *data);
+
+/* What the stages of a profile's document load, each against the card. */
+struct stages {
+	struct ncm_fit_rules *rules; /* NULL: the profile has none */
+	uint64_t card;               /* bytes: of the machine's card, else of the document's; 0: not known */
+	struct stage_need {
+		const struct ncm_fit_stage *stage; /* of the rules */
+		bool known;                        /* all that it loads is */
+		uint64_t sum;                      /* bytes */
+		enum ncm_fit_verdict verdict;      /* YES, NO or NOT_KNOWN */
+	} * items;
+	size_t count;
+};
+/* Of one profile of the session, whose catalog is loaded. Returns 0, or -1 with *err. Free with stages_clear. */
+int stages_find(const struct session *session, const char *profile, struct stages *stages, struct ncm_error *err);
+void stages_clear(struct stages *stages);
+/* A new reference. */
+json_t *stage_json(const struct stage_need *need);
+/* "fits", "too large", "not known". Static. */
+const char *stage_word(const struct stage_need *need);
 
 #endif

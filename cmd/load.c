@@ -45,7 +45,7 @@ const struct command command_load = {
 	"Has the first server that has the model load it, and waits until the server lists it as loaded. A model is "
 	"named as the server names it, or as models.json and the manifests do: then the name that Ollama has for its "
 	"source, and the names of its GGUF files, are looked for. What is loaded is left as it is, but for a new "
-	"--keep-alive. Which servers there are `ncmodel help ps` says.\n\n"
+	"--keep-alive; what sleeps (llama.cpp) is woken. Which servers there are `ncmodel help ps` says.\n\n"
 	"Ends with 14 if a server that may have it does not answer, with 5 if none has it.",
     .examples = examples,
     .run = run,

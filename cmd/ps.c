@@ -1,25 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
 
+#include "ps_gpu.h"
 #include "runtime_view.h"
 #include "ui/text.h"
 
 static bool available;
-
-static json_t *server_json(const struct ncm_runtime_server *server)
-{
-	json_t *object = json_object();
-
-	json_put_text(object, "name", server->name);
-	json_put_text(object, "url", server->url);
-	json_put_text(object, "kind", server->kind);
-	json_put_text(object, "version", server->version);
-	json_put_flag(object, "known", server->error.code == NCM_OK);
-	json_put(object, "models",
-		 fields_array(runtime_running_fields, server->models, server->count, sizeof *server->models));
-	json_put(object, "available", json_words(&server->offered));
-	return object;
-}
 
 static void print_available(const struct ncm_runtime_server *server)
 {
@@ -29,37 +15,26 @@ static void print_available(const struct ncm_runtime_server *server)
 		printf("  it has\n    %s\n", names);
 }
 
-static void print_server(const struct ncm_runtime_server *server)
-{
-	AUTO_FREE char *name = text_safe(server->name);
-	AUTO_FREE char *url = text_safe(server->url);
-	AUTO_FREE char *version = text_safe(server->version);
-
-	printf("%s: %s%s%s at %s%s\n", name, server->title, *version ? " " : "", version, url,
-	       server->count == 0 ? ", nothing is loaded" : "");
-	fields_print(runtime_running_fields, server->models, server->count, sizeof *server->models);
-	print_available(server);
-}
-
 static int tell(struct session *session, const struct ncm_runtime_view *view)
 {
-	json_t *servers = json_array();
 	int exit_code = 0;
 
 	session->report.data = json_object();
-	json_put(session->report.data, "servers", servers);
+	json_put(session->report.data, "servers", runtime_servers_json(view));
 	for (size_t i = 0; i < view->count; i++) {
 		const struct ncm_runtime_server *server = &view->servers[i];
 		int code = 0;
 
-		json_push(servers, server_json(server));
-		if (server->error.code != NCM_OK)
+		if (server->error.code != NCM_OK) {
 			code = report_error(&session->report, &server->error, NULL);
-		else if (!session->report.json)
-			print_server(server);
+		} else if (!session->report.json) {
+			runtime_print_server(server);
+			print_available(server);
+		}
 		if (code != 0)
 			exit_code = exit_code == 0 || exit_code == code ? code : 1;
 	}
+	json_put(session->report.data, "gpu", ps_gpu(view, session->report.json));
 	return exit_code;
 }
 
@@ -104,7 +79,9 @@ const struct command command_ps = {
     .description =
 	"Asks the programs that run models what they have loaded: Ollama, LM Studio (0.4 and newer), or llama.cpp's "
 	"llama-server started without a model. What each is it is asked first, so that whatever else listens there is "
-	"told as that. What a server does not tell is \"?\": LM Studio and llama.cpp tell no memory and no time.\n\n"
+	"told as that. What a server does not tell is \"?\": LM Studio and llama.cpp tell no memory and no time. "
+	"If the machine has a graphics card, what of its memory is used is held against what the servers on this "
+	"machine say that their models take, and the rest, which none explains, is told.\n\n"
 	"The servers are those of --server, else of the configuration's \"servers\"; one called \"ollama\" is at "
 	"OLLAMA_HOST, and is the only one (at 127.0.0.1:11434 unless said otherwise) if none is configured. No token "
 	"is sent to any. Ends with 14 if one does not answer.",

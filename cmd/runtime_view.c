@@ -117,6 +117,42 @@ const struct field runtime_running_fields[] = {
     {.key = NULL},
 };
 
+static json_t *server_json(const struct ncm_runtime_server *server)
+{
+	json_t *object = json_object();
+
+	json_put_text(object, "name", server->name);
+	json_put_text(object, "url", server->url);
+	json_put_text(object, "kind", server->kind);
+	json_put_text(object, "version", server->version);
+	json_put_flag(object, "known", server->error.code == NCM_OK);
+	json_put_text(object, "problem", server->error.message);
+	json_put(object, "models",
+		 fields_array(runtime_running_fields, server->models, server->count, sizeof *server->models));
+	json_put(object, "available", json_words(&server->offered));
+	return object;
+}
+
+json_t *runtime_servers_json(const struct ncm_runtime_view *view)
+{
+	json_t *servers = json_array();
+
+	for (size_t i = 0; i < view->count; i++)
+		json_push(servers, server_json(&view->servers[i]));
+	return servers;
+}
+
+void runtime_print_server(const struct ncm_runtime_server *server)
+{
+	AUTO_FREE char *name = text_safe(server->name);
+	AUTO_FREE char *url = text_safe(server->url);
+	AUTO_FREE char *version = text_safe(server->version);
+
+	printf("%s: %s%s%s at %s%s\n", name, server->title, *version ? " " : "", version, url,
+	       server->count == 0 ? ", nothing is loaded" : "");
+	fields_print(runtime_running_fields, server->models, server->count, sizeof *server->models);
+}
+
 static json_t *deed_json(const struct ncm_runtime_deed *deed)
 {
 	json_t *object = json_object();

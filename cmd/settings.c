@@ -101,7 +101,8 @@ static const struct option serving[] = {
      .help = "this server and no other: an address under a name of yours, or one of the configuration by its name; "
 	     "repeatable"},
     {0, "timeout", OPTION_NUMBER, AT(timeout), .argument = "SECONDS",
-     .help = "how long an answer may take: 10, or 600 until a model is loaded", .least = 1, .most = 3600},
+     .help = "how long an answer may take; unless the command says otherwise 10, or 600 until a model is loaded",
+     .least = 1, .most = 3600},
     {.name = NULL},
 };
 

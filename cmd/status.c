@@ -3,6 +3,7 @@
 
 #include "disks.h"
 #include "status_html.h"
+#include "status_now.h"
 #include "ui/fields.h"
 #include "ui/text.h"
 
@@ -13,6 +14,7 @@
 
 static struct {
 	const char *html;
+	bool offline;
 } given;
 
 static void add_here(struct table *table, const void *row)
@@ -86,7 +88,7 @@ static const struct field change_fields[] = {
     {.key = NULL},
 };
 
-static json_t *status_json(const struct ncm_status *status)
+static json_t *status_json(const struct ncm_status *status, const struct status_now *now)
 {
 	const struct ncm_status_table *phases = &status->phases, *uses = &status->use_cases;
 	json_t *object = json_object();
@@ -102,6 +104,7 @@ static json_t *status_json(const struct ncm_status *status)
 		 fields_array(fault_fields, status->faults, status->fault_count, sizeof *status->faults));
 	json_put(object, "outdated",
 		 fields_array(change_fields, status->changes, status->change_count, sizeof *status->changes));
+	status_now_put(now, object);
 	json_put(object, "disks", disks_json(status->usage));
 	json_put(object, "failures", json_words(&status->usage->failures));
 	return object;
@@ -146,12 +149,13 @@ static void print_table(const struct field *fields, const struct ncm_status_tabl
 		putchar('\n');
 }
 
-static void print_status(const struct ncm_status *status)
+static void print_status(const struct ncm_status *status, const struct status_now *now)
 {
 	print_table(phase_fields, &status->phases);
 	print_table(use_case_fields, &status->use_cases);
 	print_faults(status);
 	print_changes(status);
+	status_now_print(now);
 	disks_print(status->usage);
 	printf("%zu of %zu %s here", status->there, status->models, text_plural(status->models, "model", "models"));
 	if (status->extra > 0)
@@ -159,7 +163,7 @@ static void print_status(const struct ncm_status *status)
 	puts(".");
 }
 
-static int write_page(const struct ncm_status *status, struct ncm_error *err)
+static int write_page(const struct ncm_status *status, const struct status_now *now, struct ncm_error *err)
 {
 	char *page = NULL;
 	size_t size = 0;
@@ -168,7 +172,7 @@ static int write_page(const struct ncm_status *status, struct ncm_error *err)
 
 	if (!out)
 		return ncm_error_errno(err, errno, "cannot write %s", given.html);
-	status_html(status, out);
+	status_html(status, now, out);
 	if (fclose(out) != 0)
 		failed = ncm_error_errno(err, errno, "cannot write %s", given.html);
 	else if (strcmp(given.html, "-") == 0)
@@ -179,7 +183,7 @@ static int write_page(const struct ncm_status *status, struct ncm_error *err)
 	return failed;
 }
 
-static int show(struct session *session, const struct ncm_status *status)
+static int show(struct session *session, const struct ncm_status *status, const struct status_now *now)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 
@@ -187,11 +191,11 @@ static int show(struct session *session, const struct ncm_status *status)
 		ncm_error_set(&err, NCM_E_USAGE, "--html - and --json both write to standard output");
 		return session_fail(session, &err);
 	}
-	session->report.data = status_json(status);
-	if (given.html && write_page(status, &err) < 0)
+	session->report.data = status_json(status, now);
+	if (given.html && write_page(status, now, &err) < 0)
 		return session_fail(session, &err);
 	if (!session->report.json && !session->settings.quiet && !given.html)
-		print_status(status);
+		print_status(status, now);
 	return disks_report_failures(session, status->usage);
 }
 
@@ -199,6 +203,7 @@ static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct ncm_status *status;
+	struct status_now now = {0};
 	int exit_code;
 
 	if (session_config(session, &err) < 0 || session_catalog(session, &err) < 0)
@@ -206,9 +211,11 @@ static int run(struct session *session)
 	session_progress(session);
 	status = ncm_status_make(session->config, session->catalog, &session->sink, &err);
 	session_quieten(session);
-	if (!status)
-		return session_fail(session, &err);
-	exit_code = show(session, status);
+	if (status && status_now_find(session, given.offline, &now, &err) == 0)
+		exit_code = show(session, status, &now);
+	else
+		exit_code = session_fail(session, &err);
+	status_now_clear(&now);
 	ncm_status_free(status);
 	return exit_code;
 }
@@ -216,6 +223,7 @@ static int run(struct session *session)
 static const struct option own[] = {
     {0, "html", OPTION_TEXT, .value = &given.html, .argument = "FILE",
      .help = "write one self-contained page there (\"-\": print it), and nothing else", .completes = COMPLETES_FILE},
+    {0, "offline", OPTION_FLAG, .value = &given.offline, .help = "do not ask the servers that run models"},
     {.name = NULL},
 };
 static const struct option_group own_group = {"Options", own};
@@ -234,13 +242,15 @@ const struct command command_status = {
     .arguments = "",
     .operands = OPERANDS_NONE,
     .stops_in_order = true,
-    .groups = {&own_group},
+    .groups = {&own_group, &options_serving},
     .description =
 	"By phase and by use case: how many of the manifests' models are here, what they take, and what all of them "
-	"would; what is damaged or missing; what is not as the lock pins it; the disks. It looks at names, sizes and "
-	"times, reads no content and asks no server: damage is what the last `ncmodel verify` found or what size and "
-	"time give away, and whether upstream has something newer, `ncmodel outdated` tells. A model is in several use "
-	"cases. Ends with 0 whatever it shows, with 1 if something could not be read.",
+	"would; what is damaged or missing; what is not as the lock pins it; what running servers have loaded, as "
+	"`ncmodel ps` tells it; the stages of the profile's document against the card; the disks. It looks at names, "
+	"sizes and times and reads no content: damage is what the last `ncmodel verify` found or what size and time "
+	"give away, and whether upstream has something newer, `ncmodel outdated` tells. Servers are those that run "
+	"models, and no others; one that does not answer within 2 seconds (--timeout) is told as not running. A model "
+	"is in several use cases. Ends with 0 whatever it shows, with 1 if something could not be read.",
     .examples = examples,
     .run = run,
 };

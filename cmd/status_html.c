@@ -63,7 +63,8 @@ static const char head[] =
     "--good:#4cc38a;--bad:#ff8a80;--used:#7aa7f0}}\n"
     "body{margin:0 auto;padding:1.5rem 1rem 3rem;max-width:60rem;background:var(--paper);color:var(--ink);"
     "font:16px/1.5 system-ui,sans-serif}\n"
-    "h1{font-size:1.4rem;margin:0}h2{font-size:1.05rem;margin:2rem 0 .5rem}p{margin:.3rem 0}.dim{color:var(--dim)}\n"
+    "h1{font-size:1.4rem;margin:0}h2{font-size:1.05rem;margin:2rem 0 .5rem}p{margin:.3rem "
+    "0;overflow-wrap:anywhere}.dim{color:var(--dim)}\n"
     ".good{color:var(--good)}.bad{color:var(--bad)}code{overflow-wrap:anywhere;font-size:.9em}\n"
     ".wide{overflow-x:auto}table{border-collapse:collapse;width:100%}\n"
     "th,td{text-align:left;padding:.35rem .9rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top}\n"
@@ -206,7 +207,110 @@ static void put_changes(const struct ncm_status *status, FILE *out)
 	fputs("</table></div>\n", out);
 }
 
-void status_html(const struct ncm_status *status, FILE *out)
+static void put_running(const struct ncm_runtime_server *server, const struct ncm_running *running, FILE *out)
+{
+	AUTO_FREE char *until = running->has_until && !running->for_ever ? clock_utc(running->until) : NULL;
+
+	fputs("<tr><td>", out);
+	put(out, running->name);
+	fputs("<br><span class=\"dim\">", out);
+	put(out, server->name);
+	if (strcmp(running->state, "loaded") != 0) {
+		fputs(", ", out);
+		put(out, running->state);
+	}
+	fputs("</span></td><td class=\"n\">", out);
+	if (running->memory)
+		put_size(out, running->memory);
+	fputs("</td><td class=\"n\">", out);
+	if (running->has_vram)
+		put_size(out, running->vram);
+	fputs("</td><td class=\"n spare\">", out);
+	put(out, running->for_ever ? "never" : until);
+	fputs("</td></tr>\n", out);
+}
+
+static size_t count_running(const struct ncm_runtime_view *view)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < view->count; i++)
+		count += view->servers[i].count;
+	return count;
+}
+
+static void put_server(const struct ncm_runtime_server *server, FILE *out)
+{
+	fputs("<p class=\"dim\">", out);
+	put(out, server->name);
+	fputs(": ", out);
+	if (server->error.code == NCM_OK) {
+		fprintf(out, "%s ", server->title);
+		put(out, server->version);
+		fputs(" at <code>", out);
+		put(out, server->url);
+		fprintf(out, "</code>%s", server->count == 0 ? ", nothing is loaded" : "");
+	} else {
+		AUTO_FREE char *problem = status_now_problem(server);
+
+		put(out, problem);
+	}
+	fputs("</p>\n", out);
+}
+
+static void put_servers(const struct ncm_runtime_view *view, FILE *out)
+{
+	if (!view)
+		return;
+	fputs("<h2>Loaded now</h2>\n", out);
+	if (count_running(view) > 0)
+		fputs("<div class=\"wide\"><table>\n<tr><th>Model</th><th class=\"n\">Memory</th><th class=\"n\">On "
+		      "GPU</th>"
+		      "<th class=\"n spare\">Unloaded</th></tr>\n",
+		      out);
+	for (size_t i = 0; i < view->count; i++) {
+		for (size_t k = 0; k < view->servers[i].count; k++)
+			put_running(&view->servers[i], &view->servers[i].models[k], out);
+	}
+	if (count_running(view) > 0)
+		fputs("</table></div>\n", out);
+	for (size_t i = 0; i < view->count; i++)
+		put_server(&view->servers[i], out);
+}
+
+static void put_stage(const struct stages *stages, const struct stage_need *need, FILE *out)
+{
+	AUTO_FREE char *sum = need->known ? gib_text(need->sum) : text_copy("not known");
+	AUTO_FREE char *models = words_join(&need->stage->models, ", ");
+	const bool fits = need->verdict != NCM_FIT_NO;
+	const uint64_t shown = need->sum < stages->card ? need->sum : stages->card;
+
+	fputs("<tr><td>", out);
+	put(out, need->stage->title);
+	fputs("<br><span class=\"dim\">", out);
+	put(out, need->stage->models.count ? models : "nothing");
+	fputs("</span></td><td><span class=\"bar\">", out);
+	put_share(out, fits ? "ours" : "hurt", need->known ? shown : 0, stages->card);
+	fprintf(out, "</span></td><td class=\"n\">%s</td><td class=\"%s\">%s</td></tr>\n", sum, fits ? "" : "bad",
+		stage_word(need));
+}
+
+static void put_stages(const struct stages *stages, FILE *out)
+{
+	AUTO_FREE char *card = gib_text(stages->card);
+
+	fputs("<h2>VRAM by stage</h2>\n<p class=\"dim\">", out);
+	put(out, stages->rules->profile);
+	fprintf(out,
+		", against %s</p>\n<div class=\"wide\"><table>\n<tr><th>Stage</th><th></th><th class=\"n\">VRAM</th>"
+		"<th></th></tr>\n",
+		stages->card ? card : "a card not known");
+	for (size_t i = 0; i < stages->count; i++)
+		put_stage(stages, &stages->items[i], out);
+	fputs("</table></div>\n", out);
+}
+
+void status_html(const struct ncm_status *status, const struct status_now *now, FILE *out)
 {
 	fputs(head, out);
 	put_summary(status, out);
@@ -214,6 +318,9 @@ void status_html(const struct ncm_status *status, FILE *out)
 	put_changes(status, out);
 	put_table(&status->phases, "Phases", "Phase", out);
 	put_table(&status->use_cases, "Use cases", "Use case", out);
+	put_servers(now->view, out);
+	for (size_t i = 0; i < now->count; i++)
+		put_stages(&now->stages[i], out);
 	put_disks(status->usage, out);
 	fputs("</body>\n</html>\n", out);
 }

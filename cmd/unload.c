@@ -29,8 +29,9 @@ const struct command command_unload = {
     .operands = OPERANDS_MODELS,
     .stops_in_order = true,
     .groups = {&options_serving},
-    .description = "Has every server on which the model is loaded unload it, and waits until it is gone. Nothing on "
-		   "disk changes. Names and servers are as for load. A model that is not loaded is told as that, and "
+    .description = "Has every server on which the model is loaded unload it, and waits until it is gone: 30 "
+		   "seconds at most (--timeout), however many there are. Nothing on disk changes. Names and servers "
+		   "are as for load. A model that is not loaded is told as that, and "
 		   "is no failure.",
     .examples = examples,
     .run = run,

@@ -41,6 +41,9 @@ enum option_completes {
 	COMPLETES_TAG,
 	COMPLETES_VARIANT,
 	COMPLETES_APPLICATION,
+	COMPLETES_ROLE, /* of the profiles' documents, as the two below */
+	COMPLETES_TASK,
+	COMPLETES_PIPELINE,
 };
 
 struct option {

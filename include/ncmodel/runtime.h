@@ -40,6 +40,8 @@ struct ncm_runtime_server {
 	char *name, *url;
 	const char *kind;  /* "ollama", "lmstudio", "llamacpp"; NULL: not known. Static */
 	const char *title; /* what people call it; NULL likewise. Static */
+	bool local;        /* it is on this machine: its address is the loopback's */
+	bool silent;       /* nothing answers there, or not in time: `error` is set, too */
 	char *version;     /* or NULL */
 	struct ncm_running *models;
 	size_t count;
@@ -53,7 +55,8 @@ struct ncm_runtime_view {
 };
 
 struct ncm_runtime_options {
-	unsigned seconds;            /* that an answer may take; 0: 10 for a question, 600 until a model is loaded */
+	unsigned seconds;            /* that an answer may take, or unload as a whole; 0: 10 for a question, 600 until a
+					model is loaded, 30 until all are unloaded */
 	bool keep;                   /* load: keep_alive is meant, else the server's own custom */
 	int64_t keep_alive;          /* seconds without use until it is unloaded; negative: it stays */
 	bool offered;                /* look: tell what each could load, too */
@@ -111,8 +114,8 @@ struct ncm_runtime_report *ncm_runtime_unload(const struct ncm_config *config, c
  * Has a server fetch models itself, where its store is not ours to write: Ollama's POST /api/pull, on the first server
  * of a kind that can. A model is named by a source (ollama:NAME), by its manifest's id (catalog, may be NULL) or by
  * Ollama's name. It counts as pulled if the server then lists it with the digest of the manifest that the registry has
- * now, and that the manifest of the catalog pins, if it does: CHECKSUM else. models.json does not change. Errors and
- * result as ncm_runtime_load.
+ * now (as the registry or as Ollama writes it), and that the manifest of the catalog pins, if it does: CHECKSUM else.
+ * models.json does not change. Errors and result as ncm_runtime_load.
  */
 struct ncm_runtime_report *ncm_runtime_pull(const struct ncm_config *config, const struct ncm_catalog *catalog,
 					    const struct ncm_strings *names, const struct ncm_runtime_options *options,

@@ -47,13 +47,18 @@ void doctor_remedy(struct examination *exam, const char *format, ...)
 	va_end(args);
 }
 
+void doctor_find_unasked(struct examination *exam, const char *subject, const char *what)
+{
+	doctor_find(exam, NCM_FINDING_UNKNOWN, subject, "%s was not asked: --offline", what);
+	doctor_remedy(exam, "look again without --offline");
+}
+
 void doctor_find_error(struct examination *exam, const char *subject, struct ncm_error *why)
 {
 	const bool not_told = why->code == NCM_E_NETWORK || why->code == NCM_E_RATE_LIMIT || why->code == NCM_E_OFFLINE;
 
 	doctor_find(exam, not_told ? NCM_FINDING_UNKNOWN : NCM_FINDING_BAD, subject, "%s", why->message);
-	if (why->hint)
-		doctor_remedy(exam, "%s", why->hint);
+	doctor_remedy(exam, "%s", why->hint ? why->hint : "mend that, and look again with `ncmodel doctor`");
 	ncm_error_clear(why);
 }
 
@@ -88,8 +93,8 @@ static const struct {
 	doctor_check *check;
 } checks[] = {
     {"stores", doctor_stores},   {"disks", doctor_disks}, {"applications", doctor_applications},
-    {"servers", doctor_servers}, {"gates", doctor_gates}, {"services", doctor_ollama},
-    {"gpu", doctor_gpus},
+    {"servers", doctor_servers}, {"gates", doctor_gates}, {"services", doctor_runtimes},
+    {"services", doctor_ollama}, {"gpu", doctor_gpus},
 };
 
 static void look_at_stores(struct examination *exam)
@@ -131,6 +136,7 @@ struct ncm_diagnosis *ncm_doctor(const struct ncm_config *config, const struct n
 	exam.sources = offline ? NULL : ncm_sources_new(&hurried, exam.http, sink);
 	failed = examine(&exam, err);
 	ncm_stores_free(exam.stores);
+	free(exam.ollama_version);
 	if (!offline) {
 		ncm_sources_free(exam.sources);
 		ncm_http_free(exam.http);

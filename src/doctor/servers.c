@@ -45,6 +45,8 @@ static void look_at_clock(struct examination *exam, const char *server, const st
 	exam->area = "clock";
 	if (!date || !read_date(date, &theirs)) {
 		doctor_find(exam, NCM_FINDING_UNKNOWN, server, "it does not tell the time");
+		doctor_remedy(exam,
+			      "compare the clock with another's, if certificates or signed addresses are refused");
 	} else {
 		off = (long long)(os_now_ns() / NS_PER_SECOND - theirs);
 		if (llabs(off) <= CLOCK_SLACK) {
@@ -102,6 +104,8 @@ static void look_at_token(struct examination *exam, const struct ncm_endpoint *e
 		doctor_find(exam, NCM_FINDING_UNKNOWN, endpoint->title,
 			    "there is a token, from %s; whether it is accepted %s", endpoint->token_from,
 			    exam->offline ? "was not asked: --offline" : "cannot be told");
+		doctor_remedy(exam, exam->offline ? "look again without --offline"
+						  : "a pull of what wants it tells; what hinders it stands above");
 	} else {
 		ask_with_token(exam, endpoint);
 	}
@@ -155,7 +159,7 @@ void doctor_servers(struct examination *exam)
 		bool reached = false;
 
 		if (exam->offline)
-			doctor_find(exam, NCM_FINDING_UNKNOWN, endpoint->title, "it was not asked: --offline");
+			doctor_find_unasked(exam, endpoint->title, "it");
 		else
 			reached = reach(exam, endpoint);
 		if (endpoint->settings->token_variables)

@@ -73,6 +73,8 @@ static void look_at_room(struct examination *exam, const struct ncm_store_info *
 
 	if (!space->known) {
 		doctor_find(exam, NCM_FINDING_UNKNOWN, store->path, "the file system does not tell its room");
+		doctor_remedy(exam,
+			      "a pull goes on until it is full, and then resumes: look at the room in another way");
 		return;
 	}
 	ncm_format_size(space->free, left, sizeof left);

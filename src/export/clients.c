@@ -75,12 +75,25 @@ static json_t *continue_roles(const struct export_model *model)
 	return NULL;
 }
 
+/* Continue fills in "${{ secrets.X }}" wherever it stands, and has no spelling for the letters themselves. */
+static bool is_reference(const char *text)
+{
+	return strstr(text, "${{") != NULL;
+}
+
+static const char *continue_name(const struct export_model *model)
+{
+	const char *name = model->model->display_name;
+
+	return name && !is_reference(name) ? name : model->model->id;
+}
+
 static json_t *continue_model(const struct exported *exported, const struct export_model *model)
 {
 	NCM_AUTO_FREE char *address = model->tag ? export_address(exported, model) : ncm_strdup(LLAMA_SERVER);
 	json_t *entry = json_object(), *roles = continue_roles(model);
 
-	ncm_json_set_string(entry, "name", model->model->display_name ? model->model->display_name : model->model->id);
+	ncm_json_set_string(entry, "name", continue_name(model));
 	json_object_set_new(entry, "provider", json_string(model->tag ? "ollama" : "openai"));
 	ncm_json_set_string(entry, "model", model->tag ? model->tag : model->model->id);
 	ncm_json_set_string(entry, "apiBase", address);
@@ -108,6 +121,10 @@ void export_continue(struct exported *exported, struct ncm_buffer *out)
 
 		if (!is_served(model))
 			continue;
+		if (is_reference(model->model->id)) {
+			export_leaves_out(exported, model, "Continue would fill in a secret for its id");
+			continue;
+		}
 		json_array_append_new(models, continue_model(exported, model));
 		export_has(exported, model);
 	}

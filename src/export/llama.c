@@ -48,9 +48,9 @@ static char *command_of(const struct export_model *model)
 }
 
 /* "${NAME}" is its own, and it takes a command apart by lines before it minds quotes. */
-static bool fits_swap(const char *path)
+static bool fits_swap(const char *text)
 {
-	return !strstr(path, "${") && !strpbrk(path, "\n\r");
+	return !strstr(text, "${") && !strpbrk(text, "\n\r");
 }
 
 /* llama-swap's config-schema.json: models.ID.{cmd, name}. */
@@ -59,12 +59,13 @@ static void add_swapped(struct exported *exported, const struct export_model *mo
 	NCM_AUTO_FREE char *command = command_of(model);
 	json_t *entry;
 
-	if (!fits_swap(model->gguf) || (model->mmproj && !fits_swap(model->mmproj))) {
-		export_leaves_out(exported, model, "llama-swap has no spelling for its path");
+	if (!fits_swap(model->gguf) || (model->mmproj && !fits_swap(model->mmproj)) || !fits_swap(model->model->id)) {
+		export_leaves_out(exported, model, "llama-swap has no spelling for its path or id");
 		return;
 	}
 	entry = json_object();
-	if (model->model->display_name && strlen(model->model->display_name) <= LONGEST_NAME)
+	if (model->model->display_name && strlen(model->model->display_name) <= LONGEST_NAME &&
+	    fits_swap(model->model->display_name))
 		ncm_json_set_string(entry, "name", model->model->display_name);
 	ncm_json_set_string(entry, "cmd", command);
 	json_object_set_new(models, model->model->id, entry);

@@ -31,8 +31,9 @@ struct work {
 	struct ncm_runtime_report *report;
 };
 
+/* `seconds`: that all of it may take; 0: as long as each model takes. */
 static int begin(struct work *work, const struct ncm_config *config, const struct ncm_runtime_options *options,
-		 struct ncm_error *err)
+		 unsigned seconds, struct ncm_error *err)
 {
 	work->registry = ncm_registry_load(config, err);
 	if (!work->registry)
@@ -45,6 +46,7 @@ static int begin(struct work *work, const struct ncm_config *config, const struc
 
 		*server = (struct server){0};
 		runtime_client_open(&server->client, &config->servers[i], work->http, options);
+		server->client.until = seconds > 0 ? ncm_monotonic() + seconds : 0;
 		if (runtime_identify(&server->client, &version, &server->error) == 0)
 			(void)server->client.kind->offered(&server->client, &server->offered, &server->error);
 	}
@@ -138,7 +140,7 @@ static unsigned seconds_for(const struct runtime_client *client, unsigned usual)
 static int wait_for(const struct runtime_client *client, const char *name, bool there, unsigned usual,
 		    struct ncm_running *running, struct ncm_error *err)
 {
-	const double until = ncm_monotonic() + seconds_for(client, usual);
+	const double until = client->until > 0 ? client->until : ncm_monotonic() + seconds_for(client, usual);
 
 	for (;;) {
 		const int found = find_running(client, name, there, running, err);
@@ -164,13 +166,15 @@ static int load_on(const struct runtime_client *client, const char *name, struct
 		   struct ncm_error *err)
 {
 	const int found = find_running(client, name, true, running, err);
+	const bool sleeps = found > 0 && client->kind->wake && strcmp(running->state, "sleeping") == 0;
 
 	if (found < 0)
 		return -1;
 	if (found && strcmp(running->state, "loaded") == 0 && !(client->kind->keeps && client->options->keep))
 		return 0;
 	runtime_running_clear(running);
-	if (!(found && !client->kind->keeps) && client->kind->load(client, name, err) < 0)
+	if (sleeps ? client->kind->wake(client, name, err) < 0
+		   : !(found && !client->kind->keeps) && client->kind->load(client, name, err) < 0)
 		return -1;
 	return wait_for(client, name, true, RUNTIME_LOAD_SECONDS, running, err);
 }
@@ -205,7 +209,7 @@ struct ncm_runtime_report *ncm_runtime_load(const struct ncm_config *config, con
 {
 	struct work work = {.catalog = catalog};
 
-	if (begin(&work, config, options, err) < 0)
+	if (begin(&work, config, options, 0, err) < 0)
 		return NULL;
 	for (size_t i = 0; i < names->count && !ncm_interrupted(); i++)
 		load_one(&work, names->items[i]);
@@ -272,7 +276,7 @@ struct ncm_runtime_report *ncm_runtime_unload(const struct ncm_config *config, c
 {
 	struct work work = {.catalog = catalog};
 
-	if (begin(&work, config, options, err) < 0)
+	if (begin(&work, config, options, options->seconds > 0 ? options->seconds : UNLOAD_SECONDS, err) < 0)
 		return NULL;
 	for (size_t i = 0; i < names->count && !ncm_interrupted(); i++)
 		unload_one(&work, names->items[i]);

@@ -38,7 +38,12 @@ int runtime_unreached(const struct runtime_client *client, struct ncm_error *err
 
 static unsigned patience(const struct runtime_client *client, unsigned seconds)
 {
-	return client->options->seconds > 0 ? client->options->seconds : seconds;
+	const double left = client->until - ncm_monotonic();
+	const unsigned usual = client->options->seconds > 0 ? client->options->seconds : seconds;
+
+	if (client->until <= 0 || left >= usual)
+		return usual;
+	return left > 1 ? (unsigned)left : 1;
 }
 
 int runtime_ask(const struct runtime_client *client, const char *path, json_t *body, unsigned seconds,

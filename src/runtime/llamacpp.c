@@ -3,7 +3,9 @@
  * llama.cpp's llama-server as a router, which it is when started without a model: GET /models (data[].id, .status.value
  * of unloaded, loading, loaded, sleeping, downloading; .status.failed and .exit_code after a load that failed),
  * POST /models/load and /models/unload {"model"}, which answer before it is done. A server of one model lists it
- * without a status. Source: ggml-org/llama.cpp tools/server/README.md, "Using multiple models".
+ * without a status. One that sleeps refuses to be loaded ("already running") and wakes by any request for it but a few
+ * GETs: POST /tokenize is the least. Source: ggml-org/llama.cpp tools/server/README.md, "Using multiple models" and
+ * "Sleeping on Idle".
  */
 #include "runtime/runtime.h"
 
@@ -67,6 +69,15 @@ static int load(const struct runtime_client *client, const char *name, struct nc
 	return post(client, "/models/load", name, err);
 }
 
+static int wake(const struct runtime_client *client, const char *name, struct ncm_error *err)
+{
+	RUNTIME_AUTO_ANSWER struct runtime_answer answer = {0};
+	json_t *body = runtime_body("model", name);
+
+	ncm_json_set_string(body, "content", "");
+	return runtime_want(client, "/tokenize", body, RUNTIME_LOAD_SECONDS, &answer, err);
+}
+
 static int unload(const struct runtime_client *client, const char *name, struct ncm_error *err)
 {
 	return post(client, "/models/unload", name, err);
@@ -101,5 +112,6 @@ const struct ncm_runtime ncm_runtime_llamacpp = {
     .offered = offered,
     .load = load,
     .unload = unload,
+    .wake = wake,
     .failed = failed,
 };

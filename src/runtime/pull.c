@@ -3,6 +3,7 @@
 #include "runtime/runtime.h"
 
 #include "base/mem.h"
+#include "ollama/manifest.h"
 #include "source/source.h"
 
 #include <string.h>
@@ -69,8 +70,26 @@ static const struct ncm_server *find_server(const struct ncm_config *config, str
 	return NULL;
 }
 
-/* The digest of the manifest that the registry has now, as hexadecimal digits. */
-static int ask_registry(struct ncm_sources *sources, const struct wanted *wanted, char digest[NCM_SHA256_HEX + 1],
+/* Digests as hexadecimal digits. */
+struct served {
+	char digest[NCM_SHA256_HEX + 1];  /* of the manifest that the registry has now */
+	char written[NCM_SHA256_HEX + 1]; /* of the same as Ollama writes it down, whatever its blanks and order were */
+};
+
+static void rewrite(const struct ncm_resolution *found, char written[NCM_SHA256_HEX + 1])
+{
+	OLLAMA_AUTO_MANIFEST struct ollama_manifest manifest = {0};
+	struct ncm_sha256 digest = found->manifest_digest;
+	uint64_t size;
+
+	if (found->manifest &&
+	    ollama_manifest_parse(found->manifest, found->manifest_size, "the manifest", &manifest, NULL) == 0 &&
+	    !manifest.is_list)
+		ollama_manifest_plain(&manifest, &digest, &size);
+	(void)ncm_sha256_hex(&digest, written);
+}
+
+static int ask_registry(struct ncm_sources *sources, const struct wanted *wanted, struct served *served,
 			struct ncm_error *err)
 {
 	const struct ncm_file_spec bare = {.role = (char *)""};
@@ -78,7 +97,8 @@ static int ask_registry(struct ncm_sources *sources, const struct wanted *wanted
 
 	if (!found)
 		return -1;
-	(void)ncm_sha256_hex(&found->manifest_digest, digest);
+	(void)ncm_sha256_hex(&found->manifest_digest, served->digest);
+	rewrite(found, served->written);
 	ncm_resolution_free(found);
 	return 0;
 }
@@ -93,16 +113,20 @@ static int differs(const struct ncm_runtime_deed *deed, const char *whose, const
 static int check(struct ncm_sources *sources, const struct wanted *wanted, const struct ncm_runtime_deed *deed,
 		 struct ncm_error *err)
 {
-	char served[NCM_SHA256_HEX + 1];
+	struct served served;
+	bool is_served;
 
-	if (wanted->spec && wanted->spec->has_digest) {
-		(void)ncm_sha256_hex(&wanted->spec->digest, served);
-		if (strcasecmp(served, deed->digest) != 0)
-			return differs(deed, "its manifest", served, err);
-	}
-	if (ask_registry(sources, wanted, served, err) < 0)
+	if (ask_registry(sources, wanted, &served, err) < 0)
 		return ncm_error_wrap(err, "the server has %s, which cannot be held against the registry", deed->name);
-	return strcasecmp(served, deed->digest) == 0 ? 0 : differs(deed, "the registry", served, err);
+	is_served = strcasecmp(served.digest, deed->digest) == 0 || strcasecmp(served.written, deed->digest) == 0;
+	if (wanted->spec && wanted->spec->has_digest) {
+		char pinned[NCM_SHA256_HEX + 1];
+
+		(void)ncm_sha256_hex(&wanted->spec->digest, pinned);
+		if (strcasecmp(pinned, deed->digest) != 0 && !(is_served && strcasecmp(pinned, served.digest) == 0))
+			return differs(deed, "its manifest", pinned, err);
+	}
+	return is_served ? 0 : differs(deed, "the registry", served.digest, err);
 }
 
 static void pull_one(const struct runtime_client *client, struct ncm_sources *sources,

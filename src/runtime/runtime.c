@@ -45,6 +45,7 @@ int runtime_identify(struct runtime_client *client, char **version, struct ncm_e
 		client->kind = kinds[i];
 		return 0;
 	}
+	client->strange = true;
 	ncm_error_set(err, NCM_E_RUNTIME, "%s: what answers at %s is no Ollama, LM Studio or llama.cpp router",
 		      client->what, client->url);
 	return ncm_error_hint(err, "say where it is: --server NAME=URL, OLLAMA_HOST or \"servers\" in the "
@@ -82,13 +83,22 @@ void runtime_server_clear(struct ncm_runtime_server *server)
 
 static int look_at(struct runtime_client *client, struct ncm_runtime_server *server, struct ncm_error *err)
 {
-	if (runtime_identify(client, &server->version, err) < 0)
+	if (runtime_identify(client, &server->version, err) < 0) {
+		server->silent = err->code == NCM_E_RUNTIME && !client->strange;
 		return -1;
+	}
 	server->kind = client->kind->kind;
 	server->title = client->kind->title;
 	if (client->options->offered && client->kind->offered(client, &server->offered, err) < 0)
 		return -1;
 	return client->kind->loaded(client, server, err);
+}
+
+static bool is_local(const char *url)
+{
+	NCM_AUTO_FREE char *origin = url ? ncm_url_origin(url) : NULL;
+
+	return origin && ncm_host_is_loopback(strstr(origin, "://") + 3);
 }
 
 struct ncm_runtime_view *ncm_runtime_look(const struct ncm_config *config, const struct ncm_runtime_options *options,
@@ -102,7 +112,8 @@ struct ncm_runtime_view *ncm_runtime_look(const struct ncm_config *config, const
 		struct runtime_client client;
 
 		*server = (struct ncm_runtime_server){.name = ncm_strdup(config->servers[i].name),
-						      .url = ncm_strdup_null(config->servers[i].url)};
+						      .url = ncm_strdup_null(config->servers[i].url),
+						      .local = is_local(config->servers[i].url)};
 		runtime_client_open(&client, &config->servers[i], http, options);
 		(void)look_at(&client, server, &server->error);
 		runtime_client_close(&client);

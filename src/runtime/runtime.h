@@ -15,7 +15,9 @@ struct runtime_client {
 	char *what; /* for messages: "server small" */
 	struct ncm_http *http;
 	const struct ncm_runtime *kind; /* NULL: not known yet */
+	bool strange;                   /* what answers is of no kind that is known */
 	const struct ncm_runtime_options *options;
+	double until; /* by ncm_monotonic: nothing is waited for longer; 0: no such bound */
 };
 
 /* What a server answered. */
@@ -37,6 +39,8 @@ struct ncm_runtime {
 	/* Begin what ends when `loaded` lists the model as loaded, or not any more. */
 	int (*load)(const struct runtime_client *client, const char *name, struct ncm_error *err);
 	int (*unload)(const struct runtime_client *client, const char *name, struct ncm_error *err);
+	/* The same as load of a model whose state is "sleeping". NULL: there is no such. */
+	int (*wake)(const struct runtime_client *client, const char *name, struct ncm_error *err);
 	/* Has it fetch a model, telling PROGRESS, and the digest under which it then lists it (hexadecimal digits).
 	 * NULL: it cannot. */
 	int (*pull)(const struct runtime_client *client, const char *name, char **digest, struct ncm_error *err);

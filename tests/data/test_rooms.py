@@ -95,7 +95,7 @@ NAMESAKES = {
     "src/author/model_json.c": {"ollama"},  # a format of models
     "src/manifest/parse.c": {"ollama", "https://"},  # a format of models; pages
     "src/author/starter.c": {"ollama", "ollama:llama3.2:3b"},  # the first example
-    "src/doctor/ollama.c": {"ollama"},  # the name of a server
+    "src/doctor/runtimes.c": {"ollama", "http://127.0.0.1:1234", "http://127.0.0.1:8080"},  # a server, where others answer
     "src/export/clients.c": {"ollama", "http://127.0.0.1:8080/v1"},  # names of providers, addresses of servers
     "src/export/gather.c": {"http://127.0.0.1:%u"},
     "src/runtime/ollama.c": {"ollama"},  # a program

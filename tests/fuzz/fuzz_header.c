@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A libFuzzer target: whatever bytes follow the beginning of a format, its reader ends, and says what is consistent.
- * FUZZ_FORMAT is 0 for GGUF, 1 for safetensors, 2 for pickles, 3 for ONNX. scripts/fuzz builds and runs them.
+ * FUZZ_FORMAT is 0 for GGUF, 1 for safetensors, 2 for pickles, 3 for ONNX, 4 for zip files with what torch packs into
+ * them. scripts/fuzz builds and runs them.
  */
+#include "archive/archive.h"
 #include "base/file.h"
 #include "format/contents.h"
 
@@ -15,7 +17,9 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 static const struct {
 	const char *bytes;
 	size_t size;
-} beginnings[] = {{"GGUF", 4}, {"", 0}, {"\x80", 1}, {"\x08\x08", 2}};
+} beginnings[] = {{"GGUF", 4}, {"", 0}, {"\x80", 1}, {"\x08\x08", 2}, {"PK\3\4", 4}};
+
+enum { PACKED_MOST = 1 << 20 };
 
 static void demand(int holds, const char *what)
 {
@@ -47,6 +51,25 @@ static void check(const struct ncm_facts *facts, const struct ncm_contents *cont
 	}
 }
 
+static void read_packed(const struct ncm_bytes *source)
+{
+	size_t size = 0;
+	char *text = ncm_archive_member(source, "data.pkl", PACKED_MOST, &size, NULL);
+	const struct ncm_piece piece = {text, size};
+	const struct ncm_bytes packed = ncm_bytes_of_piece(&piece);
+	struct ncm_contents contents;
+	struct ncm_facts facts;
+
+	if (!text)
+		return;
+	demand(size <= PACKED_MOST, "what is packed is bounded");
+	demand(ncm_format_read_all(&packed, NULL, &facts, &contents, NULL) == 0, "memory can be read");
+	check(&facts, &contents);
+	ncm_contents_clear(&contents);
+	ncm_facts_clear(&facts);
+	free(text);
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
 	const size_t before = beginnings[FUZZ_FORMAT].size;
@@ -62,6 +85,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	memcpy(bytes + before, data, size);
 	demand(ncm_format_read_all(&source, NULL, &facts, &contents, NULL) == 0, "memory can be read");
 	check(&facts, &contents);
+	if (contents.is_zip)
+		read_packed(&source);
 	ncm_contents_clear(&contents);
 	ncm_facts_clear(&facts);
 	free(bytes);

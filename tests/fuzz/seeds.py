@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Small well made headers to begin with, without the bytes that the targets put before theirs: seeds.py FOLDER"""
+import hashlib
+import io
 import json
 import os
 import pickle
 import struct
 import sys
+import zipfile
 
 
 def text(value):
@@ -39,8 +42,36 @@ def onnx():
     return b"\x12\1p\x3a" + bytes([len(graph)]) + graph
 
 
+def zipped(method):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as out:
+        out.writestr("archive/data.pkl", b"\x80" + pickled(0))
+        out.writestr("archive/version", b"3\n")
+        out.writestr("archive/data/0", b"\0" * 8)
+    return file.getvalue()[4:]
+
+
+def manifest(layers):
+    def blob(kind, **more):
+        return {"mediaType": "application/vnd.ollama.image." + kind, "digest": "sha256:" + hashlib.sha256(kind.encode()).hexdigest(),
+                "size": 12, **more}
+
+    plain = {"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+             "config": {**blob("config"), "mediaType": "application/vnd.docker.container.image.v1+json"},
+             "layers": [blob(kind) for kind in layers]}
+    return json.dumps(plain).encode()
+
+
+def manifest_list():
+    entry = {"mediaType": "application/vnd.docker.distribution.manifest.v2+json", "digest": "sha256:" + "a" * 64, "size": 5,
+             "runner": "llamacpp", "format": "gguf"}
+    return json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.ollama.manifest.list.v2+json", "manifests": [entry]}).encode()
+
+
 def main():
-    seeds = {"gguf": [gguf()], "safetensors": [safetensors()], "pickle": [pickled(p) for p in (0, 2, 3, 4, 5)], "onnx": [onnx()]}
+    seeds = {"gguf": [gguf()], "safetensors": [safetensors()], "pickle": [pickled(p) for p in (0, 2, 3, 4, 5)], "onnx": [onnx()],
+             "zip": [zipped(zipfile.ZIP_STORED), zipped(zipfile.ZIP_DEFLATED)],
+             "manifest": [manifest(["model"]), manifest(["model", "template", "license", "params", "manifest-blob"]), manifest_list()]}
     for name, contents in seeds.items():
         folder = os.path.join(sys.argv[1], name)
         os.makedirs(folder, exist_ok=True)

@@ -129,6 +129,17 @@ class CompletionTest(CliCase):
         self.assertEqual(self.complete("ls", "--by-p"), ["--by-phase"])
         self.assertEqual(sorted(self.complete("manifest", "")), ["check", "dump", "import", "init"])
 
+    def test_purposes_of_the_profiles_documents(self):
+        """Each word that is offered is one that select takes."""
+        for profile, option in (("nexus", "--role"), ("nebula-rtx3060", "--task"), ("vector-weight", "--pipeline")):
+            words = self.answer("select", "--profile", profile, option, "")
+            self.assertGreater(len(words), 0, option)
+            self.assertEqual(len(words), len(set(words)))
+            for word in words:
+                with self.subTest(option=option, word=word):
+                    result = self.machine.run("select", "--profile", profile, option, word, "-q")
+                    self.assertNotEqual(result.returncode, 2, result.err)
+
     def answer(self, *words, env=None):
         result = self.run_cli("completion", "--answer", "--", *words, env=env)
         self.assertEqual(result.err, "")

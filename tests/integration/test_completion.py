@@ -175,6 +175,8 @@ class PressedTest(Case):
                 ("ncmodel --store-path whi", ["--store-path", "whisper-cpp="]),
                 ("ncmodel list --usecase Tran", ["list", "--usecase", "Translation"]),
                 ("ncmodel list --usecase Summ", ["list", "--usecase", "Summarization"]),
+                ("ncmodel select --profile nexus --role over", ["select", "--profile", "nexus", "--role", "overseer"]),
+                ("ncmodel select --profile nebula-rtx3060 --task Qui", ["select", "--profile", "nebula-rtx3060", "--task", "Quick chat"]),
                 ("ncmodel pull --tag Qui", ["pull", "--tag", "Quiet"]),
                 ("ncmodel pull alpine --variant q", ["pull", "alpine", "--variant", "q8_0"]),
                 ("ncmodel pull --source civ", ["pull", "--source", "civitai"]),

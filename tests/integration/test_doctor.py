@@ -6,10 +6,14 @@ import shlex
 import shutil
 import socket
 import stat
+import sys
 import threading
 import unittest
 
-from harness import TOKENS, Case, gguf
+from harness import SOURCE, TOKENS, Case, gguf
+
+sys.path.insert(0, os.path.join(SOURCE, "tests", "servers"))
+import runtime_site  # noqa: E402
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -62,6 +66,7 @@ class DoctorTest(Case):
         data = json.loads(result.out)["data"]
         self.assertEqual(data["bad"], sum(f["state"] == "bad" for f in data["findings"]))
         self.assertEqual(code, int(data["bad"] > 0))
+        self.assertEqual([f for f in data["findings"] if f["state"] in ("bad", "unknown") and not f["remedy"]], [])
         return data["findings"]
 
     def of(self, findings, area, subject=None):
@@ -85,6 +90,11 @@ class DoctorTest(Case):
         self.assertEqual(state, "bad")
         self.assertIn("CIVITAI_TOKEN", text)
         self.assertIn("make a new one", remedy)
+        # Whoever asks too often is told so, and asks no second time: that says nothing of the token.
+        self.handler.paths["/api/whoami-v2"] = (429, b"")
+        self.handler.asked.clear()
+        self.assertEqual(self.of(self.doctor(env={"HF_TOKEN": TOKENS["HF_TOKEN"]}), "tokens", "Hugging Face")[0][0], "unknown")
+        self.assertEqual([path for path, _ in self.handler.asked].count("/api/whoami-v2"), 1)
         # A service that breaks says nothing of the token.
         self.handler.paths["/api/v1/me"] = (503, b"")
         self.assertEqual(self.of(self.doctor(env={"CIVITAI_TOKEN": TOKENS["CIVITAI_TOKEN"]}), "tokens", "Civitai")[0][0], "unknown")
@@ -111,7 +121,7 @@ class DoctorTest(Case):
         self.assertEqual(self.of(findings, "tokens", "Hugging Face")[0][0], "unknown")
 
     def test_ollama(self):
-        note = self.of(self.doctor(), "services", "server")[0]
+        note = self.of(self.doctor(), "services", "server ollama")[0]
         self.assertEqual(note[0], "note")
         self.assertIn("ollama serve", note[2])
         host = self.url.partition("://")[2]
@@ -136,7 +146,40 @@ class DoctorTest(Case):
         self.assertEqual(state, "note")
         self.assertIn("update it", remedy)
         self.handler.paths["/api/version"] = (200, b"<html>a router's page</html>")
-        self.assertEqual(self.of(self.doctor(env={"OLLAMA_HOST": host}, code=1), "services", "server")[0][0], "bad")
+        self.assertEqual(self.of(self.doctor(env={"OLLAMA_HOST": host}, code=1), "services", "server ollama")[0][0], "bad")
+
+    def test_programs_that_run_models(self):
+        """All that are set up are asked as ps asks them: which they are, in which version, with how much loaded."""
+        lms, router = runtime_site.LmStudio("org/tiny"), runtime_site.Router("a", "b")
+        lms.instances["org/tiny"] = ["org/tiny"]
+        stranger = runtime_site.Stranger(200, b"<html>a router's page</html>")
+        for site in (lms, router, stranger):
+            self.addCleanup(site.close)
+        ask = ["--server", "lms=" + lms.url, "--server", "swap=" + router.url]
+        findings = self.doctor(*ask)
+        self.assertEqual(self.of(findings, "services", "server lms"), [("good", "LM Studio answers at %s, with 1 model loaded" % lms.url, None)])
+        self.assertEqual(self.of(findings, "services", "server swap"), [("good", "llama.cpp answers at %s, with 0 models loaded" % router.url, None)])
+        self.assertEqual(self.of(findings, "services", "server ollama"), [], "these and no others")
+        state, text, remedy = self.of(self.doctor("--server", "x=" + stranger.url, code=1), "services", "server x")[0]
+        self.assertEqual(state, "bad")
+        self.assertIn("is no Ollama, LM Studio or llama.cpp router", text)
+        self.assertIn("say where it is", remedy)
+        state, text, remedy = self.of(self.doctor("--server", "x=http://" + self.nobody), "services", "server x")[0]
+        self.assertEqual((state, text), ("note", "nothing answers at http://" + self.nobody))
+        self.assertRegex(remedy, "if it shall run: start it .*lms server start")
+        asked = len(lms.seen)
+        self.assertEqual(self.of(self.doctor("--offline", *ask), "services", "server lms")[0][0], "unknown")
+        self.assertEqual(len(lms.seen), asked)
+
+    def test_programs_at_their_usual_address(self):
+        """Where nobody set up servers, a store that is here says that its program may run: that it does not is no fault."""
+        self.assertEqual(self.of(self.doctor(), "services", "server lmstudio"), [])
+        os.makedirs(os.path.join(self.machine.root, ".lmstudio/models"))
+        (finding,) = self.of(self.doctor(), "services", "server lmstudio")
+        if finding[0] == "note":  # unless one runs on this machine
+            self.assertEqual(finding[1], "no LM Studio answers at http://127.0.0.1:1234, where it would usually")
+            self.assertIn("lms server start", finding[2])
+        self.assertEqual(self.of(self.doctor("--server", "x=http://" + self.nobody), "services", "server lmstudio"), [])
 
     def test_gates(self):
         """Each gated model is asked for; the others are not."""

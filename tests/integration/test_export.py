@@ -182,6 +182,44 @@ class ExportTest(Case):
                 self.assertEqual(roles, {"llama-a": None, "b": ["embed"], "tiny:latest": ["chat", "edit", "apply", "autocomplete"],
                                          "words:latest": ["embed"], "big:13b": None})
 
+    def rename(self, names, ids):
+        """In models.json, as whoever may write it does."""
+        path = self.machine.store("models.json")
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+        for entry in document["models"]:
+            entry["display_name"] = names.get(entry["id"], entry["display_name"])
+            entry["id"] = ids.get(entry["id"], entry["id"])
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(document, file)
+
+    @unittest.skipUnless(yaml, "no YAML parser")
+    def test_a_name_that_llama_swap_would_take_for_a_macro(self):
+        """It fills in ${NAME} and ${env.NAME} in names, too; what its schema says of a model holds."""
+        self.pull()
+        self.rename({"llama-a": "A ${env.HOME}"}, {"b": "b${PORT}"})
+        result = self.export("llama-swap")
+        models = yaml.safe_load(result.out)["models"]
+        self.assertEqual(set(models), {"llama-a"})
+        self.assertEqual(set(models["llama-a"]), {"cmd"})
+        self.assertIn("not in it: b${PORT}", result.err)
+        self.rename({"llama-a": "A" * 128}, {})
+        for model in yaml.safe_load(self.export("llama-swap").out)["models"].values():
+            self.assertLessEqual(set(model), {"cmd", "name"})
+            self.assertLessEqual(len(model["name"]), 128)
+
+    def test_a_name_that_continue_would_take_for_a_secret(self):
+        """It fills in ${{ secrets.X }} wherever that stands: the id is the name then, and a model with such an id is left out."""
+        self.pull()
+        self.rename({"tiny": "Tiny ${{ secrets.TOKEN }}"}, {"b": "b${{ secrets.TOKEN }}"})
+        result = self.export("continue")
+        self.assertNotIn("${{", result.out)
+        self.assertIn("not in it:", result.err)
+        plain, own = self.parsed("continue")
+        for read in (plain, own):
+            if read:
+                self.assertEqual({m["model"]: m["name"] for m in read["models"]}["tiny:latest"], "tiny")
+
     def variables(self, text):
         """As a shell reads the file."""
         path = os.path.join(self.machine.home, "variables")

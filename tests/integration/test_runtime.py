@@ -1,23 +1,30 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """ps, load, unload, preload: what running servers are asked, and what of their answers is believed. LM Studio and llama.cpp are
-stand-ins (tests/servers/runtime_site.py); Ollama is the real one where it is built (ollama_peer.py build)."""
+stand-ins (tests/servers/runtime_site.py); a real llama.cpp is asked where it can be fetched (llama_peer.py), a real Ollama where it is
+built (ollama_peer.py build)."""
 import hashlib
 import json
 import os
 import shutil
 import signal
 import socket
+import ssl
+import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
+import unittest.mock
 import urllib.request
 
-from harness import SOURCE, TOKENS, Case, gguf
+import hub as hub_module
+from harness import SOURCE, TOKENS, Case, gguf, sha256
 
 sys.path.insert(0, os.path.join(SOURCE, "tests", "servers"))
 sys.path.insert(0, os.path.join(SOURCE, "tests", "fixtures"))
+import llama_peer  # noqa: E402
 import ollama_peer  # noqa: E402
 import runtime_site  # noqa: E402
 
@@ -175,6 +182,34 @@ class OthersTest(RuntimeCase):
         self.assertEqual(self.run_on("unload", "tiny", r=site.url)["data"]["models"][0]["outcome"], "unloaded")
         self.assertEqual(self.loaded(r=site.url), {"r": set()})
 
+    def test_one_that_sleeps(self):
+        """Loaded and asleep: load wakes it, for the router refuses to load it; unload ends it"""
+        site = self.serve(runtime_site.Router("tiny"))
+        site.state["tiny"] = ["sleeping"]
+        (seen,) = self.run_on("ps", r=site.url)["data"]["servers"][0]["models"]
+        self.assertEqual((seen["name"], seen["state"]), ("tiny", "sleeping"))
+        (deed,) = self.run_on("load", "tiny", r=site.url)["data"]["models"]
+        self.assertEqual((deed["outcome"], deed["running"]["state"]), ("loaded", "loaded"))
+        self.assertNotIn("/models/load", [path for _, path, *_ in site.seen])
+        site.state["tiny"] = ["sleeping"]
+        self.assertEqual(self.run_on("unload", "tiny", r=site.url)["data"]["models"][0]["outcome"], "unloaded")
+
+    def test_unload_waits_for_all_together(self):
+        """However many do not go: --timeout is of all of them"""
+        class Stubborn(runtime_site.LmStudio):
+            def answer(self, method, path, body):
+                return (200, {"instance_id": body["instance_id"]}) if path.endswith("/unload") else super().answer(method, path, body)
+
+        names = ["m%d" % i for i in range(4)]
+        site = self.serve(Stubborn(*names))
+        for name in names:
+            site.instances[name] = [name, name + ":2"]
+        begun = time.monotonic()
+        document = self.run_on("unload", *names, "--timeout", "2", code=14, s=site.url)
+        self.assertLess(time.monotonic() - begun, 5)
+        self.assertEqual([d["outcome"] for d in document["data"]["models"]], ["failed"] * 4)
+        self.assertIn("still loaded after 2 s", document["errors"][0]["message"])
+
     def test_a_model_of_models_json_by_its_file(self):
         """A router lists files: the model of the manifest is the one whose file that is"""
         self.machine.manifest([self.machine.simple("tiny-q4.gguf", gguf(1, 2000))])
@@ -195,6 +230,58 @@ class OthersTest(RuntimeCase):
         site = self.serve(runtime_site.Router("tiny"))
         self.run_on("load", "tinny", code=14, a="http://127.0.0.1:%d" % free_port(), r=site.url)
         self.run_on("load", "tiny", a="http://127.0.0.1:%d" % free_port(), r=site.url)
+
+
+class CardTest(RuntimeCase):
+    """What servers of this machine say that they have on the card, against what the card says is used."""
+
+    def setUp(self):
+        super().setUp()
+        self.program = os.path.join(self.machine.home, "bin", "nvidia-smi")
+        os.makedirs(os.path.dirname(self.program))
+        self.machine.env["PATH"] = os.path.dirname(self.program) + ":/usr/bin:/bin"
+        self.cards("12288, 2048, 550.54.14, NVIDIA \\033[2J RTX 3060")
+
+    def cards(self, *lines):
+        with open(self.program, "w", encoding="ascii") as file:
+            file.write("#!/bin/sh\nprintf '%s\\n'\n" % "\\n".join(lines))
+        os.chmod(self.program, 0o755)
+
+    def ollama(self, *gibs):
+        class Ollama(runtime_site.Site):
+            def answer(self, method, path, body):
+                return 200, {"/api/version": {"version": "0.17.4"}, "/api/ps": {"models": [
+                    {"name": "m%d" % i, "size": gib << 30, "size_vram": gib << 30} for i, gib in enumerate(gibs)]}}[path]
+        return self.serve(Ollama()).url
+
+    def test_the_rest_is_told(self):
+        servers = {"small": self.ollama(2), "large": self.ollama(3, 1)}
+        gpu = self.run_on("ps", **servers)["data"]["gpu"]
+        self.assertEqual([(c["total"], c["used"], c["told_by"]) for c in gpu["cards"]], [(12 << 30, 10 << 30, "nvidia-smi")])
+        self.assertEqual((gpu["used"], gpu["told"], gpu["untold_models"], gpu["unexplained"]), (10 << 30, 6 << 30, 0, 4 << 30))
+        text = self.machine.run("ps", *[word for s in servers.items() for word in ("--server", "%s=%s" % s)]).out
+        self.assertRegex(text, r"RTX 3060: 10\.0 GiB of 12\.0 GiB used\.\n.*small 2\.0 GiB, large 4\.0 GiB; explained by none: 4\.0 GiB")
+        self.assertNotIn("\x1b", text)
+
+    def test_what_is_not_told(self):
+        """A server that tells no memory, one that does not run, and cards that tell nothing: the rest is told as that"""
+        lms = self.serve(runtime_site.LmStudio("tiny"))
+        lms.instances["tiny"] = ["tiny"]
+        gpu = self.run_on("ps", code=14, l=lms.url, none="http://127.0.0.1:%d" % free_port())["data"]["gpu"]
+        self.assertEqual((gpu["told"], gpu["untold_models"], gpu["unexplained"]), (0, 1, 10 << 30))
+        self.cards("12288, 2048, 550, A", "[N/A], [N/A], 550, B")
+        gpu = self.run_on("ps", o=self.ollama(20))["data"]["gpu"]
+        self.assertEqual((len(gpu["cards"]), gpu["used"], gpu["unexplained"]), (2, None, None))
+        self.cards("12288, 2048, 550, A", "8192, 7168, 550, B")
+        gpu = self.run_on("ps", o=self.ollama(20))["data"]["gpu"]
+        self.assertEqual((gpu["used"], gpu["told"], gpu["unexplained"]), (11 << 30, 20 << 30, 0))
+        self.cards()
+        self.assertIsNone(self.run_on("ps", o=self.ollama(1))["data"]["gpu"])
+
+    def test_servers_of_other_machines_are_not_on_this_card(self):
+        far = self.ollama(5).replace("127.0.0.1", "0.0.0.0")  # an address that is not the loopback's, and leads there
+        gpu = self.run_on("ps", far=far, near=self.ollama(1))["data"]["gpu"]
+        self.assertEqual((gpu["told"], gpu["unexplained"]), (1 << 30, 9 << 30))
 
 
 class PreloadTest(RuntimeCase):
@@ -297,6 +384,105 @@ class PullTest(RuntimeCase):
         self.run_on("pull", "--via-server", code=2, o=site.url)
 
 
+class LlamaServerTest(RuntimeCase):
+    """A real llama-server as a router, over the presets that export writes."""
+    ODD = "it's a $HOME 100% model, n°1 {x} & y.gguf"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.binary, why = llama_peer.prepare()
+        if not cls.binary:
+            raise unittest.SkipTest(why)
+
+    def setUp(self):
+        super().setUp()
+        import make_models
+        sound = next(iter(make_models.make_images(7, 1 << 20)[0].blobs.values()))
+        models = [self.machine.simple(name + ".gguf", data) for name, data in (("plain", sound), ("odd", sound), ("broken", gguf(1, 3000)))]
+        models[1]["files"][0]["to"][0]["name"] = self.ODD
+        self.machine.manifest(models)
+        self.pull()
+        self.presets = os.path.join(self.machine.home, "presets.ini")
+        with open(self.presets, "w", encoding="utf-8") as out:
+            out.write(self.machine.run("export", "llama-server").out)
+
+    def state(self, url):
+        return {m["name"]: m["state"] for m in self.run_on("ps", r=url)["data"]["servers"][0]["models"]}
+
+    def test_presets_and_verbs(self):
+        log = os.path.join(self.machine.home, "log")
+        with llama_peer.Router(self.binary, self.presets, log, "--sleep-idle-seconds", "2", "--ctx-size", "256") as router:
+            (server,) = self.run_on("ps", "--available", r=router.url)["data"]["servers"]
+            self.assertEqual((server["kind"], sorted(server["available"]), server["models"]), ("llamacpp", ["broken", "odd", "plain"], []))
+            (deed,) = self.run_on("load", "odd", r=router.url)["data"]["models"]
+            self.assertEqual((deed["outcome"], deed["running"]["state"]), ("loaded", "loaded"))
+            for _ in range(300):
+                if self.state(router.url)["odd"] == "sleeping":
+                    break
+                time.sleep(0.1)
+            self.assertEqual(self.state(router.url), {"odd": "sleeping"})
+            (deed,) = self.run_on("load", "odd", r=router.url)["data"]["models"]
+            self.assertEqual((deed["outcome"], deed["running"]["state"]), ("loaded", "loaded"), "woken")
+            document = self.run_on("load", "broken", code=15, r=router.url)
+            self.assertIn("could not load broken (exit code ", document["errors"][0]["message"])
+            (deed,) = self.run_on("unload", "odd", r=router.url)["data"]["models"]
+            self.assertEqual((deed["outcome"], self.state(router.url)), ("unloaded", {}))
+
+
+class Front:
+    """registry.ollama.ai as a real Ollama reaches it: a proxy that leads to a stand-in with a certificate of that name."""
+
+    def __init__(self, hub, folder):
+        self.asked = set()
+        certificate, key = (os.path.join(folder, "front." + end) for end in ("crt", "key"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                        "-subj", "/CN=registry.ollama.ai", "-addext", "subjectAltName=DNS:registry.ollama.ai", "-keyout", key,
+                        "-out", certificate], check=True, capture_output=True)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate, key)
+        self.registry = hub_module.Server(hub, "service")
+        self.registry.socket = tls.wrap_socket(self.registry.socket, server_side=True)
+        self.proxy = socket.create_server(("127.0.0.1", 0))
+        address = "http://127.0.0.1:%d" % self.proxy.getsockname()[1]
+        self.environment = {"HTTPS_PROXY": address, "https_proxy": address, "NO_PROXY": "127.0.0.1", "SSL_CERT_FILE": certificate}
+
+    def __enter__(self):
+        for loop in (self.registry.serve_forever, self.accept):
+            threading.Thread(target=loop, daemon=True).start()
+        return self
+
+    def __exit__(self, *unused):
+        self.proxy.close()
+        self.registry.shutdown()
+        self.registry.server_close()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.proxy.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.tunnel, args=(client,), daemon=True).start()
+
+    def tunnel(self, client):
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += client.recv(1)
+        self.asked.add(head.split()[1].decode())
+        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        with client, socket.create_connection(self.registry.server_address) as behind:
+            threading.Thread(target=self.copy, args=(behind, client), daemon=True).start()
+            self.copy(client, behind)
+
+    @staticmethod
+    def copy(source, target):
+        try:
+            while data := source.recv(1 << 16):
+                target.sendall(data)
+        except OSError:
+            pass  # one of them has hung up
+
+
 @unittest.skipUnless(ollama_peer.find(), "Ollama is not built: tests/integration/ollama_peer.py build")
 class OllamaTest(RuntimeCase):
     """Two real servers with the demonstration's models."""
@@ -341,6 +527,53 @@ class OllamaTest(RuntimeCase):
         deeds = self.run_on("unload", self.first, **self.at)["data"]["models"]
         self.assertEqual([(d["server"], d["outcome"]) for d in deeds], [("small", "unloaded"), ("large", "unloaded")])
         self.assertEqual((set(self.running("small")), set(self.running("large"))), (set(), {self.last}))
+
+    def test_the_set_of_a_profile(self):
+        """Each on the server that has it, for as long as the idle rule says"""
+        ids = {"chat": self.first, "other": self.last}
+        path = self.machine.manifest([{"id": name, "files": [{"from": ["ollama:" + tag], "to": [{"store": "ollama"}]}]}
+                                      for name, tag in ids.items()])
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+        document["runtime"] = {"preload": list(ids), "idle_unload_seconds": 600}
+        with open(path, "w", encoding="utf-8") as out:
+            json.dump(document, out)
+        deeds = self.run_on("preload", **self.at)["data"]["models"]
+        self.assertEqual([(d["model"], d["server"], d["name"], d["outcome"]) for d in deeds],
+                         [("chat", "small", self.first, "loaded"), ("other", "large", self.last, "loaded")])
+        for server, tag in (("small", self.first), ("large", self.last)):
+            (seen,) = [s for s in self.run_on("ps", **self.at)["data"]["servers"] if s["name"] == server][0]["models"]
+            left = time.mktime(time.strptime(seen["until"], "%Y-%m-%dT%H:%M:%SZ")) - time.mktime(time.gmtime())
+            self.assertEqual(seen["name"], tag)
+            self.assertTrue(500 < left < 620, left)
+
+    def test_it_fetches_what_the_registry_has(self):
+        """A server whose store is its own: what it lists after the pull is held against the registry, and it runs the model"""
+        image = self.images[0]
+        for digest, data in image.blobs.items():  # a redirect, as the registry's own answers are: Ollama wants one
+            self.hub.blobs["cdn"]["/" + digest] = data
+            for name in ("wanted", "oddly"):
+                self.hub.routes["service"]["/v2/library/%s/blobs/%s" % (name, digest)] = (
+                    lambda handler, to=self.hub.cdn.url + "/" + digest: (307, b"", {"Location": to}))
+        odd = json.dumps(dict(reversed(json.loads(image.manifest).items())), indent=1).encode()  # Ollama writes it down in its own way
+        for name, manifest in (("wanted", image.manifest), ("oddly", odd)):
+            self.hub.routes["service"]["/v2/library/%s/manifests/latest" % name] = lambda handler, manifest=manifest: (200, manifest, {
+                "Content-Type": "application/vnd.docker.distribution.manifest.v2+json"})
+        with Front(self.hub, self.machine.home) as front:
+            store = tempfile.mkdtemp(prefix="ollama-store-")
+            self.addCleanup(shutil.rmtree, store, ignore_errors=True)
+            with unittest.mock.patch.dict(os.environ, front.environment):
+                peer = ollama_peer.Peer(ollama_peer.find(), store, False)
+            with peer:
+                (deed,) = self.run_on("pull", "--via-server", "ollama:wanted", own=peer.url)["data"]["models"]
+                self.assertEqual((deed["outcome"], deed["server"], deed["name"]), ("pulled", "own", "wanted:latest"))
+                self.assertEqual(deed["digest"], peer.listed()["wanted:latest"]["digest"])
+                self.assertEqual(front.asked, {"registry.ollama.ai:443"})
+                peer.generate("wanted")
+                (deed,) = self.run_on("pull", "--via-server", "ollama:oddly", own=peer.url)["data"]["models"]
+                self.assertEqual((deed["outcome"], deed["digest"]), ("pulled", image.digest.removeprefix("sha256:")))
+                self.machine.manifest([{"id": "odd-one", "files": [{"from": ["ollama:oddly"], "digest": "sha256:" + sha256(odd)}]}])
+                self.assertEqual(self.run_on("pull", "--via-server", "odd-one", own=peer.url)["data"]["models"][0]["outcome"], "pulled")
 
     def test_a_model_that_cannot_be_loaded(self):
         """Ollama's own words"""

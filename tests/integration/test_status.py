@@ -2,9 +2,15 @@
 import html.parser
 import json
 import os
+import socket
+import sys
+import time
 import unittest
 
-from harness import Case, gguf
+from harness import SOURCE, Case, gguf
+
+sys.path.insert(0, os.path.join(SOURCE, "tests", "servers"))
+import runtime_site  # noqa: E402
 
 
 class Page(html.parser.HTMLParser):
@@ -31,8 +37,9 @@ class StatusTest(Case):
         self.second = {**self.machine.simple("b.gguf", self.two), "use_cases": ["General", "CodeGeneration"]}
         self.machine.manifest([self.first, self.second])
 
-    def status(self, *arguments):
-        result = self.machine.run("status", "--json", *arguments)
+    def status(self, *arguments, offline=True):
+        """Without the servers of the machine that the test runs on, unless it says which."""
+        result = self.machine.run("status", "--json", *(["--offline"] if offline else []), *arguments)
         self.assertEqual(result.returncode, 0, result.err)
         return json.loads(result.out)["data"]
 
@@ -49,7 +56,7 @@ class StatusTest(Case):
         self.assertEqual(uses, {"General": (1, 2, 3000), "CodeGeneration": (0, 1, 0)})
         room = os.statvfs(self.machine.root)
         self.assertEqual(data["disks"][0]["total"], room.f_blocks * room.f_frsize)
-        text = self.machine.run("status")
+        text = self.machine.run("status", "--offline")
         self.assertEqual((text.returncode, text.err), (0, ""))
         self.assertIn("1 of 2", text.out)
         self.assertIn("Damaged: nothing is known to be.", text.out)
@@ -62,7 +69,7 @@ class StatusTest(Case):
         self.assertEqual((fault["model"], fault["what"], fault["seen"], fault["path"]),
                          (self.first["id"], "missing", True, self.machine.store("a.gguf")))
         self.assertEqual((data["there"], data["phases"][0]["damaged"]), (1, 1))
-        self.assertIn("ncmodel verify --repair", self.machine.run("status").out)
+        self.assertIn("ncmodel verify --repair", self.machine.run("status", "--offline").out)
 
     def test_what_the_last_verify_found(self):
         """Bytes that rot under the same size and time are seen by a verify alone, and stay told."""
@@ -89,7 +96,7 @@ class StatusTest(Case):
         self.pull()
         os.unlink(self.machine.store("a.gguf"))
         file = os.path.join(self.machine.home, "status.html")
-        result = self.machine.run("status", "--html", file)
+        result = self.machine.run("status", "--offline", "--html", file)
         self.assertEqual((result.returncode, result.out, result.err), (0, "", ""))
         page = Page(self.read(file).decode())
         text = " ".join(page.text)
@@ -99,6 +106,71 @@ class StatusTest(Case):
         self.assertFalse([name for name, _ in page.attributes if name in ("src", "href") or name.startswith("on")])
         self.assertNotIn("url(", self.read(file).decode())
 
+    def serve(self, site):
+        self.addCleanup(site.close)
+        return site
+
+    def test_what_servers_have_loaded(self):
+        class Ollama(runtime_site.Site):
+            def answer(self, method, path, body):
+                return 200, {"/api/version": {"version": "0.17.4"},
+                             "/api/ps": {"models": [{"name": "<b>tiny", "size": 3 << 30, "size_vram": 2 << 30, "context_length": 4096,
+                                                     "expires_at": "2318-01-01T00:00:00Z"}]}}[path]
+
+        ollama, idle = self.serve(Ollama()), self.serve(runtime_site.LmStudio("other"))
+        servers = ["--server", "big=" + ollama.url, "--server", "lms=" + idle.url]
+        data = self.status(*servers, offline=False)
+        asked = json.loads(self.machine.run("ps", "--json", *servers).out)["data"]
+        self.assertEqual(data["servers"], asked["servers"])
+        (model,) = data["servers"][0]["models"]
+        self.assertEqual((model["name"], model["vram"], model["for_ever"]), ("<b>tiny", 2 << 30, True))
+        text = self.machine.run("status", *servers).out
+        self.assertRegex(text, r"big: Ollama 0\.17\.4 at .*\n.*MODEL.*\n<b>tiny .*for ever")
+        self.assertIn("nothing is loaded", text)
+        page = Page(self.machine.run("status", "--html", "-", *servers).out)
+        self.assertNotIn("b", page.tags)
+        for said in ("<b>tiny", "Ollama 0.17.4", "never", "nothing is loaded"):
+            self.assertIn(said, "".join(page.text))
+
+    def test_servers_that_do_not_answer(self):
+        """No error of status, and no long wait: not running. What answers as something else is not that."""
+        stranger = self.serve(runtime_site.Stranger(200, b"<html>a router's page</html>"))
+        with socket.socket() as silent, socket.socket() as unused:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen(8)
+            unused.bind(("127.0.0.1", 0))
+            nobody = "http://127.0.0.1:%d" % unused.getsockname()[1]
+            mute = "http://127.0.0.1:%d" % silent.getsockname()[1]
+            servers = ["--server", "a=" + nobody, "--server", "b=" + mute, "--server", "c=" + stranger.url]
+            begun = time.monotonic()
+            data = self.status(*servers, offline=False)
+            self.assertLess(time.monotonic() - begun, 6)
+            self.assertEqual([(s["name"], s["known"], s["models"], bool(s["problem"])) for s in data["servers"]],
+                             [(name, False, [], True) for name in "abc"])
+            text = self.machine.run("status", *servers)
+            self.assertEqual((text.returncode, text.err), (0, ""))
+            self.assertRegex(text.out, "a: not running: nothing answers at %s\\.\nb: not running: .*\nc: not known: .* is no Ollama" % nobody)
+            page = Page(self.machine.run("status", "--html", "-", *servers).out)
+            self.assertIn("a: not running", "".join(page.text))
+
+    def test_offline_asks_no_server(self):
+        site = self.serve(runtime_site.LmStudio("other"))
+        self.assertIsNone(self.status("--server", site.url)["servers"])
+        self.assertEqual(site.seen, [])
+
+    def test_vram_by_stage(self):
+        """As `fit --stages` has it, of each profile that has stages."""
+        fit = json.loads(self.machine.run("fit", "--profile", "nc-dev-rtx4090", "--stages", "--json").out)["data"]["stages"]
+        stages = self.status("--profile", "noa,nc-dev-rtx4090")["stages"]
+        self.assertEqual([{key: stage[key] for key in fit[0]} for stage in stages], fit)
+        self.assertEqual({(stage["profile"], stage["card"]) for stage in stages}, {("nc-dev-rtx4090", 24 << 30)})
+        self.assertEqual([round(stage["sum"] / (1 << 30)) for stage in stages], [0, 20, 9, 14, 10, 0])
+        text = self.machine.run("status", "--offline", "--profile", "nc-dev-rtx4090").out
+        self.assertRegex(text, r"VRAM by stage of nc-dev-rtx4090, against 24\.0 GiB:\nSTAGE .*\nPhase 1: Understand .*nothing")
+        page = Page(self.machine.run("status", "--offline", "--html", "-", "--profile", "nc-dev-rtx4090").out)
+        self.assertIn("Phase 4: Test + Verify", "".join(page.text))
+        self.assertEqual(self.status()["stages"], [])
+
     def test_page_escapes(self):
         """A folder whose name tries to be HTML is text, and what turns writing around is shown as what it is."""
         root = os.path.join(self.machine.home, "<script>alert(1)<script>\"' onload=x &amp; \u202e")
@@ -106,7 +178,7 @@ class StatusTest(Case):
         result = self.machine.run("pull", "-y", "--root", root)
         self.assertEqual(result.returncode, 0, result.err)
         file = os.path.join(self.machine.home, "status.html")
-        result = self.machine.run("status", "--root", root, "--html", file)
+        result = self.machine.run("status", "--offline", "--root", root, "--html", file)
         self.assertEqual(result.returncode, 0, result.err)
         page = Page(self.read(file).decode())
         self.assertNotIn("script", page.tags)
@@ -124,7 +196,7 @@ class StatusTest(Case):
         with open(mine, "w", encoding="utf-8") as out:
             out.write("mine")
         os.symlink(mine, file)
-        result = self.machine.run("status", "--html", file)
+        result = self.machine.run("status", "--offline", "--html", file)
         self.assertEqual(result.returncode, 11, result.err)
         self.assertEqual(self.read(mine), b"mine")
         self.assertTrue(os.path.islink(file))

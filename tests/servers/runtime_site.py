@@ -93,6 +93,11 @@ class Router(Site):
                     status = {"value": "unloaded", "args": [], "failed": True, "exit_code": 1}
                 told.append({"id": name, "object": "model", "path": "/m/" + name, "status": status})
             return 200, {"object": "list", "data": told}
+        if path == "/models/load" and method == "POST" and self.state[body["model"]][-1] in ("loaded", "sleeping"):
+            return 400, {"error": {"code": 400, "message": "model is already running", "type": "invalid_request_error"}}
+        if path == "/tokenize" and method == "POST":
+            self.state[body["model"]] = ["sleeping", "loaded"]
+            return 200, {"tokens": []}
         if path == "/models/load" and method == "POST":
             self.state[body["model"]] = ["loading"] * self.steps + ["failed" if body["model"] in self.bad else "loaded"]
             return 200, {"success": True}
