@@ -288,6 +288,8 @@ void ncm_resolution_free(struct ncm_resolution *resolution)
 	free(resolution->ollama_name);
 	free(resolution->manifest);
 	free(resolution->runner);
+	free(resolution->notice);
+	free(resolution->kind);
 	free(resolution->architecture);
 	free(resolution->parameters);
 	free(resolution->quantization);

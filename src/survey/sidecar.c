@@ -46,28 +46,6 @@ static char *read_text(struct work *work, const char *relative, size_t limit, si
 	return text;
 }
 
-/* As ncmodel's manifests call what Civitai calls so. */
-static const char *kind_word(const char *type)
-{
-	static const struct {
-		const char *type, *word;
-	} words[] = {{"Checkpoint", "checkpoint"},
-		     {"LORA", "lora"},
-		     {"LoCon", "lora"},
-		     {"DoRA", "lora"},
-		     {"VAE", "vae"},
-		     {"TextualInversion", "textual-inversion"},
-		     {"Controlnet", "controlnet"},
-		     {"Upscaler", "upscaler"},
-		     {"MotionModule", "motion-module"}};
-
-	for (size_t i = 0; type && i < sizeof words / sizeof *words; i++) {
-		if (strcasecmp(type, words[i].type) == 0)
-			return words[i].word;
-	}
-	return NULL;
-}
-
 static void take_source(struct ncm_survey_model *model, const struct told *told)
 {
 	struct ncm_reg_model *entry = &model->entry;
@@ -92,7 +70,7 @@ static void take_word(struct work *work, size_t file, struct told *told)
 	if (model->file_count != 1) /* of a set of shards it speaks of one alone */
 		return;
 	take_source(model, told);
-	survey_say(&model->entry.kind, kind_word(told->kind));
+	survey_say(&model->entry.kind, ncm_civitai_kind(told->kind));
 	if (told->name && *told->name) {
 		free(model->entry.display_name);
 		model->entry.display_name = ncm_strdup(told->name);
