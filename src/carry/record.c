@@ -158,6 +158,8 @@ static void fill_entry(const struct carry *carry, size_t index, struct ncm_reg_m
 	out->parameters = (char *)first_of(out->parameters, first ? first->parameters : NULL);
 	out->license = (char *)first_of(out->license, carry->outcomes[index].facts.license);
 	out->trust = (char *)trust;
+	if (first)
+		out->card = first->card;
 }
 
 void outcome_clear(struct outcome *outcome)

@@ -245,6 +245,25 @@ static void write_profiles(const struct ncm_reg_model *model, json_t *entry)
 	ncm_strings_free(&profiles);
 }
 
+/* What is not known now may have been told before. */
+static void write_card(const struct ncm_card *card, json_t *entry)
+{
+	const struct {
+		const char *key, *text;
+	} texts[] = {{"base_model", card->base_model}, {"model_name", card->model_name},
+		     {"version_name", card->version_name}, {"page", card->page},
+		     {"preview", card->preview}};
+
+	if (card->trigger_words.count > 0)
+		json_object_set_new(entry, "trigger_words", ncm_json_string_array(&card->trigger_words));
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		if (texts[i].text)
+			ncm_json_set_string(entry, texts[i].key, texts[i].text);
+	}
+	if (isfinite(card->preferred_weight) && card->preferred_weight > 0)
+		json_object_set_new(entry, "preferred_weight", json_real(card->preferred_weight));
+}
+
 void registry_entry_write(const struct ncm_reg_model *model, const char *base, json_t *entry)
 {
 	bool same;
@@ -270,6 +289,7 @@ void registry_entry_write(const struct ncm_reg_model *model, const char *base, j
 	set_count(entry, "context_length", model->context_length);
 	set_count(entry, "dimensions", model->dimensions);
 	set_number(entry, "vram_gb", model->vram_gb);
+	write_card(&model->card, entry);
 	same = write_files(model, base, entry);
 	registry_entry_write_size(entry);
 	write_times(model, same, entry);

@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "base/strings.h"
 #include "format/format.h"
+#include "source/card.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -60,6 +61,7 @@ void registry_model_copy(struct ncm_reg_model *to, const struct ncm_reg_model *f
 	    .privacy_tier = ncm_strdup_null(from->privacy_tier),
 	    .trust = ncm_strdup_null(from->trust),
 	};
+	card_copy(&to->card, &from->card);
 	ncm_strings_add_all(&to->use_cases, &from->use_cases);
 	ncm_strings_add_all(&to->tags, &from->tags);
 	ncm_strings_add_all(&to->capabilities, &from->capabilities);
@@ -152,6 +154,7 @@ void registry_model_clear(struct ncm_reg_model *entry)
 	for (size_t i = 0; i < entry->file_count; i++)
 		registry_file_clear(&entry->files[i]);
 	free(entry->files);
+	card_clear(&entry->card);
 	ncm_strings_free(&entry->use_cases);
 	ncm_strings_free(&entry->tags);
 	ncm_strings_free(&entry->capabilities);

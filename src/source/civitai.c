@@ -185,6 +185,25 @@ static void name_config(const json_t *version, const json_t *config, struct ncm_
 	artifact->name = own;
 }
 
+static void describe_card(const json_t *version, struct ncm_resolution *resolution)
+{
+	struct ncm_card *card = &resolution->card;
+	const json_t *word;
+	size_t i;
+
+	json_array_foreach(json_object_get(version, "trainedWords"), i, word)
+	{
+		if (json_is_string(word))
+			card_add_word(card, json_string_value(word), json_string_length(word));
+	}
+	card_say(&card->base_model, ncm_json_string(version, "baseModel"));
+	card_say(&card->model_name, ncm_json_string(json_object_get(version, "model"), "name"));
+	card_say(&card->version_name, ncm_json_string(version, "name"));
+	card_say(&card->page, resolution->page);
+	card_say(&card->preview,
+		 ncm_json_string(json_array_get(json_object_get(version, "images"), 0), "url"));
+}
+
 static void describe_kind(const json_t *version, const json_t *file, struct ncm_resolution *resolution)
 {
 	resolution->kind = ncm_strdup_null(civitai_kind(version, file));
@@ -213,6 +232,7 @@ static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *u
 	resolution = describe(&lookup);
 	civitai_describe_file(file, resolution->artifacts);
 	describe_kind(version, file, resolution);
+	describe_card(version, resolution);
 	return check_access(&lookup, version, resolution, err) < 0 ? ncm_resolution_drop(resolution) : resolution;
 }
 

@@ -290,6 +290,7 @@ void ncm_resolution_free(struct ncm_resolution *resolution)
 	free(resolution->runner);
 	free(resolution->notice);
 	free(resolution->kind);
+	card_clear(&resolution->card);
 	free(resolution->architecture);
 	free(resolution->parameters);
 	free(resolution->quantization);

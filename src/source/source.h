@@ -11,6 +11,7 @@
 #include "config/services.h"
 #include "digest/hash.h"
 #include "oci/credential.h"
+#include "source/card.h"
 #include "transfer/http.h"
 #include <ncmodel/manifest.h>
 
@@ -70,6 +71,7 @@ struct ncm_resolution {
 	char *listing;
 	char *notice; /* what a person has to know before it is fetched, without the model's name; or NULL */
 	/* facts that came along; NULL where not known. `kind`: what its one file is (store/purpose.h) */
+	struct ncm_card card; /* its page stands in `page` */
 	char *kind, *architecture, *parameters, *quantization, *license;
 };
 void ncm_resolution_free(struct ncm_resolution *resolution);

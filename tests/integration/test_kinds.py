@@ -342,5 +342,92 @@ class ChoiceTest(KindsCase):
         self.assertIn("on the site alone", self.refused(f"civitai:{closed}", code=5))
 
 
+class CardTest(KindsCase):
+    """What a page or a sidecar tells a user is kept, shown and found."""
+    lora = "stable-diffusion-webui/models/Lora/"
+
+    def card(self, entry):
+        return {k: entry[k] for k in ("trigger_words", "base_model", "model_name", "version_name", "page", "preview", "preferred_weight") if k in entry}
+
+    def test_of_what_is_pulled(self):
+        version = self.version(LORA, "style.safetensors", "LORA", trainedWords=["inkStyle", " watercolor, soft "], baseModel="SDXL 1.0",
+                               images=[{"url": "https://image.civitai.com/x.jpeg"}])
+        self.pull(f"civitai:{version}")
+        self.assertEqual(self.card(self.entry()), {
+            "trigger_words": ["inkStyle", "watercolor, soft"], "base_model": "SDXL 1.0", "model_name": "style.safetensors", "version_name": "v1",
+            "page": f"{self.hub.service.url}/models/{version + 50000}?modelVersionId={version}", "preview": "https://image.civitai.com/x.jpeg"})
+        shown = self.machine.run("show", self.entry()["id"]).out
+        for words in ("inkStyle", "SDXL 1.0", "https://image.civitai.com/x.jpeg"):
+            self.assertIn(words, shown)
+        for words, count in (("inkstyle", 1), ("sdxl LoRA", 1), ("sdxl checkpoint", 0), ("nothing", 0)):
+            listed = json.loads(self.machine.run("list", "--json", "--search", words).out)["data"]["models"]
+            self.assertEqual(len(listed), count, words)
+        self.machine.run("verify")
+        self.assertIn("trigger_words", self.entry())
+
+    def adopted(self, ending=None, content=None):
+        self.write(self.lora + "x.safetensors", LORA)
+        if ending:
+            self.write(self.lora + "x" + ending, json.dumps(content).encode())
+        result = self.machine.run("adopt")
+        self.assertEqual(result.returncode, 0, result.err)
+        return self.entry()
+
+    def test_sidecars_of_five_tools(self):
+        version = {"id": 5, "modelId": 6, "name": "v2", "baseModel": "Pony", "trainedWords": ["a", "b"], "model": {"name": "Ink", "type": "LORA"},
+                   "images": [{"url": "https://i.example/p.png"}],
+                   "files": [{"id": 7, "name": "x.safetensors", "primary": True, "hashes": {"SHA256": sha256(LORA)}, "sizeKB": len(LORA) / 1024}]}
+        whole = {"trigger_words": ["a", "b"], "base_model": "Pony", "model_name": "Ink", "version_name": "v2", "preview": "https://i.example/p.png",
+                 "page": "https://civitai.com/models/6?modelVersionId=5"}
+        cases = {
+            ".civitai.info": (version, whole),
+            ".api_info.json": ({"id": 6, "name": "Ink", "type": "LORA", "modelVersions": [{"id": 4, "files": []}, version]}, whole),
+            ".cm-info.json": ({"ModelId": 6, "VersionId": 5, "ModelName": "Ink", "VersionName": "v2", "BaseModel": "Pony", "TrainedWords": ["a", "b"],
+                              "ThumbnailImageUrl": "https://i.example/p.png", "Hashes": {"SHA256": sha256(LORA)}}, whole),
+            ".metadata.json": ({"sha256": sha256(LORA), "model_name": "Ink", "base_model": "Pony", "usage_tips": '{"strength": 0.8}', "civitai": version,
+                               "preview_url": "C:/p.png"}, {**whole, "preferred_weight": 0.8}),
+            ".json": ({"activation text": "a, b", "sd version": "SDXL", "preferred weight": 0.7, "modelId": 6, "modelVersionId": 5,
+                      "sha256": sha256(LORA).upper()},
+                     {"trigger_words": ["a", "b"], "base_model": "SDXL", "preferred_weight": 0.7, "page": whole["page"]}),
+        }
+        for ending, (content, card) in cases.items():
+            with self.subTest(ending=ending):
+                self.machine.close()
+                self.setUp()
+                entry = self.adopted(ending, content)
+                self.assertEqual(self.card(entry), card)
+                self.assertTrue(entry["source"].startswith("civitai:6@5"), entry["source"])
+        self.assertIn("sidecar", json.dumps(json.loads(self.machine.run("verify", "--store", "a1111", "--json").out)["data"]))
+
+    def test_what_is_no_sidecar_is_none(self):
+        self.write(self.lora + "x.json", b'{"architectures": ["A"]}')
+        self.write(self.lora + "alone.json", b"{}")
+        self.assertEqual(self.card(self.adopted()), {})
+        looked = json.loads(self.machine.run("verify", "--store", "a1111", "--json").out)
+        self.assertNotIn("alone.json", json.dumps(looked))
+
+    def told(self, path):
+        """Who told the digest of a file, of those whose digest was right."""
+        looked = json.loads(self.machine.run("verify", "--store", "a1111", "--json").out)["data"]
+        return {os.path.basename(f["path"]): (f["told_by"], f["state"]) for s in [looked] for f in looked["files"]}[os.path.basename(path)]
+
+    def test_the_cache_in_its_spellings(self):
+        path = self.write(self.lora + "sub/style.safetensors", LORA)
+        other = self.write("stable-diffusion-webui/models/Stable-diffusion/anime/x.safetensors", WHOLE)
+        self.write("stable-diffusion-webui/cache.json", json.dumps({"hashes": {
+            "lora/style": {"mtime": os.stat(path).st_mtime, "sha256": sha256(LORA)},
+            "checkpoint/anime\\x.safetensors": {"mtime": os.stat(other).st_mtime, "sha256": sha256(WHOLE)}}}).encode())
+        for file in path, other:
+            self.assertEqual(self.told(file), ("cache.json", "ok"))
+
+    def test_what_hf_download_left(self):
+        path = self.write(self.lora + "repo/style.safetensors", LORA)
+        note = self.lora + "repo/.cache/huggingface/download/style.safetensors.metadata"
+        self.write(note, f"{'c' * 40}\n{sha256(LORA)}\n{os.stat(path).st_mtime + 1}\n".encode())
+        self.assertEqual(self.told(path), ("sidecar", "ok"))
+        self.write(note, f"{'c' * 40}\n{sha256(b'older')}\n{os.stat(path).st_mtime - 100}\n".encode())
+        self.assertNotEqual(self.told(path)[0], "sidecar")
+
+
 if __name__ == "__main__":
     unittest.main()
