@@ -104,6 +104,9 @@ void carry_read_header(const struct carry *carry, size_t model, const struct ncm
 void carry_describe(const struct carry *carry, size_t model, struct ncm_reg_model *entry);
 void carry_tell_differences(const struct carry *carry, size_t index);
 
+/* sidecars.c: writes those that the user wants, and adds them to the entry, which is complete otherwise. */
+void carry_write_sidecars(const struct carry *carry, size_t model, struct ncm_reg_model *entry);
+
 /* result.c: tells the log what of a model was mended. */
 void carry_tell_repaired(const struct carry *carry, size_t model);
 struct ncm_result *carry_result(const struct carry *carry, double started);

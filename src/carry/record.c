@@ -158,8 +158,10 @@ static void fill_entry(const struct carry *carry, size_t index, struct ncm_reg_m
 	out->parameters = (char *)first_of(out->parameters, first ? first->parameters : NULL);
 	out->license = (char *)first_of(out->license, carry->outcomes[index].facts.license);
 	out->trust = (char *)trust;
-	if (first)
+	if (first && first->card.page)
 		out->card = first->card;
+	else if (chosen->known)
+		out->card = chosen->known->card;
 }
 
 void outcome_clear(struct outcome *outcome)
@@ -225,7 +227,7 @@ bool carry_needs_record(const struct carry *carry, size_t model)
 	const struct contents *contents = &carry->planned->contents;
 	const struct chosen_model *chosen = &carry->run->models[model];
 
-	if (!chosen->known || chosen->alias || carry->outcomes[model].changed ||
+	if (!chosen->known || chosen->alias || carry->outcomes[model].changed || carry->run->options.sidecars ||
 	    !has_profile(chosen->known, chosen->model->profile))
 		return true;
 	for (size_t i = 0; i < chosen->known->file_count; i++) {
@@ -347,6 +349,7 @@ static int save_registry(const struct carry *carry, const size_t *models, size_t
 		failed = add_files(carry, models[i], &entries[i], err);
 		carry_read_header(carry, models[i], &entries[i]);
 		fill_entry(carry, models[i], &entries[i]);
+		carry_write_sidecars(carry, models[i], &entries[i]);
 	}
 	if (!failed)
 		failed = ncm_registry_add_all(carry->run->registry_path, additions, count, err);

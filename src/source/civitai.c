@@ -334,6 +334,25 @@ static const struct config_service settings = {.name = "civitai",
 					       /* Civitai's public REST API, "GET /api/v1/me" */
 					       .token_check = "/api/v1/me"};
 
+bool ncm_civitai_ids(const char *uri, uint64_t *model, uint64_t *version)
+{
+	AUTO_NAME struct civitai_name name = {0};
+
+	if (!civitai_claims(uri) || civitai_name_parse(uri, &name, NULL) < 0)
+		return false;
+	*model = name.model;
+	*version = name.version;
+	return true;
+}
+
+char *ncm_civitai_page(uint64_t model, uint64_t version)
+{
+	if (!version)
+		return ncm_asprintf("%s/models/%llu", settings.endpoint, (unsigned long long)model);
+	return ncm_asprintf("%s/models/%llu?modelVersionId=%llu", settings.endpoint, (unsigned long long)model,
+			    (unsigned long long)version);
+}
+
 const struct ncm_source ncm_source_civitai = {
     .settings = &settings,
     .scheme = "civitai",

@@ -158,18 +158,15 @@ static void take_words(const json_t *words, struct told *told)
 
 static void take_page(struct told *told)
 {
-	NCM_AUTO_FREE char *page = NULL;
+	NCM_AUTO_FREE char *page = told->model ? ncm_civitai_page(told->model, told->version) : NULL;
 
-	if (told->model && told->version)
-		page = ncm_asprintf("https://civitai.com/models/%llu?modelVersionId=%llu",
-				    (unsigned long long)told->model, (unsigned long long)told->version);
 	card_say(&told->card.page, page);
 }
 
 /* What lies here is no address for anybody else. */
 static void take_preview(const char *address, struct told *told)
 {
-	if (address && strncmp(address, "https://", strlen("https://")) == 0)
+	if (address && ncm_source_is_address(address) && !ncm_source_is_in_clear(address))
 		card_say(&told->card.preview, address);
 }
 

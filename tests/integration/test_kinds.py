@@ -429,5 +429,78 @@ class CardTest(KindsCase):
         self.assertNotEqual(self.told(path)[0], "sidecar")
 
 
+class SidecarTest(KindsCase):
+    """Written where the user wants them, and taken by rm if they are ours still."""
+    lora = "stable-diffusion-webui/models/Lora"
+
+    def inked(self):
+        return self.version(LORA, "style.safetensors", "LORA", trainedWords=["inkStyle", "soft light"], baseModel="Illustrious")
+
+    def beside(self):
+        return sorted(os.listdir(os.path.join(self.machine.root, self.lora)))
+
+    def content(self, name):
+        return json.loads(self.read(os.path.join(self.machine.root, self.lora, name)))
+
+    def test_what_each_application_reads(self):
+        version = self.inked()
+        self.pull("--sidecars", "a1111,lora-manager", f"civitai:{version}")
+        self.assertEqual(self.beside(), ["style.json", "style.metadata.json", "style.safetensors"])
+        card = self.content("style.json")
+        self.assertEqual((card["activation text"], card["sd version"]), ("inkStyle, soft light", "SDXL"))
+        card = self.content("style.metadata.json")
+        self.assertEqual((card["file_name"], card["sha256"], card["base_model"], card["size"]), ("style", sha256(LORA), "Illustrious", len(LORA)))
+        self.assertEqual((card["civitai"]["id"], card["civitai"]["modelId"], card["civitai"]["trainedWords"]),
+                         (version, version + 50000, ["inkStyle", "soft light"]))
+        self.check_registry()
+        self.assertEqual(self.machine.run("verify").returncode, 0)
+        # One that its application wrote to is no damage, and stays.
+        self.write(self.lora + "/style.json", b'{"activation text": "mine"}')
+        self.assertEqual(self.machine.run("verify").returncode, 0)
+        result = self.machine.run("rm", "-y", f"civitai:{version}")
+        self.assertEqual(result.returncode, 0, result.err)
+        self.assertEqual(self.beside(), ["style.json"])
+        self.assertIn("style.json", result.out + result.err)
+
+    def test_later_and_without_writing_over_anything(self):
+        version = self.inked()
+        mine = self.write(self.lora + "/style.json", b'{"activation text": "mine"}')
+        self.pull(f"civitai:{version}")
+        self.assertEqual(self.beside(), ["style.json", "style.safetensors"])
+        self.pull("--sidecars", "a1111,lora-manager", f"civitai:{version}")
+        self.assertEqual(self.beside(), ["style.json", "style.metadata.json", "style.safetensors"])
+        self.assertEqual(self.read(mine), b'{"activation text": "mine"}')
+        self.pull("--sidecars", "lora-manager", f"civitai:{version}")
+        self.check_registry()
+        self.machine.run("rm", "-y", f"civitai:{version}")
+        self.assertEqual(self.beside(), ["style.json"])
+
+    def test_others_stay_and_are_named_or_go_with_a_word(self):
+        for arguments, left in (([], ["style.civitai.info", "style.preview.png"]), (["--sidecars"], [])):
+            version = self.inked()
+            self.pull(f"civitai:{version}")
+            for name in ("style.civitai.info", "style.preview.png"):
+                self.write(f"{self.lora}/{name}", b"{}")
+            self.write(f"{self.lora}/style-2.json", b"{}")
+            result = self.machine.run("rm", "-y", f"civitai:{version}", *arguments)
+            self.assertEqual(result.returncode, 0, result.err)
+            self.assertTrue(all(name in result.out for name in left), result.out)
+            self.assertEqual(self.beside(), sorted(left + ["style-2.json"]))
+
+    def test_what_a_namesake_may_need_stays(self):
+        version = self.inked()
+        self.pull(f"civitai:{version}")
+        self.write(f"{self.lora}/style.pt", PICKLE)
+        self.write(f"{self.lora}/style.json", b"{}")
+        self.machine.run("rm", "-y", f"civitai:{version}", "--sidecars")
+        self.assertEqual(self.beside(), ["style.json", "style.pt"])
+
+    def test_nothing_told_nothing_written(self):
+        self.hub.hf("org/plain", {"x.safetensors": LORA})
+        self.pull("--sidecars", "a1111", "hf:org/plain/x.safetensors")
+        self.assertEqual(os.listdir(os.path.join(self.machine.root, "ComfyUI/models/loras")), ["x.safetensors"])
+        self.assertEqual(self.machine.run("pull", "--sidecars", "invoke", "x").returncode, 2)
+
+
 if __name__ == "__main__":
     unittest.main()
