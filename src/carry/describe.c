@@ -5,8 +5,8 @@
  */
 #include "carry/carry.h"
 
-#include "base/mem.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "os/os.h"
 #include "registry/model.h"
 #include "store/purpose.h"

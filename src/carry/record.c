@@ -162,6 +162,9 @@ static void fill_entry(const struct carry *carry, size_t index, struct ncm_reg_m
 		out->card = first->card;
 	else if (chosen->known)
 		out->card = chosen->known->card;
+	/* Its page has a name for what was spelled out by numbers. */
+	if (!chosen->model->profile && out->card.model_name)
+		out->display_name = out->card.model_name;
 }
 
 void outcome_clear(struct outcome *outcome)

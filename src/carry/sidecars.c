@@ -44,8 +44,8 @@ static char *joined(const struct ncm_strings *words)
 /* The web UI shows a LoRA only where its version goes with the checkpoint's. */
 static const char *webui_version(const char *base_model)
 {
-	static const char *const versions[][2] = {
-	    {"SD 1", "SD1"}, {"SD 2", "SD2"}, {"SDXL", "SDXL"}, {"Pony", "SDXL"}, {"Illustrious", "SDXL"}, {"Noob", "SDXL"}};
+	static const char *const versions[][2] = {{"SD 1", "SD1"},  {"SD 2", "SD2"},         {"SDXL", "SDXL"},
+						  {"Pony", "SDXL"}, {"Illustrious", "SDXL"}, {"Noob", "SDXL"}};
 
 	for (size_t i = 0; base_model && i < sizeof versions / sizeof *versions; i++) {
 		if (strncmp(base_model, versions[i][0], strlen(versions[i][0])) == 0)
@@ -58,9 +58,9 @@ static json_t *webui_card(const struct beside *beside)
 {
 	const struct ncm_card *card = &beside->entry->card;
 	NCM_AUTO_FREE char *words = joined(&card->trigger_words);
-	NCM_AUTO_FREE char *name = ncm_asprintf("%s%s%s", card->model_name ? card->model_name : "",
-						card->version_name ? " " : "",
-						card->version_name ? card->version_name : "");
+	NCM_AUTO_FREE char *name =
+	    ncm_asprintf("%s%s%s", card->model_name ? card->model_name : "", card->version_name ? " " : "",
+			 card->version_name ? card->version_name : "");
 
 	return json_pack("{s:s, s:s, s:s, s:f, s:s}", "description", name, "sd version",
 			 webui_version(card->base_model), "activation text", words, "preferred weight",
@@ -69,10 +69,9 @@ static json_t *webui_card(const struct beside *beside)
 
 static json_t *civitai_of(const struct ncm_reg_model *entry)
 {
-	json_t *version =
-	    json_pack("{s:s, s:s, s:o}", "name", entry->card.version_name ? entry->card.version_name : "", "baseModel",
-		      entry->card.base_model ? entry->card.base_model : "", "trainedWords",
-		      ncm_json_string_array(&entry->card.trigger_words));
+	json_t *version = json_pack("{s:s, s:s, s:o}", "name", entry->card.version_name ? entry->card.version_name : "",
+				    "baseModel", entry->card.base_model ? entry->card.base_model : "", "trainedWords",
+				    ncm_json_string_array(&entry->card.trigger_words));
 	uint64_t model = 0, number = 0;
 
 	if (entry->source && ncm_civitai_ids(entry->source, &model, &number)) {

@@ -170,7 +170,8 @@ int manifest_spelled(struct ncm_catalog *catalog, const char *uri, const struct 
 	const bool pinned = ncm_source_may_use_http(&(const struct ncm_file_spec){0}, uri);
 	/* An address keeps its pin, which is part of how it is spelled. */
 	const bool overrules = ncm_source_is_hearsay(uri) && strstr(uri, pin_mark);
-	NCM_AUTO_FREE char *plain = overrules ? ncm_strndup(uri, (size_t)(strstr(uri, pin_mark) - uri)) : ncm_strdup(uri);
+	NCM_AUTO_FREE char *plain =
+	    overrules ? ncm_strndup(uri, (size_t)(strstr(uri, pin_mark) - uri)) : ncm_strdup(uri);
 	NCM_AUTO_FREE char *canonical = NULL, *shown = ncm_typed_shown(uri);
 	struct ncm_model model = {0};
 

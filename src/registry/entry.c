@@ -250,8 +250,10 @@ static void write_card(const struct ncm_card *card, json_t *entry)
 {
 	const struct {
 		const char *key, *text;
-	} texts[] = {{"base_model", card->base_model}, {"model_name", card->model_name},
-		     {"version_name", card->version_name}, {"page", card->page},
+	} texts[] = {{"base_model", card->base_model},
+		     {"model_name", card->model_name},
+		     {"version_name", card->version_name},
+		     {"page", card->page},
 		     {"preview", card->preview}};
 
 	if (card->trigger_words.count > 0)

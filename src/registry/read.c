@@ -41,10 +41,11 @@ struct reader {
 static const struct {
 	size_t from, to;
 } texts[] = {
-    TEXT(display_name), TEXT(profile), TEXT(priority),  TEXT(kind),         TEXT(store),        TEXT(revision),
-    TEXT(variant),      TEXT(license), TEXT(format),    TEXT(architecture), TEXT(quantization), TEXT(parameters),
-    CARD(base_model),   CARD(model_name), CARD(version_name), CARD(page),     CARD(preview),
-    TEXT(privacy_tier), TEXT(trust),   TEXT(file_path), TEXT(installed_at), TEXT(verified_at),  TEXT(verify_result),
+    TEXT(display_name), TEXT(profile),     TEXT(priority),      TEXT(kind),       TEXT(store),
+    TEXT(revision),     TEXT(variant),     TEXT(license),       TEXT(format),     TEXT(architecture),
+    TEXT(quantization), TEXT(parameters),  CARD(base_model),    CARD(model_name), CARD(version_name),
+    CARD(page),         CARD(preview),     TEXT(privacy_tier),  TEXT(trust),      TEXT(file_path),
+    TEXT(installed_at), TEXT(verified_at), TEXT(verify_result),
 };
 
 /* A string, or NULL for what is none. */

@@ -73,9 +73,9 @@ bool kind_is_wanting(const struct run *run, const struct wanted *wanted)
 
 void kind_recall(const struct run *run, struct wanted *wanted)
 {
-	const struct ncm_lock_entry *entry = wanted_lock_entry(run, wanted);
+	const struct ncm_lock_entry *entry = kind_is_wanting(run, wanted) ? wanted_lock_entry(run, wanted) : NULL;
 
-	if (entry && entry->kind && kind_is_wanting(run, wanted))
+	if (entry && entry->kind)
 		wanted->resolution->kind = ncm_strdup(entry->kind);
 }
 
@@ -106,12 +106,12 @@ static void take_kind(struct ncm_resolution *resolution, const char *header)
 void kind_find(const struct run *run, struct wanted *wanted)
 {
 	struct ncm_resolution *resolution = wanted->resolution;
-	const struct ncm_artifact *artifact = main_artifact(resolution);
+	const struct ncm_artifact *artifact = goes_by_kind(run, wanted) ? main_artifact(resolution) : NULL;
 	struct ncm_error why = NCM_ERROR_INIT;
 	struct ncm_facts facts = {0};
 
 	kind_recall(run, wanted);
-	if (!artifact || !goes_by_kind(run, wanted))
+	if (!artifact)
 		return;
 	if (is_worth_reading(resolution, artifact) &&
 	    remote_facts(run->sources, resolution, artifact, &facts, &why) == 0)
@@ -192,10 +192,11 @@ static int refuse(const struct run *run, const struct wanted *wanted, const char
 	else
 		ncm_error_set(err, NCM_E_USAGE, "%s: %s is %s: the store \"%s\" has no folder for that",
 			      model_id(run, wanted), name, purpose->words, store);
-	return ncm_error_hint(err,
-			      "say where it goes: --to STORE/FOLDER, for example --to comfyui/loras, or --to %s//%s for "
-			      "the store's own folder",
-			      store, ncm_path_base(name));
+	return ncm_error_hint(
+	    err,
+	    "say where it goes: --to STORE/FOLDER, for example --to comfyui/loras, or --to %s//%s for "
+	    "the store's own folder",
+	    store, ncm_path_base(name));
 }
 
 static void set_text(char **text, const char *value)
@@ -214,7 +215,8 @@ static void describe(const struct wanted *wanted, const char *kind, const struct
 	const struct purpose *purpose = purpose_of(kind);
 
 	set_text(&model->kind, kind);
-	spec->extract = purpose && purpose->unpacked && artifact->name && ncm_path_archive_ending(artifact->name) > 0;
+	spec->extract = purpose && purpose->unpacked && !spec->to[0].name && artifact->name &&
+			ncm_path_archive_ending(artifact->name) > 0;
 	if (strcmp(kind, "projector") == 0)
 		set_text(&spec->role, "mmproj");
 	else if (strcmp(kind, "config") == 0)
@@ -241,10 +243,12 @@ static int settle_target(const struct run *run, const struct wanted *wanted, con
 int kind_settle(const struct run *run, struct wanted *wanted, struct ncm_error *err)
 {
 	struct ncm_model *model = (struct ncm_model *)run->models[wanted->model].model;
-	const struct ncm_artifact *artifact = main_artifact(wanted->resolution);
+	const struct ncm_artifact *artifact = NULL;
 	const char *kind = wanted->resolution->kind;
 
-	if (!artifact || model->profile || model->phase > 0)
+	if (!model->profile && model->phase == 0)
+		artifact = main_artifact(wanted->resolution);
+	if (!artifact)
 		return 0;
 	if (goes_by_kind(run, wanted)) {
 		kind = kind ? kind : spelled_kind(wanted, artifact);

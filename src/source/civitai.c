@@ -200,8 +200,7 @@ static void describe_card(const json_t *version, struct ncm_resolution *resoluti
 	card_say(&card->model_name, ncm_json_string(json_object_get(version, "model"), "name"));
 	card_say(&card->version_name, ncm_json_string(version, "name"));
 	card_say(&card->page, resolution->page);
-	card_say(&card->preview,
-		 ncm_json_string(json_array_get(json_object_get(version, "images"), 0), "url"));
+	card_say(&card->preview, ncm_json_string(json_array_get(json_object_get(version, "images"), 0), "url"));
 }
 
 static void describe_kind(const json_t *version, const json_t *file, struct ncm_resolution *resolution)

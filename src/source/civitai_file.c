@@ -237,8 +237,8 @@ const json_t *civitai_choose(const json_t *version, const struct civitai_name *n
 	if (passing > 0)
 		ncm_error_set(err, NCM_E_USAGE, "%s: several of its files could be meant", what);
 	else
-		ncm_error_set(err, NCM_E_NOT_FOUND, "%s: none of its files is of that type, format, size, precision or quantization",
-			      what);
+		ncm_error_set(err, NCM_E_NOT_FOUND,
+			      "%s: none of its files is of that type, format, size, precision or quantization", what);
 	ncm_error_hint(err, "choose one with ?fileId=NUMBER: %s", list);
 	return NULL;
 }

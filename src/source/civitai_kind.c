@@ -110,12 +110,20 @@ static bool is_archive(const json_t *file)
 	return (type && strcasecmp(type, "Archive") == 0) || (name && ncm_path_archive_ending(name) > 0);
 }
 
+/* A note or a picture that comes with a model is none. */
+static const char *kind_by_model(const json_t *version, const json_t *file)
+{
+	const char *name = ncm_json_string(file, "name"), *kind = kind_of_model(version);
+
+	return is_packed(kind) || is_archive(file) || (name && ncm_source_is_binary_name(name)) ? kind : NULL;
+}
+
 const char *civitai_kind(const json_t *version, const json_t *file)
 {
 	const char *format = ncm_json_string(json_object_get(file, "metadata"), "format");
 	const char *kind = kind_in(files, sizeof files / sizeof *files, ncm_json_string(file, "type"));
 
-	kind = kind ? kind : kind_of_model(version);
+	kind = kind ? kind : kind_by_model(version, file);
 	if (is_archive(file) && !is_packed(kind))
 		return kind && strcmp(kind, "training-data") == 0 ? kind : "archive";
 	/* Of these only the diffusion model itself is ever in one. */

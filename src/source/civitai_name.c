@@ -45,8 +45,11 @@ static char **filter_field(struct civitai_filter *filter, const char *key, size_
 	const struct {
 		const char *key;
 		char **field;
-	} fields[] = {
-	    {"type", &filter->type}, {"format", &filter->format}, {"size", &filter->size}, {"fp", &filter->fp}, {"quantType", &filter->quant_type}};
+	} fields[] = {{"type", &filter->type},
+		      {"format", &filter->format},
+		      {"size", &filter->size},
+		      {"fp", &filter->fp},
+		      {"quantType", &filter->quant_type}};
 
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
 		if (strlen(fields[i].key) == length && memcmp(key, fields[i].key, length) == 0)

@@ -78,8 +78,8 @@ void ncm_resolution_free(struct ncm_resolution *resolution);
 
 /* Where a file goes that no manifest places. */
 struct ncm_habit {
-	const char *kind;   /* of model; NULL: it follows from what the source or the file's header says, and so does the
-			       folder, in this store if that has one for it */
+	const char *kind; /* of model; NULL: it follows from what the source or the file's header says, and so does the
+			     folder, in this store if that has one for it */
 	const char *format; /* or NULL */
 	const char *store;
 	const char *folder; /* or NULL: the store's own */

@@ -95,8 +95,8 @@ static size_t add_weights(const struct finding *finding, size_t model, const cha
 	work->clues[file].is_model = true;
 	/* A part of a store is one of its folders. */
 	work->clues[file].folder_kind = purpose_of_folder(work->store->part ? work->store->part
-							   : finding->folder  ? finding->folder->name
-									      : NULL);
+							  : finding->folder ? finding->folder->name
+									    : NULL);
 	survey_join(work, model, file);
 	return file;
 }

@@ -222,8 +222,8 @@ static void read_download(struct work *work, size_t file)
 	size_t size = 0;
 
 	for (const char *at = relative; at && *at; at = strchr(at, '/') ? strchr(at, '/') + 1 : NULL) {
-		NCM_AUTO_FREE char *note = ncm_asprintf("%.*s.cache/huggingface/download/%s.metadata",
-							(int)(at - relative), relative, at);
+		NCM_AUTO_FREE char *note =
+		    ncm_asprintf("%.*s.cache/huggingface/download/%s.metadata", (int)(at - relative), relative, at);
 		NCM_AUTO_FREE char *text = read_text(work, note, SUM_BYTES, &size);
 
 		if (text)

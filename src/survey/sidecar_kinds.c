@@ -214,7 +214,8 @@ static bool has_files(const json_t *version)
 /* '{"strength": 0.8}', as a text. */
 static void take_tips(const char *tips, struct told *told)
 {
-	NCM_AUTO_JSON json_t *object = tips ? ncm_json_parse(tips, strlen(tips), "usage_tips", NCM_E_OTHER, NULL) : NULL;
+	NCM_AUTO_JSON json_t *object =
+	    tips ? ncm_json_parse(tips, strlen(tips), "usage_tips", NCM_E_OTHER, NULL) : NULL;
 
 	take_weight(json_object_get(object, "strength"), told);
 }

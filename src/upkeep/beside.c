@@ -11,9 +11,9 @@
 
 /* As sidecar.c of the survey has them, with the pictures and texts that applications show. */
 static const char *const endings[] = {
-    ".civitai.info",  ".metadata.json", ".cm-info.json", ".api_info.json", ".json",         ".sha256",
-    ".preview.png",   ".preview.jpg",   ".preview.jpeg", ".preview.webp",  ".preview.gif",  ".preview.mp4",
-    ".png",           ".jpg",           ".jpeg",         ".webp",          ".txt",          ".description.txt",
+    ".civitai.info", ".metadata.json", ".cm-info.json", ".api_info.json", ".json",        ".sha256",
+    ".preview.png",  ".preview.jpg",   ".preview.jpeg", ".preview.webp",  ".preview.gif", ".preview.mp4",
+    ".png",          ".jpg",           ".jpeg",         ".webp",          ".txt",         ".description.txt",
 };
 
 static const char *const models[] = {".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".sft", ".onnx"};
@@ -56,16 +56,17 @@ void upkeep_consider_beside(struct upkeep *upkeep, const struct ncm_reg_model *m
 
 		if (is_own(model, path) || !is_there(path))
 			continue;
-		upkeep_consider(upkeep, &(struct candidate){
-					    .kind = NCM_REMOVAL_FILE,
-					    .path = path,
-					    .store = file->store,
-					    .model = model->id,
-					    .foreign = true,
-					    .lost = true,
-					    .keep = upkeep->request.sidecars
-							? NULL
-							: "stays: ncmodel did not put it there; --sidecars takes it, too",
-					});
+		upkeep_consider(upkeep,
+				&(struct candidate){
+				    .kind = NCM_REMOVAL_FILE,
+				    .path = path,
+				    .store = file->store,
+				    .model = model->id,
+				    .foreign = true,
+				    .lost = true,
+				    .keep = upkeep->request.sidecars
+						? NULL
+						: "stays: ncmodel did not put it there; --sidecars takes it, too",
+				});
 	}
 }

@@ -302,10 +302,10 @@ struct ncm_removal *ncm_remove_plan(const struct ncm_config *config, const struc
 				    struct ncm_error *err)
 {
 	const struct request request = {.config = config,
-				       .selector = options->selector,
-				       .all = options->all,
-				       .force = options->force,
-				       .sidecars = options->sidecars};
+					.selector = options->selector,
+					.all = options->all,
+					.force = options->force,
+					.sidecars = options->sidecars};
 	struct upkeep *upkeep = upkeep_plan(&request, err);
 
 	return upkeep ? upkeep->removal : NULL;

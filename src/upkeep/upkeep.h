@@ -46,7 +46,7 @@ struct request {
 	bool all;                            /* rm: a selector that leaves everything open is meant so */
 	bool force;
 	bool sidecars; /* what other tools put beside files that go, too */
-	bool is_move; /* what a move left behind: moved.h */
+	bool is_move;  /* what a move left behind: moved.h */
 	const struct upkeep_moved *moved;
 	size_t moved_count;
 	const struct authority *moved_by;

@@ -168,7 +168,7 @@ class EveryKindTest(KindsCase):
 
     def test_what_no_application_has_a_folder_for(self):
         for kind, name, file in (("LORA", "train.zip", "Training Data"), ("LORA", "all.zip", "Archive"), ("LORA", "all.zip", "Model"),
-                                 ("Other", "thing.safetensors", "Model"), ("Checkpoint", "set.zip", "Training Data")):
+                                 ("Other", "thing.safetensors", "Model"), ("LORA", "readme.txt", "Other"), ("Checkpoint", "set.zip", "Training Data")):
             version = self.version(packed({"1.png": b"png"}) if name.endswith("zip") else SILENT, name, kind, file)
             for arguments in ([], ["--to", "comfyui"], ["--to", "a1111"]):
                 told = self.refused(f"civitai:{version}", *arguments)
