@@ -4,13 +4,14 @@
 #include "entry.h"
 #include "matrix_view.h"
 #include "model_json.h"
+#include "search.h"
 #include "ui/text.h"
 
 #include <string.h>
 
 static struct {
 	bool by_use_case, by_phase, by_store, by_source, available, matrix;
-	const char *sort;
+	const char *sort, *search;
 } given;
 
 static int choose_grouping(enum grouping *grouping, struct ncm_error *err)
@@ -71,8 +72,11 @@ static int collect_installed(struct session *session, const struct ncm_registry 
 	rated = rated_models(session, registry);
 	for (size_t i = 0; i < count; i++) {
 		const struct ncm_model *model = rated[chosen[i] - registry->models];
-		json_t *object = session->report.json ? registered_json(chosen[i]) : NULL;
+		json_t *object;
 
+		if (!search_finds_registered(given.search, chosen[i]))
+			continue;
+		object = session->report.json ? registered_json(chosen[i]) : NULL;
 		entries_add_registered(entries, chosen[i]);
 		entries->items[entries->count - 1].rated = model;
 		if (object && model)
@@ -97,7 +101,7 @@ static int collect_available(struct session *session, const struct ncm_registry 
 	for (size_t i = 0; i < count; i++) {
 		const bool installed = ncm_registry_same(registry, chosen[i]) != NULL;
 
-		if (chosen[i]->required_only)
+		if (chosen[i]->required_only || !search_finds_offered(given.search, chosen[i]))
 			continue;
 		entries_add_offered(entries, chosen[i], installed);
 		if (session->report.json)
@@ -165,6 +169,8 @@ static const struct option own[] = {
     {0, "by-store", OPTION_FLAG, .value = &given.by_store, .help = "a group for each store"},
     {0, "by-source", OPTION_FLAG, .value = &given.by_source, .help = "a group for each source"},
     {0, "available", OPTION_FLAG, .value = &given.available, .help = "what the manifests offer, installed or not"},
+    {0, "search", OPTION_TEXT, .value = &given.search, .argument = "WORDS",
+     .help = "only those that each word is found in: names, kind, tags, trigger words, base model"},
     {0, "matrix", OPTION_FLAG, .value = &given.matrix,
      .help = "the stars that the models are rated by: code, reasoning, vision, agents, speed"},
     {0, "sort", OPTION_TEXT, .value = &given.sort, .argument = "STARS",
@@ -179,6 +185,8 @@ static const char *const examples[] = {
     "what is installed, for what",
     "ncmodel list --available --usecase CodeGeneration",
     "what the profile offers for writing code",
+    "ncmodel list --search 'sdxl anime'",
+    "what is installed for SDXL, and has to do with anime",
     "ncmodel list -q",
     "ids alone, for scripts",
     "ncmodel list --available --matrix --sort stars.code",

@@ -204,6 +204,19 @@ static json_t *stores_json(const struct ncm_reg_model *model)
 	return words;
 }
 
+static void put_card(json_t *object, const struct ncm_card *card)
+{
+	if (card->trigger_words.count > 0)
+		json_put(object, "trigger_words", json_words(&card->trigger_words));
+	put_known(object, "base_model", card->base_model);
+	put_known(object, "model_name", card->model_name);
+	put_known(object, "version_name", card->version_name);
+	put_known(object, "page", card->page);
+	put_known(object, "preview", card->preview);
+	if (card->preferred_weight > 0)
+		json_put(object, "preferred_weight", json_real(card->preferred_weight));
+}
+
 json_t *registered_json(const struct ncm_reg_model *model)
 {
 	json_t *object = json_object();
@@ -231,6 +244,7 @@ json_t *registered_json(const struct ncm_reg_model *model)
 	put_known_number(object, "dimensions", model->dimensions);
 	if (model->vram_gb > 0)
 		json_put(object, "vram_gb", json_real(model->vram_gb));
+	put_card(object, &model->card);
 	if (model->performance_score >= 0)
 		json_put(object, "performance_score", json_real(model->performance_score));
 	if (model->cost_score >= 0)

@@ -258,6 +258,15 @@ static int pull(struct session *session, struct ncm_plan *plan)
 }
 
 static bool via_server;
+static struct ncm_strings sidecars;
+
+#define SIDECARS "a1111 lora-manager"
+
+static unsigned sidecar_bits(void)
+{
+	return (ncm_strings_contain(&sidecars, "a1111") ? NCM_SIDECAR_A1111 : 0u) |
+	       (ncm_strings_contain(&sidecars, "lora-manager") ? NCM_SIDECAR_LORA_MANAGER : 0u);
+}
 
 /* The server's store is not looked at, and nothing else that would be asked of a plan can be. */
 static int pull_via_server(struct session *session)
@@ -289,6 +298,7 @@ static int run(struct session *session)
 	if (via_server)
 		return pull_via_server(session);
 	session->settings.provision.only_plan = session->settings.dry_run;
+	session->settings.provision.sidecars = sidecar_bits();
 	plan = plan_make(session, &err);
 	if (!plan && err.code == NCM_E_INTERRUPTED) {
 		ncm_error_clear(&err);
@@ -314,6 +324,9 @@ static const struct option own[] = {
      .help = "have a running Ollama fetch them into its own store, and compare its digest with the registry's"},
     {0, "server", OPTION_LIST, offsetof(struct settings, servers), .argument = "NAME=URL",
      .help = "with --via-server: this server, as for ps"},
+    {0, "sidecars", OPTION_WORDS, .value = &sidecars, .argument = "KINDS", .words = SIDECARS,
+     .help =
+	 "write what is told of a model (trigger words …) beside its file, for the applications that read it there"},
     {0, "no-wait", OPTION_FLAG, offsetof(struct settings, provision.no_wait),
      .help = "fail instead of waiting for another ncmodel"},
     {'j', "jobs", OPTION_NUMBER, offsetof(struct settings, jobs), .argument = "N", .help = "files at once", .least = 1,
@@ -335,8 +348,8 @@ static const char *const examples[] = {
     "the one GGUF file, or split set, of that quantization",
     "ncmodel pull hf:ORG/REPO --to training --include '*.safetensors' --include '*.json'",
     "a part of a repository, which is remembered; its files lie in a folder REPO",
-    "ncmodel pull civitai:128713 --to a1111/checkpoints",
-    "a checkpoint from Civitai, for stable-diffusion-webui",
+    "ncmodel pull civitai:128713 --to comfyui",
+    "a file from Civitai, into the folder that ComfyUI has for what it is",
     "ncmodel pull -y --json --progress json >result.json 2>events.ndjson",
     "for a program: one document, and one event a line",
     NULL,

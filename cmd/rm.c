@@ -3,6 +3,8 @@
 
 #include "removal_view.h"
 
+static bool sidecars;
+
 static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
@@ -10,6 +12,7 @@ static int run(struct session *session)
 	    .selector = &session->settings.selector,
 	    .all = session->settings.all,
 	    .force = session->settings.provision.force,
+	    .sidecars = sidecars,
 	};
 	struct ncm_removal *removal;
 
@@ -22,6 +25,8 @@ static int run(struct session *session)
 static const struct option own[] = {
     {0, "force", OPTION_FLAG, offsetof(struct settings, provision.force),
      .help = "files that changed since they were registered, too"},
+    {0, "sidecars", OPTION_FLAG, .value = &sidecars,
+     .help = "what other tools put beside them, too: cards, previews, .civitai.info …"},
     {.name = NULL},
 };
 static const struct option_group own_group = {"Options", own};
@@ -51,7 +56,9 @@ const struct command command_rm = {
 	"Ollama manifest or a Hugging Face snapshot uses stays, and so does one that changed since it was "
 	"registered (--force). Of what was registered as a link the link goes, and what it leads to stays. What lies "
 	"outside every store stays, and so does a file that the owner of models.json could not remove himself. What "
-	"was adopted is named in the question. Folders that become empty go too; what the lock file pins stays "
+	"was adopted is named in the question. What other tools put beside a model's file is named, and stays; "
+	"--sidecars takes it, too, and what --sidecars of a pull wrote goes if nobody changed it. Folders that become "
+	"empty go too; what the lock file pins stays "
 	"pinned, so that a pull brings the same bytes back.\n\n"
 	"Models are chosen as for list, but not by nothing: to remove all of them takes --all. "
 	"They go whole: with --store one that lies in other stores, too, is refused. "

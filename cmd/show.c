@@ -93,6 +93,19 @@ static void print_registered_files(const struct ncm_reg_model *model)
 	}
 }
 
+/* What its page told, or a file that lay beside it. */
+static void print_card(const struct ncm_card *card)
+{
+	list_fact("trigger words", &card->trigger_words);
+	foreign_fact("base model", card->base_model);
+	foreign_fact("called there", card->model_name);
+	foreign_fact("version", card->version_name);
+	if (card->preferred_weight > 0)
+		fact("best weight", text_format("%g", card->preferred_weight));
+	foreign_fact("page", card->page);
+	foreign_fact("preview", card->preview);
+}
+
 static void print_registered(const struct ncm_reg_model *model)
 {
 	AUTO_FREE char *verified = clock_local(model->verified_at ? model->verified_at : "");
@@ -106,6 +119,7 @@ static void print_registered(const struct ncm_reg_model *model)
 	foreign_fact("revision", model->revision);
 	foreign_fact("variant taken", model->variant);
 	foreign_fact("trust", model->trust);
+	print_card(&model->card);
 	list_fact("profiles", &model->profiles);
 	registered_stores(model, &stores);
 	list_fact("store", &stores);

@@ -32,6 +32,9 @@ struct ncm_target {
 	char *store;
 	char *folder;
 	char *name;
+	/* Of a source spelled out: the folder follows from what the file is, which its source or its header says; and
+	 * so does the store, unless the user gave it. Until that is known, `store` is the likeliest. */
+	bool by_kind, any_store;
 };
 
 /* One layer of an Ollama model as the manifest pins it. */

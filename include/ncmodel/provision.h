@@ -15,6 +15,12 @@ extern "C" {
 
 #pragma GCC visibility push(default)
 
+/* Files that applications read beside a model, as bits. */
+enum ncm_sidecar {
+	NCM_SIDECAR_A1111 = 1,        /* STEM.json: the card of Automatic1111 and its forks */
+	NCM_SIDECAR_LORA_MANAGER = 2, /* STEM.metadata.json */
+};
+
 struct ncm_provision_options {
 	bool locked;       /* refuse whatever the lock does not pin exactly */
 	bool offline;      /* no network at all: what is not here fails */
@@ -22,6 +28,8 @@ struct ncm_provision_options {
 	bool force;        /* replace foreign files in the way */
 	bool allow_pickle; /* take pickle-based files without a pinned digest */
 	bool no_wait;      /* fail with BUSY instead of waiting for another ncmodel */
+	unsigned sidecars; /* of these kinds (enum ncm_sidecar) one is written beside each file of which something is
+			      told that a person would want to read there */
 	bool only_plan;    /* the plan is not carried out: with `offline`, what manifest or lock pin is enough for it */
 };
 

@@ -44,6 +44,17 @@ struct ncm_reg_file {
 	char *target;   /* abs is a symbolic link: the regular file that it led to (absolute); else NULL */
 };
 
+/* What a model's page, or a file that another tool put beside it, tells its user. What nobody told is NULL, 0 or empty.
+ */
+struct ncm_card {
+	struct ncm_strings trigger_words;
+	char *base_model; /* that it is made for: "SDXL 1.0" */
+	char *model_name, *version_name;
+	char *page;              /* where a person reads about it */
+	char *preview;           /* the address of a picture of what it makes */
+	double preferred_weight; /* of a LoRA */
+};
+
 struct ncm_reg_model {
 	char *id;
 	char *display_name;
@@ -71,6 +82,7 @@ struct ncm_reg_model {
 	struct ncm_strings use_cases;
 	struct ncm_strings tags;
 	struct ncm_strings capabilities;
+	struct ncm_card card;
 	char *trust; /* "manifest", "upstream", "first-use" */
 	char *file_path;
 	char *installed_at;  /* local time */

@@ -82,8 +82,9 @@ struct ncm_removal {
 
 struct ncm_remove_options {
 	const struct ncm_selector *selector; /* which models, as ncm_registry_select takes it; borrowed for the call */
-	bool all;   /* a selector that leaves everything open chooses all models; else it is USAGE */
-	bool force; /* files that changed since they were registered, too */
+	bool all;      /* a selector that leaves everything open chooses all models; else it is USAGE */
+	bool force;    /* files that changed since they were registered, too */
+	bool sidecars; /* what other tools put beside the models' files, too */
 };
 /*
  * What removing the chosen registered models deletes: their files that no other registered model and no Ollama manifest

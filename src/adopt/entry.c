@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/strings.h"
+#include "store/purpose.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -94,26 +95,9 @@ static const char *kind_of_store(const char *store)
 /* Use cases are for text models alone; what others are for stands in their tags. */
 static const char *tag_of_kind(const char *kind)
 {
-	static const char *const tags[][2] = {
-	    {"checkpoint", "ImageGeneration"},
-	    {"diffusion", "ImageGeneration"},
-	    {"lora", "LoRA"},
-	    {"vae", "VAE"},
-	    {"controlnet", "ControlNet"},
-	    {"upscaler", "Upscaler"},
-	    {"text-encoder", "TextEncoder"},
-	    {"textual-inversion", "TextualInversion"},
-	    {"motion-module", "MotionModule"},
-	    {"embedding", "Embedding"},
-	    {"stt", "SpeechToText"},
-	    {"tts", "TextToSpeech"},
-	};
+	const struct purpose *purpose = purpose_of(kind);
 
-	for (size_t i = 0; kind && i < sizeof tags / sizeof *tags; i++) {
-		if (strcmp(kind, tags[i][0]) == 0)
-			return tags[i][1];
-	}
-	return NULL;
+	return purpose ? purpose->tag : NULL;
 }
 
 void entry_complete(struct ncm_reg_model *entry)

@@ -14,9 +14,32 @@
 /* What a manifest has no word for is some checkpoint. */
 static const char *manifest_kind(const char *kind)
 {
-	static const char *const kinds[] = {
-	    "llm",  "vlm", "embedding",    "stt",           "tts",         "checkpoint",     "diffusion",
-	    "lora", "vae", "text-encoder", "motion-module", "custom-node", "source-archive", "training-base"};
+	static const char *const kinds[] = {"llm",
+					    "vlm",
+					    "embedding",
+					    "stt",
+					    "tts",
+					    "checkpoint",
+					    "diffusion",
+					    "lora",
+					    "vae",
+					    "text-encoder",
+					    "motion-module",
+					    "custom-node",
+					    "source-archive",
+					    "training-base",
+					    "clip-vision",
+					    "textual-inversion",
+					    "hypernetwork",
+					    "aesthetic-gradient",
+					    "controlnet",
+					    "upscaler",
+					    "detection",
+					    "poses",
+					    "wildcards",
+					    "workflow",
+					    "config",
+					    "projector"};
 
 	for (size_t i = 0; kind && i < sizeof kinds / sizeof *kinds; i++) {
 		if (strcmp(kind, kinds[i]) == 0)

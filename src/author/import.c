@@ -76,6 +76,7 @@ static int complete(struct ncm_model *model, const char *name, const struct ncm_
 		spec->has_sha256 = true;
 		spec->sha256 = *sha256;
 	}
+	manifest_place_unasked(model);
 	if (model->use_cases.count == 0 && strcmp(model->kind, "llm") == 0)
 		ncm_strings_add(&model->use_cases, "General");
 	return ncm_source_gives_blobs(spec->from.items[0]) ? 0 : set_name(spec, name, err);

@@ -292,8 +292,10 @@ static void carry_end(struct carry *carry)
 		ncm_unpacked_free(task->unpacked, task->unpacked_count);
 		ncm_error_clear(&task->error);
 	}
-	for (size_t i = 0; i < carry->run->model_count; i++)
+	for (size_t i = 0; i < carry->run->model_count; i++) {
 		outcome_clear(&carry->outcomes[i]);
+		ncm_facts_clear(&carry->outcomes[i].facts);
+	}
 	free(carry->tasks);
 	free(carry->outcomes);
 	free(carry->ready);

@@ -7,6 +7,7 @@
 #define NCM_CARRY_CARRY_H
 
 #include "archive/archive.h"
+#include "format/format.h"
 #include "plan/plan.h"
 
 enum task_state {
@@ -54,6 +55,7 @@ struct outcome {
 	/* What was recorded of it in this run. */
 	struct ncm_reg_file *files;
 	size_t file_count;
+	struct ncm_facts facts; /* what its main file says of itself */
 };
 
 struct carry {
@@ -95,6 +97,15 @@ void carry_finish(struct carry *carry, const size_t *models, size_t count);
 void outcome_clear(struct outcome *outcome);
 /* Whether models.json is to be written for this model. */
 bool carry_needs_record(const struct carry *carry, size_t model);
+
+/* describe.c: reads the header of what was placed for a model, whose entry has its files. */
+void carry_read_header(const struct carry *carry, size_t model, const struct ncm_reg_model *entry);
+/* Fills in what the entry does not know, with borrowed strings; and tells where a manifest says otherwise. */
+void carry_describe(const struct carry *carry, size_t model, struct ncm_reg_model *entry);
+void carry_tell_differences(const struct carry *carry, size_t index);
+
+/* sidecars.c: writes those that the user wants, and adds them to the entry, which is complete otherwise. */
+void carry_write_sidecars(const struct carry *carry, size_t model, struct ncm_reg_model *entry);
 
 /* result.c: tells the log what of a model was mended. */
 void carry_tell_repaired(const struct carry *carry, size_t model);

@@ -131,8 +131,9 @@ static const char *first_of(const char *a, const char *b)
 }
 
 /* Borrowed strings: the entry lives only as long as the call that writes it. */
-static void fill_entry(const struct run *run, size_t index, struct ncm_reg_model *out)
+static void fill_entry(const struct carry *carry, size_t index, struct ncm_reg_model *out)
 {
+	const struct run *run = carry->run;
 	const struct chosen_model *chosen = &run->models[index];
 	const struct ncm_resolution *first = NULL;
 	const char *trust = NULL;
@@ -150,11 +151,20 @@ static void fill_entry(const struct run *run, size_t index, struct ncm_reg_model
 	out->store = out->file_count > 0 ? out->files[0].store : NULL;
 	out->source = first ? first->uri : NULL;
 	out->revision = first ? first->revision : NULL;
+	carry_describe(carry, index, out);
 	out->license = (char *)first_of(out->license, first ? first->license : NULL);
 	out->architecture = (char *)first_of(out->architecture, first ? first->architecture : NULL);
 	out->quantization = (char *)first_of(out->quantization, first ? first->quantization : NULL);
 	out->parameters = (char *)first_of(out->parameters, first ? first->parameters : NULL);
+	out->license = (char *)first_of(out->license, carry->outcomes[index].facts.license);
 	out->trust = (char *)trust;
+	if (first && first->card.page)
+		out->card = first->card;
+	else if (chosen->known)
+		out->card = chosen->known->card;
+	/* Its page has a name for what was spelled out by numbers. */
+	if (!chosen->model->profile && out->card.model_name)
+		out->display_name = out->card.model_name;
 }
 
 void outcome_clear(struct outcome *outcome)
@@ -220,7 +230,7 @@ bool carry_needs_record(const struct carry *carry, size_t model)
 	const struct contents *contents = &carry->planned->contents;
 	const struct chosen_model *chosen = &carry->run->models[model];
 
-	if (!chosen->known || chosen->alias || carry->outcomes[model].changed ||
+	if (!chosen->known || chosen->alias || carry->outcomes[model].changed || carry->run->options.sidecars ||
 	    !has_profile(chosen->known, chosen->model->profile))
 		return true;
 	for (size_t i = 0; i < chosen->known->file_count; i++) {
@@ -340,7 +350,9 @@ static int save_registry(const struct carry *carry, const size_t *models, size_t
 		additions[i].alias = carry->run->models[models[i]].alias;
 		note_renewed(carry, models[i], &additions[i].renewed);
 		failed = add_files(carry, models[i], &entries[i], err);
-		fill_entry(carry->run, models[i], &entries[i]);
+		carry_read_header(carry, models[i], &entries[i]);
+		fill_entry(carry, models[i], &entries[i]);
+		carry_write_sidecars(carry, models[i], &entries[i]);
 	}
 	if (!failed)
 		failed = ncm_registry_add_all(carry->run->registry_path, additions, count, err);
@@ -357,7 +369,7 @@ static void tell_registered(const struct carry *carry, size_t model)
 	const struct outcome *outcome = &carry->outcomes[model];
 	struct ncm_reg_model entry = {.files = outcome->files, .file_count = outcome->file_count};
 
-	fill_entry(carry->run, model, &entry);
+	fill_entry(carry, model, &entry);
 	ncm_emit(&carry->run->sink, &(struct ncm_event){.type = NCM_EVENT_REGISTERED, .model = chosen->model->id});
 	registry_tell_deed(&carry->run->sink, "registered", &entry);
 }
@@ -399,6 +411,7 @@ static void record(struct carry *carry, const size_t *models, size_t count)
 		}
 		forget_intents(carry, models[i]);
 		tell_registered(carry, models[i]);
+		carry_tell_differences(carry, models[i]);
 	}
 	ncm_error_clear(&err);
 }

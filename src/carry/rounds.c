@@ -266,6 +266,11 @@ static void hint_at_pin(const struct carry *carry, struct task *task)
 			       "the lock pins other bytes than are served; to take what is served now: "
 			       "ncmodel pull --update %s",
 			       model_id(carry->run, wanted));
+	else if (ncm_source_is_hearsay(wanted->uri) && wanted->resolution && wanted->resolution->service)
+		ncm_error_hint(&task->error,
+			       "%s says that it has the digest that was expected, and has been wrong before; who knows "
+			       "the right one pins it: %s#sha256=HEX",
+			       wanted->resolution->service->name, wanted->resolution->uri);
 }
 
 static void give_up(const struct carry *carry, struct task *task)

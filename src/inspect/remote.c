@@ -2,6 +2,7 @@
 #include "inspect/remote.h"
 
 #include "base/mem.h"
+#include "format/contents.h"
 #include "source/shared.h"
 
 #include <errno.h>
@@ -113,4 +114,27 @@ void remote_close(struct remote *remote)
 	for (size_t i = 0; i < REMOTE_WINDOWS; i++)
 		free(remote->windows[i].data);
 	ncm_error_clear(&remote->error);
+}
+
+int remote_facts(struct ncm_sources *sources, const struct ncm_resolution *of, const struct ncm_artifact *artifact,
+		 struct ncm_facts *facts, struct ncm_error *err)
+{
+	struct ncm_contents contents = {0};
+	struct remote remote;
+	struct ncm_bytes bytes;
+	int failed = remote_open(&remote, sources, of, artifact, err);
+
+	*facts = (struct ncm_facts){.soundness = NCM_UNJUDGED};
+	if (!failed) {
+		bytes = remote_bytes(&remote);
+		/* What a GGUF file is stands at its very beginning. */
+		if (bytes.size > 4 && ncm_format_of(remote.windows[0].data, remote.windows[0].size) == NCM_FORMAT_GGUF)
+			bytes.size = remote.windows[0].size;
+		failed = ncm_format_read_all(&bytes, NULL, facts, &contents, err);
+	}
+	if (failed && remote.error.code != NCM_OK)
+		ncm_error_move(err, &remote.error);
+	ncm_contents_clear(&contents);
+	remote_close(&remote);
+	return failed;
 }

@@ -4,6 +4,7 @@
 #define NCM_INSPECT_REMOTE_H
 
 #include "base/bytes.h"
+#include "format/format.h"
 #include "source/source.h"
 
 enum { REMOTE_WINDOWS = 8 };
@@ -30,5 +31,13 @@ int remote_open(struct remote *remote, struct ncm_sources *sources, const struct
 		const struct ncm_artifact *artifact, struct ncm_error *err);
 struct ncm_bytes remote_bytes(struct remote *remote);
 void remote_close(struct remote *remote);
+
+/*
+ * What the header of a file of a resolution says, of which no more is fetched than that takes: of a GGUF file only the
+ * beginning, so that its facts may lack what stands behind its vocabulary. Returns 0, or -1 with *err. Free with
+ * ncm_facts_clear in both cases.
+ */
+int remote_facts(struct ncm_sources *sources, const struct ncm_resolution *of, const struct ncm_artifact *artifact,
+		 struct ncm_facts *facts, struct ncm_error *err);
 
 #endif

@@ -34,6 +34,7 @@ struct ncm_lock_entry {
 	char *trust;     /* "manifest", "upstream", "first-use" */
 	char *resolved_at;
 	char *ollama_name; /* of an Ollama model, else NULL */
+	char *kind;        /* what its one file is (store/purpose.h); or NULL */
 	struct ncm_lock_file *files;
 	size_t file_count;
 };

@@ -25,6 +25,7 @@ void lock_entry_clear(struct ncm_lock_entry *entry)
 	free(entry->trust);
 	free(entry->resolved_at);
 	free(entry->ollama_name);
+	free(entry->kind);
 	*entry = (struct ncm_lock_entry){0};
 }
 
@@ -50,6 +51,7 @@ void lock_entry_copy(struct ncm_lock_entry *to, const struct ncm_lock_entry *fro
 	    .trust = ncm_strdup_null(from->trust),
 	    .resolved_at = ncm_strdup_null(from->resolved_at),
 	    .ollama_name = ncm_strdup_null(from->ollama_name),
+	    .kind = ncm_strdup_null(from->kind),
 	    .files = ncm_calloc(from->file_count + 1, sizeof *from->files),
 	    .file_count = from->file_count,
 	};
@@ -155,6 +157,7 @@ void lock_entry_write(const struct ncm_lock_entry *entry, json_t *json)
 	set_or_null(json, "trust", entry->trust);
 	set_or_null(json, "resolved_at", entry->resolved_at);
 	ncm_json_set_string(json, "ollama_name", entry->ollama_name);
+	ncm_json_set_string(json, "kind", entry->kind);
 }
 
 static bool needs_cleaning(const char *uri, const json_t *json)

@@ -73,6 +73,7 @@ static const struct ncm_json_form files = {.kind = NCM_FORM_LIST, .of = &file, .
 #define OF_ENTRY(member) offsetof(struct ncm_lock_entry, member)
 static const struct ncm_json_field entry_keys[] = {
     {"files", &files, NCM_ITEMS(struct ncm_lock_entry, files, file_count), true, 0},
+    {"kind", &text_or_null, OF_ENTRY(kind), false, 0},
     {"ollama_name", &text_or_null, OF_ENTRY(ollama_name), false, 0},
     {"pinned", &text_or_null, OF_ENTRY(pinned), false, 0},
     {"resolved_at", &text_or_null, OF_ENTRY(resolved_at), false, 0},

@@ -83,7 +83,9 @@ static const struct ncm_json_form patterns = {
 	static const struct ncm_json_form name = {.kind = NCM_FORM_TEXT, .words = name##_words}
 WORDS(priority, "high", "medium", "low");
 WORDS(kind, "llm", "vlm", "embedding", "stt", "tts", "checkpoint", "diffusion", "lora", "vae", "text-encoder",
-      "motion-module", "custom-node", "source-archive", "training-base");
+      "motion-module", "custom-node", "source-archive", "training-base", "clip-vision", "textual-inversion",
+      "hypernetwork", "aesthetic-gradient", "controlnet", "upscaler", "detection", "poses", "wildcards", "workflow",
+      "config", "projector");
 WORDS(format, "gguf", "safetensors", "ggml", "pickle", "diffusers", "ollama", "archive", "mixed");
 WORDS(use_case, "CodeGeneration", "CodeAnalysis", "Reasoning", "QuestionAnswering", "Documentation", "Translation",
       "Summarization", "AgentTask", "FunctionCalling", "Vision", "General");

@@ -6,31 +6,13 @@
 #include "base/strings.h"
 #include "manifest/load.h"
 #include "source/source.h"
+#include "store/purpose.h"
 
 #include <ncmodel/text.h>
 #include <string.h>
 #include <strings.h>
 
-/* What lies in a folder, by the names that applications give their folders. */
-static const char *kind_in(const char *folder)
-{
-	static const char *const kinds[][2] = {
-	    {"lora", "lora"},
-	    {"vae", "vae"},
-	    {"text_enc", "text-encoder"},
-	    {"clip", "text-encoder"},
-	    {"unet", "diffusion"},
-	    {"diff", "diffusion"},
-	    {"animatediff", "motion-module"},
-	    {"custom_nodes", "custom-node"},
-	};
-
-	for (size_t i = 0; folder && i < sizeof kinds / sizeof *kinds; i++) {
-		if (strncasecmp(folder, kinds[i][0], strlen(kinds[i][0])) == 0)
-			return kinds[i][1];
-	}
-	return NULL;
-}
+static const char pin_mark[] = "#sha256=";
 
 /* Moves a sub-folder ("flux/" behind "loras") from the name to the folder. */
 static void take_sub_folder(struct ncm_target *target, char *rest)
@@ -80,11 +62,11 @@ static int parse_to(const char *to, bool ollama, struct ncm_target *target, stru
 
 static int set_pin(const char *uri, struct ncm_file_spec *spec, struct ncm_error *err)
 {
-	const char *pin = strstr(uri, "#sha256=");
+	const char *pin = strstr(uri, pin_mark);
 
 	if (!pin)
 		return 0;
-	if (ncm_sha256_parse_any_case(pin + strlen("#sha256="), &spec->sha256) < 0)
+	if (ncm_sha256_parse_any_case(pin + strlen(pin_mark), &spec->sha256) < 0)
 		return ncm_error_set(err, NCM_E_USAGE, "%s: the digest behind #sha256= is not 64 hex digits", uri);
 	spec->has_sha256 = true;
 	return 0;
@@ -145,7 +127,9 @@ static int make(struct ncm_catalog *catalog, const char *uri, const char *canoni
 		target->store = ncm_strdup(habit->store);
 		target->folder = ncm_strdup_null(habit->folder);
 	}
-	kind = kind_in(target->folder);
+	target->any_store = !to;
+	target->by_kind = !target->folder && !target->name && !ncm_source_gives_blobs(canonical);
+	kind = purpose_of_folder(target->folder);
 	kind = kind ? kind : habit ? habit->kind : NULL;
 	ncm_source_names(canonical, &id, &model->name);
 	model->id = free_id(catalog, id, canonical);
@@ -169,15 +153,29 @@ static int add_choice(const struct ncm_selector *selector, char **canonical, str
 	return 0;
 }
 
+void manifest_place_unasked(struct ncm_model *model)
+{
+	struct ncm_target *target = &model->files[0].to[0];
+
+	if (target->by_kind && target->any_store && !ncm_source_is_whole(model->files[0].from.items[0]) &&
+	    strcmp(target->store, "llama-cpp") != 0)
+		target->folder = ncm_strdup("checkpoints");
+	target->by_kind = false;
+}
+
 int manifest_spelled(struct ncm_catalog *catalog, const char *uri, const struct ncm_selector *selector, size_t *index,
 		     struct ncm_error *err)
 {
 	const char *to = selector->to;
 	const bool pinned = ncm_source_may_use_http(&(const struct ncm_file_spec){0}, uri);
+	/* An address keeps its pin, which is part of how it is spelled. */
+	const bool overrules = ncm_source_is_hearsay(uri) && strstr(uri, pin_mark);
+	NCM_AUTO_FREE char *plain =
+	    overrules ? ncm_strndup(uri, (size_t)(strstr(uri, pin_mark) - uri)) : ncm_strdup(uri);
 	NCM_AUTO_FREE char *canonical = NULL, *shown = ncm_typed_shown(uri);
 	struct ncm_model model = {0};
 
-	if (ncm_source_check(uri, pinned, &canonical, err) < 0) {
+	if (ncm_source_check(plain, pinned, &canonical, err) < 0) {
 		if (!pinned && ncm_source_is_in_clear(uri))
 			ncm_error_hint(err, "use https://, or pin the bytes: %s#sha256=HEX", shown);
 		else if (err && !err->hint)
@@ -186,7 +184,7 @@ int manifest_spelled(struct ncm_catalog *catalog, const char *uri, const struct 
 	}
 	if (add_choice(selector, &canonical, err) < 0)
 		return -1;
-	for (size_t i = 0; i < catalog->count; i++) {
+	for (size_t i = 0; i < catalog->count && !overrules; i++) {
 		const struct ncm_model *known = &catalog->models[i];
 
 		if ((!to || known->phase == 0) && is_just(known, canonical)) {

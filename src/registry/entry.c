@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "base/strings.h"
 #include "registry/document.h"
+#include "registry/model.h"
 
 #include <math.h>
 #include <string.h>
@@ -72,19 +73,6 @@ const char *registry_written_path(const char *base, const char *abs)
 	if (size > 1 && strncmp(abs, base, size) == 0 && abs[size] == '/')
 		return abs + size + 1;
 	return size == 1 && *abs == '/' ? abs + 1 : abs;
-}
-
-static const struct ncm_reg_file *main_file(const struct ncm_reg_model *model)
-{
-	static const char *const roles[] = {"weights", "model"};
-
-	for (size_t r = 0; r < sizeof roles / sizeof *roles; r++) {
-		for (size_t i = 0; i < model->file_count; i++) {
-			if (model->files[i].role && strcmp(model->files[i].role, roles[r]) == 0)
-				return &model->files[i];
-		}
-	}
-	return model->file_count > 0 ? &model->files[0] : NULL;
 }
 
 static json_t *find_file(const json_t *files, const char *path)
@@ -227,7 +215,7 @@ static void write_score(json_t *entry, const char *key, const char *by, double s
 
 static void write_contract(const struct ncm_reg_model *model, const char *base, json_t *entry)
 {
-	const struct ncm_reg_file *main = main_file(model);
+	const struct ncm_reg_file *main = registry_main_file(model);
 	struct ncm_strings use_cases = {0}, tags = {0};
 
 	registry_split_use_cases(model, &use_cases, &tags);
@@ -257,6 +245,27 @@ static void write_profiles(const struct ncm_reg_model *model, json_t *entry)
 	ncm_strings_free(&profiles);
 }
 
+/* What is not known now may have been told before. */
+static void write_card(const struct ncm_card *card, json_t *entry)
+{
+	const struct {
+		const char *key, *text;
+	} texts[] = {{"base_model", card->base_model},
+		     {"model_name", card->model_name},
+		     {"version_name", card->version_name},
+		     {"page", card->page},
+		     {"preview", card->preview}};
+
+	if (card->trigger_words.count > 0)
+		json_object_set_new(entry, "trigger_words", ncm_json_string_array(&card->trigger_words));
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		if (texts[i].text)
+			ncm_json_set_string(entry, texts[i].key, texts[i].text);
+	}
+	if (isfinite(card->preferred_weight) && card->preferred_weight > 0)
+		json_object_set_new(entry, "preferred_weight", json_real(card->preferred_weight));
+}
+
 void registry_entry_write(const struct ncm_reg_model *model, const char *base, json_t *entry)
 {
 	bool same;
@@ -282,6 +291,7 @@ void registry_entry_write(const struct ncm_reg_model *model, const char *base, j
 	set_count(entry, "context_length", model->context_length);
 	set_count(entry, "dimensions", model->dimensions);
 	set_number(entry, "vram_gb", model->vram_gb);
+	write_card(&model->card, entry);
 	same = write_files(model, base, entry);
 	registry_entry_write_size(entry);
 	write_times(model, same, entry);

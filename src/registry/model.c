@@ -2,8 +2,12 @@
 #include "registry/model.h"
 
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/strings.h"
+#include "format/format.h"
+#include "source/card.h"
 
+#include <stddef.h>
 #include <string.h>
 
 void registry_describe(const struct ncm_model *model, const struct ncm_variant *variant, struct ncm_reg_model *entry)
@@ -57,6 +61,7 @@ void registry_model_copy(struct ncm_reg_model *to, const struct ncm_reg_model *f
 	    .privacy_tier = ncm_strdup_null(from->privacy_tier),
 	    .trust = ncm_strdup_null(from->trust),
 	};
+	card_copy(&to->card, &from->card);
 	ncm_strings_add_all(&to->use_cases, &from->use_cases);
 	ncm_strings_add_all(&to->tags, &from->tags);
 	ncm_strings_add_all(&to->capabilities, &from->capabilities);
@@ -71,6 +76,46 @@ const struct ncm_reg_file *registry_file_at(const struct ncm_reg_model *entry, c
 			return &entry->files[i];
 	}
 	return NULL;
+}
+
+static bool lies_in(const char *path, const char *folder)
+{
+	const char *base = ncm_path_base(path);
+	const size_t size = strlen(folder);
+
+	return (size_t)(base - path) > size + 1 && base[-1] == '/' && strncmp(base - size - 1, folder, size) == 0 &&
+	       base[-2 - (ptrdiff_t)size] == '/';
+}
+
+/* Of a repository all files have one role, and of Ollama's blobs none has a name that says anything. */
+static unsigned worth_of(const struct ncm_reg_file *file)
+{
+	const char *base = ncm_path_base(file->abs);
+	const bool is_weights = file->role && strcmp(file->role, "weights") == 0;
+
+	if (file->role && strcmp(file->role, "model") == 0)
+		return 4;
+	if (!is_weights)
+		return ncm_format_is_model_name(base);
+	if (strcasestr(base, "mmproj"))
+		return 3;
+	if (!ncm_format_is_model_name(base))
+		return 2;
+	/* Of a pipeline in parts these are what it is called by. */
+	if (lies_in(file->abs, "unet") || lies_in(file->abs, "transformer"))
+		return 7;
+	return ncm_format_promised(base) == NCM_FORMAT_UNKNOWN ? 5 : 6;
+}
+
+const struct ncm_reg_file *registry_main_file(const struct ncm_reg_model *entry)
+{
+	const struct ncm_reg_file *found = NULL;
+
+	for (size_t i = 0; i < entry->file_count; i++) {
+		if (!found || worth_of(&entry->files[i]) > worth_of(found))
+			found = &entry->files[i];
+	}
+	return found;
 }
 
 void registry_file_copy(struct ncm_reg_file *to, const struct ncm_reg_file *from)
@@ -109,6 +154,7 @@ void registry_model_clear(struct ncm_reg_model *entry)
 	for (size_t i = 0; i < entry->file_count; i++)
 		registry_file_clear(&entry->files[i]);
 	free(entry->files);
+	card_clear(&entry->card);
 	ncm_strings_free(&entry->use_cases);
 	ncm_strings_free(&entry->tags);
 	ncm_strings_free(&entry->capabilities);

@@ -12,6 +12,9 @@ void registry_describe(const struct ncm_model *model, const struct ncm_variant *
 void registry_model_copy(struct ncm_reg_model *to, const struct ncm_reg_model *from);
 /* The entry's file of this absolute path, or NULL. Borrowed. */
 const struct ncm_reg_file *registry_file_at(const struct ncm_reg_model *entry, const char *abs);
+/* The file that a runtime opens: weights before all else, by a name that says so before one that does not, the first of
+ * several. NULL: the entry has no files. Borrowed. */
+const struct ncm_reg_file *registry_main_file(const struct ncm_reg_model *entry);
 /* A copy with strings of its own; and its end. */
 void registry_file_copy(struct ncm_reg_file *to, const struct ncm_reg_file *from);
 void registry_file_clear(struct ncm_reg_file *file);

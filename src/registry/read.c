@@ -34,12 +34,18 @@ struct reader {
 	{                                                                                                              \
 		offsetof(struct registry_entry_text, member), offsetof(struct ncm_reg_model, member)                   \
 	}
+#define CARD(member)                                                                                                   \
+	{                                                                                                              \
+		offsetof(struct registry_entry_text, member), offsetof(struct ncm_reg_model, card.member)              \
+	}
 static const struct {
 	size_t from, to;
 } texts[] = {
-    TEXT(display_name), TEXT(profile), TEXT(priority),  TEXT(kind),         TEXT(store),        TEXT(revision),
-    TEXT(variant),      TEXT(license), TEXT(format),    TEXT(architecture), TEXT(quantization), TEXT(parameters),
-    TEXT(privacy_tier), TEXT(trust),   TEXT(file_path), TEXT(installed_at), TEXT(verified_at),  TEXT(verify_result),
+    TEXT(display_name), TEXT(profile),     TEXT(priority),      TEXT(kind),       TEXT(store),
+    TEXT(revision),     TEXT(variant),     TEXT(license),       TEXT(format),     TEXT(architecture),
+    TEXT(quantization), TEXT(parameters),  CARD(base_model),    CARD(model_name), CARD(version_name),
+    CARD(page),         CARD(preview),     TEXT(privacy_tier),  TEXT(trust),      TEXT(file_path),
+    TEXT(installed_at), TEXT(verified_at), TEXT(verify_result),
 };
 
 /* A string, or NULL for what is none. */
@@ -227,6 +233,8 @@ static void read_entry(void *context, const struct registry_entry_text *entry)
 	read_words(reader, entry, &entry->capabilities, &model->capabilities);
 	read_words(reader, entry, &entry->profiles, &model->profiles);
 	read_words(reader, entry, &entry->aliases, &model->aliases);
+	read_words(reader, entry, &entry->trigger_words, &model->card.trigger_words);
+	model->card.preferred_weight = number_of(&entry->preferred_weight, 0);
 	if (model->profiles.count == 0 && model->profile) { /* of an older version */
 		model->profiles.items = ncm_arena_take(&reader->loaded->arena, sizeof *model->profiles.items);
 		model->profiles.items[model->profiles.count++] = model->profile;

@@ -40,7 +40,8 @@ struct registry_entry_text {
 	struct ncm_json_part store, source, is_signed, revision, variant, trust, license, format, architecture;
 	struct ncm_json_part quantization, parameters, context_length, dimensions, vram_gb, installed_at, verified_at;
 	struct ncm_json_part verify_result;
-	struct registry_range capabilities, use_cases, tags, profiles, aliases;
+	struct ncm_json_part base_model, model_name, version_name, page, preview, preferred_weight;
+	struct registry_range capabilities, use_cases, tags, profiles, aliases, trigger_words;
 	struct ncm_json_part *words;
 	size_t word_count;
 	struct registry_file_text *files;

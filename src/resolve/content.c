@@ -320,6 +320,8 @@ int contents_add(struct run *run, size_t index, content_placer *placer, void *co
 	struct wanted *wanted = &run->wanted[index];
 
 	wanted->trust = trust_of(run, wanted);
+	if (placer == content_targets && kind_settle(run, wanted, &wanted->error) < 0)
+		return -1;
 	wanted_forget_odd(wanted);
 	if (wanted->resolution->count > 1)
 		find_twins(wanted->resolution);

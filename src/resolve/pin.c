@@ -49,6 +49,7 @@ void wanted_pin(struct run *run, const struct wanted *wanted, const struct conte
 	    .trust = (char *)wanted->trust,
 	    .resolved_at = ncm_time_utc(now),
 	    .ollama_name = resolution->ollama_name,
+	    .kind = resolution->kind,
 	    .files = files,
 	};
 

@@ -122,6 +122,18 @@ const struct ncm_lock_entry *wanted_lock_entry(const struct run *run, const stru
 struct ncm_resolution *wanted_ask_place(struct run *run, const struct wanted *wanted, size_t from,
 					struct ncm_error *err);
 
+/* kind.c: what a file is that goes where such files go (struct ncm_target, by_kind). */
+
+/* Whether that is not known yet. */
+bool kind_is_wanting(const struct run *run, const struct wanted *wanted);
+/* Takes it from the lock. */
+void kind_recall(const struct run *run, struct wanted *wanted);
+/* Finds it, of a resolved wanted: the source's word, else the file's own header, of which a little is fetched, else how
+ * it is spelled. Where nothing tells and its header could not be had, the wanted's error says why. From any thread. */
+void kind_find(const struct run *run, struct wanted *wanted);
+/* Settles target and model by it. Returns 0, or -1 with *err: USAGE, the user has to say where it goes. */
+int kind_settle(const struct run *run, struct wanted *wanted, struct ncm_error *err);
+
 /* known.c: where a registered model came from. */
 
 /* A catalog's models by their ids. The catalog is borrowed; NULL has none. */

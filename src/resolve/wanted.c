@@ -90,6 +90,7 @@ static struct ncm_resolution *resolution_from_lock(const struct ncm_lock_entry *
 	resolution->uri = ncm_strdup(entry->pinned ? entry->pinned : entry->uri);
 	resolution->revision = ncm_strdup_null(entry->revision);
 	resolution->ollama_name = ncm_strdup_null(entry->ollama_name);
+	resolution->kind = ncm_strdup_null(entry->kind);
 	if (resolution->ollama_name && entry->revision)
 		(void)ncm_sha256_parse(entry->revision, &resolution->manifest_digest);
 	resolution->artifacts = ncm_calloc(entry->file_count, sizeof *resolution->artifacts);
@@ -120,7 +121,7 @@ static int refuse_unlocked(const struct run *run, struct wanted *wanted)
 	return ncm_error_hint(&wanted->error, "pull once without --locked and keep the lock file that it writes");
 }
 
-static void resolve_locally(struct run *run, struct wanted *wanted)
+static void resolve_by_pins(struct run *run, struct wanted *wanted)
 {
 	const struct ncm_lock_entry *entry = wanted_lock_entry(run, wanted);
 	struct ncm_pin pin = {.revision = entry ? entry->revision : NULL};
@@ -145,6 +146,22 @@ static void resolve_locally(struct run *run, struct wanted *wanted)
 		return;
 	wanted->resolution = resolution_from_lock(entry);
 	wanted->from_lock = true;
+}
+
+static void forget_resolution(struct wanted *wanted)
+{
+	ncm_resolution_free(wanted->resolution);
+	wanted->resolution = NULL;
+	wanted->from_lock = false;
+}
+
+/* Where a file goes by what it is, its pins alone may not say that. */
+static void resolve_locally(struct run *run, struct wanted *wanted)
+{
+	resolve_by_pins(run, wanted);
+	kind_recall(run, wanted);
+	if (wanted->resolution && kind_is_wanting(run, wanted) && !run->options.offline)
+		forget_resolution(wanted);
 }
 
 void wanted_resolve_locally(struct run *run)
@@ -202,6 +219,37 @@ static int check_against_lock(const struct run *run, const struct wanted *wanted
 	return 0;
 }
 
+/* What a manifest pins of the one file; NULL: nothing. */
+static const struct ncm_sha256 *pin_of(const struct run *run, const struct wanted *wanted)
+{
+	const struct ncm_lock_entry *entry = wanted_lock_entry(run, wanted);
+
+	if (wanted->spec->has_sha256)
+		return &wanted->spec->sha256;
+	return entry && entry->file_count == 1 && entry->files[0].has_sha256 && entry->trust &&
+		       strcmp(entry->trust, "manifest") == 0
+		   ? &entry->files[0].sha256
+		   : NULL;
+}
+
+/* A service whose records have been wrong does not stand against a pin; whose claim is which is said. */
+static void overrule(const struct run *run, const struct wanted *wanted, struct ncm_resolution *found)
+{
+	const struct ncm_sha256 *pin = pin_of(run, wanted);
+	struct ncm_artifact *artifact = found->artifacts;
+	char pinned[NCM_SHA256_HEX + 1], told[NCM_SHA256_HEX + 1];
+
+	if (found->count != 1 || !pin || !artifact->has_sha256 || ncm_sha256_equal(pin, &artifact->sha256) ||
+	    !ncm_source_is_hearsay(found->uri))
+		return;
+	ncm_emit_text(&run->sink, NCM_EVENT_NOTE,
+		      "%s: %s says that its sha256 is %s; the pin says %s, and that is what counts",
+		      model_id(run, wanted), found->service ? found->service->name : "its source",
+		      ncm_sha256_hex(&artifact->sha256, told), ncm_sha256_hex(pin, pinned));
+	artifact->sha256 = *pin;
+	artifact->size_is_rough = true;
+}
+
 struct ncm_resolution *wanted_ask_place(struct run *run, const struct wanted *wanted, size_t from,
 					struct ncm_error *err)
 {
@@ -217,6 +265,8 @@ struct ncm_resolution *wanted_ask_place(struct run *run, const struct wanted *wa
 		if (!found)
 			ncm_error_wrap(err, "%s", model_id(run, wanted));
 	}
+	if (found)
+		overrule(run, wanted, found);
 	if (found && check_against_lock(run, wanted, found, err) < 0) {
 		ncm_resolution_free(found);
 		found = NULL;
@@ -309,6 +359,12 @@ static void tell_offline(const struct run *run, struct wanted *wanted)
 	ncm_error_hint(&wanted->error, "without --offline it is asked for");
 }
 
+static void tell_notice(const struct run *run, const struct wanted *wanted)
+{
+	if (wanted->resolution->notice)
+		ncm_emit_text(&run->sink, NCM_EVENT_NOTE, "%s: %s", model_id(run, wanted), wanted->resolution->notice);
+}
+
 void wanted_ask(struct run *run, struct wanted *wanted)
 {
 	if (!must_ask(wanted))
@@ -318,19 +374,19 @@ void wanted_ask(struct run *run, struct wanted *wanted)
 			tell_offline(run, wanted);
 		return;
 	}
-	ncm_resolution_free(wanted->resolution);
-	wanted->resolution = NULL;
-	wanted->from_lock = false;
+	forget_resolution(wanted);
 	ask_places(run, wanted);
 	/* Under its own name it may be pinned. */
 	if (respell(run, wanted) && wanted_lock_entry(run, wanted)) {
-		ncm_resolution_free(wanted->resolution);
-		wanted->resolution = NULL;
+		forget_resolution(wanted);
 		ask_places(run, wanted);
 	}
-	if (wanted->resolution)
+	if (wanted->resolution) {
 		ncm_error_clear(&wanted->error);
-	else if (wanted->error.code == NCM_OK)
+		tell_notice(run, wanted);
+		kind_find(run, wanted);
+	}
+	if (!wanted->resolution && wanted->error.code == NCM_OK)
 		ncm_error_set(&wanted->error, NCM_E_INTERRUPTED, "%s: interrupted", model_id(run, wanted));
 }
 

@@ -81,6 +81,13 @@ bool ncm_source_is_in_clear(const char *uri)
 	return source && source->may_be_http && strncasecmp(uri, "http://", strlen("http://")) == 0;
 }
 
+bool ncm_source_is_hearsay(const char *uri)
+{
+	const struct ncm_source *source = ncm_source_of(uri);
+
+	return source && source->is_hearsay;
+}
+
 enum ncm_revision_kind ncm_source_revision_kind(const char *uri)
 {
 	const struct ncm_source *source = ncm_source_of(uri);
@@ -95,7 +102,7 @@ const struct ncm_habit *ncm_source_habit_of_name(const char *name)
 		struct ncm_habit habit;
 	} habits[] = {
 	    {".gguf", {"llm", "gguf", "llama-cpp", NULL}},
-	    {".safetensors", {"checkpoint", "safetensors", "comfyui", "checkpoints"}},
+	    {".safetensors", {NULL, "safetensors", "comfyui", NULL}},
 	};
 
 	for (size_t i = 0; i < sizeof habits / sizeof *habits; i++) {

@@ -8,6 +8,7 @@
  */
 #include "source/civitai.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 
 #include <string.h>
@@ -145,6 +146,71 @@ static struct ncm_resolution *describe(const struct lookup *lookup)
 	return resolution;
 }
 
+/* Who may have it, where not everybody: before anything is fetched. */
+static int check_access(const struct lookup *lookup, const json_t *version, struct ncm_resolution *resolution,
+			struct ncm_error *err)
+{
+	const char *use = ncm_json_string(version, "usageControl");
+	const char *ends = ncm_json_string(version, "earlyAccessEndsAt");
+	char now[32];
+
+	if (use && strcasecmp(use, "Download") != 0) {
+		ncm_error_set(err, NCM_E_NOT_FOUND, "%s: its creator does not let it be downloaded", lookup->what);
+		return ncm_error_hint(err, "it can be used on the site alone; no key changes that");
+	}
+	/* Both are of one form, so that the later one is the greater text. */
+	if (!ends || strcmp(ends, ncm_time_utc(now)) <= 0)
+		return 0;
+	resolution->gate = NCM_GATE_SHUT;
+	resolution->notice = ncm_asprintf("in early access until %.10s: until then Civitai hands it to those alone who "
+					  "bought access on its page",
+					  ends);
+	return 0;
+}
+
+/* Where it is looked for it has the name of the checkpoint that it is of. */
+static void name_config(const json_t *version, const json_t *config, struct ncm_artifact *artifact)
+{
+	static const struct civitai_filter any = {0};
+	const char *ending = artifact->name ? strrchr(artifact->name, '.') : NULL;
+	const json_t *primary = civitai_primary(json_object_get(version, "files"), &any);
+	const char *name = primary != config ? ncm_json_string(primary, "name") : NULL;
+	const char *dot = name ? strrchr(name, '.') : NULL;
+	char *own;
+
+	if (!ending || !dot)
+		return;
+	own = ncm_asprintf("%.*s%s", (int)(dot - name), name, ending);
+	free(artifact->name);
+	artifact->name = own;
+}
+
+static void describe_card(const json_t *version, struct ncm_resolution *resolution)
+{
+	struct ncm_card *card = &resolution->card;
+	const json_t *word;
+	size_t i;
+
+	json_array_foreach(json_object_get(version, "trainedWords"), i, word)
+	{
+		if (json_is_string(word))
+			card_add_word(card, json_string_value(word), json_string_length(word));
+	}
+	card_say(&card->base_model, ncm_json_string(version, "baseModel"));
+	card_say(&card->model_name, ncm_json_string(json_object_get(version, "model"), "name"));
+	card_say(&card->version_name, ncm_json_string(version, "name"));
+	card_say(&card->page, resolution->page);
+	card_say(&card->preview, ncm_json_string(json_array_get(json_object_get(version, "images"), 0), "url"));
+}
+
+static void describe_kind(const json_t *version, const json_t *file, struct ncm_resolution *resolution)
+{
+	resolution->kind = ncm_strdup_null(civitai_kind(version, file));
+	resolution->architecture = ncm_strdup_null(ncm_json_string(version, "baseModel"));
+	if (resolution->kind && strcmp(resolution->kind, "config") == 0)
+		name_config(version, file, resolution->artifacts);
+}
+
 static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *uri, const struct ncm_file_spec *spec,
 				      const struct ncm_pin *pin, struct ncm_error *err)
 {
@@ -164,8 +230,9 @@ static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *u
 		return NULL;
 	resolution = describe(&lookup);
 	civitai_describe_file(file, resolution->artifacts);
-	resolution->architecture = ncm_strdup_null(ncm_json_string(version, "baseModel"));
-	return resolution;
+	describe_kind(version, file, resolution);
+	describe_card(version, resolution);
+	return check_access(&lookup, version, resolution, err) < 0 ? ncm_resolution_drop(resolution) : resolution;
 }
 
 /* The ids say where the file is; what it has to be, only pins can say. */
@@ -218,7 +285,8 @@ static char *key(const char *canonical)
 
 static bool chooses_file(const struct civitai_name *name)
 {
-	return name->file || name->filter.type || name->filter.format || name->filter.size || name->filter.fp;
+	return name->file || name->filter.type || name->filter.format || name->filter.size || name->filter.fp ||
+	       name->filter.quant_type;
 }
 
 /* A model whose latest version is meant has had all the others; a version has its files. */
@@ -250,10 +318,10 @@ static const char *stem(const char *uri, size_t *size)
 
 static const struct ncm_habit *habit(const char *canonical)
 {
-	static const struct ncm_habit checkpoints = {"checkpoint", NULL, "a1111", "checkpoints"};
+	static const struct ncm_habit pictures = {NULL, NULL, "a1111", NULL};
 
 	(void)canonical;
-	return &checkpoints;
+	return &pictures;
 }
 
 static const char *const token_variables[] = {"CIVITAI_TOKEN", "CIVITAI_API_TOKEN", "CIVITAI_API_KEY", NULL};
@@ -265,12 +333,32 @@ static const struct config_service settings = {.name = "civitai",
 					       /* Civitai's public REST API, "GET /api/v1/me" */
 					       .token_check = "/api/v1/me"};
 
+bool ncm_civitai_ids(const char *uri, uint64_t *model, uint64_t *version)
+{
+	AUTO_NAME struct civitai_name name = {0};
+
+	if (!civitai_claims(uri) || civitai_name_parse(uri, &name, NULL) < 0)
+		return false;
+	*model = name.model;
+	*version = name.version;
+	return true;
+}
+
+char *ncm_civitai_page(uint64_t model, uint64_t version)
+{
+	if (!version)
+		return ncm_asprintf("%s/models/%llu", settings.endpoint, (unsigned long long)model);
+	return ncm_asprintf("%s/models/%llu?modelVersionId=%llu", settings.endpoint, (unsigned long long)model,
+			    (unsigned long long)version);
+}
+
 const struct ncm_source ncm_source_civitai = {
     .settings = &settings,
     .scheme = "civitai",
     .begins = "civitai:",
     .refuses_head = true,
     .query_chooses = true,
+    .is_hearsay = true,
     .habit = habit,
     .stem = stem,
     .claims = civitai_claims,

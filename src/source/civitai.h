@@ -10,13 +10,14 @@
 
 /* The keys of a query that choose one of a version's files; NULL where not given. */
 struct civitai_filter {
-	char *type, *format, *size, *fp;
+	char *type, *format, *size, *fp, *quant_type;
 };
 
 /*
  * "civitai:VERSION", "civitai:MODEL@VERSION" or "civitai:MODEL@latest" (the version that the model's page shows), each
- * with "?fileId=N&type=…&format=…&size=…&fp=…" to choose a file. Pages of civitai.com, .red and .green, their download
- * and API addresses, and "urn:air:…:civitai:MODEL@VERSION" are spelled so. A token in a pasted address is dropped.
+ * with "?fileId=N&type=…&format=…&size=…&fp=…&quantType=…" to choose a file. Pages of civitai.com, .red and .green,
+ * their download and API addresses, and "urn:air:…:civitai:MODEL@VERSION" are spelled so. A token in a pasted address
+ * is dropped.
  */
 struct civitai_name {
 	uint64_t model;   /* 0: not given */
@@ -37,6 +38,11 @@ extern const struct ncm_service civitai_service;
  */
 const json_t *civitai_choose(const json_t *version, const struct civitai_name *name, const struct ncm_file_spec *spec,
 			     const char *what, struct ncm_error *err);
+/* The primary one of those that pass, or the only one; NULL: neither. Borrowed. */
+const json_t *civitai_primary(const json_t *files, const struct civitai_filter *filter);
+/* What a file of a version is; static, NULL where nothing is told. Besides the kinds of models: "wildcards",
+ * "workflow", "poses", "detection", "config", "training-data", "archive" …, as store/purpose.h has them. */
+const char *civitai_kind(const json_t *version, const json_t *file);
 /* Fills name, size and digest of an artifact from a file's JSON. */
 void civitai_describe_file(const json_t *file, struct ncm_artifact *artifact);
 

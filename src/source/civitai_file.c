@@ -17,14 +17,21 @@ static bool same(const char *wanted, const char *text)
 	return !wanted || (text && strcasecmp(wanted, text) == 0);
 }
 
+/* What tells the files of a version apart. */
+enum trait { TRAIT_TYPE, TRAIT_FORMAT, TRAIT_SIZE, TRAIT_FP, TRAIT_QUANT_TYPE, TRAITS };
+
+static const char *trait_of(const json_t *file, enum trait trait)
+{
+	static const char *const keys[TRAITS] = {"type", "format", "size", "fp", "quantType"};
+
+	return ncm_json_string(trait == TRAIT_TYPE ? file : json_object_get(file, "metadata"), keys[trait]);
+}
+
 static bool passes(const json_t *file, const struct civitai_filter *filter)
 {
-	const json_t *metadata = json_object_get(file, "metadata");
-
-	return same(filter->type, ncm_json_string(file, "type")) &&
-	       same(filter->format, ncm_json_string(metadata, "format")) &&
-	       same(filter->size, ncm_json_string(metadata, "size")) &&
-	       same(filter->fp, ncm_json_string(metadata, "fp"));
+	return same(filter->type, trait_of(file, TRAIT_TYPE)) && same(filter->format, trait_of(file, TRAIT_FORMAT)) &&
+	       same(filter->size, trait_of(file, TRAIT_SIZE)) && same(filter->fp, trait_of(file, TRAIT_FP)) &&
+	       same(filter->quant_type, trait_of(file, TRAIT_QUANT_TYPE));
 }
 
 static bool file_sha256(const json_t *file, struct ncm_sha256 *sha256)
@@ -71,56 +78,126 @@ static const json_t *by_sha256(const json_t *files, const struct civitai_filter 
 	return NULL;
 }
 
-/* The primary one of those that pass, or the only one. *count receives how many pass. */
-static const json_t *by_filter(const json_t *files, const struct civitai_filter *filter, size_t *count)
+static bool is_listed(const json_t *file, const struct civitai_filter *filter)
+{
+	return has_id(file) && passes(file, filter);
+}
+
+static size_t count_passing(const json_t *files, const struct civitai_filter *filter)
+{
+	const json_t *file;
+	size_t i, count = 0;
+
+	json_array_foreach(files, i, file) count += is_listed(file, filter);
+	return count;
+}
+
+const json_t *civitai_primary(const json_t *files, const struct civitai_filter *filter)
 {
 	const json_t *only = NULL, *primary = NULL, *file;
 	size_t i;
 
-	*count = 0;
 	json_array_foreach(files, i, file)
 	{
-		if (!has_id(file) || !passes(file, filter))
+		if (!is_listed(file, filter))
 			continue;
 		only = file;
-		++*count;
 		if (ncm_json_bool(file, "primary") && !primary)
 			primary = file;
 	}
-	return primary ? primary : *count == 1 ? only : NULL;
+	return primary ? primary : count_passing(files, filter) == 1 ? only : NULL;
 }
 
-/* "187907 name.safetensors (Model, SafeTensor, pruned, fp16, 2.1 GB)". The caller frees it. */
+/* Whether a number >= 0 is one without a fraction, but for the noise of floating point. */
+static bool is_whole(double number)
+{
+	double fraction = number - (double)(uint64_t)number;
+
+	return fraction < 1e-3 || fraction > 1 - 1e-3;
+}
+
+/*
+ * sizeKB is the size divided by 1024. Told in full, it gives the exact size back; but some answers round it to two
+ * places, and then every size that is a multiple of 256 looks exact. Those count as rough.
+ */
+static void describe_size(const json_t *file, struct ncm_artifact *artifact)
+{
+	double kilobytes, bytes;
+
+	if (!ncm_json_number(file, "sizeKB", &kilobytes) || !(kilobytes > 0) ||
+	    kilobytes > (double)(NCM_LIMIT_FILE_BYTES / 1024))
+		return;
+	bytes = kilobytes * 1024;
+	artifact->has_size = true;
+	artifact->size = (uint64_t)(bytes + 0.5);
+	artifact->size_is_rough = !is_whole(bytes) || is_whole(kilobytes * 100);
+}
+
+/* Which traits are not the same in all that are listed: only those help to choose. */
+static void find_differences(const json_t *files, const struct civitai_filter *filter, bool differs[TRAITS])
+{
+	const json_t *first = NULL, *file;
+	size_t i;
+
+	json_array_foreach(files, i, file)
+	{
+		if (!is_listed(file, filter))
+			continue;
+		first = first ? first : file;
+		for (enum trait trait = 0; trait < TRAITS; trait++) {
+			const char *own = trait_of(file, trait), *other = trait_of(first, trait);
+
+			differs[trait] = differs[trait] || (own ? !same(own, other) : other != NULL);
+		}
+	}
+}
+
+/* "187907 name.safetensors (fp16, 2.1 GB)" */
+static void list_file(const json_t *file, const bool differs[TRAITS], struct ncm_buffer *list)
+{
+	const char *name = ncm_json_string(file, "name");
+	struct ncm_artifact artifact = {0};
+	const char *separator = " (";
+	uint64_t id = 0;
+	char size[32];
+
+	(void)ncm_json_u64(file, "id", &id);
+	ncm_buffer_printf(list, "%llu %.100s", (unsigned long long)id, name ? name : "");
+	for (enum trait trait = 0; trait < TRAITS; trait++) {
+		const char *text = differs[trait] ? trait_of(file, trait) : NULL;
+
+		if (!text)
+			continue;
+		ncm_buffer_printf(list, "%s%.40s", separator, text);
+		separator = ", ";
+	}
+	describe_size(file, &artifact);
+	if (artifact.has_size) {
+		ncm_buffer_printf(list, "%s%s", separator, ncm_format_size(artifact.size, size, sizeof size));
+		separator = ", ";
+	}
+	ncm_buffer_puts(list, *separator == ',' ? ")" : "");
+}
+
+/* The caller frees it. */
 static char *list_files(const json_t *files, const struct civitai_filter *filter)
 {
+	bool differs[TRAITS] = {false};
 	struct ncm_buffer list = {0};
 	size_t i, shown = 0;
 	const json_t *file;
 
+	find_differences(files, filter, differs);
 	json_array_foreach(files, i, file)
 	{
-		const json_t *metadata = json_object_get(file, "metadata");
-		const char *details[] = {ncm_json_string(file, "type"), ncm_json_string(metadata, "format"),
-					 ncm_json_string(metadata, "size"), ncm_json_string(metadata, "fp")};
-		const char *file_name = ncm_json_string(file, "name");
-		const char *separator = " (";
-		uint64_t id;
-
-		if (!ncm_json_u64(file, "id", &id) || !passes(file, filter))
+		if (!is_listed(file, filter))
 			continue;
 		if (++shown > MOST_LISTED) {
 			ncm_buffer_puts(&list, "; …");
 			break;
 		}
-		ncm_buffer_printf(&list, "%s%llu %.100s", shown > 1 ? "; " : "", (unsigned long long)id,
-				  file_name ? file_name : "");
-		for (size_t k = 0; k < sizeof details / sizeof *details; k++) {
-			if (!details[k])
-				continue;
-			ncm_buffer_printf(&list, "%s%.40s", separator, details[k]);
-			separator = ", ";
-		}
-		ncm_buffer_puts(&list, *separator == ',' ? ")" : "");
+		ncm_buffer_puts(&list, shown > 1 ? "; " : "");
+		list_file(file, differs, &list);
 	}
 	return ncm_buffer_take(&list);
 }
@@ -152,42 +229,18 @@ const json_t *civitai_choose(const json_t *version, const struct civitai_name *n
 	if (spec->has_sha256)
 		file = by_sha256(files, &name->filter, &spec->sha256);
 	if (!file)
-		file = by_filter(files, &name->filter, &passing);
+		file = civitai_primary(files, &name->filter);
 	if (file)
 		return file;
+	passing = count_passing(files, &name->filter);
 	list = list_files(files, passing > 0 ? &name->filter : &any);
 	if (passing > 0)
 		ncm_error_set(err, NCM_E_USAGE, "%s: several of its files could be meant", what);
 	else
-		ncm_error_set(err, NCM_E_NOT_FOUND, "%s: none of its files is of that type, format, size or precision",
-			      what);
+		ncm_error_set(err, NCM_E_NOT_FOUND,
+			      "%s: none of its files is of that type, format, size, precision or quantization", what);
 	ncm_error_hint(err, "choose one with ?fileId=NUMBER: %s", list);
 	return NULL;
-}
-
-/* Whether a number >= 0 is one without a fraction, but for the noise of floating point. */
-static bool is_whole(double number)
-{
-	double fraction = number - (double)(uint64_t)number;
-
-	return fraction < 1e-3 || fraction > 1 - 1e-3;
-}
-
-/*
- * sizeKB is the size divided by 1024. Told in full, it gives the exact size back; but some answers round it to two
- * places, and then every size that is a multiple of 256 looks exact. Those count as rough.
- */
-static void describe_size(const json_t *file, struct ncm_artifact *artifact)
-{
-	double kilobytes, bytes;
-
-	if (!ncm_json_number(file, "sizeKB", &kilobytes) || !(kilobytes > 0) ||
-	    kilobytes > (double)(NCM_LIMIT_FILE_BYTES / 1024))
-		return;
-	bytes = kilobytes * 1024;
-	artifact->has_size = true;
-	artifact->size = (uint64_t)(bytes + 0.5);
-	artifact->size_is_rough = !is_whole(bytes) || is_whole(kilobytes * 100);
 }
 
 void civitai_describe_file(const json_t *file, struct ncm_artifact *artifact)

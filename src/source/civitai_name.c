@@ -45,8 +45,11 @@ static char **filter_field(struct civitai_filter *filter, const char *key, size_
 	const struct {
 		const char *key;
 		char **field;
-	} fields[] = {
-	    {"type", &filter->type}, {"format", &filter->format}, {"size", &filter->size}, {"fp", &filter->fp}};
+	} fields[] = {{"type", &filter->type},
+		      {"format", &filter->format},
+		      {"size", &filter->size},
+		      {"fp", &filter->fp},
+		      {"quantType", &filter->quant_type}};
 
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
 		if (strlen(fields[i].key) == length && memcmp(key, fields[i].key, length) == 0)
@@ -74,7 +77,7 @@ static int parse_pair(char *pair, bool is_pasted, struct civitai_name *name, str
 	if (!field) {
 		if (is_pasted || (length == 5 && memcmp(pair, "token", 5) == 0))
 			return 0;
-		return refuse(err, "its query may hold fileId, type, format, size and fp");
+		return refuse(err, "its query may hold fileId, type, format, size, fp and quantType");
 	}
 	if (*field)
 		return refuse(err, "a key of its query is given twice");
@@ -224,6 +227,7 @@ void civitai_name_clear(struct civitai_name *name)
 	free(name->filter.format);
 	free(name->filter.size);
 	free(name->filter.fp);
+	free(name->filter.quant_type);
 	*name = (struct civitai_name){0};
 }
 
@@ -257,5 +261,6 @@ char *civitai_name_spell(const struct civitai_name *name)
 	add_key(&out, &separator, "format", name->filter.format);
 	add_key(&out, &separator, "size", name->filter.size);
 	add_key(&out, &separator, "fp", name->filter.fp);
+	add_key(&out, &separator, "quantType", name->filter.quant_type);
 	return ncm_buffer_take(&out);
 }

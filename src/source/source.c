@@ -288,6 +288,9 @@ void ncm_resolution_free(struct ncm_resolution *resolution)
 	free(resolution->ollama_name);
 	free(resolution->manifest);
 	free(resolution->runner);
+	free(resolution->notice);
+	free(resolution->kind);
+	card_clear(&resolution->card);
 	free(resolution->architecture);
 	free(resolution->parameters);
 	free(resolution->quantization);

@@ -11,6 +11,7 @@
 #include "config/services.h"
 #include "digest/hash.h"
 #include "oci/credential.h"
+#include "source/card.h"
 #include "transfer/http.h"
 #include <ncmodel/manifest.h>
 
@@ -68,14 +69,17 @@ struct ncm_resolution {
 	/* Of a repository that is to be kept as it is (struct ncm_pin): all of its files at the revision, wanted or
 	 * not, as huggingface_hub notes it in trees/<commit>.json; NULL where not all are known */
 	char *listing;
-	/* facts that came along; NULL where not known */
-	char *architecture, *parameters, *quantization, *license;
+	char *notice; /* what a person has to know before it is fetched, without the model's name; or NULL */
+	/* facts that came along; NULL where not known. `kind`: what its one file is (store/purpose.h) */
+	struct ncm_card card; /* its page stands in `page` */
+	char *kind, *architecture, *parameters, *quantization, *license;
 };
 void ncm_resolution_free(struct ncm_resolution *resolution);
 
 /* Where a file goes that no manifest places. */
 struct ncm_habit {
-	const char *kind;   /* of model */
+	const char *kind; /* of model; NULL: it follows from what the source or the file's header says, and so does the
+			     folder, in this store if that has one for it */
 	const char *format; /* or NULL */
 	const char *store;
 	const char *folder; /* or NULL: the store's own */
@@ -117,6 +121,14 @@ void ncm_source_offer_schemes(struct ncm_nearest *nearest);
 /* Whether an URI's models are a manifest and blobs (see gives_blobs), and whether it is asked by plain http. */
 bool ncm_source_gives_blobs(const char *uri);
 bool ncm_source_is_in_clear(const char *uri);
+/* Whether what it publishes of a file's bytes is overruled by a pin (see is_hearsay). */
+bool ncm_source_is_hearsay(const char *uri);
+/* What Civitai calls a type of model ("LORA"), as manifests do; NULL for what is not known. Static. */
+const char *ncm_civitai_kind(const char *type);
+/* The numbers of what an URI is at Civitai (the model's 0 where it is not spelled). False for what is not of it. */
+bool ncm_civitai_ids(const char *uri, uint64_t *model, uint64_t *version);
+/* The page of a version (0: of the model) at Civitai. The caller frees it. */
+char *ncm_civitai_page(uint64_t model, uint64_t version);
 /* Whether it is a plain address, of which nobody knows more than it says. */
 bool ncm_source_is_address(const char *uri);
 /* How a revision of what an URI names comes about; NCM_REVISION_EXACT for what is none. */
@@ -256,6 +268,7 @@ struct ncm_source {
 	bool gives_blobs;
 	bool may_be_http;   /* its URIs may say http:// */
 	bool refuses_head;  /* asks for access by the first bytes: a HEAD tells nothing */
+	bool is_hearsay;    /* it has published wrong digests: a pin overrules what it says of a file */
 	bool query_chooses; /* what follows the '?' of a key chooses a file of what stands before it */
 	const struct config_service *settings; /* where its service is, and who has a token for it; or NULL */
 	/* As ncm_source_habit. NULL: it is that of the file's name. */

@@ -4,21 +4,10 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "store/purpose.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* Headers call a kind by what the tensors show; manifests by what the model is for. */
-static const char *kind_word(const char *kind)
-{
-	if (kind && strcmp(kind, "embedding") == 0)
-		return "textual-inversion";
-	if (kind && strcmp(kind, "embedding-model") == 0)
-		return "embedding";
-	if (kind && strcmp(kind, "diffusion-model") == 0)
-		return "diffusion";
-	return kind;
-}
 
 /* Of several files the first whose header tells what it is. */
 static const struct clue *telling_file(const struct work *work, const struct ncm_survey_model *model)
@@ -53,7 +42,7 @@ static void take_facts(const struct work *work, struct ncm_survey_model *model)
 	survey_say(&entry->parameters, clue->facts.parameters);
 	survey_say(&entry->license, clue->facts.license);
 	survey_say(&entry->format, ncm_format_name(clue->facts.format));
-	survey_say(&entry->kind, kind_word(clue->facts.kind));
+	survey_say(&entry->kind, purpose_of_header(clue->facts.kind));
 	survey_say(&entry->kind, clue->folder_kind);
 	entry->context_length = clue->facts.context_length;
 	entry->dimensions = clue->facts.dimensions;

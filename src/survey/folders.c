@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "base/strings.h"
 #include "os/os.h"
+#include "store/purpose.h"
 
 #include <errno.h>
 #include <string.h>
@@ -23,33 +24,6 @@ struct finding {
 	json_t *sets;                          /* sets of shards that are put down */
 	struct ncm_walk_seen seen;
 };
-
-/* What the applications' own folders hold, for files that do not say it themselves. */
-static const char *kind_of_folder(const struct ncm_store_folder *folder)
-{
-	static const struct {
-		const char *folder, *kind;
-	} kinds[] = {
-	    {"checkpoints", "checkpoint"},
-	    {"diffusion_models", "diffusion"},
-	    {"unet", "diffusion"},
-	    {"loras", "lora"},
-	    {"lycoris", "lora"},
-	    {"vae", "vae"},
-	    {"text_encoders", "text-encoder"},
-	    {"clip", "text-encoder"},
-	    {"embeddings", "textual-inversion"},
-	    {"controlnet", "controlnet"},
-	    {"upscale_models", "upscaler"},
-	    {"animatediff_models", "motion-module"},
-	};
-
-	for (size_t i = 0; folder && i < sizeof kinds / sizeof *kinds; i++) {
-		if (strcmp(folder->name, kinds[i].folder) == 0)
-			return kinds[i].kind;
-	}
-	return NULL;
-}
 
 /* Browsers, aria2, huggingface_hub and the tools of the applications call unfinished files so. */
 static bool is_partial_name(const char *name)
@@ -120,8 +94,9 @@ static size_t add_weights(const struct finding *finding, size_t model, const cha
 
 	work->clues[file].is_model = true;
 	/* A part of a store is one of its folders. */
-	work->clues[file].folder_kind =
-	    kind_of_folder(work->store->part ? &(struct ncm_store_folder){.name = work->store->part} : finding->folder);
+	work->clues[file].folder_kind = purpose_of_folder(work->store->part ? work->store->part
+							  : finding->folder ? finding->folder->name
+									    : NULL);
 	survey_join(work, model, file);
 	return file;
 }

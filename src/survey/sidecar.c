@@ -6,7 +6,11 @@
  *   STEM.civitai.info          Civitai Helper: a version of Civitai's API
  *   STEM.metadata.json         LoRA Manager: "sha256", and such a version as "civitai"
  *   STEM.cm-info.json          StabilityMatrix: "ModelId", "VersionId", "Hashes": {"SHA256"}
+ *   STEM.json                  Automatic1111's card: "activation text", "preferred weight"; browsers of Civitai add
+ *                              "modelId", "sha256"
+ *   STEM.api_info.json         CivitAI Browser+: a model of Civitai's API with its versions
  *   cache.json                 Automatic1111: hashes with the mtime that a file had, at the root of the web UI
+ *   .cache/huggingface/download/FILE.metadata   `hf download --local-dir`: a commit, the file's digest, when that was
  *
  * STEM is the model's name without its ending. None of them is changed or taken for more than somebody's word.
  */
@@ -21,8 +25,8 @@
 #include "source/source.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { SUM_BYTES = 64 << 10, INFO_BYTES = 16 << 20, CACHE_BYTES = 64 << 20 };
 
@@ -44,28 +48,6 @@ static char *read_text(struct work *work, const char *relative, size_t limit, si
 	if (!text && errno != ENOENT && errno != ENOTDIR)
 		survey_tell_unreadable(work, relative, "sidecar", errno);
 	return text;
-}
-
-/* As ncmodel's manifests call what Civitai calls so. */
-static const char *kind_word(const char *type)
-{
-	static const struct {
-		const char *type, *word;
-	} words[] = {{"Checkpoint", "checkpoint"},
-		     {"LORA", "lora"},
-		     {"LoCon", "lora"},
-		     {"DoRA", "lora"},
-		     {"VAE", "vae"},
-		     {"TextualInversion", "textual-inversion"},
-		     {"Controlnet", "controlnet"},
-		     {"Upscaler", "upscaler"},
-		     {"MotionModule", "motion-module"}};
-
-	for (size_t i = 0; type && i < sizeof words / sizeof *words; i++) {
-		if (strcasecmp(type, words[i].type) == 0)
-			return words[i].word;
-	}
-	return NULL;
 }
 
 static void take_source(struct ncm_survey_model *model, const struct told *told)
@@ -92,7 +74,8 @@ static void take_word(struct work *work, size_t file, struct told *told)
 	if (model->file_count != 1) /* of a set of shards it speaks of one alone */
 		return;
 	take_source(model, told);
-	survey_say(&model->entry.kind, kind_word(told->kind));
+	card_fill(&model->entry.card, &told->card);
+	survey_say(&model->entry.kind, ncm_civitai_kind(told->kind));
 	if (told->name && *told->name) {
 		free(model->entry.display_name);
 		model->entry.display_name = ncm_strdup(told->name);
@@ -137,12 +120,13 @@ static void match(struct work *work, const char *relative)
 
 	if (find_model(work, stem, &file))
 		read_word(work, relative, file);
-	else
+	else if (!kind->is_common)
 		survey_settle(work, survey_add(work, relative, "sidecar"), NCM_SURVEY_ORPHANED,
 			      ncm_strdup("the model that it is about is not there"));
 }
 
-/* Automatic1111's titles begin with the kind and go on with the path below that kind's folder. */
+/* Automatic1111's titles begin with the kind and go on with the path below that kind's folder, as its system writes
+ * paths. */
 static const struct ncm_store_folder *folder_of_title(const struct ncm_store *store, const char *title,
 						      const char **path)
 {
@@ -162,19 +146,44 @@ static const struct ncm_store_folder *folder_of_title(const struct ncm_store *st
 	return NULL;
 }
 
+/* A LoRA is titled by its name alone, whatever sub-folder it lies in: the only one of that name. */
+static bool find_below(const struct work *work, const struct ncm_store_folder *folder, const char *name, size_t *file)
+{
+	NCM_AUTO_FREE char *top = ncm_path_join(work->store->path, folder->path);
+	const size_t size = strlen(name);
+	size_t found = 0;
+
+	for (size_t i = 0; !strchr(name, '/') && i < work->survey->file_count; i++) {
+		const char *path = work->survey->files[i].path, *base = ncm_path_base(path);
+
+		if (!work->clues[i].is_model || strncmp(base, name, size) != 0 || !ncm_path_below(path, top) ||
+		    (base[size] != '\0' && (base[size] != '.' || strchr(base + size + 1, '.'))))
+			continue;
+		*file = i;
+		found++;
+	}
+	return found == 1;
+}
+
 /* A hash is of the file that had this mtime; what was written to later is another. */
 static void take_cached(struct work *work, const char *title, const json_t *cached)
 {
 	const double newer = 0.001;
+	NCM_AUTO_FREE char *spelled = ncm_strdup(title);
 	const char *path, *hex = ncm_json_string(cached, "sha256");
-	const struct ncm_store_folder *folder = folder_of_title(work->store, title, &path);
-	NCM_AUTO_FREE char *relative = folder ? ncm_path_join(folder->path, path) : NULL;
+	const struct ncm_store_folder *folder;
+	NCM_AUTO_FREE char *relative = NULL;
 	struct ncm_sha256 sha256;
 	double mtime;
 	size_t file;
 
+	for (char *at = spelled; *at; at++)
+		*at = *at == '\\' ? '/' : *at;
+	folder = folder_of_title(work->store, spelled, &path);
+	relative = folder ? ncm_path_join(folder->path, path) : NULL;
 	if (relative && hex && ncm_sha256_parse_any_case(hex, &sha256) == 0 &&
-	    ncm_json_number(cached, "mtime", &mtime) && find_model(work, relative, &file) &&
+	    ncm_json_number(cached, "mtime", &mtime) &&
+	    (find_model(work, relative, &file) || find_below(work, folder, path, &file)) &&
 	    (double)work->survey->files[file].mtime_ns / 1e9 <= mtime + newer)
 		survey_claim(work, file, &(struct ncm_survey_claim){.sha256 = sha256, .told_by = "cache.json"});
 }
@@ -188,6 +197,38 @@ static void read_cache(struct work *work)
 	json_t *cached;
 
 	json_object_foreach(json_object_get(cache, "hashes"), title, cached) take_cached(work, title, cached);
+}
+
+/* A commit, the digest of the file, and when it was right, a line each. An older file than that is that one. */
+static void take_download(struct work *work, size_t file, char *text)
+{
+	const char *commit = strsep(&text, "\n"), *etag = strsep(&text, "\n");
+	const double then = text ? strtod(text, NULL) : 0;
+	struct ncm_sha256 sha256;
+	struct ncm_sha1 sha1;
+
+	if (!commit || !etag || (double)work->survey->files[file].mtime_ns / 1e9 - 1 > then)
+		return;
+	if (ncm_sha256_parse(etag, &sha256) == 0)
+		survey_claim(work, file, &(struct ncm_survey_claim){.sha256 = sha256, .told_by = "sidecar"});
+	else if (ncm_sha1_parse(etag, &sha1) == 0)
+		survey_tell_git_sha1(work, file, &sha1, "sidecar");
+}
+
+/* The folder that was given to `hf download` is the model's own or one above. */
+static void read_download(struct work *work, size_t file)
+{
+	const char *relative = ncm_path_below(work->survey->files[file].path, work->store->path);
+	size_t size = 0;
+
+	for (const char *at = relative; at && *at; at = strchr(at, '/') ? strchr(at, '/') + 1 : NULL) {
+		NCM_AUTO_FREE char *note =
+		    ncm_asprintf("%.*s.cache/huggingface/download/%s.metadata", (int)(at - relative), relative, at);
+		NCM_AUTO_FREE char *text = read_text(work, note, SUM_BYTES, &size);
+
+		if (text)
+			take_download(work, file, text);
+	}
 }
 
 struct sidecars *sidecars_new(struct work *work)
@@ -226,4 +267,8 @@ void sidecars_match(struct sidecars *sidecars)
 			match(sidecars->work, names->items[i]);
 	}
 	read_cache(sidecars->work);
+	for (size_t i = 0; i < sidecars->work->survey->file_count; i++) {
+		if (sidecars->work->clues[i].is_model && sidecars->work->clues[i].store == sidecars->work->store_index)
+			read_download(sidecars->work, i);
+	}
 }

@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "source/source.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static struct ncm_survey_claim *add_claim(struct told *told, const struct ncm_sha256 *sha256)
@@ -143,6 +144,41 @@ static void claim_file(const json_t *files, size_t index, struct told *told)
 	take_tensors(ncm_json_string(hashes, "AutoV3"), claim);
 }
 
+static void take_words(const json_t *words, struct told *told)
+{
+	const json_t *word;
+	size_t i;
+
+	json_array_foreach(words, i, word)
+	{
+		if (json_is_string(word))
+			card_add_word(&told->card, json_string_value(word), json_string_length(word));
+	}
+}
+
+static void take_page(struct told *told)
+{
+	NCM_AUTO_FREE char *page = told->model ? ncm_civitai_page(told->model, told->version) : NULL;
+
+	card_say(&told->card.page, page);
+}
+
+/* What lies here is no address for anybody else. */
+static void take_preview(const char *address, struct told *told)
+{
+	if (address && ncm_source_is_address(address) && !ncm_source_is_in_clear(address))
+		card_say(&told->card.preview, address);
+}
+
+/* A number, or a text that is one. */
+static void take_weight(const json_t *weight, struct told *told)
+{
+	double number = json_is_string(weight) ? strtod(json_string_value(weight), NULL) : json_number_value(weight);
+
+	if (number > 0 && number < 100)
+		told->card.preferred_weight = number;
+}
+
 /* A version as Civitai's API gives it. Several of its files may have one name: whoever has one of them has the version.
  */
 static void read_version(const json_t *version, const char *name, struct told *told)
@@ -156,6 +192,12 @@ static void read_version(const json_t *version, const char *name, struct told *t
 	(void)ncm_json_u64(json_array_get(files, first), "id", &told->file);
 	told->name = ncm_json_string(model, "name");
 	told->kind = ncm_json_string(model, "type");
+	take_words(json_object_get(version, "trainedWords"), told);
+	card_say(&told->card.base_model, ncm_json_string(version, "baseModel"));
+	card_say(&told->card.model_name, told->name);
+	card_say(&told->card.version_name, ncm_json_string(version, "name"));
+	take_preview(ncm_json_string(json_array_get(json_object_get(version, "images"), 0), "url"), told);
+	take_page(told);
 	if (first < json_array_size(files))
 		claim_file(files, first, told);
 	for (size_t i = 0; i < json_array_size(files); i++) {
@@ -169,6 +211,15 @@ static bool has_files(const json_t *version)
 	return json_array_size(json_object_get(version, "files")) > 0;
 }
 
+/* '{"strength": 0.8}', as a text. */
+static void take_tips(const char *tips, struct told *told)
+{
+	NCM_AUTO_JSON json_t *object =
+	    tips ? ncm_json_parse(tips, strlen(tips), "usage_tips", NCM_E_OTHER, NULL) : NULL;
+
+	take_weight(json_object_get(object, "strength"), told);
+}
+
 /* Its own digest is of the file that lay there; the version was found by it, or chosen by the user. */
 static void read_lora_manager(const json_t *info, const char *name, struct told *told)
 {
@@ -179,6 +230,11 @@ static void read_lora_manager(const json_t *info, const char *name, struct told 
 	own = claim_hex(told, ncm_json_string(info, "sha256"));
 	if (own && !has_files(version))
 		set_source(told, 0, own);
+	told->name = told->name ? told->name : ncm_json_string(info, "model_name");
+	card_say(&told->card.model_name, ncm_json_string(info, "model_name"));
+	card_say(&told->card.base_model, ncm_json_string(info, "base_model"));
+	take_preview(ncm_json_string(info, "preview_url"), told);
+	take_tips(ncm_json_string(info, "usage_tips"), told);
 }
 
 static void read_stability_matrix(const json_t *info, const char *name, struct told *told)
@@ -193,13 +249,90 @@ static void read_stability_matrix(const json_t *info, const char *name, struct t
 	claim = claim_hex(told, ncm_json_string(json_object_get(info, "Hashes"), "SHA256"));
 	if (claim)
 		set_source(told, 0, claim);
+	take_words(json_object_get(info, "TrainedWords"), told);
+	card_say(&told->card.base_model, ncm_json_string(info, "BaseModel"));
+	card_say(&told->card.model_name, told->name);
+	card_say(&told->card.version_name, ncm_json_string(info, "VersionName"));
+	take_preview(ncm_json_string(info, "ThumbnailImageUrl"), told);
+	take_page(told);
+}
+
+/* "one, two three, four" */
+static void take_activation(const char *text, struct told *told)
+{
+	while (text && *text) {
+		const size_t size = strcspn(text, ",");
+
+		card_add_word(&told->card, text, size);
+		text += size + (text[size] == ',');
+	}
+}
+
+/* The card of the web UI, to which browsers of Civitai add where the model is from. */
+static void read_webui(const json_t *info, const char *name, struct told *told)
+{
+	static const char *const own[] = {"activation text", "sd version", "preferred weight", "modelId", "sha256"};
+	const char *version = ncm_json_string(info, "sd version");
+	struct ncm_survey_claim *claim;
+
+	(void)name;
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		told->is_any = told->is_any || json_object_get(info, own[i]);
+	if (!told->is_any)
+		return;
+	(void)ncm_json_u64(info, "modelId", &told->model);
+	(void)ncm_json_u64(info, "modelVersionId", &told->version);
+	claim = claim_hex(told, ncm_json_string(info, "sha256"));
+	if (claim)
+		set_source(told, 0, claim);
+	take_activation(ncm_json_string(info, "activation text"), told);
+	take_weight(json_object_get(info, "preferred weight"), told);
+	card_say(&told->card.base_model, version && strcmp(version, "Unknown") != 0 ? version : NULL);
+	card_say(&told->card.page, ncm_json_string(info, "modelPageURL"));
+	take_page(told);
+}
+
+static bool has_file(const json_t *version, const char *name)
+{
+	const json_t *file;
+	size_t i;
+
+	json_array_foreach(json_object_get(version, "files"), i, file)
+	{
+		const char *its = ncm_json_string(file, "name");
+
+		if (its && strcmp(its, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* All versions of a model: the one that has a file of this name. */
+static void read_model(const json_t *info, const char *name, struct told *told)
+{
+	const json_t *version;
+	size_t i;
+
+	(void)ncm_json_u64(info, "id", &told->model);
+	json_array_foreach(json_object_get(info, "modelVersions"), i, version)
+	{
+		if (!has_file(version, name))
+			continue;
+		read_version(version, name, told);
+		break;
+	}
+	told->name = ncm_json_string(info, "name");
+	told->kind = ncm_json_string(info, "type");
+	card_say(&told->card.model_name, told->name);
 }
 
 static const struct sidecar_kind kinds[] = {
-    {".sha256", NULL},
-    {".civitai.info", read_version},
-    {".metadata.json", read_lora_manager},
-    {".cm-info.json", read_stability_matrix},
+    {".sha256", NULL, false},
+    {".civitai.info", read_version, false},
+    {".metadata.json", read_lora_manager, false},
+    {".cm-info.json", read_stability_matrix, false},
+    {".api_info.json", read_model, false},
+    {".json", read_webui, true},
 };
 
 const struct sidecar_kind *sidecar_kind_of(const char *name)
@@ -219,4 +352,5 @@ void told_clear(struct told *told)
 		free(told->claims[i].revision);
 	}
 	free(told->claims);
+	card_clear(&told->card);
 }

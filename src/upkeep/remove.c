@@ -168,6 +168,8 @@ static void consider_file(struct upkeep *upkeep, const struct ncm_reg_model *mod
 
 	if (store == NOWHERE)
 		return;
+	if (goes)
+		upkeep_consider_beside(upkeep, model, file);
 	if (goes && known && kind != NCM_REMOVAL_LINK)
 		upkeep_consider_checkpoints(upkeep, store, &file->sha256, model->id);
 	if (upkeep_kind_of(in)->consider_around)
@@ -299,8 +301,11 @@ int upkeep_plan_removal(struct upkeep *upkeep, struct ncm_error *err)
 struct ncm_removal *ncm_remove_plan(const struct ncm_config *config, const struct ncm_remove_options *options,
 				    struct ncm_error *err)
 {
-	const struct request request = {
-	    .config = config, .selector = options->selector, .all = options->all, .force = options->force};
+	const struct request request = {.config = config,
+					.selector = options->selector,
+					.all = options->all,
+					.force = options->force,
+					.sidecars = options->sidecars};
 	struct upkeep *upkeep = upkeep_plan(&request, err);
 
 	return upkeep ? upkeep->removal : NULL;

@@ -45,7 +45,8 @@ struct request {
 	const struct ncm_selector *selector; /* rm; not of a plan that is made again */
 	bool all;                            /* rm: a selector that leaves everything open is meant so */
 	bool force;
-	bool is_move; /* what a move left behind: moved.h */
+	bool sidecars; /* what other tools put beside files that go, too */
+	bool is_move;  /* what a move left behind: moved.h */
 	const struct upkeep_moved *moved;
 	size_t moved_count;
 	const struct authority *moved_by;
@@ -232,6 +233,8 @@ int upkeep_plan_moved(struct upkeep *upkeep, struct ncm_error *err);
 /* The checkpoints of a content that goes, unless a model that stays has the same. */
 void upkeep_consider_checkpoints(struct upkeep *upkeep, size_t store, const struct ncm_sha256 *digest,
 				 const char *model);
+/* beside.c: what other tools put beside a file of a model that goes. */
+void upkeep_consider_beside(struct upkeep *upkeep, const struct ncm_reg_model *model, const struct ncm_reg_file *file);
 /* When a file will not have changed for so long; 0: that is so now. */
 time_t upkeep_young_until(const struct os_stat *status, uint64_t seconds);
 

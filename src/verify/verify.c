@@ -58,8 +58,11 @@ static void collect(struct verify *verify)
 	for (size_t i = 0; i < verify->model_count; i++) {
 		const struct ncm_reg_model *model = verify->models[i];
 
-		for (size_t k = 0; k < model->file_count; k++)
-			add_file(verify, seen, model, &model->files[k]);
+		/* A sidecar is there to be edited by the application. */
+		for (size_t k = 0; k < model->file_count; k++) {
+			if (!model->files[k].role || strcmp(model->files[k].role, "sidecar") != 0)
+				add_file(verify, seen, model, &model->files[k]);
+		}
 	}
 }
 

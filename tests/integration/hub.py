@@ -211,6 +211,10 @@ class Hub:
             return [r for r in self.requests if (path is None or r["path"] == path) and
                     (server is None or r["server"] == server)]
 
+    def fetched(self, **which):
+        """The same without the looks at a header that tell what a file is, and so where it goes."""
+        return [r for r in self.asked(**which) if r["headers"].get("range") != "bytes=0-262143"]
+
     def hold(self, path, at):
         """Of this file only so many bytes come until release()."""
         self.held[path] = at

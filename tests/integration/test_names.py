@@ -56,7 +56,7 @@ class EarlyTest(NamesCase):
         self.assertEqual(data["data"]["to_get"], 30_000)
         self.assertEqual([disk["needed"] for disk in data["data"]["disks"]], [30_000], "what is not fetched needs no space")
         self.assertEqual(data["data"]["files_to_get"], 1)
-        self.assertEqual(self.hub.asked(server="cdn"), [])
+        self.assertEqual(self.hub.fetched(server="cdn"), [])
 
     def test_a_token_without_access(self):
         data = self.plan("hf:org/Gated/model.gguf", code=6, env={"HF_TOKEN": "hf_notIn"})
@@ -77,7 +77,7 @@ class EarlyTest(NamesCase):
         self.assertEqual([r["method"] for r in asked], ["HEAD"])
         self.hub.forget()
         self.plan("hf:org/Open/open.gguf")
-        self.assertEqual([r for r in self.hub.asked() if "/resolve/" in r["path"]], [], "an open one says so itself")
+        self.assertEqual([r for r in self.hub.fetched() if "/resolve/" in r["path"]], [], "an open one says so itself")
 
     def test_what_is_in_place_is_not_asked_about(self):
         self.pull("hf:org/Gated/model.gguf", env=TOKENS)
@@ -109,7 +109,7 @@ class EarlyTest(NamesCase):
         self.assertIn("login", data["data"]["models"][0]["reason"])
         self.assertIn("CIVITAI_TOKEN", data["errors"][0]["hint"])
         self.plan("civitai:77", env=TOKENS)
-        self.assertEqual(self.hub.asked(server="cdn"), [])
+        self.assertEqual(self.hub.fetched(server="cdn"), [])
 
 
 class SpellingTest(NamesCase):

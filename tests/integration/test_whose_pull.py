@@ -24,7 +24,7 @@ class WhoseCase(Case):
 
     def sent(self):
         """Paths of content that went out since forget()."""
-        return sorted({r["path"] for r in self.hub.asked() if r["sent"] and r["method"] == "GET" and
+        return sorted({r["path"] for r in self.hub.fetched() if r["sent"] and r["method"] == "GET" and
                        r["path"].startswith(("/xet/", "/storage/", "/files/", "/blob/", "/download"))})
 
     def refused(self, *arguments, code=11, say=()):

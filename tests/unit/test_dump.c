@@ -206,7 +206,7 @@ static void what_has_no_place(void)
 
 static void values_that_no_manifest_may_have(void)
 {
-	struct ncm_reg_model model = {.id = (char *)"odd", .kind = (char *)"controlnet", .display_name = (char *)""};
+	struct ncm_reg_model model = {.id = (char *)"odd", .kind = (char *)"gligen", .display_name = (char *)""};
 	char architecture[400];
 
 	start();

@@ -189,10 +189,10 @@ static void sources_spelled_out(void)
 	    {"ollama:llama3.2:3b", NULL, "llm", "ollama", NULL, NULL},
 	    {"ollama:llama3.2:1b", "ollama-large", "llm", "ollama-large", NULL, NULL},
 	    {"hf:org/repo/a.gguf", NULL, "llm", "llama-cpp", NULL, NULL},
-	    {"hf:org/repo/a.safetensors@main", NULL, "checkpoint", "comfyui", "checkpoints", NULL},
+	    {"hf:org/repo/a.safetensors@main", NULL, "checkpoint", "comfyui", NULL, NULL}, /* until it was asked */
 	    {"hf:org/repo/l.safetensors", "a1111/loras", "lora", "a1111", "loras", NULL},
 	    {"hf:org/repo", "comfyui/vae/sub", "vae", "comfyui", "vae", "sub"},
-	    {"civitai:4384", NULL, "checkpoint", "a1111", "checkpoints", NULL},
+	    {"civitai:4384", NULL, "checkpoint", "a1111", NULL, NULL},
 	    {"https://e.org/x.gguf?a=b", NULL, "llm", "llama-cpp", NULL, NULL},
 	    {"https://e.org/x.bin", "llama-cpp", "llm", "llama-cpp", NULL, NULL},
 	};

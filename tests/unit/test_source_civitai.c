@@ -245,7 +245,7 @@ static void check_no_choice(const char *uri, const char *version, enum ncm_errc 
 static void test_no_choice(void)
 {
 	check_no_choice("civitai:9?type=VAE", several, NCM_E_USAGE, "several",
-			"3 m3.safetensors (VAE, SafeTensor, full, fp32); 4 m4");
+			"3 m3.safetensors (SafeTensor, 10.8 kB); 4 m4");
 	check_no_choice("civitai:9?type=Config", several, NCM_E_NOT_FOUND, "none of its files", "1 m1.safetensors");
 	check_no_choice("civitai:9?fileId=77", several, NCM_E_NOT_FOUND, "no file 77", "2 m2.safetensors");
 	check_no_choice("civitai:9", VERSION_OF(""), NCM_E_NOT_FOUND, "lists no file", NULL);
