@@ -90,9 +90,10 @@ def sources(folder):
 # Where a word that is a source's scheme means something else, or is an example in a draft.
 NAMESAKES = {
     "src/adopt/entry.c": {"ollama"},  # a store
-    "src/author/import.c": {"ollama"},  # a format of lists
+    "src/author/import_formats.c": {"ollama"},  # a format of lists
     "src/author/import_ollama.c": {"ollama"},  # a program
     "src/author/model_json.c": {"ollama"},  # a format of models
+    "src/author/shell_command.c": {"hf"},  # a program, and a store
     "src/manifest/parse.c": {"ollama", "https://"},  # a format of models; pages
     "src/author/starter.c": {"ollama", "ollama:llama3.2:3b"},  # the first example
     "src/doctor/ollama.c": {"ollama"},  # the name of a server
