@@ -57,6 +57,14 @@ char *shell_text(struct shell_run *run, const char *raw);
 bool shell_is_open(const char *text);
 void shell_set(struct shell_run *run, const char *name, const char *value);
 
+/* shell_variables.c */
+/* "NAME=VALUE", "NAME+=VALUE", "NAME[KEY]=VALUE" set a variable; false for any other word. */
+bool shell_assign(struct shell_run *run, const char *raw);
+bool shell_assign_element(struct shell_run *run, const char *raw);
+void shell_assign_array(struct shell_run *run, const struct shell_statement *statement);
+/* Takes the addresses of arrays that no command had. */
+void shell_take_arrays(struct shell_run *run);
+
 /* shell_run.c: follows the whole script. */
 void shell_follow(struct import *import, const char *text, const struct shell_script *script);
 
@@ -73,6 +81,9 @@ struct shell_command {
 bool shell_is_loader(const char *name);
 /* Takes the models that a command brings. Returns false if it is none that is known. */
 bool shell_take(struct shell_run *run, const struct shell_command *command);
+/* shell_download.c */
+/* The place that the script says, from where it was started. The caller frees it; NULL: it says none. */
+char *shell_place_of(const struct shell_run *run, const char *folder, const char *name);
 /* Takes one download: `folder` (or NULL) and `name` (or NULL) are where the script puts it. */
 struct shell_download {
 	size_t line;

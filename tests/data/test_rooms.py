@@ -92,6 +92,7 @@ NAMESAKES = {
     "src/adopt/entry.c": {"ollama"},  # a store
     "src/author/import_formats.c": {"ollama"},  # a format of lists
     "src/author/import_ollama.c": {"ollama"},  # a program
+    "src/author/import_script.c": {"ollama"},  # the same
     "src/author/model_json.c": {"ollama"},  # a format of models
     "src/author/shell_command.c": {"hf"},  # a program, and a store
     "src/manifest/parse.c": {"ollama", "https://"},  # a format of models; pages
