@@ -3,6 +3,7 @@
 
 #include "plan_view.h"
 
+#include "ui/ask.h"
 #include "ui/table.h"
 #include "ui/text.h"
 
@@ -163,6 +164,35 @@ static int record_refusals(struct session *session, const struct ncm_adoption *a
 	return exit_code;
 }
 
+static bool identify;
+
+/* What leaves the machine is asked about. If it is not to go on, *exit_code says so. */
+static bool confirm(struct session *session, int *exit_code)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	enum answer answer;
+
+	*exit_code = 0;
+	if (!identify || session->settings.yes)
+		return true;
+	if (session->report.json || session->report.events || !ask_possible()) {
+		ncm_error_set(
+		    &err, NCM_E_USAGE,
+		    "adopt --identify asks before it tells Civitai the SHA-256 of files, and there is nobody to "
+		    "ask");
+		ncm_error_hint(&err, "-y asks Civitai without a question");
+		*exit_code = session_fail(session, &err);
+		return false;
+	}
+	answer =
+	    ask("Tell Civitai the SHA-256 of the files that nothing here knows, to learn what they are?", ANSWER_NO);
+	if (answer == ANSWER_INTERRUPTED)
+		*exit_code = ncm_errc_exit(NCM_E_INTERRUPTED);
+	if (answer != ANSWER_YES)
+		report_note(&session->report, "Nothing was asked, and nothing was registered.");
+	return answer == ANSWER_YES;
+}
+
 static struct ncm_adoption *adopt(struct session *session, struct ncm_error *err)
 {
 	const struct settings *settings = &session->settings;
@@ -171,6 +201,7 @@ static struct ncm_adoption *adopt(struct session *session, struct ncm_error *err
 	    .store_count = settings->selector.stores.count,
 	    .paths = (const char *const *)settings->operands.items,
 	    .path_count = settings->operands.count,
+	    .identify = identify,
 	    .dry_run = settings->dry_run,
 	    .no_wait = settings->no_wait,
 	};
@@ -188,9 +219,12 @@ static struct ncm_adoption *adopt(struct session *session, struct ncm_error *err
 static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	struct ncm_adoption *adoption = adopt(session, &err);
+	struct ncm_adoption *adoption;
 	int exit_code;
 
+	if (!confirm(session, &exit_code))
+		return exit_code;
+	adoption = adopt(session, &err);
 	if (!adoption)
 		return session_fail(session, &err);
 	session->report.data = adoption_json(adoption, session->settings.dry_run);
@@ -213,6 +247,9 @@ static const struct option own[] = {
     {0, "store", OPTION_WORDS, offsetof(struct settings, selector.stores), .argument = "STORE",
      .help = "look through these stores; without one and without PATH, through all that are there",
      .completes = COMPLETES_STORE},
+    {0, "identify", OPTION_FLAG, .value = &identify,
+     .help = "ask Civitai by SHA-256 what files are that nothing here knows, and register their source and licence"},
+    {'y', "yes", OPTION_FLAG, offsetof(struct settings, yes), .help = "do not ask before --identify asks Civitai"},
     {0, "no-wait", OPTION_FLAG, offsetof(struct settings, no_wait),
      .help = "fail instead of waiting for another ncmodel"},
     {.name = NULL},
@@ -228,6 +265,8 @@ static const char *const examples[] = {
     "these stores alone",
     "ncmodel adopt ~/Downloads",
     "a folder outside every store",
+    "ncmodel adopt --identify",
+    "and ask Civitai what the files are that nothing here knows",
     NULL,
 };
 
@@ -246,6 +285,10 @@ const struct command command_adopt = {
 	"digest and gets its id, name and scores; other models are known by Ollama's manifest, by their place in "
 	"Hugging Face's cache, by a sidecar of Civitai's, or by their own header. What is registered already and has "
 	"not changed is not read.\n\n"
+	"--identify: of files whose source nothing here tells (those registered before, too) the SHA-256 goes to "
+	"Civitai, "
+	"after a question; what it has is registered with source, version and terms of use, and pinned in the lock, so "
+	"that verify --repair and manifest dump can bring it again. Nothing else of a file leaves the machine.\n\n"
 	"A file that was moved or renamed since it was registered is found again by its digest, and its entry follows; "
 	"what is no model by itself, as an unpacked archive, follows a store that was moved as a whole. A link is "
 	"registered as the link, so that rm takes that and not what it leads to. Links to folders are followed if "

@@ -122,8 +122,11 @@ static const struct option own[] = {
      .help = "the profile that the manifest is of; without -o it becomes a phase of that profile of your own",
      .completes = COMPLETES_PROFILE},
     {0, "format", OPTION_TEXT, .value = &manifest_given.format, .argument = "FORMAT",
-     .help = "what an imported list is, when it cannot be told: ollama, comfyui or urls",
-     .words = "ollama comfyui urls"},
+     .help = "what an imported list is, where its content does not tell: ollama, comfyui, urls, script, headings, "
+	     "comfy-lock, extra-paths or models.json",
+     .words = "ollama comfyui urls script headings comfy-lock extra-paths models.json"},
+    {'y', "yes", OPTION_FLAG, offsetof(struct settings, yes),
+     .help = "take a list of bare words for names of Ollama models, without asking"},
     {.name = NULL},
 };
 static const struct option_group own_group = {"Options", own};
@@ -154,11 +157,18 @@ const struct command command_manifest = {
 	"dump: prints a manifest of what models.json has, every file pinned by size and SHA-256. Models are chosen "
 	"as for list, but --profile is the profile that the manifest is of. One whose source nothing tells is left out "
 	"with a warning.\n\n"
-	"import: makes a manifest of a shell script with `ollama pull` lines, of bare Ollama names or what `ollama "
-	"list` prints, of ComfyUI-Manager's model-list.json, or of addresses, one a line (aria2's out= and checksum= "
-	"are understood). FILE may be - for standard input. What cannot be taken is told with its line and left out; "
-	"the exit code is 2 then, and the rest is written all the same. Nothing is looked up: `ncmodel lock` pins "
-	"what has no digest.\n\n"
+	"import: makes a manifest of a list of another tool's, which it knows by its content: a shell script that "
+	"downloads (wget, curl, aria2c, hf, huggingface-cli, comfy, git clone of Hugging Face, ollama pull; arrays, "
+	"loops, functions and here-documents are followed, and nothing is run), addresses, one a line, with a path "
+	"beside them or aria2's dir=, out= and checksum= below, addresses below headings as the batchlinks extension "
+	"has "
+	"them, ComfyUI-Manager's model-list.json, comfy-cli's comfy-lock.yaml, ComfyUI's extra_model_paths.yaml (what "
+	"is registered in its folders), a models.json, what `ollama list` prints, or bare Ollama names, which are "
+	"asked "
+	"about. A folder that a list names becomes that of the application here; tokens are dropped. FILE may be - for "
+	"standard input. What cannot be taken is told with its line and left out; the exit code is 2 then, and the "
+	"rest "
+	"is written all the same. Nothing is looked up: `ncmodel lock` pins what has no digest.\n\n"
 	"init: writes the first manifest of a profile of your own, of what is installed, or of one example. Nothing "
 	"is ever overwritten.\n\n"
 	"--phase chooses models for dump; for import and init it is the phase of the manifest.",

@@ -54,24 +54,40 @@ static void tell_signed(const struct session *session, const struct ncm_draft *d
 		report_warning(&session->report, text);
 }
 
+static json_t *gap_object(const struct ncm_draft_gap *gap)
+{
+	json_t *object = json_object();
+
+	json_put(object, "line", gap->line > 0 ? json_number(gap->line) : json_null());
+	json_put_text(object, "what", gap->what);
+	json_put_text(object, "reason", gap->why);
+	return object;
+}
+
 static void tell_gaps(struct session *session, const struct ncm_draft *draft)
 {
-	json_t *gaps = json_array();
+	json_t *gaps = json_array(), *notes = json_array();
 
 	for (size_t i = 0; i < draft->gap_count; i++) {
 		const struct ncm_draft_gap *gap = &draft->gaps[i];
 		AUTO_FREE char *text = gap->line > 0 ? text_format("line %zu is left out: %.*s: %s", gap->line,
 								   LONGEST_TEXT, gap->what, gap->why)
 						     : text_format("%s is left out: %s", gap->what, gap->why);
-		json_t *object = json_object();
 
 		report_warning(&session->report, text);
-		json_put(object, "line", gap->line > 0 ? json_number(gap->line) : json_null());
-		json_put_text(object, "what", gap->what);
-		json_put_text(object, "reason", gap->why);
-		json_push(gaps, object);
+		json_push(gaps, gap_object(gap));
+	}
+	for (size_t i = 0; i < draft->note_count; i++) {
+		const struct ncm_draft_gap *note = &draft->notes[i];
+		AUTO_FREE char *line = note->line > 0 ? text_format("line %zu: ", note->line) : text_copy("");
+		AUTO_FREE char *what = text_safe_long(note->what, LONGEST_TEXT);
+		AUTO_FREE char *why = text_safe_long(note->why, LONGEST_TEXT);
+
+		report_note(&session->report, "%s%s %s", line, what, why);
+		json_push(notes, gap_object(note));
 	}
 	json_put(session->report.data, "left_out", gaps);
+	json_put(session->report.data, "notes", notes);
 	tell_signed(session, draft);
 }
 

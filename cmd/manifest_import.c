@@ -2,6 +2,7 @@
 #include "manifest.h"
 
 #include "given.h"
+#include "ui/ask.h"
 #include "ui/text.h"
 
 #include <errno.h>
@@ -14,11 +15,9 @@ enum {
 
 static enum ncm_draft_format format_of(const char *name)
 {
-	static const enum ncm_draft_format formats[] = {NCM_DRAFT_OLLAMA, NCM_DRAFT_COMFYUI, NCM_DRAFT_URLS};
-
-	for (size_t i = 0; name && i < sizeof formats / sizeof *formats; i++) {
-		if (strcmp(name, ncm_draft_format_name(formats[i])) == 0)
-			return formats[i];
+	for (int i = NCM_DRAFT_DETECT + 1; name && i <= NCM_DRAFT_REGISTRY; i++) {
+		if (strcmp(name, ncm_draft_format_name((enum ncm_draft_format)i)) == 0)
+			return (enum ncm_draft_format)i;
 	}
 	return NCM_DRAFT_DETECT;
 }
@@ -78,6 +77,55 @@ static int conclude(struct session *session, const struct ncm_draft *draft, cons
 	return session_fail(session, &err);
 }
 
+/* "llama3, phi4 and 12 more" */
+static char *words_of(const struct ncm_draft *draft)
+{
+	enum { MOST_SHOWN = 20 };
+	json_t *manifest = json_loads(draft->text ? draft->text : "{}", 0, NULL);
+	const json_t *models = json_object_get(manifest, "models");
+	char *text = text_copy("");
+
+	for (size_t i = 0; i < json_array_size(models) && i < MOST_SHOWN; i++) {
+		AUTO_FREE char *before = text;
+		AUTO_FREE char *name = text_safe(json_string_value(json_object_get(json_array_get(models, i), "name")));
+
+		text = text_format("%s%s%s", before, i > 0 ? ", " : "", name);
+	}
+	if (json_array_size(models) > MOST_SHOWN) {
+		AUTO_FREE char *before = text;
+
+		text = text_format("%s and %zu more", before, json_array_size(models) - MOST_SHOWN);
+	}
+	json_decref(manifest);
+	return text;
+}
+
+/* A text of bare words may be anything: whose words they are is asked. If it is not to go on, *exit_code says so. */
+static bool confirm(struct session *session, const struct ncm_draft *draft, int *exit_code)
+{
+	AUTO_FREE char *words = draft->is_words ? words_of(draft) : NULL;
+	AUTO_FREE char *question = words ? text_format("Are these names of Ollama models: %s?", words) : NULL;
+	struct ncm_error err = NCM_ERROR_INIT;
+	enum answer answer;
+
+	*exit_code = 0;
+	if (!draft->is_words || !draft->text || session->settings.yes)
+		return true;
+	if (session->report.json || session->report.events || !ask_possible()) {
+		ncm_error_set(&err, NCM_E_USAGE, "the list is bare words, which may be names of Ollama models: %s",
+			      words);
+		ncm_error_hint(&err, "if they are, say so with -y");
+		*exit_code = session_fail(session, &err);
+		return false;
+	}
+	answer = ask(question, ANSWER_NO);
+	if (answer == ANSWER_INTERRUPTED)
+		*exit_code = ncm_errc_exit(NCM_E_INTERRUPTED);
+	if (answer != ANSWER_YES)
+		report_note(&session->report, "Nothing was written.");
+	return answer == ANSWER_YES;
+}
+
 int manifest_import(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
@@ -97,6 +145,7 @@ int manifest_import(struct session *session)
 		return session_fail(session, &err);
 	options.to = settings->selector.to;
 	options.format = format_of(manifest_given.format);
+	options.path = strcmp(settings->operands.items[1], "-") != 0 ? settings->operands.items[1] : NULL;
 	text = read_list(settings->operands.items[1], &size, &err);
 	if (text)
 		draft = ncm_draft_import(session->config, text, size, &options, &err);
@@ -104,9 +153,11 @@ int manifest_import(struct session *session)
 		ncm_error_wrap(&err, "%s", settings->operands.items[1]);
 	if (!draft)
 		return session_fail(session, &err);
-	exit_code = manifest_hand_out(session, draft, "lock");
-	if (exit_code == 0)
-		exit_code = conclude(session, draft, settings->operands.items[1]);
+	if (confirm(session, draft, &exit_code)) {
+		exit_code = manifest_hand_out(session, draft, "lock");
+		if (exit_code == 0)
+			exit_code = conclude(session, draft, settings->operands.items[1]);
+	}
 	ncm_draft_free(draft);
 	return exit_code;
 }

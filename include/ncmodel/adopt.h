@@ -42,8 +42,10 @@ struct ncm_adopt_options {
 	size_t store_count;
 	const char *const *paths; /* files and folders besides; with any, no store is looked through unless named */
 	size_t path_count;
-	bool dry_run; /* write nothing */
-	bool no_wait; /* BUSY instead of waiting */
+	bool identify; /* ask sources that can tell (Civitai) whose bytes files are that nothing here tells of: their
+			  SHA-256 goes there */
+	bool dry_run;  /* write nothing */
+	bool no_wait;  /* BUSY instead of waiting */
 };
 
 /*

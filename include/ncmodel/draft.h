@@ -21,9 +21,14 @@ struct ncm_draft_gap {
 
 enum ncm_draft_format {
 	NCM_DRAFT_DETECT,
-	NCM_DRAFT_OLLAMA,  /* lines with `ollama pull NAME`, bare names, or what `ollama list` prints */
-	NCM_DRAFT_COMFYUI, /* ComfyUI-Manager's model-list.json */
-	NCM_DRAFT_URLS,    /* one address a line, as aria2's input files have them */
+	NCM_DRAFT_OLLAMA,   /* lines with `ollama pull NAME`, bare names, or what `ollama list` prints */
+	NCM_DRAFT_COMFYUI,  /* ComfyUI-Manager's model-list.json */
+	NCM_DRAFT_URLS,     /* one address a line, with a path beside it or options below it, as aria2's input files */
+	NCM_DRAFT_SCRIPT,   /* a shell script that downloads; it is read, not run */
+	NCM_DRAFT_HEADINGS, /* addresses below "#lora" and the like, as the batchlinks extension has them */
+	NCM_DRAFT_LOCK,     /* comfy-cli's comfy-lock.yaml */
+	NCM_DRAFT_PATHS,    /* ComfyUI's extra_model_paths.yaml: what models.json has in its folders */
+	NCM_DRAFT_REGISTRY, /* a models.json */
 };
 
 struct ncm_draft {
@@ -33,8 +38,11 @@ struct ncm_draft {
 	size_t count;        /* of its models */
 	size_t signed_count; /* of those whose address was signed: they have it without the signature, with "#signed" */
 	enum ncm_draft_format format;
+	bool is_words; /* a list of bare words, taken for names of Ollama models: to be asked about */
 	struct ncm_draft_gap *gaps;
 	size_t gap_count;
+	struct ncm_draft_gap *notes; /* what the list says and was not gone by, though nothing is left out for it */
+	size_t note_count;
 };
 
 struct ncm_draft_options {
@@ -42,6 +50,7 @@ struct ncm_draft_options {
 	unsigned phase;      /* the manifest's, 1..3; 0: that of its models if they agree, else 1 */
 	const char *to;      /* "STORE[/FOLDER]" for imported addresses; NULL: by what they are */
 	enum ncm_draft_format format;
+	const char *path; /* of the list that is imported, from which what it names may start; NULL: it has none */
 };
 
 /*
@@ -55,7 +64,8 @@ struct ncm_draft *ncm_draft_dump(const struct ncm_config *config, const struct n
 /*
  * The models that a text of another tool lists (at most NCM_LIMIT_MANIFEST_BYTES), unpinned unless it has digests.
  * Sources: ComfyUI-Manager glob/manager_server.py (get_model_dir) and model-list.json; aria2c(1), INPUT FILE; ollama
- * cmd/cmd.go. Classes USAGE, MANIFEST (a JSON text that is none).
+ * cmd/cmd.go; comfy-cli's README; the batchlinks extension's README. Scripts are read as text, never run. Classes USAGE
+ * (also: no format that is known), MANIFEST (a JSON text that is none).
  */
 struct ncm_draft *ncm_draft_import(const struct ncm_config *config, const char *text, size_t size,
 				   const struct ncm_draft_options *options, struct ncm_error *err);
@@ -63,7 +73,9 @@ struct ncm_draft *ncm_draft_import(const struct ncm_config *config, const char *
 struct ncm_draft *ncm_draft_starter(const struct ncm_config *config, const struct ncm_draft_options *options,
 				    struct ncm_error *err);
 void ncm_draft_free(struct ncm_draft *draft);
-/* "ollama", "comfyui", "urls"; NULL for DETECT. Static. */
+/* "ollama", "comfyui", "urls", "script", "headings", "comfy-lock", "extra-paths", "models.json"; NULL for DETECT.
+ * Static.
+ */
 const char *ncm_draft_format_name(enum ncm_draft_format format);
 
 /* Writes the text to a file, replacing one that is there. Atomic. Class IO or NO_SPACE. */

@@ -155,6 +155,7 @@ static int look_and_record(struct adopt *adopt, struct ncm_error *err)
 	adopt_registered(adopt);
 	adopt_match_manifests(adopt);
 	adopt_match_lock(adopt);
+	adopt_identify(adopt);
 	adopt_rest(adopt);
 	adopt_follow(adopt);
 	if (adoption->count > 1)

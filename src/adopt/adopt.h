@@ -14,6 +14,8 @@
 
 #include <ncmodel/adopt.h>
 
+struct identity;
+
 /* One file that may be registered. Strings are the survey's but for the path. */
 struct found_file {
 	const struct ncm_survey_file *seen;
@@ -27,6 +29,7 @@ struct found_file {
 	struct ncm_sha256 sha256;
 	const struct ncm_reg_file *record; /* of models.json, at this path or where it was moved from; or NULL */
 	bool moved;
+	struct identity *identity; /* owned; NULL: nobody was found who has these bytes */
 	char *doubt; /* its structure does not hold, or sidecars tell other digests: counts unless a digest is met */
 };
 
@@ -176,6 +179,17 @@ struct origin origin_of_spec(const struct adopt *adopt, const struct ncm_file_sp
 void origin_clear(struct origin *origin);
 /* What the survey tells of the model, with no source but what its digest proves. */
 void origin_describe(const struct found *found, struct ncm_reg_model *entry);
+
+/* identify.c: of files that nothing tells of, by their digest. */
+struct identity {
+	struct origin origin;         /* its source is never NULL */
+	char *license, *architecture; /* or NULL */
+	const char *known_by;         /* "lock", "manifest", "civitai". Static */
+};
+void adopt_identify(struct adopt *adopt);
+/* Sets source, revision, trust, and what else nothing has told yet. */
+void identity_describe(const struct identity *identity, struct ncm_reg_model *entry);
+void identity_free(struct identity *identity);
 
 /* entry.c: entries of models.json, with strings of their own. `origin` may be NULL: nothing is known. */
 void entry_add_file(struct ncm_reg_model *entry, const struct found_file *file, const char *role,

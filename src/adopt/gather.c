@@ -179,6 +179,7 @@ static void found_free(struct found *found)
 		free(found->files[i].path);
 		free(found->files[i].target);
 		free(found->files[i].doubt);
+		identity_free(found->files[i].identity);
 	}
 	free(found->files);
 }

@@ -39,6 +39,9 @@ struct origin origin_of(const struct found *found, const struct found_file *file
 	if (claim) {
 		origin.source = ncm_strdup_null(claim->source);
 		origin.revision = ncm_strdup_null(claim->revision);
+	} else if (file->identity) {
+		origin.source = ncm_strdup(file->identity->origin.source);
+		origin.revision = ncm_strdup_null(file->identity->origin.revision);
 	} else if (found->seen->form == NCM_SURVEY_SNAPSHOT) {
 		origin.source = hub_source(found, file);
 		origin.revision = origin.source ? ncm_strdup(entry->revision) : NULL;
@@ -77,6 +80,11 @@ void origin_describe(const struct found *found, struct ncm_reg_model *entry)
 	struct origin origin = found->file_count == 1 ? origin_of(found, &found->files[0]) : (struct origin){0};
 
 	registry_model_copy(entry, &found->seen->entry);
+	if (found->file_count == 1 && found->files[0].identity) {
+		origin_clear(&origin);
+		identity_describe(found->files[0].identity, entry);
+		return;
+	}
 	if (!found->seen->source_is_hearsay) {
 		origin_clear(&origin);
 		return;

@@ -253,6 +253,7 @@ static char *guess_of(const struct found *found)
 
 static void take(struct adopt *adopt, struct found *found)
 {
+	const struct identity *identity = found->file_count == 1 ? found->files[0].identity : NULL;
 	struct ncm_reg_model entry;
 
 	origin_describe(found, &entry);
@@ -260,10 +261,11 @@ static void take(struct adopt *adopt, struct found *found)
 		entry_add_found(&entry, found, &found->files[i], NULL);
 	free(entry.store);
 	entry.store = ncm_strdup_null(found->files[0].store);
-	entry.trust = ncm_strdup(found_is_told(found) ? "upstream" : "first-use");
+	if (!identity)
+		entry.trust = ncm_strdup(found_is_told(found) ? "upstream" : "first-use");
 	take_source(adopt, found, &entry);
 	found->taken = true;
-	adopt_put(adopt, &entry, NCM_ADOPT_NEW, found->seen->known_by, guess_of(found));
+	adopt_put(adopt, &entry, NCM_ADOPT_NEW, identity ? identity->known_by : found->seen->known_by, guess_of(found));
 }
 
 void adopt_rest(struct adopt *adopt)
@@ -271,7 +273,7 @@ void adopt_rest(struct adopt *adopt)
 	for (size_t i = 0; i < adopt->found_count; i++) {
 		struct found *found = &adopt->found[i];
 
-		if (found->known)
+		if (found->known && !found->taken)
 			tell_known(adopt, found);
 		else if (!found->taken && !found->refused && found_doubt(found))
 			adopt_refuse(adopt, found, ncm_strdup(found_doubt(found)));

@@ -43,15 +43,28 @@ int author_start(struct author *author, const struct ncm_config *config, const s
 	return 0;
 }
 
-void author_leave_out(struct author *author, size_t line, const char *what, const char *format, ...)
+static void set_gap(struct ncm_draft_gap *gap, size_t line, const char *what, const char *format, va_list args)
 {
-	struct ncm_draft_gap *gap = NCM_PUSH(author->draft->gaps, author->draft->gap_count);
-	va_list args;
-
 	gap->line = line;
 	gap->what = ncm_strdup(what);
-	va_start(args, format);
 	gap->why = ncm_vasprintf(format, args);
+}
+
+void author_leave_out(struct author *author, size_t line, const char *what, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	set_gap(NCM_PUSH(author->draft->gaps, author->draft->gap_count), line, what, format, args);
+	va_end(args);
+}
+
+void author_tell(struct author *author, size_t line, const char *what, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	set_gap(NCM_PUSH(author->draft->notes, author->draft->note_count), line, what, format, args);
 	va_end(args);
 }
 
@@ -246,15 +259,21 @@ struct ncm_draft *author_drop(struct author *author)
 	return NULL;
 }
 
+static void free_gaps(struct ncm_draft_gap *gaps, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(gaps[i].what);
+		free(gaps[i].why);
+	}
+	free(gaps);
+}
+
 void ncm_draft_free(struct ncm_draft *draft)
 {
 	if (!draft)
 		return;
-	for (size_t i = 0; i < draft->gap_count; i++) {
-		free(draft->gaps[i].what);
-		free(draft->gaps[i].why);
-	}
-	free(draft->gaps);
+	free_gaps(draft->gaps, draft->gap_count);
+	free_gaps(draft->notes, draft->note_count);
 	free(draft->text);
 	free(draft->profile);
 	free(draft);

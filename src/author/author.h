@@ -28,6 +28,9 @@ int author_start(struct author *author, const struct ncm_config *config, const s
 bool author_take(struct author *author, const struct ncm_model *model, size_t line, const char *what);
 void author_leave_out(struct author *author, size_t line, const char *what, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* What is told of something that the list says and that is not gone by; nothing is left out for it. */
+void author_tell(struct author *author, size_t line, const char *what, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 /* Ends it: the draft, with its text if there is any model, or NULL with *err. */
 struct ncm_draft *author_finish(struct author *author, const char *title, const char *description,
 				struct ncm_error *err);
@@ -56,27 +59,13 @@ char *dump_ollama_source(const struct provenance *provenance, const char *relati
 const struct ncm_model *dump_known_model(const struct ncm_catalog *catalog, const struct ncm_reg_model *entry,
 					 const struct ncm_variant **variant);
 
+/* dump.c: takes an entry of models.json. Returns 0, or -1 with *why (freed by the caller), and nothing was told of it.
+ */
+int dump_entry(struct author *author, const struct provenance *provenance, const struct ncm_reg_model *entry,
+	       char **why);
+
 /* dump_files.c: the registered files as file specs. Returns 0, or -1 with *why (freed by the caller). */
 int dump_files(const struct provenance *provenance, const struct ncm_layout *layout, const struct ncm_reg_model *entry,
 	       struct ncm_model *model, char **why);
-
-/* import_*.c: each takes what its format lists. */
-struct import {
-	struct author author;
-	json_t *listed; /* sources so far */
-	const char *to;
-};
-void import_ollama(struct import *import, const char *text);
-void import_urls(struct import *import, const char *text);
-int import_comfyui(struct import *import, const char *text, size_t size, struct ncm_error *err);
-/*
- * import.c: takes one source. `name` (or NULL) is what the file is to be called, `sha256` (or NULL) its digest; `more`
- * (or NULL) are other places of the same bytes.
- */
-void import_source(struct import *import, size_t line, const char *uri, const char *name,
-		   const struct ncm_sha256 *sha256, const struct ncm_strings *more);
-/* Calls `take` for each line of a text, without its end; lines that are too long are gaps. */
-void import_lines(struct import *import, const char *text,
-		  void (*take)(struct import *import, size_t line, char *text, void *context), void *context);
 
 #endif

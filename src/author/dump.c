@@ -82,22 +82,30 @@ static void describe_more(const struct ncm_model *known, struct ncm_model *model
 	ncm_strings_add_all(&model->notes, &known->notes);
 }
 
-static void dump_model(struct author *author, const struct provenance *provenance, const struct ncm_reg_model *entry)
+int dump_entry(struct author *author, const struct provenance *provenance, const struct ncm_reg_model *entry,
+	       char **why)
 {
 	const struct ncm_variant *variant = NULL;
 	const struct ncm_model *known = dump_known_model(provenance->catalog, entry, &variant);
 	struct ncm_model model = {0};
-	NCM_AUTO_FREE char *why = NULL;
+	const int failed = dump_files(provenance, author->layout, entry, &model, why);
 
-	if (dump_files(provenance, author->layout, entry, &model, &why) < 0) {
-		author_leave_out(author, 0, entry->id, "%s", why);
-	} else {
+	if (!failed) {
 		describe(entry, &model);
 		if (known)
 			describe_more(known, &model);
 		author_take(author, &model, 0, entry->id);
 	}
 	manifest_model_clear(&model);
+	return failed;
+}
+
+static void dump_model(struct author *author, const struct provenance *provenance, const struct ncm_reg_model *entry)
+{
+	NCM_AUTO_FREE char *why = NULL;
+
+	if (dump_entry(author, provenance, entry, &why) < 0)
+		author_leave_out(author, 0, entry->id, "%s", why);
 }
 
 /* In the order of the phases, as a pull takes them. */

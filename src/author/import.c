@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Other tools' lists as manifests: which format it is, and what its addresses become. */
-#include "author/author.h"
+#include "author/import.h"
 
+#include "author/place.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
@@ -9,20 +10,12 @@
 #include "manifest/load.h"
 #include "manifest/spelled.h"
 #include "source/source.h"
+#include "yaml/yaml.h"
 
 #include <ncmodel/limits.h>
 #include <string.h>
-#include <strings.h>
 
 enum { LONGEST_LINE = 8192, SHOWN_LINE = 200 };
-
-const char *ncm_draft_format_name(enum ncm_draft_format format)
-{
-	static const char *const names[] = {
-	    [NCM_DRAFT_OLLAMA] = "ollama", [NCM_DRAFT_COMFYUI] = "comfyui", [NCM_DRAFT_URLS] = "urls"};
-
-	return names[format];
-}
 
 void import_lines(struct import *import, const char *text,
 		  void (*take)(struct import *import, size_t line, char *text, void *context), void *context)
@@ -92,63 +85,143 @@ static const char *reason_of(const struct ncm_error *err, const char *uri)
 		   : err->message;
 }
 
-/* What was listed before is there already. */
+/* What was listed before for the same place is there already. */
 static bool is_listed(const struct import *import, const struct ncm_model *model)
 {
-	const char *uri = model->files[0].from.items[0];
+	const struct ncm_target *target = model->files[0].to;
+	NCM_AUTO_FREE char *key = ncm_asprintf("%s %s/%s/%s", model->files[0].from.items[0], target->store,
+					       target->folder ? target->folder : "", target->name ? target->name : "");
 
-	if (json_object_get(import->listed, uri))
+	if (json_object_get(import->listed, key))
 		return true;
-	json_object_set_new(import->listed, uri, json_true());
+	json_object_set_new(import->listed, key, json_true());
 	return false;
 }
 
-void import_source(struct import *import, size_t line, const char *uri, const char *name,
-		   const struct ncm_sha256 *sha256, const struct ncm_strings *more)
+/* Where an item goes: as `--to` spells it, and the name below that. */
+struct way {
+	char *to;   /* NULL: by what it is */
+	char *name; /* NULL: by its source */
+};
+
+static void clear_way(struct way *way)
 {
-	const char *to = ncm_source_gives_blobs(uri) ? NULL : import->to;
-	struct ncm_catalog *one = ncm_calloc(1, sizeof *one);
-	struct ncm_error err = NCM_ERROR_INIT;
+	free(way->to);
+	free(way->name);
+}
+#define AUTO_WAY __attribute__((cleanup(clear_way)))
+
+/* "SDXL" and "x.safetensors" → "SDXL/x.safetensors"; without a name it is the folder. */
+static void lead_to(const struct import_item *item, const struct list_place *place, const char *file, struct way *way)
+{
+	NCM_AUTO_FREE char *name = ncm_strdup_null(file);
+	const char *folder = place->folder ? place->folder : "";
+
+	if (item->is_folder) {
+		way->to = ncm_asprintf("%s%s%s", place->store, *folder ? "/" : "", folder);
+		way->name = ncm_strdup_null(place->rest);
+	} else if (name) {
+		way->to = ncm_asprintf("%s%s%s", place->store, *folder ? "/" : "", folder);
+		way->name = ncm_path_join(place->rest, name);
+	} else if (place->rest) {
+		way->to = ncm_asprintf("%s/%s/%s/", place->store, folder, place->rest);
+	} else {
+		way->to = ncm_asprintf("%s%s%s", place->store, *folder ? "/" : "", folder);
+	}
+}
+
+/* The user's word first, then the list's, then that of the application that the list is for. */
+static void find_way(struct import *import, const struct import_item *item, struct way *way)
+{
+	const char *to = import->to_store ? import->to_store : NULL;
+	const char *store = to                                                                   ? to
+			    : item->store && ncm_layout_find(import->author.layout, item->store) ? item->store
+												 : NULL;
+	NCM_AUTO_FREE char *own = item->is_folder || item->name ? NULL : ncm_source_file_name(item->uri);
+	struct list_place place;
+
+	way->name = ncm_strdup_null(item->name);
+	if (import->to && !import->to_store) {
+		way->to = ncm_strdup(import->to);
+		if (item->place)
+			author_tell(&import->author, item->line, item->uri, "goes where --to says, not to %s",
+				    item->place);
+		return;
+	}
+	if (item->place && list_place_find(import->author.layout, item->place, import->home, to, &place)) {
+		free(way->name);
+		way->name = NULL;
+		lead_to(item, &place, item->name ? item->name : own, way);
+		if (item->is_folder && !place.rest)
+			author_tell(&import->author, item->line, item->uri,
+				    "goes to a folder of its own in %s, which its files are not to fill", item->place);
+		list_place_clear(&place);
+		return;
+	}
+	if (item->place)
+		author_tell(&import->author, item->line, item->uri,
+			    "its place %s is no folder of an application that the layout knows, so it goes where such "
+			    "models go",
+			    item->place);
+	way->to = ncm_strdup_null(store);
+}
+
+/* The model of one item, alone in a catalog. */
+static int spell(const struct import_item *item, const struct way *way, struct ncm_catalog *one, struct ncm_error *err)
+{
+	struct ncm_selector selector = {.to = way->to};
 	NCM_AUTO_FREE char *pinned = NULL;
 	char hex[NCM_SHA256_HEX + 1];
 	size_t index = 0;
 
+	if (item->include)
+		selector.include = *item->include;
+	if (item->exclude)
+		selector.exclude = *item->exclude;
 	/* Bytes that a digest pins may come over plain HTTP. */
-	if (sha256 && ncm_source_is_in_clear(uri))
-		pinned = ncm_asprintf("%s#sha256=%s", uri, ncm_sha256_hex(sha256, hex));
-	if (manifest_spelled(one, pinned ? pinned : uri, &(const struct ncm_selector){.to = to}, &index, &err) == 0 &&
-	    !is_listed(import, &one->models[index]) && complete(&one->models[index], name, sha256, &err) == 0) {
-		add_places(import, line, more, &one->models[index].files[0]);
-		author_take(&import->author, &one->models[index], line, uri);
+	if (item->sha256 && ncm_source_is_in_clear(item->uri))
+		pinned = ncm_asprintf("%s#sha256=%s", item->uri, ncm_sha256_hex(item->sha256, hex));
+	return manifest_spelled(one, pinned ? pinned : item->uri, &selector, &index, err);
+}
+
+/* Hosts whose addresses lead to pages and programs of their own, not to files. */
+static const char *service_without_files(const char *address)
+{
+	static const char *const hosts[][2] = {{"://mega.nz/", "MEGA"},
+					       {"://mega.co.nz/", "MEGA"},
+					       {"://drive.google.com/", "Google Drive"},
+					       {"://pan.baidu.com/", "Baidu"}};
+
+	for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+		if (strstr(address, hosts[i][0]))
+			return hosts[i][1];
+	}
+	return NULL;
+}
+
+bool import_item(struct import *import, const struct import_item *item)
+{
+	struct ncm_catalog *one = ncm_calloc(1, sizeof *one);
+	struct ncm_error err = NCM_ERROR_INIT;
+	AUTO_WAY struct way way = {0};
+	const char *service = service_without_files(item->uri);
+	bool taken = false;
+
+	if (service)
+		ncm_error_set(&err, NCM_E_USAGE, "%s hands out no file to who asks by its address", service);
+	else if (!ncm_source_gives_blobs(item->uri))
+		find_way(import, item, &way);
+	if (!service && spell(item, &way, one, &err) == 0 &&
+	    complete(&one->models[0], way.name, item->sha256, &err) == 0 && !is_listed(import, &one->models[0])) {
+		add_places(import, item->line, item->more, &one->models[0].files[0]);
+		taken = author_take(&import->author, &one->models[0], item->line, item->uri);
 	}
 	if (err.code != NCM_OK)
-		author_leave_out(&import->author, line, uri, "%s%s%s", reason_of(&err, uri), err.hint ? "; " : "",
-				 err.hint ? err.hint : "");
+		author_leave_out(&import->author, item->line, item->uri, "%s%s%s", reason_of(&err, item->uri),
+				 err.hint ? "; " : "", err.hint ? err.hint : "");
 	ncm_error_clear(&err);
 	ncm_catalog_free(one);
-}
-
-/* Lists of Ollama's have its models as such: with "ollama:" before the name, or bare. Its pages are addresses. */
-static bool starts_with_address(const char *line)
-{
-	const struct ncm_source *source = ncm_source_of(line);
-
-	return source && (!source->gives_blobs || strncasecmp(line, source->begins, strlen(source->begins)) != 0);
-}
-
-static enum ncm_draft_format detect(const char *text)
-{
-	const char *line = text;
-
-	if (text[strspn(text, " \t\r\n")] == '{')
-		return NCM_DRAFT_COMFYUI;
-	while (line) {
-		if (starts_with_address(line + strspn(line, " \t")))
-			return NCM_DRAFT_URLS;
-		line = strchr(line, '\n');
-		line = line ? line + 1 : NULL;
-	}
-	return NCM_DRAFT_OLLAMA;
+	return taken;
 }
 
 static int check_text(const char *text, size_t size, struct ncm_error *err)
@@ -160,20 +233,74 @@ static int check_text(const char *text, size_t size, struct ncm_error *err)
 	return 0;
 }
 
-static int take_list(struct import *import, const char *text, size_t size, struct ncm_error *err)
+/* By what is said of it, else the first that finds its signs. */
+static const struct import_format *choose(const struct list *list, enum ncm_draft_format said)
 {
-	switch (import->author.draft->format) {
-	case NCM_DRAFT_COMFYUI:
-		return import_comfyui(import, text, size, err);
-	case NCM_DRAFT_URLS:
-		import_urls(import, text);
-		return 0;
-	case NCM_DRAFT_OLLAMA:
-	case NCM_DRAFT_DETECT:
-		import_ollama(import, text);
-		return 0;
+	const struct import_format *format;
+
+	for (size_t i = 0; (format = import_format_at(i)); i++) {
+		if (said == NCM_DRAFT_DETECT ? format->finds(list) : format->format == said)
+			return format;
 	}
-	return 0;
+	return NULL;
+}
+
+/* A text that says nothing lists nothing, whatever its format is. */
+static bool is_blank(const char *text)
+{
+	for (; *text; text += *text == '\n') {
+		const size_t size = strcspn(text, "\n");
+		const size_t blank = strspn(text, " \t\r");
+
+		if (blank < size && text[blank] != '#')
+			return false;
+		text += size;
+	}
+	return true;
+}
+
+static bool looks_like_json(const char *text)
+{
+	const char first = text[strspn(text, " \t\r\n")];
+
+	return first == '{' || first == '[';
+}
+
+static int take_list(struct import *import, struct list *list, enum ncm_draft_format said, struct ncm_error *err)
+{
+	NCM_AUTO_JSON json_t *json = NULL, *yaml = NULL;
+	const struct import_format *format;
+
+	if (looks_like_json(list->text)) {
+		json = ncm_json_parse(list->text, list->size, "the list", NCM_E_MANIFEST, err);
+		if (!json)
+			return -1;
+	} else {
+		yaml = ncm_yaml_parse(list->text, list->size, "the list", NULL);
+	}
+	list->json = json;
+	list->yaml = json_is_object(yaml) ? yaml : NULL;
+	format = choose(list, said);
+	import->author.draft->format = format ? format->format : NCM_DRAFT_OLLAMA;
+	if (!format)
+		return is_blank(list->text) ? 0 : import_not_known(list, err);
+	import->author.draft->is_words = format->finds == import_is_ollama_names && said == NCM_DRAFT_DETECT;
+	return format->take(import, list, err);
+}
+
+/* The application that a text speaks of: where a folder's name fits several, it is that one's. */
+static const char *home_of(const char *text)
+{
+	static const char *const signs[][2] = {
+	    {"comfyui", "comfyui"},     {"webui-forge", "forge"}, {"stable-diffusion-webui", "a1111"},
+	    {"automatic1111", "a1111"}, {"swarmui", "swarmui"},   {"fooocus", "fooocus"}};
+	NCM_AUTO_FREE char *lower = ncm_lower(text);
+
+	for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+		if (strstr(lower, signs[i][0]))
+			return signs[i][1];
+	}
+	return "comfyui";
 }
 
 struct ncm_draft *ncm_draft_import(const struct ncm_config *config, const char *text, size_t size,
@@ -181,16 +308,19 @@ struct ncm_draft *ncm_draft_import(const struct ncm_config *config, const char *
 {
 	static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8, as editors of Windows put it */
 	const size_t skipped = size >= 3 && memcmp(text, mark, 3) == 0 ? 3 : 0;
-	NCM_AUTO_FREE char *copy = NULL;
-	struct import import = {.to = options->to};
+	NCM_AUTO_FREE char *copy = NULL, *to_store = NULL;
+	struct import import = {.to = options->to, .path = options->path};
+	struct list list = {.size = size - skipped};
 	struct ncm_draft *draft;
 
 	if (check_text(text, size, err) < 0 || author_start(&import.author, config, options, err) < 0)
 		return NULL;
-	copy = ncm_strndup(text + skipped, size - skipped);
-	import.author.draft->format = options->format != NCM_DRAFT_DETECT ? options->format : detect(copy);
+	list.text = copy = ncm_strndup(text + skipped, size - skipped);
+	to_store = options->to && !strchr(options->to, '/') ? ncm_strdup(options->to) : NULL;
+	import.to_store = to_store;
+	import.home = to_store ? to_store : home_of(copy);
 	import.listed = json_object();
-	if (take_list(&import, copy, size - skipped, err) < 0)
+	if (take_list(&import, &list, options->format, err) < 0)
 		draft = author_drop(&import.author);
 	else
 		draft = author_finish(

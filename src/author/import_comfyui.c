@@ -5,8 +5,9 @@
  * "<huggingface>" for a whole repository, whose name is the url (its glob/manager_server.py, get_model_dir). Its sizes
  * are rounded, so they are not taken over.
  */
-#include "author/author.h"
+#include "author/import.h"
 
+#include "author/place.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
@@ -18,11 +19,6 @@
 
 static const char store_id[] = "comfyui";
 static const char whole_repository[] = "<huggingface>";
-
-struct list {
-	const char *text;
-	size_t size;
-};
 
 struct type {
 	const char *type;
@@ -67,35 +63,82 @@ static const struct type *find_type(const char *name)
 	return &other;
 }
 
-/* Below the store, as "models/loras/SDXL/x.safetensors". NULL with *err. The caller frees it. */
-static char *wanted_path(const json_t *entry, const struct type *type, struct ncm_error *err)
+/* "./models\\loras//SDXL/" → "loras/SDXL"; an absolute path stays one. The caller frees it. */
+static char *tidy(const char *saved)
 {
-	const char *saved = ncm_json_string(entry, "save_path");
+	NCM_AUTO_FREE char *slashes = ncm_strdup(saved + strspn(saved, " "));
+	char *out = slashes;
+
+	for (const char *in = slashes; *in; in++) {
+		const char c = *in == '\\' ? '/' : *in;
+
+		if (c != '/' || out == slashes || out[-1] != '/')
+			*out++ = c;
+	}
+	while (out > slashes && (out[-1] == '/' || out[-1] == ' '))
+		out--;
+	*out = '\0';
+	out = strncmp(slashes, "./", 2) == 0 ? slashes + 2 : slashes;
+	return ncm_strdup(strncmp(out, "models/", 7) == 0 ? out + 7 : out);
+}
+
+/* Where a path of the machine that the list was made on lies in ComfyUI's folder. The caller frees it; NULL: nowhere.
+ */
+static char *path_inside(const struct import *import, const char *saved)
+{
+	const struct ncm_store *store = ncm_layout_find(import->author.layout, store_id);
+	NCM_AUTO_FREE char *folder = NULL;
+	struct list_place place;
+
+	if (!store || !list_place_find(import->author.layout, saved, store_id, store_id, &place))
+		return NULL;
+	for (size_t i = 0; place.folder && i < store->folder_count; i++) {
+		if (strcmp(store->folders[i].name, place.folder) == 0)
+			folder = ncm_strdup(store->folders[i].path);
+	}
+	{
+		char *inside = place.rest ? ncm_path_join(folder, place.rest) : ncm_strdup_null(folder);
+
+		list_place_clear(&place);
+		return inside;
+	}
+}
+
+/* Below the store, as "models/loras/SDXL/x.safetensors". NULL with *err. The caller frees it. */
+static char *wanted_path(const struct import *import, const json_t *entry, const struct type *type,
+			 struct ncm_error *err)
+{
+	const char *given = ncm_json_string(entry, "save_path");
+	NCM_AUTO_FREE char *saved = given ? tidy(given) : NULL, *inside = NULL;
 	const char *file = ncm_json_string(entry, "filename");
 	const char *url = ncm_json_string(entry, "url");
 	NCM_AUTO_FREE char *path = NULL;
-	char *given;
+	char *taken;
 
 	if (!saved || !file || !url) {
 		ncm_error_set(err, NCM_E_USAGE, "save_path, filename or url is missing");
 		return NULL;
 	}
-	if (strcmp(saved, "default") == 0)
-		saved = type->folder ? type->folder : "etc";
+	if (strcmp(saved, "default") == 0) {
+		free(saved);
+		saved = ncm_strdup(type->folder ? type->folder : "etc");
+	}
+	inside = *saved == '/' || (*saved && saved[1] == ':') ? path_inside(import, saved) : NULL;
 	if (strcmp(file, whole_repository) == 0)
 		file = ncm_path_base(url);
 	if (strpbrk(file, "/\\")) {
 		ncm_error_set(err, NCM_E_USAGE, "its filename holds a slash");
 		return NULL;
 	}
-	path = ncm_asprintf("%s%s/%s", strncmp(saved, "custom_nodes/", 13) == 0 ? "" : "models/", saved, file);
-	for (char *at = path; *at; at++)
-		*at = *at == '\\' ? '/' : *at;
+	if (inside)
+		path = ncm_path_join(inside, file);
+	else
+		path = ncm_asprintf("%s%s/%s", strncmp(saved, "custom_nodes/", 13) == 0 ? "" : "models/", saved, file);
 	if (ncm_store_check_extension(path, err) < 0)
 		return NULL;
-	given = path;
+	taken = path;
 	path = NULL;
-	return given;
+	return taken;
 }
 
 /* The folder of the layout that the path lies in, and the rest of it; else the store's root. */
@@ -165,7 +208,7 @@ static void take_entry(struct import *import, const struct list *list, size_t in
 	const struct ncm_draft *draft = import->author.draft;
 	const size_t gaps = draft->gap_count;
 	struct ncm_error err = NCM_ERROR_INIT;
-	NCM_AUTO_FREE char *path = wanted_path(entry, type, &err);
+	NCM_AUTO_FREE char *path = wanted_path(import, entry, type, &err);
 	struct ncm_model model = {0};
 	struct ncm_file_spec *spec = NCM_PUSH(model.files, model.file_count);
 
@@ -183,22 +226,32 @@ static void take_entry(struct import *import, const struct list *list, size_t in
 	manifest_model_clear(&model);
 }
 
-int import_comfyui(struct import *import, const char *text, size_t size, struct ncm_error *err)
+/* {"models": […]}, or the array alone, of entries with addresses. */
+static const json_t *entries_of(const struct list *list)
 {
-	NCM_AUTO_JSON json_t *list = ncm_json_parse(text, size, "the list", NCM_E_MANIFEST, err);
-	const json_t *models = json_object_get(list, "models");
+	const json_t *first = json_array_get(list->json, 0);
+
+	return ncm_json_string(first, "url") ? list->json : json_object_get(list->json, "models");
+}
+
+bool import_is_comfyui(const struct list *list)
+{
+	return json_is_array(entries_of(list));
+}
+
+int import_comfyui(struct import *import, const struct list *list, struct ncm_error *err)
+{
+	const json_t *models = entries_of(list);
 	const json_t *entry;
 	size_t i;
 
-	if (!list)
-		return -1;
 	if (!json_is_array(models)) {
 		ncm_error_set(err, NCM_E_MANIFEST, "the list has no array \"models\"");
-		return ncm_error_hint(err, "of JSON files, ComfyUI-Manager's model-list.json can be imported");
+		return ncm_error_hint(err, "ComfyUI-Manager's model-list.json has one");
 	}
 	json_array_foreach(models, i, entry)
 	{
-		take_entry(import, &(struct list){text, size}, i, entry);
+		take_entry(import, list, i, entry);
 	}
 	return 0;
 }

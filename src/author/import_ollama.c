@@ -1,26 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Shell scripts with `ollama pull` and `ollama run`, lists of bare names, and the table that `ollama list` prints. */
-#include "author/author.h"
+/* `ollama pull` and `ollama run`, lists of bare names, and the table that `ollama list` prints. */
+#include "author/import.h"
 
-#include "base/buffer.h"
+#include "author/shell.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
 #include "source/source.h"
 
 #include <string.h>
-
-struct statement {
-	size_t line;
-	struct ncm_strings words;
-};
-
-struct shell {
-	struct statement *statements;
-	size_t count;
-	bool script; /* some statement pulls or runs a model: what does neither is code */
-	bool table;  /* the list has columns, names first */
-};
 
 static bool is_one_of(const char *word, const char *const *words)
 {
@@ -29,6 +17,14 @@ static bool is_one_of(const char *word, const char *const *words)
 			return true;
 	}
 	return false;
+}
+
+static bool is_ollama(const char *program, const char *action)
+{
+	const char *base = ncm_path_base(program);
+
+	return (strcmp(base, "ollama") == 0 || strcmp(base, "ollama.exe") == 0) &&
+	       (strcmp(action, "pull") == 0 || strcmp(action, "run") == 0);
 }
 
 /* Where the name would stand behind "ollama pull" or "ollama run", maybe at the end of the words; 0: neither. */
@@ -40,106 +36,107 @@ static size_t name_index(const struct ncm_strings *words)
 
 	if (words->count == 0 || is_one_of(words->items[0], talk))
 		return 0;
-	/* "sudo", "docker exec NAME", "nohup" and the like go before it. */
-	while (at < words->count && strcmp(ncm_path_base(words->items[at]), "ollama") != 0)
+	/* "sudo", "docker exec ollama", "nohup" and the like go before it. */
+	while (at + 1 < words->count && !is_ollama(words->items[at], words->items[at + 1]))
 		at++;
-	if (++at >= words->count || (strcmp(words->items[at], "pull") != 0 && strcmp(words->items[at], "run") != 0))
+	if (++at >= words->count)
 		return 0;
 	while (++at < words->count && words->items[at][0] == '-')
 		at += is_one_of(words->items[at], valued);
 	return at < words->count ? at : words->count;
 }
 
-/* Cuts one statement into words as a shell would, without expanding anything; returns where the next one begins. */
-static const char *next_statement(const char *text, struct ncm_strings *words)
-{
-	struct ncm_buffer word = {0};
-	bool open = false;
-	char quote = '\0';
-
-	for (; *text; text++) {
-		if (quote && *text == quote) {
-			quote = '\0';
-		} else if (!quote && (*text == '"' || *text == '\'')) {
-			quote = *text;
-			open = true;
-		} else if (!quote && (strchr(" \t;&|", *text) || (*text == '#' && !open))) {
-			if (open)
-				ncm_strings_take(words, ncm_buffer_take(&word));
-			open = false;
-			if (*text == '#')
-				text += strlen(text) - 1;
-			else if (strchr(";&|", *text) && words->count > 0)
-				return text + 1;
-		} else {
-			if (*text == '\\' && quote != '\'' && text[1])
-				text++;
-			ncm_buffer_add(&word, text, 1);
-			open = true;
-		}
-	}
-	if (open)
-		ncm_strings_take(words, ncm_buffer_take(&word));
-	ncm_buffer_free(&word);
-	return text;
-}
-
-static void cut_line(struct import *import, size_t line, char *text, void *context)
-{
-	struct shell *shell = context;
-	const char *rest = text;
-
-	(void)import;
-	while (*rest) {
-		struct statement statement = {.line = line};
-
-		rest = next_statement(rest, &statement.words);
-		if (statement.words.count == 0)
-			continue;
-		shell->script = shell->script || name_index(&statement.words) > 0;
-		*NCM_PUSH(shell->statements, shell->count) = statement;
-	}
-}
-
-static void take_name(struct import *import, size_t line, const char *name)
+void import_ollama_name(struct import *import, size_t line, const char *name)
 {
 	NCM_AUTO_FREE char *uri =
 	    ncm_source_gives_blobs(name) ? ncm_strdup(name) : ncm_asprintf("%s%s", ncm_source_ollama.begins, name);
 
-	if (strpbrk(name, "$`"))
-		author_leave_out(&import->author, line, name, "the script makes this name when it runs");
-	else
-		import_source(import, line, uri, NULL, NULL, NULL);
+	import_item(import, &(const struct import_item){.line = line, .uri = uri});
 }
 
-static void take_statement(struct import *import, const struct shell *shell, const struct statement *statement)
+bool import_ollama_command(struct import *import, size_t line, const struct ncm_strings *words, bool quiet)
 {
-	const struct ncm_strings *words = &statement->words;
 	const size_t at = name_index(words);
 
-	if (at > 0 && at < words->count)
-		take_name(import, statement->line, words->items[at]);
-	else if (at > 0)
-		author_leave_out(&import->author, statement->line, words->items[at - 1], "names no model");
-	else if (shell->script)
-		return;
-	else if (shell->table || words->count == 1)
-		take_name(import, statement->line, words->items[0]);
-	else
-		author_leave_out(&import->author, statement->line, words->items[0], "is followed by more than a name");
+	if (at == 0)
+		return false;
+	if (at == words->count)
+		author_leave_out(&import->author, line, words->items[at - 1], "names no model");
+	else if (!shell_is_open(words->items[at]))
+		import_ollama_name(import, line, words->items[at]);
+	else if (!quiet)
+		author_leave_out(&import->author, line, words->items[at], "the script makes this name when it runs");
+	return true;
 }
 
-void import_ollama(struct import *import, const char *text)
+/* The first line that is neither empty nor a comment; its number in *line. */
+static const char *first_line(const char *text)
 {
-	struct shell shell = {0};
-
-	import_lines(import, text, cut_line, &shell);
-	shell.table = !shell.script && shell.count > 0 && shell.statements[0].words.count > 1 &&
-		      strcmp(shell.statements[0].words.items[0], "NAME") == 0;
-	for (size_t i = 0; i < shell.count; i++) {
-		if (i > 0 || !shell.table)
-			take_statement(import, &shell, &shell.statements[i]);
-		ncm_strings_free(&shell.statements[i].words);
+	for (;;) {
+		text += strspn(text, " \t\r\n");
+		if (*text != '#')
+			return text;
+		text += strcspn(text, "\n");
 	}
-	free(shell.statements);
+}
+
+bool import_is_ollama_table(const struct list *list)
+{
+	const char *line = first_line(list->text);
+
+	return strncmp(line, "NAME", 4) == 0 && strchr(" \t", line[4]) && line[4];
+}
+
+/* A name as `ollama pull` takes it: "hf.co/Org/Repo:Q4_K_M", "llama3.2:3b". */
+static bool is_name(const char *word, size_t size)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@";
+
+	return size > 0 && size <= 300 && strspn(word, letters) >= size && !strchr("-./:@", *word);
+}
+
+bool import_is_ollama_names(const struct list *list)
+{
+	size_t count = 0;
+
+	for (const char *at = list->text; *at; at += *at == '\n') {
+		const char *line = at + strspn(at, " \t\r");
+		const size_t size = strcspn(line, " \t\r\n#");
+		const char *behind = line + size + strspn(line + size, " \t\r");
+
+		at += strcspn(at, "\n");
+		if (size == 0 && (*line == '#' || *line == '\n' || *line == '\0'))
+			continue;
+		if (!is_name(line, size) || (*behind && *behind != '\n' && *behind != '#'))
+			return false;
+		count++;
+	}
+	return count > 0 && !list->json;
+}
+
+static void take_line(struct import *import, size_t line, char *text, void *context)
+{
+	bool *is_table = context;
+	char *rest = text + strspn(text, " \t");
+	const char *name;
+
+	rest[strcspn(rest, "#")] = '\0';
+	name = strsep(&rest, " \t");
+	if (*is_table && strcmp(name, "NAME") == 0)
+		return;
+	if (*name && rest && rest[strspn(rest, " \t")] && !*is_table)
+		author_leave_out(&import->author, line, name, "is followed by more than a name");
+	else if (*name)
+		import_ollama_name(import, line, name);
+}
+
+/* A script of `ollama pull` lines is one of this format, too, for who says so. */
+int import_ollama(struct import *import, const struct list *list, struct ncm_error *err)
+{
+	bool is_table = import_is_ollama_table(list);
+
+	if (!is_table && import_is_script(list))
+		return import_script(import, list, err);
+	import_lines(import, list->text, take_line, &is_table);
+	return 0;
 }

@@ -366,6 +366,7 @@ const struct ncm_source ncm_source_civitai = {
     .names = names,
     .resolve = resolve,
     .offline = offline,
+    .find = civitai_find,
     .newest = newest,
     .key = key,
     .holds = holds,

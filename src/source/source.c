@@ -82,6 +82,25 @@ struct ncm_resolution *ncm_source_resolve(struct ncm_sources *sources, const cha
 	return ncm_source_of(canonical)->resolve(sources, canonical, spec, pin, err);
 }
 
+struct ncm_resolution *ncm_source_find(struct ncm_sources *sources, const struct ncm_sha256 *sha256, uint64_t size,
+				       struct ncm_error *err)
+{
+	const struct ncm_source *source;
+
+	for (size_t i = 0; (source = ncm_source_at(i)); i++) {
+		struct ncm_error why = NCM_ERROR_INIT;
+		struct ncm_resolution *found = source->find ? source->find(sources, sha256, size, &why) : NULL;
+
+		if (found)
+			return found;
+		if (why.code != NCM_OK) {
+			ncm_error_move(err, &why);
+			return NULL;
+		}
+	}
+	return NULL;
+}
+
 struct ncm_resolution *ncm_source_offline(struct ncm_sources *sources, const char *uri,
 					  const struct ncm_file_spec *spec, const struct ncm_pin *pin)
 {

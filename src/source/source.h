@@ -196,6 +196,13 @@ struct ncm_resolution *ncm_source_offline(struct ncm_sources *sources, const cha
 					  const struct ncm_file_spec *spec, const struct ncm_pin *pin);
 
 /*
+ * Asks the sources that can tell which of what they have are these bytes. NULL without an error if none has them; else
+ * with the class of what failed. Its one artifact has a digest where the source says the whole of it.
+ */
+struct ncm_resolution *ncm_source_find(struct ncm_sources *sources, const struct ncm_sha256 *sha256, uint64_t size,
+				       struct ncm_error *err);
+
+/*
  * The spelling of what moves where the URI points: without commit, version, digest or file id. Equal to the canonical
  * one if that pins nothing. NULL if it cannot be told without asking (a Civitai version names no model) or the URI is
  * none. The caller frees it.
@@ -287,6 +294,9 @@ struct ncm_source {
 					  struct ncm_error *err);
 	struct ncm_resolution *(*offline)(struct ncm_sources *sources, const char *uri,
 					  const struct ncm_file_spec *spec, const struct ncm_pin *pin);
+	/* As ncm_source_find. NULL: it cannot tell. */
+	struct ncm_resolution *(*find)(struct ncm_sources *sources, const struct ncm_sha256 *sha256, uint64_t size,
+				       struct ncm_error *err);
 	char *(*newest)(const char *canonical);
 	/* As ncm_source_key and, for keys that differ, ncm_source_holds. NULL: it is `newest`; never. */
 	char *(*key)(const char *canonical);

@@ -312,6 +312,8 @@ class Hub:
 
         routes = self.routes["service"]
         routes[f"/api/v1/model-versions/{version}"] = lambda _: (200, body, {})
+        for digest in (sha256(data), sha256(data)[:10]):
+            routes[f"/api/v1/model-versions/by-hash/{digest}"] = lambda _: (200, body, {})
         routes[f"/api/v1/models/{model}"] = lambda _: (200, {"id": model, "name": name, "modelVersions": [body]}, {})
         routes[f"/api/download/models/{version}"] = download
 

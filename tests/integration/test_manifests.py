@@ -187,9 +187,9 @@ class ImportTest(Case):
                            'for m in a b; do ollama pull "$m"; done\n# ollama pull not-this\nollama pull \'no good\'\n',
                            code=2)
         self.assertEqual([m["files"][0]["from"] for m in result.models],
-                         [["ollama:llama3.2:3b"], ["ollama:mistral:latest"]])
-        self.assertIn("line 4", result.err)
+                         [["ollama:llama3.2:3b"], ["ollama:mistral:latest"], ["ollama:a:latest"], ["ollama:b:latest"]])
         self.assertIn("line 6", result.err)
+        self.assertNotIn("line 4", result.err)
         self.assertNotIn("line 2", result.err)
 
     def test_addresses_are_pulled(self):

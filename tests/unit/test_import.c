@@ -60,6 +60,15 @@ static void take(const char *text)
 	take_as(text, &(struct ncm_draft_options){.phase = 0});
 }
 
+static void fails(const char *text, size_t size, enum ncm_errc class)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	CHECK(!ncm_draft_import(&config, text, size, &(struct ncm_draft_options){.phase = 0}, &err));
+	CHECK(err.code == class && err.message);
+	ncm_error_clear(&err);
+}
+
 static const json_t *spec(size_t model)
 {
 	return json_array_get(json_object_get(json_array_get(models, model), "files"), 0);
@@ -83,7 +92,7 @@ static void a_shell_script(void)
 	     "you'\n"
 	     "docker exec -it box ollama pull hf.co/Org/Repo-GGUF:Q4_K_M # the last\n"
 	     "ollama rm gone\n");
-	CHECK_U64(draft->format, NCM_DRAFT_OLLAMA);
+	CHECK_U64(draft->format, NCM_DRAFT_SCRIPT);
 	CHECK_U64(draft->count, 4);
 	CHECK_U64(draft->gap_count, 0);
 	CHECK_STR(from(0), "ollama:llama3.2:3b");
@@ -111,7 +120,13 @@ static void what_a_script_leaves_open(void)
 static void names_and_tables(void)
 {
 	start();
-	take("\xef\xbb\xbfllama3\r\n\r\n# mine\r\n  ollama:phi3:mini\r\nllama3:latest\r\ntwo words\r\n");
+	take("\xef\xbb\xbfllama3\r\n\r\n# mine\r\n  ollama:phi3:mini\r\nllama3:latest\r\n");
+	CHECK(draft->is_words);
+	CHECK_U64(draft->count, 2);
+	fails("llama3\ntwo words\n", 17, NCM_E_USAGE);
+	take_as("llama3\n\n# mine\nollama:phi3:mini\nllama3:latest\ntwo words\n",
+		&(struct ncm_draft_options){.format = NCM_DRAFT_OLLAMA});
+	CHECK(!draft->is_words);
 	CHECK_U64(draft->count, 2);
 	CHECK_STR(from(0), "ollama:llama3:latest");
 	CHECK_STR(from(1), "ollama:phi3:mini");
@@ -229,15 +244,6 @@ static void what_would_not_be_valid(void)
 	stop();
 }
 
-static void fails(const char *text, size_t size, enum ncm_errc class)
-{
-	struct ncm_error err = NCM_ERROR_INIT;
-
-	CHECK(!ncm_draft_import(&config, text, size, &(struct ncm_draft_options){.phase = 0}, &err));
-	CHECK(err.code == class && err.message);
-	ncm_error_clear(&err);
-}
-
 static void hostile_texts(void)
 {
 	static const char zero[] = "a\0b";
@@ -251,12 +257,13 @@ static void hostile_texts(void)
 	fails(large, size, NCM_E_USAGE);
 	fails(zero, sizeof zero - 1, NCM_E_USAGE);
 	fails("{", 1, NCM_E_MANIFEST);
-	fails("{\"models\": {}}", 14, NCM_E_MANIFEST);
+	fails("{\"models\": {}}", 14, NCM_E_USAGE);
 	take("");
 	CHECK(!draft->text);
 	memset(long_line, 'x', 19999);
 	long_line[19999] = '\0';
-	take(long_line);
+	fails(long_line, 19999, NCM_E_USAGE);
+	take_as(long_line, &(struct ncm_draft_options){.format = NCM_DRAFT_OLLAMA});
 	CHECK_U64(draft->gap_count, 1);
 	take("{\"models\": [null, 1, [], {\"save_path\": 1, \"filename\": [], \"url\": {}}]}");
 	CHECK_U64(draft->gap_count, 4);

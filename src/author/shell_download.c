@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* One download of a script: what of its address and place the text tells. */
+#include "author/shell.h"
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/strings.h"
+#include "source/source.h"
+
+#include <string.h>
+
+size_t shell_line_of(struct shell_run *run, const char *text, size_t line)
+{
+	enum { MOST_LINES_TOLD = 200 };
+	const char *found = run->lines_told++ < MOST_LINES_TOLD ? strstr(run->text, text) : NULL;
+
+	if (!found)
+		return line;
+	line = 1;
+	for (const char *at = run->text; at < found; at++)
+		line += *at == '\n';
+	return line;
+}
+
+/* Without those parts of its query that the script makes when it runs: they are tokens. The caller frees it. */
+static char *without_open_query(const char *address)
+{
+	char *text = ncm_strdup(address);
+	char *query = strchr(text, '?');
+	char *end = query;
+
+	if (!query)
+		return text;
+	for (char *part = query + 1, *next; part; part = next) {
+		const size_t size = strcspn(part, "&");
+
+		next = part[size] ? part + size + 1 : NULL;
+		part[size] = '\0';
+		if (shell_is_open(part))
+			continue;
+		*end = end == query ? '?' : '&';
+		memmove(end + 1, part, size + 1);
+		end += 1 + size;
+	}
+	*end = '\0';
+	return text;
+}
+
+/* Names of a shape that tells what is not a model, unless a folder of an application is said for it. */
+static bool is_other_file(const char *name)
+{
+	static const char *const endings[] = {".sh",  ".py",  ".deb", ".rpm", ".whl", ".run", ".exe",  ".msi",
+					      ".gpg", ".asc", ".key", ".png", ".jpg", ".md",  ".html", ".git"};
+
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+		if (ncm_path_has_suffix(name, endings[i]))
+			return true;
+	}
+	return false;
+}
+
+/* The place that the script says, from where it was started. The caller frees it; NULL: it says none. */
+char *shell_place_of(const struct shell_run *run, const char *folder, const char *name)
+{
+	const char *slash = name ? strrchr(name, '/') : NULL;
+	NCM_AUTO_FREE char *above = slash ? ncm_strndup(name, (size_t)(slash - name)) : NULL;
+	NCM_AUTO_FREE char *inner = above ? ncm_path_join(folder, above) : ncm_strdup_null(folder);
+	const bool is_own = inner && (*inner == '$' || *inner == '~');
+	char *place = is_own ? ncm_strdup(inner) : ncm_path_join(run->folder, inner ? inner : "");
+
+	if (*place && strcmp(place, ".") != 0)
+		return place;
+	free(place);
+	return NULL;
+}
+
+/* What a script that is no model's brings, and addresses that nobody but the script knows. True: told. */
+static bool is_refused(struct shell_run *run, const struct shell_download *download, const char *address)
+{
+	const size_t line = shell_line_of(run, download->address, download->line);
+	const char *base = ncm_path_base(address);
+
+	if (shell_is_open(address)) {
+		if (!run->is_quiet)
+			author_leave_out(&run->import->author, line, address,
+					 "the script makes this address when it runs");
+	} else if (!ncm_source_of(address)) {
+		author_leave_out(&run->import->author, line, address, "is no address that ncmodel knows");
+	} else if (is_other_file(download->name ? download->name : base)) {
+		author_tell(&run->import->author, line, address, "is no model by its name, and is not taken");
+	} else {
+		return false;
+	}
+	return true;
+}
+
+void shell_download(struct shell_run *run, const struct shell_download *download)
+{
+	NCM_AUTO_FREE char *address = without_open_query(download->address);
+	NCM_AUTO_FREE char *place = shell_place_of(run, download->folder, download->name);
+	const char *name = download->name ? ncm_path_base(download->name) : NULL;
+
+	json_object_set_new(run->seen, download->address, json_true());
+	if (is_refused(run, download, address))
+		return;
+	import_item(run->import, &(const struct import_item){
+				     .line = shell_line_of(run, download->address, download->line),
+				     .uri = address,
+				     .place = place,
+				     .name = name && *name && !shell_is_open(name) ? name : NULL,
+				     .sha256 = download->sha256,
+				     .more = download->more,
+				 });
+}

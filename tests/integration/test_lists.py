@@ -1,0 +1,128 @@
+"""`ncmodel manifest import` of other tools' lists: what each form gives, what is refused, and that no token comes through."""
+import json
+import os
+import pty
+import time
+import unittest
+
+from harness import Case, safetensors
+from lists_corpus import CORPUS, HF, KEY, TOKEN
+
+
+def places(model):
+    for target in model["files"][0]["to"]:
+        yield "/".join(target[key] for key in ("store", "folder", "name") if key in target)
+
+
+class ListCase(Case):
+    def write(self, text, name="list.txt"):
+        path = os.path.join(self.machine.home, name)
+        with open(path, "w") as file:
+            file.write(text)
+        return path
+
+    def take(self, path, *arguments, code=0):
+        result = self.machine.run("manifest", "import", path, *arguments)
+        self.assertEqual(result.returncode, code, result.err + result.out)
+        self.assertNotIn("CANARY", (result.out + result.err).upper())
+        return result
+
+
+class CorpusTest(ListCase):
+    def judge(self, row):
+        path = self.write(row.text, "models.json" if row.suffix == "models.json" else "list." + row.suffix)
+        result = self.take(path, *row.arguments, code=2 if row.left_out else 0)
+        manifest = json.loads(result.out)
+        if row.models is not None:
+            self.assertEqual([(m["files"][0]["from"][0], *places(m)) for m in manifest["models"]], row.models)
+        for uri, digest in row.pins.items():
+            self.assertIn((uri, digest), [(m["files"][0]["from"][0], m["files"][0].get("sha256")) for m in manifest["models"]])
+        for word in row.left_out:
+            self.assertRegex(result.err, rf"left out.*{word}|{word}.*left out")
+        self.assertEqual(result.err.count("left out"), len(row.left_out), result.err)
+        for word in row.told:
+            self.assertIn(word, result.err)
+        if not row.told and not row.left_out:
+            self.assertEqual(result.err, "")
+        checked = self.machine.run("manifest", "check", self.write(result.out, "taken.json"))
+        self.assertEqual(checked.returncode, 0, checked.err)
+        self.assertNotIn("CANARY", result.out.upper())
+        self.take(path, *row.arguments, "--json", code=2 if row.left_out else 0)
+
+    def test_corpus(self):
+        self.assertGreaterEqual(len(CORPUS), 25)
+        for row in CORPUS:
+            with self.subTest(row.name):
+                self.judge(row)
+
+    def test_tokens_are_in_the_corpus(self):
+        self.assertTrue(any(TOKEN in row.text for row in CORPUS) and any(KEY in row.text for row in CORPUS))
+
+
+class RefusalTest(ListCase):
+    def refuse(self, text, *words):
+        result = self.take(self.write(text), code=2)
+        self.assertEqual(result.out, "")
+        for word in words:
+            self.assertIn(word, result.err)
+
+    def test_what_is_no_list_is_refused_with_what_was_looked_for(self):
+        looked_for = ("no list that ncmodel knows", "ollama list", "comfy-lock.yaml", "wget")
+        self.refuse("Dear all,\nplease get the models that we spoke of.\n", *looked_for)
+        self.refuse('{"some": "other JSON"}', "JSON, of another kind", *looked_for)
+        self.refuse("<html><body>Sign in</body></html>\n", *looked_for)
+        self.refuse("llama3\nphi4\ntwo words\n", *looked_for)
+
+    def test_bare_words_are_asked_about(self):
+        path = self.write("apples\npears\n")
+        result = self.take(path, code=2)
+        self.assertIn("bare words", result.err)
+        self.assertIn("apples", result.err)
+        self.assertIn("-y", result.err)
+        self.assertEqual(result.out, "")
+        self.assertEqual(len(json.loads(self.take(path, "-y").out)["models"]), 2)
+        self.assertEqual(len(json.loads(self.take(path, "--format", "ollama").out)["models"]), 2)
+
+    def test_scripts_are_not_run(self):
+        proof = os.path.join(self.machine.home, "proof")
+        self.take(self.write(f"#!/bin/bash\ntouch {proof}\nX=$(touch {proof})\n`touch {proof}`\nollama pull x:1b\n"))
+        self.assertFalse(os.path.exists(proof))
+
+    def test_hostile_scripts_end(self):
+        start = time.monotonic()
+        deep = "".join(f"f{i}() {{ f{i + 1} \"$@\" \"$@\"; f{i + 1} \"$@\" \"$@\"; }}\n" for i in range(40))
+        loops = "A=(" + " ".join(map(str, range(3000))) + ")\n" + 'for a in "${A[@]}"; do\n' * 12 + "wget $a\n" + "done\n" * 12
+        grow = 'X=aaaaaaaaaaaaaaaa\n' + 'X="$X$X"\n' * 200 + 'for i in 1 2 3; do wget "$X"; done\n'
+        cuts = "X=" + "a" * 2000 + "\n" + 'Y="${X##*b*b*b*b*b}"\n' * 500 + "wget $Y\n"
+        for text in (deep + "f0 https://h/x.gguf\n", "f() { f; f; }\nwget -V\nf\n", loops, grow, cuts,
+                     "wget " + "$(" * 50_000, "wget " + '"' * 99_999, "wget <<EOF\n" * 5000, "for " * 20_000 + "wget",
+                     "A=(" * 9000 + "https://h/x.gguf", "wget ${" * 20_000, "wget " + "\\" * 100_001):
+            self.machine.run("manifest", "import", self.write(text))
+        self.assertLess(time.monotonic() - start, 60)
+
+
+class PathsTest(ListCase):
+    def test_extra_model_paths(self):
+        m = self.machine
+        outside = os.path.join(m.home, "big disk")
+        os.makedirs(os.path.join(outside, "loras"))
+        os.makedirs(os.path.join(outside, "vae"))
+        text = f"mine:\n  base_path: {outside}\n  is_default: true\n  loras: loras/\n  vae: |\n    vae\n    more\n"
+        os.makedirs(os.path.join(m.root, "ComfyUI_windows_portable", "ComfyUI"))
+        self.write(text, os.path.join(m.root, "ComfyUI_windows_portable", "ComfyUI", "extra_model_paths.yaml"))
+        data = safetensors("lora", 4000)
+        self.hub.hf("org/l", {"l.safetensors": data}, "c" * 40)
+        pulled = m.run("pull", "hf:org/l/l.safetensors", "--to", "comfyui/loras", "-y")
+        self.assertEqual(pulled.returncode, 0, pulled.err)
+        self.assertTrue(os.path.exists(os.path.join(outside, "loras", "l.safetensors")))
+        path = self.write(text, "extra_model_paths.yaml")
+        result = self.take(path)
+        models = json.loads(result.out)["models"]
+        self.assertEqual([(x["files"][0]["from"][0], *places(x)) for x in models],
+                         [(f"hf:org/l/l.safetensors@{'c' * 40}", "comfyui/loras/l.safetensors")])
+        self.assertIn("ncmodel adopt", result.err)
+        self.assertIn("/vae", result.err)
+
+
+if __name__ == "__main__":
+    unittest.main()
