@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include "fit_choices.h"
+#include "fit_family.h"
 #include "fit_json.h"
 #include "fit_rules.h"
 #include "fit_table.h"
@@ -16,6 +17,7 @@ static struct {
 	struct option_number context, parallel, batch, layers;
 	const char *kv_type, *image;
 	bool no_flash, swa_full, cpu_moe, tiled, keep_all, stages, offline, quantizations;
+	const char *train;
 } asked;
 
 static const struct option options[] = {
@@ -23,7 +25,7 @@ static const struct option options[] = {
      .kind = OPTION_NUMBER,
      .value = &asked.context,
      .argument = "TOKENS",
-     .help = "of one sequence (default 8192)",
+     .help = "of one sequence (default: what the profile's document works at, else 8192)",
      .least = 1,
      .most = CONTEXT_MOST},
     {.name = "parallel",
@@ -80,6 +82,12 @@ static const struct option options[] = {
      .kind = OPTION_FLAG,
      .value = &asked.stages,
      .help = "the stages of the profile's document, and what each loads"},
+    {.name = "train",
+     .kind = OPTION_TEXT,
+     .value = &asked.train,
+     .argument = "METHOD",
+     .help = "which models the profile's document could train on the card",
+     .words = "qlora"},
     {.name = NULL},
 };
 static const struct option_group own_group = {"What is asked", options};
@@ -127,14 +135,18 @@ static void judge(struct fit_row *row, const struct ncm_fit_wish *wish, const st
 	const struct need *need = &row->need;
 	const bool is_language = need->model && need->fit.layers > 0;
 
+	struct ncm_fit_wish own = *wish;
+
+	if (row->document_context > 0)
+		own.context = row->document_context;
 	row->verdict = ncm_fit_judge(&need->fit, card->room);
 	if (!is_language || card->room <= need->fit.error)
 		return;
 	if (row->verdict == NCM_FIT_NO || row->verdict == NCM_FIT_CLOSE)
-		row->layers_that_fit = ncm_fit_layers(need->model, need->projector, wish, card->room - need->fit.error);
+		row->layers_that_fit = ncm_fit_layers(need->model, need->projector, &own, card->room - need->fit.error);
 	if (need->fit.context > 0)
 		row->context_that_fits =
-		    ncm_fit_context(need->model, need->projector, wish, card->room - need->fit.error);
+		    ncm_fit_context(need->model, need->projector, &own, card->room - need->fit.error);
 }
 
 static bool is_path(const char *operand)
@@ -161,6 +173,7 @@ struct rows {
 static struct fit_row *push(struct rows *rows)
 {
 	rows->items = memory_grow(rows->items, rows->count + 1, sizeof *rows->items);
+	rows->items[rows->count] = (struct fit_row){0};
 	return &rows->items[rows->count++];
 }
 
@@ -195,12 +208,25 @@ static bool has_memory(const struct ncm_model *model)
 	return true;
 }
 
+/* Without --context, the one that the profile's document works at with the model. */
+static void take_model(struct session *session, const struct ncm_registry *registry, const struct ncm_model *model,
+		       const struct ncm_fit_wish *wish, bool ask, struct fit_row *row)
+{
+	struct ncm_fit_wish own = *wish;
+
+	if (!asked.context.given)
+		row->document_context = family_context(session, model);
+	if (row->document_context > 0)
+		own.context = row->document_context;
+	need_find(session, registry, model, &own, ask, &row->need);
+}
+
 /* Models that are named are asked for at their sources; of a whole profile, what is here must do. */
 static int take_models(struct session *session, const struct ncm_fit_wish *wish, struct rows *rows,
 		       struct ncm_error *err)
 {
 	struct ncm_registry *registry = ncm_registry_load(session->config, err);
-	const bool ask = session->settings.operands.count > 0;
+	const bool ask = session->settings.operands.count > 0 && !asked.train;
 	struct ncm_model **chosen = NULL;
 	size_t count = 0;
 	int failed = registry && session_selector(session, err) == 0 && session_catalog(session, err) == 0 ? 0 : -1;
@@ -209,7 +235,7 @@ static int take_models(struct session *session, const struct ncm_fit_wish *wish,
 		failed = ncm_select(session->catalog, &session->settings.selector, &chosen, &count, err);
 	for (size_t i = 0; i < count && !failed && !ncm_interrupted(); i++) {
 		if (has_memory(chosen[i]) && !chosen[i]->required_only)
-			need_find(session, registry, chosen[i], wish, ask, &push(rows)->need);
+			take_model(session, registry, chosen[i], wish, ask, push(rows));
 	}
 	free(chosen);
 	ncm_registry_free(registry);
@@ -263,6 +289,7 @@ static int show(struct session *session, struct rows *rows, const struct ncm_fit
 
 	for (size_t i = 0; i < rows->count; i++)
 		judge(&rows->items[i], wish, card);
+	family_find(session, rows->items, rows->count, wish, card);
 	if (!session->report.json && !asked.stages)
 		fit_table_print(rows->items, rows->count, card, session->settings.verbose > 0);
 	json_put(data, "gpu", fit_card_json(card));
@@ -284,6 +311,8 @@ static int run(struct session *session)
 	if (read_wish(&wish, &err) < 0 || session_config(session, &err) < 0 || card_find(session, &card, &err) < 0 ||
 	    (!asked.stages && !asked.quantizations && gather(session, &wish, &rows, &err) < 0))
 		code = session_fail(session, &err);
+	else if (asked.train)
+		code = training_show(session, rows.items, rows.count, &card);
 	else if (asked.quantizations)
 		code = fit_choices_show(session, &wish, &card);
 	else
@@ -304,6 +333,8 @@ static const char *const examples[] = {
     "of a file, with a KV cache of half the size",
     "ncmodel fit --quantizations hf:bartowski/Llama-3.2-3B-Instruct-GGUF --vram 8GB",
     "which quantization of a repository is the best that fits",
+    "ncmodel fit --profile nebula-rtx3060 --train qlora --vram 12GB",
+    "what that document could train on such a card",
     "ncmodel fit --profile nc-dev-rtx4090 --stages",
     "what the stages of the profile's document load, each against the card",
     NULL,
@@ -323,8 +354,11 @@ const struct command command_fit = {
 	"files must do, with a ~ before it. -v shows each part, how far the sum may be off, and what was assumed.\n\n"
 	"\"fits\" holds even if the figure is off by its error; \"close\" is within it; what is not known is not taken "
 	"for fitting. The card is this machine's largest (NVML, amdgpu, xe), or --gpu, or --vram.\n\n"
-	"memory/<profile>.json beside the profiles has what its document says: the budget, what stays loaded, what may "
-	"run beside what, and its stages (--stages).",
+	"memory/<profile>.json beside the profiles has what its document says: the context that it works at, the "
+	"budget, what stays loaded, what may run beside what, its stages (--stages), and what can be trained "
+	"(--train).\n\n"
+	"Where a model does not fit, the largest of its family (same architecture, fewer parameters) in the profile "
+	"that does is named.",
     .examples = examples,
     .run = run,
 };

@@ -56,6 +56,8 @@ json_t *fit_row_json(const struct fit_row *row)
 	json_put(object, "layers_on_card", known(fit->layers > 0, fit->layers_on_card));
 	json_put(object, "layers_that_fit", known(row->layers_that_fit > 0, row->layers_that_fit));
 	json_put(object, "context_that_fits", known(row->context_that_fits > 0, row->context_that_fits));
+	json_put(object, "document_context", known(row->document_context > 0, row->document_context));
+	json_put_text(object, "sibling", row->sibling ? row->sibling->id : NULL);
 	json_put(object, "remarks", json_words(&fit->remarks));
 	return object;
 }

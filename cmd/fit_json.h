@@ -10,6 +10,8 @@ struct fit_row {
 	enum ncm_fit_verdict verdict;
 	unsigned layers_that_fit;   /* when not all do; 0: not asked, or none */
 	uint64_t context_that_fits; /* 0: not asked, or none */
+	uint64_t document_context;  /* that it was counted at, because the profile's document works at it; 0: another */
+	const struct ncm_model *sibling; /* the largest of its family that fits where it does not; or NULL */
 };
 
 /* New references. */

@@ -85,6 +85,25 @@ static void add_limits(struct table *table, const struct fit_row *row)
 			   STYLE_NONE);
 }
 
+static void add_family(struct table *table, const struct fit_row *row)
+{
+	if (row->document_context > 0 && row->need.fit.context > 0)
+		table_line(table,
+			   text_format("    counted for %llu tokens, at which the profile's document works",
+				       (unsigned long long)row->need.fit.context),
+			   STYLE_NONE);
+	else if (row->document_context > 0)
+		table_line(
+		    table,
+		    text_format("    the profile's document works at %llu tokens; for how many its figure is, it "
+				"does not tell",
+				(unsigned long long)row->document_context),
+		    STYLE_NONE);
+	if (row->sibling)
+		table_line(table, text_format("    the largest of its family that fits: %s", row->sibling->id),
+			   STYLE_NONE);
+}
+
 static void add_row(struct table *table, const struct fit_row *row, const struct card *card, bool verbose)
 {
 	const struct ncm_fit *fit = &row->need.fit;
@@ -95,6 +114,7 @@ static void add_row(struct table *table, const struct fit_row *row, const struct
 	table_styled(table, text_copy(verdict_text(row)), verdict_style(row->verdict));
 	table_cell(table, fit->basis == NCM_FIT_UNKNOWN ? text_copy("") : bar(&fit->card, card->room));
 	add_limits(table, row);
+	add_family(table, row);
 	if (!verbose || fit->basis == NCM_FIT_UNKNOWN)
 		return;
 	add_parts(table, fit);

@@ -28,6 +28,7 @@ void doctor_remedy(struct examination *exam, const char *format, ...) __attribut
 void doctor_find_error(struct examination *exam, const char *subject, struct ncm_error *why);
 
 typedef void doctor_check(struct examination *exam);
-doctor_check doctor_stores, doctor_disks, doctor_applications, doctor_servers, doctor_gates, doctor_ollama, doctor_gpus;
+doctor_check doctor_stores, doctor_disks, doctor_applications, doctor_servers, doctor_gates, doctor_ollama, doctor_gpus,
+    doctor_hardware;
 
 #endif
