@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { PERCENT_ENOUGH = 90 }; /* firmware and systems keep some of what is sold as 32 GB */
+enum { PERCENT_ENOUGH = 90 }; /* firmware, systems and file systems keep some of what is sold as 32 GB */
 
 /* The first drivers that run programs of a CUDA: release notes of the CUDA toolkit, table 2 (Linux). */
 static const struct {
@@ -121,7 +121,7 @@ static void compare_disk(const struct compared *compared)
 		doctor_find(compared->exam, NCM_FINDING_UNKNOWN, compared->rules->profile,
 			    "written for %g GB of disk; how large it is here is not told", wanted);
 	else
-		doctor_find(compared->exam, (double)total / 1e9 >= wanted ? NCM_FINDING_GOOD : NCM_FINDING_NOTE,
+		doctor_find(compared->exam, is_enough((double)total / 1e9, wanted) ? NCM_FINDING_GOOD : NCM_FINDING_NOTE,
 			    compared->rules->profile, "written for %g GB of disk; here %.0f GB", wanted,
 			    (double)total / 1e9);
 }
