@@ -132,7 +132,8 @@ const struct command command_doctor = {
 	"which folder), servers (reached, trusted, by which proxy), this machine's clock against theirs, tokens "
 	"(accepted or not; never shown), each gated model of the profile, and the programs that run models: "
 	"the servers of ps, and where none were set up also LM Studio and llama.cpp at their usual addresses, if "
-	"their stores are here; with the generation of Ollama's stores. Each finding that is bad or not known has its "
+	"their stores are here; with the generation of Ollama's stores; the graphics cards, and this machine "
+	"beside the one that the profile's document was written for. Each finding that is bad or not known has its "
 	"remedy. A token goes to its own service alone.\n\n"
 	"\"unknown\" is what could not be told, as when a server does not answer: it is neither good nor bad. Ends "
 	"with 1 if anything is bad, else with 0. With -q only what is bad or not known is printed.",

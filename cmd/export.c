@@ -59,6 +59,8 @@ static const char *const examples[] = {
     "its two Ollama services, small and large",
     "ncmodel export llama-server > presets.ini && llama-server --models-preset presets.ini",
     "every GGUF file that is installed behind one server",
+    "ncmodel export compose-gpu --store ollama-large --profile vector-weight > docker-compose.gpu.yml",
+    "the graphics cards for the large one alone",
     "ncmodel export systemd mistral-7b > /etc/systemd/system/ncmodel-preload.service",
     "a model that is loaded at boot",
     NULL,
@@ -68,17 +70,21 @@ const struct command command_export = {
     .name = "export",
     .summary = "Print the configuration of a program that uses the models",
     .arguments = "FORMAT [MODEL...]",
-    .words = "compose llama-swap llama-server litellm continue open-webui env systemd",
+    .words = "compose compose-gpu llama-swap llama-server litellm continue open-webui a1111 routes env systemd launchd "
+	     "schtasks setup-ollama",
     .operands = OPERANDS_INSTALLED,
-    .groups = {&options_selection_registered},
+    .groups = {&options_selection},
     .description =
 	"Prints a configuration made of models.json and the profile, and of nothing else; what neither says stays the "
 	"program's own default. Formats: \"compose\" (Docker Compose: one Ollama a store, those without a model of "
 	"phase 1 on demand; OLLAMA_NUM_PARALLEL and its like are passed on from whoever starts it), \"llama-swap\" "
 	"(config.yaml), \"llama-server\" (presets of its router), \"litellm\" (config.yaml of its proxy), "
-	"\"continue\" (config.yaml), \"open-webui\" (its variables), \"env\" (variables of the stores), \"systemd\" (a "
-	"unit "
-	"that has the chosen models loaded at boot).\n\n"
+	"\"continue\" (config.yaml), \"open-webui\" (its variables), \"a1111\" (flags of the Stable Diffusion WebUI), "
+	"\"routes\" (JSON: task, model, endpoint), \"env\" (variables of the stores, and what the profile's document "
+	"says), \"systemd\" (a unit), \"launchd\" (an agent of macOS) and \"schtasks\" (a task of Windows) that have "
+	"models loaded at start: those that are named, else the profile's preload set; \"compose-gpu\" (the cards, on "
+	"top of compose's), \"setup-ollama\" (a script that has Ollama download the profile's models, for people to "
+	"read). --store chooses among the services of compose.\n\n"
 	"Ollama's stores are taken to be served at 127.0.0.1, ports 11434 and up in the layout's order, as \"compose\" "
 	"has "
 	"them; GGUF files by a llama.cpp server at port 8080. A model whose path a format has no spelling for is left "

@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include "fit_choices.h"
+#include "fit_family.h"
 #include "fit_json.h"
 #include "fit_rows.h"
 #include "fit_rules.h"
@@ -18,6 +19,7 @@ static struct {
 	const char *kv_type, *image;
 	struct ncm_strings with, parts;
 	bool no_flash, swa_full, cpu_moe, tiled, keep_all, stages, offline, quantizations;
+	const char *train;
 } asked;
 
 static const struct option options[] = {
@@ -25,7 +27,7 @@ static const struct option options[] = {
      .kind = OPTION_NUMBER,
      .value = &asked.context,
      .argument = "TOKENS",
-     .help = "of one sequence (default 8192)",
+     .help = "of one sequence (default: what the profile's document works at, else 8192)",
      .least = 1,
      .most = CONTEXT_MOST},
     {.name = "parallel",
@@ -93,6 +95,12 @@ static const struct option options[] = {
      .kind = OPTION_FLAG,
      .value = &asked.stages,
      .help = "the stages of the profile's document, and what each loads"},
+    {.name = "train",
+     .kind = OPTION_TEXT,
+     .value = &asked.train,
+     .argument = "METHOD",
+     .help = "which models the profile's document could train on the card",
+     .words = "qlora"},
     {.name = NULL},
 };
 static const struct option_group own_group = {"What is asked", options};
@@ -198,6 +206,7 @@ static int show(struct session *session, struct fit_rows *rows, const struct fit
 
 	for (size_t i = 0; i < rows->count; i++)
 		judge(&rows->items[i], resident, card);
+	family_find(session, rows->items, rows->count, wish, card);
 	if (fit_prints(session) && !asked.stages)
 		fit_table_print(rows, resident, card, session->settings.verbose > 0);
 	json_put(data, "gpu", fit_card_json(card));
@@ -267,13 +276,15 @@ static int run(struct session *session)
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct ncm_fit_wish wish;
 	struct card card = {0};
-	struct fit_rows rows = {0}, resident = {0};
+	struct fit_rows rows = {.at_document_context = !asked.context.given}, resident = {0};
 	int code;
 
-	session->settings.provision.offline = asked.offline;
+	session->settings.provision.offline = asked.offline || asked.train;
 	if (read_wish(&wish, &err) < 0 || session_config(session, &err) < 0 || card_find(session, &card, &err) < 0 ||
 	    gather(session, &wish, &rows, &resident, &err) < 0)
 		code = session_fail(session, &err);
+	else if (asked.train)
+		code = training_show(session, rows.items, rows.count, &card);
 	else if (asked.quantizations)
 		code = fit_choices_show(session, &wish, &resident, &card);
 	else
@@ -297,6 +308,8 @@ static const char *const examples[] = {
     "whether both can be loaded at once, and what is left for the context",
     "ncmodel fit --quantizations hf:bartowski/Llama-3.2-3B-Instruct-GGUF --vram 8GB",
     "which quantization of a repository is the best that fits",
+    "ncmodel fit --profile nebula-rtx3060 --train qlora --vram 12GB",
+    "what that document could train on such a card",
     "ncmodel fit --profile nc-dev-rtx4090 --stages",
     "what the stages of the profile's document load, each against the card",
     NULL,
@@ -318,8 +331,11 @@ const struct command command_fit = {
 	"for fitting. The card is this machine's largest (NVML, amdgpu, xe), or --gpu, or --vram. What does not fit it "
 	"is "
 	"spread over several of one maker, as llama.cpp does: layers in proportion to their memory.\n\n"
-	"memory/<profile>.json beside the profiles has what its document says: the budget, what stays loaded, what may "
-	"run beside what, and its stages (--stages).",
+	"memory/<profile>.json beside the profiles has what its document says: the context that it works at, the "
+	"budget, what stays loaded, what may run beside what, its stages (--stages), and what can be trained "
+	"(--train).\n\n"
+	"Where a model does not fit, the largest of its family (same architecture, fewer parameters) in the profile "
+	"that does is named.",
     .examples = examples,
     .run = run,
 };

@@ -74,6 +74,8 @@ json_t *fit_row_json(const struct fit_row *row)
 	json_put(object, "context_that_fits", known(row->context_that_fits > 0, row->context_that_fits));
 	if (row->spread.count > 0)
 		json_put(object, "spread", spread_json(&row->spread));
+	json_put(object, "document_context", known(row->document_context > 0, row->document_context));
+	json_put_text(object, "sibling", row->sibling ? row->sibling->id : NULL);
 	json_put(object, "remarks", json_words(&fit->remarks));
 	return object;
 }

@@ -10,13 +10,16 @@ struct fit_row {
 	enum ncm_fit_verdict verdict;
 	unsigned layers_that_fit;   /* when not all do; 0: not asked, or none */
 	uint64_t context_that_fits; /* 0: not asked, or none */
-	uint64_t together;          /* bytes of the card, with what stays loaded beside it; `verdict` is of that */
-	bool together_known;        /* else it is at least so much */
-	struct spread spread;       /* where `verdict` is of several cards together */
+	uint64_t document_context;  /* that it was counted at, because the profile's document works at it; 0: another */
+	const struct ncm_model *sibling; /* the largest of its family that fits where it does not; or NULL */
+	uint64_t together;               /* bytes of the card, with what stays loaded beside it; `verdict` is of that */
+	bool together_known;             /* else it is at least so much */
+	struct spread spread;            /* where `verdict` is of several cards together */
 };
 struct fit_rows {
 	struct fit_row *items;
 	size_t count;
+	bool at_document_context; /* each is counted at the context that its profile's document works at */
 };
 
 /* New references. */

@@ -120,6 +120,21 @@ static void say_matrix(const struct ruled *ruled, const char *id, json_t *object
 	ncm_strings_free(&unload);
 }
 
+static void say_group(const struct ruled *ruled, const char *id, json_t *object)
+{
+	const struct ncm_fit_group *group = ncm_fit_group_of(ruled->rules, id);
+
+	if (!group)
+		return;
+	json_put(object, "pick_one", json_words(&group->models));
+	if (!ruled->session->report.json) {
+		AUTO_FREE char *title = text_safe(group->title);
+		AUTO_FREE char *names = words_join(&group->models, ", ");
+
+		print_line(stdout, "  %s: one at a time of %s.", title, names);
+	}
+}
+
 static void say_model(const struct ruled *ruled, const char *id, json_t *array)
 {
 	uint64_t resident, own = 0;
@@ -132,6 +147,7 @@ static void say_model(const struct ruled *ruled, const char *id, json_t *array)
 	json_put_text(object, "id", id);
 	say_beside(ruled, id, resident + own, object);
 	say_matrix(ruled, id, object);
+	say_group(ruled, id, object);
 	json_push(array, object);
 }
 

@@ -119,6 +119,25 @@ static bool wants_reason(const struct fit_row *row)
 	return row->need.fit.basis == NCM_FIT_UNKNOWN || row->need.fit.at_least || !is_sound;
 }
 
+static void add_family(struct table *table, const struct fit_row *row)
+{
+	if (row->document_context > 0 && row->need.fit.context > 0)
+		table_line(table,
+			   text_format("    counted for %llu tokens, at which the profile's document works",
+				       (unsigned long long)row->need.fit.context),
+			   STYLE_NONE);
+	else if (row->document_context > 0)
+		table_line(
+		    table,
+		    text_format("    the profile's document works at %llu tokens; for how many its figure is, it "
+				"does not tell",
+				(unsigned long long)row->document_context),
+		    STYLE_NONE);
+	if (row->sibling)
+		table_line(table, text_format("    the largest of its family that fits: %s", row->sibling->id),
+			   STYLE_NONE);
+}
+
 static void add_row(struct table *table, const struct fit_row *row, const struct card *card, bool beside, bool verbose)
 {
 	const struct ncm_fit *fit = &row->need.fit;
@@ -131,6 +150,7 @@ static void add_row(struct table *table, const struct fit_row *row, const struct
 	table_styled(table, text_copy(verdict_text(row)), verdict_style(row->verdict));
 	table_cell(table, fit->basis == NCM_FIT_UNKNOWN ? text_copy("") : bar(row, card->room));
 	add_limits(table, row);
+	add_family(table, row);
 	if (verbose && fit->basis != NCM_FIT_UNKNOWN)
 		add_parts(table, fit);
 	if (verbose || wants_reason(row))

@@ -12,7 +12,7 @@ static struct {
 	struct option_number agents;
 	const char *min_quality, *max_cost, *privacy_tier, *rule;
 	struct option_number max_latency, vram, context;
-	bool installed;
+	bool installed, ask_runtime;
 } given;
 
 /* "0.9". Returns a negative number if it is not given. */
@@ -93,20 +93,31 @@ static int find_rule(const struct session *session, struct selection *selection,
 	return selection->rule ? 0 : -1;
 }
 
-static void tell(struct session *session, const struct selection *selection)
+/* Returns the exit code. */
+static int tell(struct session *session, struct selection *selection)
 {
+	const int exit_code = given.ask_runtime ? selection_ask_runtime(session, selection) : 0;
+
 	session->report.data = selection_json(selection);
 	if (session->report.json)
-		return;
+		return exit_code;
 	if (session->settings.quiet) {
-		AUTO_FREE char *id = text_safe(selection->candidates[0].id);
+		AUTO_FREE char *id = text_safe(selection->cloud ? selection->cloud : selection->candidates[0].id);
 
-		puts(id);
+		printf("%s%s\n", selection->cloud ? "cloud:" : "", id);
 	} else {
 		selection_print(selection, session->settings.manifest_files.count == 0);
 	}
+	return exit_code;
 }
 
+/* As choose_by_plan. */
+static int take_cloud(struct session *session, struct selection *selection, struct ncm_error *err)
+{
+	return selection_take_cloud(selection, err) < 0 ? -1 : tell(session, selection);
+}
+
+/* Returns the exit code, or -1 with *err. */
 static int choose_by_plan(struct session *session, const struct ncm_registry *registry, const struct ncm_task *task,
 			  struct ncm_error *err)
 {
@@ -117,6 +128,8 @@ static int choose_by_plan(struct session *session, const struct ncm_registry *re
 
 	if (find_rule(session, &selection, err) < 0)
 		return -1;
+	if (selection.rule && selection.rule->cloud)
+		return take_cloud(session, &selection, err);
 	candidates = ncm_candidates(session->catalog, registry, &count);
 	if (selection.rule)
 		count = ncm_candidates_of_rule(selection.rule, candidates, count);
@@ -125,7 +138,7 @@ static int choose_by_plan(struct session *session, const struct ncm_registry *re
 	selection.candidates = candidates;
 	selection.considered = count;
 	if (!failed)
-		tell(session, &selection);
+		failed = tell(session, &selection);
 	free(candidates);
 	return failed;
 }
@@ -149,7 +162,7 @@ static int choose_by_selector(struct session *session, const struct ncm_registry
 	if (!failed && ncm_choose(&plans_task, NULL, plans, count, &fitting, NULL) == 0)
 		selection.plans = &plans[0];
 	if (!failed)
-		tell(session, &selection);
+		failed = tell(session, &selection);
 	free(candidates);
 	free(plans);
 	return failed;
@@ -171,17 +184,17 @@ static int run(struct session *session)
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct ncm_registry *registry;
 	struct ncm_task task;
-	int failed;
+	int exit_code;
 
 	if (check_given(&err) < 0 || take_task(&task, &err) < 0 || load_catalog(session, &err) < 0)
 		return session_fail(session, &err);
 	registry = ncm_registry_load(session->config, &err);
 	if (!registry)
 		return session_fail(session, &err);
-	failed = by_selector() ? choose_by_selector(session, registry, &task, &err)
-			       : choose_by_plan(session, registry, &task, &err);
+	exit_code = by_selector() ? choose_by_selector(session, registry, &task, &err)
+				  : choose_by_plan(session, registry, &task, &err);
 	ncm_registry_free(registry);
-	return failed ? session_fail(session, &err) : 0;
+	return exit_code < 0 ? session_fail(session, &err) : exit_code;
 }
 
 static const struct option purposes[] = {
@@ -213,6 +226,8 @@ static const struct option demands[] = {
     {0, "context", OPTION_NUMBER, .value = &given.context, .argument = "N", .help = "tokens of context at least",
      .least = 1, .most = 999999999},
     {0, "installed", OPTION_FLAG, .value = &given.installed, .help = "of what is installed alone"},
+    {0, "ask-runtime", OPTION_FLAG, .value = &given.ask_runtime,
+     .help = "whether a program that runs models answers; if none does, what the document falls back to (exit 14)"},
     {0, "rule", OPTION_TEXT, .value = &given.rule, .argument = "RULE",
      .help = "plan: the loading plan's, the default; selector: the Model Selector's published scoring",
      .words = "plan selector"},
@@ -235,12 +250,15 @@ const struct command command_select = {
     .name = "select",
     .summary = "Choose a model for a task",
     .arguments = "",
-    .groups = {&purposes_group, &demands_group},
+    .groups = {&purposes_group, &demands_group, &options_serving},
     .description =
 	"Chooses one model of the profile, or of what is installed, and says why; three alternatives follow. For a use "
 	"case the loading plan's rule counts: what does not meet a demand is left out, then come stars for the use "
 	"case, quality, stars for speed, and size. For a role, a task, a pipeline or agents the profile's own "
-	"document has chosen.\n\nWhat nobody knows (the latency of a model, say) neither meets a demand nor fails it: "
+	"document has chosen; some tasks it gives to the cloud: that is the answer then (\"source\": \"cloud\", with "
+	"-q "
+	"\"cloud:MODEL\"), unless something is demanded that nobody states of that model.\n\nWhat nobody knows (the "
+	"latency of a model, say) neither meets a demand nor fails it: "
 	"such a model stays, behind all that are known to meet every demand, and the answer says so.\n\n--rule "
 	"selector scores what is installed as the Model Selector does, and tells what the loading plan's rule would "
 	"choose. Where no model is left the exit code is 12.",

@@ -233,6 +233,24 @@ static void print_document(const struct ncm_rule *rule)
 	print_below("\"%s\" (%s)", words, document);
 }
 
+/* Of a task of the cloud's, or of one whose local model cannot be asked now. */
+static void print_cloud(const struct selection *selection)
+{
+	AUTO_FREE char *name = text_safe(selection->cloud);
+
+	printf("%scloud: %s%s\n", style_begin(stdout, STYLE_BOLD), name, style_end(stdout, STYLE_BOLD));
+	if (selection->fallback) {
+		AUTO_FREE char *words = text_safe_long(selection->rule->fallback_words, 2000);
+		AUTO_FREE char *id = text_safe(selection->candidates[0].id);
+
+		print_below("no program that runs models answers; the document: \"%s\"", words);
+		print_below("otherwise %s", id);
+	} else {
+		print_below("no task for a local model");
+	}
+	print_document(selection->rule);
+}
+
 static void print_differences(const struct selection *selection)
 {
 	struct row plans = {0};
@@ -265,6 +283,11 @@ static void print_answer(const struct selection *selection, bool may_be_pulled)
 	printf("%s%s%s\n", style_begin(stdout, STYLE_BOLD), id, style_end(stdout, STYLE_BOLD));
 	print_below("%s, %s", name, answer.installed ? "installed" : "not installed");
 	print_below("%s", answer.reason);
+	if (selection->rule && selection->rule->saving) {
+		AUTO_FREE char *saving = text_safe(selection->rule->saving);
+
+		print_below("of the cloud's cost: %s", saving);
+	}
 	if (selection->rule)
 		print_document(selection->rule);
 	if (!answer.installed && may_be_pulled)
@@ -277,6 +300,10 @@ void selection_print(const struct selection *selection, bool may_be_pulled)
 	struct row rows[ALTERNATIVES] = {0};
 	const size_t count = alternatives(selection, rows);
 
+	if (selection->cloud) {
+		print_cloud(selection);
+		return;
+	}
 	print_answer(selection, may_be_pulled);
 	if (count > 0)
 		fputc('\n', stdout);
@@ -318,15 +345,22 @@ json_t *selection_json(const struct selection *selection)
 {
 	struct row rows[ALTERNATIVES] = {0};
 	const size_t count = alternatives(selection, rows);
+	const struct ncm_rule *rule = selection->rule;
 	struct ncm_strings ignored = {0};
 	json_t *data = json_object();
 
 	if (selection->by_selector)
 		selection_add_options(&ignored, ncm_selector_ignores(selection->task));
 	json_put_text(data, "rule", selection->by);
-	json_put_text(data, "words", selection->rule ? selection->rule->words : NULL);
-	json_put_text(data, "document", selection->rule ? selection->rule->document : NULL);
-	json_put(data, "answer", row_json(selection, &selection->candidates[0], selection->by_selector));
+	json_put_text(data, "words", rule ? rule->words : NULL);
+	json_put_text(data, "document", rule ? rule->document : NULL);
+	json_put_text(data, "source", selection->cloud ? "cloud" : "local");
+	json_put_text(data, "cloud", selection->cloud);
+	json_put_text(data, "saving", rule ? rule->saving : NULL);
+	json_put_text(data, "fallback", selection->fallback ? rule->fallback_words : NULL);
+	json_put(data, "answer",
+		 selection->fitting ? row_json(selection, &selection->candidates[0], selection->by_selector)
+				    : json_null());
 	json_put(data, "alternatives", fields_array(fields, rows, count, sizeof *rows));
 	json_put_number(data, "considered", selection->considered);
 	json_put(data, "left_out", left_out_json(selection));

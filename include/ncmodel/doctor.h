@@ -24,7 +24,7 @@ const char *ncm_finding_state_name(enum ncm_finding_state state); /* static */
 
 struct ncm_finding {
 	const char *area; /* "stores", "disks", "applications", "servers", "tokens", "clock", "gates", "services",
-			     "gpu"; static */
+			     "gpu", "hardware"; static */
 	enum ncm_finding_state state;
 	char *subject; /* a store, a service, a model; foreign text */
 	char *text;    /* one line, no final stop; foreign text; never a secret */
@@ -41,9 +41,10 @@ struct ncm_diagnosis {
  * Looks at stores, disks and applications, and unless `offline` asks each service that is set up (whether it can be
  * reached, whether its certificate and the clock are right, whether the token is accepted), the source of every gated
  * model of the catalog (NULL: none is asked for), and the configuration's servers that run models (where none were set
- * up, LM Studio and llama.cpp where they usually answer, too, if their stores are here). What cannot be asked is a
- * finding, too. Each server gets one try with at most ten seconds to connect. Writes nothing but the hidden file by
- * which a file system that is not known is tried. Fails with INTERRUPTED alone. Free with ncm_diagnosis_free.
+ * up, LM Studio and llama.cpp where they usually answer, too, if their stores are here). The machine is
+ * held against the hardware that the profiles' documents were written for (ncmodel/fit_rules.h). What cannot be asked
+ * is a finding, too. Each server gets one try with at most ten seconds to connect. Writes nothing but the hidden file
+ * by which a file system that is not known is tried. Fails with INTERRUPTED alone. Free with ncm_diagnosis_free.
  */
 struct ncm_diagnosis *ncm_doctor(const struct ncm_config *config, const struct ncm_catalog *catalog, bool offline,
 				 const struct ncm_sink *sink, struct ncm_error *err);

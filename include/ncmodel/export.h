@@ -19,13 +19,15 @@ struct ncm_export {
 };
 
 /*
- * Formats: "compose", "llama-swap", "llama-server", "litellm", "continue", "open-webui", "env", "systemd". The chosen
- * registered models as the configuration of a program: what models.json has of them, and nothing else. The catalog
- * (NULL: none) adds the services of stores that the profile's models are to go to (compose). Ollama's stores are served
+ * Formats: "compose", "compose-gpu", "llama-swap", "llama-server", "litellm", "continue", "open-webui", "a1111",
+ * "routes", "env", "systemd", "launchd", "schtasks", "setup-ollama". The chosen registered models as the configuration
+ * of a program: what models.json has of them, and nothing else. The catalog (NULL: none) adds the services of stores
+ * that the profile's models are to go to (compose), what its document says (env, routes, what is loaded at start), and
+ * of setup-ollama the models themselves: its chosen ones, installed or not. Ollama's stores are served
  * at ports from 11434 up, in the layout's order; GGUF files by a llama.cpp server at 8080. Writes nothing. Classes
  * USAGE (no such format, nothing chosen that the format could have), REGISTRY, MANIFEST. Free with ncm_export_free.
  */
-struct ncm_export *ncm_export(const struct ncm_config *config, const struct ncm_catalog *catalog, const char *format,
+struct ncm_export *ncm_export(const struct ncm_config *config, struct ncm_catalog *catalog, const char *format,
 			      const struct ncm_selector *selector, struct ncm_error *err);
 void ncm_export_free(struct ncm_export *made);
 

@@ -141,7 +141,10 @@ struct ncm_rule {
 	char *profile;
 	char *role, *task, *pipeline;    /* as the document calls it; or NULL */
 	unsigned agents_min, agents_max; /* at work at once; 0: it is of another purpose */
-	struct ncm_strings models;       /* ids, the first choice first */
+	struct ncm_strings models;       /* ids, the first choice first; none: it is the cloud's */
+	char *cloud;                     /* the model of the cloud that the document gives it to; or NULL */
+	char *saving;                    /* what a local model saves, in the document's words; or NULL */
+	char *fallback, *fallback_words; /* the cloud's model where nothing local answers, as it says it; or NULL */
 	char *words;                     /* the document's own */
 	char *document;                  /* its title */
 };

@@ -64,7 +64,7 @@ void doctor_find_error(struct examination *exam, const char *subject, struct ncm
 
 /* In this order they are told; a check of servers finds things of several areas. */
 static const char *const areas[] = {"stores", "disks", "applications", "servers", "clock",
-				    "tokens", "gates", "services",     "gpu"};
+				    "tokens", "gates", "services",     "gpu",     "hardware"};
 
 static size_t rank_of(const struct ncm_finding *finding)
 {
@@ -94,7 +94,7 @@ static const struct {
 } checks[] = {
     {"stores", doctor_stores},   {"disks", doctor_disks}, {"applications", doctor_applications},
     {"servers", doctor_servers}, {"gates", doctor_gates}, {"services", doctor_runtimes},
-    {"services", doctor_ollama}, {"gpu", doctor_gpus},
+    {"services", doctor_ollama}, {"gpu", doctor_gpus},    {"hardware", doctor_hardware},
 };
 
 static void look_at_stores(struct examination *exam)

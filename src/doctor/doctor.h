@@ -32,6 +32,6 @@ void doctor_find_error(struct examination *exam, const char *subject, struct ncm
 
 typedef void doctor_check(struct examination *exam);
 doctor_check doctor_stores, doctor_disks, doctor_applications, doctor_servers, doctor_gates, doctor_runtimes,
-    doctor_ollama, doctor_gpus;
+    doctor_ollama, doctor_gpus, doctor_hardware;
 
 #endif

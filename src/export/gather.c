@@ -125,23 +125,78 @@ static void close_ranks(struct exported *exported)
 	free(places);
 }
 
-int export_gather(struct exported *exported, const struct ncm_config *config, const struct ncm_catalog *catalog,
-		  const struct ncm_selector *selector, struct ncm_error *err)
+int export_gather(struct exported *exported, bool offered, struct ncm_error *err)
 {
 	const struct ncm_reg_model **chosen = NULL;
 	size_t count = 0;
 
-	exported->layout = ncm_layout_load(config, err);
-	exported->registry = exported->layout ? ncm_registry_load(config, err) : NULL;
-	if (!exported->registry || ncm_registry_select(exported->registry, selector, &chosen, &count, err) < 0)
+	exported->layout = ncm_layout_load(exported->config, err);
+	exported->registry = exported->layout ? ncm_registry_load(exported->config, err) : NULL;
+	if (!exported->registry ||
+	    (!offered && ncm_registry_select(exported->registry, exported->selector, &chosen, &count, err) < 0))
 		return -1;
 	exported->servers = ncm_calloc(exported->layout->count + 1, sizeof *exported->servers);
 	for (size_t i = 0; i < count; i++)
 		take_model(exported, chosen[i]);
-	free(chosen);
-	take_targets(exported, catalog);
+	exported->registered = chosen;
+	exported->registered_count = count;
+	take_targets(exported, exported->catalog);
 	close_ranks(exported);
 	return 0;
+}
+
+bool export_serves(const struct exported *exported, const struct export_server *server)
+{
+	const struct ncm_strings *stores = &exported->selector->stores;
+
+	return stores->count == 0 || ncm_strings_contain(stores, server->store->id);
+}
+
+/* Of the profile's documents; *any: whether one speaks of that. */
+static bool is_preloaded(const struct exported *exported, const char *id, bool *any)
+{
+	const struct ncm_catalog *catalog = exported->catalog;
+	bool found = false;
+
+	*any = false;
+	for (size_t i = 0; catalog && i < catalog->residence_count; i++) {
+		*any |= catalog->residences[i].preload.count > 0;
+		found |= ncm_strings_contain(&catalog->residences[i].preload, id);
+	}
+	return found;
+}
+
+const struct export_model *export_next_preload(const struct exported *exported, size_t *at)
+{
+	while (*at < exported->model_count) {
+		const struct export_model *model = &exported->models[(*at)++];
+		bool any;
+
+		if (model->tag &&
+		    (is_preloaded(exported, model->model->id, &any) || !any || exported->selector->names.count > 0))
+			return model;
+	}
+	return NULL;
+}
+
+uint64_t export_idle_seconds(const struct exported *exported)
+{
+	const struct ncm_catalog *catalog = exported->catalog;
+
+	for (size_t i = 0; catalog && i < catalog->residence_count; i++) {
+		if (catalog->residences[i].idle_seconds > 0)
+			return catalog->residences[i].idle_seconds;
+	}
+	return 0;
+}
+
+struct ncm_fit_rules *export_document(const struct exported *exported)
+{
+	struct ncm_fit_rules *rules = NULL;
+
+	if (exported->config->manifest_file_count == 0)
+		(void)ncm_fit_rules_load(exported->config, &rules, NULL);
+	return rules;
 }
 
 bool export_is_embedding(const struct export_model *model)
@@ -171,6 +226,7 @@ void export_clear(struct exported *exported)
 	for (size_t i = 0; i < exported->model_count; i++)
 		free(exported->models[i].tag);
 	free(exported->models);
+	free(exported->registered);
 	free(exported->servers);
 	ncm_registry_free(exported->registry);
 	ncm_layout_free(exported->layout);

@@ -65,3 +65,38 @@ char *export_variable(const char *text)
 		ncm_buffer_printf(&out, "'%s'", text);
 	return ncm_buffer_take(&out);
 }
+
+char *export_xml_text(const char *text)
+{
+	struct ncm_buffer out = {0};
+
+	for (; *text; text++) {
+		if (*text == '&' || *text == '<' || *text == '>')
+			ncm_buffer_puts(&out, *text == '&' ? "&amp;" : *text == '<' ? "&lt;" : "&gt;");
+		else
+			ncm_buffer_add(&out, text, 1);
+	}
+	return ncm_buffer_take(&out);
+}
+
+/* Backslashes mean something before a quote alone: there each is doubled. */
+char *export_windows_word(const char *text)
+{
+	struct ncm_buffer out = {0};
+
+	ncm_buffer_puts(&out, "\"");
+	while (*text) {
+		const size_t slashes = strspn(text, "\\");
+		const bool is_before_quote = text[slashes] == '"' || text[slashes] == '\0';
+
+		for (size_t i = 0; i < slashes; i++)
+			ncm_buffer_puts(&out, is_before_quote ? "\\\\" : "\\");
+		text += slashes;
+		if (*text == '"')
+			ncm_buffer_puts(&out, "\\");
+		if (*text)
+			ncm_buffer_add(&out, text++, 1);
+	}
+	ncm_buffer_puts(&out, "\"");
+	return ncm_buffer_take(&out);
+}

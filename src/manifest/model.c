@@ -45,7 +45,8 @@ int ncm_model_stars(const struct ncm_model *model, enum ncm_star star)
 
 void manifest_rule_clear(struct ncm_rule *rule)
 {
-	char *const texts[] = {rule->profile, rule->role, rule->task, rule->pipeline, rule->words, rule->document};
+	char *const texts[] = {rule->profile,  rule->role,  rule->task,   rule->pipeline, rule->words,
+			       rule->document, rule->cloud, rule->saving, rule->fallback, rule->fallback_words};
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		free(texts[i]);

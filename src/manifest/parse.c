@@ -308,12 +308,18 @@ static const struct ncm_json_field agents_keys[] = {
     {"min", &agents, RULE(agents_min), true, 0},
     {"max", &agents, RULE(agents_max), true, 0},
 };
+static const struct ncm_json_field fallback_keys[] = {
+    {"model", &some_100, RULE(fallback), true, 0},
+    {"words", &some_2000, RULE(fallback_words), true, 0},
+};
+static const struct ncm_json_form fallback = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(fallback_keys)};
 static const struct ncm_json_form agents_range = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(agents_keys)};
 static const struct ncm_json_field rule_keys[] = {
     {"role", &some_100, RULE(role), false, 0},         {"task", &some_100, RULE(task), false, 0},
     {"pipeline", &some_100, RULE(pipeline), false, 0}, {"parallel_agents", &agents_range, 0, false, 0},
-    {"models", &rule_models, RULE(models), true, 0},   {"words", &some_2000, RULE(words), true, 0},
-    {"document", &some_200, RULE(document), true, 0},
+    {"models", &rule_models, RULE(models), false, 0},  {"cloud", &some_100, RULE(cloud), false, 0},
+    {"saving", &some_200, RULE(saving), false, 0},     {"fallback", &fallback, 0, false, 0},
+    {"words", &some_2000, RULE(words), true, 0},       {"document", &some_200, RULE(document), true, 0},
 };
 static const struct ncm_json_form plain_rule = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(rule_keys)};
 
@@ -326,6 +332,8 @@ static void read_rule(struct ncm_json_reader *reader, const struct ncm_json_form
 		return;
 	if (!!read->role + !!read->task + !!read->pipeline + (read->agents_min > 0) != 1)
 		ncm_json_tell(reader, "must be of exactly one purpose: role, task, pipeline or parallel_agents");
+	else if ((read->models.count > 0) == (read->cloud != NULL))
+		ncm_json_tell(reader, "must name either models of the profile or a model of the cloud");
 	else if (read->agents_min > read->agents_max)
 		ncm_json_tell(reader, "its parallel_agents has a min above its max");
 }

@@ -59,8 +59,10 @@ void contents_free(struct run *run, struct contents *contents)
  */
 static char *key_of(const struct run *run, const struct content *content, const char *what)
 {
-	if (!what || content->kind == CONTENT_MANIFEST) /* a manifest is one model's */
+	if (!what)
 		return NULL;
+	if (content->kind == CONTENT_MANIFEST) /* under another name it is another model's */
+		return ncm_asprintf("%s %s", content->name, what);
 	return content->kind == CONTENT_ARCHIVE ? ncm_asprintf("%u %s", run->wanted[content->wanted].spec->strip, what)
 						: ncm_strdup(what);
 }
@@ -260,7 +262,7 @@ static int add_manifest(struct run *run, size_t index, content_placer *placer, v
 		content_clear(&content);
 		return -1;
 	}
-	put(contents, contents->count, &content);
+	put(contents, number_of(run, contents, &content), &content);
 	return 0;
 }
 

@@ -303,8 +303,11 @@ def check_memory(shipped):
         doc = shipped.docs.get(f"memory/{profile}.json", {})
         ids = {model["id"] for _, manifest in manifests for model in manifest["models"]}
         named = [name for _, manifest in manifests for name in manifest.get("runtime", {}).get("preload", [])]
-        for row in doc.get("tasks", []) + doc.get("stages", []):
+        for row in doc.get("tasks", []) + doc.get("stages", []) + doc.get("contexts", []) + doc.get("pick_one", []):
             named += row["models"]
+        preload = {name for _, manifest in manifests for name in manifest.get("runtime", {}).get("preload", [])}
+        faults += [f"memory/{profile}.json: of {row['title']} more than one is preloaded"
+                   for row in doc.get("pick_one", []) if len(preload & set(row["models"])) > 1]
         faults += [f"memory/{profile}.json: {name} is no model of the profile" for name in named if name not in ids]
         if doc.get("profile", profile) != profile:
             faults.append(f"memory/{profile}.json: says it is of the profile {doc['profile']}")
@@ -667,6 +670,8 @@ HOW_TO_SPOIL = {
         lambda s: s.docs["nebula-rtx3060/phase-1-high.json"]["runtime"]["preload"].append("nobody"),
         lambda s: s.docs["memory/nc-dev-rtx4090.json"]["stages"][1].update(models=["nobody"]),
         lambda s: s.docs["memory/nc-dev-rtx4090.json"].update(profile="noa"),
+        lambda s: s.docs["memory/nebula-rtx3060.json"]["contexts"][0].update(models=["nobody"]),
+        lambda s: s.docs["memory/nebula-rtx3060.json"]["pick_one"][0]["models"].append("nomic-embed-text"),
     ],
     check_phases: [
         lambda s: s.docs[NOA1].update(priority="low"),

@@ -99,6 +99,10 @@ NAMESAKES = {
     "src/author/starter.c": {"ollama", "ollama:llama3.2:3b"},  # the first example
     "src/doctor/runtimes.c": {"ollama", "http://127.0.0.1:1234", "http://127.0.0.1:8080"},  # a server, where others answer
     "src/export/clients.c": {"ollama", "http://127.0.0.1:8080/v1"},  # names of providers, addresses of servers
+    "src/export/compose.c": {"ollama"},  # a program
+    "src/export/boot.c": {"http://www.apple.com/DTDs/PropertyList-1.0.dtd\\", "http://schemas.microsoft.com/windows/2004/02/mit/task\\"},
+    "src/export/routes.c": {"http://127.0.0.1:8080/v1/chat/completions", "http://127.0.0.1:7860/sdapi/v1/txt2img",
+                            "http://127.0.0.1:8188/prompt", "http://127.0.0.1:8080/inference"},
     "src/export/gather.c": {"http://127.0.0.1:%u"},
     "src/runtime/ollama.c": {"ollama"},  # a program
     "src/move/busy.c": {"ollama"},  # a program

@@ -2,24 +2,49 @@
 import configparser
 import json
 import os
+import plistlib
 import random
 import re
 import shlex
 import shutil
 import subprocess
 import unittest
+import xml.etree.ElementTree
 
 import export_peers
-from harness import Case, gguf
+from harness import Case, gguf, safetensors
 
 try:
     import yaml
 except ImportError:
     yaml = None
 
-FORMATS = ("compose", "llama-swap", "llama-server", "litellm", "continue", "open-webui", "env", "systemd")
+FORMATS = ("compose", "compose-gpu", "llama-swap", "llama-server", "litellm", "continue", "open-webui", "env", "systemd",
+           "launchd", "schtasks")
 UNSAFE = set("\u2028\u202e\u0085\ufeff\x7f\x1b\t\n")  # signs that steer a terminal, or hide
 ODD = "it's a $HOME 100% model, n°1 {x} & y.gguf"
+
+
+def windows_words(line):
+    """As CommandLineToArgvW takes it apart: 2n backslashes before a quote are n, 2n+1 are n and the quote itself."""
+    words, word, quoted, at = [], None, False, 0
+    while at < len(line):
+        slashes = len(line) - at - len(line[at:].lstrip("\\"))
+        at += slashes
+        sign = line[at:at + 1]
+        if sign == '"':
+            word = (word or "") + "\\" * (slashes // 2)
+            if slashes % 2:
+                word += '"'
+            else:
+                quoted = not quoted
+        elif sign in (" ", "") and not quoted and not slashes:
+            words += [word] if word is not None else []
+            word = None
+        else:
+            word = (word or "") + "\\" * slashes + sign
+        at += 1
+    return words + ([word] if word is not None else [])
 
 
 class ExportTest(Case):
@@ -258,6 +283,142 @@ class ExportTest(Case):
                 out.write(text)
             checked = subprocess.run([checker, "verify", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             self.assertEqual((checked.returncode, checked.stdout), (0, ""))
+
+    def requests(self, words):
+        """Of curl's arguments: what is sent where."""
+        found, body = [], None
+        for number, word in enumerate(words):
+            if words[number - 1] == "--data":
+                body = json.loads(word)
+            elif word.startswith("http"):
+                found.append((body, word))
+        return found
+
+    WANTED = [({"model": "tiny:latest"}, "http://127.0.0.1:11434/api/generate"),
+              ({"model": "words:latest", "input": ""}, "http://127.0.0.1:11434/api/embed")]
+
+    def test_launchd(self):
+        self.pull()
+        agent = plistlib.loads(self.export("launchd", "tiny", "words").out.encode())
+        self.assertEqual((agent["Label"], agent["RunAtLoad"]), ("ncmodel.preload", True))
+        words = agent["ProgramArguments"]
+        self.assertEqual(self.requests(words), self.WANTED)
+        self.assertEqual((words.count("--next"), words.count("--fail")), (1, 2))
+
+    def test_schtasks(self):
+        self.pull()
+        text = self.export("schtasks", "tiny", "words").out
+        root = xml.etree.ElementTree.fromstring(text)
+        space = {"t": "http://schemas.microsoft.com/windows/2004/02/mit/task"}
+        actions = root.findall("t:Actions/t:Exec", space)
+        self.assertEqual({a.find("t:Command", space).text for a in actions}, {"%SystemRoot%\\System32\\curl.exe"})
+        sent = []
+        for action in actions:
+            sent += self.requests(windows_words(action.find("t:Arguments", space).text))
+        self.assertEqual(sent, self.WANTED)
+        self.assertIsNotNone(root.find("t:Triggers/t:LogonTrigger", space))
+
+    def test_what_is_loaded_at_start(self):
+        """The profile's preload set, unless models are named."""
+        m = self.machine
+        path = m.manifest([self.small, self.words])
+        with open(path) as file:
+            document = json.load(file)
+        with open(path, "w") as file:
+            json.dump({**document, "runtime": {"preload": ["words"], "idle_unload_seconds": 300}}, file)
+        self.pull()
+        for name in ("systemd", "launchd", "schtasks"):
+            self.assertEqual(json.loads(self.export(name, "--json").out)["data"]["models"], ["words"])
+            self.assertEqual(json.loads(self.export(name, "--json", "tiny").out)["data"]["models"], ["tiny"])
+        self.assertIn("OLLAMA_KEEP_ALIVE=300s\n", self.export("env").out)
+        self.assertIn("OLLAMA_KEEP_ALIVE: \"${OLLAMA_KEEP_ALIVE:-300s}\"", self.export("compose").out)
+
+    def test_one_compose_file_a_store_and_the_cards(self):
+        rules = [{"parallel_agents": {"min": 2, "max": 4}, "models": ["tiny"], "words": "w", "document": "d"}]
+        path = os.path.join(self.machine.manifests, "test/phase-1-high.json")
+        with open(path) as file:
+            document = json.load(file)
+        with open(path, "w") as file:
+            json.dump({**document, "rules": rules}, file)
+        if not yaml:
+            self.skipTest("no YAML parser")
+        for name, port, parallel in (("small", 11434, "${OLLAMA_NUM_PARALLEL:-4}"), ("large", 11435, None)):
+            plain, own = self.parsed("compose", "--store", "ollama-" + name)
+            [(service, body)] = plain["services"].items()
+            self.assertEqual((service, body["ports"]), ("ollama-" + name, [f"127.0.0.1:{port}:11434"]))
+            self.assertEqual(body["environment"]["OLLAMA_NUM_PARALLEL"], parallel)
+            self.assertEqual(body["healthcheck"]["test"], ["CMD", "ollama", "list"])
+            if own and parallel:
+                self.assertEqual(own["services"][service]["environment"]["OLLAMA_NUM_PARALLEL"], "4")
+        cards = yaml.safe_load(self.export("compose-gpu", "--store", "ollama-large").out)["services"]
+        self.assertEqual(cards, {"ollama-large": {"deploy": {"resources": {"reservations": {"devices": [
+            {"driver": "nvidia", "count": "all", "capabilities": ["gpu"]}]}}}}})
+
+    def test_a1111(self):
+        """The flags are the document's, to the letter."""
+        result = self.machine.run("export", "a1111")
+        self.assertEqual(result.returncode, 2)
+        picture = {**self.machine.simple("p.safetensors", safetensors("p", 3000)), "kind": "checkpoint"}
+        picture["files"][0]["to"] = [{"store": "a1111", "folder": "checkpoints"}]
+        self.machine.manifest([picture])
+        self.pull()
+        told = self.variables(self.export("a1111").out)
+        self.assertEqual(told["COMMANDLINE_ARGS"], "--api --listen --xformers --opt-sdp-attention")
+        self.assertEqual(json.loads(self.export("a1111", "--json").out)["data"]["models"], ["p"])
+
+    def test_routes(self):
+        path = os.path.join(self.machine.manifests, "test/phase-1-high.json")
+        with open(path) as file:
+            document = json.load(file)
+        said = {"words": "w", "document": "d"}
+        rules = [{"task": "Chat", "models": ["b", "tiny"], "fallback": {"model": "Sonnet", "words": "w"}, **said},
+                 {"role": "searcher", "models": ["words"], **said}, {"pipeline": "heavy", "models": ["llama-a"], **said},
+                 {"parallel_agents": {"min": 2, "max": 4}, "models": ["tiny"], **said}, {"task": "Report", "cloud": "Opus", **said}]
+        with open(path, "w") as file:
+            json.dump({**document, "rules": rules}, file)
+        before = json.loads(self.export("routes").out)["routes"]
+        self.assertEqual([route.get("installed") for route in before], [False, False, False, False, None])
+        self.assertEqual([route["model"] for route in before], ["b", "words", "llama-a", "tiny", "Opus"])
+        self.pull("tiny", "words", "llama-a")
+        routes = json.loads(self.export("routes").out)["routes"]
+        self.assertEqual(routes, [
+            {"task": "Chat", "source": "local", "id": "tiny", "installed": True, "model": "tiny:latest",
+             "endpoint": "http://127.0.0.1:11434/api/chat", "fallback": "Sonnet"},
+            {"role": "searcher", "source": "local", "id": "words", "installed": True, "model": "words:latest",
+             "endpoint": "http://127.0.0.1:11434/api/embed"},
+            {"pipeline": "heavy", "source": "local", "id": "llama-a", "installed": True, "model": "llama-a",
+             "endpoint": "http://127.0.0.1:8080/v1/chat/completions"},
+            {"parallel_agents": {"min": 2, "max": 4}, "source": "local", "id": "tiny", "installed": True, "model": "tiny:latest",
+             "endpoint": "http://127.0.0.1:11434/api/chat"},
+            {"task": "Report", "source": "cloud", "model": "Opus", "endpoint": None}])
+
+    def script(self, text, running=True):
+        """As sh runs it with an `ollama` that writes down what it is asked."""
+        folder = os.path.join(self.machine.home, "bin")
+        os.makedirs(folder, exist_ok=True)
+        log = os.path.join(self.machine.home, "asked")
+        with open(os.path.join(folder, "ollama"), "w") as out:
+            out.write(f"#!/bin/sh\n[ {int(running)} = 1 ] || exit 1\necho \"$OLLAMA_HOST $*\" >>{log}\n")
+        os.chmod(os.path.join(folder, "ollama"), 0o755)
+        result = subprocess.run(["sh"], input=text, env={"PATH": folder + ":/usr/bin:/bin"}, capture_output=True, text=True)
+        asked = self.read(log).decode().splitlines() if os.path.exists(log) else []
+        return result, asked
+
+    def test_setup_ollama(self):
+        self.small["name"], self.small["description"] = "It's $HOME `tiny`", "for all"
+        self.machine.manifest([self.llm, self.small, self.words])
+        text = self.export("setup-ollama").out
+        result, asked = self.script(text, running=False)
+        self.assertEqual((result.returncode, asked), (1, []))
+        self.assertEqual(result.stderr, "ERROR: Ollama is not running. Start it with: ollama serve\n")
+        result, asked = self.script(text)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(asked, [" list", " pull tiny", " pull words", "127.0.0.1:11435 pull big:13b", " list"])
+        self.assertIn("[1/3] It's $HOME `tiny`: for all\n", result.stdout)
+        self.assertIn("[3/3] big\n", result.stdout)
+        self.assertIn("not in it: llama-a: Ollama does not have it", self.export("setup-ollama").err)
+        self.assertEqual(json.loads(self.export("setup-ollama", "--json", "--phase", "2").out)["data"]["models"], ["big"])
+        self.assertEqual(self.machine.run("export", "setup-ollama", "llama-a").returncode, 2)
 
     def test_what_is_chosen(self):
         self.pull()

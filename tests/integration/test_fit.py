@@ -310,6 +310,63 @@ class DocumentTest(FitCase):
                          ["fits", "too-large", "fits", "too-large", "fits", "fits"])
         self.assertEqual(self.machine.run("fit", "--stages", "--profile", "noa").returncode, 2)
 
+    def test_the_context_that_the_document_works_at(self):
+        """nebula's code models: 32K tokens, and a model that has fewer is counted for its own."""
+        at = lambda *more: {row["id"]: row["document_context"] for row in self.fit("--profile", "nebula-rtx3060", "--offline", *more)["models"]}
+        found = at()
+        code = {"deepseek-coder-v2", "codellama-13b", "qwen2.5-coder-7b", "starcoder2-7b"}
+        self.assertEqual({name: tokens for name, tokens in found.items() if tokens}, dict.fromkeys(code, 32768))
+        self.assertEqual(set(at("--context", "4096").values()), {None})
+        self.assertIn("works at 32768 tokens", self.machine.run("fit", "deepseek-coder-v2", "--profile", "nebula-rtx3060", "--offline").out)
+
+    def test_a_header_is_counted_at_the_documents_context(self):
+        m = self.machine
+        with open(self.written(memory_models.MODELS["llama"]()), "rb") as file:
+            data = file.read()
+        m.manifest([m.simple("coder.gguf", data)])
+        self.pull()
+        memory = os.path.join(m.manifests, "memory")
+        os.makedirs(memory)
+        with open(os.path.join(memory, "test.json"), "w") as out:
+            json.dump({"schema_version": 1, "profile": "test", "contexts": [
+                {"models": ["coder"], "tokens": 32768, "words": "32K"}]}, out)
+        [row], [asked] = self.fit("coder")["models"], self.fit("coder", "--context", "32768")["models"]
+        self.assertEqual((row["context"], row["document_context"], asked["document_context"]), (32768, 32768, None))
+        self.assertEqual(row["card"], asked["card"])
+
+    def test_the_largest_of_a_family_that_fits(self):
+        """32b, 14b, 7b: by the documents' figures, which round."""
+        def sibling(vram, model="qwen2.5-coder-32b"):
+            [row] = self.fit(model, "--profile", "nc-dev-rtx4090", "--offline", "--vram", vram)["models"]
+            return row["sibling"]
+        self.assertEqual([sibling(vram) for vram in ("24GB", "16GB", "12GB", "8GB", "4GB")],
+                         [None, "qwen2.5-coder-14b", "qwen2.5-coder-14b", "qwen2.5-coder-7b", None])
+        self.assertIsNone(sibling("4GB", "codestral-22b"))
+        self.assertIn("the largest of its family that fits: qwen2.5-coder-7b",
+                      self.machine.run("fit", "qwen2.5-coder-32b", "--profile", "nc-dev-rtx4090", "--offline", "--vram", "8GB").out)
+
+    def test_one_of_a_group_is_active(self):
+        [rule] = self.fit("llama-3.1-8b", "--profile", "nebula-rtx3060", "--vram", "12GB", "--offline")["rules"]
+        self.assertEqual(rule["pick_one"], ["llama-3.2-3b", "llama-3.1-8b", "mistral-7b", "qwen2.5-7b", "deepseek-r1-8b"])
+        [rule] = self.fit("deepseek-coder-v2", "--profile", "nebula-rtx3060", "--vram", "12GB", "--offline")["rules"]
+        self.assertNotIn("pick_one", rule)
+
+    def test_what_can_be_trained(self):
+        def trained(vram, *more):
+            data = self.fit("--profile", "nebula-rtx3060", "--train", "qlora", "--vram", vram, *more)["training"]
+            self.assertEqual((data["exclusive"], data["unload_first"]), (True, ["llama-3.2-3b", "nomic-embed-text"]))
+            return {row["id"]: row["verdict"] for row in data["models"]}
+        found = trained("12GB")
+        self.assertEqual({found[name] for name in ("llama-3.2-3b", "llama-3.1-8b", "deepseek-r1-8b", "llama-3.1-8b-lora-base")}, {"fits"})
+        self.assertEqual({found[name] for name in ("codellama-13b", "deepseek-coder-v2")}, {"too-large"})
+        self.assertNotIn("nomic-embed-text", found)
+        self.assertEqual(trained("10GB", "llama-3.1-8b"), {"llama-3.1-8b": "fits"})
+        self.assertEqual(trained("8GB", "llama-3.1-8b"), {"llama-3.1-8b": "too-large"})
+        run = lambda *more: self.machine.run("fit", "--train", "qlora", *more).returncode
+        self.assertEqual(run("--profile", "noa"), 2)
+        self.assertEqual(run("--profile", "nebula-rtx3060", "--vram", "12GB", "--require-fit", "llama-3.1-8b"), 0)
+        self.assertEqual(run("--profile", "nebula-rtx3060", "--vram", "12GB", "--require-fit"), 12)
+
     def test_stages_are_demanded_and_say_against_what(self):
         stages = ("fit", "--profile", "nc-dev-rtx4090", "--stages")
         self.assertEqual(self.machine.run(*stages, "--vram", "12GB", "--require-fit").returncode, 12)
@@ -346,6 +403,31 @@ class CardTest(FitCase):
             ("good", "NVIDIA GeForce RTX 3060", "12.0 GiB, driver 550.54.14, told by nvml"),
             ("good", "NVIDIA GeForce RTX 3060", "24.0 GiB, driver 550.54.14, told by nvml")])
         self.assertEqual([state for state, _, _ in cards(env=self.library(cards=0))], ["note"])
+
+    def hardware(self, profile, **way):
+        result = self.machine.run("doctor", "--offline", "--json", "--profile", profile, **way)
+        return [(f["state"], f["subject"], f["text"]) for f in json.loads(result.out)["data"]["findings"] if f["area"] == "hardware"]
+
+    def test_doctor_holds_the_machine_against_the_document(self):
+        here = self.hardware("nebula-rtx3060", env=self.library())
+        self.assertIn(("good", "nebula-rtx3060", "written for RTX 3060, 12 GB; here NVIDIA GeForce RTX 3060, 12.0 GiB"), here)
+        self.assertIn(("good", "nebula-rtx3060", "written for CUDA 12, which takes a driver of 525 or newer; here 550.54.14"), here)
+        self.assertEqual(len(here), 4, here)  # and memory, and disk
+        [card] = self.hardware("nc-dev-rtx4090", env=self.library())
+        self.assertEqual((card[0], card[2]), ("note", "written for RTX 4090, 24 GB; here NVIDIA GeForce RTX 3060, 12.0 GiB"))
+        [card] = self.hardware("nc-dev-rtx4090", env=self.library(cards=0))
+        self.assertEqual((card[0], card[2]), ("note", "written for RTX 4090, 24 GB; here there is no graphics card"))
+
+    def test_a_5080_has_16_gb(self):
+        found = self.hardware("vector-weight", env=self.library(name="NVIDIA GeForce RTX 5080", total=16 * GIB))
+        self.assertEqual([(state, text) for state, _, text in found], [
+            ("note", "its document takes the RTX 5080 for a card of 48 GB; it has 16 GB"),
+            ("note", "written for RTX 5080, 48 GB; here NVIDIA GeForce RTX 5080, 16.0 GiB")])
+
+    def test_all_documents_at_once(self):
+        found = self.hardware("noa,nexus,vector-weight", env=self.library(cards=0))
+        self.assertEqual([subject for _, subject, _ in found], ["noa", "nexus", "vector-weight", "vector-weight"])
+        self.assertIn("names no hardware", found[1][2])
 
     def test_by_its_program(self):
         folder = os.path.join(self.machine.home, "bin")

@@ -101,6 +101,26 @@ class ProfilesTest(Case):
         with open(self.machine.store("shared.gguf"), "rb") as file:
             self.assertEqual(sha256(file.read()), sha256(self.data))
 
+    def test_one_tag_of_ollama_in_two_profiles(self):
+        """As Llama 3.1 8B, which four documents want: the manifest that both name is one, too."""
+        self.hub.ollama("library/tiny", [("model", gguf("tiny", 9_000))])
+        self.hub.ollama("library/tiny", [("model", gguf("tiny", 9_000))], tag="same")
+        tiny = {"id": "tiny", "files": [{"from": ["ollama:tiny"]}]}
+        self.machine.manifest([tiny], profile="one")
+        self.machine.manifest([tiny, {"id": "another", "files": [{"from": ["ollama:tiny"]}]},
+                               {"id": "same", "files": [{"from": ["ollama:tiny:same"]}]}], profile="two")
+        self.pull("--profile", "one", "--profile", "two")
+        self.assertEqual(len([r for r in self.hub.asked(server="cdn") if r["sent"] >= 9_000]), 1)
+        entries = self.entries()
+        self.assertEqual(entries["tiny"]["profiles"], ["one", "two"])
+        self.assertLessEqual({"tiny", "same"}, set(entries))
+        again = self.machine.run("--profile", "one,two", "plan", "--exit-code")
+        self.assertEqual(again.returncode, 0, again.out + again.err)
+        self.check_registry()
+        removed = self.machine.run("rm", "-y", "tiny")
+        self.assertEqual(removed.returncode, 0, removed.err)
+        self.assertEqual(self.machine.run("verify").returncode, 0)
+
     def test_installed_models_of_a_profile(self):
         self.pull("--profile", "two", "other")
         self.pull("--profile", "one", "mine")

@@ -1,10 +1,13 @@
 """`ncmodel select` and `list --matrix`: the loading plan's examples, the Selector's scoring and the documents' rules, against
 references that share no code with the program."""
 import glob
+import http.server
 import json
 import os
 import random
+import socketserver
 import subprocess
+import threading
 import unittest
 
 from harness import BINARY, SOURCE, Case
@@ -196,6 +199,92 @@ class PlanTest(SelectCase):
         self.assertNotIn("\x1b", out)
         self.assertNotIn("\x07", out)
         self.assertIn("\\x1b[31m", out)
+
+
+# nc-dev's table, row by row: task, local model, cloud model, what the last column says.
+TABLE = """
+Mock API responses | qwen2.5-coder-32b | - | 100% saved
+Test fixtures | llama-3.1-8b | - | 100% saved
+Bulk seed data | llama-3.1-8b | - | 100% saved
+Screenshot pre-screen | qwen2.5-vl-7b | - | ~70% saved (only failures go to cloud)
+Code review pre-filter | qwen2.5-coder-32b | - | ~50% saved
+Simple refactoring | qwen2.5-coder-32b | - | 100% saved
+Feature implementation | - | Sonnet 4.5 | Cloud (quality critical)
+Architecture decisions | - | Opus 4.6 | Cloud (reasoning critical)
+Complex test generation | - | Sonnet 4.5 | Cloud (context needed)
+Final visual verification | - | Claude Vision | Cloud (accuracy critical)
+Delivery report | - | Sonnet 4.5 | Cloud (quality matters)
+"""
+
+
+class CloudTest(SelectCase):
+    def test_the_table_of_eleven_tasks(self):
+        for row in TABLE.strip().splitlines():
+            task, local, cloud, last = row.split(" | ")
+            with self.subTest(task):
+                data = self.select("--task", task, profile="nc-dev-rtx4090")
+                if cloud == "-":
+                    self.assertEqual((data["source"], data["answer"]["id"], data["cloud"], data["saving"]), ("local", local, None, last))
+                else:
+                    self.assertEqual((data["source"], data["answer"], data["cloud"], data["saving"]), ("cloud", None, cloud, None))
+                    self.assertEqual((data["alternatives"], data["considered"]), ([], 0))
+                self.assertIn(last, data["words"])
+                quiet = self.machine.run("--profile", "nc-dev-rtx4090", "select", "-q", "--task", task).out
+                self.assertEqual(quiet, (local if cloud == "-" else "cloud:" + cloud) + "\n")
+
+    def test_nothing_goes_to_the_cloud_that_must_not(self):
+        for demand in (["--privacy-tier", "Confidential"], ["--installed"], ["--vram", "12GB"], ["--min-quality", "0.1"]):
+            error = self.select("--task", "delivery report", *demand, code=12, profile="nc-dev-rtx4090")
+            self.assertIn("of that model nobody states " + demand[0], error["message"])
+
+    def down(self, *arguments):
+        """Nothing listens at port 1."""
+        result = self.machine.run("--profile", "nc-dev-rtx4090", "select", "--json", "--ask-runtime", *arguments,
+                                  env={"OLLAMA_HOST": "127.0.0.1:1"})
+        self.assertEqual(result.returncode, 14, result.err)
+        document = json.loads(result.out)
+        self.assertEqual(document["errors"][0]["code"], "runtime")
+        return document["data"]
+
+    def test_the_documents_fall_back(self):
+        data = self.down("--task", "Screenshot pre-screen")
+        self.assertEqual((data["source"], data["cloud"], data["answer"]["id"]), ("cloud", "Claude Vision", "qwen2.5-vl-7b"))
+        self.assertIn("Screenshot analysis goes directly to Claude Vision", data["fallback"])
+        self.assertEqual(self.down("--task", "simple refactoring")["cloud"], "Sonnet")
+        # what must stay here does
+        data = self.down("--task", "simple refactoring", "--privacy-tier", "Internal")
+        self.assertEqual((data["source"], data["cloud"], data["fallback"]), ("local", None, None))
+        shown = self.machine.run("--profile", "nc-dev-rtx4090", "select", "--ask-runtime", "--task", "Mock API responses",
+                                 env={"OLLAMA_HOST": "127.0.0.1:1"})
+        self.assertEqual(shown.returncode, 14)
+        self.assertIn("cloud: Sonnet", shown.out)
+        self.assertIn("otherwise qwen2.5-coder-32b", shown.out)
+
+    def test_a_runtime_that_answers(self):
+        with socketserver.TCPServer(("127.0.0.1", 0), Ollama) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            result = self.machine.run("--profile", "nc-dev-rtx4090", "select", "--json", "--ask-runtime", "--task", "test fixtures",
+                                      env={"OLLAMA_HOST": "127.0.0.1:%d" % server.server_address[1]})
+            followed = self.machine.run("--profile", "nc-dev-rtx4090", "select", "-q", "--ask-runtime", "--task", "test fixtures",
+                                        "--server", "x=http://127.0.0.1:%d" % server.server_address[1])
+            server.shutdown()
+        self.assertEqual(result.returncode, 0, result.err)
+        self.assertEqual(json.loads(result.out)["data"]["source"], "local")
+        self.assertEqual((followed.returncode, followed.out), (0, "llama-3.1-8b\n"))
+
+
+class Ollama(http.server.BaseHTTPRequestHandler):
+    """As much of it as is asked whether it is there."""
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        body = {"/api/version": b'{"version":"0.12.0"}', "/api/ps": b'{"models":[]}'}.get(self.path, b"Ollama is running")
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
 
 class SelectorTest(SelectCase):

@@ -287,6 +287,7 @@ class HintTest(UsageCase):
         "`ncmodel node --format json` prints one; a list of them is an array": "follow_node_list",
         "`ncmodel fit %s` tells its parts; without --require-fit it is a remark alone": "follow_fit",
         "`ncmodel fit --profile nc-dev-rtx4090 --stages` has them": "follow_fit_stages",
+        "`ncmodel fit --profile nebula-rtx3060 --train qlora` has what one says": "follow_fit_training",
         "`ncmodel list` shows what is installed": "follow_list",
         "`ncmodel list --available` shows what there is": "follow_list_available",
         "`ncmodel list` names what is installed, `ncmodel list --available` what there is": "follow_show",
@@ -421,6 +422,10 @@ class HintTest(UsageCase):
     def follow_fit_stages(self, hint):
         [stages] = self.hinted(hint, "fit", "--stages")
         self.good(stages, "Phase 2")
+
+    def follow_fit_training(self, hint):
+        [training] = self.hinted(hint, "fit", "--train", "qlora")
+        self.good(training, "8 billion parameters|8B")
 
     def follow_show(self, hint):
         installed, offered = self.hinted(hint, "show")

@@ -49,7 +49,8 @@ MANIFEST = {
         {"id": "d", "name": "D", "kind": "custom-node", "use_cases": [], "files": [
             {"from": ["https://a.example/d.zip"], "to": [{"store": "llama-cpp", "name": "d"}], "extract": {"strip": 1}}]}],
     "rules": [{"role": "r", "models": ["a", "b"], "words": "w", "document": "d"},
-              {"task": "t", "models": ["a"], "words": "w", "document": "d"},
+              {"task": "t", "models": ["a"], "saving": "s", "fallback": {"model": "m", "words": "w"}, "words": "w", "document": "d"},
+              {"task": "u", "cloud": "c", "words": "w", "document": "d"},
               {"pipeline": "p", "models": ["a"], "words": "w", "document": "d"},
               {"parallel_agents": {"min": 2, "max": 4}, "models": ["a"], "words": "w", "document": "d"}]}
 LOCK = {

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* This machine beside the one that each profile's document was written for. A smaller one is no fault: `fit` says what
+ * of the profile it can run. */
+#include "doctor/doctor.h"
+
+#include "base/strings.h"
+
+#include <ncmodel/fit_rules.h>
+#include <ncmodel/gpu.h>
+
+#include <stdlib.h>
+
+enum { PERCENT_ENOUGH = 90 }; /* firmware, systems and file systems keep some of what is sold as 32 GB */
+
+/* The first drivers that run programs of a CUDA: release notes of the CUDA toolkit, table 2 (Linux). */
+static const struct {
+	unsigned cuda, driver;
+} drivers[] = {{11, 450}, {12, 525}, {13, 580}};
+
+struct compared {
+	struct examination *exam;
+	const struct ncm_fit_rules *rules;
+	const struct ncm_gpu_list *gpus;
+};
+
+static double gib(uint64_t bytes)
+{
+	return (double)bytes / (1 << 30);
+}
+
+static bool is_enough(double here, double wanted)
+{
+	return here * 100 >= wanted * PERCENT_ENOUGH;
+}
+
+static const struct ncm_gpu *largest(const struct ncm_gpu_list *gpus)
+{
+	const struct ncm_gpu *found = NULL;
+
+	for (size_t i = 0; i < gpus->count; i++) {
+		const struct ncm_gpu *gpu = &gpus->items[i];
+
+		if (gpu->has_total && (!found || gpu->total > found->total))
+			found = gpu;
+	}
+	return found;
+}
+
+/* What the document says of its own card, beside what such a card has. */
+static void check_card_named(const struct compared *compared)
+{
+	const struct ncm_fit_rules *rules = compared->rules;
+	struct ncm_error why = NCM_ERROR_INIT;
+	struct ncm_gpu_list *named = rules->gpu ? ncm_gpu_named(compared->exam->config, rules->gpu, &why) : NULL;
+
+	if (named && rules->card > 0 && !is_enough(gib(named->items[0].total), rules->card)) {
+		doctor_find(compared->exam, NCM_FINDING_NOTE, rules->profile,
+			    "its document takes the %s for a card of %g GB; it has %.0f GB", rules->gpu, rules->card,
+			    gib(named->items[0].total));
+		doctor_remedy(compared->exam,
+			      "hold its models against what such a card has: `ncmodel fit --profile %s --gpu \"%s\"`",
+			      rules->profile, rules->gpu);
+	}
+	ncm_error_clear(&why);
+	ncm_gpus_free(named);
+}
+
+static void compare_card(const struct compared *compared)
+{
+	const struct ncm_fit_rules *rules = compared->rules;
+	const struct ncm_gpu *gpu = largest(compared->gpus);
+	const char *name = rules->gpu ? rules->gpu : "a card";
+
+	if (rules->card <= 0)
+		return;
+	if (gpu && is_enough(gib(gpu->total), rules->card) && !gpu->unified) {
+		doctor_find(compared->exam, NCM_FINDING_GOOD, rules->profile,
+			    "written for %s, %g GB; here %s, %.1f GiB", name, rules->card, gpu->name, gib(gpu->total));
+		return;
+	}
+	if (gpu)
+		doctor_find(compared->exam, NCM_FINDING_NOTE, rules->profile,
+			    "written for %s, %g GB; here %s, %.1f GiB%s", name, rules->card, gpu->name, gib(gpu->total),
+			    gpu->unified ? " that it shares with the machine" : "");
+	else
+		doctor_find(compared->exam, compared->gpus->count ? NCM_FINDING_UNKNOWN : NCM_FINDING_NOTE,
+			    rules->profile, "written for %s, %g GB; here %s", name, rules->card,
+			    compared->gpus->count ? "how much the card has is not told" : "there is no graphics card");
+	doctor_remedy(compared->exam, "what fits, and the largest of a family that does: `ncmodel fit --profile %s`",
+		      rules->profile);
+}
+
+static void compare_memory(const struct compared *compared)
+{
+	const double wanted = compared->rules->ram, here = gib(compared->gpus->memory);
+
+	if (wanted <= 0)
+		return;
+	if (!compared->gpus->has_memory)
+		doctor_find(compared->exam, NCM_FINDING_UNKNOWN, compared->rules->profile,
+			    "written for %g GB of main memory; how much is here is not told", wanted);
+	else
+		doctor_find(compared->exam, is_enough(here, wanted) ? NCM_FINDING_GOOD : NCM_FINDING_NOTE,
+			    compared->rules->profile, "written for %g GB of main memory; here %.1f GiB", wanted, here);
+}
+
+/* The largest file system of a store: models may lie on several. */
+static void compare_disk(const struct compared *compared)
+{
+	const struct ncm_store_list *stores = compared->exam->stores;
+	const double wanted = compared->rules->disk;
+	uint64_t total = 0;
+
+	for (size_t i = 0; stores && i < stores->count; i++) {
+		if (stores->stores[i].has_space && stores->stores[i].total > total)
+			total = stores->stores[i].total;
+	}
+	if (wanted <= 0)
+		return;
+	if (total == 0)
+		doctor_find(compared->exam, NCM_FINDING_UNKNOWN, compared->rules->profile,
+			    "written for %g GB of disk; how large it is here is not told", wanted);
+	else
+		doctor_find(
+		    compared->exam, is_enough((double)total / 1e9, wanted) ? NCM_FINDING_GOOD : NCM_FINDING_NOTE,
+		    compared->rules->profile, "written for %g GB of disk; here %.0f GB", wanted, (double)total / 1e9);
+}
+
+static unsigned driver_for(unsigned cuda)
+{
+	for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++) {
+		if (drivers[i].cuda == cuda)
+			return drivers[i].driver;
+	}
+	return 0;
+}
+
+static void compare_cuda(const struct compared *compared)
+{
+	const unsigned cuda = compared->rules->cuda, least = driver_for(cuda);
+	const struct ncm_gpu *gpu = largest(compared->gpus);
+	const char *driver = gpu && ncm_same_text(gpu->vendor, "nvidia") ? gpu->driver : NULL;
+	const unsigned long here = driver ? strtoul(driver, NULL, 10) : 0;
+
+	if (cuda == 0)
+		return;
+	if (here == 0 || least == 0) {
+		doctor_find(compared->exam, gpu ? NCM_FINDING_UNKNOWN : NCM_FINDING_NOTE, compared->rules->profile,
+			    "written for CUDA %u; %s", cuda,
+			    gpu ? "whether this card's driver runs it is not told" : "no card of NVIDIA's is here");
+		return;
+	}
+	doctor_find(compared->exam, here >= least ? NCM_FINDING_GOOD : NCM_FINDING_NOTE, compared->rules->profile,
+		    "written for CUDA %u, which takes a driver of %u or newer; here %s", cuda, least, driver);
+	if (here < least)
+		doctor_remedy(compared->exam, "install a newer driver of NVIDIA's");
+}
+
+static void compare(const struct compared *compared)
+{
+	const struct ncm_fit_rules *rules = compared->rules;
+
+	if (rules->words && rules->card <= 0 && rules->ram <= 0 && rules->disk <= 0 && rules->cuda == 0)
+		doctor_find(compared->exam, NCM_FINDING_NOTE, rules->profile, "its document names no hardware: \"%s\"",
+			    rules->words);
+	check_card_named(compared);
+	compare_card(compared);
+	compare_cuda(compared);
+	compare_memory(compared);
+	compare_disk(compared);
+}
+
+static void look_at_profile(struct examination *exam, char *profile, const struct ncm_gpu_list *gpus)
+{
+	struct ncm_config alone = *exam->config;
+	struct ncm_error why = NCM_ERROR_INIT;
+	struct ncm_fit_rules *rules = NULL;
+
+	alone.profile = profile;
+	if (ncm_fit_rules_load(&alone, &rules, &why) < 0)
+		doctor_find_error(exam, profile ? profile : "profile", &why);
+	if (rules)
+		compare(&(struct compared){exam, rules, gpus});
+	ncm_fit_rules_free(rules);
+}
+
+/* Files picked by hand (-f) are of no document. */
+void doctor_hardware(struct examination *exam)
+{
+	const struct ncm_config *config = exam->config;
+	struct ncm_gpu_list *gpus;
+
+	if (config->manifest_file_count > 0)
+		return;
+	gpus = ncm_gpus_look();
+	look_at_profile(exam, config->profile, gpus);
+	for (size_t i = 0; i < config->more_profile_count; i++)
+		look_at_profile(exam, config->more_profiles[i], gpus);
+	ncm_gpus_free(gpus);
+}
