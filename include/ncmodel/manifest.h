@@ -98,14 +98,19 @@ struct ncm_model {
 	struct ncm_strings aliases;
 	char *kind;
 	char *description;
+	char *purpose; /* what the profile's document has it for, in its own words; NULL: it does not say */
 	char *architecture;
 	char *parameters;
 	char *quantization;
 	char *format;
-	uint64_t context_length;   /* tokens; 0: unknown */
-	uint64_t dimensions;       /* of an embedding; 0: none or unknown */
-	double vram_min, vram_max; /* GB as the source document gives it; 0: unknown */
+	uint64_t context_length;                        /* tokens; 0: unknown */
+	uint64_t dimensions;                            /* of an embedding; 0: none or unknown */
+	double vram_min, vram_max;                      /* GB as the source document gives it; 0: unknown */
+	bool vram_at_least;                             /* that much or more ("10GB+"): vram_max is vram_min then */
+	char *speed, *accuracy, *resolution, *duration; /* as the document words them; or NULL */
 	char *license;
+	char *license_class;  /* read with ncm_model_license_class; or NULL */
+	char *license_source; /* where that is from; or NULL */
 	char *license_url;
 	bool gated;
 	char *gate_url;
@@ -132,6 +137,10 @@ struct ncm_model {
 	const struct ncm_variant *chosen; /* NULL: the model's own files */
 	bool required_only;               /* selected only because another one requires it */
 };
+
+/* What the licence allows: "free", "free-with-conditions", "non-commercial", "non-production", "gated" (whoever wants
+ * it has to be let in, and nobody says more) or "unknown". Static, or the model's. */
+const char *ncm_model_license_class(const struct ncm_model *model);
 
 /* What a profile's document recommends for one purpose: exactly one of role, task, pipeline and a number of agents. */
 struct ncm_rule {

@@ -58,6 +58,7 @@ struct ncm_reg_model {
 	char *revision;
 	char *variant;
 	char *license;
+	char *license_class; /* as ncm_model_license_class; NULL: nobody said */
 	char *format;
 	char *architecture;
 	char *quantization;
@@ -65,6 +66,7 @@ struct ncm_reg_model {
 	uint64_t context_length;
 	uint64_t dimensions;
 	double vram_gb;           /* 0: unknown */
+	bool vram_at_least;       /* that or more */
 	double performance_score; /* 0..1, negative: nobody stated one (models.json has a number all the same) */
 	double cost_score;
 	char *privacy_tier;
