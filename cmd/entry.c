@@ -142,7 +142,7 @@ bool entry_is_first(const struct entries *entries, const struct entry *entry, js
 static void add_chosen(const struct ncm_strings *words, const struct ncm_strings *chosen, struct ncm_strings *keys)
 {
 	for (size_t i = 0; i < words->count; i++) {
-		if (ncm_strings_contain(chosen, words->items[i]))
+		if (ncm_strings_mean(chosen, words->items[i]))
 			words_add_new(keys, words->items[i]);
 	}
 }

@@ -189,6 +189,8 @@ int ncm_profiles(const struct ncm_config *config, struct ncm_strings *names, str
 void ncm_strings_add(struct ncm_strings *strings, const char *text);
 void ncm_strings_free(struct ncm_strings *strings); /* the list is empty afterwards */
 bool ncm_strings_contain(const struct ncm_strings *strings, const char *word);
+/* Whether one of them is the word but for case, spaces, '-' and '_': "QuickChat" is meant by "quick chat". */
+bool ncm_strings_mean(const struct ncm_strings *strings, const char *word);
 
 /* What the user chose. Empty fields choose everything; several kinds must all hold; words of one kind are alternatives.
  */

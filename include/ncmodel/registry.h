@@ -114,7 +114,7 @@ int ncm_registry_select(const struct ncm_registry *registry, const struct ncm_se
 			const struct ncm_reg_model ***chosen, size_t *count, struct ncm_error *err);
 /*
  * What a model is for, in the words that lists are grouped by, added to *purposes: its use cases, or (an image or audio
- * model) the first word of its first tag, else its kind.
+ * model) the first word of its first tag, else its kind. "Chat", a tag, is one beside the use cases.
  */
 void ncm_purposes(const struct ncm_strings *use_cases, const struct ncm_strings *tags, const char *kind,
 		  struct ncm_strings *purposes);

@@ -173,12 +173,12 @@ static bool has_profile(const struct ncm_traits *traits, const char *word)
 
 static bool has_use_case(const struct ncm_traits *traits, const char *word)
 {
-	return ncm_strings_contain(traits->use_cases, word) || ncm_strings_contain(traits->tags, word);
+	return ncm_strings_mean(traits->use_cases, word) || ncm_strings_mean(traits->tags, word);
 }
 
 static bool has_tag(const struct ncm_traits *traits, const char *word)
 {
-	return ncm_strings_contain(traits->tags, word);
+	return ncm_strings_mean(traits->tags, word);
 }
 
 static bool has_scheme(const struct ncm_traits *traits, const char *word)

@@ -3,10 +3,10 @@
 #include "select/select.h"
 
 #include "base/mem.h"
+#include "base/strings.h"
 #include "base/text_map.h"
 
 #include <string.h>
-#include <strings.h>
 
 /* What nobody states is what models.json has for it. */
 static const char *tier_or_default(const char *tier)
@@ -120,7 +120,7 @@ bool ncm_star_of_use_case(const char *use_case, enum ncm_star *star)
 	};
 
 	for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
-		if (strcasecmp(columns[i].use_case, use_case) == 0) {
+		if (ncm_same_words(columns[i].use_case, use_case)) {
 			*star = columns[i].star;
 			return true;
 		}

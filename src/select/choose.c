@@ -64,7 +64,7 @@ static int has_room(const struct ncm_candidate *candidate, double gb)
 
 static int is_for(const struct ncm_candidate *candidate, const char *use_case)
 {
-	return ncm_strings_contain(candidate->use_cases, use_case) || ncm_strings_contain(candidate->tags, use_case)
+	return ncm_strings_mean(candidate->use_cases, use_case) || ncm_strings_mean(candidate->tags, use_case)
 		   ? FITS_YES
 		   : FITS_NO;
 }

@@ -174,6 +174,25 @@ class UseCaseTest(Case):
             # A tag chooses, too: then it is the group.
             self.assertEqual(sorted(sum(self.groups("--usecase", "overseer", *more).values(), [])), ["none", "same"])
 
+    def test_words_match_without_case_and_joints(self):
+        self.machine.manifest([{**self.machine.simple("a.gguf", gguf("a", 2_000)), "use_cases": ["CodeGeneration"], "tags": ["Chat", "QuickChat"]},
+                               {**self.machine.simple("b.gguf", gguf("b", 2_000)), "use_cases": ["General"], "tags": ["C++"]}])
+        self.pull()
+        for more in [], ["--available"]:
+            for chosen in ("--usecase", "Quick chat"), ("--usecase", "code-generation"), ("--tag", "QUICK_CHAT"), ("--usecase", "Code Generation"):
+                result = self.machine.run("list", "-q", *chosen, *more)
+                self.assertEqual((result.out, result.err), ("a\n", ""), chosen)
+            self.assertEqual(self.machine.run("list", "-q", "--tag", "C", *more).returncode, 2)
+            self.assertEqual(self.groups("--usecase", "quick chat", *more), {"QuickChat": ["a"]})
+        self.assertEqual(self.machine.run("select", "--usecase", "code generation", "-q").out, "a\n")
+        self.assertEqual(self.machine.run("select", "--rule", "selector", "--usecase", "code generation", "-q").out, "a\n")
+
+    def test_chat_is_a_group(self):
+        self.machine.manifest([{**self.machine.simple("a.gguf", gguf("a", 2_000)), "use_cases": ["General"], "tags": ["Fast", "Chat"]}])
+        self.pull()
+        for more in [], ["--available"]:
+            self.assertEqual(self.groups(*more), {"General": ["a"], "Chat": ["a"]})
+
     def test_a_score_that_nobody_stated_is_none(self):
         self.pull()
         scores = {model["name"]: model["performance_score"] for model in self.machine.registry()["models"]}

@@ -89,7 +89,7 @@ BEYOND = {
     "manifest": r"no model has the id|a circle|the layout \"default\" has no|has no folder|takes no files|is not an Ollama store|"
                 r"but phase \d has the priority|in the folder of|files\[\d\]\.from\[\d\]: |refused path|names its files itself|"
                 r"only Ollama models go without|means nothing|only an Ollama model has layers|is of an Ollama manifest|"
-                r"needs an \"expected_size_source\"|is the source of an|is the id of another model|the same place as|"
+                r"needs an? \"(expected_size|license)_source\"|is the source of an|is the id of another model|the same place as|"
                 r"more than the \d+ bytes that one file|is too large|the sha256 is not that of an empty file|the least is more|a min above its max|"
                 r"is called \"v\" too|is unpacked into one folder|^and \d+ more$",
     "lock": r"$^",
