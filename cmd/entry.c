@@ -46,6 +46,7 @@ void entry_take_words(struct entry *entry, const struct ncm_model *model)
 	take_word(&entry->words[ENTRY_DURATION], model->duration);
 	take_word(&entry->words[ENTRY_PARAMETERS], model->parameters);
 	take_word(&entry->words[ENTRY_LICENSE], model->license);
+	take_word(&entry->words[ENTRY_LICENSE_CLASS], ncm_model_license_class(model));
 }
 
 void entries_add_registered(struct entries *entries, const struct ncm_reg_model *model)
@@ -71,7 +72,9 @@ void entries_add_registered(struct entries *entries, const struct ncm_reg_model 
 	    .context = model->context_length,
 	    .dimensions = model->dimensions,
 	    .source = model->source,
-	    .words = {[ENTRY_PARAMETERS] = model->parameters, [ENTRY_LICENSE] = model->license},
+	    .words = {[ENTRY_PARAMETERS] = model->parameters,
+		      [ENTRY_LICENSE] = model->license,
+		      [ENTRY_LICENSE_CLASS] = model->license_class},
 	};
 	registered_stores(model, &entries->items[entries->count - 1].stores);
 }

@@ -119,6 +119,7 @@ static const struct column {
     {"resolution", "RESOLUTION", COLUMN_DROP, CHOSEN, ENTRY_RESOLUTION, NULL},
     {"duration", "DURATION", COLUMN_DROP, CHOSEN, ENTRY_DURATION, NULL},
     {"license", "LICENCE", COLUMN_DROP, CHOSEN, ENTRY_LICENSE, NULL},
+    {"license-class", "LICENCE CLASS", COLUMN_DROP, CHOSEN, ENTRY_LICENSE_CLASS, NULL},
 };
 enum { COLUMNS = sizeof columns / sizeof *columns };
 

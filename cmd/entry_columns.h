@@ -8,7 +8,7 @@
 /* The words of --columns, a space between two. */
 #define ENTRY_COLUMNS                                                                                                  \
 	"name id state size quant vram score phase store profiles usecases purpose tags parameters context "           \
-	"dimensions speed accuracy resolution duration license"
+	"dimensions speed accuracy resolution duration license license-class"
 
 /* A table with those columns, or with the usual ones if the view chooses none. Free with table_free. */
 struct table *entry_table(size_t indent, const struct entry_view *view);
