@@ -53,7 +53,7 @@ struct ncm_candidate {
 	double cost;                  /* cost_score; negative: unknown */
 	const char *privacy_tier;     /* "Internal" where nobody says anything, as models.json has it */
 	uint64_t latency_ms;          /* 0: unknown */
-	double vram_least, vram_most; /* GB; 0: unknown */
+	double vram_least, vram_most; /* GB; 0: unknown, as the most is of "10 or more" */
 	uint64_t context;             /* tokens; 0: unknown */
 	uint64_t size;                /* bytes; 0: unknown */
 	bool size_expected;           /* it is what the manifest expects, and no more */
