@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "entry.h"
 
+#include "entry_columns.h"
 #include "model_json.h"
 #include "ui/text.h"
 
@@ -23,22 +24,29 @@ static char *scheme_of(const char *source)
 	return colon ? text_format("%.*s", (int)(colon - source), source) : text_copy("");
 }
 
-static const char *vram_text(double least, double most, char *text, size_t size)
-{
-	if (most <= 0)
-		return "-";
-	if (least > 0 && least < most)
-		snprintf(text, size, "%g-%g GB", least, most);
-	else
-		snprintf(text, size, "%g GB", most);
-	return text;
-}
-
 static bool of_other_profiles(const struct entry *first, const struct ncm_strings *profiles)
 {
 	if (profiles->count > 1 || first->profiles->count != profiles->count)
 		return true;
 	return profiles->count > 0 && strcmp(first->profiles->items[0], profiles->items[0]) != 0;
+}
+
+static void take_word(const char **word, const char *more)
+{
+	if (!*word && more && *more)
+		*word = more;
+}
+
+void entry_take_words(struct entry *entry, const struct ncm_model *model)
+{
+	take_word(&entry->words[ENTRY_PURPOSE], model->purpose);
+	take_word(&entry->words[ENTRY_SPEED], model->speed);
+	take_word(&entry->words[ENTRY_ACCURACY], model->accuracy);
+	take_word(&entry->words[ENTRY_RESOLUTION], model->resolution);
+	take_word(&entry->words[ENTRY_DURATION], model->duration);
+	take_word(&entry->words[ENTRY_PARAMETERS], model->parameters);
+	take_word(&entry->words[ENTRY_LICENSE], model->license);
+	take_word(&entry->words[ENTRY_LICENSE_CLASS], ncm_model_license_class(model));
 }
 
 void entries_add_registered(struct entries *entries, const struct ncm_reg_model *model)
@@ -60,7 +68,13 @@ void entries_add_registered(struct entries *entries, const struct ncm_reg_model 
 	    .profiles = &model->profiles,
 	    .installed = true,
 	    .vram_most = model->vram_gb,
+	    .vram_at_least = model->vram_at_least,
+	    .context = model->context_length,
+	    .dimensions = model->dimensions,
 	    .source = model->source,
+	    .words = {[ENTRY_PARAMETERS] = model->parameters,
+		      [ENTRY_LICENSE] = model->license,
+		      [ENTRY_LICENSE_CLASS] = model->license_class},
 	};
 	registered_stores(model, &entries->items[entries->count - 1].stores);
 }
@@ -104,9 +118,13 @@ void entries_add_offered(struct entries *entries, const struct ncm_model *model,
 	    .installed = installed,
 	    .vram_least = model->vram_min,
 	    .vram_most = model->vram_max,
+	    .vram_at_least = model->vram_at_least,
+	    .context = model->context_length,
+	    .dimensions = model->dimensions,
 	    .source = source,
 	    .rated = model,
 	};
+	entry_take_words(&entries->items[entries->count - 1], model);
 	take_stated_size(model, &entries->items[entries->count - 1]);
 	add_offered_stores(model, &entries->items[entries->count - 1].stores);
 }
@@ -124,55 +142,10 @@ bool entry_is_first(const struct entries *entries, const struct entry *entry, js
 	return !entries->of_several_profiles || json_add_new(seen, entry->id);
 }
 
-static struct table *new_table(size_t indent, bool with_state, bool with_profiles)
-{
-	struct table *table = table_new(indent);
-
-	table_column(table, "NAME", COLUMN_DROP);
-	table_column(table, "ID", COLUMN_WHOLE);
-	if (with_state)
-		table_column(table, "STATE", 0);
-	table_column(table, "SIZE", COLUMN_RIGHT);
-	table_column(table, "QUANT", COLUMN_DROP);
-	table_column(table, "VRAM", COLUMN_RIGHT | COLUMN_DROP);
-	table_column(table, "SCORE", COLUMN_RIGHT | COLUMN_DROP);
-	table_column(table, "PHASE", COLUMN_RIGHT | COLUMN_DROP);
-	table_column(table, "STORE", COLUMN_DROP);
-	if (with_profiles)
-		table_column(table, "PROFILES", COLUMN_DROP);
-	table_column(table, "USE CASES", COLUMN_DROP);
-	return table;
-}
-
-static void add_row(struct table *table, const struct entry *entry, bool with_state, bool with_profiles)
-{
-	const struct ncm_strings *words = entry->use_cases->count ? entry->use_cases : entry->tags;
-	char text[64];
-
-	table_foreign(table, entry->name);
-	table_foreign(table, entry->id);
-	if (with_state)
-		table_styled(table, text_copy(entry->installed ? "installed" : "-"),
-			     entry->installed ? STYLE_GOOD : STYLE_DIM);
-	table_cell(table, entry->doubt.unknown > 0 ? text_copy("-") : text_size(entry->size, &entry->doubt));
-	table_foreign(table, entry->quantization ? entry->quantization : "-");
-	table_text(table, vram_text(entry->vram_least, entry->vram_most, text, sizeof text));
-	snprintf(text, sizeof text, "%.2f", entry->score);
-	table_text(table, entry->score >= 0 ? text : "-");
-	snprintf(text, sizeof text, "%u", entry->phase);
-	table_text(table, entry->phase ? text : "-");
-	table_cell(table, words_join(&entry->stores, ", "));
-	if (with_profiles && entry->profiles && entry->profiles->count > 0)
-		table_cell(table, words_join(entry->profiles, ", "));
-	else if (with_profiles)
-		table_foreign(table, entry->profile ? entry->profile : "-");
-	table_cell(table, words_join(words, ", "));
-}
-
 static void add_chosen(const struct ncm_strings *words, const struct ncm_strings *chosen, struct ncm_strings *keys)
 {
 	for (size_t i = 0; i < words->count; i++) {
-		if (ncm_strings_contain(chosen, words->items[i]))
+		if (ncm_strings_mean(chosen, words->items[i]))
 			words_add_new(keys, words->items[i]);
 	}
 }
@@ -283,10 +256,10 @@ static size_t group_size(const struct members *members, size_t first)
 	return end - first;
 }
 
-static void print_group(const struct entries *entries, const struct member *members, size_t count, bool with_state,
-			const struct table *whole, FILE *out)
+static void print_group(const struct entries *entries, const struct member *members, size_t count,
+			const struct entry_view *view, const struct table *whole, FILE *out)
 {
-	struct table *table = new_table(2, with_state, entries->of_several_profiles);
+	struct table *table = entry_table(2, view);
 	AUTO_FREE char *title = text_safe(members[0].key);
 	json_t *seen = json_object();
 	struct ncm_doubt doubt = {0};
@@ -295,7 +268,7 @@ static void print_group(const struct entries *entries, const struct member *memb
 	size_t models = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		add_row(table, members[i].entry, with_state, entries->of_several_profiles);
+		entry_row(table, members[i].entry, view);
 		if (!entry_is_first(entries, members[i].entry, seen))
 			continue;
 		bytes += members[i].entry->size;
@@ -321,7 +294,7 @@ static bool is_usual(const char *key, const char *const *usual)
 
 /* Use cases in their usual order first, the others by name. */
 static void print_groups(const struct entries *entries, const struct members *members, enum grouping grouping,
-			 bool with_state, const struct table *whole, FILE *out)
+			 const struct entry_view *view, const struct table *whole, FILE *out)
 {
 	static const char *const usual[] = {"CodeGeneration",  "CodeAnalysis", "Reasoning",     "QuestionAnswering",
 					    "Documentation",   "Translation",  "Summarization", "AgentTask",
@@ -333,13 +306,13 @@ static void print_groups(const struct entries *entries, const struct members *me
 		for (size_t at = 0, size; at < members->count; at += size) {
 			size = group_size(members, at);
 			if (strcmp(members->items[at].key, *word) == 0)
-				print_group(entries, &members->items[at], size, with_state, whole, out);
+				print_group(entries, &members->items[at], size, view, whole, out);
 		}
 	}
 	for (size_t at = 0, size; at < members->count; at += size) {
 		size = group_size(members, at);
 		if (!is_usual(members->items[at].key, first))
-			print_group(entries, &members->items[at], size, with_state, whole, out);
+			print_group(entries, &members->items[at], size, view, whole, out);
 	}
 }
 
@@ -376,21 +349,23 @@ static void print_left_out(const struct ncm_strings *titles, FILE *out)
 }
 
 void entries_print(const struct entries *entries, enum grouping grouping, const struct ncm_strings *chosen,
-		   bool with_state, FILE *out)
+		   const struct entry_view *chosen_view, FILE *out)
 {
 	struct members members = {0};
 	struct ncm_strings left_out = {0};
+	struct entry_view view = *chosen_view;
 	struct table *table;
 
+	view.with_profiles = entries->of_several_profiles;
 	sort_into_groups(entries, grouping, chosen, &members);
-	table = new_table(grouping == GROUP_NONE ? 0 : 2, with_state, entries->of_several_profiles);
+	table = entry_table(grouping == GROUP_NONE ? 0 : 2, &view);
 	for (size_t i = 0; i < entries->count; i++)
-		add_row(table, &entries->items[i], with_state, entries->of_several_profiles);
+		entry_row(table, &entries->items[i], &view);
 	if (grouping == GROUP_NONE)
 		table_print(table, out);
 	else
 		table_fit(table, out);
-	print_groups(entries, &members, grouping, with_state, table, out);
+	print_groups(entries, &members, grouping, &view, table, out);
 	table_left_out(table, &left_out);
 	table_free(table);
 	for (size_t i = 0; i < members.count; i++)

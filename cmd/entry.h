@@ -8,6 +8,19 @@
 
 #include <ncmodel/registry.h>
 
+/* What is shown as its source words it. */
+enum entry_word {
+	ENTRY_PURPOSE,
+	ENTRY_SPEED,
+	ENTRY_ACCURACY,
+	ENTRY_RESOLUTION,
+	ENTRY_DURATION,
+	ENTRY_PARAMETERS,
+	ENTRY_LICENSE,
+	ENTRY_LICENSE_CLASS,
+	ENTRY_WORDS
+};
+
 /* Its strings belong to the model that it was made of, if nothing else is said. */
 struct entry {
 	const char *id;
@@ -26,9 +39,13 @@ struct entry {
 	bool installed;
 	double vram_least; /* GB; 0: unknown */
 	double vram_most;
-	struct ncm_strings stores;     /* its own */
-	const char *source;            /* or NULL */
-	const struct ncm_model *rated; /* whose stars it has; NULL: nobody's */
+	bool vram_at_least;             /* that or more */
+	uint64_t context;               /* tokens; 0: unknown */
+	uint64_t dimensions;            /* of an embedding; 0: none or unknown */
+	const char *words[ENTRY_WORDS]; /* NULL: not known */
+	struct ncm_strings stores;      /* its own */
+	const char *source;             /* or NULL */
+	const struct ncm_model *rated;  /* whose stars it has; NULL: nobody's */
 };
 
 struct entries {
@@ -40,6 +57,8 @@ struct entries {
 /* An id that several profiles offer is an entry a profile: its phase, uses and files are the profile's. */
 void entries_add_registered(struct entries *entries, const struct ncm_reg_model *model);
 void entries_add_offered(struct entries *entries, const struct ncm_model *model, bool installed);
+/* What the entry does not know of itself, and the manifest's model that it is tells. */
+void entry_take_words(struct entry *entry, const struct ncm_model *model);
 void entries_free(struct entries *entries);
 /* Whether no entry with this id was asked for before: models of several profiles count once. `seen` begins as an empty
  * object. */
@@ -53,12 +72,19 @@ enum grouping {
 	GROUP_SOURCE,
 };
 
+/* What is shown of each. */
+struct entry_view {
+	bool with_state;                   /* which are installed */
+	bool with_profiles;                /* set by entries_print */
+	const struct ncm_strings *columns; /* by the words of --columns; empty: the usual ones */
+};
+
 /*
- * Prints them as a table, or a table a group with a heading and its totals. `with_state` tells which are installed. Of
+ * Prints them as a table, or a table a group with a heading and its totals. Of
  * use cases, only those of `chosen` (if it has any) are groups, and tags that it has; in each, the best score comes
  * first.
  */
 void entries_print(const struct entries *entries, enum grouping grouping, const struct ncm_strings *chosen,
-		   bool with_state, FILE *out);
+		   const struct entry_view *view, FILE *out);
 
 #endif

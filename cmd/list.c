@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include "entry.h"
+#include "entry_columns.h"
 #include "matrix_view.h"
 #include "model_json.h"
 #include "search.h"
@@ -12,6 +13,7 @@
 static struct {
 	bool by_use_case, by_phase, by_store, by_source, available, matrix;
 	const char *sort, *search;
+	struct ncm_strings columns;
 } given;
 
 static int choose_grouping(enum grouping *grouping, struct ncm_error *err)
@@ -29,6 +31,10 @@ static int choose_grouping(enum grouping *grouping, struct ncm_error *err)
 		ncm_error_set(err, NCM_E_USAGE, "--matrix has no groups");
 		return ncm_error_hint(err, "leave out one of them");
 	}
+	if (given.matrix && given.columns.count > 0) {
+		ncm_error_set(err, NCM_E_USAGE, "--matrix has columns of its own");
+		return ncm_error_hint(err, "leave out --columns");
+	}
 	if (*grouping == GROUP_USE_CASE && given.sort) {
 		ncm_error_set(err, NCM_E_USAGE, "--by-usecase has an order of its own: the best score first");
 		return ncm_error_hint(err, "leave out --sort");
@@ -36,29 +42,73 @@ static int choose_grouping(enum grouping *grouping, struct ncm_error *err)
 	return 0;
 }
 
-/* For each registered model the one of the manifests that it is, whose stars it has. The caller frees it. */
-static const struct ncm_model **rated_models(struct session *session, const struct ncm_registry *registry)
+/* What manifests alone know of what is installed. */
+static bool wants_manifests(void)
 {
-	const struct ncm_model **rated = memory_grow(NULL, registry->count + 1, sizeof *rated);
+	return given.matrix || given.sort || entry_columns_want_manifests(&given.columns);
+}
 
-	memset(rated, 0, (registry->count + 1) * sizeof *rated);
-	if (given.matrix || given.sort)
-		session_catalog_if_any(session, "no stars are known");
+static void add_installed(const struct ncm_registry *registry, const struct ncm_reg_model **chosen, size_t count,
+			  struct entries *entries, size_t *places)
+{
+	for (size_t i = 0; i < count; i++) {
+		entries_add_registered(entries, chosen[i]);
+		places[chosen[i] - registry->models] = entries->count;
+	}
+}
+
+/* Of the models of the manifests that are installed; of several, the first that says something is heard. */
+static void add_what_manifests_say(const struct session *session, const struct ncm_registry *registry,
+				   const size_t *places, struct entries *entries)
+{
 	for (size_t i = 0; session->catalog && i < session->catalog->count; i++) {
 		const struct ncm_model *model = &session->catalog->models[i];
-		const struct ncm_reg_model *entry = ncm_registry_same(registry, model);
+		const struct ncm_reg_model *same = ncm_registry_same(registry, model);
+		const size_t place = same ? places[same - registry->models] : 0;
 
-		if (entry && !rated[entry - registry->models])
-			rated[entry - registry->models] = model;
+		if (place == 0)
+			continue;
+		entry_take_words(&entries->items[place - 1], model);
+		if (!entries->items[place - 1].rated)
+			entries->items[place - 1].rated = model;
 	}
-	return rated;
+}
+
+static void push_installed(const struct ncm_reg_model *model, const struct entry *entry, json_t *models)
+{
+	static const char *const keys[] = {[ENTRY_PURPOSE] = "purpose",
+					   [ENTRY_SPEED] = "speed",
+					   [ENTRY_ACCURACY] = "accuracy",
+					   [ENTRY_RESOLUTION] = "resolution",
+					   [ENTRY_DURATION] = "duration"};
+	json_t *object = registered_json(model);
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		if (entry->words[i])
+			json_put_text(object, keys[i], entry->words[i]);
+	}
+	if (entry->rated)
+		put_stars(object, entry->rated);
+	json_push(models, object);
+}
+
+/* Of so many models those that --search finds; returns how many. */
+static size_t keep_found(const struct ncm_reg_model **models, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (search_finds_registered(given.search, models[i]))
+			models[kept++] = models[i];
+	}
+	return kept;
 }
 
 static int collect_installed(struct session *session, const struct ncm_registry *registry, struct entries *entries,
 			     json_t *models, struct ncm_error *err)
 {
 	const struct ncm_reg_model **chosen = NULL;
-	const struct ncm_model **rated;
+	AUTO_FREE size_t *places = memory_grow(NULL, registry->count + 1, sizeof *places);
 	size_t count = 0;
 
 	if (registry->count == 0 && session->settings.operands.count == 0) {
@@ -69,22 +119,16 @@ static int collect_installed(struct session *session, const struct ncm_registry 
 	}
 	if (ncm_registry_select(registry, &session->settings.selector, &chosen, &count, err) < 0)
 		return -1;
-	rated = rated_models(session, registry);
-	for (size_t i = 0; i < count; i++) {
-		const struct ncm_model *model = rated[chosen[i] - registry->models];
-		json_t *object;
-
-		if (!search_finds_registered(given.search, chosen[i]))
-			continue;
-		object = session->report.json ? registered_json(chosen[i]) : NULL;
-		entries_add_registered(entries, chosen[i]);
-		entries->items[entries->count - 1].rated = model;
-		if (object && model)
-			put_stars(object, model);
-		if (object)
-			json_push(models, object);
+	count = keep_found(chosen, count);
+	memset(places, 0, (registry->count + 1) * sizeof *places);
+	add_installed(registry, chosen, count, entries, places);
+	if (wants_manifests()) {
+		session_catalog_if_any(session, given.matrix || given.sort ? "no stars are known"
+									   : "what documents say is not known");
+		add_what_manifests_say(session, registry, places, entries);
 	}
-	free(rated);
+	for (size_t i = 0; i < count && session->report.json; i++)
+		push_installed(chosen[i], &entries->items[i], models);
 	free(chosen);
 	return 0;
 }
@@ -131,7 +175,9 @@ static void print(const struct session *session, const struct entries *entries, 
 	else if (given.matrix && entries->count > 0)
 		matrix_print(entries);
 	else if (entries->count > 0)
-		entries_print(entries, grouping, &session->settings.selector.use_cases, given.available, stdout);
+		entries_print(entries, grouping, &session->settings.selector.use_cases,
+			      &(const struct entry_view){.with_state = given.available, .columns = &given.columns},
+			      stdout);
 }
 
 static int run(struct session *session)
@@ -158,6 +204,7 @@ static int run(struct session *session)
 	if (!failed && !session->report.json)
 		print(session, &entries, grouping);
 	entries_free(&entries);
+	ncm_strings_free(&given.columns);
 	ncm_registry_free(registry);
 	return failed ? session_fail(session, &err) : 0;
 }
@@ -176,6 +223,10 @@ static const struct option own[] = {
     {0, "sort", OPTION_TEXT, .value = &given.sort, .argument = "STARS",
      .help = "the most stars first: stars.code, stars.reasoning, stars.vision, stars.agents or stars.speed",
      .words = MATRIX_SORTS},
+    {0, "columns", OPTION_WORDS, .value = &given.columns, .argument = "NAME[,NAME]",
+     .help = "these columns and no others, in this order: purpose, speed, accuracy, resolution and duration are what "
+	     "the profile's document says",
+     .words = ENTRY_COLUMNS},
     {.name = NULL},
 };
 static const struct option_group own_group = {"Options", own};
@@ -191,6 +242,8 @@ static const char *const examples[] = {
     "ids alone, for scripts",
     "ncmodel list --available --matrix --sort stars.code",
     "which are rated best for writing code",
+    "ncmodel list --available --columns id,speed,accuracy,purpose",
+    "what the profile's document says of them",
     NULL,
 };
 

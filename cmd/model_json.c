@@ -100,9 +100,19 @@ void put_stars(json_t *object, const struct ncm_model *model)
 		json_put(object, "stars", stars);
 }
 
+static void put_words_of_document(json_t *object, const struct ncm_model *model)
+{
+	put_known(object, "purpose", model->purpose);
+	put_known(object, "speed", model->speed);
+	put_known(object, "accuracy", model->accuracy);
+	put_known(object, "resolution", model->resolution);
+	put_known(object, "duration", model->duration);
+}
+
 static void put_facts(json_t *object, const struct ncm_model *model)
 {
 	put_known(object, "description", model->description);
+	put_words_of_document(object, model);
 	put_known(object, "architecture", model->architecture);
 	put_known(object, "parameters", model->parameters);
 	put_known(object, "quantization", model->quantization);
@@ -113,7 +123,11 @@ static void put_facts(json_t *object, const struct ncm_model *model)
 		json_put(object, "vram_gb_min", json_real(model->vram_min));
 		json_put(object, "vram_gb", json_real(model->vram_max));
 	}
+	if (model->vram_at_least)
+		json_put_flag(object, "vram_gb_at_least", true);
 	put_known(object, "license", model->license);
+	json_put_text(object, "license_class", ncm_model_license_class(model));
+	put_known(object, "license_source", model->license_source);
 	put_known(object, "license_url", model->license_url);
 	json_put_flag(object, "gated", model->gated);
 	put_known(object, "gate_url", model->gate_url);
@@ -236,6 +250,7 @@ json_t *registered_json(const struct ncm_reg_model *model)
 	json_put_text(object, "revision", model->revision);
 	put_known(object, "variant", model->variant);
 	json_put_text(object, "license", model->license);
+	put_known(object, "license_class", model->license_class);
 	put_known(object, "format", model->format);
 	put_known(object, "architecture", model->architecture);
 	put_known(object, "quantization", model->quantization);
@@ -245,6 +260,8 @@ json_t *registered_json(const struct ncm_reg_model *model)
 	if (model->vram_gb > 0)
 		json_put(object, "vram_gb", json_real(model->vram_gb));
 	put_card(object, &model->card);
+	if (model->vram_at_least)
+		json_put_flag(object, "vram_gb_at_least", true);
 	if (model->performance_score >= 0)
 		json_put(object, "performance_score", json_real(model->performance_score));
 	if (model->cost_score >= 0)

@@ -275,9 +275,12 @@ static int pull_via_server(struct session *session)
 	struct ncm_runtime_options options = {.sink = &session->sink};
 	struct ncm_runtime_report *report;
 
-	if (session->settings.operands.count == 0 || session->settings.dry_run || session->settings.provision.offline) {
-		ncm_error_set(&err, NCM_E_USAGE, "--via-server fetches the models that are named, at once and online");
-		ncm_error_hint(&err, "name them, and leave out --dry-run and --offline");
+	if (session->settings.operands.count == 0 || session->settings.dry_run || session->settings.provision.offline ||
+	    session->settings.provision.license_policy) {
+		ncm_error_set(&err, NCM_E_USAGE,
+			      "--via-server fetches the models that are named, at once, online and whatever their "
+			      "licences");
+		ncm_error_hint(&err, "name them, and leave out --dry-run, --offline and --license-policy");
 		return session_fail(session, &err);
 	}
 	if (session_config(session, &err) < 0)
@@ -352,6 +355,8 @@ static const char *const examples[] = {
     "a file from Civitai, into the folder that ComfyUI has for what it is",
     "ncmodel pull -y --json --progress json >result.json 2>events.ndjson",
     "for a program: one document, and one event a line",
+    "ncmodel pull --phase 1 --license-policy commercial",
+    "nothing whose licence is not known to allow commercial use",
     NULL,
 };
 

@@ -37,6 +37,12 @@ static const struct option global[] = {
     {.name = NULL},
 };
 
+/* Which ones there are, the models know. */
+static bool is_license(const char *value)
+{
+	return *value != '\0';
+}
+
 static const struct option selection[] = {
     {0, "store", OPTION_WORDS, AT(selector.stores), .argument = "STORE", .help = "models that go to this store",
      .completes = COMPLETES_STORE},
@@ -48,6 +54,9 @@ static const struct option selection[] = {
      .completes = COMPLETES_USE_CASE},
     {0, "tag", OPTION_WORDS, AT(selector.tags), .argument = "TAG", .help = "models with this tag",
      .completes = COMPLETES_TAG},
+    {0, "license", OPTION_WORDS, AT(selector.licenses), .argument = "CLASS",
+     .help = "models whose licence allows that, or of that licence",
+     .words = "free free-with-conditions non-commercial non-production gated unknown", .takes = is_license},
     {0, "source", OPTION_WORDS, AT(selector.sources), .argument = "SCHEME", .help = "models from this source",
      .words = "ollama hf civitai oci https", .takes = ncm_selector_knows_source},
     {0, "all", OPTION_FLAG, AT(all), .help = "every model; the default, but rm and show want it said"},
@@ -77,6 +86,9 @@ static const struct option planning[] = {
      .help = "replace what is in the way; it is kept until `gc --replaced`"},
     {0, "allow-pickle", OPTION_FLAG, AT(provision.allow_pickle),
      .help = "take pickle-based files that no digest pins; loading one can run code"},
+    {0, "license-policy", OPTION_TEXT, AT(provision.license_policy), .argument = "POLICY",
+     .help = "refuse models whose licence is not known to be free, or to allow commercial use",
+     .words = "free commercial"},
     {0, "allow-http-token", OPTION_FLAG, AT(allow_http_token),
      .help = "let a token go over plain http to another machine"},
     {0, "reserve", OPTION_SIZE, AT(reserve), .argument = "SIZE",
@@ -128,6 +140,7 @@ void settings_free(struct settings *settings)
 	ncm_strings_free(&settings->selector.priorities);
 	ncm_strings_free(&settings->selector.use_cases);
 	ncm_strings_free(&settings->selector.tags);
+	ncm_strings_free(&settings->selector.licenses);
 	ncm_strings_free(&settings->selector.sources);
 	ncm_strings_free(&settings->selector.stores);
 	ncm_strings_free(&settings->selector.include);

@@ -153,8 +153,10 @@ static void print_registered_facts(const struct ncm_reg_model *model)
 	foreign_fact("format", model->format);
 	number_fact("context", model->context_length);
 	number_fact("dimensions", model->dimensions);
-	fact("vram", model->vram_gb > 0 ? text_format("%g GB", model->vram_gb) : text_copy(""));
+	fact("vram", model->vram_gb > 0 ? text_format("%g%s GB", model->vram_gb, model->vram_at_least ? "+" : "")
+					: text_copy(""));
 	foreign_fact("licence", model->license);
+	foreign_fact("licence class", model->license_class);
 	list_fact("use cases", &model->use_cases);
 	list_fact("tags", &model->tags);
 	list_fact("capabilities", &model->capabilities);
@@ -220,12 +222,13 @@ static void print_vram(const struct ncm_model *model)
 	if (model->vram_min > 0 && model->vram_min < model->vram_max)
 		fact("vram", text_format("%g-%g GB", model->vram_min, model->vram_max));
 	else if (model->vram_max > 0)
-		fact("vram", text_format("%g GB", model->vram_max));
+		fact("vram", text_format("%g%s GB", model->vram_max, model->vram_at_least ? "+" : ""));
 }
 
 static void print_offered(const struct ncm_model *model)
 {
 	foreign_fact("description", model->description);
+	foreign_fact("purpose", model->purpose);
 	list_fact("also called", &model->aliases);
 	foreign_fact("kind", model->kind);
 	foreign_fact("profile", model->profile);
@@ -238,7 +241,13 @@ static void print_offered(const struct ncm_model *model)
 	number_fact("context", model->context_length);
 	number_fact("dimensions", model->dimensions);
 	print_vram(model);
+	foreign_fact("speed", model->speed);
+	foreign_fact("accuracy", model->accuracy);
+	foreign_fact("resolution", model->resolution);
+	foreign_fact("duration", model->duration);
 	foreign_fact("licence", model->license);
+	foreign_fact("licence class", ncm_model_license_class(model));
+	foreign_fact("  by", model->license_source);
 	foreign_fact("licence text", model->license_url);
 	if (model->gated)
 		foreign_fact("gated", model->gate_url ? model->gate_url : "yes: its licence must be accepted first");

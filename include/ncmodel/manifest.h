@@ -101,14 +101,19 @@ struct ncm_model {
 	struct ncm_strings aliases;
 	char *kind;
 	char *description;
+	char *purpose; /* what the profile's document has it for, in its own words; NULL: it does not say */
 	char *architecture;
 	char *parameters;
 	char *quantization;
 	char *format;
-	uint64_t context_length;   /* tokens; 0: unknown */
-	uint64_t dimensions;       /* of an embedding; 0: none or unknown */
-	double vram_min, vram_max; /* GB as the source document gives it; 0: unknown */
+	uint64_t context_length;                        /* tokens; 0: unknown */
+	uint64_t dimensions;                            /* of an embedding; 0: none or unknown */
+	double vram_min, vram_max;                      /* GB as the source document gives it; 0: unknown */
+	bool vram_at_least;                             /* that much or more ("10GB+"): vram_max is vram_min then */
+	char *speed, *accuracy, *resolution, *duration; /* as the document words them; or NULL */
 	char *license;
+	char *license_class;  /* read with ncm_model_license_class; or NULL */
+	char *license_source; /* where that is from; or NULL */
 	char *license_url;
 	bool gated;
 	char *gate_url;
@@ -135,6 +140,10 @@ struct ncm_model {
 	const struct ncm_variant *chosen; /* NULL: the model's own files */
 	bool required_only;               /* selected only because another one requires it */
 };
+
+/* What the licence allows: "free", "free-with-conditions", "non-commercial", "non-production", "gated" (whoever wants
+ * it has to be let in, and nobody says more) or "unknown". Static, or the model's. */
+const char *ncm_model_license_class(const struct ncm_model *model);
 
 /* What a profile's document recommends for one purpose: exactly one of role, task, pipeline and a number of agents. */
 struct ncm_rule {
@@ -186,6 +195,8 @@ int ncm_profiles(const struct ncm_config *config, struct ncm_strings *names, str
 void ncm_strings_add(struct ncm_strings *strings, const char *text);
 void ncm_strings_free(struct ncm_strings *strings); /* the list is empty afterwards */
 bool ncm_strings_contain(const struct ncm_strings *strings, const char *word);
+/* Whether one of them is the word but for case, spaces, '-' and '_': "QuickChat" is meant by "quick chat". */
+bool ncm_strings_mean(const struct ncm_strings *strings, const char *word);
 
 /* What the user chose. Empty fields choose everything; several kinds must all hold; words of one kind are alternatives.
  */
@@ -196,7 +207,8 @@ struct ncm_selector {
 	struct ncm_strings priorities;
 	struct ncm_strings use_cases; /* use cases, or tags spelled as one */
 	struct ncm_strings tags;
-	struct ncm_strings sources; /* schemes: ollama hf civitai oci https; or what ncm_selector_knows_source takes */
+	struct ncm_strings licenses; /* licences, or what they allow, as ncm_model_license_class words it */
+	struct ncm_strings sources;  /* schemes: ollama hf civitai oci https; or what ncm_selector_knows_source takes */
 	struct ncm_strings stores;
 	const char *variant; /* --variant; NULL: each model's own files */
 	const char

@@ -27,10 +27,12 @@ struct ncm_provision_options {
 	bool update;       /* look up anew and accept what upstream serves now, where the manifest allows it */
 	bool force;        /* replace foreign files in the way */
 	bool allow_pickle; /* take pickle-based files without a pinned digest */
-	bool no_wait;      /* fail with BUSY instead of waiting for another ncmodel */
-	unsigned sidecars; /* of these kinds (enum ncm_sidecar) one is written beside each file of which something is
-			      told that a person would want to read there */
-	bool only_plan;    /* the plan is not carried out: with `offline`, what manifest or lock pin is enough for it */
+	const char
+	    *license_policy; /* "free" or "commercial": models whose licences are known to allow no less; NULL: any */
+	bool no_wait;        /* fail with BUSY instead of waiting for another ncmodel */
+	unsigned sidecars;   /* of these kinds (enum ncm_sidecar) one is written beside each file of which something is
+				told that a person would want to read there */
+	bool only_plan; /* the plan is not carried out: with `offline`, what manifest or lock pin is enough for it */
 };
 
 enum ncm_step {                 /* what has to happen with one file */

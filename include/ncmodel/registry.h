@@ -69,6 +69,7 @@ struct ncm_reg_model {
 	char *revision;
 	char *variant;
 	char *license;
+	char *license_class; /* as ncm_model_license_class; NULL: nobody said */
 	char *format;
 	char *architecture;
 	char *quantization;
@@ -76,6 +77,7 @@ struct ncm_reg_model {
 	uint64_t context_length;
 	uint64_t dimensions;
 	double vram_gb;           /* 0: unknown */
+	bool vram_at_least;       /* that or more */
 	double performance_score; /* 0..1, negative: nobody stated one (models.json has a number all the same) */
 	double cost_score;
 	char *privacy_tier;
@@ -124,7 +126,7 @@ int ncm_registry_select(const struct ncm_registry *registry, const struct ncm_se
 			const struct ncm_reg_model ***chosen, size_t *count, struct ncm_error *err);
 /*
  * What a model is for, in the words that lists are grouped by, added to *purposes: its use cases, or (an image or audio
- * model) the first word of its first tag, else its kind.
+ * model) the first word of its first tag, else its kind. "Chat", a tag, is one beside the use cases.
  */
 void ncm_purposes(const struct ncm_strings *use_cases, const struct ncm_strings *tags, const char *kind,
 		  struct ncm_strings *purposes);

@@ -53,7 +53,7 @@ struct ncm_candidate {
 	double cost;                  /* cost_score; negative: unknown */
 	const char *privacy_tier;     /* "Internal" where nobody says anything, as models.json has it */
 	uint64_t latency_ms;          /* 0: unknown */
-	double vram_least, vram_most; /* GB; 0: unknown */
+	double vram_least, vram_most; /* GB; 0: unknown, as the most is of "10 or more" */
 	bool vram_counted;            /* by its header, for the context asked for, and not what somebody stated; the
 				       * caller's to set (ncm_candidate_counted) */
 	uint64_t context;             /* tokens; 0: unknown */

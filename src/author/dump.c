@@ -60,6 +60,7 @@ static void describe(const struct ncm_reg_model *entry, struct ncm_model *model)
 	model->context_length = entry->context_length;
 	model->dimensions = entry->dimensions;
 	model->vram_max = entry->vram_gb;
+	model->vram_at_least = entry->vram_at_least;
 	model->license = ncm_strdup_null(entry->license);
 	registry_split_use_cases(entry, &model->use_cases, &model->tags);
 	ncm_strings_add_all(&model->capabilities, &entry->capabilities);
@@ -74,7 +75,15 @@ static void describe_more(const struct ncm_model *known, struct ncm_model *model
 {
 	ncm_strings_add_all(&model->aliases, &known->aliases);
 	model->description = ncm_strdup_null(known->description);
+	model->purpose = ncm_strdup_null(known->purpose);
 	model->vram_min = known->vram_min;
+	model->vram_at_least = known->vram_at_least;
+	model->speed = ncm_strdup_null(known->speed);
+	model->accuracy = ncm_strdup_null(known->accuracy);
+	model->resolution = ncm_strdup_null(known->resolution);
+	model->duration = ncm_strdup_null(known->duration);
+	model->license_class = ncm_strdup_null(known->license_class);
+	model->license_source = ncm_strdup_null(known->license_source);
 	model->license_url = ncm_strdup_null(known->license_url);
 	model->gated = known->gated;
 	model->gate_url = ncm_strdup_null(known->gate_url);

@@ -16,6 +16,7 @@ enum {
 	LONGEST_ARCHITECTURE = 100,
 	LONGEST_FIGURE = 50,
 	LONGEST_LICENSE = 200,
+	LONGEST_SOURCE = 500,
 	LONGEST_TEXT = 2000,
 	MOST_WORDS = 64,
 	MOST_NOTES = 32,
@@ -83,7 +84,9 @@ static void put_vram(json_t *json, const struct ncm_model *model)
 
 	if (!(most > 0) || most > MOST_GB)
 		return;
-	if (model->vram_min > 0 && model->vram_min < most)
+	if (model->vram_at_least)
+		json_object_set_new(json, "vram_gb", json_pack("{s:f}", "min", most));
+	else if (model->vram_min > 0 && model->vram_min < most)
 		json_object_set_new(json, "vram_gb", json_pack("{s:f,s:f}", "min", model->vram_min, "max", most));
 	else
 		json_object_set_new(json, "vram_gb", json_real(most));
@@ -225,6 +228,7 @@ static void put_facts(json_t *json, const struct ncm_model *model)
 	enum { MOST_CONTEXT = 1000000000, MOST_DIMENSIONS = 1000000 };
 
 	put_text(json, "description", model->description, LONGEST_TEXT);
+	put_text(json, "purpose", model->purpose, LONGEST_NAME);
 	put_text(json, "architecture", model->architecture, LONGEST_ARCHITECTURE);
 	put_text(json, "parameters", model->parameters, LONGEST_FIGURE);
 	put_text(json, "quantization", model->quantization, LONGEST_FIGURE);
@@ -232,7 +236,14 @@ static void put_facts(json_t *json, const struct ncm_model *model)
 	put_count(json, "context_length", model->context_length, MOST_CONTEXT);
 	put_count(json, "dimensions", model->dimensions, MOST_DIMENSIONS);
 	put_vram(json, model);
+	put_text(json, "speed", model->speed, LONGEST_FIGURE);
+	put_text(json, "accuracy", model->accuracy, LONGEST_FIGURE);
+	put_text(json, "resolution", model->resolution, LONGEST_FIGURE);
+	put_text(json, "duration", model->duration, LONGEST_FIGURE);
 	put_text(json, "license", model->license, LONGEST_LICENSE);
+	if (model->license_source)
+		put_text(json, "license_class", model->license_class, LONGEST_NAME);
+	put_text(json, "license_source", model->license_source, LONGEST_SOURCE);
 	put_text(json, "license_url", model->license_url, LONGEST_TEXT);
 	if (model->gated)
 		json_object_set_new(json, "gated", json_true());

@@ -11,6 +11,20 @@ bool ncm_same_text(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+bool ncm_same_words(const char *one, const char *other)
+{
+	static const char joints[] = " \t-_";
+
+	for (;; one++, other++) {
+		one += strspn(one, joints);
+		other += strspn(other, joints);
+		if (*one == '\0' || *other == '\0')
+			return *one == *other;
+		if (strncasecmp(one, other, 1) != 0)
+			return false;
+	}
+}
+
 char *ncm_lower(const char *text)
 {
 	char *lower = ncm_strdup(text);
@@ -60,6 +74,15 @@ bool ncm_strings_contain(const struct ncm_strings *strings, const char *word)
 {
 	for (size_t i = 0; i < strings->count; i++) {
 		if (strcasecmp(strings->items[i], word) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool ncm_strings_mean(const struct ncm_strings *strings, const char *word)
+{
+	for (size_t i = 0; i < strings->count; i++) {
+		if (ncm_same_words(strings->items[i], word))
 			return true;
 	}
 	return false;

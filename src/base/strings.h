@@ -7,6 +7,8 @@
 
 /* The same text, or both NULL. */
 bool ncm_same_text(const char *a, const char *b);
+/* Whether two words are the same but for case, spaces, '-' and '_': "Quick chat" and "QuickChat". */
+bool ncm_same_words(const char *one, const char *other);
 /* With ASCII letters in lower case. The caller frees it. */
 char *ncm_lower(const char *text);
 /* Appends a string and becomes its owner. */

@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "base/strings.h"
 #include "manifest/words.h"
 #include "source/source.h"
 
@@ -173,12 +174,18 @@ static bool has_profile(const struct ncm_traits *traits, const char *word)
 
 static bool has_use_case(const struct ncm_traits *traits, const char *word)
 {
-	return ncm_strings_contain(traits->use_cases, word) || ncm_strings_contain(traits->tags, word);
+	return ncm_strings_mean(traits->use_cases, word) || ncm_strings_mean(traits->tags, word);
 }
 
 static bool has_tag(const struct ncm_traits *traits, const char *word)
 {
-	return ncm_strings_contain(traits->tags, word);
+	return ncm_strings_mean(traits->tags, word);
+}
+
+static bool has_license(const struct ncm_traits *traits, const char *word)
+{
+	return ncm_same_words(traits->license_class, word) ||
+	       (traits->license && ncm_same_words(traits->license, word));
 }
 
 static bool has_scheme(const struct ncm_traits *traits, const char *word)
@@ -223,6 +230,10 @@ static int left_nothing(const char *flag, const struct ncm_strings *words, const
 			offer_all(&nearest, traits[i].use_cases);
 		if (strcmp(flag, "--usecase") == 0 || strcmp(flag, "--tag") == 0)
 			offer_all(&nearest, traits[i].tags);
+		if (strcmp(flag, "--license") == 0)
+			ncm_nearest_offer(&nearest, traits[i].license_class);
+		if (strcmp(flag, "--license") == 0 && traits[i].license)
+			ncm_nearest_offer(&nearest, traits[i].license);
 		if (strcmp(flag, "--source") == 0)
 			offer_all(&nearest, &traits[i].schemes);
 		if (strcmp(flag, "--store") == 0)
@@ -261,8 +272,8 @@ static int keep_phases(unsigned phases, struct ncm_traits *traits, size_t count,
 bool ncm_selector_filters(const struct ncm_selector *selector)
 {
 	return selector->phases != 0 || selector->profiles.count > 0 || selector->priorities.count > 0 ||
-	       selector->use_cases.count > 0 || selector->tags.count > 0 || selector->sources.count > 0 ||
-	       selector->stores.count > 0;
+	       selector->use_cases.count > 0 || selector->tags.count > 0 || selector->licenses.count > 0 ||
+	       selector->sources.count > 0 || selector->stores.count > 0;
 }
 
 bool ncm_selector_is_open(const struct ncm_selector *selector)
@@ -288,7 +299,8 @@ int ncm_filter_kept(const struct ncm_selector *selector, struct ncm_traits *trai
 	} filters[] = {
 	    {"--profile", &selector->profiles, has_profile},   {"--priority", &selector->priorities, has_priority},
 	    {"--usecase", &selector->use_cases, has_use_case}, {"--tag", &selector->tags, has_tag},
-	    {"--source", &selector->sources, has_scheme},      {"--store", &selector->stores, has_store},
+	    {"--license", &selector->licenses, has_license},   {"--source", &selector->sources, has_scheme},
+	    {"--store", &selector->stores, has_store},
 	};
 
 	if (keep_phases(selector->phases, traits, count, which, err) < 0)

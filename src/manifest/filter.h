@@ -15,6 +15,8 @@ struct ncm_traits {
 	const char *priority;               /* or NULL */
 	const struct ncm_strings *use_cases;
 	const struct ncm_strings *tags;
+	const char *license; /* or NULL */
+	const char *license_class;
 	struct ncm_strings schemes; /* owned */
 	struct ncm_strings stores;  /* owned */
 	bool kept;

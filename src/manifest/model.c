@@ -43,6 +43,13 @@ int ncm_model_stars(const struct ncm_model *model, enum ncm_star star)
 	return model->rated[star] ? (int)model->stars[star] : -1;
 }
 
+const char *ncm_model_license_class(const struct ncm_model *model)
+{
+	if (model->license_class)
+		return model->license_class;
+	return model->gated ? "gated" : "unknown";
+}
+
 void manifest_rule_clear(struct ncm_rule *rule)
 {
 	char *const texts[] = {rule->profile,  rule->role,  rule->task,   rule->pipeline, rule->words,
@@ -55,10 +62,11 @@ void manifest_rule_clear(struct ncm_rule *rule)
 
 void manifest_model_clear(struct ncm_model *model)
 {
-	char *const texts[] = {model->id,           model->name,        model->kind,         model->description,
-			       model->architecture, model->parameters,  model->quantization, model->format,
-			       model->license,      model->license_url, model->gate_url,     model->privacy_tier,
-			       model->profile};
+	char *const texts[] = {model->id,           model->name,        model->kind,          model->description,
+			       model->architecture, model->parameters,  model->quantization,  model->format,
+			       model->license,      model->license_url, model->gate_url,      model->privacy_tier,
+			       model->profile,      model->purpose,     model->speed,         model->accuracy,
+			       model->resolution,   model->duration,    model->license_class, model->license_source};
 	struct ncm_strings *const lists[] = {&model->aliases,      &model->use_cases,    &model->tags,
 					     &model->capabilities, &model->requires_ids, &model->notes};
 

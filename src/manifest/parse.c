@@ -92,6 +92,7 @@ WORDS(use_case, "CodeGeneration", "CodeAnalysis", "Reasoning", "QuestionAnswerin
 WORDS(privacy, "Public", "Internal", "Confidential", "Restricted");
 WORDS(role, "weights", "mmproj", "config", "tokenizer", "license", "adapter", "vae", "text-encoder", "index", "code",
       "archive", "other");
+WORDS(license_class, "free", "free-with-conditions", "non-commercial", "non-production", "gated", "unknown");
 WORDS(confidence, "A", "B", "C", "D");
 WORDS(layer_type, "model", "template", "license", "params", "config", "projector", "adapter", "system", "messages",
       "tensor", "json");
@@ -236,9 +237,18 @@ static const struct ncm_json_form stars = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(s
 static const struct ncm_json_form gigabytes = {.kind = NCM_FORM_NUMBER, .above = true, .most = 10000};
 static const struct ncm_json_field range_keys[] = {
     {"min", &gigabytes, MODEL(vram_min), true, 0},
-    {"max", &gigabytes, MODEL(vram_max), true, 0},
+    {"max", &gigabytes, MODEL(vram_max), false, 0},
 };
 static const struct ncm_json_form range = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(range_keys)};
+
+/* {"min": 4, "max": 8}, or {"min": 10} alone: that or more. */
+static void read_range(struct ncm_json_reader *reader, struct ncm_model *model)
+{
+	if (!ncm_json_read_as(reader, &range, model) || model->vram_max > 0)
+		return;
+	model->vram_at_least = true;
+	model->vram_max = model->vram_min;
+}
 
 static void read_vram(struct ncm_json_reader *reader, const struct ncm_json_form *form, void *place)
 {
@@ -247,7 +257,7 @@ static void read_vram(struct ncm_json_reader *reader, const struct ncm_json_form
 
 	(void)form;
 	if (next == NCM_JSON_OBJECT)
-		(void)ncm_json_read_as(reader, &range, model);
+		read_range(reader, model);
 	else if (next != NCM_JSON_INTEGER) /* which any number is here */
 		ncm_json_refuse(reader, "a number or an object");
 	else if (ncm_json_read_as(reader, &gigabytes, &model->vram_min))
@@ -261,6 +271,7 @@ static const struct ncm_json_field model_keys[] = {
     {"aliases", &words, MODEL(aliases), false, 0},
     {"kind", &kind, MODEL(kind), true, 0},
     {"description", &prose, MODEL(description), false, 0},
+    {"purpose", &some_200, MODEL(purpose), false, 0},
     {"architecture", &some_100, MODEL(architecture), false, 0},
     {"parameters", &some_50, MODEL(parameters), false, 0},
     {"quantization", &some_50, MODEL(quantization), false, 0},
@@ -268,7 +279,13 @@ static const struct ncm_json_field model_keys[] = {
     {"context_length", &tokens, MODEL(context_length), false, 0},
     {"dimensions", &dimensions, MODEL(dimensions), false, 0},
     {"vram_gb", &vram, 0, false, 0},
+    {"speed", &some_50, MODEL(speed), false, 0},
+    {"accuracy", &some_50, MODEL(accuracy), false, 0},
+    {"resolution", &some_50, MODEL(resolution), false, 0},
+    {"duration", &some_50, MODEL(duration), false, 0},
     {"license", &some_200, MODEL(license), false, 0},
+    {"license_class", &license_class, MODEL(license_class), false, 0},
+    {"license_source", &some_500, MODEL(license_source), false, 0},
     {"license_url", &page, MODEL(license_url), false, 0},
     {"gated", &flag, MODEL(gated), false, 0},
     {"gate_url", &page, MODEL(gate_url), false, 0},

@@ -230,6 +230,8 @@ static void check_model(const struct place *place, const struct ncm_model *model
 {
 	if (model->vram_min > model->vram_max && model->vram_max > 0)
 		fault(place, "vram_gb", "the least is more than the most");
+	if (model->license_class && !model->license_source)
+		fault(place, "license_class", "needs a \"license_source\" that says where it is from");
 	check_specs(place, model->files, model->file_count);
 	check_variants(place, model);
 }

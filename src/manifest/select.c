@@ -32,6 +32,8 @@ static void show_traits(const struct ncm_model *model, struct ncm_traits *traits
 	traits->priority = model->priority;
 	traits->use_cases = &model->use_cases;
 	traits->tags = &model->tags;
+	traits->license = model->license;
+	traits->license_class = ncm_model_license_class(model);
 	for (size_t i = 0; i < count; i++) {
 		ncm_strings_add_new(&traits->schemes, ncm_source_scheme(files[i].from.items[0]));
 		for (size_t k = 0; k < files[i].to_count; k++)

@@ -234,6 +234,7 @@ struct ncm_plan *ncm_plan_make(const struct ncm_config *config, struct ncm_model
 		return NULL;
 	planned = planned_new(run);
 	run_take_models(run, models, count);
+	plan_refuse_licences(run);
 	look_at_everything(planned);
 	return plan_of(planned, err);
 }

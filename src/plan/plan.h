@@ -80,6 +80,8 @@ void plan_items(struct planned *planned);
 void plan_judge(struct planned *planned);
 /* Looks at the partials again: what is to be fetched has changed. */
 void plan_count_partials(struct planned *planned);
+/* licence.c: gives an error to each model whose licence does not fit the policy; before its sources are asked. */
+void plan_refuse_licences(struct run *run);
 /*
  * refuse.c: each gives an error to each model that cannot have one of its places: because something is in the way there
  * or cannot be read, because this user may not write there, or because the file system has no such names.

@@ -8,7 +8,6 @@
 #include <math.h>
 #include <ncmodel/registry.h>
 #include <string.h>
-#include <strings.h>
 
 static const char *const use_case_words[] = {"CodeGeneration",  "CodeAnalysis", "Reasoning",     "QuestionAnswering",
 					     "Documentation",   "Translation",  "Summarization", "AgentTask",
@@ -18,7 +17,7 @@ static const char *const privacy_words[] = {"Public", "Internal", "Confidential"
 static const char *canonical_word(const char *word, const char *const *words, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (strcasecmp(word, words[i]) == 0)
+		if (ncm_same_words(word, words[i]))
 			return words[i];
 	}
 	return NULL;
@@ -66,6 +65,9 @@ void ncm_purposes(const struct ncm_strings *use_cases, const struct ncm_strings 
 		if (!ncm_strings_contain(purposes, use_cases->items[i]))
 			ncm_strings_add(purposes, use_cases->items[i]);
 	}
-	if (use_cases->count == 0)
+	/* For which the Selector has no word. */
+	if (ncm_strings_contain(tags, "Chat"))
+		ncm_strings_add(purposes, "Chat");
+	else if (use_cases->count == 0)
 		ncm_strings_add(purposes, *first ? first : "Other");
 }

@@ -21,6 +21,15 @@ static void set_text(json_t *json, const char *key, const char *text)
 		json_object_set_new(json, key, json_null());
 }
 
+/* Takes the value; without one the key is not there. */
+static void set_known(json_t *json, const char *key, json_t *value)
+{
+	if (value)
+		json_object_set_new(json, key, value);
+	else
+		json_object_del(json, key);
+}
+
 /* An address that was signed has its mark beside it. */
 static void set_source(json_t *json, const char *source)
 {
@@ -284,6 +293,7 @@ void registry_entry_write(const struct ncm_reg_model *model, const char *base, j
 	set_text(entry, "variant", model->variant);
 	set_text(entry, "trust", model->trust);
 	set_text(entry, "license", model->license);
+	set_known(entry, "license_class", model->license_class ? json_string(model->license_class) : NULL);
 	set_text(entry, "format", model->format);
 	set_text(entry, "architecture", model->architecture);
 	set_text(entry, "quantization", model->quantization);
@@ -292,6 +302,7 @@ void registry_entry_write(const struct ncm_reg_model *model, const char *base, j
 	set_count(entry, "dimensions", model->dimensions);
 	set_number(entry, "vram_gb", model->vram_gb);
 	write_card(&model->card, entry);
+	set_known(entry, "vram_gb_at_least", model->vram_at_least ? json_true() : NULL);
 	same = write_files(model, base, entry);
 	registry_entry_write_size(entry);
 	write_times(model, same, entry);

@@ -23,11 +23,13 @@ static const char *const description[] = {"display_name",
 					  "phase",
 					  "priority",
 					  "license",
+					  "license_class",
 					  "architecture",
 					  "parameters",
 					  "context_length",
 					  "dimensions",
 					  "vram_gb",
+					  "vram_gb_at_least",
 					  NULL};
 /* What was pulled, and how far it is to be trusted. */
 static const char *const origin[] = {"file_path", "store",  "source",       "signed", "revision",
@@ -139,6 +141,15 @@ static bool is_from(const struct ncm_reg_model *model, const json_t *old)
 	return !source || equal_texts(key, old_key) || equal_texts(newest, old_newest);
 }
 
+/* What one profile's document says of it is not lost because another's says nothing. */
+static void keep_score(json_t *entry, const json_t *old, const char *score, const char *by)
+{
+	if (is_known(json_object_get(entry, by)) || !is_known(json_object_get(old, by)))
+		return;
+	json_object_set(entry, score, json_object_get(old, score));
+	json_object_set(entry, by, json_object_get(old, by));
+}
+
 static void add_description(const struct ncm_reg_model *model, const json_t *old, json_t *entry)
 {
 	static const char *const words[] = {"use_cases", "tags", "capabilities"};
@@ -155,6 +166,8 @@ static void add_description(const struct ncm_reg_model *model, const json_t *old
 	} else if (!has_all(now, before)) {
 		for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 			unite(json_object_get(entry, words[i]), json_object_get(old, words[i]));
+		keep_score(entry, old, "performance_score", "performance_score_by");
+		keep_score(entry, old, "cost_score", "cost_score_by");
 	}
 	unite(before, now);
 	if (json_array_size(before) > 0)

@@ -20,6 +20,7 @@ void registry_describe(const struct ncm_model *model, const struct ncm_variant *
 	entry->kind = model->kind;
 	entry->variant = variant ? variant->name : NULL;
 	entry->license = model->license;
+	entry->license_class = model->license_class || model->gated ? (char *)ncm_model_license_class(model) : NULL;
 	entry->format = variant && variant->format ? variant->format : model->format;
 	entry->architecture = model->architecture;
 	entry->quantization = variant && variant->quantization ? variant->quantization : model->quantization;
@@ -27,6 +28,7 @@ void registry_describe(const struct ncm_model *model, const struct ncm_variant *
 	entry->context_length = model->context_length;
 	entry->dimensions = model->dimensions;
 	entry->vram_gb = model->vram_max > 0 ? model->vram_max : model->vram_min;
+	entry->vram_at_least = model->vram_at_least;
 	entry->performance_score = model->performance_score;
 	entry->cost_score = model->cost_score;
 	entry->privacy_tier = model->privacy_tier;
@@ -49,6 +51,7 @@ void registry_model_copy(struct ncm_reg_model *to, const struct ncm_reg_model *f
 	    .revision = ncm_strdup_null(from->revision),
 	    .variant = ncm_strdup_null(from->variant),
 	    .license = ncm_strdup_null(from->license),
+	    .license_class = ncm_strdup_null(from->license_class),
 	    .format = ncm_strdup_null(from->format),
 	    .architecture = ncm_strdup_null(from->architecture),
 	    .quantization = ncm_strdup_null(from->quantization),
@@ -56,6 +59,7 @@ void registry_model_copy(struct ncm_reg_model *to, const struct ncm_reg_model *f
 	    .context_length = from->context_length,
 	    .dimensions = from->dimensions,
 	    .vram_gb = from->vram_gb,
+	    .vram_at_least = from->vram_at_least,
 	    .performance_score = from->performance_score,
 	    .cost_score = from->cost_score,
 	    .privacy_tier = ncm_strdup_null(from->privacy_tier),
@@ -147,7 +151,8 @@ void registry_model_clear(struct ncm_reg_model *entry)
 			       entry->kind,         entry->store,        entry->source,       entry->revision,
 			       entry->variant,      entry->license,      entry->format,       entry->architecture,
 			       entry->quantization, entry->parameters,   entry->privacy_tier, entry->trust,
-			       entry->file_path,    entry->installed_at, entry->verified_at,  entry->verify_result};
+			       entry->file_path,    entry->installed_at, entry->verified_at,  entry->verify_result,
+			       entry->license_class};
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		free(texts[i]);

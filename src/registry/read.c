@@ -41,11 +41,11 @@ struct reader {
 static const struct {
 	size_t from, to;
 } texts[] = {
-    TEXT(display_name), TEXT(profile),     TEXT(priority),      TEXT(kind),       TEXT(store),
-    TEXT(revision),     TEXT(variant),     TEXT(license),       TEXT(format),     TEXT(architecture),
-    TEXT(quantization), TEXT(parameters),  CARD(base_model),    CARD(model_name), CARD(version_name),
-    CARD(page),         CARD(preview),     TEXT(privacy_tier),  TEXT(trust),      TEXT(file_path),
-    TEXT(installed_at), TEXT(verified_at), TEXT(verify_result),
+    TEXT(display_name), TEXT(profile),      TEXT(priority),    TEXT(kind),          TEXT(store),
+    TEXT(revision),     TEXT(variant),      TEXT(license),     TEXT(license_class), TEXT(format),
+    TEXT(architecture), TEXT(quantization), TEXT(parameters),  CARD(base_model),    CARD(model_name),
+    CARD(version_name), CARD(page),         CARD(preview),     TEXT(privacy_tier),  TEXT(trust),
+    TEXT(file_path),    TEXT(installed_at), TEXT(verified_at), TEXT(verify_result),
 };
 
 /* A string, or NULL for what is none. */
@@ -226,6 +226,7 @@ static void read_entry(void *context, const struct registry_entry_text *entry)
 	model->context_length = count_of(&entry->context_length);
 	model->dimensions = count_of(&entry->dimensions);
 	model->vram_gb = number_of(&entry->vram_gb, 0);
+	model->vram_at_least = entry->vram_at_least.kind == NCM_JSON_TRUE;
 	model->performance_score = score_of(&entry->performance_score, &entry->performance_score_by);
 	model->cost_score = score_of(&entry->cost_score, &entry->cost_score_by);
 	read_words(reader, entry, &entry->use_cases, &model->use_cases);

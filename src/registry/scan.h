@@ -39,6 +39,7 @@ struct registry_entry_text {
 	struct ncm_json_part performance_score_by, cost_score_by, privacy_tier, id, kind, profile, phase, priority;
 	struct ncm_json_part store, source, is_signed, revision, variant, trust, license, format, architecture;
 	struct ncm_json_part quantization, parameters, context_length, dimensions, vram_gb, installed_at, verified_at;
+	struct ncm_json_part license_class, vram_at_least;
 	struct ncm_json_part verify_result;
 	struct ncm_json_part base_model, model_name, version_name, page, preview, preferred_weight;
 	struct registry_range capabilities, use_cases, tags, profiles, aliases, trigger_words;

@@ -34,6 +34,8 @@ static void show_traits(const struct ncm_reg_model *model, struct ncm_traits *tr
 	traits->priority = model->priority;
 	traits->use_cases = &model->use_cases;
 	traits->tags = &model->tags;
+	traits->license = model->license;
+	traits->license_class = model->license_class ? model->license_class : "unknown";
 	if (model->source)
 		ncm_strings_add_new(&traits->schemes, ncm_source_scheme(model->source));
 	add_store(traits, model->store);

@@ -194,5 +194,6 @@ void model_error_copy(struct ncm_error *out, const struct chosen_model *model)
 	ncm_error_set(out, model->error.code, "%s", model->error.message);
 	if (model->error.hint)
 		ncm_error_hint(out, "%s", model->error.hint);
-	offer_variants(out, model->model);
+	if (!model->variants_are_no_help)
+		offer_variants(out, model->model);
 }

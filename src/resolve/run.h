@@ -58,6 +58,7 @@ struct chosen_model {
 	char *alias;                       /* by which its entry is to be known besides; or NULL */
 	const struct ncm_reg_model *known; /* its entry there, or NULL */
 	struct ncm_error error;            /* why it cannot be had */
+	bool variants_are_no_help;         /* another form of it cannot be had for the same reason */
 };
 
 struct run {

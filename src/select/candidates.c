@@ -3,10 +3,10 @@
 #include "select/select.h"
 
 #include "base/mem.h"
+#include "base/strings.h"
 #include "base/text_map.h"
 
 #include <string.h>
-#include <strings.h>
 
 /* What nobody states is what models.json has for it. */
 static const char *tier_or_default(const char *tier)
@@ -35,7 +35,7 @@ static struct ncm_candidate of_entry(const struct ncm_reg_model *entry)
 	    .cost = entry->cost_score,
 	    .privacy_tier = tier_or_default(entry->privacy_tier),
 	    .vram_least = entry->vram_gb,
-	    .vram_most = entry->vram_gb,
+	    .vram_most = entry->vram_at_least ? 0 : entry->vram_gb,
 	    .context = entry->context_length,
 	    .size = entry->size,
 	};
@@ -57,7 +57,7 @@ static struct ncm_candidate of_model(const struct ncm_model *model, const struct
 	candidate.latency_ms = model->latency_ms;
 	if (model->vram_max > 0) {
 		candidate.vram_least = model->vram_min;
-		candidate.vram_most = model->vram_max;
+		candidate.vram_most = model->vram_at_least ? 0 : model->vram_max;
 	}
 	candidate.context = model->context_length ? model->context_length : candidate.context;
 	if (candidate.size == 0)
@@ -129,7 +129,7 @@ bool ncm_star_of_use_case(const char *use_case, enum ncm_star *star)
 	};
 
 	for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
-		if (strcasecmp(columns[i].use_case, use_case) == 0) {
+		if (ncm_same_words(columns[i].use_case, use_case)) {
 			*star = columns[i].star;
 			return true;
 		}

@@ -54,17 +54,17 @@ static double unless_zero(double value)
 	return value > 0 ? value : -1;
 }
 
-/* Of a range, what lies in it may fit or not. */
+/* Of a range, what lies in it may fit or not; so may more than the least where nobody tells the most. */
 static int has_room(const struct ncm_candidate *candidate, double gb)
 {
-	if (candidate->vram_most <= 0)
-		return FITS_UNKNOWN;
-	return candidate->vram_most <= gb ? FITS_YES : candidate->vram_least > gb ? FITS_NO : FITS_UNKNOWN;
+	if (candidate->vram_least > gb)
+		return FITS_NO;
+	return candidate->vram_most > 0 && candidate->vram_most <= gb ? FITS_YES : FITS_UNKNOWN;
 }
 
 static int is_for(const struct ncm_candidate *candidate, const char *use_case)
 {
-	return ncm_strings_contain(candidate->use_cases, use_case) || ncm_strings_contain(candidate->tags, use_case)
+	return ncm_strings_mean(candidate->use_cases, use_case) || ncm_strings_mean(candidate->tags, use_case)
 		   ? FITS_YES
 		   : FITS_NO;
 }

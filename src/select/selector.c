@@ -13,9 +13,9 @@ static const double when_too_dear = 0.5, when_too_weak = 0.7;
 static struct ncm_score score_of(const struct ncm_task *task, const struct ncm_candidate *candidate)
 {
 	struct ncm_score score = {
-	    .use_case = ncm_strings_contain(candidate->use_cases, task->use_case) ? for_use_case
-			: ncm_strings_contain(candidate->use_cases, "General")    ? for_general
-										  : 0,
+	    .use_case = ncm_strings_mean(candidate->use_cases, task->use_case) ? for_use_case
+			: ncm_strings_contain(candidate->use_cases, "General") ? for_general
+									       : 0,
 	    .quality = of_quality * candidate->quality,
 	    .cost = of_cost * candidate->cost,
 	    .too_dear = task->max_cost >= 0 && candidate->cost > task->max_cost,

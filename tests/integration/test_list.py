@@ -92,6 +92,48 @@ class ListTest(Case):
         self.assertEqual(m.registry()["models"], [])
 
 
+class ColumnsTest(Case):
+    """What documents say of models, as they word it."""
+
+    def setUp(self):
+        super().setUp()
+        self.data = gguf("told", 3_000)
+        told = {**self.machine.simple("told.gguf", self.data), "purpose": "Quick responses", "speed": "Very Fast",
+                "accuracy": "Basic", "resolution": "512x512", "duration": "4s clips", "vram_gb": {"min": 10}}
+        self.machine.manifest([told, self.machine.simple("silent.gguf", gguf("silent", 2_000))])
+
+    def rows(self, *arguments):
+        return [re.split(r"  +", line.strip()) for line in self.machine.run("list", *arguments).out.splitlines()]
+
+    def test_they_are_shown_as_chosen(self):
+        columns = ("--columns", "accuracy,id,speed,vram,resolution,duration,purpose")
+        for more in ["--available"], []:
+            if not more:
+                self.pull()
+            rows = self.rows(*columns, *more)
+            self.assertEqual(rows[0], ["ACCURACY", "ID", "SPEED", "VRAM", "RESOLUTION", "DURATION", "PURPOSE"])
+            self.assertIn(["Basic", "told", "Very Fast", "10+ GB", "512x512", "4s clips", "Quick responses"], rows)
+            self.assertIn(["-", "silent", "-", "-", "-", "-", "-"], rows)
+            answer = json.loads(self.machine.run("list", *columns, *more, "--json").out)["data"]["models"]
+            told = next(model for model in answer if model["id"] == "told")
+            self.assertEqual((told["speed"], told["accuracy"], told["purpose"]), ("Very Fast", "Basic", "Quick responses"))
+        shown = json.loads(self.machine.run("show", "told", "--json").out)["data"]["models"][0]["manifest"]
+        self.assertEqual((shown["vram_gb"], shown["vram_gb_at_least"], shown["resolution"]), (10, True, "512x512"))
+        self.assertRegex(self.machine.run("show", "told").out, r"(?m)^  vram +10\+ GB$")
+
+    def test_of_several_profiles_the_first_that_says_it_is_heard(self):
+        self.machine.manifest([{**self.machine.simple("told.gguf", self.data), "speed": "Slow", "purpose": "Second"}], profile="other")
+        self.machine.manifest([{**self.machine.simple("told.gguf", self.data), "speed": "Fast"}], profile="first")
+        self.pull("--profile", "first,other")
+        self.assertEqual(self.rows("--profile", "first,other", "--columns", "id,speed,purpose")[1], ["told", "Fast", "Second"])
+
+    def test_what_is_no_column(self):
+        refused = self.machine.run("list", "--columns", "id,colour")
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn('"colour" is not one of the words', refused.err)
+        self.assertEqual(self.machine.run("list", "--matrix", "--columns", "id").returncode, 2)
+
+
 class UseCaseTest(Case):
     """Indexed by use case and performance."""
 
@@ -131,6 +173,25 @@ class UseCaseTest(Case):
                              {"AgentTask": ["same"], "Vision": ["low"]})
             # A tag chooses, too: then it is the group.
             self.assertEqual(sorted(sum(self.groups("--usecase", "overseer", *more).values(), [])), ["none", "same"])
+
+    def test_words_match_without_case_and_joints(self):
+        self.machine.manifest([{**self.machine.simple("a.gguf", gguf("a", 2_000)), "use_cases": ["CodeGeneration"], "tags": ["Chat", "QuickChat"]},
+                               {**self.machine.simple("b.gguf", gguf("b", 2_000)), "use_cases": ["General"], "tags": ["C++"]}])
+        self.pull()
+        for more in [], ["--available"]:
+            for chosen in ("--usecase", "Quick chat"), ("--usecase", "code-generation"), ("--tag", "QUICK_CHAT"), ("--usecase", "Code Generation"):
+                result = self.machine.run("list", "-q", *chosen, *more)
+                self.assertEqual((result.out, result.err), ("a\n", ""), chosen)
+            self.assertEqual(self.machine.run("list", "-q", "--tag", "C", *more).returncode, 2)
+            self.assertEqual(self.groups("--usecase", "quick chat", *more), {"QuickChat": ["a"]})
+        self.assertEqual(self.machine.run("select", "--usecase", "code generation", "-q").out, "a\n")
+        self.assertEqual(self.machine.run("select", "--rule", "selector", "--usecase", "code generation", "-q").out, "a\n")
+
+    def test_chat_is_a_group(self):
+        self.machine.manifest([{**self.machine.simple("a.gguf", gguf("a", 2_000)), "use_cases": ["General"], "tags": ["Fast", "Chat"]}])
+        self.pull()
+        for more in [], ["--available"]:
+            self.assertEqual(self.groups(*more), {"General": ["a"], "Chat": ["a"]})
 
     def test_a_score_that_nobody_stated_is_none(self):
         self.pull()

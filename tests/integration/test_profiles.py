@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import sys
 import unittest
 
 from harness import SOURCE, Case, gguf, sha256
@@ -54,6 +55,18 @@ class ShippedTest(Case):
             for name, model in wanted.items():
                 listed = self.machine.run("--profile", profile, "list", "--available", "-q", name)
                 self.assertEqual((listed.returncode, listed.out.split()), (0, [model]), f"{profile}: {name}: {listed.err}")
+
+    def test_each_name_in_the_documents(self):
+        """In selectors and `show`, all of a document at once, and each with its profile beside all others."""
+        sys.path.insert(0, os.path.join(SOURCE, "tests", "data"))
+        import test_documents as documents
+        for profile in documents.PROFILES:
+            names = documents.Document(profile).names()
+            wanted = [documents.Profile(profile).find(name)["id"] for name in names]
+            shown = json.loads(self.machine.run("--profile", profile, "show", "--json", *names).out)["data"]["models"] if names else []
+            self.assertEqual([model["manifest"]["id"] for model in shown], wanted)
+            planned = self.machine.run("--profile", profile, "list", "--available", "-q", *names)
+            self.assertEqual(set(planned.out.split()) if names else set(), set(wanted), planned.err)
 
     def test_files_of_all_profiles_by_hand(self):
         files = [os.path.join(SOURCE, "manifests", name, file) for name in SHIPPED
@@ -120,6 +133,23 @@ class ProfilesTest(Case):
         removed = self.machine.run("rm", "-y", "tiny")
         self.assertEqual(removed.returncode, 0, removed.err)
         self.assertEqual(self.machine.run("verify").returncode, 0)
+
+    def test_one_content_with_several_purposes(self):
+        """Each profile says what it has the model for; one that gives no score takes none away."""
+        said = {"one": {"use_cases": ["General"], "tags": ["Chat"], "performance_score": 0.9},
+                "two": {"use_cases": ["Reasoning"], "tags": ["Overseer"]}}
+        for profile, facts in said.items():
+            self.machine.manifest([{**self.shared, **facts}], profile=profile)
+        for profiles in (["one"], ["two"]):
+            self.pull("--profile", *profiles)
+        entry, = self.machine.registry()["models"]
+        self.assertEqual((set(entry["use_cases"]), set(entry["tags"])), ({"General", "Reasoning"}, {"Chat", "Overseer"}))
+        self.assertEqual((entry["performance_score"], entry["performance_score_by"]), (0.9, "manifest"))
+        self.assertEqual(len(entry["files"]), 1)
+        for word in ("general", "reasoning", "chat", "overseer"):
+            self.assertEqual(self.ids("list", "--usecase", word), ["shared"])
+        self.assertEqual(self.ids("--profile", "one", "list", "--available", "--usecase", "General"), ["shared"])
+        self.assertEqual(self.machine.run("--profile", "one", "list", "--available", "--usecase", "Reasoning").returncode, 2)
 
     def test_installed_models_of_a_profile(self):
         self.pull("--profile", "two", "other")

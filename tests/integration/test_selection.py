@@ -107,6 +107,18 @@ class PlanTest(SelectCase):
             self.assertEqual(found["between"]["unknown"] if "between" in found else None, answer, vram)
             self.assertEqual(found["better"]["unknown"], ["--vram"])
 
+    def test_that_much_or_more_may_be_more(self):
+        m = self.machine
+        m.manifest([{**m.simple(name + ".gguf", name.encode()), "vram_gb": vram, "performance_score": score}
+                    for name, vram, score in (("open", {"min": 4}, 0.9), ("known", 3, 0.1))])
+        for installed in False, True:
+            if installed:
+                self.pull()
+            for card, order in (("3GB", ["known"]), ("4GB", ["known", "open"]), ("90GB", ["known", "open"])):
+                data = self.select("--usecase", "General", "--vram", card, *["--installed"] * installed)
+                self.assertEqual(self.order(data), order)
+                self.assertEqual([pick["unknown"] for pick in self.picks(data)], [[], ["--vram"]][:len(order)])
+
     def reference(self, models, task):
         """The documented rule, over manifest entries."""
         def known(value, holds):

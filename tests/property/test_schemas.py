@@ -31,9 +31,9 @@ TO = [{"store": "comfyui", "folder": "checkpoints", "name": "n.gguf"}]
 MANIFEST = {
     "$schema": "manifest.schema.json", "schema_version": 1, "profile": "mine", "phase": 2, "priority": "medium", "title": "T",
     "description": "D", "runtime": {"preload": ["a"], "idle_unload_seconds": 300}, "models": [
-        {"id": "a", "name": "A", "aliases": ["an a"], "kind": "llm", "description": "D", "architecture": "llama",
-         "parameters": "1B", "quantization": "Q4", "format": "gguf", "context_length": 4096, "dimensions": 7, "vram_gb": 4.5,
-         "license": "MIT", "license_url": HTTPS, "gated": True, "gate_url": HTTPS, "use_cases": ["General"], "tags": ["t"],
+        {"id": "a", "name": "A", "aliases": ["an a"], "kind": "llm", "description": "D", "purpose": "P", "architecture": "llama",
+         "speed": "Fast", "accuracy": "Good", "resolution": "512x512", "duration": "4s clips", "parameters": "1B", "quantization": "Q4", "format": "gguf", "context_length": 4096, "dimensions": 7, "vram_gb": 4.5,
+         "license": "MIT", "license_class": "free", "license_source": "its text", "license_url": HTTPS, "gated": True, "gate_url": HTTPS, "use_cases": ["General"], "tags": ["t"],
          "capabilities": ["chat"], "performance_score": 0.5, "cost_score": 1, "privacy_tier": "Public",
          "stars": {"code": 1, "reasoning": 2, "vision": 3, "agents": 4, "speed": 5}, "latency_ms": 900, "requires": ["b"], "notes": ["N"],
          "files": [{"from": ["hf:o/r/a.gguf"], "to": TO, "size": 7, "sha256": DIGEST, "role": "weights", "allow_pickle": False,
@@ -67,7 +67,7 @@ MODELS = {
          "use_cases": ["General"], "display_name": "A", "installed_at": "2026-01-02 03:04:05", "id": "a", "kind": "llm",
          "profile": "p", "profiles": ["p"], "aliases": ["b"], "phase": 1, "priority": "high", "variant": "v", "store": "s", "source": "hf:o/r/a.gguf", "signed": False,
          "revision": "r", "trust": "upstream", "license": "MIT", "format": "gguf", "architecture": "llama",
-         "quantization": "Q4", "parameters": "1B", "context_length": 1, "dimensions": 1, "vram_gb": 1, "tags": ["t"],
+         "quantization": "Q4", "parameters": "1B", "context_length": 1, "dimensions": 1, "vram_gb": 1, "vram_gb_at_least": True, "license_class": "free", "tags": ["t"],
          "files": [{"path": "a.gguf", "store": "s", "size": 7, "sha256": DIGEST, "mtime_ns": -7, "role": "weights",
                     "archive_sha256": DIGEST, "origin": "adopted", "source": "hf:o/r/a.gguf", "signed": False, "revision": "r",
                     "target": "/srv/a.gguf"}],
@@ -90,7 +90,7 @@ BEYOND = {
     "manifest": r"no model has the id|a circle|the layout \"default\" has no|has no folder|takes no files|is not an Ollama store|"
                 r"but phase \d has the priority|in the folder of|files\[\d\]\.from\[\d\]: |refused path|names its files itself|"
                 r"only Ollama models go without|means nothing|only an Ollama model has layers|is of an Ollama manifest|"
-                r"needs an \"expected_size_source\"|is the source of an|is the id of another model|the same place as|"
+                r"needs an? \"(expected_size|license)_source\"|is the source of an|is the id of another model|the same place as|"
                 r"more than the \d+ bytes that one file|is too large|the sha256 is not that of an empty file|the least is more|a min above its max|"
                 r"is called \"v\" too|is unpacked into one folder|^and \d+ more$",
     "lock": r"$^",
@@ -253,7 +253,7 @@ class SchemasTest(unittest.TestCase):
                 return not re.match(r"'(name|path|size|models)' is", fault.message)
             if fault.validator == "type":
                 return (fault.instance is None or isinstance(fault.instance, float)) and last not in exact - {"sha256", "mtime_ns", "archive_sha256"} or last in (
-                    "$schema", "registered_at", "total_models", "total_size_gb", "signed")
+                    "$schema", "registered_at", "total_models", "total_size_gb", "signed", "vram_gb_at_least")
             return last not in exact or fault.validator in ("enum", "maximum")
 
         self.agree("models", [MODELS], KINDS, lenient)

@@ -319,6 +319,17 @@ static void a_stamp_holds_while_the_file_is_the_same(void)
 	temp_remove(folder);
 }
 
+static void the_same_words(void)
+{
+	static const char *const same[][2] = {{"Quick chat", "QuickChat"}, {"a-b_c", "ABC"}, {" x ", "x"}, {"", "-"}};
+	static const char *const others[][2] = {{"C++", "C"}, {"ab", "abc"}, {"abc", "ab"}, {"a.b", "ab"}};
+
+	for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+		CHECK(ncm_same_words(same[i][0], same[i][1]) && ncm_same_words(same[i][1], same[i][0]));
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		CHECK(!ncm_same_words(others[i][0], others[i][1]));
+}
+
 static void nearest_words(void)
 {
 	struct ncm_nearest nearest = {.to = "phi4-mini"};
@@ -371,6 +382,7 @@ int main(void)
 	RUN(a_list_of_others_grows);
 	RUN(a_stamp_holds_while_the_file_is_the_same);
 	RUN(hostile_texts_do_not_fall_together);
+	RUN(the_same_words);
 	RUN(nearest_words);
 	RUN(similar_words);
 	return 0;
