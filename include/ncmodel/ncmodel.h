@@ -38,6 +38,7 @@
 #include <ncmodel/text.h>
 #include <ncmodel/upkeep.h>
 #include <ncmodel/verify.h>
+#include <ncmodel/workflow.h>
 
 #ifdef __cplusplus
 extern "C" {
