@@ -137,6 +137,8 @@ static const char *const examples[] = {
     "a profile from a script of `ollama pull` lines",
     "ncmodel manifest import urls.txt --to comfyui/loras",
     "addresses, one a line, for one folder",
+    "ncmodel manifest import portrait.png -o portrait.json",
+    "the files that a ComfyUI workflow asks for",
     "ncmodel manifest init mine",
     "a profile of your own from what is installed, or a small one to begin with",
     NULL,
@@ -156,7 +158,8 @@ const struct command command_manifest = {
 	"with a warning.\n\n"
 	"import: makes a manifest of a shell script with `ollama pull` lines, of bare Ollama names or what `ollama "
 	"list` prints, of ComfyUI-Manager's model-list.json, or of addresses, one a line (aria2's out= and checksum= "
-	"are understood). FILE may be - for standard input. What cannot be taken is told with its line and left out; "
+	"are understood), or of what a ComfyUI workflow asks for (its JSON, or a picture or video that has it in it). "
+	"FILE may be - for standard input. What cannot be taken is told with its line and left out; "
 	"the exit code is 2 then, and the rest is written all the same. Nothing is looked up: `ncmodel lock` pins "
 	"what has no digest.\n\n"
 	"init: writes the first manifest of a profile of your own, of what is installed, or of one example. Nothing "

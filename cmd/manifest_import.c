@@ -97,6 +97,8 @@ int manifest_import(struct session *session)
 		return session_fail(session, &err);
 	options.to = settings->selector.to;
 	options.format = format_of(manifest_given.format);
+	if (options.format == NCM_DRAFT_DETECT && ncm_workflow_is_in(settings->operands.items[1]))
+		return manifest_workflow(session, settings->operands.items[1], &options);
 	text = read_list(settings->operands.items[1], &size, &err);
 	if (text)
 		draft = ncm_draft_import(session->config, text, size, &options, &err);

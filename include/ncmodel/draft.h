@@ -5,6 +5,7 @@
 
 #include <ncmodel/config.h>
 #include <ncmodel/manifest.h>
+#include <ncmodel/workflow.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -59,6 +60,12 @@ struct ncm_draft *ncm_draft_dump(const struct ncm_config *config, const struct n
  */
 struct ncm_draft *ncm_draft_import(const struct ncm_config *config, const char *text, size_t size,
 				   const struct ncm_draft_options *options, struct ncm_error *err);
+/*
+ * The files that a workflow asks for, where it says that they are, unpinned unless it has digests; a file of which it
+ * says nothing is a gap. `to` of the options is as for ncm_workflow_choose. Classes USAGE, MANIFEST, REGISTRY.
+ */
+struct ncm_draft *ncm_draft_workflow(const struct ncm_config *config, const struct ncm_workflow *workflow,
+				     const struct ncm_draft_options *options, struct ncm_error *err);
 /* One small model, to be changed. */
 struct ncm_draft *ncm_draft_starter(const struct ncm_config *config, const struct ncm_draft_options *options,
 				    struct ncm_error *err);

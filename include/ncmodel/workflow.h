@@ -9,8 +9,10 @@
 #ifndef NCMODEL_WORKFLOW_H
 #define NCMODEL_WORKFLOW_H
 
+#include <ncmodel/config.h>
 #include <ncmodel/digest.h>
 #include <ncmodel/error.h>
+#include <ncmodel/manifest.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -55,6 +57,33 @@ struct ncm_workflow *ncm_workflow_read(const char *path, struct ncm_error *err);
 void ncm_workflow_free(struct ncm_workflow *workflow);
 /* Whether that file is a picture, a video or a JSON text that has a workflow in it, sound or not. */
 bool ncm_workflow_is_in(const char *path);
+
+/* A file that no source is known of, or none that can be asked. */
+struct ncm_workflow_rest {
+	const struct ncm_workflow_model *model; /* of the workflow */
+	char *why;                              /* what is wrong with its source, or its name; NULL: it has no source */
+	char *path; /* absolute, where its loader looks for it; NULL: its folder is not known, or may not be */
+	bool here;  /* it lies there, whatever it is */
+	char *like; /* absolute: a registered file of that name or digest that lies elsewhere; or NULL */
+};
+/* The files of a workflow as models of a catalog. */
+struct ncm_workflow_choice {
+	struct ncm_model **models; /* in the catalog, until that grows again */
+	size_t count;
+	struct ncm_workflow_rest *rest;
+	size_t rest_count;
+};
+
+/*
+ * Makes a model of each file that has a source, in the catalog, as of a source spelled out: of the address in the
+ * workflow, else of the one file of that name in the catalog's manifests (the pins and the licence are theirs then). It
+ * goes where its loader looks for it, in the store that `to` names ("STORE[/FOLDER]": FOLDER is for files of which the
+ * workflow does not tell one; NULL: "comfyui"). Nothing is asked or fetched. Free with ncm_workflow_choice_free; the
+ * workflow must outlive it. Classes USAGE (`to`), MANIFEST (the layout), REGISTRY.
+ */
+int ncm_workflow_choose(const struct ncm_config *config, const struct ncm_workflow *workflow, const char *to,
+			struct ncm_catalog *catalog, struct ncm_workflow_choice *choice, struct ncm_error *err);
+void ncm_workflow_choice_free(struct ncm_workflow_choice *choice);
 
 #pragma GCC visibility pop
 

@@ -88,6 +88,10 @@ int workflow_ask_node(struct workflow_notes *notes, const struct workflow_node *
 /* Whether such a node is for people alone. */
 bool workflow_is_prose(const char *class);
 
+/* known.c: the one file of that name that the manifests of a catalog have, and whose it is; or NULL. */
+const struct ncm_file_spec *workflow_known_file(const struct ncm_catalog *catalog, size_t count,
+						const struct ncm_workflow_model *wanted, size_t *index);
+
 /* loaders.c: the folder that such a node takes the file of an input from; `input` may be NULL. NULL: not known. */
 const char *workflow_folder_of(const char *class, const char *input);
 /* Whether a text is the name of a file that models come in. */
