@@ -124,6 +124,8 @@ static const struct option own[] = {
     {0, "format", OPTION_TEXT, .value = &manifest_given.format, .argument = "FORMAT",
      .help = "what an imported list is, when it cannot be told: ollama, comfyui or urls",
      .words = "ollama comfyui urls"},
+    {0, "custom-nodes", OPTION_FLAG, offsetof(struct settings, custom_nodes),
+     .help = "import: of a workflow its packs of nodes, too, as archives"},
     {.name = NULL},
 };
 static const struct option_group own_group = {"Options", own};

@@ -38,6 +38,8 @@ static const struct option own[] = {
     {0, "workflow", OPTION_TEXT, offsetof(struct settings, workflow), .argument = "FILE",
      .help = "the files that this ComfyUI workflow asks for: JSON, or a picture or video that has one in it",
      .completes = COMPLETES_FILE},
+    {0, "custom-nodes", OPTION_FLAG, offsetof(struct settings, custom_nodes),
+     .help = "with --workflow: its packs of nodes, too, as archives; their code is unpacked, and not run"},
     {0, "exit-code", OPTION_FLAG, .value = &ends_with_3, .help = "end with 3 if a pull would change something"},
     {.name = NULL},
 };
@@ -74,7 +76,8 @@ const struct command command_plan = {
 	"goes into the folder where its loader looks for it (of the store comfyui, or that of --to). It comes from the "
 	"address that the workflow has for it, else from that of the one file of its name in the manifests. What has "
 	"no "
-	"source is told, and the exit code is 5 then.",
+	"source is told, and the exit code is 5 then. With --custom-nodes its packs of nodes are unpacked, too, in the "
+	"version that it was made with, where that has a source: their code is ComfyUI's to run.",
     .examples = examples,
     .run = run,
 };

@@ -7,6 +7,7 @@
 #include "fit_view.h"
 #include "model_name.h"
 #include "plan_view.h"
+#include "requirements.h"
 #include "ui/ask.h"
 #include "ui/progress.h"
 #include "ui/table.h"
@@ -160,6 +161,7 @@ static void print_result(const struct session *session, const struct ncm_plan *p
 	if (!result->unreachable || result->pulled > 0)
 		print_result_models(result);
 	print_first_use(result);
+	requirements_print(plan, result);
 	print_disks(result);
 	print_total(result);
 }
@@ -316,6 +318,8 @@ static const struct option own[] = {
     {0, "workflow", OPTION_TEXT, offsetof(struct settings, workflow), .argument = "FILE",
      .help = "the files that this ComfyUI workflow asks for: JSON, or a picture or video that has one in it",
      .completes = COMPLETES_FILE},
+    {0, "custom-nodes", OPTION_FLAG, offsetof(struct settings, custom_nodes),
+     .help = "with --workflow: its packs of nodes, too, as archives; their code is unpacked, and not run"},
     {0, "via-server", OPTION_FLAG, .value = &via_server,
      .help = "have a running Ollama fetch them into its own store, and compare its digest with the registry's"},
     {0, "server", OPTION_LIST, offsetof(struct settings, servers), .argument = "NAME=URL",
@@ -369,8 +373,8 @@ const struct command command_pull = {
 	"Where Ollama's store is not yours to write, --via-server has the server fetch the models that are named. They "
 	"count as pulled if the server then lists them with the digest of the registry's manifest (and that of your "
 	"own, if it pins one); models.json does not change. Ends with 14 if no such server answers.\n\n"
-	"--workflow takes the files that a ComfyUI workflow asks for, as for plan; packs of nodes are told, and not "
-	"installed.\n\n"
+	"--workflow takes the files that a ComfyUI workflow asks for, as for plan; packs of nodes are told, and "
+	"unpacked with --custom-nodes alone.\n\n"
 	"One model's failure does not stop the others. After an interruption the same command goes on from "
 	"what is on disk.",
     .examples = examples,

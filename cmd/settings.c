@@ -49,7 +49,7 @@ static const struct option selection[] = {
     {0, "tag", OPTION_WORDS, AT(selector.tags), .argument = "TAG", .help = "models with this tag",
      .completes = COMPLETES_TAG},
     {0, "source", OPTION_WORDS, AT(selector.sources), .argument = "SCHEME", .help = "models from this source",
-     .words = "ollama hf civitai oci https", .takes = ncm_selector_knows_source},
+     .words = "ollama hf civitai oci comfy https", .takes = ncm_selector_knows_source},
     {0, "all", OPTION_FLAG, AT(all), .help = "every model; the default, but rm and show want it said"},
     {0, "variant", OPTION_TEXT, AT(selector.variant), .argument = "NAME", .help = "this variant of the models",
      .completes = COMPLETES_VARIANT},

@@ -24,6 +24,7 @@ struct settings {
 	struct ncm_provision_options provision;
 	bool dry_run, yes, allow_http_token;
 	const char *workflow;
+	bool custom_nodes;
 	struct option_number jobs, connections, limit_rate, speed_limit, speed_time, retry, retries, timeout, reserve,
 	    bandwidth;
 

@@ -22,8 +22,9 @@ int workflow_choose(struct session *session, struct ncm_model ***chosen, size_t 
 	if (check_alone(session, err) < 0 || given_file("--workflow", file, err) < 0)
 		return -1;
 	session->workflow = ncm_workflow_read(file, err);
-	if (!session->workflow || ncm_workflow_choose(session->config, session->workflow, session->settings.selector.to,
-						      session->catalog, &session->workflow_choice, err) < 0)
+	if (!session->workflow ||
+	    ncm_workflow_choose(session->config, session->workflow, session->settings.selector.to,
+				session->settings.custom_nodes, session->catalog, &session->workflow_choice, err) < 0)
 		return -1;
 	*count = session->workflow_choice.count;
 	*chosen = session->workflow_choice.models;
@@ -41,9 +42,9 @@ static void print_pack(const struct ncm_workflow_pack *pack)
 {
 	AUTO_FREE char *id = text_safe(pack->id ? pack->id : pack->repository);
 	AUTO_FREE char *version = text_safe(pack->version ? pack->version : "version not known");
-	AUTO_FREE char *repository = text_safe(pack->id && pack->repository ? pack->repository : "");
+	AUTO_FREE char *source = text_safe(pack->source ? pack->source : "no source of that version is known");
 
-	printf("  %s  %s  %s\n", id, version, repository);
+	printf("  %s  %s  %s\n", id, version, source);
 }
 
 void workflow_print(const struct session *session)
@@ -64,7 +65,8 @@ void workflow_print(const struct session *session)
 			printf("%s is there; where it is from is not known.\n", safe);
 	}
 	if (workflow->pack_count > 0)
-		printf("Nodes that are not ComfyUI's own, which ncmodel does not install:\n");
+		printf("Packs of nodes that are not ComfyUI's own%s:\n",
+		       session->settings.custom_nodes ? "" : "; --custom-nodes unpacks those that have a source");
 	for (size_t i = 0; i < workflow->pack_count; i++)
 		print_pack(&workflow->packs[i]);
 }
@@ -154,6 +156,7 @@ static json_t *pack_json(const struct ncm_workflow_pack *pack)
 	json_put_text(object, "id", pack->id);
 	json_put_text(object, "version", pack->version);
 	json_put_text(object, "repository", pack->repository);
+	json_put_source(object, "source", pack->source);
 	return object;
 }
 

@@ -43,6 +43,7 @@ struct ncm_draft_options {
 	unsigned phase;      /* the manifest's, 1..3; 0: that of its models if they agree, else 1 */
 	const char *to;      /* "STORE[/FOLDER]" for imported addresses; NULL: by what they are */
 	enum ncm_draft_format format;
+	bool custom_nodes; /* of a workflow: its packs of nodes, too */
 };
 
 /*

@@ -38,6 +38,7 @@ struct ncm_workflow_pack {
 	char *id;         /* in ComfyUI's registry */
 	char *version;    /* there ("1.2.3"), or a commit */
 	char *repository; /* "OWNER/NAME" at GitHub */
+	char *source;     /* of its archive in that version; NULL: it cannot be told */
 };
 
 struct ncm_workflow {
@@ -78,11 +79,13 @@ struct ncm_workflow_choice {
  * Makes a model of each file that has a source, in the catalog, as of a source spelled out: of the address in the
  * workflow, else of the one file of that name in the catalog's manifests (the pins and the licence are theirs then). It
  * goes where its loader looks for it, in the store that `to` names ("STORE[/FOLDER]": FOLDER is for files of which the
- * workflow does not tell one; NULL: "comfyui"). Nothing is asked or fetched. Free with ncm_workflow_choice_free; the
- * workflow must outlive it. Classes USAGE (`to`), MANIFEST (the layout), REGISTRY.
+ * workflow does not tell one; NULL: "comfyui"). With `with_packs` the packs that have a source are models, too, to be
+ * unpacked into the folder custom_nodes: code that ComfyUI runs. Nothing is asked or fetched. Free with
+ * ncm_workflow_choice_free; the workflow must outlive it. Classes USAGE (`to`), MANIFEST (the layout), REGISTRY.
  */
 int ncm_workflow_choose(const struct ncm_config *config, const struct ncm_workflow *workflow, const char *to,
-			struct ncm_catalog *catalog, struct ncm_workflow_choice *choice, struct ncm_error *err);
+			bool with_packs, struct ncm_catalog *catalog, struct ncm_workflow_choice *choice,
+			struct ncm_error *err);
 void ncm_workflow_choice_free(struct ncm_workflow_choice *choice);
 
 #pragma GCC visibility pop

@@ -39,7 +39,7 @@ struct ncm_draft *ncm_draft_workflow(const struct ncm_config *config, const stru
 	if (author_start(&author, config, options, err) < 0)
 		return NULL;
 	catalog = ncm_calloc(1, sizeof *catalog);
-	if (ncm_workflow_choose(config, workflow, options->to, catalog, &choice, err) < 0) {
+	if (ncm_workflow_choose(config, workflow, options->to, options->custom_nodes, catalog, &choice, err) < 0) {
 		draft = author_drop(&author);
 	} else {
 		take(&author, &choice);

@@ -215,8 +215,44 @@ static void take(struct choosing *choosing, const struct ncm_workflow_model *wan
 	ncm_error_clear(&why);
 }
 
+/* Without a folder of that name in the layout it is one in the store's own. */
+static void take_pack(struct choosing *choosing, const struct ncm_workflow_pack *pack)
+{
+	static const char folder[] = "custom_nodes";
+	const bool has_folder = ncm_layout_has_folder(choosing->layout, choosing->store, folder);
+	NCM_AUTO_FREE char *name = workflow_pack_folder(pack);
+	struct ncm_target target = {.store = ncm_strdup(choosing->store_id)};
+	size_t index;
+
+	target.folder = has_folder ? ncm_strdup(folder) : NULL;
+	target.name = has_folder ? ncm_strdup(name) : ncm_asprintf("%s/%s", folder, name);
+	if (ncm_path_check(target.name, NULL) &&
+	    manifest_spelled(choosing->catalog, pack->source, &(const struct ncm_selector){.to = choosing->store_id},
+			     &index, NULL) == 0) {
+		workflow_describe_pack(pack, &choosing->catalog->models[index]);
+		place(choosing, index, &target);
+	}
+	clear_target(&target);
+}
+
+static void take_all(struct choosing *choosing, const struct ncm_workflow *workflow, bool with_packs)
+{
+	struct ncm_workflow_choice *choice = choosing->choice;
+
+	for (size_t i = 0; i < workflow->count; i++)
+		take(choosing, &workflow->models[i]);
+	for (size_t i = 0; with_packs && i < workflow->pack_count; i++) {
+		if (workflow->packs[i].source)
+			take_pack(choosing, &workflow->packs[i]);
+	}
+	choice->models = ncm_calloc(choice->count + 1, sizeof(struct ncm_model *));
+	for (size_t i = 0; i < choice->count; i++)
+		choice->models[i] = &choosing->catalog->models[choosing->chosen[i]];
+}
+
 int ncm_workflow_choose(const struct ncm_config *config, const struct ncm_workflow *workflow, const char *to,
-			struct ncm_catalog *catalog, struct ncm_workflow_choice *choice, struct ncm_error *err)
+			bool with_packs, struct ncm_catalog *catalog, struct ncm_workflow_choice *choice,
+			struct ncm_error *err)
 {
 	struct choosing choosing = {.catalog = catalog, .known = catalog->count, .choice = choice};
 	int failed = -1;
@@ -227,11 +263,7 @@ int ncm_workflow_choose(const struct ncm_config *config, const struct ncm_workfl
 		choosing.registry = ncm_registry_load(config, err);
 	if (choosing.registry && set_store(&choosing, to, err) == 0) {
 		failed = 0;
-		for (size_t i = 0; i < workflow->count; i++)
-			take(&choosing, &workflow->models[i]);
-		choice->models = ncm_calloc(choice->count + 1, sizeof(struct ncm_model *));
-		for (size_t i = 0; i < choice->count; i++)
-			choice->models[i] = &catalog->models[choosing.chosen[i]];
+		take_all(&choosing, workflow, with_packs);
 	}
 	free(choosing.chosen);
 	free(choosing.store_id);

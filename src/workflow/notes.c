@@ -142,7 +142,10 @@ void workflow_note_pack(struct workflow_notes *notes, const json_t *properties)
 		return;
 	json_object_set_new(notes->packs, key, json_true());
 	pack = NCM_PUSH(workflow->packs, workflow->pack_count);
-	*pack = (struct ncm_workflow_pack){ncm_strdup_null(id), ncm_strdup_null(version), ncm_strdup_null(repository)};
+	pack->id = ncm_strdup_null(id);
+	pack->version = ncm_strdup_null(version);
+	pack->repository = ncm_strdup_null(repository);
+	pack->source = workflow_pack_source(pack);
 }
 
 static const json_t *offer_by(const struct workflow_notes *notes, const char *folder, const char *name)
@@ -244,6 +247,7 @@ void ncm_workflow_free(struct ncm_workflow *workflow)
 		free(workflow->packs[i].id);
 		free(workflow->packs[i].version);
 		free(workflow->packs[i].repository);
+		free(workflow->packs[i].source);
 	}
 	free(workflow->models);
 	free(workflow->packs);

@@ -88,6 +88,12 @@ int workflow_ask_node(struct workflow_notes *notes, const struct workflow_node *
 /* Whether such a node is for people alone. */
 bool workflow_is_prose(const char *class);
 
+/* packs.c: where its archive is (the caller frees it; or NULL), the folder it is unpacked into (likewise), and what a
+ * model is that is one. */
+char *workflow_pack_source(const struct ncm_workflow_pack *pack);
+char *workflow_pack_folder(const struct ncm_workflow_pack *pack);
+void workflow_describe_pack(const struct ncm_workflow_pack *pack, struct ncm_model *model);
+
 /* known.c: the one file of that name that the manifests of a catalog have, and whose it is; or NULL. */
 const struct ncm_file_spec *workflow_known_file(const struct ncm_catalog *catalog, size_t count,
 						const struct ncm_workflow_model *wanted, size_t *index);

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """What a ComfyUI workflow needs: planned, pulled, and made into a manifest."""
+import io
 import json
 import os
 import unittest
+import zipfile
 
 from harness import Case, safetensors, sha256
 from workflows import dump, entry, graph, load, node, png, subgraph, text_chunk
@@ -98,7 +100,7 @@ class WorkflowTest(Case):
                              node("LoraLoader", ["l.safetensors", 1, 1]))
         told = self.data(path, code=5)["workflow"]
         self.assertEqual((told["files"], told["file"]), (3, path))
-        self.assertEqual(told["custom_nodes"], [{"id": "pack", "version": "1.0.0", "repository": None}])
+        self.assertEqual(told["custom_nodes"], [{"id": "pack", "version": "1.0.0", "repository": None, "source": "comfy:pack@1.0.0"}])
         self.assertEqual([(rest["name"], rest["folder"], rest["node"], rest["path"], rest["present"]) for rest in told["without_source"]],
                          [("a.onnx", None, "X", None, False), ("l.safetensors", "loras", "LoraLoader", self.models("loras", "l.safetensors"), False)])
         self.assertIn("nothing tells in which folder", told["without_source"][0]["reason"])
@@ -175,6 +177,54 @@ class WorkflowTest(Case):
         told = json.loads(result.out)["data"]
         self.assertEqual(told["model_count"], 1)
         self.assertEqual(told["left_out"], [{"line": None, "what": "loras/l.safetensors", "reason": "the workflow has no source for it"}])
+
+    def pack(self, version="1.2.0"):
+        """A pack in ComfyUI's registry."""
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("__init__.py", "raise SystemExit('never run')")
+            archive.writestr("requirements.txt", "numpy>=1.25\nevil\x1b[31m\n")
+        url = self.hub.url(f"/pack-{version}.zip", buffer.getvalue())
+        answer = {"version": version, "downloadUrl": url}
+        self.hub.routes["service"][f"/nodes/some-pack/versions/{version}"] = lambda _: (200, answer, {})
+        self.hub.routes["service"]["/nodes/some-pack"] = lambda _: (200, {"id": "some-pack", "latest_version": answer}, {})
+        self.machine.env["NCMODEL_COMFY_ENDPOINT"] = self.hub.service.url
+        return os.path.join(self.comfy, "custom_nodes", "some-pack")
+
+    def test_packs_of_nodes_are_told_and_unpacked_on_demand(self):
+        place = self.pack()
+        path = self.workflow(load(wanted("vae")), node("X", [], properties={"cnr_id": "some-pack", "ver": "1.2.0"}),
+                             node("Y", [], properties={"cnr_id": "unknown", "ver": "nightly"}))
+        self.assertRegex(self.plan(path).out, "(?s)--custom-nodes unpacks.*comfy:some-pack@1.2.0.*unknown  nightly  no source")
+        self.pull("--workflow", path)
+        self.assertFalse(os.path.exists(place))
+        result = self.pull("--workflow", path, "--custom-nodes")
+        self.assertTrue(os.path.isfile(os.path.join(place, "__init__.py")))
+        self.assertRegex(result.out, r"(?s)needs of Python.*requirements.txt\):\n  numpy>=1.25\n  evil\\x1b\[31m")
+        self.assertNotIn("\x1b", result.out)
+        self.check_registry()
+        self.plan(path, "--custom-nodes", "--exit-code")
+
+    def test_a_pack_is_a_source_of_its_own(self):
+        place = self.pack("2.0.0")
+        self.pull("comfy:some-pack")
+        self.assertTrue(os.path.isfile(os.path.join(place, "requirements.txt")))
+        self.assertIn("comfy:some-pack@2.0.0", json.dumps(self.machine.registry()))
+        self.assertEqual(self.machine.run("verify").returncode, 0)
+        self.assertEqual(self.machine.run("outdated").returncode, 0)
+        self.pack("2.1.0")
+        self.assertIn("2.1.0", self.machine.run("outdated").out)
+        self.assertEqual(self.machine.run("pull", "-y", "comfy:no-pack@1").returncode, 5)
+        self.assertEqual(self.machine.run("pull", "-y", "comfy:../x").returncode, 2)
+
+    def test_a_manifest_has_the_packs_on_demand(self):
+        place = self.pack()
+        path = self.workflow(node("X", ["a.safetensors"], entry("LLM", "a.safetensors", HF + "vae.safetensors"), properties={"cnr_id": "some-pack", "ver": "1.2.0"}))
+        made = os.path.join(self.machine.home, "made.json")
+        self.assertEqual(self.machine.run("manifest", "import", path, "-o", made, "--custom-nodes").returncode, 0)
+        self.assertEqual(self.machine.run("manifest", "check", made).returncode, 0)
+        self.assertEqual(self.machine.run("-f", made, "pull", "-y").returncode, 0)
+        self.assertTrue(os.path.isfile(os.path.join(place, "__init__.py")))
 
 
 if __name__ == "__main__":

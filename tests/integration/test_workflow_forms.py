@@ -80,7 +80,9 @@ class CorpusTest(Files):
                 {"type": "X", "mode": 4, "properties": {"cnr_id": "muted"}}]}).encode()})
         self.assertEqual(fact["noted"]["models"][0]["noted"], "https://example.com/x/noted.safetensors?download=true")
         self.assertEqual(fact["hashed"]["models"][0]["sha256"], "ab" * 32)
-        self.assertEqual(fact["hashed"]["packs"], [{"id": "pack", "version": "1.2.3"}, {"version": "f" * 40, "repository": "owner/name"}])
+        self.assertEqual(fact["hashed"]["packs"], [
+            {"id": "pack", "version": "1.2.3", "source": "comfy:pack@1.2.3"},
+            {"version": "f" * 40, "repository": "owner/name", "source": f"https://github.com/owner/name/archive/{'f' * 40}.zip"}])
 
     def test_damage_is_no_crash(self):
         """Whatever bytes are lost or changed, there is an answer."""

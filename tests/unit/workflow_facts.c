@@ -27,6 +27,7 @@ static json_t *describe_pack(const struct ncm_workflow_pack *pack)
 	ncm_json_set_string(object, "id", pack->id);
 	ncm_json_set_string(object, "version", pack->version);
 	ncm_json_set_string(object, "repository", pack->repository);
+	ncm_json_set_string(object, "source", pack->source);
 	return object;
 }
 
