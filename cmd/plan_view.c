@@ -29,7 +29,7 @@ struct ncm_plan *plan_make(struct session *session, struct ncm_error *err)
 	size_t count = 0;
 
 	if (check_together(&settings->provision, err) < 0 || session_selector(session, err) < 0 ||
-	    session_catalog(session, err) < 0 ||
+	    (settings->workflow && workflow_widen(session, err) < 0) || session_catalog(session, err) < 0 ||
 	    (settings->workflow ? workflow_choose(session, &chosen, &count, err)
 				: ncm_select(session->catalog, &settings->selector, &chosen, &count, err)) < 0)
 		return NULL;

@@ -15,6 +15,24 @@ static int check_alone(const struct session *session, struct ncm_error *err)
 	return ncm_error_hint(err, "leave out one of them");
 }
 
+int workflow_widen(struct session *session, struct ncm_error *err)
+{
+	struct ncm_strings names = {0};
+
+	if (session_config(session, err) < 0)
+		return -1;
+	if (session->settings.profiles.count > 0 || session->config->manifest_file_count > 0)
+		return 0;
+	if (ncm_profiles(session->config, &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.count; i++) {
+		if (!session->config->profile || strcmp(names.items[i], session->config->profile) != 0)
+			ncm_config_add_profile(session->config, names.items[i]);
+	}
+	ncm_strings_free(&names);
+	return 0;
+}
+
 int workflow_choose(struct session *session, struct ncm_model ***chosen, size_t *count, struct ncm_error *err)
 {
 	const char *file = session->settings.workflow;

@@ -5,6 +5,9 @@
 
 #include "session.h"
 
+/* Unless the user said which profiles there are to be, all are: their manifests know where files come from. To be
+ * called before the catalog is loaded. */
+int workflow_widen(struct session *session, struct ncm_error *err);
 /* Reads the workflow and chooses its files in the session's catalog. *chosen is freed by the caller. */
 int workflow_choose(struct session *session, struct ncm_model ***chosen, size_t *count, struct ncm_error *err);
 /* What is told of it beside a plan: nothing without --workflow. A line or more on standard output. */

@@ -77,11 +77,12 @@ struct ncm_workflow_choice {
 
 /*
  * Makes a model of each file that has a source, in the catalog, as of a source spelled out: of the address in the
- * workflow, else of the one file of that name in the catalog's manifests (the pins and the licence are theirs then). It
- * goes where its loader looks for it, in the store that `to` names ("STORE[/FOLDER]": FOLDER is for files of which the
- * workflow does not tell one; NULL: "comfyui"). With `with_packs` the packs that have a source are models, too, to be
- * unpacked into the folder custom_nodes: code that ComfyUI runs. Nothing is asked or fetched. Free with
- * ncm_workflow_choice_free; the workflow must outlive it. Classes USAGE (`to`), MANIFEST (the layout), REGISTRY.
+ * workflow, else of the one file of that name in the catalog's manifests (the pins and the licence are theirs then),
+ * else of the registered file of that digest or name. It goes where its loader looks for it, in the store that `to`
+ * names ("STORE[/FOLDER]": FOLDER is for files of which the workflow does not tell one; NULL: "comfyui"). With
+ * `with_packs` the packs that have a source are models, too, to be unpacked into the folder custom_nodes: code that
+ * ComfyUI runs. Nothing is asked or fetched. Free with ncm_workflow_choice_free; the workflow must outlive it. Classes
+ * USAGE (`to`), MANIFEST (the layout), REGISTRY.
  */
 int ncm_workflow_choose(const struct ncm_config *config, const struct ncm_workflow *workflow, const char *to,
 			bool with_packs, struct ncm_catalog *catalog, struct ncm_workflow_choice *choice,

@@ -5,8 +5,10 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "digest/name.h"
 #include "manifest/spelled.h"
 #include "os/os.h"
+#include "source/source.h"
 #include "store/store.h"
 
 #include <ncmodel/registry.h>
@@ -93,45 +95,95 @@ static void place(struct choosing *choosing, size_t index, struct ncm_target *ta
 	*target = (struct ncm_target){0};
 }
 
-/* What a manifest says of the file is as good for it here. */
-static void take_pins(const struct ncm_model *from, const struct ncm_file_spec *spec, struct ncm_model *model)
-{
-	struct ncm_file_spec *own = &model->files[0];
+/* Where a file can be had from, and what is known of its bytes. */
+struct origin {
+	char *uri;    /* NULL: from nowhere */
+	size_t model; /* of the catalog, whose manifest says so; SIZE_MAX: it is not a manifest's word */
+	bool has_sha256, has_size, allow_pickle;
+	struct ncm_sha256 sha256;
+	uint64_t size;
+};
 
-	own->has_sha256 = spec->has_sha256;
-	own->sha256 = spec->sha256;
-	own->has_size = spec->has_size;
-	own->size = spec->size;
-	own->allow_pickle = spec->allow_pickle;
+static void cleanup_origin(struct origin *origin)
+{
+	free(origin->uri);
+}
+#define AUTO_ORIGIN __attribute__((cleanup(cleanup_origin)))
+
+static struct origin of_manifest(const struct ncm_file_spec *spec, size_t model)
+{
+	const char *uri = spec->from.items[0];
+	char hex[NCM_SHA256_HEX + 1];
+
+	return (struct origin){.uri = spec->has_sha256 && ncm_source_is_in_clear(uri)
+					  ? ncm_asprintf("%s#sha256=%s", uri, ncm_sha256_hex(&spec->sha256, hex))
+					  : ncm_strdup(uri),
+			       .model = model,
+			       .has_sha256 = spec->has_sha256,
+			       .sha256 = spec->sha256,
+			       .has_size = spec->has_size,
+			       .size = spec->size,
+			       .allow_pickle = spec->allow_pickle};
+}
+
+/* The bytes are here, too: they need not come from there. */
+static struct origin of_registered(const struct ncm_reg_file *file)
+{
+	return (struct origin){.uri = ncm_strdup(file->source),
+			       .model = SIZE_MAX,
+			       .has_sha256 = true,
+			       .sha256 = file->sha256,
+			       .has_size = true,
+			       .size = file->size,
+			       .allow_pickle = true};
+}
+
+/* The workflow's word, a manifest's, that of models.json. */
+static struct origin origin_of(const struct choosing *choosing, const struct ncm_workflow_model *wanted)
+{
+	size_t of = 0;
+	const struct ncm_file_spec *spec =
+	    wanted->url ? NULL : workflow_known_file(choosing->catalog, choosing->known, wanted, &of);
+	const struct ncm_reg_file *file = wanted->url || spec ? NULL : workflow_known_here(choosing->registry, wanted);
+
+	if (spec)
+		return of_manifest(spec, of);
+	if (file && file->source)
+		return of_registered(file);
+	return (struct origin){.uri = ncm_strdup_null(wanted->url),
+			       .model = SIZE_MAX,
+			       .has_sha256 = wanted->has_sha256,
+			       .sha256 = wanted->sha256};
+}
+
+static void take_pins(const struct choosing *choosing, const struct origin *origin, struct ncm_model *model)
+{
+	struct ncm_file_spec *spec = &model->files[0];
+	const struct ncm_model *from = origin->model == SIZE_MAX ? NULL : &choosing->catalog->models[origin->model];
+
+	spec->has_sha256 = origin->has_sha256;
+	spec->sha256 = origin->sha256;
+	spec->has_size = origin->has_size;
+	spec->size = origin->size;
+	spec->allow_pickle = origin->allow_pickle;
+	if (!from)
+		return;
 	model->license = model->license ? model->license : ncm_strdup_null(from->license);
 	model->gate_url = model->gate_url ? model->gate_url : ncm_strdup_null(from->gate_url);
 	model->gated = from->gated;
 }
 
-static int choose(struct choosing *choosing, const struct ncm_workflow_model *wanted, struct ncm_target *target,
+static int choose(struct choosing *choosing, const struct origin *origin, struct ncm_target *target,
 		  struct ncm_error *err)
 {
-	size_t index = 0, of = 0;
-	const struct ncm_file_spec *known =
-	    wanted->url ? NULL : workflow_known_file(choosing->catalog, choosing->known, wanted, &of);
-	NCM_AUTO_FREE char *uri = ncm_strdup(known ? known->from.items[0] : wanted->url);
 	NCM_AUTO_FREE char *to =
 	    target->folder ? ncm_asprintf("%s/%s", target->store, target->folder) : ncm_strdup(target->store);
-	struct ncm_model *model;
+	size_t index = 0;
 
-	if (manifest_spelled(choosing->catalog, uri, &(const struct ncm_selector){.to = to}, &index, err) < 0)
+	if (manifest_spelled(choosing->catalog, origin->uri, &(const struct ncm_selector){.to = to}, &index, err) < 0)
 		return -1;
-	model = &choosing->catalog->models[index];
-	if (known) { /* the catalog has moved */
-		const struct ncm_model *from = &choosing->catalog->models[of];
-
-		known = workflow_known_file(choosing->catalog, choosing->known, wanted, &of);
-		take_pins(from, known, model);
-	}
-	if (wanted->has_sha256) {
-		model->files[0].has_sha256 = true;
-		model->files[0].sha256 = wanted->sha256;
-	}
+	if (!choosing->catalog->models[index].files[0].has_sha256)
+		take_pins(choosing, origin, &choosing->catalog->models[index]);
 	place(choosing, index, target);
 	return 0;
 }
@@ -166,29 +218,10 @@ static void look_for(struct ncm_workflow_rest *rest)
 	}
 }
 
-static bool is_like(const struct ncm_reg_file *file, const struct ncm_workflow_model *wanted)
-{
-	if (wanted->has_sha256)
-		return memcmp(&file->sha256, &wanted->sha256, sizeof file->sha256) == 0;
-	return strcmp(ncm_path_base(file->abs), ncm_path_base(wanted->name)) == 0;
-}
-
-static char *registered_like(const struct ncm_registry *registry, const struct ncm_workflow_model *wanted)
-{
-	for (size_t i = 0; i < registry->count; i++) {
-		for (size_t k = 0; k < registry->models[i].file_count; k++) {
-			const struct ncm_reg_file *file = &registry->models[i].files[k];
-
-			if (is_like(file, wanted) && is_file(file->abs))
-				return ncm_strdup(file->abs);
-		}
-	}
-	return NULL;
-}
-
 static void add_rest(struct choosing *choosing, const struct ncm_workflow_model *wanted,
 		     const struct ncm_target *target, const struct ncm_error *why)
 {
+	const struct ncm_reg_file *like = workflow_known_here(choosing->registry, wanted);
 	struct ncm_workflow_rest *rest = NCM_PUSH(choosing->choice->rest, choosing->choice->rest_count);
 
 	rest->model = wanted;
@@ -197,19 +230,18 @@ static void add_rest(struct choosing *choosing, const struct ncm_workflow_model 
 					: ncm_strdup(why->message);
 	rest->path = path_of(choosing, target);
 	look_for(rest);
-	if (!rest->here && choosing->registry)
-		rest->like = registered_like(choosing->registry, wanted);
+	if (!rest->here && like && is_file(like->abs))
+		rest->like = ncm_strdup(like->abs);
 }
 
 static void take(struct choosing *choosing, const struct ncm_workflow_model *wanted)
 {
+	AUTO_ORIGIN struct origin origin = origin_of(choosing, wanted);
 	struct ncm_error why = NCM_ERROR_INIT;
 	struct ncm_target target = {0};
-	size_t of;
-	const bool failed = set_target(choosing, wanted, &target, &why) < 0;
 
-	if (failed || (!wanted->url && !workflow_known_file(choosing->catalog, choosing->known, wanted, &of)) ||
-	    choose(choosing, wanted, &target, &why) < 0)
+	if (set_target(choosing, wanted, &target, &why) < 0 || !origin.uri ||
+	    choose(choosing, &origin, &target, &why) < 0)
 		add_rest(choosing, wanted, &target, &why);
 	clear_target(&target);
 	ncm_error_clear(&why);

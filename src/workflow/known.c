@@ -5,8 +5,10 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
+#include "digest/name.h"
 #include "source/source.h"
 
+#include <ncmodel/registry.h>
 #include <string.h>
 
 /* What every other repository calls its file: the name says nothing of the bytes. */
@@ -72,6 +74,36 @@ const struct ncm_file_spec *workflow_known_file(const struct ncm_catalog *catalo
 				return NULL;
 			*index = found ? *index : i;
 			found = found ? found : spec;
+		}
+	}
+	return found;
+}
+
+static bool is_asked_for(const struct ncm_reg_file *file, const struct ncm_workflow_model *wanted)
+{
+	const char *base = ncm_path_base(wanted->name);
+
+	if (!ncm_sha256_is_zero(&file->archive) || ncm_sha256_is_zero(&file->sha256))
+		return false;
+	if (wanted->has_sha256)
+		return ncm_sha256_equal(&file->sha256, &wanted->sha256);
+	return !is_common(base) && strcmp(ncm_path_base(file->abs), base) == 0;
+}
+
+const struct ncm_reg_file *workflow_known_here(const struct ncm_registry *registry,
+					       const struct ncm_workflow_model *wanted)
+{
+	const struct ncm_reg_file *found = NULL;
+
+	for (size_t i = 0; i < registry->count; i++) {
+		for (size_t k = 0; k < registry->models[i].file_count; k++) {
+			const struct ncm_reg_file *file = &registry->models[i].files[k];
+
+			if (!is_asked_for(file, wanted))
+				continue;
+			if (found && !ncm_sha256_equal(&found->sha256, &file->sha256))
+				return NULL;
+			found = found && found->source ? found : file;
 		}
 	}
 	return found;

@@ -98,6 +98,13 @@ void workflow_describe_pack(const struct ncm_workflow_pack *pack, struct ncm_mod
 const struct ncm_file_spec *workflow_known_file(const struct ncm_catalog *catalog, size_t count,
 						const struct ncm_workflow_model *wanted, size_t *index);
 
+/* The registered file that has the digest, or, of a file without one, the name; NULL: none, or several different ones.
+ */
+struct ncm_registry;
+struct ncm_reg_file;
+const struct ncm_reg_file *workflow_known_here(const struct ncm_registry *registry,
+					       const struct ncm_workflow_model *wanted);
+
 /* loaders.c: the folder that such a node takes the file of an input from; `input` may be NULL. NULL: not known. */
 const char *workflow_folder_of(const char *class, const char *input);
 /* Whether a text is the name of a file that models come in. */

@@ -117,6 +117,24 @@ class WorkflowTest(Case):
         self.pull("--workflow", path)
         self.assertEqual(self.read(self.models("checkpoints", "sub", "renamed.safetensors")), BASE)
 
+    def test_all_profiles_are_asked_for_names(self):
+        self.machine.manifest([{"id": "known", "files": [{"from": ["hf:org/repo/base.safetensors"], "to": [{"store": "comfyui", "folder": "checkpoints"}]}]}],
+                              profile="other")
+        path = self.workflow(node("CheckpointLoaderSimple", ["base.safetensors"]))
+        self.assertEqual([model["source"][:28] for model in self.data(path)["models"]], ["hf:org/repo/base.safetensors"])
+        self.plan(path, "--profile", "test", code=5)
+
+    def test_what_is_registered_elsewhere_is_linked(self):
+        self.pull("hf:org/repo/vae.safetensors", "--to", "a1111/vae")
+        self.hub.forget()
+        path = self.workflow(node("VAELoader", ["sub/vae.safetensors"]),
+                             node("LoraLoader", ["other name.safetensors", 1, 1], entry("loras", "other name.safetensors", " ", hash=sha256(VAE), hash_type="SHA256")))
+        path = self.save("graph.json", self.read(path).replace(b'" "', b'""'))
+        self.pull("--workflow", path)
+        self.assertEqual(self.read(self.models("vae", "sub", "vae.safetensors")), VAE)
+        self.assertEqual(self.read(self.models("loras", "other name.safetensors")), VAE)
+        self.assertEqual(self.hub.asked(server="cdn"), [])
+
     def test_a_name_that_several_have_is_nobodys(self):
         def model(name, file):
             return {"id": name, "files": [{"from": [f"hf:org/repo/{file}"], "to": [{"store": "comfyui", "folder": "vae", "name": f"{name}/x.safetensors"}]}]}
