@@ -91,6 +91,7 @@ const struct topic topics_environment[] = {
     {"HF_HOME, HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE", "Where the tools of Hugging Face keep token and cache."},
     {"CIVITAI_TOKEN, CIVITAI_API_TOKEN, CIVITAI_API_KEY, NCMODEL_CIVITAI_ENDPOINT",
      "Civitai's token, the first that is set, and what stands in for the service."},
+    {"NCMODEL_COMFY_ENDPOINT", "What stands in for ComfyUI's registry of nodes."},
     {"OLLAMA_HOST", "Where Ollama answers: the server \"ollama\"."},
     {"OLLAMA_MODELS, NCMODEL_OLLAMA_REGISTRY", "Ollama's store, and what stands in for registry.ollama.ai."},
     {"LOCALAI_MODELS_PATH", "LocalAI's store."},

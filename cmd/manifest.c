@@ -127,6 +127,8 @@ static const struct option own[] = {
      .words = "ollama comfyui urls script headings comfy-lock extra-paths models.json"},
     {'y', "yes", OPTION_FLAG, offsetof(struct settings, yes),
      .help = "take a list of bare words for names of Ollama models, without asking"},
+    {0, "custom-nodes", OPTION_FLAG, offsetof(struct settings, custom_nodes),
+     .help = "import: of a workflow its packs of nodes, too, as archives"},
     {.name = NULL},
 };
 static const struct option_group own_group = {"Options", own};
@@ -140,6 +142,8 @@ static const char *const examples[] = {
     "a profile from a script of `ollama pull` lines",
     "ncmodel manifest import urls.txt --to comfyui/loras",
     "addresses, one a line, for one folder",
+    "ncmodel manifest import portrait.png -o portrait.json",
+    "the files that a ComfyUI workflow asks for",
     "ncmodel manifest init mine",
     "a profile of your own from what is installed, or a small one to begin with",
     NULL,
@@ -163,7 +167,9 @@ const struct command command_manifest = {
 	"beside them or aria2's dir=, out= and checksum= below, addresses below headings as the batchlinks extension "
 	"has "
 	"them, ComfyUI-Manager's model-list.json, comfy-cli's comfy-lock.yaml, ComfyUI's extra_model_paths.yaml (what "
-	"is registered in its folders), a models.json, what `ollama list` prints, or bare Ollama names, which are "
+	"is registered in its folders), a models.json, what `ollama list` prints, a ComfyUI workflow (its JSON, or a "
+	"picture or video "
+	"that has it in it), or bare Ollama names, which are "
 	"asked "
 	"about. A folder that a list names becomes that of the application here; tokens are dropped. FILE may be - for "
 	"standard input. What cannot be taken is told with its line and left out; the exit code is 2 then, and the "

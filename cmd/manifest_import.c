@@ -144,8 +144,11 @@ int manifest_import(struct session *session)
 	if (session_config(session, &err) < 0 || manifest_draft_options(session, &options, &err) < 0)
 		return session_fail(session, &err);
 	options.to = settings->selector.to;
+	options.custom_nodes = settings->custom_nodes;
 	options.format = format_of(manifest_given.format);
 	options.path = strcmp(settings->operands.items[1], "-") != 0 ? settings->operands.items[1] : NULL;
+	if (options.format == NCM_DRAFT_DETECT && ncm_workflow_is_in(settings->operands.items[1]))
+		return manifest_workflow(session, settings->operands.items[1], &options);
 	text = read_list(settings->operands.items[1], &size, &err);
 	if (text)
 		draft = ncm_draft_import(session->config, text, size, &options, &err);

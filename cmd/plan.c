@@ -3,6 +3,7 @@
 
 #include "fit_view.h"
 #include "plan_view.h"
+#include "workflow_view.h"
 
 #include <stdio.h>
 
@@ -18,11 +19,13 @@ static int run(struct session *session)
 	plan = plan_make(session, &err);
 	if (!plan)
 		return session_fail(session, &err);
-	if (session->report.json)
+	if (session->report.json) {
 		session->report.data = plan_json(plan);
-	else if (!session->settings.quiet)
+		workflow_put(session, session->report.data);
+	} else if (!session->settings.quiet) {
 		plan_print(session, plan, stdout);
-	exit_code = plan_report(session, plan);
+	}
+	exit_code = plan_join_codes(plan_report(session, plan), workflow_report(session));
 	if (exit_code == 0)
 		exit_code = fit_check(session, plan);
 	if (exit_code == 0 && ends_with_3 && plan->changes)
@@ -32,6 +35,11 @@ static int run(struct session *session)
 }
 
 static const struct option own[] = {
+    {0, "workflow", OPTION_TEXT, offsetof(struct settings, workflow), .argument = "FILE",
+     .help = "the files that this ComfyUI workflow asks for: JSON, or a picture or video that has one in it",
+     .completes = COMPLETES_FILE},
+    {0, "custom-nodes", OPTION_FLAG, offsetof(struct settings, custom_nodes),
+     .help = "with --workflow: its packs of nodes, too, as archives; their code is unpacked, and not run"},
     {0, "exit-code", OPTION_FLAG, .value = &ends_with_3, .help = "end with 3 if a pull would change something"},
     {.name = NULL},
 };
@@ -44,6 +52,8 @@ static const char *const examples[] = {
     "how long everything takes on a link of 250 Mbit/s",
     "ncmodel plan --exit-code -q",
     "is this machine as the manifests say? 0 yes, 3 no",
+    "ncmodel plan --workflow portrait.png --exit-code",
+    "is all here that this ComfyUI workflow needs? 0 yes, 3 there is something to fetch, 5 something has no source",
     NULL,
 };
 
@@ -60,7 +70,14 @@ const struct command command_plan = {
 	"planned. Without a selector all models of the profile are chosen.\n\n"
 	"A size with a ~ before it is one that a manifest expects; what nobody tells the size of is in no sum, "
 	"and the sums say so. With --offline, what manifest or lock pin (digests, with the layers of an Ollama "
-	"model) is enough for a plan.",
+	"model) is enough for a plan.\n\n"
+	"With --workflow the files that ComfyUI's graph asks for are chosen, those of muted and bypassed nodes not. "
+	"Each "
+	"goes into the folder where its loader looks for it (of the store comfyui, or that of --to). It comes from the "
+	"address that the workflow has for it, else from that of the one file of its name in the manifests. What has "
+	"no "
+	"source is told, and the exit code is 5 then. With --custom-nodes its packs of nodes are unpacked, too, in the "
+	"version that it was made with, where that has a source: their code is ComfyUI's to run.",
     .examples = examples,
     .run = run,
 };

@@ -6,6 +6,7 @@
 #include "ui/progress.h"
 #include "ui/table.h"
 #include "ui/text.h"
+#include "workflow_view.h"
 
 #include <ncmodel/text.h>
 
@@ -28,8 +29,9 @@ struct ncm_plan *plan_make(struct session *session, struct ncm_error *err)
 	size_t count = 0;
 
 	if (check_together(&settings->provision, err) < 0 || session_selector(session, err) < 0 ||
-	    session_catalog(session, err) < 0 ||
-	    ncm_select(session->catalog, &settings->selector, &chosen, &count, err) < 0)
+	    (settings->workflow && workflow_widen(session, err) < 0) || session_catalog(session, err) < 0 ||
+	    (settings->workflow ? workflow_choose(session, &chosen, &count, err)
+				: ncm_select(session->catalog, &settings->selector, &chosen, &count, err)) < 0)
 		return NULL;
 	session_progress(session);
 	plan = ncm_plan_make(session->config, chosen, count, &settings->provision, &session->sink, err);
@@ -323,6 +325,9 @@ void plan_print(const struct session *session, const struct ncm_plan *plan, FILE
 		plan_print_disks(plan->disks, plan->disk_count, out);
 		plan_print_times(session, plan, out);
 	}
+	workflow_print(session);
+	if (session->workflow && plan->count == 0)
+		return;
 	if (plan->changes || plan->left_out > 0) {
 		plan_print_total(plan, out);
 	} else {

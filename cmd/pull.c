@@ -7,10 +7,12 @@
 #include "fit_view.h"
 #include "model_name.h"
 #include "plan_view.h"
+#include "requirements.h"
 #include "ui/ask.h"
 #include "ui/progress.h"
 #include "ui/table.h"
 #include "ui/text.h"
+#include "workflow_view.h"
 
 #include <ncmodel/text.h>
 
@@ -159,6 +161,7 @@ static void print_result(const struct session *session, const struct ncm_plan *p
 	if (!result->unreachable || result->pulled > 0)
 		print_result_models(result);
 	print_first_use(result);
+	requirements_print(plan, result);
 	print_disks(result);
 	print_total(result);
 }
@@ -237,7 +240,7 @@ static bool nothing_known(const struct ncm_plan *plan)
 
 static int pull(struct session *session, struct ncm_plan *plan)
 {
-	if (session->settings.dry_run)
+	if (session->settings.dry_run || (session->workflow && plan->count == 0))
 		return dry_run(session, plan);
 	if ((plan->changes || session->settings.verbose) && !session->settings.quiet && !session->report.events &&
 	    !nothing_known(plan))
@@ -296,7 +299,7 @@ static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct ncm_plan *plan;
-	int exit_code;
+	int exit_code, lacking;
 
 	if (via_server)
 		return pull_via_server(session);
@@ -312,10 +315,12 @@ static int run(struct session *session)
 	if (session->report.json) {
 		session->report.data = json_object();
 		json_put(session->report.data, "plan", plan_json(plan));
+		workflow_put(session, json_object_get(session->report.data, "plan"));
 	}
+	lacking = workflow_report(session);
 	exit_code = fit_check(session, plan);
 	if (exit_code == 0)
-		exit_code = pull(session, plan);
+		exit_code = plan_join_codes(lacking, pull(session, plan));
 	ncm_plan_free(plan);
 	return exit_code;
 }
@@ -323,6 +328,11 @@ static int run(struct session *session)
 static const struct option own[] = {
     {'n', "dry-run", OPTION_FLAG, offsetof(struct settings, dry_run), .help = "print the plan and stop"},
     {'y', "yes", OPTION_FLAG, offsetof(struct settings, yes), .help = "do not ask"},
+    {0, "workflow", OPTION_TEXT, offsetof(struct settings, workflow), .argument = "FILE",
+     .help = "the files that this ComfyUI workflow asks for: JSON, or a picture or video that has one in it",
+     .completes = COMPLETES_FILE},
+    {0, "custom-nodes", OPTION_FLAG, offsetof(struct settings, custom_nodes),
+     .help = "with --workflow: its packs of nodes, too, as archives; their code is unpacked, and not run"},
     {0, "via-server", OPTION_FLAG, .value = &via_server,
      .help = "have a running Ollama fetch them into its own store, and compare its digest with the registry's"},
     {0, "server", OPTION_LIST, offsetof(struct settings, servers), .argument = "NAME=URL",
@@ -353,6 +363,8 @@ static const char *const examples[] = {
     "a part of a repository, which is remembered; its files lie in a folder REPO",
     "ncmodel pull civitai:128713 --to comfyui",
     "a file from Civitai, into the folder that ComfyUI has for what it is",
+    "ncmodel pull --workflow portrait.png",
+    "what a ComfyUI workflow needs, into the folders where its loaders look",
     "ncmodel pull -y --json --progress json >result.json 2>events.ndjson",
     "for a program: one document, and one event a line",
     "ncmodel pull --phase 1 --license-policy commercial",
@@ -379,6 +391,8 @@ const struct command command_pull = {
 	"Where Ollama's store is not yours to write, --via-server has the server fetch the models that are named. They "
 	"count as pulled if the server then lists them with the digest of the registry's manifest (and that of your "
 	"own, if it pins one); models.json does not change. Ends with 14 if no such server answers.\n\n"
+	"--workflow takes the files that a ComfyUI workflow asks for, as for plan; packs of nodes are told, and "
+	"unpacked with --custom-nodes alone.\n\n"
 	"One model's failure does not stop the others. After an interruption the same command goes on from "
 	"what is on disk.",
     .examples = examples,

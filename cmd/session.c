@@ -301,6 +301,8 @@ void session_free(struct session *session)
 {
 	session_quieten(session);
 	ncm_log_free(session->log);
+	ncm_workflow_choice_free(&session->workflow_choice);
+	ncm_workflow_free(session->workflow);
 	ncm_catalog_free(session->catalog);
 	ncm_config_free(session->config);
 	settings_free(&session->settings);

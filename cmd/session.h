@@ -15,6 +15,8 @@ struct session {
 	struct report report;
 	struct ncm_config *config;
 	struct ncm_catalog *catalog;
+	struct ncm_workflow *workflow; /* of --workflow; or NULL */
+	struct ncm_workflow_choice workflow_choice;
 	struct progress *progress;
 	struct ncm_sink sink;
 	bool changes;        /* something on disk, by what was asked: a failure is told in the log */

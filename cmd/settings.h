@@ -23,6 +23,8 @@ struct settings {
 	/* plan and pull */
 	struct ncm_provision_options provision;
 	bool dry_run, yes, allow_http_token;
+	const char *workflow;
+	bool custom_nodes;
 	struct option_number jobs, connections, limit_rate, speed_limit, speed_time, retry, retries, timeout, reserve,
 	    bandwidth;
 

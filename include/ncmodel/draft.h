@@ -5,6 +5,7 @@
 
 #include <ncmodel/config.h>
 #include <ncmodel/manifest.h>
+#include <ncmodel/workflow.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -50,7 +51,8 @@ struct ncm_draft_options {
 	unsigned phase;      /* the manifest's, 1..3; 0: that of its models if they agree, else 1 */
 	const char *to;      /* "STORE[/FOLDER]" for imported addresses; NULL: by what they are */
 	enum ncm_draft_format format;
-	const char *path; /* of the list that is imported, from which what it names may start; NULL: it has none */
+	const char *path;  /* of the list that is imported, from which what it names may start; NULL: it has none */
+	bool custom_nodes; /* of a workflow: its packs of nodes, too */
 };
 
 /*
@@ -69,6 +71,12 @@ struct ncm_draft *ncm_draft_dump(const struct ncm_config *config, const struct n
  */
 struct ncm_draft *ncm_draft_import(const struct ncm_config *config, const char *text, size_t size,
 				   const struct ncm_draft_options *options, struct ncm_error *err);
+/*
+ * The files that a workflow asks for, where it says that they are, unpinned unless it has digests; a file of which it
+ * says nothing is a gap. `to` of the options is as for ncm_workflow_choose. Classes USAGE, MANIFEST, REGISTRY.
+ */
+struct ncm_draft *ncm_draft_workflow(const struct ncm_config *config, const struct ncm_workflow *workflow,
+				     const struct ncm_draft_options *options, struct ncm_error *err);
 /* One small model, to be changed. */
 struct ncm_draft *ncm_draft_starter(const struct ncm_config *config, const struct ncm_draft_options *options,
 				    struct ncm_error *err);

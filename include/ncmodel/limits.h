@@ -40,7 +40,10 @@ extern "C" {
 #define NCM_LIMIT_HELPER_BYTES (64u << 10)           /* what a credential helper answers */
 #define NCM_LIMIT_HELPER_SECONDS 10u                 /* that it may take for it */
 #define NCM_LIMIT_LOG_BYTES (4u << 20)               /* the log; then it is put aside, and the one before is dropped */
-#define NCM_LIMIT_LOG_FILES 64u                      /* files that one line of the log names */
+#define NCM_LIMIT_WORKFLOW_BYTES (32u << 20)         /* one workflow's graph, wherever it lies */
+#define NCM_LIMIT_WORKFLOW_NODES 100000u /* nodes of one, with those of its sub-graphs as often as they are used */
+#define NCM_LIMIT_WORKFLOW_MODELS 10000u /* files that one asks for */
+#define NCM_LIMIT_LOG_FILES 64u          /* files that one line of the log names */
 
 struct ncm_limit {
 	const char *name;

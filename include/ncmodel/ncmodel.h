@@ -39,6 +39,7 @@
 #include <ncmodel/text.h>
 #include <ncmodel/upkeep.h>
 #include <ncmodel/verify.h>
+#include <ncmodel/workflow.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -33,6 +33,11 @@ int ncm_archive_unpack(int fd, int dirfd, unsigned strip, struct ncm_unpacked **
  */
 char *ncm_archive_member(const struct ncm_bytes *bytes, const char *ending, size_t limit, size_t *size,
 			 struct ncm_error *err);
+/*
+ * What zlib's format holds, of at most `limit` bytes, with a NUL behind it. NULL with POLICY (it is more) or CHECKSUM
+ * (it is not that format, or damaged; its Adler-32 is not compared). The caller frees it.
+ */
+char *ncm_archive_inflate(const void *data, size_t size, size_t limit, size_t *unpacked, struct ncm_error *err);
 void ncm_unpacked_free(struct ncm_unpacked *files, size_t count);
 
 #endif

@@ -211,7 +211,7 @@ static size_t lead_size(const char *text, const char *at)
 static size_t bare_user_size(const char *text, const char *at)
 {
 	static const char *const schemes[] = {
-	    "ollama:", "hf:", "civitai:", "sha256:", "urn:", "mailto:", "http:", "https:"};
+	    "ollama:", "hf:", "civitai:", "comfy:", "sha256:", "urn:", "mailto:", "http:", "https:"};
 	const bool begins = at == text || strchr(" \"'(=[", at[-1]);
 	const size_t size = begins ? strnlen(at, LONGEST_USER) : 0, name = size_to(at, size, " :@/?&\"'()\n");
 	const size_t user = name + size_to(at + name, size - name, " @/?&\"\n");

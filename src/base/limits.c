@@ -30,6 +30,9 @@ static const struct ncm_limit limits[] = {
     {"helper", NCM_LIMIT_HELPER_BYTES, "bytes", "what a credential helper answers"},
     {"helper-time", NCM_LIMIT_HELPER_SECONDS, "seconds", "that a credential helper may take"},
     {"log", NCM_LIMIT_LOG_BYTES, "bytes", "the log, and the older one that is kept"},
+    {"workflow", NCM_LIMIT_WORKFLOW_BYTES, "bytes", "one workflow's graph, wherever it lies"},
+    {"workflow-nodes", NCM_LIMIT_WORKFLOW_NODES, "", "nodes of one workflow, sub-graphs unfolded"},
+    {"workflow-models", NCM_LIMIT_WORKFLOW_MODELS, "", "files that one workflow asks for"},
     {"log-files", NCM_LIMIT_LOG_FILES, "", "files that one line of the log names"},
 };
 

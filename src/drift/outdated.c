@@ -107,6 +107,18 @@ static struct side side_of_installed(const struct inquiry *inquiry, const struct
 	return side;
 }
 
+/* Where nothing is told of the bytes, another revision is all there is to go by. */
+static bool tells_bytes(const struct ncm_resolution *found)
+{
+	for (size_t i = 0; i < found->count; i++) {
+		const struct ncm_artifact *artifact = &found->artifacts[i];
+
+		if (artifact->has_sha256 || artifact->has_git_sha1 || artifact->has_size)
+			return true;
+	}
+	return false;
+}
+
 static void compare(const struct inquiry *inquiry, const struct ncm_resolution *found)
 {
 	struct ncm_drift_entry *entry = inquiry->entry;
@@ -121,7 +133,7 @@ static void compare(const struct inquiry *inquiry, const struct ncm_resolution *
 		entry->size_before = inquiry->installed->size;
 	entry->to_get = sides_to_get(inquiry->run, entry);
 	drift_explain(inquiry->run, found, entry);
-	if (entry->file_count > 0)
+	if (entry->file_count > 0 || !tells_bytes(found))
 		tell_newer(inquiry);
 	else
 		entry->state = NCM_DRIFT_SAME;

@@ -117,6 +117,7 @@ static int make(struct ncm_catalog *catalog, const char *uri, const char *canoni
 	spec->role = ncm_strdup("weights");
 	ncm_strings_add(&spec->from, canonical);
 	spec->insecure_http = ncm_source_is_in_clear(canonical);
+	spec->extract = ncm_source_of(canonical)->gives_archives;
 	if (set_pin(uri, spec, err) < 0 || (to && parse_to(to, ncm_source_gives_blobs(canonical), target, err) < 0))
 		return -1;
 	if (!to && !habit) {

@@ -107,6 +107,8 @@ NAMESAKES = {
     "src/runtime/ollama.c": {"ollama"},  # a program
     "src/move/busy.c": {"ollama"},  # a program
     "src/survey/sidecar_kinds.c": {"civitai"},  # a key of somebody's JSON
+    "src/workflow/packs.c": {"https://github.com/%s/archive/%s.zip"},  # an address
+    "src/workflow/notes.c": {"http"},  # how an address in a text begins
     "cmd/cut_off.c": {"https://", "http://"},  # addresses in messages
     "cmd/verify_store_view.c": {"ollama"},  # a kind of store
 }

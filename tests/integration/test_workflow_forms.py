@@ -1,0 +1,154 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Which models a ComfyUI workflow needs, in every form that it comes in, and of ComfyUI's own templates.
+
+NCM_WORKFLOW_FACTS names tests/unit/workflow_facts.c, built. The oracles are the generator's own word (workflows.py) and, for
+the templates, a reading of them in Python.
+"""
+import json
+import os
+import random
+import subprocess
+import tempfile
+import time
+import unittest
+
+import templates_peer
+from workflows import CASES, REFUSED
+
+FACTS = os.environ["NCM_WORKFLOW_FACTS"]
+
+
+def facts(*paths):
+    """What the library reads from each file; a sanitizer's finding is a failure."""
+    told = subprocess.run([FACTS, *paths], capture_output=True, text=True, check=False, timeout=300)
+    assert told.returncode == 0 and not told.stderr, told.stderr[-2000:]
+    return [json.loads(line) for line in told.stdout.splitlines()]
+
+
+def models(fact):
+    return sorted(((m.get("folder"), m["name"], m.get("url")) for m in fact["models"]), key=str)
+
+
+class Files(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="ncmodel-workflows-")
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def write(self, name, content):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as file:
+            file.write(content)
+        return path
+
+    def facts_of(self, contents):
+        """By name."""
+        return dict(zip(contents, facts(*[self.write(str(i), content) for i, content in enumerate(contents.values())])))
+
+
+class CorpusTest(Files):
+    def test_each_gives_its_models(self):
+        self.assertGreaterEqual(len(CASES), 40)
+        for name, fact in self.facts_of({name: content for name, (content, _) in CASES.items()}).items():
+            with self.subTest(workflow=name):
+                self.assertNotIn("error", fact)
+                self.assertTrue(fact["is"])
+                self.assertEqual(models(fact), CASES[name][1])
+
+    def test_what_is_none_or_means_harm_is_refused(self):
+        for name, (content, reason) in REFUSED.items():
+            with self.subTest(workflow=name):
+                started = time.monotonic()
+                fact = facts(self.write("one", content))[0]
+                self.assertIn(reason, fact.get("error", ""))
+                self.assertLess(time.monotonic() - started, 20)
+
+    def test_other_texts_are_no_workflows(self):
+        for name in ("other-json", "list", "text", "nothing", "broken"):
+            self.assertFalse(facts(self.write("one", REFUSED[name][0]))[0]["is"], name)
+
+    def test_what_else_is_told(self):
+        fact = self.facts_of({
+            "noted": CASES["notes"][0],
+            "hashed": json.dumps({"nodes": [
+                {"type": "VAELoader", "widgets_values": ["v.pt"], "properties": {"cnr_id": "comfy-core", "ver": "0.3", "models": [
+                    {"name": "v.pt", "directory": "vae", "url": "u", "hash": "AB" * 32, "hash_type": "SHA256"}]}},
+                {"type": "X", "properties": {"cnr_id": "pack", "ver": "1.2.3"}},
+                {"type": "X", "properties": {"aux_id": "owner/name", "ver": "f" * 40}},
+                {"type": "X", "properties": {"cnr_id": "pack", "ver": "1.2.3"}},
+                {"type": "X", "mode": 4, "properties": {"cnr_id": "muted"}}]}).encode()})
+        self.assertEqual(fact["noted"]["models"][0]["noted"], "https://example.com/x/noted.safetensors?download=true")
+        self.assertEqual(fact["hashed"]["models"][0]["sha256"], "ab" * 32)
+        self.assertEqual(fact["hashed"]["packs"], [
+            {"id": "pack", "version": "1.2.3", "source": "comfy:pack@1.2.3"},
+            {"version": "f" * 40, "repository": "owner/name", "source": f"https://github.com/owner/name/archive/{'f' * 40}.zip"}])
+
+    def test_damage_is_no_crash(self):
+        """Whatever bytes are lost or changed, there is an answer."""
+        chance = random.Random(17)
+        names = [name for name in CASES if name.startswith(("png", "webp", "jpeg", "webm", "mp4", "subgraph", "shown"))]
+        paths = []
+        for i in range(1500):
+            content = bytearray(CASES[chance.choice(names)][0])
+            for _ in range(chance.randint(1, 4)):
+                if chance.random() < 0.3:
+                    del content[chance.randrange(len(content)):]
+                    content += b"x"
+                else:
+                    content[chance.randrange(min(len(content), chance.choice([60, 10000])))] = chance.randrange(256)
+            paths.append(self.write(f"damaged-{i}", bytes(content)))
+        self.assertEqual(len(facts(*paths)), len(paths))
+
+
+ENDINGS = (".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".bin", ".pth", ".pkl", ".gguf", ".onnx")
+
+
+def read_template(document):
+    """The models[] of nodes that are in use, and how many entries are on nodes that are not."""
+    definitions = {graph["id"]: graph for graph in document.get("definitions", {}).get("subgraphs", [])}
+    wanted, idle, todo = set(), 0, [(node, True) for node in document["nodes"]]
+    while todo:
+        node, used = todo.pop()
+        used = used and node.get("mode", 0) not in (2, 4)
+        if node["type"] in definitions:
+            todo += [(inner, used) for inner in definitions[node["type"]]["nodes"]]
+        for entry in node.get("properties", {}).get("models", []):
+            idle += not used
+            wanted |= {(entry["directory"], entry["name"], entry["url"])} if used else set()
+    return wanted, idle
+
+
+class TemplatesTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        paths, reason = templates_peer.prepare()
+        if not paths:
+            raise unittest.SkipTest("no templates of ComfyUI here: " + reason)
+        cls.documents = {}
+        for path in paths:
+            with open(path, encoding="utf-8") as file:
+                document = json.load(file)
+            if isinstance(document, dict) and "nodes" in document:
+                cls.documents[path] = document
+
+    def test_each_gives_the_models_of_its_active_nodes(self):
+        started = time.monotonic()
+        told = dict(zip(self.documents, facts(*self.documents)))
+        print("%d templates in %.2f s" % (len(told), time.monotonic() - started))
+        named, distinct, idle = 0, set(), 0
+        for path, document in self.documents.items():
+            wanted, unused = read_template(document)
+            named += bool(wanted)
+            distinct |= wanted
+            idle += unused
+            with self.subTest(template=os.path.basename(path)):
+                self.assertNotIn("error", told[path])
+                self.assertEqual({tuple(model) for model in models(told[path])}, wanted)
+        self.assertEqual((len(self.documents), named), (644, 261))
+        self.assertEqual(len({folder for folder, _, _ in distinct}), 18)
+        self.assertGreater(idle, 60)
+
+
+if __name__ == "__main__":
+    unittest.main()
