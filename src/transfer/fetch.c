@@ -389,7 +389,9 @@ static void watch_streams(struct ncm_fetch *fetch)
 
 		write_slow_bytes(fetch, stream, now);
 		if (has_stalled(stream, now))
-			ncm_fetch_reconnect(fetch, stream);
+			ncm_fetch_stalled(fetch, stream);
+		if (fetch->stage != NCM_STAGE_RECEIVE)
+			return;
 	}
 	if (is_too_slow(fetch, now)) {
 		ncm_fetch_too_slow(fetch);
