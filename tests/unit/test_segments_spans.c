@@ -121,7 +121,8 @@ static void wrong_spans_come_from_another_place(void)
 	server_stop(&second);
 	check_checkpoints(&item);
 	ncm_checkpoints_clear(&item.checkpoints);
-	CHECK(item.received < 2 * (uint64_t)SIZE);
+	/* Three connections may have brought all four spans before the first is known to be wrong. */
+	CHECK(item.received <= 2 * (uint64_t)SIZE);
 	check_done(&item);
 }
 
