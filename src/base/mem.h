@@ -21,6 +21,12 @@ char *ncm_strndup(const char *text, size_t size) __attribute__((malloc, returns_
 char *ncm_asprintf(const char *format, ...) __attribute__((format(printf, 1, 2), malloc, returns_nonnull));
 char *ncm_vasprintf(const char *format, va_list args) __attribute__((format(printf, 1, 0), malloc, returns_nonnull));
 
+/*
+ * memcpy for much that another core or the disk is to read next: past this core's caches, where the processor can
+ * (non-temporal stores). Else each line of `to` is fetched first, and drives out another. For less it is memcpy.
+ */
+void ncm_copy_away(void *to, const void *from, size_t size);
+
 /* Overwrites a secret text and frees it; NULL is none. */
 void ncm_wipe(char *secret);
 

@@ -91,6 +91,16 @@ static void line_up(struct ncm_strand *strand, struct ncm_strand **ready, size_t
 	ready[at] = strand;
 }
 
+/* How many strands of a file may go together: where each connection brings spans, the next one's is about to begin. */
+static size_t count_live(const struct ncm_intake *intake)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < NCM_STRANDS; i++)
+		count += ncm_strand_is_live(&intake->strands[i]);
+	return intake->known && count > 0 && count < intake->streams ? intake->streams : count;
+}
+
 /* The strands that go together next: up to `most`. *live: how many there are at all. */
 static size_t find_ready(const struct ncm_pool *pool, double now, struct ncm_strand **ready, size_t most, size_t *live)
 {
@@ -98,13 +108,11 @@ static size_t find_ready(const struct ncm_pool *pool, double now, struct ncm_str
 
 	*live = 0;
 	for (struct ncm_intake *intake = pool->intakes; intake; intake = intake->next) {
+		*live += count_live(intake);
 		for (size_t i = 0; i < NCM_STRANDS; i++) {
 			struct ncm_strand *strand = &intake->strands[i];
 
-			if (!ncm_strand_is_live(strand))
-				continue;
-			++*live;
-			if (strand->running || ncm_strand_gather(strand) == 0)
+			if (!ncm_strand_is_live(strand) || strand->running || ncm_strand_gather(strand) == 0)
 				continue;
 			if (strand->ready_at == 0)
 				strand->ready_at = now;

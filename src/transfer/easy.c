@@ -16,8 +16,9 @@
 static const long DEFAULT_CONNECT_SECONDS = 20;
 static const double FIRST_BACKOFF_SECONDS = 0.5;
 static const long CONNECTION_LIFE_SECONDS = 300;
-/* libcurl copies what is left of it when a stream pauses; a larger one is fresh memory for each request. */
-static const long BUFFER_BYTES = 64 << 10;
+/* Each read costs two polls and a turn of the loop. libcurl copies what is left of it when a stream pauses, and it is
+ * to stay in the core's cache: no larger. */
+static const long BUFFER_BYTES = 256 << 10;
 
 struct ncm_http *ncm_http_new(const struct ncm_config *config, const struct ncm_sink *sink)
 {

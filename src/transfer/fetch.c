@@ -67,6 +67,13 @@ bool ncm_fetch_can_join(const struct ncm_fetch *fetch)
 	return ncm_item_has_digest(fetch->item) || fetch->partial.identity.etag;
 }
 
+/* Where each connection brings a span of its own, a core has something to do for as many as it hashes side by side. */
+static void ask_for_lanes(const struct ncm_fetch *fetch)
+{
+	for (size_t i = 0; fetch->intake.known && i < fetch->site_count; i++)
+		ncm_pace_at_least(fetch->sites[i].pace, (unsigned)ncm_sha256_lanes(), ncm_monotonic());
+}
+
 /* Begins with what the partial has. */
 static void begin_intake(struct ncm_fetch *fetch)
 {
@@ -76,6 +83,7 @@ static void begin_intake(struct ncm_fetch *fetch)
 	ncm_fetch_begin_spans(fetch);
 	ncm_intake_begin(&fetch->intake, &fetch->partial, &fetch->run->pool, fetch->run->crew, item->range_count == 0,
 			 ncm_fetch_known(fetch));
+	ask_for_lanes(fetch);
 	ncm_partial_look(&fetch->partial, &fetch->assigned);
 	/* What nobody wants need not come. */
 	for (size_t i = 0; i < item->range_count; i++) {
@@ -389,7 +397,9 @@ static void watch_streams(struct ncm_fetch *fetch)
 
 		write_slow_bytes(fetch, stream, now);
 		if (has_stalled(stream, now))
-			ncm_fetch_reconnect(fetch, stream);
+			ncm_fetch_stalled(fetch, stream);
+		if (fetch->stage != NCM_STAGE_RECEIVE)
+			return;
 	}
 	if (is_too_slow(fetch, now)) {
 		ncm_fetch_too_slow(fetch);
@@ -420,6 +430,7 @@ static void receive(struct ncm_fetch *fetch)
 	watch_streams(fetch);
 	if (fetch->stage != NCM_STAGE_RECEIVE)
 		return;
+	intake->streams = fetch->stream_count;
 	ncm_intake_tick(intake);
 	ncm_fetch_watch_spans(fetch);
 	if (fetch->renewing && !fetch->job.running)

@@ -166,6 +166,9 @@ void ncm_fetch_end_streams(struct ncm_fetch *fetch, bool keep);
 void ncm_fetch_answered(struct ncm_fetch *fetch, struct ncm_stream *stream, CURLcode code);
 /* The credential has been renewed, or not (*err, which is taken). */
 void ncm_fetch_renewed(struct ncm_fetch *fetch, struct ncm_error *err);
+/* A connection is silent, or crawls: its range is given to a new one. Where no ranges are served that begins the file
+ * anew, and counts as every retry does. */
+void ncm_fetch_stalled(struct ncm_fetch *fetch, struct ncm_stream *stream);
 /* Its bytes come too slowly: another connection, another place, or the end. */
 void ncm_fetch_too_slow(struct ncm_fetch *fetch);
 /* The stream's place does not have the file, or not for us (*err, which is taken). While there are others the fetch

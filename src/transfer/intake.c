@@ -7,7 +7,6 @@
 
 #include <assert.h>
 #include <ncmodel/event.h>
-#include <string.h>
 
 /* Bounds what a power cut costs. */
 static const uint64_t SYNC_EVERY_BYTES = 256 << 20;
@@ -146,7 +145,7 @@ void ncm_intake_put(struct ncm_intake *intake, struct ncm_block **filling, uint6
 		room = NCM_BLOCK_BYTES - block->to;
 		if (room > size)
 			room = size;
-		memcpy(block->data + block->to, data, room);
+		ncm_copy_away(block->data + block->to, data, room);
 		block->to += room;
 		data += room;
 		at += room;

@@ -31,6 +31,7 @@ struct ncm_intake {
 	bool lost;               /* a sync failed: the bytes are dead, whatever later reads show */
 	bool hashes;             /* else bytes are only written */
 	bool stopped;            /* its fetch ends, or begins anew: the hash leaves it alone */
+	unsigned streams;        /* connections that bring its bytes; set by who owns it */
 	bool crowded;            /* most of its blocks wait for the hash alone, and they are many */
 	struct ncm_strand strands[NCM_STRANDS];
 

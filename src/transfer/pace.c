@@ -26,6 +26,12 @@ void ncm_pace_begin(struct ncm_pace *pace, const char *origin, unsigned most, do
 	pace->allowed = most < FIRST ? most : FIRST;
 }
 
+void ncm_pace_at_least(struct ncm_pace *pace, unsigned least, double now)
+{
+	if (pace->allowed < least && now >= pace->grow_at)
+		pace->allowed = least < pace->most ? least : pace->most;
+}
+
 static void grow(struct ncm_pace *pace, double rate)
 {
 	pace->before = rate;

@@ -29,6 +29,8 @@ struct ncm_pace {
 };
 
 void ncm_pace_begin(struct ncm_pace *pace, const char *origin, unsigned most, double now);
+/* There is use for so many connections from the start, unless the host has refused some or more brought nothing. */
+void ncm_pace_at_least(struct ncm_pace *pace, unsigned least, double now);
 /* Looks at the rate when it is time to. `wanted`: there is work for more connections. */
 void ncm_pace_tick(struct ncm_pace *pace, bool wanted, double now);
 /* The host refused a connection or asked for patience. */

@@ -104,6 +104,20 @@ static void retry(struct ncm_fetch *fetch, struct ncm_stream *stream, double ask
 	}
 }
 
+void ncm_fetch_stalled(struct ncm_fetch *fetch, struct ncm_stream *stream)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	if (ncm_fetch_serves_ranges(fetch)) {
+		ncm_fetch_reconnect(fetch, stream);
+		return;
+	}
+	ncm_error_set(&err, NCM_E_NETWORK, "%s: the connection has all but stopped after %" PRIu64 " bytes",
+		      fetch->what, stream->at);
+	ncm_error_hint(&err, "check the network; run the same command again, what is here is kept");
+	retry(fetch, stream, 0, &err);
+}
+
 /* Bytes came, so it is no progress that is missing: a second slow spell is the place's end. */
 void ncm_fetch_too_slow(struct ncm_fetch *fetch)
 {

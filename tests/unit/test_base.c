@@ -48,6 +48,26 @@ static void an_address_is_told_without_its_secrets(void)
 	shown("://", "://");
 }
 
+/* Of any length, from anywhere to anywhere, and not a byte beside it. */
+static void bytes_are_copied_past_the_caches_as_by_memcpy(void)
+{
+	static unsigned char from[20000], to[20000], expected[20000];
+
+	srand(1);
+	for (size_t i = 0; i < sizeof from; i++)
+		from[i] = (unsigned char)rand();
+	for (int round = 0; round < 20000; round++) {
+		const size_t at = (size_t)rand() % 200, start = (size_t)rand() % 200;
+		const size_t size = (size_t)rand() % (round % 2 ? 300 : sizeof from - 200);
+
+		memset(to, round, sizeof to);
+		memset(expected, round, sizeof expected);
+		memcpy(expected + at, from + start, size);
+		ncm_copy_away(to + at, from + start, size);
+		CHECK(memcmp(to, expected, sizeof to) == 0);
+	}
+}
+
 static void foreign_bytes_are_escaped(void)
 {
 	escaped("plain text, \xc3\xa9 and \xe2\x82\xac", "plain text, \xc3\xa9 and \xe2\x82\xac");
@@ -369,6 +389,7 @@ static void similar_words(void)
 
 int main(void)
 {
+	RUN(bytes_are_copied_past_the_caches_as_by_memcpy);
 	RUN(foreign_bytes_are_escaped);
 	RUN(an_address_is_told_without_its_secrets);
 	RUN(long_foreign_text_is_cut_with_its_length);

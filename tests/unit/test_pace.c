@@ -45,6 +45,29 @@ static void connections_double_while_that_brings_more(void)
 	CHECK(pace.origin == NULL);
 }
 
+static void more_can_be_of_use_from_the_start(void)
+{
+	struct ncm_pace pace;
+	double now = 1000;
+
+	ncm_pace_begin(&pace, "http://h", 16, now);
+	ncm_pace_at_least(&pace, 3, now);
+	CHECK_U64(pace.allowed, 3);
+	ncm_pace_at_least(&pace, 1, now);
+	CHECK_U64(pace.allowed, 3);
+	pass(&pace, 1e6, 1e9, &now);
+	CHECK_U64(pace.allowed, 6);
+	ncm_pace_refused(&pace, now);
+	ncm_pace_refused(&pace, now);
+	ncm_pace_at_least(&pace, 3, now);
+	CHECK_U64(pace.allowed, 1); /* not what the host has refused */
+	ncm_pace_end(&pace);
+	ncm_pace_begin(&pace, "http://h", 2, now);
+	ncm_pace_at_least(&pace, 3, now);
+	CHECK_U64(pace.allowed, 2); /* the user's bound */
+	ncm_pace_end(&pace);
+}
+
 static void growing_that_pays_goes_on_at_once(void)
 {
 	struct ncm_pace pace;
@@ -166,6 +189,7 @@ static void the_users_bound_holds_from_the_start(void)
 int main(void)
 {
 	RUN(connections_double_while_that_brings_more);
+	RUN(more_can_be_of_use_from_the_start);
 	RUN(growing_that_pays_goes_on_at_once);
 	RUN(connections_that_bring_nothing_are_given_up);
 	RUN(what_says_nothing_changes_nothing);

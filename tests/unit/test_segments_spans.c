@@ -121,19 +121,21 @@ static void wrong_spans_come_from_another_place(void)
 	server_stop(&second);
 	check_checkpoints(&item);
 	ncm_checkpoints_clear(&item.checkpoints);
-	CHECK(item.received < 2 * (uint64_t)SIZE);
+	/* Three connections may have brought all four spans before the first is known to be wrong. */
+	CHECK(item.received <= 2 * (uint64_t)SIZE);
 	check_done(&item);
 }
 
+/* The last span is judged when its connection has ended, each other before. */
 static void what_stays_wrong_never_passes(void)
 {
 	static void (*const answers[])(struct server_request * request) = {answer_some_wrong, answer_the_whole};
 
-	for (size_t i = 0; i < 2; i++) {
-		struct ncm_transfer_item item = begin(answers[i], &known);
+	for (size_t i = 0; i < 2 * SPANS; i++) {
+		struct ncm_transfer_item item = begin(answers[i % 2], &known);
 
 		memset(wrong, 0, sizeof wrong);
-		wrong[1] = 255;
+		wrong[i / 2] = 255;
 		CHECK(run_with(&item, 1, &options) == 0);
 		server_stop(&server);
 		check_failed(&item, NCM_E_CHECKSUM, "digest differs");

@@ -237,6 +237,34 @@ static void a_stalled_server_is_left(void)
 	server_stop(&server);
 }
 
+/* Knows no ranges, so that each new connection begins anew, and is silent after the half. The sixth answer is whole. */
+static void answer_the_half_of_all(struct server_request *request)
+{
+	const size_t size = request->number < 5 ? SIZE / 2 : SIZE;
+	char byte;
+
+	server_print(request, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", SIZE);
+	server_send(request, content, size);
+	if (size < SIZE)
+		CHECK(recv(request->fd, &byte, 1, 0) <= 0);
+}
+
+static void a_server_without_ranges_that_stalls_is_left(void)
+{
+	struct ncm_transfer_item item;
+
+	stall_seconds = 60;
+	server_start(&server, answer_the_half_of_all);
+	item = make_pinned(server.url);
+	CHECK(run_with(&item, 1, &(const struct ncm_transfer_options){.jobs = 1, .retries = 1}) == 0);
+	server_stop(&server);
+	check_failed(&item, NCM_E_NETWORK, "has all but stopped after 150000 bytes");
+	/* Whole; its rest, which it does not give; whole again, and no byte more than before: the end. */
+	CHECK_U64(server.count, 3);
+	clear_folder();
+	stall_seconds = 2;
+}
+
 static void a_write_that_fails_is_told(void)
 {
 	const struct rlimit small = {SIZE / 2, RLIM_INFINITY};
@@ -263,6 +291,7 @@ int main(void)
 	RUN(one_failure_does_not_stop_the_others);
 	RUN(an_interrupted_or_killed_run_is_resumed);
 	RUN(a_stalled_server_is_left);
+	RUN(a_server_without_ranges_that_stalls_is_left);
 	RUN(a_write_that_fails_is_told);
 	end_case();
 	return 0;
