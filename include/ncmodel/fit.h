@@ -48,8 +48,9 @@ struct ncm_fit_wish {
 };
 /* A context of 8192 tokens, one sequence, batches of 512, f16, flash attention, all on the card. */
 void ncm_fit_wish_default(struct ncm_fit_wish *wish);
-/* Whether Ollama (0.17) keeps the whole context of such a model even in windowed layers: as with swa_full. */
-bool ncm_fit_is_whole_in_ollama(const struct ncm_inspection *model);
+/* Whether the program that runs what this source gives keeps the whole context even in windowed layers, as with
+ * swa_full: Ollama (0.17) does, of the architectures that it leaves to llama.cpp. NULL: it is of no source. */
+bool ncm_fit_keeps_all(const struct ncm_inspection *model, const char *uri);
 /* The types that a KV cache may have: f32 f16 bf16 q8_0 q5_1 q5_0 q4_1 q4_0 iq4_nl. */
 bool ncm_fit_knows_kv_type(const char *type);
 /* Where memory goes. */

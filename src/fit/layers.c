@@ -3,6 +3,7 @@
 #include "fit/fit.h"
 
 #include "base/mem.h"
+#include "source/source.h"
 
 #include <string.h>
 
@@ -48,9 +49,9 @@ bool fit_is_encoder(const struct ncm_inspection *model)
 	return is_among(model->architecture, encoders);
 }
 
-bool ncm_fit_is_whole_in_ollama(const struct ncm_inspection *model)
+bool ncm_fit_keeps_all(const struct ncm_inspection *model, const char *uri)
 {
-	return model->architecture && !is_among(model->architecture, ollamas_own);
+	return uri && ncm_source_gives_blobs(uri) && model->architecture && !is_among(model->architecture, ollamas_own);
 }
 
 static const struct window_habit *habit_of(const struct ncm_inspection *model)
