@@ -306,17 +306,16 @@ static const char *source_of(const struct ncm_model *model)
 	return count_of > 0 ? specs[0].from.items[0] : NULL;
 }
 
-/* Its windowed layers, if it has any, may keep more where it comes from. */
+/* It may keep more by the program that runs it. */
 static void count_for(struct need *need, const char *source)
 {
 	const uint64_t before = ncm_fit_sum(&need->fit.card) + ncm_fit_sum(&need->fit.host);
 
-	if (need->wish.swa_full || !ncm_fit_keeps_all(need->model, source))
-		return;
-	need->wish.swa_full = true;
+	ncm_fit_wish_for(need->model, source, &need->wish);
 	count(need);
 	if (ncm_fit_sum(&need->fit.card) + ncm_fit_sum(&need->fit.host) != before)
-		words_add(&need->fit.remarks, "Ollama keeps the whole context in its windowed layers: counted so");
+		words_add(&need->fit.remarks, "counted as Ollama keeps it: the whole context in windowed layers, "
+					      "latent values");
 }
 
 void need_find(const struct session *session, const struct ncm_registry *registry, const struct ncm_model *model,
