@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fit_view.h"
 
-#include "fit_spread.h"
 #include "ui/text.h"
 
 #include <ncmodel/text.h>
@@ -32,6 +31,11 @@ static const struct option options[] = {
     {.name = NULL},
 };
 const struct option_group options_card = {"Memory", options};
+
+bool fit_is_demanded(void)
+{
+	return settings.required;
+}
 
 int fit_demand(struct session *session, size_t not_fitting, size_t count)
 {
@@ -294,25 +298,24 @@ static void take_required(const struct session *session, const struct ncm_regist
 	ncm_strings_free(&with);
 }
 
-static bool is_ollamas(const struct ncm_model *model)
+static const char *source_of(const struct ncm_model *model)
 {
 	const struct ncm_file_spec *specs = model->chosen ? model->chosen->files : model->files;
 	const size_t count_of = model->chosen ? model->chosen->file_count : model->file_count;
 
-	return count_of > 0 && strncmp(specs[0].from.items[0], "ollama:", 7) == 0;
+	return count_of > 0 ? specs[0].from.items[0] : NULL;
 }
 
-/* Its windowed layers, if it has any, keep more there. */
-static void count_for_ollama(struct need *need)
+/* It may keep more by the program that runs it. */
+static void count_for(struct need *need, const char *source)
 {
 	const uint64_t before = ncm_fit_sum(&need->fit.card) + ncm_fit_sum(&need->fit.host);
 
-	if (need->wish.swa_full || !ncm_fit_is_whole_in_ollama(need->model))
-		return;
-	need->wish.swa_full = true;
+	ncm_fit_wish_for(need->model, source, &need->wish);
 	count(need);
 	if (ncm_fit_sum(&need->fit.card) + ncm_fit_sum(&need->fit.host) != before)
-		words_add(&need->fit.remarks, "Ollama keeps the whole context in its windowed layers: counted so");
+		words_add(&need->fit.remarks, "counted as Ollama keeps it: the whole context in windowed layers, "
+					      "latent values");
 }
 
 void need_find(const struct session *session, const struct ncm_registry *registry, const struct ncm_model *model,
@@ -324,8 +327,8 @@ void need_find(const struct session *session, const struct ncm_registry *registr
 	need->wish = *wish;
 	if (need->model)
 		count(need);
-	if (need->model && is_ollamas(model))
-		count_for_ollama(need);
+	if (need->model)
+		count_for(need, source_of(model));
 	if (need->model && ncm_fit_is_picture(need->model))
 		take_required(session, registry, model, ask, need);
 	if (need->fit.basis == NCM_FIT_UNKNOWN)
@@ -338,8 +341,8 @@ void need_installed(const struct ncm_reg_model *entry, const struct ncm_fit_wish
 	read_installed(entry, need);
 	if (need->model)
 		count(need);
-	if (need->model && entry->source && strncmp(entry->source, "ollama:", 7) == 0)
-		count_for_ollama(need);
+	if (need->model)
+		count_for(need, entry->source);
 }
 
 int need_read(const char *path, const struct ncm_fit_wish *wish, struct need *need, struct ncm_error *err)
@@ -350,73 +353,4 @@ int need_read(const char *path, const struct ncm_fit_wish *wish, struct need *ne
 		return -1;
 	count(need);
 	return 0;
-}
-
-static int refuse(struct session *session, const struct need *need, const struct card *card)
-{
-	struct ncm_error err = NCM_ERROR_INIT;
-	AUTO_FREE char *sum = gib_text(ncm_fit_sum(&need->fit.card));
-	AUTO_FREE char *against = card_text(card);
-
-	if (need->fit.basis == NCM_FIT_UNKNOWN || card->room == 0)
-		ncm_error_set(&err, NCM_E_NO_FIT, "%s: it is not known whether it fits (%s)", need->id, against);
-	else
-		ncm_error_set(&err, NCM_E_NO_FIT, "%s: needs %s, and may not fit: %s", need->id, sum, against);
-	ncm_error_hint(&err, "`ncmodel fit %s` tells its parts; without --require-fit it is a remark alone", need->id);
-	return session_fail(session, &err);
-}
-
-static int check_one(struct session *session, const struct need *need, const struct card *card)
-{
-	struct spread spread;
-	const enum ncm_fit_verdict verdict = card_judge(card, need, &need->fit, &spread);
-	AUTO_FREE char *sum = gib_text(ncm_fit_sum(&need->fit.card));
-	AUTO_FREE char *room = gib_text(card->room);
-
-	spread_free(&spread);
-	if (settings.required && verdict != NCM_FIT_YES)
-		return refuse(session, need, card);
-	if (verdict == NCM_FIT_NO)
-		report_note(&session->report, "%s needs about %s of the card's memory (%s): it does not fit as a whole",
-			    need->id, sum, room);
-	return 0;
-}
-
-static bool is_to_change(const struct ncm_plan_model *model)
-{
-	for (size_t i = 0; i < model->file_count; i++) {
-		if (model->files[i].step != NCM_STEP_KEEP)
-			return true;
-	}
-	return false;
-}
-
-/* What is here and stays as it is has been told when it came; only a demand is of all. */
-int fit_check(struct session *session, const struct ncm_plan *plan)
-{
-	struct ncm_error err = NCM_ERROR_INIT;
-	struct ncm_registry *registry;
-	struct ncm_fit_wish wish;
-	struct card card;
-	int code = 0;
-
-	if (card_find(session, &card, &err) < 0)
-		return session_fail(session, &err);
-	registry = card.room || settings.required ? ncm_registry_load(session->config, &err) : NULL;
-	ncm_error_clear(&err);
-	ncm_fit_wish_default(&wish);
-	for (size_t i = 0; registry && i < plan->count; i++) {
-		struct need need;
-		int failed;
-
-		if (!settings.required && !is_to_change(&plan->models[i]))
-			continue;
-		need_find(session, registry, plan->models[i].model, &wish, false, &need);
-		failed = check_one(session, &need, &card);
-		code = failed ? failed : code;
-		need_clear(&need);
-	}
-	ncm_registry_free(registry);
-	card_free(&card);
-	return code;
 }

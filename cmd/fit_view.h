@@ -7,11 +7,11 @@
 
 #include <ncmodel/fit.h>
 #include <ncmodel/gpu.h>
-#include <ncmodel/provision.h>
 #include <ncmodel/registry.h>
 
 /* --vram, --gpu and --require-fit. */
 extern const struct option_group options_card;
+bool fit_is_demanded(void); /* --require-fit */
 /* With --require-fit, if any of `count` is not known to fit, records that. Returns the exit code. */
 int fit_demand(struct session *session, size_t not_fitting, size_t count);
 
@@ -52,8 +52,5 @@ void need_find(const struct session *session, const struct ncm_registry *registr
 void need_installed(const struct ncm_reg_model *entry, const struct ncm_fit_wish *wish, struct need *need);
 /* A file or folder. Returns 0, or -1 with *err. */
 int need_read(const char *path, const struct ncm_fit_wish *wish, struct need *need, struct ncm_error *err);
-
-/* Says which of a plan's models cannot fit, on standard error; with --require-fit that is an error. The exit code. */
-int fit_check(struct session *session, const struct ncm_plan *plan);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
 
+#include "fit_check.h"
 #include "fit_view.h"
 #include "plan_view.h"
 #include "workflow_view.h"

@@ -4,6 +4,7 @@
 #include "runtime_view.h"
 
 #include "cut_off.h"
+#include "fit_check.h"
 #include "fit_view.h"
 #include "model_name.h"
 #include "plan_view.h"

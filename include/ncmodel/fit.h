@@ -40,6 +40,7 @@ struct ncm_fit_wish {
 	const char *kv_type;  /* of K and V: "f16", "q8_0" …: ncm_fit_knows_kv_type; borrowed */
 	bool flash;           /* flash attention */
 	bool swa_full;        /* windowed layers keep the whole context, too (--swa-full) */
+	bool latent_values;   /* latent attention keeps values beside its keys, as llama.cpp did in 2025 */
 	bool experts_on_host; /* the experts' weights stay in main memory (--cpu-moe) */
 	unsigned layers;      /* on the card, the output counted as the last one (-ngl); NCM_FIT_ALL_LAYERS; 0: none */
 	uint64_t width, height; /* of a picture, pixels; 0: the family's own */
@@ -48,8 +49,9 @@ struct ncm_fit_wish {
 };
 /* A context of 8192 tokens, one sequence, batches of 512, f16, flash attention, all on the card. */
 void ncm_fit_wish_default(struct ncm_fit_wish *wish);
-/* Whether Ollama (0.17) keeps the whole context of such a model even in windowed layers: as with swa_full. */
-bool ncm_fit_is_whole_in_ollama(const struct ncm_inspection *model);
+/* Fits a wish to the program that runs what this source gives (NULL: it is of none): Ollama (0.17), of the
+ * architectures that it leaves to llama.cpp, keeps the whole context in windowed layers, and latent values. */
+void ncm_fit_wish_for(const struct ncm_inspection *model, const char *uri, struct ncm_fit_wish *wish);
 /* The types that a KV cache may have: f32 f16 bf16 q8_0 q5_1 q5_0 q4_1 q4_0 iq4_nl. */
 bool ncm_fit_knows_kv_type(const char *type);
 /* Where memory goes. */

@@ -119,7 +119,7 @@ static void count_language_model(const struct ncm_inspection *model, const struc
 	fit->context = fit_is_encoder(model) ? model->context_length : wish->context;
 	fit->layers = (unsigned)model->layer_count + 1;
 	fit->layers_on_card = wish->layers < fit->layers ? wish->layers : fit->layers;
-	fit_shape_read(model, &shape, &fit->remarks);
+	fit_shape_read(model, wish, &shape, &fit->remarks);
 	fit_add_weights(model, wish, fit);
 	fit_add_kv(&shape, wish, fit);
 	fit_add_buffers(model, &shape, wish, fit);

@@ -20,7 +20,8 @@ struct fit_shape {
 	uint64_t widest_value; /* without flash attention each layer's V is as wide as that */
 };
 /* What is assumed goes to *remarks. Free with fit_shape_clear. */
-void fit_shape_read(const struct ncm_inspection *model, struct fit_shape *shape, struct ncm_strings *remarks);
+void fit_shape_read(const struct ncm_inspection *model, const struct ncm_fit_wish *wish, struct fit_shape *shape,
+		    struct ncm_strings *remarks);
 void fit_shape_clear(struct fit_shape *shape);
 /* Encoders keep nothing between tokens. */
 bool fit_is_encoder(const struct ncm_inspection *model);

@@ -3,6 +3,7 @@
 #include "fit/fit.h"
 
 #include "base/mem.h"
+#include "source/source.h"
 
 #include <string.h>
 
@@ -29,7 +30,8 @@ static const char *const encoders[] = {"bert",     "jina-bert-v2", "jina-bert-v3
 				       "neo-bert", "eurobert",     "modern-bert",  "t5encoder",  "gemma-embedding",
 				       "dream",    "llada",        "llada-moe",    "rnd1",       NULL};
 static const char *const recurrent_throughout[] = {"mamba", "mamba2", "rwkv6", "rwkv7", "arwkv7", "rwkv6qwen2", NULL};
-/* Which Ollama runs by its own programs; the others it gives to llama.cpp, and lets it keep the whole context. */
+/* Which Ollama runs by its own programs; the others it gives to llama.cpp, and lets it keep the whole context; its
+ * version of it keeps values beside latent keys, too. */
 static const char *const ollamas_own[] = {"gemma3", "gemma3n", "gemma-embedding", "gpt-oss", "gptoss", "llama4", NULL};
 /* Of which more is kept than is counted here. */
 static const char *const more_kept[] = {"deepseek4", "dflash", "minimax-m3", "hy-v4", "dots3note", "qwen4exp", NULL};
@@ -48,9 +50,12 @@ bool fit_is_encoder(const struct ncm_inspection *model)
 	return is_among(model->architecture, encoders);
 }
 
-bool ncm_fit_is_whole_in_ollama(const struct ncm_inspection *model)
+void ncm_fit_wish_for(const struct ncm_inspection *model, const char *uri, struct ncm_fit_wish *wish)
 {
-	return model->architecture && !is_among(model->architecture, ollamas_own);
+	if (!uri || !ncm_source_gives_blobs(uri) || is_among(model->architecture, ollamas_own))
+		return;
+	wish->swa_full = true;
+	wish->latent_values = true;
 }
 
 static const struct window_habit *habit_of(const struct ncm_inspection *model)
@@ -136,7 +141,8 @@ static bool is_windowed(const struct ncm_inspection *model, const struct fit_sha
 	return false;
 }
 
-static void read_attention(const struct ncm_inspection *model, size_t layer, struct fit_layer *keeps)
+static void read_attention(const struct ncm_inspection *model, const struct ncm_fit_wish *wish, size_t layer,
+			   struct fit_layer *keeps)
 {
 	const bool is_mla = model->key_length_mla > 0 && model->value_length_mla > 0;
 	const uint64_t heads = model->layers[layer].kv_heads;
@@ -145,13 +151,14 @@ static void read_attention(const struct ncm_inspection *model, size_t layer, str
 	    keeps->windowed && model->value_length_swa ? model->value_length_swa : model->value_length;
 
 	keeps->key_width = heads * key;
-	keeps->value_width = is_mla ? 0 : heads * value;
+	keeps->value_width = is_mla && !wish->latent_values ? 0 : heads * value;
 	if (model->architecture &&
 	    (strcmp(model->architecture, "deepseek32") == 0 || strcmp(model->architecture, "glm-dsa") == 0))
 		keeps->indexer_width = ncm_inspection_number(model, "attention.indexer.key_length");
 }
 
-static void read_layer(const struct ncm_inspection *model, size_t layer, struct fit_shape *shape, bool *assumed)
+static void read_layer(const struct ncm_inspection *model, const struct ncm_fit_wish *wish, size_t layer,
+		       struct fit_shape *shape, bool *assumed)
 {
 	struct fit_layer *keeps = &shape->layers[layer];
 	const bool recurrent = is_recurrent(model, layer);
@@ -161,12 +168,13 @@ static void read_layer(const struct ncm_inspection *model, size_t layer, struct 
 	if ((recurrent && !has_both(model)) || uses_anothers_kv(model, layer))
 		return;
 	keeps->windowed = is_windowed(model, shape, layer, assumed);
-	read_attention(model, layer, keeps);
+	read_attention(model, wish, layer, keeps);
 	if (keeps->value_width > shape->widest_value)
 		shape->widest_value = keeps->value_width;
 }
 
-void fit_shape_read(const struct ncm_inspection *model, struct fit_shape *shape, struct ncm_strings *remarks)
+void fit_shape_read(const struct ncm_inspection *model, const struct ncm_fit_wish *wish, struct fit_shape *shape,
+		    struct ncm_strings *remarks)
 {
 	const struct window_habit *habit = habit_of(model);
 	bool assumed = false;
@@ -179,7 +187,7 @@ void fit_shape_read(const struct ncm_inspection *model, struct fit_shape *shape,
 	shape->count = model->layer_count;
 	shape->layers = ncm_calloc(shape->count, sizeof *shape->layers);
 	for (size_t i = 0; i < shape->count; i++)
-		read_layer(model, i, shape, &assumed);
+		read_layer(model, wish, i, shape, &assumed);
 	if (assumed)
 		ncm_strings_add(remarks, "which layers see the sliding window alone is not known: all are counted as "
 					 "seeing everything, so it may need less");
