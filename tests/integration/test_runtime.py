@@ -210,6 +210,19 @@ class OthersTest(RuntimeCase):
         self.assertEqual([d["outcome"] for d in document["data"]["models"]], ["failed"] * 4)
         self.assertIn("still loaded after 2 s", document["errors"][0]["message"])
 
+    def test_one_that_stays_takes_no_time_of_the_others(self):
+        class Slow(runtime_site.Router):
+            def answer(self, method, path, body):
+                if path == "/models/unload" and body["model"] == "stays":
+                    return 200, {"success": True}
+                return super().answer(method, path, body)
+
+        site = self.serve(Slow("stays", "goes"))
+        site.steps = 6
+        site.state = {"stays": ["loaded"], "goes": ["loaded"]}
+        deeds = self.run_on("unload", "stays", "goes", "--timeout", "2", code=14, r=site.url)["data"]["models"]
+        self.assertEqual([(d["model"], d["outcome"]) for d in deeds], [("stays", "failed"), ("goes", "unloaded")])
+
     def test_a_model_of_models_json_by_its_file(self):
         """A router lists files: the model of the manifest is the one whose file that is"""
         self.machine.manifest([self.machine.simple("tiny-q4.gguf", gguf(1, 2000))])
