@@ -297,6 +297,20 @@ class CardTest(RuntimeCase):
         self.assertEqual((gpu["told"], gpu["unexplained"]), (1 << 30, 9 << 30))
 
 
+class DyingTest(RuntimeCase):
+    def test_an_ollama_that_dies_while_it_is_asked(self):
+        """What no request loads is tried as an embedding model, too: that the server is gone by then is an error, not a crash"""
+        class Dying(runtime_site.Site):
+            def answer(self, method, path, body):
+                if path == "/api/embed":
+                    raise ConnectionError
+                return {"/api/version": (200, {"version": "0.17.4"}), "/api/tags": (200, {"models": [{"name": "m"}]}),
+                        "/api/ps": (200, {"models": []}), "/api/generate": (400, {"error": "m does not support generate"})}[path]
+
+        document = self.run_on("load", "m", code=15, o=self.serve(Dying()).url)
+        self.assertIn("does not support generate", document["errors"][0]["message"])
+
+
 class PreloadTest(RuntimeCase):
     """The set of a profile, for as long as its idle rule says."""
 
@@ -427,6 +441,7 @@ class LlamaServerTest(RuntimeCase):
         with llama_peer.Router(self.binary, self.presets, log, "--sleep-idle-seconds", "2", "--ctx-size", "256") as router:
             (server,) = self.run_on("ps", "--available", r=router.url)["data"]["servers"]
             self.assertEqual((server["kind"], sorted(server["available"]), server["models"]), ("llamacpp", ["broken", "odd", "plain"], []))
+            self.assertEqual(server["version"], "b1-7e4c0a9")
             (deed,) = self.run_on("load", "odd", r=router.url)["data"]["models"]
             self.assertEqual((deed["outcome"], deed["running"]["state"]), ("loaded", "loaded"))
             for _ in range(300):
