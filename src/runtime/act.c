@@ -29,6 +29,12 @@ struct work {
 	} * servers;
 	size_t count;
 	struct ncm_runtime_report *report;
+	struct pending {
+		size_t deed; /* of the report */
+		const struct runtime_client *client;
+		char *name; /* of the instance */
+	} * pending;        /* asked to be unloaded, and not seen to be gone yet */
+	size_t pending_count;
 };
 
 /* `seconds`: that all of it may take; 0: as long as each model takes. */
@@ -216,13 +222,38 @@ struct ncm_runtime_report *ncm_runtime_load(const struct ncm_config *config, con
 	return end(&work, err);
 }
 
-static int unload_instance(const struct runtime_client *client, const char *name, struct ncm_error *err)
+/* Of the deed that was added last. */
+static int begin_unloading(struct work *work, const struct runtime_client *client, const char *name,
+			   struct ncm_error *err)
 {
-	struct ncm_running still = {0};
-
 	if (client->kind->unload(client, name, err) < 0)
 		return -1;
-	return wait_for(client, name, false, UNLOAD_SECONDS, &still, err);
+	*NCM_PUSH(work->pending, work->pending_count) =
+	    (struct pending){.deed = work->report->count - 1, .client = client, .name = ncm_strdup(name)};
+	return 0;
+}
+
+static void await_one(struct work *work, struct pending *pending)
+{
+	struct ncm_runtime_deed *deed = &work->report->deeds[pending->deed];
+	struct ncm_running still = {0};
+	struct ncm_error error = NCM_ERROR_INIT;
+
+	if (deed->outcome != NCM_RUNTIME_FAILED && !ncm_interrupted() &&
+	    wait_for(pending->client, pending->name, false, UNLOAD_SECONDS, &still, &error) < 0) {
+		deed->outcome = NCM_RUNTIME_FAILED;
+		ncm_error_move(&deed->error, &error);
+	}
+	runtime_running_clear(&still);
+	free(pending->name);
+}
+
+/* All were asked before any is waited for: they go at the same time, and one that stays takes no time of the others. */
+static void await_unloaded(struct work *work)
+{
+	for (size_t i = 0; i < work->pending_count; i++)
+		await_one(work, &work->pending[i]);
+	free(work->pending);
 }
 
 /* All its instances. Whether the server knows the model at all. */
@@ -247,7 +278,7 @@ static bool unload_from(struct work *work, const struct server *server, const ch
 		deed = deed ? deed : add_deed(work, word, server);
 		deed->outcome = NCM_RUNTIME_UNLOADED;
 		ncm_config_set(&deed->name, now.models[i].name);
-		failed = unload_instance(client, deed->name, &error);
+		failed = begin_unloading(work, client, deed->name, &error);
 	}
 	if (failed) {
 		deed->outcome = NCM_RUNTIME_FAILED;
@@ -280,6 +311,7 @@ struct ncm_runtime_report *ncm_runtime_unload(const struct ncm_config *config, c
 		return NULL;
 	for (size_t i = 0; i < names->count && !ncm_interrupted(); i++)
 		unload_one(&work, names->items[i]);
+	await_unloaded(&work);
 	return end(&work, err);
 }
 

@@ -26,7 +26,7 @@ json_t *runtime_body(const char *key, const char *value)
 /* Of a program of the user's own that does not run, the network's words say little. */
 int runtime_unreached(const struct runtime_client *client, struct ncm_error *err)
 {
-	if (err->code != NCM_E_NETWORK)
+	if (!err || err->code != NCM_E_NETWORK)
 		return -1;
 	err->code = NCM_E_RUNTIME;
 	if (client->kind)

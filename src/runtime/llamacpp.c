@@ -3,9 +3,9 @@
  * llama.cpp's llama-server as a router, which it is when started without a model: GET /models (data[].id, .status.value
  * of unloaded, loading, loaded, sleeping, downloading; .status.failed and .exit_code after a load that failed),
  * POST /models/load and /models/unload {"model"}, which answer before it is done. A server of one model lists it
- * without a status. One that sleeps refuses to be loaded ("already running") and wakes by any request for it but a few
- * GETs: POST /tokenize is the least. Source: ggml-org/llama.cpp tools/server/README.md, "Using multiple models" and
- * "Sleeping on Idle".
+ * without a status. GET /props has its build ("build_info"). One that sleeps refuses to be loaded ("already running")
+ * and wakes by any request for it but a few GETs: POST /tokenize is the least. Source: ggml-org/llama.cpp
+ * tools/server/README.md, "Using multiple models" and "Sleeping on Idle".
  */
 #include "runtime/runtime.h"
 
@@ -25,10 +25,23 @@ static bool is_model(const json_t *model)
 
 static const struct runtime_listing listing = {.path = "/models", .key = "data", .name = "id", .is_model = is_model};
 
+/* Newer ones tell it; the caller frees it. */
+static char *build_of(const struct runtime_client *client)
+{
+	RUNTIME_AUTO_ANSWER struct runtime_answer answer = {0};
+
+	if (runtime_ask(client, "/props", NULL, RUNTIME_QUESTION_SECONDS, &answer, NULL) < 0)
+		return NULL;
+	return ncm_strdup_null(answer.status == 200 ? ncm_json_string(answer.json, "build_info") : NULL);
+}
+
 static int is_llamacpp(const struct runtime_client *client, char **version, struct ncm_error *err)
 {
-	(void)version;
-	return runtime_lists(client, &listing, err);
+	const int is = runtime_lists(client, &listing, err);
+
+	if (is == 1)
+		*version = build_of(client);
+	return is;
 }
 
 static bool is_in_memory(const char *state)

@@ -3,8 +3,11 @@
 #include "runtime/runtime.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 #include <string.h>
+
+enum { AT_ONCE = 8 };
 
 /* In the order in which a server is asked what it is. */
 static const struct ncm_runtime *const kinds[] = {&ncm_runtime_ollama, &ncm_runtime_lmstudio, &ncm_runtime_llamacpp};
@@ -101,23 +104,38 @@ static bool is_local(const char *url)
 	return origin && ncm_host_is_loopback(strstr(origin, "://") + 3);
 }
 
+struct looking {
+	const struct ncm_config *config;
+	const struct ncm_runtime_options *options;
+	struct ncm_http *http;
+	struct ncm_runtime_view *view;
+};
+
+static void look_at_one(void *context, size_t index)
+{
+	const struct looking *looking = context;
+	const struct ncm_server *known = &looking->config->servers[index];
+	struct ncm_runtime_server *server = &looking->view->servers[index];
+	struct runtime_client client;
+
+	*server = (struct ncm_runtime_server){
+	    .name = ncm_strdup(known->name), .url = ncm_strdup_null(known->url), .local = is_local(known->url)};
+	runtime_client_open(&client, known, looking->http, looking->options);
+	(void)look_at(&client, server, &server->error);
+	runtime_client_close(&client);
+}
+
+/* At once: the silent ones are waited for together. */
 struct ncm_runtime_view *ncm_runtime_look(const struct ncm_config *config, const struct ncm_runtime_options *options,
 					  struct ncm_error *err)
 {
 	struct ncm_http *http = runtime_http(config, options);
 	struct ncm_runtime_view *view = ncm_calloc(1, sizeof *view);
+	struct looking looking = {config, options, http, view};
 
-	for (size_t i = 0; i < config->server_count; i++) {
-		struct ncm_runtime_server *server = NCM_PUSH(view->servers, view->count);
-		struct runtime_client client;
-
-		*server = (struct ncm_runtime_server){.name = ncm_strdup(config->servers[i].name),
-						      .url = ncm_strdup_null(config->servers[i].url),
-						      .local = is_local(config->servers[i].url)};
-		runtime_client_open(&client, &config->servers[i], http, options);
-		(void)look_at(&client, server, &server->error);
-		runtime_client_close(&client);
-	}
+	view->count = config->server_count;
+	view->servers = ncm_calloc(view->count + 1, sizeof *view->servers);
+	ncm_parallel(AT_ONCE, view->count, look_at_one, &looking);
 	ncm_http_free(http);
 	if (!ncm_interrupted())
 		return view;

@@ -10,6 +10,9 @@ import struct
 import sys
 import zipfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data"))
+import memory_models  # noqa: E402
+
 
 def text(value):
     return struct.pack("<Q", len(value)) + value
@@ -68,10 +71,30 @@ def manifest_list():
     return json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.ollama.manifest.list.v2+json", "manifests": [entry]}).encode()
 
 
+def shaped(make):
+    """One of the models that `fit` is held against, with few words, and without its weights."""
+    model = make()
+    model.vocabulary = 16
+    return memory_models.header(model)[4:]
+
+
+CONFIGS = [
+    {"model_type": "qwen3_next", "num_hidden_layers": 4, "hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
+     "layer_types": ["linear_attention", "full_attention"] * 2, "full_attention_interval": 2, "num_experts": 8, "num_experts_per_tok": 2,
+     "moe_intermediate_size": 32, "vocab_size": 100, "max_position_embeddings": 4096},
+    {"text_config": {"model_type": "gemma3_text", "num_hidden_layers": 6, "sliding_window": 512, "sliding_window_pattern": 6,
+                     "num_kv_shared_layers": 2, "hidden_size": 64, "num_attention_heads": 4, "vocab_size": 9}},
+    {"model_type": "deepseek_v3", "num_hidden_layers": 3, "q_lora_rank": 24, "kv_lora_rank": 16, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8,
+     "v_head_dim": 8, "n_routed_experts": 4, "first_k_dense_replace": 1, "num_nextn_predict_layers": 1, "hidden_size": 32},
+]
+
+
 def main():
     seeds = {"gguf": [gguf()], "safetensors": [safetensors()], "pickle": [pickled(p) for p in (0, 2, 3, 4, 5)], "onnx": [onnx()],
              "zip": [zipped(zipfile.ZIP_STORED), zipped(zipfile.ZIP_DEFLATED)],
-             "manifest": [manifest(["model"]), manifest(["model", "template", "license", "params", "manifest-blob"]), manifest_list()]}
+             "manifest": [manifest(["model"]), manifest(["model", "template", "license", "params", "manifest-blob"]), manifest_list()],
+             "fit_gguf": [shaped(make) for name, make in memory_models.MODELS.items() if "large" not in name],
+             "fit_config": [json.dumps(config).encode() for config in CONFIGS]}
     for name, contents in seeds.items():
         folder = os.path.join(sys.argv[1], name)
         os.makedirs(folder, exist_ok=True)

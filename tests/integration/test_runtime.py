@@ -210,6 +210,19 @@ class OthersTest(RuntimeCase):
         self.assertEqual([d["outcome"] for d in document["data"]["models"]], ["failed"] * 4)
         self.assertIn("still loaded after 2 s", document["errors"][0]["message"])
 
+    def test_one_that_stays_takes_no_time_of_the_others(self):
+        class Slow(runtime_site.Router):
+            def answer(self, method, path, body):
+                if path == "/models/unload" and body["model"] == "stays":
+                    return 200, {"success": True}
+                return super().answer(method, path, body)
+
+        site = self.serve(Slow("stays", "goes"))
+        site.steps = 6
+        site.state = {"stays": ["loaded"], "goes": ["loaded"]}
+        deeds = self.run_on("unload", "stays", "goes", "--timeout", "2", code=14, r=site.url)["data"]["models"]
+        self.assertEqual([(d["model"], d["outcome"]) for d in deeds], [("stays", "failed"), ("goes", "unloaded")])
+
     def test_a_model_of_models_json_by_its_file(self):
         """A router lists files: the model of the manifest is the one whose file that is"""
         self.machine.manifest([self.machine.simple("tiny-q4.gguf", gguf(1, 2000))])
@@ -282,6 +295,20 @@ class CardTest(RuntimeCase):
         far = self.ollama(5).replace("127.0.0.1", "0.0.0.0")  # an address that is not the loopback's, and leads there
         gpu = self.run_on("ps", far=far, near=self.ollama(1))["data"]["gpu"]
         self.assertEqual((gpu["told"], gpu["unexplained"]), (1 << 30, 9 << 30))
+
+
+class DyingTest(RuntimeCase):
+    def test_an_ollama_that_dies_while_it_is_asked(self):
+        """What no request loads is tried as an embedding model, too: that the server is gone by then is an error, not a crash"""
+        class Dying(runtime_site.Site):
+            def answer(self, method, path, body):
+                if path == "/api/embed":
+                    raise ConnectionError
+                return {"/api/version": (200, {"version": "0.17.4"}), "/api/tags": (200, {"models": [{"name": "m"}]}),
+                        "/api/ps": (200, {"models": []}), "/api/generate": (400, {"error": "m does not support generate"})}[path]
+
+        document = self.run_on("load", "m", code=15, o=self.serve(Dying()).url)
+        self.assertIn("does not support generate", document["errors"][0]["message"])
 
 
 class PreloadTest(RuntimeCase):
@@ -414,6 +441,7 @@ class LlamaServerTest(RuntimeCase):
         with llama_peer.Router(self.binary, self.presets, log, "--sleep-idle-seconds", "2", "--ctx-size", "256") as router:
             (server,) = self.run_on("ps", "--available", r=router.url)["data"]["servers"]
             self.assertEqual((server["kind"], sorted(server["available"]), server["models"]), ("llamacpp", ["broken", "odd", "plain"], []))
+            self.assertEqual(server["version"], "b1-7e4c0a9")
             (deed,) = self.run_on("load", "odd", r=router.url)["data"]["models"]
             self.assertEqual((deed["outcome"], deed["running"]["state"]), ("loaded", "loaded"))
             for _ in range(300):
