@@ -121,9 +121,9 @@ static void compare_disk(const struct compared *compared)
 		doctor_find(compared->exam, NCM_FINDING_UNKNOWN, compared->rules->profile,
 			    "written for %g GB of disk; how large it is here is not told", wanted);
 	else
-		doctor_find(compared->exam, is_enough((double)total / 1e9, wanted) ? NCM_FINDING_GOOD : NCM_FINDING_NOTE,
-			    compared->rules->profile, "written for %g GB of disk; here %.0f GB", wanted,
-			    (double)total / 1e9);
+		doctor_find(
+		    compared->exam, is_enough((double)total / 1e9, wanted) ? NCM_FINDING_GOOD : NCM_FINDING_NOTE,
+		    compared->rules->profile, "written for %g GB of disk; here %.0f GB", wanted, (double)total / 1e9);
 }
 
 static unsigned driver_for(unsigned cuda)
