@@ -105,6 +105,7 @@ static void look_at_stores(struct examination *exam)
 static int examine(struct examination *exam, struct ncm_error *err)
 {
 	look_at_stores(exam);
+	exam->gpus = ncm_gpus_look();
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
 		if (ncm_interrupted())
 			return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted");
@@ -131,6 +132,7 @@ struct ncm_diagnosis *ncm_doctor(const struct ncm_config *config, const struct n
 	exam.sources = offline ? NULL : ncm_sources_new(&hurried, exam.http, sink);
 	failed = examine(&exam, err);
 	ncm_stores_free(exam.stores);
+	ncm_gpus_free(exam.gpus);
 	if (!offline) {
 		ncm_sources_free(exam.sources);
 		ncm_http_free(exam.http);

@@ -6,6 +6,7 @@
 #include "source/source.h"
 
 #include <ncmodel/doctor.h>
+#include <ncmodel/gpu.h>
 #include <ncmodel/stores.h>
 
 struct examination {
@@ -16,7 +17,8 @@ struct examination {
 	struct ncm_sources *sources; /* NULL: offline */
 	const struct ncm_sink *sink;
 	struct ncm_store_list *stores; /* NULL: the layout or models.json cannot be read */
-	const char *area;              /* of the check that runs */
+	struct ncm_gpu_list *gpus;
+	const char *area; /* of the check that runs */
 	struct ncm_diagnosis *out;
 };
 

@@ -282,6 +282,18 @@ def read(path):
 class WalkTest(unittest.TestCase):
     maxDiff = None
 
+    def test_the_pinned_manifests_of_ollama(self):
+        """Rebuilt of their layers they have the pinned digests, so what the pages show of Ollama's models is what is served. One is
+        not written as the others are."""
+        others, pinned = set(), 0
+        for _, manifest in shipped():
+            for spec in specs(manifest):
+                if "layers" in spec:
+                    pinned += 1
+                    others |= {spec["from"][0]} if "sha256:" + sha256(ollama_manifest(spec)) != spec["digest"] else set()
+        self.assertEqual(others, {"ollama:gemma3:270m"})
+        self.assertGreater(pinned, 40)
+
     def test_the_pages_say_what_the_commands_print(self):
         self.assertEqual(len(PAGES), 6)
         for path in PAGES:
