@@ -50,7 +50,7 @@ PROGRESS = re.compile(r"(fetch|fetched|Looking up models)\b")
 CHANGES = [
     (r"(good|note)( +\S+: written for \S+ GB of main memory; here) .*", r"good\2 31.2 GiB"),
     (r"[\d.]+ [kMG]?B in stores", "2 MB in stores"),  # as the file system counts its blocks
-    (r"\bin \d+(\.\d+)?(ms|s)\b", "in 1s"), (r", [\d.]+ [kMG]?B/s\)", ")"), (r" \([\d.]+ [kMG]?B/s\)", ""),
+    (r"\bafter \d+ ms\b", "after 0 ms"), (r"\bin \d+(\.\d+)?(ms|s)\b", "in 1s"), (r", [\d.]+ [kMG]?B/s\)", ")"), (r" \([\d.]+ [kMG]?B/s\)", ""),
     (r"\b20\d\d-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?Z?", "2026-01-31 09:05"),
     (r"127\.0\.0\.1:[3-6]\d{4}", "127.0.0.1:40000"),
 ]
@@ -247,7 +247,7 @@ class World:
         for pattern, instead in CHANGES:
             text = re.sub(pattern, instead, text)
         lines = [line.rstrip() for line in text.splitlines() if not PROGRESS.match(line)]
-        checked = iter(sorted(line for line in lines if line.startswith("OK ")))  # in the order in which they arrived
+        checked = iter(sorted(line for line in lines if line.startswith("OK ")))  # models.json has them in the order of their arrival
         return "".join((next(checked) if line.startswith("OK ") else line) + "\n" for line in lines)
 
 
