@@ -137,8 +137,7 @@ static void judge(struct fit_row *row, const struct ncm_fit_wish *wish, const st
 
 	struct ncm_fit_wish own = *wish;
 
-	if (row->document_context > 0)
-		own.context = row->document_context;
+	own.context = family_context(row, wish);
 	row->verdict = ncm_fit_judge(&need->fit, card->room);
 	if (!is_language || card->room <= need->fit.error)
 		return;
@@ -208,19 +207,6 @@ static bool has_memory(const struct ncm_model *model)
 	return true;
 }
 
-/* Without --context, the one that the profile's document works at with the model. */
-static void take_model(struct session *session, const struct ncm_registry *registry, const struct ncm_model *model,
-		       const struct ncm_fit_wish *wish, bool ask, struct fit_row *row)
-{
-	struct ncm_fit_wish own = *wish;
-
-	if (!asked.context.given)
-		row->document_context = family_context(session, model);
-	if (row->document_context > 0)
-		own.context = row->document_context;
-	need_find(session, registry, model, &own, ask, &row->need);
-}
-
 /* Models that are named are asked for at their sources; of a whole profile, what is here must do. */
 static int take_models(struct session *session, const struct ncm_fit_wish *wish, struct rows *rows,
 		       struct ncm_error *err)
@@ -235,7 +221,7 @@ static int take_models(struct session *session, const struct ncm_fit_wish *wish,
 		failed = ncm_select(session->catalog, &session->settings.selector, &chosen, &count, err);
 	for (size_t i = 0; i < count && !failed && !ncm_interrupted(); i++) {
 		if (has_memory(chosen[i]) && !chosen[i]->required_only)
-			take_model(session, registry, chosen[i], wish, ask, push(rows));
+			need_find(session, registry, chosen[i], wish, ask, &push(rows)->need);
 	}
 	free(chosen);
 	ncm_registry_free(registry);
@@ -287,6 +273,8 @@ static int show(struct session *session, struct rows *rows, const struct ncm_fit
 	json_t *data = json_object();
 	int failed;
 
+	if (!asked.context.given)
+		family_count(session, rows->items, rows->count, wish);
 	for (size_t i = 0; i < rows->count; i++)
 		judge(&rows->items[i], wish, card);
 	family_find(session, rows->items, rows->count, wish, card);
