@@ -212,7 +212,7 @@ static int take_models(struct session *session, const struct ncm_fit_wish *wish,
 		       struct ncm_error *err)
 {
 	struct ncm_registry *registry = ncm_registry_load(session->config, err);
-	const bool ask = session->settings.operands.count > 0 && !asked.train;
+	const bool ask = session->settings.operands.count > 0;
 	struct ncm_model **chosen = NULL;
 	size_t count = 0;
 	int failed = registry && session_selector(session, err) == 0 && session_catalog(session, err) == 0 ? 0 : -1;
@@ -295,7 +295,7 @@ static int run(struct session *session)
 	struct rows rows = {0};
 	int code;
 
-	session->settings.provision.offline = asked.offline;
+	session->settings.provision.offline = asked.offline || asked.train; /* no header is needed to train */
 	if (read_wish(&wish, &err) < 0 || session_config(session, &err) < 0 || card_find(session, &card, &err) < 0 ||
 	    (!asked.stages && !asked.quantizations && gather(session, &wish, &rows, &err) < 0))
 		code = session_fail(session, &err);
