@@ -204,6 +204,8 @@ static int show(struct session *session, struct fit_rows *rows, const struct fit
 	json_t *data = json_object();
 	int failed;
 
+	if (!asked.context.given)
+		family_count(session, rows->items, rows->count);
 	for (size_t i = 0; i < rows->count; i++)
 		judge(&rows->items[i], resident, card);
 	family_find(session, rows->items, rows->count, wish, card);
@@ -276,10 +278,10 @@ static int run(struct session *session)
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct ncm_fit_wish wish;
 	struct card card = {0};
-	struct fit_rows rows = {.at_document_context = !asked.context.given}, resident = {0};
+	struct fit_rows rows = {0}, resident = {0};
 	int code;
 
-	session->settings.provision.offline = asked.offline || asked.train;
+	session->settings.provision.offline = asked.offline || asked.train; /* no header is needed to train */
 	if (read_wish(&wish, &err) < 0 || session_config(session, &err) < 0 || card_find(session, &card, &err) < 0 ||
 	    gather(session, &wish, &rows, &resident, &err) < 0)
 		code = session_fail(session, &err);

@@ -20,13 +20,46 @@ static struct ncm_fit_rules *rules_of(const struct session *session, const struc
 	return rules;
 }
 
-uint64_t family_context(const struct session *session, const struct ncm_model *model)
+static bool same(const char *one, const char *other)
 {
-	struct ncm_fit_rules *rules = model->profile ? rules_of(session, model) : NULL;
-	const uint64_t tokens = rules ? ncm_fit_context_of(rules, model->id) : 0;
+	return one && other && strcmp(one, other) == 0;
+}
 
+static const struct ncm_model *model_called(const struct ncm_catalog *catalog, const char *id)
+{
+	for (size_t i = 0; i < catalog->count; i++) {
+		if (strcmp(catalog->models[i].id, id) == 0)
+			return &catalog->models[i];
+	}
+	return NULL;
+}
+
+uint64_t family_context(const struct fit_row *row, const struct ncm_fit_wish *wish)
+{
+	return row->document_context > 0 ? row->document_context : wish->context;
+}
+
+/* Read once for models of one profile that stand together. */
+void family_count(const struct session *session, struct fit_row *rows, size_t count)
+{
+	struct ncm_fit_rules *rules = NULL;
+	const char *profile = NULL;
+
+	for (size_t i = 0; session->catalog && i < count; i++) {
+		const struct ncm_model *model = model_called(session->catalog, rows[i].need.id);
+
+		if (!model || !model->profile)
+			continue;
+		if (!same(profile, model->profile)) {
+			ncm_fit_rules_free(rules);
+			rules = rules_of(session, model);
+			profile = model->profile;
+		}
+		rows[i].document_context = rules ? ncm_fit_context_of(rules, model->id) : 0;
+		if (rows[i].document_context > 0)
+			need_count_at(&rows[i].need, rows[i].document_context);
+	}
 	ncm_fit_rules_free(rules);
-	return tokens;
 }
 
 /* Billions of "7.6B" or "270M"; 0: not known. */
@@ -36,11 +69,6 @@ static double billions(const char *parameters)
 	const double number = parameters ? strtod(parameters, &unit) : 0;
 
 	return !unit || number <= 0 ? 0 : *unit == 'B' ? number : *unit == 'M' ? number / 1000 : 0;
-}
-
-static bool same(const char *one, const char *other)
-{
-	return one && other && strcmp(one, other) == 0;
 }
 
 static bool is_smaller_sibling(const struct ncm_model *one, const struct ncm_model *model)
@@ -62,15 +90,6 @@ static bool fits(const struct session *session, const struct ncm_registry *regis
 	return it_does;
 }
 
-static const struct ncm_model *model_called(const struct ncm_catalog *catalog, const char *id)
-{
-	for (size_t i = 0; i < catalog->count; i++) {
-		if (strcmp(catalog->models[i].id, id) == 0)
-			return &catalog->models[i];
-	}
-	return NULL;
-}
-
 static const struct ncm_model *sibling_of(const struct session *session, const struct ncm_registry *registry,
 					  const struct fit_row *row, const struct ncm_fit_wish *wish,
 					  const struct card *card)
@@ -79,8 +98,7 @@ static const struct ncm_model *sibling_of(const struct session *session, const s
 	const struct ncm_model *model = model_called(catalog, row->need.id), *best = NULL;
 	struct ncm_fit_wish own = *wish;
 
-	if (row->document_context > 0)
-		own.context = row->document_context;
+	own.context = family_context(row, wish);
 	for (size_t i = 0; model && i < catalog->count; i++) {
 		const struct ncm_model *one = &catalog->models[i];
 

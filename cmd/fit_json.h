@@ -19,7 +19,6 @@ struct fit_row {
 struct fit_rows {
 	struct fit_row *items;
 	size_t count;
-	bool at_document_context; /* each is counted at the context that its profile's document works at */
 };
 
 /* New references. */

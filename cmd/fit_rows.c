@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fit_rows.h"
 
-#include "fit_family.h"
 #include "ui/text.h"
 
 #include <stdlib.h>
@@ -57,20 +56,6 @@ static bool has_memory(const struct ncm_model *model)
 	return true;
 }
 
-/* At the context that the profile's document works at with the model, if that is wanted and it says one. */
-static void take_model(struct session *session, const struct ncm_registry *registry, const struct ncm_model *model,
-		       const struct ncm_fit_wish *wish, bool ask, struct fit_rows *rows)
-{
-	struct fit_row *row = push(rows);
-	struct ncm_fit_wish own = *wish;
-
-	if (rows->at_document_context)
-		row->document_context = family_context(session, model);
-	if (row->document_context > 0)
-		own.context = row->document_context;
-	need_find(session, registry, model, &own, ask, &row->need);
-}
-
 static int take_chosen(struct session *session, const struct ncm_selector *selector, const struct ncm_fit_wish *wish,
 		       bool ask, struct fit_rows *rows, struct ncm_error *err)
 {
@@ -83,7 +68,7 @@ static int take_chosen(struct session *session, const struct ncm_selector *selec
 		failed = ncm_select(session->catalog, selector, &chosen, &count, err);
 	for (size_t i = 0; i < count && !failed && !ncm_interrupted(); i++) {
 		if (has_memory(chosen[i]) && !chosen[i]->required_only)
-			take_model(session, registry, chosen[i], wish, ask, rows);
+			need_find(session, registry, chosen[i], wish, ask, &push(rows)->need);
 	}
 	free(chosen);
 	ncm_registry_free(registry);

@@ -182,6 +182,16 @@ static void count(struct need *need)
 		ncm_fit_count_picture(need->model, parts, need->part_count, &need->wish, &need->fit);
 	else
 		ncm_fit_count(need->model, need->projector, &need->wish, &need->fit);
+	if (need->by_program)
+		words_add(&need->fit.remarks, "counted as Ollama keeps it: the whole context in windowed layers, "
+					      "latent values");
+}
+
+void need_count_at(struct need *need, uint64_t tokens)
+{
+	need->wish.context = tokens;
+	if (need->model && need->fit.context > 0)
+		count(need);
 }
 
 void need_take_part(struct need *need, struct need *part)
@@ -313,9 +323,9 @@ static void count_for(struct need *need, const char *source)
 
 	ncm_fit_wish_for(need->model, source, &need->wish);
 	count(need);
-	if (ncm_fit_sum(&need->fit.card) + ncm_fit_sum(&need->fit.host) != before)
-		words_add(&need->fit.remarks, "counted as Ollama keeps it: the whole context in windowed layers, "
-					      "latent values");
+	need->by_program = ncm_fit_sum(&need->fit.card) + ncm_fit_sum(&need->fit.host) != before;
+	if (need->by_program)
+		count(need);
 }
 
 void need_find(const struct session *session, const struct ncm_registry *registry, const struct ncm_model *model,

@@ -41,8 +41,11 @@ struct need {
 	struct ncm_inspection *model, *projector; /* NULL: no header was had */
 	struct ncm_inspection **parts;            /* of a picture model: text encoders, decoder … in other files */
 	size_t part_count;
+	bool by_program; /* the program that runs it keeps more than it has to */
 };
 void need_clear(struct need *need);
+/* Counts it anew, at another context, if its header tells what that takes. */
+void need_count_at(struct need *need, uint64_t tokens);
 /* Makes what was read of another model, which loses it, a part of this picture model, and counts anew. */
 void need_take_part(struct need *need, struct need *part);
 /* Of what is installed the header is read; of what is not, it is asked for if `ask`, else size or statement must do. */

@@ -110,6 +110,7 @@ static void look_at_stores(struct examination *exam)
 static int examine(struct examination *exam, struct ncm_error *err)
 {
 	look_at_stores(exam);
+	exam->gpus = ncm_gpus_look();
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
 		if (ncm_interrupted())
 			return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted");
@@ -137,6 +138,7 @@ struct ncm_diagnosis *ncm_doctor(const struct ncm_config *config, const struct n
 	failed = examine(&exam, err);
 	ncm_stores_free(exam.stores);
 	free(exam.ollama_version);
+	ncm_gpus_free(exam.gpus);
 	if (!offline) {
 		ncm_sources_free(exam.sources);
 		ncm_http_free(exam.http);

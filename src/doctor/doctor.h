@@ -6,6 +6,7 @@
 #include "source/source.h"
 
 #include <ncmodel/doctor.h>
+#include <ncmodel/gpu.h>
 #include <ncmodel/stores.h>
 
 struct examination {
@@ -17,7 +18,8 @@ struct examination {
 	const struct ncm_sink *sink;
 	struct ncm_store_list *stores; /* NULL: the layout or models.json cannot be read */
 	char *ollama_version;          /* of the first Ollama that answered; or NULL */
-	const char *area;              /* of the check that runs */
+	struct ncm_gpu_list *gpus;
+	const char *area; /* of the check that runs */
 	struct ncm_diagnosis *out;
 };
 

@@ -2,8 +2,6 @@
 /* The graphics cards, as `fit` sees them. None is no fault: models run on the processor, too. */
 #include "doctor/doctor.h"
 
-#include <ncmodel/gpu.h>
-
 static void look_at(struct examination *exam, const struct ncm_gpu *gpu)
 {
 	const char *driver = gpu->driver ? gpu->driver : "not told";
@@ -20,7 +18,7 @@ static void look_at(struct examination *exam, const struct ncm_gpu *gpu)
 
 void doctor_gpus(struct examination *exam)
 {
-	struct ncm_gpu_list *list = ncm_gpus_look();
+	const struct ncm_gpu_list *list = exam->gpus;
 
 	for (size_t i = 0; i < list->count; i++)
 		look_at(exam, &list->items[i]);
@@ -28,5 +26,4 @@ void doctor_gpus(struct examination *exam)
 		doctor_find(exam, NCM_FINDING_NOTE, "graphics card",
 			    "none was found, neither by NVIDIA's library and program nor in /sys: models run on the "
 			    "processor");
-	ncm_gpus_free(list);
 }

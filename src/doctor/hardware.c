@@ -6,7 +6,6 @@
 #include "base/strings.h"
 
 #include <ncmodel/fit_rules.h>
-#include <ncmodel/gpu.h>
 
 #include <stdlib.h>
 
@@ -20,7 +19,7 @@ static const struct {
 struct compared {
 	struct examination *exam;
 	const struct ncm_fit_rules *rules;
-	const struct ncm_gpu_list *gpus;
+	const struct ncm_gpu_list *gpus; /* the machine's */
 };
 
 static double gib(uint64_t bytes)
@@ -170,7 +169,7 @@ static void compare(const struct compared *compared)
 	compare_disk(compared);
 }
 
-static void look_at_profile(struct examination *exam, char *profile, const struct ncm_gpu_list *gpus)
+static void look_at_profile(struct examination *exam, char *profile)
 {
 	struct ncm_config alone = *exam->config;
 	struct ncm_error why = NCM_ERROR_INIT;
@@ -180,7 +179,7 @@ static void look_at_profile(struct examination *exam, char *profile, const struc
 	if (ncm_fit_rules_load(&alone, &rules, &why) < 0)
 		doctor_find_error(exam, profile ? profile : "profile", &why);
 	if (rules)
-		compare(&(struct compared){exam, rules, gpus});
+		compare(&(struct compared){exam, rules, exam->gpus});
 	ncm_fit_rules_free(rules);
 }
 
@@ -188,13 +187,10 @@ static void look_at_profile(struct examination *exam, char *profile, const struc
 void doctor_hardware(struct examination *exam)
 {
 	const struct ncm_config *config = exam->config;
-	struct ncm_gpu_list *gpus;
 
 	if (config->manifest_file_count > 0)
 		return;
-	gpus = ncm_gpus_look();
-	look_at_profile(exam, config->profile, gpus);
+	look_at_profile(exam, config->profile);
 	for (size_t i = 0; i < config->more_profile_count; i++)
-		look_at_profile(exam, config->more_profiles[i], gpus);
-	ncm_gpus_free(gpus);
+		look_at_profile(exam, config->more_profiles[i]);
 }

@@ -134,6 +134,6 @@ void export_routes(struct exported *exported, struct ncm_buffer *out)
 	json_object_set_new(file, "routes", routes);
 	for (size_t i = 0; exported->catalog && i < exported->catalog->rule_count; i++)
 		json_array_append_new(routes, route_of(exported, &exported->catalog->rules[i]));
-	text = json_dumps(file, JSON_INDENT(2));
+	text = json_dumps(file, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	ncm_buffer_printf(out, "%s\n", text);
 }

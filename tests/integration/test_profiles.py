@@ -34,6 +34,15 @@ class ShippedTest(Case):
         self.assertIn(f"Total: {len(ids)} models", text)
         self.assertNotIn("PROFILE", self.machine.run("--profile", "noa", "list", "--available").out)
 
+    def test_the_hardware_of_the_documents(self):
+        """What each was written for, right or not."""
+        told = {h["profile"]: h for h in json.loads(self.machine.run("profiles", "--json").out)["data"]["hardware"]}
+        self.assertEqual({name: (h["gpu"], h["vram_gb"], h["ram_gb"], h["disk_gb"], h["cuda"]) for name, h in told.items()},
+                         {"nebula-rtx3060": ("RTX 3060", 12, 32, 500, 12), "nc-dev-rtx4090": ("RTX 4090", 24, None, None, None),
+                          "vector-weight": ("RTX 5080", 48, None, None, None), "noa": (None, None, None, 1340, None),
+                          "nexus": (None,) * 5})
+        self.assertIn('written for: "Local GPU: RTX 5080 (assumed 48GB VRAM)"', self.machine.run("profiles", "-v").out)
+
     def test_one_plan(self):
         alone = {m["id"] for name in SHIPPED for m in self.offered(name)}
         document = json.loads(self.machine.run(*[p for n in SHIPPED for p in ("--profile", n)], "plan", "--offline",
