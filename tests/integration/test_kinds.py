@@ -4,6 +4,9 @@
 import io
 import json
 import os
+import pickle
+import random
+import sqlite3
 import struct
 import unittest
 import zipfile
@@ -419,6 +422,32 @@ class CardTest(KindsCase):
             "checkpoint/anime\\x.safetensors": {"mtime": os.stat(other).st_mtime, "sha256": sha256(WHOLE)}}}).encode())
         for file in path, other:
             self.assertEqual(self.told(file), ("cache.json", "ok"))
+
+    def test_the_cache_of_version_1_7_and_later(self):
+        """A database of Python's diskcache with pickled values, larger than one page, and then cut and turned at random."""
+        path = self.write(self.lora + "sub/style.safetensors", LORA)
+        self.write("stable-diffusion-webui/cache/hashes/x", b"")
+        where = os.path.join(self.machine.root, "stable-diffusion-webui/cache/hashes/cache.db")
+        database = sqlite3.connect(where)
+        database.execute("CREATE TABLE Settings (key TEXT NOT NULL UNIQUE, value)")
+        database.execute("CREATE TABLE Cache (rowid INTEGER PRIMARY KEY, key BLOB, raw INTEGER, store_time REAL, expire_time REAL, "
+                         "access_time REAL, access_count INTEGER DEFAULT 0, tag BLOB, size INTEGER DEFAULT 0, mode INTEGER DEFAULT 0, "
+                         "filename TEXT, value BLOB)")
+        for number in range(600):
+            title = "lora/style" if number == 433 else f"checkpoint/sub\\model {number}.safetensors" + "x" * (number % 7 * 900)
+            value = {"mtime": os.stat(path).st_mtime, "sha256": sha256(LORA)} if number == 433 else {"mtime": 1.5, "sha256": sha256(title.encode())}
+            database.execute("INSERT INTO Cache (key, raw, store_time, access_time, mode, value) VALUES (?, 1, 1.0, 1.0, 4, ?)",
+                             (title, pickle.dumps(value, protocol=number % 4 + 2 if number != 433 else 5)))
+        database.commit()
+        database.close()
+        self.assertEqual(self.told(path), ("cache.json", "ok"))
+        whole, chance = self.read(where), random.Random(7)
+        for _ in range(60):
+            broken = bytearray(whole[:chance.randrange(len(whole))] if chance.random() < 0.3 else whole)
+            for _ in range(chance.randrange(40)):
+                broken[chance.randrange(len(broken))] = chance.randrange(256)
+            self.write(where, bytes(broken))
+            self.assertIn(self.machine.run("verify", "--store", "a1111").returncode, (0, 1))
 
     def test_what_hf_download_left(self):
         path = self.write(self.lora + "repo/style.safetensors", LORA)
