@@ -101,6 +101,7 @@ NAMESAKES = {
     "src/runtime/ollama.c": {"ollama"},  # a program
     "src/move/busy.c": {"ollama"},  # a program
     "src/survey/sidecar_kinds.c": {"civitai"},  # a key of somebody's JSON
+    "src/carry/sidecars.c": {"civitai"},  # the same
     "cmd/cut_off.c": {"https://", "http://"},  # addresses in messages
     "cmd/verify_store_view.c": {"ollama"},  # a kind of store
 }
