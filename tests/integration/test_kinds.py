@@ -126,6 +126,11 @@ EVERY_KIND = [
     ("CLIP", "clip_g.safetensors", SILENT, "Model", "text_encoders", "text_encoders"),
     ("UNet", "unet.safetensors", SILENT, "Model", "checkpoints", "diffusion_models"),
     ("Checkpoint", "diffusion.safetensors", SILENT, "Diffusion Model", "checkpoints", "diffusion_models"),
+    ("Checkpoint", "unet-alone.safetensors", SILENT, "UNet", "checkpoints", "diffusion_models"),
+    ("Checkpoint", "encoder.safetensors", SILENT, "CLIPVision", None, "clip_vision"),
+    ("Checkpoint", "depth.safetensors", SILENT, "ControlNet", "controlnet", "controlnet"),
+    ("Checkpoint", "4x-own.pth", PICKLE, "Upscaler", "upscale_models", "upscale_models"),
+    ("Checkpoint", "more.safetensors", SILENT, "Enhancement LoRA", "loras", "loras"),
     ("CLIPVision", "vision.safetensors", SILENT, "Model", None, "clip_vision"),
     ("Checkpoint", "eyes.safetensors", SILENT, "Vision Encoder", None, "clip_vision"),
     ("Detection", "face.pt", PICKLE, "Model", "adetailer", "ultralytics_bbox"),
@@ -168,6 +173,11 @@ class EveryKindTest(KindsCase):
                 if name.endswith(".gguf") or kind == "LLM":
                     continue
                 self.lands(application, category, kind, name, data, file, [])
+
+    def test_a_language_model(self):
+        data = gguf({"general.architecture": "llama"})
+        self.pull(f"civitai:{self.version(data, 'words.gguf', 'LLM', format='GGUF')}")
+        self.assertEqual(self.read(self.machine.store("words.gguf")), data)
 
     def test_what_no_application_has_a_folder_for(self):
         for kind, name, file in (("LORA", "train.zip", "Training Data"), ("LORA", "all.zip", "Archive"), ("LORA", "all.zip", "Model"),
@@ -523,6 +533,15 @@ class SidecarTest(KindsCase):
         self.write(f"{self.lora}/style.json", b"{}")
         self.machine.run("rm", "-y", f"civitai:{version}", "--sidecars")
         self.assertEqual(self.beside(), ["style.json", "style.pt"])
+
+    def test_they_move_with_their_model(self):
+        version = self.inked()
+        self.pull("--sidecars", "a1111", f"civitai:{version}")
+        moved = self.machine.run("mv", "-y", f"civitai:{version}", "--to", "comfyui/loras")
+        self.assertEqual(moved.returncode, 0, moved.err + moved.out)
+        self.assertEqual(self.beside(), [])
+        self.assertEqual(sorted(os.listdir(os.path.join(self.machine.root, "ComfyUI/models/loras"))), ["style.json", "style.safetensors"])
+        self.check_registry()
 
     def test_nothing_told_nothing_written(self):
         self.hub.hf("org/plain", {"x.safetensors": LORA})
