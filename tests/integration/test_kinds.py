@@ -174,6 +174,20 @@ class EveryKindTest(KindsCase):
                     continue
                 self.lands(application, category, kind, name, data, file, [])
 
+    def test_the_application_that_is_here(self):
+        for folder, place in (("ComfyUI/models", "ComfyUI/models/loras"), ("stable-diffusion-webui", "stable-diffusion-webui/models/Lora"),
+                              ("stable-diffusion-webui-forge", "stable-diffusion-webui-forge/models/Lora")):
+            with self.subTest(folder=folder):
+                self.machine.close()
+                self.setUp()
+                os.makedirs(os.path.join(self.machine.root, folder))
+                self.pull(f"civitai:{self.version(LORA, 'style.safetensors', 'LORA')}")
+                self.assertEqual(os.listdir(os.path.join(self.machine.root, place)), ["style.safetensors"])
+        # and there it stays, whatever comes to the machine
+        os.makedirs(os.path.join(self.machine.root, "stable-diffusion-webui"))
+        id = self.entry()["id"]
+        self.assertIn("in place", self.pull(id).out)
+
     def test_a_language_model(self):
         data = gguf({"general.architecture": "llama"})
         self.pull(f"civitai:{self.version(data, 'words.gguf', 'LLM', format='GGUF')}")
