@@ -118,8 +118,8 @@ static bool may_write(const struct ncm_reg_model *known, const char *path)
 	       own->mtime_ns == status.mtime_ns;
 }
 
-static int write(struct ncm_store *store, const char *relative, const char *text, struct os_stat *status,
-		 struct ncm_error *err)
+static int put_file(struct ncm_store *store, const char *relative, const char *text, struct os_stat *status,
+		    struct ncm_error *err)
 {
 	const char *name;
 	NCM_AUTO_CLOSE int folder = store_parent(store, relative, &name, err);
@@ -142,11 +142,11 @@ static void write_one(const struct carry *carry, size_t model, const struct besi
 	struct os_stat status = {0};
 	struct ncm_reg_file *file;
 
-	if (!relative || store->kind != &ncm_kind_folders || !may_write(carry->run->models[model].known, path))
+	if (!relative || store->kind->place || !may_write(carry->run->models[model].known, path))
 		return;
 	card = kinds[kind].make(beside);
 	text = json_dumps(card, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-	if (!text || write(store, relative, text, &status, &err) < 0) {
+	if (!text || put_file(store, relative, text, &status, &err) < 0) {
 		ncm_emit_text(&carry->run->sink, NCM_EVENT_WARNING, "%s: %s could not be written%s%s",
 			      model_id(carry->run, &carry->run->wanted[carry->run->models[model].first_wanted]), path,
 			      err.code != NCM_OK ? ": " : "", err.code != NCM_OK ? err.message : "");

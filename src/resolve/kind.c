@@ -154,21 +154,47 @@ static bool is_for_language(const char *kind, const struct ncm_artifact *artifac
 	return false;
 }
 
-/* Of the applications for pictures the one that the source is used to, if it has a folder for such. */
+/* An application that is on this machine, in the order of the layout. */
+static bool find_here(const struct run *run, const char *kind, const struct ncm_artifact *artifact, struct spot *spot)
+{
+	for (size_t i = 0; i < run->layout->count; i++) {
+		const struct ncm_store *store = &run->layout->stores[i];
+
+		if (!store->part_of && ncm_store_is_there(store) && take_spot(run, store->id, kind, artifact, spot))
+			return true;
+	}
+	return false;
+}
+
+/* Of the applications for pictures that which the source is used to, if it has a folder for such: first of those that
+ * are here. */
 static bool find_spot(const struct run *run, const struct wanted *wanted, const char *kind,
 		      const struct ncm_artifact *artifact, struct spot *spot)
 {
 	const struct ncm_target *target = target_by_kind(wanted);
+	const struct ncm_reg_model *known = run->models[wanted->model].known;
 	const struct ncm_habit *habit = ncm_source_habit(wanted->spec->from.items[0]);
 	const char *const stores[] = {habit ? habit->store : "comfyui", "comfyui", "a1111"};
+	const size_t count = sizeof stores / sizeof *stores;
 
 	if (!target->any_store)
 		return take_spot(run, target->store, kind, artifact, spot);
+	/* Where it is already. */
+	if (known && known->store && take_spot(run, known->store, kind, artifact, spot))
+		return true;
 	if (is_for_language(kind, artifact)) {
 		*spot = (struct spot){language_store, NULL};
 		return true;
 	}
-	for (size_t i = 0; i < sizeof stores / sizeof *stores; i++) {
+	for (size_t i = 0; i < count; i++) {
+		const struct ncm_store *store = ncm_layout_find(run->layout, stores[i]);
+
+		if (store && ncm_store_is_there(store) && take_spot(run, stores[i], kind, artifact, spot))
+			return true;
+	}
+	if (find_here(run, kind, artifact, spot))
+		return true;
+	for (size_t i = 0; i < count; i++) {
 		if (take_spot(run, stores[i], kind, artifact, spot))
 			return true;
 	}

@@ -222,6 +222,13 @@ int ncm_store_lock(struct ncm_store *store, bool no_wait, const struct ncm_sink 
 	return lock;
 }
 
+bool ncm_store_is_there(const struct ncm_store *store)
+{
+	struct os_stat status;
+
+	return os_stat(OS_HERE, store->path, &status) == 0 && status.kind == OS_IS_FOLDER;
+}
+
 int ncm_store_peek(const struct ncm_store *store)
 {
 	return ncm_dir_by_links(store->path, NULL);

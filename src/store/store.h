@@ -125,6 +125,8 @@ int ncm_store_lock(struct ncm_store *store, bool no_wait, const struct ncm_sink 
 void ncm_store_tell_lacks(const struct ncm_store *store, const struct ncm_sink *sink);
 /* Opens the store's folder without making anything. -1 with errno ENOENT if it is not there. */
 int ncm_store_peek(const struct ncm_store *store);
+/* Whether its folder is there, whoever made it. */
+bool ncm_store_is_there(const struct ncm_store *store);
 /* The folder of the layout's that a path below the store lies in: the longest; NULL: none. */
 const struct ncm_store_folder *ncm_store_folder_around(const struct ncm_store *store, const char *relative);
 /* The path below the store of the number'th folder that is part of it, whoever says so: layout or kind. NULL: there are

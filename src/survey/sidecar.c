@@ -10,6 +10,7 @@
  *                              "modelId", "sha256"
  *   STEM.api_info.json         CivitAI Browser+: a model of Civitai's API with its versions
  *   cache.json                 Automatic1111: hashes with the mtime that a file had, at the root of the web UI
+ *   cache/hashes/cache.db      the same since its version 1.7
  *   .cache/huggingface/download/FILE.metadata   `hf download --local-dir`: a commit, the file's digest, when that was
  *
  * STEM is the model's name without its ending. None of them is changed or taken for more than somebody's word.
@@ -23,6 +24,7 @@
 #include "base/strings.h"
 #include "os/os.h"
 #include "source/source.h"
+#include "survey/diskcache.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -166,23 +168,22 @@ static bool find_below(const struct work *work, const struct ncm_store_folder *f
 }
 
 /* A hash is of the file that had this mtime; what was written to later is another. */
-static void take_cached(struct work *work, const char *title, const json_t *cached)
+static void take_cached(void *context, const char *title, const char *hex, double mtime)
 {
 	const double newer = 0.001;
+	struct work *work = context;
 	NCM_AUTO_FREE char *spelled = ncm_strdup(title);
-	const char *path, *hex = ncm_json_string(cached, "sha256");
 	const struct ncm_store_folder *folder;
 	NCM_AUTO_FREE char *relative = NULL;
 	struct ncm_sha256 sha256;
-	double mtime;
+	const char *path;
 	size_t file;
 
 	for (char *at = spelled; *at; at++)
 		*at = *at == '\\' ? '/' : *at;
 	folder = folder_of_title(work->store, spelled, &path);
 	relative = folder ? ncm_path_join(folder->path, path) : NULL;
-	if (relative && hex && ncm_sha256_parse_any_case(hex, &sha256) == 0 &&
-	    ncm_json_number(cached, "mtime", &mtime) &&
+	if (relative && ncm_sha256_parse_any_case(hex, &sha256) == 0 &&
 	    (find_model(work, relative, &file) || find_below(work, folder, path, &file)) &&
 	    (double)work->survey->files[file].mtime_ns / 1e9 <= mtime + newer)
 		survey_claim(work, file, &(struct ncm_survey_claim){.sha256 = sha256, .told_by = "cache.json"});
@@ -193,10 +194,20 @@ static void read_cache(struct work *work)
 	size_t size = 0;
 	NCM_AUTO_FREE char *text = read_text(work, "cache.json", CACHE_BYTES, &size);
 	NCM_AUTO_JSON json_t *cache = text ? ncm_json_parse(text, size, "cache.json", NCM_E_OTHER, NULL) : NULL;
+	NCM_AUTO_FREE char *database = read_text(work, "cache/hashes/cache.db", CACHE_BYTES, &size);
 	const char *title;
 	json_t *cached;
+	double mtime;
 
-	json_object_foreach(json_object_get(cache, "hashes"), title, cached) take_cached(work, title, cached);
+	json_object_foreach(json_object_get(cache, "hashes"), title, cached)
+	{
+		const char *hex = ncm_json_string(cached, "sha256");
+
+		if (hex && ncm_json_number(cached, "mtime", &mtime))
+			take_cached(work, title, hex, mtime);
+	}
+	if (database)
+		diskcache_read(database, size, take_cached, work);
 }
 
 /* A commit, the digest of the file, and when it was right, a line each. An older file than that is that one. */

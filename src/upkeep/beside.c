@@ -48,7 +48,7 @@ void upkeep_consider_beside(struct upkeep *upkeep, const struct ncm_reg_model *m
 	const char *dot = strrchr(ncm_path_base(file->abs), '.');
 	NCM_AUTO_FREE char *stem = dot ? ncm_strndup(file->abs, (size_t)(dot - file->abs)) : NULL;
 
-	if (!stem || store == NOWHERE || upkeep->layout->stores[store].kind != &ncm_kind_folders || !file->role ||
+	if (!stem || store == NOWHERE || upkeep->layout->stores[store].kind->place || !file->role ||
 	    strcmp(file->role, "weights") != 0 || has_namesake(stem, file->abs))
 		return;
 	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {

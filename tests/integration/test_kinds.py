@@ -4,6 +4,9 @@
 import io
 import json
 import os
+import pickle
+import random
+import sqlite3
 import struct
 import unittest
 import zipfile
@@ -123,6 +126,11 @@ EVERY_KIND = [
     ("CLIP", "clip_g.safetensors", SILENT, "Model", "text_encoders", "text_encoders"),
     ("UNet", "unet.safetensors", SILENT, "Model", "checkpoints", "diffusion_models"),
     ("Checkpoint", "diffusion.safetensors", SILENT, "Diffusion Model", "checkpoints", "diffusion_models"),
+    ("Checkpoint", "unet-alone.safetensors", SILENT, "UNet", "checkpoints", "diffusion_models"),
+    ("Checkpoint", "encoder.safetensors", SILENT, "CLIPVision", None, "clip_vision"),
+    ("Checkpoint", "depth.safetensors", SILENT, "ControlNet", "controlnet", "controlnet"),
+    ("Checkpoint", "4x-own.pth", PICKLE, "Upscaler", "upscale_models", "upscale_models"),
+    ("Checkpoint", "more.safetensors", SILENT, "Enhancement LoRA", "loras", "loras"),
     ("CLIPVision", "vision.safetensors", SILENT, "Model", None, "clip_vision"),
     ("Checkpoint", "eyes.safetensors", SILENT, "Vision Encoder", None, "clip_vision"),
     ("Detection", "face.pt", PICKLE, "Model", "adetailer", "ultralytics_bbox"),
@@ -165,6 +173,25 @@ class EveryKindTest(KindsCase):
                 if name.endswith(".gguf") or kind == "LLM":
                     continue
                 self.lands(application, category, kind, name, data, file, [])
+
+    def test_the_application_that_is_here(self):
+        for folder, place in (("ComfyUI/models", "ComfyUI/models/loras"), ("stable-diffusion-webui", "stable-diffusion-webui/models/Lora"),
+                              ("stable-diffusion-webui-forge", "stable-diffusion-webui-forge/models/Lora")):
+            with self.subTest(folder=folder):
+                self.machine.close()
+                self.setUp()
+                os.makedirs(os.path.join(self.machine.root, folder))
+                self.pull(f"civitai:{self.version(LORA, 'style.safetensors', 'LORA')}")
+                self.assertEqual(os.listdir(os.path.join(self.machine.root, place)), ["style.safetensors"])
+        # and there it stays, whatever comes to the machine
+        os.makedirs(os.path.join(self.machine.root, "stable-diffusion-webui"))
+        id = self.entry()["id"]
+        self.assertIn("in place", self.pull(id).out)
+
+    def test_a_language_model(self):
+        data = gguf({"general.architecture": "llama"})
+        self.pull(f"civitai:{self.version(data, 'words.gguf', 'LLM', format='GGUF')}")
+        self.assertEqual(self.read(self.machine.store("words.gguf")), data)
 
     def test_what_no_application_has_a_folder_for(self):
         for kind, name, file in (("LORA", "train.zip", "Training Data"), ("LORA", "all.zip", "Archive"), ("LORA", "all.zip", "Model"),
@@ -420,6 +447,32 @@ class CardTest(KindsCase):
         for file in path, other:
             self.assertEqual(self.told(file), ("cache.json", "ok"))
 
+    def test_the_cache_of_version_1_7_and_later(self):
+        """A database of Python's diskcache with pickled values, larger than one page, and then cut and turned at random."""
+        path = self.write(self.lora + "sub/style.safetensors", LORA)
+        self.write("stable-diffusion-webui/cache/hashes/x", b"")
+        where = os.path.join(self.machine.root, "stable-diffusion-webui/cache/hashes/cache.db")
+        database = sqlite3.connect(where)
+        database.execute("CREATE TABLE Settings (key TEXT NOT NULL UNIQUE, value)")
+        database.execute("CREATE TABLE Cache (rowid INTEGER PRIMARY KEY, key BLOB, raw INTEGER, store_time REAL, expire_time REAL, "
+                         "access_time REAL, access_count INTEGER DEFAULT 0, tag BLOB, size INTEGER DEFAULT 0, mode INTEGER DEFAULT 0, "
+                         "filename TEXT, value BLOB)")
+        for number in range(600):
+            title = "lora/style" if number == 433 else f"checkpoint/sub\\model {number}.safetensors" + "x" * (number % 7 * 900)
+            value = {"mtime": os.stat(path).st_mtime, "sha256": sha256(LORA)} if number == 433 else {"mtime": 1.5, "sha256": sha256(title.encode())}
+            database.execute("INSERT INTO Cache (key, raw, store_time, access_time, mode, value) VALUES (?, 1, 1.0, 1.0, 4, ?)",
+                             (title, pickle.dumps(value, protocol=number % 4 + 2 if number != 433 else 5)))
+        database.commit()
+        database.close()
+        self.assertEqual(self.told(path), ("cache.json", "ok"))
+        whole, chance = self.read(where), random.Random(7)
+        for _ in range(60):
+            broken = bytearray(whole[:chance.randrange(len(whole))] if chance.random() < 0.3 else whole)
+            for _ in range(chance.randrange(40)):
+                broken[chance.randrange(len(broken))] = chance.randrange(256)
+            self.write(where, bytes(broken))
+            self.assertIn(self.machine.run("verify", "--store", "a1111").returncode, (0, 1))
+
     def test_what_hf_download_left(self):
         path = self.write(self.lora + "repo/style.safetensors", LORA)
         note = self.lora + "repo/.cache/huggingface/download/style.safetensors.metadata"
@@ -494,6 +547,15 @@ class SidecarTest(KindsCase):
         self.write(f"{self.lora}/style.json", b"{}")
         self.machine.run("rm", "-y", f"civitai:{version}", "--sidecars")
         self.assertEqual(self.beside(), ["style.json", "style.pt"])
+
+    def test_they_move_with_their_model(self):
+        version = self.inked()
+        self.pull("--sidecars", "a1111", f"civitai:{version}")
+        moved = self.machine.run("mv", "-y", f"civitai:{version}", "--to", "comfyui/loras")
+        self.assertEqual(moved.returncode, 0, moved.err + moved.out)
+        self.assertEqual(self.beside(), [])
+        self.assertEqual(sorted(os.listdir(os.path.join(self.machine.root, "ComfyUI/models/loras"))), ["style.json", "style.safetensors"])
+        self.check_registry()
 
     def test_nothing_told_nothing_written(self):
         self.hub.hf("org/plain", {"x.safetensors": LORA})

@@ -56,7 +56,7 @@ MANIFEST = {
 LOCK = {
     "$schema": "lock.schema.json", "schema_version": 1, "entries": {"hf:o/r/a.gguf": {
         "pinned": "hf:o/r/a.gguf@" + "a" * 40, "signed": False, "revision": "a" * 40, "digest": None, "ollama_name": None,
-        "trust": "upstream", "resolved_at": "2026-01-02T03:04:05Z", "files": [
+        "kind": "lora", "trust": "upstream", "resolved_at": "2026-01-02T03:04:05Z", "files": [
             {"path": "a.gguf", "size": 7, "sha256": DIGEST, "git_sha1": DIGEST[:40], "url": HTTPS, "type": None,
              "role": "weights"}]}}}
 MODELS = {
@@ -68,6 +68,8 @@ MODELS = {
          "profile": "p", "profiles": ["p"], "aliases": ["b"], "phase": 1, "priority": "high", "variant": "v", "store": "s", "source": "hf:o/r/a.gguf", "signed": False,
          "revision": "r", "trust": "upstream", "license": "MIT", "format": "gguf", "architecture": "llama",
          "quantization": "Q4", "parameters": "1B", "context_length": 1, "dimensions": 1, "vram_gb": 1, "vram_gb_at_least": True, "license_class": "free", "tags": ["t"],
+         "trigger_words": ["w"], "base_model": "SDXL", "model_name": "M", "version_name": "v", "page": HTTPS, "preview": HTTPS,
+         "preferred_weight": 0.8,
          "files": [{"path": "a.gguf", "store": "s", "size": 7, "sha256": DIGEST, "mtime_ns": -7, "role": "weights",
                     "archive_sha256": DIGEST, "origin": "adopted", "source": "hf:o/r/a.gguf", "signed": False, "revision": "r",
                     "target": "/srv/a.gguf"}],

@@ -36,6 +36,8 @@ static void test_names_good(void)
 	    {"https://civitai.com/api/download/models/"
 	     "128713?type=Model&format=SafeTensor&size=pruned&fp=fp16&token=SECRET",
 	     "civitai:128713?type=Model&format=SafeTensor&size=pruned&fp=fp16"},
+	    {"https://civitai.com/api/download/models/5?type=Model&format=GGUF&quantType=Q8_0&token=SECRET",
+	     "civitai:5?type=Model&format=GGUF&quantType=Q8_0"},
 	    {"https://civitai.com/api/v1/model-versions/128713", "civitai:128713"},
 	    {"https://civitai.com/api/v1/models/4384", "civitai:4384@latest"},
 	    {"urn:air:sdxl:checkpoint:civitai:827184@2514310", "civitai:827184@2514310"},
@@ -202,6 +204,39 @@ static void test_sizes(void)
 	check_size("1e300", false, 0, false);
 	check_size("\"12\"", false, 0, false);
 	check_size("null", false, 0, false);
+}
+
+static void check_kind(const char *model, const char *file, const char *expected)
+{
+	char version[1000];
+	struct ncm_sources *sources = fake_sources(&config);
+	struct ncm_resolution *resolution;
+
+	snprintf(version, sizeof version, "{\"id\":9,\"modelId\":8,%s,\"files\":[{\"id\":1,%s}]}", model, file);
+	fake_on(SITE "/api/v1/model-versions/9", 200, NULL, version);
+	resolution = check_resolves(sources, "civitai:9", &spec, NULL);
+	CHECK((resolution->kind == NULL) == (expected == NULL));
+	if (expected)
+		CHECK_STR(resolution->kind, expected);
+	ncm_resolution_free(resolution);
+	ncm_sources_free(sources);
+}
+
+static void test_kinds(void)
+{
+	static const char lora[] = "\"model\":{\"type\":\"LORA\"}", air[] = "\"air\":\"urn:air:sdxl:vae:civitai:8@9\"";
+
+	check_kind(lora, "\"name\":\"a.safetensors\",\"type\":\"Model\"", "lora");
+	check_kind(lora, "\"name\":\"a.safetensors\",\"type\":\"Negative\"", "textual-inversion");
+	check_kind(lora, "\"name\":\"a.zip\",\"type\":\"Training Data\"", "training-data");
+	check_kind(lora, "\"name\":\"a.zip\",\"type\":\"Model\"", "archive");
+	check_kind(lora, "\"name\":\"a.txt\",\"type\":\"Other\"", NULL);
+	check_kind(air, "\"name\":\"a.safetensors\",\"type\":\"Model\"", "vae");
+	check_kind("\"air\":\"urn:air:\"", "\"name\":\"a.safetensors\"", NULL);
+	check_kind("\"model\":{\"type\":\"Checkpoint\"}",
+		   "\"name\":\"a.gguf\",\"type\":\"Model\",\"metadata\":{\"format\":\"GGUF\"}", "diffusion");
+	check_kind("\"model\":{\"type\":\"Wildcards\"}", "\"name\":\"a.zip\",\"type\":\"Archive\"", "wildcards");
+	check_kind("\"model\":{\"type\":7}", "\"name\":\"a.safetensors\",\"type\":[]", NULL);
 }
 
 static void check_choice(const char *uri, const char *sha256, const char *expected)
@@ -414,6 +449,7 @@ int main(void)
 	RUN(test_ids);
 	RUN(test_resolve);
 	RUN(test_sizes);
+	RUN(test_kinds);
 	RUN(test_choice);
 	RUN(test_no_choice);
 	RUN(test_latest);
