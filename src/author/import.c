@@ -325,6 +325,7 @@ struct ncm_draft *ncm_draft_import(const struct ncm_config *config, const char *
 		draft = author_finish(
 		    &import.author, "Imported",
 		    "Imported from another tool's list. What has no digest yet is pinned by `ncmodel lock`.", err);
+	import_known_free(&import.known);
 	json_decref(import.listed);
 	return draft;
 }

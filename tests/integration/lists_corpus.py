@@ -146,6 +146,12 @@ CORPUS = [
          [("ollama:llama3.2:3b", "ollama")]),
     List("ollama names that a script makes", "ollama pull one:1b\nollama pull \"$NAME\"\nollama pull `cat list`\n",
          [("ollama:one:1b", "ollama")], left_out=["line 2", "line 3"]),
+    List("ollama names that never existed", "ollama pull llama3.1:8b\nollama pull whisper:small\n"
+         "ollama pull qwen2.5-coder:7b-q4_0\nollama pull whisper:small\n",
+         [("ollama:llama3.1:8b", "ollama"),
+          ("hf:ggerganov/whisper.cpp/ggml-small.bin@5359861c739e955e79d9a303bcbc70fb988958b1", "whisper-cpp"),
+          ("ollama:qwen2.5-coder:7b-instruct-q4_0", "ollama-small")],
+         told=["line 2: whisper:small is no model of Ollama's: whisper-small", "qwen2.5-coder:7b-q4_0 is no model of Ollama's"]),
     List("ollama table", "NAME            ID            SIZE    MODIFIED\nllama3.2:3b     a80c4f17acd5  2.0 GB  3 days ago\n",
          [("ollama:llama3.2:3b", "ollama")]),
     List("ollama names", "llama3.2:3b\n# mine\nphi4:14b # small\n", [("ollama:llama3.2:3b", "ollama"), ("ollama:phi4:14b", "ollama")],
