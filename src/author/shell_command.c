@@ -180,7 +180,7 @@ static void take_hub(struct shell_run *run, const struct shell_command *command,
 	const bool chosen = options->include.count > 0 && options->exclude.count == 0 && !has_globs(&options->include);
 
 	if (!repository || shell_is_open(repository)) {
-		if (!run->is_quiet)
+		if (!run->is_quiet && !shell_download_words(run, command->line, &run->arguments))
 			author_leave_out(&run->import->author, command->line, repository ? repository : "download",
 					 "the script says when it runs what is downloaded");
 	} else if (options->type && strcmp(options->type, "model") != 0) {
@@ -294,6 +294,27 @@ static void cut_mark(const struct ncm_strings *words)
 		memmove(words->items[0], words->items[0] + 1, strlen(words->items[0]));
 }
 
+/* A program or function of another file gets an address that can only be a model's. */
+static bool take_unknown(struct shell_run *run, const struct shell_command *command)
+{
+	static const char *const talk[] = {"echo", "printf", "export", "[", "[[", "pip", "pip3", "apt-get", "apt"};
+	const struct ncm_strings *words = &command->words;
+
+	for (size_t i = 0; i < sizeof talk / sizeof *talk; i++) {
+		if (strcmp(words->items[0], talk[i]) == 0)
+			return false;
+	}
+	for (size_t i = 1; i < words->count; i++) {
+		NCM_AUTO_FREE char *name = strstr(words->items[i], "://") && ncm_source_of(words->items[i])
+					       ? ncm_source_file_name(words->items[i])
+					       : NULL;
+
+		if (name && ncm_source_habit_of_name(name))
+			return shell_download_words(run, command->line, words);
+	}
+	return false;
+}
+
 bool shell_take(struct shell_run *run, const struct shell_command *command)
 {
 	const struct ncm_strings *words = &command->words;
@@ -307,7 +328,7 @@ bool shell_take(struct shell_run *run, const struct shell_command *command)
 	loader = find_loader(words->items[0]);
 	first = loader ? behind_action(loader, words) : 0;
 	if (first == 0)
-		return false;
+		return !loader && take_unknown(run, command);
 	shell_options_read(loader->options, words, first, &options);
 	loader->take(run, command, &options);
 	shell_options_clear(&options);

@@ -69,7 +69,9 @@ static const char *parameter(const struct shell_run *run, const char *number)
 {
 	const size_t at = strtoul(number, NULL, 10);
 
-	return at > 0 && at <= run->parameters.count ? run->parameters.items[at - 1] : NULL;
+	if (at > 0 && at <= run->parameters.count)
+		return run->parameters.items[at - 1];
+	return at > 0 && run->is_called ? "" : NULL;
 }
 
 static const char *variable(const struct shell_run *run, const char *name)

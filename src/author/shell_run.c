@@ -101,24 +101,32 @@ static void keep_file(struct shell_run *run, const struct shell_command *command
 		ncm_json_set_string(run->files, file, command->in);
 }
 
+/* `words`: the function's name, then its arguments; none: nobody calls it. */
 static void call(struct follower *follower, json_t *body, const struct ncm_strings *words)
 {
 	struct shell_run *run = &follower->run;
-	const struct ncm_strings before = run->parameters;
+	const struct ncm_strings parameters = run->parameters, arguments = run->arguments;
+	const bool is_called = run->is_called;
 
 	if (follower->calls >= DEEPEST_CALL)
 		return;
 	follower->calls++;
-	run->parameters = (struct ncm_strings){0};
-	for (size_t i = 1; i < words->count; i++)
+	run->parameters = run->arguments = (struct ncm_strings){0};
+	run->is_called = words->count > 0;
+	for (size_t i = 1; i < words->count; i++) {
 		ncm_strings_add(&run->parameters, words->items[i]);
+		ncm_strings_add(&run->arguments, words->items[i]);
+	}
 	json_array_set_new(body, 2, json_true());
 	json_incref(body);
 	follow(follower, (size_t)json_integer_value(json_array_get(body, 0)),
 	       (size_t)json_integer_value(json_array_get(body, 1)));
 	json_decref(body);
 	ncm_strings_free(&run->parameters);
-	run->parameters = before;
+	ncm_strings_free(&run->arguments);
+	run->parameters = parameters;
+	run->arguments = arguments;
+	run->is_called = is_called;
 	follower->calls--;
 }
 

@@ -218,12 +218,35 @@ CORPUS = [
     List("git clone", "git lfs install\ngit clone https://huggingface.co/org/model /x/ComfyUI/models/diffusers/model\n"
          "git clone --depth 1 https://github.com/o/node ComfyUI/custom_nodes/node\n",
          [("hf:org/model", "comfyui/diffusers/model")], told=["https://github.com/o/node is a repository of code"]),
+    List("a function of another file", "#!/bin/sh\n. ./lib.sh\nfetch_model {HF}/o/r/resolve/main/a.safetensors ComfyUI/models/vae\n"
+         "fetch_model --to ComfyUI/models/loras/mine.safetensors {HF}/o/r/resolve/main/b.safetensors\n"
+         "echo see {HF}/o/r/resolve/main/c.safetensors\npip install https://example.com/x.whl\n",
+         [("hf:o/r/a.safetensors", "comfyui/vae/a.safetensors"), ("hf:o/r/b.safetensors", "comfyui/loras/mine.safetensors")]),
     List("powershell", "Invoke-WebRequest -Uri {HF}/o/r/resolve/main/a.safetensors -OutFile "
          "C:/ComfyUI/models/loras/a.safetensors\n", [("hf:o/r/a.safetensors", "comfyui/loras/a.safetensors")]),
     List("a token in the address", 'CIVITAI_TOKEN={K}\nwget -O ComfyUI/models/loras/a.safetensors '
          '"https://civitai.com/api/download/models/111?type=Model&token=${CIVITAI_TOKEN}"\n'
          'wget -O ComfyUI/models/loras/b.safetensors "https://civitai.com/api/download/models/222?token=$ELSEWHERE"\n',
          [("civitai:111?type=Model", "comfyui/loras/a.safetensors"), ("civitai:222", "comfyui/loras/b.safetensors")]),
+    List("an array of pairs, taken apart by other programs", r'''M="${WORKSPACE:-/workspace}/ComfyUI/models"
+HF_MODELS=(
+  "{HF}/o/r/resolve/main/split/a.safetensors
+  |$M/checkpoints/a.safetensors"
+  "{HF}/o/r/resolve/main/split/b.safetensors|$M/vae/c.safetensors"
+)
+get() {
+  local url="$1" output_path="$2"
+  local repo=$(echo "$url" | sed -n 's|https://huggingface.co/\([^/]*/[^/]*\)/resolve/.*|\1|p')
+  if hf download "$repo" "$file" --local-dir "$(mktemp -d)" 2>&1; then
+    mv "$tmp/$file" "$output_path"
+  fi
+}
+for model in "${HF_MODELS[@]}"; do
+  get "${model%%|*}" "${model##*|}" &
+done
+OTHERS=("{HF}/o/r/resolve/main/d.safetensors|$M/loras/d.safetensors" "$M/loras/e.safetensors {HF}/o/r/resolve/main/e.safetensors")
+''', [("hf:o/r/split/a.safetensors", "comfyui/checkpoints/a.safetensors"), ("hf:o/r/split/b.safetensors", "comfyui/vae/c.safetensors"),
+          ("hf:o/r/d.safetensors", "comfyui/loras/d.safetensors"), ("hf:o/r/e.safetensors", "comfyui/loras/e.safetensors")]),
     List("what nobody can tell", 'wget -P ComfyUI/models/loras "$BASE/a.safetensors"\nwget -i list.txt\n'
          'wget -P /somewhere {HF}/o/r/resolve/main/c.gguf\nwget https://mega.nz/file/abc\n',
          [("hf:o/r/c.gguf", "llama-cpp/c.gguf")], left_out=["line 1", "line 2", "MEGA"], told=["its place /somewhere"]),
