@@ -197,6 +197,25 @@ static bool add_braced(struct expansion *out, const char *inner, bool quoted)
 	return true;
 }
 
+/* "echo WORD | xargs", by which scripts cut white space off. */
+static bool is_trimmed(const struct shell_script *script)
+{
+	return script->count == 2 && script->statements[0].is_piped && script->statements[1].words.count == 1 &&
+	       strcmp(script->statements[1].words.items[0], "xargs") == 0;
+}
+
+/* Without white space around it. */
+static void trim(char *text)
+{
+	const size_t front = strspn(text, " \t\r\n");
+	size_t size = strlen(text);
+
+	while (size > front && strchr(" \t\r\n", text[size - 1]))
+		size--;
+	memmove(text, text + front, size - front);
+	text[size - front] = '\0';
+}
+
 /* "basename WORD", "dirname WORD", "pwd", "echo WORD…" between "$(" and ")". False: not known. */
 static bool add_output(struct expansion *out, const char *inner, bool quoted)
 {
@@ -207,7 +226,7 @@ static bool add_output(struct expansion *out, const char *inner, bool quoted)
 	if (out->depth >= DEEPEST)
 		return false;
 	shell_read(inner, &script);
-	for (size_t i = 0; script.count == 1 && i < script.statements[0].words.count; i++)
+	for (size_t i = 0; (script.count == 1 || is_trimmed(&script)) && i < script.statements[0].words.count; i++)
 		shell_expand(out->run, script.statements[0].words.items[i], &words);
 	if (words.count == 1 && strcmp(words.items[0], "pwd") == 0)
 		value = ncm_strdup(*out->run->folder ? out->run->folder : ".");
@@ -217,6 +236,8 @@ static bool add_output(struct expansion *out, const char *inner, bool quoted)
 		value = ncm_path_folder(words.items[1]);
 	else if (words.count == 2 && strcmp(words.items[0], "echo") == 0)
 		value = ncm_strdup(words.items[1]);
+	if (value && is_trimmed(&script))
+		trim(value);
 	shell_free(&script);
 	ncm_strings_free(&words);
 	if (value)

@@ -253,6 +253,20 @@ static char *output_of(const struct shell_command *command)
 	return ncm_buffer_take(&text);
 }
 
+/* "local -n NAME=ARRAY": another name of it. */
+static void name_again(struct shell_run *run, const struct shell_statement *statement)
+{
+	for (size_t i = 2; strcmp(word(statement, 1), "-n") == 0 && i < statement->words.count; i++) {
+		const char *raw = statement->words.items[i], *equals = strchr(raw, '=');
+		NCM_AUTO_FREE char *name = equals ? ncm_strndup(raw, (size_t)(equals - raw)) : NULL;
+		NCM_AUTO_FREE char *meant = equals ? shell_text(run, equals + 1) : NULL;
+		json_t *array = meant ? json_object_get(run->arrays, meant) : NULL;
+
+		if (array)
+			json_object_set(run->arrays, name, array);
+	}
+}
+
 /* Assignments, then a command with its words. *piped is what came through the pipe, and becomes what goes on. */
 static void run_simple(struct follower *follower, const struct shell_statement *statement, char **piped)
 {
@@ -268,6 +282,7 @@ static void run_simple(struct follower *follower, const struct shell_statement *
 			if (!shell_assign(run, statement->words.items[i]) && strcmp(word(statement, 0), ":") == 0)
 				free(shell_text(run, statement->words.items[i]));
 		}
+		name_again(run, statement);
 		first = statement->words.count;
 	}
 	while (first < statement->words.count && (shell_assign(run, statement->words.items[first]) ||

@@ -241,9 +241,15 @@ get() {
     mv "$tmp/$file" "$output_path"
   fi
 }
-for model in "${HF_MODELS[@]}"; do
-  get "${model%%|*}" "${model##*|}" &
-done
+get_all() {
+  local -n some=$1
+  for model in "${some[@]}"; do
+    url="${model%%|*}"
+    url=$(echo "$url" | xargs)
+    get "$url" "${model##*|}" &
+  done
+}
+get_all HF_MODELS
 OTHERS=("{HF}/o/r/resolve/main/d.safetensors|$M/loras/d.safetensors" "$M/loras/e.safetensors {HF}/o/r/resolve/main/e.safetensors")
 ''', [("hf:o/r/split/a.safetensors", "comfyui/checkpoints/a.safetensors"), ("hf:o/r/split/b.safetensors", "comfyui/vae/c.safetensors"),
           ("hf:o/r/d.safetensors", "comfyui/loras/d.safetensors"), ("hf:o/r/e.safetensors", "comfyui/loras/e.safetensors")]),
