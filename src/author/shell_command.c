@@ -151,7 +151,7 @@ static void take_hub_file(struct shell_run *run, const struct shell_command *com
 							     .uri = uri,
 							     .place = place,
 							     .name = place ? file : NULL,
-							     .store = place ? NULL : "hf"});
+							     .store = options->folder ? NULL : "hf"});
 }
 
 static void take_hub_whole(struct shell_run *run, const struct shell_command *command,
@@ -167,7 +167,7 @@ static void take_hub_whole(struct shell_run *run, const struct shell_command *co
 		    &(const struct import_item){.line = command->line,
 						.uri = uri,
 						.place = place,
-						.store = place ? NULL : "hf",
+						.store = options->folder ? NULL : "hf",
 						.is_folder = true,
 						.include = options->include.count ? &options->include : &none,
 						.exclude = options->exclude.count ? &options->exclude : &none});

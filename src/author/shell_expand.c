@@ -147,7 +147,7 @@ static char *apply(struct expansion *out, const char *name, const char *value, c
 	}
 	if (!value || (*how != '#' && *how != '%') || strlen(value) > LONGEST_CUT)
 		return NULL;
-	out->run->steps += strlen(value);
+	out->run->steps += strlen(value) + strlen(value) * strlen(value) / BYTES_A_STEP;
 	return cut(value, how);
 }
 

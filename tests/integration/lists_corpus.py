@@ -211,6 +211,11 @@ CORPUS = [
           ("hf:Comfy-Org/flux/split/ae.safetensors", "comfyui/vae/split/ae.safetensors"),
           ("hf:org/whole@v2?exclude=*.bin", "comfyui/diffusers/whole"), ("hf:org/cached", "hf")],
          told=["org/data is a dataset"]),
+    List("hf download without a folder", "hf download org/x a.gguf\nhf download org/y --include '*.safetensors' config.json\n"
+         "huggingface-cli download org/z --include only.gguf --local-dir models/llm\nhf download org/w --local-dir ./w\n"
+         "hf download org/v sub/c.gguf --local-dir .\n",
+         [("hf:org/x/a.gguf", "hf"), ("hf:org/y?include=*.safetensors&include=config.json", "hf"), ("hf:org/z/only.gguf", "comfyui/llm/only.gguf"),
+          ("hf:org/w", "hf"), ("hf:org/v/sub/c.gguf", "llama-cpp/c.gguf")], told=["its place ./w is no folder"]),
     List("comfy model download", "comfy --skip-prompt model download --url {HF}/o/r/resolve/main/a.safetensors "
          "--relative-path models/loras --filename mine.safetensors --set-hf-api-token {T}\n"
          "comfy model download --url 'https://civitai.com/api/download/models/12345?token={K}' --relative-path models/vae\n",
