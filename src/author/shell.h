@@ -47,6 +47,8 @@ struct shell_run {
 	bool is_called;                /* it has no further ones */
 	struct ncm_strings folders;    /* where "(" and pushd came from */
 	char *folder;                  /* that it is in; "": where it was started */
+	struct shell_pending *pending; /* what is fetched, until the script ends */
+	size_t pending_count;
 	size_t steps, depth, lines_told;
 	bool is_quiet; /* nobody calls what is read now: what it does not say is no gap */
 };
@@ -83,6 +85,14 @@ struct shell_command {
 bool shell_is_loader(const char *name);
 /* Takes the models that a command brings. Returns false if it is none that is known. */
 bool shell_take(struct shell_run *run, const struct shell_command *command);
+/* shell_pending.c */
+/* Puts down what is fetched (copied, but for `store`, which is static). */
+void shell_put(struct shell_run *run, const struct import_item *item);
+/* "mv FROM… TO" of what was fetched; false for any other command. */
+bool shell_move(struct shell_run *run, const struct ncm_strings *words);
+/* Takes all that was put down. */
+void shell_take_pending(struct shell_run *run);
+
 /* shell_download.c */
 /* The place that the script says, from where it was started. The caller frees it; NULL: it says none. */
 char *shell_place_of(const struct shell_run *run, const char *folder, const char *name);

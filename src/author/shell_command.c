@@ -147,11 +147,11 @@ static void take_hub_file(struct shell_run *run, const struct shell_command *com
 	    ncm_asprintf("%s%s/%s%s%s", ncm_source_huggingface.begins, repository, file, options->revision ? "@" : "",
 			 options->revision ? options->revision : "");
 
-	import_item(run->import, &(const struct import_item){.line = command->line,
-							     .uri = uri,
-							     .place = place,
-							     .name = place ? file : NULL,
-							     .store = options->folder ? NULL : "hf"});
+	shell_put(run, &(const struct import_item){.line = command->line,
+						   .uri = uri,
+						   .place = place,
+						   .name = place ? file : NULL,
+						   .store = options->folder ? NULL : "hf"});
 }
 
 static void take_hub_whole(struct shell_run *run, const struct shell_command *command,
@@ -163,14 +163,13 @@ static void take_hub_whole(struct shell_run *run, const struct shell_command *co
 			 options->revision ? options->revision : "");
 	struct ncm_strings none = {0};
 
-	import_item(run->import,
-		    &(const struct import_item){.line = command->line,
-						.uri = uri,
-						.place = place,
-						.store = options->folder ? NULL : "hf",
-						.is_folder = true,
-						.include = options->include.count ? &options->include : &none,
-						.exclude = options->exclude.count ? &options->exclude : &none});
+	shell_put(run, &(const struct import_item){.line = command->line,
+						   .uri = uri,
+						   .place = place,
+						   .store = options->folder ? NULL : "hf",
+						   .is_folder = true,
+						   .include = options->include.count ? &options->include : &none,
+						   .exclude = options->exclude.count ? &options->exclude : &none});
 }
 
 static void take_hub(struct shell_run *run, const struct shell_command *command, const struct shell_options *options)
@@ -324,6 +323,8 @@ bool shell_take(struct shell_run *run, const struct shell_command *command)
 
 	cut_mark(words);
 	if (import_ollama_command(run->import, command->line, words, run->is_quiet))
+		return true;
+	if (shell_move(run, words))
 		return true;
 	loader = find_loader(words->items[0]);
 	first = loader ? behind_action(loader, words) : 0;

@@ -139,12 +139,12 @@ void shell_download(struct shell_run *run, const struct shell_download *download
 	json_object_set_new(run->seen, spelled, json_true());
 	if (is_refused(run, download, address))
 		return;
-	import_item(run->import, &(const struct import_item){
-				     .line = shell_line_of(run, download->address, download->line),
-				     .uri = address,
-				     .place = place,
-				     .name = name && *name && !shell_is_open(name) ? name : NULL,
-				     .sha256 = download->sha256,
-				     .more = download->more,
-				 });
+	shell_put(run, &(const struct import_item){
+			   .line = shell_line_of(run, download->address, download->line),
+			   .uri = address,
+			   .place = place,
+			   .name = name && *name && !shell_is_open(name) ? name : NULL,
+			   .sha256 = download->sha256,
+			   .more = download->more,
+		       });
 }

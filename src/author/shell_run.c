@@ -151,7 +151,7 @@ static bool is_builtin(struct follower *follower, const struct shell_command *co
 	const char *name = command->words.items[0];
 	const char *argument = command->words.count > 1 ? command->words.items[command->words.count - 1] : "";
 
-	if (strcmp(name, "cd") == 0 || strcmp(name, "pushd") == 0) {
+	if (strcmp(name, "cd") == 0 || strcmp(name, "%cd") == 0 || strcmp(name, "pushd") == 0) {
 		if (*name == 'p')
 			ncm_strings_add(&run->folders, run->folder);
 		change_folder(run, argument);
@@ -497,6 +497,7 @@ void shell_follow(struct import *import, const char *text, const struct shell_sc
 	follow(&follower, 0, script->count);
 	follow_uncalled(&follower);
 	shell_take_arrays(run);
+	shell_take_pending(run);
 	if (is_done(&follower))
 		author_leave_out(&import->author, 0, "the rest of the script", "it is longer than what is followed");
 	json_decref(run->scalars);

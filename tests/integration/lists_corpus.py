@@ -200,6 +200,12 @@ CORPUS = [
     List("a here-document for aria2", "cat > list.txt <<EOF\n{HF}/o/r/resolve/main/a.safetensors\n  dir=ComfyUI/models/loras\n"
          "  out=b.safetensors\n{HF}/o/r/resolve/main/c.safetensors\nEOF\naria2c -i list.txt -d ComfyUI/models/vae -j 4\n",
          [("hf:o/r/a.safetensors", "comfyui/loras/b.safetensors"), ("hf:o/r/c.safetensors", "comfyui/vae/c.safetensors")]),
+    List("moved and renamed", "cd /workspace/ComfyUI\nwget {HF}/o/r/resolve/main/a.safetensors\n"
+         "wget -O tmp.bin {HF}/o/r/resolve/main/b.bin\nwget {HF}/o/r/resolve/main/c.ckpt\nmv a.safetensors models/loras/\n"
+         "mv -f tmp.bin models/ipadapter/face.bin\nmv *.ckpt models/checkpoints/\n"
+         "hf download org/flux split/ae.safetensors --local-dir models/vae\nmv models/vae/split/ae.safetensors models/vae/\n",
+         [("hf:o/r/a.safetensors", "comfyui/loras/a.safetensors"), ("hf:o/r/b.bin", "comfyui/ipadapter/face.bin"),
+          ("hf:o/r/c.ckpt", "comfyui/checkpoints/c.ckpt"), ("hf:org/flux/split/ae.safetensors", "comfyui/vae/ae.safetensors")]),
     List("xargs", "xargs -n 1 -P 4 wget -P /data/SwarmUI/Models/Lora <<EOF\n{HF}/o/r/resolve/main/a.safetensors\n"
          "{HF}/o/r/resolve/main/b.safetensors\nEOF\n",
          [("hf:o/r/a.safetensors", "swarmui/loras/a.safetensors"), ("hf:o/r/b.safetensors", "swarmui/loras/b.safetensors")]),
