@@ -184,7 +184,7 @@ void origin_describe(const struct found *found, struct ncm_reg_model *entry);
 struct identity {
 	struct origin origin;         /* its source is never NULL */
 	char *license, *architecture; /* or NULL */
-	const char *known_by;         /* "lock", "manifest", "civitai". Static */
+	const char *known_by;         /* who was asked: "civitai"; NULL: a copy of what lock or manifests pin. Static */
 };
 void adopt_identify(struct adopt *adopt);
 /* Sets source, revision, trust, and what else nothing has told yet. */

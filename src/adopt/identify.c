@@ -39,7 +39,6 @@ static bool find_locked(const struct adopt *adopt, const struct ncm_sha256 *sha2
 			if (!identity->origin.source)
 				continue;
 			identity->origin.revision = ncm_strdup_null(locked->revision);
-			identity->known_by = "lock";
 			return true;
 		}
 	}
@@ -54,7 +53,6 @@ static bool find_spec(const struct adopt *adopt, const struct ncm_model *model, 
 			continue;
 		identity->origin = origin_of_spec(adopt, &specs[i]);
 		identity->license = ncm_strdup_null(model->license);
-		identity->known_by = "manifest";
 		return identity->origin.source != NULL;
 	}
 	return false;
@@ -186,7 +184,8 @@ static void complete_registered(struct adopt *adopt, struct found *found)
 	file->source = ncm_strdup(identity->origin.source);
 	file->revision = ncm_strdup_null(identity->origin.revision);
 	found->taken = true;
-	adopt_put(adopt, &entry, NCM_ADOPT_CHANGED, identity->known_by, NULL);
+	adopt_put(adopt, &entry, NCM_ADOPT_CHANGED, identity->known_by ? identity->known_by : found->seen->known_by,
+		  NULL);
 }
 
 void adopt_identify(struct adopt *adopt)
@@ -213,7 +212,7 @@ void identity_describe(const struct identity *identity, struct ncm_reg_model *en
 	free(entry->trust);
 	entry->source = ncm_strdup(identity->origin.source);
 	entry->revision = ncm_strdup_null(identity->origin.revision);
-	entry->trust = ncm_strdup(strcmp(identity->known_by, "manifest") == 0 ? "manifest" : "upstream");
+	entry->trust = ncm_strdup("upstream");
 	if (!entry->license)
 		entry->license = ncm_strdup_null(identity->license);
 	if (!entry->architecture)

@@ -265,7 +265,8 @@ static void take(struct adopt *adopt, struct found *found)
 		entry.trust = ncm_strdup(found_is_told(found) ? "upstream" : "first-use");
 	take_source(adopt, found, &entry);
 	found->taken = true;
-	adopt_put(adopt, &entry, NCM_ADOPT_NEW, identity ? identity->known_by : found->seen->known_by, guess_of(found));
+	adopt_put(adopt, &entry, NCM_ADOPT_NEW,
+		  identity && identity->known_by ? identity->known_by : found->seen->known_by, guess_of(found));
 }
 
 void adopt_rest(struct adopt *adopt)

@@ -163,6 +163,9 @@ static void find_way(struct import *import, const struct import_item *item, stru
 			    "its place %s is no folder of an application that the layout knows, so it goes where such "
 			    "models go",
 			    item->place);
+	/* All of a repository has no place of its own but the cache that is for such. */
+	if (!store && item->is_folder && ncm_layout_find(import->author.layout, "hf"))
+		store = "hf";
 	way->to = ncm_strdup_null(store);
 }
 
@@ -199,6 +202,19 @@ static const char *service_without_files(const char *address)
 	return NULL;
 }
 
+/* Stores that keep repositories call files as their source does. */
+static void drop_names(const struct import *import, struct ncm_file_spec *spec)
+{
+	for (size_t i = 0; i < spec->to_count; i++) {
+		const struct ncm_store *store = ncm_layout_find(import->author.layout, spec->to[i].store);
+
+		if (!store || !store->kind->keeps_repositories)
+			continue;
+		free(spec->to[i].name);
+		spec->to[i].name = NULL;
+	}
+}
+
 bool import_item(struct import *import, const struct import_item *item)
 {
 	struct ncm_catalog *one = ncm_calloc(1, sizeof *one);
@@ -213,6 +229,7 @@ bool import_item(struct import *import, const struct import_item *item)
 		find_way(import, item, &way);
 	if (!service && spell(item, &way, one, &err) == 0 &&
 	    complete(&one->models[0], way.name, item->sha256, &err) == 0 && !is_listed(import, &one->models[0])) {
+		drop_names(import, &one->models[0].files[0]);
 		add_places(import, item->line, item->more, &one->models[0].files[0]);
 		taken = author_take(&import->author, &one->models[0], item->line, item->uri);
 	}
@@ -326,6 +343,7 @@ struct ncm_draft *ncm_draft_import(const struct ncm_config *config, const char *
 		draft = author_finish(
 		    &import.author, "Imported",
 		    "Imported from another tool's list. What has no digest yet is pinned by `ncmodel lock`.", err);
+	import_known_free(&import.known);
 	json_decref(import.listed);
 	return draft;
 }

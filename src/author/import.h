@@ -5,8 +5,16 @@
 
 #include "author/author.h"
 
+/* import_known.c: manifests of all profiles, loaded when they are first asked. */
+struct import_known {
+	bool is_loaded;
+	struct ncm_catalog **catalogs;
+	size_t count;
+};
+
 struct import {
 	struct author author;
+	struct import_known known;
 	json_t *listed;   /* sources so far */
 	const char *to;   /* as the user said; or NULL */
 	char *to_store;   /* its store, if it says no folder; or NULL */
@@ -52,15 +60,11 @@ bool import_item(struct import *import, const struct import_item *item);
 void import_lines(struct import *import, const char *text,
 		  void (*take)(struct import *import, size_t line, char *text, void *context), void *context);
 
-/* import_known.c: manifests of all profiles. */
-struct import_known {
-	struct ncm_catalog **catalogs;
-	size_t count;
-};
-void import_known_load(const struct ncm_config *config, struct import_known *known);
 void import_known_free(struct import_known *known);
 /* The model that has this id, name or alias, or brings a file of this name, in any case; NULL: none. Borrowed. */
-const struct ncm_model *import_known_find(const struct import_known *known, const char *word);
+const struct ncm_model *import_known_find(struct import *import, const char *word);
+/* The model that stands for a name of Ollama's which the manifests know not to exist there; NULL: it may. Borrowed. */
+const struct ncm_model *import_known_instead(struct import *import, const char *name);
 
 /* import_ollama.c: a name as `ollama pull` takes it. */
 void import_ollama_name(struct import *import, size_t line, const char *name);

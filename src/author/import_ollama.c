@@ -46,12 +46,29 @@ static size_t name_index(const struct ncm_strings *words)
 	return at < words->count ? at : words->count;
 }
 
+/* A name that is known not to be Ollama's: the shipped model that it stands for. */
+static bool take_instead(struct import *import, size_t line, const char *name)
+{
+	const char *plain = name + (ncm_source_gives_blobs(name) ? strlen(ncm_source_ollama.begins) : 0);
+	const struct ncm_model *model = import_known_instead(import, plain);
+	NCM_AUTO_FREE char *key = model ? ncm_asprintf("instead %s %s", model->profile, model->id) : NULL;
+
+	if (!model)
+		return false;
+	if (!json_object_get(import->listed, key) && author_take(&import->author, model, line, name))
+		author_tell(&import->author, line, name,
+			    "is no model of Ollama's: %s of the profile %s is taken for it", model->id, model->profile);
+	json_object_set_new(import->listed, key, json_true());
+	return true;
+}
+
 void import_ollama_name(struct import *import, size_t line, const char *name)
 {
 	NCM_AUTO_FREE char *uri =
 	    ncm_source_gives_blobs(name) ? ncm_strdup(name) : ncm_asprintf("%s%s", ncm_source_ollama.begins, name);
 
-	import_item(import, &(const struct import_item){.line = line, .uri = uri});
+	if (!take_instead(import, line, name))
+		import_item(import, &(const struct import_item){.line = line, .uri = uri});
 }
 
 bool import_ollama_command(struct import *import, size_t line, const struct ncm_strings *words, bool quiet)

@@ -24,13 +24,12 @@ bool import_is_registry(const struct list *list)
 }
 
 /* By its id or its file's name. False: no manifest knows it. */
-static bool take_known(struct import *import, const struct import_known *known, const struct ncm_reg_model *entry,
-		       size_t line)
+static bool take_known(struct import *import, const struct ncm_reg_model *entry, size_t line)
 {
-	const struct ncm_model *model = import_known_find(known, entry->id);
+	const struct ncm_model *model = import_known_find(import, entry->id);
 
 	if (!model)
-		model = import_known_find(known, ncm_path_base(entry->file_path));
+		model = import_known_find(import, ncm_path_base(entry->file_path));
 	if (!model)
 		return false;
 	if (author_take(&import->author, model, line, entry->id) && strcmp(model->id, entry->id) != 0)
@@ -69,20 +68,16 @@ static void take_entries(struct import *import, const struct list *list, const s
 	NCM_AUTO_FREE char *lock_path = ncm_layout_lock(import->author.layout, import->author.config);
 	struct ncm_lock *lock = ncm_lock_load(lock_path, NULL);
 	const struct provenance provenance = {NULL, lock};
-	struct import_known known;
 
-	import_known_load(import->author.config, &known);
 	for (size_t i = 0; lock && i < registry->count; i++) {
 		const struct ncm_reg_model *entry = &registry->models[i];
 		NCM_AUTO_FREE char *why = NULL;
 
 		if (dump_entry(&import->author, &provenance, entry, &why) < 0 &&
-		    !take_source(import, entry, line_of(list, i)) &&
-		    !take_known(import, &known, entry, line_of(list, i)))
+		    !take_source(import, entry, line_of(list, i)) && !take_known(import, entry, line_of(list, i)))
 			author_leave_out(&import->author, line_of(list, i), entry->id,
 					 "%s, and no manifest has a model or file of its name", why);
 	}
-	import_known_free(&known);
 	ncm_lock_free(lock);
 }
 

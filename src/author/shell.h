@@ -37,14 +37,18 @@ struct shell_run {
 	struct import *import;
 	const char *text;
 	const struct shell_script *script;
-	json_t *scalars;   /* name → text */
-	json_t *arrays;    /* name → array of [key, value] */
-	json_t *functions; /* name → [first statement of the body, behind the last, was it called] */
-	json_t *files;     /* that the script writes: path → text */
-	json_t *seen;      /* addresses that some command had */
-	struct ncm_strings parameters;
-	struct ncm_strings folders; /* where "(" and pushd came from */
-	char *folder;               /* that it is in; "": where it was started */
+	json_t *scalars;               /* name → text */
+	json_t *arrays;                /* name → array of [key, value] */
+	json_t *functions;             /* name → [first statement of the body, behind the last, was it called] */
+	json_t *files;                 /* that the script writes: path → text */
+	json_t *seen;                  /* addresses that some command had */
+	struct ncm_strings parameters; /* that are left of the arguments */
+	struct ncm_strings arguments;  /* of the function that is followed now */
+	bool is_called;                /* it has no further ones */
+	struct ncm_strings folders;    /* where "(" and pushd came from */
+	char *folder;                  /* that it is in; "": where it was started */
+	struct shell_pending *pending; /* what is fetched, until the script ends */
+	size_t pending_count;
 	size_t steps, depth, lines_told;
 	bool is_quiet; /* nobody calls what is read now: what it does not say is no gap */
 };
@@ -81,6 +85,14 @@ struct shell_command {
 bool shell_is_loader(const char *name);
 /* Takes the models that a command brings. Returns false if it is none that is known. */
 bool shell_take(struct shell_run *run, const struct shell_command *command);
+/* shell_pending.c */
+/* Puts down what is fetched (copied, but for `store`, which is static). */
+void shell_put(struct shell_run *run, const struct import_item *item);
+/* "mv FROM… TO" of what was fetched; false for any other command. */
+bool shell_move(struct shell_run *run, const struct ncm_strings *words);
+/* Takes all that was put down. */
+void shell_take_pending(struct shell_run *run);
+
 /* shell_download.c */
 /* The place that the script says, from where it was started. The caller frees it; NULL: it says none. */
 char *shell_place_of(const struct shell_run *run, const char *folder, const char *name);
@@ -92,6 +104,9 @@ struct shell_download {
 	const struct ncm_strings *more;
 };
 void shell_download(struct shell_run *run, const struct shell_download *download);
+/* Takes an address among words, with the path that may be beside it: what a program that is not known gets, or a
+ * function which makes its addresses of its arguments by others. False: there is none. */
+bool shell_download_words(struct shell_run *run, size_t line, const struct ncm_strings *words);
 /* The line of the script that has a text; `line` if none has. */
 size_t shell_line_of(struct shell_run *run, const char *text, size_t line);
 

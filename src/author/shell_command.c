@@ -147,11 +147,11 @@ static void take_hub_file(struct shell_run *run, const struct shell_command *com
 	    ncm_asprintf("%s%s/%s%s%s", ncm_source_huggingface.begins, repository, file, options->revision ? "@" : "",
 			 options->revision ? options->revision : "");
 
-	import_item(run->import, &(const struct import_item){.line = command->line,
-							     .uri = uri,
-							     .place = place,
-							     .name = place ? file : NULL,
-							     .store = place ? NULL : "hf"});
+	shell_put(run, &(const struct import_item){.line = command->line,
+						   .uri = uri,
+						   .place = place,
+						   .name = place ? file : NULL,
+						   .store = options->folder ? NULL : "hf"});
 }
 
 static void take_hub_whole(struct shell_run *run, const struct shell_command *command,
@@ -163,14 +163,13 @@ static void take_hub_whole(struct shell_run *run, const struct shell_command *co
 			 options->revision ? options->revision : "");
 	struct ncm_strings none = {0};
 
-	import_item(run->import,
-		    &(const struct import_item){.line = command->line,
-						.uri = uri,
-						.place = place,
-						.store = place ? NULL : "hf",
-						.is_folder = true,
-						.include = options->include.count ? &options->include : &none,
-						.exclude = options->exclude.count ? &options->exclude : &none});
+	shell_put(run, &(const struct import_item){.line = command->line,
+						   .uri = uri,
+						   .place = place,
+						   .store = options->folder ? NULL : "hf",
+						   .is_folder = true,
+						   .include = options->include.count ? &options->include : &none,
+						   .exclude = options->exclude.count ? &options->exclude : &none});
 }
 
 static void take_hub(struct shell_run *run, const struct shell_command *command, const struct shell_options *options)
@@ -180,7 +179,7 @@ static void take_hub(struct shell_run *run, const struct shell_command *command,
 	const bool chosen = options->include.count > 0 && options->exclude.count == 0 && !has_globs(&options->include);
 
 	if (!repository || shell_is_open(repository)) {
-		if (!run->is_quiet)
+		if (!run->is_quiet && !shell_download_words(run, command->line, &run->arguments))
 			author_leave_out(&run->import->author, command->line, repository ? repository : "download",
 					 "the script says when it runs what is downloaded");
 	} else if (options->type && strcmp(options->type, "model") != 0) {
@@ -294,6 +293,27 @@ static void cut_mark(const struct ncm_strings *words)
 		memmove(words->items[0], words->items[0] + 1, strlen(words->items[0]));
 }
 
+/* A program or function of another file gets an address that can only be a model's. */
+static bool take_unknown(struct shell_run *run, const struct shell_command *command)
+{
+	static const char *const talk[] = {"echo", "printf", "export", "[", "[[", "pip", "pip3", "apt-get", "apt"};
+	const struct ncm_strings *words = &command->words;
+
+	for (size_t i = 0; i < sizeof talk / sizeof *talk; i++) {
+		if (strcmp(words->items[0], talk[i]) == 0)
+			return false;
+	}
+	for (size_t i = 1; i < words->count; i++) {
+		NCM_AUTO_FREE char *name = strstr(words->items[i], "://") && ncm_source_of(words->items[i])
+					       ? ncm_source_file_name(words->items[i])
+					       : NULL;
+
+		if (name && ncm_source_habit_of_name(name))
+			return shell_download_words(run, command->line, words);
+	}
+	return false;
+}
+
 bool shell_take(struct shell_run *run, const struct shell_command *command)
 {
 	const struct ncm_strings *words = &command->words;
@@ -304,10 +324,12 @@ bool shell_take(struct shell_run *run, const struct shell_command *command)
 	cut_mark(words);
 	if (import_ollama_command(run->import, command->line, words, run->is_quiet))
 		return true;
+	if (shell_move(run, words))
+		return true;
 	loader = find_loader(words->items[0]);
 	first = loader ? behind_action(loader, words) : 0;
 	if (first == 0)
-		return false;
+		return !loader && take_unknown(run, command);
 	shell_options_read(loader->options, words, first, &options);
 	loader->take(run, command, &options);
 	shell_options_clear(&options);

@@ -81,7 +81,7 @@ static bool is_refused(struct shell_run *run, const struct shell_download *downl
 	const char *base = ncm_path_base(address);
 
 	if (shell_is_open(address)) {
-		if (!run->is_quiet)
+		if (!run->is_quiet && !shell_download_words(run, line, &run->arguments))
 			author_leave_out(&run->import->author, line, address,
 					 "the script makes this address when it runs");
 	} else if (!ncm_source_of(address)) {
@@ -94,21 +94,57 @@ static bool is_refused(struct shell_run *run, const struct shell_download *downl
 	return true;
 }
 
+/* Without white space around it. The caller frees it. */
+static char *trimmed(const char *text)
+{
+	size_t size;
+
+	text += strspn(text, " \t\r\n");
+	size = strlen(text);
+	while (size > 0 && strchr(" \t\r\n", text[size - 1]))
+		size--;
+	return ncm_strndup(text, size);
+}
+
+bool shell_download_words(struct shell_run *run, size_t line, const struct ncm_strings *words)
+{
+	const char *address = NULL, *path = NULL;
+	bool is_file;
+
+	for (size_t i = 0; i < words->count; i++) {
+		const char *word = words->items[i];
+
+		if (!address && strstr(word, "://") && ncm_source_of(word + strspn(word, " \t\r\n")))
+			address = word;
+		else if (!path && strchr(word, '/') && *word != '-')
+			path = word;
+	}
+	is_file = path && strchr(ncm_path_base(path), '.');
+	if (address && !json_object_get(run->seen, address))
+		shell_download(run, &(const struct shell_download){.line = line,
+								   .address = address,
+								   .folder = is_file ? NULL : path,
+								   .name = is_file ? path : NULL});
+	return address != NULL;
+}
+
 void shell_download(struct shell_run *run, const struct shell_download *download)
 {
-	NCM_AUTO_FREE char *address = without_open_query(download->address);
+	NCM_AUTO_FREE char *spelled = trimmed(download->address);
+	NCM_AUTO_FREE char *address = without_open_query(spelled);
 	NCM_AUTO_FREE char *place = shell_place_of(run, download->folder, download->name);
 	const char *name = download->name ? ncm_path_base(download->name) : NULL;
 
 	json_object_set_new(run->seen, download->address, json_true());
+	json_object_set_new(run->seen, spelled, json_true());
 	if (is_refused(run, download, address))
 		return;
-	import_item(run->import, &(const struct import_item){
-				     .line = shell_line_of(run, download->address, download->line),
-				     .uri = address,
-				     .place = place,
-				     .name = name && *name && !shell_is_open(name) ? name : NULL,
-				     .sha256 = download->sha256,
-				     .more = download->more,
-				 });
+	shell_put(run, &(const struct import_item){
+			   .line = shell_line_of(run, download->address, download->line),
+			   .uri = address,
+			   .place = place,
+			   .name = name && *name && !shell_is_open(name) ? name : NULL,
+			   .sha256 = download->sha256,
+			   .more = download->more,
+		       });
 }

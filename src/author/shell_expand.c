@@ -69,7 +69,9 @@ static const char *parameter(const struct shell_run *run, const char *number)
 {
 	const size_t at = strtoul(number, NULL, 10);
 
-	return at > 0 && at <= run->parameters.count ? run->parameters.items[at - 1] : NULL;
+	if (at > 0 && at <= run->parameters.count)
+		return run->parameters.items[at - 1];
+	return at > 0 && run->is_called ? "" : NULL;
 }
 
 static const char *variable(const struct shell_run *run, const char *name)
@@ -145,7 +147,7 @@ static char *apply(struct expansion *out, const char *name, const char *value, c
 	}
 	if (!value || (*how != '#' && *how != '%') || strlen(value) > LONGEST_CUT)
 		return NULL;
-	out->run->steps += strlen(value);
+	out->run->steps += strlen(value) + strlen(value) * strlen(value) / BYTES_A_STEP;
 	return cut(value, how);
 }
 
@@ -195,6 +197,25 @@ static bool add_braced(struct expansion *out, const char *inner, bool quoted)
 	return true;
 }
 
+/* "echo WORD | xargs", by which scripts cut white space off. */
+static bool is_trimmed(const struct shell_script *script)
+{
+	return script->count == 2 && script->statements[0].is_piped && script->statements[1].words.count == 1 &&
+	       strcmp(script->statements[1].words.items[0], "xargs") == 0;
+}
+
+/* Without white space around it. */
+static void trim(char *text)
+{
+	const size_t front = strspn(text, " \t\r\n");
+	size_t size = strlen(text);
+
+	while (size > front && strchr(" \t\r\n", text[size - 1]))
+		size--;
+	memmove(text, text + front, size - front);
+	text[size - front] = '\0';
+}
+
 /* "basename WORD", "dirname WORD", "pwd", "echo WORD…" between "$(" and ")". False: not known. */
 static bool add_output(struct expansion *out, const char *inner, bool quoted)
 {
@@ -205,7 +226,7 @@ static bool add_output(struct expansion *out, const char *inner, bool quoted)
 	if (out->depth >= DEEPEST)
 		return false;
 	shell_read(inner, &script);
-	for (size_t i = 0; script.count == 1 && i < script.statements[0].words.count; i++)
+	for (size_t i = 0; (script.count == 1 || is_trimmed(&script)) && i < script.statements[0].words.count; i++)
 		shell_expand(out->run, script.statements[0].words.items[i], &words);
 	if (words.count == 1 && strcmp(words.items[0], "pwd") == 0)
 		value = ncm_strdup(*out->run->folder ? out->run->folder : ".");
@@ -215,6 +236,8 @@ static bool add_output(struct expansion *out, const char *inner, bool quoted)
 		value = ncm_path_folder(words.items[1]);
 	else if (words.count == 2 && strcmp(words.items[0], "echo") == 0)
 		value = ncm_strdup(words.items[1]);
+	if (value && is_trimmed(&script))
+		trim(value);
 	shell_free(&script);
 	ncm_strings_free(&words);
 	if (value)

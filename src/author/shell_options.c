@@ -162,14 +162,31 @@ static size_t read_short(const struct shell_option *known, const char *given, co
 	return 0;
 }
 
+/* "--include A B": words behind a choice of files belong to it, once the repository is said. Returns the meaning. */
+static enum shell_meaning list_meaning(const struct shell_option *known, const char *given,
+				       const struct shell_options *options)
+{
+	const struct shell_option *option = find_option(known, given, strlen(given));
+	const bool is_choice = option && (option->meaning == MEANS_INCLUDE || option->meaning == MEANS_EXCLUDE);
+
+	return is_choice && options->operands.count > 0 ? option->meaning : MEANS_NOTHING;
+}
+
 void shell_options_read(const struct shell_option *known, const struct ncm_strings *words, size_t first,
 			struct shell_options *options)
 {
+	enum shell_meaning list = MEANS_NOTHING;
+
 	for (size_t i = first; i < words->count; i++) {
 		const char *given = words->items[i];
 		const char *next = i + 1 < words->count ? words->items[i + 1] : NULL;
+		const bool is_word = *given != '-' || given[1] == '\0';
 
-		if (*given != '-' || given[1] == '\0')
+		if (!is_word)
+			list = list_meaning(known, given, options);
+		if (is_word && list != MEANS_NOTHING)
+			take_option(list, given, options);
+		else if (is_word)
 			ncm_strings_add(&options->operands, given);
 		else if (given[1] == '-' || known == shell_powershell_options)
 			i += read_long(known, given, next, options);

@@ -101,24 +101,32 @@ static void keep_file(struct shell_run *run, const struct shell_command *command
 		ncm_json_set_string(run->files, file, command->in);
 }
 
+/* `words`: the function's name, then its arguments; none: nobody calls it. */
 static void call(struct follower *follower, json_t *body, const struct ncm_strings *words)
 {
 	struct shell_run *run = &follower->run;
-	const struct ncm_strings before = run->parameters;
+	const struct ncm_strings parameters = run->parameters, arguments = run->arguments;
+	const bool is_called = run->is_called;
 
 	if (follower->calls >= DEEPEST_CALL)
 		return;
 	follower->calls++;
-	run->parameters = (struct ncm_strings){0};
-	for (size_t i = 1; i < words->count; i++)
+	run->parameters = run->arguments = (struct ncm_strings){0};
+	run->is_called = words->count > 0;
+	for (size_t i = 1; i < words->count; i++) {
 		ncm_strings_add(&run->parameters, words->items[i]);
+		ncm_strings_add(&run->arguments, words->items[i]);
+	}
 	json_array_set_new(body, 2, json_true());
 	json_incref(body);
 	follow(follower, (size_t)json_integer_value(json_array_get(body, 0)),
 	       (size_t)json_integer_value(json_array_get(body, 1)));
 	json_decref(body);
 	ncm_strings_free(&run->parameters);
-	run->parameters = before;
+	ncm_strings_free(&run->arguments);
+	run->parameters = parameters;
+	run->arguments = arguments;
+	run->is_called = is_called;
 	follower->calls--;
 }
 
@@ -143,7 +151,7 @@ static bool is_builtin(struct follower *follower, const struct shell_command *co
 	const char *name = command->words.items[0];
 	const char *argument = command->words.count > 1 ? command->words.items[command->words.count - 1] : "";
 
-	if (strcmp(name, "cd") == 0 || strcmp(name, "pushd") == 0) {
+	if (strcmp(name, "cd") == 0 || strcmp(name, "%cd") == 0 || strcmp(name, "pushd") == 0) {
 		if (*name == 'p')
 			ncm_strings_add(&run->folders, run->folder);
 		change_folder(run, argument);
@@ -245,6 +253,20 @@ static char *output_of(const struct shell_command *command)
 	return ncm_buffer_take(&text);
 }
 
+/* "local -n NAME=ARRAY": another name of it. */
+static void name_again(struct shell_run *run, const struct shell_statement *statement)
+{
+	for (size_t i = 2; strcmp(word(statement, 1), "-n") == 0 && i < statement->words.count; i++) {
+		const char *raw = statement->words.items[i], *equals = strchr(raw, '=');
+		NCM_AUTO_FREE char *name = equals ? ncm_strndup(raw, (size_t)(equals - raw)) : NULL;
+		NCM_AUTO_FREE char *meant = equals ? shell_text(run, equals + 1) : NULL;
+		json_t *array = meant ? json_object_get(run->arrays, meant) : NULL;
+
+		if (array)
+			json_object_set(run->arrays, name, array);
+	}
+}
+
 /* Assignments, then a command with its words. *piped is what came through the pipe, and becomes what goes on. */
 static void run_simple(struct follower *follower, const struct shell_statement *statement, char **piped)
 {
@@ -260,6 +282,7 @@ static void run_simple(struct follower *follower, const struct shell_statement *
 			if (!shell_assign(run, statement->words.items[i]) && strcmp(word(statement, 0), ":") == 0)
 				free(shell_text(run, statement->words.items[i]));
 		}
+		name_again(run, statement);
 		first = statement->words.count;
 	}
 	while (first < statement->words.count && (shell_assign(run, statement->words.items[first]) ||
@@ -474,6 +497,7 @@ void shell_follow(struct import *import, const char *text, const struct shell_sc
 	follow(&follower, 0, script->count);
 	follow_uncalled(&follower);
 	shell_take_arrays(run);
+	shell_take_pending(run);
 	if (is_done(&follower))
 		author_leave_out(&import->author, 0, "the rest of the script", "it is longer than what is followed");
 	json_decref(run->scalars);

@@ -95,21 +95,46 @@ bool shell_assign_element(struct shell_run *run, const char *raw)
 	return true;
 }
 
-/* An array that no command was seen to take: its name says the folder. Of a pair one is the address, the other the name
- * or path of the file. */
-static void take_pair(struct shell_run *run, const char *name, const char *key, const char *value)
+static bool is_address(const char *text)
 {
-	const bool by_key = ncm_source_of(key) && strstr(key, "://");
-	const char *address = by_key ? key : value, *other = by_key ? value : key;
+	return strstr(text, "://") && ncm_source_of(text);
+}
+
+/* "ADDRESS|PATH", "ADDRESS PATH", or the other way round, as the first and the second of it. */
+static void part(const char *value, char **first, char **second)
+{
+	static const char between[] = "| \t\r\n;";
+	const size_t size = strcspn(value, between);
+	const char *rest = value + size + strspn(value + size, between);
+
+	*first = ncm_strndup(value, size);
+	*second = ncm_strndup(rest, strcspn(rest, between));
+}
+
+/* An array that no command was seen to take: its name says the folder, or what stands beside the address its path. */
+static void take_pair(struct shell_run *run, const char *name, const char *one, const char *two)
+{
+	const char *address = is_address(one) ? one : two, *other = is_address(one) ? two : one;
 	const char *base = other[strspn(other, "0123456789")] ? ncm_path_base(other) : NULL;
 	NCM_AUTO_FREE char *above = base && base > other ? ncm_strndup(other, (size_t)(base - other)) : NULL;
 
-	if (!strstr(address, "://") || !ncm_source_of(address) || json_object_get(run->seen, address))
+	if (!is_address(address) || json_object_get(run->seen, address))
 		return;
 	shell_download(run, &(const struct shell_download){.line = 0,
 							   .address = address,
 							   .folder = above ? above : name,
 							   .name = base && strchr(base, '.') ? base : NULL});
+}
+
+static void take_element(struct shell_run *run, const char *name, const char *key, const char *value)
+{
+	NCM_AUTO_FREE char *first = NULL, *second = NULL;
+
+	part(value, &first, &second);
+	if (*second && (is_address(first) || is_address(second)))
+		take_pair(run, name, first, second);
+	else
+		take_pair(run, name, key, value);
 }
 
 void shell_take_arrays(struct shell_run *run)
@@ -124,8 +149,8 @@ void shell_take_arrays(struct shell_run *run)
 
 		json_array_foreach(array, i, pair)
 		{
-			take_pair(run, name, json_string_value(json_array_get(pair, 0)),
-				  json_string_value(json_array_get(pair, 1)));
+			take_element(run, name, json_string_value(json_array_get(pair, 0)),
+				     json_string_value(json_array_get(pair, 1)));
 		}
 	}
 }

@@ -2,6 +2,7 @@
 /* Reading what was put down: headers, and bytes by verify's queue. */
 #include "survey/work.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/thread.h"
@@ -22,6 +23,28 @@ static const char *name_of(const struct work *work, size_t index)
 	return ncm_path_base(work->survey->files[index].path);
 }
 
+/* Where nothing else tells what it is: a line or two of text in the place of a model is somebody's message. */
+static void judge_text(int fd, struct ncm_facts *facts)
+{
+	enum { MOST_BYTES = 4096, QUOTED = 120 };
+	size_t size = 0;
+	NCM_AUTO_FREE char *text = NULL, *line = NULL;
+
+	if (facts->soundness != NCM_UNJUDGED || facts->format != NCM_FORMAT_UNKNOWN || os_seek(fd, 0) < 0)
+		return;
+	text = ncm_read_fd(fd, MOST_BYTES, &size);
+	for (size_t i = 0; text && i < size; i++) {
+		if ((unsigned char)text[i] < ' ' && !strchr("\t\r\n", text[i]))
+			return;
+	}
+	if (!text || size == 0 || !memchr(text, ' ', size))
+		return;
+	line = ncm_strndup(text, strcspn(text, "\r\n") < QUOTED ? strcspn(text, "\r\n") : QUOTED);
+	facts->soundness = NCM_FOREIGN;
+	free(facts->fault);
+	facts->fault = ncm_asprintf("is no model but a text: \"%s\"", line);
+}
+
 /* Returns 0, or errno. */
 static int judge_header(struct work *work, size_t index)
 {
@@ -34,6 +57,8 @@ static int judge_header(struct work *work, size_t index)
 		clue->facts.soundness = NCM_UNJUDGED;
 	else if (ncm_format_judge(fd, name_of(work, index), &clue->facts, &why) < 0)
 		failure = why.code == NCM_E_STALE ? ESTALE : EIO;
+	else
+		judge_text(fd, &clue->facts);
 	ncm_error_clear(&why);
 	return failure;
 }

@@ -19,6 +19,7 @@ enum { SHARD_DIGITS = 5, MOST_SHARDS = 1000 };
 struct finding {
 	struct work *work;
 	struct sidecars *sidecars;
+	struct pipelines *pipelines;
 	const struct ncm_store_folder *folder; /* NULL: the store as a whole */
 	const char *below;                     /* what is walked, as a path below the store */
 	json_t *sets;                          /* sets of shards that are put down */
@@ -70,6 +71,21 @@ static size_t shard_prefix(const char *relative, unsigned *count)
 	return (size_t)(mark - relative);
 }
 
+/* "model.fp16" is "model" in another precision: how long that is. */
+static size_t without_variant(const char *name)
+{
+	static const char *const variants[] = {".fp16", ".bf16", ".fp32", ".fp8", ".non_ema", ".ema"};
+	size_t size = strlen(name);
+
+	for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
+		const size_t length = strlen(variants[i]);
+
+		if (size > length && strncmp(name + size - length, variants[i], length) == 0)
+			size -= length;
+	}
+	return size;
+}
+
 /* "model.bin" says less than the folder that it lies in. The caller frees the result. */
 static char *name_of(const char *relative, size_t length)
 {
@@ -79,7 +95,8 @@ static char *name_of(const char *relative, size_t length)
 	char *slash = strrchr(path, '/');
 
 	for (size_t i = 0; slash && i < sizeof general / sizeof *general; i++) {
-		if (strcmp(slash + 1, general[i]) == 0) {
+		if (strlen(general[i]) == without_variant(slash + 1) &&
+		    strncmp(slash + 1, general[i], strlen(general[i])) == 0) {
 			*slash = '\0';
 			break;
 		}
@@ -120,6 +137,43 @@ static void add_set(struct finding *finding, const char *relative, size_t prefix
 	}
 }
 
+/* Of a pipeline: with all shards of its set. */
+static void add_part(const struct finding *finding, size_t model, const char *relative)
+{
+	unsigned count;
+	const size_t prefix = shard_prefix(relative, &count);
+
+	if (prefix == 0)
+		add_weights(finding, model, relative);
+	for (unsigned i = 1; prefix > 0 && i <= count; i++) {
+		NCM_AUTO_FREE char *shard =
+		    ncm_asprintf("%.*s-%05u-of-%05u%s", (int)prefix, relative, i, count, strrchr(relative, '.'));
+
+		add_weights(finding, model, shard);
+	}
+}
+
+/* Shards by names of their own: with the first that is met come all that the index beside it names. */
+static bool is_indexed(struct finding *finding, const char *relative)
+{
+	struct ncm_strings files = {0};
+	size_t model, ignored;
+
+	survey_indexed(finding->work, relative, finding->sets, &files);
+	if (files.count > 1 && !survey_has(finding->work, relative, &ignored)) {
+		NCM_AUTO_FREE char *folder = ncm_path_folder(relative);
+		NCM_AUTO_FREE char *name = ncm_strndup(folder, strlen(folder) - (*folder ? 1 : 0));
+
+		model = survey_add_model(finding->work, NULL, *name ? ncm_path_base(name) : ncm_path_base(relative),
+					 "name");
+		for (size_t i = 0; i < files.count; i++)
+			add_weights(finding, model, files.items[i]);
+	}
+	model = files.count;
+	ncm_strings_free(&files);
+	return model > 1;
+}
+
 static void add_model(struct finding *finding, const char *relative)
 {
 	unsigned count;
@@ -131,7 +185,7 @@ static void add_model(struct finding *finding, const char *relative)
 		return;
 	if (prefix > 0)
 		add_set(finding, relative, prefix, count);
-	else
+	else if (!is_indexed(finding, relative))
 		add_weights(finding, survey_add_model(finding->work, NULL, name, "name"), relative);
 }
 
@@ -144,17 +198,26 @@ static bool is_link_to_folder(const struct ncm_walk_entry *entry)
 	       status.kind == OS_IS_FOLDER;
 }
 
+static void add_pipeline_file(const struct finding *finding, size_t model, const char *relative)
+{
+	if (ncm_format_is_model_name(ncm_path_base(relative)))
+		add_part(finding, model, relative);
+}
+
 static void find(void *context, const struct ncm_walk_entry *entry)
 {
 	struct finding *finding = context;
 	struct work *work = finding->work;
 	NCM_AUTO_FREE char *relative = ncm_path_join(finding->below, entry->path);
+	size_t pipeline;
 
 	if (is_link_to_folder(entry))
 		survey_tell_unreadable(work, relative, "folder", ELOOP);
 	else if (is_partial_name(entry->name) || (ncm_format_is_model_name(entry->name) && is_being_fetched(entry)))
 		survey_settle(work, survey_add(work, relative, "partial"), NCM_SURVEY_PARTIAL,
 			      ncm_strdup("an unfinished download of another tool"));
+	else if ((pipeline = pipelines_take(finding->pipelines, finding->below, relative)) != NO_MODEL)
+		add_pipeline_file(finding, pipeline, relative);
 	else if (entry->name[0] != '.' && ncm_format_is_model_name(entry->name))
 		add_model(finding, relative);
 	else
@@ -215,7 +278,8 @@ static void look_behind_links(struct finding *finding)
 
 void survey_folders(struct work *work)
 {
-	struct finding finding = {.work = work, .sidecars = sidecars_new(work), .sets = json_object()};
+	struct finding finding = {
+	    .work = work, .sidecars = sidecars_new(work), .pipelines = pipelines_new(work), .sets = json_object()};
 	bool any = false;
 
 	for (size_t i = 0; i < work->store->folder_count && !ncm_interrupted(); i++)
@@ -224,6 +288,8 @@ void survey_folders(struct work *work)
 	if (!any)
 		(void)look_in_folder(&finding, NULL);
 	look_behind_links(&finding);
+	pipelines_check(finding.pipelines);
+	pipelines_free(finding.pipelines);
 	sidecars_match(finding.sidecars);
 	sidecars_free(finding.sidecars);
 	json_decref(finding.sets);

@@ -90,6 +90,7 @@ def sources(folder):
 # Where a word that is a source's scheme means something else, or is an example in a draft.
 NAMESAKES = {
     "src/adopt/entry.c": {"ollama"},  # a store
+    "src/author/import.c": {"hf"},  # a store
     "src/author/import_formats.c": {"ollama"},  # a format of lists
     "src/author/import_ollama.c": {"ollama"},  # a program
     "src/author/import_script.c": {"ollama"},  # the same

@@ -146,6 +146,12 @@ CORPUS = [
          [("ollama:llama3.2:3b", "ollama")]),
     List("ollama names that a script makes", "ollama pull one:1b\nollama pull \"$NAME\"\nollama pull `cat list`\n",
          [("ollama:one:1b", "ollama")], left_out=["line 2", "line 3"]),
+    List("ollama names that never existed", "ollama pull llama3.1:8b\nollama pull whisper:small\n"
+         "ollama pull qwen2.5-coder:7b-q4_0\nollama pull whisper:small\n",
+         [("ollama:llama3.1:8b", "ollama"),
+          ("hf:ggerganov/whisper.cpp/ggml-small.bin@5359861c739e955e79d9a303bcbc70fb988958b1", "whisper-cpp"),
+          ("ollama:qwen2.5-coder:7b-instruct-q4_0", "ollama-small")],
+         told=["line 2: whisper:small is no model of Ollama's: whisper-small", "qwen2.5-coder:7b-q4_0 is no model of Ollama's"]),
     List("ollama table", "NAME            ID            SIZE    MODIFIED\nllama3.2:3b     a80c4f17acd5  2.0 GB  3 days ago\n",
          [("ollama:llama3.2:3b", "ollama")]),
     List("ollama names", "llama3.2:3b\n# mine\nphi4:14b # small\n", [("ollama:llama3.2:3b", "ollama"), ("ollama:phi4:14b", "ollama")],
@@ -194,6 +200,12 @@ CORPUS = [
     List("a here-document for aria2", "cat > list.txt <<EOF\n{HF}/o/r/resolve/main/a.safetensors\n  dir=ComfyUI/models/loras\n"
          "  out=b.safetensors\n{HF}/o/r/resolve/main/c.safetensors\nEOF\naria2c -i list.txt -d ComfyUI/models/vae -j 4\n",
          [("hf:o/r/a.safetensors", "comfyui/loras/b.safetensors"), ("hf:o/r/c.safetensors", "comfyui/vae/c.safetensors")]),
+    List("moved and renamed", "cd /workspace/ComfyUI\nwget {HF}/o/r/resolve/main/a.safetensors\n"
+         "wget -O tmp.bin {HF}/o/r/resolve/main/b.bin\nwget {HF}/o/r/resolve/main/c.ckpt\nmv a.safetensors models/loras/\n"
+         "mv -f tmp.bin models/ipadapter/face.bin\nmv *.ckpt models/checkpoints/\n"
+         "hf download org/flux split/ae.safetensors --local-dir models/vae\nmv models/vae/split/ae.safetensors models/vae/\n",
+         [("hf:o/r/a.safetensors", "comfyui/loras/a.safetensors"), ("hf:o/r/b.bin", "comfyui/ipadapter/face.bin"),
+          ("hf:o/r/c.ckpt", "comfyui/checkpoints/c.ckpt"), ("hf:org/flux/split/ae.safetensors", "comfyui/vae/ae.safetensors")]),
     List("xargs", "xargs -n 1 -P 4 wget -P /data/SwarmUI/Models/Lora <<EOF\n{HF}/o/r/resolve/main/a.safetensors\n"
          "{HF}/o/r/resolve/main/b.safetensors\nEOF\n",
          [("hf:o/r/a.safetensors", "swarmui/loras/a.safetensors"), ("hf:o/r/b.safetensors", "swarmui/loras/b.safetensors")]),
@@ -205,6 +217,11 @@ CORPUS = [
           ("hf:Comfy-Org/flux/split/ae.safetensors", "comfyui/vae/split/ae.safetensors"),
           ("hf:org/whole@v2?exclude=*.bin", "comfyui/diffusers/whole"), ("hf:org/cached", "hf")],
          told=["org/data is a dataset"]),
+    List("hf download without a folder", "hf download org/x a.gguf\nhf download org/y --include '*.safetensors' config.json\n"
+         "huggingface-cli download org/z --include only.gguf --local-dir models/llm\nhf download org/w --local-dir ./w\n"
+         "hf download org/v sub/c.gguf --local-dir .\n",
+         [("hf:org/x/a.gguf", "hf"), ("hf:org/y?include=*.safetensors&include=config.json", "hf"), ("hf:org/z/only.gguf", "comfyui/llm/only.gguf"),
+          ("hf:org/w", "hf"), ("hf:org/v/sub/c.gguf", "llama-cpp/c.gguf")], told=["its place ./w is no folder"]),
     List("comfy model download", "comfy --skip-prompt model download --url {HF}/o/r/resolve/main/a.safetensors "
          "--relative-path models/loras --filename mine.safetensors --set-hf-api-token {T}\n"
          "comfy model download --url 'https://civitai.com/api/download/models/12345?token={K}' --relative-path models/vae\n",
@@ -212,12 +229,41 @@ CORPUS = [
     List("git clone", "git lfs install\ngit clone https://huggingface.co/org/model /x/ComfyUI/models/diffusers/model\n"
          "git clone --depth 1 https://github.com/o/node ComfyUI/custom_nodes/node\n",
          [("hf:org/model", "comfyui/diffusers/model")], told=["https://github.com/o/node is a repository of code"]),
+    List("a function of another file", "#!/bin/sh\n. ./lib.sh\nfetch_model {HF}/o/r/resolve/main/a.safetensors ComfyUI/models/vae\n"
+         "fetch_model --to ComfyUI/models/loras/mine.safetensors {HF}/o/r/resolve/main/b.safetensors\n"
+         "echo see {HF}/o/r/resolve/main/c.safetensors\npip install https://example.com/x.whl\n",
+         [("hf:o/r/a.safetensors", "comfyui/vae/a.safetensors"), ("hf:o/r/b.safetensors", "comfyui/loras/mine.safetensors")]),
     List("powershell", "Invoke-WebRequest -Uri {HF}/o/r/resolve/main/a.safetensors -OutFile "
          "C:/ComfyUI/models/loras/a.safetensors\n", [("hf:o/r/a.safetensors", "comfyui/loras/a.safetensors")]),
     List("a token in the address", 'CIVITAI_TOKEN={K}\nwget -O ComfyUI/models/loras/a.safetensors '
          '"https://civitai.com/api/download/models/111?type=Model&token=${CIVITAI_TOKEN}"\n'
          'wget -O ComfyUI/models/loras/b.safetensors "https://civitai.com/api/download/models/222?token=$ELSEWHERE"\n',
          [("civitai:111?type=Model", "comfyui/loras/a.safetensors"), ("civitai:222", "comfyui/loras/b.safetensors")]),
+    List("an array of pairs, taken apart by other programs", r'''M="${WORKSPACE:-/workspace}/ComfyUI/models"
+HF_MODELS=(
+  "{HF}/o/r/resolve/main/split/a.safetensors
+  |$M/checkpoints/a.safetensors"
+  "{HF}/o/r/resolve/main/split/b.safetensors|$M/vae/c.safetensors"
+)
+get() {
+  local url="$1" output_path="$2"
+  local repo=$(echo "$url" | sed -n 's|https://huggingface.co/\([^/]*/[^/]*\)/resolve/.*|\1|p')
+  if hf download "$repo" "$file" --local-dir "$(mktemp -d)" 2>&1; then
+    mv "$tmp/$file" "$output_path"
+  fi
+}
+get_all() {
+  local -n some=$1
+  for model in "${some[@]}"; do
+    url="${model%%|*}"
+    url=$(echo "$url" | xargs)
+    get "$url" "${model##*|}" &
+  done
+}
+get_all HF_MODELS
+OTHERS=("{HF}/o/r/resolve/main/d.safetensors|$M/loras/d.safetensors" "$M/loras/e.safetensors {HF}/o/r/resolve/main/e.safetensors")
+''', [("hf:o/r/split/a.safetensors", "comfyui/checkpoints/a.safetensors"), ("hf:o/r/split/b.safetensors", "comfyui/vae/c.safetensors"),
+          ("hf:o/r/d.safetensors", "comfyui/loras/d.safetensors"), ("hf:o/r/e.safetensors", "comfyui/loras/e.safetensors")]),
     List("what nobody can tell", 'wget -P ComfyUI/models/loras "$BASE/a.safetensors"\nwget -i list.txt\n'
          'wget -P /somewhere {HF}/o/r/resolve/main/c.gguf\nwget https://mega.nz/file/abc\n',
          [("hf:o/r/c.gguf", "llama-cpp/c.gguf")], left_out=["line 1", "line 2", "MEGA"], told=["its place /somewhere"]),

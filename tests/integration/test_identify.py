@@ -72,6 +72,17 @@ class IdentifyTest(Case):
         with open(path, "rb") as file:
             self.assertEqual(file.read(), data, repaired.err + repaired.out)
 
+    def test_the_question(self):
+        data = lora(1)
+        self.put("x.safetensors", data)
+        self.hub.civitai(777, 77, "style.safetensors", data)
+        text, code = self.answer(b"n\n", "adopt", "--identify")
+        self.assertEqual((code, self.asked()), (0, []), text)
+        self.assertFalse(os.path.exists(self.machine.store("models.json")))
+        text, code = self.answer(b"y\n", "adopt", "--identify")
+        self.assertEqual(code, 0, text)
+        self.assertEqual([e["source"] for e in self.entries().values()], ["civitai:77@777?fileId=7770"])
+
     def test_at_once(self):
         data = lora(1)
         self.put("x.safetensors", data)

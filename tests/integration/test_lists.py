@@ -1,7 +1,6 @@
 """`ncmodel manifest import` of other tools' lists: what each form gives, what is refused, and that no token comes through."""
 import json
 import os
-import pty
 import time
 import unittest
 
@@ -82,6 +81,16 @@ class RefusalTest(ListCase):
         self.assertEqual(result.out, "")
         self.assertEqual(len(json.loads(self.take(path, "-y").out)["models"]), 2)
         self.assertEqual(len(json.loads(self.take(path, "--format", "ollama").out)["models"]), 2)
+
+    def test_the_words_are_shown_in_the_question(self):
+        path, mine = self.write("apples\npears\n"), os.path.join(self.machine.manifests, "mine")
+        text, code = self.answer(b"n\n", "manifest", "import", path, "--as-profile", "mine")
+        self.assertEqual(code, 0, text)
+        self.assertIn("apples:latest, pears:latest?", text)
+        self.assertFalse(os.path.exists(mine))
+        text, code = self.answer(b"y\n", "manifest", "import", path, "--as-profile", "mine")
+        self.assertEqual(code, 0, text)
+        self.assertTrue(os.path.exists(mine))
 
     def test_scripts_are_not_run(self):
         proof = os.path.join(self.machine.home, "proof")
