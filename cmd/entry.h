@@ -30,6 +30,7 @@ struct entry {
 	const char *priority;
 	unsigned phase;
 	double score;           /* negative: unknown */
+	bool score_is_others;   /* no document gives it */
 	uint64_t size;          /* on disk; of what is offered that of its files; 0: unknown */
 	struct ncm_doubt doubt; /* of the size; of a model with files of unknown size there is none */
 	const struct ncm_strings *use_cases;

@@ -42,7 +42,8 @@ static void add_vram(struct table *table, const struct entry *entry)
 
 static void add_score(struct table *table, const struct entry *entry)
 {
-	table_cell(table, entry->score >= 0 ? text_format("%.2f", entry->score) : text_copy("-"));
+	table_cell(table, entry->score < 0 ? text_copy("-")
+					   : text_format(entry->score_is_others ? "(%.2f)" : "%.2f", entry->score));
 }
 
 static void add_number(struct table *table, uint64_t number)

@@ -257,7 +257,8 @@ const struct command command_list = {
     .groups = {&own_group, &options_selection},
     .description =
 	"Lists the models of models.json. Of several profiles, --available lists what each offers; a model of "
-	"two counts once. VRAM and SCORE are what the manifests say; a SIZE with a ~ before it is one that they "
+	"two counts once. VRAM and SCORE are what the manifests say (a score in brackets is not the document's); a "
+	"SIZE with a ~ before it is one that they "
 	"expect. Each group of --by-usecase begins with the best score; with --usecase there is a group for each of "
 	"its "
 	"words alone.",

@@ -135,6 +135,8 @@ static void put_facts(json_t *object, const struct ncm_model *model)
 		json_put(object, "performance_score", json_real(model->performance_score));
 	if (model->cost_score >= 0)
 		json_put(object, "cost_score", json_real(model->cost_score));
+	put_known(object, "performance_score_source", model->performance_score_source);
+	put_known(object, "cost_score_source", model->cost_score_source);
 	put_known(object, "privacy_tier", model->privacy_tier);
 	put_known_number(object, "latency_ms", model->latency_ms);
 	put_stars(object, model);
@@ -266,6 +268,8 @@ json_t *registered_json(const struct ncm_reg_model *model)
 		json_put(object, "performance_score", json_real(model->performance_score));
 	if (model->cost_score >= 0)
 		json_put(object, "cost_score", json_real(model->cost_score));
+	put_known(object, "performance_score_source", model->performance_score_source);
+	put_known(object, "cost_score_source", model->cost_score_source);
 	json_put_text(object, "privacy_tier", model->privacy_tier);
 	json_put(object, "use_cases", json_words(&model->use_cases));
 	json_put(object, "tags", json_words(&model->tags));

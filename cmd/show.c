@@ -128,15 +128,20 @@ static void print_registered(const struct ncm_reg_model *model)
 	print_registered_files(model);
 }
 
-static char *score_text(double score)
+/* Whose it is, where the document does not give it. The caller frees it. */
+static char *score_text(double score, const char *source)
 {
-	return score >= 0 ? text_format("%.2f", score) : text_copy("-");
+	AUTO_FREE char *safe = text_safe(source);
+
+	if (score < 0)
+		return text_copy("-");
+	return text_format("%.2f%s%s%s", score, source ? " (by " : "", safe, source ? ")" : "");
 }
 
 static void print_registered_scores(const struct ncm_reg_model *model)
 {
-	AUTO_FREE char *performance = score_text(model->performance_score);
-	AUTO_FREE char *cost = score_text(model->cost_score);
+	AUTO_FREE char *performance = score_text(model->performance_score, model->performance_score_source);
+	AUTO_FREE char *cost = score_text(model->cost_score, model->cost_score_source);
 
 	fact("scores", text_format("performance %s, cost %s", performance, cost));
 }
@@ -211,9 +216,9 @@ static void print_variants(const struct ncm_model *model)
 static void print_scores(const struct ncm_model *model)
 {
 	if (model->performance_score >= 0)
-		fact("performance", text_format("%.2f", model->performance_score));
+		fact("performance", score_text(model->performance_score, model->performance_score_source));
 	if (model->cost_score >= 0)
-		fact("cost", text_format("%.2f", model->cost_score));
+		fact("cost", score_text(model->cost_score, model->cost_score_source));
 	foreign_fact("privacy", model->privacy_tier);
 }
 

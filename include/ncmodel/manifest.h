@@ -120,9 +120,10 @@ struct ncm_model {
 	struct ncm_strings use_cases;
 	struct ncm_strings tags;
 	struct ncm_strings capabilities;
-	double performance_score;  /* 0..1, negative: unknown */
-	double cost_score;         /* 0..1, negative: unknown */
-	char *privacy_tier;        /* NULL: unknown */
+	double performance_score;                           /* 0..1, negative: unknown */
+	double cost_score;                                  /* 0..1, negative: unknown */
+	char *performance_score_source, *cost_score_source; /* whose it is; NULL: the profile's document gives it */
+	char *privacy_tier;                                 /* NULL: unknown */
 	unsigned stars[NCM_STARS]; /* 0..NCM_STARS_MOST, by enum ncm_star: read with ncm_model_stars */
 	bool rated[NCM_STARS];
 	uint64_t latency_ms; /* to an answer, as somebody measured it; 0: unknown */

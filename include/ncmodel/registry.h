@@ -80,6 +80,7 @@ struct ncm_reg_model {
 	bool vram_at_least;       /* that or more */
 	double performance_score; /* 0..1, negative: nobody stated one (models.json has a number all the same) */
 	double cost_score;
+	char *performance_score_source, *cost_score_source; /* as a manifest's; NULL: the document's, or nobody's */
 	char *privacy_tier;
 	struct ncm_strings use_cases;
 	struct ncm_strings tags;

@@ -66,6 +66,8 @@ static void describe(const struct ncm_reg_model *entry, struct ncm_model *model)
 	ncm_strings_add_all(&model->capabilities, &entry->capabilities);
 	model->performance_score = entry->performance_score;
 	model->cost_score = entry->cost_score;
+	model->performance_score_source = ncm_strdup_null(entry->performance_score_source);
+	model->cost_score_source = ncm_strdup_null(entry->cost_score_source);
 	model->privacy_tier = ncm_strdup(registry_privacy(entry->privacy_tier));
 	model->phase = entry->phase;
 }

@@ -292,6 +292,8 @@ json_t *author_model_json(const struct ncm_model *model)
 	put_words(json, "capabilities", &model->capabilities, LONGEST_NAME, MOST_WORDS);
 	put_score(json, "performance_score", model->performance_score);
 	put_score(json, "cost_score", model->cost_score);
+	put_text(json, "performance_score_source", model->performance_score_source, LONGEST_NAME);
+	put_text(json, "cost_score_source", model->cost_score_source, LONGEST_NAME);
 	put_text(json, "privacy_tier", model->privacy_tier, LONGEST_NAME);
 	put_words(json, "requires", &model->requires_ids, LONGEST_NAME, MOST_WORDS);
 	put_notes(json, model);

@@ -62,11 +62,28 @@ void manifest_rule_clear(struct ncm_rule *rule)
 
 void manifest_model_clear(struct ncm_model *model)
 {
-	char *const texts[] = {model->id,           model->name,        model->kind,          model->description,
-			       model->architecture, model->parameters,  model->quantization,  model->format,
-			       model->license,      model->license_url, model->gate_url,      model->privacy_tier,
-			       model->profile,      model->purpose,     model->speed,         model->accuracy,
-			       model->resolution,   model->duration,    model->license_class, model->license_source};
+	char *const texts[] = {model->id,
+			       model->name,
+			       model->kind,
+			       model->description,
+			       model->architecture,
+			       model->parameters,
+			       model->quantization,
+			       model->format,
+			       model->license,
+			       model->license_url,
+			       model->gate_url,
+			       model->privacy_tier,
+			       model->profile,
+			       model->purpose,
+			       model->speed,
+			       model->accuracy,
+			       model->resolution,
+			       model->duration,
+			       model->license_class,
+			       model->license_source,
+			       model->performance_score_source,
+			       model->cost_score_source};
 	struct ncm_strings *const lists[] = {&model->aliases,      &model->use_cases,    &model->tags,
 					     &model->capabilities, &model->requires_ids, &model->notes};
 

@@ -294,6 +294,8 @@ static const struct ncm_json_field model_keys[] = {
     {"capabilities", &words, MODEL(capabilities), false, 0},
     {"performance_score", &score, MODEL(performance_score), false, 0},
     {"cost_score", &score, MODEL(cost_score), false, 0},
+    {"performance_score_source", &some_200, MODEL(performance_score_source), false, 0},
+    {"cost_score_source", &some_200, MODEL(cost_score_source), false, 0},
     {"privacy_tier", &privacy, MODEL(privacy_tier), false, 0},
     {"stars", &stars, 0, false, 0},
     {"latency_ms", &milliseconds, MODEL(latency_ms), false, 0},

@@ -213,11 +213,11 @@ static void write_times(const struct ncm_reg_model *model, bool same, json_t *en
 }
 
 /* Its readers need a number where nobody stated one; who stated it tells the two apart. */
-static void write_score(json_t *entry, const char *key, const char *by, double score)
+static void write_score(json_t *entry, const char *key, const char *by, double score, const char *source)
 {
 	json_object_set_new(entry, key, json_real(registry_score(score)));
 	if (score >= 0 && score <= 1)
-		ncm_json_set_string(entry, by, "manifest");
+		ncm_json_set_string(entry, by, source ? source : "manifest");
 	else
 		json_object_del(entry, by);
 }
@@ -232,8 +232,9 @@ static void write_contract(const struct ncm_reg_model *model, const char *base, 
 	ncm_json_set_string(entry, "display_name", model->display_name ? model->display_name : model->id);
 	ncm_json_set_string(entry, "file_path", main ? registry_written_path(base, main->abs) : "");
 	json_object_set_new(entry, "capabilities", ncm_json_string_array(&model->capabilities));
-	write_score(entry, "performance_score", "performance_score_by", model->performance_score);
-	write_score(entry, "cost_score", "cost_score_by", model->cost_score);
+	write_score(entry, "performance_score", "performance_score_by", model->performance_score,
+		    model->performance_score_source);
+	write_score(entry, "cost_score", "cost_score_by", model->cost_score, model->cost_score_source);
 	ncm_json_set_string(entry, "privacy_tier", registry_privacy(model->privacy_tier));
 	json_object_set_new(entry, "use_cases", ncm_json_string_array(&use_cases));
 	json_object_set_new(entry, "tags", ncm_json_string_array(&tags));

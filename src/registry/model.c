@@ -31,6 +31,8 @@ void registry_describe(const struct ncm_model *model, const struct ncm_variant *
 	entry->vram_at_least = model->vram_at_least;
 	entry->performance_score = model->performance_score;
 	entry->cost_score = model->cost_score;
+	entry->performance_score_source = model->performance_score_source;
+	entry->cost_score_source = model->cost_score_source;
 	entry->privacy_tier = model->privacy_tier;
 	entry->use_cases = model->use_cases;
 	entry->tags = model->tags;
@@ -62,6 +64,8 @@ void registry_model_copy(struct ncm_reg_model *to, const struct ncm_reg_model *f
 	    .vram_at_least = from->vram_at_least,
 	    .performance_score = from->performance_score,
 	    .cost_score = from->cost_score,
+	    .performance_score_source = ncm_strdup_null(from->performance_score_source),
+	    .cost_score_source = ncm_strdup_null(from->cost_score_source),
 	    .privacy_tier = ncm_strdup_null(from->privacy_tier),
 	    .trust = ncm_strdup_null(from->trust),
 	};
@@ -147,12 +151,29 @@ void registry_file_clear(struct ncm_reg_file *file)
 
 void registry_model_clear(struct ncm_reg_model *entry)
 {
-	char *const texts[] = {entry->id,           entry->display_name, entry->profile,      entry->priority,
-			       entry->kind,         entry->store,        entry->source,       entry->revision,
-			       entry->variant,      entry->license,      entry->format,       entry->architecture,
-			       entry->quantization, entry->parameters,   entry->privacy_tier, entry->trust,
-			       entry->file_path,    entry->installed_at, entry->verified_at,  entry->verify_result,
-			       entry->license_class};
+	char *const texts[] = {entry->id,
+			       entry->display_name,
+			       entry->profile,
+			       entry->priority,
+			       entry->kind,
+			       entry->store,
+			       entry->source,
+			       entry->revision,
+			       entry->variant,
+			       entry->license,
+			       entry->format,
+			       entry->architecture,
+			       entry->quantization,
+			       entry->parameters,
+			       entry->privacy_tier,
+			       entry->trust,
+			       entry->file_path,
+			       entry->installed_at,
+			       entry->verified_at,
+			       entry->verify_result,
+			       entry->license_class,
+			       entry->performance_score_source,
+			       entry->cost_score_source};
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		free(texts[i]);

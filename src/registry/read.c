@@ -205,6 +205,14 @@ static double score_of(const struct ncm_json_part *score, const struct ncm_json_
 	return by->kind == NCM_JSON_STRING || value < registry_score(-1) || value > registry_score(-1) ? value : -1;
 }
 
+/* Whose a score is; NULL for the word of those that a manifest's document gives. */
+static char *others_score(struct reader *reader, const struct ncm_json_part *by)
+{
+	char *source = text_of(reader, by);
+
+	return source && strcmp(source, "manifest") != 0 ? source : NULL;
+}
+
 static void read_entry(void *context, const struct registry_entry_text *entry)
 {
 	struct reader *reader = context;
@@ -229,6 +237,8 @@ static void read_entry(void *context, const struct registry_entry_text *entry)
 	model->vram_at_least = entry->vram_at_least.kind == NCM_JSON_TRUE;
 	model->performance_score = score_of(&entry->performance_score, &entry->performance_score_by);
 	model->cost_score = score_of(&entry->cost_score, &entry->cost_score_by);
+	model->performance_score_source = others_score(reader, &entry->performance_score_by);
+	model->cost_score_source = others_score(reader, &entry->cost_score_by);
 	read_words(reader, entry, &entry->use_cases, &model->use_cases);
 	read_words(reader, entry, &entry->tags, &model->tags);
 	read_words(reader, entry, &entry->capabilities, &model->capabilities);

@@ -548,6 +548,19 @@ def check_gates(shipped):
     return [f"{where}: gated, but no page to accept the licence" for where, model in shipped.models() if model.get("gated") and "gate_url" not in model]
 
 
+def check_licences(shipped):
+    """Each has a class and its source; what nobody states is not called free, and what says "non-commercial" is not sold."""
+    faults = []
+    for where, model in shipped.models():
+        if "license_class" not in model or "license_source" not in model:
+            faults.append(f"{where}: no licence class, or no source of it")
+        elif "license" not in model and model["license_class"] != "unknown":
+            faults.append(f"{where}: {model['license_class']} without a licence")
+        elif re.search(r"non-?commercial|-NC-|research", model.get("license", ""), re.IGNORECASE) and model["license_class"] != "non-commercial":
+            faults.append(f"{where}: {model['license']} is not {model['license_class']}")
+    return faults
+
+
 def check_noa(shipped):
     counts, models = dict.fromkeys(NOA_USE_CASES, 0), []
     for _, doc in shipped.profiles()["noa"]:
@@ -569,7 +582,7 @@ def check_noa(shipped):
 def check_same_models(shipped):
     """One id is one model, whatever the profile; what it is for, and how good, each document says for itself."""
     faults, known = [], {}
-    shared = ("name", "aliases", "kind", "architecture", "parameters", "license", "gated", "context_length", "dimensions", "requires")
+    shared = ("name", "aliases", "kind", "architecture", "parameters", "license", "license_class", "license_source", "gated", "context_length", "dimensions", "requires")
     for where, model in shipped.models():
         facts = {key: model.get(key) for key in shared}
         other = known.setdefault(model["id"], (where, facts))
@@ -594,7 +607,7 @@ def check_words(shipped):
 
 
 CHECKS = [check_texts, check_all_there, check_schemas, check_against_schemas, check_memory, check_phases, check_ids, check_requires, check_digests, check_sources,
-          check_alternates, check_places, check_collisions, check_pickles, check_gates, check_noa, check_same_models, check_vram, check_words]
+          check_alternates, check_places, check_collisions, check_pickles, check_gates, check_licences, check_noa, check_same_models, check_vram, check_words]
 
 # --------------------------------------------------------------------------------------- faulty data for each check
 
@@ -748,6 +761,11 @@ HOW_TO_SPOIL = {
         lambda s: nebula(s, "openvoice-v2")["files"][0].update(allow_pickle=True),
     ],
     check_gates: [lambda s: nebula(s, "flux1-dev").pop("gate_url")],
+    check_licences: [
+        lambda s: noa(s, "phi-4-mini").pop("license_source"),
+        lambda s: noa(s, "phi-4-mini").pop("license"),
+        lambda s: nebula(s, "xtts-v2").update(license_class="free"),
+    ],
     check_noa: [
         lambda s: noa(s, "phi-4-mini")["use_cases"].append("CodeGeneration"),
         lambda s: noa(s, "phi-4-mini")["use_cases"].remove("Reasoning"),

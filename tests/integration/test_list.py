@@ -174,6 +174,22 @@ class UseCaseTest(Case):
             # A tag chooses, too: then it is the group.
             self.assertEqual(sorted(sum(self.groups("--usecase", "overseer", *more).values(), [])), ["none", "same"])
 
+    def test_a_score_that_is_not_the_documents_says_so(self):
+        self.machine.manifest([{**self.machine.simple("a.gguf", gguf("a", 2_000)), "performance_score": 0.85,
+                                "performance_score_source": "a script", "cost_score": 0.5}])
+        for more in ["--available"], []:
+            if not more:
+                self.pull()
+            self.assertIn("(0.85)", self.machine.run("list", *more).out)
+            model = json.loads(self.machine.run("list", "--json", *more).out)["data"]["models"][0]
+            self.assertEqual((model["performance_score"], model["performance_score_source"]), (0.85, "a script"))
+            self.assertNotIn("cost_score_source", model)
+        entry, = self.machine.registry()["models"]
+        self.assertEqual((entry["performance_score_by"], entry["cost_score_by"]), ("a script", "manifest"))
+        self.assertRegex(self.machine.run("show", "a").out, r"(?m)^  performance +0\.85 \(by a script\)$")
+        self.machine.manifest([])  # what models.json alone knows
+        self.assertRegex(self.machine.run("show", "a").out, r"scores +performance 0\.85 \(by a script\), cost 0\.50\n")
+
     def test_words_match_without_case_and_joints(self):
         self.machine.manifest([{**self.machine.simple("a.gguf", gguf("a", 2_000)), "use_cases": ["CodeGeneration"], "tags": ["Chat", "QuickChat"]},
                                {**self.machine.simple("b.gguf", gguf("b", 2_000)), "use_cases": ["General"], "tags": ["C++"]}])

@@ -34,7 +34,7 @@ MANIFEST = {
         {"id": "a", "name": "A", "aliases": ["an a"], "kind": "llm", "description": "D", "purpose": "P", "architecture": "llama",
          "speed": "Fast", "accuracy": "Good", "resolution": "512x512", "duration": "4s clips", "parameters": "1B", "quantization": "Q4", "format": "gguf", "context_length": 4096, "dimensions": 7, "vram_gb": 4.5,
          "license": "MIT", "license_class": "free", "license_source": "its text", "license_url": HTTPS, "gated": True, "gate_url": HTTPS, "use_cases": ["General"], "tags": ["t"],
-         "capabilities": ["chat"], "performance_score": 0.5, "cost_score": 1, "privacy_tier": "Public",
+         "capabilities": ["chat"], "performance_score": 0.5, "cost_score": 1, "performance_score_source": "s", "cost_score_source": "s", "privacy_tier": "Public",
          "stars": {"code": 1, "reasoning": 2, "vision": 3, "agents": 4, "speed": 5}, "latency_ms": 900, "requires": ["b"], "notes": ["N"],
          "files": [{"from": ["hf:o/r/a.gguf"], "to": TO, "size": 7, "sha256": DIGEST, "role": "weights", "allow_pickle": False,
                     "insecure_http": False, "confidence": "A"}],
