@@ -7,6 +7,7 @@ import os
 import unittest
 import zipfile
 
+import templates_peer
 from harness import Case, safetensors, sha256
 from workflows import dump, entry, graph, load, node, png, subgraph, text_chunk
 
@@ -187,6 +188,23 @@ class WorkflowTest(Case):
         self.assertEqual(self.machine.run("manifest", "check", made).returncode, 0)
         self.assertEqual(self.machine.run("-f", made, "lock").returncode, 0)
         self.assertEqual(self.machine.run("-f", made, "pull", "-y", "--locked").returncode, 0)
+
+    def test_templates_become_manifests(self):
+        """ComfyUI's own: every file in its folder, and those that ask for nothing are told to."""
+        documents, reason = templates_peer.read()
+        if not documents:
+            self.skipTest("no templates of ComfyUI here: " + reason)
+        for path, document in documents.items():
+            wanted = {(folder, name) for folder, name, _ in templates_peer.models_of(document)}
+            result = self.machine.run("manifest", "import", path)
+            with self.subTest(template=os.path.basename(path)):
+                if not wanted:
+                    self.assertEqual((result.returncode, result.out), (2, ""))
+                    self.assertIn("names no models", result.err)
+                    continue
+                self.assertEqual(result.returncode, 0, result.err)
+                targets = [to for model in json.loads(result.out)["models"] for file in model["files"] for to in file["to"]]
+                self.assertEqual({(to["folder"], to["name"]) if "folder" in to else tuple(to["name"].split("/")[1:]) for to in targets}, wanted)
 
     def test_an_import_tells_what_it_left_out(self):
         path = self.workflow(load(wanted("vae")), node("LoraLoader", ["l.safetensors", 1, 1]))
