@@ -206,6 +206,15 @@ class WorkflowTest(Case):
                 targets = [to for model in json.loads(result.out)["models"] for file in model["files"] for to in file["to"]]
                 self.assertEqual({(to["folder"], to["name"]) if "folder" in to else tuple(to["name"].split("/")[1:]) for to in targets}, wanted)
 
+    def test_a_list_from_a_pipe_is_read_as_before(self):
+        pipe = os.path.join(self.machine.home, "pipe")
+        os.mkfifo(pipe)
+        running = self.machine.start("manifest", "import", pipe)
+        with open(pipe, "w", encoding="utf-8") as out:
+            out.write("ollama pull llama3.2:3b\n")
+        told, errors = running.communicate(timeout=60)
+        self.assertEqual((running.returncode, len(json.loads(told)["models"])), (0, 1), errors)
+
     def test_an_import_tells_what_it_left_out(self):
         path = self.workflow(load(wanted("vae")), node("LoraLoader", ["l.safetensors", 1, 1]))
         result = self.machine.run("manifest", "import", path, "--json")
