@@ -215,6 +215,15 @@ class WorkflowTest(Case):
         told, errors = running.communicate(timeout=60)
         self.assertEqual((running.returncode, len(json.loads(told)["models"])), (0, 1), errors)
 
+    def test_an_import_knows_names_by_manifests(self):
+        self.machine.manifest([{"id": "known", "license": "mit", "files": [
+            {"from": ["hf:org/repo/base.safetensors"], "sha256": sha256(BASE), "size": len(BASE), "to": [{"store": "comfyui", "folder": "checkpoints"}]}]}])
+        result = self.machine.run("manifest", "import", self.workflow(node("CheckpointLoaderSimple", ["base.safetensors"])))
+        self.assertEqual(result.returncode, 0, result.err)
+        made = json.loads(result.out)["models"]
+        self.assertEqual([(model["license"], file["sha256"], file["size"], file["to"]) for model in made for file in model["files"]],
+                         [("mit", sha256(BASE), len(BASE), [{"store": "comfyui", "folder": "checkpoints", "name": "base.safetensors"}])])
+
     def test_an_import_tells_what_it_left_out(self):
         path = self.workflow(load(wanted("vae")), node("LoraLoader", ["l.safetensors", 1, 1]))
         result = self.machine.run("manifest", "import", path, "--json")
