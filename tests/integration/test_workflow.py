@@ -156,6 +156,12 @@ class WorkflowTest(Case):
         self.assertNotIn("\x1b", result.err + result.out)
         self.assertFalse(os.path.exists(self.comfy))
 
+    def test_code_is_no_model(self):
+        path = self.workflow(node("Fetch", [], entry("custom_nodes", "evil/__init__.py", HF + "vae.safetensors"), entry("custom_nodes", "evil.so", HF + "vae.safetensors")))
+        result = self.machine.run("pull", "-y", "--workflow", path)
+        self.assertEqual(result.returncode, 11, result.err)
+        self.assertFalse(os.path.exists(self.comfy))
+
     def test_nothing_to_have(self):
         path = self.workflow(node("LoadImage", ["x.png"]))
         self.assertEqual(self.plan(path, "--exit-code").out, f"{path} names no models.\n")
