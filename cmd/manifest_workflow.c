@@ -3,6 +3,7 @@
 #include "manifest.h"
 
 #include "ui/text.h"
+#include "workflow_view.h"
 
 /* What was left out has been told one by one; the exit code is to say so too. */
 static int conclude(struct session *session, const struct ncm_draft *draft, const char *path)
@@ -16,16 +17,19 @@ static int conclude(struct session *session, const struct ncm_draft *draft, cons
 	return session_fail(session, &err);
 }
 
-static struct ncm_draft *draft_of(const struct session *session, const char *path,
-				  const struct ncm_draft_options *options, struct ncm_error *err)
+/* Manifests know where files of some names come from. */
+static struct ncm_draft *draft_of(struct session *session, const char *path, const struct ncm_draft_options *options,
+				  struct ncm_error *err)
 {
 	struct ncm_workflow *workflow = ncm_workflow_read(path, err);
 	struct ncm_draft *draft = NULL;
 
-	if (workflow && workflow->count == 0)
+	if (workflow && workflow->count == 0) {
 		ncm_error_set(err, NCM_E_USAGE, "%s names no models", path);
-	else if (workflow)
-		draft = ncm_draft_workflow(session->config, workflow, options, err);
+	} else if (workflow && workflow_widen(session, err) == 0) {
+		session_catalog_if_any(session, "files without an address are not looked for in manifests");
+		draft = ncm_draft_workflow(session->config, workflow, session->catalog, options, err);
+	}
 	ncm_workflow_free(workflow);
 	return draft;
 }

@@ -325,7 +325,7 @@ void plan_print(const struct session *session, const struct ncm_plan *plan, FILE
 		plan_print_disks(plan->disks, plan->disk_count, out);
 		plan_print_times(session, plan, out);
 	}
-	workflow_print(session);
+	workflow_print(session, out);
 	if (session->workflow && plan->count == 0)
 		return;
 	if (plan->changes || plan->left_out > 0) {

@@ -4,7 +4,6 @@
 #include "given.h"
 #include "ui/text.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static int check_alone(const struct session *session, struct ncm_error *err)
@@ -56,16 +55,16 @@ static char *shown_name(const struct ncm_workflow_model *model)
 	return text_format("%s%s%s", model->folder ? model->folder : "", model->folder ? "/" : "", model->name);
 }
 
-static void print_pack(const struct ncm_workflow_pack *pack)
+static void print_pack(const struct ncm_workflow_pack *pack, FILE *out)
 {
 	AUTO_FREE char *id = text_safe(pack->id ? pack->id : pack->repository);
 	AUTO_FREE char *version = text_safe(pack->version ? pack->version : "version not known");
 	AUTO_FREE char *source = text_safe(pack->source ? pack->source : "no source of that version is known");
 
-	printf("  %s  %s  %s\n", id, version, source);
+	fprintf(out, "  %s  %s  %s\n", id, version, source);
 }
 
-void workflow_print(const struct session *session)
+void workflow_print(const struct session *session, FILE *out)
 {
 	const struct ncm_workflow *workflow = session->workflow;
 	AUTO_FREE char *file = text_safe_path(session->settings.workflow);
@@ -73,20 +72,20 @@ void workflow_print(const struct session *session)
 	if (!workflow)
 		return;
 	if (workflow->count == 0)
-		printf("%s names no models.\n", file);
+		fprintf(out, "%s names no models.\n", file);
 	for (size_t i = 0; i < session->workflow_choice.rest_count; i++) {
 		const struct ncm_workflow_rest *rest = &session->workflow_choice.rest[i];
 		AUTO_FREE char *name = shown_name(rest->model);
 		AUTO_FREE char *safe = text_safe(name);
 
 		if (rest->here)
-			printf("%s is there; where it is from is not known.\n", safe);
+			fprintf(out, "%s is there; where it is from is not known.\n", safe);
 	}
 	if (workflow->pack_count > 0)
-		printf("Packs of nodes that are not ComfyUI's own%s:\n",
-		       session->settings.custom_nodes ? "" : "; --custom-nodes unpacks those that have a source");
+		fprintf(out, "Packs of nodes that are not ComfyUI's own%s:\n",
+			session->settings.custom_nodes ? "" : "; --custom-nodes unpacks those that have a source");
 	for (size_t i = 0; i < workflow->pack_count; i++)
-		print_pack(&workflow->packs[i]);
+		print_pack(&workflow->packs[i], out);
 }
 
 /* What to look for elsewhere: the name without folder and ending. */

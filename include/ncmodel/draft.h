@@ -72,11 +72,13 @@ struct ncm_draft *ncm_draft_dump(const struct ncm_config *config, const struct n
 struct ncm_draft *ncm_draft_import(const struct ncm_config *config, const char *text, size_t size,
 				   const struct ncm_draft_options *options, struct ncm_error *err);
 /*
- * The files that a workflow asks for, where it says that they are, unpinned unless it has digests; a file of which it
- * says nothing is a gap. `to` of the options is as for ncm_workflow_choose. Classes USAGE, MANIFEST, REGISTRY.
+ * The files that a workflow asks for, where it or the catalog (may be NULL; it gets models of its own) says that they
+ * are, as ncm_workflow_choose has it, unpinned unless there is a digest; a file of which nothing is known is a gap.
+ * `to` of the options is as there. Classes USAGE, MANIFEST, REGISTRY.
  */
 struct ncm_draft *ncm_draft_workflow(const struct ncm_config *config, const struct ncm_workflow *workflow,
-				     const struct ncm_draft_options *options, struct ncm_error *err);
+				     struct ncm_catalog *catalog, const struct ncm_draft_options *options,
+				     struct ncm_error *err);
 /* One small model, to be changed. */
 struct ncm_draft *ncm_draft_starter(const struct ncm_config *config, const struct ncm_draft_options *options,
 				    struct ncm_error *err);

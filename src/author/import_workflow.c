@@ -29,25 +29,27 @@ static void take(struct author *author, const struct ncm_workflow_choice *choice
 }
 
 struct ncm_draft *ncm_draft_workflow(const struct ncm_config *config, const struct ncm_workflow *workflow,
-				     const struct ncm_draft_options *options, struct ncm_error *err)
+				     struct ncm_catalog *catalog, const struct ncm_draft_options *options,
+				     struct ncm_error *err)
 {
 	struct author author;
 	struct ncm_workflow_choice choice = {0};
-	struct ncm_catalog *catalog;
-	struct ncm_draft *draft;
+	struct ncm_catalog *own = catalog ? NULL : ncm_calloc(1, sizeof *own);
+	struct ncm_draft *draft = NULL;
 
-	if (author_start(&author, config, options, err) < 0)
-		return NULL;
-	catalog = ncm_calloc(1, sizeof *catalog);
-	if (ncm_workflow_choose(config, workflow, options->to, options->custom_nodes, catalog, &choice, err) < 0) {
-		draft = author_drop(&author);
-	} else {
-		take(&author, &choice);
-		draft = author_finish(
-		    &author, "Imported",
-		    "What a ComfyUI workflow asks for. What has no digest yet is pinned by `ncmodel lock`.", err);
+	if (author_start(&author, config, options, err) == 0) {
+		if (ncm_workflow_choose(config, workflow, options->to, options->custom_nodes, catalog ? catalog : own,
+					&choice, err) < 0) {
+			draft = author_drop(&author);
+		} else {
+			take(&author, &choice);
+			draft = author_finish(&author, "Imported",
+					      "What a ComfyUI workflow asks for. What has no digest yet is pinned by "
+					      "`ncmodel lock`.",
+					      err);
+		}
 	}
 	ncm_workflow_choice_free(&choice);
-	ncm_catalog_free(catalog);
+	ncm_catalog_free(own);
 	return draft;
 }

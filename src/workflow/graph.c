@@ -23,7 +23,7 @@ struct walk {
 /* Items looked at, or bytes. */
 static bool may_work(struct walk *walk, size_t amount)
 {
-	enum { MOST = 1 << 28 };
+	enum { MOST = 1 << 26 };
 
 	walk->work += amount < MOST ? amount : MOST;
 	return walk->work <= MOST;

@@ -54,8 +54,9 @@ static bool next(struct part *part, struct element *element)
 	const size_t size_length = id_length ? read_number(part, part->at + id_length, false, &size) : 0;
 	uint64_t room;
 
-	if (size_length == 0 || id > UINT32_MAX || (*part->left)-- == 0)
+	if (size_length == 0 || id > UINT32_MAX || *part->left == 0)
 		return false;
+	(*part->left)--;
 	element->id = (uint32_t)id;
 	element->at = part->at + id_length + size_length;
 	room = part->end - element->at;

@@ -39,9 +39,10 @@ static bool next(struct search *search, uint64_t *at, uint64_t end, struct box *
 	unsigned char head[16];
 	uint64_t size, length = 8;
 
-	if (*at > end || end - *at < length || search->left-- == 0 ||
+	if (*at > end || end - *at < length || search->left == 0 ||
 	    ncm_bytes_read_all(search->bytes, head, 8, *at) != 8)
 		return false;
+	search->left--;
 	size = number(head, 4);
 	if (size == 1) {
 		length = 16;

@@ -12,6 +12,7 @@ struct pass {
 	struct workflow_notes *notes;
 	const struct workflow_node *node;
 	bool asked; /* for anything */
+	bool off;   /* the value before says that the next is not in use: "Off", of Comfyroll's stacks */
 	struct ncm_error *err;
 };
 
@@ -90,6 +91,11 @@ static int take_choice(struct pass *pass, const json_t *choice)
 
 static int take_value(struct pass *pass, const char *input, const json_t *value)
 {
+	const bool off = pass->off;
+
+	pass->off = json_is_string(value) && strcmp(json_string_value(value), "Off") == 0;
+	if (off)
+		return 0;
 	if (json_is_string(value))
 		return take_text(pass, input, json_string_value(value));
 	return json_is_object(value) ? take_choice(pass, value) : 0;

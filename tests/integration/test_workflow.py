@@ -7,6 +7,7 @@ import os
 import unittest
 import zipfile
 
+import templates_peer
 from harness import Case, safetensors, sha256
 from workflows import dump, entry, graph, load, node, png, subgraph, text_chunk
 
@@ -155,6 +156,12 @@ class WorkflowTest(Case):
         self.assertNotIn("\x1b", result.err + result.out)
         self.assertFalse(os.path.exists(self.comfy))
 
+    def test_code_is_no_model(self):
+        path = self.workflow(node("Fetch", [], entry("custom_nodes", "evil/__init__.py", HF + "vae.safetensors"), entry("custom_nodes", "evil.so", HF + "vae.safetensors")))
+        result = self.machine.run("pull", "-y", "--workflow", path)
+        self.assertEqual(result.returncode, 11, result.err)
+        self.assertFalse(os.path.exists(self.comfy))
+
     def test_nothing_to_have(self):
         path = self.workflow(node("LoadImage", ["x.png"]))
         self.assertEqual(self.plan(path, "--exit-code").out, f"{path} names no models.\n")
@@ -187,6 +194,41 @@ class WorkflowTest(Case):
         self.assertEqual(self.machine.run("manifest", "check", made).returncode, 0)
         self.assertEqual(self.machine.run("-f", made, "lock").returncode, 0)
         self.assertEqual(self.machine.run("-f", made, "pull", "-y", "--locked").returncode, 0)
+
+    def test_templates_become_manifests(self):
+        """ComfyUI's own: every file in its folder, and those that ask for nothing are told to."""
+        documents, reason = templates_peer.read()
+        if not documents:
+            self.skipTest("no templates of ComfyUI here: " + reason)
+        for path, document in documents.items():
+            wanted = {(folder, name) for folder, name, _ in templates_peer.models_of(document)}
+            result = self.machine.run("manifest", "import", path)
+            with self.subTest(template=os.path.basename(path)):
+                if not wanted:
+                    self.assertEqual((result.returncode, result.out), (2, ""))
+                    self.assertIn("names no models", result.err)
+                    continue
+                self.assertEqual(result.returncode, 0, result.err)
+                targets = [to for model in json.loads(result.out)["models"] for file in model["files"] for to in file["to"]]
+                self.assertEqual({(to["folder"], to["name"]) if "folder" in to else tuple(to["name"].split("/")[1:]) for to in targets}, wanted)
+
+    def test_a_list_from_a_pipe_is_read_as_before(self):
+        pipe = os.path.join(self.machine.home, "pipe")
+        os.mkfifo(pipe)
+        running = self.machine.start("manifest", "import", pipe)
+        with open(pipe, "w", encoding="utf-8") as out:
+            out.write("ollama pull llama3.2:3b\n")
+        told, errors = running.communicate(timeout=60)
+        self.assertEqual((running.returncode, len(json.loads(told)["models"])), (0, 1), errors)
+
+    def test_an_import_knows_names_by_manifests(self):
+        self.machine.manifest([{"id": "known", "license": "mit", "files": [
+            {"from": ["hf:org/repo/base.safetensors"], "sha256": sha256(BASE), "size": len(BASE), "to": [{"store": "comfyui", "folder": "checkpoints"}]}]}])
+        result = self.machine.run("manifest", "import", self.workflow(node("CheckpointLoaderSimple", ["base.safetensors"])))
+        self.assertEqual(result.returncode, 0, result.err)
+        made = json.loads(result.out)["models"]
+        self.assertEqual([(model["license"], file["sha256"], file["size"], file["to"]) for model in made for file in model["files"]],
+                         [("mit", sha256(BASE), len(BASE), [{"store": "comfyui", "folder": "checkpoints", "name": "base.safetensors"}])])
 
     def test_an_import_tells_what_it_left_out(self):
         path = self.workflow(load(wanted("vae")), node("LoraLoader", ["l.safetensors", 1, 1]))

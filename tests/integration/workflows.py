@@ -173,6 +173,7 @@ case("rgthree", graph(node("Power Lora Loader (rgthree)", [{}, {"type": "PowerLo
      {"on": False, "lora": "off.safetensors", "strength": 1}, {"on": True, "lora": "None", "strength": 1}, {}, ""])), ("loras", "on.safetensors", None))
 case("rgthree-stack", graph(node("Lora Loader Stack (rgthree)", ["a.safetensors", 1, "sub/b.safetensors", 0.5, "None", 1, "None", 1])),
      ("loras", "a.safetensors", None), ("loras", "sub/b.safetensors", None))
+case("comfyroll", graph(node("CR LoRA Stack", ["On", "a.safetensors", 1, 1, "Off", "b.safetensors", 1, 1, "Off", "None", 1, 1])), ("loras", "a.safetensors", None))
 case("values-by-name", graph(node("Some Loader", {"ckpt_name": "a.safetensors", "vae_name": "Baked VAE", "lora_name": "l.safetensors", "n": 3})),
      ("checkpoints", "a.safetensors", None), ("loras", "l.safetensors", None))
 case("unknown-class", graph(node("Somebody's Thing", ["x.safetensors", "prompt", 3])), (None, "x.safetensors", None))
