@@ -231,6 +231,11 @@ static void ask_source(const struct session *session, const struct ncm_model *mo
 	ncm_error_clear(&err);
 }
 
+static bool is_sound(const struct ncm_inspection *model)
+{
+	return model->state == NCM_INSPECTED_SOUND || model->state == NCM_INSPECTED_UNJUDGED;
+}
+
 static void guess(const struct ncm_model *model, const struct ncm_reg_model *entry, struct need *need)
 {
 	const struct ncm_file_spec *specs = model->chosen ? model->chosen->files : model->files;
@@ -240,6 +245,7 @@ static void guess(const struct ncm_model *model, const struct ncm_reg_model *ent
 	struct ncm_strings why = need->fit.remarks; /* there is no figure by its header */
 
 	ncm_fit_guess(entry ? entry->size : stated, need->stated, &need->fit);
+	need->fit.at_least = entry && (need->model ? !is_sound(need->model) : why.count > 0);
 	for (size_t i = 0; i < why.count; i++)
 		words_add(&need->fit.remarks, why.items[i]);
 	ncm_strings_free(&why);
