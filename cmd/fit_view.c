@@ -169,6 +169,7 @@ void need_clear(struct need *need)
 		ncm_inspection_free(need->parts[i]);
 	free(need->parts);
 	ncm_fit_clear(&need->fit);
+	ncm_strings_free(&need->notes);
 	free(need->id);
 	*need = (struct need){0};
 }
@@ -182,6 +183,14 @@ static void count(struct need *need)
 		ncm_fit_count_picture(need->model, parts, need->part_count, &need->wish, &need->fit);
 	else
 		ncm_fit_count(need->model, need->projector, &need->wish, &need->fit);
+	for (size_t i = 0; i < need->notes.count; i++)
+		words_add(&need->fit.remarks, need->notes.items[i]);
+}
+
+static void note(struct need *need, const char *text)
+{
+	words_add(&need->notes, text);
+	words_add(&need->fit.remarks, text);
 }
 
 void need_take_part(struct need *need, struct need *part)
@@ -299,7 +308,7 @@ static void take_required(const struct session *session, const struct ncm_regist
 		AUTO_FREE char *names = words_join(&with, ", ");
 		AUTO_FREE char *remark = text_format("counted with what it requires: %s", names);
 
-		words_add(&need->fit.remarks, remark);
+		note(need, remark);
 	}
 	ncm_strings_free(&with);
 }
@@ -320,8 +329,8 @@ static void count_for(struct need *need, const char *source)
 	ncm_fit_wish_for(need->model, source, &need->wish);
 	count(need);
 	if (ncm_fit_sum(&need->fit.card) + ncm_fit_sum(&need->fit.host) != before)
-		words_add(&need->fit.remarks, "counted as Ollama keeps it: the whole context in windowed layers, "
-					      "latent values");
+		note(need, "counted as Ollama keeps it: the whole context in windowed layers, "
+			   "latent values");
 }
 
 void need_find(const struct session *session, const struct ncm_registry *registry, const struct ncm_model *model,
