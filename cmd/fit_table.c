@@ -111,12 +111,9 @@ static void add_remarks(struct table *table, const struct ncm_fit *fit)
 }
 
 /* Of what has no figure, or one that a fault of its files is in the way of. */
-static bool wants_reason(const struct fit_row *row)
+static bool wants_reason(const struct need *need)
 {
-	const struct ncm_inspection *model = row->need.model;
-	const bool is_sound = !model || model->state == NCM_INSPECTED_SOUND || model->state == NCM_INSPECTED_UNJUDGED;
-
-	return row->need.fit.basis == NCM_FIT_UNKNOWN || row->need.fit.at_least || !is_sound;
+	return need->fit.basis == NCM_FIT_UNKNOWN || need->fit.at_least;
 }
 
 static void add_family(struct table *table, const struct fit_row *row)
@@ -153,7 +150,7 @@ static void add_row(struct table *table, const struct fit_row *row, const struct
 	add_family(table, row);
 	if (verbose && fit->basis != NCM_FIT_UNKNOWN)
 		add_parts(table, fit);
-	if (verbose || wants_reason(row))
+	if (verbose || wants_reason(&row->need))
 		add_remarks(table, fit);
 }
 

@@ -169,6 +169,7 @@ void need_clear(struct need *need)
 		ncm_inspection_free(need->parts[i]);
 	free(need->parts);
 	ncm_fit_clear(&need->fit);
+	ncm_strings_free(&need->notes);
 	free(need->id);
 	*need = (struct need){0};
 }
@@ -182,9 +183,8 @@ static void count(struct need *need)
 		ncm_fit_count_picture(need->model, parts, need->part_count, &need->wish, &need->fit);
 	else
 		ncm_fit_count(need->model, need->projector, &need->wish, &need->fit);
-	if (need->by_program)
-		words_add(&need->fit.remarks, "counted as Ollama keeps it: the whole context in windowed layers, "
-					      "latent values");
+	for (size_t i = 0; i < need->notes.count; i++)
+		words_add(&need->fit.remarks, need->notes.items[i]);
 }
 
 void need_count_at(struct need *need, uint64_t tokens)
@@ -192,6 +192,12 @@ void need_count_at(struct need *need, uint64_t tokens)
 	need->wish.context = tokens;
 	if (need->model && need->fit.context > 0)
 		count(need);
+}
+
+static void note(struct need *need, const char *text)
+{
+	words_add(&need->notes, text);
+	words_add(&need->fit.remarks, text);
 }
 
 void need_take_part(struct need *need, struct need *part)
@@ -241,6 +247,11 @@ static void ask_source(const struct session *session, const struct ncm_model *mo
 	ncm_error_clear(&err);
 }
 
+static bool is_sound(const struct ncm_inspection *model)
+{
+	return model->state == NCM_INSPECTED_SOUND || model->state == NCM_INSPECTED_UNJUDGED;
+}
+
 static void guess(const struct ncm_model *model, const struct ncm_reg_model *entry, struct need *need)
 {
 	const struct ncm_file_spec *specs = model->chosen ? model->chosen->files : model->files;
@@ -250,6 +261,7 @@ static void guess(const struct ncm_model *model, const struct ncm_reg_model *ent
 	struct ncm_strings why = need->fit.remarks; /* there is no figure by its header */
 
 	ncm_fit_guess(entry ? entry->size : stated, need->stated, &need->fit);
+	need->fit.at_least = entry && (need->model ? !is_sound(need->model) : why.count > 0);
 	for (size_t i = 0; i < why.count; i++)
 		words_add(&need->fit.remarks, why.items[i]);
 	ncm_strings_free(&why);
@@ -303,7 +315,7 @@ static void take_required(const struct session *session, const struct ncm_regist
 		AUTO_FREE char *names = words_join(&with, ", ");
 		AUTO_FREE char *remark = text_format("counted with what it requires: %s", names);
 
-		words_add(&need->fit.remarks, remark);
+		note(need, remark);
 	}
 	ncm_strings_free(&with);
 }
@@ -323,9 +335,9 @@ static void count_for(struct need *need, const char *source)
 
 	ncm_fit_wish_for(need->model, source, &need->wish);
 	count(need);
-	need->by_program = ncm_fit_sum(&need->fit.card) + ncm_fit_sum(&need->fit.host) != before;
-	if (need->by_program)
-		count(need);
+	if (ncm_fit_sum(&need->fit.card) + ncm_fit_sum(&need->fit.host) != before)
+		note(need, "counted as Ollama keeps it: the whole context in windowed layers, "
+			   "latent values");
 }
 
 void need_find(const struct session *session, const struct ncm_registry *registry, const struct ncm_model *model,

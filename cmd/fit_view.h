@@ -38,10 +38,10 @@ struct need {
 	double stated;            /* GiB by the manifest; 0: it says none */
 	struct ncm_fit_wish wish; /* that it was counted for: as asked, and as its program has it */
 	struct ncm_fit fit;
+	struct ncm_strings notes;                 /* among fit's remarks however often it is counted */
 	struct ncm_inspection *model, *projector; /* NULL: no header was had */
 	struct ncm_inspection **parts;            /* of a picture model: text encoders, decoder … in other files */
 	size_t part_count;
-	bool by_program; /* the program that runs it keeps more than it has to */
 };
 void need_clear(struct need *need);
 /* Counts it anew, at another context, if its header tells what that takes. */

@@ -70,10 +70,10 @@ struct ncm_fit {
 	enum ncm_fit_basis basis;
 	struct ncm_fit_parts card; /* memory of the graphics card … */
 	struct ncm_fit_parts host; /* … and of the machine */
-	bool at_least;             /* a part of it could not be read: it is not known to fit, whatever the sums */
-	uint64_t error;            /* so many bytes the card's sum may be off, either way */
-	uint64_t context;          /* tokens that it was counted for; 0: it has none */
-	unsigned layers;           /* that the model has, the output counted; 0: not known */
+	bool at_least;  /* a part of it could not be read, or is not sound: it is not known to fit, whatever the sums */
+	uint64_t error; /* so many bytes the card's sum may be off, either way */
+	uint64_t context; /* tokens that it was counted for; 0: it has none */
+	unsigned layers;  /* that the model has, the output counted; 0: not known */
 	unsigned layers_on_card;
 	struct ncm_strings remarks; /* what had to be assumed, or is not in the figure */
 };

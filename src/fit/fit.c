@@ -137,7 +137,7 @@ static struct ncm_fit_wish within(const struct ncm_inspection *model, const stru
 	return own;
 }
 
-/* What the reader found wrong with its files. */
+/* What the reader found wrong with its files: so it is not known to run at all. */
 static void add_faults(const struct ncm_inspection *model, struct ncm_fit *fit)
 {
 	for (size_t i = 0, told = 0; i < model->file_count && told < FAULTS_MOST; i++) {
@@ -149,6 +149,7 @@ static void add_faults(const struct ncm_inspection *model, struct ncm_fit *fit)
 		why = ncm_asprintf("%s is %s%s%s", ncm_path_base(file->name), ncm_inspected_state_name(file->state),
 				   file->fault ? ": " : "", file->fault ? file->fault : "");
 		ncm_strings_add(&fit->remarks, why);
+		fit->at_least = true;
 		told++;
 	}
 }

@@ -136,6 +136,10 @@ class FluxTest(PictureCase):
         [row] = self.fit("flux", "--image", "64x64", "--keep-all")["models"]
         self.assertEqual(row["card"]["weights"], sum(size_of(tensors) for tensors in small.values()))
         self.assertIn("counted with what it requires: t5, clip, vae", row["remarks"])
+        way = ["flux", "--image", "64x64", "--keep-all", "--part", self.picture("control", CONTROL)]
+        row, weights = self.model(*way), row["card"]["weights"]
+        self.assertEqual(row["card"]["weights"], weights + size_of(CONTROL))
+        self.assertIn("counted with what it requires: t5, clip, vae", row["remarks"])
 
 
 if __name__ == "__main__":
