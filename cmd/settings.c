@@ -58,8 +58,9 @@ static const struct option selection[] = {
 
 static const struct option placing[] = {
     {0, "to", OPTION_TEXT, AT(selector.to), .argument = "STORE[/FOLDER]",
-     .help = "where the sources spelled out go: of a store alone into its folder for such files; a file name may follow "
-	     "(of a whole repository: its folder, else called as the repository), without a folder as STORE//NAME",
+     .help =
+	 "where the sources spelled out go: of a store alone into its folder for such files; a file name may follow "
+	 "(of a whole repository: its folder, else called as the repository), without a folder as STORE//NAME",
      .completes = COMPLETES_TARGET},
     {0, "include", OPTION_LIST, AT(selector.include), .argument = "GLOB",
      .help = "of a repository only these files: '*.gguf' (repeatable; '*' crosses folders); remembered until another "
