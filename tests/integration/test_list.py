@@ -99,7 +99,8 @@ class ColumnsTest(Case):
         super().setUp()
         self.data = gguf("told", 3_000)
         told = {**self.machine.simple("told.gguf", self.data), "purpose": "Quick responses", "speed": "Very Fast",
-                "accuracy": "Basic", "resolution": "512x512", "duration": "4s clips", "vram_gb": {"min": 10}}
+                "accuracy": "Basic", "resolution": "512x512", "duration": "4s clips", "vram_gb": {"min": 10},
+                "license_class": "free", "license_source": "its text"}
         self.machine.manifest([told, self.machine.simple("silent.gguf", gguf("silent", 2_000))])
 
     def rows(self, *arguments):
@@ -120,6 +121,17 @@ class ColumnsTest(Case):
         shown = json.loads(self.machine.run("show", "told", "--json").out)["data"]["models"][0]["manifest"]
         self.assertEqual((shown["vram_gb"], shown["vram_gb_at_least"], shown["resolution"]), (10, True, "512x512"))
         self.assertRegex(self.machine.run("show", "told").out, r"(?m)^  vram +10\+ GB$")
+
+    def test_a_dump_keeps_them(self):
+        self.pull()
+        dumped = os.path.join(self.machine.home, "dumped.json")
+        self.assertEqual(self.machine.run("manifest", "dump", "-o", dumped).returncode, 0)
+        with open(dumped) as file:
+            told = next(model for model in json.load(file)["models"] if model["id"] == "told")
+        self.assertEqual([told[key] for key in ("purpose", "speed", "accuracy", "resolution", "duration", "vram_gb")],
+                         ["Quick responses", "Very Fast", "Basic", "512x512", "4s clips", {"min": 10}])
+        self.assertEqual((told["license_class"], told["license_source"]), ("free", "its text"))
+        self.assertEqual(self.machine.run("manifest", "check", dumped).returncode, 0)
 
     def test_of_several_profiles_the_first_that_says_it_is_heard(self):
         self.machine.manifest([{**self.machine.simple("told.gguf", self.data), "speed": "Slow", "purpose": "Second"}], profile="other")
