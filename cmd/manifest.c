@@ -116,6 +116,8 @@ static int run(struct session *session)
 }
 
 static const struct option own[] = {
+    {0, "custom-nodes", OPTION_FLAG, offsetof(struct settings, custom_nodes),
+     .help = "import: of a ComfyUI workflow its packs of nodes, too, as archives"},
     {'o', "output", OPTION_TEXT, .value = &manifest_given.output, .argument = "FILE",
      .help = "write the manifest to this file instead of standard output", .completes = COMPLETES_FILE},
     {0, "as-profile", OPTION_TEXT, .value = &manifest_given.as_profile, .argument = "NAME",
@@ -124,8 +126,6 @@ static const struct option own[] = {
     {0, "format", OPTION_TEXT, .value = &manifest_given.format, .argument = "FORMAT",
      .help = "what an imported list is, when it cannot be told: ollama, comfyui or urls",
      .words = "ollama comfyui urls"},
-    {0, "custom-nodes", OPTION_FLAG, offsetof(struct settings, custom_nodes),
-     .help = "import: of a workflow its packs of nodes, too, as archives"},
     {.name = NULL},
 };
 static const struct option_group own_group = {"Options", own};
@@ -139,10 +139,10 @@ static const char *const examples[] = {
     "a profile from a script of `ollama pull` lines",
     "ncmodel manifest import urls.txt --to comfyui/loras",
     "addresses, one a line, for one folder",
-    "ncmodel manifest import portrait.png -o portrait.json",
-    "the files that a ComfyUI workflow asks for",
     "ncmodel manifest init mine",
     "a profile of your own from what is installed, or a small one to begin with",
+    "ncmodel manifest import portrait.png -o portrait.json",
+    "the files that a ComfyUI workflow asks for",
     NULL,
 };
 
@@ -160,12 +160,14 @@ const struct command command_manifest = {
 	"with a warning.\n\n"
 	"import: makes a manifest of a shell script with `ollama pull` lines, of bare Ollama names or what `ollama "
 	"list` prints, of ComfyUI-Manager's model-list.json, or of addresses, one a line (aria2's out= and checksum= "
-	"are understood), or of what a ComfyUI workflow asks for (its JSON, or a picture or video that has it in it). "
-	"FILE may be - for standard input. What cannot be taken is told with its line and left out; "
+	"are understood). FILE may be - for standard input. What cannot be taken is told with its line and left out; "
 	"the exit code is 2 then, and the rest is written all the same. Nothing is looked up: `ncmodel lock` pins "
 	"what has no digest.\n\n"
 	"init: writes the first manifest of a profile of your own, of what is installed, or of one example. Nothing "
 	"is ever overwritten.\n\n"
+	"import takes a ComfyUI workflow, too, whatever has it in it (its JSON, a picture, a video): the files that it "
+	"asks "
+	"for become models, as for `ncmodel plan --workflow`.\n\n"
 	"--phase chooses models for dump; for import and init it is the phase of the manifest.",
     .examples = examples,
     .run = run,

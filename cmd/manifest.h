@@ -14,7 +14,7 @@ extern struct manifest_given manifest_given;
 int manifest_dump(struct session *session);
 int manifest_import(struct session *session);
 /* manifest_workflow.c: import, of a file that has a workflow in it. */
-int manifest_workflow(struct session *session, const char *path, const struct ncm_draft_options *options);
+int manifest_workflow(struct session *session, const char *path, struct ncm_draft_options *options);
 int manifest_init(struct session *session);
 
 /* manifest_draft.c: what they share. */

@@ -95,11 +95,10 @@ int manifest_import(struct session *session)
 		return session_fail(session, &err);
 	if (session_config(session, &err) < 0 || manifest_draft_options(session, &options, &err) < 0)
 		return session_fail(session, &err);
-	options.to = settings->selector.to;
-	options.custom_nodes = settings->custom_nodes;
-	options.format = format_of(manifest_given.format);
-	if (options.format == NCM_DRAFT_DETECT && ncm_workflow_is_in(settings->operands.items[1]))
+	if (!manifest_given.format && ncm_workflow_is_in(settings->operands.items[1]))
 		return manifest_workflow(session, settings->operands.items[1], &options);
+	options.to = settings->selector.to;
+	options.format = format_of(manifest_given.format);
 	text = read_list(settings->operands.items[1], &size, &err);
 	if (text)
 		draft = ncm_draft_import(session->config, text, size, &options, &err);

@@ -34,11 +34,15 @@ static struct ncm_draft *draft_of(struct session *session, const char *path, con
 	return draft;
 }
 
-int manifest_workflow(struct session *session, const char *path, const struct ncm_draft_options *options)
+int manifest_workflow(struct session *session, const char *path, struct ncm_draft_options *options)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	struct ncm_draft *draft = draft_of(session, path, options, &err);
+	struct ncm_draft *draft;
 	int exit_code;
+
+	options->to = session->settings.selector.to;
+	options->custom_nodes = session->settings.custom_nodes;
+	draft = draft_of(session, path, options, &err);
 
 	if (!draft)
 		return session_fail(session, &err);

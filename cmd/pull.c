@@ -339,6 +339,8 @@ static const struct option_group own_group = {"Options", own};
 static const char *const examples[] = {
     "ncmodel pull --phase 1",
     "fetch, check, place and register the first phase",
+    "ncmodel pull --workflow portrait.png",
+    "what a ComfyUI workflow needs, into the folders where its loaders look",
     "ncmodel pull ollama:llama3.2:3b",
     "a source spelled out, with no manifest",
     "ncmodel pull hf:ORG/REPO:Q4_K_M",
@@ -347,8 +349,6 @@ static const char *const examples[] = {
     "a part of a repository, which is remembered; its files lie in a folder REPO",
     "ncmodel pull civitai:128713 --to a1111/checkpoints",
     "a checkpoint from Civitai, for stable-diffusion-webui",
-    "ncmodel pull --workflow portrait.png",
-    "what a ComfyUI workflow needs, into the folders where its loaders look",
     "ncmodel pull -y --json --progress json >result.json 2>events.ndjson",
     "for a program: one document, and one event a line",
     NULL,

@@ -39,11 +39,11 @@ struct ncm_draft {
 };
 
 struct ncm_draft_options {
+	bool custom_nodes;   /* of a workflow: its packs of nodes, too */
 	const char *profile; /* the manifest's; NULL: the configuration's */
 	unsigned phase;      /* the manifest's, 1..3; 0: that of its models if they agree, else 1 */
 	const char *to;      /* "STORE[/FOLDER]" for imported addresses; NULL: by what they are */
 	enum ncm_draft_format format;
-	bool custom_nodes; /* of a workflow: its packs of nodes, too */
 };
 
 /*

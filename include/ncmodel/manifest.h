@@ -190,8 +190,7 @@ struct ncm_selector {
 	struct ncm_strings priorities;
 	struct ncm_strings use_cases; /* use cases, or tags spelled as one */
 	struct ncm_strings tags;
-	struct ncm_strings
-	    sources; /* schemes: ollama hf civitai oci comfy https; or what ncm_selector_knows_source takes */
+	struct ncm_strings sources; /* schemes: ollama hf civitai oci https; or what ncm_selector_knows_source takes */
 	struct ncm_strings stores;
 	const char *variant; /* --variant; NULL: each model's own files */
 	const char

@@ -254,13 +254,14 @@ struct ncm_source {
 	/* Its models are a manifest and blobs: they go as a whole to a store that keeps such, have no folder and no
 	 * name there, are pinned by "digest", and their entry in models.json has a file of the role "manifest". */
 	bool gives_blobs;
-	bool gives_archives; /* what goes to their places is what they hold */
-	bool may_be_http;    /* its URIs may say http:// */
-	bool refuses_head;   /* asks for access by the first bytes: a HEAD tells nothing */
-	bool query_chooses;  /* what follows the '?' of a key chooses a file of what stands before it */
+	bool may_be_http;   /* its URIs may say http:// */
+	bool refuses_head;  /* asks for access by the first bytes: a HEAD tells nothing */
+	bool query_chooses; /* what follows the '?' of a key chooses a file of what stands before it */
 	const struct config_service *settings; /* where its service is, and who has a token for it; or NULL */
 	/* As ncm_source_habit. NULL: it is that of the file's name. */
 	const struct ncm_habit *(*habit)(const char *canonical);
+	/* Its files are archives: what goes to their places is what they hold. */
+	bool gives_archives;
 	/* As ncm_source_is_many, _file_name, _file_at, _spelled_revision. NULL: never. */
 	bool (*many)(const char *canonical);
 	char *(*file_name)(const char *canonical); /* raw */
@@ -289,7 +290,8 @@ struct ncm_source {
 	bool (*recall)(const char *canonical, const char *known, char **uri);
 };
 /* Those that others spell URIs of. */
-extern const struct ncm_source ncm_source_ollama, ncm_source_huggingface, ncm_source_civitai, ncm_source_comfy;
+extern const struct ncm_source ncm_source_ollama, ncm_source_huggingface, ncm_source_civitai;
+extern const struct ncm_source ncm_source_comfy;
 
 /* What the sources share. */
 struct ncm_sources {

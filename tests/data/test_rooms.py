@@ -89,6 +89,8 @@ def sources(folder):
 
 # Where a word that is a source's scheme means something else, or is an example in a draft.
 NAMESAKES = {
+    "src/workflow/packs.c": {"https://github.com/%s/archive/%s.zip"},  # an address
+    "src/workflow/notes.c": {"http"},  # how an address in a text begins
     "src/adopt/entry.c": {"ollama"},  # a store
     "src/author/import.c": {"ollama"},  # a format of lists
     "src/author/import_ollama.c": {"ollama"},  # a program
@@ -101,8 +103,6 @@ NAMESAKES = {
     "src/runtime/ollama.c": {"ollama"},  # a program
     "src/move/busy.c": {"ollama"},  # a program
     "src/survey/sidecar_kinds.c": {"civitai"},  # a key of somebody's JSON
-    "src/workflow/packs.c": {"https://github.com/%s/archive/%s.zip"},  # an address
-    "src/workflow/notes.c": {"http"},  # how an address in a text begins
     "cmd/cut_off.c": {"https://", "http://"},  # addresses in messages
     "cmd/verify_store_view.c": {"ollama"},  # a kind of store
 }
