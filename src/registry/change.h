@@ -31,6 +31,9 @@ int registry_change(const char *path, bool create, registry_edit *edit, void *co
 json_t *registry_change_find(struct registry_change *change, const char *id);
 /* The entry of that id (or name), or a new, empty one at the end, which the edit must fill. */
 json_t *registry_change_make(struct registry_change *change, const char *id);
+/* Notes what a verify found of the entry of that id (or name), now. `result` is borrowed until it is written, and a
+ * word that JSON has no escapes for. Returns whether there was one. */
+bool registry_change_mark(struct registry_change *change, const char *id, const char *result);
 /* Takes the entry of that id (or name) out. Returns whether there was one. */
 bool registry_change_remove(struct registry_change *change, const char *id);
 /* Sets "registered_at": something was installed or removed now. */

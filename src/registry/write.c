@@ -92,18 +92,9 @@ static bool mark(struct registry_change *change, void *context)
 {
 	const struct marks *marks = context;
 	bool changed = false;
-	char now[32];
 
-	ncm_time_utc(now);
-	for (size_t i = 0; i < marks->count; i++) {
-		json_t *entry = registry_change_find(change, marks->ids[i]);
-
-		if (!entry)
-			continue;
-		ncm_json_set_string(entry, "verified_at", now);
-		ncm_json_set_string(entry, "verify_result", marks->results[i]);
-		changed = true;
-	}
+	for (size_t i = 0; i < marks->count; i++)
+		changed = registry_change_mark(change, marks->ids[i], marks->results[i]) || changed;
 	return changed;
 }
 

@@ -179,6 +179,48 @@ static void words_and_numbers_of_any_order(void)
 	stop();
 }
 
+static bool mark_and_edit(struct registry_change *change, void *context)
+{
+	(void)context;
+	CHECK(registry_change_mark(change, "a", "damaged") && registry_change_mark(change, "b", "missing"));
+	CHECK(!registry_change_mark(change, "nobody", "ok"));
+	ncm_json_set_string(registry_change_find(change, "b"), "x-edited", "yes");
+	CHECK(registry_change_mark(change, "c", "ok") && registry_change_remove(change, "c"));
+	return true;
+}
+
+/* Where an entry has a result of verify its text gets the new one, and is else as whoever wrote it. */
+static void a_result_is_all_that_a_verify_changes(void)
+{
+	static const char entries[] =
+	    "{\"schema_version\": 1, \"registered_at\": \"\", \"total_models\": 4, \"total_size_gb\": 0, \"models\": ["
+	    "{\"name\":\"a\", \"file_path\":\"models/a\",  \"verify_result\" : \"\\u006fk\", \"x\":1.50, "
+	    "\"verified_at\":\"then\"  },\n"
+	    "{\"name\":\"b\", \"file_path\":\"models/b\", \"verified_at\":\"then\", \"verify_result\":\"ok\", \"x\":[ "
+	    "1 ]},"
+	    "{\"name\":\"c\", \"file_path\":\"models/c\", \"verified_at\":\"then\", \"verify_result\":\"ok\"}, "
+	    "{\"name\":\"d\", \"file_path\":\"models/d\", \"verified_at\":null}]}";
+	NCM_AUTO_FREE char *text = NULL;
+	const char *at;
+
+	start();
+	write_text(entries);
+	CHECK(registry_change(path, false, mark_and_edit, NULL, NULL) == 0);
+	text = read_text();
+	CHECK(strstr(text, "{\"name\":\"a\", \"file_path\":\"models/a\",  \"verify_result\" : \"damaged\", \"x\":1.50, "
+			   "\"verified_at\":\"20"));
+	at = strstr(text, "\"name\": \"b\"");
+	CHECK(at && strstr(at, "\"verify_result\": \"missing\"") && strstr(at, "\"x-edited\": \"yes\""));
+	CHECK(!strstr(text, "then") && !strstr(text, "\"c\""));
+	CHECK(ncm_registry_mark(path, (const char *[]){"d", "a"}, (const char *[]){"ok", "missing"}, 2, NULL) == 0);
+	free(text);
+	text = read_text();
+	CHECK(strstr(text, "\"verify_result\" : \"missing\", \"x\":1.50"));
+	at = strstr(text, "\"name\": \"d\"");
+	CHECK(at && strstr(at, "\"verify_result\": \"ok\"") && strstr(at, "\"verified_at\": \"20"));
+	stop();
+}
+
 static bool edit_twice(struct registry_change *change, void *context)
 {
 	json_t *made = registry_change_make(change, "twin");
@@ -413,6 +455,7 @@ int main(void)
 	RUN(entries_are_read_as_they_are_meant);
 	RUN(words_and_numbers_of_any_order);
 	RUN(edits_see_their_own_changes);
+	RUN(a_result_is_all_that_a_verify_changes);
 	RUN(touching_many_files_at_once);
 	RUN(names_are_compared_as_they_are_read);
 	RUN(any_damage_is_told);
