@@ -183,6 +183,8 @@ static size_t count_prefixes(const struct ncm_strings *words)
 
 static void cut_front(struct ncm_strings *words, size_t count)
 {
+	if (count == 0)
+		return;
 	for (size_t i = 0; i < count; i++)
 		free(words->items[i]);
 	memmove(words->items, words->items + count, (words->count - count) * sizeof *words->items);
@@ -390,7 +392,8 @@ static void read_line(struct shell_run *run, char *line, const struct ncm_string
 	char *rest = line + strspn(line, " \t");
 
 	for (size_t i = 0; i < names->count; i++) {
-		char *value = rest ? rest : (char *)"";
+		char nothing[1] = "";
+		char *value = rest ? rest : nothing;
 		const bool last = i + 1 == names->count || !*parts;
 
 		if (!last && rest) {
@@ -496,6 +499,8 @@ void shell_follow(struct import *import, const char *text, const struct shell_sc
 
 	follow(&follower, 0, script->count);
 	follow_uncalled(&follower);
+	/* Their names are no folders in the one that it is in. */
+	*run->folder = '\0';
 	shell_take_arrays(run);
 	shell_take_pending(run);
 	if (is_done(&follower))
