@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "author/author.h"
 
+#include "base/buffer.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "manifest/load.h"
@@ -43,11 +44,42 @@ int author_start(struct author *author, const struct ncm_config *config, const s
 	return 0;
 }
 
+/* What people paste as a key: "hf_…" of Hugging Face, 32 hex digits of Civitai. */
+static bool is_token(const char *word, size_t size)
+{
+	static const char hex[] = "0123456789abcdefABCDEF";
+
+	return (size >= 20 && strncmp(word, "hf_", 3) == 0) || (size == 32 && strspn(word, hex) >= size);
+}
+
+/* The first line of a foreign text, not without bound, and without what may be a key. The caller frees it. */
+static char *shown(const char *text)
+{
+	enum { LONGEST = 400 };
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+	const size_t end = strcspn(text, "\r\n");
+	const char *const stop = text + (end < LONGEST ? end : LONGEST);
+	struct ncm_buffer out = {0};
+
+	while (text < stop) {
+		const size_t size = strspn(text, letters);
+
+		if (size > 0 && is_token(text, size))
+			ncm_buffer_puts(&out, "(a token)");
+		else
+			ncm_buffer_add(&out, text, size > 0 ? size : 1);
+		text += size > 0 ? size : 1;
+	}
+	return ncm_buffer_take(&out);
+}
+
 static void set_gap(struct ncm_draft_gap *gap, size_t line, const char *what, const char *format, va_list args)
 {
+	NCM_AUTO_FREE char *why = ncm_vasprintf(format, args);
+
 	gap->line = line;
-	gap->what = ncm_strdup(what);
-	gap->why = ncm_vasprintf(format, args);
+	gap->what = shown(what);
+	gap->why = shown(why);
 }
 
 void author_leave_out(struct author *author, size_t line, const char *what, const char *format, ...)

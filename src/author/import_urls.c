@@ -6,6 +6,7 @@
  */
 #include "author/import.h"
 
+#include "author/place.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
@@ -113,9 +114,17 @@ static char *plain(const char *word)
 	return ncm_strndup(word, size);
 }
 
-static bool is_place(const char *word)
+/* A path, a file's name, or a word that says a folder ("loras"). */
+static bool is_place(const struct import *import, const char *word)
 {
-	return strchr(word, '/') || strchr(word, '\\') || ncm_source_habit_of_name(word);
+	struct list_place place;
+	bool found;
+
+	if (strchr(word, '/') || strchr(word, '\\') || ncm_source_habit_of_name(word))
+		return true;
+	found = list_place_find(import->author.layout, word, import->home, import->to_store, &place);
+	list_place_clear(&place);
+	return found;
 }
 
 static void take_word(struct import *import, struct lines *lines, size_t line, const char *word)
@@ -130,10 +139,25 @@ static void take_word(struct import *import, struct lines *lines, size_t line, c
 		ncm_strings_add(&lines->more, text);
 	else if (strstr(text, "://"))
 		author_leave_out(&import->author, line, text, "is no address that ncmodel knows");
-	else if (is_place(text) || !lines->folder)
+	else if (is_place(import, text))
 		part_path(text, &lines->folder, &lines->name);
 	else
 		author_tell(&import->author, line, text, "stands beside an address, and means nothing here");
+}
+
+static bool has_address(const char *text)
+{
+	NCM_AUTO_FREE char *copy = ncm_strdup(text);
+	char *rest = copy;
+	const char *word;
+
+	while ((word = strsep(&rest, " \t")) && *word != '#') {
+		NCM_AUTO_FREE char *bare = plain(word);
+
+		if (ncm_source_scheme(bare))
+			return true;
+	}
+	return false;
 }
 
 static void take_words(struct import *import, struct lines *lines, size_t line, char *text)
@@ -141,17 +165,13 @@ static void take_words(struct import *import, struct lines *lines, size_t line, 
 	char *rest = text;
 	const char *word;
 
+	if (!has_address(text)) {
+		author_leave_out(&import->author, line, text, "is no address that ncmodel knows");
+		return;
+	}
 	lines->line = line;
-	while ((word = strsep(&rest, " \t"))) {
-		if (*word == '#')
-			break;
+	while ((word = strsep(&rest, " \t")) && *word != '#')
 		take_word(import, lines, line, word);
-	}
-	if (!lines->uri && (lines->folder || lines->name)) {
-		author_leave_out(&import->author, line, lines->folder ? lines->folder : lines->name,
-				 "is no address that ncmodel knows");
-		flush(import, lines);
-	}
 }
 
 static void take_line(struct import *import, size_t line, char *text, void *context)

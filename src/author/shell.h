@@ -49,6 +49,7 @@ struct shell_run {
 	char *folder;                  /* that it is in; "": where it was started */
 	struct shell_pending *pending; /* what is fetched, until the script ends */
 	size_t pending_count;
+	unsigned calls; /* of functions, one in another */
 	size_t steps, depth, lines_told;
 	bool is_quiet; /* nobody calls what is read now: what it does not say is no gap */
 };
@@ -69,7 +70,17 @@ void shell_assign_array(struct shell_run *run, const struct shell_statement *sta
 /* Takes the addresses of arrays that no command had. */
 void shell_take_arrays(struct shell_run *run);
 
-/* shell_run.c: follows the whole script. */
+/* shell_simple.c */
+/* Assignments, then a command with its words. *piped is what came through the pipe, and becomes what goes on. */
+void shell_simple(struct shell_run *run, const struct shell_statement *statement, char **piped);
+/* What a statement reads: a here-document, a here-string, a file that the script wrote, what comes through a pipe. The
+ * caller frees it. */
+char *shell_input(struct shell_run *run, const struct shell_statement *statement, const char *piped);
+/* Follows a function. `words`: its name, then its arguments; none: nobody calls it. */
+void shell_call(struct shell_run *run, json_t *body, const struct ncm_strings *words);
+
+/* shell_run.c: follows the whole script; statements of it. */
+void shell_follow_from(struct shell_run *run, size_t from, size_t to);
 void shell_follow(struct import *import, const char *text, const struct shell_script *script);
 
 /* shell_command.c */

@@ -5,7 +5,7 @@ of what is only told: 0). `{T}` is a token that may turn up nowhere."""
 
 HF = "https://huggingface.co"
 TOKEN = "hf_CanaryCanaryCanaryCanary1234567"
-KEY = "0123456789abcdefCANARY0123456789"
+KEY = "0123456789abcdefcafe0123456789ab"
 HEX = "ab" * 32
 
 
@@ -278,6 +278,9 @@ OTHERS=("{HF}/o/r/resolve/main/d.safetensors|$M/loras/d.safetensors" "$M/loras/e
          "{HF}/o/r/resolve/main/c.safetensors\n  dir=models\n  out=loras/SDXL/c.safetensors\n",
          [("hf:o/r/a.safetensors", "comfyui/checkpoints/b.safetensors"), ("https://b.example/b.gguf", "llama-cpp/b.gguf"),
           ("hf:o/r/c.safetensors", "comfyui/loras/SDXL/c.safetensors")], pins={"hf:o/r/a.safetensors": HEX}),
+    List("a token beside an address", "{HF}/o/r/resolve/main/a.gguf\nheader=Authorization: Bearer {T}\n"
+         "{HF}/o/r/resolve/main/b.gguf {T} {K}\n", [("hf:o/r/a.gguf", "llama-cpp/a.gguf"), ("hf:o/r/b.gguf", "llama-cpp/b.gguf")],
+         left_out=["header=Authorization"], told=["(a token)"]),
     List("two columns", "{HF}/o/r/resolve/main/a.safetensors models/loras/a.safetensors\n"
          "{HF}/o/r/resolve/main/b.safetensors\tmodels/checkpoints/SDXL/\n"
          "models/vae/c.safetensors {HF}/o/r/resolve/main/vae.safetensors\nloras {HF}/o/r/resolve/main/d.safetensors\n",
