@@ -95,12 +95,14 @@ static void compare_memory(const struct compared *compared)
 
 	if (wanted <= 0)
 		return;
-	if (!compared->gpus->has_memory)
+	if (!compared->gpus->has_memory) {
 		doctor_find(compared->exam, NCM_FINDING_UNKNOWN, compared->rules->profile,
 			    "written for %g GB of main memory; how much is here is not told", wanted);
-	else
+		doctor_remedy(compared->exam, "the system tells: free -h");
+	} else {
 		doctor_find(compared->exam, is_enough(here, wanted) ? NCM_FINDING_GOOD : NCM_FINDING_NOTE,
 			    compared->rules->profile, "written for %g GB of main memory; here %.1f GiB", wanted, here);
+	}
 }
 
 /* The largest file system of a store: models may lie on several. */
@@ -116,13 +118,15 @@ static void compare_disk(const struct compared *compared)
 	}
 	if (wanted <= 0)
 		return;
-	if (total == 0)
+	if (total == 0) {
 		doctor_find(compared->exam, NCM_FINDING_UNKNOWN, compared->rules->profile,
 			    "written for %g GB of disk; how large it is here is not told", wanted);
-	else
+		doctor_remedy(compared->exam, "the system tells: df -h");
+	} else {
 		doctor_find(
 		    compared->exam, is_enough((double)total / 1e9, wanted) ? NCM_FINDING_GOOD : NCM_FINDING_NOTE,
 		    compared->rules->profile, "written for %g GB of disk; here %.0f GB", wanted, (double)total / 1e9);
+	}
 }
 
 static unsigned driver_for(unsigned cuda)
@@ -147,6 +151,8 @@ static void compare_cuda(const struct compared *compared)
 		doctor_find(compared->exam, gpu ? NCM_FINDING_UNKNOWN : NCM_FINDING_NOTE, compared->rules->profile,
 			    "written for CUDA %u; %s", cuda,
 			    gpu ? "whether this card's driver runs it is not told" : "no card of NVIDIA's is here");
+		if (gpu)
+			doctor_remedy(compared->exam, "the card's own tool tells: nvidia-smi");
 		return;
 	}
 	doctor_find(compared->exam, here >= least ? NCM_FINDING_GOOD : NCM_FINDING_NOTE, compared->rules->profile,
