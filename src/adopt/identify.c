@@ -13,68 +13,107 @@
 
 #include <string.h>
 
+/* One file that the lock or a manifest pins by its digest: of these one pair is set. */
+struct pinned {
+	const struct ncm_lock_entry *locked;
+	const struct ncm_lock_file *file;
+	const struct ncm_model *model;
+	const struct ncm_file_spec *spec;
+};
+
 struct asking {
 	struct adopt *adopt;
+	struct pinned *pinned;
+	size_t pinned_count;
+	json_t *by_digest; /* hex → index of the first that has it; NULL: not looked yet */
 	struct ncm_http *http;
 	struct ncm_sources *sources;
 	bool gave_up;
 };
 
-/* The lock's file of this digest, of whatever it is a part. False: none. */
-static bool find_locked(const struct adopt *adopt, const struct ncm_sha256 *sha256, struct identity *identity)
+static void note(struct asking *asking, const struct ncm_sha256 *sha256, struct pinned pinned)
 {
-	for (size_t i = 0; i < adopt->lock->count; i++) {
-		const struct ncm_lock_entry *locked = &adopt->lock->entries[i];
-		const char *pinned = locked->pinned ? locked->pinned : locked->uri;
+	char hex[NCM_SHA256_HEX + 1];
 
-		for (size_t k = 0; !locked->ollama_name && k < locked->file_count; k++) {
-			const struct ncm_lock_file *file = &locked->files[k];
-
-			if (!file->has_sha256 || !ncm_sha256_equal(&file->sha256, sha256))
-				continue;
-			identity->origin.source =
-			    locked->revision ? ncm_source_file_at(pinned, file->path, locked->revision) : NULL;
-			if (!identity->origin.source && locked->file_count == 1)
-				identity->origin.source = ncm_strdup(pinned);
-			if (!identity->origin.source)
-				continue;
-			identity->origin.revision = ncm_strdup_null(locked->revision);
-			return true;
-		}
-	}
-	return false;
+	if (json_object_get(asking->by_digest, ncm_sha256_hex(sha256, hex)))
+		return;
+	json_object_set_new_nocheck(asking->by_digest, hex, json_integer((json_int_t)asking->pinned_count));
+	*NCM_PUSH(asking->pinned, asking->pinned_count) = pinned;
 }
 
-static bool find_spec(const struct adopt *adopt, const struct ncm_model *model, const struct ncm_file_spec *specs,
-		      size_t count, const struct ncm_sha256 *sha256, struct identity *identity)
+static void note_specs(struct asking *asking, const struct ncm_model *model, const struct ncm_file_spec *specs,
+		       size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (!specs[i].has_sha256 || specs[i].extract || !ncm_sha256_equal(&specs[i].sha256, sha256))
-			continue;
-		identity->origin = origin_of_spec(adopt, &specs[i]);
-		identity->license = ncm_strdup_null(model->license);
-		return identity->origin.source != NULL;
+		if (specs[i].has_sha256 && !specs[i].extract)
+			note(asking, &specs[i].sha256, (struct pinned){.model = model, .spec = &specs[i]});
 	}
-	return false;
 }
 
-/* A manifest's file of this digest, though not all of its model is here. */
-static bool find_pinned(const struct adopt *adopt, const struct ncm_sha256 *sha256, struct identity *identity)
+static void note_model(struct asking *asking, const struct ncm_model *model)
 {
-	for (size_t i = 0; i < adopt->catalog_count; i++) {
-		for (size_t k = 0; k < adopt->catalogs[i]->count; k++) {
-			const struct ncm_model *model = &adopt->catalogs[i]->models[k];
+	note_specs(asking, model, model->files, model->file_count);
+	for (size_t i = 0; i < model->variant_count; i++)
+		note_specs(asking, model, model->variants[i].files, model->variants[i].file_count);
+}
 
-			if (find_spec(adopt, model, model->files, model->file_count, sha256, identity))
-				return true;
-			for (size_t v = 0; v < model->variant_count; v++) {
-				if (find_spec(adopt, model, model->variants[v].files, model->variants[v].file_count,
-					      sha256, identity))
-					return true;
-			}
+/* What the lock pins, then what manifests do. */
+static void note_all(struct asking *asking)
+{
+	const struct adopt *adopt = asking->adopt;
+
+	if (asking->by_digest)
+		return;
+	asking->by_digest = json_object();
+	for (size_t i = 0; i < adopt->lock->count; i++) {
+		const struct ncm_lock_entry *locked = &adopt->lock->entries[i];
+
+		for (size_t k = 0; !locked->ollama_name && k < locked->file_count; k++) {
+			if (locked->files[k].has_sha256)
+				note(asking, &locked->files[k].sha256,
+				     (struct pinned){.locked = locked, .file = &locked->files[k]});
 		}
 	}
-	return false;
+	for (size_t i = 0; i < adopt->catalog_count; i++) {
+		for (size_t k = 0; k < adopt->catalogs[i]->count; k++)
+			note_model(asking, &adopt->catalogs[i]->models[k]);
+	}
+}
+
+/* The file at its source, of whatever it is a part. */
+static void set_locked(const struct pinned *pinned, struct identity *identity)
+{
+	const struct ncm_lock_entry *locked = pinned->locked;
+	const char *uri = locked->pinned ? locked->pinned : locked->uri;
+
+	identity->origin.source =
+	    locked->revision ? ncm_source_file_at(uri, pinned->file->path, locked->revision) : NULL;
+	if (!identity->origin.source && locked->file_count == 1)
+		identity->origin.source = ncm_strdup(uri);
+	if (identity->origin.source)
+		identity->origin.revision = ncm_strdup_null(locked->revision);
+}
+
+/* A file of this digest that is pinned, though not all of its model is here. False: there is none. */
+static bool find_pinned(struct asking *asking, const struct ncm_sha256 *sha256, struct identity *identity)
+{
+	char hex[NCM_SHA256_HEX + 1];
+	const struct pinned *pinned;
+	const json_t *index;
+
+	note_all(asking);
+	index = json_object_get(asking->by_digest, ncm_sha256_hex(sha256, hex));
+	if (!index)
+		return false;
+	pinned = &asking->pinned[json_integer_value(index)];
+	if (pinned->locked) {
+		set_locked(pinned, identity);
+	} else {
+		identity->origin = origin_of_spec(asking->adopt, pinned->spec);
+		if (identity->origin.source)
+			identity->license = ncm_strdup_null(pinned->model->license);
+	}
+	return identity->origin.source != NULL;
 }
 
 /* So that a plan, a dump and a repair know it by its digest. */
@@ -99,6 +138,18 @@ static void pin(struct adopt *adopt, const struct identity *identity, const stru
 		return;
 	ncm_lock_put(adopt->lock, &entry);
 	ncm_strings_add(&adopt->pinned, entry.uri);
+}
+
+static void pin_all(struct adopt *adopt)
+{
+	for (size_t i = 0; i < adopt->found_count; i++) {
+		for (size_t k = 0; k < adopt->found[i].file_count; k++) {
+			const struct found_file *file = &adopt->found[i].files[k];
+
+			if (file->identity && file->identity->known_by)
+				pin(adopt, file->identity, file);
+		}
+	}
 }
 
 static void start_asking(struct asking *asking)
@@ -132,7 +183,6 @@ static bool find_asked(struct asking *asking, const struct found_file *file, str
 	identity->license = ncm_strdup_null(found->license);
 	identity->architecture = ncm_strdup_null(found->architecture);
 	identity->known_by = ncm_source_scheme(found->uri);
-	pin(asking->adopt, identity, file);
 	ncm_resolution_free(found);
 	return true;
 }
@@ -161,8 +211,7 @@ static void identify(struct asking *asking, const struct found *found, struct fo
 
 	if (!is_unknown(asking->adopt, found, file))
 		return;
-	if (find_locked(asking->adopt, &file->sha256, &identity) ||
-	    find_pinned(asking->adopt, &file->sha256, &identity) || find_asked(asking, file, &identity)) {
+	if (find_pinned(asking, &file->sha256, &identity) || find_asked(asking, file, &identity)) {
 		file->identity = ncm_calloc(1, sizeof *file->identity);
 		*file->identity = identity;
 	}
@@ -200,6 +249,10 @@ void adopt_identify(struct adopt *adopt)
 		if (found->known && found->file_count == 1 && found->files[0].identity)
 			complete_registered(adopt, found);
 	}
+	/* What is noted of the lock points into it: it grows afterwards. */
+	json_decref(asking.by_digest);
+	free(asking.pinned);
+	pin_all(adopt);
 	ncm_sources_free(asking.sources);
 	if (asking.http)
 		ncm_http_free(asking.http);

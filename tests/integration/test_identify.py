@@ -95,6 +95,20 @@ class IdentifyTest(Case):
         self.assertEqual((entry["source"], entry["license"]),
                          ("civitai:77@777?fileId=7770", "Civitai: commercial use Image, Rent; credit required"))
 
+    def test_many_at_once(self):
+        self.hub.hf("org/many", {f"{i}.safetensors": lora(100 + i) for i in range(9)}, COMMIT)  # not all are here
+        self.assertEqual(self.machine.run("lock", "hf:org/many", "--to", "comfyui/diffusers").returncode, 0)
+        for i in range(8):
+            self.put(f"asked-{i}.safetensors", lora(i))
+            self.put(f"locked-{i}.safetensors", lora(100 + i))
+            self.hub.civitai(700 + i, 70 + i, f"{i}.safetensors", lora(i))
+        self.adopt("--identify", "-y")
+        sources = {os.path.basename(e["file_path"]): e["source"] for e in self.entries().values()}
+        for i in range(8):
+            self.assertEqual(sources[f"asked-{i}.safetensors"], f"civitai:{70 + i}@{700 + i}?fileId={7000 + 10 * i}")
+            self.assertEqual(sources[f"locked-{i}.safetensors"], f"hf:org/many/{i}.safetensors@{COMMIT}")
+        self.assertEqual(len(self.asked()), 8)
+
     def test_the_short_hash(self):
         data = lora(1)
         self.put("x.safetensors", data)
