@@ -146,7 +146,7 @@ const struct ncm_model *import_known_instead(struct import *import, const char *
 		for (size_t k = 0; k < known->catalogs[i]->count; k++) {
 			const struct ncm_model *model = &known->catalogs[i]->models[k];
 
-			if (has_alias(model, name) && (is_denied(model, name) || !is_repository(known, name)))
+			if (is_called(model, name) && (is_denied(model, name) || !is_repository(known, name)))
 				return model;
 		}
 	}
