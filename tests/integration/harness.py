@@ -89,7 +89,7 @@ class Machine:
             "NCMODEL_DATADIR": DATA, "NCMODEL_PROFILE": "test",
             "NCMODEL_MANIFEST_DIR": self.manifests, "NCMODEL_RESERVE": "0", "HF_ENDPOINT": self.hub.service.url,
             "NCMODEL_CIVITAI_ENDPOINT": self.hub.service.url, "NCMODEL_OLLAMA_REGISTRY": self.hub.service.url,
-            "NO_PROXY": "127.0.0.1",
+            "NCMODEL_COMFY_ENDPOINT": self.hub.service.url, "NO_PROXY": "127.0.0.1",
         }
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
             if name in os.environ:
