@@ -293,8 +293,8 @@ class World(Hub):
         return None
 
     def sent(self):
-        """Paths of which content went out: not what only asks for a head, a listing or a redirect."""
-        return sorted({r["path"] for r in self.asked() if r["method"] == "GET" and r["status"] in (200, 206) and r["sent"] > 16 and (
+        """Paths of which content went out: not what only asks for a head, a header, a listing or a redirect."""
+        return sorted({r["path"] for r in self.fetched() if r["method"] == "GET" and r["status"] in (200, 206) and r["sent"] > 16 and (
             r["server"] == "cdn" or r["path"].startswith(("/files/", "/api/resolve-cache/")))})
 
 
