@@ -73,7 +73,8 @@ static char *shown(const char *text)
 	return ncm_buffer_take(&out);
 }
 
-static void set_gap(struct ncm_draft_gap *gap, size_t line, const char *what, const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static void set_gap(struct ncm_draft_gap *gap, size_t line, const char *what,
+							  const char *format, va_list args)
 {
 	NCM_AUTO_FREE char *why = ncm_vasprintf(format, args);
 
