@@ -125,15 +125,11 @@ class RefusalTest(ListCase):
             self.machine.run("manifest", "import", self.write("#!/bin/sh\n" + text))
         self.assertLess(time.monotonic() - start, 100)
 
-    def test_of_two_files_for_one_place_the_second_is_left_out(self):
-        result = self.take(self.write(
-            "if a; then wget https://h.example/1/x.safetensors\n"
-            "else wget https://huggingface.co/a/b/resolve/main/x.safetensors\n"
-            "wget https://huggingface.co/a/c/resolve/main/x.safetensors; fi\n"
-            "wget -P models/vae https://h.example/3/x.safetensors\n"), code=2)
+    def test_files_of_one_name_in_two_repositories_are_two(self):
+        result = self.take(self.write("hf download a/b model.safetensors\nhf download c/d model.safetensors\n"))
         self.assertEqual([m["files"][0]["from"] for m in json.loads(result.out)["models"]],
-                         [["https://h.example/1/x.safetensors"], ["https://h.example/3/x.safetensors"]])
-        self.assertEqual(result.err.count("another model's file is called x.safetensors"), 2)
+                         [["hf:a/b/model.safetensors"], ["hf:c/d/model.safetensors"]])
+        self.assertEqual(result.err, "")
 
 
 class PathsTest(ListCase):
