@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "manifest/load.h"
 #include "source/shared.h"
+#include "source/source.h"
 
 #include <string.h>
 
@@ -37,6 +38,7 @@ int author_start(struct author *author, const struct ncm_config *config, const s
 		return -1;
 	author->models = json_array();
 	author->ids = json_object();
+	author->tried = json_object();
 	author->places = json_object();
 	author->draft = ncm_calloc(1, sizeof *author->draft);
 	author->draft->profile = ncm_strdup(profile);
@@ -111,14 +113,17 @@ static char *free_id(const struct author *author, const struct ncm_model *model)
 	char *id = ncm_source_manifest_id(model->id);
 	const char *source =
 	    model->file_count > 0 && model->files[0].from.count > 0 ? model->files[0].from.items[0] : model->id;
+	/* A list may have one source ten thousand times: the places of those before are not tried again. */
+	size_t place = (size_t)json_integer_value(json_object_get(author->tried, source));
 
-	for (size_t place = 0; json_object_get(author->ids, id); place++) {
+	for (; json_object_get(author->ids, id); place++) {
 		NCM_AUTO_FREE char *named_by = place == 0 ? ncm_strdup(source) : ncm_asprintf("%s %zu", source, place);
 		char *apart = ncm_source_id_apart(id, named_by, NCM_MANIFEST_ID_LONGEST);
 
 		free(id);
 		id = apart;
 	}
+	json_object_set_new(author->tried, source, json_integer((json_int_t)place));
 	return id;
 }
 
@@ -180,10 +185,20 @@ static char *content_of(const struct ncm_file_spec *spec)
 	return spec->has_sha256 ? ncm_strdup(ncm_sha256_hex(&spec->sha256, hex)) : ncm_strdup(spec->from.items[0]);
 }
 
-/* Names that a source gives are not known here: those clash when they are pulled, and are refused then. */
-static char *place_of(const struct ncm_target *target)
+/* The name that a file will have; NULL where nobody can tell before its source is asked: those clash when they are
+ * pulled, and are refused then. The caller frees it. */
+static char *name_at(const struct ncm_file_spec *spec, const struct ncm_target *target)
 {
-	NCM_AUTO_FREE char *folded = target->name ? ncm_path_fold(target->name) : NULL;
+	const char *uri = spec->from.items[0];
+
+	if (target->name || !target->folder || ncm_source_is_many(uri) || ncm_source_gives_blobs(uri))
+		return ncm_strdup_null(target->name);
+	return ncm_source_file_name(uri);
+}
+
+static char *place_of(const struct ncm_target *target, const char *name)
+{
+	NCM_AUTO_FREE char *folded = name ? ncm_path_fold(name) : NULL;
 
 	return folded ? ncm_asprintf("%s/%s/%s", target->store, target->folder ? target->folder : "", folded) : NULL;
 }
@@ -198,12 +213,13 @@ static bool claim_places(struct author *author, const struct ncm_model *model, s
 		NCM_AUTO_FREE char *content = content_of(spec);
 
 		for (size_t k = 0; k < spec->to_count; k++) {
-			NCM_AUTO_FREE char *place = place_of(&spec->to[k]);
+			NCM_AUTO_FREE char *name = name_at(spec, &spec->to[k]);
+			NCM_AUTO_FREE char *place = place_of(&spec->to[k], name);
 			const char *there = place ? ncm_json_string(author->places, place) : NULL;
 
 			if (there && strcmp(there, content) != 0) {
 				author_leave_out(author, line, what, "another model's file is called %s in %s%s%s too",
-						 spec->to[k].name, spec->to[k].store, spec->to[k].folder ? "/" : "",
+						 name, spec->to[k].store, spec->to[k].folder ? "/" : "",
 						 spec->to[k].folder ? spec->to[k].folder : "");
 				return false;
 			}
@@ -217,13 +233,15 @@ static bool claim_places(struct author *author, const struct ncm_model *model, s
 
 bool author_take(struct author *author, const struct ncm_model *model, size_t line, const char *what)
 {
-	NCM_AUTO_FREE char *id = free_id(author, model);
-	NCM_AUTO_JSON json_t *json = author_model_json(model);
+	NCM_AUTO_FREE char *id = NULL;
+	NCM_AUTO_JSON json_t *json = NULL;
 
 	if (json_array_size(author->models) >= MOST_MODELS) {
 		author_leave_out(author, line, what, "a manifest has at most %d models", MOST_MODELS);
 		return false;
 	}
+	id = free_id(author, model);
+	json = author_model_json(model);
 	ncm_json_set_string(json, "id", id);
 	if (!is_sound(author, json, line, what) || !claim_places(author, model, line, what))
 		return false;
@@ -286,6 +304,7 @@ struct ncm_draft *author_drop(struct author *author)
 	ncm_layout_free(author->layout);
 	json_decref(author->models);
 	json_decref(author->ids);
+	json_decref(author->tried);
 	json_decref(author->places);
 	ncm_draft_free(author->draft);
 	*author = (struct author){0};

@@ -13,6 +13,7 @@ struct author {
 	struct ncm_layout *layout;
 	json_t *models;  /* array */
 	json_t *ids;     /* taken */
+	json_t *tried;   /* source → how often an id was told apart by it */
 	json_t *places;  /* taken: folded place → what is there, as a digest or source */
 	unsigned phases; /* bit N: a model of phase N was taken */
 	struct ncm_draft *draft;

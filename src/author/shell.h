@@ -80,6 +80,10 @@ char *shell_input(struct shell_run *run, const struct shell_statement *statement
 void shell_call(struct shell_run *run, json_t *body, const struct ncm_strings *words);
 
 /* shell_run.c: follows the whole script; statements of it. */
+/* Counts what was done: looking at `bytes` of text. */
+void shell_count(struct shell_run *run, size_t bytes);
+/* Whether that is more than any script is worth: nothing further is followed. */
+bool shell_is_done(const struct shell_run *run);
 void shell_follow_from(struct shell_run *run, size_t from, size_t to);
 void shell_follow(struct import *import, const char *text, const struct shell_script *script);
 

@@ -10,7 +10,14 @@
 
 #include <string.h>
 
-enum { LONGEST_VALUE = 8192, LONGEST_CUT = 2048, MOST_VALUES = 10000, DEEPEST = 8, BYTES_A_STEP = 256 };
+enum {
+	LONGEST_VALUE = 8192,
+	LONGEST_CUT = 2048,
+	MOST_VALUES = 10000,
+	LONGEST_PATTERN = 256,
+	BYTES_AT_ONCE = 16,
+	DEEPEST = 8
+};
 
 static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
 
@@ -43,7 +50,7 @@ static void end_word(struct expansion *out)
 
 static void add_text(struct expansion *out, const char *text, size_t size)
 {
-	out->run->steps += size / BYTES_A_STEP;
+	shell_count(out->run, size);
 	if (out->word.size + size <= LONGEST_VALUE)
 		ncm_buffer_add(&out->word, text, size);
 }
@@ -145,9 +152,9 @@ static char *apply(struct expansion *out, const char *name, const char *value, c
 			shell_set(out->run, name, text);
 		return text;
 	}
-	if (!value || (*how != '#' && *how != '%') || strlen(value) > LONGEST_CUT)
+	if (!value || (*how != '#' && *how != '%') || strlen(value) > LONGEST_CUT || strlen(how) > LONGEST_PATTERN)
 		return NULL;
-	out->run->steps += strlen(value) + strlen(value) * strlen(value) / BYTES_A_STEP;
+	shell_count(out->run, strlen(value) * strlen(value) * strlen(how) / BYTES_AT_ONCE);
 	return cut(value, how);
 }
 
@@ -253,17 +260,16 @@ static const char *add_dollar(struct expansion *out, const char *at, bool quoted
 
 	if (*end == '{' || *end == '(') {
 		/* The word ends behind its bracket, at the latest. */
-		NCM_AUTO_FREE char *rest = ncm_strdup(at);
 		size_t depth = 0, size = 0;
 
-		for (size_t i = 1; rest[i]; i++) {
-			depth += rest[i] == *end;
-			depth -= depth > 0 && rest[i] == (*end == '{' ? '}' : ')');
+		for (size_t i = 1; at[i]; i++) {
+			depth += at[i] == *end;
+			depth -= depth > 0 && at[i] == (*end == '{' ? '}' : ')');
 			size = i + 1;
 			if (depth == 0)
 				break;
 		}
-		if (size > 2 && rest[2] != '(') {
+		if (size > 2 && at[2] != '(') {
 			NCM_AUTO_FREE char *inner = ncm_strndup(at + 2, size - 3);
 
 			out->depth = out->run->depth;
@@ -361,7 +367,8 @@ void shell_expand(struct shell_run *run, const char *raw, struct ncm_strings *va
 {
 	struct expansion out = {.run = run, .values = values};
 
-	if (run->depth >= DEEPEST * DEEPEST)
+	shell_count(run, strlen(raw));
+	if (run->depth >= DEEPEST * DEEPEST || shell_is_done(run))
 		return;
 	run->depth++;
 	if (is_all_of_array(raw)) {

@@ -123,14 +123,17 @@ bool shell_move(struct shell_run *run, const struct ncm_strings *words)
 		operands += *words->items[i] != '-';
 	for (size_t i = 1; i + 1 < words->count; i++) {
 		NCM_AUTO_FREE char *from = path_of(run, words->items[i]);
+		const bool is_pattern = strchr(from, '*') && strlen(from) < 1024;
 
 		for (size_t k = 0; *words->items[i] != '-' && k < run->pending_count; k++) {
 			NCM_AUTO_FREE char *name = name_of(&run->pending[k]);
 			NCM_AUTO_FREE char *path = ncm_path_join(run->pending[k].place, name);
 
 			run->steps++;
+			if (is_pattern)
+				shell_count(run, strlen(from) * strlen(path));
 			if (strcmp(path, from) == 0 ||
-			    (strchr(from, '*') && strlen(from) < 1024 && ncm_source_glob(from, path)))
+			    (is_pattern && !shell_is_done(run) && ncm_source_glob(from, path)))
 				move(&run->pending[k], to, is_folder || operands > 2);
 		}
 	}

@@ -14,6 +14,7 @@ enum { MOST_STATEMENTS = 200000 };
 struct here {
 	size_t statement;
 	char *end;
+	size_t end_size;
 	bool cuts_tabs;
 };
 
@@ -126,7 +127,7 @@ static bool is_end_of_here(const char *at, size_t size, const struct here *here)
 	}
 	if (size > 0 && at[size - 1] == '\r')
 		size--;
-	return strlen(here->end) == size && strncmp(at, here->end, size) == 0;
+	return here->end_size == size && strncmp(at, here->end, size) == 0;
 }
 
 static void read_here(struct reader *reader, const struct here *here)
@@ -179,6 +180,7 @@ static void start_here(struct reader *reader, struct shell_statement *now)
 	skip_blanks(reader);
 	raw = take_raw(reader);
 	here.end = unquoted(raw, &now->here_is_literal);
+	here.end_size = strlen(here.end);
 	if (reader->here_count < sizeof reader->heres / sizeof *reader->heres && *here.end)
 		reader->heres[reader->here_count++] = here;
 	else

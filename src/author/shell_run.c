@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { MOST_STEPS = 1000000 };
+enum { MOST_STEPS = 1000000, BYTES_A_STEP = 256, STATEMENTS_A_STEP = 16, WORDS_A_STEP = 16 };
 
 static const struct shell_statement *at(const struct shell_run *run, size_t index)
 {
@@ -28,8 +28,18 @@ static bool is_one_of(const char *text, const char *const *words)
 	return false;
 }
 
+void shell_count(struct shell_run *run, size_t bytes)
+{
+	run->steps += bytes / BYTES_A_STEP;
+}
+
+bool shell_is_done(const struct shell_run *run)
+{
+	return run->steps >= MOST_STEPS;
+}
+
 /* Behind the statement that closes the block which begins at `from`. */
-static size_t block_end(const struct shell_run *run, size_t from, size_t to)
+static size_t find_end(const struct shell_run *run, size_t from, size_t to)
 {
 	static const char *const opening[] = {"for", "select", "while", "until", "if", "case", "{", NULL};
 	static const char *const closing[] = {"done", "fi", "esac", "}", NULL};
@@ -43,6 +53,15 @@ static size_t block_end(const struct shell_run *run, size_t from, size_t to)
 			return i + 1;
 	}
 	return to;
+}
+
+/* Blocks in blocks are looked through again for each of them. */
+static size_t block_end(struct shell_run *run, size_t from, size_t to)
+{
+	const size_t end = find_end(run, from, to);
+
+	run->steps += (end - from) / STATEMENTS_A_STEP;
+	return end;
 }
 
 /* "function NAME" or "NAME()": *name is cut out. */
@@ -81,11 +100,6 @@ static void run_body(struct shell_run *run, size_t from, size_t end)
 		shell_follow_from(run, body + 1, end - 1);
 }
 
-static bool is_done(const struct shell_run *run)
-{
-	return run->steps >= MOST_STEPS;
-}
-
 /* "for NAME in WORDS…"; without words the parameters; "for ((" is not followed. */
 static void loop_for(struct shell_run *run, size_t index, size_t end)
 {
@@ -100,7 +114,7 @@ static void loop_for(struct shell_run *run, size_t index, size_t end)
 	} else {
 		run_body(run, index, end);
 	}
-	for (size_t i = 0; i < values.count && !is_done(run); i++) {
+	for (size_t i = 0; i < values.count && !shell_is_done(run); i++) {
 		shell_set(run, word(head, 1), values.items[i]);
 		run_body(run, index, end);
 	}
@@ -153,7 +167,7 @@ static void read_line(struct shell_run *run, char *line, const struct ncm_string
 static void loop_read(struct shell_run *run, size_t index, size_t end, const char *text,
 		      const struct ncm_strings *names, const char *parts)
 {
-	while (*text && !is_done(run)) {
+	while (*text && !shell_is_done(run)) {
 		const size_t size = strcspn(text, "\n");
 		NCM_AUTO_FREE char *line = ncm_strndup(text, size);
 
@@ -189,6 +203,7 @@ static size_t step(struct shell_run *run, size_t index, size_t to, char **piped)
 	NCM_AUTO_FREE char *name = NULL;
 	size_t end = index + 1;
 
+	run->steps += statement->words.count / WORDS_A_STEP;
 	if (is_function(statement, &name))
 		return define(run, index, to, name);
 	if (strcmp(first, "for") == 0 || strcmp(first, "select") == 0) {
@@ -207,7 +222,7 @@ void shell_follow_from(struct shell_run *run, size_t from, size_t to)
 {
 	NCM_AUTO_FREE char *piped = NULL;
 
-	while (from < to && !is_done(run)) {
+	while (from < to && !shell_is_done(run)) {
 		run->steps++;
 		from = step(run, from, to, &piped);
 	}
@@ -245,7 +260,7 @@ void shell_follow(struct import *import, const char *text, const struct shell_sc
 	*run.folder = '\0';
 	shell_take_arrays(&run);
 	shell_take_pending(&run);
-	if (is_done(&run))
+	if (shell_is_done(&run))
 		author_leave_out(&import->author, 0, "the rest of the script", "it is longer than what is followed");
 	json_decref(run.scalars);
 	json_decref(run.arrays);

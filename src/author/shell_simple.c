@@ -219,11 +219,8 @@ static void name_again(struct shell_run *run, const struct shell_statement *stat
 	}
 }
 
-/* What a statement reads: a here-document, a here-string, a file that the script wrote, what comes through a pipe. The
- * caller frees it. */
-char *shell_input(struct shell_run *run, const struct shell_statement *statement, const char *piped)
+static char *input_of(struct shell_run *run, const struct shell_statement *statement, const char *piped)
 {
-
 	if (statement->here)
 		return ncm_strdup(statement->here);
 	if (statement->here_string)
@@ -234,6 +231,16 @@ char *shell_input(struct shell_run *run, const struct shell_statement *statement
 		return ncm_strdup_null(ncm_json_string(run->files, file));
 	}
 	return ncm_strdup_null(piped);
+}
+
+/* What a statement reads: a here-document, a here-string, a file that the script wrote, what comes through a pipe. The
+ * caller frees it. */
+char *shell_input(struct shell_run *run, const struct shell_statement *statement, const char *piped)
+{
+	char *text = input_of(run, statement, piped);
+
+	shell_count(run, text ? strlen(text) : 0);
+	return text;
 }
 
 /* Assignments, then a command with its words. *piped is what came through the pipe, and becomes what goes on. */

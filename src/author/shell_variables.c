@@ -149,6 +149,9 @@ void shell_take_arrays(struct shell_run *run)
 
 		json_array_foreach(array, i, pair)
 		{
+			if (shell_is_done(run))
+				return;
+			run->steps++;
 			take_element(run, name, json_string_value(json_array_get(pair, 0)),
 				     json_string_value(json_array_get(pair, 1)));
 		}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/json.h"
 
+#include "base/buffer.h"
+#include "base/escape.h"
 #include "base/file.h"
 #include "base/json_scan.h"
 #include "base/mem.h"
@@ -117,11 +119,37 @@ json_t *ncm_json_read(const char *path, enum ncm_errc fault, struct ncm_error *e
 	return parse_text(text, size, path, fault, err);
 }
 
+/* One that a terminal obeys, or that hides: as JSON escapes it. */
+static void add_escaped(struct ncm_buffer *out, uint32_t character)
+{
+	if (character > 0xffff)
+		ncm_buffer_printf(out, "\\u%04x\\u%04x", (unsigned)(0xd7c0 + (character >> 10)),
+				  (unsigned)(0xdc00 | (character & 0x3ff)));
+	else
+		ncm_buffer_printf(out, "\\u%04x", (unsigned)character);
+}
+
+/* What stands outside texts is ASCII, and jansson escapes those below a blank itself. */
 char *ncm_json_dump(const json_t *value)
 {
 	NCM_AUTO_FREE char *text = json_dumps(value, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+	struct ncm_buffer out = {0};
+	const char *at = text ? text : "null";
+	size_t left = strlen(at);
 
-	return ncm_asprintf("%s\n", text ? text : "null");
+	while (left > 0) {
+		uint32_t character = 0;
+		const size_t size = ncm_utf8_decode(at, left, &character);
+
+		if (size > 0 && character >= 0x7f && ncm_char_is_unsafe(character))
+			add_escaped(&out, character);
+		else
+			ncm_buffer_add(&out, at, size > 0 ? size : 1);
+		at += size > 0 ? size : 1;
+		left -= size > 0 ? size : 1;
+	}
+	ncm_buffer_add(&out, "\n", 1);
+	return ncm_buffer_take(&out);
 }
 
 const char *ncm_json_string(const json_t *object, const char *key)

@@ -57,12 +57,13 @@ static void size_text(const struct ncm_model *model, char *text, size_t room)
 		ncm_format_size(size, text, room);
 }
 
+/* Not by echo, which makes of "\033" in a description what a terminal obeys. */
 static void echo(const char *text, struct ncm_buffer *out)
 {
 	NCM_AUTO_FREE char *safe = ncm_escape(text, 2000);
 	NCM_AUTO_FREE char *word = ncm_shell_word(safe);
 
-	ncm_buffer_printf(out, "echo %s\n", word);
+	ncm_buffer_printf(out, "printf '%%s\\n' %s\n", word);
 }
 
 static void add_head(const struct exported *exported, struct ncm_buffer *out)

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/places.h"
+#include "base/strings.h"
 #include "source/source.h"
 
 #include <string.h>
@@ -30,6 +31,13 @@ struct claims {
 	size_t count;
 };
 
+/* Whether it may lie in a folder of its repository: stores that keep those take neither folder nor name. What of these
+ * goes to another store and clashes there, the plan refuses. */
+static bool is_in_repository(const char *uri, const struct ncm_target *target)
+{
+	return !target->folder && !target->name && ncm_same_text(ncm_source_scheme(uri), ncm_source_huggingface.scheme);
+}
+
 /* Fills in where the file goes. False: nobody can tell before its source is asked. */
 static bool claim_place(const struct ncm_model *model, const struct ncm_file_spec *spec,
 			const struct ncm_target *target, struct claim *claim)
@@ -38,7 +46,7 @@ static bool claim_place(const struct ncm_model *model, const struct ncm_file_spe
 	const bool many = ncm_source_is_many(uri);
 	char *name = target->name ? ncm_strdup(target->name) : many ? NULL : ncm_source_file_name(uri);
 
-	if (!name || ncm_source_gives_blobs(uri)) {
+	if (!name || ncm_source_gives_blobs(uri) || is_in_repository(uri, target)) {
 		free(name);
 		return false;
 	}

@@ -35,7 +35,8 @@ static void slug(const char *text, size_t room, char label[LABEL + 1])
 	label[length] = '\0';
 	if (strcmp(label, text) == 0 && length > 0 && is_letter(label[0]) && is_letter(label[length - 1]))
 		return;
-	if (length == 0 || !is_letter(label[0]))
+	length += length == 0;
+	if (!is_letter(label[0]))
 		label[0] = 'x';
 	if (length > room - TAIL - 1)
 		length = room - TAIL - 1;

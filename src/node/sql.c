@@ -8,13 +8,55 @@
  */
 #include "node/node.h"
 
+#include "base/escape.h"
+
 #include <stdlib.h>
+#include <string.h>
 
 #define OURS "ncmodel"
+
+/* Whether a terminal does more with the character at `text` than to show it. *size: how long it is. */
+static bool is_unsafe(const char *text, size_t *size, uint32_t *character)
+{
+	*size = ncm_utf8_decode(text, strnlen(text, 4), character);
+	return *size > 0 && ncm_char_is_unsafe(*character);
+}
+
+static bool is_plain(const char *text)
+{
+	uint32_t character = 0;
+
+	for (size_t size; *text; text += size > 0 ? size : 1) {
+		if (is_unsafe(text, &size, &character))
+			return false;
+	}
+	return true;
+}
+
+/* E'…': here a backslash has a meaning, too. */
+static void escaped_literal(const char *text, struct ncm_buffer *out)
+{
+	uint32_t character = 0;
+
+	ncm_buffer_puts(out, "E'");
+	for (size_t size; *text; text += size > 0 ? size : 1) {
+		if (is_unsafe(text, &size, &character))
+			ncm_buffer_printf(out, "\\U%08x", (unsigned)character);
+		else if (*text == '\'' || *text == '\\')
+			ncm_buffer_printf(out, "%c%c", *text, *text);
+		else
+			ncm_buffer_add(out, text, size > 0 ? size : 1);
+	}
+	ncm_buffer_puts(out, "'");
+}
 
 /* standard_conforming_strings: a quote is doubled, and nothing else has a meaning. */
 static void text_literal(const char *text, struct ncm_buffer *out)
 {
+	if (!is_plain(text)) {
+		escaped_literal(text, out);
+		return;
+	}
 	ncm_buffer_puts(out, "'");
 	for (; *text; text++)
 		ncm_buffer_add(out, *text == '\'' ? "''" : text, *text == '\'' ? 2 : 1);

@@ -29,7 +29,8 @@ struct database {
 	size_t size;
 	size_t page;
 	size_t usable;
-	size_t left; /* pages that may be looked at yet: a tree with a circle has an end, too */
+	size_t left;  /* pages that may be looked at yet: a tree with a circle has an end, too */
+	size_t bytes; /* of rows, as many as a file of that size has: cells that lie in one another have an end, too */
 	uint64_t root;
 	diskcache_found *found;
 	void *context;
@@ -110,8 +111,10 @@ static void take_cell(struct database *database, struct piece cell, row_taker *t
 	uint64_t payload, row;
 	size_t local;
 
-	if (!take_varint(&cell, &payload) || !take_varint(&cell, &row) || payload > MOST_PAYLOAD)
+	if (!take_varint(&cell, &payload) || !take_varint(&cell, &row) || payload > MOST_PAYLOAD ||
+	    payload >= database->bytes)
 		return;
+	database->bytes -= (size_t)payload + 1;
 	local = local_size(database, payload);
 	if ((size_t)(cell.end - cell.at) < local + (local < payload ? 4 : 0))
 		return;
@@ -265,8 +268,10 @@ void diskcache_read(const void *data, size_t size, diskcache_found *found, void 
 		return;
 	database.usable = database.page - database.data[20];
 	database.left = size / database.page;
+	database.bytes = size;
 	walk(&database, 1, 0, take_schema);
 	database.left = size / database.page;
+	database.bytes = size;
 	if (database.root > 0)
 		walk(&database, database.root, 0, take_entry);
 }

@@ -223,7 +223,7 @@ static json_t *values_of(const json_t *node, const json_t *names, const json_t *
 
 static bool is_active(const json_t *node)
 {
-	const int mode = (int)json_number_value(json_object_get(node, "mode"));
+	const double mode = json_number_value(json_object_get(node, "mode"));
 
 	return mode != MUTED && mode != BYPASSED;
 }

@@ -11,8 +11,9 @@
 struct pass {
 	struct workflow_notes *notes;
 	const struct workflow_node *node;
-	bool asked; /* for anything */
-	bool off;   /* the value before says that the next is not in use: "Off", of Comfyroll's stacks */
+	json_t *folders; /* that its own models[] name */
+	bool asked;      /* for anything */
+	bool off;        /* the value before says that the next is not in use: "Off", of Comfyroll's stacks */
 	struct ncm_error *err;
 };
 
@@ -21,32 +22,29 @@ bool workflow_is_prose(const char *class)
 	return strcmp(class, "Note") == 0 || strcmp(class, "MarkdownNote") == 0;
 }
 
-static bool same_name(const char *a, const char *b)
+/* The folders that the node's own models[] name, by the name of each as it is spelled here. New reference. */
+static json_t *folders_offered(const struct workflow_node *node)
 {
-	for (; *a && (*a == *b || (strchr("/\\", *a) && *b && strchr("/\\", *b))); a++, b++)
-		;
-	return *a == *b;
-}
-
-/* The folder that the node's own models[] name for it. */
-static const char *folder_offered(const struct workflow_node *node, const char *name)
-{
+	json_t *folders = json_object();
 	const json_t *entry;
 	size_t i;
 
 	json_array_foreach(node->offers, i, entry)
 	{
-		const char *offered = ncm_json_string(entry, "name");
+		const char *name = ncm_json_string(entry, "name");
+		NCM_AUTO_FREE char *plain = name ? workflow_plain_name(name) : NULL;
+		json_t *folder = json_object_get(entry, "directory");
 
-		if (offered && same_name(offered, name))
-			return ncm_json_string(entry, "directory");
+		if (plain && !json_object_get(folders, plain))
+			json_object_set_new(folders, plain, folder ? json_incref(folder) : json_null());
 	}
-	return NULL;
+	return folders;
 }
 
 static int ask(struct pass *pass, const char *input, const char *name)
 {
-	const char *folder = folder_offered(pass->node, name);
+	NCM_AUTO_FREE char *plain = workflow_plain_name(name);
+	const char *folder = ncm_json_string(pass->folders, plain);
 
 	pass->asked = true;
 	if (!pass->node->active) {
@@ -138,7 +136,8 @@ static int take_offers(struct pass *pass)
 
 int workflow_ask_node(struct workflow_notes *notes, const struct workflow_node *node, struct ncm_error *err)
 {
-	struct pass pass = {.notes = notes, .node = node, .err = err};
+	NCM_AUTO_JSON json_t *folders = folders_offered(node);
+	struct pass pass = {.notes = notes, .node = node, .folders = folders, .err = err};
 	const json_t *entry;
 	size_t i;
 

@@ -36,8 +36,7 @@ void workflow_notes_free(struct workflow_notes *notes)
 	free(notes);
 }
 
-/* Windows' spelling is that of a graph which was saved there. The caller frees it. */
-static char *plain_name(const char *name)
+char *workflow_plain_name(const char *name)
 {
 	char *plain = ncm_strdup(name);
 
@@ -56,7 +55,7 @@ int workflow_ask(struct workflow_notes *notes, const char *folder, const char *n
 		 struct ncm_error *err)
 {
 	struct ncm_workflow *workflow = notes->workflow;
-	NCM_AUTO_FREE char *plain = plain_name(name);
+	NCM_AUTO_FREE char *plain = workflow_plain_name(name);
 	NCM_AUTO_FREE char *key = key_of(folder, plain);
 	struct ncm_workflow_model *model;
 
@@ -87,7 +86,7 @@ void workflow_offer_model(struct workflow_notes *notes, const json_t *entry, boo
 	const char *folder = ncm_json_string(entry, "directory");
 	const char *name = ncm_json_string(entry, "name");
 	json_t *offers = notes->offers[active ? 0 : 1];
-	NCM_AUTO_FREE char *plain = name ? plain_name(name) : NULL;
+	NCM_AUTO_FREE char *plain = name ? workflow_plain_name(name) : NULL;
 	NCM_AUTO_FREE char *moved = plain ? ncm_asprintf("*/%s", ncm_path_base(plain)) : NULL;
 
 	if (!plain || json_object_size(offers) >= 3 * NCM_LIMIT_WORKFLOW_MODELS)
@@ -99,14 +98,14 @@ void workflow_offer_model(struct workflow_notes *notes, const json_t *entry, boo
 
 void workflow_note_name(struct workflow_notes *notes, const char *name)
 {
-	NCM_AUTO_FREE char *plain = plain_name(name);
+	NCM_AUTO_FREE char *plain = workflow_plain_name(name);
 
 	json_object_set_new(notes->named, plain, json_true());
 }
 
 bool workflow_has_name(const struct workflow_notes *notes, const char *name)
 {
-	NCM_AUTO_FREE char *plain = plain_name(name);
+	NCM_AUTO_FREE char *plain = workflow_plain_name(name);
 
 	return json_object_get(notes->named, plain) != NULL;
 }

@@ -55,6 +55,8 @@ int workflow_ask(struct workflow_notes *notes, const char *folder, const char *n
 		 struct ncm_error *err);
 /* An entry of models[]: where a file is, whoever asks for it. */
 void workflow_offer_model(struct workflow_notes *notes, const json_t *entry, bool active);
+/* A name with '/' for '\\': Windows' spelling is that of a graph which was saved there. The caller frees it. */
+char *workflow_plain_name(const char *name);
 /* A node has that name. */
 void workflow_note_name(struct workflow_notes *notes, const char *name);
 bool workflow_has_name(const struct workflow_notes *notes, const char *name);

@@ -405,7 +405,7 @@ class ExportTest(Case):
         return result, asked
 
     def test_setup_ollama(self):
-        self.small["name"], self.small["description"] = "It's $HOME `tiny`", "for all"
+        self.small["name"], self.small["description"] = "It's $HOME `tiny`", "for all\\033[1m\\c"
         self.machine.manifest([self.llm, self.small, self.words])
         text = self.export("setup-ollama").out
         result, asked = self.script(text, running=False)
@@ -414,7 +414,7 @@ class ExportTest(Case):
         result, asked = self.script(text)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(asked, [" list", " pull tiny", " pull words", "127.0.0.1:11435 pull big:13b", " list"])
-        self.assertIn("[1/3] It's $HOME `tiny`: for all\n", result.stdout)
+        self.assertIn("[1/3] It's $HOME `tiny`: for all\\033[1m\\c\n", result.stdout)
         self.assertIn("[3/3] big\n", result.stdout)
         self.assertIn("not in it: llama-a: Ollama does not have it", self.export("setup-ollama").err)
         self.assertEqual(json.loads(self.export("setup-ollama", "--json", "--phase", "2").out)["data"]["models"], ["big"])

@@ -112,6 +112,25 @@ class RefusalTest(ListCase):
             self.machine.run("manifest", "import", self.write(text))
         self.assertLess(time.monotonic() - start, 60)
 
+    def test_the_work_for_a_script_does_not_grow_with_its_square(self):
+        many = " ".join(f"x{i}" for i in range(5_000))
+        start = time.monotonic()
+        for text in ("for a in x\ndo\n" * 20_000, "f()\n" * 60_000, "A=" + "${a}" * 200_000,
+                     "cat <<" + "E" * 1_000_000 + "\n" * 2_000_000,
+                     f"for i in {many}\ndo\nfor j in {many}\ndo\ncat <<E\n" + "abcdefgh\n" * 100_000 + "E\ndone\ndone\n",
+                     f"for i in {many}\ndo\necho " + "a" * 1_000_000 + "\ndone\n",
+                     f"for i in {many}\ndo\necho " + "a " * 500_000 + "\ndone\n",
+                     f"A=({many})\n" + "".join(f"local -n a{i}=A\n" for i in range(20_000)),
+                     "A=" + "a" * 2000 + "\nB=${A##*" + "[a" * 100_000 + "}\n"):
+            self.machine.run("manifest", "import", self.write("#!/bin/sh\n" + text))
+        self.assertLess(time.monotonic() - start, 100)
+
+    def test_files_of_one_name_in_two_repositories_are_two(self):
+        result = self.take(self.write("hf download a/b model.safetensors\nhf download c/d model.safetensors\n"))
+        self.assertEqual([m["files"][0]["from"] for m in json.loads(result.out)["models"]],
+                         [["hf:a/b/model.safetensors"], ["hf:c/d/model.safetensors"]])
+        self.assertEqual(result.err, "")
+
 
 class PathsTest(ListCase):
     def test_extra_model_paths(self):

@@ -166,6 +166,17 @@ class SqlTest(NodeCase):
         self.server.sql(self.node("--format", "schema"))
         self.assertEqual(self.rows(everything), before)
 
+    def test_what_a_terminal_obeys_is_spelled(self):
+        self.two_models()
+        name = "a\x1b[31m\u202e\u009b'\\b\u00e9\U000e0041"
+        made = self.node("--format", "sql", "--name", name)
+        for text in (made, self.node("--format", "json", "--name", name)):
+            self.assertNotRegex(text, "[\x1b\u202e\u009b\U000e0041]")
+        self.server.sql(made)
+        self.server.sql(made)
+        self.assertEqual(self.rows("SELECT encode(convert_to(name, 'UTF8'), 'hex') FROM ai_nodes"), [[name.encode().hex()]])
+        self.assertEqual(json.loads(self.node("--format", "json", "--name", name))["name"], name)
+
     def test_what_the_owner_decides_stays(self):
         self.two_models()
         self.server.sql(self.node("--format", "sql", "--name", "box", "--address", "10.0.0.1"))

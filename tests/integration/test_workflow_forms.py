@@ -9,13 +9,14 @@ import json
 import os
 import random
 import resource
+import struct
 import subprocess
 import tempfile
 import time
 import unittest
 
 import templates_peer
-from workflows import CASES, REFUSED
+from workflows import CASES, REFUSED, packed_chunk, png, webp
 
 FACTS = os.environ["NCM_WORKFLOW_FACTS"]
 
@@ -64,6 +65,19 @@ class CorpusTest(Files):
                 fact = facts(self.write("one", content))[0]
                 self.assertIn(reason, fact.get("error", ""))
                 self.assertLess(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before, 10)
+
+    def test_small_files_make_no_long_work(self):
+        """Texts that lie in one another, that unpack to gigabytes, and names times offers."""
+        text, count = b'comment:{"a":"' + b"x" * 2_000_000 + b'"}', 20_000
+        lying = b"II*\0" + struct.pack("<IH", 8, count) + b"".join(
+            struct.pack("<HHII", 0x10f, 2, len(text), 10 + 12 * count) for _ in range(count)) + text
+        offers = b'{"nodes":[{"type":"VAELoader","widgets_values":[%s],"properties":{"models":[%s]}}]}' % (
+            b",".join([b'"a.pt"'] * 150_000), b",".join([b"{}"] * 1_000_000))
+        packed = [packed_chunk(b"prompt", b" " * 20_000_000)] * 400
+        for content in (webp(lying), png(*packed), offers):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+            facts(self.write("one", content))
+            self.assertLess(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before, 20)
 
     def test_other_texts_are_no_workflows(self):
         for name in ("other-json", "list", "text", "nothing", "broken"):
