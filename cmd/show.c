@@ -235,7 +235,8 @@ static void print_offered(const struct ncm_model *model)
 	foreign_fact("description", model->description);
 	foreign_fact("purpose", model->purpose);
 	list_fact("also called", &model->aliases);
-	foreign_fact("kind", model->kind);
+	if (model->file_count != 1 || model->files[0].to_count != 1 || !model->files[0].to[0].by_kind)
+		foreign_fact("kind", model->kind);
 	foreign_fact("profile", model->profile);
 	number_fact("phase", model->phase);
 	foreign_fact("priority", model->priority);

@@ -392,6 +392,19 @@ class CardTest(KindsCase):
         self.machine.run("verify")
         self.assertIn("trigger_words", self.entry())
 
+    def test_what_is_installed_is_shown_as_it_is(self):
+        """A source spelled out is no word of a manifest's: what it may be does not hide what it is."""
+        version = self.version(LORA, "style.safetensors", "LORA")
+        self.assertNotIn("checkpoint", self.machine.run("show", f"civitai:{version}").out)
+        self.pull(f"civitai:{version}")
+        for name in (f"civitai:{version}", f"https://civitai.com/models/{version + 50000}?modelVersionId={version}"):
+            shown = self.machine.run("show", name)
+            self.assertRegex(shown.out, r"kind +lora")
+            self.assertNotIn("checkpoint", shown.out)
+            self.assertEqual(shown.out.count("installed"), 1, shown.out)
+            models = json.loads(self.machine.run("show", name, "--json").out)["data"]["models"]
+            self.assertEqual([(m["manifest"], m["registered"]["kind"]) for m in models], [(None, "lora")])
+
     def adopted(self, ending=None, content=None):
         self.write(self.lora + "x.safetensors", LORA)
         if ending:
