@@ -1,6 +1,8 @@
 """`ncmodel manifest import` of other tools' lists: what each form gives, what is refused, and that no token comes through."""
 import json
 import os
+import re
+import shlex
 import time
 import unittest
 
@@ -111,6 +113,19 @@ class RefusalTest(ListCase):
                      "A=(" * 9000 + "https://h/x.gguf", "wget ${" * 20_000, "wget " + "\\" * 100_001):
             self.machine.run("manifest", "import", self.write(text))
         self.assertLess(time.monotonic() - start, 60)
+
+
+class NextTest(ListCase):
+    def test_what_is_next_can_be_pasted(self):
+        """Also where a path has blanks, quotes and brackets."""
+        self.hub.hf("org/x", {"a.gguf": b"GGUF"})
+        written = os.path.join(self.machine.home, "my [list] it's.json")
+        told = self.take(self.write("https://huggingface.co/org/x/resolve/main/a.gguf\n"), "-o", written)
+        commands = re.findall("`ncmodel ([^`]*)`", told.err)
+        self.assertEqual(len(commands), 2, told.err)
+        for command in commands:
+            result = self.machine.run(*shlex.split(command))
+            self.assertEqual(result.returncode, 0, result.err)
 
 
 class PathsTest(ListCase):
