@@ -71,7 +71,7 @@ class RefusalTest(ListCase):
             self.assertIn(word, result.err)
 
     def test_what_is_no_list_is_refused_with_what_was_looked_for(self):
-        looked_for = ("no list that ncmodel knows", "ollama list", "comfy-lock.yaml", "wget")
+        looked_for = ("no list that ncmodel knows", "ollama list", "comfy-lock.yaml", "wget", "a ComfyUI workflow")
         self.refuse("Dear all,\nplease get the models that we spoke of.\n", *looked_for)
         self.refuse('{"some": "other JSON"}', "JSON, of another kind", *looked_for)
         self.refuse("<html><body>Sign in</body></html>\n", *looked_for)
