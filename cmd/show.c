@@ -68,6 +68,10 @@ static void print_origin(const struct ncm_reg_file *file)
 		printf("  %-*sa link to %s\n", LABEL_WIDTH, "", target);
 	if (!origin && !file->source)
 		return;
+	if (file->role && strcmp(file->role, "sidecar") == 0 && !file->source) {
+		printf("  %-*swritten by ncmodel for the application that reads it\n", LABEL_WIDTH, "");
+		return;
+	}
 	printf("  %-*s%s", LABEL_WIDTH, "", origin ? origin : "came");
 	if (file->source)
 		printf("%s %s", file->origin == NCM_ORIGIN_ADOPTED ? ", can be fetched from" : " from", source);

@@ -527,6 +527,8 @@ class SidecarTest(KindsCase):
                          (version, version + 50000, ["inkStyle", "soft light"]))
         self.check_registry()
         self.assertEqual(self.machine.run("verify").returncode, 0)
+        shown = self.machine.run("show", f"civitai:{version}").out
+        self.assertEqual((shown.count("written by ncmodel"), shown.count("no source")), (2, 0), shown)
         # One that its application wrote to is no damage, and stays.
         self.write(self.lora + "/style.json", b'{"activation text": "mine"}')
         self.assertEqual(self.machine.run("verify").returncode, 0)
