@@ -300,6 +300,9 @@ OTHERS=("{HF}/o/r/resolve/main/d.safetensors|$M/loras/d.safetensors" "$M/loras/e
          [("hf:o/r/AOM3.safetensors", "a1111/checkpoints/AOM3.safetensors"), ("hf:o/r/v.ckpt", "a1111/vae/renamed.ckpt"),
           ("civitai:8840", "a1111/loras"), ("hf:o/r/e.pt", "a1111/embeddings/e.pt"),
           ("hf:o/r/face.pt", "comfyui/ultralytics_bbox/face.pt")], left_out=["MEGA"], told=["extension is a repository", "!pip freeze"]),
+    List("headings, and names with blanks", "#lora\nhttps://civitai.com/api/download/models/1 > my name [2].safetensors  ##one\n"
+         "https://civitai.com/api/download/models/2>other.safetensors\n",
+         [("civitai:1", "a1111/loras/my name [2].safetensors"), ("civitai:2", "a1111/loras/other.safetensors")]),
     List("headings for another application", "#checkpoints\n{HF}/o/r/resolve/main/a.safetensors\n#lora\n"
          "https://civitai.com/api/download/models/1\n",
          [("hf:o/r/a.safetensors", "comfyui/checkpoints/a.safetensors"), ("civitai:1", "comfyui/loras")], arguments=["--to", "comfyui"]),
