@@ -93,9 +93,9 @@ static void tell_gaps(struct session *session, const struct ncm_draft *draft)
 
 static void tell_next(const struct session *session, const struct ncm_draft *draft, const char *file, const char *next)
 {
-	AUTO_FREE char *path = text_safe_long(file, LONGEST_TEXT);
+	AUTO_FREE char *path = text_safe_long(file, LONGEST_TEXT), *word = text_word(path);
 	AUTO_FREE char *chosen =
-	    manifest_given.output ? text_format("-f %s", path) : text_format("--profile %s", draft->profile);
+	    manifest_given.output ? text_format("-f %s", word) : text_format("--profile %s", draft->profile);
 
 	report_note(&session->report, "Wrote %s: %zu %s.", path, draft->count,
 		    text_plural(draft->count, "model", "models"));

@@ -12,21 +12,11 @@ static bool can_follow(const struct ncm_drift_entry *entry)
 	return entry->state == NCM_DRIFT_MOVED && entry->revision_after;
 }
 
-/* A word that no shell takes apart. */
-static char *shell_word(const char *text)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+,=";
-
-	return text[strspn(text, plain)] == '\0' && *text ? text_copy(text)
-	       : strchr(text, '\'')                       ? NULL
-							  : text_format("'%s'", text);
-}
-
 /* What no manifest names is pulled as it was: from its source, to its place. */
 static void print_spelled(const struct ncm_drift_entry *entry)
 {
-	AUTO_FREE char *uri = entry->uri ? shell_word(entry->uri) : NULL;
-	AUTO_FREE char *to = entry->to ? shell_word(entry->to) : NULL;
+	AUTO_FREE char *uri = entry->uri ? text_word(entry->uri) : NULL;
+	AUTO_FREE char *to = entry->to ? text_word(entry->to) : NULL;
 
 	if (uri && to)
 		printf("To follow: ncmodel pull --update %s --to %s\n", uri, to);

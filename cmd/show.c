@@ -68,6 +68,10 @@ static void print_origin(const struct ncm_reg_file *file)
 		printf("  %-*sa link to %s\n", LABEL_WIDTH, "", target);
 	if (!origin && !file->source)
 		return;
+	if (file->role && strcmp(file->role, "sidecar") == 0 && !file->source) {
+		printf("  %-*swritten by ncmodel for the application that reads it\n", LABEL_WIDTH, "");
+		return;
+	}
 	printf("  %-*s%s", LABEL_WIDTH, "", origin ? origin : "came");
 	if (file->source)
 		printf("%s %s", file->origin == NCM_ORIGIN_ADOPTED ? ", can be fetched from" : " from", source);
@@ -235,7 +239,8 @@ static void print_offered(const struct ncm_model *model)
 	foreign_fact("description", model->description);
 	foreign_fact("purpose", model->purpose);
 	list_fact("also called", &model->aliases);
-	foreign_fact("kind", model->kind);
+	if (model->file_count != 1 || model->files[0].to_count != 1 || !model->files[0].to[0].by_kind)
+		foreign_fact("kind", model->kind);
 	foreign_fact("profile", model->profile);
 	number_fact("phase", model->phase);
 	foreign_fact("priority", model->priority);

@@ -233,10 +233,10 @@ static void print_advice(const struct session *session, const struct ncm_survey 
 		has_source = has_source || (survey->models[i].entry.source && survey_is_bad(survey->models[i].state));
 	if (has_source) {
 		AUTO_FREE char *stores = words_join(&session->settings.selector.stores, ",");
-		AUTO_FREE char *path = folder ? text_safe(folder) : NULL;
+		AUTO_FREE char *path = folder ? text_safe_path(folder) : NULL, *word = path ? text_word(path) : NULL;
 
-		printf("To repair: ncmodel verify --repair --store %s%s%s\n", stores, path ? " " : "",
-		       path ? path : "");
+		printf("To repair: ncmodel verify --repair --store %s%s%s\n", stores, word ? " " : "",
+		       word ? word : "");
 	}
 	if (count_models(survey, NCM_SURVEY_DIFFERS) > 0)
 		printf(

@@ -100,10 +100,19 @@ static char *words_of(const struct ncm_workflow_model *model)
 	return words;
 }
 
+/* The caller frees it. */
+static char *place_of(const struct ncm_workflow_rest *rest)
+{
+	if (rest->path)
+		return text_copy(rest->path);
+	return rest->model->folder ? text_format("ComfyUI's folder %s", rest->model->folder)
+				   : text_copy("a folder that the workflow does not tell");
+}
+
 static void hint(const struct ncm_workflow_rest *rest, struct ncm_error *err)
 {
 	const struct ncm_workflow_model *model = rest->model;
-	AUTO_FREE char *words = words_of(model);
+	AUTO_FREE char *words = words_of(model), *place = place_of(rest);
 
 	if (rest->like)
 		ncm_error_hint(err, "%s may be it: if so, link or copy it to %s", rest->like,
@@ -113,12 +122,12 @@ static void hint(const struct ncm_workflow_rest *rest, struct ncm_error *err)
 		    err,
 		    "a note in the workflow has an address of that name, which nobody checked: %s; it belongs "
 		    "into %s",
-		    model->noted, rest->path ? rest->path : "a folder that the workflow does not tell");
+		    model->noted, place);
 	else
 		ncm_error_hint(err,
 			       "it belongs into %s; people find such files at "
 			       "https://huggingface.co/models?search=%s and https://civitai.com/search/models?query=%s",
-			       rest->path ? rest->path : "a folder that the workflow does not tell", words, words);
+			       place, words, words);
 }
 
 static int report_rest(struct session *session, const struct ncm_workflow_rest *rest)

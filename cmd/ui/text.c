@@ -138,6 +138,24 @@ char *text_safe_long(const char *foreign, size_t max)
 	return disarm(in_locale(need(ncm_escape(foreign ? foreign : "", max))));
 }
 
+char *text_word(const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+,=";
+	char *word, *at;
+
+	if (*text && text[strspn(text, plain)] == '\0')
+		return text_copy(text);
+	at = word = need(malloc(4 * strlen(text) + 3));
+	*at++ = '\'';
+	for (; *text; text++) {
+		if (*text == '\'')
+			at = stpcpy(at, "'\\'");
+		*at++ = *text;
+	}
+	strcpy(at, "'");
+	return word;
+}
+
 char *text_safe_path(const char *foreign)
 {
 	return text_safe_long(foreign, LONGEST_PATH);

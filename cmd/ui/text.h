@@ -33,6 +33,8 @@ bool text_is_safe(const char *foreign);
 char *text_safe_long(const char *foreign, size_t max);
 /* As text_safe for a path, or a message that has one in it. */
 char *text_safe_path(const char *foreign);
+/* A text as one word of a shell, for a command that may be pasted: as it is, or in quotes. The caller frees it. */
+char *text_word(const char *text);
 
 /* Decodes one UTF-8 character; an invalid byte is one character of its own. Returns its length in bytes, 0 at the end.
  */

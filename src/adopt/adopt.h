@@ -184,6 +184,7 @@ void origin_describe(const struct found *found, struct ncm_reg_model *entry);
 struct identity {
 	struct origin origin;         /* its source is never NULL */
 	char *license, *architecture; /* or NULL */
+	struct ncm_card card;         /* what its page tells, of who was asked */
 	const char *known_by;         /* who was asked: "civitai"; NULL: a copy of what lock or manifests pin. Static */
 };
 void adopt_identify(struct adopt *adopt);

@@ -182,6 +182,7 @@ static bool find_asked(struct asking *asking, const struct found_file *file, str
 	identity->origin.revision = ncm_strdup_null(found->revision);
 	identity->license = ncm_strdup_null(found->license);
 	identity->architecture = ncm_strdup_null(found->architecture);
+	card_copy(&identity->card, &found->card);
 	identity->known_by = ncm_source_scheme(found->uri);
 	ncm_resolution_free(found);
 	return true;
@@ -268,6 +269,7 @@ void identity_describe(const struct identity *identity, struct ncm_reg_model *en
 	entry->trust = ncm_strdup("upstream");
 	if (!entry->license)
 		entry->license = ncm_strdup_null(identity->license);
+	card_fill(&entry->card, &identity->card);
 	if (!entry->architecture)
 		entry->architecture = ncm_strdup_null(identity->architecture);
 }
@@ -277,6 +279,7 @@ void identity_free(struct identity *identity)
 	if (!identity)
 		return;
 	origin_clear(&identity->origin);
+	card_clear(&identity->card);
 	free(identity->license);
 	free(identity->architecture);
 	free(identity);

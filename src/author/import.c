@@ -10,6 +10,7 @@
 #include "manifest/load.h"
 #include "manifest/spelled.h"
 #include "source/source.h"
+#include "store/purpose.h"
 #include "yaml/yaml.h"
 
 #include <ncmodel/limits.h>
@@ -60,16 +61,52 @@ static void add_places(struct import *import, size_t line, const struct ncm_stri
 	}
 }
 
+/* What an address says by itself that its file is: "urn:air:sdxl:lora:…", "split_files/vae/x.safetensors"; else NULL.
+ */
+static const char *kind_told(const char *uri, const char *source)
+{
+	const char *kind = ncm_civitai_kind_of_air(uri);
+
+	for (const char *at = source; at && !kind; at = strchr(at, '/') ? strchr(at, '/') + 1 : NULL)
+		kind = strchr(at, '/') ? purpose_of_folder(at) : NULL;
+	return kind;
+}
+
+/* A file that nobody placed goes where its address says; its source, which knows, is not asked for a list. */
+static int settle_place(const struct import *import, const char *uri, struct ncm_model *model, struct ncm_error *err)
+{
+	const char *source = model->files[0].from.items[0];
+	struct ncm_target *target = &model->files[0].to[0];
+	const struct ncm_store *store = ncm_layout_find(import->author.layout, target->store);
+	NCM_AUTO_FREE char *name = ncm_source_file_name(source);
+	const char *kind = kind_told(uri, source), *folder = NULL;
+
+	if (!target->by_kind || !store || store->folder_count == 0 || ncm_source_is_whole(source))
+		return 0;
+	if (kind && (folder = purpose_folder(import->author.layout, store, kind, name))) {
+		free(model->kind);
+		model->kind = ncm_strdup(kind);
+		target->folder = ncm_strdup(folder);
+		return 0;
+	}
+	ncm_error_set(err, NCM_E_USAGE, "nothing here tells what it is, and so in which folder it goes");
+	return ncm_error_hint(
+	    err, "say --to STORE/FOLDER, for example --to comfyui/loras; `ncmodel pull ADDRESS` asks its source");
+}
+
 /* What is known of the one file beyond its address. */
-static int complete(struct ncm_model *model, const char *name, const struct ncm_sha256 *sha256, struct ncm_error *err)
+static int complete(const struct import *import, const char *uri, struct ncm_model *model, const char *name,
+		    const struct ncm_sha256 *sha256, struct ncm_error *err)
 {
 	struct ncm_file_spec *spec = &model->files[0];
 
+	if (!ncm_source_gives_blobs(spec->from.items[0]) && settle_place(import, uri, model, err) < 0)
+		return -1;
+	model->files[0].to[0].by_kind = false;
 	if (sha256) {
 		spec->has_sha256 = true;
 		spec->sha256 = *sha256;
 	}
-	manifest_place_unasked(model);
 	if (model->use_cases.count == 0 && strcmp(model->kind, "llm") == 0)
 		ncm_strings_add(&model->use_cases, "General");
 	return ncm_source_gives_blobs(spec->from.items[0]) ? 0 : set_name(spec, name, err);
@@ -228,7 +265,8 @@ bool import_item(struct import *import, const struct import_item *item)
 	else if (!ncm_source_gives_blobs(item->uri))
 		find_way(import, item, &way);
 	if (!service && spell(item, &way, one, &err) == 0 &&
-	    complete(&one->models[0], way.name, item->sha256, &err) == 0 && !is_listed(import, &one->models[0])) {
+	    complete(import, item->uri, &one->models[0], way.name, item->sha256, &err) == 0 &&
+	    !is_listed(import, &one->models[0])) {
 		drop_names(import, &one->models[0].files[0]);
 		add_places(import, item->line, item->more, &one->models[0].files[0]);
 		taken = author_take(&import->author, &one->models[0], item->line, item->uri);

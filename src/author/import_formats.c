@@ -41,7 +41,9 @@ int import_not_known(const struct list *list, struct ncm_error *err)
 	struct ncm_buffer looked_for = {0};
 
 	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
-		ncm_buffer_printf(&looked_for, "%s%s", i > 0 ? "; " : "", formats[i].is);
+		ncm_buffer_printf(&looked_for, "%s; ", formats[i].is);
+	/* Room workflow reads it, before anybody asks here. */
+	ncm_buffer_printf(&looked_for, "a ComfyUI workflow, or a picture or video that has one in it");
 	ncm_error_set(err, NCM_E_USAGE, "this is no list that ncmodel knows%s; looked for: %s",
 		      list->json ? " (it is JSON, of another kind)" : "", looked_for.data);
 	ncm_buffer_free(&looked_for);

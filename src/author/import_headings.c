@@ -99,21 +99,32 @@ static bool is_code(const char *address)
 	       !strstr(address, "/blob/");
 }
 
+/* Without the blanks around it: a name may have some in it. The caller frees it. */
+static char *trimmed(const char *text)
+{
+	size_t size;
+
+	text += strspn(text, " \t");
+	size = strlen(text);
+	while (size > 0 && strchr(" \t", text[size - 1]))
+		size--;
+	return ncm_strndup(text, size);
+}
+
 /* "ADDRESS > NAME ##comment" */
 static void take_address(struct import *import, size_t line, char *text, const struct headed *headed)
 {
 	char *comment = strstr(text, "##");
-	char *rest;
-	const char *address, *sign, *name;
+	const char *rest, *sign;
+	NCM_AUTO_FREE char *address = NULL, *name = NULL;
 
 	if (comment)
 		*comment = '\0';
-	rest = text;
-	address = strsep(&rest, " \t");
-	sign = rest ? rest + strspn(rest, " \t") : "";
-	name = *sign == '>' ? sign + 1 + strspn(sign + 1, " \t") : NULL;
-	if (name)
-		((char *)name)[strcspn(name, " \t")] = '\0';
+	rest = text + strcspn(text, " \t>");
+	sign = rest + strspn(rest, " \t");
+	address = ncm_strndup(text, (size_t)(rest - text));
+	if (*sign == '>')
+		name = trimmed(sign + 1);
 	else if (*sign)
 		author_tell(&import->author, line, sign, "stands behind an address, and means nothing here");
 	if (is_code(address)) {

@@ -134,7 +134,7 @@ static void write_one(const struct carry *carry, size_t model, const struct besi
 {
 	struct ncm_store *store = ncm_layout_find(carry->run->layout, beside->weights->store);
 	NCM_AUTO_FREE char *folder = ncm_path_folder(beside->weights->abs);
-	NCM_AUTO_FREE char *path = ncm_asprintf("%s/%s%s", folder, beside->stem, kinds[kind].ending);
+	NCM_AUTO_FREE char *path = ncm_asprintf("%s%s%s", folder, beside->stem, kinds[kind].ending);
 	const char *relative = store ? ncm_path_below(path, store->path) : NULL;
 	NCM_AUTO_JSON json_t *card = NULL;
 	NCM_AUTO_FREE char *text = NULL;
@@ -142,8 +142,13 @@ static void write_one(const struct carry *carry, size_t model, const struct besi
 	struct os_stat status = {0};
 	struct ncm_reg_file *file;
 
-	if (!relative || store->kind->place || !may_write(carry->run->models[model].known, path))
+	if (!relative || store->kind->place)
 		return;
+	if (!may_write(carry->run->models[model].known, path)) {
+		ncm_emit_text(&carry->run->sink, NCM_EVENT_WARNING,
+			      "%s is there already, not as ncmodel wrote it, and stays", path);
+		return;
+	}
 	card = kinds[kind].make(beside);
 	text = json_dumps(card, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	if (!text || put_file(store, relative, text, &status, &err) < 0) {

@@ -154,16 +154,6 @@ static int add_choice(const struct ncm_selector *selector, char **canonical, str
 	return 0;
 }
 
-void manifest_place_unasked(struct ncm_model *model)
-{
-	struct ncm_target *target = &model->files[0].to[0];
-
-	if (target->by_kind && target->any_store && !ncm_source_is_whole(model->files[0].from.items[0]) &&
-	    strcmp(target->store, "llama-cpp") != 0)
-		target->folder = ncm_strdup("checkpoints");
-	target->by_kind = false;
-}
-
 int manifest_spelled(struct ncm_catalog *catalog, const char *uri, const struct ncm_selector *selector, size_t *index,
 		     struct ncm_error *err)
 {

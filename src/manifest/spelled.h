@@ -12,7 +12,5 @@
  */
 int manifest_spelled(struct ncm_catalog *catalog, const char *uri, const struct ncm_selector *selector, size_t *index,
 		     struct ncm_error *err);
-/* Gives the file of a model just made the likeliest place, for who writes it down without asking its source. */
-void manifest_place_unasked(struct ncm_model *model);
 
 #endif

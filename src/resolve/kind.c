@@ -6,6 +6,7 @@
 #include "inspect/remote.h"
 #include "resolve/run.h"
 
+#include "base/escape.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
@@ -208,6 +209,7 @@ static int refuse(const struct run *run, const struct wanted *wanted, const char
 	const struct purpose *purpose = purpose_of(kind);
 	const char *name = artifact->name ? artifact->name : wanted->spec->from.items[0];
 	const char *store = target->any_store ? "comfyui" : target->store;
+	NCM_AUTO_FREE char *own = NULL, *word = NULL;
 
 	if (!kind)
 		ncm_error_set(err, NCM_E_USAGE, "%s: neither its source nor its header says what %s is",
@@ -218,11 +220,12 @@ static int refuse(const struct run *run, const struct wanted *wanted, const char
 	else
 		ncm_error_set(err, NCM_E_USAGE, "%s: %s is %s: the store \"%s\" has no folder for that",
 			      model_id(run, wanted), name, purpose->words, store);
-	return ncm_error_hint(
-	    err,
-	    "say where it goes: --to STORE/FOLDER, for example --to comfyui/loras, or --to %s//%s for "
-	    "the store's own folder",
-	    store, ncm_path_base(name));
+	own = ncm_asprintf("%s//%s", store, ncm_path_base(name));
+	word = ncm_shell_word(own);
+	return ncm_error_hint(err,
+			      "say where it goes: --to STORE/FOLDER, for example --to comfyui/loras, or --to %s for "
+			      "the store's own folder",
+			      word);
 }
 
 static void set_text(char **text, const char *value)

@@ -185,7 +185,7 @@ static void name_config(const json_t *version, const json_t *config, struct ncm_
 	artifact->name = own;
 }
 
-static void describe_card(const json_t *version, struct ncm_resolution *resolution)
+void civitai_describe_card(const json_t *version, struct ncm_resolution *resolution)
 {
 	struct ncm_card *card = &resolution->card;
 	const json_t *word;
@@ -231,7 +231,7 @@ static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *u
 	resolution = describe(&lookup);
 	civitai_describe_file(file, resolution->artifacts);
 	describe_kind(version, file, resolution);
-	describe_card(version, resolution);
+	civitai_describe_card(version, resolution);
 	return check_access(&lookup, version, resolution, err) < 0 ? ncm_resolution_drop(resolution) : resolution;
 }
 

@@ -45,6 +45,8 @@ const json_t *civitai_primary(const json_t *files, const struct civitai_filter *
 const char *civitai_kind(const json_t *version, const json_t *file);
 /* Fills name, size and digest of an artifact from a file's JSON. */
 void civitai_describe_file(const json_t *file, struct ncm_artifact *artifact);
+/* Takes what a version's JSON tells a user: trigger words, base model, names, preview; the page is the resolution's. */
+void civitai_describe_card(const json_t *version, struct ncm_resolution *resolution);
 /* civitai_hash.c: as ncm_source_find. */
 struct ncm_resolution *civitai_find(struct ncm_sources *sources, const struct ncm_sha256 *sha256, uint64_t size,
 				    struct ncm_error *err);

@@ -115,6 +115,8 @@ static struct ncm_resolution *describe(struct ncm_sources *sources, const json_t
 	resolution->architecture = ncm_strdup_null(ncm_json_string(version, "baseModel"));
 	resolution->license = terms_of(sources, name.model);
 	resolution->service = &civitai_service;
+	resolution->page = ncm_civitai_page(name.model, name.version);
+	civitai_describe_card(version, resolution);
 	civitai_describe_file(file, ncm_resolution_add(resolution));
 	return resolution;
 }

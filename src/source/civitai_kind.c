@@ -77,19 +77,22 @@ const char *ncm_civitai_kind(const char *type)
 	return kind_in(models, sizeof models / sizeof *models, type);
 }
 
-/* "urn:air:sdxl:lora:civitai:…" */
-static const char *kind_of_air(const char *air)
+const char *ncm_civitai_kind_of_air(const char *uri)
 {
 	char type[32];
 
-	return air && sscanf(air, "urn:air:%*[^:]:%31[^:]", type) == 1 ? ncm_civitai_kind(type) : NULL;
+	if (uri && strncasecmp(uri, "urn:", 4) == 0)
+		uri += 4;
+	return uri && strncasecmp(uri, "air:", 4) == 0 && sscanf(uri + 4, "%*[^:]:%31[^:]", type) == 1
+		   ? ncm_civitai_kind(type)
+		   : NULL;
 }
 
 static const char *kind_of_model(const json_t *version)
 {
 	const char *kind = ncm_civitai_kind(ncm_json_string(json_object_get(version, "model"), "type"));
 
-	return kind ? kind : kind_of_air(ncm_json_string(version, "air"));
+	return kind ? kind : ncm_civitai_kind_of_air(ncm_json_string(version, "air"));
 }
 
 static bool is_packed(const char *kind)

@@ -125,6 +125,9 @@ bool ncm_source_is_in_clear(const char *uri);
 bool ncm_source_is_hearsay(const char *uri);
 /* What Civitai calls a type of model ("LORA"), as manifests do; NULL for what is not known. Static. */
 const char *ncm_civitai_kind(const char *type);
+/* The same of the type that an AIR ("urn:air:sdxl:lora:civitai:…") has in it; NULL for other addresses, and types that
+ * are not known. */
+const char *ncm_civitai_kind_of_air(const char *uri);
 /* The numbers of what an URI is at Civitai (the model's 0 where it is not spelled). False for what is not of it. */
 bool ncm_civitai_ids(const char *uri, uint64_t *model, uint64_t *version);
 /* The page of a version (0: of the model) at Civitai. The caller frees it. */

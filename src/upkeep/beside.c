@@ -37,9 +37,21 @@ static bool has_namesake(const char *stem, const char *path)
 	return false;
 }
 
+/* Registered by this name, or by another that leads there through a link to a folder. */
 static bool is_own(const struct ncm_reg_model *model, const char *path)
 {
-	return registry_file_at(model, path) != NULL;
+	struct os_stat status, own;
+
+	if (registry_file_at(model, path))
+		return true;
+	if (os_lstat(OS_HERE, path, &status) < 0 || status.links > 1 || status.inode == 0)
+		return false;
+	for (size_t i = 0; i < model->file_count; i++) {
+		if (os_lstat(OS_HERE, model->files[i].abs, &own) == 0 && own.device == status.device &&
+		    own.inode == status.inode)
+			return true;
+	}
+	return false;
 }
 
 void upkeep_consider_beside(struct upkeep *upkeep, const struct ncm_reg_model *model, const struct ncm_reg_file *file)

@@ -269,7 +269,14 @@ OTHERS=("{HF}/o/r/resolve/main/d.safetensors|$M/loras/d.safetensors" "$M/loras/e
          [("hf:o/r/c.gguf", "llama-cpp/c.gguf")], left_out=["line 1", "line 2", "MEGA"], told=["its place /somewhere"]),
     List("addresses", "# mine\n{HF}/org/repo/blob/main/sub/a.gguf?download=true\n"
          "https://civitai.com/models/4384/dream?modelVersionId=128713\n",
-         [("hf:org/repo/sub/a.gguf", "llama-cpp/a.gguf"), ("civitai:4384@128713", "a1111/checkpoints")]),
+         [("hf:org/repo/sub/a.gguf", "llama-cpp/a.gguf")], left_out=["--to STORE/FOLDER"]),
+    List("addresses that tell what is there, and such that do not", "urn:air:sdxl:lora:civitai:4384@128713\n"
+         "{HF}/Comfy-Org/r/resolve/main/split_files/vae/v.safetensors\n{HF}/o/r/resolve/main/m.safetensors\n",
+         [("civitai:4384@128713", "a1111/loras"), ("hf:Comfy-Org/r/split_files/vae/v.safetensors", "comfyui/vae/v.safetensors")],
+         left_out=["nothing here tells what it is"]),
+    List("addresses for one application", "https://civitai.com/api/download/models/1\n{HF}/o/r/resolve/main/loras/l.safetensors\n",
+         [("hf:o/r/loras/l.safetensors", "comfyui/loras/l.safetensors")], left_out=["nothing here tells what it is"],
+         arguments=["--to", "comfyui"]),
     List("addresses for one folder", "https://x.example/weights.pth\n",
          [("https://x.example/weights.pth", "comfyui/upscale_models/weights.pth")], arguments=["--to", "comfyui/upscale_models"]),
     List("aria2 input", "{HF}/o/r/resolve/main/a.safetensors\n  dir=/ComfyUI/models/checkpoints\n  out=b.safetensors\n"
@@ -293,6 +300,9 @@ OTHERS=("{HF}/o/r/resolve/main/d.safetensors|$M/loras/d.safetensors" "$M/loras/e
          [("hf:o/r/AOM3.safetensors", "a1111/checkpoints/AOM3.safetensors"), ("hf:o/r/v.ckpt", "a1111/vae/renamed.ckpt"),
           ("civitai:8840", "a1111/loras"), ("hf:o/r/e.pt", "a1111/embeddings/e.pt"),
           ("hf:o/r/face.pt", "comfyui/ultralytics_bbox/face.pt")], left_out=["MEGA"], told=["extension is a repository", "!pip freeze"]),
+    List("headings, and names with blanks", "#lora\nhttps://civitai.com/api/download/models/1 > my name [2].safetensors  ##one\n"
+         "https://civitai.com/api/download/models/2>other.safetensors\n",
+         [("civitai:1", "a1111/loras/my name [2].safetensors"), ("civitai:2", "a1111/loras/other.safetensors")]),
     List("headings for another application", "#checkpoints\n{HF}/o/r/resolve/main/a.safetensors\n#lora\n"
          "https://civitai.com/api/download/models/1\n",
          [("hf:o/r/a.safetensors", "comfyui/checkpoints/a.safetensors"), ("civitai:1", "comfyui/loras")], arguments=["--to", "comfyui"]),

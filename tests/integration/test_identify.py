@@ -109,6 +109,20 @@ class IdentifyTest(Case):
             self.assertEqual(sources[f"locked-{i}.safetensors"], f"hf:org/many/{i}.safetensors@{COMMIT}")
         self.assertEqual(len(self.asked()), 8)
 
+    def test_what_its_page_tells_a_user(self):
+        data = lora(1)
+        self.put("x.safetensors", data)
+        self.hub.civitai(777, 77, "style.safetensors", data)
+        self.hub.routes["service"]["/api/v1/model-versions/777"](None)[1].update(
+            trainedWords=["inkStyle"], baseModel="SDXL 1.0", images=[{"url": "https://i.example/p.png"}])
+        self.adopt("--identify", "-y")
+        entry, = self.entries().values()
+        self.assertEqual([entry.get(key) for key in ("trigger_words", "base_model", "model_name", "version_name", "page", "preview")],
+                         [["inkStyle"], "SDXL 1.0", "style.safetensors", "v1", "https://civitai.com/models/77?modelVersionId=777",
+                          "https://i.example/p.png"])
+        found = json.loads(self.machine.run("list", "--search", "inkstyle", "--json").out)["data"]["models"]
+        self.assertEqual(len(found), 1)
+
     def test_the_short_hash(self):
         data = lora(1)
         self.put("x.safetensors", data)

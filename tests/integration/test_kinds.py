@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import random
+import shlex
 import sqlite3
 import struct
 import unittest
@@ -359,6 +360,12 @@ class ChoiceTest(KindsCase):
         self.pull(f"civitai:{version}#sha256={sha256(LORA)}")
         self.assertEqual(self.listed("a1111"), {"loras": {"wrong.safetensors"}})
 
+    def test_the_hint_has_the_name_as_one_word(self):
+        version = self.version(packed({"a.txt": b"x"}), "my $(x) it's.zip", "Wildcards", format="Other")
+        hint = self.refused(f"civitai:{version}", "--to", "comfyui")
+        word = hint[hint.rindex("--to ") + 5:hint.rindex(" for the store's own folder")]
+        self.assertEqual(shlex.split(word), ["comfyui//my $(x) it's.zip"])
+
     def test_early_access_is_told_in_the_plan(self):
         version = self.version(LORA, "early.safetensors", "LORA", availability="EarlyAccess", earlyAccessEndsAt="2099-01-02T03:04:05.678Z")
         result = self.machine.run("plan", f"civitai:{version}")
@@ -391,6 +398,19 @@ class CardTest(KindsCase):
             self.assertEqual(len(listed), count, words)
         self.machine.run("verify")
         self.assertIn("trigger_words", self.entry())
+
+    def test_what_is_installed_is_shown_as_it_is(self):
+        """A source spelled out is no word of a manifest's: what it may be does not hide what it is."""
+        version = self.version(LORA, "style.safetensors", "LORA")
+        self.assertNotIn("checkpoint", self.machine.run("show", f"civitai:{version}").out)
+        self.pull(f"civitai:{version}")
+        for name in (f"civitai:{version}", f"https://civitai.com/models/{version + 50000}?modelVersionId={version}"):
+            shown = self.machine.run("show", name)
+            self.assertRegex(shown.out, r"kind +lora")
+            self.assertNotIn("checkpoint", shown.out)
+            self.assertEqual(shown.out.count("installed"), 1, shown.out)
+            models = json.loads(self.machine.run("show", name, "--json").out)["data"]["models"]
+            self.assertEqual([(m["manifest"], m["registered"]["kind"]) for m in models], [(None, "lora")])
 
     def adopted(self, ending=None, content=None):
         self.write(self.lora + "x.safetensors", LORA)
@@ -507,6 +527,8 @@ class SidecarTest(KindsCase):
                          (version, version + 50000, ["inkStyle", "soft light"]))
         self.check_registry()
         self.assertEqual(self.machine.run("verify").returncode, 0)
+        shown = self.machine.run("show", f"civitai:{version}").out
+        self.assertEqual((shown.count("written by ncmodel"), shown.count("no source")), (2, 0), shown)
         # One that its application wrote to is no damage, and stays.
         self.write(self.lora + "/style.json", b'{"activation text": "mine"}')
         self.assertEqual(self.machine.run("verify").returncode, 0)
@@ -523,7 +545,9 @@ class SidecarTest(KindsCase):
         self.pull("--sidecars", "a1111,lora-manager", f"civitai:{version}")
         self.assertEqual(self.beside(), ["style.json", "style.metadata.json", "style.safetensors"])
         self.assertEqual(self.read(mine), b'{"activation text": "mine"}')
-        self.pull("--sidecars", "lora-manager", f"civitai:{version}")
+        told = self.pull("--sidecars", "a1111,lora-manager", f"civitai:{version}").err
+        self.assertIn("style.json is there already", told)
+        self.assertNotIn("style.metadata.json is there", told)
         self.check_registry()
         self.machine.run("rm", "-y", f"civitai:{version}")
         self.assertEqual(self.beside(), ["style.json"])
@@ -539,6 +563,18 @@ class SidecarTest(KindsCase):
             self.assertEqual(result.returncode, 0, result.err)
             self.assertTrue(all(name in result.out for name in left), result.out)
             self.assertEqual(self.beside(), sorted(left + ["style-2.json"]))
+
+    def test_what_goes_by_one_name_is_not_kept_by_another(self):
+        """Two applications with one folder: it is the same file."""
+        version = self.inked()
+        os.makedirs(os.path.join(self.machine.root, self.lora))
+        os.makedirs(os.path.join(self.machine.root, "ComfyUI/models"))
+        os.symlink("../../" + self.lora, os.path.join(self.machine.root, "ComfyUI/models/loras"))
+        self.pull("--sidecars", "a1111", f"civitai:{version}")
+        self.pull(f"civitai:{version}", "--to", "comfyui")
+        result = self.machine.run("rm", "-y", f"civitai:{version}")
+        self.assertEqual((result.returncode, self.beside()), (0, []), result.err)
+        self.assertNotIn("kept", result.out)
 
     def test_what_a_namesake_may_need_stays(self):
         version = self.inked()

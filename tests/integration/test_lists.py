@@ -1,6 +1,8 @@
 """`ncmodel manifest import` of other tools' lists: what each form gives, what is refused, and that no token comes through."""
 import json
 import os
+import re
+import shlex
 import time
 import unittest
 
@@ -69,7 +71,7 @@ class RefusalTest(ListCase):
             self.assertIn(word, result.err)
 
     def test_what_is_no_list_is_refused_with_what_was_looked_for(self):
-        looked_for = ("no list that ncmodel knows", "ollama list", "comfy-lock.yaml", "wget")
+        looked_for = ("no list that ncmodel knows", "ollama list", "comfy-lock.yaml", "wget", "a ComfyUI workflow")
         self.refuse("Dear all,\nplease get the models that we spoke of.\n", *looked_for)
         self.refuse('{"some": "other JSON"}', "JSON, of another kind", *looked_for)
         self.refuse("<html><body>Sign in</body></html>\n", *looked_for)
@@ -130,6 +132,19 @@ class RefusalTest(ListCase):
         self.assertEqual([m["files"][0]["from"] for m in json.loads(result.out)["models"]],
                          [["hf:a/b/model.safetensors"], ["hf:c/d/model.safetensors"]])
         self.assertEqual(result.err, "")
+
+
+class NextTest(ListCase):
+    def test_what_is_next_can_be_pasted(self):
+        """Also where a path has blanks, quotes and brackets."""
+        self.hub.hf("org/x", {"a.gguf": b"GGUF"})
+        written = os.path.join(self.machine.home, "my [list] it's.json")
+        told = self.take(self.write("https://huggingface.co/org/x/resolve/main/a.gguf\n"), "-o", written)
+        commands = re.findall("`ncmodel ([^`]*)`", told.err)
+        self.assertEqual(len(commands), 2, told.err)
+        for command in commands:
+            result = self.machine.run(*shlex.split(command))
+            self.assertEqual(result.returncode, 0, result.err)
 
 
 class PathsTest(ListCase):

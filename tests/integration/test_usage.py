@@ -246,6 +246,8 @@ class HintTest(UsageCase):
     NOT_PROVOKED = {
         "name one of its files that ends in .gguf or .safetensors; of all GGUF files of a "
         "repository: `ncmodel fit --quantizations hf:ORG/REPO`": "it wants a repository: test_fit follows both ways",
+        "say --to STORE/FOLDER, for example --to comfyui/loras; `ncmodel pull ADDRESS` asks its source":
+            "it wants a source that can be asked: test_kinds pulls such addresses, test_lists has both",
         "`ncmodel ps --available` lists what each has": "it wants a server that runs: test_runtime",
         "`ncmodel ps --available` lists what each server has": "likewise",
         "look again with `ncmodel ps`; --timeout SECONDS waits longer": "a server that does not do what it says",
