@@ -155,6 +155,15 @@ static struct ncm_fit together(const struct fit_row *row, const struct fit_rows 
 	return sum;
 }
 
+static bool are_counted(const struct fit_row *row, const struct fit_rows *resident)
+{
+	bool counted = row->need.fit.basis == NCM_FIT_HEADER;
+
+	for (size_t i = 0; i < resident->count; i++)
+		counted &= resident->items[i].need.fit.basis == NCM_FIT_HEADER;
+	return counted;
+}
+
 /* What the most is that fits, of a model that does not as it was asked for. */
 static void judge(struct fit_row *row, const struct fit_rows *resident, const struct card *card)
 {
@@ -166,6 +175,7 @@ static void judge(struct fit_row *row, const struct fit_rows *resident, const st
 	row->verdict = card_judge(card, need, &sum, &row->spread);
 	row->together = ncm_fit_sum(&sum.card);
 	row->together_known = sum.basis != NCM_FIT_UNKNOWN && !sum.at_least;
+	row->together_counted = are_counted(row, resident);
 	if (!is_language || !row->together_known || card->room <= taken || row->spread.count > 0)
 		return;
 	if (row->verdict == NCM_FIT_NO || row->verdict == NCM_FIT_CLOSE)

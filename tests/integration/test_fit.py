@@ -214,6 +214,20 @@ class InstalledTest(FitCase):
         self.assertEqual(self.model("hf:org/repo/a.gguf")["card"], asked["card"])
 
 
+    def test_what_is_here_and_in_no_manifest_has_its_name(self):
+        """Adopted, or a source spelled out that was pulled: beside it, too."""
+        path = self.written(memory_models.MODELS["qwen3"]())
+        self.machine.manifest([self.machine.simple("mine-2.gguf", b"GGUF")])
+        shutil.copy(path, self.write(self.machine.store("mine.gguf")))
+        self.assertEqual(self.machine.run("adopt").returncode, 0)
+        found = self.model("mine", "--offline")
+        self.assertEqual((found["id"], found["basis"], found["card"]), ("mine", "header", self.model(path)["card"]))
+        both = self.fit("mine", "mine-2", "--with", "mine", "--offline")
+        self.assertEqual(([row["id"] for row in both["models"]], [row["id"] for row in both["resident"]]),
+                         (["mine", "mine-2"], ["mine"]))
+        self.fit("mine-3", code=2)
+
+
 class OllamaTest(FitCase):
     """Ollama lets llama.cpp keep the whole context in windowed layers; what it runs itself keeps the window."""
 
