@@ -314,6 +314,17 @@ class DocumentTest(FitCase):
         shown = self.machine.run("fit", "deepseek-coder-v2:16b", "--profile", "nebula-rtx3060", "--gpu", "rtx3060", "--offline")
         self.assertRegex(" ".join(shown.out.split()), "With the preload set resident .* breaks budget and card: unload first")
 
+    def test_of_several_profiles_the_document_that_speaks_of_it(self):
+        """Whichever is named first, and with its own models of an id that several have."""
+        card = ("--vram", "12GB", "--offline")
+        for others in ("noa,{}", "{},noa", "noa,nexus,{}"):
+            nebula, nc_dev = others.format("nebula-rtx3060"), others.format("nc-dev-rtx4090")
+            rules = self.fit("deepseek-coder-v2:16b", "--profile", nebula, *card)["rules"]
+            self.assertEqual([(rule["with_preload"], rule["breaks_card"]) for rule in rules], [(13 * GIB, True)])
+            self.assertEqual([stage["sum"] // GIB for stage in self.fit("--profile", nc_dev, "--stages", *card)["stages"]],
+                             [0, 20, 9, 14, 10, 0])
+            self.assertTrue(self.fit("--profile", nebula, "--train", "qlora", *card)["training"])
+
     def test_embeddings_run_beside_chat(self):
         rule = self.fit("llama-3.1-8b", "--profile", "nebula-rtx3060", "--vram", "12GB", "--offline")["rules"][0]
         self.assertFalse(rule["breaks_budget"] or rule["breaks_card"])
