@@ -42,9 +42,9 @@ struct exported {
 	struct ncm_export *out;
 };
 
-/* gather.c. The registered models that the selector chooses, or (`offered`) none: the format is of the catalog's.
- * Returns 0, or -1 with *err. */
-int export_gather(struct exported *exported, bool offered, struct ncm_error *err);
+/* gather.c. The registered models that the selector chooses, which may be none (`may_be_none`) unless it names them; or
+ * (`offered`) none: the format is of the catalog's. Returns 0, or -1 with *err. */
+int export_gather(struct exported *exported, bool offered, bool may_be_none, struct ncm_error *err);
 void export_clear(struct exported *exported);
 /* Whether the selector wants the server's store. */
 bool export_serves(const struct exported *exported, const struct export_server *server);
