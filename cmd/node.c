@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
 
+#include "fit_view.h"
 #include "given.h"
 #include "ui/fields.h"
 #include "ui/text.h"
@@ -27,27 +28,23 @@ static uint64_t number_of(const json_t *record, const char *key)
 static void print_memory(const json_t *record)
 {
 	AUTO_FREE char *name = text_safe(json_string_value(json_object_get(record, "gpu_model")));
-	char total[32], left[32];
+	AUTO_FREE char *total = gib_text(number_of(record, "gpu_vram_mb"));
+	AUTO_FREE char *left = gib_text(number_of(record, "free_vram_mb"));
 
 	if (!*name)
 		puts("No graphics card was found.");
 	else if (json_is_integer(json_object_get(record, "gpu_vram_mb")))
-		printf("%s: %s, %s free\n", name,
-		       ncm_format_size(number_of(record, "gpu_vram_mb"), total, sizeof total),
-		       json_is_integer(json_object_get(record, "free_vram_mb"))
-			   ? ncm_format_size(number_of(record, "free_vram_mb"), left, sizeof left)
-			   : "not known how much");
+		printf("%s: %s, %s free\n", name, total,
+		       json_is_integer(json_object_get(record, "free_vram_mb")) ? left : "not known how much");
 	else
 		printf("%s: its memory is not known\n", name);
 }
 
 static void add_need(struct table *table, const json_t *model)
 {
-	char size[32];
+	AUTO_FREE char *size = gib_text(number_of(model, "vram_required_mb"));
 
-	table_cell(table, text_copy(json_is_integer(json_object_get(model, "vram_required_mb"))
-					? ncm_format_size(number_of(model, "vram_required_mb"), size, sizeof size)
-					: "?"));
+	table_cell(table, text_copy(json_is_integer(json_object_get(model, "vram_required_mb")) ? size : "?"));
 }
 
 static void add_loaded(struct table *table, const json_t *model)
@@ -86,13 +83,11 @@ static void print_models(const json_t *models)
 static void print_record(const json_t *record)
 {
 	AUTO_FREE char *name = text_safe(json_string_value(json_object_get(record, "name")));
-	char ram[32];
+	AUTO_FREE char *ram = gib_text(number_of(record, "ram_mb"));
 
 	printf("%s: %lld cores, %s of memory\n", name,
 	       (long long)json_integer_value(json_object_get(record, "cpu_cores")),
-	       json_is_integer(json_object_get(record, "ram_mb"))
-		   ? ncm_format_size(number_of(record, "ram_mb"), ram, sizeof ram)
-		   : "an unknown amount");
+	       json_is_integer(json_object_get(record, "ram_mb")) ? ram : "an unknown amount");
 	print_memory(record);
 	print_models(json_object_get(record, "models"));
 }
