@@ -7,7 +7,6 @@
 #include "ui/text.h"
 
 #include <ncmodel/node.h>
-#include <ncmodel/text.h>
 
 #include <string.h>
 
@@ -154,9 +153,8 @@ static json_t *free_json(const void *row)
 static void add_free(struct table *table, const void *row)
 {
 	const struct ncm_node_place *place = row;
-	char size[32];
 
-	table_cell(table, text_copy(place->has_free ? ncm_format_size(place->free_mb * MIB, size, sizeof size) : "?"));
+	table_cell(table, place->has_free ? gib_text(place->free_mb * MIB) : text_copy("?"));
 }
 
 static void add_priority(struct table *table, const void *row)
@@ -230,11 +228,32 @@ static int choose(struct session *session)
 	return exit_code;
 }
 
+static int check_given(bool route, struct ncm_error *err)
+{
+	const bool of_record =
+	    given.format || given.output || given.name || given.type || given.address || given.priority.given;
+
+	if (route && of_record) {
+		ncm_error_set(
+		    err, NCM_E_USAGE,
+		    "node route answers from the records in files, and what describes this machine is not asked");
+		return ncm_error_hint(err, "leave out --format, --output, --name, --node-type, --address, --priority");
+	}
+	if (!route && (given.use_case || given.model || given.vram.given)) {
+		ncm_error_set(err, NCM_E_USAGE,
+			      "--usecase, --model and --vram describe a job: they are for node route");
+		return ncm_error_hint(err, "leave them out, or say route, and the files with the records of nodes");
+	}
+	return 0;
+}
+
 static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 	const struct ncm_strings *operands = &session->settings.operands;
 
+	if (check_given(operands->count > 0, &err) < 0)
+		return session_fail(session, &err);
 	if (operands->count == 0)
 		return describe(session);
 	if (strcmp(operands->items[0], "route") == 0)

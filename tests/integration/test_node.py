@@ -263,6 +263,9 @@ class RouteTest(NodeCase):
         self.assertEqual(result.returncode, 12)
         self.assertIn("a: it has not as much memory free; b: it is not known to be online", result.err)
         self.node("route", path, code=2)
+        for line in (["route", "--vram", "1MiB", path, "-o", path], ["route", "--vram", "1MiB", path, "--format", "sql"],
+                     ["--vram", "1MiB"], ["--usecase", "General"]):
+            self.node(*line, code=2)
         self.node("route", "--vram", "1MiB", code=2)
         with open(path, "w", encoding="utf-8") as file:
             file.write("{}")
