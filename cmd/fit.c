@@ -231,16 +231,25 @@ static int show(struct session *session, struct fit_rows *rows, const struct fit
 	return failed ? failed : verdict_code(session, rows);
 }
 
+static int check_stages(const struct session *session, struct ncm_error *err)
+{
+	const char *other = asked.with.count > 0       ? "--with another"
+			    : asked.train              ? "--train asks something else"
+			    : session_selects(session) ? "what is named or chosen is another"
+						       : NULL;
+
+	if (!asked.stages || !other)
+		return 0;
+	ncm_error_set(err, NCM_E_USAGE, "--stages has the sets of the profile's document, and %s", other);
+	return ncm_error_hint(err, "leave out one of them");
+}
+
 /* What stays loaded is on the card as a whole. */
 static int take_resident(struct session *session, const struct ncm_fit_wish *wish, struct fit_rows *resident,
 			 struct ncm_error *err)
 {
 	struct ncm_fit_wish whole = *wish;
 
-	if (asked.stages && asked.with.count > 0) {
-		ncm_error_set(err, NCM_E_USAGE, "--stages has the sets of the profile's document, and --with another");
-		return ncm_error_hint(err, "leave out one of them");
-	}
 	whole.layers = NCM_FIT_ALL_LAYERS;
 	whole.experts_on_host = false;
 	return fit_rows_named(session, &asked.with, &whole, resident, err);
@@ -276,7 +285,7 @@ static int take_parts(struct session *session, const struct ncm_fit_wish *wish, 
 static int gather(struct session *session, const struct ncm_fit_wish *wish, struct fit_rows *rows,
 		  struct fit_rows *resident, struct ncm_error *err)
 {
-	if (take_resident(session, wish, resident, err) < 0)
+	if (check_stages(session, err) < 0 || take_resident(session, wish, resident, err) < 0)
 		return -1;
 	if (asked.stages || asked.quantizations)
 		return 0;
