@@ -204,12 +204,15 @@ uint64_t export_idle_seconds(const struct exported *exported)
 	return 0;
 }
 
-struct ncm_fit_rules *export_document(const struct exported *exported)
+struct ncm_fit_rules *export_document(const struct exported *exported, size_t number)
 {
+	struct ncm_config one = *exported->config; /* shallow */
 	struct ncm_fit_rules *rules = NULL;
 
-	if (exported->config->manifest_file_count == 0)
-		(void)ncm_fit_rules_load(exported->config, &rules, NULL);
+	if (number > 0)
+		one.profile = one.more_profiles[number - 1];
+	if (one.manifest_file_count == 0)
+		(void)ncm_fit_rules_load(&one, &rules, NULL);
 	return rules;
 }
 

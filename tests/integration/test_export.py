@@ -275,6 +275,10 @@ class ExportTest(Case):
         self.assertEqual(told["OLLAMA_MODELS"], os.path.join(root, ".ollama/models"))
         self.assertNotIn("LOCALAI_MODELS_PATH", told)
 
+    def test_env_of_several_profiles(self):
+        for profiles in ("nebula-rtx3060", "noa,nebula-rtx3060", "nebula-rtx3060,noa"):
+            self.assertIn("OLLAMA_CONTEXT_LENGTH=32768\n", self.export("env", "--profile", profiles).out, profiles)
+
     def test_systemd(self):
         self.pull()
         text = self.export("systemd", "tiny", "words").out
