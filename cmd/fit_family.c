@@ -243,7 +243,7 @@ static int show_training(struct session *session, const struct trained *trained,
 	table_column(table, "MODEL", COLUMN_WHOLE);
 	table_column(table, "PARAMETERS", COLUMN_RIGHT);
 	table_column(table, "", 0);
-	table_column(table, "WHY", 0);
+	table_column(table, "WHY", COLUMN_BELOW);
 	not_fitting = add_models(trained, rows, count, table, models);
 	find_resident(session->catalog, trained->rules->profile, &resident);
 	if (!session->report.json)

@@ -169,8 +169,9 @@ static const struct field place_fields[] = {
     {"provider", FIELD_TEXT, OF(provider), "PROVIDER"},
     {"loaded", FIELD_FLAG, OF(loaded), "LOADED"},
     {"free_vram_mb", FIELD_MADE, .title = "FREE", .column = COLUMN_RIGHT, .value = free_json, .cell = add_free},
-    {"priority", FIELD_MADE, .title = "PRIORITY", .column = COLUMN_RIGHT, .value = priority_json, .cell = add_priority},
-    {"endpoint", FIELD_TEXT, OF(endpoint), "ENDPOINT"},
+    {"priority", FIELD_MADE, .title = "PRIORITY", .column = COLUMN_RIGHT | COLUMN_DROP, .value = priority_json,
+     .cell = add_priority},
+    {"endpoint", FIELD_TEXT, OF(endpoint), "ENDPOINT", COLUMN_BELOW},
     {.key = NULL},
 };
 

@@ -271,6 +271,15 @@ class RouteTest(NodeCase):
             file.write("{}")
         self.node("route", "--vram", "1MiB", path, code=2)
 
+    def test_80_columns(self):
+        path = os.path.join(self.machine.home, "n.json")
+        model = {"model_name": "a-model-with-a-long-name.gguf", "provider": "llama-cpp", "tags": ["General"], "is_loaded": True}
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"name": "a-node-of-some-name", "status": "online", "free_vram_mb": 1024, "models": [model]}, file)
+        shown, code = self.on_terminal(["--no-color", "node", "route", "--usecase", "General", path], {"TERM": "xterm"}, columns=80)
+        self.assertEqual(code, 0)
+        self.assertLessEqual(max(map(len, shown.splitlines())), 80, shown)
+
     def test_a_record_of_its_own(self):
         self.two_models()
         path = os.path.join(self.machine.home, "n.json")
