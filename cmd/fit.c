@@ -155,6 +155,15 @@ static struct ncm_fit together(const struct fit_row *row, const struct fit_rows 
 	return sum;
 }
 
+static bool are_counted(const struct fit_row *row, const struct fit_rows *resident)
+{
+	bool counted = row->need.fit.basis == NCM_FIT_HEADER;
+
+	for (size_t i = 0; i < resident->count; i++)
+		counted &= resident->items[i].need.fit.basis == NCM_FIT_HEADER;
+	return counted;
+}
+
 /* What the most is that fits, of a model that does not as it was asked for. */
 static void judge(struct fit_row *row, const struct fit_rows *resident, const struct card *card)
 {
@@ -166,6 +175,7 @@ static void judge(struct fit_row *row, const struct fit_rows *resident, const st
 	row->verdict = card_judge(card, need, &sum, &row->spread);
 	row->together = ncm_fit_sum(&sum.card);
 	row->together_known = sum.basis != NCM_FIT_UNKNOWN && !sum.at_least;
+	row->together_counted = are_counted(row, resident);
 	if (!is_language || !row->together_known || card->room <= taken || row->spread.count > 0)
 		return;
 	if (row->verdict == NCM_FIT_NO || row->verdict == NCM_FIT_CLOSE)
@@ -221,16 +231,25 @@ static int show(struct session *session, struct fit_rows *rows, const struct fit
 	return failed ? failed : verdict_code(session, rows);
 }
 
+static int check_stages(const struct session *session, struct ncm_error *err)
+{
+	const char *other = asked.with.count > 0       ? "--with another"
+			    : asked.train              ? "--train asks something else"
+			    : session_selects(session) ? "what is named or chosen is another"
+						       : NULL;
+
+	if (!asked.stages || !other)
+		return 0;
+	ncm_error_set(err, NCM_E_USAGE, "--stages has the sets of the profile's document, and %s", other);
+	return ncm_error_hint(err, "leave out one of them");
+}
+
 /* What stays loaded is on the card as a whole. */
 static int take_resident(struct session *session, const struct ncm_fit_wish *wish, struct fit_rows *resident,
 			 struct ncm_error *err)
 {
 	struct ncm_fit_wish whole = *wish;
 
-	if (asked.stages && asked.with.count > 0) {
-		ncm_error_set(err, NCM_E_USAGE, "--stages has the sets of the profile's document, and --with another");
-		return ncm_error_hint(err, "leave out one of them");
-	}
 	whole.layers = NCM_FIT_ALL_LAYERS;
 	whole.experts_on_host = false;
 	return fit_rows_named(session, &asked.with, &whole, resident, err);
@@ -266,7 +285,7 @@ static int take_parts(struct session *session, const struct ncm_fit_wish *wish, 
 static int gather(struct session *session, const struct ncm_fit_wish *wish, struct fit_rows *rows,
 		  struct fit_rows *resident, struct ncm_error *err)
 {
-	if (take_resident(session, wish, resident, err) < 0)
+	if (check_stages(session, err) < 0 || take_resident(session, wish, resident, err) < 0)
 		return -1;
 	if (asked.stages || asked.quantizations)
 		return 0;
@@ -330,7 +349,8 @@ const struct command command_fit = {
 	"at their source (a few megabytes at most). Of the rest of a profile, the manifest's figure or the size of the "
 	"files must do, with a ~ before it. -v shows each part, how far the sum may be off, and what was assumed.\n\n"
 	"\"fits\" holds even if the figure is off by its error; \"close\" is within it; what is not known is not taken "
-	"for fitting. The card is this machine's largest (NVML, amdgpu, xe), or --gpu, or --vram. What does not fit it "
+	"for fitting. The card is this machine's largest (NVML, amdgpu, xe), or --gpu, or --vram; all of its memory "
+	"counts, also what others use just now. What does not fit it "
 	"is "
 	"spread over several of one maker, as llama.cpp does: layers in proportion to their memory.\n\n"
 	"memory/<profile>.json beside the profiles has what its document says: the context that it works at, the "

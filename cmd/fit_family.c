@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fit_family.h"
 
+#include "fit_rules.h"
 #include "ui/table.h"
 #include "ui/text.h"
 
@@ -242,7 +243,7 @@ static int show_training(struct session *session, const struct trained *trained,
 	table_column(table, "MODEL", COLUMN_WHOLE);
 	table_column(table, "PARAMETERS", COLUMN_RIGHT);
 	table_column(table, "", 0);
-	table_column(table, "WHY", 0);
+	table_column(table, "WHY", COLUMN_BELOW);
 	not_fitting = add_models(trained, rows, count, table, models);
 	find_resident(session->catalog, trained->rules->profile, &resident);
 	if (!session->report.json)
@@ -256,6 +257,11 @@ static int show_training(struct session *session, const struct trained *trained,
 	return fit_demand(session, not_fitting, count);
 }
 
+static bool has_training(const struct ncm_fit_rules *rules)
+{
+	return rules->training.parameters > 0;
+}
+
 int training_show(struct session *session, const struct fit_row *rows, size_t count, const struct card *card)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
@@ -263,9 +269,9 @@ int training_show(struct session *session, const struct fit_row *rows, size_t co
 	int exit_code;
 
 	if ((!session->catalog && session_catalog(session, &err) < 0) ||
-	    ncm_fit_rules_load(session->config, &rules, &err) < 0)
+	    rules_find(session, has_training, &rules, &err) < 0)
 		return session_fail(session, &err);
-	if (!rules || rules->training.parameters <= 0) {
+	if (!rules) {
 		ncm_error_set(&err, NCM_E_USAGE, "fit --train: the profile's document says nothing of training");
 		ncm_error_hint(&err, "`ncmodel fit --profile nebula-rtx3060 --train qlora` has what one says");
 		exit_code = session_fail(session, &err);

@@ -14,6 +14,7 @@ struct fit_row {
 	const struct ncm_model *sibling; /* the largest of its family that fits where it does not; or NULL */
 	uint64_t together;               /* bytes of the card, with what stays loaded beside it; `verdict` is of that */
 	bool together_known;             /* else it is at least so much */
+	bool together_counted;           /* by headers, all of it */
 	struct spread spread;            /* where `verdict` is of several cards together */
 };
 struct fit_rows {

@@ -56,15 +56,47 @@ static bool has_memory(const struct ncm_model *model)
 	return true;
 }
 
-static int take_chosen(struct session *session, const struct ncm_selector *selector, const struct ncm_fit_wish *wish,
+static bool is_offered(const struct session *session, char *name)
+{
+	const struct ncm_selector only = {.names = {.items = &name, .count = 1}};
+	struct ncm_model **chosen = NULL;
+	size_t count;
+	const bool offered = ncm_select(session->catalog, &only, &chosen, &count, NULL) == 0;
+
+	free(chosen);
+	return offered;
+}
+
+/* What is installed and in no manifest (adopted, a source spelled out) becomes a row; the other names stay. */
+static void take_installed(const struct session *session, const struct ncm_registry *registry,
+			   const struct ncm_fit_wish *wish, struct ncm_strings *names, struct fit_rows *rows)
+{
+	struct ncm_strings others = {0};
+
+	for (size_t i = 0; i < names->count; i++) {
+		const struct ncm_reg_model *entry = ncm_registry_find(registry, names->items[i]);
+
+		if (entry && !is_offered(session, names->items[i]))
+			need_installed(entry, wish, &push(rows)->need);
+		else
+			words_add(&others, names->items[i]);
+	}
+	ncm_strings_free(names);
+	*names = others;
+}
+
+static int take_chosen(struct session *session, struct ncm_selector *selector, const struct ncm_fit_wish *wish,
 		       bool ask, struct fit_rows *rows, struct ncm_error *err)
 {
 	struct ncm_registry *registry = ncm_registry_load(session->config, err);
+	const bool named = selector->names.count > 0;
 	struct ncm_model **chosen = NULL;
 	size_t count = 0;
 	int failed = registry && (session->catalog || session_catalog(session, err) == 0) ? 0 : -1;
 
 	if (!failed)
+		take_installed(session, registry, wish, &selector->names, rows);
+	if (!failed && (!named || selector->names.count > 0))
 		failed = ncm_select(session->catalog, selector, &chosen, &count, err);
 	for (size_t i = 0; i < count && !failed && !ncm_interrupted(); i++) {
 		if (has_memory(chosen[i]) && !chosen[i]->required_only)

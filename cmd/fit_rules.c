@@ -24,15 +24,22 @@ static uint64_t bytes_of(double gib)
 	return (uint64_t)(gib * 1024) << 20;
 }
 
+/* The rules' profile means its own; another may have that id, too. */
 static const struct ncm_model *model_of(const struct ruled *ruled, const char *id)
 {
 	const struct ncm_catalog *catalog = ruled->session->catalog;
+	const struct ncm_model *first = NULL;
 
 	for (size_t i = 0; i < catalog->count; i++) {
-		if (strcmp(catalog->models[i].id, id) == 0)
-			return &catalog->models[i];
+		const struct ncm_model *model = &catalog->models[i];
+
+		if (strcmp(model->id, id) != 0)
+			continue;
+		if (model->profile && strcmp(model->profile, ruled->rules->profile) == 0)
+			return model;
+		first = first ? first : model;
 	}
-	return NULL;
+	return first;
 }
 
 /* What the document's own rules reckon with is the document's figure; where it has none, ours. False: not known. */
@@ -245,12 +252,24 @@ static int show_stages(struct session *session, const struct ruled *ruled, const
 	return fit_demand(session, not_fitting, ruled->rules->stage_count);
 }
 
+/* Of an id that several profiles have, the rules mean one model. */
+static bool is_said(const struct fit_row *rows, size_t index)
+{
+	for (size_t i = 0; i < index; i++) {
+		if (strcmp(rows[i].need.id, rows[index].need.id) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int show_rules(const struct ruled *ruled, const struct fit_row *rows, size_t count, json_t *data)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < count && ruled->preload.count > 0; i++)
-		say_model(ruled, rows[i].need.id, array);
+	for (size_t i = 0; i < count && ruled->preload.count > 0; i++) {
+		if (!is_said(rows, i))
+			say_model(ruled, rows[i].need.id, array);
+	}
 	json_put(data, "rules", array);
 	return 0;
 }
@@ -270,6 +289,36 @@ static void find_preload(struct ruled *ruled)
 	}
 }
 
+int rules_find(const struct session *session, bool (*has)(const struct ncm_fit_rules *rules),
+	       struct ncm_fit_rules **rules, struct ncm_error *err)
+{
+	const struct ncm_config *config = session->config;
+	struct ncm_config one = *config; /* shallow */
+
+	*rules = NULL;
+	for (size_t i = 0; i <= config->more_profile_count; i++) {
+		one.profile = i == 0 ? config->profile : config->more_profiles[i - 1];
+		if (ncm_fit_rules_load(&one, rules, err) < 0)
+			return -1;
+		if (*rules && has(*rules))
+			return 0;
+		ncm_fit_rules_free(*rules);
+		*rules = NULL;
+	}
+	return 0;
+}
+
+static bool has_stages(const struct ncm_fit_rules *rules)
+{
+	return rules->stage_count > 0;
+}
+
+/* What there is to say of one model. */
+static bool has_rules(const struct ncm_fit_rules *rules)
+{
+	return rules->budget > 0 || rules->task_count > 0 || rules->group_count > 0;
+}
+
 int rules_show(struct session *session, const struct fit_row *rows, size_t count, const struct card *card,
 	       const struct ncm_fit_wish *wish, bool stages, json_t *data)
 {
@@ -280,11 +329,11 @@ int rules_show(struct session *session, const struct fit_row *rows, size_t count
 
 	if (!stages && !session->catalog)
 		return 0;
-	if (ncm_fit_rules_load(session->config, &rules, &err) < 0 ||
+	if (rules_find(session, stages ? has_stages : has_rules, &rules, &err) < 0 ||
 	    (!session->catalog && session_catalog(session, &err) < 0) ||
 	    !(registry = ncm_registry_load(session->config, &err))) {
 		failed = session_fail(session, &err);
-	} else if (stages && (!rules || rules->stage_count == 0)) {
+	} else if (stages && !rules) {
 		failed = refuse(session, &err);
 	} else if (rules && (stages || session->settings.selector.names.count > 0)) {
 		struct ruled ruled = {.session = session,

@@ -7,6 +7,11 @@
 
 #include <ncmodel/fit_rules.h>
 
+/* The rules of the first of the session's profiles whose document has it, in *rules; NULL: none has. Returns 0, or -1
+ * with *err. */
+int rules_find(const struct session *session, bool (*has)(const struct ncm_fit_rules *rules),
+	       struct ncm_fit_rules **rules, struct ncm_error *err);
+
 /* Tells of each model what the preload set and the matrix mean for it, or (`stages`) of each stage; puts the same into
  * `data`. Returns the exit code. */
 int rules_show(struct session *session, const struct fit_row *rows, size_t count, const struct card *card,

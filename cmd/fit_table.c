@@ -44,14 +44,14 @@ static char *sum_text(const struct ncm_fit *fit)
 	return text_format("%s%s", fit->basis == NCM_FIT_HEADER ? "" : "~", sum);
 }
 
-/* "12.1 GiB", ">12.1 GiB" where a part is not known, "?". The caller frees it. */
+/* "12.1 GiB", "~12.1 GiB" where a part is no count, ">12.1 GiB" where one is not known, "?". The caller frees it. */
 static char *together_text(const struct fit_row *row)
 {
 	AUTO_FREE char *sum = gib_text(row->together);
 
 	if (row->need.fit.basis == NCM_FIT_UNKNOWN)
 		return text_copy("?");
-	return text_format("%s%s", row->together_known ? "" : ">", sum);
+	return text_format("%s%s", !row->together_known ? ">" : row->together_counted ? "" : "~", sum);
 }
 
 static void add_part(struct table *table, const char *name, uint64_t card, uint64_t host)

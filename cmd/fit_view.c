@@ -110,6 +110,10 @@ static struct ncm_gpu_list *named(const struct session *session, struct ncm_erro
 int card_find(const struct session *session, struct card *card, struct ncm_error *err)
 {
 	*card = (struct card){0};
+	if (settings.vram && settings.gpus.count > 0) {
+		ncm_error_set(err, NCM_E_USAGE, "--vram and --gpu each say which card it is");
+		return ncm_error_hint(err, "leave out one of them");
+	}
 	if (settings.vram)
 		return parse_vram(settings.vram, &card->room, err);
 	card->gpus = settings.gpus.count > 0 ? named(session, err) : ncm_gpus_look();

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
 
+#include "fit_view.h"
 #include "given.h"
 #include "ui/fields.h"
 #include "ui/text.h"
 
 #include <ncmodel/node.h>
-#include <ncmodel/text.h>
 
 #include <string.h>
 
@@ -27,27 +27,23 @@ static uint64_t number_of(const json_t *record, const char *key)
 static void print_memory(const json_t *record)
 {
 	AUTO_FREE char *name = text_safe(json_string_value(json_object_get(record, "gpu_model")));
-	char total[32], left[32];
+	AUTO_FREE char *total = gib_text(number_of(record, "gpu_vram_mb"));
+	AUTO_FREE char *left = gib_text(number_of(record, "free_vram_mb"));
 
 	if (!*name)
 		puts("No graphics card was found.");
 	else if (json_is_integer(json_object_get(record, "gpu_vram_mb")))
-		printf("%s: %s, %s free\n", name,
-		       ncm_format_size(number_of(record, "gpu_vram_mb"), total, sizeof total),
-		       json_is_integer(json_object_get(record, "free_vram_mb"))
-			   ? ncm_format_size(number_of(record, "free_vram_mb"), left, sizeof left)
-			   : "not known how much");
+		printf("%s: %s, %s free\n", name, total,
+		       json_is_integer(json_object_get(record, "free_vram_mb")) ? left : "not known how much");
 	else
 		printf("%s: its memory is not known\n", name);
 }
 
 static void add_need(struct table *table, const json_t *model)
 {
-	char size[32];
+	AUTO_FREE char *size = gib_text(number_of(model, "vram_required_mb"));
 
-	table_cell(table, text_copy(json_is_integer(json_object_get(model, "vram_required_mb"))
-					? ncm_format_size(number_of(model, "vram_required_mb"), size, sizeof size)
-					: "?"));
+	table_cell(table, text_copy(json_is_integer(json_object_get(model, "vram_required_mb")) ? size : "?"));
 }
 
 static void add_loaded(struct table *table, const json_t *model)
@@ -86,13 +82,11 @@ static void print_models(const json_t *models)
 static void print_record(const json_t *record)
 {
 	AUTO_FREE char *name = text_safe(json_string_value(json_object_get(record, "name")));
-	char ram[32];
+	AUTO_FREE char *ram = gib_text(number_of(record, "ram_mb"));
 
 	printf("%s: %lld cores, %s of memory\n", name,
 	       (long long)json_integer_value(json_object_get(record, "cpu_cores")),
-	       json_is_integer(json_object_get(record, "ram_mb"))
-		   ? ncm_format_size(number_of(record, "ram_mb"), ram, sizeof ram)
-		   : "an unknown amount");
+	       json_is_integer(json_object_get(record, "ram_mb")) ? ram : "an unknown amount");
 	print_memory(record);
 	print_models(json_object_get(record, "models"));
 }
@@ -159,9 +153,8 @@ static json_t *free_json(const void *row)
 static void add_free(struct table *table, const void *row)
 {
 	const struct ncm_node_place *place = row;
-	char size[32];
 
-	table_cell(table, text_copy(place->has_free ? ncm_format_size(place->free_mb * MIB, size, sizeof size) : "?"));
+	table_cell(table, place->has_free ? gib_text(place->free_mb * MIB) : text_copy("?"));
 }
 
 static void add_priority(struct table *table, const void *row)
@@ -176,8 +169,9 @@ static const struct field place_fields[] = {
     {"provider", FIELD_TEXT, OF(provider), "PROVIDER"},
     {"loaded", FIELD_FLAG, OF(loaded), "LOADED"},
     {"free_vram_mb", FIELD_MADE, .title = "FREE", .column = COLUMN_RIGHT, .value = free_json, .cell = add_free},
-    {"priority", FIELD_MADE, .title = "PRIORITY", .column = COLUMN_RIGHT, .value = priority_json, .cell = add_priority},
-    {"endpoint", FIELD_TEXT, OF(endpoint), "ENDPOINT"},
+    {"priority", FIELD_MADE, .title = "PRIORITY", .column = COLUMN_RIGHT | COLUMN_DROP, .value = priority_json,
+     .cell = add_priority},
+    {"endpoint", FIELD_TEXT, OF(endpoint), "ENDPOINT", COLUMN_BELOW},
     {.key = NULL},
 };
 
@@ -236,11 +230,32 @@ static int choose(struct session *session)
 	return exit_code;
 }
 
+static int check_given(bool route, struct ncm_error *err)
+{
+	const bool of_record =
+	    given.format || given.output || given.name || given.type || given.address || given.priority.given;
+
+	if (route && of_record) {
+		ncm_error_set(
+		    err, NCM_E_USAGE,
+		    "node route answers from the records in files, and what describes this machine is not asked");
+		return ncm_error_hint(err, "leave out --format, --output, --name, --node-type, --address, --priority");
+	}
+	if (!route && (given.use_case || given.model || given.vram.given)) {
+		ncm_error_set(err, NCM_E_USAGE,
+			      "--usecase, --model and --vram describe a job: they are for node route");
+		return ncm_error_hint(err, "leave them out, or say route, and the files with the records of nodes");
+	}
+	return 0;
+}
+
 static int run(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 	const struct ncm_strings *operands = &session->settings.operands;
 
+	if (check_given(operands->count > 0, &err) < 0)
+		return session_fail(session, &err);
 	if (operands->count == 0)
 		return describe(session);
 	if (strcmp(operands->items[0], "route") == 0)

@@ -75,6 +75,7 @@ const struct command command_ps = {
     .summary = "Show which models are loaded, and where",
     .arguments = "",
     .operands = OPERANDS_NONE,
+    .stops_in_order = true,
     .groups = {&own_group, &options_serving},
     .description =
 	"Asks the programs that run models what they have loaded: Ollama, LM Studio (0.4 and newer), or llama.cpp's "

@@ -130,7 +130,8 @@ static int choose_by_plan(struct session *session, const struct ncm_registry *re
 		return -1;
 	if (selection.rule && selection.rule->cloud)
 		return take_cloud(session, &selection, err);
-	candidates = ncm_candidates(session->catalog, registry, &count);
+	candidates =
+	    ncm_candidates(session->catalog, registry, selection.rule ? selection.rule->profile : NULL, &count);
 	if (selection.rule)
 		count = ncm_candidates_of_rule(selection.rule, candidates, count);
 	select_count_vram(task, selection.rule, candidates, count);
@@ -153,10 +154,10 @@ static int choose_by_selector(struct session *session, const struct ncm_registry
 	size_t count, fitting;
 	int failed;
 
-	candidates = ncm_candidates(NULL, registry, &selection.considered);
+	candidates = ncm_candidates(NULL, registry, NULL, &selection.considered);
 	failed = ncm_choose_as_selector(task, candidates, selection.considered, &selection.fitting, err);
 	selection.candidates = candidates;
-	plans = ncm_candidates(session->catalog, registry, &count);
+	plans = ncm_candidates(session->catalog, registry, NULL, &count);
 	plans_task.installed = true;
 	select_count_vram(&plans_task, NULL, plans, count);
 	if (!failed && ncm_choose(&plans_task, NULL, plans, count, &fitting, NULL) == 0)

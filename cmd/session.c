@@ -143,7 +143,7 @@ void session_catalog_if_any(struct session *session, const char *lost)
 static bool selects_by_filter(const struct ncm_selector *selector)
 {
 	return selector->phases || selector->priorities.count || selector->use_cases.count || selector->tags.count ||
-	       selector->sources.count || selector->stores.count;
+	       selector->licenses.count || selector->sources.count || selector->stores.count;
 }
 
 bool session_selects(const struct session *session)
@@ -200,6 +200,7 @@ char *session_filters(const struct session *session, bool with_phase)
 	add_selector(&text, "--priority", &selector->priorities);
 	add_selector(&text, "--usecase", &selector->use_cases);
 	add_selector(&text, "--tag", &selector->tags);
+	add_selector(&text, "--license", &selector->licenses);
 	add_selector(&text, "--source", &selector->sources);
 	add_selector(&text, "--store", &selector->stores);
 	if (session->settings.all)

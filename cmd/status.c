@@ -65,7 +65,7 @@ static json_t *unknown_json(const void *row)
 	}
 
 static const struct field phase_fields[] = {
-    LINE("PHASE"), {"profile", FIELD_TEXT, OF(profile), "PROFILE", COLUMN_DROP}, {.key = NULL}};
+    LINE("PHASE"), {"profile", FIELD_TEXT, OF(profile), "PROFILE"}, {.key = NULL}};
 static const struct field use_case_fields[] = {LINE("USE CASE"), {.key = NULL}};
 
 static json_t *what_json(const void *row)

@@ -14,7 +14,7 @@ static int check_arguments(const struct session *session, struct ncm_error *err)
 	const struct ncm_selector *selector = &settings->selector;
 
 	if (settings->all || selector->phases || selector->priorities.count || selector->use_cases.count ||
-	    selector->tags.count || selector->sources.count || selector->variant) {
+	    selector->licenses.count || selector->tags.count || selector->sources.count || selector->variant) {
 		ncm_error_set(err, NCM_E_USAGE,
 			      "--store checks whatever lies in a store, the other selectors choose among what is "
 			      "registered");

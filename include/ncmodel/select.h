@@ -73,11 +73,12 @@ struct ncm_candidate {
 
 /*
  * All models of the catalog (which may be NULL), in its order, then those that are installed and in none of its
- * manifests. An id that several profiles have is there once, as the first has it. The caller frees the array; catalog
- * and registry must outlive it.
+ * manifests. An id that several profiles have is there once, as the named profile has it (that of a rule: it means its
+ * own models), else (and with NULL) as the first has it. The caller frees the array; catalog and registry must outlive
+ * it.
  */
 struct ncm_candidate *ncm_candidates(const struct ncm_catalog *catalog, const struct ncm_registry *registry,
-				     size_t *count);
+				     const char *profile, size_t *count);
 
 /* Moves the models that a rule of the catalog names to the front, in its order. Returns how many there are: of
  * manifests picked by hand some may be missing. */

@@ -3,6 +3,7 @@
 #include "export/export.h"
 
 #include "base/mem.h"
+#include "base/strings.h"
 
 #include <string.h>
 
@@ -22,17 +23,26 @@ static json_t *volume_of(const struct ncm_store *store)
 	return volume;
 }
 
-static bool goes_to(const struct ncm_catalog *catalog, const char *id, const char *store)
+static bool goes_to(const struct ncm_model *model, const char *store)
+{
+	for (size_t i = 0; i < model->file_count; i++) {
+		for (size_t k = 0; k < model->files[i].to_count; k++) {
+			if (strcmp(model->files[i].to[k].store, store) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* A rule means its own profile's models: another's of that id may go elsewhere. */
+static bool sends_to(const struct ncm_catalog *catalog, const struct ncm_rule *rule, const char *store)
 {
 	for (size_t i = 0; i < catalog->count; i++) {
 		const struct ncm_model *model = &catalog->models[i];
 
-		for (size_t k = 0; strcmp(model->id, id) == 0 && k < model->file_count; k++) {
-			for (size_t t = 0; t < model->files[k].to_count; t++) {
-				if (strcmp(model->files[k].to[t].store, store) == 0)
-					return true;
-			}
-		}
+		if (ncm_strings_contain(&rule->models, model->id) && ncm_same_text(model->profile, rule->profile) &&
+		    goes_to(model, store))
+			return true;
 	}
 	return false;
 }
@@ -45,10 +55,8 @@ static unsigned agents_of(const struct ncm_catalog *catalog, const char *store)
 	for (size_t i = 0; catalog && i < catalog->rule_count; i++) {
 		const struct ncm_rule *rule = &catalog->rules[i];
 
-		for (size_t k = 0; rule->agents_max > most && k < rule->models.count; k++) {
-			if (goes_to(catalog, rule->models.items[k], store))
-				most = rule->agents_max;
-		}
+		if (rule->agents_max > most && sends_to(catalog, rule, store))
+			most = rule->agents_max;
 	}
 	return most;
 }

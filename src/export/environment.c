@@ -27,16 +27,26 @@ static void add_hosts(const struct exported *exported, struct ncm_buffer *out)
 				  i > 0 ? " is " : "", i > 0 ? exported->servers[i].store->id : "");
 }
 
-/* What the profile's document says of how long a model stays, and of how much it is to read at once. */
+/* The most that a document works at; 0: none says it. */
+static uint64_t most_tokens(const struct exported *exported)
+{
+	uint64_t most = 0;
+
+	for (size_t i = 0; i <= exported->config->more_profile_count; i++) {
+		struct ncm_fit_rules *rules = export_document(exported, i);
+
+		for (size_t k = 0; rules && k < rules->context_count; k++)
+			most = rules->contexts[k].tokens > most ? rules->contexts[k].tokens : most;
+		ncm_fit_rules_free(rules);
+	}
+	return most;
+}
+
+/* What the profiles' documents say of how long a model stays, and of how much it is to read at once. */
 static void add_custom(const struct exported *exported, struct ncm_buffer *out)
 {
-	const uint64_t idle = export_idle_seconds(exported);
-	struct ncm_fit_rules *rules = export_document(exported);
-	uint64_t tokens = 0;
+	const uint64_t idle = export_idle_seconds(exported), tokens = most_tokens(exported);
 
-	for (size_t i = 0; rules && i < rules->context_count; i++)
-		tokens = rules->contexts[i].tokens > tokens ? rules->contexts[i].tokens : tokens;
-	ncm_fit_rules_free(rules);
 	if (idle > 0)
 		ncm_buffer_printf(out, "OLLAMA_KEEP_ALIVE=%llus\n", (unsigned long long)idle);
 	if (tokens > 0)

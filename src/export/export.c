@@ -74,7 +74,8 @@ struct ncm_export *ncm_export(const struct ncm_config *config, struct ncm_catalo
 		return NULL;
 	}
 	exported.out = ncm_calloc(1, sizeof *exported.out);
-	failed = export_gather(&exported, formats[number].need == NEEDS_OFFERED, err) < 0 ||
+	failed = export_gather(&exported, formats[number].need == NEEDS_OFFERED, formats[number].need != NEEDS_MODELS,
+			       err) < 0 ||
 		 write_file(&exported, number, err) < 0;
 	export_clear(&exported);
 	if (!failed)

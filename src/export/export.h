@@ -42,9 +42,9 @@ struct exported {
 	struct ncm_export *out;
 };
 
-/* gather.c. The registered models that the selector chooses, or (`offered`) none: the format is of the catalog's.
- * Returns 0, or -1 with *err. */
-int export_gather(struct exported *exported, bool offered, struct ncm_error *err);
+/* gather.c. The registered models that the selector chooses, which may be none (`may_be_none`) unless it names them; or
+ * (`offered`) none: the format is of the catalog's. Returns 0, or -1 with *err. */
+int export_gather(struct exported *exported, bool offered, bool may_be_none, struct ncm_error *err);
 void export_clear(struct exported *exported);
 /* Whether the selector wants the server's store. */
 bool export_serves(const struct exported *exported, const struct export_server *server);
@@ -53,8 +53,9 @@ bool export_serves(const struct exported *exported, const struct export_server *
 const struct export_model *export_next_preload(const struct exported *exported, size_t *at);
 /* Seconds without use, by the profile's document; 0: it says nothing. */
 uint64_t export_idle_seconds(const struct exported *exported);
-/* What the profile's document says of hardware and contexts, or NULL. Free with ncm_fit_rules_free. */
-struct ncm_fit_rules *export_document(const struct exported *exported);
+/* What the document of the first profile (0), or of one after it, says of hardware and contexts, or NULL. Free with
+ * ncm_fit_rules_free. */
+struct ncm_fit_rules *export_document(const struct exported *exported, size_t number);
 bool export_is_embedding(const struct export_model *model);
 /* "http://127.0.0.1:11435" of its server. The caller frees it. */
 char *export_address(const struct exported *exported, const struct export_model *model);

@@ -125,15 +125,29 @@ static void close_ranks(struct exported *exported)
 	free(places);
 }
 
-int export_gather(struct exported *exported, bool offered, struct ncm_error *err)
+/* Of what is installed none may be left, unless it is asked for by name, where the profile alone has enough to say. */
+static int choose(const struct exported *exported, bool may_be_none, const struct ncm_reg_model ***chosen,
+		  size_t *count, struct ncm_error *err)
+{
+	struct ncm_error why = NCM_ERROR_INIT;
+
+	*count = 0;
+	if (ncm_registry_select(exported->registry, exported->selector, chosen, count, &why) == 0)
+		return 0;
+	if (!may_be_none || exported->selector->names.count > 0 || why.code != NCM_E_USAGE)
+		return ncm_error_move(err, &why);
+	ncm_error_clear(&why);
+	return 0;
+}
+
+int export_gather(struct exported *exported, bool offered, bool may_be_none, struct ncm_error *err)
 {
 	const struct ncm_reg_model **chosen = NULL;
 	size_t count = 0;
 
 	exported->layout = ncm_layout_load(exported->config, err);
 	exported->registry = exported->layout ? ncm_registry_load(exported->config, err) : NULL;
-	if (!exported->registry ||
-	    (!offered && ncm_registry_select(exported->registry, exported->selector, &chosen, &count, err) < 0))
+	if (!exported->registry || (!offered && choose(exported, may_be_none, &chosen, &count, err) < 0))
 		return -1;
 	exported->servers = ncm_calloc(exported->layout->count + 1, sizeof *exported->servers);
 	for (size_t i = 0; i < count; i++)
@@ -190,12 +204,15 @@ uint64_t export_idle_seconds(const struct exported *exported)
 	return 0;
 }
 
-struct ncm_fit_rules *export_document(const struct exported *exported)
+struct ncm_fit_rules *export_document(const struct exported *exported, size_t number)
 {
+	struct ncm_config one = *exported->config; /* shallow */
 	struct ncm_fit_rules *rules = NULL;
 
-	if (exported->config->manifest_file_count == 0)
-		(void)ncm_fit_rules_load(exported->config, &rules, NULL);
+	if (number > 0)
+		one.profile = one.more_profiles[number - 1];
+	if (one.manifest_file_count == 0)
+		(void)ncm_fit_rules_load(&one, &rules, NULL);
 	return rules;
 }
 

@@ -68,11 +68,14 @@ static void echo(const char *text, struct ncm_buffer *out)
 
 static void add_head(const struct exported *exported, struct ncm_buffer *out)
 {
-	struct ncm_fit_rules *rules = export_document(exported);
+	struct ncm_fit_rules *rules = export_document(exported, 0);
 	const char *profile = exported->config->profile ? exported->config->profile : "noa";
-	NCM_AUTO_FREE char *title = ncm_asprintf("=== %s: models for Ollama ===", profile);
-	NCM_AUTO_FREE char *gpu =
-	    rules && rules->gpu ? ncm_asprintf("GPU of its document: %s (%g GB)", rules->gpu, rules->card) : NULL;
+	const size_t more = exported->config->more_profile_count;
+	NCM_AUTO_FREE char *others = more > 0 ? ncm_asprintf(" and %zu more", more) : ncm_strdup("");
+	NCM_AUTO_FREE char *title = ncm_asprintf("=== %s%s: models for Ollama ===", profile, others);
+	NCM_AUTO_FREE char *gpu = rules && rules->gpu && more == 0
+				      ? ncm_asprintf("GPU of its document: %s (%g GB)", rules->gpu, rules->card)
+				      : NULL;
 
 	ncm_buffer_puts(
 	    out, "#!/bin/sh\n# Has Ollama download what the profile wants. `ncmodel pull` does the same, resumes, and "

@@ -65,24 +65,29 @@ static struct ncm_candidate of_model(const struct ncm_model *model, const struct
 	return candidate;
 }
 
-/* An id is there once: the first profile's, unless only another's is what is installed. */
-static void add_offered(const struct ncm_model *model, const struct ncm_reg_model *entry,
+static bool is_of(const struct ncm_model *model, const char *profile)
+{
+	return profile && ncm_same_text(model->profile, profile);
+}
+
+/* An id is there once: that of the profile asked for, else the first's, unless only another's is what is installed. */
+static void add_offered(const struct ncm_model *model, const struct ncm_reg_model *entry, const char *profile,
 			struct ncm_candidate *candidates, size_t *count, struct ncm_text_map *ids)
 {
 	const size_t length = strlen(model->id);
 
 	if (ncm_text_map_add(ids, model->id, length, *count)) {
 		candidates[(*count)++] = of_model(model, entry);
-	} else if (entry) {
+	} else if (entry || is_of(model, profile)) {
 		struct ncm_candidate *first = &candidates[*ncm_text_map_find(ids, model->id, length)];
 
-		if (!first->registered)
+		if (is_of(model, profile) || (!first->registered && !is_of(first->model, profile)))
 			*first = of_model(model, entry);
 	}
 }
 
 struct ncm_candidate *ncm_candidates(const struct ncm_catalog *catalog, const struct ncm_registry *registry,
-				     size_t *count)
+				     const char *profile, size_t *count)
 {
 	const size_t offered = catalog ? catalog->count : 0;
 	struct ncm_candidate *candidates = ncm_calloc(offered + registry->count + 1, sizeof *candidates);
@@ -96,7 +101,7 @@ struct ncm_candidate *ncm_candidates(const struct ncm_catalog *catalog, const st
 
 		if (entry)
 			seen[entry - registry->models] = true;
-		add_offered(model, entry, candidates, count, &ids);
+		add_offered(model, entry, profile, candidates, count, &ids);
 	}
 	for (size_t i = 0; i < registry->count; i++) {
 		if (!seen[i])

@@ -116,6 +116,13 @@ class ExportTest(Case):
         if plain:
             self.assertEqual(sorted(plain["services"]), ["ollama-large", "ollama-small"])
 
+    def test_what_other_profiles_have_installed_does_not_matter(self):
+        self.machine.manifest([self.machine.simple("other.gguf", gguf("other", 3000))], profile="other")
+        before = self.export("compose", "--profile", "test").out
+        self.pull("--profile", "other")
+        self.assertEqual(self.export("compose", "--profile", "test").out, before)
+        self.assertEqual(self.machine.run("export", "compose", "none-such", "--profile", "test").returncode, 2)
+
     def swapped(self):
         """The words of each command, as a shell takes them apart."""
         plain, _ = self.parsed("llama-swap")
@@ -268,6 +275,10 @@ class ExportTest(Case):
         self.assertEqual(told["OLLAMA_MODELS"], os.path.join(root, ".ollama/models"))
         self.assertNotIn("LOCALAI_MODELS_PATH", told)
 
+    def test_env_of_several_profiles(self):
+        for profiles in ("nebula-rtx3060", "noa,nebula-rtx3060", "nebula-rtx3060,noa"):
+            self.assertIn("OLLAMA_CONTEXT_LENGTH=32768\n", self.export("env", "--profile", profiles).out, profiles)
+
     def test_systemd(self):
         self.pull()
         text = self.export("systemd", "tiny", "words").out
@@ -350,6 +361,10 @@ class ExportTest(Case):
             self.assertEqual(body["healthcheck"]["test"], ["CMD", "ollama", "list"])
             if own and parallel:
                 self.assertEqual(own["services"][service]["environment"]["OLLAMA_NUM_PARALLEL"], "4")
+        self.machine.manifest([{**self.small, "files": [{**self.small["files"][0], "to": [{"store": "ollama-large"}]}]}],
+                              profile="other")
+        both, _ = self.parsed("compose", "--profile", "other,test")
+        self.assertEqual(both["services"]["ollama-large"]["environment"]["OLLAMA_NUM_PARALLEL"], None)
         cards = yaml.safe_load(self.export("compose-gpu", "--store", "ollama-large").out)["services"]
         self.assertEqual(cards, {"ollama-large": {"deploy": {"resources": {"reservations": {"devices": [
             {"driver": "nvidia", "count": "all", "capabilities": ["gpu"]}]}}}}})

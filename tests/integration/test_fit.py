@@ -214,6 +214,20 @@ class InstalledTest(FitCase):
         self.assertEqual(self.model("hf:org/repo/a.gguf")["card"], asked["card"])
 
 
+    def test_what_is_here_and_in_no_manifest_has_its_name(self):
+        """Adopted, or a source spelled out that was pulled: beside it, too."""
+        path = self.written(memory_models.MODELS["qwen3"]())
+        self.machine.manifest([self.machine.simple("mine-2.gguf", b"GGUF")])
+        shutil.copy(path, self.write(self.machine.store("mine.gguf")))
+        self.assertEqual(self.machine.run("adopt").returncode, 0)
+        found = self.model("mine", "--offline")
+        self.assertEqual((found["id"], found["basis"], found["card"]), ("mine", "header", self.model(path)["card"]))
+        both = self.fit("mine", "mine-2", "--with", "mine", "--offline")
+        self.assertEqual(([row["id"] for row in both["models"]], [row["id"] for row in both["resident"]]),
+                         (["mine", "mine-2"], ["mine"]))
+        self.fit("mine-3", code=2)
+
+
 class OllamaTest(FitCase):
     """Ollama lets llama.cpp keep the whole context in windowed layers; what it runs itself keeps the window."""
 
@@ -299,6 +313,17 @@ class DocumentTest(FitCase):
         self.assertEqual(rule["unload_first"], ["llama-3.2-3b", "nomic-embed-text"])
         shown = self.machine.run("fit", "deepseek-coder-v2:16b", "--profile", "nebula-rtx3060", "--gpu", "rtx3060", "--offline")
         self.assertRegex(" ".join(shown.out.split()), "With the preload set resident .* breaks budget and card: unload first")
+
+    def test_of_several_profiles_the_document_that_speaks_of_it(self):
+        """Whichever is named first, and with its own models of an id that several have."""
+        card = ("--vram", "12GB", "--offline")
+        for others in ("noa,{}", "{},noa", "noa,nexus,{}"):
+            nebula, nc_dev = others.format("nebula-rtx3060"), others.format("nc-dev-rtx4090")
+            rules = self.fit("deepseek-coder-v2:16b", "--profile", nebula, *card)["rules"]
+            self.assertEqual([(rule["with_preload"], rule["breaks_card"]) for rule in rules], [(13 * GIB, True)])
+            self.assertEqual([stage["sum"] // GIB for stage in self.fit("--profile", nc_dev, "--stages", *card)["stages"]],
+                             [0, 20, 9, 14, 10, 0])
+            self.assertTrue(self.fit("--profile", nebula, "--train", "qlora", *card)["training"])
 
     def test_embeddings_run_beside_chat(self):
         rule = self.fit("llama-3.1-8b", "--profile", "nebula-rtx3060", "--vram", "12GB", "--offline")["rules"][0]

@@ -91,10 +91,17 @@ class BesideTest(FitCase):
         self.assertRegex(shown, r"[░+]{2,}")
         self.assertNotIn("TOGETHER", self.machine.run("fit", self.large, "--vram", "2GB").out)
 
+    def test_what_is_no_count_makes_the_sum_none(self):
+        self.machine.manifest([{**self.machine.simple("stated.gguf", b"GGUF"), "vram_gb": 1}])
+        for line in (["stated", "--with", self.small], [self.small, "--with", "stated"]):
+            shown = self.machine.run("fit", *line, "--vram", "4GB", "--offline").out
+            self.assertRegex(shown, r"~\d\.\d GiB +(1 GB +)?fits")
+
     def test_stages_have_their_own_sets(self):
-        result = self.machine.run("fit", "--stages", "--with", self.small, "--profile", "nc-dev-rtx4090")
-        self.assertEqual(result.returncode, 2)
-        self.assertIn("leave out one of them", result.err)
+        for line in (["--stages", "--with", self.small], ["--stages", "llama-3.1-8b"], ["--stages", "--phase", "1"],
+                     ["--stages", "--train", "qlora"], ["--vram", "12GB", "--gpu", "RTX 4090"]):
+            result = self.machine.run("fit", *line, "--profile", "nc-dev-rtx4090", "--offline")
+            self.assertEqual((result.returncode, "leave out one of them" in result.err), (2, True), (line, result.err))
 
 
 class SelectTest(FitCase):

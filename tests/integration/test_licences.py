@@ -43,6 +43,15 @@ class LicencesTest(Case):
         shown = self.machine.run("show", "conditions").out
         self.assertRegex(shown, r"(?m)^  licence class +free-with-conditions\n    by +its text$")
 
+    def test_it_is_a_selector_as_the_others_are(self):
+        self.pull("free", "conditions")
+        shown = self.machine.run("show", "--license", "free")
+        self.assertEqual((shown.returncode, shown.out.splitlines()[0]), (0, "free"), shown.err)
+        for command in (["lock", "--prune"], ["rm", "-n", "--all"], ["verify", "--store", "llama-cpp"], ["plan", "--all"]):
+            result = self.machine.run(*command, "--license", "free")
+            self.assertEqual((result.returncode, "leave out one of them" in result.err), (2, True), (command, result.err))
+        self.assertIn("(--license free)", self.machine.run("rm", "-n", "--license", "free").out)
+
     def test_a_policy_refuses_what_does_not_fit(self):
         for policy, fits in FITS.items():
             result = self.pull("--license-policy", policy, "--json", code=11)

@@ -274,10 +274,22 @@ class RouteTest(NodeCase):
         self.assertEqual(result.returncode, 12)
         self.assertIn("a: it has not as much memory free; b: it is not known to be online", result.err)
         self.node("route", path, code=2)
+        for line in (["route", "--vram", "1MiB", path, "-o", path], ["route", "--vram", "1MiB", path, "--format", "sql"],
+                     ["--vram", "1MiB"], ["--usecase", "General"]):
+            self.node(*line, code=2)
         self.node("route", "--vram", "1MiB", code=2)
         with open(path, "w", encoding="utf-8") as file:
             file.write("{}")
         self.node("route", "--vram", "1MiB", path, code=2)
+
+    def test_80_columns(self):
+        path = os.path.join(self.machine.home, "n.json")
+        model = {"model_name": "a-model-with-a-long-name.gguf", "provider": "llama-cpp", "tags": ["General"], "is_loaded": True}
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"name": "a-node-of-some-name", "status": "online", "free_vram_mb": 1024, "models": [model]}, file)
+        shown, code = self.on_terminal(["--no-color", "node", "route", "--usecase", "General", path], {"TERM": "xterm"}, columns=80)
+        self.assertEqual(code, 0)
+        self.assertLessEqual(max(map(len, shown.splitlines())), 80, shown)
 
     def test_a_record_of_its_own(self):
         self.two_models()

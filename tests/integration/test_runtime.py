@@ -78,13 +78,16 @@ class NotRunningTest(RuntimeCase):
             begun = time.monotonic()
             self.run_on("ps", "--timeout", "1", code=14, mute=url)
             self.assertLess(time.monotonic() - begun, 8)
-            for command in (["ps"], ["load", "x"]):
+            for command in (["ps"], ["ps", "--json"], ["load", "x"]):
                 process = self.machine.start(*command, "--server", url)
                 time.sleep(1)
                 process.send_signal(signal.SIGINT)
                 begun = time.monotonic()
-                process.communicate(timeout=30)
-                self.assertIn(process.returncode, (130, -signal.SIGINT))
+                out, err = process.communicate(timeout=30)
+                self.assertEqual(process.returncode, 130)
+                if "--json" in command:
+                    self.assertEqual(json.loads(out)["exit_code"], 130)
+                self.assertIn("interrupted", err)
                 self.assertLess(time.monotonic() - begun, 5)
 
     def test_impostors(self):

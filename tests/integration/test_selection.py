@@ -393,6 +393,12 @@ class RulesTest(SelectCase):
                 ("vector-weight", ["--task", "one-off deep analysis"], ["llama2-13b"])):
             self.assertEqual(self.order(self.select(*arguments, profile=profile)), order)
 
+    def test_of_several_profiles_a_rule_means_its_own_models(self):
+        """noa has an id deepseek-coder-v2, too: another file of another source."""
+        for profiles in ("noa,nebula-rtx3060", "nebula-rtx3060,noa"):
+            answer = self.select("--task", "Code generation", profile=profiles)["answer"]
+            self.assertEqual((answer["id"], answer["profile"]), ("deepseek-coder-v2", "nebula-rtx3060"))
+
     def test_what_no_document_speaks_of(self):
         for number in ("1", "5"):
             error = self.select("--parallel-agents", number, code=2, profile="vector-weight")

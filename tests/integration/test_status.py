@@ -61,6 +61,16 @@ class StatusTest(Case):
         self.assertIn("1 of 2", text.out)
         self.assertIn("Damaged: nothing is known to be.", text.out)
 
+    def test_phases_of_several_profiles_are_told_apart_at_80_columns(self):
+        models = [self.machine.simple(f"{i}.gguf", b"x", pinned=i == 0) for i in range(3)]
+        names = ("one-with-a-long-name", "two-with-a-long-name")
+        for name in names:
+            self.machine.manifest(models, profile=name)
+        for columns in (80, 40):
+            shown, code = self.on_terminal(["status", "--offline", "--profile", ",".join(names)], {"TERM": "xterm"},
+                                           columns=columns)
+            self.assertEqual((code, [name in shown for name in names]), (0, [True, True]), shown)
+
     def test_what_a_look_sees(self):
         self.pull()
         os.unlink(self.machine.store("a.gguf"))

@@ -419,7 +419,7 @@ class HintTest(UsageCase):
 
     def follow_fit(self, hint):
         [parts] = self.hinted(hint, "plan", "beta", "--vram", "1MB", "--require-fit", code=12)
-        self.good(parts, "beta")
+        self.good(parts, r"a card of 1\.0 MiB[^$]*beta")
 
     def follow_fit_stages(self, hint):
         [stages] = self.hinted(hint, "fit", "--stages")
