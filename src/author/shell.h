@@ -32,6 +32,9 @@ void shell_free(struct shell_script *script);
 /* Where the raw word at `at` ends. */
 const char *shell_word_end(const char *at);
 
+/* So much text that is copied is one step of the work that may be done for a script. */
+enum { SHELL_BYTES_A_STEP = 256 };
+
 /* What is known while a script is followed. */
 struct shell_run {
 	struct import *import;
@@ -49,7 +52,8 @@ struct shell_run {
 	char *folder;                  /* that it is in; "": where it was started */
 	struct shell_pending *pending; /* what is fetched, until the script ends */
 	size_t pending_count;
-	unsigned calls; /* of functions, one in another */
+	unsigned calls;  /* of functions, one in another */
+	unsigned blocks; /* loops and bodies of functions, one in another */
 	size_t steps, depth, lines_told;
 	bool is_quiet; /* nobody calls what is read now: what it does not say is no gap */
 };

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { LONGEST_VALUE = 8192, LONGEST_CUT = 2048, MOST_VALUES = 10000, DEEPEST = 8, BYTES_A_STEP = 256 };
+enum { LONGEST_VALUE = 8192, LONGEST_CUT = 2048, MOST_VALUES = 10000, DEEPEST = 8 };
 
 static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
 
@@ -43,7 +43,7 @@ static void end_word(struct expansion *out)
 
 static void add_text(struct expansion *out, const char *text, size_t size)
 {
-	out->run->steps += size / BYTES_A_STEP;
+	out->run->steps += size / SHELL_BYTES_A_STEP;
 	if (out->word.size + size <= LONGEST_VALUE)
 		ncm_buffer_add(&out->word, text, size);
 }
@@ -147,7 +147,7 @@ static char *apply(struct expansion *out, const char *name, const char *value, c
 	}
 	if (!value || (*how != '#' && *how != '%') || strlen(value) > LONGEST_CUT)
 		return NULL;
-	out->run->steps += strlen(value) + strlen(value) * strlen(value) / BYTES_A_STEP;
+	out->run->steps += strlen(value) + strlen(value) * strlen(value) / SHELL_BYTES_A_STEP;
 	return cut(value, how);
 }
 
@@ -252,18 +252,16 @@ static const char *add_dollar(struct expansion *out, const char *at, bool quoted
 	bool known = false;
 
 	if (*end == '{' || *end == '(') {
-		/* The word ends behind its bracket, at the latest. */
-		NCM_AUTO_FREE char *rest = ncm_strdup(at);
 		size_t depth = 0, size = 0;
 
-		for (size_t i = 1; rest[i]; i++) {
-			depth += rest[i] == *end;
-			depth -= depth > 0 && rest[i] == (*end == '{' ? '}' : ')');
+		for (size_t i = 1; at[i]; i++) {
+			depth += at[i] == *end;
+			depth -= depth > 0 && at[i] == (*end == '{' ? '}' : ')');
 			size = i + 1;
 			if (depth == 0)
 				break;
 		}
-		if (size > 2 && rest[2] != '(') {
+		if (size > 2 && at[2] != '(') {
 			NCM_AUTO_FREE char *inner = ncm_strndup(at + 2, size - 3);
 
 			out->depth = out->run->depth;

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { MOST_STEPS = 1000000 };
+enum { MOST_STEPS = 1000000, DEEPEST = 200, STATEMENTS_A_STEP = 16 };
 
 static const struct shell_statement *at(const struct shell_run *run, size_t index)
 {
@@ -28,8 +28,8 @@ static bool is_one_of(const char *text, const char *const *words)
 	return false;
 }
 
-/* Behind the statement that closes the block which begins at `from`. */
-static size_t block_end(const struct shell_run *run, size_t from, size_t to)
+/* Behind the statement that closes the block which begins at `from`. Looking for it is work, too. */
+static size_t block_end(struct shell_run *run, size_t from, size_t to)
 {
 	static const char *const opening[] = {"for", "select", "while", "until", "if", "case", "{", NULL};
 	static const char *const closing[] = {"done", "fi", "esac", "}", NULL};
@@ -39,9 +39,12 @@ static size_t block_end(const struct shell_run *run, size_t from, size_t to)
 		const char *first = word(at(run, i), 0);
 
 		depth += is_one_of(first, opening);
-		if (is_one_of(first, closing) && depth > 0 && --depth == 0)
-			return i + 1;
+		if (is_one_of(first, closing) && depth > 0 && --depth == 0) {
+			to = i + 1;
+			break;
+		}
 	}
+	run->steps += (to - from) / STATEMENTS_A_STEP;
 	return to;
 }
 
@@ -207,10 +210,14 @@ void shell_follow_from(struct shell_run *run, size_t from, size_t to)
 {
 	NCM_AUTO_FREE char *piped = NULL;
 
+	if (run->blocks >= DEEPEST)
+		run->steps = MOST_STEPS;
+	run->blocks++;
 	while (from < to && !is_done(run)) {
 		run->steps++;
 		from = step(run, from, to, &piped);
 	}
+	run->blocks--;
 }
 
 /* What nobody called may be called by what is not in the script: addresses that it spells out count. */
@@ -246,7 +253,8 @@ void shell_follow(struct import *import, const char *text, const struct shell_sc
 	shell_take_arrays(&run);
 	shell_take_pending(&run);
 	if (is_done(&run))
-		author_leave_out(&import->author, 0, "the rest of the script", "it is longer than what is followed");
+		author_leave_out(&import->author, 0, "the rest of the script",
+				 "it is longer, or nested deeper, than what is followed");
 	json_decref(run.scalars);
 	json_decref(run.arrays);
 	json_decref(run.functions);

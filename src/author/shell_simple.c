@@ -223,7 +223,6 @@ static void name_again(struct shell_run *run, const struct shell_statement *stat
  * caller frees it. */
 char *shell_input(struct shell_run *run, const struct shell_statement *statement, const char *piped)
 {
-
 	if (statement->here)
 		return ncm_strdup(statement->here);
 	if (statement->here_string)
@@ -245,6 +244,7 @@ void shell_simple(struct shell_run *run, const struct shell_statement *statement
 	NCM_AUTO_FREE char *out = statement->out ? shell_text(run, statement->out) : NULL;
 	size_t first = 0;
 
+	run->steps += in ? strlen(in) / SHELL_BYTES_A_STEP : 0;
 	if (is_one_of(word(statement, 0), declaring)) {
 		for (size_t i = 1; i < statement->words.count; i++) {
 			if (!shell_assign(run, statement->words.items[i]) && strcmp(word(statement, 0), ":") == 0)

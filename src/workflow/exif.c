@@ -44,13 +44,17 @@ static void take_tiff(const struct tiff *tiff, struct workflow_texts *texts)
 {
 	const size_t directory = number(tiff, 4, 4);
 	const size_t count = number(tiff, directory, 2);
+	size_t left = tiff->size; /* texts of which none lies in another are not more than that */
 
 	for (size_t i = 0; i < count; i++) {
 		const size_t entry = directory + 2 + i * ENTRY;
 		const size_t size = number(tiff, entry + 4, 4), at = number(tiff, entry + 8, 4);
 
-		if (number(tiff, entry + 2, 2) == ASCII && size > 4 && at < tiff->size && size <= tiff->size - at)
-			take_text((const char *)tiff->data + at, size, texts);
+		if (number(tiff, entry + 2, 2) != ASCII || size <= 4 || size > left || at >= tiff->size ||
+		    size > tiff->size - at)
+			continue;
+		left -= size;
+		take_text((const char *)tiff->data + at, size, texts);
 	}
 }
 
