@@ -179,7 +179,7 @@ class SqlTest(NodeCase):
         self.assertEqual(self.rows("SELECT priority FROM ai_nodes"), [["3"]])
 
     CLUSTERS = 200 if sanitizers() else 1000  # that are slow to start
-    WORDS = ["CodeGeneration", "codegeneration", "Reasoning", "General"]
+    WORDS = ["CodeGeneration", "code generation", "Code-Gene_ration", "Reasoning", "General"]
 
     def cluster(self, rng, number):
         def maybe(value):
@@ -267,6 +267,14 @@ class RouteTest(NodeCase):
         with open(path, "w", encoding="utf-8") as file:
             file.write("{}")
         self.node("route", "--vram", "1MiB", path, code=2)
+
+    def test_use_cases_match_as_elsewhere(self):
+        path = os.path.join(self.machine.home, "n.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"name": "a", "status": "online", "free_vram_mb": 9, "models": [
+                {"model_name": "m", "provider": "p", "vram_required_mb": 5, "use_cases": ["QuickChat"]}]}, file)
+        self.assertIn("a", self.node("route", "--usecase", "quick-chat", path))
+        self.node("route", "--usecase", "quick", path, code=12)
 
     def test_a_record_of_its_own(self):
         self.two_models()
