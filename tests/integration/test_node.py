@@ -259,6 +259,7 @@ class RouteTest(NodeCase):
             json.dump([{"name": "a", "status": "online", "free_vram_mb": 100, "models": []},
                        {"name": "b", "status": "offline", "models": []}], file)
         self.assertEqual(self.node("route", "--vram", "50MiB", "-q", path), "a\n")
+        self.node("route", "--vram", "102401KiB", path, code=12)
         result = self.machine.run("node", "route", "--vram", "500MiB", path)
         self.assertEqual(result.returncode, 12)
         self.assertIn("a: it has not as much memory free; b: it is not known to be online", result.err)
