@@ -52,8 +52,11 @@ static bool find_spec(const struct adopt *adopt, const struct ncm_model *model, 
 		if (!specs[i].has_sha256 || specs[i].extract || !ncm_sha256_equal(&specs[i].sha256, sha256))
 			continue;
 		identity->origin = origin_of_spec(adopt, &specs[i]);
-		identity->license = ncm_strdup_null(model->license);
-		return identity->origin.source != NULL;
+		if (identity->origin.source) {
+			identity->license = ncm_strdup_null(model->license);
+			return true;
+		}
+		origin_clear(&identity->origin);
 	}
 	return false;
 }
