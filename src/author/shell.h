@@ -83,7 +83,12 @@ char *shell_input(struct shell_run *run, const struct shell_statement *statement
 /* Follows a function. `words`: its name, then its arguments; none: nobody calls it. */
 void shell_call(struct shell_run *run, json_t *body, const struct ncm_strings *words);
 
-/* shell_run.c: follows the whole script; statements of it. */
+/* shell_run.c */
+/* "" where there are not so many. */
+const char *shell_word(const struct shell_statement *statement, size_t index);
+/* Of a list that ends with NULL. */
+bool shell_is_one_of(const char *text, const char *const *words);
+/* Follows statements of a script; the whole of it. */
 void shell_follow_from(struct shell_run *run, size_t from, size_t to);
 void shell_follow(struct import *import, const char *text, const struct shell_script *script);
 
@@ -122,6 +127,8 @@ void shell_download(struct shell_run *run, const struct shell_download *download
 /* Takes an address among words, with the path that may be beside it: what a program that is not known gets, or a
  * function which makes its addresses of its arguments by others. False: there is none. */
 bool shell_download_words(struct shell_run *run, size_t line, const struct ncm_strings *words);
+/* A text without white space around it. The caller frees it. */
+char *shell_trimmed(const char *text);
 /* The line of the script that has a text; `line` if none has. */
 size_t shell_line_of(struct shell_run *run, const char *text, size_t line);
 
