@@ -30,6 +30,7 @@ struct database {
 	size_t page;
 	size_t usable;
 	size_t left; /* pages that may be looked at yet: a tree with a circle has an end, too */
+	size_t rest; /* bytes of rows that may be read yet: all together are not more than the file */
 	uint64_t root;
 	diskcache_found *found;
 	void *context;
@@ -110,8 +111,10 @@ static void take_cell(struct database *database, struct piece cell, row_taker *t
 	uint64_t payload, row;
 	size_t local;
 
-	if (!take_varint(&cell, &payload) || !take_varint(&cell, &row) || payload > MOST_PAYLOAD)
+	if (!take_varint(&cell, &payload) || !take_varint(&cell, &row) || payload > MOST_PAYLOAD ||
+	    payload > database->rest)
 		return;
+	database->rest -= (size_t)payload;
 	local = local_size(database, payload);
 	if ((size_t)(cell.end - cell.at) < local + (local < payload ? 4 : 0))
 		return;
@@ -265,8 +268,10 @@ void diskcache_read(const void *data, size_t size, diskcache_found *found, void 
 		return;
 	database.usable = database.page - database.data[20];
 	database.left = size / database.page;
+	database.rest = size;
 	walk(&database, 1, 0, take_schema);
 	database.left = size / database.page;
+	database.rest = size;
 	if (database.root > 0)
 		walk(&database, database.root, 0, take_entry);
 }
