@@ -212,28 +212,13 @@ void need_take_part(struct need *need, struct need *part)
 	count(need);
 }
 
-/* The first file of a role, read; NULL: there is none, or it cannot be read, which *err tells. */
-static struct ncm_inspection *read_role(const struct ncm_reg_model *entry, const char *role, struct ncm_error *err)
-{
-	for (size_t i = 0; i < entry->file_count; i++) {
-		if (strcmp(entry->files[i].role, role) == 0)
-			return ncm_inspect_file(entry->files[i].abs, NULL, err);
-	}
-	return NULL;
-}
-
 static void read_installed(const struct ncm_reg_model *entry, struct need *need)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 
-	need->model = read_role(entry, "model", &err);
-	if (!need->model && !err.message)
-		need->model = read_role(entry, "weights", &err);
-	if (!need->model && !err.message && entry->file_count > 0)
-		need->model = ncm_inspect_file(entry->files[0].abs, NULL, &err);
+	need->model = ncm_fit_read_installed(entry, &need->projector, &err);
 	if (err.message)
 		words_add(&need->fit.remarks, err.message);
-	need->projector = need->model ? read_role(entry, "projector", NULL) : NULL;
 	ncm_error_clear(&err);
 }
 

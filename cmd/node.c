@@ -207,8 +207,8 @@ static int tell(struct session *session, const struct ncm_node_route *route)
 static int choose(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	const struct ncm_node_job job = {given.use_case, given.model,
-					 given.vram.value / MIB + (given.vram.value % MIB > 0)};
+	const uint64_t vram = given.vram.value / MIB + (given.vram.value % MIB > 0);
+	const struct ncm_node_job job = {given.use_case, given.model, vram};
 	struct ncm_strings files = {0};
 	struct ncm_node_route *route;
 	int exit_code;

@@ -14,6 +14,7 @@
 #include <ncmodel/event.h>
 #include <ncmodel/inspect.h>
 #include <ncmodel/manifest.h>
+#include <ncmodel/registry.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -85,6 +86,13 @@ void ncm_fit_clear(struct ncm_fit *fit);
  */
 void ncm_fit_count(const struct ncm_inspection *model, const struct ncm_inspection *projector,
 		   const struct ncm_fit_wish *wish, struct ncm_fit *fit);
+/*
+ * What is to be counted of an installed model: the header of its model, its weights, or the first file that it has, and
+ * of its projector (NULL: it has none, or that cannot be read). NULL with *err: it cannot be read; without: it has no
+ * file. Free both with ncm_inspection_free.
+ */
+struct ncm_inspection *ncm_fit_read_installed(const struct ncm_reg_model *entry, struct ncm_inspection **projector,
+					      struct ncm_error *err);
 /* Whether it makes pictures by stages that may lie in other files. */
 bool ncm_fit_is_picture(const struct ncm_inspection *model);
 /*

@@ -82,15 +82,16 @@ bool import_is_headings(const struct list *list)
 {
 	bool heading = false, address = false;
 
-	for (const char *at = list->text; *at && !list->json; at += *at == '\n') {
-		const char *line = at + strspn(at, " \t");
-		NCM_AUTO_FREE char *word = heading_of(line);
+	for (const char *at = list->text; *at && !list->json && !address; at += *at == '\n') {
+		NCM_AUTO_FREE char *line = ncm_strndup(at, strcspn(at, "\n"));
+		const char *start = line + strspn(line, " \t");
+		NCM_AUTO_FREE char *word = heading_of(start);
 
 		heading = heading || (word && find(NULL, word));
-		address = address || (heading && ncm_source_of(line));
-		at += strcspn(at, "\n");
+		address = heading && ncm_source_of(start);
+		at += strlen(line);
 	}
-	return heading && address;
+	return address;
 }
 
 static bool is_code(const char *address)

@@ -49,7 +49,8 @@ struct shell_run {
 	char *folder;                  /* that it is in; "": where it was started */
 	struct shell_pending *pending; /* what is fetched, until the script ends */
 	size_t pending_count;
-	unsigned calls; /* of functions, one in another */
+	unsigned calls;  /* of functions, one in another */
+	unsigned blocks; /* loops and bodies of functions, one in another */
 	size_t steps, depth, lines_told;
 	bool is_quiet; /* nobody calls what is read now: what it does not say is no gap */
 };
@@ -79,11 +80,16 @@ char *shell_input(struct shell_run *run, const struct shell_statement *statement
 /* Follows a function. `words`: its name, then its arguments; none: nobody calls it. */
 void shell_call(struct shell_run *run, json_t *body, const struct ncm_strings *words);
 
-/* shell_run.c: follows the whole script; statements of it. */
+/* shell_run.c */
+/* "" where there are not so many. */
+const char *shell_word(const struct shell_statement *statement, size_t index);
+/* Of a list that ends with NULL. */
+bool shell_is_one_of(const char *text, const char *const *words);
 /* Counts what was done: looking at `bytes` of text. */
 void shell_count(struct shell_run *run, size_t bytes);
 /* Whether that is more than any script is worth: nothing further is followed. */
 bool shell_is_done(const struct shell_run *run);
+/* Follows statements of a script; the whole of it. */
 void shell_follow_from(struct shell_run *run, size_t from, size_t to);
 void shell_follow(struct import *import, const char *text, const struct shell_script *script);
 
@@ -122,6 +128,8 @@ void shell_download(struct shell_run *run, const struct shell_download *download
 /* Takes an address among words, with the path that may be beside it: what a program that is not known gets, or a
  * function which makes its addresses of its arguments by others. False: there is none. */
 bool shell_download_words(struct shell_run *run, size_t line, const struct ncm_strings *words);
+/* A text without white space around it. The caller frees it. */
+char *shell_trimmed(const char *text);
 /* The line of the script that has a text; `line` if none has. */
 size_t shell_line_of(struct shell_run *run, const char *text, size_t line);
 

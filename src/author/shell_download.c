@@ -95,7 +95,7 @@ static bool is_refused(struct shell_run *run, const struct shell_download *downl
 }
 
 /* Without white space around it. The caller frees it. */
-static char *trimmed(const char *text)
+char *shell_trimmed(const char *text)
 {
 	size_t size;
 
@@ -130,7 +130,7 @@ bool shell_download_words(struct shell_run *run, size_t line, const struct ncm_s
 
 void shell_download(struct shell_run *run, const struct shell_download *download)
 {
-	NCM_AUTO_FREE char *spelled = trimmed(download->address);
+	NCM_AUTO_FREE char *spelled = shell_trimmed(download->address);
 	NCM_AUTO_FREE char *address = without_open_query(spelled);
 	NCM_AUTO_FREE char *place = shell_place_of(run, download->folder, download->name);
 	const char *name = download->name ? ncm_path_base(download->name) : NULL;

@@ -211,18 +211,6 @@ static bool is_trimmed(const struct shell_script *script)
 	       strcmp(script->statements[1].words.items[0], "xargs") == 0;
 }
 
-/* Without white space around it. */
-static void trim(char *text)
-{
-	const size_t front = strspn(text, " \t\r\n");
-	size_t size = strlen(text);
-
-	while (size > front && strchr(" \t\r\n", text[size - 1]))
-		size--;
-	memmove(text, text + front, size - front);
-	text[size - front] = '\0';
-}
-
 /* "basename WORD", "dirname WORD", "pwd", "echo WORD…" between "$(" and ")". False: not known. */
 static bool add_output(struct expansion *out, const char *inner, bool quoted)
 {
@@ -243,8 +231,12 @@ static bool add_output(struct expansion *out, const char *inner, bool quoted)
 		value = ncm_path_folder(words.items[1]);
 	else if (words.count == 2 && strcmp(words.items[0], "echo") == 0)
 		value = ncm_strdup(words.items[1]);
-	if (value && is_trimmed(&script))
-		trim(value);
+	if (value && is_trimmed(&script)) {
+		char *trimmed = shell_trimmed(value);
+
+		free(value);
+		value = trimmed;
+	}
 	shell_free(&script);
 	ncm_strings_free(&words);
 	if (value)

@@ -251,13 +251,10 @@ static void read_array(struct reader *reader)
 /* A word that is a statement by itself, for what comes behind it is a command again. */
 static bool is_lead(const char *word)
 {
-	static const char *const leads[] = {"if", "then", "elif", "else", "do", "while", "until", "{", "!", "time"};
+	static const char *const leads[] = {"if",    "then", "elif", "else", "do", "while",
+					    "until", "{",    "!",    "time", NULL};
 
-	for (size_t i = 0; i < sizeof leads / sizeof *leads; i++) {
-		if (strcmp(word, leads[i]) == 0)
-			return true;
-	}
-	return false;
+	return shell_is_one_of(word, leads);
 }
 
 static bool ends_with(const char *text, const char *end)

@@ -7,19 +7,19 @@
 
 #include <string.h>
 
-enum { MOST_STEPS = 1000000, BYTES_A_STEP = 256, STATEMENTS_A_STEP = 16, WORDS_A_STEP = 16 };
+enum { MOST_STEPS = 1000000, BYTES_A_STEP = 256, STATEMENTS_A_STEP = 16, WORDS_A_STEP = 16, DEEPEST = 200 };
 
 static const struct shell_statement *at(const struct shell_run *run, size_t index)
 {
 	return &run->script->statements[index];
 }
 
-static const char *word(const struct shell_statement *statement, size_t index)
+const char *shell_word(const struct shell_statement *statement, size_t index)
 {
 	return index < statement->words.count ? statement->words.items[index] : "";
 }
 
-static bool is_one_of(const char *text, const char *const *words)
+bool shell_is_one_of(const char *text, const char *const *words)
 {
 	for (; *words; words++) {
 		if (strcmp(text, *words) == 0)
@@ -46,11 +46,13 @@ static size_t find_end(const struct shell_run *run, size_t from, size_t to)
 	size_t depth = 0;
 
 	for (size_t i = from; i < to; i++) {
-		const char *first = word(at(run, i), 0);
+		const char *first = shell_word(at(run, i), 0);
 
-		depth += is_one_of(first, opening);
-		if (is_one_of(first, closing) && depth > 0 && --depth == 0)
-			return i + 1;
+		depth += shell_is_one_of(first, opening);
+		if (shell_is_one_of(first, closing) && depth > 0 && --depth == 0) {
+			to = i + 1;
+			break;
+		}
 	}
 	return to;
 }
@@ -68,8 +70,8 @@ static size_t block_end(struct shell_run *run, size_t from, size_t to)
 static bool is_function(const struct shell_statement *statement, char **name)
 {
 	const size_t count = statement->words.count;
-	const char *last = word(statement, count - 1);
-	const bool keyword = count == 2 && strcmp(word(statement, 0), "function") == 0;
+	const char *last = shell_word(statement, count - 1);
+	const bool keyword = count == 2 && strcmp(shell_word(statement, 0), "function") == 0;
 	const size_t size = strlen(last);
 	const bool brackets = count > 0 && size > 2 && strcmp(last + size - 2, "()") == 0;
 
@@ -83,7 +85,7 @@ static size_t define(struct shell_run *run, size_t index, size_t to, const char 
 {
 	const size_t body = index + 1, end = block_end(run, body, to);
 
-	if (body >= to || strcmp(word(at(run, body), 0), "{") != 0)
+	if (body >= to || strcmp(shell_word(at(run, body), 0), "{") != 0)
 		return index + 1;
 	json_object_set_new(run->functions, name, json_pack("[I,I,b]", (json_int_t)body, (json_int_t)end, 0));
 	return end;
@@ -94,7 +96,7 @@ static void run_body(struct shell_run *run, size_t from, size_t end)
 {
 	size_t body = from;
 
-	while (body < end && strcmp(word(at(run, body), 0), "do") != 0)
+	while (body < end && strcmp(shell_word(at(run, body), 0), "do") != 0)
 		body++;
 	if (body < end)
 		shell_follow_from(run, body + 1, end - 1);
@@ -106,16 +108,16 @@ static void loop_for(struct shell_run *run, size_t index, size_t end)
 	const struct shell_statement *head = at(run, index);
 	struct ncm_strings values = {0};
 
-	if (strcmp(word(head, 2), "in") == 0) {
+	if (strcmp(shell_word(head, 2), "in") == 0) {
 		for (size_t i = 3; i < head->words.count; i++)
 			shell_expand(run, head->words.items[i], &values);
-	} else if (head->words.count == 2 && word(head, 1)[0] != '(') {
+	} else if (head->words.count == 2 && shell_word(head, 1)[0] != '(') {
 		shell_expand(run, "\"$@\"", &values);
 	} else {
 		run_body(run, index, end);
 	}
 	for (size_t i = 0; i < values.count && !shell_is_done(run); i++) {
-		shell_set(run, word(head, 1), values.items[i]);
+		shell_set(run, shell_word(head, 1), values.items[i]);
 		run_body(run, index, end);
 	}
 	ncm_strings_free(&values);
@@ -124,19 +126,19 @@ static void loop_for(struct shell_run *run, size_t index, size_t end)
 /* The "read" in the head of a loop: its variables, and what parts a line. False if it has none. */
 static bool find_read(struct shell_run *run, size_t index, size_t end, struct ncm_strings *names, char **parts)
 {
-	for (size_t i = index + 1; i < end && strcmp(word(at(run, i), 0), "do") != 0; i++) {
+	for (size_t i = index + 1; i < end && strcmp(shell_word(at(run, i), 0), "do") != 0; i++) {
 		const struct shell_statement *head = at(run, i);
 		size_t k = 0;
 
-		while (strncmp(word(head, k), "IFS=", 4) == 0) {
+		while (strncmp(shell_word(head, k), "IFS=", 4) == 0) {
 			free(*parts);
-			*parts = shell_text(run, word(head, k++) + 4);
+			*parts = shell_text(run, shell_word(head, k++) + 4);
 		}
-		if (strcmp(word(head, k), "read") != 0)
+		if (strcmp(shell_word(head, k), "read") != 0)
 			continue;
 		for (k++; k < head->words.count; k++) {
-			if (word(head, k)[0] != '-')
-				ncm_strings_add(names, word(head, k));
+			if (shell_word(head, k)[0] != '-')
+				ncm_strings_add(names, shell_word(head, k));
 		}
 		return names->count > 0;
 	}
@@ -199,7 +201,7 @@ static size_t step(struct shell_run *run, size_t index, size_t to, char **piped)
 	static const char *const flow[] = {"if",   "then", "elif", "else", "fi", "do",   "done",
 					   "case", "esac", "{",    "}",    "!",  "time", NULL};
 	const struct shell_statement *statement = at(run, index);
-	const char *first = word(statement, 0);
+	const char *first = shell_word(statement, 0);
 	NCM_AUTO_FREE char *name = NULL;
 	size_t end = index + 1;
 
@@ -212,7 +214,7 @@ static size_t step(struct shell_run *run, size_t index, size_t to, char **piped)
 	} else if (strcmp(first, "while") == 0 || strcmp(first, "until") == 0) {
 		end = block_end(run, index, to);
 		loop_while(run, index, end, *piped);
-	} else if (!is_one_of(first, flow)) {
+	} else if (!shell_is_one_of(first, flow)) {
 		shell_simple(run, statement, piped);
 	}
 	return end;
@@ -222,10 +224,14 @@ void shell_follow_from(struct shell_run *run, size_t from, size_t to)
 {
 	NCM_AUTO_FREE char *piped = NULL;
 
+	if (run->blocks >= DEEPEST)
+		run->steps = MOST_STEPS;
+	run->blocks++;
 	while (from < to && !shell_is_done(run)) {
 		run->steps++;
 		from = step(run, from, to, &piped);
 	}
+	run->blocks--;
 }
 
 /* What nobody called may be called by what is not in the script: addresses that it spells out count. */
@@ -261,7 +267,8 @@ void shell_follow(struct import *import, const char *text, const struct shell_sc
 	shell_take_arrays(&run);
 	shell_take_pending(&run);
 	if (shell_is_done(&run))
-		author_leave_out(&import->author, 0, "the rest of the script", "it is longer than what is followed");
+		author_leave_out(&import->author, 0, "the rest of the script",
+				 "it is longer, or nested deeper, than what is followed");
 	json_decref(run.scalars);
 	json_decref(run.arrays);
 	json_decref(run.functions);

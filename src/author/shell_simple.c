@@ -11,20 +11,6 @@
 
 enum { DEEPEST_CALL = 16 };
 
-static const char *word(const struct shell_statement *statement, size_t index)
-{
-	return index < statement->words.count ? statement->words.items[index] : "";
-}
-
-static bool is_one_of(const char *text, const char *const *words)
-{
-	for (; *words; words++) {
-		if (strcmp(text, *words) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Where "cd" leads. */
 static void change_folder(struct shell_run *run, const char *to)
 {
@@ -45,7 +31,7 @@ static void return_folder(struct shell_run *run)
 /* "cat > FILE", "tee FILE" with a text: what the file then holds. */
 static void keep_file(struct shell_run *run, const struct shell_command *command)
 {
-	const char *name = word(&(const struct shell_statement){.words = command->words}, 0);
+	const char *name = shell_word(&(const struct shell_statement){.words = command->words}, 0);
 	const char *file = strcmp(name, "tee") == 0 && command->words.count > 1
 			       ? command->words.items[command->words.count - 1]
 			       : command->out;
@@ -124,7 +110,7 @@ static size_t count_prefixes(const struct ncm_strings *words)
 	static const char *const prefixes[] = {"sudo", "nohup", "exec", "command", "env", "nice", "then", "do", NULL};
 	size_t at = 0;
 
-	while (at < words->count && is_one_of(words->items[at], prefixes)) {
+	while (at < words->count && shell_is_one_of(words->items[at], prefixes)) {
 		at++;
 		while (at < words->count && (words->items[at][0] == '-' || strchr(words->items[at], '=')))
 			at++;
@@ -208,7 +194,7 @@ static char *output_of(const struct shell_command *command)
 /* "local -n NAME=ARRAY": another name of it. */
 static void name_again(struct shell_run *run, const struct shell_statement *statement)
 {
-	for (size_t i = 2; strcmp(word(statement, 1), "-n") == 0 && i < statement->words.count; i++) {
+	for (size_t i = 2; strcmp(shell_word(statement, 1), "-n") == 0 && i < statement->words.count; i++) {
 		const char *raw = statement->words.items[i], *equals = strchr(raw, '=');
 		NCM_AUTO_FREE char *name = equals ? ncm_strndup(raw, (size_t)(equals - raw)) : NULL;
 		NCM_AUTO_FREE char *meant = equals ? shell_text(run, equals + 1) : NULL;
@@ -252,9 +238,10 @@ void shell_simple(struct shell_run *run, const struct shell_statement *statement
 	NCM_AUTO_FREE char *out = statement->out ? shell_text(run, statement->out) : NULL;
 	size_t first = 0;
 
-	if (is_one_of(word(statement, 0), declaring)) {
+	shell_count(run, in ? strlen(in) : 0);
+	if (shell_is_one_of(shell_word(statement, 0), declaring)) {
 		for (size_t i = 1; i < statement->words.count; i++) {
-			if (!shell_assign(run, statement->words.items[i]) && strcmp(word(statement, 0), ":") == 0)
+			if (!shell_assign(run, statement->words.items[i]) && strcmp(shell_word(statement, 0), ":") == 0)
 				free(shell_text(run, statement->words.items[i]));
 		}
 		name_again(run, statement);

@@ -58,28 +58,19 @@ static const char *provider_of(const struct ncm_store *store)
 	return id;
 }
 
-static struct ncm_inspection *read_role(const struct ncm_reg_model *entry, const char *role)
-{
-	for (size_t i = 0; i < entry->file_count; i++) {
-		if (strcmp(entry->files[i].role, role) == 0)
-			return ncm_inspect_file(entry->files[i].abs, NULL, NULL);
-	}
-	return NULL;
-}
-
 static void count(const struct ncm_reg_model *entry, struct ncm_fit *fit)
 {
-	struct ncm_inspection *model = read_role(entry, "model");
-	struct ncm_inspection *projector = model ? read_role(entry, "projector") : NULL;
+	struct ncm_inspection *projector = NULL;
+	struct ncm_inspection *model = ncm_fit_read_installed(entry, &projector, NULL);
 	struct ncm_fit_wish wish;
 
-	if (!model && entry->file_count > 0)
-		model = ncm_inspect_file(entry->files[0].abs, NULL, NULL);
 	ncm_fit_wish_default(&wish);
 	if (entry->context_length > 0 && entry->context_length < CONTEXT)
 		wish.context = entry->context_length;
-	if (model)
+	if (model) {
+		ncm_fit_wish_for(model, entry->source, &wish);
 		ncm_fit_count(model, projector, &wish, fit);
+	}
 	ncm_inspection_free(projector);
 	ncm_inspection_free(model);
 }

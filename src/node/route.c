@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/strings.h"
 
 #include <ncmodel/limits.h>
 
@@ -61,7 +62,7 @@ static bool has_word(const json_t *words, const char *word)
 
 	json_array_foreach(words, i, item)
 	{
-		if (json_is_string(item) && strcasecmp(json_string_value(item), word) == 0)
+		if (json_is_string(item) && ncm_same_words(json_string_value(item), word))
 			return true;
 	}
 	return false;

@@ -25,7 +25,7 @@ static bool may_work(struct walk *walk, size_t amount)
 {
 	enum { MOST = 1 << 26 };
 
-	walk->work += amount < MOST ? amount : MOST;
+	walk->work += amount <= MOST ? amount : MOST + 1;
 	return walk->work <= MOST;
 }
 
@@ -201,13 +201,39 @@ static size_t index_of(const json_t *values, const json_t *names, const char *wi
 	return SIZE_MAX;
 }
 
-/* The values of a node as they are where it is used. New reference. */
-static json_t *values_of(const json_t *node, const json_t *names, const json_t *overrides)
+/* How much there is to look at in a node: each of its values may be one of its models. */
+static size_t work_of(const json_t *node)
+{
+	const json_t *properties = json_object_get(node, "properties"), *value;
+	const size_t models = json_array_size(json_object_get(properties, "models"));
+	size_t work = 1 + json_array_size(json_object_get(node, "inputs")) + models +
+		      json_array_size(json_object_get(properties, "proxyWidgets")),
+	       i;
+	const char *key;
+
+	json_array_foreach(json_object_get(node, "widgets_values"), i, value)
+	{
+		work += 1 + models + json_string_length(value);
+	}
+	json_object_foreach(json_object_get(node, "widgets_values"), key, value)
+	{
+		work += 1 + models + json_string_length(value);
+	}
+	return work;
+}
+
+/* The values of a node as they are where it is used. Each that is said elsewhere is looked for in all of them. New
+ * reference; NULL: there are none, or it is too much work. */
+static json_t *values_of(struct walk *walk, const json_t *node, const json_t *names, const json_t *overrides)
 {
 	NCM_AUTO_FREE char *id = id_of(json_object_get(node, "id"));
 	json_t *mine = json_object_get(overrides, id), *value;
-	json_t *values = json_copy(json_object_get(node, "widgets_values"));
+	json_t *values;
 	const char *widget;
+
+	if (!may_work(walk, json_object_size(mine) * work_of(node)))
+		return NULL;
+	values = json_copy(json_object_get(node, "widgets_values"));
 
 	json_object_foreach(mine, widget, value)
 	{
@@ -246,27 +272,6 @@ static bool is_passed_on(const char *class)
 	return strcmp(class, "PrimitiveNode") == 0 || strcmp(class, "Reroute") == 0;
 }
 
-/* How much there is to look at in a node. */
-static size_t work_of(const json_t *node)
-{
-	const json_t *properties = json_object_get(node, "properties"), *value;
-	size_t work = 1 + json_array_size(json_object_get(node, "inputs")) +
-		      json_array_size(json_object_get(properties, "models")) +
-		      json_array_size(json_object_get(properties, "proxyWidgets")),
-	       i;
-	const char *key;
-
-	json_array_foreach(json_object_get(node, "widgets_values"), i, value)
-	{
-		work += 1 + json_string_length(value);
-	}
-	json_object_foreach(json_object_get(node, "widgets_values"), key, value)
-	{
-		work += 1 + json_string_length(value);
-	}
-	return work;
-}
-
 static int refuse(const struct walk *walk)
 {
 	return ncm_error_set(walk->err, NCM_E_MANIFEST,
@@ -281,9 +286,11 @@ static int walk_node(struct walk *walk, const json_t *node, const json_t *overri
 	const char *class = ncm_json_string(node, "type");
 	const json_t *properties = json_object_get(node, "properties");
 	NCM_AUTO_JSON json_t *names = names_of(node, json_object_get(node, "widgets_values"));
-	NCM_AUTO_JSON json_t *values = values_of(node, names, overrides);
+	NCM_AUTO_JSON json_t *values = values_of(walk, node, names, overrides);
 	const json_t *graph = class ? json_object_get(walk->definitions, class) : NULL;
 
+	if (!may_work(walk, 0))
+		return refuse(walk);
 	active = active && is_active(node);
 	if (!class || is_passed_on(class))
 		return 0;

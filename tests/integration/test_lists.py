@@ -110,7 +110,9 @@ class RefusalTest(ListCase):
         cuts = "X=" + "a" * 2000 + "\n" + 'Y="${X##*b*b*b*b*b}"\n' * 500 + "wget $Y\n"
         for text in (deep + "f0 https://h/x.gguf\n", "f() { f; f; }\nwget -V\nf\n", loops, grow, cuts,
                      "wget " + "$(" * 50_000, "wget " + '"' * 99_999, "wget <<EOF\n" * 5000, "for " * 20_000 + "wget",
-                     "A=(" * 9000 + "https://h/x.gguf", "wget ${" * 20_000, "wget " + "\\" * 100_001):
+                     "A=(" * 9000 + "https://h/x.gguf", "wget ${" * 20_000, "wget " + "\\" * 100_001,
+                     "for a in b; do\n" * 60_000 + "wget https://h/x.gguf\n" + "done\n" * 60_000, 'x="' + "${}" * 1_000_000 + '"',
+                     "#lora\n" + "some words\n" * 300_000 + "https://h/x.safetensors\n"):
             self.machine.run("manifest", "import", self.write(text))
         self.assertLess(time.monotonic() - start, 60)
 

@@ -190,7 +190,7 @@ class SqlTest(NodeCase):
         self.assertEqual(self.rows("SELECT priority FROM ai_nodes"), [["3"]])
 
     CLUSTERS = 200 if sanitizers() else 1000  # that are slow to start
-    WORDS = ["CodeGeneration", "codegeneration", "Reasoning", "General"]
+    WORDS = ["CodeGeneration", "code generation", "Code-Gene_ration", "Reasoning", "General"]
 
     def cluster(self, rng, number):
         def maybe(value):
@@ -270,6 +270,7 @@ class RouteTest(NodeCase):
             json.dump([{"name": "a", "status": "online", "free_vram_mb": 100, "models": []},
                        {"name": "b", "status": "offline", "models": []}], file)
         self.assertEqual(self.node("route", "--vram", "50MiB", "-q", path), "a\n")
+        self.node("route", "--vram", "102401KiB", path, code=12)
         result = self.machine.run("node", "route", "--vram", "500MiB", path)
         self.assertEqual(result.returncode, 12)
         self.assertIn("a: it has not as much memory free; b: it is not known to be online", result.err)
@@ -290,6 +291,14 @@ class RouteTest(NodeCase):
         shown, code = self.on_terminal(["--no-color", "node", "route", "--usecase", "General", path], {"TERM": "xterm"}, columns=80)
         self.assertEqual(code, 0)
         self.assertLessEqual(max(map(len, shown.splitlines())), 80, shown)
+
+    def test_use_cases_match_as_elsewhere(self):
+        path = os.path.join(self.machine.home, "n.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"name": "a", "status": "online", "free_vram_mb": 9, "models": [
+                {"model_name": "m", "provider": "p", "vram_required_mb": 5, "use_cases": ["QuickChat"]}]}, file)
+        self.assertIn("a", self.node("route", "--usecase", "quick-chat", path))
+        self.node("route", "--usecase", "quick", path, code=12)
 
     def test_a_record_of_its_own(self):
         self.two_models()

@@ -81,6 +81,12 @@ def tiff(texts, order="<"):
     return head + struct.pack(order + "H", len(texts)) + entries + bytes(4) + data
 
 
+def overlapping(text, count):
+    """One whose texts all lie in the same place."""
+    entry = struct.pack("<HHII", 0x10e, 2, len(text), 8 + 2 + 12 * count)
+    return b"II*\0" + struct.pack("<IH", 8, count) + entry * count + text
+
+
 def webp(exif):
     exif += b"\0" * (len(exif) % 2)
     body = b"WEBP" + b"VP8X" + struct.pack("<I", 10) + bytes(10) + b"EXIF" + struct.pack("<I", len(exif)) + exif
@@ -270,6 +276,11 @@ REFUSED.update({
     "huge": (b'{"nodes":[], "x": "' + b"x" * (33 << 20) + b'"}', "larger than"),
     "shown-often": (dump(nested(node("a", ["x"] * 9000, properties={"proxyWidgets": [["-1", "w"]] * 9000}), subgraphs=[
         subgraph("a", links=[{"origin_id": -10, "origin_slot": 0, "target_id": 1, "target_slot": 0}] * 40000, inputs=[{"name": "w"}])])), "more than"),
+    "offered-often": (dump(graph(node("X", ["a.safetensors"] * 20000, *[entry("vae", f"{i}.pt") for i in range(20000)]))), "more than"),
+    "shown-in-one": (dump(graph(
+        node("a", ["v"] * 20000, properties={"proxyWidgets": [["1", f"w{i}"] for i in range(20000)]}),
+        definitions={"subgraphs": [subgraph("a", node("X", ["v"] * 20000))]})), "more than"),
+    "exif-overlapping": (webp(overlapping(b'comment:{"a": "' + b"x" * (1 << 20) + b'"}', 60000)), "no workflow"),
     "broken": (b'{"nodes": [', "not valid JSON"),
     "twice-the-same-key": (b'{"nodes": [], "nodes": []}', "not valid JSON"),
     "nothing": (b"", "no workflow"),
