@@ -95,7 +95,7 @@ NAMESAKES = {
     "src/author/import_ollama.c": {"ollama"},  # a program
     "src/author/import_script.c": {"ollama"},  # the same
     "src/author/model_json.c": {"ollama"},  # a format of models
-    "src/author/shell_command.c": {"hf"},  # a program, and a store
+    "src/author/shell_command.c": {"hf", "comfy"},  # programs, and a store
     "src/manifest/parse.c": {"ollama", "https://"},  # a format of models; pages
     "src/author/starter.c": {"ollama", "ollama:llama3.2:3b"},  # the first example
     "src/doctor/runtimes.c": {"ollama", "http://127.0.0.1:1234", "http://127.0.0.1:8080"},  # a server, where others answer
