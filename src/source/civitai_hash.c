@@ -5,6 +5,7 @@
  */
 #include "source/civitai.h"
 
+#include "base/escape.h"
 #include "base/mem.h"
 #include "base/strings.h"
 
@@ -80,6 +81,10 @@ static char *commercial_use(const json_t *model)
 		NCM_AUTO_FREE char *before = text;
 		const char *use = json_string_value(word);
 
+		if (strlen(before) > LONGEST_TERMS) {
+			before = NULL;
+			break;
+		}
 		text = ncm_asprintf("%s%s%s", before, *before ? ", " : "", use ? use : "");
 	}
 	return text;
@@ -99,7 +104,7 @@ static char *terms_of(struct ncm_sources *sources, uint64_t id)
 	text = ncm_asprintf("Civitai: commercial use %s%s%s", *use && strcmp(use, "None") != 0 ? use : "none",
 			    json_is_false(json_object_get(model, "allowNoCredit")) ? "; credit required" : "",
 			    json_is_false(json_object_get(model, "allowDerivatives")) ? "; no merges" : "");
-	return ncm_strndup(text, LONGEST_TERMS);
+	return ncm_strndup(text, ncm_utf8_fit(text, LONGEST_TERMS));
 }
 
 static struct ncm_resolution *describe(struct ncm_sources *sources, const json_t *version, const json_t *file)
