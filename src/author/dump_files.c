@@ -269,11 +269,18 @@ static int add_file(const struct provenance *provenance, const struct ncm_layout
 	return file->role && strcmp(file->role, "manifest") == 0 ? add_ollama(provenance, store, file, model, why) : 0;
 }
 
+/* Written here, of what is told of the model: a pull with --sidecars writes it again. */
+static bool is_sidecar(const struct ncm_reg_file *file)
+{
+	return file->role && strcmp(file->role, "sidecar") == 0 && !file->source;
+}
+
 int dump_files(const struct provenance *provenance, const struct ncm_layout *layout, const struct ncm_reg_model *entry,
 	       struct ncm_model *model, char **why)
 {
 	for (size_t i = 0; i < entry->file_count; i++) {
-		if (add_file(provenance, layout, entry, &entry->files[i], model, why) < 0)
+		if (!is_sidecar(&entry->files[i]) &&
+		    add_file(provenance, layout, entry, &entry->files[i], model, why) < 0)
 			return -1;
 	}
 	if (model->file_count == 0) {

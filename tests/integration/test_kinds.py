@@ -529,6 +529,8 @@ class SidecarTest(KindsCase):
         self.assertEqual(self.machine.run("verify").returncode, 0)
         shown = self.machine.run("show", f"civitai:{version}").out
         self.assertEqual((shown.count("written by ncmodel"), shown.count("no source")), (2, 0), shown)
+        dumped = self.machine.run("manifest", "dump")
+        self.assertEqual((dumped.returncode, [len(m["files"]) for m in json.loads(dumped.out)["models"]]), (0, [1]), dumped.err)
         # One that its application wrote to is no damage, and stays.
         self.write(self.lora + "/style.json", b'{"activation text": "mine"}')
         self.assertEqual(self.machine.run("verify").returncode, 0)
