@@ -35,8 +35,9 @@ int ncm_config_add_bundle(struct ncm_config *config, const char *place, struct n
 	if (config_put_bundle(config, NULL, place))
 		return 0;
 	/* The value may hold a password: it is not told. */
-	ncm_error_set(err, NCM_E_USAGE, "a mirror of content is a folder, or an http or https URL without user, query "
-					"and fragment");
+	ncm_error_set(err, NCM_E_USAGE,
+		      "a mirror of content is a folder, or an http or https URL without user, query "
+		      "and fragment");
 	return ncm_error_hint(err, "the folder is the one that has blobs/sha256 in it");
 }
 
