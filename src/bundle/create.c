@@ -23,7 +23,7 @@ struct making {
 	const struct ncm_catalog *catalog;
 	const struct ncm_sink *sink;
 	struct ncm_bundle *bundle;
-	struct ncm_text_map blobs; /* digests in hex */
+	struct ncm_text_map blobs; /* digests in hex, as the paths have them */
 	int dirfd, blobs_fd, checkpoints;
 };
 
@@ -64,11 +64,12 @@ static int copy_file(struct making *making, const struct ncm_reg_file *file, str
 				   .sink = making->sink};
 	struct ncm_bundle_file *entry;
 
-	if (!ncm_text_map_add(&making->blobs, hex, NCM_SHA256_HEX, making->bundle->count))
+	if (ncm_text_map_find(&making->blobs, hex, NCM_SHA256_HEX))
 		return 0;
 	if (bundle_copy(&copy, err) < 0)
 		return -1;
 	entry = bundle_add(making->bundle, path, file->role ? file->role : "weights");
+	ncm_text_map_add(&making->blobs, ncm_path_base(entry->path), NCM_SHA256_HEX, making->bundle->count - 1);
 	entry->sha256 = file->sha256;
 	entry->size = copy.checkpoints.size;
 	entry->state = copy.copied ? NCM_BUNDLE_COPIED : NCM_BUNDLE_OK;

@@ -191,5 +191,125 @@ class AddressTest(MirrorCase):
             self.assertIn("blobs/sha256", result.err)
 
 
+def tree(folder):
+    """Every file below a folder, with its digest."""
+    found = {}
+    for at, _, names in os.walk(folder):
+        for name in names:
+            with open(os.path.join(at, name), "rb") as file:
+                found[os.path.relpath(os.path.join(at, name), folder)] = sha256(file.read())
+    return found
+
+
+class BundleTest(MirrorCase):
+    def bundle_of(self, *arguments, code=0):
+        result = self.machine.run("bundle", *arguments)
+        self.assertEqual(result.returncode, code, result.err + result.out)
+        return result
+
+    def test_from_one_machine_to_another(self):
+        self.every_kind()
+        shutil.rmtree(self.bundle)
+        before, listed = self.models(self.machine.snapshot()), self.entries()
+        made = json.loads(self.bundle_of("create", self.bundle, "--json").out)["data"]
+        self.assertEqual(sorted(made["models"]), sorted(listed))
+        self.assertEqual(made["left_out"], [])
+        self.assertLessEqual({file["sha256"][7:] for file in made["files"] if file["path"].startswith("blobs/")}, set(before.values()))
+        self.bundle_of("verify", self.bundle)
+        self.another_machine()
+        self.bundle_of("import", self.bundle, "-y", "--json")
+        self.assertEqual(self.hub.asked(), [])
+        self.assertEqual(self.models(self.machine.snapshot()), before)
+        self.assertEqual(sorted(self.entries()), sorted(listed))
+        self.check_registry()
+        self.assertEqual(self.machine.run("verify", "-q").returncode, 0)
+        again = json.loads(self.bundle_of("import", self.bundle, "-y", "--json").out)["data"]["result"]
+        self.assertEqual((again["present"], again["pulled"]), (len(listed), 0))
+
+    def test_the_same_models_make_the_same_bytes(self):
+        self.every_kind()
+        other = os.path.join(self.machine.home, "other")
+        shutil.rmtree(self.bundle)
+        self.bundle_of("create", self.bundle)
+        self.bundle_of("create", other)
+        self.assertEqual(tree(self.bundle), tree(other))
+        self.assertIn("bundle.json", tree(other))
+
+    def test_it_goes_on_with_what_is_right(self):
+        self.every_kind()
+        shutil.rmtree(self.bundle)
+        self.bundle_of("create", self.bundle)
+        whole = tree(self.bundle)
+        victims = sorted(name for name in whole if name.startswith("blobs/"))
+        for number, victim in enumerate(victims):
+            path = os.path.join(self.bundle, victim)
+            if number % 3 == 0:
+                os.unlink(path)
+            elif number % 3 == 1:
+                with open(path, "r+b") as file:
+                    byte = file.read(1)
+                    file.seek(0)
+                    file.write(bytes([byte[0] ^ 1]))
+        with open(os.path.join(self.blobs, ".0123456789abcdef.tmp"), "wb") as out:
+            out.write(b"half")
+        bad = json.loads(self.bundle_of("verify", self.bundle, "--json", code=4).out)["data"]
+        states = {file["path"]: file["state"] for file in bad["files"]}
+        for number, victim in enumerate(victims):
+            self.assertEqual(states[victim], ("missing", "damaged", "ok")[number % 3])
+        made = json.loads(self.bundle_of("create", self.bundle, "--json").out)["data"]
+        states = {file["path"]: file["state"] for file in made["files"]}
+        for number, victim in enumerate(victims):
+            self.assertEqual(states[victim], ("copied", "copied", "ok")[number % 3])
+        self.assertEqual(tree(self.bundle), whole)
+
+    def test_a_flipped_byte_is_named_with_its_piece_and_the_rest_comes(self):
+        big, small = gguf("big", 40 << 20), gguf("small", 50_000)
+        self.machine.manifest([self.machine.simple("big.gguf", big), self.machine.simple("small.gguf", small)])
+        self.pull()
+        self.bundle_of("create", self.bundle)
+        with open(os.path.join(self.blobs, sha256(big)), "r+b") as file:
+            file.seek(20 << 20)
+            file.write(b"!!!!")
+        told = self.bundle_of("verify", self.bundle, code=4)
+        self.assertIn("damaged: bytes 16777216-33554431", told.out)
+        self.another_machine()
+        result = self.machine.run("bundle", "import", self.bundle, "-y")
+        self.assertNotEqual(result.returncode, 0)
+        self.assertEqual(self.read(self.machine.store("small.gguf")), small)
+        self.assertFalse(os.path.exists(self.machine.store("big.gguf")))
+        self.assertEqual(self.hub.asked(), [])
+
+    def test_damage_at_home_is_not_carried_away(self):
+        data = gguf("x", 50_000)
+        self.machine.manifest([self.machine.simple("x.gguf", data)])
+        self.pull()
+        self.write(self.machine.store("x.gguf"), data[:-1] + b"!")
+        told = self.bundle_of("create", self.bundle, code=4)
+        self.assertIn("x.gguf has sha256", told.err)
+        self.assertEqual(os.listdir(self.blobs), [])
+
+    def test_what_is_no_bundle(self):
+        self.bundle_of("verify", self.machine.home, code=2)
+        self.bundle_of("import", self.machine.home + "/nowhere", code=2)
+        for arguments in ((), ("create",), ("send", "x"), ("verify", "x", "y")):
+            self.bundle_of(*arguments, code=2)
+        index = os.path.join(self.bundle, "bundle.json")
+        for text in ("", "[]", "{}", '{"schema_version": 2, "files": []}',
+                     '{"schema_version": 1, "files": [{"path": "../x", "size": 1, "sha256": "%s"}]}' % ("0" * 64)):
+            with open(index, "w") as out:
+                out.write(text)
+            self.bundle_of("verify", self.bundle, code=2)
+            self.bundle_of("import", self.bundle, code=2)
+
+    def test_a_part_of_it(self):
+        self.every_kind()
+        shutil.rmtree(self.bundle)
+        made = json.loads(self.bundle_of("create", self.bundle, "plain", "tiny", "--json").out)["data"]
+        self.assertEqual(sorted(made["models"]), ["plain", "tiny"])
+        self.another_machine()
+        self.bundle_of("import", self.bundle, "tiny", "-y")
+        self.assertEqual(list(self.entries()), ["tiny"])
+
+
 if __name__ == "__main__":
     unittest.main()
