@@ -23,6 +23,8 @@ struct making {
 	const struct ncm_catalog *catalog;
 	const struct ncm_sink *sink;
 	struct ncm_bundle *bundle;
+	struct ncm_layout *layout;
+	struct ncm_lock *lock;
 	struct ncm_text_map blobs; /* digests in hex, as the paths have them */
 	int dirfd, blobs_fd, checkpoints;
 };
@@ -115,6 +117,7 @@ static int take_draft(struct making *making, const struct ncm_draft *draft, cons
 	static const char *const priorities[] = {NULL, "high", "medium", "low"};
 	NCM_AUTO_FREE char *path =
 	    ncm_asprintf("manifests/%s/phase-%u-%s.json", draft->profile, draft->phase, priorities[draft->phase]);
+	NCM_AUTO_FREE char *text = NULL;
 
 	for (size_t i = 0; i < draft->gap_count; i++)
 		leave_out(making, draft->gaps[i].what, draft->gaps[i].why);
@@ -127,7 +130,8 @@ static int take_draft(struct making *making, const struct ncm_draft *draft, cons
 		}
 		ncm_strings_add_new(&making->bundle->models, models[i]->id);
 	}
-	return draft->text ? write_text(making, path, "manifest", draft->text, err) : 0;
+	text = draft->text ? bundle_manifest(draft->text, making->lock, making->layout) : NULL;
+	return text ? write_text(making, path, "manifest", text, err) : 0;
 }
 
 /* The models of one profile and phase: they are one manifest. */
@@ -181,21 +185,23 @@ static int take_models(struct making *making, const struct ncm_reg_model **model
 	return 0;
 }
 
+static int read_pins(struct making *making, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *path = NULL;
+
+	making->layout = ncm_layout_load(making->config, err);
+	path = making->layout ? ncm_layout_lock(making->layout, making->config) : NULL;
+	making->lock = path ? ncm_lock_load(path, err) : NULL;
+	return making->lock ? 0 : -1;
+}
+
 static int write_pins(struct making *making, struct ncm_error *err)
 {
-	struct ncm_layout *layout = ncm_layout_load(making->config, err);
-	NCM_AUTO_FREE char *path = layout ? ncm_layout_lock(layout, making->config) : NULL;
-	struct ncm_lock *lock = path ? ncm_lock_load(path, err) : NULL;
-	NCM_AUTO_FREE char *text = lock ? bundle_pins(lock, &making->blobs) : NULL;
-	int failed = -1;
+	NCM_AUTO_FREE char *text = bundle_pins(making->lock, &making->blobs);
 
-	if (text)
-		failed = write_text(making, BUNDLE_LOCK, "lock", text, err);
-	else if (lock)
-		ncm_error_set(err, NCM_E_MANIFEST, "%s has a key that is no UTF-8", path);
-	ncm_lock_free(lock);
-	ncm_layout_free(layout);
-	return failed;
+	if (!text)
+		return ncm_error_set(err, NCM_E_MANIFEST, "%s has a key that is no UTF-8", making->lock->path);
+	return write_text(making, BUNDLE_LOCK, "lock", text, err);
 }
 
 static int write_index(struct making *making, struct ncm_error *err)
@@ -243,16 +249,25 @@ struct ncm_bundle *ncm_bundle_create(const struct ncm_config *config, const stru
 				     struct ncm_error *err)
 {
 	struct ncm_registry *registry = ncm_registry_load(config, err);
-	struct making making = {config, catalog, sink, ncm_calloc(1, sizeof *making.bundle), {0}, -1, -1, -1};
+	struct making making = {.config = config,
+				.catalog = catalog,
+				.sink = sink,
+				.bundle = ncm_calloc(1, sizeof *making.bundle),
+				.dirfd = -1,
+				.blobs_fd = -1,
+				.checkpoints = -1};
 	NCM_AUTO_FREE const struct ncm_reg_model **models = NULL;
 	size_t count = 0;
 	int failed = -1;
 
 	making.bundle->path = ncm_path_absolute(path);
-	if (registry && choose(registry, selector, &models, &count, err) == 0 && open_folders(&making, err) == 0 &&
-	    take_models(&making, models, count, err) == 0 && write_pins(&making, err) == 0)
+	if (registry && choose(registry, selector, &models, &count, err) == 0 && read_pins(&making, err) == 0 &&
+	    open_folders(&making, err) == 0 && take_models(&making, models, count, err) == 0 &&
+	    write_pins(&making, err) == 0)
 		failed = write_index(&making, err);
 	close_folders(&making);
+	ncm_lock_free(making.lock);
+	ncm_layout_free(making.layout);
 	ncm_text_map_free(&making.blobs);
 	ncm_registry_free(registry);
 	if (!failed)
