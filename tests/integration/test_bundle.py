@@ -286,7 +286,41 @@ class BundleTest(MirrorCase):
         self.write(self.machine.store("x.gguf"), data[:-1] + b"!")
         told = self.bundle_of("create", self.bundle, code=4)
         self.assertIn("x.gguf has sha256", told.err)
+        self.assertIn("`ncmodel verify --repair` mends it", told.err)
         self.assertEqual(os.listdir(self.blobs), [])
+        self.machine.run("verify", "--repair", "-y")
+        self.bundle_of("create", self.bundle)
+        self.assertEqual(os.listdir(self.blobs), [sha256(data)])
+
+    def test_nothing_installed(self):
+        data = gguf("x", 50_000)
+        self.machine.manifest([self.machine.simple("x.gguf", data)])
+        self.assertIn("`ncmodel pull` installs models", self.bundle_of("create", self.bundle, code=2).err)
+        self.assertIn("`ncmodel bundle create DIR` makes one", self.bundle_of("verify", self.bundle, code=2).err)
+        self.assertIn("usage: ncmodel bundle create|verify|import DIR", self.bundle_of("create", code=2).err)
+        self.pull()
+        self.bundle_of("create", self.bundle)
+        self.bundle_of("verify", self.bundle)
+
+    def test_what_was_unpacked_is_told(self):
+        import io
+        import tarfile
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w:gz") as archive:
+            member = tarfile.TarInfo("node/__init__.py")
+            member.size = 2
+            archive.addfile(member, io.BytesIO(b"{}"))
+        node = out.getvalue()
+        plain = self.machine.simple("x.gguf", gguf("x", 50_000))
+        self.machine.manifest([plain, {
+            "id": "node", "kind": "custom-node", "use_cases": [],
+            "files": [{"from": [self.hub.url("/node.tar.gz", node)], "insecure_http": True, "sha256": sha256(node),
+                       "extract": {"strip": 1}, "to": [{"store": "comfyui", "folder": "custom_nodes", "name": "node"}]}]}])
+        self.pull()
+        made = self.bundle_of("create", self.bundle, "--json")
+        data = json.loads(made.out)["data"]
+        self.assertEqual((data["models"], len(data["left_out"])), (["x"], 1))
+        self.assertIn("unpacked from an archive", data["left_out"][0])
 
     def test_what_is_no_bundle(self):
         self.bundle_of("verify", self.machine.home, code=2)
