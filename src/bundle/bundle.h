@@ -29,6 +29,7 @@ struct bundle_copy {
 	struct ncm_sha256 sha256;
 	uint64_t size;
 	const struct ncm_sink *sink;
+	uint64_t before, total; /* bytes of the whole run: those before this file, and all */
 	/* results */
 	bool copied; /* it was not there */
 	struct ncm_checkpoints checkpoints;

@@ -52,10 +52,11 @@ static bool is_there(struct bundle_copy *copy)
 
 static void tell_progress(const struct bundle_copy *copy, uint64_t done)
 {
-	ncm_emit(
-	    copy->sink,
-	    &(struct ncm_event){
-		.type = NCM_EVENT_PROGRESS, .file = copy->from, .done = done, .total = copy->size, .stage = "placing"});
+	ncm_emit(copy->sink, &(struct ncm_event){.type = NCM_EVENT_VERIFIED,
+						 .file = copy->from,
+						 .done = copy->before + done,
+						 .total = copy->total,
+						 .stage = "hashing"});
 }
 
 /* Returns 0, or -1 with errno. */

@@ -26,6 +26,7 @@ struct making {
 	struct ncm_layout *layout;
 	struct ncm_lock *lock;
 	struct ncm_text_map blobs; /* digests in hex, as the paths have them */
+	uint64_t done, total;      /* bytes of content; what several models have counts once in `done` */
 	int dirfd, blobs_fd, checkpoints;
 };
 
@@ -63,6 +64,8 @@ static int copy_file(struct making *making, const struct ncm_reg_file *file, str
 				   .name = hex,
 				   .sha256 = file->sha256,
 				   .size = file->size,
+				   .before = making->done,
+				   .total = making->total,
 				   .sink = making->sink};
 	struct ncm_bundle_file *entry;
 
@@ -70,6 +73,7 @@ static int copy_file(struct making *making, const struct ncm_reg_file *file, str
 		return 0;
 	if (bundle_copy(&copy, err) < 0)
 		return -1;
+	making->done += file->size;
 	entry = bundle_add(making->bundle, path, file->role ? file->role : "weights");
 	ncm_text_map_add(&making->blobs, ncm_path_base(entry->path), NCM_SHA256_HEX, making->bundle->count - 1);
 	entry->sha256 = file->sha256;
@@ -173,6 +177,8 @@ static int take_models(struct making *making, const struct ncm_reg_model **model
 		else
 			models[kept++] = models[i];
 	}
+	for (size_t i = 0; i < kept; i++)
+		making->total += models[i]->size;
 	if (kept > 1)
 		qsort(models, kept, sizeof *models, compare_models);
 	for (size_t i = 0, end; i < kept; i = end) {
