@@ -56,6 +56,7 @@ const struct topic topics_configuration[] = {
     {"manifest_dirs", "An array of folders with profiles of your own, before the usual ones."},
     {"endpoints", "What stands in for huggingface, civitai and ollama: an object with the URL of each."},
     {"mirrors", "URL prefixes and what stands in for them, for sources that are plain URLs."},
+    {"bundles", "Folders and URLs that have content by its digest, as blobs/sha256/HEX; as --mirror."},
     {"stores", "Stores that lie elsewhere: an object with the folder of each."},
     {"servers", "Programs that run models: an object with the URL of each, under a name of yours."},
     {"insecure_registries", "Registries (HOST or HOST:PORT) that are spoken to over plain http."},

@@ -8,6 +8,7 @@
 #include "fit_view.h"
 #include "model_name.h"
 #include "plan_view.h"
+#include "pull.h"
 #include "requirements.h"
 #include "ui/ask.h"
 #include "ui/progress.h"
@@ -296,16 +297,13 @@ static int pull_via_server(struct session *session)
 	return report ? runtime_tell(session, report) : session_fail(session, &err);
 }
 
-static int run(struct session *session)
+int pull_chosen(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct ncm_plan *plan;
 	int exit_code, lacking;
 
-	if (via_server)
-		return pull_via_server(session);
 	session->settings.provision.only_plan = session->settings.dry_run;
-	session->settings.provision.sidecars = sidecar_bits();
 	plan = plan_make(session, &err);
 	if (!plan && err.code == NCM_E_INTERRUPTED) {
 		ncm_error_clear(&err);
@@ -324,6 +322,14 @@ static int run(struct session *session)
 		exit_code = plan_join_codes(lacking, pull(session, plan));
 	ncm_plan_free(plan);
 	return exit_code;
+}
+
+static int run(struct session *session)
+{
+	if (via_server)
+		return pull_via_server(session);
+	session->settings.provision.sidecars = sidecar_bits();
+	return pull_chosen(session);
 }
 
 static const struct option own[] = {

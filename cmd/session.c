@@ -72,6 +72,10 @@ static int apply(struct ncm_config *config, const struct settings *settings, str
 		if (ncm_config_add_insecure_registry(config, settings->insecure_registries.items[i], err) < 0)
 			return -1;
 	}
+	for (size_t i = 0; i < settings->bundles.count; i++) {
+		if (ncm_config_add_bundle(config, settings->bundles.items[i], err) < 0)
+			return -1;
+	}
 	for (size_t i = 0; i < settings->profiles.count; i++) {
 		const char *name = settings->profiles.items[i];
 

@@ -82,6 +82,10 @@ static const struct option placing[] = {
 static const struct option planning[] = {
     {0, "locked", OPTION_FLAG, AT(provision.locked), .help = "refuse whatever the lock does not pin exactly"},
     {0, "offline", OPTION_FLAG, AT(provision.offline), .help = "no network at all"},
+    {0, "mirror", OPTION_LIST, AT(bundles), .argument = "PLACE",
+     .help = "a folder, or its address on a web server, that has content by its digest (blobs/sha256/HEX): what it has "
+	     "does not come from its source; can be repeated",
+     .completes = COMPLETES_FOLDER},
     {0, "update", OPTION_FLAG, AT(provision.update), .help = "look up anew instead of following the lock"},
     {0, "force", OPTION_FLAG, AT(provision.force),
      .help = "replace what is in the way; it is kept until `gc --replaced`"},
@@ -135,6 +139,7 @@ void settings_free(struct settings *settings)
 	ncm_strings_free(&settings->store_paths);
 	ncm_strings_free(&settings->insecure_registries);
 	ncm_strings_free(&settings->servers);
+	ncm_strings_free(&settings->bundles);
 	ncm_strings_free(&settings->operands);
 	ncm_strings_free(&settings->selector.names);
 	ncm_strings_free(&settings->selector.profiles);

@@ -10,7 +10,7 @@
 struct settings {
 	/* every command */
 	const char *root, *config, *lock, *layout, *cacert, *progress;
-	struct ncm_strings profiles, manifest_dirs, manifest_files, store_paths, insecure_registries, servers;
+	struct ncm_strings profiles, manifest_dirs, manifest_files, store_paths, insecure_registries, servers, bundles;
 	bool json, quiet, no_color, help, version;
 	unsigned verbose;
 

@@ -75,6 +75,8 @@ struct ncm_config {
 	size_t endpoint_count;
 	struct ncm_mirror *mirrors;
 	size_t mirror_count;
+	char **bundles; /* folders (absolute) and http(s) addresses of them with content by its digest, in order */
+	size_t bundle_count;
 	struct ncm_store_override *stores;
 	size_t store_count;
 	struct ncm_server *servers; /* in the order of the file; never empty once loaded */
@@ -120,6 +122,9 @@ bool ncm_config_has_profile(const struct ncm_config *config, const char *name);
 void ncm_config_add_manifest_dir(struct ncm_config *config, const char *path); /* goes before those already there */
 void ncm_config_add_manifest_file(struct ncm_config *config, const char *path);
 int ncm_config_set_store(struct ncm_config *config, const char *assignment, struct ncm_error *err); /* "STORE=PATH" */
+/* One more place of content by its digest, after those that are there: a folder, or its http(s) address without user,
+ * query and fragment. Error: USAGE for an empty name or another address. */
+int ncm_config_add_bundle(struct ncm_config *config, const char *place, struct ncm_error *err);
 /* What --server says takes the place of all servers that were there: each "NAME=URL", "URL" for one that is called as
  * its host and port, or the name of one of them. Error: USAGE for something else. */
 int ncm_config_set_servers(struct ncm_config *config, char *const *said, size_t count, struct ncm_error *err);

@@ -9,6 +9,7 @@
 #define NCMODEL_NCMODEL_H
 
 #include <ncmodel/adopt.h>
+#include <ncmodel/bundle.h>
 #include <ncmodel/config.h>
 #include <ncmodel/configure.h>
 #include <ncmodel/digest.h>

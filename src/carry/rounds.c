@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/thread.h"
+#include "config/bundles.h"
 
 #include <string.h>
 
@@ -58,20 +59,45 @@ static int next_alternate(struct carry *carry, struct task *task)
 	return -1;
 }
 
+static void add_mirror(struct task *task, const char *url, struct ncm_resolution *found)
+{
+	task->mirrors[task->mirror_count] = (struct ncm_replica){url, found->credential, found->service};
+	task->mirror_resolutions[task->mirror_count++] = found;
+}
+
+/* Web servers with content by its digest need not be asked first: one that has it not serves nothing. */
+static void add_bundles(const struct ncm_config *config, struct task *task)
+{
+	char hex[NCM_SHA256_HEX + 1];
+
+	ncm_sha256_hex(&task->item->content->sha256, hex);
+	for (size_t i = 0; i < config->bundle_count; i++) {
+		struct ncm_resolution *found;
+
+		if (!config_bundle_is_address(config->bundles[i]))
+			continue;
+		found = ncm_calloc(1, sizeof *found);
+		found->uri = config_bundle_blob(config->bundles[i], hex);
+		add_mirror(task, found->uri, found);
+	}
+}
+
 /* Asks the other places of a large content with a known digest whether they have the same: then they serve it together.
  */
 static void find_mirrors_of(struct carry *carry, struct task *task)
 {
 	const struct content *content = task->item->content;
 	const struct wanted *wanted = &carry->run->wanted[content->wanted];
-	const size_t room = wanted->spec->from.count;
+	const size_t places = wanted->spec->from.count, room = places + carry->run->config->bundle_count;
 
-	if (!content->has_sha256 || !content->has_size || content->size < MIRRORS_WORTH_BYTES ||
-	    task->mirror_resolutions)
+	if (!content->has_sha256 || task->mirror_resolutions)
 		return;
 	task->mirror_resolutions = ncm_calloc(room, sizeof(struct ncm_resolution *));
 	task->mirrors = ncm_calloc(room, sizeof *task->mirrors);
-	for (size_t i = task->alternate + 1; i < room && !ncm_interrupted(); i++) {
+	add_bundles(carry->run->config, task);
+	if (!content->has_size || content->size < MIRRORS_WORTH_BYTES)
+		return;
+	for (size_t i = task->alternate + 1; i < places && !ncm_interrupted(); i++) {
 		struct ncm_resolution *found = wanted_ask_place(carry->run, wanted, i, NULL);
 		const struct ncm_artifact *artifact = found ? same_artifact(found, content) : NULL;
 
@@ -79,9 +105,7 @@ static void find_mirrors_of(struct carry *carry, struct task *task)
 			ncm_resolution_free(found);
 			continue;
 		}
-		task->mirrors[task->mirror_count] =
-		    (struct ncm_replica){artifact->url, found->credential, found->service};
-		task->mirror_resolutions[task->mirror_count++] = found;
+		add_mirror(task, artifact->url, found);
 	}
 }
 

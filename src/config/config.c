@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "config/bundles.h"
 #include "config/parts.h"
 
 #include "base/mem.h"
@@ -112,6 +113,7 @@ void ncm_config_free(struct ncm_config *config)
 		free(config->stores[i].path);
 	}
 	drop_profiles(config);
+	config_drop_bundles(config);
 	config_drop_servers(config);
 	for (size_t i = 0; i < config->insecure_registry_count; i++)
 		free(config->insecure_registries[i]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The configuration file: a table of keys and of what their values must be. manifests/schema/config.schema.json
  * says the same to editors. */
+#include "config/bundles.h"
 #include "config/parts.h"
 
 #include "base/json_file.h"
@@ -54,6 +55,12 @@ static bool take_host(struct ncm_json_reader *reader, const char *text, void *pl
 	return ncm_config_add_insecure_registry(reading_of(reader)->config, text, NULL) == 0;
 }
 
+static bool take_bundle(struct ncm_json_reader *reader, const char *text, void *place)
+{
+	(void)place;
+	return config_put_bundle(reading_of(reader)->config, reading_of(reader)->folder, text);
+}
+
 static bool take_size(struct ncm_json_reader *reader, const char *text, void *place)
 {
 	(void)reader;
@@ -76,6 +83,12 @@ static const struct ncm_json_form an_url = {.kind = NCM_FORM_TEXT,
 					    .expected = "an http or https URL without user, query and fragment"};
 static const struct ncm_json_form host = {
     .kind = NCM_FORM_TEXT, .take = take_host, .hidden = true, .expected = "a host, or a host and its port"};
+static const struct ncm_json_form bundle = {.kind = NCM_FORM_TEXT,
+					    .take = take_bundle,
+					    .hidden = true,
+					    .expected =
+						"a folder, or an http or https URL without user, query and fragment"};
+static const struct ncm_json_form bundles = {.kind = NCM_FORM_LIST, .of = &bundle};
 static const struct ncm_json_form hosts = {.kind = NCM_FORM_LIST, .of = &host};
 
 /* One profile, or an array of them. */
@@ -233,6 +246,7 @@ static const struct ncm_json_field top_keys[] = {
     {"manifest_dirs", &paths, NCM_ITEMS(struct ncm_config, manifest_dirs, manifest_dir_count), false, 0},
     {"endpoints", &endpoints, WHOLE, false, 0},
     {"mirrors", &mirrors, WHOLE, false, 0},
+    {"bundles", &bundles, WHOLE, false, 0},
     {"stores", &stores, WHOLE, false, 0},
     {"servers", &servers, WHOLE, false, 0},
     {"insecure_registries", &hosts, WHOLE, false, 0},

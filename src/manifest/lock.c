@@ -162,10 +162,34 @@ void ncm_lock_drop(struct ncm_lock *lock, const char *uri)
 	memmove(entry, entry + 1, (size_t)(lock->entries + lock->count - entry) * sizeof *entry);
 }
 
-static int write_document(int dirfd, const char *path, const json_t *document, struct ncm_error *err)
+static char *text_of(const json_t *document)
 {
 	NCM_AUTO_FREE char *text = json_dumps(document, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
-	NCM_AUTO_FREE char *line = text ? ncm_asprintf("%s\n", text) : NULL;
+
+	return text ? ncm_asprintf("%s\n", text) : NULL;
+}
+
+char *ncm_lock_text(const struct ncm_lock *lock)
+{
+	NCM_AUTO_JSON json_t *document = json_object();
+	json_t *entries = json_object();
+
+	json_object_set_new(document, "schema_version", json_integer(SCHEMA_VERSION));
+	json_object_set_new(document, "entries", entries);
+	for (size_t i = 0; i < lock->count; i++) {
+		NCM_AUTO_FREE char *key = lock_key(lock->entries[i].uri);
+		json_t *json = json_object();
+
+		lock_entry_write(&lock->entries[i], json);
+		if (json_object_set_new(entries, key, json) < 0)
+			return NULL;
+	}
+	return text_of(document);
+}
+
+static int write_document(int dirfd, const char *path, const json_t *document, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *line = text_of(document);
 
 	if (!line)
 		return ncm_error_set(err, NCM_E_MANIFEST, "%s: cannot be written as JSON", path);

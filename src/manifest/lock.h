@@ -62,5 +62,7 @@ void ncm_lock_drop(struct ncm_lock *lock, const char *uri);
  * merged under an advisory lock, atomically, keys sorted.
  */
 int ncm_lock_save(const struct ncm_lock *lock, const char *const *uris, size_t count, struct ncm_error *err);
+/* A lock of all entries, as a file has it. The caller frees it; NULL: a key is no UTF-8. */
+char *ncm_lock_text(const struct ncm_lock *lock);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Deduplication over all stores: content that lies in some store of the layout already, whoever put it there, is linked
- * or copied, not fetched. A blob is found by its name, a file by its size; either is believed when it was hashed.
+ * or copied, not fetched; so is what a bundle has. A blob is found by its name, a file by its size; either is believed
+ * when it was hashed.
  */
 #include "plan/plan.h"
 
@@ -9,6 +10,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/text_map.h"
+#include "config/bundles.h"
 #include "os/os.h"
 #include "store/walk.h"
 
@@ -219,6 +221,25 @@ static char *find_registered(struct look *look, const struct content *content, s
 	return NULL;
 }
 
+/* A folder that the user named has it by its digest. Who may read it there does not matter: it was named to be read. */
+static char *find_bundled(struct look *look, const struct content *content, struct os_stat *status)
+{
+	const struct ncm_config *config = look->run->config;
+	char hex[NCM_SHA256_HEX + 1];
+
+	ncm_sha256_hex(&content->sha256, hex);
+	for (size_t i = 0; i < config->bundle_count; i++) {
+		char *path = config_bundle_blob(config->bundles[i], hex);
+		NCM_AUTO_CLOSE int fd =
+		    config_bundle_is_address(config->bundles[i]) ? -1 : os_open(OS_HERE, path, OS_READ | OS_NO_LINK);
+
+		if (!is_place(content, path) && has_bytes(look, content, fd, path, status))
+			return path;
+		free(path);
+	}
+	return NULL;
+}
+
 char *elsewhere_find(struct look *look, const struct content *content, struct os_stat *status)
 {
 	char *found;
@@ -228,6 +249,8 @@ char *elsewhere_find(struct look *look, const struct content *content, struct os
 	found = find_registered(look, content, status);
 	if (!found)
 		found = find_blob(look, content, status);
+	if (!found)
+		found = find_bundled(look, content, status);
 	if (!found)
 		found = find_listed_blob(look, content, status);
 	if (!found && content->has_size && content->size >= LEAST)

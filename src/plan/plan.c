@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-static void free_items(struct planned *planned)
+void plan_forget_items(struct planned *planned)
 {
 	for (size_t i = 0; planned->items && i < planned->contents.count; i++) {
 		free(planned->items[i].steps);
@@ -33,7 +33,7 @@ void planned_free(struct planned *planned)
 {
 	if (!planned)
 		return;
-	free_items(planned);
+	plan_forget_items(planned);
 	contents_free(planned->run, &planned->contents);
 	look_free(planned->look);
 	run_free(planned->run);
@@ -101,8 +101,7 @@ void plan_items(struct planned *planned)
 	plan_judge(planned);
 }
 
-/* What the lock knew and the disk has needs no source; the rest does. */
-static void settle_present(struct planned *planned)
+void plan_settle_present(struct planned *planned)
 {
 	struct run *run = planned->run;
 	NCM_AUTO_FREE bool *missing = ncm_calloc(run->wanted_count + 1, sizeof *missing);
@@ -208,10 +207,10 @@ static void look_at_everything(struct planned *planned)
 	wanted_resolve_locally(run);
 	contents_build(run, content_targets, NULL, &planned->contents);
 	plan_items(planned);
-	settle_present(planned);
+	plan_settle_present(planned);
 	wanted_resolve_by_network(run);
 	if (run->to_resolve > 0) {
-		free_items(planned);
+		plan_forget_items(planned);
 		contents_build(run, content_targets, NULL, &planned->contents);
 		plan_items(planned);
 	}

@@ -76,6 +76,10 @@ struct planned *planned_new(struct run *run);
 void planned_free(struct planned *planned);
 /* Makes the items anew for the contents as they are, and judges them. */
 void plan_items(struct planned *planned);
+/* Frees the items: the contents are made anew. */
+void plan_forget_items(struct planned *planned);
+/* What the lock knew and the disk has needs no source; the rest does. */
+void plan_settle_present(struct planned *planned);
 /* Judges all again: the disk or models.json may have changed. */
 void plan_judge(struct planned *planned);
 /* Looks at the partials again: what is to be fetched has changed. */

@@ -266,12 +266,20 @@ static char *filled(const json_t *config, const char *key)
 	return text && *text ? ncm_strdup(text) : NULL;
 }
 
+static void take_config(const struct lookup *lookup, const char *body, size_t size, struct ncm_resolution *resolution)
+{
+	NCM_AUTO_JSON json_t *config = ncm_json_parse(body, size, lookup->what, NCM_E_PROTOCOL, NULL);
+
+	resolution->architecture = filled(config, "model_family");
+	resolution->parameters = filled(config, "model_type");
+	resolution->quantization = filled(config, "file_type");
+}
+
 /* Family, parameters and quantization stand in the config blob. Nice to have, so no failure matters. */
 static void read_config(const struct lookup *lookup, struct ncm_resolution *resolution)
 {
 	const struct ncm_artifact *artifact = find_config(resolution);
 	NCM_AUTO_REPLY struct ncm_reply reply = {0};
-	NCM_AUTO_JSON json_t *config = NULL;
 	struct ncm_sha256 digest;
 
 	if (!artifact || artifact->size > LARGEST_CONFIG)
@@ -286,12 +294,19 @@ static void read_config(const struct lookup *lookup, struct ncm_resolution *reso
 	    !reply.body)
 		return;
 	ncm_sha256_of(reply.body, reply.body_size, &digest);
-	if (!ncm_sha256_equal(&digest, &artifact->sha256))
-		return;
-	config = ncm_json_parse(reply.body, reply.body_size, lookup->what, NCM_E_PROTOCOL, NULL);
-	resolution->architecture = filled(config, "model_family");
-	resolution->parameters = filled(config, "model_type");
-	resolution->quantization = filled(config, "file_type");
+	if (ncm_sha256_equal(&digest, &artifact->sha256))
+		take_config(lookup, reply.body, reply.body_size, resolution);
+}
+
+static void read_bundled_config(const struct lookup *lookup, struct ncm_resolution *resolution)
+{
+	const struct ncm_artifact *artifact = find_config(resolution);
+	size_t size = 0;
+	NCM_AUTO_FREE char *body =
+	    artifact ? ncm_source_bundled(lookup->sources->config, &artifact->sha256, LARGEST_CONFIG, &size) : NULL;
+
+	if (body)
+		take_config(lookup, body, size, resolution);
 }
 
 static char *page_of(const struct ollama_name *name)
@@ -345,18 +360,44 @@ static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *u
 	return resolution;
 }
 
+/* A pinned manifest that a folder of content by its digest has is as good as the registry's. */
+static struct ncm_resolution *from_bundle(struct lookup *lookup, const struct ncm_sha256 *digest)
+{
+	struct ncm_reply manifest = {0};
+	struct ncm_resolution *resolution;
+
+	manifest.body =
+	    ncm_source_bundled(lookup->sources->config, digest, NCM_LIMIT_MANIFEST_BYTES, &manifest.body_size);
+	if (!manifest.body)
+		return NULL;
+	resolution = ncm_calloc(1, sizeof *resolution);
+	if (ollama_manifest_read(manifest.body, manifest.body_size, lookup->what, lookup->repository, resolution,
+				 NULL) < 0 ||
+	    ollama_manifest_check_pins(resolution, lookup->spec, lookup->what, NULL) < 0) {
+		ncm_reply_clear(&manifest);
+		return ncm_resolution_drop(resolution);
+	}
+	describe(lookup, &manifest, digest, resolution);
+	read_bundled_config(lookup, resolution);
+	return resolution;
+}
+
 /* The manifest's bytes are part of what is installed, and no pin holds them: pins are enough for a plan alone. */
 static struct ncm_resolution *offline(struct ncm_sources *sources, const char *uri, const struct ncm_file_spec *spec,
 				      const struct ncm_pin *pin)
 {
 	AUTO_LOOKUP struct lookup lookup = {.sources = sources, .spec = spec};
-	struct ncm_resolution *resolution;
+	const bool by_pins = pin && pin->for_plan && spec->layer_count > 0;
+	struct ncm_resolution *resolution = NULL;
 	struct ncm_reply no_manifest = {0};
 	struct ncm_sha256 digest;
 
-	if (!pin || !pin->for_plan || spec->layer_count == 0 || start_lookup(&lookup, uri, NULL) < 0 ||
+	if ((!by_pins && sources->config->bundle_count == 0) || start_lookup(&lookup, uri, NULL) < 0 ||
 	    !pinned_digest(&lookup, pin, &digest))
 		return NULL;
+	resolution = from_bundle(&lookup, &digest);
+	if (resolution || !by_pins)
+		return resolution;
 	resolution = ncm_calloc(1, sizeof *resolution);
 	ollama_manifest_of_pins(spec, lookup.repository, resolution);
 	describe(&lookup, &no_manifest, &digest, resolution);

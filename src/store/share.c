@@ -46,6 +46,18 @@ bool store_is_shared_blob(const char *path)
 	       name[NCM_SHA256_HEX] == '\0';
 }
 
+/* "…blobs/sha256/HEX": content of a bundle, or of an OCI image layout. */
+static bool is_bundled(const char *path)
+{
+	static const char folder[] = "blobs/sha256/";
+	const char *name = ncm_path_base(path);
+	const size_t size = strlen(folder), before = (size_t)(name - path);
+
+	return before >= size && memcmp(name - size, folder, size) == 0 &&
+	       (before == size || name[-(ptrdiff_t)size - 1] == '/') &&
+	       strspn(name, "0123456789abcdef") == NCM_SHA256_HEX && name[NCM_SHA256_HEX] == '\0';
+}
+
 bool store_is_only_read(const char *path)
 {
 	const char *name = blob_name(path);
@@ -53,7 +65,7 @@ bool store_is_only_read(const char *path)
 	struct ncm_sha1 git;
 
 	return store_blob_digest(path, &digest) || (name && ncm_sha1_parse(name, &git) == 0) ||
-	       store_is_shared_blob(path) || ncm_format_is_model_name(ncm_path_base(path));
+	       store_is_shared_blob(path) || is_bundled(path) || ncm_format_is_model_name(ncm_path_base(path));
 }
 
 bool store_may_gain_name(const char *path, const struct os_stat *status)

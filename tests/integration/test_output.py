@@ -204,6 +204,7 @@ class OutputTest(OutputCase):
                 (["version"], 0), (["limits"], 0), (["profiles"], 0), (["help"], 0), (["help", "pull"], 0), (["help", "nosuch"], 2),
                 (["pull", "--help"], 0), (["completion", "bash"], 0), (["completion", "tcsh"], 2), (["list"], 0), (["verify"], 0), (["df"], 0),
                 (["gc", "-y"], 0), (["log"], 0), (["outdated"], 0), (["show"], 2), (["rm"], 2), (["nosuch"], 2), (["pull", "--nosuch"], 2),
+                (["bundle"], 2), (["bundle", "create", os.path.join(home, "b")], 2), (["bundle", "verify", home], 2),
                 (["manifest"], 2), (["manifest", "dump"], 2), (["manifest", "init", "mine"], 0), (["manifest", "init", "mine"], 11),
                 (["manifest", "import", urls, "-o", good], 2), (["manifest", "import", urls, "--to", "comfyui/loras"], 2),
                 (["manifest", "check", good], 0), (["manifest", "check", good, bad, "/nosuch"], 2), (["--version"], 0),

@@ -268,6 +268,12 @@ class HintTest(UsageCase):
             "test_secrets pulls again by an address with a new signature",
         "update Ollama and run `ollama pull %s`, then `ncmodel adopt` registers it; or take the model from another source":
             "a registry that wants a newer Ollama, and that one; test_adopt adopts what a real one pulled",
+        "`ncmodel bundle create DIR` makes one": "test_bundle follows it",
+        "usage: ncmodel bundle %s": "likewise",
+        "`ncmodel pull` installs models": "likewise",
+        "`ncmodel verify --repair` mends it; then go on with the same command": "likewise",
+        "copy them again; `ncmodel bundle create %s` where the models are copies what is not right, and nothing else":
+            "likewise: what is right stays, what is not is copied",
         "`ncmodel pull MODEL` fetches what is damaged again": "damage between a pull's last write and its own check",
     }
     # hint in the source → the method that follows it

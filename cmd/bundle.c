@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include "command.h"
+
+#include "pull.h"
+#include "ui/fields.h"
+#include "ui/text.h"
+
+#include <ncmodel/bundle.h>
+#include <ncmodel/text.h>
+
+#include <stdio.h>
+#include <string.h>
+
+enum { LONGEST_PATH = 512 };
+
+static json_t *state_json(const void *row)
+{
+	return json_string(ncm_bundle_state_name(((const struct ncm_bundle_file *)row)->state));
+}
+
+#define OF(field) .offset = offsetof(struct ncm_bundle_file, field)
+static const struct field file_fields[] = {
+    {"path", FIELD_TEXT, OF(path)},
+    {"role", FIELD_TEXT, OF(role)},
+    {"size", FIELD_BYTES, OF(size)},
+    {"sha256", FIELD_DIGEST, OF(sha256)},
+    {"state", FIELD_MADE, .value = state_json},
+    {"reason", FIELD_TEXT, OF(why)},
+    {.key = NULL},
+};
+
+static json_t *bundle_json(const struct ncm_bundle *bundle)
+{
+	json_t *object = json_object();
+
+	json_put_text(object, "path", bundle->path);
+	json_put_number(object, "size", bundle->size);
+	json_put_number(object, "copied", bundle->copied);
+	json_put_number(object, "bad", bundle->bad);
+	json_put(object, "models", json_words(&bundle->models));
+	json_put(object, "left_out", json_words(&bundle->left_out));
+	json_put(object, "files", fields_array(file_fields, bundle->files, bundle->count, sizeof *bundle->files));
+	return object;
+}
+
+static const char *folder_of(const struct session *session)
+{
+	return session->settings.operands.items[1];
+}
+
+static void tell_created(const struct session *session, const struct ncm_bundle *bundle)
+{
+	AUTO_FREE char *path = text_safe_long(bundle->path, LONGEST_PATH);
+	char size[32], copied[32];
+
+	for (size_t i = 0; i < bundle->left_out.count; i++) {
+		AUTO_FREE char *text = text_format("left out: %s", bundle->left_out.items[i]);
+
+		report_warning(&session->report, text);
+	}
+	if (session->report.json || session->settings.quiet)
+		return;
+	print_line(stdout, "Bundle %s: %zu %s in %zu files, %s; %s of it copied now.", path, bundle->models.count,
+		   text_plural(bundle->models.count, "model", "models"), bundle->count,
+		   ncm_format_size(bundle->size, size, sizeof size),
+		   ncm_format_size(bundle->copied, copied, sizeof copied));
+}
+
+static int create(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	struct ncm_bundle *bundle;
+
+	if (session_selector_from(session, 2, &err) < 0 || session_config(session, &err) < 0)
+		return session_fail(session, &err);
+	session_catalog_if_any(session, "what only manifests know is missing in the bundle");
+	session_progress(session);
+	bundle = ncm_bundle_create(session->config, session->catalog, &session->settings.selector, folder_of(session),
+				   &session->sink, &err);
+	session_quieten(session);
+	if (!bundle)
+		return session_fail(session, &err);
+	session->report.data = bundle_json(bundle);
+	tell_created(session, bundle);
+	ncm_bundle_free(bundle);
+	return 0;
+}
+
+static void print_bad(const struct ncm_bundle *bundle)
+{
+	for (size_t i = 0; i < bundle->count; i++) {
+		const struct ncm_bundle_file *file = &bundle->files[i];
+		AUTO_FREE char *path = text_safe_long(file->path, LONGEST_PATH);
+		AUTO_FREE char *why = text_safe_long(file->why, LONGEST_PATH);
+
+		if (file->state != NCM_BUNDLE_OK)
+			print_line(stdout, "%s  %s: %s", ncm_bundle_state_name(file->state), path, why);
+	}
+}
+
+static int tell_checked(struct session *session, const struct ncm_bundle *bundle)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	const bool speaks = !session->report.json && !session->settings.quiet;
+	char size[32];
+
+	if (speaks)
+		print_bad(bundle);
+	if (bundle->bad > 0) {
+		ncm_error_set(&err, NCM_E_DAMAGED, "%zu of %zu files of %s are not right", bundle->bad, bundle->count,
+			      bundle->path);
+		ncm_error_hint(&err,
+			       "copy them again; `ncmodel bundle create %s` where the models are copies what is "
+			       "not right, and nothing else",
+			       bundle->path);
+		return session_fail(session, &err);
+	}
+	if (speaks)
+		print_line(stdout, "All %zu files (%s) are right.", bundle->count,
+			   ncm_format_size(bundle->size, size, sizeof size));
+	return 0;
+}
+
+static int verify(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	struct ncm_bundle *bundle =
+	    session_config(session, &err) < 0 ? NULL : ncm_bundle_open(folder_of(session), &err);
+	int exit_code, failed;
+
+	if (!bundle)
+		return session_fail(session, &err);
+	session_progress(session);
+	failed = ncm_bundle_check(bundle, &session->sink, &err);
+	session_quieten(session);
+	session->report.data = bundle_json(bundle);
+	exit_code = failed ? session_fail(session, &err) : tell_checked(session, bundle);
+	ncm_bundle_free(bundle);
+	return exit_code;
+}
+
+/* A pull of the bundle's own manifests, by its own pins, out of the bundle alone. */
+static int import(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	struct settings *settings = &session->settings;
+	struct ncm_bundle *bundle = ncm_bundle_open(folder_of(session), &err);
+	AUTO_FREE char *lock = bundle ? ncm_bundle_lock(bundle) : NULL;
+	int exit_code;
+
+	if (!bundle)
+		return session_fail(session, &err);
+	ncm_strings_free(&settings->manifest_files);
+	ncm_bundle_manifests(bundle, &settings->manifest_files);
+	words_add(&settings->bundles, bundle->path);
+	settings->provision.offline = true;
+	settings->provision.pins = lock;
+	free(settings->operands.items[0]);
+	free(settings->operands.items[1]);
+	settings->operands.count -= 2;
+	memmove(settings->operands.items, settings->operands.items + 2,
+		settings->operands.count * sizeof *settings->operands.items);
+	exit_code = pull_chosen(session);
+	ncm_bundle_free(bundle);
+	return exit_code;
+}
+
+static int run(struct session *session)
+{
+	static const struct {
+		const char *name;
+		int (*run)(struct session *session);
+		bool takes_models;
+	} actions[] = {{"create", create, true}, {"verify", verify, false}, {"import", import, true}};
+	struct ncm_error err = NCM_ERROR_INIT;
+	const struct ncm_strings *operands = &session->settings.operands;
+
+	for (size_t i = 0; i < sizeof actions / sizeof *actions && operands->count >= 2; i++) {
+		if (strcmp(operands->items[0], actions[i].name) == 0 &&
+		    (actions[i].takes_models || operands->count == 2))
+			return actions[i].run(session);
+	}
+	ncm_error_set(&err, NCM_E_USAGE, "bundle: that is not how it is used");
+	ncm_error_hint(&err, "usage: ncmodel bundle %s", session->command->arguments);
+	return session_fail(session, &err);
+}
+
+static const struct option own[] = {
+    {'n', "dry-run", OPTION_FLAG, offsetof(struct settings, dry_run), .help = "import: print the plan and stop"},
+    {'y', "yes", OPTION_FLAG, offsetof(struct settings, yes), .help = "import: do not ask"},
+    {0, "force", OPTION_FLAG, offsetof(struct settings, provision.force),
+     .help = "import: replace what is in the way; it is kept until `gc --replaced`"},
+    {0, "reserve", OPTION_SIZE, offsetof(struct settings, reserve), .argument = "SIZE",
+     .help = "import: disk space to leave free on each file system"},
+    {.name = NULL},
+};
+static const struct option_group own_group = {"Options", own};
+
+static const char *const examples[] = {
+    "ncmodel bundle create /media/usb/models --phase 1",
+    "what is installed of the first phase, as a folder to carry away",
+    "ncmodel bundle verify /media/usb/models",
+    "did it survive the journey?",
+    "ncmodel bundle import /media/usb/models",
+    "put its models into the stores of a machine without a network",
+    NULL,
+};
+
+const struct command command_bundle = {
+    .name = "bundle",
+    .summary = "Carry installed models to a machine without a network",
+    .arguments = "create|verify|import DIR [MODEL...]",
+    .words = "create verify import",
+    .operands = OPERANDS_FILES,
+    .stops_in_order = true,
+    .changes = true,
+    .groups = {&own_group, &options_selection},
+    .description =
+	"create puts what the chosen installed models need into a folder: content by its digest, manifests that pin "
+	"every file, the lock's pins and checkpoints. Content is hashed while it is copied; what is there already and "
+	"right stays, so the same command goes on after an interruption. The same models make the same bytes. What was "
+	"unpacked from an archive is left out, and told.\n\n"
+	"verify hashes everything that the folder should have, and tells of a large file which of its pieces are "
+	"damaged. Ends with 4 if anything is not right.\n\n"
+	"import is a pull of the folder's manifests out of the folder, with no network: linked where the disk is the "
+	"same, else copied, and proven before anything has its name.\n\n"
+	"The folder, or its address on any web server, also serves `pull --mirror`.",
+    .examples = examples,
+    .run = run,
+};

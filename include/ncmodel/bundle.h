@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bundles: a folder with everything that some installed models need, to be carried to a machine without a network, or
+ * to be served by any web server.
+ *
+ *   bundle.json                    what is in it: blobs with sizes and roles, and the digests of the other files
+ *   blobs/sha256/HEX               content by its SHA-256
+ *   manifests/PROFILE/phase-N-…    the models, every file pinned, as `ncmodel manifest dump` writes them
+ *   ncmodel.lock                   their pins, and ncmodel.lock.checkpoints/ beside it
+ *
+ * The same models give the same bytes, whenever and wherever they are made.
+ */
+#ifndef NCMODEL_BUNDLE_H
+#define NCMODEL_BUNDLE_H
+
+#include <ncmodel/config.h>
+#include <ncmodel/digest.h>
+#include <ncmodel/event.h>
+#include <ncmodel/manifest.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#pragma GCC visibility push(default)
+
+enum ncm_bundle_state {
+	NCM_BUNDLE_LISTED,     /* bundle.json has it; nobody looked at it */
+	NCM_BUNDLE_COPIED,     /* by this create */
+	NCM_BUNDLE_OK,         /* there, and right */
+	NCM_BUNDLE_MISSING,    /* not there */
+	NCM_BUNDLE_DAMAGED,    /* other bytes than its digest says */
+	NCM_BUNDLE_UNREADABLE, /* it cannot be told */
+};
+const char *ncm_bundle_state_name(enum ncm_bundle_state state); /* "ok", "damaged" …. Static */
+
+struct ncm_bundle_file {
+	char *path; /* below the bundle's folder */
+	char *role; /* of a blob, of the first model that has it: "weights", "manifest" …; of others "index" */
+	struct ncm_sha256 sha256;
+	uint64_t size;
+	enum ncm_bundle_state state;
+	char *why; /* it is not right; or NULL */
+};
+
+struct ncm_bundle {
+	char *path;                    /* absolute */
+	struct ncm_bundle_file *files; /* by path */
+	size_t count;
+	uint64_t size;               /* of all files, in bytes */
+	uint64_t copied;             /* bytes that this create wrote into blobs */
+	struct ncm_strings models;   /* ids */
+	struct ncm_strings left_out; /* "ID: why" of chosen models that are not in it; foreign text */
+	size_t bad;                  /* files that are not right */
+};
+
+/*
+ * Makes a bundle of the chosen models of models.json, or goes on with one that was cut short: what is there and right
+ * stays. Content is hashed while it is copied, and that of a damaged file is not taken: DAMAGED. `catalog` (may be
+ * NULL) adds what only manifests know. Errors: USAGE (nothing is chosen), REGISTRY, MANIFEST, IO, NO_SPACE, DAMAGED,
+ * POLICY (a link in the way), INTERRUPTED. Free with ncm_bundle_free.
+ */
+struct ncm_bundle *ncm_bundle_create(const struct ncm_config *config, const struct ncm_catalog *catalog,
+				     const struct ncm_selector *selector, const char *path, const struct ncm_sink *sink,
+				     struct ncm_error *err);
+/* Reads what bundle.json says. Errors: USAGE (no bundle), MANIFEST (bundle.json is none that is known). */
+struct ncm_bundle *ncm_bundle_open(const char *path, struct ncm_error *err);
+/* Hashes every file that an opened bundle lists, on all cores, and says what is wrong with each; of a large blob which
+ * of its pieces. Returns 0, or -1 with INTERRUPTED. */
+int ncm_bundle_check(struct ncm_bundle *bundle, const struct ncm_sink *sink, struct ncm_error *err);
+/* The manifests of a bundle, absolute, added to *files; and the path of its lock, which the caller frees. */
+void ncm_bundle_manifests(const struct ncm_bundle *bundle, struct ncm_strings *files);
+char *ncm_bundle_lock(const struct ncm_bundle *bundle);
+void ncm_bundle_free(struct ncm_bundle *bundle);
+
+#pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* A bundle's folder: its names, its index, and how content gets into it. */
+#ifndef NCM_BUNDLE_BUNDLE_H
+#define NCM_BUNDLE_BUNDLE_H
+
+#include "digest/tally.h"
+
+#include <ncmodel/bundle.h>
+#include <ncmodel/error.h>
+
+#define BUNDLE_INDEX "bundle.json"
+#define BUNDLE_BLOBS "blobs/sha256"
+#define BUNDLE_LOCK "ncmodel.lock"
+#define BUNDLE_CHECKPOINTS "ncmodel.lock.checkpoints"
+
+/* bundle.c: the index as text (the caller frees it). */
+char *bundle_index(const struct ncm_bundle *bundle);
+struct ncm_bundle_file *bundle_add(struct ncm_bundle *bundle, const char *path, const char *role);
+/* Sorts the files by path and adds up their sizes. */
+void bundle_settle(struct ncm_bundle *bundle);
+/* Whether the path is a blob's; its digest is its name. */
+bool bundle_is_blob(const struct ncm_bundle_file *file);
+
+/* copy.c: content that goes into the folder of blobs. */
+struct bundle_copy {
+	int blobs;        /* the folder; borrowed */
+	const char *from; /* path of a file with the content */
+	const char *name; /* its digest in hex */
+	struct ncm_sha256 sha256;
+	uint64_t size;
+	const struct ncm_sink *sink;
+	uint64_t before, total; /* bytes of the whole run: those before this file, and all */
+	/* results */
+	bool copied; /* it was not there */
+	struct ncm_checkpoints checkpoints;
+};
+/* Returns 0, or -1 with *err: DAMAGED if the file has other bytes. What is there and right stays. */
+int bundle_copy(struct bundle_copy *copy, struct ncm_error *err);
+/* Removes what a run that was killed left half-written. */
+void bundle_forget_copies(int blobs);
+
+#endif

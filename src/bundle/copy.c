@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* Content is hashed while it is copied, and gets its name when it is right and durable. */
+#include "bundle/bundle.h"
+
+#include "base/ability.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/own.h"
+#include "os/os.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { CHUNK = 1 << 20, RANDOM = 17 };
+
+static const char ENDING[] = ".tmp";
+
+static bool is_copy(const char *name)
+{
+	const size_t size = strlen(name), end = sizeof ENDING - 1;
+
+	return name[0] == '.' && size > end && strcmp(name + size - end, ENDING) == 0;
+}
+
+void bundle_forget_copies(int blobs)
+{
+	struct os_list *list = os_list(os_dup(blobs));
+	const char *name;
+
+	while (list && (name = os_list_next(list))) {
+		if (is_copy(name))
+			os_unlink(blobs, name);
+	}
+	os_list_end(list);
+}
+
+/* Whether the blob is there already, and right. */
+static bool is_there(struct bundle_copy *copy)
+{
+	NCM_AUTO_CLOSE int fd = os_open_beneath(copy->blobs, copy->name, OS_READ);
+	struct ncm_sha256 found;
+	struct os_stat status;
+
+	if (fd < 0 || os_fstat(fd, &status) < 0 || status.kind != OS_IS_FILE || status.size != copy->size ||
+	    ncm_tally_fd(fd, copy->size, &found, &copy->checkpoints, NULL, NULL) < 0)
+		return false;
+	if (ncm_sha256_equal(&found, &copy->sha256))
+		return true;
+	ncm_checkpoints_clear(&copy->checkpoints);
+	return false;
+}
+
+static void tell_progress(const struct bundle_copy *copy, uint64_t done)
+{
+	ncm_emit(copy->sink, &(struct ncm_event){.type = NCM_EVENT_VERIFIED,
+						 .file = copy->from,
+						 .done = copy->before + done,
+						 .total = copy->total,
+						 .stage = "hashing"});
+}
+
+/* Returns 0, or -1 with errno. */
+static int pour(const struct bundle_copy *copy, int from, int to, struct ncm_tally *tally)
+{
+	NCM_AUTO_FREE char *chunk = ncm_malloc(CHUNK);
+	uint64_t at = 0;
+	ssize_t got;
+
+	while ((got = ncm_pread_all(from, chunk, CHUNK, at)) > 0) {
+		ncm_tally_update(tally, chunk, (size_t)got);
+		if (ncm_pwrite_all(to, chunk, (size_t)got, at) < 0)
+			return -1;
+		at += (uint64_t)got;
+		tell_progress(copy, at);
+		if (ncm_interrupted()) {
+			errno = EINTR;
+			return -1;
+		}
+	}
+	return got < 0 ? -1 : ncm_sync(to);
+}
+
+static int tell_failure(const struct bundle_copy *copy, int errnum, struct ncm_error *err)
+{
+	if (errnum == EINTR)
+		return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while copying %s", copy->from);
+	return ncm_error_errno(err, errnum, "cannot copy %s into the bundle", copy->from);
+}
+
+static int tell_damage(const struct bundle_copy *copy, const struct ncm_sha256 *found, struct ncm_error *err)
+{
+	char hex[NCM_SHA256_HEX + 1];
+
+	ncm_error_set(err, NCM_E_DAMAGED, "%s has sha256 %s, models.json says %s", copy->from,
+		      ncm_sha256_hex(found, hex), copy->name);
+	return ncm_error_hint(err, "`ncmodel verify --repair` mends it; then go on with the same command");
+}
+
+static int fill(struct bundle_copy *copy, int from, int to, struct ncm_error *err)
+{
+	struct ncm_tally *tally = ncm_tally_new();
+	struct ncm_sha256 found;
+
+	if (pour(copy, from, to, tally) < 0) {
+		const int errnum = errno;
+
+		ncm_tally_free(tally);
+		return tell_failure(copy, errnum, err);
+	}
+	ncm_tally_end(tally, &found, &copy->checkpoints);
+	if (ncm_sha256_equal(&found, &copy->sha256))
+		return 0;
+	ncm_checkpoints_clear(&copy->checkpoints);
+	return tell_damage(copy, &found, err);
+}
+
+int bundle_copy(struct bundle_copy *copy, struct ncm_error *err)
+{
+	char random[RANDOM];
+	NCM_AUTO_FREE char *temporary = NULL;
+	NCM_AUTO_CLOSE int from = -1;
+	NCM_AUTO_CLOSE int to = -1;
+
+	if (is_there(copy))
+		return 0;
+	ncm_random_hex(random, sizeof random);
+	temporary = ncm_asprintf(".%s%s", random, ENDING);
+	from = os_open(OS_HERE, copy->from, OS_READ);
+	to = from < 0 ? -1 : ncm_own_create(copy->blobs, temporary, OS_WRITE, NCM_OWN_FILE);
+	if (to < 0)
+		return tell_failure(copy, errno, err);
+	if (fill(copy, from, to, err) == 0) {
+		if (os_rename(copy->blobs, temporary, copy->blobs, copy->name) == 0) {
+			copy->copied = true;
+			return 0;
+		}
+		tell_failure(copy, errno, err);
+	}
+	os_unlink(copy->blobs, temporary);
+	return -1;
+}

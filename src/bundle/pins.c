@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#include "bundle/pins.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+static bool has(const struct ncm_text_map *blobs, const struct ncm_sha256 *sha256)
+{
+	char hex[NCM_SHA256_HEX + 1];
+
+	return ncm_text_map_find(blobs, ncm_sha256_hex(sha256, hex), NCM_SHA256_HEX) != NULL;
+}
+
+static bool is_whole(const struct ncm_lock_entry *entry, const struct ncm_text_map *blobs)
+{
+	for (size_t i = 0; i < entry->file_count; i++) {
+		if (!entry->files[i].has_sha256 || !has(blobs, &entry->files[i].sha256))
+			return false;
+	}
+	return entry->file_count > 0;
+}
+
+char *bundle_pins(const struct ncm_lock *lock, const struct ncm_text_map *blobs)
+{
+	struct ncm_lock *chosen = ncm_calloc(1, sizeof *chosen);
+	char *text;
+
+	for (size_t i = 0; i < lock->count; i++) {
+		struct ncm_lock_entry entry = lock->entries[i];
+
+		if (!is_whole(&entry, blobs))
+			continue;
+		ncm_lock_put(chosen, &entry);
+		if (!entry.pinned || entry.ollama_name || ncm_lock_find(chosen, entry.pinned))
+			continue;
+		entry.uri = entry.pinned;
+		ncm_lock_put(chosen, &entry);
+	}
+	text = ncm_lock_text(chosen);
+	ncm_lock_free(chosen);
+	return text;
+}
+
+static bool stays_as_it_is(const json_t *spec, const struct ncm_layout *layout)
+{
+	const char *id = ncm_json_string(json_array_get(json_object_get(spec, "to"), 0), "store");
+	const struct ncm_store *store = id ? ncm_layout_find(layout, id) : NULL;
+
+	return store && store->kind->keeps_repositories;
+}
+
+/* The name under which it was pinned, or NULL. */
+static const char *name_of(const struct ncm_lock *lock, const char *pinned)
+{
+	for (size_t i = 0; i < lock->count; i++) {
+		if (lock->entries[i].pinned && strcmp(lock->entries[i].pinned, pinned) == 0)
+			return lock->entries[i].uri;
+	}
+	return NULL;
+}
+
+static void rename_source(json_t *spec, const struct ncm_lock *lock)
+{
+	json_t *from = json_object_get(spec, "from");
+	const char *pinned = json_string_value(json_array_get(from, 0));
+	const char *name = pinned ? name_of(lock, pinned) : NULL;
+
+	if (name)
+		json_array_set_new(from, 0, json_string(name));
+}
+
+char *bundle_manifest(const char *text, const struct ncm_lock *lock, const struct ncm_layout *layout)
+{
+	NCM_AUTO_JSON json_t *document = ncm_json_parse(text, strlen(text), "the manifest", NCM_E_MANIFEST, NULL);
+	json_t *model, *spec;
+	size_t i, k;
+
+	json_array_foreach(json_object_get(document, "models"), i, model)
+	{
+		json_array_foreach(json_object_get(model, "files"), k, spec)
+		{
+			if (stays_as_it_is(spec, layout))
+				rename_source(spec, lock);
+		}
+	}
+	return document ? ncm_json_dump(document) : ncm_strdup(text);
+}

@@ -1,0 +1,349 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Content by its digest: folders and web servers that have blobs/sha256/HEX stand in for every source, and nothing of them is
+believed."""
+import json
+import os
+import shutil
+import unittest
+
+from harness import Case, gguf, safetensors, sha256
+
+BIG = 20 << 20  # over the size from which several places serve one file
+
+
+class MirrorCase(Case):
+    """One machine that has pulled, and the folder of content that is made of it by hand."""
+
+    def setUp(self):
+        super().setUp()
+        self.bundle = os.path.join(self.machine.home, "bundle")
+        self.blobs = os.path.join(self.bundle, "blobs/sha256")
+        os.makedirs(self.blobs)
+
+    def put(self, data, name=None):
+        path = os.path.join(self.blobs, name or sha256(data))
+        with open(path, "wb") as out:
+            out.write(data)
+        return path
+
+    def another_machine(self, lock=None):
+        """An empty root, with the lock of the first."""
+        kept = None
+        if lock:
+            with open(self.machine.store("ncmodel.lock"), "rb") as file:
+                kept = file.read()
+        shutil.rmtree(self.machine.root)
+        os.makedirs(self.machine.store())
+        if kept:
+            with open(self.machine.store("ncmodel.lock"), "wb") as out:
+                out.write(kept)
+        self.hub.forget()
+
+    def models(self, found):
+        """What was there of models, and what the programs' own files say."""
+        return {path: digest for path, digest in found.items()
+                if os.path.basename(path) not in ("models.json", "ncmodel.lock") and "/trees/" not in path}
+
+    def every_kind(self):
+        """A model of each kind of store; what it pulled lies in the bundle, too."""
+        m, hub = self.machine, self.hub
+        hub.hf("org/model-GGUF", {"model-Q4_K_M.gguf": gguf("hf", 300_000)})
+        hub.hf("org/pipe", {"model.safetensors": safetensors("pipe", 70_000), "config.json": b"{}", "README.md": b"# hi"},
+               small=("config.json", "README.md"))
+        manifest = hub.ollama("library/tiny", [("model", gguf("ollama", 120_000)), ("template", b"{{ .Prompt }}"),
+                                               ("license", b"MIT")], tag="1b")
+        m.manifest([
+            {"id": "one", "files": [{"from": ["hf:org/model-GGUF/model-Q4_K_M.gguf"], "to": [{"store": "llama-cpp"}]}]},
+            {"id": "pipe", "files": [{"from": ["hf:org/pipe"], "to": [{"store": "hf"}]}]},
+            {"id": "tiny", "files": [{"from": ["ollama:tiny:1b"]}]},
+            m.simple("plain.gguf", gguf("plain", 90_000)),
+        ])
+        self.pull()
+        self.put(manifest)
+        for folder, folders, names in os.walk(m.root):
+            folders[:] = [name for name in folders if name != ".ncmodel"]
+            for name in names:
+                self.put(self.read(os.path.join(folder, name)))
+
+
+class FolderTest(MirrorCase):
+    def test_every_store_comes_out_ready_without_a_network(self):
+        self.every_kind()
+        before, listed = self.models(self.machine.snapshot()), self.entries()
+        self.another_machine(lock=True)
+        self.pull("--locked", "--offline", "--mirror", self.bundle)
+        self.assertEqual(self.models(self.machine.snapshot()), before)
+        self.assertEqual(self.hub.asked(), [])
+        self.assertEqual(self.entries().keys(), listed.keys())
+        self.check_registry()
+        again = self.machine.run("verify", "--json")
+        self.assertEqual(again.returncode, 0, again.err)
+
+    def test_only_what_it_has_is_taken(self):
+        """Each subset of three: what is in the folder is not asked for, the rest is."""
+        data = {name: gguf(name, 40_000) for name in "abc"}
+        self.machine.manifest([self.machine.simple(name + ".gguf", data[name]) for name in "abc"])
+        for chosen in range(8):
+            shutil.rmtree(self.bundle)
+            os.makedirs(self.blobs)
+            there = {name for bit, name in enumerate("abc") if chosen >> bit & 1}
+            for name in there:
+                self.put(data[name])
+            self.another_machine()
+            self.pull("--mirror", self.bundle)
+            self.assertEqual({r["path"] for r in self.hub.fetched()}, {f"/files/{name}.gguf" for name in set("abc") - there})
+
+    def test_what_is_wrong_is_not_believed(self):
+        data = gguf("x", 50_000)
+        self.machine.manifest([self.machine.simple("x.gguf", data)])
+        for wrong in (data[:-1], data[:-1] + b"!", b"", data + b"!"):
+            self.another_machine()
+            self.put(wrong, sha256(data))
+            self.pull("--mirror", self.bundle)
+            self.assertEqual(len(self.hub.fetched()), 1, len(wrong))
+            self.assertEqual(self.read(self.machine.store("x.gguf")), data)
+
+    def test_a_pipe_or_a_link_in_its_place_is_left_alone(self):
+        data = gguf("x", 50_000)
+        self.machine.manifest([self.machine.simple("x.gguf", data)])
+        path = os.path.join(self.blobs, sha256(data))
+        for make in (lambda: os.mkfifo(path), lambda: os.symlink("/dev/zero", path), lambda: os.mkdir(path)):
+            self.another_machine()
+            make()
+            self.pull("--mirror", self.bundle)
+            self.assertEqual(len(self.hub.fetched()), 1)
+            os.rmdir(path) if os.path.isdir(path) else os.unlink(path)
+
+    def test_several_and_the_configuration(self):
+        data = {name: gguf(name, 40_000) for name in "ab"}
+        self.machine.manifest([self.machine.simple(name + ".gguf", data[name]) for name in "ab"])
+        self.put(data["a"])
+        other = os.path.join(self.machine.home, ".config/ncmodel/second/blobs/sha256")
+        os.makedirs(other)
+        with open(os.path.join(other, sha256(data["b"])), "wb") as out:
+            out.write(data["b"])
+        with open(os.path.join(self.machine.home, ".config/ncmodel/config.json"), "w") as out:
+            json.dump({"bundles": ["second"]}, out)
+        self.pull("--mirror", "bundle", "--offline")  # below the working folder
+        self.assertEqual(self.hub.asked(), [])
+
+    def test_a_plan_names_the_folder(self):
+        data = gguf("x", 50_000)
+        self.machine.manifest([self.machine.simple("x.gguf", data)])
+        path = self.put(data)
+        plan = json.loads(self.machine.run("plan", "--json", "--offline", "--mirror", self.bundle).out)["data"]
+        self.assertEqual((plan["models"][0]["files"][0]["from"], plan["to_get"]), (path, 0))
+
+    def test_verify_repairs_from_it(self):
+        self.every_kind()
+        before = self.models(self.machine.snapshot())
+        for name in ("plain.gguf", "model-Q4_K_M.gguf"):
+            with open(self.machine.store(name), "r+b") as file:
+                file.seek(5000)
+                file.write(b"damage")
+        self.hub.forget()
+        result = self.machine.run("verify", "--repair", "--offline", "-y", "--mirror", self.bundle)
+        self.assertEqual(result.returncode, 0, result.err + result.out)
+        self.assertEqual(self.models(self.machine.snapshot()), before)
+        self.assertEqual(self.hub.asked(), [])
+
+
+class AddressTest(MirrorCase):
+    def serve(self, data):
+        self.hub.blobs["cdn"]["/b/blobs/sha256/" + sha256(data)] = data
+
+    def test_it_stands_in_for_a_source_that_fails(self):
+        for size in (50_000, BIG):
+            data = gguf("x", size)
+            self.machine.manifest([self.machine.simple("x.gguf", data)])
+            self.another_machine()
+            self.serve(data)
+            self.hub.fault("/files/x.gguf", "status", times=None, status=404)
+            result = self.pull("--json", "--mirror", self.hub.cdn.url + "/b")
+            self.assertEqual(self.read(self.machine.store("x.gguf")), data)
+            served = json.loads(result.out)["data"]["result"]["models"][0]["served_by"]
+            self.assertEqual(served, self.hub.cdn.url + "/b/blobs/sha256/" + sha256(data))
+
+    def test_one_that_has_it_not_harms_nothing(self):
+        for size in (50_000, BIG):
+            data = gguf("x", size)
+            self.machine.manifest([self.machine.simple("x.gguf", data)])
+            self.another_machine()
+            self.pull("--mirror", self.hub.cdn.url + "/b")
+            self.assertEqual(self.read(self.machine.store("x.gguf")), data)
+
+    def test_one_that_lies_is_found_out(self):
+        data = gguf("x", BIG)
+        self.machine.manifest([self.machine.simple("x.gguf", data)])
+        self.hub.blobs["cdn"]["/b/blobs/sha256/" + sha256(data)] = data[:-100] + bytes(100)
+        result = self.machine.run("pull", "-y", "--mirror", self.hub.cdn.url + "/b")
+        if result.returncode == 0:
+            self.assertEqual(self.read(self.machine.store("x.gguf")), data)
+        else:
+            self.assertFalse(os.path.exists(self.machine.store("x.gguf")))
+
+    def test_what_is_no_place(self):
+        for place in ("ftp://host/b", "http://user:secret@host/b", "http://host/b?x", "http://"):
+            result = self.machine.run("plan", "--mirror", place)
+            self.assertEqual(result.returncode, 2, place)
+            self.assertNotIn("secret", result.err + result.out)
+            self.assertIn("blobs/sha256", result.err)
+
+
+def tree(folder):
+    """Every file below a folder, with its digest."""
+    found = {}
+    for at, _, names in os.walk(folder):
+        for name in names:
+            with open(os.path.join(at, name), "rb") as file:
+                found[os.path.relpath(os.path.join(at, name), folder)] = sha256(file.read())
+    return found
+
+
+class BundleTest(MirrorCase):
+    def bundle_of(self, *arguments, code=0):
+        result = self.machine.run("bundle", *arguments)
+        self.assertEqual(result.returncode, code, result.err + result.out)
+        return result
+
+    def test_from_one_machine_to_another(self):
+        self.every_kind()
+        shutil.rmtree(self.bundle)
+        before, listed = self.models(self.machine.snapshot()), self.entries()
+        made = json.loads(self.bundle_of("create", self.bundle, "--json").out)["data"]
+        self.assertEqual(sorted(made["models"]), sorted(listed))
+        self.assertEqual(made["left_out"], [])
+        self.assertLessEqual({file["sha256"][7:] for file in made["files"] if file["path"].startswith("blobs/")}, set(before.values()))
+        self.bundle_of("verify", self.bundle)
+        self.another_machine()
+        self.bundle_of("import", self.bundle, "-y", "--json")
+        self.assertEqual(self.hub.asked(), [])
+        self.assertEqual(self.models(self.machine.snapshot()), before)
+        self.assertEqual(sorted(self.entries()), sorted(listed))
+        self.check_registry()
+        self.assertEqual(self.machine.run("verify", "-q").returncode, 0)
+        again = json.loads(self.bundle_of("import", self.bundle, "-y", "--json").out)["data"]["result"]
+        self.assertEqual((again["present"], again["pulled"]), (len(listed), 0))
+
+    def test_the_same_models_make_the_same_bytes(self):
+        self.every_kind()
+        other = os.path.join(self.machine.home, "other")
+        shutil.rmtree(self.bundle)
+        self.bundle_of("create", self.bundle)
+        self.bundle_of("create", other)
+        self.assertEqual(tree(self.bundle), tree(other))
+        self.assertIn("bundle.json", tree(other))
+
+    def test_it_goes_on_with_what_is_right(self):
+        self.every_kind()
+        shutil.rmtree(self.bundle)
+        self.bundle_of("create", self.bundle)
+        whole = tree(self.bundle)
+        victims = sorted(name for name in whole if name.startswith("blobs/"))
+        for number, victim in enumerate(victims):
+            path = os.path.join(self.bundle, victim)
+            if number % 3 == 0:
+                os.unlink(path)
+            elif number % 3 == 1:
+                with open(path, "r+b") as file:
+                    byte = file.read(1)
+                    file.seek(0)
+                    file.write(bytes([byte[0] ^ 1]))
+        with open(os.path.join(self.blobs, ".0123456789abcdef.tmp"), "wb") as out:
+            out.write(b"half")
+        bad = json.loads(self.bundle_of("verify", self.bundle, "--json", code=4).out)["data"]
+        states = {file["path"]: file["state"] for file in bad["files"]}
+        for number, victim in enumerate(victims):
+            self.assertEqual(states[victim], ("missing", "damaged", "ok")[number % 3])
+        made = json.loads(self.bundle_of("create", self.bundle, "--json").out)["data"]
+        states = {file["path"]: file["state"] for file in made["files"]}
+        for number, victim in enumerate(victims):
+            self.assertEqual(states[victim], ("copied", "copied", "ok")[number % 3])
+        self.assertEqual(tree(self.bundle), whole)
+
+    def test_a_flipped_byte_is_named_with_its_piece_and_the_rest_comes(self):
+        big, small = gguf("big", 40 << 20), gguf("small", 50_000)
+        self.machine.manifest([self.machine.simple("big.gguf", big), self.machine.simple("small.gguf", small)])
+        self.pull()
+        self.bundle_of("create", self.bundle)
+        with open(os.path.join(self.blobs, sha256(big)), "r+b") as file:
+            file.seek(20 << 20)
+            file.write(b"!!!!")
+        told = self.bundle_of("verify", self.bundle, code=4)
+        self.assertIn("damaged: bytes 16777216-33554431", told.out)
+        self.another_machine()
+        result = self.machine.run("bundle", "import", self.bundle, "-y")
+        self.assertNotEqual(result.returncode, 0)
+        self.assertEqual(self.read(self.machine.store("small.gguf")), small)
+        self.assertFalse(os.path.exists(self.machine.store("big.gguf")))
+        self.assertEqual(self.hub.asked(), [])
+
+    def test_damage_at_home_is_not_carried_away(self):
+        data = gguf("x", 50_000)
+        self.machine.manifest([self.machine.simple("x.gguf", data)])
+        self.pull()
+        self.write(self.machine.store("x.gguf"), data[:-1] + b"!")
+        told = self.bundle_of("create", self.bundle, code=4)
+        self.assertIn("x.gguf has sha256", told.err)
+        self.assertIn("`ncmodel verify --repair` mends it", told.err)
+        self.assertEqual(os.listdir(self.blobs), [])
+        self.machine.run("verify", "--repair", "-y")
+        self.bundle_of("create", self.bundle)
+        self.assertEqual(os.listdir(self.blobs), [sha256(data)])
+
+    def test_nothing_installed(self):
+        data = gguf("x", 50_000)
+        self.machine.manifest([self.machine.simple("x.gguf", data)])
+        self.assertIn("`ncmodel pull` installs models", self.bundle_of("create", self.bundle, code=2).err)
+        self.assertIn("`ncmodel bundle create DIR` makes one", self.bundle_of("verify", self.bundle, code=2).err)
+        self.assertIn("usage: ncmodel bundle create|verify|import DIR", self.bundle_of("create", code=2).err)
+        self.pull()
+        self.bundle_of("create", self.bundle)
+        self.bundle_of("verify", self.bundle)
+
+    def test_what_was_unpacked_is_told(self):
+        import io
+        import tarfile
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w:gz") as archive:
+            member = tarfile.TarInfo("node/__init__.py")
+            member.size = 2
+            archive.addfile(member, io.BytesIO(b"{}"))
+        node = out.getvalue()
+        plain = self.machine.simple("x.gguf", gguf("x", 50_000))
+        self.machine.manifest([plain, {
+            "id": "node", "kind": "custom-node", "use_cases": [],
+            "files": [{"from": [self.hub.url("/node.tar.gz", node)], "insecure_http": True, "sha256": sha256(node),
+                       "extract": {"strip": 1}, "to": [{"store": "comfyui", "folder": "custom_nodes", "name": "node"}]}]}])
+        self.pull()
+        made = self.bundle_of("create", self.bundle, "--json")
+        data = json.loads(made.out)["data"]
+        self.assertEqual((data["models"], len(data["left_out"])), (["x"], 1))
+        self.assertIn("unpacked from an archive", data["left_out"][0])
+
+    def test_what_is_no_bundle(self):
+        self.bundle_of("verify", self.machine.home, code=2)
+        self.bundle_of("import", self.machine.home + "/nowhere", code=2)
+        for arguments in ((), ("create",), ("send", "x"), ("verify", "x", "y")):
+            self.bundle_of(*arguments, code=2)
+        index = os.path.join(self.bundle, "bundle.json")
+        for text in ("", "[]", "{}", '{"schema_version": 2, "files": []}',
+                     '{"schema_version": 1, "files": [{"path": "../x", "size": 1, "sha256": "%s"}]}' % ("0" * 64)):
+            with open(index, "w") as out:
+                out.write(text)
+            self.bundle_of("verify", self.bundle, code=2)
+            self.bundle_of("import", self.bundle, code=2)
+
+    def test_a_part_of_it(self):
+        self.every_kind()
+        shutil.rmtree(self.bundle)
+        made = json.loads(self.bundle_of("create", self.bundle, "plain", "tiny", "--json").out)["data"]
+        self.assertEqual(sorted(made["models"]), ["plain", "tiny"])
+        self.another_machine()
+        self.bundle_of("import", self.bundle, "tiny", "-y")
+        self.assertEqual(list(self.entries()), ["tiny"])
+
+
+if __name__ == "__main__":
+    unittest.main()
