@@ -70,13 +70,15 @@ static int add(struct push *push, const struct ncm_reg_model *model, const struc
 {
 	struct ncm_push_report *report = push->report;
 	NCM_AUTO_FREE char *name = push_file_name(model, file);
+	NCM_AUTO_FREE char *folder = NULL;
 	NCM_AUTO_FREE char *path = NULL;
 
 	if (!name)
 		return 0;
 	if (ncm_sha256_is_zero(&file->sha256))
 		return no_digest(model, file, err);
-	path = push->model_count > 1 ? ncm_asprintf("%s/%s", model->id, name) : ncm_strdup(name);
+	folder = push_model_name(model);
+	path = push->model_count > 1 ? ncm_asprintf("%s/%s", folder, name) : ncm_strdup(name);
 	if (!make_unique(report, &file->sha256, &path))
 		return 0;
 	*NCM_PUSH(report->files, report->count) = (struct ncm_push_file){

@@ -24,7 +24,7 @@ static const char *const blob_names[][2] = {
     {"params", "params.json"}, {"messages", "messages.json"},
 };
 
-static char *stem_of(const struct ncm_reg_model *model)
+char *push_model_name(const struct ncm_reg_model *model)
 {
 	char *stem = ncm_strdup(model->id);
 
@@ -37,7 +37,7 @@ static char *stem_of(const struct ncm_reg_model *model)
 
 static char *blob_name(const struct ncm_reg_model *model, const char *role)
 {
-	NCM_AUTO_FREE char *stem = stem_of(model);
+	NCM_AUTO_FREE char *stem = push_model_name(model);
 
 	for (size_t i = 0; role && i < sizeof blob_names / sizeof *blob_names; i++) {
 		const char *form = blob_names[i][1], *percent = strchr(form, '%');
