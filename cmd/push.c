@@ -18,8 +18,10 @@ static json_t *state_json(const void *row)
 
 static void add_state(struct table *table, const void *row)
 {
-	static const char *const words[] = {
-	    [NCM_PUSH_TO_SEND] = "to send", [NCM_PUSH_THERE] = "there", [NCM_PUSH_MOUNTED] = "mounted", [NCM_PUSH_SENT] = "sent"};
+	static const char *const words[] = {[NCM_PUSH_TO_SEND] = "to send",
+					    [NCM_PUSH_THERE] = "there",
+					    [NCM_PUSH_MOUNTED] = "mounted",
+					    [NCM_PUSH_SENT] = "sent"};
 
 	table_cell(table, text_copy(words[((const struct ncm_push_file *)row)->state]));
 }
@@ -172,7 +174,8 @@ const struct command command_push = {
     .groups = {&own_group, &options_selection},
     .description =
 	"Sends registered models from their stores, with no second copy: each file is a layer as it is, so that its "
-	"digest there is its SHA-256 here, and the manifest is ModelPack's (CNCF model-spec), which `pull oci:…`, modctl "
+	"digest there is its SHA-256 here, and the manifest is ModelPack's (CNCF model-spec), which `pull oci:…`, "
+	"modctl "
 	"and oras read. Of Ollama's models the weights, projectors, licences and texts are pushed under names that say "
 	"what they are. Several models have a folder each.\n\n"
 	"What the repository has is not sent, and what came from another repository of the same registry is mounted. "

@@ -123,8 +123,11 @@ static void announce(struct progress *progress, struct transfer *transfer)
 	if (transfer->announced || transfer->small || progress->voice != VOICE_PLAIN || meter->done == 0)
 		return;
 	transfer->announced = true;
-	say(progress, text_format("%s %s  %s", transfer->sending ? "send    " : meter->start ? "resume  " : "fetch   ", label,
-				  meter->total ? ncm_format_size(meter->total, size, sizeof size) : ""));
+	say(progress, text_format("%s %s  %s",
+				  transfer->sending ? "send    "
+				  : meter->start    ? "resume  "
+						    : "fetch   ",
+				  label, meter->total ? ncm_format_size(meter->total, size, sizeof size) : ""));
 }
 
 static void on_started(struct progress *progress, const struct ncm_event *event, double now)

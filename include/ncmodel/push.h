@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Registered models into a registry of containers, straight from their stores: each file is a layer as it is (ModelPack,
- * the CNCF's model-spec), so its digest is the file's own and nothing is copied or packed. `pull oci:…` reads it into
- * any store.
+ * Registered models into a registry of containers, straight from their stores: each file is a layer as it is
+ * (ModelPack, the CNCF's model-spec), so its digest is the file's own and nothing is copied or packed. `pull oci:…`
+ * reads it into any store.
  */
 #ifndef NCMODEL_PUSH_H
 #define NCMODEL_PUSH_H
@@ -52,16 +52,16 @@ struct ncm_push_options {
 };
 
 struct ncm_push_report {
-	char *reference;          /* "oci:REGISTRY/REPOSITORY:TAG" */
-	struct ncm_sha256 digest; /* of the manifest */
+	char *reference;             /* "oci:REGISTRY/REPOSITORY:TAG" */
+	struct ncm_sha256 digest;    /* of the manifest */
 	struct ncm_push_file *files; /* by path */
 	size_t count;
-	bool unchanged;              /* the tag names just this already */
-	bool replaces;               /* it names something else, or (not with dry_run) did */
-	struct ncm_sha256 replaced;  /* which; all zero without */
-	char *replaced_what;         /* "a model of 3 files, 4.9 GB"; or NULL */
-	uint64_t size;               /* bytes of all files */
-	uint64_t sent;               /* bytes of those that were sent; with dry_run, that would be */
+	bool unchanged;             /* the tag names just this already */
+	bool replaces;              /* it names something else, or (not with dry_run) did */
+	struct ncm_sha256 replaced; /* which; all zero without */
+	char *replaced_what;        /* "a model of 3 files, 4.9 GB"; or NULL */
+	uint64_t size;              /* bytes of all files */
+	uint64_t sent;              /* bytes of those that were sent; with dry_run, that would be */
 	double seconds;
 };
 

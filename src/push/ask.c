@@ -34,8 +34,7 @@ int push_ask(const struct push *push, const char *url, const char *method, struc
 int push_send(const struct push *push, const char *url, const struct ncm_upload *upload, bool once,
 	      struct ncm_reply *reply, struct ncm_error *err)
 {
-	struct ncm_request request = {
-	    .url = url, .upload = upload, .once = once, .silent_seconds = SILENT_SECONDS};
+	struct ncm_request request = {.url = url, .upload = upload, .once = once, .silent_seconds = SILENT_SECONDS};
 
 	return ask(push, &request, reply, err);
 }
@@ -104,7 +103,7 @@ char *push_location(const struct push *push, const char *asked, const struct ncm
 
 		return ncm_asprintf("%s%s", push->origin, path + strcspn(path, "/"));
 	}
-	if (strncmp(origin, "https:", 6) != 0) {
+	if (ncm_url_check(url, false, NULL) < 0) {
 		ncm_error_set(err, NCM_E_POLICY, "%s: refused to send it over plain http to %s", push->what, origin);
 		return NULL;
 	}

@@ -230,6 +230,16 @@ static int try_once(struct sending *sending, struct ncm_reply *reply, struct ncm
 	return send_rest(sending, reply, err);
 }
 
+/* What was refused here is not to lie there until the registry clears up. Nobody misses it if that fails. */
+static void give_up(struct sending *sending)
+{
+	const struct ncm_upload nothing = {.method = "DELETE"};
+	NCM_AUTO_REPLY struct ncm_reply reply = {0};
+
+	if (sending->url)
+		(void)push_send(sending->push, sending->url, &nothing, true, &reply, NULL);
+}
+
 /* Tries as often as one request may, as long as the registry comes no further. */
 static int send(struct sending *sending, struct ncm_error *err)
 {
@@ -246,6 +256,8 @@ static int send(struct sending *sending, struct ncm_error *err)
 		}
 		if (sending->offset > reached)
 			failures = 0;
+		if (last.code == NCM_E_DAMAGED)
+			give_up(sending);
 		if (!is_worth_another(&reply, &last) || ++failures >= most)
 			return ncm_error_move(err, &last);
 		reached = sending->offset > reached ? sending->offset : reached;

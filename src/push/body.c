@@ -14,8 +14,8 @@ enum { CATCH_UP_BYTES = 1 << 20 };
 static int differs(const struct push_body *body, const char *how, struct ncm_error *err)
 {
 	ncm_error_set(err, NCM_E_DAMAGED, "%s is not what models.json says: %s", body->what, how);
-	return ncm_error_hint(err, "ncmodel verify --repair %s brings the recorded bytes back; nothing was pushed of it",
-			      body->model);
+	return ncm_error_hint(
+	    err, "ncmodel verify --repair %s brings the recorded bytes back; nothing was pushed of it", body->model);
 }
 
 int push_body_open(struct push_body *body, const char *path, struct ncm_error *err)

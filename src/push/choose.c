@@ -27,9 +27,10 @@ static char *mounted_from(const struct push *push, const char *source)
 
 static int no_digest(const struct ncm_reg_model *model, const struct ncm_reg_file *file, struct ncm_error *err)
 {
-	ncm_error_set(err, NCM_E_POLICY, "%s: %s: models.json has no digest of it, so nobody could tell whether it is right",
-		      model->id, file->abs);
-	return ncm_error_hint(err, "`ncmodel verify` takes it down; then push again");
+	ncm_error_set(err, NCM_E_POLICY,
+		      "%s: %s: models.json has no digest of it, so nobody could tell whether it is right", model->id,
+		      file->abs);
+	return ncm_error_hint(err, "`ncmodel adopt` takes down what it is; then push again");
 }
 
 static struct ncm_push_file *find(const struct ncm_push_report *report, const char *path)

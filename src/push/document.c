@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ModelPack's configuration and manifest (modelpack/model-spec docs/config.md, docs/spec.md), without a time in them. */
+/* ModelPack's configuration and manifest (modelpack/model-spec docs/config.md, docs/spec.md), without a time in them.
+ */
 #include "push/work.h"
 
 #include "base/mem.h"

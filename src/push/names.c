@@ -19,8 +19,8 @@ bool push_is_blob(const struct ncm_reg_file *file)
 
 /* Ollama's words for its blobs; what is told in none of them is of use to Ollama alone. */
 static const char *const blob_names[][2] = {
-    {"model", "%s.gguf"},     {"projector", "mmproj-%s.gguf"}, {"adapter", "adapter-%s.gguf"},
-    {"license", "LICENSE"},   {"template", "template.txt"},    {"system", "system.txt"},
+    {"model", "%s.gguf"},      {"projector", "mmproj-%s.gguf"}, {"adapter", "adapter-%s.gguf"},
+    {"license", "LICENSE"},    {"template", "template.txt"},    {"system", "system.txt"},
     {"params", "params.json"}, {"messages", "messages.json"},
 };
 

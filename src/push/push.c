@@ -117,8 +117,7 @@ static int push_file(struct push *push, size_t index, struct ncm_error *err)
 
 static int push_settings(struct push *push, struct ncm_error *err)
 {
-	struct push_body body = {
-	    .what = push->what, .fd = -1, .data = push->settings, .size = push->settings_size};
+	struct push_body body = {.what = push->what, .fd = -1, .data = push->settings, .size = push->settings_size};
 	enum ncm_push_state state;
 	int failed;
 

@@ -85,7 +85,6 @@ int push_check_tag(struct push *push, struct ncm_error *err)
 	return push_refused(push, &reply, "to tell what the tag names", err);
 }
 
-
 int push_put_manifest(struct push *push, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *url = tag_url(push);

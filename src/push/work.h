@@ -66,7 +66,7 @@ int push_put_manifest(struct push *push, struct ncm_error *err);
 struct push_body {
 	const char *what; /* "MODEL: FILE" */
 	const char *model;
-	int fd;           /* -1: they are `data` */
+	int fd; /* -1: they are `data` */
 	const char *data;
 	uint64_t size;
 	struct ncm_sha256 sha256;

@@ -165,10 +165,8 @@ static const char *method_of(const struct ncm_exchange_options *options)
 static int add_credential(struct ncm_exchange *exchange, const struct ncm_exchange_options *options, const char *range,
 			  struct ncm_error *err)
 {
-	const struct ncm_outgoing outgoing = {.method = method_of(options),
-					      .url = exchange->chain->url,
-					      .range = range,
-					      .body = options->form};
+	const struct ncm_outgoing outgoing = {
+	    .method = method_of(options), .url = exchange->chain->url, .range = range, .body = options->form};
 	struct ncm_strings headers = {0};
 	const int failed = ncm_chain_apply(exchange->chain, &outgoing, &headers, err);
 
@@ -227,8 +225,7 @@ int ncm_exchange_begin(struct ncm_exchange *exchange, const struct ncm_exchange_
 		return -1;
 	if (build_headers(exchange, options, err) < 0)
 		return -1;
-	if (options->upload && options->upload->restart &&
-	    options->upload->restart(options->upload->context, err) < 0)
+	if (options->upload && options->upload->restart && options->upload->restart(options->upload->context, err) < 0)
 		return -1;
 	ncm_easy_prepare(easy, exchange->chain->http);
 	curl_easy_setopt(easy, CURLOPT_URL, exchange->chain->url);

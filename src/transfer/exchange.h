@@ -38,9 +38,9 @@ struct ncm_exchange {
 };
 
 struct ncm_exchange_options {
-	bool head;        /* HEAD instead of GET */
-	const char *form; /* POST with this body, as long as the exchange lasts; or NULL */
-	bool json;        /* that is JSON */
+	bool head;                       /* HEAD instead of GET */
+	const char *form;                /* POST with this body, as long as the exchange lasts; or NULL */
+	bool json;                       /* that is JSON */
 	const struct ncm_upload *upload; /* sent, as long as the exchange lasts; or NULL */
 	const char *accept;
 	bool ranged; /* ask for bytes `offset` to before `end` (0: to the file's end) */

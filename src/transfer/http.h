@@ -123,8 +123,8 @@ char *ncm_url_display(const char *url);
 
 /*
  * What a request sends: nothing of it is in memory but what libcurl has in hand. `restart` is called before every
- * sending (a credential may have been renewed, or a connection was dead): the next read begins with the first byte. From
- * the request's thread. Without bytes both may be NULL.
+ * sending (a credential may have been renewed, or a connection was dead): the next read begins with the first byte.
+ * From the request's thread. Without bytes both may be NULL.
  */
 struct ncm_upload {
 	const char *method; /* "POST", "PUT", "PATCH" or "DELETE" */

@@ -132,8 +132,28 @@ class Push(PushCase):
         for digest in (there, sha256(data["model.gguf"]).removeprefix("sha256:")):
             status, _, _ = registry_site._ask(servers.ports["open"], "HEAD", f"/v2/pushed/p{self.count}/blobs/sha256:{digest}")
             self.assertEqual(status, 404)
+        self.assertEqual(self.machine.run("verify", "--repair", "-y", model).returncode, 0)
+        self.push(self.place(), model)
         os.truncate(path, 10)
-        self.push(self.place(), model, code=4)
+        self.push(self.place(tag="v2"), model, code=4)
+        os.remove(path)
+        self.push(self.place(tag="v2"), model, code=4)
+
+    def test_an_entry_without_a_digest(self):
+        """an older script wrote none: adopt does, and then it can be pushed"""
+        model = self.installed({"m.gguf": gguf("older", 9000)})
+        path = os.path.join(self.machine.root, "models", "models.json")
+        path = path if os.path.exists(path) else next(os.path.join(folder, "models.json") for folder, _, files in os.walk(self.machine.root) if "models.json" in files)
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+        document["models"][0].pop("ncmodel", None)
+        document["models"][0].pop("files", None)
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(document, file)
+        model = self.machine.registry()["models"][0]["id"]
+        self.assertIn("ncmodel adopt", self.push(self.place(), model, code=11)["errors"][0]["hint"])
+        self.assertEqual(self.machine.run("adopt").returncode, 0)
+        self.push(self.place(), model)
 
     def machine_of_its_own(self, files):
         """The origin is another registry, so nothing can be mounted."""

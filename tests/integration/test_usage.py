@@ -267,7 +267,7 @@ class HintTest(UsageCase):
         "update Ollama and run `ollama pull %s`, then `ncmodel adopt` registers it; or take the model from another source":
             "a registry that wants a newer Ollama, and that one; test_adopt adopts what a real one pulled",
         "ncmodel verify --repair %s brings the recorded bytes back; nothing was pushed of it": "it wants a registry: test_push follows it",
-        "`ncmodel verify` takes it down; then push again": "an entry of an older script's: test_push follows it",
+        "`ncmodel adopt` takes down what it is; then push again": "an entry of an older script's: test_push follows it",
         "`ncmodel pull MODEL` fetches what is damaged again": "damage between a pull's last write and its own check",
     }
     # hint in the source → the method that follows it
