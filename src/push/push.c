@@ -30,6 +30,7 @@ static int read_reference(struct push *push, struct ncm_error *err)
 		return wrong(reference, "it is no place in a registry of containers", err);
 	if (oci_spelling_parse(reference, &spelling, err) < 0)
 		return -1;
+	push->report->reference = oci_spelling_text(&spelling, NULL);
 	push->name = spelling.oci;
 	spelling.oci = (struct oci_name){0};
 	if (spelling.path || spelling.include.count > 0 || spelling.exclude.count > 0) {
@@ -58,7 +59,6 @@ static int start(struct push *push, struct ncm_error *err)
 	push->origin = ncm_url_origin(base);
 	push->repository = ncm_asprintf("%s/v2/%s", base, push->name.repository);
 	push->what = oci_name_spell(&push->name, NULL);
-	push->report->reference = ncm_asprintf("oci:%s", push->what);
 	push->credential = oci_credential(&push->sources->registries, base, push->name.repository, NULL);
 	return push->credential ? 0 : wrong(push->options->reference, "its registry has no address", err);
 }
