@@ -5,13 +5,16 @@ import http.server
 import json
 import os
 import re
+import subprocess
 import sys
 import threading
 import unittest
 
+import oras_peer
 from harness import SOURCE, Case, gguf, safetensors, sha256
 
-sys.path[:0] = [os.path.join(SOURCE, "tests", "servers")]
+sys.path[:0] = [os.path.join(SOURCE, "tests", "servers"), os.path.join(SOURCE, "tests", "fixtures")]
+import make_models  # noqa: E402
 import oci_site as site  # noqa: E402
 import registries  # noqa: E402
 import registry_site  # noqa: E402
@@ -194,6 +197,61 @@ class Push(PushCase):
         result = self.machine.run("push", self.place(), model)
         self.assertEqual(result.returncode, 0, result.err)
         self.assertRegex(result.out, r"oci:localhost:\d+/pushed/p\d+:v1@sha256:[0-9a-f]{64}")
+
+
+class Ollama(PushCase):
+    def test_its_blobs_by_what_they_are(self):
+        """weights and texts under names that say so; its own manifest and configuration stay behind"""
+        _, images = make_models.generate(servers._path(f"fixtures{self.count}"), 1, 1 << 16, False)
+        image = images[2]
+        registry_site.push(servers.ports["open"], image)
+        self.pull(f"ollama:localhost:{servers.ports['open']}/{image.name}:{image.tag}")
+        entry = self.machine.registry()["models"][0]
+        told = self.push(self.place(), entry["id"])["data"]
+        roles = {file["sha256"]: file["role"] for file in entry["files"]}
+        names = {file["path"]: roles[file["sha256"]] for file in told["files"]}
+        self.assertNotIn("manifest", names.values())
+        self.assertNotIn("config", names.values())
+        weights = [path for path, role in names.items() if role == "model"]
+        self.assertEqual([path.rsplit(".", 1)[1] for path in weights], ["gguf"])
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        self.pull(self.place(), "--to", "llama-cpp")
+        self.assertEqual(sorted(self.files().values()), sorted(sha256(image.blobs[file["sha256"]]) for file in told["files"]))
+
+
+class Oras(PushCase):
+    """The real oras reads what is pushed, and what it pushed is read."""
+
+    def setUp(self):
+        super().setUp()
+        self.binary, why = oras_peer.prepare()
+        if not self.binary:
+            self.skipTest(why)
+
+    def oras(self, *arguments, folder):
+        os.makedirs(folder, exist_ok=True)
+        ran = subprocess.run([self.binary, *arguments, "--plain-http"], cwd=folder, env={"PATH": "/usr/bin:/bin", "HOME": folder},
+                             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+        self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
+        return ran.stdout
+
+    def test_pull(self):
+        told = self.push(self.place(), self.installed(FILES))["data"]
+        folder = os.path.join(self.machine.home, "oras")
+        self.oras("pull", self.place().removeprefix("oci:"), folder=folder)
+        for path, data in FILES.items():
+            self.assertEqual(self.read(os.path.join(folder, path)), data)
+        self.assertIn(told["digest"], self.oras("resolve", self.place().removeprefix("oci:"), folder=folder))
+
+    def test_push(self):
+        folder = os.path.join(self.machine.home, "oras")
+        for path, data in FILES.items():
+            os.makedirs(os.path.dirname(os.path.join(folder, path)), exist_ok=True)
+            with open(os.path.join(folder, path), "wb") as out:
+                out.write(data)
+        self.oras("push", self.place().removeprefix("oci:"), *(f"{path}:application/octet-stream" for path in FILES), folder=folder)
+        self.pull(self.place(), "--to", "llama-cpp")
+        self.assertEqual(sorted(digest for path, digest in self.files().items() if path.startswith(LLAMA)), sorted(sha256(data) for data in FILES.values()))
 
 
 class SignIn(PushCase):
