@@ -5,9 +5,11 @@ import http.server
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
+import time
 import unittest
 
 import oras_peer
@@ -271,6 +273,14 @@ class SignIn(PushCase):
         self.assertEqual(told["sent"], told["size"])
         self.assertTrue(self.manifest(self.place()))
 
+    def test_mounting_wants_a_token_for_both(self):
+        self.sign_in(servers.ports["token"])
+        artifact = site.modelpack(f"origin/t{self.count}", "v1", FILES)
+        site.push(servers.ports["open"], artifact)
+        self.pull(f"oci:registry.localhost:{servers.ports['token']}/{artifact.name}:v1", "--to", "llama-cpp")
+        told = self.push(self.place(port=servers.ports["token"], host="registry.localhost"), self.machine.registry()["models"][0]["id"])["data"]
+        self.assertEqual({file["state"] for file in told["files"]}, {"mounted"})
+
     def test_plain_http_only_where_it_is_allowed(self):
         model = self.installed(FILES)
         place = self.place(port=servers.ports["clear"], host="registry.localhost")
@@ -300,7 +310,7 @@ class Breaking(http.server.BaseHTTPRequestHandler):
 
     def where(self, upload):
         size = len(self.server.uploads[upload])
-        return [("Location", f"/up/{upload}?state={size}"), ("Range", f"0-{max(size - 1, 0)}")]
+        return [("Location", f"{self.server.base}/up/{upload}?state={size}"), ("Range", f"0-{max(size - 1, 0)}")]
 
     def do_HEAD(self):  # noqa: N802
         digest = self.path.rsplit("/", 1)[1]
@@ -324,6 +334,10 @@ class Breaking(http.server.BaseHTTPRequestHandler):
         plan, upload = self.fault(), self.path.split("?")[0][4:]
         first = int(self.headers["Content-Range"].split("-")[0])
         size = int(self.headers["Content-Length"])
+        if plan and plan.get("hang"):
+            self.server.hanging.wait(20)
+            self.close_connection = True
+            return self.connection.close()
         if plan and plan.get("forget"):
             del self.server.uploads[upload]
         if upload not in self.server.uploads:
@@ -366,8 +380,9 @@ class Breaks(PushCase):
     def setUp(self):
         super().setUp()
         self.site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Breaking)
-        self.site.uploads, self.site.blobs, self.site.tags, self.site.plans, self.site.asked = {}, {}, {}, [], []
-        self.site.take = self.take
+        self.site.uploads, self.site.blobs, self.site.tags, self.site.plans, self.site.asked, self.site.base = {}, {}, {}, [], [], ""
+        self.site.take, self.site.hanging = self.take, threading.Event()
+        self.addCleanup(self.site.hanging.set)
         threading.Thread(target=self.site.serve_forever, daemon=True).start()
         self.addCleanup(self.site.server_close)
         self.addCleanup(self.site.shutdown)
@@ -408,6 +423,28 @@ class Breaks(PushCase):
     def test_an_upload_that_is_forgotten_starts_again(self):
         self.pushed({"method": "PATCH", "skip": 3, "forget": True})
         self.assertEqual(self.requests("POST"), 3)
+
+    def test_addresses_as_registries_behind_a_proxy_tell_them(self):
+        """without the port, or with another scheme: it is the same registry"""
+        self.site.base = "https://localhost"
+        self.pushed()
+
+    def test_addresses_elsewhere_are_not_sent_to_in_clear(self):
+        self.site.base = "http://registry.invalid"
+        self.assertIn("plain http", self.pushed(code=11)["errors"][0]["message"])
+
+    def test_interrupted(self):
+        data = gguf("interrupted", 5 << 20)
+        model = self.installed({"m.gguf": data})
+        self.site.plans = [{"method": "PATCH", "skip": 2, "hang": True}]
+        running = self.machine.start("push", "--piece", "1MiB", self.place(port=self.site.server_address[1]), model)
+        for _ in range(200):
+            if self.requests("PATCH") >= 3:
+                break
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=20)
+        self.assertEqual((running.returncode, self.site.tags), (130, {}))
 
     def test_trouble_that_passes(self):
         self.pushed({"method": "PATCH", "status": 503, "times": 2})
