@@ -19,6 +19,7 @@ static const char *event_name(enum ncm_event_type type)
 	    [NCM_EVENT_PLACED] = "placed",
 	    [NCM_EVENT_VERIFIED] = "verified",
 	    [NCM_EVENT_REGISTERED] = "registered",
+	    [NCM_EVENT_SENT] = "sent",
 	};
 
 	return names[type];
@@ -27,7 +28,7 @@ static const char *event_name(enum ncm_event_type type)
 static bool concerns_file(enum ncm_event_type type)
 {
 	return type == NCM_EVENT_STARTED || type == NCM_EVENT_PROGRESS || type == NCM_EVENT_RETRY ||
-	       type == NCM_EVENT_FETCHED || type == NCM_EVENT_FAILED;
+	       type == NCM_EVENT_FETCHED || type == NCM_EVENT_SENT || type == NCM_EVENT_FAILED;
 }
 
 void event_print(const struct ncm_event *event, const struct meter *meter)

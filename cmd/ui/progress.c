@@ -123,8 +123,11 @@ static void announce(struct progress *progress, struct transfer *transfer)
 	if (transfer->announced || transfer->small || progress->voice != VOICE_PLAIN || meter->done == 0)
 		return;
 	transfer->announced = true;
-	say(progress, text_format("%s %s  %s", meter->start ? "resume  " : "fetch   ", label,
-				  meter->total ? ncm_format_size(meter->total, size, sizeof size) : ""));
+	say(progress, text_format("%s %s  %s",
+				  transfer->sending ? "send    "
+				  : meter->start    ? "resume  "
+						    : "fetch   ",
+				  label, meter->total ? ncm_format_size(meter->total, size, sizeof size) : ""));
 }
 
 static void on_started(struct progress *progress, const struct ncm_event *event, double now)
@@ -161,7 +164,7 @@ static void on_fetched(struct progress *progress, const struct ncm_event *event,
 		AUTO_FREE char *label = transfer_label(transfer);
 		AUTO_FREE char *came = what_came(&transfer->meter, event->total ? event->total : event->done, now);
 
-		say(progress, text_format("fetched  %s  %s", label, came));
+		say(progress, text_format("%s  %s  %s", transfer->sending ? "sent   " : "fetched", label, came));
 	}
 	transfers_drop(&progress->transfers, transfer);
 }
@@ -295,6 +298,7 @@ static void emit_work(struct progress *progress, const struct ncm_event *event, 
 		on_text(progress, event, "retry    ");
 		break;
 	case NCM_EVENT_FETCHED:
+	case NCM_EVENT_SENT:
 		on_fetched(progress, event, now);
 		break;
 	case NCM_EVENT_FAILED:
@@ -335,7 +339,7 @@ static void emit_json(struct progress *progress, const struct ncm_event *event, 
 	    !due(&progress->total_told, now, EVENT_SECONDS))
 		return;
 	event_print(event, meter);
-	if (event->type == NCM_EVENT_FETCHED || event->type == NCM_EVENT_FAILED)
+	if (event->type == NCM_EVENT_FETCHED || event->type == NCM_EVENT_SENT || event->type == NCM_EVENT_FAILED)
 		transfers_drop(&progress->transfers, transfers_find(&progress->transfers, event, now));
 }
 

@@ -24,7 +24,8 @@ struct transfer *transfers_find(struct transfers *transfers, const struct ncm_ev
 	transfer->slot = event->slot;
 	transfer->model = text_safe(event->model);
 	transfer->part = naming_part(transfers->naming, event);
-	transfer->small = !transfers->each && naming_is_small(transfers->naming, event);
+	transfer->sending = event->stage && strcmp(event->stage, "sending") == 0;
+	transfer->small = !transfer->sending && !transfers->each && naming_is_small(transfers->naming, event);
 	transfer->told = now;
 	meter_start(&transfer->meter, event->done, event->total, now);
 	return transfer;

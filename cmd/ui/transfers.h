@@ -11,6 +11,7 @@ struct transfer {
 	unsigned slot;
 	char *model; /* safe, as the next */
 	char *part;
+	bool sending;   /* it goes to a registry */
 	bool small;     /* told together with others */
 	bool announced; /* in plain lines */
 	struct meter meter;

@@ -25,6 +25,7 @@ enum ncm_event_type {
 	NCM_EVENT_PLACED,     /* `file` has its final name */
 	NCM_EVENT_VERIFIED,   /* `file` was hashed again: done of total bytes of the whole run */
 	NCM_EVENT_REGISTERED, /* `model` is in models.json */
+	NCM_EVENT_SENT,       /* all bytes of `file` are at the registry that it was pushed to */
 	NCM_EVENT_DEED, /* `deed`: something was changed for good; for the log (log.h), which keeps it to itself */
 };
 

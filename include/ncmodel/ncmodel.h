@@ -31,6 +31,7 @@
 #include <ncmodel/move.h>
 #include <ncmodel/node.h>
 #include <ncmodel/provision.h>
+#include <ncmodel/push.h>
 #include <ncmodel/registry.h>
 #include <ncmodel/runtime.h>
 #include <ncmodel/select.h>

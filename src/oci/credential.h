@@ -31,6 +31,8 @@ struct oci_registries {
 	/* How a realm is asked: new reference, or NULL with *err. */
 	json_t *(*ask)(void *context, const struct ncm_request *request, struct ncm_error *err);
 	void *context;
+	bool pushes; /* tokens are to allow writing, too: a registry that asks for one to read with asks no second time
+		      */
 	struct ncm_logins *logins; /* used under the lock of renewals */
 	void *mutex;               /* for the list */
 	struct oci_repository **repositories;

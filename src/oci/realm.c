@@ -54,6 +54,16 @@ int oci_realm_check(const struct oci_repository *repository, const char *realm, 
 	return ncm_error_hint(err, "the registry is set up wrongly, or somebody is in between");
 }
 
+/* What a token is asked for: what the registry says, and writing where a run means to. The caller frees it. */
+static char *widened(const struct oci_repository *repository, const char *scope)
+{
+	NCM_AUTO_FREE char *reading = ncm_asprintf("repository:%s:pull", repository->name);
+
+	if (repository->registries->pushes && strcmp(scope, reading) == 0)
+		return ncm_asprintf("%s,push", reading);
+	return ncm_strdup(scope);
+}
+
 char *oci_realm_wish(const struct oci_repository *repository, const struct oci_challenge *challenge)
 {
 	NCM_AUTO_FREE char *scopes =
@@ -69,7 +79,8 @@ char *oci_realm_wish(const struct oci_repository *repository, const struct oci_c
 		separator = "&";
 	}
 	while ((scope = strsep(&rest, " ")) != NULL) {
-		NCM_AUTO_FREE char *encoded = ncm_url_encode(scope, false);
+		NCM_AUTO_FREE char *wide = widened(repository, scope);
+		NCM_AUTO_FREE char *encoded = ncm_url_encode(wide, false);
 
 		if (!*scope)
 			continue;

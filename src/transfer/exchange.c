@@ -11,6 +11,7 @@
 #include <string.h>
 
 static const long LIMITED_BUFFER_BYTES = 16 << 10;
+static const long UPLOAD_BUFFER_BYTES = 512 << 10;
 
 /* "HTTP/1.1 206 …" or "HTTP/2 206". */
 static void begin_answer(struct ncm_exchange *exchange, const char *line, size_t size)
@@ -105,6 +106,45 @@ static int peer_callback(void *context, char *peer, char *local, int peer_port, 
 	return CURL_PREREQFUNC_ABORT;
 }
 
+static size_t read_callback(char *data, size_t size, size_t count, void *context)
+{
+	struct ncm_exchange *exchange = context;
+	const struct ncm_upload *upload = exchange->upload;
+	ssize_t got = 0;
+
+	if (upload->read)
+		got = upload->read(upload->context, data, size * count, &exchange->error);
+	return got < 0 ? CURL_READFUNC_ABORT : (size_t)got;
+}
+
+/* libcurl begins anew where a connection of the pool turned out to be dead. */
+static int seek_callback(void *context, curl_off_t offset, int origin)
+{
+	struct ncm_exchange *exchange = context;
+	const struct ncm_upload *upload = exchange->upload;
+
+	if (offset != 0 || origin != SEEK_SET)
+		return CURL_SEEKFUNC_CANTSEEK;
+	if (upload->restart && upload->restart(upload->context, &exchange->error) < 0)
+		return CURL_SEEKFUNC_FAIL;
+	return CURL_SEEKFUNC_OK;
+}
+
+static void prepare_upload(struct ncm_exchange *exchange, const struct ncm_upload *upload)
+{
+	CURL *easy = exchange->easy;
+
+	exchange->upload = upload;
+	curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, upload->method);
+	curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)upload->size);
+	curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
+	curl_easy_setopt(easy, CURLOPT_READFUNCTION, read_callback);
+	curl_easy_setopt(easy, CURLOPT_READDATA, exchange);
+	curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, seek_callback);
+	curl_easy_setopt(easy, CURLOPT_SEEKDATA, exchange);
+}
+
 static void add_header(struct ncm_exchange *exchange, char *line)
 {
 	struct curl_slist *longer = curl_slist_append(exchange->headers, line);
@@ -115,15 +155,18 @@ static void add_header(struct ncm_exchange *exchange, char *line)
 		exchange->headers = longer;
 }
 
+static const char *method_of(const struct ncm_exchange_options *options)
+{
+	if (options->upload)
+		return options->upload->method;
+	return options->form ? "POST" : options->head ? "HEAD" : "GET";
+}
+
 static int add_credential(struct ncm_exchange *exchange, const struct ncm_exchange_options *options, const char *range,
 			  struct ncm_error *err)
 {
-	const struct ncm_outgoing outgoing = {.method = options->form   ? "POST"
-							: options->head ? "HEAD"
-									: "GET",
-					      .url = exchange->chain->url,
-					      .range = range,
-					      .body = options->form};
+	const struct ncm_outgoing outgoing = {
+	    .method = method_of(options), .url = exchange->chain->url, .range = range, .body = options->form};
 	struct ncm_strings headers = {0};
 	const int failed = ncm_chain_apply(exchange->chain, &outgoing, &headers, err);
 
@@ -158,6 +201,10 @@ static int build_headers(struct ncm_exchange *exchange, const struct ncm_exchang
 	add_header(exchange, ncm_strdup("Accept-Encoding: identity"));
 	if (options->json)
 		add_header(exchange, ncm_strdup("Content-Type: application/json"));
+	if (options->upload && options->upload->type)
+		add_header(exchange, ncm_asprintf("Content-Type: %s", options->upload->type));
+	if (options->upload && options->upload->range)
+		add_header(exchange, ncm_asprintf("Content-Range: %s", options->upload->range));
 	if (options->accept)
 		add_header(exchange, ncm_asprintf("Accept: %s", options->accept));
 	if (range)
@@ -178,12 +225,16 @@ int ncm_exchange_begin(struct ncm_exchange *exchange, const struct ncm_exchange_
 		return -1;
 	if (build_headers(exchange, options, err) < 0)
 		return -1;
+	if (options->upload && options->upload->restart && options->upload->restart(options->upload->context, err) < 0)
+		return -1;
 	ncm_easy_prepare(easy, exchange->chain->http);
 	curl_easy_setopt(easy, CURLOPT_URL, exchange->chain->url);
 	if (strncmp(exchange->chain->origin, "https:", 6) == 0)
 		curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exchange->headers);
-	if (options->form)
+	if (options->upload)
+		prepare_upload(exchange, options->upload);
+	else if (options->form)
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, options->form); /* not copied */
 	else if (options->head)
 		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);

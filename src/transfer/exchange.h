@@ -10,6 +10,7 @@ struct ncm_exchange {
 	CURL *easy; /* the owner's */
 	struct ncm_chain *chain;
 	void *owner;
+	const struct ncm_upload *upload; /* of this request; or NULL */
 	/* All headers are here and the status is final (not 1xx). -1 ends the exchange: *error or `stopped` is set. */
 	int (*on_head)(struct ncm_exchange *exchange);
 	/* Bytes of the body. -1 likewise; 1: not now, the same bytes again when the owner continues the handle. */
@@ -37,9 +38,10 @@ struct ncm_exchange {
 };
 
 struct ncm_exchange_options {
-	bool head;        /* HEAD instead of GET */
-	const char *form; /* POST with this body, as long as the exchange lasts; or NULL */
-	bool json;        /* that is JSON */
+	bool head;                       /* HEAD instead of GET */
+	const char *form;                /* POST with this body, as long as the exchange lasts; or NULL */
+	bool json;                       /* that is JSON */
+	const struct ncm_upload *upload; /* sent, as long as the exchange lasts; or NULL */
 	const char *accept;
 	bool ranged; /* ask for bytes `offset` to before `end` (0: to the file's end) */
 	uint64_t offset;

@@ -169,9 +169,9 @@ static enum ncm_hop decide(struct small *small, const struct ncm_reply *reply, d
 {
 	const struct ncm_request *request = small->request;
 
-	if ((request->form || request->json) && ncm_reply_is_redirect(reply)) {
-		ncm_error_set(err, NCM_E_POLICY, "%s: refused to send a form on to where %s redirects", request->what,
-			      small->chain.origin);
+	if ((request->form || request->json || request->upload) && ncm_reply_is_redirect(reply)) {
+		ncm_error_set(err, NCM_E_POLICY, "%s: refused to send %s on to where %s redirects", request->what,
+			      request->upload ? "it" : "a form", small->chain.origin);
 		return NCM_HOP_FAIL;
 	}
 	if (request->stop_at_foreign_redirect && is_foreign_redirect(small, reply)) {
@@ -226,6 +226,7 @@ static enum ncm_hop make_hop(struct small *small, struct ncm_reply *reply, doubl
 	    .head = is_head(small),
 	    .form = request->json ? request->json : request->form,
 	    .json = request->json != NULL,
+	    .upload = request->upload,
 	    .accept = request->accept,
 	    .ranged = small->first_byte || request->ranged,
 	    .offset = small->first_byte ? 0 : request->from,

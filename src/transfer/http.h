@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Starts and ends libcurl; called by ncm_init and ncm_shutdown alone. */
 int ncm_http_global_init(struct ncm_error *err);
@@ -71,10 +72,10 @@ struct ncm_service {
 
 /* A request that is about to be sent, for who signs it. */
 struct ncm_outgoing {
-	const char *method; /* "GET", "HEAD" or "POST" */
+	const char *method; /* "GET", "HEAD", "POST"; of an upload its own */
 	const char *url;    /* of this hop, with its query */
 	const char *range;  /* what its Range header says; NULL: it has none */
-	const char *body;   /* of a POST; NULL: it has none */
+	const char *body;   /* of a form or JSON; NULL: it has none, or an upload's, which nobody has whole */
 };
 /*
  * How a secret is shown to its server: adds the lines of the headers that do it ("Name: value") to *headers. It is
@@ -120,12 +121,30 @@ char *ncm_url_resolve(const char *base, const char *reference);
 /* The URL as it may be shown and stored: user, query and fragment removed. The caller frees it. */
 char *ncm_url_display(const char *url);
 
+/*
+ * What a request sends: nothing of it is in memory but what libcurl has in hand. `restart` is called before every
+ * sending (a credential may have been renewed, or a connection was dead): the next read begins with the first byte.
+ * From the request's thread. Without bytes both may be NULL.
+ */
+struct ncm_upload {
+	const char *method; /* "POST", "PUT", "PATCH" or "DELETE" */
+	const char *type;   /* Content-Type; or NULL */
+	const char *range;  /* Content-Range as that service spells it; or NULL */
+	uint64_t size;
+	/* Up to `size` bytes, at least one; -1 with *err ends the request. */
+	ssize_t (*read)(void *context, char *data, size_t size, struct ncm_error *err);
+	int (*restart)(void *context, struct ncm_error *err);
+	void *context;
+};
+
 struct ncm_request {
 	const char *url;
 	const char *method; /* NULL: GET; or "HEAD" */
 	const char *form;   /* NULL; else posted as a form; no redirect is followed then */
 	/* NULL; else posted as application/json, once: not retried, and followed nowhere. `form` is NULL then. */
 	const char *json;
+	/* NULL; else sent with its method, and followed nowhere. Retried as any other request, unless `once`. */
+	const struct ncm_upload *upload;
 	const char *accept;                /* NULL: any */
 	struct ncm_credential *credential; /* or NULL */
 	const struct ncm_service *service; /* or NULL */

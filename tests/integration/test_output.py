@@ -20,6 +20,7 @@ from drift_case import DriftCase  # noqa: E402
 from harness import BINARY, SOURCE, filling, gguf, safetensors, sha256  # noqa: E402
 
 sys.path.insert(0, os.path.join(SOURCE, "tests", "servers"))
+import oci_site  # noqa: E402
 import runtime_site  # noqa: E402
 
 MIB = 1 << 20
@@ -156,6 +157,16 @@ class OutputTest(OutputCase):
                                 (["pull", "--via-server", "ollama:x"], 14)):
             self.assertTrue(self.document(*arguments, "--server", site.url, code=code) or code == 14)
         self.document("ps", "--server", "http://127.0.0.1:1", code=14)
+
+    def test_a_registry_that_is_pushed_to(self):
+        site = oci_site.Liar()
+        self.addCleanup(site.close)
+        self.machine.manifest([self.machine.simple("one.gguf", gguf("one", 3000))])
+        self.pull("--all")
+        site.serve(oci_site.image("models/one", "taken"))
+        for tag in ("free", "taken"):
+            self.document("push", "-n", f"oci:localhost:{site.port}/models/one:{tag}", "--all")
+        self.document("push", f"oci:localhost:{site.port}/models/one:taken", "--all", code=11)
 
     def test_what_others_left(self):
         data = gguf("same", 2 * MIB)

@@ -274,6 +274,8 @@ class HintTest(UsageCase):
         "`ncmodel verify --repair` mends it; then go on with the same command": "likewise",
         "copy them again; `ncmodel bundle create %s` where the models are copies what is not right, and nothing else":
             "likewise: what is right stays, what is not is copied",
+        "ncmodel verify --repair %s brings the recorded bytes back; nothing was pushed of it": "it wants a registry: test_push follows it",
+        "`ncmodel adopt` takes down what it is; then push again": "an entry of an older script's: test_push follows it",
         "`ncmodel pull MODEL` fetches what is damaged again": "damage between a pull's last write and its own check",
     }
     # hint in the source → the method that follows it

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* ModelPack's configuration and manifest (modelpack/model-spec docs/config.md, docs/spec.md), without a time in them.
+ */
+#include "push/work.h"
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "digest/hash.h"
+
+#include <string.h>
+
+#define ARTIFACT_TYPE "application/vnd.cncf.model.manifest.v1+json"
+#define CONFIG_TYPE "application/vnd.cncf.model.config.v1+json"
+
+static char *digest_text(const struct ncm_sha256 *digest)
+{
+	char hex[NCM_SHA256_HEX + 1];
+
+	return ncm_asprintf("sha256:%s", ncm_sha256_hex(digest, hex));
+}
+
+static void put_digest(json_t *object, const char *key, const struct ncm_sha256 *digest)
+{
+	NCM_AUTO_FREE char *text = digest_text(digest);
+
+	ncm_json_set_string(object, key, text);
+}
+
+static json_t *descriptor(const char *type, const struct ncm_sha256 *digest, uint64_t size)
+{
+	json_t *object = json_object();
+
+	ncm_json_set_string(object, "mediaType", type);
+	put_digest(object, "digest", digest);
+	ncm_json_set_u64(object, "size", size);
+	return object;
+}
+
+/* What of the model a registry's users may want to know; of several models, nothing. */
+static json_t *about(const struct push *push)
+{
+	const struct ncm_reg_model *model = push->model_count == 1 ? push->models[0] : NULL;
+	json_t *object = json_object();
+
+	ncm_json_set_string(object, "name", model ? model->display_name : ncm_path_base(push->name.repository));
+	if (model && model->license)
+		json_object_set_new(object, "licenses", json_pack("[s]", model->license));
+	return object;
+}
+
+static json_t *facts(const struct push *push)
+{
+	const struct ncm_reg_model *model = push->model_count == 1 ? push->models[0] : NULL;
+	json_t *object = json_object();
+
+	if (!model)
+		return object;
+	ncm_json_set_string(object, "architecture", model->architecture);
+	ncm_json_set_string(object, "format", model->format);
+	ncm_json_set_string(object, "paramSize", model->parameters);
+	ncm_json_set_string(object, "quantization", model->quantization);
+	return object;
+}
+
+static json_t *contents(const struct ncm_push_report *report)
+{
+	json_t *object = json_object(), *digests = json_array();
+
+	for (size_t i = 0; i < report->count; i++) {
+		NCM_AUTO_FREE char *text = digest_text(&report->files[i].sha256);
+
+		json_array_append_new(digests, json_string(text));
+	}
+	ncm_json_set_string(object, "type", "layers");
+	json_object_set_new(object, "diffIds", digests);
+	return object;
+}
+
+static char *written(json_t *document, size_t *size)
+{
+	char *text = json_dumps(document, JSON_COMPACT);
+
+	json_decref(document);
+	*size = strlen(text);
+	return text;
+}
+
+static void write_settings(struct push *push)
+{
+	json_t *root = json_object();
+
+	json_object_set_new(root, "descriptor", about(push));
+	json_object_set_new(root, "modelfs", contents(push->report));
+	json_object_set_new(root, "config", facts(push));
+	push->settings = written(root, &push->settings_size);
+}
+
+static json_t *layer(const struct ncm_push_file *file)
+{
+	json_t *object = descriptor(push_media_type(file->path), &file->sha256, file->size), *notes = json_object();
+	char phase[8];
+
+	ncm_json_set_string(notes, "org.cncf.model.filepath", file->path);
+	ncm_json_set_string(notes, "org.opencontainers.image.title", file->path);
+	ncm_json_set_string(notes, "org.ncmodel.model", file->model);
+	ncm_json_set_string(notes, "org.ncmodel.store", file->store);
+	snprintf(phase, sizeof phase, "%u", file->phase);
+	ncm_json_set_string(notes, "org.ncmodel.phase", file->phase ? phase : NULL);
+	json_object_set_new(object, "annotations", notes);
+	return object;
+}
+
+static void write_manifest(struct push *push)
+{
+	json_t *root = json_object(), *layers = json_array();
+	struct ncm_sha256 digest;
+
+	ncm_sha256_of(push->settings, push->settings_size, &digest);
+	json_object_set_new(root, "schemaVersion", json_integer(2));
+	ncm_json_set_string(root, "mediaType", OCI_MANIFEST_TYPE);
+	ncm_json_set_string(root, "artifactType", ARTIFACT_TYPE);
+	json_object_set_new(root, "config", descriptor(CONFIG_TYPE, &digest, push->settings_size));
+	for (size_t i = 0; i < push->report->count; i++)
+		json_array_append_new(layers, layer(&push->report->files[i]));
+	json_object_set_new(root, "layers", layers);
+	push->manifest = written(root, &push->manifest_size);
+	ncm_sha256_of(push->manifest, push->manifest_size, &push->report->digest);
+}
+
+void push_write(struct push *push)
+{
+	write_settings(push);
+	write_manifest(push);
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+#include "push/work.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "digest/hash.h"
+#include "source/oci.h"
+
+#include <string.h>
+
+const char *ncm_push_state_name(enum ncm_push_state state)
+{
+	static const char *const names[] = {"to-send", "there", "mounted", "sent"};
+
+	return names[state];
+}
+
+static int wrong(const char *reference, const char *why, struct ncm_error *err)
+{
+	ncm_error_set(err, NCM_E_USAGE, "%.*s: %s", ncm_source_shown(reference), reference, why);
+	return ncm_error_hint(err, "where to push to is written oci:REGISTRY/REPOSITORY[:TAG]");
+}
+
+static int read_reference(struct push *push, struct ncm_error *err)
+{
+	const char *reference = push->options->reference;
+	struct oci_spelling spelling = {0};
+
+	if (!oci_claims(reference))
+		return wrong(reference, "it is no place in a registry of containers", err);
+	if (oci_spelling_parse(reference, &spelling, err) < 0)
+		return -1;
+	push->report->reference = oci_spelling_text(&spelling, NULL);
+	push->name = spelling.oci;
+	spelling.oci = (struct oci_name){0};
+	if (spelling.path || spelling.include.count > 0 || spelling.exclude.count > 0) {
+		oci_spelling_clear(&spelling);
+		return wrong(reference, "a file is chosen there, and a model is pushed whole", err);
+	}
+	oci_spelling_clear(&spelling);
+	if (push->name.has_digest)
+		return wrong(reference, "a digest says what is there, and cannot be chosen", err);
+	return 0;
+}
+
+static int start(struct push *push, struct ncm_error *err)
+{
+	const char *host;
+	NCM_AUTO_FREE char *base = NULL;
+
+	if (read_reference(push, err) < 0)
+		return -1;
+	host = push->name.registry;
+	push->http = ncm_http_new(push->config, push->sink);
+	push->sources = ncm_sources_new(push->config, push->http, push->sink);
+	push->sources->registries.pushes = !push->options->dry_run;
+	base = strcmp(host, OCI_DOCKER_HUB) == 0 ? ncm_source_endpoint(push->config, &ncm_source_oci)
+						 : ncm_asprintf("%s://%s", oci_scheme_of(push->config, host), host);
+	push->origin = ncm_url_origin(base);
+	push->repository = ncm_asprintf("%s/v2/%s", base, push->name.repository);
+	push->what = oci_name_spell(&push->name, NULL);
+	push->credential = oci_credential(&push->sources->registries, base, push->name.repository, NULL);
+	return push->credential ? 0 : wrong(push->options->reference, "its registry has no address", err);
+}
+
+/* One file's progress. */
+struct telling {
+	const struct push *push;
+	const struct ncm_push_file *file;
+	unsigned slot;
+	bool started;
+};
+
+static void tell(const struct telling *telling, enum ncm_event_type type, uint64_t done)
+{
+	ncm_emit(telling->push->sink, &(const struct ncm_event){.type = type,
+								.slot = telling->slot,
+								.model = telling->file->model,
+								.file = telling->file->path,
+								.done = done,
+								.total = telling->file->size,
+								.connections = 1,
+								.stage = "sending"});
+}
+
+static void progress(void *context, uint64_t at)
+{
+	struct telling *telling = context;
+
+	if (!telling->started)
+		tell(telling, NCM_EVENT_STARTED, 0);
+	telling->started = true;
+	tell(telling, NCM_EVENT_PROGRESS, at);
+}
+
+static int push_file(struct push *push, size_t index, struct ncm_error *err)
+{
+	struct ncm_push_file *file = &push->report->files[index];
+	struct telling telling = {.push = push, .file = file, .slot = (unsigned)index};
+	NCM_AUTO_FREE char *what = ncm_asprintf("%s: %s", file->model, file->abs);
+	struct push_body body = {.what = what,
+				 .model = file->model,
+				 .fd = -1,
+				 .size = file->size,
+				 .sha256 = file->sha256,
+				 .progress = progress,
+				 .context = &telling};
+	const int failed = push_blob(push, &body, file->abs, file->from, &file->state, err);
+
+	push_body_close(&body);
+	if (!failed && (file->state == NCM_PUSH_SENT || file->state == NCM_PUSH_TO_SEND))
+		push->report->sent += file->size;
+	if (telling.started)
+		tell(&telling, failed ? NCM_EVENT_FAILED : NCM_EVENT_SENT, failed ? 0 : file->size);
+	return failed;
+}
+
+static int push_settings(struct push *push, struct ncm_error *err)
+{
+	struct push_body body = {.what = push->what, .fd = -1, .data = push->settings, .size = push->settings_size};
+	enum ncm_push_state state;
+	int failed;
+
+	ncm_sha256_of(push->settings, push->settings_size, &body.sha256);
+	failed = push_blob(push, &body, NULL, NULL, &state, err);
+	push_body_close(&body);
+	return failed;
+}
+
+/* All that the tag names is there: the registry would not have taken it else. */
+static void note_unchanged(struct push *push)
+{
+	for (size_t i = 0; i < push->report->count; i++)
+		push->report->files[i].state = NCM_PUSH_THERE;
+}
+
+/* The tag is looked at again before it is moved: much time may have passed. */
+static int carry_out(struct push *push, struct ncm_error *err)
+{
+	if (push_check_tag(push, err) < 0)
+		return -1;
+	if (push->report->unchanged) {
+		note_unchanged(push);
+		return 0;
+	}
+	for (size_t i = 0; i < push->report->count; i++) {
+		if (push_file(push, i, err) < 0)
+			return -1;
+	}
+	if (push->options->dry_run)
+		return 0;
+	if (push_settings(push, err) < 0 || push_check_tag(push, err) < 0)
+		return -1;
+	return push->report->unchanged ? 0 : push_put_manifest(push, err);
+}
+
+static void clear(struct push *push)
+{
+	ncm_sources_free(push->sources);
+	ncm_http_free(push->http);
+	ncm_registry_free(push->registry);
+	free(push->models);
+	oci_name_clear(&push->name);
+	free(push->origin);
+	free(push->repository);
+	free(push->what);
+	free(push->settings);
+	free(push->manifest);
+}
+
+struct ncm_push_report *ncm_push(const struct ncm_config *config, const struct ncm_push_options *options,
+				 const struct ncm_sink *sink, struct ncm_error *err)
+{
+	struct ncm_push_report *report = ncm_calloc(1, sizeof *report);
+	struct push push = {.config = config, .options = options, .sink = sink, .report = report};
+	const double began = ncm_monotonic();
+	int failed = start(&push, err) < 0 || push_choose(&push, err) < 0 ? -1 : 0;
+
+	if (!failed) {
+		push_write(&push);
+		failed = carry_out(&push, err);
+	}
+	report->seconds = ncm_monotonic() - began;
+	clear(&push);
+	if (!failed)
+		return report;
+	ncm_push_free(report);
+	return NULL;
+}
+
+void ncm_push_free(struct ncm_push_report *report)
+{
+	if (!report)
+		return;
+	for (size_t i = 0; i < report->count; i++) {
+		free(report->files[i].path);
+		free(report->files[i].abs);
+		free(report->files[i].model);
+		free(report->files[i].store);
+		free(report->files[i].from);
+	}
+	free(report->files);
+	free(report->reference);
+	free(report->replaced_what);
+	free(report);
+}

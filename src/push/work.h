@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NCM_PUSH_WORK_H
+#define NCM_PUSH_WORK_H
+
+#include "oci/manifest.h"
+#include "oci/name.h"
+#include "source/shared.h"
+
+#include <ncmodel/push.h>
+#include <ncmodel/registry.h>
+
+/* One run. */
+struct push {
+	const struct ncm_config *config;
+	const struct ncm_push_options *options;
+	const struct ncm_sink *sink;
+	struct ncm_http *http;
+	struct ncm_sources *sources;
+	struct ncm_registry *registry;
+	const struct ncm_reg_model **models; /* that were chosen */
+	size_t model_count;
+	struct oci_name name;
+	char *origin;     /* "https://HOST[:PORT]" */
+	char *repository; /* "https://ghcr.io/v2/org/model" */
+	char *what;       /* "ghcr.io/org/model:tag" */
+	struct ncm_credential *credential;
+	char *settings; /* the artifact's configuration */
+	size_t settings_size;
+	char *manifest;
+	size_t manifest_size;
+	struct ncm_push_report *report;
+};
+
+/* choose.c: the models and their files, each once, by path. USAGE, POLICY, REGISTRY. */
+int push_choose(struct push *push, struct ncm_error *err);
+
+/* names.c: what files are called in the artifact: as below the folder that a model's files share in a store; Ollama's
+ * blobs by what they are. NULL: it is no file for others (a manifest). The caller frees it. */
+char *push_file_name(const struct ncm_reg_model *model, const struct ncm_reg_file *file);
+/* A model's id as a name that a folder or file may have. The caller frees it. */
+char *push_model_name(const struct ncm_reg_model *model);
+/* Whether a file is one of Ollama's blobs, whose name is a digest. */
+bool push_is_blob(const struct ncm_reg_file *file);
+/* ModelPack's media type for a file of that name. Static. */
+const char *push_media_type(const char *path);
+
+/* document.c: configuration and manifest, the same bytes for the same files. */
+void push_write(struct push *push);
+
+/* ask.c */
+/* Asks an address; any status is an answer, which *reply holds. */
+int push_ask(const struct push *push, const char *url, const char *method, struct ncm_reply *reply,
+	     struct ncm_error *err);
+int push_send(const struct push *push, const char *url, const struct ncm_upload *upload, bool once,
+	      struct ncm_reply *reply, struct ncm_error *err);
+/* What an answer that is no success means. Always returns -1. */
+int push_refused(const struct push *push, const struct ncm_reply *reply, const char *what, struct ncm_error *err);
+/* Where an answer says to go on; NULL with PROTOCOL. `asked` is what it answers. The caller frees it. */
+char *push_location(const struct push *push, const char *asked, const struct ncm_reply *reply, struct ncm_error *err);
+
+/* tag.c: what stands at the tag now; POLICY if it is something else and no --force. */
+int push_check_tag(struct push *push, struct ncm_error *err);
+int push_put_manifest(struct push *push, struct ncm_error *err);
+
+/* body.c: the bytes of one blob, hashed while they go. */
+struct push_body {
+	const char *what; /* "MODEL: FILE" */
+	const char *model;
+	int fd; /* -1: they are `data` */
+	const char *data;
+	uint64_t size;
+	struct ncm_sha256 sha256;
+	uint64_t from, at; /* where the request begins, and stands */
+	struct ncm_hash *hash;
+	uint64_t hashed; /* bytes from the start that are in it */
+	bool proven;
+	void (*progress)(void *context, uint64_t at);
+	void *context;
+};
+/* Opens the file. DAMAGED if it is gone or has another size, IO. */
+int push_body_open(struct push_body *body, const char *path, struct ncm_error *err);
+void push_body_close(struct push_body *body);
+/* As in struct ncm_upload; they begin at body->from. */
+ssize_t push_body_read(void *context, char *data, size_t size, struct ncm_error *err);
+int push_body_restart(void *context, struct ncm_error *err);
+
+/* blob.c: brings a blob into the repository. `from`: a repository to mount it from, or NULL. */
+int push_blob(const struct push *push, struct push_body *body, const char *path, const char *from,
+	      enum ncm_push_state *state, struct ncm_error *err);
+
+#endif

@@ -1,0 +1,463 @@
+"""push oci:…, against the real docker-registry and against a stand-in that breaks off, refuses and forgets."""
+import base64
+import hashlib
+import http.server
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+import oras_peer
+from harness import SOURCE, Case, gguf, safetensors, sha256
+
+sys.path[:0] = [os.path.join(SOURCE, "tests", "servers"), os.path.join(SOURCE, "tests", "fixtures")]
+import make_models  # noqa: E402
+import oci_site as site  # noqa: E402
+import registries  # noqa: E402
+import registry_site  # noqa: E402
+
+USER, PASSWORD = "modelwriter", "pass:Canary-4718-word"
+servers = None
+LLAMA = "server/ai/llama-cpp/models"
+
+
+def setUpModule():
+    global servers
+    servers = registries.for_module(USER, PASSWORD, "refresh-Canary-0818-token", ("open", "clear", "token"))
+
+
+class PushCase(Case):
+    count = 0
+
+    def setUp(self):
+        super().setUp()
+        PushCase.count += 1
+        self.machine.env |= {"SSL_CERT_FILE": servers._path("ca.pem"), "NO_PROXY": "localhost,127.0.0.1,::1"}
+
+    def installed(self, files, store="llama-cpp", name=None):
+        """A model of these files, registered; returns its id."""
+        artifact = site.modelpack(name or f"origin/m{self.count}", "v1", files)
+        site.push(servers.ports["open"], artifact)
+        self.pull(f"oci:localhost:{servers.ports['open']}/{artifact.name}:v1", "--to", store)
+        return self.machine.registry()["models"][-1]["id"]
+
+    def place(self, name="", tag="v1", port=None, host="localhost"):
+        return f"oci:{host}:{port or servers.ports['open']}/pushed/p{self.count}{name}:{tag}"
+
+    def push(self, *arguments, code=0, env=None):
+        result = self.machine.run("push", *arguments, "--json", env=env)
+        self.assertEqual(result.returncode, code, result.out + result.err)
+        return json.loads(result.out)
+
+    def manifest(self, place, port=None):
+        repository, tag = re.fullmatch(r"oci:[^/]+/(.*):([^:]+)", place).groups()
+        status, headers, body = registry_site._ask(port or servers.ports["open"], "GET", f"/v2/{repository}/manifests/{tag}",
+                                                   headers={"Accept": site.MANIFEST})
+        return json.loads(body) if status == 200 else None
+
+    def files(self):
+        return {path: digest for path, digest in self.machine.snapshot().items() if not path.endswith(("models.json", ".lock"))}
+
+
+FILES = {"model.gguf": gguf("push", 300000), "config.json": b'{"a":1}', "sub/README.md": b"# read\n", "LICENSE": b"MIT\n"}
+
+
+class Push(PushCase):
+    def test_there_and_back_into_any_store(self):
+        model = self.installed(FILES)
+        told = self.push(self.place(), model)["data"]
+        self.assertEqual({file["path"]: file["sha256"] for file in told["files"]},
+                         {path: "sha256:" + sha256(data).removeprefix("sha256:") for path, data in FILES.items()})
+        manifest = self.manifest(self.place())
+        self.assertEqual(manifest["artifactType"], "application/vnd.cncf.model.manifest.v1+json")
+        self.assertEqual({layer["annotations"][site.PATH]: layer["mediaType"].split(".v1.")[0].rsplit("model.", 1)[1] for layer in manifest["layers"]},
+                         {"model.gguf": "weight", "config.json": "weight.config", "sub/README.md": "doc", "LICENSE": "doc"})
+        for store, folder in (("llama-cpp", LLAMA), ("lmstudio", ".lmstudio/models"), ("comfyui/checkpoints", "ComfyUI/models/checkpoints")):
+            with self.subTest(store):
+                self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+                self.pull(self.place(), "--to", store)
+                found = self.files()
+                self.assertTrue(all(path.startswith(folder) for path in found), found)
+                self.assertEqual(sorted(found.values()), sorted(sha256(data) for data in FILES.values()))
+                self.check_registry()
+
+    def test_again_is_nothing_and_the_same_bytes(self):
+        model = self.installed(FILES)
+        first = self.push(self.place(), model)["data"]
+        self.assertGreater(first["sent"] + sum(file["state"] == "mounted" for file in first["files"]), 0)
+        again = self.push(self.place(), model)["data"]
+        self.assertEqual((again["unchanged"], again["sent"], again["digest"]), (True, 0, first["digest"]))
+        other = self.push(self.place(tag="v2"), model)["data"]
+        self.assertEqual((other["digest"], {file["state"] for file in other["files"]}), (first["digest"], {"there"}))
+
+    def test_what_came_from_the_same_registry_is_mounted(self):
+        model = self.installed(FILES)
+        told = self.push(self.place(), model)["data"]
+        self.assertEqual({file["state"] for file in told["files"]}, {"mounted"})
+        self.assertEqual(told["sent"], 0)
+
+    def test_dry_run_sends_nothing(self):
+        model = self.installed(FILES)
+        told = self.push("-n", self.place(), model)["data"]
+        self.assertEqual({file["state"] for file in told["files"]}, {"to-send"})
+        self.assertIsNone(self.manifest(self.place()))
+
+    def test_a_tag_that_names_something_else_stays(self):
+        model = self.installed(FILES)
+        artifact = site.image(f"pushed/p{self.count}", "v1")
+        site.push(servers.ports["open"], artifact)
+        self.assertIn("would", self.machine.run("push", "-n", self.place(), model).out)
+        errors = self.push(self.place(), model, code=11)["errors"]
+        self.assertIn("a container image", errors[0]["message"])
+        self.assertIn(artifact.digest[:19], errors[0]["message"])
+        self.assertEqual(self.manifest(self.place()), artifact.document)
+        told = self.push("--force", self.place(), model)["data"]
+        self.assertEqual((told["replaces"], told["replaced"]), (True, artifact.digest))
+        self.assertEqual(len(self.manifest(self.place())["layers"]), len(FILES))
+
+    def test_what_is_not_what_models_json_says_is_never_pushed(self):
+        data = {"model.gguf": gguf("damage", 3 << 20)}
+        model = self.machine_of_its_own(data)
+        path = os.path.join(self.machine.root, next(iter(self.files())))
+        with open(path, "r+b") as file:
+            file.seek(-5, 2)
+            file.write(b"#")
+        for piece in ("100MiB", "1MiB"):
+            result = self.push("--piece", piece, self.place(), model, code=4)
+            self.assertIn("is not what models.json says", result["errors"][0]["message"])
+            self.assertIn(f"ncmodel verify --repair {model}", result["errors"][0]["hint"])
+        self.assertIsNone(self.manifest(self.place()))
+        with open(path, "rb") as file:
+            there = hashlib.sha256(file.read()).hexdigest()
+        for digest in (there, sha256(data["model.gguf"]).removeprefix("sha256:")):
+            status, _, _ = registry_site._ask(servers.ports["open"], "HEAD", f"/v2/pushed/p{self.count}/blobs/sha256:{digest}")
+            self.assertEqual(status, 404)
+        self.assertEqual(self.machine.run("verify", "--repair", "-y", model).returncode, 0)
+        self.push(self.place(), model)
+        os.truncate(path, 10)
+        self.push(self.place("b"), model, code=4)
+        os.remove(path)
+        self.push(self.place("b"), model, code=4)
+
+    def test_an_entry_without_a_digest(self):
+        """an older script wrote none: adopt does, and then it can be pushed"""
+        model = self.installed({"m.gguf": gguf("older", 9000)})
+        path = os.path.join(self.machine.root, "models", "models.json")
+        path = path if os.path.exists(path) else next(os.path.join(folder, "models.json") for folder, _, files in os.walk(self.machine.root) if "models.json" in files)
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+        document["models"][0].pop("ncmodel", None)
+        document["models"][0].pop("files", None)
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(document, file)
+        model = self.machine.registry()["models"][0]["id"]
+        self.assertIn("ncmodel adopt", self.push(self.place(), model, code=11)["errors"][0]["hint"])
+        self.assertEqual(self.machine.run("adopt").returncode, 0)
+        self.push(self.place(), model)
+
+    def machine_of_its_own(self, files):
+        """The origin is another registry, so nothing can be mounted."""
+        name = f"liar/m{self.count}"
+        liar = site.Liar()
+        self.addCleanup(liar.close)
+        liar.serve(site.modelpack(name, "v1", files))
+        self.pull(f"oci:localhost:{liar.port}/{name}:v1", "--to", "llama-cpp")
+        return self.machine.registry()["models"][-1]["id"]
+
+    def test_pieces(self):
+        files = {"model.gguf": gguf("pieces", (3 << 20) + 7), "small.json": b"{}"}
+        model = self.machine_of_its_own(files)
+        told = self.push("--piece", "1MiB", self.place(), model)["data"]
+        self.assertEqual(told["sent"], told["size"])
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        self.pull(self.place(), "--to", "llama-cpp")
+        self.assertEqual(sorted(self.files().values()), sorted(sha256(data) for data in files.values()))
+
+    def test_several_models(self):
+        one = self.installed({"a.gguf": gguf("one", 9000)}, name=f"origin/one{self.count}")
+        self.installed({"a.gguf": gguf("two", 9000), "b.json": b"[]"}, name=f"origin/two{self.count}")
+        ids = sorted(entry["id"] for entry in self.machine.registry()["models"])
+        told = self.push(self.place(), "--all")["data"]
+        self.assertEqual({file["path"].split("/")[0] for file in told["files"]}, {re.sub("[/:]", "-", model) for model in ids})
+        self.assertEqual(len(told["files"]), 3)
+        self.assertIn(one, ids)
+
+    def test_what_cannot_be_meant(self):
+        model = self.installed({"a.gguf": gguf("meant", 9000)})
+        for arguments in (["hf:org/name", model], ["oci:localhost:1/x@sha256:" + "0" * 64, model], [self.place() + "//a.gguf", model],
+                          [self.place()], [self.place(), "no-such-model"], []):
+            with self.subTest(arguments):
+                self.push(*arguments, code=2)
+
+    def test_a_user_s_words(self):
+        model = self.installed(FILES)
+        result = self.machine.run("push", self.place(), model)
+        self.assertEqual(result.returncode, 0, result.err)
+        self.assertRegex(result.out, r"oci:localhost:\d+/pushed/p\d+:v1@sha256:[0-9a-f]{64}")
+
+
+class Ollama(PushCase):
+    def test_its_blobs_by_what_they_are(self):
+        """weights and texts under names that say so; its own manifest and configuration stay behind"""
+        _, images = make_models.generate(servers._path(f"fixtures{self.count}"), 1, 1 << 16, False)
+        image = images[2]
+        registry_site.push(servers.ports["open"], image)
+        self.pull(f"ollama:localhost:{servers.ports['open']}/{image.name}:{image.tag}")
+        entry = self.machine.registry()["models"][0]
+        told = self.push(self.place(), entry["id"])["data"]
+        roles = {file["sha256"]: file["role"] for file in entry["files"]}
+        names = {file["path"]: roles[file["sha256"]] for file in told["files"]}
+        self.assertNotIn("manifest", names.values())
+        self.assertNotIn("config", names.values())
+        weights = [path for path, role in names.items() if role == "model"]
+        self.assertEqual([path.rsplit(".", 1)[1] for path in weights], ["gguf"])
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        self.pull(self.place(), "--to", "llama-cpp")
+        self.assertEqual(sorted(self.files().values()), sorted(sha256(image.blobs[file["sha256"]]) for file in told["files"]))
+
+
+class Oras(PushCase):
+    """The real oras reads what is pushed, and what it pushed is read."""
+
+    def setUp(self):
+        super().setUp()
+        self.binary, why = oras_peer.prepare()
+        if not self.binary:
+            self.skipTest(why)
+
+    def oras(self, *arguments, folder):
+        os.makedirs(folder, exist_ok=True)
+        ran = subprocess.run([self.binary, *arguments, "--plain-http"], cwd=folder, env={"PATH": "/usr/bin:/bin", "HOME": folder},
+                             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+        self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
+        return ran.stdout
+
+    def test_pull(self):
+        told = self.push(self.place(), self.installed(FILES))["data"]
+        folder = os.path.join(self.machine.home, "oras")
+        self.oras("pull", self.place().removeprefix("oci:"), folder=folder)
+        for path, data in FILES.items():
+            self.assertEqual(self.read(os.path.join(folder, path)), data)
+        self.assertIn(told["digest"], self.oras("resolve", self.place().removeprefix("oci:"), folder=folder))
+
+    def test_push(self):
+        folder = os.path.join(self.machine.home, "oras")
+        for path, data in FILES.items():
+            os.makedirs(os.path.dirname(os.path.join(folder, path)), exist_ok=True)
+            with open(os.path.join(folder, path), "wb") as out:
+                out.write(data)
+        self.oras("push", self.place().removeprefix("oci:"), *(f"{path}:application/octet-stream" for path in FILES), folder=folder)
+        self.pull(self.place(), "--to", "llama-cpp")
+        self.assertEqual(sorted(digest for path, digest in self.files().items() if path.startswith(LLAMA)), sorted(sha256(data) for data in FILES.values()))
+
+
+class SignIn(PushCase):
+    def sign_in(self, port, host="registry.localhost"):
+        path = os.path.join(self.machine.home, ".docker", "config.json")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as out:
+            json.dump({"auths": {f"{host}:{port}": {"auth": base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()}}}, out)
+
+    def test_token_that_may_write(self):
+        model = self.installed(FILES)
+        place = self.place(port=servers.ports["token"], host="registry.localhost")
+        errors = self.push(place, model, code=6)["errors"]
+        self.assertIn("docker login", errors[0]["hint"])
+        self.sign_in(servers.ports["token"])
+        told = self.push(place, model)["data"]
+        self.assertEqual(told["sent"], told["size"])
+        self.assertTrue(self.manifest(self.place()))
+
+    def test_mounting_wants_a_token_for_both(self):
+        self.sign_in(servers.ports["token"])
+        artifact = site.modelpack(f"origin/t{self.count}", "v1", FILES)
+        site.push(servers.ports["open"], artifact)
+        self.pull(f"oci:registry.localhost:{servers.ports['token']}/{artifact.name}:v1", "--to", "llama-cpp")
+        told = self.push(self.place(port=servers.ports["token"], host="registry.localhost"), self.machine.registry()["models"][0]["id"])["data"]
+        self.assertEqual({file["state"] for file in told["files"]}, {"mounted"})
+
+    def test_plain_http_only_where_it_is_allowed(self):
+        model = self.installed(FILES)
+        place = self.place(port=servers.ports["clear"], host="registry.localhost")
+        self.sign_in(servers.ports["clear"])
+        self.push(place, model, code=15)
+        self.assertIsNone(self.manifest(self.place()))
+        self.push("--insecure-registry", f"registry.localhost:{servers.ports['clear']}", place, model)
+        self.assertTrue(self.manifest(self.place()))
+
+
+class Breaking(http.server.BaseHTTPRequestHandler):
+    """A registry with strict pieces, that a plan has break off; it keeps the bytes that came."""
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, status, headers=(), body=b""):
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def fault(self):
+        self.server.asked.append((self.command, self.path.split("?")[0]))
+        return next((plan for plan in self.server.plans if plan["method"] == self.command and self.server.take(plan)), None)
+
+    def where(self, upload):
+        size = len(self.server.uploads[upload])
+        return [("Location", f"{self.server.base}/up/{upload}?state={size}"), ("Range", f"0-{max(size - 1, 0)}")]
+
+    def do_HEAD(self):  # noqa: N802
+        digest = self.path.rsplit("/", 1)[1]
+        self.answer(200 if digest in self.server.blobs else 404)
+
+    def do_GET(self):  # noqa: N802
+        self.fault()
+        if self.path.startswith("/up/"):
+            upload = self.path.split("?")[0][4:]
+            return self.answer(204, self.where(upload)) if upload in self.server.uploads else self.answer(404)
+        body = self.server.tags.get(self.path.rsplit("/", 1)[1])
+        return self.answer(404) if body is None else self.answer(200, [("Content-Type", site.MANIFEST)], body)
+
+    def do_POST(self):  # noqa: N802
+        self.fault()
+        upload = str(len(self.server.uploads))
+        self.server.uploads[upload] = b""
+        self.answer(202, self.where(upload))
+
+    def do_PATCH(self):  # noqa: N802
+        plan, upload = self.fault(), self.path.split("?")[0][4:]
+        first = int(self.headers["Content-Range"].split("-")[0])
+        size = int(self.headers["Content-Length"])
+        if plan and plan.get("hang"):
+            self.server.hanging.wait(20)
+            self.close_connection = True
+            return self.connection.close()
+        if plan and plan.get("forget"):
+            del self.server.uploads[upload]
+        if upload not in self.server.uploads:
+            self.close_connection = True
+            return self.answer(404)
+        if first != len(self.server.uploads[upload]):
+            self.close_connection = True
+            return self.answer(416, self.where(upload))
+        if plan and "after" in plan:
+            self.server.uploads[upload] += self.rfile.read(plan["after"])
+            self.close_connection = True
+            return self.connection.close()
+        self.server.uploads[upload] += self.rfile.read(size)
+        return self.answer(plan["status"]) if plan else self.answer(202, self.where(upload))
+
+    def do_PUT(self):  # noqa: N802
+        plan, body = self.fault(), self.rfile.read(int(self.headers["Content-Length"]))
+        if plan:
+            return self.answer(plan["status"], body=plan.get("body", b""))
+        if self.path.startswith("/up/"):
+            upload, digest = self.path.split("?")[0][4:], re.search(r"digest=(sha256:[0-9a-f]+)", self.path)[1]
+            data = self.server.uploads.pop(upload) + body
+            self.server.uploads[upload] = b""
+            if site.digest(data) != digest:
+                return self.answer(400)
+            self.server.blobs[digest] = data
+            return self.answer(201)
+        self.server.tags[self.path.rsplit("/", 1)[1]] = body
+        return self.answer(201)
+
+    def do_DELETE(self):  # noqa: N802
+        self.fault()
+        self.answer(204)
+
+    def log_message(self, *arguments):
+        pass
+
+
+class Breaks(PushCase):
+    def setUp(self):
+        super().setUp()
+        self.site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Breaking)
+        self.site.uploads, self.site.blobs, self.site.tags, self.site.plans, self.site.asked, self.site.base = {}, {}, {}, [], [], ""
+        self.site.take, self.site.hanging = self.take, threading.Event()
+        self.addCleanup(self.site.hanging.set)
+        threading.Thread(target=self.site.serve_forever, daemon=True).start()
+        self.addCleanup(self.site.server_close)
+        self.addCleanup(self.site.shutdown)
+
+    def take(self, plan):
+        if plan.get("skip", 0) > 0:
+            plan["skip"] -= 1
+            return False
+        plan["times"] = plan.get("times", 1) - 1
+        return plan["times"] >= 0
+
+    def pushed(self, *plans, code=0, piece="1MiB"):
+        data = gguf("breaks", 5 << 20)
+        model = self.installed({"m.gguf": data})
+        self.site.plans = list(plans)
+        told = self.push("--piece", piece, self.place(port=self.site.server_address[1]), model, code=code)
+        if code == 0:
+            self.assertEqual(self.site.blobs[site.digest(data)], data)
+            self.assertIn("v1", self.site.tags)
+        else:
+            self.assertEqual(self.site.tags, {})
+        return told
+
+    def requests(self, method):
+        return sum(asked[0] == method for asked in self.site.asked)
+
+    def test_whole(self):
+        self.pushed()
+        self.assertEqual(self.requests("PATCH"), 6 if len(gguf("breaks", 5 << 20)) > 5 << 20 else 5)
+
+    def test_cut_in_a_piece_goes_on_in_it(self):
+        self.pushed({"method": "PATCH", "skip": 2, "after": 300000})
+        self.assertEqual(self.requests("POST"), 2, "one for the file, one for the configuration")
+
+    def test_cut_many_times_as_long_as_it_comes_further(self):
+        self.pushed({"method": "PATCH", "after": 400000, "times": 8})
+
+    def test_an_upload_that_is_forgotten_starts_again(self):
+        self.pushed({"method": "PATCH", "skip": 3, "forget": True})
+        self.assertEqual(self.requests("POST"), 3)
+
+    def test_addresses_as_registries_behind_a_proxy_tell_them(self):
+        """without the port, or with another scheme: it is the same registry"""
+        self.site.base = "https://localhost"
+        self.pushed()
+
+    def test_addresses_elsewhere_are_not_sent_to_in_clear(self):
+        self.site.base = "http://registry.invalid"
+        self.assertIn("plain http", self.pushed(code=11)["errors"][0]["message"])
+
+    def test_interrupted(self):
+        data = gguf("interrupted", 5 << 20)
+        model = self.installed({"m.gguf": data})
+        self.site.plans = [{"method": "PATCH", "skip": 2, "hang": True}]
+        running = self.machine.start("push", "--piece", "1MiB", self.place(port=self.site.server_address[1]), model)
+        for _ in range(200):
+            if self.requests("PATCH") >= 3:
+                break
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=20)
+        self.assertEqual((running.returncode, self.site.tags), (130, {}))
+
+    def test_trouble_that_passes(self):
+        self.pushed({"method": "PATCH", "status": 503, "times": 2})
+
+    def test_trouble_that_stays(self):
+        self.machine.env["NCMODEL_RETRIES"] = "2"
+        self.pushed({"method": "PUT", "status": 503, "times": 99}, code=7, piece="1GiB")
+
+    def test_refused(self):
+        told = self.pushed({"method": "PUT", "status": 413, "times": 99, "body": b'{"errors":[{"message":"too \\u001b[31mlarge"}]}'}, code=15, piece="1GiB")
+        self.assertIn("--piece", told["errors"][0]["hint"])
+        self.assertNotIn("\x1b", told["errors"][0]["message"].encode("unicode_escape").decode())
+
+
+if __name__ == "__main__":
+    unittest.main()
