@@ -236,6 +236,7 @@ static const struct ncm_json_field top_keys[] = {
     {"stores", &stores, WHOLE, false, 0},
     {"servers", &servers, WHOLE, false, 0},
     {"insecure_registries", &hosts, WHOLE, false, 0},
+    {"s3_region", &a_text, PLACE(s3_region)},
     {"cacert", &a_path, PLACE(cacert)},
     {"reserve", &bytes, PLACE(reserve)},
     {"limit_rate", &bytes, PLACE(limit_rate)},

@@ -128,7 +128,7 @@ WRONG = {
         (["pull", "http://host/x.gguf"], "plain http is not allowed", "https://, or pin the bytes"),
         (["pull", "https://"], "https://host", "https://HOST/PATH"), (["pull", "https://u:secret@host/x"], "user name", "HOST/PATH"),
         (["pull", "https://host/x.gguf#sha256=xyz"], "64 lower-case hex", "#sha256=HEX"),
-        (["pull", "ftp://host/x"], 'no kind of source "ftp:"', "begin with ollama:, hf:, civitai:, oci:, comfy: or https://"),
+        (["pull", "ftp://host/x"], 'no kind of source "ftp:"', "begin with ollama:, hf:, civitai:, oci:, comfy:, s3: or https://"),
         (["pull", "s3://bucket/x.gguf"], 'no kind of source "s3:"', "begin with"),
         (["pull", "foo:bar/baz"], 'no kind of source "foo:"', "^sources begin with"),
         (["pull", "ollma:llama3.2"], 'no kind of source "ollma:"', "did you mean ollama:[?]"),
