@@ -54,8 +54,9 @@ const struct topic topics_configuration[] = {
     {"registry", "The path of models.json; without it, where the layout says."},
     {"lock", "The path of the lock; without it, ncmodel.lock beside models.json."},
     {"manifest_dirs", "An array of folders with profiles of your own, before the usual ones."},
-    {"endpoints", "What stands in for huggingface, civitai, ollama, docker and comfy, and the server of s3: an object with the "
-		  "URL of each."},
+    {"endpoints",
+     "What stands in for huggingface, civitai, ollama, docker and comfy, and the server of s3: an object with the "
+     "URL of each."},
     {"mirrors", "URL prefixes and what stands in for them, for sources that are plain URLs."},
     {"stores", "Stores that lie elsewhere: an object with the folder of each."},
     {"servers", "Programs that run models: an object with the URL of each, under a name of yours."},

@@ -15,8 +15,8 @@ struct config_service {
 	const char *endpoint_variable; /* of the environment, which says otherwise */
 	/* Variables that may hold a token, the first that does wins; up to a NULL. NULL: it takes no token. */
 	const char *const *token_variables;
-	/* Another's, looked at after these and only if the user asks for it by a true value of `others_if`; or NULL. The
-	 * programs that we start keep them: they are no secret of ours alone. */
+	/* Another's, looked at after these and only if the user asks for it by a true value of `others_if`; or NULL.
+	 * The programs that we start keep them: they are no secret of ours alone. */
 	const char *const *others_token_variables;
 	const char *others_if;
 	const char *no_token_variable; /* says by a true value that no token is to be looked for; or NULL */

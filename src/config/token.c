@@ -124,8 +124,7 @@ static int find_token(struct ncm_endpoint *endpoint, struct ncm_error *err)
 	const char *called = NULL;
 	NCM_AUTO_FREE char *path = NULL;
 
-	if (!service->token_variables ||
-	    (service->no_token_variable && config_is_on(service->no_token_variable)))
+	if (!service->token_variables || (service->no_token_variable && config_is_on(service->no_token_variable)))
 		return 0;
 	if (take_variables(service->token_variables, endpoint, err) < 0)
 		return -1;

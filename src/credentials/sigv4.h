@@ -16,16 +16,16 @@
 struct sigv4 {
 	const char *access_key, *secret_key;
 	const char *region, *service; /* "us-east-1", "s3" */
-	const char *time;	      /* UTC: "20130524T000000Z" */
+	const char *time;             /* UTC: "20130524T000000Z" */
 };
 
 /* What is signed. All borrowed. */
 struct sigv4_request {
 	const char *method;
-	const char *path;		   /* percent-encoded, from its first slash on */
-	const char *query;		   /* encoded, sorted, each parameter with its '='; "" if there is none */
+	const char *path;                  /* percent-encoded, from its first slash on */
+	const char *query;                 /* encoded, sorted, each parameter with its '='; "" if there is none */
 	const struct ncm_strings *headers; /* "name:value", names in lower case, sorted; "host:…" among them */
-	const char *payload;		   /* the body's SHA-256 in hex */
+	const char *payload;               /* the body's SHA-256 in hex */
 };
 
 /* The value of the Authorization header. It holds no secret: the access key and a signature. The caller frees it. */

@@ -10,7 +10,8 @@
 static const char keys[] = "check NCMODEL_S3_ACCESS_KEY and NCMODEL_S3_SECRET_KEY, or the file ncmodel/s3-keys below "
 			   "~/.config, and that \"endpoints\".s3 (NCMODEL_S3_ENDPOINT) is the server that they are of";
 static const char session[] = "set NCMODEL_S3_SESSION_TOKEN anew, with the two keys that belong to it, or unset it";
-static const char name[] = "check the spelling, and that \"endpoints\".s3 (NCMODEL_S3_ENDPOINT) is the server that has it";
+static const char name[] =
+    "check the spelling, and that \"endpoints\".s3 (NCMODEL_S3_ENDPOINT) is the server that has it";
 
 struct meaning {
 	const char *code;
@@ -19,14 +20,16 @@ struct meaning {
 };
 static const struct meaning meanings[] = {
     {"InvalidAccessKeyId", NCM_E_AUTH, "the S3 server does not know the access key", keys},
-    {"SignatureDoesNotMatch", NCM_E_AUTH, "the S3 server does not take the signature: the secret key is not that of the access key", keys},
+    {"SignatureDoesNotMatch", NCM_E_AUTH,
+     "the S3 server does not take the signature: the secret key is not that of the access key", keys},
     {"ExpiredToken", NCM_E_AUTH, "the session token has expired", session},
     {"InvalidToken", NCM_E_AUTH, "the S3 server does not take the session token", session},
     {"NoSuchBucket", NCM_E_NOT_FOUND, "the S3 server has no such bucket", name},
     {"NoSuchKey", NCM_E_NOT_FOUND, "the bucket has no such object", name},
     {"SlowDown", NCM_E_RATE_LIMIT, "the S3 server asks for fewer requests (SlowDown)",
      "wait a while, or lower --jobs and --connections; run the same command again, what is here is kept"},
-    {"InvalidObjectState", NCM_E_REFUSED, "the object is archived", "have it restored, then run the same command again"},
+    {"InvalidObjectState", NCM_E_REFUSED, "the object is archived",
+     "have it restored, then run the same command again"},
 };
 
 /* What stands in an element of the answer; NULL: nothing. The caller frees it. */
@@ -45,8 +48,9 @@ static int wrong_clock(const struct ncm_reply *reply, const char *what, struct n
 	NCM_AUTO_FREE char *date = ncm_reply_header(reply, "Date");
 	char now[32];
 
-	ncm_error_set(err, NCM_E_AUTH, "%s: the clocks differ too much for a signature: the S3 server's says %.64s, this machine's %s", what,
-		      date ? date : "nothing", ncm_time_utc(now));
+	ncm_error_set(err, NCM_E_AUTH,
+		      "%s: the clocks differ too much for a signature: the S3 server's says %.64s, this machine's %s",
+		      what, date ? date : "nothing", ncm_time_utc(now));
 	return ncm_error_hint(err, "set the clock, as by `timedatectl set-ntp true`");
 }
 
@@ -59,7 +63,8 @@ static int wrong_region(const char *region, const char *what, struct ncm_error *
 /* The header also comes with an object that is there. */
 static char *other_region(const struct ncm_reply *reply, const char *code)
 {
-	const bool meant = reply->status == 301 || reply->status == 307 || strcmp(code, "AuthorizationHeaderMalformed") == 0;
+	const bool meant =
+	    reply->status == 301 || reply->status == 307 || strcmp(code, "AuthorizationHeaderMalformed") == 0;
 	char *region = meant ? ncm_reply_header(reply, "x-amz-bucket-region") : NULL;
 
 	return region || !meant ? region : element(reply, "<Region>");
@@ -70,12 +75,15 @@ static int denied(const struct ncm_reply *reply, const char *what, bool sent_cre
 	NCM_AUTO_FREE char *words = ncm_reply_words(reply);
 
 	ncm_error_set(err, NCM_E_AUTH, "%s: the S3 server refuses it %s%s%s", what,
-		      sent_credential ? "to the access key" : "to who sends no keys", words ? ": " : "", words ? words : "");
+		      sent_credential ? "to the access key" : "to who sends no keys", words ? ": " : "",
+		      words ? words : "");
 	if (sent_credential)
-		return ncm_error_hint(err, "check the spelling: who may not list a bucket is told so of what is not there, too; "
-					   "else let the key read it (s3:GetObject)");
-	return ncm_error_hint(err, "set NCMODEL_S3_ACCESS_KEY and NCMODEL_S3_SECRET_KEY, or write ACCESS_KEY:SECRET_KEY into the file "
-				   "ncmodel/s3-keys below ~/.config");
+		return ncm_error_hint(
+		    err, "check the spelling: who may not list a bucket is told so of what is not there, too; "
+			 "else let the key read it (s3:GetObject)");
+	return ncm_error_hint(
+	    err, "set NCMODEL_S3_ACCESS_KEY and NCMODEL_S3_SECRET_KEY, or write ACCESS_KEY:SECRET_KEY into the file "
+		 "ncmodel/s3-keys below ~/.config");
 }
 
 static int judge(const struct ncm_reply *reply, const char *what, bool sent_credential, struct ncm_error *err)

@@ -215,11 +215,8 @@ int s3_apply(void *context, const char *secret, const struct ncm_outgoing *reque
 	NCM_AUTO_FREE char *access = ncm_strndup(secret, (size_t)(session - secret) - 1);
 	NCM_AUTO_FREE char *token = ncm_strndup(session, (size_t)(key - session) - 1);
 	char now[32];
-	const struct sigv4 with = {.access_key = access,
-				   .secret_key = key,
-				   .region = region_of(context),
-				   .service = "s3",
-				   .time = now};
+	const struct sigv4 with = {
+	    .access_key = access, .secret_key = key, .region = region_of(context), .service = "s3", .time = now};
 
 	(void)err;
 	write_time(now);

@@ -30,10 +30,11 @@ void s3_name_clear(struct s3_name *name)
 
 static bool is_bucket(const char *text, size_t size)
 {
-	static const char ends[] = "abcdefghijklmnopqrstuvwxyz0123456789", all[] = "abcdefghijklmnopqrstuvwxyz0123456789.-";
+	static const char ends[] = "abcdefghijklmnopqrstuvwxyz0123456789",
+			  all[] = "abcdefghijklmnopqrstuvwxyz0123456789.-";
 
-	return size >= SHORTEST_BUCKET && size <= LONGEST_BUCKET && strspn(text, all) >= size && strchr(ends, text[0]) &&
-	       strchr(ends, text[size - 1]);
+	return size >= SHORTEST_BUCKET && size <= LONGEST_BUCKET && strspn(text, all) >= size &&
+	       strchr(ends, text[0]) && strchr(ends, text[size - 1]);
 }
 
 /* Servers differ about "//", "." and "..", and addresses lose them on the way. */
@@ -78,8 +79,10 @@ int s3_name_parse(const char *uri, struct s3_name *name, struct ncm_error *err)
 			      "in a key '#' is written %23, '?' %3F and '%' %25", err);
 	found.key = ncm_source_decode(start + bucket + 1, strlen(start + bucket + 1));
 	if (!found.key || !is_key(found.key))
-		return refuse(uri, "no key that can be asked for: of 1024 bytes at most, with no part between slashes that "
-				   "is empty, \".\" or \"..\"; a '%' is written %25", as, err);
+		return refuse(uri,
+			      "no key that can be asked for: of 1024 bytes at most, with no part between slashes that "
+			      "is empty, \".\" or \"..\"; a '%' is written %25",
+			      as, err);
 	found.bucket = ncm_strndup(start, bucket);
 	*name = found;
 	found = (struct s3_name){0};

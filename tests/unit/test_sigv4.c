@@ -77,8 +77,7 @@ static void test_put_object(void)
 					    NULL};
 
 	check(&example,
-	      (struct sigv4_request){
-		  .method = "PUT", .path = "/test%24file.text", .query = "", .payload = payload},
+	      (struct sigv4_request){.method = "PUT", .path = "/test%24file.text", .query = "", .payload = payload},
 	      lines,
 	      BY "date;host;x-amz-content-sha256;x-amz-date;x-amz-storage-class,"
 		 "Signature=98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd");
@@ -89,8 +88,7 @@ static void test_queries(void)
 	static const char *const lines[] = {HOST, HASH, TIME, NULL};
 
 	check(&example,
-	      (struct sigv4_request){
-		  .method = "GET", .path = "/", .query = "lifecycle=", .payload = SIGV4_NO_PAYLOAD},
+	      (struct sigv4_request){.method = "GET", .path = "/", .query = "lifecycle=", .payload = SIGV4_NO_PAYLOAD},
 	      lines,
 	      BY "host;x-amz-content-sha256;x-amz-date,"
 		 "Signature=fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543");
@@ -112,8 +110,8 @@ static void test_vanilla(void)
 					  .time = "20150830T123600Z"};
 	static const char *const lines[] = {"host:example.amazonaws.com", "x-amz-date:20150830T123600Z", NULL};
 
-	check(&with,
-	      (struct sigv4_request){.method = "GET", .path = "/", .query = "", .payload = SIGV4_NO_PAYLOAD}, lines,
+	check(&with, (struct sigv4_request){.method = "GET", .path = "/", .query = "", .payload = SIGV4_NO_PAYLOAD},
+	      lines,
 	      "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request,"
 	      "SignedHeaders=host;x-amz-date,"
 	      "Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31");
