@@ -64,8 +64,8 @@ int s3_name_parse(const char *uri, struct s3_name *name, struct ncm_error *err)
 {
 	static const char as[] = "an object is written s3:BUCKET/KEY, as s3:models/llm/x.gguf";
 	S3_AUTO_NAME struct s3_name found = {0};
-	NCM_AUTO_FREE char *text = ncm_strdup(uri + strlen(begins));
-	const char *start = strncmp(text, "//", 2) == 0 ? text + 2 : text;
+	NCM_AUTO_FREE char *text = ncm_strdup(uri);
+	const char *start = text + strlen(begins) + (strncmp(text + strlen(begins), "//", 2) == 0 ? 2 : 0);
 	const size_t bucket = strcspn(start, "/#?");
 
 	if (ncm_source_cut_pin(text, &found.has_sha256, &found.sha256, err) < 0)

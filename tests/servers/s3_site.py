@@ -69,6 +69,9 @@ class Site:
         self.server.shutdown()
         self.server.server_close()
 
+    def digest_of(self, name):
+        return hashlib.sha256(self.objects[name]).hexdigest()
+
     def now(self):
         return datetime.datetime.now(datetime.timezone.utc) + self.skew
 
@@ -125,7 +128,7 @@ class Site:
         if status == 206:
             told["Content-Range"] = f"bytes {start}-{end - 1}/{len(data)}"
         if name in self.digests and headers.get("x-amz-checksum-mode") == "ENABLED":
-            told["x-amz-checksum-sha256"] = base64.b64encode(hashlib.sha256(data).digest()).decode()
+            told["x-amz-checksum-sha256"] = base64.b64encode(bytes.fromhex(self.digest_of(name))).decode()
         self.head(request, status, told)
         if request.command != "HEAD":
             request.wfile.write(data[start:end])

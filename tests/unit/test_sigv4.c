@@ -97,7 +97,7 @@ static void test_queries(void)
 		  .method = "GET", .path = "/", .query = "max-keys=2&prefix=J", .payload = SIGV4_NO_PAYLOAD},
 	      lines,
 	      BY "host;x-amz-content-sha256;x-amz-date,"
-		 "Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6690ed5711ef69dc6f7");
+		 "Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7");
 }
 
 /* Another service, without the payload's hash among the headers. */
