@@ -34,9 +34,12 @@ extern const struct config_service s3_settings;
 int s3_check_keys(const struct ncm_config *config, struct ncm_error *err);
 /* As the member of struct ncm_source. */
 void s3_sign_in(const struct ncm_config *config, struct ncm_credential *credential);
+/* Of its buckets. Borrowed. */
+const char *s3_region(const struct ncm_config *config);
 /* The server's address, below which buckets are. The caller frees it. */
 char *s3_base(const struct ncm_config *config);
-/* How a request is signed: `context` is the configuration, `secret` what s3_sign_in made. */
+
+/* s3_sign.c: how a request is signed: `context` is the configuration, `secret` what s3_sign_in made. */
 ncm_credential_apply s3_apply;
 
 extern const struct ncm_source ncm_source_s3;
