@@ -23,6 +23,7 @@ static const struct meaning meanings[] = {
     {"SignatureDoesNotMatch", NCM_E_AUTH,
      "the S3 server does not take the signature: the secret key is not that of the access key", keys},
     {"ExpiredToken", NCM_E_AUTH, "the session token has expired", session},
+    {"InvalidTokenId", NCM_E_AUTH, "the S3 server does not take the session token", session}, /* MinIO's */
     {"InvalidToken", NCM_E_AUTH, "the S3 server does not take the session token", session},
     {"NoSuchBucket", NCM_E_NOT_FOUND, "the S3 server has no such bucket", name},
     {"NoSuchKey", NCM_E_NOT_FOUND, "the bucket has no such object", name},

@@ -8,6 +8,7 @@ import unittest
 from harness import SOURCE, Case, gguf, sha256
 
 sys.path[:0] = [os.path.join(SOURCE, "tests", "servers")]
+import s3_peer  # noqa: E402
 import s3_site  # noqa: E402
 
 LLAMA = "server/ai/llama-cpp/models"
@@ -235,6 +236,86 @@ class Trouble(S3Case):
         self.assertIn(self.site.url, self.machine.run("doctor").out)
         self.assertNotIn("amazonaws", self.machine.run("doctor", "--offline", env={"NCMODEL_S3_ENDPOINT": "", "NCMODEL_S3_ACCESS_KEY": "",
                                                                        "NCMODEL_S3_SECRET_KEY": ""}).out)
+
+
+class Minio(Case):
+    """The same against the real one, without and with TLS."""
+
+    @classmethod
+    def setUpClass(cls):
+        try:
+            binary = s3_peer.build()
+        except s3_peer.Skip as reason:
+            raise unittest.SkipTest(str(reason))
+        cls.peers = [s3_peer.Peer(binary, tls=tls).__enter__() for tls in (False, True)]
+        for peer in cls.peers:
+            cls.addClassCleanup(peer.__exit__)
+            peer.bucket("models")
+
+    def setUp(self):
+        super().setUp()
+        self.use(self.peers[0])
+
+    def use(self, peer):
+        self.peer = peer
+        self.machine.env.update({"NCMODEL_S3_ENDPOINT": peer.url, "NCMODEL_S3_ACCESS_KEY": s3_peer.ACCESS,
+                                 "NCMODEL_S3_SECRET_KEY": s3_peer.SECRET, "SSL_CERT_FILE": peer.ca if peer.tls else ""})
+
+    def test_pull(self):
+        """large objects in ranges over several connections, and again; with TLS, too"""
+        data = gguf("minio", 80 << 20)
+        for peer in self.peers:
+            with self.subTest(url=peer.url):
+                self.use(peer)
+                peer.put("models", "llm/big.gguf", data)
+                self.pull("s3:models/llm/big.gguf")
+                self.check_registry()
+                self.assertEqual(self.machine.registry()["models"][0]["files"][0]["sha256"], sha256(data))
+                self.assertEqual(self.machine.run("outdated").returncode, 0)
+                self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+
+    def test_keys_of_all_kinds(self):
+        for key in ("a b+c.gguf", "x/é=1@2.gguf", "~(y)!'*$&;,.gguf", "100%.gguf", "q?r#s.gguf", "d/e.f/-_g.gguf", "%41.gguf"):
+            with self.subTest(key=key):
+                data = gguf(key, 5000)
+                self.peer.put("models", key, data)
+                spelled = key.replace("%", "%25").replace("?", "%3F").replace("#", "%23").replace(" ", "%20")
+                self.pull("s3:models/" + spelled, "--to", "llama-cpp")
+                self.assertIn(sha256(data), self.machine.snapshot().values())
+
+    def test_digest_told_by_the_server(self):
+        """what was uploaded with a SHA-256 is pinned by it before it is fetched"""
+        data = gguf("told", 100000)
+        self.peer.put("models", "told.gguf", data, checksum=True)
+        self.peer.put("models", "untold.gguf", data)
+        for name, first_use in (("told", False), ("untold", True)):
+            self.assertEqual(self.machine.run("lock", f"s3:models/{name}.gguf").returncode, 0)
+            result = self.pull(f"s3:models/{name}.gguf", "--json")
+            self.assertEqual(json.loads(result.out)["ok"], True)
+            with self.subTest(name=name):
+                self.assertEqual("first use" in result.err, first_use, result.err)
+
+    def test_refusals(self):
+        """the real server's errors are understood"""
+        self.peer.put("models", "m.gguf", gguf("m", 5000))
+        for env, uri, code, words in (
+                ({"NCMODEL_S3_ACCESS_KEY": "nobody"}, "models/m.gguf", 6, "does not know the access key"),
+                ({"NCMODEL_S3_SECRET_KEY": "wrongSecret0123456789wrong"}, "models/m.gguf", 6, "is not that of the access key"),
+                ({"NCMODEL_S3_SESSION_TOKEN": "canarySessionToken0123456789"}, "models/m.gguf", 6, "session token"),
+                ({"NCMODEL_S3_ACCESS_KEY": "", "NCMODEL_S3_SECRET_KEY": ""}, "models/m.gguf", 6, "sends no keys"),
+                ({"NCMODEL_S3_REGION": "eu-west-1"}, "models/m.gguf", 6, "in the region us-east-1"),
+                ({}, "models/no.gguf", 5, "no such object"), ({}, "nowhere/no.gguf", 5, "no such bucket")):
+            with self.subTest(words=words):
+                result = self.machine.run("pull", "-y", "s3:" + uri, env=env)
+                self.assertEqual(result.returncode, code, result.err)
+                self.assertIn(words, " ".join(result.err.split()))
+
+    def test_clock(self):
+        """the real server tells a clock that is off as the stand-in does, by the same code"""
+        self.peer.put("models", "m.gguf", gguf("m", 5000))
+        for late, status in ((-20, 403), (20, 403), (5, 200)):
+            answer = self.peer.ask("GET", "/models/m.gguf", late=late)
+            self.assertEqual((answer[0], b"<Code>RequestTimeTooSkewed</Code>" in answer[2]), (status, status == 403), answer)
 
 
 if __name__ == "__main__":
