@@ -92,6 +92,7 @@ int config_read_environment(struct ncm_config *config, struct ncm_error *err)
 	const char *manifests = config_env("NCMODEL_MANIFEST_DIR");
 	const char *jobs = config_env("NCMODEL_JOBS");
 	const char *connections = config_env("NCMODEL_CONNECTIONS");
+	const char *region = config_env("NCMODEL_S3_REGION");
 	const char *speed_time = config_env("NCMODEL_SPEED_TIME");
 	NCM_AUTO_FREE char *path = NULL;
 
@@ -106,6 +107,8 @@ int config_read_environment(struct ncm_config *config, struct ncm_error *err)
 	}
 	if (profile && ncm_config_set_profiles(config, profile, err) < 0)
 		return ncm_error_wrap(err, "NCMODEL_PROFILE");
+	if (region)
+		ncm_config_set(&config->s3_region, region);
 	if (manifests)
 		ncm_config_add_manifest_dir(config, manifests);
 	if (jobs && !config_unsigned(jobs, 1, NCM_LIMIT_PARALLEL, &config->jobs))

@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <ncmodel/limits.h>
 #include <string.h>
-#include <strings.h>
 
 static const char trimmed[] = " \t\r\n";
 
@@ -42,9 +41,9 @@ static int take_token(char *text, const char *where, char **token, struct ncm_er
 	return 0;
 }
 
-static int take_variables(const struct config_service *service, struct ncm_endpoint *endpoint, struct ncm_error *err)
+static int take_variables(const char *const *name, struct ncm_endpoint *endpoint, struct ncm_error *err)
 {
-	for (const char *const *name = service->token_variables; *name && !endpoint->token; name++) {
+	for (; *name && !endpoint->token; name++) {
 		const char *value = config_env(*name);
 		char *copy;
 		int failed;
@@ -119,22 +118,18 @@ static int take_file(const struct token_file *file, struct ncm_endpoint *endpoin
 	return failed;
 }
 
-static bool is_true(const char *value)
-{
-	return value && (strcmp(value, "1") == 0 || strcasecmp(value, "on") == 0 || strcasecmp(value, "yes") == 0 ||
-			 strcasecmp(value, "true") == 0);
-}
-
 static int find_token(struct ncm_endpoint *endpoint, struct ncm_error *err)
 {
 	const struct config_service *service = endpoint->settings;
 	const char *called = NULL;
 	NCM_AUTO_FREE char *path = NULL;
 
-	if (!service->token_variables ||
-	    (service->no_token_variable && is_true(config_env(service->no_token_variable))))
+	if (!service->token_variables || (service->no_token_variable && config_is_on(service->no_token_variable)))
 		return 0;
-	if (take_variables(service, endpoint, err) < 0)
+	if (take_variables(service->token_variables, endpoint, err) < 0)
+		return -1;
+	if (service->others_if && config_is_on(service->others_if) &&
+	    take_variables(service->others_token_variables, endpoint, err) < 0)
 		return -1;
 	if (endpoint->token || !service->token_file)
 		return 0;

@@ -16,6 +16,14 @@ const char *config_env(const char *name)
 	return value && *value ? value : NULL;
 }
 
+bool config_is_on(const char *name)
+{
+	const char *value = config_env(name);
+
+	return value && (strcmp(value, "1") == 0 || strcasecmp(value, "on") == 0 || strcasecmp(value, "yes") == 0 ||
+			 strcasecmp(value, "true") == 0);
+}
+
 char *config_home(void)
 {
 	const char *home = config_env("HOME");

@@ -5,6 +5,7 @@
 #include "digest/tally.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <string.h>
 
 struct ncm_hash {
@@ -61,6 +62,13 @@ void ncm_sha256_of(const void *data, size_t size, struct ncm_sha256 *digest)
 
 	ncm_hash_update(hash, data, size);
 	ncm_hash_sha256(hash, digest);
+}
+
+void ncm_hmac_sha256(const void *key, size_t key_size, const void *data, size_t size, struct ncm_sha256 *mac)
+{
+	unsigned length = sizeof mac->bytes;
+
+	must(HMAC(EVP_sha256(), key, (int)key_size, data, size, mac->bytes, &length) != NULL);
 }
 
 int ncm_sha1_parse(const char *hex, struct ncm_sha1 *digest)

@@ -26,6 +26,8 @@ void ncm_hash_sha1(struct ncm_hash *hash, struct ncm_sha1 *digest);
 void ncm_hash_free(struct ncm_hash *hash);
 
 void ncm_sha256_of(const void *data, size_t size, struct ncm_sha256 *digest);
+/* HMAC (RFC 2104) of SHA-256. */
+void ncm_hmac_sha256(const void *key, size_t key_size, const void *data, size_t size, struct ncm_sha256 *mac);
 int ncm_sha1_parse(const char *hex, struct ncm_sha1 *digest); /* 40 lower-case hex digits; 0 or -1 */
 char *ncm_sha1_hex(const struct ncm_sha1 *digest, char hex[41]);
 /* What git calls a file of this content: SHA-1 over "blob <size>\0" and the bytes. The header is fed first. */

@@ -151,6 +151,13 @@ static void look_at_bundle(struct examination *exam)
 	}
 }
 
+static bool is_of_interest(const struct ncm_endpoint *endpoint)
+{
+	const struct config_service *settings = endpoint->settings;
+
+	return !settings->is_extra || endpoint->token || strcmp(endpoint->url, settings->endpoint) != 0;
+}
+
 void doctor_servers(struct examination *exam)
 {
 	look_at_bundle(exam);
@@ -158,6 +165,8 @@ void doctor_servers(struct examination *exam)
 		const struct ncm_endpoint *endpoint = &exam->config->endpoints[i];
 		bool reached = false;
 
+		if (!is_of_interest(endpoint))
+			continue;
 		if (exam->offline)
 			doctor_find_unasked(exam, endpoint->title, "it");
 		else

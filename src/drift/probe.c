@@ -44,11 +44,14 @@ int probe_url(struct run *run, const struct wanted *wanted, const char *uri, uin
 	*size = 0;
 	if (!found)
 		return -1;
-	failed = ncm_http_get(
-	    run->http,
-	    &(const struct ncm_request){
-		.url = found->artifacts[0].url, .method = "HEAD", .what = what, .head_or_first_byte = true},
-	    &reply, err);
+	failed = ncm_http_get(run->http,
+			      &(const struct ncm_request){.url = found->artifacts[0].url,
+							  .method = "HEAD",
+							  .what = what,
+							  .credential = found->credential,
+							  .service = found->service,
+							  .head_or_first_byte = true},
+			      &reply, err);
 	ncm_resolution_free(found);
 	if (failed)
 		return -1;

@@ -66,6 +66,8 @@ static void set_up(const struct ncm_sources *sources, const struct ncm_source *s
 	url = ncm_source_endpoint(sources->config, source);
 	credential->bearer = ncm_strdup_null(endpoint->token);
 	credential->origin = ncm_url_origin(url);
+	if (source->sign_in)
+		source->sign_in(sources->config, credential);
 }
 
 void ncm_source_credentials_new(struct ncm_sources *sources)

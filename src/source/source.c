@@ -9,12 +9,12 @@
 
 #include <string.h>
 
-extern const struct ncm_source ncm_source_oci, ncm_source_url; /* named nowhere else */
+extern const struct ncm_source ncm_source_oci, ncm_source_s3, ncm_source_url; /* named nowhere else */
 
 /* In order of precedence: pages of a known service are better asked there than fetched as plain URLs. */
 static const struct ncm_source *const table[] = {
-    &ncm_source_ollama, &ncm_source_huggingface, &ncm_source_civitai,
-    &ncm_source_oci,    &ncm_source_comfy,       &ncm_source_url,
+    &ncm_source_ollama, &ncm_source_huggingface, &ncm_source_civitai, &ncm_source_oci,
+    &ncm_source_comfy,  &ncm_source_s3,          &ncm_source_url,
 };
 
 const struct ncm_source *ncm_source_at(size_t index)

@@ -282,6 +282,8 @@ struct ncm_source {
 	bool is_hearsay;     /* it has published wrong digests: a pin overrules what it says of a file */
 	bool query_chooses;  /* what follows the '?' of a key chooses a file of what stands before it */
 	const struct config_service *settings; /* where its service is, and who has a token for it; or NULL */
+	/* Makes of the token that was found what its requests are signed with. NULL: it is shown as it is. */
+	void (*sign_in)(const struct ncm_config *config, struct ncm_credential *credential);
 	/* As ncm_source_habit. NULL: it is that of the file's name. */
 	const struct ncm_habit *(*habit)(const char *canonical);
 	/* As ncm_source_is_many, _file_name, _file_at, _spelled_revision. NULL: never. */

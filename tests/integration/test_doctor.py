@@ -55,7 +55,7 @@ class DoctorTest(Case):
                                 OLLAMA_HOST=self.nobody)
         config = os.path.join(self.machine.home, "config.json")
         with open(config, "w") as out:
-            json.dump({"endpoints": {"docker": self.url}}, out)
+            json.dump({"endpoints": {"docker": self.url, "comfy": self.url}}, out)
         self.machine.env["NCMODEL_CONFIG"] = config
 
     def doctor(self, *arguments, env=None, code=0):
