@@ -34,6 +34,12 @@ static const char *type_of(const char *kind)
 	    {"text-encoder", "image"},
 	    {"controlnet", "image"},
 	    {"motion-module", "video"},
+	    {"clip-vision", "image"},
+	    {"textual-inversion", "image"},
+	    {"hypernetwork", "image"},
+	    {"aesthetic-gradient", "image"},
+	    {"upscaler", "image"},
+	    {"detection", "image"},
 	};
 
 	for (size_t i = 0; kind && i < sizeof types / sizeof *types; i++) {
@@ -163,12 +169,25 @@ static json_t *row_of(const struct ncm_registry *registry, const struct ncm_reg_
 	return row;
 }
 
+/* Code and settings come with models, and are none. */
+static bool is_model(const struct ncm_reg_model *entry)
+{
+	static const char *const others[] = {"custom-node", "source-archive", "workflow",
+					     "config",      "poses",          "wildcards"};
+
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		if (ncm_same_text(entry->kind, others[i]))
+			return false;
+	}
+	return true;
+}
+
 static void add_rows(const struct ncm_layout *layout, const struct ncm_registry *registry,
 		     const struct ncm_reg_model *entry, const struct ncm_runtime_view *view, json_t *rows)
 {
 	struct ncm_strings providers = {0};
 
-	for (size_t i = 0; i < entry->file_count; i++) {
+	for (size_t i = 0; is_model(entry) && i < entry->file_count; i++) {
 		const size_t number = ncm_layout_store_of(layout, entry->files[i].abs, entry->files[i].store);
 		const struct ncm_store *store = number == NCM_NO_STORE ? NULL : &layout->stores[number];
 		const char *provider = store ? provider_of(store) : "file";

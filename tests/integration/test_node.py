@@ -94,6 +94,11 @@ class RecordTest(NodeCase):
         self.assertIn("a.gguf", text)
         self.assertNotIn("\x1b[31m", text)
 
+    def test_what_is_no_model(self):
+        self.machine.manifest([{**self.machine.simple("a.gguf", gguf("a", 3000)), "kind": "config"}])
+        self.pull()
+        self.assertEqual(self.record()["models"], [])
+
     def test_what_is_loaded(self):
         self.two_models()
         site = runtime_site.Router("a", "b")
