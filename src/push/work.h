@@ -47,6 +47,9 @@ const char *push_media_type(const char *path);
 /* document.c: configuration and manifest, the same bytes for the same files. */
 void push_write(struct push *push);
 
+/* files.c: brings them all into the repository, several at once; sets their states and what was sent. */
+int push_files(struct push *push, struct ncm_error *err);
+
 /* ask.c */
 /* Asks an address; any status is an answer, which *reply holds. */
 int push_ask(const struct push *push, const char *url, const char *method, struct ncm_reply *reply,
@@ -74,6 +77,7 @@ struct push_body {
 	struct ncm_hash *hash;
 	uint64_t hashed; /* bytes from the start that are in it */
 	bool proven;
+	const _Atomic bool *stop; /* set: another file has failed; or NULL */
 	void (*progress)(void *context, uint64_t at);
 	void *context;
 };

@@ -178,6 +178,17 @@ class Push(PushCase):
         self.pull(self.place(), "--to", "llama-cpp")
         self.assertEqual(sorted(self.files().values()), sorted(sha256(data) for data in files.values()))
 
+    def test_many_files_some_of_them_alike(self):
+        """several are on their way at once; one content is sent once"""
+        files = {f"part-{i}.safetensors": safetensors(f"part {i % 9}", 70000) for i in range(12)}
+        model = self.machine_of_its_own(files)
+        told = self.push(self.place(), model)["data"]
+        self.assertEqual(told["sent"], sum(len(data) for data in set(files.values())))
+        self.assertEqual(sorted(file["state"] for file in told["files"]), ["sent"] * 9 + ["there"] * 3)
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        self.pull(self.place(), "--to", "llama-cpp")
+        self.assertEqual(sorted(self.files().values()), sorted(sha256(data) for data in files.values()))
+
     def test_several_models(self):
         one = self.installed({"a.gguf": gguf("one", 9000)}, name=f"origin/one{self.count}")
         self.installed({"a.gguf": gguf("two", 9000), "b.json": b"[]"}, name=f"origin/two{self.count}")
@@ -210,7 +221,7 @@ class Ollama(PushCase):
         self.pull(f"ollama:localhost:{servers.ports['open']}/{image.name}:{image.tag}")
         entry = self.machine.registry()["models"][0]
         told = self.push(self.place(), entry["id"])["data"]
-        roles = {file["sha256"]: file["role"] for file in entry["files"]}
+        roles = {"sha256:" + file["sha256"].removeprefix("sha256:"): file["role"] for file in entry["files"]}
         names = {file["path"]: roles[file["sha256"]] for file in told["files"]}
         self.assertNotIn("manifest", names.values())
         self.assertNotIn("config", names.values())
@@ -381,6 +392,7 @@ class Breaks(PushCase):
         super().setUp()
         self.site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Breaking)
         self.site.uploads, self.site.blobs, self.site.tags, self.site.plans, self.site.asked, self.site.base = {}, {}, {}, [], [], ""
+        self.site.handle_error = lambda *arguments: None  # a client that has gone
         self.site.take, self.site.hanging = self.take, threading.Event()
         self.addCleanup(self.site.hanging.set)
         threading.Thread(target=self.site.serve_forever, daemon=True).start()
@@ -432,6 +444,17 @@ class Breaks(PushCase):
     def test_addresses_elsewhere_are_not_sent_to_in_clear(self):
         self.site.base = "http://registry.invalid"
         self.assertIn("plain http", self.pushed(code=11)["errors"][0]["message"])
+
+    def test_one_that_fails_ends_the_others(self):
+        files = {f"part-{i}.safetensors": safetensors(f"part {i}", 3 << 20) for i in range(6)}
+        model = self.installed(files)
+        with open(os.path.join(self.machine.root, sorted(self.files())[2]), "r+b") as file:
+            file.seek(-1, 2)
+            file.write(b"#")
+        told = self.push("--piece", "1MiB", self.place(port=self.site.server_address[1]), model, code=4)
+        self.assertEqual([error["code"] for error in told["errors"]], ["damaged"])
+        self.assertIn("part-2", told["errors"][0]["message"])
+        self.assertEqual(self.site.tags, {})
 
     def test_interrupted(self):
         data = gguf("interrupted", 5 << 20)
