@@ -332,6 +332,9 @@ class Breaking(http.server.BaseHTTPRequestHandler):
         if self.path.startswith("/up/"):
             upload = self.path.split("?")[0][4:]
             return self.answer(204, self.where(upload)) if upload in self.server.uploads else self.answer(404)
+        if self.path.startswith("/token"):
+            self.server.wishes.append(self.path)
+            return self.answer(200, [("Content-Type", "application/json")], b'{"token":"t%d"}' % len(self.server.wishes))
         body = self.server.tags.get(self.path.rsplit("/", 1)[1])
         return self.answer(404) if body is None else self.answer(200, [("Content-Type", site.MANIFEST)], body)
 
@@ -349,6 +352,9 @@ class Breaking(http.server.BaseHTTPRequestHandler):
             self.server.hanging.wait(20)
             self.close_connection = True
             return self.connection.close()
+        if plan and plan.get("refuses"):
+            self.rfile.read(size)
+            return self.answer(401, [("WWW-Authenticate", f'Bearer realm="http://{self.headers["Host"]}/token",service="x"')])
         if plan and plan.get("forget"):
             del self.server.uploads[upload]
         if upload not in self.server.uploads:
@@ -393,6 +399,7 @@ class Breaks(PushCase):
         self.site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Breaking)
         self.site.uploads, self.site.blobs, self.site.tags, self.site.plans, self.site.asked, self.site.base = {}, {}, {}, [], [], ""
         self.site.handle_error = lambda *arguments: None  # a client that has gone
+        self.site.wishes = []
         self.site.take, self.site.hanging = self.take, threading.Event()
         self.addCleanup(self.site.hanging.set)
         threading.Thread(target=self.site.serve_forever, daemon=True).start()
@@ -455,6 +462,31 @@ class Breaks(PushCase):
         self.assertEqual([error["code"] for error in told["errors"]], ["damaged"])
         self.assertIn("part-2", told["errors"][0]["message"])
         self.assertEqual(self.site.tags, {})
+
+    def test_a_token_that_ends_in_the_middle(self):
+        """the piece is sent again, with another one that may write"""
+        self.pushed({"method": "PATCH", "skip": 2, "refuses": True}, {"method": "PATCH", "skip": 3, "refuses": True})
+        self.assertEqual(len(self.site.wishes), 2)
+        self.assertIn("%3Apull%2Cpush", self.site.wishes[0])
+        self.assertEqual(self.requests("POST"), 2)
+
+    def test_killed_and_run_again(self):
+        """what had arrived is there, and is not sent again"""
+        model = self.installed({f"part-{i}.safetensors": safetensors(f"killed {i}", 3 << 20) for i in range(3)})
+        self.machine.env["NCMODEL_JOBS"] = "1"
+        place = self.place(port=self.site.server_address[1])
+        self.site.plans = [{"method": "PATCH", "skip": 5, "hang": True}]
+        running = self.machine.start("push", "--piece", "1MiB", place, model)
+        for _ in range(400):
+            if self.requests("PATCH") >= 6:
+                break
+            time.sleep(0.05)
+        running.kill()
+        running.communicate()
+        self.assertEqual((len(self.site.blobs), self.site.tags), (1, {}))
+        self.site.hanging.set()
+        told = self.push(place, model)["data"]
+        self.assertEqual([file["state"] for file in told["files"]], ["there", "sent", "sent"])
 
     def test_interrupted(self):
         data = gguf("interrupted", 5 << 20)
