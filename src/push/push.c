@@ -107,6 +107,7 @@ static void clear(struct push *push)
 	ncm_http_free(push->http);
 	ncm_registry_free(push->registry);
 	free(push->models);
+	ncm_text_map_free(&push->names);
 	oci_name_clear(&push->name);
 	free(push->origin);
 	free(push->repository);

@@ -2,6 +2,7 @@
 #ifndef NCM_PUSH_WORK_H
 #define NCM_PUSH_WORK_H
 
+#include "base/text_map.h"
 #include "oci/manifest.h"
 #include "oci/name.h"
 #include "source/shared.h"
@@ -19,6 +20,7 @@ struct push {
 	struct ncm_registry *registry;
 	const struct ncm_reg_model **models; /* that were chosen */
 	size_t model_count;
+	struct ncm_text_map names; /* of files in the artifact → index, while they are chosen */
 	struct oci_name name;
 	char *origin;     /* "https://HOST[:PORT]" */
 	char *repository; /* "https://ghcr.io/v2/org/model" */
