@@ -209,7 +209,10 @@ class Push(PushCase):
         model = self.installed(FILES)
         result = self.machine.run("push", self.place(), model)
         self.assertEqual(result.returncode, 0, result.err)
-        self.assertRegex(result.out, r"oci:localhost:\d+/pushed/p\d+:v1@sha256:[0-9a-f]{64}")
+        pinned = re.search(r"oci:localhost:\d+/pushed/p\d+:v1@sha256:[0-9a-f]{64}\n", result.out)[0]
+        self.assertEqual(self.machine.run("push", "-q", self.place(), model).out, pinned)
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        self.pull(pinned.strip(), "--to", "llama-cpp")
 
 
 class Ollama(PushCase):
