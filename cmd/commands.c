@@ -36,7 +36,8 @@ const struct topic topics_exit[] = {
     {"8", "The server limits the rate."},
     {"9", "Not enough disk space; nothing was written."},
     {"10", "A checksum or size differs from what is pinned or published."},
-    {"11", "Refused by policy: pickle, a foreign file, unpinned with --locked, not here with --offline, a tag that is another's."},
+    {"11", "Refused by policy: pickle, a foreign file, unpinned with --locked, not here with --offline, a tag that is "
+	   "another's."},
     {"12", "No model does for what was asked (select), or one is not known to fit the card (--require-fit)."},
     {"13", "Another ncmodel holds the store (--no-wait)."},
     {"14", "No program that runs models answers: ps, load, unload, preload, pull --via-server."},
