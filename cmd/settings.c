@@ -59,7 +59,7 @@ static const struct option selection[] = {
      .words = "free free-with-conditions non-commercial non-production gated unknown", .takes = is_license},
     {0, "source", OPTION_WORDS, AT(selector.sources), .argument = "SCHEME", .help = "models from this source",
      .words = "ollama hf civitai oci comfy https", .takes = ncm_selector_knows_source},
-    {0, "all", OPTION_FLAG, AT(all), .help = "every model; the default, but rm, show and push want it said"},
+    {0, "all", OPTION_FLAG, AT(all), .help = "every model; the default, but rm and show want it said"},
     {0, "variant", OPTION_TEXT, AT(selector.variant), .argument = "NAME", .help = "this variant of the models",
      .completes = COMPLETES_VARIANT},
     {.name = NULL},
