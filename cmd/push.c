@@ -73,15 +73,23 @@ static void print_tag(const struct session *session, const struct ncm_push_repor
 		puts("It is moved with --force alone.");
 }
 
+/* What a manifest or a pull can name for ever. */
+static void print_pinned(const struct ncm_push_report *report)
+{
+	AUTO_FREE char *reference = text_safe(report->reference);
+	char hex[NCM_SHA256_HEX + 1];
+
+	printf("%s@sha256:%s\n", reference, ncm_sha256_hex(&report->digest, hex));
+}
+
 static void print_end(const struct session *session, const struct ncm_push_report *report)
 {
 	const char *files = text_plural(report->count, "file", "files");
 	AUTO_FREE char *reference = text_safe(report->reference);
-	char size[32], sent[32], hex[NCM_SHA256_HEX + 1];
+	char size[32], sent[32];
 
 	ncm_format_size(report->size, size, sizeof size);
 	ncm_format_size(report->sent, sent, sizeof sent);
-	ncm_sha256_hex(&report->digest, hex);
 	if (report->unchanged)
 		printf("%s is this already: %zu %s, %s.\n", reference, report->count, files, size);
 	else if (session->settings.dry_run)
@@ -89,14 +97,18 @@ static void print_end(const struct session *session, const struct ncm_push_repor
 	else
 		printf("Pushed %zu %s, %s, of which %s were sent.\n", report->count, files, size, sent);
 	if (!session->settings.dry_run)
-		printf("%s@sha256:%s\n", reference, hex);
+		print_pinned(report);
 }
 
 static int tell(struct session *session, const struct ncm_push_report *report)
 {
 	session->report.data = report_json(session, report);
-	if (session->report.json || session->settings.quiet)
+	if (session->report.json)
 		return 0;
+	if (session->settings.quiet) {
+		print_pinned(report);
+		return 0;
+	}
 	fields_print(file_fields, report->files, report->count, sizeof *report->files);
 	print_tag(session, report);
 	print_end(session, report);
@@ -183,7 +195,8 @@ const struct command command_push = {
 	"never sent. A lost connection goes on where the registry says it stands. The manifest comes last, so that the "
 	"tag never names what is not whole.\n\n"
 	"A tag that names something else is left alone (11) unless --force is given, and what it named is told. The "
-	"same models make the same manifest: pushed again, nothing is sent. Sign in with `docker login` or `podman "
+	"same models make the same manifest: pushed again, nothing is sent. -q prints its reference with the digest "
+	"alone. Sign in with `docker login` or `podman "
 	"login`; plain http is spoken with this machine and with --insecure-registry.",
     .examples = examples,
     .run = run,

@@ -97,8 +97,11 @@ static ssize_t read_at(struct push_body *body, char *data, size_t size, uint64_t
 ssize_t push_body_read(void *context, char *data, size_t size, struct ncm_error *err)
 {
 	struct push_body *body = context;
-	const ssize_t got = read_at(body, data, size, body->at, err);
+	ssize_t got;
 
+	if (body->stop && *body->stop)
+		return ncm_error_set(err, NCM_E_OTHER, "%s: another file has failed", body->what);
+	got = read_at(body, data, size, body->at, err);
 	if (got < 0)
 		return -1;
 	body->at += (uint64_t)got;

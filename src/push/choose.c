@@ -33,13 +33,11 @@ static int no_digest(const struct ncm_reg_model *model, const struct ncm_reg_fil
 	return ncm_error_hint(err, "`ncmodel adopt` takes down what it is; then push again");
 }
 
-static struct ncm_push_file *find(const struct ncm_push_report *report, const char *path)
+static const struct ncm_push_file *find(const struct push *push, const char *path)
 {
-	for (size_t i = 0; i < report->count; i++) {
-		if (strcmp(report->files[i].path, path) == 0)
-			return &report->files[i];
-	}
-	return NULL;
+	const uint32_t *index = ncm_text_map_find(&push->names, path, strlen(path));
+
+	return index ? &push->report->files[*index] : NULL;
 }
 
 /* "LICENSE-2", "model-2.gguf": the name of another file that is called alike. */
@@ -52,12 +50,12 @@ static char *numbered(const char *path, unsigned number)
 }
 
 /* A name that nothing else has, in *path; false if the same content is there by that name. */
-static bool make_unique(const struct ncm_push_report *report, const struct ncm_sha256 *digest, char **path)
+static bool make_unique(const struct push *push, const struct ncm_sha256 *digest, char **path)
 {
 	NCM_AUTO_FREE char *wanted = ncm_strdup(*path);
 	const struct ncm_push_file *other;
 
-	for (unsigned number = 2; (other = find(report, *path)); number++) {
+	for (unsigned number = 2; (other = find(push, *path)); number++) {
 		if (ncm_sha256_equal(&other->sha256, digest))
 			return false;
 		free(*path);
@@ -80,8 +78,9 @@ static int add(struct push *push, const struct ncm_reg_model *model, const struc
 		return no_digest(model, file, err);
 	folder = push_model_name(model);
 	path = push->model_count > 1 ? ncm_asprintf("%s/%s", folder, name) : ncm_strdup(name);
-	if (!make_unique(report, &file->sha256, &path))
+	if (!make_unique(push, &file->sha256, &path))
 		return 0;
+	ncm_text_map_add(&push->names, path, strlen(path), (uint32_t)report->count);
 	*NCM_PUSH(report->files, report->count) = (struct ncm_push_file){
 	    .path = path,
 	    .abs = ncm_strdup(file->abs),

@@ -6,6 +6,7 @@
 #include "digest/hash.h"
 #include "source/oci.h"
 
+#include <pthread.h>
 #include <string.h>
 
 const char *ncm_push_state_name(enum ncm_push_state state)
@@ -63,58 +64,6 @@ static int start(struct push *push, struct ncm_error *err)
 	return push->credential ? 0 : wrong(push->options->reference, "its registry has no address", err);
 }
 
-/* One file's progress. */
-struct telling {
-	const struct push *push;
-	const struct ncm_push_file *file;
-	unsigned slot;
-	bool started;
-};
-
-static void tell(const struct telling *telling, enum ncm_event_type type, uint64_t done)
-{
-	ncm_emit(telling->push->sink, &(const struct ncm_event){.type = type,
-								.slot = telling->slot,
-								.model = telling->file->model,
-								.file = telling->file->path,
-								.done = done,
-								.total = telling->file->size,
-								.connections = 1,
-								.stage = "sending"});
-}
-
-static void progress(void *context, uint64_t at)
-{
-	struct telling *telling = context;
-
-	if (!telling->started)
-		tell(telling, NCM_EVENT_STARTED, 0);
-	telling->started = true;
-	tell(telling, NCM_EVENT_PROGRESS, at);
-}
-
-static int push_file(struct push *push, size_t index, struct ncm_error *err)
-{
-	struct ncm_push_file *file = &push->report->files[index];
-	struct telling telling = {.push = push, .file = file, .slot = (unsigned)index};
-	NCM_AUTO_FREE char *what = ncm_asprintf("%s: %s", file->model, file->abs);
-	struct push_body body = {.what = what,
-				 .model = file->model,
-				 .fd = -1,
-				 .size = file->size,
-				 .sha256 = file->sha256,
-				 .progress = progress,
-				 .context = &telling};
-	const int failed = push_blob(push, &body, file->abs, file->from, &file->state, err);
-
-	push_body_close(&body);
-	if (!failed && (file->state == NCM_PUSH_SENT || file->state == NCM_PUSH_TO_SEND))
-		push->report->sent += file->size;
-	if (telling.started)
-		tell(&telling, failed ? NCM_EVENT_FAILED : NCM_EVENT_SENT, failed ? 0 : file->size);
-	return failed;
-}
-
 static int push_settings(struct push *push, struct ncm_error *err)
 {
 	struct push_body body = {.what = push->what, .fd = -1, .data = push->settings, .size = push->settings_size};
@@ -143,10 +92,8 @@ static int carry_out(struct push *push, struct ncm_error *err)
 		note_unchanged(push);
 		return 0;
 	}
-	for (size_t i = 0; i < push->report->count; i++) {
-		if (push_file(push, i, err) < 0)
-			return -1;
-	}
+	if (push_files(push, err) < 0)
+		return -1;
 	if (push->options->dry_run)
 		return 0;
 	if (push_settings(push, err) < 0 || push_check_tag(push, err) < 0)
@@ -160,6 +107,7 @@ static void clear(struct push *push)
 	ncm_http_free(push->http);
 	ncm_registry_free(push->registry);
 	free(push->models);
+	ncm_text_map_free(&push->names);
 	oci_name_clear(&push->name);
 	free(push->origin);
 	free(push->repository);
@@ -168,11 +116,28 @@ static void clear(struct push *push)
 	free(push->manifest);
 }
 
+/* Several files are on their way at once, and a sink is told one thing at a time. */
+struct turns {
+	pthread_mutex_t lock;
+	const struct ncm_sink *sink;
+};
+
+static void emit_in_turn(void *context, const struct ncm_event *event)
+{
+	struct turns *turns = context;
+
+	pthread_mutex_lock(&turns->lock);
+	ncm_emit(turns->sink, event);
+	pthread_mutex_unlock(&turns->lock);
+}
+
 struct ncm_push_report *ncm_push(const struct ncm_config *config, const struct ncm_push_options *options,
 				 const struct ncm_sink *sink, struct ncm_error *err)
 {
 	struct ncm_push_report *report = ncm_calloc(1, sizeof *report);
-	struct push push = {.config = config, .options = options, .sink = sink, .report = report};
+	struct turns turns = {PTHREAD_MUTEX_INITIALIZER, sink};
+	const struct ncm_sink in_turn = {emit_in_turn, &turns};
+	struct push push = {.config = config, .options = options, .sink = &in_turn, .report = report};
 	const double began = ncm_monotonic();
 	int failed = start(&push, err) < 0 || push_choose(&push, err) < 0 ? -1 : 0;
 

@@ -2,6 +2,7 @@
 #ifndef NCM_PUSH_WORK_H
 #define NCM_PUSH_WORK_H
 
+#include "base/text_map.h"
 #include "oci/manifest.h"
 #include "oci/name.h"
 #include "source/shared.h"
@@ -19,6 +20,7 @@ struct push {
 	struct ncm_registry *registry;
 	const struct ncm_reg_model **models; /* that were chosen */
 	size_t model_count;
+	struct ncm_text_map names; /* of files in the artifact → index, while they are chosen */
 	struct oci_name name;
 	char *origin;     /* "https://HOST[:PORT]" */
 	char *repository; /* "https://ghcr.io/v2/org/model" */
@@ -47,6 +49,9 @@ const char *push_media_type(const char *path);
 /* document.c: configuration and manifest, the same bytes for the same files. */
 void push_write(struct push *push);
 
+/* files.c: brings them all into the repository, several at once; sets their states and what was sent. */
+int push_files(struct push *push, struct ncm_error *err);
+
 /* ask.c */
 /* Asks an address; any status is an answer, which *reply holds. */
 int push_ask(const struct push *push, const char *url, const char *method, struct ncm_reply *reply,
@@ -74,6 +79,7 @@ struct push_body {
 	struct ncm_hash *hash;
 	uint64_t hashed; /* bytes from the start that are in it */
 	bool proven;
+	const _Atomic bool *stop; /* set: another file has failed; or NULL */
 	void (*progress)(void *context, uint64_t at);
 	void *context;
 };

@@ -178,6 +178,17 @@ class Push(PushCase):
         self.pull(self.place(), "--to", "llama-cpp")
         self.assertEqual(sorted(self.files().values()), sorted(sha256(data) for data in files.values()))
 
+    def test_many_files_some_of_them_alike(self):
+        """several are on their way at once; one content is sent once"""
+        files = {f"part-{i}.safetensors": safetensors(f"part {i % 9}", 70000) for i in range(12)}
+        model = self.machine_of_its_own(files)
+        told = self.push(self.place(), model)["data"]
+        self.assertEqual(told["sent"], sum(len(data) for data in set(files.values())))
+        self.assertEqual(sorted(file["state"] for file in told["files"]), ["sent"] * 9 + ["there"] * 3)
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        self.pull(self.place(), "--to", "llama-cpp")
+        self.assertEqual(sorted(self.files().values()), sorted(sha256(data) for data in files.values()))
+
     def test_several_models(self):
         one = self.installed({"a.gguf": gguf("one", 9000)}, name=f"origin/one{self.count}")
         self.installed({"a.gguf": gguf("two", 9000), "b.json": b"[]"}, name=f"origin/two{self.count}")
@@ -198,7 +209,10 @@ class Push(PushCase):
         model = self.installed(FILES)
         result = self.machine.run("push", self.place(), model)
         self.assertEqual(result.returncode, 0, result.err)
-        self.assertRegex(result.out, r"oci:localhost:\d+/pushed/p\d+:v1@sha256:[0-9a-f]{64}")
+        pinned = re.search(r"oci:localhost:\d+/pushed/p\d+:v1@sha256:[0-9a-f]{64}\n", result.out)[0]
+        self.assertEqual(self.machine.run("push", "-q", self.place(), model).out, pinned)
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        self.pull(pinned.strip(), "--to", "llama-cpp")
 
 
 class Ollama(PushCase):
@@ -210,7 +224,7 @@ class Ollama(PushCase):
         self.pull(f"ollama:localhost:{servers.ports['open']}/{image.name}:{image.tag}")
         entry = self.machine.registry()["models"][0]
         told = self.push(self.place(), entry["id"])["data"]
-        roles = {file["sha256"]: file["role"] for file in entry["files"]}
+        roles = {"sha256:" + file["sha256"].removeprefix("sha256:"): file["role"] for file in entry["files"]}
         names = {file["path"]: roles[file["sha256"]] for file in told["files"]}
         self.assertNotIn("manifest", names.values())
         self.assertNotIn("config", names.values())
@@ -321,6 +335,9 @@ class Breaking(http.server.BaseHTTPRequestHandler):
         if self.path.startswith("/up/"):
             upload = self.path.split("?")[0][4:]
             return self.answer(204, self.where(upload)) if upload in self.server.uploads else self.answer(404)
+        if self.path.startswith("/token"):
+            self.server.wishes.append(self.path)
+            return self.answer(200, [("Content-Type", "application/json")], b'{"token":"t%d"}' % len(self.server.wishes))
         body = self.server.tags.get(self.path.rsplit("/", 1)[1])
         return self.answer(404) if body is None else self.answer(200, [("Content-Type", site.MANIFEST)], body)
 
@@ -338,6 +355,9 @@ class Breaking(http.server.BaseHTTPRequestHandler):
             self.server.hanging.wait(20)
             self.close_connection = True
             return self.connection.close()
+        if plan and plan.get("refuses"):
+            self.rfile.read(size)
+            return self.answer(401, [("WWW-Authenticate", f'Bearer realm="http://{self.headers["Host"]}/token",service="x"')])
         if plan and plan.get("forget"):
             del self.server.uploads[upload]
         if upload not in self.server.uploads:
@@ -381,6 +401,8 @@ class Breaks(PushCase):
         super().setUp()
         self.site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Breaking)
         self.site.uploads, self.site.blobs, self.site.tags, self.site.plans, self.site.asked, self.site.base = {}, {}, {}, [], [], ""
+        self.site.handle_error = lambda *arguments: None  # a client that has gone
+        self.site.wishes = []
         self.site.take, self.site.hanging = self.take, threading.Event()
         self.addCleanup(self.site.hanging.set)
         threading.Thread(target=self.site.serve_forever, daemon=True).start()
@@ -432,6 +454,42 @@ class Breaks(PushCase):
     def test_addresses_elsewhere_are_not_sent_to_in_clear(self):
         self.site.base = "http://registry.invalid"
         self.assertIn("plain http", self.pushed(code=11)["errors"][0]["message"])
+
+    def test_one_that_fails_ends_the_others(self):
+        files = {f"part-{i}.safetensors": safetensors(f"part {i}", 3 << 20) for i in range(6)}
+        model = self.installed(files)
+        with open(os.path.join(self.machine.root, sorted(self.files())[2]), "r+b") as file:
+            file.seek(-1, 2)
+            file.write(b"#")
+        told = self.push("--piece", "1MiB", self.place(port=self.site.server_address[1]), model, code=4)
+        self.assertEqual([error["code"] for error in told["errors"]], ["damaged"])
+        self.assertIn("part-2", told["errors"][0]["message"])
+        self.assertEqual(self.site.tags, {})
+
+    def test_a_token_that_ends_in_the_middle(self):
+        """the piece is sent again, with another one that may write"""
+        self.pushed({"method": "PATCH", "skip": 2, "refuses": True}, {"method": "PATCH", "skip": 3, "refuses": True})
+        self.assertEqual(len(self.site.wishes), 2)
+        self.assertIn("%3Apull%2Cpush", self.site.wishes[0])
+        self.assertEqual(self.requests("POST"), 2)
+
+    def test_killed_and_run_again(self):
+        """what had arrived is there, and is not sent again"""
+        model = self.installed({f"part-{i}.safetensors": safetensors(f"killed {i}", 3 << 20) for i in range(3)})
+        self.machine.env["NCMODEL_JOBS"] = "1"
+        place = self.place(port=self.site.server_address[1])
+        self.site.plans = [{"method": "PATCH", "skip": 5, "hang": True}]
+        running = self.machine.start("push", "--piece", "1MiB", place, model)
+        for _ in range(400):
+            if self.requests("PATCH") >= 6:
+                break
+            time.sleep(0.05)
+        running.kill()
+        running.communicate()
+        self.assertEqual((len(self.site.blobs), self.site.tags), (1, {}))
+        self.site.hanging.set()
+        told = self.push(place, model)["data"]
+        self.assertEqual([file["state"] for file in told["files"]], ["there", "sent", "sent"])
 
     def test_interrupted(self):
         data = gguf("interrupted", 5 << 20)
