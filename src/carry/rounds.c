@@ -58,6 +58,22 @@ static int next_alternate(struct carry *carry, struct task *task)
 	return -1;
 }
 
+/* What the cache has comes from there first. */
+static void find_in_cache(const struct carry *carry, struct task *task)
+{
+	const struct content *content = task->item->content;
+	struct ncm_resolution *found =
+	    ncm_source_cached(carry->run->sources, &content->sha256, content->has_size ? &content->size : NULL);
+
+	if (!found)
+		return;
+	task->mirrors[task->mirror_count] = (struct ncm_replica){.url = found->artifacts[0].url,
+								 .credential = found->credential,
+								 .service = found->service,
+								 .preferred = true};
+	task->mirror_resolutions[task->mirror_count++] = found;
+}
+
 /* Asks the other places of a large content with a known digest whether they have the same: then they serve it together.
  */
 static void find_mirrors_of(struct carry *carry, struct task *task)
@@ -66,11 +82,13 @@ static void find_mirrors_of(struct carry *carry, struct task *task)
 	const struct wanted *wanted = &carry->run->wanted[content->wanted];
 	const size_t room = wanted->spec->from.count;
 
-	if (!content->has_sha256 || !content->has_size || content->size < MIRRORS_WORTH_BYTES ||
-	    task->mirror_resolutions)
+	if (!content->has_sha256 || task->mirror_resolutions)
 		return;
-	task->mirror_resolutions = ncm_calloc(room, sizeof(struct ncm_resolution *));
-	task->mirrors = ncm_calloc(room, sizeof *task->mirrors);
+	task->mirror_resolutions = ncm_calloc(room + 1, sizeof(struct ncm_resolution *));
+	task->mirrors = ncm_calloc(room + 1, sizeof *task->mirrors);
+	find_in_cache(carry, task);
+	if (!content->has_size || content->size < MIRRORS_WORTH_BYTES)
+		return;
 	for (size_t i = task->alternate + 1; i < room && !ncm_interrupted(); i++) {
 		struct ncm_resolution *found = wanted_ask_place(carry->run, wanted, i, NULL);
 		const struct ncm_artifact *artifact = found ? same_artifact(found, content) : NULL;
@@ -80,7 +98,7 @@ static void find_mirrors_of(struct carry *carry, struct task *task)
 			continue;
 		}
 		task->mirrors[task->mirror_count] =
-		    (struct ncm_replica){artifact->url, found->credential, found->service};
+		    (struct ncm_replica){artifact->url, found->credential, found->service, false};
 		task->mirror_resolutions[task->mirror_count++] = found;
 	}
 }

@@ -238,15 +238,104 @@ class Trouble(S3Case):
                                                                        "NCMODEL_S3_SECRET_KEY": ""}).out)
 
 
+class Cache(S3Case):
+    """A content of a plain address, which the cache may have."""
+
+    def setUp(self):
+        super().setUp()
+        self.data = gguf("cached", 24 << 20)
+        self.key = "models/team/blobs/sha256/%s/%s" % (sha256(self.data)[:2], sha256(self.data))
+        self.machine.env["NCMODEL_CACHE"] = "s3://models/team/"
+        self.machine.manifest([self.machine.simple("m.gguf", self.data)])
+
+    def from_origin(self):
+        return [r for r in self.hub.requests if r["path"] == "/files/m.gguf" and r["method"] == "GET"]
+
+    def asked(self, method="GET"):
+        return [path for verb, path, _ in self.site.seen if verb == method and path == "/" + self.key]
+
+    def test_hit(self):
+        """what the cache has comes from there, and from nowhere else"""
+        self.site.objects[self.key] = self.data
+        self.pull()
+        self.arrived({"m.gguf": self.data})
+        self.assertEqual(self.from_origin(), [])
+        self.assertTrue(self.asked())
+        entry = self.machine.registry()["models"][0]
+        self.assertNotIn("s3:", json.dumps(entry))
+
+    def test_miss(self):
+        result = self.pull()
+        self.arrived({"m.gguf": self.data})
+        self.assertEqual((len(self.asked("HEAD")), bool(self.from_origin())), (1, True))
+        self.assertNotIn("cache cannot", result.err)
+
+    def test_damaged(self):
+        """wrong bytes of the right size: told, and fetched from the source"""
+        self.site.objects[self.key] = self.data[:-1] + b"x"
+        self.pull()
+        self.arrived({"m.gguf": self.data})
+        self.assertTrue(self.from_origin())
+
+    def test_half(self):
+        """an object of another size is not even begun with"""
+        self.site.objects[self.key] = self.data[:1 << 20]
+        self.pull()
+        self.arrived({"m.gguf": self.data})
+        self.assertEqual(self.asked(), [])
+
+    def test_lost_in_the_middle(self):
+        """the cache loses it while it comes: the rest comes from the source"""
+        self.site.objects[self.key] = self.data
+        left = [2]
+
+        def trouble(path):
+            left[0] -= 1
+            return (404, "NoSuchKey") if left[0] < 0 else None
+        self.site.trouble = trouble
+        self.pull()
+        self.arrived({"m.gguf": self.data})
+        self.assertTrue(self.asked() and self.from_origin())
+
+    def test_storm(self):
+        """a cache that answers 503 does not hold up a pull"""
+        self.site.trouble = lambda path: (503, "SlowDown")
+        result = self.pull()
+        self.arrived({"m.gguf": self.data})
+        self.assertIn("the cache cannot be asked", " ".join(result.err.split()))
+
+    def test_away(self):
+        """nor does one that is not there, or is not one; told once"""
+        for env in ({"NCMODEL_S3_ENDPOINT": "http://127.0.0.1:9"}, {"NCMODEL_CACHE": "models/team"}, {"NCMODEL_CACHE": "s3:No"},
+                    {"NCMODEL_S3_SECRET_KEY": "wrongSecret0123456789wrong"}):
+            with self.subTest(env=env):
+                self.assertEqual((" ".join(self.pull(env=env).err.split())).count("the cache cannot be asked"), 1)
+                self.arrived({"m.gguf": self.data})
+                self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+
+    def test_unpinned(self):
+        """what has no digest is not looked for"""
+        self.machine.manifest([self.machine.simple("m.gguf", self.data, pinned=False)])
+        self.pull()
+        self.arrived({"m.gguf": self.data})
+        self.assertEqual(self.site.seen, [])
+
+    def test_source_gone(self):
+        """the source has dropped it, the cache has it"""
+        self.site.objects[self.key] = self.data
+        del self.hub.blobs["service"]["/files/m.gguf"]
+        self.pull()
+        self.arrived({"m.gguf": self.data})
+
+
 class Minio(Case):
     """The same against the real one, without and with TLS."""
 
     @classmethod
     def setUpClass(cls):
-        try:
-            binary = s3_peer.build()
-        except s3_peer.Skip as reason:
-            raise unittest.SkipTest(str(reason))
+        binary = s3_peer.find()
+        if not binary:
+            raise unittest.SkipTest("no MinIO here: tests/integration/s3_peer.py build")
         cls.peers = [s3_peer.Peer(binary, tls=tls).__enter__() for tls in (False, True)]
         for peer in cls.peers:
             cls.addClassCleanup(peer.__exit__)
