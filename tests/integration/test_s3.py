@@ -112,6 +112,24 @@ class Objects(S3Case):
         self.assertEqual(self.machine.run("verify", "--repair", "-y").returncode, 0)
         self.arrived({"m.gguf": self.data})
 
+    def test_inspect(self):
+        """its header is read by ranges, signed as well"""
+        result = self.machine.run("inspect", "s3:models/llm/m.gguf")
+        self.assertEqual(result.returncode, 0, result.err)
+        self.assertIn("gguf", result.out.lower())
+        self.assertTrue(all("authorization" in headers for _, _, headers in self.site.seen))
+        self.assertTrue(any("range" in headers for _, _, headers in self.site.seen))
+
+    def test_dump(self):
+        """what was pulled can be pulled again from a dump of it"""
+        self.pull("s3:models/llm/m.gguf")
+        dump = os.path.join(self.machine.home, "dump.json")
+        with open(dump, "w", encoding="utf-8") as out:
+            out.write(self.machine.run("manifest", "dump").out)
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        self.pull("-f", dump)
+        self.arrived({"m.gguf": self.data})
+
     def test_bad_spellings(self):
         for uri in ("s3:", "s3:models", "s3:models/", "s3:m/x", "s3:Models/x.gguf", "s3:models//x.gguf", "s3:models/../x.gguf",
                     "s3:models/./x", "s3:models/x?y", "s3:models/x#y", "s3:models/%zz", "s3:models/%0a", "s3:models/x#sha256=1",
@@ -383,6 +401,15 @@ class Minio(Case):
             self.assertEqual(json.loads(result.out)["ok"], True)
             with self.subTest(name=name):
                 self.assertEqual("first use" in result.err, first_use, result.err)
+
+    def test_cache(self):
+        """contents by digest come from the bucket, and their source is asked for nothing of them"""
+        data = gguf("cached", 40 << 20)
+        self.peer.put("models", "team/blobs/sha256/%s/%s" % (sha256(data)[:2], sha256(data)), data)
+        self.machine.manifest([self.machine.simple("m.gguf", data)])
+        self.pull(env={"NCMODEL_CACHE": "s3:models/team"})
+        self.check_registry()
+        self.assertEqual([r for r in self.hub.requests if r["method"] == "GET"], [])
 
     def test_refusals(self):
         """the real server's errors are understood"""
