@@ -56,8 +56,12 @@ struct ncm_resolution *ncm_source_cached(struct ncm_sources *sources, const stru
 	if (!found && why.code != NCM_E_NOT_FOUND)
 		tell(sources, &why);
 	ncm_error_clear(&why);
+	if (!found)
+		return NULL;
 	/* Of another size, it is half of it. */
-	if (found && size && found->artifacts[0].has_size && found->artifacts[0].size != *size)
+	if (size && found->artifacts[0].has_size && found->artifacts[0].size != *size)
 		return ncm_resolution_drop(found);
+	free(found->uri); /* what is told of where it came from */
+	found->uri = ncm_strdup(cache);
 	return found;
 }

@@ -245,10 +245,9 @@ static void restart(struct ncm_fetch *fetch)
 	fetch->stage = NCM_STAGE_RECEIVE;
 }
 
-static void refetch(struct ncm_fetch *fetch, struct ncm_error *err)
+static void refetch(struct ncm_fetch *fetch, const char *why, struct ncm_error *err)
 {
-	NCM_AUTO_FREE char *text =
-	    ncm_asprintf("%s; it was put together from parts, so it is fetched once from the start", err->message);
+	NCM_AUTO_FREE char *text = ncm_asprintf("%s; %s", err->message, why);
 
 	fetch->pieces = NCM_PIECES_LAST;
 	ncm_fetch_emit(fetch, NCM_EVENT_RETRY, text);
@@ -288,8 +287,12 @@ static void finished(struct ncm_fetch *fetch)
 		return;
 	}
 	ncm_error_wrap(err, "%s", fetch->what);
-	if (err->code == NCM_E_CHECKSUM && (give_up_preferred(fetch) || fetch->pieces == NCM_PIECES_JOINED)) {
-		refetch(fetch, err);
+	if (err->code == NCM_E_CHECKSUM && give_up_preferred(fetch)) {
+		refetch(fetch, "what the cache has is wrong, so it is fetched from its source", err);
+		return;
+	}
+	if (err->code == NCM_E_CHECKSUM && fetch->pieces == NCM_PIECES_JOINED) {
+		refetch(fetch, "it was put together from parts, so it is fetched once from the start", err);
 		return;
 	}
 	/* A sync that failed may have lost bytes which later reads still show: they are dead. */

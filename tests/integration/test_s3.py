@@ -275,7 +275,7 @@ class Cache(S3Case):
     def test_hit(self):
         """what the cache has comes from there, and from nowhere else"""
         self.site.objects[self.key] = self.data
-        self.pull()
+        self.assertIn("from s3://models/team/\n", self.pull().out)
         self.arrived({"m.gguf": self.data})
         self.assertEqual(self.from_origin(), [])
         self.assertTrue(self.asked())
@@ -291,7 +291,7 @@ class Cache(S3Case):
     def test_damaged(self):
         """wrong bytes of the right size: told, and fetched from the source"""
         self.site.objects[self.key] = self.data[:-1] + b"x"
-        self.pull()
+        self.assertIn("what the cache has is wrong", self.pull().err)
         self.arrived({"m.gguf": self.data})
         self.assertTrue(self.from_origin())
 
