@@ -3,6 +3,7 @@ import datetime
 import json
 import os
 import sys
+import time
 import unittest
 
 from harness import SOURCE, Case, gguf, sha256
@@ -294,6 +295,20 @@ class Cache(S3Case):
         self.assertIn("what the cache has is wrong", self.pull().err)
         self.arrived({"m.gguf": self.data})
         self.assertTrue(self.from_origin())
+
+    def test_killed(self):
+        """bytes of a right or a wrong cache, kept over a kill -9: the next pull ends with the right ones"""
+        for data in (self.data, b"X" + self.data[1:], self.data[:-1] + b"X"):
+            with self.subTest(first=data[:1], last=data[-1:]):
+                self.site.objects[self.key] = data
+                process = self.machine.start("pull", "-y", "--limit-rate", "8M")
+                time.sleep(1.2)
+                process.kill()
+                process.communicate()
+                self.assertNotIn(f"{LLAMA}/m.gguf", self.files())
+                self.pull()
+                self.arrived({"m.gguf": self.data})
+                self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
 
     def test_half(self):
         """an object of another size is not even begun with"""
