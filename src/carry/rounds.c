@@ -61,7 +61,8 @@ static int next_alternate(struct carry *carry, struct task *task)
 
 static void add_mirror(struct task *task, const char *url, struct ncm_resolution *found)
 {
-	task->mirrors[task->mirror_count] = (struct ncm_replica){url, found->credential, found->service};
+	task->mirrors[task->mirror_count] =
+	    (struct ncm_replica){.url = url, .credential = found->credential, .service = found->service};
 	task->mirror_resolutions[task->mirror_count++] = found;
 }
 
@@ -82,18 +83,35 @@ static void add_bundles(const struct ncm_config *config, struct task *task)
 	}
 }
 
+/* What the cache has comes from there first. */
+static void find_in_cache(const struct carry *carry, struct task *task)
+{
+	const struct content *content = task->item->content;
+	struct ncm_resolution *found =
+	    ncm_source_cached(carry->run->sources, &content->sha256, content->has_size ? &content->size : NULL);
+
+	if (!found)
+		return;
+	task->mirrors[task->mirror_count] = (struct ncm_replica){.url = found->artifacts[0].url,
+								 .credential = found->credential,
+								 .service = found->service,
+								 .preferred = true};
+	task->mirror_resolutions[task->mirror_count++] = found;
+}
+
 /* Asks the other places of a large content with a known digest whether they have the same: then they serve it together.
  */
 static void find_mirrors_of(struct carry *carry, struct task *task)
 {
 	const struct content *content = task->item->content;
 	const struct wanted *wanted = &carry->run->wanted[content->wanted];
-	const size_t places = wanted->spec->from.count, room = places + carry->run->config->bundle_count;
+	const size_t places = wanted->spec->from.count, room = places + carry->run->config->bundle_count + 1;
 
 	if (!content->has_sha256 || task->mirror_resolutions)
 		return;
 	task->mirror_resolutions = ncm_calloc(room, sizeof(struct ncm_resolution *));
 	task->mirrors = ncm_calloc(room, sizeof *task->mirrors);
+	find_in_cache(carry, task);
 	add_bundles(carry->run->config, task);
 	if (!content->has_size || content->size < MIRRORS_WORTH_BYTES)
 		return;

@@ -129,6 +129,7 @@ void ncm_config_free(struct ncm_config *config)
 	free(config->lock);
 	free(config->log);
 	free(config->data_dir);
+	free(config->cache);
 	free(config->s3_region);
 	free(config->cacert);
 	free(config);

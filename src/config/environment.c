@@ -107,6 +107,8 @@ int config_read_environment(struct ncm_config *config, struct ncm_error *err)
 	}
 	if (profile && ncm_config_set_profiles(config, profile, err) < 0)
 		return ncm_error_wrap(err, "NCMODEL_PROFILE");
+	if (config_env("NCMODEL_CACHE"))
+		ncm_config_set(&config->cache, config_env("NCMODEL_CACHE"));
 	if (region)
 		ncm_config_set(&config->s3_region, region);
 	if (manifests)

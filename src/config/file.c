@@ -249,6 +249,7 @@ static const struct ncm_json_field top_keys[] = {
     {"bundles", &bundles, WHOLE, false, 0},
     {"stores", &stores, WHOLE, false, 0},
     {"servers", &servers, WHOLE, false, 0},
+    {"cache", &a_text, PLACE(cache)},
     {"s3_region", &a_text, PLACE(s3_region)},
     {"insecure_registries", &hosts, WHOLE, false, 0},
     {"cacert", &a_path, PLACE(cacert)},

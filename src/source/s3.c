@@ -66,7 +66,7 @@ static void take_checksum(const struct ncm_reply *reply, struct ncm_artifact *ar
 	artifact->has_sha256 = true;
 }
 
-static int ask(const struct ncm_sources *sources, struct ncm_resolution *resolution, struct ncm_error *err)
+static int ask(const struct ncm_sources *sources, struct ncm_resolution *resolution, bool once, struct ncm_error *err)
 {
 	struct ncm_artifact *artifact = resolution->artifacts;
 	NCM_AUTO_FREE char *what = ncm_source_key(resolution->uri);
@@ -75,6 +75,7 @@ static int ask(const struct ncm_sources *sources, struct ncm_resolution *resolut
 					    .what = what,
 					    .credential = resolution->credential,
 					    .service = resolution->service,
+					    .once = once,
 					    .head_or_first_byte = true}; /* a HEAD is refused without a word why */
 	NCM_AUTO_REPLY struct ncm_reply reply = {0};
 
@@ -96,7 +97,17 @@ static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *u
 	(void)pin; /* it has no revision */
 	if (!resolution || spec->has_size)
 		return resolution;
-	return ask(sources, resolution, err) < 0 ? ncm_resolution_drop(resolution) : resolution;
+	return ask(sources, resolution, false, err) < 0 ? ncm_resolution_drop(resolution) : resolution;
+}
+
+struct ncm_resolution *s3_resolve_once(struct ncm_sources *sources, const char *canonical, struct ncm_error *err)
+{
+	const struct ncm_file_spec bare = {0};
+	struct ncm_resolution *resolution = make(sources, canonical, &bare, err);
+
+	if (resolution && ask(sources, resolution, true, err) < 0)
+		return ncm_resolution_drop(resolution);
+	return resolution;
 }
 
 static struct ncm_resolution *offline(struct ncm_sources *sources, const char *uri, const struct ncm_file_spec *spec,

@@ -25,6 +25,9 @@ char *s3_newest(const char *canonical);
 char *s3_file_name(const char *canonical);
 const char *s3_stem(const char *uri, size_t *size);
 
+/* s3.c: asks, and asks once. As the member of struct ncm_source */
+struct ncm_resolution *s3_resolve_once(struct ncm_sources *sources, const char *canonical, struct ncm_error *err);
+
 /* s3_judge.c */
 extern const struct ncm_service s3_service;
 

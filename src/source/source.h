@@ -206,6 +206,14 @@ struct ncm_resolution *ncm_source_find(struct ncm_sources *sources, const struct
 				       struct ncm_error *err);
 
 /*
+ * Where the configuration's cache has these bytes, of that size (NULL: not known): one artifact. It is trusted by
+ * nobody: the digest decides. NULL: it has them not, there is no cache, or it cannot be asked, which is told once a
+ * run. From many threads.
+ */
+struct ncm_resolution *ncm_source_cached(struct ncm_sources *sources, const struct ncm_sha256 *sha256,
+					 const uint64_t *size);
+
+/*
  * The spelling of what moves where the URI points: without commit, version, digest or file id. Equal to the canonical
  * one if that pins nothing. NULL if it cannot be told without asking (a Civitai version names no model) or the URI is
  * none. The caller frees it.
@@ -329,6 +337,8 @@ struct ncm_sources {
 		   struct ncm_error *err);
 	struct ncm_credential *own; /* of each source of the table, from the configuration: ncm_source_credential */
 	struct oci_registries registries;
+	_Atomic bool cache_told; /* what hinders the cache was told */
+	_Atomic bool cache_gone; /* it is asked no more */
 };
 
 #endif

@@ -171,8 +171,8 @@ struct ncm_fetch *ncm_fetch_new(struct ncm_run *run, struct ncm_transfer_item *i
 	fetch->site_count = 1 + (item->has_sha256 ? item->mirror_count : 0);
 	fetch->sites = ncm_calloc(fetch->site_count, sizeof *fetch->sites);
 	for (size_t i = 0; i < fetch->site_count; i++)
-		fetch->sites[i].from =
-		    i > 0 ? item->mirrors[i - 1] : (struct ncm_replica){item->url, item->credential, item->service};
+		fetch->sites[i].from = i > 0 ? item->mirrors[i - 1]
+					     : (struct ncm_replica){item->url, item->credential, item->service, false};
 	fetch->slot = slot;
 	fetch->what =
 	    ncm_asprintf("%s: %s", item->model ? item->model : "(no model)", item->name ? item->name : item->partial);
@@ -245,16 +245,29 @@ static void restart(struct ncm_fetch *fetch)
 	fetch->stage = NCM_STAGE_RECEIVE;
 }
 
-static void refetch(struct ncm_fetch *fetch, struct ncm_error *err)
+static void refetch(struct ncm_fetch *fetch, const char *why, struct ncm_error *err)
 {
-	NCM_AUTO_FREE char *text =
-	    ncm_asprintf("%s; it was put together from parts, so it is fetched once from the start", err->message);
+	NCM_AUTO_FREE char *text = ncm_asprintf("%s; %s", err->message, why);
 
 	fetch->pieces = NCM_PIECES_LAST;
 	ncm_fetch_emit(fetch, NCM_EVENT_RETRY, text);
 	ncm_error_clear(err);
 	ncm_checkpoints_clear(&fetch->item->checkpoints);
 	ncm_fetch_start_over(fetch);
+}
+
+/* A cache is trusted by nobody: with wrong bytes, those whom it stands before are asked. */
+static bool give_up_preferred(struct ncm_fetch *fetch)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < fetch->site_count; i++) {
+		struct ncm_site *site = &fetch->sites[i];
+
+		found = found || (site->from.preferred && site->received > 0 && !site->dead);
+		site->dead = site->dead || site->from.preferred;
+	}
+	return found;
 }
 
 static void finished(struct ncm_fetch *fetch)
@@ -274,8 +287,12 @@ static void finished(struct ncm_fetch *fetch)
 		return;
 	}
 	ncm_error_wrap(err, "%s", fetch->what);
+	if (err->code == NCM_E_CHECKSUM && give_up_preferred(fetch)) {
+		refetch(fetch, "what the cache has is wrong, so it is fetched from its source", err);
+		return;
+	}
 	if (err->code == NCM_E_CHECKSUM && fetch->pieces == NCM_PIECES_JOINED) {
-		refetch(fetch, err);
+		refetch(fetch, "it was put together from parts, so it is fetched once from the start", err);
 		return;
 	}
 	/* A sync that failed may have lost bytes which later reads still show: they are dead. */

@@ -31,7 +31,7 @@ void ncm_fetch_give_up(struct ncm_fetch *fetch, struct ncm_stream *stream, struc
 
 	stream->site->dead = true;
 	/* The first place's reason is the one to act on. */
-	if (fetch->site_error.code == NCM_OK && !ours)
+	if (fetch->site_error.code == NCM_OK && !ours && !stream->site->from.preferred)
 		keep_reason(&fetch->site_error, err);
 	for (size_t i = 0; i < fetch->site_count && !ours; i++) {
 		if (fetch->sites[i].dead)

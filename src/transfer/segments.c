@@ -177,6 +177,18 @@ static bool may_join(const struct ncm_fetch *fetch, const struct ncm_site *site)
 	return has_work(fetch);
 }
 
+/* Whether another place is to be asked in its stead. */
+static bool is_spare(const struct ncm_fetch *fetch, const struct ncm_site *site, double now)
+{
+	for (size_t i = 0; i < fetch->site_count && !site->from.preferred; i++) {
+		const struct ncm_site *other = &fetch->sites[i];
+
+		if (other->from.preferred && !other->dead && !ncm_site_rests(other, now))
+			return true;
+	}
+	return false;
+}
+
 struct ncm_site *ncm_fetch_wants_stream(const struct ncm_fetch *fetch, const struct ncm_pace *pace, double now)
 {
 	if (fetch->stage != NCM_STAGE_RECEIVE || fetch->stream_count == NCM_LIMIT_PARALLEL ||
@@ -185,7 +197,7 @@ struct ncm_site *ncm_fetch_wants_stream(const struct ncm_fetch *fetch, const str
 	for (size_t i = 0; i < fetch->site_count; i++) {
 		struct ncm_site *site = &fetch->sites[i];
 
-		if (site->dead || ncm_site_rests(site, now))
+		if (site->dead || ncm_site_rests(site, now) || is_spare(fetch, site, now))
 			continue;
 		if (site->pace == pace && may_join(fetch, site))
 			return site;

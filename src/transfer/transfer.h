@@ -16,6 +16,8 @@ struct ncm_replica {
 	const char *url; /* where every try begins: signed URLs come from its redirects and are never kept */
 	struct ncm_credential *credential; /* or NULL */
 	const struct ncm_service *service; /* or NULL */
+	bool preferred; /* of a mirror, a cache: while it can be asked, no other place is, so that these keep what they
+			   serve */
 };
 
 /* What to fetch. All strings and pointers are borrowed for the call. */

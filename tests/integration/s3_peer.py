@@ -93,7 +93,7 @@ class Peer:
             if self.process.poll() is not None:
                 break
             try:
-                if self.ask("GET", "/minio/health/ready", sign=False)[0] == 200:
+                if self.ask("GET", "/")[0] == 200:  # /minio/health/ready says so too early
                     return self
             except OSError:
                 pass

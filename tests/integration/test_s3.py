@@ -3,6 +3,7 @@ import datetime
 import json
 import os
 import sys
+import time
 import unittest
 
 from harness import SOURCE, Case, gguf, sha256
@@ -110,6 +111,24 @@ class Objects(S3Case):
             file.seek(1 << 20)
             file.write(b"x" * 10)
         self.assertEqual(self.machine.run("verify", "--repair", "-y").returncode, 0)
+        self.arrived({"m.gguf": self.data})
+
+    def test_inspect(self):
+        """its header is read by ranges, signed as well"""
+        result = self.machine.run("inspect", "s3:models/llm/m.gguf")
+        self.assertEqual(result.returncode, 0, result.err)
+        self.assertIn("gguf", result.out.lower())
+        self.assertTrue(all("authorization" in headers for _, _, headers in self.site.seen))
+        self.assertTrue(any("range" in headers for _, _, headers in self.site.seen))
+
+    def test_dump(self):
+        """what was pulled can be pulled again from a dump of it"""
+        self.pull("s3:models/llm/m.gguf")
+        dump = os.path.join(self.machine.home, "dump.json")
+        with open(dump, "w", encoding="utf-8") as out:
+            out.write(self.machine.run("manifest", "dump").out)
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        self.pull("-f", dump)
         self.arrived({"m.gguf": self.data})
 
     def test_bad_spellings(self):
@@ -238,14 +257,118 @@ class Trouble(S3Case):
                                                                        "NCMODEL_S3_SECRET_KEY": ""}).out)
 
 
+class Cache(S3Case):
+    """A content of a plain address, which the cache may have."""
+
+    def setUp(self):
+        super().setUp()
+        self.data = gguf("cached", 24 << 20)
+        self.key = "models/team/blobs/sha256/%s/%s" % (sha256(self.data)[:2], sha256(self.data))
+        self.machine.env["NCMODEL_CACHE"] = "s3://models/team/"
+        self.machine.manifest([self.machine.simple("m.gguf", self.data)])
+
+    def from_origin(self):
+        return [r for r in self.hub.requests if r["path"] == "/files/m.gguf" and r["method"] == "GET"]
+
+    def asked(self, method="GET"):
+        return [path for verb, path, _ in self.site.seen if verb == method and path == "/" + self.key]
+
+    def test_hit(self):
+        """what the cache has comes from there, and from nowhere else"""
+        self.site.objects[self.key] = self.data
+        self.assertIn("from s3://models/team/\n", self.pull().out)
+        self.arrived({"m.gguf": self.data})
+        self.assertEqual(self.from_origin(), [])
+        self.assertTrue(self.asked())
+        entry = self.machine.registry()["models"][0]
+        self.assertNotIn("s3:", json.dumps(entry))
+
+    def test_miss(self):
+        result = self.pull()
+        self.arrived({"m.gguf": self.data})
+        self.assertEqual((len(self.asked("HEAD")), bool(self.from_origin())), (1, True))
+        self.assertNotIn("cache cannot", result.err)
+
+    def test_damaged(self):
+        """wrong bytes of the right size: told, and fetched from the source"""
+        self.site.objects[self.key] = self.data[:-1] + b"x"
+        self.assertIn("what the cache has is wrong", self.pull().err)
+        self.arrived({"m.gguf": self.data})
+        self.assertTrue(self.from_origin())
+
+    def test_killed(self):
+        """bytes of a right or a wrong cache, kept over a kill -9: the next pull ends with the right ones"""
+        for data in (self.data, b"X" + self.data[1:], self.data[:-1] + b"X"):
+            with self.subTest(first=data[:1], last=data[-1:]):
+                self.site.objects[self.key] = data
+                process = self.machine.start("pull", "-y", "--limit-rate", "8M")
+                time.sleep(1.2)
+                process.kill()
+                process.communicate()
+                self.assertNotIn(f"{LLAMA}/m.gguf", self.files())
+                self.pull()
+                self.arrived({"m.gguf": self.data})
+                self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+
+    def test_half(self):
+        """an object of another size is not even begun with"""
+        self.site.objects[self.key] = self.data[:1 << 20]
+        self.pull()
+        self.arrived({"m.gguf": self.data})
+        self.assertEqual(self.asked(), [])
+
+    def test_lost_in_the_middle(self):
+        """the cache loses it while it comes: the rest comes from the source"""
+        self.site.objects[self.key] = self.data
+        left = [2]
+
+        def trouble(path):
+            left[0] -= 1
+            return (404, "NoSuchKey") if left[0] < 0 else None
+        self.site.trouble = trouble
+        self.pull()
+        self.arrived({"m.gguf": self.data})
+        self.assertTrue(self.asked() and self.from_origin())
+
+    def test_storm(self):
+        """a cache that answers 503 does not hold up a pull"""
+        self.site.trouble = lambda path: (503, "SlowDown")
+        result = self.pull()
+        self.arrived({"m.gguf": self.data})
+        self.assertIn("the cache cannot be asked", " ".join(result.err.split()))
+
+    def test_away(self):
+        """nor does one that is not there, or is not one; told once"""
+        for env in ({"NCMODEL_S3_ENDPOINT": "http://127.0.0.1:9"}, {"NCMODEL_CACHE": "models/team"}, {"NCMODEL_CACHE": "s3:No"},
+                    {"NCMODEL_S3_SECRET_KEY": "wrongSecret0123456789wrong"}):
+            with self.subTest(env=env):
+                self.assertEqual((" ".join(self.pull(env=env).err.split())).count("the cache cannot be asked"), 1)
+                self.arrived({"m.gguf": self.data})
+                self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+
+    def test_unpinned(self):
+        """what has no digest is not looked for"""
+        self.machine.manifest([self.machine.simple("m.gguf", self.data, pinned=False)])
+        self.pull()
+        self.arrived({"m.gguf": self.data})
+        self.assertEqual(self.site.seen, [])
+
+    def test_source_gone(self):
+        """the source has dropped it, the cache has it"""
+        self.site.objects[self.key] = self.data
+        del self.hub.blobs["service"]["/files/m.gguf"]
+        self.pull()
+        self.arrived({"m.gguf": self.data})
+
+
 class Minio(Case):
     """The same against the real one, without and with TLS."""
 
     @classmethod
     def setUpClass(cls):
         binary = s3_peer.find()
-        if not binary:  # it takes minutes
-            raise unittest.SkipTest("tests/integration/s3_peer.py build has not been run")
+        if not binary:
+            raise unittest.SkipTest("no MinIO here: tests/integration/s3_peer.py build")
         cls.peers = [s3_peer.Peer(binary, tls=tls).__enter__() for tls in (False, True)]
         for peer in cls.peers:
             cls.addClassCleanup(peer.__exit__)
@@ -293,6 +416,15 @@ class Minio(Case):
             self.assertEqual(json.loads(result.out)["ok"], True)
             with self.subTest(name=name):
                 self.assertEqual("first use" in result.err, first_use, result.err)
+
+    def test_cache(self):
+        """contents by digest come from the bucket, and their source is asked for nothing of them"""
+        data = gguf("cached", 40 << 20)
+        self.peer.put("models", "team/blobs/sha256/%s/%s" % (sha256(data)[:2], sha256(data)), data)
+        self.machine.manifest([self.machine.simple("m.gguf", data)])
+        self.pull(env={"NCMODEL_CACHE": "s3:models/team"})
+        self.check_registry()
+        self.assertEqual([r for r in self.hub.requests if r["method"] == "GET"], [])
 
     def test_refusals(self):
         """the real server's errors are understood"""

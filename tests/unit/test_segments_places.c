@@ -172,6 +172,80 @@ static void a_second_place_without_ranges_disturbs_nobody(void)
 	CHECK_U64(second.count, 1);
 }
 
+static struct ncm_transfer_item begin_preferred(void (*first)(struct server_request *request),
+						void (*preferred)(struct server_request *request))
+{
+	struct ncm_transfer_item item = begin_places(first, preferred);
+
+	mirror.preferred = true;
+	return item;
+}
+
+static void a_preferred_place_serves_all(void)
+{
+	struct ncm_transfer_item item = begin_preferred(answer_ranges, answer_as_second);
+
+	run_places(&item);
+	CHECK_U64(server.count, 0);
+	CHECK_U64(item.received, SIZE);
+	CHECK_U64(item.served_by, 1);
+}
+
+static void answer_wrong_bytes(struct server_request *request)
+{
+	struct ncm_range range;
+	bool ranged = range_of(request, &range);
+
+	send_head(request, &range, ranged, "");
+	range.start += range.start < SIZE / 2 && range.end > SIZE / 2 ? 1 : 0;
+	send_bytes(request, &range, 128 * KIB, 0);
+	if (range.start > 0)
+		server_send(request, content, 1);
+}
+
+/* Without the file, in trouble, or with wrong bytes it leaves all to the others. */
+static void a_preferred_place_is_not_waited_for(void)
+{
+	struct ncm_transfer_item item = begin_preferred(answer_ranges, answer_404);
+
+	run_places(&item);
+	CHECK_U64(second.count, 1);
+	CHECK_U64(item.served_by, 0);
+
+	item = begin_preferred(answer_ranges, answer_wrong_bytes);
+	run_places(&item);
+	CHECK(item.received > SIZE);
+	CHECK_U64(item.served_by, 0);
+}
+
+static void answer_503(struct server_request *request)
+{
+	refuse(request, "503 Slow Down");
+}
+
+static void a_preferred_place_in_trouble_holds_nobody_up(void)
+{
+	struct ncm_transfer_item item = begin_preferred(answer_ranges, answer_503);
+
+	run_places(&item);
+	CHECK(server.count > 0);
+	CHECK_U64(item.received, SIZE);
+	CHECK_U64(item.served_by, 0);
+}
+
+/* Its own trouble is not what there is to act on. */
+static void what_a_preferred_place_says_is_not_the_reason(void)
+{
+	struct ncm_transfer_item item = begin_preferred(answer_404, answer_page);
+
+	item.expect_binary = true;
+	CHECK(run_with(&item, 1, &options) == 0);
+	server_stop(&server);
+	server_stop(&second);
+	CHECK(!item.done && item.error.code == NCM_E_NOT_FOUND);
+	ncm_error_clear(&item.error);
+}
+
 static void without_a_digest_there_is_one_place(void)
 {
 	struct ncm_transfer_item item = begin_places(answer_ranges, answer_as_second);
@@ -206,6 +280,10 @@ int main(void)
 	RUN(a_place_that_vanishes_is_gone_on_from);
 	RUN(without_any_place_the_first_ones_reason_is_told);
 	RUN(a_second_place_without_ranges_disturbs_nobody);
+	RUN(a_preferred_place_serves_all);
+	RUN(a_preferred_place_is_not_waited_for);
+	RUN(a_preferred_place_in_trouble_holds_nobody_up);
+	RUN(what_a_preferred_place_says_is_not_the_reason);
 	RUN(without_a_digest_there_is_one_place);
 	RUN(each_place_sees_its_own_token);
 	end_case();

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A bucket of S3 as a cache that many machines share: contents by their digest, CACHE/blobs/sha256/ab/abcd…. It is read
+ * alone; whoever may write to the bucket fills it.
+ */
+#include "source/s3.h"
+
+#include "base/mem.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+static char *address_of(const char *cache, const struct ncm_sha256 *sha256)
+{
+	char hex[NCM_SHA256_HEX + 1];
+	size_t size = strlen(cache);
+
+	while (size > 0 && cache[size - 1] == '/')
+		size--;
+	(void)ncm_sha256_hex(sha256, hex);
+	return ncm_asprintf("%.*s/blobs/sha256/%.2s/%s#sha256=%s", (int)size, cache, hex, hex, hex);
+}
+
+/* Who may not list a bucket is refused what is not there: then others may be there. */
+static void tell(struct ncm_sources *sources, const struct ncm_error *why)
+{
+	if (why->code != NCM_E_AUTH)
+		sources->cache_gone = true;
+	if (!atomic_exchange(&sources->cache_told, true))
+		ncm_emit_text(sources->sink, NCM_EVENT_NOTE, "the cache cannot be asked, so the sources are: %s",
+			      why->message);
+}
+
+static struct ncm_resolution *ask(struct ncm_sources *sources, const char *uri, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *canonical = NULL;
+
+	if (!s3_claims(uri)) {
+		ncm_error_set(err, NCM_E_USAGE, "\"cache\" is not s3:BUCKET or s3:BUCKET/PREFIX");
+		return NULL;
+	}
+	return s3_check(uri, false, &canonical, err) < 0 ? NULL : s3_resolve_once(sources, canonical, err);
+}
+
+struct ncm_resolution *ncm_source_cached(struct ncm_sources *sources, const struct ncm_sha256 *sha256,
+					 const uint64_t *size)
+{
+	const char *cache = sources->config->cache;
+	NCM_AUTO_FREE char *uri = cache ? address_of(cache, sha256) : NULL;
+	struct ncm_error why = NCM_ERROR_INIT;
+	struct ncm_resolution *found;
+
+	if (!cache || sources->cache_gone)
+		return NULL;
+	found = ask(sources, uri, &why);
+	if (!found && why.code != NCM_E_NOT_FOUND)
+		tell(sources, &why);
+	ncm_error_clear(&why);
+	if (!found)
+		return NULL;
+	/* Of another size, it is half of it. */
+	if (size && found->artifacts[0].has_size && found->artifacts[0].size != *size)
+		return ncm_resolution_drop(found);
+	free(found->uri); /* what is told of where it came from */
+	found->uri = ncm_strdup(cache);
+	return found;
+}
