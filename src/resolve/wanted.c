@@ -79,6 +79,8 @@ static int check_lock_agrees(const struct run *run, const struct wanted *wanted,
 		return 0;
 	ncm_error_set(err, NCM_E_POLICY, "%s: the manifest and the lock pin different bytes for %s",
 		      model_id(run, wanted), spec->from.items[0]);
+	if (run->options.pins)
+		return ncm_error_hint(err, "to take what the bundle pins: --update");
 	return ncm_error_hint(err, "if the manifest is right, take its pin with `ncmodel lock --update %s`",
 			      model_id(run, wanted));
 }

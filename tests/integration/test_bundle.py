@@ -335,6 +335,35 @@ class BundleTest(MirrorCase):
             self.bundle_of("verify", self.bundle, code=2)
             self.bundle_of("import", self.bundle, code=2)
 
+    def test_newer_models_are_taken_when_that_is_said(self):
+        def publish(text):
+            data = gguf(text, 30_000)
+            manifest = self.hub.ollama("library/tiny", [("model", data)], tag="1b")
+            self.hub.hf("org/pipe", {"model.safetensors": safetensors(text, 20_000)}, commit=sha256(data)[:40])
+            return manifest
+        first = publish("old")
+        self.machine.manifest([{"id": "tiny", "files": [{"from": ["ollama:tiny:1b"]}]},
+                               {"id": "pipe", "files": [{"from": ["hf:org/pipe"], "to": [{"store": "hf"}]}]}])
+        self.pull()
+        old = os.path.join(self.machine.home, "old")
+        shutil.copytree(self.machine.root, old, symlinks=True)
+        second = publish("new")
+        self.pull("--update")
+        self.bundle_of("create", self.bundle)
+        new = self.models(self.machine.snapshot())
+        shutil.rmtree(self.machine.root)
+        shutil.copytree(old, self.machine.root, symlinks=True)
+        self.hub.forget()
+        refused = self.bundle_of("import", self.bundle, "-y", code=11)
+        self.assertIn("--update", refused.err)
+        tag = ".ollama/models/manifests/registry.ollama.ai/library/tiny/1b"
+        self.assertEqual(self.machine.snapshot()[tag], sha256(first))
+        self.bundle_of("import", self.bundle, "-y", "--update")
+        self.assertEqual(self.machine.snapshot()[tag], sha256(second))
+        self.assertLessEqual({path for path in new if "pipe" in path}, set(self.machine.snapshot()))
+        self.assertEqual(self.hub.asked(), [])
+        self.assertEqual(self.machine.run("pull", "--locked", "--offline", "-y").returncode, 0)
+
     def test_a_part_of_it(self):
         self.every_kind()
         shutil.rmtree(self.bundle)
