@@ -350,6 +350,7 @@ class BundleTest(MirrorCase):
         second = publish("new")
         self.pull("--update")
         self.bundle_of("create", self.bundle)
+        self.assertNotIn(sha256(gguf("old", 30_000)), os.listdir(self.blobs))
         new = self.models(self.machine.snapshot())
         shutil.rmtree(self.machine.root)
         shutil.copytree(old, self.machine.root, symlinks=True)
@@ -360,9 +361,25 @@ class BundleTest(MirrorCase):
         self.assertEqual(self.machine.snapshot()[tag], sha256(first))
         self.bundle_of("import", self.bundle, "-y", "--update")
         self.assertEqual(self.machine.snapshot()[tag], sha256(second))
-        self.assertLessEqual({path for path in new if "pipe" in path}, set(self.machine.snapshot()))
+        self.assertEqual(self.models(self.machine.snapshot()), new)
         self.assertEqual(self.hub.asked(), [])
         self.assertEqual(self.machine.run("pull", "--locked", "--offline", "-y").returncode, 0)
+
+    def test_what_is_there_counts_not_what_the_lock_has_since(self):
+        def publish(text):
+            self.hub.hf("org/pipe", {"model.safetensors": safetensors(text, 20_000)}, commit=sha256(text.encode())[:40])
+            self.hub.hf("org/m", {"m.gguf": gguf(text, 20_000)}, commit=sha256(text.encode())[:40])
+        publish("old")
+        self.machine.manifest([{"id": "m", "files": [{"from": ["hf:org/m/m.gguf"], "to": [{"store": "llama-cpp"}]}]},
+                               {"id": "pipe", "files": [{"from": ["hf:org/pipe"], "to": [{"store": "hf"}]}]}])
+        self.pull()
+        publish("new")
+        self.assertEqual(self.machine.run("lock", "--update").returncode, 0)
+        self.bundle_of("create", self.bundle)
+        self.assertEqual(set(os.listdir(self.blobs)), {sha256(safetensors("old", 20_000)), sha256(gguf("old", 20_000))})
+        self.another_machine()
+        self.bundle_of("import", self.bundle, "m", "-y")
+        self.assertEqual(self.read(self.machine.store("m.gguf")), gguf("old", 20_000))
 
     def test_a_part_of_it(self):
         self.every_kind()
