@@ -4,11 +4,14 @@
 believed."""
 import json
 import os
+import random
 import shutil
+import time
 import unittest
 
 from harness import Case, gguf, safetensors, sha256
 
+KILLS = int(os.environ.get("NCM_BUNDLE_KILLS", "12"))
 BIG = 20 << 20  # over the size from which several places serve one file
 
 
@@ -201,12 +204,14 @@ def tree(folder):
     return found
 
 
-class BundleTest(MirrorCase):
+class BundleCase(MirrorCase):
     def bundle_of(self, *arguments, code=0):
         result = self.machine.run("bundle", *arguments)
         self.assertEqual(result.returncode, code, result.err + result.out)
         return result
 
+
+class BundleTest(BundleCase):
     def test_from_one_machine_to_another(self):
         self.every_kind()
         shutil.rmtree(self.bundle)
@@ -389,6 +394,61 @@ class BundleTest(MirrorCase):
         self.another_machine()
         self.bundle_of("import", self.bundle, "tiny", "-y")
         self.assertEqual(list(self.entries()), ["tiny"])
+
+
+class KillTest(BundleCase):
+    """Killed at any moment: what has a name is right, and the same command goes on to the same end."""
+
+    def setUp(self):
+        super().setUp()
+        self.data = {name: gguf(name, 8 << 20) for name in "abcdef"}
+        self.machine.manifest([self.machine.simple(name + ".gguf", data) for name, data in self.data.items()])
+        self.pull()
+        shutil.rmtree(self.bundle)
+        self.random = random.Random(os.environ.get("NCM_SEED", "18"))
+
+    def killed(self, *arguments):
+        """Runs for a random part of the time that it would take."""
+        process = self.machine.start("bundle", *arguments)
+        time.sleep(self.random.random() * self.whole)
+        process.kill()
+        process.communicate()
+
+    def timed(self, *arguments):
+        began = time.monotonic()
+        self.bundle_of(*arguments)
+        self.whole = time.monotonic() - began
+
+    def test_create(self):
+        self.timed("create", self.bundle)
+        whole = tree(self.bundle)
+        for _ in range(KILLS):
+            if self.random.random() < 0.4:
+                shutil.rmtree(self.bundle)
+            self.killed("create", self.bundle)
+            for name, digest in tree(self.bundle).items() if os.path.isdir(self.bundle) else ():
+                if name.startswith("blobs/") and not os.path.basename(name).startswith("."):
+                    self.assertEqual(os.path.basename(name), digest)
+        self.bundle_of("create", self.bundle)
+        self.assertEqual(tree(self.bundle), whole)
+
+    def test_import(self):
+        self.bundle_of("create", self.bundle)
+        whole = tree(self.bundle)
+        self.another_machine()
+        self.timed("import", self.bundle, "-y")
+        for _ in range(KILLS):
+            if self.random.random() < 0.4:
+                self.another_machine()
+            self.killed("import", self.bundle, "-y")
+            for path, digest in self.machine.snapshot().items():
+                if path.endswith(".gguf"):
+                    self.assertEqual(digest, sha256(self.data[os.path.basename(path)[0]]), path)
+        self.bundle_of("import", self.bundle, "-y")
+        self.assertEqual({name: self.read(self.machine.store(name + ".gguf")) for name in self.data}, self.data)
+        self.assertEqual(tree(self.bundle), whole)
+        self.check_registry()
+        self.assertEqual(self.hub.asked(), [])
 
 
 if __name__ == "__main__":
