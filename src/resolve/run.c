@@ -168,6 +168,14 @@ failed:
 	return NULL;
 }
 
+void run_hint_offline(const struct run *run, const char *otherwise, struct ncm_error *err)
+{
+	if (run->options.pins)
+		ncm_error_hint(err, "the bundle lacks it, or has other bytes: `ncmodel bundle verify DIR` tells which");
+	else
+		ncm_error_hint(err, "%s", otherwise);
+}
+
 const char *model_id(const struct run *run, const struct wanted *wanted)
 {
 	return run->models[wanted->model].model->id;

@@ -364,7 +364,7 @@ static void tell_offline(const struct run *run, struct wanted *wanted)
 	}
 	ncm_error_set(&wanted->error, NCM_E_OFFLINE, "%s: %s is not here, and --offline forbids to ask for it",
 		      model_id(run, wanted), from->items[0]);
-	ncm_error_hint(&wanted->error, "without --offline it is asked for");
+	run_hint_offline(run, "without --offline it is asked for", &wanted->error);
 }
 
 static void tell_notice(const struct run *run, const struct wanted *wanted)
