@@ -188,6 +188,8 @@ static int run(struct session *session)
 static const struct option own[] = {
     {'n', "dry-run", OPTION_FLAG, offsetof(struct settings, dry_run), .help = "import: print the plan and stop"},
     {'y', "yes", OPTION_FLAG, offsetof(struct settings, yes), .help = "import: do not ask"},
+    {0, "update", OPTION_FLAG, offsetof(struct settings, provision.pins_first),
+     .help = "import: take the bundle's pins where the own lock has others"},
     {0, "force", OPTION_FLAG, offsetof(struct settings, provision.force),
      .help = "import: replace what is in the way; it is kept until `gc --replaced`"},
     {0, "reserve", OPTION_SIZE, offsetof(struct settings, reserve), .argument = "SIZE",
@@ -223,7 +225,9 @@ const struct command command_bundle = {
 	"verify hashes everything that the folder should have, and tells of a large file which of its pieces are "
 	"damaged. Ends with 4 if anything is not right.\n\n"
 	"import is a pull of the folder's manifests out of the folder, with no network: linked where the disk is the "
-	"same, else copied, and proven before anything has its name.\n\n"
+	"same, else copied, and proven before anything has its name. Where the own lock pins other bytes it is "
+	"refused, "
+	"unless --update says to take those of the folder.\n\n"
 	"The folder, or its address on any web server, also serves `pull --mirror`.",
     .examples = examples,
     .run = run,

@@ -219,9 +219,36 @@ static bool has_layer(const struct ncm_file_spec *spec, const struct ncm_sha256 
 	return false;
 }
 
-/* Of two Ollama models in one, models.json does not tell whose a blob is: their digests pin them well enough. */
-static void add_layers(const struct ncm_layout *layout, const struct ncm_reg_model *entry, struct ncm_model *model)
+/* What the lock has of the Ollama model with this manifest, or NULL. */
+static const struct ncm_lock_entry *locked_model(const struct ncm_lock *lock, const struct ncm_sha256 *digest)
 {
+	struct ncm_sha256 revision;
+
+	for (size_t i = 0; i < lock->count; i++) {
+		const struct ncm_lock_entry *entry = &lock->entries[i];
+
+		if (entry->ollama_name && entry->revision && ncm_sha256_parse(entry->revision, &revision) == 0 &&
+		    ncm_sha256_equal(&revision, digest))
+			return entry;
+	}
+	return NULL;
+}
+
+/* Layers of an older manifest stay registered until they are removed. */
+static bool is_older(const struct ncm_lock_entry *locked, const struct ncm_sha256 *digest)
+{
+	for (size_t i = 0; locked && i < locked->file_count; i++) {
+		if (locked->files[i].has_sha256 && ncm_sha256_equal(&locked->files[i].sha256, digest))
+			return false;
+	}
+	return locked != NULL;
+}
+
+/* Of two Ollama models in one, models.json does not tell whose a blob is: their digests pin them well enough. */
+static void add_layers(const struct ncm_lock *lock, const struct ncm_layout *layout, const struct ncm_reg_model *entry,
+		       struct ncm_model *model)
+{
+	const struct ncm_lock_entry *locked;
 	struct ncm_file_spec *only = NULL;
 
 	for (size_t i = 0; i < model->file_count; i++) {
@@ -230,13 +257,14 @@ static void add_layers(const struct ncm_layout *layout, const struct ncm_reg_mod
 		if (model->files[i].has_digest)
 			only = &model->files[i];
 	}
+	locked = only ? locked_model(lock, &only->digest) : NULL;
 	for (size_t i = 0; only && i < entry->file_count; i++) {
 		const struct ncm_reg_file *file = &entry->files[i];
 		const struct ncm_store *store = store_around(layout, file);
 		struct ncm_layer_pin *pin;
 
 		if (!store || !store->kind->takes_tags || !file->role || strcmp(file->role, "manifest") == 0 ||
-		    has_layer(only, &file->sha256))
+		    has_layer(only, &file->sha256) || is_older(locked, &file->sha256))
 			continue;
 		pin = NCM_PUSH(only->layers, only->layer_count);
 		pin->digest = file->sha256;
@@ -287,6 +315,6 @@ int dump_files(const struct provenance *provenance, const struct ncm_layout *lay
 		*why = ncm_strdup("models.json names no file of it that a source could bring");
 		return -1;
 	}
-	add_layers(layout, entry, model);
+	add_layers(provenance->lock, layout, entry, model);
 	return 0;
 }

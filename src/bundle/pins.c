@@ -3,6 +3,8 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/strings.h"
+#include "source/source.h"
 
 #include <string.h>
 
@@ -43,6 +45,51 @@ char *bundle_pins(const struct ncm_lock *lock, const struct ncm_text_map *blobs)
 	return text;
 }
 
+static bool pins_bytes(const struct ncm_lock_entry *entry, const struct ncm_sha256 *sha256)
+{
+	for (size_t i = 0; sha256 && i < entry->file_count; i++) {
+		if (entry->files[i].has_sha256 && ncm_sha256_equal(&entry->files[i].sha256, sha256))
+			return true;
+	}
+	return false;
+}
+
+static bool is_superseded(const struct ncm_lock *lock, const char *source, const struct ncm_sha256 *sha256)
+{
+	NCM_AUTO_FREE char *key = source ? ncm_source_key(source) : NULL;
+	bool newer = false;
+
+	for (size_t i = 0; key && i < lock->count; i++) {
+		const struct ncm_lock_entry *entry = &lock->entries[i];
+		NCM_AUTO_FREE char *other = ncm_source_key(entry->uri);
+
+		if (pins_bytes(entry, sha256) || ncm_same_text(entry->pinned, source) ||
+		    strcmp(entry->uri, source) == 0)
+			return false;
+		newer = newer || ncm_same_text(key, other);
+	}
+	return newer;
+}
+
+static bool is_of_same(const char *a, const char *b)
+{
+	NCM_AUTO_FREE char *key = a ? ncm_source_key(a) : NULL, *other = b ? ncm_source_key(b) : NULL;
+
+	return key && ncm_same_text(key, other);
+}
+
+bool bundle_is_older(const struct ncm_lock *lock, const struct ncm_reg_model *model, const struct ncm_reg_file *file)
+{
+	if (!is_superseded(lock, file->source, &file->sha256))
+		return false;
+	for (size_t i = 0; i < model->file_count; i++) {
+		if (is_of_same(model->files[i].source, file->source) &&
+		    !is_superseded(lock, model->files[i].source, NULL))
+			return true;
+	}
+	return false;
+}
+
 static bool stays_as_it_is(const json_t *spec, const struct ncm_layout *layout)
 {
 	const char *id = ncm_json_string(json_array_get(json_object_get(spec, "to"), 0), "store");
@@ -71,6 +118,31 @@ static void rename_source(json_t *spec, const struct ncm_lock *lock)
 		json_array_set_new(from, 0, json_string(name));
 }
 
+static const char *first_source(const json_t *specs, size_t i)
+{
+	return json_string_value(json_array_get(json_object_get(json_array_get(specs, i), "from"), 0));
+}
+
+static bool has_newer(const json_t *specs, const char *source, const struct ncm_lock *lock)
+{
+	for (size_t i = 0; i < json_array_size(specs); i++) {
+		if (is_of_same(first_source(specs, i), source) && !is_superseded(lock, first_source(specs, i), NULL))
+			return true;
+	}
+	return false;
+}
+
+static void drop_older(json_t *specs, const struct ncm_lock *lock, const struct ncm_layout *layout)
+{
+	for (size_t i = json_array_size(specs); i > 0; i--) {
+		const char *source = first_source(specs, i - 1);
+
+		if (stays_as_it_is(json_array_get(specs, i - 1), layout) && is_superseded(lock, source, NULL) &&
+		    has_newer(specs, source, lock))
+			json_array_remove(specs, i - 1);
+	}
+}
+
 char *bundle_manifest(const char *text, const struct ncm_lock *lock, const struct ncm_layout *layout)
 {
 	NCM_AUTO_JSON json_t *document = ncm_json_parse(text, strlen(text), "the manifest", NCM_E_MANIFEST, NULL);
@@ -79,6 +151,7 @@ char *bundle_manifest(const char *text, const struct ncm_lock *lock, const struc
 
 	json_array_foreach(json_object_get(document, "models"), i, model)
 	{
+		drop_older(json_object_get(model, "files"), lock, layout);
 		json_array_foreach(json_object_get(model, "files"), k, spec)
 		{
 			if (stays_as_it_is(spec, layout))

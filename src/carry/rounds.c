@@ -420,7 +420,7 @@ static void refuse_offline(const struct carry *carry, struct task **chosen, size
 	for (size_t i = 0; i < count; i++) {
 		ncm_error_set(&chosen[i]->error, NCM_E_OFFLINE, "%s is not here, and --offline forbids to fetch it",
 			      chosen[i]->item->content->name);
-		ncm_error_hint(&chosen[i]->error, "without --offline it is fetched");
+		run_hint_offline(carry->run, "without --offline it is fetched", &chosen[i]->error);
 		give_up(carry, chosen[i]);
 	}
 }

@@ -126,12 +126,12 @@ int run_reload_registry(struct run *run, struct ncm_error *err)
 }
 
 /* In memory alone: what of them is used is recorded like any other pin. */
-static int take_pins(struct ncm_lock *lock, const char *path, struct ncm_error *err)
+static int take_pins(struct ncm_lock *lock, const struct ncm_provision_options *options, struct ncm_error *err)
 {
-	struct ncm_lock *more = ncm_lock_load(path, err);
+	struct ncm_lock *more = ncm_lock_load(options->pins, err);
 
 	for (size_t i = 0; more && i < more->count; i++) {
-		if (!ncm_lock_find(lock, more->entries[i].uri))
+		if (options->pins_first || !ncm_lock_find(lock, more->entries[i].uri))
 			ncm_lock_put(lock, &more->entries[i]);
 	}
 	ncm_lock_free(more);
@@ -158,7 +158,7 @@ struct run *run_new(const struct ncm_config *config, const struct ncm_provision_
 	run->lock = ncm_lock_load(lock_path, err);
 	if (!run->lock)
 		goto failed;
-	if (options->pins && take_pins(run->lock, options->pins, err) < 0)
+	if (options->pins && take_pins(run->lock, options, err) < 0)
 		goto failed;
 	run->http = ncm_http_new(config, &run->sink);
 	run->sources = ncm_sources_new(config, run->http, &run->sink);
@@ -166,6 +166,14 @@ struct run *run_new(const struct ncm_config *config, const struct ncm_provision_
 failed:
 	run_free(run);
 	return NULL;
+}
+
+void run_hint_offline(const struct run *run, const char *otherwise, struct ncm_error *err)
+{
+	if (run->options.pins)
+		ncm_error_hint(err, "the bundle lacks it, or has other bytes: `ncmodel bundle verify DIR` tells which");
+	else
+		ncm_error_hint(err, "%s", otherwise);
 }
 
 const char *model_id(const struct run *run, const struct wanted *wanted)

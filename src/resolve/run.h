@@ -104,6 +104,9 @@ void model_fail(struct chosen_model *model, const struct ncm_error *why);
 /* Copies why a model failed; where another form of it can be chosen, the hint says so. */
 void model_error_copy(struct ncm_error *out, const struct chosen_model *model);
 
+/* The hint where --offline forbids what would help: of a bundle's import there is nothing else to ask. */
+void run_hint_offline(const struct run *run, const char *otherwise, struct ncm_error *err);
+
 /* wanted.c */
 
 /* Takes note of a file that is called otherwise here (`as` NULL: that is left out). */

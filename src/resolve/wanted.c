@@ -9,9 +9,23 @@
 
 #include <string.h>
 
+static bool says_otherwise(const struct ncm_file_spec *spec, const struct ncm_lock_entry *entry)
+{
+	struct ncm_sha256 digest;
+
+	if (spec->has_sha256 && entry->file_count == 1 && entry->files[0].has_sha256 &&
+	    !ncm_sha256_equal(&spec->sha256, &entry->files[0].sha256))
+		return true;
+	return spec->has_digest && entry->revision && ncm_sha256_parse(entry->revision, &digest) == 0 &&
+	       !ncm_sha256_equal(&spec->digest, &digest);
+}
+
 const struct ncm_lock_entry *wanted_lock_entry(const struct run *run, const struct wanted *wanted)
 {
-	return run->options.update ? NULL : ncm_lock_find(run->lock, wanted->spec->from.items[0]);
+	const struct ncm_lock_entry *entry =
+	    run->options.update ? NULL : ncm_lock_find(run->lock, wanted->spec->from.items[0]);
+
+	return entry && run->options.pins_first && says_otherwise(wanted->spec, entry) ? NULL : entry;
 }
 
 void wanted_note_odd(struct wanted *wanted, const char *name, const char *as)
@@ -67,18 +81,12 @@ static bool is_pinned(const struct wanted *wanted)
 static int check_lock_agrees(const struct run *run, const struct wanted *wanted, const struct ncm_lock_entry *entry,
 			     struct ncm_error *err)
 {
-	const struct ncm_file_spec *spec = wanted->spec;
-	struct ncm_sha256 digest;
-	bool differs = false;
-
-	if (spec->has_sha256 && entry->file_count == 1 && entry->files[0].has_sha256)
-		differs = !ncm_sha256_equal(&spec->sha256, &entry->files[0].sha256);
-	if (spec->has_digest && entry->revision && ncm_sha256_parse(entry->revision, &digest) == 0)
-		differs = differs || !ncm_sha256_equal(&spec->digest, &digest);
-	if (!differs)
+	if (!says_otherwise(wanted->spec, entry))
 		return 0;
 	ncm_error_set(err, NCM_E_POLICY, "%s: the manifest and the lock pin different bytes for %s",
-		      model_id(run, wanted), spec->from.items[0]);
+		      model_id(run, wanted), wanted->spec->from.items[0]);
+	if (run->options.pins)
+		return ncm_error_hint(err, "to take what the bundle pins: --update");
 	return ncm_error_hint(err, "if the manifest is right, take its pin with `ncmodel lock --update %s`",
 			      model_id(run, wanted));
 }
@@ -356,7 +364,7 @@ static void tell_offline(const struct run *run, struct wanted *wanted)
 	}
 	ncm_error_set(&wanted->error, NCM_E_OFFLINE, "%s: %s is not here, and --offline forbids to ask for it",
 		      model_id(run, wanted), from->items[0]);
-	ncm_error_hint(&wanted->error, "without --offline it is asked for");
+	run_hint_offline(run, "without --offline it is asked for", &wanted->error);
 }
 
 static void tell_notice(const struct run *run, const struct wanted *wanted)

@@ -4,11 +4,14 @@
 believed."""
 import json
 import os
+import random
 import shutil
+import time
 import unittest
 
 from harness import Case, gguf, safetensors, sha256
 
+KILLS = int(os.environ.get("NCM_BUNDLE_KILLS", "12"))
 BIG = 20 << 20  # over the size from which several places serve one file
 
 
@@ -201,12 +204,14 @@ def tree(folder):
     return found
 
 
-class BundleTest(MirrorCase):
+class BundleCase(MirrorCase):
     def bundle_of(self, *arguments, code=0):
         result = self.machine.run("bundle", *arguments)
         self.assertEqual(result.returncode, code, result.err + result.out)
         return result
 
+
+class BundleTest(BundleCase):
     def test_from_one_machine_to_another(self):
         self.every_kind()
         shutil.rmtree(self.bundle)
@@ -274,7 +279,9 @@ class BundleTest(MirrorCase):
         self.assertIn("damaged: bytes 16777216-33554431", told.out)
         self.another_machine()
         result = self.machine.run("bundle", "import", self.bundle, "-y")
-        self.assertNotEqual(result.returncode, 0)
+        self.assertEqual(result.returncode, 11, result.err)
+        self.assertIn("`ncmodel bundle verify DIR` tells which", result.err)
+        self.assertNotIn("without --offline", result.err)
         self.assertEqual(self.read(self.machine.store("small.gguf")), small)
         self.assertFalse(os.path.exists(self.machine.store("big.gguf")))
         self.assertEqual(self.hub.asked(), [])
@@ -335,6 +342,52 @@ class BundleTest(MirrorCase):
             self.bundle_of("verify", self.bundle, code=2)
             self.bundle_of("import", self.bundle, code=2)
 
+    def test_newer_models_are_taken_when_that_is_said(self):
+        def publish(text):
+            data = gguf(text, 30_000)
+            manifest = self.hub.ollama("library/tiny", [("model", data)], tag="1b")
+            self.hub.hf("org/pipe", {"model.safetensors": safetensors(text, 20_000)}, commit=sha256(data)[:40])
+            return manifest
+        first = publish("old")
+        self.machine.manifest([{"id": "tiny", "files": [{"from": ["ollama:tiny:1b"]}]},
+                               {"id": "pipe", "files": [{"from": ["hf:org/pipe"], "to": [{"store": "hf"}]}]}])
+        self.pull()
+        old = os.path.join(self.machine.home, "old")
+        shutil.copytree(self.machine.root, old, symlinks=True)
+        second = publish("new")
+        self.pull("--update")
+        self.bundle_of("create", self.bundle)
+        self.assertNotIn(sha256(gguf("old", 30_000)), os.listdir(self.blobs))
+        new = self.models(self.machine.snapshot())
+        shutil.rmtree(self.machine.root)
+        shutil.copytree(old, self.machine.root, symlinks=True)
+        self.hub.forget()
+        refused = self.bundle_of("import", self.bundle, "-y", code=11)
+        self.assertIn("--update", refused.err)
+        tag = ".ollama/models/manifests/registry.ollama.ai/library/tiny/1b"
+        self.assertEqual(self.machine.snapshot()[tag], sha256(first))
+        self.bundle_of("import", self.bundle, "-y", "--update")
+        self.assertEqual(self.machine.snapshot()[tag], sha256(second))
+        self.assertEqual(self.models(self.machine.snapshot()), new)
+        self.assertEqual(self.hub.asked(), [])
+        self.assertEqual(self.machine.run("pull", "--locked", "--offline", "-y").returncode, 0)
+
+    def test_what_is_there_counts_not_what_the_lock_has_since(self):
+        def publish(text):
+            self.hub.hf("org/pipe", {"model.safetensors": safetensors(text, 20_000)}, commit=sha256(text.encode())[:40])
+            self.hub.hf("org/m", {"m.gguf": gguf(text, 20_000)}, commit=sha256(text.encode())[:40])
+        publish("old")
+        self.machine.manifest([{"id": "m", "files": [{"from": ["hf:org/m/m.gguf"], "to": [{"store": "llama-cpp"}]}]},
+                               {"id": "pipe", "files": [{"from": ["hf:org/pipe"], "to": [{"store": "hf"}]}]}])
+        self.pull()
+        publish("new")
+        self.assertEqual(self.machine.run("lock", "--update").returncode, 0)
+        self.bundle_of("create", self.bundle)
+        self.assertEqual(set(os.listdir(self.blobs)), {sha256(safetensors("old", 20_000)), sha256(gguf("old", 20_000))})
+        self.another_machine()
+        self.bundle_of("import", self.bundle, "m", "-y")
+        self.assertEqual(self.read(self.machine.store("m.gguf")), gguf("old", 20_000))
+
     def test_a_part_of_it(self):
         self.every_kind()
         shutil.rmtree(self.bundle)
@@ -343,6 +396,61 @@ class BundleTest(MirrorCase):
         self.another_machine()
         self.bundle_of("import", self.bundle, "tiny", "-y")
         self.assertEqual(list(self.entries()), ["tiny"])
+
+
+class KillTest(BundleCase):
+    """Killed at any moment: what has a name is right, and the same command goes on to the same end."""
+
+    def setUp(self):
+        super().setUp()
+        self.data = {name: gguf(name, 8 << 20) for name in "abcdef"}
+        self.machine.manifest([self.machine.simple(name + ".gguf", data) for name, data in self.data.items()])
+        self.pull()
+        shutil.rmtree(self.bundle)
+        self.random = random.Random(os.environ.get("NCM_SEED", "18"))
+
+    def killed(self, *arguments):
+        """Runs for a random part of the time that it would take."""
+        process = self.machine.start("bundle", *arguments)
+        time.sleep(self.random.random() * self.whole)
+        process.kill()
+        process.communicate()
+
+    def timed(self, *arguments):
+        began = time.monotonic()
+        self.bundle_of(*arguments)
+        self.whole = time.monotonic() - began
+
+    def test_create(self):
+        self.timed("create", self.bundle)
+        whole = tree(self.bundle)
+        for _ in range(KILLS):
+            if self.random.random() < 0.4:
+                shutil.rmtree(self.bundle)
+            self.killed("create", self.bundle)
+            for name, digest in tree(self.bundle).items() if os.path.isdir(self.bundle) else ():
+                if name.startswith("blobs/") and not os.path.basename(name).startswith("."):
+                    self.assertEqual(os.path.basename(name), digest)
+        self.bundle_of("create", self.bundle)
+        self.assertEqual(tree(self.bundle), whole)
+
+    def test_import(self):
+        self.bundle_of("create", self.bundle)
+        whole = tree(self.bundle)
+        self.another_machine()
+        self.timed("import", self.bundle, "-y")
+        for _ in range(KILLS):
+            if self.random.random() < 0.4:
+                self.another_machine()
+            self.killed("import", self.bundle, "-y")
+            for path, digest in self.machine.snapshot().items():
+                if path.endswith(".gguf"):
+                    self.assertEqual(digest, sha256(self.data[os.path.basename(path)[0]]), path)
+        self.bundle_of("import", self.bundle, "-y")
+        self.assertEqual({name: self.read(self.machine.store(name + ".gguf")) for name in self.data}, self.data)
+        self.assertEqual(tree(self.bundle), whole)
+        self.check_registry()
+        self.assertEqual(self.hub.asked(), [])
 
 
 if __name__ == "__main__":

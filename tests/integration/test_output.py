@@ -114,6 +114,13 @@ class OutputTest(OutputCase):
         self.document("status")
         self.document("doctor", "--offline")
         self.document("export", "litellm")
+        bundle = os.path.join(self.machine.home, "bundle")
+        self.document("bundle", "create", bundle)
+        self.document("bundle", "verify", bundle)
+        self.document("bundle", "import", bundle, "-n", code=11)  # the lock pins what was published since
+        self.document("bundle", "import", bundle, "-n", "--update")
+        os.unlink(os.path.join(bundle, "ncmodel.lock"))
+        self.document("bundle", "verify", bundle, code=4)
         self.document("rm", "hf", code=2)
         self.document("rm", "hf", "--dry-run")
         self.document("rm", "hf", "-y")
