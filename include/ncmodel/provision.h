@@ -32,8 +32,8 @@ struct ncm_provision_options {
 	bool no_wait;        /* fail with BUSY instead of waiting for another ncmodel */
 	unsigned sidecars;   /* of these kinds (enum ncm_sidecar) one is written beside each file of which something is
 				told that a person would want to read there */
-	const char *pins; /* another lock, whose pins count where the own one has none; NULL: none */
-	bool pins_first;  /* … and where that has others, too; and a manifest's before either */
+	const char *pins;    /* another lock, whose pins count where the own one has none; NULL: none */
+	bool pins_first;     /* … and where that has others, too; and a manifest's before either */
 	bool only_plan; /* the plan is not carried out: with `offline`, what manifest or lock pin is enough for it */
 };
 

@@ -348,21 +348,26 @@ static void pick_ranges(const struct repair *repair, const struct run *run, stru
 	}
 }
 
+/* Of what lies here, in a bundle, nobody is asked. */
+static void settle(struct planned *planned, struct repair *repair)
+{
+	contents_build(planned->run, place_damaged, repair, &planned->contents);
+	plan_items(planned);
+	plan_settle_present(planned);
+	plan_forget_items(planned);
+}
+
 static void look_at_everything(struct planned *planned, struct repair *repair)
 {
 	struct run *run = planned->run;
 
 	wanted_resolve_locally(run);
+	/* What the lock says is enough to know which bytes; where they are, if no bundle has them, the source tells. */
+	if (run->options.offline || run->config->bundle_count > 0)
+		settle(planned, repair);
+	wanted_resolve_by_network(run);
 	contents_build(run, place_damaged, repair, &planned->contents);
 	plan_items(planned);
-	/* What the lock says is enough to know which bytes, but where they are, if not here, the source tells. */
-	plan_settle_present(planned);
-	wanted_resolve_by_network(run);
-	if (run->to_resolve > 0) {
-		plan_forget_items(planned);
-		contents_build(run, place_damaged, repair, &planned->contents);
-		plan_items(planned);
-	}
 	for (size_t i = 0; i < planned->contents.count; i++)
 		pick_ranges(repair, run, &planned->items[i]);
 	plan_count_partials(planned);
