@@ -154,11 +154,16 @@ static void addresses(void)
 	start();
 	take(text);
 	CHECK_U64(draft->format, NCM_DRAFT_URLS);
-	CHECK_U64(draft->gap_count, 0);
-	CHECK_U64(draft->count, 4);
+	CHECK_U64(draft->gap_count, 2); /* nothing tells what these two are */
+	CHECK_U64(draft->gaps[0].line, 3);
+	CHECK_U64(draft->gaps[1].line, 7);
+	CHECK_U64(draft->count, 2);
 	CHECK_STR(from(0), "hf:org/repo/sub/a.gguf");
 	CHECK_STR(ncm_json_string(target(0), "store"), "llama-cpp");
 	CHECK_STR(ncm_json_string(target(0), "name"), "a.gguf");
+	take_as(text, &(struct ncm_draft_options){.to = "comfyui/loras"});
+	CHECK_U64(draft->gap_count, 0);
+	CHECK_U64(draft->count, 4);
 	CHECK_STR(from(1), "https://b.example/b.safetensors");
 	CHECK_U64(json_array_size(json_object_get(spec(1), "from")), 2);
 	CHECK_STR(ncm_json_string(target(1), "name"), "renamed.safetensors");
