@@ -355,6 +355,11 @@ static void settle(struct planned *planned, struct repair *repair)
 	plan_items(planned);
 	plan_settle_present(planned);
 	plan_forget_items(planned);
+	/* What a content covered now may have none when its source was asked in vain. */
+	for (size_t i = 0; i < repair->count; i++) {
+		for (size_t k = 0; k < repair->patients[i].count; k++)
+			repair->patients[i].damages[k].covered = false;
+	}
 }
 
 static void look_at_everything(struct planned *planned, struct repair *repair)
