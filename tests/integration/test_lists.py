@@ -15,6 +15,10 @@ def places(model):
         yield "/".join(target[key] for key in ("store", "folder", "name") if key in target)
 
 
+# A sanitizer that checks strings strictly reads a text to its end for each look at it: a square of its own making.
+HASTY = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":strict_string_checks=0"}
+
+
 class ListCase(Case):
     def write(self, text, name="list.txt"):
         path = os.path.join(self.machine.home, name)
@@ -113,7 +117,7 @@ class RefusalTest(ListCase):
                      "A=(" * 9000 + "https://h/x.gguf", "wget ${" * 20_000, "wget " + "\\" * 100_001,
                      "for a in b; do\n" * 60_000 + "wget https://h/x.gguf\n" + "done\n" * 60_000, 'x="' + "${}" * 1_000_000 + '"',
                      "#lora\n" + "some words\n" * 300_000 + "https://h/x.safetensors\n"):
-            self.machine.run("manifest", "import", self.write(text))
+            self.machine.run("manifest", "import", self.write(text), env=HASTY)
         self.assertLess(time.monotonic() - start, 60)
 
     def test_the_work_for_a_script_does_not_grow_with_its_square(self):
@@ -126,7 +130,7 @@ class RefusalTest(ListCase):
                      f"for i in {many}\ndo\necho " + "a " * 500_000 + "\ndone\n",
                      f"A=({many})\n" + "".join(f"local -n a{i}=A\n" for i in range(20_000)),
                      "A=" + "a" * 2000 + "\nB=${A##*" + "[a" * 100_000 + "}\n"):
-            self.machine.run("manifest", "import", self.write("#!/bin/sh\n" + text))
+            self.machine.run("manifest", "import", self.write("#!/bin/sh\n" + text), env=HASTY)
         self.assertLess(time.monotonic() - start, 100)
 
     def test_files_of_one_name_in_two_repositories_are_two(self):
