@@ -259,8 +259,7 @@ struct ncm_drift *ncm_diff(const struct ncm_config *config, struct ncm_model *co
 	drift = drift_new(run);
 	wanted_resolve_locally(run);
 	settle_conflicts(run, drift);
-	contents_build(run, content_targets, NULL, &planned->contents);
-	plan_items(planned);
+	plan_build(planned, content_targets, NULL);
 	for (size_t i = 0; i < run->wanted_count; i++)
 		describe(planned, i, &drift->entries[i]);
 	if (whole)

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-void plan_forget_items(struct planned *planned)
+static void forget_items(struct planned *planned)
 {
 	for (size_t i = 0; planned->items && i < planned->contents.count; i++) {
 		free(planned->items[i].steps);
@@ -33,7 +33,7 @@ void planned_free(struct planned *planned)
 {
 	if (!planned)
 		return;
-	plan_forget_items(planned);
+	forget_items(planned);
 	contents_free(planned->run, &planned->contents);
 	look_free(planned->look);
 	run_free(planned->run);
@@ -89,7 +89,7 @@ void plan_judge(struct planned *planned)
 		judge_item(planned, &planned->items[i]);
 }
 
-void plan_items(struct planned *planned)
+static void make_items(struct planned *planned)
 {
 	planned->items = ncm_calloc(planned->contents.count + 1, sizeof *planned->items);
 	for (size_t i = 0; i < planned->contents.count; i++) {
@@ -99,6 +99,13 @@ void plan_items(struct planned *planned)
 		item->steps = ncm_calloc(item->content->place_count + 1, sizeof *item->steps);
 	}
 	plan_judge(planned);
+}
+
+void plan_build(struct planned *planned, content_placer *placer, void *context)
+{
+	forget_items(planned);
+	contents_build(planned->run, placer, context, &planned->contents);
+	make_items(planned);
 }
 
 void plan_settle_present(struct planned *planned)
@@ -205,15 +212,11 @@ static void look_at_everything(struct planned *planned)
 	struct run *run = planned->run;
 
 	wanted_resolve_locally(run);
-	contents_build(run, content_targets, NULL, &planned->contents);
-	plan_items(planned);
+	plan_build(planned, content_targets, NULL);
 	plan_settle_present(planned);
 	wanted_resolve_by_network(run);
-	if (run->to_resolve > 0) {
-		plan_forget_items(planned);
-		contents_build(run, content_targets, NULL, &planned->contents);
-		plan_items(planned);
-	}
+	if (run->to_resolve > 0)
+		plan_build(planned, content_targets, NULL);
 	plan_refuse_names(planned);
 	plan_refuse(planned);
 	plan_refuse_unwritable(planned);

@@ -74,10 +74,8 @@ struct ncm_plan *plan_of(struct planned *planned, struct ncm_error *err);
 /* With nothing wanted yet; takes the run. */
 struct planned *planned_new(struct run *run);
 void planned_free(struct planned *planned);
-/* Makes the items anew for the contents as they are, and judges them. */
-void plan_items(struct planned *planned);
-/* Frees the items: the contents are made anew. */
-void plan_forget_items(struct planned *planned);
+/* Makes contents and items anew of what is resolved, and judges them. The placer is contents_build's. */
+void plan_build(struct planned *planned, content_placer *placer, void *context);
 /* What the lock knew and the disk has needs no source; the rest does. */
 void plan_settle_present(struct planned *planned);
 /* Judges all again: the disk or models.json may have changed. */

@@ -351,10 +351,8 @@ static void pick_ranges(const struct repair *repair, const struct run *run, stru
 /* Of what lies here, in a bundle, nobody is asked. */
 static void settle(struct planned *planned, struct repair *repair)
 {
-	contents_build(planned->run, place_damaged, repair, &planned->contents);
-	plan_items(planned);
+	plan_build(planned, place_damaged, repair);
 	plan_settle_present(planned);
-	plan_forget_items(planned);
 	/* What a content covered now may have none when its source was asked in vain. */
 	for (size_t i = 0; i < repair->count; i++) {
 		for (size_t k = 0; k < repair->patients[i].count; k++)
@@ -371,8 +369,7 @@ static void look_at_everything(struct planned *planned, struct repair *repair)
 	if (run->options.offline || run->config->bundle_count > 0)
 		settle(planned, repair);
 	wanted_resolve_by_network(run);
-	contents_build(run, place_damaged, repair, &planned->contents);
-	plan_items(planned);
+	plan_build(planned, place_damaged, repair);
 	for (size_t i = 0; i < planned->contents.count; i++)
 		pick_ranges(repair, run, &planned->items[i]);
 	plan_count_partials(planned);
