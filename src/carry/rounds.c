@@ -92,11 +92,8 @@ static void find_in_cache(const struct carry *carry, struct task *task)
 
 	if (!found)
 		return;
-	task->mirrors[task->mirror_count] = (struct ncm_replica){.url = found->artifacts[0].url,
-								 .credential = found->credential,
-								 .service = found->service,
-								 .preferred = true};
-	task->mirror_resolutions[task->mirror_count++] = found;
+	add_mirror(task, found->artifacts[0].url, found);
+	task->mirrors[task->mirror_count - 1].preferred = true;
 }
 
 /* Asks the other places of a large content with a known digest whether they have the same: then they serve it together.
