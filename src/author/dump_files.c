@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "base/strings.h"
 #include "manifest/lock.h"
+#include "registry/model.h"
 #include "source/source.h"
 
 #include <ncmodel/registry.h>
@@ -298,16 +299,16 @@ static int add_file(const struct provenance *provenance, const struct ncm_layout
 }
 
 /* Written here, of what is told of the model: a pull with --sidecars writes it again. */
-static bool is_sidecar(const struct ncm_reg_file *file)
+static bool is_written_here(const struct ncm_reg_file *file)
 {
-	return file->role && strcmp(file->role, "sidecar") == 0 && !file->source;
+	return registry_is_sidecar(file) && !file->source;
 }
 
 int dump_files(const struct provenance *provenance, const struct ncm_layout *layout, const struct ncm_reg_model *entry,
 	       struct ncm_model *model, char **why)
 {
 	for (size_t i = 0; i < entry->file_count; i++) {
-		if (!is_sidecar(&entry->files[i]) &&
+		if (!is_written_here(&entry->files[i]) &&
 		    add_file(provenance, layout, entry, &entry->files[i], model, why) < 0)
 			return -1;
 	}

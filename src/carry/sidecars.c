@@ -114,8 +114,7 @@ static bool may_write(const struct ncm_reg_model *known, const char *path)
 
 	if (os_lstat(OS_HERE, path, &status) < 0)
 		return true;
-	return own && own->role && strcmp(own->role, "sidecar") == 0 && own->size == status.size &&
-	       own->mtime_ns == status.mtime_ns;
+	return own && registry_is_sidecar(own) && own->size == status.size && own->mtime_ns == status.mtime_ns;
 }
 
 static int put_file(struct ncm_store *store, const char *relative, const char *text, struct os_stat *status,

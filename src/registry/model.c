@@ -126,6 +126,11 @@ const struct ncm_reg_file *registry_main_file(const struct ncm_reg_model *entry)
 	return found;
 }
 
+bool registry_is_sidecar(const struct ncm_reg_file *file)
+{
+	return ncm_same_text(file->role, "sidecar");
+}
+
 void registry_file_copy(struct ncm_reg_file *to, const struct ncm_reg_file *from)
 {
 	*to = *from;

@@ -15,6 +15,8 @@ const struct ncm_reg_file *registry_file_at(const struct ncm_reg_model *entry, c
 /* The file that a runtime opens: weights before all else, by a name that says so before one that does not, the first of
  * several. NULL: the entry has no files. Borrowed. */
 const struct ncm_reg_file *registry_main_file(const struct ncm_reg_model *entry);
+/* Whether it was written beside a model, for an application to read and edit. */
+bool registry_is_sidecar(const struct ncm_reg_file *file);
 /* A copy with strings of its own; and its end. */
 void registry_file_copy(struct ncm_reg_file *to, const struct ncm_reg_file *from);
 void registry_file_clear(struct ncm_reg_file *file);

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "os/os.h"
+#include "registry/model.h"
 #include "registry/moving.h"
 #include "registry/write.h"
 
@@ -60,7 +61,7 @@ static void collect(struct verify *verify)
 
 		/* A sidecar is there to be edited by the application. */
 		for (size_t k = 0; k < model->file_count; k++) {
-			if (!model->files[k].role || strcmp(model->files[k].role, "sidecar") != 0)
+			if (!registry_is_sidecar(&model->files[k]))
 				add_file(verify, seen, model, &model->files[k]);
 		}
 	}
