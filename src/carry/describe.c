@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "os/os.h"
+#include "registry/identity.h"
 #include "registry/model.h"
 #include "store/purpose.h"
 
@@ -26,11 +27,6 @@ void carry_read_header(const struct carry *carry, size_t model, const struct ncm
 		(void)ncm_format_read(fd, facts, NULL);
 	if (facts->soundness == NCM_BROKEN || facts->soundness == NCM_FOREIGN)
 		ncm_facts_clear(facts);
-}
-
-static bool is_spelled_out(const struct ncm_model *model)
-{
-	return !model->profile && model->phase == 0;
 }
 
 /* One shard has not all parameters, and counts its own. */
@@ -61,7 +57,7 @@ void carry_describe(const struct carry *carry, size_t model, struct ncm_reg_mode
 	fill(&entry->format, ncm_format_name(facts->format));
 	if (is_whole(entry))
 		fill(&entry->parameters, facts->parameters);
-	if (is_spelled_out(chosen->model) && facts->kind && !told)
+	if (registry_is_spelled_out(chosen->model) && facts->kind && !told)
 		entry->kind = (char *)purpose_of_header(facts->kind);
 	entry->context_length = entry->context_length ? entry->context_length : facts->context_length;
 	entry->dimensions = entry->dimensions ? entry->dimensions : facts->dimensions;
@@ -150,7 +146,7 @@ void carry_tell_differences(const struct carry *carry, size_t index)
 	const char *quantization =
 	    model->chosen && model->chosen->quantization ? model->chosen->quantization : model->quantization;
 
-	if (is_spelled_out(model) || facts->format == NCM_FORMAT_UNKNOWN)
+	if (registry_is_spelled_out(model) || facts->format == NCM_FORMAT_UNKNOWN)
 		return;
 	if (kind && model->kind && !same_kind(model->kind, kind))
 		tell(carry, model, "that it is a", kind, model->kind);

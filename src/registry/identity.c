@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static bool is_spelled_out(const struct ncm_model *model)
+bool registry_is_spelled_out(const struct ncm_model *model)
 {
 	return model->phase == 0 && !model->profile;
 }
@@ -98,9 +98,10 @@ static const struct ncm_reg_model *not_named_yet(const struct registry_lookup *l
 /* The id of a manifest's model that another has: the same digits in every profile. */
 static char *own_id(const struct ncm_model *model)
 {
-	NCM_AUTO_FREE char *key = is_spelled_out(model) && model->file_count > 0 && model->files[0].from.count > 0
-				      ? ncm_source_key(model->files[0].from.items[0])
-				      : NULL;
+	NCM_AUTO_FREE char *key =
+	    registry_is_spelled_out(model) && model->file_count > 0 && model->files[0].from.count > 0
+		? ncm_source_key(model->files[0].from.items[0])
+		: NULL;
 
 	return ncm_source_id_apart(model->id, key ? key : model->id, NCM_SOURCE_ID_LONGEST);
 }
@@ -110,7 +111,7 @@ const struct ncm_reg_model *registry_same(const struct registry_lookup *lookup, 
 	NCM_AUTO_FREE char *apart = NULL;
 	const struct ncm_reg_model *found;
 
-	if (is_spelled_out(model))
+	if (registry_is_spelled_out(model))
 		return same_spelled(lookup, model);
 	found = by_manifest_id(lookup, model->id);
 	if (found)
@@ -135,7 +136,7 @@ char *registry_alias_for(const struct registry_lookup *lookup, const struct ncm_
 	const struct ncm_reg_model *other = registry_by_id(lookup, model->id);
 
 	/* A source that is spelled out is found by itself. */
-	if (!entry || other == entry || is_spelled_out(model))
+	if (!entry || other == entry || registry_is_spelled_out(model))
 		return NULL;
 	return other ? own_id(model) : ncm_strdup(model->id);
 }

@@ -20,6 +20,9 @@
 
 #include <ncmodel/registry.h>
 
+/* Whether a model was made of a source that is spelled out: no manifest has it. */
+bool registry_is_spelled_out(const struct ncm_model *model);
+
 /* One file of one registered model. */
 struct registry_ref {
 	const struct ncm_reg_model *model;

@@ -275,7 +275,7 @@ int kind_settle(const struct run *run, struct wanted *wanted, struct ncm_error *
 	const struct ncm_artifact *artifact = NULL;
 	const char *kind = wanted->resolution->kind;
 
-	if (!model->profile && model->phase == 0)
+	if (registry_is_spelled_out(model))
 		artifact = main_artifact(wanted->resolution);
 	if (!artifact)
 		return 0;

@@ -65,7 +65,7 @@ static void recall_choice(struct run *run, struct ncm_model *model)
 	const struct ncm_reg_model *known = NULL;
 	char *recalled = NULL;
 
-	if (model->phase == 0 && !model->profile && model->file_count == 1 && model->files[0].from.count == 1)
+	if (registry_is_spelled_out(model) && model->file_count == 1 && model->files[0].from.count == 1)
 		known = registry_same(run->lookup, model);
 	if (known && known->source)
 		recalled = ncm_source_recall(model->files[0].from.items[0], known->source);

@@ -119,7 +119,7 @@ static int offer_exclude(const struct run *run, const struct wanted *wanted, con
 	NCM_AUTO_FREE char *hint = err && err->hint ? ncm_strdup(err->hint) : NULL;
 	const char *ending = strrchr(ncm_path_base(name), '.');
 
-	if (repository && ending && !model->profile && model->phase == 0)
+	if (repository && ending && registry_is_spelled_out(model))
 		ncm_error_hint(err, "%s%sleave such files out with --exclude '*%s'", hint ? hint : "",
 			       hint ? "; or " : "", ending);
 	return -1;

@@ -330,7 +330,7 @@ static bool respell(const struct run *run, struct wanted *wanted)
 	const char *spelled = wanted->resolution ? wanted->resolution->spelled : NULL;
 	char **uri = &wanted->spec->from.items[0];
 
-	if (!spelled || model->phase > 0 || model->profile || wanted->uri != *uri)
+	if (!spelled || !registry_is_spelled_out(model) || wanted->uri != *uri)
 		return false;
 	free(*uri);
 	wanted->uri = *uri = ncm_strdup(spelled);
@@ -432,7 +432,7 @@ static void share_id(struct run *run, const char *uri, const char *id)
 		struct ncm_model *model = (struct ncm_model *)chosen->model; /* made for this run alone */
 		NCM_AUTO_FREE char *own = NULL;
 
-		if (model->profile || model->phase > 0 || chosen->file_count != 1)
+		if (!registry_is_spelled_out(model) || chosen->file_count != 1)
 			continue;
 		own = ncm_source_key(chosen->files[0].from.items[0]);
 		if (!ncm_same_text(own, key))
