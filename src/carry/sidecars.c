@@ -10,6 +10,7 @@
  */
 #include "carry/carry.h"
 
+#include "base/buffer.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -30,15 +31,11 @@ struct beside {
 /* "inkStyle, soft light". The caller frees it. */
 static char *joined(const struct ncm_strings *words)
 {
-	char *text = ncm_strdup("");
+	struct ncm_buffer text = {0};
 
-	for (size_t i = 0; i < words->count; i++) {
-		char *longer = ncm_asprintf("%s%s%s", text, i > 0 ? ", " : "", words->items[i]);
-
-		free(text);
-		text = longer;
-	}
-	return text;
+	for (size_t i = 0; i < words->count; i++)
+		ncm_buffer_printf(&text, "%s%s", i > 0 ? ", " : "", words->items[i]);
+	return ncm_buffer_take(&text);
 }
 
 /* The web UI shows a LoRA only where its version goes with the checkpoint's. */
