@@ -92,21 +92,12 @@ static void put_vram(json_t *json, const struct ncm_model *model)
 		json_object_set_new(json, "vram_gb", json_real(most));
 }
 
-static bool is_one_of(const char *word, const char *const *words)
-{
-	for (; word && *words; words++) {
-		if (strcmp(word, *words) == 0)
-			return true;
-	}
-	return false;
-}
-
 static const char *known_format(const char *format)
 {
 	static const char *const formats[] = {"gguf",   "safetensors", "ggml",  "pickle", "diffusers",
 					      "ollama", "archive",     "mixed", NULL};
 
-	return is_one_of(format, formats) ? format : NULL;
+	return ncm_is_among(format, formats) ? format : NULL;
 }
 
 static const char *known_role(const char *role)
@@ -114,7 +105,7 @@ static const char *known_role(const char *role)
 	static const char *const roles[] = {"weights", "mmproj",       "config", "tokenizer", "license", "adapter",
 					    "vae",     "text-encoder", "index",  "code",      "archive", NULL};
 
-	return is_one_of(role, roles) ? role : "other";
+	return ncm_is_among(role, roles) ? role : "other";
 }
 
 static const char *known_layer(const char *type)
@@ -122,7 +113,7 @@ static const char *known_layer(const char *type)
 	static const char *const types[] = {"model",   "template", "license",  "params", "config", "projector",
 					    "adapter", "system",   "messages", "tensor", "json",   NULL};
 
-	return is_one_of(type, types) ? type : NULL;
+	return ncm_is_among(type, types) ? type : NULL;
 }
 
 static json_t *targets_json(const struct ncm_file_spec *spec)

@@ -83,8 +83,6 @@ void shell_call(struct shell_run *run, json_t *body, const struct ncm_strings *w
 /* shell_run.c */
 /* "" where there are not so many. */
 const char *shell_word(const struct shell_statement *statement, size_t index);
-/* Of a list that ends with NULL. */
-bool shell_is_one_of(const char *text, const char *const *words);
 /* Counts what was done: looking at `bytes` of text. */
 void shell_count(struct shell_run *run, size_t bytes);
 /* Whether that is more than any script is worth: nothing further is followed. */

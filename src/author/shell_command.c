@@ -296,13 +296,12 @@ static void cut_mark(const struct ncm_strings *words)
 /* A program or function of another file gets an address that can only be a model's. */
 static bool take_unknown(struct shell_run *run, const struct shell_command *command)
 {
-	static const char *const talk[] = {"echo", "printf", "export", "[", "[[", "pip", "pip3", "apt-get", "apt"};
+	static const char *const talk[] = {"echo", "printf", "export",  "[",   "[[",
+					   "pip",  "pip3",   "apt-get", "apt", NULL};
 	const struct ncm_strings *words = &command->words;
 
-	for (size_t i = 0; i < sizeof talk / sizeof *talk; i++) {
-		if (strcmp(words->items[0], talk[i]) == 0)
-			return false;
-	}
+	if (ncm_is_among(words->items[0], talk))
+		return false;
 	for (size_t i = 1; i < words->count; i++) {
 		NCM_AUTO_FREE char *name = strstr(words->items[i], "://") && ncm_source_of(words->items[i])
 					       ? ncm_source_file_name(words->items[i])

@@ -254,7 +254,7 @@ static bool is_lead(const char *word)
 	static const char *const leads[] = {"if",    "then", "elif", "else", "do", "while",
 					    "until", "{",    "!",    "time", NULL};
 
-	return shell_is_one_of(word, leads);
+	return ncm_is_among(word, leads);
 }
 
 static bool ends_with(const char *text, const char *end)

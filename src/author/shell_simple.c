@@ -110,7 +110,7 @@ static size_t count_prefixes(const struct ncm_strings *words)
 	static const char *const prefixes[] = {"sudo", "nohup", "exec", "command", "env", "nice", "then", "do", NULL};
 	size_t at = 0;
 
-	while (at < words->count && shell_is_one_of(words->items[at], prefixes)) {
+	while (at < words->count && ncm_is_among(words->items[at], prefixes)) {
 		at++;
 		while (at < words->count && (words->items[at][0] == '-' || strchr(words->items[at], '=')))
 			at++;
@@ -239,7 +239,7 @@ void shell_simple(struct shell_run *run, const struct shell_statement *statement
 	size_t first = 0;
 
 	shell_count(run, in ? strlen(in) : 0);
-	if (shell_is_one_of(shell_word(statement, 0), declaring)) {
+	if (ncm_is_among(shell_word(statement, 0), declaring)) {
 		for (size_t i = 1; i < statement->words.count; i++) {
 			if (!shell_assign(run, statement->words.items[i]) && strcmp(shell_word(statement, 0), ":") == 0)
 				free(shell_text(run, statement->words.items[i]));
