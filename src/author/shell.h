@@ -17,8 +17,7 @@ struct shell_statement {
 	struct ncm_strings elements;
 	char *in, *out, *here_string; /* redirections; or NULL */
 	char *here;                   /* the text of a here-document; or NULL */
-	bool here_is_literal;
-	bool is_piped; /* into the next statement */
+	bool is_piped;                /* into the next statement */
 };
 
 struct shell_script {
@@ -29,8 +28,6 @@ struct shell_script {
 /* shell_read.c */
 void shell_read(const char *text, struct shell_script *script);
 void shell_free(struct shell_script *script);
-/* Where the raw word at `at` ends. */
-const char *shell_word_end(const char *at);
 
 /* What is known while a script is followed. */
 struct shell_run {
