@@ -110,6 +110,9 @@ bool shell_move(struct shell_run *run, const struct ncm_strings *words);
 void shell_take_pending(struct shell_run *run);
 
 /* shell_download.c */
+/* A path as it is from where the script was started; one that begins with what only a shell knows ('$', '~') stays. The
+ * caller frees it. */
+char *shell_path(const struct shell_run *run, const char *path);
 /* The place that the script says, from where it was started. The caller frees it; NULL: it says none. */
 char *shell_place_of(const struct shell_run *run, const char *folder, const char *name);
 /* Takes one download: `folder` (or NULL) and `name` (or NULL) are where the script puts it. */

@@ -59,14 +59,17 @@ static bool is_other_file(const char *name)
 	return false;
 }
 
-/* The place that the script says, from where it was started. The caller frees it; NULL: it says none. */
+char *shell_path(const struct shell_run *run, const char *path)
+{
+	return ncm_path_join(*path == '$' || *path == '~' ? NULL : run->folder, path);
+}
+
 char *shell_place_of(const struct shell_run *run, const char *folder, const char *name)
 {
 	const char *slash = name ? strrchr(name, '/') : NULL;
 	NCM_AUTO_FREE char *above = slash ? ncm_strndup(name, (size_t)(slash - name)) : NULL;
 	NCM_AUTO_FREE char *inner = above ? ncm_path_join(folder, above) : ncm_strdup_null(folder);
-	const bool is_own = inner && (*inner == '$' || *inner == '~');
-	char *place = is_own ? ncm_strdup(inner) : ncm_path_join(run->folder, inner ? inner : "");
+	char *place = shell_path(run, inner ? inner : "");
 
 	if (*place && strcmp(place, ".") != 0)
 		return place;

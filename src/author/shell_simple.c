@@ -14,7 +14,7 @@ enum { DEEPEST_CALL = 16 };
 /* Where "cd" leads. */
 static void change_folder(struct shell_run *run, const char *to)
 {
-	char *folder = ncm_path_join(*to == '$' || *to == '~' ? NULL : run->folder, to);
+	char *folder = shell_path(run, to);
 
 	free(run->folder);
 	run->folder = folder;
