@@ -9,50 +9,13 @@
 #include "registry/document.h"
 
 #include <ncmodel/registry.h>
-#include <string.h>
-
-/* What a manifest has no word for is some checkpoint. */
-static const char *manifest_kind(const char *kind)
-{
-	static const char *const kinds[] = {"llm",
-					    "vlm",
-					    "embedding",
-					    "stt",
-					    "tts",
-					    "checkpoint",
-					    "diffusion",
-					    "lora",
-					    "vae",
-					    "text-encoder",
-					    "motion-module",
-					    "custom-node",
-					    "source-archive",
-					    "training-base",
-					    "clip-vision",
-					    "textual-inversion",
-					    "hypernetwork",
-					    "aesthetic-gradient",
-					    "controlnet",
-					    "upscaler",
-					    "detection",
-					    "poses",
-					    "wildcards",
-					    "workflow",
-					    "config",
-					    "projector"};
-
-	for (size_t i = 0; kind && i < sizeof kinds / sizeof *kinds; i++) {
-		if (strcmp(kind, kinds[i]) == 0)
-			return kinds[i];
-	}
-	return "checkpoint";
-}
 
 static void describe(const struct ncm_reg_model *entry, struct ncm_model *model)
 {
 	model->id = ncm_strdup(entry->id);
 	model->name = ncm_strdup_null(entry->display_name);
-	model->kind = ncm_strdup(manifest_kind(entry->kind));
+	/* What a manifest has no word for is some checkpoint. */
+	model->kind = ncm_strdup(manifest_is_kind(entry->kind) ? entry->kind : "checkpoint");
 	model->architecture = ncm_strdup_null(entry->architecture);
 	model->parameters = ncm_strdup_null(entry->parameters);
 	model->quantization = ncm_strdup_null(entry->quantization);

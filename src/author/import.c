@@ -149,46 +149,40 @@ static void clear_way(struct way *way)
 #define AUTO_WAY __attribute__((cleanup(clear_way)))
 
 /* "SDXL" and "x.safetensors" → "SDXL/x.safetensors"; without a name it is the folder. */
-static void lead_to(const struct import_item *item, const struct list_place *place, const char *file, struct way *way)
+static void lead_to(const struct import_item *item, const struct list_place *place, struct way *way)
 {
-	NCM_AUTO_FREE char *name = ncm_strdup_null(file);
+	NCM_AUTO_FREE char *own = item->is_folder || item->name ? NULL : ncm_source_file_name(item->uri);
+	const char *name = item->name ? item->name : own;
 	const char *folder = place->folder ? place->folder : "";
 
-	if (item->is_folder) {
-		way->to = ncm_asprintf("%s%s%s", place->store, *folder ? "/" : "", folder);
-		way->name = ncm_strdup_null(place->rest);
-	} else if (name) {
-		way->to = ncm_asprintf("%s%s%s", place->store, *folder ? "/" : "", folder);
-		way->name = ncm_path_join(place->rest, name);
-	} else if (place->rest) {
+	if (!item->is_folder && !name && place->rest) {
 		way->to = ncm_asprintf("%s/%s/%s/", place->store, folder, place->rest);
-	} else {
-		way->to = ncm_asprintf("%s%s%s", place->store, *folder ? "/" : "", folder);
+		return;
 	}
+	way->to = ncm_path_join(place->store, folder);
+	if (item->is_folder)
+		way->name = ncm_strdup_null(place->rest);
+	else if (name)
+		way->name = ncm_path_join(place->rest, name);
 }
 
 /* The user's word first, then the list's, then that of the application that the list is for. */
 static void find_way(struct import *import, const struct import_item *item, struct way *way)
 {
-	const char *to = import->to_store ? import->to_store : NULL;
-	const char *store = to                                                                   ? to
-			    : item->store && ncm_layout_find(import->author.layout, item->store) ? item->store
-												 : NULL;
-	NCM_AUTO_FREE char *own = item->is_folder || item->name ? NULL : ncm_source_file_name(item->uri);
+	const struct ncm_layout *layout = import->author.layout;
+	const char *store = import->to_store;
 	struct list_place place;
 
-	way->name = ncm_strdup_null(item->name);
 	if (import->to && !import->to_store) {
 		way->to = ncm_strdup(import->to);
+		way->name = ncm_strdup_null(item->name);
 		if (item->place)
 			author_tell(&import->author, item->line, item->uri, "goes where --to says, not to %s",
 				    item->place);
 		return;
 	}
-	if (item->place && list_place_find(import->author.layout, item->place, import->home, to, &place)) {
-		free(way->name);
-		way->name = NULL;
-		lead_to(item, &place, item->name ? item->name : own, way);
+	if (item->place && list_place_find(layout, item->place, import->home, import->to_store, &place)) {
+		lead_to(item, &place, way);
 		if (item->is_folder && !place.rest)
 			author_tell(&import->author, item->line, item->uri,
 				    "goes to a folder of its own in %s, which its files are not to fill", item->place);
@@ -200,10 +194,13 @@ static void find_way(struct import *import, const struct import_item *item, stru
 			    "its place %s is no folder of an application that the layout knows, so it goes where such "
 			    "models go",
 			    item->place);
+	if (!store && item->store && ncm_layout_find(layout, item->store))
+		store = item->store;
 	/* All of a repository has no place of its own but the cache that is for such. */
-	if (!store && item->is_folder && ncm_layout_find(import->author.layout, "hf"))
+	if (!store && item->is_folder && ncm_layout_find(layout, "hf"))
 		store = "hf";
 	way->to = ncm_strdup_null(store);
+	way->name = ncm_strdup_null(item->name);
 }
 
 /* The model of one item, alone in a catalog. */
@@ -363,7 +360,7 @@ struct ncm_draft *ncm_draft_import(const struct ncm_config *config, const char *
 {
 	static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8, as editors of Windows put it */
 	const size_t skipped = size >= 3 && memcmp(text, mark, 3) == 0 ? 3 : 0;
-	NCM_AUTO_FREE char *copy = NULL, *to_store = NULL;
+	NCM_AUTO_FREE char *copy = NULL;
 	struct import import = {.to = options->to, .path = options->path};
 	struct list list = {.size = size - skipped};
 	struct ncm_draft *draft;
@@ -371,9 +368,8 @@ struct ncm_draft *ncm_draft_import(const struct ncm_config *config, const char *
 	if (check_text(text, size, err) < 0 || author_start(&import.author, config, options, err) < 0)
 		return NULL;
 	list.text = copy = ncm_strndup(text + skipped, size - skipped);
-	to_store = options->to && !strchr(options->to, '/') ? ncm_strdup(options->to) : NULL;
-	import.to_store = to_store;
-	import.home = to_store ? to_store : home_of(copy);
+	import.to_store = options->to && !strchr(options->to, '/') ? options->to : NULL;
+	import.home = import.to_store ? import.to_store : home_of(copy);
 	import.listed = json_object();
 	if (take_list(&import, &list, options->format, err) < 0)
 		draft = author_drop(&import.author);

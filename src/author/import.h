@@ -15,11 +15,11 @@ struct import_known {
 struct import {
 	struct author author;
 	struct import_known known;
-	json_t *listed;   /* sources so far */
-	const char *to;   /* as the user said; or NULL */
-	char *to_store;   /* its store, if it says no folder; or NULL */
-	const char *home; /* the application that a place is of where it fits several */
-	const char *path; /* of the list; or NULL */
+	json_t *listed;       /* sources so far */
+	const char *to;       /* as the user said; or NULL */
+	const char *to_store; /* its store, if it says no folder; or NULL */
+	const char *home;     /* the application that a place is of where it fits several */
+	const char *path;     /* of the list; or NULL */
 };
 
 /* A text, and what it is as JSON or YAML, if it is any. */

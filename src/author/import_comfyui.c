@@ -87,21 +87,19 @@ static char *tidy(const char *saved)
 static char *path_inside(const struct import *import, const char *saved)
 {
 	const struct ncm_store *store = ncm_layout_find(import->author.layout, store_id);
-	NCM_AUTO_FREE char *folder = NULL;
+	const char *folder = NULL;
 	struct list_place place;
+	char *inside;
 
 	if (!store || !list_place_find(import->author.layout, saved, store_id, store_id, &place))
 		return NULL;
 	for (size_t i = 0; place.folder && i < store->folder_count; i++) {
 		if (strcmp(store->folders[i].name, place.folder) == 0)
-			folder = ncm_strdup(store->folders[i].path);
+			folder = store->folders[i].path;
 	}
-	{
-		char *inside = place.rest ? ncm_path_join(folder, place.rest) : ncm_strdup_null(folder);
-
-		list_place_clear(&place);
-		return inside;
-	}
+	inside = place.rest ? ncm_path_join(folder, place.rest) : ncm_strdup_null(folder);
+	list_place_clear(&place);
+	return inside;
 }
 
 /* Below the store, as "models/loras/SDXL/x.safetensors". NULL with *err. The caller frees it. */
@@ -145,20 +143,12 @@ static char *wanted_path(const struct import *import, const json_t *entry, const
 static void set_target(const struct ncm_layout *layout, const char *path, struct ncm_file_spec *spec)
 {
 	const struct ncm_store *store = ncm_layout_find(layout, store_id);
-	struct ncm_target *target = NCM_PUSH(spec->to, spec->to_count);
-	size_t longest = 0;
+	const struct ncm_store_folder *folder = store ? ncm_store_folder_around(store, path) : NULL;
 
-	target->store = ncm_strdup(store_id);
-	for (size_t i = 0; store && i < store->folder_count; i++) {
-		const size_t size = strlen(store->folders[i].path);
-
-		if (size <= longest || strncmp(path, store->folders[i].path, size) != 0 || path[size] != '/')
-			continue;
-		longest = size;
-		free(target->folder);
-		target->folder = ncm_strdup(store->folders[i].name);
-	}
-	target->name = ncm_strdup(longest > 0 ? path + longest + 1 : path);
+	*NCM_PUSH(spec->to, spec->to_count) =
+	    (struct ncm_target){.store = ncm_strdup(store_id),
+				.folder = folder ? ncm_strdup(folder->name) : NULL,
+				.name = ncm_strdup(folder ? ncm_path_below(path, folder->path) : path)};
 }
 
 static int set_source(const json_t *entry, struct ncm_file_spec *spec, struct ncm_error *err)

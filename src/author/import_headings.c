@@ -5,6 +5,7 @@
  */
 #include "author/import.h"
 
+#include "author/shell.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
@@ -100,18 +101,6 @@ static bool is_code(const char *address)
 	       !strstr(address, "/blob/");
 }
 
-/* Without the blanks around it: a name may have some in it. The caller frees it. */
-static char *trimmed(const char *text)
-{
-	size_t size;
-
-	text += strspn(text, " \t");
-	size = strlen(text);
-	while (size > 0 && strchr(" \t", text[size - 1]))
-		size--;
-	return ncm_strndup(text, size);
-}
-
 /* "ADDRESS > NAME ##comment" */
 static void take_address(struct import *import, size_t line, char *text, const struct headed *headed)
 {
@@ -125,7 +114,7 @@ static void take_address(struct import *import, size_t line, char *text, const s
 	sign = rest + strspn(rest, " \t");
 	address = ncm_strndup(text, (size_t)(rest - text));
 	if (*sign == '>')
-		name = trimmed(sign + 1);
+		name = shell_trimmed(sign + 1); /* it may have blanks in it */
 	else if (*sign)
 		author_tell(&import->author, line, sign, "stands behind an address, and means nothing here");
 	if (is_code(address)) {

@@ -10,15 +10,6 @@
 
 #include <string.h>
 
-static bool is_one_of(const char *word, const char *const *words)
-{
-	for (; *words; words++) {
-		if (strcmp(word, *words) == 0)
-			return true;
-	}
-	return false;
-}
-
 static bool is_ollama(const char *program, const char *action)
 {
 	const char *base = ncm_path_base(program);
@@ -34,7 +25,7 @@ static size_t name_index(const struct ncm_strings *words)
 	static const char *const valued[] = {"--keepalive", "--format", "--dimensions", NULL};
 	size_t at = 0;
 
-	if (words->count == 0 || is_one_of(words->items[0], talk))
+	if (words->count == 0 || ncm_is_among(words->items[0], talk))
 		return 0;
 	/* "sudo", "docker exec ollama", "nohup" and the like go before it. */
 	while (at + 1 < words->count && !is_ollama(words->items[at], words->items[at + 1]))
@@ -42,7 +33,7 @@ static size_t name_index(const struct ncm_strings *words)
 	if (++at >= words->count)
 		return 0;
 	while (++at < words->count && words->items[at][0] == '-')
-		at += is_one_of(words->items[at], valued);
+		at += ncm_is_among(words->items[at], valued);
 	return at < words->count ? at : words->count;
 }
 

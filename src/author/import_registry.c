@@ -72,10 +72,13 @@ static void take_entries(struct import *import, const struct list *list, const s
 	for (size_t i = 0; lock && i < registry->count; i++) {
 		const struct ncm_reg_model *entry = &registry->models[i];
 		NCM_AUTO_FREE char *why = NULL;
+		size_t line;
 
-		if (dump_entry(&import->author, &provenance, entry, &why) < 0 &&
-		    !take_source(import, entry, line_of(list, i)) && !take_known(import, entry, line_of(list, i)))
-			author_leave_out(&import->author, line_of(list, i), entry->id,
+		if (dump_entry(&import->author, &provenance, entry, &why) == 0)
+			continue;
+		line = line_of(list, i);
+		if (!take_source(import, entry, line) && !take_known(import, entry, line))
+			author_leave_out(&import->author, line, entry->id,
 					 "%s, and no manifest has a model or file of its name", why);
 	}
 	ncm_lock_free(lock);

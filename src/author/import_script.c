@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/strings.h"
 
 #include <string.h>
 
@@ -22,15 +23,13 @@ static bool is_pair(const char *program, const char *action)
 /* "docker exec box ollama pull x", "sudo wget" */
 static bool loads(const struct shell_statement *statement)
 {
-	static const char *const talk[] = {"echo", "printf", "#"};
+	static const char *const talk[] = {"echo", "printf", "#", NULL};
 
+	if (ncm_is_among(shell_word(statement, 0), talk))
+		return false;
 	for (size_t i = 0; i < statement->words.count; i++) {
 		const char *word = statement->words.items[i];
 
-		for (size_t k = 0; i == 0 && k < sizeof talk / sizeof *talk; k++) {
-			if (strcmp(word, talk[k]) == 0)
-				return false;
-		}
 		if (i + 1 < statement->words.count && is_pair(ncm_path_base(word), statement->words.items[i + 1]))
 			return true;
 		if (i + 1 < statement->words.count &&

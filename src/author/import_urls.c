@@ -206,7 +206,7 @@ static bool is_address(const char *word)
 	return source && (!source->gives_blobs || strncasecmp(word, source->begins, strlen(source->begins)) != 0);
 }
 
-/* Each line that says something has an address, first or behind a path; at least one. */
+/* Some line has an address, first or behind a path. */
 bool import_is_urls(const struct list *list)
 {
 	for (const char *at = list->text; *at && !list->json; at += *at == '\n') {

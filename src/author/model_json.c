@@ -4,6 +4,7 @@
 #include "base/address.h"
 #include "base/mem.h"
 #include "base/strings.h"
+#include "manifest/load.h"
 #include "source/source.h"
 
 #include <ncmodel/text.h>
@@ -92,39 +93,6 @@ static void put_vram(json_t *json, const struct ncm_model *model)
 		json_object_set_new(json, "vram_gb", json_real(most));
 }
 
-static bool is_one_of(const char *word, const char *const *words)
-{
-	for (; word && *words; words++) {
-		if (strcmp(word, *words) == 0)
-			return true;
-	}
-	return false;
-}
-
-static const char *known_format(const char *format)
-{
-	static const char *const formats[] = {"gguf",   "safetensors", "ggml",  "pickle", "diffusers",
-					      "ollama", "archive",     "mixed", NULL};
-
-	return is_one_of(format, formats) ? format : NULL;
-}
-
-static const char *known_role(const char *role)
-{
-	static const char *const roles[] = {"weights", "mmproj",       "config", "tokenizer", "license", "adapter",
-					    "vae",     "text-encoder", "index",  "code",      "archive", NULL};
-
-	return is_one_of(role, roles) ? role : "other";
-}
-
-static const char *known_layer(const char *type)
-{
-	static const char *const types[] = {"model",   "template", "license",  "params", "config", "projector",
-					    "adapter", "system",   "messages", "tensor", "json",   NULL};
-
-	return is_one_of(type, types) ? type : NULL;
-}
-
 static json_t *targets_json(const struct ncm_file_spec *spec)
 {
 	json_t *targets = json_array();
@@ -146,17 +114,16 @@ static void put_layers(json_t *json, const struct ncm_file_spec *spec)
 
 	for (size_t i = 0; i < spec->layer_count; i++) {
 		const struct ncm_layer_pin *pin = &spec->layers[i];
-		const char *type = known_layer(pin->type);
 		char hex[NCM_SHA256_HEX + 1];
 		NCM_AUTO_FREE char *digest = ncm_asprintf("sha256:%s", ncm_sha256_hex(&pin->digest, hex));
 		json_t *layer;
 
-		if (!type)
+		if (!manifest_is_layer_type(pin->type))
 			continue;
 		layer = json_object();
 		ncm_json_set_string(layer, "digest", digest);
 		ncm_json_set_u64(layer, "size", pin->size);
-		ncm_json_set_string(layer, "type", type);
+		ncm_json_set_string(layer, "type", pin->type);
 		json_array_append_new(layers, layer);
 	}
 	if (json_array_size(layers) > 0)
@@ -212,7 +179,7 @@ static json_t *spec_json(const struct ncm_file_spec *spec)
 	if (spec->exclude.count > 0)
 		json_object_set_new(json, "exclude", ncm_json_string_array(&spec->exclude));
 	if (strcmp(spec->role, "weights") != 0)
-		ncm_json_set_string(json, "role", known_role(spec->role));
+		ncm_json_set_string(json, "role", manifest_is_role(spec->role) ? spec->role : "other");
 	if (spec->extract)
 		json_object_set_new(json, "extract",
 				    spec->strip ? json_pack("{s:i}", "strip", (int)spec->strip) : json_object());
@@ -232,7 +199,7 @@ static void put_facts(json_t *json, const struct ncm_model *model)
 	put_text(json, "architecture", model->architecture, LONGEST_ARCHITECTURE);
 	put_text(json, "parameters", model->parameters, LONGEST_FIGURE);
 	put_text(json, "quantization", model->quantization, LONGEST_FIGURE);
-	put_text(json, "format", known_format(model->format), LONGEST_NAME);
+	put_text(json, "format", manifest_is_format(model->format) ? model->format : NULL, LONGEST_NAME);
 	put_count(json, "context_length", model->context_length, MOST_CONTEXT);
 	put_count(json, "dimensions", model->dimensions, MOST_DIMENSIONS);
 	put_vram(json, model);

@@ -96,7 +96,8 @@ static char *without_tail(const char *word)
 	return ncm_strndup(word, size);
 }
 
-const char *list_place_folder(const struct ncm_store *store, const char *word)
+/* The folder of a store that a word names ("ckpt", "LORA_MODELS"), or NULL. Borrowed. */
+static const char *folder_meant(const struct ncm_store *store, const char *word)
 {
 	NCM_AUTO_FREE char *name = without_tail(word);
 	const char *folder = folder_of_word(store, word);
@@ -253,7 +254,7 @@ static struct fit by_words(const struct ncm_strings *parts, const struct ncm_sto
 	for (size_t i = 0; i < parts->count; i++)
 		first = strcasecmp(parts->items[i], "models") == 0 ? i + 1 : first;
 	for (size_t i = parts->count; store && i > first; i--) {
-		const char *folder = parts->count == 1 ? list_place_folder(store, parts->items[0])
+		const char *folder = parts->count == 1 ? folder_meant(store, parts->items[0])
 						       : folder_of_word(store, parts->items[i - 1]);
 
 		if (folder)
@@ -283,7 +284,7 @@ static bool move_to(const struct ncm_store *store, struct fit *fit)
 	if (!store || store == fit->store)
 		return true;
 	fit->store = store;
-	fit->folder = fit->folder ? list_place_folder(store, fit->folder) : NULL;
+	fit->folder = fit->folder ? folder_meant(store, fit->folder) : NULL;
 	return fit->folder != NULL;
 }
 

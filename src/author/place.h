@@ -18,8 +18,6 @@ struct list_place {
  */
 bool list_place_find(const struct ncm_layout *layout, const char *path, const char *home, const char *to,
 		     struct list_place *place);
-/* The folder of a store that a word names ("ckpt", "LORA_MODELS"), or NULL. Borrowed. */
-const char *list_place_folder(const struct ncm_store *store, const char *word);
 void list_place_clear(struct list_place *place);
 
 #endif

@@ -17,8 +17,7 @@ struct shell_statement {
 	struct ncm_strings elements;
 	char *in, *out, *here_string; /* redirections; or NULL */
 	char *here;                   /* the text of a here-document; or NULL */
-	bool here_is_literal;
-	bool is_piped; /* into the next statement */
+	bool is_piped;                /* into the next statement */
 };
 
 struct shell_script {
@@ -29,8 +28,6 @@ struct shell_script {
 /* shell_read.c */
 void shell_read(const char *text, struct shell_script *script);
 void shell_free(struct shell_script *script);
-/* Where the raw word at `at` ends. */
-const char *shell_word_end(const char *at);
 
 /* What is known while a script is followed. */
 struct shell_run {
@@ -83,8 +80,6 @@ void shell_call(struct shell_run *run, json_t *body, const struct ncm_strings *w
 /* shell_run.c */
 /* "" where there are not so many. */
 const char *shell_word(const struct shell_statement *statement, size_t index);
-/* Of a list that ends with NULL. */
-bool shell_is_one_of(const char *text, const char *const *words);
 /* Counts what was done: looking at `bytes` of text. */
 void shell_count(struct shell_run *run, size_t bytes);
 /* Whether that is more than any script is worth: nothing further is followed. */
@@ -115,6 +110,9 @@ bool shell_move(struct shell_run *run, const struct ncm_strings *words);
 void shell_take_pending(struct shell_run *run);
 
 /* shell_download.c */
+/* A path as it is from where the script was started; one that begins with what only a shell knows ('$', '~') stays. The
+ * caller frees it. */
+char *shell_path(const struct shell_run *run, const char *path);
 /* The place that the script says, from where it was started. The caller frees it; NULL: it says none. */
 char *shell_place_of(const struct shell_run *run, const char *folder, const char *name);
 /* Takes one download: `folder` (or NULL) and `name` (or NULL) are where the script puts it. */

@@ -66,20 +66,18 @@ static void take_each(struct shell_run *run, const struct shell_command *command
 
 static void take_wget(struct shell_run *run, const struct shell_command *command, const struct shell_options *options)
 {
+	const bool is_printed = options->name && strcmp(options->name, "-") == 0;
 	struct shell_command plain = *command;
+	struct shell_options named = *options;
 
-	/* "wget URL > log" */
-	plain.out = options->name && strcmp(options->name, "-") == 0 ? command->out : NULL;
+	if (is_printed)
+		named.names = (struct ncm_strings){0};
+	else
+		plain.out = NULL; /* "wget URL > log" */
 	if (options->list)
 		take_list(run, command, options);
-	if (plain.out) {
-		struct shell_options to_file = *options;
-
-		to_file.names = (struct ncm_strings){0};
-		take_each(run, &plain, &to_file);
-	} else if (!options->name || strcmp(options->name, "-") != 0) {
-		take_each(run, &plain, options);
-	}
+	if (!is_printed || plain.out)
+		take_each(run, &plain, &named);
 }
 
 static void take_curl(struct shell_run *run, const struct shell_command *command, const struct shell_options *options)
@@ -119,14 +117,13 @@ static void take_comfy(struct shell_run *run, const struct shell_command *comman
 {
 	struct shell_options inside = *options;
 	NCM_AUTO_FREE char *folder = options->folder ? ncm_path_join("ComfyUI", options->folder) : NULL;
-	NCM_AUTO_FREE char *before = run->folder;
+	char *before = run->folder;
 
 	inside.folder = folder;
 	run->folder = ncm_strdup("");
 	take_each(run, command, &inside);
 	free(run->folder);
 	run->folder = before;
-	before = NULL;
 }
 
 /* What of a repository is wanted, without globs: files; else the repository with the choice. */
@@ -296,13 +293,12 @@ static void cut_mark(const struct ncm_strings *words)
 /* A program or function of another file gets an address that can only be a model's. */
 static bool take_unknown(struct shell_run *run, const struct shell_command *command)
 {
-	static const char *const talk[] = {"echo", "printf", "export", "[", "[[", "pip", "pip3", "apt-get", "apt"};
+	static const char *const talk[] = {"echo", "printf", "export",  "[",   "[[",
+					   "pip",  "pip3",   "apt-get", "apt", NULL};
 	const struct ncm_strings *words = &command->words;
 
-	for (size_t i = 0; i < sizeof talk / sizeof *talk; i++) {
-		if (strcmp(words->items[0], talk[i]) == 0)
-			return false;
-	}
+	if (ncm_is_among(words->items[0], talk))
+		return false;
 	for (size_t i = 1; i < words->count; i++) {
 		NCM_AUTO_FREE char *name = strstr(words->items[i], "://") && ncm_source_of(words->items[i])
 					       ? ncm_source_file_name(words->items[i])

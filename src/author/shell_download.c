@@ -59,14 +59,17 @@ static bool is_other_file(const char *name)
 	return false;
 }
 
-/* The place that the script says, from where it was started. The caller frees it; NULL: it says none. */
+char *shell_path(const struct shell_run *run, const char *path)
+{
+	return ncm_path_join(*path == '$' || *path == '~' ? NULL : run->folder, path);
+}
+
 char *shell_place_of(const struct shell_run *run, const char *folder, const char *name)
 {
 	const char *slash = name ? strrchr(name, '/') : NULL;
 	NCM_AUTO_FREE char *above = slash ? ncm_strndup(name, (size_t)(slash - name)) : NULL;
 	NCM_AUTO_FREE char *inner = above ? ncm_path_join(folder, above) : ncm_strdup_null(folder);
-	const bool is_own = inner && (*inner == '$' || *inner == '~');
-	char *place = is_own ? ncm_strdup(inner) : ncm_path_join(run->folder, inner ? inner : "");
+	char *place = shell_path(run, inner ? inner : "");
 
 	if (*place && strcmp(place, ".") != 0)
 		return place;
@@ -75,18 +78,15 @@ char *shell_place_of(const struct shell_run *run, const char *folder, const char
 }
 
 /* What a script that is no model's brings, and addresses that nobody but the script knows. True: told. */
-static bool is_refused(struct shell_run *run, const struct shell_download *download, const char *address)
+static bool is_refused(struct shell_run *run, size_t line, const char *address, const char *name)
 {
-	const size_t line = shell_line_of(run, download->address, download->line);
-	const char *base = ncm_path_base(address);
-
 	if (shell_is_open(address)) {
 		if (!run->is_quiet && !shell_download_words(run, line, &run->arguments))
 			author_leave_out(&run->import->author, line, address,
 					 "the script makes this address when it runs");
 	} else if (!ncm_source_of(address)) {
 		author_leave_out(&run->import->author, line, address, "is no address that ncmodel knows");
-	} else if (is_other_file(download->name ? download->name : base)) {
+	} else if (is_other_file(name ? name : ncm_path_base(address))) {
 		author_tell(&run->import->author, line, address, "is no model by its name, and is not taken");
 	} else {
 		return false;
@@ -134,13 +134,14 @@ void shell_download(struct shell_run *run, const struct shell_download *download
 	NCM_AUTO_FREE char *address = without_open_query(spelled);
 	NCM_AUTO_FREE char *place = shell_place_of(run, download->folder, download->name);
 	const char *name = download->name ? ncm_path_base(download->name) : NULL;
+	const size_t line = shell_line_of(run, download->address, download->line);
 
 	json_object_set_new(run->seen, download->address, json_true());
 	json_object_set_new(run->seen, spelled, json_true());
-	if (is_refused(run, download, address))
+	if (is_refused(run, line, address, download->name))
 		return;
 	shell_put(run, &(const struct import_item){
-			   .line = shell_line_of(run, download->address, download->line),
+			   .line = line,
 			   .uri = address,
 			   .place = place,
 			   .name = name && *name && !shell_is_open(name) ? name : NULL,

@@ -26,7 +26,6 @@ struct expansion {
 	struct ncm_buffer word;
 	bool has_word; /* also an empty one, in quotes */
 	struct ncm_strings *values;
-	size_t depth;
 };
 
 bool shell_is_open(const char *text)
@@ -146,7 +145,9 @@ static char *apply(struct expansion *out, const char *name, const char *value, c
 	if (*how == '\0')
 		return ncm_strdup_null(value);
 	if (*word == '-' || *word == '=') {
-		char *text = value ? ncm_strdup(value) : out->depth < DEEPEST ? shell_text(out->run, word + 1) : NULL;
+		char *text = value                       ? ncm_strdup(value)
+			     : out->run->depth < DEEPEST ? shell_text(out->run, word + 1)
+							 : NULL;
 
 		if (!value && text && *word == '=')
 			shell_set(out->run, name, text);
@@ -218,7 +219,7 @@ static bool add_output(struct expansion *out, const char *inner, bool quoted)
 	struct ncm_strings words = {0};
 	NCM_AUTO_FREE char *value = NULL;
 
-	if (out->depth >= DEEPEST)
+	if (out->run->depth >= DEEPEST)
 		return false;
 	shell_read(inner, &script);
 	for (size_t i = 0; (script.count == 1 || is_trimmed(&script)) && i < script.statements[0].words.count; i++)
@@ -264,7 +265,6 @@ static const char *add_dollar(struct expansion *out, const char *at, bool quoted
 		if (size > 2 && at[2] != '(') {
 			NCM_AUTO_FREE char *inner = ncm_strndup(at + 2, size - 3);
 
-			out->depth = out->run->depth;
 			known = *end == '{' ? add_braced(out, inner, quoted) : add_output(out, inner, quoted);
 		}
 		end = at + (size > 0 ? size : 2);

@@ -76,13 +76,10 @@ void shell_take_pending(struct shell_run *run)
 	run->pending_count = 0;
 }
 
-/* From where the script was started. The caller frees it. */
+/* As shell_path. */
 static char *path_of(const struct shell_run *run, const char *path)
 {
-	const bool own = *path == '$' || *path == '~' || *path == '/';
-	NCM_AUTO_FREE char *plain = ncm_strdup(path + (strncmp(path, "./", 2) == 0 ? 2 : 0));
-
-	return ncm_path_join(own ? NULL : run->folder, plain);
+	return strncmp(path, "./", 2) == 0 ? ncm_path_join(run->folder, path + 2) : shell_path(run, path);
 }
 
 /* "https://h/d/x.safetensors?download=true" → "x.safetensors" */
@@ -110,15 +107,13 @@ static void move(struct shell_pending *pending, const char *to, bool is_folder)
 	}
 }
 
-bool shell_move(struct shell_run *run, const struct ncm_strings *words)
+static void move_all(struct shell_run *run, const struct ncm_strings *words)
 {
 	const char *last = words->items[words->count - 1];
 	const bool is_folder = *last && last[strlen(last) - 1] == '/';
 	size_t operands = 0;
 	NCM_AUTO_FREE char *to = path_of(run, last);
 
-	if (strcmp(words->items[0], "mv") != 0 || words->count < 3)
-		return false;
 	for (size_t i = 1; i < words->count; i++)
 		operands += *words->items[i] != '-';
 	for (size_t i = 1; i + 1 < words->count; i++) {
@@ -137,5 +132,12 @@ bool shell_move(struct shell_run *run, const struct ncm_strings *words)
 				move(&run->pending[k], to, is_folder || operands > 2);
 		}
 	}
+}
+
+bool shell_move(struct shell_run *run, const struct ncm_strings *words)
+{
+	if (strcmp(words->items[0], "mv") != 0 || words->count < 3)
+		return false;
+	move_all(run, words);
 	return true;
 }

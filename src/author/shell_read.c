@@ -61,7 +61,8 @@ static const char *bracket_end(const char *at)
 	return at;
 }
 
-const char *shell_word_end(const char *at)
+/* Where the raw word at `at` ends. */
+static const char *word_end(const char *at)
 {
 	while (*at && !strchr(" \t\r\n;&|<>()", *at)) {
 		if (*at == '\\' && at[1])
@@ -95,7 +96,7 @@ static struct shell_statement *statement(struct reader *reader)
 
 static char *take_raw(struct reader *reader)
 {
-	const char *start = reader->at, *end = shell_word_end(start);
+	const char *start = reader->at, *end = word_end(start);
 
 	count_lines(reader, end);
 	return ncm_strndup(start, (size_t)(end - start));
@@ -159,11 +160,10 @@ static void read_heres(struct reader *reader)
 }
 
 /* "EOF", 'EOF', \EOF → EOF */
-static char *unquoted(const char *raw, bool *quoted)
+static char *unquoted(const char *raw)
 {
 	struct ncm_buffer text = {0};
 
-	*quoted = strpbrk(raw, "\"'\\") != NULL;
 	for (; *raw; raw++) {
 		if (!strchr("\"'\\", *raw))
 			ncm_buffer_add(&text, raw, 1);
@@ -171,7 +171,7 @@ static char *unquoted(const char *raw, bool *quoted)
 	return ncm_buffer_take(&text);
 }
 
-static void start_here(struct reader *reader, struct shell_statement *now)
+static void start_here(struct reader *reader)
 {
 	NCM_AUTO_FREE char *raw = NULL;
 	struct here here = {.statement = reader->script->count - 1, .cuts_tabs = *reader->at == '-'};
@@ -179,7 +179,7 @@ static void start_here(struct reader *reader, struct shell_statement *now)
 	reader->at += here.cuts_tabs;
 	skip_blanks(reader);
 	raw = take_raw(reader);
-	here.end = unquoted(raw, &now->here_is_literal);
+	here.end = unquoted(raw);
 	here.end_size = strlen(here.end);
 	if (reader->here_count < sizeof reader->heres / sizeof *reader->heres && *here.end)
 		reader->heres[reader->here_count++] = here;
@@ -211,7 +211,7 @@ static void read_redirection(struct reader *reader)
 		set_raw(&now->here_string, reader);
 	} else if (strncmp(reader->at, "<<", 2) == 0) {
 		reader->at += 2;
-		start_here(reader, now);
+		start_here(reader);
 	} else {
 		const bool in = *reader->at++ == '<';
 
@@ -254,7 +254,7 @@ static bool is_lead(const char *word)
 	static const char *const leads[] = {"if",    "then", "elif", "else", "do", "while",
 					    "until", "{",    "!",    "time", NULL};
 
-	return shell_is_one_of(word, leads);
+	return ncm_is_among(word, leads);
 }
 
 static bool ends_with(const char *text, const char *end)

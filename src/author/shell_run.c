@@ -19,15 +19,6 @@ const char *shell_word(const struct shell_statement *statement, size_t index)
 	return index < statement->words.count ? statement->words.items[index] : "";
 }
 
-bool shell_is_one_of(const char *text, const char *const *words)
-{
-	for (; *words; words++) {
-		if (strcmp(text, *words) == 0)
-			return true;
-	}
-	return false;
-}
-
 void shell_count(struct shell_run *run, size_t bytes)
 {
 	run->steps += bytes / BYTES_A_STEP;
@@ -48,8 +39,8 @@ static size_t find_end(const struct shell_run *run, size_t from, size_t to)
 	for (size_t i = from; i < to; i++) {
 		const char *first = shell_word(at(run, i), 0);
 
-		depth += shell_is_one_of(first, opening);
-		if (shell_is_one_of(first, closing) && depth > 0 && --depth == 0) {
+		depth += ncm_is_among(first, opening);
+		if (ncm_is_among(first, closing) && depth > 0 && --depth == 0) {
 			to = i + 1;
 			break;
 		}
@@ -214,7 +205,7 @@ static size_t step(struct shell_run *run, size_t index, size_t to, char **piped)
 	} else if (strcmp(first, "while") == 0 || strcmp(first, "until") == 0) {
 		end = block_end(run, index, to);
 		loop_while(run, index, end, *piped);
-	} else if (!shell_is_one_of(first, flow)) {
+	} else if (!ncm_is_among(first, flow)) {
 		shell_simple(run, statement, piped);
 	}
 	return end;

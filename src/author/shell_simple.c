@@ -14,7 +14,7 @@ enum { DEEPEST_CALL = 16 };
 /* Where "cd" leads. */
 static void change_folder(struct shell_run *run, const char *to)
 {
-	char *folder = ncm_path_join(*to == '$' || *to == '~' ? NULL : run->folder, to);
+	char *folder = shell_path(run, to);
 
 	free(run->folder);
 	run->folder = folder;
@@ -31,7 +31,7 @@ static void return_folder(struct shell_run *run)
 /* "cat > FILE", "tee FILE" with a text: what the file then holds. */
 static void keep_file(struct shell_run *run, const struct shell_command *command)
 {
-	const char *name = shell_word(&(const struct shell_statement){.words = command->words}, 0);
+	const char *name = command->words.items[0];
 	const char *file = strcmp(name, "tee") == 0 && command->words.count > 1
 			       ? command->words.items[command->words.count - 1]
 			       : command->out;
@@ -68,19 +68,22 @@ void shell_call(struct shell_run *run, json_t *body, const struct ncm_strings *w
 	run->calls--;
 }
 
-static void shift(struct shell_run *run, const char *by)
+static void cut_front(struct ncm_strings *words, size_t count)
 {
-	size_t count = *by ? strtoul(by, NULL, 10) : 1;
-
-	for (; count > 0 && run->parameters.count > 0; count--) {
-		free(run->parameters.items[0]);
-		memmove(run->parameters.items, run->parameters.items + 1,
-			--run->parameters.count * sizeof *run->parameters.items);
-	}
+	if (count == 0)
+		return;
+	for (size_t i = 0; i < count; i++)
+		free(words->items[i]);
+	memmove(words->items, words->items + count, (words->count - count) * sizeof *words->items);
+	words->count -= count;
 }
 
-/* "xargs [options] COMMAND" with words to read: the command, once for each. */
-static void each_of_input(struct shell_run *run, const struct shell_command *command, size_t first);
+static void shift(struct shell_run *run, const char *by)
+{
+	const size_t count = *by ? strtoul(by, NULL, 10) : 1, most = run->parameters.count;
+
+	cut_front(&run->parameters, count < most ? count : most);
+}
 
 /* What a shell does itself. False: it is a command. */
 static bool is_builtin(struct shell_run *run, const struct shell_command *command)
@@ -110,7 +113,7 @@ static size_t count_prefixes(const struct ncm_strings *words)
 	static const char *const prefixes[] = {"sudo", "nohup", "exec", "command", "env", "nice", "then", "do", NULL};
 	size_t at = 0;
 
-	while (at < words->count && shell_is_one_of(words->items[at], prefixes)) {
+	while (at < words->count && ncm_is_among(words->items[at], prefixes)) {
 		at++;
 		while (at < words->count && (words->items[at][0] == '-' || strchr(words->items[at], '=')))
 			at++;
@@ -118,15 +121,8 @@ static size_t count_prefixes(const struct ncm_strings *words)
 	return at;
 }
 
-static void cut_front(struct ncm_strings *words, size_t count)
-{
-	if (count == 0)
-		return;
-	for (size_t i = 0; i < count; i++)
-		free(words->items[i]);
-	memmove(words->items, words->items + count, (words->count - count) * sizeof *words->items);
-	words->count -= count;
-}
+/* "xargs [options] COMMAND" with words to read: the command, once for each. */
+static void each_of_input(struct shell_run *run, const struct shell_command *command);
 
 static void run_command(struct shell_run *run, struct shell_command *command)
 {
@@ -139,14 +135,15 @@ static void run_command(struct shell_run *run, struct shell_command *command)
 	if (body)
 		shell_call(run, body, &command->words);
 	else if (strcmp(command->words.items[0], "xargs") == 0)
-		each_of_input(run, command, 1);
+		each_of_input(run, command);
 	else if (!is_builtin(run, command) && !shell_take(run, command))
 		keep_file(run, command);
 }
 
-static void each_of_input(struct shell_run *run, const struct shell_command *command, size_t first)
+static void each_of_input(struct shell_run *run, const struct shell_command *command)
 {
 	const char *at = command->in ? command->in : "";
+	size_t first = 1;
 
 	while (first < command->words.count && command->words.items[first][0] == '-') {
 		const char *option = command->words.items[first];
@@ -239,7 +236,7 @@ void shell_simple(struct shell_run *run, const struct shell_statement *statement
 	size_t first = 0;
 
 	shell_count(run, in ? strlen(in) : 0);
-	if (shell_is_one_of(shell_word(statement, 0), declaring)) {
+	if (ncm_is_among(shell_word(statement, 0), declaring)) {
 		for (size_t i = 1; i < statement->words.count; i++) {
 			if (!shell_assign(run, statement->words.items[i]) && strcmp(shell_word(statement, 0), ":") == 0)
 				free(shell_text(run, statement->words.items[i]));

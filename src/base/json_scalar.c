@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "base/strings.h"
 
 #include <string.h>
 
@@ -17,13 +18,6 @@ static size_t code_points(const char *text)
 	return count;
 }
 
-static bool is_among(const char *const *words, const char *text)
-{
-	while (*words && strcmp(*words, text) != 0)
-		words++;
-	return *words != NULL;
-}
-
 /* The fault of a text that has not the form, or NULL. */
 static char *fault_of_text(struct ncm_json_reader *reader, const struct ncm_json_form *form, const char *text,
 			   void *place)
@@ -32,7 +26,7 @@ static char *fault_of_text(struct ncm_json_reader *reader, const struct ncm_json
 
 	if (fault)
 		return fault;
-	if (form->words && !is_among(form->words, text))
+	if (form->words && !ncm_is_among(text, form->words))
 		return json_told_word(form, text);
 	if ((form->is && !form->is(text)) || (form->take && place && !form->take(reader, text, place)))
 		return json_told_form(form, text);

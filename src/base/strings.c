@@ -25,6 +25,15 @@ bool ncm_same_words(const char *one, const char *other)
 	}
 }
 
+bool ncm_is_among(const char *word, const char *const *words)
+{
+	for (; word && *words; words++) {
+		if (strcmp(word, *words) == 0)
+			return true;
+	}
+	return false;
+}
+
 char *ncm_lower(const char *text)
 {
 	char *lower = ncm_strdup(text);

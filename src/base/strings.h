@@ -9,6 +9,8 @@
 bool ncm_same_text(const char *a, const char *b);
 /* Whether two words are the same but for case, spaces, '-' and '_': "Quick chat" and "QuickChat". */
 bool ncm_same_words(const char *one, const char *other);
+/* Whether a word (or NULL: then not) is one of a list that ends with NULL. */
+bool ncm_is_among(const char *word, const char *const *words);
 /* With ASCII letters in lower case. The caller frees it. */
 char *ncm_lower(const char *text);
 /* Appends a string and becomes its owner. */

@@ -3,6 +3,7 @@
 #include "fit/fit.h"
 
 #include "base/mem.h"
+#include "base/strings.h"
 #include "source/source.h"
 
 #include <string.h>
@@ -36,23 +37,14 @@ static const char *const ollamas_own[] = {"gemma3", "gemma3n", "gemma-embedding"
 /* Of which more is kept than is counted here. */
 static const char *const more_kept[] = {"deepseek4", "dflash", "minimax-m3", "hy-v4", "dots3note", "qwen4exp", NULL};
 
-static bool is_among(const char *word, const char *const *words)
-{
-	for (; word && *words; words++) {
-		if (strcmp(word, *words) == 0)
-			return true;
-	}
-	return false;
-}
-
 bool fit_is_encoder(const struct ncm_inspection *model)
 {
-	return is_among(model->architecture, encoders);
+	return ncm_is_among(model->architecture, encoders);
 }
 
 void ncm_fit_wish_for(const struct ncm_inspection *model, const char *uri, struct ncm_fit_wish *wish)
 {
-	if (!uri || !ncm_source_gives_blobs(uri) || is_among(model->architecture, ollamas_own))
+	if (!uri || !ncm_source_gives_blobs(uri) || ncm_is_among(model->architecture, ollamas_own))
 		return;
 	wish->swa_full = true;
 	wish->latent_values = true;
@@ -101,7 +93,7 @@ static bool is_recurrent(const struct ncm_inspection *model, size_t layer)
 {
 	const struct ncm_layer *told = &model->layers[layer];
 
-	if (is_among(model->architecture, recurrent_throughout))
+	if (ncm_is_among(model->architecture, recurrent_throughout))
 		return true;
 	if (told->recurrent != NCM_NOT_KNOWN)
 		return told->recurrent == NCM_KNOWN_YES;
@@ -191,7 +183,7 @@ void fit_shape_read(const struct ncm_inspection *model, const struct ncm_fit_wis
 	if (assumed)
 		ncm_strings_add(remarks, "which layers see the sliding window alone is not known: all are counted as "
 					 "seeing everything, so it may need less");
-	if (is_among(model->architecture, more_kept))
+	if (ncm_is_among(model->architecture, more_kept))
 		ncm_strings_add(remarks, "this architecture keeps more between tokens than is counted here");
 }
 

@@ -74,6 +74,11 @@ int manifest_check_text(const struct ncm_layout *layout, const char *file, const
 /* parse.c: reads a text, which must be JSON, as far as it goes, and tells what is wrong with it. Returns whether
  * nothing is. The caller frees what was read. */
 bool manifest_read(const char *text, size_t size, struct manifest_words *words, ncm_json_fault fault, void *context);
+/* The words that the format has for such (NULL is none of them). */
+bool manifest_is_kind(const char *word);
+bool manifest_is_format(const char *word);
+bool manifest_is_role(const char *word);
+bool manifest_is_layer_type(const char *word);
 /* model.c */
 void manifest_model_clear(struct ncm_model *model);
 void manifest_rule_clear(struct ncm_rule *rule);

@@ -96,6 +96,26 @@ WORDS(license_class, "free", "free-with-conditions", "non-commercial", "non-prod
 WORDS(confidence, "A", "B", "C", "D");
 WORDS(layer_type, "model", "template", "license", "params", "config", "projector", "adapter", "system", "messages",
       "tensor", "json");
+bool manifest_is_kind(const char *word)
+{
+	return ncm_is_among(word, kind_words);
+}
+
+bool manifest_is_format(const char *word)
+{
+	return ncm_is_among(word, format_words);
+}
+
+bool manifest_is_role(const char *word)
+{
+	return ncm_is_among(word, role_words);
+}
+
+bool manifest_is_layer_type(const char *word)
+{
+	return ncm_is_among(word, layer_type_words);
+}
+
 static const struct ncm_json_form use_cases = {.kind = NCM_FORM_LIST, .of = &use_case, .unique = true};
 
 /* "hf:…", not "HF:…", and not "hf:" alone. */

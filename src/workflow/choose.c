@@ -18,7 +18,7 @@ struct choosing {
 	struct ncm_layout *layout;
 	struct ncm_registry *registry;
 	struct ncm_store *store;
-	char *store_id, *other_folder; /* for files of which no folder is known; or NULL */
+	const char *other_folder; /* for files of which no folder is known; or NULL */
 	struct ncm_catalog *catalog;
 	size_t known;   /* models that the catalog had before */
 	size_t *chosen; /* indexes in it */
@@ -28,11 +28,11 @@ struct choosing {
 static int set_store(struct choosing *choosing, const char *to, struct ncm_error *err)
 {
 	const char *slash = to ? strchr(to, '/') : NULL;
+	NCM_AUTO_FREE char *id = to ? ncm_strndup(to, strcspn(to, "/")) : ncm_strdup("comfyui");
 
-	choosing->store_id = to ? ncm_strndup(to, strcspn(to, "/")) : ncm_strdup("comfyui");
-	choosing->other_folder = slash && slash[1] ? ncm_strdup(slash + 1) : NULL;
-	choosing->store = ncm_layout_find(choosing->layout, choosing->store_id);
-	return choosing->store ? 0 : ncm_layout_lacks(choosing->layout, choosing->store_id, err);
+	choosing->other_folder = slash && slash[1] ? slash + 1 : NULL;
+	choosing->store = ncm_layout_find(choosing->layout, id);
+	return choosing->store ? 0 : ncm_layout_lacks(choosing->layout, id, err);
 }
 
 /* A folder that the layout does not name lies in models/, as all that custom nodes add. */
@@ -44,11 +44,11 @@ static int set_target(const struct choosing *choosing, const struct ncm_workflow
 	*target = (struct ncm_target){0};
 	if (!folder) {
 		ncm_error_set(err, NCM_E_USAGE, "nothing tells in which folder its loader looks for it");
-		return ncm_error_hint(err, "name the folder: --to %s/FOLDER", choosing->store_id);
+		return ncm_error_hint(err, "name the folder: --to %s/FOLDER", choosing->store->id);
 	}
 	if (!ncm_path_check(folder, err) || !ncm_path_check(wanted->name, err))
 		return -1;
-	target->store = ncm_strdup(choosing->store_id);
+	target->store = ncm_strdup(choosing->store->id);
 	if (ncm_layout_has_folder(choosing->layout, choosing->store, folder)) {
 		target->folder = ncm_strdup(folder);
 		target->name = ncm_strdup(wanted->name);
@@ -253,13 +253,13 @@ static void take_pack(struct choosing *choosing, const struct ncm_workflow_pack 
 	static const char folder[] = "custom_nodes";
 	const bool has_folder = ncm_layout_has_folder(choosing->layout, choosing->store, folder);
 	NCM_AUTO_FREE char *name = workflow_pack_folder(pack);
-	struct ncm_target target = {.store = ncm_strdup(choosing->store_id)};
+	struct ncm_target target = {.store = ncm_strdup(choosing->store->id)};
 	size_t index;
 
 	target.folder = has_folder ? ncm_strdup(folder) : NULL;
 	target.name = has_folder ? ncm_strdup(name) : ncm_asprintf("%s/%s", folder, name);
 	if (ncm_path_check(target.name, NULL) &&
-	    manifest_spelled(choosing->catalog, pack->source, &(const struct ncm_selector){.to = choosing->store_id},
+	    manifest_spelled(choosing->catalog, pack->source, &(const struct ncm_selector){.to = choosing->store->id},
 			     &index, NULL) == 0) {
 		workflow_describe_pack(pack, &choosing->catalog->models[index]);
 		place(choosing, index, &target);
@@ -298,8 +298,6 @@ int ncm_workflow_choose(const struct ncm_config *config, const struct ncm_workfl
 		take_all(&choosing, workflow, with_packs);
 	}
 	free(choosing.chosen);
-	free(choosing.store_id);
-	free(choosing.other_folder);
 	ncm_registry_free(choosing.registry);
 	ncm_layout_free(choosing.layout);
 	return failed;

@@ -51,10 +51,12 @@ static bool is_of_folder(const struct ncm_file_spec *spec, const char *folder)
 
 static bool is_same(const struct ncm_file_spec *a, const struct ncm_file_spec *b)
 {
-	NCM_AUTO_FREE char *one = ncm_source_key(a->from.items[0]), *other = ncm_source_key(b->from.items[0]);
+	NCM_AUTO_FREE char *one = NULL, *other = NULL;
 
 	if (a->has_sha256 && b->has_sha256)
-		return memcmp(&a->sha256, &b->sha256, sizeof a->sha256) == 0;
+		return ncm_sha256_equal(&a->sha256, &b->sha256);
+	one = ncm_source_key(a->from.items[0]);
+	other = ncm_source_key(b->from.items[0]);
 	return ncm_same_text(one, other);
 }
 
@@ -68,7 +70,7 @@ const struct ncm_file_spec *workflow_known_file(const struct ncm_catalog *catalo
 		for (size_t k = 0; k < catalog->models[i].file_count; k++) {
 			const struct ncm_file_spec *spec = &catalog->models[i].files[k];
 
-			if (spec->extract || !has_name(spec, base) || !is_of_folder(spec, wanted->folder))
+			if (spec->extract || !is_of_folder(spec, wanted->folder) || !has_name(spec, base))
 				continue;
 			if (found && !is_same(found, spec))
 				return NULL;

@@ -104,12 +104,9 @@ const char *workflow_folder_of(const char *class, const char *input)
 bool workflow_is_model_name(const char *text)
 {
 	enum { LONGEST = 1024 };
-	const char *base = strpbrk(text, "/\\") ? text + strlen(text) : text;
-	const size_t size = strlen(text);
+	const char *base = ncm_path_last_component(text);
 
-	while (base > text && base[-1] != '/' && base[-1] != '\\')
-		base--;
-	if (size > LONGEST || strpbrk(text, "\r\n\t") || strstr(text, "://"))
+	if (strlen(text) > LONGEST || strpbrk(text, "\r\n\t") || strstr(text, "://"))
 		return false;
 	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
 		if (strlen(base) > strlen(endings[i]) && ncm_path_has_suffix(base, endings[i]))

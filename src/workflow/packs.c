@@ -4,14 +4,9 @@
 
 #include "base/mem.h"
 #include "manifest/spelled.h"
-#include "source/source.h"
+#include "source/shared.h"
 
 #include <string.h>
-
-static bool is_commit(const char *text)
-{
-	return strlen(text) == 40 && text[strspn(text, "0123456789abcdef")] == '\0';
-}
 
 /* "OWNER/NAME" of what GitHub takes for names. */
 static bool is_repository(const char *text)
@@ -28,9 +23,9 @@ char *workflow_pack_source(const struct ncm_workflow_pack *pack)
 
 	if (!pack->version)
 		return NULL;
-	if (pack->repository && is_repository(pack->repository) && is_commit(pack->version))
+	if (pack->repository && is_repository(pack->repository) && ncm_source_is_commit(pack->version))
 		return ncm_asprintf("https://github.com/%s/archive/%s.zip", pack->repository, pack->version);
-	if (!pack->id || *pack->version < '0' || *pack->version > '9' || is_commit(pack->version))
+	if (!pack->id || *pack->version < '0' || *pack->version > '9' || ncm_source_is_commit(pack->version))
 		return NULL;
 	registered = ncm_asprintf("%s%s@%s", ncm_source_comfy.begins, pack->id, pack->version);
 	if (ncm_source_check(registered, false, NULL, NULL) < 0)

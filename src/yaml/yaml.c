@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/strings.h"
 
 #include <string.h>
 #include <yaml.h>
@@ -45,26 +46,17 @@ static int next(struct reading *reading)
 	return -1;
 }
 
-static bool is_one_of(const char *text, const char *const *words)
-{
-	for (; *words; words++) {
-		if (strcmp(text, *words) == 0)
-			return true;
-	}
-	return false;
-}
-
 static json_t *plain(const char *text)
 {
 	static const char *const yes[] = {"yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON", NULL};
 	static const char *const no[] = {"no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF", NULL};
 	static const char *const null[] = {"", "~", "null", "Null", "NULL", NULL};
 
-	if (is_one_of(text, yes))
+	if (ncm_is_among(text, yes))
 		return json_true();
-	if (is_one_of(text, no))
+	if (ncm_is_among(text, no))
 		return json_false();
-	return is_one_of(text, null) ? json_null() : json_string(text);
+	return ncm_is_among(text, null) ? json_null() : json_string(text);
 }
 
 /* Applications that read YAML safely refuse tags of others'. */
@@ -73,7 +65,7 @@ static bool is_standard(const yaml_char_t *tag)
 	static const char *const known[] = {YAML_NULL_TAG, YAML_BOOL_TAG, YAML_STR_TAG, YAML_INT_TAG, YAML_FLOAT_TAG,
 					    YAML_SEQ_TAG,  YAML_MAP_TAG,  "!",          NULL};
 
-	return !tag || is_one_of((const char *)tag, known);
+	return !tag || ncm_is_among((const char *)tag, known);
 }
 
 static json_t *read_scalar(const struct reading *reading)
