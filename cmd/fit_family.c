@@ -10,17 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of the model's own profile. A file that cannot be read is told by rules_show. */
-static struct ncm_fit_rules *rules_of(const struct session *session, const struct ncm_model *model)
-{
-	struct ncm_config alone = *session->config;
-	struct ncm_fit_rules *rules = NULL;
-
-	alone.profile = model->profile;
-	(void)ncm_fit_rules_load(&alone, &rules, NULL);
-	return rules;
-}
-
 static bool same(const char *one, const char *other)
 {
 	return one && other && strcmp(one, other) == 0;
@@ -53,8 +42,8 @@ void family_count(const struct session *session, struct fit_row *rows, size_t co
 			continue;
 		if (!same(profile, model->profile)) {
 			ncm_fit_rules_free(rules);
-			rules = rules_of(session, model);
 			profile = model->profile;
+			(void)ncm_fit_rules_load(session->config, profile, &rules, NULL); /* rules_show tells why not */
 		}
 		rows[i].document_context = rules ? ncm_fit_context_of(rules, model->id) : 0;
 		if (rows[i].document_context > 0)

@@ -293,12 +293,12 @@ int rules_find(const struct session *session, bool (*has)(const struct ncm_fit_r
 	       struct ncm_fit_rules **rules, struct ncm_error *err)
 {
 	const struct ncm_config *config = session->config;
-	struct ncm_config one = *config; /* shallow */
 
 	*rules = NULL;
 	for (size_t i = 0; i <= config->more_profile_count; i++) {
-		one.profile = i == 0 ? config->profile : config->more_profiles[i - 1];
-		if (ncm_fit_rules_load(&one, rules, err) < 0)
+		const char *profile = i == 0 ? config->profile : config->more_profiles[i - 1];
+
+		if (ncm_fit_rules_load(config, profile, rules, err) < 0)
 			return -1;
 		if (*rules && has(*rules))
 			return 0;
@@ -372,13 +372,11 @@ static int sum_up_all(struct ruled *ruled, struct stages *stages, struct ncm_err
 
 int stages_find(const struct session *session, const char *profile, struct stages *stages, struct ncm_error *err)
 {
-	struct ncm_config of_profile = *session->config; /* shallow */
 	struct ncm_fit_wish wish;
 	struct ruled ruled = {.session = session, .wish = &wish};
 
 	*stages = (struct stages){0};
-	of_profile.profile = (char *)profile;
-	if (ncm_fit_rules_load(&of_profile, &stages->rules, err) < 0)
+	if (ncm_fit_rules_load(session->config, profile, &stages->rules, err) < 0)
 		return -1;
 	if (!stages->rules || stages->rules->stage_count == 0)
 		return 0;
