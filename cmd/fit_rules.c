@@ -352,37 +352,57 @@ int rules_show(struct session *session, const struct fit_row *rows, size_t count
 	return failed;
 }
 
-static int sum_up_all(struct ruled *ruled, struct stages *stages, struct ncm_error *err)
+static void sum_up_stages(const struct ruled *ruled, struct stages *stages)
 {
-	struct ncm_registry *registry = ncm_registry_load(ruled->session->config, err);
-	struct card card = {0};
-	int failed = registry ? card_find(ruled->session, &card, err) : -1;
-
-	stages->card = card.room ? card.room : bytes_of(stages->rules->card);
-	ruled->card = stages->card;
-	ruled->registry = registry;
-	for (size_t i = 0; i < stages->rules->stage_count && !failed; i++) {
+	stages->card = ruled->card;
+	for (size_t i = 0; i < stages->rules->stage_count; i++) {
 		stages->items = memory_grow(stages->items, stages->count + 1, sizeof *stages->items);
 		stages->items[stages->count++] = sum_up(ruled, &stages->rules->stages[i]);
+	}
+}
+
+/* One look at models.json and at the cards is for all of them. */
+static int sum_up_all(const struct session *session, struct stages *all, size_t count, struct ncm_error *err)
+{
+	struct ncm_registry *registry = ncm_registry_load(session->config, err);
+	struct card card = {0};
+	const int failed = registry ? card_find(session, &card, err) : -1;
+	struct ncm_fit_wish wish;
+
+	ncm_fit_wish_default(&wish);
+	for (size_t i = 0; i < count && !failed; i++) {
+		const struct ncm_fit_rules *rules = all[i].rules;
+		const struct ruled ruled = {.session = session,
+					    .rules = rules,
+					    .registry = registry,
+					    .wish = &wish,
+					    .card = card.room ? card.room : bytes_of(rules->card)};
+
+		sum_up_stages(&ruled, &all[i]);
 	}
 	card_free(&card);
 	ncm_registry_free(registry);
 	return failed;
 }
 
-int stages_find(const struct session *session, const char *profile, struct stages *stages, struct ncm_error *err)
+int stages_find(const struct session *session, struct stages **all, size_t *count, struct ncm_error *err)
 {
-	struct ncm_fit_wish wish;
-	struct ruled ruled = {.session = session, .wish = &wish};
+	const struct ncm_config *config = session->config;
 
-	*stages = (struct stages){0};
-	if (ncm_fit_rules_load(session->config, profile, &stages->rules, err) < 0)
-		return -1;
-	if (!stages->rules || stages->rules->stage_count == 0)
-		return 0;
-	ncm_fit_wish_default(&wish);
-	ruled.rules = stages->rules;
-	return sum_up_all(&ruled, stages, err);
+	for (size_t i = 0; i <= config->more_profile_count; i++) {
+		const char *profile = i == 0 ? config->profile : config->more_profiles[i - 1];
+		struct ncm_fit_rules *rules;
+
+		if (ncm_fit_rules_load(config, profile, &rules, err) < 0)
+			return -1;
+		if (!rules || !has_stages(rules)) {
+			ncm_fit_rules_free(rules);
+			continue;
+		}
+		*all = memory_grow(*all, *count + 1, sizeof **all);
+		(*all)[(*count)++].rules = rules;
+	}
+	return *count > 0 ? sum_up_all(session, *all, *count, err) : 0;
 }
 
 void stages_clear(struct stages *stages)
