@@ -58,7 +58,7 @@ static void tell_created(const struct session *session, const struct ncm_bundle 
 
 		report_warning(&session->report, text);
 	}
-	if (session->report.json || session->settings.quiet)
+	if (!session_prints(session))
 		return;
 	print_line(stdout, "Bundle %s: %zu %s in %zu files, %s; %s of it copied now.", path, bundle->models.count,
 		   text_plural(bundle->models.count, "model", "models"), bundle->count,
@@ -101,10 +101,9 @@ static void print_bad(const struct ncm_bundle *bundle)
 static int tell_checked(struct session *session, const struct ncm_bundle *bundle)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	const bool speaks = !session->report.json && !session->settings.quiet;
 	char size[32];
 
-	if (speaks)
+	if (session_prints(session))
 		print_bad(bundle);
 	if (bundle->bad > 0) {
 		ncm_error_set(&err, NCM_E_DAMAGED, "%zu of %zu files of %s are not right", bundle->bad, bundle->count,
@@ -115,7 +114,7 @@ static int tell_checked(struct session *session, const struct ncm_bundle *bundle
 			       bundle->path);
 		return session_fail(session, &err);
 	}
-	if (speaks)
+	if (session_prints(session))
 		print_line(stdout, "All %zu files (%s) are right.", bundle->count,
 			   ncm_format_size(bundle->size, size, sizeof size));
 	return 0;

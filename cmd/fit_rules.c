@@ -95,7 +95,7 @@ static void say_beside(const struct ruled *ruled, const char *id, uint64_t sum, 
 	json_put_number(object, "with_preload", sum);
 	json_put_flag(object, "breaks_budget", breaks_budget);
 	json_put_flag(object, "breaks_card", breaks_card);
-	if (fit_prints(ruled->session))
+	if (session_prints(ruled->session))
 		print_line(stdout, "With the preload set resident (%s), %s %s (%s together).", names, safe,
 			   outcome(breaks_budget, breaks_card), all);
 }
@@ -121,7 +121,7 @@ static void say_matrix(const struct ruled *ruled, const char *id, json_t *object
 	json_put_text(object, "task", task->task);
 	json_put(object, "may_run_beside", json_words(&task->beside));
 	json_put(object, "unload_first", json_words(&unload));
-	if (fit_prints(ruled->session))
+	if (session_prints(ruled->session))
 		print_line(stdout, "  The profile's document: beside %s may run: %s%s%s.", name, beside,
 			   unload.count ? "; unload " : "", which);
 	ncm_strings_free(&unload);
@@ -228,7 +228,7 @@ static size_t say_stages(const struct ruled *ruled, const struct card *card, jso
 		json_push(array, stage_json(&need));
 		add_stage(&need, table);
 	}
-	if (fit_prints(ruled->session)) {
+	if (session_prints(ruled->session)) {
 		say_card(ruled, card);
 		table_print(table, stdout);
 	}

@@ -48,11 +48,6 @@ int fit_demand(struct session *session, size_t not_fitting, size_t count)
 	return report_silently(&session->report, NCM_E_NO_FIT, message, NULL);
 }
 
-bool fit_prints(const struct session *session)
-{
-	return !session->report.json && !session->settings.quiet;
-}
-
 char *gib_text(uint64_t bytes)
 {
 	const bool is_small = bytes > 0 && bytes < 1 << 30;

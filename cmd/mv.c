@@ -111,11 +111,6 @@ static char *summary(const struct ncm_move *move, size_t files)
 			   ncm_format_size(move->to_copy, copied, sizeof copied));
 }
 
-static bool is_told(const struct session *session)
-{
-	return !session->report.json && !session->settings.quiet;
-}
-
 static void print_plan(struct session *session, const struct ncm_move *move, FILE *out)
 {
 	print_files(move, out);
@@ -165,7 +160,7 @@ static int carry_out(struct session *session, struct ncm_move *move)
 	session->report.data = move_json(move, false);
 	if (failed)
 		return session_fail(session, &err);
-	if (is_told(session)) {
+	if (session_prints(session)) {
 		what = summary(move, move->moved + move->left);
 		print_plan(session, move, stdout);
 		printf("Moved %s.\n", what);
@@ -181,7 +176,7 @@ static int run_plan(struct session *session, struct ncm_move *move)
 
 	session->report.data = move_json(move, session->settings.dry_run);
 	if (session->settings.dry_run) {
-		if (is_told(session)) {
+		if (session_prints(session)) {
 			print_plan(session, move, stdout);
 			printf("Would move %s.\n", what);
 			print_settings(move, stdout);

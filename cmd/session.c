@@ -241,6 +241,11 @@ int session_selector_from(struct session *session, size_t first, struct ncm_erro
 	return 0;
 }
 
+bool session_prints(const struct session *session)
+{
+	return !session->report.json && !session->settings.quiet;
+}
+
 void session_progress(struct session *session)
 {
 	const struct settings *settings = &session->settings;
