@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
 
-#include "ui/ask.h"
 #include "ui/fields.h"
 #include "ui/text.h"
 
@@ -127,24 +126,18 @@ static bool confirm(struct session *session, const struct ncm_move *move, int *e
 	struct ncm_error err = NCM_ERROR_INIT;
 	AUTO_FREE char *what = summary(move, move->going);
 	AUTO_FREE char *question = text_format("Move %s?", what);
-	enum answer answer;
 
 	*exit_code = 0;
 	if (session->settings.yes)
 		return true;
-	if (session->report.json || session->report.events || !ask_possible()) {
+	if (!session_can_ask(session)) {
 		ncm_error_set(&err, NCM_E_USAGE, "mv asks before it moves anything, and there is nobody to ask");
 		ncm_error_hint(&err, "-y moves without asking, --dry-run says what would be moved");
 		*exit_code = session_fail(session, &err);
 		return false;
 	}
 	print_plan(session, move, stderr);
-	answer = ask(question, ANSWER_NO);
-	if (answer == ANSWER_INTERRUPTED)
-		*exit_code = ncm_errc_exit(NCM_E_INTERRUPTED);
-	if (answer != ANSWER_YES)
-		report_note(&session->report, "Nothing was moved.");
-	return answer == ANSWER_YES;
+	return session_ask(session, question, "Nothing was moved.", exit_code);
 }
 
 static int carry_out(struct session *session, struct ncm_move *move)

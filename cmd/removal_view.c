@@ -268,7 +268,7 @@ static bool confirm(struct session *session, const struct ncm_removal *removal, 
 	*exit_code = 0;
 	if (session->settings.yes)
 		return true;
-	if (session->report.json || session->report.events || !ask_possible()) {
+	if (!session_can_ask(session)) {
 		*exit_code = must_say_yes(session);
 		return false;
 	}

@@ -319,7 +319,7 @@ static bool confirm(const struct repair *repair, bool sound, int *exit_code)
 
 	if (session->settings.yes || count == 0)
 		return true;
-	if (session->report.json || session->report.events || !ask_possible()) {
+	if (!session_can_ask(session)) {
 		*exit_code = sound ? nobody_to_ask(session) : 0;
 		return !sound;
 	}
