@@ -24,11 +24,6 @@ static const struct ncm_model *model_called(const struct ncm_catalog *catalog, c
 	return NULL;
 }
 
-uint64_t family_context(const struct fit_row *row, const struct ncm_fit_wish *wish)
-{
-	return row->document_context > 0 ? row->document_context : wish->context;
-}
-
 /* Read once for models of one profile that stand together. */
 void family_count(const struct session *session, struct fit_row *rows, size_t count)
 {
@@ -88,7 +83,8 @@ static const struct ncm_model *sibling_of(const struct session *session, const s
 	const struct ncm_model *model = model_called(catalog, row->need.id), *best = NULL;
 	struct ncm_fit_wish own = *wish;
 
-	own.context = family_context(row, wish);
+	if (row->document_context > 0)
+		own.context = row->document_context;
 	for (size_t i = 0; model && i < catalog->count; i++) {
 		const struct ncm_model *one = &catalog->models[i];
 
