@@ -231,7 +231,7 @@ static int show_training(struct session *session, const struct trained *trained,
 	table_column(table, "WHY", COLUMN_BELOW);
 	not_fitting = add_models(trained, rows, count, table, models);
 	find_resident(session->catalog, trained->rules->profile, &resident);
-	if (!session->report.json)
+	if (session_prints(session))
 		print_training(trained, &resident, table);
 	json_put(data, "gpu", fit_card_json(trained->card));
 	json_put(data, "models", json_array());

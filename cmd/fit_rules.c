@@ -134,7 +134,7 @@ static void say_group(const struct ruled *ruled, const char *id, json_t *object)
 	if (!group)
 		return;
 	json_put(object, "pick_one", json_words(&group->models));
-	if (!ruled->session->report.json) {
+	if (session_prints(ruled->session)) {
 		AUTO_FREE char *title = text_safe(group->title);
 		AUTO_FREE char *names = words_join(&group->models, ", ");
 
