@@ -185,6 +185,13 @@ const char *stage_word(const struct stage_need *need)
 	return need->verdict == NCM_FIT_YES ? "fits" : need->verdict == NCM_FIT_NO ? "too large" : "not known";
 }
 
+char *stage_models(const struct stage_need *need)
+{
+	const struct ncm_strings *models = &need->stage->models;
+
+	return models->count ? words_join(models, ", ") : text_copy("nothing");
+}
+
 static void add_stage(const struct stage_need *need, struct table *table)
 {
 	const struct ncm_fit_stage *stage = need->stage;
@@ -193,7 +200,7 @@ static void add_stage(const struct stage_need *need, struct table *table)
 	table_cell(table, text_format("%g GB", stage->stated));
 	table_cell(table, need->known ? gib_text(need->sum) : text_copy("?"));
 	table_text(table, stage_word(need));
-	table_cell(table, stage->models.count ? words_join(&stage->models, ", ") : text_copy("nothing"));
+	table_cell(table, stage_models(need));
 }
 
 /* The machine's card, or where there is none and no other was said, the one of the document. */

@@ -37,5 +37,7 @@ void stages_clear(struct stages *stages);
 json_t *stage_json(const struct stage_need *need);
 /* "fits", "too large", "not known". Static. */
 const char *stage_word(const struct stage_need *need);
+/* The models that it loads, safe; "nothing" without any. The caller frees it. */
+char *stage_models(const struct stage_need *need);
 
 #endif

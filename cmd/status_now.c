@@ -90,8 +90,7 @@ static void print_stages(const struct stages *stages)
 		table_foreign(table, need->stage->title);
 		table_cell(table, need->known ? gib_text(need->sum) : text_copy("?"));
 		table_styled(table, text_copy(stage_word(need)), need->verdict == NCM_FIT_NO ? STYLE_BAD : STYLE_NONE);
-		table_cell(table,
-			   need->stage->models.count ? words_join(&need->stage->models, ", ") : text_copy("nothing"));
+		table_cell(table, stage_models(need));
 	}
 	print_line(stdout, "VRAM by stage of %s, against %s:", profile, stages->card ? card : "a card not known");
 	table_print(table, stdout);
