@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LONGEST_PATH = 512 };
-
 static json_t *state_json(const void *row)
 {
 	return json_string(ncm_bundle_state_name(((const struct ncm_bundle_file *)row)->state));
@@ -50,7 +48,7 @@ static const char *folder_of(const struct session *session)
 
 static void tell_created(const struct session *session, const struct ncm_bundle *bundle)
 {
-	AUTO_FREE char *path = text_safe_long(bundle->path, LONGEST_PATH);
+	AUTO_FREE char *path = text_safe_path(bundle->path);
 	char size[32], copied[32];
 
 	for (size_t i = 0; i < bundle->left_out.count; i++) {
@@ -90,8 +88,8 @@ static void print_bad(const struct ncm_bundle *bundle)
 {
 	for (size_t i = 0; i < bundle->count; i++) {
 		const struct ncm_bundle_file *file = &bundle->files[i];
-		AUTO_FREE char *path = text_safe_long(file->path, LONGEST_PATH);
-		AUTO_FREE char *why = text_safe_long(file->why, LONGEST_PATH);
+		AUTO_FREE char *path = text_safe_path(file->path);
+		AUTO_FREE char *why = text_safe_path(file->why);
 
 		if (file->state != NCM_BUNDLE_OK)
 			print_line(stdout, "%s  %s: %s", ncm_bundle_state_name(file->state), path, why);
