@@ -3,7 +3,6 @@
 
 #include "plan_view.h"
 
-#include "ui/ask.h"
 #include "ui/table.h"
 #include "ui/text.h"
 
@@ -170,12 +169,11 @@ static bool identify;
 static bool confirm(struct session *session, int *exit_code)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	enum answer answer;
 
 	*exit_code = 0;
 	if (!identify || session->settings.yes)
 		return true;
-	if (session->report.json || session->report.events || !ask_possible()) {
+	if (!session_can_ask(session)) {
 		ncm_error_set(
 		    &err, NCM_E_USAGE,
 		    "adopt --identify asks before it tells Civitai the SHA-256 of files, and there is nobody to "
@@ -184,13 +182,9 @@ static bool confirm(struct session *session, int *exit_code)
 		*exit_code = session_fail(session, &err);
 		return false;
 	}
-	answer =
-	    ask("Tell Civitai the SHA-256 of the files that nothing here knows, to learn what they are?", ANSWER_NO);
-	if (answer == ANSWER_INTERRUPTED)
-		*exit_code = ncm_errc_exit(NCM_E_INTERRUPTED);
-	if (answer != ANSWER_YES)
-		report_note(&session->report, "Nothing was asked, and nothing was registered.");
-	return answer == ANSWER_YES;
+	return session_ask(session,
+			   "Tell Civitai the SHA-256 of the files that nothing here knows, to learn what they are?",
+			   "Nothing was asked, and nothing was registered.", exit_code);
 }
 
 static struct ncm_adoption *adopt(struct session *session, struct ncm_error *err)

@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LONGEST_PATH = 512 };
-
 static json_t *state_json(const void *row)
 {
 	return json_string(ncm_bundle_state_name(((const struct ncm_bundle_file *)row)->state));
@@ -50,7 +48,7 @@ static const char *folder_of(const struct session *session)
 
 static void tell_created(const struct session *session, const struct ncm_bundle *bundle)
 {
-	AUTO_FREE char *path = text_safe_long(bundle->path, LONGEST_PATH);
+	AUTO_FREE char *path = text_safe_path(bundle->path);
 	char size[32], copied[32];
 
 	for (size_t i = 0; i < bundle->left_out.count; i++) {
@@ -58,7 +56,7 @@ static void tell_created(const struct session *session, const struct ncm_bundle 
 
 		report_warning(&session->report, text);
 	}
-	if (session->report.json || session->settings.quiet)
+	if (!session_prints(session))
 		return;
 	print_line(stdout, "Bundle %s: %zu %s in %zu files, %s; %s of it copied now.", path, bundle->models.count,
 		   text_plural(bundle->models.count, "model", "models"), bundle->count,
@@ -90,8 +88,8 @@ static void print_bad(const struct ncm_bundle *bundle)
 {
 	for (size_t i = 0; i < bundle->count; i++) {
 		const struct ncm_bundle_file *file = &bundle->files[i];
-		AUTO_FREE char *path = text_safe_long(file->path, LONGEST_PATH);
-		AUTO_FREE char *why = text_safe_long(file->why, LONGEST_PATH);
+		AUTO_FREE char *path = text_safe_path(file->path);
+		AUTO_FREE char *why = text_safe_path(file->why);
 
 		if (file->state != NCM_BUNDLE_OK)
 			print_line(stdout, "%s  %s: %s", ncm_bundle_state_name(file->state), path, why);
@@ -101,10 +99,9 @@ static void print_bad(const struct ncm_bundle *bundle)
 static int tell_checked(struct session *session, const struct ncm_bundle *bundle)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	const bool speaks = !session->report.json && !session->settings.quiet;
 	char size[32];
 
-	if (speaks)
+	if (session_prints(session))
 		print_bad(bundle);
 	if (bundle->bad > 0) {
 		ncm_error_set(&err, NCM_E_DAMAGED, "%zu of %zu files of %s are not right", bundle->bad, bundle->count,
@@ -115,7 +112,7 @@ static int tell_checked(struct session *session, const struct ncm_bundle *bundle
 			       bundle->path);
 		return session_fail(session, &err);
 	}
-	if (speaks)
+	if (session_prints(session))
 		print_line(stdout, "All %zu files (%s) are right.", bundle->count,
 			   ncm_format_size(bundle->size, size, sizeof size));
 	return 0;

@@ -151,7 +151,7 @@ static int run(struct session *session)
 	if (!usage)
 		return session_fail(session, &err);
 	session->report.data = usage_json(usage);
-	if (!session->report.json && !session->settings.quiet)
+	if (session_prints(session))
 		print_usage(usage);
 	exit_code = disks_report_failures(session, usage);
 	ncm_usage_free(usage);

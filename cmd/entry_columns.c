@@ -32,12 +32,9 @@ static void add_quantization(struct table *table, const struct entry *entry)
 
 static void add_vram(struct table *table, const struct entry *entry)
 {
-	if (entry->vram_most <= 0)
-		table_text(table, "-");
-	else if (entry->vram_least > 0 && entry->vram_least < entry->vram_most)
-		table_cell(table, text_format("%g-%g GB", entry->vram_least, entry->vram_most));
-	else
-		table_cell(table, text_format("%g%s GB", entry->vram_most, entry->vram_at_least ? "+" : ""));
+	AUTO_FREE char *vram = text_vram(entry->vram_least, entry->vram_most, entry->vram_at_least);
+
+	table_text(table, *vram ? vram : "-");
 }
 
 static void add_score(struct table *table, const struct entry *entry)

@@ -219,7 +219,7 @@ static int show(struct session *session, struct fit_rows *rows, const struct fit
 	for (size_t i = 0; i < rows->count; i++)
 		judge(&rows->items[i], resident, card);
 	family_find(session, rows->items, rows->count, wish, card);
-	if (fit_prints(session) && !asked.stages)
+	if (session_prints(session) && !asked.stages)
 		fit_table_print(rows, resident, card, session->settings.verbose > 0);
 	json_put(data, "gpu", fit_card_json(card));
 	json_put(data, "gpus", fit_cards_json(card));

@@ -2,20 +2,20 @@
 #include "fit_check.h"
 
 #include "fit_spread.h"
+#include "model_name.h"
 #include "ui/text.h"
 
 /* What `fit` wants to look at the same model against the same card. The address of one that is spelled out may have a
  * secret in it. The caller frees it. */
 static char *fit_arguments(const struct session *session, const struct ncm_model *model, const struct card *card)
 {
-	const bool spelled = !model->profile && model->phase == 0;
 	AUTO_FREE char *profiles = words_join(&session->settings.profiles, ",");
 	AUTO_FREE char *room = card->room > 0 && !card->gpus
 				   ? text_format(" --vram %lluMB", (unsigned long long)(card->room >> 20))
 				   : text_copy("");
 
 	return text_format("%s%s%s%s%s", *profiles ? "--profile " : "", profiles, *profiles ? " " : "",
-			   spelled ? "SOURCE" : model->id, room);
+			   model_is_spelled_out(model) ? "SOURCE" : model->id, room);
 }
 
 static int refuse(struct session *session, const struct ncm_model *model, const struct need *need,

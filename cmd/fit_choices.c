@@ -45,7 +45,7 @@ static json_t *show(struct session *session, const char *uri, const struct ncm_f
 		add_choice(table, &choices->items[i], best);
 		json_push(array, choice_json(&choices->items[i], best));
 	}
-	if (fit_prints(session))
+	if (session_prints(session))
 		table_print(table, stdout);
 	table_free(table);
 	json_put_source(object, "source", uri);
@@ -87,7 +87,7 @@ int fit_choices_show(struct session *session, const struct ncm_fit_wish *wish, c
 		ncm_error_hint(&err, "as in: fit --quantizations hf:Org/Repo");
 		return session_fail(session, &err);
 	}
-	if (fit_prints(session))
+	if (session_prints(session))
 		print_line(stdout, "Held against: %s.", against);
 	for (size_t i = 0; i < operands->count; i++) {
 		struct ncm_fit_choices *choices =

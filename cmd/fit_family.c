@@ -10,17 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of the model's own profile. A file that cannot be read is told by rules_show. */
-static struct ncm_fit_rules *rules_of(const struct session *session, const struct ncm_model *model)
-{
-	struct ncm_config alone = *session->config;
-	struct ncm_fit_rules *rules = NULL;
-
-	alone.profile = model->profile;
-	(void)ncm_fit_rules_load(&alone, &rules, NULL);
-	return rules;
-}
-
 static bool same(const char *one, const char *other)
 {
 	return one && other && strcmp(one, other) == 0;
@@ -33,11 +22,6 @@ static const struct ncm_model *model_called(const struct ncm_catalog *catalog, c
 			return &catalog->models[i];
 	}
 	return NULL;
-}
-
-uint64_t family_context(const struct fit_row *row, const struct ncm_fit_wish *wish)
-{
-	return row->document_context > 0 ? row->document_context : wish->context;
 }
 
 /* Read once for models of one profile that stand together. */
@@ -53,8 +37,8 @@ void family_count(const struct session *session, struct fit_row *rows, size_t co
 			continue;
 		if (!same(profile, model->profile)) {
 			ncm_fit_rules_free(rules);
-			rules = rules_of(session, model);
 			profile = model->profile;
+			(void)ncm_fit_rules_load(session->config, profile, &rules, NULL); /* rules_show tells why not */
 		}
 		rows[i].document_context = rules ? ncm_fit_context_of(rules, model->id) : 0;
 		if (rows[i].document_context > 0)
@@ -99,7 +83,8 @@ static const struct ncm_model *sibling_of(const struct session *session, const s
 	const struct ncm_model *model = model_called(catalog, row->need.id), *best = NULL;
 	struct ncm_fit_wish own = *wish;
 
-	own.context = family_context(row, wish);
+	if (row->document_context > 0)
+		own.context = row->document_context;
 	for (size_t i = 0; model && i < catalog->count; i++) {
 		const struct ncm_model *one = &catalog->models[i];
 
@@ -246,7 +231,7 @@ static int show_training(struct session *session, const struct trained *trained,
 	table_column(table, "WHY", COLUMN_BELOW);
 	not_fitting = add_models(trained, rows, count, table, models);
 	find_resident(session->catalog, trained->rules->profile, &resident);
-	if (!session->report.json)
+	if (session_prints(session))
 		print_training(trained, &resident, table);
 	json_put(data, "gpu", fit_card_json(trained->card));
 	json_put(data, "models", json_array());

@@ -7,8 +7,6 @@
 
 /* Counts those anew that the document of their profile works with at a context of its own. */
 void family_count(const struct session *session, struct fit_row *rows, size_t count);
-/* The tokens that a model is counted for: its document's, else the wish's. */
-uint64_t family_context(const struct fit_row *row, const struct ncm_fit_wish *wish);
 /* Of each model that is not known to fit: the largest of its family, in its profile, that is. */
 void family_find(const struct session *session, struct fit_row *rows, size_t count, const struct ncm_fit_wish *wish,
 		 const struct card *card);

@@ -95,7 +95,7 @@ static void say_beside(const struct ruled *ruled, const char *id, uint64_t sum, 
 	json_put_number(object, "with_preload", sum);
 	json_put_flag(object, "breaks_budget", breaks_budget);
 	json_put_flag(object, "breaks_card", breaks_card);
-	if (fit_prints(ruled->session))
+	if (session_prints(ruled->session))
 		print_line(stdout, "With the preload set resident (%s), %s %s (%s together).", names, safe,
 			   outcome(breaks_budget, breaks_card), all);
 }
@@ -121,7 +121,7 @@ static void say_matrix(const struct ruled *ruled, const char *id, json_t *object
 	json_put_text(object, "task", task->task);
 	json_put(object, "may_run_beside", json_words(&task->beside));
 	json_put(object, "unload_first", json_words(&unload));
-	if (fit_prints(ruled->session))
+	if (session_prints(ruled->session))
 		print_line(stdout, "  The profile's document: beside %s may run: %s%s%s.", name, beside,
 			   unload.count ? "; unload " : "", which);
 	ncm_strings_free(&unload);
@@ -134,7 +134,7 @@ static void say_group(const struct ruled *ruled, const char *id, json_t *object)
 	if (!group)
 		return;
 	json_put(object, "pick_one", json_words(&group->models));
-	if (!ruled->session->report.json) {
+	if (session_prints(ruled->session)) {
 		AUTO_FREE char *title = text_safe(group->title);
 		AUTO_FREE char *names = words_join(&group->models, ", ");
 
@@ -185,6 +185,13 @@ const char *stage_word(const struct stage_need *need)
 	return need->verdict == NCM_FIT_YES ? "fits" : need->verdict == NCM_FIT_NO ? "too large" : "not known";
 }
 
+char *stage_models(const struct stage_need *need)
+{
+	const struct ncm_strings *models = &need->stage->models;
+
+	return models->count ? words_join(models, ", ") : text_copy("nothing");
+}
+
 static void add_stage(const struct stage_need *need, struct table *table)
 {
 	const struct ncm_fit_stage *stage = need->stage;
@@ -193,7 +200,7 @@ static void add_stage(const struct stage_need *need, struct table *table)
 	table_cell(table, text_format("%g GB", stage->stated));
 	table_cell(table, need->known ? gib_text(need->sum) : text_copy("?"));
 	table_text(table, stage_word(need));
-	table_cell(table, stage->models.count ? words_join(&stage->models, ", ") : text_copy("nothing"));
+	table_cell(table, stage_models(need));
 }
 
 /* The machine's card, or where there is none and no other was said, the one of the document. */
@@ -228,7 +235,7 @@ static size_t say_stages(const struct ruled *ruled, const struct card *card, jso
 		json_push(array, stage_json(&need));
 		add_stage(&need, table);
 	}
-	if (fit_prints(ruled->session)) {
+	if (session_prints(ruled->session)) {
 		say_card(ruled, card);
 		table_print(table, stdout);
 	}
@@ -293,12 +300,12 @@ int rules_find(const struct session *session, bool (*has)(const struct ncm_fit_r
 	       struct ncm_fit_rules **rules, struct ncm_error *err)
 {
 	const struct ncm_config *config = session->config;
-	struct ncm_config one = *config; /* shallow */
 
 	*rules = NULL;
 	for (size_t i = 0; i <= config->more_profile_count; i++) {
-		one.profile = i == 0 ? config->profile : config->more_profiles[i - 1];
-		if (ncm_fit_rules_load(&one, rules, err) < 0)
+		const char *profile = i == 0 ? config->profile : config->more_profiles[i - 1];
+
+		if (ncm_fit_rules_load(config, profile, rules, err) < 0)
 			return -1;
 		if (*rules && has(*rules))
 			return 0;
@@ -352,39 +359,57 @@ int rules_show(struct session *session, const struct fit_row *rows, size_t count
 	return failed;
 }
 
-static int sum_up_all(struct ruled *ruled, struct stages *stages, struct ncm_error *err)
+static void sum_up_stages(const struct ruled *ruled, struct stages *stages)
 {
-	struct ncm_registry *registry = ncm_registry_load(ruled->session->config, err);
-	struct card card = {0};
-	int failed = registry ? card_find(ruled->session, &card, err) : -1;
-
-	stages->card = card.room ? card.room : bytes_of(stages->rules->card);
-	ruled->card = stages->card;
-	ruled->registry = registry;
-	for (size_t i = 0; i < stages->rules->stage_count && !failed; i++) {
+	stages->card = ruled->card;
+	for (size_t i = 0; i < stages->rules->stage_count; i++) {
 		stages->items = memory_grow(stages->items, stages->count + 1, sizeof *stages->items);
 		stages->items[stages->count++] = sum_up(ruled, &stages->rules->stages[i]);
+	}
+}
+
+/* One look at models.json and at the cards is for all of them. */
+static int sum_up_all(const struct session *session, struct stages *all, size_t count, struct ncm_error *err)
+{
+	struct ncm_registry *registry = ncm_registry_load(session->config, err);
+	struct card card = {0};
+	const int failed = registry ? card_find(session, &card, err) : -1;
+	struct ncm_fit_wish wish;
+
+	ncm_fit_wish_default(&wish);
+	for (size_t i = 0; i < count && !failed; i++) {
+		const struct ncm_fit_rules *rules = all[i].rules;
+		const struct ruled ruled = {.session = session,
+					    .rules = rules,
+					    .registry = registry,
+					    .wish = &wish,
+					    .card = card.room ? card.room : bytes_of(rules->card)};
+
+		sum_up_stages(&ruled, &all[i]);
 	}
 	card_free(&card);
 	ncm_registry_free(registry);
 	return failed;
 }
 
-int stages_find(const struct session *session, const char *profile, struct stages *stages, struct ncm_error *err)
+int stages_find(const struct session *session, struct stages **all, size_t *count, struct ncm_error *err)
 {
-	struct ncm_config of_profile = *session->config; /* shallow */
-	struct ncm_fit_wish wish;
-	struct ruled ruled = {.session = session, .wish = &wish};
+	const struct ncm_config *config = session->config;
 
-	*stages = (struct stages){0};
-	of_profile.profile = (char *)profile;
-	if (ncm_fit_rules_load(&of_profile, &stages->rules, err) < 0)
-		return -1;
-	if (!stages->rules || stages->rules->stage_count == 0)
-		return 0;
-	ncm_fit_wish_default(&wish);
-	ruled.rules = stages->rules;
-	return sum_up_all(&ruled, stages, err);
+	for (size_t i = 0; i <= config->more_profile_count; i++) {
+		const char *profile = i == 0 ? config->profile : config->more_profiles[i - 1];
+		struct ncm_fit_rules *rules;
+
+		if (ncm_fit_rules_load(config, profile, &rules, err) < 0)
+			return -1;
+		if (!rules || !has_stages(rules)) {
+			ncm_fit_rules_free(rules);
+			continue;
+		}
+		*all = memory_grow(*all, *count + 1, sizeof **all);
+		(*all)[(*count)++].rules = rules;
+	}
+	return *count > 0 ? sum_up_all(session, *all, *count, err) : 0;
 }
 
 void stages_clear(struct stages *stages)

@@ -19,8 +19,8 @@ int rules_show(struct session *session, const struct fit_row *rows, size_t count
 
 /* What the stages of a profile's document load, each against the card. */
 struct stages {
-	struct ncm_fit_rules *rules; /* NULL: the profile has none */
-	uint64_t card;               /* bytes: of the machine's card, else of the document's; 0: not known */
+	struct ncm_fit_rules *rules;
+	uint64_t card; /* bytes: of the machine's card, else of the document's; 0: not known */
 	struct stage_need {
 		const struct ncm_fit_stage *stage; /* of the rules */
 		bool known;                        /* all that it loads is */
@@ -29,12 +29,15 @@ struct stages {
 	} * items;
 	size_t count;
 };
-/* Of one profile of the session, whose catalog is loaded. Returns 0, or -1 with *err. Free with stages_clear. */
-int stages_find(const struct session *session, const char *profile, struct stages *stages, struct ncm_error *err);
+/* Of each of the session's profiles that has some, added to *all; the catalog is loaded. Returns 0, or -1 with *err.
+ * Clear each, also then, and free *all. */
+int stages_find(const struct session *session, struct stages **all, size_t *count, struct ncm_error *err);
 void stages_clear(struct stages *stages);
 /* A new reference. */
 json_t *stage_json(const struct stage_need *need);
 /* "fits", "too large", "not known". Static. */
 const char *stage_word(const struct stage_need *need);
+/* The models that it loads, safe; "nothing" without any. The caller frees it. */
+char *stage_models(const struct stage_need *need);
 
 #endif

@@ -48,11 +48,6 @@ int fit_demand(struct session *session, size_t not_fitting, size_t count)
 	return report_silently(&session->report, NCM_E_NO_FIT, message, NULL);
 }
 
-bool fit_prints(const struct session *session)
-{
-	return !session->report.json && !session->settings.quiet;
-}
-
 char *gib_text(uint64_t bytes)
 {
 	const bool is_small = bytes > 0 && bytes < 1 << 30;
@@ -148,19 +143,19 @@ static char *gpu_text(const struct ncm_gpu *gpu)
 char *card_text(const struct card *card)
 {
 	AUTO_FREE char *room = gib_text(card->room);
-	AUTO_FREE char *largest = card->gpu ? gpu_text(card->gpu) : NULL;
-	char *text = text_copy(largest ? largest : "");
+	char *text;
 
-	if (!card->gpu) {
-		free(text);
+	if (!card->gpu)
 		return card->room ? text_format("a card of %s", room) : text_copy("no graphics card was found");
-	}
+	text = gpu_text(card->gpu);
 	for (size_t i = 0; i < card->gpus->count; i++) {
-		const struct ncm_gpu *other = &card->gpus->items[i];
-		AUTO_FREE char *before = text;
-		AUTO_FREE char *more = gpu_text(other);
+		AUTO_FREE char *before = NULL, *more = NULL;
 
-		text = other == card->gpu ? text_copy(before) : text_format("%s; %s", before, more);
+		if (&card->gpus->items[i] == card->gpu)
+			continue;
+		before = text;
+		more = gpu_text(&card->gpus->items[i]);
+		text = text_format("%s; %s", before, more);
 	}
 	return text;
 }
@@ -222,15 +217,22 @@ static void read_installed(const struct ncm_reg_model *entry, struct need *need)
 	ncm_error_clear(&err);
 }
 
-static void ask_source(const struct session *session, const struct ncm_model *model, struct need *need)
+static const char *source_of(const struct ncm_model *model)
 {
 	const struct ncm_file_spec *specs = model->chosen ? model->chosen->files : model->files;
 	const size_t count_of = model->chosen ? model->chosen->file_count : model->file_count;
+
+	return count_of > 0 ? specs[0].from.items[0] : NULL;
+}
+
+static void ask_source(const struct session *session, const struct ncm_model *model, struct need *need)
+{
+	const char *source = source_of(model);
 	struct ncm_error err = NCM_ERROR_INIT;
 
-	if (count_of == 0 || session->settings.provision.offline)
+	if (!source || session->settings.provision.offline)
 		return;
-	need->model = ncm_inspect_source(session->config, specs[0].from.items[0], NULL, &session->sink, &err);
+	need->model = ncm_inspect_source(session->config, source, NULL, &session->sink, &err);
 	if (!need->model && err.message)
 		report_warning(&session->report, err.message);
 	ncm_error_clear(&err);
@@ -309,19 +311,15 @@ static void take_required(const struct session *session, const struct ncm_regist
 	ncm_strings_free(&with);
 }
 
-static const char *source_of(const struct ncm_model *model)
-{
-	const struct ncm_file_spec *specs = model->chosen ? model->chosen->files : model->files;
-	const size_t count_of = model->chosen ? model->chosen->file_count : model->file_count;
-
-	return count_of > 0 ? specs[0].from.items[0] : NULL;
-}
-
-/* It may keep more by the program that runs it. */
+/* By its header, if that was had. It may keep more by the program that runs it. */
 static void count_for(struct need *need, const char *source)
 {
-	const uint64_t before = ncm_fit_sum(&need->fit.card) + ncm_fit_sum(&need->fit.host);
+	uint64_t before;
 
+	if (!need->model)
+		return;
+	count(need);
+	before = ncm_fit_sum(&need->fit.card) + ncm_fit_sum(&need->fit.host);
 	ncm_fit_wish_for(need->model, source, &need->wish);
 	count(need);
 	if (ncm_fit_sum(&need->fit.card) + ncm_fit_sum(&need->fit.host) != before)
@@ -336,10 +334,7 @@ void need_find(const struct session *session, const struct ncm_registry *registr
 
 	look_at(session, entry, model, ask, need);
 	need->wish = *wish;
-	if (need->model)
-		count(need);
-	if (need->model)
-		count_for(need, source_of(model));
+	count_for(need, source_of(model));
 	if (need->model && ncm_fit_is_picture(need->model))
 		take_required(session, registry, model, ask, need);
 	if (need->fit.basis == NCM_FIT_UNKNOWN)
@@ -350,10 +345,7 @@ void need_installed(const struct ncm_reg_model *entry, const struct ncm_fit_wish
 {
 	*need = (struct need){.id = text_copy(entry->id), .wish = *wish};
 	read_installed(entry, need);
-	if (need->model)
-		count(need);
-	if (need->model)
-		count_for(need, entry->source);
+	count_for(need, entry->source);
 }
 
 int need_read(const char *path, const struct ncm_fit_wish *wish, struct need *need, struct ncm_error *err)

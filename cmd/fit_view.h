@@ -15,9 +15,6 @@ bool fit_is_demanded(void); /* --require-fit */
 /* With --require-fit, if any of `count` is not known to fit, records that. Returns the exit code. */
 int fit_demand(struct session *session, size_t not_fitting, size_t count);
 
-/* Whether there are tables and sentences to print: neither --json nor -q. */
-bool fit_prints(const struct session *session);
-
 /* The card to hold models against. */
 struct card {
 	struct ncm_gpu_list *gpus;

@@ -4,11 +4,6 @@
 #include "drift_view.h"
 #include "ui/text.h"
 
-static bool speaks(const struct session *session)
-{
-	return !session->report.json && !session->settings.quiet;
-}
-
 static struct {
 	bool update, check, prune, checkpoints;
 } given;
@@ -47,7 +42,7 @@ static int check(struct session *session, struct ncm_model *const *models, size_
 	if (!drift)
 		return session_fail(session, err);
 	session->report.data = drift_json(drift);
-	if (speaks(session))
+	if (session_prints(session))
 		print_check(session, drift);
 	exit_code = drift_report_changes(session, drift, "upstream does not serve everything as it is pinned");
 	ncm_drift_free(drift);
@@ -99,7 +94,7 @@ static void report_checkpoints(struct session *session, const struct ncm_drift *
 	json_put_number(json, "kept", drift->checkpoints_kept);
 	json_put_number(json, "unknown", drift->checkpoints_unknown);
 	json_object_set_new(session->report.data, "checkpoints", json);
-	if (speaks(session))
+	if (session_prints(session))
 		print_checkpoints(drift);
 }
 
@@ -124,7 +119,7 @@ static int update(struct session *session, struct ncm_model *const *models, size
 		return session_fail(session, err);
 	session->report.data = drift_json(drift);
 	json_put_flag(session->report.data, "written", drift->written);
-	if (speaks(session))
+	if (session_prints(session))
 		print_update(session, drift);
 	if (given.checkpoints && !settings->dry_run)
 		report_checkpoints(session, drift);

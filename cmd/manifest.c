@@ -41,7 +41,7 @@ static enum ncm_errc check(struct session *session, const char *path, json_t *fi
 		AUTO_FREE char *safe = text_safe_path(path);
 
 		json_put(file, "faults", json_array());
-		if (!session->report.json && !session->settings.quiet)
+		if (session_prints(session))
 			printf("ok  %s\n", safe);
 	}
 	json_put_flag(file, "ok", class == NCM_OK);

@@ -2,7 +2,6 @@
 #include "manifest.h"
 
 #include "given.h"
-#include "ui/ask.h"
 #include "ui/text.h"
 
 #include <errno.h>
@@ -106,24 +105,18 @@ static bool confirm(struct session *session, const struct ncm_draft *draft, int 
 	AUTO_FREE char *words = draft->is_words ? words_of(draft) : NULL;
 	AUTO_FREE char *question = words ? text_format("Are these names of Ollama models: %s?", words) : NULL;
 	struct ncm_error err = NCM_ERROR_INIT;
-	enum answer answer;
 
 	*exit_code = 0;
 	if (!draft->is_words || !draft->text || session->settings.yes)
 		return true;
-	if (session->report.json || session->report.events || !ask_possible()) {
+	if (!session_can_ask(session)) {
 		ncm_error_set(&err, NCM_E_USAGE, "the list is bare words, which may be names of Ollama models: %s",
 			      words);
 		ncm_error_hint(&err, "if they are, say so with -y");
 		*exit_code = session_fail(session, &err);
 		return false;
 	}
-	answer = ask(question, ANSWER_NO);
-	if (answer == ANSWER_INTERRUPTED)
-		*exit_code = ncm_errc_exit(NCM_E_INTERRUPTED);
-	if (answer != ANSWER_YES)
-		report_note(&session->report, "Nothing was written.");
-	return answer == ANSWER_YES;
+	return session_ask(session, question, "Nothing was written.", exit_code);
 }
 
 int manifest_import(struct session *session)

@@ -3,8 +3,12 @@
 
 #include "ui/text.h"
 
-#include <stdbool.h>
 #include <string.h>
+
+bool model_is_spelled_out(const struct ncm_model *model)
+{
+	return !model->profile && model->phase == 0;
+}
 
 /* NULL: it has a better name. */
 static const char *source_of(const struct ncm_model *model)

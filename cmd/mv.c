@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
 
-#include "ui/ask.h"
 #include "ui/fields.h"
 #include "ui/text.h"
 
@@ -111,11 +110,6 @@ static char *summary(const struct ncm_move *move, size_t files)
 			   ncm_format_size(move->to_copy, copied, sizeof copied));
 }
 
-static bool is_told(const struct session *session)
-{
-	return !session->report.json && !session->settings.quiet;
-}
-
 static void print_plan(struct session *session, const struct ncm_move *move, FILE *out)
 {
 	print_files(move, out);
@@ -132,24 +126,18 @@ static bool confirm(struct session *session, const struct ncm_move *move, int *e
 	struct ncm_error err = NCM_ERROR_INIT;
 	AUTO_FREE char *what = summary(move, move->going);
 	AUTO_FREE char *question = text_format("Move %s?", what);
-	enum answer answer;
 
 	*exit_code = 0;
 	if (session->settings.yes)
 		return true;
-	if (session->report.json || session->report.events || !ask_possible()) {
+	if (!session_can_ask(session)) {
 		ncm_error_set(&err, NCM_E_USAGE, "mv asks before it moves anything, and there is nobody to ask");
 		ncm_error_hint(&err, "-y moves without asking, --dry-run says what would be moved");
 		*exit_code = session_fail(session, &err);
 		return false;
 	}
 	print_plan(session, move, stderr);
-	answer = ask(question, ANSWER_NO);
-	if (answer == ANSWER_INTERRUPTED)
-		*exit_code = ncm_errc_exit(NCM_E_INTERRUPTED);
-	if (answer != ANSWER_YES)
-		report_note(&session->report, "Nothing was moved.");
-	return answer == ANSWER_YES;
+	return session_ask(session, question, "Nothing was moved.", exit_code);
 }
 
 static int carry_out(struct session *session, struct ncm_move *move)
@@ -165,7 +153,7 @@ static int carry_out(struct session *session, struct ncm_move *move)
 	session->report.data = move_json(move, false);
 	if (failed)
 		return session_fail(session, &err);
-	if (is_told(session)) {
+	if (session_prints(session)) {
 		what = summary(move, move->moved + move->left);
 		print_plan(session, move, stdout);
 		printf("Moved %s.\n", what);
@@ -181,7 +169,7 @@ static int run_plan(struct session *session, struct ncm_move *move)
 
 	session->report.data = move_json(move, session->settings.dry_run);
 	if (session->settings.dry_run) {
-		if (is_told(session)) {
+		if (session_prints(session)) {
 			print_plan(session, move, stdout);
 			printf("Would move %s.\n", what);
 			print_settings(move, stdout);

@@ -3,6 +3,7 @@
 
 #include "fit_view.h"
 #include "given.h"
+#include "runtime_view.h"
 #include "ui/fields.h"
 #include "ui/text.h"
 
@@ -117,14 +118,11 @@ static int describe(struct session *session)
 	    .type = given.type,
 	    .address = given.address,
 	    .priority = given.priority.given ? (long)given.priority.value : -1,
-	    .seconds = 0,
+	    .seconds = runtime_options(session).seconds,
 	};
 	struct ncm_node *node;
 	int exit_code;
 
-	if (given.output && !given.format)
-		return ncm_error_set(&err, NCM_E_USAGE, "--output without --format: what is to be written?"),
-		       session_fail(session, &err);
 	if (given_output("--output", given.output, &err) < 0 || session_config(session, &err) < 0)
 		return session_fail(session, &err);
 	session_catalog_if_any(session, "what is missing or damaged is not told");
@@ -246,6 +244,8 @@ static int check_given(bool route, struct ncm_error *err)
 			      "--usecase, --model and --vram describe a job: they are for node route");
 		return ncm_error_hint(err, "leave them out, or say route, and the files with the records of nodes");
 	}
+	if (given.output && !given.format)
+		return ncm_error_set(err, NCM_E_USAGE, "--output without --format: what is to be written?");
 	return 0;
 }
 

@@ -72,7 +72,7 @@ static int run(struct session *session)
 	if (drift->count == 0)
 		report_note(&session->report,
 			    "Nothing is installed yet. `ncmodel plan` shows what a pull would fetch.");
-	else if (!session->report.json && !session->settings.quiet)
+	else if (session_prints(session))
 		print(session, drift);
 	exit_code = drift_report_changes(session, drift, "something newer is served upstream");
 	ncm_drift_free(drift);

@@ -29,14 +29,12 @@ static json_t *hardware_json(const struct ncm_fit_rules *rules)
 }
 
 /* What each profile's document was written for. A file that cannot be read says so with -v. */
-static void tell_hardware(struct session *session, char *profile, json_t *array)
+static void tell_hardware(struct session *session, const char *profile, json_t *array)
 {
-	struct ncm_config alone = *session->config;
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct ncm_fit_rules *rules = NULL;
 
-	alone.profile = profile;
-	if (ncm_fit_rules_load(&alone, &rules, &err) < 0 && session->settings.verbose > 0)
+	if (ncm_fit_rules_load(session->config, profile, &rules, &err) < 0 && session->settings.verbose > 0)
 		report_warning(&session->report, err.message);
 	ncm_error_clear(&err);
 	if (rules)

@@ -52,6 +52,12 @@ static void add_server(const struct ncm_runtime_server *server, struct sums *sum
 	sums->silent += server->error.code != NCM_OK && !server->silent;
 }
 
+/* What none of the servers explains. */
+static uint64_t rest_of(const struct sums *sums)
+{
+	return sums->used > sums->told ? sums->used - sums->told : 0;
+}
+
 static json_t *card_json(const struct ncm_gpu *card)
 {
 	json_t *object = json_object();
@@ -67,7 +73,6 @@ static json_t *card_json(const struct ncm_gpu *card)
 static json_t *sums_json(const struct ncm_gpu_list *cards, const struct sums *sums)
 {
 	json_t *object = json_object(), *array = json_array();
-	const uint64_t rest = sums->used > sums->told ? sums->used - sums->told : 0;
 
 	for (size_t i = 0; i < cards->count; i++)
 		json_push(array, card_json(&cards->items[i]));
@@ -75,7 +80,7 @@ static json_t *sums_json(const struct ncm_gpu_list *cards, const struct sums *su
 	json_put(object, "used", sums->has_used ? json_number(sums->used) : json_null());
 	json_put_number(object, "told", sums->told);
 	json_put_number(object, "untold_models", sums->untold);
-	json_put(object, "unexplained", sums->has_used ? json_number(rest) : json_null());
+	json_put(object, "unexplained", sums->has_used ? json_number(rest_of(sums)) : json_null());
 	return object;
 }
 
@@ -114,7 +119,7 @@ static char *by_server(const struct ncm_runtime_view *view)
 static void print_rest(const struct ncm_runtime_view *view, const struct sums *sums)
 {
 	AUTO_FREE char *servers = by_server(view);
-	AUTO_FREE char *rest = gib_text(sums->used > sums->told ? sums->used - sums->told : 0);
+	AUTO_FREE char *rest = gib_text(rest_of(sums));
 
 	print_line(stdout,
 		   "  of that by the servers here: %s; explained by none: %s (drivers, screens, other programs)",

@@ -149,7 +149,7 @@ static void print_result(const struct session *session, const struct ncm_plan *p
 {
 	uint64_t size = 0;
 
-	if (session->report.json || session->settings.quiet)
+	if (!session_prints(session))
 		return;
 	for (size_t i = 0; i < result->count; i++)
 		size += result->models[i].size;
@@ -225,7 +225,7 @@ static int carry_out(struct session *session, struct ncm_plan *plan)
 
 static int dry_run(struct session *session, const struct ncm_plan *plan)
 {
-	if (!session->report.json && !session->settings.quiet)
+	if (session_prints(session))
 		plan_print(session, plan, stdout);
 	return plan_report(session, plan);
 }

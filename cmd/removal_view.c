@@ -268,7 +268,7 @@ static bool confirm(struct session *session, const struct ncm_removal *removal, 
 	*exit_code = 0;
 	if (session->settings.yes)
 		return true;
-	if (session->report.json || session->report.events || !ask_possible()) {
+	if (!session_can_ask(session)) {
 		*exit_code = must_say_yes(session);
 		return false;
 	}
@@ -321,7 +321,7 @@ static void print_result(const struct session *session, const struct ncm_removal
 {
 	AUTO_FREE char *what = summary(session, removal);
 
-	if (session->report.json || session->settings.quiet)
+	if (!session_prints(session))
 		return;
 	if (!shown || style_columns(stdout) == 0)
 		print_table(session, removal, stdout);
@@ -335,7 +335,7 @@ static int run(struct session *session, struct ncm_removal *removal)
 	int failed, exit_code;
 
 	if (removal->going == 0 && removal->models.count == 0) {
-		if (!session->report.json && !session->settings.quiet) {
+		if (session_prints(session)) {
 			print_table(session, removal, stdout);
 			printf("Nothing to remove.\n");
 			print_waiting(removal);

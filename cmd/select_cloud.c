@@ -7,22 +7,12 @@
 
 enum { SECONDS = 3 }; /* a program on this machine answers at once or not at all */
 
-/* What is asked for of a model, and nobody states of one of the cloud. */
-static unsigned demands_of(const struct ncm_task *task)
-{
-	return (task->privacy_tier ? 1u << NCM_DEMAND_PRIVACY : 0) |
-	       (task->min_quality >= 0 ? 1u << NCM_DEMAND_QUALITY : 0) |
-	       (task->max_latency_ms > 0 ? 1u << NCM_DEMAND_LATENCY : 0) |
-	       (task->max_cost >= 0 ? 1u << NCM_DEMAND_COST : 0) | (task->vram_gb > 0 ? 1u << NCM_DEMAND_VRAM : 0) |
-	       (task->context > 0 ? 1u << NCM_DEMAND_CONTEXT : 0) | (task->installed ? 1u << NCM_DEMAND_INSTALLED : 0);
-}
-
 int selection_take_cloud(struct selection *selection, struct ncm_error *err)
 {
 	struct ncm_strings options = {0};
 	AUTO_FREE char *list = NULL;
 
-	selection_add_options(&options, demands_of(selection->task));
+	selection_add_options(&options, ncm_task_demands(selection->task));
 	list = words_join(&options, " and ");
 	ncm_strings_free(&options);
 	if (!*list) {

@@ -4,6 +4,7 @@
 #include "command.h"
 
 #include "given.h"
+#include "ui/ask.h"
 #include "ui/progress.h"
 #include "ui/text.h"
 
@@ -239,6 +240,27 @@ int session_selector_from(struct session *session, size_t first, struct ncm_erro
 	for (size_t i = 0; i < settings->profiles.count; i++)
 		words_add_new(&settings->selector.profiles, settings->profiles.items[i]);
 	return 0;
+}
+
+bool session_prints(const struct session *session)
+{
+	return !session->report.json && !session->settings.quiet;
+}
+
+bool session_can_ask(const struct session *session)
+{
+	return !session->report.json && !session->report.events && ask_possible();
+}
+
+bool session_ask(struct session *session, const char *question, const char *nothing, int *exit_code)
+{
+	const enum answer answer = ask(question, ANSWER_NO);
+
+	if (answer == ANSWER_YES)
+		return true;
+	report_note(&session->report, "%s", nothing);
+	*exit_code = answer == ANSWER_INTERRUPTED ? ncm_errc_exit(NCM_E_INTERRUPTED) : 0;
+	return false;
 }
 
 void session_progress(struct session *session)

@@ -37,6 +37,13 @@ bool session_selects(const struct session *session);
 char *session_selectors(const struct session *session);
 /* The same without --profile, and without --phase unless `with_phase`. The caller frees it. */
 char *session_filters(const struct session *session, bool with_phase);
+/* Whether there are tables and sentences to print: neither --json nor -q. */
+bool session_prints(const struct session *session);
+/* Whether there is somebody to ask: a terminal, and no program that reads what is told. */
+bool session_can_ask(const struct session *session);
+/* Asks whether to go on (safe text; no is usual). If not, tells `nothing` ("Nothing was moved."), and *exit_code is the
+ * command's. */
+bool session_ask(struct session *session, const char *question, const char *nothing, int *exit_code);
 /* Starts telling what happens through session->sink; session_quieten ends it (bars are removed). */
 void session_progress(struct session *session);
 void session_quieten(struct session *session);

@@ -162,8 +162,7 @@ static void print_registered_facts(const struct ncm_reg_model *model)
 	foreign_fact("format", model->format);
 	number_fact("context", model->context_length);
 	number_fact("dimensions", model->dimensions);
-	fact("vram", model->vram_gb > 0 ? text_format("%g%s GB", model->vram_gb, model->vram_at_least ? "+" : "")
-					: text_copy(""));
+	fact("vram", text_vram(0, model->vram_gb, model->vram_at_least));
 	foreign_fact("licence", model->license);
 	foreign_fact("licence class", model->license_class);
 	list_fact("use cases", &model->use_cases);
@@ -226,14 +225,6 @@ static void print_scores(const struct ncm_model *model)
 	foreign_fact("privacy", model->privacy_tier);
 }
 
-static void print_vram(const struct ncm_model *model)
-{
-	if (model->vram_min > 0 && model->vram_min < model->vram_max)
-		fact("vram", text_format("%g-%g GB", model->vram_min, model->vram_max));
-	else if (model->vram_max > 0)
-		fact("vram", text_format("%g%s GB", model->vram_max, model->vram_at_least ? "+" : ""));
-}
-
 static void print_offered(const struct ncm_model *model)
 {
 	foreign_fact("description", model->description);
@@ -250,7 +241,7 @@ static void print_offered(const struct ncm_model *model)
 	foreign_fact("format", model->format);
 	number_fact("context", model->context_length);
 	number_fact("dimensions", model->dimensions);
-	print_vram(model);
+	fact("vram", text_vram(model->vram_min, model->vram_max, model->vram_at_least));
 	foreign_fact("speed", model->speed);
 	foreign_fact("accuracy", model->accuracy);
 	foreign_fact("resolution", model->resolution);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "show_choice.h"
 
+#include "model_name.h"
 #include "ui/text.h"
 
 #include <string.h>
@@ -58,19 +59,16 @@ static const struct ncm_reg_model *filter_registered(const struct session *sessi
 	return left_out ? NULL : model;
 }
 
-/* A source spelled out is a model for this run alone: what it is is guessed, where models.json knows. */
-static bool is_made_up(const struct ncm_model *offered)
-{
-	return !offered->profile && offered->phase == 0;
-}
-
-/* Of what a name chose adds what the other selectors leave; *why says what left nothing. */
+/*
+ * Of what a name chose adds what the other selectors leave; *why says what left nothing. What a source spelled out is,
+ * is guessed where models.json knows.
+ */
 static void add_filtered(struct session *session, const struct ncm_registry *registry, const char *name,
 			 const struct ncm_reg_model *same, const struct ncm_reg_model *named, struct shown_list *list,
 			 struct ncm_error *why)
 {
 	const struct ncm_model *found = find_offered(session, name, true, why);
-	const struct ncm_model *offered = found && is_made_up(found) && (same || named) ? NULL : found;
+	const struct ncm_model *offered = found && model_is_spelled_out(found) && (same || named) ? NULL : found;
 	const struct ncm_reg_model *registered = offered ? named : same ? same : named;
 
 	if (offered)

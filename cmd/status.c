@@ -194,7 +194,7 @@ static int show(struct session *session, const struct ncm_status *status, const 
 	session->report.data = status_json(status, now);
 	if (given.html && write_page(status, now, &err) < 0)
 		return session_fail(session, &err);
-	if (!session->report.json && !session->settings.quiet && !given.html)
+	if (session_prints(session) && !given.html)
 		print_status(status, now);
 	return disks_report_failures(session, status->usage);
 }

@@ -281,14 +281,14 @@ static void put_servers(const struct ncm_runtime_view *view, FILE *out)
 static void put_stage(const struct stages *stages, const struct stage_need *need, FILE *out)
 {
 	AUTO_FREE char *sum = need->known ? gib_text(need->sum) : text_copy("not known");
-	AUTO_FREE char *models = words_join(&need->stage->models, ", ");
+	AUTO_FREE char *models = stage_models(need);
 	const bool fits = need->verdict != NCM_FIT_NO;
 	const uint64_t shown = need->sum < stages->card ? need->sum : stages->card;
 
 	fputs("<tr><td>", out);
 	put(out, need->stage->title);
 	fputs("<br><span class=\"dim\">", out);
-	put(out, need->stage->models.count ? models : "nothing");
+	put(out, models);
 	fputs("</span></td><td><span class=\"bar\">", out);
 	put_share(out, fits ? "ours" : "hurt", need->known ? shown : 0, stages->card);
 	fprintf(out, "</span></td><td class=\"n\">%s</td><td class=\"%s\">%s</td></tr>\n", sum, fits ? "" : "bad",

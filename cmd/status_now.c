@@ -9,30 +9,6 @@
 
 enum { PATIENCE = 2 }; /* seconds for an answer: a server that runs here gives it in a few ms */
 
-static int add_stages(const struct session *session, const char *profile, struct status_now *now, struct ncm_error *err)
-{
-	struct stages stages;
-	const int failed = stages_find(session, profile, &stages, err);
-
-	if (failed || stages.count == 0) {
-		stages_clear(&stages);
-		return failed;
-	}
-	now->stages = memory_grow(now->stages, now->count + 1, sizeof *now->stages);
-	now->stages[now->count++] = stages;
-	return 0;
-}
-
-static int find_stages(const struct session *session, struct status_now *now, struct ncm_error *err)
-{
-	const struct ncm_config *config = session->config;
-	int failed = add_stages(session, config->profile, now, err);
-
-	for (size_t i = 0; i < config->more_profile_count && !failed; i++)
-		failed = add_stages(session, config->more_profiles[i], now, err);
-	return failed;
-}
-
 int status_now_find(const struct session *session, bool offline, struct status_now *now, struct ncm_error *err)
 {
 	struct ncm_runtime_options options = runtime_options(session);
@@ -45,7 +21,7 @@ int status_now_find(const struct session *session, bool offline, struct status_n
 		if (!now->view)
 			return -1;
 	}
-	return find_stages(session, now, err);
+	return stages_find(session, &now->stages, &now->count, err);
 }
 
 void status_now_clear(struct status_now *now)
@@ -114,8 +90,7 @@ static void print_stages(const struct stages *stages)
 		table_foreign(table, need->stage->title);
 		table_cell(table, need->known ? gib_text(need->sum) : text_copy("?"));
 		table_styled(table, text_copy(stage_word(need)), need->verdict == NCM_FIT_NO ? STYLE_BAD : STYLE_NONE);
-		table_cell(table,
-			   need->stage->models.count ? words_join(&need->stage->models, ", ") : text_copy("nothing"));
+		table_cell(table, stage_models(need));
 	}
 	print_line(stdout, "VRAM by stage of %s, against %s:", profile, stages->card ? card : "a card not known");
 	table_print(table, stdout);

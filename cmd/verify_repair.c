@@ -23,11 +23,6 @@ struct repair {
 	struct ncm_verify_report *after; /* of the models that were repaired at least; or NULL */
 };
 
-static bool speaks(const struct session *session)
-{
-	return !session->report.json && !session->settings.quiet;
-}
-
 /* What a file has become: by the second verify, else by the first. */
 static enum ncm_verdict verdict_now(const struct repair *repair, const struct ncm_verify_file *file)
 {
@@ -268,7 +263,7 @@ static int carry_out(struct repair *repair)
 	if (look_again(repair, &err) < 0)
 		return err.code == NCM_E_INTERRUPTED ? (ncm_error_clear(&err), interrupted(session))
 						     : session_fail(session, &err);
-	if (speaks(session))
+	if (session_prints(session))
 		print_result(repair);
 	if (repair->after)
 		exit_code = plan_join_codes(exit_code, verify_record_damage(session, repair->after));
@@ -324,7 +319,7 @@ static bool confirm(const struct repair *repair, bool sound, int *exit_code)
 
 	if (session->settings.yes || count == 0)
 		return true;
-	if (session->report.json || session->report.events || !ask_possible()) {
+	if (!session_can_ask(session)) {
 		*exit_code = sound ? nobody_to_ask(session) : 0;
 		return !sound;
 	}
@@ -342,7 +337,7 @@ static bool confirm(const struct repair *repair, bool sound, int *exit_code)
 /* Nothing is mended: the damage stays, and the reasons are told. */
 static int dry_run(struct repair *repair)
 {
-	if (speaks(repair->session))
+	if (session_prints(repair->session))
 		print_plan(repair, stdout);
 	(void)plan_report(repair->session, repair->plan);
 	return verify_record_damage(repair->session, repair->found);

@@ -358,3 +358,12 @@ char *text_size(uint64_t bytes, const struct ncm_doubt *doubt)
 		return text_format("%zu of unknown size", doubt->unknown);
 	return text_format("%s%s and %zu of unknown size", doubt->expected > 0 ? "~" : "", size, doubt->unknown);
 }
+
+char *text_vram(double least, double most, bool at_least)
+{
+	if (most <= 0)
+		return text_copy("");
+	if (least > 0 && least < most)
+		return text_format("%g-%g GB", least, most);
+	return text_format("%g%s GB", most, at_least ? "+" : "");
+}

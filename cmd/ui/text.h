@@ -61,5 +61,7 @@ char *words_join(const struct ncm_strings *words, const char *separator);
 /* "4.9 GB", "~4.9 GB and 2 of unknown size", "2 of unknown size": sizes known, expected or not known. The caller frees
  * it. */
 char *text_size(uint64_t bytes, const struct ncm_doubt *doubt);
+/* "4-8 GB", "8 GB", "10+ GB": what is stated of VRAM; "" where the most is not known (0). The caller frees it. */
+char *text_vram(double least, double most, bool at_least);
 
 #endif

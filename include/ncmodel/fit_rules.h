@@ -66,9 +66,10 @@ struct ncm_fit_rules {
 	size_t stage_count;
 };
 
-/* Of the configuration's (first) profile. Returns 0 with *rules, which is NULL when the profile has none; -1 with *err:
- * MANIFEST, IO. Free with ncm_fit_rules_free. */
-int ncm_fit_rules_load(const struct ncm_config *config, struct ncm_fit_rules **rules, struct ncm_error *err);
+/* Of a profile (NULL: "noa"). Returns 0 with *rules, which is NULL when the profile has none; -1 with *err: MANIFEST,
+ * IO. Free with ncm_fit_rules_free. */
+int ncm_fit_rules_load(const struct ncm_config *config, const char *profile, struct ncm_fit_rules **rules,
+		       struct ncm_error *err);
 void ncm_fit_rules_free(struct ncm_fit_rules *rules);
 /* The task that a model does; or NULL. */
 const struct ncm_fit_task *ncm_fit_task_of(const struct ncm_fit_rules *rules, const char *id);

@@ -110,6 +110,8 @@ int ncm_choose(const struct ncm_task *task, const struct ncm_rule *rule, struct 
  */
 int ncm_choose_as_selector(const struct ncm_task *task, struct ncm_candidate *candidates, size_t count, size_t *fitting,
 			   struct ncm_error *err);
+/* What a task demands: 1 << enum ncm_demand. */
+unsigned ncm_task_demands(const struct ncm_task *task);
 /* The demands of a task that the Selector's scoring does not look at: 1 << enum ncm_demand. */
 unsigned ncm_selector_ignores(const struct ncm_task *task);
 

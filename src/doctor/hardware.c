@@ -175,14 +175,12 @@ static void compare(const struct compared *compared)
 	compare_disk(compared);
 }
 
-static void look_at_profile(struct examination *exam, char *profile)
+static void look_at_profile(struct examination *exam, const char *profile)
 {
-	struct ncm_config alone = *exam->config;
 	struct ncm_error why = NCM_ERROR_INIT;
 	struct ncm_fit_rules *rules = NULL;
 
-	alone.profile = profile;
-	if (ncm_fit_rules_load(&alone, &rules, &why) < 0)
+	if (ncm_fit_rules_load(exam->config, profile, &rules, &why) < 0)
 		doctor_find_error(exam, profile ? profile : "profile", &why);
 	if (rules)
 		compare(&(struct compared){exam, rules, exam->gpus});

@@ -206,13 +206,12 @@ uint64_t export_idle_seconds(const struct exported *exported)
 
 struct ncm_fit_rules *export_document(const struct exported *exported, size_t number)
 {
-	struct ncm_config one = *exported->config; /* shallow */
+	const struct ncm_config *config = exported->config;
+	const char *profile = number > 0 ? config->more_profiles[number - 1] : config->profile;
 	struct ncm_fit_rules *rules = NULL;
 
-	if (number > 0)
-		one.profile = one.more_profiles[number - 1];
-	if (one.manifest_file_count == 0)
-		(void)ncm_fit_rules_load(&one, &rules, NULL);
+	if (config->manifest_file_count == 0)
+		(void)ncm_fit_rules_load(config, profile, &rules, NULL);
 	return rules;
 }
 

@@ -89,10 +89,8 @@ static const struct ncm_json_field fields[] = {
 static const struct ncm_json_form form = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(fields)};
 
 /* The user's own folder of the profile comes before the shipped one, as its manifests do. The caller frees it. */
-static char *path_of(const struct ncm_config *config)
+static char *path_of(const struct ncm_config *config, const char *profile)
 {
-	const char *profile = config->profile ? config->profile : "noa";
-
 	for (size_t i = 0; i <= config->manifest_dir_count; i++) {
 		const char *folder = i < config->manifest_dir_count ? config->manifest_dirs[i] : config->data_dir;
 		NCM_AUTO_FREE char *own = ncm_path_join(folder, profile);
@@ -103,9 +101,10 @@ static char *path_of(const struct ncm_config *config)
 	return NULL;
 }
 
-int ncm_fit_rules_load(const struct ncm_config *config, struct ncm_fit_rules **rules, struct ncm_error *err)
+int ncm_fit_rules_load(const struct ncm_config *config, const char *profile, struct ncm_fit_rules **rules,
+		       struct ncm_error *err)
 {
-	NCM_AUTO_FREE char *path = path_of(config);
+	NCM_AUTO_FREE char *path = path_of(config, profile ? profile : "noa");
 	struct ncm_fit_rules *read;
 
 	*rules = NULL;

@@ -69,28 +69,35 @@ static int is_for(const struct ncm_candidate *candidate, const char *use_case)
 		   : FITS_NO;
 }
 
+unsigned ncm_task_demands(const struct ncm_task *task)
+{
+	return (task->use_case ? 1u << NCM_DEMAND_USE_CASE : 0) | (task->privacy_tier ? 1u << NCM_DEMAND_PRIVACY : 0) |
+	       (task->min_quality >= 0 ? 1u << NCM_DEMAND_QUALITY : 0) |
+	       (task->max_latency_ms > 0 ? 1u << NCM_DEMAND_LATENCY : 0) |
+	       (task->max_cost >= 0 ? 1u << NCM_DEMAND_COST : 0) | (task->vram_gb > 0 ? 1u << NCM_DEMAND_VRAM : 0) |
+	       (task->context > 0 ? 1u << NCM_DEMAND_CONTEXT : 0) | (task->installed ? 1u << NCM_DEMAND_INSTALLED : 0);
+}
+
+/* Whether it has what the task demands. */
 static int fits(const struct ncm_task *task, const struct ncm_candidate *candidate, enum ncm_demand demand)
 {
 	switch (demand) {
 	case NCM_DEMAND_USE_CASE:
-		return task->use_case ? is_for(candidate, task->use_case) : FITS_YES;
+		return is_for(candidate, task->use_case);
 	case NCM_DEMAND_PRIVACY:
-		return task->privacy_tier ? select_privacy(task->privacy_tier, candidate->privacy_tier) : FITS_YES;
+		return select_privacy(task->privacy_tier, candidate->privacy_tier);
 	case NCM_DEMAND_QUALITY:
-		return task->min_quality >= 0 ? is_least(candidate->quality, task->min_quality) : FITS_YES;
+		return is_least(candidate->quality, task->min_quality);
 	case NCM_DEMAND_LATENCY:
-		return task->max_latency_ms > 0
-			   ? is_most(unless_zero((double)candidate->latency_ms), (double)task->max_latency_ms)
-			   : FITS_YES;
+		return is_most(unless_zero((double)candidate->latency_ms), (double)task->max_latency_ms);
 	case NCM_DEMAND_COST:
-		return task->max_cost >= 0 ? is_most(candidate->cost, task->max_cost) : FITS_YES;
+		return is_most(candidate->cost, task->max_cost);
 	case NCM_DEMAND_VRAM:
-		return task->vram_gb > 0 ? has_room(candidate, task->vram_gb) : FITS_YES;
+		return has_room(candidate, task->vram_gb);
 	case NCM_DEMAND_CONTEXT:
-		return task->context > 0 ? is_least(unless_zero((double)candidate->context), (double)task->context)
-					 : FITS_YES;
+		return is_least(unless_zero((double)candidate->context), (double)task->context);
 	case NCM_DEMAND_INSTALLED:
-		return !task->installed || candidate->registered ? FITS_YES : FITS_NO;
+		return candidate->registered ? FITS_YES : FITS_NO;
 	case NCM_DEMANDS:
 		break;
 	}
@@ -99,11 +106,12 @@ static int fits(const struct ncm_task *task, const struct ncm_candidate *candida
 
 static void judge(const struct ncm_task *task, struct ncm_candidate *candidate)
 {
+	const unsigned demands = ncm_task_demands(task);
 	enum ncm_star star;
 
 	candidate->failed = candidate->unknown = 0;
 	for (enum ncm_demand demand = 0; demand < NCM_DEMANDS; demand++) {
-		const int answer = fits(task, candidate, demand);
+		const int answer = (demands & 1u << demand) ? fits(task, candidate, demand) : FITS_YES;
 
 		candidate->failed |= answer == FITS_NO ? 1u << demand : 0;
 		candidate->unknown |= answer == FITS_UNKNOWN ? 1u << demand : 0;

@@ -73,8 +73,7 @@ static bool is_known(const char *use_case)
 
 unsigned ncm_selector_ignores(const struct ncm_task *task)
 {
-	return (task->max_latency_ms > 0 ? 1u << NCM_DEMAND_LATENCY : 0) |
-	       (task->vram_gb > 0 ? 1u << NCM_DEMAND_VRAM : 0) | (task->context > 0 ? 1u << NCM_DEMAND_CONTEXT : 0);
+	return ncm_task_demands(task) & (1u << NCM_DEMAND_LATENCY | 1u << NCM_DEMAND_VRAM | 1u << NCM_DEMAND_CONTEXT);
 }
 
 int ncm_choose_as_selector(const struct ncm_task *task, struct ncm_candidate *candidates, size_t count, size_t *fitting,

@@ -139,7 +139,9 @@ class SelectTest(FitCase):
 class QuietTest(FitCase):
     def test_errors_only(self):
         path = self.written(memory_models.MODELS["llama"]())
-        for way in (["fit", path], ["fit", "--profile", "nc-dev-rtx4090", "--stages"], ["status"], ["df"]):
+        nebula = ["fit", "--profile", "nebula-rtx3060", "--vram", "12GB", "--offline"]
+        for way in (["fit", path], ["fit", "--profile", "nc-dev-rtx4090", "--stages"], [*nebula, "llama-3.1-8b"],
+                    [*nebula, "--train", "qlora"], ["status"], ["df"]):
             self.machine.manifest([])
             result = self.machine.run(*way, "-q")
             self.assertEqual((result.returncode, result.out, result.err), (0, "", ""), way)

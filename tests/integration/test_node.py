@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 from harness import BINARY, SOURCE, Case, gguf, sanitizers
@@ -109,6 +110,14 @@ class RecordTest(NodeCase):
         data = self.record(*server, "--address", "gpu.example")
         self.assertEqual([m["is_loaded"] for m in data["models"]], [True, False])
         self.assertEqual(list(data["endpoints"].values()), [site.url.replace("127.0.0.1", "gpu.example")])
+
+    def test_a_server_has_the_time_that_is_given(self):
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen(8)
+            begun = time.monotonic()
+            self.record("--server", "x=http://127.0.0.1:%d" % silent.getsockname()[1], "--timeout", "4")
+            self.assertGreater(time.monotonic() - begun, 3.5)
 
     def test_a_file_is_replaced_whole(self):
         path = os.path.join(self.machine.home, "ncmodel.prom")
