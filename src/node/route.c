@@ -2,11 +2,8 @@
 /* Which node gets a job: a query over records, and nothing of this machine. */
 #include "node/node.h"
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/strings.h"
-
-#include <ncmodel/limits.h>
 
 #include <stdlib.h>
 #include <string.h>

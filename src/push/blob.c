@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "os/os.h"
 
-#include <ncmodel/text.h>
 #include <string.h>
 
 static const uint64_t USUAL_PIECE = 100 << 20;
@@ -17,7 +16,6 @@ static const unsigned LONGEST_WAIT_SECONDS = 30;
 struct sending {
 	const struct push *push;
 	struct push_body *body;
-	const char *path;
 	char digest[7 + NCM_SHA256_HEX + 1];
 	char *url; /* of the upload under way; may hold what only we may know; NULL: none */
 	uint64_t piece;
@@ -272,7 +270,7 @@ static int send(struct sending *sending, struct ncm_error *err)
 int push_blob(const struct push *push, struct push_body *body, const char *path, const char *from,
 	      enum ncm_push_state *state, struct ncm_error *err)
 {
-	AUTO_SENDING struct sending sending = {.push = push, .body = body, .path = path, .piece = piece_of(push)};
+	AUTO_SENDING struct sending sending = {.push = push, .body = body, .piece = piece_of(push)};
 	int done;
 
 	memcpy(sending.digest, "sha256:", 7);

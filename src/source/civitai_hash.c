@@ -7,7 +7,6 @@
 
 #include "base/escape.h"
 #include "base/mem.h"
-#include "base/strings.h"
 
 #include <string.h>
 #include <strings.h>

@@ -7,7 +7,6 @@
 #include "source/shared.h"
 
 #include "base/mem.h"
-#include "base/path.h"
 
 #include <string.h>
 #include <strings.h>
