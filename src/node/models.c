@@ -140,11 +140,8 @@ static void put_texts(json_t *row, const char *name, const char *provider, const
 	    {"verified_at", entry->verified_at},
 	};
 
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-		ncm_json_set_string(row, texts[i].key, texts[i].text);
-		if (!json_object_get(row, texts[i].key))
-			json_object_set_new(row, texts[i].key, json_null());
-	}
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		ncm_json_set_or_null(row, texts[i].key, texts[i].text);
 }
 
 static json_t *row_of(const struct ncm_registry *registry, const struct ncm_reg_model *entry, const char *provider,
