@@ -253,10 +253,7 @@ static struct ncm_resolution *offline(struct ncm_sources *sources, const char *u
 	artifact = resolution->artifacts;
 	artifact->kind = NCM_ARTIFACT_FILE;
 	artifact->name = spec->to_count > 0 ? ncm_strdup_null(spec->to[0].name) : NULL;
-	artifact->has_size = spec->has_size;
-	artifact->size = spec->size;
-	artifact->has_sha256 = true;
-	artifact->sha256 = spec->sha256;
+	ncm_source_take_pins(spec, NULL, artifact);
 	artifact->expect_binary = artifact->name && ncm_source_is_binary_name(artifact->name);
 	return resolution;
 }
