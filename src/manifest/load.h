@@ -74,6 +74,9 @@ int manifest_check_text(const struct ncm_layout *layout, const char *file, const
 /* parse.c: reads a text, which must be JSON, as far as it goes, and tells what is wrong with it. Returns whether
  * nothing is. The caller frees what was read. */
 bool manifest_read(const char *text, size_t size, struct manifest_words *words, ncm_json_fault fault, void *context);
+/* What the priority of a phase is called, and the word itself of a text that says one; NULL: none is. Static. */
+const char *manifest_priority(unsigned phase);
+const char *manifest_known_priority(const char *text);
 /* model.c */
 void manifest_model_clear(struct ncm_model *model);
 void manifest_rule_clear(struct ncm_rule *rule);
