@@ -115,10 +115,10 @@ static json_t *loaded(const struct ncm_registry *registry, const struct ncm_reg_
 		      const struct ncm_runtime_view *view)
 {
 	struct ncm_strings names = {0};
-	bool found = false, all_told = view && view->count > 0;
+	bool found = false, all_told = view->count > 0;
 
 	runtime_names(registry, NULL, entry->id, &names);
-	for (size_t i = 0; view && i < view->count && !found; i++) {
+	for (size_t i = 0; i < view->count && !found; i++) {
 		all_told &= view->servers[i].error.code == NCM_OK;
 		found = lists(&view->servers[i], &names);
 	}

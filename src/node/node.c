@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MIB = 1 << 20, SECONDS = 2, PRIORITY = 100 };
+enum { MIB = 1 << 20, SECONDS = 2 };
 
 /* What is looked at for one record. */
 struct look {
@@ -92,7 +92,7 @@ static json_t *endpoints(const struct look *look)
 {
 	json_t *object = json_object();
 
-	for (size_t i = 0; look->view && i < look->view->count; i++) {
+	for (size_t i = 0; i < look->view->count; i++) {
 		const struct ncm_runtime_server *server = &look->view->servers[i];
 		NCM_AUTO_FREE char *url = NULL;
 
@@ -183,7 +183,8 @@ static void put_identity(json_t *record, const struct ncm_node_options *options)
 	ncm_json_set_string(record, "node_type", options->type ? options->type : "linux");
 	ncm_json_set_string(record, "status", "online");
 	ncm_json_set_string(record, "last_heartbeat", ncm_time_utc(now));
-	json_object_set_new(record, "priority", json_integer(options->priority >= 0 ? options->priority : PRIORITY));
+	json_object_set_new(record, "priority",
+			    json_integer(options->priority >= 0 ? options->priority : NODE_PRIORITY));
 	json_object_set_new(record, "priority_is_said", json_boolean(options->priority >= 0));
 	ncm_json_set_or_null(record, "address", options->address);
 	ncm_json_set_u64(record, "cpu_cores", os_cores());

@@ -9,8 +9,6 @@
 #include <string.h>
 #include <strings.h>
 
-enum { PRIORITY = 100 };
-
 static bool is_record(const json_t *value)
 {
 	return ncm_json_string(value, "name") && json_is_array(json_object_get(value, "models"));
@@ -109,7 +107,7 @@ static const char *why_not(const struct ncm_node_job *job, const json_t *model, 
 
 static struct ncm_node_place place_at(const json_t *record, const json_t *model)
 {
-	struct ncm_node_place place = {.node = ncm_json_string(record, "name"), .priority = PRIORITY};
+	struct ncm_node_place place = {.node = ncm_json_string(record, "name"), .priority = NODE_PRIORITY};
 	const json_t *priority = json_object_get(record, "priority");
 
 	place.has_free = ncm_json_u64(record, "free_vram_mb", &place.free_mb);
