@@ -131,8 +131,7 @@ static int take_draft(struct making *making, const struct ncm_draft *draft, cons
 		for (size_t k = 0; k < models[i]->file_count; k++) {
 			const struct ncm_reg_file *file = &models[i]->files[k];
 
-			if (!bundle_is_older(making->lock, models[i], file) &&
-			    copy_file(making, &models[i]->files[k], err) < 0)
+			if (!bundle_is_older(making->lock, models[i], file) && copy_file(making, file, err) < 0)
 				return ncm_error_wrap(err, "%s", models[i]->id);
 		}
 		ncm_strings_add_new(&making->bundle->models, models[i]->id);
