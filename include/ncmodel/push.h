@@ -62,7 +62,6 @@ struct ncm_push_report {
 	char *replaced_what;        /* "a model of 3 files, 4.9 GB"; or NULL */
 	uint64_t size;              /* bytes of all files */
 	uint64_t sent;              /* bytes of those that were sent; with dry_run, that would be */
-	double seconds;
 };
 
 /*

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "push/work.h"
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "digest/hash.h"
 #include "source/oci.h"
@@ -134,14 +133,12 @@ struct ncm_push_report *ncm_push(const struct ncm_config *config, const struct n
 	struct turns turns = {PTHREAD_MUTEX_INITIALIZER, sink};
 	const struct ncm_sink in_turn = {emit_in_turn, &turns};
 	struct push push = {.config = config, .options = options, .sink = &in_turn, .report = report};
-	const double began = ncm_monotonic();
 	int failed = start(&push, err) < 0 || push_choose(&push, err) < 0 ? -1 : 0;
 
 	if (!failed) {
 		push_write(&push);
 		failed = carry_out(&push, err);
 	}
-	report->seconds = ncm_monotonic() - began;
 	clear(&push);
 	if (!failed)
 		return report;
