@@ -80,9 +80,7 @@ static bool is_wanted(const struct ncm_node_job *job, const json_t *model)
 
 static void leave_out(struct ncm_node_route *route, const json_t *record, const char *why)
 {
-	NCM_AUTO_FREE char *text = ncm_asprintf("%s: %s", ncm_json_string(record, "name"), why);
-
-	ncm_strings_add(&route->left_out, text);
+	ncm_strings_take(&route->left_out, ncm_asprintf("%s: %s", ncm_json_string(record, "name"), why));
 }
 
 /* What it needs: as the job says, else as the model does. False: neither is known. */
