@@ -12,8 +12,6 @@
 
 enum { SCHEMA_VERSION = 1, MOST_MODELS = 10000 /* of one manifest, as the schema has it */ };
 
-static const char *const priorities[] = {NULL, "high", "medium", "low"};
-
 static int check_profile(const char *profile, struct ncm_error *err)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
@@ -135,7 +133,7 @@ static json_t *document_of(const struct author *author, const char *title, const
 	ncm_json_set_u64(document, "schema_version", SCHEMA_VERSION);
 	ncm_json_set_string(document, "profile", author->draft->profile);
 	ncm_json_set_u64(document, "phase", phase);
-	ncm_json_set_string(document, "priority", priorities[phase]);
+	ncm_json_set_string(document, "priority", manifest_priority(phase));
 	ncm_json_set_string(document, "title", title);
 	ncm_json_set_string(document, "description", description);
 	json_object_set_new(document, "models", models);

@@ -35,14 +35,13 @@ static int refuse_hiding(const struct ncm_config *config, const struct ncm_draft
 int ncm_draft_save_profile(const struct ncm_config *config, const struct ncm_draft *draft, char **path,
 			   struct ncm_error *err)
 {
-	static const char *const priorities[] = {NULL, "high", "medium", "low"};
 	NCM_AUTO_FREE char *folder = NULL;
 	NCM_AUTO_FREE char *file = NULL;
 
 	if (config->manifest_dir_count == 0)
 		return ncm_error_set(err, NCM_E_USAGE, "there is no folder for profiles of your own");
 	folder = ncm_asprintf("%s/%s/", config->manifest_dirs[0], draft->profile);
-	file = ncm_asprintf("%sphase-%u-%s.json", folder, draft->phase, priorities[draft->phase]);
+	file = ncm_asprintf("%sphase-%u-%s.json", folder, draft->phase, manifest_priority(draft->phase));
 	if (os_access(OS_HERE, file, 0) == 0) {
 		ncm_error_set(err, NCM_E_POLICY, "%s is there already, and stays as it is", file);
 		return ncm_error_hint(err, "choose another name or phase, or move the file away");

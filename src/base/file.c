@@ -251,6 +251,20 @@ double ncm_monotonic(void)
 	return os_monotonic();
 }
 
+int ncm_wait(double seconds)
+{
+	const double end = ncm_monotonic() + seconds;
+
+	while (!ncm_interrupted()) {
+		const double left = end - ncm_monotonic();
+
+		if (left <= 0)
+			return 0;
+		os_sleep_ms(left < 0.1 ? (unsigned)(left * 1e3) + 1 : 100);
+	}
+	return -1;
+}
+
 char *ncm_time_utc(char buf[32])
 {
 	time_t now = time(NULL);

@@ -51,6 +51,8 @@ int ncm_hint_denied(struct ncm_error *err, int errnum);
 int ncm_sync_dir(int dirfd); /* 0, or -1 with errno; a file system that cannot is fine */
 /* Seconds of a clock that never jumps. */
 double ncm_monotonic(void);
+/* Waits. Returns 0, or -1 as soon as the user interrupts. */
+int ncm_wait(double seconds);
 /* Now as RFC 3339 UTC ("2026-11-21T06:30:00Z") and as local "YYYY-MM-DD HH:MM:SS". Return buf. */
 char *ncm_time_utc(char buf[32]);
 char *ncm_time_local(char buf[32]);

@@ -212,6 +212,11 @@ void ncm_json_set_string(json_t *object, const char *key, const char *text)
 		json_object_del(object, key);
 }
 
+void ncm_json_set_or_null(json_t *object, const char *key, const char *text)
+{
+	json_object_set_new(object, key, text ? string_value(text) : json_null());
+}
+
 void ncm_json_set_u64(json_t *object, const char *key, uint64_t value)
 {
 	json_object_set_new(object, key, json_integer((json_int_t)value));

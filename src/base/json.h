@@ -41,6 +41,8 @@ bool ncm_json_bool(const json_t *object, const char *key);        /* absent is f
 json_t *ncm_json_string_array(const struct ncm_strings *strings); /* new reference */
 /* Sets a member to a string, or removes it when text is NULL. Invalid UTF-8 is escaped first. */
 void ncm_json_set_string(json_t *object, const char *key, const char *text);
+/* The same, but that without a text the member is null. */
+void ncm_json_set_or_null(json_t *object, const char *key, const char *text);
 void ncm_json_set_u64(json_t *object, const char *key, uint64_t value);
 
 #endif

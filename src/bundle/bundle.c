@@ -4,14 +4,11 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "base/json_table.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
-#include "os/os.h"
 
 #include <errno.h>
-#include <ncmodel/limits.h>
 #include <string.h>
 
 enum { SCHEMA_VERSION = 1, LARGEST_INDEX = 64 << 20 };
@@ -23,11 +20,6 @@ const char *ncm_bundle_state_name(enum ncm_bundle_state state)
 	    [NCM_BUNDLE_MISSING] = "missing", [NCM_BUNDLE_DAMAGED] = "damaged", [NCM_BUNDLE_UNREADABLE] = "unreadable"};
 
 	return names[state];
-}
-
-bool bundle_is_blob(const struct ncm_bundle_file *file)
-{
-	return strncmp(file->path, BUNDLE_BLOBS "/", sizeof BUNDLE_BLOBS) == 0;
 }
 
 struct ncm_bundle_file *bundle_add(struct ncm_bundle *bundle, const char *path, const char *role)

@@ -18,8 +18,6 @@ char *bundle_index(const struct ncm_bundle *bundle);
 struct ncm_bundle_file *bundle_add(struct ncm_bundle *bundle, const char *path, const char *role);
 /* Sorts the files by path and adds up their sizes. */
 void bundle_settle(struct ncm_bundle *bundle);
-/* Whether the path is a blob's; its digest is its name. */
-bool bundle_is_blob(const struct ncm_bundle_file *file);
 
 /* copy.c: content that goes into the folder of blobs. */
 struct bundle_copy {

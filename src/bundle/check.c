@@ -4,7 +4,6 @@
 #include "bundle/bundle.h"
 
 #include "base/buffer.h"
-#include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"

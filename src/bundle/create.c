@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "digest/checkpoint.h"
 #include "digest/hash.h"
+#include "manifest/load.h"
 #include "os/os.h"
 #include "store/store.h"
 
@@ -118,9 +119,8 @@ static bool is_gap(const struct ncm_draft *draft, const char *id)
 static int take_draft(struct making *making, const struct ncm_draft *draft, const struct ncm_reg_model *const *models,
 		      size_t count, struct ncm_error *err)
 {
-	static const char *const priorities[] = {NULL, "high", "medium", "low"};
-	NCM_AUTO_FREE char *path =
-	    ncm_asprintf("manifests/%s/phase-%u-%s.json", draft->profile, draft->phase, priorities[draft->phase]);
+	NCM_AUTO_FREE char *path = ncm_asprintf("manifests/%s/phase-%u-%s.json", draft->profile, draft->phase,
+						manifest_priority(draft->phase));
 	NCM_AUTO_FREE char *text = NULL;
 
 	for (size_t i = 0; i < draft->gap_count; i++)
@@ -131,8 +131,7 @@ static int take_draft(struct making *making, const struct ncm_draft *draft, cons
 		for (size_t k = 0; k < models[i]->file_count; k++) {
 			const struct ncm_reg_file *file = &models[i]->files[k];
 
-			if (!bundle_is_older(making->lock, models[i], file) &&
-			    copy_file(making, &models[i]->files[k], err) < 0)
+			if (!bundle_is_older(making->lock, models[i], file) && copy_file(making, file, err) < 0)
 				return ncm_error_wrap(err, "%s", models[i]->id);
 		}
 		ncm_strings_add_new(&making->bundle->models, models[i]->id);

@@ -54,21 +54,16 @@ static bool pins_bytes(const struct ncm_lock_entry *entry, const struct ncm_sha2
 	return false;
 }
 
-static bool is_superseded(const struct ncm_lock *lock, const char *source, const struct ncm_sha256 *sha256)
+static bool is_pinned(const struct ncm_lock *lock, const char *source, const struct ncm_sha256 *sha256)
 {
-	NCM_AUTO_FREE char *key = source ? ncm_source_key(source) : NULL;
-	bool newer = false;
-
-	for (size_t i = 0; key && i < lock->count; i++) {
+	for (size_t i = 0; i < lock->count; i++) {
 		const struct ncm_lock_entry *entry = &lock->entries[i];
-		NCM_AUTO_FREE char *other = ncm_source_key(entry->uri);
 
 		if (pins_bytes(entry, sha256) || ncm_same_text(entry->pinned, source) ||
 		    strcmp(entry->uri, source) == 0)
-			return false;
-		newer = newer || ncm_same_text(key, other);
+			return true;
 	}
-	return newer;
+	return false;
 }
 
 static bool is_of_same(const char *a, const char *b)
@@ -76,6 +71,17 @@ static bool is_of_same(const char *a, const char *b)
 	NCM_AUTO_FREE char *key = a ? ncm_source_key(a) : NULL, *other = b ? ncm_source_key(b) : NULL;
 
 	return key && ncm_same_text(key, other);
+}
+
+static bool is_superseded(const struct ncm_lock *lock, const char *source, const struct ncm_sha256 *sha256)
+{
+	if (!source || is_pinned(lock, source, sha256))
+		return false;
+	for (size_t i = 0; i < lock->count; i++) {
+		if (is_of_same(source, lock->entries[i].uri))
+			return true;
+	}
+	return false;
 }
 
 bool bundle_is_older(const struct ncm_lock *lock, const struct ncm_reg_model *model, const struct ncm_reg_file *file)

@@ -92,6 +92,7 @@ int config_read_environment(struct ncm_config *config, struct ncm_error *err)
 	const char *manifests = config_env("NCMODEL_MANIFEST_DIR");
 	const char *jobs = config_env("NCMODEL_JOBS");
 	const char *connections = config_env("NCMODEL_CONNECTIONS");
+	const char *cache = config_env("NCMODEL_CACHE");
 	const char *region = config_env("NCMODEL_S3_REGION");
 	const char *speed_time = config_env("NCMODEL_SPEED_TIME");
 	NCM_AUTO_FREE char *path = NULL;
@@ -107,8 +108,8 @@ int config_read_environment(struct ncm_config *config, struct ncm_error *err)
 	}
 	if (profile && ncm_config_set_profiles(config, profile, err) < 0)
 		return ncm_error_wrap(err, "NCMODEL_PROFILE");
-	if (config_env("NCMODEL_CACHE"))
-		ncm_config_set(&config->cache, config_env("NCMODEL_CACHE"));
+	if (cache)
+		ncm_config_set(&config->cache, cache);
 	if (region)
 		ncm_config_set(&config->s3_region, region);
 	if (manifests)

@@ -79,6 +79,9 @@ bool manifest_is_kind(const char *word);
 bool manifest_is_format(const char *word);
 bool manifest_is_role(const char *word);
 bool manifest_is_layer_type(const char *word);
+/* What the priority of a phase is called, and the word itself of a text that says one; NULL: none is. Static. */
+const char *manifest_priority(unsigned phase);
+const char *manifest_known_priority(const char *text);
 /* model.c */
 void manifest_model_clear(struct ncm_model *model);
 void manifest_rule_clear(struct ncm_rule *rule);

@@ -91,14 +91,6 @@ json_t *lock_read(const char *path, struct ncm_error *err)
 	return NULL;
 }
 
-static void set_or_null(json_t *json, const char *key, const char *text)
-{
-	if (text)
-		ncm_json_set_string(json, key, text);
-	else
-		json_object_set_new(json, key, json_null());
-}
-
 static void write_file(const struct ncm_lock_file *file, const char *path, json_t *json)
 {
 	const bool has_sha256 = file->has_sha256 && !ncm_sha256_is_zero(&file->sha256);
@@ -109,7 +101,7 @@ static void write_file(const struct ncm_lock_file *file, const char *path, json_
 	ncm_json_set_string(json, "url", is_shareable(file->url) ? file->url : NULL);
 	json_object_set_new(json, "size", file->has_size ? json_integer((json_int_t)file->size) : json_null());
 	ncm_json_set_string(json, "git_sha1", file->has_git_sha1 ? ncm_sha1_hex(&file->git_sha1, hex) : NULL);
-	set_or_null(json, "sha256", has_sha256 ? ncm_sha256_hex(&file->sha256, hex) : NULL);
+	ncm_json_set_or_null(json, "sha256", has_sha256 ? ncm_sha256_hex(&file->sha256, hex) : NULL);
 }
 
 /* The object that the file of this path had. New reference. */
@@ -151,11 +143,11 @@ void lock_entry_write(const struct ncm_lock_entry *entry, json_t *json)
 		json_array_append_new(files, file);
 	}
 	json_object_set_new(json, "files", files);
-	set_or_null(json, "pinned", pinned);
+	ncm_json_set_or_null(json, "pinned", pinned);
 	set_signed(json, ncm_address_is_signed(entry->uri));
-	set_or_null(json, "revision", entry->revision);
-	set_or_null(json, "trust", entry->trust);
-	set_or_null(json, "resolved_at", entry->resolved_at);
+	ncm_json_set_or_null(json, "revision", entry->revision);
+	ncm_json_set_or_null(json, "trust", entry->trust);
+	ncm_json_set_or_null(json, "resolved_at", entry->resolved_at);
 	ncm_json_set_string(json, "ollama_name", entry->ollama_name);
 	ncm_json_set_string(json, "kind", entry->kind);
 }

@@ -404,7 +404,13 @@ static const struct ncm_json_field manifest_keys[] = {
 };
 static const struct ncm_json_form manifest = {.kind = NCM_FORM_OBJECT, NCM_FIELDS(manifest_keys)};
 
-static const char *static_priority(const char *text)
+const char *manifest_priority(unsigned number)
+{
+	return number >= 1 && number < sizeof priority_words / sizeof *priority_words ? priority_words[number - 1]
+										      : NULL;
+}
+
+const char *manifest_known_priority(const char *text)
 {
 	for (const char *const *word = priority_words; text && *word; word++) {
 		if (strcmp(text, *word) == 0)
@@ -420,7 +426,7 @@ bool manifest_read(const char *text, size_t text_size, struct manifest_words *in
 	for (size_t i = 0; i < into->count; i++) {
 		into->models[i].profile = ncm_strdup_null(into->profile);
 		into->models[i].phase = into->phase;
-		into->models[i].priority = static_priority(into->priority);
+		into->models[i].priority = manifest_known_priority(into->priority);
 	}
 	for (size_t i = 0; i < into->rule_count; i++)
 		into->rules[i].profile = ncm_strdup_null(into->profile);

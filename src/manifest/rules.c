@@ -239,11 +239,11 @@ static void check_model(const struct place *place, const struct ncm_model *model
 /* Of any model of the file: they are the file's. */
 static void check_phase(const struct place *place, const struct ncm_model *model)
 {
-	static const char *const of_phase[] = {"high", "medium", "low"};
+	const char *of_phase = manifest_priority(model->phase);
 
-	if (strcmp(model->priority, of_phase[model->phase - 1]) != 0)
+	if (strcmp(model->priority, of_phase) != 0)
 		fault(place, "priority", "is \"%s\", but phase %u has the priority \"%s\"", model->priority,
-		      model->phase, of_phase[model->phase - 1]);
+		      model->phase, of_phase);
 }
 
 void manifest_check_file(struct manifest_set *set, size_t index)

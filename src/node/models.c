@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MIB = 1 << 20, CONTEXT = 8192 };
+enum { MIB = 1 << 20 };
 
 /* The registry's words for what models.json and manifests call a kind. NULL: it is no model, or not known what. */
 static const char *type_of(const char *kind)
@@ -71,7 +71,7 @@ static void count(const struct ncm_reg_model *entry, struct ncm_fit *fit)
 	struct ncm_fit_wish wish;
 
 	ncm_fit_wish_default(&wish);
-	if (entry->context_length > 0 && entry->context_length < CONTEXT)
+	if (entry->context_length > 0 && entry->context_length < wish.context)
 		wish.context = entry->context_length;
 	if (model) {
 		ncm_fit_wish_for(model, entry->source, &wish);
@@ -115,10 +115,10 @@ static json_t *loaded(const struct ncm_registry *registry, const struct ncm_reg_
 		      const struct ncm_runtime_view *view)
 {
 	struct ncm_strings names = {0};
-	bool found = false, all_told = view && view->count > 0;
+	bool found = false, all_told = view->count > 0;
 
 	runtime_names(registry, NULL, entry->id, &names);
-	for (size_t i = 0; view && i < view->count && !found; i++) {
+	for (size_t i = 0; i < view->count && !found; i++) {
 		all_told &= view->servers[i].error.code == NCM_OK;
 		found = lists(&view->servers[i], &names);
 	}
@@ -126,36 +126,28 @@ static json_t *loaded(const struct ncm_registry *registry, const struct ncm_reg_
 	return found ? json_true() : all_told ? json_false() : json_null();
 }
 
-static void put_texts(json_t *row, const char *name, const char *provider, const struct ncm_reg_model *entry)
+static void put_texts(json_t *row, const struct ncm_reg_model *entry)
 {
 	const struct {
 		const char *key, *text;
 	} texts[] = {
-	    {"model_name", name},
-	    {"provider", provider},
-	    {"model_type", type_of(entry->kind)},
-	    {"id", entry->id},
-	    {"quantization", entry->quantization},
-	    {"parameters", entry->parameters},
+	    {"model_type", type_of(entry->kind)},  {"id", entry->id},
+	    {"quantization", entry->quantization}, {"parameters", entry->parameters},
 	    {"verified_at", entry->verified_at},
 	};
 
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-		ncm_json_set_string(row, texts[i].key, texts[i].text);
-		if (!json_object_get(row, texts[i].key))
-			json_object_set_new(row, texts[i].key, json_null());
-	}
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		ncm_json_set_or_null(row, texts[i].key, texts[i].text);
 }
 
-static json_t *row_of(const struct ncm_registry *registry, const struct ncm_reg_model *entry, const char *provider,
-		      bool by_tag, const struct ncm_runtime_view *view)
+/* What is the same in the rows of all applications; its file is opened for it. */
+static json_t *facts_of(const struct ncm_registry *registry, const struct ncm_reg_model *entry,
+			const struct ncm_runtime_view *view)
 {
-	NCM_AUTO_FREE char *tag = by_tag ? runtime_ollama_name(entry->source) : NULL;
-	const char *file = entry->file_path ? ncm_path_base(entry->file_path) : entry->id;
 	const char *type = type_of(entry->kind);
 	json_t *row = json_object();
 
-	put_texts(row, tag ? tag : file, provider, entry);
+	put_texts(row, entry);
 	ncm_json_set_u64(row, "size_bytes", entry->size);
 	put_need(row, entry);
 	json_object_set_new(row, "context_length",
@@ -166,6 +158,18 @@ static json_t *row_of(const struct ncm_registry *registry, const struct ncm_reg_
 				: json_null());
 	json_object_set_new(row, "use_cases", ncm_json_string_array(&entry->use_cases));
 	json_object_set_new(row, "tags", ncm_json_string_array(&entry->tags));
+	return row;
+}
+
+static json_t *row_of(const struct ncm_reg_model *entry, const char *provider, bool by_tag, json_t *facts)
+{
+	NCM_AUTO_FREE char *tag = by_tag ? runtime_ollama_name(entry->source) : NULL;
+	const char *file = entry->file_path ? ncm_path_base(entry->file_path) : entry->id;
+	json_t *row = json_object();
+
+	ncm_json_set_string(row, "model_name", tag ? tag : file);
+	ncm_json_set_string(row, "provider", provider);
+	json_object_update(row, facts);
 	return row;
 }
 
@@ -186,6 +190,7 @@ static void add_rows(const struct ncm_layout *layout, const struct ncm_registry 
 		     const struct ncm_reg_model *entry, const struct ncm_runtime_view *view, json_t *rows)
 {
 	struct ncm_strings providers = {0};
+	NCM_AUTO_JSON json_t *facts = NULL;
 
 	for (size_t i = 0; is_model(entry) && i < entry->file_count; i++) {
 		const size_t number = ncm_layout_store_of(layout, entry->files[i].abs, entry->files[i].store);
@@ -195,7 +200,8 @@ static void add_rows(const struct ncm_layout *layout, const struct ncm_registry 
 		if (ncm_strings_contain(&providers, provider))
 			continue;
 		ncm_strings_add(&providers, provider);
-		json_array_append_new(rows, row_of(registry, entry, provider, store && store->kind->takes_tags, view));
+		facts = facts ? facts : facts_of(registry, entry, view);
+		json_array_append_new(rows, row_of(entry, provider, store && store->kind->takes_tags, facts));
 	}
 	ncm_strings_free(&providers);
 }

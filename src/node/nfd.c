@@ -6,7 +6,6 @@
  */
 #include "node/node.h"
 
-#include "base/mem.h"
 #include "digest/hash.h"
 
 #include <stdio.h>

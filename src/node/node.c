@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MIB = 1 << 20, SECONDS = 2, PRIORITY = 100 };
+enum { MIB = 1 << 20, SECONDS = 2 };
 
 /* What is looked at for one record. */
 struct look {
@@ -25,13 +25,6 @@ struct look {
 	struct ncm_store_list *stores;
 };
 
-static void put(json_t *object, const char *key, const char *text)
-{
-	ncm_json_set_string(object, key, text);
-	if (!text)
-		json_object_set_new(object, key, json_null());
-}
-
 static void put_mib(json_t *object, const char *key, bool known, uint64_t bytes)
 {
 	json_object_set_new(object, key, known ? json_integer((json_int_t)(bytes / MIB)) : json_null());
@@ -41,9 +34,9 @@ static json_t *card(const struct ncm_gpu *gpu)
 {
 	json_t *object = json_object();
 
-	put(object, "name", gpu->name);
-	put(object, "vendor", gpu->vendor);
-	put(object, "driver", gpu->driver);
+	ncm_json_set_or_null(object, "name", gpu->name);
+	ncm_json_set_or_null(object, "vendor", gpu->vendor);
+	ncm_json_set_or_null(object, "driver", gpu->driver);
 	json_object_set_new(object, "unified", json_boolean(gpu->unified));
 	put_mib(object, "total_vram_mb", gpu->has_total, gpu->total);
 	put_mib(object, "free_vram_mb", gpu->has_free, gpu->free);
@@ -73,7 +66,7 @@ static void put_cards(json_t *record, const struct ncm_gpu_list *cards)
 
 	for (size_t i = 0; i < cards->count; i++)
 		json_array_append_new(list, card(&cards->items[i]));
-	put(record, "gpu_model", cards->count > 0 ? cards->items[0].name : NULL);
+	ncm_json_set_or_null(record, "gpu_model", cards->count > 0 ? cards->items[0].name : NULL);
 	ncm_json_set_u64(record, "gpu_count", cards->count);
 	put_sums(record, cards);
 	json_object_set_new(record, "gpus", list);
@@ -99,14 +92,14 @@ static json_t *endpoints(const struct look *look)
 {
 	json_t *object = json_object();
 
-	for (size_t i = 0; look->view && i < look->view->count; i++) {
+	for (size_t i = 0; i < look->view->count; i++) {
 		const struct ncm_runtime_server *server = &look->view->servers[i];
 		NCM_AUTO_FREE char *url = NULL;
 
 		if (!server->kind || server->error.code != NCM_OK || json_object_get(object, server->kind))
 			continue;
 		url = endpoint(server->url, look->options->address);
-		put(object, server->kind, url);
+		ncm_json_set_or_null(object, server->kind, url);
 	}
 	return object;
 }
@@ -153,7 +146,7 @@ static json_t *stores(const struct ncm_store_list *list)
 		if (!store->there)
 			continue;
 		object = json_object();
-		put(object, "store", store->id);
+		ncm_json_set_or_null(object, "store", store->id);
 		ncm_json_set_u64(object, "model_count", store->models);
 		ncm_json_set_u64(object, "bytes", store->bytes);
 		json_object_set_new(object, "free_bytes",
@@ -171,7 +164,7 @@ static json_t *phases(const struct ncm_status *status)
 		const struct ncm_status_line *line = &status->phases.lines[i];
 		json_t *object = json_object();
 
-		put(object, "profile", line->profile);
+		ncm_json_set_or_null(object, "profile", line->profile);
 		ncm_json_set_u64(object, "phase", line->phase);
 		ncm_json_set_u64(object, "model_count", line->models);
 		ncm_json_set_u64(object, "there", line->there);
@@ -184,14 +177,16 @@ static json_t *phases(const struct ncm_status *status)
 static void put_identity(json_t *record, const struct ncm_node_options *options)
 {
 	char host[256], now[32];
+	const char *own = os_host_name(host, sizeof host) ? host : "localhost";
 
-	put(record, "name", options->name ? options->name : os_host_name(host, sizeof host) ? host : "localhost");
-	put(record, "node_type", options->type ? options->type : "linux");
-	put(record, "status", "online");
-	put(record, "last_heartbeat", ncm_time_utc(now));
-	json_object_set_new(record, "priority", json_integer(options->priority >= 0 ? options->priority : PRIORITY));
+	ncm_json_set_string(record, "name", options->name ? options->name : own);
+	ncm_json_set_string(record, "node_type", options->type ? options->type : "linux");
+	ncm_json_set_string(record, "status", "online");
+	ncm_json_set_string(record, "last_heartbeat", ncm_time_utc(now));
+	json_object_set_new(record, "priority",
+			    json_integer(options->priority >= 0 ? options->priority : NODE_PRIORITY));
 	json_object_set_new(record, "priority_is_said", json_boolean(options->priority >= 0));
-	put(record, "address", options->address);
+	ncm_json_set_or_null(record, "address", options->address);
 	ncm_json_set_u64(record, "cpu_cores", os_cores());
 }
 

@@ -10,12 +10,14 @@
 #include <ncmodel/registry.h>
 #include <ncmodel/runtime.h>
 
+enum { NODE_PRIORITY = 100 }; /* of a node that says none */
+
 struct ncm_node {
 	json_t *record;
 };
 
-/* models.c: an array of what is registered, by id, a row for each application that has it. `view` may be NULL: no
- * server was asked. New reference; NULL with *err. */
+/* models.c: an array of what is registered, by id, a row for each application that has it. New reference; NULL with
+ * *err. */
 json_t *node_models(const struct ncm_config *config, const struct ncm_registry *registry,
 		    const struct ncm_runtime_view *view, struct ncm_error *err);
 

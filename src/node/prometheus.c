@@ -67,7 +67,7 @@ static void single(const json_t *record, const char *name, const char *help, con
 	ncm_buffer_printf(out, "%s %lld\n", name, (long long)json_integer_value(number));
 }
 
-/* Rows of phases that say what is missing. Indexes keep cards of one name apart. New reference. */
+/* Rows of phases that say what is missing. New reference. */
 static json_t *with_missing(const json_t *phases)
 {
 	json_t *rows = json_deep_copy(phases);
@@ -112,6 +112,7 @@ static json_t *by_type(const json_t *models)
 	return rows;
 }
 
+/* Indexes keep cards of one name apart. */
 static void cards(const json_t *record, struct ncm_buffer *out)
 {
 	static const char name[] = "ncmodel_gpu_memory_bytes";

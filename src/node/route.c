@@ -2,17 +2,12 @@
 /* Which node gets a job: a query over records, and nothing of this machine. */
 #include "node/node.h"
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/strings.h"
-
-#include <ncmodel/limits.h>
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-enum { PRIORITY = 100 };
 
 static bool is_record(const json_t *value)
 {
@@ -85,9 +80,7 @@ static bool is_wanted(const struct ncm_node_job *job, const json_t *model)
 
 static void leave_out(struct ncm_node_route *route, const json_t *record, const char *why)
 {
-	NCM_AUTO_FREE char *text = ncm_asprintf("%s: %s", ncm_json_string(record, "name"), why);
-
-	ncm_strings_add(&route->left_out, text);
+	ncm_strings_take(&route->left_out, ncm_asprintf("%s: %s", ncm_json_string(record, "name"), why));
 }
 
 /* What it needs: as the job says, else as the model does. False: neither is known. */
@@ -112,7 +105,7 @@ static const char *why_not(const struct ncm_node_job *job, const json_t *model, 
 
 static struct ncm_node_place place_at(const json_t *record, const json_t *model)
 {
-	struct ncm_node_place place = {.node = ncm_json_string(record, "name"), .priority = PRIORITY};
+	struct ncm_node_place place = {.node = ncm_json_string(record, "name"), .priority = NODE_PRIORITY};
 	const json_t *priority = json_object_get(record, "priority");
 
 	place.has_free = ncm_json_u64(record, "free_vram_mb", &place.free_mb);

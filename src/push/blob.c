@@ -5,19 +5,17 @@
  */
 #include "push/work.h"
 
+#include "base/file.h"
 #include "base/mem.h"
-#include "os/os.h"
 
-#include <ncmodel/text.h>
 #include <string.h>
 
 static const uint64_t USUAL_PIECE = 100 << 20;
-static const unsigned LONGEST_WAIT_SECONDS = 30;
+static const double LONGEST_WAIT = 30; /* seconds */
 
 struct sending {
 	const struct push *push;
 	struct push_body *body;
-	const char *path;
 	char digest[7 + NCM_SHA256_HEX + 1];
 	char *url; /* of the upload under way; may hold what only we may know; NULL: none */
 	uint64_t piece;
@@ -214,13 +212,11 @@ static bool is_worth_another(const struct ncm_reply *reply, const struct ncm_err
 
 static int wait_before(const struct push *push, unsigned failures, struct ncm_error *err)
 {
-	unsigned long ms = 250ul << (failures < 8 ? failures : 8);
+	const double seconds = 0.25 * (1 << (failures < 8 ? failures : 8));
 
-	if (ms > LONGEST_WAIT_SECONDS * 1000)
-		ms = LONGEST_WAIT_SECONDS * 1000;
-	for (; ms > 0 && !ncm_interrupted(); ms -= ms < 100 ? ms : 100)
-		os_sleep_ms(ms < 100 ? (unsigned)ms : 100);
-	return ncm_interrupted() ? ncm_error_set(err, NCM_E_INTERRUPTED, "%s: interrupted", push->what) : 0;
+	return ncm_wait(seconds < LONGEST_WAIT ? seconds : LONGEST_WAIT) < 0
+		   ? ncm_error_set(err, NCM_E_INTERRUPTED, "%s: interrupted", push->what)
+		   : 0;
 }
 
 static int try_once(struct sending *sending, struct ncm_reply *reply, struct ncm_error *err)
@@ -272,7 +268,7 @@ static int send(struct sending *sending, struct ncm_error *err)
 int push_blob(const struct push *push, struct push_body *body, const char *path, const char *from,
 	      enum ncm_push_state *state, struct ncm_error *err)
 {
-	AUTO_SENDING struct sending sending = {.push = push, .body = body, .path = path, .piece = piece_of(push)};
+	AUTO_SENDING struct sending sending = {.push = push, .body = body, .piece = piece_of(push)};
 	int done;
 
 	memcpy(sending.digest, "sha256:", 7);

@@ -4,7 +4,6 @@
 
 #include "base/mem.h"
 #include "base/path.h"
-#include "base/strings.h"
 #include "manifest/filter.h"
 #include "source/oci.h"
 

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "push/work.h"
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "digest/hash.h"
 #include "source/oci.h"
 
 #include <pthread.h>
-#include <string.h>
 
 const char *ncm_push_state_name(enum ncm_push_state state)
 {
@@ -46,17 +44,14 @@ static int read_reference(struct push *push, struct ncm_error *err)
 
 static int start(struct push *push, struct ncm_error *err)
 {
-	const char *host;
 	NCM_AUTO_FREE char *base = NULL;
 
 	if (read_reference(push, err) < 0)
 		return -1;
-	host = push->name.registry;
 	push->http = ncm_http_new(push->config, push->sink);
 	push->sources = ncm_sources_new(push->config, push->http, push->sink);
 	push->sources->registries.pushes = !push->options->dry_run;
-	base = strcmp(host, OCI_DOCKER_HUB) == 0 ? ncm_source_endpoint(push->config, &ncm_source_oci)
-						 : ncm_asprintf("%s://%s", oci_scheme_of(push->config, host), host);
+	base = oci_base(push->config, &push->name, false);
 	push->origin = ncm_url_origin(base);
 	push->repository = ncm_asprintf("%s/v2/%s", base, push->name.repository);
 	push->what = oci_name_spell(&push->name, NULL);

@@ -6,7 +6,6 @@
 #include "digest/hash.h"
 #include "oci/artifact.h"
 
-#include <ncmodel/limits.h>
 #include <ncmodel/text.h>
 #include <string.h>
 

@@ -13,14 +13,6 @@
 #include <math.h>
 #include <string.h>
 
-static void set_text(json_t *json, const char *key, const char *text)
-{
-	if (text)
-		ncm_json_set_string(json, key, text);
-	else
-		json_object_set_new(json, key, json_null());
-}
-
 /* Takes the value; without one the key is not there. */
 static void set_known(json_t *json, const char *key, json_t *value)
 {
@@ -36,7 +28,7 @@ static void set_source(json_t *json, const char *source)
 	NCM_AUTO_FREE char *kept = source ? ncm_address_remembered(source) : NULL;
 	NCM_AUTO_FREE char *plain = ncm_address_unmarked(kept);
 
-	set_text(json, "source", plain);
+	ncm_json_set_or_null(json, "source", plain);
 	if (ncm_address_is_signed(kept))
 		json_object_set_new(json, "signed", json_true());
 	else
@@ -137,10 +129,11 @@ static json_t *write_file(const struct ncm_reg_file *file, const char *path, con
 
 	ncm_json_set_string(json, "path", path);
 	ncm_json_set_u64(json, "size", file->size <= INT64_MAX ? file->size : INT64_MAX);
-	set_text(json, "sha256", ncm_sha256_is_zero(&file->sha256) ? NULL : ncm_sha256_hex(&file->sha256, hex));
+	ncm_json_set_or_null(json, "sha256",
+			     ncm_sha256_is_zero(&file->sha256) ? NULL : ncm_sha256_hex(&file->sha256, hex));
 	json_object_set_new(json, "mtime_ns", json_integer(file->mtime_ns));
-	set_text(json, "role", file->role);
-	set_text(json, "store", file->store);
+	ncm_json_set_or_null(json, "role", file->role);
+	ncm_json_set_or_null(json, "store", file->store);
 	ncm_json_set_string(json, "archive_sha256",
 			    ncm_sha256_is_zero(&file->archive) ? NULL : ncm_sha256_hex(&file->archive, hex));
 	ncm_json_set_string(json, "origin", ncm_origin_name(file->origin));
@@ -250,7 +243,7 @@ static void write_profiles(const struct ncm_reg_model *model, json_t *entry)
 	ncm_strings_add_new(&profiles, model->profile);
 	for (size_t i = 0; i < model->profiles.count; i++)
 		ncm_strings_add_new(&profiles, model->profiles.items[i]);
-	set_text(entry, "profile", profiles.count > 0 ? profiles.items[0] : NULL);
+	ncm_json_set_or_null(entry, "profile", profiles.count > 0 ? profiles.items[0] : NULL);
 	json_object_set_new(entry, "profiles", ncm_json_string_array(&profiles));
 	ncm_strings_free(&profiles);
 }
@@ -282,23 +275,23 @@ void registry_entry_write(const struct ncm_reg_model *model, const char *base, j
 
 	write_contract(model, base, entry);
 	ncm_json_set_string(entry, "id", model->id);
-	set_text(entry, "kind", model->kind);
+	ncm_json_set_or_null(entry, "kind", model->kind);
 	write_profiles(model, entry);
 	if (model->aliases.count > 0)
 		json_object_set_new(entry, "aliases", ncm_json_string_array(&model->aliases));
 	ncm_json_set_u64(entry, "phase", model->phase);
-	set_text(entry, "priority", model->priority);
-	set_text(entry, "store", model->store);
+	ncm_json_set_or_null(entry, "priority", model->priority);
+	ncm_json_set_or_null(entry, "store", model->store);
 	set_source(entry, model->source);
-	set_text(entry, "revision", model->revision);
-	set_text(entry, "variant", model->variant);
-	set_text(entry, "trust", model->trust);
-	set_text(entry, "license", model->license);
+	ncm_json_set_or_null(entry, "revision", model->revision);
+	ncm_json_set_or_null(entry, "variant", model->variant);
+	ncm_json_set_or_null(entry, "trust", model->trust);
+	ncm_json_set_or_null(entry, "license", model->license);
 	set_known(entry, "license_class", model->license_class ? json_string(model->license_class) : NULL);
-	set_text(entry, "format", model->format);
-	set_text(entry, "architecture", model->architecture);
-	set_text(entry, "quantization", model->quantization);
-	set_text(entry, "parameters", model->parameters);
+	ncm_json_set_or_null(entry, "format", model->format);
+	ncm_json_set_or_null(entry, "architecture", model->architecture);
+	ncm_json_set_or_null(entry, "quantization", model->quantization);
+	ncm_json_set_or_null(entry, "parameters", model->parameters);
 	set_count(entry, "context_length", model->context_length);
 	set_count(entry, "dimensions", model->dimensions);
 	set_number(entry, "vram_gb", model->vram_gb);

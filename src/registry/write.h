@@ -8,11 +8,11 @@
 /*
  * Adds each model or replaces the one of its id, in one replacement of the file; keys of the old entry that we do not
  * know stay. Of a model these count: everything but path/abs pairs (files[].abs is given, files[].path is made from
- * it), file_path (made from the first file whose role is "weights", else "model", else the first), installed_at (kept
- * from the old entry if its files are the same, else now). Without verified_at the entry counts as verified now, unless
- * the old one was so and its files are the same: who puts a model has hashed its files. Unknown use cases are moved to
- * tags, defaults of the readers' contract are filled in. A file that ncmodel wrote (origin fetched or linked) has a
- * digest: without, class REGISTRY and nothing is written.
+ * it), file_path (made from the file that a runtime opens, registry_main_file), installed_at (kept from the old entry
+ * if its files are the same, else now). Without verified_at the entry counts as verified now, unless the old one was so
+ * and its files are the same: who puts a model has hashed its files. Unknown use cases are moved to tags, defaults of
+ * the readers' contract are filled in. A file that ncmodel wrote (origin fetched or linked) has a digest: without,
+ * class REGISTRY and nothing is written.
  */
 int ncm_registry_put_all(const char *path, const struct ncm_reg_model *models, size_t count, struct ncm_error *err);
 /*

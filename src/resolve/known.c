@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/strings.h"
 #include "base/text_map.h"
+#include "manifest/load.h"
 
 #include <string.h>
 
@@ -149,17 +150,6 @@ static void add_source(struct ncm_model *model, const char *uri, const struct nc
 	}
 }
 
-static const char *known_priority(const char *priority)
-{
-	static const char *const priorities[] = {"high", "medium", "low"};
-
-	for (size_t i = 0; priority && i < 3; i++) {
-		if (strcmp(priorities[i], priority) == 0)
-			return priorities[i];
-	}
-	return NULL;
-}
-
 void known_from_registry(const struct run *run, const struct ncm_reg_model *entry,
 			 const struct ncm_reg_file *const *files, size_t count, struct ncm_model *model)
 {
@@ -168,7 +158,7 @@ void known_from_registry(const struct run *run, const struct ncm_reg_model *entr
 	model->kind = ncm_strdup_null(entry->kind);
 	model->profile = ncm_strdup_null(entry->profile);
 	model->phase = entry->phase;
-	model->priority = known_priority(entry->priority);
+	model->priority = manifest_known_priority(entry->priority);
 	model->performance_score = model->cost_score = -1;
 	for (size_t i = 0; i < count; i++) {
 		const struct ncm_reg_file *only = entry->file_count == 1 ? files[i] : NULL;

@@ -58,18 +58,26 @@ static void clear_lookup(struct lookup *lookup)
 }
 #define AUTO_LOOKUP __attribute__((cleanup(clear_lookup)))
 
-static json_t *ask(const struct lookup *lookup, const char *kind, uint64_t id, struct ncm_error *err)
+json_t *civitai_ask(const struct ncm_sources *sources, const char *path, const char *what, struct ncm_error *err)
 {
-	NCM_AUTO_FREE char *url = ncm_asprintf("%s/api/v1/%s/%llu", lookup->endpoint, kind, (unsigned long long)id);
+	NCM_AUTO_FREE char *endpoint = ncm_source_endpoint(sources->config, &ncm_source_civitai);
+	NCM_AUTO_FREE char *url = ncm_asprintf("%s/api/v1/%s", endpoint, path);
 	const struct ncm_request request = {
 	    .url = url,
 	    .accept = "application/json",
-	    .credential = ncm_source_credential(lookup->sources, &ncm_source_civitai),
+	    .credential = ncm_source_credential(sources, &ncm_source_civitai),
 	    .service = &civitai_service,
-	    .what = lookup->what,
+	    .what = what,
 	};
 
-	return ncm_source_json(lookup->sources, &request, NULL, err);
+	return ncm_source_json(sources, &request, NULL, err);
+}
+
+static json_t *ask(const struct lookup *lookup, const char *kind, uint64_t id, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *path = ncm_asprintf("%s/%llu", kind, (unsigned long long)id);
+
+	return civitai_ask(lookup->sources, path, lookup->what, err);
 }
 
 static void name_version(struct lookup *lookup, uint64_t version)
@@ -117,14 +125,15 @@ static int check_model(struct lookup *lookup, const json_t *version, struct ncm_
 	return 0;
 }
 
-static char *page_of(const struct lookup *lookup)
+/* Of a version; of a model, where that is 0. */
+static char *page_at(const char *endpoint, uint64_t model, uint64_t version)
 {
-	const struct civitai_name *name = &lookup->name;
-
-	if (!name->model)
-		return ncm_asprintf("%s/model-versions/%llu", lookup->endpoint, (unsigned long long)name->version);
-	return ncm_asprintf("%s/models/%llu?modelVersionId=%llu", lookup->endpoint, (unsigned long long)name->model,
-			    (unsigned long long)name->version);
+	if (!model)
+		return ncm_asprintf("%s/model-versions/%llu", endpoint, (unsigned long long)version);
+	if (!version)
+		return ncm_asprintf("%s/models/%llu", endpoint, (unsigned long long)model);
+	return ncm_asprintf("%s/models/%llu?modelVersionId=%llu", endpoint, (unsigned long long)model,
+			    (unsigned long long)version);
 }
 
 /* A resolution with its one artifact, from the ids alone. */
@@ -137,7 +146,7 @@ static struct ncm_resolution *describe(const struct lookup *lookup)
 
 	resolution->uri = civitai_name_spell(&pinned);
 	resolution->revision = ncm_asprintf("%llu", (unsigned long long)name->version);
-	resolution->page = page_of(lookup);
+	resolution->page = page_at(lookup->endpoint, name->model, name->version);
 	resolution->credential = ncm_source_credential(lookup->sources, &ncm_source_civitai);
 	resolution->service = &civitai_service;
 	ncm_resolution_add(resolution)->url =
@@ -253,10 +262,7 @@ static struct ncm_resolution *offline(struct ncm_sources *sources, const char *u
 	artifact = resolution->artifacts;
 	artifact->kind = NCM_ARTIFACT_FILE;
 	artifact->name = spec->to_count > 0 ? ncm_strdup_null(spec->to[0].name) : NULL;
-	artifact->has_size = spec->has_size;
-	artifact->size = spec->size;
-	artifact->has_sha256 = true;
-	artifact->sha256 = spec->sha256;
+	ncm_source_take_pins(spec, NULL, artifact);
 	artifact->expect_binary = artifact->name && ncm_source_is_binary_name(artifact->name);
 	return resolution;
 }
@@ -346,10 +352,7 @@ bool ncm_civitai_ids(const char *uri, uint64_t *model, uint64_t *version)
 
 char *ncm_civitai_page(uint64_t model, uint64_t version)
 {
-	if (!version)
-		return ncm_asprintf("%s/models/%llu", settings.endpoint, (unsigned long long)model);
-	return ncm_asprintf("%s/models/%llu?modelVersionId=%llu", settings.endpoint, (unsigned long long)model,
-			    (unsigned long long)version);
+	return page_at(settings.endpoint, model, version);
 }
 
 const struct ncm_source ncm_source_civitai = {

@@ -47,6 +47,8 @@ const char *civitai_kind(const json_t *version, const json_t *file);
 void civitai_describe_file(const json_t *file, struct ncm_artifact *artifact);
 /* Takes what a version's JSON tells a user: trigger words, base model, names, preview; the page is the resolution's. */
 void civitai_describe_card(const json_t *version, struct ncm_resolution *resolution);
+/* What its API says below /api/v1/: new reference. `what` is how messages call it. */
+json_t *civitai_ask(const struct ncm_sources *sources, const char *path, const char *what, struct ncm_error *err);
 /* civitai_hash.c: as ncm_source_find. */
 struct ncm_resolution *civitai_find(struct ncm_sources *sources, const struct ncm_sha256 *sha256, uint64_t size,
 				    struct ncm_error *err);

@@ -5,36 +5,21 @@
  */
 #include "source/civitai.h"
 
+#include "base/buffer.h"
 #include "base/escape.h"
 #include "base/mem.h"
-#include "base/strings.h"
 
 #include <string.h>
 #include <strings.h>
 
 enum { SHORT_HASH = 10, LONGEST_TERMS = 200 };
 
-static json_t *ask(struct ncm_sources *sources, const char *path, struct ncm_error *err)
-{
-	NCM_AUTO_FREE char *endpoint = ncm_source_endpoint(sources->config, &ncm_source_civitai);
-	NCM_AUTO_FREE char *url = ncm_asprintf("%s/api/v1/%s", endpoint, path);
-	const struct ncm_request request = {
-	    .url = url,
-	    .accept = "application/json",
-	    .credential = ncm_source_credential(sources, &ncm_source_civitai),
-	    .service = &civitai_service,
-	    .what = "Civitai",
-	};
-
-	return ncm_source_json(sources, &request, NULL, err);
-}
-
 /* The version that has a file of this hash; NULL without an error: there is none. */
 static json_t *version_of(struct ncm_sources *sources, const char *hash, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *path = ncm_asprintf("model-versions/by-hash/%s", hash);
 	struct ncm_error why = NCM_ERROR_INIT;
-	json_t *version = ask(sources, path, &why);
+	json_t *version = civitai_ask(sources, path, "Civitai", &why);
 
 	if (!version && why.code != NCM_E_NOT_FOUND)
 		ncm_error_move(err, &why);
@@ -73,28 +58,27 @@ static const json_t *file_of(const json_t *version, const char *hex, uint64_t si
 static char *commercial_use(const json_t *model)
 {
 	const json_t *allowed = json_object_get(model, "allowCommercialUse"), *word;
-	char *text = ncm_strdup(json_is_string(allowed) ? json_string_value(allowed) : "");
+	struct ncm_buffer text = {0};
 	size_t i;
 
+	if (json_is_string(allowed))
+		ncm_buffer_puts(&text, json_string_value(allowed));
 	json_array_foreach(allowed, i, word)
 	{
-		NCM_AUTO_FREE char *before = text;
 		const char *use = json_string_value(word);
 
-		if (strlen(before) > LONGEST_TERMS) {
-			before = NULL;
+		if (text.size > LONGEST_TERMS)
 			break;
-		}
-		text = ncm_asprintf("%s%s%s", before, *before ? ", " : "", use ? use : "");
+		ncm_buffer_printf(&text, "%s%s", text.size > 0 ? ", " : "", use ? use : "");
 	}
-	return text;
+	return ncm_buffer_take(&text);
 }
 
 /* The terms that a model's page says; NULL if they are not known. The caller frees it. */
 static char *terms_of(struct ncm_sources *sources, uint64_t id)
 {
 	NCM_AUTO_FREE char *path = ncm_asprintf("models/%llu", (unsigned long long)id);
-	NCM_AUTO_JSON json_t *model = id ? ask(sources, path, NULL) : NULL;
+	NCM_AUTO_JSON json_t *model = id ? civitai_ask(sources, path, "Civitai", NULL) : NULL;
 	NCM_AUTO_FREE char *use = NULL;
 	NCM_AUTO_FREE char *text = NULL;
 

@@ -7,7 +7,6 @@
 #include "source/shared.h"
 
 #include "base/mem.h"
-#include "base/path.h"
 
 #include <string.h>
 #include <strings.h>
@@ -111,14 +110,6 @@ static struct ncm_resolution *describe(const struct pack *pack, const char *url)
 	return resolution;
 }
 
-static void take_pins(const struct ncm_file_spec *spec, struct ncm_artifact *artifact)
-{
-	artifact->has_size = spec->has_size;
-	artifact->size = spec->size;
-	artifact->has_sha256 = spec->has_sha256;
-	artifact->sha256 = spec->sha256;
-}
-
 static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *uri, const struct ncm_file_spec *spec,
 				      const struct ncm_pin *pin, struct ncm_error *err)
 {
@@ -144,7 +135,7 @@ static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *u
 	}
 	pack.version = pack.version ? pack.version : ncm_strdup(told);
 	resolution = describe(&pack, url);
-	take_pins(spec, resolution->artifacts);
+	ncm_source_take_pins(spec, NULL, resolution->artifacts);
 	return resolution;
 }
 
@@ -159,7 +150,7 @@ static struct ncm_resolution *offline(struct ncm_sources *sources, const char *u
 	if (!pin || !pin->for_plan || !spec->has_sha256 || parse(uri, &pack, NULL) < 0 || !pack.version)
 		return NULL;
 	resolution = describe(&pack, NULL);
-	take_pins(spec, resolution->artifacts);
+	ncm_source_take_pins(spec, NULL, resolution->artifacts);
 	return resolution;
 }
 

@@ -65,15 +65,13 @@ static void clear_lookup(struct lookup *lookup)
 }
 #define AUTO_LOOKUP __attribute__((cleanup(clear_lookup)))
 
-/* Where its registry is: what is set up stands in for Docker Hub alone. The caller frees it. */
-static char *base_of(const struct lookup *lookup)
+char *oci_base(const struct ncm_config *config, const struct oci_name *name, bool insecure_http)
 {
-	const struct ncm_config *config = lookup->sources->config;
-	const char *host = lookup->name.oci.registry;
+	const char *host = name->registry;
 
 	if (strcmp(host, OCI_DOCKER_HUB) == 0)
 		return ncm_source_endpoint(config, &ncm_source_oci);
-	return ncm_asprintf("%s://%s", lookup->spec->insecure_http ? "http" : oci_scheme_of(config, host), host);
+	return ncm_asprintf("%s://%s", insecure_http ? "http" : oci_scheme_of(config, host), host);
 }
 
 static int start(struct lookup *lookup, const char *uri, const struct ncm_pin *pin, struct ncm_error *err)
@@ -85,7 +83,7 @@ static int start(struct lookup *lookup, const char *uri, const struct ncm_pin *p
 	if (oci_spelling_parse(uri, &lookup->name, err) < 0)
 		return -1;
 	shown = oci_name_spell(name, name->tag ? NULL : &name->digest);
-	base = base_of(lookup);
+	base = oci_base(lookup->sources->config, name, lookup->spec->insecure_http);
 	lookup->what = ncm_asprintf("model %s", shown);
 	lookup->repository = ncm_asprintf("%s/v2/%s", base, name->repository);
 	lookup->credential = oci_credential(&lookup->sources->registries, base, name->repository, NULL);

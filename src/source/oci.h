@@ -27,6 +27,9 @@ bool oci_spelling_means(const struct oci_spelling *name, const char *path);
 /* "smollm2", or "smollm2-360M" of a tag that says which. The caller frees it. */
 char *oci_spelling_model(const struct oci_spelling *name);
 
+/* Where a model's registry is: what is set up stands in for Docker Hub alone. The caller frees it. */
+char *oci_base(const struct ncm_config *config, const struct oci_name *name, bool insecure_http);
+
 /* As in struct ncm_source. */
 bool oci_claims(const char *uri);
 int oci_check(const char *uri, bool allow_http, char **canonical, struct ncm_error *err);

@@ -28,10 +28,7 @@ static void describe_artifact(const struct ncm_config *config, const struct s3_n
 	artifact->name = ncm_strdup(ncm_path_base(name->key));
 	artifact->url = address_of(config, name);
 	artifact->expect_binary = ncm_source_is_binary_name(artifact->name);
-	artifact->has_sha256 = name->has_sha256 || spec->has_sha256;
-	artifact->sha256 = name->has_sha256 ? name->sha256 : spec->sha256;
-	artifact->has_size = spec->has_size;
-	artifact->size = spec->size;
+	ncm_source_take_pins(spec, name->has_sha256 ? &name->sha256 : NULL, artifact);
 }
 
 static struct ncm_resolution *make(const struct ncm_sources *sources, const char *uri, const struct ncm_file_spec *spec,

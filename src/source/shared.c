@@ -77,6 +77,15 @@ bool ncm_source_told_size(const struct ncm_reply *reply, uint64_t *size)
 	return ncm_source_header_u64(reply, "Content-Length", size);
 }
 
+void ncm_source_take_pins(const struct ncm_file_spec *spec, const struct ncm_sha256 *spelled,
+			  struct ncm_artifact *artifact)
+{
+	artifact->has_size = spec->has_size;
+	artifact->size = spec->size;
+	artifact->has_sha256 = spelled || spec->has_sha256;
+	artifact->sha256 = spelled ? *spelled : spec->sha256;
+}
+
 char *ncm_source_slug(const char *text)
 {
 	struct ncm_buffer slug = {0};

@@ -35,6 +35,10 @@ bool ncm_source_header_u64(const struct ncm_reply *reply, const char *name, uint
 /* The size of a file that was asked for by HEAD, or by its first byte. False if it is not told, or encoded. */
 bool ncm_source_told_size(const struct ncm_reply *reply, uint64_t *size);
 
+/* What a file spec pins of its one file. The digest that the URI spells (NULL: none) comes before the spec's. */
+void ncm_source_take_pins(const struct ncm_file_spec *spec, const struct ncm_sha256 *spelled,
+			  struct ncm_artifact *artifact);
+
 /* An id made of any text: lower case, ^[a-z0-9][a-z0-9._-]{0,95}$. The caller frees it. */
 char *ncm_source_slug(const char *text);
 /*

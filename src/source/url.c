@@ -246,10 +246,7 @@ static struct ncm_resolution *make(const struct ncm_sources *sources, const char
 	take_name(plain.url, artifact);
 	artifact->url = asked_url(sources->config, &plain);
 	artifact->expect_binary = artifact->name && ncm_source_is_binary_name(artifact->name);
-	artifact->has_sha256 = plain.has_sha256 || spec->has_sha256;
-	artifact->sha256 = plain.has_sha256 ? plain.sha256 : spec->sha256;
-	artifact->has_size = spec->has_size;
-	artifact->size = spec->size;
+	ncm_source_take_pins(spec, plain.has_sha256 ? &plain.sha256 : NULL, artifact);
 	free(plain.url);
 	if (!artifact->url)
 		return resolution;

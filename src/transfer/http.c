@@ -5,7 +5,6 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "os/os.h"
 #include "transfer/answer.h"
 #include "transfer/exchange.h"
 #include "transfer/proxy.h"
@@ -136,23 +135,14 @@ static int collect_body(struct ncm_exchange *exchange, const char *data, size_t 
 	return -1;
 }
 
-static int interruptible_wait(struct small *small, double seconds)
+static int wait_for_next(const struct small *small, double seconds)
 {
-	double end = ncm_monotonic() + seconds;
-
 	if (seconds > SILENT_WAIT_SECONDS) {
 		NCM_AUTO_FREE char *text = ncm_asprintf("%s: the next try is in %.0f s", small->request->what, seconds);
 
 		ncm_http_tell(small->chain.http, NCM_EVENT_WAITING, text);
 	}
-	while (!ncm_interrupted()) {
-		double left = end - ncm_monotonic();
-
-		if (left <= 0)
-			return 0;
-		os_sleep_ms(left < 0.1 ? (unsigned)(left * 1e3) + 1 : 100);
-	}
-	return -1;
+	return ncm_wait(seconds);
 }
 
 static bool is_foreign_redirect(const struct small *small, const struct ncm_reply *reply)
@@ -309,7 +299,7 @@ static int make_tries(struct small *small, struct ncm_reply *reply, struct ncm_e
 		wait = ncm_backoff_next(&small->backoff, wait);
 		if (wait < 0 || ncm_http_is_cut_off(small->chain.http, wait))
 			return is_answer_after_all(small, reply) ? 0 : -1;
-		if (interruptible_wait(small, wait) < 0)
+		if (wait_for_next(small, wait) < 0)
 			return ncm_error_set(err, NCM_E_INTERRUPTED, "%s: interrupted", small->request->what);
 	}
 }
