@@ -24,26 +24,11 @@ static void frame(const unsigned char *data, size_t size, struct ncm_buffer *gzi
 	ncm_buffer_add(gzip, tail, sizeof tail);
 }
 
-static int read_all(struct archive *archive, size_t limit, struct ncm_buffer *content, struct ncm_error *err)
-{
-	char chunk[STREAM_CHUNK];
-	la_ssize_t got;
-
-	if (archive_read_next_header(archive, &(struct archive_entry *){NULL}) != ARCHIVE_OK)
-		return archive_damaged(archive, err);
-	while ((got = archive_read_data(archive, chunk, sizeof chunk)) > 0) {
-		if ((size_t)got > limit - content->size)
-			return ncm_error_set(err, NCM_E_POLICY, "it unpacks to more than %zu bytes", limit);
-		ncm_buffer_add(content, chunk, (size_t)got);
-	}
-	return got < 0 ? archive_damaged(archive, err) : 0;
-}
-
 char *ncm_archive_inflate(const void *data, size_t size, size_t limit, size_t *unpacked, struct ncm_error *err)
 {
 	struct archive *archive = is_zlib(data, size) ? archive_read_new() : NULL;
-	struct ncm_buffer gzip = {0}, content = {0};
-	int failed = -1;
+	struct ncm_buffer gzip = {0};
+	char *content = NULL;
 
 	if (!archive) {
 		ncm_error_set(err, NCM_E_CHECKSUM, "it is not compressed as it says");
@@ -52,15 +37,12 @@ char *ncm_archive_inflate(const void *data, size_t size, size_t limit, size_t *u
 	frame(data, size, &gzip);
 	archive_read_support_filter_gzip(archive);
 	archive_read_support_format_raw(archive);
-	if (archive_read_open_memory(archive, gzip.data, gzip.size) != ARCHIVE_OK)
+	if (archive_read_open_memory(archive, gzip.data, gzip.size) != ARCHIVE_OK ||
+	    archive_read_next_header(archive, &(struct archive_entry *){NULL}) != ARCHIVE_OK)
 		archive_damaged(archive, err);
 	else
-		failed = read_all(archive, limit, &content, err);
+		content = archive_content(archive, limit, "unpacks to", unpacked, err);
 	archive_read_free(archive);
 	ncm_buffer_free(&gzip);
-	*unpacked = content.size;
-	if (!failed)
-		return ncm_buffer_take(&content);
-	ncm_buffer_free(&content);
-	return NULL;
+	return content;
 }

@@ -65,8 +65,7 @@ static bool has_ending(const char *name, const char *ending)
 	return length >= least && strcmp(name + length - least, ending) == 0;
 }
 
-/* All of it, as much as may be. */
-static char *read_content(struct archive *archive, size_t limit, size_t *size, struct ncm_error *err)
+char *archive_content(struct archive *archive, size_t limit, const char *holds, size_t *size, struct ncm_error *err)
 {
 	struct ncm_buffer content = {0};
 	char chunk[STREAM_CHUNK];
@@ -82,7 +81,7 @@ static char *read_content(struct archive *archive, size_t limit, size_t *size, s
 	if (got < 0)
 		archive_damaged(archive, err);
 	else
-		ncm_error_set(err, NCM_E_POLICY, "it has a file of more than %zu bytes", limit);
+		ncm_error_set(err, NCM_E_POLICY, "it %s more than %zu bytes", holds, limit);
 	return NULL;
 }
 
@@ -96,7 +95,7 @@ static char *find(struct archive *archive, const char *ending, size_t limit, siz
 		if (result != ARCHIVE_OK && result != ARCHIVE_WARN)
 			break;
 		if (has_ending(archive_entry_pathname(entry), ending))
-			return read_content(archive, limit, size, err);
+			return archive_content(archive, limit, "has a file of", size, err);
 	}
 	if (result != ARCHIVE_OK && result != ARCHIVE_WARN && result != ARCHIVE_EOF)
 		archive_damaged(archive, err);

@@ -39,6 +39,11 @@ void stream_close(struct stream *stream);
 /* Whether this is more than so many packed bytes may become (NCM_LIMIT_ARCHIVE_BYTES, NCM_LIMIT_ARCHIVE_RATIO). */
 bool archive_too_much(uint64_t unpacked, uint64_t packed);
 int archive_refuse_too_much(struct ncm_error *err);
+/*
+ * member.c: all of the entry that is read now, of at most `limit` bytes, with a NUL behind it. NULL with what
+ * libarchive says, or POLICY: "it `holds` more than N bytes". The caller frees it.
+ */
+char *archive_content(struct archive *archive, size_t limit, const char *holds, size_t *size, struct ncm_error *err);
 /* What libarchive says of `archive`, as damage. */
 int archive_damaged(struct archive *archive, struct ncm_error *err);
 

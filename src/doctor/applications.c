@@ -4,8 +4,6 @@
 
 #include <ncmodel/configure.h>
 
-#include <string.h>
-
 static void tell_folder(struct examination *exam, const struct ncm_store_info *store)
 {
 	const bool told = store->told_by && store->why != NCM_PLACED_BY_CONFIGURATION;
@@ -17,15 +15,6 @@ static void tell_folder(struct examination *exam, const struct ncm_store_info *s
 			    store->settings_unread);
 		doctor_remedy(exam, "mend them or let this user read them: they may name folders elsewhere");
 	}
-}
-
-static bool is_there(const struct examination *exam, const char *id)
-{
-	for (size_t i = 0; i < exam->stores->count; i++) {
-		if (strcmp(exam->stores->stores[i].id, id) == 0)
-			return exam->stores->stores[i].there;
-	}
-	return false;
 }
 
 static size_t count_untold(const struct ncm_configure_report *report)
@@ -59,7 +48,7 @@ void doctor_applications(struct examination *exam)
 			tell_folder(exam, &exam->stores->stores[i]);
 	}
 	for (const char *const *name = ncm_configure_applications(); exam->stores && *name; name++) {
-		if (is_there(exam, *name))
+		if (doctor_has_store(exam, *name))
 			tell_links(exam, *name);
 	}
 }

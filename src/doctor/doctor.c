@@ -62,6 +62,15 @@ void doctor_find_error(struct examination *exam, const char *subject, struct ncm
 	ncm_error_clear(why);
 }
 
+bool doctor_has_store(const struct examination *exam, const char *id)
+{
+	for (size_t i = 0; exam->stores && i < exam->stores->count; i++) {
+		if (strcmp(exam->stores->stores[i].id, id) == 0)
+			return exam->stores->stores[i].there;
+	}
+	return false;
+}
+
 /* In this order they are told; a check of servers finds things of several areas. */
 static const char *const areas[] = {"stores", "disks", "applications", "servers", "clock",
 				    "tokens", "gates", "services",     "gpu",     "hardware"};

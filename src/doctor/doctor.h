@@ -32,6 +32,9 @@ void doctor_remedy(struct examination *exam, const char *format, ...) __attribut
 /* The same of an error with its hint, which is clear afterwards: what failed because nobody answered is not known. */
 void doctor_find_error(struct examination *exam, const char *subject, struct ncm_error *why);
 
+/* Whether the folder of the store with this id is there. */
+bool doctor_has_store(const struct examination *exam, const char *id);
+
 typedef void doctor_check(struct examination *exam);
 doctor_check doctor_stores, doctor_disks, doctor_applications, doctor_servers, doctor_gates, doctor_runtimes,
     doctor_ollama, doctor_gpus, doctor_hardware;

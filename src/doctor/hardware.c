@@ -16,12 +16,6 @@ static const struct {
 	unsigned cuda, driver;
 } drivers[] = {{11, 450}, {12, 525}, {13, 580}};
 
-struct compared {
-	struct examination *exam;
-	const struct ncm_fit_rules *rules;
-	const struct ncm_gpu_list *gpus; /* the machine's */
-};
-
 static double gib(uint64_t bytes)
 {
 	return (double)bytes / (1 << 30);
@@ -46,17 +40,16 @@ static const struct ncm_gpu *largest(const struct ncm_gpu_list *gpus)
 }
 
 /* What the document says of its own card, beside what such a card has. */
-static void check_card_named(const struct compared *compared)
+static void check_card_named(struct examination *exam, const struct ncm_fit_rules *rules)
 {
-	const struct ncm_fit_rules *rules = compared->rules;
 	struct ncm_error why = NCM_ERROR_INIT;
-	struct ncm_gpu_list *named = rules->gpu ? ncm_gpu_named(compared->exam->config, rules->gpu, &why) : NULL;
+	struct ncm_gpu_list *named = rules->gpu ? ncm_gpu_named(exam->config, rules->gpu, &why) : NULL;
 
 	if (named && rules->card > 0 && !is_enough(gib(named->items[0].total), rules->card)) {
-		doctor_find(compared->exam, NCM_FINDING_NOTE, rules->profile,
+		doctor_find(exam, NCM_FINDING_NOTE, rules->profile,
 			    "its document takes the %s for a card of %g GB; it has %.0f GB", rules->gpu, rules->card,
 			    gib(named->items[0].total));
-		doctor_remedy(compared->exam,
+		doctor_remedy(exam,
 			      "hold its models against what such a card has: `ncmodel fit --profile %s --gpu \"%s\"`",
 			      rules->profile, rules->gpu);
 	}
@@ -64,52 +57,51 @@ static void check_card_named(const struct compared *compared)
 	ncm_gpus_free(named);
 }
 
-static void compare_card(const struct compared *compared)
+static void compare_card(struct examination *exam, const struct ncm_fit_rules *rules)
 {
-	const struct ncm_fit_rules *rules = compared->rules;
-	const struct ncm_gpu *gpu = largest(compared->gpus);
+	const struct ncm_gpu *gpu = largest(exam->gpus);
 	const char *name = rules->gpu ? rules->gpu : "a card";
 
 	if (rules->card <= 0)
 		return;
 	if (gpu && is_enough(gib(gpu->total), rules->card) && !gpu->unified) {
-		doctor_find(compared->exam, NCM_FINDING_GOOD, rules->profile,
-			    "written for %s, %g GB; here %s, %.1f GiB", name, rules->card, gpu->name, gib(gpu->total));
+		doctor_find(exam, NCM_FINDING_GOOD, rules->profile, "written for %s, %g GB; here %s, %.1f GiB", name,
+			    rules->card, gpu->name, gib(gpu->total));
 		return;
 	}
 	if (gpu)
-		doctor_find(compared->exam, NCM_FINDING_NOTE, rules->profile,
-			    "written for %s, %g GB; here %s, %.1f GiB%s", name, rules->card, gpu->name, gib(gpu->total),
+		doctor_find(exam, NCM_FINDING_NOTE, rules->profile, "written for %s, %g GB; here %s, %.1f GiB%s", name,
+			    rules->card, gpu->name, gib(gpu->total),
 			    gpu->unified ? " that it shares with the machine" : "");
 	else
-		doctor_find(compared->exam, compared->gpus->count ? NCM_FINDING_UNKNOWN : NCM_FINDING_NOTE,
-			    rules->profile, "written for %s, %g GB; here %s", name, rules->card,
-			    compared->gpus->count ? "how much the card has is not told" : "there is no graphics card");
-	doctor_remedy(compared->exam, "what fits, and the largest of a family that does: `ncmodel fit --profile %s`",
+		doctor_find(exam, exam->gpus->count ? NCM_FINDING_UNKNOWN : NCM_FINDING_NOTE, rules->profile,
+			    "written for %s, %g GB; here %s", name, rules->card,
+			    exam->gpus->count ? "how much the card has is not told" : "there is no graphics card");
+	doctor_remedy(exam, "what fits, and the largest of a family that does: `ncmodel fit --profile %s`",
 		      rules->profile);
 }
 
-static void compare_memory(const struct compared *compared)
+static void compare_memory(struct examination *exam, const struct ncm_fit_rules *rules)
 {
-	const double wanted = compared->rules->ram, here = gib(compared->gpus->memory);
+	const double wanted = rules->ram, here = gib(exam->gpus->memory);
 
 	if (wanted <= 0)
 		return;
-	if (!compared->gpus->has_memory) {
-		doctor_find(compared->exam, NCM_FINDING_UNKNOWN, compared->rules->profile,
+	if (!exam->gpus->has_memory) {
+		doctor_find(exam, NCM_FINDING_UNKNOWN, rules->profile,
 			    "written for %g GB of main memory; how much is here is not told", wanted);
-		doctor_remedy(compared->exam, "the system tells: free -h");
+		doctor_remedy(exam, "the system tells: free -h");
 	} else {
-		doctor_find(compared->exam, is_enough(here, wanted) ? NCM_FINDING_GOOD : NCM_FINDING_NOTE,
-			    compared->rules->profile, "written for %g GB of main memory; here %.1f GiB", wanted, here);
+		doctor_find(exam, is_enough(here, wanted) ? NCM_FINDING_GOOD : NCM_FINDING_NOTE, rules->profile,
+			    "written for %g GB of main memory; here %.1f GiB", wanted, here);
 	}
 }
 
 /* The largest file system of a store: models may lie on several. */
-static void compare_disk(const struct compared *compared)
+static void compare_disk(struct examination *exam, const struct ncm_fit_rules *rules)
 {
-	const struct ncm_store_list *stores = compared->exam->stores;
-	const double wanted = compared->rules->disk;
+	const struct ncm_store_list *stores = exam->stores;
+	const double wanted = rules->disk;
 	uint64_t total = 0;
 
 	for (size_t i = 0; stores && i < stores->count; i++) {
@@ -119,13 +111,12 @@ static void compare_disk(const struct compared *compared)
 	if (wanted <= 0)
 		return;
 	if (total == 0) {
-		doctor_find(compared->exam, NCM_FINDING_UNKNOWN, compared->rules->profile,
+		doctor_find(exam, NCM_FINDING_UNKNOWN, rules->profile,
 			    "written for %g GB of disk; how large it is here is not told", wanted);
-		doctor_remedy(compared->exam, "the system tells: df -h");
+		doctor_remedy(exam, "the system tells: df -h");
 	} else {
-		doctor_find(
-		    compared->exam, is_enough((double)total / 1e9, wanted) ? NCM_FINDING_GOOD : NCM_FINDING_NOTE,
-		    compared->rules->profile, "written for %g GB of disk; here %.0f GB", wanted, (double)total / 1e9);
+		doctor_find(exam, is_enough((double)total / 1e9, wanted) ? NCM_FINDING_GOOD : NCM_FINDING_NOTE,
+			    rules->profile, "written for %g GB of disk; here %.0f GB", wanted, (double)total / 1e9);
 	}
 }
 
@@ -138,41 +129,39 @@ static unsigned driver_for(unsigned cuda)
 	return 0;
 }
 
-static void compare_cuda(const struct compared *compared)
+static void compare_cuda(struct examination *exam, const struct ncm_fit_rules *rules)
 {
-	const unsigned cuda = compared->rules->cuda, least = driver_for(cuda);
-	const struct ncm_gpu *gpu = largest(compared->gpus);
+	const unsigned cuda = rules->cuda, least = driver_for(cuda);
+	const struct ncm_gpu *gpu = largest(exam->gpus);
 	const char *driver = gpu && ncm_same_text(gpu->vendor, "nvidia") ? gpu->driver : NULL;
 	const unsigned long here = driver ? strtoul(driver, NULL, 10) : 0;
 
 	if (cuda == 0)
 		return;
 	if (here == 0 || least == 0) {
-		doctor_find(compared->exam, gpu ? NCM_FINDING_UNKNOWN : NCM_FINDING_NOTE, compared->rules->profile,
+		doctor_find(exam, gpu ? NCM_FINDING_UNKNOWN : NCM_FINDING_NOTE, rules->profile,
 			    "written for CUDA %u; %s", cuda,
 			    gpu ? "whether this card's driver runs it is not told" : "no card of NVIDIA's is here");
 		if (gpu)
-			doctor_remedy(compared->exam, "the card's own tool tells: nvidia-smi");
+			doctor_remedy(exam, "the card's own tool tells: nvidia-smi");
 		return;
 	}
-	doctor_find(compared->exam, here >= least ? NCM_FINDING_GOOD : NCM_FINDING_NOTE, compared->rules->profile,
+	doctor_find(exam, here >= least ? NCM_FINDING_GOOD : NCM_FINDING_NOTE, rules->profile,
 		    "written for CUDA %u, which takes a driver of %u or newer; here %s", cuda, least, driver);
 	if (here < least)
-		doctor_remedy(compared->exam, "install a newer driver of NVIDIA's");
+		doctor_remedy(exam, "install a newer driver of NVIDIA's");
 }
 
-static void compare(const struct compared *compared)
+static void compare(struct examination *exam, const struct ncm_fit_rules *rules)
 {
-	const struct ncm_fit_rules *rules = compared->rules;
-
 	if (rules->words && rules->card <= 0 && rules->ram <= 0 && rules->disk <= 0 && rules->cuda == 0)
-		doctor_find(compared->exam, NCM_FINDING_NOTE, rules->profile, "its document names no hardware: \"%s\"",
+		doctor_find(exam, NCM_FINDING_NOTE, rules->profile, "its document names no hardware: \"%s\"",
 			    rules->words);
-	check_card_named(compared);
-	compare_card(compared);
-	compare_cuda(compared);
-	compare_memory(compared);
-	compare_disk(compared);
+	check_card_named(exam, rules);
+	compare_card(exam, rules);
+	compare_cuda(exam, rules);
+	compare_memory(exam, rules);
+	compare_disk(exam, rules);
 }
 
 static void look_at_profile(struct examination *exam, const char *profile)
@@ -183,7 +172,7 @@ static void look_at_profile(struct examination *exam, const char *profile)
 	if (ncm_fit_rules_load(exam->config, profile, &rules, &why) < 0)
 		doctor_find_error(exam, profile ? profile : "profile", &why);
 	if (rules)
-		compare(&(struct compared){exam, rules, exam->gpus});
+		compare(exam, rules);
 	ncm_fit_rules_free(rules);
 }
 

@@ -19,15 +19,6 @@ static const struct usual {
 
 enum { USUAL = sizeof usual / sizeof *usual };
 
-static bool is_there(const struct examination *exam, const char *id)
-{
-	for (size_t i = 0; exam->stores && i < exam->stores->count; i++) {
-		if (strcmp(exam->stores->stores[i].id, id) == 0)
-			return exam->stores->stores[i].there;
-	}
-	return false;
-}
-
 static void find_running(struct examination *exam, const struct ncm_runtime_server *server)
 {
 	NCM_AUTO_FREE char *subject = ncm_asprintf("server %s", server->name);
@@ -113,7 +104,7 @@ static void ask(struct examination *exam, bool chosen)
 		servers[0] = exam->config->servers[0];
 		asked.servers = servers;
 		for (size_t i = 0; i < USUAL; i++) {
-			if (is_there(exam, usual[i].store))
+			if (doctor_has_store(exam, usual[i].store))
 				servers[asked.server_count++] =
 				    (struct ncm_server){(char *)usual[i].store, (char *)usual[i].url};
 		}

@@ -5,27 +5,15 @@
 #include "base/ability.h"
 #include "base/escape.h"
 #include "base/mem.h"
+#include "manifest/load.h"
 #include "store/store.h"
 
 #include <ncmodel/text.h>
 
-#include <string.h>
-
-static bool goes_to(const struct ncm_model *model, const char *store)
-{
-	for (size_t i = 0; i < model->file_count; i++) {
-		for (size_t k = 0; k < model->files[i].to_count; k++) {
-			if (strcmp(model->files[i].to[k].store, store) == 0)
-				return true;
-		}
-	}
-	return false;
-}
-
 static bool is_wanted(const struct ncm_catalog *catalog, const char *store)
 {
 	for (size_t i = 0; catalog && i < catalog->count; i++) {
-		if (goes_to(&catalog->models[i], store))
+		if (manifest_goes_to(&catalog->models[i], store))
 			return true;
 	}
 	return false;

@@ -19,8 +19,8 @@ static void request_of(const struct exported *exported, const struct export_mode
 	*url = ncm_asprintf("%s%s", address, embeds ? "/api/embed" : "/api/generate");
 }
 
-/* The server may not be there yet. */
-#define CURL_OPTIONS "--fail --silent --show-error --output %s --retry 30 --retry-delay 2 --retry-connrefused --data "
+/* The server may not be there yet. No option has a space in it: launchd wants them one by one. */
+#define CURL_OPTIONS "--fail --silent --show-error --output %s --retry 30 --retry-delay 2 --retry-connrefused --data"
 
 static void add_exec(const struct exported *exported, const struct export_model *model, struct ncm_buffer *out)
 {
@@ -28,7 +28,7 @@ static void add_exec(const struct exported *exported, const struct export_model 
 
 	request_of(exported, model, &body, &url);
 	word = export_systemd_word(body);
-	ncm_buffer_printf(out, "ExecStart=/usr/bin/curl " CURL_OPTIONS "%s %s\n", "/dev/null", word, url);
+	ncm_buffer_printf(out, "ExecStart=/usr/bin/curl " CURL_OPTIONS " %s %s\n", "/dev/null", word, url);
 }
 
 void export_systemd(struct exported *exported, struct ncm_buffer *out)
@@ -58,16 +58,15 @@ static void add_string(const char *text, struct ncm_buffer *out)
 static void add_arguments(const struct exported *exported, const struct export_model *model, bool first,
 			  struct ncm_buffer *out)
 {
-	static const char *const options[] = {"--fail",  "--silent", "--show-error",  "--output", "/dev/null",
-					      "--retry", "30",       "--retry-delay", "2",        "--retry-connrefused",
-					      "--data"};
-	NCM_AUTO_FREE char *body = NULL, *url = NULL;
+	NCM_AUTO_FREE char *options = ncm_asprintf(CURL_OPTIONS, "/dev/null"), *body = NULL, *url = NULL;
+	char *rest = options;
+	const char *option;
 
 	request_of(exported, model, &body, &url);
 	if (!first)
 		add_string("--next", out);
-	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
-		add_string(options[i], out);
+	while ((option = strsep(&rest, " ")))
+		add_string(option, out);
 	add_string(body, out);
 	add_string(url, out);
 }
@@ -99,7 +98,7 @@ static void add_action(const struct exported *exported, const struct export_mode
 
 	request_of(exported, model, &body, &url);
 	word = export_windows_word(body);
-	arguments = ncm_asprintf(CURL_OPTIONS "%s %s", "NUL", word, url);
+	arguments = ncm_asprintf(CURL_OPTIONS " %s %s", "NUL", word, url);
 	safe = export_xml_text(arguments);
 	ncm_buffer_printf(out,
 			  "    <Exec>\n      <Command>%%SystemRoot%%\\System32\\curl.exe</Command>\n"

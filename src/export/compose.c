@@ -4,8 +4,7 @@
 
 #include "base/mem.h"
 #include "base/strings.h"
-
-#include <string.h>
+#include "manifest/load.h"
 
 static void put(json_t *object, const char *key, json_t *value)
 {
@@ -23,17 +22,6 @@ static json_t *volume_of(const struct ncm_store *store)
 	return volume;
 }
 
-static bool goes_to(const struct ncm_model *model, const char *store)
-{
-	for (size_t i = 0; i < model->file_count; i++) {
-		for (size_t k = 0; k < model->files[i].to_count; k++) {
-			if (strcmp(model->files[i].to[k].store, store) == 0)
-				return true;
-		}
-	}
-	return false;
-}
-
 /* A rule means its own profile's models: another's of that id may go elsewhere. */
 static bool sends_to(const struct ncm_catalog *catalog, const struct ncm_rule *rule, const char *store)
 {
@@ -41,7 +29,7 @@ static bool sends_to(const struct ncm_catalog *catalog, const struct ncm_rule *r
 		const struct ncm_model *model = &catalog->models[i];
 
 		if (ncm_strings_contain(&rule->models, model->id) && ncm_same_text(model->profile, rule->profile) &&
-		    goes_to(model, store))
+		    manifest_goes_to(model, store))
 			return true;
 	}
 	return false;

@@ -11,14 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Whether it goes to an Ollama: that alone takes models which do not say where they go. */
 static bool is_for_ollama(const struct exported *exported, const struct ncm_model *model)
 {
-	const struct ncm_file_spec *file = model->file_count > 0 ? &model->files[0] : NULL;
 	const struct ncm_store *store =
-	    file && file->to_count > 0 ? ncm_layout_find(exported->layout, file->to[0].store) : NULL;
+	    model->file_count > 0 ? ncm_layout_find(exported->layout, model->files[0].to[0].store) : NULL;
 
-	return file && (file->to_count == 0 || (store && store->kind->takes_tags));
+	return store && store->kind->takes_tags;
 }
 
 char *export_tag_offered(const struct exported *exported, const struct ncm_model *model)
@@ -37,10 +35,8 @@ char *export_tag_offered(const struct exported *exported, const struct ncm_model
  */
 static char *host_of(const struct exported *exported, const struct ncm_model *model)
 {
-	const char *id = model->files[0].to_count > 0 ? model->files[0].to[0].store : NULL;
-
-	for (size_t i = 1; id && i < exported->server_count; i++) {
-		if (strcmp(exported->servers[i].store->id, id) == 0)
+	for (size_t i = 1; i < exported->server_count; i++) {
+		if (strcmp(exported->servers[i].store->id, model->files[0].to[0].store) == 0)
 			return ncm_asprintf("OLLAMA_HOST=127.0.0.1:%u ", exported->servers[i].port);
 	}
 	return ncm_strdup("");

@@ -2,14 +2,14 @@
 /* Which files of an installed model its memory is counted from. */
 #include <ncmodel/fit.h>
 
-#include <ncmodel/registry.h>
+#include "base/strings.h"
 
-#include <string.h>
+#include <ncmodel/registry.h>
 
 static const struct ncm_reg_file *of_role(const struct ncm_reg_model *entry, const char *role)
 {
 	for (size_t i = 0; i < entry->file_count; i++) {
-		if (strcmp(entry->files[i].role, role) == 0)
+		if (ncm_same_text(entry->files[i].role, role))
 			return &entry->files[i];
 	}
 	return NULL;

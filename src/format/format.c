@@ -79,13 +79,13 @@ const char *ncm_format_name(enum ncm_format format)
 	return (size_t)format < sizeof names / sizeof *names ? names[format] : NULL;
 }
 
+const char *const ncm_format_endings[] = {".gguf", ".safetensors", ".sft",  ".ckpt", ".pt",
+					  ".pth",  ".bin",         ".onnx", NULL};
+
 bool ncm_format_is_model_name(const char *name)
 {
-	static const char *const suffixes[] = {".gguf", ".safetensors", ".sft", ".ckpt",
-					       ".pt",   ".pth",         ".bin", ".onnx"};
-
-	for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-		if (ncm_path_has_suffix(name, suffixes[i]))
+	for (const char *const *ending = ncm_format_endings; *ending; ending++) {
+		if (ncm_path_has_suffix(name, *ending))
 			return true;
 	}
 	return false;

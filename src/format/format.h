@@ -86,6 +86,8 @@ const char *ncm_format_describe(const void *head, size_t size);
 const char *ncm_format_name(enum ncm_format format);
 /* Whether a file of this name is one that models come in (.gguf .safetensors .ckpt .pt .pth .bin .onnx .sft). */
 bool ncm_format_is_model_name(const char *name);
+/* These endings, up to a NULL. */
+extern const char *const ncm_format_endings[];
 /* The format that a file of this name has to have (GGUF, SAFETENSORS); UNKNOWN where a name promises nothing. */
 enum ncm_format ncm_format_promised(const char *name);
 

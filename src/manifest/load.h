@@ -85,6 +85,8 @@ const char *manifest_known_priority(const char *text);
 /* model.c */
 void manifest_model_clear(struct ncm_model *model);
 void manifest_rule_clear(struct ncm_rule *rule);
+/* Whether one of its files does. */
+bool manifest_goes_to(const struct ncm_model *model, const char *store);
 
 /* rules.c: what the tables of parse.c cannot say of one sound file. */
 void manifest_check_file(struct manifest_set *set, size_t file);

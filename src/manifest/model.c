@@ -4,6 +4,7 @@
 #include "base/strings.h"
 
 #include <ncmodel/manifest.h>
+#include <string.h>
 
 static void free_files(struct ncm_file_spec *files, size_t count)
 {
@@ -48,6 +49,17 @@ const char *ncm_model_license_class(const struct ncm_model *model)
 	if (model->license_class)
 		return model->license_class;
 	return model->gated ? "gated" : "unknown";
+}
+
+bool manifest_goes_to(const struct ncm_model *model, const char *store)
+{
+	for (size_t i = 0; i < model->file_count; i++) {
+		for (size_t k = 0; k < model->files[i].to_count; k++) {
+			if (strcmp(model->files[i].to[k].store, store) == 0)
+				return true;
+		}
+	}
+	return false;
 }
 
 void manifest_rule_clear(struct ncm_rule *rule)

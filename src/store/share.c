@@ -13,16 +13,25 @@
 #include <errno.h>
 #include <string.h>
 
-/* The name of a file that lies in a folder "blobs", or NULL. */
-static const char *blob_name(const char *path)
+/* The name of a file that lies in such a folder ("blobs/"), or NULL. */
+static const char *name_in(const char *folder, const char *path)
 {
-	static const char folder[] = "blobs/";
 	const char *name = ncm_path_base(path);
 	const size_t size = strlen(folder), before = (size_t)(name - path);
 
 	if (before < size || memcmp(name - size, folder, size) != 0)
 		return NULL;
 	return before == size || name[-(ptrdiff_t)size - 1] == '/' ? name : NULL;
+}
+
+static const char *blob_name(const char *path)
+{
+	return name_in("blobs/", path);
+}
+
+static bool is_digest(const char *name)
+{
+	return strspn(name, "0123456789abcdef") == NCM_SHA256_HEX && name[NCM_SHA256_HEX] == '\0';
 }
 
 bool store_blob_digest(const char *path, struct ncm_sha256 *digest)
@@ -42,20 +51,15 @@ bool store_is_shared_blob(const char *path)
 	const char *start = before < size ? "" : name - size;
 
 	return strncmp(start, "blobs/", 6) == 0 && strncmp(start + 6, name, 2) == 0 && start[8] == '/' &&
-	       (before == size || start[-1] == '/') && strspn(name, "0123456789abcdef") == NCM_SHA256_HEX &&
-	       name[NCM_SHA256_HEX] == '\0';
+	       (before == size || start[-1] == '/') && is_digest(name);
 }
 
 /* "…blobs/sha256/HEX": content of a bundle, or of an OCI image layout. */
 static bool is_bundled(const char *path)
 {
-	static const char folder[] = "blobs/sha256/";
-	const char *name = ncm_path_base(path);
-	const size_t size = strlen(folder), before = (size_t)(name - path);
+	const char *name = name_in("blobs/sha256/", path);
 
-	return before >= size && memcmp(name - size, folder, size) == 0 &&
-	       (before == size || name[-(ptrdiff_t)size - 1] == '/') &&
-	       strspn(name, "0123456789abcdef") == NCM_SHA256_HEX && name[NCM_SHA256_HEX] == '\0';
+	return name && is_digest(name);
 }
 
 bool store_is_only_read(const char *path)

@@ -104,7 +104,7 @@ static char *name_of(const char *relative, size_t length)
 	return ncm_strdup(ncm_path_base(path));
 }
 
-static size_t add_weights(const struct finding *finding, size_t model, const char *relative)
+static void add_weights(const struct finding *finding, size_t model, const char *relative)
 {
 	struct work *work = finding->work;
 	const size_t file = survey_add(work, relative, "weights");
@@ -115,20 +115,11 @@ static size_t add_weights(const struct finding *finding, size_t model, const cha
 							  : finding->folder ? finding->folder->name
 									    : NULL);
 	survey_join(work, model, file);
-	return file;
 }
 
-/* All shards of the set belong to it, those that are not there too. */
-static void add_set(struct finding *finding, const char *relative, size_t prefix, unsigned count)
+/* All shards of the set that one file is of, those that are not there too. */
+static void add_shards(const struct finding *finding, size_t model, const char *relative, size_t prefix, unsigned count)
 {
-	NCM_AUTO_FREE char *key = ncm_asprintf("%.*s/%u%s", (int)prefix, relative, count, strrchr(relative, '.'));
-	NCM_AUTO_FREE char *name = name_of(relative, prefix);
-	size_t model;
-
-	if (json_object_get(finding->sets, key))
-		return;
-	json_object_set_new_nocheck(finding->sets, key, json_true());
-	model = survey_add_model(finding->work, NULL, name, "name");
 	for (unsigned i = 1; i <= count; i++) {
 		NCM_AUTO_FREE char *shard =
 		    ncm_asprintf("%.*s-%05u-of-%05u%s", (int)prefix, relative, i, count, strrchr(relative, '.'));
@@ -137,41 +128,49 @@ static void add_set(struct finding *finding, const char *relative, size_t prefix
 	}
 }
 
+static void add_set(struct finding *finding, const char *relative, size_t prefix, unsigned count)
+{
+	NCM_AUTO_FREE char *key = ncm_asprintf("%.*s/%u%s", (int)prefix, relative, count, strrchr(relative, '.'));
+	NCM_AUTO_FREE char *name = name_of(relative, prefix);
+
+	if (json_object_get(finding->sets, key))
+		return;
+	json_object_set_new_nocheck(finding->sets, key, json_true());
+	add_shards(finding, survey_add_model(finding->work, NULL, name, "name"), relative, prefix, count);
+}
+
 /* Of a pipeline: with all shards of its set. */
 static void add_part(const struct finding *finding, size_t model, const char *relative)
 {
 	unsigned count;
 	const size_t prefix = shard_prefix(relative, &count);
 
-	if (prefix == 0)
+	if (prefix > 0)
+		add_shards(finding, model, relative, prefix, count);
+	else
 		add_weights(finding, model, relative);
-	for (unsigned i = 1; prefix > 0 && i <= count; i++) {
-		NCM_AUTO_FREE char *shard =
-		    ncm_asprintf("%.*s-%05u-of-%05u%s", (int)prefix, relative, i, count, strrchr(relative, '.'));
-
-		add_weights(finding, model, shard);
-	}
 }
 
-/* Shards by names of their own: with the first that is met come all that the index beside it names. */
-static bool is_indexed(struct finding *finding, const char *relative)
+/* Shards by names of their own: with the first that is met come all that the index beside it names. False: it is none
+ * of them. */
+static bool add_indexed(const struct finding *finding, const char *relative)
 {
 	struct ncm_strings files = {0};
-	size_t model, ignored;
+	bool is_shard;
 
-	survey_indexed(finding->work, relative, finding->sets, &files);
-	if (files.count > 1 && !survey_has(finding->work, relative, &ignored)) {
+	pipelines_indexed(finding->pipelines, relative, &files);
+	is_shard = files.count > 1;
+	if (is_shard) {
 		NCM_AUTO_FREE char *folder = ncm_path_folder(relative);
 		NCM_AUTO_FREE char *name = ncm_strndup(folder, strlen(folder) - (*folder ? 1 : 0));
+		const size_t model =
+		    survey_add_model(finding->work, NULL, ncm_path_base(*name ? name : relative), "name");
 
-		model = survey_add_model(finding->work, NULL, *name ? ncm_path_base(name) : ncm_path_base(relative),
-					 "name");
 		for (size_t i = 0; i < files.count; i++)
 			add_weights(finding, model, files.items[i]);
 	}
-	model = files.count;
 	ncm_strings_free(&files);
-	return model > 1;
+	return is_shard;
 }
 
 static void add_model(struct finding *finding, const char *relative)
@@ -185,7 +184,7 @@ static void add_model(struct finding *finding, const char *relative)
 		return;
 	if (prefix > 0)
 		add_set(finding, relative, prefix, count);
-	else if (!is_indexed(finding, relative))
+	else if (!add_indexed(finding, relative))
 		add_weights(finding, survey_add_model(finding->work, NULL, name, "name"), relative);
 }
 

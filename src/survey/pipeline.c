@@ -23,13 +23,14 @@ struct pipelines {
 	struct work *work;
 	json_t *folders; /* folder → number of its pipeline's model, or null */
 	json_t *weighed; /* folders of parts that have weights */
+	json_t *indexes; /* folder → the shards that its index names */
 };
 
 struct pipelines *pipelines_new(struct work *work)
 {
 	struct pipelines *pipelines = ncm_calloc(1, sizeof *pipelines);
 
-	*pipelines = (struct pipelines){work, json_object(), json_object()};
+	*pipelines = (struct pipelines){work, json_object(), json_object(), json_object()};
 	return pipelines;
 }
 
@@ -205,6 +206,7 @@ void pipelines_free(struct pipelines *pipelines)
 {
 	json_decref(pipelines->folders);
 	json_decref(pipelines->weighed);
+	json_decref(pipelines->indexes);
 	free(pipelines);
 }
 
@@ -226,9 +228,9 @@ static json_t *index_in(const struct work *work, const char *folder)
 	return NULL;
 }
 
-static void list_shards(const json_t *index, struct ncm_strings *files)
+static json_t *shards_of(const json_t *index)
 {
-	json_t *seen = json_object();
+	json_t *seen = json_object(), *names = json_array();
 	const char *weight;
 	json_t *file;
 
@@ -236,30 +238,30 @@ static void list_shards(const json_t *index, struct ncm_strings *files)
 	{
 		const char *name = json_string_value(file);
 
-		if (!name || json_object_get(seen, name) || !ncm_path_check(name, NULL) || files->count >= MOST_PARTS)
+		if (!name || json_object_get(seen, name) || !ncm_path_check(name, NULL) ||
+		    json_array_size(names) >= MOST_PARTS)
 			continue;
 		json_object_set_new_nocheck(seen, name, json_true());
-		ncm_strings_add(files, name);
+		json_array_append(names, file);
 	}
 	json_decref(seen);
+	return names;
 }
 
-void survey_indexed(const struct work *work, const char *relative, json_t *known, struct ncm_strings *files)
+void pipelines_indexed(struct pipelines *pipelines, const char *relative, struct ncm_strings *files)
 {
 	NCM_AUTO_FREE char *folder = folder_of(relative);
-	NCM_AUTO_FREE char *key = ncm_asprintf("index %s", folder);
-	struct ncm_strings names = {0};
+	const json_t *name;
+	size_t i;
 
-	if (!json_object_get(known, key)) {
-		NCM_AUTO_JSON json_t *index = index_in(work, folder);
+	if (!json_object_get(pipelines->indexes, folder)) {
+		NCM_AUTO_JSON json_t *index = index_in(pipelines->work, folder);
 
-		list_shards(index, &names);
-		json_object_set_new_nocheck(known, key, ncm_json_string_array(&names));
-		ncm_strings_free(&names);
+		json_object_set_new_nocheck(pipelines->indexes, folder, shards_of(index));
 	}
-	for (size_t i = 0; i < json_array_size(json_object_get(known, key)); i++) {
-		NCM_AUTO_FREE char *path =
-		    ncm_path_join(folder, json_string_value(json_array_get(json_object_get(known, key), i)));
+	json_array_foreach(json_object_get(pipelines->indexes, folder), i, name)
+	{
+		NCM_AUTO_FREE char *path = ncm_path_join(folder, json_string_value(name));
 
 		ncm_strings_add(files, path);
 	}

@@ -107,12 +107,11 @@ struct pipelines *pipelines_new(struct work *work);
  * besides weights is one of the model's files then; weights are the caller's to put down.
  */
 size_t pipelines_take(struct pipelines *pipelines, const char *root, const char *relative);
+/* The shards that the index beside a file names, as paths below the store, if the file is one of them. */
+void pipelines_indexed(struct pipelines *pipelines, const char *relative, struct ncm_strings *files);
 /* At the end: parts that a pipeline names and that are not there. */
 void pipelines_check(struct pipelines *pipelines);
 void pipelines_free(struct pipelines *pipelines);
-/* The shards that the index beside a file names, as paths below the store, if the file is one of them. `known` keeps
- * what was read. */
-void survey_indexed(const struct work *work, const char *relative, json_t *known, struct ncm_strings *files);
 
 /* registered.c: what models.json recorded of the files. */
 void survey_consult_registry(struct work *work, const struct ncm_config *config);

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "format/format.h"
 #include "os/os.h"
 #include "registry/model.h"
 
@@ -16,8 +17,6 @@ static const char *const endings[] = {
     ".png",          ".jpg",           ".jpeg",         ".webp",          ".txt",         ".description.txt",
 };
 
-static const char *const models[] = {".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".sft", ".onnx"};
-
 static bool is_there(const char *path)
 {
 	struct os_stat status;
@@ -28,8 +27,8 @@ static bool is_there(const char *path)
 /* They may be another's, too, that has the same name but for the ending. */
 static bool has_namesake(const char *stem, const char *path)
 {
-	for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
-		NCM_AUTO_FREE char *other = ncm_asprintf("%s%s", stem, models[i]);
+	for (const char *const *ending = ncm_format_endings; *ending; ending++) {
+		NCM_AUTO_FREE char *other = ncm_asprintf("%s%s", stem, *ending);
 
 		if (strcmp(other, path) != 0 && is_there(other))
 			return true;

@@ -227,6 +227,17 @@ class InstalledTest(FitCase):
                          (["mine", "mine-2"], ["mine"]))
         self.fit("mine-3", code=2)
 
+    def test_a_file_without_a_role(self):
+        """models.json may be of another's hand: what its one file is need not stand there."""
+        path = self.written(memory_models.MODELS["qwen3"]())
+        shutil.copy(path, self.write(self.machine.store("mine.gguf")))
+        self.assertEqual(self.machine.run("adopt").returncode, 0)
+        with open(self.machine.store("models.json"), encoding="utf-8") as file:
+            document = json.load(file)
+        del document["models"][0]["files"][0]["role"]
+        self.write(self.machine.store("models.json"), json.dumps(document).encode())
+        self.assertEqual(self.model("mine", "--offline")["card"], self.model(path)["card"])
+
 
 class OllamaTest(FitCase):
     """Ollama lets llama.cpp keep the whole context in windowed layers; what it runs itself keeps the window."""
