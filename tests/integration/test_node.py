@@ -8,13 +8,13 @@ import os
 import random
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import unittest
 
 from harness import BINARY, SOURCE, Case, gguf, sanitizers
+from peer import free_port
 
 sys.path.insert(0, os.path.join(SOURCE, "tests", "servers"))
 import runtime_site  # noqa: E402
@@ -60,10 +60,7 @@ class Postgres:
 class NodeCase(Case):
     def setUp(self):
         super().setUp()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            nobody = probe.getsockname()[1]
-        self.machine.env["OLLAMA_HOST"] = "127.0.0.1:%d" % nobody
+        self.machine.env["OLLAMA_HOST"] = "127.0.0.1:%d" % free_port()
 
     def node(self, *arguments, code=0):
         result = self.machine.run("node", *arguments)

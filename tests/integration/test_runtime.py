@@ -27,12 +27,7 @@ sys.path.insert(0, os.path.join(SOURCE, "tests", "fixtures"))
 import llama_peer  # noqa: E402
 import ollama_peer  # noqa: E402
 import runtime_site  # noqa: E402
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from peer import free_port  # noqa: E402
 
 
 class RuntimeCase(Case):
