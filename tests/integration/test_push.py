@@ -1,7 +1,6 @@
 """push oci:…, against the real docker-registry and against a stand-in that breaks off, refuses and forgets."""
 import base64
 import hashlib
-import http.server
 import json
 import os
 import re
@@ -20,6 +19,7 @@ import make_models  # noqa: E402
 import oci_site as site  # noqa: E402
 import registries  # noqa: E402
 import registry_site  # noqa: E402
+from listener import Handler, Listener  # noqa: E402
 
 USER, PASSWORD = "modelwriter", "pass:Canary-4718-word"
 servers = None
@@ -305,18 +305,8 @@ class SignIn(PushCase):
         self.assertTrue(self.manifest(self.place()))
 
 
-class Breaking(http.server.BaseHTTPRequestHandler):
+class Breaking(Handler):
     """A registry with strict pieces, that a plan has break off; it keeps the bytes that came."""
-    protocol_version = "HTTP/1.1"
-
-    def answer(self, status, headers=(), body=b""):
-        self.send_response(status)
-        for name, value in headers:
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
 
     def fault(self):
         self.server.asked.append((self.command, self.path.split("?")[0]))
@@ -326,28 +316,28 @@ class Breaking(http.server.BaseHTTPRequestHandler):
         size = len(self.server.uploads[upload])
         return [("Location", f"{self.server.base}/up/{upload}?state={size}"), ("Range", f"0-{max(size - 1, 0)}")]
 
-    def do_HEAD(self):  # noqa: N802
+    def do_HEAD(self):
         digest = self.path.rsplit("/", 1)[1]
-        self.answer(200 if digest in self.server.blobs else 404)
+        self.reply(200 if digest in self.server.blobs else 404)
 
-    def do_GET(self):  # noqa: N802
+    def do_GET(self):
         self.fault()
         if self.path.startswith("/up/"):
             upload = self.path.split("?")[0][4:]
-            return self.answer(204, self.where(upload)) if upload in self.server.uploads else self.answer(404)
+            return self.reply(204, headers=self.where(upload)) if upload in self.server.uploads else self.reply(404)
         if self.path.startswith("/token"):
             self.server.wishes.append(self.path)
-            return self.answer(200, [("Content-Type", "application/json")], b'{"token":"t%d"}' % len(self.server.wishes))
+            return self.reply(200, b'{"token":"t%d"}' % len(self.server.wishes), [("Content-Type", "application/json")])
         body = self.server.tags.get(self.path.rsplit("/", 1)[1])
-        return self.answer(404) if body is None else self.answer(200, [("Content-Type", site.MANIFEST)], body)
+        return self.reply(404) if body is None else self.reply(200, body, [("Content-Type", site.MANIFEST)])
 
-    def do_POST(self):  # noqa: N802
+    def do_POST(self):
         self.fault()
         upload = str(len(self.server.uploads))
         self.server.uploads[upload] = b""
-        self.answer(202, self.where(upload))
+        self.reply(202, headers=self.where(upload))
 
-    def do_PATCH(self):  # noqa: N802
+    def do_PATCH(self):
         plan, upload = self.fault(), self.path.split("?")[0][4:]
         first = int(self.headers["Content-Range"].split("-")[0])
         size = int(self.headers["Content-Length"])
@@ -357,57 +347,50 @@ class Breaking(http.server.BaseHTTPRequestHandler):
             return self.connection.close()
         if plan and plan.get("refuses"):
             self.rfile.read(size)
-            return self.answer(401, [("WWW-Authenticate", f'Bearer realm="http://{self.headers["Host"]}/token",service="x"')])
+            return self.reply(401, headers=[("WWW-Authenticate", f'Bearer realm="http://{self.headers["Host"]}/token",service="x"')])
         if plan and plan.get("forget"):
             del self.server.uploads[upload]
         if upload not in self.server.uploads:
             self.close_connection = True
-            return self.answer(404)
+            return self.reply(404)
         if first != len(self.server.uploads[upload]):
             self.close_connection = True
-            return self.answer(416, self.where(upload))
+            return self.reply(416, headers=self.where(upload))
         if plan and "after" in plan:
             self.server.uploads[upload] += self.rfile.read(plan["after"])
             self.close_connection = True
             return self.connection.close()
         self.server.uploads[upload] += self.rfile.read(size)
-        return self.answer(plan["status"]) if plan else self.answer(202, self.where(upload))
+        return self.reply(plan["status"]) if plan else self.reply(202, headers=self.where(upload))
 
-    def do_PUT(self):  # noqa: N802
+    def do_PUT(self):
         plan, body = self.fault(), self.rfile.read(int(self.headers["Content-Length"]))
         if plan:
-            return self.answer(plan["status"], body=plan.get("body", b""))
+            return self.reply(plan["status"], plan.get("body", b""))
         if self.path.startswith("/up/"):
             upload, digest = self.path.split("?")[0][4:], re.search(r"digest=(sha256:[0-9a-f]+)", self.path)[1]
             data = self.server.uploads.pop(upload) + body
             self.server.uploads[upload] = b""
             if site.digest(data) != digest:
-                return self.answer(400)
+                return self.reply(400)
             self.server.blobs[digest] = data
-            return self.answer(201)
+            return self.reply(201)
         self.server.tags[self.path.rsplit("/", 1)[1]] = body
-        return self.answer(201)
+        return self.reply(201)
 
-    def do_DELETE(self):  # noqa: N802
+    def do_DELETE(self):
         self.fault()
-        self.answer(204)
-
-    def log_message(self, *arguments):
-        pass
+        self.reply(204)
 
 
 class Breaks(PushCase):
     def setUp(self):
         super().setUp()
-        self.site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Breaking)
-        self.site.uploads, self.site.blobs, self.site.tags, self.site.plans, self.site.asked, self.site.base = {}, {}, {}, [], [], ""
-        self.site.handle_error = lambda *arguments: None  # a client that has gone
-        self.site.wishes = []
+        self.site = Listener(Breaking)
+        self.addCleanup(self.site.close)
+        self.site.uploads, self.site.blobs, self.site.tags, self.site.plans, self.site.wishes, self.site.base = {}, {}, {}, [], [], ""
         self.site.take, self.site.hanging = self.take, threading.Event()
         self.addCleanup(self.site.hanging.set)
-        threading.Thread(target=self.site.serve_forever, daemon=True).start()
-        self.addCleanup(self.site.server_close)
-        self.addCleanup(self.site.shutdown)
 
     def take(self, plan):
         if plan.get("skip", 0) > 0:

@@ -259,11 +259,8 @@ class CardTest(RuntimeCase):
         os.chmod(self.program, 0o755)
 
     def ollama(self, *gibs):
-        class Ollama(runtime_site.Site):
-            def answer(self, method, path, body):
-                return 200, {"/api/version": {"version": "0.17.4"}, "/api/ps": {"models": [
-                    {"name": "m%d" % i, "size": gib << 30, "size_vram": gib << 30} for i, gib in enumerate(gibs)]}}[path]
-        return self.serve(Ollama()).url
+        return self.serve(runtime_site.Ollama(*({"name": "m%d" % i, "size": gib << 30, "size_vram": gib << 30}
+                                                for i, gib in enumerate(gibs)))).url
 
     def test_the_rest_is_told(self):
         servers = {"small": self.ollama(2), "large": self.ollama(3, 1)}

@@ -1,16 +1,17 @@
 """`ncmodel select` and `list --matrix`: the loading plan's examples, the Selector's scoring and the documents' rules, against
 references that share no code with the program."""
 import glob
-import http.server
 import json
 import os
 import random
-import socketserver
 import subprocess
-import threading
+import sys
 import unittest
 
 from harness import BINARY, SOURCE, Case
+
+sys.path.insert(0, os.path.join(SOURCE, "tests", "servers"))
+import runtime_site  # noqa: E402
 
 USE_CASES = ("CodeGeneration", "CodeAnalysis", "Reasoning", "QuestionAnswering", "Documentation", "Translation",
              "Summarization", "AgentTask", "FunctionCalling", "Vision", "General")
@@ -273,30 +274,15 @@ class CloudTest(SelectCase):
         self.assertIn("otherwise qwen2.5-coder-32b", shown.out)
 
     def test_a_runtime_that_answers(self):
-        with socketserver.TCPServer(("127.0.0.1", 0), Ollama) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            result = self.machine.run("--profile", "nc-dev-rtx4090", "select", "--json", "--ask-runtime", "--task", "test fixtures",
-                                      env={"OLLAMA_HOST": "127.0.0.1:%d" % server.server_address[1]})
-            followed = self.machine.run("--profile", "nc-dev-rtx4090", "select", "-q", "--ask-runtime", "--task", "test fixtures",
-                                        "--server", "x=http://127.0.0.1:%d" % server.server_address[1])
-            server.shutdown()
+        ollama = runtime_site.Ollama()
+        self.addCleanup(ollama.close)
+        result = self.machine.run("--profile", "nc-dev-rtx4090", "select", "--json", "--ask-runtime", "--task", "test fixtures",
+                                  env={"OLLAMA_HOST": ollama.address})
+        followed = self.machine.run("--profile", "nc-dev-rtx4090", "select", "-q", "--ask-runtime", "--task", "test fixtures",
+                                    "--server", "x=" + ollama.url)
         self.assertEqual(result.returncode, 0, result.err)
         self.assertEqual(json.loads(result.out)["data"]["source"], "local")
         self.assertEqual((followed.returncode, followed.out), (0, "llama-3.1-8b\n"))
-
-
-class Ollama(http.server.BaseHTTPRequestHandler):
-    """As much of it as is asked whether it is there."""
-
-    def log_message(self, *_):
-        pass
-
-    def do_GET(self):
-        body = {"/api/version": b'{"version":"0.12.0"}', "/api/ps": b'{"models":[]}'}.get(self.path, b"Ollama is running")
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
 
 
 class SelectorTest(SelectCase):
