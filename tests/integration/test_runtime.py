@@ -309,18 +309,12 @@ class DyingTest(RuntimeCase):
 class PreloadTest(RuntimeCase):
     """The set of a profile, for as long as its idle rule says."""
 
-    def profile(self, runtime):
-        path = self.machine.manifest([self.machine.simple(name + ".gguf", gguf(i, 2000)) for i, name in enumerate(("one", "two"))])
-        with open(path, encoding="utf-8") as file:
-            document = json.load(file)
-        if runtime:
-            document["runtime"] = runtime
-        with open(path, "w", encoding="utf-8") as out:
-            json.dump(document, out)
+    def profile(self, **more):
+        self.machine.manifest([self.machine.simple(name + ".gguf", gguf(i, 2000)) for i, name in enumerate(("one", "two"))], **more)
 
     def test_the_set_of_the_profile(self):
         site = self.serve(runtime_site.Router("one", "two", "three"))
-        self.profile({"preload": ["two", "one"], "idle_unload_seconds": 60})
+        self.profile(runtime={"preload": ["two", "one"], "idle_unload_seconds": 60})
         deeds = self.run_on("preload", r=site.url)["data"]["models"]
         self.assertEqual([(d["model"], d["outcome"], d["keep_alive_ignored"]) for d in deeds], [("two", "loaded", True), ("one", "loaded", True)])
         self.assertEqual(self.loaded(r=site.url), {"r": {"one", "two"}})
@@ -328,11 +322,11 @@ class PreloadTest(RuntimeCase):
     def test_a_profile_that_says_nothing(self):
         """Its hint's two ways: load by name, and a manifest that says so"""
         site = self.serve(runtime_site.Router("one", "two"))
-        self.profile(None)
+        self.profile()
         document = self.run_on("preload", code=2, r=site.url)
         self.assertRegex(document["errors"][0]["hint"], "ncmodel load MODEL.*preload")
         self.run_on("load", "one", r=site.url)
-        self.profile({"preload": ["two"]})
+        self.profile(runtime={"preload": ["two"]})
         self.run_on("preload", r=site.url)
         self.assertEqual(self.loaded(r=site.url), {"r": {"one", "two"}})
 
@@ -554,13 +548,8 @@ class OllamaTest(RuntimeCase):
     def test_the_set_of_a_profile(self):
         """Each on the server that has it, for as long as the idle rule says"""
         ids = {"chat": self.first, "other": self.last}
-        path = self.machine.manifest([{"id": name, "files": [{"from": ["ollama:" + tag], "to": [{"store": "ollama"}]}]}
-                                      for name, tag in ids.items()])
-        with open(path, encoding="utf-8") as file:
-            document = json.load(file)
-        document["runtime"] = {"preload": list(ids), "idle_unload_seconds": 600}
-        with open(path, "w", encoding="utf-8") as out:
-            json.dump(document, out)
+        self.machine.manifest([{"id": name, "files": [{"from": ["ollama:" + tag], "to": [{"store": "ollama"}]}]} for name, tag in ids.items()],
+                              runtime={"preload": list(ids), "idle_unload_seconds": 600})
         deeds = self.run_on("preload", **self.at)["data"]["models"]
         self.assertEqual([(d["model"], d["server"], d["name"], d["outcome"]) for d in deeds],
                          [("chat", "small", self.first, "loaded"), ("other", "large", self.last, "loaded")])

@@ -203,11 +203,8 @@ class PlanTest(SelectCase):
 
     def test_foreign_words_do_not_reach_the_terminal(self):
         m = self.machine
-        with open(m.manifest([{**m.simple("a.gguf", b"a"), "name": "A\x1b[31m"}])) as file:
-            document = json.load(file)
-        document["rules"] = [{"role": "x", "models": ["a"], "words": "w\x1b[31m", "document": "d\x07"}]
-        with open(os.path.join(m.manifests, "test/phase-1-high.json"), "w") as file:
-            json.dump(document, file)
+        m.manifest([{**m.simple("a.gguf", b"a"), "name": "A\x1b[31m"}],
+                   rules=[{"role": "x", "models": ["a"], "words": "w\x1b[31m", "document": "d\x07"}])
         out = m.run("select", "--role", "X").out
         self.assertNotIn("\x1b", out)
         self.assertNotIn("\x07", out)
@@ -399,22 +396,18 @@ class RulesTest(SelectCase):
         self.assertEqual(data["answer"]["unknown"], ["--min-quality"])
 
     def test_a_rule_is_checked(self):
-        path = self.machine.manifest([self.machine.simple("a.gguf", b"a")])
-        with open(path) as file:
-            document = json.load(file)
+        models = [self.machine.simple("a.gguf", b"a")]
         rule = {"role": "x", "models": ["a"], "words": "w", "document": "d"}
         agents = {key: value for key, value in rule.items() if key != "role"}
         for bad, says in (({**rule, "models": ["aa"]}, 'no model has the id "aa" (did you mean "a"?)'),
                           ({**rule, "task": "t"}, "exactly one purpose"), (agents, "exactly one purpose"),
                           ({**rule, "models": []}, "rules[0].models"), ({**rule, "stage": 1}, "stage"),
                           ({**agents, "parallel_agents": {"min": 3, "max": 2}}, "min above its max")):
-            with open(path, "w") as out:
-                json.dump({**document, "rules": [bad]}, out)
+            path = self.machine.manifest(models, rules=[bad])
             result = self.machine.run("manifest", "check", path)
             self.assertEqual(result.returncode, 2, bad)
             self.assertIn(says, result.err)
-        with open(path, "w") as out:
-            json.dump({**document, "rules": [rule]}, out)
+        path = self.machine.manifest(models, rules=[rule])
         self.assertEqual(self.machine.run("manifest", "check", path).returncode, 0)
         self.assertEqual(self.machine.run("-f", path, "select", "--role", "X", "-q").out, "a\n")
 
