@@ -24,6 +24,7 @@ from harness import SOURCE, TOKENS, Case, gguf, sha256
 
 sys.path.insert(0, os.path.join(SOURCE, "tests", "servers"))
 sys.path.insert(0, os.path.join(SOURCE, "tests", "fixtures"))
+import listener  # noqa: E402
 import llama_peer  # noqa: E402
 import ollama_peer  # noqa: E402
 import runtime_site  # noqa: E402
@@ -100,15 +101,12 @@ class NotRunningTest(RuntimeCase):
     def test_a_redirect_is_no_server(self):
         """What listens there cannot send the question on to another"""
         real = self.serve(runtime_site.Router("tiny"))
-        site = self.serve(runtime_site.Stranger(302, {}))
-        handler = site.server.RequestHandlerClass
-        end = handler.end_headers
 
-        def redirect(self):
-            self.send_header("Location", real.url + self.path)
-            end(self)
+        class Redirect(listener.Handler):
+            def do_GET(self):
+                self.reply(302, b"{}", [("Content-Type", "application/json"), ("Location", real.url + self.path)])
 
-        handler.end_headers = redirect
+        site = self.serve(listener.Listener(Redirect))
         self.run_on("ps", code=14, there=site.url)
         self.assertEqual(real.seen, [])
 
