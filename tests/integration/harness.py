@@ -221,6 +221,10 @@ class Case(unittest.TestCase):
         with open(path, "rb") as file:
             return file.read()
 
+    def files(self):
+        """Path → SHA-256 of what is in the stores, but for models.json and the lock."""
+        return {path: digest for path, digest in self.machine.snapshot().items() if not path.endswith(("models.json", ".lock"))}
+
     def entries(self):
         return {model["id"]: model for model in self.machine.registry()["models"]}
 
