@@ -61,7 +61,6 @@ class Document:
         """What follows a command, each once, in order."""
         return list(dict.fromkeys(re.findall(rf"^ *(?:\S*\\)?{command} ([^\s#]+)", self.text, re.MULTILINE)))
 
-
     def names(self):
         """What it calls models: the cells of its tables that name one, and its commands."""
         found = [row[column] for table in self.tables() for row in table for column in ("Model", "Workflow", "Local Model") if column in row]

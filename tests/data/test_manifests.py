@@ -302,12 +302,12 @@ def check_memory(shipped):
     for profile, manifests in shipped.profiles().items():
         doc = shipped.docs.get(f"memory/{profile}.json", {})
         ids = {model["id"] for _, manifest in manifests for model in manifest["models"]}
-        named = [name for _, manifest in manifests for name in manifest.get("runtime", {}).get("preload", [])]
+        preload = [name for _, manifest in manifests for name in manifest.get("runtime", {}).get("preload", [])]
+        named = list(preload)
         for row in doc.get("tasks", []) + doc.get("stages", []) + doc.get("contexts", []) + doc.get("pick_one", []):
             named += row["models"]
-        preload = {name for _, manifest in manifests for name in manifest.get("runtime", {}).get("preload", [])}
         faults += [f"memory/{profile}.json: of {row['title']} more than one is preloaded"
-                   for row in doc.get("pick_one", []) if len(preload & set(row["models"])) > 1]
+                   for row in doc.get("pick_one", []) if len(set(preload) & set(row["models"])) > 1]
         faults += [f"memory/{profile}.json: {name} is no model of the profile" for name in named if name not in ids]
         if doc.get("profile", profile) != profile:
             faults.append(f"memory/{profile}.json: says it is of the profile {doc['profile']}")

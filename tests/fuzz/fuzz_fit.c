@@ -4,12 +4,13 @@
  * than its parts. FUZZ_FORMAT is 0 for GGUF, 1 for a config.json beside a safetensors file. scripts/fuzz builds and
  * runs them.
  */
+#include "demand.h"
+
 #include "base/file.h"
 #include "inspect/work.h"
 
 #include <ncmodel/fit.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,14 +18,6 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
 static const char weights[] =
     "\x47\0\0\0\0\0\0\0{\"model.layers.0.w\":{\"dtype\":\"F16\",\"shape\":[2,2],\"data_offsets\":[0,8]}}";
-
-static void demand(int holds, const char *what)
-{
-	if (!holds) {
-		fprintf(stderr, "not so: %s\n", what);
-		abort();
-	}
-}
 
 static void check_parts(const struct ncm_fit_parts *parts)
 {

@@ -4,11 +4,12 @@
  * FUZZ_FORMAT is 0 for GGUF, 1 for safetensors, 2 for pickles, 3 for ONNX, 4 for zip files with what torch packs into
  * them. scripts/fuzz builds and runs them.
  */
+#include "demand.h"
+
 #include "archive/archive.h"
 #include "base/file.h"
 #include "format/contents.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,14 +21,6 @@ static const struct {
 } beginnings[] = {{"GGUF", 4}, {"", 0}, {"\x80", 1}, {"\x08\x08", 2}, {"PK\3\4", 4}};
 
 enum { PACKED_MOST = 1 << 20 };
-
-static void demand(int holds, const char *what)
-{
-	if (!holds) {
-		fprintf(stderr, "not so: %s\n", what);
-		abort();
-	}
-}
 
 /* What a caller believes of every header that is sound. */
 static void check(const struct ncm_facts *facts, const struct ncm_contents *contents)

@@ -3,20 +3,13 @@
  * A libFuzzer target: whatever a registry or a store gives as Ollama's manifest is refused, or read as what it says:
  * written again it is the same.
  */
+#include "demand.h"
+
 #include "ollama/manifest.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
-
-static void demand(int holds, const char *what)
-{
-	if (!holds) {
-		fprintf(stderr, "not so: %s\n", what);
-		abort();
-	}
-}
 
 static void check_written(const struct ollama_manifest *manifest)
 {

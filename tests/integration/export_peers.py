@@ -14,7 +14,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from ollama_peer import cache  # noqa: E402
+from peer import cache  # noqa: E402
 
 COMPOSE = """package main
 

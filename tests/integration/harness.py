@@ -103,8 +103,8 @@ class Machine:
     def store(self, *parts):
         return os.path.join(self.root, "server/ai/llama-cpp/models", *parts)
 
-    def manifest(self, models, phase=1, profile="test"):
-        """Writes one phase of a profile. Short entries are filled up."""
+    def manifest(self, models, phase=1, profile="test", **more):
+        """Writes one phase of a profile. Short entries are filled up; `more`: further members of the document."""
         folder = os.path.join(self.manifests, profile)
         os.makedirs(folder, exist_ok=True)
         path = os.path.join(folder, f"phase-{phase}-{['', 'high', 'medium', 'low'][phase]}.json")
@@ -114,7 +114,7 @@ class Machine:
         full = [{"name": m["id"], "kind": "llm", "use_cases": ["General"], **m} for m in models]
         with open(path, "w") as out:
             json.dump({"schema_version": 1, "profile": profile, "phase": phase,
-                       "priority": ["", "high", "medium", "low"][phase], "models": full}, out, indent=2)
+                       "priority": ["", "high", "medium", "low"][phase], "models": full, **more}, out, indent=2)
         return path
 
     def simple(self, name, data, pinned=True, **extra):
@@ -220,6 +220,10 @@ class Case(unittest.TestCase):
     def read(self, path):
         with open(path, "rb") as file:
             return file.read()
+
+    def files(self):
+        """Path → SHA-256 of what is in the stores, but for models.json and the lock."""
+        return {path: digest for path, digest in self.machine.snapshot().items() if not path.endswith(("models.json", ".lock"))}
 
     def entries(self):
         return {model["id"]: model for model in self.machine.registry()["models"]}

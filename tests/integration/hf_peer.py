@@ -10,7 +10,6 @@ Exit: 0 accepted, 1 not accepted, 77 skipped (no network to fetch the package, n
 Cache: $NCMODEL_TEST_CACHE, default ${XDG_CACHE_HOME:-~/.cache}/ncmodel-test. $NCMODEL_TEST_HF_VERSION names another version.
 """
 import argparse
-import fcntl
 import json
 import os
 import shutil
@@ -21,7 +20,7 @@ import tempfile
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "servers")]
-from ollama_peer import SKIP, Rejected, Skip, cache, say  # noqa: E402
+from peer import SKIP, Rejected, Skip, cache, locked, say  # noqa: E402
 
 VERSION = os.environ.get("NCMODEL_TEST_HF_VERSION", "2.4.0")
 
@@ -86,9 +85,7 @@ def find():
 
 
 def build():
-    os.makedirs(cache(), exist_ok=True)
-    with open(os.path.join(cache(), "hf-lock"), "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked("hf-lock"):
         if not find():
             say("fetching huggingface_hub %s" % VERSION)
             for command in ([sys.executable, "-m", "venv", "--clear", home()],

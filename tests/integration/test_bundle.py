@@ -25,22 +25,15 @@ class MirrorCase(Case):
         os.makedirs(self.blobs)
 
     def put(self, data, name=None):
-        path = os.path.join(self.blobs, name or sha256(data))
-        with open(path, "wb") as out:
-            out.write(data)
-        return path
+        return self.write(os.path.join(self.blobs, name or sha256(data)), data)
 
-    def another_machine(self, lock=None):
-        """An empty root, with the lock of the first."""
-        kept = None
-        if lock:
-            with open(self.machine.store("ncmodel.lock"), "rb") as file:
-                kept = file.read()
+    def another_machine(self, lock=False):
+        """An empty root; with the lock of the first, if that is said."""
+        kept = self.read(self.machine.store("ncmodel.lock")) if lock else None
         shutil.rmtree(self.machine.root)
         os.makedirs(self.machine.store())
         if kept:
-            with open(self.machine.store("ncmodel.lock"), "wb") as out:
-                out.write(kept)
+            self.write(self.machine.store("ncmodel.lock"), kept)
         self.hub.forget()
 
     def models(self, found):
@@ -122,12 +115,9 @@ class FolderTest(MirrorCase):
         data = {name: gguf(name, 40_000) for name in "ab"}
         self.machine.manifest([self.machine.simple(name + ".gguf", data[name]) for name in "ab"])
         self.put(data["a"])
-        other = os.path.join(self.machine.home, ".config/ncmodel/second/blobs/sha256")
-        os.makedirs(other)
-        with open(os.path.join(other, sha256(data["b"])), "wb") as out:
-            out.write(data["b"])
-        with open(os.path.join(self.machine.home, ".config/ncmodel/config.json"), "w") as out:
-            json.dump({"bundles": ["second"]}, out)
+        settings = os.path.join(self.machine.home, ".config/ncmodel")
+        self.write(os.path.join(settings, "second/blobs/sha256", sha256(data["b"])), data["b"])
+        self.write(os.path.join(settings, "config.json"), json.dumps({"bundles": ["second"]}).encode())
         self.pull("--mirror", "bundle", "--offline")  # below the working folder
         self.assertEqual(self.hub.asked(), [])
 
@@ -255,8 +245,7 @@ class BundleTest(BundleCase):
                     byte = file.read(1)
                     file.seek(0)
                     file.write(bytes([byte[0] ^ 1]))
-        with open(os.path.join(self.blobs, ".0123456789abcdef.tmp"), "wb") as out:
-            out.write(b"half")
+        self.put(b"half", ".0123456789abcdef.tmp")
         bad = json.loads(self.bundle_of("verify", self.bundle, "--json", code=4).out)["data"]
         states = {file["path"]: file["state"] for file in bad["files"]}
         for number, victim in enumerate(victims):

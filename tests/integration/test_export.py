@@ -62,7 +62,8 @@ class ExportTest(Case):
                       "files": [{"from": ["ollama:tiny"], "to": [{"store": "ollama-small"}]}]}
         self.large = {"id": "big", "files": [{"from": ["ollama:big:13b"], "to": [{"store": "ollama-large"}]}]}
         self.words = {"id": "words", "kind": "embedding", "files": [{"from": ["ollama:words"], "to": [{"store": "ollama-small"}]}]}
-        m.manifest([self.llm, self.embedding, self.diffusion, self.small, self.words])
+        self.models = [self.llm, self.embedding, self.diffusion, self.small, self.words]
+        m.manifest(self.models)
         m.manifest([self.large], phase=2)
 
     def export(self, name, *arguments):
@@ -331,12 +332,7 @@ class ExportTest(Case):
 
     def test_what_is_loaded_at_start(self):
         """The profile's preload set, unless models are named."""
-        m = self.machine
-        path = m.manifest([self.small, self.words])
-        with open(path) as file:
-            document = json.load(file)
-        with open(path, "w") as file:
-            json.dump({**document, "runtime": {"preload": ["words"], "idle_unload_seconds": 300}}, file)
+        self.machine.manifest([self.small, self.words], runtime={"preload": ["words"], "idle_unload_seconds": 300})
         self.pull()
         for name in ("systemd", "launchd", "schtasks"):
             self.assertEqual(json.loads(self.export(name, "--json").out)["data"]["models"], ["words"])
@@ -346,11 +342,7 @@ class ExportTest(Case):
 
     def test_one_compose_file_a_store_and_the_cards(self):
         rules = [{"parallel_agents": {"min": 2, "max": 4}, "models": ["tiny"], "words": "w", "document": "d"}]
-        path = os.path.join(self.machine.manifests, "test/phase-1-high.json")
-        with open(path) as file:
-            document = json.load(file)
-        with open(path, "w") as file:
-            json.dump({**document, "rules": rules}, file)
+        self.machine.manifest(self.models, rules=rules)
         if not yaml:
             self.skipTest("no YAML parser")
         for name, port, parallel in (("small", 11434, "${OLLAMA_NUM_PARALLEL:-4}"), ("large", 11435, None)):
@@ -382,15 +374,11 @@ class ExportTest(Case):
         self.assertEqual(json.loads(self.export("a1111", "--json").out)["data"]["models"], ["p"])
 
     def test_routes(self):
-        path = os.path.join(self.machine.manifests, "test/phase-1-high.json")
-        with open(path) as file:
-            document = json.load(file)
         said = {"words": "w", "document": "d"}
         rules = [{"task": "Chat", "models": ["b", "tiny"], "fallback": {"model": "Sonnet", "words": "w"}, **said},
                  {"role": "searcher", "models": ["words"], **said}, {"pipeline": "heavy", "models": ["llama-a"], **said},
                  {"parallel_agents": {"min": 2, "max": 4}, "models": ["tiny"], **said}, {"task": "Report", "cloud": "Opus", **said}]
-        with open(path, "w") as file:
-            json.dump({**document, "rules": rules}, file)
+        self.machine.manifest(self.models, rules=rules)
         before = json.loads(self.export("routes").out)["routes"]
         self.assertEqual([route.get("installed") for route in before], [False, False, False, False, None])
         self.assertEqual([route["model"] for route in before], ["b", "words", "llama-a", "tiny", "Opus"])

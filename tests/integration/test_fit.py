@@ -4,33 +4,14 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import tempfile
 import unittest
 
 from harness import SOURCE, Case, sha256
 import memory_models  # the harness knows where it is
+import nvml
 
 MIB, GIB = 1 << 20, 1 << 30
-
-NVML = r"""
-#include <string.h>
-struct memory { unsigned version; unsigned long long total, reserved, free, used; };
-int nvmlInit_v2(void) { return 0; }
-int nvmlShutdown(void) { return 0; }
-int nvmlSystemGetDriverVersion(char *text, unsigned size) { strncpy(text, "550.54.14", size); return 0; }
-int nvmlDeviceGetCount_v2(unsigned *count) { *count = CARDS; return 0; }
-int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **device) { *device = (void *)(long)(index + 1); return 0; }
-int nvmlDeviceGetName(void *device, char *text, unsigned size) { strncpy(text, NAME, size); (void)device; return 0; }
-int nvmlDeviceGetMemoryInfo_v2(void *device, struct memory *memory)
-{
-	if (memory->version != 0x02000028)
-		return 25;
-	memory->total = (long)device * TOTAL;
-	memory->free = memory->total / 2;
-	return MEMORY_CODE;
-}
-"""
 
 
 class FitCase(Case):
@@ -46,6 +27,12 @@ class FitCase(Case):
         path = os.path.join(self.machine.home, name)
         model.write(path)
         return path
+
+    def library(self, cards=1, name="NVIDIA GeForce RTX 3060", total=12 * GIB, memory_code=0):
+        """The environment in which the machine has such cards."""
+        if not nvml.COMPILER:
+            self.skipTest("no compiler")
+        return nvml.library(tempfile.mkdtemp(dir=self.machine.home), cards, name, total, memory_code)
 
 
 class TruthTest(FitCase):
@@ -417,19 +404,6 @@ class DocumentTest(FitCase):
 
 
 class CardTest(FitCase):
-    """A stand-in for NVIDIA's library, where the loader finds it."""
-
-    def library(self, cards=1, name="NVIDIA GeForce RTX 3060", total=12 * GIB, memory_code=0):
-        compiler = shutil.which("cc") or shutil.which("gcc")
-        if not compiler:
-            self.skipTest("no compiler")
-        folder = tempfile.mkdtemp(dir=self.machine.home)
-        source = os.path.join(folder, "nvml.c")
-        self.write(source, NVML.encode())
-        subprocess.run([compiler, "-shared", "-fPIC", "-DCARDS=%d" % cards, '-DNAME="%s"' % name, "-DTOTAL=%dULL" % total,
-                        "-DMEMORY_CODE=%d" % memory_code, "-o", os.path.join(folder, "libnvidia-ml.so.1"), source], check=True)
-        return {"LD_LIBRARY_PATH": folder}
-
     def test_the_largest_of_several(self):
         gpu = self.fit(self.written(memory_models.MODELS["llama"]()), env=self.library(cards=2))["gpu"]
         self.assertEqual(gpu, {"name": "NVIDIA GeForce RTX 3060", "told_by": "nvml", "total": 24 * GIB, "free": 12 * GIB,

@@ -2,7 +2,6 @@
 import unittest
 
 from test_fit import FitCase
-import test_fit
 import memory_models
 
 CARD = "RTX 3060"  # of 12 GiB
@@ -77,8 +76,6 @@ class SpreadTest(FitCase):
 
 
 class MachineTest(FitCase):
-    library = test_fit.CardTest.library
-
     def test_a_plan_tells_what_no_number_of_them_has_room_for(self):
         m = self.machine
         env = self.library(cards=2)  # 12 and 24 GiB

@@ -1,7 +1,7 @@
 """`ncmodel fit` of public models at 8192 and 32768 tokens, by hand from their configurations."""
 import unittest
 
-from test_fit import MIB, FitCase
+from test_fit import FitCase
 import memory_models
 
 CONTEXTS = (8192, 32768)

@@ -57,9 +57,7 @@ class IdentifyTest(Case):
         self.assertEqual((entry["source"], entry["revision"], entry["trust"]), ("civitai:77@777?fileId=7770", "777", "upstream"))
         self.assertEqual(entry["files"][0]["source"], "civitai:77@777?fileId=7770")
         self.assertIsNone(found[sha256(other)]["source"])
-        pins = [f["sha256"] for e in self.lock()["entries"].values() for f in e["files"]] if isinstance(
-            self.lock()["entries"], dict) else [f["sha256"] for e in self.lock()["entries"] for f in e["files"]]
-        self.assertEqual(pins, [sha256(data)])
+        self.assertEqual([f["sha256"] for e in self.lock()["entries"].values() for f in e["files"]], [sha256(data)])
         self.assertEqual(self.machine.run("verify").returncode, 0)
         again = self.adopt("--identify", "-y")
         self.assertEqual((again["changed"], again["known"], again["hashed"]), (0, 2, 0))
@@ -69,8 +67,7 @@ class IdentifyTest(Case):
             file.seek(len(data) // 2)
             file.write(b"damage")
         repaired = self.machine.run("verify", "--repair", "-y")
-        with open(path, "rb") as file:
-            self.assertEqual(file.read(), data, repaired.err + repaired.out)
+        self.assertEqual(self.read(path), data, repaired.err + repaired.out)
 
     def test_the_question(self):
         data = lora(1)

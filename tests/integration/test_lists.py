@@ -21,10 +21,7 @@ HASTY = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":strict_string_ch
 
 class ListCase(Case):
     def write(self, text, name="list.txt"):
-        path = os.path.join(self.machine.home, name)
-        with open(path, "w") as file:
-            file.write(text)
-        return path
+        return super().write(os.path.join(self.machine.home, name), text.encode())
 
     def take(self, path, *arguments, code=0):
         result = self.machine.run("manifest", "import", path, *arguments)

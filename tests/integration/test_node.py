@@ -8,7 +8,6 @@ import os
 import random
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ import time
 import unittest
 
 from harness import BINARY, SOURCE, Case, gguf, sanitizers
+from peer import free_port
 
 sys.path.insert(0, os.path.join(SOURCE, "tests", "servers"))
 import runtime_site  # noqa: E402
@@ -61,10 +61,7 @@ class Postgres:
 class NodeCase(Case):
     def setUp(self):
         super().setUp()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            nobody = probe.getsockname()[1]
-        self.machine.env["OLLAMA_HOST"] = "127.0.0.1:%d" % nobody
+        self.machine.env["OLLAMA_HOST"] = "127.0.0.1:%d" % free_port()
 
     def node(self, *arguments, code=0):
         result = self.machine.run("node", *arguments)
@@ -73,6 +70,10 @@ class NodeCase(Case):
 
     def record(self, *arguments):
         return json.loads(self.node("--json", *arguments))["data"]
+
+    def records(self, document, name="n.json"):
+        """A file of a registry's."""
+        return self.write(os.path.join(self.machine.home, name), json.dumps(document).encode())
 
     def two_models(self):
         first = {**self.machine.simple("a.gguf", gguf("a", 3000)), "use_cases": ["General"], "tags": ["it's a tag"]}
@@ -122,8 +123,7 @@ class RecordTest(NodeCase):
     def test_a_file_is_replaced_whole(self):
         path = os.path.join(self.machine.home, "ncmodel.prom")
         self.assertEqual(self.node("--format", "prometheus", "-o", path), "")
-        with open(path, encoding="utf-8") as file:
-            self.assertTrue(file.read().endswith("\n"))
+        self.assertTrue(self.read(path).endswith(b"\n"))
         self.node("-o", path, code=2)
         self.node("--format", "yaml", code=2)
         self.node("rout", code=2)
@@ -261,10 +261,7 @@ class SqlTest(NodeCase):
         query = query.replace("WHERE n.status", "WHERE n.name LIKE :'cluster' AND n.status")
         jobs, asked = [], []
         for number, cluster in enumerate(clusters):
-            path = os.path.join(self.machine.home, "%d.json" % number)
-            with open(path, "w", encoding="utf-8") as file:
-                json.dump(cluster, file)
-            jobs.append((path, rng.choice(self.WORDS), rng.choice([0, 0, 3000, 10000])))
+            jobs.append((self.records(cluster, "%d.json" % number), rng.choice(self.WORDS), rng.choice([0, 0, 3000, 10000])))
             asked.append("\\set cluster 'n%d-%%'\n\\set usecase '%s'\n\\set vram %d\n\\echo =\n%s;\n" % (number, *jobs[-1][1:], query))
         answers = "\n".join(self.server.sql("".join(asked))).split("=")[1:]
         expected = [[line.split("|") for line in answer.split("\n") if line] for answer in answers]
@@ -279,10 +276,8 @@ class SqlTest(NodeCase):
 
 class RouteTest(NodeCase):
     def test_words(self):
-        path = os.path.join(self.machine.home, "n.json")
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump([{"name": "a", "status": "online", "free_vram_mb": 100, "models": []},
-                       {"name": "b", "status": "offline", "models": []}], file)
+        path = self.records([{"name": "a", "status": "online", "free_vram_mb": 100, "models": []},
+                             {"name": "b", "status": "offline", "models": []}])
         self.assertEqual(self.node("route", "--vram", "50MiB", "-q", path), "a\n")
         self.node("route", "--vram", "102401KiB", path, code=12)
         result = self.machine.run("node", "route", "--vram", "500MiB", path)
@@ -293,32 +288,24 @@ class RouteTest(NodeCase):
                      ["--vram", "1MiB"], ["--usecase", "General"]):
             self.node(*line, code=2)
         self.node("route", "--vram", "1MiB", code=2)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write("{}")
-        self.node("route", "--vram", "1MiB", path, code=2)
+        self.node("route", "--vram", "1MiB", self.records({}), code=2)
 
     def test_80_columns(self):
-        path = os.path.join(self.machine.home, "n.json")
         model = {"model_name": "a-model-with-a-long-name.gguf", "provider": "llama-cpp", "tags": ["General"], "is_loaded": True}
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump({"name": "a-node-of-some-name", "status": "online", "free_vram_mb": 1024, "models": [model]}, file)
+        path = self.records({"name": "a-node-of-some-name", "status": "online", "free_vram_mb": 1024, "models": [model]})
         shown, code = self.on_terminal(["--no-color", "node", "route", "--usecase", "General", path], {"TERM": "xterm"}, columns=80)
         self.assertEqual(code, 0)
         self.assertLessEqual(max(map(len, shown.splitlines())), 80, shown)
 
     def test_use_cases_match_as_elsewhere(self):
-        path = os.path.join(self.machine.home, "n.json")
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump({"name": "a", "status": "online", "free_vram_mb": 9, "models": [
-                {"model_name": "m", "provider": "p", "vram_required_mb": 5, "use_cases": ["QuickChat"]}]}, file)
+        path = self.records({"name": "a", "status": "online", "free_vram_mb": 9, "models": [
+            {"model_name": "m", "provider": "p", "vram_required_mb": 5, "use_cases": ["QuickChat"]}]})
         self.assertIn("a", self.node("route", "--usecase", "quick-chat", path))
         self.node("route", "--usecase", "quick", path, code=12)
 
     def test_a_record_of_its_own(self):
         self.two_models()
-        path = os.path.join(self.machine.home, "n.json")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(self.node("--json", "--name", "here"))
+        path = self.write(os.path.join(self.machine.home, "n.json"), self.node("--json", "--name", "here").encode())
         self.assertEqual(self.machine.run("node", "route", "--model", "A.GGUF", path).returncode, 12)
 
 

@@ -47,10 +47,6 @@ class OciCase(Case):
     def source(self, artifact, rest="", name="open", host="localhost"):
         return f"oci:{host}:{servers.ports[name]}/{artifact.name}:{artifact.tag}{rest}"
 
-    def files(self):
-        """Path → SHA-256 of what is in the stores, but for models.json and the lock."""
-        return {path: digest for path, digest in self.machine.snapshot().items() if not path.endswith(("models.json", ".lock"))}
-
     def arrived(self, folder, files):
         self.assertEqual(self.files(), {f"{folder}/{path}": sha256(data) for path, data in files.items()})
         self.check_registry()

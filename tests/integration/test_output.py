@@ -155,11 +155,7 @@ class OutputTest(OutputCase):
     def test_running_servers(self):
         site = runtime_site.Router("one", "two")
         self.addCleanup(site.close)
-        path = self.machine.manifest([self.machine.simple("one.gguf", gguf("one", 3000))])
-        with open(path, encoding="utf-8") as file:
-            manifest = json.load(file) | {"runtime": {"preload": ["one"], "idle_unload_seconds": 9}}
-        with open(path, "w", encoding="utf-8") as out:
-            json.dump(manifest, out)
+        self.machine.manifest([self.machine.simple("one.gguf", gguf("one", 3000))], runtime={"preload": ["one"], "idle_unload_seconds": 9})
         for arguments, code in ((["preload"], 0), (["load", "two", "none"], 5), (["ps", "--available"], 0), (["unload", "two"], 0), (["node"], 0),
                                 (["pull", "--via-server", "ollama:x"], 14)):
             self.assertTrue(self.document(*arguments, "--server", site.url, code=code) or code == 14)

@@ -24,15 +24,11 @@ from harness import SOURCE, TOKENS, Case, gguf, sha256
 
 sys.path.insert(0, os.path.join(SOURCE, "tests", "servers"))
 sys.path.insert(0, os.path.join(SOURCE, "tests", "fixtures"))
+import listener  # noqa: E402
 import llama_peer  # noqa: E402
 import ollama_peer  # noqa: E402
 import runtime_site  # noqa: E402
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from peer import free_port  # noqa: E402
 
 
 class RuntimeCase(Case):
@@ -105,15 +101,12 @@ class NotRunningTest(RuntimeCase):
     def test_a_redirect_is_no_server(self):
         """What listens there cannot send the question on to another"""
         real = self.serve(runtime_site.Router("tiny"))
-        site = self.serve(runtime_site.Stranger(302, {}))
-        handler = site.server.RequestHandlerClass
-        end = handler.end_headers
 
-        def redirect(self):
-            self.send_header("Location", real.url + self.path)
-            end(self)
+        class Redirect(listener.Handler):
+            def do_GET(self):
+                self.reply(302, b"{}", [("Content-Type", "application/json"), ("Location", real.url + self.path)])
 
-        handler.end_headers = redirect
+        site = self.serve(listener.Listener(Redirect))
         self.run_on("ps", code=14, there=site.url)
         self.assertEqual(real.seen, [])
 
@@ -264,11 +257,8 @@ class CardTest(RuntimeCase):
         os.chmod(self.program, 0o755)
 
     def ollama(self, *gibs):
-        class Ollama(runtime_site.Site):
-            def answer(self, method, path, body):
-                return 200, {"/api/version": {"version": "0.17.4"}, "/api/ps": {"models": [
-                    {"name": "m%d" % i, "size": gib << 30, "size_vram": gib << 30} for i, gib in enumerate(gibs)]}}[path]
-        return self.serve(Ollama()).url
+        return self.serve(runtime_site.Ollama(*({"name": "m%d" % i, "size": gib << 30, "size_vram": gib << 30}
+                                                for i, gib in enumerate(gibs)))).url
 
     def test_the_rest_is_told(self):
         servers = {"small": self.ollama(2), "large": self.ollama(3, 1)}
@@ -317,18 +307,12 @@ class DyingTest(RuntimeCase):
 class PreloadTest(RuntimeCase):
     """The set of a profile, for as long as its idle rule says."""
 
-    def profile(self, runtime):
-        path = self.machine.manifest([self.machine.simple(name + ".gguf", gguf(i, 2000)) for i, name in enumerate(("one", "two"))])
-        with open(path, encoding="utf-8") as file:
-            document = json.load(file)
-        if runtime:
-            document["runtime"] = runtime
-        with open(path, "w", encoding="utf-8") as out:
-            json.dump(document, out)
+    def profile(self, **more):
+        self.machine.manifest([self.machine.simple(name + ".gguf", gguf(i, 2000)) for i, name in enumerate(("one", "two"))], **more)
 
     def test_the_set_of_the_profile(self):
         site = self.serve(runtime_site.Router("one", "two", "three"))
-        self.profile({"preload": ["two", "one"], "idle_unload_seconds": 60})
+        self.profile(runtime={"preload": ["two", "one"], "idle_unload_seconds": 60})
         deeds = self.run_on("preload", r=site.url)["data"]["models"]
         self.assertEqual([(d["model"], d["outcome"], d["keep_alive_ignored"]) for d in deeds], [("two", "loaded", True), ("one", "loaded", True)])
         self.assertEqual(self.loaded(r=site.url), {"r": {"one", "two"}})
@@ -336,11 +320,11 @@ class PreloadTest(RuntimeCase):
     def test_a_profile_that_says_nothing(self):
         """Its hint's two ways: load by name, and a manifest that says so"""
         site = self.serve(runtime_site.Router("one", "two"))
-        self.profile(None)
+        self.profile()
         document = self.run_on("preload", code=2, r=site.url)
         self.assertRegex(document["errors"][0]["hint"], "ncmodel load MODEL.*preload")
         self.run_on("load", "one", r=site.url)
-        self.profile({"preload": ["two"]})
+        self.profile(runtime={"preload": ["two"]})
         self.run_on("preload", r=site.url)
         self.assertEqual(self.loaded(r=site.url), {"r": {"one", "two"}})
 
@@ -562,13 +546,8 @@ class OllamaTest(RuntimeCase):
     def test_the_set_of_a_profile(self):
         """Each on the server that has it, for as long as the idle rule says"""
         ids = {"chat": self.first, "other": self.last}
-        path = self.machine.manifest([{"id": name, "files": [{"from": ["ollama:" + tag], "to": [{"store": "ollama"}]}]}
-                                      for name, tag in ids.items()])
-        with open(path, encoding="utf-8") as file:
-            document = json.load(file)
-        document["runtime"] = {"preload": list(ids), "idle_unload_seconds": 600}
-        with open(path, "w", encoding="utf-8") as out:
-            json.dump(document, out)
+        self.machine.manifest([{"id": name, "files": [{"from": ["ollama:" + tag], "to": [{"store": "ollama"}]}]} for name, tag in ids.items()],
+                              runtime={"preload": list(ids), "idle_unload_seconds": 600})
         deeds = self.run_on("preload", **self.at)["data"]["models"]
         self.assertEqual([(d["model"], d["server"], d["name"], d["outcome"]) for d in deeds],
                          [("chat", "small", self.first, "loaded"), ("other", "large", self.last, "loaded")])

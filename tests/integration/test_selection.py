@@ -1,16 +1,17 @@
 """`ncmodel select` and `list --matrix`: the loading plan's examples, the Selector's scoring and the documents' rules, against
 references that share no code with the program."""
 import glob
-import http.server
 import json
 import os
 import random
-import socketserver
 import subprocess
-import threading
+import sys
 import unittest
 
 from harness import BINARY, SOURCE, Case
+
+sys.path.insert(0, os.path.join(SOURCE, "tests", "servers"))
+import runtime_site  # noqa: E402
 
 USE_CASES = ("CodeGeneration", "CodeAnalysis", "Reasoning", "QuestionAnswering", "Documentation", "Translation",
              "Summarization", "AgentTask", "FunctionCalling", "Vision", "General")
@@ -202,11 +203,8 @@ class PlanTest(SelectCase):
 
     def test_foreign_words_do_not_reach_the_terminal(self):
         m = self.machine
-        with open(m.manifest([{**m.simple("a.gguf", b"a"), "name": "A\x1b[31m"}])) as file:
-            document = json.load(file)
-        document["rules"] = [{"role": "x", "models": ["a"], "words": "w\x1b[31m", "document": "d\x07"}]
-        with open(os.path.join(m.manifests, "test/phase-1-high.json"), "w") as file:
-            json.dump(document, file)
+        m.manifest([{**m.simple("a.gguf", b"a"), "name": "A\x1b[31m"}],
+                   rules=[{"role": "x", "models": ["a"], "words": "w\x1b[31m", "document": "d\x07"}])
         out = m.run("select", "--role", "X").out
         self.assertNotIn("\x1b", out)
         self.assertNotIn("\x07", out)
@@ -273,30 +271,15 @@ class CloudTest(SelectCase):
         self.assertIn("otherwise qwen2.5-coder-32b", shown.out)
 
     def test_a_runtime_that_answers(self):
-        with socketserver.TCPServer(("127.0.0.1", 0), Ollama) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            result = self.machine.run("--profile", "nc-dev-rtx4090", "select", "--json", "--ask-runtime", "--task", "test fixtures",
-                                      env={"OLLAMA_HOST": "127.0.0.1:%d" % server.server_address[1]})
-            followed = self.machine.run("--profile", "nc-dev-rtx4090", "select", "-q", "--ask-runtime", "--task", "test fixtures",
-                                        "--server", "x=http://127.0.0.1:%d" % server.server_address[1])
-            server.shutdown()
+        ollama = runtime_site.Ollama()
+        self.addCleanup(ollama.close)
+        result = self.machine.run("--profile", "nc-dev-rtx4090", "select", "--json", "--ask-runtime", "--task", "test fixtures",
+                                  env={"OLLAMA_HOST": ollama.address})
+        followed = self.machine.run("--profile", "nc-dev-rtx4090", "select", "-q", "--ask-runtime", "--task", "test fixtures",
+                                    "--server", "x=" + ollama.url)
         self.assertEqual(result.returncode, 0, result.err)
         self.assertEqual(json.loads(result.out)["data"]["source"], "local")
         self.assertEqual((followed.returncode, followed.out), (0, "llama-3.1-8b\n"))
-
-
-class Ollama(http.server.BaseHTTPRequestHandler):
-    """As much of it as is asked whether it is there."""
-
-    def log_message(self, *_):
-        pass
-
-    def do_GET(self):
-        body = {"/api/version": b'{"version":"0.12.0"}', "/api/ps": b'{"models":[]}'}.get(self.path, b"Ollama is running")
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
 
 
 class SelectorTest(SelectCase):
@@ -413,22 +396,18 @@ class RulesTest(SelectCase):
         self.assertEqual(data["answer"]["unknown"], ["--min-quality"])
 
     def test_a_rule_is_checked(self):
-        path = self.machine.manifest([self.machine.simple("a.gguf", b"a")])
-        with open(path) as file:
-            document = json.load(file)
+        models = [self.machine.simple("a.gguf", b"a")]
         rule = {"role": "x", "models": ["a"], "words": "w", "document": "d"}
         agents = {key: value for key, value in rule.items() if key != "role"}
         for bad, says in (({**rule, "models": ["aa"]}, 'no model has the id "aa" (did you mean "a"?)'),
                           ({**rule, "task": "t"}, "exactly one purpose"), (agents, "exactly one purpose"),
                           ({**rule, "models": []}, "rules[0].models"), ({**rule, "stage": 1}, "stage"),
                           ({**agents, "parallel_agents": {"min": 3, "max": 2}}, "min above its max")):
-            with open(path, "w") as out:
-                json.dump({**document, "rules": [bad]}, out)
+            path = self.machine.manifest(models, rules=[bad])
             result = self.machine.run("manifest", "check", path)
             self.assertEqual(result.returncode, 2, bad)
             self.assertIn(says, result.err)
-        with open(path, "w") as out:
-            json.dump({**document, "rules": [rule]}, out)
+        path = self.machine.manifest(models, rules=[rule])
         self.assertEqual(self.machine.run("manifest", "check", path).returncode, 0)
         self.assertEqual(self.machine.run("-f", path, "select", "--role", "X", "-q").out, "a\n")
 

@@ -121,13 +121,9 @@ class StatusTest(Case):
         return site
 
     def test_what_servers_have_loaded(self):
-        class Ollama(runtime_site.Site):
-            def answer(self, method, path, body):
-                return 200, {"/api/version": {"version": "0.17.4"},
-                             "/api/ps": {"models": [{"name": "<b>tiny", "size": 3 << 30, "size_vram": 2 << 30, "context_length": 4096,
-                                                     "expires_at": "2318-01-01T00:00:00Z"}]}}[path]
-
-        ollama, idle = self.serve(Ollama()), self.serve(runtime_site.LmStudio("other"))
+        ollama = self.serve(runtime_site.Ollama({"name": "<b>tiny", "size": 3 << 30, "size_vram": 2 << 30, "context_length": 4096,
+                                                 "expires_at": "2318-01-01T00:00:00Z"}))
+        idle = self.serve(runtime_site.LmStudio("other"))
         servers = ["--server", "big=" + ollama.url, "--server", "lms=" + idle.url]
         data = self.status(*servers, offline=False)
         asked = json.loads(self.machine.run("ps", "--json", *servers).out)["data"]

@@ -15,7 +15,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -23,13 +22,11 @@ import unittest
 
 from harness import BINARY, DATA, SOURCE, Machine, filling, gguf, preload, safetensors
 from hub import sha256
-from test_fit import NVML
+import nvml
 
 SMALLER = 100_000
 ROOT = "/srv/machine"  # what a page calls the root; the true one has as many letters
 PAGES = sorted(glob.glob(os.path.join(SOURCE, "docs", "walks", "*.md")))
-# What is this machine's and this minute's. Everything else that a command prints has to come out the same.
-COMPILER = shutil.which("cc") or shutil.which("gcc")
 DISK = r"""
 #define _GNU_SOURCE
 #include <sys/statvfs.h>
@@ -47,6 +44,7 @@ int fstatvfs64(int file, struct statvfs64 *room) { (void)file; return tell(room)
 """
 HOSTS = ("codeload.github.com", "openaipublic.azureedge.net", "modelscope.cn")
 PROGRESS = re.compile(r"(fetch|fetched|Looking up models)\b")
+# What is this machine's and this minute's. Everything else that a command prints has to come out the same.
 CHANGES = [
     (r"(good|note)( +\S+: written for \S+ GB of main memory; here) .*", r"good\2 31.2 GiB"),
     (r"[\d.]+ [kMG]?B in stores", "2 MB in stores"),  # as the file system counts its blocks
@@ -131,18 +129,14 @@ class World:
         with open(config, "w", encoding="utf-8") as out:
             json.dump({"mirrors": {f"https://{host}/": self.machine.hub.service.url + "/" for host in HOSTS}}, out)
         self.machine.env.update(NCMODEL_CONFIG=config, PATH=os.path.join(self.machine.home, "bin"))  # no nvidia-smi of this machine's
-        self.compiled(DISK, "disk.so")
-        self.machine.env["LD_PRELOAD"] = preload(os.path.join(self.machine.home, "disk.so"))
+        disk = os.path.join(self.machine.home, "disk.so")
+        nvml.compiled(DISK, disk)
+        self.machine.env["LD_PRELOAD"] = preload(disk)
         self.take_card(0, "none", 1)
         self.answer_look_ups()
 
-    def compiled(self, source, name, *defines):
-        path = os.path.join(self.machine.home, name)
-        subprocess.run([COMPILER, "-shared", "-fPIC", *defines, "-x", "c", "-o", path, "-"], input=source.encode(), check=True)
-
     def take_card(self, count, name, gigabytes):
-        self.compiled(NVML, "libnvidia-ml.so.1", f"-DCARDS={count}", f'-DNAME="{name}"', f"-DTOTAL={gigabytes << 30}ULL", "-DMEMORY_CODE=0")
-        self.machine.env["LD_LIBRARY_PATH"] = self.machine.home
+        self.machine.env.update(nvml.library(self.machine.home, count, name, gigabytes << 30))
 
     @staticmethod
     def fresh_root():
@@ -278,7 +272,7 @@ def read(path):
 
 
 @unittest.skipIf(glob.glob("/sys/class/drm/card*/device/mem_info_vram_total"), "a card that is no page's")
-@unittest.skipUnless(COMPILER, "no compiler: the machine of the pages has a disk and a card of its own")
+@unittest.skipUnless(nvml.COMPILER, "no compiler: the machine of the pages has a disk and a card of its own")
 class WalkTest(unittest.TestCase):
     maxDiff = None
 

@@ -32,10 +32,7 @@ class WorkflowTest(Case):
         return self.save(name, dump(graph(*nodes, **more)))
 
     def save(self, name, content):
-        path = os.path.join(self.machine.home, name)
-        with open(path, "wb") as file:
-            file.write(content)
-        return path
+        return self.write(os.path.join(self.machine.home, name), content)
 
     def models(self, *parts):
         return os.path.join(self.comfy, "models", *parts)

@@ -4,11 +4,10 @@
 A stand-in for registries whose manifests no honest one would take.
 """
 import hashlib
-import http.server
 import json
-import threading
 
 import registry_site
+from listener import Handler, Listener
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -87,36 +86,23 @@ def image(name, tag, media_type=MANIFEST):
 push = registry_site.push
 
 
-class Liar:
+class LiarsRequest(Handler):
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        kind, reference = self.path.split("/")[-2:]
+        body = {"manifests": self.server.manifests, "blobs": self.server.blobs}.get(kind, {}).get(reference)
+        self.reply(200 if body is not None else 404, body or b"", [("Content-Type", MANIFEST if kind == "manifests" else "application/octet-stream")])
+
+    do_HEAD = do_GET
+
+
+class Liar(Listener):
     """Serves manifests and blobs as they are given, by reference; counts what is asked for."""
 
     def __init__(self):
-        self.manifests, self.blobs, self.asked, site = {}, {}, [], self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):  # noqa: N802
-                site.asked.append(self.path)
-                kind, reference = self.path.split("/")[-2:]
-                body = {"manifests": site.manifests, "blobs": site.blobs}.get(kind, {}).get(reference)
-                self.send_response(200 if body is not None else 404)
-                self.send_header("Content-Type", MANIFEST if kind == "manifests" else "application/octet-stream")
-                self.send_header("Content-Length", str(len(body or b"")))
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(body or b"")
-
-            do_HEAD = do_GET  # noqa: N815
-
-            def log_message(self, *arguments):
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
+        self.manifests, self.blobs = {}, {}
+        super().__init__(LiarsRequest)
+        self.port = self.server_port
 
     def serve(self, *artifacts):
         for artifact in artifacts:

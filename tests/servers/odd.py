@@ -8,50 +8,12 @@ import json
 import socket
 import threading
 import urllib.parse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from listener import Handler, Listener
 
 # RFC 8446, 6 and RFC 2246, 7.2: a fatal alert (2), protocol_version (70), as a server sends it that speaks TLS 1.0 alone.
 ALERT_PROTOCOL_VERSION = bytes((0x15, 3, 1, 0, 2, 2, 70))
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-
-
-class Listener(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def __init__(self, handler):
-        super().__init__(("127.0.0.1", 0), handler)
-        self.asked, self.lock = [], threading.Lock()
-        self.address = "127.0.0.1:%d" % self.server_address[1]
-        self.url = "http://" + self.address
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
-
-    def handle_error(self, request, client_address):
-        pass  # clients that go away are what the tests are about
-
-    def close(self):
-        self.shutdown()
-        self.server_close()
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def note(self):
-        with self.server.lock:
-            self.server.asked.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}))
-
-    def reply(self, status, body=b"", headers=()):
-        self.send_response(status)
-        for name, value in headers:
-            self.send_header(name, str(value))
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
 
 
 class Proxy(Listener):

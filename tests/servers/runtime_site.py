@@ -4,50 +4,39 @@
 LM Studio: lmstudio-ai/docs 1_developer/2_rest/list.md, load.md, unload.md. llama.cpp: ggml-org/llama.cpp
 tools/server/README.md, "Using multiple models".
 """
-import http.server
 import json
-import threading
+
+from listener import Handler, Listener
 
 
-class Site:
+class Request(Handler):
+    def do_GET(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        wish = json.loads(body) if body else None
+        self.server.seen.append((self.command, self.path, wish, dict(self.headers)))
+        status, told = self.server.answer(self.command, self.path, wish)
+        self.reply(status, told if isinstance(told, bytes) else json.dumps(told).encode(), [("Content-Type", "application/json")])
+
+    do_POST = do_GET
+
+
+class Site(Listener):
     """`answer(method, path, body)` gives (status, object or bytes); every request is kept with its headers."""
 
     def __init__(self):
-        site, self.seen = self, []
+        self.seen = []
+        super().__init__(Request)
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
 
-            def reply(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                site.seen.append((self.command, self.path, json.loads(body) if body else None, dict(self.headers)))
-                status, told = site.answer(self.command, self.path, json.loads(body) if body else None)
-                data = told if isinstance(told, bytes) else json.dumps(told).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
+class Ollama(Site):
+    """As much of it as is asked what it has loaded."""
 
-            do_GET = do_POST = reply
+    def __init__(self, *loaded):
+        self.loaded = loaded
+        super().__init__()
 
-            def handle(self):
-                try:
-                    super().handle()
-                except ConnectionError:  # who hung up has seen enough
-                    pass
-
-            def log_message(self, *unused):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = "http://127.0.0.1:%d" % self.server.server_port
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+    def answer(self, method, path, body):
+        return 200, {"/api/version": {"version": "0.17.4"}, "/api/ps": {"models": self.loaded}}[path]
 
 
 class LmStudio(Site):

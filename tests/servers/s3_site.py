@@ -6,12 +6,11 @@ import base64
 import datetime
 import hashlib
 import hmac
-import http.server
-import threading
 import urllib.parse
 
+from listener import Handler, Listener
+
 ACCESS, SECRET, SESSION = "CANARYACCESSKEY0017", "canarySecret/Canary+0123456789canary/key", "canarySession//Token0123456789=="
-EMPTY = hashlib.sha256(b"").hexdigest()
 
 
 def mac(key, text):
@@ -33,7 +32,14 @@ def signature(secret, region, service, method, path, query, headers, names, payl
     return mac(key, text).hex()
 
 
-class Site:
+class Request(Handler):
+    def do_GET(self):
+        self.server.answer(self)
+
+    do_HEAD = do_GET
+
+
+class Site(Listener):
     """`objects`: "bucket/key" → bytes. `trouble(path)` may give (status, code, headers) for a request, else None."""
 
     def __init__(self, region="us-east-1", session=None, public=()):
@@ -41,33 +47,7 @@ class Site:
         self.objects, self.digests, self.seen = {}, set(), []
         self.skew = datetime.timedelta()
         self.trouble = lambda path: None
-        site = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                site.answer(self)
-
-            do_HEAD = do_GET
-
-            def handle(self):
-                try:
-                    super().handle()
-                except ConnectionError:  # who hung up has seen enough
-                    pass
-
-            def log_message(self, *unused):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = "http://127.0.0.1:%d" % self.server.server_port
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(Request)
 
     def digest_of(self, name):
         return hashlib.sha256(self.objects[name]).hexdigest()

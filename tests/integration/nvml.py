@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""A stand-in for NVIDIA's library, where the loader finds it, with cards that no machine of the tests has."""
+import os
+import shutil
+import subprocess
+
+COMPILER = shutil.which("cc") or shutil.which("gcc")
+SOURCE = r"""
+#include <string.h>
+struct memory { unsigned version; unsigned long long total, reserved, free, used; };
+int nvmlInit_v2(void) { return 0; }
+int nvmlShutdown(void) { return 0; }
+int nvmlSystemGetDriverVersion(char *text, unsigned size) { strncpy(text, "550.54.14", size); return 0; }
+int nvmlDeviceGetCount_v2(unsigned *count) { *count = CARDS; return 0; }
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **device) { *device = (void *)(long)(index + 1); return 0; }
+int nvmlDeviceGetName(void *device, char *text, unsigned size) { strncpy(text, NAME, size); (void)device; return 0; }
+int nvmlDeviceGetMemoryInfo_v2(void *device, struct memory *memory)
+{
+	if (memory->version != 0x02000028)
+		return 25;
+	memory->total = (long)device * TOTAL;
+	memory->free = memory->total / 2;
+	return MEMORY_CODE;
+}
+"""
+
+
+def compiled(source, path, *defines):
+    """A shared library of C."""
+    subprocess.run([COMPILER, "-shared", "-fPIC", *defines, "-x", "c", "-o", path, "-"], input=source.encode(), check=True)
+
+
+def library(folder, cards, name, total, memory_code=0):
+    """The first card has `total` bytes, the second twice that. The environment that lets a program find it."""
+    compiled(SOURCE, os.path.join(folder, "libnvidia-ml.so.1"), f"-DCARDS={cards}", f'-DNAME="{name}"', f"-DTOTAL={total}ULL",
+             f"-DMEMORY_CODE={memory_code}")
+    return {"LD_LIBRARY_PATH": folder}
