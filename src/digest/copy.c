@@ -3,26 +3,103 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "digest/ahead.h"
-#include "digest/beside.h"
+#include "digest/reader.h"
 
 #include <errno.h>
-#include <ncmodel/event.h>
 #include <string.h>
 
 enum {
-	PIECE = NCM_READER_LARGEST,
 	WRITE_OUT = 16 << 20, /* so many bytes are given to the disk at one time, while more are coming */
 };
 
-struct copy {
-	struct ncm_copying *copying; /* NULL: nobody wants to know */
-	int to;
+struct ncm_file_reading {
 	struct ncm_reader reader;
-	struct ncm_beside *beside; /* NULL: nothing is hashed */
-	void *buffers[2];
+	uint64_t at, size;
+	uint64_t data_end; /* the bytes from `at` to here are there */
+	char *zeros;       /* NULL until there is a hole */
+};
+
+struct ncm_file_reading *ncm_file_reading_start(int fd)
+{
+	struct ncm_file_reading *reading = ncm_calloc(1, sizeof *reading);
+	struct os_stat status;
+
+	reading->size = os_fstat(fd, &status) == 0 ? status.size : UINT64_MAX; /* its first read fails, too */
+	ncm_reader_open(&reading->reader, fd);
+	return reading;
+}
+
+/* Where the next bytes or the next hole begin; `otherwise`, if the file system does not tell of holes. */
+static uint64_t next(int64_t (*find)(int fd, uint64_t offset), const struct ncm_file_reading *reading,
+		     uint64_t otherwise)
+{
+	const int64_t found = find(reading->reader.fd, reading->at);
+
+	if (found < 0)
+		return errno == ENXIO ? reading->size : otherwise;
+	return (uint64_t)found < reading->size ? (uint64_t)found : reading->size;
+}
+
+static int give_hole(struct ncm_file_reading *reading, uint64_t end, struct ncm_relayed *piece)
+{
+	const uint64_t size = end - reading->at;
+
+	if (!reading->zeros)
+		reading->zeros = ncm_calloc(1, NCM_RELAY_PIECE);
+	piece->data = reading->zeros;
+	piece->size = size < NCM_RELAY_PIECE ? (size_t)size : NCM_RELAY_PIECE;
+	piece->is_hole = true;
+	reading->at += piece->size;
+	return 1;
+}
+
+static int give_data(struct ncm_file_reading *reading, void *buffer, struct ncm_relayed *piece)
+{
+	const ssize_t got =
+	    ncm_reader_fill(&reading->reader, reading->at, reading->data_end, buffer, NCM_RELAY_PIECE, &piece->data);
+
+	if (got <= 0) {
+		reading->size = reading->at; /* it shrank */
+		return (int)got;
+	}
+	piece->size = (size_t)got;
+	reading->at += piece->size;
+	return 1;
+}
+
+int ncm_file_reading_next(struct ncm_file_reading *reading, void *buffer, struct ncm_relayed *piece)
+{
+	uint64_t data;
+
+	if (reading->at >= reading->size)
+		return 0;
+	if (reading->at < reading->data_end)
+		return give_data(reading, buffer, piece);
+	data = next(os_next_data, reading, reading->at);
+	if (data > reading->at)
+		return give_hole(reading, data, piece);
+	reading->data_end = next(os_next_hole, reading, reading->size);
+	return give_data(reading, buffer, piece);
+}
+
+void ncm_file_reading_end(struct ncm_file_reading *reading)
+{
+	ncm_reader_close(&reading->reader);
+	free(reading->zeros);
+	free(reading);
+}
+
+struct copy {
+	struct ncm_file_reading *reading;
+	const struct ncm_copying *copying; /* NULL: nobody wants to know */
+	int to;
 	uint64_t at, written_out;
 };
+
+static int read_piece(void *context, void *buffer, struct ncm_relayed *piece)
+{
+	return ncm_file_reading_next(((struct copy *)context)->reading, buffer, piece);
+}
 
 /* The disk works while we do; else all of it would be left to the sync. */
 static void write_out(struct copy *copy)
@@ -33,161 +110,53 @@ static void write_out(struct copy *copy)
 	copy->written_out = copy->at;
 }
 
-static void tell(const struct copy *copy, uint64_t bytes)
+static int write_piece(void *context, const struct ncm_relayed *piece)
 {
-	if (copy->copying && copy->copying->progress)
-		copy->copying->progress(copy->copying->context, bytes);
-}
+	struct copy *copy = context;
 
-/* Returns 0, or -1 with errno. */
-static int put(struct copy *copy, const void *data, size_t size)
-{
-	int failed, saved;
-
-	ncm_beside_give(copy->beside, data, size);
-	failed = ncm_pwrite_all(copy->to, data, size, copy->at);
-	saved = errno;
-	ncm_beside_wait(copy->beside);
-	errno = saved;
-	copy->at += size;
+	if (!piece->is_hole && ncm_pwrite_all(copy->to, piece->data, piece->size, copy->at) < 0)
+		return -1;
+	copy->at += piece->size;
 	write_out(copy);
-	tell(copy, size);
-	return failed;
-}
-
-static int interrupted(void)
-{
-	if (!ncm_interrupted())
-		return 0;
-	errno = EINTR;
-	return -1;
-}
-
-static int put_range(struct copy *copy, uint64_t end)
-{
-	const void *data;
-	ssize_t got = 0;
-	int failed = 0;
-
-	while (!failed && copy->at < end) {
-		got = ncm_reader_fill(&copy->reader, copy->at, end, copy->buffers[0], PIECE, &data);
-		if (got <= 0)
-			return (int)got;
-		failed = put(copy, data, (size_t)got);
-	}
-	return failed;
-}
-
-static int put_ahead(struct copy *copy, struct ncm_ahead *ahead)
-{
-	const void *data;
-	ssize_t got;
-	int failed = 0, saved;
-
-	while (!failed && (got = ncm_ahead_next(ahead, &data)) != 0)
-		failed = got < 0 ? -1 : put(copy, data, (size_t)got);
-	saved = errno;
-	ncm_ahead_stop(ahead);
-	errno = saved;
-	return failed;
-}
-
-/* Bytes that are there. */
-static int put_data(struct copy *copy, uint64_t end)
-{
-	struct ncm_ahead *ahead =
-	    end - copy->at > PIECE ? ncm_ahead_start(&copy->reader, copy->at, end, copy->buffers, PIECE) : NULL;
-
-	return ahead ? put_ahead(copy, ahead) : put_range(copy, end);
-}
-
-/* Zeros that nobody has to write. */
-static int put_hole(struct copy *copy, uint64_t end)
-{
-	memset(copy->buffers[0], 0, PIECE);
-	while (copy->at < end) {
-		const size_t size = end - copy->at < PIECE ? (size_t)(end - copy->at) : PIECE;
-
-		if (interrupted() < 0)
-			return -1;
-		ncm_beside_give(copy->beside, copy->buffers[0], size);
-		ncm_beside_wait(copy->beside);
-		copy->at += size;
-		tell(copy, size);
-	}
-	copy->written_out = copy->at;
+	if (copy->copying && copy->copying->progress)
+		copy->copying->progress(copy->copying->context, piece->size);
 	return 0;
 }
 
-/* Where the bytes after `at` begin, or their end: the file's, if the file system does not tell of holes. */
-static uint64_t next(int64_t (*find)(int fd, uint64_t offset), const struct copy *copy, uint64_t otherwise,
-		     uint64_t size)
-{
-	const int64_t found = find(copy->reader.fd, copy->at);
-
-	if (found < 0)
-		return errno == ENXIO ? size : otherwise;
-	return (uint64_t)found < size ? (uint64_t)found : size;
-}
-
-static int put_all(struct copy *copy, uint64_t size)
-{
-	int failed = 0;
-
-	while (!failed && copy->at < size) {
-		const uint64_t data = next(os_next_data, copy, copy->at, size);
-		uint64_t hole;
-
-		if (data > copy->at)
-			failed = put_hole(copy, data);
-		if (failed || copy->at == size)
-			break;
-		hole = next(os_next_hole, copy, size, size);
-		failed = put_data(copy, hole);
-		if (copy->at < hole) /* it shrank meanwhile */
-			break;
-	}
-	return failed ? -1 : os_truncate(copy->to, copy->at);
-}
-
 /* A disk that is too small says so now, not after an hour of copying. Not every file system can. */
-static int reserve(int fd, const struct os_stat *status)
+static int reserve(int from, int to)
 {
-	const bool has_holes = status->blocks * 512 < status->size;
+	struct os_stat status;
 
-	if (status->size == 0 || has_holes || os_reserve(fd, 0, status->size) == 0)
+	if (os_fstat(from, &status) < 0)
+		return -1;
+	if (status.size == 0 || status.blocks * 512 < status.size || os_reserve(to, 0, status.size) == 0)
 		return 0;
 	return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? -1 : 0;
 }
 
-static int copy_all(struct ncm_copying *copying, int from, int to, struct ncm_beside *beside)
+static int copy_all(const struct ncm_copying *copying, int from, int to, struct ncm_tally *tally)
 {
-	struct copy copy = {.copying = copying, .to = to, .beside = beside};
-	struct os_stat status;
+	struct copy copy = {.copying = copying, .to = to};
+	struct ncm_relay relay = {.read = read_piece, .write = write_piece, .context = &copy, .tally = tally};
 	int failed, saved;
 
-	if (os_fstat(from, &status) < 0 || reserve(to, &status) < 0)
+	if (reserve(from, to) < 0)
 		return -1;
-	ncm_reader_open(&copy.reader, from);
-	for (size_t i = 0; i < 2; i++)
-		copy.buffers[i] = ncm_reader_buffer(PIECE);
-	failed = put_all(&copy, status.size);
+	copy.reading = ncm_file_reading_start(from);
+	failed = ncm_relay_run(&relay);
 	saved = errno;
-	for (size_t i = 0; i < 2; i++)
-		free(copy.buffers[i]);
-	ncm_reader_close(&copy.reader);
+	ncm_file_reading_end(copy.reading);
 	errno = saved;
-	return failed;
+	return failed ? -1 : os_truncate(to, copy.at);
 }
 
 int ncm_copy_hashed(struct ncm_copying *copying)
 {
 	struct ncm_tally *tally = ncm_tally_new();
-	struct ncm_beside *beside = ncm_beside_start(tally);
-	const int failed = copy_all(copying, copying->from, copying->to, beside);
+	const int failed = copy_all(copying, copying->from, copying->to, tally);
 	const int saved = errno;
 
-	ncm_beside_stop(beside);
 	if (failed)
 		ncm_tally_free(tally);
 	else

@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Copying a file: read once, and what is written is hashed while it is. Three things go on at one time, each in its own
- * thread: the next bytes are read, these are hashed, and written. What the source has as a hole the copy has, too.
+ * Copying a file: read once, and what is written is hashed meanwhile (relay.h). What the source has as a hole the copy
+ * has, too.
  */
 #ifndef NCM_DIGEST_COPY_H
 #define NCM_DIGEST_COPY_H
 
-#include "digest/tally.h"
+#include "digest/relay.h"
+
+/*
+ * A file that is read from its start, holes as holes, as the read of a relay. What is in the page cache stays there,
+ * and nothing else comes to it.
+ */
+struct ncm_file_reading; /* opaque */
+
+/* `fd` is borrowed. Reads as many bytes as it has now, unless it shrinks. */
+struct ncm_file_reading *ncm_file_reading_start(int fd);
+/* Returns 1, 0 at the end, or -1 with errno. */
+int ncm_file_reading_next(struct ncm_file_reading *reading, void *buffer, struct ncm_relayed *piece);
+void ncm_file_reading_end(struct ncm_file_reading *reading);
 
 struct ncm_copying {
 	int from;                                        /* a regular file; borrowed */
