@@ -37,24 +37,33 @@ static bool is_other(const struct content *content, const struct ncm_artifact *a
 	return content->has_sha256 && artifact->has_sha256 && !ncm_sha256_equal(&content->sha256, &artifact->sha256);
 }
 
-/* Asks for the task's next alternate. Returns 0 when its content is that alternate's, or -1 when there is none left. */
-static int next_alternate(struct carry *carry, struct task *task)
+/* Asks for the task's content at one of its places. Returns 0 when it is that place's now, or -1. */
+static int ask_place(struct carry *carry, struct task *task, size_t place)
 {
 	struct content *content = task->item->content;
 	const struct wanted *wanted = &carry->run->wanted[content->wanted];
+	struct ncm_resolution *found = wanted_ask_place(carry->run, wanted, place, NULL);
+	const struct ncm_artifact *artifact = found ? same_artifact(found, content) : NULL;
+
+	if (!artifact || is_other(content, artifact)) {
+		ncm_resolution_free(found);
+		return -1;
+	}
+	ncm_resolution_free(task->own);
+	task->own = found;
+	content->resolution = found;
+	content->artifact = artifact;
+	return 0;
+}
+
+/* Returns 0 when its content is its next alternate's, or -1 when there is none left. */
+static int next_alternate(struct carry *carry, struct task *task)
+{
+	const struct wanted *wanted = &carry->run->wanted[task->item->content->wanted];
 
 	while (task->alternate + 1 < wanted->spec->from.count && !ncm_interrupted()) {
-		struct ncm_resolution *found = wanted_ask_place(carry->run, wanted, ++task->alternate, NULL);
-		const struct ncm_artifact *artifact = found ? same_artifact(found, content) : NULL;
-
-		if (artifact && !is_other(content, artifact)) {
-			ncm_resolution_free(task->own);
-			task->own = found;
-			content->resolution = found;
-			content->artifact = artifact;
+		if (ask_place(carry, task, ++task->alternate) == 0)
 			return 0;
-		}
-		ncm_resolution_free(found);
 	}
 	return -1;
 }
@@ -332,8 +341,11 @@ static bool is_to_fetch(struct carry *carry, struct task *task, bool first)
 {
 	const struct content *content = task->item->content;
 
+	/* The lock told its digest alone: it was here, and is gone since the plan was made. Its source was not asked.
+	 */
+	if (!content->artifact->url && !carry->run->options.offline)
+		(void)ask_place(carry, task, task->alternate);
 	if (!content->artifact->url) {
-		/* The lock told its digest alone: it was here, and is gone since the plan was made. */
 		ncm_error_set(&task->error, NCM_E_IO, "%s was here and is gone now", content->name);
 		ncm_error_hint(&task->error, "pull again: then it is fetched");
 		return false;
