@@ -19,19 +19,21 @@ static char *describe(const struct ncm_reply *reply)
 {
 	OCI_AUTO_MANIFEST struct oci_manifest manifest = {0};
 	uint64_t size = 0;
+	size_t files = 0;
 	char text[32];
 
 	if (oci_manifest_parse(reply->body ? reply->body : "", reply->body_size, "tag", &manifest, NULL) < 0)
 		return ncm_strdup("something that is no manifest");
 	if (manifest.is_index)
 		return ncm_asprintf("an index of %zu manifests", manifest.child_count);
-	for (size_t i = 0; i < manifest.count; i++)
+	for (size_t i = 0; i < manifest.count; i++) {
 		size += manifest.layers[i].size;
+		files += oci_is_lock(&manifest.layers[i]) ? 0 : 1;
+	}
 	ncm_format_size(size, text, sizeof text);
 	switch (oci_kind_of(&manifest)) {
 	case OCI_MODEL:
-		return ncm_asprintf("a model of %zu %s, %s", manifest.count, manifest.count == 1 ? "file" : "files",
-				    text);
+		return ncm_asprintf("a model of %zu %s, %s", files, files == 1 ? "file" : "files", text);
 	case OCI_IMAGE:
 		return ncm_asprintf("a container image, %s", text);
 	case OCI_OLLAMA:

@@ -26,6 +26,9 @@ struct push {
 	char *repository; /* "https://ghcr.io/v2/org/model" */
 	char *what;       /* "ghcr.io/org/model:tag" */
 	struct ncm_credential *credential;
+	char *pins; /* the lock that goes along; or NULL */
+	size_t pins_size;
+	struct ncm_sha256 pins_digest;
 	char *settings; /* the artifact's configuration */
 	size_t settings_size;
 	char *manifest;
@@ -35,6 +38,9 @@ struct push {
 
 /* choose.c: the models and their files, each once, by path. USAGE, POLICY, REGISTRY. */
 int push_choose(struct push *push, struct ncm_error *err);
+
+/* pins.c: what the lock says of where they came from. MANIFEST, IO. */
+int push_choose_pins(struct push *push, struct ncm_error *err);
 
 /* names.c: what files are called in the artifact: as below the folder that a model's files share in a store; Ollama's
  * blobs by what they are. NULL: it is no file for others (a manifest). The caller frees it. */
