@@ -45,9 +45,9 @@ static bool begins(const char *text, const char *with)
 	return strncmp(text, with, strlen(with)) == 0;
 }
 
-bool oci_is_lock(const struct oci_descriptor *layer)
+bool oci_goes_along(const struct oci_descriptor *layer)
 {
-	return strcmp(layer->type, OCI_LOCK_TYPE) == 0;
+	return begins(layer->type, "application/vnd.ncmodel.");
 }
 
 static const struct layer_kind *kind_of_layer(const struct oci_descriptor *layer)
@@ -81,7 +81,7 @@ enum oci_kind oci_kind_of(const struct oci_manifest *manifest)
 			return OCI_MODEL;
 		if (begins(layer->type, "application/vnd.ollama."))
 			return OCI_OLLAMA;
-		if (oci_is_lock(layer))
+		if (oci_goes_along(layer))
 			continue;
 		named = named || layer->path;
 		all_named = all_named && layer->path;
@@ -245,7 +245,7 @@ static int add(struct naming *naming, struct ncm_text_map *known, const struct o
 	NCM_AUTO_FREE char *path = NULL;
 	int is = 0;
 
-	if (is_empty(layer) || oci_is_lock(layer))
+	if (is_empty(layer) || oci_goes_along(layer))
 		return 0;
 	if (!kind && !layer->path) {
 		files->unnamed++;

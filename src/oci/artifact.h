@@ -16,7 +16,8 @@
  */
 #define OCI_LOCK_TYPE "application/vnd.ncmodel.lock.v1.raw"
 #define OCI_LOCK_NAME "ncmodel.lock"
-bool oci_is_lock(const struct oci_descriptor *layer);
+/* Whether it is something of ours that goes along with a model (this, or checkpoints), and is no file of it. */
+bool oci_goes_along(const struct oci_descriptor *layer);
 
 enum oci_kind {
 	OCI_MODEL,  /* a dialect of models, or files with names */

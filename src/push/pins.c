@@ -11,7 +11,6 @@
 #include "manifest/lock.h"
 #include "oci/artifact.h"
 #include "source/oci.h"
-#include "store/store.h"
 
 #include <string.h>
 
@@ -117,11 +116,12 @@ static char *text_of(struct push *push, const struct ncm_lock *lock)
 
 int push_choose_pins(struct push *push, struct ncm_error *err)
 {
-	struct ncm_layout *layout = ncm_layout_load(push->config, err);
-	NCM_AUTO_FREE char *path = layout ? ncm_layout_lock(layout, push->config) : NULL;
-	struct ncm_lock *lock = path ? ncm_lock_load(path, err) : NULL;
+	NCM_AUTO_FREE char *path = NULL;
+	struct ncm_lock *lock;
 
-	ncm_layout_free(layout);
+	push->layout = ncm_layout_load(push->config, err);
+	path = push->layout ? ncm_layout_lock(push->layout, push->config) : NULL;
+	lock = path ? ncm_lock_load(path, err) : NULL;
 	if (!lock)
 		return -1;
 	if (!ncm_text_map_find(&push->names, OCI_LOCK_NAME, strlen(OCI_LOCK_NAME)))

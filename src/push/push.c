@@ -60,7 +60,7 @@ static int start(struct push *push, struct ncm_error *err)
 }
 
 /* What is in memory: configuration and lock. */
-static int push_text(struct push *push, const char *text, size_t size, struct ncm_error *err)
+int push_text(const struct push *push, const char *text, size_t size, struct ncm_error *err)
 {
 	struct push_body body = {.what = push->what, .fd = -1, .data = text, .size = size};
 	enum ncm_push_state state;
@@ -86,7 +86,7 @@ static int carry_out(struct push *push, struct ncm_error *err)
 		return -1;
 	if (push->report->unchanged) {
 		note_unchanged(push);
-		return 0;
+		return push->options->dry_run ? 0 : push_checkpoints(push, err);
 	}
 	if (push_files(push, err) < 0)
 		return -1;
@@ -95,7 +95,9 @@ static int carry_out(struct push *push, struct ncm_error *err)
 	if ((push->pins && push_text(push, push->pins, push->pins_size, err) < 0) ||
 	    push_text(push, push->settings, push->settings_size, err) < 0 || push_check_tag(push, err) < 0)
 		return -1;
-	return push->report->unchanged ? 0 : push_put_manifest(push, err);
+	if (!push->report->unchanged && push_put_manifest(push, err) < 0)
+		return -1;
+	return push_checkpoints(push, err);
 }
 
 static void clear(struct push *push)
@@ -103,6 +105,7 @@ static void clear(struct push *push)
 	ncm_sources_free(push->sources);
 	ncm_http_free(push->http);
 	ncm_registry_free(push->registry);
+	ncm_layout_free(push->layout);
 	free(push->models);
 	ncm_text_map_free(&push->names);
 	oci_name_clear(&push->name);

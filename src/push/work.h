@@ -6,6 +6,7 @@
 #include "oci/manifest.h"
 #include "oci/name.h"
 #include "source/shared.h"
+#include "store/store.h"
 
 #include <ncmodel/push.h>
 #include <ncmodel/registry.h>
@@ -18,6 +19,7 @@ struct push {
 	struct ncm_http *http;
 	struct ncm_sources *sources;
 	struct ncm_registry *registry;
+	struct ncm_layout *layout;
 	const struct ncm_reg_model **models; /* that were chosen */
 	size_t model_count;
 	struct ncm_text_map names; /* of files in the artifact → index, while they are chosen */
@@ -54,6 +56,10 @@ const char *push_media_type(const char *path);
 
 /* document.c: configuration and manifest, the same bytes for the same files. */
 void push_write(struct push *push);
+/* What names a blob or manifest. New reference. */
+json_t *push_descriptor(const char *type, const struct ncm_sha256 *digest, uint64_t size);
+/* A document as text, which the caller frees; takes the reference. */
+char *push_written(json_t *document, size_t *size);
 
 /* files.c: brings them all into the repository, several at once; sets their states and what was sent. */
 int push_files(struct push *push, struct ncm_error *err);
@@ -72,6 +78,15 @@ char *push_location(const struct push *push, const char *asked, const struct ncm
 /* tag.c: what stands at the tag now; POLICY if it is something else and no --force. */
 int push_check_tag(struct push *push, struct ncm_error *err);
 int push_put_manifest(struct push *push, struct ncm_error *err);
+/* Puts a manifest or index there, under a tag or its digest ("sha256:HEX"); *reply is the caller's to clear. */
+int push_put(const struct push *push, const char *reference, const char *type, const char *text, size_t size,
+	     struct ncm_reply *reply, struct ncm_error *err);
+
+/* push.c: a blob that is in memory. */
+int push_text(const struct push *push, const char *text, size_t size, struct ncm_error *err);
+
+/* referrer.c: checkpoints, as far as there are any. Fails if interrupted alone. */
+int push_checkpoints(struct push *push, struct ncm_error *err);
 
 /* body.c: the bytes of one blob, hashed while they go. */
 struct push_body {

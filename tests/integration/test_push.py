@@ -4,60 +4,26 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 import unittest
 
 import oras_peer
-from harness import SOURCE, Case, gguf, safetensors, sha256
+import push_case
+from harness import gguf, safetensors, sha256
+from push_case import LLAMA, PASSWORD, USER, PushCase
 
-sys.path[:0] = [os.path.join(SOURCE, "tests", "servers"), os.path.join(SOURCE, "tests", "fixtures")]
-import make_models  # noqa: E402
-import oci_site as site  # noqa: E402
-import registries  # noqa: E402
-import registry_site  # noqa: E402
-from listener import Handler, Listener  # noqa: E402
+import make_models
+import oci_site as site
+import registry_site
+from listener import Handler, Listener
 
-USER, PASSWORD = "modelwriter", "pass:Canary-4718-word"
 servers = None
-LLAMA = "server/ai/llama-cpp/models"
 
 
 def setUpModule():
     global servers
-    servers = registries.for_module(USER, PASSWORD, "refresh-Canary-0818-token", ("open", "clear", "token"))
-
-
-class PushCase(Case):
-    count = 0
-
-    def setUp(self):
-        super().setUp()
-        PushCase.count += 1
-        self.machine.env |= {"SSL_CERT_FILE": servers._path("ca.pem"), "NO_PROXY": "localhost,127.0.0.1,::1"}
-
-    def installed(self, files, store="llama-cpp", name=None):
-        """A model of these files, registered; returns its id."""
-        artifact = site.modelpack(name or f"origin/m{self.count}", "v1", files)
-        site.push(servers.ports["open"], artifact)
-        self.pull(f"oci:localhost:{servers.ports['open']}/{artifact.name}:v1", "--to", store)
-        return self.machine.registry()["models"][-1]["id"]
-
-    def place(self, name="", tag="v1", port=None, host="localhost"):
-        return f"oci:{host}:{port or servers.ports['open']}/pushed/p{self.count}{name}:{tag}"
-
-    def push(self, *arguments, code=0, env=None):
-        result = self.machine.run("push", *arguments, "--json", env=env)
-        self.assertEqual(result.returncode, code, result.out + result.err)
-        return json.loads(result.out)
-
-    def manifest(self, place, port=None):
-        repository, tag = re.fullmatch(r"oci:[^/]+/(.*):([^:]+)", place).groups()
-        status, headers, body = registry_site._ask(port or servers.ports["open"], "GET", f"/v2/{repository}/manifests/{tag}",
-                                                   headers={"Accept": site.MANIFEST})
-        return json.loads(body) if status == 200 else None
+    servers = push_case.start("open", "clear", "token")
 
 
 FILES = {"model.gguf": gguf("push", 300000), "config.json": b'{"a":1}', "sub/README.md": b"# read\n", "LICENSE": b"MIT\n"}
@@ -99,10 +65,7 @@ class Push(PushCase):
 
     def lock_of(self, place):
         layer = next(layer for layer in self.manifest(place)["layers"] if layer["mediaType"].startswith("application/vnd.ncmodel.lock."))
-        repository = re.fullmatch(r"oci:[^/]+/(.*):[^:]+", place)[1]
-        status, _, body = registry_site._ask(servers.ports["open"], "GET", f"/v2/{repository}/blobs/{layer['digest']}")
-        self.assertEqual((status, site.digest(body)), (200, layer["digest"]))
-        return body
+        return self.blob(place, layer["digest"])
 
     def test_the_lock_goes_along(self):
         """what is pinned of what is pushed, and nothing of what is not; by it the sources are pulled as they were"""
@@ -291,10 +254,7 @@ class Oras(PushCase):
 
     def oras(self, *arguments, folder):
         os.makedirs(folder, exist_ok=True)
-        ran = subprocess.run([self.binary, *arguments, "--plain-http"], cwd=folder, env={"PATH": "/usr/bin:/bin", "HOME": folder},
-                             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
-        self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
-        return ran.stdout
+        return oras_peer.run(self.binary, folder, *arguments)
 
     def test_pull(self):
         told = self.push(self.place(), self.installed(FILES))["data"]
