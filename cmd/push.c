@@ -46,6 +46,8 @@ static const struct field report_fields[] = {
     {"replaces", FIELD_FLAG, OF(replaces)},
     {"replaced", FIELD_DIGEST, OF(replaced)},
     {"replaced_what", FIELD_TEXT, OF(replaced_what)},
+    {"pins", FIELD_COUNT, OF(pins)},
+    {"checkpoints", FIELD_COUNT, OF(checkpoints)},
     {"size", FIELD_BYTES, OF(size)},
     {"sent", FIELD_BYTES, OF(sent)},
     {.key = NULL},
@@ -189,7 +191,9 @@ const struct command command_push = {
 	"digest there is its SHA-256 here, and the manifest is ModelPack's (CNCF model-spec), which `pull oci:…`, "
 	"modctl "
 	"and oras read. Of Ollama's models the weights, projectors, licences and texts are pushed under names that say "
-	"what they are. Several models have a folder each.\n\n"
+	"what they are. Several models have a folder each. What "
+	"the lock pins of their sources goes along as a layer ncmodel.lock, which a pull does not place; SHA-256 "
+	"checkpoints of large files, as far as they are kept here, are an artifact that refers to the manifest.\n\n"
 	"What the repository has is not sent, and what came from another repository of the same registry is mounted. "
 	"A file is hashed while it is read: what is not what models.json says is refused with 4, and its last byte is "
 	"never sent. A lost connection goes on where the registry says it stands. The manifest comes last, so that the "

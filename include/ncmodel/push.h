@@ -2,7 +2,8 @@
 /*
  * Registered models into a registry of containers, straight from their stores: each file is a layer as it is
  * (ModelPack, the CNCF's model-spec), so its digest is the file's own and nothing is copied or packed. `pull oci:…`
- * reads it into any store.
+ * reads it into any store. What the lock pins of their
+ * sources goes along as a layer of its own, which no reader here takes for a file of the model.
  */
 #ifndef NCMODEL_PUSH_H
 #define NCMODEL_PUSH_H
@@ -56,6 +57,8 @@ struct ncm_push_report {
 	struct ncm_sha256 digest;    /* of the manifest */
 	struct ncm_push_file *files; /* by path */
 	size_t count;
+	size_t pins;                /* sources in the lock that goes along; 0: none does */
+	size_t checkpoints;         /* files whose SHA-256 checkpoints are an artifact that refers to the manifest */
 	bool unchanged;             /* the tag names just this already */
 	bool replaces;              /* it names something else, or (not with dry_run) did */
 	struct ncm_sha256 replaced; /* which; all zero without */
@@ -67,10 +70,11 @@ struct ncm_push_report {
 /*
  * Pushes them: blobs first, each asked for, then mounted, then sent; the manifest last. A file is hashed while it is
  * read, and its last byte is not sent unless the digest is the one in models.json. What a connection lost is resumed
- * where the registry says it stands. Errors: USAGE; POLICY (the tag names something else; a file whose digest nobody
- * knows); DAMAGED (a file is not what models.json says); AUTH, NETWORK, RATE_LIMIT, REFUSED, PROTOCOL; IO; REGISTRY;
- * INTERRUPTED. Blobs that were sent before an error stay at the registry, and are not sent again. Free with
- * ncm_push_free.
+ * where the registry says it stands. Then, as far as stores keep them, the checkpoints of larger files, an artifact
+ * that refers to the manifest: that they could not be pushed is a NOTE. Errors: USAGE; POLICY (the tag names something
+ * else; a file whose digest nobody knows); DAMAGED (a file is not what models.json says); AUTH, NETWORK, RATE_LIMIT,
+ * REFUSED, PROTOCOL; IO; REGISTRY; MANIFEST (the lock); INTERRUPTED. Blobs that were sent before an error stay at the
+ * registry, and are not sent again. Free with ncm_push_free.
  */
 struct ncm_push_report *ncm_push(const struct ncm_config *config, const struct ncm_push_options *options,
 				 const struct ncm_sink *sink, struct ncm_error *err);

@@ -377,20 +377,25 @@ static size_t gather(struct carry *carry, bool first, struct task **chosen)
 	return count;
 }
 
-static void find_mirrors(void *context, size_t index)
-{
-	struct round *round = context;
-
-	find_mirrors_of(round->carry, round->tasks[index]);
-}
-
+/* Those that are kept here, else those that its source has. */
 static void find_checkpoints(const struct carry *carry, struct task *task)
 {
 	const struct content *content = task->item->content;
 
-	if (task->known.size == 0 && content->has_sha256 && content->has_size &&
-	    checkpoints_find(carry->run, &content->sha256, content->size, &task->known) < 0)
+	if (task->known.size > 0 || !content->has_sha256 || !content->has_size)
+		return;
+	if (checkpoints_find(carry->run, &content->sha256, content->size, &task->known) < 0 &&
+	    ncm_source_checkpoints(carry->run->sources, content->resolution, content->artifact, &content->sha256,
+				   content->size, &task->known) < 0)
 		task->known = (struct ncm_checkpoints){0};
+}
+
+static void ask_around(void *context, size_t index)
+{
+	struct round *round = context;
+
+	find_mirrors_of(round->carry, round->tasks[index]);
+	find_checkpoints(round->carry, round->tasks[index]);
 }
 
 static void prepare_transfer(const struct carry *carry, struct task *task, struct ncm_transfer_item *transfer)
@@ -400,7 +405,6 @@ static void prepare_transfer(const struct carry *carry, struct task *task, struc
 	item_transfer(carry->run, task->item, task->partial, transfer);
 	transfer->mirrors = task->mirrors;
 	transfer->mirror_count = task->mirror_count;
-	find_checkpoints(carry, task);
 	transfer->known = task->known.size > 0 ? &task->known : NULL;
 }
 
@@ -413,7 +417,7 @@ static int fetch_round(struct carry *carry, struct task **chosen, size_t count, 
 	round.queue = ncm_calloc(count, sizeof *round.queue);
 	pthread_mutex_init(&round.mutex, NULL);
 	pthread_cond_init(&round.filled, NULL);
-	ncm_parallel(RESOLVE_THREADS, count, find_mirrors, &round);
+	ncm_parallel(RESOLVE_THREADS, count, ask_around, &round);
 	for (size_t i = 0; i < count; i++)
 		prepare_transfer(carry, chosen[i], &round.transfers[i]);
 	result = run_round(&round, err);

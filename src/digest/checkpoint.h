@@ -38,6 +38,14 @@ int ncm_checkpoints_read(int store_dirfd, const struct ncm_sha256 *sha256, uint6
 /* Whether ncm_checkpoints_read is worth a try: something of the right length is there. */
 bool ncm_checkpoints_exist(int store_dirfd, const struct ncm_sha256 *sha256, uint64_t size);
 
+/* The same bytes in memory: NULL for a file of one span. The caller frees them. */
+void *ncm_checkpoints_pack(const struct ncm_checkpoints *checkpoints, size_t *length);
+/* How many there are for a file of this size; 0: it has none. */
+size_t ncm_checkpoints_packed(uint64_t size);
+/* Reads them. Returns 0, or -1 if they are not those of a file of this digest and size. */
+int ncm_checkpoints_unpack(const void *bytes, size_t length, const struct ncm_sha256 *sha256, uint64_t size,
+			   struct ncm_checkpoints *checkpoints);
+
 /* The same in a folder of checkpoints that lies elsewhere (beside a lock), which is open. */
 int ncm_checkpoints_write_in(int dirfd, const struct ncm_checkpoints *checkpoints, struct ncm_error *err);
 int ncm_checkpoints_read_in(int dirfd, const struct ncm_sha256 *sha256, uint64_t size,

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "digest/reader.h"
+#include "digest/span.h"
 
 #include <errno.h>
 
@@ -66,7 +67,12 @@ uint64_t ncm_tally_length(const struct ncm_tally *tally)
 
 void ncm_tally_end(struct ncm_tally *tally, struct ncm_sha256 *digest, struct ncm_checkpoints *checkpoints)
 {
+	const size_t expected = ncm_checkpoints_expected(tally->run.length);
+
 	ncm_sha256_run_digest(&tally->run, digest);
+	/* Who asked for the run, and had nothing more for it, made the end of the file one. */
+	if (tally->count > expected)
+		tally->count = expected;
 	if (checkpoints) {
 		*checkpoints = (struct ncm_checkpoints){
 		    .size = tally->run.length, .sha256 = *digest, .count = tally->count, .states = tally->states};

@@ -45,6 +45,11 @@ static bool begins(const char *text, const char *with)
 	return strncmp(text, with, strlen(with)) == 0;
 }
 
+bool oci_goes_along(const struct oci_descriptor *layer)
+{
+	return begins(layer->type, "application/vnd.ncmodel.");
+}
+
 static const struct layer_kind *kind_of_layer(const struct oci_descriptor *layer)
 {
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -76,6 +81,8 @@ enum oci_kind oci_kind_of(const struct oci_manifest *manifest)
 			return OCI_MODEL;
 		if (begins(layer->type, "application/vnd.ollama."))
 			return OCI_OLLAMA;
+		if (oci_goes_along(layer))
+			continue;
 		named = named || layer->path;
 		all_named = all_named && layer->path;
 	}
@@ -238,7 +245,7 @@ static int add(struct naming *naming, struct ncm_text_map *known, const struct o
 	NCM_AUTO_FREE char *path = NULL;
 	int is = 0;
 
-	if (is_empty(layer))
+	if (is_empty(layer) || oci_goes_along(layer))
 		return 0;
 	if (!kind && !layer->path) {
 		files->unnamed++;

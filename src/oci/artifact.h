@@ -10,6 +10,15 @@
 
 #include "oci/manifest.h"
 
+/*
+ * The lock of what was pushed, a layer that is no file of the model. It is called ".raw" because modctl refuses types
+ * that do not end in how the file is packed (pkg/codec).
+ */
+#define OCI_LOCK_TYPE "application/vnd.ncmodel.lock.v1.raw"
+#define OCI_LOCK_NAME "ncmodel.lock"
+/* Whether it is something of ours that goes along with a model (this, or checkpoints), and is no file of it. */
+bool oci_goes_along(const struct oci_descriptor *layer);
+
 enum oci_kind {
 	OCI_MODEL,  /* a dialect of models, or files with names */
 	OCI_IMAGE,  /* a container image */

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "digest/hash.h"
+#include "oci/artifact.h"
 
 #include <string.h>
 
@@ -26,7 +27,7 @@ static void put_digest(json_t *object, const char *key, const struct ncm_sha256 
 	ncm_json_set_string(object, key, text);
 }
 
-static json_t *descriptor(const char *type, const struct ncm_sha256 *digest, uint64_t size)
+json_t *push_descriptor(const char *type, const struct ncm_sha256 *digest, uint64_t size)
 {
 	json_t *object = json_object();
 
@@ -62,21 +63,27 @@ static json_t *facts(const struct push *push)
 	return object;
 }
 
-static json_t *contents(const struct ncm_push_report *report)
+static void add_digest(json_t *digests, const struct ncm_sha256 *digest)
+{
+	NCM_AUTO_FREE char *text = digest_text(digest);
+
+	json_array_append_new(digests, json_string(text));
+}
+
+static json_t *contents(const struct push *push)
 {
 	json_t *object = json_object(), *digests = json_array();
 
-	for (size_t i = 0; i < report->count; i++) {
-		NCM_AUTO_FREE char *text = digest_text(&report->files[i].sha256);
-
-		json_array_append_new(digests, json_string(text));
-	}
+	for (size_t i = 0; i < push->report->count; i++)
+		add_digest(digests, &push->report->files[i].sha256);
+	if (push->pins)
+		add_digest(digests, &push->pins_digest);
 	ncm_json_set_string(object, "type", "layers");
 	json_object_set_new(object, "diffIds", digests);
 	return object;
 }
 
-static char *written(json_t *document, size_t *size)
+char *push_written(json_t *document, size_t *size)
 {
 	char *text = json_dumps(document, JSON_COMPACT);
 
@@ -90,14 +97,15 @@ static void write_settings(struct push *push)
 	json_t *root = json_object();
 
 	json_object_set_new(root, "descriptor", about(push));
-	json_object_set_new(root, "modelfs", contents(push->report));
+	json_object_set_new(root, "modelfs", contents(push));
 	json_object_set_new(root, "config", facts(push));
-	push->settings = written(root, &push->settings_size);
+	push->settings = push_written(root, &push->settings_size);
 }
 
 static json_t *layer(const struct ncm_push_file *file)
 {
-	json_t *object = descriptor(push_media_type(file->path), &file->sha256, file->size), *notes = json_object();
+	json_t *object = push_descriptor(push_media_type(file->path), &file->sha256, file->size),
+	       *notes = json_object();
 	char phase[8];
 
 	ncm_json_set_string(notes, "org.cncf.model.filepath", file->path);
@@ -106,6 +114,17 @@ static json_t *layer(const struct ncm_push_file *file)
 	ncm_json_set_string(notes, "org.ncmodel.store", file->store);
 	snprintf(phase, sizeof phase, "%u", file->phase);
 	ncm_json_set_string(notes, "org.ncmodel.phase", file->phase ? phase : NULL);
+	json_object_set_new(object, "annotations", notes);
+	return object;
+}
+
+/* Under its name, by which readers that know no locks keep it as a file. */
+static json_t *pins_layer(const struct push *push)
+{
+	json_t *object = push_descriptor(OCI_LOCK_TYPE, &push->pins_digest, push->pins_size), *notes = json_object();
+
+	ncm_json_set_string(notes, "org.cncf.model.filepath", OCI_LOCK_NAME);
+	ncm_json_set_string(notes, "org.opencontainers.image.title", OCI_LOCK_NAME);
 	json_object_set_new(object, "annotations", notes);
 	return object;
 }
@@ -119,11 +138,13 @@ static void write_manifest(struct push *push)
 	json_object_set_new(root, "schemaVersion", json_integer(2));
 	ncm_json_set_string(root, "mediaType", OCI_MANIFEST_TYPE);
 	ncm_json_set_string(root, "artifactType", ARTIFACT_TYPE);
-	json_object_set_new(root, "config", descriptor(CONFIG_TYPE, &digest, push->settings_size));
+	json_object_set_new(root, "config", push_descriptor(CONFIG_TYPE, &digest, push->settings_size));
 	for (size_t i = 0; i < push->report->count; i++)
 		json_array_append_new(layers, layer(&push->report->files[i]));
+	if (push->pins)
+		json_array_append_new(layers, pins_layer(push));
 	json_object_set_new(root, "layers", layers);
-	push->manifest = written(root, &push->manifest_size);
+	push->manifest = push_written(root, &push->manifest_size);
 	ncm_sha256_of(push->manifest, push->manifest_size, &push->report->digest);
 }
 

@@ -59,13 +59,14 @@ static int start(struct push *push, struct ncm_error *err)
 	return push->credential ? 0 : wrong(push->options->reference, "its registry has no address", err);
 }
 
-static int push_settings(struct push *push, struct ncm_error *err)
+/* What is in memory: configuration and lock. */
+int push_text(const struct push *push, const char *text, size_t size, struct ncm_error *err)
 {
-	struct push_body body = {.what = push->what, .fd = -1, .data = push->settings, .size = push->settings_size};
+	struct push_body body = {.what = push->what, .fd = -1, .data = text, .size = size};
 	enum ncm_push_state state;
 	int failed;
 
-	ncm_sha256_of(push->settings, push->settings_size, &body.sha256);
+	ncm_sha256_of(text, size, &body.sha256);
 	failed = push_blob(push, &body, NULL, NULL, &state, err);
 	push_body_close(&body);
 	return failed;
@@ -85,15 +86,18 @@ static int carry_out(struct push *push, struct ncm_error *err)
 		return -1;
 	if (push->report->unchanged) {
 		note_unchanged(push);
-		return 0;
+		return push->options->dry_run ? 0 : push_checkpoints(push, err);
 	}
 	if (push_files(push, err) < 0)
 		return -1;
 	if (push->options->dry_run)
 		return 0;
-	if (push_settings(push, err) < 0 || push_check_tag(push, err) < 0)
+	if ((push->pins && push_text(push, push->pins, push->pins_size, err) < 0) ||
+	    push_text(push, push->settings, push->settings_size, err) < 0 || push_check_tag(push, err) < 0)
 		return -1;
-	return push->report->unchanged ? 0 : push_put_manifest(push, err);
+	if (!push->report->unchanged && push_put_manifest(push, err) < 0)
+		return -1;
+	return push_checkpoints(push, err);
 }
 
 static void clear(struct push *push)
@@ -101,12 +105,14 @@ static void clear(struct push *push)
 	ncm_sources_free(push->sources);
 	ncm_http_free(push->http);
 	ncm_registry_free(push->registry);
+	ncm_layout_free(push->layout);
 	free(push->models);
 	ncm_text_map_free(&push->names);
 	oci_name_clear(&push->name);
 	free(push->origin);
 	free(push->repository);
 	free(push->what);
+	free(push->pins);
 	free(push->settings);
 	free(push->manifest);
 }
@@ -133,7 +139,7 @@ struct ncm_push_report *ncm_push(const struct ncm_config *config, const struct n
 	struct turns turns = {PTHREAD_MUTEX_INITIALIZER, sink};
 	const struct ncm_sink in_turn = {emit_in_turn, &turns};
 	struct push push = {.config = config, .options = options, .sink = &in_turn, .report = report};
-	int failed = start(&push, err) < 0 || push_choose(&push, err) < 0 ? -1 : 0;
+	int failed = start(&push, err) < 0 || push_choose(&push, err) < 0 || push_choose_pins(&push, err) < 0 ? -1 : 0;
 
 	if (!failed) {
 		push_write(&push);

@@ -19,19 +19,21 @@ static char *describe(const struct ncm_reply *reply)
 {
 	OCI_AUTO_MANIFEST struct oci_manifest manifest = {0};
 	uint64_t size = 0;
+	size_t files = 0;
 	char text[32];
 
 	if (oci_manifest_parse(reply->body ? reply->body : "", reply->body_size, "tag", &manifest, NULL) < 0)
 		return ncm_strdup("something that is no manifest");
 	if (manifest.is_index)
 		return ncm_asprintf("an index of %zu manifests", manifest.child_count);
-	for (size_t i = 0; i < manifest.count; i++)
+	for (size_t i = 0; i < manifest.count; i++) {
 		size += manifest.layers[i].size;
+		files += oci_goes_along(&manifest.layers[i]) ? 0 : 1;
+	}
 	ncm_format_size(size, text, sizeof text);
 	switch (oci_kind_of(&manifest)) {
 	case OCI_MODEL:
-		return ncm_asprintf("a model of %zu %s, %s", manifest.count, manifest.count == 1 ? "file" : "files",
-				    text);
+		return ncm_asprintf("a model of %zu %s, %s", files, files == 1 ? "file" : "files", text);
 	case OCI_IMAGE:
 		return ncm_asprintf("a container image, %s", text);
 	case OCI_OLLAMA:
@@ -84,25 +86,30 @@ int push_check_tag(struct push *push, struct ncm_error *err)
 	return push_refused(push, &reply, "to tell what the tag names", err);
 }
 
-int push_put_manifest(struct push *push, struct ncm_error *err)
+int push_put(const struct push *push, const char *reference, const char *type, const char *text, size_t size,
+	     struct ncm_reply *reply, struct ncm_error *err)
 {
-	NCM_AUTO_FREE char *url = tag_url(push);
-	NCM_AUTO_REPLY struct ncm_reply reply = {0};
-	struct push_body body = {.what = push->what,
-				 .fd = -1,
-				 .data = push->manifest,
-				 .size = push->manifest_size,
-				 .sha256 = push->report->digest};
+	NCM_AUTO_FREE char *url = ncm_asprintf("%s/manifests/%s", push->repository, reference);
+	struct push_body body = {.what = push->what, .fd = -1, .data = text, .size = size};
 	const struct ncm_upload upload = {.method = "PUT",
-					  .type = OCI_MANIFEST_TYPE,
-					  .size = push->manifest_size,
+					  .type = type,
+					  .size = size,
 					  .read = push_body_read,
 					  .restart = push_body_restart,
 					  .context = &body};
-	int failed = push_send(push, url, &upload, false, &reply, err);
+	int failed;
 
+	ncm_sha256_of(text, size, &body.sha256);
+	failed = push_send(push, url, &upload, false, reply, err);
 	push_body_close(&body);
-	if (!failed && reply.status != 201 && reply.status != 200)
-		failed = push_refused(push, &reply, "the manifest", err);
+	if (!failed && reply->status != 201 && reply->status != 200)
+		failed = push_refused(push, reply, "the manifest", err);
 	return failed;
+}
+
+int push_put_manifest(struct push *push, struct ncm_error *err)
+{
+	NCM_AUTO_REPLY struct ncm_reply reply = {0};
+
+	return push_put(push, push->name.tag, OCI_MANIFEST_TYPE, push->manifest, push->manifest_size, &reply, err);
 }

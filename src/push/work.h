@@ -6,6 +6,7 @@
 #include "oci/manifest.h"
 #include "oci/name.h"
 #include "source/shared.h"
+#include "store/store.h"
 
 #include <ncmodel/push.h>
 #include <ncmodel/registry.h>
@@ -18,6 +19,7 @@ struct push {
 	struct ncm_http *http;
 	struct ncm_sources *sources;
 	struct ncm_registry *registry;
+	struct ncm_layout *layout;
 	const struct ncm_reg_model **models; /* that were chosen */
 	size_t model_count;
 	struct ncm_text_map names; /* of files in the artifact → index, while they are chosen */
@@ -26,6 +28,9 @@ struct push {
 	char *repository; /* "https://ghcr.io/v2/org/model" */
 	char *what;       /* "ghcr.io/org/model:tag" */
 	struct ncm_credential *credential;
+	char *pins; /* the lock that goes along; or NULL */
+	size_t pins_size;
+	struct ncm_sha256 pins_digest;
 	char *settings; /* the artifact's configuration */
 	size_t settings_size;
 	char *manifest;
@@ -35,6 +40,9 @@ struct push {
 
 /* choose.c: the models and their files, each once, by path. USAGE, POLICY, REGISTRY. */
 int push_choose(struct push *push, struct ncm_error *err);
+
+/* pins.c: what the lock says of where they came from. MANIFEST, IO. */
+int push_choose_pins(struct push *push, struct ncm_error *err);
 
 /* names.c: what files are called in the artifact: as below the folder that a model's files share in a store; Ollama's
  * blobs by what they are. NULL: it is no file for others (a manifest). The caller frees it. */
@@ -48,6 +56,10 @@ const char *push_media_type(const char *path);
 
 /* document.c: configuration and manifest, the same bytes for the same files. */
 void push_write(struct push *push);
+/* What names a blob or manifest. New reference. */
+json_t *push_descriptor(const char *type, const struct ncm_sha256 *digest, uint64_t size);
+/* A document as text, which the caller frees; takes the reference. */
+char *push_written(json_t *document, size_t *size);
 
 /* files.c: brings them all into the repository, several at once; sets their states and what was sent. */
 int push_files(struct push *push, struct ncm_error *err);
@@ -66,6 +78,15 @@ char *push_location(const struct push *push, const char *asked, const struct ncm
 /* tag.c: what stands at the tag now; POLICY if it is something else and no --force. */
 int push_check_tag(struct push *push, struct ncm_error *err);
 int push_put_manifest(struct push *push, struct ncm_error *err);
+/* Puts a manifest or index there, under a tag or its digest ("sha256:HEX"); *reply is the caller's to clear. */
+int push_put(const struct push *push, const char *reference, const char *type, const char *text, size_t size,
+	     struct ncm_reply *reply, struct ncm_error *err);
+
+/* push.c: a blob that is in memory. */
+int push_text(const struct push *push, const char *text, size_t size, struct ncm_error *err);
+
+/* referrer.c: checkpoints, as far as there are any. Fails if interrupted alone. */
+int push_checkpoints(struct push *push, struct ncm_error *err);
 
 /* body.c: the bytes of one blob, hashed while they go. */
 struct push_body {

@@ -370,6 +370,7 @@ const struct ncm_source ncm_source_oci = {
     .names = oci_names,
     .resolve = resolve,
     .offline = offline,
+    .checkpoints = oci_checkpoints,
     .newest = oci_newest,
     .key = oci_key,
     .holds = oci_holds,

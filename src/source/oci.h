@@ -30,7 +30,14 @@ char *oci_spelling_model(const struct oci_spelling *name);
 /* Where a model's registry is: what is set up stands in for Docker Hub alone. The caller frees it. */
 char *oci_base(const struct ncm_config *config, const struct oci_name *name, bool insecure_http);
 
+/* oci_referrers.c: what is known of referrers, of one run. */
+struct oci_referrers *oci_referrers_new(void);
+void oci_referrers_free(struct oci_referrers *all);
+
 /* As in struct ncm_source. */
+int oci_checkpoints(struct ncm_sources *sources, const struct ncm_resolution *found,
+		    const struct ncm_artifact *artifact, const struct ncm_sha256 *sha256, uint64_t size,
+		    struct ncm_checkpoints *checkpoints);
 bool oci_claims(const char *uri);
 int oci_check(const char *uri, bool allow_http, char **canonical, struct ncm_error *err);
 char *oci_newest(const char *canonical);

@@ -4,12 +4,13 @@
 
 #include "base/address.h"
 #include "base/mem.h"
+#include "source/oci.h"
 #include "source/ollama.h"
 #include "source/shared.h"
 
 #include <string.h>
 
-extern const struct ncm_source ncm_source_oci, ncm_source_s3, ncm_source_url; /* named nowhere else */
+extern const struct ncm_source ncm_source_s3, ncm_source_url; /* named nowhere else */
 
 /* In order of precedence: pages of a known service are better asked there than fetched as plain URLs. */
 static const struct ncm_source *const table[] = {
@@ -81,6 +82,16 @@ struct ncm_resolution *ncm_source_resolve(struct ncm_sources *sources, const cha
 	if (ncm_source_check(uri, ncm_source_may_use_http(spec, uri), &canonical, err) < 0)
 		return NULL;
 	return ncm_source_of(canonical)->resolve(sources, canonical, spec, pin, err);
+}
+
+int ncm_source_checkpoints(struct ncm_sources *sources, const struct ncm_resolution *found,
+			   const struct ncm_artifact *artifact, const struct ncm_sha256 *sha256, uint64_t size,
+			   struct ncm_checkpoints *checkpoints)
+{
+	const struct ncm_source *source = ncm_source_of(found->uri);
+
+	return source && source->checkpoints ? source->checkpoints(sources, found, artifact, sha256, size, checkpoints)
+					     : -1;
 }
 
 struct ncm_resolution *ncm_source_find(struct ncm_sources *sources, const struct ncm_sha256 *sha256, uint64_t size,
@@ -341,6 +352,7 @@ struct ncm_sources *ncm_sources_new(const struct ncm_config *config, struct ncm_
 	ncm_source_credentials_new(sources);
 	sources->registries = (struct oci_registries){.config = config, .sink = sink, .ask = ask, .context = sources};
 	oci_registries_init(&sources->registries);
+	sources->referrers = oci_referrers_new();
 	return sources;
 }
 
@@ -350,5 +362,6 @@ void ncm_sources_free(struct ncm_sources *sources)
 		return;
 	ncm_source_credentials_free(sources);
 	oci_registries_clear(&sources->registries);
+	oci_referrers_free(sources->referrers);
 	free(sources);
 }

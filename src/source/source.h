@@ -10,6 +10,7 @@
 #include "base/nearest.h"
 #include "config/services.h"
 #include "digest/hash.h"
+#include "digest/tally.h"
 #include "oci/credential.h"
 #include "source/card.h"
 #include "transfer/http.h"
@@ -206,6 +207,15 @@ struct ncm_resolution *ncm_source_find(struct ncm_sources *sources, const struct
 				       struct ncm_error *err);
 
 /*
+ * The SHA-256 checkpoints of a resolution's artifact, a file of this digest and size, that its service has. Nothing
+ * says that they are right. Returns 0, or -1 if there are none, or it is not worth to ask for them; free with
+ * ncm_checkpoints_clear. From any thread.
+ */
+int ncm_source_checkpoints(struct ncm_sources *sources, const struct ncm_resolution *found,
+			   const struct ncm_artifact *artifact, const struct ncm_sha256 *sha256, uint64_t size,
+			   struct ncm_checkpoints *checkpoints);
+
+/*
  * Where the configuration's cache has these bytes, of that size (NULL: not known): one artifact. It is trusted by
  * nobody: the digest decides. NULL: it has them not, there is no cache, or it cannot be asked, which is told once a
  * run. From many threads.
@@ -311,6 +321,10 @@ struct ncm_source {
 	/* As ncm_source_find. NULL: it cannot tell. */
 	struct ncm_resolution *(*find)(struct ncm_sources *sources, const struct ncm_sha256 *sha256, uint64_t size,
 				       struct ncm_error *err);
+	/* As ncm_source_checkpoints. NULL: it has none. */
+	int (*checkpoints)(struct ncm_sources *sources, const struct ncm_resolution *found,
+			   const struct ncm_artifact *artifact, const struct ncm_sha256 *sha256, uint64_t size,
+			   struct ncm_checkpoints *checkpoints);
 	char *(*newest)(const char *canonical);
 	/* As ncm_source_key and, for keys that differ, ncm_source_holds. NULL: it is `newest`; never. */
 	char *(*key)(const char *canonical);
@@ -337,6 +351,7 @@ struct ncm_sources {
 		   struct ncm_error *err);
 	struct ncm_credential *own; /* of each source of the table, from the configuration: ncm_source_credential */
 	struct oci_registries registries;
+	struct oci_referrers *referrers;
 	_Atomic bool cache_told; /* what hinders the cache was told */
 	_Atomic bool cache_gone; /* it is asked no more */
 };

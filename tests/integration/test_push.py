@@ -4,60 +4,26 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 import unittest
 
 import oras_peer
-from harness import SOURCE, Case, gguf, safetensors, sha256
+import push_case
+from harness import gguf, safetensors, sha256
+from push_case import LLAMA, PASSWORD, USER, PushCase
 
-sys.path[:0] = [os.path.join(SOURCE, "tests", "servers"), os.path.join(SOURCE, "tests", "fixtures")]
-import make_models  # noqa: E402
-import oci_site as site  # noqa: E402
-import registries  # noqa: E402
-import registry_site  # noqa: E402
-from listener import Handler, Listener  # noqa: E402
+import make_models
+import oci_site as site
+import registry_site
+from listener import Handler, Listener
 
-USER, PASSWORD = "modelwriter", "pass:Canary-4718-word"
 servers = None
-LLAMA = "server/ai/llama-cpp/models"
 
 
 def setUpModule():
     global servers
-    servers = registries.for_module(USER, PASSWORD, "refresh-Canary-0818-token", ("open", "clear", "token"))
-
-
-class PushCase(Case):
-    count = 0
-
-    def setUp(self):
-        super().setUp()
-        PushCase.count += 1
-        self.machine.env |= {"SSL_CERT_FILE": servers._path("ca.pem"), "NO_PROXY": "localhost,127.0.0.1,::1"}
-
-    def installed(self, files, store="llama-cpp", name=None):
-        """A model of these files, registered; returns its id."""
-        artifact = site.modelpack(name or f"origin/m{self.count}", "v1", files)
-        site.push(servers.ports["open"], artifact)
-        self.pull(f"oci:localhost:{servers.ports['open']}/{artifact.name}:v1", "--to", store)
-        return self.machine.registry()["models"][-1]["id"]
-
-    def place(self, name="", tag="v1", port=None, host="localhost"):
-        return f"oci:{host}:{port or servers.ports['open']}/pushed/p{self.count}{name}:{tag}"
-
-    def push(self, *arguments, code=0, env=None):
-        result = self.machine.run("push", *arguments, "--json", env=env)
-        self.assertEqual(result.returncode, code, result.out + result.err)
-        return json.loads(result.out)
-
-    def manifest(self, place, port=None):
-        repository, tag = re.fullmatch(r"oci:[^/]+/(.*):([^:]+)", place).groups()
-        status, headers, body = registry_site._ask(port or servers.ports["open"], "GET", f"/v2/{repository}/manifests/{tag}",
-                                                   headers={"Accept": site.MANIFEST})
-        return json.loads(body) if status == 200 else None
+    servers = push_case.start("open", "clear", "token")
 
 
 FILES = {"model.gguf": gguf("push", 300000), "config.json": b'{"a":1}', "sub/README.md": b"# read\n", "LICENSE": b"MIT\n"}
@@ -71,8 +37,8 @@ class Push(PushCase):
                          {path: site.digest(data) for path, data in FILES.items()})
         manifest = self.manifest(self.place())
         self.assertEqual(manifest["artifactType"], "application/vnd.cncf.model.manifest.v1+json")
-        self.assertEqual({layer["annotations"][site.PATH]: layer["mediaType"].split(".v1.")[0].rsplit("model.", 1)[1] for layer in manifest["layers"]},
-                         {"model.gguf": "weight", "config.json": "weight.config", "sub/README.md": "doc", "LICENSE": "doc"})
+        self.assertEqual({layer["annotations"][site.PATH]: re.search(r"model[.](.*)[.]v1", layer["mediaType"])[1] for layer in manifest["layers"]},
+                         {"model.gguf": "weight", "config.json": "weight.config", "sub/README.md": "doc", "LICENSE": "doc", "ncmodel.lock": "lock"})
         for store, folder in (("llama-cpp", LLAMA), ("lmstudio", ".lmstudio/models"), ("comfyui/checkpoints", "ComfyUI/models/checkpoints")):
             with self.subTest(store):
                 self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
@@ -97,6 +63,56 @@ class Push(PushCase):
         self.assertEqual({file["state"] for file in told["files"]}, {"mounted"})
         self.assertEqual(told["sent"], 0)
 
+    def lock_of(self, place):
+        layer = next(layer for layer in self.manifest(place)["layers"] if layer["mediaType"].startswith("application/vnd.ncmodel.lock."))
+        return self.blob(place, layer["digest"])
+
+    def test_the_lock_goes_along(self):
+        """what is pinned of what is pushed, and nothing of what is not; by it the sources are pulled as they were"""
+        model = self.installed(FILES)
+        source = self.machine.registry()["models"][0]["source"]
+        self.installed({"other.gguf": gguf("other", 9000)}, name=f"origin/other{self.count}")
+        told = self.push(self.place(), model)["data"]
+        lock = json.loads(self.lock_of(self.place()))
+        self.assertEqual(told["pins"], 1)
+        self.assertEqual([entry["pinned"] for entry in lock["entries"].values()], [source])
+        self.assertEqual({file["sha256"] for entry in lock["entries"].values() for file in entry["files"]}, {sha256(data) for data in FILES.values()})
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        self.write(os.path.join(self.machine.home, "given.lock"), self.lock_of(self.place()))
+        self.pull("--lock", os.path.join(self.machine.home, "given.lock"), "--locked", next(iter(lock["entries"])), "--to", "llama-cpp")
+        self.assertEqual(sorted(self.files().values()), sorted(sha256(data) for data in FILES.values()))
+
+    def test_the_lock_is_the_same_whenever_it_was_written(self):
+        model = self.installed(FILES)
+        first = self.push(self.place(), model)["data"]
+        path = self.machine.store("ncmodel.lock")
+        document = json.loads(self.read(path))
+        for entry in document["entries"].values():
+            entry["resolved_at"] = "2031-02-03T04:05:06Z"
+        self.write(path, json.dumps(document).encode())
+        self.assertTrue(self.push(self.place(), model)["data"]["unchanged"])
+        self.assertEqual(self.push(self.place(tag="v2"), model)["data"]["digest"], first["digest"])
+
+    def test_a_lock_does_not_lead_to_itself(self):
+        """what was pulled from there and is pushed there again has no pins of another place"""
+        model = self.installed(FILES)
+        self.push(self.place(), model)
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        self.pull(self.place(), "--to", "llama-cpp")
+        self.assertEqual(self.push("-n", self.place(tag="v2"), self.machine.registry()["models"][0]["id"])["data"]["pins"], 0)
+
+    def test_without_pins_no_lock(self):
+        model = self.installed(FILES)
+        os.remove(self.machine.store("ncmodel.lock"))
+        self.assertEqual(self.push(self.place(), model)["data"]["pins"], 0)
+        self.assertEqual(len(self.manifest(self.place())["layers"]), len(FILES))
+
+    def test_a_lock_that_cannot_be_read(self):
+        model = self.installed(FILES)
+        self.write(self.machine.store("ncmodel.lock"), b"{")
+        self.push(self.place(), model, code=2)
+        self.assertIsNone(self.manifest(self.place()))
+
     def test_dry_run_sends_nothing(self):
         model = self.installed(FILES)
         told = self.push("-n", self.place(), model)["data"]
@@ -114,7 +130,9 @@ class Push(PushCase):
         self.assertEqual(self.manifest(self.place()), artifact.document)
         told = self.push("--force", self.place(), model)["data"]
         self.assertEqual((told["replaces"], told["replaced"]), (True, artifact.digest))
-        self.assertEqual(len(self.manifest(self.place())["layers"]), len(FILES))
+        self.assertEqual(len(self.manifest(self.place())["layers"]), len(FILES) + 1)
+        other = self.installed({"other.gguf": gguf("other", 9000)}, name=f"origin/other{self.count}")
+        self.assertIn(f"a model of {len(FILES)} files", self.push(self.place(), other, code=11)["errors"][0]["message"])
 
     def test_what_is_not_what_models_json_says_is_never_pushed(self):
         data = {"model.gguf": gguf("damage", 3 << 20)}
@@ -236,10 +254,7 @@ class Oras(PushCase):
 
     def oras(self, *arguments, folder):
         os.makedirs(folder, exist_ok=True)
-        ran = subprocess.run([self.binary, *arguments, "--plain-http"], cwd=folder, env={"PATH": "/usr/bin:/bin", "HOME": folder},
-                             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
-        self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
-        return ran.stdout
+        return oras_peer.run(self.binary, folder, *arguments)
 
     def test_pull(self):
         told = self.push(self.place(), self.installed(FILES))["data"]
@@ -247,6 +262,7 @@ class Oras(PushCase):
         self.oras("pull", self.place().removeprefix("oci:"), folder=folder)
         for path, data in FILES.items():
             self.assertEqual(self.read(os.path.join(folder, path)), data)
+        self.assertIn(b'"entries"', self.read(os.path.join(folder, "ncmodel.lock")))
         self.assertIn(told["digest"], self.oras("resolve", self.place().removeprefix("oci:"), folder=folder))
 
     def test_push(self):
@@ -415,14 +431,14 @@ class Breaks(PushCase):
 
     def test_cut_in_a_piece_goes_on_in_it(self):
         self.pushed({"method": "PATCH", "skip": 2, "after": 300000})
-        self.assertEqual(self.requests("POST"), 2, "one for the file, one for the configuration")
+        self.assertEqual(self.requests("POST"), 3, "one for the file, one for the lock, one for the configuration")
 
     def test_cut_many_times_as_long_as_it_comes_further(self):
         self.pushed({"method": "PATCH", "after": 400000, "times": 8})
 
     def test_an_upload_that_is_forgotten_starts_again(self):
         self.pushed({"method": "PATCH", "skip": 3, "forget": True})
-        self.assertEqual(self.requests("POST"), 3)
+        self.assertEqual(self.requests("POST"), 4)
 
     def test_addresses_as_registries_behind_a_proxy_tell_them(self):
         """without the port, or with another scheme: it is the same registry"""
@@ -449,7 +465,7 @@ class Breaks(PushCase):
         self.pushed({"method": "PATCH", "skip": 2, "refuses": True}, {"method": "PATCH", "skip": 3, "refuses": True})
         self.assertEqual(len(self.site.wishes), 2)
         self.assertIn("%3Apull%2Cpush", self.site.wishes[0])
-        self.assertEqual(self.requests("POST"), 2)
+        self.assertEqual(self.requests("POST"), 3)
 
     def test_killed_and_run_again(self):
         """what had arrived is there, and is not sent again"""

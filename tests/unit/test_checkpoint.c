@@ -118,6 +118,23 @@ static void one_span_needs_none(void)
 	stop();
 }
 
+/* Who feeds it asks for its run before he knows that nothing follows. */
+static void the_end_is_none(void)
+{
+	for (size_t spans = 0; spans <= 2; spans++) {
+		struct ncm_tally *tally = ncm_tally_new();
+		struct ncm_checkpoints points;
+		struct ncm_sha256 digest;
+		size_t room;
+
+		ncm_tally_update(tally, content, spans * SPAN);
+		(void)ncm_tally_run(tally, &room);
+		ncm_tally_end(tally, &digest, &points);
+		CHECK_U64(points.count, ncm_checkpoints_expected(spans * SPAN));
+		ncm_checkpoints_clear(&points);
+	}
+}
+
 static uint64_t number_at(const uint8_t *at, size_t bytes)
 {
 	uint64_t value = 0;
@@ -373,6 +390,7 @@ int main(void)
 		content[i] = (uint8_t)((i * UINT64_C(0x9E3779B97F4A7C15)) >> 56);
 	RUN(what_is_written_is_read);
 	RUN(one_span_needs_none);
+	RUN(the_end_is_none);
 	RUN(the_format_is_as_documented);
 	RUN(damaged_checkpoints_are_not_used);
 	RUN(a_right_sum_is_not_enough);
