@@ -67,8 +67,8 @@ static struct ncm_stream *slowest(const struct ncm_fetch *fetch, const struct nc
 
 		if (stream->body != NCM_BODY_FILE || !stream->ranged || stream->end - stream->at < LEAST_STOLEN)
 			continue;
-		/* What is shared is not at its source's, and the other way round. */
-		if (fetch->sharing && !stream->site->from.sharing != !site->from.sharing)
+		/* What is shared is not at its source's, and the other way round; of its source nothing comes twice. */
+		if (fetch->sharing && (!stream->site->from.sharing || !site->from.sharing))
 			continue;
 		/* It has only just begun: of its speed nothing is known yet. */
 		if (seconds < WORTH_STEALING_SECONDS)
