@@ -7,6 +7,7 @@
 #define NCM_CARRY_CARRY_H
 
 #include "archive/archive.h"
+#include "cache/flight.h"
 #include "format/format.h"
 #include "plan/plan.h"
 
@@ -32,7 +33,8 @@ struct task {
 	struct ncm_resolution **mirror_resolutions;
 	struct ncm_replica *mirrors; /* where it is there */
 	size_t mirror_count;
-	const char *served_by; /* URI */
+	struct cache_flight *flight; /* when it is shared with other machines that fetch it now */
+	const char *served_by;       /* URI */
 	char *server_name;
 	struct ncm_checkpoints known; /* that were kept; none: of size 0 */
 	/* results of the transfer */
@@ -66,6 +68,7 @@ struct carry {
 	size_t *ready;            /* models whose content is complete, to be finished */
 	size_t ready_count;
 	size_t recounts;
+	struct cache_flights *flights; /* while it is fetched, where there is a cache; else NULL */
 };
 
 /* rounds.c: rounds of transfers; each content that is complete is handed on at once. */

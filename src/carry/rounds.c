@@ -92,6 +92,26 @@ static void add_bundles(const struct ncm_config *config, struct task *task)
 	}
 }
 
+/* What it has not yet comes through it, by the part, from whoever fetches the same. */
+static void share(const struct carry *carry, struct task *task)
+{
+	const struct content *content = task->item->content;
+	NCM_AUTO_FREE char *partial = NULL;
+	struct ncm_resolution *place;
+
+	if (!carry->flights || !content->has_size || task->item->mend.count > 0)
+		return;
+	partial = item_partial(task->item);
+	task->flight = cache_flight_begin(carry->flights, &content->sha256, content->size,
+					  content->places[0].store->staging, partial);
+	if (!task->flight)
+		return;
+	place = ncm_calloc(1, sizeof *place);
+	place->uri = ncm_strdup(cache_flights_name(carry->flights));
+	add_mirror(task, NULL, place);
+	task->mirrors[task->mirror_count - 1] = cache_flight_place(task->flight);
+}
+
 /* What the cache has comes from there first. */
 static void find_in_cache(const struct carry *carry, struct task *task)
 {
@@ -99,8 +119,10 @@ static void find_in_cache(const struct carry *carry, struct task *task)
 	struct ncm_resolution *found =
 	    ncm_source_cached(carry->run->sources, &content->sha256, content->has_size ? &content->size : NULL);
 
-	if (!found)
+	if (!found) {
+		share(carry, task);
 		return;
+	}
 	add_mirror(task, found->artifacts[0].url, found);
 	task->mirrors[task->mirror_count - 1].preferred = true;
 }
@@ -163,6 +185,8 @@ static void note_bytes(struct task *task, const struct ncm_transfer_item *transf
 
 static void note_result(struct carry *carry, struct task *task, struct ncm_transfer_item *transfer)
 {
+	if (task->flight)
+		cache_flight_end(task->flight, transfer->done);
 	task->received += transfer->received;
 	task->range_received += task->item->mend.count > 0 ? transfer->received : 0;
 	free(task->server_name);
@@ -441,15 +465,19 @@ static void refuse_offline(const struct carry *carry, struct task **chosen, size
 int carry_fetch(struct carry *carry, struct ncm_error *err)
 {
 	NCM_AUTO_FREE struct task **chosen = ncm_calloc(carry->planned->contents.count + 1, sizeof *chosen);
+	int result = 0;
 	size_t count;
 
 	carry_count(carry);
 	carry_finish_ready(carry); /* what needs no network */
-	for (bool first = true; (count = gather(carry, first, chosen)) > 0; first = false) {
+	carry->flights = carry->run->options.offline ? NULL : cache_flights_begin(carry->run->sources);
+	for (bool first = true; result == 0 && (count = gather(carry, first, chosen)) > 0; first = false) {
 		if (carry->run->options.offline)
 			refuse_offline(carry, chosen, count);
-		else if (fetch_round(carry, chosen, count, err) < 0)
-			return -1;
+		else
+			result = fetch_round(carry, chosen, count, err);
 	}
-	return 0;
+	cache_flights_end(carry->flights);
+	carry->flights = NULL;
+	return result;
 }

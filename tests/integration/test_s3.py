@@ -358,15 +358,17 @@ class Cache(S3Case):
         self.arrived({"m.gguf": self.data})
 
 
-class Minio(Case):
-    """The same against the real one, without and with TLS."""
+class Real:
+    """The same against real ones, without and with TLS."""
+
+    program, make = s3_peer.PROGRAM, s3_peer.Peer
 
     @classmethod
     def setUpClass(cls):
-        binary = s3_peer.find()
+        binary = cls.program.find()
         if not binary:
-            raise unittest.SkipTest("no MinIO here: tests/integration/s3_peer.py build")
-        cls.peers = [s3_peer.Peer(binary, tls=tls).__enter__() for tls in (False, True)]
+            raise unittest.SkipTest(f"no {cls.make.name} here: tests/integration/s3_peer.py build")
+        cls.peers = [cls.make(binary, tls=tls).__enter__() for tls in (False, True)]
         for peer in cls.peers:
             cls.addClassCleanup(peer.__exit__)
             peer.bucket("models")
@@ -444,6 +446,14 @@ class Minio(Case):
         for late, status in ((-20, 403), (20, 403), (5, 200)):
             answer = self.peer.ask("GET", "/models/m.gguf", late=late)
             self.assertEqual((answer[0], b"<Code>RequestTimeTooSkewed</Code>" in answer[2]), (status, status == 403), answer)
+
+
+class Minio(Real, Case):
+    pass
+
+
+class Versity(Real, Case):
+    program, make = s3_peer.VERSITY, s3_peer.Versity
 
 
 if __name__ == "__main__":

@@ -94,12 +94,13 @@ class Store(s3_site.Site):
         return True
 
     def listing(self, request, bucket, asked):
-        names = sorted(n for n in self.objects if n.startswith(f"{bucket}/{asked.get('prefix', '')}"))
+        objects = dict(self.objects)  # others write meanwhile
+        names = sorted(n for n in objects if n.startswith(f"{bucket}/{asked.get('prefix', '')}"))
         names = [n for n in names if n > asked.get("continuation-token", "")]
         more = names[self.page:]
         rows = "".join("<Contents><Key>%s</Key><LastModified>%s</LastModified><ETag>%s</ETag><Size>%d</Size></Contents>" % (
             escape(n.partition("/")[2]), time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(self.modified.get(n, time.time()))),
-            escape(etag_of(self.objects[n]), {'"': "&quot;"}), len(self.objects[n])) for n in names[:self.page])
+            escape(etag_of(objects[n]), {'"': "&quot;"}), len(objects[n])) for n in names[:self.page])
         token = f"<NextContinuationToken>{escape(names[self.page - 1])}</NextContinuationToken>" if more else ""
         self.send_text(request, 200, f"<ListBucketResult><IsTruncated>{'true' if more else 'false'}</IsTruncated>{token}{rows}</ListBucketResult>")
 
