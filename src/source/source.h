@@ -205,6 +205,9 @@ struct ncm_resolution *ncm_source_offline(struct ncm_sources *sources, const cha
 struct ncm_resolution *ncm_source_find(struct ncm_sources *sources, const struct ncm_sha256 *sha256, uint64_t size,
 				       struct ncm_error *err);
 
+/* Whether services that can be asked by digest may have a file of that name: weights, that is. */
+bool ncm_source_may_find(const char *name);
+
 /*
  * Where the configuration's cache has these bytes, of that size (NULL: not known): one artifact. It is trusted by
  * nobody: the digest decides. NULL: it has them not, there is no cache, or it cannot be asked, which is told once a
