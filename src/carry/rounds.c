@@ -15,44 +15,46 @@
 /* Below this a second place costs more to ask than it brings. */
 static const uint64_t MIRRORS_WORTH_BYTES = 16 << 20;
 
-/* The artifact of an alternate that is the same file: by digest, else by being the only one, else by name. */
-static const struct ncm_artifact *same_artifact(const struct ncm_resolution *found, const struct content *content)
+static void take_place(struct task *task, struct ncm_resolution *found, const struct ncm_artifact *artifact)
 {
-	for (size_t i = 0; i < found->count; i++) {
-		if (content->has_sha256 && found->artifacts[i].has_sha256 &&
-		    ncm_sha256_equal(&content->sha256, &found->artifacts[i].sha256))
-			return &found->artifacts[i];
-	}
-	if (found->count == 1)
-		return &found->artifacts[0];
-	for (size_t i = 0; i < found->count; i++) {
-		if (found->artifacts[i].name && strcmp(found->artifacts[i].name, content->name) == 0)
-			return &found->artifacts[i];
-	}
-	return NULL;
+	ncm_resolution_free(task->own);
+	task->own = found;
+	task->item->content->resolution = found;
+	task->item->content->artifact = artifact;
 }
 
-static bool is_other(const struct content *content, const struct ncm_artifact *artifact)
+/* By its digest others are asked for what was known to be pinned, where no source has it any more. The cache and web
+ * servers were places of the transfer that failed. */
+static int next_by_digest(struct carry *carry, struct task *task)
 {
-	return content->has_sha256 && artifact->has_sha256 && !ncm_sha256_equal(&content->sha256, &artifact->sha256);
+	struct content *content = task->item->content;
+	const struct wanted *wanted = &carry->run->wanted[content->wanted];
+	struct ncm_resolution *found;
+
+	if (task->unpinned || !(lost_is_told(task->error.code) || wanted->lost.code != NCM_OK))
+		return -1;
+	if (!content->found && content->places_asked == 0)
+		content->places_asked = lost_after_mirrors(carry->run);
+	found = lost_ask_next(carry->run, content, &content->places_asked, &task->asked);
+	if (!found)
+		return -1;
+	take_place(task, found, lost_artifact(found, content));
+	return 0;
 }
 
 /* Asks for the task's content at one of its places. Returns 0 when it is that place's now, or -1. */
 static int ask_place(struct carry *carry, struct task *task, size_t place)
 {
-	struct content *content = task->item->content;
+	const struct content *content = task->item->content;
 	const struct wanted *wanted = &carry->run->wanted[content->wanted];
 	struct ncm_resolution *found = wanted_ask_place(carry->run, wanted, place, NULL);
-	const struct ncm_artifact *artifact = found ? same_artifact(found, content) : NULL;
+	const struct ncm_artifact *artifact = found ? lost_artifact(found, content) : NULL;
 
-	if (!artifact || is_other(content, artifact)) {
+	if (!artifact) {
 		ncm_resolution_free(found);
 		return -1;
 	}
-	ncm_resolution_free(task->own);
-	task->own = found;
-	content->resolution = found;
-	content->artifact = artifact;
+	take_place(task, found, artifact);
 	return 0;
 }
 
@@ -65,7 +67,7 @@ static int next_alternate(struct carry *carry, struct task *task)
 		if (ask_place(carry, task, ++task->alternate) == 0)
 			return 0;
 	}
-	return -1;
+	return next_by_digest(carry, task);
 }
 
 static void add_mirror(struct task *task, const char *url, struct ncm_resolution *found)
@@ -139,15 +141,17 @@ static void find_mirrors_of(struct carry *carry, struct task *task)
 		return;
 	task->mirror_resolutions = ncm_calloc(room, sizeof(struct ncm_resolution *));
 	task->mirrors = ncm_calloc(room, sizeof *task->mirrors);
-	find_in_cache(carry, task);
-	add_bundles(carry->run->config, task);
+	if (!content->found) { /* else they were asked */
+		find_in_cache(carry, task);
+		add_bundles(carry->run->config, task);
+	}
 	if (!content->has_size || content->size < MIRRORS_WORTH_BYTES)
 		return;
 	for (size_t i = task->alternate + 1; i < places && !ncm_interrupted(); i++) {
 		struct ncm_resolution *found = wanted_ask_place(carry->run, wanted, i, NULL);
-		const struct ncm_artifact *artifact = found ? same_artifact(found, content) : NULL;
+		const struct ncm_artifact *artifact = found ? lost_artifact(found, content) : NULL;
 
-		if (!artifact || !artifact->has_sha256 || is_other(content, artifact)) {
+		if (!artifact || !artifact->has_sha256) {
 			ncm_resolution_free(found);
 			continue;
 		}
@@ -345,9 +349,21 @@ static void hint_at_pin(const struct carry *carry, struct task *task)
 			       wanted->resolution->service->name, wanted->resolution->uri);
 }
 
+static void tell_asked(struct task *task)
+{
+	struct ncm_error *error = &task->error;
+	char *message = error->message;
+
+	if (task->asked.size == 0 || !message)
+		return;
+	error->message = ncm_asprintf("%s; by its digest it was asked for at %s, too", message, task->asked.data);
+	free(message);
+}
+
 static void give_up(const struct carry *carry, struct task *task)
 {
 	hint_at_pin(carry, task);
+	tell_asked(task);
 	task->state = TASK_FAILED;
 	fail_models(carry, task);
 }

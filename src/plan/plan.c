@@ -220,6 +220,7 @@ static void look_at_everything(struct planned *planned)
 	plan_refuse_names(planned);
 	plan_refuse(planned);
 	plan_refuse_unwritable(planned);
+	plan_find_lost(planned);
 	plan_ask_access(planned);
 	warn_of_open_stores(planned);
 	tell_parts(planned);

@@ -7,7 +7,7 @@
 
 #include "os/os.h"
 #include "plan/look.h"
-#include "resolve/content.h"
+#include "resolve/lost.h"
 #include "transfer/transfer.h"
 
 /* What is at a place, as far as the content that is to go there is concerned. */
@@ -98,6 +98,8 @@ void plan_refuse(struct planned *planned);
 void plan_refuse_unwritable(struct planned *planned);
 void plan_refuse_names(struct planned *planned);
 
+/* lost.c: asks by digest for what no source has any more and is not here; what nobody has is its models' error. */
+void plan_find_lost(struct planned *planned);
 /* Gives an error to each model that its source would not hand out, before anything is fetched. */
 void plan_ask_access(struct planned *planned);
 

@@ -357,6 +357,20 @@ class Cache(S3Case):
         self.pull()
         self.arrived({"m.gguf": self.data})
 
+    def test_repository_gone(self):
+        """pinned by the lock alone, and what was pinned is no repository any more; the cache is no place for the lock"""
+        self.hub.hf("org/gone", {"m.gguf": self.data})
+        self.machine.manifest([{"id": "m", "files": [{"from": ["hf:org/gone/m.gguf"], "to": [{"store": "llama-cpp"}]}]}])
+        self.pull()
+        os.unlink(self.machine.store("m.gguf"))
+        self.hub.routes["service"].clear()
+        self.pull(code=5)
+        self.site.objects[self.key] = self.data
+        result = self.pull()
+        self.assertIn("its pinned bytes come from s3://models/team/", " ".join(result.err.split()))
+        self.arrived({"m.gguf": self.data})
+        self.assertNotIn("s3:", self.read(self.machine.store("ncmodel.lock")).decode())
+
 
 class Real:
     """The same against real ones, without and with TLS."""
