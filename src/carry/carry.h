@@ -36,7 +36,7 @@ struct task {
 	size_t mirror_count;
 	struct cache_flight *flight; /* when it is shared with other machines that fetch it now */
 	const char *served_by;       /* URI */
-	struct ncm_buffer asked; /* who was asked in vain for its digest: words for people */
+	struct ncm_buffer asked;     /* who was asked in vain for its digest: words for people */
 	char *server_name;
 	struct ncm_checkpoints known; /* that were kept; none: of size 0 */
 	/* results of the transfer */
