@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of a flight share: flight.c what the engine asks, lease.c whose a part is, hand_on.c what is written.
+/* What the files of a flight share: flight.c what the engine asks, sight.c what is there,
+ * lease.c whose a part is, hand_on.c and join.c what is written.
  */
 #ifndef NCM_CACHE_FLIGHT_WORK_H
 #define NCM_CACHE_FLIGHT_WORK_H
@@ -7,6 +8,8 @@
 #include "cache/flight.h"
 
 #include <pthread.h>
+
+enum { FLIGHT_PATIENCE_SECONDS = FLIGHT_LONGEST_SECONDS + 2 * FLIGHT_LEASE_SECONDS };
 
 enum part_where {
 	PART_NOWHERE, /* or nobody has looked yet */
@@ -45,7 +48,8 @@ struct cache_flight {
 	double asked_at;  /* monotonic seconds: the engine looked last */
 	double listed_at; /* … a list was begun last that was answered; 0: none was */
 	double tried_at;
-	int dirfd, fd; /* of the partial; fd -1: not open */
+	double moved_at; /* a part has come last, or become ours */
+	int dirfd, fd;   /* of the partial; fd -1: not open */
 	char *partial;
 };
 
@@ -59,6 +63,7 @@ struct cache_flights {
 	bool started, ending, written; /* `written`: the writer has ended */
 	bool gone;                     /* the cache cannot be asked: everybody for himself */
 	bool read_only;                /* it cannot be written: what others bring is used */
+	bool unconditional;            /* it knows no conditions */
 	bool told;
 	struct cache_flight **flights;
 	size_t count;
@@ -71,10 +76,14 @@ uint64_t flight_offset(size_t part);
 uint64_t flight_part_size(const struct cache_flight *flight, size_t part);
 /* With the mutex held. */
 void flight_wait(struct cache_flights *flights, unsigned milliseconds); /* … or until something has moved */
-void flight_set(struct flight_part *part, enum part_where where);
+void flight_set(struct cache_flight *flight, struct flight_part *part, enum part_where where);
 void flight_tell(struct cache_flights *flights, const char *what, const struct ncm_error *err);
 char *flight_part_key(const struct cache_flight *flight, size_t part);
 char *flight_lease_key(const struct cache_flight *flight, size_t part);
+
+/* sight.c: looks. The mutex is held, but while it is asked for. */
+void flight_look(struct cache_flight *flight);
+bool flight_is_ours(const struct flight_part *part); /* or we think so */
 
 /* lease.c: the keeper's thread */
 void *flight_keep(void *flights);

@@ -51,7 +51,7 @@ static void hand_on(struct cache_flight *flight, size_t index)
 	part->due = false;
 	if (made == CACHE_MADE || made == CACHE_EXISTS) {
 		part->wrong = false;
-		flight_set(part, PART_THERE);
+		flight_set(flight, part, PART_THERE);
 	} else if (err.code != NCM_E_INTERRUPTED) {
 		all->read_only = true; /* the keeper lets its lease go when the fetch ends, or time does */
 		flight_tell(all, "the cache cannot be written, so others bring what this machine has", &err);
