@@ -158,6 +158,7 @@ static void failed(void *context, size_t index, bool wrong)
 
 	pthread_mutex_lock(&flight->all->mutex);
 	part->wrong = part->wrong || wrong;
+	part->copied = false;
 	flight->tried_at = 0;
 	flight_set(flight, part, wrong || ++part->failures >= MOST_FAILURES ? PART_ALONE : PART_NOWHERE);
 	flight->whole = false;
@@ -272,6 +273,7 @@ void cache_flight_end(struct cache_flight *flight, bool proved)
 
 	pthread_mutex_lock(&all->mutex);
 	flight->ended = true;
+	flight->ended_at = ncm_monotonic();
 	flight->proved = proved;
 	/* Nothing that was wrong in the end is handed on. */
 	for (size_t i = 0; i < flight->count; i++)
@@ -287,6 +289,10 @@ static void free_flight(struct cache_flight *flight)
 	for (size_t i = 0; i < flight->count; i++)
 		free(flight->parts[i].etag);
 	free(flight->parts);
+	free(flight->join.key);
+	free(flight->join.etag);
+	free(flight->join.id);
+	cache_parts_clear(&flight->join.parts);
 	free(flight->partial);
 	free(flight->begins);
 	free(flight->blob);

@@ -15,7 +15,7 @@ static const double LATER_SECONDS = 5;  /* … and where much is */
 static const size_t LITTLE = 4;         /* parts */
 static const double SETTLED_SECONDS = 0.5;
 static const double WORTH_SECONDS = 2; /* of work that is leased beforehand */
-enum { LEAST_LEASES = 2, MOST_LEASES = 16, MOST_CHOICES = 32 };
+enum { LEAST_LEASES = 1, MOST_LEASES = 16, MOST_CHOICES = 32 };
 
 enum cache_made flight_write_lease(struct cache_flights *flights, const char *key, const char *etag, char **made_etag,
 				   struct ncm_error *err)
