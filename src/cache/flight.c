@@ -40,10 +40,12 @@ void flight_wait(struct cache_flights *flights, unsigned milliseconds)
 	(void)pthread_cond_timedwait(&flights->moved, &flights->mutex, &until);
 }
 
-void flight_set(struct flight_part *part, enum part_where where)
+void flight_set(struct cache_flight *flight, struct flight_part *part, enum part_where where)
 {
 	part->where = where;
 	part->since = ncm_monotonic();
+	if (where == PART_THERE || where == PART_OURS)
+		flight->moved_at = part->since;
 }
 
 char *flight_part_key(const struct cache_flight *flight, size_t part)
@@ -68,6 +70,12 @@ void flight_tell(struct cache_flights *flights, const char *what, const struct n
 			      err->message);
 }
 
+/* Whoever holds a lease lets go of it before; a server that says otherwise does not hold up anybody for ever. */
+static bool is_patient(const struct cache_flight *flight)
+{
+	return flight->asked_at - flight->moved_at < FLIGHT_PATIENCE_SECONDS;
+}
+
 static enum ncm_part_state state_of(const struct cache_flight *flight, const struct flight_part *part)
 {
 	const struct cache_flights *all = flight->all;
@@ -76,7 +84,8 @@ static enum ncm_part_state state_of(const struct cache_flight *flight, const str
 		return NCM_PART_OURS;
 	if (flight->whole || part->where == PART_THERE)
 		return NCM_PART_SHARED;
-	if (all->gone || flight->ended || (all->read_only && part->where != PART_LEASED && flight->listed_at > 0))
+	if (all->gone || flight->ended || !is_patient(flight) ||
+	    (all->read_only && part->where != PART_LEASED && flight->listed_at > 0))
 		return NCM_PART_OURS;
 	return NCM_PART_AWAITED;
 }
@@ -88,6 +97,7 @@ static enum ncm_part_state look(void *context, size_t part)
 
 	pthread_mutex_lock(&flight->all->mutex);
 	flight->asked_at = ncm_monotonic();
+	flight->moved_at = flight->moved_at > 0 ? flight->moved_at : flight->asked_at;
 	state = state_of(flight, &flight->parts[part]);
 	pthread_mutex_unlock(&flight->all->mutex);
 	return state;
@@ -127,6 +137,10 @@ static void have(void *context, size_t index)
 	struct flight_part *part = &flight->parts[index];
 
 	pthread_mutex_lock(&all->mutex);
+	if (flight->ended) { /* of a second try: that is another partial */
+		pthread_mutex_unlock(&all->mutex);
+		return;
+	}
 	part->here = true;
 	if (part->where == PART_OURS)
 		all->brought += flight_part_size(flight, index);
@@ -144,8 +158,9 @@ static void failed(void *context, size_t index, bool wrong)
 
 	pthread_mutex_lock(&flight->all->mutex);
 	part->wrong = part->wrong || wrong;
+	part->copied = false;
 	flight->tried_at = 0;
-	flight_set(part, wrong || ++part->failures >= MOST_FAILURES ? PART_ALONE : PART_NOWHERE);
+	flight_set(flight, part, wrong || ++part->failures >= MOST_FAILURES ? PART_ALONE : PART_NOWHERE);
 	flight->whole = false;
 	pthread_cond_broadcast(&flight->all->moved);
 	pthread_mutex_unlock(&flight->all->mutex);
@@ -157,6 +172,8 @@ static void leave(void *context)
 
 	pthread_mutex_lock(&flight->all->mutex);
 	flight->alone = true;
+	for (size_t i = 0; i < flight->count; i++)
+		flight->parts[i].due = false;
 	pthread_mutex_unlock(&flight->all->mutex);
 }
 
@@ -256,6 +273,7 @@ void cache_flight_end(struct cache_flight *flight, bool proved)
 
 	pthread_mutex_lock(&all->mutex);
 	flight->ended = true;
+	flight->ended_at = ncm_monotonic();
 	flight->proved = proved;
 	/* Nothing that was wrong in the end is handed on. */
 	for (size_t i = 0; i < flight->count; i++)
@@ -271,6 +289,10 @@ static void free_flight(struct cache_flight *flight)
 	for (size_t i = 0; i < flight->count; i++)
 		free(flight->parts[i].etag);
 	free(flight->parts);
+	free(flight->join.key);
+	free(flight->join.etag);
+	free(flight->join.id);
+	cache_parts_clear(&flight->join.parts);
 	free(flight->partial);
 	free(flight->begins);
 	free(flight->blob);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of a flight share: flight.c what the engine asks, lease.c whose a part is, hand_on.c what is written.
+/*
+ * What the files of a flight share: flight.c what the engine asks, sight.c what is there, lease.c whose a part is,
+ * hand_on.c and join.c what is written.
  */
 #ifndef NCM_CACHE_FLIGHT_WORK_H
 #define NCM_CACHE_FLIGHT_WORK_H
@@ -7,6 +9,8 @@
 #include "cache/flight.h"
 
 #include <pthread.h>
+
+enum { FLIGHT_PATIENCE_SECONDS = FLIGHT_LONGEST_SECONDS + 2 * FLIGHT_LEASE_SECONDS };
 
 enum part_where {
 	PART_NOWHERE, /* or nobody has looked yet */
@@ -21,12 +25,21 @@ struct flight_part {
 	enum part_where where;
 	bool here;     /* on our disk */
 	bool due;      /* it is to be put into the cache */
+	bool copied;   /* into the upload of ours */
 	bool wrong;    /* what is there is: it is written over */
 	bool expired;  /* the lease of another */
 	char *etag;    /* of the lease, if one is known */
 	double since;  /* monotonic seconds: of `where` */
 	double leased; /* … of our lease, as it was written last */
 	unsigned failures;
+};
+
+/* Of the machine that joins the parts. */
+struct flight_join {
+	char *key, *etag; /* of its lease */
+	char *id;         /* of the upload; NULL: it does not */
+	struct cache_parts parts;
+	double leased, tried_at; /* monotonic seconds */
 };
 
 struct cache_flight {
@@ -41,11 +54,13 @@ struct cache_flight {
 	bool alone; /* the engine is to have nothing more of it */
 	bool ended, proved;
 	bool joined; /* or given up */
-	bool joining;
+	struct flight_join join;
 	double asked_at;  /* monotonic seconds: the engine looked last */
 	double listed_at; /* … a list was begun last that was answered; 0: none was */
 	double tried_at;
-	int dirfd, fd; /* of the partial; fd -1: not open */
+	double ended_at;
+	double moved_at; /* a part has come last, or become ours */
+	int dirfd, fd;   /* of the partial; fd -1: not open */
 	char *partial;
 };
 
@@ -59,6 +74,7 @@ struct cache_flights {
 	bool started, ending, written; /* `written`: the writer has ended */
 	bool gone;                     /* the cache cannot be asked: everybody for himself */
 	bool read_only;                /* it cannot be written: what others bring is used */
+	bool unconditional;            /* it knows no conditions */
 	bool told;
 	struct cache_flight **flights;
 	size_t count;
@@ -71,10 +87,14 @@ uint64_t flight_offset(size_t part);
 uint64_t flight_part_size(const struct cache_flight *flight, size_t part);
 /* With the mutex held. */
 void flight_wait(struct cache_flights *flights, unsigned milliseconds); /* … or until something has moved */
-void flight_set(struct flight_part *part, enum part_where where);
+void flight_set(struct cache_flight *flight, struct flight_part *part, enum part_where where);
 void flight_tell(struct cache_flights *flights, const char *what, const struct ncm_error *err);
 char *flight_part_key(const struct cache_flight *flight, size_t part);
 char *flight_lease_key(const struct cache_flight *flight, size_t part);
+
+/* sight.c: looks. The mutex is held, but while it is asked for. */
+void flight_look(struct cache_flight *flight);
+bool flight_is_ours(const struct flight_part *part); /* or we think so */
 
 /* lease.c: the keeper's thread */
 void *flight_keep(void *flights);
@@ -86,8 +106,15 @@ enum cache_made flight_write_lease(struct cache_flights *flights, const char *ke
 /* hand_on.c: the writer's thread */
 void *flight_write(void *flights);
 
-/* join.c: makes the blob of the parts, and removes them. Without the mutex. */
-void flight_join(struct cache_flight *flight);
+/* join.c: the writer's alone. Takes the lease of who joins and begins the upload: false, others do; */
+bool flight_join_begin(struct cache_flight *flight);
+/* renews that lease if it is time to: false, it is lost; */
+bool flight_join_keep(struct cache_flight *flight);
+/* has a part copied: false, it cannot be, and the upload is given up; */
+bool flight_join_part(struct cache_flight *flight, size_t part);
+/* makes the blob of them and removes them; or gives the upload up. */
+void flight_join_end(struct cache_flight *flight);
+void flight_join_drop(struct cache_flight *flight);
 void flight_remove_parts(struct cache_flight *flight);
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What this machine has brought goes into the cache, part by part; then the parts are joined. The writer's thread. */
+/* What this machine has brought goes into the cache, part by part; and is joined there. The writer's thread. */
 #include "cache/flight_work.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 
 static const unsigned PAUSE_MS = 500;
+static const double AGAIN_SECONDS = 10; /* before the lease of who joins is asked for once more */
 
 static bool find_due(const struct cache_flights *all, struct cache_flight **flight, size_t *part)
 {
@@ -51,7 +53,7 @@ static void hand_on(struct cache_flight *flight, size_t index)
 	part->due = false;
 	if (made == CACHE_MADE || made == CACHE_EXISTS) {
 		part->wrong = false;
-		flight_set(part, PART_THERE);
+		flight_set(flight, part, PART_THERE);
 	} else if (err.code != NCM_E_INTERRUPTED) {
 		all->read_only = true; /* the keeper lets its lease go when the fetch ends, or time does */
 		flight_tell(all, "the cache cannot be written, so others bring what this machine has", &err);
@@ -59,21 +61,82 @@ static void hand_on(struct cache_flight *flight, size_t index)
 	ncm_error_clear(&err);
 }
 
-static bool is_ready(const struct cache_flight *flight)
+static bool is_wanted(const struct cache_flight *flight)
 {
-	if (!flight->ended || !flight->proved || flight->joined || flight->whole)
-		return false;
-	for (size_t i = 0; i < flight->count && !flight->alone; i++) {
-		if (flight->parts[i].where != PART_THERE)
+	return !flight->alone && !flight->whole && !flight->joined && (!flight->ended || flight->proved);
+}
+
+/* Whether this machine joins the parts, or may: another may do it already, or have died of it. */
+static bool may_join(const struct cache_flight *flight, double now)
+{
+	const struct flight_join *join = &flight->join;
+
+	return join->id || join->tried_at == 0 ||
+	       (flight->ended ? join->tried_at < flight->ended_at : now - join->tried_at > AGAIN_SECONDS);
+}
+
+static bool find_copy(const struct cache_flights *all, struct cache_flight **flight, size_t *part)
+{
+	const double now = ncm_monotonic();
+
+	for (size_t i = 0; i < all->count; i++) {
+		struct cache_flight *one = all->flights[i];
+
+		for (size_t k = 0; k < one->count && is_wanted(one) && may_join(one, now); k++) {
+			if (one->parts[k].where != PART_THERE || one->parts[k].copied)
+				continue;
+			*flight = one;
+			*part = k;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The mutex is held, but while it is done. */
+static void copy(struct cache_flight *flight, size_t index)
+{
+	struct cache_flights *all = flight->all;
+	const bool began = flight->join.id;
+	bool copied = false, cannot = false;
+
+	flight->parts[index].copied = true; /* unless it turns out to be wrong meanwhile */
+	pthread_mutex_unlock(&all->mutex);
+	if ((began && flight_join_keep(flight)) || (!began && flight_join_begin(flight))) {
+		copied = flight_join_part(flight, index);
+		cannot = !copied;
+	}
+	pthread_mutex_lock(&all->mutex);
+	if (copied)
+		return;
+	for (size_t i = 0; i < flight->count; i++)
+		flight->parts[i].copied = false;
+	flight->joined = flight->joined || cannot || flight->ended;
+}
+
+static bool are_all_copied(const struct cache_flight *flight)
+{
+	for (size_t i = 0; i < flight->count; i++) {
+		if (!flight->parts[i].copied || flight->parts[i].where != PART_THERE)
 			return false;
 	}
 	return true;
 }
 
-static struct cache_flight *find_ready(const struct cache_flights *all)
+/* Whether nothing more comes of it, and something is to be done about that. */
+static bool is_over(const struct cache_flight *flight)
 {
-	for (size_t i = 0; i < all->count && !all->read_only && !all->gone; i++) {
-		if (is_ready(all->flights[i]))
+	if (flight->joined)
+		return false;
+	if (!is_wanted(flight))
+		return flight->join.id || (flight->alone && flight->ended && flight->proved);
+	return flight->ended && flight->proved && flight->join.id;
+}
+
+static struct cache_flight *find_over(const struct cache_flights *all)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		if (is_over(all->flights[i]))
 			return all->flights[i];
 	}
 	return NULL;
@@ -82,33 +145,64 @@ static struct cache_flight *find_ready(const struct cache_flights *all)
 static void finish(struct cache_flight *flight)
 {
 	struct cache_flights *all = flight->all;
-	const bool wrong = flight->alone;
+	const bool wrong = flight->alone && flight->proved, all_there = is_wanted(flight) && are_all_copied(flight);
 
 	flight->joined = true;
 	pthread_mutex_unlock(&all->mutex);
+	if (all_there)
+		flight_join_end(flight);
+	else
+		flight_join_drop(flight);
 	if (wrong)
 		flight_remove_parts(flight);
-	else
-		flight_join(flight);
 	pthread_mutex_lock(&all->mutex);
+}
+
+static void keep_all(struct cache_flights *all)
+{
+	for (size_t i = 0; i < all->count && !all->gone; i++) {
+		struct cache_flight *flight = all->flights[i];
+
+		if (!flight->join.id)
+			continue;
+		pthread_mutex_unlock(&all->mutex);
+		(void)flight_join_keep(flight);
+		pthread_mutex_lock(&all->mutex);
+		for (size_t k = 0; k < flight->count && !flight->join.id; k++)
+			flight->parts[k].copied = false;
+	}
+}
+
+static bool work(struct cache_flights *all)
+{
+	struct cache_flight *flight;
+	size_t part;
+
+	if (all->gone)
+		return false;
+	if (!all->read_only && find_due(all, &flight, &part))
+		hand_on(flight, part);
+	else if (!all->read_only && find_copy(all, &flight, &part))
+		copy(flight, part);
+	else if ((flight = find_over(all)))
+		finish(flight);
+	else
+		return false;
+	return true;
 }
 
 void *flight_write(void *context)
 {
 	struct cache_flights *all = context;
-	struct cache_flight *flight;
-	size_t part;
 
 	pthread_mutex_lock(&all->mutex);
 	while (!ncm_interrupted()) {
-		if (!all->read_only && !all->gone && find_due(all, &flight, &part))
-			hand_on(flight, part);
-		else if ((flight = find_ready(all)))
-			finish(flight);
-		else if (all->ending)
+		if (work(all))
+			continue;
+		if (all->ending)
 			break;
-		else
-			flight_wait(all, PAUSE_MS);
+		keep_all(all);
+		flight_wait(all, PAUSE_MS);
 	}
 	all->written = true;
 	pthread_cond_broadcast(&all->moved);

@@ -138,8 +138,9 @@ static bool assign(struct ncm_fetch *fetch, struct ncm_stream *stream)
 	if (ncm_fetch_next_gap(fetch, stream->site, &gap)) {
 		uint64_t end = gap.start - gap.start % NCM_BLOCK_BYTES + window_of(stream->site);
 
-		/* Each stream has spans of its own, which are hashed side by side. */
-		if (fetch->intake.known || stream->site->from.sharing)
+		/* Each stream has spans of its own, which are hashed side by side; a part that others wait for comes
+		 * over as many connections as there are. */
+		if (fetch->sharing ? stream->site->from.sharing != NULL : fetch->intake.known != NULL)
 			end = (end + NCM_CHECKPOINT_SPAN - 1) / NCM_CHECKPOINT_SPAN * NCM_CHECKPOINT_SPAN;
 
 		/* A rest that is not worth a request of its own. */

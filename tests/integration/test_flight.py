@@ -68,8 +68,6 @@ def content(seed, size):
 
 
 class Flight(Case):
-    """Against MinIO."""
-
     program, make = s3_peer.PROGRAM, s3_peer.Peer
 
     @classmethod
@@ -143,7 +141,7 @@ class Flight(Case):
         self.arrived(*machines)
 
 
-class Minio(Flight):
+class Real:
     def test_together(self):
         """four machines at once: the origin gives each byte once, and the cache has the whole in the end"""
         size = self.want((64 << 20) + 4321, 20 << 20, 1 << 20)
@@ -160,6 +158,16 @@ class Minio(Flight):
         self.pull_together(self.hosts(1))
         self.assertLess(self.origin.sent / size, 1.01)
         self.check_cache()
+
+
+class Versity(Real, Flight):
+    """Against versitygw."""
+
+    program, make = s3_peer.VERSITY, s3_peer.Versity
+
+
+class Minio(Real, Flight):
+    """Against MinIO."""
 
     def test_late(self):
         """one that comes when the other has begun waits for no more than what is missing"""
