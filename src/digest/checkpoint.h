@@ -42,6 +42,10 @@ bool ncm_checkpoints_exist(int store_dirfd, const struct ncm_sha256 *sha256, uin
 int ncm_checkpoints_write_in(int dirfd, const struct ncm_checkpoints *checkpoints, struct ncm_error *err);
 int ncm_checkpoints_read_in(int dirfd, const struct ncm_sha256 *sha256, uint64_t size,
 			    struct ncm_checkpoints *checkpoints);
+/* The same as bytes: how they are written (of a whole file of more than one span; the caller frees them), and read. */
+char *ncm_checkpoints_bytes(const struct ncm_checkpoints *checkpoints, size_t *length);
+int ncm_checkpoints_parse(const void *bytes, size_t length, const struct ncm_sha256 *sha256, uint64_t size,
+			  struct ncm_checkpoints *checkpoints);
 /* Removes those of this digest, if there are any. */
 void ncm_checkpoints_remove_in(int dirfd, const struct ncm_sha256 *sha256);
 
