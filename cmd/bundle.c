@@ -11,6 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
+static struct {
+	struct option_number volume;
+} given;
+
 static json_t *state_json(const void *row)
 {
 	return json_string(ncm_bundle_state_name(((const struct ncm_bundle_file *)row)->state));
@@ -27,6 +31,20 @@ static const struct field file_fields[] = {
     {.key = NULL},
 };
 
+static json_t *volume_state_json(const void *row)
+{
+	return json_string(ncm_bundle_state_name(((const struct ncm_bundle_volume *)row)->state));
+}
+
+#define OF_VOLUME(field) .offset = offsetof(struct ncm_bundle_volume, field)
+static const struct field volume_fields[] = {
+    {"path", FIELD_TEXT, OF_VOLUME(path)},
+    {"size", FIELD_BYTES, OF_VOLUME(size)},
+    {"state", FIELD_MADE, .value = volume_state_json},
+    {"reason", FIELD_TEXT, OF_VOLUME(why)},
+    {.key = NULL},
+};
+
 static json_t *bundle_json(const struct ncm_bundle *bundle)
 {
 	json_t *object = json_object();
@@ -37,6 +55,8 @@ static json_t *bundle_json(const struct ncm_bundle *bundle)
 	json_put_number(object, "bad", bundle->bad);
 	json_put(object, "models", json_words(&bundle->models));
 	json_put(object, "left_out", json_words(&bundle->left_out));
+	json_put(object, "volumes",
+		 fields_array(volume_fields, bundle->volumes, bundle->volume_count, sizeof *bundle->volumes));
 	json_put(object, "files", fields_array(file_fields, bundle->files, bundle->count, sizeof *bundle->files));
 	return object;
 }
@@ -44,6 +64,16 @@ static json_t *bundle_json(const struct ncm_bundle *bundle)
 static const char *folder_of(const struct session *session)
 {
 	return session->settings.operands.items[1];
+}
+
+static void print_volumes(const struct ncm_bundle *bundle)
+{
+	for (size_t i = 0; i < bundle->volume_count; i++) {
+		AUTO_FREE char *path = text_safe_path(bundle->volumes[i].path);
+		char size[32];
+
+		print_line(stdout, "%s  %s", path, ncm_format_size(bundle->volumes[i].size, size, sizeof size));
+	}
 }
 
 static void tell_created(const struct session *session, const struct ncm_bundle *bundle)
@@ -58,6 +88,8 @@ static void tell_created(const struct session *session, const struct ncm_bundle 
 	}
 	if (!session_prints(session))
 		return;
+	if (bundle->volume_count > 0)
+		print_volumes(bundle);
 	print_line(stdout, "Bundle %s: %zu %s in %zu files, %s; %s of it copied now.", path, bundle->models.count,
 		   text_plural(bundle->models.count, "model", "models"), bundle->count,
 		   ncm_format_size(bundle->size, size, sizeof size),
@@ -74,7 +106,7 @@ static int create(struct session *session)
 	session_catalog_if_any(session, "what only manifests know is missing in the bundle");
 	session_progress(session);
 	bundle = ncm_bundle_create(session->config, session->catalog, &session->settings.selector, folder_of(session),
-				   &session->sink, &err);
+				   given.volume.value, &session->sink, &err);
 	session_quieten(session);
 	if (!bundle)
 		return session_fail(session, &err);
@@ -86,6 +118,14 @@ static int create(struct session *session)
 
 static void print_bad(const struct ncm_bundle *bundle)
 {
+	for (size_t i = 0; i < bundle->volume_count; i++) {
+		const struct ncm_bundle_volume *volume = &bundle->volumes[i];
+		AUTO_FREE char *path = text_safe_path(volume->path);
+		AUTO_FREE char *why = text_safe_path(volume->why ? volume->why : "");
+
+		if (volume->state != NCM_BUNDLE_OK)
+			print_line(stdout, "%s  %s: %s", ncm_bundle_state_name(volume->state), path, why);
+	}
 	for (size_t i = 0; i < bundle->count; i++) {
 		const struct ncm_bundle_file *file = &bundle->files[i];
 		AUTO_FREE char *path = text_safe_path(file->path);
@@ -104,8 +144,8 @@ static int tell_checked(struct session *session, const struct ncm_bundle *bundle
 	if (session_prints(session))
 		print_bad(bundle);
 	if (bundle->bad > 0) {
-		ncm_error_set(&err, NCM_E_DAMAGED, "%zu of %zu files of %s are not right", bundle->bad, bundle->count,
-			      bundle->path);
+		ncm_error_set(&err, NCM_E_DAMAGED, "%zu of %zu files of %s are not right", bundle->bad,
+			      bundle->count + bundle->volume_count, bundle->path);
 		ncm_error_hint(&err,
 			       "copy them again; `ncmodel bundle create %s` where the models are copies what is "
 			       "not right, and nothing else",
@@ -118,15 +158,59 @@ static int tell_checked(struct session *session, const struct ncm_bundle *bundle
 	return 0;
 }
 
+static bool is_volume(const char *word)
+{
+	const size_t size = strlen(word);
+
+	return size > 4 && strcmp(word + size - 4, ".tar") == 0;
+}
+
+/* The volumes among the operands, from the second on, or in the folder that it names; how many operands that were. */
+static size_t take_volumes(const struct session *session, struct ncm_strings *volumes)
+{
+	const struct ncm_strings *operands = &session->settings.operands;
+	size_t taken = 0;
+
+	while (1 + taken < operands->count && is_volume(operands->items[1 + taken]))
+		words_add(volumes, operands->items[1 + taken++]);
+	if (taken == 0)
+		ncm_bundle_find_volumes(folder_of(session), volumes);
+	return taken > 0 ? taken : 1;
+}
+
+static struct ncm_bundle *open_any(const struct session *session, size_t *taken, struct ncm_error *err)
+{
+	struct ncm_strings volumes = {0};
+	struct ncm_bundle *bundle;
+
+	*taken = take_volumes(session, &volumes);
+	bundle = volumes.count > 0 ? ncm_bundle_open_volumes(&volumes, err) : ncm_bundle_open(folder_of(session), err);
+	ncm_strings_free(&volumes);
+	return bundle;
+}
+
+static int usage(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	ncm_error_set(&err, NCM_E_USAGE, "bundle: that is not how it is used");
+	ncm_error_hint(&err, "usage: ncmodel bundle %s", session->command->arguments);
+	return session_fail(session, &err);
+}
+
 static int verify(struct session *session)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
-	struct ncm_bundle *bundle =
-	    session_config(session, &err) < 0 ? NULL : ncm_bundle_open(folder_of(session), &err);
+	size_t taken = 0;
+	struct ncm_bundle *bundle = session_config(session, &err) < 0 ? NULL : open_any(session, &taken, &err);
 	int exit_code, failed;
 
 	if (!bundle)
 		return session_fail(session, &err);
+	if (session->settings.operands.count > 1 + taken) {
+		ncm_bundle_free(bundle);
+		return usage(session);
+	}
 	session_progress(session);
 	failed = ncm_bundle_check(bundle, &session->sink, &err);
 	session_quieten(session);
@@ -137,11 +221,11 @@ static int verify(struct session *session)
 }
 
 /* A pull of the bundle's own manifests, by its own pins, out of the bundle alone. */
-static int import(struct session *session)
+static int import_folder(struct session *session, const char *folder, size_t taken)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct settings *settings = &session->settings;
-	struct ncm_bundle *bundle = ncm_bundle_open(folder_of(session), &err);
+	struct ncm_bundle *bundle = ncm_bundle_open(folder, &err);
 	AUTO_FREE char *lock = bundle ? ncm_bundle_lock(bundle) : NULL;
 	int exit_code;
 
@@ -152,12 +236,81 @@ static int import(struct session *session)
 	words_add(&settings->bundles, bundle->path);
 	settings->provision.offline = true;
 	settings->provision.pins = lock;
-	free(settings->operands.items[0]);
-	free(settings->operands.items[1]);
-	settings->operands.count -= 2;
-	memmove(settings->operands.items, settings->operands.items + 2,
+	for (size_t i = 0; i < 1 + taken; i++)
+		free(settings->operands.items[i]);
+	settings->operands.count -= 1 + taken;
+	memmove(settings->operands.items, settings->operands.items + 1 + taken,
 		settings->operands.count * sizeof *settings->operands.items);
 	exit_code = pull_chosen(session);
+	ncm_bundle_free(bundle);
+	return exit_code;
+}
+
+static void warn_of_bad(const struct session *session, const struct ncm_bundle *bundle)
+{
+	for (size_t i = 0; i < bundle->volume_count; i++) {
+		AUTO_FREE char *text = text_format("%s: %s", bundle->volumes[i].path, bundle->volumes[i].why);
+
+		if (bundle->volumes[i].why)
+			report_warning(&session->report, text);
+	}
+	for (size_t i = 0; i < bundle->count; i++) {
+		AUTO_FREE char *text = text_format("%s: %s", bundle->files[i].path, bundle->files[i].why);
+
+		if (bundle->files[i].why)
+			report_warning(&session->report, text);
+	}
+}
+
+static char *unpack(struct session *session, struct ncm_bundle *bundle, struct ncm_error *err)
+{
+	char *folder;
+
+	session_progress(session);
+	folder = ncm_bundle_unpack(session->config, bundle, &session->sink, err);
+	session_quieten(session);
+	/* What is pulled out of it is to be found there. */
+	ncm_config_free(session->config);
+	session->config = NULL;
+	return folder;
+}
+
+static int import_volumes(struct session *session, struct ncm_bundle *bundle, size_t taken)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	AUTO_FREE char *folder = NULL;
+	int exit_code;
+
+	if (session->settings.dry_run) {
+		ncm_error_set(&err, NCM_E_USAGE, "volumes are unpacked before anything can be planned");
+		ncm_error_hint(&err, "`ncmodel bundle verify FILE...` tells what is in them, and whether it is right");
+		return session_fail(session, &err);
+	}
+	if (session_config(session, &err) < 0)
+		return session_fail(session, &err);
+	folder = unpack(session, bundle, &err);
+	if (!folder)
+		return session_fail(session, &err);
+	warn_of_bad(session, bundle);
+	session->settings.provision.proven = bundle->proven;
+	session->settings.provision.proven_count = bundle->proven_count;
+	exit_code = import_folder(session, folder, taken);
+	if (exit_code == 0 && bundle->bad == 0)
+		ncm_bundle_forget(folder);
+	return exit_code;
+}
+
+static int import(struct session *session)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+	size_t taken;
+	struct ncm_bundle *bundle = open_any(session, &taken, &err);
+	int exit_code;
+
+	if (!bundle)
+		return session_fail(session, &err);
+	exit_code = bundle->volume_count > 0 ? import_volumes(session, bundle, taken)
+					     : import_folder(session, folder_of(session), taken);
 	ncm_bundle_free(bundle);
 	return exit_code;
 }
@@ -167,22 +320,19 @@ static int run(struct session *session)
 	static const struct {
 		const char *name;
 		int (*run)(struct session *session);
-		bool takes_models;
-	} actions[] = {{"create", create, true}, {"verify", verify, false}, {"import", import, true}};
-	struct ncm_error err = NCM_ERROR_INIT;
+	} actions[] = {{"create", create}, {"verify", verify}, {"import", import}};
 	const struct ncm_strings *operands = &session->settings.operands;
 
 	for (size_t i = 0; i < sizeof actions / sizeof *actions && operands->count >= 2; i++) {
-		if (strcmp(operands->items[0], actions[i].name) == 0 &&
-		    (actions[i].takes_models || operands->count == 2))
+		if (strcmp(operands->items[0], actions[i].name) == 0)
 			return actions[i].run(session);
 	}
-	ncm_error_set(&err, NCM_E_USAGE, "bundle: that is not how it is used");
-	ncm_error_hint(&err, "usage: ncmodel bundle %s", session->command->arguments);
-	return session_fail(session, &err);
+	return usage(session);
 }
 
 static const struct option own[] = {
+    {0, "volume", OPTION_SIZE, .value = &given.volume, .argument = "SIZE",
+     .help = "create: volumes FILE-001.tar, FILE-002.tar … of at most so many bytes"},
     {'n', "dry-run", OPTION_FLAG, offsetof(struct settings, dry_run), .help = "import: print the plan and stop"},
     {'y', "yes", OPTION_FLAG, offsetof(struct settings, yes), .help = "import: do not ask"},
     {0, "update", OPTION_FLAG, offsetof(struct settings, provision.pins_first),
@@ -198,6 +348,8 @@ static const struct option_group own_group = {"Options", own};
 static const char *const examples[] = {
     "ncmodel bundle create /media/usb/models --phase 1",
     "what is installed of the first phase, as a folder to carry away",
+    "ncmodel bundle create /media/usb/models.tar --volume 4GB",
+    "all that is installed, as files that FAT can hold: models-001.tar …",
     "ncmodel bundle verify /media/usb/models",
     "did it survive the journey?",
     "ncmodel bundle import /media/usb/models",
@@ -208,7 +360,7 @@ static const char *const examples[] = {
 const struct command command_bundle = {
     .name = "bundle",
     .summary = "Carry installed models to a machine without a network",
-    .arguments = "create|verify|import DIR [MODEL...]",
+    .arguments = "create|verify|import DIR|FILE.tar... [MODEL...]",
     .words = "create verify import",
     .operands = OPERANDS_FILES,
     .stops_in_order = true,
@@ -219,12 +371,19 @@ const struct command command_bundle = {
 	"every file, the lock's pins and checkpoints. Content is hashed while it is copied; what is there already and "
 	"right stays, so the same command goes on after an interruption. The same models make the same bytes. What was "
 	"unpacked from an archive is left out, and told.\n\n"
+	"A FILE.tar is one tar instead, and with --volume several, FILE-001.tar …, each a whole tar: what does not fit "
+	"into one goes on in the next, as HEX.OFFSET. Volumes that are there and right stay.\n\n"
 	"verify hashes everything that the folder should have, and tells of a large file which of its pieces are "
 	"damaged. Ends with 4 if anything is not right.\n\n"
 	"import is a pull of the folder's manifests out of the folder, with no network: linked where the disk is the "
 	"same, else copied, and proven before anything has its name. Where the own lock pins other bytes it is "
 	"refused, "
 	"unless --update says to take those of the folder.\n\n"
+	"verify and import take volumes in any order, or the folder that has them. An import proves each 16 MiB as it "
+	"comes, unpacks beside models.json and removes that again; interrupted, it goes on. What is damaged or missing "
+	"is "
+	"told with its volume, the rest is imported, and the same command with sound volumes brings what was "
+	"lacking.\n\n"
 	"The folder, or its address on any web server, also serves `pull --mirror`.",
     .examples = examples,
     .run = run,

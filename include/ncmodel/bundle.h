@@ -17,6 +17,7 @@
 #include <ncmodel/digest.h>
 #include <ncmodel/event.h>
 #include <ncmodel/manifest.h>
+#include <ncmodel/provision.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,15 +47,28 @@ struct ncm_bundle_file {
 	char *why; /* it is not right; or NULL */
 };
 
+struct ncm_bundle_volume {
+	char *path; /* absolute; "volume 3 of 4" of one that is not given */
+	uint64_t size;
+	enum ncm_bundle_state state; /* LISTED, COPIED, OK; MISSING: it is not given; DAMAGED: more than content is */
+	char *why;                   /* it is not right; or NULL */
+};
+
 struct ncm_bundle {
-	char *path;                    /* absolute */
+	char *path;                    /* absolute: the folder; of volumes, FILE as it was given to create */
 	struct ncm_bundle_file *files; /* by path */
 	size_t count;
-	uint64_t size;               /* of all files, in bytes */
-	uint64_t copied;             /* bytes that this create wrote into blobs */
+	uint64_t size;                     /* of all files, in bytes */
+	uint64_t copied;                   /* bytes that this create wrote into blobs */
+	struct ncm_bundle_volume *volumes; /* in their order; none: it is a folder */
+	size_t volume_count;
 	struct ncm_strings models;   /* ids */
 	struct ncm_strings left_out; /* "ID: why" of chosen models that are not in it; foreign text */
 	size_t bad;                  /* files that are not right */
+	/* Of volumes that were unpacked: files of the folder that were proven, for ncm_provision_options. */
+	struct ncm_proven_file *proven;
+	size_t proven_count;
+	struct bundle_volumes *impl; /* opaque */
 };
 
 /*
@@ -64,10 +78,28 @@ struct ncm_bundle {
  * POLICY (a link in the way), INTERRUPTED. Free with ncm_bundle_free.
  */
 struct ncm_bundle *ncm_bundle_create(const struct ncm_config *config, const struct ncm_catalog *catalog,
-				     const struct ncm_selector *selector, const char *path, const struct ncm_sink *sink,
-				     struct ncm_error *err);
+				     const struct ncm_selector *selector, const char *path, uint64_t volume,
+				     const struct ncm_sink *sink, struct ncm_error *err);
 /* Reads what bundle.json says. Errors: USAGE (no bundle), MANIFEST (bundle.json is none that is known). */
 struct ncm_bundle *ncm_bundle_open(const char *path, struct ncm_error *err);
+/*
+ * Opens volumes, in any order, and reads what they say: which bundle they are of, and what lies where. Errors: USAGE
+ * (they are not of one bundle), MANIFEST (no index that is known is in them), POLICY (something is in them that no
+ * bundle has), IO. What of them is damaged is no error: their states tell.
+ */
+struct ncm_bundle *ncm_bundle_open_volumes(const struct ncm_strings *paths, struct ncm_error *err);
+/* Adds the volumes that lie in a folder ("*.tar", in the order of their names), unless it is a bundle itself. */
+void ncm_bundle_find_volumes(const char *folder, struct ncm_strings *paths);
+/*
+ * Unpacks opened volumes into a folder beside models.json, which ncm_bundle_open opens then; what an earlier run has
+ * proven stays. Each span is proven as it comes: what is damaged or missing is left out, and its files say so. Returns
+ * the folder's path, which the caller frees, or NULL: IO, NO_SPACE, REGISTRY, DAMAGED (a manifest or the lock, in all
+ * volumes), INTERRUPTED.
+ */
+char *ncm_bundle_unpack(const struct ncm_config *config, struct ncm_bundle *bundle, const struct ncm_sink *sink,
+			struct ncm_error *err);
+/* Removes such a folder, when all that is in it has its place. */
+void ncm_bundle_forget(const char *folder);
 /* Hashes every file that an opened bundle lists, on all cores, and says what is wrong with each; of a large blob which
  * of its pieces. Returns 0, or -1 with INTERRUPTED. */
 int ncm_bundle_check(struct ncm_bundle *bundle, const struct ncm_sink *sink, struct ncm_error *err);

@@ -21,6 +21,14 @@ enum ncm_sidecar {
 	NCM_SIDECAR_LORA_MANAGER = 2, /* STEM.metadata.json */
 };
 
+/* A file whose bytes the caller has proven in this process: it is not read again while size and mtime are these. */
+struct ncm_proven_file {
+	char *path; /* absolute */
+	struct ncm_sha256 sha256;
+	uint64_t size;
+	int64_t mtime_ns;
+};
+
 struct ncm_provision_options {
 	bool locked;       /* refuse whatever the lock does not pin exactly */
 	bool offline;      /* no network at all: what is not here fails */
@@ -34,6 +42,8 @@ struct ncm_provision_options {
 				told that a person would want to read there */
 	const char *pins;    /* another lock, whose pins count where the own one has none; NULL: none */
 	bool pins_first;     /* … and where that has others, too; and a manifest's before either */
+	const struct ncm_proven_file *proven; /* borrowed until the plan is freed */
+	size_t proven_count;
 	bool only_plan; /* the plan is not carried out: with `offline`, what manifest or lock pin is enough for it */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* bundle.json: what lies in a bundle. */
-#include "bundle/bundle.h"
+#include "bundle/volumes.h"
 
 #include "base/file.h"
 #include "base/json.h"
@@ -11,8 +11,6 @@
 #include <errno.h>
 #include <string.h>
 
-enum { SCHEMA_VERSION = 1, LARGEST_INDEX = 64 << 20 };
-
 const char *ncm_bundle_state_name(enum ncm_bundle_state state)
 {
 	static const char *const names[] = {
@@ -20,6 +18,11 @@ const char *ncm_bundle_state_name(enum ncm_bundle_state state)
 	    [NCM_BUNDLE_MISSING] = "missing", [NCM_BUNDLE_DAMAGED] = "damaged", [NCM_BUNDLE_UNREADABLE] = "unreadable"};
 
 	return names[state];
+}
+
+bool bundle_is_blob(const char *path)
+{
+	return strncmp(path, BUNDLE_BLOBS "/", sizeof BUNDLE_BLOBS) == 0;
 }
 
 struct ncm_bundle_file *bundle_add(struct ncm_bundle *bundle, const char *path, const char *role)
@@ -61,7 +64,7 @@ char *bundle_index(const struct ncm_bundle *bundle)
 		ncm_json_set_string(file, "sha256", ncm_sha256_hex(&bundle->files[i].sha256, hex));
 		json_array_append_new(files, file);
 	}
-	ncm_json_set_u64(document, "schema_version", SCHEMA_VERSION);
+	ncm_json_set_u64(document, "schema_version", BUNDLE_SCHEMA);
 	ncm_json_set_string(document, "made_by", "ncmodel " NCM_VERSION);
 	json_object_set_new(document, "models", ncm_json_string_array(&bundle->models));
 	json_object_set_new(document, "files", files);
@@ -92,22 +95,20 @@ static bool read_file(struct ncm_bundle *bundle, const json_t *json)
 	return true;
 }
 
-static int read_document(struct ncm_bundle *bundle, const json_t *document, struct ncm_error *err)
+static int read_document(struct ncm_bundle *bundle, const json_t *document, const char *where, struct ncm_error *err)
 {
 	const json_t *files = json_object_get(document, "files"), *models = json_object_get(document, "models");
 	uint64_t version = 0;
 
 	(void)ncm_json_u64(document, "schema_version", &version);
-	if (version != SCHEMA_VERSION || !json_is_array(files)) {
-		ncm_error_set(err, NCM_E_MANIFEST,
-			      "%s/" BUNDLE_INDEX " is not the index of a bundle that this version knows", bundle->path);
+	if (version != BUNDLE_SCHEMA || !json_is_array(files)) {
+		ncm_error_set(err, NCM_E_MANIFEST, "%s is not the index of a bundle that this version knows", where);
 		return ncm_error_hint(err, "make it with this version of ncmodel, or take the version that made it");
 	}
 	for (size_t i = 0; i < json_array_size(files); i++) {
 		if (!read_file(bundle, json_array_get(files, i)))
 			return ncm_error_set(err, NCM_E_MANIFEST,
-					     "%s/" BUNDLE_INDEX ": $.files[%zu]: must have a path, a size and a sha256",
-					     bundle->path, i);
+					     "%s: $.files[%zu]: must have a path, a size and a sha256", where, i);
 	}
 	for (size_t i = 0; i < json_array_size(models); i++) {
 		if (json_is_string(json_array_get(models, i)))
@@ -115,6 +116,13 @@ static int read_document(struct ncm_bundle *bundle, const json_t *document, stru
 	}
 	bundle_settle(bundle);
 	return 0;
+}
+
+int bundle_read(struct ncm_bundle *bundle, const char *text, size_t size, const char *where, struct ncm_error *err)
+{
+	NCM_AUTO_JSON json_t *document = ncm_json_parse(text, size, where, NCM_E_MANIFEST, err);
+
+	return document ? read_document(bundle, document, where, err) : -1;
 }
 
 static int tell_no_bundle(const char *path, int errnum, struct ncm_error *err)
@@ -129,17 +137,14 @@ struct ncm_bundle *ncm_bundle_open(const char *path, struct ncm_error *err)
 {
 	struct ncm_bundle *bundle = ncm_calloc(1, sizeof *bundle);
 	NCM_AUTO_FREE char *index = NULL, *text = NULL;
-	NCM_AUTO_JSON json_t *document = NULL;
 	size_t size = 0;
 
 	bundle->path = ncm_path_absolute(path);
 	index = ncm_path_join(bundle->path, BUNDLE_INDEX);
-	text = ncm_read_file(index, LARGEST_INDEX, &size);
+	text = ncm_read_file(index, BUNDLE_LARGEST_INDEX, &size);
 	if (!text)
 		(void)tell_no_bundle(bundle->path, errno, err);
-	else
-		document = ncm_json_parse(text, size, index, NCM_E_MANIFEST, err);
-	if (document && read_document(bundle, document, err) == 0)
+	else if (bundle_read(bundle, text, size, index, err) == 0)
 		return bundle;
 	ncm_bundle_free(bundle);
 	return NULL;
@@ -167,6 +172,15 @@ void ncm_bundle_free(struct ncm_bundle *bundle)
 		free(bundle->files[i].role);
 		free(bundle->files[i].why);
 	}
+	for (size_t i = 0; i < bundle->volume_count; i++) {
+		free(bundle->volumes[i].path);
+		free(bundle->volumes[i].why);
+	}
+	free(bundle->volumes);
+	bundle_volumes_free(bundle->impl);
+	for (size_t i = 0; i < bundle->proven_count; i++)
+		free(bundle->proven[i].path);
+	free(bundle->proven);
 	free(bundle->files);
 	free(bundle->path);
 	ncm_strings_free(&bundle->models);

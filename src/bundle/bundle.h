@@ -13,9 +13,18 @@
 #define BUNDLE_LOCK "ncmodel.lock"
 #define BUNDLE_CHECKPOINTS "ncmodel.lock.checkpoints"
 
+#define BUNDLE_VOLUME "volume.json" /* of volumes alone */
+#define BUNDLE_ENDING ".tar"
+
+enum { BUNDLE_SCHEMA = 1, BUNDLE_LARGEST_INDEX = 64 << 20 };
+
+/* Whether a file of the bundle is content, not a document. */
+bool bundle_is_blob(const char *path);
 /* bundle.c: the index as text (the caller frees it). */
 char *bundle_index(const struct ncm_bundle *bundle);
 struct ncm_bundle_file *bundle_add(struct ncm_bundle *bundle, const char *path, const char *role);
+/* Takes what an index says; `where` is its path, for what is told of it. Returns 0, or -1 with MANIFEST. */
+int bundle_read(struct ncm_bundle *bundle, const char *text, size_t size, const char *where, struct ncm_error *err);
 /* Sorts the files by path and adds up their sizes. */
 void bundle_settle(struct ncm_bundle *bundle);
 
@@ -34,6 +43,8 @@ struct bundle_copy {
 };
 /* Returns 0, or -1 with *err: DAMAGED if the file has other bytes. What is there and right stays. */
 int bundle_copy(struct bundle_copy *copy, struct ncm_error *err);
+/* known.c: DAMAGED: "PATH `what`", and what mends it. Returns -1. */
+int bundle_tell_damage(const char *path, const char *what, struct ncm_error *err);
 /* Removes what a run that was killed left half-written. */
 void bundle_forget_copies(int blobs);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every file of a bundle against its index; of a large blob that is wrong, which pieces are, as its checkpoints tell.
  */
-#include "bundle/bundle.h"
+#include "bundle/volumes.h"
 
 #include "base/buffer.h"
 #include "base/file.h"
@@ -137,7 +137,7 @@ static void check_one(void *context, size_t index)
 	pthread_mutex_unlock(&checking->mutex);
 }
 
-int ncm_bundle_check(struct ncm_bundle *bundle, const struct ncm_sink *sink, struct ncm_error *err)
+static int check_folder(struct ncm_bundle *bundle, const struct ncm_sink *sink, struct ncm_error *err)
 {
 	struct checking checking = {.bundle = bundle, .sink = sink, .checkpoints = -1};
 	NCM_AUTO_CLOSE int dirfd = ncm_dir_open(bundle->path, false, err);
@@ -151,4 +151,69 @@ int ncm_bundle_check(struct ncm_bundle *bundle, const struct ncm_sink *sink, str
 	ncm_parallel(0, bundle->count, check_one, &checking);
 	pthread_mutex_destroy(&checking.mutex);
 	return ncm_interrupted() ? ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while hashing the bundle") : 0;
+}
+
+static int begin(void *context, size_t file, int *to, struct ncm_error *err)
+{
+	(void)context, (void)file, (void)to, (void)err;
+	return 1;
+}
+
+/* Of a large file the stretches come one by one: what one is wrong with stays. */
+static int took(void *context, const struct bundle_stretch *stretch, struct ncm_error *err)
+{
+	struct ncm_bundle *bundle = context;
+	struct ncm_bundle_file *file = &bundle->files[stretch->file];
+	char *fault = bundle_stretch_fault(bundle, stretch);
+	char *before = file->why;
+
+	(void)err;
+	if (!before)
+		judge(file,
+		      fault ? stretch->transits[0].from < 0 ? NCM_BUNDLE_MISSING : NCM_BUNDLE_DAMAGED : NCM_BUNDLE_OK,
+		      fault);
+	else if (fault)
+		judge(file, NCM_BUNDLE_DAMAGED, ncm_asprintf("%s; %s", before, fault));
+	if (before && fault) {
+		free(before);
+		free(fault);
+	}
+	return 0;
+}
+
+static void check_documents(struct ncm_bundle *bundle)
+{
+	for (size_t i = 0; i < bundle->count; i++) {
+		struct ncm_bundle_file *file = &bundle->files[i];
+		NCM_AUTO_FREE char *bytes = NULL;
+		size_t size;
+
+		if (bundle_is_blob(file->path))
+			continue;
+		bytes = bundle_volumes_document(bundle, file->path, file, &size);
+		judge(file, bytes ? NCM_BUNDLE_OK : NCM_BUNDLE_DAMAGED,
+		      bytes ? NULL : ncm_strdup("it is damaged in every volume, or in none that is here"));
+	}
+}
+
+static int check_volumes(struct ncm_bundle *bundle, const struct ncm_sink *sink, struct ncm_error *err)
+{
+	const struct bundle_pass pass = {.begin = begin, .took = took, .context = bundle, .sink = sink};
+
+	if (bundle_volumes_pass(bundle, &pass, err) < 0)
+		return -1;
+	check_documents(bundle);
+	for (size_t i = 0; i < bundle->count; i++)
+		bundle->bad += bundle->files[i].state != NCM_BUNDLE_OK;
+	for (size_t i = 0; i < bundle->volume_count; i++) {
+		if (bundle->volumes[i].state == NCM_BUNDLE_LISTED)
+			bundle->volumes[i].state = NCM_BUNDLE_OK;
+		bundle->bad += bundle->volumes[i].state != NCM_BUNDLE_OK;
+	}
+	return 0;
+}
+
+int ncm_bundle_check(struct ncm_bundle *bundle, const struct ncm_sink *sink, struct ncm_error *err)
+{
+	return bundle->impl ? check_volumes(bundle, sink, err) : check_folder(bundle, sink, err);
 }

@@ -381,9 +381,9 @@ static bool is_to_fetch(struct carry *carry, struct task *task, bool first)
 {
 	const struct content *content = task->item->content;
 
-	/* The lock told its digest alone: it was here, and is gone since the plan was made. Its source was not asked.
-	 */
-	if (!content->artifact->url && !carry->run->options.offline)
+	/* The lock told its digest alone: it was here, and is gone since the plan was made. Its source was not asked;
+	 * blobs alone are not all that a tag needs. */
+	if (!content->artifact->url && !carry->run->options.offline && !ncm_source_gives_blobs(carry->run->wanted[content->wanted].uri))
 		(void)ask_place(carry, task, task->alternate);
 	if (!content->artifact->url) {
 		ncm_error_set(&task->error, NCM_E_IO, "%s was here and is gone now", content->name);

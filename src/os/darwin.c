@@ -247,6 +247,13 @@ void os_read_at_random(int fd)
 	(void)fcntl(fd, F_RDAHEAD, 0);
 }
 
+void os_read_soon(int fd, uint64_t offset, uint64_t size)
+{
+	const struct radvisory advice = {.ra_offset = (off_t)offset, .ra_count = (int)size};
+
+	(void)fcntl(fd, F_RDADVISE, &advice);
+}
+
 void os_write_out(int fd, uint64_t offset, uint64_t size)
 {
 	(void)fd, (void)offset, (void)size;

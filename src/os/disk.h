@@ -51,6 +51,8 @@ bool os_is_being_written(int fd);
 size_t os_page_size(void);
 /* Reads of it come in no order: no read-ahead. */
 void os_read_at_random(int fd);
+/* This range is read next. */
+void os_read_soon(int fd, uint64_t offset, uint64_t size);
 /* Begins to write a range out; waits until it is. */
 void os_write_out(int fd, uint64_t offset, uint64_t size);
 void os_wait_out(int fd, uint64_t offset, uint64_t size);

@@ -279,6 +279,11 @@ void os_read_at_random(int fd)
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
 }
 
+void os_read_soon(int fd, uint64_t offset, uint64_t size)
+{
+	(void)posix_fadvise(fd, (off_t)offset, (off_t)size, POSIX_FADV_WILLNEED);
+}
+
 void os_write_out(int fd, uint64_t offset, uint64_t size)
 {
 	(void)sync_file_range(fd, (off_t)offset, (off_t)size, SYNC_FILE_RANGE_WRITE);

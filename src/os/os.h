@@ -34,7 +34,7 @@
  *   lseek SET; SEEK_DATA, SEEK_HOLE             os_seek; os_next_data, os_next_hole
  *   ftruncate; fallocate                        os_truncate; os_reserve
  *   fsync, fdatasync, syncfs                    os_sync, os_sync_data, os_sync_disk (base/ability.h asks them)
- *   sync_file_range, posix_fadvise              os_write_out, os_wait_out; os_drop_cache, os_read_at_random
+ *   sync_file_range, posix_fadvise              os_write_out, os_wait_out; os_drop_cache, os_read_at_random, os_read_soon
  *   flock LOCK_EX | LOCK_NB                     os_lock
  *   fchmod, fchown, futimens                    os_set_mode, os_set_owner, os_set_times (base/ability.h asks them)
  *   st_uid == geteuid(); geteuid() == 0         os_is_mine; os_is_root; else os_user

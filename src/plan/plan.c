@@ -20,12 +20,25 @@ static void forget_items(struct planned *planned)
 	planned->items = NULL;
 }
 
+static void take_proven(const struct run *run, struct look *look)
+{
+	for (size_t i = 0; i < run->options.proven_count; i++) {
+		const struct ncm_proven_file *proven = &run->options.proven[i];
+		struct os_stat status;
+
+		if (os_lstat(OS_HERE, proven->path, &status) == 0 && status.kind == OS_IS_FILE &&
+		    status.size == proven->size && status.mtime_ns == proven->mtime_ns)
+			look_remember(look, &status, &proven->sha256);
+	}
+}
+
 struct planned *planned_new(struct run *run)
 {
 	struct planned *planned = ncm_calloc(1, sizeof *planned);
 
 	planned->run = run;
 	planned->look = look_new(run);
+	take_proven(run, planned->look);
 	return planned;
 }
 

@@ -195,6 +195,13 @@ char *staging_notes_folder(const char *registry)
 	return ncm_asprintf("%.*s%s", (int)(ncm_path_base(registry) - registry), registry, own_folder);
 }
 
+char *staging_import_name(const struct ncm_sha256 *index)
+{
+	char hex[NCM_SHA256_HEX + 1];
+
+	return ncm_asprintf("import-%.16s", ncm_sha256_hex(index, hex));
+}
+
 char *staging_note_name(enum staging_note what)
 {
 	return random_name(note_starts[what], "");

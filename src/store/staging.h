@@ -21,6 +21,8 @@
  *   STORE/…/.ncmodel-<16 digits>.tmp     a file on its way to a name in this folder, which is another disk
  *   .ncmodel/removing-<16 digits>        beside models.json: a note of a removal under way (upkeep/note.c)
  *   .ncmodel/moving-<16 digits>          … of a move (registry/moving.h)
+ *   .ncmodel/import-<16 digits>          … a folder: a bundle's volumes being unpacked, by their index
+ * (bundle/unpack.c)
  */
 #ifndef NCM_STORE_STAGING_H
 #define NCM_STORE_STAGING_H
@@ -102,6 +104,9 @@ char *staging_note_name(enum staging_note what); /* a new one at each call */
 bool staging_is_note(const char *name, enum staging_note what);
 /* How all of their names begin. Static. */
 const char *staging_note_start(enum staging_note what);
+
+/* The folder there into which volumes of a bundle with this index are unpacked. The caller frees it. */
+char *staging_import_name(const struct ncm_sha256 *index);
 
 /* Removes what a run that ended left of files that were to get their final names: of use to nobody while the store's
  * lock is held. Returns 0, or -1 with errno if some of it is still there. */

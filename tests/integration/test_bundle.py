@@ -295,7 +295,7 @@ class BundleTest(BundleCase):
         self.machine.manifest([self.machine.simple("x.gguf", data)])
         self.assertIn("`ncmodel pull` installs models", self.bundle_of("create", self.bundle, code=2).err)
         self.assertIn("`ncmodel bundle create DIR` makes one", self.bundle_of("verify", self.bundle, code=2).err)
-        self.assertIn("usage: ncmodel bundle create|verify|import DIR", self.bundle_of("create", code=2).err)
+        self.assertIn("usage: ncmodel bundle create|verify|import DIR|FILE.tar... [MODEL...]", self.bundle_of("create", code=2).err)
         self.pull()
         self.bundle_of("create", self.bundle)
         self.bundle_of("verify", self.bundle)

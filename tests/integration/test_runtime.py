@@ -455,7 +455,7 @@ class Front:
                         "-out", certificate], check=True, capture_output=True)
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(certificate, key)
-        self.registry = hub_module.Server(hub, "service")
+        self.registry = hub_module.Server(hub, "service", "127.0.0.1")
         self.registry.socket = tls.wrap_socket(self.registry.socket, server_side=True)
         self.proxy = socket.create_server(("127.0.0.1", 0))
         address = "http://127.0.0.1:%d" % self.proxy.getsockname()[1]

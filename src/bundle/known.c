@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* Checkpoints of what is to go into volumes: their pieces are proven by them. */
+#include "bundle/making.h"
+
+#include "base/mem.h"
+#include "base/thread.h"
+#include "digest/checkpoint.h"
+#include "os/os.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+struct knowing {
+	struct making *making;
+	struct ncm_checkpoints *checkpoints;
+	int beside; /* the folder beside the lock; -1: there is none */
+	pthread_mutex_t mutex;
+	struct ncm_error error; /* the first */
+};
+
+static int find_in_stores(const struct ncm_layout *layout, const struct ncm_bundle_file *file,
+			  struct ncm_checkpoints *found)
+{
+	int failed = -1;
+
+	for (size_t i = 0; i < layout->count && failed; i++) {
+		const struct ncm_store *store = &layout->stores[i];
+		NCM_AUTO_CLOSE int dirfd = ncm_store_peek(store);
+		NCM_AUTO_CLOSE int home = dirfd < 0 ? -1 : ncm_store_home(store, dirfd);
+
+		if (home >= 0)
+			failed = ncm_checkpoints_read(home, &file->sha256, file->size, found);
+	}
+	return failed;
+}
+
+static int find(const struct knowing *knowing, const struct ncm_bundle_file *file, struct ncm_checkpoints *found)
+{
+	if (ncm_checkpoints_expected(file->size) == 0) {
+		*found = (struct ncm_checkpoints){.size = file->size, .sha256 = file->sha256};
+		return 0;
+	}
+	if (knowing->beside >= 0 && ncm_checkpoints_read_in(knowing->beside, &file->sha256, file->size, found) == 0)
+		return 0;
+	return find_in_stores(knowing->making->layout, file, found);
+}
+
+int bundle_tell_damage(const char *path, const char *what, struct ncm_error *err)
+{
+	ncm_error_set(err, NCM_E_DAMAGED, "%s %s", path, what);
+	return ncm_error_hint(err, "`ncmodel verify --repair` mends it; then go on with the same command");
+}
+
+static int make(const struct bundle_source *source, const struct ncm_bundle_file *file, struct ncm_checkpoints *made,
+		struct ncm_error *err)
+{
+	NCM_AUTO_CLOSE int fd = os_open(OS_HERE, source->path, OS_READ);
+	struct ncm_sha256 found;
+
+	if (fd < 0 || ncm_tally_fd(fd, UINT64_MAX, &found, made, NULL, NULL) < 0) {
+		if (errno == EINTR)
+			return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while hashing %s", source->path);
+		return ncm_error_errno(err, errno, "cannot read %s", source->path);
+	}
+	if (ncm_sha256_equal(&found, &file->sha256))
+		return 0;
+	return bundle_tell_damage(source->path, "has other bytes than models.json says", err);
+}
+
+static void know_one(void *context, size_t index)
+{
+	struct knowing *knowing = context;
+	const struct ncm_bundle_file *file = &knowing->making->bundle->files[index];
+	const struct bundle_source *source = making_source(knowing->making, file);
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	if (!source || find(knowing, file, &knowing->checkpoints[index]) == 0)
+		return;
+	(void)make(source, file, &knowing->checkpoints[index], &err);
+	pthread_mutex_lock(&knowing->mutex);
+	if (err.code != NCM_OK && knowing->error.code == NCM_OK)
+		ncm_error_move(&knowing->error, &err);
+	pthread_mutex_unlock(&knowing->mutex);
+	ncm_error_clear(&err);
+}
+
+int making_checkpoints(struct making *making, struct ncm_checkpoints *checkpoints, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *beside = ncm_asprintf("%s.checkpoints", making->lock->path);
+	NCM_AUTO_CLOSE int dirfd = os_open(OS_HERE, beside, OS_FOLDER);
+	struct knowing knowing = {.making = making, .checkpoints = checkpoints, .beside = dirfd};
+
+	pthread_mutex_init(&knowing.mutex, NULL);
+	ncm_parallel(0, making->bundle->count, know_one, &knowing);
+	pthread_mutex_destroy(&knowing.mutex);
+	return knowing.error.code == NCM_OK ? 0 : ncm_error_move(err, &knowing.error);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* Content of volumes, some spans at a time: many small files or a stretch of a large one. */
+#include "base/buffer.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "bundle/volumes.h"
+
+#include <errno.h>
+
+enum { SPANS_AT_ONCE = 64, FILES_AT_ONCE = 64, MOST_FAULTS = 8 };
+
+struct passing {
+	const struct ncm_bundle *bundle;
+	const struct bundle_pass *pass;
+	struct ncm_checkpoints checkpoints[FILES_AT_ONCE];
+	struct bundle_stretch stretches[FILES_AT_ONCE];
+	size_t stretch_count;
+	struct ncm_transit transits[SPANS_AT_ONCE];
+	size_t count;
+	uint64_t done;
+};
+
+/* The part of a file that has a span; NULL: no volume has it. */
+static const struct bundle_part *part_of(const struct bundle_volumes *volumes, size_t file, uint64_t at)
+{
+	size_t low = 0, high = volumes->part_count;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+		const struct bundle_part *part = &volumes->parts[middle];
+
+		if (part->file < file || (part->file == file && part->end <= at && part->end > part->start))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == volumes->part_count || volumes->parts[low].file != file || volumes->parts[low].start > at)
+		return NULL;
+	return &volumes->parts[low];
+}
+
+static void add_span(struct passing *passing, size_t file, size_t span, int to,
+		     const struct ncm_checkpoints *checkpoints)
+{
+	const struct bundle_volumes *volumes = passing->bundle->impl;
+	const uint64_t at = ncm_span_start(span);
+	const struct bundle_part *part = part_of(volumes, file, at);
+
+	passing->transits[passing->count++] = (struct ncm_transit){.from = part ? volumes->files[part->volume] : -1,
+								   .from_at = part ? part->at + at - part->start : 0,
+								   .to = to,
+								   .to_at = at,
+								   .checkpoints = checkpoints,
+								   .span = span};
+}
+
+static void tell(void *context, uint64_t bytes)
+{
+	struct passing *passing = context;
+
+	passing->done += bytes;
+	ncm_emit(passing->pass->sink, &(struct ncm_event){.type = NCM_EVENT_VERIFIED,
+							  .file = passing->bundle->path,
+							  .done = passing->done,
+							  .total = passing->bundle->size,
+							  .stage = "hashing"});
+}
+
+/* What was gathered goes through; everybody is told what came of his. */
+static int flush(struct passing *passing, struct ncm_error *err)
+{
+	int failed = 0;
+
+	ncm_transits_run(passing->transits, passing->count, tell, passing);
+	if (ncm_interrupted())
+		failed = ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while reading the volumes");
+	for (size_t i = 0; i < passing->stretch_count; i++) {
+		if (!failed)
+			failed = passing->pass->took(passing->pass->context, &passing->stretches[i], err);
+		ncm_checkpoints_clear(&passing->checkpoints[i]);
+	}
+	passing->count = passing->stretch_count = 0;
+	return failed;
+}
+
+static struct bundle_stretch *begin_stretch(struct passing *passing, size_t file)
+{
+	const size_t number = passing->stretch_count++;
+	struct bundle_stretch *stretch = &passing->stretches[number];
+
+	*stretch = (struct bundle_stretch){.file = file, .transits = &passing->transits[passing->count]};
+	stretch->provable =
+	    bundle_volumes_checkpoints(passing->bundle, &passing->bundle->files[file], &passing->checkpoints[number]);
+	return stretch;
+}
+
+static int pass_file(struct passing *passing, size_t file, int to, struct ncm_error *err)
+{
+	const struct bundle_pass *pass = passing->pass;
+	const size_t spans = ncm_checkpoints_expected(passing->bundle->files[file].size) + 1;
+
+	for (size_t span = 0; span < spans;) {
+		struct bundle_stretch *stretch;
+		size_t number;
+
+		if ((passing->count == SPANS_AT_ONCE || passing->stretch_count == FILES_AT_ONCE) &&
+		    flush(passing, err) < 0)
+			return -1;
+		number = passing->stretch_count;
+		stretch = begin_stretch(passing, file);
+		for (; span < spans && passing->count < SPANS_AT_ONCE; span++) {
+			if (!pass->wants || pass->wants(pass->context, file, span))
+				add_span(passing, file, span, to, &passing->checkpoints[number]);
+		}
+		stretch->count = (size_t)(&passing->transits[passing->count] - stretch->transits);
+		stretch->is_last = span == spans;
+	}
+	return 0;
+}
+
+static int pass_all(struct passing *passing, struct ncm_error *err)
+{
+	const struct ncm_bundle *bundle = passing->bundle;
+
+	for (size_t i = 0; i < bundle->count; i++) {
+		int to = -1, wanted;
+
+		if (!bundle_is_blob(bundle->files[i].path))
+			continue;
+		wanted = passing->pass->begin(passing->pass->context, i, &to, err);
+		if (wanted < 0 || (wanted > 0 && pass_file(passing, i, to, err) < 0))
+			return -1;
+	}
+	return flush(passing, err);
+}
+
+int bundle_volumes_pass(const struct ncm_bundle *bundle, const struct bundle_pass *pass, struct ncm_error *err)
+{
+	struct passing *passing = ncm_calloc(1, sizeof *passing);
+	int failed;
+
+	passing->bundle = bundle;
+	passing->pass = pass;
+	failed = pass_all(passing, err);
+	for (size_t i = 0; i < passing->stretch_count; i++)
+		ncm_checkpoints_clear(&passing->checkpoints[i]);
+	free(passing);
+	return failed;
+}
+
+static const char *volume_of(const struct ncm_bundle *bundle, int fd)
+{
+	const struct bundle_volumes *volumes = bundle->impl;
+	size_t i = 0;
+
+	while (i + 1 < volumes->count && volumes->files[i] != fd)
+		i++;
+	return ncm_path_base(bundle->volumes[i].path);
+}
+
+char *bundle_stretch_fault(const struct ncm_bundle *bundle, const struct bundle_stretch *stretch)
+{
+	struct ncm_buffer text = {0};
+	size_t faults = 0;
+
+	for (size_t i = 0, end; i < stretch->count; i = end) {
+		const struct ncm_transit *first = &stretch->transits[i], *last = first;
+		const bool wrong = stretch->provable && !first->holds;
+
+		for (end = i + 1; end < stretch->count && stretch->transits[end].from == first->from &&
+				  stretch->transits[end].holds == first->holds;)
+			last = &stretch->transits[end++];
+		if ((!wrong && first->from >= 0) || faults++ >= MOST_FAULTS)
+			continue;
+		ncm_buffer_printf(&text, "%s%s%sbytes %llu-%llu are %s", faults > 1 ? "; " : "",
+				  first->from < 0 ? "" : volume_of(bundle, first->from), first->from < 0 ? "" : ": ",
+				  (unsigned long long)ncm_span_start(first->span),
+				  (unsigned long long)ncm_span_end(last->checkpoints, last->span) - 1,
+				  first->from < 0 ? "in no volume that is here" : "damaged");
+	}
+	if (faults > MOST_FAULTS)
+		ncm_buffer_printf(&text, "; and %zu more", faults - MOST_FAULTS);
+	if (faults == 0 && !stretch->provable && stretch->count > 0)
+		ncm_buffer_puts(&text, "its checkpoints are damaged in every volume: only an import can tell");
+	return text.size > 0 ? ncm_buffer_take(&text) : NULL;
+}

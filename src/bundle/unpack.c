@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Volumes become a folder, from which a pull links or copies: `.ncmodel/import-<16 digits>` beside models.json, the
+ * same for all volumes of one bundle. Every span is proven as it comes and goes to its place in the file; which are
+ * there is noted beside it once they are durable, so that the next run, with the same or other volumes, goes on. A file
+ * gets its name when it has all of them.
+ */
+#include "base/ability.h"
+#include "base/buffer.h"
+#include "base/file.h"
+#include "base/lock.h"
+#include "base/mem.h"
+#include "base/own.h"
+#include "base/path.h"
+#include "bundle/volumes.h"
+#include "digest/checkpoint.h"
+#include "os/os.h"
+#include "store/staging.h"
+
+#include <errno.h>
+#include <ncmodel/registry.h>
+#include <ncmodel/text.h>
+#include <string.h>
+
+/* A file under way. */
+struct partial {
+	int fd;
+	uint8_t *spans; /* 1: it is there */
+	bool resumed;   /* some spans were proven by an earlier run */
+	bool unproven;
+};
+
+struct unpacking {
+	struct ncm_bundle *bundle;
+	struct ncm_registry *registry;
+	const char *folder;
+	int dirfd, blobs;
+	struct partial *partials; /* one for each file */
+};
+
+static char *name_of(const struct unpacking *unpacking, size_t file, const char *ending)
+{
+	return ncm_asprintf("%s%s", ncm_path_base(unpacking->bundle->files[file].path), ending);
+}
+
+static size_t spans_of(const struct unpacking *unpacking, size_t file)
+{
+	return ncm_checkpoints_expected(unpacking->bundle->files[file].size) + 1;
+}
+
+/* Some model has it where models.json says, and nobody wrote to it since: the pull finds it there. */
+static bool is_installed(const struct unpacking *unpacking, const struct ncm_bundle_file *file)
+{
+	const struct ncm_registry *registry = unpacking->registry;
+
+	for (size_t i = 0; i < registry->count; i++) {
+		for (size_t k = 0; k < registry->models[i].file_count; k++) {
+			const struct ncm_reg_file *known = &registry->models[i].files[k];
+			struct os_stat status;
+
+			if (ncm_sha256_equal(&known->sha256, &file->sha256) && !registry->models[i].verify_result &&
+			    os_lstat(OS_HERE, known->abs, &status) == 0 && status.kind == OS_IS_FILE &&
+			    status.size == file->size && status.mtime_ns == known->mtime_ns)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool is_there(const struct unpacking *unpacking, const struct ncm_bundle_file *file)
+{
+	struct os_stat status;
+
+	return os_lstat(unpacking->blobs, ncm_path_base(file->path), &status) == 0 && status.kind == OS_IS_FILE &&
+	       status.size == file->size;
+}
+
+/* Which spans earlier runs have proven. */
+static void read_journal(const struct unpacking *unpacking, size_t file, struct partial *partial)
+{
+	NCM_AUTO_FREE char *name = name_of(unpacking, file, ".journal");
+	NCM_AUTO_CLOSE int fd = os_open_beneath(unpacking->blobs, name, OS_READ);
+	const size_t count = spans_of(unpacking, file);
+
+	if (fd < 0 || ncm_pread_all(fd, partial->spans, count, 0) != (ssize_t)count)
+		memset(partial->spans, 0, count);
+	for (size_t i = 0; i < count; i++) {
+		partial->spans[i] = partial->spans[i] == 1;
+		partial->resumed |= partial->spans[i];
+	}
+}
+
+static int write_journal(const struct unpacking *unpacking, size_t file, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *name = name_of(unpacking, file, ".journal");
+
+	return ncm_write_atomic(unpacking->blobs, name, unpacking->partials[file].spans, spans_of(unpacking, file),
+				NCM_OWN_FILE, err);
+}
+
+static int open_partial(const struct unpacking *unpacking, size_t file, struct ncm_error *err)
+{
+	struct partial *partial = &unpacking->partials[file];
+	NCM_AUTO_FREE char *name = name_of(unpacking, file, ".part");
+
+	partial->spans = ncm_calloc(spans_of(unpacking, file), 1);
+	partial->fd = os_open_beneath(unpacking->blobs, name, OS_READ | OS_WRITE);
+	if (partial->fd >= 0)
+		read_journal(unpacking, file, partial);
+	else if (errno == ENOENT)
+		partial->fd = ncm_own_create(unpacking->blobs, name, OS_READ | OS_WRITE, NCM_OWN_FILE);
+	return partial->fd < 0 ? ncm_error_errno(err, errno, "cannot write %s/%s", unpacking->folder, name) : 0;
+}
+
+static int begin(void *context, size_t file, int *to, struct ncm_error *err)
+{
+	const struct unpacking *unpacking = context;
+	struct ncm_bundle_file *entry = &unpacking->bundle->files[file];
+
+	entry->state = NCM_BUNDLE_OK;
+	if (is_there(unpacking, entry) || is_installed(unpacking, entry))
+		return 0;
+	if (open_partial(unpacking, file, err) < 0)
+		return -1;
+	*to = unpacking->partials[file].fd;
+	return 1;
+}
+
+static bool wants(void *context, size_t file, size_t span)
+{
+	const struct unpacking *unpacking = context;
+
+	return !unpacking->partials[file].spans[span];
+}
+
+static void add_proven(struct ncm_bundle *bundle, const struct unpacking *unpacking, size_t file)
+{
+	const struct ncm_bundle_file *entry = &bundle->files[file];
+	struct os_stat status;
+
+	if (os_lstat(unpacking->blobs, ncm_path_base(entry->path), &status) < 0)
+		return;
+	*NCM_PUSH(bundle->proven, bundle->proven_count) =
+	    (struct ncm_proven_file){.path = ncm_path_join(unpacking->folder, entry->path),
+				     .sha256 = entry->sha256,
+				     .size = entry->size,
+				     .mtime_ns = status.mtime_ns};
+}
+
+/* All of it is there and durable. */
+static int finish(const struct unpacking *unpacking, size_t file, struct ncm_error *err)
+{
+	const struct partial *partial = &unpacking->partials[file];
+	NCM_AUTO_FREE char *part = name_of(unpacking, file, ".part"), *journal = name_of(unpacking, file, ".journal");
+	struct ncm_bundle_file *entry = &unpacking->bundle->files[file];
+
+	if (os_truncate(partial->fd, entry->size) < 0 || ncm_sync(partial->fd) < 0 ||
+	    os_rename(unpacking->blobs, part, unpacking->blobs, ncm_path_base(entry->path)) < 0)
+		return ncm_error_errno(err, errno, "cannot write %s/%s", unpacking->folder, entry->path);
+	os_unlink(unpacking->blobs, journal);
+	entry->state = NCM_BUNDLE_COPIED;
+	unpacking->bundle->copied += entry->size;
+	/* What an earlier run proved may have changed on this disk since. */
+	if (!partial->resumed && !partial->unproven)
+		add_proven(unpacking->bundle, unpacking, file);
+	return 0;
+}
+
+static void add_fault(struct ncm_bundle_file *file, const struct bundle_stretch *stretch, char *fault)
+{
+	char *before = file->why;
+
+	file->state = stretch->transits[0].from < 0 ? NCM_BUNDLE_MISSING : NCM_BUNDLE_DAMAGED;
+	file->why = before ? ncm_asprintf("%s; %s", before, fault) : ncm_strdup(fault);
+	free(before);
+	free(fault);
+}
+
+static int mark(const struct unpacking *unpacking, const struct bundle_stretch *stretch, struct ncm_error *err)
+{
+	struct partial *partial = &unpacking->partials[stretch->file];
+
+	partial->unproven |= !stretch->provable;
+	for (size_t i = 0; i < stretch->count; i++) {
+		const struct ncm_transit *transit = &stretch->transits[i];
+
+		if (transit->write_failed)
+			return ncm_error_errno(err, transit->failure, "cannot write %s/%s", unpacking->folder,
+					       unpacking->bundle->files[stretch->file].path);
+		if (transit->holds || (!stretch->provable && !transit->failure))
+			partial->spans[transit->span] = 1;
+	}
+	return 0;
+}
+
+static bool is_whole(const struct unpacking *unpacking, size_t file)
+{
+	for (size_t i = 0; i < spans_of(unpacking, file); i++) {
+		if (!unpacking->partials[file].spans[i])
+			return false;
+	}
+	return true;
+}
+
+static void close_partial(struct partial *partial)
+{
+	if (partial->fd >= 0)
+		os_close(partial->fd);
+	partial->fd = -1;
+	free(partial->spans);
+	partial->spans = NULL;
+}
+
+static int took(void *context, const struct bundle_stretch *stretch, struct ncm_error *err)
+{
+	const struct unpacking *unpacking = context;
+	struct ncm_bundle_file *entry = &unpacking->bundle->files[stretch->file];
+	struct partial *partial = &unpacking->partials[stretch->file];
+	char *fault = bundle_stretch_fault(unpacking->bundle, stretch);
+	int failed = mark(unpacking, stretch, err);
+	const bool whole = !failed && stretch->is_last && is_whole(unpacking, stretch->file);
+
+	if (fault && (stretch->provable || !whole))
+		add_fault(entry, stretch, fault);
+	else
+		free(fault);
+	if (!failed && whole)
+		failed = finish(unpacking, stretch->file, err);
+	else if (!failed && spans_of(unpacking, stretch->file) > 1) {
+		if (ncm_sync(partial->fd) < 0)
+			failed = ncm_error_errno(err, errno, "cannot write %s", unpacking->folder);
+		else
+			failed = write_journal(unpacking, stretch->file, err);
+	}
+	if (stretch->is_last)
+		close_partial(partial);
+	return failed;
+}
+
+static int write_document(const struct unpacking *unpacking, const char *path, const struct ncm_bundle_file *file,
+			  struct ncm_error *err)
+{
+	const char *name;
+	NCM_AUTO_CLOSE int parent = -1;
+	NCM_AUTO_FREE char *bytes = NULL;
+	size_t size = 0;
+
+	bytes = bundle_volumes_document(unpacking->bundle, path, file, &size);
+	if (!bytes && file)
+		return ncm_error_set(err, NCM_E_DAMAGED, "%s is damaged in every volume that is here", path);
+	if (!bytes)
+		return 0;
+	parent = ncm_parent_beneath(unpacking->dirfd, path, true, &name, err);
+	return parent < 0 ? -1 : ncm_write_atomic(parent, name, bytes, size, NCM_OWN_FILE, err);
+}
+
+static int write_checkpoints(const struct unpacking *unpacking, struct ncm_error *err)
+{
+	NCM_AUTO_CLOSE int dirfd = ncm_mkdir_beneath(unpacking->dirfd, BUNDLE_CHECKPOINTS, err);
+
+	for (size_t i = 0; i < unpacking->bundle->count && dirfd >= 0; i++) {
+		const struct ncm_bundle_file *file = &unpacking->bundle->files[i];
+		struct ncm_checkpoints checkpoints;
+
+		if (!bundle_is_blob(file->path) || ncm_checkpoints_expected(file->size) == 0)
+			continue;
+		if (bundle_volumes_checkpoints(unpacking->bundle, file, &checkpoints))
+			(void)ncm_checkpoints_write_in(dirfd, &checkpoints, NULL);
+		ncm_checkpoints_clear(&checkpoints);
+	}
+	return dirfd < 0 ? -1 : 0;
+}
+
+static int write_documents(const struct unpacking *unpacking, struct ncm_error *err)
+{
+	const struct ncm_bundle *bundle = unpacking->bundle;
+	const struct bundle_volumes *volumes = bundle->impl;
+	struct ncm_bundle_file index = {.sha256 = volumes->index, .size = volumes->index_size};
+
+	for (size_t i = 0; i < bundle->count; i++) {
+		if (!bundle_is_blob(bundle->files[i].path) &&
+		    write_document(unpacking, bundle->files[i].path, &bundle->files[i], err) < 0)
+			return -1;
+	}
+	if (write_checkpoints(unpacking, err) < 0)
+		return -1;
+	return write_document(unpacking, BUNDLE_INDEX, &index, err);
+}
+
+/* Bytes that are still to come, as far as the files themselves tell. */
+static uint64_t needed(const struct unpacking *unpacking)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < unpacking->bundle->count; i++) {
+		const struct ncm_bundle_file *file = &unpacking->bundle->files[i];
+		NCM_AUTO_FREE char *part = name_of(unpacking, i, ".part");
+		struct os_stat status;
+		uint64_t there = 0;
+
+		if (!bundle_is_blob(file->path) || is_there(unpacking, file) || is_installed(unpacking, file))
+			continue;
+		if (os_lstat(unpacking->blobs, part, &status) == 0)
+			there = status.blocks * 512;
+		bytes += there < file->size ? file->size - there : 0;
+	}
+	return bytes;
+}
+
+static int check_space(const struct unpacking *unpacking, struct ncm_error *err)
+{
+	const uint64_t bytes = needed(unpacking);
+	struct os_space space;
+	char need[32], have[32];
+
+	if (os_space_of(unpacking->dirfd, &space) < 0 || !space.known || space.free >= bytes)
+		return 0;
+	ncm_error_set(err, NCM_E_NO_SPACE, "%s is free where %s is, %s is needed",
+		      ncm_format_size(space.free, have, sizeof have), unpacking->folder,
+		      ncm_format_size(bytes, need, sizeof need));
+	return ncm_error_hint(err,
+			      "free some space there; volumes are unpacked beside models.json before they are placed");
+}
+
+static int unpack(struct unpacking *unpacking, const struct ncm_sink *sink, struct ncm_error *err)
+{
+	struct ncm_bundle *bundle = unpacking->bundle;
+	const struct bundle_pass pass = {
+	    .begin = begin, .wants = wants, .took = took, .context = unpacking, .sink = sink};
+	int failed;
+
+	unpacking->partials = ncm_calloc(bundle->count + 1, sizeof *unpacking->partials);
+	for (size_t i = 0; i < bundle->count; i++)
+		unpacking->partials[i].fd = -1;
+	failed = check_space(unpacking, err);
+	if (!failed)
+		failed = write_documents(unpacking, err);
+	if (!failed)
+		failed = bundle_volumes_pass(bundle, &pass, err);
+	for (size_t i = 0; i < bundle->count; i++) {
+		close_partial(&unpacking->partials[i]);
+		bundle->bad += bundle->files[i].why != NULL;
+	}
+	free(unpacking->partials);
+	return failed;
+}
+
+char *ncm_bundle_unpack(const struct ncm_config *config, struct ncm_bundle *bundle, const struct ncm_sink *sink,
+			struct ncm_error *err)
+{
+	struct ncm_registry *registry = ncm_registry_load(config, err);
+	struct bundle_volumes *volumes = bundle->impl;
+	NCM_AUTO_FREE char *own = registry ? staging_notes_folder(registry->path) : NULL;
+	NCM_AUTO_FREE char *name = staging_import_name(&volumes->index);
+	NCM_AUTO_FREE char *folder = own ? ncm_path_join(own, name) : NULL;
+	NCM_AUTO_CLOSE int dirfd = folder ? ncm_dir_open(folder, true, err) : -1;
+	NCM_AUTO_CLOSE int blobs = dirfd < 0 ? -1 : ncm_mkdir_beneath(dirfd, BUNDLE_BLOBS, err);
+	struct unpacking unpacking = {
+	    .bundle = bundle, .registry = registry, .folder = folder, .dirfd = dirfd, .blobs = blobs};
+	int failed = blobs < 0 ? -1 : 0;
+
+	if (!failed) {
+		volumes->lock = ncm_lock_beneath(dirfd, "lock", folder, false, sink, err);
+		failed = volumes->lock < 0 ? -1 : unpack(&unpacking, sink, err);
+	}
+	ncm_registry_free(registry);
+	return failed ? NULL : ncm_strdup(folder);
+}
+
+void ncm_bundle_forget(const char *folder)
+{
+	NCM_AUTO_FREE char *own = ncm_path_folder(folder);
+	NCM_AUTO_CLOSE int dirfd = os_open(OS_HERE, own, OS_FOLDER);
+
+	if (dirfd >= 0)
+		(void)ncm_remove_beneath(dirfd, ncm_path_base(folder));
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* Volumes that are there: what lies where in them, and a pass over their content. All of it is foreign. */
+#ifndef NCM_BUNDLE_VOLUMES_H
+#define NCM_BUNDLE_VOLUMES_H
+
+#include "bundle/layout.h"
+#include "digest/transit.h"
+
+/* An entry of a volume. */
+struct bundle_entry {
+	char *path;
+	size_t volume;
+	uint64_t at, size;
+};
+
+struct bundle_volumes {
+	int *files; /* of the bundle's volumes that are given, open */
+	size_t count;
+	struct bundle_entry *entries;
+	size_t entry_count;
+	struct bundle_part *parts; /* by file and start */
+	size_t part_count;
+	struct ncm_sha256 index; /* of the text of bundle.json: whose volumes these are */
+	uint64_t index_size;
+	int lock; /* of the folder that they are unpacked to; -1 */
+};
+
+void bundle_volumes_free(struct bundle_volumes *volumes);
+
+/* The bytes of a document that the index tells of, or (with `file` NULL) of any that has this path, from the first
+ * volume where they are right. NULL: there are none. The caller frees them. */
+char *bundle_volumes_document(const struct ncm_bundle *bundle, const char *path, const struct ncm_bundle_file *file,
+			      size_t *size);
+/* The checkpoints of a file. False: all volumes' are damaged, and none of its spans can be proven (those that are made
+ * up then hold for none). Clear them in any case. */
+bool bundle_volumes_checkpoints(const struct ncm_bundle *bundle, const struct ncm_bundle_file *file,
+				struct ncm_checkpoints *checkpoints);
+
+/* Spans of one file that were passed over; `from` is -1 where no volume has one. */
+struct bundle_stretch {
+	size_t file;
+	struct ncm_transit *transits;
+	size_t count;
+	bool provable, is_last; /* of the file */
+};
+
+/* One pass over all blobs, in order. */
+struct bundle_pass {
+	/* Whether the file is wanted: 1, 0, or -1 with *err. *to: where its content goes; -1: it is only proven. */
+	int (*begin)(void *context, size_t file, int *to, struct ncm_error *err);
+	bool (*wants)(void *context, size_t file, size_t span); /* NULL: every span */
+	/* Returns 0, or -1 with *err, which ends the pass. */
+	int (*took)(void *context, const struct bundle_stretch *stretch, struct ncm_error *err);
+	void *context;
+	const struct ncm_sink *sink;
+};
+/* Returns 0, or -1 with *err: of the callbacks, or INTERRUPTED. */
+int bundle_volumes_pass(const struct ncm_bundle *bundle, const struct bundle_pass *pass, struct ncm_error *err);
+
+/* What is wrong with a stretch, in words: "FILE: bytes 0-16777215 are damaged; …". NULL: nothing. The caller frees it.
+ */
+char *bundle_stretch_fault(const struct ncm_bundle *bundle, const struct bundle_stretch *stretch);
+
+#endif

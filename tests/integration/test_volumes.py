@@ -1,0 +1,350 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Bundles as volumes: tars of a size that FAT can hold, the same bytes from the same models, and nothing in them believed."""
+import glob
+import io
+import json
+import os
+import random
+import shutil
+import subprocess
+import tarfile
+import time
+import unittest
+
+from harness import gguf, sha256
+from test_bundle import KILLS, BundleCase, tree
+
+VOLUME = 40_000_000
+
+
+class VolumeCase(BundleCase):
+    maxDiff = None
+
+    def setUp(self):
+        super().setUp()
+        shutil.rmtree(self.bundle)
+        self.folder = os.path.join(self.machine.home, "usb")
+        self.file = os.path.join(self.folder, "models.tar")
+        self.own = os.path.dirname(self.machine.store("models.json"))
+        self.random = random.Random(os.environ.get("NCM_SEED", "18"))
+
+    def installed(self, **files):
+        self.machine.manifest([self.machine.simple(name + ".gguf", data) for name, data in files.items()])
+        self.pull()
+
+    def created(self, *arguments, volume=VOLUME):
+        self.bundle_of("create", self.file, *arguments, "--volume", str(volume))
+        return self.volumes()
+
+    def volumes(self):
+        return sorted(glob.glob(os.path.join(self.folder, "*.tar")))
+
+    def left(self):
+        """What unpacking left beside models.json."""
+        return [path for path in glob.glob(self.machine.root + "/**/import-*", recursive=True, include_hidden=True)]
+
+    def flip(self, path, at):
+        with open(path, "r+b") as file:
+            file.seek(at)
+            byte = file.read(1)
+            file.seek(at)
+            file.write(bytes([byte[0] ^ 0x55]))
+
+
+class VolumesTest(VolumeCase):
+    def test_from_one_machine_to_another_in_any_order(self):
+        self.every_kind()
+        shutil.rmtree(self.bundle)
+        before, listed = self.models(self.machine.snapshot()), self.entries()
+        volumes = self.created(volume=17_200_000)
+        self.assertTrue(all(os.path.getsize(path) <= 17_200_000 for path in volumes))
+        self.bundle_of("verify", *reversed(volumes))
+        self.bundle_of("verify", self.folder)
+        self.another_machine()
+        self.random.shuffle(volumes)
+        self.bundle_of("import", *volumes, "-y", "--json")
+        self.assertEqual(self.hub.asked(), [])
+        self.assertEqual(self.models(self.machine.snapshot()), before)
+        self.assertEqual(sorted(self.entries()), sorted(listed))
+        self.check_registry()
+        self.assertEqual(self.left(), [])
+        self.assertEqual(self.machine.run("verify", "-q").returncode, 0)
+
+    def test_any_tar_reads_them(self):
+        data = {name: gguf(name, size) for name, size in (("big", 90 << 20), ("small", 50_000), ("other", 30 << 20))}
+        self.installed(**data)
+        volumes = self.created()
+        self.assertGreater(len(volumes), 3)
+        unpacked = os.path.join(self.machine.home, "unpacked")
+        os.makedirs(unpacked)
+        for path in volumes:
+            subprocess.run(["tar", "-xf", path, "-C", unpacked], check=True)
+            with tarfile.open(path) as tar:
+                members = tar.getmembers()
+            self.assertEqual(members[0].name, "volume.json")
+            self.assertEqual({(m.mtime, m.uid, m.gid, m.mode, m.type) for m in members}, {(0, 0, 0, 0o644, tarfile.REGTYPE)})
+        blobs = os.path.join(unpacked, "blobs/sha256")
+        for content in data.values():
+            parts = sorted(glob.glob(os.path.join(blobs, sha256(content) + "*")))
+            self.assertEqual(b"".join(self.read(part) for part in parts), content)
+        self.assertEqual(len(glob.glob(blobs + "/*.*")) > 1, True)
+
+    def test_one_file_is_the_folder(self):
+        self.installed(big=gguf("big", 40 << 20), small=gguf("small", 50_000))
+        self.bundle_of("create", self.file)
+        self.bundle_of("create", self.bundle)
+        unpacked = os.path.join(self.machine.home, "unpacked")
+        os.makedirs(unpacked)
+        subprocess.run(["tar", "-xf", self.file, "-C", unpacked], check=True)
+        os.unlink(os.path.join(unpacked, "volume.json"))
+        self.assertEqual(tree(unpacked), tree(self.bundle))
+
+    def test_the_same_models_make_the_same_bytes(self):
+        self.installed(big=gguf("big", 60 << 20), small=gguf("small", 50_000))
+        first = {os.path.basename(path): sha256(self.read(path)) for path in self.created()}
+        self.folder = os.path.join(self.machine.home, "again")
+        self.file = os.path.join(self.folder, "models.tar")
+        shutil.rmtree(glob.glob(self.machine.root + "/**/.ncmodel/checkpoints", recursive=True, include_hidden=True)[0])
+        self.assertEqual({os.path.basename(path): sha256(self.read(path)) for path in self.created()}, first)
+
+    def test_what_is_there_and_right_stays(self):
+        self.installed(big=gguf("big", 90 << 20), small=gguf("small", 50_000))
+        volumes = self.created()
+        whole = {path: sha256(self.read(path)) for path in volumes}
+        self.flip(volumes[1], os.path.getsize(volumes[1]) // 2)
+        os.unlink(volumes[2])
+        inodes = {path: os.stat(path).st_ino for path in volumes[:2]}
+        made = json.loads(self.bundle_of("create", self.file, "--volume", str(VOLUME), "--json").out)["data"]
+        self.assertEqual([v["state"] for v in made["volumes"]], ["ok", "copied", "copied"])
+        self.assertEqual({path: sha256(self.read(path)) for path in volumes}, whole)
+        self.assertEqual(os.stat(volumes[0]).st_ino, inodes[volumes[0]])
+
+    def test_damage_at_home_is_not_carried_away(self):
+        self.installed(big=gguf("big", 40 << 20))
+        self.flip(self.machine.store("big.gguf"), 20 << 20)
+        told = self.bundle_of("create", self.file, "--volume", str(VOLUME), code=4)
+        self.assertIn("big.gguf has other bytes than models.json says, at 16777216-33554431", told.err)
+        self.assertEqual(self.volumes(), [])
+        self.assertEqual(self.machine.run("verify", "--repair", "-y").returncode, 0)
+        self.created()
+        self.bundle_of("verify", self.folder)
+
+    def test_sizes(self):
+        self.installed(x=gguf("x", 50_000))
+        for size, hint in (("1MB", "--volume 4GB"), ("5GB", "FAT")):
+            told = self.bundle_of("create", self.file, "--volume", size, code=2)
+            self.assertIn(hint, told.err)
+        self.assertEqual(self.volumes(), [])
+        self.bundle_of("create", self.file, "--volume", "4GB")
+        self.bundle_of("import", *self.volumes(), "-n", code=2)
+
+    def test_what_is_installed_is_not_unpacked(self):
+        self.installed(big=gguf("big", 40 << 20), small=gguf("small", 50_000))
+        volumes = self.created()
+        for path in volumes:
+            self.flip(path, os.path.getsize(path) - 60_000)
+        again = json.loads(self.bundle_of("import", *volumes, "-y", "--json").out)["data"]["result"]
+        self.assertEqual((again["present"], again["pulled"]), (2, 0))
+
+
+class DamageTest(VolumeCase):
+    """Wherever a byte is flipped: no other byte comes out, and what is not touched does."""
+
+    def setUp(self):
+        super().setUp()
+        self.data = {name: gguf(name, size) for name, size in
+                     (("a", 3_000_000), ("b", 70 << 20), ("c", 2_000_000), ("d", 5_000_000))}
+        self.installed(**self.data)
+        self.paths = self.created()
+        self.whole = [self.read(path) for path in self.paths]
+        self.another_machine()
+
+    def check_what_came(self):
+        came = set()
+        for name, data in self.data.items():
+            path = self.machine.store(name + ".gguf")
+            if os.path.exists(path):
+                self.assertEqual(self.read(path), data)
+                came.add(name)
+        return came
+
+    def test_a_flipped_byte(self):
+        for number in range(24):
+            volume = self.random.randrange(len(self.paths))
+            at = self.random.randrange(len(self.whole[volume]) - 1024) if number % 3 else self.random.randrange(30) * 512 + number
+            self.flip(self.paths[volume], at)
+            told = self.machine.run("bundle", "verify", *self.paths)
+            if told.returncode:  # a byte between two entries is nobody's
+                self.assertEqual(told.returncode, 4, told.err)
+                self.assertIn(os.path.basename(self.paths[volume]), told.out)
+            result = self.machine.run("bundle", "import", *self.paths, "-y")
+            came = self.check_what_came()
+            self.assertGreaterEqual(len(came), 3, (number, volume, at, result.err))
+            self.assertEqual(result.returncode == 0, len(came) == 4, result.err)
+            self.write(self.paths[volume], self.whole[volume])
+            if len(came) < 4:
+                self.bundle_of("import", self.paths[volume], "-y")  # it alone brings what was lacking
+                self.assertEqual(self.check_what_came(), set(self.data))
+            if number % 4 == 0:
+                self.assertEqual(self.machine.run("verify", "-q").returncode, 0)
+            self.another_machine()
+        self.assertEqual(self.hub.asked(), [])
+
+    def test_a_piece_is_named(self):
+        with tarfile.open(self.paths[0]) as tar:
+            member = next(m for m in tar.getmembers() if m.size > 16 << 20)
+            at = member.offset_data + (17 << 20)
+        start = int(member.name.split(".")[1]) if "." in member.name else 0
+        span = start + (16 << 20)
+        self.flip(self.paths[0], at)
+        told = self.bundle_of("verify", self.folder, code=4)
+        self.assertIn(f"models-001.tar: bytes {span}-{span + (16 << 20) - 1} are damaged", told.out)
+        result = self.machine.run("bundle", "import", self.folder, "-y")
+        self.assertIn(f"models-001.tar: bytes {span}-{span + (16 << 20) - 1} are damaged", result.err)
+
+    def test_a_volume_that_is_not_there(self):
+        result = self.machine.run("bundle", "import", *self.paths[1:], "-y")
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("volume 1 of 3: it is not given", result.err)
+        self.assertIn("in no volume that is here", result.err)
+        came = self.check_what_came()
+        self.assertGreaterEqual(len(came), 1)
+        self.assertEqual(len(self.left()), 1)
+        self.bundle_of("import", self.paths[0], "-y")
+        self.assertEqual(self.check_what_came(), set(self.data))
+        self.assertEqual(self.left(), [])
+
+    def test_cut_short(self):
+        for size in (0, 100, 512, 20_000, 10_000_000, len(self.whole[0]) - 1024):
+            with open(self.paths[0], "r+b") as file:
+                file.truncate(size)
+            self.bundle_of("verify", *self.paths, code=4)
+            result = self.machine.run("bundle", "import", *self.paths, "-y")
+            self.assertGreaterEqual(len(self.check_what_came()), 1, result.err)
+            self.write(self.paths[0], self.whole[0])
+            self.another_machine()
+
+
+class HostileTest(VolumeCase):
+    def tar(self, *members):
+        """A volume of these (name, bytes or type) behind the documents of a right one."""
+        out = io.BytesIO()
+        with tarfile.open(self.right) as source, tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+            for member in source.getmembers():
+                if not member.name.startswith("blobs/"):
+                    tar.addfile(member, source.extractfile(member))
+            for name, data in members:
+                member = tarfile.TarInfo(name)
+                if isinstance(data, bytes):
+                    member.size = len(data)
+                    tar.addfile(member, io.BytesIO(data))
+                else:
+                    member.type = data
+                    member.linkname = "/etc/passwd"
+                    tar.addfile(member)
+        return self.write(os.path.join(self.machine.home, "hostile.tar"), out.getvalue())
+
+    def test_what_no_bundle_has_is_refused(self):
+        data = gguf("x", 50_000)
+        self.installed(x=data)
+        self.bundle_of("create", self.file)
+        self.right = self.file
+        blob = "blobs/sha256/" + sha256(data)
+        self.another_machine()
+        before = tree(self.machine.home)
+        for members in ([("../evil", b"x")], [("/etc/evil", b"x")], [("blobs/../../evil", b"x")], [(blob, tarfile.SYMTYPE)],
+                        [(blob, tarfile.LNKTYPE)], [(blob, tarfile.FIFOTYPE)], [(blob, tarfile.DIRTYPE)], [("other", b"x")],
+                        [("blobs/sha256/" + "0" * 64, data)], [(blob, data + b"more")], [(blob + ".000000000000001", b"x")],
+                        [(blob + ".000000016777216", b"x")], [(blob + ".1", b"x")], [("manifests/../../x.json", b"{}")],
+                        [("manifests/.ncmodel/x.json", b"{}")]):
+            path = self.tar(*members)
+            for action in (["verify"], ["import", "-y"]):
+                result = self.machine.run("bundle", action[0], path, *action[1:])
+                self.assertEqual(result.returncode, 11, (members[0][0], result.err))
+                self.assertIn("refused", result.err)
+            os.unlink(path)
+        self.assertEqual({n: d for n, d in tree(self.machine.home).items() if "log.jsonl" not in n},
+                         {n: d for n, d in before.items() if "log.jsonl" not in n})
+
+    def test_what_is_no_volume(self):
+        self.installed(x=gguf("x", 50_000))
+        self.bundle_of("create", self.file)
+        path = os.path.join(self.machine.home, "x.tar")
+        for data in (b"", b"x" * 5000, bytes(5000), self.read(self.file)[:512]):
+            self.write(path, data)
+            self.assertIn("no sound bundle.json", self.bundle_of("verify", path, code=2).err)
+        os.unlink(path)
+        os.mkfifo(path)
+        self.bundle_of("import", path, "-y", code=11)
+        other = os.path.join(self.machine.home, "other.tar")
+        self.installed(y=gguf("y", 50_000))
+        self.bundle_of("create", other, "y")
+        self.assertIn("not of one bundle", self.bundle_of("verify", self.file, other, code=2).err)
+
+    def test_other_bytes_by_the_right_name(self):
+        data = gguf("x", 50_000)
+        self.installed(x=data)
+        self.bundle_of("create", self.file)
+        self.right = self.file
+        path = self.tar(("blobs/sha256/" + sha256(data), data[:-1] + b"!"))
+        self.another_machine()
+        self.bundle_of("verify", path, code=4)
+        result = self.machine.run("bundle", "import", path, "-y")
+        self.assertNotEqual(result.returncode, 0)
+        self.assertFalse(os.path.exists(self.machine.store("x.gguf")))
+
+
+class VolumeKillTest(VolumeCase):
+    """Killed at any moment: what has a name is right, and the same command goes on to the same end."""
+
+    def setUp(self):
+        super().setUp()
+        self.data = {"a": gguf("a", 50 << 20), **{name: gguf(name, 6 << 20) for name in "bcd"}}
+        self.installed(**self.data)
+
+    def killed(self, *arguments):
+        process = self.machine.start("bundle", *arguments)
+        time.sleep(self.random.random() * self.whole)
+        process.kill()
+        process.communicate()
+
+    def timed(self, *arguments):
+        began = time.monotonic()
+        self.bundle_of(*arguments)
+        self.whole = time.monotonic() - began
+
+    def test_create(self):
+        arguments = ("create", self.file, "--volume", "20MB")
+        self.timed(*arguments)
+        whole = {path: sha256(self.read(path)) for path in self.volumes()}
+        for _ in range(KILLS):
+            if self.random.random() < 0.4:
+                shutil.rmtree(self.folder)
+            self.killed(*arguments)
+            for path in self.volumes():
+                self.assertEqual(sha256(self.read(path)), whole[path])
+        self.bundle_of(*arguments)
+        self.assertEqual({os.path.join(self.folder, name): digest for name, digest in tree(self.folder).items()}, whole)
+
+    def test_import(self):
+        volumes = self.created(volume=20_000_000)
+        self.another_machine()
+        self.timed("import", *volumes, "-y")
+        for _ in range(KILLS):
+            if self.random.random() < 0.4:
+                self.another_machine()
+            self.random.shuffle(volumes)
+            self.killed("import", *volumes, "-y")
+            for path, digest in self.machine.snapshot().items():
+                if path.endswith(".gguf"):
+                    self.assertEqual(digest, sha256(self.data[os.path.basename(path)[0]]), path)
+        self.bundle_of("import", *volumes, "-y")
+        self.assertEqual({name: self.read(self.machine.store(name + ".gguf")) for name in self.data}, self.data)
+        self.assertEqual(self.left(), [])
+        self.check_registry()
+        self.assertEqual(self.hub.asked(), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
