@@ -9,6 +9,7 @@
 
 static struct {
 	struct option_number piece;
+	bool tar;
 } given;
 
 static json_t *state_json(const void *row)
@@ -35,6 +36,7 @@ static const struct field file_fields[] = {
     {"sha256", FIELD_DIGEST, OF(sha256)},
     {"file", FIELD_TEXT, OF(abs)},
     {"mount_from", FIELD_TEXT, OF(from)},
+    {"layer", FIELD_DIGEST, OF(layer)},
     {.key = NULL},
 };
 #undef OF
@@ -135,6 +137,7 @@ static int run(struct session *session)
 	    .all = session->settings.all,
 	    .force = session->settings.provision.force,
 	    .dry_run = session->settings.dry_run,
+	    .tar = given.tar,
 	    .piece = given.piece.value,
 	};
 	struct ncm_push_report *report;
@@ -160,6 +163,8 @@ static const struct option own[] = {
      .help = "ask the registry what it has, say what would be sent, and send nothing"},
     {0, "force", OPTION_FLAG, offsetof(struct settings, provision.force),
      .help = "move a tag that names something else"},
+    {0, "tar", OPTION_FLAG, .value = &given.tar,
+     .help = "each layer is a tar of one file, for runtimes that only unpack; each file is read twice"},
     {0, "piece", OPTION_SIZE, .value = &given.piece, .argument = "SIZE",
      .help = "send at most this much in one request, such as 50MiB; 100 MiB, or all at once where a registry is "
 	     "known to take no pieces"},

@@ -38,7 +38,9 @@ struct ncm_push_file {
 	char *from;  /* repository of the same registry that it may be mounted from; or NULL */
 	unsigned phase;
 	struct ncm_sha256 sha256;
-	uint64_t size; /* bytes */
+	uint64_t size;           /* bytes */
+	struct ncm_sha256 layer; /* what is sent: the file as it is, or a tar of it */
+	uint64_t layer_size;     /* bytes */
 	enum ncm_push_state state;
 };
 
@@ -47,6 +49,7 @@ struct ncm_push_options {
 	const struct ncm_selector *selector;
 	bool all;       /* every registered model, where the selector chooses by nothing */
 	bool force;     /* a tag that names something else is moved */
+	bool tar;       /* each layer is a tar of one file, for who only unpacks; each file is read twice then */
 	bool dry_run;   /* the registry is asked, and nothing is sent */
 	uint64_t piece; /* bytes that one request sends at most; 0: 100 MiB, or all at once where a registry is known to
 			   take no pieces */
@@ -64,7 +67,7 @@ struct ncm_push_report {
 	struct ncm_sha256 replaced; /* which; all zero without */
 	char *replaced_what;        /* "a model of 3 files, 4.9 GB"; or NULL */
 	uint64_t size;              /* bytes of all files */
-	uint64_t sent;              /* bytes of those that were sent; with dry_run, that would be */
+	uint64_t sent;              /* bytes of the layers that were sent; with dry_run, that would be */
 };
 
 /*

@@ -85,10 +85,12 @@ static int add(struct push *push, const struct ncm_reg_model *model, const struc
 	    .abs = ncm_strdup(file->abs),
 	    .model = ncm_strdup(model->id),
 	    .store = ncm_strdup_null(file->store),
-	    .from = mounted_from(push, file->source ? file->source : model->source),
+	    .from = push->options->tar ? NULL : mounted_from(push, file->source ? file->source : model->source),
 	    .phase = model->phase,
 	    .sha256 = file->sha256,
 	    .size = file->size,
+	    .layer = file->sha256,
+	    .layer_size = file->size,
 	    .state = NCM_PUSH_TO_SEND,
 	};
 	path = NULL;

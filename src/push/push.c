@@ -141,6 +141,8 @@ struct ncm_push_report *ncm_push(const struct ncm_config *config, const struct n
 	struct push push = {.config = config, .options = options, .sink = &in_turn, .report = report};
 	int failed = start(&push, err) < 0 || push_choose(&push, err) < 0 || push_choose_pins(&push, err) < 0 ? -1 : 0;
 
+	if (!failed && options->tar)
+		failed = push_hash_tars(&push, err);
 	if (!failed) {
 		push_write(&push);
 		failed = carry_out(&push, err);

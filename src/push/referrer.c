@@ -240,7 +240,7 @@ int push_checkpoints(struct push *push, struct ncm_error *err)
 	struct ncm_error why = NCM_ERROR_INIT;
 	int failed = 0;
 
-	for (size_t i = 0; i < push->report->count; i++)
+	for (size_t i = 0; i < push->report->count && !push->options->tar; i++)
 		pack(&referrer, &push->report->files[i]);
 	if (referrer.count > 0) {
 		write_manifest(&referrer);

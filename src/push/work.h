@@ -51,8 +51,8 @@ char *push_file_name(const struct ncm_reg_model *model, const struct ncm_reg_fil
 char *push_model_name(const struct ncm_reg_model *model);
 /* Whether a file is one of Ollama's blobs, whose name is a digest. */
 bool push_is_blob(const struct ncm_reg_file *file);
-/* ModelPack's media type for a file of that name. Static. */
-const char *push_media_type(const char *path);
+/* ModelPack's media type for a file of that name, as it is or in a tar. The caller frees it. */
+char *push_media_type(const char *path, bool tar);
 
 /* document.c: configuration and manifest, the same bytes for the same files. */
 void push_write(struct push *push);
@@ -61,6 +61,17 @@ json_t *push_descriptor(const char *type, const struct ncm_sha256 *digest, uint6
 /* A document as text, which the caller frees; takes the reference. */
 char *push_written(json_t *document, size_t *size);
 
+struct push_body;
+
+/* tar.c: the head of a file's tar, which the caller frees; behind the file come zeros up to file->layer_size. */
+char *push_tar_head(const struct ncm_push_file *file, size_t *size);
+/* A tar of a text; *size is the text's, and becomes the tar's. The caller frees it. */
+char *push_text_in_tar(const char *path, const char *text, size_t *size);
+/* Reads the file through the body, which proves it, and fills in its layer's digest and size. */
+int push_hash_tar(struct ncm_push_file *file, struct push_body *body, struct ncm_error *err);
+
+/* files.c: reads them all once for the digests of their tars. */
+int push_hash_tars(struct push *push, struct ncm_error *err);
 /* files.c: brings them all into the repository, several at once; sets their states and what was sent. */
 int push_files(struct push *push, struct ncm_error *err);
 
@@ -94,6 +105,9 @@ struct push_body {
 	const char *model;
 	int fd; /* -1: they are `data` */
 	const char *data;
+	const char *head; /* of a tar, what stands before the file's bytes; behind them are zeros. Borrowed */
+	size_t head_size;
+	uint64_t file_size;
 	uint64_t size;
 	struct ncm_sha256 sha256;
 	uint64_t from, at; /* where the request begins, and stands */
@@ -104,7 +118,7 @@ struct push_body {
 	void (*progress)(void *context, uint64_t at);
 	void *context;
 };
-/* Opens the file. DAMAGED if it is gone or has another size, IO. */
+/* Opens the file, of `file_size` bytes. DAMAGED if it is gone or has another size, IO. */
 int push_body_open(struct push_body *body, const char *path, struct ncm_error *err);
 void push_body_close(struct push_body *body);
 /* As in struct ncm_upload; they begin at body->from. */
