@@ -8,6 +8,7 @@
 #include "digest/hash.h"
 #include "oci/artifact.h"
 
+#include <ncmodel/text.h>
 #include <string.h>
 
 #define ARTIFACT_TYPE "application/vnd.cncf.model.manifest.v1+json"
@@ -159,6 +160,21 @@ static void write_manifest(struct push *push)
 
 void push_write(struct push *push)
 {
+	free(push->settings);
+	free(push->manifest);
 	write_settings(push);
 	write_manifest(push);
+}
+
+int push_check_size(const struct push *push, struct ncm_error *err)
+{
+	char size[32], most[32];
+
+	if (push->manifest_size <= PUSH_MANIFEST_BYTES)
+		return 0;
+	ncm_format_size(push->manifest_size, size, sizeof size);
+	ncm_format_size(PUSH_MANIFEST_BYTES, most, sizeof most);
+	ncm_error_set(err, NCM_E_POLICY, "%s: %zu files make a manifest of %s, and registries take %s", push->what,
+		      push->report->count, size, most);
+	return ncm_error_hint(err, "push fewer models under one tag; nothing was sent");
 }

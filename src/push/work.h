@@ -27,6 +27,7 @@ struct push {
 	char *origin;     /* "https://HOST[:PORT]" */
 	char *repository; /* "https://ghcr.io/v2/org/model" */
 	char *what;       /* "ghcr.io/org/model:tag" */
+	int kept;         /* the folder of uploads under way; -1: nothing is kept */
 	struct ncm_credential *credential;
 	char *pins; /* the lock that goes along; or NULL */
 	size_t pins_size;
@@ -54,8 +55,12 @@ bool push_is_blob(const struct ncm_reg_file *file);
 /* ModelPack's media type for a file of that name, as it is or in a tar. The caller frees it. */
 char *push_media_type(const char *path, bool tar);
 
-/* document.c: configuration and manifest, the same bytes for the same files. */
+enum { PUSH_MANIFEST_BYTES = 4 << 20 }; /* the most that a manifest or index has: what registries take at least */
+
+/* document.c: configuration and manifest, the same bytes for the same files; again where their layers have changed. */
 void push_write(struct push *push);
+/* POLICY: the manifest is larger than registries take. */
+int push_check_size(const struct push *push, struct ncm_error *err);
 /* What names a blob or manifest. New reference. */
 json_t *push_descriptor(const char *type, const struct ncm_sha256 *digest, uint64_t size);
 /* A document as text, which the caller frees; takes the reference. */
@@ -85,6 +90,17 @@ int push_send(const struct push *push, const char *url, const struct ncm_upload 
 int push_refused(const struct push *push, const struct ncm_reply *reply, const char *what, struct ncm_error *err);
 /* Where an answer says to go on; NULL with PROTOCOL. `asked` is what it answers. The caller frees it. */
 char *push_location(const struct push *push, const char *asked, const struct ncm_reply *reply, struct ncm_error *err);
+
+/* The same of an address (NULL: none was told); POLICY if nothing may be sent there. The caller frees it. */
+char *push_place(const struct push *push, const char *url, struct ncm_error *err);
+
+/* kept.c: uploads under way. Opens their folder. */
+void push_open_kept(struct push *push);
+/* Where the upload of a blob ("sha256:HEX") goes on that an earlier run began; NULL: none is known. The caller frees
+ * it. */
+char *push_recall(const struct push *push, const char *digest);
+void push_remember(const struct push *push, const char *digest, const char *url);
+void push_forget(const struct push *push, const char *digest);
 
 /* tag.c: what stands at the tag now; POLICY if it is something else and no --force. */
 int push_check_tag(struct push *push, struct ncm_error *err);
