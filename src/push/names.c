@@ -63,8 +63,7 @@ static size_t shared(const char *folder, size_t size, const char *path)
 	return end;
 }
 
-/* The length of the folder, with its '/', that the model's files in that store share. */
-static size_t folder_size(const struct ncm_reg_model *model, const struct ncm_reg_file *file)
+size_t push_folder_size(const struct ncm_reg_model *model, const struct ncm_reg_file *file)
 {
 	size_t size = (size_t)(ncm_path_base(file->abs) - file->abs);
 
@@ -77,13 +76,13 @@ static size_t folder_size(const struct ncm_reg_model *model, const struct ncm_re
 	return size;
 }
 
-char *push_file_name(const struct ncm_reg_model *model, const struct ncm_reg_file *file)
+char *push_file_name(const struct ncm_reg_model *model, const struct ncm_reg_file *file, size_t folder_size)
 {
 	if (file->role && strcmp(file->role, "manifest") == 0)
 		return NULL;
 	if (push_is_blob(file))
 		return blob_name(model, file->role);
-	return ncm_strdup(file->abs + folder_size(model, file));
+	return ncm_strdup(file->abs + folder_size);
 }
 
 /* The endings of all but weights. */

@@ -47,7 +47,9 @@ int push_choose_pins(struct push *push, struct ncm_error *err);
 
 /* names.c: what files are called in the artifact: as below the folder that a model's files share in a store; Ollama's
  * blobs by what they are. NULL: it is no file for others (a manifest). The caller frees it. */
-char *push_file_name(const struct ncm_reg_model *model, const struct ncm_reg_file *file);
+char *push_file_name(const struct ncm_reg_model *model, const struct ncm_reg_file *file, size_t folder_size);
+/* The length of the folder, with its '/', that the model's files in the file's store share, blobs left out. */
+size_t push_folder_size(const struct ncm_reg_model *model, const struct ncm_reg_file *file);
 /* A model's id as a name that a folder or file may have. The caller frees it. */
 char *push_model_name(const struct ncm_reg_model *model);
 /* Whether a file is one of Ollama's blobs, whose name is a digest. */
