@@ -127,6 +127,7 @@ const struct topic topics_environment[] = {
 const struct topic topics_files[] = {
     {"$XDG_CONFIG_HOME/ncmodel/config.json",
      "The configuration, by default below ~/.config; `ncmodel help configuration` lists its keys."},
+    {"$XDG_CONFIG_HOME/ncmodel/civitai-token", "Civitai's token alone, of mode 0600, for when no variable has it."},
     {"$XDG_CONFIG_HOME/ncmodel/s3-keys", "ACCESS_KEY:SECRET_KEY for s3: sources, on one line, of mode 0600."},
     {"$XDG_CONFIG_HOME/ncmodel/manifests/PROFILE/phase-N-PRIORITY.json", "Manifests of your own, there too."},
     {"models.json", "What is installed; in the folder of the llama.cpp store unless the layout says otherwise."},

@@ -26,7 +26,10 @@ struct ncm_gpu {
 	char *driver;        /* its version; or NULL */
 	bool has_total, has_free;
 	uint64_t total, free;
-	bool unified; /* it has no memory of its own but the machine's: total and free are that's */
+	bool has_utilization, has_temperature;
+	unsigned utilization; /* percent of the last moment that it computed */
+	unsigned temperature; /* degrees Celsius */
+	bool unified;         /* it has no memory of its own but the machine's: total and free are that's */
 };
 
 struct ncm_gpu_list {

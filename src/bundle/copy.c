@@ -6,12 +6,13 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/own.h"
+#include "digest/copy.h"
 #include "os/os.h"
 
 #include <errno.h>
 #include <string.h>
 
-enum { CHUNK = 1 << 20, RANDOM = 17 };
+enum { RANDOM = 17 };
 
 static const char ENDING[] = ".tmp";
 
@@ -50,34 +51,16 @@ static bool is_there(struct bundle_copy *copy)
 	return false;
 }
 
-static void tell_progress(const struct bundle_copy *copy, uint64_t done)
+static void tell_progress(void *context, uint64_t bytes)
 {
+	struct bundle_copy *copy = context;
+
+	copy->before += bytes;
 	ncm_emit(copy->sink, &(struct ncm_event){.type = NCM_EVENT_VERIFIED,
 						 .file = copy->from,
-						 .done = copy->before + done,
+						 .done = copy->before,
 						 .total = copy->total,
 						 .stage = "hashing"});
-}
-
-/* Returns 0, or -1 with errno. */
-static int pour(const struct bundle_copy *copy, int from, int to, struct ncm_tally *tally)
-{
-	NCM_AUTO_FREE char *chunk = ncm_malloc(CHUNK);
-	uint64_t at = 0;
-	ssize_t got;
-
-	while ((got = ncm_pread_all(from, chunk, CHUNK, at)) > 0) {
-		ncm_tally_update(tally, chunk, (size_t)got);
-		if (ncm_pwrite_all(to, chunk, (size_t)got, at) < 0)
-			return -1;
-		at += (uint64_t)got;
-		tell_progress(copy, at);
-		if (ncm_interrupted()) {
-			errno = EINTR;
-			return -1;
-		}
-	}
-	return got < 0 ? -1 : ncm_sync(to);
 }
 
 static int tell_failure(const struct bundle_copy *copy, int errnum, struct ncm_error *err)
@@ -98,20 +81,18 @@ static int tell_damage(const struct bundle_copy *copy, const struct ncm_sha256 *
 
 static int fill(struct bundle_copy *copy, int from, int to, struct ncm_error *err)
 {
-	struct ncm_tally *tally = ncm_tally_new();
-	struct ncm_sha256 found;
+	struct ncm_copying copying = {.from = from, .to = to, .progress = tell_progress, .context = copy};
 
-	if (pour(copy, from, to, tally) < 0) {
-		const int errnum = errno;
-
-		ncm_tally_free(tally);
-		return tell_failure(copy, errnum, err);
+	if (ncm_copy_hashed(&copying) < 0 || ncm_sync(to) < 0) {
+		tell_failure(copy, errno, err);
+		ncm_checkpoints_clear(&copying.checkpoints);
+		return -1;
 	}
-	ncm_tally_end(tally, &found, &copy->checkpoints);
-	if (ncm_sha256_equal(&found, &copy->sha256))
+	copy->checkpoints = copying.checkpoints;
+	if (ncm_sha256_equal(&copying.sha256, &copy->sha256))
 		return 0;
 	ncm_checkpoints_clear(&copy->checkpoints);
-	return tell_damage(copy, &found, err);
+	return tell_damage(copy, &copying.sha256, err);
 }
 
 int bundle_copy(struct bundle_copy *copy, struct ncm_error *err)

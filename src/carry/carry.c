@@ -271,6 +271,8 @@ static void carry_begin(struct carry *carry, struct planned *planned)
 		while (task->alternate + 1 < wanted->spec->from.count &&
 		       strcmp(wanted->spec->from.items[task->alternate], wanted->uri) != 0)
 			task->alternate++;
+		if (content->found) /* they were all asked */
+			task->alternate = wanted->spec->from.count - 1;
 	}
 }
 
@@ -287,6 +289,7 @@ static void carry_end(struct carry *carry)
 		free(task->mirror_resolutions);
 		free(task->mirrors);
 		free(task->server_name);
+		ncm_buffer_free(&task->asked);
 		ncm_checkpoints_clear(&task->checkpoints);
 		ncm_checkpoints_clear(&task->known);
 		ncm_unpacked_free(task->unpacked, task->unpacked_count);

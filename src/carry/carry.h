@@ -7,6 +7,8 @@
 #define NCM_CARRY_CARRY_H
 
 #include "archive/archive.h"
+#include "base/buffer.h"
+#include "cache/flight.h"
 #include "format/format.h"
 #include "plan/plan.h"
 
@@ -32,7 +34,9 @@ struct task {
 	struct ncm_resolution **mirror_resolutions;
 	struct ncm_replica *mirrors; /* where it is there */
 	size_t mirror_count;
-	const char *served_by; /* URI */
+	struct cache_flight *flight; /* when it is shared with other machines that fetch it now */
+	const char *served_by;       /* URI */
+	struct ncm_buffer asked;     /* who was asked in vain for its digest: words for people */
 	char *server_name;
 	struct ncm_checkpoints known; /* that were kept; none: of size 0 */
 	/* results of the transfer */
@@ -66,6 +70,7 @@ struct carry {
 	size_t *ready;            /* models whose content is complete, to be finished */
 	size_t ready_count;
 	size_t recounts;
+	struct cache_flights *flights; /* while it is fetched, where there is a cache; else NULL */
 };
 
 /* rounds.c: rounds of transfers; each content that is complete is handed on at once. */
@@ -97,6 +102,9 @@ void carry_finish(struct carry *carry, const size_t *models, size_t count);
 void outcome_clear(struct outcome *outcome);
 /* Whether models.json is to be written for this model. */
 bool carry_needs_record(const struct carry *carry, size_t model);
+
+/* served.c: notes in the lock in memory who served what the wanted's entry pins. Whether something was news. */
+bool carry_note_places(struct carry *carry, const struct wanted *wanted);
 
 /* describe.c: reads the header of what was placed for a model, whose entry has its files. */
 void carry_read_header(const struct carry *carry, size_t model, const struct ncm_reg_model *entry);

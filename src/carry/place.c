@@ -243,6 +243,19 @@ static bool is_as_believed(int fd, const struct os_stat *then)
 	       now.size == then->size && now.mtime_ns == then->mtime_ns;
 }
 
+/* A twin that was never read has other bytes than its name says: another may have them, else they are to be fetched. */
+static void give_up_twin(const struct carry *carry, struct task *task)
+{
+	struct twin *local = &task->item->local;
+
+	ncm_emit_text(&carry->run->sink, NCM_EVENT_WARNING, "%s", task->error.message);
+	ncm_error_clear(&task->error);
+	look_remember(carry->planned->look, &local->status, &(struct ncm_sha256){{0}});
+	free(local->path);
+	(void)elsewhere_find(carry->planned->look, task->item->content, local);
+	task->again = true;
+}
+
 /* Deduplication: the same bytes are on this machine already, at `ready`. */
 static int duplicate(struct carry *carry, struct task *task, const char *ready, size_t number)
 {
@@ -252,18 +265,19 @@ static int duplicate(struct carry *carry, struct task *task, const char *ready, 
 	NCM_AUTO_CLOSE int fd = os_open(OS_HERE, ready, OS_READ | OS_NO_LINK);
 	NCM_AUTO_CLOSE int guard = store_guard(place->store, place->blob);
 	NCM_AUTO_FREE char *kept = NULL;
+	const bool proven = ready != task->item->local.path || !task->item->local.unread;
 	const char *how = "copy";
 
 	if (fd < 0)
 		return ncm_error_errno(&task->error, errno, "cannot open %s", ready);
-	if (ready == task->item->local && !is_as_believed(fd, &task->item->local_status)) {
+	if (ready == task->item->local.path && proven && !is_as_believed(fd, &task->item->local.status)) {
 		ncm_error_set(&task->error, NCM_E_CHECKSUM, "%s was changed after it was checked", ready);
 		return ncm_error_hint(&task->error, "pull again: what is there is looked at anew");
 	}
 	if (task->unpinned && note_intent(carry, task, number, &content->sha256, &task->error) < 0)
 		return -1;
 	(void)guard;
-	if (ncm_store_duplicate(place->store, place_bytes(place), fd, ready, &content->sha256, step->replace,
+	if (ncm_store_duplicate(place->store, place_bytes(place), fd, ready, &content->sha256, proven, step->replace,
 				seen(step), &how, &step->status, &kept, &task->error) < 0) {
 		forget_intent(task, number);
 		return -1;
@@ -315,6 +329,22 @@ static void keep_checkpoints(const struct carry *carry, const struct task *task)
 	}
 }
 
+/* Returns 0, -1, or 1 when nothing on this machine has it after all. */
+static int duplicate_any(struct carry *carry, struct task *task, size_t number)
+{
+	const char *ready;
+
+	while ((ready = item_ready_path(task->item))) {
+		const bool unread = ready == task->item->local.path && task->item->local.unread;
+		const int failed = duplicate(carry, task, ready, number);
+
+		if (!failed || !unread || task->error.code != NCM_E_CHECKSUM)
+			return failed;
+		give_up_twin(carry, task);
+	}
+	return 1;
+}
+
 static int place_one(struct carry *carry, struct task *task, size_t number)
 {
 	const int there = judge_again(carry, task, number);
@@ -330,7 +360,7 @@ static int place_one(struct carry *carry, struct task *task, size_t number)
 	case CONTENT_BLOB:
 		break;
 	}
-	return duplicate(carry, task, item_ready_path(task->item), number);
+	return duplicate_any(carry, task, number);
 }
 
 /* Several models may want it in one place: what was put there for one is there for all. */

@@ -281,11 +281,12 @@ static size_t pin_model(struct carry *carry, size_t index, const char **uris)
 
 	for (size_t i = 0; i < model->file_count; i++) {
 		const struct wanted *wanted = &run->wanted[model->first_wanted + i];
+		const bool is_pinned = wanted_is_pinned(run, wanted, &carry->planned->contents);
 
-		if (wanted_is_pinned(run, wanted, &carry->planned->contents))
-			continue;
-		wanted_pin(run, wanted, &carry->planned->contents);
-		uris[pinned++] = wanted->spec->from.items[0];
+		if (!is_pinned)
+			wanted_pin(run, wanted, &carry->planned->contents);
+		if (carry_note_places(carry, wanted) || !is_pinned)
+			uris[pinned++] = wanted->spec->from.items[0];
 	}
 	return pinned;
 }

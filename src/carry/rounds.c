@@ -15,48 +15,59 @@
 /* Below this a second place costs more to ask than it brings. */
 static const uint64_t MIRRORS_WORTH_BYTES = 16 << 20;
 
-/* The artifact of an alternate that is the same file: by digest, else by being the only one, else by name. */
-static const struct ncm_artifact *same_artifact(const struct ncm_resolution *found, const struct content *content)
+static void take_place(struct task *task, struct ncm_resolution *found, const struct ncm_artifact *artifact)
 {
-	for (size_t i = 0; i < found->count; i++) {
-		if (content->has_sha256 && found->artifacts[i].has_sha256 &&
-		    ncm_sha256_equal(&content->sha256, &found->artifacts[i].sha256))
-			return &found->artifacts[i];
-	}
-	if (found->count == 1)
-		return &found->artifacts[0];
-	for (size_t i = 0; i < found->count; i++) {
-		if (found->artifacts[i].name && strcmp(found->artifacts[i].name, content->name) == 0)
-			return &found->artifacts[i];
-	}
-	return NULL;
+	ncm_resolution_free(task->own);
+	task->own = found;
+	task->item->content->resolution = found;
+	task->item->content->artifact = artifact;
 }
 
-static bool is_other(const struct content *content, const struct ncm_artifact *artifact)
-{
-	return content->has_sha256 && artifact->has_sha256 && !ncm_sha256_equal(&content->sha256, &artifact->sha256);
-}
-
-/* Asks for the task's next alternate. Returns 0 when its content is that alternate's, or -1 when there is none left. */
-static int next_alternate(struct carry *carry, struct task *task)
+/* By its digest others are asked for what was known to be pinned, where no source has it any more. The cache and web
+ * servers were places of the transfer that failed. */
+static int next_by_digest(struct carry *carry, struct task *task)
 {
 	struct content *content = task->item->content;
 	const struct wanted *wanted = &carry->run->wanted[content->wanted];
+	struct ncm_resolution *found;
+
+	if (task->unpinned || !(lost_is_told(task->error.code) || wanted->lost.code != NCM_OK))
+		return -1;
+	if (!content->found && content->places_asked == 0)
+		content->places_asked = lost_after_mirrors(carry->run);
+	found = lost_ask_next(carry->run, content, &content->places_asked, &task->asked);
+	if (!found)
+		return -1;
+	take_place(task, found, lost_artifact(found, content));
+	return 0;
+}
+
+/* Asks for the task's content at one of its places. Returns 0 when it is that place's now, or -1. */
+static int ask_place(struct carry *carry, struct task *task, size_t place)
+{
+	const struct content *content = task->item->content;
+	const struct wanted *wanted = &carry->run->wanted[content->wanted];
+	struct ncm_resolution *found = wanted_ask_place(carry->run, wanted, place, NULL);
+	const struct ncm_artifact *artifact = found ? lost_artifact(found, content) : NULL;
+
+	if (!artifact) {
+		ncm_resolution_free(found);
+		return -1;
+	}
+	take_place(task, found, artifact);
+	return 0;
+}
+
+/* Returns 0 when its content is its next alternate's, or -1 when there is none left. */
+static int next_alternate(struct carry *carry, struct task *task)
+{
+	const struct wanted *wanted = &carry->run->wanted[task->item->content->wanted];
 
 	while (task->alternate + 1 < wanted->spec->from.count && !ncm_interrupted()) {
-		struct ncm_resolution *found = wanted_ask_place(carry->run, wanted, ++task->alternate, NULL);
-		const struct ncm_artifact *artifact = found ? same_artifact(found, content) : NULL;
-
-		if (artifact && !is_other(content, artifact)) {
-			ncm_resolution_free(task->own);
-			task->own = found;
-			content->resolution = found;
-			content->artifact = artifact;
+		if (ask_place(carry, task, ++task->alternate) == 0)
 			return 0;
-		}
-		ncm_resolution_free(found);
 	}
-	return -1;
+	return next_by_digest(carry, task);
 }
 
 static void add_mirror(struct task *task, const char *url, struct ncm_resolution *found)
@@ -83,6 +94,26 @@ static void add_bundles(const struct ncm_config *config, struct task *task)
 	}
 }
 
+/* What it has not yet comes through it, by the part, from whoever fetches the same. */
+static void share(const struct carry *carry, struct task *task)
+{
+	const struct content *content = task->item->content;
+	NCM_AUTO_FREE char *partial = NULL;
+	struct ncm_resolution *place;
+
+	if (!carry->flights || !content->has_size || task->item->mend.count > 0)
+		return;
+	partial = item_partial(task->item);
+	task->flight = cache_flight_begin(carry->flights, &content->sha256, content->size,
+					  content->places[0].store->staging, partial);
+	if (!task->flight)
+		return;
+	place = ncm_calloc(1, sizeof *place);
+	place->uri = ncm_strdup(cache_flights_name(carry->flights));
+	add_mirror(task, NULL, place);
+	task->mirrors[task->mirror_count - 1] = cache_flight_place(task->flight);
+}
+
 /* What the cache has comes from there first. */
 static void find_in_cache(const struct carry *carry, struct task *task)
 {
@@ -90,8 +121,10 @@ static void find_in_cache(const struct carry *carry, struct task *task)
 	struct ncm_resolution *found =
 	    ncm_source_cached(carry->run->sources, &content->sha256, content->has_size ? &content->size : NULL);
 
-	if (!found)
+	if (!found) {
+		share(carry, task);
 		return;
+	}
 	add_mirror(task, found->artifacts[0].url, found);
 	task->mirrors[task->mirror_count - 1].preferred = true;
 }
@@ -108,15 +141,17 @@ static void find_mirrors_of(struct carry *carry, struct task *task)
 		return;
 	task->mirror_resolutions = ncm_calloc(room, sizeof(struct ncm_resolution *));
 	task->mirrors = ncm_calloc(room, sizeof *task->mirrors);
-	find_in_cache(carry, task);
-	add_bundles(carry->run->config, task);
+	if (!content->found) { /* else they were asked */
+		find_in_cache(carry, task);
+		add_bundles(carry->run->config, task);
+	}
 	if (!content->has_size || content->size < MIRRORS_WORTH_BYTES)
 		return;
 	for (size_t i = task->alternate + 1; i < places && !ncm_interrupted(); i++) {
 		struct ncm_resolution *found = wanted_ask_place(carry->run, wanted, i, NULL);
-		const struct ncm_artifact *artifact = found ? same_artifact(found, content) : NULL;
+		const struct ncm_artifact *artifact = found ? lost_artifact(found, content) : NULL;
 
-		if (!artifact || !artifact->has_sha256 || is_other(content, artifact)) {
+		if (!artifact || !artifact->has_sha256) {
 			ncm_resolution_free(found);
 			continue;
 		}
@@ -154,6 +189,8 @@ static void note_bytes(struct task *task, const struct ncm_transfer_item *transf
 
 static void note_result(struct carry *carry, struct task *task, struct ncm_transfer_item *transfer)
 {
+	if (task->flight)
+		cache_flight_end(task->flight, transfer->done);
 	task->received += transfer->received;
 	task->range_received += task->item->mend.count > 0 ? transfer->received : 0;
 	free(task->server_name);
@@ -312,9 +349,21 @@ static void hint_at_pin(const struct carry *carry, struct task *task)
 			       wanted->resolution->service->name, wanted->resolution->uri);
 }
 
+static void tell_asked(struct task *task)
+{
+	struct ncm_error *error = &task->error;
+	char *message = error->message;
+
+	if (task->asked.size == 0 || !message)
+		return;
+	error->message = ncm_asprintf("%s; by its digest it was asked for at %s, too", message, task->asked.data);
+	free(message);
+}
+
 static void give_up(const struct carry *carry, struct task *task)
 {
 	hint_at_pin(carry, task);
+	tell_asked(task);
 	task->state = TASK_FAILED;
 	fail_models(carry, task);
 }
@@ -332,8 +381,11 @@ static bool is_to_fetch(struct carry *carry, struct task *task, bool first)
 {
 	const struct content *content = task->item->content;
 
+	/* The lock told its digest alone: it was here, and is gone since the plan was made. Its source was not asked.
+	 */
+	if (!content->artifact->url && !carry->run->options.offline)
+		(void)ask_place(carry, task, task->alternate);
 	if (!content->artifact->url) {
-		/* The lock told its digest alone: it was here, and is gone since the plan was made. */
 		ncm_error_set(&task->error, NCM_E_IO, "%s was here and is gone now", content->name);
 		ncm_error_hint(&task->error, "pull again: then it is fetched");
 		return false;
@@ -429,15 +481,19 @@ static void refuse_offline(const struct carry *carry, struct task **chosen, size
 int carry_fetch(struct carry *carry, struct ncm_error *err)
 {
 	NCM_AUTO_FREE struct task **chosen = ncm_calloc(carry->planned->contents.count + 1, sizeof *chosen);
+	int result = 0;
 	size_t count;
 
 	carry_count(carry);
 	carry_finish_ready(carry); /* what needs no network */
-	for (bool first = true; (count = gather(carry, first, chosen)) > 0; first = false) {
+	carry->flights = carry->run->options.offline ? NULL : cache_flights_begin(carry->run->sources);
+	for (bool first = true; result == 0 && (count = gather(carry, first, chosen)) > 0; first = false) {
 		if (carry->run->options.offline)
 			refuse_offline(carry, chosen, count);
-		else if (fetch_round(carry, chosen, count, err) < 0)
-			return -1;
+		else
+			result = fetch_round(carry, chosen, count, err);
 	}
-	return 0;
+	cache_flights_end(carry->flights);
+	carry->flights = NULL;
+	return result;
 }

@@ -93,6 +93,12 @@ static int open_token_file(const struct token_file *file, struct os_stat *status
 	return refuse_file(file, why, err);
 }
 
+/* Root gives a service its token by the group: nobody reads it who was not meant to. */
+static bool is_exposed(const struct os_stat *status)
+{
+	return (status->mode & (status->owner == 0 && !os_is_root() ? 007 : 077)) != 0;
+}
+
 static int take_file(const struct token_file *file, struct ncm_endpoint *endpoint, struct ncm_error *err)
 {
 	char text[NCM_LIMIT_TOKEN_BYTES + 1];
@@ -114,7 +120,7 @@ static int take_file(const struct token_file *file, struct ncm_endpoint *endpoin
 	failed = take_token(text, where, &endpoint->token, err);
 	os_wipe(text, sizeof text);
 	if (!failed && endpoint->token)
-		endpoint->token_exposed = (status.mode & 077) != 0;
+		endpoint->token_exposed = is_exposed(&status);
 	return failed;
 }
 

@@ -11,6 +11,8 @@
 
 /* The SHA-256 of nothing, in hex: the payload of a request without a body. */
 #define SIGV4_NO_PAYLOAD "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+/* Stands for it where the body is not known beforehand. */
+#define SIGV4_UNSIGNED_PAYLOAD "UNSIGNED-PAYLOAD"
 
 /* Who signs, and for what. All borrowed. */
 struct sigv4 {
@@ -25,7 +27,7 @@ struct sigv4_request {
 	const char *path;                  /* percent-encoded, from its first slash on */
 	const char *query;                 /* encoded, sorted, each parameter with its '='; "" if there is none */
 	const struct ncm_strings *headers; /* "name:value", names in lower case, sorted; "host:…" among them */
-	const char *payload;               /* the body's SHA-256 in hex */
+	const char *payload;               /* the body's SHA-256 in hex, or SIGV4_UNSIGNED_PAYLOAD */
 };
 
 /* The value of the Authorization header. It holds no secret: the access key and a signature. The caller frees it. */

@@ -10,6 +10,7 @@
 enum {
 	NVML_SUCCESS = 0,
 	NVML_MEMORY_V2 = 0x02000028, /* NVML_STRUCT_VERSION(Memory, 2): its size and version */
+	NVML_TEMPERATURE_GPU = 0,
 	NVML_TEXT = 96,
 	CARDS_MOST = 64,
 };
@@ -17,6 +18,10 @@ enum {
 struct nvml_memory {
 	unsigned version;
 	unsigned long long total, reserved, free, used;
+};
+
+struct nvml_utilization {
+	unsigned gpu, memory; /* percent */
 };
 
 /* What of the library is used. A function's address comes as that of data, and POSIX says that it may. */
@@ -29,6 +34,8 @@ struct nvml {
 	int (*name)(void *device, char *name, unsigned size);
 	int (*memory)(void *device, struct nvml_memory *memory);
 	int (*driver)(char *version, unsigned size);
+	int (*utilization)(void *device, struct nvml_utilization *utilization); /* or NULL: it has none */
+	int (*temperature)(void *device, int sensor, unsigned *celsius);        /* or NULL */
 };
 
 static bool find(const struct nvml *nvml, const char *name, void *function)
@@ -37,6 +44,12 @@ static bool find(const struct nvml *nvml, const char *name, void *function)
 
 	memcpy(function, &found, sizeof found);
 	return found != NULL;
+}
+
+static void find_more(struct nvml *nvml)
+{
+	(void)find(nvml, "nvmlDeviceGetUtilizationRates", &nvml->utilization);
+	(void)find(nvml, "nvmlDeviceGetTemperature", &nvml->temperature);
 }
 
 static bool open_library(struct nvml *nvml)
@@ -64,6 +77,18 @@ static void read_memory(const struct nvml *nvml, void *device, struct ncm_gpu *c
 	card->free = memory.free;
 }
 
+static void read_sensors(const struct nvml *nvml, void *device, struct ncm_gpu *card)
+{
+	struct nvml_utilization utilization;
+
+	if (nvml->utilization && nvml->utilization(device, &utilization) == NVML_SUCCESS) {
+		card->has_utilization = true;
+		card->utilization = utilization.gpu;
+	}
+	card->has_temperature =
+	    nvml->temperature && nvml->temperature(device, NVML_TEMPERATURE_GPU, &card->temperature) == NVML_SUCCESS;
+}
+
 static void add_card(const struct nvml *nvml, unsigned index, const char *driver, struct ncm_gpu_list *list)
 {
 	char name[NVML_TEXT] = "";
@@ -80,6 +105,7 @@ static void add_card(const struct nvml *nvml, unsigned index, const char *driver
 	card->told_by = "nvml";
 	card->driver = *driver ? ncm_strdup(driver) : NULL;
 	read_memory(nvml, device, card);
+	read_sensors(nvml, device, card);
 }
 
 static void add_cards(const struct nvml *nvml, struct ncm_gpu_list *list)
@@ -101,6 +127,7 @@ bool gpu_add_nvml(struct ncm_gpu_list *list)
 	const bool begun = open_library(&nvml) && nvml.init() == NVML_SUCCESS;
 
 	if (begun) {
+		find_more(&nvml);
 		add_cards(&nvml, list);
 		(void)nvml.shutdown();
 	}

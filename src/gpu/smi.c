@@ -57,7 +57,9 @@ static char *ask(void)
 {
 	static char *const environment[] = {(char *)"LC_ALL=C", (char *)"PATH=/usr/bin:/bin", NULL};
 	NCM_AUTO_FREE char *path = find_program();
-	char *const arguments[] = {path, (char *)"--query-gpu=memory.total,memory.free,driver_version,name",
+	char *const arguments[] = {path,
+				   (char *)"--query-gpu=memory.total,memory.free,utilization.gpu,"
+					   "temperature.gpu,driver_version,name",
 				   (char *)"--format=csv,noheader,nounits", NULL};
 	struct ncm_buffer text = {0};
 	int input, output;
@@ -102,13 +104,23 @@ static bool read_mib(const char *column, uint64_t *bytes)
 	return true;
 }
 
+/* What a driver does not tell is in brackets, too. */
+static bool read_small(const char *column, unsigned *number)
+{
+	if (!isdigit((unsigned char)*column))
+		return false;
+	*number = (unsigned)strtoul(column, NULL, 10);
+	return true;
+}
+
 void gpu_add_smi_line(char *line, struct ncm_gpu_list *list)
 {
 	char *rest = line;
-	const char *total = next_column(&rest), *left = next_column(&rest), *driver = next_column(&rest);
+	const char *total = next_column(&rest), *left = next_column(&rest), *utilization = next_column(&rest);
+	const char *temperature = next_column(&rest), *driver = next_column(&rest);
 	struct ncm_gpu *card;
 
-	if (!rest || !total || !left || !driver)
+	if (!rest || !driver)
 		return;
 	card = gpu_add(list);
 	card->name = ncm_strdup(rest + strspn(rest, " "));
@@ -117,6 +129,8 @@ void gpu_add_smi_line(char *line, struct ncm_gpu_list *list)
 	card->told_by = "nvidia-smi";
 	card->has_total = read_mib(total, &card->total);
 	card->has_free = read_mib(left, &card->free);
+	card->has_utilization = read_small(utilization, &card->utilization);
+	card->has_temperature = read_small(temperature, &card->temperature);
 	card->unified = *total == '[';
 }
 

@@ -37,6 +37,32 @@ static char *name_of(const char *device, const char *otherwise)
 	return ncm_strdup(otherwise);
 }
 
+/* The first sensor of hwmon/hwmonN, in thousandths of a degree; what it says below zero is not believed. */
+static void read_temperature(const char *device, struct ncm_gpu *card)
+{
+	NCM_AUTO_FREE char *folder = ncm_asprintf("%s/hwmon", device);
+	struct os_list *names = os_list(os_open(OS_HERE, folder, OS_FOLDER));
+	const char *name;
+
+	while (names && !card->has_temperature && (name = os_list_next(names))) {
+		NCM_AUTO_FREE char *path = ncm_asprintf("%s/%s/temp1_input", folder, name);
+		uint64_t number;
+
+		card->has_temperature = gpu_read_number(path, &number) && number < 1000000;
+		card->temperature = card->has_temperature ? (unsigned)(number / 1000) : 0;
+	}
+	os_list_end(names);
+}
+
+static void read_sensors(const char *device, struct ncm_gpu *card)
+{
+	uint64_t busy;
+
+	card->has_utilization = read_at(device, "gpu_busy_percent", &busy) && busy <= 100;
+	card->utilization = card->has_utilization ? (unsigned)busy : 0;
+	read_temperature(device, card);
+}
+
 /* An APU's carve-out is small, and the driver lends it as much again and more of the machine's. */
 static void read_amd(const char *device, struct ncm_gpu *card)
 {
@@ -90,6 +116,7 @@ static void read_card(const char *folder, const char *name, struct ncm_gpu_list 
 		return;
 	card = gpu_add(list);
 	card->told_by = "sysfs";
+	read_sensors(device, card);
 	if (vendor == VENDOR_AMD)
 		read_amd(device, card);
 	else

@@ -135,6 +135,7 @@ void ncm_lock_put(struct ncm_lock *lock, const struct ncm_lock_entry *entry)
 	there = (struct ncm_lock_entry *)ncm_lock_find(lock, entry->uri);
 	lock_entry_copy(&copy, entry);
 	if (there) { /* under the spelling that it has */
+		lock_places_keep(&copy, there);
 		free(copy.uri);
 		copy.uri = there->uri;
 		copy.canonical = there->canonical;

@@ -10,9 +10,12 @@
 
 #include <ncmodel/digest.h>
 #include <ncmodel/error.h>
+#include <ncmodel/manifest.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+enum { NCM_LOCK_PLACES_MOST = 16 };
 
 struct ncm_lock_file {
 	char *path; /* as the source names it; NULL never */
@@ -24,6 +27,8 @@ struct ncm_lock_file {
 	struct ncm_sha256 sha256;
 	bool has_git_sha1; /* of the content as a git blob: what the Hub tells of its small files */
 	struct ncm_sha1 git_sha1;
+	/* Further sources that served these bytes, none with a secret; sorted, at most NCM_LOCK_PLACES_MOST */
+	struct ncm_strings places;
 };
 
 struct ncm_lock_entry {
@@ -53,8 +58,17 @@ struct ncm_lock {
 struct ncm_lock *ncm_lock_load(const char *path, struct ncm_error *err);
 void ncm_lock_free(struct ncm_lock *lock);
 const struct ncm_lock_entry *ncm_lock_find(const struct ncm_lock *lock, const char *uri);
-/* Puts an entry (copied) in place of the one with its URI; one without files is not put. In memory alone. */
+/* Puts an entry (copied) in place of the one with its URI; one without files is not put. Where the bytes are the same,
+ * the places stay known, and so does the other source that they were pinned at. In memory alone. */
 void ncm_lock_put(struct ncm_lock *lock, const struct ncm_lock_entry *entry);
+/*
+ * Notes that a source served bytes that the URI's entry pins. Returns whether that was news: not of what the entry
+ * names itself, of what needs a secret, or where there are NCM_LOCK_PLACES_MOST already. In memory alone.
+ */
+bool ncm_lock_note_place(struct ncm_lock *lock, const char *uri, const struct ncm_sha256 *sha256, const char *place);
+/* Adds every source that any entry knows for these bytes; *places is sorted then. A source of many files may be among
+ * them. */
+void ncm_lock_places(const struct ncm_lock *lock, const struct ncm_sha256 *sha256, struct ncm_strings *places);
 /* Takes the entry of an URI out. In memory alone. */
 void ncm_lock_drop(struct ncm_lock *lock, const char *uri);
 /*

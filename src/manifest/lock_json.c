@@ -16,6 +16,7 @@ void lock_entry_clear(struct ncm_lock_entry *entry)
 		free(entry->files[i].path);
 		free(entry->files[i].role);
 		free(entry->files[i].url);
+		ncm_strings_free(&entry->files[i].places);
 	}
 	free(entry->files);
 	free(entry->uri);
@@ -62,6 +63,7 @@ void lock_entry_copy(struct ncm_lock_entry *to, const struct ncm_lock_entry *fro
 		    ncm_strdup(strcmp(from->files[i].path, from->uri) == 0 ? to->uri : from->files[i].path);
 		to->files[i].role = ncm_strdup_null(from->files[i].role);
 		to->files[i].url = is_shareable(from->files[i].url) ? ncm_strdup_null(from->files[i].url) : NULL;
+		lock_places_copy(&to->files[i].places, &from->files[i].places);
 	}
 }
 
@@ -91,6 +93,18 @@ json_t *lock_read(const char *path, struct ncm_error *err)
 	return NULL;
 }
 
+static void write_places(const struct ncm_lock_file *file, json_t *json)
+{
+	json_t *places = json_array();
+
+	for (size_t i = 0; i < file->places.count; i++)
+		json_array_append_new(places, json_string(file->places.items[i]));
+	json_object_del(json, "places");
+	if (file->places.count > 0)
+		json_object_set(json, "places", places);
+	json_decref(places);
+}
+
 static void write_file(const struct ncm_lock_file *file, const char *path, json_t *json)
 {
 	const bool has_sha256 = file->has_sha256 && !ncm_sha256_is_zero(&file->sha256);
@@ -102,6 +116,7 @@ static void write_file(const struct ncm_lock_file *file, const char *path, json_
 	json_object_set_new(json, "size", file->has_size ? json_integer((json_int_t)file->size) : json_null());
 	ncm_json_set_string(json, "git_sha1", file->has_git_sha1 ? ncm_sha1_hex(&file->git_sha1, hex) : NULL);
 	ncm_json_set_or_null(json, "sha256", has_sha256 ? ncm_sha256_hex(&file->sha256, hex) : NULL);
+	write_places(file, json);
 }
 
 /* The object that the file of this path had. New reference. */
@@ -152,6 +167,20 @@ void lock_entry_write(const struct ncm_lock_entry *entry, json_t *json)
 	ncm_json_set_string(json, "kind", entry->kind);
 }
 
+static bool tells_secret(const json_t *file)
+{
+	const char *url = ncm_json_string(file, "url");
+	bool found = url && ncm_text_has_secret(url);
+	const json_t *place;
+	size_t i;
+
+	json_array_foreach(json_object_get(file, "places"), i, place)
+	{
+		found = found || (json_is_string(place) && ncm_text_has_secret(json_string_value(place)));
+	}
+	return found;
+}
+
 static bool needs_cleaning(const char *uri, const json_t *json)
 {
 	const char *pinned = ncm_json_string(json, "pinned");
@@ -161,9 +190,7 @@ static bool needs_cleaning(const char *uri, const json_t *json)
 
 	json_array_foreach(json_object_get(json, "files"), i, file)
 	{
-		const char *url = ncm_json_string(file, "url");
-
-		found = found || (url && ncm_text_has_secret(url));
+		found = found || tells_secret(file);
 	}
 	return found;
 }

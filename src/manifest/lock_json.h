@@ -23,6 +23,10 @@ char *lock_key(const char *uri);
 void lock_entry_write(const struct ncm_lock_entry *entry, json_t *json);
 /* Takes secrets out of the entries, which an older version wrote. */
 void lock_clean(json_t *entries);
+/* lock_places.c: those that may be kept, sorted. */
+void lock_places_copy(struct ncm_strings *to, const struct ncm_strings *from);
+/* Adds what another entry, which this one is to replace, knew of the same bytes. */
+void lock_places_keep(struct ncm_lock_entry *entry, const struct ncm_lock_entry *before);
 void lock_entry_clear(struct ncm_lock_entry *entry);
 void lock_entry_copy(struct ncm_lock_entry *to, const struct ncm_lock_entry *from);
 

@@ -40,6 +40,8 @@ static const struct ncm_json_form sha256 = {
 static const struct ncm_json_form sha1 = {
     .kind = NCM_FORM_TEXT, .or_null = true, .take = take_sha1, .expected = "40 lower-case hex digits"};
 
+static const struct ncm_json_form places = {.kind = NCM_FORM_LIST, .of = &text};
+
 #define OF_FILE(member) offsetof(struct ncm_lock_file, member)
 static const struct ncm_json_field file_keys[] = {
     {"path", &text, OF_FILE(path), true, 0},
@@ -47,6 +49,7 @@ static const struct ncm_json_field file_keys[] = {
     {"url", &text_or_null, OF_FILE(url), false, 0},
     {"size", &size, OF_FILE(size), false, OF_FILE(has_size)},
     {"git_sha1", &sha1, OF_FILE(git_sha1), false, OF_FILE(has_git_sha1)},
+    {"places", &places, OF_FILE(places), false, 0},
     {"sha256", &sha256, OF_FILE(sha256), false, OF_FILE(has_sha256)},
 };
 static const struct ncm_json_form plain_file = {.kind = NCM_FORM_OBJECT, .open = true, NCM_FIELDS(file_keys)};

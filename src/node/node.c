@@ -30,6 +30,11 @@ static void put_mib(json_t *object, const char *key, bool known, uint64_t bytes)
 	json_object_set_new(object, key, known ? json_integer((json_int_t)(bytes / MIB)) : json_null());
 }
 
+static void put_number(json_t *object, const char *key, bool known, unsigned number)
+{
+	json_object_set_new(object, key, known ? json_integer(number) : json_null());
+}
+
 static json_t *card(const struct ncm_gpu *gpu)
 {
 	json_t *object = json_object();
@@ -41,6 +46,8 @@ static json_t *card(const struct ncm_gpu *gpu)
 	put_mib(object, "total_vram_mb", gpu->has_total, gpu->total);
 	put_mib(object, "free_vram_mb", gpu->has_free, gpu->free);
 	put_mib(object, "used_vram_mb", gpu->has_free && gpu->has_total, gpu->total - gpu->free);
+	put_number(object, "gpu_utilization", gpu->has_utilization, gpu->utilization);
+	put_number(object, "gpu_temperature", gpu->has_temperature, gpu->temperature);
 	return object;
 }
 
@@ -60,6 +67,24 @@ static void put_sums(json_t *record, const struct ncm_gpu_list *cards)
 	put_mib(record, "free_vram_mb", has_free, left);
 }
 
+/* Of all cards how busy they are on average, and how hot the hottest is: known if it is of each. */
+static void put_sensors(json_t *record, const struct ncm_gpu_list *cards)
+{
+	bool has_utilization = cards->count > 0, has_temperature = cards->count > 0;
+	unsigned sum = 0, most = 0;
+
+	for (size_t i = 0; i < cards->count; i++) {
+		const struct ncm_gpu *card = &cards->items[i];
+
+		has_utilization &= card->has_utilization;
+		has_temperature &= card->has_temperature;
+		sum += card->utilization;
+		most = card->temperature > most ? card->temperature : most;
+	}
+	put_number(record, "gpu_utilization", has_utilization, has_utilization ? sum / (unsigned)cards->count : 0);
+	put_number(record, "gpu_temperature", has_temperature, most);
+}
+
 static void put_cards(json_t *record, const struct ncm_gpu_list *cards)
 {
 	json_t *list = json_array();
@@ -69,6 +94,7 @@ static void put_cards(json_t *record, const struct ncm_gpu_list *cards)
 	ncm_json_set_or_null(record, "gpu_model", cards->count > 0 ? cards->items[0].name : NULL);
 	ncm_json_set_u64(record, "gpu_count", cards->count);
 	put_sums(record, cards);
+	put_sensors(record, cards);
 	json_object_set_new(record, "gpus", list);
 	put_mib(record, "ram_mb", cards->has_memory, cards->memory);
 }

@@ -139,6 +139,22 @@ static void cards(const json_t *record, struct ncm_buffer *out)
 	}
 }
 
+/* One number of each card. */
+static void sensor(const json_t *record, const char *name, const char *help, const char *member, struct ncm_buffer *out)
+{
+	size_t i;
+	json_t *card;
+
+	begin(name, help, out);
+	json_array_foreach(json_object_get(record, "gpus"), i, card)
+	{
+		const json_t *value = json_object_get(card, member);
+
+		if (json_is_integer(value))
+			ncm_buffer_printf(out, "%s{gpu=\"%zu\"} %lld\n", name, i, (long long)json_integer_value(value));
+	}
+}
+
 /* When the model that waited longest was verified; nothing while one never was. */
 static void oldest_verify(const json_t *record, struct ncm_buffer *out)
 {
@@ -185,4 +201,6 @@ void node_prometheus(const json_t *record, struct ncm_buffer *out)
 	single(record, "ncmodel_unverified", "Registered models that were never verified.", "unverified", out);
 	oldest_verify(record, out);
 	cards(record, out);
+	sensor(record, "ncmodel_gpu_utilization_percent", "How busy each graphics card is.", "gpu_utilization", out);
+	sensor(record, "ncmodel_gpu_temperature_celsius", "How hot each graphics card is.", "gpu_temperature", out);
 }

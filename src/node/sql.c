@@ -201,12 +201,13 @@ static void drop_gone(const json_t *record, struct ncm_buffer *out)
 /* Without a card there is nothing to record. */
 static void add_snapshot(const json_t *record, struct ncm_buffer *out)
 {
+	static const char *const sensors[] = {"gpu_utilization", "gpu_temperature", NULL};
 	const json_t *total = json_object_get(record, "gpu_vram_mb"), *left = json_object_get(record, "free_vram_mb");
 
 	if (!json_is_integer(total))
 		return;
 	ncm_buffer_puts(out, "INSERT INTO ai_gpu_snapshots (node_id, created_at, total_vram_mb, free_vram_mb, "
-			     "used_vram_mb)\nVALUES (");
+			     "used_vram_mb, gpu_utilization, gpu_temperature)\nVALUES (");
 	node_id(record, out);
 	ncm_buffer_puts(out, ", ");
 	member(record, "last_heartbeat", out);
@@ -218,6 +219,7 @@ static void add_snapshot(const json_t *record, struct ncm_buffer *out)
 		ncm_buffer_printf(out, ", %lld", (long long)(json_integer_value(total) - json_integer_value(left)));
 	else
 		ncm_buffer_puts(out, ", NULL");
+	members(record, sensors, out);
 	ncm_buffer_puts(out, ")\nON CONFLICT (node_id, created_at) DO NOTHING;\n");
 }
 

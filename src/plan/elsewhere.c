@@ -2,7 +2,7 @@
 /*
  * Deduplication over all stores: content that lies in some store of the layout already, whoever put it there, is linked
  * or copied, not fetched; so is what a bundle has. A blob is found by its name, a file by its size; either is believed
- * when it was hashed.
+ * when it was hashed. A blob that has to be copied is hashed then, and read but once; until then its name counts.
  */
 #include "plan/plan.h"
 
@@ -125,24 +125,57 @@ static bool is_private(int fd)
 	       (os_is_root() || !os_is_mine(&status));
 }
 
-/* The file's absolute path if it has the content's bytes, else NULL. */
-static char *try(struct look *look, const struct content *content, const struct ncm_store *store, const char *relative,
-		 struct os_stat *status)
+/* Whether an open file (-1: none) can be had by copying alone, and may be what it is called: its size fits, and nobody
+ * has read it yet. */
+static bool may_be_copied(const struct look *look, const struct content *content, int fd, const struct twin *twin)
+{
+	size_t registered;
+
+	(void)registry_at(look->run->lookup, twin->path, &registered);
+	if (fd < 0 || registered > 0 || twin->status.kind != OS_IS_FILE || !content->has_size ||
+	    twin->status.size != content->size || look_knows(look, &twin->status))
+		return false;
+	for (size_t i = 0; i < content->place_count; i++) {
+		if (place_can_be_linked(twin->path, &content->places[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Whether an open file (-1: none), which has the content's digest for its name, is its twin. */
+static bool is_named_twin(struct look *look, const struct content *content, int fd, struct twin *twin)
+{
+	if (fd < 0 || os_fstat(fd, &twin->status) < 0)
+		return false;
+	twin->unread = may_be_copied(look, content, fd, twin);
+	return twin->unread || has_bytes(look, content, fd, twin->path, &twin->status);
+}
+
+/* Takes the path. */
+static bool is_twin(struct look *look, const struct content *content, int fd, char *path, bool named, struct twin *twin)
+{
+	*twin = (struct twin){.path = path};
+	if (!is_place(content, path) &&
+	    (named ? is_named_twin(look, content, fd, twin) : has_bytes(look, content, fd, path, &twin->status)))
+		return true;
+	free(path);
+	*twin = (struct twin){0};
+	return false;
+}
+
+static bool try(struct look *look, const struct content *content, const struct ncm_store *store, const char *relative,
+		bool named, struct twin *twin)
 {
 	const int dirfd = look_at_store(look, store);
 	NCM_AUTO_CLOSE int fd = dirfd < 0 ? -1 : store_open_inside(store, dirfd, relative);
-	char *path = ncm_path_join(store->path, relative);
 
-	if (!is_place(content, path) && !is_private(fd) && has_bytes(look, content, fd, path, status))
-		return path;
-	free(path);
-	return NULL;
+	return !is_private(fd) && is_twin(look, content, fd, ncm_path_join(store->path, relative), named, twin);
 }
 
-static char *find_blob(struct look *look, const struct content *content, struct os_stat *status)
+static bool find_blob(struct look *look, const struct content *content, struct twin *twin)
 {
 	const struct ncm_layout *layout = look->run->layout;
-	char *found = NULL;
+	bool found = false;
 
 	for (size_t i = 0; i < layout->count && !found; i++) {
 		char blob[80];
@@ -150,12 +183,12 @@ static char *find_blob(struct look *look, const struct content *content, struct 
 		if (!layout->stores[i].kind->blob_of)
 			continue;
 		layout->stores[i].kind->blob_of(&content->sha256, blob);
-		found = try(look, content, &layout->stores[i], blob, status);
+		found = try(look, content, &layout->stores[i], blob, true, twin);
 	}
 	return found;
 }
 
-static char *find_listed_blob(struct look *look, const struct content *content, struct os_stat *status)
+static bool find_listed_blob(struct look *look, const struct content *content, struct twin *twin)
 {
 	const struct elsewhere *elsewhere = all_elsewhere(look);
 	char hex[NCM_SHA256_HEX + 1];
@@ -165,10 +198,10 @@ static char *find_listed_blob(struct look *look, const struct content *content, 
 	NCM_AUTO_FREE char *shared = NULL;
 
 	if (!blob)
-		return NULL;
+		return false;
 	if (blob->store->kind->blob_behind)
 		shared = blob->store->kind->blob_behind(look_at_store(look, blob->store), blob->relative);
-	return try(look, content, blob->store, shared ? shared : blob->relative, status);
+	return try(look, content, blob->store, shared ? shared : blob->relative, true, twin);
 }
 
 /* The first stray of at least that size. */
@@ -187,10 +220,10 @@ static size_t first_of_size(const struct elsewhere *elsewhere, uint64_t size)
 	return low;
 }
 
-static char *find_stray(struct look *look, const struct content *content, struct os_stat *status)
+static bool find_stray(struct look *look, const struct content *content, struct twin *twin)
 {
 	const struct elsewhere *elsewhere = all_elsewhere(look);
-	char *found = NULL;
+	bool found = false;
 
 	for (size_t i = first_of_size(elsewhere, content->size); !found && i < elsewhere->count && !ncm_interrupted();
 	     i++) {
@@ -198,62 +231,53 @@ static char *find_stray(struct look *look, const struct content *content, struct
 
 		if (stray->size != content->size)
 			break;
-		found = try(look, content, stray->store, stray->relative, status);
+		found = try(look, content, stray->store, stray->relative, false, twin);
 	}
 	return found;
 }
 
 /* Where models.json knows the same bytes to be. */
-static char *find_registered(struct look *look, const struct content *content, struct os_stat *status)
+static bool find_registered(struct look *look, const struct content *content, struct twin *twin)
 {
 	size_t count;
 	const struct registry_ref *refs = registry_having(look->run->lookup, &content->sha256, &count);
+	bool found = false;
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count && !found; i++) {
 		const char *path = refs[i].file->abs;
 		NCM_AUTO_CLOSE int fd = os_open(OS_HERE, path, OS_READ | OS_NO_LINK);
 
 		/* A record may name any file, and may be believed without reading it. */
-		if (!is_place(content, path) && !is_private(fd) && authority_is_believed_of(&look->said, path) &&
-		    has_bytes(look, content, fd, path, status))
-			return ncm_strdup(path);
+		found = !is_private(fd) && authority_is_believed_of(&look->said, path) &&
+			is_twin(look, content, fd, ncm_strdup(path), false, twin);
 	}
-	return NULL;
+	return found;
 }
 
 /* A folder that the user named has it by its digest. Who may read it there does not matter: it was named to be read. */
-static char *find_bundled(struct look *look, const struct content *content, struct os_stat *status)
+static bool find_bundled(struct look *look, const struct content *content, struct twin *twin)
 {
 	const struct ncm_config *config = look->run->config;
 	char hex[NCM_SHA256_HEX + 1];
+	bool found = false;
 
 	ncm_sha256_hex(&content->sha256, hex);
-	for (size_t i = 0; i < config->bundle_count; i++) {
+	for (size_t i = 0; i < config->bundle_count && !found; i++) {
 		char *path = config_bundle_blob(config->bundles[i], hex);
 		NCM_AUTO_CLOSE int fd =
 		    config_bundle_is_address(config->bundles[i]) ? -1 : os_open(OS_HERE, path, OS_READ | OS_NO_LINK);
 
-		if (!is_place(content, path) && has_bytes(look, content, fd, path, status))
-			return path;
-		free(path);
+		found = is_twin(look, content, fd, path, true, twin);
 	}
-	return NULL;
+	return found;
 }
 
-char *elsewhere_find(struct look *look, const struct content *content, struct os_stat *status)
+bool elsewhere_find(struct look *look, const struct content *content, struct twin *twin)
 {
-	char *found;
-
+	*twin = (struct twin){0};
 	if (!content->has_sha256 || ncm_sha256_is_zero(&content->sha256))
-		return NULL;
-	found = find_registered(look, content, status);
-	if (!found)
-		found = find_blob(look, content, status);
-	if (!found)
-		found = find_bundled(look, content, status);
-	if (!found)
-		found = find_listed_blob(look, content, status);
-	if (!found && content->has_size && content->size >= LEAST)
-		found = find_stray(look, content, status);
-	return found;
+		return false;
+	return find_registered(look, content, twin) || find_blob(look, content, twin) ||
+	       find_bundled(look, content, twin) || find_listed_blob(look, content, twin) ||
+	       (content->has_size && content->size >= LEAST && find_stray(look, content, twin));
 }

@@ -112,6 +112,11 @@ static void keep(struct look_memory *memory, const struct os_stat *status, const
 	*NCM_PUSH(memory->seen, memory->count) = *seen;
 }
 
+bool look_knows(const struct look *look, const struct os_stat *status)
+{
+	return recall(look->memory, status) != NULL;
+}
+
 void look_remember(struct look *look, const struct os_stat *status, const struct ncm_sha256 *sha256)
 {
 	keep(look->memory, status, &(struct seen_bytes){.sha256 = *sha256});

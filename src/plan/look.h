@@ -35,6 +35,8 @@ void look_anew(struct look *look);
 /* The digests of an open file, from memory or from its bytes. Returns 0, or -1 with errno. */
 int look_at_bytes(struct look *look, int fd, const struct os_stat *status, const char *path, bool git,
 		  struct seen_bytes *seen);
+/* Whether this very file was read before. */
+bool look_knows(const struct look *look, const struct os_stat *status);
 /* What somebody else found when reading this very file. */
 void look_remember(struct look *look, const struct os_stat *status, const struct ncm_sha256 *sha256);
 /* elsewhere.c */

@@ -13,7 +13,7 @@ static void forget_items(struct planned *planned)
 {
 	for (size_t i = 0; planned->items && i < planned->contents.count; i++) {
 		free(planned->items[i].steps);
-		free(planned->items[i].local);
+		free(planned->items[i].local.path);
 		free(planned->items[i].mend.ranges);
 	}
 	free(planned->items);
@@ -61,13 +61,13 @@ static void judge_item(const struct planned *planned, struct plan_item *item)
 
 	for (size_t i = 0; i < content->place_count; i++)
 		judge_place(planned, content, &content->places[i], &item->steps[i]);
-	free(item->local);
-	item->local = NULL;
+	free(item->local.path);
+	item->local = (struct twin){0};
 	item->present = 0;
 	if (content->place_count == 0)
 		return;
 	if ((content->kind == CONTENT_FILE || content->kind == CONTENT_BLOB) && !item_ready_path(item))
-		item->local = elsewhere_find(planned->look, content, &item->local_status);
+		(void)elsewhere_find(planned->look, content, &item->local);
 	if (item_needs_network(item))
 		item->present = partial_bytes(planned, item);
 }
@@ -220,6 +220,7 @@ static void look_at_everything(struct planned *planned)
 	plan_refuse_names(planned);
 	plan_refuse(planned);
 	plan_refuse_unwritable(planned);
+	plan_find_lost(planned);
 	plan_ask_access(planned);
 	warn_of_open_stores(planned);
 	tell_parts(planned);

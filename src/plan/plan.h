@@ -7,7 +7,7 @@
 
 #include "os/os.h"
 #include "plan/look.h"
-#include "resolve/content.h"
+#include "resolve/lost.h"
 #include "transfer/transfer.h"
 
 /* What is at a place, as far as the content that is to go there is concerned. */
@@ -51,11 +51,17 @@ struct mend {
 	size_t count;
 };
 
+/* Another file on this machine with the same bytes. */
+struct twin {
+	char *path; /* absolute; NULL: there is none */
+	struct os_stat status;
+	bool unread; /* its name says so alone: it is to be copied, and hashed then */
+};
+
 struct plan_item {
 	struct content *content;
 	struct step *steps; /* one for each place */
-	char *local;        /* another file on this machine with the same bytes, absolute; or NULL */
-	struct os_stat local_status;
+	struct twin local;
 	uint64_t present; /* bytes of the partial */
 	struct mend mend; /* of the first place */
 };
@@ -92,6 +98,8 @@ void plan_refuse(struct planned *planned);
 void plan_refuse_unwritable(struct planned *planned);
 void plan_refuse_names(struct planned *planned);
 
+/* lost.c: asks by digest for what no source has any more and is not here; what nobody has is its models' error. */
+void plan_find_lost(struct planned *planned);
 /* Gives an error to each model that its source would not hand out, before anything is fetched. */
 void plan_ask_access(struct planned *planned);
 
@@ -107,15 +115,17 @@ void judge_place(const struct planned *planned, struct content *content, const s
  * file's. */
 bool has_bytes(struct look *look, const struct content *content, int fd, const char *path, struct os_stat *status);
 
-/* elsewhere.c: a file with the content's bytes in any store of the layout, registered or not: its absolute path, which
- * the caller frees; or NULL. */
-char *elsewhere_find(struct look *look, const struct content *content, struct os_stat *status);
+/* elsewhere.c: a file with the content's bytes in any store of the layout, registered or not, or in a bundle. Whether
+ * there is one; the caller frees its path. */
+bool elsewhere_find(struct look *look, const struct content *content, struct twin *twin);
 
 /* steps.c: pure. */
 bool step_is_done(const struct step *step);                /* the right bytes are there */
 bool item_is_right(const struct plan_item *item);          /* at every place */
 const char *item_ready_path(const struct plan_item *item); /* of a right place or the local twin, or NULL */
 bool item_needs_network(const struct plan_item *item);
+/* Whether what is ready, at this path, can get another name at the place, as far as their disks go. */
+bool place_can_be_linked(const char *ready, const struct place *place);
 /* Bytes that must come over the network (an unknown size counts 0: see item_doubt). */
 uint64_t item_to_get(const struct plan_item *item);
 /* How far the content's size is to be believed; `expected` is all of it or nothing. */

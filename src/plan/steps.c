@@ -28,7 +28,7 @@ const char *item_ready_path(const struct plan_item *item)
 		if (step_is_done(&item->steps[i]))
 			return place_bytes_path(&item->content->places[i]);
 	}
-	return item->local;
+	return item->local.path;
 }
 
 bool item_needs_network(const struct plan_item *item)
@@ -65,8 +65,7 @@ struct ncm_doubt item_doubt(const struct plan_item *item)
 	return (struct ncm_doubt){.expected = content->is_expected ? content->size : 0, .unknown = content->size == 0};
 }
 
-/* Whether what is ready can get another name at the place. */
-static bool can_be_linked(const char *ready, const struct place *place)
+bool place_can_be_linked(const char *ready, const struct place *place)
 {
 	struct ncm_space here, there, folder;
 
@@ -96,9 +95,9 @@ enum ncm_step item_step(const struct plan_item *item, size_t number)
 	if (item->content->kind == CONTENT_MANIFEST)
 		return NCM_STEP_FETCH;
 	if (ready)
-		return can_be_linked(ready, place) && can_be_one(ready, place) ? NCM_STEP_LINK : NCM_STEP_COPY;
+		return place_can_be_linked(ready, place) && can_be_one(ready, place) ? NCM_STEP_LINK : NCM_STEP_COPY;
 	if (number > 0)
-		return can_be_linked(item->content->places[0].store->path, place) &&
+		return place_can_be_linked(item->content->places[0].store->path, place) &&
 			       store_is_only_read(place_bytes(place))
 			   ? NCM_STEP_LINK
 			   : NCM_STEP_COPY;

@@ -375,6 +375,7 @@ static void look_at_everything(struct planned *planned, struct repair *repair)
 	plan_count_partials(planned);
 	refuse_lost(repair, run);
 	plan_refuse(planned);
+	plan_find_lost(planned);
 }
 
 /* The damaged models as a run can have them: the manifest's, or what models.json and the lock say of their sources. */

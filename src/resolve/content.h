@@ -42,6 +42,10 @@ struct content {
 	struct ncm_sha256 sha256;
 	struct ncm_sha1 git_sha1;
 	bool first_use; /* no digest was known beforehand */
+	/* What was found by its digest, since no source has it any more: then `resolution`; owned. Or NULL. And how
+	 * many of those who might have it were asked (lost.h). */
+	struct ncm_resolution *found;
+	size_t places_asked;
 	struct place *places;
 	size_t place_count; /* 0: nobody wants it any more */
 };

@@ -29,6 +29,7 @@ void run_free(struct run *run)
 		free(run->wanted[i].forms);
 		wanted_forget_odd(&run->wanted[i]);
 		ncm_error_clear(&run->wanted[i].error);
+		ncm_error_clear(&run->wanted[i].lost);
 	}
 	for (size_t i = 0; i < run->model_count; i++) {
 		free(run->models[i].id);

@@ -46,7 +46,9 @@ struct wanted {
 	enum repository_form *forms; /* of each target of a whole repository; NULL before (repository.c) */
 	struct odd_name *odd;        /* of its files, once it has its contents */
 	size_t odd_count;
+	bool is_gone; /* all of its places were asked, and each said that it has the bytes no longer */
 	struct ncm_error error;
+	struct ncm_error lost; /* why no source has what its pins say of it; code NCM_OK: one has (lost.h) */
 };
 
 struct chosen_model {
@@ -120,6 +122,9 @@ void wanted_resolve_by_network(struct run *run);
 void wanted_ask(struct run *run, struct wanted *wanted);
 /* Tells that one more of run->to_resolve was looked up. */
 void wanted_tell(struct run *run, const struct wanted *wanted);
+/* What a lock's entry says, without asking; and whether it tells all digests. */
+struct ncm_resolution *resolution_from_lock(const struct ncm_lock_entry *entry);
+bool resolution_has_digests(const struct ncm_lock_entry *entry);
 /* What the lock pins of this spec, or NULL (also when all is to be looked up anew). */
 const struct ncm_lock_entry *wanted_lock_entry(const struct run *run, const struct wanted *wanted);
 /* Asks the spec's place number `from`, and holds the answer against the lock. NULL with *err. */

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/strings.h"
 #include "base/thread.h"
+#include "resolve/lost.h"
 
 #include <string.h>
 
@@ -91,7 +92,16 @@ static int check_lock_agrees(const struct run *run, const struct wanted *wanted,
 			      model_id(run, wanted));
 }
 
-static struct ncm_resolution *resolution_from_lock(const struct ncm_lock_entry *entry)
+bool resolution_has_digests(const struct ncm_lock_entry *entry)
+{
+	for (size_t i = 0; i < entry->file_count; i++) {
+		if (!entry->files[i].has_sha256)
+			return false;
+	}
+	return entry->file_count > 0;
+}
+
+struct ncm_resolution *resolution_from_lock(const struct ncm_lock_entry *entry)
 {
 	struct ncm_resolution *resolution = ncm_calloc(1, sizeof *resolution);
 
@@ -340,11 +350,13 @@ static bool respell(const struct run *run, struct wanted *wanted)
 
 static void ask_places(struct run *run, struct wanted *wanted)
 {
+	wanted->is_gone = true;
 	for (size_t i = 0; i < wanted->spec->from.count && !wanted->resolution && !ncm_interrupted(); i++) {
 		struct ncm_error err = NCM_ERROR_INIT;
 
 		wanted->uri = wanted->spec->from.items[i];
 		wanted->resolution = wanted_ask_place(run, wanted, i, &err);
+		wanted->is_gone = wanted->is_gone && !wanted->resolution && lost_is_told(err.code);
 		/* The first place's reason is the one to act on. */
 		if (!wanted->resolution && wanted->error.code == NCM_OK)
 			ncm_error_move(&wanted->error, &err);
@@ -418,8 +430,10 @@ static void resolve_by_network(void *context, size_t index)
 	const bool asks = must_ask(wanted);
 
 	wanted_ask(run, wanted);
-	if (asks && !run->options.offline)
-		wanted_tell(run, wanted);
+	if (!asks || run->options.offline)
+		return;
+	lost_go_on(run, wanted);
+	wanted_tell(run, wanted);
 }
 
 /* Spelled out twice, in two ways, it is one model. */

@@ -10,6 +10,8 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/path.h"
+#include "config/environment.h"
 
 #include <string.h>
 #include <strings.h>
@@ -331,11 +333,22 @@ static const struct ncm_habit *habit(const char *canonical)
 }
 
 static const char *const token_variables[] = {"CIVITAI_TOKEN", "CIVITAI_API_TOKEN", "CIVITAI_API_KEY", NULL};
+
+/* Civitai has no tool of its own that keeps one. */
+static char *token_file(const char **called)
+{
+	NCM_AUTO_FREE char *config = config_xdg("XDG_CONFIG_HOME", ".config");
+
+	*called = "ncmodel/civitai-token";
+	return ncm_path_join(config, "ncmodel/civitai-token");
+}
+
 static const struct config_service settings = {.name = "civitai",
 					       .title = "Civitai",
 					       .endpoint = "https://civitai.com",
 					       .endpoint_variable = "NCMODEL_CIVITAI_ENDPOINT",
 					       .token_variables = token_variables,
+					       .token_file = token_file,
 					       /* Civitai's public REST API, "GET /api/v1/me" */
 					       .token_check = "/api/v1/me"};
 

@@ -20,6 +20,7 @@ struct meaning {
 };
 static const struct meaning meanings[] = {
     {"InvalidAccessKeyId", NCM_E_AUTH, "the S3 server does not know the access key", keys},
+    {"XAdminUserNotFound", NCM_E_AUTH, "the S3 server does not know the access key", keys}, /* versitygw's */
     {"SignatureDoesNotMatch", NCM_E_AUTH,
      "the S3 server does not take the signature: the secret key is not that of the access key", keys},
     {"ExpiredToken", NCM_E_AUTH, "the session token has expired", session},

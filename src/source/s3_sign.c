@@ -22,20 +22,37 @@ static void write_time(char text[32])
 	text[count] = '\0';
 }
 
-/* Adds a header to those that are signed, in the order of their names. */
+/* Adds a header to those that are signed. */
 static void add(struct ncm_strings *signed_ones, const char *name, const char *value)
 {
 	if (value && *value)
 		ncm_strings_take(signed_ones, ncm_asprintf("%s:%s", name, value));
 }
 
-/* They go out as they are signed, but for the host, which libcurl sends. */
+/* They go out as they are signed, but for the host and the range, which libcurl sends. */
 static void send(const struct ncm_strings *signed_ones, struct ncm_strings *headers)
 {
 	for (size_t i = 0; i < signed_ones->count; i++) {
 		if (strncmp(signed_ones->items[i], "x-amz-", strlen("x-amz-")) == 0)
 			ncm_strings_add(headers, signed_ones->items[i]);
 	}
+}
+
+/* By what stands before the colon: "x-amz-copy-source" comes before "x-amz-copy-source-range". */
+static int by_name(const void *a, const void *b)
+{
+	const char *one = *(char *const *)a, *other = *(char *const *)b;
+	const size_t size = strcspn(one, ":"), other_size = strcspn(other, ":");
+	const int order = strncmp(one, other, size < other_size ? size : other_size);
+
+	return order != 0 ? order : (size > other_size) - (size < other_size);
+}
+
+static const char *payload_of(const struct ncm_upload *upload)
+{
+	if (!upload || upload->size == 0)
+		return SIGV4_NO_PAYLOAD;
+	return upload->sha256 ? upload->sha256 : SIGV4_UNSIGNED_PAYLOAD;
 }
 
 static void sign(const struct sigv4 *with, const char *session, const struct ncm_outgoing *outgoing,
@@ -45,22 +62,26 @@ static void sign(const struct sigv4 *with, const char *session, const struct ncm
 	const char *rest = strstr(outgoing->url, "://") + 3;
 	const size_t host = strcspn(rest, "/?"), path = strcspn(rest + host, "?");
 	NCM_AUTO_FREE char *asked = path > 0 ? ncm_strndup(rest + host, path) : ncm_strdup("/");
+	const char *payload = payload_of(outgoing->upload);
 	struct ncm_strings signed_ones = {0};
 	const struct sigv4_request request = {.method = outgoing->method,
 					      .path = asked,
 					      .query = rest[host + path] ? rest + host + path + 1 : "",
 					      .headers = &signed_ones,
-					      .payload = SIGV4_NO_PAYLOAD};
+					      .payload = payload};
 	NCM_AUTO_FREE char *authorization = NULL;
 
 	add(&signed_ones, "host", strstr(origin, "://") + 3);
 	add(&signed_ones, "range", outgoing->range);
 	add(&signed_ones, "x-amz-checksum-mode", strcmp(outgoing->method, "HEAD") == 0 ? "ENABLED" : NULL);
-	add(&signed_ones, "x-amz-content-sha256", SIGV4_NO_PAYLOAD);
+	add(&signed_ones, "x-amz-content-sha256", payload);
 	add(&signed_ones, "x-amz-date", with->time);
 	add(&signed_ones, "x-amz-security-token", session);
-	authorization = sigv4_authorization(with, &request);
 	send(&signed_ones, headers);
+	if (outgoing->upload && outgoing->upload->headers)
+		ncm_strings_add_all(&signed_ones, outgoing->upload->headers);
+	qsort(signed_ones.items, signed_ones.count, sizeof *signed_ones.items, by_name);
+	authorization = sigv4_authorization(with, &request);
 	ncm_strings_take(headers, ncm_asprintf("Authorization: %s", authorization));
 	ncm_strings_free(&signed_ones);
 }

@@ -113,6 +113,11 @@ struct ncm_resolution *ncm_source_find(struct ncm_sources *sources, const struct
 	return NULL;
 }
 
+bool ncm_source_may_find(const char *name)
+{
+	return ncm_source_is_binary_name(name);
+}
+
 struct ncm_resolution *ncm_source_offline(struct ncm_sources *sources, const char *uri,
 					  const struct ncm_file_spec *spec, const struct ncm_pin *pin)
 {

@@ -206,6 +206,9 @@ struct ncm_resolution *ncm_source_offline(struct ncm_sources *sources, const cha
 struct ncm_resolution *ncm_source_find(struct ncm_sources *sources, const struct ncm_sha256 *sha256, uint64_t size,
 				       struct ncm_error *err);
 
+/* Whether services that can be asked by digest may have a file of that name: weights, that is. */
+bool ncm_source_may_find(const char *name);
+
 /*
  * The SHA-256 checkpoints of a resolution's artifact, a file of this digest and size, that its service has. Nothing
  * says that they are right. Returns 0, or -1 if there are none, or it is not worth to ask for them; free with

@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "digest/hash.h"
+#include "digest/copy.h"
 #include "os/os.h"
 #include "store/inside.h"
 #include "store/names.h"
@@ -15,8 +15,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { COPY_CHUNK = 1 << 20 };
 
 int store_in_the_way(const struct ncm_store *store, const char *relative, struct ncm_error *err)
 {
@@ -78,44 +76,17 @@ int store_stage(const struct ncm_store *store, char **staged)
 	return ncm_own_create(store->staging, *staged, OS_READ | OS_WRITE, NCM_OWN_FILE);
 }
 
-/* A disk that is too small says so now, not after an hour of copying. Not every file system can. */
-static int reserve(int fd, uint64_t size)
-{
-	if (size == 0 || os_reserve(fd, 0, size) == 0)
-		return 0;
-	return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? -1 : 0;
-}
-
 int store_copy(int from, int to, struct ncm_sha256 *digest)
 {
-	NCM_AUTO_FREE char *chunk = ncm_malloc(COPY_CHUNK);
-	struct ncm_hash *hash = ncm_hash_new(NCM_HASH_SHA256);
-	struct ncm_sha256 unused;
-	struct os_stat status;
-	uint64_t at = 0;
-	ssize_t got = -1;
-	int failed = os_fstat(from, &status) < 0 ? -1 : reserve(to, status.size);
+	struct ncm_copying copying = {.from = from, .to = to};
 
-	while (!failed && (got = os_pread(from, chunk, COPY_CHUNK, at)) != 0) {
-		if (ncm_interrupted()) {
-			errno = EINTR;
-			failed = -1;
-		} else if (got > 0) {
-			ncm_hash_update(hash, chunk, (size_t)got);
-			failed = ncm_pwrite_all(to, chunk, (size_t)got, at);
-			at += (uint64_t)got;
-		} else if (errno != EINTR) {
-			failed = -1;
-		}
-	}
-	/* What was reserved and not needed, if the file shrank meanwhile. */
-	if (!failed)
-		failed = os_truncate(to, at);
-	if (failed)
-		ncm_hash_free(hash);
-	else
-		ncm_hash_sha256(hash, digest ? digest : &unused);
-	return failed;
+	if (!digest)
+		return ncm_copy_plain(from, to);
+	if (ncm_copy_hashed(&copying) < 0)
+		return -1;
+	*digest = copying.sha256;
+	ncm_checkpoints_clear(&copying.checkpoints);
+	return 0;
 }
 
 static int give_name(int from_dir, const char *from, int to_dir, const char *to, bool replace)

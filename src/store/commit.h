@@ -61,8 +61,8 @@ int store_in_the_way(const struct ncm_store *store, const char *relative, struct
  */
 int store_stage(const struct ncm_store *store, char **staged);
 /*
- * Copies all of `from` to the new file `to`; *digest (may be NULL) receives the SHA-256 of what was copied. Returns 0,
- * or -1 with errno (EINTR: interrupted by the user).
+ * Copies all of `from` to the new file `to`, holes as holes; *digest (may be NULL) receives the SHA-256 of what was
+ * copied. Returns 0, or -1 with errno (EINTR: interrupted by the user).
  */
 int store_copy(int from, int to, struct ncm_sha256 *digest);
 

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "digest/hash.h"
 #include "os/os.h"
 #include "store/inside.h"
 #include "store/names.h"
@@ -29,9 +30,52 @@ struct twin {
 	struct ncm_store *store;
 	const char *relative;
 	int source;
+	const char *source_path;
+	const struct ncm_sha256 *digest;
+	bool proven;
 	struct publish how;
 	struct os_stat *status;
 };
+
+static int check(const struct twin *twin, const struct ncm_sha256 *found, struct ncm_error *err)
+{
+	char expected[NCM_SHA256_HEX + 1], hex[NCM_SHA256_HEX + 1];
+
+	if (ncm_sha256_equal(found, twin->digest))
+		return 0;
+	ncm_error_set(err, NCM_E_CHECKSUM, "%s %s: its sha256 is %s, not %s", twin->source_path,
+		      twin->proven ? "changed" : "is not what it is called", ncm_sha256_hex(found, hex),
+		      ncm_sha256_hex(twin->digest, expected));
+	return ncm_error_hint(err, "run \"ncmodel verify\" to see what else is damaged");
+}
+
+/* What failed while the file was read or written. */
+static int tell_copying(const struct twin *twin, int errnum, struct ncm_error *err)
+{
+	if (errnum == EINTR)
+		return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while copying %s", twin->source_path);
+	return ncm_error_errno(err, errnum, "cannot copy %s to %s/%s", twin->source_path, twin->store->path,
+			       twin->relative);
+}
+
+static int seal(const struct twin *twin, int fd, struct ncm_error *err)
+{
+	if (store_seal(fd) < 0)
+		return ncm_error_errno(err, errno, "cannot sync %s/%s", twin->store->path, twin->relative);
+	return 0;
+}
+
+/* The blocks are the source's: who has not read those has to read these. */
+static int prove_clone(const struct twin *twin, int fd, struct ncm_error *err)
+{
+	struct ncm_sha256 found;
+
+	if (twin->proven)
+		return 0;
+	if (ncm_sha256_fd(fd, UINT64_MAX, &found, NULL, NULL, NULL) < 0)
+		return tell_copying(twin, errno, err);
+	return check(twin, &found, err);
+}
 
 /* 0: done; 1: not possible here; -1: failed with *err. */
 static int by_reflink(struct twin *twin, struct ncm_error *err)
@@ -44,9 +88,10 @@ static int by_reflink(struct twin *twin, struct ncm_error *err)
 		return ncm_error_errno(err, errno, "cannot stage %s/%s", twin->store->path, twin->relative);
 	if (os_clone(twin->source, fd) == 0) {
 		twin->how.what = PUBLISH_MADE;
-		if (store_seal(fd) < 0)
-			result = ncm_error_errno(err, errno, "cannot sync %s/%s", twin->store->path, twin->relative);
-		else
+		result = prove_clone(twin, fd, err);
+		if (!result)
+			result = seal(twin, fd, err);
+		if (!result)
 			result = store_publish(twin->store, fd, staged, twin->relative, &twin->how, twin->status, err);
 	}
 	if (result != 0)
@@ -55,13 +100,13 @@ static int by_reflink(struct twin *twin, struct ncm_error *err)
 }
 
 /* No store_seal: the times are the other name's too, and models.json knows them. */
-static int by_hard_link(struct twin *twin, const char *source_path, const struct os_stat *source, struct ncm_error *err)
+static int by_hard_link(struct twin *twin, const struct os_stat *source, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *staged = NULL;
 
-	if (!store_may_gain_name(source_path, source) || !store_is_only_read(twin->relative))
+	if (!twin->proven || !store_may_gain_name(twin->source_path, source) || !store_is_only_read(twin->relative))
 		return 1;
-	staged = store_stage_link(twin->store, twin->source, OS_HERE, source_path);
+	staged = store_stage_link(twin->store, twin->source, OS_HERE, twin->source_path);
 	if (!staged)
 		return 1;
 	if (store_publish(twin->store, twin->source, staged, twin->relative, &twin->how, twin->status, err) == 0)
@@ -70,29 +115,16 @@ static int by_hard_link(struct twin *twin, const char *source_path, const struct
 	return -1;
 }
 
-static int copy_checked(struct twin *twin, int fd, const char *source_path, const struct ncm_sha256 *digest,
-			struct ncm_error *err)
+static int copy_checked(const struct twin *twin, int fd, struct ncm_error *err)
 {
 	struct ncm_sha256 found;
-	char expected[NCM_SHA256_HEX + 1], hex[NCM_SHA256_HEX + 1];
 
-	if (store_copy(twin->source, fd, &found) < 0) {
-		if (errno == EINTR)
-			return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while copying %s", source_path);
-		return ncm_error_errno(err, errno, "cannot copy %s to %s/%s", source_path, twin->store->path,
-				       twin->relative);
-	}
-	if (!ncm_sha256_equal(&found, digest)) {
-		ncm_error_set(err, NCM_E_CHECKSUM, "%s changed: its sha256 is %s, not %s", source_path,
-			      ncm_sha256_hex(&found, hex), ncm_sha256_hex(digest, expected));
-		return ncm_error_hint(err, "run \"ncmodel verify\" to see what else is damaged");
-	}
-	if (store_seal(fd) < 0)
-		return ncm_error_errno(err, errno, "cannot sync %s/%s", twin->store->path, twin->relative);
-	return 0;
+	if (store_copy(twin->source, fd, &found) < 0)
+		return tell_copying(twin, errno, err);
+	return check(twin, &found, err) < 0 ? -1 : seal(twin, fd, err);
 }
 
-static int by_copy(struct twin *twin, const char *source_path, const struct ncm_sha256 *digest, struct ncm_error *err)
+static int by_copy(struct twin *twin, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *staged = NULL;
 	NCM_AUTO_CLOSE int fd = store_stage(twin->store, &staged);
@@ -100,7 +132,7 @@ static int by_copy(struct twin *twin, const char *source_path, const struct ncm_
 	if (fd < 0)
 		return ncm_error_errno(err, errno, "cannot stage %s/%s", twin->store->path, twin->relative);
 	twin->how.what = PUBLISH_MADE;
-	if (copy_checked(twin, fd, source_path, digest, err) == 0 &&
+	if (copy_checked(twin, fd, err) == 0 &&
 	    store_publish(twin->store, fd, staged, twin->relative, &twin->how, twin->status, err) == 0)
 		return 0;
 	os_unlink(twin->store->staging, staged);
@@ -108,13 +140,17 @@ static int by_copy(struct twin *twin, const char *source_path, const struct ncm_
 }
 
 int ncm_store_duplicate(struct ncm_store *store, const char *relative, int fd, const char *source_path,
-			const struct ncm_sha256 *digest, enum ncm_replacing replace, const struct os_stat *over,
-			const char **how, struct os_stat *status, char **kept, struct ncm_error *err)
+			const struct ncm_sha256 *digest, bool proven, enum ncm_replacing replace,
+			const struct os_stat *over, const char **how, struct os_stat *status, char **kept,
+			struct ncm_error *err)
 {
 	struct os_stat source, unused;
 	struct twin twin = {.store = store,
 			    .relative = relative,
 			    .source = fd,
+			    .source_path = source_path,
+			    .digest = digest,
+			    .proven = proven,
 			    .how = {.replace = replace,
 				    .may_copy = true,
 				    .over = over,
@@ -135,11 +171,11 @@ int ncm_store_duplicate(struct ncm_store *store, const char *relative, int fd, c
 	result = by_reflink(&twin, err);
 	if (result > 0) {
 		way = "hard link";
-		result = by_hard_link(&twin, source_path, &source, err);
+		result = by_hard_link(&twin, &source, err);
 	}
 	if (result > 0) {
 		way = "copy";
-		result = by_copy(&twin, source_path, digest, err);
+		result = by_copy(&twin, err);
 	}
 	if (result == 0 && how)
 		*how = twin.how.copied ? "copy" : way;

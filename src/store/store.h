@@ -169,13 +169,15 @@ int ncm_store_commit_dir(struct ncm_store *store, const char *staged, const char
 			 char **kept, struct ncm_error *err);
 /*
  * Makes `relative` of `store` the same bytes as the open file fd: reflink, else hard link (of a file that is only read,
- * see share.h; it is read-only then), else a copy that is hashed and compared with *digest. Staged, then committed.
+ * see share.h; it is read-only then), else a copy that is hashed and compared with *digest (class CHECKSUM). Staged,
+ * then committed. `proven`: that fd has *digest was found by reading it; what was not is hashed in any case.
  * *how (may be NULL) receives "reflink", "hard link" or "copy". `source_path` is fd's absolute path (for the hard
  * link). `over` as above.
  */
 int ncm_store_duplicate(struct ncm_store *store, const char *relative, int fd, const char *source_path,
-			const struct ncm_sha256 *digest, enum ncm_replacing replace, const struct os_stat *over,
-			const char **how, struct os_stat *status, char **kept, struct ncm_error *err);
+			const struct ncm_sha256 *digest, bool proven, enum ncm_replacing replace,
+			const struct os_stat *over, const char **how, struct os_stat *status, char **kept,
+			struct ncm_error *err);
 
 /* The Ollama store's own rules (source: ollama/ollama manifest and blob paths). */
 void ncm_ollama_blob_path(const struct ncm_sha256 *digest, char path[80]); /* "blobs/sha256-<hex>" */

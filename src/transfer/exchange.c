@@ -165,8 +165,11 @@ static const char *method_of(const struct ncm_exchange_options *options)
 static int add_credential(struct ncm_exchange *exchange, const struct ncm_exchange_options *options, const char *range,
 			  struct ncm_error *err)
 {
-	const struct ncm_outgoing outgoing = {
-	    .method = method_of(options), .url = exchange->chain->url, .range = range, .body = options->form};
+	const struct ncm_outgoing outgoing = {.method = method_of(options),
+					      .url = exchange->chain->url,
+					      .range = range,
+					      .body = options->form,
+					      .upload = options->upload};
 	struct ncm_strings headers = {0};
 	const int failed = ncm_chain_apply(exchange->chain, &outgoing, &headers, err);
 
@@ -191,6 +194,16 @@ static char *range_of(const struct ncm_exchange_options *options)
 	return ncm_asprintf("bytes=%llu-", (unsigned long long)options->offset);
 }
 
+static void add_headers_of_upload(struct ncm_exchange *exchange, const struct ncm_upload *upload)
+{
+	if (upload->type)
+		add_header(exchange, ncm_asprintf("Content-Type: %s", upload->type));
+	if (upload->range)
+		add_header(exchange, ncm_asprintf("Content-Range: %s", upload->range));
+	for (size_t i = 0; upload->headers && i < upload->headers->count; i++)
+		add_header(exchange, ncm_strdup(upload->headers->items[i]));
+}
+
 static int build_headers(struct ncm_exchange *exchange, const struct ncm_exchange_options *options,
 			 struct ncm_error *err)
 {
@@ -201,10 +214,8 @@ static int build_headers(struct ncm_exchange *exchange, const struct ncm_exchang
 	add_header(exchange, ncm_strdup("Accept-Encoding: identity"));
 	if (options->json)
 		add_header(exchange, ncm_strdup("Content-Type: application/json"));
-	if (options->upload && options->upload->type)
-		add_header(exchange, ncm_asprintf("Content-Type: %s", options->upload->type));
-	if (options->upload && options->upload->range)
-		add_header(exchange, ncm_asprintf("Content-Range: %s", options->upload->range));
+	if (options->upload)
+		add_headers_of_upload(exchange, options->upload);
 	if (options->accept)
 		add_header(exchange, ncm_asprintf("Accept: %s", options->accept));
 	if (range)

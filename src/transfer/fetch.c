@@ -111,6 +111,7 @@ void ncm_fetch_note_joined(struct ncm_fetch *fetch)
 void ncm_fetch_start_over(struct ncm_fetch *fetch)
 {
 	ncm_fetch_end_streams(fetch, false);
+	ncm_fetch_leave(fetch);
 	fetch->intake.stopped = true;
 	/* Not twice: they, and a server without ranges, could go on so for ever. */
 	fetch->spans_failed = fetch->spans_failed || fetch->asked_again;
@@ -171,11 +172,13 @@ struct ncm_fetch *ncm_fetch_new(struct ncm_run *run, struct ncm_transfer_item *i
 	fetch->site_count = 1 + (item->has_sha256 ? item->mirror_count : 0);
 	fetch->sites = ncm_calloc(fetch->site_count, sizeof *fetch->sites);
 	for (size_t i = 0; i < fetch->site_count; i++)
-		fetch->sites[i].from = i > 0 ? item->mirrors[i - 1]
-					     : (struct ncm_replica){item->url, item->credential, item->service, false};
+		fetch->sites[i].from =
+		    i > 0 ? item->mirrors[i - 1]
+			  : (struct ncm_replica){item->url, item->credential, item->service, false, NULL};
 	fetch->slot = slot;
 	fetch->what =
 	    ncm_asprintf("%s: %s", item->model ? item->model : "(no model)", item->name ? item->name : item->partial);
+	ncm_fetch_begin_sharing(fetch);
 	fetch->partial.fd = -1;
 	fetch->backoff = (struct ncm_backoff){.limit = run->retries, .first = run->http->first_backoff};
 	return fetch;
@@ -191,6 +194,7 @@ void ncm_fetch_free(struct ncm_fetch *fetch)
 	ncm_error_clear(&fetch->site_error);
 	free(fetch->challenge);
 	free(fetch->spans);
+	free(fetch->parts_told);
 	free(fetch->sites);
 	free(fetch->what);
 	free(fetch);
@@ -201,7 +205,11 @@ bool ncm_fetch_is_idle(const struct ncm_fetch *fetch, double now)
 	if (fetch->stage != NCM_STAGE_RECEIVE || fetch->stream_count > 0 || ncm_intake_busy(&fetch->intake))
 		return false;
 	for (size_t i = 0; i < fetch->site_count; i++) {
-		if (!fetch->sites[i].dead && !ncm_site_rests(&fetch->sites[i], now))
+		const struct ncm_site *site = &fetch->sites[i];
+		struct ncm_range gap;
+
+		if (!site->dead && !ncm_site_rests(site, now) &&
+		    (!fetch->sharing || ncm_fetch_next_gap(fetch, site, &gap)))
 			return false;
 	}
 	return true;
@@ -450,6 +458,9 @@ static void receive(struct ncm_fetch *fetch)
 	intake->streams = fetch->stream_count;
 	ncm_intake_tick(intake);
 	ncm_fetch_watch_spans(fetch);
+	ncm_fetch_watch_parts(fetch);
+	if (fetch->stage != NCM_STAGE_RECEIVE)
+		return;
 	if (fetch->renewing && !fetch->job.running)
 		start_job(fetch, run_renew);
 	else if (fetch->stream_count == 0 && ncm_fetch_has_all(fetch) && !ncm_intake_busy(intake) &&

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One item on its way, a state machine: what is done next with it, and with what came of it. One class in five files:
+ * One item on its way, a state machine: what is done next with it, and with what came of it. One class in six files:
  * fetch.c has its stages, segments.c its streams and their ranges, recovery.c what their ends mean, spans.c what known
- * checkpoints say of their bytes, stream.c one of them.
+ * checkpoints say of their bytes, sharing.c what other machines bring of them, stream.c one of them.
  */
 #ifndef NCM_TRANSFER_FETCH_H
 #define NCM_TRANSFER_FETCH_H
@@ -89,13 +89,15 @@ struct ncm_fetch {
 	unsigned stream_count;
 	struct ncm_stream *renewing; /* waits for its credential */
 	struct ncm_backoff backoff;
-	uint64_t most;                /* bytes that were ever there: more than that is progress */
-	double told_at;               /* of the last PROGRESS */
-	struct ncm_watch watch;       /* on how fast its bytes come */
-	struct ncm_fetch_span *spans; /* or NULL */
-	bool asked_again;             /* one of them was */
-	bool spans_failed;            /* the checkpoints were given up */
-	bool whole;                   /* ask for the file from its start, in one piece */
+	uint64_t most;                     /* bytes that were ever there: more than that is progress */
+	double told_at;                    /* of the last PROGRESS */
+	struct ncm_watch watch;            /* on how fast its bytes come */
+	struct ncm_fetch_span *spans;      /* or NULL */
+	bool asked_again;                  /* one of them was */
+	bool spans_failed;                 /* the checkpoints were given up */
+	const struct ncm_sharing *sharing; /* NULL: this machine brings all of it */
+	bool *parts_told;                  /* `have` */
+	bool whole;                        /* ask for the file from its start, in one piece */
 	enum ncm_pieces pieces;
 	enum ncm_remains remains;
 	struct ncm_error site_error; /* why the first place was given up */
@@ -139,6 +141,18 @@ void ncm_fetch_note_site(struct ncm_fetch *fetch, struct ncm_site *site, uint64_
 void ncm_fetch_watch_spans(struct ncm_fetch *fetch);
 /* Whether a place is not to be asked now. */
 bool ncm_site_rests(const struct ncm_site *site, double now);
+
+/* sharing.c: with other machines that want the same */
+void ncm_fetch_begin_sharing(struct ncm_fetch *fetch);
+/* The next bytes that are missing and that the place may bring. False if there are none now. */
+bool ncm_fetch_next_gap(const struct ncm_fetch *fetch, const struct ncm_site *site, struct ncm_range *gap);
+/* The stream is to bring bytes of a shared part: where from. */
+void ncm_fetch_find_part(struct ncm_fetch *fetch, struct ncm_stream *stream);
+/* A shared part cannot be had (*err, which is taken): it is as if it were not there. */
+void ncm_fetch_refuse_part(struct ncm_fetch *fetch, struct ncm_stream *stream, struct ncm_error *err);
+/* Tells of what has come; ends the fetch when nobody is left who could bring the rest. */
+void ncm_fetch_watch_parts(struct ncm_fetch *fetch);
+void ncm_fetch_leave(struct ncm_fetch *fetch);
 
 /* segments.c: the streams of a fetch, and which bytes each of them brings */
 /* Whether all bytes that are wanted have come or are on their way. */

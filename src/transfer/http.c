@@ -20,6 +20,15 @@ char *ncm_reply_header(const struct ncm_reply *reply, const char *name)
 	return ncm_header_get(reply->headers, name, 0);
 }
 
+bool ncm_reply_time(const struct ncm_reply *reply, const char *name, int64_t *seconds)
+{
+	NCM_AUTO_FREE char *text = ncm_reply_header(reply, name);
+	const time_t time = text ? curl_getdate(text, NULL) : -1;
+
+	*seconds = (int64_t)time;
+	return time != -1;
+}
+
 char *ncm_reply_challenge(const struct ncm_reply *reply)
 {
 	struct ncm_buffer all = {0};

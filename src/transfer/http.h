@@ -46,6 +46,8 @@ struct ncm_reply {
 char *ncm_reply_header(const struct ncm_reply *reply, const char *name);
 /* All challenges of a 401, however many headers they stand in; NULL if there is none. The caller frees it. */
 char *ncm_reply_challenge(const struct ncm_reply *reply);
+/* The time that a header tells, in seconds since 1970; false if there is none. */
+bool ncm_reply_time(const struct ncm_reply *reply, const char *name, int64_t *seconds);
 /*
  * What an error answer says for people: its JSON member "message", "error" (a string, or an array of strings) or
  * "errors" (an array of objects with a message); NULL if there is none. The caller frees it.
@@ -76,6 +78,7 @@ struct ncm_outgoing {
 	const char *url;    /* of this hop, with its query */
 	const char *range;  /* what its Range header says; NULL: it has none */
 	const char *body;   /* of a form or JSON; NULL: it has none, or an upload's, which nobody has whole */
+	const struct ncm_upload *upload; /* or NULL */
 };
 /*
  * How a secret is shown to its server: adds the lines of the headers that do it ("Name: value") to *headers. It is
@@ -127,9 +130,11 @@ char *ncm_url_display(const char *url);
  * From the request's thread. Without bytes both may be NULL.
  */
 struct ncm_upload {
-	const char *method; /* "POST", "PUT", "PATCH" or "DELETE" */
-	const char *type;   /* Content-Type; or NULL */
-	const char *range;  /* Content-Range as that service spells it; or NULL */
+	const char *method;                /* "POST", "PUT", "PATCH" or "DELETE" */
+	const char *type;                  /* Content-Type; or NULL */
+	const char *range;                 /* Content-Range as that service spells it; or NULL */
+	const struct ncm_strings *headers; /* more of them, "name:value" with the name in lower case; or NULL */
+	const char *sha256;                /* of the body, in hex, for who signs it; NULL: nobody has it whole */
 	uint64_t size;
 	/* Up to `size` bytes, at least one; -1 with *err ends the request. */
 	ssize_t (*read)(void *context, char *data, size_t size, struct ncm_error *err);

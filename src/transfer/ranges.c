@@ -95,7 +95,12 @@ uint64_t ncm_ranges_end_of(const struct ncm_ranges *set, uint64_t at)
 
 bool ncm_ranges_gap(const struct ncm_ranges *set, uint64_t limit, struct ncm_range *gap)
 {
-	uint64_t at = ncm_ranges_end_of(set, 0);
+	return ncm_ranges_gap_from(set, 0, limit, gap);
+}
+
+bool ncm_ranges_gap_from(const struct ncm_ranges *set, uint64_t start, uint64_t limit, struct ncm_range *gap)
+{
+	uint64_t at = ncm_ranges_end_of(set, start);
 	size_t next = find(set, at + 1);
 
 	if (at >= limit)

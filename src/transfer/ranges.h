@@ -25,6 +25,8 @@ void ncm_ranges_remove(struct ncm_ranges *set, uint64_t start, uint64_t end);
 uint64_t ncm_ranges_end_of(const struct ncm_ranges *set, uint64_t at);
 /* The first range below `limit` that is not in the set. False if there is none. */
 bool ncm_ranges_gap(const struct ncm_ranges *set, uint64_t limit, struct ncm_range *gap);
+/* The same of those from `start` on. */
+bool ncm_ranges_gap_from(const struct ncm_ranges *set, uint64_t start, uint64_t limit, struct ncm_range *gap);
 /* How many bytes are in the set. */
 uint64_t ncm_ranges_sum(const struct ncm_ranges *set);
 

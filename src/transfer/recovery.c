@@ -29,6 +29,10 @@ void ncm_fetch_give_up(struct ncm_fetch *fetch, struct ncm_stream *stream, struc
 		    err->code == NCM_E_INTERRUPTED;
 	NCM_AUTO_FREE char *text = NULL;
 
+	if (stream->site->from.sharing && !ours) {
+		ncm_fetch_refuse_part(fetch, stream, err);
+		return;
+	}
 	stream->site->dead = true;
 	/* The first place's reason is the one to act on. */
 	if (fetch->site_error.code == NCM_OK && !ours && !stream->site->from.preferred)
@@ -85,9 +89,14 @@ static void add_tries(unsigned tries, struct ncm_error *err)
 /* Another try after a wait (exponential back-off), if the budget allows; else *err is the end. */
 static void retry(struct ncm_fetch *fetch, struct ncm_stream *stream, double asked, struct ncm_error *err)
 {
-	const double wait = next_wait(fetch, asked);
+	const bool shared = stream->site->from.sharing;
+	const double wait = shared ? -1 : next_wait(fetch, asked);
 	NCM_AUTO_FREE char *text = NULL;
 
+	if (shared) {
+		ncm_fetch_refuse_part(fetch, stream, err);
+		return;
+	}
 	ncm_fetch_note_joined(fetch);
 	if (wait >= 0) {
 		text = ncm_asprintf("%s; again in %.1f s", err->message, wait);
@@ -164,7 +173,12 @@ static void distrust(struct ncm_fetch *fetch, struct ncm_stream *stream)
 {
 	bool changed = stream->refusal == NCM_REFUSAL_JOIN || !fetch->item->has_sha256;
 	struct ncm_site *site = stream->site;
+	struct ncm_error none = NCM_ERROR_INIT;
 
+	if (site->from.sharing) {
+		ncm_fetch_refuse_part(fetch, stream, &none);
+		return;
+	}
 	if (changed || !ncm_fetch_serves_ranges(fetch) || site->distrusted == MOST_DISTRUSTED) {
 		ncm_fetch_start_over(fetch);
 		return;
@@ -185,7 +199,7 @@ static void unsatisfied(struct ncm_fetch *fetch, struct ncm_stream *stream)
 	struct ncm_identity *identity = &fetch->partial.identity;
 	uint64_t size;
 
-	if (ncm_fetch_serves_ranges(fetch)) { /* as for a range that cannot be believed */
+	if (ncm_fetch_serves_ranges(fetch) || stream->site->from.sharing) { /* as for a range that cannot be believed */
 		distrust(fetch, stream);
 		return;
 	}

@@ -55,7 +55,7 @@ bool ncm_fetch_has_all(const struct ncm_fetch *fetch)
 }
 
 /* The running stream that has the longest way before it, if it is worth to share. */
-static struct ncm_stream *slowest(const struct ncm_fetch *fetch)
+static struct ncm_stream *slowest(const struct ncm_fetch *fetch, const struct ncm_site *site)
 {
 	double now = ncm_monotonic(), longest = WORTH_STEALING_SECONDS;
 	struct ncm_stream *found = NULL;
@@ -66,6 +66,9 @@ static struct ncm_stream *slowest(const struct ncm_fetch *fetch)
 		double left, speed;
 
 		if (stream->body != NCM_BODY_FILE || !stream->ranged || stream->end - stream->at < LEAST_STOLEN)
+			continue;
+		/* What is shared is not at its source's, and the other way round; of its source nothing comes twice. */
+		if (fetch->sharing && (!stream->site->from.sharing || !site->from.sharing))
 			continue;
 		/* It has only just begun: of its speed nothing is known yet. */
 		if (seconds < WORTH_STEALING_SECONDS)
@@ -80,11 +83,11 @@ static struct ncm_stream *slowest(const struct ncm_fetch *fetch)
 	return found;
 }
 
-static bool has_work(const struct ncm_fetch *fetch)
+static bool has_work(const struct ncm_fetch *fetch, const struct ncm_site *site)
 {
 	struct ncm_range gap;
 
-	return ncm_ranges_gap(&fetch->assigned, known_size(fetch), &gap) || slowest(fetch);
+	return ncm_fetch_next_gap(fetch, site, &gap) || slowest(fetch, site);
 }
 
 static void set_range(struct ncm_fetch *fetch, struct ncm_stream *stream, uint64_t start, uint64_t end)
@@ -108,7 +111,7 @@ static void settle(struct ncm_fetch *fetch, struct ncm_stream *stream, bool keep
 /* Work stealing: half of what the slowest stream has before it. */
 static bool steal(struct ncm_fetch *fetch, struct ncm_stream *stream)
 {
-	struct ncm_stream *other = slowest(fetch);
+	struct ncm_stream *other = slowest(fetch, stream->site);
 	uint64_t half;
 
 	if (!other)
@@ -132,11 +135,11 @@ static bool assign(struct ncm_fetch *fetch, struct ncm_stream *stream)
 		set_range(fetch, stream, 0, UINT64_MAX);
 		return true;
 	}
-	if (ncm_ranges_gap(&fetch->assigned, known_size(fetch), &gap)) {
+	if (ncm_fetch_next_gap(fetch, stream->site, &gap)) {
 		uint64_t end = gap.start - gap.start % NCM_BLOCK_BYTES + window_of(stream->site);
 
 		/* Each stream has spans of its own, which are hashed side by side. */
-		if (fetch->intake.known)
+		if (fetch->intake.known || stream->site->from.sharing)
 			end = (end + NCM_CHECKPOINT_SPAN - 1) / NCM_CHECKPOINT_SPAN * NCM_CHECKPOINT_SPAN;
 
 		/* A rest that is not worth a request of its own. */
@@ -170,17 +173,20 @@ static unsigned streams_at(const struct ncm_fetch *fetch, const struct ncm_site 
 /* One stream alone shows whether a place serves ranges; the first of all shows it before another begins. */
 static bool may_join(const struct ncm_fetch *fetch, const struct ncm_site *site)
 {
+	struct ncm_range gap;
+
 	if (fetch->stream_count == 0)
-		return !ncm_fetch_has_all(fetch);
+		return fetch->sharing ? ncm_fetch_next_gap(fetch, site, &gap) : !ncm_fetch_has_all(fetch);
 	if (fetch->whole || !ncm_fetch_serves_ranges(fetch) || (!site->ranges_work && streams_at(fetch, site) > 0))
 		return false;
-	return has_work(fetch);
+	return has_work(fetch, site);
 }
 
 /* Whether another place is to be asked in its stead. */
 static bool is_spare(const struct ncm_fetch *fetch, const struct ncm_site *site, double now)
 {
-	for (size_t i = 0; i < fetch->site_count && !site->from.preferred; i++) {
+	/* Of a file that is shared each has bytes that the other has not. */
+	for (size_t i = 0; i < fetch->site_count && !site->from.preferred && !fetch->sharing; i++) {
 		const struct ncm_site *other = &fetch->sites[i];
 
 		if (other->from.preferred && !other->dead && !ncm_site_rests(other, now))
@@ -201,7 +207,8 @@ struct ncm_site *ncm_fetch_wants_stream(const struct ncm_fetch *fetch, const str
 			continue;
 		if (site->pace == pace && may_join(fetch, site))
 			return site;
-		if (fetch->stream_count == 0) /* the first place that is left is the one to begin with */
+		/* The first place that is left is the one to begin with. */
+		if (fetch->stream_count == 0 && !fetch->sharing)
 			return NULL;
 	}
 	return NULL;
@@ -255,7 +262,10 @@ void ncm_fetch_request_anew(struct ncm_fetch *fetch, struct ncm_stream *stream)
 	struct ncm_error err = NCM_ERROR_INIT;
 
 	stream->reused = false;
-	if (ncm_chain_start(&stream->chain, fetch->run->http, stream->site->from.url, &err) < 0) {
+	if (stream->site->from.sharing)
+		ncm_fetch_find_part(fetch, stream);
+	if (ncm_chain_start(&stream->chain, fetch->run->http, stream->url ? stream->url : stream->site->from.url,
+			    &err) < 0) {
 		ncm_error_wrap(&err, "%s", fetch->what);
 		ncm_fetch_give_up(fetch, stream, &err);
 		return;
@@ -266,7 +276,7 @@ void ncm_fetch_request_anew(struct ncm_fetch *fetch, struct ncm_stream *stream)
 /* A stream whose redirects have been followed already. */
 static const struct ncm_stream *find_sibling(const struct ncm_fetch *fetch, const struct ncm_stream *stream)
 {
-	for (unsigned i = 0; i < fetch->stream_count; i++) {
+	for (unsigned i = 0; i < fetch->stream_count && !stream->site->from.sharing; i++) {
 		const struct ncm_stream *other = fetch->streams[i];
 
 		if (other != stream && other != fetch->renewing && other->site == stream->site &&
@@ -349,6 +359,10 @@ void ncm_fetch_next_range(struct ncm_fetch *fetch, struct ncm_stream *stream)
 	if (site->ranges_work && site->doubted_until <= ncm_monotonic() && site->pace->active <= site->pace->allowed &&
 	    !ncm_fetch_has_all(fetch) && assign(fetch, stream)) {
 		note_unproved(fetch, stream);
+		if (site->from.sharing) {
+			ncm_fetch_request_anew(fetch, stream);
+			return;
+		}
 		stream->reused = true;
 		ncm_fetch_request(fetch, stream);
 		return;

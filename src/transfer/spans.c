@@ -83,6 +83,8 @@ static void ask_again(struct ncm_fetch *fetch, size_t span)
 	/* What an earlier run left has no place. */
 	fetch->spans[span].failed = fetch->spans[span].failed || site;
 	fetch->asked_again = true;
+	if (fetch->sharing && site && site->from.sharing)
+		fetch->sharing->failed(fetch->sharing->context, span, true);
 	doubt(fetch, site);
 	text = ncm_asprintf("bytes %" PRIu64 "-%" PRIu64 " are wrong; they are asked for again%s", start, end - 1,
 			    site && has_other_site(fetch, site) ? " from another place" : "");

@@ -75,6 +75,16 @@ static int begin_file(struct ncm_stream *stream, const struct ncm_answer *answer
 	return ncm_partial_begin(partial, etag, has_size, size, err);
 }
 
+/* What is said of an object that is a part is so of the file from there on. */
+static void place_in_file(const struct ncm_stream *stream, struct ncm_answer *answer)
+{
+	if (stream->object_size == 0)
+		return;
+	answer->offset += stream->object_begins;
+	answer->end = stream->object_begins + (answer->end > 0 ? answer->end : stream->object_size);
+	answer->has_total = false;
+}
+
 static int validate(struct ncm_stream *stream)
 {
 	struct ncm_exchange *exchange = &stream->exchange;
@@ -83,11 +93,13 @@ static int validate(struct ncm_stream *stream)
 	bool ranged = exchange->status == 206;
 	const struct ncm_question question = {
 	    .ranged = stream->ranged,
-	    .offset = stream->offset,
-	    .end = stream->end == UINT64_MAX ? 0 : stream->end,
+	    .offset = stream->offset - stream->object_begins,
+	    .end = stream->end == UINT64_MAX ? 0 : stream->end - stream->object_begins,
 	    /* A size that a server told before binds its ranges, but not a new answer with the whole. */
 	    .has_size = ranged ? known->has_size : item->has_size,
-	    .size = ranged ? known->size : item->size,
+	    .size = stream->object_size > 0 ? stream->object_size
+		    : ranged                ? known->size
+					    : item->size,
 	    .etag = stream->is_mirror ? NULL : known->etag,
 	    .expect_binary = item->expect_binary,
 	    .has_digest = ncm_item_has_digest(item),
@@ -99,6 +111,7 @@ static int validate(struct ncm_stream *stream)
 	switch (ncm_answer_validate(exchange->status, exchange->http_major, exchange->head.data, &question, &answer,
 				    &exchange->error)) {
 	case NCM_ANSWER_TAKE:
+		place_in_file(stream, &answer);
 		result = begin_file(stream, &answer);
 		break;
 	case NCM_ANSWER_RESTART:
@@ -186,8 +199,8 @@ int ncm_stream_request(struct ncm_stream *stream, struct ncm_error *err)
 	struct ncm_exchange *exchange = &stream->exchange;
 	const struct ncm_exchange_options options = {
 	    .ranged = stream->ranged,
-	    .offset = stream->offset,
-	    .end = stream->end == UINT64_MAX ? 0 : stream->end,
+	    .offset = stream->offset - stream->object_begins,
+	    .end = stream->end == UINT64_MAX ? 0 : stream->end - stream->object_begins,
 	    .if_range = stream->is_mirror ? NULL : stream->partial->identity.etag,
 	    .limited = stream->rate->limit > 0,
 	    .http1 = true,
@@ -234,4 +247,6 @@ void ncm_stream_end(struct ncm_stream *stream)
 	curl_easy_cleanup(stream->exchange.easy);
 	stream->exchange.easy = NULL;
 	ncm_chain_end(&stream->chain);
+	free(stream->url);
+	stream->url = NULL;
 }

@@ -34,15 +34,18 @@ struct ncm_stream {
 	bool attached; /* in the multi loop */
 	struct ncm_chain chain;
 	struct ncm_exchange exchange;
-	struct ncm_rate *rate; /* of the run */
-	bool paused;           /* until the rate or the memory allows more */
-	bool alone;            /* it may bring the whole file if no range is served */
-	bool ranged;           /* its request names the range; else it asks for the whole file */
-	uint64_t offset;       /* its range: from here … */
-	uint64_t at;           /* (bytes before this one have come) */
-	uint64_t end;          /* … to before here; may be lowered while it runs; UINT64_MAX: to the file's end */
-	uint64_t assigned_end; /* what others leave to it ends there */
-	uint64_t answer_end;   /* where the answer's body ends; beyond `end` if that was lowered */
+	struct ncm_rate *rate;  /* of the run */
+	bool paused;            /* until the rate or the memory allows more */
+	bool alone;             /* it may bring the whole file if no range is served */
+	bool ranged;            /* its request names the range; else it asks for the whole file */
+	uint64_t offset;        /* its range: from here … */
+	uint64_t at;            /* (bytes before this one have come) */
+	uint64_t end;           /* … to before here; may be lowered while it runs; UINT64_MAX: to the file's end */
+	uint64_t assigned_end;  /* what others leave to it ends there */
+	uint64_t answer_end;    /* where the answer's body ends; beyond `end` if that was lowered */
+	char *url;              /* of a part of the file; NULL: the place's */
+	uint64_t object_begins; /* where in the file that object does */
+	uint64_t object_size;   /* 0: it is the file */
 	struct ncm_block *filling;
 	enum ncm_body body;
 	enum ncm_refusal refusal;

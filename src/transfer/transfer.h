@@ -11,6 +11,31 @@
 #include "transfer/http.h"
 #include "transfer/ranges.h"
 
+/* A part of a file: NCM_CHECKPOINT_SPAN bytes, from a multiple of that on; the last one is what is left. */
+enum ncm_part_state {
+	NCM_PART_AWAITED, /* another machine is to bring it, or nobody knows yet: it is looked at again soon */
+	NCM_PART_OURS,    /* this machine is to bring it, from any place but the shared one */
+	NCM_PART_SHARED,  /* it can be had from the shared place */
+};
+
+/*
+ * What is agreed upon by machines that fetch the same file at the same time, so that one of them alone fetches each
+ * part from its source. All of it is called from the thread of ncm_transfer_run, and has to return at once.
+ */
+struct ncm_sharing {
+	void *context;
+	enum ncm_part_state (*look)(void *context, size_t part);
+	/* Where a part is that is shared: an object with its bytes alone, or (*whole) with the file's. The caller frees
+	 * it. */
+	char *(*address)(void *context, size_t part, bool *whole);
+	/* It is on disk, wherever it came from; where checkpoints are known it is proved. Told once. */
+	void (*have)(void *context, size_t part);
+	/* A part that was shared cannot be had, or (`wrong`) is not what the checkpoints say. */
+	void (*failed)(void *context, size_t part, bool wrong);
+	/* This machine goes on alone: what came was wrong in the end, or cannot come in parts. */
+	void (*leave)(void *context);
+};
+
 /* Another place that serves the same content. */
 struct ncm_replica {
 	const char *url; /* where every try begins: signed URLs come from its redirects and are never kept */
@@ -18,6 +43,9 @@ struct ncm_replica {
 	const struct ncm_service *service; /* or NULL */
 	bool preferred; /* of a mirror, a cache: while it can be asked, no other place is, so that these keep what they
 			   serve */
+	/* Of a mirror, at most one: the place where machines share parts of what it has not whole; `url` is of its
+	 * server. Needs has_size; not for ranges. */
+	const struct ncm_sharing *sharing;
 };
 
 /* What to fetch. All strings and pointers are borrowed for the call. */

@@ -7,7 +7,6 @@ import os
 from cases_registry import Registered, another
 from machine import STORE
 from material import HEAD
-from meter import Runner
 from report import Bar, Case
 
 MOST = 10_000  # models in one manifest

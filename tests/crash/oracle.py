@@ -6,7 +6,6 @@ import os
 import re
 import struct
 
-from mirror import sha256
 
 TEMPORARY = re.compile(r"\.(models\.json|ncmodel\.lock|[0-9a-f]{64})\.[0-9a-f]{16}\.tmp")
 NEEDED = re.compile(r"/\.ncmodel/(([a-z-]+\.)?lock|checkpoints/[0-9a-f]{64})$")

@@ -110,6 +110,7 @@ NAMESAKES = {
     "src/survey/sidecar_kinds.c": {"civitai"},  # a key of somebody's JSON
     "src/workflow/packs.c": {"https://github.com/%s/archive/%s.zip"},  # an address
     "src/workflow/notes.c": {"http"},  # how an address in a text begins
+    "src/cache/multipart.c": {"http://s3.amazonaws.com/doc/2006-03-01/\\"},  # the name of S3's documents
     "src/carry/sidecars.c": {"civitai"},  # the same
     "cmd/cut_off.c": {"https://", "http://"},  # addresses in messages
     "cmd/verify_store_view.c": {"ollama"},  # a kind of store

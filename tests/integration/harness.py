@@ -77,12 +77,12 @@ def preload(module):
 
 
 class Machine:
-    def __init__(self):
+    def __init__(self, address="127.0.0.1"):
         self.home = tempfile.mkdtemp(prefix="ncmodel-test-")
         self.root = os.path.join(self.home, "root")
         self.manifests = os.path.join(self.home, "manifests")
         os.makedirs(self.root)
-        self.hub = Hub()
+        self.hub = Hub(address)
         self.env = {
             "HOME": self.home, "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "NCMODEL_ROOT": self.root,
             "XDG_CONFIG_HOME": os.path.join(self.home, ".config"),

@@ -1,4 +1,4 @@
-"""Stand-ins for the services, on loopback.
+"""Stand-ins for the services, on loopback unless another address is said.
 
 Hugging Face and Civitai have no server to install, so these follow their recorded protocols: the tree API, the
 resolve redirect with X-Linked-* headers, Civitai's version API and its signed storage redirect. The Ollama registry's protocol is
@@ -29,13 +29,13 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 64
     gone = False  # has lost all its files, also those that it is sending
 
-    def __init__(self, hub, name):
+    def __init__(self, hub, name, address):
         self.hub, self.label = hub, name
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__((address, 0), Handler)
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return "http://%s:%d" % self.server_address
 
     def handle_error(self, request, client_address):
         pass  # a client that goes away in the middle is what the tests are about
@@ -174,14 +174,14 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Hub:
-    def __init__(self):
+    def __init__(self, address="127.0.0.1"):
         self.lock = threading.Lock()
         self.requests, self.faults = [], {}
         self.routes = {"service": {}, "cdn": {}}
         self.blobs = {"service": {}, "cdn": {}}
         self.rate = None  # bytes a second for each connection
         self.held, self.released = {}, threading.Event()
-        self.service, self.cdn = Server(self, "service"), Server(self, "cdn")
+        self.service, self.cdn = Server(self, "service", address), Server(self, "cdn", address)
         for server in (self.service, self.cdn):
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
 

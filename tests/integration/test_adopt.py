@@ -306,7 +306,7 @@ class AdoptTest(Case):
         self.check_again()
 
     def test_a_repository_that_grew(self):
-        m, first, second = self.machine, chat(1), chat(2, 70_000)
+        first, second = chat(1), chat(2, 70_000)
         self.hf("org/wise", {"a.gguf": first})
         name = list(self.adopt().models)[0]
         self.hf("org/wise", {"b.gguf": second})

@@ -13,7 +13,7 @@ except ImportError:
     print("python3-yaml is not installed (scripts/setup --test)")
     sys.exit(77)
 
-from harness import SOURCE, Case, gguf, safetensors
+from harness import Case, gguf, safetensors
 from hub import sha256
 
 
@@ -243,8 +243,8 @@ class ExtraPathsTest(AppsCase):
     def test_folders_of_other_stores_stay_theirs(self):
         os.makedirs(os.path.join(self.m.root, "stable-diffusion-webui/models/Lora"))
         os.makedirs(os.path.join(self.comfyui, "models/loras"))
-        self.tell(f"a111:\n  base_path: ../stable-diffusion-webui\n  loras: models/Lora\n"
-                  f"own:\n  loras: models/loras\n")
+        self.tell("a111:\n  base_path: ../stable-diffusion-webui\n  loras: models/Lora\n"
+                  "own:\n  loras: models/loras\n")
         self.assertEqual(self.parts(), {})
 
     def test_whose_word_it_is(self):

@@ -6,10 +6,12 @@ import json
 import os
 import random
 import shutil
+import subprocess
+import tempfile
 import time
 import unittest
 
-from harness import Case, gguf, safetensors, sha256
+from harness import BINARY, Case, gguf, safetensors, sha256
 
 KILLS = int(os.environ.get("NCM_BUNDLE_KILLS", "12"))
 BIG = 20 << 20  # over the size from which several places serve one file
@@ -385,6 +387,97 @@ class BundleTest(BundleCase):
         self.another_machine()
         self.bundle_of("import", self.bundle, "tiny", "-y")
         self.assertEqual(list(self.entries()), ["tiny"])
+
+
+class OtherDiskTest(BundleCase):
+    """What has to be copied is read once: until then its name is taken at its word."""
+
+    def setUp(self):
+        super().setUp()
+        if not os.path.isdir("/dev/shm") or os.stat("/dev/shm").st_dev == os.stat(self.machine.home).st_dev:
+            self.skipTest("there is no second file system")
+        self.bundle = tempfile.mkdtemp(prefix="ncmodel-test-", dir="/dev/shm")
+        self.addCleanup(shutil.rmtree, self.bundle, True)
+        self.blobs = os.path.join(self.bundle, "blobs/sha256")
+
+    def carried(self, **files):
+        """A machine that has nothing, and a bundle of these models on the other disk."""
+        self.machine.manifest([self.machine.simple(name + ".gguf", data) for name, data in files.items()])
+        self.pull()
+        self.bundle_of("create", self.bundle)
+        self.another_machine(lock=True)
+
+    def damage(self, data, at=5000):
+        with open(os.path.join(self.blobs, sha256(data)), "r+b") as file:
+            file.seek(at)
+            file.write(b"!!!!")
+
+    def test_it_is_read_once(self):
+        data = gguf("x", 40 << 20)
+        self.carried(x=data)
+        result = subprocess.run(["sh", "-c", '"$@" >/dev/null 2>&1 && cat /proc/$$/io', "sh", BINARY, "bundle", "import", self.bundle, "-y"],
+                                env=self.machine.env, capture_output=True, text=True, cwd=self.machine.home)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        counts = dict(line.split(": ") for line in result.stdout.splitlines())
+        self.assertEqual(self.read(self.machine.store("x.gguf")), data)
+        self.assertLess(int(counts["rchar"]), len(data) * 5 // 4)
+
+    def test_a_name_that_lies_is_found_out(self):
+        good, bad = gguf("good", 2 << 20), gguf("bad", 2 << 20)
+        self.carried(good=good, bad=bad)
+        self.damage(bad)
+        refused = self.bundle_of("import", self.bundle, "-y", code=11)
+        self.assertIn("is not what it is called", refused.err)
+        self.assertIn("`ncmodel bundle verify DIR` tells which", refused.err)
+        self.assertEqual(self.read(self.machine.store("good.gguf")), good)
+        self.assertFalse(os.path.exists(self.machine.store("bad.gguf")))
+        self.assertEqual(self.hub.asked(), [])
+        pulled = self.pull("--mirror", self.bundle)
+        self.assertIn("is not what it is called", pulled.err)
+        self.assertEqual({r["path"] for r in self.hub.fetched()}, {"/files/bad.gguf"})
+        self.assertEqual(self.read(self.machine.store("bad.gguf")), bad)
+
+    def test_the_source_is_asked_after_all(self):
+        """What the lock pins and the folder seemed to have was settled without it."""
+        self.hub.ollama("library/tiny", [("model", gguf("ollama", 2 << 20)), ("license", b"MIT")], tag="1b")
+        self.machine.manifest([{"id": "tiny", "files": [{"from": ["ollama:tiny:1b"]}]}])
+        self.pull()
+        before = self.models(self.machine.snapshot())
+        self.bundle_of("create", self.bundle)
+        self.another_machine(lock=True)
+        self.damage(gguf("ollama", 2 << 20))
+        self.pull("--locked", "--mirror", self.bundle)
+        self.assertEqual(self.models(self.machine.snapshot()), before)
+
+    def test_another_twin_is_taken(self):
+        data = gguf("x", 2 << 20)
+        self.carried(x=data)
+        self.damage(data)
+        self.write(self.machine.store("elsewhere.gguf"), data)
+        self.pull("--offline", "--mirror", self.bundle)
+        self.assertEqual(self.read(self.machine.store("x.gguf")), data)
+        self.assertEqual(self.hub.asked(), [])
+
+    def test_holes_are_kept(self):
+        size, head = 600 << 20, gguf("x", 1 << 20)
+        path = self.machine.store("x.gguf")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(head)
+            file.seek(size - 5)
+            file.write(b"bytes")
+        found = subprocess.run(["sha256sum", path], capture_output=True, text=True).stdout[:64]
+        model = self.machine.simple("x.gguf", head)
+        model["files"][0].update(sha256=found, size=size)
+        self.machine.manifest([model])
+        self.pull("--offline")
+        self.bundle_of("create", self.bundle)
+        blob = os.path.join(self.blobs, found)
+        self.assertEqual((os.stat(blob).st_size, os.stat(blob).st_blocks * 512 < 4 << 20), (size, True))
+        self.another_machine()
+        self.bundle_of("import", self.bundle, "-y")
+        self.assertEqual((os.stat(path).st_size, os.stat(path).st_blocks * 512 < 4 << 20), (size, True))
+        self.assertEqual(self.machine.run("verify", "-q").returncode, 0)
 
 
 class KillTest(BundleCase):

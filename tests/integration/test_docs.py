@@ -73,7 +73,9 @@ class TableTest(Case):
         self.assertEqual({code for chapter in chapters for code in chapter.split(", ")}, codes - {"0"})
 
     def test_links_lead_somewhere(self):
-        for page in PAGES + ["ARCHITECTURE.md", "CONTRIBUTING.md"]:
+        deploy = [os.path.relpath(page, SOURCE) for page in glob.glob(os.path.join(SOURCE, "deploy/**/README.md"), recursive=True)]
+        self.assertEqual(len(deploy), 2)
+        for page in PAGES + deploy + ["ARCHITECTURE.md", "CONTRIBUTING.md"]:
             for target in re.findall(r"\]\(([^)#]+)", page_text(page)):
                 path = os.path.join(SOURCE, os.path.dirname(page), target)
                 self.assertTrue(os.path.exists(path), f"{page}: {target}")
@@ -145,6 +147,9 @@ class PageTest(Case):
         result = self.run_page("docs/moving.md", "ncmodel pull --phase 1\n")
         self.assertEqual(result.stdout.count("3 of 3 models ok"), 5, result.stdout)
         self.assertEqual(len(re.findall(r"(?m)^Moved [1-9]\d* files?", result.stdout)), 4, result.stdout)
+
+    def test_fleet(self):
+        self.run_page("docs/fleet.md")
 
     def test_troubleshooting(self):
         self.run_page("docs/troubleshooting.md", "ncmodel pull --phase 1\n")

@@ -449,7 +449,7 @@ class CardTest(FitCase):
         os.makedirs(folder)
         program = os.path.join(folder, "nvidia-smi")
         with open(program, "w", encoding="ascii") as file:
-            file.write("#!/bin/sh\n[ -z \"$HF_TOKEN\" ] && echo '24564, 20000, 550.54.14, NVIDIA GeForce RTX 4090'\n")
+            file.write("#!/bin/sh\n[ -z \"$HF_TOKEN\" ] && echo '24564, 20000, 3, [N/A], 550.54.14, NVIDIA GeForce RTX 4090'\n")
         os.chmod(program, 0o755)
         path = self.written(memory_models.MODELS["llama"]())
         gpu = self.fit(path, env={"PATH": folder + ":/usr/bin:/bin", "HF_TOKEN": "hf_canaryCanaryCanary0001"})["gpu"]

@@ -7,10 +7,9 @@ import os
 import random
 import shutil
 import signal
-import time
 import unittest
 
-from harness import Case, gguf, safetensors, sha256
+from harness import Case, gguf, sha256
 
 
 class KillTest(Case):

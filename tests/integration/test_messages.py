@@ -9,7 +9,6 @@ import subprocess
 import unittest
 
 from harness import gguf, safetensors
-from hub import sha256
 from test_upkeep import UpkeepCase
 
 NOBODY = 65534

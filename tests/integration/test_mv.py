@@ -10,7 +10,7 @@ import tempfile
 import time
 import unittest
 
-from harness import BINARY, Case, gguf, sha256
+from harness import Case, gguf, sha256
 from test_adopt import AdoptTest as Adopting
 from test_adopt import chat, lora
 from test_moved import MovedTest as Moved

@@ -8,12 +8,14 @@ import os
 import random
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
 
+import nvml
 from harness import BINARY, SOURCE, Case, gguf, sanitizers
 from peer import free_port
 
@@ -95,6 +97,23 @@ class RecordTest(NodeCase):
         text = self.node("--name", "b\x1b[31mox")
         self.assertIn("a.gguf", text)
         self.assertNotIn("\x1b[31m", text)
+
+    @unittest.skipUnless(nvml.COMPILER, "no compiler")
+    def test_how_busy_and_how_hot(self):
+        """Of each card; together the average and the hottest. A card that does not tell leaves it open."""
+        env = nvml.library(self.machine.home, 2, "RTX 3060", 12 << 30, sensors=True)
+        self.machine.env.update(env)
+        data = self.record()
+        self.assertEqual([(card["gpu_utilization"], card["gpu_temperature"]) for card in data["gpus"]], [(61, 50), (0, 60)])
+        self.assertEqual((data["gpu_utilization"], data["gpu_temperature"]), (30, 60))
+        lines = self.node("--format", "prometheus").splitlines()
+        for line in ('ncmodel_gpu_utilization_percent{gpu="0"} 61', 'ncmodel_gpu_temperature_celsius{gpu="1"} 60'):
+            self.assertIn(line, lines)
+        self.assertIn("18432, 18432, 30, 60)", self.node("--format", "sql"))
+        nvml.library(self.machine.home, 2, "RTX 3060", 12 << 30)
+        data = self.record()
+        self.assertEqual((data["gpu_utilization"], data["gpu_temperature"], data["gpus"][0]["gpu_temperature"]), (None, None, None))
+        self.assertNotIn('_celsius{', self.node("--format", "prometheus"))
 
     def test_what_is_no_model(self):
         self.machine.manifest([{**self.machine.simple("a.gguf", gguf("a", 3000)), "kind": "config"}])

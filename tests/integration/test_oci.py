@@ -78,6 +78,24 @@ class Dialects(OciCase):
         self.assertIn("in place", again.out + again.err)
         self.assertEqual(self.machine.run("verify").returncode, 0)
 
+    def test_what_another_source_has_no_longer(self):
+        """the lock remembers that a registry has these bytes, whichever file of whichever artifact they are"""
+        files = {"weights/model.gguf": gguf("pack", 300000), "config.json": b'{"a":1}'}
+        artifact = self.push(site.modelpack("acme/kept", "1b", files))
+        self.hub.hf("org/lost", {"m.gguf": files["weights/model.gguf"]})
+        self.machine.manifest([{"id": "m", "files": [{"from": ["hf:org/lost/m.gguf"], "to": [{"store": "llama-cpp"}]}]}])
+        self.pull()
+        os.unlink(self.machine.store("m.gguf"))
+        self.hub.routes["service"].clear()
+        self.pull(code=5)
+        lock = self.machine.store("ncmodel.lock")
+        entries = json.loads(self.read(lock))
+        entries["entries"]["hf:org/lost/m.gguf"]["files"][0]["places"] = [self.source(artifact)]
+        self.write(lock, json.dumps(entries).encode())
+        self.pull()
+        self.arrived(LLAMA, {"m.gguf": files["weights/model.gguf"]})
+        self.assertIn(self.source(artifact, "@" + artifact.digest), self.read(lock).decode())
+
     def test_docker_model_runner(self):
         """layers without names are called by the model's name and by what they are"""
         files = {"smol-360M.gguf": gguf("smol", 200000), "mmproj-smol-360M.gguf": gguf("eyes", 1000), "LICENSE": b"MIT\n"}

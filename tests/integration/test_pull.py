@@ -308,7 +308,7 @@ class PullTest(Case):
         self.check_registry()
 
     def test_archives_with_tricks_are_refused_whole(self):
-        m, hub = self.machine, self.hub
+        m = self.machine
         for name, member in (("up.zip", "../evil.txt"), ("abs.zip", "/evil.txt"), ("dev.zip", "a/CON")):
             out = io.BytesIO()
             with zipfile.ZipFile(out, "w") as archive:

@@ -3,7 +3,7 @@ import json
 import os
 import unittest
 
-from harness import Case, gguf, safetensors, sha256
+from harness import Case, gguf, safetensors
 
 
 class RepositoryTest(Case):

@@ -249,7 +249,7 @@ class CardTest(RuntimeCase):
         self.program = os.path.join(self.machine.home, "bin", "nvidia-smi")
         os.makedirs(os.path.dirname(self.program))
         self.machine.env["PATH"] = os.path.dirname(self.program) + ":/usr/bin:/bin"
-        self.cards("12288, 2048, 550.54.14, NVIDIA \\033[2J RTX 3060")
+        self.cards("12288, 2048, 3, 41, 550.54.14, NVIDIA \\033[2J RTX 3060")
 
     def cards(self, *lines):
         with open(self.program, "w", encoding="ascii") as file:
@@ -275,10 +275,10 @@ class CardTest(RuntimeCase):
         lms.instances["tiny"] = ["tiny"]
         gpu = self.run_on("ps", code=14, l=lms.url, none="http://127.0.0.1:%d" % free_port())["data"]["gpu"]
         self.assertEqual((gpu["told"], gpu["untold_models"], gpu["unexplained"]), (0, 1, 10 << 30))
-        self.cards("12288, 2048, 550, A", "[N/A], [N/A], 550, B")
+        self.cards("12288, 2048, 3, 41, 550, A", "[N/A], [N/A], [N/A], 41, 550, B")
         gpu = self.run_on("ps", o=self.ollama(20))["data"]["gpu"]
         self.assertEqual((len(gpu["cards"]), gpu["used"], gpu["unexplained"]), (2, None, None))
-        self.cards("12288, 2048, 550, A", "8192, 7168, 550, B")
+        self.cards("12288, 2048, 3, 41, 550, A", "8192, 7168, 3, 41, 550, B")
         gpu = self.run_on("ps", o=self.ollama(20))["data"]["gpu"]
         self.assertEqual((gpu["used"], gpu["told"], gpu["unexplained"]), (11 << 30, 20 << 30, 0))
         self.cards()

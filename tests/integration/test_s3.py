@@ -357,16 +357,32 @@ class Cache(S3Case):
         self.pull()
         self.arrived({"m.gguf": self.data})
 
+    def test_repository_gone(self):
+        """pinned by the lock alone, and what was pinned is no repository any more; the cache is no place for the lock"""
+        self.hub.hf("org/gone", {"m.gguf": self.data})
+        self.machine.manifest([{"id": "m", "files": [{"from": ["hf:org/gone/m.gguf"], "to": [{"store": "llama-cpp"}]}]}])
+        self.pull()
+        os.unlink(self.machine.store("m.gguf"))
+        self.hub.routes["service"].clear()
+        self.pull(code=5)
+        self.site.objects[self.key] = self.data
+        result = self.pull()
+        self.assertIn("its pinned bytes come from s3://models/team/", " ".join(result.err.split()))
+        self.arrived({"m.gguf": self.data})
+        self.assertNotIn("s3:", self.read(self.machine.store("ncmodel.lock")).decode())
 
-class Minio(Case):
-    """The same against the real one, without and with TLS."""
+
+class Real:
+    """The same against real ones, without and with TLS."""
+
+    program, make = s3_peer.PROGRAM, s3_peer.Peer
 
     @classmethod
     def setUpClass(cls):
-        binary = s3_peer.find()
+        binary = cls.program.find()
         if not binary:
-            raise unittest.SkipTest("no MinIO here: tests/integration/s3_peer.py build")
-        cls.peers = [s3_peer.Peer(binary, tls=tls).__enter__() for tls in (False, True)]
+            raise unittest.SkipTest(f"no {cls.make.name} here: tests/integration/s3_peer.py build")
+        cls.peers = [cls.make(binary, tls=tls).__enter__() for tls in (False, True)]
         for peer in cls.peers:
             cls.addClassCleanup(peer.__exit__)
             peer.bucket("models")
@@ -444,6 +460,14 @@ class Minio(Case):
         for late, status in ((-20, 403), (20, 403), (5, 200)):
             answer = self.peer.ask("GET", "/models/m.gguf", late=late)
             self.assertEqual((answer[0], b"<Code>RequestTimeTooSkewed</Code>" in answer[2]), (status, status == 403), answer)
+
+
+class Minio(Real, Case):
+    pass
+
+
+class Versity(Real, Case):
+    program, make = s3_peer.VERSITY, s3_peer.Versity
 
 
 if __name__ == "__main__":

@@ -264,7 +264,6 @@ class HuggingFaceTest(SurveyCase):
 
     def test_only_the_damaged_part_is_fetched(self):
         self.files = {"large.gguf": varied("hf large", 40 * MIB)}
-        data = self.files["large.gguf"]
         self.hub.hf("org/tiny", self.files, commit=COMMIT)
         self.build()
         os.unlink(os.path.join(self.repo, "snapshots", COMMIT, "config.json"))

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The tables that read the five formats and the schemas of manifests/schema say the same: of documents that are right but for one
 thing, at every place of the schema, both take or both refuse each."""
-import copy
 import json
 import os
 import re

@@ -4,8 +4,10 @@ answers with S3's errors. For what a real server (s3_peer.py) cannot be made to 
 """
 import base64
 import datetime
+import email.utils
 import hashlib
 import hmac
+import time
 import urllib.parse
 
 from listener import Handler, Listener
@@ -42,12 +44,15 @@ class Request(Handler):
 class Site(Listener):
     """`objects`: "bucket/key" → bytes. `trouble(path)` may give (status, code, headers) for a request, else None."""
 
+    Request = Request
+
     def __init__(self, region="us-east-1", session=None, public=()):
         self.region, self.session, self.public = region, session, set(public)
         self.objects, self.digests, self.seen = {}, set(), []
+        self.modified = {}  # of objects: seconds since 1970, where it is not now
         self.skew = datetime.timedelta()
         self.trouble = lambda path: None
-        super().__init__(Request)
+        super().__init__(self.Request)
 
     def digest_of(self, name):
         return hashlib.sha256(self.objects[name]).hexdigest()
@@ -104,6 +109,7 @@ class Site(Listener):
             first, _, last = headers["range"].removeprefix("bytes=").partition("-")
             start, end, status = int(first), min(int(last) + 1 if last else len(data), len(data)), 206
         told = {"Content-Type": "application/octet-stream", "ETag": f'"{hashlib.md5(data).hexdigest()}"', "Accept-Ranges": "bytes",
+                "Last-Modified": email.utils.formatdate(self.modified.get(name, time.time()), usegmt=True),
                 "Content-Length": str(end - start)}
         if status == 206:
             told["Content-Range"] = f"bytes {start}-{end - 1}/{len(data)}"

@@ -472,6 +472,11 @@ static void tokens_are_found_in_order(void)
 	CHECK(!of_hf(config)->token && !of_hf(config)->token_from);
 	ncm_config_free(config);
 	setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "0", 1);
+	put_file("home/.config/ncmodel/civitai-token", "kept\n", 0600);
+	config = load(NULL);
+	CHECK_STR(ncm_config_endpoint(config, "civitai")->token, "kept");
+	CHECK_STR(ncm_config_endpoint(config, "civitai")->token_from, "ncmodel/civitai-token");
+	ncm_config_free(config);
 	setenv("CIVITAI_API_KEY", "third", 1);
 	config = load(NULL);
 	CHECK_STR(of_hf(config)->token, "hf_new");

@@ -27,12 +27,17 @@ static void an_amd_card(void)
 	put(root, "sys/class/drm/card1/device/mem_info_vram_used", "1000000000\n");
 	put(root, "sys/class/drm/card1/device/mem_info_gtt_total", "33554432000\n");
 	put(root, "sys/class/drm/card1/device/product_name", "Radeon RX 7900 XTX\n");
+	put(root, "sys/class/drm/card1/device/gpu_busy_percent", "17\n");
+	put(root, "sys/class/drm/card1/device/hwmon/hwmon3/temp1_input", "54900\n");
 	put(root, "sys/class/drm/card1-HDMI-A-1/device/vendor", "0x1002\n");
 	gpu_add_sysfs(root, &list);
 	CHECK_U64(list.count, 1);
 	CHECK_STR(list.items[0].name, "Radeon RX 7900 XTX");
 	CHECK_U64(list.items[0].total, 25753026560);
 	CHECK_U64(list.items[0].free, 24753026560);
+	CHECK(list.items[0].has_utilization && list.items[0].has_temperature);
+	CHECK_U64(list.items[0].utilization, 17);
+	CHECK_U64(list.items[0].temperature, 54);
 	clear(&list);
 	temp_remove(root);
 }
@@ -49,9 +54,31 @@ static void an_apu_lends(void)
 	gpu_add_sysfs(root, &list);
 	CHECK_U64(list.count, 1);
 	CHECK_U64(list.items[0].total, 16536870912);
+	CHECK(!list.items[0].has_utilization && !list.items[0].has_temperature);
 	CHECK_U64(list.items[0].free, 15536870912);
 	clear(&list);
 	temp_remove(root);
+}
+
+static void a_line_of_nvidia_smi(void)
+{
+	char told[] = "24564, 20000, 37, 61, 550.54.14, NVIDIA GeForce RTX 4090",
+	     untold[] = "[N/A], [N/A], [N/A], 40, 1, GB10, x";
+	char short_one[] = "24564, 20000, 37, 61, 550.54.14";
+	struct ncm_gpu_list list = {0};
+
+	gpu_add_smi_line(told, &list);
+	gpu_add_smi_line(untold, &list);
+	gpu_add_smi_line(short_one, &list);
+	CHECK_U64(list.count, 2);
+	CHECK_STR(list.items[0].name, "NVIDIA GeForce RTX 4090");
+	CHECK_U64(list.items[0].utilization, 37);
+	CHECK_U64(list.items[0].temperature, 61);
+	CHECK_STR(list.items[1].name, "GB10, x");
+	CHECK(list.items[1].unified && !list.items[1].has_utilization && list.items[1].has_temperature);
+	for (size_t i = 0; i < list.count; i++)
+		free(list.items[i].driver);
+	clear(&list);
 }
 
 static void intel_may_not_tell(void)
@@ -116,6 +143,7 @@ int main(void)
 {
 	RUN(an_amd_card);
 	RUN(an_apu_lends);
+	RUN(a_line_of_nvidia_smi);
 	RUN(intel_may_not_tell);
 	RUN(a_container_has_less);
 	RUN(no_folders_no_cards);

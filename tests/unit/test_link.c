@@ -371,7 +371,7 @@ static void check_twin(const char *name, mode_t mode, const char *way, mode_t mo
 	ncm_sha256_of("bytes", 5, &digest);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	CHECK(fd >= 0 && fchmod(fd, mode) == 0 && ncm_store_open(second, &err) == 0);
-	CHECK(ncm_store_duplicate(second, name, fd, path, &digest, false, NULL, &how, &status, NULL, &err) == 0);
+	CHECK(ncm_store_duplicate(second, name, fd, path, &digest, true, false, NULL, &how, &status, NULL, &err) == 0);
 	CHECK_STR(how, way);
 	CHECK(status.mode == mode_then);
 }

@@ -67,6 +67,161 @@ static void what_is_saved_is_loaded(void)
 	temp_remove(folder);
 }
 
+static struct ncm_lock *lock_of(const char *uri)
+{
+	struct ncm_lock *lock = ncm_lock_load("/nonexistent/ncmodel.lock", NULL);
+	struct ncm_lock_file file = {0};
+	const struct ncm_lock_entry made = entry(uri, &file);
+
+	ncm_lock_put(lock, &made);
+	return lock;
+}
+
+static bool note(struct ncm_lock *lock, const char *uri, const char *place)
+{
+	struct ncm_sha256 digest;
+
+	CHECK(ncm_sha256_parse(DIGEST, &digest) == 0);
+	return ncm_lock_note_place(lock, uri, &digest, place);
+}
+
+static void places_are_noted_once_and_sorted(void)
+{
+	struct ncm_lock *lock = lock_of("hf:o/r/a.gguf");
+	const struct ncm_strings *places = &ncm_lock_find(lock, "hf:o/r/a.gguf")->files[0].places;
+	const struct ncm_sha256 other = {{0}};
+
+	CHECK(note(lock, "hf:o/r/a.gguf", "https://b.example/a.gguf"));
+	CHECK(note(lock, "hf:o/r/a.gguf", "civitai:1@2"));
+	CHECK(!note(lock, "hf:o/r/a.gguf", "https://b.example/a.gguf"));
+	CHECK(!note(lock, "hf:o/r/other.gguf", "https://c.example/a.gguf"));
+	CHECK(!ncm_lock_note_place(lock, "hf:o/r/a.gguf", &other, "https://c.example/a.gguf"));
+	CHECK_U64(places->count, 2);
+	CHECK_STR(places->items[0], "civitai:1@2");
+	CHECK_STR(places->items[1], "https://b.example/a.gguf");
+	ncm_lock_free(lock);
+}
+
+static void what_the_entry_names_is_no_news(void)
+{
+	struct ncm_lock *lock = lock_of("hf:o/r/a.gguf");
+	static const char *const known[] = {"hf:o/r/a.gguf", "hf:o/r/a.gguf@0123",
+					    "hf:o/r/a.gguf@0123456789012345678901234567890123456789"};
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		CHECK(!note(lock, "hf:o/r/a.gguf", known[i]));
+	CHECK(note(lock, "hf:o/r/a.gguf", "hf:o/r/b.gguf@0123456789012345678901234567890123456789"));
+	/* At another revision it is the same place. */
+	CHECK(note(lock, "hf:o/r/a.gguf", "hf:o/r/b.gguf@9876543210987654321098765432109876543210"));
+	CHECK_U64(ncm_lock_find(lock, "hf:o/r/a.gguf")->files[0].places.count, 1);
+	ncm_lock_free(lock);
+}
+
+static void no_place_has_a_secret(void)
+{
+	char *folder = temp_folder();
+	struct ncm_lock *lock = lock_of("hf:o/r/a.gguf");
+	static const char *const secret[] = {"https://user:pass@e.org/a", "https://e.org/a?X-Amz-Signature=5ecreT",
+					     "https://e.org/a#signed", "https://e.org/a?token=5ecreT", "no source"};
+	NCM_AUTO_FREE char *path = ncm_path_join(folder, "ncmodel.lock");
+	NCM_AUTO_FREE char *text = NULL;
+
+	for (size_t i = 0; i < sizeof secret / sizeof *secret; i++)
+		CHECK(!note(lock, "hf:o/r/a.gguf", secret[i]));
+	ncm_lock_free(lock);
+	/* What somebody wrote there. */
+	temp_write(
+	    folder, "ncmodel.lock",
+	    "{\"schema_version\": 1, \"entries\": {\"hf:o/r/x\": {\"trust\": \"upstream\", \"files\": [{\"path\": "
+	    "\"x\", \"sha256\": \"" DIGEST "\", \"places\": [\"https://e.org/x?token=5ecreT\", \"https://e.org/b\", "
+	    "\"https://e.org/a\", \"https://e.org/b\"]}]}}}");
+	lock = ncm_lock_load(path, NULL);
+	CHECK_U64(ncm_lock_find(lock, "hf:o/r/x")->files[0].places.count, 2);
+	ncm_lock_free(lock);
+	CHECK(save(path, "hf:o/r/a.gguf", NULL) == 0);
+	text = temp_read(folder, "ncmodel.lock");
+	CHECK(!strstr(text, "5ecreT") && strstr(text, "https://e.org/b"));
+	temp_remove(folder);
+}
+
+static void places_are_few(void)
+{
+	struct ncm_lock *lock = lock_of("hf:o/r/a.gguf");
+
+	for (size_t i = 0; i < NCM_LOCK_PLACES_MOST + 4; i++) {
+		NCM_AUTO_FREE char *place = ncm_asprintf("https://e.org/%02zu", i);
+
+		CHECK(note(lock, "hf:o/r/a.gguf", place) == (i < NCM_LOCK_PLACES_MOST));
+	}
+	CHECK_U64(ncm_lock_find(lock, "hf:o/r/a.gguf")->files[0].places.count, NCM_LOCK_PLACES_MOST);
+	ncm_lock_free(lock);
+}
+
+/* The same bytes from elsewhere: what was known stays known; other bytes: nothing does. */
+static void places_outlive_their_entry(void)
+{
+	char *folder = temp_folder();
+	NCM_AUTO_FREE char *path = ncm_path_join(folder, "ncmodel.lock");
+	struct ncm_lock *lock = lock_of("hf:o/r/a.gguf");
+	struct ncm_lock_file file = {0};
+	struct ncm_lock_entry made = entry("hf:o/r/a.gguf", &file);
+	const char *uri = made.uri;
+	const struct ncm_strings *places;
+	NCM_AUTO_FREE char *once = NULL, *twice = NULL;
+
+	free(lock->path);
+	lock->path = ncm_strdup(path);
+	CHECK(note(lock, uri, "https://e.org/a"));
+	made.pinned = (char *)"civitai:1@2";
+	made.revision = (char *)"2";
+	ncm_lock_put(lock, &made);
+	places = &ncm_lock_find(lock, uri)->files[0].places;
+	CHECK_U64(places->count, 1); /* the other one is the entry's own */
+	made.uri = (char *)"https://f.org/b";
+	ncm_lock_put(lock, &made);
+	made.pinned = (char *)"https://f.org/b";
+	made.revision = NULL;
+	ncm_lock_put(lock, &made);
+	places = &ncm_lock_find(lock, made.uri)->files[0].places;
+	CHECK_U64(places->count, 1);
+	CHECK_STR(places->items[0], "civitai:1@2");
+	CHECK(ncm_lock_save(lock, &uri, 1, NULL) == 0);
+	once = temp_read(folder, "ncmodel.lock");
+	CHECK(strstr(once, "\"places\": [\n            \"https://e.org/a\""));
+	CHECK(ncm_lock_save(lock, &uri, 1, NULL) == 0);
+	twice = temp_read(folder, "ncmodel.lock");
+	CHECK_STR(once, twice);
+	file.sha256.bytes[0] ^= 1;
+	made.uri = (char *)uri;
+	ncm_lock_put(lock, &made);
+	CHECK_U64(ncm_lock_find(lock, uri)->files[0].places.count, 0);
+	CHECK(ncm_lock_save(lock, &uri, 1, NULL) == 0);
+	free(once);
+	once = temp_read(folder, "ncmodel.lock");
+	CHECK(!strstr(once, "places"));
+	ncm_lock_free(lock);
+	temp_remove(folder);
+}
+
+static void all_entries_know_places(void)
+{
+	struct ncm_lock *lock = lock_of("hf:o/r/a.gguf");
+	struct ncm_lock_file file = {0};
+	struct ncm_lock_entry made = entry("https://e.org/a", &file);
+	struct ncm_strings places = {0};
+
+	made.pinned = made.uri;
+	ncm_lock_put(lock, &made);
+	CHECK(note(lock, "https://e.org/a", "civitai:1@2"));
+	ncm_lock_places(lock, &file.sha256, &places);
+	CHECK_U64(places.count, 3);
+	CHECK_STR(places.items[0], "civitai:1@2");
+	CHECK_STR(places.items[1], "hf:o/r/a.gguf@0123");
+	CHECK_STR(places.items[2], "https://e.org/a");
+	ncm_strings_free(&places);
+	ncm_lock_free(lock);
+}
+
 static void no_file_is_an_empty_lock(void)
 {
 	struct ncm_lock *lock = ncm_lock_load("/nonexistent/ncmodel.lock", NULL);
@@ -360,6 +515,12 @@ static void all_faults_are_told_with_lines(void)
 int main(void)
 {
 	RUN(what_is_saved_is_loaded);
+	RUN(places_are_noted_once_and_sorted);
+	RUN(what_the_entry_names_is_no_news);
+	RUN(no_place_has_a_secret);
+	RUN(places_are_few);
+	RUN(places_outlive_their_entry);
+	RUN(all_entries_know_places);
 	RUN(no_file_is_an_empty_lock);
 	RUN(put_replaces);
 	RUN(two_spellings_are_one_entry);

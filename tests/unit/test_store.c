@@ -228,8 +228,8 @@ static void links_inside_a_store_are_not_followed(void)
 	      err.code == NCM_E_POLICY);
 	CHECK(ncm_store_commit_dir(store, "tree", "models/other/tree", true, NULL, &err) < 0 &&
 	      err.code == NCM_E_POLICY);
-	CHECK(ncm_store_duplicate(store, "models/other/file", fd, source, &digest, true, NULL, NULL, NULL, NULL, &err) <
-	      0);
+	CHECK(ncm_store_duplicate(store, "models/other/file", fd, source, &digest, true, true, NULL, NULL, NULL, NULL,
+				  &err) < 0);
 	CHECK(err.code == NCM_E_POLICY);
 	CHECK(ncm_store_commit(store, "part", "../x", true, NULL, NULL, NULL, &err) < 0 && err.code == NCM_E_POLICY);
 	CHECK(ncm_store_commit(store, "part", "/tmp/x", true, NULL, NULL, NULL, &err) < 0 && err.code == NCM_E_POLICY);
@@ -417,8 +417,8 @@ static void one_file_in_two_stores_is_shared(void)
 	ncm_sha256_of("bytes", 5, &digest);
 	CHECK(ncm_store_commit(store, "part", "x.gguf", false, NULL, &first, NULL, &err) == 0);
 	fd = open(source, O_RDONLY | O_CLOEXEC);
-	CHECK(ncm_store_duplicate(second, "sub/y.gguf", fd, source, &digest, false, NULL, &how, &status, NULL, &err) ==
-	      0);
+	CHECK(ncm_store_duplicate(second, "sub/y.gguf", fd, source, &digest, true, false, NULL, &how, &status, NULL,
+				  &err) == 0);
 	check_text(second->dirfd, "sub/y.gguf", "bytes");
 	if (strcmp(how, "reflink") != 0) {
 		CHECK_STR(how, "hard link");
@@ -426,14 +426,16 @@ static void one_file_in_two_stores_is_shared(void)
 		CHECK(status.mtime_ns == first.mtime_ns); /* models.json knows it */
 	}
 	/* Again: there already, and nothing is in the way. */
-	CHECK(ncm_store_duplicate(second, "sub/y.gguf", fd, source, &digest, strcmp(how, "reflink") == 0, NULL, &how,
-				  &status, NULL, &err) == 0);
+	CHECK(ncm_store_duplicate(second, "sub/y.gguf", fd, source, &digest, true, strcmp(how, "reflink") == 0, NULL,
+				  &how, &status, NULL, &err) == 0);
 	put(second->dirfd, "z.gguf", "theirs");
-	CHECK(ncm_store_duplicate(second, "z.gguf", fd, source, &digest, false, NULL, &how, NULL, NULL, &err) < 0);
+	CHECK(ncm_store_duplicate(second, "z.gguf", fd, source, &digest, true, false, NULL, &how, NULL, NULL, &err) <
+	      0);
 	CHECK(err.code == NCM_E_POLICY);
 	ncm_error_clear(&err);
 	check_text(second->dirfd, "z.gguf", "theirs");
-	CHECK(ncm_store_duplicate(second, "z.gguf", fd, source, &digest, true, NULL, &how, NULL, NULL, &err) == 0);
+	CHECK(ncm_store_duplicate(second, "z.gguf", fd, source, &digest, true, true, NULL, &how, NULL, NULL, &err) ==
+	      0);
 	check_text(second->dirfd, "z.gguf", "bytes");
 	CHECK_U64(entries(second->dirfd, ".ncmodel/staging"), 0);
 	close(fd);
@@ -454,12 +456,14 @@ static void a_swapped_source_is_not_linked(void)
 	fd = open(source, O_RDONLY | O_CLOEXEC);
 	CHECK(unlink(source) == 0);
 	CHECK(symlinkat("../../decoy/file", store->dirfd, "x.gguf") == 0);
-	CHECK(ncm_store_duplicate(store, "y.gguf", fd, source, &digest, false, NULL, &how, NULL, NULL, &err) == 0);
+	CHECK(ncm_store_duplicate(store, "y.gguf", fd, source, &digest, true, false, NULL, &how, NULL, NULL, &err) ==
+	      0);
 	check_text(store->dirfd, "y.gguf", "bytes");
 	CHECK(strcmp(how, "hard link") != 0);
 	CHECK(unlink(source) == 0);
 	put(store->dirfd, "x.gguf", "other");
-	CHECK(ncm_store_duplicate(store, "z.gguf", fd, source, &digest, false, NULL, &how, NULL, NULL, &err) == 0);
+	CHECK(ncm_store_duplicate(store, "z.gguf", fd, source, &digest, true, false, NULL, &how, NULL, NULL, &err) ==
+	      0);
 	check_text(store->dirfd, "z.gguf", "bytes");
 	CHECK_U64(entries(store->dirfd, ".ncmodel/staging"), 0);
 	close(fd);
@@ -489,7 +493,7 @@ static void across_file_systems_it_is_copied_and_checked(void)
 	fd = open(source, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	CHECK(fd >= 0 && ncm_pwrite_all(fd, bytes, 3000001, 0) == 0);
 	ncm_sha256_of(bytes, 3000001, &digest);
-	CHECK(ncm_store_duplicate(store, "models/x.gguf", fd, source, &digest, false, NULL, &how, &status, NULL,
+	CHECK(ncm_store_duplicate(store, "models/x.gguf", fd, source, &digest, true, false, NULL, &how, &status, NULL,
 				  &err) == 0);
 	CHECK_STR(how, "copy");
 	CHECK(status.size == 3000001 && status.device == here.device && status.mode == 0644);
@@ -497,8 +501,8 @@ static void across_file_systems_it_is_copied_and_checked(void)
 
 	fd = open(source, O_RDWR | O_CLOEXEC);
 	CHECK(pwrite(fd, "!", 1, 2000000) == 1); /* changed since it was checked */
-	CHECK(ncm_store_duplicate(store, "models/y.gguf", fd, source, &digest, false, NULL, &how, &status, NULL, &err) <
-	      0);
+	CHECK(ncm_store_duplicate(store, "models/y.gguf", fd, source, &digest, true, false, NULL, &how, &status, NULL,
+				  &err) < 0);
 	CHECK(err.code == NCM_E_CHECKSUM);
 	ncm_error_clear(&err);
 	CHECK(!exists(store->dirfd, "models/y.gguf"));
@@ -536,7 +540,7 @@ static void an_interrupt_ends_a_copy(void)
 	fd = open(gone, O_RDONLY | O_CLOEXEC);
 	CHECK(unlink(gone) == 0); /* no link to be had */
 	ncm_interrupt();
-	if (ncm_store_duplicate(store, "y", fd, gone, &digest, false, NULL, NULL, NULL, NULL, &err) < 0)
+	if (ncm_store_duplicate(store, "y", fd, gone, &digest, true, false, NULL, NULL, NULL, NULL, &err) < 0)
 		CHECK(err.code == NCM_E_INTERRUPTED && !exists(store->dirfd, "y"));
 	CHECK_U64(entries(store->dirfd, ".ncmodel/staging"), 0);
 	ncm_error_clear(&err);

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/* What the engine asks of a flight, and tells it: nothing here waits for a request. */
+#include "cache/flight_work.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "os/os.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+/* Below this asking costs more than it spares. */
+static const uint64_t LEAST_BYTES = 1 << 20;
+enum { MOST_PARTS = 10000 }; /* of an upload */
+static const unsigned MOST_FAILURES = 3;
+
+uint64_t flight_offset(size_t part)
+{
+	return (uint64_t)part * NCM_CHECKPOINT_SPAN;
+}
+
+uint64_t flight_part_size(const struct cache_flight *flight, size_t part)
+{
+	const uint64_t left = flight->size - flight_offset(part);
+
+	return left < NCM_CHECKPOINT_SPAN ? left : NCM_CHECKPOINT_SPAN;
+}
+
+void flight_wait(struct cache_flights *flights, unsigned milliseconds)
+{
+	struct timespec until;
+
+	timespec_get(&until, TIME_UTC);
+	until.tv_sec += milliseconds / 1000;
+	until.tv_nsec += (long)(milliseconds % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	(void)pthread_cond_timedwait(&flights->moved, &flights->mutex, &until);
+}
+
+void flight_set(struct flight_part *part, enum part_where where)
+{
+	part->where = where;
+	part->since = ncm_monotonic();
+}
+
+char *flight_part_key(const struct cache_flight *flight, size_t part)
+{
+	return ncm_asprintf("%s%" PRIu64, flight->begins, flight_offset(part));
+}
+
+char *flight_lease_key(const struct cache_flight *flight, size_t part)
+{
+	return ncm_asprintf("%s%" PRIu64 ".lease", flight->begins, flight_offset(part));
+}
+
+void flight_tell(struct cache_flights *flights, const char *what, const struct ncm_error *err)
+{
+	const bool told = flights->told;
+	/* Who may read alone knows that; who cannot list learns here that nothing is lost by it. */
+	const bool of_note = err->code == NCM_E_NETWORK || err->code == NCM_E_RATE_LIMIT;
+
+	flights->told = true;
+	if (!told && err->code != NCM_E_INTERRUPTED)
+		ncm_emit_text(flights->sources->sink, of_note ? NCM_EVENT_NOTE : NCM_EVENT_DEBUG, "%s: %s", what,
+			      err->message);
+}
+
+static enum ncm_part_state state_of(const struct cache_flight *flight, const struct flight_part *part)
+{
+	const struct cache_flights *all = flight->all;
+
+	if (part->where == PART_ALONE || part->where == PART_OURS)
+		return NCM_PART_OURS;
+	if (flight->whole || part->where == PART_THERE)
+		return NCM_PART_SHARED;
+	if (all->gone || flight->ended || (all->read_only && part->where != PART_LEASED && flight->listed_at > 0))
+		return NCM_PART_OURS;
+	return NCM_PART_AWAITED;
+}
+
+static enum ncm_part_state look(void *context, size_t part)
+{
+	struct cache_flight *flight = context;
+	enum ncm_part_state state;
+
+	pthread_mutex_lock(&flight->all->mutex);
+	flight->asked_at = ncm_monotonic();
+	state = state_of(flight, &flight->parts[part]);
+	pthread_mutex_unlock(&flight->all->mutex);
+	return state;
+}
+
+static char *url_of(const struct cache *cache, const char *key)
+{
+	NCM_AUTO_FREE char *raw = ncm_asprintf("%s%s", cache->prefix, key);
+	NCM_AUTO_FREE char *path = ncm_url_encode(raw, true);
+
+	return ncm_asprintf("%s/%s", cache->url, path);
+}
+
+static char *address(void *context, size_t part, bool *whole)
+{
+	struct cache_flight *flight = context;
+	NCM_AUTO_FREE char *key = flight_part_key(flight, part);
+
+	pthread_mutex_lock(&flight->all->mutex);
+	*whole = flight->whole;
+	pthread_mutex_unlock(&flight->all->mutex);
+	return url_of(&flight->all->cache, *whole ? flight->blob : key);
+}
+
+/* While it is a name in the staging folder. */
+static bool open_partial(struct cache_flight *flight)
+{
+	if (flight->fd < 0)
+		flight->fd = os_open(flight->dirfd, flight->partial, OS_READ | OS_NO_LINK);
+	return flight->fd >= 0;
+}
+
+static void have(void *context, size_t index)
+{
+	struct cache_flight *flight = context;
+	struct cache_flights *all = flight->all;
+	struct flight_part *part = &flight->parts[index];
+
+	pthread_mutex_lock(&all->mutex);
+	part->here = true;
+	if (part->where == PART_OURS)
+		all->brought += flight_part_size(flight, index);
+	part->due = (part->where == PART_OURS || part->wrong) && !all->read_only && open_partial(flight);
+	if (part->where == PART_NOWHERE || part->where == PART_LEASED)
+		(void)open_partial(flight);
+	pthread_cond_broadcast(&all->moved);
+	pthread_mutex_unlock(&all->mutex);
+}
+
+static void failed(void *context, size_t index, bool wrong)
+{
+	struct cache_flight *flight = context;
+	struct flight_part *part = &flight->parts[index];
+
+	pthread_mutex_lock(&flight->all->mutex);
+	part->wrong = part->wrong || wrong;
+	flight->tried_at = 0;
+	flight_set(part, wrong || ++part->failures >= MOST_FAILURES ? PART_ALONE : PART_NOWHERE);
+	flight->whole = false;
+	pthread_cond_broadcast(&flight->all->moved);
+	pthread_mutex_unlock(&flight->all->mutex);
+}
+
+static void leave(void *context)
+{
+	struct cache_flight *flight = context;
+
+	pthread_mutex_lock(&flight->all->mutex);
+	flight->alone = true;
+	pthread_mutex_unlock(&flight->all->mutex);
+}
+
+struct cache_flights *cache_flights_begin(struct ncm_sources *sources)
+{
+	struct cache_flights *flights;
+	struct ncm_error why = NCM_ERROR_INIT;
+	char holder[33];
+
+	if (!sources->config->cache)
+		return NULL;
+	flights = ncm_calloc(1, sizeof *flights);
+	if (cache_open(&flights->cache, sources, NULL, &why) < 0) {
+		ncm_error_clear(&why);
+		free(flights);
+		return NULL;
+	}
+	flights->sources = sources;
+	ncm_random_hex(holder, sizeof holder);
+	flights->lease = ncm_asprintf("{\"holder\":\"%s\",\"seconds\":%d}\n", holder, FLIGHT_LEASE_SECONDS);
+	pthread_mutex_init(&flights->mutex, NULL);
+	pthread_cond_init(&flights->moved, NULL);
+	return flights;
+}
+
+static bool start(struct cache_flights *flights)
+{
+	if (flights->started)
+		return true;
+	if (pthread_create(&flights->keeper, NULL, flight_keep, flights) != 0)
+		return false;
+	if (pthread_create(&flights->writer, NULL, flight_write, flights) != 0) {
+		pthread_mutex_lock(&flights->mutex);
+		flights->ending = flights->written = true;
+		pthread_cond_broadcast(&flights->moved);
+		pthread_mutex_unlock(&flights->mutex);
+		pthread_join(flights->keeper, NULL);
+		flights->gone = true;
+		return false;
+	}
+	return flights->started = true;
+}
+
+static struct cache_flight *make(struct cache_flights *flights, const struct ncm_sha256 *sha256, uint64_t size)
+{
+	struct cache_flight *flight = ncm_calloc(1, sizeof *flight);
+	char hex[NCM_SHA256_HEX + 1];
+
+	(void)ncm_sha256_hex(sha256, hex);
+	flight->all = flights;
+	flight->sharing = (struct ncm_sharing){flight, look, address, have, failed, leave};
+	flight->begins = ncm_asprintf("parts/sha256/%.2s/%s/", hex, hex);
+	flight->blob = cache_blob_key(sha256);
+	flight->size = size;
+	flight->count = (size_t)((size + NCM_CHECKPOINT_SPAN - 1) / NCM_CHECKPOINT_SPAN);
+	flight->parts = ncm_calloc(flight->count, sizeof *flight->parts);
+	flight->fd = -1;
+	return flight;
+}
+
+struct cache_flight *cache_flight_begin(struct cache_flights *flights, const struct ncm_sha256 *sha256, uint64_t size,
+					int dirfd, const char *partial)
+{
+	struct cache_flight *flight = NULL;
+
+	if (size < LEAST_BYTES || size > (uint64_t)MOST_PARTS * NCM_CHECKPOINT_SPAN)
+		return NULL;
+	pthread_mutex_lock(&flights->mutex);
+	if (!flights->gone) {
+		flight = make(flights, sha256, size);
+		flight->dirfd = dirfd;
+		flight->partial = ncm_strdup(partial);
+		*NCM_PUSH(flights->flights, flights->count) = flight;
+	}
+	pthread_mutex_unlock(&flights->mutex);
+	if (flight && !start(flights))
+		flights->gone = true;
+	return flight;
+}
+
+struct ncm_replica cache_flight_place(const struct cache_flight *flight)
+{
+	return (struct ncm_replica){.url = flight->all->cache.url,
+				    .credential = flight->all->cache.credential,
+				    .preferred = true,
+				    .sharing = &flight->sharing};
+}
+
+const char *cache_flights_name(const struct cache_flights *flights)
+{
+	return flights->cache.what;
+}
+
+void cache_flight_end(struct cache_flight *flight, bool proved)
+{
+	struct cache_flights *all = flight->all;
+
+	pthread_mutex_lock(&all->mutex);
+	flight->ended = true;
+	flight->proved = proved;
+	/* Nothing that was wrong in the end is handed on. */
+	for (size_t i = 0; i < flight->count; i++)
+		flight->parts[i].due = flight->parts[i].due && proved && !flight->alone;
+	pthread_cond_broadcast(&all->moved);
+	pthread_mutex_unlock(&all->mutex);
+}
+
+static void free_flight(struct cache_flight *flight)
+{
+	if (flight->fd >= 0)
+		os_close(flight->fd);
+	for (size_t i = 0; i < flight->count; i++)
+		free(flight->parts[i].etag);
+	free(flight->parts);
+	free(flight->partial);
+	free(flight->begins);
+	free(flight->blob);
+	free(flight);
+}
+
+void cache_flights_end(struct cache_flights *flights)
+{
+	if (!flights)
+		return;
+	pthread_mutex_lock(&flights->mutex);
+	flights->ending = true;
+	pthread_cond_broadcast(&flights->moved);
+	pthread_mutex_unlock(&flights->mutex);
+	if (flights->started) {
+		pthread_join(flights->writer, NULL);
+		pthread_join(flights->keeper, NULL);
+	}
+	for (size_t i = 0; i < flights->count; i++)
+		free_flight(flights->flights[i]);
+	free(flights->flights);
+	pthread_cond_destroy(&flights->moved);
+	pthread_mutex_destroy(&flights->mutex);
+	cache_close(&flights->cache);
+	free(flights->lease);
+	free(flights);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of a flight share: flight.c what the engine asks, lease.c whose a part is, hand_on.c what is written.
+ */
+#ifndef NCM_CACHE_FLIGHT_WORK_H
+#define NCM_CACHE_FLIGHT_WORK_H
+
+#include "cache/flight.h"
+
+#include <pthread.h>
+
+enum part_where {
+	PART_NOWHERE, /* or nobody has looked yet */
+	PART_LEASED,  /* by another */
+	PART_CLAIMED, /* by us; a list has to show it */
+	PART_OURS,
+	PART_ALONE, /* ours without a lease: what was shared is no good */
+	PART_THERE,
+};
+
+struct flight_part {
+	enum part_where where;
+	bool here;     /* on our disk */
+	bool due;      /* it is to be put into the cache */
+	bool wrong;    /* what is there is: it is written over */
+	bool expired;  /* the lease of another */
+	char *etag;    /* of the lease, if one is known */
+	double since;  /* monotonic seconds: of `where` */
+	double leased; /* … of our lease, as it was written last */
+	unsigned failures;
+};
+
+struct cache_flight {
+	struct cache_flights *all;
+	struct ncm_sharing sharing;
+	char *begins; /* "parts/sha256/ab/abcd…/" */
+	char *blob;
+	uint64_t size;
+	size_t count;
+	struct flight_part *parts;
+	bool whole; /* the blob is there */
+	bool alone; /* the engine is to have nothing more of it */
+	bool ended, proved;
+	bool joined; /* or given up */
+	bool joining;
+	double asked_at;  /* monotonic seconds: the engine looked last */
+	double listed_at; /* … a list was begun last that was answered; 0: none was */
+	double tried_at;
+	int dirfd, fd; /* of the partial; fd -1: not open */
+	char *partial;
+};
+
+struct cache_flights {
+	struct cache cache;
+	struct ncm_sources *sources;
+	char *lease;           /* what ours say */
+	pthread_mutex_t mutex; /* of all that follows, and of the flights */
+	pthread_cond_t moved;
+	pthread_t keeper, writer;
+	bool started, ending, written; /* `written`: the writer has ended */
+	bool gone;                     /* the cache cannot be asked: everybody for himself */
+	bool read_only;                /* it cannot be written: what others bring is used */
+	bool told;
+	struct cache_flight **flights;
+	size_t count;
+	uint64_t brought; /* bytes that we had from a source, of parts of ours */
+	double first_at;  /* of our first lease */
+};
+
+/* flight.c */
+uint64_t flight_offset(size_t part);
+uint64_t flight_part_size(const struct cache_flight *flight, size_t part);
+/* With the mutex held. */
+void flight_wait(struct cache_flights *flights, unsigned milliseconds); /* … or until something has moved */
+void flight_set(struct flight_part *part, enum part_where where);
+void flight_tell(struct cache_flights *flights, const char *what, const struct ncm_error *err);
+char *flight_part_key(const struct cache_flight *flight, size_t part);
+char *flight_lease_key(const struct cache_flight *flight, size_t part);
+
+/* lease.c: the keeper's thread */
+void *flight_keep(void *flights);
+/* Writes a lease, as new or (`etag`, which may be NULL without conditions) in place of that. *made_etag is freed by the
+ * caller. */
+enum cache_made flight_write_lease(struct cache_flights *flights, const char *key, const char *etag, char **made_etag,
+				   struct ncm_error *err);
+
+/* hand_on.c: the writer's thread */
+void *flight_write(void *flights);
+
+/* join.c: makes the blob of the parts, and removes them. Without the mutex. */
+void flight_join(struct cache_flight *flight);
+void flight_remove_parts(struct cache_flight *flight);
+
+#endif

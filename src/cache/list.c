@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* What lies in the bucket below a key: ListObjectsV2, page by page. */
+#include "cache/work.h"
+
+#include "base/mem.h"
+#include "base/strings.h"
+
+#include <string.h>
+#include <time.h>
+
+/* Pages of a thousand: a server that never ends is no server. */
+enum { MOST_PAGES = 10000 };
+
+static int64_t time_of(struct xml_part part)
+{
+	NCM_AUTO_FREE char *text = xml_text(part, "LastModified");
+	struct tm at = {0};
+
+	if (!text || sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &at.tm_year, &at.tm_mon, &at.tm_mday, &at.tm_hour,
+			    &at.tm_min, &at.tm_sec) != 6)
+		return 0;
+	at.tm_year -= 1900;
+	at.tm_mon -= 1;
+	return (int64_t)timegm(&at);
+}
+
+static int take_one(const struct cache *cache, struct xml_part part, int64_t now, cache_take *take, void *context,
+		    struct ncm_error *err)
+{
+	CACHE_AUTO_OBJECT struct cache_object object = {.now = now};
+	NCM_AUTO_FREE char *key = xml_text(part, "Key");
+	const size_t prefix = strlen(cache->prefix);
+
+	if (!key || strncmp(key, cache->prefix, prefix) != 0 || !xml_number(part, "Size", INT64_MAX, &object.size))
+		return 0;
+	object.etag = xml_text(part, "ETag");
+	object.modified = time_of(part);
+	return take(context, key + prefix, &object, err);
+}
+
+static int take_all(const struct cache *cache, const struct ncm_reply *reply, cache_take *take, void *context,
+		    struct ncm_error *err)
+{
+	struct xml_part rest = xml_of(reply), one;
+	int64_t now;
+
+	if (!ncm_reply_time(reply, "Date", &now))
+		now = 0;
+	while (xml_next(&rest, "Contents", &one)) {
+		if (take_one(cache, one, now, take, context, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* *token: where the page begins, then the next; NULL: at the start, at the end. */
+static int take_page(const struct cache *cache, const char *begins, char **token, cache_take *take, void *context,
+		     struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *whole = ncm_asprintf("%s%s", cache->prefix, begins);
+	NCM_AUTO_FREE char *prefix = cache_encoded(whole);
+	NCM_AUTO_FREE char *from = *token ? cache_encoded(*token) : NULL;
+	NCM_AUTO_FREE char *query = ncm_asprintf("%s%s%slist-type=2&prefix=%s", from ? "continuation-token=" : "",
+						 from ? from : "", from ? "&" : "", prefix);
+	const struct cache_request request = {.method = "GET", .query = query};
+	NCM_AUTO_REPLY struct ncm_reply reply = {0};
+	char *next;
+
+	if (cache_ask(cache, &request, &reply, err) < 0)
+		return -1;
+	if (!cache_succeeded(&reply))
+		return cache_refused(cache, NULL, &reply, err);
+	if (take_all(cache, &reply, take, context, err) < 0)
+		return -1;
+	next = xml_flag(xml_of(&reply), "IsTruncated") ? xml_text(xml_of(&reply), "NextContinuationToken") : NULL;
+	if (next && ncm_same_text(next, *token)) {
+		free(next);
+		return cache_no_answer(cache, NULL, "further page", err);
+	}
+	free(*token);
+	*token = next;
+	return 0;
+}
+
+int cache_list(const struct cache *cache, const char *begins, cache_take *take, void *context, struct ncm_error *err)
+{
+	char *token = NULL;
+	int failed = 0;
+
+	for (unsigned page = 0; !failed && (page == 0 || token); page++) {
+		failed = page == MOST_PAGES ? cache_no_answer(cache, NULL, "end", err)
+					    : take_page(cache, begins, &token, take, context, err);
+	}
+	free(token);
+	return failed;
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "resolve/lost.h"
+
+#include "base/mem.h"
+#include "base/strings.h"
+#include "config/bundles.h"
+
+#include <string.h>
+
+bool lost_is_told(enum ncm_errc code)
+{
+	return code == NCM_E_NOT_FOUND || code == NCM_E_CHECKSUM;
+}
+
+static struct ncm_resolution *by_pins(struct run *run, const struct wanted *wanted)
+{
+	const struct ncm_lock_entry *entry = wanted_lock_entry(run, wanted);
+	const struct ncm_pin pin = {.for_plan = true};
+
+	if (entry && resolution_has_digests(entry))
+		return resolution_from_lock(entry);
+	return wanted->spec->has_sha256
+		   ? ncm_source_offline(run->sources, wanted->spec->from.items[0], wanted->spec, &pin)
+		   : NULL;
+}
+
+void lost_go_on(struct run *run, struct wanted *wanted)
+{
+	const char *uri = wanted->spec->from.items[0];
+
+	/* An Ollama manifest's own bytes are in no pin. */
+	if (!wanted->is_gone || wanted->resolution || ncm_source_gives_blobs(uri))
+		return;
+	wanted->resolution = by_pins(run, wanted);
+	if (!wanted->resolution)
+		return;
+	wanted->uri = uri;
+	wanted->from_lock = wanted_lock_entry(run, wanted);
+	kind_recall(run, wanted);
+	if (kind_is_wanting(run, wanted)) {
+		ncm_resolution_free(wanted->resolution);
+		wanted->resolution = NULL;
+		wanted->from_lock = false;
+		return;
+	}
+	for (size_t i = 0; i < wanted->resolution->count; i++) {
+		free(wanted->resolution->artifacts[i].url);
+		wanted->resolution->artifacts[i].url = NULL;
+	}
+	ncm_error_move(&wanted->lost, &wanted->error);
+}
+
+const struct ncm_artifact *lost_artifact(const struct ncm_resolution *found, const struct content *content)
+{
+	const struct ncm_artifact *artifact = found->count == 1 ? found->artifacts : NULL;
+
+	for (size_t i = 0; content->has_sha256 && i < found->count; i++) {
+		if (found->artifacts[i].has_sha256 && ncm_sha256_equal(&content->sha256, &found->artifacts[i].sha256))
+			return &found->artifacts[i];
+	}
+	for (size_t i = 0; !artifact && i < found->count; i++) {
+		if (found->artifacts[i].name && strcmp(found->artifacts[i].name, content->name) == 0)
+			artifact = &found->artifacts[i];
+	}
+	return artifact && content->has_sha256 && artifact->has_sha256 ? NULL : artifact;
+}
+
+/* Who may have a content, in order. */
+enum asked_kind {
+	ASKED_CACHE,
+	ASKED_ADDRESS, /* of a place; of a folder nobody need be asked */
+	ASKED_FINDERS, /* services that can be asked by digest */
+	ASKED_NOBODY,
+	ASKED_ALL, /* there are no more */
+};
+
+struct candidate {
+	enum asked_kind kind;
+	char *uri; /* of an ADDRESS */
+};
+
+/* It was asked by the manifest's own word for it. */
+static bool was_asked(const struct wanted *wanted, const char *place)
+{
+	return ncm_strings_contain(&wanted->spec->from, place) || ncm_source_holds(wanted->spec->from.items[0], place);
+}
+
+static struct candidate candidate_at(const struct run *run, const struct content *content, size_t number)
+{
+	const struct ncm_config *config = run->config;
+	struct ncm_strings places = {0};
+	char hex[NCM_SHA256_HEX + 1];
+	struct candidate found = {.kind = ASKED_NOBODY};
+
+	if (number == 0)
+		return (struct candidate){.kind = config->cache ? ASKED_CACHE : ASKED_NOBODY};
+	number--;
+	if (number < config->bundle_count) {
+		if (config_bundle_is_address(config->bundles[number]))
+			found = (struct candidate){
+			    ASKED_ADDRESS,
+			    config_bundle_blob(config->bundles[number], ncm_sha256_hex(&content->sha256, hex))};
+		return found;
+	}
+	number -= config->bundle_count;
+	ncm_lock_places(run->lock, &content->sha256, &places);
+	if (number < places.count) {
+		if (!was_asked(&run->wanted[content->wanted], places.items[number]))
+			found = (struct candidate){ASKED_ADDRESS, ncm_strdup(places.items[number])};
+	} else if (number > places.count) {
+		found.kind = ASKED_ALL;
+	} else if (content->has_size && ncm_source_may_find(content->name)) {
+		found.kind = ASKED_FINDERS;
+	}
+	ncm_strings_free(&places);
+	return found;
+}
+
+size_t lost_after_mirrors(const struct run *run)
+{
+	return 1 + run->config->bundle_count;
+}
+
+/* Who knows the digest says what it is called there, which is then asked for like anything else. */
+static struct ncm_resolution *ask_finders(struct run *run, const struct ncm_file_spec *spec,
+					  const struct content *content, struct ncm_error *err)
+{
+	struct ncm_resolution *named = ncm_source_find(run->sources, &content->sha256, content->size, err);
+	struct ncm_resolution *found = named ? ncm_source_resolve(run->sources, named->uri, spec, NULL, err) : NULL;
+
+	ncm_resolution_free(named);
+	return found;
+}
+
+static struct ncm_resolution *ask(struct run *run, const struct candidate *candidate, const struct content *content,
+				  struct ncm_error *err)
+{
+	const struct ncm_file_spec spec = {.insecure_http = true, .allow_pickle = true};
+
+	switch (candidate->kind) {
+	case ASKED_CACHE:
+		return ncm_source_cached(run->sources, &content->sha256, content->has_size ? &content->size : NULL);
+	case ASKED_ADDRESS:
+		return ncm_source_resolve(run->sources, candidate->uri, &spec, NULL, err);
+	case ASKED_FINDERS:
+		return ask_finders(run, &spec, content, err);
+	default:
+		return NULL;
+	}
+}
+
+/* What says another size has other bytes; who tells the digest may round the size. */
+static bool is_of_size(const struct ncm_artifact *artifact, const struct content *content)
+{
+	enum { ROUNDED = 1025 };
+	const uint64_t least = artifact->size < content->size ? artifact->size : content->size;
+	const uint64_t difference = artifact->size + content->size - 2 * least;
+
+	return !artifact->has_size || !content->has_size || difference == 0 ||
+	       (artifact->size_is_rough && artifact->has_sha256 && difference < ROUNDED);
+}
+
+static bool is_it(const struct ncm_resolution *found, const struct content *content)
+{
+	const struct ncm_artifact *artifact = lost_artifact(found, content);
+
+	return artifact && artifact->url && is_of_size(artifact, content);
+}
+
+static void note(const struct run *run, const struct candidate *candidate, const struct ncm_error *why,
+		 struct ncm_buffer *asked)
+{
+	const bool is_known = why->code == NCM_OK || why->code == NCM_E_NOT_FOUND;
+
+	ncm_buffer_printf(asked, "%s%s (%s%s)", asked->size > 0 ? ", " : "",
+			  candidate->kind == ASKED_CACHE     ? run->config->cache
+			  : candidate->kind == ASKED_FINDERS ? "Civitai"
+							     : candidate->uri,
+			  is_known ? "no" : "not known: ", is_known ? "" : ncm_errc_name(why->code));
+}
+
+static struct ncm_resolution *ask_one(struct run *run, const struct candidate *candidate, const struct content *content,
+				      struct ncm_buffer *asked)
+{
+	struct ncm_error why = NCM_ERROR_INIT;
+	struct ncm_resolution *found = ask(run, candidate, content, &why);
+
+	if (found && (found->untold.code != NCM_OK || !is_it(found, content))) {
+		ncm_error_move(&why, &found->untold);
+		ncm_resolution_free(found);
+		found = NULL;
+	}
+	if (!found && candidate->kind != ASKED_NOBODY)
+		note(run, candidate, &why, asked);
+	ncm_error_clear(&why);
+	return found;
+}
+
+struct ncm_resolution *lost_ask_next(struct run *run, const struct content *content, size_t *at,
+				     struct ncm_buffer *asked)
+{
+	struct ncm_resolution *found = NULL;
+
+	while (!found && !ncm_interrupted()) {
+		struct candidate candidate = candidate_at(run, content, *at);
+
+		if (candidate.kind == ASKED_ALL)
+			break;
+		++*at;
+		found = ask_one(run, &candidate, content, asked);
+		free(candidate.uri);
+	}
+	return found;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pinned bytes that their sources have no longer, or have others of under their name: they are looked up by digest, in
+ * the cache, at web servers with content by its digest, where the lock knows that they were served, and at services
+ * that can be asked by digest, in this order. What comes is proven by the digest alone.
+ */
+#ifndef NCM_RESOLVE_LOST_H
+#define NCM_RESOLVE_LOST_H
+
+#include "base/buffer.h"
+#include "resolve/content.h"
+
+/* Whether a source said that it has the bytes no longer. What could not be told is not gone. */
+bool lost_is_told(enum ncm_errc code);
+/* Of a wanted whose sources all said so: goes on with what lock or manifest pin of it, if that is enough; why nobody
+ * has it then stands in wanted->lost, and its artifacts have no addresses. */
+void lost_go_on(struct run *run, struct wanted *wanted);
+/*
+ * The next place that says that it has the content's bytes, of which the SHA-256 is known: *at counts those that were
+ * asked (0: none yet), `asked` gets a word on each. Free with ncm_resolution_free; NULL: none is left.
+ */
+struct ncm_resolution *lost_ask_next(struct run *run, const struct content *content, size_t *at,
+				     struct ncm_buffer *asked);
+/* The count for lost_ask_next of who has been asked when the cache and the web servers have. */
+size_t lost_after_mirrors(const struct run *run);
+/* Which artifact of a resolution is the content: by digest, else by being the only one, else by name. NULL: none is, or
+ * it says that it has other bytes. */
+const struct ncm_artifact *lost_artifact(const struct ncm_resolution *found, const struct content *content);
+
+#endif

@@ -1,0 +1,244 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""scripts/provision-fleet: the Ansible role over ssh, on machines of their own kind (fleet_hosts)."""
+import glob
+import json
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import threading
+import unittest
+
+import fleet_hosts
+from harness import BINARY, DATA, SOURCE, TOKENS, Machine, gguf, safetensors
+from hub import sha256
+
+SCRIPT = os.path.join(SOURCE, "scripts/provision-fleet")
+HOME = "/srv/fleetmodels"
+MODELS = HOME + "/server/ai/llama-cpp/models"
+PLAIN, GATED, CIVITAI = gguf("plain", 300_000), gguf("gated", 200_000), safetensors("civitai", 100_000)
+
+
+class ScriptTest(unittest.TestCase):
+    def script(self, *arguments):
+        return subprocess.run([SCRIPT, *arguments], capture_output=True, text=True, check=False)
+
+    def test_words(self):
+        told = self.script("--help")
+        self.assertEqual((told.returncode, told.stderr), (0, ""))
+        for option in ("INVENTORY", "--check", "--tags verify", "--limit"):
+            self.assertIn(option, told.stdout)
+        self.assertEqual(self.script().returncode, 2)
+        none = self.script("no-such-file")
+        self.assertEqual(none.returncode, 2)
+        example = re.search(r"\S+\.example\.yml", none.stderr).group()
+        self.assertTrue(os.path.exists(os.path.join(SOURCE, example)))
+
+
+class CommandLines(threading.Thread):
+    """Every command line that was seen on any of the machines."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.seen, self.ended = set(), threading.Event()
+
+    def run(self):
+        while not self.ended.wait(0.01):
+            for path in glob.glob("/proc/[0-9]*/cmdline"):
+                try:
+                    with open(path, "rb") as file:
+                        self.seen.add(file.read())
+                except OSError:
+                    pass
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.join()
+
+
+def deb(tree, path):
+    """A package of what lies in `tree`, as small as one can be."""
+    os.makedirs(os.path.join(tree, "DEBIAN"))
+    architecture = subprocess.run(["dpkg", "--print-architecture"], check=True, capture_output=True, text=True).stdout.strip()
+    with open(os.path.join(tree, "DEBIAN/control"), "w", encoding="ascii") as control:
+        control.write("Package: ncmodel\nVersion: 1.0\nArchitecture: %s\nMaintainer: nobody <nobody@localhost>\nDescription: test\n"
+                      % architecture)
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, path], check=True, stdout=subprocess.DEVNULL)
+
+
+class Provisioned:
+    """What a run said: its exit code, its text, and of each machine the numbers of its last lines."""
+
+    def __init__(self, result):
+        self.code, self.text = result.returncode, result.stdout + result.stderr
+        self.recap = {name: {key: int(number) for key, number in re.findall(r"(\w+)=(\d+)", rest)}
+                      for name, rest in re.findall(r"(?m)^(\w+) +: (ok=.*)$", result.stdout)}
+
+    def numbers(self, key):
+        return {name: numbers[key] for name, numbers in self.recap.items()}
+
+
+class Site:
+    """Two machines, an origin that both reach, and what their keeper has: program, manifests, lock, tokens and an inventory."""
+
+    def __init__(self):
+        self.machine = Machine(fleet_hosts.BRIDGE)
+        self.hub, self.home = self.machine.hub, self.machine.home
+        self.fleet = fleet_hosts.Fleet(self.home, ["one", "two"])
+        self.hosts = self.fleet.hosts
+        self.config = {"endpoints": {"huggingface": self.hub.service.url, "civitai": self.hub.service.url}, "allow_http_token": True,
+                       "reserve": 0, "retries": 1}
+        self.want()
+        self.pack()
+        self.inventory = self.path("inventory.json")
+        with open(self.inventory, "w", encoding="ascii") as file:
+            json.dump({"models": {"hosts": {
+                "one": {"ansible_host": self.hosts["one"].address, "ncmodel_package": self.path("ncmodel.deb")},
+                "two": {"ansible_host": self.hosts["two"].address, "ncmodel_archive": self.path("ncmodel.tar.gz")}},
+                "vars": self.variables()}}, file)
+
+    def path(self, name):
+        return os.path.join(self.home, name)
+
+    def variables(self):
+        return {"ansible_user": "root", "ansible_python_interpreter": "/usr/bin/python3",
+                "ansible_ssh_common_args": " ".join(self.fleet.ssh_options()), "ncmodel_user": "fleetmodels", "ncmodel_home": HOME,
+                "ncmodel_manifests": self.machine.manifests, "ncmodel_lock": self.path("fleet.lock"), "ncmodel_profile": "test",
+                "ncmodel_config": self.config,
+                "ncmodel_secrets": {"huggingface": TOKENS["HF_TOKEN"], "civitai": TOKENS["CIVITAI_TOKEN"]}}
+
+    def want(self):
+        """Three models, two of which want a token, and their lock."""
+        self.hub.hf("Org/Gated", {"gated.gguf": GATED}, gated=True, token=TOKENS["HF_TOKEN"])
+        self.hub.civitai(11, 22, "art.safetensors", CIVITAI, token=TOKENS["CIVITAI_TOKEN"])
+        self.machine.manifest([self.machine.simple("plain.gguf", PLAIN),
+                               {"id": "gated", "files": [{"from": ["hf:Org/Gated/gated.gguf"], "to": [{"store": "llama-cpp"}]}]},
+                               {"id": "art", "kind": "checkpoint",
+                                "files": [{"from": ["civitai:11"], "to": [{"store": "a1111", "folder": "checkpoints"}]}]}])
+        with open(self.path("config.json"), "w", encoding="ascii") as file:
+            json.dump(self.config, file)
+        made = self.machine.run("--config", self.path("config.json"), "lock", "--lock", self.path("fleet.lock"), env=TOKENS)
+        if made.returncode:
+            raise AssertionError(made.err)
+
+    def pack(self):
+        """The program for its default place, as a tar and as a package."""
+        for tree, prefix in (("tree", ""), ("package", "usr/local")):
+            root = self.path(os.path.join(tree, prefix))
+            os.makedirs(os.path.join(root, "bin"))
+            shutil.copy(BINARY, os.path.join(root, "bin/ncmodel"))
+            shutil.copytree(DATA, os.path.join(root, "share/ncmodel/manifests"))
+        deb(self.path("package"), self.path("ncmodel.deb"))
+        with tarfile.open(self.path("ncmodel.tar.gz"), "w:gz", compresslevel=1) as archive:
+            for name in ("bin", "share"):
+                archive.add(self.path("tree/" + name), name)
+
+    def provision(self, *options):
+        env = {"PATH": os.environ["PATH"], "HOME": self.home, "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1"}
+        return Provisioned(subprocess.run([SCRIPT, self.inventory, *options], env=env, cwd=self.home, stdin=subprocess.DEVNULL,
+                                          capture_output=True, text=True, check=False))
+
+    def close(self):
+        self.fleet.close()
+        self.machine.close()
+
+
+@unittest.skipUnless(os.environ.get(fleet_hosts.INSIDE), fleet_hosts.missing() or "run it as a program")
+class FleetTest(unittest.TestCase):
+    """Converged once for all tests; each leaves it so."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.site = Site()
+        cls.addClassCleanup(cls.site.close)
+        cls.hosts, cls.hub = cls.site.hosts, cls.site.hub
+        cls.before = cls.site.provision("--check")
+        cls.before_there = [host.ssh("ls -d %s /usr/local/bin/ncmodel" % HOME).stdout for host in cls.hosts.values()]
+        with CommandLines() as lines:
+            cls.first = cls.site.provision("-vvv", "--diff")
+        cls.lines = lines.seen
+
+    def setUp(self):
+        self.hub.forget()
+
+    def provision(self, *options, code=0):
+        made = self.site.provision(*options)
+        self.assertEqual(made.code, code, made.text)
+        return made
+
+    def check_whole(self, *names):
+        for name in names or self.hosts:
+            said = self.hosts[name].sh("cd %s && sha256sum %s/plain.gguf %s/gated.gguf stable-diffusion-webui/models/Stable-diffusion/*"
+                                       % (HOME, MODELS, MODELS))
+            self.assertEqual([line.split()[0] for line in said.splitlines()], [sha256(data) for data in (PLAIN, GATED, CIVITAI)])
+
+    def damage(self, name, path):
+        """One byte of it, with the time that it had."""
+        self.hosts[name].sh("cd %s && touch -r %s t && printf x | dd of=%s bs=1 seek=4000 conv=notrunc 2>&1 && touch -r t %s && rm t"
+                            % (MODELS, path, path, path))
+
+    def test_a_check_writes_nothing(self):
+        self.assertEqual(self.before.code, 0, self.before.text)
+        self.assertEqual(self.before_there, ["", ""])
+        self.assertIn("What would be pulled shows once", self.before.text)
+        self.assertTrue(all(self.before.numbers("changed").values()))
+
+    def test_every_machine_has_all_of_it(self):
+        self.assertEqual(self.first.code, 0, self.first.text)
+        self.check_whole()
+        for host in self.hosts.values():
+            self.assertEqual(host.sh("stat -c '%%U %%a' %s/models.json %s/.config/ncmodel/civitai-token" % (MODELS, HOME)).split(),
+                             ["fleetmodels", "644", "fleetmodels", "600"])
+
+    def test_tokens_are_seen_by_nobody(self):
+        self.assertTrue([line for line in self.lines if b"pull\0--json" in line])
+        for token in TOKENS.values():
+            self.assertNotIn(token, self.first.text)
+            self.assertFalse([line for line in self.lines if token.encode() in line])
+
+    def test_again_nothing_changes(self):
+        again = self.provision()
+        self.assertEqual(again.numbers("changed"), {"one": 0, "two": 0}, again.text)
+        self.assertEqual([r for r in self.hub.asked() if r["sent"] > 10_000], [])
+        again = self.provision("--check", "--tags", "all,verify")
+        self.assertEqual(again.numbers("changed"), {"one": 0, "two": 0}, again.text)
+
+    def test_one_is_broken_and_another_is_down(self):
+        self.damage("one", "plain.gguf")
+        self.hosts["two"].stop()
+        self.addCleanup(lambda: self.hosts["two"].process or self.hosts["two"].start())
+        made = self.provision("--tags", "verify", "-e", "ncmodel_repair=false", code=4)
+        self.assertEqual((made.numbers("failed"), made.numbers("unreachable")), ({"one": 1, "two": 0}, {"one": 0, "two": 1}))
+        self.assertIn("plain.gguf is damaged: ", made.text)
+        made = self.provision("--tags", "verify", "--check", code=4)
+        self.assertEqual((made.recap["one"]["changed"], made.recap["one"]["failed"]), (1, 0), made.text)
+        made = self.provision("--tags", "verify", code=4)
+        self.assertEqual((made.recap["one"]["changed"], made.recap["one"]["failed"]), (1, 0), made.text)
+        self.check_whole("one")
+        self.hosts["two"].start()
+        self.assertEqual(self.provision("--tags", "pull,verify").numbers("changed"), {"one": 0, "two": 0})
+        self.check_whole()
+
+    def test_what_is_gone_comes_back(self):
+        self.hosts["two"].sh("rm %s/plain.gguf" % MODELS)
+        planned = self.provision("--tags", "pull", "--check")
+        self.assertEqual(planned.numbers("changed"), {"one": 0, "two": 1}, planned.text)
+        self.hub.fault("/files/plain.gguf", "status", times=None, status=404)
+        self.addCleanup(self.hub.faults.clear)
+        failed = self.provision("--tags", "pull", code=2)
+        self.assertEqual(failed.numbers("failed"), {"one": 0, "two": 1})
+        self.assertIn("ncmodel's exit code is 5: docs/troubleshooting.md", failed.text)
+        self.hub.faults.clear()
+        self.assertEqual(self.provision("--tags", "pull").numbers("changed"), {"one": 0, "two": 1})
+        self.check_whole()
+
+
+if __name__ == "__main__":
+    fleet_hosts.alone()
+    unittest.main()

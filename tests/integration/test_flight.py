@@ -1,0 +1,370 @@
+"""Machines that pull the same at once through one cache in S3: each part comes from its source once, whoever dies meanwhile."""
+import contextlib
+import json
+import os
+import random
+import sys
+import threading
+import time
+import unittest
+
+from harness import SOURCE, Case, Machine, sha256
+
+sys.path[:0] = [os.path.join(SOURCE, "tests", "servers")]
+import s3_peer  # noqa: E402
+import s3_store  # noqa: E402
+import s3_site  # noqa: E402
+from listener import Handler, Listener  # noqa: E402
+
+PART = 16 << 20
+CHUNK = 256 << 10
+
+
+class Request(Handler):
+    def do_GET(self):
+        self.server.give(self)
+
+    do_HEAD = do_GET
+
+
+class Origin(Listener):
+    """Gives ranges of files, as fast as `rate` bytes a second and connection, and counts what it has sent of each byte."""
+
+    def __init__(self, rate=0):
+        self.files, self.rate, self.sent, self.spans = {}, rate, 0, []
+        super().__init__(Request)
+
+    def give(self, request):
+        data = self.files.get(request.path)
+        if data is None:
+            return request.reply(404)
+        start, end, status = 0, len(data), 200
+        if "Range" in request.headers:
+            first, _, last = request.headers["Range"].removeprefix("bytes=").partition("-")
+            start, end, status = int(first), int(last) + 1 if last else len(data), 206
+        request.send_response(status)
+        request.send_header("Content-Length", str(end - start))
+        request.send_header("Accept-Ranges", "bytes")
+        if status == 206:
+            request.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(data)}")
+        request.end_headers()
+        if request.command == "HEAD":
+            return None
+        with self.lock:
+            self.spans.append((start, end))
+        for at in range(start, end, CHUNK):
+            if self.rate:
+                time.sleep(CHUNK / self.rate)
+            piece = data[at:min(at + CHUNK, end)]
+            request.wfile.write(piece)
+            with self.lock:
+                self.sent += len(piece)
+        return None
+
+
+def content(seed, size):
+    """That no two parts of it are alike."""
+    return b"GGUF\x03\0\0\0" + bytes(16) + random.Random(seed).randbytes(size - 24)
+
+
+class Flight(Case):
+    """Against MinIO."""
+
+    program, make = s3_peer.PROGRAM, s3_peer.Peer
+
+    @classmethod
+    def setUpClass(cls):
+        binary = cls.program.find()
+        if not binary:
+            raise unittest.SkipTest(f"no {cls.make.name} here: tests/integration/s3_peer.py build")
+        cls.peer = cls.make(binary).__enter__()
+        cls.addClassCleanup(cls.peer.__exit__)
+
+    def setUp(self):
+        super().setUp()
+        self.bucket = "b" + os.urandom(6).hex()
+        self.peer.bucket(self.bucket)
+        self.endpoint = self.peer.url
+        self.origin = Origin()
+        self.addCleanup(self.origin.close)
+
+    def want(self, *sizes):
+        """Files that all machines are to have."""
+        self.wanted = {f"m{i}.gguf": content(f"{self.id()}{i}", size) for i, size in enumerate(sizes)}
+        self.origin.files.update({"/" + name: data for name, data in self.wanted.items()})
+        return sum(sizes)
+
+    def host(self):
+        machine = Machine()
+        self.addCleanup(machine.close)
+        machine.env.update({"NCMODEL_CACHE": f"s3:{self.bucket}/team", "NCMODEL_S3_ENDPOINT": self.endpoint,
+                            "NCMODEL_S3_ACCESS_KEY": s3_peer.ACCESS, "NCMODEL_S3_SECRET_KEY": s3_peer.SECRET})
+        machine.manifest([{"id": name.split(".")[0], "files": [
+            {"from": [f"{self.origin.url}/{name}"], "insecure_http": True, "to": [{"store": "llama-cpp", "name": name}],
+             "sha256": sha256(data), "size": len(data)}]} for name, data in self.wanted.items()])
+        return machine
+
+    def hosts(self, count):
+        return [self.host() for _ in range(count)]
+
+    def ended(self, process, code=0, seconds=200):
+        out, err = process.communicate(timeout=seconds)
+        self.assertEqual(process.returncode, code, out + err)
+        return err
+
+    def arrived(self, *machines):
+        for machine in machines:
+            got = {os.path.basename(path): digest for path, digest in machine.snapshot().items() if path.endswith(".gguf")}
+            self.assertEqual(got, {name: sha256(data) for name, data in self.wanted.items()})
+
+    def keys(self):
+        return set(self.objects())
+
+    def objects(self):
+        """Key → size, of what is in the bucket."""
+        _, body = self.peer.must("GET", "/" + self.bucket, query="list-type=2&prefix=")
+        keys, sizes = (body.decode().split(f"<{word}>")[1:] for word in ("Key", "Size"))
+        return {key.split("<")[0]: int(size.split("<")[0]) for key, size in zip(keys, sizes)}
+
+    def blobs(self):
+        return {f"team/blobs/sha256/{sha256(data)[:2]}/{sha256(data)}" for data in self.wanted.values()}
+
+    def check_cache(self):
+        """Whole blobs, and nothing that is left of the way there."""
+        self.assertEqual({key for key in self.keys() if "/checkpoints/" not in key}, self.blobs())
+        for data in self.wanted.values():
+            _, body = self.peer.must("GET", f"/{self.bucket}/team/blobs/sha256/{sha256(data)[:2]}/{sha256(data)}")
+            self.assertEqual(sha256(body), sha256(data))
+
+    def pull_together(self, machines):
+        processes = [machine.start("pull", "-y") for machine in machines]
+        for process in processes:
+            self.ended(process)
+        self.arrived(*machines)
+
+
+class Minio(Flight):
+    def test_together(self):
+        """four machines at once: the origin gives each byte once, and the cache has the whole in the end"""
+        size = self.want((64 << 20) + 4321, 20 << 20, 1 << 20)
+        self.origin.rate = 16 << 20
+        self.pull_together(self.hosts(4))
+        self.assertLess(self.origin.sent / size, 1.01)
+        self.check_cache()
+        self.origin.files.clear()
+        self.pull_together(self.hosts(1))
+
+    def test_alone(self):
+        """one machine alone fills the cache as it goes"""
+        size = self.want(40 << 20)
+        self.pull_together(self.hosts(1))
+        self.assertLess(self.origin.sent / size, 1.01)
+        self.check_cache()
+
+    def test_late(self):
+        """one that comes when the other has begun waits for no more than what is missing"""
+        size = self.want(80 << 20)
+        self.origin.rate = 4 << 20
+        first, second = self.hosts(2)
+        early = first.start("pull", "-y")
+        time.sleep(4)
+        late = second.start("pull", "-y")
+        self.ended(early)
+        self.ended(late)
+        self.arrived(first, second)
+        self.assertLess(self.origin.sent / size, 1.01)
+
+    def test_holder_killed(self):
+        """kill -9 of one that has leases: others have them when these are void, and no more comes twice than it had begun"""
+        size = self.want(96 << 20)
+        self.origin.rate = 2 << 20
+        first, *others = self.hosts(3)
+        dying = first.start("pull", "-y")
+        while not any(key.endswith(".lease") for key in self.keys()):
+            time.sleep(0.1)
+        time.sleep(1)
+        dying.kill()
+        dying.communicate()
+        self.origin.rate = 16 << 20
+        self.pull_together(others)
+        self.assertLess(self.origin.sent, size + 3 * PART)
+        self.check_cache()
+        self.pull_together([first])
+
+    def test_wrong_part(self):
+        """what somebody put there in place of a part is believed by nobody"""
+        self.want(40 << 20)
+        data = self.wanted["m0.gguf"]
+        begins = f"team/parts/sha256/{sha256(data)[:2]}/{sha256(data)}/"
+        self.peer.put(self.bucket, begins + str(PART), data[PART:PART + 5] + b"?" + data[PART + 6:2 * PART])
+        self.peer.put(self.bucket, begins + "0", b"half of it")
+        self.pull_together(self.hosts(1))
+        machines = self.hosts(2)
+        self.pull_together(machines)
+        self.check_no_wrong_blob()
+
+    def check_no_wrong_blob(self):
+        for key in self.keys() & self.blobs():
+            _, body = self.peer.must("GET", f"/{self.bucket}/{key}")
+            self.assertEqual(sha256(body), key.rsplit("/", 1)[1])
+
+    def test_many_kills(self):
+        """kill -9 of machines at random moments, over and over: no half object, and the last ones end with the right bytes"""
+        rounds = int(os.environ.get("NCM_FLIGHT_KILLS", "6"))
+        self.want(50 << 20, 17 << 20)
+        self.origin.rate = 8 << 20
+        machines, chance = self.hosts(3), random.Random(7)
+        for _ in range(rounds):
+            processes = [machine.start("pull", "-y") for machine in machines]
+            time.sleep(chance.uniform(0.1, 3))
+            chance.choice(processes).kill()
+            for process in processes:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                process.communicate()
+            self.check_no_wrong_blob()
+        self.pull_together(machines)
+        self.check_no_wrong_blob()
+
+
+class StandIn(Flight):
+    """Against servers that know less, or are in trouble: right always, if not single."""
+
+    @classmethod
+    def setUpClass(cls):
+        pass
+
+    def setUp(self):
+        Case.setUp(self)
+        self.bucket = "models"
+        self.peer = s3_store.Store()
+        self.peer.objects["models/other"] = b"here"
+        self.addCleanup(self.peer.close)
+        self.endpoint = self.peer.url
+        self.origin = Origin(rate=16 << 20)
+        self.addCleanup(self.origin.close)
+
+    def host(self):
+        machine = super().host()
+        machine.env.update({"NCMODEL_S3_ACCESS_KEY": s3_site.ACCESS, "NCMODEL_S3_SECRET_KEY": s3_site.SECRET})
+        return machine
+
+    def objects(self):
+        return {key.removeprefix("models/"): len(data) for key, data in dict(self.peer.objects).items() if key != "models/other"}
+
+    def blob(self, key):
+        return self.peer.objects[f"models/{key}"]
+
+    def check_blobs(self):
+        self.assertEqual(self.keys(), self.blobs())
+        for key in self.blobs():
+            self.assertEqual(sha256(self.blob(key)), key.rsplit("/", 1)[1])
+
+    def only(self, *methods):
+        """All but requests of these methods are refused, as to who has no right to them."""
+        refusal = self.peer.refusal
+
+        def refuse(request, headers):
+            return refusal(request, headers) if request.command in methods else "AccessDenied"
+        self.peer.refusal = refuse
+
+    def test_together(self):
+        size = self.want(50 << 20, 2 << 20)
+        self.pull_together(self.hosts(3))
+        self.assertLess(self.origin.sent / size, 1.01)
+        self.check_blobs()
+
+    def test_without_conditions(self):
+        for conditions in ("no", "ignored"):
+            with self.subTest(conditions=conditions):
+                self.peer.objects = {"models/other": b"here"}
+                self.peer.conditions = conditions
+                self.want(50 << 20)
+                self.pull_together(self.hosts(3))
+                self.check_blobs()
+
+    def test_without_copies(self):
+        """parts stay where the server cannot join them, and are read as they are"""
+        self.want(40 << 20)
+        self.peer.copies = False
+        self.pull_together(self.hosts(2))
+        self.assertEqual(len(self.keys()), 3)
+        self.assertFalse(self.peer.uploads)
+        before = self.origin.sent
+        self.pull_together(self.hosts(1))
+        self.assertEqual(self.origin.sent, before)
+
+    def test_read_only(self):
+        """keys that may only read: what is there is used, the rest comes from its source"""
+        self.want(40 << 20)
+        data = self.wanted["m0.gguf"]
+        self.peer.objects[f"models/team/parts/sha256/{sha256(data)[:2]}/{sha256(data)}/{PART}"] = data[PART:2 * PART]
+        self.only("GET", "HEAD")
+        self.pull_together(self.hosts(1))
+        self.assertEqual(self.origin.sent, len(data) - PART)
+        self.assertEqual(len(self.keys()), 1)
+
+    def test_no_list(self):
+        """a cache that lists nothing shares nothing, and stops nobody"""
+        size = self.want(40 << 20)
+        self.peer.listing = lambda request, bucket, asked: self.peer.error(request, 403, "AccessDenied")
+        self.pull_together(self.hosts(2))
+        self.assertEqual(self.origin.sent, 2 * size)
+
+    def test_lost_meanwhile(self):
+        """a cache that goes away while the file comes stops nobody"""
+        self.want(60 << 20)
+        left = [12]
+
+        def trouble(path):
+            left[0] -= 1
+            return (503, "SlowDown") if left[0] < 0 else None
+        self.peer.trouble = trouble
+        config = {"retries": 1}
+        machines = self.hosts(2)
+        for machine in machines:
+            path = os.path.join(machine.home, ".config", "ncmodel", "config.json")
+            os.makedirs(os.path.dirname(path))
+            with open(path, "w", encoding="utf-8") as out:
+                json.dump(config, out)
+        self.pull_together(machines)
+
+    def test_void_lease(self):
+        """a lease that is void by the server's clock is taken over, whatever this machine's clock says; one that is not is waited for"""
+        self.want(40 << 20)
+        data = self.wanted["m0.gguf"]
+        lease = f"models/team/parts/sha256/{sha256(data)[:2]}/{sha256(data)}/{PART}.lease"
+        for age, least in ((31, 0), (22, 7)):
+            with self.subTest(age=age):
+                self.peer.objects = {"models/other": b"here", lease: b"{}"}
+                self.peer.modified[lease] = time.time() - age
+                began = time.monotonic()
+                self.pull_together(self.hosts(1))
+                self.assertGreater(time.monotonic() - began, least)
+                self.assertLess(time.monotonic() - began, least + 15)
+                self.check_blobs()
+
+    def test_wrong_origin(self):
+        """what the source gives is wrong: nothing of it is joined"""
+        self.want(40 << 20)
+        data = self.wanted["m0.gguf"]
+        self.origin.files["/m0.gguf"] = data[:-1] + b"?"
+        for machine in self.hosts(1):
+            self.ended(machine.start("pull", "-y"), code=10)
+        self.assertFalse(self.keys() & self.blobs())
+        self.origin.files["/m0.gguf"] = data
+        self.pull_together(self.hosts(2))
+
+    def test_source_gone(self):
+        """the source has dropped it, and all parts are there"""
+        self.want(40 << 20)
+        data = self.wanted["m0.gguf"]
+        begins = f"models/team/parts/sha256/{sha256(data)[:2]}/{sha256(data)}/"
+        self.peer.objects.update({f"{begins}{at}": data[at:at + PART] for at in range(0, len(data), PART)})
+        del self.origin.files["/m0.gguf"]
+        self.pull_together(self.hosts(1))
+        self.check_blobs()
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""deploy/kubernetes: read by Kubernetes' own types, and its containers run as they are written; and the image's list of packages."""
+import glob
+import json
+import os
+import re
+import subprocess
+import tempfile
+import unittest
+
+import kubernetes_peer
+import kubernetes_pod
+from harness import BINARY, SOURCE, TOKENS, Case, gguf, sanitizers
+from hub import sha256
+from peer import Skip
+
+try:
+    import yaml
+except ImportError:
+    yaml = None
+FILES = sorted(glob.glob(os.path.join(SOURCE, "deploy/kubernetes/*.yaml")))
+
+
+def text_of(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+class TypesTest(unittest.TestCase):
+    """Decoded by k8s.io/api, strictly."""
+
+    def read(self, *paths):
+        try:
+            program = kubernetes_peer.prepare()
+        except Skip as why:
+            self.skipTest(str(why))
+        return subprocess.run([program, *paths], capture_output=True, text=True, check=False)
+
+    def test_all_of_them(self):
+        made = self.read(*FILES)
+        self.assertEqual((made.returncode, made.stderr), (0, ""))
+        self.assertEqual(sorted(made.stdout.split("\n")[:-1]), [
+            "ConfigMap ncmodel", "CronJob ncmodel-nightly", "DaemonSet ncmodel-node", "Deployment llama-server",
+            "PersistentVolumeClaim models", "Secret ncmodel-tokens", "Service llama-server"])
+
+    def test_what_is_wrong_is_refused(self):
+        text = text_of(os.path.join(SOURCE, "deploy/kubernetes/llama-server.yaml"))
+        for old, new in (("readOnlyRootFilesystem", "readOnlyRootFileSystem"), ("replicas: 1", "replicas: one"),
+                         ("apps/v1", "apps/v0"), ("  replicas: 1\n", "  replicas: 1\n  replicas: 2\n")):
+            self.assertIn(old, text)
+            with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+                file.write(text.replace(old, new, 1))
+                file.flush()
+                self.assertEqual(self.read(file.name).returncode, 1, new)
+
+
+class ImageTest(unittest.TestCase):
+    def test_the_libraries_are_in_it(self):
+        """The packages of what the program is linked with, and no others but certificates."""
+        if sanitizers():
+            self.skipTest("it has other libraries here")
+        needed = re.findall(r"\(NEEDED\).*\[(.*)\]", subprocess.run(["readelf", "-d", BINARY], capture_output=True, text=True, check=True).stdout)
+        paths = dict(re.findall(r"(\S+) => (\S+)", subprocess.run(["ldd", BINARY], capture_output=True, text=True, check=True).stdout))
+        packages = set()
+        for name in needed:
+            for path in (paths[name], os.path.realpath(paths[name]), paths[name].removeprefix("/usr")):
+                owner = subprocess.run(["dpkg-query", "-S", path], capture_output=True, text=True, check=False).stdout
+                packages |= {owner.split(":")[0]} if owner else set()
+        last = text_of(os.path.join(SOURCE, "deploy/container/Containerfile")).split("\nFROM ")[-1]
+        listed = re.search(r"install -y --no-install-recommends ([^\\]+)", last).group(1).split()
+        self.assertEqual(sorted(listed), sorted(packages - {"libc6"} | {"ca-certificates"}))
+
+
+@unittest.skipUnless(yaml, "python3-yaml is not installed")
+@unittest.skipUnless(os.geteuid() == 0, "a container's mounts and users need root")
+class PodTest(Case):
+    MODEL = gguf("qwen", 300_000)
+    REPOSITORY, NAME = "unsloth/Qwen3-0.6B-GGUF", "Qwen3-0.6B-Q4_K_M.gguf"
+
+    def setUp(self):
+        super().setUp()
+        if subprocess.run(["unshare", "--mount", "true"], check=False).returncode:
+            self.skipTest("no mounts of one's own here")
+        self.objects = {(each["kind"], each["metadata"]["name"]): each for path in FILES for each in yaml.safe_load_all(text_of(path))}
+        self.serve()
+
+    def serve(self):
+        """The example's model from the tests' hub, which has other bytes than the real one: of the files these alone change."""
+        data = self.objects["ConfigMap", "ncmodel"]["data"]
+        lock = json.loads(data["ncmodel.lock"])
+        (entry,) = lock["entries"].values()
+        self.hub.hf(self.REPOSITORY, {self.NAME: self.MODEL}, commit=entry["revision"], gated=True, token=TOKENS["HF_TOKEN"])
+        entry["files"][0].update(sha256=sha256(self.MODEL), size=len(self.MODEL))
+        data["ncmodel.lock"] = json.dumps(lock)
+        config = {**json.loads(data["config.json"]), "endpoints": {"huggingface": self.hub.service.url}, "reserve": 0}
+        data["config.json"] = json.dumps(config)
+        self.objects["Secret", "ncmodel-tokens"]["stringData"]["huggingface"] = TOKENS["HF_TOKEN"]
+
+    def pod(self, kind, name):
+        spec = self.objects[kind, name]["spec"]
+        spec = spec["jobTemplate"]["spec"] if kind == "CronJob" else spec
+        os.chmod(self.machine.home, 0o755)  # the pod's user gets there
+        return kubernetes_pod.Pod(spec["template"]["spec"], self.objects, tempfile.mkdtemp(dir=self.machine.home))
+
+    def run_container(self, pod, container, code=0):
+        made = pod.run(container)
+        self.assertEqual(made.returncode, code, made.stderr + made.stdout)
+        self.assertNotIn("warning", made.stderr)
+        return json.loads(made.stdout)["data"] if "--json" in container["command"] else made.stdout
+
+    def test_the_server_finds_its_model(self):
+        pod = self.pod("Deployment", "llama-server")
+        (init,), (server,) = pod.spec["initContainers"], pod.spec["containers"]
+        self.assertEqual(self.run_container(pod, init)["result"]["pulled"], 1)
+        model = server["args"][server["args"].index("--model") + 1]
+        path = pod.path("models", os.path.relpath(model, "/models"))
+        self.assertEqual(self.read(path), self.MODEL)
+        self.assertEqual((os.stat(path).st_uid, os.stat(path).st_gid, os.stat(path).st_mode & 0o777), (10001, 10001, 0o664))
+        self.hub.forget()
+        self.assertEqual(self.run_container(pod, init)["result"]["pulled"], 0)
+        self.assertEqual(self.hub.asked(), [])
+
+    def test_every_night(self):
+        pod = self.pod("CronJob", "ncmodel-nightly")
+        (pull,), (verify,) = pod.spec["initContainers"], pod.spec["containers"]
+        self.run_container(pod, pull)
+        path = pod.path("models", "server/ai/llama-cpp/models/qwen3-0.6b-q4.gguf")
+        with open(path, "r+b") as file:
+            file.seek(5000)
+            file.write(b"x")
+        self.assertEqual([m["outcome"] for m in self.run_container(pod, verify)["repair"]["models"]], ["repaired"])
+        self.assertEqual(self.read(path), self.MODEL)
+        self.assertNotIn("repair", self.run_container(pod, verify))
+
+    def test_a_node_has_models_and_labels(self):
+        pod = self.pod("DaemonSet", "ncmodel-node")
+        models, features = pod.spec["initContainers"]
+        self.run_container(pod, models)
+        self.run_container(pod, features)
+        self.assertIn(b"ncmodel-model.qwen3-0.6b=present\n", self.read(pod.path("features", "ncmodel")))
+        self.assertEqual(os.listdir(pod.path("features")), ["ncmodel"])
+
+    def test_a_failure_says_why(self):
+        self.objects["Secret", "ncmodel-tokens"]["stringData"]["huggingface"] = "hf_another"
+        pod = self.pod("Deployment", "llama-server")
+        made = pod.run(pod.spec["initContainers"][0])
+        self.assertEqual(made.returncode, 6, made.stderr)
+        self.assertEqual(json.loads(made.stdout)["errors"][0]["code"], "auth_required")
+        self.assertNotIn("hf_another", made.stdout + made.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
