@@ -9,6 +9,7 @@
 
 static struct {
 	struct option_number piece;
+	bool tar;
 } given;
 
 static json_t *state_json(const void *row)
@@ -35,6 +36,7 @@ static const struct field file_fields[] = {
     {"sha256", FIELD_DIGEST, OF(sha256)},
     {"file", FIELD_TEXT, OF(abs)},
     {"mount_from", FIELD_TEXT, OF(from)},
+    {"layer", FIELD_DIGEST, OF(layer)},
     {.key = NULL},
 };
 #undef OF
@@ -135,6 +137,7 @@ static int run(struct session *session)
 	    .all = session->settings.all,
 	    .force = session->settings.provision.force,
 	    .dry_run = session->settings.dry_run,
+	    .tar = given.tar,
 	    .piece = given.piece.value,
 	};
 	struct ncm_push_report *report;
@@ -160,6 +163,8 @@ static const struct option own[] = {
      .help = "ask the registry what it has, say what would be sent, and send nothing"},
     {0, "force", OPTION_FLAG, offsetof(struct settings, provision.force),
      .help = "move a tag that names something else"},
+    {0, "tar", OPTION_FLAG, .value = &given.tar,
+     .help = "each layer is a tar of one file, for runtimes that only unpack; each file is read twice"},
     {0, "piece", OPTION_SIZE, .value = &given.piece, .argument = "SIZE",
      .help = "send at most this much in one request, such as 50MiB; 100 MiB, or all at once where a registry is "
 	     "known to take no pieces"},
@@ -196,7 +201,8 @@ const struct command command_push = {
 	"checkpoints of large files, as far as they are kept here, are an artifact that refers to the manifest.\n\n"
 	"What the repository has is not sent, and what came from another repository of the same registry is mounted. "
 	"A file is hashed while it is read: what is not what models.json says is refused with 4, and its last byte is "
-	"never sent. A lost connection goes on where the registry says it stands. The manifest comes last, so that the "
+	"never sent. A lost connection, and the run after one that was killed, go on where the registry says it "
+	"stands. The manifest comes last, so that the "
 	"tag never names what is not whole.\n\n"
 	"A tag that names something else is left alone (11) unless --force is given, and what it named is told. The "
 	"same models make the same manifest: pushed again, nothing is sent. -q prints its reference with the digest "

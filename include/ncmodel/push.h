@@ -38,7 +38,9 @@ struct ncm_push_file {
 	char *from;  /* repository of the same registry that it may be mounted from; or NULL */
 	unsigned phase;
 	struct ncm_sha256 sha256;
-	uint64_t size; /* bytes */
+	uint64_t size;           /* bytes */
+	struct ncm_sha256 layer; /* what is sent: the file as it is, or a tar of it */
+	uint64_t layer_size;     /* bytes */
 	enum ncm_push_state state;
 };
 
@@ -47,6 +49,7 @@ struct ncm_push_options {
 	const struct ncm_selector *selector;
 	bool all;       /* every registered model, where the selector chooses by nothing */
 	bool force;     /* a tag that names something else is moved */
+	bool tar;       /* each layer is a tar of one file, for who only unpacks; each file is read twice then */
 	bool dry_run;   /* the registry is asked, and nothing is sent */
 	uint64_t piece; /* bytes that one request sends at most; 0: 100 MiB, or all at once where a registry is known to
 			   take no pieces */
@@ -64,17 +67,18 @@ struct ncm_push_report {
 	struct ncm_sha256 replaced; /* which; all zero without */
 	char *replaced_what;        /* "a model of 3 files, 4.9 GB"; or NULL */
 	uint64_t size;              /* bytes of all files */
-	uint64_t sent;              /* bytes of those that were sent; with dry_run, that would be */
+	uint64_t sent;              /* bytes of the layers that were sent; with dry_run, that would be */
 };
 
 /*
  * Pushes them: blobs first, each asked for, then mounted, then sent; the manifest last. A file is hashed while it is
- * read, and its last byte is not sent unless the digest is the one in models.json. What a connection lost is resumed
- * where the registry says it stands. Then, as far as stores keep them, the checkpoints of larger files, an artifact
- * that refers to the manifest: that they could not be pushed is a NOTE. Errors: USAGE; POLICY (the tag names something
- * else; a file whose digest nobody knows); DAMAGED (a file is not what models.json says); AUTH, NETWORK, RATE_LIMIT,
- * REFUSED, PROTOCOL; IO; REGISTRY; MANIFEST (the lock); INTERRUPTED. Blobs that were sent before an error stay at the
- * registry, and are not sent again. Free with ncm_push_free.
+ * read, and its last byte is not sent unless the digest is the one in models.json. What a connection lost, or a run
+ * that was killed, is resumed where the registry says it stands ($XDG_STATE_HOME/ncmodel/uploads). Then, as far as
+ * stores keep them, the checkpoints of larger files, an artifact that refers to the manifest: that they could not be
+ * pushed is a NOTE. Errors: USAGE; POLICY (the tag names something else; a file whose digest nobody knows; more files
+ * than a manifest has room for); DAMAGED (a file is not what models.json says); AUTH, NETWORK, RATE_LIMIT, REFUSED,
+ * PROTOCOL; IO; REGISTRY; MANIFEST (the lock); INTERRUPTED. Blobs that were sent before an error stay at the registry,
+ * and are not sent again. Free with ncm_push_free.
  */
 struct ncm_push_report *ncm_push(const struct ncm_config *config, const struct ncm_push_options *options,
 				 const struct ncm_sink *sink, struct ncm_error *err);

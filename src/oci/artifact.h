@@ -15,6 +15,7 @@
  * that do not end in how the file is packed (pkg/codec).
  */
 #define OCI_LOCK_TYPE "application/vnd.ncmodel.lock.v1.raw"
+#define OCI_LOCK_TAR_TYPE "application/vnd.ncmodel.lock.v1.tar"
 #define OCI_LOCK_NAME "ncmodel.lock"
 /* Whether it is something of ours that goes along with a model (this, or checkpoints), and is no file of it. */
 bool oci_goes_along(const struct oci_descriptor *layer);

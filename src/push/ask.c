@@ -92,6 +92,12 @@ char *push_location(const struct push *push, const char *asked, const struct ncm
 {
 	NCM_AUTO_FREE char *told = ncm_reply_header(reply, "Location");
 	NCM_AUTO_FREE char *url = told ? ncm_url_resolve(asked, told) : NULL;
+
+	return push_place(push, url, err);
+}
+
+char *push_place(const struct push *push, const char *url, struct ncm_error *err)
+{
 	NCM_AUTO_FREE char *origin = url ? ncm_url_origin(url) : NULL;
 
 	if (!origin) {

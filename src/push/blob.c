@@ -74,6 +74,18 @@ static void take_least_piece(struct sending *sending, const struct ncm_reply *re
 		sending->piece = least;
 }
 
+static bool is_in_pieces(const struct sending *sending)
+{
+	return sending->body->size > sending->piece || sending->offset > 0;
+}
+
+/* Of what is sent at once, nothing could be gone on with. */
+static void remember(const struct sending *sending)
+{
+	if (sending->url && is_in_pieces(sending))
+		push_remember(sending->push, sending->digest, sending->url);
+}
+
 /* Starts an upload, or has the registry take the blob from another repository: then it returns 1. */
 static int begin(struct sending *sending, const char *from, struct ncm_error *err)
 {
@@ -96,6 +108,8 @@ static int begin(struct sending *sending, const char *from, struct ncm_error *er
 	take_least_piece(sending, &reply);
 	free(sending->url);
 	sending->url = push_location(push, url, &reply, err);
+	if (!from)
+		remember(sending);
 	return sending->url ? 0 : -1;
 }
 
@@ -149,6 +163,7 @@ static int send_piece(struct sending *sending, struct ncm_reply *reply, struct n
 	sending->offset += size;
 	if (read_range(reply, &told) && told < sending->offset && told > body->from)
 		sending->offset = told;
+	remember(sending);
 	return 0;
 }
 
@@ -175,7 +190,7 @@ static int finish(struct sending *sending, struct ncm_reply *reply, struct ncm_e
 
 static int send_rest(struct sending *sending, struct ncm_reply *reply, struct ncm_error *err)
 {
-	const bool in_pieces = sending->body->size > sending->piece || sending->offset > 0;
+	const bool in_pieces = is_in_pieces(sending);
 
 	while (in_pieces && sending->offset < sending->body->size) {
 		ncm_reply_clear(reply);
@@ -199,9 +214,27 @@ static void look_where(struct sending *sending)
 		sending->offset = offset;
 		return;
 	}
+	push_forget(sending->push, sending->digest);
 	free(sending->url);
 	sending->url = NULL;
 	sending->offset = 0;
+}
+
+/* Where a run that was killed stood, instead of an upload that has only begun. */
+static void recall(struct sending *sending)
+{
+	char *kept = push_recall(sending->push, sending->digest), *fresh = sending->url;
+
+	if (!kept)
+		return;
+	sending->url = kept;
+	look_where(sending);
+	ncm_emit_text(sending->push->sink, NCM_EVENT_DEBUG, "%s: the registry %s the upload of an earlier run",
+		      sending->body->what, sending->url ? "goes on with" : "knows nothing of");
+	if (sending->url)
+		free(fresh);
+	else
+		sending->url = fresh;
 }
 
 /* Whether it may well go otherwise another time: what a registry says of an upload under way may be that it is lost. */
@@ -232,6 +265,7 @@ static void give_up(struct sending *sending)
 	const struct ncm_upload nothing = {.method = "DELETE"};
 	NCM_AUTO_REPLY struct ncm_reply reply = {0};
 
+	push_forget(sending->push, sending->digest);
 	if (sending->url)
 		(void)push_send(sending->push, sending->url, &nothing, true, &reply, NULL);
 }
@@ -247,6 +281,7 @@ static int send(struct sending *sending, struct ncm_error *err)
 		NCM_AUTO_REPLY struct ncm_reply reply = {0};
 
 		if (try_once(sending, &reply, &last) == 0) {
+			push_forget(sending->push, sending->digest);
 			ncm_error_clear(&last);
 			return 0;
 		}
@@ -283,5 +318,7 @@ int push_blob(const struct push *push, struct push_body *body, const char *path,
 		return done < 0 ? -1 : 0;
 	if (path && push_body_open(body, path, err) < 0)
 		return -1;
+	if (path)
+		recall(&sending);
 	return send(&sending, err);
 }

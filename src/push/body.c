@@ -29,7 +29,7 @@ int push_body_open(struct push_body *body, const char *path, struct ncm_error *e
 		return ncm_error_errno(err, errno, "%s: cannot read %s", body->what, path);
 	if (status.kind != OS_IS_FILE)
 		return differs(body, "it is no file", err);
-	if (status.size != body->size)
+	if (status.size != body->file_size)
 		return differs(body, "it has another size", err);
 	return 0;
 }
@@ -74,17 +74,32 @@ static int take(struct push_body *body, const char *data, uint64_t at, size_t si
 	return body->hashed == body->size ? prove(body, err) : 0;
 }
 
+/* Up to the next border between what is in memory, in the file, and zeros. */
+static ssize_t fill(const struct push_body *body, char *data, size_t size, uint64_t at)
+{
+	if (body->fd < 0)
+		memcpy(data, body->data + at, size);
+	else if (at < body->head_size)
+		memcpy(data, body->head + at, size);
+	else if (at >= body->head_size + body->file_size)
+		memset(data, 0, size);
+	else
+		return ncm_pread_all(body->fd, data, size, at - body->head_size);
+	return (ssize_t)size;
+}
+
 static ssize_t read_at(struct push_body *body, char *data, size_t size, uint64_t at, struct ncm_error *err)
 {
-	const size_t left = body->size - at < size ? (size_t)(body->size - at) : size;
+	uint64_t end = body->size;
+	size_t left;
 	ssize_t got;
 
-	if (body->fd < 0) {
-		memcpy(data, body->data + at, left);
-		got = (ssize_t)left;
-	} else {
-		got = ncm_pread_all(body->fd, data, left, at);
-	}
+	if (at < body->head_size)
+		end = body->head_size;
+	else if (body->fd >= 0 && at < body->head_size + body->file_size)
+		end = body->head_size + body->file_size;
+	left = end - at < size ? (size_t)(end - at) : size;
+	got = fill(body, data, left, at);
 	if (got < 0 && errno == EINTR)
 		return ncm_error_set(err, NCM_E_INTERRUPTED, "%s: interrupted", body->what);
 	if (got < 0)

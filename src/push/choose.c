@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/strings.h"
 #include "manifest/filter.h"
 #include "source/oci.h"
 
@@ -63,11 +64,36 @@ static bool make_unique(const struct push *push, const struct ncm_sha256 *digest
 	return true;
 }
 
+/* The folders of one model's files, one a store: each is looked for once, among all files. */
+struct folder {
+	const char *store;
+	size_t size;
+};
+struct folders {
+	struct folder *items;
+	size_t count;
+};
+
+static size_t folder_size(struct folders *folders, const struct ncm_reg_model *model, const struct ncm_reg_file *file)
+{
+	struct folder *folder;
+
+	if (push_is_blob(file))
+		return 0;
+	for (size_t i = 0; i < folders->count; i++) {
+		if (ncm_same_text(folders->items[i].store, file->store))
+			return folders->items[i].size;
+	}
+	folder = NCM_PUSH(folders->items, folders->count);
+	*folder = (struct folder){file->store, push_folder_size(model, file)};
+	return folder->size;
+}
+
 static int add(struct push *push, const struct ncm_reg_model *model, const struct ncm_reg_file *file,
-	       struct ncm_error *err)
+	       struct folders *folders, struct ncm_error *err)
 {
 	struct ncm_push_report *report = push->report;
-	NCM_AUTO_FREE char *name = push_file_name(model, file);
+	NCM_AUTO_FREE char *name = push_file_name(model, file, folder_size(folders, model, file));
 	NCM_AUTO_FREE char *folder = NULL;
 	NCM_AUTO_FREE char *path = NULL;
 
@@ -85,10 +111,12 @@ static int add(struct push *push, const struct ncm_reg_model *model, const struc
 	    .abs = ncm_strdup(file->abs),
 	    .model = ncm_strdup(model->id),
 	    .store = ncm_strdup_null(file->store),
-	    .from = mounted_from(push, file->source ? file->source : model->source),
+	    .from = push->options->tar ? NULL : mounted_from(push, file->source ? file->source : model->source),
 	    .phase = model->phase,
 	    .sha256 = file->sha256,
 	    .size = file->size,
+	    .layer = file->sha256,
+	    .layer_size = file->size,
 	    .state = NCM_PUSH_TO_SEND,
 	};
 	path = NULL;
@@ -96,21 +124,29 @@ static int add(struct push *push, const struct ncm_reg_model *model, const struc
 	return 0;
 }
 
+static bool is_tensor(const struct ncm_reg_file *file)
+{
+	return file->role && strcmp(file->role, "tensor") == 0;
+}
+
+static int refuse_tensors(const struct ncm_reg_model *model, struct ncm_error *err)
+{
+	ncm_error_set(err, NCM_E_POLICY, "%s: Ollama keeps it as tensors, which are no file of a model", model->id);
+	return ncm_error_hint(err, "pull it from where it comes from, and push that");
+}
+
 static int add_model(struct push *push, const struct ncm_reg_model *model, struct ncm_error *err)
 {
 	const size_t before = push->report->count;
+	struct folders folders = {0};
+	int failed = 0;
 
-	for (size_t i = 0; i < model->file_count; i++) {
-		if (model->files[i].role && strcmp(model->files[i].role, "tensor") == 0) {
-			ncm_error_set(err, NCM_E_POLICY, "%s: Ollama keeps it as tensors, which are no file of a model",
-				      model->id);
-			return ncm_error_hint(err, "pull it from where it comes from, and push that");
-		}
-		if (add(push, model, &model->files[i], err) < 0)
-			return -1;
-	}
-	if (push->report->count > before)
-		return 0;
+	for (size_t i = 0; i < model->file_count && !failed; i++)
+		failed = is_tensor(&model->files[i]) ? refuse_tensors(model, err)
+						     : add(push, model, &model->files[i], &folders, err);
+	free(folders.items);
+	if (failed || push->report->count > before)
+		return failed;
 	ncm_error_set(err, NCM_E_POLICY, "%s: it has no file that could be pushed", model->id);
 	return ncm_error_hint(err, "leave it out");
 }

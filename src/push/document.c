@@ -8,6 +8,7 @@
 #include "digest/hash.h"
 #include "oci/artifact.h"
 
+#include <ncmodel/text.h>
 #include <string.h>
 
 #define ARTIFACT_TYPE "application/vnd.cncf.model.manifest.v1+json"
@@ -75,7 +76,7 @@ static json_t *contents(const struct push *push)
 	json_t *object = json_object(), *digests = json_array();
 
 	for (size_t i = 0; i < push->report->count; i++)
-		add_digest(digests, &push->report->files[i].sha256);
+		add_digest(digests, &push->report->files[i].layer);
 	if (push->pins)
 		add_digest(digests, &push->pins_digest);
 	ncm_json_set_string(object, "type", "layers");
@@ -102,14 +103,23 @@ static void write_settings(struct push *push)
 	push->settings = push_written(root, &push->settings_size);
 }
 
-static json_t *layer(const struct ncm_push_file *file)
+/* What a layer is called; one in a tar is that to who takes a title for the name of what comes. New reference. */
+static json_t *names(const char *path, bool tar)
 {
-	json_t *object = push_descriptor(push_media_type(file->path), &file->sha256, file->size),
-	       *notes = json_object();
+	NCM_AUTO_FREE char *title = ncm_asprintf("%s%s", path, tar ? ".tar" : "");
+	json_t *notes = json_object();
+
+	ncm_json_set_string(notes, "org.cncf.model.filepath", path);
+	ncm_json_set_string(notes, "org.opencontainers.image.title", title);
+	return notes;
+}
+
+static json_t *layer(const struct ncm_push_file *file, bool tar)
+{
+	NCM_AUTO_FREE char *type = push_media_type(file->path, tar);
+	json_t *object = push_descriptor(type, &file->layer, file->layer_size), *notes = names(file->path, tar);
 	char phase[8];
 
-	ncm_json_set_string(notes, "org.cncf.model.filepath", file->path);
-	ncm_json_set_string(notes, "org.opencontainers.image.title", file->path);
 	ncm_json_set_string(notes, "org.ncmodel.model", file->model);
 	ncm_json_set_string(notes, "org.ncmodel.store", file->store);
 	snprintf(phase, sizeof phase, "%u", file->phase);
@@ -121,10 +131,10 @@ static json_t *layer(const struct ncm_push_file *file)
 /* Under its name, by which readers that know no locks keep it as a file. */
 static json_t *pins_layer(const struct push *push)
 {
-	json_t *object = push_descriptor(OCI_LOCK_TYPE, &push->pins_digest, push->pins_size), *notes = json_object();
+	const bool tar = push->options->tar;
+	json_t *object = push_descriptor(tar ? OCI_LOCK_TAR_TYPE : OCI_LOCK_TYPE, &push->pins_digest, push->pins_size);
+	json_t *notes = names(OCI_LOCK_NAME, tar);
 
-	ncm_json_set_string(notes, "org.cncf.model.filepath", OCI_LOCK_NAME);
-	ncm_json_set_string(notes, "org.opencontainers.image.title", OCI_LOCK_NAME);
 	json_object_set_new(object, "annotations", notes);
 	return object;
 }
@@ -140,7 +150,7 @@ static void write_manifest(struct push *push)
 	ncm_json_set_string(root, "artifactType", ARTIFACT_TYPE);
 	json_object_set_new(root, "config", push_descriptor(CONFIG_TYPE, &digest, push->settings_size));
 	for (size_t i = 0; i < push->report->count; i++)
-		json_array_append_new(layers, layer(&push->report->files[i]));
+		json_array_append_new(layers, layer(&push->report->files[i], push->options->tar));
 	if (push->pins)
 		json_array_append_new(layers, pins_layer(push));
 	json_object_set_new(root, "layers", layers);
@@ -150,6 +160,21 @@ static void write_manifest(struct push *push)
 
 void push_write(struct push *push)
 {
+	free(push->settings);
+	free(push->manifest);
 	write_settings(push);
 	write_manifest(push);
+}
+
+int push_check_size(const struct push *push, struct ncm_error *err)
+{
+	char size[32], most[32];
+
+	if (push->manifest_size <= PUSH_MANIFEST_BYTES)
+		return 0;
+	ncm_format_size(push->manifest_size, size, sizeof size);
+	ncm_format_size(PUSH_MANIFEST_BYTES, most, sizeof most);
+	ncm_error_set(err, NCM_E_POLICY, "%s: %zu files make a manifest of %s, and registries take %s", push->what,
+		      push->report->count, size, most);
+	return ncm_error_hint(err, "push fewer models under one tag; nothing was sent");
 }

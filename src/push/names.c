@@ -63,8 +63,7 @@ static size_t shared(const char *folder, size_t size, const char *path)
 	return end;
 }
 
-/* The length of the folder, with its '/', that the model's files in that store share. */
-static size_t folder_size(const struct ncm_reg_model *model, const struct ncm_reg_file *file)
+size_t push_folder_size(const struct ncm_reg_model *model, const struct ncm_reg_file *file)
 {
 	size_t size = (size_t)(ncm_path_base(file->abs) - file->abs);
 
@@ -77,42 +76,46 @@ static size_t folder_size(const struct ncm_reg_model *model, const struct ncm_re
 	return size;
 }
 
-char *push_file_name(const struct ncm_reg_model *model, const struct ncm_reg_file *file)
+char *push_file_name(const struct ncm_reg_model *model, const struct ncm_reg_file *file, size_t folder_size)
 {
 	if (file->role && strcmp(file->role, "manifest") == 0)
 		return NULL;
 	if (push_is_blob(file))
 		return blob_name(model, file->role);
-	return ncm_strdup(file->abs + folder_size(model, file));
+	return ncm_strdup(file->abs + folder_size);
 }
 
 /* The endings of all but weights. */
 static const struct {
 	const char *ending, *type;
 } types[] = {
-    {".json", "application/vnd.cncf.model.weight.config.v1.raw"},
-    {".jsonl", "application/vnd.cncf.model.dataset.v1.raw"},
-    {".yaml", "application/vnd.cncf.model.weight.config.v1.raw"},
-    {".yml", "application/vnd.cncf.model.weight.config.v1.raw"},
-    {".toml", "application/vnd.cncf.model.weight.config.v1.raw"},
-    {".jinja", "application/vnd.cncf.model.weight.config.v1.raw"},
-    {".txt", "application/vnd.cncf.model.weight.config.v1.raw"},
-    {"tokenizer.model", "application/vnd.cncf.model.weight.config.v1.raw"},
-    {".md", "application/vnd.cncf.model.doc.v1.raw"},
-    {".pdf", "application/vnd.cncf.model.doc.v1.raw"},
-    {".png", "application/vnd.cncf.model.doc.v1.raw"},
-    {".jpg", "application/vnd.cncf.model.doc.v1.raw"},
-    {"license", "application/vnd.cncf.model.doc.v1.raw"},
-    {"notice", "application/vnd.cncf.model.doc.v1.raw"},
-    {".py", "application/vnd.cncf.model.code.v1.raw"},
-    {".sh", "application/vnd.cncf.model.code.v1.raw"},
+    {".json", "application/vnd.cncf.model.weight.config"},
+    {".jsonl", "application/vnd.cncf.model.dataset"},
+    {".yaml", "application/vnd.cncf.model.weight.config"},
+    {".yml", "application/vnd.cncf.model.weight.config"},
+    {".toml", "application/vnd.cncf.model.weight.config"},
+    {".jinja", "application/vnd.cncf.model.weight.config"},
+    {".txt", "application/vnd.cncf.model.weight.config"},
+    {"tokenizer.model", "application/vnd.cncf.model.weight.config"},
+    {".md", "application/vnd.cncf.model.doc"},
+    {".pdf", "application/vnd.cncf.model.doc"},
+    {".png", "application/vnd.cncf.model.doc"},
+    {".jpg", "application/vnd.cncf.model.doc"},
+    {"license", "application/vnd.cncf.model.doc"},
+    {"notice", "application/vnd.cncf.model.doc"},
+    {".py", "application/vnd.cncf.model.code"},
+    {".sh", "application/vnd.cncf.model.code"},
 };
 
-const char *push_media_type(const char *path)
+char *push_media_type(const char *path, bool tar)
 {
+	const char *kind = "application/vnd.cncf.model.weight";
+
 	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-		if (ncm_path_has_suffix(path, types[i].ending))
-			return types[i].type;
+		if (ncm_path_has_suffix(path, types[i].ending)) {
+			kind = types[i].type;
+			break;
+		}
 	}
-	return "application/vnd.cncf.model.weight.v1.raw";
+	return ncm_asprintf("%s.v1.%s", kind, tar ? "tar" : "raw");
 }

@@ -114,6 +114,17 @@ static char *text_of(struct push *push, const struct ncm_lock *lock)
 	return text;
 }
 
+static void settle(struct push *push)
+{
+	push->pins_size = strlen(push->pins);
+	if (push->options->tar) {
+		NCM_AUTO_FREE char *text = push->pins;
+
+		push->pins = push_text_in_tar(OCI_LOCK_NAME, text, &push->pins_size);
+	}
+	ncm_sha256_of(push->pins, push->pins_size, &push->pins_digest);
+}
+
 int push_choose_pins(struct push *push, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *path = NULL;
@@ -126,9 +137,8 @@ int push_choose_pins(struct push *push, struct ncm_error *err)
 		return -1;
 	if (!ncm_text_map_find(&push->names, OCI_LOCK_NAME, strlen(OCI_LOCK_NAME)))
 		push->pins = text_of(push, lock);
-	push->pins_size = push->pins ? strlen(push->pins) : 0;
-	if (push->pins)
-		ncm_sha256_of(push->pins, push->pins_size, &push->pins_digest);
 	ncm_lock_free(lock);
+	if (push->pins)
+		settle(push);
 	return 0;
 }

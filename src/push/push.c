@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "digest/hash.h"
+#include "os/os.h"
 #include "source/oci.h"
 
 #include <pthread.h>
@@ -88,6 +89,8 @@ static int carry_out(struct push *push, struct ncm_error *err)
 		note_unchanged(push);
 		return push->options->dry_run ? 0 : push_checkpoints(push, err);
 	}
+	if (!push->options->dry_run)
+		push_open_kept(push);
 	if (push_files(push, err) < 0)
 		return -1;
 	if (push->options->dry_run)
@@ -112,6 +115,8 @@ static void clear(struct push *push)
 	free(push->origin);
 	free(push->repository);
 	free(push->what);
+	if (push->kept >= 0)
+		os_close(push->kept);
 	free(push->pins);
 	free(push->settings);
 	free(push->manifest);
@@ -138,13 +143,19 @@ struct ncm_push_report *ncm_push(const struct ncm_config *config, const struct n
 	struct ncm_push_report *report = ncm_calloc(1, sizeof *report);
 	struct turns turns = {PTHREAD_MUTEX_INITIALIZER, sink};
 	const struct ncm_sink in_turn = {emit_in_turn, &turns};
-	struct push push = {.config = config, .options = options, .sink = &in_turn, .report = report};
+	struct push push = {.config = config, .options = options, .sink = &in_turn, .report = report, .kept = -1};
 	int failed = start(&push, err) < 0 || push_choose(&push, err) < 0 || push_choose_pins(&push, err) < 0 ? -1 : 0;
 
 	if (!failed) {
 		push_write(&push);
-		failed = carry_out(&push, err);
+		failed = push_check_size(&push, err);
 	}
+	if (!failed && options->tar) {
+		failed = push_hash_tars(&push, err);
+		push_write(&push);
+	}
+	if (!failed)
+		failed = carry_out(&push, err);
 	clear(&push);
 	if (!failed)
 		return report;

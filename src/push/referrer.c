@@ -14,8 +14,6 @@
 
 #include <string.h>
 
-enum { MOST_BYTES = 4 << 20 }; /* of a manifest or index: what every registry takes */
-
 /* Those of one file. */
 struct packed {
 	const struct ncm_push_file *file;
@@ -220,7 +218,7 @@ static int list(const struct referrer *referrer, struct ncm_error *err)
 	ncm_json_set_string(child, "artifactType", OCI_CHECKPOINTS_TYPE);
 	json_array_append(json_object_get(index, "manifests"), child);
 	text = json_dumps(index, JSON_COMPACT);
-	if (!text || strlen(text) > MOST_BYTES)
+	if (!text || strlen(text) > PUSH_MANIFEST_BYTES)
 		return ncm_error_set(err, NCM_E_PROTOCOL, "%s: too much refers to it", push->what);
 	return push_put(push, tag, OCI_INDEX_TYPE, text, strlen(text), &reply, err);
 }
@@ -240,7 +238,7 @@ int push_checkpoints(struct push *push, struct ncm_error *err)
 	struct ncm_error why = NCM_ERROR_INIT;
 	int failed = 0;
 
-	for (size_t i = 0; i < push->report->count; i++)
+	for (size_t i = 0; i < push->report->count && !push->options->tar; i++)
 		pack(&referrer, &push->report->files[i]);
 	if (referrer.count > 0) {
 		write_manifest(&referrer);

@@ -27,6 +27,7 @@ struct push {
 	char *origin;     /* "https://HOST[:PORT]" */
 	char *repository; /* "https://ghcr.io/v2/org/model" */
 	char *what;       /* "ghcr.io/org/model:tag" */
+	int kept;         /* the folder of uploads under way; -1: nothing is kept */
 	struct ncm_credential *credential;
 	char *pins; /* the lock that goes along; or NULL */
 	size_t pins_size;
@@ -46,21 +47,38 @@ int push_choose_pins(struct push *push, struct ncm_error *err);
 
 /* names.c: what files are called in the artifact: as below the folder that a model's files share in a store; Ollama's
  * blobs by what they are. NULL: it is no file for others (a manifest). The caller frees it. */
-char *push_file_name(const struct ncm_reg_model *model, const struct ncm_reg_file *file);
+char *push_file_name(const struct ncm_reg_model *model, const struct ncm_reg_file *file, size_t folder_size);
+/* The length of the folder, with its '/', that the model's files in the file's store share, blobs left out. */
+size_t push_folder_size(const struct ncm_reg_model *model, const struct ncm_reg_file *file);
 /* A model's id as a name that a folder or file may have. The caller frees it. */
 char *push_model_name(const struct ncm_reg_model *model);
 /* Whether a file is one of Ollama's blobs, whose name is a digest. */
 bool push_is_blob(const struct ncm_reg_file *file);
-/* ModelPack's media type for a file of that name. Static. */
-const char *push_media_type(const char *path);
+/* ModelPack's media type for a file of that name, as it is or in a tar. The caller frees it. */
+char *push_media_type(const char *path, bool tar);
 
-/* document.c: configuration and manifest, the same bytes for the same files. */
+enum { PUSH_MANIFEST_BYTES = 4 << 20 }; /* the most that a manifest or index has: what registries take at least */
+
+/* document.c: configuration and manifest, the same bytes for the same files; again where their layers have changed. */
 void push_write(struct push *push);
+/* POLICY: the manifest is larger than registries take. */
+int push_check_size(const struct push *push, struct ncm_error *err);
 /* What names a blob or manifest. New reference. */
 json_t *push_descriptor(const char *type, const struct ncm_sha256 *digest, uint64_t size);
 /* A document as text, which the caller frees; takes the reference. */
 char *push_written(json_t *document, size_t *size);
 
+struct push_body;
+
+/* tar.c: the head of a file's tar, which the caller frees; behind the file come zeros up to file->layer_size. */
+char *push_tar_head(const struct ncm_push_file *file, size_t *size);
+/* A tar of a text; *size is the text's, and becomes the tar's. The caller frees it. */
+char *push_text_in_tar(const char *path, const char *text, size_t *size);
+/* Reads the file through the body, which proves it, and fills in its layer's digest and size. */
+int push_hash_tar(struct ncm_push_file *file, struct push_body *body, struct ncm_error *err);
+
+/* files.c: reads them all once for the digests of their tars. */
+int push_hash_tars(struct push *push, struct ncm_error *err);
 /* files.c: brings them all into the repository, several at once; sets their states and what was sent. */
 int push_files(struct push *push, struct ncm_error *err);
 
@@ -74,6 +92,17 @@ int push_send(const struct push *push, const char *url, const struct ncm_upload 
 int push_refused(const struct push *push, const struct ncm_reply *reply, const char *what, struct ncm_error *err);
 /* Where an answer says to go on; NULL with PROTOCOL. `asked` is what it answers. The caller frees it. */
 char *push_location(const struct push *push, const char *asked, const struct ncm_reply *reply, struct ncm_error *err);
+
+/* The same of an address (NULL: none was told); POLICY if nothing may be sent there. The caller frees it. */
+char *push_place(const struct push *push, const char *url, struct ncm_error *err);
+
+/* kept.c: uploads under way. Opens their folder. */
+void push_open_kept(struct push *push);
+/* Where the upload of a blob ("sha256:HEX") goes on that an earlier run began; NULL: none is known. The caller frees
+ * it. */
+char *push_recall(const struct push *push, const char *digest);
+void push_remember(const struct push *push, const char *digest, const char *url);
+void push_forget(const struct push *push, const char *digest);
 
 /* tag.c: what stands at the tag now; POLICY if it is something else and no --force. */
 int push_check_tag(struct push *push, struct ncm_error *err);
@@ -94,6 +123,9 @@ struct push_body {
 	const char *model;
 	int fd; /* -1: they are `data` */
 	const char *data;
+	const char *head; /* of a tar, what stands before the file's bytes; behind them are zeros. Borrowed */
+	size_t head_size;
+	uint64_t file_size;
 	uint64_t size;
 	struct ncm_sha256 sha256;
 	uint64_t from, at; /* where the request begins, and stands */
@@ -104,7 +136,7 @@ struct push_body {
 	void (*progress)(void *context, uint64_t at);
 	void *context;
 };
-/* Opens the file. DAMAGED if it is gone or has another size, IO. */
+/* Opens the file, of `file_size` bytes. DAMAGED if it is gone or has another size, IO. */
 int push_body_open(struct push_body *body, const char *path, struct ncm_error *err);
 void push_body_close(struct push_body *body);
 /* As in struct ncm_upload; they begin at body->from. */

@@ -113,6 +113,20 @@ class Push(PushCase):
         self.push(self.place(), model, code=2)
         self.assertIsNone(self.manifest(self.place()))
 
+    def test_more_files_than_a_manifest_has_room_for(self):
+        """told before anything is sent"""
+        model = self.installed({"m.gguf": gguf("many", 9000)})
+        path = self.machine.store("models.json")
+        document = json.loads(self.read(path))
+        [file] = document["models"][0]["files"]
+        document["models"][0]["files"] = [{**file, "path": file["path"].replace("m.gguf", f"{i}.gguf")} for i in range(13000)]
+        self.write(path, json.dumps(document).encode())
+        for arguments in ([], ["--tar"], ["-n"]):
+            errors = self.push(*arguments, self.place(), model, code=11)["errors"]
+            self.assertRegex(errors[0]["message"], r"13000 files make a manifest of [0-9.]+ MB, and registries take 4[.]19 MB")
+        status, _, _ = registry_site._ask(servers.ports["open"], "HEAD", f"/v2/pushed/p{self.count}/blobs/{site.digest(gguf('many', 9000))}")
+        self.assertEqual(status, 404)
+
     def test_dry_run_sends_nothing(self):
         model = self.installed(FILES)
         told = self.push("-n", self.place(), model)["data"]
@@ -479,6 +493,83 @@ class Breaks(PushCase):
         self.site.hanging.set()
         told = self.push(self.place(port=self.site.server_port), model)["data"]
         self.assertEqual([file["state"] for file in told["files"]], ["there", "sent", "sent"])
+
+    def uploads(self):
+        folder = os.path.join(self.machine.home, ".local", "state", "ncmodel", "uploads")
+        return sorted(os.path.join(folder, name) for name in os.listdir(folder)) if os.path.exists(folder) else []
+
+    def killed(self, pieces=4, size=6 << 20):
+        """A push of one file that is killed when so many pieces of 1 MiB are there; returns the model and the bytes."""
+        data = gguf("resumed", size)
+        model = self.installed({"m.gguf": data})
+        self.site.plans = [{"method": "PATCH", "skip": pieces, "hang": True}]
+        running = self.begin(pieces + 1, model)
+        running.kill()
+        running.communicate()
+        self.site.hanging.set()
+        self.site.asked.clear()
+        self.assertEqual(len(self.uploads()), 1)
+        return model, data
+
+    def goes_on(self, model, data, patches, posts=2):
+        self.push("--piece", "1MiB", self.place(port=self.site.server_port), model)
+        self.assertEqual(self.site.blobs[site.digest(data)], data)
+        self.assertEqual((self.requests("PATCH"), self.requests("POST")), (patches, posts))
+        self.assertEqual(self.uploads(), [])
+
+    def test_killed_and_gone_on_with(self):
+        """in the same upload, with what is missing"""
+        model, data = self.killed()
+        self.goes_on(model, data, 2)
+
+    def test_killed_when_all_pieces_were_there(self):
+        model, data = self.killed(pieces=5)
+        self.site.uploads["0"] += data[5 << 20:]
+        self.goes_on(model, data, 0)
+
+    def test_what_is_kept_is_the_user_s_alone(self):
+        self.killed()
+        [path] = self.uploads()
+        self.assertEqual((os.stat(path).st_mode & 0o777, os.stat(os.path.dirname(path)).st_mode & 0o777), (0o600, 0o700))
+        self.assertIn("/up/0?state=", self.read(path).decode())
+        self.assertRegex(os.path.basename(path), r"^[0-9a-f]{64}$")
+
+    def test_a_registry_that_has_forgotten_it(self):
+        model, data = self.killed()
+        self.site.uploads["0"] = b""
+        self.goes_on(model, data, 6, posts=3)
+
+    def test_what_is_kept_is_not_believed(self):
+        """an address elsewhere is asked for nothing, and what is no upload's begins anew"""
+        for change in (lambda _: b"{", lambda _: b"[]", lambda text: text.replace(b"localhost:", b"elsewhere.invalid:"), lambda text: b" " * (1 << 20),
+                       lambda text: text.replace(b"sha256:", b"sha256:0"), lambda text: text.replace(b"/up/0", b"/up/7"),
+                       lambda text: text.replace(b"http://localhost", b"file:///etc/passwd?")):
+            with self.subTest(change):
+                self.site.uploads.clear()
+                self.site.blobs.clear()
+                self.site.tags.clear()
+                self.site.hanging.clear()
+                self.site.asked.clear()
+                model, data = self.killed()
+                [path] = self.uploads()
+                self.write(path, change(self.read(path)))
+                self.push("--piece", "1MiB", self.place(port=self.site.server_port), model)
+                self.assertEqual(self.site.blobs[site.digest(data)], data)
+                self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+                for path in self.uploads():
+                    os.remove(path)
+
+    def test_old_ones_are_dropped(self):
+        model, _ = self.killed()
+        [path] = self.uploads()
+        self.write(os.path.join(os.path.dirname(path), "0" * 64), b"old")
+        os.utime(os.path.join(os.path.dirname(path), "0" * 64), (1, 1))
+        self.push(self.place(port=self.site.server_port), model)
+        self.assertEqual(self.uploads(), [])
+
+    def test_a_state_folder_that_cannot_be_had(self):
+        self.write(os.path.join(self.machine.home, ".local", "state", "ncmodel"), b"a file")
+        self.pushed()
 
     def test_interrupted(self):
         model = self.installed({"m.gguf": gguf("interrupted", 5 << 20)})

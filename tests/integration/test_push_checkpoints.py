@@ -3,6 +3,8 @@ import glob
 import json
 import os
 import re
+import threading
+import time
 import unittest
 
 import oras_peer
@@ -213,6 +215,37 @@ class Checkpoints(PushCase):
         [referrer] = found.get("referrers") or found["manifests"]
         oras_peer.run(binary, folder, "pull", where.rsplit(":", 1)[0] + "@" + referrer["digest"])
         self.assertEqual(self.read(os.path.join(folder, "ncmodel.lock.checkpoints", sha256(DATA))), self.read(self.kept()))
+
+
+class Resumed(PushCase):
+    """Against a real registry that a proxy holds up."""
+
+    def test_killed_between_pieces(self):
+        data = gguf("between", 6 << 20)
+        model = self.installed({"m.gguf": data}, name=f"origin/r{id(self)}")
+        proxy, held = Proxy(servers.ports["open"]), threading.Event()
+        self.addCleanup(proxy.close)
+        self.addCleanup(held.set)
+
+        def hold(method, _):
+            if method == "PATCH" and sum(asked == "PATCH" for asked, _ in proxy.asked) == 4:
+                held.wait(20)
+                return 503, b"{}"
+            return None
+        proxy.lies.append(hold)
+        running = self.machine.start("push", "--piece", "1MiB", self.place(port=proxy.port), model)
+        for _ in range(400):
+            if sum(asked == "PATCH" for asked, _ in proxy.asked) >= 4:
+                break
+            time.sleep(0.05)
+        running.kill()
+        running.communicate()
+        held.set()
+        proxy.lies.clear()
+        proxy.asked.clear()
+        self.push("-v", "--piece", "1MiB", self.place(port=proxy.port), model)
+        self.pull(self.place(), "--to", "lmstudio")
+        self.assertEqual(sum(method == "PATCH" for method, _ in proxy.asked), 3)
 
 
 if __name__ == "__main__":
