@@ -157,6 +157,22 @@ class RecordTest(NodeCase):
             self.assertRegex(key, r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")
             self.assertRegex(value, r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")
 
+    def test_a_features_file_is_never_too_large(self):
+        """Node feature discovery reads no file of more than 64 KiB."""
+        self.machine.manifest([self.machine.simple("a.gguf", gguf("a", 3000))])
+        self.pull()
+        registry = self.machine.registry()
+        (model,) = registry["models"]
+        names = ["m%04d-%s" % (number, "x" * 40) for number in range(1500)]
+        registry["models"] = [{**model, "id": name, "name": name} for name in names]
+        with open(self.machine.store("models.json"), "w", encoding="ascii") as file:
+            json.dump(registry, file)
+        made = self.node("--format", "nfd")
+        self.assertTrue(60_000 < len(made) <= 1 << 16, len(made))
+        lines = made.splitlines()
+        told = len([line for line in lines if line.startswith("ncmodel-model.")])
+        self.assertEqual(lines[-1], "ncmodel-models.left-out=%d" % (1500 - told))
+
     def test_prometheus_reads_it(self):
         try:
             from prometheus_client.parser import text_string_to_metric_families
