@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """deploy/kubernetes: read by Kubernetes' own types, and its containers run as they are written; and the image's list of packages."""
+import concurrent.futures
 import glob
 import json
 import os
@@ -120,6 +121,15 @@ class PodTest(Case):
         self.hub.forget()
         self.assertEqual(self.run_container(pod, init)["result"]["pulled"], 0)
         self.assertEqual(self.hub.asked(), [])
+
+    def test_many_start_at_once(self):
+        """The volume is filled once; whoever comes second waits, and finds it."""
+        pod = self.pod("Deployment", "llama-server")
+        (init,) = pod.spec["initContainers"]
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            made = list(pool.map(pod.run, [init] * 4))
+        self.assertEqual([each.returncode for each in made], [0] * 4, made[0].stderr)
+        self.assertEqual(sum(r["sent"] for r in self.hub.asked(server="cdn")), len(self.MODEL))
 
     def test_every_night(self):
         pod = self.pod("CronJob", "ncmodel-nightly")
