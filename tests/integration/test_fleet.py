@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import tarfile
+import tempfile
 import threading
 import unittest
 
@@ -36,6 +37,23 @@ class ScriptTest(unittest.TestCase):
         self.assertEqual(none.returncode, 2)
         example = re.search(r"\S+\.example\.yml", none.stderr).group()
         self.assertTrue(os.path.exists(os.path.join(SOURCE, example)))
+
+
+@unittest.skipUnless(shutil.which("ansible-playbook") and shutil.which("sudo") and os.geteuid() == 0, "needs root, sudo and Ansible")
+class HereTest(unittest.TestCase):
+    """On this machine alone, with nothing installed."""
+
+    def test_what_is_not_there_is_said(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as inventory:
+            json.dump({"models": {"hosts": {"localhost": {
+                "ansible_connection": "local", "ansible_python_interpreter": "/usr/bin/python3",
+                "ncmodel_program": "/nowhere/ncmodel", "ncmodel_user": "root"}}}}, inventory)
+            inventory.flush()
+            made = subprocess.run([SCRIPT, inventory.name, "--tags", "pull"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                  check=False)
+        self.assertEqual(made.returncode, 2, made.stderr)
+        self.assertIn("/nowhere/ncmodel is not there: set ncmodel_package or ncmodel_archive", made.stdout)
+        self.assertNotIn("exit code", made.stdout)
 
 
 class CommandLines(threading.Thread):

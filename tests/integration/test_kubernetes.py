@@ -56,6 +56,44 @@ class TypesTest(unittest.TestCase):
                 self.assertEqual(self.read(file.name).returncode, 1, new)
 
 
+def pods():
+    """(name, spec of a pod, labels of it, labels that its owner selects)"""
+    for path in FILES:
+        for each in yaml.safe_load_all(text_of(path)):
+            spec = each.get("spec", {})
+            spec = spec.get("jobTemplate", {}).get("spec", spec)
+            if "template" in spec:
+                template = spec["template"]
+                yield (each["metadata"]["name"], template["spec"], template.get("metadata", {}).get("labels"),
+                       spec.get("selector", {}).get("matchLabels"))
+
+
+@unittest.skipUnless(yaml, "python3-yaml is not installed")
+class WholeTest(unittest.TestCase):
+    """What the types do not say: that names lead somewhere, and that no container has more rights than it needs."""
+
+    def test_names_lead_somewhere(self):
+        found = list(pods())
+        self.assertEqual(len(found), 3)
+        for name, spec, labels, selected in found:
+            self.assertEqual(labels, selected, name)
+            volumes = [volume["name"] for volume in spec["volumes"]]
+            containers = spec["initContainers"] + spec["containers"]
+            self.assertEqual(len({each["name"] for each in containers}), len(containers))
+            used = {mount["name"] for each in containers for mount in each.get("volumeMounts", [])}
+            self.assertEqual(used, set(volumes), name)
+
+    def test_no_container_has_more_than_it_needs(self):
+        for name, spec, _, _ in pods():
+            self.assertFalse(spec["automountServiceAccountToken"], name)
+            self.assertEqual(spec["securityContext"]["seccompProfile"], {"type": "RuntimeDefault"}, name)
+            for each in spec["initContainers"] + spec["containers"]:
+                self.assertEqual(each["securityContext"], {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+                                                           "capabilities": {"drop": ["ALL"]}}, name)
+                self.assertIn("memory", each["resources"]["limits"], name)
+                self.assertNotIn(":latest", each["image"])
+
+
 class ImageTest(unittest.TestCase):
     def test_the_libraries_are_in_it(self):
         """The packages of what the program is linked with, and no others but certificates."""
