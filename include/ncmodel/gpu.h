@@ -19,6 +19,14 @@ extern "C" {
 
 #pragma GCC visibility push(default)
 
+/* A program that computes on a card. */
+struct ncm_gpu_process {
+	long pid;
+	char *name;      /* of its program, foreign text: escape it; NULL: not told */
+	bool has_memory; /* whether it is told how much of the card it has */
+	uint64_t memory;
+};
+
 struct ncm_gpu {
 	char *name;          /* never NULL; a driver's text: escape it */
 	const char *vendor;  /* "nvidia", "amd", "intel", or NULL: not told. Static */
@@ -26,6 +34,11 @@ struct ncm_gpu {
 	char *driver;        /* its version; or NULL */
 	bool has_total, has_free;
 	uint64_t total, free;
+	bool has_reserved;
+	uint64_t reserved;  /* what the driver keeps for itself; neither free nor a program's */
+	bool has_processes; /* whether those that compute on it are told */
+	struct ncm_gpu_process *processes;
+	size_t process_count;
 	bool has_utilization, has_temperature;
 	unsigned utilization; /* percent of the last moment that it computed */
 	unsigned temperature; /* degrees Celsius */

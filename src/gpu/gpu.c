@@ -58,6 +58,9 @@ void ncm_gpus_free(struct ncm_gpu_list *list)
 	for (size_t i = 0; i < list->count; i++) {
 		free(list->items[i].name);
 		free(list->items[i].driver);
+		for (size_t k = 0; k < list->items[i].process_count; k++)
+			free(list->items[i].processes[k].name);
+		free(list->items[i].processes);
 	}
 	free(list->items);
 	free(list);

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "os/library.h"
+#include "os/os.h"
 
 #include <string.h>
 
@@ -13,7 +14,10 @@ enum {
 	NVML_TEMPERATURE_GPU = 0,
 	NVML_TEXT = 96,
 	CARDS_MOST = 64,
+	PROCESSES_MOST = 256,
 };
+
+#define NVML_NOT_TOLD (~0ULL) /* as Windows' driver says it */
 
 struct nvml_memory {
 	unsigned version;
@@ -22,6 +26,12 @@ struct nvml_memory {
 
 struct nvml_utilization {
 	unsigned gpu, memory; /* percent */
+};
+
+struct nvml_process {
+	unsigned pid;
+	unsigned long long memory;
+	unsigned instance, compute_instance; /* of a card that is divided */
 };
 
 /* What of the library is used. A function's address comes as that of data, and POSIX says that it may. */
@@ -36,6 +46,8 @@ struct nvml {
 	int (*driver)(char *version, unsigned size);
 	int (*utilization)(void *device, struct nvml_utilization *utilization); /* or NULL: it has none */
 	int (*temperature)(void *device, int sensor, unsigned *celsius);        /* or NULL */
+	/* Or NULL. *count: in, how many there is room for; out, how many there are. */
+	int (*processes)(void *device, unsigned *count, struct nvml_process *processes);
 };
 
 static bool find(const struct nvml *nvml, const char *name, void *function)
@@ -50,6 +62,7 @@ static void find_more(struct nvml *nvml)
 {
 	(void)find(nvml, "nvmlDeviceGetUtilizationRates", &nvml->utilization);
 	(void)find(nvml, "nvmlDeviceGetTemperature", &nvml->temperature);
+	(void)find(nvml, "nvmlDeviceGetComputeRunningProcesses_v3", &nvml->processes);
 }
 
 static bool open_library(struct nvml *nvml)
@@ -72,7 +85,8 @@ static void read_memory(const struct nvml *nvml, void *device, struct ncm_gpu *c
 		card->unified = true;
 		return;
 	}
-	card->has_total = card->has_free = true;
+	card->has_total = card->has_free = card->has_reserved = true;
+	card->reserved = memory.reserved;
 	card->total = memory.total;
 	card->free = memory.free;
 }
@@ -87,6 +101,23 @@ static void read_sensors(const struct nvml *nvml, void *device, struct ncm_gpu *
 	}
 	card->has_temperature =
 	    nvml->temperature && nvml->temperature(device, NVML_TEMPERATURE_GPU, &card->temperature) == NVML_SUCCESS;
+}
+
+static void read_processes(const struct nvml *nvml, void *device, struct ncm_gpu *card)
+{
+	struct nvml_process found[PROCESSES_MOST];
+	unsigned count = PROCESSES_MOST;
+
+	if (!nvml->processes || nvml->processes(device, &count, found) != NVML_SUCCESS || count > PROCESSES_MOST)
+		return;
+	card->has_processes = true;
+	for (unsigned i = 0; i < count; i++) {
+		struct ncm_gpu_process *process = NCM_PUSH(card->processes, card->process_count);
+
+		process->pid = (long)found[i].pid;
+		process->has_memory = found[i].memory != NVML_NOT_TOLD;
+		process->memory = process->has_memory ? found[i].memory : 0;
+	}
 }
 
 static void add_card(const struct nvml *nvml, unsigned index, const char *driver, struct ncm_gpu_list *list)
@@ -106,6 +137,7 @@ static void add_card(const struct nvml *nvml, unsigned index, const char *driver
 	card->driver = *driver ? ncm_strdup(driver) : NULL;
 	read_memory(nvml, device, card);
 	read_sensors(nvml, device, card);
+	read_processes(nvml, device, card);
 }
 
 static void add_cards(const struct nvml *nvml, struct ncm_gpu_list *list)
@@ -121,6 +153,34 @@ static void add_cards(const struct nvml *nvml, struct ncm_gpu_list *list)
 		add_card(nvml, i, driver, list);
 }
 
+static void name_process(const struct os_process *known, struct ncm_gpu_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		for (size_t k = 0; k < list->items[i].process_count; k++) {
+			struct ncm_gpu_process *process = &list->items[i].processes[k];
+
+			if (process->pid == known->pid && !process->name)
+				process->name = ncm_strdup(known->name);
+		}
+	}
+}
+
+/* The library tells numbers; in a container those are of another count than ours, and of processes that are not seen.
+ */
+static void name_processes(struct ncm_gpu_list *list)
+{
+	const struct os_process *known;
+	struct os_processes *all;
+	size_t count = 0;
+
+	for (size_t i = 0; i < list->count; i++)
+		count += list->items[i].process_count;
+	all = count > 0 ? os_processes() : NULL;
+	while (all && (known = os_processes_next(all)))
+		name_process(known, list);
+	os_processes_end(all);
+}
+
 bool gpu_add_nvml(struct ncm_gpu_list *list)
 {
 	struct nvml nvml = {0};
@@ -130,6 +190,7 @@ bool gpu_add_nvml(struct ncm_gpu_list *list)
 		find_more(&nvml);
 		add_cards(&nvml, list);
 		(void)nvml.shutdown();
+		name_processes(list);
 	}
 	os_library_close(nvml.library);
 	return begun;

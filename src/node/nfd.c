@@ -2,7 +2,7 @@
 /*
  * A features file of Kubernetes' node feature discovery (features.d/NAME): a line "key=value" each, which becomes the
  * label feature.node.kubernetes.io/key. Keys and values have at most 63 of [A-Za-z0-9._-], the first and last of them a
- * letter or digit.
+ * letter or digit. A file of more than 64 KiB is not read at all: models that it has no room for are counted instead.
  */
 #include "node/node.h"
 
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LABEL = 63, TAIL = 8 };
+enum { LABEL = 63, TAIL = 8, FILE_MOST = 64 << 10, LINE_MOST = 2 * LABEL + 2 };
 #define MODEL "ncmodel-model."
 
 static bool is_letter(char letter)
@@ -70,12 +70,34 @@ static void model_line(const json_t *model, struct ncm_buffer *out)
 	ncm_buffer_printf(out, MODEL "%s=%s\n", label, json_is_true(loaded) ? "loaded" : "present");
 }
 
+static void model_lines(const json_t *models, struct ncm_buffer *out)
+{
+	const char *before = "";
+	size_t i, left_out = 0;
+	json_t *model;
+
+	json_array_foreach(models, i, model)
+	{
+		const char *id = ncm_json_string(model, "id");
+
+		if (strcmp(id, before) == 0)
+			continue;
+		before = id;
+		/* one line is kept for the number */
+		if (out->size > FILE_MOST - 2 * LINE_MOST)
+			left_out++;
+		else
+			model_line(model, out);
+	}
+	if (left_out > 0)
+		ncm_buffer_printf(out, "ncmodel-models.left-out=%zu\n", left_out);
+}
+
 void node_nfd(const json_t *record, struct ncm_buffer *out)
 {
 	const char *gpu = ncm_json_string(record, "gpu_model");
-	const char *key, *before = "";
-	size_t i;
-	json_t *model, *able;
+	const char *key;
+	json_t *able;
 
 	if (gpu)
 		line("ncmodel-gpu.product", gpu, out);
@@ -83,12 +105,5 @@ void node_nfd(const json_t *record, struct ncm_buffer *out)
 	number(record, "ncmodel-gpu.memory-mib", "gpu_vram_mb", out);
 	json_object_foreach(json_object_get(record, "capabilities"), key, able)
 	    ncm_buffer_printf(out, "ncmodel-can.%s=%s\n", key, json_is_true(able) ? "true" : "false");
-	json_array_foreach(json_object_get(record, "models"), i, model)
-	{
-		const char *id = ncm_json_string(model, "id");
-
-		if (strcmp(id, before) != 0)
-			model_line(model, out);
-		before = id;
-	}
+	model_lines(json_object_get(record, "models"), out);
 }

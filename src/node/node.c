@@ -35,6 +35,23 @@ static void put_number(json_t *object, const char *key, bool known, unsigned num
 	json_object_set_new(object, key, known ? json_integer(number) : json_null());
 }
 
+/* Those that compute on a card; null: not told. */
+static json_t *processes(const struct ncm_gpu *gpu)
+{
+	json_t *list = gpu->has_processes ? json_array() : json_null();
+
+	for (size_t i = 0; i < gpu->process_count; i++) {
+		const struct ncm_gpu_process *process = &gpu->processes[i];
+		json_t *object = json_object();
+
+		ncm_json_set_or_null(object, "name", process->name);
+		json_object_set_new(object, "pid", json_integer(process->pid));
+		put_mib(object, "vram_mb", process->has_memory, process->memory);
+		json_array_append_new(list, object);
+	}
+	return list;
+}
+
 static json_t *card(const struct ncm_gpu *gpu)
 {
 	json_t *object = json_object();
@@ -46,25 +63,30 @@ static json_t *card(const struct ncm_gpu *gpu)
 	put_mib(object, "total_vram_mb", gpu->has_total, gpu->total);
 	put_mib(object, "free_vram_mb", gpu->has_free, gpu->free);
 	put_mib(object, "used_vram_mb", gpu->has_free && gpu->has_total, gpu->total - gpu->free);
+	put_mib(object, "reserved_vram_mb", gpu->has_reserved, gpu->reserved);
 	put_number(object, "gpu_utilization", gpu->has_utilization, gpu->utilization);
 	put_number(object, "gpu_temperature", gpu->has_temperature, gpu->temperature);
+	json_object_set_new(object, "processes", processes(gpu));
 	return object;
 }
 
 /* The sums over all cards: known if each is. */
 static void put_sums(json_t *record, const struct ncm_gpu_list *cards)
 {
-	bool has_total = cards->count > 0, has_free = cards->count > 0;
-	uint64_t total = 0, left = 0;
+	bool has_total = cards->count > 0, has_free = cards->count > 0, has_reserved = cards->count > 0;
+	uint64_t total = 0, left = 0, reserved = 0;
 
 	for (size_t i = 0; i < cards->count; i++) {
 		has_total &= cards->items[i].has_total;
 		has_free &= cards->items[i].has_free;
 		total += cards->items[i].total;
 		left += cards->items[i].free;
+		has_reserved &= cards->items[i].has_reserved;
+		reserved += cards->items[i].reserved;
 	}
 	put_mib(record, "gpu_vram_mb", has_total, total);
 	put_mib(record, "free_vram_mb", has_free, left);
+	put_mib(record, "reserved_vram_mb", has_reserved, reserved);
 }
 
 /* Of all cards how busy they are on average, and how hot the hottest is: known if it is of each. */

@@ -198,16 +198,44 @@ static void drop_gone(const json_t *record, struct ncm_buffer *out)
 	ncm_buffer_puts(out, i > 0 ? ");\n" : ";\n");
 }
 
+/* Of all cards, by the column's names; what is not told is what the table says. */
+static void processes(const json_t *record, struct ncm_buffer *out)
+{
+	NCM_AUTO_JSON json_t *all = json_array();
+	size_t i, k;
+	json_t *card, *process;
+
+	json_array_foreach(json_object_get(record, "gpus"), i, card)
+	{
+		const json_t *list = json_object_get(card, "processes");
+
+		if (!json_is_array(list)) {
+			ncm_buffer_puts(out, ", DEFAULT");
+			return;
+		}
+		json_array_foreach(list, k, process)
+		{
+			json_t *row = json_object();
+
+			json_object_set(row, "name", json_object_get(process, "name"));
+			json_object_set(row, "pid", json_object_get(process, "pid"));
+			json_object_set(row, "vramMb", json_object_get(process, "vram_mb"));
+			json_array_append_new(all, row);
+		}
+	}
+	document(all, out);
+}
+
 /* Without a card there is nothing to record. */
 static void add_snapshot(const json_t *record, struct ncm_buffer *out)
 {
-	static const char *const sensors[] = {"gpu_utilization", "gpu_temperature", NULL};
+	static const char *const sensors[] = {"reserved_vram_mb", "gpu_utilization", "gpu_temperature", NULL};
 	const json_t *total = json_object_get(record, "gpu_vram_mb"), *left = json_object_get(record, "free_vram_mb");
 
 	if (!json_is_integer(total))
 		return;
 	ncm_buffer_puts(out, "INSERT INTO ai_gpu_snapshots (node_id, created_at, total_vram_mb, free_vram_mb, "
-			     "used_vram_mb, gpu_utilization, gpu_temperature)\nVALUES (");
+			     "used_vram_mb, reserved_vram_mb, gpu_utilization, gpu_temperature, processes)\nVALUES (");
 	node_id(record, out);
 	ncm_buffer_puts(out, ", ");
 	member(record, "last_heartbeat", out);
@@ -220,6 +248,7 @@ static void add_snapshot(const json_t *record, struct ncm_buffer *out)
 	else
 		ncm_buffer_puts(out, ", NULL");
 	members(record, sensors, out);
+	processes(record, out);
 	ncm_buffer_puts(out, ")\nON CONFLICT (node_id, created_at) DO NOTHING;\n");
 }
 

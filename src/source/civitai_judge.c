@@ -14,8 +14,10 @@ static int want_key(const char *what, const char *complaint, bool sent_key, stru
 	ncm_error_set(err, NCM_E_AUTH, "%s: Civitai wants a login%s%.256s; %s", what, complaint ? ": " : "",
 		      complaint ? complaint : "",
 		      sent_key ? "the API key that was sent is invalid or expired" : "no API key was sent");
-	return ncm_error_hint(err, "make a %skey at %s (API Keys), and set CIVITAI_TOKEN", sent_key ? "new " : "",
-			      key_page);
+	return ncm_error_hint(
+	    err,
+	    "make a %skey at %s (API Keys), and set CIVITAI_TOKEN or put it into ncmodel/civitai-token below ~/.config",
+	    sent_key ? "new " : "", key_page);
 }
 
 static int want_access(const char *what, const char *deadline, struct ncm_error *err)

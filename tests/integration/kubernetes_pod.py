@@ -3,6 +3,7 @@
 cannot be written, and volumes as the kubelet makes them. The image is this machine's root with the program in its place."""
 import os
 import subprocess
+import tempfile
 
 from harness import BINARY, DATA
 
@@ -95,7 +96,7 @@ class Pod:
         if container["securityContext"]["readOnlyRootFilesystem"]:
             script += "mount -o remount,ro \"$folder/root\"\n"
         environment = ["PATH=/usr/local/bin:/usr/bin:/bin", *("%s=%s" % (entry["name"], entry["value"]) for entry in container["env"])]
-        os.makedirs(os.path.join(self.folder, "image"), exist_ok=True)
-        return subprocess.run(["unshare", "--mount", "sh", "-c", script + 'exec chroot . "$@"', "sh", os.path.join(self.folder, "image"),
+        image = tempfile.mkdtemp(dir=self.folder, prefix="image-")
+        return subprocess.run(["unshare", "--mount", "sh", "-c", script + 'exec chroot . "$@"', "sh", image,
                                BINARY, DATA, *self.user(container), "env", "-i", *environment, *container["command"]],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)

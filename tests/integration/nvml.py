@@ -7,6 +7,7 @@ import subprocess
 COMPILER = shutil.which("cc") or shutil.which("gcc")
 SOURCE = r"""
 #include <string.h>
+#include <unistd.h>
 struct memory { unsigned version; unsigned long long total, reserved, free, used; };
 int nvmlInit_v2(void) { return 0; }
 int nvmlShutdown(void) { return 0; }
@@ -20,6 +21,7 @@ int nvmlDeviceGetMemoryInfo_v2(void *device, struct memory *memory)
 		return 25;
 	memory->total = (long)device * TOTAL;
 	memory->free = memory->total / 2;
+	memory->reserved = 300 << 20;
 	return MEMORY_CODE;
 }
 #ifdef SENSORS
@@ -33,6 +35,17 @@ int nvmlDeviceGetTemperature(void *device, int sensor, unsigned *celsius)
 {
 	*celsius = 40 + 10 * (unsigned)(long)device;
 	return sensor;
+}
+struct process { unsigned pid; unsigned long long memory; unsigned instance, compute_instance; };
+int nvmlDeviceGetComputeRunningProcesses_v3(void *device, unsigned *count, struct process *processes)
+{
+	if (device != (void *)1) /* nobody is on the second */
+		return *count = 0;
+	if (*count < 2)
+		return *count = 2, 7;
+	processes[0] = (struct process){getppid(), 3ULL << 30, ~0u, ~0u};
+	processes[1] = (struct process){0x7ffffffe, ~0ULL, ~0u, ~0u};
+	return *count = 2, 0;
 }
 #endif
 """

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """deploy/kubernetes: read by Kubernetes' own types, and its containers run as they are written; and the image's list of packages."""
+import concurrent.futures
 import glob
 import json
 import os
@@ -53,6 +54,44 @@ class TypesTest(unittest.TestCase):
                 file.write(text.replace(old, new, 1))
                 file.flush()
                 self.assertEqual(self.read(file.name).returncode, 1, new)
+
+
+def pods():
+    """(name, spec of a pod, labels of it, labels that its owner selects)"""
+    for path in FILES:
+        for each in yaml.safe_load_all(text_of(path)):
+            spec = each.get("spec", {})
+            spec = spec.get("jobTemplate", {}).get("spec", spec)
+            if "template" in spec:
+                template = spec["template"]
+                yield (each["metadata"]["name"], template["spec"], template.get("metadata", {}).get("labels"),
+                       spec.get("selector", {}).get("matchLabels"))
+
+
+@unittest.skipUnless(yaml, "python3-yaml is not installed")
+class WholeTest(unittest.TestCase):
+    """What the types do not say: that names lead somewhere, and that no container has more rights than it needs."""
+
+    def test_names_lead_somewhere(self):
+        found = list(pods())
+        self.assertEqual(len(found), 3)
+        for name, spec, labels, selected in found:
+            self.assertEqual(labels, selected, name)
+            volumes = [volume["name"] for volume in spec["volumes"]]
+            containers = spec["initContainers"] + spec["containers"]
+            self.assertEqual(len({each["name"] for each in containers}), len(containers))
+            used = {mount["name"] for each in containers for mount in each.get("volumeMounts", [])}
+            self.assertEqual(used, set(volumes), name)
+
+    def test_no_container_has_more_than_it_needs(self):
+        for name, spec, _, _ in pods():
+            self.assertFalse(spec["automountServiceAccountToken"], name)
+            self.assertEqual(spec["securityContext"]["seccompProfile"], {"type": "RuntimeDefault"}, name)
+            for each in spec["initContainers"] + spec["containers"]:
+                self.assertEqual(each["securityContext"], {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+                                                           "capabilities": {"drop": ["ALL"]}}, name)
+                self.assertIn("memory", each["resources"]["limits"], name)
+                self.assertNotIn(":latest", each["image"])
 
 
 class ImageTest(unittest.TestCase):
@@ -120,6 +159,15 @@ class PodTest(Case):
         self.hub.forget()
         self.assertEqual(self.run_container(pod, init)["result"]["pulled"], 0)
         self.assertEqual(self.hub.asked(), [])
+
+    def test_many_start_at_once(self):
+        """The volume is filled once; whoever comes second waits, and finds it."""
+        pod = self.pod("Deployment", "llama-server")
+        (init,) = pod.spec["initContainers"]
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            made = list(pool.map(pod.run, [init] * 4))
+        self.assertEqual([each.returncode for each in made], [0] * 4, made[0].stderr)
+        self.assertEqual(sum(r["sent"] for r in self.hub.asked(server="cdn")), len(self.MODEL))
 
     def test_every_night(self):
         pod = self.pod("CronJob", "ncmodel-nightly")

@@ -109,11 +109,15 @@ class RecordTest(NodeCase):
         lines = self.node("--format", "prometheus").splitlines()
         for line in ('ncmodel_gpu_utilization_percent{gpu="0"} 61', 'ncmodel_gpu_temperature_celsius{gpu="1"} 60'):
             self.assertIn(line, lines)
-        self.assertIn("18432, 18432, 30, 60)", self.node("--format", "sql"))
+        program = self.read("/proc/self/comm").decode().strip()
+        self.assertEqual([card["processes"] for card in data["gpus"]], [
+            [{"name": program, "pid": os.getpid(), "vram_mb": 3072}, {"name": None, "pid": 0x7ffffffe, "vram_mb": None}], []])
+        self.assertIn("18432, 18432, 600, 30, 60, '[{\"name\"", self.node("--format", "sql"))
         nvml.library(self.machine.home, 2, "RTX 3060", 12 << 30)
         data = self.record()
         self.assertEqual((data["gpu_utilization"], data["gpu_temperature"], data["gpus"][0]["gpu_temperature"]), (None, None, None))
         self.assertNotIn('_celsius{', self.node("--format", "prometheus"))
+        self.assertIn("NULL, NULL, DEFAULT)", self.node("--format", "sql"))
 
     def test_what_is_no_model(self):
         self.machine.manifest([{**self.machine.simple("a.gguf", gguf("a", 3000)), "kind": "config"}])
@@ -157,6 +161,22 @@ class RecordTest(NodeCase):
             self.assertRegex(key, r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")
             self.assertRegex(value, r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")
 
+    def test_a_features_file_is_never_too_large(self):
+        """Node feature discovery reads no file of more than 64 KiB."""
+        self.machine.manifest([self.machine.simple("a.gguf", gguf("a", 3000))])
+        self.pull()
+        registry = self.machine.registry()
+        (model,) = registry["models"]
+        names = ["m%04d-%s" % (number, "x" * 40) for number in range(1500)]
+        registry["models"] = [{**model, "id": name, "name": name} for name in names]
+        with open(self.machine.store("models.json"), "w", encoding="ascii") as file:
+            json.dump(registry, file)
+        made = self.node("--format", "nfd")
+        self.assertTrue(60_000 < len(made) <= 1 << 16, len(made))
+        lines = made.splitlines()
+        told = len([line for line in lines if line.startswith("ncmodel-model.")])
+        self.assertEqual(lines[-1], "ncmodel-models.left-out=%d" % (1500 - told))
+
     def test_prometheus_reads_it(self):
         try:
             from prometheus_client.parser import text_string_to_metric_families
@@ -198,6 +218,15 @@ class SqlTest(NodeCase):
         self.server.sql(made)
         self.server.sql(self.node("--format", "schema"))
         self.assertEqual(self.rows(everything), before)
+
+    @unittest.skipUnless(nvml.COMPILER, "no compiler")
+    def test_a_snapshot_of_the_cards(self):
+        env = nvml.library(self.machine.home, 2, "RTX 3060", 12 << 30, sensors=True)
+        self.machine.env.update(env)
+        self.server.sql(self.node("--format", "sql"))
+        query = ("SELECT total_vram_mb, reserved_vram_mb, gpu_utilization, gpu_temperature, jsonb_array_length(processes), "
+                 "processes->0->>'vramMb' FROM ai_gpu_snapshots")
+        self.assertEqual(self.rows(query), [["36864", "600", "30", "60", "2", "3072"]])
 
     def test_what_a_terminal_obeys_is_spelled(self):
         self.two_models()
