@@ -302,7 +302,7 @@ static void tell_asked(struct task *task)
 
 	if (task->asked.size == 0 || !message)
 		return;
-	error->message = ncm_asprintf("%s; by its digest it was asked for at %s, too", message, task->asked.data);
+	error->message = ncm_asprintf("%s; asked by its digest, too: %s", message, task->asked.data);
 	free(message);
 }
 

@@ -45,7 +45,7 @@ static void refuse(const struct planned *planned, const struct plan_item *item, 
 	struct ncm_error why = NCM_ERROR_INIT;
 
 	if (text && *text)
-		ncm_error_set(&why, lost->code, "%s; by its digest %s was asked for at %s", lost->message,
+		ncm_error_set(&why, lost->code, "%s; asked by the digest of %s, too: %s", lost->message,
 			      item->content->name, text);
 	else
 		ncm_error_set(&why, lost->code, "%s", lost->message);

@@ -147,10 +147,16 @@ size_t lost_after_mirrors(const struct run *run)
 static struct ncm_resolution *ask_finders(struct run *run, const struct ncm_file_spec *spec,
 					  const struct content *content, struct ncm_error *err)
 {
-	struct ncm_resolution *named = ncm_source_find(run->sources, &content->sha256, content->size, err);
+	struct ncm_error why = NCM_ERROR_INIT;
+	struct ncm_resolution *named =
+	    run->finders_silent ? NULL : ncm_source_find(run->sources, &content->sha256, content->size, &why);
 	struct ncm_resolution *found = named ? ncm_source_resolve(run->sources, named->uri, spec, NULL, err) : NULL;
 
 	ncm_resolution_free(named);
+	if (why.code != NCM_OK) {
+		run->finders_silent = true;
+		ncm_error_move(err, &why);
+	}
 	return found;
 }
 
@@ -196,7 +202,8 @@ static bool is_it(const struct ncm_resolution *found, const struct content *cont
 
 static bool is_silent(const struct run *run, const struct candidate *candidate)
 {
-	return (candidate->kind == ASKED_BUNDLE && ncm_source_is_silent(run->sources, candidate->bundle)) ||
+	return (candidate->kind == ASKED_FINDERS && run->finders_silent) ||
+	       (candidate->kind == ASKED_BUNDLE && ncm_source_is_silent(run->sources, candidate->bundle)) ||
 	       (candidate->kind == ASKED_CACHE && ncm_source_is_silent(run->sources, run->config->bundle_count));
 }
 

@@ -198,6 +198,17 @@ class LostTest(GoneCase):
         for word in ("http://127.0.0.1:9/b (not known)", "s3:bucket/prefix (not known)"):
             self.assertIn(word, error)
 
+    def test_a_service_that_fails_is_asked_once(self):
+        """one for all files: what it cannot tell of the first it cannot tell of the others"""
+        files = {f"{name}.gguf": gguf(name, 50_000) for name in "abcdef"}
+        self.machine.manifest([self.machine.simple(name, data) for name, data in files.items()])
+        for name in files:
+            del self.hub.blobs["service"]["/files/" + name]
+        result = self.machine.run("pull", "-y", "--json", "--retries", "1", env={"NCMODEL_CIVITAI_ENDPOINT": "http://127.0.0.1:9"})
+        errors = [error["message"] for error in json.loads(result.out)["errors"]]
+        self.assertEqual(len([e for e in errors if e.endswith("Civitai (not known)")]), 6, errors)
+        self.assertEqual(result.err.count("127.0.0.1:9"), 0, result.err)
+
     def test_what_could_not_be_told_is_not_gone(self):
         """a service that fails has not dropped anything: nobody else is asked"""
         self.remember(self.hub.url("/files/lost.gguf", self.data))
