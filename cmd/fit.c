@@ -223,6 +223,7 @@ static int show(struct session *session, struct fit_rows *rows, const struct fit
 		fit_table_print(rows, resident, card, session->settings.verbose > 0);
 	json_put(data, "gpu", fit_card_json(card));
 	json_put(data, "gpus", fit_cards_json(card));
+	json_put_flag(data, "by_free", fit_is_by_free());
 	json_put(data, "models", rows_json(rows));
 	if (asked.with.count > 0)
 		json_put(data, "resident", fit_resident_json(resident));
@@ -350,7 +351,7 @@ const struct command command_fit = {
 	"files must do, with a ~ before it. -v shows each part, how far the sum may be off, and what was assumed.\n\n"
 	"\"fits\" holds even if the figure is off by its error; \"close\" is within it; what is not known is not taken "
 	"for fitting. The card is this machine's largest (NVML, amdgpu, xe), or --gpu, or --vram; all of its memory "
-	"counts, also what others use just now. What does not fit it "
+	"counts, also what others use just now; with --free only what is free. What does not fit it "
 	"is "
 	"spread over several of one maker, as llama.cpp does: layers in proportion to their memory.\n\n"
 	"memory/<profile>.json beside the profiles has what its document says: the context that it works at, the "

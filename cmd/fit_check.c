@@ -12,7 +12,7 @@ static char *fit_arguments(const struct session *session, const struct ncm_model
 	AUTO_FREE char *profiles = words_join(&session->settings.profiles, ",");
 	AUTO_FREE char *room = card->room > 0 && !card->gpus
 				   ? text_format(" --vram %lluMB", (unsigned long long)(card->room >> 20))
-				   : text_copy("");
+				   : text_copy(fit_is_by_free() ? " --free" : "");
 
 	return text_format("%s%s%s%s%s", *profiles ? "--profile " : "", profiles, *profiles ? " " : "",
 			   model_is_spelled_out(model) ? "SOURCE" : model->id, room);

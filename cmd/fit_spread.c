@@ -20,7 +20,7 @@ static bool is_partner(const struct ncm_gpu *one, const struct ncm_gpu *other)
 	const bool same_maker =
 	    one->vendor && other->vendor ? strcmp(one->vendor, other->vendor) == 0 : one->vendor == other->vendor;
 
-	return same_maker && one->has_total && !one->unified;
+	return same_maker && gpu_room(one) > 0 && !one->unified;
 }
 
 static size_t count_partners(const struct card *card)
@@ -46,7 +46,7 @@ static uint64_t *rooms_of(const struct card *card, uint64_t others, struct sprea
 		rooms = memory_grow(rooms, spread->count + 1, sizeof *rooms);
 		spread->gpus = memory_grow(spread->gpus, spread->count + 1, sizeof(*spread->gpus));
 		spread->shares = memory_grow(spread->shares, spread->count + 1, sizeof *spread->shares);
-		rooms[spread->count] = gpu->total > taken ? gpu->total - taken : 1;
+		rooms[spread->count] = gpu_room(gpu) > taken ? gpu_room(gpu) - taken : 1;
 		spread->gpus[spread->count++] = gpu;
 	}
 	return rooms;
@@ -58,7 +58,7 @@ static enum ncm_fit_verdict judge_at_best(const struct card *card, const struct 
 	uint64_t room = 0;
 
 	for (size_t i = 0; i < card->gpus->count; i++)
-		room += is_partner(&card->gpus->items[i], card->gpu) ? card->gpus->items[i].total : 0;
+		room += is_partner(&card->gpus->items[i], card->gpu) ? gpu_room(&card->gpus->items[i]) : 0;
 	return ncm_fit_judge(sum, room) == NCM_FIT_NO ? NCM_FIT_NO : NCM_FIT_NOT_KNOWN;
 }
 
@@ -113,7 +113,7 @@ json_t *spread_json(const struct spread *spread)
 		json_put_text(object, "gpu", spread->gpus[i]->name);
 		json_put_number(object, "layers", spread->shares[i].layers_on_card);
 		json_put_number(object, "total", ncm_fit_sum(&spread->shares[i].card));
-		json_put_number(object, "room", spread->gpus[i]->total);
+		json_put_number(object, "room", gpu_room(spread->gpus[i]));
 		json_push(array, object);
 	}
 	return array;

@@ -10,7 +10,7 @@
 static struct {
 	const char *vram;
 	struct ncm_strings gpus;
-	bool required;
+	bool required, free;
 } settings;
 
 static const struct option options[] = {
@@ -24,6 +24,10 @@ static const struct option options[] = {
      .value = &settings.gpus,
      .argument = "NAME",
      .help = "against a card of that name: \"RTX 3060\"; can be repeated"},
+    {.name = "free",
+     .kind = OPTION_FLAG,
+     .value = &settings.free,
+     .help = "against what is free of this machine's card now, not all of its memory"},
     {.name = "require-fit",
      .kind = OPTION_FLAG,
      .value = &settings.required,
@@ -35,6 +39,18 @@ const struct option_group options_card = {"Memory", options};
 bool fit_is_demanded(void)
 {
 	return settings.required;
+}
+
+bool fit_is_by_free(void)
+{
+	return settings.free;
+}
+
+uint64_t gpu_room(const struct ncm_gpu *gpu)
+{
+	if (settings.free)
+		return gpu->has_free ? gpu->free : 0;
+	return gpu->has_total ? gpu->total : 0;
 }
 
 int fit_demand(struct session *session, size_t not_fitting, size_t count)
@@ -76,10 +92,10 @@ static void choose_largest(struct card *card)
 	for (size_t i = 0; i < card->gpus->count; i++) {
 		const struct ncm_gpu *gpu = &card->gpus->items[i];
 
-		if (!card->gpu || gpu->total > card->gpu->total)
+		if (!card->gpu || gpu_room(gpu) > gpu_room(card->gpu))
 			card->gpu = gpu;
 	}
-	card->room = card->gpu && card->gpu->has_total ? card->gpu->total : 0;
+	card->room = card->gpu ? gpu_room(card->gpu) : 0;
 }
 
 /* Those of the option, each in its turn. NULL with *err: USAGE, MANIFEST. */
@@ -102,13 +118,23 @@ static struct ncm_gpu_list *named(const struct session *session, struct ncm_erro
 	return all;
 }
 
+static int check_settings(struct ncm_error *err)
+{
+	if (settings.vram && settings.gpus.count > 0)
+		ncm_error_set(err, NCM_E_USAGE, "--vram and --gpu each say which card it is");
+	else if (settings.free && (settings.vram || settings.gpus.count > 0))
+		ncm_error_set(err, NCM_E_USAGE, "--free is of this machine's card, and %s says another",
+			      settings.vram ? "--vram" : "--gpu");
+	else
+		return 0;
+	return ncm_error_hint(err, "leave out one of them");
+}
+
 int card_find(const struct session *session, struct card *card, struct ncm_error *err)
 {
 	*card = (struct card){0};
-	if (settings.vram && settings.gpus.count > 0) {
-		ncm_error_set(err, NCM_E_USAGE, "--vram and --gpu each say which card it is");
-		return ncm_error_hint(err, "leave out one of them");
-	}
+	if (check_settings(err) < 0)
+		return -1;
 	if (settings.vram)
 		return parse_vram(settings.vram, &card->room, err);
 	card->gpus = settings.gpus.count > 0 ? named(session, err) : ncm_gpus_look();
@@ -135,7 +161,7 @@ static char *gpu_text(const struct ncm_gpu *gpu)
 	if (gpu->has_free) {
 		AUTO_FREE char *left = gib_text(gpu->free);
 
-		return text_format("%s, %s, %s of it free", name, room, left);
+		return text_format("%s, %s, %s of it free%s", name, room, left, settings.free ? " (which counts)" : "");
 	}
 	return text_format("%s, %s", name, room);
 }

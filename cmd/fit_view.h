@@ -9,16 +9,19 @@
 #include <ncmodel/gpu.h>
 #include <ncmodel/registry.h>
 
-/* --vram, --gpu and --require-fit. */
+/* --vram, --gpu, --free and --require-fit. */
 extern const struct option_group options_card;
 bool fit_is_demanded(void); /* --require-fit */
+bool fit_is_by_free(void);  /* --free */
+/* What counts of a card's memory: all of it, or what is free; 0: not known. */
+uint64_t gpu_room(const struct ncm_gpu *gpu);
 /* With --require-fit, if any of `count` is not known to fit, records that. Returns the exit code. */
 int fit_demand(struct session *session, size_t not_fitting, size_t count);
 
 /* The card to hold models against. */
 struct card {
 	struct ncm_gpu_list *gpus;
-	const struct ncm_gpu *gpu; /* the one with the most memory; NULL: --vram, or there is none */
+	const struct ncm_gpu *gpu; /* the one with the most room; NULL: --vram, or there is none */
 	uint64_t room;             /* bytes; 0: not known */
 };
 /* By --vram, --gpu, else what the machine has. Returns 0, or -1 with *err (USAGE). Free with card_free. */

@@ -8,53 +8,33 @@
 
 #include "base/mem.h"
 #include "base/thread.h"
-#include "config/bundles.h"
 
 #include <string.h>
 
 /* Below this a second place costs more to ask than it brings. */
 static const uint64_t MIRRORS_WORTH_BYTES = 16 << 20;
 
-static void take_place(struct task *task, struct ncm_resolution *found, const struct ncm_artifact *artifact)
+static bool is_other(const struct content *content, const struct ncm_artifact *artifact)
 {
-	ncm_resolution_free(task->own);
-	task->own = found;
-	task->item->content->resolution = found;
-	task->item->content->artifact = artifact;
-}
-
-/* By its digest others are asked for what was known to be pinned, where no source has it any more. The cache and web
- * servers were places of the transfer that failed. */
-static int next_by_digest(struct carry *carry, struct task *task)
-{
-	struct content *content = task->item->content;
-	const struct wanted *wanted = &carry->run->wanted[content->wanted];
-	struct ncm_resolution *found;
-
-	if (task->unpinned || !(lost_is_told(task->error.code) || wanted->lost.code != NCM_OK))
-		return -1;
-	if (!content->found && content->places_asked == 0)
-		content->places_asked = lost_after_mirrors(carry->run);
-	found = lost_ask_next(carry->run, content, &content->places_asked, &task->asked);
-	if (!found)
-		return -1;
-	take_place(task, found, lost_artifact(found, content));
-	return 0;
+	return content->has_sha256 && artifact->has_sha256 && !ncm_sha256_equal(&content->sha256, &artifact->sha256);
 }
 
 /* Asks for the task's content at one of its places. Returns 0 when it is that place's now, or -1. */
 static int ask_place(struct carry *carry, struct task *task, size_t place)
 {
-	const struct content *content = task->item->content;
+	struct content *content = task->item->content;
 	const struct wanted *wanted = &carry->run->wanted[content->wanted];
 	struct ncm_resolution *found = wanted_ask_place(carry->run, wanted, place, NULL);
-	const struct ncm_artifact *artifact = found ? lost_artifact(found, content) : NULL;
+	const struct ncm_artifact *artifact = found ? same_artifact(found, content) : NULL;
 
-	if (!artifact) {
+	if (!artifact || is_other(content, artifact)) {
 		ncm_resolution_free(found);
 		return -1;
 	}
-	take_place(task, found, artifact);
+	ncm_resolution_free(task->own);
+	task->own = found;
+	content->resolution = found;
+	content->artifact = artifact;
 	return 0;
 }
 
@@ -67,7 +47,7 @@ static int next_alternate(struct carry *carry, struct task *task)
 		if (ask_place(carry, task, ++task->alternate) == 0)
 			return 0;
 	}
-	return next_by_digest(carry, task);
+	return -1;
 }
 
 static void add_mirror(struct task *task, const char *url, struct ncm_resolution *found)
@@ -77,20 +57,19 @@ static void add_mirror(struct task *task, const char *url, struct ncm_resolution
 	task->mirror_resolutions[task->mirror_count++] = found;
 }
 
-/* Web servers with content by its digest need not be asked first: one that has it not serves nothing. */
-static void add_bundles(const struct ncm_config *config, struct task *task)
+/* So does what a web server has by its digest. */
+static void find_in_bundles(const struct run *run, struct task *task)
 {
-	char hex[NCM_SHA256_HEX + 1];
+	const struct content *content = task->item->content;
 
-	ncm_sha256_hex(&task->item->content->sha256, hex);
-	for (size_t i = 0; i < config->bundle_count; i++) {
-		struct ncm_resolution *found;
+	for (size_t i = 0; i < run->config->bundle_count; i++) {
+		struct ncm_resolution *found =
+		    ncm_source_at_bundle(run->sources, i, &content->sha256, content->has_size ? &content->size : NULL);
 
-		if (!config_bundle_is_address(config->bundles[i]))
+		if (!found)
 			continue;
-		found = ncm_calloc(1, sizeof *found);
-		found->uri = config_bundle_blob(config->bundles[i], hex);
 		add_mirror(task, found->uri, found);
+		task->mirrors[task->mirror_count - 1].preferred = true;
 	}
 }
 
@@ -143,15 +122,15 @@ static void find_mirrors_of(struct carry *carry, struct task *task)
 	task->mirrors = ncm_calloc(room, sizeof *task->mirrors);
 	if (!content->found) { /* else they were asked */
 		find_in_cache(carry, task);
-		add_bundles(carry->run->config, task);
+		find_in_bundles(carry->run, task);
 	}
 	if (!content->has_size || content->size < MIRRORS_WORTH_BYTES)
 		return;
 	for (size_t i = task->alternate + 1; i < places && !ncm_interrupted(); i++) {
 		struct ncm_resolution *found = wanted_ask_place(carry->run, wanted, i, NULL);
-		const struct ncm_artifact *artifact = found ? lost_artifact(found, content) : NULL;
+		const struct ncm_artifact *artifact = found ? same_artifact(found, content) : NULL;
 
-		if (!artifact || !artifact->has_sha256) {
+		if (!artifact || !artifact->has_sha256 || is_other(content, artifact)) {
 			ncm_resolution_free(found);
 			continue;
 		}
@@ -356,7 +335,7 @@ static void tell_asked(struct task *task)
 
 	if (task->asked.size == 0 || !message)
 		return;
-	error->message = ncm_asprintf("%s; by its digest it was asked for at %s, too", message, task->asked.data);
+	error->message = ncm_asprintf("%s; asked by its digest, too: %s", message, task->asked.data);
 	free(message);
 }
 
@@ -377,13 +356,38 @@ static bool try_again(const struct carry *carry, struct task *task)
 	return again && space_check(carry->planned, &task->error) == 0;
 }
 
+/*
+ * By its digest others are asked for what was known to be pinned, where no source has it any more. The cache and web
+ * servers were places of the transfer that failed. Returns 0 when it is another's now, or -1 when none is left.
+ */
+static int next_by_digest(struct carry *carry, struct task *task)
+{
+	struct content *content = task->item->content;
+	const struct wanted *wanted = &carry->run->wanted[content->wanted];
+	struct ncm_resolution *found;
+
+	if (task->unpinned || !(lost_is_told(task->error.code) || wanted->lost.code != NCM_OK))
+		return -1;
+	if (!content->found && content->places_asked == 0)
+		content->places_asked = lost_after_mirrors(carry->run);
+	found = lost_ask_next(carry->run, content, &content->places_asked, &task->asked);
+	if (!found)
+		return -1;
+	ncm_resolution_free(task->own);
+	task->own = found;
+	content->resolution = found;
+	content->artifact = same_artifact(found, content);
+	return 0;
+}
+
 static bool is_to_fetch(struct carry *carry, struct task *task, bool first)
 {
 	const struct content *content = task->item->content;
 
 	/* The lock told its digest alone: it was here, and is gone since the plan was made. Its source was not asked;
 	 * blobs alone are not all that a tag needs. */
-	if (!content->artifact->url && !carry->run->options.offline && !ncm_source_gives_blobs(carry->run->wanted[content->wanted].uri))
+	if (!content->artifact->url && !carry->run->options.offline &&
+	    !ncm_source_gives_blobs(carry->run->wanted[content->wanted].uri))
 		(void)ask_place(carry, task, task->alternate);
 	if (!content->artifact->url) {
 		ncm_error_set(&task->error, NCM_E_IO, "%s was here and is gone now", content->name);
@@ -392,7 +396,7 @@ static bool is_to_fetch(struct carry *carry, struct task *task, bool first)
 	}
 	if (first || try_again(carry, task))
 		return true;
-	if (!worth_an_alternate(task) || next_alternate(carry, task) < 0)
+	if (!worth_an_alternate(task) || (next_alternate(carry, task) < 0 && next_by_digest(carry, task) < 0))
 		return false;
 	ncm_emit_text(&carry->run->sink, NCM_EVENT_NOTE, "%s: %s; trying %s", content->name, task->error.message,
 		      content->resolution->uri);

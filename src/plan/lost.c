@@ -20,7 +20,7 @@ static struct wanted *wanted_of(const struct planned *planned, const struct plan
 
 static bool is_lost(const struct planned *planned, const struct plan_item *item)
 {
-	return item->content->place_count > 0 && item_needs_network(item) && !item->content->found &&
+	return item->content->place_count > 0 && item_needs_network(item) && !item->content->artifact->url &&
 	       wanted_of(planned, item)->lost.code != NCM_OK && !item_is_given_up(planned->run, item);
 }
 
@@ -34,7 +34,7 @@ static void find(void *context, size_t index)
 	if (!found)
 		return;
 	content->found = found;
-	content->artifact = lost_artifact(found, content);
+	content->artifact = same_artifact(found, content);
 	content->resolution = found;
 }
 
@@ -45,7 +45,7 @@ static void refuse(const struct planned *planned, const struct plan_item *item, 
 	struct ncm_error why = NCM_ERROR_INIT;
 
 	if (text && *text)
-		ncm_error_set(&why, lost->code, "%s; by its digest %s was asked for at %s", lost->message,
+		ncm_error_set(&why, lost->code, "%s; asked by the digest of %s, too: %s", lost->message,
 			      item->content->name, text);
 	else
 		ncm_error_set(&why, lost->code, "%s", lost->message);

@@ -12,63 +12,78 @@ bool lost_is_told(enum ncm_errc code)
 	return code == NCM_E_NOT_FOUND || code == NCM_E_CHECKSUM;
 }
 
-static struct ncm_resolution *by_pins(struct run *run, const struct wanted *wanted)
+static void take_pins(struct run *run, struct wanted *wanted)
 {
 	const struct ncm_lock_entry *entry = wanted_lock_entry(run, wanted);
-	const struct ncm_pin pin = {.for_plan = true};
+	const struct ncm_pin pin = {.revision = entry ? entry->revision : NULL, .for_plan = true, .by_digest = true};
+	const bool gives_blobs = ncm_source_gives_blobs(wanted->uri);
 
-	if (entry && resolution_has_digests(entry))
-		return resolution_from_lock(entry);
-	return wanted->spec->has_sha256
-		   ? ncm_source_offline(run->sources, wanted->spec->from.items[0], wanted->spec, &pin)
-		   : NULL;
+	wanted->from_lock = !gives_blobs && entry && resolution_has_digests(entry);
+	if (wanted->from_lock)
+		wanted->resolution = resolution_from_lock(entry);
+	else if (gives_blobs || wanted->spec->has_sha256)
+		wanted->resolution = ncm_source_offline(run->sources, wanted->uri, wanted->spec, &pin);
+}
+
+static void forget(struct wanted *wanted)
+{
+	ncm_resolution_free(wanted->resolution);
+	wanted->resolution = NULL;
+	wanted->from_lock = false;
+}
+
+/* Who has it no longer is not asked again. Of an Ollama model under whose name others are, the blobs may be there yet.
+ */
+static void forget_addresses(struct wanted *wanted)
+{
+	struct ncm_resolution *resolution = wanted->resolution;
+
+	for (size_t i = 0; i < resolution->count; i++) {
+		if (resolution->ollama_name && wanted->error.code == NCM_E_CHECKSUM)
+			continue;
+		free(resolution->artifacts[i].url);
+		resolution->artifacts[i].url = NULL;
+	}
 }
 
 void lost_go_on(struct run *run, struct wanted *wanted)
 {
-	const char *uri = wanted->spec->from.items[0];
-
-	/* An Ollama manifest's own bytes are in no pin. */
-	if (!wanted->is_gone || wanted->resolution || ncm_source_gives_blobs(uri))
+	if (!wanted->is_gone || wanted->resolution)
 		return;
-	wanted->resolution = by_pins(run, wanted);
+	wanted->uri = wanted->spec->from.items[0];
+	take_pins(run, wanted);
+	kind_recall(run, wanted);
+	/* The bytes of an Ollama manifest are in no pin. */
+	if (wanted->resolution &&
+	    ((wanted->resolution->ollama_name && !wanted->resolution->manifest) || kind_is_wanting(run, wanted)))
+		forget(wanted);
 	if (!wanted->resolution)
 		return;
-	wanted->uri = uri;
-	wanted->from_lock = wanted_lock_entry(run, wanted);
-	kind_recall(run, wanted);
-	if (kind_is_wanting(run, wanted)) {
-		ncm_resolution_free(wanted->resolution);
-		wanted->resolution = NULL;
-		wanted->from_lock = false;
-		return;
-	}
-	for (size_t i = 0; i < wanted->resolution->count; i++) {
-		free(wanted->resolution->artifacts[i].url);
-		wanted->resolution->artifacts[i].url = NULL;
-	}
+	forget_addresses(wanted);
 	ncm_error_move(&wanted->lost, &wanted->error);
 }
 
-const struct ncm_artifact *lost_artifact(const struct ncm_resolution *found, const struct content *content)
+const struct ncm_artifact *same_artifact(const struct ncm_resolution *found, const struct content *content)
 {
-	const struct ncm_artifact *artifact = found->count == 1 ? found->artifacts : NULL;
-
-	for (size_t i = 0; content->has_sha256 && i < found->count; i++) {
-		if (found->artifacts[i].has_sha256 && ncm_sha256_equal(&content->sha256, &found->artifacts[i].sha256))
+	for (size_t i = 0; i < found->count; i++) {
+		if (content->has_sha256 && found->artifacts[i].has_sha256 &&
+		    ncm_sha256_equal(&content->sha256, &found->artifacts[i].sha256))
 			return &found->artifacts[i];
 	}
-	for (size_t i = 0; !artifact && i < found->count; i++) {
+	if (found->count == 1)
+		return &found->artifacts[0];
+	for (size_t i = 0; i < found->count; i++) {
 		if (found->artifacts[i].name && strcmp(found->artifacts[i].name, content->name) == 0)
-			artifact = &found->artifacts[i];
+			return &found->artifacts[i];
 	}
-	return artifact && content->has_sha256 && artifact->has_sha256 ? NULL : artifact;
+	return NULL;
 }
 
 /* Who may have a content, in order. */
 enum asked_kind {
 	ASKED_CACHE,
-	ASKED_ADDRESS, /* of a place; of a folder nobody need be asked */
+	ASKED_BUNDLE, /* a web server; of a folder nobody need be asked */
+	ASKED_PLACE,
 	ASKED_FINDERS, /* services that can be asked by digest */
 	ASKED_NOBODY,
 	ASKED_ALL, /* there are no more */
@@ -76,7 +91,8 @@ enum asked_kind {
 
 struct candidate {
 	enum asked_kind kind;
-	char *uri; /* of an ADDRESS */
+	size_t bundle;
+	char *uri; /* of a BUNDLE and a PLACE: what is told of it */
 };
 
 /* It was asked by the manifest's own word for it. */
@@ -85,28 +101,23 @@ static bool was_asked(const struct wanted *wanted, const char *place)
 	return ncm_strings_contain(&wanted->spec->from, place) || ncm_source_holds(wanted->spec->from.items[0], place);
 }
 
-static struct candidate candidate_at(const struct run *run, const struct content *content, size_t number)
+static struct candidate bundle_at(const struct ncm_config *config, size_t number)
 {
-	const struct ncm_config *config = run->config;
+	const char *bundle = config->bundles[number];
+
+	return config_bundle_is_address(bundle) ? (struct candidate){ASKED_BUNDLE, number, ncm_strdup(bundle)}
+						: (struct candidate){.kind = ASKED_NOBODY};
+}
+
+static struct candidate place_at(const struct run *run, const struct content *content, size_t number)
+{
 	struct ncm_strings places = {0};
-	char hex[NCM_SHA256_HEX + 1];
 	struct candidate found = {.kind = ASKED_NOBODY};
 
-	if (number == 0)
-		return (struct candidate){.kind = config->cache ? ASKED_CACHE : ASKED_NOBODY};
-	number--;
-	if (number < config->bundle_count) {
-		if (config_bundle_is_address(config->bundles[number]))
-			found = (struct candidate){
-			    ASKED_ADDRESS,
-			    config_bundle_blob(config->bundles[number], ncm_sha256_hex(&content->sha256, hex))};
-		return found;
-	}
-	number -= config->bundle_count;
 	ncm_lock_places(run->lock, &content->sha256, &places);
 	if (number < places.count) {
 		if (!was_asked(&run->wanted[content->wanted], places.items[number]))
-			found = (struct candidate){ASKED_ADDRESS, ncm_strdup(places.items[number])};
+			found = (struct candidate){.kind = ASKED_PLACE, .uri = ncm_strdup(places.items[number])};
 	} else if (number > places.count) {
 		found.kind = ASKED_ALL;
 	} else if (content->has_size && ncm_source_may_find(content->name)) {
@@ -114,6 +125,17 @@ static struct candidate candidate_at(const struct run *run, const struct content
 	}
 	ncm_strings_free(&places);
 	return found;
+}
+
+static struct candidate candidate_at(const struct run *run, const struct content *content, size_t number)
+{
+	const struct ncm_config *config = run->config;
+
+	if (number == 0)
+		return (struct candidate){.kind = config->cache ? ASKED_CACHE : ASKED_NOBODY};
+	if (number <= config->bundle_count)
+		return bundle_at(config, number - 1);
+	return place_at(run, content, number - 1 - config->bundle_count);
 }
 
 size_t lost_after_mirrors(const struct run *run)
@@ -125,10 +147,16 @@ size_t lost_after_mirrors(const struct run *run)
 static struct ncm_resolution *ask_finders(struct run *run, const struct ncm_file_spec *spec,
 					  const struct content *content, struct ncm_error *err)
 {
-	struct ncm_resolution *named = ncm_source_find(run->sources, &content->sha256, content->size, err);
+	struct ncm_error why = NCM_ERROR_INIT;
+	struct ncm_resolution *named =
+	    run->finders_silent ? NULL : ncm_source_find(run->sources, &content->sha256, content->size, &why);
 	struct ncm_resolution *found = named ? ncm_source_resolve(run->sources, named->uri, spec, NULL, err) : NULL;
 
 	ncm_resolution_free(named);
+	if (why.code != NCM_OK) {
+		run->finders_silent = true;
+		ncm_error_move(err, &why);
+	}
 	return found;
 }
 
@@ -136,11 +164,14 @@ static struct ncm_resolution *ask(struct run *run, const struct candidate *candi
 				  struct ncm_error *err)
 {
 	const struct ncm_file_spec spec = {.insecure_http = true, .allow_pickle = true};
+	const uint64_t *size = content->has_size ? &content->size : NULL;
 
 	switch (candidate->kind) {
 	case ASKED_CACHE:
-		return ncm_source_cached(run->sources, &content->sha256, content->has_size ? &content->size : NULL);
-	case ASKED_ADDRESS:
+		return ncm_source_cached(run->sources, &content->sha256, size);
+	case ASKED_BUNDLE:
+		return ncm_source_at_bundle(run->sources, candidate->bundle, &content->sha256, size);
+	case ASKED_PLACE:
 		return ncm_source_resolve(run->sources, candidate->uri, &spec, NULL, err);
 	case ASKED_FINDERS:
 		return ask_finders(run, &spec, content, err);
@@ -162,21 +193,34 @@ static bool is_of_size(const struct ncm_artifact *artifact, const struct content
 
 static bool is_it(const struct ncm_resolution *found, const struct content *content)
 {
-	const struct ncm_artifact *artifact = lost_artifact(found, content);
+	const struct ncm_artifact *artifact = same_artifact(found, content);
+	const bool is_other =
+	    artifact && artifact->has_sha256 && !ncm_sha256_equal(&content->sha256, &artifact->sha256);
 
-	return artifact && artifact->url && is_of_size(artifact, content);
+	return artifact && artifact->url && !is_other && is_of_size(artifact, content);
+}
+
+static bool is_silent(const struct run *run, const struct candidate *candidate)
+{
+	return (candidate->kind == ASKED_FINDERS && run->finders_silent) ||
+	       (candidate->kind == ASKED_BUNDLE && ncm_source_is_silent(run->sources, candidate->bundle)) ||
+	       (candidate->kind == ASKED_CACHE && ncm_source_is_silent(run->sources, run->config->bundle_count));
 }
 
 static void note(const struct run *run, const struct candidate *candidate, const struct ncm_error *why,
 		 struct ncm_buffer *asked)
 {
-	const bool is_known = why->code == NCM_OK || why->code == NCM_E_NOT_FOUND;
+	const char *name = candidate->kind == ASKED_CACHE     ? run->config->cache
+			   : candidate->kind == ASKED_FINDERS ? "Civitai"
+							      : candidate->uri;
 
-	ncm_buffer_printf(asked, "%s%s (%s%s)", asked->size > 0 ? ", " : "",
-			  candidate->kind == ASKED_CACHE     ? run->config->cache
-			  : candidate->kind == ASKED_FINDERS ? "Civitai"
-							     : candidate->uri,
-			  is_known ? "no" : "not known: ", is_known ? "" : ncm_errc_name(why->code));
+	ncm_buffer_printf(asked, "%s%s ", asked->size > 0 ? ", " : "", name);
+	if (is_silent(run, candidate))
+		ncm_buffer_puts(asked, "(not known)");
+	else if (why->code == NCM_OK || why->code == NCM_E_NOT_FOUND)
+		ncm_buffer_puts(asked, "(no)");
+	else
+		ncm_buffer_printf(asked, "(not known: %s)", ncm_errc_name(why->code));
 }
 
 static struct ncm_resolution *ask_one(struct run *run, const struct candidate *candidate, const struct content *content,

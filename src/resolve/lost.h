@@ -23,8 +23,7 @@ struct ncm_resolution *lost_ask_next(struct run *run, const struct content *cont
 				     struct ncm_buffer *asked);
 /* The count for lost_ask_next of who has been asked when the cache and the web servers have. */
 size_t lost_after_mirrors(const struct run *run);
-/* Which artifact of a resolution is the content: by digest, else by being the only one, else by name. NULL: none is, or
- * it says that it has other bytes. */
-const struct ncm_artifact *lost_artifact(const struct ncm_resolution *found, const struct content *content);
+/* The artifact of a resolution that is the content: by digest, else by being the only one, else by name; or NULL. */
+const struct ncm_artifact *same_artifact(const struct ncm_resolution *found, const struct content *content);
 
 #endif

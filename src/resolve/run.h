@@ -84,6 +84,7 @@ struct run {
 	size_t own_count;
 	size_t resolved, to_resolve; /* for the RESOLVED events */
 	bool asked_network;
+	_Atomic bool finders_silent; /* services that can be asked by digest could not, and are not again */
 };
 
 /* run.c */

@@ -360,14 +360,15 @@ static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *u
 	return resolution;
 }
 
-/* A pinned manifest that a folder of content by its digest has is as good as the registry's. */
-static struct ncm_resolution *from_bundle(struct lookup *lookup, const struct ncm_sha256 *digest)
+/* A pinned manifest that somebody has by its digest is as good as the registry's; `ask`: not in a folder alone. */
+static struct ncm_resolution *from_bundle(struct lookup *lookup, const struct ncm_sha256 *digest, bool ask)
 {
 	struct ncm_reply manifest = {0};
 	struct ncm_resolution *resolution;
 
 	manifest.body =
-	    ncm_source_bundled(lookup->sources->config, digest, NCM_LIMIT_MANIFEST_BYTES, &manifest.body_size);
+	    ask ? ncm_source_kept(lookup->sources, digest, NCM_LIMIT_MANIFEST_BYTES, &manifest.body_size)
+		: ncm_source_bundled(lookup->sources->config, digest, NCM_LIMIT_MANIFEST_BYTES, &manifest.body_size);
 	if (!manifest.body)
 		return NULL;
 	resolution = ncm_calloc(1, sizeof *resolution);
@@ -387,15 +388,15 @@ static struct ncm_resolution *offline(struct ncm_sources *sources, const char *u
 				      const struct ncm_pin *pin)
 {
 	AUTO_LOOKUP struct lookup lookup = {.sources = sources, .spec = spec};
-	const bool by_pins = pin && pin->for_plan && spec->layer_count > 0;
+	const bool by_pins = pin && pin->for_plan && spec->layer_count > 0, ask = pin && pin->by_digest;
 	struct ncm_resolution *resolution = NULL;
 	struct ncm_reply no_manifest = {0};
 	struct ncm_sha256 digest;
 
-	if ((!by_pins && sources->config->bundle_count == 0) || start_lookup(&lookup, uri, NULL) < 0 ||
+	if ((!by_pins && !ask && sources->config->bundle_count == 0) || start_lookup(&lookup, uri, NULL) < 0 ||
 	    !pinned_digest(&lookup, pin, &digest))
 		return NULL;
-	resolution = from_bundle(&lookup, &digest);
+	resolution = from_bundle(&lookup, &digest, ask);
 	if (resolution || !by_pins)
 		return resolution;
 	resolution = ncm_calloc(1, sizeof *resolution);

@@ -30,6 +30,8 @@ char *ncm_source_complaint(const struct ncm_reply *reply);
 /* The content with this SHA-256, of at most `limit` bytes, that a folder of content by its digest has
  * (config/bundles.h), proven. The caller frees it; NULL: no folder has it. */
 char *ncm_source_bundled(const struct ncm_config *config, const struct ncm_sha256 *wanted, size_t limit, size_t *size);
+/* The same of such a folder, the cache, or a web server with content by its digest, whoever has it first. */
+char *ncm_source_kept(struct ncm_sources *sources, const struct ncm_sha256 *wanted, size_t limit, size_t *size);
 /* An integer header (Content-Length), digits alone. */
 bool ncm_source_header_u64(const struct ncm_reply *reply, const char *name, uint64_t *value);
 /* The size of a file that was asked for by HEAD, or by its first byte. False if it is not told, or encoded. */

@@ -354,6 +354,7 @@ struct ncm_sources *ncm_sources_new(const struct ncm_config *config, struct ncm_
 	sources->http = http;
 	sources->sink = sink;
 	sources->get = ncm_http_get;
+	sources->bundle_gone = ncm_calloc(config->bundle_count + 1, sizeof *sources->bundle_gone);
 	ncm_source_credentials_new(sources);
 	sources->registries = (struct oci_registries){.config = config, .sink = sink, .ask = ask, .context = sources};
 	oci_registries_init(&sources->registries);
@@ -368,5 +369,6 @@ void ncm_sources_free(struct ncm_sources *sources)
 	ncm_source_credentials_free(sources);
 	oci_registries_clear(&sources->registries);
 	oci_referrers_free(sources->referrers);
+	free(sources->bundle_gone);
 	free(sources);
 }

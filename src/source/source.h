@@ -180,7 +180,8 @@ struct ncm_pin {
 	const char *revision; /* commit, version id, "sha256:…" of an Ollama manifest; or NULL */
 	bool as_it_is; /* a whole repository is to have git's own files, too, and what it calls each file is to be asked
 			*/
-	bool for_plan; /* nothing will be fetched by what ncm_source_offline makes: pinned digests are enough for it */
+	bool by_digest; /* ncm_source_offline may ask the cache and web servers that have content by its digest */
+	bool for_plan;  /* nothing will be fetched by what ncm_source_offline makes: pinned digests are enough for it */
 };
 
 /*
@@ -225,6 +226,12 @@ int ncm_source_checkpoints(struct ncm_sources *sources, const struct ncm_resolut
  */
 struct ncm_resolution *ncm_source_cached(struct ncm_sources *sources, const struct ncm_sha256 *sha256,
 					 const uint64_t *size);
+/* The same of the bundle of that number in the configuration, where that is a web server. */
+struct ncm_resolution *ncm_source_at_bundle(struct ncm_sources *sources, size_t bundle, const struct ncm_sha256 *sha256,
+					    const uint64_t *size);
+
+/* Whether that bundle, or (their count) the cache, could not be asked in this run. */
+bool ncm_source_is_silent(const struct ncm_sources *sources, size_t bundle);
 
 /*
  * The spelling of what moves where the URI points: without commit, version, digest or file id. Equal to the canonical
@@ -355,8 +362,9 @@ struct ncm_sources {
 	struct ncm_credential *own; /* of each source of the table, from the configuration: ncm_source_credential */
 	struct oci_registries registries;
 	struct oci_referrers *referrers;
-	_Atomic bool cache_told; /* what hinders the cache was told */
-	_Atomic bool cache_gone; /* it is asked no more */
+	_Atomic bool cache_told;   /* what hinders the cache was told */
+	_Atomic bool cache_gone;   /* it is asked no more */
+	_Atomic bool *bundle_gone; /* of each bundle of the configuration */
 };
 
 #endif

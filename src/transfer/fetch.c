@@ -296,7 +296,7 @@ static void finished(struct ncm_fetch *fetch)
 	}
 	ncm_error_wrap(err, "%s", fetch->what);
 	if (err->code == NCM_E_CHECKSUM && give_up_preferred(fetch)) {
-		refetch(fetch, "what the cache has is wrong, so it is fetched from its source", err);
+		refetch(fetch, "what the cache or mirror has is wrong, so it is fetched from its source", err);
 		return;
 	}
 	if (err->code == NCM_E_CHECKSUM && fetch->pieces == NCM_PIECES_JOINED) {

@@ -168,6 +168,31 @@ class AddressTest(MirrorCase):
             self.pull("--mirror", self.hub.cdn.url + "/b")
             self.assertEqual(self.read(self.machine.store("x.gguf")), data)
 
+    def test_what_it_has_does_not_come_from_the_source(self):
+        for size in (50_000, BIG):
+            data = gguf("x", size)
+            self.machine.manifest([self.machine.simple("x.gguf", data)])
+            self.another_machine()
+            self.serve(data)
+            self.pull("--mirror", self.hub.cdn.url + "/b")
+            self.assertEqual(self.read(self.machine.store("x.gguf")), data)
+            self.assertEqual([r for r in self.hub.asked("/files/x.gguf") if r["method"] == "GET"], [])
+
+    def test_one_that_cannot_be_reached_is_told_once(self):
+        data = {name: gguf(name, 50_000) for name in "abc"}
+        self.machine.manifest([self.machine.simple(name + ".gguf", data[name]) for name in "abc"])
+        result = self.pull("--retries", "1", "--mirror", "http://127.0.0.1:9/b")
+        self.assertEqual(" ".join(result.err.split()).count("http://127.0.0.1:9/b cannot be asked"), 1)
+        self.assertEqual(self.files().keys(), {f"server/ai/llama-cpp/models/{name}.gguf" for name in "abc"})
+
+    def test_half_of_it_is_not_asked_for(self):
+        data = gguf("x", 50_000)
+        self.machine.manifest([self.machine.simple("x.gguf", data)])
+        self.hub.blobs["cdn"]["/b/blobs/sha256/" + sha256(data)] = data[:20_000]
+        self.pull("--mirror", self.hub.cdn.url + "/b")
+        self.assertEqual([r["method"] for r in self.hub.asked(server="cdn")], ["HEAD"])
+        self.assertEqual(self.read(self.machine.store("x.gguf")), data)
+
     def test_one_that_lies_is_found_out(self):
         data = gguf("x", BIG)
         self.machine.manifest([self.machine.simple("x.gguf", data)])

@@ -75,6 +75,30 @@ class SpreadTest(FitCase):
         self.assertEqual(self.machine.run("fit", self.path, *cards(CARD, "RTX 9999")).returncode, 2)
 
 
+    def test_what_is_free_counts_if_that_is_said(self):
+        """of cards of 12 and 24 GiB half is free"""
+        env = self.library(cards=2)
+        [row] = self.fit(self.path, env=env)["models"]
+        self.assertEqual((row["verdict"], "spread" in row), ("fits", False))
+        data = self.fit(self.path, "--free", env=env)
+        [row] = data["models"]
+        self.assertEqual((row["verdict"], data["by_free"], data["gpu"]["free"]), ("fits", True, 12 << 30))
+        self.assertEqual([share["room"] for share in row["spread"]], [6 << 30, 12 << 30])
+        self.assertIn("12.0 GiB of it free (which counts)", self.machine.run("fit", self.path, "--free", env=env).out)
+        one = self.library(cards=1)
+        self.fit(self.path, "--free", "--require-fit", env=one, code=12)
+        for other in (["--gpu", CARD], ["--vram", "12GB"]):
+            self.assertEqual(self.machine.run("fit", self.path, "--free", *other).returncode, 2)
+
+    def test_a_plan_may_be_held_against_what_is_free(self):
+        m, env = self.machine, self.library(cards=1)
+        m.manifest([{**m.simple("a.gguf", b"GGUF" + bytes(20)), "vram_gb": 8}])
+        self.assertEqual(m.run("plan", "--require-fit", env=env).returncode, 0)
+        refused = m.run("plan", "--require-fit", "--free", env=env)
+        self.assertEqual(refused.returncode, 12)
+        self.assertIn("`ncmodel fit a --free` tells its parts", " ".join(refused.err.split()))
+
+
 class MachineTest(FitCase):
     def test_a_plan_tells_what_no_number_of_them_has_room_for(self):
         m = self.machine

@@ -183,11 +183,31 @@ class LostTest(GoneCase):
             result = self.machine.run(*command, "--retries", "1", "--mirror", self.hub.cdn.url + "/b")
             self.assertEqual(result.returncode, 5, result.err)
             error = json.loads(result.out)["errors"][0]
-            for word in ("org/lost", self.hub.cdn.url + "/b/blobs/sha256/" + sha256(self.data) + " (no)",
+            for word in ("org/lost", self.hub.cdn.url + "/b (no)",
                          "http://127.0.0.1:9/x.gguf (not known: network)", self.hub.service.url + "/files/no.gguf (no)",
                          "Civitai (no)"):
                 self.assertIn(word, error["message"])
             self.assertIn("--mirror DIR", error["hint"])
+
+    def test_who_cannot_be_asked_does_not_say_no(self):
+        result = self.machine.run("plan", "--json", "--retries", "1", "--mirror", "http://127.0.0.1:9/b",
+                                  env={"NCMODEL_CACHE": "s3:bucket/prefix", "NCMODEL_S3_ENDPOINT": "http://127.0.0.1:9",
+                                       "NCMODEL_S3_ACCESS_KEY": "key", "NCMODEL_S3_SECRET_KEY": "secret"})
+        self.assertEqual(result.returncode, 5, result.err)
+        error = json.loads(result.out)["errors"][0]["message"]
+        for word in ("http://127.0.0.1:9/b (not known)", "s3:bucket/prefix (not known)"):
+            self.assertIn(word, error)
+
+    def test_a_service_that_fails_is_asked_once(self):
+        """one for all files: what it cannot tell of the first it cannot tell of the others"""
+        files = {f"{name}.gguf": gguf(name, 50_000) for name in "abcdef"}
+        self.machine.manifest([self.machine.simple(name, data) for name, data in files.items()])
+        for name in files:
+            del self.hub.blobs["service"]["/files/" + name]
+        result = self.machine.run("pull", "-y", "--json", "--retries", "1", env={"NCMODEL_CIVITAI_ENDPOINT": "http://127.0.0.1:9"})
+        errors = [error["message"] for error in json.loads(result.out)["errors"]]
+        self.assertEqual(len([e for e in errors if e.endswith("Civitai (not known)")]), 6, errors)
+        self.assertEqual(result.err.count("127.0.0.1:9"), 0, result.err)
 
     def test_what_could_not_be_told_is_not_gone(self):
         """a service that fails has not dropped anything: nobody else is asked"""
@@ -264,6 +284,40 @@ class WholeTest(GoneCase):
         result = self.machine.run("verify", "--repair", "-y")
         self.assertEqual(result.returncode, 0, result.err + result.out)
         self.arrived(data)
+
+
+class OllamaTest(GoneCase):
+    """Its manifest, which no pin holds, is content by its digest like its layers."""
+
+    def setUp(self):
+        super().setUp()
+        self.layers = [("model", gguf("ollama", 120_000)), ("template", b"{{ .Prompt }}"), ("license", b"MIT")]
+        manifest = self.hub.ollama("library/tiny", self.layers, tag="1b")
+        self.machine.manifest([{"id": "tiny", "files": [{"from": ["ollama:tiny:1b"]}]}])
+        self.pull()
+        self.before = self.files()
+        for data in [self.read(os.path.join(self.machine.root, path)) for path in self.before] + [manifest]:
+            self.hub.blobs["cdn"]["/b/blobs/sha256/" + sha256(data)] = data
+        self.empty_machine()
+
+    def test_gone(self):
+        self.drop("/v2/")
+        self.pull(code=5)
+        self.pull("--locked", "--mirror", self.hub.cdn.url + "/b")
+        self.assertEqual(self.files(), self.before)
+        self.check_registry()
+        self.assertEqual(self.machine.run("lock", "--check", "--json").returncode, 3)  # it is gone for that
+
+    def test_another_model_under_its_name(self):
+        """the registry has the blobs yet, and hands out no manifest by its digest"""
+        self.hub.ollama("library/tiny", [("model", gguf("other", 90_000))], tag="1b")
+        self.pull(code=10)
+        for path in [path for path in self.hub.blobs["cdn"] if path.startswith("/b/") and "manifest" not in path]:
+            if len(self.hub.blobs["cdn"][path]) > 100_000:
+                del self.hub.blobs["cdn"][path]
+        self.pull("--mirror", self.hub.cdn.url + "/b")
+        self.assertEqual(self.files(), self.before)
+        self.check_registry()
 
 
 class PinnedTest(GoneCase):

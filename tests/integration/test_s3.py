@@ -289,7 +289,7 @@ class Cache(S3Case):
     def test_damaged(self):
         """wrong bytes of the right size: told, and fetched from the source"""
         self.site.objects[self.key] = self.data[:-1] + b"x"
-        self.assertIn("what the cache has is wrong", self.pull().err)
+        self.assertIn("what the cache or mirror has is wrong", self.pull().err)
         self.arrived({"m.gguf": self.data})
         self.assertTrue(self.from_origin())
 
