@@ -41,6 +41,16 @@ static bool is_alive(const char *claim)
 	return strcmp(host, our_host) != 0;
 }
 
+/* What a process that died left before its claim had its name; one without text may be about to be written. */
+static void remove_unnamed(int folder, const char *entry)
+{
+	NCM_AUTO_CLOSE int fd = os_open(folder, entry, OS_READ | OS_NO_LINK);
+	NCM_AUTO_FREE char *text = fd < 0 ? NULL : ncm_read_fd(fd, CLAIM_BYTES, NULL);
+
+	if (text && *text && !is_alive(text))
+		(void)os_unlink(folder, entry);
+}
+
 /* Whether another claim on the lock stands. Removes those of processes that are no more. */
 static bool is_contested(int folder, const char *prefix, const char *own)
 {
@@ -54,6 +64,8 @@ static bool is_contested(int folder, const char *prefix, const char *own)
 		NCM_AUTO_FREE char *text = NULL;
 		NCM_AUTO_CLOSE int fd = -1;
 
+		if (*entry == '.' && strncmp(entry + 1, prefix, strlen(prefix)) == 0)
+			remove_unnamed(folder, entry);
 		if (strncmp(entry, prefix, strlen(prefix)) != 0 || strcmp(entry, own) == 0)
 			continue;
 		fd = os_open(folder, entry, OS_READ | OS_NO_LINK);

@@ -124,9 +124,14 @@ static void a_killed_process_lets_go(void)
 	ncm_lock_release(held);
 }
 
+static void lay(const char *name, const char *text)
+{
+	CHECK(ncm_write_atomic(folder_fd, name, text, strlen(text), NCM_OWN_FILE, NULL) == 0);
+}
+
 static void lay_claim(const char *text)
 {
-	CHECK(ncm_write_atomic(folder_fd, "lock.claim.0123", text, strlen(text), NCM_OWN_FILE, NULL) == 0);
+	lay("lock.claim.0123", text);
 }
 
 static void claims_of_elsewhere_and_before(void)
@@ -152,6 +157,23 @@ static void claims_of_elsewhere_and_before(void)
 	CHECK_U64(count_claims(), 0);
 }
 
+/* Of a process that died between the two steps, and of one that is about to write. */
+static void claims_without_their_names(void)
+{
+	NCM_AUTO_FREE char *host = ncm_read_file("/proc/sys/kernel/hostname", 256, NULL);
+	NCM_AUTO_FREE char *before = ncm_asprintf("1 1 another-boot %s", host);
+	struct ncm_error err = NCM_ERROR_INIT;
+	int held;
+
+	lay(".lock.claim.0123.tmp", before);
+	lay(".lock.claim.4567.tmp", "");
+	held = take(true, &err);
+	CHECK(held >= 0);
+	ncm_lock_release(held);
+	CHECK_U64(count_claims(), 1);
+	CHECK(unlinkat(folder_fd, ".lock.claim.4567.tmp", 0) == 0);
+}
+
 int main(void)
 {
 	CHECK(mkdtemp(folder));
@@ -160,6 +182,7 @@ int main(void)
 	RUN(many_processes_lose_nothing);
 	RUN(a_killed_process_lets_go);
 	RUN(claims_of_elsewhere_and_before);
+	RUN(claims_without_their_names);
 	flock_result = -1;
 	flock_failure = ENOLCK;
 	RUN(a_held_lock_is_busy);
