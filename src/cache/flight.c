@@ -199,22 +199,18 @@ struct cache_flights *cache_flights_begin(struct ncm_sources *sources)
 	return flights;
 }
 
+/* With the mutex held: several threads begin flights. */
 static bool start(struct cache_flights *flights)
 {
-	if (flights->started)
-		return true;
-	if (pthread_create(&flights->keeper, NULL, flight_keep, flights) != 0)
+	if (flights->started || flights->gone)
+		return flights->started;
+	flights->gone = pthread_create(&flights->keeper, NULL, flight_keep, flights) != 0;
+	if (flights->gone)
 		return false;
-	if (pthread_create(&flights->writer, NULL, flight_write, flights) != 0) {
-		pthread_mutex_lock(&flights->mutex);
-		flights->ending = flights->written = true;
-		pthread_cond_broadcast(&flights->moved);
-		pthread_mutex_unlock(&flights->mutex);
-		pthread_join(flights->keeper, NULL);
-		flights->gone = true;
-		return false;
-	}
-	return flights->started = true;
+	flights->started = true;
+	flights->written = flights->gone = pthread_create(&flights->writer, NULL, flight_write, flights) != 0;
+	flights->writes = !flights->written;
+	return true;
 }
 
 static struct cache_flight *make(struct cache_flights *flights, const struct ncm_sha256 *sha256, uint64_t size)
@@ -242,15 +238,13 @@ struct cache_flight *cache_flight_begin(struct cache_flights *flights, const str
 	if (size < LEAST_BYTES || size > (uint64_t)MOST_PARTS * NCM_CHECKPOINT_SPAN)
 		return NULL;
 	pthread_mutex_lock(&flights->mutex);
-	if (!flights->gone) {
+	if (start(flights) && !flights->gone) {
 		flight = make(flights, sha256, size);
 		flight->dirfd = dirfd;
 		flight->partial = ncm_strdup(partial);
 		*NCM_PUSH(flights->flights, flights->count) = flight;
 	}
 	pthread_mutex_unlock(&flights->mutex);
-	if (flight && !start(flights))
-		flights->gone = true;
 	return flight;
 }
 
@@ -307,10 +301,10 @@ void cache_flights_end(struct cache_flights *flights)
 	flights->ending = true;
 	pthread_cond_broadcast(&flights->moved);
 	pthread_mutex_unlock(&flights->mutex);
-	if (flights->started) {
+	if (flights->writes)
 		pthread_join(flights->writer, NULL);
+	if (flights->started)
 		pthread_join(flights->keeper, NULL);
-	}
 	for (size_t i = 0; i < flights->count; i++)
 		free_flight(flights->flights[i]);
 	free(flights->flights);
@@ -318,5 +312,6 @@ void cache_flights_end(struct cache_flights *flights)
 	pthread_mutex_destroy(&flights->mutex);
 	cache_close(&flights->cache);
 	free(flights->lease);
+	free(flights->etag);
 	free(flights);
 }

@@ -68,13 +68,14 @@ struct cache_flights {
 	struct cache cache;
 	struct ncm_sources *sources;
 	char *lease;           /* what ours say */
+	char *etag;            /* of one of ours, when it has been told */
 	pthread_mutex_t mutex; /* of all that follows, and of the flights */
 	pthread_cond_t moved;
 	pthread_t keeper, writer;
-	bool started, ending, written; /* `written`: the writer has ended */
-	bool gone;                     /* the cache cannot be asked: everybody for himself */
-	bool read_only;                /* it cannot be written: what others bring is used */
-	bool unconditional;            /* it knows no conditions */
+	bool started, writes, ending, written; /* `written`: the writer has ended */
+	bool gone;                             /* the cache cannot be asked: everybody for himself */
+	bool read_only;                        /* it cannot be written: what others bring is used */
+	bool unconditional;                    /* it knows no conditions */
 	bool told;
 	struct cache_flight **flights;
 	size_t count;
