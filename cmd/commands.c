@@ -29,7 +29,7 @@ const struct topic topics_exit[] = {
     {"1", "Another failure, failures of several classes, or standard output could not be written."},
     {"2", "Wrong usage, an unknown model, or a bad manifest or configuration."},
     {"3", "Changes are pending: plan and diff with --exit-code, lock --check, outdated."},
-    {"4", "Verify found damage or something missing; adopt and push refused such files."},
+    {"4", "Verify found damage or something missing; adopt, push and cache push refused such files."},
     {"5", "The source does not have it, or a workflow's file has no source."},
     {"6", "A token is missing or rejected, or a licence is not accepted."},
     {"7", "The network failed, after all tries; after three seconds if no server answers at all. It may pass."},
