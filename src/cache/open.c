@@ -151,8 +151,10 @@ static enum ncm_errc class_of(long status)
 static int may_not(const char *what, struct ncm_error *err)
 {
 	ncm_error_set(err, NCM_E_AUTH, "%s: the S3 server does not let the access key do it", what);
-	return ncm_error_hint(err, "a cache that is filled wants s3:GetObject, s3:PutObject, s3:DeleteObject, "
-				   "s3:ListBucket and s3:ListMultipartUploadParts of its bucket");
+	return ncm_error_hint(
+	    err, "give it s3:PutObject, s3:GetObject, s3:DeleteObject, s3:ListBucket and "
+		 "s3:ListMultipartUploadParts of the bucket; a pull with --no-fill (\"cache_fill\": false) "
+		 "reads alone");
 }
 
 int cache_refused(const struct cache *cache, const char *key, const struct ncm_reply *reply, struct ncm_error *err)

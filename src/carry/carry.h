@@ -7,6 +7,7 @@
 #define NCM_CARRY_CARRY_H
 
 #include "archive/archive.h"
+#include "cache/fill.h"
 #include "format/format.h"
 #include "plan/plan.h"
 
@@ -34,7 +35,8 @@ struct task {
 	size_t mirror_count;
 	const char *served_by; /* URI */
 	char *server_name;
-	struct ncm_checkpoints known; /* that were kept; none: of size 0 */
+	struct ncm_checkpoints known; /* that were kept, here or in the cache; none: of size 0 */
+	bool fills;                   /* the cache has it not: it is to go there once it is placed */
 	/* results of the transfer */
 	struct ncm_checkpoints checkpoints;
 	struct ncm_unpacked *unpacked;
@@ -66,7 +68,20 @@ struct carry {
 	size_t *ready;            /* models whose content is complete, to be finished */
 	size_t ready_count;
 	size_t recounts;
+	bool shares; /* there is a cache */
+	struct cache cache;
+	struct cache_filler *filler; /* NULL: it is not filled */
+	struct ncm_strings unsent;   /* digests that earlier runs left to be sent */
 };
+
+/* shared.c: the cache that machines share */
+void carry_shared_begin(struct carry *carry);
+/* What the cache has of the task's content, with its checkpoints; NULL: nothing. From many threads. */
+struct ncm_resolution *carry_shared_find(const struct carry *carry, struct task *task);
+/* A content has its place: what came from its source goes into the cache. */
+void carry_shared_placed(const struct carry *carry, struct task *task);
+/* Waits until what is to go there has gone. */
+void carry_shared_end(struct carry *carry);
 
 /* rounds.c: rounds of transfers; each content that is complete is handed on at once. */
 int carry_fetch(struct carry *carry, struct ncm_error *err);

@@ -86,9 +86,7 @@ static void add_bundles(const struct ncm_config *config, struct task *task)
 /* What the cache has comes from there first. */
 static void find_in_cache(const struct carry *carry, struct task *task)
 {
-	const struct content *content = task->item->content;
-	struct ncm_resolution *found =
-	    ncm_source_cached(carry->run->sources, &content->sha256, content->has_size ? &content->size : NULL);
+	struct ncm_resolution *found = carry_shared_find(carry, task);
 
 	if (!found)
 		return;

@@ -216,6 +216,65 @@ class CacheCase(Case):
         self.assertEqual(self.uploads(), [])
         self.assertEqual(self.cache("verify")["data"]["bad"], 0)
 
+    def test_filled_by_a_pull(self):
+        """what came from its source is in the cache afterwards, with its checkpoints; another machine asks the source for nothing"""
+        big, small, unpinned = gguf("big", 40 * MIB + 1), gguf("small", 30000), gguf("unpinned", 20 * MIB)
+        self.machine.manifest([self.machine.simple("big.gguf", big), self.machine.simple("small.gguf", small),
+                               self.machine.simple("unpinned.gguf", unpinned, pinned=False)])
+        result = self.pull()
+        self.assertIn("3 files", result.err)
+        self.assertIn("went into the cache", result.err)
+        self.holds(big, small, unpinned)
+        self.assertEqual({key for key in self.bucket() if not key.startswith("blobs/")}, {blob(big, "checkpoints"), blob(unpinned, "checkpoints")})
+        self.assertEqual(self.cache("verify")["data"]["bad"], 0)
+        self.assertEqual(self.notes(), None)
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        self.hub.requests.clear()
+        result = self.pull()
+        self.assertNotIn("went into the cache", result.err)
+        self.assertEqual([r["path"] for r in self.hub.requests if r["method"] == "GET" and "unpinned" not in r["path"]], [])
+        self.check_registry()
+
+    def notes(self):
+        """Digests of what is still to be sent; None: nobody has noted anything."""
+        for folder, folders, names in os.walk(self.machine.root):
+            if folder.endswith(".fill"):
+                return sorted(names)
+        return None
+
+    def test_no_fill(self):
+        """the user, or the configuration, wants it not"""
+        data = gguf("no", 20 * MIB)
+        self.machine.manifest([self.machine.simple("m.gguf", data)])
+        self.pull("--no-fill")
+        self.assertEqual((self.bucket(), self.notes()), ({}, None))
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        config = os.path.join(self.machine.home, "c.json")
+        with open(config, "w", encoding="utf-8") as out:
+            json.dump({"cache_fill": False}, out)
+        self.pull("--config", config)
+        self.assertEqual((self.bucket(), self.notes()), ({}, None))
+
+    def test_pull_killed_while_it_fills(self):
+        """kill -9 at any moment of a pull that fills: no wrong object is there, and the next pull completes it"""
+        data = [gguf("fill%d" % i, size) for i, size in enumerate((48 * MIB, 17 * MIB, 30000))]
+        self.machine.manifest([self.machine.simple("m%d.gguf" % i, d) for i, d in enumerate(data)])
+        for i in range(KILLS):
+            process = self.machine.start("pull", "-y")
+            time.sleep(random.Random(i).uniform(0.05, 1.2))
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            there = self.bucket()
+            for key in there:
+                if key.startswith("blobs/"):
+                    self.assertEqual(key.split("/")[-1], sha256(there[key]))
+            self.pull()
+            self.holds(*data)
+            self.assertEqual((self.uploads(), self.notes()), ([], None))
+            self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+            for key in self.bucket():
+                self.delete(key)
+
 
 class StandIn(CacheCase):
     def set_up_server(self):
@@ -299,6 +358,59 @@ class StandIn(CacheCase):
         self.site.modified[name] = time.time() - 13 * 24 * 3600
         self.assertEqual(self.cache("gc")["data"]["items"], [])
 
+    def test_cannot_be_filled(self):
+        """a cache that takes nothing is a warning, once, and no failure; the next pull tries again"""
+        data, other = gguf("m", 20 * MIB), gguf("o", 3000)
+        self.machine.manifest([self.machine.simple("m.gguf", data), self.machine.simple("o.gguf", other)])
+        real = self.site.do
+        self.site.do = lambda request, *rest: self.site.error(request, 403, "AccessDenied") if request.command != "GET" else real(request, *rest)
+        result = self.pull()
+        self.assertEqual(" ".join(result.err.split()).count("the cache was not filled"), 1, result.err)
+        self.assertIn("--no-fill", result.err)
+        self.assertEqual(self.notes(), sorted([sha256(data), sha256(other)]))
+        self.site.do = real
+        self.assertIn("2 files", self.pull().err)
+        self.holds(data, other)
+        self.assertEqual(self.notes(), None)
+
+    def test_storm_while_it_fills(self):
+        data = gguf("m", 20 * MIB)
+        self.machine.manifest([self.machine.simple("m.gguf", data)])
+        self.site.trouble = lambda path: (503, "SlowDown") if "upload" in path else None
+        result = self.pull("--retries", "1")
+        self.assertIn("the cache was not filled", " ".join(result.err.split()))
+        self.check_registry()
+
+    def test_checkpoints_show_a_bad_byte(self):
+        """with checkpoints from the cache what is wrong in it is asked of the source alone"""
+        data = gguf("bad", 80 * MIB)
+        self.installed(m=data)
+        self.cache("push", "m")
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        wrong = bytearray(data)
+        wrong[40 * MIB] ^= 1
+        self.put(blob(data), bytes(wrong))
+        for folder, _, names in os.walk(self.machine.root):
+            self.assertNotIn(sha256(data), names)
+        self.hub.requests.clear()
+        result = self.pull("--retries", "3")
+        self.check_registry()
+        self.assertIn("are wrong; they are asked for again", result.err)
+        self.assertIn(sum(r["sent"] for r in self.hub.requests if r["method"] == "GET"), (16 * MIB, 32 * MIB))
+
+    def test_forged_checkpoints(self):
+        """those that are wrong hold up nothing"""
+        data, other = gguf("forged", 40 * MIB), gguf("other", 40 * MIB)
+        self.installed(m=data, o=other)
+        self.cache("push", "--all")
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        text = bytearray(self.bucket()[blob(data, "checkpoints")])
+        text[72:104] = self.bucket()[blob(other, "checkpoints")][72:104]
+        text[-32:] = hashlib.sha256(text[:-32]).digest()
+        self.put(blob(data, "checkpoints"), bytes(text))
+        self.pull()
+        self.check_registry()
+
     def test_refused(self):
         """keys that may read alone are told so"""
         self.installed(m=gguf("m", 3000))
@@ -347,6 +459,7 @@ class MinioOverTls(Minio):
 
     # One whole round is enough: what differs is the connection.
     test_gc = test_verify = test_locks_add_up = test_damaged_stays_out = test_wrong_checkpoints = test_killed = None
+    test_pull_killed_while_it_fills = test_no_fill = None
 
 
 del CacheCase
