@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
 
+#include "pull.h"
 #include "ui/fields.h"
 #include "ui/text.h"
 
@@ -223,6 +224,19 @@ static int carry_out(struct session *session, const struct action *action)
 	return exit_code;
 }
 
+/* A pull by what is pinned, out of the cache alone. */
+static int pull(struct session *session)
+{
+	struct settings *settings = &session->settings;
+
+	settings->provision.offline = settings->provision.from_cache = true;
+	free(settings->operands.items[0]);
+	settings->operands.count--;
+	memmove(settings->operands.items, settings->operands.items + 1,
+		settings->operands.count * sizeof *settings->operands.items);
+	return pull_chosen(session);
+}
+
 static int run(struct session *session)
 {
 	static const struct action actions[] = {
@@ -234,6 +248,8 @@ static int run(struct session *session)
 	struct ncm_error err = NCM_ERROR_INIT;
 	const struct ncm_strings *operands = &session->settings.operands;
 
+	if (operands->count > 0 && strcmp(operands->items[0], "pull") == 0)
+		return pull(session);
 	for (size_t i = 0; i < sizeof actions / sizeof *actions && operands->count > 0; i++) {
 		if (strcmp(operands->items[0], actions[i].name) == 0 &&
 		    (actions[i].takes_models || operands->count == 1))
@@ -246,8 +262,9 @@ static int run(struct session *session)
 
 static const struct option own[] = {
     {'n', "dry-run", OPTION_FLAG, offsetof(struct settings, dry_run),
-     .help = "push: ask what the cache has, and send nothing; gc: remove nothing, whatever else is said"},
-    {'y', "yes", OPTION_FLAG, offsetof(struct settings, yes), .help = "gc: remove what it names"},
+     .help = "push: ask what the cache has, and send nothing; pull: print the plan and stop; gc: remove nothing, "
+	     "whatever else is said"},
+    {'y', "yes", OPTION_FLAG, offsetof(struct settings, yes), .help = "gc: remove what it names; pull: do not ask"},
     {0, "name", OPTION_TEXT, .value = &given.name, .argument = "NAME",
      .help = "push: of the lock that keeps what is sent; this machine's name"},
     {0, "remove", OPTION_FLAG, .value = &given.remove, .help = "verify: delete what is damaged or strange"},
@@ -262,6 +279,8 @@ static const struct option_group own_group = {"Options", own};
 static const char *const examples[] = {
     "ncmodel cache push --all",
     "send what the cache has not, and say what this machine needs of it",
+    "ncmodel cache pull --lock team.lock --phase 1",
+    "on a machine that reaches nothing but the bucket",
     "ncmodel cache status",
     "what is installed or pinned, and whether the cache has it",
     "ncmodel cache verify",
@@ -274,10 +293,11 @@ static const char *const examples[] = {
 const struct command command_cache = {
     .name = "cache",
     .summary = "Look after the bucket that machines share",
-    .arguments = "status|push|verify|gc [MODEL...]",
-    .words = "status push verify gc",
+    .arguments = "status|push|pull|verify|gc [MODEL...]",
+    .words = "status push pull verify gc",
     .operands = OPERANDS_INSTALLED,
     .stops_in_order = true,
+    .changes = true,
     .groups = {&own_group, &options_selection},
     .description =
 	"The cache is a bucket of S3 or of what speaks like it (MinIO, Ceph …), named by the key \"cache\" "
@@ -286,6 +306,7 @@ const struct command command_cache = {
 	"push sends registered models that the cache has not, in parts that a later run need not send again, and each "
 	"proven while it is read: what is not what models.json says is refused with 4. Then it writes a lock, "
 	"locks/NAME.lock: with --all this machine's models alone, else the chosen ones are added.\n\n"
+	"pull is a pull that asks nobody but the cache: of models that manifests or the lock pin by digest.\n\n"
 	"status tells what of the installed models, and of what the own lock pins, is there. verify reads all objects, "
 	"names those that are damaged and ends with 4; --remove deletes them.\n\n"
 	"gc names what no lock in the cache (or given with --for) has and what is older than --days by the server's "

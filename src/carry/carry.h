@@ -78,6 +78,8 @@ struct carry {
 void carry_shared_begin(struct carry *carry);
 /* What the cache has of the task's content, with its checkpoints; NULL: nothing. From many threads. */
 struct ncm_resolution *carry_shared_find(const struct carry *carry, struct task *task);
+/* The task's content is to come from the cache alone. Returns 0, or -1 with its error. */
+int carry_shared_take(const struct carry *carry, struct task *task);
 /* A content has its place: what came from its source goes into the cache. */
 void carry_shared_placed(const struct carry *carry, struct task *task);
 /* Waits until what is to go there has gone. */

@@ -66,10 +66,11 @@ void carry_shared_begin(struct carry *carry)
 {
 	const struct run *run = carry->run;
 
-	if (!run->config->cache || run->options.offline || carry->planned->repairs)
+	if (!run->config->cache || (run->options.offline && !run->options.from_cache) || carry->planned->repairs)
 		return;
 	carry->shares = cache_open(&carry->cache, run->sources, NULL, NULL) == 0;
-	if (!carry->shares || run->options.no_fill || !run->config->cache_fill || !carry->cache.credential->bearer)
+	if (!carry->shares || run->options.offline || run->options.no_fill || !run->config->cache_fill ||
+	    !carry->cache.credential->bearer)
 		return;
 	read_notes(carry);
 	carry->filler = cache_filler_new(&carry->cache, &run->sink, forget, carry);
@@ -103,6 +104,27 @@ struct ncm_resolution *carry_shared_find(const struct carry *carry, struct task 
 	if (found && carry->shares && task->known.size == 0)
 		find_checkpoints(carry, task);
 	return found;
+}
+
+int carry_shared_take(const struct carry *carry, struct task *task)
+{
+	struct content *content = task->item->content;
+	struct cache none;
+
+	if (!carry->shares) /* it says why */
+		return cache_open(&none, carry->run->sources, NULL, &task->error);
+	if (content->has_sha256)
+		task->own = carry_shared_find(carry, task);
+	if (!task->own) {
+		ncm_error_set(&task->error, NCM_E_OFFLINE, "%s is not here, and %s has it not", content->name,
+			      carry->cache.what);
+		return ncm_error_hint(&task->error,
+				      "`ncmodel cache push` on a machine that has it sends it there; `ncmodel "
+				      "pull` asks its source");
+	}
+	content->resolution = task->own;
+	content->artifact = &task->own->artifacts[0];
+	return 0;
 }
 
 static const char *model_that_wants(const struct carry *carry, const struct content *content)

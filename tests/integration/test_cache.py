@@ -242,6 +242,32 @@ class CacheCase(Case):
                 return sorted(names)
         return None
 
+    def test_pull_from_the_cache_alone(self):
+        """what is pinned comes from there; what is not there, or not pinned, says so; the source is asked for nothing"""
+        big, small, free = gguf("big", 40 * MIB), gguf("small", 3000), gguf("free", 4000)
+        self.machine.manifest([self.machine.simple("big.gguf", big), self.machine.simple("small.gguf", small),
+                               self.machine.simple("free.gguf", free, pinned=False)])
+        self.pull("big", "free", "--no-fill")
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        self.hub.requests.clear()
+        told = self.cache("pull", "-y", "big", code=11)
+        self.assertIn("has it not", told["errors"][0]["message"])
+        self.put(blob(big), big)
+        self.put(blob(free), free)
+        self.cache("pull", "-y", "big")
+        self.cache("pull", "-y", "free")  # a lock pins it since the first pull
+        self.check_registry()
+        self.assertEqual(set(self.files().values()), {sha256(big), sha256(free)})
+        self.cache("pull", "-y", "small", code=11)
+        self.put(blob(small), small[:-1] + b"x")
+        self.cache("pull", "-y", "small", code=10)
+        self.assertEqual(self.hub.requests, [])
+        os.unlink(os.path.join(self.machine.root, LLAMA, "ncmodel.lock"))
+        self.assertEqual(self.machine.run("rm", "-y", "free").returncode, 0)
+        told = self.cache("pull", "-y", "free", code=11)
+        self.assertIn("neither manifest nor lock pin", told["errors"][0]["message"])
+        self.cache("pull", "-y", "small", env={"NCMODEL_CACHE": ""}, code=2)
+
     def test_no_fill(self):
         """the user, or the configuration, wants it not"""
         data = gguf("no", 20 * MIB)
@@ -459,7 +485,7 @@ class MinioOverTls(Minio):
 
     # One whole round is enough: what differs is the connection.
     test_gc = test_verify = test_locks_add_up = test_damaged_stays_out = test_wrong_checkpoints = test_killed = None
-    test_pull_killed_while_it_fills = test_no_fill = None
+    test_pull_killed_while_it_fills = test_no_fill = test_pull_from_the_cache_alone = None
 
 
 del CacheCase

@@ -186,6 +186,8 @@ class OutputTest(OutputCase):
         self.document("cache", "push", "-n", "--all")
         self.document("cache", "push", "--all", "--name", "one")
         self.document("cache", "verify")
+        self.document("cache", "pull", "-n")
+        self.document("cache", "pull", "-y")
         self.document("cache", "gc", "--days", "0", "-y")
         for name in list(site.objects):
             site.objects[name] = b"other"
