@@ -177,7 +177,7 @@ static void leave(void *context)
 	pthread_mutex_unlock(&flight->all->mutex);
 }
 
-struct cache_flights *cache_flights_begin(struct ncm_sources *sources)
+struct cache_flights *cache_flights_begin(struct ncm_sources *sources, bool brings)
 {
 	struct cache_flights *flights;
 	struct ncm_error why = NCM_ERROR_INIT;
@@ -192,6 +192,7 @@ struct cache_flights *cache_flights_begin(struct ncm_sources *sources)
 		return NULL;
 	}
 	flights->sources = sources;
+	flights->read_only = !brings;
 	ncm_random_hex(holder, sizeof holder);
 	flights->lease = ncm_asprintf("{\"holder\":\"%s\",\"seconds\":%d}\n", holder, FLIGHT_LEASE_SECONDS);
 	pthread_mutex_init(&flights->mutex, NULL);
@@ -221,7 +222,7 @@ static struct cache_flight *make(struct cache_flights *flights, const struct ncm
 	(void)ncm_sha256_hex(sha256, hex);
 	flight->all = flights;
 	flight->sharing = (struct ncm_sharing){flight, look, address, have, failed, leave};
-	flight->begins = ncm_asprintf("parts/sha256/%.2s/%s/", hex, hex);
+	flight->begins = ncm_asprintf("parts/sha256/%s/", hex);
 	flight->blob = cache_blob_key(sha256);
 	flight->size = size;
 	flight->count = (size_t)((size + NCM_CHECKPOINT_SPAN - 1) / NCM_CHECKPOINT_SPAN);
@@ -293,7 +294,7 @@ static void free_flight(struct cache_flight *flight)
 	free(flight);
 }
 
-void cache_flights_end(struct cache_flights *flights)
+void cache_flights_wait(struct cache_flights *flights)
 {
 	if (!flights)
 		return;
@@ -305,6 +306,22 @@ void cache_flights_end(struct cache_flights *flights)
 		pthread_join(flights->writer, NULL);
 	if (flights->started)
 		pthread_join(flights->keeper, NULL);
+}
+
+enum cache_flight_end cache_flight_ended(const struct cache_flight *flight)
+{
+	const struct cache_flights *all = flight->all;
+
+	if (flight->made)
+		return CACHE_FLIGHT_JOINED;
+	return flight->alone || !flight->proved || all->gone || all->read_only ? CACHE_FLIGHT_NOWHERE
+									       : CACHE_FLIGHT_OTHERS;
+}
+
+void cache_flights_free(struct cache_flights *flights)
+{
+	if (!flights)
+		return;
 	for (size_t i = 0; i < flights->count; i++)
 		free_flight(flights->flights[i]);
 	free(flights->flights);

@@ -45,7 +45,7 @@ struct flight_join {
 struct cache_flight {
 	struct cache_flights *all;
 	struct ncm_sharing sharing;
-	char *begins; /* "parts/sha256/ab/abcd…/" */
+	char *begins; /* "parts/sha256/abcd…/" */
 	char *blob;
 	uint64_t size;
 	size_t count;
@@ -54,6 +54,7 @@ struct cache_flight {
 	bool alone; /* the engine is to have nothing more of it */
 	bool ended, proved;
 	bool joined; /* or given up */
+	bool made;   /* … and the blob is there by it */
 	struct flight_join join;
 	double asked_at;  /* monotonic seconds: the engine looked last */
 	double listed_at; /* … a list was begun last that was answered; 0: none was */

@@ -145,5 +145,6 @@ void flight_join_end(struct cache_flight *flight)
 	}
 	free(join->id);
 	join->id = NULL;
+	flight->made = true;
 	flight_remove_parts(flight);
 }

@@ -69,22 +69,40 @@ static bool size_has_checkpoints(uint64_t size)
 	return size <= NCM_LIMIT_FILE_BYTES && ncm_checkpoints_expected(size) > 0;
 }
 
-int ncm_checkpoints_write_in(int dirfd, const struct ncm_checkpoints *checkpoints, struct ncm_error *err)
+size_t ncm_checkpoints_length(uint64_t size)
 {
-	const size_t states = states_size(checkpoints->size), length = length_of(checkpoints->size);
-	NCM_AUTO_FREE uint8_t *bytes = NULL;
-	char hex[NCM_SHA256_HEX + 1];
-	struct ncm_sha256 sum;
+	return size_has_checkpoints(size) ? length_of(size) : 0;
+}
 
-	if (!size_has_checkpoints(checkpoints->size))
-		return 0;
-	if (checkpoints->count != ncm_checkpoints_expected(checkpoints->size))
-		return ncm_error_set(err, NCM_E_OTHER, "these checkpoints are not those of a whole file");
-	bytes = ncm_malloc(length);
+uint8_t *ncm_checkpoints_spell(const struct ncm_checkpoints *checkpoints, size_t *length)
+{
+	const size_t states = states_size(checkpoints->size);
+	struct ncm_sha256 sum;
+	uint8_t *bytes;
+
+	if (!size_has_checkpoints(checkpoints->size) ||
+	    checkpoints->count != ncm_checkpoints_expected(checkpoints->size))
+		return NULL;
+	*length = length_of(checkpoints->size);
+	bytes = ncm_malloc(*length);
 	spell_header(&checkpoints->sha256, checkpoints->size, bytes);
 	memcpy(bytes + HEADER, checkpoints->states, states);
 	ncm_sha256_of(bytes, HEADER + states, &sum);
 	memcpy(bytes + HEADER + states, sum.bytes, SUM);
+	return bytes;
+}
+
+int ncm_checkpoints_write_in(int dirfd, const struct ncm_checkpoints *checkpoints, struct ncm_error *err)
+{
+	size_t length = 0;
+	NCM_AUTO_FREE uint8_t *bytes = NULL;
+	char hex[NCM_SHA256_HEX + 1];
+
+	if (!size_has_checkpoints(checkpoints->size))
+		return 0;
+	bytes = ncm_checkpoints_spell(checkpoints, &length);
+	if (!bytes)
+		return ncm_error_set(err, NCM_E_OTHER, "these checkpoints are not those of a whole file");
 	return ncm_write_atomic(dirfd, ncm_sha256_hex(&checkpoints->sha256, hex), bytes, length, NCM_OWN_FILE, err);
 }
 
@@ -115,18 +133,15 @@ static int open_existing(int dirfd, const char *path, uint64_t size)
 	return -1;
 }
 
-static int read_file(int fd, const struct ncm_sha256 *sha256, uint64_t size, struct ncm_checkpoints *checkpoints)
+int ncm_checkpoints_parse(const void *data, size_t length, const struct ncm_sha256 *sha256, uint64_t size,
+			  struct ncm_checkpoints *checkpoints)
 {
+	const uint8_t *bytes = data;
 	const size_t states = states_size(size);
-	NCM_AUTO_FREE char *bytes = NULL;
 	uint8_t header[HEADER];
 	struct ncm_sha256 sum;
-	size_t length = 0;
 
-	if (fd < 0)
-		return -1;
-	bytes = ncm_read_fd(fd, length_of(size), &length);
-	if (!bytes || length != length_of(size))
+	if (!size_has_checkpoints(size) || length != length_of(size))
 		return -1;
 	spell_header(sha256, size, header);
 	ncm_sha256_of(bytes, HEADER + states, &sum);
@@ -136,6 +151,17 @@ static int read_file(int fd, const struct ncm_sha256 *sha256, uint64_t size, str
 	    .size = size, .sha256 = *sha256, .count = ncm_checkpoints_expected(size), .states = ncm_malloc(states)};
 	memcpy(checkpoints->states, bytes + HEADER, states);
 	return 0;
+}
+
+static int read_file(int fd, const struct ncm_sha256 *sha256, uint64_t size, struct ncm_checkpoints *checkpoints)
+{
+	NCM_AUTO_FREE char *bytes = NULL;
+	size_t length = 0;
+
+	if (fd < 0)
+		return -1;
+	bytes = ncm_read_fd(fd, length_of(size), &length);
+	return bytes ? ncm_checkpoints_parse(bytes, length, sha256, size, checkpoints) : -1;
 }
 
 int ncm_checkpoints_read_in(int dirfd, const struct ncm_sha256 *sha256, uint64_t size,

@@ -24,6 +24,13 @@
 
 #include <ncmodel/error.h>
 
+/* The bytes of such a file, which the caller frees; NULL for a file of one span, and for what is not whole. */
+uint8_t *ncm_checkpoints_spell(const struct ncm_checkpoints *checkpoints, size_t *length);
+/* Reads such bytes, as ncm_checkpoints_read. */
+int ncm_checkpoints_parse(const void *bytes, size_t length, const struct ncm_sha256 *sha256, uint64_t size,
+			  struct ncm_checkpoints *checkpoints);
+/* How many bytes they are; 0: a file of that size has none. */
+size_t ncm_checkpoints_length(uint64_t size);
 /*
  * Writes the checkpoints below the store's folder, atomically; nothing for a file of one span. Returns 0, or -1 with
  * *err (class IO, NO_SPACE, POLICY for a link in the way).
