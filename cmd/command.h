@@ -37,7 +37,7 @@ struct command {
 /* clang-format off */
 #define COMMANDS(X) \
 	X(plan) X(pull) X(verify) X(list) X(show) X(select) X(inspect) X(adopt) X(link) X(rm) \
-	X(mv) X(gc) X(df) X(status) X(doctor) X(export) X(stores) X(log) X(lock) X(diff) X(outdated) X(ps) X(load) X(unload) X(preload) X(fit) X(node) X(push) X(bundle) \
+	X(mv) X(gc) X(df) X(status) X(doctor) X(export) X(stores) X(log) X(lock) X(diff) X(outdated) X(ps) X(load) X(unload) X(preload) X(fit) X(node) X(push) X(bundle) X(cache) \
 	X(manifest) X(profiles) X(limits) X(completion) X(help) X(version)
 /* clang-format on */
 

@@ -347,6 +347,8 @@ static const struct option own[] = {
     {0, "sidecars", OPTION_WORDS, .value = &sidecars, .argument = "KINDS", .words = SIDECARS,
      .help =
 	 "write what is told of a model (trigger words …) beside its file, for the applications that read it there"},
+    {0, "no-fill", OPTION_FLAG, offsetof(struct settings, provision.no_fill),
+     .help = "do not send what comes from its source to the cache that machines share"},
     {0, "no-wait", OPTION_FLAG, offsetof(struct settings, provision.no_wait),
      .help = "fail instead of waiting for another ncmodel"},
     {'j', "jobs", OPTION_NUMBER, offsetof(struct settings, jobs), .argument = "N", .help = "files at once", .least = 1,

@@ -157,7 +157,7 @@ static void on_fetched(struct progress *progress, const struct ncm_event *event,
 
 	if (event->done > transfer->meter.done)
 		meter_update(&transfer->meter, event->done, event->total, now);
-	progress->files_done++;
+	progress->files_done += !transfer->sending;
 	if (transfer->small) {
 		naming_add_small(progress->transfers.naming, event);
 	} else {

@@ -31,12 +31,19 @@ struct transfer *transfers_find(struct transfers *transfers, const struct ncm_ev
 	return transfer;
 }
 
-void transfers_drop(struct transfers *transfers, struct transfer *transfer)
+/* What is sent does not come. */
+static uint64_t bytes_of(const struct transfer *transfer)
 {
 	const struct meter *meter = &transfer->meter;
+
+	return !transfer->sending && meter->done > meter->start ? meter->done - meter->start : 0;
+}
+
+void transfers_drop(struct transfers *transfers, struct transfer *transfer)
+{
 	const size_t index = (size_t)(transfer - transfers->items);
 
-	transfers->fetched += meter->done > meter->start ? meter->done - meter->start : 0;
+	transfers->fetched += bytes_of(transfer);
 	free(transfer->model);
 	free(transfer->part);
 	memmove(transfer, transfer + 1, (transfers->count - index - 1) * sizeof *transfer);
@@ -55,11 +62,8 @@ uint64_t transfers_fetched(const struct transfers *transfers)
 {
 	uint64_t bytes = transfers->fetched;
 
-	for (size_t i = 0; i < transfers->count; i++) {
-		const struct meter *meter = &transfers->items[i].meter;
-
-		bytes += meter->done > meter->start ? meter->done - meter->start : 0;
-	}
+	for (size_t i = 0; i < transfers->count; i++)
+		bytes += bytes_of(&transfers->items[i]);
 	return bytes;
 }
 

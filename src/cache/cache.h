@@ -72,6 +72,9 @@ enum cache_made cache_put_body(const struct cache *cache, const char *key, const
  * bytes is PROTOCOL. */
 int cache_get(const struct cache *cache, const char *key, size_t limit, struct cache_object *object,
 	      struct ncm_error *err);
+/* The same of the bytes `from` to before `to` alone. POLICY: the server hands out no parts of objects. */
+int cache_read(const struct cache *cache, const char *key, uint64_t from, uint64_t to, struct cache_object *object,
+	       struct ncm_error *err);
 int cache_head(const struct cache *cache, const char *key, struct cache_object *object, struct ncm_error *err);
 /* What is not there is deleted, too. */
 int cache_delete(const struct cache *cache, const char *key, struct ncm_error *err);

@@ -177,7 +177,7 @@ static void leave(void *context)
 	pthread_mutex_unlock(&flight->all->mutex);
 }
 
-struct cache_flights *cache_flights_begin(struct ncm_sources *sources)
+struct cache_flights *cache_flights_begin(struct ncm_sources *sources, bool brings)
 {
 	struct cache_flights *flights;
 	struct ncm_error why = NCM_ERROR_INIT;
@@ -192,6 +192,7 @@ struct cache_flights *cache_flights_begin(struct ncm_sources *sources)
 		return NULL;
 	}
 	flights->sources = sources;
+	flights->read_only = !brings;
 	ncm_random_hex(holder, sizeof holder);
 	flights->lease = ncm_asprintf("{\"holder\":\"%s\",\"seconds\":%d}\n", holder, FLIGHT_LEASE_SECONDS);
 	pthread_mutex_init(&flights->mutex, NULL);
@@ -199,22 +200,18 @@ struct cache_flights *cache_flights_begin(struct ncm_sources *sources)
 	return flights;
 }
 
+/* With the mutex held: several threads begin flights. */
 static bool start(struct cache_flights *flights)
 {
-	if (flights->started)
-		return true;
-	if (pthread_create(&flights->keeper, NULL, flight_keep, flights) != 0)
+	if (flights->started || flights->gone)
+		return flights->started;
+	flights->gone = pthread_create(&flights->keeper, NULL, flight_keep, flights) != 0;
+	if (flights->gone)
 		return false;
-	if (pthread_create(&flights->writer, NULL, flight_write, flights) != 0) {
-		pthread_mutex_lock(&flights->mutex);
-		flights->ending = flights->written = true;
-		pthread_cond_broadcast(&flights->moved);
-		pthread_mutex_unlock(&flights->mutex);
-		pthread_join(flights->keeper, NULL);
-		flights->gone = true;
-		return false;
-	}
-	return flights->started = true;
+	flights->started = true;
+	flights->written = flights->gone = pthread_create(&flights->writer, NULL, flight_write, flights) != 0;
+	flights->writes = !flights->written;
+	return true;
 }
 
 static struct cache_flight *make(struct cache_flights *flights, const struct ncm_sha256 *sha256, uint64_t size)
@@ -225,7 +222,7 @@ static struct cache_flight *make(struct cache_flights *flights, const struct ncm
 	(void)ncm_sha256_hex(sha256, hex);
 	flight->all = flights;
 	flight->sharing = (struct ncm_sharing){flight, look, address, have, failed, leave};
-	flight->begins = ncm_asprintf("parts/sha256/%.2s/%s/", hex, hex);
+	flight->begins = ncm_asprintf("parts/sha256/%s/", hex);
 	flight->blob = cache_blob_key(sha256);
 	flight->size = size;
 	flight->count = (size_t)((size + NCM_CHECKPOINT_SPAN - 1) / NCM_CHECKPOINT_SPAN);
@@ -242,15 +239,13 @@ struct cache_flight *cache_flight_begin(struct cache_flights *flights, const str
 	if (size < LEAST_BYTES || size > (uint64_t)MOST_PARTS * NCM_CHECKPOINT_SPAN)
 		return NULL;
 	pthread_mutex_lock(&flights->mutex);
-	if (!flights->gone) {
+	if (start(flights) && !flights->gone) {
 		flight = make(flights, sha256, size);
 		flight->dirfd = dirfd;
 		flight->partial = ncm_strdup(partial);
 		*NCM_PUSH(flights->flights, flights->count) = flight;
 	}
 	pthread_mutex_unlock(&flights->mutex);
-	if (flight && !start(flights))
-		flights->gone = true;
 	return flight;
 }
 
@@ -299,7 +294,7 @@ static void free_flight(struct cache_flight *flight)
 	free(flight);
 }
 
-void cache_flights_end(struct cache_flights *flights)
+void cache_flights_wait(struct cache_flights *flights)
 {
 	if (!flights)
 		return;
@@ -307,10 +302,26 @@ void cache_flights_end(struct cache_flights *flights)
 	flights->ending = true;
 	pthread_cond_broadcast(&flights->moved);
 	pthread_mutex_unlock(&flights->mutex);
-	if (flights->started) {
+	if (flights->writes)
 		pthread_join(flights->writer, NULL);
+	if (flights->started)
 		pthread_join(flights->keeper, NULL);
-	}
+}
+
+enum cache_flight_end cache_flight_ended(const struct cache_flight *flight)
+{
+	const struct cache_flights *all = flight->all;
+
+	if (flight->made)
+		return CACHE_FLIGHT_JOINED;
+	return flight->alone || !flight->proved || all->gone || all->read_only ? CACHE_FLIGHT_NOWHERE
+									       : CACHE_FLIGHT_OTHERS;
+}
+
+void cache_flights_free(struct cache_flights *flights)
+{
+	if (!flights)
+		return;
 	for (size_t i = 0; i < flights->count; i++)
 		free_flight(flights->flights[i]);
 	free(flights->flights);
@@ -318,5 +329,6 @@ void cache_flights_end(struct cache_flights *flights)
 	pthread_mutex_destroy(&flights->mutex);
 	cache_close(&flights->cache);
 	free(flights->lease);
+	free(flights->etag);
 	free(flights);
 }

@@ -3,8 +3,8 @@
  * Single flight: machines that want the same content at the same time, which the cache lacks, fetch each part of it
  * from its source once, and hand it on to one another through the cache.
  *
- *   parts/sha256/ab/abcd…/OFFSET         16 MiB of the content from there on, whoever brought them
- *   parts/sha256/ab/abcd…/OFFSET.lease   who is about to bring them: a holder's random name, and for how long it holds
+ *   parts/sha256/abcd…/OFFSET         16 MiB of the content from there on, whoever brought them
+ *   parts/sha256/abcd…/OFFSET.lease   who is about to bring them: a holder's random name, and for how long it holds
  *
  * A lease is made by If-None-Match:*, renewed while its holder works, and void FLIGHT_LEASE_SECONDS after it was last
  * written, by the server's clock; then another takes it over, by If-Match. It is believed when a list that was asked
@@ -28,8 +28,9 @@ enum {
 struct cache_flights;
 struct cache_flight;
 
-/* NULL: there is no cache, or none that can be spelled (told elsewhere). No request. */
-struct cache_flights *cache_flights_begin(struct ncm_sources *sources);
+/* Without `brings` what others bring is used, and nothing is handed on. NULL: there is no cache, or none that can be
+ * spelled (told elsewhere). No request. */
+struct cache_flights *cache_flights_begin(struct ncm_sources *sources, bool brings);
 /*
  * A content that the cache has not, of which the partial is to be `partial` in `dirfd` (borrowed until
  * cache_flight_end). NULL if it is too small or too large to be shared.
@@ -42,8 +43,16 @@ struct ncm_replica cache_flight_place(const struct cache_flight *flight);
 const char *cache_flights_name(const struct cache_flights *flights);
 /* Its transfer has ended; `proved`: the digest was right. Any thread. */
 void cache_flight_end(struct cache_flight *flight, bool proved);
-/* Hands on what others wait for, joins what is complete, then frees all. An interrupted run leaves its leases to time.
+/* Hands on what others wait for, and joins what is complete. An interrupted run leaves its leases to time. NULL: none.
  */
-void cache_flights_end(struct cache_flights *flights);
+void cache_flights_wait(struct cache_flights *flights);
+/* What became of it in the cache, after that. */
+enum cache_flight_end {
+	CACHE_FLIGHT_JOINED,  /* this machine made the blob of its parts */
+	CACHE_FLIGHT_OTHERS,  /* another does, or has, or the parts stay as they are */
+	CACHE_FLIGHT_NOWHERE, /* nothing that is right is there by this machine's doing */
+};
+enum cache_flight_end cache_flight_ended(const struct cache_flight *flight);
+void cache_flights_free(struct cache_flights *flights);
 
 #endif

@@ -45,7 +45,7 @@ struct flight_join {
 struct cache_flight {
 	struct cache_flights *all;
 	struct ncm_sharing sharing;
-	char *begins; /* "parts/sha256/ab/abcd…/" */
+	char *begins; /* "parts/sha256/abcd…/" */
 	char *blob;
 	uint64_t size;
 	size_t count;
@@ -54,6 +54,7 @@ struct cache_flight {
 	bool alone; /* the engine is to have nothing more of it */
 	bool ended, proved;
 	bool joined; /* or given up */
+	bool made;   /* … and the blob is there by it */
 	struct flight_join join;
 	double asked_at;  /* monotonic seconds: the engine looked last */
 	double listed_at; /* … a list was begun last that was answered; 0: none was */
@@ -68,13 +69,14 @@ struct cache_flights {
 	struct cache cache;
 	struct ncm_sources *sources;
 	char *lease;           /* what ours say */
+	char *etag;            /* of one of ours, when it has been told */
 	pthread_mutex_t mutex; /* of all that follows, and of the flights */
 	pthread_cond_t moved;
 	pthread_t keeper, writer;
-	bool started, ending, written; /* `written`: the writer has ended */
-	bool gone;                     /* the cache cannot be asked: everybody for himself */
-	bool read_only;                /* it cannot be written: what others bring is used */
-	bool unconditional;            /* it knows no conditions */
+	bool started, writes, ending, written; /* `written`: the writer has ended */
+	bool gone;                             /* the cache cannot be asked: everybody for himself */
+	bool read_only;                        /* it cannot be written: what others bring is used */
+	bool unconditional;                    /* it knows no conditions */
 	bool told;
 	struct cache_flight **flights;
 	size_t count;

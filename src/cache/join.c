@@ -51,6 +51,7 @@ bool flight_join_begin(struct cache_flight *flight)
 	struct flight_join *join = &flight->join;
 
 	join->tried_at = ncm_monotonic();
+	cache_parts_clear(&join->parts);
 	if (!take_lease(flight))
 		return false;
 	join->id = may_be_there(flight) ? NULL : cache_upload_start(&flight->all->cache, flight->blob, NULL);
@@ -118,13 +119,24 @@ void flight_remove_parts(struct cache_flight *flight)
 	ncm_strings_free(&keys);
 }
 
+static bool has_all(const struct cache_flight *flight)
+{
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < flight->join.parts.count; i++)
+		size += flight->join.parts.items[i].size;
+	return flight->join.parts.count == flight->count && size == flight->size;
+}
+
 void flight_join_end(struct cache_flight *flight)
 {
 	const struct cache_condition condition = {.only_new = true};
 	const struct cache *cache = &flight->all->cache;
 	struct flight_join *join = &flight->join;
-	enum cache_made made = cache_upload_finish(cache, flight->blob, join->id, &join->parts, &condition, NULL);
+	enum cache_made made = CACHE_FAILED;
 
+	if (has_all(flight))
+		made = cache_upload_finish(cache, flight->blob, join->id, &join->parts, &condition, NULL);
 	if (made == CACHE_UNSUPPORTED)
 		made = cache_upload_finish(cache, flight->blob, join->id, &join->parts, NULL, NULL);
 	if (made != CACHE_MADE && made != CACHE_EXISTS) {
@@ -133,5 +145,6 @@ void flight_join_end(struct cache_flight *flight)
 	}
 	free(join->id);
 	join->id = NULL;
+	flight->made = true;
 	flight_remove_parts(flight);
 }

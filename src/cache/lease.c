@@ -15,7 +15,20 @@ static const double LATER_SECONDS = 5;  /* … and where much is */
 static const size_t LITTLE = 4;         /* parts */
 static const double SETTLED_SECONDS = 0.5;
 static const double WORTH_SECONDS = 2; /* of work that is leased beforehand */
-enum { LEAST_LEASES = 1, MOST_LEASES = 16, MOST_CHOICES = 32 };
+enum { LEASE_BYTES = 4096, LEAST_LEASES = 1, MOST_LEASES = 16, MOST_CHOICES = 32 };
+
+/* Whether the one who was first was this machine: of a write whose answer got lost the second try is refused. */
+static bool is_our_lease(const struct cache_flights *flights, const char *key, char **etag)
+{
+	CACHE_AUTO_OBJECT struct cache_object object = {0};
+
+	if (cache_get(&flights->cache, key, LEASE_BYTES, &object, NULL) != 1 ||
+	    strcmp(object.data, flights->lease) != 0)
+		return false;
+	*etag = object.etag;
+	object.etag = NULL;
+	return true;
+}
 
 enum cache_made flight_write_lease(struct cache_flights *flights, const char *key, const char *etag, char **made_etag,
 				   struct ncm_error *err)
@@ -24,6 +37,8 @@ enum cache_made flight_write_lease(struct cache_flights *flights, const char *ke
 	const size_t size = strlen(flights->lease);
 	enum cache_made made = cache_put(&flights->cache, key, flights->lease, size, &condition, made_etag, err);
 
+	if (made == CACHE_EXISTS || made == CACHE_CONFLICT)
+		return is_our_lease(flights, key, made_etag) ? CACHE_MADE : made;
 	if (made != CACHE_UNSUPPORTED)
 		return made;
 	pthread_mutex_lock(&flights->mutex);
@@ -98,6 +113,8 @@ static void note_claim(struct cache_flight *flight, struct flight_part *part, en
 	part->etag = etag;
 	part->leased = ncm_monotonic();
 	part->expired = false;
+	if (made == CACHE_MADE && !all->etag)
+		all->etag = ncm_strdup_null(etag);
 	if (made == CACHE_MADE && all->first_at == 0)
 		all->first_at = part->leased;
 	if (made == CACHE_EXISTS)

@@ -127,26 +127,42 @@ static bool is_absent(const struct ncm_reply *reply)
 	return reply->status == 404 && !ncm_same_text(code, "NoSuchBucket");
 }
 
-int cache_get(const struct cache *cache, const char *key, size_t limit, struct cache_object *object,
-	      struct ncm_error *err)
+static int fetch(const struct cache *cache, const struct cache_request *request, size_t limit,
+		 struct cache_object *object, struct ncm_error *err)
 {
-	const struct cache_request request = {
-	    .method = "GET", .key = key, .limit = limit < ERROR_BYTES ? ERROR_BYTES : limit};
 	NCM_AUTO_REPLY struct ncm_reply reply = {0};
 
-	if (cache_ask(cache, &request, &reply, err) < 0)
+	if (cache_ask(cache, request, &reply, err) < 0)
 		return -1;
 	if (is_absent(&reply))
 		return 0;
 	if (!cache_succeeded(&reply))
-		return cache_refused(cache, key, &reply, err);
+		return cache_refused(cache, request->key, &reply, err);
 	if (reply.body_size > limit)
-		return ncm_error_set(err, NCM_E_PROTOCOL, "%s/%s is larger than %zu bytes", cache->what, key, limit);
+		return ncm_error_set(err, NCM_E_PROTOCOL, "%s/%s is larger than %zu bytes", cache->what, request->key,
+				     limit);
 	describe(&reply, object);
 	object->size = reply.body_size;
 	object->data = reply.body;
 	reply.body = NULL;
 	return 1;
+}
+
+int cache_get(const struct cache *cache, const char *key, size_t limit, struct cache_object *object,
+	      struct ncm_error *err)
+{
+	const struct cache_request request = {
+	    .method = "GET", .key = key, .limit = limit < ERROR_BYTES ? ERROR_BYTES : limit};
+
+	return fetch(cache, &request, limit, object, err);
+}
+
+int cache_read(const struct cache *cache, const char *key, uint64_t from, uint64_t to, struct cache_object *object,
+	       struct ncm_error *err)
+{
+	const struct cache_request request = {.method = "GET", .key = key, .ranged = true, .from = from, .to = to};
+
+	return fetch(cache, &request, SIZE_MAX, object, err);
 }
 
 static int ask_head(const struct cache *cache, const char *key, bool again, struct ncm_reply *reply,

@@ -115,6 +115,9 @@ int cache_ask(const struct cache *cache, const struct cache_request *asked, stru
 					    .credential = cache->credential,
 					    .service = &s3_service,
 					    .limit = asked->limit,
+					    .ranged = asked->ranged,
+					    .from = asked->from,
+					    .to = asked->to,
 					    .head_or_first_byte = asked->wants_words,
 					    .any_status = true,
 					    .stop_at_foreign_redirect = true,
@@ -148,9 +151,10 @@ static enum ncm_errc class_of(long status)
 static int may_not(const char *what, struct ncm_error *err)
 {
 	ncm_error_set(err, NCM_E_AUTH, "%s: the S3 server does not let the access key do it", what);
-	return ncm_error_hint(err,
-			      "a cache that is filled wants s3:GetObject, s3:PutObject, s3:DeleteObject, "
-			      "s3:ListBucket and s3:ListMultipartUploadParts of its bucket; `--no-fill` reads alone");
+	return ncm_error_hint(
+	    err, "give it s3:PutObject, s3:GetObject, s3:DeleteObject, s3:ListBucket and "
+		 "s3:ListMultipartUploadParts of the bucket; a pull with --no-fill (\"cache_fill\": false) "
+		 "reads alone");
 }
 
 int cache_refused(const struct cache *cache, const char *key, const struct ncm_reply *reply, struct ncm_error *err)

@@ -4,8 +4,11 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/strings.h"
 
 #include <string.h>
+
+static const double UNSEEN_SECONDS = 3;
 
 bool flight_is_ours(const struct flight_part *part)
 {
@@ -58,21 +61,27 @@ static int take_sight(void *context, const char *key, const struct cache_object 
 	return 0;
 }
 
+/* All of ours have the same text, and so the same ETag where that is made of it. */
+static bool is_mine(const struct cache_flights *all, const struct flight_part *part, const struct sight *sight)
+{
+	if (flight_is_ours(part) && (!part->etag || !sight->etag))
+		return true;
+	return ncm_same_text(sight->etag, flight_is_ours(part) ? part->etag : all->etag) && sight->etag;
+}
+
 static void believe_lease(struct cache_flight *flight, struct flight_part *part, struct sight *sight)
 {
-	const bool same = part->etag && sight->etag && strcmp(part->etag, sight->etag) == 0;
+	const bool mine = is_mine(flight->all, part, sight) && !flight->ended && !flight->alone;
+	const enum part_where where = mine ? PART_OURS : PART_LEASED;
 
-	if (flight_is_ours(part) && (same || !part->etag || !sight->etag)) {
-		if (part->where == PART_CLAIMED)
-			flight_set(flight, part, PART_OURS);
-		return;
+	if (sight->etag) {
+		free(part->etag);
+		part->etag = sight->etag;
+		sight->etag = NULL;
 	}
-	free(part->etag);
-	part->etag = sight->etag;
-	sight->etag = NULL;
 	part->expired = sight->expired;
-	if (part->where != PART_LEASED)
-		flight_set(flight, part, PART_LEASED);
+	if (part->where != where)
+		flight_set(flight, part, where);
 }
 
 static bool is_newer(const struct flight_part *part, double began)
@@ -98,6 +107,12 @@ static bool may_be_joined(const struct cache_flight *flight, const struct sight 
 	return !any || doubt;
 }
 
+/* A lease that was written and is not to be seen: some servers' lists lag behind a little. */
+static bool is_void(const struct flight_part *part)
+{
+	return part->where == PART_CLAIMED && ncm_monotonic() - part->since > UNSEEN_SECONDS;
+}
+
 /* Takes note of a list that was asked for at `began`. */
 static void believe(struct cache_flight *flight, struct sight *sights, double began)
 {
@@ -111,7 +126,7 @@ static void believe(struct cache_flight *flight, struct sight *sights, double be
 				flight_set(flight, part, PART_THERE);
 		} else if (sights[i].leased) {
 			believe_lease(flight, part, &sights[i]);
-		} else if (part->where != PART_NOWHERE && part->where != PART_OURS) {
+		} else if (part->where == PART_THERE || part->where == PART_LEASED || is_void(part)) {
 			flight_set(flight, part, PART_NOWHERE);
 		}
 		part->due = part->due || (part->where == PART_OURS && part->here && flight->fd >= 0);

@@ -13,7 +13,9 @@ struct cache_request {
 	const char *query;               /* encoded, sorted, each parameter with its '='; NULL: none */
 	const struct ncm_upload *upload; /* what it sends; NULL: nothing. Its method is that of the request */
 	size_t limit;                    /* of the answer; 0: NCM_LIMIT_API_BYTES */
-	bool wants_words;                /* of a HEAD: refused, it is asked again so that the server says why */
+	bool ranged;                     /* the bytes `from` to before `to` alone */
+	uint64_t from, to;
+	bool wants_words; /* of a HEAD: refused, it is asked again so that the server says why */
 };
 int cache_ask(const struct cache *cache, const struct cache_request *request, struct ncm_reply *reply,
 	      struct ncm_error *err);

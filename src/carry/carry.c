@@ -320,6 +320,7 @@ int ncm_plan_run(struct ncm_plan *plan, const struct ncm_sink *sink, struct ncm_
 		return ncm_error_hint(err, "%s; or free some space, or lower the reserve",
 				      plan->fits ? plan->fits : "");
 	carry_begin(&carry, planned);
+	carry_shared_begin(&carry);
 	if (anything_to_do(&carry)) {
 		failed = work(&carry, err);
 		if (!planned->repairs)
@@ -330,6 +331,7 @@ int ncm_plan_run(struct ncm_plan *plan, const struct ncm_sink *sink, struct ncm_
 	}
 	if (result)
 		*result = carry_result(&carry, started);
+	carry_shared_end(&carry);
 	carry_end(&carry);
 	return failed;
 }

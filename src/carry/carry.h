@@ -8,6 +8,7 @@
 
 #include "archive/archive.h"
 #include "base/buffer.h"
+#include "cache/fill.h"
 #include "cache/flight.h"
 #include "format/format.h"
 #include "plan/plan.h"
@@ -38,7 +39,8 @@ struct task {
 	const char *served_by;       /* URI */
 	struct ncm_buffer asked;     /* who was asked in vain for its digest: words for people */
 	char *server_name;
-	struct ncm_checkpoints known; /* that were kept; none: of size 0 */
+	struct ncm_checkpoints known; /* that were kept, here or in the cache; none: of size 0 */
+	bool fills;                   /* the cache has it not: it is to go there once it is placed */
 	/* results of the transfer */
 	struct ncm_checkpoints checkpoints;
 	struct ncm_unpacked *unpacked;
@@ -70,8 +72,25 @@ struct carry {
 	size_t *ready;            /* models whose content is complete, to be finished */
 	size_t ready_count;
 	size_t recounts;
+	bool shares; /* there is a cache */
+	struct cache cache;
+	struct cache_filler *filler;   /* NULL: it is not filled */
+	struct ncm_strings unsent;     /* digests that earlier runs left to be sent */
 	struct cache_flights *flights; /* while it is fetched, where there is a cache; else NULL */
 };
+
+/* shared.c: the cache that machines share */
+void carry_shared_begin(struct carry *carry);
+/* What the cache has of the task's content, with its checkpoints; NULL: nothing. From many threads. */
+struct ncm_resolution *carry_shared_find(const struct carry *carry, struct task *task);
+/* The task's content is to come from the cache alone. Returns 0, or -1 with its error. */
+int carry_shared_take(const struct carry *carry, struct task *task);
+/* A content has its place: what came from its source goes into the cache. */
+void carry_shared_placed(const struct carry *carry, struct task *task);
+/* What came with other machines is in the cache, or is left to be sent there. */
+void carry_shared_landed(struct carry *carry);
+/* Waits until what is to go there has gone. */
+void carry_shared_end(struct carry *carry);
 
 /* rounds.c: rounds of transfers; each content that is complete is handed on at once. */
 int carry_fetch(struct carry *carry, struct ncm_error *err);

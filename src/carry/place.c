@@ -410,5 +410,7 @@ void task_place(struct carry *carry, struct task *task)
 		return;
 	failed = place_all(carry, task);
 	task->state = failed < 0 ? TASK_FAILED : failed > 0 ? TASK_OPEN : TASK_PLACED;
+	if (task->state == TASK_PLACED)
+		carry_shared_placed(carry, task);
 	task_recount(carry, task);
 }

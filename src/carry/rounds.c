@@ -96,9 +96,7 @@ static void share(const struct carry *carry, struct task *task)
 /* What the cache has comes from there first. */
 static void find_in_cache(const struct carry *carry, struct task *task)
 {
-	const struct content *content = task->item->content;
-	struct ncm_resolution *found =
-	    ncm_source_cached(carry->run->sources, &content->sha256, content->has_size ? &content->size : NULL);
+	struct ncm_resolution *found = carry_shared_find(carry, task);
 
 	if (!found) {
 		share(carry, task);
@@ -116,7 +114,7 @@ static void find_mirrors_of(struct carry *carry, struct task *task)
 	const struct wanted *wanted = &carry->run->wanted[content->wanted];
 	const size_t places = wanted->spec->from.count, room = places + carry->run->config->bundle_count + 1;
 
-	if (!content->has_sha256 || task->mirror_resolutions)
+	if (!content->has_sha256 || task->mirror_resolutions || carry->run->options.offline)
 		return;
 	task->mirror_resolutions = ncm_calloc(room, sizeof(struct ncm_resolution *));
 	task->mirrors = ncm_calloc(room, sizeof *task->mirrors);
@@ -257,7 +255,7 @@ static int run_round(struct round *round, struct ncm_error *err)
 }
 
 /* Another place may have what this one could not give; it cannot mend our disk or a missing consent. */
-static bool worth_an_alternate(const struct task *task)
+static bool worth_an_alternate(const struct task *task, bool offline)
 {
 	switch (task->error.code) {
 	case NCM_E_NO_SPACE:
@@ -267,7 +265,7 @@ static bool worth_an_alternate(const struct task *task)
 	case NCM_E_INTERRUPTED:
 		return false;
 	default:
-		return task->state == TASK_OPEN;
+		return task->state == TASK_OPEN && !offline;
 	}
 }
 
@@ -384,6 +382,8 @@ static bool is_to_fetch(struct carry *carry, struct task *task, bool first)
 {
 	const struct content *content = task->item->content;
 
+	if (first && carry->run->options.from_cache && carry_shared_take(carry, task) < 0)
+		return false;
 	/* The lock told its digest alone: it was here, and is gone since the plan was made. Its source was not asked;
 	 * blobs alone are not all that a tag needs. */
 	if (!content->artifact->url && !carry->run->options.offline &&
@@ -396,7 +396,7 @@ static bool is_to_fetch(struct carry *carry, struct task *task, bool first)
 	}
 	if (first || try_again(carry, task))
 		return true;
-	if (!worth_an_alternate(task) || (next_alternate(carry, task) < 0 && next_by_digest(carry, task) < 0))
+	if (!worth_an_alternate(task, carry->run->options.offline) || (next_alternate(carry, task) < 0 && next_by_digest(carry, task) < 0))
 		return false;
 	ncm_emit_text(&carry->run->sink, NCM_EVENT_NOTE, "%s: %s; trying %s", content->name, task->error.message,
 		      content->resolution->uri);
@@ -482,6 +482,13 @@ static void refuse_offline(const struct carry *carry, struct task **chosen, size
 	}
 }
 
+static struct cache_flights *begin_flights(const struct carry *carry)
+{
+	return carry->shares && !carry->run->options.offline
+		   ? cache_flights_begin(carry->run->sources, carry->filler != NULL)
+		   : NULL;
+}
+
 int carry_fetch(struct carry *carry, struct ncm_error *err)
 {
 	NCM_AUTO_FREE struct task **chosen = ncm_calloc(carry->planned->contents.count + 1, sizeof *chosen);
@@ -490,14 +497,16 @@ int carry_fetch(struct carry *carry, struct ncm_error *err)
 
 	carry_count(carry);
 	carry_finish_ready(carry); /* what needs no network */
-	carry->flights = carry->run->options.offline ? NULL : cache_flights_begin(carry->run->sources);
+	carry->flights = begin_flights(carry);
 	for (bool first = true; result == 0 && (count = gather(carry, first, chosen)) > 0; first = false) {
-		if (carry->run->options.offline)
+		if (carry->run->options.offline && !carry->run->options.from_cache)
 			refuse_offline(carry, chosen, count);
 		else
 			result = fetch_round(carry, chosen, count, err);
 	}
-	cache_flights_end(carry->flights);
+	cache_flights_wait(carry->flights);
+	carry_shared_landed(carry);
+	cache_flights_free(carry->flights);
 	carry->flights = NULL;
 	return result;
 }

@@ -40,6 +40,7 @@ static struct ncm_config *defaults(const struct config_service *const *services)
 	config->speed_limit = DEFAULT_SPEED_LIMIT;
 	config->speed_time = NCM_LIMIT_STALL_SECONDS;
 	config->retries = NCM_LIMIT_RETRIES;
+	config->cache_fill = true;
 	return config;
 }
 

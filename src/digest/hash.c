@@ -27,7 +27,12 @@ struct ncm_hash *ncm_hash_new(enum ncm_hash_kind kind)
 
 	hash->context = EVP_MD_CTX_new();
 	must(hash->context != NULL);
-	must(EVP_DigestInit_ex(hash->context, kind == NCM_HASH_SHA256 ? EVP_sha256() : EVP_sha1(), NULL));
+	if (kind != NCM_HASH_MD5) {
+		must(EVP_DigestInit_ex(hash->context, kind == NCM_HASH_SHA256 ? EVP_sha256() : EVP_sha1(), NULL));
+	} else if (EVP_DigestInit_ex(hash->context, EVP_md5(), NULL) != 1) {
+		ncm_hash_free(hash);
+		return NULL;
+	}
 	return hash;
 }
 
@@ -54,6 +59,17 @@ void ncm_hash_sha1(struct ncm_hash *hash, struct ncm_sha1 *digest)
 {
 	must(EVP_DigestFinal_ex(hash->context, digest->bytes, NULL));
 	ncm_hash_free(hash);
+}
+
+char *ncm_hash_md5(struct ncm_hash *hash, char hex[33])
+{
+	unsigned char bytes[16];
+
+	must(EVP_DigestFinal_ex(hash->context, bytes, NULL));
+	ncm_hash_free(hash);
+	for (size_t i = 0; i < sizeof bytes; i++)
+		snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+	return hex;
 }
 
 void ncm_sha256_of(const void *data, size_t size, struct ncm_sha256 *digest)

@@ -14,15 +14,19 @@ struct ncm_sha1 {
 enum ncm_hash_kind {
 	NCM_HASH_SHA256,
 	NCM_HASH_SHA1,
+	NCM_HASH_MD5, /* no proof of anything: what others name their parts by */
 };
 
 struct ncm_hash; /* opaque */
 
+/* Of MD5 alone NULL: this OpenSSL does not make it. */
 struct ncm_hash *ncm_hash_new(enum ncm_hash_kind kind);
 void ncm_hash_update(struct ncm_hash *hash, const void *data, size_t size);
 /* Ends a SHA-256 hash and frees it. */
 void ncm_hash_sha256(struct ncm_hash *hash, struct ncm_sha256 *digest);
 void ncm_hash_sha1(struct ncm_hash *hash, struct ncm_sha1 *digest);
+/* Ends an MD5 and frees it: 32 hex digits and a NUL. Returns `hex`. */
+char *ncm_hash_md5(struct ncm_hash *hash, char hex[33]);
 void ncm_hash_free(struct ncm_hash *hash);
 
 void ncm_sha256_of(const void *data, size_t size, struct ncm_sha256 *digest);

@@ -20,22 +20,6 @@ static int open_beside_lock(const struct run *run, bool make, struct ncm_error *
 	return ncm_dir_open(folder, make, err);
 }
 
-static int find_in_stores(const struct run *run, const struct ncm_sha256 *sha256, uint64_t size,
-			  struct ncm_checkpoints *checkpoints)
-{
-	int failed = -1;
-
-	for (size_t i = 0; i < run->layout->count && failed; i++) {
-		const struct ncm_store *store = &run->layout->stores[i];
-		NCM_AUTO_CLOSE int dirfd = ncm_store_peek(store);
-		NCM_AUTO_CLOSE int home = dirfd < 0 ? -1 : ncm_store_home(store, dirfd);
-
-		if (home >= 0)
-			failed = ncm_checkpoints_read(home, sha256, size, checkpoints);
-	}
-	return failed;
-}
-
 int checkpoints_find(const struct run *run, const struct ncm_sha256 *sha256, uint64_t size,
 		     struct ncm_checkpoints *checkpoints)
 {
@@ -46,7 +30,7 @@ int checkpoints_find(const struct run *run, const struct ncm_sha256 *sha256, uin
 	beside = open_beside_lock(run, false, NULL);
 	if (beside >= 0 && ncm_checkpoints_read_in(beside, sha256, size, checkpoints) == 0)
 		return 0;
-	return find_in_stores(run, sha256, size, checkpoints);
+	return ncm_layout_checkpoints(run->layout, sha256, size, checkpoints);
 }
 
 bool checkpoints_are_possible(uint64_t size)

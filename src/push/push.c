@@ -2,11 +2,10 @@
 #include "push/work.h"
 
 #include "base/mem.h"
+#include "base/turns.h"
 #include "digest/hash.h"
 #include "os/os.h"
 #include "source/oci.h"
-
-#include <pthread.h>
 
 const char *ncm_push_state_name(enum ncm_push_state state)
 {
@@ -122,27 +121,12 @@ static void clear(struct push *push)
 	free(push->manifest);
 }
 
-/* Several files are on their way at once, and a sink is told one thing at a time. */
-struct turns {
-	pthread_mutex_t lock;
-	const struct ncm_sink *sink;
-};
-
-static void emit_in_turn(void *context, const struct ncm_event *event)
-{
-	struct turns *turns = context;
-
-	pthread_mutex_lock(&turns->lock);
-	ncm_emit(turns->sink, event);
-	pthread_mutex_unlock(&turns->lock);
-}
-
 struct ncm_push_report *ncm_push(const struct ncm_config *config, const struct ncm_push_options *options,
 				 const struct ncm_sink *sink, struct ncm_error *err)
 {
 	struct ncm_push_report *report = ncm_calloc(1, sizeof *report);
-	struct turns turns = {PTHREAD_MUTEX_INITIALIZER, sink};
-	const struct ncm_sink in_turn = {emit_in_turn, &turns};
+	struct ncm_turns turns = {PTHREAD_MUTEX_INITIALIZER, sink};
+	const struct ncm_sink in_turn = ncm_sink_in_turn(&turns);
 	struct push push = {.config = config, .options = options, .sink = &in_turn, .report = report, .kept = -1};
 	int failed = start(&push, err) < 0 || push_choose(&push, err) < 0 || push_choose_pins(&push, err) < 0 ? -1 : 0;
 

@@ -306,24 +306,33 @@ static bool has_all_digests(const struct ncm_resolution *resolution)
 	return resolution->count > 0;
 }
 
-/* What is only planned may do with what is pinned: by the lock, else by the manifest for any of its places. */
+/* Its bytes are not content that a cache is asked for. */
+static bool lacks_manifest(const struct run *run, const struct ncm_resolution *found)
+{
+	return run->options.from_cache && !run->options.only_plan && found->ollama_name && !found->manifest;
+}
+
+/* What is only planned, or comes from a cache, may do with what is pinned: by the lock, else by the manifest for any of
+ * its places. */
 static bool plan_by_pins(struct run *run, struct wanted *wanted)
 {
 	const struct ncm_lock_entry *entry = wanted_lock_entry(run, wanted);
 	struct ncm_resolution *found = NULL;
 
-	if (!run->options.only_plan)
+	if (!run->options.only_plan && !run->options.from_cache)
 		return false;
 	if (wanted->from_lock && has_all_digests(wanted->resolution))
-		return true;
+		return !lacks_manifest(run, wanted->resolution);
 	for (size_t i = 0; i < wanted->spec->from.count && !found; i++) {
 		const struct ncm_pin pin = {.revision = entry && i == 0 ? entry->revision : NULL, .for_plan = true};
 
 		wanted->uri = wanted->spec->from.items[i];
 		found = ncm_source_offline(run->sources, wanted->uri, wanted->spec, &pin);
 	}
-	if (!found)
+	if (!found || lacks_manifest(run, found) || (!run->options.only_plan && !has_all_digests(found))) {
+		ncm_resolution_free(found);
 		return false;
+	}
 	ncm_resolution_free(wanted->resolution);
 	wanted->resolution = found;
 	wanted->from_lock = false;
@@ -372,6 +381,17 @@ static void tell_offline(const struct run *run, struct wanted *wanted)
 	if (from->count == 1 && ncm_address_is_signed(from->items[0])) {
 		ncm_source_ask_for_new(from->items[0], &wanted->error);
 		ncm_error_wrap(&wanted->error, "%s", model_id(run, wanted));
+		return;
+	}
+	if (run->options.from_cache) {
+		ncm_error_set(&wanted->error, NCM_E_OFFLINE,
+			      "%s: %s is not here, and neither manifest nor lock pin all that it is, by which a cache "
+			      "could be asked",
+			      model_id(run, wanted), from->items[0]);
+		ncm_error_hint(
+		    &wanted->error,
+		    "`ncmodel lock`, or a pull, where its source may be asked, pins it; --lock FILE takes such "
+		    "a lock");
 		return;
 	}
 	ncm_error_set(&wanted->error, NCM_E_OFFLINE, "%s: %s is not here, and --offline forbids to ask for it",

@@ -7,6 +7,7 @@
 #ifndef NCM_STORE_STORE_H
 #define NCM_STORE_STORE_H
 
+#include "digest/tally.h"
 #include "store/kind.h"
 
 #include "os/os.h"
@@ -123,6 +124,9 @@ void ncm_stores_order(struct ncm_store **stores, size_t *count);
 int ncm_store_lock(struct ncm_store *store, bool no_wait, const struct ncm_sink *sink, struct ncm_error *err);
 /* lacks.c: what the file system of the open store lacks, as a note, once a run and store. ncm_store_lock does it. */
 void ncm_store_tell_lacks(const struct ncm_store *store, const struct ncm_sink *sink);
+/* checkpoints.c: those that a store of the layout keeps of a file, as ncm_checkpoints_read. */
+int ncm_layout_checkpoints(const struct ncm_layout *layout, const struct ncm_sha256 *sha256, uint64_t size,
+			   struct ncm_checkpoints *checkpoints);
 /* Opens the store's folder without making anything. -1 with errno ENOENT if it is not there. */
 int ncm_store_peek(const struct ncm_store *store);
 /* Whether its folder is there, whoever made it. */

@@ -229,7 +229,10 @@ class StandIn(Operations, unittest.TestCase):
             left[0] = 2
             self.op(*op)
         self.site.trouble = lambda path: (503, "SlowDown")
-        self.assertEqual(self.fails("put", "a", "x", env={"NCMODEL_RETRIES": "2"}), "rate_limited")
+        config = os.path.join(self.folder.name, "c.json")
+        with open(config, "w", encoding="utf-8") as out:
+            json.dump({"retries": 2}, out)
+        self.assertEqual(self.fails("put", "a", "x", env={"NCMODEL_CONFIG": config}), "rate_limited")
 
     def test_clock(self):
         self.site.skew = s3_site.datetime.timedelta(minutes=20)

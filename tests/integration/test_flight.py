@@ -203,7 +203,7 @@ class Minio(Real, Flight):
         """what somebody put there in place of a part is believed by nobody"""
         self.want(40 << 20)
         data = self.wanted["m0.gguf"]
-        begins = f"team/parts/sha256/{sha256(data)[:2]}/{sha256(data)}/"
+        begins = f"team/parts/sha256/{sha256(data)}/"
         self.peer.put(self.bucket, begins + str(PART), data[PART:PART + 5] + b"?" + data[PART + 6:2 * PART])
         self.peer.put(self.bucket, begins + "0", b"half of it")
         self.pull_together(self.hosts(1))
@@ -306,7 +306,7 @@ class StandIn(Flight):
         """keys that may only read: what is there is used, the rest comes from its source"""
         self.want(40 << 20)
         data = self.wanted["m0.gguf"]
-        self.peer.objects[f"models/team/parts/sha256/{sha256(data)[:2]}/{sha256(data)}/{PART}"] = data[PART:2 * PART]
+        self.peer.objects[f"models/team/parts/sha256/{sha256(data)}/{PART}"] = data[PART:2 * PART]
         self.only("GET", "HEAD")
         self.pull_together(self.hosts(1))
         self.assertEqual(self.origin.sent, len(data) - PART)
@@ -341,7 +341,7 @@ class StandIn(Flight):
         """a lease that is void by the server's clock is taken over, whatever this machine's clock says; one that is not is waited for"""
         self.want(40 << 20)
         data = self.wanted["m0.gguf"]
-        lease = f"models/team/parts/sha256/{sha256(data)[:2]}/{sha256(data)}/{PART}.lease"
+        lease = f"models/team/parts/sha256/{sha256(data)}/{PART}.lease"
         for age, least in ((31, 0), (22, 7)):
             with self.subTest(age=age):
                 self.peer.objects = {"models/other": b"here", lease: b"{}"}
@@ -367,7 +367,7 @@ class StandIn(Flight):
         """the source has dropped it, and all parts are there"""
         self.want(40 << 20)
         data = self.wanted["m0.gguf"]
-        begins = f"models/team/parts/sha256/{sha256(data)[:2]}/{sha256(data)}/"
+        begins = f"models/team/parts/sha256/{sha256(data)}/"
         self.peer.objects.update({f"{begins}{at}": data[at:at + PART] for at in range(0, len(data), PART)})
         del self.origin.files["/m0.gguf"]
         self.pull_together(self.hosts(1))

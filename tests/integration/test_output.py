@@ -21,6 +21,7 @@ from harness import BINARY, SOURCE, filling, gguf, safetensors, sha256  # noqa: 
 
 sys.path.insert(0, os.path.join(SOURCE, "tests", "servers"))
 import oci_site  # noqa: E402
+import s3_store  # noqa: E402
 import runtime_site  # noqa: E402
 
 MIB = 1 << 20
@@ -170,6 +171,28 @@ class OutputTest(OutputCase):
         for tag in ("free", "taken"):
             self.document("push", "-n", f"oci:localhost:{site.port}/models/one:{tag}", "--all")
         self.document("push", f"oci:localhost:{site.port}/models/one:taken", "--all", code=11)
+
+    def test_a_bucket_that_is_shared(self):
+        site = s3_store.Store()
+        self.addCleanup(site.close)
+        site.objects["models/team/blobs/sha256/zz/what"] = b"?"
+        self.machine.env |= {"NCMODEL_CACHE": "s3:models/team", "NCMODEL_S3_ENDPOINT": site.url,
+                             "NCMODEL_S3_ACCESS_KEY": s3_store.s3_site.ACCESS, "NCMODEL_S3_SECRET_KEY": s3_store.s3_site.SECRET}
+        self.document("cache", code=2)
+        self.document("cache", "gc", code=2)
+        self.machine.manifest([self.machine.simple("one.gguf", gguf("one", 3000))])
+        self.pull("--all")
+        self.document("cache", "status")
+        self.document("cache", "push", "-n", "--all")
+        self.document("cache", "push", "--all", "--name", "one")
+        self.document("cache", "verify")
+        self.document("cache", "pull", "-n")
+        self.document("cache", "pull", "-y")
+        self.document("cache", "gc", "--days", "0", "-y")
+        for name in list(site.objects):
+            site.objects[name] = b"other"
+        self.document("cache", "verify", code=4)
+        self.document("cache", "gc", code=2)
 
     def test_what_others_left(self):
         data = gguf("same", 2 * MIB)

@@ -277,6 +277,15 @@ class HintTest(UsageCase):
         "copy them again; `ncmodel bundle create %s` where the models are copies what is not right, and nothing else":
             "likewise: what is right stays, what is not is copied",
         "ncmodel verify --repair %s brings the recorded bytes back; nothing was pushed of it": "it wants a registry: test_push follows it",
+        "ncmodel verify --repair %s brings the recorded bytes back; nothing of it went into the cache":
+            "it wants a bucket: test_cache follows it",
+        "`ncmodel cache push --all` on each machine writes what it has; or name a lock with --for LOCK": "likewise",
+        "`ncmodel cache verify --remove` deletes them, and a machine that has the right ones sends them again: "
+        "`ncmodel cache push --all`": "likewise",
+        "usage: ncmodel cache %s": "likewise",
+        "`ncmodel cache push` on a machine that has it sends it there; `ncmodel pull` asks its source": "likewise",
+        "`ncmodel lock`, or a pull, where its source may be asked, pins it; --lock FILE takes such a lock": "likewise",
+        "name them, or choose some as for `ncmodel list`, which shows what is installed; --all means every one": "likewise",
         "`ncmodel adopt` takes down what it is; then push again": "an entry of an older script's: test_push follows it",
         "`ncmodel pull MODEL` fetches what is damaged again": "damage between a pull's last write and its own check",
     }

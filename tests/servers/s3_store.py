@@ -45,7 +45,11 @@ class Store(s3_site.Site):
             return super().answer(request)
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.seen.append((request.command, request.path, headers))
-        body = request.rfile.read(int(headers.get("content-length", 0)))
+        size = int(headers.get("content-length", 0))
+        body = request.rfile.read(size)
+        if len(body) < size:  # who sends it has gone
+            request.close_connection = True
+            return None
         trouble = self.trouble(request.path)
         code = None if trouble else self.refusal(request, headers)
         if trouble or code:

@@ -65,7 +65,7 @@ static void test_cut(void)
 			while (xml_next(&rest, "Contents", &one)) {
 				NCM_AUTO_FREE char *key = xml_text(one, "Key");
 
-				CHECK(one.at >= text && one.end <= text + size);
+				CHECK(one.at >= text && one.end <= text + size && (!key || strlen(key) <= size));
 			}
 			free(text);
 		}

@@ -20,7 +20,7 @@ static struct cache_flight *flight;
 /* Its threads are not started: nothing happens but what the test does. */
 static void begin(void)
 {
-	flights = cache_flights_begin(sources);
+	flights = cache_flights_begin(sources, true);
 	CHECK(flights);
 	flights->started = true;
 	flight = cache_flight_begin(flights, &digest, size_of_it, AT_FDCWD, "/dev/null");
@@ -31,7 +31,7 @@ static void begin(void)
 static void end(void)
 {
 	flights->started = false;
-	cache_flights_end(flights);
+	cache_flights_free(flights);
 }
 
 static enum ncm_part_state look(size_t part)
@@ -93,7 +93,7 @@ static void what_is_shared_has_an_address(void)
 	begin();
 	flight_set(flight, &flight->parts[2], PART_THERE);
 	check_address(2, false,
-		      "http://127.0.0.1:9/models/a%20b/parts/sha256/00/"
+		      "http://127.0.0.1:9/models/a%20b/parts/sha256/"
 		      "0000000000000000000000000000000000000000000000000000000000000000/33554432");
 	flight->whole = true;
 	CHECK(look(0) == NCM_PART_SHARED);

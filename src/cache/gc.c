@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* What no lock names goes, once it is old enough that nobody may be about to name it. */
+#include "cache/keep.h"
+
+#include "base/mem.h"
+#include "base/strings.h"
+
+#include <string.h>
+
+static const int64_t DAY = 24 * 60 * 60;
+
+struct collecting {
+	struct keeping *keeping;
+	struct ncm_strings used; /* digests, sorted */
+};
+
+/* What is not known to be old stays. */
+static bool is_old(const struct keeping *keeping, const struct cache_object *object)
+{
+	return object->modified > 0 && object->now > 0 &&
+	       object->now - object->modified >= (int64_t)keeping->options->days * DAY;
+}
+
+/* The digest that a key of ours is about: its last part, or for pieces ("parts/sha256/HEX/OFFSET") the part before. */
+static bool digest_of(const char *key, struct ncm_sha256 *sha256)
+{
+	static const char pieces[] = "parts/sha256/";
+	char hex[NCM_SHA256_HEX + 1];
+
+	if (keeping_digest(key, "blobs", sha256) || keeping_digest(key, "checkpoints", sha256))
+		return true;
+	if (strncmp(key, pieces, sizeof pieces - 1) != 0 || strcspn(key + sizeof pieces - 1, "/") != NCM_SHA256_HEX)
+		return false;
+	memcpy(hex, key + sizeof pieces - 1, NCM_SHA256_HEX);
+	hex[NCM_SHA256_HEX] = '\0';
+	return ncm_sha256_parse(hex, sha256) == 0;
+}
+
+/* Pieces are of no use once they are old: the whole was made of them, or nobody is at it any more. */
+static bool is_used(const struct collecting *collecting, const char *key, const struct ncm_sha256 *sha256)
+{
+	char hex[NCM_SHA256_HEX + 1];
+
+	return strncmp(key, "parts/", 6) != 0 && ncm_strings_hold(&collecting->used, ncm_sha256_hex(sha256, hex));
+}
+
+static int note(void *context, const char *key, const struct cache_object *object, struct ncm_error *err)
+{
+	struct collecting *collecting = context;
+	struct ncm_cache_report *report = collecting->keeping->report;
+	struct ncm_cache_item *item;
+	struct ncm_sha256 sha256;
+
+	(void)err;
+	if (!digest_of(key, &sha256) || is_used(collecting, key, &sha256) || !is_old(collecting->keeping, object)) {
+		report->kept++;
+		return 0;
+	}
+	item = NCM_PUSH(report->items, report->count);
+	*item = (struct ncm_cache_item){
+	    .key = ncm_strdup(key), .sha256 = sha256, .size = object->size, .state = NCM_CACHE_UNUSED};
+	return 0;
+}
+
+/* Checkpoints before what they are of, so that none is left without. */
+static int by_key_backwards(const void *a, const void *b)
+{
+	return strcmp(((const struct ncm_cache_item *)b)->key, ((const struct ncm_cache_item *)a)->key);
+}
+
+static int remove_all(struct keeping *keeping, struct ncm_error *err)
+{
+	struct ncm_cache_report *report = keeping->report;
+
+	for (size_t i = 0; i < report->count; i++) {
+		if (ncm_interrupted())
+			return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted");
+		if (cache_delete(&keeping->cache, report->items[i].key, err) < 0)
+			return -1;
+		report->items[i].state = NCM_CACHE_REMOVED;
+	}
+	return 0;
+}
+
+static int find(struct collecting *collecting, struct ncm_error *err)
+{
+	static const char *const folders[] = {"checkpoints/", "parts/", "blobs/"};
+	struct keeping *keeping = collecting->keeping;
+
+	if (keeping_read_locks(keeping, &collecting->used, err) < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+		if (cache_list(&keeping->cache, folders[i], note, collecting, err) < 0)
+			return -1;
+	}
+	if (keeping->report->count > 1)
+		qsort(keeping->report->items, keeping->report->count, sizeof *keeping->report->items, by_key_backwards);
+	return 0;
+}
+
+static int collect(struct keeping *keeping, struct ncm_error *err)
+{
+	struct collecting collecting = {.keeping = keeping};
+	const int failed = find(&collecting, err);
+
+	ncm_strings_free(&collecting.used);
+	if (failed || keeping->options->dry_run)
+		return failed;
+	return remove_all(keeping, err);
+}
+
+struct ncm_cache_report *ncm_cache_gc(const struct ncm_config *config, const struct ncm_cache_options *options,
+				      const struct ncm_sink *sink, struct ncm_error *err)
+{
+	return keeping_run(config, options, sink, collect, err);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* Installed models into the cache: content, then the lock that keeps it. */
+#include "cache/keep.h"
+#include "cache/send.h"
+
+#include "base/mem.h"
+#include "base/thread.h"
+#include "manifest/filter.h"
+
+#include <stdatomic.h>
+
+enum { PARTS_AT_ONCE = 4 };
+
+/* One file's progress. */
+struct telling {
+	struct keeping *keeping;
+	const struct ncm_cache_item *item;
+	unsigned slot;
+	_Atomic bool started;
+};
+
+static void tell(const struct telling *telling, enum ncm_event_type type, uint64_t done)
+{
+	ncm_emit(&telling->keeping->sink, &(const struct ncm_event){.type = type,
+								    .slot = telling->slot,
+								    .model = telling->item->model,
+								    .file = telling->item->path,
+								    .done = done,
+								    .total = telling->item->size,
+								    .connections = 1,
+								    .stage = "sending"});
+}
+
+static void progress(void *context, uint64_t done)
+{
+	struct telling *telling = context;
+
+	if (!atomic_exchange(&telling->started, true))
+		tell(telling, NCM_EVENT_STARTED, 0);
+	tell(telling, NCM_EVENT_PROGRESS, done);
+}
+
+static int send(struct keeping *keeping, struct ncm_cache_item *item, struct telling *telling, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *what = ncm_asprintf("%s: %s", item->model, item->path);
+	struct ncm_checkpoints known = {0};
+	struct cache_sending sending = {.cache = &keeping->cache,
+					.what = what,
+					.model = item->model,
+					.path = item->path,
+					.sha256 = item->sha256,
+					.size = item->size,
+					.at_once = PARTS_AT_ONCE,
+					.stop = &keeping->failed,
+					.progress = progress,
+					.context = telling};
+	enum cache_made made;
+
+	if (ncm_layout_checkpoints(keeping->layout, &item->sha256, item->size, &known) == 0)
+		sending.known = &known;
+	made = cache_send(&sending, err);
+	ncm_checkpoints_clear(&known);
+	if (made == CACHE_FAILED)
+		return -1;
+	item->state = made == CACHE_MADE ? NCM_CACHE_SENT : NCM_CACHE_THERE;
+	pthread_mutex_lock(&keeping->failure_lock);
+	keeping->report->sent += sending.sent;
+	pthread_mutex_unlock(&keeping->failure_lock);
+	return 0;
+}
+
+static void job(void *context, size_t index)
+{
+	struct keeping *keeping = context;
+	struct ncm_cache_item *item = &keeping->report->items[index];
+	struct telling telling = {.keeping = keeping, .item = item, .slot = (unsigned)index};
+	struct ncm_error err = NCM_ERROR_INIT;
+	int failed;
+
+	if (keeping->failed || item->state == NCM_CACHE_THERE)
+		return;
+	failed = send(keeping, item, &telling, &err);
+	if (telling.started)
+		tell(&telling, failed ? NCM_EVENT_FAILED : NCM_EVENT_SENT, failed ? 0 : item->size);
+	if (failed)
+		keeping_fail(keeping, &err);
+}
+
+static int send_all(struct keeping *keeping, struct ncm_error *err)
+{
+	if (keeping_load_pins(keeping, err) < 0)
+		return -1;
+	ncm_parallel(keeping->config->jobs ? keeping->config->jobs : 1, keeping->report->count, job, keeping);
+	return keeping->failed ? ncm_error_move(err, &keeping->failure) : 0;
+}
+
+static void note_to_send(const struct keeping *keeping)
+{
+	for (size_t i = 0; i < keeping->report->count; i++) {
+		struct ncm_cache_item *item = &keeping->report->items[i];
+
+		if (item->state != NCM_CACHE_THERE)
+			item->state = NCM_CACHE_TO_SEND;
+	}
+}
+
+static int check_choice(const struct keeping *keeping, struct ncm_error *err)
+{
+	if (keeping->options->all || !ncm_selector_is_open(keeping->options->selector))
+		return 0;
+	ncm_error_set(err, NCM_E_USAGE, "which models are to go into the cache?");
+	return ncm_error_hint(err, "name them, or choose some as for `ncmodel list`, which shows what is installed; "
+				   "--all means every one");
+}
+
+static int push(struct keeping *keeping, struct ncm_error *err)
+{
+	if (check_choice(keeping, err) < 0 || keeping_choose(keeping, err) < 0)
+		return -1;
+	if (keeping->report->count == 0)
+		return ncm_error_set(err, NCM_E_USAGE, "no registered model is chosen: there is nothing to send");
+	if (keeping_look(keeping, err) < 0)
+		return -1;
+	if (keeping->options->dry_run) {
+		note_to_send(keeping);
+		return 0;
+	}
+	return send_all(keeping, err) < 0 ? -1 : keeping_write_lock(keeping, err);
+}
+
+struct ncm_cache_report *ncm_cache_push(const struct ncm_config *config, const struct ncm_cache_options *options,
+					const struct ncm_sink *sink, struct ncm_error *err)
+{
+	return keeping_run(config, options, sink, push, err);
+}

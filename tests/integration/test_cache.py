@@ -1,0 +1,494 @@
+"""The cache in S3 is written: push, status, verify, gc, and what a pull leaves there; against a stand-in that knows less and breaks
+off, and against a real MinIO where it can be had. NCMODEL_TEST_KILLS: how often a sender is killed (12)."""
+import hashlib
+import json
+import os
+import random
+import signal
+import sys
+import time
+import unittest
+
+from harness import SOURCE, Case, gguf, sha256
+
+sys.path[:0] = [os.path.join(SOURCE, "tests", "servers")]
+import s3_peer  # noqa: E402
+import s3_site  # noqa: E402
+import s3_store  # noqa: E402
+
+LLAMA = "server/ai/llama-cpp/models"
+MIB = 1 << 20
+KILLS = int(os.environ.get("NCMODEL_TEST_KILLS", "12"))
+
+
+def blob(data, folder="blobs"):
+    return "%s/sha256/%s/%s" % (folder, sha256(data)[:2], sha256(data))
+
+
+class CacheCase(Case):
+    """What holds of every server. A subclass has `bucket`: key → bytes, as the server has them, and put()."""
+
+    def setUp(self):
+        super().setUp()
+        self.prefix = "t%d" % random.getrandbits(40)
+        self.set_up_server()
+        self.machine.env["NCMODEL_CACHE"] = "s3:models/" + self.prefix
+
+    def installed(self, **files):
+        """Registered models, one a file, that no cache was near."""
+        self.machine.manifest([self.machine.simple(name + ".gguf", data) for name, data in files.items()])
+        self.pull(env={"NCMODEL_CACHE": ""})
+        return files
+
+    def cache(self, *arguments, code=0, env=None):
+        result = self.machine.run("cache", *arguments, "--json", env=env)
+        self.assertEqual(result.returncode, code, result.out + result.err)
+        return json.loads(result.out)
+
+    def states(self, told):
+        return {item["model"] or item["key"]: item["state"] for item in told["data"]["items"]}
+
+    def holds(self, *contents):
+        """Each content by its digest, and nothing else in blobs/."""
+        there = self.bucket()
+        self.assertEqual({key: sha256(there[key]) for key in there if key.startswith("blobs/")},
+                         {blob(data): sha256(data) for data in contents})
+
+    def test_push(self):
+        """sent, told, kept by a lock, and not sent twice; another machine pulls it without the source"""
+        big, small = gguf("big", 40 * MIB + 12345), gguf("small", 30000)
+        self.installed(big=big, small=small)
+        self.assertEqual(set(self.states(self.cache("status")).values()), {"absent"})
+        dry = self.cache("push", "-n", "--all")
+        self.assertEqual((set(self.states(dry).values()), dry["data"]["sent"]), ({"to-send"}, len(big) + len(small)))
+        self.assertEqual(self.bucket(), {})
+        told = self.cache("push", "--all", "--name", "here")
+        self.assertEqual((set(self.states(told).values()), told["data"]["sent"], told["data"]["lock"]), ({"sent"}, len(big) + len(small), "here"))
+        self.holds(big, small)
+        self.assertEqual(sorted(key for key in self.bucket() if not key.startswith("blobs/")),
+                         [blob(big, "checkpoints"), "locks/here.lock"])
+        again = self.cache("push", "--all", "--name", "here")
+        self.assertEqual((set(self.states(again).values()), again["data"]["sent"]), ({"there"}, 0))
+        self.assertEqual(set(self.states(self.cache("status")).values()), {"there"})
+        self.assertEqual(set(self.states(self.cache("status", "big")).keys()), {"big"})
+        self.assertEqual({item["state"] for item in self.cache("verify")["data"]["items"]}, {"ok"})
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        self.hub.requests.clear()
+        self.pull()
+        self.assertEqual([r for r in self.hub.requests if r["method"] == "GET"], [])
+        self.check_registry()
+
+    def test_push_needs_a_choice(self):
+        self.installed(one=gguf("one", 3000))
+        self.assertEqual(self.cache("push", code=2)["errors"][0]["code"], "usage")
+        self.cache("push", "nosuch", code=2)
+        self.cache("push", "--all", "--name", "a/b", code=2)
+        self.cache("push", "--all", env={"NCMODEL_CACHE": ""}, code=2)
+
+    def test_damaged_stays_out(self):
+        """a file that is not what models.json says is refused, wherever it is wrong; nothing of it stays"""
+        data = gguf("damaged", 40 * MIB)
+        self.installed(m=data)
+        path = self.machine.store("m.gguf")
+        for at in (0, 20 * MIB, len(data) - 1):
+            with self.subTest(at=at):
+                with open(path, "r+b") as file:
+                    file.seek(at)
+                    file.write(bytes([data[at] ^ 1]))
+                told = self.cache("push", "m", code=4)
+                self.assertIn("ncmodel verify --repair m", told["errors"][0]["hint"])
+                self.assertEqual(self.bucket(), {})
+                self.assertEqual(self.uploads(), [])
+                self.assertEqual(self.machine.run("verify", "--repair", "-y", "m", env={"NCMODEL_CACHE": ""}).returncode, 0)
+        self.cache("push", "m")
+        self.holds(data)
+
+    def test_small_damaged_stays_out(self):
+        data = gguf("damaged", 5000)
+        self.installed(m=data)
+        with open(self.machine.store("m.gguf"), "r+b") as file:
+            file.write(b"x")
+        self.cache("push", "m", code=4)
+        self.assertEqual(self.bucket(), {})
+
+    def test_wrong_checkpoints(self):
+        """checkpoints that are wrong do not keep a right file out; right ones go with it"""
+        data = gguf("wrong", 40 * MIB)
+        self.installed(m=data)
+        found = [os.path.join(folder, name) for folder, _, names in os.walk(self.machine.root) for name in names if name == sha256(data)]
+        self.assertTrue(found)
+        with open(found[0], "r+b") as file:
+            text = bytearray(file.read())
+            text[80] ^= 1
+            text[-32:] = hashlib.sha256(text[:-32]).digest()
+            file.seek(0)
+            file.write(text)
+        self.cache("push", "m")
+        self.holds(data)
+        self.assertEqual({item["state"] for item in self.cache("verify")["data"]["items"]}, {"ok"})
+
+    def test_verify(self):
+        """what is damaged is named, and removed where the user says so"""
+        big, small = gguf("big", 40 * MIB), gguf("small", 30000)
+        self.installed(big=big, small=small)
+        self.cache("push", "--all")
+        self.put(blob(big), big[:-1] + b"x")
+        self.put("blobs/sha256/zz/what", b"?")
+        told = self.cache("verify", code=4)
+        states = {item["key"]: item["state"] for item in told["data"]["items"]}
+        self.assertEqual(states, {blob(big): "damaged", blob(small): "ok", blob(big, "checkpoints"): "damaged", "blobs/sha256/zz/what": "strange"})
+        self.cache("verify", "--remove")
+        self.holds(small)
+        self.cache("push", "--all")
+        self.holds(big, small)
+        self.assertEqual(self.cache("verify")["data"]["bad"], 0)
+
+    def test_of_another_size(self):
+        """an object that is too short is no content: status says so, and a push replaces it"""
+        data = gguf("short", 30000)
+        self.installed(m=data)
+        self.put(blob(data), data[:-1])
+        self.assertEqual(self.states(self.cache("status", "m")), {"m": "damaged"})
+        self.cache("push", "m")
+        self.holds(data)
+
+    def test_gc(self):
+        """what no lock has goes, when it is old; dry without -y; what cannot be told stays"""
+        one, two, three = gguf("one", 40 * MIB), gguf("two", 3000), gguf("three", 3000)
+        self.installed(one=one, two=two)
+        self.assertEqual(self.cache("gc", "--days", "0", code=2)["errors"][0]["code"], "usage")
+        self.cache("push", "one", "--name", "a")
+        self.cache("push", "two", "--name", "b")
+        self.put(blob(three), three)
+        self.put("parts/sha256/%s/0" % sha256(one), b"piece")
+        self.put("notes.txt", b"a user's")
+        self.assertEqual(self.cache("gc")["data"]["items"], [])
+        dry = self.cache("gc", "--days", "0")["data"]
+        self.assertEqual({item["key"]: item["state"] for item in dry["items"]},
+                         {blob(three): "unused", "parts/sha256/%s/0" % sha256(one): "unused"})
+        self.assertEqual(sorted(dry["locks"]), ["locks/a.lock", "locks/b.lock"])
+        self.holds(one, two, three)
+        self.put("locks/c.lock", b'{"entries": []}')
+        self.assertEqual(self.cache("gc", "--days", "0", "-y", code=2)["errors"][0]["code"], "manifest_invalid")
+        self.holds(one, two, three)
+        self.put("locks/c.lock", json.dumps({"entries": {"x": {"files": [{"path": "x", "sha256": sha256(three)}]}}}).encode())
+        self.cache("gc", "--days", "0", "-y")
+        self.holds(one, two, three)
+        self.delete("locks/a.lock")
+        self.delete("locks/c.lock")
+        lock = os.path.join(self.machine.home, "given.lock")
+        with open(lock, "w", encoding="utf-8") as out:
+            json.dump({"entries": {"x": {"files": [{"path": "x", "sha256": sha256(three)}, {"path": "y", "sha256": None}]}}}, out)
+        self.cache("gc", "--days", "0", "-y", "--for", lock)
+        self.holds(two, three)
+        self.assertEqual(sorted(self.bucket()), sorted([blob(two), blob(three), "locks/b.lock", "notes.txt"]))
+
+    def test_locks_add_up(self):
+        """a choice is added to the lock; --all says what the machine has"""
+        one, two = gguf("one", 3000), gguf("two", 4000)
+        self.installed(one=one, two=two)
+        pins = lambda: {f["sha256"] for e in json.loads(self.bucket()["locks/h.lock"])["entries"].values() for f in e["files"]}  # noqa: E731
+        self.cache("push", "one", "--name", "h")
+        self.assertEqual(pins(), {sha256(one)})
+        self.cache("push", "two", "--name", "h")
+        self.assertEqual(pins(), {sha256(one), sha256(two)})
+        self.assertEqual(self.machine.run("rm", "-y", "one").returncode, 0)
+        self.cache("push", "--all", "--name", "h")
+        self.assertEqual(pins(), {sha256(two)})
+
+    def test_killed(self):
+        """kill -9 at any moment: no object is there before it is right, and the next run sends only the rest"""
+        data = gguf("killed", 96 * MIB)
+        self.installed(m=data)
+        for i in range(KILLS):
+            process = self.machine.start("cache", "push", "m", "--name", "h")
+            time.sleep(random.Random(i).uniform(0.02, 0.9))
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            there = self.bucket()
+            for key in there:
+                if key.startswith("blobs/"):
+                    self.assertEqual((key, sha256(there[key])), (blob(data), sha256(data)))
+            if blob(data) in there:
+                self.delete(blob(data))
+        self.cache("push", "m", "--name", "h")
+        self.holds(data)
+        self.assertEqual(self.uploads(), [])
+        self.assertEqual(self.cache("verify")["data"]["bad"], 0)
+
+    def test_filled_by_a_pull(self):
+        """what came from its source is in the cache afterwards, with its checkpoints; another machine asks the source for nothing"""
+        big, small, unpinned = gguf("big", 40 * MIB + 1), gguf("small", 30000), gguf("unpinned", 20 * MIB)
+        self.machine.manifest([self.machine.simple("big.gguf", big), self.machine.simple("small.gguf", small),
+                               self.machine.simple("unpinned.gguf", unpinned, pinned=False)])
+        result = self.pull()
+        self.assertIn("3 files", result.err)
+        self.assertIn("went into the cache", result.err)
+        self.holds(big, small, unpinned)
+        self.assertEqual({key for key in self.bucket() if not key.startswith("blobs/")}, {blob(big, "checkpoints"), blob(unpinned, "checkpoints")})
+        self.assertEqual(self.cache("verify")["data"]["bad"], 0)
+        self.assertEqual(self.notes(), None)
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        self.hub.requests.clear()
+        result = self.pull()
+        self.assertNotIn("went into the cache", result.err)
+        self.assertEqual([r["path"] for r in self.hub.requests if r["method"] == "GET" and "unpinned" not in r["path"]], [])
+        self.check_registry()
+
+    def notes(self):
+        """Digests of what is still to be sent; None: nobody has noted anything."""
+        for folder, folders, names in os.walk(self.machine.root):
+            if folder.endswith(".fill"):
+                return sorted(names)
+        return None
+
+    def test_pull_from_the_cache_alone(self):
+        """what is pinned comes from there; what is not there, or not pinned, says so; the source is asked for nothing"""
+        big, small, free = gguf("big", 40 * MIB), gguf("small", 3000), gguf("free", 4000)
+        self.machine.manifest([self.machine.simple("big.gguf", big), self.machine.simple("small.gguf", small),
+                               self.machine.simple("free.gguf", free, pinned=False)])
+        self.pull("big", "free", "--no-fill")
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        self.hub.requests.clear()
+        told = self.cache("pull", "-y", "big", code=11)
+        self.assertIn("has it not", told["errors"][0]["message"])
+        self.put(blob(big), big)
+        self.put(blob(free), free)
+        self.cache("pull", "-y", "big")
+        self.cache("pull", "-y", "free")  # a lock pins it since the first pull
+        self.check_registry()
+        self.assertEqual(set(self.files().values()), {sha256(big), sha256(free)})
+        self.cache("pull", "-y", "small", code=11)
+        self.put(blob(small), small[:-1] + b"x")
+        self.cache("pull", "-y", "small", code=10)
+        self.assertEqual(self.hub.requests, [])
+        os.unlink(os.path.join(self.machine.root, LLAMA, "ncmodel.lock"))
+        self.assertEqual(self.machine.run("rm", "-y", "free").returncode, 0)
+        told = self.cache("pull", "-y", "free", code=11)
+        self.assertIn("neither manifest nor lock pin", told["errors"][0]["message"])
+        self.cache("pull", "-y", "small", env={"NCMODEL_CACHE": ""}, code=2)
+
+    def test_no_fill(self):
+        """the user, or the configuration, wants it not"""
+        data = gguf("no", 20 * MIB)
+        self.machine.manifest([self.machine.simple("m.gguf", data)])
+        self.pull("--no-fill")
+        self.assertEqual((self.bucket(), self.notes()), ({}, None))
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        config = os.path.join(self.machine.home, "c.json")
+        with open(config, "w", encoding="utf-8") as out:
+            json.dump({"cache_fill": False}, out)
+        self.pull("--config", config)
+        self.assertEqual((self.bucket(), self.notes()), ({}, None))
+
+    def test_pull_killed_while_it_fills(self):
+        """kill -9 at any moment of a pull that fills: no wrong object is there, and the next pull completes it"""
+        data = [gguf("fill%d" % i, size) for i, size in enumerate((48 * MIB, 17 * MIB, 30000))]
+        self.machine.manifest([self.machine.simple("m%d.gguf" % i, d) for i, d in enumerate(data)])
+        for i in range(KILLS):
+            process = self.machine.start("pull", "-y")
+            time.sleep(random.Random(i).uniform(0.05, 1.2))
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            there = self.bucket()
+            for key in there:
+                if key.startswith("blobs/"):
+                    self.assertEqual(key.split("/")[-1], sha256(there[key]))
+            self.pull()
+            self.holds(*data)
+            self.assertEqual((self.uploads(), self.notes()), ([], None))
+            self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+            for key in self.bucket():
+                self.delete(key)
+
+
+class StandIn(CacheCase):
+    def set_up_server(self):
+        self.site = s3_store.Store()
+        self.addCleanup(self.site.close)
+        self.site.objects["models/.here"] = b""
+        self.machine.env.update({"NCMODEL_S3_ENDPOINT": self.site.url, "NCMODEL_S3_ACCESS_KEY": s3_site.ACCESS,
+                                 "NCMODEL_S3_SECRET_KEY": s3_site.SECRET})
+
+    def bucket(self):
+        start = "models/%s/" % self.prefix
+        return {name[len(start):]: data for name, data in self.site.objects.items() if name.startswith(start)}
+
+    def put(self, key, data):
+        self.site.objects["models/%s/%s" % (self.prefix, key)] = data
+
+    def delete(self, key):
+        del self.site.objects["models/%s/%s" % (self.prefix, key)]
+
+    def uploads(self):
+        return list(self.site.uploads)
+
+    def parts_sent(self):
+        return [path for method, path, _ in self.site.seen if method == "PUT" and "partNumber" in path]
+
+    def test_resumed(self):
+        """what an earlier run has sent is not sent again; what is there and is other bytes, is"""
+        data = gguf("resumed", 80 * MIB)
+        self.installed(m=data)
+        left = [3]
+
+        def trouble(path):
+            if "partNumber" not in path:
+                return None
+            left[0] -= 1
+            return (403, "AccessDenied") if left[0] < 0 else None
+        self.site.trouble = trouble
+        self.cache("push", "m", code=6)
+        (upload, (_, parts)), = self.site.uploads.items()
+        self.assertEqual(len(parts), 3)
+        self.site.trouble = lambda path: None
+        missing, wrong = {1, 2, 3, 4, 5} - set(parts), min(parts)
+        parts[wrong] = b"x" * len(parts[wrong])
+        self.site.seen.clear()
+        self.cache("push", "m")
+        self.holds(data)
+        self.assertEqual(sorted(int(path.split("partNumber=")[1].split("&")[0]) for path in self.parts_sent()),
+                         sorted(missing | {wrong}))
+        self.assertEqual(self.site.uploads, {})
+
+    def test_without_conditions(self):
+        data, small = gguf("plain", 40 * MIB), gguf("small", 3000)
+        self.installed(m=data, s=small)
+        for self.site.conditions in ("no", "ignored"):
+            self.cache("push", "--all", "--name", "h")
+            self.holds(data, small)
+            for key in list(self.bucket()):
+                self.delete(key)
+
+    def test_trouble_at_the_end(self):
+        """the server says 200 and then that it failed: asked again, and no success if it stays so"""
+        data = gguf("end", 40 * MIB)
+        self.installed(m=data)
+        self.site.inner_error = 1
+        self.cache("push", "m")
+        self.holds(data)
+        self.delete(blob(data))
+        self.site.inner_error = 99
+        self.cache("push", "m", code=7)
+        self.holds()
+
+    def test_clock_of_the_server(self):
+        """what is old, the server's clock says"""
+        self.installed(one=gguf("one", 3000))
+        self.cache("push", "one")
+        old = gguf("old", 3000)
+        self.put(blob(old), old)
+        name = "models/%s/%s" % (self.prefix, blob(old))
+        self.site.modified[name] = time.time() - 15 * 24 * 3600
+        self.assertEqual([item["key"] for item in self.cache("gc")["data"]["items"]], [blob(old)])
+        self.site.modified[name] = time.time() - 13 * 24 * 3600
+        self.assertEqual(self.cache("gc")["data"]["items"], [])
+
+    def test_cannot_be_filled(self):
+        """a cache that takes nothing is a warning, once, and no failure; the next pull tries again"""
+        data, other = gguf("m", 20 * MIB), gguf("o", 3000)
+        self.machine.manifest([self.machine.simple("m.gguf", data), self.machine.simple("o.gguf", other)])
+        real = self.site.do
+        self.site.do = lambda request, *rest: self.site.error(request, 403, "AccessDenied") if request.command != "GET" else real(request, *rest)
+        result = self.pull()
+        self.assertEqual(" ".join(result.err.split()).count("the cache was not filled"), 1, result.err)
+        self.assertIn("--no-fill", result.err)
+        self.assertEqual(self.notes(), sorted([sha256(data), sha256(other)]))
+        self.site.do = real
+        self.assertIn("2 files", self.pull().err)
+        self.holds(data, other)
+        self.assertEqual(self.notes(), None)
+
+    def test_storm_while_it_fills(self):
+        data = gguf("m", 20 * MIB)
+        self.machine.manifest([self.machine.simple("m.gguf", data)])
+        self.site.trouble = lambda path: (503, "SlowDown") if "upload" in path else None
+        result = self.pull("--retries", "1")
+        self.assertIn("the cache was not filled", " ".join(result.err.split()))
+        self.check_registry()
+
+    def test_checkpoints_show_a_bad_byte(self):
+        """with checkpoints from the cache what is wrong in it is asked of the source alone"""
+        data = gguf("bad", 80 * MIB)
+        self.installed(m=data)
+        self.cache("push", "m")
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        wrong = bytearray(data)
+        wrong[40 * MIB] ^= 1
+        self.put(blob(data), bytes(wrong))
+        for folder, _, names in os.walk(self.machine.root):
+            self.assertNotIn(sha256(data), names)
+        self.hub.requests.clear()
+        result = self.pull("--retries", "3")
+        self.check_registry()
+        self.assertIn("are wrong; they are asked for again", result.err)
+        self.assertIn(sum(r["sent"] for r in self.hub.requests if r["method"] == "GET"), (16 * MIB, 32 * MIB))
+
+    def test_forged_checkpoints(self):
+        """those that are wrong hold up nothing"""
+        data, other = gguf("forged", 40 * MIB), gguf("other", 40 * MIB)
+        self.installed(m=data, o=other)
+        self.cache("push", "--all")
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        text = bytearray(self.bucket()[blob(data, "checkpoints")])
+        text[72:104] = self.bucket()[blob(other, "checkpoints")][72:104]
+        text[-32:] = hashlib.sha256(text[:-32]).digest()
+        self.put(blob(data, "checkpoints"), bytes(text))
+        self.pull()
+        self.check_registry()
+
+    def test_refused(self):
+        """keys that may read alone are told so"""
+        self.installed(m=gguf("m", 3000))
+        self.site.trouble = lambda path: None
+        real = self.site.do
+        self.site.do = lambda request, *rest: self.site.error(request, 403, "AccessDenied") if request.command != "GET" else real(request, *rest)
+        told = self.cache("push", "m", code=6)
+        self.assertIn("s3:PutObject", told["errors"][0]["hint"])
+
+
+class Minio(CacheCase):
+    tls = False
+
+    @classmethod
+    def setUpClass(cls):
+        binary = s3_peer.find()
+        if not binary:
+            raise unittest.SkipTest("no MinIO here: tests/integration/s3_peer.py build")
+        cls.peer = s3_peer.Peer(binary, tls=cls.tls).__enter__()
+        cls.addClassCleanup(cls.peer.__exit__)
+        cls.peer.bucket("models")
+
+    def set_up_server(self):
+        peer = self.peer
+        self.machine.env.update({"NCMODEL_S3_ENDPOINT": peer.url, "NCMODEL_S3_ACCESS_KEY": s3_peer.ACCESS,
+                                 "NCMODEL_S3_SECRET_KEY": s3_peer.SECRET, "SSL_CERT_FILE": peer.ca if peer.tls else ""})
+
+    def bucket(self):
+        _, body = self.peer.must("GET", "/models", query="list-type=2&prefix=" + self.prefix)
+        keys = [part.split("</Key>")[0] for part in body.decode().split("<Key>")[1:]]
+        return {key[len(self.prefix) + 1:]: self.peer.must("GET", "/models/" + key)[1] for key in keys}
+
+    def put(self, key, data):
+        self.peer.put("models", "%s/%s" % (self.prefix, key), data)
+
+    def delete(self, key):
+        self.peer.must("DELETE", "/models/%s/%s" % (self.prefix, key))
+
+    def uploads(self):
+        _, body = self.peer.must("GET", "/models", query="prefix=%s&uploads=" % self.prefix)
+        return body.decode().split("<UploadId>")[1:]
+
+
+class MinioOverTls(Minio):
+    tls = True
+
+    # One whole round is enough: what differs is the connection.
+    test_gc = test_verify = test_locks_add_up = test_damaged_stays_out = test_wrong_checkpoints = test_killed = None
+    test_pull_killed_while_it_fills = test_no_fill = test_pull_from_the_cache_alone = None
+
+
+del CacheCase
+
+if __name__ == "__main__":
+    unittest.main()
