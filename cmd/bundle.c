@@ -227,13 +227,20 @@ static int import_folder(struct session *session, const char *folder, size_t tak
 	struct settings *settings = &session->settings;
 	struct ncm_bundle *bundle = ncm_bundle_open(folder, &err);
 	AUTO_FREE char *lock = bundle ? ncm_bundle_lock(bundle) : NULL;
+	struct ncm_strings manifests = {0};
 	int exit_code;
 
 	if (!bundle)
 		return session_fail(session, &err);
-	ncm_strings_free(&settings->manifest_files);
-	ncm_bundle_manifests(bundle, &settings->manifest_files);
-	words_add(&settings->bundles, bundle->path);
+	ncm_bundle_manifests(bundle, &manifests);
+	if (session_config(session, &err) < 0 || ncm_config_add_bundle(session->config, bundle->path, &err) < 0) {
+		ncm_strings_free(&manifests);
+		ncm_bundle_free(bundle);
+		return session_fail(session, &err);
+	}
+	for (size_t i = 0; i < manifests.count; i++)
+		ncm_config_add_manifest_file(session->config, manifests.items[i]);
+	ncm_strings_free(&manifests);
 	settings->provision.offline = true;
 	settings->provision.pins = lock;
 	for (size_t i = 0; i < 1 + taken; i++)
@@ -269,9 +276,6 @@ static char *unpack(struct session *session, struct ncm_bundle *bundle, struct n
 	session_progress(session);
 	folder = ncm_bundle_unpack(session->config, bundle, &session->sink, err);
 	session_quieten(session);
-	/* What is pulled out of it is to be found there. */
-	ncm_config_free(session->config);
-	session->config = NULL;
 	return folder;
 }
 
@@ -306,6 +310,9 @@ static int import(struct session *session)
 	size_t taken;
 	struct ncm_bundle *bundle = open_any(session, &taken, &err);
 	int exit_code;
+
+	/* The bundle's own manifests say what is wanted. */
+	ncm_strings_free(&session->settings.manifest_files);
 
 	if (!bundle)
 		return session_fail(session, &err);

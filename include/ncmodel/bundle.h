@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Bundles: a folder with everything that some installed models need, to be carried to a machine without a network, or
- * to be served by any web server.
+ * to be served by any web server; or the same as tars of a given size, "volumes" (docs/bundles.md).
  *
  *   bundle.json                    what is in it: blobs with sizes and roles, and the digests of the other files
  *   blobs/sha256/HEX               content by its SHA-256
@@ -73,9 +73,11 @@ struct ncm_bundle {
 
 /*
  * Makes a bundle of the chosen models of models.json, or goes on with one that was cut short: what is there and right
- * stays. Content is hashed while it is copied, and that of a damaged file is not taken: DAMAGED. `catalog` (may be
- * NULL) adds what only manifests know. Errors: USAGE (nothing is chosen), REGISTRY, MANIFEST, IO, NO_SPACE, DAMAGED,
- * POLICY (a link in the way), INTERRUPTED. Free with ncm_bundle_free.
+ * stays. A path that ends with ".tar" is one tar; with `volume` above 0 it is several, PATH-001.tar …, of at most so
+ * many bytes (UINT32_MAX at most). Content is hashed while it is copied, and that of a damaged file is not taken:
+ * DAMAGED. `catalog` (may be NULL) adds what only manifests know. Errors: USAGE (nothing is chosen; volumes of that
+ * size cannot be), REGISTRY, MANIFEST, IO, NO_SPACE, DAMAGED, POLICY (a link in the way), INTERRUPTED. Free with
+ * ncm_bundle_free.
  */
 struct ncm_bundle *ncm_bundle_create(const struct ncm_config *config, const struct ncm_catalog *catalog,
 				     const struct ncm_selector *selector, const char *path, uint64_t volume,
@@ -101,7 +103,7 @@ char *ncm_bundle_unpack(const struct ncm_config *config, struct ncm_bundle *bund
 /* Removes such a folder, when all that is in it has its place. */
 void ncm_bundle_forget(const char *folder);
 /* Hashes every file that an opened bundle lists, on all cores, and says what is wrong with each; of a large blob which
- * of its pieces. Returns 0, or -1 with INTERRUPTED. */
+ * of its pieces, of volumes in which one. Returns 0, or -1 with INTERRUPTED. */
 int ncm_bundle_check(struct ncm_bundle *bundle, const struct ncm_sink *sink, struct ncm_error *err);
 /* The manifests of a bundle, absolute, added to *files; and the path of its lock, which the caller frees. */
 void ncm_bundle_manifests(const struct ncm_bundle *bundle, struct ncm_strings *files);

@@ -123,7 +123,8 @@ static int take(const struct header *header, uint64_t file_size, uint64_t *at, s
 		return ncm_error_set(err, NCM_E_POLICY, "refused: \"%s\" is no plain file", entry->path);
 	entry->at = *at + NCM_USTAR_BLOCK;
 	if (!read_octal(header->size, sizeof header->size, &entry->size) || entry->size > file_size - entry->at)
-		return ncm_error_set(err, NCM_E_CHECKSUM, "it is cut short: \"%s\" goes on behind its end", entry->path);
+		return ncm_error_set(err, NCM_E_CHECKSUM, "it is cut short: \"%s\" goes on behind its end",
+				     entry->path);
 	*at += ncm_ustar_room(entry->size);
 	return 1;
 }

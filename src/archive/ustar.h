@@ -30,8 +30,8 @@ struct ncm_ustar_entry {
 
 /*
  * Reads the header at *at of a file of `file_size` bytes, and moves *at behind the entry. Returns 1; 0 where the end
- * mark is; or -1 with CHECKSUM (no header, a damaged one, or an entry that is longer than the file; *at stays) or POLICY
- * (an entry that is no plain file).
+ * mark is; or -1 with CHECKSUM (no header, a damaged one, or an entry that is longer than the file; *at stays) or
+ * POLICY (an entry that is no plain file).
  */
 int ncm_ustar_next(int fd, uint64_t file_size, uint64_t *at, struct ncm_ustar_entry *entry, struct ncm_error *err);
 /* Where the next sound header is, from `at` on; `file_size` if there is none. */

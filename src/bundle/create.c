@@ -205,7 +205,7 @@ static int choose(const struct ncm_registry *registry, const struct ncm_selector
 	return ncm_error_hint(err, "`ncmodel pull` installs models");
 }
 
-static int write(struct making *making, uint64_t volume, struct ncm_error *err)
+static int write_bundle(struct making *making, uint64_t volume, struct ncm_error *err)
 {
 	if (volume > 0 || ncm_path_has_suffix(making->bundle->path, BUNDLE_ENDING))
 		return making_write_volumes(making, volume, err);
@@ -239,7 +239,7 @@ struct ncm_bundle *ncm_bundle_create(const struct ncm_config *config, const stru
 	making.bundle->path = ncm_path_absolute(path);
 	if (registry && choose(registry, selector, &models, &count, err) == 0 && read_pins(&making, err) == 0 &&
 	    take_models(&making, models, count, err) == 0 && take_rest(&making, err) == 0)
-		failed = write(&making, volume, err);
+		failed = write_bundle(&making, volume, err);
 	forget(&making);
 	ncm_registry_free(registry);
 	if (!failed)

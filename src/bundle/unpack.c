@@ -38,9 +38,16 @@ struct unpacking {
 	struct partial *partials; /* one for each file */
 };
 
-static char *name_of(const struct unpacking *unpacking, size_t file, const char *ending)
+static char *partial_name(const struct unpacking *unpacking, size_t file)
 {
-	return ncm_asprintf("%s%s", ncm_path_base(unpacking->bundle->files[file].path), ending);
+	return staging_partial_name(&unpacking->bundle->files[file].sha256, NULL, NULL, NULL);
+}
+
+static char *journal_name(const struct unpacking *unpacking, size_t file)
+{
+	NCM_AUTO_FREE char *partial = partial_name(unpacking, file);
+
+	return staging_journal_name(partial);
 }
 
 static size_t spans_of(const struct unpacking *unpacking, size_t file)
@@ -78,7 +85,7 @@ static bool is_there(const struct unpacking *unpacking, const struct ncm_bundle_
 /* Which spans earlier runs have proven. */
 static void read_journal(const struct unpacking *unpacking, size_t file, struct partial *partial)
 {
-	NCM_AUTO_FREE char *name = name_of(unpacking, file, ".journal");
+	NCM_AUTO_FREE char *name = journal_name(unpacking, file);
 	NCM_AUTO_CLOSE int fd = os_open_beneath(unpacking->blobs, name, OS_READ);
 	const size_t count = spans_of(unpacking, file);
 
@@ -92,7 +99,7 @@ static void read_journal(const struct unpacking *unpacking, size_t file, struct 
 
 static int write_journal(const struct unpacking *unpacking, size_t file, struct ncm_error *err)
 {
-	NCM_AUTO_FREE char *name = name_of(unpacking, file, ".journal");
+	NCM_AUTO_FREE char *name = journal_name(unpacking, file);
 
 	return ncm_write_atomic(unpacking->blobs, name, unpacking->partials[file].spans, spans_of(unpacking, file),
 				NCM_OWN_FILE, err);
@@ -101,7 +108,7 @@ static int write_journal(const struct unpacking *unpacking, size_t file, struct 
 static int open_partial(const struct unpacking *unpacking, size_t file, struct ncm_error *err)
 {
 	struct partial *partial = &unpacking->partials[file];
-	NCM_AUTO_FREE char *name = name_of(unpacking, file, ".part");
+	NCM_AUTO_FREE char *name = partial_name(unpacking, file);
 
 	partial->spans = ncm_calloc(spans_of(unpacking, file), 1);
 	partial->fd = os_open_beneath(unpacking->blobs, name, OS_READ | OS_WRITE);
@@ -151,7 +158,7 @@ static void add_proven(struct ncm_bundle *bundle, const struct unpacking *unpack
 static int finish(const struct unpacking *unpacking, size_t file, struct ncm_error *err)
 {
 	const struct partial *partial = &unpacking->partials[file];
-	NCM_AUTO_FREE char *part = name_of(unpacking, file, ".part"), *journal = name_of(unpacking, file, ".journal");
+	NCM_AUTO_FREE char *part = partial_name(unpacking, file), *journal = journal_name(unpacking, file);
 	struct ncm_bundle_file *entry = &unpacking->bundle->files[file];
 
 	if (os_truncate(partial->fd, entry->size) < 0 || ncm_sync(partial->fd) < 0 ||
@@ -294,7 +301,7 @@ static uint64_t needed(const struct unpacking *unpacking)
 
 	for (size_t i = 0; i < unpacking->bundle->count; i++) {
 		const struct ncm_bundle_file *file = &unpacking->bundle->files[i];
-		NCM_AUTO_FREE char *part = name_of(unpacking, i, ".part");
+		NCM_AUTO_FREE char *part = partial_name(unpacking, i);
 		struct os_stat status;
 		uint64_t there = 0;
 
