@@ -13,6 +13,7 @@
 
 static struct {
 	struct option_number volume;
+	const char *lock;
 } given;
 
 static json_t *state_json(const void *row)
@@ -55,6 +56,7 @@ static json_t *bundle_json(const struct ncm_bundle *bundle)
 	json_put_number(object, "bad", bundle->bad);
 	json_put(object, "models", json_words(&bundle->models));
 	json_put(object, "left_out", json_words(&bundle->left_out));
+	json_put_number(object, "assumed", bundle->assumed_count);
 	json_put(object, "volumes",
 		 fields_array(volume_fields, bundle->volumes, bundle->volume_count, sizeof *bundle->volumes));
 	json_put(object, "files", fields_array(file_fields, bundle->files, bundle->count, sizeof *bundle->files));
@@ -90,6 +92,9 @@ static void tell_created(const struct session *session, const struct ncm_bundle 
 		return;
 	if (bundle->volume_count > 0)
 		print_volumes(bundle);
+	if (bundle->assumed_count > 0)
+		print_line(stdout, "Without %zu %s that the lock pins.", bundle->assumed_count,
+			   text_plural(bundle->assumed_count, "file", "files"));
 	print_line(stdout, "Bundle %s: %zu %s in %zu files, %s; %s of it copied now.", path, bundle->models.count,
 		   text_plural(bundle->models.count, "model", "models"), bundle->count,
 		   ncm_format_size(bundle->size, size, sizeof size),
@@ -98,6 +103,8 @@ static void tell_created(const struct session *session, const struct ncm_bundle 
 
 static int create(struct session *session)
 {
+	const struct ncm_bundle_options options = {
+	    .path = folder_of(session), .volume = given.volume.value, .lock = given.lock};
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct ncm_bundle *bundle;
 
@@ -105,8 +112,8 @@ static int create(struct session *session)
 		return session_fail(session, &err);
 	session_catalog_if_any(session, "what only manifests know is missing in the bundle");
 	session_progress(session);
-	bundle = ncm_bundle_create(session->config, session->catalog, &session->settings.selector, folder_of(session),
-				   given.volume.value, &session->sink, &err);
+	bundle = ncm_bundle_create(session->config, session->catalog, &session->settings.selector, &options,
+				   &session->sink, &err);
 	session_quieten(session);
 	if (!bundle)
 		return session_fail(session, &err);
@@ -220,6 +227,23 @@ static int verify(struct session *session)
 	return exit_code;
 }
 
+/* The pull may find it in a store all the same; if not, this says what to do. */
+static int warn_of_lacking(const struct session *session, const struct ncm_bundle *bundle, struct ncm_error *err)
+{
+	struct ncm_strings lacking = {0};
+	const int failed = ncm_bundle_lacking(session->config, bundle, &lacking, err);
+
+	for (size_t i = 0; i < lacking.count; i++) {
+		AUTO_FREE char *text = text_format("sha256 %s is not in the bundle, which was made for a lock that "
+						   "pins it, and no model here has it; made without --for it has it",
+						   lacking.items[i]);
+
+		report_warning(&session->report, text);
+	}
+	ncm_strings_free(&lacking);
+	return failed;
+}
+
 /* A pull of the bundle's own manifests, by its own pins, out of the bundle alone. */
 static int import_folder(struct session *session, const char *folder, size_t taken)
 {
@@ -227,13 +251,21 @@ static int import_folder(struct session *session, const char *folder, size_t tak
 	struct settings *settings = &session->settings;
 	struct ncm_bundle *bundle = ncm_bundle_open(folder, &err);
 	AUTO_FREE char *lock = bundle ? ncm_bundle_lock(bundle) : NULL;
+	struct ncm_strings manifests = {0};
 	int exit_code;
 
 	if (!bundle)
 		return session_fail(session, &err);
-	ncm_strings_free(&settings->manifest_files);
-	ncm_bundle_manifests(bundle, &settings->manifest_files);
-	words_add(&settings->bundles, bundle->path);
+	ncm_bundle_manifests(bundle, &manifests);
+	if (session_config(session, &err) < 0 || ncm_config_add_bundle(session->config, bundle->path, &err) < 0 ||
+	    warn_of_lacking(session, bundle, &err) < 0) {
+		ncm_strings_free(&manifests);
+		ncm_bundle_free(bundle);
+		return session_fail(session, &err);
+	}
+	for (size_t i = 0; i < manifests.count; i++)
+		ncm_config_add_manifest_file(session->config, manifests.items[i]);
+	ncm_strings_free(&manifests);
 	settings->provision.offline = true;
 	settings->provision.pins = lock;
 	for (size_t i = 0; i < 1 + taken; i++)
@@ -269,9 +301,6 @@ static char *unpack(struct session *session, struct ncm_bundle *bundle, struct n
 	session_progress(session);
 	folder = ncm_bundle_unpack(session->config, bundle, &session->sink, err);
 	session_quieten(session);
-	/* What is pulled out of it is to be found there. */
-	ncm_config_free(session->config);
-	session->config = NULL;
 	return folder;
 }
 
@@ -307,6 +336,9 @@ static int import(struct session *session)
 	struct ncm_bundle *bundle = open_any(session, &taken, &err);
 	int exit_code;
 
+	/* The bundle's own manifests say what is wanted. */
+	ncm_strings_free(&session->settings.manifest_files);
+
 	if (!bundle)
 		return session_fail(session, &err);
 	exit_code = bundle->volume_count > 0 ? import_volumes(session, bundle, taken)
@@ -331,6 +363,9 @@ static int run(struct session *session)
 }
 
 static const struct option own[] = {
+    {0, "for", OPTION_TEXT, .value = &given.lock, .argument = "LOCK",
+     .help = "create: for the machine with this ncmodel.lock: without the files that it pins",
+     .completes = COMPLETES_FILE},
     {0, "volume", OPTION_SIZE, .value = &given.volume, .argument = "SIZE",
      .help = "create: volumes FILE-001.tar, FILE-002.tar … of at most so many bytes"},
     {'n', "dry-run", OPTION_FLAG, offsetof(struct settings, dry_run), .help = "import: print the plan and stop"},
@@ -373,6 +408,9 @@ const struct command command_bundle = {
 	"unpacked from an archive is left out, and told.\n\n"
 	"A FILE.tar is one tar instead, and with --volume several, FILE-001.tar …, each a whole tar: what does not fit "
 	"into one goes on in the next, as HEX.OFFSET. Volumes that are there and right stay.\n\n"
+	"--for leaves out what the receiver's lock pins; an import there finds it in the stores, and tells what it "
+	"does "
+	"not find.\n\n"
 	"verify hashes everything that the folder should have, and tells of a large file which of its pieces are "
 	"damaged. Ends with 4 if anything is not right.\n\n"
 	"import is a pull of the folder's manifests out of the folder, with no network: linked where the disk is the "

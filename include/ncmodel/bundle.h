@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Bundles: a folder with everything that some installed models need, to be carried to a machine without a network, or
- * to be served by any web server.
+ * to be served by any web server; or the same as tars of a given size, "volumes" (docs/bundles.md).
  *
  *   bundle.json                    what is in it: blobs with sizes and roles, and the digests of the other files
  *   blobs/sha256/HEX               content by its SHA-256
@@ -54,6 +54,12 @@ struct ncm_bundle_volume {
 	char *why;                   /* it is not right; or NULL */
 };
 
+/* Content that is not in the bundle, because who gets it is said to have it. */
+struct ncm_bundle_assumed {
+	struct ncm_sha256 sha256;
+	uint64_t size;
+};
+
 struct ncm_bundle {
 	char *path;                    /* absolute: the folder; of volumes, FILE as it was given to create */
 	struct ncm_bundle_file *files; /* by path */
@@ -64,21 +70,30 @@ struct ncm_bundle {
 	size_t volume_count;
 	struct ncm_strings models;   /* ids */
 	struct ncm_strings left_out; /* "ID: why" of chosen models that are not in it; foreign text */
-	size_t bad;                  /* files that are not right */
+	struct ncm_bundle_assumed *assumed;
+	size_t assumed_count;
+	size_t bad; /* files that are not right */
 	/* Of volumes that were unpacked: files of the folder that were proven, for ncm_provision_options. */
 	struct ncm_proven_file *proven;
 	size_t proven_count;
 	struct bundle_volumes *impl; /* opaque */
 };
 
+struct ncm_bundle_options {
+	const char *path; /* the folder; one that ends with ".tar" is one tar */
+	uint64_t volume; /* several tars, PATH-001.tar …, of at most so many bytes, and UINT32_MAX at most; 0: none */
+	const char *lock; /* who gets it has this lock: files that it pins are left out; NULL: nothing is */
+};
+
 /*
  * Makes a bundle of the chosen models of models.json, or goes on with one that was cut short: what is there and right
  * stays. Content is hashed while it is copied, and that of a damaged file is not taken: DAMAGED. `catalog` (may be
- * NULL) adds what only manifests know. Errors: USAGE (nothing is chosen), REGISTRY, MANIFEST, IO, NO_SPACE, DAMAGED,
- * POLICY (a link in the way), INTERRUPTED. Free with ncm_bundle_free.
+ * NULL) adds what only manifests know. Errors: USAGE (nothing is chosen; there is no such lock; volumes of that size
+ * cannot be), REGISTRY, MANIFEST, IO, NO_SPACE, DAMAGED, POLICY (a link in the way), INTERRUPTED. Free with
+ * ncm_bundle_free.
  */
 struct ncm_bundle *ncm_bundle_create(const struct ncm_config *config, const struct ncm_catalog *catalog,
-				     const struct ncm_selector *selector, const char *path, uint64_t volume,
+				     const struct ncm_selector *selector, const struct ncm_bundle_options *options,
 				     const struct ncm_sink *sink, struct ncm_error *err);
 /* Reads what bundle.json says. Errors: USAGE (no bundle), MANIFEST (bundle.json is none that is known). */
 struct ncm_bundle *ncm_bundle_open(const char *path, struct ncm_error *err);
@@ -98,10 +113,14 @@ void ncm_bundle_find_volumes(const char *folder, struct ncm_strings *paths);
  */
 char *ncm_bundle_unpack(const struct ncm_config *config, struct ncm_bundle *bundle, const struct ncm_sink *sink,
 			struct ncm_error *err);
+/* Adds the digests, in hex, of content that a bundle assumes, and that no registered file has here. Returns 0, or -1
+ * with REGISTRY. */
+int ncm_bundle_lacking(const struct ncm_config *config, const struct ncm_bundle *bundle, struct ncm_strings *lacking,
+		       struct ncm_error *err);
 /* Removes such a folder, when all that is in it has its place. */
 void ncm_bundle_forget(const char *folder);
 /* Hashes every file that an opened bundle lists, on all cores, and says what is wrong with each; of a large blob which
- * of its pieces. Returns 0, or -1 with INTERRUPTED. */
+ * of its pieces, of volumes in which one. Returns 0, or -1 with INTERRUPTED. */
 int ncm_bundle_check(struct ncm_bundle *bundle, const struct ncm_sink *sink, struct ncm_error *err);
 /* The manifests of a bundle, absolute, added to *files; and the path of its lock, which the caller frees. */
 void ncm_bundle_manifests(const struct ncm_bundle *bundle, struct ncm_strings *files);

@@ -9,6 +9,7 @@
 #include "base/strings.h"
 
 #include <errno.h>
+#include <ncmodel/limits.h>
 #include <string.h>
 
 const char *ncm_bundle_state_name(enum ncm_bundle_state state)
@@ -49,6 +50,21 @@ void bundle_settle(struct ncm_bundle *bundle)
 		qsort(bundle->files, bundle->count, sizeof *bundle->files, by_path);
 }
 
+static json_t *assumed_json(const struct ncm_bundle *bundle)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < bundle->assumed_count; i++) {
+		char hex[NCM_SHA256_HEX + 1];
+		json_t *object = json_object();
+
+		ncm_json_set_string(object, "sha256", ncm_sha256_hex(&bundle->assumed[i].sha256, hex));
+		ncm_json_set_u64(object, "size", bundle->assumed[i].size);
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
 char *bundle_index(const struct ncm_bundle *bundle)
 {
 	NCM_AUTO_JSON json_t *document = json_object();
@@ -68,6 +84,8 @@ char *bundle_index(const struct ncm_bundle *bundle)
 	ncm_json_set_string(document, "made_by", "ncmodel " NCM_VERSION);
 	json_object_set_new(document, "models", ncm_json_string_array(&bundle->models));
 	json_object_set_new(document, "files", files);
+	if (bundle->assumed_count > 0)
+		json_object_set_new(document, "assumed", assumed_json(bundle));
 	return ncm_json_dump(document);
 }
 
@@ -78,6 +96,23 @@ static bool is_inside(const char *path)
 	       !strstr(path, "/../") && !ncm_path_has_suffix(path, "/..");
 }
 
+/* Content is called by its digest; a size beyond the limit is never believed. */
+static bool is_sound(const char *path, uint64_t size, const struct ncm_sha256 *sha256)
+{
+	char hex[NCM_SHA256_HEX + 1];
+
+	return is_inside(path) && size <= NCM_LIMIT_FILE_BYTES &&
+	       (!bundle_is_blob(path) || strcmp(path + sizeof BUNDLE_BLOBS, ncm_sha256_hex(sha256, hex)) == 0);
+}
+
+static bool read_assumed(struct ncm_bundle *bundle, const json_t *json)
+{
+	struct ncm_bundle_assumed *assumed = NCM_PUSH(bundle->assumed, bundle->assumed_count);
+	const char *hex = ncm_json_string(json, "sha256");
+
+	return hex && ncm_sha256_parse(hex, &assumed->sha256) == 0 && ncm_json_u64(json, "size", &assumed->size);
+}
+
 static bool read_file(struct ncm_bundle *bundle, const json_t *json)
 {
 	const char *path = ncm_json_string(json, "path"), *role = ncm_json_string(json, "role");
@@ -86,8 +121,8 @@ static bool read_file(struct ncm_bundle *bundle, const json_t *json)
 	struct ncm_sha256 sha256;
 	uint64_t size;
 
-	if (!path || !hex || !is_inside(path) || !ncm_json_u64(json, "size", &size) ||
-	    ncm_sha256_parse(hex, &sha256) < 0)
+	if (!path || !hex || !ncm_json_u64(json, "size", &size) || ncm_sha256_parse(hex, &sha256) < 0 ||
+	    !is_sound(path, size, &sha256))
 		return false;
 	file = bundle_add(bundle, path, role ? role : "other");
 	file->size = size;
@@ -98,6 +133,7 @@ static bool read_file(struct ncm_bundle *bundle, const json_t *json)
 static int read_document(struct ncm_bundle *bundle, const json_t *document, const char *where, struct ncm_error *err)
 {
 	const json_t *files = json_object_get(document, "files"), *models = json_object_get(document, "models");
+	const json_t *assumed = json_object_get(document, "assumed");
 	uint64_t version = 0;
 
 	(void)ncm_json_u64(document, "schema_version", &version);
@@ -109,6 +145,11 @@ static int read_document(struct ncm_bundle *bundle, const json_t *document, cons
 		if (!read_file(bundle, json_array_get(files, i)))
 			return ncm_error_set(err, NCM_E_MANIFEST,
 					     "%s: $.files[%zu]: must have a path, a size and a sha256", where, i);
+	}
+	for (size_t i = 0; i < json_array_size(assumed); i++) {
+		if (!read_assumed(bundle, json_array_get(assumed, i)))
+			return ncm_error_set(err, NCM_E_MANIFEST, "%s: $.assumed[%zu]: must have a size and a sha256",
+					     where, i);
 	}
 	for (size_t i = 0; i < json_array_size(models); i++) {
 		if (json_is_string(json_array_get(models, i)))
@@ -181,6 +222,7 @@ void ncm_bundle_free(struct ncm_bundle *bundle)
 	for (size_t i = 0; i < bundle->proven_count; i++)
 		free(bundle->proven[i].path);
 	free(bundle->proven);
+	free(bundle->assumed);
 	free(bundle->files);
 	free(bundle->path);
 	ncm_strings_free(&bundle->models);

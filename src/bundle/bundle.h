@@ -7,6 +7,7 @@
 
 #include <ncmodel/bundle.h>
 #include <ncmodel/error.h>
+#include <ncmodel/registry.h>
 
 #define BUNDLE_INDEX "bundle.json"
 #define BUNDLE_BLOBS "blobs/sha256"
@@ -43,6 +44,8 @@ struct bundle_copy {
 };
 /* Returns 0, or -1 with *err: DAMAGED if the file has other bytes. What is there and right stays. */
 int bundle_copy(struct bundle_copy *copy, struct ncm_error *err);
+/* installed.c */
+bool bundle_is_installed(const struct ncm_registry *registry, const struct ncm_sha256 *sha256, uint64_t size);
 /* known.c: DAMAGED: "PATH `what`", and what mends it. Returns -1. */
 int bundle_tell_damage(const char *path, const char *what, struct ncm_error *err);
 /* Removes what a run that was killed left half-written. */

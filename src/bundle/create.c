@@ -8,11 +8,12 @@
 #include "base/strings.h"
 #include "digest/hash.h"
 #include "manifest/load.h"
+#include "os/os.h"
 
 #include <ncmodel/draft.h>
 #include <string.h>
 
-enum { PHASES = 3 };
+enum { PHASES = 3, LEAST_LEFT_OUT = 1 << 20 };
 
 static unsigned phase_of(const struct ncm_reg_model *model)
 {
@@ -58,6 +59,23 @@ void making_tell(struct making *making, const char *file, uint64_t bytes)
 						   .stage = "hashing"});
 }
 
+/* Small files are all there: what a manifest of Ollama's weighs is not worth missing it. */
+static bool is_theirs(const struct making *making, const struct ncm_reg_file *file, const char *hex)
+{
+	return file->size >= LEAST_LEFT_OUT && ncm_text_map_find(&making->theirs, hex, NCM_SHA256_HEX) != NULL;
+}
+
+/* Its digest counts as the bundle's, so that its pins come along. */
+static void assume(struct making *making, const struct ncm_reg_file *file, const char *hex)
+{
+	struct ncm_bundle *bundle = making->bundle;
+
+	ncm_strings_add(&making->words, hex);
+	ncm_text_map_add(&making->blobs, making->words.items[making->words.count - 1], NCM_SHA256_HEX, 0);
+	*NCM_PUSH(bundle->assumed, bundle->assumed_count) =
+	    (struct ncm_bundle_assumed){.sha256 = file->sha256, .size = file->size};
+}
+
 static void take_file(struct making *making, const struct ncm_reg_model *model, const struct ncm_reg_file *file)
 {
 	char hex[NCM_SHA256_HEX + 1];
@@ -66,6 +84,10 @@ static void take_file(struct making *making, const struct ncm_reg_model *model, 
 
 	if (ncm_text_map_find(&making->blobs, hex, NCM_SHA256_HEX))
 		return;
+	if (is_theirs(making, file, hex)) {
+		assume(making, file, hex);
+		return;
+	}
 	entry = bundle_add(making->bundle, path, file->role ? file->role : "weights");
 	entry->sha256 = file->sha256;
 	entry->size = file->size;
@@ -171,6 +193,37 @@ static int take_models(struct making *making, const struct ncm_reg_model **model
 	return 0;
 }
 
+static int tell_no_lock(const char *path, struct ncm_error *err)
+{
+	ncm_error_set(err, NCM_E_USAGE, "there is no lock %s", path);
+	return ncm_error_hint(err, "it is the ncmodel.lock of the machine that gets the bundle: copy it from there");
+}
+
+/* What the receiver's lock pins. */
+static int read_theirs(struct making *making, const char *path, struct ncm_error *err)
+{
+	struct ncm_lock *lock;
+
+	if (!path)
+		return 0;
+	if (!os_has(OS_HERE, path))
+		return tell_no_lock(path, err);
+	lock = ncm_lock_load(path, err);
+	for (size_t i = 0; lock && i < lock->count; i++) {
+		for (size_t k = 0; k < lock->entries[i].file_count; k++) {
+			char hex[NCM_SHA256_HEX + 1];
+
+			if (!lock->entries[i].files[k].has_sha256)
+				continue;
+			ncm_strings_add(&making->words, ncm_sha256_hex(&lock->entries[i].files[k].sha256, hex));
+			ncm_text_map_add(&making->theirs, making->words.items[making->words.count - 1], NCM_SHA256_HEX,
+					 0);
+		}
+	}
+	ncm_lock_free(lock);
+	return lock ? 0 : -1;
+}
+
 static int read_pins(struct making *making, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *path = NULL;
@@ -205,7 +258,7 @@ static int choose(const struct ncm_registry *registry, const struct ncm_selector
 	return ncm_error_hint(err, "`ncmodel pull` installs models");
 }
 
-static int write(struct making *making, uint64_t volume, struct ncm_error *err)
+static int write_bundle(struct making *making, uint64_t volume, struct ncm_error *err)
 {
 	if (volume > 0 || ncm_path_has_suffix(making->bundle->path, BUNDLE_ENDING))
 		return making_write_volumes(making, volume, err);
@@ -223,10 +276,12 @@ static void forget(struct making *making)
 	ncm_lock_free(making->lock);
 	ncm_layout_free(making->layout);
 	ncm_text_map_free(&making->blobs);
+	ncm_text_map_free(&making->theirs);
+	ncm_strings_free(&making->words);
 }
 
 struct ncm_bundle *ncm_bundle_create(const struct ncm_config *config, const struct ncm_catalog *catalog,
-				     const struct ncm_selector *selector, const char *path, uint64_t volume,
+				     const struct ncm_selector *selector, const struct ncm_bundle_options *options,
 				     const struct ncm_sink *sink, struct ncm_error *err)
 {
 	struct ncm_registry *registry = ncm_registry_load(config, err);
@@ -236,10 +291,11 @@ struct ncm_bundle *ncm_bundle_create(const struct ncm_config *config, const stru
 	size_t count = 0;
 	int failed = -1;
 
-	making.bundle->path = ncm_path_absolute(path);
+	making.bundle->path = ncm_path_absolute(options->path);
 	if (registry && choose(registry, selector, &models, &count, err) == 0 && read_pins(&making, err) == 0 &&
-	    take_models(&making, models, count, err) == 0 && take_rest(&making, err) == 0)
-		failed = write(&making, volume, err);
+	    read_theirs(&making, options->lock, err) == 0 && take_models(&making, models, count, err) == 0 &&
+	    take_rest(&making, err) == 0)
+		failed = write_bundle(&making, options->volume, err);
 	forget(&making);
 	ncm_registry_free(registry);
 	if (!failed)

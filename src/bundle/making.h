@@ -29,7 +29,9 @@ struct making {
 	struct ncm_bundle *bundle; /* its files: blobs, and those documents of which its index tells */
 	struct ncm_layout *layout;
 	struct ncm_lock *lock;
-	struct ncm_text_map blobs; /* from digests in hex, as the paths have them, to sources */
+	struct ncm_text_map theirs; /* digests in hex of what who gets it is said to have */
+	struct ncm_strings words;   /* the texts of both maps that nobody else has */
+	struct ncm_text_map blobs;  /* from digests in hex, as the paths have them, to sources */
 	struct bundle_source *sources;
 	size_t source_count;
 	struct bundle_document *documents; /* in the order in which they are written; the index is the last */

@@ -38,33 +38,21 @@ struct unpacking {
 	struct partial *partials; /* one for each file */
 };
 
-static char *name_of(const struct unpacking *unpacking, size_t file, const char *ending)
+static char *partial_name(const struct unpacking *unpacking, size_t file)
 {
-	return ncm_asprintf("%s%s", ncm_path_base(unpacking->bundle->files[file].path), ending);
+	return staging_partial_name(&unpacking->bundle->files[file].sha256, NULL, NULL, NULL);
+}
+
+static char *journal_name(const struct unpacking *unpacking, size_t file)
+{
+	NCM_AUTO_FREE char *partial = partial_name(unpacking, file);
+
+	return staging_journal_name(partial);
 }
 
 static size_t spans_of(const struct unpacking *unpacking, size_t file)
 {
 	return ncm_checkpoints_expected(unpacking->bundle->files[file].size) + 1;
-}
-
-/* Some model has it where models.json says, and nobody wrote to it since: the pull finds it there. */
-static bool is_installed(const struct unpacking *unpacking, const struct ncm_bundle_file *file)
-{
-	const struct ncm_registry *registry = unpacking->registry;
-
-	for (size_t i = 0; i < registry->count; i++) {
-		for (size_t k = 0; k < registry->models[i].file_count; k++) {
-			const struct ncm_reg_file *known = &registry->models[i].files[k];
-			struct os_stat status;
-
-			if (ncm_sha256_equal(&known->sha256, &file->sha256) && !registry->models[i].verify_result &&
-			    os_lstat(OS_HERE, known->abs, &status) == 0 && status.kind == OS_IS_FILE &&
-			    status.size == file->size && status.mtime_ns == known->mtime_ns)
-				return true;
-		}
-	}
-	return false;
 }
 
 static bool is_there(const struct unpacking *unpacking, const struct ncm_bundle_file *file)
@@ -78,7 +66,7 @@ static bool is_there(const struct unpacking *unpacking, const struct ncm_bundle_
 /* Which spans earlier runs have proven. */
 static void read_journal(const struct unpacking *unpacking, size_t file, struct partial *partial)
 {
-	NCM_AUTO_FREE char *name = name_of(unpacking, file, ".journal");
+	NCM_AUTO_FREE char *name = journal_name(unpacking, file);
 	NCM_AUTO_CLOSE int fd = os_open_beneath(unpacking->blobs, name, OS_READ);
 	const size_t count = spans_of(unpacking, file);
 
@@ -92,16 +80,25 @@ static void read_journal(const struct unpacking *unpacking, size_t file, struct 
 
 static int write_journal(const struct unpacking *unpacking, size_t file, struct ncm_error *err)
 {
-	NCM_AUTO_FREE char *name = name_of(unpacking, file, ".journal");
+	NCM_AUTO_FREE char *name = journal_name(unpacking, file);
 
 	return ncm_write_atomic(unpacking->blobs, name, unpacking->partials[file].spans, spans_of(unpacking, file),
 				NCM_OWN_FILE, err);
 }
 
+static void close_partial(struct partial *partial)
+{
+	if (partial->fd >= 0)
+		os_close(partial->fd);
+	partial->fd = -1;
+	free(partial->spans);
+	partial->spans = NULL;
+}
+
 static int open_partial(const struct unpacking *unpacking, size_t file, struct ncm_error *err)
 {
 	struct partial *partial = &unpacking->partials[file];
-	NCM_AUTO_FREE char *name = name_of(unpacking, file, ".part");
+	NCM_AUTO_FREE char *name = partial_name(unpacking, file);
 
 	partial->spans = ncm_calloc(spans_of(unpacking, file), 1);
 	partial->fd = os_open_beneath(unpacking->blobs, name, OS_READ | OS_WRITE);
@@ -109,6 +106,9 @@ static int open_partial(const struct unpacking *unpacking, size_t file, struct n
 		read_journal(unpacking, file, partial);
 	else if (errno == ENOENT)
 		partial->fd = ncm_own_create(unpacking->blobs, name, OS_READ | OS_WRITE, NCM_OWN_FILE);
+	/* Spans come in no order: a file that has its length is not lengthened by each. */
+	if (partial->fd >= 0 && os_truncate(partial->fd, unpacking->bundle->files[file].size) < 0)
+		close_partial(partial);
 	return partial->fd < 0 ? ncm_error_errno(err, errno, "cannot write %s/%s", unpacking->folder, name) : 0;
 }
 
@@ -118,7 +118,7 @@ static int begin(void *context, size_t file, int *to, struct ncm_error *err)
 	struct ncm_bundle_file *entry = &unpacking->bundle->files[file];
 
 	entry->state = NCM_BUNDLE_OK;
-	if (is_there(unpacking, entry) || is_installed(unpacking, entry))
+	if (is_there(unpacking, entry) || bundle_is_installed(unpacking->registry, &entry->sha256, entry->size))
 		return 0;
 	if (open_partial(unpacking, file, err) < 0)
 		return -1;
@@ -151,10 +151,10 @@ static void add_proven(struct ncm_bundle *bundle, const struct unpacking *unpack
 static int finish(const struct unpacking *unpacking, size_t file, struct ncm_error *err)
 {
 	const struct partial *partial = &unpacking->partials[file];
-	NCM_AUTO_FREE char *part = name_of(unpacking, file, ".part"), *journal = name_of(unpacking, file, ".journal");
+	NCM_AUTO_FREE char *part = partial_name(unpacking, file), *journal = journal_name(unpacking, file);
 	struct ncm_bundle_file *entry = &unpacking->bundle->files[file];
 
-	if (os_truncate(partial->fd, entry->size) < 0 || ncm_sync(partial->fd) < 0 ||
+	if (ncm_sync(partial->fd) < 0 ||
 	    os_rename(unpacking->blobs, part, unpacking->blobs, ncm_path_base(entry->path)) < 0)
 		return ncm_error_errno(err, errno, "cannot write %s/%s", unpacking->folder, entry->path);
 	os_unlink(unpacking->blobs, journal);
@@ -200,15 +200,6 @@ static bool is_whole(const struct unpacking *unpacking, size_t file)
 			return false;
 	}
 	return true;
-}
-
-static void close_partial(struct partial *partial)
-{
-	if (partial->fd >= 0)
-		os_close(partial->fd);
-	partial->fd = -1;
-	free(partial->spans);
-	partial->spans = NULL;
 }
 
 static int took(void *context, const struct bundle_stretch *stretch, struct ncm_error *err)
@@ -294,11 +285,12 @@ static uint64_t needed(const struct unpacking *unpacking)
 
 	for (size_t i = 0; i < unpacking->bundle->count; i++) {
 		const struct ncm_bundle_file *file = &unpacking->bundle->files[i];
-		NCM_AUTO_FREE char *part = name_of(unpacking, i, ".part");
+		NCM_AUTO_FREE char *part = partial_name(unpacking, i);
 		struct os_stat status;
 		uint64_t there = 0;
 
-		if (!bundle_is_blob(file->path) || is_there(unpacking, file) || is_installed(unpacking, file))
+		if (!bundle_is_blob(file->path) || is_there(unpacking, file) ||
+		    bundle_is_installed(unpacking->registry, &file->sha256, file->size))
 			continue;
 		if (os_lstat(unpacking->blobs, part, &status) == 0)
 			there = status.blocks * 512;

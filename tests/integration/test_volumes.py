@@ -148,6 +148,56 @@ class VolumesTest(VolumeCase):
         self.assertEqual((again["present"], again["pulled"]), (2, 0))
 
 
+class ForTest(VolumeCase):
+    """A bundle for a machine that has some of it."""
+
+    def test_only_what_the_lock_lacks(self):
+        data = {name: gguf(name, 3_000_000) for name in "abc"}
+        manifest = self.hub.ollama("library/tiny", [("model", gguf("ollama", 2 << 20)), ("license", b"MIT")], tag="1b")
+        models = [self.machine.simple(name + ".gguf", content) for name, content in data.items()]
+        tiny = {"id": "tiny", "files": [{"from": ["ollama:tiny:1b"]}]}
+        lock = os.path.join(self.machine.home, "their.lock")
+        for chosen in range(8):
+            there = {name for bit, name in enumerate("abc") if chosen >> bit & 1}
+            self.another_machine()
+            self.machine.manifest([model for model in models if model["id"] in there] + [tiny] * (chosen % 2))
+            if there:
+                self.pull()
+            theirs = os.path.join(self.machine.home, "theirs")
+            shutil.rmtree(theirs, True)
+            shutil.copytree(self.machine.root, theirs, symlinks=True)
+            self.write(lock, self.read(self.machine.store("ncmodel.lock")) if there else b'{"schema_version": 1, "entries": {}}')
+            self.machine.manifest(models + [tiny])
+            self.pull()
+            whole = self.models(self.machine.snapshot())
+            shutil.rmtree(self.folder, True)
+            made = json.loads(self.bundle_of("create", self.file, "--for", lock, "--json").out)["data"]
+            blobs = {file["sha256"][7:] for file in made["files"] if file["path"].startswith("blobs/")}
+            self.assertEqual({name for name, content in data.items() if sha256(content) not in blobs}, there)
+            self.assertIn(sha256(manifest), blobs)
+            self.assertEqual(made["assumed"], len(there) + chosen % 2)
+            self.bundle_of("verify", self.file)
+            shutil.rmtree(self.machine.root)
+            shutil.copytree(theirs, self.machine.root, symlinks=True)
+            self.hub.forget()
+            self.bundle_of("import", self.file, "-y")
+            self.assertEqual(self.models(self.machine.snapshot()), whole)
+            self.assertEqual(self.hub.asked(), [])
+
+    def test_what_the_receiver_lacks_after_all_is_told(self):
+        self.installed(a=gguf("a", 3_000_000), b=gguf("b", 2_000_000))
+        lock = os.path.join(self.machine.home, "their.lock")
+        self.write(lock, self.read(self.machine.store("ncmodel.lock")))
+        self.bundle_of("create", self.file, "--for", lock)
+        self.another_machine()
+        self.write(self.machine.store("b.gguf"), gguf("b", 2_000_000))
+        result = self.bundle_of("import", self.file, "-y", code=11)
+        self.assertIn(f"sha256 {sha256(gguf('a', 3_000_000))} is not in the bundle", result.err)
+        self.assertIn("made without --for it has it", result.err)
+        self.assertEqual(list(self.entries()), ["b"])
+        self.assertIn("copy it from there", self.bundle_of("create", self.file, "--for", lock + "x", code=2).err)
+
+
 class DamageTest(VolumeCase):
     """Wherever a byte is flipped: no other byte comes out, and what is not touched does."""
 

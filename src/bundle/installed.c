@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* Content that some model has where models.json says, and to which nobody wrote since: a pull finds it there. */
+#include "bundle/bundle.h"
+
+#include "base/mem.h"
+#include "os/os.h"
+
+static bool is_intact(const struct ncm_reg_file *file)
+{
+	struct os_stat status;
+
+	return os_lstat(OS_HERE, file->abs, &status) == 0 && status.kind == OS_IS_FILE && status.size == file->size &&
+	       status.mtime_ns == file->mtime_ns;
+}
+
+bool bundle_is_installed(const struct ncm_registry *registry, const struct ncm_sha256 *sha256, uint64_t size)
+{
+	for (size_t i = 0; i < registry->count; i++) {
+		const struct ncm_reg_model *model = &registry->models[i];
+
+		for (size_t k = 0; k < model->file_count && !model->verify_result; k++) {
+			if (model->files[k].size == size && ncm_sha256_equal(&model->files[k].sha256, sha256) &&
+			    is_intact(&model->files[k]))
+				return true;
+		}
+	}
+	return false;
+}
+
+int ncm_bundle_lacking(const struct ncm_config *config, const struct ncm_bundle *bundle, struct ncm_strings *lacking,
+		       struct ncm_error *err)
+{
+	struct ncm_registry *registry = ncm_registry_load(config, err);
+
+	for (size_t i = 0; registry && i < bundle->assumed_count; i++) {
+		const struct ncm_bundle_assumed *assumed = &bundle->assumed[i];
+		char hex[NCM_SHA256_HEX + 1];
+
+		if (!bundle_is_installed(registry, &assumed->sha256, assumed->size))
+			ncm_strings_add(lacking, ncm_sha256_hex(&assumed->sha256, hex));
+	}
+	ncm_registry_free(registry);
+	return registry ? 0 : -1;
+}
