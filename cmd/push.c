@@ -198,7 +198,7 @@ const struct command command_push = {
 	"and oras read. Of Ollama's models the weights, projectors, licences and texts are pushed under names that say "
 	"what they are. Several models have a folder each. What "
 	"the lock pins of their sources goes along as a layer ncmodel.lock, which a pull does not place; SHA-256 "
-	"checkpoints of large files, as far as they are kept here, are an artifact that refers to the manifest.\n\n"
+	"checkpoints of large files, as far as they are known here, are an artifact that refers to the manifest.\n\n"
 	"What the repository has is not sent, and what came from another repository of the same registry is mounted. "
 	"A file is hashed while it is read: what is not what models.json says is refused with 4, and its last byte is "
 	"never sent. A lost connection, and the run after one that was killed, go on where the registry says it "

@@ -73,12 +73,12 @@ struct ncm_push_report {
 /*
  * Pushes them: blobs first, each asked for, then mounted, then sent; the manifest last. A file is hashed while it is
  * read, and its last byte is not sent unless the digest is the one in models.json. What a connection lost, or a run
- * that was killed, is resumed where the registry says it stands ($XDG_STATE_HOME/ncmodel/uploads). Then, as far as
- * stores keep them, the checkpoints of larger files, an artifact that refers to the manifest: that they could not be
- * pushed is a NOTE. Errors: USAGE; POLICY (the tag names something else; a file whose digest nobody knows; more files
- * than a manifest has room for); DAMAGED (a file is not what models.json says); AUTH, NETWORK, RATE_LIMIT, REFUSED,
- * PROTOCOL; IO; REGISTRY; MANIFEST (the lock); INTERRUPTED. Blobs that were sent before an error stay at the registry,
- * and are not sent again. Free with ncm_push_free.
+ * that was killed, is resumed where the registry says it stands ($XDG_STATE_HOME/ncmodel/uploads). Then, of larger
+ * files that were sent or whose stores keep them, the checkpoints, an artifact that refers to the manifest: that they
+ * could not be pushed is a NOTE. Errors: USAGE; POLICY (the tag names something else; a file whose digest nobody knows;
+ * more files than a manifest has room for); DAMAGED (a file is not what models.json says); AUTH, NETWORK, RATE_LIMIT,
+ * REFUSED, PROTOCOL; IO; REGISTRY; MANIFEST (the lock); INTERRUPTED. Blobs that were sent before an error stay at the
+ * registry, and are not sent again. Free with ncm_push_free.
  */
 struct ncm_push_report *ncm_push(const struct ncm_config *config, const struct ncm_push_options *options,
 				 const struct ncm_sink *sink, struct ncm_error *err);

@@ -54,19 +54,32 @@ static void add_entry(void *context, struct ncm_lock_entry *entry)
 	*NCM_PUSH(lock->entries, lock->count) = *entry;
 }
 
+/* Sorted, so that a look-up among many is quick. */
+static struct ncm_lock *sorted(struct ncm_lock *lock, int failed)
+{
+	if (failed) {
+		ncm_lock_free(lock);
+		return NULL;
+	}
+	if (lock->count > 1)
+		qsort(lock->entries, lock->count, sizeof *lock->entries, compare_entries);
+	return lock;
+}
+
 struct ncm_lock *ncm_lock_load(const char *path, struct ncm_error *err)
 {
 	struct ncm_lock *lock = ncm_calloc(1, sizeof *lock);
 
 	lock->path = ncm_strdup(path);
-	if (lock_load(path, add_entry, lock, err) < 0) {
-		ncm_lock_free(lock);
-		return NULL;
-	}
-	/* Sorted, so that a look-up among many is quick. */
-	if (lock->count > 1)
-		qsort(lock->entries, lock->count, sizeof *lock->entries, compare_entries);
-	return lock;
+	return sorted(lock, lock_load(path, add_entry, lock, err));
+}
+
+struct ncm_lock *ncm_lock_parse(const char *name, const char *text, size_t size, struct ncm_error *err)
+{
+	struct ncm_lock *lock = ncm_calloc(1, sizeof *lock);
+
+	lock->path = ncm_strdup(name);
+	return sorted(lock, lock_load_text(name, text, size, add_entry, lock, err));
 }
 
 void ncm_lock_free(struct ncm_lock *lock)

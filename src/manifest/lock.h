@@ -56,6 +56,8 @@ struct ncm_lock {
  * zeros, or a size of 0 without a digest, which older versions wrote for what they did not know. Class MANIFEST.
  */
 struct ncm_lock *ncm_lock_load(const char *path, struct ncm_error *err);
+/* The same of a text, which errors call `name`. */
+struct ncm_lock *ncm_lock_parse(const char *name, const char *text, size_t size, struct ncm_error *err);
 void ncm_lock_free(struct ncm_lock *lock);
 const struct ncm_lock_entry *ncm_lock_find(const struct ncm_lock *lock, const char *uri);
 /* Puts an entry (copied) in place of the one with its URI; one without files is not put. Where the bytes are the same,

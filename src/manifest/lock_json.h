@@ -11,6 +11,9 @@ enum { LOCK_SCHEMA_VERSION = 1 };
 /* Reads the file and hands on its entries, which the taker then owns. No file: there are none. */
 int lock_load(const char *path, void (*take)(void *context, struct ncm_lock_entry *entry), void *context,
 	      struct ncm_error *err);
+/* The same of a text, which `path` names. */
+int lock_load_text(const char *path, const char *json, size_t length,
+		   void (*take)(void *context, struct ncm_lock_entry *entry), void *context, struct ncm_error *err);
 /* An entry of a document. False: it is none. */
 bool lock_entry_parse(const char *uri, const json_t *json, struct ncm_lock_entry *entry);
 /* The fault of a file of another version. Returns -1. */

@@ -154,17 +154,12 @@ static bool is_absent(const char *path, char **json, size_t *length, struct ncm_
 	return absent;
 }
 
-int lock_load(const char *path, void (*take)(void *context, struct ncm_lock_entry *entry), void *context,
-	      struct ncm_error *err)
+int lock_load_text(const char *path, const char *json, size_t length,
+		   void (*take)(void *context, struct ncm_lock_entry *entry), void *context, struct ncm_error *err)
 {
 	struct all_words all = {0};
-	size_t length = 0;
-	NCM_AUTO_FREE char *json = NULL;
-	int failed;
+	const int failed = read_words(path, json, length, &all, err);
 
-	if (is_absent(path, &json, &length, err))
-		return 0;
-	failed = json ? read_words(path, json, length, &all, err) : -1;
 	for (size_t i = 0; i < all.count; i++) {
 		struct ncm_lock_entry entry = {0};
 
@@ -176,6 +171,17 @@ int lock_load(const char *path, void (*take)(void *context, struct ncm_lock_entr
 	}
 	free(all.items);
 	return failed;
+}
+
+int lock_load(const char *path, void (*take)(void *context, struct ncm_lock_entry *entry), void *context,
+	      struct ncm_error *err)
+{
+	size_t length = 0;
+	NCM_AUTO_FREE char *json = NULL;
+
+	if (is_absent(path, &json, &length, err))
+		return 0;
+	return json ? lock_load_text(path, json, length, take, context, err) : -1;
 }
 
 static void ignore(void *context, const char *place, const char *path, const char *reason)

@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "digest/hash.h"
+#include "digest/tally.h"
 #include "os/os.h"
 
 #include <errno.h>
@@ -38,7 +38,7 @@ void push_body_close(struct push_body *body)
 {
 	if (body->fd >= 0)
 		(void)os_close(body->fd);
-	ncm_hash_free(body->hash);
+	ncm_tally_free(body->hash);
 	body->fd = -1;
 	body->hash = NULL;
 }
@@ -50,11 +50,13 @@ static int prove(struct push_body *body, struct ncm_error *err)
 	char hex[NCM_SHA256_HEX + 1];
 	NCM_AUTO_FREE char *how = NULL;
 
-	ncm_hash_sha256(body->hash, &digest);
+	ncm_tally_end(body->hash, &digest, body->checkpoints);
 	body->hash = NULL;
 	body->proven = ncm_sha256_equal(&digest, &body->sha256);
 	if (body->proven)
 		return 0;
+	if (body->checkpoints)
+		ncm_checkpoints_clear(body->checkpoints);
 	body->hashed = 0;
 	how = ncm_asprintf("its SHA-256 is %s", ncm_sha256_hex(&digest, hex));
 	return differs(body, how, err);
@@ -68,8 +70,8 @@ static int take(struct push_body *body, const char *data, uint64_t at, size_t si
 	if (body->proven || end <= body->hashed)
 		return 0;
 	if (!body->hash)
-		body->hash = ncm_hash_new(NCM_HASH_SHA256);
-	ncm_hash_update(body->hash, data + (body->hashed - at), (size_t)(end - body->hashed));
+		body->hash = ncm_tally_new();
+	ncm_tally_update(body->hash, data + (body->hashed - at), (size_t)(end - body->hashed));
 	body->hashed = end;
 	return body->hashed == body->size ? prove(body, err) : 0;
 }

@@ -65,6 +65,7 @@ static int push_file(struct run *run, size_t index, struct ncm_error *err)
 				 .file_size = file->size,
 				 .size = file->layer_size,
 				 .sha256 = file->layer,
+				 .checkpoints = push->options->tar ? NULL : &push->sent[index],
 				 .stop = &run->failed,
 				 .progress = progress,
 				 .context = &telling};
@@ -173,6 +174,7 @@ int push_hash_tars(struct push *push, struct ncm_error *err)
 
 int push_files(struct push *push, struct ncm_error *err)
 {
+	push->sent = ncm_calloc(push->report->count + 1, sizeof *push->sent);
 	if (for_all(push, bring, err) < 0)
 		return -1;
 	sum_up(push->report);

@@ -90,6 +90,15 @@ static bool is_wanted(const struct push *push, const struct ncm_lock_entry *entr
 	return has(&known->sources, key) && !is_same_repository(push, entry->uri) && pins_some(entry, known);
 }
 
+/* Who else has served it to this machine is its own affair. */
+static void forget_places(struct ncm_lock *lock)
+{
+	for (size_t i = 0; i < lock->count; i++) {
+		for (size_t k = 0; k < lock->entries[i].file_count; k++)
+			ncm_strings_free(&lock->entries[i].files[k].places);
+	}
+}
+
 static char *text_of(struct push *push, const struct ncm_lock *lock)
 {
 	struct ncm_lock *chosen = ncm_calloc(1, sizeof *chosen);
@@ -104,6 +113,7 @@ static char *text_of(struct push *push, const struct ncm_lock *lock)
 		if (is_wanted(push, &entry, &known))
 			ncm_lock_put(chosen, &entry);
 	}
+	forget_places(chosen);
 	push->report->pins = chosen->count;
 	if (chosen->count > 0)
 		text = ncm_lock_text(chosen);

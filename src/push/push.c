@@ -108,6 +108,9 @@ static void clear(struct push *push)
 	ncm_http_free(push->http);
 	ncm_registry_free(push->registry);
 	ncm_layout_free(push->layout);
+	for (size_t i = 0; push->sent && i < push->report->count; i++)
+		ncm_checkpoints_clear(&push->sent[i]);
+	free(push->sent);
 	free(push->models);
 	ncm_text_map_free(&push->names);
 	oci_name_clear(&push->name);

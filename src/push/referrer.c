@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The SHA-256 checkpoints of the larger files, as far as their stores keep them: an artifact that refers to the
- * manifest. They help whoever pulls, and nobody needs them: what goes wrong here is told, and no failure.
+ * The SHA-256 checkpoints of the larger files, of those that were sent and as far as stores keep them of the others: an
+ * artifact that refers to the manifest. They help whoever pulls, and nobody needs them: what goes wrong here is told,
+ * and no failure.
  */
 #include "push/work.h"
 
@@ -39,12 +40,17 @@ static void clear_referrer(struct referrer *referrer)
 	free(referrer->manifest);
 }
 
-static bool find(const struct push *push, const struct ncm_push_file *file, struct ncm_checkpoints *checkpoints)
+static bool find(const struct push *push, size_t index, struct ncm_checkpoints *checkpoints)
 {
+	const struct ncm_push_file *file = &push->report->files[index];
 	const struct ncm_store *store = file->store ? ncm_layout_find(push->layout, file->store) : NULL;
 	NCM_AUTO_CLOSE int dirfd = store ? ncm_store_peek(store) : -1;
 	NCM_AUTO_CLOSE int home = dirfd < 0 ? -1 : ncm_store_home(store, dirfd);
 
+	if (push->sent && push->sent[index].size == file->size) {
+		ncm_checkpoints_copy(checkpoints, &push->sent[index]);
+		return true;
+	}
 	return home >= 0 && ncm_checkpoints_read(home, &file->sha256, file->size, checkpoints) == 0;
 }
 
@@ -57,13 +63,14 @@ static bool is_packed(const struct referrer *referrer, const struct ncm_sha256 *
 	return false;
 }
 
-static void pack(struct referrer *referrer, const struct ncm_push_file *file)
+static void pack(struct referrer *referrer, size_t index)
 {
+	const struct ncm_push_file *file = &referrer->push->report->files[index];
 	struct ncm_checkpoints checkpoints;
 	struct packed *item;
 
 	if (ncm_checkpoints_expected(file->size) == 0 || is_packed(referrer, &file->sha256) ||
-	    !find(referrer->push, file, &checkpoints))
+	    !find(referrer->push, index, &checkpoints))
 		return;
 	item = NCM_PUSH(referrer->items, referrer->count);
 	item->file = file;
@@ -239,7 +246,7 @@ int push_checkpoints(struct push *push, struct ncm_error *err)
 	int failed = 0;
 
 	for (size_t i = 0; i < push->report->count && !push->options->tar; i++)
-		pack(&referrer, &push->report->files[i]);
+		pack(&referrer, i);
 	if (referrer.count > 0) {
 		write_manifest(&referrer);
 		failed = bring(&referrer, &why);

@@ -3,6 +3,7 @@
 #define NCM_PUSH_WORK_H
 
 #include "base/text_map.h"
+#include "digest/tally.h"
 #include "oci/manifest.h"
 #include "oci/name.h"
 #include "source/shared.h"
@@ -24,10 +25,11 @@ struct push {
 	size_t model_count;
 	struct ncm_text_map names; /* of files in the artifact → index, while they are chosen */
 	struct oci_name name;
-	char *origin;     /* "https://HOST[:PORT]" */
-	char *repository; /* "https://ghcr.io/v2/org/model" */
-	char *what;       /* "ghcr.io/org/model:tag" */
-	int kept;         /* the folder of uploads under way; -1: nothing is kept */
+	char *origin;                 /* "https://HOST[:PORT]" */
+	char *repository;             /* "https://ghcr.io/v2/org/model" */
+	char *what;                   /* "ghcr.io/org/model:tag" */
+	struct ncm_checkpoints *sent; /* of each file that was sent, what its hash came by; NULL: none was */
+	int kept;                     /* the folder of uploads under way; -1: nothing is kept */
 	struct ncm_credential *credential;
 	char *pins; /* the lock that goes along; or NULL */
 	size_t pins_size;
@@ -129,8 +131,9 @@ struct push_body {
 	uint64_t size;
 	struct ncm_sha256 sha256;
 	uint64_t from, at; /* where the request begins, and stands */
-	struct ncm_hash *hash;
-	uint64_t hashed; /* bytes from the start that are in it */
+	struct ncm_tally *hash;
+	uint64_t hashed;                     /* bytes from the start that are in it */
+	struct ncm_checkpoints *checkpoints; /* that came of it once it is proven; NULL: not wanted */
 	bool proven;
 	const _Atomic bool *stop; /* set: another file has failed; or NULL */
 	void (*progress)(void *context, uint64_t at);

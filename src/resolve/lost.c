@@ -89,6 +89,8 @@ enum asked_kind {
 	ASKED_ALL, /* there are no more */
 };
 
+enum { SENT_MOST = 4 }; /* places of a lock that was sent along */
+
 struct candidate {
 	enum asked_kind kind;
 	size_t bundle;
@@ -109,12 +111,49 @@ static struct candidate bundle_at(const struct ncm_config *config, size_t number
 						: (struct candidate){.kind = ASKED_NOBODY};
 }
 
+/* The lock that a publisher sent along: asked for when its own place has failed, by one thread (gather). */
+static const struct ncm_lock *sent_lock(const struct run *run, struct wanted *wanted)
+{
+	const struct ncm_resolution *found = wanted->resolution;
+	NCM_AUTO_FREE char *text = NULL;
+	size_t size;
+
+	if (wanted->asked_lock || !found || !found->lock_url)
+		return wanted->sent_lock;
+	wanted->asked_lock = true;
+	text = ncm_source_lock(run->sources, found, &size);
+	wanted->sent_lock = text ? ncm_lock_parse(found->uri, text, size, NULL) : NULL;
+	return wanted->sent_lock;
+}
+
+/* What stands in it is a stranger's word: it may send us to a known service, and to no other server. */
+static void add_sent(const struct run *run, struct wanted *wanted, const struct ncm_sha256 *sha256,
+		     struct ncm_strings *places)
+{
+	const struct ncm_lock *lock = sent_lock(run, wanted);
+	struct ncm_strings sent = {0};
+	size_t taken = 0;
+
+	if (!lock)
+		return;
+	ncm_lock_places(lock, sha256, &sent);
+	for (size_t i = 0; i < sent.count && taken < SENT_MOST; i++) {
+		if (!ncm_source_is_of_one_server(sent.items[i]) || ncm_strings_contain(places, sent.items[i]) ||
+		    ncm_source_check(sent.items[i], false, NULL, NULL) < 0)
+			continue;
+		ncm_strings_add(places, sent.items[i]);
+		taken++;
+	}
+	ncm_strings_free(&sent);
+}
+
 static struct candidate place_at(const struct run *run, const struct content *content, size_t number)
 {
 	struct ncm_strings places = {0};
 	struct candidate found = {.kind = ASKED_NOBODY};
 
 	ncm_lock_places(run->lock, &content->sha256, &places);
+	add_sent(run, &run->wanted[content->wanted], &content->sha256, &places);
 	if (number < places.count) {
 		if (!was_asked(&run->wanted[content->wanted], places.items[number]))
 			found = (struct candidate){.kind = ASKED_PLACE, .uri = ncm_strdup(places.items[number])};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Pinned bytes that their sources have no longer, or have others of under their name: they are looked up by digest, in
- * the cache, at web servers with content by its digest, where the lock knows that they were served, and at services
- * that can be asked by digest, in this order. What comes is proven by the digest alone.
+ * the cache, at web servers with content by its digest, where the lock knows that they were served (ours, then one that
+ * the publisher sent along), and at services that can be asked by digest, in this order. What comes is proven by the
+ * digest alone.
  */
 #ifndef NCM_RESOLVE_LOST_H
 #define NCM_RESOLVE_LOST_H

@@ -30,6 +30,7 @@ void run_free(struct run *run)
 		wanted_forget_odd(&run->wanted[i]);
 		ncm_error_clear(&run->wanted[i].error);
 		ncm_error_clear(&run->wanted[i].lost);
+		ncm_lock_free(run->wanted[i].sent_lock);
 	}
 	for (size_t i = 0; i < run->model_count; i++) {
 		free(run->models[i].id);

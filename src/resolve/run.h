@@ -38,11 +38,13 @@ struct wanted {
 	struct ncm_resolution *resolution; /* NULL until resolved */
 	const char *uri;                   /* the one of spec->from that was resolved */
 	bool respelled;                    /* `from` is as its source told its name */
-	bool from_lock;    /* made from the lock, or of an address whose signature is not known: good to see that all
-			      is there, not to fetch */
-	bool settled;      /* from the lock, and all of it is there: the source need not be asked */
-	const char *trust; /* "manifest", "upstream", "first-use"; once it has its contents */
-	size_t *contents;  /* of each artifact the index of its content; NULL before (content.h) */
+	bool from_lock; /* made from the lock, or of an address whose signature is not known: good to see that all
+			   is there, not to fetch */
+	struct ncm_lock *sent_lock; /* that came along with it (lost.c), once that was asked for */
+	bool asked_lock;
+	bool settled;                /* from the lock, and all of it is there: the source need not be asked */
+	const char *trust;           /* "manifest", "upstream", "first-use"; once it has its contents */
+	size_t *contents;            /* of each artifact the index of its content; NULL before (content.h) */
 	enum repository_form *forms; /* of each target of a whole repository; NULL before (repository.c) */
 	struct odd_name *odd;        /* of its files, once it has its contents */
 	size_t odd_count;

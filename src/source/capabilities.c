@@ -165,3 +165,10 @@ char *ncm_source_spelled_revision(const char *uri)
 
 	return source && source->spelled_revision ? source->spelled_revision(canonical) : NULL;
 }
+
+bool ncm_source_is_of_one_server(const char *uri)
+{
+	const struct ncm_source *source = ncm_source_of(uri);
+
+	return source && source->one_server;
+}

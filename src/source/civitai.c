@@ -371,6 +371,7 @@ char *ncm_civitai_page(uint64_t model, uint64_t version)
 const struct ncm_source ncm_source_civitai = {
     .settings = &settings,
     .scheme = "civitai",
+    .one_server = true,
     .begins = "civitai:",
     .refuses_head = true,
     .query_chooses = true,

@@ -477,6 +477,7 @@ static bool is_whole(const char *canonical)
 const struct ncm_source ncm_source_huggingface = {
     .settings = &settings,
     .scheme = "hf",
+    .one_server = true,
     .begins = "hf:",
     .aliases = aliases,
     .habit = habit,

@@ -247,6 +247,22 @@ static void add_artifact(const struct lookup *lookup, const char *path, const st
 	artifact->expect_binary = ncm_source_is_binary_name(path);
 }
 
+/* The lock that was pushed along. */
+static void note_lock(const struct lookup *lookup, struct ncm_resolution *resolution)
+{
+	char hex[NCM_SHA256_HEX + 1];
+
+	for (size_t i = 0; i < lookup->manifest.count; i++) {
+		const struct oci_descriptor *layer = &lookup->manifest.layers[i];
+
+		if (strcmp(layer->type, OCI_LOCK_TYPE) != 0 || resolution->lock_url)
+			continue;
+		resolution->lock_sha256 = layer->digest;
+		resolution->lock_url =
+		    ncm_asprintf("%s/blobs/sha256:%s", lookup->repository, ncm_sha256_hex(&layer->digest, hex));
+	}
+}
+
 static int add_files(struct lookup *lookup, struct ncm_resolution *resolution, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *name = oci_spelling_model(&lookup->name);
@@ -325,6 +341,7 @@ static struct ncm_resolution *resolve(struct ncm_sources *sources, const char *u
 	resolution = describe(&lookup);
 	if (add_files(&lookup, resolution, err) < 0)
 		return ncm_resolution_drop(resolution);
+	note_lock(&lookup, resolution);
 	read_config(&lookup, resolution);
 	return resolution;
 }

@@ -18,7 +18,7 @@ static const uint64_t WORTH_BYTES = 64 << 20;
 enum {
 	MOST_REFERRERS = 4,
 	MOST_BYTES = 4 << 20, /* of a manifest or index */
-	MOST_SECONDS = 20,
+	MOST_SECONDS = 10,
 };
 
 /* What refers to one manifest, asked once a run. */
@@ -28,6 +28,7 @@ struct referrers {
 	struct ncm_sha256 subject;
 	struct oci_manifest manifests[MOST_REFERRERS];
 	size_t count;
+	bool silent; /* a question had no answer: then no more are asked, as none is worth to wait for */
 };
 
 struct oci_referrers {
@@ -59,32 +60,27 @@ void oci_referrers_free(struct oci_referrers *all)
 static const struct ncm_service service = {.name = "the registry", .is_registry = true};
 
 /* One request, without patience. */
-static bool ask(const struct ncm_sources *sources, const struct ncm_resolution *found, const char *url, size_t limit,
-		struct ncm_reply *reply)
+static bool ask(const struct ncm_sources *sources, const struct ncm_resolution *found, struct referrers *referrers,
+		const char *url, struct ncm_reply *reply)
 {
 	const struct ncm_request request = {.url = url,
-					    .accept = strstr(url, "/blobs/") ? NULL : OCI_ACCEPT,
+					    .accept = OCI_ACCEPT,
 					    .credential = found->credential,
 					    .service = &service,
 					    .what = found->uri,
-					    .limit = limit,
+					    .limit = MOST_BYTES,
 					    .any_status = true,
 					    .once = true,
 					    .most_seconds = MOST_SECONDS};
 
-	return sources->get(sources->http, &request, reply, NULL) == 0 && reply->status == 200;
+	referrers->silent = referrers->silent || sources->get(sources->http, &request, reply, NULL) < 0;
+	return !referrers->silent && reply->status == 200;
 }
 
-/* What has a digest. */
-static bool ask_digest(const struct ncm_sources *sources, const struct ncm_resolution *found, const char *where,
-		       const struct ncm_sha256 *digest, size_t limit, struct ncm_reply *reply)
+static bool has_digest(const struct ncm_reply *reply, const struct ncm_sha256 *digest)
 {
-	char hex[NCM_SHA256_HEX + 1];
-	NCM_AUTO_FREE char *url = ncm_asprintf("%s/sha256:%s", where, ncm_sha256_hex(digest, hex));
 	struct ncm_sha256 served;
 
-	if (!ask(sources, found, url, limit, reply))
-		return false;
 	ncm_sha256_of(reply->body ? reply->body : "", reply->body_size, &served);
 	return ncm_sha256_equal(&served, digest);
 }
@@ -96,7 +92,7 @@ static bool read_manifest(const struct ncm_reply *reply, struct oci_manifest *ma
 
 /* The index of all that refers to it: the registry's, else that of the tag. */
 static bool get_index(const struct ncm_sources *sources, const struct ncm_resolution *found,
-		      const struct referrers *referrers, struct oci_manifest *index)
+		      struct referrers *referrers, struct oci_manifest *index)
 {
 	char hex[NCM_SHA256_HEX + 1];
 	NCM_AUTO_FREE char *tag = oci_referrers_tag(&referrers->subject);
@@ -105,19 +101,21 @@ static bool get_index(const struct ncm_sources *sources, const struct ncm_resolu
 	NCM_AUTO_FREE char *tagged = ncm_asprintf("%s/manifests/%s", referrers->repository, tag);
 	NCM_AUTO_REPLY struct ncm_reply reply = {0};
 
-	if (ask(sources, found, listed, MOST_BYTES, &reply))
+	if (ask(sources, found, referrers, listed, &reply))
 		return read_manifest(&reply, index);
 	ncm_reply_clear(&reply);
-	return ask(sources, found, tagged, MOST_BYTES, &reply) && read_manifest(&reply, index);
+	return ask(sources, found, referrers, tagged, &reply) && read_manifest(&reply, index);
 }
 
 static void add_manifest(const struct ncm_sources *sources, const struct ncm_resolution *found,
 			 const struct oci_descriptor *child, struct referrers *referrers)
 {
-	NCM_AUTO_FREE char *where = ncm_asprintf("%s/manifests", referrers->repository);
+	char hex[NCM_SHA256_HEX + 1];
+	NCM_AUTO_FREE char *url =
+	    ncm_asprintf("%s/manifests/sha256:%s", referrers->repository, ncm_sha256_hex(&child->digest, hex));
 	NCM_AUTO_REPLY struct ncm_reply reply = {0};
 
-	if (ask_digest(sources, found, where, &child->digest, MOST_BYTES, &reply) &&
+	if (ask(sources, found, referrers, url, &reply) && has_digest(&reply, &child->digest) &&
 	    read_manifest(&reply, &referrers->manifests[referrers->count]))
 		referrers->count++;
 }
@@ -177,6 +175,23 @@ static const struct oci_descriptor *find(const struct referrers *referrers, cons
 	return NULL;
 }
 
+/* The bytes of a layer. */
+static bool get_layer(const struct ncm_sources *sources, const struct ncm_resolution *found, const char *repository,
+		      const struct oci_descriptor *layer, struct ncm_reply *reply)
+{
+	char hex[NCM_SHA256_HEX + 1];
+	NCM_AUTO_FREE char *url = ncm_asprintf("%s/blobs/sha256:%s", repository, ncm_sha256_hex(&layer->digest, hex));
+	const struct ncm_request request = {.url = url,
+					    .credential = found->credential,
+					    .service = &service,
+					    .what = found->uri,
+					    .limit = (size_t)layer->size,
+					    .once = true,
+					    .most_seconds = MOST_SECONDS};
+
+	return sources->get(sources->http, &request, reply, NULL) == 0 && has_digest(reply, &layer->digest);
+}
+
 int oci_checkpoints(struct ncm_sources *sources, const struct ncm_resolution *found,
 		    const struct ncm_artifact *artifact, const struct ncm_sha256 *sha256, uint64_t size,
 		    struct ncm_checkpoints *checkpoints)
@@ -184,7 +199,6 @@ int oci_checkpoints(struct ncm_sources *sources, const struct ncm_resolution *fo
 	const size_t length = ncm_checkpoints_packed(size);
 	const char *blobs = artifact->url ? strstr(artifact->url, "/blobs/sha256:") : NULL;
 	NCM_AUTO_FREE char *repository = blobs ? ncm_strndup(artifact->url, (size_t)(blobs - artifact->url)) : NULL;
-	NCM_AUTO_FREE char *where = blobs ? ncm_asprintf("%s/blobs", repository) : NULL;
 	NCM_AUTO_REPLY struct ncm_reply reply = {0};
 	const struct oci_descriptor *layer;
 	struct ncm_sha256 subject;
@@ -193,7 +207,7 @@ int oci_checkpoints(struct ncm_sources *sources, const struct ncm_resolution *fo
 	    ncm_sha256_parse(found->revision, &subject) < 0)
 		return -1;
 	layer = find(referrers_of(sources, found, repository, &subject), sha256, length);
-	if (!layer || !ask_digest(sources, found, where, &layer->digest, length, &reply))
+	if (!layer || !get_layer(sources, found, repository, layer, &reply))
 		return -1;
 	return ncm_checkpoints_unpack(reply.body, reply.body_size, sha256, size, checkpoints);
 }

@@ -306,6 +306,29 @@ struct ncm_artifact *ncm_resolution_add(struct ncm_resolution *resolution)
 	return NCM_PUSH(resolution->artifacts, resolution->count);
 }
 
+char *ncm_source_lock(const struct ncm_sources *sources, const struct ncm_resolution *found, size_t *size)
+{
+	enum { MOST_BYTES = 1 << 20 };
+	const struct ncm_request request = {.url = found->lock_url,
+					    .credential = found->credential,
+					    .service = found->service,
+					    .what = found->uri,
+					    .limit = MOST_BYTES};
+	NCM_AUTO_REPLY struct ncm_reply reply = {0};
+	struct ncm_sha256 sha256;
+	char *text;
+
+	if (!found->lock_url || sources->get(sources->http, &request, &reply, NULL) < 0 || !reply.body)
+		return NULL;
+	ncm_sha256_of(reply.body, reply.body_size, &sha256);
+	if (!ncm_sha256_equal(&sha256, &found->lock_sha256))
+		return NULL;
+	*size = reply.body_size;
+	text = reply.body;
+	reply.body = NULL;
+	return text;
+}
+
 void ncm_resolution_free(struct ncm_resolution *resolution)
 {
 	if (!resolution)
@@ -325,6 +348,7 @@ void ncm_resolution_free(struct ncm_resolution *resolution)
 	free(resolution->manifest);
 	free(resolution->runner);
 	free(resolution->notice);
+	free(resolution->lock_url);
 	free(resolution->kind);
 	card_clear(&resolution->card);
 	free(resolution->architecture);

@@ -70,6 +70,10 @@ struct ncm_resolution {
 	/* Of a repository that is to be kept as it is (struct ncm_pin): all of its files at the revision, wanted or
 	 * not, as huggingface_hub notes it in trees/<commit>.json; NULL where not all are known */
 	char *listing;
+	/* A lock that its publisher sent along, of other places of its bytes; NULL: none. Whoever publishes may write
+	 * anything into it. */
+	char *lock_url;
+	struct ncm_sha256 lock_sha256;
 	char *notice; /* what a person has to know before it is fetched, without the model's name; or NULL */
 	/* facts that came along; NULL where not known. `kind`: what its one file is (store/purpose.h) */
 	struct ncm_card card; /* its page stands in `page` */
@@ -219,6 +223,12 @@ int ncm_source_checkpoints(struct ncm_sources *sources, const struct ncm_resolut
 			   const struct ncm_artifact *artifact, const struct ncm_sha256 *sha256, uint64_t size,
 			   struct ncm_checkpoints *checkpoints);
 
+/* The text of the lock that was sent along (lock_url), of the right digest and not large. The caller frees it; NULL:
+ * there is none, or it cannot be had. */
+char *ncm_source_lock(const struct ncm_sources *sources, const struct ncm_resolution *found, size_t *size);
+/* Whether an URI names no server: then it can ask none but its service's. */
+bool ncm_source_is_of_one_server(const char *uri);
+
 /*
  * Where the configuration's cache has these bytes, of that size (NULL: not known): one artifact. It is trusted by
  * nobody: the digest decides. NULL: it has them not, there is no cache, or it cannot be asked, which is told once a
@@ -306,6 +316,7 @@ struct ncm_source {
 	bool gives_blobs;
 	bool gives_archives; /* what goes to their places is what they hold */
 	bool may_be_http;    /* its URIs may say http:// */
+	bool one_server;     /* its URIs name none: all are of its service's */
 	bool refuses_head;   /* asks for access by the first bytes: a HEAD tells nothing */
 	bool is_hearsay;     /* it has published wrong digests: a pin overrules what it says of a file */
 	bool query_chooses;  /* what follows the '?' of a key chooses a file of what stands before it */

@@ -93,6 +93,15 @@ class Checkpoints(PushCase):
         self.assertEqual(self.push(self.place(), self.model)["data"]["checkpoints"], 1)
         self.assertEqual(len(self.listed(told)), 1)
 
+    def test_what_is_sent_has_them_from_its_hash(self):
+        """whatever its store keeps"""
+        right = self.read(self.kept())
+        os.remove(self.kept())
+        told = self.push("--piece", "20MiB", self.place(port=self.proxy.port), self.model)["data"]
+        self.assertEqual((told["sent"] > 0, told["checkpoints"]), (True, 1))
+        [child] = self.listed(told)
+        self.assertEqual(self.blob(self.place(), self.ask("manifests/" + child["digest"])["layers"][0]["digest"]), right)
+
     def test_dry_run(self):
         self.assertEqual(self.push("-n", self.place(), self.model)["data"]["checkpoints"], 0)
 
@@ -191,6 +200,19 @@ class Checkpoints(PushCase):
                 serve(*arguments)
                 asked = self.pulled()
                 self.assertLess(len(asked), 60)
+
+    def test_a_registry_that_does_not_answer_is_asked_once(self):
+        self.push(self.place(), self.model)
+        ended = threading.Event()
+        self.addCleanup(ended.set)
+
+        def hang(_, path):
+            return ended.wait(60) and (500, b"") if "/referrers/" in path or "/manifests/sha256-" in path else None
+        self.proxy.lies.append(hang)
+        begun = time.monotonic()
+        asked = self.pulled()
+        self.assertLess(time.monotonic() - begun, 25)
+        self.assertFalse([path for path in asked if "/manifests/sha256-" in path])
 
     def proxy_manifest(self, told):
         _, _, body = registry_site._ask(servers.ports["open"], "GET", f"/v2/pushed/p{self.count}/manifests/{told['digest']}", headers={"Accept": site.MANIFEST})
