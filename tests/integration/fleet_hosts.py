@@ -95,7 +95,7 @@ class Fleet:
 
     def ssh_options(self):
         return ["-i", self.path("key"), "-o", "UserKnownHostsFile=" + self.path("known_hosts"), "-o", "StrictHostKeyChecking=yes",
-                "-o", "BatchMode=yes", "-o", "ConnectTimeout=5"]
+                "-o", "BatchMode=yes", "-o", "ConnectTimeout=20"]
 
     def close(self):
         for host in self.hosts.values():
@@ -130,7 +130,7 @@ class Host:
         outer = "veth%d" % self.number
         run("ip", "link", "add", outer, "type", "veth", "peer", "name", "eth0", "netns", str(self.process.pid))
         run("ip", "link", "set", outer, "master", "bridge", "up")
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while self.ssh("true").returncode != 0:
             if time.monotonic() > end:
                 raise AssertionError(self.log())

@@ -160,7 +160,7 @@ class Site:
                 archive.add(self.path("tree/" + name), name)
 
     def provision(self, *options):
-        env = {"PATH": os.environ["PATH"], "HOME": self.home, "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1"}
+        env = {"PATH": os.environ["PATH"], "HOME": self.home, "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_TIMEOUT": "20"}
         return Provisioned(subprocess.run([SCRIPT, self.inventory, *options], env=env, cwd=self.home, stdin=subprocess.DEVNULL,
                                           capture_output=True, text=True, check=False))
 
