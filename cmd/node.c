@@ -25,19 +25,35 @@ static uint64_t number_of(const json_t *record, const char *key)
 	return (uint64_t)json_integer_value(json_object_get(record, key)) * MIB;
 }
 
+/* What is told of them. */
+static void print_sensors(const json_t *record)
+{
+	const json_t *busy = json_object_get(record, "gpu_utilization");
+	const json_t *heat = json_object_get(record, "gpu_temperature");
+
+	if (json_is_integer(busy))
+		printf("; %lld %% busy", (long long)json_integer_value(busy));
+	if (json_is_integer(heat))
+		printf("; %lld C", (long long)json_integer_value(heat));
+	putchar('\n');
+}
+
 static void print_memory(const json_t *record)
 {
 	AUTO_FREE char *name = text_safe(json_string_value(json_object_get(record, "gpu_model")));
 	AUTO_FREE char *total = gib_text(number_of(record, "gpu_vram_mb"));
 	AUTO_FREE char *left = gib_text(number_of(record, "free_vram_mb"));
 
-	if (!*name)
+	if (!*name) {
 		puts("No graphics card was found.");
-	else if (json_is_integer(json_object_get(record, "gpu_vram_mb")))
-		printf("%s: %s, %s free\n", name, total,
+		return;
+	}
+	if (json_is_integer(json_object_get(record, "gpu_vram_mb")))
+		printf("%s: %s, %s free", name, total,
 		       json_is_integer(json_object_get(record, "free_vram_mb")) ? left : "not known how much");
 	else
-		printf("%s: its memory is not known\n", name);
+		printf("%s: its memory is not known", name);
+	print_sensors(record);
 }
 
 static void add_need(struct table *table, const json_t *model)

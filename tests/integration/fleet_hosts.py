@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Machines to log in to: each is an sshd with a network, mounts, processes and a name of its own, and this machine's files below a
-layer that it alone writes. They hang on a bridge. All of it is in namespaces that go with the process that made them.
+layer that it alone writes. On each a user `keeper` may become root. They hang on a bridge. All of it is in namespaces that go with the process that made them.
 
     if __name__ == "__main__":
         fleet_hosts.alone()     # goes on in a namespace of its own, where it may
@@ -50,7 +50,7 @@ def missing():
     """Why there can be no such machines here; None: they can be."""
     if os.geteuid() != 0:
         return "machines of one's own need root"
-    for program in ("ansible-playbook", "ssh", "ssh-keygen", "ip", "unshare"):
+    for program in ("ansible-playbook", "ssh", "ssh-keygen", "sudo", "ip", "unshare"):
         if not shutil.which(program):
             return program + " is not installed"
     if not SSHD:
@@ -88,13 +88,14 @@ class Fleet:
             known.writelines("%s %s\n" % (host.address, words) for host in self.hosts.values())
         for host in self.hosts.values():
             host.start()
+            host.sh("useradd -m -p '*' keeper && echo 'keeper ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/keeper")
 
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
 
     def ssh_options(self):
         return ["-i", self.path("key"), "-o", "UserKnownHostsFile=" + self.path("known_hosts"), "-o", "StrictHostKeyChecking=yes",
-                "-o", "BatchMode=yes", "-o", "ConnectTimeout=5"]
+                "-o", "BatchMode=yes", "-o", "ConnectTimeout=20"]
 
     def close(self):
         for host in self.hosts.values():
@@ -109,15 +110,15 @@ class Host:
         self.folder = fleet.path("layers", name)
         for layer in ("upper", "work", "root"):
             os.makedirs(os.path.join(self.folder, layer))
-        self.put("sshd_config", CONFIG % self.address)
-        for key, called in (("host_key", "host_key"), ("key.pub", "authorized_keys")):
+        self.put("sshd_config", CONFIG % self.address, 0o644)
+        for key, called, mode in (("host_key", "host_key", 0o600), ("key.pub", "authorized_keys", 0o644)):
             with open(fleet.path(key), encoding="ascii") as file:
-                self.put(called, file.read())
+                self.put(called, file.read(), mode)
 
-    def put(self, name, text):
+    def put(self, name, text, mode):
         path = os.path.join(self.folder, "upper", "etc", "fleet", name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, mode), "w", encoding="ascii") as file:
             file.write(text)
 
     def start(self):
@@ -129,7 +130,7 @@ class Host:
         outer = "veth%d" % self.number
         run("ip", "link", "add", outer, "type", "veth", "peer", "name", "eth0", "netns", str(self.process.pid))
         run("ip", "link", "set", outer, "master", "bridge", "up")
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while self.ssh("true").returncode != 0:
             if time.monotonic() > end:
                 raise AssertionError(self.log())

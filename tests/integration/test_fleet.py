@@ -119,14 +119,14 @@ class Site:
         with open(self.inventory, "w", encoding="ascii") as file:
             json.dump({"models": {"hosts": {
                 "one": {"ansible_host": self.hosts["one"].address, "ncmodel_package": self.path("ncmodel.deb")},
-                "two": {"ansible_host": self.hosts["two"].address, "ncmodel_archive": self.path("ncmodel.tar.gz")}},
+                "two": {"ansible_host": self.hosts["two"].address, "ansible_user": "root", "ncmodel_archive": self.path("ncmodel.tar.gz")}},
                 "vars": self.variables()}}, file)
 
     def path(self, name):
         return os.path.join(self.home, name)
 
     def variables(self):
-        return {"ansible_user": "root", "ansible_python_interpreter": "/usr/bin/python3",
+        return {"ansible_user": "keeper", "ansible_python_interpreter": "/usr/bin/python3",
                 "ansible_ssh_common_args": " ".join(self.fleet.ssh_options()), "ncmodel_user": "fleetmodels", "ncmodel_home": HOME,
                 "ncmodel_manifests": self.machine.manifests, "ncmodel_lock": self.path("fleet.lock"), "ncmodel_profile": "test",
                 "ncmodel_config": self.config,
@@ -160,7 +160,7 @@ class Site:
                 archive.add(self.path("tree/" + name), name)
 
     def provision(self, *options):
-        env = {"PATH": os.environ["PATH"], "HOME": self.home, "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1"}
+        env = {"PATH": os.environ["PATH"], "HOME": self.home, "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_TIMEOUT": "20"}
         return Provisioned(subprocess.run([SCRIPT, self.inventory, *options], env=env, cwd=self.home, stdin=subprocess.DEVNULL,
                                           capture_output=True, text=True, check=False))
 

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -15,6 +16,9 @@ import kubernetes_pod
 from harness import BINARY, SOURCE, TOKENS, Case, gguf, sanitizers
 from hub import sha256
 from peer import Skip
+
+sys.path.insert(0, os.path.join(SOURCE, "tests", "servers"))
+import s3_site  # noqa: E402
 
 try:
     import yaml
@@ -168,6 +172,24 @@ class PodTest(Case):
             made = list(pool.map(pod.run, [init] * 4))
         self.assertEqual([each.returncode for each in made], [0] * 4, made[0].stderr)
         self.assertEqual(sum(r["sent"] for r in self.hub.asked(server="cdn")), len(self.MODEL))
+
+    def test_the_cluster_has_a_cache(self):
+        """As the page says: a key of the configuration, and the file with its keys. The source is asked for no byte of it."""
+        site = s3_site.Site()
+        self.addCleanup(site.close)
+        digest = sha256(self.MODEL)
+        site.objects["models/cache/blobs/sha256/%s/%s" % (digest[:2], digest)] = self.MODEL
+        data = self.objects["ConfigMap", "ncmodel"]["data"]
+        config = json.loads(data["config.json"])
+        config["endpoints"]["s3"] = site.url
+        data["config.json"] = json.dumps({**config, "cache": "s3:models/cache"})
+        self.objects["Secret", "ncmodel-tokens"]["stringData"]["s3"] = "%s:%s" % (s3_site.ACCESS, s3_site.SECRET)
+        pod = self.pod("Deployment", "llama-server")
+        (init,) = pod.spec["initContainers"]
+        init["volumeMounts"].append({"name": "tokens", "mountPath": "/tokens/ncmodel/s3-keys", "subPath": "s3", "readOnly": True})
+        self.assertEqual(self.run_container(pod, init)["result"]["pulled"], 1)
+        self.assertEqual([r for r in self.hub.asked() if "/resolve/" in r["path"] or r["server"] == "cdn"], [])
+        self.assertTrue(all("authorization" in headers for _, _, headers in site.seen))
 
     def test_every_night(self):
         pod = self.pod("CronJob", "ncmodel-nightly")

@@ -109,6 +109,7 @@ class RecordTest(NodeCase):
         lines = self.node("--format", "prometheus").splitlines()
         for line in ('ncmodel_gpu_utilization_percent{gpu="0"} 61', 'ncmodel_gpu_temperature_celsius{gpu="1"} 60'):
             self.assertIn(line, lines)
+        self.assertIn("RTX 3060: 36.0 GiB, 18.0 GiB free; 30 % busy; 60 C\n", self.node())
         program = self.read("/proc/self/comm").decode().strip()
         self.assertEqual([card["processes"] for card in data["gpus"]], [
             [{"name": program, "pid": os.getpid(), "vram_mb": 3072}, {"name": None, "pid": 0x7ffffffe, "vram_mb": None}], []])
