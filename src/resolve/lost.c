@@ -163,7 +163,8 @@ static struct ncm_resolution *ask_finders(struct run *run, const struct ncm_file
 static struct ncm_resolution *ask(struct run *run, const struct candidate *candidate, const struct content *content,
 				  struct ncm_error *err)
 {
-	const struct ncm_file_spec spec = {.insecure_http = true, .allow_pickle = true};
+	/* Of a plain address alone, which nobody signs in to: the bytes are pinned. */
+	const struct ncm_file_spec spec = {.insecure_http = candidate->uri && ncm_source_is_address(candidate->uri)};
 	const uint64_t *size = content->has_size ? &content->size : NULL;
 
 	switch (candidate->kind) {
