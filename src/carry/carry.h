@@ -7,7 +7,6 @@
 #define NCM_CARRY_CARRY_H
 
 #include "archive/archive.h"
-#include "base/buffer.h"
 #include "format/format.h"
 #include "plan/plan.h"
 
@@ -30,11 +29,12 @@ struct task {
 	/* Mirror fail-over: the place that is in use, and others that serve the same digest at the same time. */
 	size_t alternate;           /* index into the spec's `from` */
 	struct ncm_resolution *own; /* when an alternate was resolved for this content alone */
+	bool by_digest;             /* `own` was found by its digest */
+	enum ncm_errc last_error;   /* of the last place */
 	struct ncm_resolution **mirror_resolutions;
 	struct ncm_replica *mirrors; /* where it is there */
 	size_t mirror_count;
-	const char *served_by;   /* URI */
-	struct ncm_buffer asked; /* who was asked in vain for its digest: words for people */
+	const char *served_by; /* URI */
 	char *server_name;
 	struct ncm_checkpoints known; /* that were kept; none: of size 0 */
 	/* results of the transfer */

@@ -30,6 +30,7 @@ static void content_clear(struct content *content)
 	for (size_t i = 0; i < content->place_count; i++)
 		place_clear(&content->places[i]);
 	ncm_resolution_free(content->found);
+	ncm_buffer_free(&content->asked);
 	free(content->places);
 	free(content->name);
 	*content = (struct content){0};
