@@ -174,6 +174,11 @@ static void merge_into(struct content *twin, struct content *content)
 		*NCM_PUSH(twin->places, twin->place_count) = content->places[i];
 		content->places[i] = (struct place){0};
 	}
+	if (twin->artifact && content->artifact && !twin->artifact->url && content->artifact->url) {
+		twin->wanted = content->wanted; /* whose source has it */
+		twin->artifact = content->artifact;
+		twin->resolution = content->resolution;
+	}
 	if (!twin->has_size && (content->has_size || twin->size == 0)) {
 		twin->has_size = content->has_size;
 		twin->size = content->size;

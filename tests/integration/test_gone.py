@@ -211,6 +211,19 @@ class LostTest(GoneCase):
         self.assertEqual(len([e for e in errors if e.endswith("Civitai (not known)")]), 6, errors)
         self.assertEqual(result.err.count("127.0.0.1:9"), 0, result.err)
 
+    def test_another_model_with_the_same_bytes(self):
+        """its source is one, too: nobody need be asked by digest"""
+        url = self.hub.url("/files/same.gguf", self.data)
+        self.machine.manifest([
+            {"id": "m", "files": [{"from": ["hf:org/lost/m.gguf"], "to": [{"store": "llama-cpp", "name": "m.gguf"}]}]},
+            {"id": "n", "files": [{"from": [url], "insecure_http": True, "sha256": sha256(self.data), "size": len(self.data),
+                                   "to": [{"store": "llama-cpp", "name": "n.gguf"}]}]}])
+        self.pull()
+        self.arrived(self.data)
+        self.assertEqual(self.read(self.machine.store("n.gguf")), self.data)
+        self.assertEqual([r["path"] for r in self.hub.asked() if "by-hash" in r["path"]], [])
+        self.assertEqual(self.places("hf:org/lost/m.gguf"), [url])
+
     def test_what_could_not_be_told_is_not_gone(self):
         """a service that fails has not dropped anything: nobody else is asked"""
         self.remember(self.hub.url("/files/lost.gguf", self.data))
