@@ -177,6 +177,7 @@ struct ncm_catalog {
 	size_t rule_count;
 	struct ncm_residence *residences; /* in the order of the files that say something of that */
 	size_t residence_count;
+	struct ncm_catalog_index *index; /* the library's own; NULL at first */
 };
 
 /*

@@ -289,7 +289,6 @@ static void carry_end(struct carry *carry)
 		free(task->mirror_resolutions);
 		free(task->mirrors);
 		free(task->server_name);
-		ncm_buffer_free(&task->asked);
 		ncm_checkpoints_clear(&task->checkpoints);
 		ncm_checkpoints_clear(&task->known);
 		ncm_unpacked_free(task->unpacked, task->unpacked_count);

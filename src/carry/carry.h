@@ -7,7 +7,6 @@
 #define NCM_CARRY_CARRY_H
 
 #include "archive/archive.h"
-#include "base/buffer.h"
 #include "cache/fill.h"
 #include "cache/flight.h"
 #include "format/format.h"
@@ -32,12 +31,13 @@ struct task {
 	/* Mirror fail-over: the place that is in use, and others that serve the same digest at the same time. */
 	size_t alternate;           /* index into the spec's `from` */
 	struct ncm_resolution *own; /* when an alternate was resolved for this content alone */
+	bool by_digest;             /* `own` was found by its digest */
+	enum ncm_errc last_error;   /* of the last place */
 	struct ncm_resolution **mirror_resolutions;
 	struct ncm_replica *mirrors; /* where it is there */
 	size_t mirror_count;
 	struct cache_flight *flight; /* when it is shared with other machines that fetch it now */
 	const char *served_by;       /* URI */
-	struct ncm_buffer asked;     /* who was asked in vain for its digest: words for people */
 	char *server_name;
 	struct ncm_checkpoints known; /* that were kept, here or in the cache; none: of size 0 */
 	bool fills;                   /* the cache has it not: it is to go there once it is placed */

@@ -181,6 +181,7 @@ static void note_result(struct carry *carry, struct task *task, struct ncm_trans
 		task_recount(carry, task);
 		return;
 	}
+	task->last_error = transfer->error.code;
 	/* The first place's reason is the one to act on. */
 	if (task->error.code == NCM_OK)
 		ncm_error_move(&task->error, &transfer->error);
@@ -326,21 +327,26 @@ static void hint_at_pin(const struct carry *carry, struct task *task)
 			       wanted->resolution->service->name, wanted->resolution->uri);
 }
 
-static void tell_asked(struct task *task)
+/* What no source has is told as that, whatever became of those who were asked by its digest. */
+static void tell_asked(const struct carry *carry, struct task *task)
 {
+	const struct content *content = task->item->content;
+	const struct wanted *wanted = &carry->run->wanted[content->wanted];
 	struct ncm_error *error = &task->error;
 	char *message = error->message;
 
-	if (task->asked.size == 0 || !message)
-		return;
-	error->message = ncm_asprintf("%s; asked by its digest, too: %s", message, task->asked.data);
-	free(message);
+	if (content->found && error->code != NCM_E_INTERRUPTED && worth_an_alternate(task)) {
+		lost_tell(wanted, content, error);
+	} else if (content->asked.size > 0 && message) {
+		error->message = ncm_asprintf("%s; asked by its digest, too: %s", message, content->asked.data);
+		free(message);
+	}
 }
 
 static void give_up(const struct carry *carry, struct task *task)
 {
 	hint_at_pin(carry, task);
-	tell_asked(task);
+	tell_asked(carry, task);
 	task->state = TASK_FAILED;
 	fail_models(carry, task);
 }
@@ -366,11 +372,14 @@ static int next_by_digest(struct carry *carry, struct task *task)
 
 	if (task->unpinned || !(lost_is_told(task->error.code) || wanted->lost.code != NCM_OK))
 		return -1;
-	if (!content->found && content->places_asked == 0)
+	if (content->places_asked == 0)
 		content->places_asked = lost_after_mirrors(carry->run);
-	found = lost_ask_next(carry->run, content, &content->places_asked, &task->asked);
+	if (content->found || task->by_digest)
+		lost_note_failure(content, content->resolution->uri, task->last_error);
+	found = lost_ask_next(carry->run, content);
 	if (!found)
 		return -1;
+	task->by_digest = true;
 	ncm_resolution_free(task->own);
 	task->own = found;
 	content->resolution = found;
@@ -396,7 +405,8 @@ static bool is_to_fetch(struct carry *carry, struct task *task, bool first)
 	}
 	if (first || try_again(carry, task))
 		return true;
-	if (!worth_an_alternate(task, carry->run->options.offline) || (next_alternate(carry, task) < 0 && next_by_digest(carry, task) < 0))
+	if (!worth_an_alternate(task, carry->run->options.offline) ||
+	    (next_alternate(carry, task) < 0 && next_by_digest(carry, task) < 0))
 		return false;
 	ncm_emit_text(&carry->run->sink, NCM_EVENT_NOTE, "%s: %s; trying %s", content->name, task->error.message,
 		      content->resolution->uri);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Loading a profile: read by the tables, check by the rules; all faults of all files in one go. */
 #include "manifest/load.h"
+#include "manifest/spelled.h"
 
 #include "base/file.h"
 #include "base/json.h"
@@ -317,5 +318,6 @@ void ncm_catalog_free(struct ncm_catalog *catalog)
 	free(catalog->residences);
 	free(catalog->models);
 	free(catalog->rules);
+	manifest_index_free(catalog);
 	free(catalog);
 }

@@ -87,20 +87,29 @@ static char *own_place(const struct ncm_lock_entry *entry, const struct ncm_lock
 	return spelled ? spelled : ncm_strdup(uri);
 }
 
+static void keep(struct ncm_lock_entry *entry, struct ncm_lock_file *file, const struct ncm_lock_entry *before,
+		 const struct ncm_lock_file *old)
+{
+	NCM_AUTO_FREE char *own = own_place(before, old);
+
+	for (size_t i = 0; i < old->places.count; i++)
+		(void)add(entry, file, old->places.items[i]);
+	(void)add(entry, file, own);
+}
+
 void lock_places_keep(struct ncm_lock_entry *entry, const struct ncm_lock_entry *before)
 {
 	for (size_t i = 0; i < entry->file_count; i++) {
 		struct ncm_lock_file *file = &entry->files[i];
 
+		/* Where it was, in most cases. */
 		for (size_t k = 0; file->has_sha256 && k < before->file_count; k++) {
-			const struct ncm_lock_file *old = &before->files[k];
-			NCM_AUTO_FREE char *own = has(old, &file->sha256) ? own_place(before, old) : NULL;
+			const struct ncm_lock_file *old = &before->files[(i + k) % before->file_count];
 
-			if (!own)
+			if (!has(old, &file->sha256))
 				continue;
-			for (size_t n = 0; n < old->places.count; n++)
-				(void)add(entry, file, old->places.items[n]);
-			(void)add(entry, file, own);
+			keep(entry, file, before, old);
+			break;
 		}
 	}
 }

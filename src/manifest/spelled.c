@@ -10,7 +10,6 @@
 
 #include <ncmodel/text.h>
 #include <string.h>
-#include <strings.h>
 
 static const char pin_mark[] = "#sha256=";
 
@@ -72,37 +71,19 @@ static int set_pin(const char *uri, struct ncm_file_spec *spec, struct ncm_error
 	return 0;
 }
 
-static bool id_is_taken(const struct ncm_catalog *catalog, const char *id)
-{
-	for (size_t i = 0; i < catalog->count; i++) {
-		if (strcasecmp(catalog->models[i].id, id) == 0)
-			return true;
-	}
-	return false;
-}
-
 /*
  * An id of its own, the same in every run: what a source is called may not hang on how many were spelled out before it.
  * The second of two revisions of one source is told by its revision.
  */
-static char *free_id(const struct ncm_catalog *catalog, const char *id, const char *canonical)
+static char *free_id(struct ncm_catalog *catalog, const char *id, const char *canonical)
 {
 	NCM_AUTO_FREE char *key = ncm_source_key(canonical);
 	NCM_AUTO_FREE char *apart = ncm_source_id_apart(id, key ? key : canonical, NCM_SOURCE_ID_LONGEST);
 
-	if (!id_is_taken(catalog, id))
+	if (!manifest_index_has_id(catalog, id))
 		return ncm_strdup(id);
-	return id_is_taken(catalog, apart) ? ncm_source_id_apart(id, canonical, NCM_SOURCE_ID_LONGEST)
-					   : ncm_strdup(apart);
-}
-
-static bool is_just(const struct ncm_model *model, const char *canonical)
-{
-	NCM_AUTO_FREE char *own = NULL;
-
-	if (model->file_count != 1 || model->files[0].from.count == 0)
-		return false;
-	return ncm_source_check(model->files[0].from.items[0], true, &own, NULL) == 0 && strcmp(own, canonical) == 0;
+	return manifest_index_has_id(catalog, apart) ? ncm_source_id_apart(id, canonical, NCM_SOURCE_ID_LONGEST)
+						     : ncm_strdup(apart);
 }
 
 static int make(struct ncm_catalog *catalog, const char *uri, const char *canonical, const char *to,
@@ -175,14 +156,8 @@ int manifest_spelled(struct ncm_catalog *catalog, const char *uri, const struct 
 	}
 	if (add_choice(selector, &canonical, err) < 0)
 		return -1;
-	for (size_t i = 0; i < catalog->count && !overrules; i++) {
-		const struct ncm_model *known = &catalog->models[i];
-
-		if ((!to || known->phase == 0) && is_just(known, canonical)) {
-			*index = i;
-			return 0;
-		}
-	}
+	if (!overrules && manifest_index_source(catalog, canonical, to != NULL, index))
+		return 0;
 	if (make(catalog, uri, canonical, to, &model, err) < 0) {
 		manifest_model_clear(&model);
 		return -1;

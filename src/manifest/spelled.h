@@ -13,4 +13,12 @@
 int manifest_spelled(struct ncm_catalog *catalog, const char *uri, const struct ncm_selector *selector, size_t *index,
 		     struct ncm_error *err);
 
+/* spelled_index.c: which models a catalog has, found without looking at each; what is appended to it counts. */
+
+/* The first model that is just this source (`own`: and of no manifest): *number is its place. */
+bool manifest_index_source(struct ncm_catalog *catalog, const char *canonical, bool own, size_t *number);
+/* Whether a model has this id, in any case of its letters. */
+bool manifest_index_has_id(struct ncm_catalog *catalog, const char *id);
+void manifest_index_free(struct ncm_catalog *catalog);
+
 #endif

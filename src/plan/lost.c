@@ -9,7 +9,6 @@
 struct losses {
 	struct planned *planned;
 	struct plan_item **items;
-	struct ncm_buffer *asked; /* of each item: who was asked in vain */
 	size_t count;
 };
 
@@ -28,8 +27,7 @@ static void find(void *context, size_t index)
 {
 	struct losses *losses = context;
 	struct content *content = losses->items[index]->content;
-	struct ncm_resolution *found =
-	    lost_ask_next(losses->planned->run, content, &content->places_asked, &losses->asked[index]);
+	struct ncm_resolution *found = lost_ask_next(losses->planned->run, content);
 
 	if (!found)
 		return;
@@ -38,19 +36,11 @@ static void find(void *context, size_t index)
 	content->resolution = found;
 }
 
-static void refuse(const struct planned *planned, const struct plan_item *item, struct ncm_buffer *asked)
+static void refuse(const struct planned *planned, const struct plan_item *item)
 {
-	const struct ncm_error *lost = &wanted_of(planned, item)->lost;
-	NCM_AUTO_FREE char *text = ncm_buffer_take(asked);
 	struct ncm_error why = NCM_ERROR_INIT;
 
-	if (text && *text)
-		ncm_error_set(&why, lost->code, "%s; asked by the digest of %s, too: %s", lost->message,
-			      item->content->name, text);
-	else
-		ncm_error_set(&why, lost->code, "%s", lost->message);
-	ncm_error_hint(&why, "%s%s`--mirror DIR` takes its bytes from a bundle that has them",
-		       lost->hint ? lost->hint : "", lost->hint ? "; " : "");
+	lost_tell(wanted_of(planned, item), item->content, &why);
 	for (size_t i = 0; i < item->content->place_count; i++)
 		model_fail(model_of(planned->run, item->content->places[i].wanted), &why);
 	ncm_error_clear(&why);
@@ -76,7 +66,6 @@ static void collect(struct planned *planned, struct losses *losses)
 		if (is_lost(planned, &planned->items[i]))
 			losses->items[losses->count++] = &planned->items[i];
 	}
-	losses->asked = ncm_calloc(losses->count + 1, sizeof *losses->asked);
 }
 
 void plan_find_lost(struct planned *planned)
@@ -91,9 +80,7 @@ void plan_find_lost(struct planned *planned)
 		if (losses.items[i]->content->found)
 			tell(planned, losses.items[i], told);
 		else
-			refuse(planned, losses.items[i], &losses.asked[i]);
-		ncm_buffer_free(&losses.asked[i]);
+			refuse(planned, losses.items[i]);
 	}
 	free(losses.items);
-	free(losses.asked);
 }

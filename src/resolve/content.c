@@ -30,6 +30,7 @@ static void content_clear(struct content *content)
 	for (size_t i = 0; i < content->place_count; i++)
 		place_clear(&content->places[i]);
 	ncm_resolution_free(content->found);
+	ncm_buffer_free(&content->asked);
 	free(content->places);
 	free(content->name);
 	*content = (struct content){0};
@@ -172,6 +173,11 @@ static void merge_into(struct content *twin, struct content *content)
 			continue;
 		*NCM_PUSH(twin->places, twin->place_count) = content->places[i];
 		content->places[i] = (struct place){0};
+	}
+	if (twin->artifact && content->artifact && !twin->artifact->url && content->artifact->url) {
+		twin->wanted = content->wanted; /* whose source has it */
+		twin->artifact = content->artifact;
+		twin->resolution = content->resolution;
 	}
 	if (!twin->has_size && (content->has_size || twin->size == 0)) {
 		twin->has_size = content->has_size;

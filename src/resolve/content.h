@@ -7,6 +7,7 @@
 #define NCM_RESOLVE_CONTENT_H
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/text_map.h"
 #include "resolve/run.h"
 
@@ -46,6 +47,7 @@ struct content {
 	 * many of those who might have it were asked (lost.h). */
 	struct ncm_resolution *found;
 	size_t places_asked;
+	struct ncm_buffer asked; /* those who were asked in vain, for people; empty: nobody */
 	struct place *places;
 	size_t place_count; /* 0: nobody wants it any more */
 };

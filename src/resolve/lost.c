@@ -202,7 +202,8 @@ static struct ncm_resolution *ask_finders(struct run *run, const struct ncm_file
 static struct ncm_resolution *ask(struct run *run, const struct candidate *candidate, const struct content *content,
 				  struct ncm_error *err)
 {
-	const struct ncm_file_spec spec = {.insecure_http = true, .allow_pickle = true};
+	/* Of a plain address alone, which nobody signs in to: the bytes are pinned. */
+	const struct ncm_file_spec spec = {.insecure_http = candidate->uri && ncm_source_is_address(candidate->uri)};
 	const uint64_t *size = content->has_size ? &content->size : NULL;
 
 	switch (candidate->kind) {
@@ -246,24 +247,32 @@ static bool is_silent(const struct run *run, const struct candidate *candidate)
 	       (candidate->kind == ASKED_CACHE && ncm_source_is_silent(run->sources, run->config->bundle_count));
 }
 
-static void note(const struct run *run, const struct candidate *candidate, const struct ncm_error *why,
-		 struct ncm_buffer *asked)
+static void note(struct content *content, const char *place, const char *answer)
 {
-	const char *name = candidate->kind == ASKED_CACHE     ? run->config->cache
-			   : candidate->kind == ASKED_FINDERS ? "Civitai"
-							      : candidate->uri;
-
-	ncm_buffer_printf(asked, "%s%s ", asked->size > 0 ? ", " : "", name);
-	if (is_silent(run, candidate))
-		ncm_buffer_puts(asked, "(not known)");
-	else if (why->code == NCM_OK || why->code == NCM_E_NOT_FOUND)
-		ncm_buffer_puts(asked, "(no)");
-	else
-		ncm_buffer_printf(asked, "(not known: %s)", ncm_errc_name(why->code));
+	ncm_buffer_printf(&content->asked, "%s%s (%s)", content->asked.size > 0 ? ", " : "", place, answer);
 }
 
-static struct ncm_resolution *ask_one(struct run *run, const struct candidate *candidate, const struct content *content,
-				      struct ncm_buffer *asked)
+void lost_note_failure(struct content *content, const char *place, enum ncm_errc code)
+{
+	note(content, place, ncm_errc_name(code));
+}
+
+static void note_answer(const struct run *run, const struct candidate *candidate, const struct ncm_error *why,
+			struct content *content)
+{
+	const bool is_told = why->code != NCM_OK && why->code != NCM_E_NOT_FOUND;
+	NCM_AUTO_FREE char *unknown = ncm_asprintf("not known: %s", ncm_errc_name(why->code));
+
+	note(content,
+	     candidate->kind == ASKED_CACHE     ? run->config->cache
+	     : candidate->kind == ASKED_FINDERS ? "Civitai"
+						: candidate->uri,
+	     is_silent(run, candidate) ? "not known"
+	     : is_told                 ? unknown
+				       : "no");
+}
+
+static struct ncm_resolution *ask_one(struct run *run, const struct candidate *candidate, struct content *content)
 {
 	struct ncm_error why = NCM_ERROR_INIT;
 	struct ncm_resolution *found = ask(run, candidate, content, &why);
@@ -274,24 +283,36 @@ static struct ncm_resolution *ask_one(struct run *run, const struct candidate *c
 		found = NULL;
 	}
 	if (!found && candidate->kind != ASKED_NOBODY)
-		note(run, candidate, &why, asked);
+		note_answer(run, candidate, &why, content);
 	ncm_error_clear(&why);
 	return found;
 }
 
-struct ncm_resolution *lost_ask_next(struct run *run, const struct content *content, size_t *at,
-				     struct ncm_buffer *asked)
+struct ncm_resolution *lost_ask_next(struct run *run, struct content *content)
 {
 	struct ncm_resolution *found = NULL;
 
 	while (!found && !ncm_interrupted()) {
-		struct candidate candidate = candidate_at(run, content, *at);
+		struct candidate candidate = candidate_at(run, content, content->places_asked);
 
 		if (candidate.kind == ASKED_ALL)
 			break;
-		++*at;
-		found = ask_one(run, &candidate, content, asked);
+		content->places_asked++;
+		found = ask_one(run, &candidate, content);
 		free(candidate.uri);
 	}
 	return found;
+}
+
+int lost_tell(const struct wanted *wanted, const struct content *content, struct ncm_error *err)
+{
+	const struct ncm_error *lost = &wanted->lost;
+
+	if (content->asked.size > 0)
+		ncm_error_set(err, lost->code, "%s; asked by the digest of %s, too: %s", lost->message, content->name,
+			      content->asked.data);
+	else
+		ncm_error_set(err, lost->code, "%s", lost->message);
+	return ncm_error_hint(err, "%s%s`--mirror DIR` takes its bytes from a bundle that has them",
+			      lost->hint ? lost->hint : "", lost->hint ? "; " : "");
 }

@@ -8,7 +8,6 @@
 #ifndef NCM_RESOLVE_LOST_H
 #define NCM_RESOLVE_LOST_H
 
-#include "base/buffer.h"
 #include "resolve/content.h"
 
 /* Whether a source said that it has the bytes no longer. What could not be told is not gone. */
@@ -17,12 +16,15 @@ bool lost_is_told(enum ncm_errc code);
  * has it then stands in wanted->lost, and its artifacts have no addresses. */
 void lost_go_on(struct run *run, struct wanted *wanted);
 /*
- * The next place that says that it has the content's bytes, of which the SHA-256 is known: *at counts those that were
- * asked (0: none yet), `asked` gets a word on each. Free with ncm_resolution_free; NULL: none is left.
+ * The next place that says that it has the content's bytes, of which the SHA-256 is known; who was asked in vain is
+ * noted in the content. Free with ncm_resolution_free; NULL: none is left.
  */
-struct ncm_resolution *lost_ask_next(struct run *run, const struct content *content, size_t *at,
-				     struct ncm_buffer *asked);
-/* The count for lost_ask_next of who has been asked when the cache and the web servers have. */
+struct ncm_resolution *lost_ask_next(struct run *run, struct content *content);
+/* Notes that a place had not what it said. */
+void lost_note_failure(struct content *content, const char *place, enum ncm_errc code);
+/* Why a content of a lost wanted cannot be had. Returns -1. */
+int lost_tell(const struct wanted *wanted, const struct content *content, struct ncm_error *err);
+/* The count of places that have been asked when the cache and the web servers have. */
 size_t lost_after_mirrors(const struct run *run);
 /* The artifact of a resolution that is the content: by digest, else by being the only one, else by name; or NULL. */
 const struct ncm_artifact *same_artifact(const struct ncm_resolution *found, const struct content *content);

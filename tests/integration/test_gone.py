@@ -3,12 +3,14 @@
 """What its source has no longer: the lock remembers who else served a digest, and pinned bytes are looked up by it."""
 import json
 import os
+import random
 import shutil
 import unittest
 
 from drift_case import DriftCase
 from harness import gguf, safetensors, sha256
 
+ROUNDS = int(os.environ.get("NCM_GONE_ROUNDS", "25"))
 BIG = 17 << 20  # from this size on all places of a file serve it together
 
 
@@ -209,6 +211,19 @@ class LostTest(GoneCase):
         self.assertEqual(len([e for e in errors if e.endswith("Civitai (not known)")]), 6, errors)
         self.assertEqual(result.err.count("127.0.0.1:9"), 0, result.err)
 
+    def test_another_model_with_the_same_bytes(self):
+        """its source is one, too: nobody need be asked by digest"""
+        url = self.hub.url("/files/same.gguf", self.data)
+        self.machine.manifest([
+            {"id": "m", "files": [{"from": ["hf:org/lost/m.gguf"], "to": [{"store": "llama-cpp", "name": "m.gguf"}]}]},
+            {"id": "n", "files": [{"from": [url], "insecure_http": True, "sha256": sha256(self.data), "size": len(self.data),
+                                   "to": [{"store": "llama-cpp", "name": "n.gguf"}]}]}])
+        self.pull()
+        self.arrived(self.data)
+        self.assertEqual(self.read(self.machine.store("n.gguf")), self.data)
+        self.assertEqual([r["path"] for r in self.hub.asked() if "by-hash" in r["path"]], [])
+        self.assertEqual(self.places("hf:org/lost/m.gguf"), [url])
+
     def test_what_could_not_be_told_is_not_gone(self):
         """a service that fails has not dropped anything: nobody else is asked"""
         self.remember(self.hub.url("/files/lost.gguf", self.data))
@@ -246,6 +261,63 @@ class LostTest(GoneCase):
             self.empty_machine()
         self.pull("--update")
         self.arrived(other)
+
+
+class AnyTest(GoneCase):
+    """Random worlds: of web servers, places of the lock and a service by digest each has the bytes, has them not, has others, or says
+    so and has not."""
+
+    HAVE = {"right": lambda data: data, "none": lambda _: None, "other": lambda data: data + b"!",
+            "lie": lambda data: data[:-1] + bytes([data[-1] ^ 1])}
+
+    def world(self, rng, data):
+        """In the order in which they are to be asked: (its path, what it has)."""
+        digest = sha256(data)
+        places = [(f"/b{number}/blobs/sha256/{digest}", rng.choice(list(self.HAVE))) for number in range(rng.randrange(3))]
+        lock = sorted({f"/p/{rng.randrange(100):02}.gguf" for _ in range(rng.randrange(5))})
+        places += [(path, rng.choice(list(self.HAVE))) for path in lock]
+        self.drop("/b0/", "/b1/", "/p/", "by-hash", "/download/")
+        for path, kind in places:
+            if self.HAVE[kind](data) is not None:
+                self.hub.url(path, self.HAVE[kind](data))
+        if rng.random() < 0.5:
+            self.hub.civitai(101, 77, "m.gguf", data)
+            places.append(("/api/download/models/101", "right"))
+        return places, [self.hub.service.url + path for path in lock]
+
+    def test_the_first_that_has_it_serves(self):
+        rng = random.Random(18)
+        data = gguf("any", 40_000)
+        self.hub.hf("org/lost", {"m.gguf": data})
+        self.model(["hf:org/lost/m.gguf"])
+        self.pull()
+        self.drop("org/lost")
+        for number in range(ROUNDS):
+            self.empty_machine()
+            places, noted = self.world(rng, data)
+            lock = json.loads(self.lock_text())
+            lock["entries"]["hf:org/lost/m.gguf"]["files"][0]["places"] = noted
+            self.write(self.machine.store("ncmodel.lock"), json.dumps(lock).encode())
+            bundles = sorted({path.split("/")[1] for path, _ in places if "/blobs/" in path})
+            first = next((n for n, (_, kind) in enumerate(places) if kind == "right"), None)
+            mirrors = [word for bundle in bundles for word in ("--mirror", f"{self.hub.service.url}/{bundle}")]
+            result = self.machine.run("pull", "-y", "--json", "--locked", *mirrors)
+            with self.subTest(round=number, places=places):
+                report = json.loads(result.out)
+                asked = [r["path"] for r in self.hub.asked()]
+                if first is None:
+                    self.assertIn(result.returncode, (5, 10), result.err)
+                    for path, kind in places:  # who lied was believed until it was fetched
+                        self.assertTrue(kind == "lie" or path.split("/blobs/")[0] in report["errors"][0]["message"], path)
+                    self.assertEqual(self.files(), {})
+                    continue
+                self.assertEqual(result.returncode, 0, result.err)
+                self.arrived(data)
+                served = report["data"]["result"]["models"][0]["served_by"]
+                self.assertIn("civitai:77@101" if "download" in places[first][0] else places[first][0], served)
+                self.assertEqual([path for path, _ in places[first + 1:] if path in asked], [])
+                times = [asked.index(path) for path, _ in places[:first + 1]]
+                self.assertEqual(times, sorted(times))
 
 
 class WholeTest(GoneCase):
