@@ -335,7 +335,8 @@ static void tell_asked(const struct carry *carry, struct task *task)
 	struct ncm_error *error = &task->error;
 	char *message = error->message;
 
-	if (content->found && error->code != NCM_E_INTERRUPTED && worth_an_alternate(task, carry->run->options.offline)) {
+	if (content->found && error->code != NCM_E_INTERRUPTED &&
+	    worth_an_alternate(task, carry->run->options.offline)) {
 		lost_tell(wanted, content, error);
 	} else if (content->asked.size > 0 && message) {
 		error->message = ncm_asprintf("%s; asked by its digest, too: %s", message, content->asked.data);

@@ -373,6 +373,7 @@ struct ncm_sources {
 	struct ncm_credential *own; /* of each source of the table, from the configuration: ncm_source_credential */
 	struct oci_registries registries;
 	struct oci_referrers *referrers;
+	bool cache_alone;          /* of what is pinned the cache may be asked, and nobody else */
 	_Atomic bool cache_told;   /* what hinders the cache was told */
 	_Atomic bool cache_gone;   /* it is asked no more */
 	_Atomic bool *bundle_gone; /* of each bundle of the configuration */
