@@ -352,7 +352,7 @@ char *ncm_bundle_unpack(const struct ncm_config *config, struct ncm_bundle *bund
 	int failed = blobs < 0 ? -1 : 0;
 
 	if (!failed) {
-		volumes->lock = ncm_lock_beneath(dirfd, "lock", folder, false, sink, err);
+		volumes->lock = ncm_lock_beneath(dirfd, STAGING_IMPORT_LOCK, folder, false, sink, err);
 		failed = volumes->lock < 0 ? -1 : unpack(&unpacking, sink, err);
 	}
 	ncm_registry_free(registry);

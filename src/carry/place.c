@@ -315,9 +315,14 @@ static int place_manifest(struct task *task, size_t number)
 }
 
 /* Each store can prove its own files. Without them a verify has more to do, nothing worse. */
-static void keep_checkpoints(const struct carry *carry, const struct task *task)
+static void keep_checkpoints(const struct carry *carry, struct task *task)
 {
 	const struct content *content = task->item->content;
+
+	/* What was not fetched may have had them where it lay. */
+	if (task->checkpoints.size == 0 && task->item->local.path && content->has_size &&
+	    checkpoints_find(carry->run, &content->sha256, content->size, &task->checkpoints) < 0)
+		return;
 
 	for (size_t i = 0; i < content->place_count; i++) {
 		const struct ncm_store *store = content->places[i].store;

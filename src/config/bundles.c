@@ -17,6 +17,11 @@ char *config_bundle_blob(const char *bundle, const char *hex)
 	return ncm_asprintf("%s/blobs/sha256/%s", bundle, hex);
 }
 
+char *config_bundle_checkpoints(const char *bundle)
+{
+	return ncm_asprintf("%s/ncmodel.lock.checkpoints", bundle);
+}
+
 bool config_put_bundle(struct ncm_config *config, const char *base, const char *place)
 {
 	char *kept = NULL;

@@ -12,6 +12,8 @@
 bool config_bundle_is_address(const char *bundle);
 /* The path or address of the content with this SHA-256, 64 hex digits. The caller frees it. */
 char *config_bundle_blob(const char *bundle, const char *hex);
+/* The folder of a bundle that may have checkpoints of its content, by SHA-256 in hex. The caller frees it. */
+char *config_bundle_checkpoints(const char *bundle);
 /* As ncm_config_add_bundle for a folder relative to `base` (NULL: the working folder). False if it is no place. */
 bool config_put_bundle(struct ncm_config *config, const char *base, const char *place);
 void config_drop_bundles(struct ncm_config *config);

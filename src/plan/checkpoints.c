@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Checkpoints that were kept: beside the lock, and in the stores that have or had the file. Whoever uses them proves
- * them.
+ * Checkpoints that were kept: beside the lock, in the stores that have or had the file, and in bundles. Whoever uses
+ * them proves them.
  */
 #include "digest/checkpoint.h"
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "config/bundles.h"
 #include "os/os.h"
 #include "plan/plan.h"
 
@@ -20,6 +21,23 @@ static int open_beside_lock(const struct run *run, bool make, struct ncm_error *
 	return ncm_dir_open(folder, make, err);
 }
 
+static int find_in_bundles(const struct run *run, const struct ncm_sha256 *sha256, uint64_t size,
+			   struct ncm_checkpoints *checkpoints)
+{
+	const struct ncm_config *config = run->config;
+	int failed = -1;
+
+	for (size_t i = 0; i < config->bundle_count && failed; i++) {
+		NCM_AUTO_FREE char *folder = config_bundle_checkpoints(config->bundles[i]);
+		NCM_AUTO_CLOSE int dirfd =
+		    config_bundle_is_address(config->bundles[i]) ? -1 : os_open(OS_HERE, folder, OS_FOLDER);
+
+		if (dirfd >= 0)
+			failed = ncm_checkpoints_read_in(dirfd, sha256, size, checkpoints);
+	}
+	return failed;
+}
+
 int checkpoints_find(const struct run *run, const struct ncm_sha256 *sha256, uint64_t size,
 		     struct ncm_checkpoints *checkpoints)
 {
@@ -30,7 +48,9 @@ int checkpoints_find(const struct run *run, const struct ncm_sha256 *sha256, uin
 	beside = open_beside_lock(run, false, NULL);
 	if (beside >= 0 && ncm_checkpoints_read_in(beside, sha256, size, checkpoints) == 0)
 		return 0;
-	return ncm_layout_checkpoints(run->layout, sha256, size, checkpoints);
+	if (ncm_layout_checkpoints(run->layout, sha256, size, checkpoints) == 0)
+		return 0;
+	return find_in_bundles(run, sha256, size, checkpoints);
 }
 
 bool checkpoints_are_possible(uint64_t size)

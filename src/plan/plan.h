@@ -138,8 +138,9 @@ void item_transfer(const struct run *run, const struct plan_item *item, const ch
 		   struct ncm_transfer_item *transfer);
 
 /*
- * checkpoints.c: those of a file of this digest and size, as they were kept beside the lock or in a store of the
- * layout. Nothing says that they are right. Returns 0, or -1 if there are none; free with ncm_checkpoints_clear.
+ * checkpoints.c: those of a file of this digest and size, as they were kept beside the lock, in a store of the layout
+ * or in a bundle. Nothing says that they are right. Returns 0, or -1 if there are none; free with
+ * ncm_checkpoints_clear.
  */
 int checkpoints_find(const struct run *run, const struct ncm_sha256 *sha256, uint64_t size,
 		     struct ncm_checkpoints *checkpoints);

@@ -28,6 +28,7 @@ static const char unpacked_ending[] = ".dir";
 static const char old_ending[] = ".old";
 static const char written_ending[] = ".tmp";
 static const char hidden_start[] = ".ncmodel-";
+static const char import_start[] = "import-";
 static const char own_folder[] = ".ncmodel";
 static const char *const note_starts[] = {[NOTE_REMOVING] = "removing-", [NOTE_MOVING] = "moving-"};
 
@@ -199,7 +200,12 @@ char *staging_import_name(const struct ncm_sha256 *index)
 {
 	char hex[NCM_SHA256_HEX + 1];
 
-	return ncm_asprintf("import-%.16s", ncm_sha256_hex(index, hex));
+	return ncm_asprintf("%s%.*s", import_start, HALF_DIGITS, ncm_sha256_hex(index, hex));
+}
+
+bool staging_is_import(const char *name)
+{
+	return is_numbered(name, import_start, HALF_DIGITS);
 }
 
 char *staging_note_name(enum staging_note what)

@@ -107,6 +107,9 @@ const char *staging_note_start(enum staging_note what);
 
 /* The folder there into which volumes of a bundle with this index are unpacked. The caller frees it. */
 char *staging_import_name(const struct ncm_sha256 *index);
+bool staging_is_import(const char *name);
+/* Its lock, held while volumes are unpacked and placed. */
+#define STAGING_IMPORT_LOCK "lock"
 
 /* Removes what a run that ended left of files that were to get their final names: of use to nobody while the store's
  * lock is held. Returns 0, or -1 with errno if some of it is still there. */

@@ -214,6 +214,36 @@ static void collect_beside(struct upkeep *upkeep, const char *path, const char *
 	(void)upkeep_list_folder(upkeep, folder, find_temporary, &(struct beside){upkeep, stem});
 }
 
+/* Since when nothing came to it: its journals are replaced there. */
+static time_t import_until(const struct upkeep *upkeep, int import)
+{
+	NCM_AUTO_CLOSE int blobs = ncm_dir_beneath(import, "blobs/sha256");
+	struct os_stat status;
+
+	return os_fstat(blobs < 0 ? import : blobs, &status) < 0
+		   ? 0
+		   : upkeep_young_until(&status, upkeep->request.gc.min_age);
+}
+
+/* Volumes of a bundle that were being unpacked: the next import would go on with them. */
+static void find_import(void *context, int fd, const char *folder, const char *name)
+{
+	struct upkeep *upkeep = context;
+	NCM_AUTO_CLOSE int import = staging_is_import(name) ? os_open_beneath(fd, name, OS_FOLDER) : -1;
+	NCM_AUTO_LOCK int held =
+	    import < 0 ? -1 : ncm_lock_beneath(import, STAGING_IMPORT_LOCK, name, true, NULL, NULL);
+	NCM_AUTO_FREE char *path = ncm_path_join(folder, name);
+	const char *keep = upkeep->request.gc.keep_partial ? "as --keep-partial says"
+			   : held < 0                      ? "an import is under way"
+							   : NULL;
+
+	if (import >= 0)
+		upkeep_consider(upkeep, &(struct candidate){.kind = NCM_REMOVAL_LEFTOVER,
+							    .path = path,
+							    .keep = keep,
+							    .until = import_until(upkeep, import)});
+}
+
 void upkeep_collect_beside_registry(struct upkeep *upkeep)
 {
 	NCM_AUTO_FREE char *lock = ncm_layout_lock(upkeep->layout, upkeep->request.config);
@@ -225,6 +255,7 @@ void upkeep_collect_beside_registry(struct upkeep *upkeep)
 	collect_beside(upkeep, lock, "lock-file.lock");
 	collect_beside(upkeep, notes, NULL); /* upkeep.lock is held */
 	collect_beside(upkeep, moves, NULL);
+	(void)upkeep_list_folder(upkeep, folder, find_import, upkeep);
 }
 
 /*

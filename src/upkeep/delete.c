@@ -43,11 +43,9 @@ void upkeep_settle(struct ncm_removal_file *file, enum ncm_removal_state state, 
 	file->freed = 0;
 }
 
-static int delete_entry(const struct upkeep *upkeep, const struct target *target, int folder, const char *name)
+static int delete_entry(const struct target *target, int folder, const char *name)
 {
-	if (target->seen.kind == OS_IS_FOLDER)
-		return ncm_remove_beneath(upkeep->facts[target->store].dirfd, target->relative);
-	return os_unlink(folder, name);
+	return target->seen.kind == OS_IS_FOLDER ? ncm_remove_beneath(folder, name) : os_unlink(folder, name);
 }
 
 /* The last look, and the deed. */
@@ -69,7 +67,7 @@ static void delete_file(struct deletion *deletion, size_t index)
 		upkeep_settle(file, NCM_REMOVAL_KEPT, ncm_strdup("changed meanwhile"));
 		return;
 	}
-	if (folder < 0 || delete_entry(upkeep, target, folder, name) < 0) {
+	if (folder < 0 || delete_entry(target, folder, name) < 0) {
 		upkeep_settle(file, NCM_REMOVAL_FAILED, ncm_strdup(os_error_text(errno)));
 		deletion->failed = true;
 		if (target->store != NOWHERE && rank_of(upkeep, index) < RANK_BYTES)

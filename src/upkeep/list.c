@@ -162,7 +162,7 @@ static void count_file(struct upkeep *upkeep, size_t index, json_t *names)
 		free(file->target);
 		file->target = NULL;
 	}
-	if (target->seen.kind == OS_IS_FOLDER) {
+	if (target->seen.kind == OS_IS_FOLDER && target->store != NOWHERE) {
 		(void)upkeep_walk(upkeep, target->store, target->relative, true, add_to_tree, &tree);
 		file->size = tree.size;
 		file->freed = tree.freed;

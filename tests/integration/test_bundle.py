@@ -302,6 +302,19 @@ class BundleTest(BundleCase):
         self.assertFalse(os.path.exists(self.machine.store("big.gguf")))
         self.assertEqual(self.hub.asked(), [])
 
+    def test_checkpoints_come_along(self):
+        data = gguf("x", 40 << 20)
+        self.machine.manifest([self.machine.simple("x.gguf", data)])
+        self.pull()
+        checkpoints = self.machine.store(".ncmodel/checkpoints", sha256(data))
+        before = self.read(checkpoints)
+        self.bundle_of("create", self.bundle)
+        self.bundle_of("create", self.bundle + ".tar")
+        for place in (self.bundle, self.bundle + ".tar"):
+            self.another_machine()
+            self.bundle_of("import", place, "-y")
+            self.assertEqual(self.read(checkpoints), before)
+
     def test_damage_at_home_is_not_carried_away(self):
         data = gguf("x", 50_000)
         self.machine.manifest([self.machine.simple("x.gguf", data)])

@@ -265,6 +265,19 @@ class DamageTest(VolumeCase):
         self.assertEqual(self.check_what_came(), set(self.data))
         self.assertEqual(self.left(), [])
 
+    def test_what_is_left_goes_with_gc(self):
+        self.machine.run("bundle", "import", *self.paths[1:], "-y")
+        self.assertEqual(len(self.left()), 1)
+        for arguments in ([], ["--keep-partial", "--min-age", "0"]):
+            self.assertEqual(self.machine.run("gc", "-y", *arguments).returncode, 0)
+            self.assertEqual(len(self.left()), 1)
+        before = self.models(self.machine.snapshot())
+        self.assertEqual(self.machine.run("gc", "-y", "--min-age", "0").returncode, 0)
+        self.assertEqual(self.left(), [])
+        self.assertEqual(self.models(self.machine.snapshot()), before)
+        self.bundle_of("import", *self.paths, "-y")
+        self.assertEqual(self.check_what_came(), set(self.data))
+
     def test_cut_short(self):
         for size in (0, 100, 512, 20_000, 10_000_000, len(self.whole[0]) - 1024):
             with open(self.paths[0], "r+b") as file:
