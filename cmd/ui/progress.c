@@ -249,7 +249,7 @@ static void on_progress(struct progress *progress, const struct ncm_event *event
 		AUTO_FREE char *label = transfer_label(transfer);
 
 		transfer->announced = true;
-		say(progress, text_format("fetch    %s  %s", label, numbers));
+		say(progress, text_format("%s    %s  %s", transfer->sending ? "send " : "fetch", label, numbers));
 	} else {
 		announce(progress, transfer);
 	}

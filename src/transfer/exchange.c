@@ -110,11 +110,16 @@ static size_t read_callback(char *data, size_t size, size_t count, void *context
 {
 	struct ncm_exchange *exchange = context;
 	const struct ncm_upload *upload = exchange->upload;
+	const size_t most = size * count < exchange->unsent ? size * count : (size_t)exchange->unsent;
 	ssize_t got = 0;
 
-	if (upload->read)
-		got = upload->read(upload->context, data, size * count, &exchange->error);
-	return got < 0 ? CURL_READFUNC_ABORT : (size_t)got;
+	/* libcurl sends what it gets, beyond the length that it has told, too. */
+	if (upload->read && most > 0)
+		got = upload->read(upload->context, data, most, &exchange->error);
+	if (got < 0)
+		return CURL_READFUNC_ABORT;
+	exchange->unsent -= (uint64_t)got;
+	return (size_t)got;
 }
 
 /* libcurl begins anew where a connection of the pool turned out to be dead. */
@@ -127,6 +132,7 @@ static int seek_callback(void *context, curl_off_t offset, int origin)
 		return CURL_SEEKFUNC_CANTSEEK;
 	if (upload->restart && upload->restart(upload->context, &exchange->error) < 0)
 		return CURL_SEEKFUNC_FAIL;
+	exchange->unsent = upload->size;
 	return CURL_SEEKFUNC_OK;
 }
 
@@ -135,6 +141,7 @@ static void prepare_upload(struct ncm_exchange *exchange, const struct ncm_uploa
 	CURL *easy = exchange->easy;
 
 	exchange->upload = upload;
+	exchange->unsent = upload->size;
 	curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
 	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, upload->method);
 	curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)upload->size);

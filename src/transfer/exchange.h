@@ -11,6 +11,7 @@ struct ncm_exchange {
 	struct ncm_chain *chain;
 	void *owner;
 	const struct ncm_upload *upload; /* of this request; or NULL */
+	uint64_t unsent;                 /* bytes of it that libcurl has not asked for yet */
 	/* All headers are here and the status is final (not 1xx). -1 ends the exchange: *error or `stopped` is set. */
 	int (*on_head)(struct ncm_exchange *exchange);
 	/* Bytes of the body. -1 likewise; 1: not now, the same bytes again when the owner continues the handle. */

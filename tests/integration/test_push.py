@@ -377,7 +377,17 @@ class Breaking(Handler):
             self.close_connection = True
             return self.connection.close()
         self.server.uploads[upload] += self.rfile.read(size)
+        self.look_for_more()
         return self.reply(plan["status"]) if plan else self.reply(202, headers=self.where(upload))
+
+    def look_for_more(self):
+        """Nothing comes behind a body before it was answered."""
+        self.connection.settimeout(0.05)
+        try:
+            self.server.more += len(self.rfile.peek(1))
+        except TimeoutError:
+            pass
+        self.connection.settimeout(None)
 
     def do_PUT(self):
         plan, body = self.fault(), self.rfile.read(int(self.headers["Content-Length"]))
@@ -405,6 +415,7 @@ class Breaks(PushCase):
         self.site = Listener(Breaking)
         self.addCleanup(self.site.close)
         self.site.uploads, self.site.blobs, self.site.tags, self.site.plans, self.site.wishes, self.site.base = {}, {}, {}, [], [], ""
+        self.site.more = 0
         self.site.take, self.site.hanging = self.take, threading.Event()
         self.addCleanup(self.site.hanging.set)
 
@@ -442,6 +453,17 @@ class Breaks(PushCase):
     def test_whole(self):
         self.pushed()
         self.assertEqual(self.requests("PATCH"), 5)
+
+    def test_pieces_of_any_size(self):
+        """each is as long as it says: no byte of the next one comes with it"""
+        self.pushed(piece="999999")
+        self.assertEqual((self.requests("PATCH"), self.site.more), (6, 0))
+
+    def test_pieces_of_a_tar(self):
+        """its head has a length of its own"""
+        model = self.installed({"m.gguf": gguf("tarred", 5 << 20)})
+        self.push("--tar", "--piece", "1MiB", self.place(port=self.site.server_port), model)
+        self.assertEqual((self.requests("PATCH"), self.site.more), (6, 0))
 
     def test_cut_in_a_piece_goes_on_in_it(self):
         self.pushed({"method": "PATCH", "skip": 2, "after": 300000})

@@ -2,6 +2,7 @@
 import glob
 import json
 import os
+import random
 import re
 import threading
 import time
@@ -17,6 +18,7 @@ import registry_site
 from registry_proxy import Proxy
 
 SPAN = 16 << 20
+KILLS = int(os.environ.get("NCM_PUSH_KILLS", "12"))
 TYPE = "application/vnd.ncmodel.checkpoints.v1"
 DATA = gguf("checkpoints", 4 * SPAN) + gguf("last", SPAN + 7)
 servers = None
@@ -241,6 +243,31 @@ class Checkpoints(PushCase):
 
 class Resumed(PushCase):
     """Against a real registry that a proxy holds up."""
+
+    def test_killed_at_any_moment(self):
+        """the tag names nothing or all of it, and the run after that completes it"""
+        chance = random.Random(os.environ.get("NCM_SEED", "18"))
+        files = {f"part-{i}.gguf": gguf(f"any moment {i}", (2 << 20) + i) for i in range(3)}
+        source = site.Liar()  # another registry, so that nothing is mounted
+        self.addCleanup(source.close)
+        source.serve(site.modelpack(f"liar/k{id(self)}", "v1", files))
+        self.pull(f"oci:localhost:{source.port}/liar/k{id(self)}:v1", "--to", "llama-cpp")
+        model = self.machine.registry()["models"][-1]["id"]
+        for form in ([], ["--tar"]):
+            for i in range(KILLS // 2):
+                place = self.place(f"-{i // 3}{''.join(form)}")
+                running = self.machine.start("push", "--piece", "256KiB", *form, place, model)
+                time.sleep(chance.uniform(0, 0.5))
+                running.kill()
+                running.communicate()
+                manifest = self.manifest(place)
+                if manifest:
+                    for layer in manifest["layers"]:
+                        self.blob(place, layer["digest"])
+                if i % 3 == 2 or manifest:
+                    self.push("--piece", "256KiB", *form, place, model)
+                    found = [self.blob(place, layer["digest"]) for layer in self.manifest(place)["layers"]]
+                    self.assertEqual([any(data in layer for layer in found) for data in files.values()], [True] * 3)
 
     def test_killed_between_pieces(self):
         data = gguf("between", 6 << 20)
