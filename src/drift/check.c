@@ -145,6 +145,43 @@ static void check_revision(struct run *run, const struct wanted *wanted, const s
 	ncm_resolution_free(found);
 }
 
+/* Another place than the one that the entry itself pins; NULL: none is known. The caller frees it. */
+static char *other_place(const struct run *run, const struct ncm_lock_entry *pinned, const struct ncm_lock_file *file)
+{
+	struct ncm_strings places = {0};
+	char *found = NULL;
+
+	if (file->has_sha256)
+		ncm_lock_places(run->lock, &file->sha256, &places);
+	for (size_t i = 0; i < places.count && !found; i++) {
+		if (!ncm_source_holds(pinned->uri, places.items[i]) &&
+		    !ncm_source_holds(pinned_uri(pinned), places.items[i]))
+			found = ncm_strdup(places.items[i]);
+	}
+	ncm_strings_free(&places);
+	return found;
+}
+
+/* A pull asks there: what is gone at its source need not be lost. */
+static void tell_places(const struct run *run, const struct ncm_lock_entry *pinned, struct ncm_drift_entry *entry)
+{
+	NCM_AUTO_FREE char *first = NULL;
+	size_t known = 0;
+
+	for (size_t i = 0; i < pinned->file_count; i++) {
+		char *place = other_place(run, pinned, &pinned->files[i]);
+
+		known += place != NULL;
+		if (first || !place)
+			free(place);
+		else
+			first = place;
+	}
+	if (known > 0)
+		drift_say(entry, "%s; the lock knows who else served %zu of its %zu %s: %s", entry->detail, known,
+			  pinned->file_count, pinned->file_count == 1 ? "file" : "files", first);
+}
+
 static void check(struct run *run, size_t index, struct ncm_drift_entry *entry, const void *context)
 {
 	const struct wanted *wanted = &run->wanted[index];
@@ -162,6 +199,8 @@ static void check(struct run *run, size_t index, struct ncm_drift_entry *entry, 
 		check_revision(run, wanted, pinned, entry);
 		break;
 	}
+	if (entry->state == NCM_DRIFT_GONE)
+		tell_places(run, pinned, entry);
 }
 
 /* What the lock says of an entry, before anybody is asked. False if it says nothing. */

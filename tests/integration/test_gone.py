@@ -65,6 +65,18 @@ class PlacesTest(GoneCase):
         lock = self.machine.run("lock", "--json")
         self.assertEqual((lock.returncode, self.lock_text()), (0, before))
 
+    def test_lock_check_tells_them(self):
+        data = gguf("two", 50_000)
+        self.hub.hf("org/two", {"m.gguf": data})
+        second = self.hub.url("/files/two.gguf", data)
+        self.model(["hf:org/two/m.gguf", second])
+        self.hub.fault("/xet/org/two/m.gguf", "status", times=None, status=404)
+        self.pull()
+        self.drop("org/two")
+        data, states = self.ask("lock", "--check", code=3)
+        self.assertEqual(states, {"m": "gone"})
+        self.assertIn(f"who else served 1 of its 1 file: {second}", self.entry(data, "m")["detail"])
+
     def test_a_locked_pull_writes_no_lock(self):
         data = gguf("two", 50_000)
         self.hub.hf("org/two", {"m.gguf": data})

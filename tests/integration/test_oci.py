@@ -372,6 +372,24 @@ class SignedIn(OciCase):
         self.pull(source, "--to", "llama-cpp")
         self.arrived(LLAMA + "/private-v1", {"m.gguf": gguf("private", 9000)})
 
+    def test_a_place_of_the_lock(self):
+        """it is asked as if it were named, over TLS and signed in"""
+        data = gguf("private", 9000)
+        self.hub.hf("org/lost", {"m.gguf": data})
+        self.machine.manifest([{"id": "m", "files": [{"from": ["hf:org/lost/m.gguf"], "to": [{"store": "llama-cpp"}]}]}])
+        self.pull()
+        os.unlink(self.machine.store("m.gguf"))
+        self.hub.routes["service"].clear()
+        lock = self.machine.store("ncmodel.lock")
+        entries = json.loads(self.read(lock))
+        entries["entries"]["hf:org/lost/m.gguf"]["files"][0]["places"] = [
+            self.source(self.artifact, name="token", host="registry.localhost")]
+        self.write(lock, json.dumps(entries).encode())
+        self.assertIn("(not known: auth_required)", " ".join(self.pull(code=5).err.split()))
+        self.sign_in(f"registry.localhost:{servers.ports['token']}")
+        self.pull()
+        self.arrived(LLAMA, {"m.gguf": data})
+
     def test_clear_text_is_the_users_to_allow(self):
         host = f"registry.localhost:{servers.ports['clear']}"
         source = self.source(self.artifact, name="clear", host="registry.localhost")
