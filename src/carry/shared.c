@@ -6,8 +6,8 @@
  */
 #include "carry/carry.h"
 
-#include "base/file.h"
 #include "base/mem.h"
+#include "base/own.h"
 #include "base/path.h"
 #include "base/strings.h"
 #include "cache/cache.h"
@@ -36,9 +36,10 @@ static void note(const struct carry *carry, const struct ncm_sha256 *sha256)
 {
 	char hex[NCM_SHA256_HEX + 1];
 	NCM_AUTO_CLOSE int dirfd = open_notes(carry, true);
+	NCM_AUTO_CLOSE int fd =
+	    dirfd < 0 ? -1 : ncm_own_create(dirfd, ncm_sha256_hex(sha256, hex), OS_WRITE, NCM_OWN_FILE);
 
-	if (dirfd >= 0)
-		(void)ncm_write_atomic(dirfd, ncm_sha256_hex(sha256, hex), "", 0, NCM_OWN_FILE, NULL);
+	(void)fd; /* its name is all that it says */
 }
 
 static void forget_note(const struct carry *carry, const struct ncm_sha256 *sha256)

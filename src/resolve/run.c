@@ -162,6 +162,7 @@ struct run *run_new(const struct ncm_config *config, const struct ncm_provision_
 		goto failed;
 	run->http = ncm_http_new(config, &run->sink);
 	run->sources = ncm_sources_new(config, run->http, &run->sink);
+	run->sources->cache_alone = options->from_cache;
 	return run;
 failed:
 	run_free(run);

@@ -298,12 +298,19 @@ static void read_config(const struct lookup *lookup, struct ncm_resolution *reso
 		take_config(lookup, reply.body, reply.body_size, resolution);
 }
 
+/* Content by its digest that lies in a bundle's folder, or in the cache where that alone is asked. */
+static char *kept(const struct lookup *lookup, const struct ncm_sha256 *digest, size_t limit, size_t *size)
+{
+	char *body = ncm_source_bundled(lookup->sources->config, digest, limit, size);
+
+	return body ? body : ncm_source_cached_bytes(lookup->sources, digest, limit, size);
+}
+
 static void read_bundled_config(const struct lookup *lookup, struct ncm_resolution *resolution)
 {
 	const struct ncm_artifact *artifact = find_config(resolution);
 	size_t size = 0;
-	NCM_AUTO_FREE char *body =
-	    artifact ? ncm_source_bundled(lookup->sources->config, &artifact->sha256, LARGEST_CONFIG, &size) : NULL;
+	NCM_AUTO_FREE char *body = artifact ? kept(lookup, &artifact->sha256, LARGEST_CONFIG, &size) : NULL;
 
 	if (body)
 		take_config(lookup, body, size, resolution);
@@ -366,8 +373,7 @@ static struct ncm_resolution *from_bundle(struct lookup *lookup, const struct nc
 	struct ncm_reply manifest = {0};
 	struct ncm_resolution *resolution;
 
-	manifest.body =
-	    ncm_source_bundled(lookup->sources->config, digest, NCM_LIMIT_MANIFEST_BYTES, &manifest.body_size);
+	manifest.body = kept(lookup, digest, NCM_LIMIT_MANIFEST_BYTES, &manifest.body_size);
 	if (!manifest.body)
 		return NULL;
 	resolution = ncm_calloc(1, sizeof *resolution);
@@ -392,8 +398,8 @@ static struct ncm_resolution *offline(struct ncm_sources *sources, const char *u
 	struct ncm_reply no_manifest = {0};
 	struct ncm_sha256 digest;
 
-	if ((!by_pins && sources->config->bundle_count == 0) || start_lookup(&lookup, uri, NULL) < 0 ||
-	    !pinned_digest(&lookup, pin, &digest))
+	if ((!by_pins && sources->config->bundle_count == 0 && !sources->cache_alone) ||
+	    start_lookup(&lookup, uri, NULL) < 0 || !pinned_digest(&lookup, pin, &digest))
 		return NULL;
 	resolution = from_bundle(&lookup, &digest);
 	if (resolution || !by_pins)

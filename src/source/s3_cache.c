@@ -42,6 +42,30 @@ static struct ncm_resolution *ask(struct ncm_sources *sources, const char *uri, 
 	return s3_check(uri, false, &canonical, err) < 0 ? NULL : s3_resolve_once(sources, canonical, err);
 }
 
+char *ncm_source_cached_bytes(struct ncm_sources *sources, const struct ncm_sha256 *sha256, size_t limit, size_t *size)
+{
+	struct ncm_resolution *found = sources->cache_alone ? ncm_source_cached(sources, sha256, NULL) : NULL;
+	NCM_AUTO_REPLY struct ncm_reply reply = {0};
+	struct ncm_sha256 digest;
+	char *body = NULL;
+
+	if (found && sources->get(sources->http,
+				  &(const struct ncm_request){.url = found->artifacts[0].url,
+							      .credential = found->credential,
+							      .service = found->service,
+							      .limit = limit},
+				  &reply, NULL) == 0) {
+		ncm_sha256_of(reply.body ? reply.body : "", reply.body_size, &digest);
+		body = ncm_sha256_equal(&digest, sha256) ? reply.body : NULL;
+	}
+	ncm_resolution_free(found);
+	if (!body)
+		return NULL;
+	reply.body = NULL;
+	*size = reply.body_size;
+	return body;
+}
+
 struct ncm_resolution *ncm_source_cached(struct ncm_sources *sources, const struct ncm_sha256 *sha256,
 					 const uint64_t *size)
 {

@@ -337,6 +337,7 @@ struct ncm_sources {
 		   struct ncm_error *err);
 	struct ncm_credential *own; /* of each source of the table, from the configuration: ncm_source_credential */
 	struct oci_registries registries;
+	bool cache_alone;        /* of what is pinned the cache may be asked, and nobody else */
 	_Atomic bool cache_told; /* what hinders the cache was told */
 	_Atomic bool cache_gone; /* it is asked no more */
 };

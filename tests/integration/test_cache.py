@@ -268,6 +268,25 @@ class CacheCase(Case):
         self.assertIn("neither manifest nor lock pin", told["errors"][0]["message"])
         self.cache("pull", "-y", "small", env={"NCMODEL_CACHE": ""}, code=2)
 
+    def test_ollama_from_the_cache_alone(self):
+        """its manifest is content, too"""
+        data = gguf("ollama", 17 * MIB)
+        self.hub.ollama("library/tiny", [("model", data), ("template", b"{{ .Prompt }}")], tag="1b")
+        self.machine.manifest([{"id": "tiny", "files": [{"from": ["ollama:tiny:1b"]}]}])
+        self.pull("--no-fill")
+        tag = os.path.join(self.machine.root, ".ollama/models/manifests/registry.ollama.ai/library/tiny/1b")
+        with open(tag, "rb") as file:
+            manifest = file.read()
+        self.cache("push", "--all")
+        self.assertIn(blob(manifest), self.bucket())
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        self.hub.requests.clear()
+        self.cache("pull", "-y")
+        self.check_registry()
+        with open(tag, "rb") as file:
+            self.assertEqual(file.read(), manifest)
+        self.assertEqual(self.hub.requests, [])
+
     def test_no_fill(self):
         """the user, or the configuration, wants it not"""
         data = gguf("no", 20 * MIB)
