@@ -314,8 +314,11 @@ enum cache_flight_end cache_flight_ended(const struct cache_flight *flight)
 
 	if (flight->made)
 		return CACHE_FLIGHT_JOINED;
-	return flight->alone || !flight->proved || all->gone || all->read_only ? CACHE_FLIGHT_NOWHERE
-									       : CACHE_FLIGHT_OTHERS;
+	if (flight->whole)
+		return CACHE_FLIGHT_THERE;
+	if (flight->alone || flight->stuck || !flight->proved || all->gone || all->read_only)
+		return CACHE_FLIGHT_NOWHERE;
+	return CACHE_FLIGHT_OTHERS;
 }
 
 void cache_flights_free(struct cache_flights *flights)

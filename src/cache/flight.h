@@ -49,7 +49,8 @@ void cache_flights_wait(struct cache_flights *flights);
 /* What became of it in the cache, after that. */
 enum cache_flight_end {
 	CACHE_FLIGHT_JOINED,  /* this machine made the blob of its parts */
-	CACHE_FLIGHT_OTHERS,  /* another does, or has, or the parts stay as they are */
+	CACHE_FLIGHT_THERE,   /* the blob is there by another */
+	CACHE_FLIGHT_OTHERS,  /* another is about to make it, unless it dies of that */
 	CACHE_FLIGHT_NOWHERE, /* nothing that is right is there by this machine's doing */
 };
 enum cache_flight_end cache_flight_ended(const struct cache_flight *flight);

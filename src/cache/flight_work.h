@@ -55,6 +55,7 @@ struct cache_flight {
 	bool ended, proved;
 	bool joined; /* or given up */
 	bool made;   /* … and the blob is there by it */
+	bool stuck;  /* the server does not join */
 	struct flight_join join;
 	double asked_at;  /* monotonic seconds: the engine looked last */
 	double listed_at; /* … a list was begun last that was answered; 0: none was */
@@ -108,8 +109,9 @@ enum cache_made flight_write_lease(struct cache_flights *flights, const char *ke
 /* hand_on.c: the writer's thread */
 void *flight_write(void *flights);
 
-/* join.c: the writer's alone. Takes the lease of who joins and begins the upload: false, others do; */
-bool flight_join_begin(struct cache_flight *flight);
+/* join.c: the writer's alone. Takes the lease of who joins and begins the upload. 1; 0: others do; -1: the
+ * server does not let it; */
+int flight_join_begin(struct cache_flight *flight);
 /* renews that lease if it is time to: false, it is lost; */
 bool flight_join_keep(struct cache_flight *flight);
 /* has a part copied: false, it cannot be, and the upload is given up; */

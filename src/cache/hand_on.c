@@ -98,20 +98,23 @@ static void copy(struct cache_flight *flight, size_t index)
 {
 	struct cache_flights *all = flight->all;
 	const bool began = flight->join.id;
-	bool copied = false, cannot = false;
+	bool copied;
+	int joins;
 
 	flight->parts[index].copied = true; /* unless it turns out to be wrong meanwhile */
 	pthread_mutex_unlock(&all->mutex);
-	if ((began && flight_join_keep(flight)) || (!began && flight_join_begin(flight))) {
-		copied = flight_join_part(flight, index);
-		cannot = !copied;
-	}
+	if (began)
+		joins = flight_join_keep(flight);
+	else
+		joins = flight_join_begin(flight);
+	copied = joins > 0 && flight_join_part(flight, index);
 	pthread_mutex_lock(&all->mutex);
 	if (copied)
 		return;
 	for (size_t i = 0; i < flight->count; i++)
 		flight->parts[i].copied = false;
-	flight->joined = flight->joined || cannot || flight->ended;
+	flight->stuck = flight->stuck || joins != 0;
+	flight->joined = flight->joined || flight->stuck || flight->ended;
 }
 
 static bool are_all_copied(const struct cache_flight *flight)
@@ -153,6 +156,7 @@ static void finish(struct cache_flight *flight)
 		flight_join_end(flight);
 	else
 		flight_join_drop(flight);
+	flight->stuck = flight->stuck || (all_there && !flight->made);
 	if (wrong)
 		flight_remove_parts(flight);
 	pthread_mutex_lock(&all->mutex);

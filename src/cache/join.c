@@ -5,6 +5,7 @@
  * they stay, and are read as they are. All of it is the writer's, without the mutex.
  */
 #include "cache/flight_work.h"
+#include "cache/work.h"
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -46,18 +47,20 @@ static bool take_lease(struct cache_flight *flight)
 	       object.now - object.modified > FLIGHT_LEASE_SECONDS && write_lease(flight, object.etag);
 }
 
-bool flight_join_begin(struct cache_flight *flight)
+int flight_join_begin(struct cache_flight *flight)
 {
 	struct flight_join *join = &flight->join;
 
 	join->tried_at = ncm_monotonic();
 	cache_parts_clear(&join->parts);
 	if (!take_lease(flight))
-		return false;
-	join->id = may_be_there(flight) ? NULL : cache_upload_start(&flight->all->cache, flight->blob, NULL);
-	if (!join->id)
+		return 0;
+	if (may_be_there(flight)) {
 		(void)cache_delete(&flight->all->cache, join->key, NULL);
-	return join->id;
+		return 0;
+	}
+	join->id = cache_upload_start(&flight->all->cache, flight->blob, NULL);
+	return join->id ? 1 : -1;
 }
 
 void flight_join_drop(struct cache_flight *flight)
@@ -91,7 +94,10 @@ bool flight_join_part(struct cache_flight *flight, size_t part)
 
 	if (cache_upload_copy(&flight->all->cache, flight->blob, join->id, (unsigned)part + 1, from, &etag, NULL) !=
 	    CACHE_MADE) {
-		flight_join_drop(flight);
+		/* The lease stays until it is void: others could do no better. */
+		(void)cache_upload_abort(&flight->all->cache, flight->blob, join->id, NULL);
+		free(join->id);
+		join->id = NULL;
 		return false;
 	}
 	cache_parts_set(&join->parts, (unsigned)part + 1, flight_part_size(flight, part), etag);
@@ -146,5 +152,6 @@ void flight_join_end(struct cache_flight *flight)
 	free(join->id);
 	join->id = NULL;
 	flight->made = true;
+	cache_drop_uploads(cache, flight->blob);
 	flight_remove_parts(flight);
 }

@@ -144,8 +144,7 @@ static void drop_beyond(struct cache_parts *parts, size_t count)
 		free(parts->items[--parts->count].etag);
 }
 
-/* Nobody needs them any more: who is still at one learns that the object is there. */
-static void drop_uploads(const struct cache *cache, const char *key)
+void cache_drop_uploads(const struct cache *cache, const char *key)
 {
 	struct ncm_strings ids = {0};
 
@@ -163,7 +162,7 @@ static enum cache_made finish(const struct round *round, struct ncm_error *err)
 	if (made == CACHE_UNSUPPORTED)
 		made = cache_upload_finish(cache, round->key, round->id, &round->parts, NULL, err);
 	if (made == CACHE_MADE || made == CACHE_EXISTS)
-		drop_uploads(cache, round->key);
+		cache_drop_uploads(cache, round->key);
 	return made;
 }
 
@@ -332,6 +331,8 @@ enum cache_made cache_send(struct cache_sending *sending, struct ncm_error *err)
 	NCM_AUTO_CLOSE int fd = -1;
 	const int there = make_room(sending, key, err);
 
+	if (there > 0 && sending->known)
+		put_checkpoints(sending, sending->known);
 	if (there != 0)
 		return there < 0 ? CACHE_FAILED : CACHE_EXISTS;
 	fd = open_file(sending, err);

@@ -28,6 +28,9 @@ int cache_no_answer(const struct cache *cache, const char *key, const char *miss
 /* "uploadId", percent-encoded for a query. The caller frees it. */
 char *cache_encoded(const char *text);
 
+/* send.c: of a key whose object is there. Nobody needs them any more: who is still at one learns that. */
+void cache_drop_uploads(const struct cache *cache, const char *key);
+
 /* conditional.c */
 void cache_condition_headers(const struct cache_condition *condition, struct ncm_strings *headers);
 /* What the answer to a write with (or, NULL, without) a condition means; FAILED with *err. */

@@ -185,10 +185,10 @@ static void land(const struct carry *carry, struct task *task)
 	if (!task->fills || !carry->filler || task->state != TASK_PLACED)
 		return;
 	task->fills = false;
-	/* What is there whole still wants its checkpoints. */
-	if (end != CACHE_FLIGHT_OTHERS && path && is_kept(content))
+	/* What is there whole by this machine still wants its checkpoints; of what another is at the note stays. */
+	if ((end == CACHE_FLIGHT_JOINED || end == CACHE_FLIGHT_NOWHERE) && path && is_kept(content))
 		add(carry, content, path, &task->checkpoints);
-	else if (end != CACHE_FLIGHT_NOWHERE)
+	else if (end != CACHE_FLIGHT_OTHERS)
 		forget_note(carry, &content->sha256);
 }
 

@@ -264,7 +264,7 @@ class StandIn(Flight):
         return self.peer.objects[f"models/{key}"]
 
     def check_blobs(self):
-        self.assertEqual(self.keys(), self.blobs())
+        self.assertEqual({key for key in self.keys() if "/checkpoints/" not in key}, self.blobs())
         for key in self.blobs():
             self.assertEqual(sha256(self.blob(key)), key.rsplit("/", 1)[1])
 
@@ -292,12 +292,14 @@ class StandIn(Flight):
                 self.check_blobs()
 
     def test_without_copies(self):
-        """parts stay where the server cannot join them, and are read as they are"""
+        """where the server cannot join parts one machine sends the whole, and they can be read as they are until then"""
         self.want(40 << 20)
         self.peer.copies = False
         self.pull_together(self.hosts(2))
-        self.assertEqual(len(self.keys()), 3)
+        self.assertLessEqual(self.blobs(), self.keys())
         self.assertFalse(self.peer.uploads)
+        for blob in self.blobs():
+            del self.peer.objects["models/" + blob]
         before = self.origin.sent
         self.pull_together(self.hosts(1))
         self.assertEqual(self.origin.sent, before)
