@@ -2,6 +2,7 @@
 /* The source s3: as it is spelled, who signs what, and what a server's errors mean. */
 #include "fake_http.h"
 
+#include "credentials/sigv4.h"
 #include "source/s3.h"
 
 #define HEX "f6c4a5e1d2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d"
@@ -139,6 +140,32 @@ static void test_apply(void)
 	ncm_strings_free(&headers);
 }
 
+/* What is sent is signed: its headers by their names ("…-source" before "…-source-range", though ':' is more than '-'),
+ * its body where that is known. */
+static void test_apply_to_upload(void)
+{
+	struct ncm_config config = {.s3_region = (char *)"eu-x"};
+	const char *items[] = {"if-none-match:*", "x-amz-copy-source-range:bytes=0-9", "x-amz-copy-source:/b/x"};
+	const struct ncm_strings more = {.items = (char **)items, .count = 3};
+	struct ncm_upload upload = {.method = "PUT", .headers = &more, .size = 5};
+	const struct ncm_outgoing put = {.method = "PUT", .url = "http://h:1/b/k", .upload = &upload};
+	static const char *const payloads[] = {"UNSIGNED-PAYLOAD", "abcd", SIGV4_NO_PAYLOAD};
+
+	for (size_t i = 0; i < 3; i++) {
+		struct ncm_strings headers = {0};
+		NCM_AUTO_FREE char *expected = ncm_asprintf("x-amz-content-sha256:%s", payloads[i]);
+
+		upload.sha256 = i == 1 ? "abcd" : NULL;
+		upload.size = i == 2 ? 0 : 5;
+		CHECK(s3_apply(&config, "AK::s", &put, &headers, NULL) == 0);
+		CHECK(headers.count == 3);
+		CHECK_STR(headers.items[0], expected);
+		CHECK(strstr(headers.items[2], ",SignedHeaders=host;if-none-match;x-amz-content-sha256;"
+					       "x-amz-copy-source;x-amz-copy-source-range;x-amz-date,Signature="));
+		ncm_strings_free(&headers);
+	}
+}
+
 /* At Amazon's each region has a host of its own. */
 static void test_regions(void)
 {
@@ -182,6 +209,7 @@ int main(void)
 	RUN(test_checksum);
 	RUN(test_keys);
 	RUN(test_apply);
+	RUN(test_apply_to_upload);
 	RUN(test_regions);
 	RUN(test_errors);
 	return 0;
