@@ -57,7 +57,7 @@ LOCK = {
         "pinned": "hf:o/r/a.gguf@" + "a" * 40, "signed": False, "revision": "a" * 40, "digest": None, "ollama_name": None,
         "kind": "lora", "trust": "upstream", "resolved_at": "2026-01-02T03:04:05Z", "files": [
             {"path": "a.gguf", "size": 7, "sha256": DIGEST, "git_sha1": DIGEST[:40], "url": HTTPS, "type": None,
-             "role": "weights"}]}}}
+             "places": ["hf:o/other/a.gguf"], "role": "weights"}]}}}
 MODELS = {
     "$schema": "models.schema.json", "schema_version": 1, "registered_at": "2026-01-02 03:04:05", "total_models": 1,
     "total_size_gb": 0.5, "models": [
@@ -240,7 +240,7 @@ class SchemasTest(unittest.TestCase):
             if fault.validator == "required":
                 return re.match("'(schema_version|entries|resolved_at)' is", fault.message)
             return last in ("$schema", "schema_version", "resolved_at", "digest", "type") and last != "entries" or (
-                fault.validator in ("minLength", "maxLength", "pattern", "maximum") and last not in ("sha256", "git_sha1"))
+                fault.validator in ("minLength", "maxLength", "pattern", "maximum", "uniqueItems", "maxItems") and last not in ("sha256", "git_sha1"))
 
         self.agree("lock", [LOCK], KINDS, lenient)
 
