@@ -107,35 +107,6 @@ static int open_volume(struct ncm_bundle *bundle, const char *path, struct ncm_e
 	return scan(bundle, volumes->count - 1, err);
 }
 
-static char *read_entry(const struct bundle_volumes *volumes, const struct bundle_entry *entry, size_t *size)
-{
-	char *bytes = ncm_malloc((size_t)entry->size + 1);
-
-	*size = (size_t)entry->size;
-	if (ncm_pread_all(volumes->files[entry->volume], bytes, *size, entry->at) == (ssize_t)*size) {
-		bytes[*size] = '\0';
-		return bytes;
-	}
-	free(bytes);
-	return NULL;
-}
-
-static const struct bundle_entry *find_entry(const struct bundle_volumes *volumes, size_t volume, const char *path)
-{
-	for (size_t i = 0; i < volumes->entry_count; i++) {
-		if (volumes->entries[i].volume == volume && strcmp(volumes->entries[i].path, path) == 0)
-			return &volumes->entries[i];
-	}
-	return NULL;
-}
-
-static char *read_named(const struct bundle_volumes *volumes, size_t volume, const char *path, size_t *size)
-{
-	const struct bundle_entry *entry = find_entry(volumes, volume, path);
-
-	return entry ? read_entry(volumes, entry, size) : NULL;
-}
-
 /* What a volume says of itself. */
 struct claim {
 	struct ncm_sha256 index;
@@ -145,7 +116,7 @@ struct claim {
 static bool read_claim(const struct bundle_volumes *volumes, size_t volume, struct claim *claim)
 {
 	size_t size = 0;
-	NCM_AUTO_FREE char *text = read_named(volumes, volume, BUNDLE_VOLUME, &size);
+	NCM_AUTO_FREE char *text = bundle_volumes_named(volumes, volume, BUNDLE_VOLUME, &size);
 	NCM_AUTO_JSON json_t *document = text ? ncm_json_parse(text, size, "", NCM_E_MANIFEST, NULL) : NULL;
 	const char *hex = ncm_json_string(document, "index_sha256");
 
@@ -206,7 +177,7 @@ static int read_index(struct ncm_bundle *bundle, size_t *chosen, struct ncm_erro
 
 	for (size_t i = 0; i < volumes->count; i++) {
 		size_t size = 0;
-		NCM_AUTO_FREE char *text = read_named(volumes, i, BUNDLE_INDEX, &size);
+		NCM_AUTO_FREE char *text = bundle_volumes_named(volumes, i, BUNDLE_INDEX, &size);
 		struct claim claim;
 
 		*chosen = i;
@@ -292,6 +263,7 @@ static int take_parts(struct ncm_bundle *bundle, struct ncm_error *err)
 
 static int open_all(struct ncm_bundle *bundle, const struct ncm_strings *paths, struct ncm_error *err)
 {
+	struct bundle_volumes *volumes = bundle->impl;
 	size_t chosen = 0;
 
 	if (paths->count == 0 || paths->count > MOST_VOLUMES)
@@ -300,6 +272,7 @@ static int open_all(struct ncm_bundle *bundle, const struct ncm_strings *paths, 
 		if (open_volume(bundle, paths->items[i], err) < 0)
 			return -1;
 	}
+	bundle_volumes_sort(volumes);
 	if (read_index(bundle, &chosen, err) < 0 || check_claims(bundle, chosen, err) < 0)
 		return -1;
 	return take_parts(bundle, err);
@@ -338,48 +311,6 @@ void ncm_bundle_find_volumes(const char *folder, struct ncm_strings *paths)
 	os_list_end(list);
 	if (paths->count > first + 1)
 		qsort(paths->items + first, paths->count - first, sizeof *paths->items, by_name);
-}
-
-char *bundle_volumes_document(const struct ncm_bundle *bundle, const char *path, const struct ncm_bundle_file *file,
-			      size_t *size)
-{
-	const struct bundle_volumes *volumes = bundle->impl;
-
-	for (size_t i = 0; i < volumes->count; i++) {
-		char *bytes = read_named(volumes, i, path, size);
-		struct ncm_sha256 found;
-
-		if (bytes && !file)
-			return bytes;
-		if (bytes && *size == file->size) {
-			ncm_sha256_of(bytes, *size, &found);
-			if (ncm_sha256_equal(&found, &file->sha256))
-				return bytes;
-		}
-		free(bytes);
-	}
-	return NULL;
-}
-
-bool bundle_volumes_checkpoints(const struct ncm_bundle *bundle, const struct ncm_bundle_file *file,
-				struct ncm_checkpoints *checkpoints)
-{
-	const struct bundle_volumes *volumes = bundle->impl;
-	NCM_AUTO_FREE char *path = ncm_asprintf(BUNDLE_CHECKPOINTS "/%s", ncm_path_base(file->path));
-	const size_t count = ncm_checkpoints_expected(file->size);
-
-	for (size_t i = 0; i < volumes->count && count > 0; i++) {
-		size_t size = 0;
-		NCM_AUTO_FREE char *bytes = read_named(volumes, i, path, &size);
-
-		if (bytes && ncm_checkpoints_unpack(bytes, size, &file->sha256, file->size, checkpoints) == 0)
-			return true;
-	}
-	*checkpoints = (struct ncm_checkpoints){.size = file->size,
-						.sha256 = file->sha256,
-						.count = count,
-						.states = ncm_calloc(count + 1, sizeof *checkpoints->states)};
-	return count == 0;
 }
 
 void bundle_volumes_free(struct bundle_volumes *volumes)

@@ -27,6 +27,10 @@ struct bundle_volumes {
 
 void bundle_volumes_free(struct bundle_volumes *volumes);
 
+/* documents.c: orders the entries; what one volume has at a path (NULL: nothing; the caller frees it). */
+void bundle_volumes_sort(struct bundle_volumes *volumes);
+char *bundle_volumes_named(const struct bundle_volumes *volumes, size_t volume, const char *path, size_t *size);
+
 /* The bytes of a document that the index tells of, or (with `file` NULL) of any that has this path, from the first
  * volume where they are right. NULL: there are none. The caller frees them. */
 char *bundle_volumes_document(const struct ncm_bundle *bundle, const char *path, const struct ncm_bundle_file *file,

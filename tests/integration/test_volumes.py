@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import tarfile
 import time
@@ -383,12 +384,29 @@ class VolumeKillTest(VolumeCase):
         whole = {path: sha256(self.read(path)) for path in self.volumes()}
         for _ in range(KILLS):
             if self.random.random() < 0.4:
-                shutil.rmtree(self.folder)
+                shutil.rmtree(self.folder, True)
             self.killed(*arguments)
             for path in self.volumes():
                 self.assertEqual(sha256(self.read(path)), whole[path])
         self.bundle_of(*arguments)
         self.assertEqual({os.path.join(self.folder, name): digest for name, digest in tree(self.folder).items()}, whole)
+
+    def test_interrupted(self):
+        volumes = self.created(volume=20_000_000)
+        self.another_machine()
+        self.timed("import", *volumes, "-y")
+        interrupted = 0
+        for _ in range(KILLS):
+            self.another_machine()
+            process = self.machine.start("bundle", "import", *volumes, "-y")
+            time.sleep(self.random.random() * self.whole)
+            process.send_signal(signal.SIGINT)
+            process.communicate()
+            self.assertIn(process.returncode, (0, 130, -signal.SIGINT))
+            interrupted += process.returncode == 130
+            self.bundle_of("import", *volumes, "-y")
+            self.assertEqual({name: self.read(self.machine.store(name + ".gguf")) for name in self.data}, self.data)
+        self.assertGreater(interrupted, 0)
 
     def test_import(self):
         volumes = self.created(volume=20_000_000)
