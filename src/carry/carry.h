@@ -33,6 +33,7 @@ struct task {
 	struct ncm_resolution *own; /* when an alternate was resolved for this content alone */
 	bool by_digest;             /* `own` was found by its digest */
 	enum ncm_errc last_error;   /* of the last place */
+	bool has_next;              /* after a failure: its content is at another place now */
 	struct ncm_resolution **mirror_resolutions;
 	struct ncm_replica *mirrors; /* where it is there */
 	size_t mirror_count;

@@ -406,18 +406,46 @@ static bool is_to_fetch(struct carry *carry, struct task *task, bool first)
 	}
 	if (first || try_again(carry, task))
 		return true;
-	if (!worth_an_alternate(task, carry->run->options.offline) ||
-	    (next_alternate(carry, task) < 0 && next_by_digest(carry, task) < 0))
+	if (!task->has_next)
 		return false;
 	ncm_emit_text(&carry->run->sink, NCM_EVENT_NOTE, "%s: %s; trying %s", content->name, task->error.message,
 		      content->resolution->uri);
 	return true;
 }
 
+static void find_next(void *context, size_t index)
+{
+	struct round *round = context;
+	struct task *task = round->tasks[index];
+
+	task->has_next = next_alternate(round->carry, task) == 0 || next_by_digest(round->carry, task) == 0;
+}
+
+/* For all that failed at once: of many files that are gone each has others to be asked. */
+static void find_next_places(struct carry *carry)
+{
+	const size_t most = carry->planned->contents.count;
+	NCM_AUTO_FREE struct task **tasks = ncm_calloc(most + 1, sizeof *tasks);
+	struct round round = {.carry = carry, .tasks = tasks};
+
+	for (size_t i = 0; i < most; i++) {
+		struct task *task = &carry->tasks[i];
+
+		task->has_next = false;
+		if (task->item->content->place_count > 0 && item_needs_network(task->item) &&
+		    !item_is_given_up(carry->run, task->item) && !task->again &&
+		    worth_an_alternate(task, carry->run->options.offline) && task->item->content->artifact->url)
+			tasks[round.count++] = task;
+	}
+	ncm_parallel(RESOLVE_THREADS, round.count, find_next, &round);
+}
+
 static size_t gather(struct carry *carry, bool first, struct task **chosen)
 {
 	size_t count = 0;
 
+	if (!first)
+		find_next_places(carry);
 	for (size_t i = 0; i < carry->planned->contents.count; i++) {
 		struct task *task = &carry->tasks[i];
 
