@@ -118,10 +118,14 @@ int bundle_tell_checked(struct session *session, const struct ncm_bundle *bundle
 	if (bundle->bad > 0) {
 		ncm_error_set(&err, NCM_E_DAMAGED, "%zu of %zu files of %s are not right", bundle->bad,
 			      bundle->count + bundle->volume_count, bundle->path);
-		ncm_error_hint(&err,
-			       "copy them again; `ncmodel bundle create %s` where the models are copies what is "
-			       "not right, and nothing else",
-			       bundle->path);
+		if (bundle->volume_count > 0)
+			ncm_error_hint(&err, "copy these volumes again; the `ncmodel bundle create FILE.tar` that made "
+					     "them makes anew what is not right, and nothing else");
+		else
+			ncm_error_hint(&err,
+				       "copy them again; `ncmodel bundle create %s` where the models are copies what "
+				       "is not right, and nothing else",
+				       bundle->path);
 		return session_fail(session, &err);
 	}
 	if (session_prints(session))

@@ -272,6 +272,8 @@ class HintTest(UsageCase):
         "`ncmodel bundle create DIR` makes one": "test_bundle follows it",
         "the bundle lacks it, or has other bytes: `ncmodel bundle verify DIR` tells which": "likewise",
         "usage: ncmodel bundle %s": "likewise",
+        "copy these volumes again; the `ncmodel bundle create FILE.tar` that made them makes anew what is not right, and nothing else":
+            "likewise",
         "`ncmodel bundle verify FILE...` tells what is in them, and whether it is right": "test_volumes follows it",
         "`ncmodel bundle create FILE.tar` makes volumes; copy these again, or give more of them: each has one": "likewise",
         "`ncmodel pull` installs models": "likewise",
