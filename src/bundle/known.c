@@ -18,22 +18,6 @@ struct knowing {
 	struct ncm_error error; /* the first */
 };
 
-static int find_in_stores(const struct ncm_layout *layout, const struct ncm_bundle_file *file,
-			  struct ncm_checkpoints *found)
-{
-	int failed = -1;
-
-	for (size_t i = 0; i < layout->count && failed; i++) {
-		const struct ncm_store *store = &layout->stores[i];
-		NCM_AUTO_CLOSE int dirfd = ncm_store_peek(store);
-		NCM_AUTO_CLOSE int home = dirfd < 0 ? -1 : ncm_store_home(store, dirfd);
-
-		if (home >= 0)
-			failed = ncm_checkpoints_read(home, &file->sha256, file->size, found);
-	}
-	return failed;
-}
-
 static int find(const struct knowing *knowing, const struct ncm_bundle_file *file, struct ncm_checkpoints *found)
 {
 	if (ncm_checkpoints_expected(file->size) == 0) {
@@ -42,7 +26,7 @@ static int find(const struct knowing *knowing, const struct ncm_bundle_file *fil
 	}
 	if (knowing->beside >= 0 && ncm_checkpoints_read_in(knowing->beside, &file->sha256, file->size, found) == 0)
 		return 0;
-	return find_in_stores(knowing->making->layout, file, found);
+	return ncm_layout_checkpoints(knowing->making->layout, &file->sha256, file->size, found);
 }
 
 int bundle_tell_damage(const char *path, const char *what, struct ncm_error *err)

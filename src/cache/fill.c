@@ -36,34 +36,6 @@ struct cache_filler {
 	uint64_t sent;
 };
 
-struct telling {
-	const struct cache_filler *filler;
-	const struct fill *fill;
-	_Atomic bool started;
-};
-
-static void tell(const struct telling *telling, enum ncm_event_type type, uint64_t done)
-{
-	ncm_emit(telling->filler->sink, &(const struct ncm_event){.type = type,
-								  .slot = telling->fill->slot,
-								  .model = telling->fill->model,
-								  .file = telling->fill->path,
-								  .done = done,
-								  .total = telling->fill->size,
-								  .connections = 1,
-								  .stage = "sending"});
-}
-
-/* Of a large file. */
-static void progress(void *context, uint64_t done)
-{
-	struct telling *telling = context;
-
-	if (!atomic_exchange(&telling->started, true))
-		tell(telling, NCM_EVENT_STARTED, 0);
-	tell(telling, NCM_EVENT_PROGRESS, done);
-}
-
 /* What is wrong with one file is no reason to leave the others. */
 static bool is_its_own(const struct ncm_error *err)
 {
@@ -85,7 +57,7 @@ static void note_failure(struct cache_filler *filler, struct ncm_error *err)
 
 static void send(struct cache_filler *filler, struct fill *fill)
 {
-	struct telling telling = {.filler = filler, .fill = fill};
+	struct cache_telling telling = {filler->sink, fill->model, fill->path, fill->size, fill->slot, false};
 	struct cache_sending sending = {.cache = filler->cache,
 					.what = fill->what,
 					.model = fill->model,
@@ -95,13 +67,12 @@ static void send(struct cache_filler *filler, struct fill *fill)
 					.known = fill->checkpoints.size > 0 ? &fill->checkpoints : NULL,
 					.at_once = PARTS_AT_ONCE,
 					.stop = &filler->failed,
-					.progress = fill->size > NCM_CHECKPOINT_SPAN ? progress : NULL,
+					.progress = fill->size > NCM_CHECKPOINT_SPAN ? cache_tell_progress : NULL,
 					.context = &telling};
 	struct ncm_error err = NCM_ERROR_INIT;
 	const bool failed = cache_send(&sending, &err) == CACHE_FAILED;
 
-	if (telling.started)
-		tell(&telling, failed ? NCM_EVENT_FAILED : NCM_EVENT_SENT, failed ? 0 : fill->size);
+	cache_tell_end(&telling, failed);
 	if (!failed || is_its_own(&err))
 		filler->filled(filler->context, &fill->sha256);
 	if (failed) {

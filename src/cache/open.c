@@ -137,17 +137,6 @@ char *cache_code(const struct ncm_reply *reply)
 	return xml_text(xml_of(reply), "Code");
 }
 
-static enum ncm_errc class_of(long status)
-{
-	if (status == 401 || status == 403)
-		return NCM_E_AUTH;
-	if (status == 404)
-		return NCM_E_NOT_FOUND;
-	if (status == 429)
-		return NCM_E_RATE_LIMIT;
-	return status == 408 || status == 425 || status >= 500 ? NCM_E_NETWORK : NCM_E_REFUSED;
-}
-
 static int may_not(const char *what, struct ncm_error *err)
 {
 	ncm_error_set(err, NCM_E_AUTH, "%s: the S3 server does not let the access key do it", what);
@@ -169,9 +158,9 @@ int cache_refused(const struct cache *cache, const char *key, const struct ncm_r
 	if (s3_service.judge(reply, what, signed_one, err) < 0)
 		return -1;
 	words = ncm_reply_words(reply);
-	ncm_error_set(err, class_of(reply->status), "%s: the S3 server says %ld%s%.256s", what, reply->status,
+	ncm_error_set(err, ncm_reply_class(reply->status), "%s: the S3 server says %ld%s%.256s", what, reply->status,
 		      words ? ": " : "", words ? words : "");
-	if (ncm_errc_retryable(class_of(reply->status)))
+	if (ncm_errc_retryable(ncm_reply_class(reply->status)))
 		return ncm_error_hint(err, "run the same command again later: what has arrived is not sent again");
 	return -1;
 }

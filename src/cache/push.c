@@ -7,40 +7,10 @@
 #include "base/thread.h"
 #include "manifest/filter.h"
 
-#include <stdatomic.h>
-
 enum { PARTS_AT_ONCE = 4 };
 
-/* One file's progress. */
-struct telling {
-	struct keeping *keeping;
-	const struct ncm_cache_item *item;
-	unsigned slot;
-	_Atomic bool started;
-};
-
-static void tell(const struct telling *telling, enum ncm_event_type type, uint64_t done)
-{
-	ncm_emit(&telling->keeping->sink, &(const struct ncm_event){.type = type,
-								    .slot = telling->slot,
-								    .model = telling->item->model,
-								    .file = telling->item->path,
-								    .done = done,
-								    .total = telling->item->size,
-								    .connections = 1,
-								    .stage = "sending"});
-}
-
-static void progress(void *context, uint64_t done)
-{
-	struct telling *telling = context;
-
-	if (!atomic_exchange(&telling->started, true))
-		tell(telling, NCM_EVENT_STARTED, 0);
-	tell(telling, NCM_EVENT_PROGRESS, done);
-}
-
-static int send(struct keeping *keeping, struct ncm_cache_item *item, struct telling *telling, struct ncm_error *err)
+static int send(struct keeping *keeping, struct ncm_cache_item *item, struct cache_telling *telling,
+		struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *what = ncm_asprintf("%s: %s", item->model, item->path);
 	struct ncm_checkpoints known = {0};
@@ -52,7 +22,7 @@ static int send(struct keeping *keeping, struct ncm_cache_item *item, struct tel
 					.size = item->size,
 					.at_once = PARTS_AT_ONCE,
 					.stop = &keeping->failed,
-					.progress = progress,
+					.progress = cache_tell_progress,
 					.context = telling};
 	enum cache_made made;
 
@@ -73,15 +43,14 @@ static void job(void *context, size_t index)
 {
 	struct keeping *keeping = context;
 	struct ncm_cache_item *item = &keeping->report->items[index];
-	struct telling telling = {.keeping = keeping, .item = item, .slot = (unsigned)index};
+	struct cache_telling telling = {&keeping->sink, item->model, item->path, item->size, (unsigned)index, false};
 	struct ncm_error err = NCM_ERROR_INIT;
 	int failed;
 
 	if (keeping->failed || item->state == NCM_CACHE_THERE)
 		return;
 	failed = send(keeping, item, &telling, &err);
-	if (telling.started)
-		tell(&telling, failed ? NCM_EVENT_FAILED : NCM_EVENT_SENT, failed ? 0 : item->size);
+	cache_tell_end(&telling, failed);
 	if (failed)
 		keeping_fail(keeping, &err);
 }

@@ -10,6 +10,19 @@
 #include "cache/cache.h"
 #include "digest/span.h"
 
+/* tell.c: one file's way into the cache, for people. Borrowed, all of it. */
+struct cache_telling {
+	const struct ncm_sink *sink;
+	const char *model, *path;
+	uint64_t size;
+	unsigned slot;
+	_Atomic bool started;
+};
+/* As `progress` of a sending, whose context it is: the first tells that it began. */
+void cache_tell_progress(void *telling, uint64_t done);
+/* Nothing, if it never began. */
+void cache_tell_end(const struct cache_telling *telling, bool failed);
+
 struct cache_sending {
 	const struct cache *cache;
 	const char *what;  /* "MODEL: FILE" */

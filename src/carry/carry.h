@@ -93,6 +93,14 @@ void carry_shared_landed(struct carry *carry);
 /* Waits until what is to go there has gone. */
 void carry_shared_end(struct carry *carry);
 
+/* alternates.c: asks for the task's content at one of its places. Returns 0 when it is that place's now, or -1. */
+int alternate_ask(struct carry *carry, struct task *task, size_t place);
+/* The same at the next that was not asked, then by its digest; -1: none is left. */
+int alternate_next(struct carry *carry, struct task *task);
+/* Asks the other places of a large content with a known digest whether they have the same: then they serve it
+ * together, and the cache before all. */
+void alternate_add_mirrors(struct carry *carry, struct task *task);
+
 /* rounds.c: rounds of transfers; each content that is complete is handed on at once. */
 int carry_fetch(struct carry *carry, struct ncm_error *err);
 

@@ -15,35 +15,14 @@
 enum { CLOCK_SLACK = 300 }; /* seconds: certificates and signed addresses bear as much */
 #define NS_PER_SECOND INT64_C(1000000000)
 
-/* RFC 9110's one form that servers may send: "Sun, 06 Nov 1994 08:49:37 GMT". */
-static bool read_date(const char *text, int64_t *seconds)
-{
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	char name[4];
-	const char *month;
-	struct tm at = {0};
-
-	if (sscanf(text, "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &at.tm_mday, name, &at.tm_year, &at.tm_hour, &at.tm_min,
-		   &at.tm_sec) != 6)
-		return false;
-	month = strstr(months, name);
-	if (!month || strlen(name) != 3 || (month - months) % 3 != 0)
-		return false;
-	at.tm_mon = (int)((month - months) / 3);
-	at.tm_year -= 1900;
-	*seconds = (int64_t)timegm(&at);
-	return true;
-}
-
 static void look_at_clock(struct examination *exam, const char *server, const struct ncm_reply *reply)
 {
-	NCM_AUTO_FREE char *date = ncm_reply_header(reply, "Date");
 	const char *area = exam->area;
 	int64_t theirs;
 	long long off;
 
 	exam->area = "clock";
-	if (!date || !read_date(date, &theirs)) {
+	if (!ncm_reply_time(reply, "Date", &theirs)) {
 		doctor_find(exam, NCM_FINDING_UNKNOWN, server, "it does not tell the time");
 		doctor_remedy(exam,
 			      "compare the clock with another's, if certificates or signed addresses are refused");

@@ -39,21 +39,10 @@ int push_send(const struct push *push, const char *url, const struct ncm_upload 
 	return ask(push, &request, reply, err);
 }
 
-static enum ncm_errc class_of(long status)
-{
-	if (status == 401 || status == 403)
-		return NCM_E_AUTH;
-	if (status == 404)
-		return NCM_E_NOT_FOUND;
-	if (status == 429)
-		return NCM_E_RATE_LIMIT;
-	return status == 408 || status == 425 || status >= 500 ? NCM_E_NETWORK : NCM_E_REFUSED;
-}
-
 int push_refused(const struct push *push, const struct ncm_reply *reply, const char *what, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *words = ncm_reply_words(reply);
-	const enum ncm_errc class = class_of(reply->status);
+	const enum ncm_errc class = ncm_reply_class(reply->status);
 	const char *host = strstr(push->origin, "://") + 3;
 
 	ncm_error_set(err, class, "%s: the registry refuses %s (%ld)%s%.256s", push->what, what, reply->status,

@@ -20,6 +20,17 @@ char *ncm_reply_header(const struct ncm_reply *reply, const char *name)
 	return ncm_header_get(reply->headers, name, 0);
 }
 
+enum ncm_errc ncm_reply_class(long status)
+{
+	if (status == 401 || status == 403)
+		return NCM_E_AUTH;
+	if (status == 404)
+		return NCM_E_NOT_FOUND;
+	if (status == 429)
+		return NCM_E_RATE_LIMIT;
+	return status == 408 || status == 425 || status >= 500 ? NCM_E_NETWORK : NCM_E_REFUSED;
+}
+
 bool ncm_reply_time(const struct ncm_reply *reply, const char *name, int64_t *seconds)
 {
 	NCM_AUTO_FREE char *text = ncm_reply_header(reply, name);

@@ -46,6 +46,8 @@ struct ncm_reply {
 char *ncm_reply_header(const struct ncm_reply *reply, const char *name);
 /* All challenges of a 401, however many headers they stand in; NULL if there is none. The caller frees it. */
 char *ncm_reply_challenge(const struct ncm_reply *reply);
+/* What a status that is no success means, of a server that is written to. */
+enum ncm_errc ncm_reply_class(long status);
 /* The time that a header tells, in seconds since 1970; false if there is none. */
 bool ncm_reply_time(const struct ncm_reply *reply, const char *name, int64_t *seconds);
 /*
