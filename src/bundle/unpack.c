@@ -8,12 +8,12 @@
 #include "base/ability.h"
 #include "base/buffer.h"
 #include "base/file.h"
-#include "base/lock.h"
 #include "base/mem.h"
 #include "base/own.h"
 #include "base/path.h"
 #include "bundle/volumes.h"
 #include "digest/checkpoint.h"
+#include "digest/hash.h"
 #include "os/os.h"
 #include "store/staging.h"
 
@@ -86,6 +86,14 @@ static int write_journal(const struct unpacking *unpacking, size_t file, struct 
 				NCM_OWN_FILE, err);
 }
 
+/* Of what was finished, when a kill left it: it says nothing of a new file. Returns 0, or -1 with errno. */
+static int forget_journal(const struct unpacking *unpacking, size_t file)
+{
+	NCM_AUTO_FREE char *name = journal_name(unpacking, file);
+
+	return os_unlink(unpacking->blobs, name) == 0 || errno == ENOENT ? 0 : -1;
+}
+
 static void close_partial(struct partial *partial)
 {
 	if (partial->fd >= 0)
@@ -104,7 +112,7 @@ static int open_partial(const struct unpacking *unpacking, size_t file, struct n
 	partial->fd = os_open_beneath(unpacking->blobs, name, OS_READ | OS_WRITE);
 	if (partial->fd >= 0)
 		read_journal(unpacking, file, partial);
-	else if (errno == ENOENT)
+	else if (errno == ENOENT && forget_journal(unpacking, file) == 0)
 		partial->fd = ncm_own_create(unpacking->blobs, name, OS_READ | OS_WRITE, NCM_OWN_FILE);
 	/* Spans come in no order: a file that has its length is not lengthened by each. */
 	if (partial->fd >= 0 && os_truncate(partial->fd, unpacking->bundle->files[file].size) < 0)
@@ -112,14 +120,62 @@ static int open_partial(const struct unpacking *unpacking, size_t file, struct n
 	return partial->fd < 0 ? ncm_error_errno(err, errno, "cannot write %s/%s", unpacking->folder, name) : 0;
 }
 
+static void add_proven(const struct unpacking *unpacking, size_t file)
+{
+	struct ncm_bundle *bundle = unpacking->bundle;
+	const struct ncm_bundle_file *entry = &bundle->files[file];
+	struct os_stat status;
+
+	if (os_lstat(unpacking->blobs, ncm_path_base(entry->path), &status) < 0)
+		return;
+	*NCM_PUSH(bundle->proven, bundle->proven_count) =
+	    (struct ncm_proven_file){.path = ncm_path_join(unpacking->folder, entry->path),
+				     .sha256 = entry->sha256,
+				     .size = entry->size,
+				     .mtime_ns = status.mtime_ns};
+}
+
+static int hash_there(const struct unpacking *unpacking, const struct ncm_bundle_file *file, struct ncm_sha256 *found)
+{
+	NCM_AUTO_CLOSE int fd = os_open_beneath(unpacking->blobs, ncm_path_base(file->path), OS_READ);
+
+	return fd < 0 ? -1 : ncm_sha256_fd(fd, file->size, found, NULL, NULL, NULL);
+}
+
+/* What an earlier run unpacked may have changed on this disk since: then it goes. Returns 1 if it is right, 0, or -1.
+ */
+static int check_there(const struct unpacking *unpacking, size_t file, struct ncm_error *err)
+{
+	const struct ncm_bundle_file *entry = &unpacking->bundle->files[file];
+	struct ncm_sha256 found;
+	const int failed = hash_there(unpacking, entry, &found);
+
+	if (failed && errno == EINTR)
+		return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while reading %s/%s", unpacking->folder,
+				     entry->path);
+	if (!failed && ncm_sha256_equal(&found, &entry->sha256)) {
+		add_proven(unpacking, file);
+		return 1;
+	}
+	if (os_unlink(unpacking->blobs, ncm_path_base(entry->path)) < 0)
+		return ncm_error_errno(err, errno, "cannot remove %s/%s, which is damaged", unpacking->folder,
+				       entry->path);
+	return 0;
+}
+
 static int begin(void *context, size_t file, int *to, struct ncm_error *err)
 {
 	const struct unpacking *unpacking = context;
 	struct ncm_bundle_file *entry = &unpacking->bundle->files[file];
+	int there = 0;
 
 	entry->state = NCM_BUNDLE_OK;
-	if (is_there(unpacking, entry) || bundle_is_installed(unpacking->registry, &entry->sha256, entry->size))
+	if (bundle_is_installed(unpacking->registry, &entry->sha256, entry->size))
 		return 0;
+	if (is_there(unpacking, entry))
+		there = check_there(unpacking, file, err);
+	if (there != 0)
+		return there < 0 ? -1 : 0;
 	if (open_partial(unpacking, file, err) < 0)
 		return -1;
 	*to = unpacking->partials[file].fd;
@@ -131,20 +187,6 @@ static bool wants(void *context, size_t file, size_t span)
 	const struct unpacking *unpacking = context;
 
 	return !unpacking->partials[file].spans[span];
-}
-
-static void add_proven(struct ncm_bundle *bundle, const struct unpacking *unpacking, size_t file)
-{
-	const struct ncm_bundle_file *entry = &bundle->files[file];
-	struct os_stat status;
-
-	if (os_lstat(unpacking->blobs, ncm_path_base(entry->path), &status) < 0)
-		return;
-	*NCM_PUSH(bundle->proven, bundle->proven_count) =
-	    (struct ncm_proven_file){.path = ncm_path_join(unpacking->folder, entry->path),
-				     .sha256 = entry->sha256,
-				     .size = entry->size,
-				     .mtime_ns = status.mtime_ns};
 }
 
 /* All of it is there and durable. */
@@ -162,7 +204,7 @@ static int finish(const struct unpacking *unpacking, size_t file, struct ncm_err
 	unpacking->bundle->copied += entry->size;
 	/* What an earlier run proved may have changed on this disk since. */
 	if (!partial->resumed && !partial->unproven)
-		add_proven(unpacking->bundle, unpacking, file);
+		add_proven(unpacking, file);
 	return 0;
 }
 
@@ -337,33 +379,28 @@ static int unpack(struct unpacking *unpacking, const struct ncm_sink *sink, stru
 	return failed;
 }
 
+static int unpack_into(struct unpacking *unpacking, const struct ncm_sink *sink, struct ncm_error *err)
+{
+	struct bundle_volumes *volumes = unpacking->bundle->impl;
+	NCM_AUTO_CLOSE int dirfd = bundle_open_import(unpacking->folder, &volumes->lock, sink, err);
+	NCM_AUTO_CLOSE int blobs = dirfd < 0 ? -1 : ncm_mkdir_beneath(dirfd, BUNDLE_BLOBS, err);
+
+	unpacking->dirfd = dirfd;
+	unpacking->blobs = blobs;
+	return blobs < 0 ? -1 : unpack(unpacking, sink, err);
+}
+
 char *ncm_bundle_unpack(const struct ncm_config *config, struct ncm_bundle *bundle, const struct ncm_sink *sink,
 			struct ncm_error *err)
 {
 	struct ncm_registry *registry = ncm_registry_load(config, err);
-	struct bundle_volumes *volumes = bundle->impl;
+	const struct bundle_volumes *volumes = bundle->impl;
 	NCM_AUTO_FREE char *own = registry ? staging_notes_folder(registry->path) : NULL;
 	NCM_AUTO_FREE char *name = staging_import_name(&volumes->index);
 	NCM_AUTO_FREE char *folder = own ? ncm_path_join(own, name) : NULL;
-	NCM_AUTO_CLOSE int dirfd = folder ? ncm_dir_open(folder, true, err) : -1;
-	NCM_AUTO_CLOSE int blobs = dirfd < 0 ? -1 : ncm_mkdir_beneath(dirfd, BUNDLE_BLOBS, err);
-	struct unpacking unpacking = {
-	    .bundle = bundle, .registry = registry, .folder = folder, .dirfd = dirfd, .blobs = blobs};
-	int failed = blobs < 0 ? -1 : 0;
+	struct unpacking unpacking = {.bundle = bundle, .registry = registry, .folder = folder};
+	const int failed = folder ? unpack_into(&unpacking, sink, err) : -1;
 
-	if (!failed) {
-		volumes->lock = ncm_lock_beneath(dirfd, STAGING_IMPORT_LOCK, folder, false, sink, err);
-		failed = volumes->lock < 0 ? -1 : unpack(&unpacking, sink, err);
-	}
 	ncm_registry_free(registry);
 	return failed ? NULL : ncm_strdup(folder);
-}
-
-void ncm_bundle_forget(const char *folder)
-{
-	NCM_AUTO_FREE char *own = ncm_path_folder(folder);
-	NCM_AUTO_CLOSE int dirfd = os_open(OS_HERE, own, OS_FOLDER);
-
-	if (dirfd >= 0)
-		(void)ncm_remove_beneath(dirfd, ncm_path_base(folder));
 }

@@ -65,4 +65,8 @@ int bundle_volumes_pass(const struct ncm_bundle *bundle, const struct bundle_pas
  */
 char *bundle_stretch_fault(const struct ncm_bundle *bundle, const struct bundle_stretch *stretch);
 
+/* import_folder.c: makes it, if it is not there, and waits until nobody else is at it. Returns its descriptor, or -1
+ * with *err; *lock is to be released. */
+int bundle_open_import(const char *folder, int *lock, const struct ncm_sink *sink, struct ncm_error *err);
+
 #endif

@@ -98,6 +98,8 @@ char *flight_lease_key(const struct cache_flight *flight, size_t part);
 /* sight.c: looks. The mutex is held, but while it is asked for. */
 void flight_look(struct cache_flight *flight);
 bool flight_is_ours(const struct flight_part *part); /* or we think so */
+/* Of another's, by the server's clock: where it tells no times no lease is known to be void. */
+bool flight_lease_is_void(const struct cache_object *object);
 
 /* lease.c: the keeper's thread */
 void *flight_keep(void *flights);

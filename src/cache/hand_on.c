@@ -6,6 +6,7 @@
 #include "base/mem.h"
 
 static const unsigned PAUSE_MS = 500;
+enum { MOST_TRIES = 4 };
 static const double AGAIN_SECONDS = 10; /* before the lease of who joins is asked for once more */
 
 static bool find_due(const struct cache_flights *all, struct cache_flight **flight, size_t *part)
@@ -22,7 +23,7 @@ static bool find_due(const struct cache_flights *all, struct cache_flight **flig
 	return false;
 }
 
-static enum cache_made put(const struct cache_flight *flight, size_t index, bool over, struct ncm_error *err)
+static enum cache_made put_once(const struct cache_flight *flight, size_t index, bool over, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *key = flight_part_key(flight, index);
 	struct cache_range range = {
@@ -33,6 +34,16 @@ static enum cache_made put(const struct cache_flight *flight, size_t index, bool
 	enum cache_made made = over ? CACHE_UNSUPPORTED : cache_put_body(cache, key, &body, &condition, NULL, err);
 
 	return made == CACHE_UNSUPPORTED ? cache_put_body(cache, key, &body, NULL, NULL, err) : made;
+}
+
+/* Another may write the same part at this moment. */
+static enum cache_made put(const struct cache_flight *flight, size_t index, bool over, struct ncm_error *err)
+{
+	enum cache_made made = put_once(flight, index, over, err);
+
+	for (unsigned i = 1; i < MOST_TRIES && made == CACHE_CONFLICT && ncm_wait(0.5 * i) == 0; i++)
+		made = put_once(flight, index, over, err);
+	return made;
 }
 
 /* The mutex is held, but while it is sent. */
@@ -54,7 +65,7 @@ static void hand_on(struct cache_flight *flight, size_t index)
 	if (made == CACHE_MADE || made == CACHE_EXISTS) {
 		part->wrong = false;
 		flight_set(flight, part, PART_THERE);
-	} else if (err.code != NCM_E_INTERRUPTED) {
+	} else if (made == CACHE_FAILED && err.code != NCM_E_INTERRUPTED) {
 		all->read_only = true; /* the keeper lets its lease go when the fetch ends, or time does */
 		flight_tell(all, "the cache cannot be written, so others bring what this machine has", &err);
 	}

@@ -44,7 +44,7 @@ static bool take_lease(struct cache_flight *flight)
 	if (write_lease(flight, NULL))
 		return true;
 	return cache_head(&flight->all->cache, join->key, &object, NULL) == 1 && object.etag &&
-	       object.now - object.modified > FLIGHT_LEASE_SECONDS && write_lease(flight, object.etag);
+	       flight_lease_is_void(&object) && write_lease(flight, object.etag);
 }
 
 int flight_join_begin(struct cache_flight *flight)

@@ -24,30 +24,32 @@ static int64_t time_of(struct xml_part part)
 	return (int64_t)timegm(&at);
 }
 
-static int take_one(const struct cache *cache, struct xml_part part, int64_t now, cache_take *take, void *context,
-		    struct ncm_error *err)
+/* `begins`: with the cache's prefix. */
+static int take_one(const struct cache *cache, struct xml_part part, const char *begins, int64_t now, cache_take *take,
+		    void *context, struct ncm_error *err)
 {
 	CACHE_AUTO_OBJECT struct cache_object object = {.now = now};
 	NCM_AUTO_FREE char *key = xml_text(part, "Key");
-	const size_t prefix = strlen(cache->prefix);
 
-	if (!key || strncmp(key, cache->prefix, prefix) != 0 || !xml_number(part, "Size", INT64_MAX, &object.size))
+	if (!key || !xml_number(part, "Size", INT64_MAX, &object.size))
+		return cache_no_answer(cache, NULL, key ? "size of an object" : "key of an object", err);
+	if (strncmp(key, begins, strlen(begins)) != 0) /* nobody asked for it */
 		return 0;
 	object.etag = xml_text(part, "ETag");
 	object.modified = time_of(part);
-	return take(context, key + prefix, &object, err);
+	return take(context, key + strlen(cache->prefix), &object, err);
 }
 
-static int take_all(const struct cache *cache, const struct ncm_reply *reply, cache_take *take, void *context,
-		    struct ncm_error *err)
+static int take_all(const struct cache *cache, const struct ncm_reply *reply, struct xml_part rest, const char *begins,
+		    cache_take *take, void *context, struct ncm_error *err)
 {
-	struct xml_part rest = xml_of(reply), one;
+	struct xml_part one;
 	int64_t now;
 
 	if (!ncm_reply_time(reply, "Date", &now))
 		now = 0;
 	while (xml_next(&rest, "Contents", &one)) {
-		if (take_one(cache, one, now, take, context, err) < 0)
+		if (take_one(cache, one, begins, now, take, context, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -64,16 +66,23 @@ static int take_page(const struct cache *cache, const char *begins, char **token
 						 from ? from : "", from ? "&" : "", prefix);
 	const struct cache_request request = {.method = "GET", .query = query};
 	NCM_AUTO_REPLY struct ncm_reply reply = {0};
+	struct xml_part rest, page;
 	char *next;
 
 	if (cache_ask(cache, &request, &reply, err) < 0)
 		return -1;
 	if (!cache_succeeded(&reply))
 		return cache_refused(cache, NULL, &reply, err);
-	if (take_all(cache, &reply, take, context, err) < 0)
+	rest = xml_of(&reply);
+	if (!xml_next(&rest, "ListBucketResult", &page)) /* what is not seen to its end may have more */
+		return cache_no_answer(cache, NULL, "list", err);
+	if (take_all(cache, &reply, page, whole, take, context, err) < 0)
 		return -1;
-	next = xml_flag(xml_of(&reply), "IsTruncated") ? xml_text(xml_of(&reply), "NextContinuationToken") : NULL;
-	if (next && ncm_same_text(next, *token)) {
+	next = xml_text(page, "NextContinuationToken");
+	if (!xml_flag(page, "IsTruncated")) {
+		free(next);
+		next = NULL;
+	} else if (!next || ncm_same_text(next, *token)) {
 		free(next);
 		return cache_no_answer(cache, NULL, "further page", err);
 	}

@@ -57,12 +57,12 @@ int cache_upload_part(const struct cache *cache, const char *key, const char *id
 	return *etag ? 0 : cache_no_answer(cache, key, "ETag", err);
 }
 
-/* An error may come after the server has said that all is well, as a document. */
-static void take_inner_error(struct ncm_reply *reply)
+/* An error may come after the server has said that all is well, as a document; or nothing does. */
+static void expect(struct ncm_reply *reply, const char *result)
 {
-	struct xml_part rest = xml_of(reply), error;
+	struct xml_part rest = xml_of(reply), found;
 
-	if (cache_succeeded(reply) && xml_next(&rest, "Error", &error))
+	if (cache_succeeded(reply) && !xml_next(&rest, result, &found))
 		reply->status = 500;
 }
 
@@ -83,7 +83,7 @@ enum cache_made cache_upload_copy(const struct cache *cache, const char *key, co
 	ncm_strings_free(&headers);
 	if (failed)
 		return CACHE_FAILED;
-	take_inner_error(&reply);
+	expect(&reply, "ETag");
 	if (reply.status == 501 || reply.status == 405)
 		return CACHE_UNSUPPORTED;
 	if (!cache_succeeded(&reply))
@@ -147,7 +147,7 @@ static enum cache_made finish_once(const struct cache *cache, const char *key, c
 	ncm_strings_free(&headers);
 	if (failed)
 		return CACHE_FAILED;
-	take_inner_error(&reply);
+	expect(&reply, "CompleteMultipartUploadResult");
 	code = cache_code(&reply);
 	return ncm_same_text(code, "NoSuchUpload") ? look_if_there(cache, key, &reply, err)
 						   : cache_judge_made(cache, key, condition, &reply, err);

@@ -241,7 +241,7 @@ static enum cache_made send_rounds(struct cache_sending *sending, int fd, const 
 		}
 		if (made == CACHE_CONFLICT)
 			ncm_error_set(&last, NCM_E_NETWORK, "%s: another writes it into the cache, too", sending->what);
-		if (i == MOST_ROUNDS ||
+		if (i == MOST_ROUNDS || (made == CACHE_CONFLICT && ncm_wait(0.5 * i) < 0) ||
 		    (made != CACHE_CONFLICT && last.code != NCM_E_REFUSED && last.code != NCM_E_NOT_FOUND))
 			return (enum cache_made)ncm_error_move(err, &last);
 	}

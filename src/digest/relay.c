@@ -42,13 +42,16 @@ static bool is_full(const struct ring *ring)
 /* What each stage does with the mutex held: it waits for its turn, and tells that it is over. */
 static bool await_room(struct ring *ring)
 {
+	bool has_room;
+
 	pthread_mutex_lock(&ring->mutex);
 	while (is_full(ring) && !ring->over)
 		pthread_cond_wait(&ring->changed, &ring->mutex);
 	if (ncm_interrupted())
 		fail(ring, EINTR);
+	has_room = !ring->over;
 	pthread_mutex_unlock(&ring->mutex);
-	return !ring->over;
+	return has_room;
 }
 
 static bool await_piece(struct ring *ring, const size_t *done)

@@ -111,23 +111,32 @@ static struct candidate bundle_at(const struct ncm_config *config, size_t number
 						: (struct candidate){.kind = ASKED_NOBODY};
 }
 
-/* The lock that a publisher sent along: asked for when its own place has failed, by one thread (gather). */
-static const struct ncm_lock *sent_lock(const struct run *run, struct wanted *wanted)
+static void ask_sent_lock(const struct run *run, struct wanted *wanted)
 {
 	const struct ncm_resolution *found = wanted->resolution;
 	NCM_AUTO_FREE char *text = NULL;
 	size_t size;
 
-	if (wanted->asked_lock || !found || !found->lock_url)
-		return wanted->sent_lock;
 	wanted->asked_lock = true;
 	text = ncm_source_lock(run->sources, found, &size);
 	wanted->sent_lock = text ? ncm_lock_parse(found->uri, text, size, NULL) : NULL;
+}
+
+/* The lock that a publisher sent along: asked for when its own place has failed, once, while whoever looks for another
+ * file of the same waits. */
+static const struct ncm_lock *sent_lock(struct run *run, struct wanted *wanted)
+{
+	if (!wanted->resolution || !wanted->resolution->lock_url)
+		return wanted->sent_lock;
+	pthread_mutex_lock(&run->sent_mutex);
+	if (!wanted->asked_lock)
+		ask_sent_lock(run, wanted);
+	pthread_mutex_unlock(&run->sent_mutex);
 	return wanted->sent_lock;
 }
 
 /* What stands in it is a stranger's word: it may send us to a known service, and to no other server. */
-static void add_sent(const struct run *run, struct wanted *wanted, const struct ncm_sha256 *sha256,
+static void add_sent(struct run *run, struct wanted *wanted, const struct ncm_sha256 *sha256,
 		     struct ncm_strings *places)
 {
 	const struct ncm_lock *lock = sent_lock(run, wanted);
@@ -147,7 +156,7 @@ static void add_sent(const struct run *run, struct wanted *wanted, const struct 
 	ncm_strings_free(&sent);
 }
 
-static struct candidate place_at(const struct run *run, const struct content *content, size_t number)
+static struct candidate place_at(struct run *run, const struct content *content, size_t number)
 {
 	struct ncm_strings places = {0};
 	struct candidate found = {.kind = ASKED_NOBODY};
@@ -166,7 +175,7 @@ static struct candidate place_at(const struct run *run, const struct content *co
 	return found;
 }
 
-static struct candidate candidate_at(const struct run *run, const struct content *content, size_t number)
+static struct candidate candidate_at(struct run *run, const struct content *content, size_t number)
 {
 	const struct ncm_config *config = run->config;
 

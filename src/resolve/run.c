@@ -49,6 +49,7 @@ void run_free(struct run *run)
 	ncm_registry_free(run->registry);
 	ncm_layout_free(run->layout);
 	pthread_mutex_destroy(&run->mutex);
+	pthread_mutex_destroy(&run->sent_mutex);
 	free(run);
 }
 
@@ -147,6 +148,7 @@ struct run *run_new(const struct ncm_config *config, const struct ncm_provision_
 	NCM_AUTO_FREE char *lock_path = NULL;
 
 	pthread_mutex_init(&run->mutex, NULL);
+	pthread_mutex_init(&run->sent_mutex, NULL);
 	run->config = config;
 	run->options = *options;
 	if (sink)

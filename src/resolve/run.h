@@ -71,6 +71,7 @@ struct run {
 	struct ncm_sink user_sink;
 	struct ncm_sink sink; /* the user's, one thread at a time */
 	pthread_mutex_t mutex;
+	pthread_mutex_t sent_mutex; /* of the locks that came along with what is wanted */
 	struct ncm_layout *layout;
 	char *registry_path;
 	struct ncm_registry *registry;

@@ -63,7 +63,8 @@ bool ncm_fetch_next_gap(const struct ncm_fetch *fetch, const struct ncm_site *si
 
 	if (!fetch->sharing)
 		return ncm_ranges_gap(&fetch->assigned, size, gap);
-	while (ncm_ranges_gap_from(&fetch->assigned, at, size, gap)) {
+	/* Beyond what is wanted there are no parts, whatever a server says of its size. */
+	while (ncm_ranges_gap_from(&fetch->assigned, at, fetch->item->size, gap)) {
 		const size_t part = (size_t)(gap->start / NCM_CHECKPOINT_SPAN);
 
 		at = range_of(fetch, part).end;

@@ -188,6 +188,25 @@ class StandIn(Operations, unittest.TestCase):
             self.op("part", "m", upload, i, path, i, 10)
         self.assertEqual([p[0] for p in self.op("parts", "m", upload)["parts"]], list(range(1, 9)))
 
+    def test_lists_that_are_none(self):
+        """what may be more than it shows is no list: who takes it for one removes what others need"""
+        for i in range(3):
+            self.op("put", "p/%d" % i, "x")
+        for what, told in (("cut", lambda text: text.replace("false", "true")), ("half", lambda text: text[:-60]),
+                           ("other", lambda text: "<html>Welcome</html>"), ("empty", lambda text: ""),
+                           ("no size", lambda text: text.replace("Size>", "S>")), ("no key", lambda text: text.replace("Key>", "K>"))):
+            with self.subTest(what):
+                self.site.told = told
+                self.assertEqual(self.fails("list", "p/"), "protocol")
+
+    def test_lists_of_others(self):
+        """what does not begin as was asked for is nobody's here"""
+        self.op("put", "p/1", "x")
+        self.op("put", "q", "x")
+        prefix = self.place.partition("/")[2]
+        self.site.told = lambda text: text.replace(prefix + "/p/1", prefix + "/q")
+        self.assertEqual(self.op("list", "p/")["objects"], [])
+
     def test_without_conditions(self):
         """a server that refuses conditions is told from one whose condition does not hold; one that ignores them cannot be"""
         self.site.conditions = "no"
@@ -216,6 +235,25 @@ class StandIn(Operations, unittest.TestCase):
         self.site.inner_error = 99
         self.assertEqual(self.fails("finish", "n", upload), "network")
         self.assertNotIn("%s/n" % self.place[3:], self.site.objects)
+
+    def test_silent_finish(self):
+        """a finish that ends before it says what came of it is looked at again: only what is there is a success"""
+        path, _ = self.file(1000, 6)
+        for told, done in (("", True), ("<html>Welcome</html>", True), ("  <CompleteMultipartUploadResult>", True), ("", False)):
+            with self.subTest(told, done=done):
+                key = "m%d" % self.site.count
+                upload = self.op("start", key)["id"]
+                self.op("part", key, upload, 1, path, 0, 1000)
+
+                def answer(text, told=told, done=done, key=key):
+                    if not done:
+                        self.site.objects.pop("%s/%s" % (self.place[3:], key))
+                    return told
+                self.site.told = answer
+                if done:
+                    self.assertEqual(self.op("finish", key, upload)["made"], "exists")
+                else:
+                    self.fails("finish", key, upload)
 
     def test_storm(self):
         """503 is waited out, and ends if it does not end"""

@@ -291,6 +291,21 @@ class StandIn(Flight):
                 self.pull_together(self.hosts(3))
                 self.check_blobs()
 
+    def test_two_write_the_same(self):
+        """a server that sees two writes of one part asks to try again: what was brought is handed on all the same"""
+        self.want(40 << 20)
+        asked = {}
+
+        def trouble(path):
+            if "/parts/" not in path or ".lease" in path or "?" in path or path[1:] in self.peer.objects:
+                return None
+            asked[path] = asked.get(path, 0) + 1
+            return (409, "ConditionalRequestConflict") if asked[path] <= 2 else None
+        self.peer.trouble = trouble
+        self.pull_together(self.hosts(1))
+        self.assertEqual(set(asked.values()), {3})
+        self.check_blobs()
+
     def test_without_copies(self):
         """where the server cannot join parts one machine sends the whole, and they can be read as they are until then"""
         self.want(40 << 20)

@@ -266,6 +266,32 @@ class DamageTest(VolumeCase):
         self.assertEqual(self.check_what_came(), set(self.data))
         self.assertEqual(self.left(), [])
 
+    def test_two_at_once(self):
+        """the second waits for the first, and then finds all of it here"""
+        for _ in range(3):
+            processes = [self.machine.start("bundle", "import", *self.paths, "-y") for _ in range(2)]
+            for process in processes:
+                out, err = process.communicate(timeout=120)
+                self.assertEqual(process.returncode, 0, out + err)
+            self.assertEqual(self.check_what_came(), set(self.data))
+            self.assertEqual(self.left(), [])
+            self.another_machine()
+
+    def test_what_was_unpacked_is_damaged_meanwhile(self):
+        """what lies unpacked from an earlier run and is no longer right is unpacked anew"""
+        self.machine.run("bundle", "import", *self.paths[1:], "-y")
+        whole = [path for folder in self.left() for path in glob.glob(folder + "/blobs/sha256/*") if len(os.path.basename(path)) == 64]
+        self.assertTrue(whole)
+        for path in whole:
+            self.flip(path, 1000)
+        for path in self.machine.snapshot():
+            if path.endswith(".gguf"):
+                os.unlink(os.path.join(self.machine.root, path))
+        self.machine.run("status")
+        self.bundle_of("import", *self.paths, "-y")
+        self.assertEqual(self.check_what_came(), set(self.data))
+        self.assertEqual(self.left(), [])
+
     def test_what_is_left_goes_with_gc(self):
         self.machine.run("bundle", "import", *self.paths[1:], "-y")
         self.assertEqual(len(self.left()), 1)

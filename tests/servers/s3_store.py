@@ -4,6 +4,7 @@
   conditions   "yes", "no" (refused with 501), "ignored"
   copies       whether parts can be made of other objects
   inner_error  how many times a finish says 200 and then, in its body, that it failed
+  told         what becomes of the text of a list, or of a finish (that was done), before it is sent
 """
 import hashlib
 import re
@@ -30,6 +31,7 @@ class Store(s3_site.Site):
 
     def __init__(self, *arguments, **options):
         self.conditions, self.copies, self.inner_error, self.page = "yes", True, 0, 1000
+        self.told = lambda text: text
         self.uploads, self.count = {}, 0
         super().__init__(*arguments, **options)
 
@@ -79,9 +81,9 @@ class Store(s3_site.Site):
             return self.send_text(request, 204)
         return self.refused_by_condition(request, name, headers) or self.keep(request, name, body)
 
-    def keep(self, request, name, data):
+    def keep(self, request, name, data, text=""):
         self.objects[name], self.modified[name] = data, time.time()
-        return self.send_text(request, 200, "<R/>", {"ETag": etag_of(data)})
+        return self.send_text(request, 200, self.told(text) if text else "", {"ETag": etag_of(data)})
 
     def refused_by_condition(self, request, name, headers):
         """Whether it was answered."""
@@ -106,7 +108,8 @@ class Store(s3_site.Site):
             escape(n.partition("/")[2]), time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(self.modified.get(n, time.time()))),
             escape(etag_of(objects[n]), {'"': "&quot;"}), len(objects[n])) for n in names[:self.page])
         token = f"<NextContinuationToken>{escape(names[self.page - 1])}</NextContinuationToken>" if more else ""
-        self.send_text(request, 200, f"<ListBucketResult><IsTruncated>{'true' if more else 'false'}</IsTruncated>{token}{rows}</ListBucketResult>")
+        text = f"<ListBucketResult><IsTruncated>{'true' if more else 'false'}</IsTruncated>{token}{rows}</ListBucketResult>"
+        self.send_text(request, 200, self.told(text))
 
     def upload_listing(self, request, bucket, asked):
         rows = "".join(f"<Upload><Key>{escape(n.partition('/')[2])}</Key><UploadId>{u}</UploadId></Upload>"
@@ -149,4 +152,5 @@ class Store(s3_site.Site):
         if self.refused_by_condition(request, name, headers):
             return None
         del self.uploads[asked["uploadId"]]
-        return self.keep(request, name, b"".join(parts[int(n)] for _, n in listed))
+        return self.keep(request, name, b"".join(parts[int(n)] for _, n in listed),
+                         "<CompleteMultipartUploadResult></CompleteMultipartUploadResult>")

@@ -48,6 +48,22 @@ static void check_address(size_t part, bool whole, const char *expected)
 	CHECK_STR(url, expected);
 }
 
+static void a_lease_is_void_only_by_times_that_are_told(void)
+{
+	static const struct {
+		int64_t modified, now;
+		bool is_void;
+	} cases[] = {{1800000000 - 31, 1800000000, true}, {1800000000 - 30, 1800000000, false},
+		     {1800000000 + 9, 1800000000, false}, {0, 1800000000, false},
+		     {1800000000 - 31, 0, false},         {0, 0, false}};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct cache_object object = {.modified = cases[i].modified, .now = cases[i].now};
+
+		CHECK(flight_lease_is_void(&object) == cases[i].is_void);
+	}
+}
+
 static void what_is_known_says_whose_a_part_is(void)
 {
 	static const struct {
@@ -168,6 +184,7 @@ int main(void)
 	CHECK(config);
 	http = ncm_http_new(config, NULL);
 	sources = ncm_sources_new(config, http, NULL);
+	RUN(a_lease_is_void_only_by_times_that_are_told);
 	RUN(what_is_known_says_whose_a_part_is);
 	RUN(who_may_only_read_waits_for_what_others_bring);
 	RUN(what_is_shared_has_an_address);
