@@ -337,24 +337,59 @@ static int unpack(struct unpacking *unpacking, const struct ncm_sink *sink, stru
 	return failed;
 }
 
+static bool is_still_there(int dirfd, const char *folder)
+{
+	struct os_stat ours, theirs;
+
+	if (os_stat(OS_HERE, folder, &theirs) < 0)
+		return errno != ENOENT;
+	return os_fstat(dirfd, &ours) == 0 && os_is_same(&ours, &theirs);
+}
+
+/* Who has the folder may remove it at his end, while we wait: then it is made anew. */
+static int open_alone(const char *folder, int *lock, const struct ncm_sink *sink, struct ncm_error *err)
+{
+	for (;;) {
+		const int dirfd = ncm_dir_open(folder, true, err);
+		bool there;
+
+		if (dirfd < 0)
+			return -1;
+		*lock = ncm_lock_beneath(dirfd, STAGING_IMPORT_LOCK, folder, false, sink, err);
+		there = is_still_there(dirfd, folder);
+		if (there && *lock >= 0)
+			return dirfd;
+		os_close(dirfd);
+		if (there)
+			return -1;
+		ncm_lock_release(*lock);
+		*lock = -1;
+		ncm_error_clear(err);
+	}
+}
+
+static char *folder_of(const struct ncm_config *config, const struct ncm_bundle *bundle, struct ncm_error *err)
+{
+	struct ncm_registry *registry = ncm_registry_load(config, err);
+	NCM_AUTO_FREE char *own = registry ? staging_notes_folder(registry->path) : NULL;
+	NCM_AUTO_FREE char *name = staging_import_name(&bundle->impl->index);
+
+	ncm_registry_free(registry);
+	return own ? ncm_path_join(own, name) : NULL;
+}
+
 char *ncm_bundle_unpack(const struct ncm_config *config, struct ncm_bundle *bundle, const struct ncm_sink *sink,
 			struct ncm_error *err)
 {
-	struct ncm_registry *registry = ncm_registry_load(config, err);
-	struct bundle_volumes *volumes = bundle->impl;
-	NCM_AUTO_FREE char *own = registry ? staging_notes_folder(registry->path) : NULL;
-	NCM_AUTO_FREE char *name = staging_import_name(&volumes->index);
-	NCM_AUTO_FREE char *folder = own ? ncm_path_join(own, name) : NULL;
-	NCM_AUTO_CLOSE int dirfd = folder ? ncm_dir_open(folder, true, err) : -1;
+	NCM_AUTO_FREE char *folder = folder_of(config, bundle, err);
+	NCM_AUTO_CLOSE int dirfd = folder ? open_alone(folder, &bundle->impl->lock, sink, err) : -1;
 	NCM_AUTO_CLOSE int blobs = dirfd < 0 ? -1 : ncm_mkdir_beneath(dirfd, BUNDLE_BLOBS, err);
+	/* Whom we waited for may have installed it all. */
+	struct ncm_registry *registry = blobs < 0 ? NULL : ncm_registry_load(config, err);
 	struct unpacking unpacking = {
 	    .bundle = bundle, .registry = registry, .folder = folder, .dirfd = dirfd, .blobs = blobs};
-	int failed = blobs < 0 ? -1 : 0;
+	const int failed = registry ? unpack(&unpacking, sink, err) : -1;
 
-	if (!failed) {
-		volumes->lock = ncm_lock_beneath(dirfd, STAGING_IMPORT_LOCK, folder, false, sink, err);
-		failed = volumes->lock < 0 ? -1 : unpack(&unpacking, sink, err);
-	}
 	ncm_registry_free(registry);
 	return failed ? NULL : ncm_strdup(folder);
 }

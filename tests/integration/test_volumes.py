@@ -264,6 +264,16 @@ class DamageTest(VolumeCase):
             self.write(self.paths[number], self.whole[number])
             self.another_machine()
 
+    def test_two_imports_at_once(self):
+        for _ in range(3):
+            two = [self.machine.start("bundle", "import", *self.paths, "-y") for _ in range(2)]
+            for process in two:
+                _, told = process.communicate(timeout=120)
+                self.assertEqual(process.returncode, 0, told)
+            self.assertEqual(self.check_what_came(), set(self.data))
+            self.assertEqual(self.left(), [])
+            self.another_machine()
+
     def test_what_is_not_there_at_all(self):
         for action in ("verify", "import"):
             told = self.bundle_of(action, self.file, code=2).err
