@@ -108,6 +108,19 @@ static void print_bad(const struct ncm_bundle *bundle)
 	}
 }
 
+static void hint_at_volumes(const struct ncm_bundle *bundle, struct ncm_error *err)
+{
+	size_t missing = 0;
+
+	for (size_t i = 0; i < bundle->volume_count; i++)
+		missing += bundle->volumes[i].state == NCM_BUNDLE_MISSING;
+	if (missing > 0)
+		ncm_error_hint(err, "give the missing volumes, too, or the folder that has all");
+	else
+		ncm_error_hint(err, "copy these volumes again; the `ncmodel bundle create FILE.tar` that made them "
+				    "makes anew what is not right, and nothing else");
+}
+
 int bundle_tell_checked(struct session *session, const struct ncm_bundle *bundle)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
@@ -119,8 +132,7 @@ int bundle_tell_checked(struct session *session, const struct ncm_bundle *bundle
 		ncm_error_set(&err, NCM_E_DAMAGED, "%zu of %zu files of %s are not right", bundle->bad,
 			      bundle->count + bundle->volume_count, bundle->path);
 		if (bundle->volume_count > 0)
-			ncm_error_hint(&err, "copy these volumes again; the `ncmodel bundle create FILE.tar` that made "
-					     "them makes anew what is not right, and nothing else");
+			hint_at_volumes(bundle, &err);
 		else
 			ncm_error_hint(&err,
 				       "copy them again; `ncmodel bundle create %s` where the models are copies what "

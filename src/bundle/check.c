@@ -196,6 +196,25 @@ static void check_documents(struct ncm_bundle *bundle)
 	}
 }
 
+/* One right copy is enough for an import, but a volume that is damaged may soon be more so. */
+static void check_copies(struct ncm_bundle *bundle)
+{
+	const struct bundle_volumes *volumes = bundle->impl;
+
+	for (size_t i = 0; i < volumes->entry_count; i++) {
+		const struct bundle_entry *entry = &volumes->entries[i];
+		struct ncm_bundle_volume *volume = &bundle->volumes[entry->volume];
+		size_t length;
+		uint64_t start;
+
+		if (volume->why || bundle_part_read(entry->path, &length, &start) ||
+		    bundle_volumes_entry_holds(bundle, entry))
+			continue;
+		volume->state = NCM_BUNDLE_DAMAGED;
+		volume->why = ncm_asprintf("damaged: %s", entry->path);
+	}
+}
+
 static int check_volumes(struct ncm_bundle *bundle, const struct ncm_sink *sink, struct ncm_error *err)
 {
 	const struct bundle_pass pass = {.begin = begin, .took = took, .context = bundle, .sink = sink};
@@ -203,6 +222,7 @@ static int check_volumes(struct ncm_bundle *bundle, const struct ncm_sink *sink,
 	if (bundle_volumes_pass(bundle, &pass, err) < 0)
 		return -1;
 	check_documents(bundle);
+	check_copies(bundle);
 	for (size_t i = 0; i < bundle->count; i++)
 		bundle->bad += bundle->files[i].state != NCM_BUNDLE_OK;
 	for (size_t i = 0; i < bundle->volume_count; i++) {

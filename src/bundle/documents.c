@@ -74,6 +74,38 @@ char *bundle_volumes_document(const struct ncm_bundle *bundle, const char *path,
 	return NULL;
 }
 
+static bool checkpoints_hold(const struct ncm_bundle *bundle, const char *hex, const char *bytes, size_t size)
+{
+	NCM_AUTO_FREE char *path = ncm_asprintf(BUNDLE_BLOBS "/%s", hex);
+	const struct ncm_bundle_file *file = bundle_find(bundle, path, strlen(path));
+	struct ncm_checkpoints checkpoints;
+
+	if (!file || ncm_checkpoints_unpack(bytes, size, &file->sha256, file->size, &checkpoints) < 0)
+		return false;
+	ncm_checkpoints_clear(&checkpoints);
+	return true;
+}
+
+bool bundle_volumes_entry_holds(const struct ncm_bundle *bundle, const struct bundle_entry *entry)
+{
+	const struct bundle_volumes *volumes = bundle->impl;
+	const struct ncm_bundle_file *file = bundle_find(bundle, entry->path, strlen(entry->path));
+	const bool is_index = strcmp(entry->path, BUNDLE_INDEX) == 0;
+	size_t size = 0;
+	NCM_AUTO_FREE char *bytes = NULL;
+	struct ncm_sha256 found;
+
+	if (strcmp(entry->path, BUNDLE_VOLUME) == 0)
+		return true;
+	bytes = read_entry(volumes, entry, &size);
+	if (!bytes)
+		return false;
+	if (strncmp(entry->path, BUNDLE_CHECKPOINTS "/", sizeof BUNDLE_CHECKPOINTS) == 0)
+		return checkpoints_hold(bundle, entry->path + sizeof BUNDLE_CHECKPOINTS, bytes, size);
+	ncm_sha256_of(bytes, size, &found);
+	return (is_index || file) && ncm_sha256_equal(&found, is_index ? &volumes->index : &file->sha256);
+}
+
 bool bundle_volumes_checkpoints(const struct ncm_bundle *bundle, const struct ncm_bundle_file *file,
 				struct ncm_checkpoints *checkpoints)
 {

@@ -90,6 +90,12 @@ static int scan(struct ncm_bundle *bundle, size_t number, struct ncm_error *err)
 	}
 }
 
+static int tell_no_volume(const char *path, struct ncm_error *err)
+{
+	ncm_error_set(err, NCM_E_USAGE, "there is no %s", path);
+	return ncm_error_hint(err, "give the volumes that are there, or the folder that has them");
+}
+
 static int open_volume(struct ncm_bundle *bundle, const char *path, struct ncm_error *err)
 {
 	struct bundle_volumes *volumes = bundle->impl;
@@ -99,6 +105,8 @@ static int open_volume(struct ncm_bundle *bundle, const char *path, struct ncm_e
 
 	*volume = (struct ncm_bundle_volume){.path = ncm_path_absolute(path)};
 	*fd = os_open(OS_HERE, path, OS_READ);
+	if (*fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return tell_no_volume(path, err);
 	if (*fd < 0 || os_fstat(*fd, &status) < 0)
 		return ncm_error_errno(err, errno, "cannot open %s", path);
 	if (status.kind != OS_IS_FILE)
@@ -125,6 +133,18 @@ static bool read_claim(const struct bundle_volumes *volumes, size_t volume, stru
 	       claim->number >= 1 && claim->number <= claim->volumes && claim->volumes <= MOST_VOLUMES;
 }
 
+/* A volume whose index is the one that was chosen is of this bundle, whatever became of what it says of itself. */
+static bool has_our_index(const struct bundle_volumes *volumes, size_t volume)
+{
+	size_t size = 0;
+	NCM_AUTO_FREE char *text = bundle_volumes_named(volumes, volume, BUNDLE_INDEX, &size);
+	struct ncm_sha256 found;
+
+	if (text)
+		ncm_sha256_of(text, size, &found);
+	return text && ncm_sha256_equal(&found, &volumes->index);
+}
+
 static int tell_strangers(const struct ncm_bundle *bundle, size_t one, size_t other, struct ncm_error *err)
 {
 	ncm_error_set(err, NCM_E_USAGE, "%s and %s are not of one bundle", bundle->volumes[one].path,
@@ -132,9 +152,15 @@ static int tell_strangers(const struct ncm_bundle *bundle, size_t one, size_t ot
 	return ncm_error_hint(err, "give the volumes of one bundle, in any order");
 }
 
-/* Which volumes are not here, as far as the others say how many there are. */
-static void add_missing(struct ncm_bundle *bundle, const bool *here, uint64_t count)
+/* Which volumes are not here, as far as the others say how many there are; `unread` are here and do not say which. */
+static void add_missing(struct ncm_bundle *bundle, const bool *here, uint64_t count, uint64_t unread)
 {
+	uint64_t missing = 0;
+
+	for (uint64_t i = 1; i <= count; i++)
+		missing += !here[i];
+	if (missing <= unread)
+		return;
 	for (uint64_t i = 1; i <= count; i++) {
 		if (here[i])
 			continue;
@@ -149,24 +175,29 @@ static int check_claims(struct ncm_bundle *bundle, size_t chosen, struct ncm_err
 {
 	const struct bundle_volumes *volumes = bundle->impl;
 	bool here[MOST_VOLUMES + 1] = {false};
-	uint64_t count = 0;
+	uint64_t count = 0, unread = 0;
 
 	for (size_t i = 0; i < volumes->count; i++) {
 		struct claim claim;
+		const bool read = read_claim(volumes, i, &claim);
+		const bool ours = read && ncm_sha256_equal(&claim.index, &volumes->index);
 
-		if (!read_claim(volumes, i, &claim)) {
+		if (!read || (!ours && has_our_index(volumes, i))) {
 			struct ncm_error why = NCM_ERROR_INIT;
 
 			ncm_error_set(&why, NCM_E_CHECKSUM, "damaged: " BUNDLE_VOLUME);
 			note_damage(&bundle->volumes[i], &why);
+			if (read)
+				here[claim.number] = true;
+			unread += !read;
 			continue;
 		}
-		if (!ncm_sha256_equal(&claim.index, &volumes->index))
+		if (!ours)
 			return tell_strangers(bundle, chosen, i, err);
 		here[claim.number] = true;
 		count = claim.volumes;
 	}
-	add_missing(bundle, here, count);
+	add_missing(bundle, here, count, unread);
 	return 0;
 }
 
@@ -203,7 +234,7 @@ static int by_file_and_start(const void *a, const void *b)
 	return (x->start > y->start) - (x->start < y->start);
 }
 
-static struct ncm_bundle_file *find_file(const struct ncm_bundle *bundle, const char *path, size_t length)
+struct ncm_bundle_file *bundle_find(const struct ncm_bundle *bundle, const char *path, size_t length)
 {
 	size_t low = 0, high = bundle->count;
 
@@ -236,7 +267,7 @@ static int take_part(struct ncm_bundle *bundle, const struct bundle_entry *entry
 
 	if (!bundle_part_read(entry->path, &length, &start))
 		return 0;
-	file = find_file(bundle, entry->path, length);
+	file = bundle_find(bundle, entry->path, length);
 	if (!file || !fits(file, start, entry->size))
 		return ncm_error_set(err, NCM_E_POLICY, "%s: refused: \"%s\" is not what the index tells of",
 				     bundle->volumes[entry->volume].path, entry->path);

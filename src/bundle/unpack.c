@@ -379,27 +379,27 @@ static int unpack(struct unpacking *unpacking, const struct ncm_sink *sink, stru
 	return failed;
 }
 
-static int unpack_into(struct unpacking *unpacking, const struct ncm_sink *sink, struct ncm_error *err)
+static char *folder_of(const struct ncm_config *config, const struct ncm_bundle *bundle, struct ncm_error *err)
 {
-	struct bundle_volumes *volumes = unpacking->bundle->impl;
-	NCM_AUTO_CLOSE int dirfd = bundle_open_import(unpacking->folder, &volumes->lock, sink, err);
-	NCM_AUTO_CLOSE int blobs = dirfd < 0 ? -1 : ncm_mkdir_beneath(dirfd, BUNDLE_BLOBS, err);
+	struct ncm_registry *registry = ncm_registry_load(config, err);
+	NCM_AUTO_FREE char *own = registry ? staging_notes_folder(registry->path) : NULL;
+	NCM_AUTO_FREE char *name = staging_import_name(&bundle->impl->index);
 
-	unpacking->dirfd = dirfd;
-	unpacking->blobs = blobs;
-	return blobs < 0 ? -1 : unpack(unpacking, sink, err);
+	ncm_registry_free(registry);
+	return own ? ncm_path_join(own, name) : NULL;
 }
 
 char *ncm_bundle_unpack(const struct ncm_config *config, struct ncm_bundle *bundle, const struct ncm_sink *sink,
 			struct ncm_error *err)
 {
-	struct ncm_registry *registry = ncm_registry_load(config, err);
-	const struct bundle_volumes *volumes = bundle->impl;
-	NCM_AUTO_FREE char *own = registry ? staging_notes_folder(registry->path) : NULL;
-	NCM_AUTO_FREE char *name = staging_import_name(&volumes->index);
-	NCM_AUTO_FREE char *folder = own ? ncm_path_join(own, name) : NULL;
-	struct unpacking unpacking = {.bundle = bundle, .registry = registry, .folder = folder};
-	const int failed = folder ? unpack_into(&unpacking, sink, err) : -1;
+	NCM_AUTO_FREE char *folder = folder_of(config, bundle, err);
+	NCM_AUTO_CLOSE int dirfd = folder ? bundle_open_import(folder, &bundle->impl->lock, sink, err) : -1;
+	NCM_AUTO_CLOSE int blobs = dirfd < 0 ? -1 : ncm_mkdir_beneath(dirfd, BUNDLE_BLOBS, err);
+	/* Whom we waited for may have installed it all. */
+	struct ncm_registry *registry = blobs < 0 ? NULL : ncm_registry_load(config, err);
+	struct unpacking unpacking = {
+	    .bundle = bundle, .registry = registry, .folder = folder, .dirfd = dirfd, .blobs = blobs};
+	const int failed = registry ? unpack(&unpacking, sink, err) : -1;
 
 	ncm_registry_free(registry);
 	return failed ? NULL : ncm_strdup(folder);

@@ -25,6 +25,9 @@ struct bundle_volumes {
 	int lock; /* of the folder that they are unpacked to; -1 */
 };
 
+/* read.c: the file of the index whose path is the first `length` characters of `path`; NULL: none. */
+struct ncm_bundle_file *bundle_find(const struct ncm_bundle *bundle, const char *path, size_t length);
+
 void bundle_volumes_free(struct bundle_volumes *volumes);
 
 /* documents.c: orders the entries; what one volume has at a path (NULL: nothing; the caller frees it). */
@@ -35,6 +38,8 @@ char *bundle_volumes_named(const struct bundle_volumes *volumes, size_t volume, 
  * volume where they are right. NULL: there are none. The caller frees them. */
 char *bundle_volumes_document(const struct ncm_bundle *bundle, const char *path, const struct ncm_bundle_file *file,
 			      size_t *size);
+/* Whether an entry that is no content has the bytes that the index tells of; of volume.json nothing is told there. */
+bool bundle_volumes_entry_holds(const struct ncm_bundle *bundle, const struct bundle_entry *entry);
 /* The checkpoints of a file. False: all volumes' are damaged, and none of its spans can be proven (those that are made
  * up then hold for none). Clear them in any case. */
 bool bundle_volumes_checkpoints(const struct ncm_bundle *bundle, const struct ncm_bundle_file *file,

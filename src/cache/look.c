@@ -62,6 +62,23 @@ static void add_pinned(struct keeping *keeping)
 	}
 }
 
+static bool has_any(const struct ncm_cache_report *report)
+{
+	for (size_t i = 0; i < report->count; i++) {
+		if (report->items[i].state != NCM_CACHE_ABSENT)
+			return true;
+	}
+	return false;
+}
+
+/* A HEAD tells no more of a bucket that is missing than of an object, and where nothing is wanted nobody was asked. */
+static int ask_for_bucket(const struct keeping *keeping, struct ncm_error *err)
+{
+	CACHE_AUTO_OBJECT struct cache_object object = {0};
+
+	return cache_get(&keeping->cache, "locks/status", 0, &object, err) < 0 ? -1 : 0;
+}
+
 static int tell(struct keeping *keeping, struct ncm_error *err)
 {
 	if (keeping_choose(keeping, err) < 0)
@@ -71,7 +88,9 @@ static int tell(struct keeping *keeping, struct ncm_error *err)
 			return -1;
 		add_pinned(keeping);
 	}
-	return keeping_look(keeping, err);
+	if (keeping_look(keeping, err) < 0)
+		return -1;
+	return has_any(keeping->report) ? 0 : ask_for_bucket(keeping, err);
 }
 
 struct ncm_cache_report *ncm_cache_status(const struct ncm_config *config, const struct ncm_cache_options *options,

@@ -121,6 +121,9 @@ int carry_shared_take(const struct carry *carry, struct task *task)
 		return cache_open(&none, carry->run->sources, NULL, &task->error);
 	if (content->has_sha256)
 		task->own = carry_shared_find(carry, task);
+	if (!task->own && content->has_sha256 && ncm_source_cache_why(carry->run->sources, &task->error))
+		return ncm_error_wrap(&task->error, "%s is not here, and the cache cannot be asked for it",
+				      content->name);
 	if (!task->own) {
 		ncm_error_set(&task->error, NCM_E_OFFLINE, "%s is not here, and %s has it not", content->name,
 			      carry->cache.what);

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -21,11 +22,44 @@ static char *address_of(const char *cache, const struct ncm_sha256 *sha256)
 	return ncm_asprintf("%.*s/blobs/sha256/%.2s/%s#sha256=%s", (int)size, cache, hex, hex, hex);
 }
 
+static pthread_mutex_t remembering = PTHREAD_MUTEX_INITIALIZER;
+
+static void error_copy(struct ncm_error *to, const struct ncm_error *from)
+{
+	ncm_error_set(to, from->code, "%s", from->message);
+	if (from->hint)
+		ncm_error_hint(to, "%s", from->hint);
+}
+
+/* The first that was told. */
+static void remember(struct ncm_sources *sources, const struct ncm_error *why)
+{
+	pthread_mutex_lock(&remembering);
+	if (sources->cache_why.code == NCM_OK)
+		error_copy(&sources->cache_why, why);
+	pthread_mutex_unlock(&remembering);
+}
+
+bool ncm_source_cache_why(struct ncm_sources *sources, struct ncm_error *err)
+{
+	bool hindered;
+
+	pthread_mutex_lock(&remembering);
+	hindered = sources->cache_why.code != NCM_OK;
+	if (hindered)
+		error_copy(err, &sources->cache_why);
+	pthread_mutex_unlock(&remembering);
+	return hindered;
+}
+
 /* Who may not list a bucket is refused what is not there: then others may be there. */
 static void tell(struct ncm_sources *sources, const struct ncm_error *why)
 {
+	remember(sources, why);
 	if (why->code != NCM_E_AUTH)
 		sources->cache_gone = true;
+	if (sources->cache_alone) /* each file's error tells */
+		return;
 	if (!atomic_exchange(&sources->cache_told, true))
 		ncm_emit_text(sources->sink, NCM_EVENT_NOTE, "the cache cannot be asked, so the sources are: %s",
 			      why->message);

@@ -394,5 +394,6 @@ void ncm_sources_free(struct ncm_sources *sources)
 	oci_registries_clear(&sources->registries);
 	oci_referrers_free(sources->referrers);
 	free(sources->bundle_gone);
+	ncm_error_clear(&sources->cache_why);
 	free(sources);
 }

@@ -236,7 +236,9 @@ bool ncm_source_is_of_one_server(const char *uri);
  */
 struct ncm_resolution *ncm_source_cached(struct ncm_sources *sources, const struct ncm_sha256 *sha256,
 					 const uint64_t *size);
-/* The same of the bundle of that number in the configuration, where that is a web server. */
+/* Whether the cache could not be asked for something in this run: then *err says why first. From many threads. */
+bool ncm_source_cache_why(struct ncm_sources *sources, struct ncm_error *err);
+/* The same as ncm_source_cached of the bundle of that number in the configuration, where that is a web server. */
 struct ncm_resolution *ncm_source_at_bundle(struct ncm_sources *sources, size_t bundle, const struct ncm_sha256 *sha256,
 					    const uint64_t *size);
 
@@ -373,10 +375,11 @@ struct ncm_sources {
 	struct ncm_credential *own; /* of each source of the table, from the configuration: ncm_source_credential */
 	struct oci_registries registries;
 	struct oci_referrers *referrers;
-	bool cache_alone;          /* of what is pinned the cache may be asked, and nobody else */
-	_Atomic bool cache_told;   /* what hinders the cache was told */
-	_Atomic bool cache_gone;   /* it is asked no more */
-	_Atomic bool *bundle_gone; /* of each bundle of the configuration */
+	bool cache_alone;           /* of what is pinned the cache may be asked, and nobody else */
+	struct ncm_error cache_why; /* what hindered the cache first: ncm_source_cache_why */
+	_Atomic bool cache_told;    /* what hinders the cache was told */
+	_Atomic bool cache_gone;    /* it is asked no more */
+	_Atomic bool *bundle_gone;  /* of each bundle of the configuration */
 };
 
 #endif

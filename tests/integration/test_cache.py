@@ -268,6 +268,19 @@ class CacheCase(Case):
         self.assertIn("neither manifest nor lock pin", told["errors"][0]["message"])
         self.cache("pull", "-y", "small", env={"NCMODEL_CACHE": ""}, code=2)
 
+    def test_a_cache_that_cannot_be_asked_is_not_one_that_has_it_not(self):
+        """`cache pull` and `cache status` end with what hinders, not with "not there" """
+        self.machine.manifest([self.machine.simple(name + ".gguf", gguf(name, 3000)) for name in ("big", "small")])
+        for env, code in (({"NCMODEL_S3_SECRET_KEY": "wrong"}, 6), ({"NCMODEL_S3_ENDPOINT": "http://127.0.0.1:9"}, 7),
+                          ({"NCMODEL_CACHE": "s3:no-such-bucket"}, 5)):
+            with self.subTest(env):
+                self.cache("status", env=env, code=code)
+                if code == 5:
+                    continue
+                errors = self.cache("pull", "-y", "--all", env=env, code=code)["errors"]
+                self.assertNotIn("has it not", str(errors))
+        self.assertEqual(self.cache("status")["data"]["items"], [])
+
     def test_ollama_from_the_cache_alone(self):
         """its manifest is content, too"""
         data = gguf("ollama", 17 * MIB)

@@ -242,6 +242,46 @@ class DamageTest(VolumeCase):
             self.another_machine()
         self.assertEqual(self.hub.asked(), [])
 
+    def test_a_document_is_named_though_another_volume_has_it(self):
+        with tarfile.open(self.paths[1]) as tar:
+            places = {m.name: m.offset_data for m in tar.getmembers() if not m.name.startswith("blobs/")}
+        self.assertGreater(len(places), 4)
+        for name, at in places.items():
+            inside = self.whole[1].index(b"index_sha256") + 20 if name == "volume.json" else at + 40
+            self.flip(self.paths[1], inside)
+            told = self.bundle_of("verify", *self.paths, code=4).out
+            self.assertIn(f"models-002.tar: damaged: {name}", told)
+            self.assertNotIn("not given", told)
+            self.write(self.paths[1], self.whole[1])
+        self.bundle_of("verify", *self.paths)
+
+    def test_a_volume_that_says_it_is_anothers_is_imported_all_the_same(self):
+        for number in range(len(self.paths)):
+            at = self.whole[number].index(b"index_sha256") + 20
+            self.write(self.paths[number], self.whole[number][:at] + bytes([self.whole[number][at] ^ 1]) + self.whole[number][at + 1:])
+            self.bundle_of("import", *self.paths, "-y")
+            self.assertEqual(self.check_what_came(), set(self.data))
+            self.write(self.paths[number], self.whole[number])
+            self.another_machine()
+
+    def test_two_imports_at_once(self):
+        for _ in range(3):
+            two = [self.machine.start("bundle", "import", *self.paths, "-y") for _ in range(2)]
+            for process in two:
+                _, told = process.communicate(timeout=120)
+                self.assertEqual(process.returncode, 0, told)
+            self.assertEqual(self.check_what_came(), set(self.data))
+            self.assertEqual(self.left(), [])
+            self.another_machine()
+
+    def test_what_is_not_there_at_all(self):
+        for action in ("verify", "import"):
+            told = self.bundle_of(action, self.file, code=2).err
+            self.assertIn(f"there is no {self.file}", told)
+            self.assertIn("or the folder that has them", told)
+        self.bundle_of("verify", self.folder)
+        self.assertIn("give the missing volumes", self.bundle_of("verify", self.paths[0], code=4).err)
+
     def test_a_piece_is_named(self):
         with tarfile.open(self.paths[0]) as tar:
             member = next(m for m in tar.getmembers() if m.size > 16 << 20)
