@@ -417,6 +417,20 @@ class VolumeKillTest(VolumeCase):
         self.bundle_of(*arguments)
         self.assertEqual({os.path.join(self.folder, name): digest for name, digest in tree(self.folder).items()}, whole)
 
+    def test_two_create_at_once(self):
+        arguments = ("create", self.file, "--volume", "20MB")
+        self.timed(*arguments)
+        whole = {path: sha256(self.read(path)) for path in self.volumes()}
+        for _ in range(KILLS):
+            shutil.rmtree(self.folder)
+            first = self.machine.start("bundle", *arguments)
+            time.sleep(self.random.random() * self.whole)
+            second = self.machine.start("bundle", *arguments)
+            for process in (first, second):
+                out, err = process.communicate(timeout=120)
+                self.assertEqual(process.returncode, 0, out + err)
+            self.assertEqual({os.path.join(self.folder, name): digest for name, digest in tree(self.folder).items()}, whole)
+
     def test_interrupted(self):
         volumes = self.created(volume=20_000_000)
         self.another_machine()
