@@ -300,18 +300,13 @@ static int fill(struct volumes *volumes, const struct frame *frame, int fd, stru
 	return ncm_sync(fd) < 0 ? ncm_error_errno(err, errno, "cannot write %s", volumes->path) : 0;
 }
 
-static bool is_held(int fd)
-{
-	return fd >= 0 && os_lock(fd, OS_LOCK_ALONE) < 0 && errno == EWOULDBLOCK;
-}
-
 /* Another run may be at this volume: who would write over its file would give the name to half of one. */
 static int await_others(const struct volumes *volumes, const char *temporary, struct ncm_error *err)
 {
 	for (bool told = false;; told = true) {
 		NCM_AUTO_CLOSE int fd = os_open_beneath(volumes->folder, temporary, OS_READ | OS_WRITE);
 
-		if (!is_held(fd))
+		if (!bundle_is_held(fd))
 			return 0;
 		if (!told)
 			ncm_emit_text(volumes->making->sink, NCM_EVENT_WAITING,
@@ -330,7 +325,7 @@ static int write_volume(struct volumes *volumes, const struct frame *frame, cons
 	fd = ncm_own_create(volumes->folder, temporary, OS_READ | OS_WRITE, NCM_OWN_FILE);
 	if (fd < 0)
 		return ncm_error_errno(err, errno, "cannot write %s", volumes->path);
-	if (is_held(fd))
+	if (bundle_is_held(fd))
 		return ncm_error_set(err, NCM_E_BUSY, "another ncmodel is working on %s", volumes->path);
 	if (fill(volumes, frame, fd, err) == 0) {
 		if (os_rename(volumes->folder, temporary, volumes->folder, name) == 0 &&

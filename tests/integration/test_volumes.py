@@ -418,9 +418,13 @@ class VolumeKillTest(VolumeCase):
         self.assertEqual({os.path.join(self.folder, name): digest for name, digest in tree(self.folder).items()}, whole)
 
     def test_two_create_at_once(self):
-        arguments = ("create", self.file, "--volume", "20MB")
+        for arguments in (("create", self.file, "--volume", "20MB"), ("create", self.folder + "/folder")):
+            self.create_twice(arguments)
+
+    def create_twice(self, arguments):
+        shutil.rmtree(self.folder, True)
         self.timed(*arguments)
-        whole = {path: sha256(self.read(path)) for path in self.volumes()}
+        whole = {os.path.join(self.folder, name): digest for name, digest in tree(self.folder).items()}
         for _ in range(KILLS):
             shutil.rmtree(self.folder)
             first = self.machine.start("bundle", *arguments)
