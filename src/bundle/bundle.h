@@ -48,6 +48,8 @@ int bundle_copy(struct bundle_copy *copy, struct ncm_error *err);
 bool bundle_is_installed(const struct ncm_registry *registry, const struct ncm_sha256 *sha256, uint64_t size);
 /* known.c: DAMAGED: "PATH `what`", and what mends it. Returns -1. */
 int bundle_tell_damage(const char *path, const char *what, struct ncm_error *err);
+/* Takes the lock of a file that is being written; true: another run has it. Where there are no locks nobody has. */
+bool bundle_is_held(int fd);
 /* Removes what a run that was killed left half-written. */
 void bundle_forget_copies(int blobs);
 

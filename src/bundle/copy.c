@@ -23,6 +23,19 @@ static bool is_copy(const char *name)
 	return name[0] == '.' && size > end && strcmp(name + size - end, ENDING) == 0;
 }
 
+bool bundle_is_held(int fd)
+{
+	return fd >= 0 && os_lock(fd, OS_LOCK_ALONE) < 0 && errno == EWOULDBLOCK;
+}
+
+static void forget_copy(int blobs, const char *name)
+{
+	NCM_AUTO_CLOSE int fd = os_open_beneath(blobs, name, OS_READ | OS_WRITE);
+
+	if (!bundle_is_held(fd))
+		os_unlink(blobs, name);
+}
+
 void bundle_forget_copies(int blobs)
 {
 	struct os_list *list = os_list(os_dup(blobs));
@@ -30,7 +43,7 @@ void bundle_forget_copies(int blobs)
 
 	while (list && (name = os_list_next(list))) {
 		if (is_copy(name))
-			os_unlink(blobs, name);
+			forget_copy(blobs, name);
 	}
 	os_list_end(list);
 }
@@ -110,6 +123,7 @@ int bundle_copy(struct bundle_copy *copy, struct ncm_error *err)
 	to = from < 0 ? -1 : ncm_own_create(copy->blobs, temporary, OS_WRITE, NCM_OWN_FILE);
 	if (to < 0)
 		return tell_failure(copy, errno, err);
+	(void)bundle_is_held(to); /* its name is nobody else's; another run is not to remove it */
 	if (fill(copy, from, to, err) == 0) {
 		if (os_rename(copy->blobs, temporary, copy->blobs, copy->name) == 0) {
 			copy->copied = true;

@@ -9,6 +9,8 @@
 #include "digest/checkpoint.h"
 #include "os/os.h"
 
+#include <errno.h>
+
 struct folder {
 	struct making *making;
 	int dirfd, blobs, checkpoints;
@@ -65,6 +67,8 @@ static int write_all(struct folder *folder, struct ncm_error *err)
 		if (source && copy_file(folder, file, source, err) < 0)
 			return -1;
 	}
+	if (ncm_sync_dir(folder->blobs) < 0) /* before anything names them */
+		return ncm_error_errno(err, errno, "cannot write %s", making->bundle->path);
 	for (size_t i = 0; i < making->document_count; i++) {
 		if (write_document(folder, &making->documents[i], err) < 0)
 			return -1;

@@ -22,6 +22,7 @@
 
 enum { OPEN_AT_ONCE = 64 };
 
+static const double WAIT_SECONDS = 0.2;
 static const uint64_t LARGEST_VOLUME = UINT32_MAX; /* FAT's */
 
 struct volumes {
@@ -299,15 +300,33 @@ static int fill(struct volumes *volumes, const struct frame *frame, int fd, stru
 	return ncm_sync(fd) < 0 ? ncm_error_errno(err, errno, "cannot write %s", volumes->path) : 0;
 }
 
-static int write_volume(struct volumes *volumes, const struct frame *frame, const char *name, struct ncm_error *err)
+/* Another run may be at this volume: who would write over its file would give the name to half of one. */
+static int await_others(const struct volumes *volumes, const char *temporary, struct ncm_error *err)
 {
-	NCM_AUTO_FREE char *temporary = ncm_asprintf(".%s.tmp", name);
+	for (bool told = false;; told = true) {
+		NCM_AUTO_CLOSE int fd = os_open_beneath(volumes->folder, temporary, OS_READ | OS_WRITE);
+
+		if (!bundle_is_held(fd))
+			return 0;
+		if (!told)
+			ncm_emit_text(volumes->making->sink, NCM_EVENT_WAITING,
+				      "waiting: another ncmodel is working on %s", volumes->path);
+		if (ncm_wait(WAIT_SECONDS) < 0)
+			return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while waiting for %s", volumes->path);
+	}
+}
+
+static int write_volume(struct volumes *volumes, const struct frame *frame, const char *name, const char *temporary,
+			struct ncm_error *err)
+{
 	NCM_AUTO_CLOSE int fd = -1;
 
 	os_unlink(volumes->folder, temporary); /* of a run that was killed */
 	fd = ncm_own_create(volumes->folder, temporary, OS_READ | OS_WRITE, NCM_OWN_FILE);
 	if (fd < 0)
 		return ncm_error_errno(err, errno, "cannot write %s", volumes->path);
+	if (bundle_is_held(fd))
+		return ncm_error_set(err, NCM_E_BUSY, "another ncmodel is working on %s", volumes->path);
 	if (fill(volumes, frame, fd, err) == 0) {
 		if (os_rename(volumes->folder, temporary, volumes->folder, name) == 0 &&
 		    ncm_sync_dir(volumes->folder) == 0)
@@ -322,16 +341,18 @@ static int make_volume(struct volumes *volumes, size_t number, struct ncm_error 
 {
 	struct ncm_bundle *bundle = volumes->making->bundle;
 	NCM_AUTO_FREE char *name = volume_name(volumes, number), *folder = ncm_path_folder(bundle->path);
+	NCM_AUTO_FREE char *temporary = ncm_asprintf(".%s.tmp", name);
 	struct ncm_bundle_volume *volume = NCM_PUSH(bundle->volumes, bundle->volume_count);
 	struct frame frame;
 	int failed = frame_of(volumes, number, &frame, err);
 
 	*volume = (struct ncm_bundle_volume){.path = ncm_path_join(folder, name), .size = frame.size};
 	volumes->path = volume->path;
+	failed = failed ? -1 : await_others(volumes, temporary, err);
 	if (!failed && is_there(volumes, &frame, name)) {
 		volume->state = NCM_BUNDLE_OK;
 	} else if (!failed) {
-		failed = write_volume(volumes, &frame, name, err);
+		failed = write_volume(volumes, &frame, name, temporary, err);
 		volume->state = NCM_BUNDLE_COPIED;
 		for (size_t i = 0; i < frame.count && !failed; i++)
 			bundle->copied += frame.parts[i].end - frame.parts[i].start;

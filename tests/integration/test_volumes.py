@@ -457,6 +457,24 @@ class VolumeKillTest(VolumeCase):
         self.bundle_of(*arguments)
         self.assertEqual({os.path.join(self.folder, name): digest for name, digest in tree(self.folder).items()}, whole)
 
+    def test_two_create_at_once(self):
+        for arguments in (("create", self.file, "--volume", "20MB"), ("create", self.folder + "/folder")):
+            self.create_twice(arguments)
+
+    def create_twice(self, arguments):
+        shutil.rmtree(self.folder, True)
+        self.timed(*arguments)
+        whole = {os.path.join(self.folder, name): digest for name, digest in tree(self.folder).items()}
+        for _ in range(KILLS):
+            shutil.rmtree(self.folder)
+            first = self.machine.start("bundle", *arguments)
+            time.sleep(self.random.random() * self.whole)
+            second = self.machine.start("bundle", *arguments)
+            for process in (first, second):
+                out, err = process.communicate(timeout=120)
+                self.assertEqual(process.returncode, 0, out + err)
+            self.assertEqual({os.path.join(self.folder, name): digest for name, digest in tree(self.folder).items()}, whole)
+
     def test_interrupted(self):
         volumes = self.created(volume=20_000_000)
         self.another_machine()
