@@ -275,7 +275,7 @@ const struct command command_bundle = {
 	"does "
 	"not find.\n\n"
 	"verify hashes everything that the folder should have, and tells of a large file which of its pieces are "
-	"damaged. Ends with 4 if anything is not right.\n\n"
+	"damaged. Ends with 4 if anything is not right, with 2 if no index is there that can be read.\n\n"
 	"import is a pull of the folder's manifests out of the folder, with no network: linked where the disk is the "
 	"same, else copied, and proven before anything has its name. Where the own lock pins other bytes it is "
 	"refused, "

@@ -361,6 +361,17 @@ static int make_volume(struct volumes *volumes, size_t number, struct ncm_error 
 	return failed;
 }
 
+/* Two bundles in one folder are imported by the names of their volumes alone. */
+static void tell_older(const struct volumes *volumes)
+{
+	NCM_AUTO_FREE char *name = volume_name(volumes, volumes->layout.volumes);
+
+	if (volumes->numbered && os_has(volumes->folder, name))
+		ncm_emit_text(
+		    volumes->making->sink, NCM_EVENT_NOTE,
+		    "%s is of an earlier run, like any behind it: remove them, or the folder is of two bundles", name);
+}
+
 static int make_volumes(struct volumes *volumes, uint64_t size, struct ncm_error *err)
 {
 	struct ncm_bundle *bundle = volumes->making->bundle;
@@ -372,6 +383,7 @@ static int make_volumes(struct volumes *volumes, uint64_t size, struct ncm_error
 		if (make_volume(volumes, i, err) < 0)
 			return -1;
 	}
+	tell_older(volumes);
 	for (size_t i = 0; i < bundle->count; i++)
 		bundle->files[i].state = bundle->copied > 0 ? NCM_BUNDLE_COPIED : NCM_BUNDLE_OK;
 	return 0;

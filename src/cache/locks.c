@@ -230,10 +230,14 @@ static int take_given(struct keeping *keeping, const char *path, struct ncm_stri
 	size_t size = 0;
 	NCM_AUTO_FREE char *text = ncm_read_file(path, LARGEST_LOCK, &size);
 
+	if (!text && errno == ENOENT)
+		return ncm_error_set(err, NCM_E_USAGE, "--for: there is no %s", path);
 	if (!text)
 		return ncm_error_errno(err, errno, "cannot read %s", path);
 	ncm_strings_add(&keeping->report->locks, path);
-	return take_text(text, size, path, digests, err);
+	if (take_text(text, size, path, digests, err) == 0)
+		return 0;
+	return ncm_error_hint(err, "copy it anew from the machine that it is of; nothing was removed");
 }
 
 static int no_lock(const struct keeping *keeping, struct ncm_error *err)

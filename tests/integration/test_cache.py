@@ -179,6 +179,12 @@ class CacheCase(Case):
         lock = os.path.join(self.machine.home, "given.lock")
         with open(lock, "w", encoding="utf-8") as out:
             json.dump({"entries": {"x": {"files": [{"path": "x", "sha256": sha256(three)}, {"path": "y", "sha256": None}]}}}, out)
+        self.cache("gc", "--days", "0", "-y", "--for", lock + "x", code=2)
+        for text in ("junk", "{}", '{"entries": []}', '{"schema_version": 1, "models": []}'):
+            with open(lock + "bad", "w", encoding="utf-8") as out:
+                out.write(text)
+            told = self.cache("gc", "--days", "0", "-y", "--for", lock + "bad", code=2)
+            self.assertIn("copy it anew", told["errors"][0]["hint"])
         self.cache("gc", "--days", "0", "-y", "--for", lock)
         self.holds(two, three)
         self.assertEqual(sorted(self.bucket()), sorted([blob(two), blob(three), "locks/b.lock", "notes.txt"]))

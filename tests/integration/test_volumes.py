@@ -121,6 +121,15 @@ class VolumesTest(VolumeCase):
         self.assertEqual({path: sha256(self.read(path)) for path in volumes}, whole)
         self.assertEqual(os.stat(volumes[0]).st_ino, inodes[volumes[0]])
 
+    def test_volumes_of_an_earlier_run_are_told(self):
+        self.installed(big=gguf("big", 50 << 20), small=gguf("small", 50_000))
+        self.created()
+        self.assertNotIn("earlier run", self.bundle_of("create", self.file, "--volume", str(VOLUME)).err)
+        told = self.bundle_of("create", self.file, "small", "--volume", str(VOLUME)).err
+        self.assertIn("models-002.tar is of an earlier run", " ".join(told.split()))
+        os.unlink(self.volumes()[1])
+        self.bundle_of("verify", self.folder)
+
     def test_damage_at_home_is_not_carried_away(self):
         self.installed(big=gguf("big", 40 << 20))
         self.flip(self.machine.store("big.gguf"), 20 << 20)
