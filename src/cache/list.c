@@ -24,6 +24,19 @@ static int64_t time_of(struct xml_part part)
 	return (int64_t)timegm(&at);
 }
 
+/* An address has no parts that are dots: it would be another object's. Who wrote such a key is none of us. */
+static bool can_be_asked_for(const char *key)
+{
+	for (const char *part = key; part; part = strchr(part, '/')) {
+		part += part != key;
+		if (*part == '.' && strspn(part, ".") <= 2 &&
+		    (part[strspn(part, ".")] == '/' || !part[strspn(part, ".")]))
+			return false;
+	}
+	return true;
+}
+
+/* What is listed and cannot be read may be anything, so that what is not there is not known either. */
 static int take_one(const struct cache *cache, struct xml_part part, int64_t now, cache_take *take, void *context,
 		    struct ncm_error *err)
 {
@@ -31,17 +44,19 @@ static int take_one(const struct cache *cache, struct xml_part part, int64_t now
 	NCM_AUTO_FREE char *key = xml_text(part, "Key");
 	const size_t prefix = strlen(cache->prefix);
 
-	if (!key || strncmp(key, cache->prefix, prefix) != 0 || !xml_number(part, "Size", INT64_MAX, &object.size))
+	if (!key || !xml_number(part, "Size", INT64_MAX, &object.size))
+		return cache_no_answer(cache, NULL, key ? "size of an object" : "key of an object", err);
+	if (strncmp(key, cache->prefix, prefix) != 0 || !can_be_asked_for(key + prefix))
 		return 0;
 	object.etag = xml_text(part, "ETag");
 	object.modified = time_of(part);
 	return take(context, key + prefix, &object, err);
 }
 
-static int take_all(const struct cache *cache, const struct ncm_reply *reply, cache_take *take, void *context,
-		    struct ncm_error *err)
+static int take_all(const struct cache *cache, struct xml_part rest, const struct ncm_reply *reply, cache_take *take,
+		    void *context, struct ncm_error *err)
 {
-	struct xml_part rest = xml_of(reply), one;
+	struct xml_part one;
 	int64_t now;
 
 	if (!ncm_reply_time(reply, "Date", &now))
@@ -51,6 +66,21 @@ static int take_all(const struct cache *cache, const struct ncm_reply *reply, ca
 			return -1;
 	}
 	return 0;
+}
+
+/* Where the next page begins, or NULL at the end; who says that there is more, and not where, has cut the list. */
+static int take_token(const struct cache *cache, struct xml_part list, const char *token, char **next,
+		      struct ncm_error *err)
+{
+	*next = NULL;
+	if (!xml_flag(list, "IsTruncated"))
+		return 0;
+	*next = xml_text(list, "NextContinuationToken");
+	if (*next && !ncm_same_text(*next, token))
+		return 0;
+	free(*next);
+	*next = NULL;
+	return cache_no_answer(cache, NULL, "further page", err);
 }
 
 /* *token: where the page begins, then the next; NULL: at the start, at the end. */
@@ -64,19 +94,18 @@ static int take_page(const struct cache *cache, const char *begins, char **token
 						 from ? from : "", from ? "&" : "", prefix);
 	const struct cache_request request = {.method = "GET", .query = query};
 	NCM_AUTO_REPLY struct ncm_reply reply = {0};
+	struct xml_part document, list;
 	char *next;
 
 	if (cache_ask(cache, &request, &reply, err) < 0)
 		return -1;
 	if (!cache_succeeded(&reply))
 		return cache_refused(cache, NULL, &reply, err);
-	if (take_all(cache, &reply, take, context, err) < 0)
+	document = xml_of(&reply);
+	if (!xml_next(&document, "ListBucketResult", &list))
+		return cache_no_answer(cache, NULL, "list", err);
+	if (take_all(cache, list, &reply, take, context, err) < 0 || take_token(cache, list, *token, &next, err) < 0)
 		return -1;
-	next = xml_flag(xml_of(&reply), "IsTruncated") ? xml_text(xml_of(&reply), "NextContinuationToken") : NULL;
-	if (next && ncm_same_text(next, *token)) {
-		free(next);
-		return cache_no_answer(cache, NULL, "further page", err);
-	}
 	free(*token);
 	*token = next;
 	return 0;
