@@ -156,6 +156,10 @@ static int read_document(struct ncm_bundle *bundle, const json_t *document, cons
 			ncm_strings_add(&bundle->models, json_string_value(json_array_get(models, i)));
 	}
 	bundle_settle(bundle);
+	for (size_t i = 1; i < bundle->count; i++) {
+		if (strcmp(bundle->files[i - 1].path, bundle->files[i].path) == 0)
+			return ncm_error_set(err, NCM_E_MANIFEST, "%s: it has %s twice", where, bundle->files[i].path);
+	}
 	return 0;
 }
 

@@ -183,7 +183,7 @@ static int took(void *context, const struct bundle_stretch *stretch, struct ncm_
 
 static void check_documents(struct ncm_bundle *bundle)
 {
-	for (size_t i = 0; i < bundle->count; i++) {
+	for (size_t i = 0; i < bundle->count && !ncm_interrupted(); i++) {
 		struct ncm_bundle_file *file = &bundle->files[i];
 		NCM_AUTO_FREE char *bytes = NULL;
 		size_t size;
@@ -201,7 +201,7 @@ static void check_copies(struct ncm_bundle *bundle)
 {
 	const struct bundle_volumes *volumes = bundle->impl;
 
-	for (size_t i = 0; i < volumes->entry_count; i++) {
+	for (size_t i = 0; i < volumes->entry_count && !ncm_interrupted(); i++) {
 		const struct bundle_entry *entry = &volumes->entries[i];
 		struct ncm_bundle_volume *volume = &bundle->volumes[entry->volume];
 		size_t length;
@@ -223,6 +223,8 @@ static int check_volumes(struct ncm_bundle *bundle, const struct ncm_sink *sink,
 		return -1;
 	check_documents(bundle);
 	check_copies(bundle);
+	if (ncm_interrupted())
+		return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while hashing the bundle");
 	for (size_t i = 0; i < bundle->count; i++)
 		bundle->bad += bundle->files[i].state != NCM_BUNDLE_OK;
 	for (size_t i = 0; i < bundle->volume_count; i++) {

@@ -311,6 +311,8 @@ static int write_documents(const struct unpacking *unpacking, struct ncm_error *
 	struct ncm_bundle_file index = {.sha256 = volumes->index, .size = volumes->index_size};
 
 	for (size_t i = 0; i < bundle->count; i++) {
+		if (ncm_interrupted())
+			return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while unpacking");
 		if (!bundle_is_blob(bundle->files[i].path) &&
 		    write_document(unpacking, bundle->files[i].path, &bundle->files[i], err) < 0)
 			return -1;

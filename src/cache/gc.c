@@ -21,6 +21,15 @@ static bool is_old(const struct keeping *keeping, const struct cache_object *obj
 	       object->now - object->modified >= (int64_t)keeping->options->days * DAY;
 }
 
+/* "16777216", "16777216.lease", "join.lease": what is of no fill is somebody's. */
+static bool is_piece(const char *name)
+{
+	const size_t digits = strspn(name, "0123456789");
+
+	return strcmp(name, "join.lease") == 0 ||
+	       (digits > 0 && (name[digits] == '\0' || strcmp(name + digits, ".lease") == 0));
+}
+
 /* The digest that a key of ours is about: its last part, or for pieces ("parts/sha256/HEX/OFFSET") the part before. */
 static bool digest_of(const char *key, struct ncm_sha256 *sha256)
 {
@@ -29,7 +38,8 @@ static bool digest_of(const char *key, struct ncm_sha256 *sha256)
 
 	if (keeping_digest(key, "blobs", sha256) || keeping_digest(key, "checkpoints", sha256))
 		return true;
-	if (strncmp(key, pieces, sizeof pieces - 1) != 0 || strcspn(key + sizeof pieces - 1, "/") != NCM_SHA256_HEX)
+	if (strncmp(key, pieces, sizeof pieces - 1) != 0 || strcspn(key + sizeof pieces - 1, "/") != NCM_SHA256_HEX ||
+	    !key[sizeof pieces - 1 + NCM_SHA256_HEX] || !is_piece(key + sizeof pieces + NCM_SHA256_HEX))
 		return false;
 	memcpy(hex, key + sizeof pieces - 1, NCM_SHA256_HEX);
 	hex[NCM_SHA256_HEX] = '\0';

@@ -24,6 +24,18 @@ static int64_t time_of(struct xml_part part)
 	return (int64_t)timegm(&at);
 }
 
+/* An address has no parts that are dots: it would be another object's. Who wrote such a key is none of us. */
+static bool can_be_asked_for(const char *key)
+{
+	for (const char *part = key; part; part = strchr(part, '/')) {
+		part += part != key;
+		if (*part == '.' && strspn(part, ".") <= 2 &&
+		    (part[strspn(part, ".")] == '/' || !part[strspn(part, ".")]))
+			return false;
+	}
+	return true;
+}
+
 /* `begins`: with the cache's prefix. */
 static int take_one(const struct cache *cache, struct xml_part part, const char *begins, int64_t now, cache_take *take,
 		    void *context, struct ncm_error *err)
@@ -33,7 +45,7 @@ static int take_one(const struct cache *cache, struct xml_part part, const char 
 
 	if (!key || !xml_number(part, "Size", INT64_MAX, &object.size))
 		return cache_no_answer(cache, NULL, key ? "size of an object" : "key of an object", err);
-	if (strncmp(key, begins, strlen(begins)) != 0) /* nobody asked for it */
+	if (strncmp(key, begins, strlen(begins)) != 0 || !can_be_asked_for(key + strlen(cache->prefix)))
 		return 0;
 	object.etag = xml_text(part, "ETag");
 	object.modified = time_of(part);
@@ -53,6 +65,21 @@ static int take_all(const struct cache *cache, const struct ncm_reply *reply, st
 			return -1;
 	}
 	return 0;
+}
+
+/* Where the next page begins, or NULL at the end; who says that there is more, and not where, has cut the list. */
+static int take_token(const struct cache *cache, struct xml_part list, const char *token, char **next,
+		      struct ncm_error *err)
+{
+	*next = NULL;
+	if (!xml_flag(list, "IsTruncated"))
+		return 0;
+	*next = xml_text(list, "NextContinuationToken");
+	if (*next && !ncm_same_text(*next, token))
+		return 0;
+	free(*next);
+	*next = NULL;
+	return cache_no_answer(cache, NULL, "further page", err);
 }
 
 /* *token: where the page begins, then the next; NULL: at the start, at the end. */
@@ -76,16 +103,9 @@ static int take_page(const struct cache *cache, const char *begins, char **token
 	rest = xml_of(&reply);
 	if (!xml_next(&rest, "ListBucketResult", &page)) /* what is not seen to its end may have more */
 		return cache_no_answer(cache, NULL, "list", err);
-	if (take_all(cache, &reply, page, whole, take, context, err) < 0)
+	if (take_all(cache, &reply, page, whole, take, context, err) < 0 ||
+	    take_token(cache, page, *token, &next, err) < 0)
 		return -1;
-	next = xml_text(page, "NextContinuationToken");
-	if (!xml_flag(page, "IsTruncated")) {
-		free(next);
-		next = NULL;
-	} else if (!next || ncm_same_text(next, *token)) {
-		free(next);
-		return cache_no_answer(cache, NULL, "further page", err);
-	}
 	free(*token);
 	*token = next;
 	return 0;

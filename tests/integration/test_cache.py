@@ -477,6 +477,80 @@ class StandIn(CacheCase):
         self.pull()
         self.check_registry()
 
+    def test_a_list_that_is_cut(self):
+        """what is not known to be the whole list is no list: of a lock that it hides nothing is removed"""
+        one, two = gguf("one", 3000), gguf("two", 3000)
+        self.installed(one=one, two=two)
+        self.cache("push", "one", "--name", "a")
+        self.cache("push", "two", "--name", "b")
+        real, sent = self.site.listing, self.site.send_text
+        hostile = {
+            "no token": lambda text: text.replace("false</IsTruncated>", "true</IsTruncated>"),
+            "no list": lambda text: "<html>sign in</html>",
+            "not whole": lambda text: text[:text.index("<Contents>")] + text[text.index("</Contents>") + 11:].replace("</ListBucketResult>", ""),
+            "no size": lambda text: text.replace("<Size>", "<Sise>", 1),
+            "no key": lambda text: text.replace("<Key>", "<Kee>", 1),
+        }
+        for name, change in hostile.items():
+            def listing(request, bucket, asked, change=change):
+                self.site.send_text = lambda request, status, text: sent(request, status, change(text) if "locks" in str(asked) else text)
+                try:
+                    return real(request, bucket, asked)
+                finally:
+                    self.site.send_text = sent
+            self.site.listing = listing
+            with self.subTest(name):
+                told = self.cache("gc", "--days", "0", "-y", code=15)
+                self.assertEqual(told["errors"][0]["code"], "protocol")
+        self.site.listing = real
+        self.holds(one, two)
+
+    def test_keys_that_lead_elsewhere(self):
+        """a name with dots in it is another object's once it is an address: neither is touched"""
+        one = gguf("one", 3000)
+        self.installed(one=one)
+        self.cache("push", "one", "--name", "a")
+        for key in ("parts/sha256/%s/../../../locks/a.lock" % sha256(one), "parts/sha256/%s/../../../../other" % sha256(one),
+                    "blobs/../locks/a.lock", "blobs/./x", "checkpoints/.."):
+            self.put(key, b"x")
+        self.site.objects["models/other"] = b"another's"
+        before = dict(self.site.objects)
+        self.site.seen.clear()
+        self.cache("gc", "--days", "0", "-y")
+        self.cache("verify", "--remove")
+        self.assertEqual([path for method, path, _ in self.site.seen if method == "DELETE"], [])
+        self.assertEqual(self.site.objects, before)
+
+    def test_pieces_of_other_names_stay(self):
+        """below parts/ only what a fill leaves is a piece"""
+        one = gguf("one", 3000)
+        self.installed(one=one)
+        self.cache("push", "one", "--name", "a")
+        begins = "parts/sha256/%s/" % sha256(one)
+        for name in ("0", "16777216.lease", "join.lease", "0/x", "notes.txt", "-1"):
+            self.put(begins + name, b"x")
+        self.assertEqual(sorted(item["key"] for item in self.cache("gc", "--days", "0")["data"]["items"]),
+                         [begins + name for name in ("0", "16777216.lease", "join.lease")])
+
+    def test_names_for_a_terminal(self):
+        """what a bucket calls its objects is shown escaped"""
+        self.installed(one=gguf("one", 3000))
+        self.cache("push", "one", "--name", "a")
+        real = self.site.listing
+        self.put("locks/X.lock", b"no lock")
+        sent = self.site.send_text
+        def listing(request, bucket, asked):
+            self.site.send_text = lambda request, status, text: sent(request, status, text.replace("locks/X.lock", "locks/&#27;[31m&#10;red.lock"))
+            try:
+                return real(request, bucket, asked)
+            finally:
+                self.site.send_text = sent
+        self.site.listing = listing
+        for arguments in (["gc"], ["gc", "--json"], ["verify"]):
+            result = self.machine.run("cache", *arguments)
+            self.assertNotIn("\x1b", result.out + result.err)
+            self.assertNotIn("31m\nred", result.out + result.err)
+
     def test_refused(self):
         """keys that may read alone are told so"""
         self.installed(m=gguf("m", 3000))
