@@ -18,7 +18,7 @@ import s3_store  # noqa: E402
 
 LLAMA = "server/ai/llama-cpp/models"
 MIB = 1 << 20
-KILLS = int(os.environ.get("NCMODEL_TEST_KILLS", "12"))
+KILLS = int(os.environ.get("NCMODEL_TEST_KILLS", "8"))
 
 
 def blob(data, folder="blobs"):

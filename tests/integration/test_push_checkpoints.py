@@ -18,7 +18,7 @@ import registry_site
 from registry_proxy import Proxy
 
 SPAN = 16 << 20
-KILLS = int(os.environ.get("NCM_PUSH_KILLS", "12"))
+KILLS = int(os.environ.get("NCM_PUSH_KILLS", "6"))
 TYPE = "application/vnd.ncmodel.checkpoints.v1"
 DATA = gguf("checkpoints", 4 * SPAN) + gguf("last", SPAN + 7)
 servers = None
