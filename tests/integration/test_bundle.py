@@ -227,6 +227,18 @@ class BundleCase(MirrorCase):
         self.assertEqual(result.returncode, code, result.err + result.out)
         return result
 
+    def killed(self, *arguments):
+        """Runs for a random part of the time that it would take."""
+        process = self.machine.start("bundle", *arguments)
+        time.sleep(self.random.random() * self.whole)
+        process.kill()
+        process.communicate()
+
+    def timed(self, *arguments):
+        began = time.monotonic()
+        self.bundle_of(*arguments)
+        self.whole = time.monotonic() - began
+
 
 class BundleTest(BundleCase):
     def test_from_one_machine_to_another(self):
@@ -529,18 +541,6 @@ class KillTest(BundleCase):
         self.pull()
         shutil.rmtree(self.bundle)
         self.random = random.Random(os.environ.get("NCM_SEED", "18"))
-
-    def killed(self, *arguments):
-        """Runs for a random part of the time that it would take."""
-        process = self.machine.start("bundle", *arguments)
-        time.sleep(self.random.random() * self.whole)
-        process.kill()
-        process.communicate()
-
-    def timed(self, *arguments):
-        began = time.monotonic()
-        self.bundle_of(*arguments)
-        self.whole = time.monotonic() - began
 
     def test_create(self):
         self.timed("create", self.bundle)

@@ -442,17 +442,6 @@ class VolumeKillTest(VolumeCase):
         self.data = {"a": gguf("a", 50 << 20), **{name: gguf(name, 6 << 20) for name in "bcd"}}
         self.installed(**self.data)
 
-    def killed(self, *arguments):
-        process = self.machine.start("bundle", *arguments)
-        time.sleep(self.random.random() * self.whole)
-        process.kill()
-        process.communicate()
-
-    def timed(self, *arguments):
-        began = time.monotonic()
-        self.bundle_of(*arguments)
-        self.whole = time.monotonic() - began
-
     def test_create(self):
         arguments = ("create", self.file, "--volume", "20MB")
         self.timed(*arguments)
