@@ -71,6 +71,8 @@ int ncm_error_errno(struct ncm_error *err, int errnum, const char *format, ...) 
 int ncm_error_hint(struct ncm_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Puts "<context>: " before the message. Always returns -1. */
 int ncm_error_wrap(struct ncm_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Sets *to to what *from says, which stays. Always returns -1. */
+int ncm_error_copy(struct ncm_error *to, const struct ncm_error *from);
 /* Moves *from into *to (freeing what *to held); *from is clear afterwards. Always returns -1. */
 int ncm_error_move(struct ncm_error *to, struct ncm_error *from);
 /* Frees what *err holds and makes it NCM_OK. */

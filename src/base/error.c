@@ -151,6 +151,12 @@ int ncm_error_wrap(struct ncm_error *err, const char *format, ...)
 	return -1;
 }
 
+int ncm_error_copy(struct ncm_error *to, const struct ncm_error *from)
+{
+	ncm_error_set(to, from->code, "%s", from->message);
+	return from->hint ? ncm_error_hint(to, "%s", from->hint) : -1;
+}
+
 int ncm_error_move(struct ncm_error *to, struct ncm_error *from)
 {
 	if (to) {

@@ -114,10 +114,8 @@ static void fail_users_of(const struct planned *planned, const struct ncm_store 
 			if (model->error.code != NCM_OK || item_step(&planned->items[i], k) == NCM_STEP_KEEP ||
 			    !ncm_stores_share(content->places[k].store, store))
 				continue;
-			ncm_error_set(&model->error, why->code, "%s", why->message);
+			ncm_error_copy(&model->error, why);
 			ncm_error_wrap(&model->error, "%s", model->model->id);
-			if (why->hint)
-				ncm_error_hint(&model->error, "%s", why->hint);
 		}
 	}
 }

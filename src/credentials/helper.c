@@ -171,11 +171,8 @@ static int hand_out(const struct answer *answer, struct ncm_login *login, struct
 		*login = (struct ncm_login){.user = ncm_strdup_null(answer->login.user),
 					    .secret = ncm_strdup(answer->login.secret),
 					    .from = ncm_strdup(answer->login.from)};
-	if (answer->result < 0) {
-		ncm_error_set(err, answer->err.code, "%s", answer->err.message);
-		if (answer->err.hint)
-			ncm_error_hint(err, "%s", answer->err.hint);
-	}
+	if (answer->result < 0)
+		ncm_error_copy(err, &answer->err);
 	return answer->result;
 }
 

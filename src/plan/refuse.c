@@ -320,10 +320,8 @@ static void refuse_shut(const struct planned *planned, const struct plan_item *i
 		const size_t wanted = item->content->places[i].wanted;
 		struct ncm_error why = NCM_ERROR_INIT;
 
-		ncm_error_set(&why, refusal->code, "%s", refusal->message);
+		ncm_error_copy(&why, refusal);
 		ncm_error_wrap(&why, "%s", model_id(planned->run, &planned->run->wanted[wanted]));
-		if (refusal->hint)
-			ncm_error_hint(&why, "%s", refusal->hint);
 		model_fail(model_of(planned->run, wanted), &why);
 		ncm_error_clear(&why);
 	}

@@ -195,9 +195,7 @@ void model_fail(struct chosen_model *model, const struct ncm_error *why)
 {
 	if (model->error.code != NCM_OK)
 		return;
-	ncm_error_set(&model->error, why->code, "%s", why->message);
-	if (why->hint)
-		ncm_error_hint(&model->error, "%s", why->hint);
+	ncm_error_copy(&model->error, why);
 }
 
 /* A variant is other bytes: offered when the first form cannot be had, never taken unasked. */
@@ -219,9 +217,7 @@ static void offer_variants(struct ncm_error *out, const struct ncm_model *model)
 
 void model_error_copy(struct ncm_error *out, const struct chosen_model *model)
 {
-	ncm_error_set(out, model->error.code, "%s", model->error.message);
-	if (model->error.hint)
-		ncm_error_hint(out, "%s", model->error.hint);
+	ncm_error_copy(out, &model->error);
 	if (!model->variants_are_no_help)
 		offer_variants(out, model->model);
 }

@@ -104,9 +104,7 @@ static void tell_missing(const struct work *work, const char *word, struct ncm_e
 
 		if (error->code == NCM_OK)
 			continue;
-		ncm_error_set(err, error->code, "%s", error->message);
-		if (error->hint)
-			ncm_error_hint(err, "%s", error->hint);
+		ncm_error_copy(err, error);
 		return;
 	}
 	ncm_error_set(err, NCM_E_NOT_FOUND, "no server that runs has %s", word);

@@ -85,9 +85,8 @@ struct ncm_resolution *ncm_source_at_bundle(struct ncm_sources *sources, size_t 
 	return found;
 }
 
-/* The content of what was found, proven; NULL: it could not be had, or is another. The caller frees it. */
-static char *fetch(struct ncm_sources *sources, const struct ncm_resolution *found, const struct ncm_sha256 *wanted,
-		   size_t limit, size_t *size)
+char *ncm_source_proven(struct ncm_sources *sources, const struct ncm_resolution *found,
+			const struct ncm_sha256 *wanted, size_t limit, size_t *size)
 {
 	NCM_AUTO_REPLY struct ncm_reply reply = {0};
 	struct ncm_sha256 digest;
@@ -120,7 +119,7 @@ char *ncm_source_kept(struct ncm_sources *sources, const struct ncm_sha256 *want
 						      : ncm_source_at_bundle(sources, i - 1, wanted, NULL);
 
 		if (found)
-			body = fetch(sources, found, wanted, limit, size);
+			body = ncm_source_proven(sources, found, wanted, limit, size);
 		ncm_resolution_free(found);
 	}
 	return body;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A bucket of S3 as a cache that many machines share: contents by their digest, CACHE/blobs/sha256/ab/abcd…. It is read
- * alone; whoever may write to the bucket fills it.
+ * A bucket of S3 as a cache that many machines share: contents by their digest, CACHE/blobs/sha256/ab/abcd…. Here it is
+ * read alone; src/cache writes it.
  */
 #include "source/s3.h"
 
@@ -24,19 +24,12 @@ static char *address_of(const char *cache, const struct ncm_sha256 *sha256)
 
 static pthread_mutex_t remembering = PTHREAD_MUTEX_INITIALIZER;
 
-static void error_copy(struct ncm_error *to, const struct ncm_error *from)
-{
-	ncm_error_set(to, from->code, "%s", from->message);
-	if (from->hint)
-		ncm_error_hint(to, "%s", from->hint);
-}
-
 /* The first that was told. */
 static void remember(struct ncm_sources *sources, const struct ncm_error *why)
 {
 	pthread_mutex_lock(&remembering);
 	if (sources->cache_why.code == NCM_OK)
-		error_copy(&sources->cache_why, why);
+		ncm_error_copy(&sources->cache_why, why);
 	pthread_mutex_unlock(&remembering);
 }
 
@@ -47,7 +40,7 @@ bool ncm_source_cache_why(struct ncm_sources *sources, struct ncm_error *err)
 	pthread_mutex_lock(&remembering);
 	hindered = sources->cache_why.code != NCM_OK;
 	if (hindered)
-		error_copy(err, &sources->cache_why);
+		ncm_error_copy(err, &sources->cache_why);
 	pthread_mutex_unlock(&remembering);
 	return hindered;
 }
@@ -79,24 +72,9 @@ static struct ncm_resolution *ask(struct ncm_sources *sources, const char *uri, 
 char *ncm_source_cached_bytes(struct ncm_sources *sources, const struct ncm_sha256 *sha256, size_t limit, size_t *size)
 {
 	struct ncm_resolution *found = sources->cache_alone ? ncm_source_cached(sources, sha256, NULL) : NULL;
-	NCM_AUTO_REPLY struct ncm_reply reply = {0};
-	struct ncm_sha256 digest;
-	char *body = NULL;
+	char *body = found ? ncm_source_proven(sources, found, sha256, limit, size) : NULL;
 
-	if (found && sources->get(sources->http,
-				  &(const struct ncm_request){.url = found->artifacts[0].url,
-							      .credential = found->credential,
-							      .service = found->service,
-							      .limit = limit},
-				  &reply, NULL) == 0) {
-		ncm_sha256_of(reply.body ? reply.body : "", reply.body_size, &digest);
-		body = ncm_sha256_equal(&digest, sha256) ? reply.body : NULL;
-	}
 	ncm_resolution_free(found);
-	if (!body)
-		return NULL;
-	reply.body = NULL;
-	*size = reply.body_size;
 	return body;
 }
 

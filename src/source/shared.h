@@ -29,9 +29,12 @@ json_t *ncm_source_json(const struct ncm_sources *sources, const struct ncm_requ
 char *ncm_source_complaint(const struct ncm_reply *reply);
 /* The content with this SHA-256, of at most `limit` bytes, that a folder of content by its digest has
  * (config/bundles.h), proven. The caller frees it; NULL: no folder has it. */
+char *ncm_source_bundled(const struct ncm_config *config, const struct ncm_sha256 *wanted, size_t limit, size_t *size);
+/* The same of what was found by its digest; NULL: it could not be had, or is another. */
+char *ncm_source_proven(struct ncm_sources *sources, const struct ncm_resolution *found,
+			const struct ncm_sha256 *wanted, size_t limit, size_t *size);
 /* The same of the cache, where nothing but that may be asked (sources->cache_alone). */
 char *ncm_source_cached_bytes(struct ncm_sources *sources, const struct ncm_sha256 *sha256, size_t limit, size_t *size);
-char *ncm_source_bundled(const struct ncm_config *config, const struct ncm_sha256 *wanted, size_t limit, size_t *size);
 /* The same of such a folder, the cache, or a web server with content by its digest, whoever has it first. */
 char *ncm_source_kept(struct ncm_sources *sources, const struct ncm_sha256 *wanted, size_t limit, size_t *size);
 /* An integer header (Content-Length), digits alone. */

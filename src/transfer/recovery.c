@@ -16,13 +16,6 @@ static const double RENEWAL_SECONDS = 0.2;
 static const unsigned MOST_SLOW = 2;       /* spells below the speed limit: each takes the limit's time */
 static const unsigned MOST_DISTRUSTED = 4; /* wrong ranges after right ones, before all is asked for anew */
 
-static void keep_reason(struct ncm_error *reason, const struct ncm_error *err)
-{
-	ncm_error_set(reason, err->code, "%s", err->message);
-	if (err->hint)
-		ncm_error_hint(reason, "%s", err->hint);
-}
-
 void ncm_fetch_give_up(struct ncm_fetch *fetch, struct ncm_stream *stream, struct ncm_error *err)
 {
 	bool ours = err->code == NCM_E_IO || err->code == NCM_E_STALE || err->code == NCM_E_NO_SPACE ||
@@ -36,7 +29,7 @@ void ncm_fetch_give_up(struct ncm_fetch *fetch, struct ncm_stream *stream, struc
 	stream->site->dead = true;
 	/* The first place's reason is the one to act on. */
 	if (fetch->site_error.code == NCM_OK && !ours && !stream->site->from.preferred)
-		keep_reason(&fetch->site_error, err);
+		ncm_error_copy(&fetch->site_error, err);
 	for (size_t i = 0; i < fetch->site_count && !ours; i++) {
 		if (fetch->sites[i].dead)
 			continue;
