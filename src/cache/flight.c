@@ -97,7 +97,7 @@ static enum ncm_part_state look(void *context, size_t part)
 
 	pthread_mutex_lock(&flight->all->mutex);
 	flight->asked_at = ncm_monotonic();
-	flight->moved_at = flight->moved_at > 0 ? flight->moved_at : flight->asked_at;
+	flight->moved_at = flight->moved_at != 0 ? flight->moved_at : flight->asked_at;
 	state = state_of(flight, &flight->parts[part]);
 	pthread_mutex_unlock(&flight->all->mutex);
 	return state;
