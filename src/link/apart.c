@@ -130,7 +130,9 @@ static int part(const struct work *work, struct file *file, int fd, const struct
 	if (own < 0)
 		return ncm_error_errno(err, errno, "cannot stage %s", name->path);
 	failed = fill(file, fd, own);
-	if (failed)
+	if (failed && errno == ESTALE)
+		ncm_error_set(err, NCM_E_DAMAGED, "changed meanwhile");
+	else if (failed)
 		ncm_error_errno(err, errno, "cannot copy");
 	else
 		failed = store_publish(store, own, staged, name->relative, &how, NULL, err);
