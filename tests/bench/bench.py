@@ -21,6 +21,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import cases_again  # noqa: E402
+import cases_carry  # noqa: E402
 import cases_fetch  # noqa: E402
 import cases_plan  # noqa: E402
 import cases_registry  # noqa: E402
@@ -35,7 +36,7 @@ from material import make, warm  # noqa: E402
 
 MEMORY = 64  # MiB that ncmodel may hold in any case
 CASES = {}
-for module in (cases_fetch, cases_verify, cases_again, cases_services, cases_registry, cases_plan):
+for module in (cases_fetch, cases_verify, cases_again, cases_services, cases_registry, cases_plan, cases_carry):
     module.register(CASES)
 
 
