@@ -13,15 +13,23 @@ static json_t *state_json(const void *row)
 	return json_string(ncm_bundle_state_name(((const struct ncm_bundle_file *)row)->state));
 }
 
+/* Bytes of it that are in no volume. */
+static json_t *reused_json(const void *row)
+{
+	const struct ncm_bundle_base *base = ((const struct ncm_bundle_file *)row)->base;
+	json_int_t bytes = 0;
+
+	for (size_t i = 0; base && i < base->count; i++)
+		bytes += (json_int_t)(base->ranges[i].end - base->ranges[i].start);
+	return json_integer(bytes);
+}
+
 #define OF(field) .offset = offsetof(struct ncm_bundle_file, field)
 static const struct field file_fields[] = {
-    {"path", FIELD_TEXT, OF(path)},
-    {"role", FIELD_TEXT, OF(role)},
-    {"size", FIELD_BYTES, OF(size)},
-    {"sha256", FIELD_DIGEST, OF(sha256)},
-    {"state", FIELD_MADE, .value = state_json},
-    {"reason", FIELD_TEXT, OF(why)},
-    {.key = NULL},
+    {"path", FIELD_TEXT, OF(path)},       {"role", FIELD_TEXT, OF(role)},
+    {"size", FIELD_BYTES, OF(size)},      {"reused", FIELD_MADE, .value = reused_json},
+    {"sha256", FIELD_DIGEST, OF(sha256)}, {"state", FIELD_MADE, .value = state_json},
+    {"reason", FIELD_TEXT, OF(why)},      {.key = NULL},
 };
 
 static json_t *volume_state_json(const void *row)
@@ -44,6 +52,7 @@ json_t *bundle_json(const struct ncm_bundle *bundle)
 
 	json_put_text(object, "path", bundle->path);
 	json_put_number(object, "size", bundle->size);
+	json_put_number(object, "reused", bundle->reused);
 	json_put_number(object, "copied", bundle->copied);
 	json_put_number(object, "bad", bundle->bad);
 	json_put(object, "models", json_words(&bundle->models));
@@ -68,7 +77,7 @@ static void print_volumes(const struct ncm_bundle *bundle)
 void bundle_tell_created(const struct session *session, const struct ncm_bundle *bundle)
 {
 	AUTO_FREE char *path = text_safe_path(bundle->path);
-	char size[32], copied[32];
+	char size[32], copied[32], reused[32];
 
 	for (size_t i = 0; i < bundle->left_out.count; i++) {
 		AUTO_FREE char *text = text_format("left out: %s", bundle->left_out.items[i]);
@@ -82,6 +91,9 @@ void bundle_tell_created(const struct session *session, const struct ncm_bundle 
 	if (bundle->assumed_count > 0)
 		print_line(stdout, "Without %zu %s that the lock pins.", bundle->assumed_count,
 			   text_plural(bundle->assumed_count, "file", "files"));
+	if (bundle->reused > 0)
+		print_line(stdout, "Without %s that older versions have over there.",
+			   ncm_format_size(bundle->reused, reused, sizeof reused));
 	print_line(stdout, "Bundle %s: %zu %s in %zu files, %s; %s of it copied now.", path, bundle->models.count,
 		   text_plural(bundle->models.count, "model", "models"), bundle->count,
 		   ncm_format_size(bundle->size, size, sizeof size),

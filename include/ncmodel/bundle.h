@@ -38,11 +38,23 @@ enum ncm_bundle_state {
 };
 const char *ncm_bundle_state_name(enum ncm_bundle_state state); /* "ok", "damaged" …. Static */
 
+/* Bytes of a file that the bundle does not have: an older version of the file has them, which who gets it is said to
+ * have. Only volumes leave them out. */
+struct ncm_bundle_base {
+	struct ncm_sha256 sha256; /* of the older version */
+	uint64_t size;
+	struct ncm_bundle_range {
+		uint64_t start, end; /* whole spans of 16 MiB, but for the end of the file */
+	} * ranges;                  /* in order, apart */
+	size_t count;
+};
+
 struct ncm_bundle_file {
 	char *path; /* below the bundle's folder */
 	char *role; /* of a blob, of the first model that has it: "weights", "manifest" …; of others "index" */
 	struct ncm_sha256 sha256;
 	uint64_t size;
+	struct ncm_bundle_base *base; /* NULL: all of it is in the bundle */
 	enum ncm_bundle_state state;
 	char *why; /* it is not right; or NULL */
 };
@@ -65,6 +77,7 @@ struct ncm_bundle {
 	struct ncm_bundle_file *files; /* by path */
 	size_t count;
 	uint64_t size;                     /* of all files, in bytes */
+	uint64_t reused;                   /* bytes of them that are not in it: older versions have them */
 	uint64_t copied;                   /* bytes that this create wrote into blobs */
 	struct ncm_bundle_volume *volumes; /* in their order; none: it is a folder */
 	size_t volume_count;
@@ -82,7 +95,10 @@ struct ncm_bundle {
 struct ncm_bundle_options {
 	const char *path; /* the folder; one that ends with ".tar" is one tar */
 	uint64_t volume; /* several tars, PATH-001.tar …, of at most so many bytes, and UINT32_MAX at most; 0: none */
-	const char *lock; /* who gets it has this lock: files that it pins are left out; NULL: nothing is */
+	/* Who gets it has this lock: files that it pins are left out, and of others, in volumes, the spans that an
+	 * older version of them has, which its checkpoints tell ("LOCK.checkpoints", or those kept here). NULL: nothing
+	 * is. */
+	const char *lock;
 };
 
 /*

@@ -43,9 +43,11 @@ static int by_path(const void *a, const void *b)
 
 void bundle_settle(struct ncm_bundle *bundle)
 {
-	bundle->size = 0;
-	for (size_t i = 0; i < bundle->count; i++)
+	bundle->size = bundle->reused = 0;
+	for (size_t i = 0; i < bundle->count; i++) {
 		bundle->size += bundle->files[i].size;
+		bundle->reused += bundle_base_bytes(bundle->files[i].base);
+	}
 	if (bundle->count > 1)
 		qsort(bundle->files, bundle->count, sizeof *bundle->files, by_path);
 }
@@ -78,6 +80,8 @@ char *bundle_index(const struct ncm_bundle *bundle)
 		ncm_json_set_string(file, "role", bundle->files[i].role);
 		ncm_json_set_u64(file, "size", bundle->files[i].size);
 		ncm_json_set_string(file, "sha256", ncm_sha256_hex(&bundle->files[i].sha256, hex));
+		if (bundle->files[i].base)
+			json_object_set_new(file, "base", bundle_base_json(bundle->files[i].base));
 		json_array_append_new(files, file);
 	}
 	ncm_json_set_u64(document, "schema_version", BUNDLE_SCHEMA);
@@ -117,6 +121,7 @@ static bool read_file(struct ncm_bundle *bundle, const json_t *json)
 {
 	const char *path = ncm_json_string(json, "path"), *role = ncm_json_string(json, "role");
 	const char *hex = ncm_json_string(json, "sha256");
+	const json_t *base = json_object_get(json, "base");
 	struct ncm_bundle_file *file;
 	struct ncm_sha256 sha256;
 	uint64_t size;
@@ -127,7 +132,8 @@ static bool read_file(struct ncm_bundle *bundle, const json_t *json)
 	file = bundle_add(bundle, path, role ? role : "other");
 	file->size = size;
 	file->sha256 = sha256;
-	return true;
+	file->base = base && bundle_is_blob(path) ? bundle_base_read(base, size) : NULL;
+	return !base || file->base;
 }
 
 static int read_document(struct ncm_bundle *bundle, const json_t *document, const char *where, struct ncm_error *err)
@@ -216,6 +222,7 @@ void ncm_bundle_free(struct ncm_bundle *bundle)
 		free(bundle->files[i].path);
 		free(bundle->files[i].role);
 		free(bundle->files[i].why);
+		bundle_base_free(bundle->files[i].base);
 	}
 	for (size_t i = 0; i < bundle->volume_count; i++) {
 		free(bundle->volumes[i].path);

@@ -3,6 +3,7 @@
 #ifndef NCM_BUNDLE_BUNDLE_H
 #define NCM_BUNDLE_BUNDLE_H
 
+#include "base/json.h"
 #include "digest/tally.h"
 
 #include <ncmodel/bundle.h>
@@ -29,6 +30,17 @@ int bundle_read(struct ncm_bundle *bundle, const char *text, size_t size, const 
 /* Sorts the files by path and adds up their sizes. */
 void bundle_settle(struct ncm_bundle *bundle);
 
+/* base.c: whether the byte at `at`, which is before the end, is one that the older version has; *end: up to where that
+ * stays so. */
+bool bundle_is_of_base(const struct ncm_bundle_file *file, uint64_t at, uint64_t *end);
+uint64_t bundle_base_bytes(const struct ncm_bundle_base *base); /* NULL: none */
+/* Adds bytes that begin where the last ones ended, or behind. */
+void bundle_base_add(struct ncm_bundle_base *base, uint64_t start, uint64_t end);
+json_t *bundle_base_json(const struct ncm_bundle_base *base);
+/* Of a file of this size. NULL: it cannot be. */
+struct ncm_bundle_base *bundle_base_read(const json_t *json, uint64_t size);
+void bundle_base_free(struct ncm_bundle_base *base);
+
 /* copy.c: content that goes into the folder of blobs. */
 struct bundle_copy {
 	int blobs;        /* the folder; borrowed */
@@ -46,6 +58,8 @@ struct bundle_copy {
 int bundle_copy(struct bundle_copy *copy, struct ncm_error *err);
 /* installed.c */
 bool bundle_is_installed(const struct ncm_registry *registry, const struct ncm_sha256 *sha256, uint64_t size);
+/* Opens a file that is registered with this digest and has this size, whoever wrote to it since; -1: there is none. */
+int bundle_open_installed(const struct ncm_registry *registry, const struct ncm_sha256 *sha256, uint64_t size);
 /* known.c: DAMAGED: "PATH `what`", and what mends it. Returns -1. */
 int bundle_tell_damage(const char *path, const char *what, struct ncm_error *err);
 /* Takes the lock of a file that is being written; true: another run has it. Where there are no locks nobody has. */

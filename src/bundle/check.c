@@ -153,10 +153,19 @@ static int check_folder(struct ncm_bundle *bundle, const struct ncm_sink *sink, 
 	return ncm_interrupted() ? ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while hashing the bundle") : 0;
 }
 
-static int begin(void *context, size_t file, int *to, struct ncm_error *err)
+static int begin(void *context, size_t file, struct bundle_target *target, struct ncm_error *err)
 {
-	(void)context, (void)file, (void)to, (void)err;
+	(void)context, (void)file, (void)target, (void)err;
 	return 1;
+}
+
+/* What an older version has is nothing of the volumes. */
+static bool wants(void *context, size_t file, size_t span)
+{
+	const struct ncm_bundle *bundle = context;
+	uint64_t end;
+
+	return !bundle_is_of_base(&bundle->files[file], ncm_span_start(span), &end);
 }
 
 /* Of a large file the stretches come one by one: what one is wrong with stays. */
@@ -217,7 +226,7 @@ static void check_copies(struct ncm_bundle *bundle)
 
 static int check_volumes(struct ncm_bundle *bundle, const struct ncm_sink *sink, struct ncm_error *err)
 {
-	const struct bundle_pass pass = {.begin = begin, .took = took, .context = bundle, .sink = sink};
+	const struct bundle_pass pass = {.begin = begin, .wants = wants, .took = took, .context = bundle, .sink = sink};
 
 	if (bundle_volumes_pass(bundle, &pass, err) < 0)
 		return -1;

@@ -220,7 +220,7 @@ static int read_theirs(struct making *making, const char *path, struct ncm_error
 					 0);
 		}
 	}
-	ncm_lock_free(lock);
+	making->their_lock = lock;
 	return lock ? 0 : -1;
 }
 
@@ -258,11 +258,14 @@ static int choose(const struct ncm_registry *registry, const struct ncm_selector
 	return ncm_error_hint(err, "`ncmodel pull` installs models");
 }
 
+/* A folder is a mirror, too: its files are whole. */
 static int write_bundle(struct making *making, uint64_t volume, struct ncm_error *err)
 {
-	if (volume > 0 || ncm_path_has_suffix(making->bundle->path, BUNDLE_ENDING))
-		return making_write_volumes(making, volume, err);
-	return making_write_folder(making, err);
+	const bool in_volumes = volume > 0 || ncm_path_has_suffix(making->bundle->path, BUNDLE_ENDING);
+
+	if ((in_volumes && making_find_bases(making, err) < 0) || take_rest(making, err) < 0)
+		return -1;
+	return in_volumes ? making_write_volumes(making, volume, err) : making_write_folder(making, err);
 }
 
 static void forget(struct making *making)
@@ -274,6 +277,7 @@ static void forget(struct making *making)
 	free(making->documents);
 	free(making->sources);
 	ncm_lock_free(making->lock);
+	ncm_lock_free(making->their_lock);
 	ncm_layout_free(making->layout);
 	ncm_text_map_free(&making->blobs);
 	ncm_text_map_free(&making->theirs);
@@ -293,8 +297,7 @@ struct ncm_bundle *ncm_bundle_create(const struct ncm_config *config, const stru
 
 	making.bundle->path = ncm_path_absolute(options->path);
 	if (registry && choose(registry, selector, &models, &count, err) == 0 && read_pins(&making, err) == 0 &&
-	    read_theirs(&making, options->lock, err) == 0 && take_models(&making, models, count, err) == 0 &&
-	    take_rest(&making, err) == 0)
+	    read_theirs(&making, options->lock, err) == 0 && take_models(&making, models, count, err) == 0)
 		failed = write_bundle(&making, options->volume, err);
 	forget(&making);
 	ncm_registry_free(registry);

@@ -27,6 +27,32 @@ bool bundle_is_installed(const struct ncm_registry *registry, const struct ncm_s
 	return false;
 }
 
+static int open_file(const struct ncm_reg_file *file)
+{
+	const int fd = os_open(OS_HERE, file->abs, OS_READ);
+	struct os_stat status;
+
+	if (fd < 0 || (os_fstat(fd, &status) == 0 && status.kind == OS_IS_FILE && status.size == file->size))
+		return fd;
+	os_close(fd);
+	return -1;
+}
+
+int bundle_open_installed(const struct ncm_registry *registry, const struct ncm_sha256 *sha256, uint64_t size)
+{
+	int fd = -1;
+
+	for (size_t i = 0; i < registry->count && fd < 0; i++) {
+		const struct ncm_reg_model *model = &registry->models[i];
+
+		for (size_t k = 0; k < model->file_count && fd < 0; k++) {
+			if (model->files[k].size == size && ncm_sha256_equal(&model->files[k].sha256, sha256))
+				fd = open_file(&model->files[k]);
+		}
+	}
+	return fd;
+}
+
 int ncm_bundle_lacking(const struct ncm_config *config, const struct ncm_bundle *bundle, struct ncm_strings *lacking,
 		       struct ncm_error *err)
 {

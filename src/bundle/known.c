@@ -18,15 +18,21 @@ struct knowing {
 	struct ncm_error error; /* the first */
 };
 
+int making_kept_checkpoints(const struct making *making, int beside, const struct ncm_sha256 *sha256, uint64_t size,
+			    struct ncm_checkpoints *found)
+{
+	if (beside >= 0 && ncm_checkpoints_read_in(beside, sha256, size, found) == 0)
+		return 0;
+	return ncm_layout_checkpoints(making->layout, sha256, size, found);
+}
+
 static int find(const struct knowing *knowing, const struct ncm_bundle_file *file, struct ncm_checkpoints *found)
 {
 	if (ncm_checkpoints_expected(file->size) == 0) {
 		*found = (struct ncm_checkpoints){.size = file->size, .sha256 = file->sha256};
 		return 0;
 	}
-	if (knowing->beside >= 0 && ncm_checkpoints_read_in(knowing->beside, &file->sha256, file->size, found) == 0)
-		return 0;
-	return ncm_layout_checkpoints(knowing->making->layout, &file->sha256, file->size, found);
+	return making_kept_checkpoints(knowing->making, knowing->beside, &file->sha256, file->size, found);
 }
 
 int bundle_tell_damage(const char *path, const char *what, struct ncm_error *err)

@@ -42,17 +42,16 @@ static uint64_t fitting(const struct laying *laying, uint64_t left)
 	return room < NCM_USTAR_BLOCK ? 0 : (room - NCM_USTAR_BLOCK) / SPAN * SPAN;
 }
 
-static void lay_file(struct laying *laying, const struct ncm_bundle_file *file, size_t number)
+static void lay_bytes(struct laying *laying, size_t number, uint64_t start, uint64_t end)
 {
 	struct bundle_layout *layout = laying->layout;
-	uint64_t start = 0;
 
 	do {
-		uint64_t size = fitting(laying, file->size - start);
+		uint64_t size = fitting(laying, end - start);
 
-		if ((size == 0 && start < file->size) || *current(laying) + ncm_ustar_room(size) > laying->limit) {
+		if ((size == 0 && start < end) || *current(laying) + ncm_ustar_room(size) > laying->limit) {
 			next_volume(laying);
-			size = fitting(laying, file->size - start);
+			size = fitting(laying, end - start);
 		}
 		*NCM_PUSH(layout->parts, layout->count) =
 		    (struct bundle_part){.volume = layout->volumes - 1,
@@ -62,6 +61,18 @@ static void lay_file(struct laying *laying, const struct ncm_bundle_file *file, 
 					 .at = *current(laying) - NCM_USTAR_END + NCM_USTAR_BLOCK};
 		*current(laying) += ncm_ustar_room(size);
 		start += size;
+	} while (start < end);
+}
+
+/* What an older version has is in no volume. An empty file is a part, too. */
+static void lay_file(struct laying *laying, const struct ncm_bundle_file *file, size_t number)
+{
+	uint64_t start = 0, end;
+
+	do {
+		if (!bundle_is_of_base(file, start, &end))
+			lay_bytes(laying, number, start, end);
+		start = end;
 	} while (start < file->size);
 }
 

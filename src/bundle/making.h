@@ -29,15 +29,20 @@ struct making {
 	struct ncm_bundle *bundle; /* its files: blobs, and those documents of which its index tells */
 	struct ncm_layout *layout;
 	struct ncm_lock *lock;
-	struct ncm_text_map theirs; /* digests in hex of what who gets it is said to have */
-	struct ncm_strings words;   /* the texts of both maps that nobody else has */
-	struct ncm_text_map blobs;  /* from digests in hex, as the paths have them, to sources */
+	struct ncm_lock *their_lock; /* of who gets it; or NULL */
+	struct ncm_text_map theirs;  /* digests in hex of what who gets it is said to have */
+	struct ncm_strings words;    /* the texts of both maps that nobody else has */
+	struct ncm_text_map blobs;   /* from digests in hex, as the paths have them, to sources */
 	struct bundle_source *sources;
 	size_t source_count;
 	struct bundle_document *documents; /* in the order in which they are written; the index is the last */
 	size_t document_count;
 	uint64_t done, total; /* bytes of content */
 };
+
+/* delta.c: finds, for blobs of which who gets it has another version, the spans that both share (ncm_bundle_file.base).
+ * Returns 0, or -1 with *err: INTERRUPTED. */
+int making_find_bases(struct making *making, struct ncm_error *err);
 
 /* Of a file of the bundle; NULL: it is a document. */
 const struct bundle_source *making_source(const struct making *making, const struct ncm_bundle_file *file);
@@ -52,5 +57,9 @@ int making_write_volumes(struct making *making, uint64_t volume, struct ncm_erro
  * file of the bundle, which the caller clears. Those of one span are made of its digest. DAMAGED, IO, INTERRUPTED.
  */
 int making_checkpoints(struct making *making, struct ncm_checkpoints *checkpoints, struct ncm_error *err);
+/* Those that are kept in a folder beside the own lock (-1: there is none), or in a store. Returns 0, or -1: there are
+ * none. */
+int making_kept_checkpoints(const struct making *making, int beside, const struct ncm_sha256 *sha256, uint64_t size,
+			    struct ncm_checkpoints *found);
 
 #endif

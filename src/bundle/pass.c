@@ -39,19 +39,22 @@ static const struct bundle_part *part_of(const struct bundle_volumes *volumes, s
 	return &volumes->parts[low];
 }
 
-static void add_span(struct passing *passing, size_t file, size_t span, int to,
+static void add_span(struct passing *passing, size_t file, size_t span, const struct bundle_target *target,
 		     const struct ncm_checkpoints *checkpoints)
 {
 	const struct bundle_volumes *volumes = passing->bundle->impl;
 	const uint64_t at = ncm_span_start(span);
 	const struct bundle_part *part = part_of(volumes, file, at);
+	uint64_t end;
+	const int otherwise = bundle_is_of_base(&passing->bundle->files[file], at, &end) ? target->base : -1;
 
-	passing->transits[passing->count++] = (struct ncm_transit){.from = part ? volumes->files[part->volume] : -1,
-								   .from_at = part ? part->at + at - part->start : 0,
-								   .to = to,
-								   .to_at = at,
-								   .checkpoints = checkpoints,
-								   .span = span};
+	passing->transits[passing->count++] =
+	    (struct ncm_transit){.from = part ? volumes->files[part->volume] : otherwise,
+				 .from_at = part ? part->at + at - part->start : at,
+				 .to = target->to,
+				 .to_at = at,
+				 .checkpoints = checkpoints,
+				 .span = span};
 }
 
 static void tell(void *context, uint64_t bytes)
@@ -94,7 +97,7 @@ static struct bundle_stretch *begin_stretch(struct passing *passing, size_t file
 	return stretch;
 }
 
-static int pass_file(struct passing *passing, size_t file, int to, struct ncm_error *err)
+static int pass_file(struct passing *passing, size_t file, const struct bundle_target *target, struct ncm_error *err)
 {
 	const struct bundle_pass *pass = passing->pass;
 	const size_t spans = ncm_checkpoints_expected(passing->bundle->files[file].size) + 1;
@@ -108,9 +111,10 @@ static int pass_file(struct passing *passing, size_t file, int to, struct ncm_er
 			return -1;
 		number = passing->stretch_count;
 		stretch = begin_stretch(passing, file);
+		stretch->base = target->base;
 		for (; span < spans && passing->count < SPANS_AT_ONCE; span++) {
 			if (!pass->wants || pass->wants(pass->context, file, span))
-				add_span(passing, file, span, to, &passing->checkpoints[number]);
+				add_span(passing, file, span, target, &passing->checkpoints[number]);
 		}
 		stretch->count = (size_t)(&passing->transits[passing->count] - stretch->transits);
 		stretch->is_last = span == spans;
@@ -123,12 +127,13 @@ static int pass_all(struct passing *passing, struct ncm_error *err)
 	const struct ncm_bundle *bundle = passing->bundle;
 
 	for (size_t i = 0; i < bundle->count; i++) {
-		int to = -1, wanted;
+		struct bundle_target target = {-1, -1};
+		int wanted;
 
 		if (!bundle_is_blob(bundle->files[i].path))
 			continue;
-		wanted = passing->pass->begin(passing->pass->context, i, &to, err);
-		if (wanted < 0 || (wanted > 0 && pass_file(passing, i, to, err) < 0))
+		wanted = passing->pass->begin(passing->pass->context, i, &target, err);
+		if (wanted < 0 || (wanted > 0 && pass_file(passing, i, &target, err) < 0))
 			return -1;
 	}
 	return flush(passing, err);
@@ -158,25 +163,74 @@ static const char *volume_of(const struct ncm_bundle *bundle, int fd)
 	return ncm_path_base(bundle->volumes[i].path);
 }
 
+/* Spans next to each other of which the same is to be told. */
+struct run {
+	const struct ncm_transit *first, *last;
+	const struct ncm_bundle_base *base; /* from where they should come; NULL: out of a volume */
+};
+
+static const struct ncm_bundle_base *base_of(const struct ncm_bundle_file *file, const struct bundle_stretch *stretch,
+					     const struct ncm_transit *transit)
+{
+	uint64_t end;
+	const bool out_of_volume = transit->from >= 0 && transit->from != stretch->base;
+
+	return !out_of_volume && bundle_is_of_base(file, ncm_span_start(transit->span), &end) ? file->base : NULL;
+}
+
+static struct run run_of(const struct ncm_bundle_file *file, const struct bundle_stretch *stretch, size_t i)
+{
+	struct run run = {.first = &stretch->transits[i]};
+
+	run.base = base_of(file, stretch, run.first);
+	for (run.last = run.first; ++i < stretch->count; run.last = &stretch->transits[i]) {
+		const struct ncm_transit *next = &stretch->transits[i];
+
+		if (next->from != run.first->from || next->holds != run.first->holds ||
+		    base_of(file, stretch, next) != run.base)
+			break;
+	}
+	return run;
+}
+
+static void tell_fault(const struct ncm_bundle *bundle, const struct run *run, struct ncm_buffer *text)
+{
+	const unsigned long long start = ncm_span_start(run->first->span);
+	const unsigned long long end = ncm_span_end(run->last->checkpoints, run->last->span) - 1;
+	char hex[NCM_SHA256_HEX + 1];
+
+	if (run->base)
+		ncm_sha256_hex(&run->base->sha256, hex);
+	if (run->base && run->first->from < 0)
+		ncm_buffer_printf(text,
+				  "bytes %llu-%llu are those of an older version, sha256 %s, that no model here has",
+				  start, end, hex);
+	else if (run->base)
+		ncm_buffer_printf(text, "the older version here, sha256 %s: bytes %llu-%llu are damaged", hex, start,
+				  end);
+	else if (run->first->from < 0)
+		ncm_buffer_printf(text, "bytes %llu-%llu are in no volume that is here", start, end);
+	else
+		ncm_buffer_printf(text, "%s: bytes %llu-%llu are damaged", volume_of(bundle, run->first->from), start,
+				  end);
+}
+
 char *bundle_stretch_fault(const struct ncm_bundle *bundle, const struct bundle_stretch *stretch)
 {
+	const struct ncm_bundle_file *file = &bundle->files[stretch->file];
 	struct ncm_buffer text = {0};
 	size_t faults = 0;
 
-	for (size_t i = 0, end; i < stretch->count; i = end) {
-		const struct ncm_transit *first = &stretch->transits[i], *last = first;
-		const bool wrong = stretch->provable && !first->holds;
+	for (size_t i = 0; i < stretch->count;) {
+		const struct run run = run_of(file, stretch, i);
+		const bool wrong = run.first->from < 0 || (stretch->provable && !run.first->holds);
 
-		for (end = i + 1; end < stretch->count && stretch->transits[end].from == first->from &&
-				  stretch->transits[end].holds == first->holds;)
-			last = &stretch->transits[end++];
-		if ((!wrong && first->from >= 0) || faults++ >= MOST_FAULTS)
+		i = (size_t)(run.last - stretch->transits) + 1;
+		if (!wrong || faults++ >= MOST_FAULTS)
 			continue;
-		ncm_buffer_printf(&text, "%s%s%sbytes %llu-%llu are %s", faults > 1 ? "; " : "",
-				  first->from < 0 ? "" : volume_of(bundle, first->from), first->from < 0 ? "" : ": ",
-				  (unsigned long long)ncm_span_start(first->span),
-				  (unsigned long long)ncm_span_end(last->checkpoints, last->span) - 1,
-				  first->from < 0 ? "in no volume that is here" : "damaged");
+		if (text.size > 0)
+			ncm_buffer_puts(&text, "; ");
+		tell_fault(bundle, &run, &text);
 	}
 	if (faults > MOST_FAULTS)
 		ncm_buffer_printf(&text, "; and %zu more", faults - MOST_FAULTS);

@@ -25,6 +25,7 @@
 /* A file under way. */
 struct partial {
 	int fd;
+	int base;       /* the older version of it that is here; -1 */
 	uint8_t *spans; /* 1: it is there */
 	bool resumed;   /* some spans were proven by an earlier run */
 	bool unproven;
@@ -98,7 +99,9 @@ static void close_partial(struct partial *partial)
 {
 	if (partial->fd >= 0)
 		os_close(partial->fd);
-	partial->fd = -1;
+	if (partial->base >= 0)
+		os_close(partial->base);
+	partial->fd = partial->base = -1;
 	free(partial->spans);
 	partial->spans = NULL;
 }
@@ -163,7 +166,12 @@ static int check_there(const struct unpacking *unpacking, size_t file, struct nc
 	return 0;
 }
 
-static int begin(void *context, size_t file, int *to, struct ncm_error *err)
+static int open_base(const struct unpacking *unpacking, const struct ncm_bundle_file *file)
+{
+	return file->base ? bundle_open_installed(unpacking->registry, &file->base->sha256, file->base->size) : -1;
+}
+
+static int begin(void *context, size_t file, struct bundle_target *target, struct ncm_error *err)
 {
 	const struct unpacking *unpacking = context;
 	struct ncm_bundle_file *entry = &unpacking->bundle->files[file];
@@ -178,7 +186,8 @@ static int begin(void *context, size_t file, int *to, struct ncm_error *err)
 		return there < 0 ? -1 : 0;
 	if (open_partial(unpacking, file, err) < 0)
 		return -1;
-	*to = unpacking->partials[file].fd;
+	unpacking->partials[file].base = open_base(unpacking, entry);
+	*target = (struct bundle_target){.to = unpacking->partials[file].fd, .base = unpacking->partials[file].base};
 	return 1;
 }
 
@@ -367,7 +376,7 @@ static int unpack(struct unpacking *unpacking, const struct ncm_sink *sink, stru
 
 	unpacking->partials = ncm_calloc(bundle->count + 1, sizeof *unpacking->partials);
 	for (size_t i = 0; i < bundle->count; i++)
-		unpacking->partials[i].fd = -1;
+		unpacking->partials[i].fd = unpacking->partials[i].base = -1;
 	failed = check_space(unpacking, err);
 	if (!failed)
 		failed = write_documents(unpacking, err);

@@ -50,13 +50,20 @@ struct bundle_stretch {
 	size_t file;
 	struct ncm_transit *transits;
 	size_t count;
+	int base;               /* of the older version of the file; -1 */
 	bool provable, is_last; /* of the file */
+};
+
+/* What becomes of a file in a pass. */
+struct bundle_target {
+	int to;   /* where its content goes; -1: it is only proven */
+	int base; /* the older version of it that its index tells of, where that is here; -1 */
 };
 
 /* One pass over all blobs, in order. */
 struct bundle_pass {
-	/* Whether the file is wanted: 1, 0, or -1 with *err. *to: where its content goes; -1: it is only proven. */
-	int (*begin)(void *context, size_t file, int *to, struct ncm_error *err);
+	/* Whether the file is wanted: 1, 0, or -1 with *err. *target has -1 twice. */
+	int (*begin)(void *context, size_t file, struct bundle_target *target, struct ncm_error *err);
 	bool (*wants)(void *context, size_t file, size_t span); /* NULL: every span */
 	/* Returns 0, or -1 with *err, which ends the pass. */
 	int (*took)(void *context, const struct bundle_stretch *stretch, struct ncm_error *err);

@@ -13,7 +13,7 @@ import tarfile
 import time
 import unittest
 
-from harness import gguf, sha256
+from harness import gguf, safetensors, sha256
 from test_bundle import KILLS, BundleCase, tree
 
 VOLUME = 40_000_000
@@ -206,6 +206,156 @@ class ForTest(VolumeCase):
         self.assertIn("made without --for it has it", result.err)
         self.assertEqual(list(self.entries()), ["b"])
         self.assertIn("copy it from there", self.bundle_of("create", self.file, "--for", lock + "x", code=2).err)
+
+
+class DeltaTest(VolumeCase):
+    """A bundle for a machine that has another version: only the pieces that differ travel, and they come out as the new one."""
+
+    PIECE = 16 << 20
+
+    def setUp(self):
+        super().setUp()
+        self.lock = os.path.join(self.machine.home, "their.lock")
+        self.machine.manifest([{"id": "tiny", "files": [{"from": ["ollama:tiny:1b"]}]},
+                               {"id": "m", "files": [{"from": ["hf:org/m/m.gguf"], "to": [{"store": "llama-cpp"}]}]},
+                               {"id": "pipe", "files": [{"from": ["hf:org/pipe"], "to": [{"store": "hf"}]}]}])
+
+    def publish(self, versions):
+        for name, data in versions.items():
+            if name == "tiny":
+                self.hub.ollama("library/tiny", [("model", data), ("license", b"MIT")], tag="1b")
+            else:
+                file = {"m": "m.gguf", "pipe": "model.safetensors"}[name]
+                self.hub.hf("org/" + name, {file: data}, commit=sha256(data)[:40])
+
+    def edited(self, data):
+        """Some bytes changed, and perhaps its length."""
+        data = bytearray(data)
+        for _ in range(self.random.randrange(4)):
+            data[self.random.randrange(1 << 10, len(data))] ^= 1 + self.random.randrange(255)
+        size = self.random.choice((0, 0, 5_000, -5_000, 20 << 20, -(20 << 20)))
+        return bytes(data[:len(data) + size] if size < 0 else data + self.random.randbytes(size))
+
+    def shared(self, old, new):
+        """Of the pieces that end in both at the same place: bytes that are equal."""
+        return sum(len(piece) for at in range(0, len(new), self.PIECE) if (piece := new[at:at + self.PIECE]) == old[at:at + self.PIECE]
+                   and (len(piece) == self.PIECE and at + self.PIECE < len(old) or len(old) == len(new)))
+
+    def two_versions(self, old, new):
+        """The second machine has the old one, and this one the new."""
+        self.publish(old)
+        self.pull()
+        self.assertEqual(self.machine.run("lock", "--checkpoints").returncode, 0)
+        shutil.copy(self.machine.store("ncmodel.lock"), self.lock)
+        shutil.copytree(self.machine.store("ncmodel.lock.checkpoints"), self.lock + ".checkpoints")
+        self.theirs = os.path.join(self.machine.home, "theirs")
+        shutil.copytree(self.machine.root, self.theirs, symlinks=True)
+        self.publish(new)
+        self.another_machine()
+        self.pull()
+        self.whole = self.models(self.machine.snapshot())
+
+    def carried(self, *arguments, volume=VOLUME):
+        made = json.loads(self.bundle_of("create", self.file, "--for", self.lock, "--volume", str(volume), "--json").out)["data"]
+        self.bundle_of("verify", self.folder)
+        shutil.rmtree(self.machine.root)
+        shutil.copytree(self.theirs, self.machine.root, symlinks=True)
+        self.hub.forget()
+        return made
+
+    def test_any_edit(self):
+        old = {name: make(name, size) for name, make, size in
+               (("tiny", gguf, 70 << 20), ("m", gguf, (48 << 20) + 4_321), ("pipe", safetensors, 3 * self.PIECE))}
+        for name in old:
+            old[name] = old[name][:-5_000] + self.random.randbytes(5_000)
+        new = {name: self.edited(data) for name, data in old.items()}
+        self.two_versions(old, new)
+        made = self.carried()
+        reused = {file["sha256"][7:]: file["reused"] for file in made["files"]}
+        for name in old:
+            if new[name] != old[name]:
+                self.assertEqual(reused[sha256(new[name])], self.shared(old[name], new[name]), name)
+        self.assertEqual(made["reused"], sum(reused.values()))
+        self.assertLess(sum(map(os.path.getsize, self.volumes())), made["size"] - made["reused"] + 100_000 * len(self.volumes()))
+        self.bundle_of("import", self.folder, "-y", "--update")
+        self.assertEqual(self.hub.asked(), [])
+        now = self.models(self.machine.snapshot())
+        self.assertEqual({path: now.get(path) for path in self.whole}, self.whole)
+        self.assertEqual(self.left(), [])
+
+    def one_edit(self):
+        old = {"m": gguf("m", 70 << 20)}
+        data = bytearray(old["m"])
+        data[40 << 20] ^= 1
+        self.machine.manifest([{"id": "m", "files": [{"from": ["hf:org/m/m.gguf"], "to": [{"store": "llama-cpp"}]}]}])
+        self.two_versions(old, {"m": bytes(data)})
+        return sha256(old["m"]), bytes(data)
+
+    def test_a_piece_travels_alone(self):
+        _, new = self.one_edit()
+        made = self.carried()
+        self.assertEqual(made["reused"], len(new) - self.PIECE)
+        self.assertLess(sum(map(os.path.getsize, self.volumes())), self.PIECE + 50_000)
+        with tarfile.open(self.volumes()[0]) as tar:
+            self.assertIn(f"blobs/sha256/{sha256(new)}.{2 * self.PIECE:015}", tar.getnames())
+        twice = [self.read(path) for path in self.volumes()]
+        self.bundle_of("import", *self.volumes(), "-y", "--update")
+        self.assertEqual(self.read(self.machine.store("m.gguf")), new)
+        self.assertEqual(self.machine.run("verify", "-q").returncode, 0)
+        self.assertEqual(len(twice), 1)
+
+    def test_a_folder_has_whole_files(self):
+        _, new = self.one_edit()
+        self.bundle_of("create", self.bundle, "--for", self.lock)
+        self.assertEqual(self.read(os.path.join(self.blobs, sha256(new))), new)
+
+    def test_without_their_checkpoints_it_goes_whole(self):
+        _, new = self.one_edit()
+        shutil.rmtree(self.lock + ".checkpoints")
+        self.assertEqual(self.carried()["reused"], 0)
+        self.bundle_of("import", self.folder, "-y", "--update")
+        self.assertEqual(self.read(self.machine.store("m.gguf")), new)
+
+    def test_checkpoints_that_lie_prove_nothing(self):
+        old, new = self.one_edit()
+        path = os.path.join(self.lock + ".checkpoints", old)
+        packed = bytearray(self.read(path)[:-32])
+        packed[72 + 5] ^= 1  # of the state behind the first piece
+        self.write(path, bytes(packed) + bytes.fromhex(sha256(bytes(packed))))
+        self.assertEqual(self.carried()["reused"], len(new) - 3 * self.PIECE)
+        self.bundle_of("import", self.folder, "-y", "--update")
+        self.assertEqual(self.read(self.machine.store("m.gguf")), new)
+
+    def test_the_older_version_is_not_there_or_damaged(self):
+        old, new = self.one_edit()
+        self.carried()
+        path = self.machine.store("m.gguf")
+        self.flip(path, 3 << 20)
+        told = self.bundle_of("import", self.folder, "-y", "--update", code=11)
+        self.assertIn(f"the older version here, sha256 {old}: bytes 0-16777215 are damaged", told.err)
+        self.flip(path, 3 << 20)
+        os.rename(path, path + ".away")
+        told = self.bundle_of("import", self.folder, "-y", "--update", code=11)
+        self.assertIn(f"bytes 0-16777215 are those of an older version, sha256 {old}, that no model here has", told.err)
+        os.rename(path + ".away", path)
+        self.bundle_of("import", self.folder, "-y", "--update")
+        self.assertEqual(self.read(path), new)
+        self.assertEqual(self.left(), [])
+
+    def test_an_index_that_lies_is_refused(self):
+        old, new = self.one_edit()
+        good = json.loads(self.carried() and self.member("bundle.json"))
+        blob = next(file for file in good["files"] if "base" in file)
+        for ranges in ([], [{"start": 0, "end": 5}], [{"start": 5, "end": self.PIECE}], [{"start": self.PIECE, "end": self.PIECE}],
+                       [{"start": self.PIECE, "end": 0}], [{"start": 0, "end": 80 << 20}], [{"start": 0}], ["x"],
+                       [{"start": self.PIECE, "end": 2 * self.PIECE}, {"start": 0, "end": self.PIECE}]):
+            blob["base"]["ranges"] = ranges
+            self.write(os.path.join(self.bundle, "bundle.json"), json.dumps(good).encode())
+            self.bundle_of("verify", self.bundle, code=2)
+
+    def member(self, name):
+        with tarfile.open(self.volumes()[0]) as tar:
+            return tar.extractfile(name).read()
 
 
 class DamageTest(VolumeCase):
