@@ -147,10 +147,10 @@ void ncm_transits_run(struct ncm_transit *items, size_t count, void (*progress)(
 {
 	struct transits transits = {
 	    .items = items, .count = count, .lanes = ncm_sha256_lanes(), .progress = progress, .context = context};
-	const unsigned cores = ncm_cores();
+	const unsigned threads = 2 * ncm_cores(); /* one waits for the disk while another hashes */
 
 	pthread_mutex_init(&transits.mutex, NULL);
-	ncm_parallel(cores < MOST_THREADS ? cores : MOST_THREADS, (count + transits.lanes - 1) / transits.lanes,
+	ncm_parallel(threads < MOST_THREADS ? threads : MOST_THREADS, (count + transits.lanes - 1) / transits.lanes,
 		     run_group, &transits);
 	pthread_mutex_destroy(&transits.mutex);
 }
