@@ -209,8 +209,11 @@ static bool start(struct cache_flights *flights)
 	if (flights->gone)
 		return false;
 	flights->started = true;
-	flights->written = flights->gone = pthread_create(&flights->writer, NULL, flight_write, flights) != 0;
-	flights->writes = !flights->written;
+	while (flights->writer_count < FLIGHT_WRITERS &&
+	       pthread_create(&flights->writers[flights->writer_count], NULL, flight_write, flights) == 0)
+		flights->writer_count++;
+	flights->writing = (unsigned)flights->writer_count;
+	flights->gone = flights->writer_count == 0;
 	return true;
 }
 
@@ -302,8 +305,8 @@ void cache_flights_wait(struct cache_flights *flights)
 	flights->ending = true;
 	pthread_cond_broadcast(&flights->moved);
 	pthread_mutex_unlock(&flights->mutex);
-	if (flights->writes)
-		pthread_join(flights->writer, NULL);
+	for (size_t i = 0; i < flights->writer_count; i++)
+		pthread_join(flights->writers[i], NULL);
 	if (flights->started)
 		pthread_join(flights->keeper, NULL);
 }

@@ -10,7 +10,10 @@
 
 #include <pthread.h>
 
-enum { FLIGHT_PATIENCE_SECONDS = FLIGHT_LONGEST_SECONDS + 2 * FLIGHT_LEASE_SECONDS };
+enum {
+	FLIGHT_PATIENCE_SECONDS = FLIGHT_LONGEST_SECONDS + 2 * FLIGHT_LEASE_SECONDS,
+	FLIGHT_WRITERS = 3, /* at once: one alone waits for the server's hashing */
+};
 
 enum part_where {
 	PART_NOWHERE, /* or nobody has looked yet */
@@ -25,6 +28,7 @@ struct flight_part {
 	enum part_where where;
 	bool here;     /* on our disk */
 	bool due;      /* it is to be put into the cache */
+	bool sending;  /* a writer is at it */
 	bool copied;   /* into the upload of ours */
 	bool wrong;    /* what is there is: it is written over */
 	bool expired;  /* the lease of another */
@@ -34,12 +38,15 @@ struct flight_part {
 	unsigned failures;
 };
 
-/* Of the machine that joins the parts. */
+/* Of the machine that joins the parts. Its lease and the upload are changed by a writer that has it `held`, while
+ * nobody else copies. */
 struct flight_join {
 	char *key, *etag; /* of its lease */
 	char *id;         /* of the upload; NULL: it does not */
 	struct cache_parts parts;
 	double leased, tried_at; /* monotonic seconds */
+	bool held, failed;       /* `failed`: a part could not be copied */
+	unsigned copying;        /* writers that have a part copied */
 };
 
 struct cache_flight {
@@ -73,11 +80,14 @@ struct cache_flights {
 	char *etag;            /* of one of ours, when it has been told */
 	pthread_mutex_t mutex; /* of all that follows, and of the flights */
 	pthread_cond_t moved;
-	pthread_t keeper, writer;
-	bool started, writes, ending, written; /* `written`: the writer has ended */
-	bool gone;                             /* the cache cannot be asked: everybody for himself */
-	bool read_only;                        /* it cannot be written: what others bring is used */
-	bool unconditional;                    /* it knows no conditions */
+	pthread_t keeper, writers[FLIGHT_WRITERS];
+	size_t writer_count; /* that were started */
+	unsigned writing;    /* those that have not ended */
+	unsigned busy;       /* those that are at something */
+	bool started, ending;
+	bool gone;          /* the cache cannot be asked: everybody for himself */
+	bool read_only;     /* it cannot be written: what others bring is used */
+	bool unconditional; /* it knows no conditions */
 	bool told;
 	struct cache_flight **flights;
 	size_t count;
@@ -108,16 +118,19 @@ void *flight_keep(void *flights);
 enum cache_made flight_write_lease(struct cache_flights *flights, const char *key, const char *etag, char **made_etag,
 				   struct ncm_error *err);
 
-/* hand_on.c: the writer's thread */
+/* hand_on.c: the writers' threads */
 void *flight_write(void *flights);
 
-/* join.c: the writer's alone. Takes the lease of who joins and begins the upload. 1; 0: others do; -1: the
- * server does not let it; */
+/* join.c: of a writer that holds the join, but for the copying. Takes the lease of who joins and begins the upload. 1;
+ * 0: others do; -1: the server does not let it; */
 int flight_join_begin(struct cache_flight *flight);
 /* renews that lease if it is time to: false, it is lost; */
+bool flight_join_is_due(const struct cache_flight *flight);
 bool flight_join_keep(struct cache_flight *flight);
-/* has a part copied: false, it cannot be, and the upload is given up; */
-bool flight_join_part(struct cache_flight *flight, size_t part);
+/* has a part copied, several at once: its ETag, which the caller frees; NULL: it cannot be; */
+char *flight_join_part(const struct cache_flight *flight, size_t part);
+/* gives the upload up, while the lease stays: others could do no better; */
+void flight_join_fail(struct cache_flight *flight);
 /* makes the blob of them and removes them; or gives the upload up. */
 void flight_join_end(struct cache_flight *flight);
 void flight_join_drop(struct cache_flight *flight);

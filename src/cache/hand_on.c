@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What this machine has brought goes into the cache, part by part; and is joined there. The writer's thread. */
+/* What this machine has brought goes into the cache, part by part; and is joined there. The writers' threads. */
 #include "cache/flight_work.h"
 
 #include "base/file.h"
@@ -13,7 +13,7 @@ static bool find_due(const struct cache_flights *all, struct cache_flight **flig
 {
 	for (size_t i = 0; i < all->count; i++) {
 		for (size_t k = 0; k < all->flights[i]->count; k++) {
-			if (!all->flights[i]->parts[k].due)
+			if (!all->flights[i]->parts[k].due || all->flights[i]->parts[k].sending)
 				continue;
 			*flight = all->flights[i];
 			*part = k;
@@ -56,12 +56,13 @@ static void hand_on(struct cache_flight *flight, size_t index)
 	const bool over = part->wrong;
 	enum cache_made made;
 
+	part->sending = true;
 	pthread_mutex_unlock(&all->mutex);
 	made = put(flight, index, over, &err);
 	if (made == CACHE_MADE || made == CACHE_EXISTS)
 		(void)cache_delete(&all->cache, lease, NULL);
 	pthread_mutex_lock(&all->mutex);
-	part->due = false;
+	part->due = part->sending = false;
 	if (made == CACHE_MADE || made == CACHE_EXISTS) {
 		part->wrong = false;
 		flight_set(flight, part, PART_THERE);
@@ -86,6 +87,25 @@ static bool may_join(const struct cache_flight *flight, double now)
 	       (flight->ended ? join->tried_at < flight->ended_at : now - join->tried_at > AGAIN_SECONDS);
 }
 
+/* Whether the join has to be held before more is copied: it is not begun, or its lease is to be renewed. */
+static bool wants_hold(const struct cache_flight *flight)
+{
+	return !flight->join.id || flight_join_is_due(flight);
+}
+
+static bool may_copy(const struct cache_flight *flight, double now)
+{
+	const struct flight_join *join = &flight->join;
+
+	return is_wanted(flight) && !join->held && !join->failed && may_join(flight, now) &&
+	       (join->copying == 0 || !wants_hold(flight));
+}
+
+static bool is_to_copy(const struct flight_part *part)
+{
+	return part->where == PART_THERE && !part->copied && !part->sending;
+}
+
 static bool find_copy(const struct cache_flights *all, struct cache_flight **flight, size_t *part)
 {
 	const double now = ncm_monotonic();
@@ -93,8 +113,8 @@ static bool find_copy(const struct cache_flights *all, struct cache_flight **fli
 	for (size_t i = 0; i < all->count; i++) {
 		struct cache_flight *one = all->flights[i];
 
-		for (size_t k = 0; k < one->count && is_wanted(one) && may_join(one, now); k++) {
-			if (one->parts[k].where != PART_THERE || one->parts[k].copied)
+		for (size_t k = 0; k < one->count && may_copy(one, now); k++) {
+			if (!is_to_copy(&one->parts[k]))
 				continue;
 			*flight = one;
 			*part = k;
@@ -104,28 +124,67 @@ static bool find_copy(const struct cache_flights *all, struct cache_flight **fli
 	return false;
 }
 
+/* Begins the join, or keeps its lease. As flight_join_begin. The mutex is held, but while it is done. */
+static int hold(struct cache_flight *flight)
+{
+	const bool began = flight->join.id;
+	int joins;
+
+	flight->join.held = true;
+	pthread_mutex_unlock(&flight->all->mutex);
+	joins = began ? flight_join_keep(flight) : flight_join_begin(flight);
+	pthread_mutex_lock(&flight->all->mutex);
+	flight->join.held = false;
+	return joins;
+}
+
+static void forget_copies(struct cache_flight *flight, bool stuck)
+{
+	for (size_t i = 0; i < flight->count; i++)
+		flight->parts[i].copied = false;
+	flight->stuck = flight->stuck || stuck;
+	flight->joined = flight->joined || flight->stuck || flight->ended;
+}
+
+/* What could not be copied by any of those who were at it. */
+static void give_up_copying(struct cache_flight *flight)
+{
+	flight->join.held = true;
+	pthread_mutex_unlock(&flight->all->mutex);
+	flight_join_fail(flight);
+	pthread_mutex_lock(&flight->all->mutex);
+	flight->join.held = flight->join.failed = false;
+	forget_copies(flight, true);
+}
+
 /* The mutex is held, but while it is done. */
 static void copy(struct cache_flight *flight, size_t index)
 {
 	struct cache_flights *all = flight->all;
-	const bool began = flight->join.id;
-	bool copied;
-	int joins;
+	struct flight_join *join = &flight->join;
+	struct flight_part *part = &flight->parts[index];
+	const int joins = wants_hold(flight) ? hold(flight) : 1;
+	char *etag;
 
-	flight->parts[index].copied = true; /* unless it turns out to be wrong meanwhile */
-	pthread_mutex_unlock(&all->mutex);
-	if (began)
-		joins = flight_join_keep(flight);
-	else
-		joins = flight_join_begin(flight);
-	copied = joins > 0 && flight_join_part(flight, index);
-	pthread_mutex_lock(&all->mutex);
-	if (copied)
+	if (joins <= 0) {
+		forget_copies(flight, joins < 0);
 		return;
-	for (size_t i = 0; i < flight->count; i++)
-		flight->parts[i].copied = false;
-	flight->stuck = flight->stuck || joins != 0;
-	flight->joined = flight->joined || flight->stuck || flight->ended;
+	}
+	if (!is_to_copy(part)) /* meanwhile */
+		return;
+	join->copying++;
+	part->copied = part->sending = true; /* unless it turns out to be wrong meanwhile */
+	pthread_mutex_unlock(&all->mutex);
+	etag = flight_join_part(flight, index);
+	pthread_mutex_lock(&all->mutex);
+	join->copying--;
+	part->sending = false;
+	if (etag)
+		cache_parts_set(&join->parts, (unsigned)index + 1, flight_part_size(flight, index), etag);
+	else
+		join->failed = true;
+	if (join->failed && join->copying == 0)
+		give_up_copying(flight);
 }
 
 static bool are_all_copied(const struct cache_flight *flight)
@@ -140,8 +199,12 @@ static bool are_all_copied(const struct cache_flight *flight)
 /* Whether nothing more comes of it, and something is to be done about that. */
 static bool is_over(const struct cache_flight *flight)
 {
-	if (flight->joined)
+	if (flight->joined || flight->join.held || flight->join.copying > 0)
 		return false;
+	for (size_t i = 0; i < flight->count; i++) {
+		if (flight->parts[i].sending)
+			return false;
+	}
 	if (!is_wanted(flight))
 		return flight->join.id || (flight->alone && flight->ended && flight->proved);
 	return flight->ended && flight->proved && flight->join.id;
@@ -161,7 +224,7 @@ static void finish(struct cache_flight *flight)
 	struct cache_flights *all = flight->all;
 	const bool wrong = flight->alone && flight->proved, all_there = is_wanted(flight) && are_all_copied(flight);
 
-	flight->joined = true;
+	flight->joined = flight->join.held = true;
 	pthread_mutex_unlock(&all->mutex);
 	if (all_there)
 		flight_join_end(flight);
@@ -171,6 +234,7 @@ static void finish(struct cache_flight *flight)
 	if (wrong)
 		flight_remove_parts(flight);
 	pthread_mutex_lock(&all->mutex);
+	flight->join.held = false;
 }
 
 static void keep_all(struct cache_flights *all)
@@ -178,11 +242,9 @@ static void keep_all(struct cache_flights *all)
 	for (size_t i = 0; i < all->count && !all->gone; i++) {
 		struct cache_flight *flight = all->flights[i];
 
-		if (!flight->join.id)
+		if (!flight->join.id || flight->join.held || flight->join.copying > 0 || !flight_join_is_due(flight))
 			continue;
-		pthread_mutex_unlock(&all->mutex);
-		(void)flight_join_keep(flight);
-		pthread_mutex_lock(&all->mutex);
+		(void)hold(flight);
 		for (size_t k = 0; k < flight->count && !flight->join.id; k++)
 			flight->parts[k].copied = false;
 	}
@@ -206,20 +268,33 @@ static bool work(struct cache_flights *all)
 	return true;
 }
 
+/* One step; the others are told, for there may be something for them to do behind it. */
+static bool work_and_tell(struct cache_flights *all)
+{
+	bool worked;
+
+	all->busy++;
+	worked = work(all);
+	all->busy--;
+	if (worked)
+		pthread_cond_broadcast(&all->moved);
+	return worked;
+}
+
 void *flight_write(void *context)
 {
 	struct cache_flights *all = context;
 
 	pthread_mutex_lock(&all->mutex);
 	while (!ncm_interrupted()) {
-		if (work(all))
+		if (work_and_tell(all))
 			continue;
-		if (all->ending)
+		if (all->ending && all->busy == 0)
 			break;
 		keep_all(all);
 		flight_wait(all, PAUSE_MS);
 	}
-	all->written = true;
+	all->writing--;
 	pthread_cond_broadcast(&all->moved);
 	pthread_mutex_unlock(&all->mutex);
 	return NULL;

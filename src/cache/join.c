@@ -2,7 +2,7 @@
 /*
  * The parts of a content become the blob, within the server: one machine, under a lease, has them copied into an upload
  * while they come, and ends that when it has proved the whole; then the parts are removed. Where the server cannot,
- * they stay, and are read as they are. All of it is the writer's, without the mutex.
+ * they stay, and are read as they are. All of it is the writers', without the mutex.
  */
 #include "cache/flight_work.h"
 #include "cache/work.h"
@@ -75,33 +75,37 @@ void flight_join_drop(struct cache_flight *flight)
 	join->id = NULL;
 }
 
-bool flight_join_keep(struct cache_flight *flight)
+bool flight_join_is_due(const struct cache_flight *flight)
 {
-	if (ncm_monotonic() - flight->join.leased < FLIGHT_RENEW_SECONDS || write_lease(flight, flight->join.etag))
-		return true;
-	/* It was void for a while, and is another's: what he does is his. */
+	return ncm_monotonic() - flight->join.leased >= FLIGHT_RENEW_SECONDS;
+}
+
+void flight_join_fail(struct cache_flight *flight)
+{
 	(void)cache_upload_abort(&flight->all->cache, flight->blob, flight->join.id, NULL);
 	free(flight->join.id);
 	flight->join.id = NULL;
+}
+
+bool flight_join_keep(struct cache_flight *flight)
+{
+	if (!flight_join_is_due(flight) || write_lease(flight, flight->join.etag))
+		return true;
+	/* It was void for a while, and is another's: what he does is his. */
+	flight_join_fail(flight);
 	return false;
 }
 
-bool flight_join_part(struct cache_flight *flight, size_t part)
+char *flight_join_part(const struct cache_flight *flight, size_t part)
 {
-	struct flight_join *join = &flight->join;
 	NCM_AUTO_FREE char *from = flight_part_key(flight, part);
 	char *etag = NULL;
 
-	if (cache_upload_copy(&flight->all->cache, flight->blob, join->id, (unsigned)part + 1, from, &etag, NULL) !=
-	    CACHE_MADE) {
-		/* The lease stays until it is void: others could do no better. */
-		(void)cache_upload_abort(&flight->all->cache, flight->blob, join->id, NULL);
-		free(join->id);
-		join->id = NULL;
-		return false;
-	}
-	cache_parts_set(&join->parts, (unsigned)part + 1, flight_part_size(flight, part), etag);
-	return true;
+	if (cache_upload_copy(&flight->all->cache, flight->blob, flight->join.id, (unsigned)part + 1, from, &etag,
+			      NULL) == CACHE_MADE)
+		return etag;
+	free(etag);
+	return NULL;
 }
 
 static int take_key(void *context, const char *key, const struct cache_object *object, struct ncm_error *err)

@@ -253,7 +253,7 @@ void *flight_keep(void *context)
 	struct cache_flights *all = context;
 
 	pthread_mutex_lock(&all->mutex);
-	while (!ncm_interrupted() && !(all->ending && all->written)) {
+	while (!ncm_interrupted() && !(all->ending && all->writing == 0)) {
 		for (size_t i = 0; i < all->count && !all->gone && !ncm_interrupted(); i++)
 			keep(all->flights[i]);
 		flight_wait(all, PAUSE_MS);

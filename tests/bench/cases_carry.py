@@ -96,7 +96,7 @@ class Bucket:
         with bench.folder() as folder:
             machine = self.machine(folder)
             bench.measure(machine.pull("--no-fill"), folder, self.env(machine, "cache"))
-            bench.measure([machine.binary, "cache", "push"], folder, self.env(machine, "cache"))
+            bench.measure([machine.binary, "cache", "push", "--all"], folder, self.env(machine, "cache"))
         if self.tool:
             self.rclone("copy", file.path, "s3:plain")
 
@@ -151,7 +151,7 @@ def cache(bench):
     binary, file = s3_peer.find(), big_file(bench)
     if not binary:
         raise Failed("no MinIO here; tests/integration/s3_peer.py build makes one")
-    with s3_peer.Peer(binary, parent=bench.memory) as peer:
+    with s3_peer.Peer(binary, parent=bench.work) as peer:
         bucket = Bucket(bench, peer, file)
         read = Case("cache-read", "from MinIO, %s" % human(file.size), bucket.pull("cache", False))
         read.add(bucket.fetch("rclone copy"), 1.0)
