@@ -110,7 +110,8 @@ static void job(void *context, size_t index)
 	struct ncm_cache_item *item = &keeping->report->items[index];
 	struct ncm_error err = NCM_ERROR_INIT;
 
-	if (keeping->failed || item->state != NCM_CACHE_THERE || strncmp(item->key, "blobs/", 6) != 0)
+	/* The state of other items is that of who checks their content. */
+	if (strncmp(item->key, "blobs/", 6) != 0 || keeping->failed || item->state != NCM_CACHE_THERE)
 		return;
 	if (check(keeping, item, &err) < 0)
 		keeping_fail(keeping, &err);
