@@ -24,7 +24,7 @@ enum {
 	FLIGHT_LONGEST_SECONDS = 600, /* that one machine may take for a part */
 };
 
-/* All contents of a run that are shared, and the two threads that see to them. */
+/* All contents of a run that are shared, and the threads that see to them. */
 struct cache_flights;
 struct cache_flight;
 
@@ -43,8 +43,8 @@ struct ncm_replica cache_flight_place(const struct cache_flight *flight);
 const char *cache_flights_name(const struct cache_flights *flights);
 /* Its transfer has ended; `proved`: the digest was right. Any thread. */
 void cache_flight_end(struct cache_flight *flight, bool proved);
-/* Hands on what others wait for, and joins what is complete. An interrupted run leaves its leases to time. NULL: none.
- */
+/* Hands on what others wait for, and joins what is complete. An interrupted run leaves its leases to time, and
+ * perhaps an upload to the bucket's rule. NULL: none. */
 void cache_flights_wait(struct cache_flights *flights);
 /* What became of it in the cache, after that. */
 enum cache_flight_end {

@@ -28,8 +28,8 @@ struct flight_part {
 	enum part_where where;
 	bool here;     /* on our disk */
 	bool due;      /* it is to be put into the cache */
-	bool sending;  /* a writer is at it */
-	bool copied;   /* into the upload of ours */
+	bool taken;    /* a writer sends it, or has it copied */
+	bool copied;   /* into the upload of ours, or about to be */
 	bool wrong;    /* what is there is: it is written over */
 	bool expired;  /* the lease of another */
 	char *etag;    /* of the lease, if one is known */
@@ -124,7 +124,7 @@ void *flight_write(void *flights);
 /* join.c: of a writer that holds the join, but for the copying. Takes the lease of who joins and begins the upload. 1;
  * 0: others do; -1: the server does not let it; */
 int flight_join_begin(struct cache_flight *flight);
-/* renews that lease if it is time to: false, it is lost; */
+/* renews that lease: false, it is lost; */
 bool flight_join_is_due(const struct cache_flight *flight);
 bool flight_join_keep(struct cache_flight *flight);
 /* has a part copied, several at once: its ETag, which the caller frees; NULL: it cannot be; */

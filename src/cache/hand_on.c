@@ -13,7 +13,7 @@ static bool find_due(const struct cache_flights *all, struct cache_flight **flig
 {
 	for (size_t i = 0; i < all->count; i++) {
 		for (size_t k = 0; k < all->flights[i]->count; k++) {
-			if (!all->flights[i]->parts[k].due || all->flights[i]->parts[k].sending)
+			if (!all->flights[i]->parts[k].due || all->flights[i]->parts[k].taken)
 				continue;
 			*flight = all->flights[i];
 			*part = k;
@@ -43,7 +43,8 @@ static enum cache_made put(const struct cache_flight *flight, size_t index, bool
 
 	for (unsigned i = 1; i < MOST_TRIES && made == CACHE_CONFLICT && ncm_wait(0.5 * i) == 0; i++)
 		made = put_once(flight, index, over, err);
-	return made;
+	/* Nobody knows what another has put there, and what this machine joins it has to know. */
+	return made == CACHE_EXISTS ? put_once(flight, index, true, err) : made;
 }
 
 /* The mutex is held, but while it is sent. */
@@ -56,13 +57,13 @@ static void hand_on(struct cache_flight *flight, size_t index)
 	const bool over = part->wrong;
 	enum cache_made made;
 
-	part->sending = true;
+	part->taken = true;
 	pthread_mutex_unlock(&all->mutex);
 	made = put(flight, index, over, &err);
 	if (made == CACHE_MADE || made == CACHE_EXISTS)
 		(void)cache_delete(&all->cache, lease, NULL);
 	pthread_mutex_lock(&all->mutex);
-	part->due = part->sending = false;
+	part->due = part->taken = false;
 	if (made == CACHE_MADE || made == CACHE_EXISTS) {
 		part->wrong = false;
 		flight_set(flight, part, PART_THERE);
@@ -103,7 +104,7 @@ static bool may_copy(const struct cache_flight *flight, double now)
 
 static bool is_to_copy(const struct flight_part *part)
 {
-	return part->where == PART_THERE && !part->copied && !part->sending;
+	return part->where == PART_THERE && !part->copied && !part->taken;
 }
 
 static bool find_copy(const struct cache_flights *all, struct cache_flight **flight, size_t *part)
@@ -112,8 +113,9 @@ static bool find_copy(const struct cache_flights *all, struct cache_flight **fli
 
 	for (size_t i = 0; i < all->count; i++) {
 		struct cache_flight *one = all->flights[i];
+		const bool may = may_copy(one, now);
 
-		for (size_t k = 0; k < one->count && may_copy(one, now); k++) {
+		for (size_t k = 0; k < one->count && may; k++) {
 			if (!is_to_copy(&one->parts[k]))
 				continue;
 			*flight = one;
@@ -135,6 +137,7 @@ static int hold(struct cache_flight *flight)
 	joins = began ? flight_join_keep(flight) : flight_join_begin(flight);
 	pthread_mutex_lock(&flight->all->mutex);
 	flight->join.held = false;
+	pthread_cond_broadcast(&flight->all->moved);
 	return joins;
 }
 
@@ -163,22 +166,22 @@ static void copy(struct cache_flight *flight, size_t index)
 	struct cache_flights *all = flight->all;
 	struct flight_join *join = &flight->join;
 	struct flight_part *part = &flight->parts[index];
-	const int joins = wants_hold(flight) ? hold(flight) : 1;
+	const int joins = join->copying == 0 && wants_hold(flight) ? hold(flight) : 1;
 	char *etag;
 
 	if (joins <= 0) {
 		forget_copies(flight, joins < 0);
 		return;
 	}
-	if (!is_to_copy(part)) /* meanwhile */
+	if (!is_wanted(flight) || !is_to_copy(part)) /* meanwhile */
 		return;
 	join->copying++;
-	part->copied = part->sending = true; /* unless it turns out to be wrong meanwhile */
+	part->copied = part->taken = true; /* unless it turns out to be wrong meanwhile */
 	pthread_mutex_unlock(&all->mutex);
 	etag = flight_join_part(flight, index);
 	pthread_mutex_lock(&all->mutex);
 	join->copying--;
-	part->sending = false;
+	part->taken = false;
 	if (etag)
 		cache_parts_set(&join->parts, (unsigned)index + 1, flight_part_size(flight, index), etag);
 	else
@@ -202,7 +205,7 @@ static bool is_over(const struct cache_flight *flight)
 	if (flight->joined || flight->join.held || flight->join.copying > 0)
 		return false;
 	for (size_t i = 0; i < flight->count; i++) {
-		if (flight->parts[i].sending)
+		if (flight->parts[i].taken)
 			return false;
 	}
 	if (!is_wanted(flight))
@@ -242,7 +245,7 @@ static void keep_all(struct cache_flights *all)
 	for (size_t i = 0; i < all->count && !all->gone; i++) {
 		struct cache_flight *flight = all->flights[i];
 
-		if (!flight->join.id || flight->join.held || flight->join.copying > 0 || !flight_join_is_due(flight))
+		if (flight->join.held || flight->join.copying > 0 || !flight->join.id || !flight_join_is_due(flight))
 			continue;
 		(void)hold(flight);
 		for (size_t k = 0; k < flight->count && !flight->join.id; k++)
@@ -287,11 +290,11 @@ void *flight_write(void *context)
 
 	pthread_mutex_lock(&all->mutex);
 	while (!ncm_interrupted()) {
+		keep_all(all);
 		if (work_and_tell(all))
 			continue;
 		if (all->ending && all->busy == 0)
 			break;
-		keep_all(all);
 		flight_wait(all, PAUSE_MS);
 	}
 	all->writing--;

@@ -2,7 +2,8 @@
 /*
  * The parts of a content become the blob, within the server: one machine, under a lease, has them copied into an upload
  * while they come, and ends that when it has proved the whole; then the parts are removed. Where the server cannot,
- * they stay, and are read as they are. All of it is the writers', without the mutex.
+ * they stay, and are read as they are. Without the mutex, by the writer that
+ * holds the join (`held`), or, to copy, while it is counted (`copying`).
  */
 #include "cache/flight_work.h"
 #include "cache/work.h"
@@ -89,7 +90,7 @@ void flight_join_fail(struct cache_flight *flight)
 
 bool flight_join_keep(struct cache_flight *flight)
 {
-	if (!flight_join_is_due(flight) || write_lease(flight, flight->join.etag))
+	if (write_lease(flight, flight->join.etag))
 		return true;
 	/* It was void for a while, and is another's: what he does is his. */
 	flight_join_fail(flight);
