@@ -160,8 +160,7 @@ char *bundle_manifest(const char *text, const struct ncm_lock *lock, const struc
 		drop_older(json_object_get(model, "files"), lock, layout);
 		json_array_foreach(json_object_get(model, "files"), k, spec)
 		{
-			if (stays_as_it_is(spec, layout))
-				rename_source(spec, lock);
+			rename_source(spec, lock);
 		}
 	}
 	return document ? ncm_json_dump(document) : ncm_strdup(text);

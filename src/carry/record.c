@@ -272,6 +272,13 @@ static bool place_model(struct carry *carry, size_t index)
 	return false;
 }
 
+static bool is_unsaved(const struct run *run, const char *uri)
+{
+	const struct ncm_lock_entry *entry = ncm_lock_find(run->lock, uri);
+
+	return entry && entry->unsaved;
+}
+
 /* Pins what a model wants in the lock in memory. Returns how many; uris[] receives them. */
 static size_t pin_model(struct carry *carry, size_t index, const char **uris)
 {
@@ -285,7 +292,7 @@ static size_t pin_model(struct carry *carry, size_t index, const char **uris)
 
 		if (!is_pinned)
 			wanted_pin(run, wanted, &carry->planned->contents);
-		if (carry_note_places(carry, wanted) || !is_pinned)
+		if (carry_note_places(carry, wanted) || !is_pinned || is_unsaved(run, wanted->spec->from.items[0]))
 			uris[pinned++] = wanted->spec->from.items[0];
 	}
 	return pinned;

@@ -40,6 +40,7 @@ struct ncm_lock_entry {
 	char *resolved_at;
 	char *ollama_name; /* of an Ollama model, else NULL */
 	char *kind;        /* what its one file is (store/purpose.h); or NULL */
+	bool unsaved;      /* it came from another lock, and is in no file of ours */
 	struct ncm_lock_file *files;
 	size_t file_count;
 };

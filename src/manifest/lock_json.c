@@ -53,6 +53,7 @@ void lock_entry_copy(struct ncm_lock_entry *to, const struct ncm_lock_entry *fro
 	    .resolved_at = ncm_strdup_null(from->resolved_at),
 	    .ollama_name = ncm_strdup_null(from->ollama_name),
 	    .kind = ncm_strdup_null(from->kind),
+	    .unsaved = from->unsaved,
 	    .files = ncm_calloc(from->file_count + 1, sizeof *from->files),
 	    .file_count = from->file_count,
 	};

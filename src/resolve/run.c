@@ -128,6 +128,12 @@ int run_reload_registry(struct run *run, struct ncm_error *err)
 	return 0;
 }
 
+static void take_pin(struct ncm_lock *lock, struct ncm_lock_entry entry)
+{
+	entry.unsaved = true;
+	ncm_lock_put(lock, &entry);
+}
+
 /* In memory alone: what of them is used is recorded like any other pin. */
 static int take_pins(struct ncm_lock *lock, const struct ncm_provision_options *options, struct ncm_error *err)
 {
@@ -135,7 +141,7 @@ static int take_pins(struct ncm_lock *lock, const struct ncm_provision_options *
 
 	for (size_t i = 0; more && i < more->count; i++) {
 		if (options->pins_first || !ncm_lock_find(lock, more->entries[i].uri))
-			ncm_lock_put(lock, &more->entries[i]);
+			take_pin(lock, more->entries[i]);
 	}
 	ncm_lock_free(more);
 	return more ? 0 : -1;
