@@ -154,7 +154,10 @@ int bundle_tell_checked(struct session *session, const struct ncm_bundle *bundle
 	}
 	if (session_prints(session))
 		print_line(stdout, "All %zu files (%s) are right.", bundle->count,
-			   ncm_format_size(bundle->size, size, sizeof size));
+			   ncm_format_size(bundle->size - bundle->reused, size, sizeof size));
+	if (session_prints(session) && bundle->reused > 0)
+		print_line(stdout, "%s more of them are to come from older versions where they are imported.",
+			   ncm_format_size(bundle->reused, size, sizeof size));
 	return 0;
 }
 

@@ -84,7 +84,7 @@ char *bundle_index(const struct ncm_bundle *bundle)
 			json_object_set_new(file, "base", bundle_base_json(bundle->files[i].base));
 		json_array_append_new(files, file);
 	}
-	ncm_json_set_u64(document, "schema_version", BUNDLE_SCHEMA);
+	ncm_json_set_u64(document, "schema_version", bundle->reused > 0 ? BUNDLE_SCHEMA_DELTA : BUNDLE_SCHEMA);
 	ncm_json_set_string(document, "made_by", "ncmodel " NCM_VERSION);
 	json_object_set_new(document, "models", ncm_json_string_array(&bundle->models));
 	json_object_set_new(document, "files", files);
@@ -143,14 +143,17 @@ static int read_document(struct ncm_bundle *bundle, const json_t *document, cons
 	uint64_t version = 0;
 
 	(void)ncm_json_u64(document, "schema_version", &version);
-	if (version != BUNDLE_SCHEMA || !json_is_array(files)) {
+	if ((version != BUNDLE_SCHEMA && version != BUNDLE_SCHEMA_DELTA) || !json_is_array(files)) {
 		ncm_error_set(err, NCM_E_MANIFEST, "%s is not the index of a bundle that this version knows", where);
 		return ncm_error_hint(err, "make it with this version of ncmodel, or take the version that made it");
 	}
 	for (size_t i = 0; i < json_array_size(files); i++) {
 		if (!read_file(bundle, json_array_get(files, i)))
-			return ncm_error_set(err, NCM_E_MANIFEST,
-					     "%s: $.files[%zu]: must have a path, a size and a sha256", where, i);
+			return ncm_error_set(
+			    err, NCM_E_MANIFEST,
+			    "%s: $.files[%zu]: must have a path, a size and a sha256, and a base (if it has one) "
+			    "whose ranges are whole pieces in order",
+			    where, i);
 	}
 	for (size_t i = 0; i < json_array_size(assumed); i++) {
 		if (!read_assumed(bundle, json_array_get(assumed, i)))

@@ -18,7 +18,7 @@
 #define BUNDLE_VOLUME "volume.json" /* of volumes alone */
 #define BUNDLE_ENDING ".tar"
 
-enum { BUNDLE_SCHEMA = 1, BUNDLE_LARGEST_INDEX = 64 << 20 };
+enum { BUNDLE_SCHEMA = 1, BUNDLE_SCHEMA_DELTA = 2 /* some files have a base */, BUNDLE_LARGEST_INDEX = 64 << 20 };
 
 /* Whether a file of the bundle is content, not a document. */
 bool bundle_is_blob(const char *path);
@@ -58,7 +58,8 @@ struct bundle_copy {
 int bundle_copy(struct bundle_copy *copy, struct ncm_error *err);
 /* installed.c */
 bool bundle_is_installed(const struct ncm_registry *registry, const struct ncm_sha256 *sha256, uint64_t size);
-/* Opens a file that is registered with this digest and has this size, whoever wrote to it since; -1: there is none. */
+/* Opens a file that is registered with this digest and has this size, rather one to which nobody wrote since. -1 with
+ * errno: ENOENT, there is none. */
 int bundle_open_installed(const struct ncm_registry *registry, const struct ncm_sha256 *sha256, uint64_t size);
 /* known.c: DAMAGED: "PATH `what`", and what mends it. Returns -1. */
 int bundle_tell_damage(const char *path, const char *what, struct ncm_error *err);

@@ -173,14 +173,13 @@ static int took(void *context, const struct bundle_stretch *stretch, struct ncm_
 {
 	struct ncm_bundle *bundle = context;
 	struct ncm_bundle_file *file = &bundle->files[stretch->file];
-	char *fault = bundle_stretch_fault(bundle, stretch);
+	enum ncm_bundle_state state = NCM_BUNDLE_OK;
+	char *fault = bundle_stretch_fault(bundle, stretch, &state);
 	char *before = file->why;
 
 	(void)err;
 	if (!before)
-		judge(file,
-		      fault ? stretch->transits[0].from < 0 ? NCM_BUNDLE_MISSING : NCM_BUNDLE_DAMAGED : NCM_BUNDLE_OK,
-		      fault);
+		judge(file, fault ? state : NCM_BUNDLE_OK, fault);
 	else if (fault)
 		judge(file, NCM_BUNDLE_DAMAGED, ncm_asprintf("%s; %s", before, fault));
 	if (before && fault) {
@@ -226,7 +225,12 @@ static void check_copies(struct ncm_bundle *bundle)
 
 static int check_volumes(struct ncm_bundle *bundle, const struct ncm_sink *sink, struct ncm_error *err)
 {
-	const struct bundle_pass pass = {.begin = begin, .wants = wants, .took = took, .context = bundle, .sink = sink};
+	const struct bundle_pass pass = {.begin = begin,
+					 .wants = wants,
+					 .took = took,
+					 .context = bundle,
+					 .total = bundle->size - bundle->reused,
+					 .sink = sink};
 
 	if (bundle_volumes_pass(bundle, &pass, err) < 0)
 		return -1;

@@ -3,12 +3,15 @@
 #include "bundle/making.h"
 #include "bundle/pins.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/strings.h"
 #include "digest/hash.h"
 #include "manifest/load.h"
 #include "os/os.h"
+
+#include <errno.h>
 
 #include <ncmodel/draft.h>
 #include <string.h>
@@ -193,21 +196,25 @@ static int take_models(struct making *making, const struct ncm_reg_model **model
 	return 0;
 }
 
-static int tell_no_lock(const char *path, struct ncm_error *err)
+static int tell_no_lock(const char *path, const char *why, struct ncm_error *err)
 {
-	ncm_error_set(err, NCM_E_USAGE, "there is no lock %s", path);
+	ncm_error_set(err, NCM_E_USAGE, "--for %s: %s", path, why);
 	return ncm_error_hint(err, "it is the ncmodel.lock of the machine that gets the bundle: copy it from there");
 }
 
 /* What the receiver's lock pins. */
 static int read_theirs(struct making *making, const char *path, struct ncm_error *err)
 {
+	NCM_AUTO_CLOSE int fd = path ? os_open(OS_HERE, path, OS_READ) : -1;
+	struct os_stat status;
 	struct ncm_lock *lock;
 
 	if (!path)
 		return 0;
-	if (!os_has(OS_HERE, path))
-		return tell_no_lock(path, err);
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return tell_no_lock(path, "there is no lock", err);
+	if (fd >= 0 && os_fstat(fd, &status) == 0 && status.kind != OS_IS_FILE)
+		return tell_no_lock(path, "that is no file", err);
 	lock = ncm_lock_load(path, err);
 	for (size_t i = 0; lock && i < lock->count; i++) {
 		for (size_t k = 0; k < lock->entries[i].file_count; k++) {

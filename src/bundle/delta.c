@@ -14,6 +14,7 @@
 #include "os/os.h"
 #include "source/source.h"
 
+#include <errno.h>
 #include <ncmodel/event.h>
 #include <string.h>
 
@@ -101,30 +102,44 @@ static bool is_only_one(const struct ncm_lock_entry *entry, const char *role)
 
 /* By its path; layers of registries have none, but a role ("model"). */
 static bool is_version(const struct ncm_lock_entry *entry, const struct ncm_lock_file *theirs,
-		       const struct ncm_lock_file *ours)
+		       const struct ncm_lock_entry *own, const struct ncm_lock_file *ours)
 {
 	if (strcmp(theirs->path, ours->path) == 0)
 		return true;
-	return ours->role && ncm_same_text(theirs->role, ours->role) && is_only_one(entry, ours->role);
+	return ours->role && ncm_same_text(theirs->role, ours->role) && is_only_one(entry, ours->role) &&
+	       is_only_one(own, ours->role);
+}
+
+static void tell_no_states(const struct comparing *comparing, const char *path)
+{
+	ncm_emit_text(
+	    comparing->making->sink, NCM_EVENT_NOTE,
+	    "%s goes whole: the lock pins another version of it, of which no checkpoints are beside the lock or "
+	    "here; `ncmodel lock --checkpoints` over there writes them",
+	    path);
 }
 
 /* Compares it with what their lock has at the same place of the same source. */
 static struct ncm_bundle_base *compare_with_theirs(struct comparing *comparing, const struct ncm_bundle_file *file,
-						   const char *key, const struct ncm_lock_file *ours)
+						   const struct ncm_lock_entry *own, const struct ncm_lock_file *ours)
 {
 	const struct ncm_lock *theirs = comparing->making->their_lock;
 	const struct bundle_source *source = making_source(comparing->making, file);
+	NCM_AUTO_FREE char *key = ncm_source_key(own->uri);
 	struct ncm_bundle_base *base = NULL;
 
-	for (size_t i = 0; i < theirs->count && !base; i++) {
+	for (size_t i = 0; i < theirs->count && !base && key; i++) {
 		const struct ncm_lock_entry *entry = &theirs->entries[i];
 
 		for (size_t k = 0; k < entry->file_count && !base && ncm_same_text(comparing->keys[i], key); k++) {
 			struct ncm_checkpoints states;
 
-			if (!is_version(entry, &entry->files[k], ours) ||
-			    find_states(comparing, &entry->files[k], &states) < 0)
+			if (!is_version(entry, &entry->files[k], own, ours))
 				continue;
+			if (find_states(comparing, &entry->files[k], &states) < 0) {
+				tell_no_states(comparing, source->path);
+				continue;
+			}
 			base = compare(comparing, source->path, file->size, &states);
 			ncm_checkpoints_clear(&states);
 		}
@@ -139,14 +154,11 @@ static void find_base(struct comparing *comparing, struct ncm_bundle_file *file)
 
 	for (size_t i = 0; i < lock->count && !file->base && !ncm_interrupted(); i++) {
 		const struct ncm_lock_entry *entry = &lock->entries[i];
-		NCM_AUTO_FREE char *key = NULL;
 
 		for (size_t k = 0; k < entry->file_count && !file->base; k++) {
 			if (!entry->files[k].has_sha256 || !ncm_sha256_equal(&entry->files[k].sha256, &file->sha256))
 				continue;
-			if (!key)
-				key = ncm_source_key(entry->uri);
-			file->base = compare_with_theirs(comparing, file, key, &entry->files[k]);
+			file->base = compare_with_theirs(comparing, file, entry, &entry->files[k]);
 		}
 	}
 }
@@ -178,4 +190,45 @@ int making_find_bases(struct making *making, struct ncm_error *err)
 		free(comparing.keys[i]);
 	free(comparing.keys);
 	return ncm_interrupted() ? ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while hashing") : 0;
+}
+
+/* What is left out is read by nobody any more: it has to be this file's, too. */
+static int prove_base(struct comparing *comparing, const struct ncm_bundle_file *file,
+		      const struct ncm_checkpoints *checkpoints, struct ncm_error *err)
+{
+	const char *path = making_source(comparing->making, file)->path;
+	NCM_AUTO_CLOSE int fd = os_open(OS_HERE, path, OS_READ);
+	NCM_AUTO_FREE struct ncm_transit *transits = NULL;
+	size_t count = 0;
+	uint64_t end;
+
+	if (fd < 0)
+		return ncm_error_errno(err, errno, "cannot open %s", path);
+	for (size_t span = 0; span < ncm_span_count(checkpoints); span++) {
+		const uint64_t at = ncm_span_start(span);
+
+		if (bundle_is_of_base(file, at, &end))
+			*NCM_PUSH(transits, count) = (struct ncm_transit){
+			    .from = fd, .from_at = at, .to = -1, .checkpoints = checkpoints, .span = span};
+	}
+	comparing->path = path;
+	ncm_transits_run(transits, count, tell_bytes, comparing);
+	for (size_t i = 0; i < count; i++) {
+		if (!transits[i].holds)
+			return bundle_tell_transit(&transits[i], path, err);
+	}
+	return 0;
+}
+
+int making_prove_bases(struct making *making, const struct ncm_checkpoints *checkpoints, struct ncm_error *err)
+{
+	struct comparing comparing = {.making = making};
+	const struct ncm_bundle *bundle = making->bundle;
+
+	making->total += bundle->reused;
+	for (size_t i = 0; i < bundle->count; i++) {
+		if (bundle->files[i].base && prove_base(&comparing, &bundle->files[i], &checkpoints[i], err) < 0)
+			return -1;
+	}
+	return 0;
 }

@@ -5,6 +5,14 @@
 #include "base/mem.h"
 #include "os/os.h"
 
+#include <errno.h>
+#include <string.h>
+
+static bool is_known_wrong(const struct ncm_reg_model *model)
+{
+	return model->verify_result && strcmp(model->verify_result, "ok") != 0;
+}
+
 static bool is_intact(const struct ncm_reg_file *file)
 {
 	struct os_stat status;
@@ -18,7 +26,7 @@ bool bundle_is_installed(const struct ncm_registry *registry, const struct ncm_s
 	for (size_t i = 0; i < registry->count; i++) {
 		const struct ncm_reg_model *model = &registry->models[i];
 
-		for (size_t k = 0; k < model->file_count && !model->verify_result; k++) {
+		for (size_t k = 0; k < model->file_count && !is_known_wrong(model); k++) {
 			if (model->files[k].size == size && ncm_sha256_equal(&model->files[k].sha256, sha256) &&
 			    is_intact(&model->files[k]))
 				return true;
@@ -35,22 +43,34 @@ static int open_file(const struct ncm_reg_file *file)
 	if (fd < 0 || (os_fstat(fd, &status) == 0 && status.kind == OS_IS_FILE && status.size == file->size))
 		return fd;
 	os_close(fd);
+	errno = ENOENT;
 	return -1;
 }
 
-int bundle_open_installed(const struct ncm_registry *registry, const struct ncm_sha256 *sha256, uint64_t size)
+static int open_one(const struct ncm_registry *registry, const struct ncm_sha256 *sha256, uint64_t size, bool intact)
 {
 	int fd = -1;
 
+	errno = ENOENT;
 	for (size_t i = 0; i < registry->count && fd < 0; i++) {
 		const struct ncm_reg_model *model = &registry->models[i];
 
 		for (size_t k = 0; k < model->file_count && fd < 0; k++) {
-			if (model->files[k].size == size && ncm_sha256_equal(&model->files[k].sha256, sha256))
-				fd = open_file(&model->files[k]);
+			const struct ncm_reg_file *file = &model->files[k];
+
+			if (file->size == size && ncm_sha256_equal(&file->sha256, sha256) &&
+			    (!intact || (!is_known_wrong(model) && is_intact(file))))
+				fd = open_file(file);
 		}
 	}
 	return fd;
+}
+
+int bundle_open_installed(const struct ncm_registry *registry, const struct ncm_sha256 *sha256, uint64_t size)
+{
+	const int fd = open_one(registry, sha256, size, true);
+
+	return fd >= 0 ? fd : open_one(registry, sha256, size, false);
 }
 
 int ncm_bundle_lacking(const struct ncm_config *config, const struct ncm_bundle *bundle, struct ncm_strings *lacking,

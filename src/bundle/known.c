@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 
 struct knowing {
 	struct making *making;
@@ -39,6 +40,20 @@ int bundle_tell_damage(const char *path, const char *what, struct ncm_error *err
 {
 	ncm_error_set(err, NCM_E_DAMAGED, "%s %s", path, what);
 	return ncm_error_hint(err, "`ncmodel verify --repair` mends it; then go on with the same command");
+}
+
+int bundle_tell_transit(const struct ncm_transit *transit, const char *path, struct ncm_error *err)
+{
+	char what[96];
+
+	if (transit->failure == EINTR)
+		return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while reading %s", path);
+	if (transit->failure && transit->failure != ENODATA)
+		return ncm_error_errno(err, transit->failure, "cannot read %s", path);
+	snprintf(what, sizeof what, "has other bytes than models.json says, at %llu-%llu",
+		 (unsigned long long)ncm_span_start(transit->span),
+		 (unsigned long long)ncm_span_end(transit->checkpoints, transit->span) - 1);
+	return bundle_tell_damage(path, what, err);
 }
 
 static int make(const struct bundle_source *source, const struct ncm_bundle_file *file, struct ncm_checkpoints *made,

@@ -5,6 +5,7 @@
 
 #include "base/text_map.h"
 #include "bundle/bundle.h"
+#include "digest/transit.h"
 #include "manifest/lock.h"
 #include "store/store.h"
 
@@ -40,9 +41,14 @@ struct making {
 	uint64_t done, total; /* bytes of content */
 };
 
+/* known.c: what is wrong with a span of an installed file that does not hold. Returns -1. */
+int bundle_tell_transit(const struct ncm_transit *transit, const char *path, struct ncm_error *err);
+
 /* delta.c: finds, for blobs of which who gets it has another version, the spans that both share (ncm_bundle_file.base).
  * Returns 0, or -1 with *err: INTERRUPTED. */
 int making_find_bases(struct making *making, struct ncm_error *err);
+/* Proves these spans by the files' own checkpoints, one for each file of the bundle. DAMAGED, IO, INTERRUPTED. */
+int making_prove_bases(struct making *making, const struct ncm_checkpoints *checkpoints, struct ncm_error *err);
 
 /* Of a file of the bundle; NULL: it is a document. */
 const struct bundle_source *making_source(const struct making *making, const struct ncm_bundle_file *file);

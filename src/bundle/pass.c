@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "bundle/volumes.h"
+#include "os/os.h"
 
 #include <errno.h>
 
@@ -65,7 +66,7 @@ static void tell(void *context, uint64_t bytes)
 	ncm_emit(passing->pass->sink, &(struct ncm_event){.type = NCM_EVENT_VERIFIED,
 							  .file = passing->bundle->path,
 							  .done = passing->done,
-							  .total = passing->bundle->size,
+							  .total = passing->pass->total,
 							  .stage = "hashing"});
 }
 
@@ -112,6 +113,7 @@ static int pass_file(struct passing *passing, size_t file, const struct bundle_t
 		number = passing->stretch_count;
 		stretch = begin_stretch(passing, file);
 		stretch->base = target->base;
+		stretch->base_failure = target->base_failure;
 		for (; span < spans && passing->count < SPANS_AT_ONCE; span++) {
 			if (!pass->wants || pass->wants(pass->context, file, span))
 				add_span(passing, file, span, target, &passing->checkpoints[number]);
@@ -127,7 +129,7 @@ static int pass_all(struct passing *passing, struct ncm_error *err)
 	const struct ncm_bundle *bundle = passing->bundle;
 
 	for (size_t i = 0; i < bundle->count; i++) {
-		struct bundle_target target = {-1, -1};
+		struct bundle_target target = {.to = -1, .base = -1};
 		int wanted;
 
 		if (!bundle_is_blob(bundle->files[i].path))
@@ -193,7 +195,8 @@ static struct run run_of(const struct ncm_bundle_file *file, const struct bundle
 	return run;
 }
 
-static void tell_fault(const struct ncm_bundle *bundle, const struct run *run, struct ncm_buffer *text)
+static void tell_fault(const struct ncm_bundle *bundle, const struct bundle_stretch *stretch, const struct run *run,
+		       struct ncm_buffer *text)
 {
 	const unsigned long long start = ncm_span_start(run->first->span);
 	const unsigned long long end = ncm_span_end(run->last->checkpoints, run->last->span) - 1;
@@ -201,13 +204,18 @@ static void tell_fault(const struct ncm_bundle *bundle, const struct run *run, s
 
 	if (run->base)
 		ncm_sha256_hex(&run->base->sha256, hex);
-	if (run->base && run->first->from < 0)
+	if (run->base && run->first->from >= 0)
+		ncm_buffer_printf(text,
+				  "the older version here, sha256 %s, has other bytes at %llu-%llu than it should", hex,
+				  start, end);
+	else if (run->base && stretch->base_failure != ENOENT)
+		ncm_buffer_printf(text,
+				  "bytes %llu-%llu are those of an older version, sha256 %s, that cannot be opened: %s",
+				  start, end, hex, os_error_text(stretch->base_failure));
+	else if (run->base)
 		ncm_buffer_printf(text,
 				  "bytes %llu-%llu are those of an older version, sha256 %s, that no model here has",
 				  start, end, hex);
-	else if (run->base)
-		ncm_buffer_printf(text, "the older version here, sha256 %s: bytes %llu-%llu are damaged", hex, start,
-				  end);
 	else if (run->first->from < 0)
 		ncm_buffer_printf(text, "bytes %llu-%llu are in no volume that is here", start, end);
 	else
@@ -215,11 +223,13 @@ static void tell_fault(const struct ncm_bundle *bundle, const struct run *run, s
 				  end);
 }
 
-char *bundle_stretch_fault(const struct ncm_bundle *bundle, const struct bundle_stretch *stretch)
+char *bundle_stretch_fault(const struct ncm_bundle *bundle, const struct bundle_stretch *stretch,
+			   enum ncm_bundle_state *state)
 {
 	const struct ncm_bundle_file *file = &bundle->files[stretch->file];
 	struct ncm_buffer text = {0};
 	size_t faults = 0;
+	bool of_base = false;
 
 	for (size_t i = 0; i < stretch->count;) {
 		const struct run run = run_of(file, stretch, i);
@@ -230,10 +240,17 @@ char *bundle_stretch_fault(const struct ncm_bundle *bundle, const struct bundle_
 			continue;
 		if (text.size > 0)
 			ncm_buffer_puts(&text, "; ");
-		tell_fault(bundle, &run, &text);
+		if (text.size == 0)
+			*state = run.first->from < 0 ? NCM_BUNDLE_MISSING : NCM_BUNDLE_DAMAGED;
+		tell_fault(bundle, stretch, &run, &text);
+		of_base = of_base || run.base;
 	}
 	if (faults > MOST_FAULTS)
 		ncm_buffer_printf(&text, "; and %zu more", faults - MOST_FAULTS);
+	if (of_base)
+		ncm_buffer_puts(&text, "; volumes made without --for have all of it");
+	if (faults == 0)
+		*state = NCM_BUNDLE_DAMAGED;
 	if (faults == 0 && !stretch->provable && stretch->count > 0)
 		ncm_buffer_puts(&text, "its checkpoints are damaged in every volume: only an import can tell");
 	return text.size > 0 ? ncm_buffer_take(&text) : NULL;

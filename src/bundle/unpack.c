@@ -187,7 +187,8 @@ static int begin(void *context, size_t file, struct bundle_target *target, struc
 	if (open_partial(unpacking, file, err) < 0)
 		return -1;
 	unpacking->partials[file].base = open_base(unpacking, entry);
-	*target = (struct bundle_target){.to = unpacking->partials[file].fd, .base = unpacking->partials[file].base};
+	*target = (struct bundle_target){
+	    .to = unpacking->partials[file].fd, .base = unpacking->partials[file].base, .base_failure = errno};
 	return 1;
 }
 
@@ -217,11 +218,11 @@ static int finish(const struct unpacking *unpacking, size_t file, struct ncm_err
 	return 0;
 }
 
-static void add_fault(struct ncm_bundle_file *file, const struct bundle_stretch *stretch, char *fault)
+static void add_fault(struct ncm_bundle_file *file, enum ncm_bundle_state state, char *fault)
 {
 	char *before = file->why;
 
-	file->state = stretch->transits[0].from < 0 ? NCM_BUNDLE_MISSING : NCM_BUNDLE_DAMAGED;
+	file->state = state;
 	file->why = before ? ncm_asprintf("%s; %s", before, fault) : ncm_strdup(fault);
 	free(before);
 	free(fault);
@@ -258,12 +259,13 @@ static int took(void *context, const struct bundle_stretch *stretch, struct ncm_
 	const struct unpacking *unpacking = context;
 	struct ncm_bundle_file *entry = &unpacking->bundle->files[stretch->file];
 	struct partial *partial = &unpacking->partials[stretch->file];
-	char *fault = bundle_stretch_fault(unpacking->bundle, stretch);
+	enum ncm_bundle_state state = NCM_BUNDLE_OK;
+	char *fault = bundle_stretch_fault(unpacking->bundle, stretch, &state);
 	int failed = mark(unpacking, stretch, err);
 	const bool whole = !failed && stretch->is_last && is_whole(unpacking, stretch->file);
 
 	if (fault && (stretch->provable || !whole))
-		add_fault(entry, stretch, fault);
+		add_fault(entry, state, fault);
 	else
 		free(fault);
 	if (!failed && whole)
@@ -371,7 +373,7 @@ static int unpack(struct unpacking *unpacking, const struct ncm_sink *sink, stru
 {
 	struct ncm_bundle *bundle = unpacking->bundle;
 	const struct bundle_pass pass = {
-	    .begin = begin, .wants = wants, .took = took, .context = unpacking, .sink = sink};
+	    .begin = begin, .wants = wants, .took = took, .context = unpacking, .total = bundle->size, .sink = sink};
 	int failed;
 
 	unpacking->partials = ncm_calloc(bundle->count + 1, sizeof *unpacking->partials);

@@ -173,18 +173,11 @@ static const char *source_of(const struct volumes *volumes, const struct bundle_
 static int tell_failure(const struct ncm_transit *transit, const char *source, const char *volume,
 			struct ncm_error *err)
 {
-	char what[96];
-
 	if (transit->failure == EINTR)
 		return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while writing %s", volume);
 	if (transit->write_failed)
 		return ncm_error_errno(err, transit->failure, "cannot write %s", volume);
-	if (transit->failure && transit->failure != ENODATA)
-		return ncm_error_errno(err, transit->failure, "cannot read %s", source);
-	snprintf(what, sizeof what, "has other bytes than models.json says, at %llu-%llu",
-		 (unsigned long long)ncm_span_start(transit->span),
-		 (unsigned long long)ncm_span_end(transit->checkpoints, transit->span) - 1);
-	return bundle_tell_damage(source, what, err);
+	return bundle_tell_transit(transit, source, err);
 }
 
 static int check_batch(const struct batch *batch, const struct bundle_part *parts, size_t count, struct ncm_error *err)
@@ -376,7 +369,8 @@ static int make_volumes(struct volumes *volumes, uint64_t size, struct ncm_error
 {
 	struct ncm_bundle *bundle = volumes->making->bundle;
 
-	if (making_checkpoints(volumes->making, volumes->checkpoints, err) < 0 || add_documents(volumes, err) < 0 ||
+	if (making_checkpoints(volumes->making, volumes->checkpoints, err) < 0 ||
+	    making_prove_bases(volumes->making, volumes->checkpoints, err) < 0 || add_documents(volumes, err) < 0 ||
 	    bundle_lay_out(bundle, NCM_USTAR_BLOCK * 2 + volumes->documents.size, size, &volumes->layout, err) < 0)
 		return -1;
 	for (size_t i = 0; i < volumes->layout.volumes; i++) {

@@ -51,6 +51,7 @@ struct bundle_stretch {
 	struct ncm_transit *transits;
 	size_t count;
 	int base;               /* of the older version of the file; -1 */
+	int base_failure;       /* errno: why it could not be opened; ENOENT: there is none */
 	bool provable, is_last; /* of the file */
 };
 
@@ -58,6 +59,7 @@ struct bundle_stretch {
 struct bundle_target {
 	int to;   /* where its content goes; -1: it is only proven */
 	int base; /* the older version of it that its index tells of, where that is here; -1 */
+	int base_failure;
 };
 
 /* One pass over all blobs, in order. */
@@ -68,14 +70,16 @@ struct bundle_pass {
 	/* Returns 0, or -1 with *err, which ends the pass. */
 	int (*took)(void *context, const struct bundle_stretch *stretch, struct ncm_error *err);
 	void *context;
+	uint64_t total; /* bytes that are to be passed over, for progress */
 	const struct ncm_sink *sink;
 };
 /* Returns 0, or -1 with *err: of the callbacks, or INTERRUPTED. */
 int bundle_volumes_pass(const struct ncm_bundle *bundle, const struct bundle_pass *pass, struct ncm_error *err);
 
 /* What is wrong with a stretch, in words: "FILE: bytes 0-16777215 are damaged; …". NULL: nothing. The caller frees it.
- */
-char *bundle_stretch_fault(const struct ncm_bundle *bundle, const struct bundle_stretch *stretch);
+ * *state: MISSING or DAMAGED, of the first fault. */
+char *bundle_stretch_fault(const struct ncm_bundle *bundle, const struct bundle_stretch *stretch,
+			   enum ncm_bundle_state *state);
 
 /* import_folder.c: makes it, if it is not there, and waits until nobody else is at it. Returns its descriptor, or -1
  * with *err; *lock is to be released. */

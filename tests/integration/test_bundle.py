@@ -376,7 +376,7 @@ class BundleTest(BundleCase):
         for arguments in ((), ("create",), ("send", "x"), ("verify", "x", "y")):
             self.bundle_of(*arguments, code=2)
         index = os.path.join(self.bundle, "bundle.json")
-        for text in ("", "[]", "{}", '{"schema_version": 2, "files": []}',
+        for text in ("", "[]", "{}", '{"schema_version": 3, "files": []}',
                      '{"schema_version": 1, "files": [{"path": "../x", "size": 1, "sha256": "%s"}]}' % ("0" * 64),
                      json.dumps({"schema_version": 1, "files": 2 * [{"path": "ncmodel.lock", "size": 1, "sha256": "0" * 64}]})):
             with open(index, "w") as out:

@@ -304,6 +304,44 @@ class DeltaTest(VolumeCase):
         self.assertEqual(self.machine.run("verify", "-q").returncode, 0)
         self.assertEqual(len(twice), 1)
 
+    def test_one_version_after_the_other(self):
+        """What was imported is what the lock over there pins then, wherever it lies: the next bundle goes by that."""
+        names, old = ("tiny", "m", "pipe"), {}
+        versions = {name: [make(name, 70 << 20)] for name, make in zip(names, (gguf, gguf, safetensors))}
+        for name in names:
+            for piece in (1, 3):
+                data = bytearray(versions[name][-1])
+                data[piece * self.PIECE + 5] ^= 1
+                versions[name].append(bytes(data))
+        old = {name: versions[name][0] for name in names}
+        for step in (1, 2):
+            new = {name: versions[name][step] for name in names}
+            self.publish(old)
+            if step == 1:
+                self.two_versions(old, new)
+            else:
+                self.assertEqual(self.machine.run("lock", "--checkpoints").returncode, 0)
+                shutil.copy(self.machine.store("ncmodel.lock"), self.lock)
+                shutil.rmtree(self.lock + ".checkpoints")
+                shutil.copytree(self.machine.store("ncmodel.lock.checkpoints"), self.lock + ".checkpoints")
+                shutil.rmtree(self.theirs)
+                shutil.copytree(self.machine.root, self.theirs, symlinks=True)
+                shutil.rmtree(self.folder)
+                self.publish(new)
+                self.another_machine()
+                self.pull()
+                self.whole = self.models(self.machine.snapshot())
+            made = self.carried()
+            self.assertEqual(made["reused"], sum(len(data) - self.PIECE for data in new.values()))
+            refused = self.bundle_of("import", self.folder, "-y", code=11)
+            self.assertIn("to take what the bundle pins: --update", refused.err)
+            self.bundle_of("import", self.folder, "-y", "--update")
+            now = self.models(self.machine.snapshot())
+            self.assertEqual({path: now.get(path) for path in self.whole}, self.whole)
+            self.assertEqual(self.left(), [])
+            self.assertEqual(self.machine.run("pull", "--locked", "--offline", "-y").returncode, 0)
+            old = new
+
     def test_a_folder_has_whole_files(self):
         _, new = self.one_edit()
         self.bundle_of("create", self.bundle, "--for", self.lock)
@@ -312,6 +350,8 @@ class DeltaTest(VolumeCase):
     def test_without_their_checkpoints_it_goes_whole(self):
         _, new = self.one_edit()
         shutil.rmtree(self.lock + ".checkpoints")
+        told = self.bundle_of("create", self.file, "--for", self.lock)
+        self.assertIn("m.gguf goes whole: the lock pins another version", told.err)
         self.assertEqual(self.carried()["reused"], 0)
         self.bundle_of("import", self.folder, "-y", "--update")
         self.assertEqual(self.read(self.machine.store("m.gguf")), new)
@@ -332,7 +372,7 @@ class DeltaTest(VolumeCase):
         path = self.machine.store("m.gguf")
         self.flip(path, 3 << 20)
         told = self.bundle_of("import", self.folder, "-y", "--update", code=11)
-        self.assertIn(f"the older version here, sha256 {old}: bytes 0-16777215 are damaged", told.err)
+        self.assertIn(f"the older version here, sha256 {old}, has other bytes at 0-16777215 than it should", told.err)
         self.flip(path, 3 << 20)
         os.rename(path, path + ".away")
         told = self.bundle_of("import", self.folder, "-y", "--update", code=11)
@@ -341,6 +381,33 @@ class DeltaTest(VolumeCase):
         self.bundle_of("import", self.folder, "-y", "--update")
         self.assertEqual(self.read(path), new)
         self.assertEqual(self.left(), [])
+
+    def test_what_is_left_out_is_proven_here_too(self):
+        _, new = self.one_edit()
+        self.flip(self.machine.store("m.gguf"), 3 << 20)  # in a piece that both versions share
+        self.assertIn("at 0-16777215", self.bundle_of("create", self.file, "--for", self.lock, code=4).err)
+        self.flip(self.machine.store("m.gguf"), 3 << 20)
+        with open(self.machine.store("m.gguf"), "r+b") as file:  # as it was in the older version
+            file.seek(40 << 20)
+            file.write(bytes([new[40 << 20] ^ 1]))
+        self.assertIn("at 33554432-50331647", self.bundle_of("create", self.file, "--for", self.lock, code=4).err)
+        self.assertEqual(self.volumes(), [])
+
+    def test_a_second_copy_of_the_older_version_serves(self):
+        old = gguf("m", 70 << 20)
+        self.machine.manifest([{"id": name, "files": [{"from": ["hf:org/m/m.gguf"], "to": [{"store": "llama-cpp", "name": name + ".gguf"}]}]}
+                               for name in ("a", "b")])
+        self.two_versions({"m": old}, {"m": old[:40 << 20] + b"x" + old[(40 << 20) + 1:]})
+        self.carried()
+        for damaged in ("a", "b"):
+            path = self.machine.store(damaged + ".gguf")
+            data = self.read(path)
+            os.unlink(path)
+            self.write(path, b"y" + data[1:])
+            told = self.machine.run("bundle", "import", self.folder, "-y", "--update")
+            self.assertNotIn("has other bytes", told.err)
+            shutil.rmtree(self.machine.root)
+            shutil.copytree(self.theirs, self.machine.root, symlinks=True)
 
     def test_an_index_that_lies_is_refused(self):
         old, new = self.one_edit()
