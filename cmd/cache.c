@@ -106,8 +106,9 @@ static int tell_status(struct session *session, const struct ncm_cache_report *r
 
 	fields_print(file_fields, report->items, report->count, sizeof *report->items);
 	print_why(report);
-	print_line(stdout, "%s has %zu of %zu files (%s in all).", place, report->count - report->absent - report->bad,
-		   report->count, ncm_format_size(report->size, size, sizeof size));
+	print_line(stdout, "%s has %zu of %zu %s (%s in all).", place, report->count - report->absent - report->bad,
+		   report->count, text_plural(report->count, "file", "files"),
+		   ncm_format_size(report->size, size, sizeof size));
 	(void)session;
 	return 0;
 }
@@ -115,16 +116,18 @@ static int tell_status(struct session *session, const struct ncm_cache_report *r
 static int tell_push(struct session *session, const struct ncm_cache_report *report)
 {
 	AUTO_FREE char *place = text_safe_path(report->place);
+	const char *files = text_plural(report->count, "file", "files");
 	char size[32], sent[32];
 
 	fields_print(file_fields, report->items, report->count, sizeof *report->items);
 	ncm_format_size(report->size, size, sizeof size);
 	ncm_format_size(report->sent, sent, sizeof sent);
 	if (session->settings.dry_run)
-		print_line(stdout, "%zu files, %s, of which %s would be sent to %s.", report->count, size, sent, place);
+		print_line(stdout, "%zu %s, %s, of which %s would be sent to %s.", report->count, files, size, sent,
+			   place);
 	else
-		print_line(stdout, "%zu files, %s, are in %s; %s were sent. They are kept by the lock \"%s\".",
-			   report->count, size, place, sent, report->lock);
+		print_line(stdout, "%zu %s, %s in all, in %s; %s sent. The lock \"%s\" keeps them.", report->count,
+			   files, size, place, sent, report->lock);
 	return 0;
 }
 

@@ -15,8 +15,9 @@ char *bundle_pins(const struct ncm_lock *lock, const struct ncm_text_map *blobs)
  * files stay registered until they are removed. */
 bool bundle_is_older(const struct ncm_lock *lock, const struct ncm_reg_model *model, const struct ncm_reg_file *file);
 /*
- * A manifest without what is older, whose files of repositories that stay as they are have the names under which the
- * lock pins them, not the pinned ones: then what means a revision ("refs/main") comes out, too. The caller frees it.
+ * A manifest without what is older, whose files have the names under which the lock pins them, not the pinned ones:
+ * then what means a revision ("refs/main") comes out, too, and the receiver's lock has the pin where it looks for it.
+ * The caller frees it.
  */
 char *bundle_manifest(const char *text, const struct ncm_lock *lock, const struct ncm_layout *layout);
 

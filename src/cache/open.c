@@ -160,6 +160,10 @@ int cache_refused(const struct cache *cache, const char *key, const struct ncm_r
 	words = ncm_reply_words(reply);
 	ncm_error_set(err, ncm_reply_class(reply->status), "%s: the S3 server says %ld%s%.256s", what, reply->status,
 		      words ? ": " : "", words ? words : "");
+	if (reply->status == 507)
+		return ncm_error_hint(err, "the server's disk is full: make room there; uploads that were cut short "
+					   "go by the bucket's own rule. Then run the same command: what has arrived "
+					   "is not sent again");
 	if (ncm_errc_retryable(ncm_reply_class(reply->status)))
 		return ncm_error_hint(err, "run the same command again later: what has arrived is not sent again");
 	return -1;

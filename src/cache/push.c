@@ -94,7 +94,12 @@ static int push(struct keeping *keeping, struct ncm_error *err)
 		note_to_send(keeping);
 		return 0;
 	}
-	return send_all(keeping, err) < 0 ? -1 : keeping_write_lock(keeping, err);
+	if (send_all(keeping, err) < 0) {
+		if (err->code == NCM_E_INTERRUPTED && !err->hint)
+			ncm_error_hint(err, "run the same command to go on: what has arrived is not sent again");
+		return -1;
+	}
+	return keeping_write_lock(keeping, err);
 }
 
 struct ncm_cache_report *ncm_cache_push(const struct ncm_config *config, const struct ncm_cache_options *options,

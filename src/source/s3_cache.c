@@ -53,9 +53,12 @@ static void tell(struct ncm_sources *sources, const struct ncm_error *why)
 		sources->cache_gone = true;
 	if (sources->cache_alone) /* each file's error tells */
 		return;
-	if (!atomic_exchange(&sources->cache_told, true))
-		ncm_emit_text(sources->sink, NCM_EVENT_NOTE, "the cache cannot be asked, so the sources are: %s",
-			      why->message);
+	if (atomic_exchange(&sources->cache_told, true))
+		return;
+	ncm_emit_text(sources->sink, NCM_EVENT_WARNING, "the cache cannot be asked, so the sources are: %s",
+		      why->message);
+	if (why->hint)
+		ncm_emit_text(sources->sink, NCM_EVENT_NOTE, "%s", why->hint);
 }
 
 static struct ncm_resolution *ask(struct ncm_sources *sources, const char *uri, struct ncm_error *err)
