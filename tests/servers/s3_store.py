@@ -138,7 +138,7 @@ class Store(s3_site.Site):
         return self.send_text(request, 200, f"<R>{marker}<IsTruncated>{'true' if more else 'false'}</IsTruncated>{rows}</R>")
 
     def upload_delete(self, request, name, asked, headers, body):
-        del self.uploads[asked["uploadId"]]
+        self.uploads.pop(asked["uploadId"], None)
         return self.send_text(request, 204)
 
     def upload_post(self, request, name, asked, headers, body):
@@ -151,6 +151,6 @@ class Store(s3_site.Site):
             return self.error(request, 400, "InvalidPart")
         if self.refused_by_condition(request, name, headers):
             return None
-        del self.uploads[asked["uploadId"]]
+        self.uploads.pop(asked["uploadId"], None)
         return self.keep(request, name, b"".join(parts[int(n)] for _, n in listed),
                          "<CompleteMultipartUploadResult></CompleteMultipartUploadResult>")
