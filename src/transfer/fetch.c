@@ -113,6 +113,10 @@ void ncm_fetch_start_over(struct ncm_fetch *fetch)
 	ncm_fetch_end_streams(fetch, false);
 	ncm_fetch_leave(fetch);
 	fetch->intake.stopped = true;
+	for (size_t i = 0; i < fetch->site_count; i++) {
+		fetch->sites[i].passed_over = false;
+		fetch->sites[i].received = 0; /* of what is kept nothing is theirs */
+	}
 	/* Not twice: they, and a server without ranges, could go on so for ever. */
 	fetch->spans_failed = fetch->spans_failed || fetch->asked_again;
 	fetch->whole = true;
@@ -208,11 +212,46 @@ bool ncm_fetch_is_idle(const struct ncm_fetch *fetch, double now)
 		const struct ncm_site *site = &fetch->sites[i];
 		struct ncm_range gap;
 
-		if (!site->dead && !ncm_site_rests(site, now) &&
+		if (ncm_site_counts(site) && !ncm_site_rests(site, now) &&
 		    (!fetch->sharing || ncm_fetch_next_gap(fetch, site, &gap)))
 			return false;
 	}
 	return true;
+}
+
+bool ncm_fetch_is_under_way(const struct ncm_fetch *fetch, double now)
+{
+	if (fetch->stage != NCM_STAGE_RECEIVE || fetch->stream_count > 0 || fetch->job.running ||
+	    ncm_intake_busy(&fetch->intake) || fetch->sharing)
+		return true;
+	for (size_t i = 0; i < fetch->site_count; i++) {
+		if (ncm_site_counts(&fetch->sites[i]) && ncm_site_rests(&fetch->sites[i], now))
+			return true;
+	}
+	return false;
+}
+
+void ncm_fetch_give_in(struct ncm_fetch *fetch)
+{
+	struct ncm_error err = NCM_ERROR_INIT;
+
+	if (fetch->site_error.code != NCM_OK) {
+		ncm_error_move(&err, &fetch->site_error);
+	} else {
+		ncm_error_set(&err, NCM_E_NETWORK, "%s: nobody is left to be asked for the bytes that are missing",
+			      fetch->what);
+		ncm_error_hint(&err, "run the same command again, what is here is kept");
+	}
+	ncm_fetch_fail(fetch, &err);
+}
+
+static bool is_deserted(const struct ncm_fetch *fetch)
+{
+	for (size_t i = 0; i < fetch->site_count; i++) {
+		if (ncm_site_counts(&fetch->sites[i]))
+			return false;
+	}
+	return fetch->stream_count == 0 && !fetch->job.running && !ncm_fetch_has_all(fetch);
 }
 
 static void prepared(struct ncm_fetch *fetch)
@@ -461,6 +500,11 @@ static void receive(struct ncm_fetch *fetch)
 	ncm_fetch_watch_parts(fetch);
 	if (fetch->stage != NCM_STAGE_RECEIVE)
 		return;
+	if (is_deserted(fetch)) {
+		if (!ncm_fetch_turn_to_whole(fetch, NULL))
+			ncm_fetch_give_in(fetch);
+		return;
+	}
 	if (fetch->renewing && !fetch->job.running)
 		start_job(fetch, run_renew);
 	else if (fetch->stream_count == 0 && ncm_fetch_has_all(fetch) && !ncm_intake_busy(intake) &&

@@ -51,6 +51,7 @@ struct ncm_site {
 	struct ncm_pace *pace; /* of its host */
 	bool ranges_work;      /* it has answered with a range */
 	bool dead;             /* it does not have the file, or not for us */
+	bool passed_over;      /* it gives no ranges, and others do: nobody asks it until the whole is wanted */
 	unsigned distrusted;   /* answers with the wrong range, after right ones */
 	double wake_at;        /* no new stream before, monotonic seconds */
 	double doubted_until;  /* nor before this: it brought wrong bytes, and others have the file, too */
@@ -116,6 +117,10 @@ void ncm_fetch_free(struct ncm_fetch *fetch);
 void ncm_fetch_tick(struct ncm_fetch *fetch);
 /* Whether nothing happens until its time to ask again has come: its place is free for another. */
 bool ncm_fetch_is_idle(const struct ncm_fetch *fetch, double now);
+/* Whether something is to come of it without a further stream: by one, a job, the crew, time or other machines. */
+bool ncm_fetch_is_under_way(const struct ncm_fetch *fetch, double now);
+/* Nothing will ever come of it: ends it, for the reason why the first place was given up, else class NETWORK. */
+void ncm_fetch_give_in(struct ncm_fetch *fetch);
 /* The user wants an end: what is here stays resumable. */
 void ncm_fetch_interrupt(struct ncm_fetch *fetch);
 /* How many of its bytes have come, now or in an earlier run. */
@@ -125,7 +130,7 @@ bool ncm_fetch_can_join(const struct ncm_fetch *fetch);
 void ncm_fetch_emit(const struct ncm_fetch *fetch, enum ncm_event_type type, const char *text);
 /* Ends the fetch with *err; the STOP job sees to what is on disk. */
 void ncm_fetch_fail(struct ncm_fetch *fetch, struct ncm_error *err);
-/* What is here is of no use with what came: the next try asks for the whole. */
+/* What is here is of no use with what came: the next try asks for the whole, also those who give nothing less. */
 void ncm_fetch_start_over(struct ncm_fetch *fetch);
 
 /* Its bytes come from several answers now. */
@@ -139,8 +144,9 @@ void ncm_fetch_begin_spans(struct ncm_fetch *fetch);
 void ncm_fetch_note_site(struct ncm_fetch *fetch, struct ncm_site *site, uint64_t start, uint64_t end);
 /* Has spans that are wrong fetched again. */
 void ncm_fetch_watch_spans(struct ncm_fetch *fetch);
-/* Whether a place is not to be asked now. */
+/* Whether a place is not to be asked now; and whether it is asked at all. */
 bool ncm_site_rests(const struct ncm_site *site, double now);
+bool ncm_site_counts(const struct ncm_site *site);
 
 /* sharing.c: with other machines that want the same */
 void ncm_fetch_begin_sharing(struct ncm_fetch *fetch);
@@ -157,7 +163,7 @@ void ncm_fetch_leave(struct ncm_fetch *fetch);
 /* segments.c: the streams of a fetch, and which bytes each of them brings */
 /* Whether all bytes that are wanted have come or are on their way. */
 bool ncm_fetch_has_all(const struct ncm_fetch *fetch);
-/* Whether any place has answered with a range. */
+/* Whether any place that is still asked has answered with a range. */
 bool ncm_fetch_serves_ranges(const struct ncm_fetch *fetch);
 /* Whether a further stream to a host would have something to do; if so, the site for ncm_fetch_add_stream, else NULL.
  */
@@ -185,6 +191,9 @@ void ncm_fetch_renewed(struct ncm_fetch *fetch, struct ncm_error *err);
 void ncm_fetch_stalled(struct ncm_fetch *fetch, struct ncm_stream *stream);
 /* Its bytes come too slowly: another connection, another place, or the end. */
 void ncm_fetch_too_slow(struct ncm_fetch *fetch);
+/* Nobody is left who gives ranges: from one who gives the whole all of it comes anew. False if there is none. `why`
+ * is told, if there is one. */
+bool ncm_fetch_turn_to_whole(struct ncm_fetch *fetch, const char *why);
 /* The stream's place does not have the file, or not for us (*err, which is taken). While there are others the fetch
  * goes on with them. */
 void ncm_fetch_give_up(struct ncm_fetch *fetch, struct ncm_stream *stream, struct ncm_error *err);

@@ -16,6 +16,23 @@ static const double RENEWAL_SECONDS = 0.2;
 static const unsigned MOST_SLOW = 2;       /* spells below the speed limit: each takes the limit's time */
 static const unsigned MOST_DISTRUSTED = 4; /* wrong ranges after right ones, before all is asked for anew */
 
+bool ncm_fetch_turn_to_whole(struct ncm_fetch *fetch, const char *why)
+{
+	NCM_AUTO_FREE char *text = ncm_asprintf("%s%swho is left gives no ranges, so it comes from the start",
+						why ? why : "", why ? "; " : "");
+
+	for (size_t i = 0; i < fetch->site_count; i++) {
+		const struct ncm_site *site = &fetch->sites[i];
+
+		if (site->dead || !site->passed_over)
+			continue;
+		ncm_fetch_emit(fetch, NCM_EVENT_RETRY, text);
+		ncm_fetch_start_over(fetch);
+		return true;
+	}
+	return false;
+}
+
 void ncm_fetch_give_up(struct ncm_fetch *fetch, struct ncm_stream *stream, struct ncm_error *err)
 {
 	bool ours = err->code == NCM_E_IO || err->code == NCM_E_STALE || err->code == NCM_E_NO_SPACE ||
@@ -31,13 +48,18 @@ void ncm_fetch_give_up(struct ncm_fetch *fetch, struct ncm_stream *stream, struc
 	if (fetch->site_error.code == NCM_OK && !ours && !stream->site->from.preferred)
 		ncm_error_copy(&fetch->site_error, err);
 	for (size_t i = 0; i < fetch->site_count && !ours; i++) {
-		if (fetch->sites[i].dead)
+		if (!ncm_site_counts(&fetch->sites[i]))
 			continue;
 		ncm_fetch_drop(fetch, stream, true);
 		ncm_fetch_note_joined(fetch);
 		fetch->backoff.failures = 0;
 		text = ncm_asprintf("%s; going on from another place", err->message);
 		ncm_fetch_emit(fetch, NCM_EVENT_RETRY, text);
+		ncm_error_clear(err);
+		return;
+	}
+	if (!ours && ncm_fetch_turn_to_whole(fetch, err->message)) {
+		fetch->backoff.failures = 0;
 		ncm_error_clear(err);
 		return;
 	}
@@ -179,7 +201,7 @@ static void distrust(struct ncm_fetch *fetch, struct ncm_stream *stream)
 	ncm_fetch_drop(fetch, stream, true);
 	ncm_fetch_note_joined(fetch);
 	if (!site->ranges_work) { /* others do */
-		site->dead = true;
+		site->passed_over = true;
 		return;
 	}
 	site->wake_at = ncm_monotonic() + fetch->backoff.first * ++site->distrusted;

@@ -153,15 +153,6 @@ static bool assign(struct ncm_fetch *fetch, struct ncm_stream *stream)
 	return steal(fetch, stream);
 }
 
-bool ncm_fetch_serves_ranges(const struct ncm_fetch *fetch)
-{
-	for (size_t i = 0; i < fetch->site_count; i++) {
-		if (fetch->sites[i].ranges_work)
-			return true;
-	}
-	return false;
-}
-
 static unsigned streams_at(const struct ncm_fetch *fetch, const struct ncm_site *site)
 {
 	unsigned count = 0;
@@ -169,6 +160,17 @@ static unsigned streams_at(const struct ncm_fetch *fetch, const struct ncm_site 
 	for (unsigned i = 0; i < fetch->stream_count; i++)
 		count += fetch->streams[i]->site == site;
 	return count;
+}
+
+bool ncm_fetch_serves_ranges(const struct ncm_fetch *fetch)
+{
+	for (size_t i = 0; i < fetch->site_count; i++) {
+		const struct ncm_site *site = &fetch->sites[i];
+
+		if (site->ranges_work && (!site->dead || streams_at(fetch, site) > 0))
+			return true;
+	}
+	return false;
 }
 
 /* One stream alone shows whether a place serves ranges; the first of all shows it before another begins. */
@@ -190,7 +192,7 @@ static bool is_spare(const struct ncm_fetch *fetch, const struct ncm_site *site,
 	for (size_t i = 0; i < fetch->site_count && !site->from.preferred && !fetch->sharing; i++) {
 		const struct ncm_site *other = &fetch->sites[i];
 
-		if (other->from.preferred && !other->dead && !ncm_site_rests(other, now))
+		if (other->from.preferred && ncm_site_counts(other) && !ncm_site_rests(other, now))
 			return true;
 	}
 	return false;
@@ -204,7 +206,7 @@ struct ncm_site *ncm_fetch_wants_stream(const struct ncm_fetch *fetch, const str
 	for (size_t i = 0; i < fetch->site_count; i++) {
 		struct ncm_site *site = &fetch->sites[i];
 
-		if (site->dead || ncm_site_rests(site, now) || is_spare(fetch, site, now))
+		if (!ncm_site_counts(site) || ncm_site_rests(site, now) || is_spare(fetch, site, now))
 			continue;
 		if (site->pace == pace && may_join(fetch, site))
 			return site;

@@ -129,7 +129,7 @@ static void tell_of_parts(struct ncm_fetch *fetch)
 static bool has_source(const struct ncm_fetch *fetch)
 {
 	for (size_t i = 0; i < fetch->site_count; i++) {
-		if (!fetch->sites[i].dead && !fetch->sites[i].from.sharing)
+		if (ncm_site_counts(&fetch->sites[i]) && !fetch->sites[i].from.sharing)
 			return true;
 	}
 	return false;
@@ -152,15 +152,12 @@ static bool misses_more(const struct ncm_fetch *fetch)
 
 void ncm_fetch_watch_parts(struct ncm_fetch *fetch)
 {
-	struct ncm_error err = NCM_ERROR_INIT;
-
 	if (!fetch->sharing || fetch->stage != NCM_STAGE_RECEIVE)
 		return;
 	tell_of_parts(fetch);
 	/* Who has no source can bring nothing, and does not wait for others who may have none either. */
-	if (has_source(fetch) || !misses_more(fetch))
+	if (has_source(fetch) || !misses_more(fetch) || ncm_fetch_turn_to_whole(fetch, NULL))
 		return;
-	ncm_error_move(&err, &fetch->site_error);
 	ncm_fetch_leave(fetch);
-	ncm_fetch_fail(fetch, &err);
+	ncm_fetch_give_in(fetch);
 }

@@ -18,6 +18,11 @@ bool ncm_site_rests(const struct ncm_site *site, double now)
 	return site->wake_at > now || site->doubted_until > now;
 }
 
+bool ncm_site_counts(const struct ncm_site *site)
+{
+	return !site->dead && !site->passed_over;
+}
+
 /* Those of another file, or none, say nothing of this one. */
 const struct ncm_checkpoints *ncm_fetch_known(const struct ncm_fetch *fetch)
 {
@@ -51,7 +56,7 @@ void ncm_fetch_note_site(struct ncm_fetch *fetch, struct ncm_site *site, uint64_
 static bool has_other_site(const struct ncm_fetch *fetch, const struct ncm_site *site)
 {
 	for (size_t i = 0; i < fetch->site_count; i++) {
-		if (&fetch->sites[i] != site && !fetch->sites[i].dead)
+		if (&fetch->sites[i] != site && ncm_site_counts(&fetch->sites[i]))
 			return true;
 	}
 	return false;

@@ -464,6 +464,32 @@ class StandIn(CacheCase):
         self.assertIn("are wrong; they are asked for again", result.err)
         self.assertIn(sum(r["sent"] for r in self.hub.requests if r["method"] == "GET"), (16 * MIB, 32 * MIB))
 
+    def pull_past_damage(self, code, fault, **options):
+        """What a fresh machine says and gets, where the cache has a wrong byte; it is not waited for for ever."""
+        data = gguf("mid", 63 * MIB)
+        self.installed(mid=data)
+        self.cache("push", "mid")
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        wrong = bytearray(data)
+        wrong[30 * MIB] ^= 1
+        self.put(blob(data), bytes(wrong))
+        self.hub.fault("/files/mid.gguf", fault, None, **options)
+        self.hub.requests.clear()
+        result = self.machine.run("pull", "-y", "--retries", "3", timeout=60)
+        self.assertEqual(result.returncode, code, result.out + result.err)
+        self.assertIn("are wrong; they are asked for again", result.err)
+        return result
+
+    def test_a_bad_byte_and_a_source_without_ranges(self):
+        """the source cannot give the one span that is wrong, but all of it"""
+        self.pull_past_damage(0, "no-range")
+        self.check_registry()
+
+    def test_a_bad_byte_and_no_source(self):
+        """nobody has the right bytes: that is told"""
+        result = self.pull_past_damage(5, "status", status=404)
+        self.assertIn("404", result.err)
+
     def test_forged_checkpoints(self):
         """those that are wrong hold up nothing"""
         data, other = gguf("forged", 40 * MIB), gguf("other", 40 * MIB)

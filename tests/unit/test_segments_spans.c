@@ -126,6 +126,77 @@ static void wrong_spans_come_from_another_place(void)
 	check_done(&item);
 }
 
+static void answer_all_right(struct server_request *request)
+{
+	const struct ncm_range all = {0, SIZE};
+
+	send_head(request, &all, false, etag_one);
+	send_bytes(request, &all, 128 * KIB, 0);
+}
+
+static void answer_404(struct server_request *request)
+{
+	refuse(request, "404 Not Found");
+}
+
+/* As a cache: it is asked first, and always has one span wrong. */
+static struct ncm_transfer_item run_behind(void (*cache)(struct server_request *request),
+					   void (*answer)(struct server_request *request))
+{
+	struct ncm_transfer_item item = begin(answer, &known);
+
+	memset(wrong, 0, sizeof wrong);
+	wrong[1] = 255;
+	server_start(&second, cache);
+	mirror = (struct ncm_replica){.url = second.url, .preferred = true};
+	item.mirrors = &mirror;
+	item.mirror_count = 1;
+	CHECK(run_with(&item, 1, &options) == 0);
+	server_stop(&server);
+	server_stop(&second);
+	return item;
+}
+
+static void a_source_without_ranges_gives_the_whole_after_all(void)
+{
+	struct ncm_transfer_item item = run_behind(answer_some_wrong, answer_all_right);
+
+	check_checkpoints(&item);
+	ncm_checkpoints_clear(&item.checkpoints);
+	check_done(&item);
+	CHECK_U64(server.count, 2);
+	CHECK_U64(item.served_by, 0);
+}
+
+/* It has begun before it is known that the source gives no ranges, and vanishes then. */
+static void answer_wrong_and_vanish(struct server_request *request)
+{
+	if (request->number > 3)
+		refuse(request, "410 Gone");
+	else
+		answer_some_wrong(request);
+}
+
+static void so_it_does_when_the_cache_vanishes(void)
+{
+	struct ncm_transfer_item item = run_behind(answer_wrong_and_vanish, answer_all_right);
+
+	check_checkpoints(&item);
+	ncm_checkpoints_clear(&item.checkpoints);
+	check_done(&item);
+	CHECK_U64(server.count, 2);
+	CHECK_U64(item.served_by, 0);
+}
+
+static void where_nobody_has_the_right_bytes_it_ends(void)
+{
+	struct ncm_transfer_item item = run_behind(answer_some_wrong, answer_404);
+
+	check_failed(&item, NCM_E_NOT_FOUND, "404");
+	check_nothing_left();
+	CHECK_U64(server.count, 1);
+}
+
 /* The last span is judged when its connection has ended, each other before. */
 static void what_stays_wrong_never_passes(void)
 {
@@ -327,6 +398,9 @@ int main(void)
 	RUN(what_is_right_comes_once);
 	RUN(a_wrong_span_alone_comes_again);
 	RUN(wrong_spans_come_from_another_place);
+	RUN(a_source_without_ranges_gives_the_whole_after_all);
+	RUN(so_it_does_when_the_cache_vanishes);
+	RUN(where_nobody_has_the_right_bytes_it_ends);
 	RUN(what_stays_wrong_never_passes);
 	RUN(checkpoints_of_wrong_bytes_let_none_in);
 	RUN(forged_checkpoints_keep_none_out);
