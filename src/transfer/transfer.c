@@ -12,6 +12,7 @@
 
 static const int LONGEST_POLL_MS = 100; /* an interrupt and the end of a wait are noticed within this */
 static const int PAUSED_POLL_MS = 10;
+static const unsigned MOST_STILL_LOOKS = 50; /* at as many polls nothing was under way: nothing ever will be */
 
 struct engine {
 	struct ncm_run run;
@@ -27,6 +28,7 @@ struct engine {
 	struct ncm_load load;
 	bool paused; /* a stream is, for want of memory or by the rate limit */
 	size_t turn;
+	unsigned still_looks;
 };
 
 static struct ncm_pace *pace_of(struct engine *engine, const char *url)
@@ -199,6 +201,21 @@ static bool handle_messages(struct engine *engine)
 	return any;
 }
 
+/* A file for which nobody can be asked, for whatever reason, ends: else its user would wait for ever. */
+static void end_standstill(struct engine *engine, double now)
+{
+	bool still = engine->fetch_count > 0;
+
+	for (size_t i = 0; i < engine->fetch_count; i++)
+		still = still && !ncm_fetch_is_under_way(engine->fetches[i], now);
+	engine->still_looks = still ? engine->still_looks + 1 : 0;
+	if (engine->still_looks < MOST_STILL_LOOKS)
+		return;
+	engine->still_looks = 0;
+	for (size_t i = 0; i < engine->fetch_count; i++)
+		ncm_fetch_give_in(engine->fetches[i]);
+}
+
 static void run(struct engine *engine)
 {
 	while (!ncm_interrupted()) {
@@ -212,6 +229,7 @@ static void run(struct engine *engine)
 		if (engine->fetch_count == 0 && engine->next == engine->count)
 			return;
 		add_streams(engine, now);
+		end_standstill(engine, now);
 		continue_paused(engine);
 		curl_multi_perform(engine->run.multi, &running);
 		moved = handle_messages(engine);
