@@ -43,17 +43,66 @@ class ScriptTest(unittest.TestCase):
 class HereTest(unittest.TestCase):
     """On this machine alone, with nothing installed."""
 
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def path(self, name, text=None, mode=0o644):
+        path = os.path.join(self.folder, name)
+        if text is not None:
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
+                file.write(text)
+        return path
+
+    def program(self):
+        """The real one, whose manifests are the sources'."""
+        return self.path("ncmodel", "#!/bin/sh\nNCMODEL_DATADIR=%s exec %s \"$@\"\n" % (DATA, os.path.abspath(BINARY)), 0o755)
+
+    def provision(self, *options, **variables):
+        inventory = self.path("inventory.json", json.dumps({"models": {"hosts": {"localhost": {
+            "ansible_connection": "local", "ansible_python_interpreter": "/usr/bin/python3", "ncmodel_user": "root",
+            "ncmodel_create_user": False, "ncmodel_home": self.folder, **variables}}}}))
+        return self.script(inventory, *options)
+
+    def script(self, *arguments):
+        return subprocess.run([SCRIPT, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
     def test_what_is_not_there_is_said(self):
-        with tempfile.NamedTemporaryFile("w", suffix=".json") as inventory:
-            json.dump({"models": {"hosts": {"localhost": {
-                "ansible_connection": "local", "ansible_python_interpreter": "/usr/bin/python3",
-                "ncmodel_program": "/nowhere/ncmodel", "ncmodel_user": "root"}}}}, inventory)
-            inventory.flush()
-            made = subprocess.run([SCRIPT, inventory.name, "--tags", "pull"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                  check=False)
+        made = self.provision("--tags", "pull", ncmodel_program="/nowhere/ncmodel")
         self.assertEqual(made.returncode, 2, made.stderr)
         self.assertIn("/nowhere/ncmodel is not there: set ncmodel_package or ncmodel_archive", made.stdout)
         self.assertNotIn("exit code", made.stdout)
+
+    def test_an_inventory_of_no_use_is_refused(self):
+        """Where Ansible itself would skip everything and be content."""
+        for text, said in (("", "in its group `models`"), ("other: {hosts: {one: }}\n", "in its group `models`"),
+                           ("models: {hosts: }\n", "in its group `models`"), ("models:\n  hosts:\n  - x: {\n", "cannot be read"),
+                           ("{{ junk", "cannot be read")):
+            made = self.script(self.path("inventory.yml", text))
+            self.assertEqual((made.returncode, made.stdout), (2, ""), text)
+            self.assertEqual(len(made.stderr.splitlines()), 1, made.stderr)
+            self.assertIn(said, made.stderr)
+        self.assertEqual(self.provision("--limit", "another").returncode, 1)  # as the script's own words have it
+
+    def test_a_misspelt_variable_is_refused(self):
+        made = self.provision("--tags", "pull", ncmodel_phase=[1], ncmodel_program=self.program())
+        self.assertEqual(made.returncode, 2, made.stderr)
+        self.assertIn("No variable of the role has the name ncmodel_phase:", made.stdout)
+        self.assertNotIn("Pull the models", made.stdout)
+
+    def test_a_host_that_no_run_has_been_to(self):
+        """Its user has another HOME, so nothing else may be taken for what the role writes."""
+        for tag in ("pull", "verify"):
+            made = self.provision("--tags", tag, ncmodel_program=self.program())
+            self.assertEqual(made.returncode, 2, made.stdout)
+            self.assertIn("run this without --tags first", made.stdout)
+        self.assertFalse(os.path.exists(self.path("server")))
+
+    def test_nothing_to_verify_is_a_failure(self):
+        self.assertEqual(self.provision("--tags", "files").returncode, 0)
+        made = self.provision("--tags", "verify", ncmodel_program=self.program())
+        self.assertEqual(made.returncode, 2, made.stdout)
+        self.assertIn("No model is registered on this host", made.stdout)
 
 
 class CommandLines(threading.Thread):
