@@ -59,6 +59,8 @@ class Pod:
         elif "persistentVolumeClaim" in volume:
             assert ("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"]) in objects
             self.folder_of(path, group, 0o2775)
+        elif "emptyDir" in volume:
+            self.folder_of(path, group, 0o2777)
         else:
             assert volume["hostPath"]["type"] == "DirectoryOrCreate"
             self.folder_of(path, 0, 0o755)
@@ -91,12 +93,15 @@ class Pod:
         return ["setpriv", "--reuid=%d" % security["runAsUser"], "--regid=%d" % security["runAsGroup"], *groups, "--no-new-privs",
                 "--bounding-set=-all", "--inh-caps=-all"]
 
-    def run(self, container):
-        script = ROOT + "".join(self.mount(mount) for mount in container["volumeMounts"])
+    def run(self, container, programs=(), alone=False):
+        """`programs`: what the image has besides; `alone`: with a network of its own, where no port is taken."""
+        script = ROOT + "".join("cp '%s' usr/local/bin\n" % program for program in programs)
+        script += "ip link set lo up\n" if alone else ""
+        script += "".join(self.mount(mount) for mount in container["volumeMounts"])
         if container["securityContext"]["readOnlyRootFilesystem"]:
             script += "mount -o remount,ro \"$folder/root\"\n"
         environment = ["PATH=/usr/local/bin:/usr/bin:/bin", *("%s=%s" % (entry["name"], entry["value"]) for entry in container["env"])]
         image = tempfile.mkdtemp(dir=self.folder, prefix="image-")
-        return subprocess.run(["unshare", "--mount", "sh", "-c", script + 'exec chroot . "$@"', "sh", image,
+        return subprocess.run(["unshare", "--mount", *(["--net"] if alone else []), "sh", "-c", script + 'exec chroot . "$@"', "sh", image,
                                BINARY, DATA, *self.user(container), "env", "-i", *environment, *container["command"]],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)

@@ -13,6 +13,7 @@ import unittest
 
 import kubernetes_peer
 import kubernetes_pod
+import ollama_peer
 from harness import BINARY, SOURCE, TOKENS, Case, gguf, sanitizers
 from hub import sha256
 from peer import Skip
@@ -47,7 +48,7 @@ class TypesTest(unittest.TestCase):
         self.assertEqual((made.returncode, made.stderr), (0, ""))
         self.assertEqual(sorted(made.stdout.split("\n")[:-1]), [
             "ConfigMap ncmodel", "CronJob ncmodel-nightly", "DaemonSet ncmodel-node", "Deployment llama-server",
-            "PersistentVolumeClaim models", "Secret ncmodel-tokens", "Service llama-server"])
+            "Deployment ollama", "PersistentVolumeClaim models", "Secret ncmodel-tokens", "Service llama-server", "Service ollama"])
 
     def test_what_is_wrong_is_refused(self):
         text = text_of(os.path.join(SOURCE, "deploy/kubernetes/llama-server.yaml"))
@@ -78,7 +79,7 @@ class WholeTest(unittest.TestCase):
 
     def test_names_lead_somewhere(self):
         found = list(pods())
-        self.assertEqual(len(found), 3)
+        self.assertEqual(len(found), 4)
         for name, spec, labels, selected in found:
             self.assertEqual(labels, selected, name)
             volumes = [volume["name"] for volume in spec["volumes"]]
@@ -113,6 +114,18 @@ class ImageTest(unittest.TestCase):
         last = text_of(os.path.join(SOURCE, "deploy/container/Containerfile")).split("\nFROM ")[-1]
         listed = re.search(r"install -y --no-install-recommends ([^\\]+)", last).group(1).split()
         self.assertEqual(sorted(listed), sorted(packages - {"libc6"} | {"ca-certificates"}))
+
+    def test_it_is_built_of_the_sources_alone(self):
+        """Neither history nor what lies beside the sources gets into the build, and all that it names does."""
+        rules = [line for line in text_of(os.path.join(SOURCE, ".dockerignore")).splitlines() if not line.startswith("#")]
+        self.assertEqual(rules[0], "*")
+        let_in = [rule[1:] for rule in rules if rule.startswith("!")]
+        self.assertTrue(all(glob.glob(os.path.join(SOURCE, each)) for each in let_in), let_in)
+        self.assertFalse([each for each in let_in if each.startswith(".")])
+        built = text_of(os.path.join(SOURCE, "meson.build"))
+        needed = set(re.findall(r"(?:install_)?subdir\('(\w+)[/']", built)) - {"tests", "debian"}
+        self.assertEqual(needed - set(let_in), set())
+        self.assertIn("deploy/kubernetes/tokens.yaml", rules)
 
 
 @unittest.skipUnless(yaml, "python3-yaml is not installed")
@@ -190,6 +203,54 @@ class PodTest(Case):
         self.assertEqual(self.run_container(pod, init)["result"]["pulled"], 1)
         self.assertEqual([r for r in self.hub.asked() if "/resolve/" in r["path"] or r["server"] == "cdn"], [])
         self.assertTrue(all("authorization" in headers for _, _, headers in site.seen))
+
+    def serve_ollama(self):
+        """A model of Ollama's in the manifest and in the lock, beside the example's."""
+        self.hub.ollama("library/tiny-chat", [("model", self.MODEL), ("template", b"{{ .Prompt }}")])
+        data = self.objects["ConfigMap", "ncmodel"]["data"]
+        config, manifest, lock = (json.loads(data[key]) for key in ("config.json", "phase-1-high.json", "ncmodel.lock"))
+        config["endpoints"]["ollama"] = self.hub.service.url
+        manifest["models"].append({"id": "tiny-chat", "name": "Tiny", "kind": "llm", "use_cases": ["General"],
+                                   "files": [{"from": ["ollama:tiny-chat"], "to": [{"store": "ollama"}]}]})
+        self.machine.manifest(manifest["models"][1:])
+        path = os.path.join(self.machine.home, "own.lock")
+        self.assertEqual(self.machine.run("lock", "--lock", path, env={"NCMODEL_OLLAMA_REGISTRY": self.hub.service.url}).returncode, 0)
+        lock["entries"].update(json.loads(self.read(path))["entries"])
+        for key, value in (("config.json", config), ("phase-1-high.json", manifest), ("ncmodel.lock", lock)):
+            data[key] = json.dumps(value)
+
+    def test_ollama_finds_its_model(self):
+        """In the folder that its variables name, which it cannot write; the real one lists it there, and leaves it as it is."""
+        self.serve_ollama()
+        pod = self.pod("Deployment", "ollama")
+        (init,), (server,) = pod.spec["initContainers"], pod.spec["containers"]
+        self.assertEqual(self.run_container(pod, init)["result"]["pulled"], 2)
+        (models,) = [entry["value"] for entry in server["env"] if entry["name"] == "OLLAMA_MODELS"]
+        folder = pod.path("models", os.path.relpath(models, "/models"))
+        self.assertEqual(self.read(os.path.join(folder, "blobs", "sha256-" + sha256(self.MODEL))), self.MODEL)
+        program = ollama_peer.find()
+        if not program:
+            self.skipTest("Ollama is not built here: ollama_peer.py build")
+        loose = os.path.join(folder, "blobs", "sha256-" + "0" * 64)
+        with open(loose, "w", encoding="ascii"):
+            pass
+        listen = ("ollama %s 2>$HOME/log & for i in $(seq 300); do grep -q 'inference compute' $HOME/log && ollama list && break;"
+                  " sleep 0.1; done; kill $!; cat $HOME/log >&2" % " ".join(server["args"]))
+        made = pod.run({**server, "command": ["sh", "-c", listen]}, programs=[program], alone=True)
+        self.assertIn("tiny-chat:latest", made.stdout, made.stderr)
+        self.assertNotIn("read-only file system", made.stderr)
+        self.assertTrue(os.path.exists(loose))
+        server["env"] = [entry for entry in server["env"] if entry["name"] != "OLLAMA_NOPRUNE"]
+        os.makedirs(os.path.join(folder, "manifests/registry.ollama.ai/library/empty"))
+        made = pod.run({**server, "command": ["timeout", "20", "ollama", *server["args"]]}, programs=[program], alone=True)
+        self.assertEqual(made.returncode, 1, made.stderr)
+        self.assertIn("read-only file system", made.stderr)
+
+    def test_the_token_may_be_empty(self):
+        self.hub.hf(self.REPOSITORY, {self.NAME: self.MODEL}, commit="50968a4468ef4233ed78cd7c3de230dd1d61a56b")
+        self.objects["Secret", "ncmodel-tokens"]["stringData"]["huggingface"] = ""
+        pod = self.pod("Deployment", "llama-server")
+        self.assertEqual(self.run_container(pod, pod.spec["initContainers"][0])["result"]["pulled"], 1)
 
     def test_every_night(self):
         pod = self.pod("CronJob", "ncmodel-nightly")
