@@ -263,16 +263,26 @@ bool session_ask(struct session *session, const char *question, const char *noth
 	return false;
 }
 
+/* Programs find warnings in the document, too. */
+static void tell(void *context, const struct ncm_event *event)
+{
+	const struct session *session = context;
+
+	if (event->type == NCM_EVENT_WARNING && event->text)
+		report_warned(&session->report, event->text);
+	ncm_emit(&session->shown, event);
+}
+
 void session_progress(struct session *session)
 {
 	const struct settings *settings = &session->settings;
 	const struct progress_manner manner = {settings->progress, settings->quiet, settings->verbose > 0};
-	struct ncm_sink shown;
+	const struct ncm_sink kept = {tell, session};
 
-	session->progress = progress_new(&manner, &shown);
+	session->progress = progress_new(&manner, &session->shown);
 	if (!session->log)
 		session->log = ncm_log_new(session->config, session->command->name);
-	session->sink = ncm_log_sink(session->log, &shown);
+	session->sink = ncm_log_sink(session->log, &kept);
 }
 
 void session_quieten(struct session *session)

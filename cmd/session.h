@@ -18,9 +18,9 @@ struct session {
 	struct ncm_workflow *workflow; /* of --workflow; or NULL */
 	struct ncm_workflow_choice workflow_choice;
 	struct progress *progress;
-	struct ncm_sink sink;
-	bool changes;        /* something on disk, by what was asked: a failure is told in the log */
-	struct ncm_log *log; /* NULL: nothing was begun that could change anything */
+	struct ncm_sink sink, shown; /* what happens: kept and shown, shown */
+	bool changes;                /* something on disk, by what was asked: a failure is told in the log */
+	struct ncm_log *log;         /* NULL: nothing was begun that could change anything */
 };
 
 /* Load the configuration and apply the flags; then the catalog too. Return 0, or -1 with *err. */

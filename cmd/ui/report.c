@@ -16,6 +16,7 @@ enum {
 void report_start(struct report *report)
 {
 	report->errors = json_array();
+	report->warnings = json_array();
 }
 
 int report_exit_code(enum ncm_errc code)
@@ -134,8 +135,14 @@ int report_silently(struct report *report, enum ncm_errc code, const char *messa
 	return report_exit_code(code);
 }
 
+void report_warned(const struct report *report, const char *text)
+{
+	json_push(report->warnings, json_text(text));
+}
+
 void report_warning(const struct report *report, const char *text)
 {
+	report_warned(report, text);
 	if (report->events) {
 		json_t *event = json_object();
 
@@ -176,12 +183,14 @@ void report_finish(struct report *report, const char *command, int exit_code)
 		json_put_number(document, "exit_code", (uint64_t)exit_code);
 		json_put(document, "data", report->data ? json_incref(report->data) : json_object());
 		json_put(document, "errors", json_incref(report->errors));
+		json_put(document, "warnings", json_incref(report->warnings));
 		json_print(document, false, stdout);
 		json_decref(document);
 	}
 	json_decref(report->data);
 	json_decref(report->errors);
-	report->data = report->errors = NULL;
+	json_decref(report->warnings);
+	report->data = report->errors = report->warnings = NULL;
 }
 
 enum { LONGEST_UNREAD = 1024 };

@@ -14,6 +14,7 @@ struct report {
 	bool quiet;
 	json_t *data;   /* of the command; NULL: none */
 	json_t *errors; /* array */
+	json_t *warnings;
 };
 
 void report_start(struct report *report);
@@ -25,7 +26,9 @@ void report_tell(const struct report *report, const struct ncm_error *err, const
 int report_record(struct report *report, const struct ncm_error *err, const char *model);
 /* The same of a message: the text of the command says it already. Returns its exit code. */
 int report_silently(struct report *report, enum ncm_errc code, const char *message, const char *model);
-/* "ncmodel: warning: …". The text may hold foreign bytes. */
+/* Records a warning for the document alone: who reads standard error has it. */
+void report_warned(const struct report *report, const char *text);
+/* "ncmodel: warning: …", and recorded. The text may hold foreign bytes. */
 void report_warning(const struct report *report, const char *text);
 /* A plain line on standard error, left out when quiet. The text must be safe. */
 void report_note(const struct report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));

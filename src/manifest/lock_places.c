@@ -20,13 +20,18 @@ static bool may_be_kept(const char *place)
 	return strlen(place) <= LONGEST_PLACE && !ncm_text_has_secret(place) && !ncm_address_is_signed(place);
 }
 
-void lock_places_copy(struct ncm_strings *to, const struct ncm_strings *from)
+static void add_places(struct ncm_strings *to, const struct ncm_strings *from)
 {
-	*to = (struct ncm_strings){0};
 	for (size_t i = 0; i < from->count; i++) {
 		if (may_be_kept(from->items[i]))
 			ncm_strings_add(to, from->items[i]);
 	}
+}
+
+void lock_places_copy(struct ncm_strings *to, const struct ncm_strings *from)
+{
+	*to = (struct ncm_strings){0};
+	add_places(to, from);
 	ncm_strings_unite(to);
 	while (to->count > NCM_LOCK_PLACES_MOST)
 		free(to->items[--to->count]);
@@ -123,7 +128,7 @@ void ncm_lock_places(const struct ncm_lock *lock, const struct ncm_sha256 *sha25
 			if (!has(&entry->files[k], sha256))
 				continue;
 			ncm_strings_take(places, own_place(entry, &entry->files[k]));
-			ncm_strings_add_all(places, &entry->files[k].places);
+			add_places(places, &entry->files[k].places);
 		}
 	}
 	ncm_strings_unite(places);

@@ -29,7 +29,7 @@ class CliCase(Case):
         return answer
 
     def check_envelope(self, answer, code):
-        self.assertEqual(list(answer), ["schema", "command", "ok", "exit_code", "data", "errors"])
+        self.assertEqual(list(answer), ["schema", "command", "ok", "exit_code", "data", "errors", "warnings"])
         self.assertEqual((answer["schema"], answer["exit_code"], answer["ok"]), ("ncmodel/1", code, code == 0))
         self.assertIsInstance(answer["data"], dict)
         for error in answer["errors"]:

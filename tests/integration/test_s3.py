@@ -343,7 +343,9 @@ class Cache(S3Case):
         for env in ({"NCMODEL_S3_ENDPOINT": "http://127.0.0.1:9"}, {"NCMODEL_CACHE": "models/team"}, {"NCMODEL_CACHE": "s3:No"},
                     {"NCMODEL_S3_SECRET_KEY": "wrongSecret0123456789wrong"}):
             with self.subTest(env=env):
-                self.assertEqual((" ".join(self.pull(env=env).err.split())).count("the cache cannot be asked"), 1)
+                result = self.pull("--json", env=env)
+                self.assertEqual((" ".join(result.err.split())).count("the cache cannot be asked"), 1)
+                self.assertTrue(json.loads(result.out)["warnings"][0].startswith("the cache cannot be asked"))
                 self.arrived({"m.gguf": self.data})
                 self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
 
