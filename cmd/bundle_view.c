@@ -13,21 +13,10 @@ static json_t *state_json(const void *row)
 	return json_string(ncm_bundle_state_name(((const struct ncm_bundle_file *)row)->state));
 }
 
-/* Bytes of it that are in no volume. */
-static json_t *reused_json(const void *row)
-{
-	const struct ncm_bundle_base *base = ((const struct ncm_bundle_file *)row)->base;
-	json_int_t bytes = 0;
-
-	for (size_t i = 0; base && i < base->count; i++)
-		bytes += (json_int_t)(base->ranges[i].end - base->ranges[i].start);
-	return json_integer(bytes);
-}
-
 #define OF(field) .offset = offsetof(struct ncm_bundle_file, field)
 static const struct field file_fields[] = {
     {"path", FIELD_TEXT, OF(path)},       {"role", FIELD_TEXT, OF(role)},
-    {"size", FIELD_BYTES, OF(size)},      {"reused", FIELD_MADE, .value = reused_json},
+    {"size", FIELD_BYTES, OF(size)},      {"reused", FIELD_BYTES, OF(reused)},
     {"sha256", FIELD_DIGEST, OF(sha256)}, {"state", FIELD_MADE, .value = state_json},
     {"reason", FIELD_TEXT, OF(why)},      {.key = NULL},
 };

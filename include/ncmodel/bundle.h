@@ -55,6 +55,7 @@ struct ncm_bundle_file {
 	struct ncm_sha256 sha256;
 	uint64_t size;
 	struct ncm_bundle_base *base; /* NULL: all of it is in the bundle */
+	uint64_t reused;              /* bytes of it that are not */
 	enum ncm_bundle_state state;
 	char *why; /* it is not right; or NULL */
 };

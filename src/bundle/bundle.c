@@ -46,7 +46,8 @@ void bundle_settle(struct ncm_bundle *bundle)
 	bundle->size = bundle->reused = 0;
 	for (size_t i = 0; i < bundle->count; i++) {
 		bundle->size += bundle->files[i].size;
-		bundle->reused += bundle_base_bytes(bundle->files[i].base);
+		bundle->files[i].reused = bundle_base_bytes(bundle->files[i].base);
+		bundle->reused += bundle->files[i].reused;
 	}
 	if (bundle->count > 1)
 		qsort(bundle->files, bundle->count, sizeof *bundle->files, by_path);

@@ -12,7 +12,6 @@
 #include "os/os.h"
 
 #include <errno.h>
-
 #include <ncmodel/draft.h>
 #include <string.h>
 

@@ -56,6 +56,12 @@ static struct ncm_bundle_base *shared_of(const struct ncm_transit *transits, siz
 	return NULL;
 }
 
+static struct ncm_transit proof_of(int fd, const struct ncm_checkpoints *checkpoints, size_t span)
+{
+	return (struct ncm_transit){
+	    .from = fd, .from_at = ncm_span_start(span), .to = -1, .checkpoints = checkpoints, .span = span};
+}
+
 /* NULL: they share nothing, or it cannot be read, which who copies it tells. */
 static struct ncm_bundle_base *compare(struct comparing *comparing, const char *path, uint64_t size,
 				       const struct ncm_checkpoints *older)
@@ -66,8 +72,7 @@ static struct ncm_bundle_base *compare(struct comparing *comparing, const char *
 	struct ncm_bundle_base *base;
 
 	for (size_t i = 0; i < count; i++) {
-		transits[i] = (struct ncm_transit){
-		    .from = fd, .from_at = ncm_span_start(i), .to = -1, .checkpoints = older, .span = i};
+		transits[i] = proof_of(fd, older, i);
 		comparing->making->total += ncm_span_end(older, i) - ncm_span_start(i);
 	}
 	comparing->path = path;
@@ -163,32 +168,30 @@ static void find_base(struct comparing *comparing, struct ncm_bundle_file *file)
 	}
 }
 
-static int open_beside(const struct ncm_lock *lock)
+static void find_all(struct making *making, const struct ncm_lock *theirs)
 {
-	NCM_AUTO_FREE char *folder = ncm_asprintf("%s.checkpoints", lock->path);
-
-	return os_open(OS_HERE, folder, OS_FOLDER);
-}
-
-int making_find_bases(struct making *making, struct ncm_error *err)
-{
-	const struct ncm_lock *theirs = making->their_lock;
-	NCM_AUTO_CLOSE int beside = theirs ? open_beside(theirs) : -1;
-	NCM_AUTO_CLOSE int ours = theirs ? open_beside(making->lock) : -1;
+	NCM_AUTO_CLOSE int beside = making_open_beside(theirs);
+	NCM_AUTO_CLOSE int ours = making_open_beside(making->lock);
 	struct comparing comparing = {.making = making, .theirs = beside, .ours = ours};
 	struct ncm_bundle *bundle = making->bundle;
 
-	comparing.keys = ncm_calloc(theirs ? theirs->count + 1 : 1, sizeof *comparing.keys);
-	for (size_t i = 0; theirs && i < theirs->count; i++)
+	comparing.keys = ncm_calloc(theirs->count + 1, sizeof *comparing.keys);
+	for (size_t i = 0; i < theirs->count; i++)
 		comparing.keys[i] = ncm_source_key(theirs->entries[i].uri);
-	for (size_t i = 0; theirs && i < bundle->count; i++) {
+	for (size_t i = 0; i < bundle->count; i++) {
 		if (bundle_is_blob(bundle->files[i].path) && ncm_checkpoints_expected(bundle->files[i].size) > 0)
 			find_base(&comparing, &bundle->files[i]);
 		making->total -= bundle_base_bytes(bundle->files[i].base);
 	}
-	for (size_t i = 0; theirs && i < theirs->count; i++)
+	for (size_t i = 0; i < theirs->count; i++)
 		free(comparing.keys[i]);
 	free(comparing.keys);
+}
+
+int making_find_bases(struct making *making, struct ncm_error *err)
+{
+	if (making->their_lock)
+		find_all(making, making->their_lock);
 	return ncm_interrupted() ? ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted while hashing") : 0;
 }
 
@@ -205,11 +208,8 @@ static int prove_base(struct comparing *comparing, const struct ncm_bundle_file 
 	if (fd < 0)
 		return ncm_error_errno(err, errno, "cannot open %s", path);
 	for (size_t span = 0; span < ncm_span_count(checkpoints); span++) {
-		const uint64_t at = ncm_span_start(span);
-
-		if (bundle_is_of_base(file, at, &end))
-			*NCM_PUSH(transits, count) = (struct ncm_transit){
-			    .from = fd, .from_at = at, .to = -1, .checkpoints = checkpoints, .span = span};
+		if (bundle_is_of_base(file, ncm_span_start(span), &end))
+			*NCM_PUSH(transits, count) = proof_of(fd, checkpoints, span);
 	}
 	comparing->path = path;
 	ncm_transits_run(transits, count, tell_bytes, comparing);

@@ -4,21 +4,16 @@
 
 #include "base/mem.h"
 #include "os/os.h"
+#include "registry/model.h"
 
 #include <errno.h>
-#include <string.h>
 
-static bool is_known_wrong(const struct ncm_reg_model *model)
-{
-	return model->verify_result && strcmp(model->verify_result, "ok") != 0;
-}
-
-static bool is_intact(const struct ncm_reg_file *file)
+static bool is_intact(const struct ncm_reg_model *model, const struct ncm_reg_file *file)
 {
 	struct os_stat status;
 
-	return os_lstat(OS_HERE, file->abs, &status) == 0 && status.kind == OS_IS_FILE && status.size == file->size &&
-	       status.mtime_ns == file->mtime_ns;
+	return !registry_was_found_wrong(model) && os_lstat(OS_HERE, file->abs, &status) == 0 &&
+	       registry_is_unchanged(file, &status);
 }
 
 bool bundle_is_installed(const struct ncm_registry *registry, const struct ncm_sha256 *sha256, uint64_t size)
@@ -26,9 +21,9 @@ bool bundle_is_installed(const struct ncm_registry *registry, const struct ncm_s
 	for (size_t i = 0; i < registry->count; i++) {
 		const struct ncm_reg_model *model = &registry->models[i];
 
-		for (size_t k = 0; k < model->file_count && !is_known_wrong(model); k++) {
+		for (size_t k = 0; k < model->file_count; k++) {
 			if (model->files[k].size == size && ncm_sha256_equal(&model->files[k].sha256, sha256) &&
-			    is_intact(&model->files[k]))
+			    is_intact(model, &model->files[k]))
 				return true;
 		}
 	}
@@ -59,7 +54,7 @@ static int open_one(const struct ncm_registry *registry, const struct ncm_sha256
 			const struct ncm_reg_file *file = &model->files[k];
 
 			if (file->size == size && ncm_sha256_equal(&file->sha256, sha256) &&
-			    (!intact || (!is_known_wrong(model) && is_intact(file))))
+			    (!intact || is_intact(model, file)))
 				fd = open_file(file);
 		}
 	}

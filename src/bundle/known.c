@@ -19,6 +19,13 @@ struct knowing {
 	struct ncm_error error; /* the first */
 };
 
+int making_open_beside(const struct ncm_lock *lock)
+{
+	NCM_AUTO_FREE char *folder = ncm_asprintf("%s.checkpoints", lock->path);
+
+	return os_open(OS_HERE, folder, OS_FOLDER);
+}
+
 int making_kept_checkpoints(const struct making *making, int beside, const struct ncm_sha256 *sha256, uint64_t size,
 			    struct ncm_checkpoints *found)
 {
@@ -91,8 +98,7 @@ static void know_one(void *context, size_t index)
 
 int making_checkpoints(struct making *making, struct ncm_checkpoints *checkpoints, struct ncm_error *err)
 {
-	NCM_AUTO_FREE char *beside = ncm_asprintf("%s.checkpoints", making->lock->path);
-	NCM_AUTO_CLOSE int dirfd = os_open(OS_HERE, beside, OS_FOLDER);
+	NCM_AUTO_CLOSE int dirfd = making_open_beside(making->lock);
 	struct knowing knowing = {.making = making, .checkpoints = checkpoints, .beside = dirfd};
 
 	pthread_mutex_init(&knowing.mutex, NULL);

@@ -63,6 +63,8 @@ int making_write_volumes(struct making *making, uint64_t volume, struct ncm_erro
  * file of the bundle, which the caller clears. Those of one span are made of its digest. DAMAGED, IO, INTERRUPTED.
  */
 int making_checkpoints(struct making *making, struct ncm_checkpoints *checkpoints, struct ncm_error *err);
+/* The folder of checkpoints beside a lock; -1: there is none. */
+int making_open_beside(const struct ncm_lock *lock);
 /* Those that are kept in a folder beside the own lock (-1: there is none), or in a store. Returns 0, or -1: there are
  * none. */
 int making_kept_checkpoints(const struct making *making, int beside, const struct ncm_sha256 *sha256, uint64_t size,

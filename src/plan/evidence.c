@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "base/strings.h"
 #include "os/os.h"
+#include "registry/model.h"
 #include "store/inside.h"
 #include "store/intent.h"
 #include "store/names.h"
@@ -27,21 +28,10 @@ static bool is_recorded(const struct ncm_reg_file *file)
 	return !ncm_sha256_is_zero(&file->sha256);
 }
 
-bool record_is_unchanged(const struct ncm_reg_file *file, const struct os_stat *status)
-{
-	return status->kind == OS_IS_FILE && status->size == file->size && status->mtime_ns == file->mtime_ns;
-}
-
-/* Damage that the disk made leaves size and mtime as they were. */
-static bool was_found_wrong(const struct ncm_reg_model *model)
-{
-	return model->verify_result && strcmp(model->verify_result, "ok") != 0;
-}
-
 bool record_is_believed(const struct look *look, const struct registry_ref *ref, const struct os_stat *status)
 {
-	return !look->strict && is_recorded(ref->file) && !was_found_wrong(ref->model) &&
-	       record_is_unchanged(ref->file, status);
+	return !look->strict && is_recorded(ref->file) && !registry_was_found_wrong(ref->model) &&
+	       registry_is_unchanged(ref->file, status);
 }
 
 static bool fits_size(const struct content *content, const struct os_stat *status)
@@ -157,9 +147,9 @@ static const char *taken_by(const struct judgement *judgement)
 	for (size_t i = 0; i < judgement->ref_count; i++) {
 		const struct registry_ref *ref = &judgement->refs[i];
 
-		if (ref != judgement->own && is_recorded(ref->file) && !was_found_wrong(ref->model) &&
+		if (ref != judgement->own && is_recorded(ref->file) && !registry_was_found_wrong(ref->model) &&
 		    !ncm_sha256_equal(&ref->file->sha256, &judgement->content->sha256) &&
-		    record_is_unchanged(ref->file, &judgement->step->status))
+		    registry_is_unchanged(ref->file, &judgement->step->status))
 			return ref->model->id;
 	}
 	return NULL;
@@ -214,8 +204,8 @@ void judge_other(const struct judgement *judgement)
 	}
 	/* A disk that fails leaves the mtime as it was; who writes does not, and no source has what he wrote. What a
 	 * verify called damaged was told to the user. */
-	if (judgement->own && is_recorded(judgement->own->file) && !was_found_wrong(judgement->own->model) &&
-	    !record_is_unchanged(judgement->own->file, &step->status)) {
+	if (judgement->own && is_recorded(judgement->own->file) && !registry_was_found_wrong(judgement->own->model) &&
+	    !registry_is_unchanged(judgement->own->file, &step->status)) {
 		step->owner = judgement->own->model->id;
 		step->is_edited = true;
 		step->state = run->options.force ? PLACE_OURS : PLACE_IN_WAY;
@@ -241,7 +231,7 @@ static bool is_recorded_so(const struct judgement *judgement)
 {
 	const struct registry_ref *own = judgement->own;
 
-	return own && record_is_unchanged(own->file, &judgement->step->status) &&
+	return own && registry_is_unchanged(own->file, &judgement->step->status) &&
 	       ncm_sha256_equal(&own->file->sha256, &judgement->content->sha256) && is_of_this_revision(judgement);
 }
 

@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "base/strings.h"
 #include "os/os.h"
+#include "registry/model.h"
 #include "store/inside.h"
 #include "store/intent.h"
 #include "store/walk.h"
@@ -90,7 +91,7 @@ static size_t count_unpacked(const struct judgement *judgement, const struct ncm
 			continue;
 		found++;
 		*untouched =
-		    *untouched && os_lstat(OS_HERE, file->abs, &status) == 0 && record_is_unchanged(file, &status);
+		    *untouched && os_lstat(OS_HERE, file->abs, &status) == 0 && registry_is_unchanged(file, &status);
 		*right = *right && *untouched && is_of_archive(judgement, file);
 	}
 	return found;

@@ -19,8 +19,6 @@ struct judgement {
 	int fd;                         /* the file that is there, open; or -1 */
 };
 
-/* Whether a file has the size and mtime that were recorded. */
-bool record_is_unchanged(const struct ncm_reg_file *file, const struct os_stat *status);
 /* Whether a file's record can stand for its bytes. */
 bool record_is_believed(const struct look *look, const struct registry_ref *ref, const struct os_stat *status);
 /* What is there is something else. May it be replaced, and can it be had again? */

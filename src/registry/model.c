@@ -193,3 +193,13 @@ void registry_model_clear(struct ncm_reg_model *entry)
 	ncm_strings_free(&entry->aliases);
 	*entry = (struct ncm_reg_model){0};
 }
+
+bool registry_was_found_wrong(const struct ncm_reg_model *entry)
+{
+	return entry->verify_result && strcmp(entry->verify_result, "ok") != 0;
+}
+
+bool registry_is_unchanged(const struct ncm_reg_file *file, const struct os_stat *status)
+{
+	return status->kind == OS_IS_FILE && status->size == file->size && status->mtime_ns == file->mtime_ns;
+}

@@ -3,6 +3,8 @@
 #ifndef NCM_REGISTRY_MODEL_H
 #define NCM_REGISTRY_MODEL_H
 
+#include "os/os.h"
+
 #include <ncmodel/registry.h>
 
 /* What an entry has from its manifest's model, in the form that is chosen (NULL: its own). Everything is borrowed from
@@ -15,6 +17,11 @@ const struct ncm_reg_file *registry_file_at(const struct ncm_reg_model *entry, c
 /* The file that a runtime opens: weights before all else, by a name that says so before one that does not, the first of
  * several. NULL: the entry has no files. Borrowed. */
 const struct ncm_reg_file *registry_main_file(const struct ncm_reg_model *entry);
+/* Whether the last verify found it other than it should be: damage that the disk made leaves size and mtime as they
+ * were. */
+bool registry_was_found_wrong(const struct ncm_reg_model *entry);
+/* Whether what lies there has the size and mtime that were recorded. */
+bool registry_is_unchanged(const struct ncm_reg_file *file, const struct os_stat *status);
 /* Whether it was written beside a model, for an application to read and edit. */
 bool registry_is_sidecar(const struct ncm_reg_file *file);
 /* A copy with strings of its own; and its end. */

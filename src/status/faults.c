@@ -2,6 +2,7 @@
 #include "status/status.h"
 
 #include "base/mem.h"
+#include "registry/model.h"
 
 #include <string.h>
 
@@ -38,7 +39,7 @@ bool status_is_damaged(const struct ncm_status *status, const struct ncm_reg_mod
 /* A verify's word counts where this look sees nothing. */
 static void add_told(struct ncm_status *status, const struct ncm_reg_model *model)
 {
-	if (!model->verify_result || strcmp(model->verify_result, "ok") == 0 || status_is_damaged(status, model))
+	if (!registry_was_found_wrong(model) || status_is_damaged(status, model))
 		return;
 	*NCM_PUSH(status->faults, status->fault_count) = (struct ncm_status_fault){
 	    .model = ncm_strdup(model->id),

@@ -157,15 +157,21 @@ static struct ncm_transfer_item run_behind(void (*cache)(struct server_request *
 	return item;
 }
 
-static void a_source_without_ranges_gives_the_whole_after_all(void)
+/* The source, which gives no ranges, is asked for all of it in the end. */
+static void check_whole_behind(void (*cache)(struct server_request *request))
 {
-	struct ncm_transfer_item item = run_behind(answer_some_wrong, answer_all_right);
+	struct ncm_transfer_item item = run_behind(cache, answer_all_right);
 
 	check_checkpoints(&item);
 	ncm_checkpoints_clear(&item.checkpoints);
 	check_done(&item);
 	CHECK_U64(server.count, 2);
 	CHECK_U64(item.served_by, 0);
+}
+
+static void a_source_without_ranges_gives_the_whole_after_all(void)
+{
+	check_whole_behind(answer_some_wrong);
 }
 
 /* It has begun before it is known that the source gives no ranges, and vanishes then. */
@@ -179,13 +185,7 @@ static void answer_wrong_and_vanish(struct server_request *request)
 
 static void so_it_does_when_the_cache_vanishes(void)
 {
-	struct ncm_transfer_item item = run_behind(answer_wrong_and_vanish, answer_all_right);
-
-	check_checkpoints(&item);
-	ncm_checkpoints_clear(&item.checkpoints);
-	check_done(&item);
-	CHECK_U64(server.count, 2);
-	CHECK_U64(item.served_by, 0);
+	check_whole_behind(answer_wrong_and_vanish);
 }
 
 static void where_nobody_has_the_right_bytes_it_ends(void)
