@@ -120,8 +120,8 @@ const struct ncm_reg_model *ncm_registry_get(const struct ncm_registry *registry
  * another model has is no sign of it. */
 const struct ncm_reg_model *ncm_registry_same(const struct ncm_registry *registry, const struct ncm_model *model);
 /*
- * The registered models that a selector chooses. As ncm_select; the pointers live as long as the registry. A name that
- * several models have chooses none of them: USAGE, with their ids.
+ * The registered models that a selector chooses, by phase and id. As ncm_select; the pointers live as long as the
+ * registry. A name that several models have chooses none of them: USAGE, with their ids.
  */
 int ncm_registry_select(const struct ncm_registry *registry, const struct ncm_selector *selector,
 			const struct ncm_reg_model ***chosen, size_t *count, struct ncm_error *err);

@@ -35,7 +35,7 @@ struct exported {
 	struct ncm_registry *registry;
 	struct export_server *servers; /* in the layout's order */
 	size_t server_count;
-	const struct ncm_reg_model **registered; /* those that are chosen, in the order of models.json */
+	const struct ncm_reg_model **registered; /* those that are chosen, by phase and id */
 	size_t registered_count;
 	struct export_model *models; /* of them, those that an Ollama or a llama.cpp serves */
 	size_t model_count;

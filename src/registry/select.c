@@ -10,6 +10,7 @@
 #include "source/source.h"
 
 #include <ncmodel/text.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -131,6 +132,16 @@ static int keep(const struct ncm_registry *registry, const struct ncm_selector *
 	return keep_variant(registry, selector->variant, kept, err);
 }
 
+static int by_phase_and_id(const void *a, const void *b)
+{
+	const struct ncm_reg_model *x = *(const struct ncm_reg_model *const *)a,
+				   *y = *(const struct ncm_reg_model *const *)b;
+
+	if (x->phase != y->phase)
+		return x->phase > y->phase ? 1 : -1;
+	return strcmp(x->id, y->id);
+}
+
 int ncm_registry_select(const struct ncm_registry *registry, const struct ncm_selector *selector,
 			const struct ncm_reg_model ***chosen, size_t *count, struct ncm_error *err)
 {
@@ -144,6 +155,9 @@ int ncm_registry_select(const struct ncm_registry *registry, const struct ncm_se
 		if (kept[i])
 			(*chosen)[listed++] = &registry->models[i];
 	}
+	/* models.json has them in the order in which their downloads ended, which is another one each time. */
+	if (listed > 1)
+		qsort(*chosen, listed, sizeof **chosen, by_phase_and_id);
 	*count = listed;
 	return 0;
 }

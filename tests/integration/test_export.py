@@ -226,6 +226,21 @@ class ExportTest(Case):
         with open(path, "w", encoding="utf-8") as file:
             json.dump(document, file)
 
+    def test_the_order_of_the_record_is_not_told(self):
+        """Models are recorded as they come to their end: which was first is an accident, and no file says so."""
+        self.pull("--phase", "1", "--phase", "2")
+        path = self.machine.store("models.json")
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+        self.assertEqual(len(document["models"]), 6)
+        before = {name: self.export(name).out for name in FORMATS}
+        for _ in range(3):
+            random.shuffle(document["models"])
+            with open(path, "w", encoding="utf-8") as file:
+                json.dump(document, file)
+            for name, text in before.items():
+                self.assertEqual(self.export(name).out, text, name)
+
     @unittest.skipUnless(yaml, "no YAML parser")
     def test_a_name_that_llama_swap_would_take_for_a_macro(self):
         """It fills in ${NAME} and ${env.NAME} in names, too; what its schema says of a model holds."""
