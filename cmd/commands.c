@@ -64,6 +64,9 @@ const struct topic topics_configuration[] = {
     {"servers", "Programs that run models: an object with the URL of each, under a name of yours."},
     {"cache", "A bucket that machines share, as s3:BUCKET/PREFIX, asked by digest before sources are."},
     {"cache_fill", "false leaves what was fetched from its source out of the cache; true unless given."},
+    {"cache_refs",
+     "true believes the cache which bytes a source has that publishes no digest, so that one machine fetches them for "
+     "all; false unless given."},
     {"s3_region", "The region of the buckets of s3: sources; us-east-1 unless given."},
     {"insecure_registries", "Registries (HOST or HOST:PORT) that are spoken to over plain http."},
     {"cacert", "A file of certificates to trust instead of the system's."},

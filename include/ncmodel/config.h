@@ -85,6 +85,7 @@ struct ncm_config {
 	size_t insecure_registry_count;
 	char *cache;           /* "s3:BUCKET/PREFIX", asked for contents before their sources are; NULL: none */
 	bool cache_fill;       /* what a pull fetches from its source goes there; default true */
+	bool cache_refs;       /* it is believed which bytes a source has that publishes no digest; default false */
 	char *s3_region;       /* of the buckets of "endpoints".s3, or NULL: us-east-1 */
 	char *cacert;          /* CA bundle, or NULL for the system's */
 	uint64_t reserve;      /* bytes to leave free on each file system; default 2 GiB */

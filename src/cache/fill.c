@@ -74,7 +74,7 @@ static void send(struct cache_filler *filler, struct fill *fill)
 
 	cache_tell_end(&telling, failed);
 	if (!failed || is_its_own(&err))
-		filler->filled(filler->context, &fill->sha256);
+		filler->filled(filler->context, &fill->sha256, !failed);
 	if (failed) {
 		note_failure(filler, &err);
 		return;

@@ -10,8 +10,8 @@
 
 struct cache_filler; /* opaque */
 
-/* Told of each content that the cache has now (or that cannot be sent, now or later), from any thread. */
-typedef void cache_filled(void *context, const struct ncm_sha256 *sha256);
+/* Told of each content that the cache has now, or that cannot be sent, now or later (not `there`), from any thread. */
+typedef void cache_filled(void *context, const struct ncm_sha256 *sha256, bool there);
 
 /* The cache is borrowed, and the sink, which several threads tell, until cache_filler_end. */
 struct cache_filler *cache_filler_new(const struct cache *cache, const struct ncm_sink *sink, cache_filled *filled,

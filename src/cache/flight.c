@@ -28,16 +28,7 @@ uint64_t flight_part_size(const struct cache_flight *flight, size_t part)
 
 void flight_wait(struct cache_flights *flights, unsigned milliseconds)
 {
-	struct timespec until;
-
-	timespec_get(&until, TIME_UTC);
-	until.tv_sec += milliseconds / 1000;
-	until.tv_nsec += (long)(milliseconds % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
-	(void)pthread_cond_timedwait(&flights->moved, &flights->mutex, &until);
+	cache_wait(&flights->moved, &flights->mutex, milliseconds);
 }
 
 void flight_set(struct cache_flight *flight, struct flight_part *part, enum part_where where)
@@ -181,7 +172,6 @@ struct cache_flights *cache_flights_begin(struct ncm_sources *sources, bool brin
 {
 	struct cache_flights *flights;
 	struct ncm_error why = NCM_ERROR_INIT;
-	char holder[33];
 
 	if (!sources->config->cache)
 		return NULL;
@@ -193,8 +183,7 @@ struct cache_flights *cache_flights_begin(struct ncm_sources *sources, bool brin
 	}
 	flights->sources = sources;
 	flights->read_only = !brings;
-	ncm_random_hex(holder, sizeof holder);
-	flights->lease = ncm_asprintf("{\"holder\":\"%s\",\"seconds\":%d}\n", holder, FLIGHT_LEASE_SECONDS);
+	flights->lease = cache_lease_text();
 	pthread_mutex_init(&flights->mutex, NULL);
 	pthread_cond_init(&flights->moved, NULL);
 	return flights;

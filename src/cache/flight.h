@@ -6,11 +6,10 @@
  *   parts/sha256/abcd…/OFFSET         16 MiB of the content from there on, whoever brought them
  *   parts/sha256/abcd…/OFFSET.lease   who is about to bring them: a holder's random name, and for how long it holds
  *
- * A lease is made by If-None-Match:*, renewed while its holder works, and void FLIGHT_LEASE_SECONDS after it was last
- * written, by the server's clock; then another takes it over, by If-Match. It is believed when a list that was asked
- * for afterwards shows it, without the part: so a server without conditional writes costs bytes that come twice, and
- * nothing else. Who has the content proved by its digest, and sees all parts, has the server join them to the blob, and
- * removes them. Nothing in here is believed by anybody: parts are bytes like any other's, and a digest decides.
+ * A lease (lease_object.h) is believed when a list that was asked for afterwards shows it, without the part: so a
+ * server without conditional writes costs bytes that come twice, and nothing else. Who has the content proved by its
+ * digest, and sees all parts, has the server join them to the blob, and removes them. Nothing in here is believed by
+ * anybody: parts are bytes like any other's, and a digest decides.
  */
 #ifndef NCM_CACHE_FLIGHT_H
 #define NCM_CACHE_FLIGHT_H
@@ -19,8 +18,6 @@
 #include "transfer/transfer.h"
 
 enum {
-	FLIGHT_LEASE_SECONDS = 30,
-	FLIGHT_RENEW_SECONDS = 8,
 	FLIGHT_LONGEST_SECONDS = 600, /* that one machine may take for a part */
 };
 

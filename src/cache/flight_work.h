@@ -7,11 +7,12 @@
 #define NCM_CACHE_FLIGHT_WORK_H
 
 #include "cache/flight.h"
+#include "cache/lease_object.h"
 
 #include <pthread.h>
 
 enum {
-	FLIGHT_PATIENCE_SECONDS = FLIGHT_LONGEST_SECONDS + 2 * FLIGHT_LEASE_SECONDS,
+	FLIGHT_PATIENCE_SECONDS = FLIGHT_LONGEST_SECONDS + 2 * CACHE_LEASE_SECONDS,
 	FLIGHT_WRITERS = 3, /* at once: one alone waits for the server's hashing */
 };
 
@@ -108,13 +109,10 @@ char *flight_lease_key(const struct cache_flight *flight, size_t part);
 /* sight.c: looks. The mutex is held, but while it is asked for. */
 void flight_look(struct cache_flight *flight);
 bool flight_is_ours(const struct flight_part *part); /* or we think so */
-/* Of another's, by the server's clock: where it tells no times no lease is known to be void. */
-bool flight_lease_is_void(const struct cache_object *object);
 
 /* lease.c: the keeper's thread */
 void *flight_keep(void *flights);
-/* Writes a lease, as new or (`etag`, which may be NULL without conditions) in place of that. *made_etag is freed by the
- * caller. */
+/* As cache_lease_write. */
 enum cache_made flight_write_lease(struct cache_flights *flights, const char *key, const char *etag, char **made_etag,
 				   struct ncm_error *err);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What no lock names goes, once it is old enough that nobody may be about to name it. */
 #include "cache/keep.h"
+#include "cache/refs.h"
 
 #include "base/mem.h"
 #include "base/strings.h"
@@ -54,15 +55,46 @@ static bool is_used(const struct collecting *collecting, const char *key, const 
 	return strncmp(key, "parts/", 6) != 0 && ncm_strings_hold(&collecting->used, ncm_sha256_hex(sha256, hex));
 }
 
+/* A ref goes with what it tells of; the lease of one is of nothing that is kept. Returns 1, 0 if it is neither, or -1.
+ */
+static int read_ref(const struct keeping *keeping, const char *key, struct ncm_sha256 *sha256, struct ncm_error *err)
+{
+	char hex[NCM_SHA256_HEX + 1] = "";
+	const char *name = key + sizeof CACHE_REFS - 1;
+
+	strncpy(hex, name, NCM_SHA256_HEX);
+	if (ncm_sha256_parse(hex, sha256) < 0)
+		return 0;
+	if (strcmp(name + NCM_SHA256_HEX, ".lease") == 0)
+		return 1;
+	return name[NCM_SHA256_HEX] == '\0' ? cache_ref_read(&keeping->cache, key, sha256, err) : 0;
+}
+
+/* Returns 1 with the digest that it is about if it may go, 0, or -1. */
+static int is_garbage(const struct collecting *collecting, const char *key, const struct cache_object *object,
+		      struct ncm_sha256 *sha256, struct ncm_error *err)
+{
+	const struct keeping *keeping = collecting->keeping;
+	const bool is_ref = strncmp(key, CACHE_REFS, sizeof CACHE_REFS - 1) == 0;
+	int about;
+
+	if (!is_old(keeping, object))
+		return 0;
+	about = is_ref ? read_ref(keeping, key, sha256, err) : digest_of(key, sha256);
+	return about <= 0 ? about : !is_used(collecting, key, sha256);
+}
+
 static int note(void *context, const char *key, const struct cache_object *object, struct ncm_error *err)
 {
 	struct collecting *collecting = context;
 	struct ncm_cache_report *report = collecting->keeping->report;
 	struct ncm_cache_item *item;
 	struct ncm_sha256 sha256;
+	const int garbage = is_garbage(collecting, key, object, &sha256, err);
 
-	(void)err;
-	if (!digest_of(key, &sha256) || is_used(collecting, key, &sha256) || !is_old(collecting->keeping, object)) {
+	if (garbage < 0)
+		return -1;
+	if (garbage == 0) {
 		report->kept++;
 		return 0;
 	}
@@ -72,7 +104,7 @@ static int note(void *context, const char *key, const struct cache_object *objec
 	return 0;
 }
 
-/* Checkpoints before what they are of, so that none is left without. */
+/* Refs and checkpoints before what they are of, so that none is left without. */
 static int by_key_backwards(const void *a, const void *b)
 {
 	return strcmp(((const struct ncm_cache_item *)b)->key, ((const struct ncm_cache_item *)a)->key);
@@ -94,7 +126,7 @@ static int remove_all(struct keeping *keeping, struct ncm_error *err)
 
 static int find(struct collecting *collecting, struct ncm_error *err)
 {
-	static const char *const folders[] = {"checkpoints/", "parts/", "blobs/"};
+	static const char *const folders[] = {"checkpoints/", "parts/", "blobs/", CACHE_REFS};
 	struct keeping *keeping = collecting->keeping;
 
 	if (keeping_read_locks(keeping, &collecting->used, err) < 0)

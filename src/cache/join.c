@@ -45,7 +45,7 @@ static bool take_lease(struct cache_flight *flight)
 	if (write_lease(flight, NULL))
 		return true;
 	return cache_head(&flight->all->cache, join->key, &object, NULL) == 1 && object.etag &&
-	       flight_lease_is_void(&object) && write_lease(flight, object.etag);
+	       cache_lease_is_void(&object) && write_lease(flight, object.etag);
 }
 
 int flight_join_begin(struct cache_flight *flight)
@@ -78,7 +78,7 @@ void flight_join_drop(struct cache_flight *flight)
 
 bool flight_join_is_due(const struct cache_flight *flight)
 {
-	return ncm_monotonic() - flight->join.leased >= FLIGHT_RENEW_SECONDS;
+	return ncm_monotonic() - flight->join.leased >= CACHE_LEASE_RENEW_SECONDS;
 }
 
 void flight_join_fail(struct cache_flight *flight)

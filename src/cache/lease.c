@@ -15,36 +15,21 @@ static const double LATER_SECONDS = 5;  /* … and where much is */
 static const size_t LITTLE = 4;         /* parts */
 static const double SETTLED_SECONDS = 0.5;
 static const double WORTH_SECONDS = 2; /* of work that is leased beforehand */
-enum { LEASE_BYTES = 4096, LEAST_LEASES = 1, MOST_LEASES = 16, MOST_CHOICES = 32 };
-
-/* Whether the one who was first was this machine: of a write whose answer got lost the second try is refused. */
-static bool is_our_lease(const struct cache_flights *flights, const char *key, char **etag)
-{
-	CACHE_AUTO_OBJECT struct cache_object object = {0};
-
-	if (cache_get(&flights->cache, key, LEASE_BYTES, &object, NULL) != 1 ||
-	    strcmp(object.data, flights->lease) != 0)
-		return false;
-	*etag = object.etag;
-	object.etag = NULL;
-	return true;
-}
+enum { LEAST_LEASES = 1, MOST_LEASES = 16, MOST_CHOICES = 32 };
 
 enum cache_made flight_write_lease(struct cache_flights *flights, const char *key, const char *etag, char **made_etag,
 				   struct ncm_error *err)
 {
-	const struct cache_condition condition = {.only_new = !etag, .if_match = etag};
-	const size_t size = strlen(flights->lease);
-	enum cache_made made = cache_put(&flights->cache, key, flights->lease, size, &condition, made_etag, err);
+	bool unconditional = false;
+	const enum cache_made made =
+	    cache_lease_write(&flights->cache, key, flights->lease, etag, made_etag, &unconditional, err);
 
-	if (made == CACHE_EXISTS || made == CACHE_CONFLICT)
-		return is_our_lease(flights, key, made_etag) ? CACHE_MADE : made;
-	if (made != CACHE_UNSUPPORTED)
-		return made;
-	pthread_mutex_lock(&flights->mutex);
-	flights->unconditional = true;
-	pthread_mutex_unlock(&flights->mutex);
-	return cache_put(&flights->cache, key, flights->lease, size, NULL, made_etag, err);
+	if (unconditional) {
+		pthread_mutex_lock(&flights->mutex);
+		flights->unconditional = true;
+		pthread_mutex_unlock(&flights->mutex);
+	}
+	return made;
 }
 
 static bool is_free(const struct flight_part *part)
@@ -206,7 +191,7 @@ static void keep_leases(struct cache_flight *flight)
 			continue;
 		if ((flight->ended || flight->alone) && !part->due)
 			let_go(flight, i);
-		else if (now - part->leased > FLIGHT_RENEW_SECONDS && now - part->since < FLIGHT_LONGEST_SECONDS)
+		else if (now - part->leased > CACHE_LEASE_RENEW_SECONDS && now - part->since < FLIGHT_LONGEST_SECONDS)
 			renew(flight, i);
 	}
 }

@@ -26,11 +26,6 @@ struct looking {
 	struct sight *sights;
 };
 
-bool flight_lease_is_void(const struct cache_object *object)
-{
-	return object->modified > 0 && object->now > 0 && object->now - object->modified > FLIGHT_LEASE_SECONDS;
-}
-
 /* "16777216" or "16777216.lease". False for what is neither, as the lease of who joins. */
 static bool read_name(const struct cache_flight *flight, const char *name, size_t *part, bool *lease)
 {
@@ -62,7 +57,7 @@ static int take_sight(void *context, const char *key, const struct cache_object 
 	free(sight->etag);
 	sight->etag = ncm_strdup_null(object->etag);
 	sight->leased = true;
-	sight->expired = flight_lease_is_void(object);
+	sight->expired = cache_lease_is_void(object);
 	return 0;
 }
 

@@ -126,6 +126,20 @@ void alternate_add_mirrors(struct carry *carry, struct task *task)
 	}
 }
 
+void task_forget_mirrors(struct task *task)
+{
+	for (size_t i = 0; i < task->mirror_count; i++)
+		ncm_resolution_free(task->mirror_resolutions[i]);
+	free(task->mirror_resolutions);
+	free(task->mirrors);
+	task->mirror_resolutions = NULL;
+	task->mirrors = NULL;
+	task->mirror_count = 0;
+	task->flight = NULL;
+	task->fills = false;
+	ncm_checkpoints_clear(&task->known);
+}
+
 /*
  * By its digest others are asked for what was known to be pinned, where no source has it any more. The cache and web
  * servers were places of the transfer that failed. Returns 0 when it is another's now, or -1 when none is left.

@@ -282,13 +282,9 @@ static void carry_end(struct carry *carry)
 		free(task->partial);
 		free(task->origins);
 		ncm_resolution_free(task->own);
-		for (size_t k = 0; k < task->mirror_count; k++)
-			ncm_resolution_free(task->mirror_resolutions[k]);
-		free(task->mirror_resolutions);
-		free(task->mirrors);
+		task_forget_mirrors(task);
 		free(task->server_name);
 		ncm_checkpoints_clear(&task->checkpoints);
-		ncm_checkpoints_clear(&task->known);
 		ncm_unpacked_free(task->unpacked, task->unpacked_count);
 		ncm_error_clear(&task->error);
 	}

@@ -9,6 +9,7 @@
 #include "archive/archive.h"
 #include "cache/fill.h"
 #include "cache/flight.h"
+#include "cache/refs.h"
 #include "format/format.h"
 #include "plan/plan.h"
 
@@ -17,6 +18,16 @@ enum task_state {
 	TASK_FETCHED, /* the partial is complete */
 	TASK_PLACED,
 	TASK_FAILED,
+};
+
+/* Of content whose digest nobody knew beforehand: what other machines say of it. */
+struct finding {
+	struct cache_ref *ref; /* owned by the refs; NULL: nothing is asked of it */
+	bool decided;          /* … or no more */
+	bool awaited;          /* another machine is about to find it */
+	bool believed;         /* the content's digest and size are what another found … */
+	bool had_size;         /* … and its size was known before */
+	double since;          /* monotonic seconds: it is awaited; 0: it never was */
 };
 
 /* One content under way. */
@@ -37,6 +48,7 @@ struct task {
 	struct ncm_resolution **mirror_resolutions;
 	struct ncm_replica *mirrors; /* where it is there */
 	size_t mirror_count;
+	struct finding finding;
 	struct cache_flight *flight; /* when it is shared with other machines that fetch it now */
 	const char *served_by;       /* URI */
 	char *server_name;
@@ -78,6 +90,8 @@ struct carry {
 	struct cache_filler *filler;   /* NULL: it is not filled */
 	struct ncm_strings unsent;     /* digests that earlier runs left to be sent */
 	struct cache_flights *flights; /* while it is fetched, where there is a cache; else NULL */
+	struct cache_refs *refs;       /* NULL: nobody is believed what a source has */
+	bool told_to_wait;
 };
 
 /* shared.c: the cache that machines share */
@@ -93,6 +107,16 @@ void carry_shared_landed(struct carry *carry);
 /* Waits until what is to go there has gone. */
 void carry_shared_end(struct carry *carry);
 
+/* refs.c: content that other machines may have found at its source. Without carry->refs all of it is nothing. */
+void carry_refs_begin(struct carry *carry);
+/* Before a round: takes what others found; what they are about to find is not for this round (finding.awaited). */
+void carry_refs_ask(struct carry *carry);
+/* Nothing is left to be fetched: waits a while for what is awaited. False: nothing is, or the user interrupted. */
+bool carry_refs_wait(struct carry *carry);
+/* A content has its place, or could not be had. */
+void carry_refs_placed(const struct carry *carry, struct task *task);
+void carry_refs_failed(const struct carry *carry, struct task *task);
+
 /* alternates.c: asks for the task's content at one of its places. Returns 0 when it is that place's now, or -1. */
 int alternate_ask(struct carry *carry, struct task *task, size_t place);
 /* The same at the next that was not asked, then by its digest; -1: none is left. */
@@ -100,6 +124,8 @@ int alternate_next(struct carry *carry, struct task *task);
 /* Asks the other places of a large content with a known digest whether they have the same: then they serve it
  * together, and the cache before all. */
 void alternate_add_mirrors(struct carry *carry, struct task *task);
+/* They are of a digest that is not its content's. */
+void task_forget_mirrors(struct task *task);
 
 /* rounds.c: rounds of transfers; each content that is complete is handed on at once. */
 int carry_fetch(struct carry *carry, struct ncm_error *err);

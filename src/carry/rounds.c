@@ -64,6 +64,7 @@ static void note_result(struct carry *carry, struct task *task, struct ncm_trans
 		ncm_error_hint(&task->error, "free some space on the disk of %s, then run the same command again",
 			       task->item->content->places[0].store->path);
 	ncm_error_clear(&transfer->error);
+	carry_refs_failed(carry, task);
 }
 
 static void *finisher(void *argument)
@@ -294,10 +295,11 @@ static size_t gather(struct carry *carry, bool first, struct task **chosen)
 
 	if (!first)
 		find_next_places(carry);
+	carry_refs_ask(carry);
 	for (size_t i = 0; i < carry->planned->contents.count; i++) {
 		struct task *task = &carry->tasks[i];
 
-		if (task->state != TASK_OPEN || task->item->content->place_count == 0 ||
+		if (task->state != TASK_OPEN || task->finding.awaited || task->item->content->place_count == 0 ||
 		    !item_needs_network(task->item) || !pick_staging(carry, task))
 			continue;
 		if (is_to_fetch(carry, task, first))
@@ -376,20 +378,27 @@ static struct cache_flights *begin_flights(const struct carry *carry)
 		   : NULL;
 }
 
+static int fetch(struct carry *carry, struct task **chosen, size_t count, struct ncm_error *err)
+{
+	if (!carry->run->options.offline || carry->run->options.from_cache)
+		return fetch_round(carry, chosen, count, err);
+	refuse_offline(carry, chosen, count);
+	return 0;
+}
+
 int carry_fetch(struct carry *carry, struct ncm_error *err)
 {
 	NCM_AUTO_FREE struct task **chosen = ncm_calloc(carry->planned->contents.count + 1, sizeof *chosen);
+	bool first = true;
 	int result = 0;
 	size_t count;
 
 	carry_count(carry);
 	carry_finish_ready(carry); /* what needs no network */
 	carry->flights = begin_flights(carry);
-	for (bool first = true; result == 0 && (count = gather(carry, first, chosen)) > 0; first = false) {
-		if (carry->run->options.offline && !carry->run->options.from_cache)
-			refuse_offline(carry, chosen, count);
-		else
-			result = fetch_round(carry, chosen, count, err);
+	while (result == 0 && ((count = gather(carry, first, chosen)) > 0 || carry_refs_wait(carry))) {
+		result = count > 0 ? fetch(carry, chosen, count, err) : 0;
+		first = false;
 	}
 	cache_flights_wait(carry->flights);
 	carry_shared_landed(carry);

@@ -51,9 +51,13 @@ static void forget_note(const struct carry *carry, const struct ncm_sha256 *sha2
 		(void)ncm_remove_beneath(dirfd, ncm_sha256_hex(sha256, hex));
 }
 
-static void forget(void *context, const struct ncm_sha256 *sha256)
+static void forget(void *context, const struct ncm_sha256 *sha256, bool there)
 {
-	forget_note(context, sha256);
+	const struct carry *carry = context;
+
+	forget_note(carry, sha256);
+	if (there && carry->refs)
+		cache_refs_tell(carry->refs, sha256);
 }
 
 static void read_notes(struct carry *carry)
@@ -75,6 +79,7 @@ void carry_shared_begin(struct carry *carry)
 	if (!run->config->cache || (run->options.offline && !run->options.from_cache) || carry->planned->repairs)
 		return;
 	carry->shares = cache_open(&carry->cache, run->sources, NULL, NULL) == 0;
+	carry_refs_begin(carry);
 	if (!carry->shares || run->options.offline || run->options.no_fill || !run->config->cache_fill ||
 	    !carry->cache.credential->bearer)
 		return;
@@ -166,15 +171,18 @@ void carry_shared_placed(const struct carry *carry, struct task *task)
 	const struct content *content = task->item->content;
 	const char *path = item_ready_path(task->item);
 
-	const bool fills = task->fills || (task->unpinned && task->received > 0);
+	const bool is_new = task->unpinned && !task->finding.believed && task->received > 0;
+	const bool fills = task->fills || is_new;
 
 	if (task->flight) /* it goes there in parts */
 		return;
 	task->fills = false;
 	if (!carry->filler || !fills || !is_kept(content) || !path || !content->has_sha256)
 		return;
-	if (task->unpinned)
+	if (is_new) {
+		carry_refs_placed(carry, task);
 		note(carry, &content->sha256);
+	}
 	add(carry, content, path, &task->checkpoints);
 }
 
@@ -251,7 +259,7 @@ static void add_unsent(struct carry *carry, const char *hex)
 		if (add_file(carry, &registry->models[i], &sha256))
 			return;
 	}
-	forget(carry, &sha256);
+	forget(carry, &sha256, false);
 }
 
 void carry_shared_end(struct carry *carry)
@@ -265,6 +273,7 @@ void carry_shared_end(struct carry *carry)
 		folder = folder_of(carry);
 		(void)os_rmdir(OS_HERE, folder); /* if nothing is left to be sent */
 	}
+	cache_refs_free(carry->refs);
 	ncm_strings_free(&carry->unsent);
 	if (carry->shares)
 		cache_close(&carry->cache);

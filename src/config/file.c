@@ -251,6 +251,7 @@ static const struct ncm_json_field top_keys[] = {
     {"servers", &servers, WHOLE, false, 0},
     {"cache", &a_text, PLACE(cache)},
     {"cache_fill", &flag, PLACE(cache_fill)},
+    {"cache_refs", &flag, PLACE(cache_refs)},
     {"s3_region", &a_text, PLACE(s3_region)},
     {"insecure_registries", &hosts, WHOLE, false, 0},
     {"cacert", &a_path, PLACE(cacert)},

@@ -223,6 +223,14 @@ int ncm_source_checkpoints(struct ncm_sources *sources, const struct ncm_resolut
 			   const struct ncm_artifact *artifact, const struct ncm_sha256 *sha256, uint64_t size,
 			   struct ncm_checkpoints *checkpoints);
 
+/*
+ * What tells this state of a resolution's artifact from the next: its revision where that is exact, else what its
+ * server calls it now, which is asked for. NULL: nothing does, or it cannot be asked. The caller frees it. From any
+ * thread.
+ */
+char *ncm_source_state(const struct ncm_sources *sources, const struct ncm_resolution *found,
+		       const struct ncm_artifact *artifact);
+
 /* The text of the lock that was sent along (lock_url), of the right digest and not large. The caller frees it; NULL:
  * there is none, or it cannot be had. */
 char *ncm_source_lock(const struct ncm_sources *sources, const struct ncm_resolution *found, size_t *size);

@@ -124,8 +124,7 @@ static bool has_type(const char *headers, const char *type)
 	       (type[length - 1] == '/' || !isalnum((unsigned char)value[length]));
 }
 
-/* A strong entity tag of characters that may go back in a header (RFC 9110, 8.8.3), or NULL. */
-static char *strong_etag(const char *headers)
+char *ncm_strong_etag(const char *headers)
 {
 	NCM_AUTO_FREE char *value = ncm_header_get(headers, "ETag", 0);
 	size_t length = value ? strlen(value) : 0;
@@ -231,7 +230,7 @@ enum ncm_answer_use ncm_answer_validate(long status, int http_major, const char 
 					const struct ncm_question *question, struct ncm_answer *answer,
 					struct ncm_error *err)
 {
-	*answer = (struct ncm_answer){.etag = strong_etag(headers)};
+	*answer = (struct ncm_answer){.etag = ncm_strong_etag(headers)};
 	if (question->expect_binary && !question->has_digest &&
 	    (has_type(headers, "text/html") || has_type(headers, "application/json")) &&
 	    ncm_answer_check_framing(headers, NULL) == 0)

@@ -18,7 +18,7 @@ CONFIG = {
     "$schema": "config.schema.json", "root": "~/models", "layout": "default", "profile": ["noa", "nexus"],
     "registry": "models.json", "lock": "ncmodel.lock", "manifest_dirs": ["mine"],
     "endpoints": {"$schema": 1, "huggingface": HTTPS, "civitai": "http://127.0.0.1:8080", "ollama": "HTTPS://[::1]:443/", "docker": HTTPS, "comfy": HTTPS, "s3": HTTPS},
-    "mirrors": {"https://a.example/": "https://b.example/x"}, "bundles": ["b", HTTPS], "stores": {"comfyui": "/srv/comfyui"}, "servers": {"small": HTTPS}, "cache": "s3:models/cache", "cache_fill": False, "s3_region": "eu-west-1",
+    "mirrors": {"https://a.example/": "https://b.example/x"}, "bundles": ["b", HTTPS], "stores": {"comfyui": "/srv/comfyui"}, "servers": {"small": HTTPS}, "cache": "s3:models/cache", "cache_fill": False, "cache_refs": True, "s3_region": "eu-west-1",
     "insecure_registries": ["a.example:5000"], "cacert": "ca.pem", "reserve": "2GiB", "limit_rate": 1000, "speed_limit": 0,
     "speed_time": 9, "jobs": 3, "connections": 4, "timeout": 20, "retries": 6, "allow_http_token": False, "allow_private": True}
 LAYOUT = {

@@ -54,6 +54,7 @@ static void defaults_are_true(void)
 	CHECK_U64(config->timeout, json_integer_value(DEFAULT("timeout")));
 	CHECK_U64(config->retries, json_integer_value(DEFAULT("retries")));
 	CHECK(config->cache_fill == json_is_true(DEFAULT("cache_fill")));
+	CHECK(config->cache_refs == json_is_true(DEFAULT("cache_refs")));
 	CHECK(config->allow_private == json_is_true(DEFAULT("allow_private")));
 	CHECK(config->allow_http_token == json_is_true(DEFAULT("allow_http_token")));
 	CHECK_U64(json_object_size(services), config->endpoint_count + 1); /* "$schema" */

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Content whose digest nobody knows beforehand, where the configuration lets the cache say it ("cache_refs"): one
+ * machine fetches it from its source and tells the others, which wait for it and take it by its digest from then on.
+ *
+ * A model is named when all of its content is here, and only what is named goes into the cache. So that no two machines
+ * wait for each other, a machine that is about to find the first content of a model finds the others, too; and one that
+ * has nothing left to do but to wait, and something that others may wait for, waits no longer.
+ */
+#include "carry/carry.h"
+
+#include "base/address.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "cache/refs.h"
+
+static const uint64_t LEAST_BYTES = 1 << 20; /* below this asking costs more than it saves */
+static const double PATIENCE_SECONDS = 3600; /* with a machine that does not come to its end */
+
+void carry_refs_begin(struct carry *carry)
+{
+	const struct run *run = carry->run;
+
+	if (carry->shares && run->config->cache_refs && !run->options.offline && !run->options.from_cache)
+		carry->refs = cache_refs_new(&carry->cache);
+}
+
+static bool is_named(const struct content *content)
+{
+	for (size_t i = 0; i < content->place_count; i++) {
+		if (content->places[i].unnamed)
+			return false;
+	}
+	return true;
+}
+
+/* What this machine has begun it goes on with. */
+static bool may_be_shared(const struct carry *carry, const struct task *task)
+{
+	const struct content *content = task->item->content;
+
+	return carry->refs && !task->finding.decided && task->state == TASK_OPEN && task->unpinned &&
+	       !content->has_sha256 && content->kind == CONTENT_FILE && content->place_count > 0 &&
+	       content->artifact->url && is_named(content) && !item_is_given_up(carry->run, task->item) &&
+	       item_needs_network(task->item) && task->item->present == 0 &&
+	       !(content->has_size && content->size < LEAST_BYTES);
+}
+
+static bool name_ref(const struct carry *carry, struct task *task)
+{
+	const struct content *content = task->item->content;
+	const struct ncm_resolution *found = content->resolution;
+	const char *name = content->artifact->name;
+	NCM_AUTO_FREE char *source = ncm_source_key(found->uri);
+	NCM_AUTO_FREE char *state = NULL;
+
+	if (task->finding.ref || !source || ncm_text_has_secret(source))
+		return task->finding.ref != NULL;
+	state = ncm_source_state(carry->run->sources, found, content->artifact);
+	if (state)
+		task->finding.ref = cache_ref_new(carry->refs, source, name ? name : "", state);
+	return task->finding.ref != NULL;
+}
+
+/* Another size than the source says is no word to take. */
+static void adopt(struct task *task, const struct cache_found *found)
+{
+	struct content *content = task->item->content;
+
+	if (content->has_size && content->size != found->size)
+		return;
+	task->finding.believed = true;
+	task->finding.had_size = content->has_size;
+	content->has_size = content->has_sha256 = true;
+	content->size = found->size;
+	content->sha256 = found->sha256;
+}
+
+static bool is_patient(struct finding *finding)
+{
+	const double now = ncm_monotonic();
+
+	finding->since = finding->since > 0 ? finding->since : now;
+	return now - finding->since < PATIENCE_SECONDS;
+}
+
+/* Returns whether it is left to others for now. `leads`: this machine is to find something of the same model. */
+static bool look(const struct carry *carry, struct task *task, bool *leads)
+{
+	const unsigned most = !carry->filler ? 0 : *leads ? UINT32_MAX : carry->run->config->jobs;
+	struct cache_found found;
+	enum cache_ref_state state = CACHE_REF_NONE;
+
+	if (name_ref(carry, task))
+		state = cache_ref_look(task->finding.ref, most, &found);
+	if (state == CACHE_REF_FOUND)
+		adopt(task, &found);
+	*leads = *leads || state == CACHE_REF_OURS;
+	task->finding.decided = *leads || !(state == CACHE_REF_OTHERS || (state == CACHE_REF_FREE && most > 0)) ||
+				!is_patient(&task->finding);
+	return !task->finding.decided;
+}
+
+struct asking {
+	struct carry *carry;
+	size_t *models;
+};
+
+static void ask(void *context, size_t index)
+{
+	const struct asking *asking = context;
+	struct carry *carry = asking->carry;
+	const struct contents *contents = &carry->planned->contents;
+	const size_t model = asking->models[index];
+	bool leads = false, awaits = false;
+
+	for (size_t i = contents->first[model]; i < contents->first[model + 1] && !ncm_interrupted(); i++) {
+		struct task *task = &carry->tasks[contents->of_models[i]];
+
+		if (carry->run->wanted[task->item->content->wanted].model != model || !may_be_shared(carry, task))
+			continue;
+		awaits = awaits || look(carry, task, &leads);
+		task->finding.awaited = awaits;
+		task->again = task->again || awaits;
+	}
+}
+
+void carry_refs_ask(struct carry *carry)
+{
+	NCM_AUTO_FREE size_t *models = ncm_calloc(carry->run->model_count + 1, sizeof *models);
+	struct asking asking = {carry, models};
+
+	if (!carry->refs)
+		return;
+	for (size_t i = 0; i < carry->planned->contents.count; i++)
+		carry->tasks[i].finding.awaited = false;
+	for (size_t i = 0; i < carry->run->model_count; i++)
+		models[i] = i;
+	ncm_parallel(RESOLVE_THREADS, carry->run->model_count, ask, &asking);
+}
+
+static struct task *first_awaited(const struct carry *carry)
+{
+	for (size_t i = 0; i < carry->planned->contents.count; i++) {
+		if (carry->tasks[i].finding.awaited)
+			return &carry->tasks[i];
+	}
+	return NULL;
+}
+
+bool carry_refs_wait(struct carry *carry)
+{
+	const struct task *task = first_awaited(carry);
+
+	if (!task || ncm_interrupted())
+		return false;
+	if (!carry->told_to_wait)
+		ncm_emit_text(&carry->run->sink, NCM_EVENT_NOTE,
+			      "%s: another machine fetches it; it comes from %s when that has it",
+			      task->item->content->name, carry->cache.what);
+	carry->told_to_wait = true;
+	for (size_t i = 0; cache_refs_leading(carry->refs) > 0 && i < carry->planned->contents.count; i++)
+		carry->tasks[i].finding.decided = true;
+	(void)ncm_wait(1);
+	return true;
+}
+
+void carry_refs_placed(const struct carry *carry, struct task *task)
+{
+	const struct content *content = task->item->content;
+	const struct cache_found found = {content->size, content->sha256};
+	NCM_AUTO_FREE char *source = NULL;
+	NCM_AUTO_FREE char *state = NULL;
+
+	if (!task->finding.ref || task->finding.believed)
+		return;
+	source = ncm_source_key(content->resolution->uri); /* where it came from in the end */
+	state = ncm_source_state(carry->run->sources, content->resolution, content->artifact);
+	cache_ref_prove(task->finding.ref, source, state, &found);
+}
+
+void carry_refs_failed(const struct carry *carry, struct task *task)
+{
+	struct content *content = task->item->content;
+
+	if (!task->finding.ref)
+		return;
+	if (!task->finding.believed) {
+		cache_ref_let_go(task->finding.ref);
+		return;
+	}
+	if (task->error.code != NCM_E_CHECKSUM)
+		return;
+	ncm_emit_text(&carry->run->sink, NCM_EVENT_WARNING,
+		      "%s: its source has other bytes than %s says; those of the source are taken", content->name,
+		      carry->cache.what);
+	ncm_error_clear(&task->error);
+	cache_ref_refute(task->finding.ref);
+	task->finding.believed = content->has_sha256 = false;
+	content->has_size = task->finding.had_size;
+	task_forget_mirrors(task);
+	task->again = true;
+}
