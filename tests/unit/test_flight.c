@@ -60,7 +60,7 @@ static void a_lease_is_void_only_by_times_that_are_told(void)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		const struct cache_object object = {.modified = cases[i].modified, .now = cases[i].now};
 
-		CHECK(flight_lease_is_void(&object) == cases[i].is_void);
+		CHECK(cache_lease_is_void(&object) == cases[i].is_void);
 	}
 }
 
