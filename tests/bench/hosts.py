@@ -136,17 +136,20 @@ class Farm:
             for folder in folders:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def ncmodel(self, env=None):
+    def ncmodel(self, env=None, pinned=True):
         def prepare(folder):
-            machine = Machine(self.options.ncmodel, folder).want(self.files, lambda name: "%s/%s" % (self.address, name))
-            return machine.pull(), {**machine.env, **(env or {})}, os.path.dirname(machine.path("x"))
+            machine = Machine(self.options.ncmodel, folder).want(self.files, lambda name: "%s/%s" % (self.address, name), pinned)
+            config = os.path.join(folder, "config.json")
+            with open(config, "w", encoding="utf-8") as out:
+                json.dump({} if pinned else {"cache_refs": True}, out)
+            return machine.pull(), {**machine.env, "NCMODEL_CONFIG": config, **(env or {})}, os.path.dirname(machine.path("x"))
         return self.race(prepare)
 
-    def cached(self, conditional=True):
+    def cached(self, conditional=True, pinned=True):
         peer, url = self.cache(conditional)
         try:
             return self.ncmodel({"NCMODEL_CACHE": "s3:models/team", "NCMODEL_S3_ENDPOINT": url, "NCMODEL_S3_ACCESS_KEY": s3_peer.ACCESS,
-                                 "NCMODEL_S3_SECRET_KEY": s3_peer.SECRET})
+                                 "NCMODEL_S3_SECRET_KEY": s3_peer.SECRET}, pinned)
         finally:
             peer.__exit__()
 
@@ -168,6 +171,7 @@ class Farm:
 MODES = {
     "cache": ("ncmodel, one cache", Farm.cached),
     "plain": ("ncmodel, a cache without conditional writes", lambda farm: farm.cached(False)),
+    "refs": ("ncmodel, one cache, no digests (cache_refs)", lambda farm: farm.cached(pinned=False)),
     "direct": ("ncmodel, no cache", Farm.ncmodel),
     "rclone": ("rclone copy, no cache", Farm.rclone),
 }

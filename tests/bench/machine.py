@@ -31,11 +31,11 @@ class Machine:
         if ca:
             self.env["SSL_CERT_FILE"] = ca
 
-    def want(self, files, url):
-        """A manifest with one model for each file; `url(name)` says where it is."""
+    def want(self, files, url, pinned=True):
+        """A manifest with one model for each file; `url(name)` says where it is. Not pinned, it says no more."""
         models = [{"id": file.name.rsplit(".", 1)[0], "name": file.name, "kind": "llm", "use_cases": ["General"],
-                   "files": [{"from": [url(file.name)], "to": [{"store": "llama-cpp", "name": file.name}], "size": file.size,
-                              "sha256": file.sha256, **({"insecure_http": True} if url(file.name).startswith("http:") else {})}]}
+                   "files": [{"from": [url(file.name)], "to": [{"store": "llama-cpp", "name": file.name}],
+                              **({"size": file.size, "sha256": file.sha256} if pinned else {}), **({"insecure_http": True} if url(file.name).startswith("http:") else {})}]}
                   for file in files]
         with open(os.path.join(self.folder, "manifests", "bench", "phase-1-high.json"), "w", encoding="utf-8") as out:
             json.dump({"schema_version": 1, "profile": "bench", "phase": 1, "priority": "high", "models": models}, out)
