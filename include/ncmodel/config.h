@@ -89,7 +89,7 @@ struct ncm_config {
 	char *s3_region;       /* of the buckets of "endpoints".s3, or NULL: us-east-1 */
 	char *cacert;          /* CA bundle, or NULL for the system's */
 	uint64_t reserve;      /* bytes to leave free on each file system; default 2 GiB */
-	uint64_t limit_rate;   /* bytes per second for the whole run, 0: no limit */
+	uint64_t limit_rate;   /* bytes per second for the whole run, each way, 0: no limit */
 	uint64_t speed_limit;  /* bytes per second; a file that comes slower is given up; default 100, 0: never */
 	unsigned speed_time;   /* … for so many seconds; default NCM_LIMIT_STALL_SECONDS */
 	unsigned jobs;         /* files at once; default 4 */

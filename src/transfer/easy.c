@@ -33,6 +33,7 @@ struct ncm_http *ncm_http_new(const struct ncm_config *config, const struct ncm_
 	http->connect_seconds = config->timeout ? config->timeout : (unsigned)DEFAULT_CONNECT_SECONDS;
 	http->stall_seconds = config->speed_time ? config->speed_time : NCM_LIMIT_STALL_SECONDS;
 	http->speed_limit = config->speed_limit;
+	http->sending = (struct ncm_rate){.limit = config->limit_rate, .filled_at = ncm_monotonic()};
 	http->retries = config->retries ? config->retries : 1;
 	http->first_backoff = FIRST_BACKOFF_SECONDS;
 	http->allow_private = config->allow_private;

@@ -4,6 +4,7 @@
 #define NCM_TRANSFER_EASY_H
 
 #include "transfer/http.h"
+#include "transfer/pace.h"
 
 #include <curl/curl.h>
 #include <ncmodel/limits.h>
@@ -30,6 +31,7 @@ struct ncm_http {
 	pthread_mutex_t lock;             /* of what follows and of the sink */
 	pthread_mutex_t credentials_lock; /* of the bearers; held for a moment: the engine's loop takes it */
 	pthread_mutex_t renewal_lock;     /* recursive: renewing a credential may make requests */
+	struct ncm_rate sending;          /* of all uploads together */
 	CURL *idle[NCM_LIMIT_PARALLEL];   /* handles with open connections */
 	size_t idle_count;
 	_Atomic bool reached; /* some server has answered */

@@ -2,6 +2,7 @@
 /* One request and its answer over libcurl: headers built, callbacks bounded; and what libcurl's errors mean. */
 #include "transfer/exchange.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "os/os.h"
 #include "transfer/answer.h"
@@ -12,6 +13,9 @@
 
 static const long LIMITED_BUFFER_BYTES = 16 << 10;
 static const long UPLOAD_BUFFER_BYTES = 512 << 10;
+/* Of an upload whose rate is to be held: */
+static const uint64_t PIECES_A_SECOND = 20, LEAST_PIECE = 1024;
+static const double RATE_PAUSE_SECONDS = 0.02;
 
 /* "HTTP/1.1 206 …" or "HTTP/2 206". */
 static void begin_answer(struct ncm_exchange *exchange, const char *line, size_t size)
@@ -106,18 +110,50 @@ static int peer_callback(void *context, char *peer, char *local, int peer_port, 
 	return CURL_PREREQFUNC_ABORT;
 }
 
+/* Each upload has a thread of its own, which may wait. Returns 0, or -1 when the user interrupts. */
+static int wait_to_send(struct ncm_http *http, size_t size)
+{
+	for (;;) {
+		bool taken;
+
+		pthread_mutex_lock(&http->lock);
+		ncm_rate_refill(&http->sending, ncm_monotonic());
+		taken = ncm_rate_take(&http->sending, size);
+		pthread_mutex_unlock(&http->lock);
+		if (taken)
+			return 0;
+		if (ncm_wait(RATE_PAUSE_SECONDS) < 0)
+			return -1;
+	}
+}
+
+/* How much of an upload goes out at once. */
+static size_t piece_of(const struct ncm_exchange *exchange, size_t most)
+{
+	const uint64_t limit = exchange->chain->http->sending.limit;
+	const uint64_t piece = limit / PIECES_A_SECOND > LEAST_PIECE ? limit / PIECES_A_SECOND : LEAST_PIECE;
+
+	/* libcurl sends what it gets, beyond the length that it has told, too. */
+	if (most > exchange->unsent)
+		most = (size_t)exchange->unsent;
+	return limit > 0 && most > piece ? (size_t)piece : most;
+}
+
 static size_t read_callback(char *data, size_t size, size_t count, void *context)
 {
 	struct ncm_exchange *exchange = context;
 	const struct ncm_upload *upload = exchange->upload;
-	const size_t most = size * count < exchange->unsent ? size * count : (size_t)exchange->unsent;
+	const size_t most = piece_of(exchange, size * count);
 	ssize_t got = 0;
 
-	/* libcurl sends what it gets, beyond the length that it has told, too. */
 	if (upload->read && most > 0)
 		got = upload->read(upload->context, data, most, &exchange->error);
 	if (got < 0)
 		return CURL_READFUNC_ABORT;
+	if (got > 0 && wait_to_send(exchange->chain->http, (size_t)got) < 0) {
+		ncm_error_set(&exchange->error, NCM_E_INTERRUPTED, "interrupted");
+		return CURL_READFUNC_ABORT;
+	}
 	exchange->unsent -= (uint64_t)got;
 	return (size_t)got;
 }

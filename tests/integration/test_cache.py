@@ -54,6 +54,13 @@ class CacheCase(Case):
         self.assertEqual({key: sha256(there[key]) for key in there if key.startswith("blobs/")},
                          {blob(data): sha256(data) for data in contents})
 
+    def test_no_faster_than_allowed(self):
+        """`limit_rate` holds for what is sent, too, however many parts go at once"""
+        self.installed(a=gguf("slow", 5 * MIB), b=gguf("slow too", 1 * MIB))
+        began = time.monotonic()
+        self.cache("push", "--all", env={"NCMODEL_CONFIG": self.write("slow.json", b'{"limit_rate": "2M"}')})
+        self.assertGreater(time.monotonic() - began, 2.5)
+
     def test_push(self):
         """sent, told, kept by a lock, and not sent twice; another machine pulls it without the source"""
         big, small = gguf("big", 40 * MIB + 12345), gguf("small", 30000)
