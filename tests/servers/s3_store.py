@@ -5,8 +5,11 @@
   copies       whether parts can be made of other objects
   inner_error  how many times a finish says 200 and then, in its body, that it failed
   told         what becomes of the text of a list, or of a finish (that was done), before it is sent
+  watch        who is told of each request at three moments: ASKED (nothing of its body was read), DONE (the answer is not sent) and
+               ANSWERED; with its operation and what it is about. What it answers ends the connection
 """
 import hashlib
+import io
 import re
 import time
 import urllib.parse
@@ -22,14 +25,27 @@ class Request(s3_site.Request):
     do_POST = do_DELETE = do_PUT
 
 
-def etag_of(data):
-    return '"%s"' % hashlib.md5(data).hexdigest()
+ASKED, DONE, ANSWERED = "asked", "done", "answered"
+
+
+def operation_of(method, asked, headers):
+    """As the API reference calls it."""
+    if "list-type" in asked:
+        return "ListObjectsV2"
+    if "uploads" in asked:
+        return {"POST": "CreateMultipartUpload", "GET": "ListMultipartUploads"}[method]
+    if "uploadId" not in asked:
+        return method.capitalize() + "Object"
+    if method == "PUT":
+        return "UploadPartCopy" if "x-amz-copy-source" in headers else "UploadPart"
+    return {"POST": "CompleteMultipartUpload", "GET": "ListParts", "DELETE": "AbortMultipartUpload"}[method]
 
 
 class Store(s3_site.Site):
     Request = Request
 
     def __init__(self, *arguments, **options):
+        self.watch, self.busy = None, 0
         self.conditions, self.copies, self.inner_error, self.page = "yes", True, 0, 1000
         self.told = lambda text: text
         self.uploads, self.count = {}, 0
@@ -41,6 +57,38 @@ class Store(s3_site.Site):
         request.wfile.write(data)
 
     def answer(self, request):
+        if not self.watch:
+            return self.answer_at_once(request)
+        with self.lock:
+            self.busy += 1
+        try:
+            return self.answer_watched(request)
+        finally:
+            with self.lock:
+                self.busy -= 1
+
+    def answer_watched(self, request):
+        url, _, query = request.path.partition("?")
+        asked = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+        operation = operation_of(request.command, asked, request.headers)
+        name = urllib.parse.unquote(url[1:]) + ("/" + asked["prefix"] if "prefix" in asked else "")
+        if self.watch(ASKED, operation, name):
+            request.close_connection = True
+            return
+        out, request.wfile = request.wfile, io.BytesIO()
+        try:
+            self.answer_at_once(request)
+            answer = request.wfile.getvalue()
+        finally:
+            request.wfile = out
+        if self.watch(DONE, operation, name):
+            request.close_connection = True
+            return
+        out.write(answer)
+        out.flush()
+        self.watch(ANSWERED, operation, name)
+
+    def answer_at_once(self, request):
         url, _, query = request.path.partition("?")
         asked = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
         if request.command in ("GET", "HEAD") and not asked:
@@ -83,7 +131,7 @@ class Store(s3_site.Site):
 
     def keep(self, request, name, data, text=""):
         self.objects[name], self.modified[name] = data, time.time()
-        return self.send_text(request, 200, self.told(text) if text else "", {"ETag": etag_of(data)})
+        return self.send_text(request, 200, self.told(text) if text else "", {"ETag": self.tag(data)})
 
     def refused_by_condition(self, request, name, headers):
         """Whether it was answered."""
@@ -93,7 +141,7 @@ class Store(s3_site.Site):
         there = self.objects.get(name)
         if self.conditions == "no":
             self.error(request, 501, "NotImplemented")
-        elif none and there is not None or match and (there is None or etag_of(there) != match):
+        elif none and there is not None or match and (there is None or self.tag(there) != match):
             self.error(request, 412, "PreconditionFailed")
         else:
             return False
@@ -106,7 +154,7 @@ class Store(s3_site.Site):
         more = names[self.page:]
         rows = "".join("<Contents><Key>%s</Key><LastModified>%s</LastModified><ETag>%s</ETag><Size>%d</Size></Contents>" % (
             escape(n.partition("/")[2]), time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(self.modified.get(n, time.time()))),
-            escape(etag_of(objects[n]), {'"': "&quot;"}), len(objects[n])) for n in names[:self.page])
+            escape(self.tag(objects[n]), {'"': "&quot;"}), len(objects[n])) for n in names[:self.page])
         token = f"<NextContinuationToken>{escape(names[self.page - 1])}</NextContinuationToken>" if more else ""
         text = f"<ListBucketResult><IsTruncated>{'true' if more else 'false'}</IsTruncated>{token}{rows}</ListBucketResult>"
         self.send_text(request, 200, self.told(text))
@@ -125,14 +173,14 @@ class Store(s3_site.Site):
             if body is None:
                 return self.error(request, 404, "NoSuchKey")
         self.uploads[asked["uploadId"]][1][int(asked["partNumber"])] = body
-        tag = etag_of(body)
+        tag = self.tag(body)
         return self.send_text(request, 200, f"<R><ETag>{escape(tag)}</ETag></R>" if source else "", {"ETag": tag})
 
     def upload_get(self, request, name, asked, headers, body):
         parts = self.uploads[asked["uploadId"]][1]
         numbers = sorted(n for n in parts if n > int(asked.get("part-number-marker", 0)))
         more = numbers[self.page:]
-        rows = "".join(f"<Part><PartNumber>{n}</PartNumber><ETag>&#34;{etag_of(parts[n])[1:-1]}&#34;</ETag><Size>{len(parts[n])}</Size></Part>"
+        rows = "".join(f"<Part><PartNumber>{n}</PartNumber><ETag>&#34;{self.tag(parts[n])[1:-1]}&#34;</ETag><Size>{len(parts[n])}</Size></Part>"
                        for n in numbers[:self.page])
         marker = f"<NextPartNumberMarker>{numbers[self.page - 1]}</NextPartNumberMarker>" if more else ""
         return self.send_text(request, 200, f"<R>{marker}<IsTruncated>{'true' if more else 'false'}</IsTruncated>{rows}</R>")
@@ -147,7 +195,7 @@ class Store(s3_site.Site):
             return self.send_text(request, 200, "  <Error><Code>InternalError</Code><Message>We had trouble.</Message></Error>")
         parts = self.uploads[asked["uploadId"]][1]
         listed = re.findall(r"<ETag>(.*?)</ETag><PartNumber>(\d+)</PartNumber>", body.decode())
-        if any(int(n) not in parts or etag_of(parts[int(n)]) != e.replace("&#34;", '"') for e, n in listed) or not listed:
+        if any(int(n) not in parts or self.tag(parts[int(n)]) != e.replace("&#34;", '"') for e, n in listed) or not listed:
             return self.error(request, 400, "InvalidPart")
         if self.refused_by_condition(request, name, headers):
             return None
