@@ -39,6 +39,16 @@ static int send(struct keeping *keeping, struct ncm_cache_item *item, struct cac
 	return 0;
 }
 
+static void complete(const struct keeping *keeping, const struct ncm_cache_item *item)
+{
+	struct ncm_checkpoints known;
+
+	if (ncm_layout_checkpoints(keeping->layout, &item->sha256, item->size, &known) < 0)
+		return;
+	cache_send_missing_checkpoints(&keeping->cache, &known);
+	ncm_checkpoints_clear(&known);
+}
+
 static void job(void *context, size_t index)
 {
 	struct keeping *keeping = context;
@@ -47,8 +57,12 @@ static void job(void *context, size_t index)
 	struct ncm_error err = NCM_ERROR_INIT;
 	int failed;
 
-	if (keeping->failed || item->state == NCM_CACHE_THERE)
+	if (keeping->failed)
 		return;
+	if (item->state == NCM_CACHE_THERE) {
+		complete(keeping, item);
+		return;
+	}
 	failed = send(keeping, item, &telling, &err);
 	cache_tell_end(&telling, failed);
 	if (failed)

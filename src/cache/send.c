@@ -279,14 +279,23 @@ static int open_file(const struct cache_sending *sending, struct ncm_error *err)
 }
 
 /* They help readers alone: the object is good without them. */
-static void put_checkpoints(const struct cache_sending *sending, const struct ncm_checkpoints *checkpoints)
+static void put_checkpoints(const struct cache *cache, const struct ncm_checkpoints *checkpoints)
 {
 	size_t length = 0;
 	NCM_AUTO_FREE uint8_t *bytes = ncm_checkpoints_pack(checkpoints, &length);
-	NCM_AUTO_FREE char *key = cache_checkpoints_key(&sending->sha256);
+	NCM_AUTO_FREE char *key = cache_checkpoints_key(&checkpoints->sha256);
 
-	if (bytes && cache_put(sending->cache, key, bytes, length, &only_new, NULL, NULL) == CACHE_UNSUPPORTED)
-		(void)cache_put(sending->cache, key, bytes, length, NULL, NULL, NULL);
+	if (bytes && cache_put(cache, key, bytes, length, &only_new, NULL, NULL) == CACHE_UNSUPPORTED)
+		(void)cache_put(cache, key, bytes, length, NULL, NULL, NULL);
+}
+
+void cache_send_missing_checkpoints(const struct cache *cache, const struct ncm_checkpoints *checkpoints)
+{
+	CACHE_AUTO_OBJECT struct cache_object object = {0};
+	NCM_AUTO_FREE char *key = cache_checkpoints_key(&checkpoints->sha256);
+
+	if (cache_head(cache, key, &object, NULL) == 0)
+		put_checkpoints(cache, checkpoints);
 }
 
 /* A step that does not hold may be the checkpoints' fault: then the file's digest decides. */
@@ -300,7 +309,7 @@ static enum cache_made send_file(struct cache_sending *sending, int fd, const ch
 	if (sending->known) {
 		result = send_rounds(sending, fd, key, sending->known, &why);
 		if (result != CACHE_FAILED)
-			put_checkpoints(sending, sending->known);
+			put_checkpoints(sending->cache, sending->known);
 		if (result != CACHE_FAILED || why.code != NCM_E_DAMAGED)
 			return result == CACHE_FAILED ? (enum cache_made)ncm_error_move(err, &why) : result;
 		ncm_error_clear(&why);
@@ -309,7 +318,7 @@ static enum cache_made send_file(struct cache_sending *sending, int fd, const ch
 		return CACHE_FAILED;
 	result = send_rounds(sending, fd, key, &made, err);
 	if (result != CACHE_FAILED)
-		put_checkpoints(sending, &made);
+		put_checkpoints(sending->cache, &made);
 	ncm_checkpoints_clear(&made);
 	return result;
 }
@@ -332,7 +341,7 @@ enum cache_made cache_send(struct cache_sending *sending, struct ncm_error *err)
 	const int there = make_room(sending, key, err);
 
 	if (there > 0 && sending->known)
-		put_checkpoints(sending, sending->known);
+		put_checkpoints(sending->cache, sending->known);
 	if (there != 0)
 		return there < 0 ? CACHE_FAILED : CACHE_EXISTS;
 	fd = open_file(sending, err);

@@ -44,6 +44,8 @@ struct cache_sending {
  * size is replaced. Checkpoints go with it, made while it is hashed if none were known.
  */
 enum cache_made cache_send(struct cache_sending *sending, struct ncm_error *err);
+/* Of an object that is there: who made it may have died before they were. That they cannot be sent is no failure. */
+void cache_send_missing_checkpoints(const struct cache *cache, const struct ncm_checkpoints *checkpoints);
 
 /* send_body.c: a part of the file as a body that proves itself. */
 struct cache_proof {

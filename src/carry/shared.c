@@ -146,18 +146,29 @@ static const char *model_that_wants(const struct carry *carry, const struct cont
 	return model_id(carry->run, &carry->run->wanted[content->wanted]);
 }
 
-static void add(const struct carry *carry, const struct content *content, const char *path,
-		const struct ncm_checkpoints *checkpoints)
+/* Checkpoints prove it while it is sent, and go with it: the run's own, or those that were kept. */
+static void add(const struct carry *carry, struct cache_fill fill)
+{
+	struct ncm_checkpoints kept = {0};
+
+	if ((!fill.checkpoints || fill.checkpoints->size == 0) &&
+	    checkpoints_find(carry->run, &fill.sha256, fill.size, &kept) == 0)
+		fill.checkpoints = &kept;
+	cache_filler_add(carry->filler, &fill);
+	ncm_checkpoints_clear(&kept);
+}
+
+static void add_content(const struct carry *carry, const struct content *content, const char *path,
+			const struct ncm_checkpoints *checkpoints)
 {
 	const struct contents *contents = &carry->planned->contents;
 
-	cache_filler_add(carry->filler, &(const struct cache_fill){
-					    .model = model_that_wants(carry, content),
-					    .path = path,
-					    .sha256 = content->sha256,
-					    .size = content->size,
-					    .checkpoints = checkpoints,
-					    .slot = (unsigned)(contents->count + (size_t)(content - contents->items))});
+	add(carry, (struct cache_fill){.model = model_that_wants(carry, content),
+				       .path = path,
+				       .sha256 = content->sha256,
+				       .size = content->size,
+				       .checkpoints = checkpoints,
+				       .slot = (unsigned)(contents->count + (size_t)(content - contents->items))});
 }
 
 /* An archive is not kept. */
@@ -183,7 +194,7 @@ void carry_shared_placed(const struct carry *carry, struct task *task)
 		carry_refs_placed(carry, task);
 		note(carry, &content->sha256);
 	}
-	add(carry, content, path, &task->checkpoints);
+	add_content(carry, content, path, &task->checkpoints);
 }
 
 static void land(const struct carry *carry, struct task *task)
@@ -198,7 +209,7 @@ static void land(const struct carry *carry, struct task *task)
 	task->fills = false;
 	/* What is there whole by this machine still wants its checkpoints; of what another is at the note stays. */
 	if ((end == CACHE_FLIGHT_JOINED || end == CACHE_FLIGHT_NOWHERE) && path && is_kept(content))
-		add(carry, content, path, &task->checkpoints);
+		add_content(carry, content, path, &task->checkpoints);
 	else if (end != CACHE_FLIGHT_OTHERS)
 		forget_note(carry, &content->sha256);
 }
@@ -212,7 +223,7 @@ void carry_shared_landed(struct carry *carry)
 }
 
 /* Of this run's contents. Returns whether it is one that lies where it should. */
-static bool add_content(const struct carry *carry, const struct ncm_sha256 *sha256)
+static bool add_wanted(const struct carry *carry, const struct ncm_sha256 *sha256)
 {
 	const struct contents *contents = &carry->planned->contents;
 
@@ -223,25 +234,25 @@ static bool add_content(const struct carry *carry, const struct ncm_sha256 *sha2
 		if (!path || !is_kept(content) || !content->has_sha256 || !content->has_size ||
 		    !ncm_sha256_equal(&content->sha256, sha256))
 			continue;
-		add(carry, content, path, NULL);
+		add_content(carry, content, path, NULL);
 		return true;
 	}
 	return false;
 }
 
-static bool add_file(const struct carry *carry, const struct ncm_reg_model *model, const struct ncm_sha256 *sha256)
+static bool add_registered(const struct carry *carry, const struct ncm_reg_model *model,
+			   const struct ncm_sha256 *sha256)
 {
 	for (size_t i = 0; i < model->file_count; i++) {
 		const struct ncm_reg_file *file = &model->files[i];
 
 		if (!ncm_sha256_equal(&file->sha256, sha256))
 			continue;
-		cache_filler_add(carry->filler,
-				 &(const struct cache_fill){.model = model->id,
-							    .path = file->abs,
-							    .sha256 = *sha256,
-							    .size = file->size,
-							    .slot = (unsigned)carry->planned->contents.count});
+		add(carry, (struct cache_fill){.model = model->id,
+					       .path = file->abs,
+					       .sha256 = *sha256,
+					       .size = file->size,
+					       .slot = (unsigned)carry->planned->contents.count});
 		return true;
 	}
 	return false;
@@ -253,10 +264,10 @@ static void add_unsent(struct carry *carry, const char *hex)
 	const struct ncm_registry *registry = carry->run->registry;
 	struct ncm_sha256 sha256;
 
-	if (ncm_sha256_parse(hex, &sha256) < 0 || add_content(carry, &sha256))
+	if (ncm_sha256_parse(hex, &sha256) < 0 || add_wanted(carry, &sha256))
 		return;
 	for (size_t i = 0; i < registry->count; i++) {
-		if (add_file(carry, &registry->models[i], &sha256))
+		if (add_registered(carry, &registry->models[i], &sha256))
 			return;
 	}
 	forget(carry, &sha256, false);
