@@ -75,12 +75,12 @@ struct ncm_cache_options {
 bool ncm_cache_is_set(const struct ncm_config *config);
 
 /*
- * Sends files of the chosen registered models that the cache has not, with their checkpoints, and last the lock that
- * keeps them: with `all` it is these models alone, else they are added to it. A file is proven while it is read; what
- * is not what models.json says is DAMAGED and stays out. What was sent before an error or a kill is not sent again.
- * Errors: USAGE (nothing is chosen, no cache, a name that is none), POLICY (a file whose digest nobody knows), DAMAGED,
- * AUTH, NETWORK, RATE_LIMIT, NOT_FOUND (the bucket), REFUSED, PROTOCOL, IO, REGISTRY, INTERRUPTED. Free with
- * ncm_cache_free, as all below.
+ * Sends files of the chosen registered models that the cache has not, with their checkpoints, which alone are sent
+ * where they are all that is missing, and last the lock that keeps them: with `all` it is these models alone, else they
+ * are added to it. A file is proven while it is read; what is not what models.json says is DAMAGED and stays out. What
+ * was sent before an error or a kill is not sent again. Errors: USAGE (nothing is chosen, no cache, a name that is
+ * none), POLICY (a file whose digest nobody knows), DAMAGED, AUTH, NETWORK, RATE_LIMIT, NOT_FOUND (the bucket),
+ * REFUSED, PROTOCOL, IO, REGISTRY, INTERRUPTED. Free with ncm_cache_free, as all below.
  */
 struct ncm_cache_report *ncm_cache_push(const struct ncm_config *config, const struct ncm_cache_options *options,
 					const struct ncm_sink *sink, struct ncm_error *err);
