@@ -96,9 +96,10 @@ char *cache_upload_start(const struct cache *cache, const char *key, struct ncm_
 /* Sends a part, or again: the last one counts. *etag is to be freed. */
 int cache_upload_part(const struct cache *cache, const char *key, const char *id, unsigned number,
 		      const struct ncm_upload *body, char **etag, struct ncm_error *err);
-/* Makes a part of another object of the cache. UNSUPPORTED where the server cannot. */
+/* Makes a part of another object of the cache. UNSUPPORTED where the server cannot; with `from_etag` (or NULL) EXISTS
+ * if that object is another by now, or gone. */
 enum cache_made cache_upload_copy(const struct cache *cache, const char *key, const char *id, unsigned number,
-				  const char *from, char **etag, struct ncm_error *err);
+				  const char *from, const char *from_etag, char **etag, struct ncm_error *err);
 struct cache_part {
 	unsigned number;
 	uint64_t size;

@@ -135,9 +135,8 @@ static void have(void *context, size_t index)
 	part->here = true;
 	if (part->where == PART_OURS)
 		all->brought += flight_part_size(flight, index);
-	part->due = (part->where == PART_OURS || part->wrong) && !all->read_only && open_partial(flight);
-	if (part->where == PART_NOWHERE || part->where == PART_LEASED)
-		(void)open_partial(flight);
+	/* To be handed on now or later, or held against what another has put there. */
+	part->due = !all->read_only && open_partial(flight) && (part->where == PART_OURS || part->wrong);
 	pthread_cond_broadcast(&all->moved);
 	pthread_mutex_unlock(&all->mutex);
 }
@@ -273,8 +272,10 @@ static void free_flight(struct cache_flight *flight)
 {
 	if (flight->fd >= 0)
 		os_close(flight->fd);
-	for (size_t i = 0; i < flight->count; i++)
+	for (size_t i = 0; i < flight->count; i++) {
 		free(flight->parts[i].etag);
+		free(flight->parts[i].tag);
+	}
 	free(flight->parts);
 	free(flight->join.key);
 	free(flight->join.etag);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the files of a flight share: flight.c what the engine asks, sight.c what is there, lease.c whose a part is,
- * hand_on.c and join.c what is written.
+ * hand_on.c and join.c what is written, compare.c whether what another wrote is what is here.
  */
 #ifndef NCM_CACHE_FLIGHT_WORK_H
 #define NCM_CACHE_FLIGHT_WORK_H
@@ -33,7 +33,10 @@ struct flight_part {
 	bool copied;   /* into the upload of ours, or about to be */
 	bool wrong;    /* what is there is: it is written over */
 	bool expired;  /* the lease of another */
+	bool put;      /* by this machine, by the name `tag` */
+	bool doubted;  /* what is there has not the MD5 of what is here */
 	char *etag;    /* of the lease, if one is known */
+	char *tag;     /* what is there: its ETag, as it was put or listed last; or NULL */
 	double since;  /* monotonic seconds: of `where` */
 	double leased; /* … of our lease, as it was written last */
 	unsigned failures;
@@ -116,6 +119,9 @@ void *flight_keep(void *flights);
 enum cache_made flight_write_lease(struct cache_flights *flights, const char *key, const char *etag, char **made_etag,
 				   struct ncm_error *err);
 
+/* compare.c: whether the server's ETag of a part is the MD5 of the bytes that are here. Without the mutex. */
+bool flight_is_named(const struct cache_flight *flight, size_t part, const char *tag);
+
 /* hand_on.c: the writers' threads */
 void *flight_write(void *flights);
 
@@ -125,8 +131,9 @@ int flight_join_begin(struct cache_flight *flight);
 /* renews that lease: false, it is lost; */
 bool flight_join_is_due(const struct cache_flight *flight);
 bool flight_join_keep(struct cache_flight *flight);
-/* has a part copied, several at once: its ETag, which the caller frees; NULL: it cannot be; */
-char *flight_join_part(const struct cache_flight *flight, size_t part);
+/* has a part copied, several at once, if it still has that ETag: that of the copy, which the caller frees; NULL: it
+ * cannot be, or is another's by now; */
+char *flight_join_part(const struct cache_flight *flight, size_t part, const char *tag);
 /* gives the upload up, while the lease stays: others could do no better; */
 void flight_join_fail(struct cache_flight *flight);
 /* makes the blob of them and removes them; or gives the upload up. */

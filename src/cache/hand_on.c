@@ -23,7 +23,8 @@ static bool find_due(const struct cache_flights *all, struct cache_flight **flig
 	return false;
 }
 
-static enum cache_made put_once(const struct cache_flight *flight, size_t index, bool over, struct ncm_error *err)
+static enum cache_made put_once(const struct cache_flight *flight, size_t index, bool over, char **tag,
+				struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *key = flight_part_key(flight, index);
 	struct cache_range range = {
@@ -31,20 +32,31 @@ static enum cache_made put_once(const struct cache_flight *flight, size_t index,
 	const struct ncm_upload body = cache_range_body(&range);
 	const struct cache_condition condition = {.only_new = true};
 	const struct cache *cache = &flight->all->cache;
-	enum cache_made made = over ? CACHE_UNSUPPORTED : cache_put_body(cache, key, &body, &condition, NULL, err);
+	enum cache_made made = over ? CACHE_UNSUPPORTED : cache_put_body(cache, key, &body, &condition, tag, err);
 
-	return made == CACHE_UNSUPPORTED ? cache_put_body(cache, key, &body, NULL, NULL, err) : made;
+	return made == CACHE_UNSUPPORTED ? cache_put_body(cache, key, &body, NULL, tag, err) : made;
 }
 
 /* Another may write the same part at this moment. */
-static enum cache_made put(const struct cache_flight *flight, size_t index, bool over, struct ncm_error *err)
+static enum cache_made put(const struct cache_flight *flight, size_t index, bool over, char **tag,
+			   struct ncm_error *err)
 {
-	enum cache_made made = put_once(flight, index, over, err);
+	enum cache_made made = put_once(flight, index, over, tag, err);
 
 	for (unsigned i = 1; i < MOST_TRIES && made == CACHE_CONFLICT && ncm_wait(0.5 * i) == 0; i++)
-		made = put_once(flight, index, over, err);
+		made = put_once(flight, index, over, tag, err);
 	/* Nobody knows what another has put there, and what this machine joins it has to know. */
-	return made == CACHE_EXISTS ? put_once(flight, index, true, err) : made;
+	return made == CACHE_EXISTS ? put_once(flight, index, true, tag, err) : made;
+}
+
+/* Takes over `tag`. */
+static void note_put(struct cache_flight *flight, struct flight_part *part, char *tag)
+{
+	free(part->tag);
+	part->tag = tag;
+	part->put = true;
+	part->wrong = part->doubted = false;
+	flight_set(flight, part, PART_THERE);
 }
 
 /* The mutex is held, but while it is sent. */
@@ -55,18 +67,18 @@ static void hand_on(struct cache_flight *flight, size_t index)
 	NCM_AUTO_FREE char *lease = flight_lease_key(flight, index);
 	struct ncm_error err = NCM_ERROR_INIT;
 	const bool over = part->wrong;
+	char *tag = NULL;
 	enum cache_made made;
 
 	part->taken = true;
 	pthread_mutex_unlock(&all->mutex);
-	made = put(flight, index, over, &err);
-	if (made == CACHE_MADE || made == CACHE_EXISTS)
+	made = put(flight, index, over, &tag, &err);
+	if (made == CACHE_MADE)
 		(void)cache_delete(&all->cache, lease, NULL);
 	pthread_mutex_lock(&all->mutex);
 	part->due = part->taken = false;
-	if (made == CACHE_MADE || made == CACHE_EXISTS) {
-		part->wrong = false;
-		flight_set(flight, part, PART_THERE);
+	if (made == CACHE_MADE) {
+		note_put(flight, part, tag);
 	} else if (made == CACHE_FAILED && err.code != NCM_E_INTERRUPTED) {
 		all->read_only = true; /* the keeper lets its lease go when the fetch ends, or time does */
 		flight_tell(all, "the cache cannot be written, so others bring what this machine has", &err);
@@ -102,9 +114,11 @@ static bool may_copy(const struct cache_flight *flight, double now)
 	       (join->copying == 0 || !wants_hold(flight));
 }
 
-static bool is_to_copy(const struct flight_part *part)
+/* What another has put there is held against what is here. */
+static bool is_to_copy(const struct cache_flight *flight, const struct flight_part *part)
 {
-	return part->where == PART_THERE && !part->copied && !part->taken;
+	return part->where == PART_THERE && !part->copied && !part->taken && (part->put || part->here) &&
+	       (!part->doubted || flight->proved);
 }
 
 static bool find_copy(const struct cache_flights *all, struct cache_flight **flight, size_t *part)
@@ -116,7 +130,7 @@ static bool find_copy(const struct cache_flights *all, struct cache_flight **fli
 		const bool may = may_copy(one, now);
 
 		for (size_t k = 0; k < one->count && may; k++) {
-			if (!is_to_copy(&one->parts[k]))
+			if (!is_to_copy(one, &one->parts[k]))
 				continue;
 			*flight = one;
 			*part = k;
@@ -160,6 +174,23 @@ static void give_up_copying(struct cache_flight *flight)
 	forget_copies(flight, true);
 }
 
+/* It is put over; but bytes that may be wrong themselves in place of others' are put by nobody. */
+static void doubt(struct cache_flight *flight, struct flight_part *part)
+{
+	part->copied = false;
+	if (part->where != PART_THERE)
+		return;
+	part->doubted = true;
+	if (!flight->proved)
+		return;
+	if (part->put || flight->fd < 0) {
+		flight->join.failed = true;
+		return;
+	}
+	part->wrong = part->due = true;
+	flight_set(flight, part, PART_ALONE);
+}
+
 /* The mutex is held, but while it is done. */
 static void copy(struct cache_flight *flight, size_t index)
 {
@@ -167,25 +198,33 @@ static void copy(struct cache_flight *flight, size_t index)
 	struct flight_join *join = &flight->join;
 	struct flight_part *part = &flight->parts[index];
 	const int joins = join->copying == 0 && wants_hold(flight) ? hold(flight) : 1;
-	char *etag;
+	NCM_AUTO_FREE char *tag = NULL;
+	char *etag = NULL;
+	bool known;
 
 	if (joins <= 0) {
 		forget_copies(flight, joins < 0);
 		return;
 	}
-	if (!is_wanted(flight) || !is_to_copy(part)) /* meanwhile */
+	if (!is_wanted(flight) || !is_to_copy(flight, part)) /* meanwhile */
 		return;
 	join->copying++;
 	part->copied = part->taken = true; /* unless it turns out to be wrong meanwhile */
+	tag = ncm_strdup_null(part->tag);
+	known = tag && part->put;
 	pthread_mutex_unlock(&all->mutex);
-	etag = flight_join_part(flight, index);
+	known = known || (tag && flight_is_named(flight, index, tag));
+	if (known)
+		etag = flight_join_part(flight, index, tag);
 	pthread_mutex_lock(&all->mutex);
 	join->copying--;
 	part->taken = false;
 	if (etag)
 		cache_parts_set(&join->parts, (unsigned)index + 1, flight_part_size(flight, index), etag);
-	else
+	else if (known)
 		join->failed = true;
+	else
+		doubt(flight, part);
 	if (join->failed && join->copying == 0)
 		give_up_copying(flight);
 }

@@ -97,12 +97,12 @@ bool flight_join_keep(struct cache_flight *flight)
 	return false;
 }
 
-char *flight_join_part(const struct cache_flight *flight, size_t part)
+char *flight_join_part(const struct cache_flight *flight, size_t part, const char *tag)
 {
 	NCM_AUTO_FREE char *from = flight_part_key(flight, part);
 	char *etag = NULL;
 
-	if (cache_upload_copy(&flight->all->cache, flight->blob, flight->join.id, (unsigned)part + 1, from, &etag,
+	if (cache_upload_copy(&flight->all->cache, flight->blob, flight->join.id, (unsigned)part + 1, from, tag, &etag,
 			      NULL) == CACHE_MADE)
 		return etag;
 	free(etag);

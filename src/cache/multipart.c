@@ -67,8 +67,9 @@ static void expect(struct ncm_reply *reply, const char *result)
 }
 
 enum cache_made cache_upload_copy(const struct cache *cache, const char *key, const char *id, unsigned number,
-				  const char *from, char **etag, struct ncm_error *err)
+				  const char *from, const char *from_etag, char **etag, struct ncm_error *err)
 {
+	const struct cache_condition condition = {.if_match = from_etag};
 	NCM_AUTO_FREE char *raw = ncm_asprintf("%s%s", cache->prefix, from);
 	NCM_AUTO_FREE char *source = ncm_url_encode(raw, true);
 	NCM_AUTO_FREE char *query = query_of(id, number);
@@ -79,6 +80,8 @@ enum cache_made cache_upload_copy(const struct cache *cache, const char *key, co
 	int failed;
 
 	ncm_strings_take(&headers, ncm_asprintf("x-amz-copy-source:/%s/%s", cache->bucket, source));
+	if (from_etag)
+		ncm_strings_take(&headers, ncm_asprintf("x-amz-copy-source-if-match:%s", from_etag));
 	failed = cache_ask(cache, &request, &reply, err);
 	ncm_strings_free(&headers);
 	if (failed)
@@ -87,7 +90,7 @@ enum cache_made cache_upload_copy(const struct cache *cache, const char *key, co
 	if (reply.status == 501 || reply.status == 405)
 		return CACHE_UNSUPPORTED;
 	if (!cache_succeeded(&reply))
-		return (enum cache_made)cache_refused(cache, key, &reply, err);
+		return cache_judge_made(cache, key, &condition, &reply, err);
 	*etag = xml_text(xml_of(&reply), "ETag");
 	return *etag ? CACHE_MADE : (enum cache_made)cache_no_answer(cache, key, "ETag", err);
 }

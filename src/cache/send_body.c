@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "cache/work.h"
 #include "digest/hash.h"
 
 #include <errno.h>
@@ -91,8 +92,7 @@ struct ncm_upload cache_proof_body(struct cache_proof *proof)
 	return (struct ncm_upload){.size = proof->size, .read = read_body, .restart = begin, .context = proof};
 }
 
-/* MD5 stands in quotes; what has something else behind it is no MD5. */
-static bool is_named(const char *etag, const char hex[33])
+bool cache_etag_is(const char *etag, const char hex[33])
 {
 	return etag[0] == '"' && strncmp(etag + 1, hex, 32) == 0 && strcmp(etag + 33, "\"") == 0;
 }
@@ -118,7 +118,7 @@ int cache_proof_compare(struct cache_proof *proof, const char *etag, struct ncm_
 		return -1;
 	}
 	proof->at = 0;
-	if (!is_named(etag, ncm_hash_md5(md5, hex)))
+	if (!cache_etag_is(etag, ncm_hash_md5(md5, hex)))
 		return 0;
 	tell(proof, proof->size);
 	return 1;

@@ -18,7 +18,8 @@ bool flight_is_ours(const struct flight_part *part)
 /* What a list showed of a part. */
 struct sight {
 	bool there, leased, expired;
-	char *etag;
+	char *etag; /* of the lease */
+	char *tag;  /* of the part */
 };
 
 struct looking {
@@ -52,6 +53,8 @@ static int take_sight(void *context, const char *key, const struct cache_object 
 	sight = &looking->sights[part];
 	if (!lease) {
 		sight->there = object->size == flight_part_size(flight, part);
+		free(sight->tag);
+		sight->tag = ncm_strdup_null(object->etag);
 		return 0;
 	}
 	free(sight->etag);
@@ -82,6 +85,18 @@ static void believe_lease(struct cache_flight *flight, struct flight_part *part,
 	part->expired = sight->expired;
 	if (part->where != where)
 		flight_set(flight, part, where);
+}
+
+static void believe_part(struct cache_flight *flight, struct flight_part *part, struct sight *sight)
+{
+	if (!ncm_same_text(part->tag, sight->tag)) {
+		free(part->tag);
+		part->tag = sight->tag;
+		part->put = part->doubted = false;
+		sight->tag = NULL;
+	}
+	if (part->where != PART_THERE)
+		flight_set(flight, part, PART_THERE);
 }
 
 static bool is_newer(const struct flight_part *part, double began)
@@ -122,8 +137,7 @@ static void believe(struct cache_flight *flight, struct sight *sights, double be
 		if (is_newer(part, began))
 			continue;
 		if (sights[i].there && !part->wrong) {
-			if (part->where != PART_THERE)
-				flight_set(flight, part, PART_THERE);
+			believe_part(flight, part, &sights[i]);
 		} else if (sights[i].leased) {
 			believe_lease(flight, part, &sights[i]);
 		} else if (part->where == PART_THERE || part->where == PART_LEASED || is_void(part)) {
@@ -173,8 +187,10 @@ void flight_look(struct cache_flight *flight)
 	else
 		flight->listed_at = began;
 	pthread_cond_broadcast(&all->moved);
-	for (size_t i = 0; i < flight->count; i++)
+	for (size_t i = 0; i < flight->count; i++) {
 		free(looking.sights[i].etag);
+		free(looking.sights[i].tag);
+	}
 	free(looking.sights);
 	ncm_error_clear(&err);
 }

@@ -28,6 +28,9 @@ int cache_no_answer(const struct cache *cache, const char *key, const char *miss
 /* "uploadId", percent-encoded for a query. The caller frees it. */
 char *cache_encoded(const char *text);
 
+/* send_body.c: whether an ETag is that MD5. It stands in quotes; what has something else behind it is none. */
+bool cache_etag_is(const char *etag, const char hex[33]);
+
 /* send.c: of a key whose object is there. Nobody needs them any more: who is still at one learns that. */
 void cache_drop_uploads(const struct cache *cache, const char *key);
 

@@ -153,6 +153,10 @@ class Operations:
         for i in (1, 2, 3):
             self.assertEqual(self.op("copy", "joined", upload, i, "parts/a b/%d" % i)["made"], "made")
         self.assertEqual(self.fails("copy", "joined", upload, 4, "parts/none"), "not_found")
+        tag = self.op("head", "parts/a b/3")["etag"]
+        self.assertEqual(self.op("copy", "joined", upload, 3, "parts/a b/3", tag)["made"], "made")
+        self.assertEqual(self.op("copy", "joined", upload, 3, "parts/a b/2", tag)["made"], "exists")
+        self.assertEqual(self.op("copy", "joined", upload, 3, "parts/none", tag)["made"], "exists")
         self.assertEqual(self.op("finish", "joined", upload)["made"], "made")
         self.assertEqual(self.whole("joined"), data)
 

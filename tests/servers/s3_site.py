@@ -61,7 +61,8 @@ class Request(Handler):
 
 
 class Site(Listener):
-    """`objects`: "bucket/key" → bytes. `trouble(path)` may give (status, code, headers) for a request, else None."""
+    """`objects`: "bucket/key" → bytes. `tag(data)` is what one is called: by its MD5, as by S3 unless it encrypts with a customer's key.
+    `trouble(path)` may give (status, code, headers) for a request, else None."""
 
     Request = Request
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The stand-in of s3_site.py with all that writes to a bucket, of the S3 API reference, and switches for servers that know less:
 
-  conditions   "yes", "no" (refused with 501), "ignored"
+  conditions   of writes "yes", "no" (refused with 501), "ignored" (those of copies, too, which are older than the others)
   copies       whether parts can be made of other objects
+  before_copy  is told of each of these what it is to be made of, before it is
   inner_error  how many times a finish says 200 and then, in its body, that it failed
   told         what becomes of the text of a list, or of a finish (that was done), before it is sent
   watch        who is told of each request at three moments: ASKED (nothing of its body was read), DONE (the answer is not sent) and
@@ -47,7 +48,7 @@ class Store(s3_site.Site):
     def __init__(self, *arguments, **options):
         self.watch, self.busy = None, 0
         self.conditions, self.copies, self.inner_error, self.page = "yes", True, 0, 1000
-        self.told = lambda text: text
+        self.told, self.before_copy = lambda text: text, lambda name: None
         self.uploads, self.count = {}, 0
         super().__init__(*arguments, **options)
 
@@ -169,9 +170,13 @@ class Store(s3_site.Site):
         if source:
             if not self.copies:
                 return self.error(request, 501, "NotImplemented")
-            body = self.objects.get(urllib.parse.unquote(source).lstrip("/"))
+            of = urllib.parse.unquote(source).lstrip("/")
+            self.before_copy(of)
+            body = self.objects.get(of)
             if body is None:
                 return self.error(request, 404, "NoSuchKey")
+            if self.conditions != "ignored" and headers.get("x-amz-copy-source-if-match", self.tag(body)) != self.tag(body):
+                return self.error(request, 412, "PreconditionFailed")
         self.uploads[asked["uploadId"]][1][int(asked["partNumber"])] = body
         tag = self.tag(body)
         return self.send_text(request, 200, f"<R><ETag>{escape(tag)}</ETag></R>" if source else "", {"ETag": tag})

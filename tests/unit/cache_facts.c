@@ -116,7 +116,7 @@ static int op_copy(char **a, struct ncm_error *err)
 {
 	NCM_AUTO_FREE char *etag = NULL;
 	const enum cache_made made =
-	    cache_upload_copy(&cache, a[0], a[1], (unsigned)strtoul(a[2], NULL, 10), a[3], &etag, err);
+	    cache_upload_copy(&cache, a[0], a[1], (unsigned)strtoul(a[2], NULL, 10), a[3], a[4], &etag, err);
 
 	ncm_json_set_string(facts, "etag", etag);
 	return told(made);
