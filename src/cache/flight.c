@@ -9,8 +9,6 @@
 #include <inttypes.h>
 #include <time.h>
 
-/* Below this asking costs more than it spares. */
-static const uint64_t LEAST_BYTES = 1 << 20;
 enum { MOST_PARTS = 10000 }; /* of an upload */
 static const unsigned MOST_FAILURES = 3;
 
@@ -208,12 +206,10 @@ static bool start(struct cache_flights *flights)
 static struct cache_flight *make(struct cache_flights *flights, const struct ncm_sha256 *sha256, uint64_t size)
 {
 	struct cache_flight *flight = ncm_calloc(1, sizeof *flight);
-	char hex[NCM_SHA256_HEX + 1];
 
-	(void)ncm_sha256_hex(sha256, hex);
 	flight->all = flights;
 	flight->sharing = (struct ncm_sharing){flight, look, address, have, failed, leave};
-	flight->begins = ncm_asprintf("parts/sha256/%s/", hex);
+	flight->begins = cache_pieces_begin(sha256);
 	flight->blob = cache_blob_key(sha256);
 	flight->size = size;
 	flight->count = (size_t)((size + NCM_CHECKPOINT_SPAN - 1) / NCM_CHECKPOINT_SPAN);
@@ -227,7 +223,7 @@ struct cache_flight *cache_flight_begin(struct cache_flights *flights, const str
 {
 	struct cache_flight *flight = NULL;
 
-	if (size < LEAST_BYTES || size > (uint64_t)MOST_PARTS * NCM_CHECKPOINT_SPAN)
+	if (size < CACHE_PIECES_LEAST || size > (uint64_t)MOST_PARTS * NCM_CHECKPOINT_SPAN)
 		return NULL;
 	pthread_mutex_lock(&flights->mutex);
 	if (start(flights) && !flights->gone) {

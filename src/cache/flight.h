@@ -8,8 +8,8 @@
  *
  * A lease (lease_object.h) is believed when a list that was asked for afterwards shows it, without the part: so a
  * server without conditional writes costs bytes that come twice, and nothing else. Who has the content proved by its
- * digest, and sees all parts, has the server join them to the blob, and removes them. Nothing in here is believed by
- * anybody: parts are bytes like any other's, and a digest decides.
+ * digest, and sees all parts, has the server join them to the blob, and removes them; where that fails, one sends the
+ * whole (send.h). Nothing in here is believed by anybody: parts are bytes like any other's, and a digest decides.
  */
 #ifndef NCM_CACHE_FLIGHT_H
 #define NCM_CACHE_FLIGHT_H

@@ -134,11 +134,10 @@ bool flight_join_keep(struct cache_flight *flight);
 /* has a part copied, several at once, if it still has that ETag: that of the copy, which the caller frees; NULL: it
  * cannot be, or is another's by now; */
 char *flight_join_part(const struct cache_flight *flight, size_t part, const char *tag);
-/* gives the upload up, while the lease stays: others could do no better; */
-void flight_join_fail(struct cache_flight *flight);
+/* gives the upload up, while the lease stays until the blob is there: others could do no better; */
+void flight_join_give_up(struct cache_flight *flight);
 /* makes the blob of them and removes them; or gives the upload up. */
 void flight_join_end(struct cache_flight *flight);
 void flight_join_drop(struct cache_flight *flight);
-void flight_remove_parts(struct cache_flight *flight);
 
 #endif

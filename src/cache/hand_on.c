@@ -168,7 +168,7 @@ static void give_up_copying(struct cache_flight *flight)
 {
 	flight->join.held = true;
 	pthread_mutex_unlock(&flight->all->mutex);
-	flight_join_fail(flight);
+	flight_join_give_up(flight);
 	pthread_mutex_lock(&flight->all->mutex);
 	flight->join.held = flight->join.failed = false;
 	forget_copies(flight, true);
@@ -274,7 +274,7 @@ static void finish(struct cache_flight *flight)
 		flight_join_drop(flight);
 	flight->stuck = flight->stuck || (all_there && !flight->made);
 	if (wrong)
-		flight_remove_parts(flight);
+		cache_remove_pieces(&all->cache, flight->begins);
 	pthread_mutex_lock(&all->mutex);
 	flight->join.held = false;
 }

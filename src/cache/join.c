@@ -2,8 +2,8 @@
 /*
  * The parts of a content become the blob, within the server: one machine, under a lease, has them copied into an upload
  * while they come, and ends that when it has proved the whole; then the parts are removed. Where the server cannot,
- * they stay, and are read as they are. Without the mutex, by the writer that
- * holds the join (`held`), or, to copy, while it is counted (`copying`).
+ * they are read as they are until the whole was sent (send.h). Without the mutex, by the writer that holds the join
+ * (`held`), or, to copy, while it is counted (`copying`).
  */
 #include "cache/flight_work.h"
 #include "cache/work.h"
@@ -81,11 +81,18 @@ bool flight_join_is_due(const struct cache_flight *flight)
 	return ncm_monotonic() - flight->join.leased >= CACHE_LEASE_RENEW_SECONDS;
 }
 
-void flight_join_fail(struct cache_flight *flight)
+static void fail(struct cache_flight *flight)
 {
 	(void)cache_upload_abort(&flight->all->cache, flight->blob, flight->join.id, NULL);
 	free(flight->join.id);
 	flight->join.id = NULL;
+}
+
+void flight_join_give_up(struct cache_flight *flight)
+{
+	fail(flight);
+	if (may_be_there(flight)) /* by another, who has removed the parts already */
+		(void)cache_delete(&flight->all->cache, flight->join.key, NULL);
 }
 
 bool flight_join_keep(struct cache_flight *flight)
@@ -93,7 +100,7 @@ bool flight_join_keep(struct cache_flight *flight)
 	if (write_lease(flight, flight->join.etag))
 		return true;
 	/* It was void for a while, and is another's: what he does is his. */
-	flight_join_fail(flight);
+	fail(flight);
 	return false;
 }
 
@@ -107,27 +114,6 @@ char *flight_join_part(const struct cache_flight *flight, size_t part, const cha
 		return etag;
 	free(etag);
 	return NULL;
-}
-
-static int take_key(void *context, const char *key, const struct cache_object *object, struct ncm_error *err)
-{
-	(void)object;
-	(void)err;
-	ncm_strings_add(context, key);
-	return 0;
-}
-
-void flight_remove_parts(struct cache_flight *flight)
-{
-	const struct cache *cache = &flight->all->cache;
-	struct ncm_strings keys = {0};
-
-	/* In their order: the lease of who joins, which keeps others from it, is the last by its name. */
-	if (cache_list(cache, flight->begins, take_key, &keys, NULL) == 0) {
-		for (size_t i = 0; i < keys.count && !ncm_interrupted(); i++)
-			(void)cache_delete(cache, keys.items[i], NULL);
-	}
-	ncm_strings_free(&keys);
 }
 
 static bool has_all(const struct cache_flight *flight)
@@ -158,5 +144,5 @@ void flight_join_end(struct cache_flight *flight)
 	join->id = NULL;
 	flight->made = true;
 	cache_drop_uploads(cache, flight->blob);
-	flight_remove_parts(flight);
+	cache_remove_pieces(cache, flight->begins);
 }

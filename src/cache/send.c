@@ -334,8 +334,18 @@ static int check_empty(const struct cache_sending *sending, struct ncm_error *er
 		   : cache_differs(sending, "it is empty", err);
 }
 
+/* What machines had of it that could not be joined, or are about to have. */
+static void remove_pieces(const struct cache_sending *sending)
+{
+	NCM_AUTO_FREE char *begins = cache_pieces_begin(&sending->sha256);
+
+	if (sending->size >= CACHE_PIECES_LEAST)
+		cache_remove_pieces(sending->cache, begins);
+}
+
 enum cache_made cache_send(struct cache_sending *sending, struct ncm_error *err)
 {
+	enum cache_made made;
 	NCM_AUTO_FREE char *key = cache_blob_key(&sending->sha256);
 	NCM_AUTO_CLOSE int fd = -1;
 	const int there = make_room(sending, key, err);
@@ -347,5 +357,8 @@ enum cache_made cache_send(struct cache_sending *sending, struct ncm_error *err)
 	fd = open_file(sending, err);
 	if (fd < 0 || check_empty(sending, err) < 0)
 		return CACHE_FAILED;
-	return send_file(sending, fd, key, err);
+	made = send_file(sending, fd, key, err);
+	if (made == CACHE_MADE)
+		remove_pieces(sending);
+	return made;
 }

@@ -41,7 +41,8 @@ struct cache_sending {
 /*
  * MADE, EXISTS, or FAILED: DAMAGED if the file is not what its digest says (then nothing of it stays at the cache),
  * INTERRUPTED (what was sent stays, and a later run goes on), IO, and what the operations say. An object of another
- * size is replaced. Checkpoints go with it, made while it is hashed if none were known.
+ * size is replaced. Checkpoints go with it, made while it is hashed if none were known; then what flights have of it
+ * (flight.h) is removed.
  */
 enum cache_made cache_send(struct cache_sending *sending, struct ncm_error *err);
 /* Of an object that is there: who made it may have died before they were. That they cannot be sent is no failure. */
