@@ -30,7 +30,8 @@ static void add_state(struct table *table, const void *row)
 	static const char *const words[] = {
 	    [NCM_CACHE_ABSENT] = "not there", [NCM_CACHE_TO_SEND] = "to send", [NCM_CACHE_THERE] = "there",
 	    [NCM_CACHE_SENT] = "sent",        [NCM_CACHE_RIGHT] = "ok",        [NCM_CACHE_DAMAGED] = "damaged",
-	    [NCM_CACHE_STRANGE] = "strange",  [NCM_CACHE_UNUSED] = "unused",   [NCM_CACHE_REMOVED] = "removed"};
+	    [NCM_CACHE_STRANGE] = "strange",  [NCM_CACHE_UNUSED] = "unused",   [NCM_CACHE_REMOVED] = "removed",
+	    [NCM_CACHE_UNSENT] = "failed"};
 
 	table_cell(table, text_copy(words[((const struct ncm_cache_item *)row)->state]));
 }
@@ -113,6 +114,27 @@ static int tell_status(struct session *session, const struct ncm_cache_report *r
 	return 0;
 }
 
+static size_t count_of(const struct ncm_cache_report *report, enum ncm_cache_state state)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < report->count; i++)
+		count += report->items[i].state == state;
+	return count;
+}
+
+/* What of a push that failed is there, and what keeps it. */
+static void tell_half(const struct ncm_cache_report *report, const char *place, const char *sent)
+{
+	const size_t failed = count_of(report, NCM_CACHE_UNSENT), left = count_of(report, NCM_CACHE_TO_SEND);
+
+	print_why(report);
+	print_line(stdout, "%zu of %zu %s in %s; %s sent, %zu failed, %zu not come to. %s%s%s",
+		   report->count - failed - left, report->count, text_plural(report->count, "file", "files"), place,
+		   sent, failed, left, report->lock ? "The lock \"" : "No lock keeps what is there.",
+		   report->lock ? report->lock : "", report->lock ? "\" keeps what is there." : "");
+}
+
 static int tell_push(struct session *session, const struct ncm_cache_report *report)
 {
 	AUTO_FREE char *place = text_safe_path(report->place);
@@ -125,19 +147,12 @@ static int tell_push(struct session *session, const struct ncm_cache_report *rep
 	if (session->settings.dry_run)
 		print_line(stdout, "%zu %s, %s, of which %s would be sent to %s.", report->count, files, size, sent,
 			   place);
+	else if (report->stopped.code != NCM_OK)
+		tell_half(report, place, sent);
 	else
 		print_line(stdout, "%zu %s, %s in all, in %s; %s sent. The lock \"%s\" keeps them.", report->count,
 			   files, size, place, sent, report->lock);
 	return 0;
-}
-
-static size_t count_of(const struct ncm_cache_report *report, enum ncm_cache_state state)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < report->count; i++)
-		count += report->items[i].state == state;
-	return count;
 }
 
 static void print_bad(const struct ncm_cache_report *report)
@@ -164,7 +179,7 @@ static int tell_verify(struct session *session, const struct ncm_cache_report *r
 		print_line(stdout, "%s: %zu of %zu objects (%s) are right.", place, count_of(report, NCM_CACHE_RIGHT),
 			   report->count, ncm_format_size(report->size, size, sizeof size));
 	}
-	if (report->bad == 0)
+	if (report->bad == 0 || report->stopped.code != NCM_OK)
 		return 0;
 	ncm_error_set(&err, NCM_E_DAMAGED, "%zu objects of %s are not right", report->bad, report->place);
 	ncm_error_hint(&err,
@@ -175,6 +190,7 @@ static int tell_verify(struct session *session, const struct ncm_cache_report *r
 
 static int tell_gc(struct session *session, const struct ncm_cache_report *report)
 {
+	const size_t removed = count_of(report, NCM_CACHE_REMOVED);
 	char size[32];
 
 	fields_print(object_fields, report->items, report->count, sizeof *report->items);
@@ -182,7 +198,8 @@ static int tell_gc(struct session *session, const struct ncm_cache_report *repor
 	if (report->count == 0)
 		print_line(stdout, "Nothing to remove: %zu objects stay.", report->kept);
 	else if (session->settings.yes)
-		print_line(stdout, "Removed %zu objects, %s; %zu stay.", report->count, size, report->kept);
+		print_line(stdout, "Removed %zu objects, %s; %zu stay.", removed, size,
+			   report->kept + report->count - removed);
 	else
 		print_line(stdout, "%zu objects, %s, could go; %zu stay. -y removes them.", report->count, size,
 			   report->kept);
@@ -223,6 +240,8 @@ static int carry_out(struct session *session, const struct action *action)
 	warn_left_out(session, report);
 	if (action->always_tells || session_prints(session))
 		exit_code = action->tell(session, report);
+	if (report->stopped.code != NCM_OK)
+		exit_code = session_fail(session, &report->stopped);
 	ncm_cache_free(report);
 	return exit_code;
 }
@@ -308,7 +327,8 @@ const struct command command_cache = {
 	"to trust it: whoever reads it proves it.\n\n"
 	"push sends registered models that the cache has not, in parts that a later run need not send again, and each "
 	"proven while it is read: what is not what models.json says is refused with 4. Then it writes a lock, "
-	"locks/NAME.lock: with --all this machine's models alone, else the chosen ones are added.\n\n"
+	"locks/NAME.lock: with --all this machine's models alone, else the chosen ones are added. A push that fails "
+	"half way says of each file what came of it, and adds to the lock what is there.\n\n"
 	"pull is a pull that asks nobody but the cache: of models that manifests or the lock pin by digest.\n\n"
 	"status tells what of the installed models, and of what the own lock pins, is there. verify reads all objects, "
 	"names those that are damaged and ends with 4; --remove deletes them.\n\n"

@@ -12,6 +12,7 @@
 
 #include <ncmodel/config.h>
 #include <ncmodel/digest.h>
+#include <ncmodel/error.h>
 #include <ncmodel/event.h>
 #include <ncmodel/manifest.h>
 #include <stdbool.h>
@@ -26,7 +27,7 @@ extern "C" {
 
 enum ncm_cache_state {
 	NCM_CACHE_ABSENT,  /* "absent": the cache has it not */
-	NCM_CACHE_TO_SEND, /* "to-send": likewise, and with dry_run a push would send it */
+	NCM_CACHE_TO_SEND, /* "to-send": likewise, and a push would send it: with dry_run, or it did not come to it */
 	NCM_CACHE_THERE,   /* "there": an object of that name and size; its bytes were not looked at */
 	NCM_CACHE_SENT,    /* "sent": by this run */
 	NCM_CACHE_RIGHT,   /* "ok": its bytes were read, and are what its name says */
@@ -34,6 +35,7 @@ enum ncm_cache_state {
 	NCM_CACHE_STRANGE, /* "strange": an object whose name is none of a cache's: nobody reads it */
 	NCM_CACHE_UNUSED,  /* "unused": no lock names it, and it is old: a gc would remove it */
 	NCM_CACHE_REMOVED, /* "removed" */
+	NCM_CACHE_UNSENT,  /* "failed": this run could not send it; `why` says what hinders */
 };
 const char *ncm_cache_state_name(enum ncm_cache_state state); /* static */
 
@@ -57,6 +59,7 @@ struct ncm_cache_report {
 	size_t absent, bad;          /* items that are not there; that are damaged */
 	size_t kept;                 /* gc: objects that stay */
 	char *lock;                  /* push: the name of the lock that was written; or NULL */
+	struct ncm_error stopped;    /* what ended it half way: the items say how far it came; or NCM_OK */
 	struct ncm_strings left_out; /* push: "ID: why" of what cannot be in a cache */
 	struct ncm_strings locks;    /* gc: those that say what is used */
 };
@@ -78,22 +81,24 @@ bool ncm_cache_is_set(const struct ncm_config *config);
  * Sends files of the chosen registered models that the cache has not, with their checkpoints, which alone are sent
  * where they are all that is missing, and last the lock that keeps them: with `all` it is these models alone, else they
  * are added to it. A file is proven while it is read; what is not what models.json says is DAMAGED and stays out. What
- * was sent before an error or a kill is not sent again. Errors: USAGE (nothing is chosen, no cache, a name that is
- * none), POLICY (a file whose digest nobody knows), DAMAGED, AUTH, NETWORK, RATE_LIMIT, NOT_FOUND (the bucket),
- * REFUSED, PROTOCOL, IO, REGISTRY, INTERRUPTED. Free with ncm_cache_free, as all below.
+ * was sent before an error or a kill is not sent again; of an error after the first file began to go there the report
+ * tells (`stopped`), and the lock then keeps, beside what it kept of other models, all that is there.
+ * Errors: USAGE (nothing is chosen, no cache, a name that is none), POLICY (a file whose digest nobody knows), DAMAGED,
+ * AUTH, NETWORK, RATE_LIMIT, NOT_FOUND (the bucket), REFUSED, PROTOCOL, IO, REGISTRY, INTERRUPTED. Free with
+ * ncm_cache_free, as all below.
  */
 struct ncm_cache_report *ncm_cache_push(const struct ncm_config *config, const struct ncm_cache_options *options,
 					const struct ncm_sink *sink, struct ncm_error *err);
 /* What of the chosen registered models, or (nothing is chosen) of all and of what the lock pins, the cache has. */
 struct ncm_cache_report *ncm_cache_status(const struct ncm_config *config, const struct ncm_cache_options *options,
 					  const struct ncm_sink *sink, struct ncm_error *err);
-/* Reads every object and says of each whether it is right. */
+/* Reads every object and says of each whether it is right; `stopped`, if not all that is to be removed could be. */
 struct ncm_cache_report *ncm_cache_verify(const struct ncm_config *config, const struct ncm_cache_options *options,
 					  const struct ncm_sink *sink, struct ncm_error *err);
 /*
  * Removes content, checkpoints and parts that no lock names, of the cache's or of options->locks, and that are
  * options->days old by the server's clock. A lock that cannot be read, or that there is none, ends it before anything
- * is removed: USAGE, MANIFEST. The items are what goes.
+ * is removed: USAGE, MANIFEST. The items are what goes; `stopped`, if not all of it could.
  */
 struct ncm_cache_report *ncm_cache_gc(const struct ncm_config *config, const struct ncm_cache_options *options,
 				      const struct ncm_sink *sink, struct ncm_error *err);

@@ -114,6 +114,7 @@ static int remove_all(struct keeping *keeping, struct ncm_error *err)
 {
 	struct ncm_cache_report *report = keeping->report;
 
+	keeping->changes = true;
 	for (size_t i = 0; i < report->count; i++) {
 		if (ncm_interrupted())
 			return ncm_error_set(err, NCM_E_INTERRUPTED, "interrupted");

@@ -8,8 +8,8 @@
 
 const char *ncm_cache_state_name(enum ncm_cache_state state)
 {
-	static const char *const names[] = {"absent",  "to-send", "there",  "sent",   "ok",
-					    "damaged", "strange", "unused", "removed"};
+	static const char *const names[] = {"absent",  "to-send", "there",  "sent",    "ok",
+					    "damaged", "strange", "unused", "removed", "failed"};
 
 	return names[state];
 }
@@ -51,13 +51,16 @@ struct ncm_cache_report *keeping_run(const struct ncm_config *config, const stru
 				  .turns = {PTHREAD_MUTEX_INITIALIZER, sink},
 				  .report = ncm_calloc(1, sizeof *keeping.report),
 				  .failure_lock = PTHREAD_MUTEX_INITIALIZER};
+	struct ncm_error why = NCM_ERROR_INIT;
 	int failed;
 
 	keeping.sink = ncm_sink_in_turn(&keeping.turns);
-	failed = start(&keeping, err) < 0 ? -1 : work(&keeping, err);
+	failed = start(&keeping, &why) < 0 ? -1 : work(&keeping, &why);
 	keeping_sum(&keeping);
 	clear(&keeping);
-	if (!failed)
+	if (failed)
+		ncm_error_move(keeping.changes ? &keeping.report->stopped : err, &why);
+	if (!failed || keeping.changes)
 		return keeping.report;
 	ncm_cache_free(keeping.report);
 	return NULL;
@@ -73,15 +76,21 @@ void keeping_fail(struct keeping *keeping, struct ncm_error *err)
 	ncm_error_clear(err);
 }
 
+struct ncm_cache_item *keeping_find(const struct keeping *keeping, const struct ncm_sha256 *sha256)
+{
+	char hex[NCM_SHA256_HEX + 1];
+	const uint32_t *index = ncm_text_map_find(&keeping->digests, ncm_sha256_hex(sha256, hex), NCM_SHA256_HEX);
+
+	return index ? &keeping->report->items[*index] : NULL;
+}
+
 struct ncm_cache_item *keeping_item(struct keeping *keeping, const struct ncm_sha256 *sha256)
 {
 	struct ncm_cache_report *report = keeping->report;
-	char hex[NCM_SHA256_HEX + 1];
-	const uint32_t *index = ncm_text_map_find(&keeping->digests, ncm_sha256_hex(sha256, hex), NCM_SHA256_HEX);
-	struct ncm_cache_item *item;
+	struct ncm_cache_item *item = keeping_find(keeping, sha256);
 
-	if (index)
-		return &report->items[*index];
+	if (item)
+		return item;
 	item = NCM_PUSH(report->items, report->count);
 	item->sha256 = *sha256;
 	item->key = cache_blob_key(sha256);
@@ -102,15 +111,18 @@ int keeping_load_pins(struct keeping *keeping, struct ncm_error *err)
 void keeping_sum(struct keeping *keeping)
 {
 	struct ncm_cache_report *report = keeping->report;
+	const bool dry = keeping->options->dry_run;
 
 	for (size_t i = 0; i < report->count; i++) {
 		const struct ncm_cache_item *item = &report->items[i];
 
 		report->size += item->size;
-		report->absent += item->state == NCM_CACHE_ABSENT || item->state == NCM_CACHE_TO_SEND;
+		report->absent += item->state == NCM_CACHE_ABSENT || item->state == NCM_CACHE_TO_SEND ||
+				  item->state == NCM_CACHE_UNSENT;
 		report->bad += item->state == NCM_CACHE_DAMAGED;
-		report->sent += item->state == NCM_CACHE_TO_SEND ? item->size : 0;
-		report->removed += item->state == NCM_CACHE_UNUSED || item->state == NCM_CACHE_REMOVED ? item->size : 0;
+		report->sent += dry && item->state == NCM_CACHE_TO_SEND ? item->size : 0;
+		report->removed +=
+		    (dry && item->state == NCM_CACHE_UNUSED) || item->state == NCM_CACHE_REMOVED ? item->size : 0;
 	}
 }
 
@@ -139,6 +151,7 @@ void ncm_cache_free(struct ncm_cache_report *report)
 	free(report->items);
 	free(report->place);
 	free(report->lock);
+	ncm_error_clear(&report->stopped);
 	ncm_strings_free(&report->left_out);
 	ncm_strings_free(&report->locks);
 	free(report);

@@ -18,7 +18,7 @@ enum { LARGEST_LOCK = 64 << 20, MOST_TRIES = 5 };
 
 static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
-static int name_of(const struct keeping *keeping, char **name, struct ncm_error *err)
+int keeping_name_lock(const struct keeping *keeping, char **name, struct ncm_error *err)
 {
 	char host[256];
 	const char *given = keeping->options->name;
@@ -55,6 +55,20 @@ static bool has_all(const struct ncm_lock_entry *entry, const struct ncm_reg_mod
 	return true;
 }
 
+/* The key of what no source names, or not all of it. */
+static char *installed_uri(const struct ncm_reg_model *model)
+{
+	return ncm_asprintf("installed:%s", model->id);
+}
+
+static void drop_installed(json_t *entries, const struct ncm_reg_model *model)
+{
+	NCM_AUTO_FREE char *uri = installed_uri(model);
+	NCM_AUTO_FREE char *key = lock_key(uri);
+
+	(void)json_object_del(entries, key);
+}
+
 static void put(json_t *entries, const struct ncm_lock_entry *entry)
 {
 	NCM_AUTO_FREE char *key = lock_key(entry->uri);
@@ -64,39 +78,64 @@ static void put(json_t *entries, const struct ncm_lock_entry *entry)
 	(void)json_object_set_new(entries, key, json);
 }
 
-/* As it is installed, of which the lock may know another state, or nothing. */
-static void put_installed(json_t *entries, const struct ncm_reg_model *model)
+static bool is_there(const struct ncm_cache_item *item)
 {
-	NCM_AUTO_FREE char *uri = ncm_asprintf("installed:%s", model->id);
-	NCM_AUTO_FREE struct ncm_lock_file *files = ncm_calloc(model->file_count + 1, sizeof *files);
-	const struct ncm_lock_entry entry = {.uri = uri,
-					     .pinned = model->source,
-					     .revision = model->revision,
-					     .trust = (char *)trust_of(model),
-					     .files = files,
-					     .file_count = model->file_count};
+	return item && (item->state == NCM_CACHE_THERE || item->state == NCM_CACHE_SENT);
+}
+
+static size_t count_there(const struct keeping *keeping, const struct ncm_reg_model *model)
+{
+	size_t count = 0;
 
 	for (size_t i = 0; i < model->file_count; i++)
-		files[i] = (struct ncm_lock_file){.path = (char *)ncm_path_base(model->files[i].abs),
-						  .role = model->files[i].role,
-						  .has_size = true,
-						  .size = model->files[i].size,
-						  .has_sha256 = true,
-						  .sha256 = model->files[i].sha256};
+		count += is_there(keeping_find(keeping, &model->files[i].sha256));
+	return count;
+}
+
+/* As it is installed, of which the lock may know another state, or nothing: what of it is there. */
+static void put_installed(const struct keeping *keeping, json_t *entries, const struct ncm_reg_model *model)
+{
+	NCM_AUTO_FREE char *uri = installed_uri(model);
+	NCM_AUTO_FREE struct ncm_lock_file *files = ncm_calloc(model->file_count + 1, sizeof *files);
+	struct ncm_lock_entry entry = {.uri = uri,
+				       .pinned = model->source,
+				       .revision = model->revision,
+				       .trust = (char *)trust_of(model),
+				       .files = files};
+
+	for (size_t i = 0; i < model->file_count; i++) {
+		if (!is_there(keeping_find(keeping, &model->files[i].sha256)))
+			continue;
+		files[entry.file_count++] = (struct ncm_lock_file){.path = (char *)ncm_path_base(model->files[i].abs),
+								   .role = model->files[i].role,
+								   .has_size = true,
+								   .size = model->files[i].size,
+								   .has_sha256 = true,
+								   .sha256 = model->files[i].sha256};
+	}
 	put(entries, &entry);
 }
 
-static void put_models(const struct keeping *keeping, json_t *entries)
+static void put_model(const struct keeping *keeping, json_t *entries, const struct ncm_reg_model *model)
 {
-	for (size_t i = 0; i < keeping->model_count; i++) {
-		const struct ncm_reg_model *model = keeping->models[i];
-		const struct ncm_lock_entry *entry = model->source ? ncm_lock_find(keeping->lock, model->source) : NULL;
+	const struct ncm_lock_entry *entry = model->source ? ncm_lock_find(keeping->lock, model->source) : NULL;
+	const size_t there = count_there(keeping, model);
 
-		if (entry && has_all(entry, model))
-			put(entries, entry);
-		else if (model->file_count > 0)
-			put_installed(entries, model);
+	if (there == model->file_count && entry && has_all(entry, model)) {
+		drop_installed(entries, model);
+		put(entries, entry);
+	} else if (there > 0) {
+		put_installed(keeping, entries, model);
 	}
+}
+
+static bool has_any(const struct ncm_cache_report *report)
+{
+	for (size_t i = 0; i < report->count; i++) {
+		if (is_there(&report->items[i]))
+			return true;
+	}
+	return false;
 }
 
 static json_t *read_text(const char *text, size_t size, const char *what, struct ncm_error *err)
@@ -126,7 +165,7 @@ static json_t *begin(const char *data, size_t size, const char *key, bool anew, 
 /* Reads, changes and writes: what somebody else wrote meanwhile is read again. */
 static enum cache_made replace(const struct keeping *keeping, const char *key, struct ncm_error *err)
 {
-	const bool anew = ncm_selector_is_open(keeping->options->selector);
+	const bool anew = ncm_selector_is_open(keeping->options->selector) && !keeping->failed;
 	CACHE_AUTO_OBJECT struct cache_object there = {0};
 	const int found = cache_get(&keeping->cache, key, LARGEST_LOCK, &there, err);
 	const struct cache_condition condition = {.only_new = found == 0, .if_match = there.etag};
@@ -136,7 +175,8 @@ static enum cache_made replace(const struct keeping *keeping, const char *key, s
 
 	if (!document)
 		return CACHE_FAILED;
-	put_models(keeping, json_object_get(document, "entries"));
+	for (size_t i = 0; i < keeping->model_count; i++)
+		put_model(keeping, json_object_get(document, "entries"), keeping->models[i]);
 	text = ncm_json_dump(document);
 	made = cache_put(&keeping->cache, key, text, strlen(text), &condition, NULL, err);
 	if (made == CACHE_UNSUPPORTED)
@@ -149,7 +189,9 @@ int keeping_write_lock(struct keeping *keeping, struct ncm_error *err)
 	NCM_AUTO_FREE char *name = NULL, *key = NULL;
 	enum cache_made made = CACHE_CONFLICT;
 
-	if (name_of(keeping, &name, err) < 0)
+	if (!has_any(keeping->report))
+		return 0;
+	if (keeping_name_lock(keeping, &name, err) < 0)
 		return -1;
 	key = ncm_asprintf(CACHE_LOCKS "%s" CACHE_LOCK_ENDING, name);
 	for (unsigned i = 0; i < MOST_TRIES && (made == CACHE_CONFLICT || made == CACHE_EXISTS); i++)

@@ -33,6 +33,8 @@ static int send(struct keeping *keeping, struct ncm_cache_item *item, struct cac
 	if (made == CACHE_FAILED)
 		return -1;
 	item->state = made == CACHE_MADE ? NCM_CACHE_SENT : NCM_CACHE_THERE;
+	free(item->why);
+	item->why = NULL;
 	pthread_mutex_lock(&keeping->failure_lock);
 	keeping->report->sent += sending.sent;
 	pthread_mutex_unlock(&keeping->failure_lock);
@@ -47,6 +49,16 @@ static void complete(const struct keeping *keeping, const struct ncm_cache_item 
 		return;
 	cache_send_missing_checkpoints(&keeping->cache, &known);
 	ncm_checkpoints_clear(&known);
+}
+
+/* What another's failure or the user stopped is not its own. */
+static void note_unsent(struct ncm_cache_item *item, const struct ncm_error *err)
+{
+	if (err->code == NCM_E_INTERRUPTED)
+		return;
+	item->state = NCM_CACHE_UNSENT;
+	free(item->why);
+	item->why = ncm_strdup(err->message);
 }
 
 static void job(void *context, size_t index)
@@ -65,14 +77,15 @@ static void job(void *context, size_t index)
 	}
 	failed = send(keeping, item, &telling, &err);
 	cache_tell_end(&telling, failed);
-	if (failed)
-		keeping_fail(keeping, &err);
+	if (!failed)
+		return;
+	note_unsent(item, &err);
+	keeping_fail(keeping, &err);
 }
 
 static int send_all(struct keeping *keeping, struct ncm_error *err)
 {
-	if (keeping_load_pins(keeping, err) < 0)
-		return -1;
+	keeping->changes = true;
 	ncm_parallel(keeping->config->jobs ? keeping->config->jobs : 1, keeping->report->count, job, keeping);
 	return keeping->failed ? ncm_error_move(err, &keeping->failure) : 0;
 }
@@ -96,19 +109,28 @@ static int check_choice(const struct keeping *keeping, struct ncm_error *err)
 				   "--all means every one");
 }
 
+static int check_name(const struct keeping *keeping, struct ncm_error *err)
+{
+	NCM_AUTO_FREE char *name = NULL;
+
+	return keeping_name_lock(keeping, &name, err);
+}
+
 static int push(struct keeping *keeping, struct ncm_error *err)
 {
-	if (check_choice(keeping, err) < 0 || keeping_choose(keeping, err) < 0)
+	if (check_choice(keeping, err) < 0 || check_name(keeping, err) < 0 || keeping_choose(keeping, err) < 0)
 		return -1;
 	if (keeping->report->count == 0)
 		return ncm_error_set(err, NCM_E_USAGE, "no registered model is chosen: there is nothing to send");
 	if (keeping_look(keeping, err) < 0)
 		return -1;
-	if (keeping->options->dry_run) {
-		note_to_send(keeping);
+	note_to_send(keeping);
+	if (keeping->options->dry_run)
 		return 0;
-	}
+	if (keeping_load_pins(keeping, err) < 0)
+		return -1;
 	if (send_all(keeping, err) < 0) {
+		(void)keeping_write_lock(keeping, NULL);
 		if (err->code == NCM_E_INTERRUPTED && !err->hint)
 			ncm_error_hint(err, "run the same command to go on: what has arrived is not sent again");
 		return -1;

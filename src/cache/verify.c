@@ -131,6 +131,7 @@ static void judge_orphans(const struct keeping *keeping)
 
 static int remove_bad(struct keeping *keeping, struct ncm_error *err)
 {
+	keeping->changes = true;
 	for (size_t i = 0; i < keeping->report->count; i++) {
 		struct ncm_cache_item *item = &keeping->report->items[i];
 

@@ -110,6 +110,36 @@ class CacheCase(Case):
         self.cache("push", "m")
         self.holds(data)
 
+    def kept(self, lock):
+        """The digests that a lock in the cache names."""
+        return {f["sha256"] for e in json.loads(self.bucket()[f"locks/{lock}.lock"])["entries"].values() for f in e["files"]}
+
+    def test_half_sent(self):
+        """a push that fails says of each file what came of it; what is there whole is kept by the lock, as what it kept before"""
+        first, bad, last, old = gguf("first", 3000), gguf("bad", 40 * MIB), gguf("last", 5000), gguf("old", 6000)
+        two = self.machine.simple("a.gguf", first)
+        two["files"] += self.machine.simple("b.gguf", bad)["files"]
+        self.machine.manifest([two, self.machine.simple("c.gguf", last), self.machine.simple("old.gguf", old)])
+        self.pull(env={"NCMODEL_CACHE": ""})
+        self.cache("push", "old", "--name", "h")
+        with open(self.machine.store("b.gguf"), "r+b") as file:
+            file.write(b"x")
+        told = self.cache("push", "--all", "--name", "h", code=4, env={"NCMODEL_JOBS": "1"})
+        items = {os.path.basename(item["file"]): item for item in told["data"]["items"]}
+        self.assertEqual({name: item["state"] for name, item in items.items()},
+                         {"a.gguf": "sent", "b.gguf": "failed", "c.gguf": "to-send", "old.gguf": "there"})
+        self.assertIn("is not what models.json says", items["b.gguf"]["reason"])
+        self.assertEqual((told["data"]["lock"], told["data"]["sent"], told["data"]["absent"]), ("h", len(first), 2))
+        self.assertEqual(len(told["errors"]), 1)
+        self.assertEqual(self.kept("h"), {sha256(first), sha256(old)})
+        self.assertEqual(self.cache("gc", "--days", "0", "-y")["data"]["items"], [])
+        human = self.machine.run("cache", "push", "--all", "--name", "h", env={"NCMODEL_JOBS": "1"})
+        self.assertEqual(human.returncode, 4)
+        self.assertIn("1 failed, 1 not come to. The lock \"h\" keeps what is there.", human.out)
+        self.assertEqual(self.machine.run("verify", "--repair", "-y", "a", env={"NCMODEL_CACHE": ""}).returncode, 0)
+        told = self.cache("push", "a", "--name", "h")
+        self.assertEqual(self.kept("h"), {sha256(first), sha256(bad), sha256(old)})
+
     def test_small_damaged_stays_out(self):
         data = gguf("damaged", 5000)
         self.installed(m=data)
@@ -200,7 +230,7 @@ class CacheCase(Case):
         """a choice is added to the lock; --all says what the machine has"""
         one, two = gguf("one", 3000), gguf("two", 4000)
         self.installed(one=one, two=two)
-        pins = lambda: {f["sha256"] for e in json.loads(self.bucket()["locks/h.lock"])["entries"].values() for f in e["files"]}  # noqa: E731
+        pins = lambda: self.kept("h")  # noqa: E731
         self.cache("push", "one", "--name", "h")
         self.assertEqual(pins(), {sha256(one)})
         self.cache("push", "two", "--name", "h")
@@ -208,6 +238,18 @@ class CacheCase(Case):
         self.assertEqual(self.machine.run("rm", "-y", "one").returncode, 0)
         self.cache("push", "--all", "--name", "h")
         self.assertEqual(pins(), {sha256(two)})
+
+    def test_one_entry_of_a_model(self):
+        """what no source named is not kept beside what one names by now"""
+        self.installed(m=gguf("m", 3000))
+        lock, = [os.path.join(folder, name) for folder, _, names in os.walk(self.machine.root) for name in names if name == "ncmodel.lock"]
+        os.rename(lock, lock + ".aside")
+        keys = lambda: list(json.loads(self.bucket()["locks/h.lock"])["entries"])  # noqa: E731
+        self.cache("push", "m", "--name", "h")
+        self.assertEqual(keys(), ["installed:m"])
+        os.rename(lock + ".aside", lock)
+        self.cache("push", "m", "--name", "h")
+        self.assertEqual(keys(), [self.hub.service.url + "/files/m.gguf"])
 
     def test_killed(self):
         """kill -9 at any moment: no object is there before it is right, and the next run sends only the rest"""
@@ -418,6 +460,44 @@ class StandIn(CacheCase):
         self.site.inner_error = 99
         self.cache("push", "m", code=7)
         self.holds()
+
+    def test_half_removed(self):
+        """a gc, or a verify, that cannot remove all says what it has removed"""
+        self.installed(m=gguf("m", 3000))
+        self.cache("push", "m", "--name", "h")
+        for arguments, keys in ((("gc", "--days", "0", "-y"), [blob(gguf("old", size)) for size in (3000, 3001, 3002)]),
+                                (("verify", "--remove"), ["blobs/sha256/00/%d" % i for i in range(3)])):
+            with self.subTest(arguments[0]):
+                for key, size in zip(keys, (3000, 3001, 3002)):
+                    self.put(key, gguf("old", size))
+                left, real = [1], self.site.do
+
+                def do(request, *rest):
+                    left[0] -= request.command == "DELETE"
+                    return self.site.error(request, 403, "AccessDenied") if left[0] < 0 else real(request, *rest)
+                self.site.do = do
+                told = self.cache(*arguments, code=6)
+                self.site.do = real
+                states = [item["state"] for item in told["data"]["items"] if item["key"] in keys]
+                self.assertEqual((len(states), states.count("removed")), (3, 1))
+                self.assertEqual(told["data"]["removed"], sum(item["size"] for item in told["data"]["items"] if item["state"] == "removed"))
+                self.assertEqual(len(set(keys) & set(self.bucket())), 2)
+                self.cache("verify", "--remove")
+                self.cache("gc", "--days", "0", "-y")
+
+    def test_lock_not_written(self):
+        """what was sent is told although the lock that is to keep it cannot be written"""
+        data = gguf("m", 3000)
+        self.installed(m=data)
+        self.site.trouble = lambda path: (403, "AccessDenied") if "/locks/" in path else None
+        told = self.cache("push", "m", code=6)
+        self.assertEqual((self.states(told), told["data"]["lock"], told["data"]["sent"]), ({"m": "sent"}, None, len(data)))
+
+    def test_name_before_all(self):
+        """a name that is none is told before anything is sent"""
+        self.installed(m=gguf("m", 3000))
+        self.cache("push", "m", "--name", "a/b", code=2)
+        self.assertEqual(self.bucket(), {})
 
     def test_clock_of_the_server(self):
         """what is old, the server's clock says"""
