@@ -107,7 +107,8 @@ static int verify(struct session *session)
 }
 
 /* The pull may find it in a store all the same; if not, this says what to do. */
-static int warn_of_lacking(const struct session *session, const struct ncm_bundle *bundle, struct ncm_error *err)
+static int warn_of_lacking(const struct session *session, const struct ncm_bundle *bundle, bool *lacks,
+			   struct ncm_error *err)
 {
 	struct ncm_strings lacking = {0};
 	const int failed = ncm_bundle_lacking(session->config, bundle, &lacking, err);
@@ -119,25 +120,45 @@ static int warn_of_lacking(const struct session *session, const struct ncm_bundl
 
 		report_warning(&session->report, text);
 	}
+	*lacks = lacking.count > 0;
 	ncm_strings_free(&lacking);
 	return failed;
 }
 
+/* What is to be done about models that the bundle does not bring. `volumes`: it came in these, and was looked at when
+ * they were unpacked; or NULL. The caller frees it. */
+static char *hint_of(const struct ncm_bundle *volumes, bool lacks, const char *what)
+{
+	static const char whole[] = "ask for a bundle made without --for: it has files that are not here";
+	AUTO_FREE char *hint = NULL;
+
+	if (lacks && volumes && !volumes->remedy)
+		return text_copy(whole);
+	if (volumes && volumes->remedy)
+		hint = text_copy(volumes->remedy);
+	else
+		hint = text_format("the bundle lacks it, or has other bytes: `ncmodel bundle verify %s` tells which",
+				   what);
+	return lacks ? text_format("%s; %s", hint, whole) : text_copy(hint);
+}
+
 /* A pull of the bundle's own manifests, by its own pins, out of the bundle alone. */
-static int import_folder(struct session *session, const char *folder, size_t taken)
+static int import_folder(struct session *session, const char *folder, size_t taken, const struct ncm_bundle *volumes)
 {
 	struct ncm_error err = NCM_ERROR_INIT;
 	struct settings *settings = &session->settings;
 	struct ncm_bundle *bundle = ncm_bundle_open(folder, &err);
 	AUTO_FREE char *lock = bundle ? ncm_bundle_lock(bundle) : NULL;
+	AUTO_FREE char *hint = NULL;
 	struct ncm_strings manifests = {0};
+	bool lacks = false;
 	int exit_code;
 
 	if (!bundle)
 		return session_fail(session, &err);
 	ncm_bundle_manifests(bundle, &manifests);
 	if (session_config(session, &err) < 0 || ncm_config_add_bundle(session->config, bundle->path, &err) < 0 ||
-	    warn_of_lacking(session, bundle, &err) < 0) {
+	    warn_of_lacking(session, bundle, &lacks, &err) < 0) {
 		ncm_strings_free(&manifests);
 		ncm_bundle_free(bundle);
 		return session_fail(session, &err);
@@ -147,6 +168,8 @@ static int import_folder(struct session *session, const char *folder, size_t tak
 	ncm_strings_free(&manifests);
 	settings->provision.offline = true;
 	settings->provision.pins = lock;
+	hint = hint_of(volumes, lacks, taken > 1 ? "FILE..." : folder_of(session));
+	settings->provision.remedy = hint;
 	for (size_t i = 0; i < 1 + taken; i++)
 		free(settings->operands.items[i]);
 	settings->operands.count -= 1 + taken;
@@ -186,7 +209,7 @@ static int import_volumes(struct session *session, struct ncm_bundle *bundle, si
 	bundle_warn_of_bad(session, bundle);
 	session->settings.provision.proven = bundle->proven;
 	session->settings.provision.proven_count = bundle->proven_count;
-	exit_code = import_folder(session, folder, taken);
+	exit_code = import_folder(session, folder, taken, bundle);
 	if (exit_code == 0 && bundle->bad == 0)
 		ncm_bundle_forget(folder);
 	return exit_code;
@@ -205,7 +228,7 @@ static int import(struct session *session)
 	if (!bundle)
 		return session_fail(session, &err);
 	exit_code = bundle->volume_count > 0 ? import_volumes(session, bundle, taken)
-					     : import_folder(session, folder_of(session), taken);
+					     : import_folder(session, folder_of(session), taken, NULL);
 	ncm_bundle_free(bundle);
 	return exit_code;
 }

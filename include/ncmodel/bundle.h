@@ -90,6 +90,7 @@ struct ncm_bundle {
 	/* Of volumes that were unpacked: files of the folder that were proven, for ncm_provision_options. */
 	struct ncm_proven_file *proven;
 	size_t proven_count;
+	char *remedy;                /* … and what brings what their files lack, as a hint; NULL: nothing lacks */
 	struct bundle_volumes *impl; /* opaque */
 };
 

@@ -42,6 +42,7 @@ struct ncm_provision_options {
 				told that a person would want to read there */
 	const char *pins;    /* another lock, whose pins count where the own one has none; NULL: none */
 	bool pins_first;     /* … and where that has others, too; and a manifest's before either */
+	const char *remedy;  /* of what is not here, as a hint, where the network is no way out (`offline`); NULL */
 	bool from_cache;     /* with `offline`: what the configuration's cache has may be fetched from there */
 	bool no_fill;        /* what comes from its source does not go into the configuration's cache */
 	const struct ncm_proven_file *proven; /* borrowed until the plan is freed */

@@ -233,6 +233,7 @@ void ncm_bundle_free(struct ncm_bundle *bundle)
 		free(bundle->volumes[i].why);
 	}
 	free(bundle->volumes);
+	free(bundle->remedy);
 	bundle_volumes_free(bundle->impl);
 	for (size_t i = 0; i < bundle->proven_count; i++)
 		free(bundle->proven[i].path);

@@ -155,14 +155,13 @@ int bundle_volumes_pass(const struct ncm_bundle *bundle, const struct bundle_pas
 	return failed;
 }
 
-static const char *volume_of(const struct ncm_bundle *bundle, int fd)
+static size_t volume_of(const struct bundle_volumes *volumes, int fd)
 {
-	const struct bundle_volumes *volumes = bundle->impl;
 	size_t i = 0;
 
 	while (i + 1 < volumes->count && volumes->files[i] != fd)
 		i++;
-	return ncm_path_base(bundle->volumes[i].path);
+	return i;
 }
 
 /* Spans next to each other of which the same is to be told. */
@@ -219,8 +218,34 @@ static void tell_fault(const struct ncm_bundle *bundle, const struct bundle_stre
 	else if (run->first->from < 0)
 		ncm_buffer_printf(text, "bytes %llu-%llu are in no volume that is here", start, end);
 	else
-		ncm_buffer_printf(text, "%s: bytes %llu-%llu are damaged", volume_of(bundle, run->first->from), start,
+		ncm_buffer_printf(text, "%s: bytes %llu-%llu are damaged",
+				  ncm_path_base(bundle->volumes[volume_of(bundle->impl, run->first->from)].path), start,
 				  end);
+}
+
+static bool is_wrong(const struct bundle_stretch *stretch, const struct ncm_transit *transit)
+{
+	return transit->from < 0 || (stretch->provable && !transit->holds);
+}
+
+void bundle_stretch_note(const struct ncm_bundle *bundle, const struct bundle_stretch *stretch)
+{
+	struct bundle_volumes *volumes = bundle->impl;
+
+	if (!volumes->spoilt)
+		volumes->spoilt = ncm_calloc(volumes->count, sizeof *volumes->spoilt);
+	for (size_t i = 0; i < stretch->count; i++) {
+		const struct ncm_transit *transit = &stretch->transits[i];
+
+		if (!is_wrong(stretch, transit))
+			continue;
+		if (base_of(&bundle->files[stretch->file], stretch, transit))
+			volumes->lacks_bases = true;
+		else if (transit->from < 0)
+			volumes->lacks_parts = true;
+		else
+			volumes->spoilt[volume_of(volumes, transit->from)] = true;
+	}
 }
 
 char *bundle_stretch_fault(const struct ncm_bundle *bundle, const struct bundle_stretch *stretch,
@@ -233,7 +258,7 @@ char *bundle_stretch_fault(const struct ncm_bundle *bundle, const struct bundle_
 
 	for (size_t i = 0; i < stretch->count;) {
 		const struct run run = run_of(file, stretch, i);
-		const bool wrong = run.first->from < 0 || (stretch->provable && !run.first->holds);
+		const bool wrong = is_wrong(stretch, run.first);
 
 		i = (size_t)(run.last - stretch->transits) + 1;
 		if (!wrong || faults++ >= MOST_FAULTS)

@@ -358,5 +358,6 @@ void bundle_volumes_free(struct bundle_volumes *volumes)
 	free(volumes->files);
 	free(volumes->entries);
 	free(volumes->parts);
+	free(volumes->spoilt);
 	free(volumes);
 }

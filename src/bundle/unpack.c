@@ -264,10 +264,12 @@ static int took(void *context, const struct bundle_stretch *stretch, struct ncm_
 	int failed = mark(unpacking, stretch, err);
 	const bool whole = !failed && stretch->is_last && is_whole(unpacking, stretch->file);
 
-	if (fault && (stretch->provable || !whole))
+	if (fault && (stretch->provable || !whole)) {
 		add_fault(entry, state, fault);
-	else
+		bundle_stretch_note(unpacking->bundle, stretch);
+	} else {
 		free(fault);
+	}
 	if (!failed && whole)
 		failed = finish(unpacking, stretch->file, err);
 	else if (!failed && spans_of(unpacking, stretch->file) > 1) {
@@ -389,6 +391,7 @@ static int unpack(struct unpacking *unpacking, const struct ncm_sink *sink, stru
 		bundle->bad += bundle->files[i].why != NULL;
 	}
 	free(unpacking->partials);
+	bundle->remedy = bundle_remedy(bundle);
 	return failed;
 }
 

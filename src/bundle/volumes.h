@@ -23,6 +23,10 @@ struct bundle_volumes {
 	struct ncm_sha256 index; /* of the text of bundle.json: whose volumes these are */
 	uint64_t index_size;
 	int lock; /* of the folder that they are unpacked to; -1 */
+	/* what a pass found wrong: */
+	bool *spoilt;     /* a volume has damaged content; NULL: none has */
+	bool lacks_parts; /* parts of files are in none that is given */
+	bool lacks_bases; /* an older version that has parts of one is not here, or is damaged */
 };
 
 /* read.c: the file of the index whose path is the first `length` characters of `path`; NULL: none. */
@@ -80,6 +84,12 @@ int bundle_volumes_pass(const struct ncm_bundle *bundle, const struct bundle_pas
  * *state: MISSING or DAMAGED, of the first fault. */
 char *bundle_stretch_fault(const struct ncm_bundle *bundle, const struct bundle_stretch *stretch,
 			   enum ncm_bundle_state *state);
+
+/* Notes that for bundle_remedy. */
+void bundle_stretch_note(const struct ncm_bundle *bundle, const struct bundle_stretch *stretch);
+
+/* remedy.c: what brings what a pass found to be lacking, as a hint; NULL: nothing lacks. The caller frees it. */
+char *bundle_remedy(const struct ncm_bundle *bundle);
 
 /* import_folder.c: makes it, if it is not there, and waits until nobody else is at it. Returns its descriptor, or -1
  * with *err; *lock is to be released. */

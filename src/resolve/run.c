@@ -181,10 +181,7 @@ failed:
 
 void run_hint_offline(const struct run *run, const char *otherwise, struct ncm_error *err)
 {
-	if (run->options.pins)
-		ncm_error_hint(err, "the bundle lacks it, or has other bytes: `ncmodel bundle verify DIR` tells which");
-	else
-		ncm_error_hint(err, "%s", otherwise);
+	ncm_error_hint(err, "%s", run->options.remedy ? run->options.remedy : otherwise);
 }
 
 const char *model_id(const struct run *run, const struct wanted *wanted)

@@ -270,7 +270,7 @@ class HintTest(UsageCase):
         "update Ollama and run `ollama pull %s`, then `ncmodel adopt` registers it; or take the model from another source":
             "a registry that wants a newer Ollama, and that one; test_adopt adopts what a real one pulled",
         "`ncmodel bundle create DIR` makes one": "test_bundle follows it",
-        "the bundle lacks it, or has other bytes: `ncmodel bundle verify DIR` tells which": "likewise",
+        "the bundle lacks it, or has other bytes: `ncmodel bundle verify %s` tells which": "likewise",
         "usage: ncmodel bundle %s": "likewise",
         "copy these volumes again; the `ncmodel bundle create FILE.tar` that made them makes anew what is not right, and nothing else":
             "likewise",

@@ -149,6 +149,27 @@ class VolumesTest(VolumeCase):
         self.bundle_of("create", self.file, "--volume", "4GB")
         self.bundle_of("import", *self.volumes(), "-n", code=2)
 
+    def test_what_brings_the_rest_is_told(self):
+        """the hint names the volume that is missing or damaged: that one alone, imported again, brings what it lacked"""
+        big, small = gguf("big", 50 << 20), gguf("small", 50_000)
+        self.installed(big=big, small=small)
+        whole = {path: self.read(path) for path in self.created()}
+        second = self.volumes()[1]
+        for make, hint in ((os.unlink, "volume 2 of 2 is missing: import it, too; what has come stays"),
+                           (lambda path: self.flip(path, os.path.getsize(path) // 2),
+                            "models-002.tar is damaged: copy it again, and import it; what has come stays"),
+                           (lambda path: os.truncate(path, os.path.getsize(path) // 2),
+                            "models-002.tar is damaged: copy it again, and import it; what has come stays")):
+            with self.subTest(hint):
+                self.another_machine()
+                make(second)
+                told = json.loads(self.bundle_of("import", self.folder, "-y", "--json", code=11).out)
+                self.assertEqual({error["hint"] for error in told["errors"]}, {hint})
+                self.write(second, whole[second])
+                self.bundle_of("import", second, "-y")
+                self.assertEqual(self.read(self.machine.store("big.gguf")), big)
+                self.assertEqual(self.read(self.machine.store("small.gguf")), small)
+
     def test_what_is_installed_is_not_unpacked(self):
         self.installed(big=gguf("big", 40 << 20), small=gguf("small", 50_000))
         volumes = self.created()
@@ -204,6 +225,8 @@ class ForTest(VolumeCase):
         result = self.bundle_of("import", self.file, "-y", code=11)
         self.assertIn(f"sha256 {sha256(gguf('a', 3_000_000))} is not in the bundle", result.err)
         self.assertIn("made without --for it has it", result.err)
+        self.assertIn("hint: ask for a bundle made without --for: it has files that are not here", result.err)
+        self.assertNotIn("bundle verify", result.err)
         self.assertEqual(list(self.entries()), ["b"])
         self.assertIn("copy it from there", self.bundle_of("create", self.file, "--for", lock + "x", code=2).err)
 
@@ -377,6 +400,9 @@ class DeltaTest(VolumeCase):
         os.rename(path, path + ".away")
         told = self.bundle_of("import", self.folder, "-y", "--update", code=11)
         self.assertIn(f"bytes 0-16777215 are those of an older version, sha256 {old}, that no model here has", told.err)
+        self.bundle_of("verify", self.folder)  # nothing is wrong with the volumes
+        self.assertIn("hint: ask for a bundle made without --for: this one builds on older versions that are not here, or damaged", told.err)
+        self.assertNotIn("bundle verify", told.err)
         os.rename(path + ".away", path)
         self.bundle_of("import", self.folder, "-y", "--update")
         self.assertEqual(self.read(path), new)
