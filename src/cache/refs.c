@@ -265,15 +265,15 @@ void cache_ref_let_go(struct cache_ref *ref)
 		(void)cache_delete(refs->cache, ref->lease, NULL);
 }
 
-void cache_ref_prove(struct cache_ref *ref, const char *source, const char *revision, const struct cache_found *found)
+bool cache_ref_is_of(const struct cache_ref *ref, const char *source, const char *revision)
+{
+	return ncm_same_text(source, ref->source) && ncm_same_text(revision, ref->revision);
+}
+
+void cache_ref_prove(struct cache_ref *ref, const struct cache_found *found)
 {
 	struct cache_refs *refs = ref->refs;
-	const bool same = ncm_same_text(source, ref->source) && ncm_same_text(revision, ref->revision);
 
-	if (!same) {
-		cache_ref_let_go(ref);
-		return;
-	}
 	pthread_mutex_lock(&refs->mutex);
 	if (ref->held && !ref->proven) {
 		ref->found = *found;

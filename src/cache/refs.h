@@ -39,9 +39,10 @@ struct cache_found {
 };
 /* Looks, and takes the lease if this machine holds fewer than `most` of what is not fetched yet. */
 enum cache_ref_state cache_ref_look(struct cache_ref *ref, unsigned most, struct cache_found *found);
-/* The whole has come as this from there (NULL: not known), which is told once the cache has it; where that is another
- * source or state than the ref's, it is let go. */
-void cache_ref_prove(struct cache_ref *ref, const char *source, const char *revision, const struct cache_found *found);
+/* Whether it is this source in this state (NULL: not known) that it is of. */
+bool cache_ref_is_of(const struct cache_ref *ref, const char *source, const char *revision);
+/* The whole has come as this from there, which is told once the cache has it. */
+void cache_ref_prove(struct cache_ref *ref, const struct cache_found *found);
 /* It is wrong: nobody is to be told so again. */
 void cache_ref_refute(struct cache_ref *ref);
 /* The cache has a content: tells of all that were proven to be it. */

@@ -24,6 +24,7 @@ enum task_state {
 struct finding {
 	struct cache_ref *ref; /* owned by the refs; NULL: nothing is asked of it */
 	bool decided;          /* … or no more */
+	bool came;             /* the whole of it, from where and in the state that the ref is of */
 	bool awaited;          /* another machine is about to find it */
 	bool believed;         /* the content's digest and size are what another found … */
 	bool had_size;         /* … and its size was known before */
@@ -113,7 +114,8 @@ void carry_refs_begin(struct carry *carry);
 void carry_refs_ask(struct carry *carry);
 /* Nothing is left to be fetched: waits a while for what is awaited. False: nothing is, or the user interrupted. */
 bool carry_refs_wait(struct carry *carry);
-/* A content has its place, or could not be had. */
+/* A content has come, with this strong ETag ("": none) from its resolution; has its place; or could not be had. */
+void carry_refs_came(struct task *task, const char *etag);
 void carry_refs_placed(const struct carry *carry, struct task *task);
 void carry_refs_failed(const struct carry *carry, struct task *task);
 

@@ -166,18 +166,33 @@ bool carry_refs_wait(struct carry *carry)
 	return true;
 }
 
+void carry_refs_came(struct task *task, const char *etag)
+{
+	const struct ncm_resolution *from = task->item->content->resolution;
+	NCM_AUTO_FREE char *source = task->finding.ref ? ncm_source_key(from->uri) : NULL;
+
+	task->finding.came = source && !task->finding.believed &&
+			     cache_ref_is_of(task->finding.ref, source, ncm_source_state_of(from, etag));
+}
+
+/* A file that is written over while it is sent may have come under the old name with new bytes. */
+static bool is_there_still(const struct carry *carry, const struct task *task)
+{
+	const struct content *content = task->item->content;
+	NCM_AUTO_FREE char *source = ncm_source_key(content->resolution->uri);
+	NCM_AUTO_FREE char *state = ncm_source_state(carry->run->sources, content->resolution, content->artifact);
+
+	return cache_ref_is_of(task->finding.ref, source, state);
+}
+
 void carry_refs_placed(const struct carry *carry, struct task *task)
 {
 	const struct content *content = task->item->content;
-	const struct cache_found found = {content->size, content->sha256};
-	NCM_AUTO_FREE char *source = NULL;
-	NCM_AUTO_FREE char *state = NULL;
 
-	if (!task->finding.ref || task->finding.believed)
-		return;
-	source = ncm_source_key(content->resolution->uri); /* where it came from in the end */
-	state = ncm_source_state(carry->run->sources, content->resolution, content->artifact);
-	cache_ref_prove(task->finding.ref, source, state, &found);
+	if (task->finding.came && is_there_still(carry, task))
+		cache_ref_prove(task->finding.ref, &(struct cache_found){content->size, content->sha256});
+	else if (task->finding.ref)
+		cache_ref_let_go(task->finding.ref);
 }
 
 void carry_refs_failed(const struct carry *carry, struct task *task)

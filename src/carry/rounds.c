@@ -36,6 +36,7 @@ static void note_bytes(struct task *task, const struct ncm_transfer_item *transf
 		content->size = transfer->final_size;
 		content->sha256 = transfer->final_sha256;
 	}
+	carry_refs_came(task, transfer->etag);
 	ncm_error_clear(&task->error);
 }
 

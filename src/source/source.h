@@ -230,6 +230,8 @@ int ncm_source_checkpoints(struct ncm_sources *sources, const struct ncm_resolut
  */
 char *ncm_source_state(const struct ncm_sources *sources, const struct ncm_resolution *found,
 		       const struct ncm_artifact *artifact);
+/* The same of what came from there, with this strong ETag ("": without one). NULL: nothing does. Borrowed. */
+const char *ncm_source_state_of(const struct ncm_resolution *found, const char *etag);
 
 /* The text of the lock that was sent along (lock_url), of the right digest and not large. The caller frees it; NULL:
  * there is none, or it cannot be had. */

@@ -28,3 +28,10 @@ char *ncm_source_state(const struct ncm_sources *sources, const struct ncm_resol
 		return ncm_strdup_null(found->revision);
 	return artifact->url ? ask_etag(sources, found, artifact) : NULL;
 }
+
+const char *ncm_source_state_of(const struct ncm_resolution *found, const char *etag)
+{
+	if (ncm_source_revision_kind(found->uri) == NCM_REVISION_EXACT)
+		return found->revision;
+	return *etag ? etag : NULL;
+}

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { ETAG_MAX = 256, LENGTH_DIGITS_MAX = 19, SHOWN_OF_BODY = 120 };
+enum { LENGTH_DIGITS_MAX = 19, SHOWN_OF_BODY = 120 };
 
 char *ncm_header_get(const char *headers, const char *name, size_t n)
 {
@@ -130,7 +130,7 @@ char *ncm_strong_etag(const char *headers)
 	size_t length = value ? strlen(value) : 0;
 	char *taken;
 
-	if (length < 2 || length > ETAG_MAX || value[0] != '"' || value[length - 1] != '"')
+	if (length < 2 || length > NCM_ETAG_LONGEST || value[0] != '"' || value[length - 1] != '"')
 		return NULL;
 	for (size_t i = 1; i + 1 < length; i++) {
 		if ((unsigned char)value[i] <= ' ' || value[i] == '"' || value[i] == 0x7f)

@@ -13,6 +13,8 @@
 
 /* The value of the n-th header of that name in "Name: value\n" lines, or NULL. The caller frees it. */
 char *ncm_header_get(const char *headers, const char *name, size_t n);
+enum { NCM_ETAG_LONGEST = 256 };
+
 /* The strong entity tag, of characters that may go back in a header (RFC 9110, 8.8.3), or NULL. The caller frees it. */
 char *ncm_strong_etag(const char *headers);
 

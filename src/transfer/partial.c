@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <ncmodel/text.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { READ_CHUNK = 1 << 20 };
@@ -454,6 +455,7 @@ int ncm_partial_finish(struct ncm_partial *partial, const struct ncm_sha256 *has
 		return ncm_error_errno(err, errno, "cannot cut the partial file %s", item->partial);
 	if (ncm_sync_data(partial->fd) < 0)
 		return ncm_error_errno(err, errno, "cannot sync the partial file %s", item->partial);
+	(void)snprintf(item->etag, sizeof item->etag, "%s", partial->identity.etag ? partial->identity.etag : "");
 	return close_file(partial, err);
 }
 

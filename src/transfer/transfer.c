@@ -268,6 +268,7 @@ static void clear_results(struct ncm_transfer_item *item)
 	item->served_by = 0;
 	item->checkpoints = (struct ncm_checkpoints){0};
 	item->server_name = NULL;
+	item->etag[0] = '\0';
 	item->error = (struct ncm_error)NCM_ERROR_INIT;
 }
 

@@ -8,6 +8,7 @@
 
 #include "digest/hash.h"
 #include "digest/tally.h"
+#include "transfer/answer.h"
 #include "transfer/http.h"
 #include "transfer/ranges.h"
 
@@ -88,6 +89,8 @@ struct ncm_transfer_item {
 	struct ncm_sha256 final_sha256;
 	struct ncm_checkpoints checkpoints; /* of a file that is done; ncm_checkpoints_clear is for the caller */
 	struct ncm_sha256 bad_sha256;       /* when error.code is CHECKSUM and the digest was the reason */
+	/* The strong one with which a file that is done came from `url`; "": none, or that had no part in it. */
+	char etag[NCM_ETAG_LONGEST + 1];
 	char *server_name;      /* file name of the last Content-Disposition, raw, or NULL; freed by the caller */
 	struct ncm_error error; /* when not done; freed by the caller */
 };

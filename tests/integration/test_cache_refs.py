@@ -147,6 +147,18 @@ class Refs(Unpinned, StoreFlight):
         self.pull_together(self.hosts(1))
         self.assertEqual(self.refs(), set())
 
+    def test_what_is_asked_is_not_what_comes(self):
+        """a server of many machines, of which the one that is asked has the new file and the one that gives the old: the ETag of the bytes counts"""
+        self.want(3 << 20)
+        give = self.origin.give
+
+        def behind(request):
+            self.origin.tags["/m0.gguf"] = '"old"' if request.command == "GET" else '"new"'
+            give(request)
+        self.origin.give = behind
+        self.pull_together(self.hosts(1))
+        self.assertEqual(self.refs(), set())
+
     def test_lies(self):
         """what is no ref of that file is none; one of bytes that nobody has is refuted by the source"""
         size = self.want(3 << 20)
