@@ -27,7 +27,9 @@ struct finding {
 	bool came;             /* the whole of it, from where and in the state that the ref is of */
 	bool awaited;          /* another machine is about to find it */
 	bool believed;         /* the content's digest and size are what another found … */
-	bool had_size;         /* … and its size was known before */
+	bool had_size;         /* … and its size was known before … */
+	uint64_t size;         /* … or expected */
+	bool put_off;          /* `again`, as the plan has counted it */
 	double since;          /* monotonic seconds: it is awaited; 0: it never was */
 };
 

@@ -72,9 +72,15 @@ static void adopt(struct task *task, const struct cache_found *found)
 		return;
 	task->finding.believed = true;
 	task->finding.had_size = content->has_size;
+	task->finding.size = content->size;
 	content->has_size = content->has_sha256 = true;
 	content->size = found->size;
 	content->sha256 = found->sha256;
+}
+
+static void put_off(struct task *task)
+{
+	task->again = task->finding.put_off = true;
 }
 
 static bool is_patient(struct finding *finding)
@@ -122,7 +128,8 @@ static void ask(void *context, size_t index)
 			continue;
 		awaits = awaits || look(carry, task, &leads);
 		task->finding.awaited = awaits;
-		task->again = task->again || awaits;
+		if (awaits)
+			put_off(task);
 	}
 }
 
@@ -214,6 +221,7 @@ void carry_refs_failed(const struct carry *carry, struct task *task)
 	cache_ref_refute(task->finding.ref);
 	task->finding.believed = content->has_sha256 = false;
 	content->has_size = task->finding.had_size;
+	content->size = task->finding.size;
 	task_forget_mirrors(task);
-	task->again = true;
+	put_off(task);
 }

@@ -232,10 +232,10 @@ static void give_up(const struct carry *carry, struct task *task)
 /* A file that could not be mended in its place is fetched whole, which the plan's space did not count. */
 static bool try_again(const struct carry *carry, struct task *task)
 {
-	const bool again = task->again;
+	const bool again = task->again, counted = task->finding.put_off;
 
-	task->again = false;
-	return again && space_check(carry->planned, &task->error) == 0;
+	task->again = task->finding.put_off = false;
+	return again && (counted || space_check(carry->planned, &task->error) == 0);
 }
 
 static bool is_to_fetch(struct carry *carry, struct task *task, bool first)

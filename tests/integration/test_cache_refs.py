@@ -174,7 +174,7 @@ class Refs(Unpinned, StoreFlight):
                 self.pull_together(self.hosts(1))
                 self.gave(size, before)
         self.peer.objects = dict(true)
-        for lie in ({"sha256": "1" * 64}, {"size": size + 1}):
+        for lie in ({"sha256": "1" * 64}, {"size": size + 1}, {"size": 1 << 60}):
             self.tell("m0", lambda said: json.dumps({**said, **lie}).encode())
             machine = self.host()
             result = machine.run("pull", "-y")
@@ -202,6 +202,28 @@ class Refs(Unpinned, StoreFlight):
         for _ in range(2):
             self.assertEqual(self.host().run("pull", "-y").returncode, 11)
         self.assertEqual(self.refs(), set())
+
+    def held(self, name):
+        """The key of a lease that somebody has who brings nothing."""
+        named = "".join(part + "\n" for part in (f"{self.origin.url}/{name}", name, self.origin.tags["/" + name]))
+        key = f"models/team/refs/{sha256(named.encode())}.lease"
+        self.peer.objects[key], self.peer.modified[key] = b"{}", time.time()
+        return key
+
+    def test_space_for_what_is_waited_for(self):
+        """what has come meanwhile is not counted again"""
+        self.want(24 << 20, 3 << 20)
+        self.origin.rate = 0
+        machine = self.machine = self.one_model(self.host())
+        model = self.model("all", *self.wanted)
+        model["files"] = [{**self.model("all", name)["files"][0], **pinned} for name, pinned in
+                          (("m0.gguf", {"sha256": sha256(self.wanted["m0.gguf"]), "size": 24 << 20}), ("m1.gguf", {}))]
+        machine.manifest([model])
+        lease = self.held("m1.gguf")
+        self.peer.modified[lease] = time.time() - 26
+        result = self.run_with_mounts("mount -t tmpfs -o size=40m tmpfs " + machine.root, "pull", "-y", "--reserve", "0", "--no-fill")
+        self.assertIn("another machine fetches it", result.stderr)
+        self.assertEqual(result.returncode, 0, result.stderr)
 
     def holding(self, machine):
         """One that has begun, and holds a lease."""
