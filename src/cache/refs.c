@@ -19,6 +19,7 @@ struct cache_ref {
 	char *key, *lease; /* of the objects */
 	char *etag;        /* of our lease */
 	bool held, proven;
+	bool others;   /* had a lease when this machine looked last */
 	double leased; /* monotonic seconds: it was written last */
 	struct cache_found found;
 };
@@ -220,17 +221,28 @@ static enum cache_ref_state claim(struct cache_ref *ref, const char *old, struct
 	return CACHE_REF_FOUND;
 }
 
+/* Others held it no more, which is not the same as that they died of it: they told of it, or could not have it either.
+ * Who takes it up after them would be followed by the next, each at the cost of all that it takes. */
+static enum cache_ref_state after_others(const struct cache_ref *ref, struct cache_found *found)
+{
+	return find(ref, found) == 1 ? CACHE_REF_FOUND : CACHE_REF_NONE;
+}
+
 static enum cache_ref_state lease(struct cache_ref *ref, unsigned most, struct cache_found *found)
 {
 	struct cache_refs *refs = ref->refs;
 	CACHE_AUTO_OBJECT struct cache_object object = {0};
 	const int leased = cache_head(refs->cache, ref->lease, &object, NULL);
+	const bool awaited = ref->others;
 	enum cache_ref_state state;
 
+	ref->others = leased > 0;
 	if (leased < 0)
 		return CACHE_REF_NONE;
 	if (leased > 0 && !cache_lease_is_void(&object))
 		return CACHE_REF_OTHERS;
+	if (leased == 0 && awaited)
+		return after_others(ref, found);
 	if (!reserve(refs, most))
 		return CACHE_REF_FREE;
 	state = claim(ref, leased > 0 ? object.etag : NULL, found);

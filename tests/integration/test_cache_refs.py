@@ -1,4 +1,5 @@
 """Content without a digest that anybody publishes ("cache_refs"): one machine fetches it from its source for all, and tells what it was."""
+import itertools
 import json
 import os
 import signal
@@ -277,6 +278,49 @@ class Refs(Unpinned, StoreFlight):
         result = self.host().run("pull", "-y")
         self.assertEqual(result.returncode, 5, result.err)
         self.assertEqual(self.refs(), set())
+
+    def at_once(self, machines, give):
+        """How many of them have the origin give at the same time, at most; `give` may be told that of each GET."""
+        giving, most = set(), [0]
+
+        def counted(request):
+            if request.command == "GET":
+                giving.add(request)
+                most[0] = max(most[0], len(giving))
+            give(request)
+            giving.discard(request)
+        self.origin.give = counted
+        processes = [machine.start("pull", "-y") for machine in machines]
+        for process in processes:
+            process.communicate(timeout=200)
+        return most[0]
+
+    def test_it_cannot_be_had(self):
+        """who was waited for in vain is not followed by the next one of whom that is true: all ask the source at once"""
+        self.want(3 << 20)
+        give = self.origin.give
+
+        def slow_404(request):
+            if request.command == "HEAD":
+                return give(request)
+            time.sleep(3)
+            return request.reply(404)
+        self.assertGreaterEqual(self.at_once(self.hosts(5), slow_404), 3)
+        self.assertEqual(self.refs(), set())
+
+    def test_it_changes_all_the_time(self):
+        """the same where the source is in another state whenever it has been asked"""
+        self.want(3 << 20)
+        self.origin.rate = 1 << 20
+        give, count = self.origin.give, itertools.count()
+
+        def changing(request):
+            give(request)
+            if request.command == "GET":
+                self.origin.tags["/m0.gguf"] = '"%d"' % next(count)
+        machines = self.hosts(5)
+        self.assertGreaterEqual(self.at_once(machines, changing), 3)
+        self.arrived(*machines)
 
     def test_without_conditions(self):
         """servers that know no conditions: right, if not single"""
