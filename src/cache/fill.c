@@ -73,8 +73,10 @@ static void send(struct cache_filler *filler, struct fill *fill)
 	const bool failed = cache_send(&sending, &err) == CACHE_FAILED;
 
 	cache_tell_end(&telling, failed);
-	if (!failed || is_its_own(&err))
-		filler->filled(filler->context, &fill->sha256, !failed);
+	filler->filled(filler->context, &fill->sha256,
+		       !failed            ? CACHE_FILL_THERE
+		       : is_its_own(&err) ? CACHE_FILL_WRONG
+					  : CACHE_FILL_LEFT);
 	if (failed) {
 		note_failure(filler, &err);
 		return;
@@ -115,6 +117,8 @@ static void *work(void *context)
 	while ((fill = next(filler))) {
 		if (!filler->failed && !ncm_interrupted())
 			send(filler, fill);
+		else
+			filler->filled(filler->context, &fill->sha256, CACHE_FILL_LEFT);
 		clear_fill(fill);
 	}
 	return NULL;

@@ -10,8 +10,13 @@
 
 struct cache_filler; /* opaque */
 
-/* Told of each content that the cache has now, or that cannot be sent, now or later (not `there`), from any thread. */
-typedef void cache_filled(void *context, const struct ncm_sha256 *sha256, bool there);
+enum cache_fill_end {
+	CACHE_FILL_THERE, /* the cache has it */
+	CACHE_FILL_WRONG, /* it cannot be sent, now or later */
+	CACHE_FILL_LEFT,  /* to a later run */
+};
+/* Told once of each content that was added and has a thread, from any. */
+typedef void cache_filled(void *context, const struct ncm_sha256 *sha256, enum cache_fill_end end);
 
 /* The cache is borrowed, and the sink, which several threads tell, until cache_filler_end. */
 struct cache_filler *cache_filler_new(const struct cache *cache, const struct ncm_sink *sink, cache_filled *filled,

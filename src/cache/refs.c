@@ -24,6 +24,12 @@ struct cache_ref {
 	struct cache_found found;
 };
 
+/* A content that was sent to the cache, or (not `there`) was to be. */
+struct filled {
+	struct ncm_sha256 sha256;
+	bool there;
+};
+
 struct cache_refs {
 	const struct cache *cache;
 	char *text;            /* of our leases */
@@ -35,6 +41,8 @@ struct cache_refs {
 	unsigned leading;           /* held, or about to be, and not proven */
 	struct cache_ref **items;
 	size_t count;
+	struct filled *filled;
+	size_t filled_count;
 };
 
 struct cache_refs *cache_refs_new(const struct cache *cache)
@@ -263,36 +271,31 @@ enum cache_ref_state cache_ref_look(struct cache_ref *ref, unsigned most, struct
 	return lease(ref, most, found);
 }
 
-void cache_ref_let_go(struct cache_ref *ref)
+/* `proven`: even if it is. */
+static void let_go(struct cache_ref *ref, bool proven)
 {
 	struct cache_refs *refs = ref->refs;
-	bool held;
+	bool goes;
 
 	pthread_mutex_lock(&refs->mutex);
-	held = ref->held;
-	ref->held = false;
-	refs->leading -= held && !ref->proven;
+	goes = ref->held && (proven || !ref->proven);
+	if (goes) {
+		ref->held = false;
+		refs->leading -= !ref->proven;
+	}
 	pthread_mutex_unlock(&refs->mutex);
-	if (held && is_ours(ref))
+	if (goes && is_ours(ref))
 		(void)cache_delete(refs->cache, ref->lease, NULL);
+}
+
+void cache_ref_let_go(struct cache_ref *ref)
+{
+	let_go(ref, false);
 }
 
 bool cache_ref_is_of(const struct cache_ref *ref, const char *source, const char *revision)
 {
 	return ncm_same_text(source, ref->source) && ncm_same_text(revision, ref->revision);
-}
-
-void cache_ref_prove(struct cache_ref *ref, const struct cache_found *found)
-{
-	struct cache_refs *refs = ref->refs;
-
-	pthread_mutex_lock(&refs->mutex);
-	if (ref->held && !ref->proven) {
-		ref->found = *found;
-		ref->proven = true;
-		refs->leading--;
-	}
-	pthread_mutex_unlock(&refs->mutex);
 }
 
 void cache_ref_refute(struct cache_ref *ref)
@@ -314,10 +317,46 @@ static void tell(struct cache_ref *ref)
 	ncm_json_set_string(object, "at", ncm_time_utc(now));
 	text = ncm_json_dump(object);
 	(void)cache_put(ref->refs->cache, ref->key, text, strlen(text), NULL, NULL, NULL);
-	cache_ref_let_go(ref);
+	let_go(ref, true);
 }
 
-/* The next one of a content that is to be told, from *at on. */
+static void end(struct cache_ref *ref, bool there)
+{
+	if (there)
+		tell(ref);
+	else
+		let_go(ref, true);
+}
+
+static const struct filled *find_filled(const struct cache_refs *refs, const struct ncm_sha256 *sha256)
+{
+	for (size_t i = 0; i < refs->filled_count; i++) {
+		if (ncm_sha256_equal(&refs->filled[i].sha256, sha256))
+			return &refs->filled[i];
+	}
+	return NULL;
+}
+
+void cache_ref_prove(struct cache_ref *ref, const struct cache_found *found)
+{
+	struct cache_refs *refs = ref->refs;
+	const struct filled *filled = NULL;
+	bool there = false;
+
+	pthread_mutex_lock(&refs->mutex);
+	if (ref->held && !ref->proven) {
+		ref->found = *found;
+		ref->proven = true;
+		refs->leading--;
+		filled = find_filled(refs, &found->sha256);
+		there = filled && filled->there;
+	}
+	pthread_mutex_unlock(&refs->mutex);
+	if (filled)
+		end(ref, there);
+}
+
+/* The next one that is proven to be a content, from *at on. */
 static struct cache_ref *next_proven(struct cache_refs *refs, const struct ncm_sha256 *sha256, size_t *at)
 {
 	struct cache_ref *chosen = NULL;
@@ -333,13 +372,16 @@ static struct cache_ref *next_proven(struct cache_refs *refs, const struct ncm_s
 	return chosen;
 }
 
-void cache_refs_tell(struct cache_refs *refs, const struct ncm_sha256 *sha256)
+void cache_refs_filled(struct cache_refs *refs, const struct ncm_sha256 *sha256, bool there)
 {
 	struct cache_ref *ref;
 	size_t at = 0;
 
+	pthread_mutex_lock(&refs->mutex);
+	*NCM_PUSH(refs->filled, refs->filled_count) = (struct filled){*sha256, there};
+	pthread_mutex_unlock(&refs->mutex);
 	while ((ref = next_proven(refs, sha256, &at)))
-		tell(ref);
+		end(ref, there);
 }
 
 unsigned cache_refs_leading(struct cache_refs *refs)
@@ -374,10 +416,11 @@ void cache_refs_free(struct cache_refs *refs)
 	if (refs->started)
 		pthread_join(refs->keeper, NULL);
 	for (size_t i = 0; i < refs->count; i++) {
-		cache_ref_let_go(refs->items[i]);
+		let_go(refs->items[i], true);
 		free_ref(refs->items[i]);
 	}
 	free(refs->items);
+	free(refs->filled);
 	free(refs->text);
 	pthread_cond_destroy(&refs->changed);
 	pthread_mutex_destroy(&refs->mutex);

@@ -45,9 +45,10 @@ bool cache_ref_is_of(const struct cache_ref *ref, const char *source, const char
 void cache_ref_prove(struct cache_ref *ref, const struct cache_found *found);
 /* It is wrong: nobody is to be told so again. */
 void cache_ref_refute(struct cache_ref *ref);
-/* The cache has a content: tells of all that were proven to be it. */
-void cache_refs_tell(struct cache_refs *refs, const struct ncm_sha256 *sha256);
-/* Somebody else may look for it. Nothing if it is not held. */
+/* The cache has a content: tells of all that are proven to be it, now or later. Or (not `there`) this machine does not
+ * send it: lets them go. */
+void cache_refs_filled(struct cache_refs *refs, const struct ncm_sha256 *sha256, bool there);
+/* Somebody else may look for it. Nothing if it is not held, or proven: then it is to be told. */
 void cache_ref_let_go(struct cache_ref *ref);
 /* How many are held of what is not fetched yet. */
 unsigned cache_refs_leading(struct cache_refs *refs);

@@ -26,11 +26,13 @@ struct finding {
 	bool decided;          /* … or no more */
 	bool came;             /* the whole of it, from where and in the state that the ref is of */
 	bool awaited;          /* another machine is about to find it */
-	bool believed;         /* the content's digest and size are what another found … */
-	bool had_size;         /* … and its size was known before … */
-	uint64_t size;         /* … or expected */
-	bool put_off;          /* `again`, as the plan has counted it */
-	double since;          /* monotonic seconds: it is awaited; 0: it never was */
+	bool told;             /* `found` is what another found: to be adopted */
+	struct cache_found found;
+	bool believed; /* the content's digest and size are what another found … */
+	bool had_size; /* … and its size was known before … */
+	uint64_t size; /* … or expected */
+	bool put_off;  /* `again`, as the plan has counted it */
+	double since;  /* monotonic seconds: it is awaited; 0: it never was */
 };
 
 /* One content under way. */
@@ -120,6 +122,8 @@ bool carry_refs_wait(struct carry *carry);
 void carry_refs_came(struct task *task, const char *etag);
 void carry_refs_placed(const struct carry *carry, struct task *task);
 void carry_refs_failed(const struct carry *carry, struct task *task);
+/* What this machine has ended with, whatever came of it, is others' unless the cache is about to have it. */
+void carry_refs_settle(const struct carry *carry);
 
 /* alternates.c: asks for the task's content at one of its places. Returns 0 when it is that place's now, or -1. */
 int alternate_ask(struct carry *carry, struct task *task, size_t place);

@@ -63,12 +63,27 @@ static bool name_ref(const struct carry *carry, struct task *task)
 	return task->finding.ref != NULL;
 }
 
+/* Two of one digest would have one partial. */
+static bool is_under_way(const struct carry *carry, const struct ncm_sha256 *sha256)
+{
+	for (size_t i = 0; i < carry->planned->contents.count; i++) {
+		const struct task *task = &carry->tasks[i];
+		const struct content *content = task->item->content;
+
+		if ((task->state == TASK_OPEN || task->state == TASK_FETCHED) && content->has_sha256 &&
+		    ncm_sha256_equal(&content->sha256, sha256) && item_needs_network(task->item))
+			return true;
+	}
+	return false;
+}
+
 /* Another size than the source says is no word to take. */
-static void adopt(struct task *task, const struct cache_found *found)
+static void adopt(const struct carry *carry, struct task *task)
 {
 	struct content *content = task->item->content;
+	const struct cache_found *found = &task->finding.found;
 
-	if (content->has_size && content->size != found->size)
+	if ((content->has_size && content->size != found->size) || is_under_way(carry, &found->sha256))
 		return;
 	task->finding.believed = true;
 	task->finding.had_size = content->has_size;
@@ -95,13 +110,11 @@ static bool is_patient(struct finding *finding)
 static bool look(const struct carry *carry, struct task *task, bool *leads)
 {
 	const unsigned most = !carry->filler ? 0 : *leads ? UINT32_MAX : carry->run->config->jobs;
-	struct cache_found found;
 	enum cache_ref_state state = CACHE_REF_NONE;
 
 	if (name_ref(carry, task))
-		state = cache_ref_look(task->finding.ref, most, &found);
-	if (state == CACHE_REF_FOUND)
-		adopt(task, &found);
+		state = cache_ref_look(task->finding.ref, most, &task->finding.found);
+	task->finding.told = state == CACHE_REF_FOUND;
 	*leads = *leads || state == CACHE_REF_OURS;
 	task->finding.decided = *leads || !(state == CACHE_REF_OTHERS || (state == CACHE_REF_FREE && most > 0)) ||
 				!is_patient(&task->finding);
@@ -133,6 +146,21 @@ static void ask(void *context, size_t index)
 	}
 }
 
+static bool is_settled(const struct carry *carry, const struct task *task)
+{
+	return task->state == TASK_PLACED || task->state == TASK_FAILED || item_is_given_up(carry->run, task->item);
+}
+
+void carry_refs_settle(const struct carry *carry)
+{
+	for (size_t i = 0; carry->refs && i < carry->planned->contents.count; i++) {
+		const struct task *task = &carry->tasks[i];
+
+		if (task->finding.ref && is_settled(carry, task))
+			cache_ref_let_go(task->finding.ref);
+	}
+}
+
 void carry_refs_ask(struct carry *carry)
 {
 	NCM_AUTO_FREE size_t *models = ncm_calloc(carry->run->model_count + 1, sizeof *models);
@@ -140,11 +168,17 @@ void carry_refs_ask(struct carry *carry)
 
 	if (!carry->refs)
 		return;
+	carry_refs_settle(carry);
 	for (size_t i = 0; i < carry->planned->contents.count; i++)
 		carry->tasks[i].finding.awaited = false;
 	for (size_t i = 0; i < carry->run->model_count; i++)
 		models[i] = i;
 	ncm_parallel(RESOLVE_THREADS, carry->run->model_count, ask, &asking);
+	for (size_t i = 0; i < carry->planned->contents.count; i++) {
+		if (carry->tasks[i].finding.told)
+			adopt(carry, &carry->tasks[i]);
+		carry->tasks[i].finding.told = false;
+	}
 }
 
 static struct task *first_awaited(const struct carry *carry)

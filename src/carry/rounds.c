@@ -89,6 +89,7 @@ static void *finisher(void *argument)
 		for (size_t i = first; i < last; i++)
 			note_result(round->carry, round->tasks[round->queue[i]], &round->transfers[round->queue[i]]);
 		carry_finish_ready(round->carry);
+		carry_refs_settle(round->carry);
 	}
 }
 

@@ -51,13 +51,14 @@ static void forget_note(const struct carry *carry, const struct ncm_sha256 *sha2
 		(void)ncm_remove_beneath(dirfd, ncm_sha256_hex(sha256, hex));
 }
 
-static void forget(void *context, const struct ncm_sha256 *sha256, bool there)
+static void filled(void *context, const struct ncm_sha256 *sha256, enum cache_fill_end end)
 {
 	const struct carry *carry = context;
 
-	forget_note(carry, sha256);
-	if (there && carry->refs)
-		cache_refs_tell(carry->refs, sha256);
+	if (end != CACHE_FILL_LEFT)
+		forget_note(carry, sha256);
+	if (carry->refs)
+		cache_refs_filled(carry->refs, sha256, end == CACHE_FILL_THERE);
 }
 
 static void read_notes(struct carry *carry)
@@ -84,7 +85,7 @@ void carry_shared_begin(struct carry *carry)
 	    !carry->cache.credential->bearer)
 		return;
 	read_notes(carry);
-	carry->filler = cache_filler_new(&carry->cache, &run->sink, forget, carry);
+	carry->filler = cache_filler_new(&carry->cache, &run->sink, filled, carry);
 }
 
 /* Those that are kept here need not be asked for. They are proven by the digest, like the content. */
@@ -270,7 +271,7 @@ static void add_unsent(struct carry *carry, const char *hex)
 		if (add_registered(carry, &registry->models[i], &sha256))
 			return;
 	}
-	forget(carry, &sha256, false);
+	forget_note(carry, &sha256);
 }
 
 void carry_shared_end(struct carry *carry)

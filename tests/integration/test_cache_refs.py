@@ -322,6 +322,52 @@ class Refs(Unpinned, StoreFlight):
         self.assertGreaterEqual(self.at_once(machines, changing), 3)
         self.arrived(*machines)
 
+    def ends_before(self, give):
+        """A machine that waits for one of the two files of another ends before that other has the second one; returns its code."""
+        self.want(3 << 20, 24 << 20)
+        first, second = self.hosts(2)
+        second.manifest([self.model("m0", "m0.gguf")])
+        self.origin.give = give(self.origin.give)
+        leading = self.holding(first)
+        waiting = second.start("pull", "-y")
+        waiting.communicate(timeout=60)
+        self.assertIsNone(leading.poll())
+        leading.kill()
+        leading.communicate()
+        return waiting.returncode
+
+    def slow(self, give):
+        """The second of them is."""
+        def slowly(request):
+            self.origin.rate = 1 << 20 if request.path == "/m1.gguf" else 4 << 20
+            give(request)
+        return slowly
+
+    def test_it_cannot_be_sent(self):
+        """who fetched it and may not send it lets go when it knows that"""
+        refusal = self.peer.refusal
+        self.peer.refusal = lambda request, headers: "AccessDenied" if "/blobs/" in request.path and request.command == "PUT" else refusal(request, headers)
+        self.assertEqual(self.ends_before(self.slow), 0)
+
+    def test_it_cannot_be_placed(self):
+        """who fetched it and cannot have it where it belongs lets go at once"""
+        def page(give):
+            self.origin.files["/m0.gguf"] = b"<!DOCTYPE html>" + bytes((3 << 20) - 15)
+            return self.slow(give)
+        self.assertEqual(self.ends_before(page), 11)
+
+    def test_the_same_bytes_twice(self):
+        """both addresses of them are told of, though they went into the cache once"""
+        size = self.want(3 << 20, 3 << 20)
+        self.wanted["m1.gguf"] = self.origin.files["/m1.gguf"] = self.wanted["m0.gguf"]
+        machine = self.host()
+        machine.env["NCMODEL_JOBS"] = "1"
+        self.pull_together([machine])
+        self.check_told(2)
+        self.pull_together(self.hosts(1))
+        self.pull_together([self.one_model(self.host())])
+        self.assertLessEqual(self.origin.sent, 2 * size)
+
     def test_without_conditions(self):
         """servers that know no conditions: right, if not single"""
         for conditions in ("no", "ignored"):
