@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 import unittest
 
@@ -324,7 +325,8 @@ class Refs(Unpinned, StoreFlight):
 
     def ends_before(self, give):
         """A machine that waits for one of the two files of another ends before that other has the second one; returns its code."""
-        self.want(3 << 20, 24 << 20)
+        self.want(3 << 20, 2 << 20)
+        self.origin.rate, self.ends = 4 << 20, threading.Event()
         first, second = self.hosts(2)
         second.manifest([self.model("m0", "m0.gguf")])
         self.origin.give = give(self.origin.give)
@@ -334,14 +336,16 @@ class Refs(Unpinned, StoreFlight):
         self.assertIsNone(leading.poll())
         leading.kill()
         leading.communicate()
+        self.ends.set()
         return waiting.returncode
 
     def slow(self, give):
-        """The second of them is."""
-        def slowly(request):
-            self.origin.rate = 1 << 20 if request.path == "/m1.gguf" else 4 << 20
+        """The second of them does not come before the end."""
+        def held_up(request):
+            if request.path == "/m1.gguf" and request.command == "GET":
+                self.ends.wait(60)
             give(request)
-        return slowly
+        return held_up
 
     def test_it_cannot_be_sent(self):
         """who fetched it and may not send it lets go when it knows that"""
