@@ -105,9 +105,29 @@ int cache_ref_read(const struct cache *cache, const char *key, struct ncm_sha256
 	return object && take_digest(object, sha256);
 }
 
-static bool says(const json_t *object, const char *key, const char *text)
+/* What a ref is of, as its object says it: what is no UTF-8 stands there in another form. */
+static json_t *begin_object(const struct cache_ref *ref)
 {
-	return ncm_same_text(ncm_json_string(object, key), text);
+	json_t *object = json_object();
+
+	ncm_json_set_string(object, "source", ref->source);
+	ncm_json_set_string(object, "file", ref->file);
+	ncm_json_set_string(object, "revision", ref->revision);
+	return object;
+}
+
+static bool is_about(const json_t *object, const struct cache_ref *ref)
+{
+	NCM_AUTO_JSON json_t *expected = begin_object(ref);
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(expected, key, value)
+	{
+		if (!json_equal(json_object_get(object, key), value))
+			return false;
+	}
+	return true;
 }
 
 /* Returns 1, 0 if nobody has found it, or -1. What is no ref of it is none: it will be written over. */
@@ -120,8 +140,7 @@ static int find(const struct cache_ref *ref, struct cache_found *found)
 	ncm_error_clear(&why);
 	if (failed)
 		return -1;
-	return object && says(object, "source", ref->source) && says(object, "file", ref->file) &&
-	       says(object, "revision", ref->revision) && take_digest(object, &found->sha256) &&
+	return object && is_about(object, ref) && take_digest(object, &found->sha256) &&
 	       ncm_json_u64(object, "size", &found->size);
 }
 
@@ -305,13 +324,10 @@ void cache_ref_refute(struct cache_ref *ref)
 
 static void tell(struct cache_ref *ref)
 {
-	NCM_AUTO_JSON json_t *object = json_object();
+	NCM_AUTO_JSON json_t *object = begin_object(ref);
 	NCM_AUTO_FREE char *text = NULL;
 	char hex[NCM_SHA256_HEX + 1], now[32];
 
-	ncm_json_set_string(object, "source", ref->source);
-	ncm_json_set_string(object, "file", ref->file);
-	ncm_json_set_string(object, "revision", ref->revision);
 	ncm_json_set_u64(object, "size", ref->found.size);
 	ncm_json_set_string(object, "sha256", ncm_sha256_hex(&ref->found.sha256, hex));
 	ncm_json_set_string(object, "at", ncm_time_utc(now));

@@ -136,6 +136,14 @@ class Refs(Unpinned, StoreFlight):
             self.gave(2 * size, before)
             self.assertEqual(self.refs(), set())
 
+    def test_a_state_of_any_bytes(self):
+        """an ETag need not be UTF-8"""
+        size = self.want(3 << 20)
+        self.origin.tags["/m0.gguf"] = '"caf\xe9"'
+        for _ in range(2):
+            self.pull_together(self.hosts(1))
+        self.gave(size)
+
     def test_it_changes_meanwhile(self):
         """what is not the source's any more when it has come is not told"""
         self.want(3 << 20)
