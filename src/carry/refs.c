@@ -98,12 +98,20 @@ static void put_off(struct task *task)
 	task->again = task->finding.put_off = true;
 }
 
-static bool is_patient(struct finding *finding)
+/* Also what was not asked about, since it is of a model that waits: who is out of patience with one content is so with
+ * the others. */
+static void await(struct task *task)
 {
-	const double now = ncm_monotonic();
+	struct finding *finding = &task->finding;
 
-	finding->since = finding->since > 0 ? finding->since : now;
-	return now - finding->since < PATIENCE_SECONDS;
+	finding->awaited = true;
+	finding->since = finding->since > 0 ? finding->since : ncm_monotonic();
+	put_off(task);
+}
+
+static bool is_patient(const struct finding *finding)
+{
+	return finding->since == 0 || ncm_monotonic() - finding->since < PATIENCE_SECONDS;
 }
 
 /* Returns whether it is left to others for now. `leads`: this machine is to find something of the same model. */
@@ -140,9 +148,8 @@ static void ask(void *context, size_t index)
 		if (carry->run->wanted[task->item->content->wanted].model != model || !may_be_shared(carry, task))
 			continue;
 		awaits = awaits || look(carry, task, &leads);
-		task->finding.awaited = awaits;
 		if (awaits)
-			put_off(task);
+			await(task);
 	}
 }
 
@@ -190,19 +197,28 @@ static struct task *first_awaited(const struct carry *carry)
 	return NULL;
 }
 
+/* Others may wait for something here, and each for the other. */
+static void go_on(struct carry *carry)
+{
+	for (size_t i = 0; i < carry->planned->contents.count; i++)
+		carry->tasks[i].finding.decided = true;
+}
+
 bool carry_refs_wait(struct carry *carry)
 {
 	const struct task *task = first_awaited(carry);
 
 	if (!task || ncm_interrupted())
 		return false;
+	if (cache_refs_leading(carry->refs) > 0) {
+		go_on(carry);
+		return true;
+	}
 	if (!carry->told_to_wait)
 		ncm_emit_text(&carry->run->sink, NCM_EVENT_NOTE,
 			      "%s: another machine fetches it; it comes from %s when that has it",
 			      task->item->content->name, carry->cache.what);
 	carry->told_to_wait = true;
-	for (size_t i = 0; cache_refs_leading(carry->refs) > 0 && i < carry->planned->contents.count; i++)
-		carry->tasks[i].finding.decided = true;
 	(void)ncm_wait(1);
 	return true;
 }
