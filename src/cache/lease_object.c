@@ -17,11 +17,11 @@ char *cache_lease_text(void)
 	return ncm_asprintf("{\"holder\":\"%s\",\"seconds\":%d}\n", holder, CACHE_LEASE_SECONDS);
 }
 
-bool cache_lease_says(const struct cache *cache, const char *key, const char *text, char **etag)
+bool cache_lease_says(const struct cache *cache, const char *key, const char *text, char **etag, struct ncm_error *err)
 {
 	CACHE_AUTO_OBJECT struct cache_object object = {0};
 
-	if (cache_get(cache, key, LEASE_BYTES, &object, NULL) != 1 || strcmp(object.data, text) != 0)
+	if (cache_get(cache, key, LEASE_BYTES, &object, err) != 1 || strcmp(object.data, text) != 0)
 		return false;
 	*etag = object.etag;
 	object.etag = NULL;
@@ -37,7 +37,7 @@ enum cache_made cache_lease_write(const struct cache *cache, const char *key, co
 
 	/* Of a write whose answer got lost the second try is refused. */
 	if (made == CACHE_EXISTS || made == CACHE_CONFLICT)
-		return cache_lease_says(cache, key, text, made_etag) ? CACHE_MADE : made;
+		return cache_lease_says(cache, key, text, made_etag, NULL) ? CACHE_MADE : made;
 	if (made != CACHE_UNSUPPORTED)
 		return made;
 	*unconditional = true;

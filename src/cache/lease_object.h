@@ -19,8 +19,9 @@ char *cache_lease_text(void);
  * caller. *unconditional is set if the server turns out to know no conditions. */
 enum cache_made cache_lease_write(const struct cache *cache, const char *key, const char *text, const char *etag,
 				  char **made_etag, bool *unconditional, struct ncm_error *err);
-/* Whether the lease that lies there says this; its ETag, which may be NULL, is freed by the caller. */
-bool cache_lease_says(const struct cache *cache, const char *key, const char *text, char **etag);
+/* Whether the lease that lies there says this; its ETag, which may be NULL, is freed by the caller. False with *err: it
+ * cannot be asked. */
+bool cache_lease_says(const struct cache *cache, const char *key, const char *text, char **etag, struct ncm_error *err);
 /* Of another's, by the server's clock: where it tells no times no lease is known to be void. */
 bool cache_lease_is_void(const struct cache_object *object);
 /* Waits, with the mutex held, or until something has changed. */

@@ -38,6 +38,7 @@ struct cache_refs {
 	pthread_t keeper;
 	bool started, ending;
 	_Atomic bool unconditional; /* the server knows no conditions */
+	_Atomic bool silent;        /* it could not be asked, for all its tries: leases are left to time */
 	unsigned leading;           /* held, or about to be, and not proven */
 	struct cache_ref **items;
 	size_t count;
@@ -210,9 +211,15 @@ static bool reserve(struct cache_refs *refs, unsigned most)
 
 static bool is_ours(const struct cache_ref *ref)
 {
+	struct cache_refs *refs = ref->refs;
+	struct ncm_error why = NCM_ERROR_INIT;
 	NCM_AUTO_FREE char *etag = NULL;
+	const bool ours = cache_lease_says(refs->cache, ref->lease, refs->text, &etag, &why);
 
-	return cache_lease_says(ref->refs->cache, ref->lease, ref->refs->text, &etag);
+	if (ncm_errc_retryable(why.code))
+		refs->silent = true;
+	ncm_error_clear(&why);
+	return ours;
 }
 
 static void take(struct cache_ref *ref, char *etag)
@@ -303,7 +310,7 @@ static void let_go(struct cache_ref *ref, bool proven)
 		refs->leading -= !ref->proven;
 	}
 	pthread_mutex_unlock(&refs->mutex);
-	if (goes && is_ours(ref))
+	if (goes && !refs->silent && is_ours(ref))
 		(void)cache_delete(refs->cache, ref->lease, NULL);
 }
 

@@ -48,12 +48,12 @@ class Unpinned:
         self.origin.tags = {"/" + name: '"%s"' % sha256(data)[:12] for name, data in self.wanted.items()}
         return size
 
-    def configured(self, machine):
+    def configured(self, machine, **others):
         """Believes the cache, as `believes` says."""
         path = os.path.join(machine.home, ".config", "ncmodel", "config.json")
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="utf-8") as out:
-            json.dump({"cache_refs": True} if self.believes else {}, out)
+            json.dump({"cache_refs": self.believes, **others}, out)
         return machine
 
     def model(self, id_, *names):
@@ -411,6 +411,24 @@ class Refs(Unpinned, StoreFlight):
             self.origin.files["/m0.gguf"] = b"<!DOCTYPE html>" + bytes((3 << 20) - 15)
             return self.slow(give)
         self.assertEqual(self.ends_before(page), 11)
+
+    def test_a_cache_that_is_gone(self):
+        """once it does not answer what is held is left to time, not asked about one by one"""
+        self.want(*[2 << 20] * 6)
+        self.origin.rate, asked = 1 << 20, set()
+        machine = self.one_model(self.configured(self.host(), retries=2))
+        leading = self.holding(machine)
+        while len(self.refs()) < 6:
+            time.sleep(0.05)
+
+        def trouble(path):
+            if path.endswith(".lease"):
+                asked.add(path)
+            return 503, "SlowDown"
+        self.peer.trouble = trouble
+        self.ended(leading)
+        self.arrived(machine)
+        self.assertLess(len(asked), 4)
 
     def test_the_same_bytes_twice(self):
         """both addresses of them are told of, though they went into the cache once"""
