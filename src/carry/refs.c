@@ -129,17 +129,10 @@ static bool look(const struct carry *carry, struct task *task, bool *leads)
 	return !task->finding.decided;
 }
 
-struct asking {
-	struct carry *carry;
-	size_t *models;
-};
-
-static void ask(void *context, size_t index)
+static void ask(void *context, size_t model)
 {
-	const struct asking *asking = context;
-	struct carry *carry = asking->carry;
+	struct carry *carry = context;
 	const struct contents *contents = &carry->planned->contents;
-	const size_t model = asking->models[index];
 	bool leads = false, awaits = false;
 
 	for (size_t i = contents->first[model]; i < contents->first[model + 1] && !ncm_interrupted(); i++) {
@@ -150,6 +143,17 @@ static void ask(void *context, size_t index)
 		awaits = awaits || look(carry, task, &leads);
 		if (awaits)
 			await(task);
+	}
+}
+
+static void adopt_told(struct carry *carry)
+{
+	for (size_t i = 0; i < carry->planned->contents.count; i++) {
+		struct task *task = &carry->tasks[i];
+
+		if (task->finding.told)
+			adopt(carry, task);
+		task->finding.told = false;
 	}
 }
 
@@ -170,22 +174,13 @@ void carry_refs_settle(const struct carry *carry)
 
 void carry_refs_ask(struct carry *carry)
 {
-	NCM_AUTO_FREE size_t *models = ncm_calloc(carry->run->model_count + 1, sizeof *models);
-	struct asking asking = {carry, models};
-
 	if (!carry->refs)
 		return;
 	carry_refs_settle(carry);
 	for (size_t i = 0; i < carry->planned->contents.count; i++)
 		carry->tasks[i].finding.awaited = false;
-	for (size_t i = 0; i < carry->run->model_count; i++)
-		models[i] = i;
-	ncm_parallel(RESOLVE_THREADS, carry->run->model_count, ask, &asking);
-	for (size_t i = 0; i < carry->planned->contents.count; i++) {
-		if (carry->tasks[i].finding.told)
-			adopt(carry, &carry->tasks[i]);
-		carry->tasks[i].finding.told = false;
-	}
+	ncm_parallel(RESOLVE_THREADS, carry->run->model_count, ask, carry);
+	adopt_told(carry); /* one by one: no two of them may be the same */
 }
 
 static struct task *first_awaited(const struct carry *carry)
