@@ -91,6 +91,8 @@ static void adopt(const struct carry *carry, struct task *task)
 	content->has_size = content->has_sha256 = true;
 	content->size = found->size;
 	content->sha256 = found->sha256;
+	ncm_emit_text(&carry->run->sink, NCM_EVENT_NOTE, "%s: which bytes its source has, %s says; they are believed",
+		      content->name, carry->cache.what);
 }
 
 static void put_off(struct task *task)

@@ -468,8 +468,10 @@ class Refs(Unpinned, StoreFlight):
         """what came by another machine's word is installed as what came from the source is"""
         self.want(3 << 20)
         machines = self.hosts(2)
-        for machine in machines:
-            self.pull_together([machine])
+        told = [machine.run("pull", "-y") for machine in machines]
+        self.arrived(*machines)
+        self.assertNotIn("believed", told[0].err)
+        self.assertIn("m0.gguf: which bytes its source has, s3:models/team says; they are believed", told[1].err)
         first, second = ([{key: model.get(key) for key in ("id", "source", "trust", "size_mb")} for model in machine.registry()["models"]]
                          for machine in machines)
         self.assertEqual(first, second)
