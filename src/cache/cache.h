@@ -120,8 +120,9 @@ enum cache_made cache_upload_finish(const struct cache *cache, const char *key, 
 /* Its parts are thrown away. What is not there is, too. */
 int cache_upload_abort(const struct cache *cache, const char *key, const char *id, struct ncm_error *err);
 
+enum { CACHE_SHARED_LEAST = 1 << 20 }; /* bytes: below this, asking others costs more than it spares */
+
 /* pieces.c */
-enum { CACHE_PIECES_LEAST = 1 << 20 }; /* below this, asking others costs more than it spares */
 /* "parts/sha256/abcd…/": whatever machines that bring a content together have there. The caller frees it. */
 char *cache_pieces_begin(const struct ncm_sha256 *sha256);
 /* Once the blob is there: who still reads them has the rest from that. */

@@ -7,7 +7,6 @@
 #include "os/os.h"
 
 #include <inttypes.h>
-#include <time.h>
 
 enum { MOST_PARTS = 10000 }; /* of an upload */
 static const unsigned MOST_FAILURES = 3;
@@ -223,7 +222,7 @@ struct cache_flight *cache_flight_begin(struct cache_flights *flights, const str
 {
 	struct cache_flight *flight = NULL;
 
-	if (size < CACHE_PIECES_LEAST || size > (uint64_t)MOST_PARTS * NCM_CHECKPOINT_SPAN)
+	if (size < CACHE_SHARED_LEAST || size > (uint64_t)MOST_PARTS * NCM_CHECKPOINT_SPAN)
 		return NULL;
 	pthread_mutex_lock(&flights->mutex);
 	if (start(flights) && !flights->gone) {

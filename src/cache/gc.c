@@ -31,20 +31,24 @@ static bool is_piece(const char *name)
 	       (digits > 0 && (name[digits] == '\0' || strcmp(name + digits, ".lease") == 0));
 }
 
+/* Whether a name begins with the 64 digits of a digest. */
+static bool begins_with_digest(const char *name, struct ncm_sha256 *sha256)
+{
+	NCM_AUTO_FREE char *hex = ncm_strndup(name, NCM_SHA256_HEX);
+
+	return ncm_sha256_parse(hex, sha256) == 0;
+}
+
 /* The digest that a key of ours is about: its last part, or for pieces ("parts/sha256/HEX/OFFSET") the part before. */
 static bool digest_of(const char *key, struct ncm_sha256 *sha256)
 {
 	static const char pieces[] = "parts/sha256/";
-	char hex[NCM_SHA256_HEX + 1];
+	const char *name = key + sizeof pieces - 1;
 
 	if (keeping_digest(key, "blobs", sha256) || keeping_digest(key, "checkpoints", sha256))
 		return true;
-	if (strncmp(key, pieces, sizeof pieces - 1) != 0 || strcspn(key + sizeof pieces - 1, "/") != NCM_SHA256_HEX ||
-	    !key[sizeof pieces - 1 + NCM_SHA256_HEX] || !is_piece(key + sizeof pieces + NCM_SHA256_HEX))
-		return false;
-	memcpy(hex, key + sizeof pieces - 1, NCM_SHA256_HEX);
-	hex[NCM_SHA256_HEX] = '\0';
-	return ncm_sha256_parse(hex, sha256) == 0;
+	return strncmp(key, pieces, sizeof pieces - 1) == 0 && begins_with_digest(name, sha256) &&
+	       name[NCM_SHA256_HEX] == '/' && is_piece(name + NCM_SHA256_HEX + 1);
 }
 
 /* Pieces are of no use once they are old: the whole was made of them, or nobody is at it any more. */
@@ -59,11 +63,9 @@ static bool is_used(const struct collecting *collecting, const char *key, const 
  */
 static int read_ref(const struct keeping *keeping, const char *key, struct ncm_sha256 *sha256, struct ncm_error *err)
 {
-	char hex[NCM_SHA256_HEX + 1] = "";
 	const char *name = key + sizeof CACHE_REFS - 1;
 
-	strncpy(hex, name, NCM_SHA256_HEX);
-	if (ncm_sha256_parse(hex, sha256) < 0)
+	if (!begins_with_digest(name, sha256))
 		return 0;
 	if (strcmp(name + NCM_SHA256_HEX, ".lease") == 0)
 		return 1;

@@ -339,7 +339,7 @@ static void remove_pieces(const struct cache_sending *sending)
 {
 	NCM_AUTO_FREE char *begins = cache_pieces_begin(&sending->sha256);
 
-	if (sending->size >= CACHE_PIECES_LEAST)
+	if (sending->size >= CACHE_SHARED_LEAST)
 		cache_remove_pieces(sending->cache, begins);
 }
 

@@ -15,7 +15,6 @@
 #include "base/thread.h"
 #include "cache/refs.h"
 
-static const uint64_t LEAST_BYTES = 1 << 20; /* below this asking costs more than it saves */
 static const double PATIENCE_SECONDS = 3600; /* with a machine that does not come to its end */
 
 void carry_refs_begin(struct carry *carry)
@@ -44,7 +43,7 @@ static bool may_be_shared(const struct carry *carry, const struct task *task)
 	       !content->has_sha256 && content->kind == CONTENT_FILE && content->place_count > 0 &&
 	       content->artifact->url && is_named(content) && !item_is_given_up(carry->run, task->item) &&
 	       item_needs_network(task->item) && task->item->present == 0 &&
-	       !(content->has_size && content->size < LEAST_BYTES);
+	       !(content->has_size && content->size < CACHE_SHARED_LEAST);
 }
 
 static bool name_ref(const struct carry *carry, struct task *task)
