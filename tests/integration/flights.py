@@ -3,7 +3,6 @@ import os
 import random
 import sys
 import time
-import unittest
 
 from harness import SOURCE, Case, Machine, sha256
 
@@ -71,10 +70,7 @@ class Flight(Case):
 
     @classmethod
     def setUpClass(cls):
-        binary = cls.program.find()
-        if not binary:
-            raise unittest.SkipTest(f"no {cls.make.name} here: tests/integration/s3_peer.py build")
-        cls.peer = cls.make(binary).__enter__()
+        cls.peer = cls.make(s3_peer.built(cls.program, cls.make.name)).__enter__()
         cls.addClassCleanup(cls.peer.__exit__)
 
     def setUp(self):

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest
 import urllib.parse
 
 sys.dont_write_bytecode = True
@@ -34,6 +35,14 @@ find = PROGRAM.find
 
 def build(program=PROGRAM):
     return program.find() or program.build()
+
+
+def built(program=PROGRAM, name="MinIO"):
+    """Its path. A test that wants it is skipped where it is not there."""
+    binary = program.find()
+    if not binary:
+        raise unittest.SkipTest(f"no {name} here: tests/integration/s3_peer.py build")
+    return binary
 
 
 class Peer:

@@ -534,15 +534,19 @@ class StandIn(CacheCase):
         self.assertIn("the cache was not filled", " ".join(result.err.split()))
         self.check_registry()
 
+    def damaged(self, name, data, at):
+        """The cache has it with a wrong byte, and this machine has it no more."""
+        self.installed(**{name: data})
+        self.cache("push", name)
+        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
+        wrong = bytearray(data)
+        wrong[at] ^= 1
+        self.put(blob(data), bytes(wrong))
+
     def test_checkpoints_show_a_bad_byte(self):
         """with checkpoints from the cache what is wrong in it is asked of the source alone"""
         data = gguf("bad", 80 * MIB)
-        self.installed(m=data)
-        self.cache("push", "m")
-        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
-        wrong = bytearray(data)
-        wrong[40 * MIB] ^= 1
-        self.put(blob(data), bytes(wrong))
+        self.damaged("m", data, 40 * MIB)
         for folder, _, names in os.walk(self.machine.root):
             self.assertNotIn(sha256(data), names)
         self.hub.requests.clear()
@@ -553,13 +557,7 @@ class StandIn(CacheCase):
 
     def pull_past_damage(self, code, fault, **options):
         """What a fresh machine says and gets, where the cache has a wrong byte; it is not waited for for ever."""
-        data = gguf("mid", 63 * MIB)
-        self.installed(mid=data)
-        self.cache("push", "mid")
-        self.assertEqual(self.machine.run("rm", "-y", "--all").returncode, 0)
-        wrong = bytearray(data)
-        wrong[30 * MIB] ^= 1
-        self.put(blob(data), bytes(wrong))
+        self.damaged("mid", gguf("mid", 63 * MIB), 30 * MIB)
         self.hub.fault("/files/mid.gguf", fault, None, **options)
         self.hub.requests.clear()
         result = self.machine.run("pull", "-y", "--retries", "3", timeout=60)
@@ -679,10 +677,7 @@ class Minio(CacheCase):
 
     @classmethod
     def setUpClass(cls):
-        binary = s3_peer.find()
-        if not binary:
-            raise unittest.SkipTest("no MinIO here: tests/integration/s3_peer.py build")
-        cls.peer = s3_peer.Peer(binary, tls=cls.tls).__enter__()
+        cls.peer = s3_peer.Peer(s3_peer.built(), tls=cls.tls).__enter__()
         cls.addClassCleanup(cls.peer.__exit__)
         cls.peer.bucket("models")
 

@@ -385,9 +385,7 @@ class Real:
 
     @classmethod
     def setUpClass(cls):
-        binary = cls.program.find()
-        if not binary:
-            raise unittest.SkipTest(f"no {cls.make.name} here: tests/integration/s3_peer.py build")
+        binary = s3_peer.built(cls.program, cls.make.name)
         cls.peers = [cls.make(binary, tls=tls).__enter__() for tls in (False, True)]
         for peer in cls.peers:
             cls.addClassCleanup(peer.__exit__)
